@@ -1,0 +1,85 @@
+"""The Flask app: wiring, basic auth, errors to HTTP. Start it with `gunicorn 'backend.app:create_app()'`."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import time
+
+from flask import Flask, Response, g, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from backend.intake import intake
+from backend.measures import SECONDS
+from backend.routes import protocol
+from backend.serving import Predictor
+from loop.bootstrap import build
+from loop.connect import SECRET_HEADER
+from loop.errors import LoopError, PayloadError, RegistryError, Unauthorized, UnknownProject, UpstreamError
+from loop.settings import Settings
+
+STATUS = {PayloadError: 400, Unauthorized: 401, UnknownProject: 404, RegistryError: 409, UpstreamError: 502}
+LARGEST_BODY = 256 * 1024 * 1024  # bytes; Label Studio sends all selected tasks in one request
+
+log = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Build the app from *settings*, or from the environment."""
+    settings = settings or Settings.read()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    for chatty in ("httpx", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    app = Flask("backend")
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    parts = build(settings, migrate=True)
+    predictor = Predictor(parts)
+    predictor.warm_up()
+    app.extensions.update(parts=parts, predictor=predictor)
+    app.register_blueprint(protocol)
+    app.register_blueprint(intake)
+    app.before_request(lambda: _check_auth(settings))
+    app.after_request(_timed)
+    app.register_error_handler(LoopError, _answer)
+    app.register_error_handler(Exception, _answer_bug)
+    return app
+
+
+def _check_auth(settings: Settings) -> None:
+    """Ask for basic auth where it is configured, on all but /health; a webhook shows its secret instead."""
+    g.began = time.perf_counter()
+    if not settings.basic_auth_user or request.endpoint == "protocol.health":
+        return
+    if request.endpoint == "intake.webhook" and SECRET_HEADER in request.headers:
+        return
+    given = request.authorization
+    user, password = (given.username or "", given.password or "") if given else ("", "")
+    expected = (settings.basic_auth_user, settings.basic_auth_pass)
+    if not all(hmac.compare_digest(a.encode(), b.encode()) for a, b in zip((user, password), expected, strict=True)):
+        raise Unauthorized("basic auth: wrong or missing user and password")
+
+
+def _timed(response: Response) -> Response:
+    SECONDS.labels(request.endpoint or "none").observe(time.perf_counter() - g.get("began", time.perf_counter()))
+    return response
+
+
+def _answer(error: LoopError) -> tuple[Response, int]:
+    """The one place where an error becomes an HTTP status."""
+    status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
+    if status >= 500:
+        log.exception("%s %s", request.method, request.path)
+    said = {"error": str(error), "type": type(error).__name__}
+    if isinstance(error, PayloadError):
+        said["field"] = error.field
+    response = jsonify(said)
+    if status == 401:
+        response.headers["WWW-Authenticate"] = 'Basic realm="label-studio-yolo-loop"'
+    return response, status
+
+
+def _answer_bug(error: Exception) -> tuple[Response, int] | HTTPException:
+    if isinstance(error, HTTPException):
+        return error
+    log.exception("%s %s", request.method, request.path)
+    return jsonify(error="internal error; the log has the trace", type=type(error).__name__), 500

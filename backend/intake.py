@@ -1,0 +1,69 @@
+"""Label Studio's webhooks: checked, appended to the event log, answered 202; the work happens in jobs."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Blueprint, Response, current_app, jsonify, request
+
+from backend.measures import EVENTS
+from backend.routes import body
+from loop.connect import PROJECT_HEADER, SECRET_HEADER
+from loop.errors import PayloadError, Unauthorized, UpstreamError
+from loop.ls_format import project_id_of
+from loop.parts import Parts
+from loop.review import START_TRAINING
+
+intake = Blueprint("intake", __name__)
+log = logging.getLogger(__name__)
+
+
+@intake.post("/webhook")
+def webhook() -> tuple[Response, int]:
+    """
+    Take an event in.
+
+    The hook that `loop connect` adds sends the project's secret. Start Training comes without one, from Label Studio
+    as an ML backend's user, and is let in by basic auth alone; nothing else is. What the automatic hook of an ML
+    backend sends, without secret, is answered and dropped.
+    """
+    parts: Parts = current_app.extensions["parts"]
+    sent = body()
+    action = sent.get("action")
+    if not isinstance(action, str) or not action:
+        raise PayloadError("action", "the name of an event", action)
+    project_id = _project_id(sent)
+    if SECRET_HEADER in request.headers:
+        _check_secret(parts, project_id)
+    elif action != START_TRAINING:
+        raise Unauthorized(f"{action} without {SECRET_HEADER}: run `loop connect --project {project_id}`")
+    is_new = parts.events.append(project_id, action, {**sent, **_moment(action)})
+    EVENTS.labels(project_id, action).inc()
+    try:
+        parts.queue.ask_review(project_id)
+    except UpstreamError as error:  # the event is kept, and the sweep asks again
+        log.warning("%s of project %d is appended, its job is not enqueued: %s", action, project_id, error)
+    return jsonify(status="appended" if is_new else "known already"), 202
+
+
+def _project_id(sent: Mapping[str, Any]) -> int:
+    """The project the event is of: as the hook's header says, else as Start Training gives it."""
+    if PROJECT_HEADER in request.headers:
+        return project_id_of(request.headers[PROJECT_HEADER])
+    project = sent.get("project")
+    return project_id_of(project.get("id") if isinstance(project, Mapping) else project)
+
+
+def _check_secret(parts: Parts, project_id: int) -> None:
+    expected = parts.door.secret_of(project_id)
+    if not hmac.compare_digest(request.headers[SECRET_HEADER].encode(), expected.encode()):
+        raise Unauthorized(f"wrong {SECRET_HEADER} for project {project_id}")
+
+
+def _moment(action: str) -> dict[str, str]:
+    """Start Training says the same every time; its moment tells two presses from one."""
+    return {"pressed_at": datetime.now(UTC).isoformat()} if action == START_TRAINING else {}

@@ -1,0 +1,79 @@
+"""The other door: the same predictor under label-studio-ml's own server, 1.0.9 and 2.x."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from label_studio_ml.model import LabelStudioMLBase
+
+from backend.serving import Predictor
+from loop.bootstrap import build
+from loop.errors import PayloadError
+from loop.ls_format import project_id_of
+from loop.parts import Parts
+from loop.review import START_TRAINING, ask_training
+
+
+class YoloBackend(LabelStudioMLBase):  # type: ignore[misc]
+    """
+    YOLO pre-annotations by the project's champion.
+
+    The server of 1.0.9 names no project when it predicts, but every task does; that of 2.x gives it to the
+    constructor.
+    """
+
+    TRAIN_EVENTS = (*LabelStudioMLBase.TRAIN_EVENTS, START_TRAINING)
+
+    def __init__(self, project_id: object = None, label_config: str | None = None, **kwargs: Any) -> None:
+        self._project_id = project_id
+        self._label_config = label_config
+        if _is_old():
+            super().__init__(label_config=label_config, **kwargs)
+        else:
+            super().__init__(project_id=project_id, label_config=label_config)
+
+    def setup(self) -> None:
+        """Tell the server of 2.x the version; called by its constructor."""
+        if self._project_id:
+            self.set("model_version", predictor().version(project_id_of(self._project_id)))
+
+    def predict(self, tasks: Sequence[dict[str, Any]], context: object = None, **kwargs: Any) -> list[dict[str, Any]]:
+        """One prediction a task, same order and length."""
+        if not tasks:
+            return []
+        project = self._project_id or tasks[0].get("project")
+        if project is None:
+            raise PayloadError("tasks[0].project", "a project id", None)
+        return predictor().predict(project_id_of(project), self._label_config or "", tasks).results
+
+    def fit(self, *args: Any, **kwargs: Any) -> dict[str, str]:
+        """Ask for a training where Start Training was pressed; reviews come in by the webhook of `loop connect`."""
+        # 1.0.9 calls fit((), event=…, data=…), 2.x calls fit(event, data).
+        event = kwargs.get("event", args[0] if args else None)
+        data = kwargs.get("data", args[1] if len(args) > 1 else None)
+        if event == START_TRAINING and isinstance(data, dict):
+            ask_training(_parts(), project_id_of(data["project"]["id"]), "Start Training in Label Studio")
+            return {"status": "training asked for"}
+        return {"status": "nothing to do"}
+
+
+def predictor() -> Predictor:
+    """The predictor of this process; the server makes a model a request, the detector stays in memory."""
+    return _predictor()
+
+
+@cache
+def _parts() -> Parts:
+    return build(migrate=True)
+
+
+@cache
+def _predictor() -> Predictor:
+    return Predictor(_parts())
+
+
+def _is_old() -> bool:
+    """Only 2.x keeps its state by project."""
+    return not hasattr(LabelStudioMLBase, "set")

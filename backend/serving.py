@@ -1,0 +1,132 @@
+"""The predictor behind both doors: each project's champion in memory, swapped while requests run."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from loop.errors import LoopError
+from loop.label_config import parse
+from loop.parts import Parts
+from loop.predict import Served, Suggestion
+from loop.refresh import as_result, suggest, with_audit
+
+CHECK_SECONDS = 1.0  # how often the registry is asked whether there is a new champion
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one request is answered: one result a task, and what went wrong or did not fit."""
+
+    results: list[dict[str, Any]]
+    suggestions: list[Suggestion]
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    served: Served
+    checked_at: float
+    is_loading: bool = False
+
+
+class Predictor:
+    """Predicts tasks as Label Studio sends them. Safe to share between threads."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._slots: dict[int, _Slot] = {}
+        self._lock = threading.Lock()
+        self._loading = threading.Lock()
+
+    def predict(self, project_id: int, label_config: str, tasks: Sequence[dict[str, Any]]) -> Answer:
+        """
+        Predict tasks: one result each, same order and length, all of one version; logged before they are answered.
+
+        Raises PayloadError where the label config has nothing to predict for.
+        """
+        config = parse(label_config)
+        served = self.current(project_id)
+        suggestions = suggest(tasks, config, served, self._parts)
+        logged = with_audit(suggestions, project_id, self._parts.policies.audit)
+        if served.detector is not None:
+            self._parts.predictions.append([one for one, said in zip(logged, suggestions, strict=True) if said.error is None])
+        for said in suggestions:
+            if said.error:
+                log.warning("project %d task %d has no prediction: %s", project_id, said.task_id, said.error)
+        results = [as_result(said, one, config) for said, one in zip(suggestions, logged, strict=True)]
+        return Answer(results, suggestions)
+
+    def version(self, project_id: int) -> str:
+        """
+        The version that `predict` answers now.
+
+        Label Studio waits 3 s for this, less than a detector takes to load; so until one is in memory the registry
+        says which one it will be.
+        """
+        slot = self._slots.get(project_id)
+        if slot is None:
+            return self._parts.version_name(self._parts.registry.champion(project_id))
+        return self.current(project_id).version
+
+    def warm_up(self) -> None:
+        """Load the champions of all connected projects in the background, so that no annotator waits for it."""
+        threading.Thread(target=self._load_all, name="warm-up", daemon=True).start()
+
+    def versions(self, project_id: int) -> list[str]:
+        """All versions of a project, newest first."""
+        return [version.name for version in reversed(self._parts.registry.list(project_id))]
+
+    def current(self, project_id: int) -> Served:
+        """
+        The champion in memory.
+
+        The first request of a project waits for its detector. Later champions are loaded beside the old one, which
+        answers until the new one is ready; a request under way keeps the one it began with.
+        """
+        slot = self._slots.get(project_id)
+        if slot is None:
+            with self._loading:
+                if project_id not in self._slots:
+                    self._load(project_id)
+            return self._slots[project_id].served
+        if time.monotonic() - slot.checked_at > CHECK_SECONDS:
+            self._look(project_id)
+        return self._slots[project_id].served
+
+    def _load_all(self) -> None:
+        for project in self._parts.projects.all():
+            try:
+                self.current(project.id)
+            except (LoopError, OSError, RuntimeError):
+                log.exception("project %d: its champion cannot be loaded", project.id)
+
+    def _look(self, project_id: int) -> None:
+        champion = self._parts.registry.champion(project_id)
+        with self._lock:
+            slot = self._slots[project_id]
+            is_new = champion is not None and champion.name != slot.served.version
+            begin = is_new and not slot.is_loading
+            self._slots[project_id] = replace(slot, checked_at=time.monotonic(), is_loading=slot.is_loading or begin)
+        if begin:
+            threading.Thread(target=self._swap, args=(project_id,), name=f"swap-{project_id}", daemon=True).start()
+
+    def _swap(self, project_id: int) -> None:
+        try:
+            self._load(project_id)
+        except (LoopError, OSError, RuntimeError):
+            log.exception("project %d: the new champion cannot be loaded; the old one goes on", project_id)
+            with self._lock:
+                self._slots[project_id] = replace(self._slots[project_id], is_loading=False)
+
+    def _load(self, project_id: int) -> None:
+        served = self._parts.load(self._parts.registry.champion(project_id))
+        with self._lock:
+            self._slots[project_id] = _Slot(served, time.monotonic())
+        log.info("project %d is served by %s", project_id, served.version)
+

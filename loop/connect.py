@@ -1,0 +1,115 @@
+"""Set a Label Studio project up for the loop; done twice it changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from loop.errors import UpstreamError
+from loop.label_config import parse
+from loop.parts import Parts
+from loop.registry import FIRST
+from loop.review import CREATED
+from loop.sync import sync
+
+SAMPLING = "Uncertainty sampling"
+BACKEND_TITLE = "YOLO loop"
+SECRET_HEADER, PROJECT_HEADER = "X-Loop-Secret", "X-Loop-Project"
+ACTIONS = [*CREATED, "ANNOTATIONS_DELETED", "TASKS_CREATED", "TASKS_DELETED", "PROJECT_UPDATED"]
+VIEW_TITLE = "Least certain first"
+VIEW = {
+    "title": VIEW_TITLE,
+    "type": "list",
+    "target": "tasks",
+    "ordering": ["tasks:predictions_score"],
+    "filters": {
+        "conjunction": "and",
+        "items": [{"filter": "filter:tasks:total_annotations", "operator": "equal", "type": "Number", "value": 0}],
+    },
+}
+
+
+def connect(parts: Parts, project_id: int) -> list[str]:
+    """
+    Connect a project and return what was changed, one line each; nothing where all was as it should be.
+
+    Raises LabelConfigError before anything is touched, UpstreamError where Label Studio refuses.
+    """
+    project = parts.label_studio.project(project_id)
+    parse(project["label_config"])
+    changed = []
+    if parts.projects.save(project_id, str(project["title"]), project["label_config"]):
+        changed.append(f"recorded “{project['title']}” with the classes {', '.join(parts.projects.class_names(project_id))}")
+    changed += _first_version(parts, project_id)
+    changed += _settings(parts, project)
+    changed += _backend(parts, project_id)
+    changed += _webhook(parts, project_id)
+    changed += _view(parts, project_id)
+    found = sync(parts, project_id)
+    if not found.startswith("0 "):
+        changed.append(found)
+    parts.queue.ask_refresh(project_id)
+    return changed
+
+
+def _first_version(parts: Parts, project_id: int) -> list[str]:
+    """Let the weights that trainings start from serve until there is something better."""
+    if parts.registry.champion(project_id):
+        return []
+    try:
+        weights = parts.detectors.base()
+    except UpstreamError as error:
+        return [f"no version yet, tasks stay without pre-annotation until the first training: {error}"]
+    version = parts.registry.add(project_id, weights, number=FIRST, training={"from": weights.name})
+    parts.registry.promote(project_id, version.name, "the weights to start from")
+    return [f"{version.name} serves: {weights.name}"]
+
+
+def _settings(parts: Parts, project: dict[str, Any]) -> list[str]:
+    """The order of the queue, and that the annotator sees the prediction."""
+    wanted = {"sampling": SAMPLING, "show_collab_predictions": True}
+    wrong = {key: value for key, value in wanted.items() if project.get(key) != value}
+    if wrong:
+        parts.label_studio.update_project(project["id"], **wrong)
+    return [f"{key} set to {value}" for key, value in wrong.items()]
+
+
+def _backend(parts: Parts, project_id: int) -> list[str]:
+    door = parts.door
+    if any(backend["url"].rstrip("/") == door.url for backend in parts.label_studio.backends(project_id)):
+        return []
+    auth = {"auth_method": "BASIC_AUTH", "basic_auth_user": door.user, "basic_auth_pass": door.password}
+    parts.label_studio.create_backend(
+        project=project_id, url=door.url, title=BACKEND_TITLE, is_interactive=False, **(auth if door.user else {})
+    )
+    return [f"added the ML backend {door.url}"]
+
+
+def _webhook(parts: Parts, project_id: int) -> list[str]:
+    """Our webhook with its secret; the one that Label Studio added for the backend has none, and goes."""
+    url = f"{parts.door.url}/webhook"
+    headers = {PROJECT_HEADER: str(project_id), SECRET_HEADER: parts.door.secret_of(project_id)}
+    wanted = {"headers": headers, "is_active": True, "send_payload": True, "send_for_all_actions": False}
+    changed, ours = [], None
+    for hook in parts.label_studio.webhooks(project_id):
+        if hook["url"] != url:
+            continue
+        if ours is None and PROJECT_HEADER in (hook.get("headers") or {}):
+            ours = hook
+        else:
+            parts.label_studio.delete_webhook(hook["id"])
+            changed.append("removed a webhook without our secret")
+    if ours is None:
+        parts.label_studio.create_webhook(project=project_id, url=url, actions=ACTIONS, **wanted)
+        return [*changed, f"added the webhook {url}"]
+    if any(ours.get(key) != value for key, value in wanted.items()) or set(ours["actions"]) != set(ACTIONS):
+        parts.label_studio.update_webhook(ours["id"], url=url, actions=ACTIONS, **wanted)
+        changed.append("repaired the webhook")
+    return changed
+
+
+def _view(parts: Parts, project_id: int) -> list[str]:
+    """A tab for people who choose tasks themselves; without any tab the editor shows no prediction at first."""
+    if any((view.get("data") or {}).get("title") == VIEW_TITLE for view in parts.label_studio.views(project_id)):
+        return []
+    parts.label_studio.create_view(project_id, VIEW)
+    return [f"added the view “{VIEW_TITLE}”"]

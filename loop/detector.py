@@ -1,0 +1,135 @@
+"""A YOLO detector, through ultralytics."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from loop.errors import UpstreamError
+from loop.regions import Box
+
+BATCH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """One detected box with the model's own class name and its confidence in [0, 1]."""
+
+    box: Box
+    class_name: str
+    confidence: float
+
+
+class Detector:
+    """Weights in memory. One image set at a time goes through: ultralytics' predictor keeps state between calls."""
+
+    def __init__(self, weights: Path, *, device: str = "", image_size: int = 640) -> None:
+        prepare_ultralytics()
+        from ultralytics import YOLO
+
+        self._model = YOLO(str(weights), task="detect")
+        self._options = {"imgsz": image_size, "device": device or None, "verbose": False, "max_det": 300}
+        self._lock = threading.Lock()
+        self.class_names: tuple[str, ...] = tuple(str(name) for _, name in sorted(self._model.names.items()))
+        self._warm_up(image_size)
+
+    def detect(self, images: Sequence[np.ndarray], floor: float) -> list[list[Detection]]:
+        """
+        Detect on BGR images, uint8 (height, width, 3) of any size; every detection of at least *floor* confidence.
+
+        Returns one list an image, most confident first.
+        """
+        found: list[list[Detection]] = []
+        for start in range(0, len(images), BATCH):
+            batch = list(images[start : start + BATCH])
+            with self._lock:
+                results = self._model.predict(batch, conf=floor, **self._options)
+            found += [self._read(result.boxes) for result in results]
+        return found
+
+    def _read(self, boxes: object) -> list[Detection]:
+        corners, confidences, class_ids = (
+            getattr(boxes, name).cpu().numpy() for name in ("xyxyn", "conf", "cls")
+        )
+        detections = [
+            Detection(
+                Box(*(float(side) for side in corner)).clipped(), self.class_names[int(class_id)], float(confidence)
+            )
+            for corner, confidence, class_id in zip(corners, confidences, class_ids, strict=True)
+        ]
+        return sorted(detections, key=lambda detection: -detection.confidence)
+
+    def _warm_up(self, image_size: int) -> None:
+        """Let ultralytics set itself up now; it leaves torch with fewer threads than there are cores."""
+        import torch
+
+        self._model.predict(
+            [np.zeros((image_size, image_size, 3), np.uint8)], conf=0.99, **self._options
+        )
+        torch.set_num_threads(threads())
+
+
+def threads() -> int:
+    """How many threads a computation may use."""
+    return int(os.environ.get("OMP_NUM_THREADS") or 0) or os.cpu_count() or 1
+
+
+def prepare_ultralytics() -> None:
+    """Keep ultralytics off the network, and give it a font, for which it would otherwise look there."""
+    os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count() or 1))
+    os.environ.setdefault("YOLO_OFFLINE", "true")
+    os.environ.setdefault("YOLO_VERBOSE", "false")
+    import matplotlib
+    from ultralytics.utils import USER_CONFIG_DIR
+
+    font = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    for name in ("Arial.ttf", "Arial.Unicode.ttf"):
+        if not (Path(USER_CONFIG_DIR) / name).exists():
+            shutil.copy(font, Path(USER_CONFIG_DIR) / name)
+
+
+class Detectors:
+    """Loads detectors, and finds the weights that a project starts from."""
+
+    def __init__(self, device: str, image_size: int, base: str, downloads: Path) -> None:
+        self._device, self._image_size, self._base, self._downloads = device, image_size, base, downloads
+
+    def load(self, weights: Path) -> Detector:
+        """Bring weights into memory."""
+        return Detector(weights, device=self._device, image_size=self._image_size)
+
+    def base(self) -> Path:
+        """
+        The weights that a project starts from. Raises UpstreamError where they are not here and cannot be had.
+
+        A path is taken as it is; a name that ultralytics publishes, such as `yolo11n.pt`, is downloaded once.
+        """
+        given = Path(self._base)
+        if given.exists():
+            return given
+        if given.parent != Path():
+            raise UpstreamError(f"LOOP_BASE_WEIGHTS: there is no file {given}")
+        return _downloaded(self._downloads / given.name)
+
+
+def _downloaded(target: Path) -> Path:
+    """The only download there is."""
+    if target.exists():
+        return target
+    prepare_ultralytics()
+    from ultralytics.utils.downloads import attempt_download_asset
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        attempt_download_asset(str(target))
+    except (OSError, RuntimeError) as error:  # every failure of its HTTP clients is one of these
+        raise UpstreamError(f"could not download {target.name}: {error}") from error
+    if not target.exists():
+        raise UpstreamError(f"could not download {target.name}: set LOOP_BASE_WEIGHTS to a local file")
+    return target

@@ -1,0 +1,158 @@
+"""Label Studio's API: what we ask of it and nothing more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+from loop.errors import UpstreamError
+
+Json = dict[str, Any]
+PAGE = 200  # tasks a request
+BATCH = 200  # predictions a request
+
+
+class LabelStudio:
+    """
+    A connected Label Studio.
+
+    The transport is the SDK's own: it tells a legacy token from a personal access token, refreshes the latter, and
+    retries reads. Its typed layer is left out, because it describes the Enterprise edition and parses every field.
+    """
+
+    def __init__(self, url: str, api_key: str, *, timeout: float = 30.0) -> None:
+        self.url = url.rstrip("/")
+        self._api_key, self._timeout = api_key, timeout
+
+    @cached_property
+    def _wrapper(self) -> Any:
+        from label_studio_sdk import LabelStudio as Sdk
+        from label_studio_sdk.core.api_error import ApiError
+
+        if not self._api_key:
+            raise UpstreamError(f"no key for Label Studio at {self.url}: set LABEL_STUDIO_API_KEY")
+        try:
+            return Sdk(base_url=self.url, api_key=self._api_key, timeout=self._timeout)._client_wrapper
+        except ApiError as error:
+            raise UpstreamError(f"the key for Label Studio at {self.url} is no good: {_detail(error.body)}") from error
+
+    def authorization(self) -> str:
+        """The Authorization header of this moment: a personal access token is refreshed where needed."""
+        return str(self._wrapper.get_headers()["Authorization"])
+
+    def is_own(self, address: str) -> bool:
+        """Whether an absolute address is served by this Label Studio."""
+        ours, theirs = urlsplit(self.url), urlsplit(address)
+        return (ours.scheme, ours.netloc) == (theirs.scheme, theirs.netloc)
+
+    def project(self, project_id: int) -> Json:
+        """One project; UpstreamError where there is none."""
+        return self._ask("GET", f"api/projects/{project_id}/")
+
+    def update_project(self, project_id: int, **fields: Any) -> Json:
+        """Change some fields of a project."""
+        return self._ask("PATCH", f"api/projects/{project_id}/", json=fields)
+
+    def unreviewed_tasks(self, project_id: int) -> Iterator[Json]:
+        """Every task without a completed annotation, with its predictions, in the order of ids."""
+        return self._tasks(project_id, "equal")
+
+    def reviewed_tasks(self, project_id: int) -> Iterator[Json]:
+        """Every task with a completed annotation, with its annotations, in the order of ids."""
+        return self._tasks(project_id, "greater")
+
+    def _tasks(self, project_id: int, than_no_annotations: str) -> Iterator[Json]:
+        item = {"filter": "filter:tasks:total_annotations", "operator": than_no_annotations, "type": "Number", "value": 0}
+        query = json.dumps({"filters": {"conjunction": "and", "items": [item]}, "ordering": ["tasks:id"]})
+        params = {"project": project_id, "fields": "all", "page_size": PAGE, "query": query}
+        for page in range(1, 1_000_000):
+            answer = self._ask("GET", "api/tasks/", params={**params, "page": page})
+            yield from answer["tasks"]
+            if page * PAGE >= answer["total"]:
+                return
+
+    def store_predictions(self, project_id: int, predictions: Sequence[Mapping[str, Any]]) -> int:
+        """Add predictions, in batches; return how many were stored."""
+        stored = 0
+        for start in range(0, len(predictions), BATCH):
+            batch = list(predictions[start : start + BATCH])
+            answer = self._ask("POST", f"api/projects/{project_id}/import/predictions", json=batch)
+            stored += int(answer.get("created", 0))
+        return stored
+
+    def prediction(self, prediction_id: int) -> Json:
+        """One stored prediction."""
+        return self._ask("GET", f"api/predictions/{prediction_id}/")
+
+    def webhooks(self, project_id: int) -> list[Json]:
+        """The webhooks of a project."""
+        return self._listed("api/webhooks/", project_id)
+
+    def create_webhook(self, **fields: Any) -> Json:
+        """Add a webhook."""
+        return self._ask("POST", "api/webhooks/", json=fields)
+
+    def update_webhook(self, webhook_id: int, **fields: Any) -> Json:
+        """Change a webhook."""
+        return self._ask("PATCH", f"api/webhooks/{webhook_id}/", json=fields)
+
+    def delete_webhook(self, webhook_id: int) -> None:
+        """Remove a webhook."""
+        self._ask("DELETE", f"api/webhooks/{webhook_id}/")
+
+    def backends(self, project_id: int) -> list[Json]:
+        """The ML backends of a project."""
+        return self._listed("api/ml/", project_id)
+
+    def create_backend(self, **fields: Any) -> Json:
+        """Add an ML backend; Label Studio calls its /health and /setup before it answers."""
+        return self._ask("POST", "api/ml/", json=fields)
+
+    def update_backend(self, backend_id: int, **fields: Any) -> Json:
+        """Change an ML backend."""
+        return self._ask("PATCH", f"api/ml/{backend_id}/", json=fields)
+
+    def views(self, project_id: int) -> list[Json]:
+        """The tabs of a project's Data Manager."""
+        return self._listed("api/dm/views/", project_id)
+
+    def create_view(self, project_id: int, data: Mapping[str, Any]) -> Json:
+        """Add a tab."""
+        return self._ask("POST", "api/dm/views/", json={"project": project_id, "data": dict(data)})
+
+    def update_view(self, view_id: int, project_id: int, data: Mapping[str, Any]) -> Json:
+        """Change a tab."""
+        return self._ask("PATCH", f"api/dm/views/{view_id}/", json={"project": project_id, "data": dict(data)})
+
+    def _listed(self, path: str, project_id: int) -> list[Json]:
+        answer: Any = self._ask("GET", path, params={"project": project_id})
+        return list(answer)
+
+    def _ask(self, method: str, path: str, **request: Any) -> Json:
+        import httpx
+        from label_studio_sdk.core.api_error import ApiError
+
+        try:
+            answer = self._wrapper.httpx_client.request(path, method=method, **request)
+        except (httpx.HTTPError, ApiError) as error:
+            raise UpstreamError(f"Label Studio at {self.url} did not answer {method} {path}: {error}") from error
+        if answer.is_error:
+            raise UpstreamError(
+                f"Label Studio answered {method} {path} with {answer.status_code}: {_detail(answer.text)}"
+            )
+        return answer.json() if answer.content else {}
+
+
+def _detail(body: object) -> str:
+    """What an error body says, without the stack trace that Label Studio adds."""
+    if isinstance(body, str):
+        try:
+            body = json.loads(body)
+        except ValueError:
+            return str(body)[:300]
+    if isinstance(body, Mapping):
+        return str(body.get("validation_errors") or body.get("detail") or body)[:300]
+    return str(body)[:300]

@@ -1,0 +1,12 @@
+"""How Alembic reaches the records; run by Alembic, imported by nobody."""
+
+from alembic import context
+
+from loop.database import connect, metadata
+
+engine = connect(context.config.get_main_option("sqlalchemy.url"))
+with engine.connect() as connection:
+    context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
+    with context.begin_transaction():
+        context.run_migrations()
+engine.dispose()

@@ -1,0 +1,184 @@
+"""the first tables"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = '0001'
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Apply this revision."""
+    op.create_table('aliases',
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('alias', sa.String(length=16), nullable=False),
+    sa.Column('version', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('project_id', 'alias')
+    )
+    op.create_table('classes',
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('class_id', sa.Integer(), nullable=False),
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('project_id', 'class_id'),
+    sa.UniqueConstraint('project_id', 'name')
+    )
+    op.create_table('deletions',
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('kind', sa.String(length=16), nullable=False),
+    sa.Column('object_id', sa.Integer(), nullable=False),
+    sa.Column('received_at', sa.DateTime(), nullable=False),
+    sa.PrimaryKeyConstraint('project_id', 'kind', 'object_id')
+    )
+    op.create_table('events',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('key', sa.String(length=64), nullable=False),
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('action', sa.Text(), nullable=False),
+    sa.Column('payload', sa.JSON(), nullable=False),
+    sa.Column('received_at', sa.DateTime(), nullable=False),
+    sa.Column('processed_at', sa.DateTime(), nullable=True),
+    sa.Column('error', sa.Text(), nullable=True),
+    sa.PrimaryKeyConstraint('id'),
+    sa.UniqueConstraint('key')
+    )
+    with op.batch_alter_table('events', schema=None) as batch_op:
+        batch_op.create_index('events_pending', ['project_id', 'processed_at'], unique=False)
+
+    op.create_table('moves',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('alias', sa.String(length=16), nullable=False),
+    sa.Column('version', sa.Text(), nullable=False),
+    sa.Column('why', sa.Text(), nullable=False),
+    sa.Column('moved_at', sa.DateTime(), nullable=False),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_table('predictions',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('task_id', sa.Integer(), nullable=False),
+    sa.Column('version', sa.Text(), nullable=False),
+    sa.Column('regions', sa.JSON(), nullable=False),
+    sa.Column('candidates', sa.JSON(), nullable=False),
+    sa.Column('threshold', sa.Float(), nullable=False),
+    sa.Column('score', sa.Float(), nullable=False),
+    sa.Column('stream', sa.String(length=8), nullable=False),
+    sa.Column('propensity', sa.Float(), nullable=False),
+    sa.Column('served_at', sa.DateTime(), nullable=False),
+    sa.PrimaryKeyConstraint('id')
+    )
+    with op.batch_alter_table('predictions', schema=None) as batch_op:
+        batch_op.create_index('predictions_of_task', ['project_id', 'task_id'], unique=False)
+
+    op.create_table('projects',
+    sa.Column('id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('title', sa.Text(), nullable=False),
+    sa.Column('label_config', sa.Text(), nullable=False),
+    sa.Column('connected_at', sa.DateTime(), nullable=False),
+    sa.Column('reviews_seen_at', sa.DateTime(), nullable=True),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_table('reviews',
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('annotation_id', sa.Integer(), nullable=False),
+    sa.Column('created_at', sa.DateTime(), nullable=False),
+    sa.Column('task_id', sa.Integer(), nullable=False),
+    sa.Column('updated_at', sa.DateTime(), nullable=False),
+    sa.Column('unique_id', sa.Text(), nullable=False),
+    sa.Column('image', sa.Text(), nullable=True),
+    sa.Column('regions', sa.JSON(), nullable=False),
+    sa.Column('annotator', sa.Integer(), nullable=True),
+    sa.Column('lead_time', sa.Float(), nullable=True),
+    sa.Column('is_skipped', sa.Boolean(), nullable=False),
+    sa.Column('is_ground_truth', sa.Boolean(), nullable=False),
+    sa.Column('parent_prediction', sa.Integer(), nullable=True),
+    sa.Column('recorded_at', sa.DateTime(), nullable=False),
+    sa.PrimaryKeyConstraint('project_id', 'annotation_id', 'created_at')
+    )
+    with op.batch_alter_table('reviews', schema=None) as batch_op:
+        batch_op.create_index('reviews_of_task', ['project_id', 'task_id'], unique=False)
+
+    op.create_table('splits',
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('task_id', sa.Integer(), nullable=False),
+    sa.Column('side', sa.String(length=8), nullable=False),
+    sa.PrimaryKeyConstraint('project_id', 'task_id')
+    )
+    op.create_table('trainings',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('state', sa.String(length=16), nullable=False),
+    sa.Column('asked_by', sa.Text(), nullable=False),
+    sa.Column('attempts', sa.Integer(), nullable=False),
+    sa.Column('snapshot', sa.String(length=64), nullable=True),
+    sa.Column('reviews_until', sa.DateTime(), nullable=True),
+    sa.Column('progress', sa.JSON(), nullable=True),
+    sa.Column('report', sa.JSON(), nullable=True),
+    sa.Column('version', sa.Text(), nullable=True),
+    sa.Column('error', sa.Text(), nullable=True),
+    sa.Column('asked_at', sa.DateTime(), nullable=False),
+    sa.Column('started_at', sa.DateTime(), nullable=True),
+    sa.Column('ended_at', sa.DateTime(), nullable=True),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_table('verdicts',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('task_id', sa.Integer(), nullable=False),
+    sa.Column('annotation_id', sa.Integer(), nullable=False),
+    sa.Column('prediction_id', sa.Integer(), nullable=False),
+    sa.Column('version', sa.Text(), nullable=False),
+    sa.Column('stream', sa.String(length=8), nullable=False),
+    sa.Column('decision', sa.String(length=16), nullable=False),
+    sa.Column('predicted', sa.JSON(), nullable=True),
+    sa.Column('reviewed', sa.JSON(), nullable=True),
+    sa.Column('annotator', sa.Integer(), nullable=True),
+    sa.Column('lead_time', sa.Float(), nullable=True),
+    sa.Column('reviewed_at', sa.DateTime(), nullable=False),
+    sa.PrimaryKeyConstraint('id')
+    )
+    with op.batch_alter_table('verdicts', schema=None) as batch_op:
+        batch_op.create_index('verdicts_of_task', ['project_id', 'task_id'], unique=False)
+
+    op.create_table('versions',
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('weights', sa.Text(), nullable=False),
+    sa.Column('sha256', sa.String(length=64), nullable=False),
+    sa.Column('snapshot', sa.String(length=64), nullable=True),
+    sa.Column('parent', sa.Text(), nullable=True),
+    sa.Column('training', sa.JSON(), nullable=False),
+    sa.Column('metrics', sa.JSON(), nullable=False),
+    sa.Column('created_at', sa.DateTime(), nullable=False),
+    sa.PrimaryKeyConstraint('project_id', 'name')
+    )
+
+
+def downgrade() -> None:
+    """Take this revision back."""
+    op.drop_table('versions')
+    with op.batch_alter_table('verdicts', schema=None) as batch_op:
+        batch_op.drop_index('verdicts_of_task')
+
+    op.drop_table('verdicts')
+    op.drop_table('trainings')
+    op.drop_table('splits')
+    with op.batch_alter_table('reviews', schema=None) as batch_op:
+        batch_op.drop_index('reviews_of_task')
+
+    op.drop_table('reviews')
+    op.drop_table('projects')
+    with op.batch_alter_table('predictions', schema=None) as batch_op:
+        batch_op.drop_index('predictions_of_task')
+
+    op.drop_table('predictions')
+    op.drop_table('moves')
+    with op.batch_alter_table('events', schema=None) as batch_op:
+        batch_op.drop_index('events_pending')
+
+    op.drop_table('events')
+    op.drop_table('deletions')
+    op.drop_table('classes')
+    op.drop_table('aliases')

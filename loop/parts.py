@@ -1,0 +1,72 @@
+"""The adapters and policies of one installation, as the use cases are given them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from loop.dataset_folder import ImageCache
+from loop.detector import Detectors
+from loop.event_log import EventLog
+from loop.images import Images
+from loop.ls_client import LabelStudio
+from loop.predict import Served, Thresholds
+from loop.prediction_log import PredictionLog
+from loop.priority import AuditPolicy
+from loop.project_list import ProjectList
+from loop.queue import JobQueue
+from loop.registry import FIRST, Version, WeightsRegistry
+from loop.review_log import ReviewLog
+from loop.trainer import TrainingPolicy
+from loop.training_log import TrainingLog
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """What decides: how many new reviews ask for a training, what share is kept for measuring, what is shown."""
+
+    retrain_after: int
+    held_out_share: float
+    thresholds: Thresholds
+    audit: AuditPolicy
+    training: TrainingPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """How Label Studio comes in: the backend's address, its basic auth, the webhook secret of each project."""
+
+    url: str
+    user: str
+    password: str
+    secret_of: Callable[[int], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything a use case may need; each adapter reaches out at its first use, not before."""
+
+    policies: Policies
+    door: Door
+    label_studio: LabelStudio
+    queue: JobQueue
+    events: EventLog
+    predictions: PredictionLog
+    reviews: ReviewLog
+    projects: ProjectList
+    trainings: TrainingLog
+    registry: WeightsRegistry
+    detectors: Detectors
+    images: Images
+    image_cache: ImageCache
+    snapshots: Path
+    runs: Path
+
+    def load(self, version: Version | None) -> Served:
+        """A version with its detector in memory; without a version, one that detects nothing."""
+        return Served(self.version_name(version), self.detectors.load(version.weights) if version else None)
+
+    def version_name(self, version: Version | None) -> str:
+        """What predictions of a version are called; Label Studio needs a name where there is none yet."""
+        return version.name if version else f"{self.registry.model_name}@{FIRST}"

@@ -1,0 +1,123 @@
+"""Every prediction served, with its regions: Label Studio forgets, we do not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from loop import region_json
+from loop.database import predictions
+from loop.regions import Region
+
+QUEUE, AUDIT = "queue", "audit"
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedPrediction:
+    """
+    What one version said about one task.
+
+    *regions* were shown; *candidates* lay above the floor and under the *threshold*. *propensity* is the chance that
+    the task is in the audit stream.
+    """
+
+    project_id: int
+    task_id: int
+    version: str
+    regions: tuple[Region, ...]
+    candidates: tuple[Region, ...]
+    threshold: float
+    score: float
+    stream: str
+    propensity: float
+    served_at: datetime
+    id: int = 0
+
+
+class PredictionLog:
+    """The log in the records."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def append(self, served: Sequence[LoggedPrediction]) -> int:
+        """Append predictions, leaving out those that repeat what is the newest of their task; return how many."""
+        if not served:
+            return 0
+        newest = self.newest(served[0].project_id, [one.task_id for one in served])
+        rows = [_row(one) for one in served if not _repeats(one, newest.get(one.task_id))]
+        if rows:
+            with self._engine.begin() as connection:
+                connection.execute(predictions.insert(), rows)
+        return len(rows)
+
+    def of_task(self, project_id: int, task_id: int) -> list[LoggedPrediction]:
+        """All that was served for a task, oldest first."""
+        query = (
+            sa.select(predictions)
+            .where(predictions.c.project_id == project_id, predictions.c.task_id == task_id)
+            .order_by(predictions.c.id)
+        )
+        with self._engine.connect() as connection:
+            return [_read(row) for row in connection.execute(query)]
+
+    def newest(self, project_id: int, task_ids: Iterable[int]) -> dict[int, LoggedPrediction]:
+        """The newest prediction of each task that has one."""
+        found: dict[int, LoggedPrediction] = {}
+        wanted = list(task_ids)
+        for start in range(0, len(wanted), 500):  # SQLite takes a limited number of parameters
+            newest = (
+                sa.select(sa.func.max(predictions.c.id))
+                .where(
+                    predictions.c.project_id == project_id,
+                    predictions.c.task_id.in_(wanted[start : start + 500]),
+                )
+                .group_by(predictions.c.task_id)
+            )
+            with self._engine.connect() as connection:
+                for row in connection.execute(sa.select(predictions).where(predictions.c.id.in_(newest))):
+                    found[row.task_id] = _read(row)
+        return found
+
+
+def _repeats(one: LoggedPrediction, newest: LoggedPrediction | None) -> bool:
+    return newest is not None and (one.version, one.regions, one.threshold) == (
+        newest.version,
+        newest.regions,
+        newest.threshold,
+    )
+
+
+def _row(one: LoggedPrediction) -> dict[str, Any]:
+    return {
+        "project_id": one.project_id,
+        "task_id": one.task_id,
+        "version": one.version,
+        "regions": region_json.write_all(one.regions),
+        "candidates": region_json.write_all(one.candidates),
+        "threshold": one.threshold,
+        "score": one.score,
+        "stream": one.stream,
+        "propensity": one.propensity,
+        "served_at": one.served_at or datetime.now(UTC),
+    }
+
+
+def _read(row: sa.Row[Any]) -> LoggedPrediction:
+    return LoggedPrediction(
+        project_id=row.project_id,
+        task_id=row.task_id,
+        version=row.version,
+        regions=region_json.read_all(row.regions),
+        candidates=region_json.read_all(row.candidates),
+        threshold=row.threshold,
+        score=row.score,
+        stream=row.stream,
+        propensity=row.propensity,
+        served_at=row.served_at,
+        id=row.id,
+    )

@@ -1,0 +1,64 @@
+"""
+How likely a task's pre-annotation needs no work: the score that orders the queue, lowest first. Pure.
+
+Read each confidence as the chance that the detection is right. A box shown is right with that chance; a candidate
+kept back under the threshold is rightly absent with the chance that is left. What is the least certain decides,
+because one wrong box is enough to make an annotator work; how many more are in doubt breaks ties.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+NOTHING_KNOWN = 0.5  # no box and no candidate says nothing: neither first nor last
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPolicy:
+    """The share of tasks served regardless of their score, so that the queue's own blind spots are measured."""
+
+    share: float = 0.05
+
+
+def task_score(confidences: Sequence[float], threshold: float) -> float:
+    """
+    Score one task in [0, 1] from the confidences of all its candidates, shown (>= *threshold*) or not.
+
+    With *threshold* t, a hidden candidate of confidence c < t counts as c / t doubtful: just under the line is a coin
+    that fell the other way, far under it is nothing.
+    """
+    certain = [_certainty(confidence, threshold) for confidence in confidences]
+    if not certain:
+        return NOTHING_KNOWN
+    least, mean = min(certain), sum(certain) / len(certain)
+    score = 0.9 * least + 0.1 * mean
+    if max(confidences) < threshold:
+        score *= NOTHING_KNOWN  # an empty pre-annotation is never the surest one
+    return min(1.0, max(0.0, score))
+
+
+def _certainty(confidence: float, threshold: float) -> float:
+    if confidence >= threshold:
+        return confidence
+    return 1.0 - 0.5 * confidence / threshold
+
+
+def audit_draw(project_id: int, task_id: int, policy: AuditPolicy) -> float | None:
+    """
+    Tell whether a task is in the audit: None where it is not, else its own fixed draw in [0, 1).
+
+    The draw depends on the ids alone, so a task is in the audit for every version or for none.
+    """
+    digest = hashlib.sha256(f"audit:{project_id}:{task_id}".encode()).digest()
+    chance, draw = (int.from_bytes(digest[at : at + 8]) / 2**64 for at in (0, 8))
+    return draw if chance < policy.share else None
+
+
+def audit_score(draw: float, queue_scores: Sequence[float]) -> float:
+    """Place an audited task in the queue by its *draw* alone: at that quantile of the scores of the others."""
+    if not queue_scores:
+        return draw
+    ordered = sorted(queue_scores)
+    return ordered[min(len(ordered) - 1, int(draw * len(ordered)))]

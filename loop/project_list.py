@@ -1,0 +1,98 @@
+"""The connected projects, each with its append-only class list and its frozen split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from loop.database import classes, projects, splits
+from loop.errors import UnknownProject
+from loop.label_config import LabelConfig, parse
+from loop.splits import Side, assign
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """One connected project; reviews recorded until *reviews_seen_at* have been trained on."""
+
+    id: int
+    title: str
+    label_config: str
+    reviews_seen_at: datetime | None
+
+    def config(self) -> LabelConfig:
+        """The label config, parsed."""
+        return parse(self.label_config)
+
+
+class ProjectList:
+    """The projects in the records."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def get(self, project_id: int) -> Project:
+        """Return one project; UnknownProject where it was never connected."""
+        for project in self.all():
+            if project.id == project_id:
+                return project
+        raise UnknownProject(project_id)
+
+    def all(self) -> list[Project]:
+        """Every connected project, by id."""
+        query = sa.select(projects).order_by(projects.c.id)
+        with self._engine.connect() as connection:
+            return [
+                Project(row.id, row.title, row.label_config, row.reviews_seen_at) for row in connection.execute(query)
+            ]
+
+    def save(self, project_id: int, title: str, label_config: str) -> bool:
+        """Keep title and label config of a project, appending its labels to the classes; return whether it changed."""
+        labels = parse(label_config).label_names
+        is_here = projects.c.id == project_id
+        with self._engine.begin() as connection:
+            known = connection.execute(sa.select(projects).where(is_here)).one_or_none()
+            if known is None:
+                row = {"id": project_id, "title": title, "label_config": label_config}
+                connection.execute(projects.insert().values(**row, connected_at=datetime.now(UTC)))
+            else:
+                connection.execute(projects.update().where(is_here).values(title=title, label_config=label_config))
+            _append_classes(connection, project_id, labels)
+        return known is None or (known.title, known.label_config) != (title, label_config)
+
+    def reviews_seen(self, project_id: int, moment: datetime) -> None:
+        """Remember that all reviews recorded until *moment* have been trained on."""
+        change = projects.update().where(projects.c.id == project_id).values(reviews_seen_at=moment)
+        with self._engine.begin() as connection:
+            connection.execute(change)
+
+    def class_names(self, project_id: int) -> list[str]:
+        """The classes by id; an id, once given, never moves."""
+        with self._engine.connect() as connection:
+            return _class_names(connection, project_id)
+
+    def sides(self, project_id: int, task_ids: Iterable[int], share: float) -> dict[int, Side]:
+        """The sides of all tasks ever split, after giving one to each of *task_ids* that had none."""
+        with self._engine.begin() as connection:
+            query = sa.select(splits.c.task_id, splits.c.side).where(splits.c.project_id == project_id)
+            known = {task_id: Side(side) for task_id, side in connection.execute(query)}
+            new = assign(known, task_ids, project_id=project_id, share=share)
+            rows = [{"project_id": project_id, "task_id": task_id, "side": side} for task_id, side in new.items()]
+            if rows:
+                connection.execute(splits.insert(), rows)
+        return {**known, **new}
+
+
+def _class_names(connection: sa.Connection, project_id: int) -> list[str]:
+    query = sa.select(classes.c.name).where(classes.c.project_id == project_id).order_by(classes.c.class_id)
+    return list(connection.scalars(query))
+
+
+def _append_classes(connection: sa.Connection, project_id: int, labels: Iterable[str]) -> None:
+    known = _class_names(connection, project_id)
+    new = [label for label in dict.fromkeys(labels) if label not in known]
+    for class_id, name in enumerate(new, start=len(known)):
+        connection.execute(classes.insert().values(project_id=project_id, class_id=class_id, name=name))

@@ -1,0 +1,70 @@
+"""Boxes and labelled regions, in fractions of the image. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An upright box, `xyxy`, each in fractions of the image: (0, 0) is the top left corner, (1, 1) the bottom right."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+    @property
+    def area(self) -> float:
+        """Area in fractions of the image; zero for a box without extent."""
+        return max(0.0, self.x1 - self.x0) * max(0.0, self.y1 - self.y0)
+
+    def clipped(self) -> Box:
+        """Return the part of the box that lies on the image."""
+        return Box(*(min(1.0, max(0.0, side)) for side in (self.x0, self.y0, self.x1, self.y1)))
+
+    def iou(self, other: Box) -> float:
+        """Intersection over union; zero where either box has no extent."""
+        width = min(self.x1, other.x1) - max(self.x0, other.x0)
+        height = min(self.y1, other.y1) - max(self.y0, other.y0)
+        if width <= 0 or height <= 0:
+            return 0.0
+        shared = width * height
+        return shared / (self.area + other.area - shared)
+
+    def is_close_to(self, other: Box, tolerance: float) -> bool:
+        """Tell whether no side differs by more than *tolerance* (fractions of the image)."""
+        ours, theirs = (self.x0, self.y0, self.x1, self.y1), (other.x0, other.y0, other.x1, other.y1)
+        return all(abs(a - b) <= tolerance for a, b in zip(ours, theirs, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """
+    One labelled box, predicted or drawn.
+
+    *box* encloses the region; *rotation* remembers by how many degrees it was turned before it was enclosed.
+    *score* is the detector's confidence, None for a region drawn by hand. *label* is empty where none was chosen.
+    """
+
+    id: str
+    box: Box
+    label: str
+    score: float | None = None
+    rotation: float = 0.0
+
+
+def enclosing(box: Box, degrees: float, aspect: float) -> Box:
+    """
+    Return the upright box around *box* turned clockwise by *degrees* about its top left corner.
+
+    *aspect* is width over height of the image in pixels: a turn mixes the two axes, so fractions are not enough.
+    """
+    if not degrees:
+        return box
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    width, height = (box.x1 - box.x0) * aspect, box.y1 - box.y0
+    corners = [(x * cos - y * sin, x * sin + y * cos) for x in (0.0, width) for y in (0.0, height)]
+    xs, ys = [x / aspect for x, _ in corners], [y for _, y in corners]
+    return Box(box.x0 + min(xs), box.y0 + min(ys), box.x0 + max(xs), box.y0 + max(ys))

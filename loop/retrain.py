@@ -1,0 +1,135 @@
+"""Train on all that was reviewed, measure against the champion, and promote what is better."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import numpy as np
+
+from loop import dataset_folder
+from loop.parts import Parts
+from loop.dataset_folder import Snapshot
+from loop.detector import Detection
+from loop.errors import EmptySnapshot, LoopError
+from loop.evaluator import measure
+from loop.gate import Metrics, rule
+from loop.refresh import follow
+from loop.regions import Region
+from loop.registry import Version
+from loop.review import ask_when_due
+from loop.snapshots import LabelledImage
+from loop.trainer import Progress, train
+from loop.training_log import State, Training
+
+ATTEMPTS = 3  # starts of one training, before it counts as failed
+
+
+def retrain(parts: Parts, project_id: int) -> str:
+    """
+    Run the open training of a project to its end: promoted, refused or failed.
+
+    Killed anywhere, it is run again and goes on: with the snapshot it had, from the trainer's last checkpoint.
+    """
+    asked = parts.trainings.open(project_id)
+    if not asked:
+        return "no training asked for"
+    training = asked[0]
+    if parts.trainings.start(training) > ATTEMPTS:
+        parts.trainings.end(training.id, State.FAILED, error=f"died {ATTEMPTS} times")
+        return f"failed: died {ATTEMPTS} times"
+    reviews_until = training.reviews_until or datetime.now(UTC)
+    try:
+        line = _run(parts, training, reviews_until)
+    except (LoopError, RuntimeError) as error:  # what torch and ultralytics raise is a RuntimeError
+        parts.trainings.end(training.id, State.FAILED, error=f"{type(error).__name__}: {error}")
+        line = f"failed: {error}"
+    parts.projects.reviews_seen(project_id, reviews_until)
+    ask_when_due(parts, project_id)
+    return line
+
+
+def _run(parts: Parts, training: Training, reviews_until: datetime) -> str:
+    project_id = training.project_id
+    snapshot = dataset_folder.read(parts.snapshots / str(project_id), training.snapshot or "")
+    if snapshot is None:
+        snapshot = build_snapshot(parts, project_id)
+        parts.trainings.note(training.id, snapshot=snapshot.hash, reviews_until=reviews_until)
+    champion = parts.registry.champion(project_id)
+    candidate = _candidate(parts, training, snapshot, champion)
+    ruling = rule(_measured(parts, snapshot, candidate), _measured(parts, snapshot, champion))
+    report = {"snapshot": snapshot.report, "gate": asdict(ruling)}
+    if ruling.is_passed:
+        promote(parts, project_id, candidate.name, ruling.reason)
+    state = State.PROMOTED if ruling.is_passed else State.REFUSED
+    parts.trainings.end(training.id, state, version=candidate.name, report=report)
+    return f"{candidate.name} {state}: {ruling.reason}"
+
+
+def promote(parts: Parts, project_id: int, name: str, why: str) -> Version:
+    """Let a version serve, and have the open tasks predicted anew by it."""
+    version = parts.registry.promote(project_id, name, why)
+    parts.queue.ask_refresh(project_id)
+    return version
+
+
+def roll_back(parts: Parts, project_id: int, why: str) -> Version:
+    """Let the version serve that served before; its stored predictions are in force again at once."""
+    version = parts.registry.roll_back(project_id, why)
+    follow(parts, project_id)
+    parts.queue.ask_refresh(project_id)
+    return version
+
+
+def build_snapshot(parts: Parts, project_id: int) -> Snapshot:
+    """Write the dataset of all counted reviews. Raises EmptySnapshot."""
+    counted = parts.reviews.counted(project_id)
+    if len(counted) < 2:
+        raise EmptySnapshot(f"{len(counted)} reviewed tasks: at least one to train on and one to measure on are needed")
+    sides = parts.projects.sides(project_id, counted, parts.policies.held_out_share)
+    items = [
+        LabelledImage(task_id, one.image or "", one.review.regions, sides[task_id])
+        for task_id, one in counted.items()
+    ]
+    names = parts.projects.class_names(project_id)
+    root = parts.snapshots / str(project_id)
+    return dataset_folder.write(root, items, names, lambda item: parts.image_cache.find(project_id, item))
+
+
+def _candidate(parts: Parts, training: Training, snapshot: Snapshot, champion: Version | None) -> Version:
+    """Train and register, once: a training that was cut off after it registered its version has it already."""
+    if training.version:
+        return parts.registry.get(training.project_id, training.version)
+    start = champion.weights if champion else parts.detectors.base()
+    run = parts.runs / f"training-{training.id}"
+
+    def report(progress: Progress) -> None:
+        parts.trainings.note(training.id, progress=asdict(progress))
+
+    weights = train(snapshot.data, start, run, parts.policies.training, report)
+    version = parts.registry.add(
+        training.project_id,
+        weights,
+        snapshot=snapshot.hash,
+        parent=champion.name if champion else None,
+        training=parts.policies.training.arguments(),
+    )
+    parts.trainings.note(training.id, version=version.name)
+    return version
+
+
+def _measured(parts: Parts, snapshot: Snapshot, version: Version | None) -> Metrics:
+    """Measure a version on the snapshot's held-out split; no version finds nothing."""
+    served = parts.load(version)
+
+    def pairs() -> Iterator[tuple[np.ndarray, list[Region]]]:
+        for path, regions in dataset_folder.held_out(snapshot):
+            yield parts.images.decode(path.read_bytes(), path.name), regions
+
+    detect = served.detector.detect if served.detector else _detect_nothing
+    return measure(detect, pairs(), snapshot.class_names)
+
+
+def _detect_nothing(images: Sequence[np.ndarray], floor: float) -> list[list[Detection]]:
+    return [[] for _ in images]

@@ -1,0 +1,131 @@
+"""Work on the events of a project: reviews are recorded, judged, and ask for a training when there are enough."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+from loop.parts import Parts
+from loop.errors import LoopError, PayloadError
+from loop.event_log import Event
+from loop.label_config import parse
+from loop.ls_format import Review, read_review
+from loop.prediction_log import LoggedPrediction
+from loop.verdicts import judge, seen_by_reviewer
+
+CREATED = ("ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_CREATED")
+START_TRAINING = "START_TRAINING"
+
+
+def review(parts: Parts, project_id: int) -> str:
+    """Work on all pending events. Doing so twice, or in another order, ends in the same state."""
+    worked = 0
+    while events := parts.events.pending(project_id):
+        touched: set[int] = set()
+        read: list[int] = []
+        for event in events:
+            try:
+                touched |= _applied(parts, event)
+            except PayloadError as error:  # the event stays in the log with what is wrong with it
+                parts.events.done([event.id], error=str(error))
+            else:
+                read.append(event.id)
+        judge_tasks(parts, project_id, touched)
+        parts.events.done(read)
+        worked += len(events)
+    asked = ask_when_due(parts, project_id)
+    return f"{worked} events{', training asked for' if asked else ''}"
+
+
+def ask_when_due(parts: Parts, project_id: int) -> bool:
+    """Ask for a training where enough tasks were reviewed since the last one; return whether one was asked for."""
+    project = parts.projects.get(project_id)
+    new = parts.reviews.new_since(project_id, project.reviews_seen_at)
+    if new < parts.policies.retrain_after or parts.trainings.open(project_id):
+        return False
+    ask_training(parts, project_id, f"{new} new reviews")
+    return True
+
+
+def ask_training(parts: Parts, project_id: int, asked_by: str) -> None:
+    """Open a training, or join the one that is open, and see that a job runs it."""
+    parts.trainings.ask(project_id, asked_by)
+    parts.queue.ask_retrain(project_id)
+
+
+def judge_tasks(parts: Parts, project_id: int, task_ids: Iterable[int]) -> None:
+    """Derive the verdicts of tasks anew from the review that counts and the prediction it was made on."""
+    ids = list(task_ids)
+    counted = parts.reviews.counted(project_id, ids)
+    for task_id in ids:
+        standing = counted.get(task_id)
+        seen = standing and seen_by(standing.review, parts.predictions.of_task(project_id, task_id))
+        if standing is None or seen is None:
+            parts.reviews.replace_verdicts(project_id, task_id, None)
+        else:
+            verdicts = judge(seen.regions, standing.review.regions)
+            parts.reviews.replace_verdicts(project_id, task_id, (standing.review, seen, verdicts))
+
+
+def seen_by(review: Review, served: Sequence[LoggedPrediction]) -> LoggedPrediction | None:
+    """The prediction that the reviewer had in front of them, if any."""
+    known = [(one.served_at.timestamp(), one.regions) for one in served]
+    index = seen_by_reviewer(review.regions, review.began_at, known)
+    return None if index is None else served[index]
+
+
+def _applied(parts: Parts, event: Event) -> set[int]:
+    """Apply one event; return the tasks whose verdicts it may change. Raises PayloadError."""
+    payload, project_id = event.payload, event.project_id
+    if event.action in CREATED:
+        return set(chain.from_iterable(_record(parts, project_id, *pair) for pair in _annotations(payload)))
+    if event.action == "ANNOTATIONS_DELETED":
+        ids = _ids(payload, "annotations")
+        return set(parts.reviews.delete(project_id, "annotation", ids, event.received_at))
+    if event.action == "TASKS_DELETED":
+        return set(parts.reviews.delete(project_id, "task", _ids(payload, "tasks"), event.received_at))
+    if event.action == "TASKS_CREATED":
+        parts.queue.ask_refresh(project_id)
+    elif event.action == "PROJECT_UPDATED":
+        _take_project(parts, payload.get("project"))
+    elif event.action == START_TRAINING:
+        ask_training(parts, project_id, "Start Training in Label Studio")
+    return set()
+
+
+def _record(parts: Parts, project_id: int, annotation: Mapping[str, Any], task: Mapping[str, Any]) -> set[int]:
+    found = read_review(annotation, project_id=project_id, task_id=task.get("id"))
+    image_key = parts.projects.get(project_id).config().image_key
+    image = (task.get("data") or {}).get(image_key)
+    parts.reviews.record(found, image if isinstance(image, str) else None)
+    return {found.task_id}
+
+
+def _annotations(payload: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """The annotations of an event, each with its task; a bulk event carries lists under the same singular keys."""
+    annotation, task = payload.get("annotation"), payload.get("task")
+    if isinstance(annotation, Mapping):
+        return [(annotation, task if isinstance(task, Mapping) else {})]
+    if isinstance(annotation, list):
+        tasks = {one["id"]: one for one in task or [] if isinstance(one, Mapping) and "id" in one}
+        return [(one, tasks.get(one.get("task"), {})) for one in annotation if isinstance(one, Mapping)]
+    raise PayloadError("annotation", "an annotation or a list of them", annotation)
+
+
+def _ids(payload: Mapping[str, Any], key: str) -> list[int]:
+    found = payload.get(key)
+    if not isinstance(found, list):
+        raise PayloadError(key, "a list of objects with an id", found)
+    return [int(one["id"]) for one in found if isinstance(one, Mapping) and isinstance(one.get("id"), int)]
+
+
+def _take_project(parts: Parts, project: object) -> None:
+    if not isinstance(project, Mapping) or not isinstance(project.get("id"), int):
+        raise PayloadError("project", "a project with an id", project)
+    label_config = str(project.get("label_config") or "")
+    try:
+        parse(label_config)
+    except LoopError as error:
+        raise PayloadError("project label_config", "one that can be predicted for", str(error)) from error
+    parts.projects.save(project["id"], str(project.get("title") or ""), label_config)

