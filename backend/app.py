@@ -68,7 +68,7 @@ def _answer(error: LoopError) -> tuple[Response, int]:
     """The one place where an error becomes an HTTP status."""
     status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
     if status >= 500:
-        log.exception("%s %s", request.method, request.path)
+        log.error("%s %s", request.method, request.path)
     said = {"error": str(error), "type": type(error).__name__}
     if isinstance(error, PayloadError):
         said["field"] = error.field
@@ -81,5 +81,5 @@ def _answer(error: LoopError) -> tuple[Response, int]:
 def _answer_bug(error: Exception) -> tuple[Response, int] | HTTPException:
     if isinstance(error, HTTPException):
         return error
-    log.exception("%s %s", request.method, request.path)
+    log.error("%s %s", request.method, request.path)
     return jsonify(error="internal error; the log has the trace", type=type(error).__name__), 500

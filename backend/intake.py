@@ -36,11 +36,12 @@ def webhook() -> tuple[Response, int]:
     action = sent.get("action")
     if not isinstance(action, str) or not action:
         raise PayloadError("action", "the name of an event", action)
+    has_secret = SECRET_HEADER in request.headers
+    if not has_secret and action != START_TRAINING:
+        raise Unauthorized(f"{action} without {SECRET_HEADER}: run `loop connect` for its project")
     project_id = _project_id(sent)
-    if SECRET_HEADER in request.headers:
+    if has_secret:
         _check_secret(parts, project_id)
-    elif action != START_TRAINING:
-        raise Unauthorized(f"{action} without {SECRET_HEADER}: run `loop connect --project {project_id}`")
     is_new = parts.events.append(project_id, action, {**sent, **_moment(action)})
     EVENTS.labels(project_id, action).inc()
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from prometheus_client import REGISTRY as LOCAL
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -11,7 +12,6 @@ from prometheus_client import (
     generate_latest,
     multiprocess,
 )
-from prometheus_client import REGISTRY as LOCAL
 
 PREDICTIONS = Counter("loop_predictions", "Tasks predicted", ["project"])
 IMAGES_BROKEN = Counter("loop_images_broken", "Tasks whose image could not be read", ["project"])
@@ -25,5 +25,5 @@ def exposition() -> bytes:
     if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         return generate_latest(LOCAL)
     together = CollectorRegistry()
-    multiprocess.MultiProcessCollector(together)
+    multiprocess.MultiProcessCollector(together)  # type: ignore[no-untyped-call]
     return generate_latest(together)

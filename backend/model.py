@@ -39,7 +39,7 @@ class YoloBackend(LabelStudioMLBase):  # type: ignore[misc]
         if self._project_id:
             self.set("model_version", predictor().version(project_id_of(self._project_id)))
 
-    def predict(self, tasks: Sequence[dict[str, Any]], context: object = None, **kwargs: Any) -> list[dict[str, Any]]:
+    def predict(self, tasks: Sequence[dict[str, Any]], *_: Any, **__: Any) -> list[dict[str, Any]]:
         """One prediction a task, same order and length."""
         if not tasks:
             return []

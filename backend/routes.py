@@ -65,7 +65,11 @@ def predict() -> Response:
 def versions() -> Response:
     """All versions of `?project=`, newest first; of every project without it."""
     wanted = request.args.get("project")
-    ids = [project_id_of(wanted)] if wanted else [project.id for project in current_app.extensions["parts"].projects.all()]
+    ids = (
+        [project_id_of(wanted)]
+        if wanted
+        else [project.id for project in current_app.extensions["parts"].projects.all()]
+    )
     return jsonify(versions=[name for project_id in ids for name in predictor().versions(project_id)])
 
 

@@ -55,7 +55,9 @@ class Predictor:
         suggestions = suggest(tasks, config, served, self._parts)
         logged = with_audit(suggestions, project_id, self._parts.policies.audit)
         if served.detector is not None:
-            self._parts.predictions.append([one for one, said in zip(logged, suggestions, strict=True) if said.error is None])
+            self._parts.predictions.append(
+                [one for one, said in zip(logged, suggestions, strict=True) if said.error is None]
+            )
         for said in suggestions:
             if said.error:
                 log.warning("project %d task %d has no prediction: %s", project_id, said.task_id, said.error)
@@ -129,4 +131,3 @@ class Predictor:
         with self._lock:
             self._slots[project_id] = _Slot(served, time.monotonic())
         log.info("project %d is served by %s", project_id, served.version)
-

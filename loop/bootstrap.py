@@ -32,9 +32,7 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
     images = Images(label_studio, _limits(settings))
     return Parts(
         policies=_policies(settings),
-        door=Door(
-            settings.backend_url, settings.basic_auth_user, settings.basic_auth_pass, settings.webhook_secret_of
-        ),
+        door=Door(settings.backend_url, settings.basic_auth_user, settings.basic_auth_pass, settings.webhook_secret_of),
         label_studio=label_studio,
         queue=JobQueue(settings.redis),
         events=EventLog(engine),
@@ -48,6 +46,7 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
         image_cache=ImageCache(settings.home / "images", images),
         snapshots=settings.home / "snapshots",
         runs=settings.home / "runs",
+        engine=engine,
     )
 
 

@@ -38,7 +38,9 @@ def connect(parts: Parts, project_id: int) -> list[str]:
     parse(project["label_config"])
     changed = []
     if parts.projects.save(project_id, str(project["title"]), project["label_config"]):
-        changed.append(f"recorded “{project['title']}” with the classes {', '.join(parts.projects.class_names(project_id))}")
+        changed.append(
+            f"recorded “{project['title']}” with the classes {', '.join(parts.projects.class_names(project_id))}"
+        )
     changed += _first_version(parts, project_id)
     changed += _settings(parts, project)
     changed += _backend(parts, project_id)

@@ -61,9 +61,7 @@ class ImageCache:
         return Path(scratch.name).rename(folder / f"{key}{suffix or '.png'}")
 
 
-def write(
-    root: Path, items: Iterable[LabelledImage], class_names: Sequence[str], find: FindImage
-) -> Snapshot:
+def write(root: Path, items: Iterable[LabelledImage], class_names: Sequence[str], find: FindImage) -> Snapshot:
     """
     Write a dataset into *root* under the hash of its content, or return the one that is already there.
 

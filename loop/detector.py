@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from loop.errors import UpstreamError
-from loop.regions import Box
+from loop.regions import Box, Detection, Pixels
+from loop.ultralytics_setup import prepare_ultralytics, threads
 
 BATCH = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Detection:
-    """One detected box with the model's own class name and its confidence in [0, 1]."""
-
-    box: Box
-    class_name: str
-    confidence: float
 
 
 class Detector:
@@ -39,7 +28,7 @@ class Detector:
         self.class_names: tuple[str, ...] = tuple(str(name) for _, name in sorted(self._model.names.items()))
         self._warm_up(image_size)
 
-    def detect(self, images: Sequence[np.ndarray], floor: float) -> list[list[Detection]]:
+    def detect(self, images: Sequence[Pixels], floor: float) -> list[list[Detection]]:
         """
         Detect on BGR images, uint8 (height, width, 3) of any size; every detection of at least *floor* confidence.
 
@@ -54,9 +43,7 @@ class Detector:
         return found
 
     def _read(self, boxes: object) -> list[Detection]:
-        corners, confidences, class_ids = (
-            getattr(boxes, name).cpu().numpy() for name in ("xyxyn", "conf", "cls")
-        )
+        corners, confidences, class_ids = (getattr(boxes, name).cpu().numpy() for name in ("xyxyn", "conf", "cls"))
         detections = [
             Detection(
                 Box(*(float(side) for side in corner)).clipped(), self.class_names[int(class_id)], float(confidence)
@@ -69,29 +56,8 @@ class Detector:
         """Let ultralytics set itself up now; it leaves torch with fewer threads than there are cores."""
         import torch
 
-        self._model.predict(
-            [np.zeros((image_size, image_size, 3), np.uint8)], conf=0.99, **self._options
-        )
+        self._model.predict([np.zeros((image_size, image_size, 3), np.uint8)], conf=0.99, **self._options)
         torch.set_num_threads(threads())
-
-
-def threads() -> int:
-    """How many threads a computation may use."""
-    return int(os.environ.get("OMP_NUM_THREADS") or 0) or os.cpu_count() or 1
-
-
-def prepare_ultralytics() -> None:
-    """Keep ultralytics off the network, and give it a font, for which it would otherwise look there."""
-    os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count() or 1))
-    os.environ.setdefault("YOLO_OFFLINE", "true")
-    os.environ.setdefault("YOLO_VERBOSE", "false")
-    import matplotlib
-    from ultralytics.utils import USER_CONFIG_DIR
-
-    font = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-    for name in ("Arial.ttf", "Arial.Unicode.ttf"):
-        if not (Path(USER_CONFIG_DIR) / name).exists():
-            shutil.copy(font, Path(USER_CONFIG_DIR) / name)
 
 
 class Detectors:

@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from loop.detector import Detection
 from loop.gate import Metrics
-from loop.regions import Region
+from loop.regions import Detection, Pixels, Region
+from loop.ultralytics_setup import prepare_ultralytics
 
 IOU_LEVELS = np.linspace(0.5, 0.95, 10)
 FLOOR = 0.001  # mAP integrates over all confidences
 CHUNK = 32  # images in memory at a time
 
-Detect = Callable[[Sequence[np.ndarray], float], list[list[Detection]]]
+Detect = Callable[[Sequence[Pixels], float], list[list[Detection]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,13 @@ class Outcome:
     *hits* is (detections, 10): whether each is right at each IoU level; *confidences*, *classes* go with its rows.
     """
 
-    hits: np.ndarray
-    confidences: np.ndarray
-    classes: np.ndarray
-    true_classes: np.ndarray
+    hits: NDArray[np.bool_]
+    confidences: NDArray[np.float64]
+    classes: NDArray[np.int_]
+    true_classes: NDArray[np.int_]
 
 
-def measure(detect: Detect, items: Iterable[tuple[np.ndarray, Sequence[Region]]], class_names: Sequence[str]) -> Metrics:
+def measure(detect: Detect, items: Iterable[tuple[Pixels, Sequence[Region]]], class_names: Sequence[str]) -> Metrics:
     """
     Measure a detector on (image, true regions) pairs.
 
@@ -40,7 +41,7 @@ def measure(detect: Detect, items: Iterable[tuple[np.ndarray, Sequence[Region]]]
     detection of a class that is not in *class_names* counts for nothing.
     """
     outcomes: list[Outcome] = []
-    chunk: list[tuple[np.ndarray, Sequence[Region]]] = []
+    chunk: list[tuple[Pixels, Sequence[Region]]] = []
     for item in items:
         chunk.append(item)
         if len(chunk) == CHUNK:
@@ -51,6 +52,7 @@ def measure(detect: Detect, items: Iterable[tuple[np.ndarray, Sequence[Region]]]
 
 def summarize(outcomes: Sequence[Outcome]) -> Metrics:
     """Average precision over the classes that occur, as ultralytics computes it."""
+    prepare_ultralytics()
     from ultralytics.utils.metrics import ap_per_class
 
     boxes = sum(len(outcome.true_classes) for outcome in outcomes)
@@ -63,7 +65,7 @@ def summarize(outcomes: Sequence[Outcome]) -> Metrics:
 
 
 def _outcomes(
-    detect: Detect, chunk: Sequence[tuple[np.ndarray, Sequence[Region]]], class_names: Sequence[str]
+    detect: Detect, chunk: Sequence[tuple[Pixels, Sequence[Region]]], class_names: Sequence[str]
 ) -> list[Outcome]:
     ids = {name.casefold(): class_id for class_id, name in enumerate(class_names)}
     detected = detect([image for image, _ in chunk], FLOOR) if chunk else []
@@ -74,9 +76,9 @@ def _outcome(found: Sequence[Detection], truth: Sequence[Region], ids: dict[str,
     known = [detection for detection in found if detection.class_name.casefold() in ids]
     classes = np.array([ids[detection.class_name.casefold()] for detection in known], int)
     true_classes = np.array([ids[region.label.casefold()] for region in truth], int)
-    overlap = np.array(
-        [[detection.box.iou(region.box) for region in truth] for detection in known], float
-    ).reshape(len(known), len(truth))
+    overlap = np.array([[detection.box.iou(region.box) for region in truth] for detection in known], float).reshape(
+        len(known), len(truth)
+    )
     overlap[classes[:, None] != true_classes[None, :]] = 0.0
     return Outcome(
         hits=_hits(overlap),
@@ -86,7 +88,7 @@ def _outcome(found: Sequence[Detection], truth: Sequence[Region], ids: dict[str,
     )
 
 
-def _hits(overlap: np.ndarray) -> np.ndarray:
+def _hits(overlap: NDArray[np.float64]) -> NDArray[np.bool_]:
     """At each level, pair detections and truths one to one, the largest overlap first."""
     hits = np.zeros((len(overlap), len(IOU_LEVELS)), bool)
     order = np.dstack(np.unravel_index(np.argsort(-overlap, axis=None), overlap.shape))[0] if overlap.size else []

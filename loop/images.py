@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from loop.errors import ImageError, ImageForbidden, ImageTooLarge, ImageUnreadable, UpstreamError
+from loop.regions import Pixels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -64,22 +65,26 @@ class Images:
     def fetch(self, address: str, task_id: int) -> bytes:
         """Return the file behind a task's image address. Raises ImageError."""
         deadline = time.monotonic() + self._limits.seconds
-        url = self._resolved(address, task_id)
         try:
+            url = self._resolved(address, task_id)
             for _ in range(REDIRECTS):
                 content, url = self._step(url, address, deadline)
                 if content is not None:
                     return content
-        except (httpx.HTTPError, httpx.InvalidURL, UpstreamError, UnicodeError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UpstreamError, ValueError) as error:
             raise ImageUnreadable(address, f"{type(error).__name__}: {error}") from error
         raise ImageUnreadable(address, f"more than {REDIRECTS} redirects")
 
-    def load(self, tasks: Iterable[Task]) -> Iterator[np.ndarray | ImageError]:
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
+    def load(self, tasks: Iterable[Task]) -> Iterator[Pixels | ImageError]:
         """Fetch and decode in parallel, in the order of *tasks*; a broken image gives its error in its place."""
         with ThreadPoolExecutor(FETCHERS) as pool:
             yield from pool.map(self._loaded, tasks)
 
-    def decode(self, content: bytes, address: str) -> np.ndarray:
+    def decode(self, content: bytes, address: str) -> Pixels:
         """Return an upright image, uint8 (height, width, 3), in BGR as OpenCV and ultralytics have it."""
         image = self.open(content, address)
         return np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
@@ -102,7 +107,7 @@ class Images:
         turned.format = image.format
         return turned
 
-    def _loaded(self, task: Task) -> np.ndarray | ImageError:
+    def _loaded(self, task: Task) -> Pixels | ImageError:
         try:
             return self.decode(self.fetch(task.image, task.id), task.image)
         except ImageError as error:
@@ -143,7 +148,7 @@ class Images:
             return {"Authorization": self._account.authorization()}
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ImageForbidden(address, f"redirected to {parts.scheme}:")
+            raise ImageForbidden(address, f"{url} is not an http(s) address of a host")
         if not self._limits.allow_private_addresses and not _is_public(parts.hostname, address):
             raise ImageForbidden(address, f"{parts.hostname} has a private address (LOOP_ALLOW_PRIVATE_ADDRESSES)")
         return {}

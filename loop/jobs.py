@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import closing
 
 from loop import refresh as refreshing
 from loop import retrain as retraining
@@ -31,7 +32,11 @@ def retrain(project_id: int) -> str:
 
 def sweep() -> str:
     """Ask again for whatever was left lying: events whose job was lost, trainings whose worker died."""
-    parts = build()
+    with closing(build()) as parts:
+        return _swept(parts)
+
+
+def _swept(parts: Parts) -> str:
     pending = [project.id for project in parts.projects.all() if project.id in parts.events.pending_projects()]
     open_trainings = parts.trainings.open()
     for project_id in pending:
@@ -42,8 +47,7 @@ def sweep() -> str:
 
 
 def _alone(name: str, use_case: Callable[[Parts, int], str], project_id: int) -> str:
-    parts = build()
-    with parts.queue.alone(f"{name}-{project_id}"):
+    with closing(build()) as parts, parts.queue.alone(f"{name}-{project_id}"):
         line = use_case(parts, project_id)
     log.info("%s project %d: %s", name, project_id, line)
     return line

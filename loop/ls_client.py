@@ -39,6 +39,11 @@ class LabelStudio:
         except ApiError as error:
             raise UpstreamError(f"the key for Label Studio at {self.url} is no good: {_detail(error.body)}") from error
 
+    def close(self) -> None:
+        """Give the connections back."""
+        if "_wrapper" in self.__dict__:
+            self._wrapper.httpx_client.httpx_client.close()
+
     def authorization(self) -> str:
         """The Authorization header of this moment: a personal access token is refreshed where needed."""
         return str(self._wrapper.get_headers()["Authorization"])
@@ -65,7 +70,12 @@ class LabelStudio:
         return self._tasks(project_id, "greater")
 
     def _tasks(self, project_id: int, than_no_annotations: str) -> Iterator[Json]:
-        item = {"filter": "filter:tasks:total_annotations", "operator": than_no_annotations, "type": "Number", "value": 0}
+        item = {
+            "filter": "filter:tasks:total_annotations",
+            "operator": than_no_annotations,
+            "type": "Number",
+            "value": 0,
+        }
         query = json.dumps({"filters": {"conjunction": "and", "items": [item]}, "ordering": ["tasks:id"]})
         params = {"project": project_id, "fields": "all", "page_size": PAGE, "query": query}
         for page in range(1, 1_000_000):

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import Engine
+
 from loop.dataset_folder import ImageCache
 from loop.detector import Detectors
 from loop.event_log import EventLog
@@ -62,6 +64,13 @@ class Parts:
     image_cache: ImageCache
     snapshots: Path
     runs: Path
+    engine: Engine
+
+    def close(self) -> None:
+        """Give all connections back."""
+        for part in (self.images, self.label_studio, self.queue):
+            part.close()
+        self.engine.dispose()
 
     def load(self, version: Version | None) -> Served:
         """A version with its detector in memory; without a version, one that detects nothing."""

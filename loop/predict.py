@@ -6,18 +6,13 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from loop.errors import ImageError
 from loop.label_config import LabelConfig
 from loop.ls_format import Task
 from loop.priority import NOTHING_KNOWN, task_score
-from loop.regions import Box, Region
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from loop.detector import Detection
+from loop.regions import Box, Detection, Pixels, Region
 
 CHUNK = 16  # images in memory at a time
 
@@ -27,14 +22,14 @@ class Detects(Protocol):
 
     class_names: tuple[str, ...]
 
-    def detect(self, images: Sequence[np.ndarray], floor: float) -> list[list[Detection]]:
+    def detect(self, images: Sequence[Pixels], floor: float) -> list[list[Detection]]:
         """Detect on BGR images; every detection of at least *floor*, most confident first."""
 
 
 class Loads(Protocol):
     """What is asked of the images."""
 
-    def load(self, tasks: Iterable[Task]) -> Iterator[np.ndarray | ImageError]:
+    def load(self, tasks: Iterable[Task]) -> Iterator[Pixels | ImageError]:
         """Fetch and decode, in the order of the tasks."""
 
 

@@ -29,6 +29,10 @@ class JobQueue:
     def __init__(self, url: str) -> None:
         self._redis = Redis.from_url(url, socket_connect_timeout=1.0)
 
+    def close(self) -> None:
+        """Give the connections back."""
+        self._redis.close()
+
     def ask_review(self, project_id: int) -> bool:
         """Ask that the pending events of a project be worked on."""
         return self._ask(DEFAULT, "loop.jobs.review", project_id)
@@ -69,7 +73,7 @@ class JobQueue:
         """Be a worker of one queue until stopped."""
         from rq import Queue, Worker
 
-        Worker([Queue(queue, connection=self._redis)], connection=self._redis).work()
+        Worker([Queue(queue, connection=self._redis)], connection=self._redis).work(logging_level="WARNING")
 
     def schedule(self, job: Callable[[], str], every: int) -> None:
         """Have *job* run on `default` every so many seconds, until stopped."""
@@ -77,7 +81,7 @@ class JobQueue:
 
         scheduler = CronScheduler(connection=self._redis)
         scheduler.register(job, queue_name=DEFAULT, interval=every, ttl=every, result_ttl=0, failure_ttl=3600)
-        scheduler.start()
+        scheduler.start()  # type: ignore[no-untyped-call]
 
     def lengths(self) -> Mapping[str, int]:
         """How many jobs wait in each queue. Raises UpstreamError."""

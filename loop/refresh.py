@@ -6,16 +6,17 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from loop.parts import Parts
 from loop.errors import PayloadError, UpstreamError
 from loop.label_config import LabelConfig
 from loop.ls_format import Task, read_task, write_result
+from loop.parts import Parts
 from loop.predict import Served, Suggestion, predict, unreadable
 from loop.prediction_log import AUDIT, QUEUE, LoggedPrediction
 from loop.priority import AuditPolicy, audit_draw, audit_score
 from loop.project_list import Project
 
 BATCH = 200  # tasks predicted, logged and stored at a time
+MOST_NAMED = 10  # broken tasks named in a job's line
 
 
 def refresh(parts: Parts, project_id: int) -> str:
@@ -29,8 +30,9 @@ def refresh(parts: Parts, project_id: int) -> str:
     if champion is None:
         return "nothing to predict with yet"
     waiting = [task for task in parts.label_studio.unreviewed_tasks(project_id) if not _has(task, champion.name)]
-    stored = _store(parts, project, parts.load(champion), waiting) if waiting else 0
-    return f"{champion.name}: {stored} of {len(waiting)} open tasks predicted; {follow(parts, project_id)}"
+    stored, broken = _store(parts, project, parts.load(champion), waiting) if waiting else (0, [])
+    line = f"{champion.name}: {stored} of {len(waiting)} open tasks predicted; {follow(parts, project_id)}"
+    return "; ".join([line, *(f"task {one.task_id}: {one.error}" for one in broken[:MOST_NAMED])])
 
 
 def follow(parts: Parts, project_id: int) -> str:
@@ -46,9 +48,7 @@ def follow(parts: Parts, project_id: int) -> str:
     return f"model_version set to {champion.name}"
 
 
-def suggest(
-    tasks: Sequence[dict[str, Any]], config: LabelConfig, served: Served, parts: Parts
-) -> list[Suggestion]:
+def suggest(tasks: Sequence[dict[str, Any]], config: LabelConfig, served: Served, parts: Parts) -> list[Suggestion]:
     """One suggestion a task as Label Studio sends it, in their order; one that cannot be read gets an empty one."""
     read: list[Task | PayloadError] = [_read(task, config) for task in tasks]
     good = [task for task in read if isinstance(task, Task)]
@@ -97,18 +97,19 @@ def as_result(suggestion: Suggestion, logged: LoggedPrediction, config: LabelCon
     }
 
 
-def _store(parts: Parts, project: Project, served: Served, waiting: Sequence[dict[str, Any]]) -> int:
-    config, stored = project.config(), 0
+def _store(
+    parts: Parts, project: Project, served: Served, waiting: Sequence[dict[str, Any]]
+) -> tuple[int, list[Suggestion]]:
+    config, stored, broken = project.config(), 0, []
     for start in range(0, len(waiting), BATCH):
         suggestions = suggest(waiting[start : start + BATCH], config, served, parts)
         usable = [one for one in suggestions if one.error is None]
+        broken += [one for one in suggestions if one.error]
         logged = with_audit(usable, project.id, parts.policies.audit)
         parts.predictions.append(logged)  # before anybody can see them
-        rows = [
-            {"task": one.task_id, **as_result(one, kept, config)} for one, kept in zip(usable, logged, strict=True)
-        ]
+        rows = [{"task": one.task_id, **as_result(one, kept, config)} for one, kept in zip(usable, logged, strict=True)]
         stored += parts.label_studio.store_predictions(project.id, rows)
-    return stored
+    return stored, broken
 
 
 def _has(task: dict[str, Any], version: str) -> bool:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]  # an upright image, (height, width, 3), in BGR as OpenCV and ultralytics have it
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """An upright box, `xyxy`, each in fractions of the image: (0, 0) is the top left corner, (1, 1) the bottom right."""
+    """An upright box, `xyxy`, in fractions of the image: (0, 0) is its top left corner, (1, 1) its bottom right."""
 
     x0: float
     y0: float
@@ -53,6 +58,15 @@ class Region:
     label: str
     score: float | None = None
     rotation: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """One detected box with the model's own class name and its confidence in [0, 1]."""
+
+    box: Box
+    class_name: str
+    confidence: float
 
 
 def enclosing(box: Box, degrees: float, aspect: float) -> Box:

@@ -108,9 +108,7 @@ class WeightsRegistry:
         """Let a version serve. The one that served becomes `previous`; both move together. Raises UnknownVersion."""
         version = self.get(project_id, name)
         with self._engine.begin() as connection:
-            query = sa.select(aliases.c.version).where(
-                aliases.c.project_id == project_id, aliases.c.alias == CHAMPION
-            )
+            query = sa.select(aliases.c.version).where(aliases.c.project_id == project_id, aliases.c.alias == CHAMPION)
             served = connection.scalar(query)
             if served == version.name:
                 return version

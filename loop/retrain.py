@@ -6,17 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-import numpy as np
-
 from loop import dataset_folder
-from loop.parts import Parts
 from loop.dataset_folder import Snapshot
-from loop.detector import Detection
 from loop.errors import EmptySnapshot, LoopError
 from loop.evaluator import measure
 from loop.gate import Metrics, rule
+from loop.parts import Parts
 from loop.refresh import follow
-from loop.regions import Region
+from loop.regions import Detection, Pixels, Region
 from loop.registry import Version
 from loop.review import ask_when_due
 from loop.snapshots import LabelledImage
@@ -89,8 +86,7 @@ def build_snapshot(parts: Parts, project_id: int) -> Snapshot:
         raise EmptySnapshot(f"{len(counted)} reviewed tasks: at least one to train on and one to measure on are needed")
     sides = parts.projects.sides(project_id, counted, parts.policies.held_out_share)
     items = [
-        LabelledImage(task_id, one.image or "", one.review.regions, sides[task_id])
-        for task_id, one in counted.items()
+        LabelledImage(task_id, one.image or "", one.review.regions, sides[task_id]) for task_id, one in counted.items()
     ]
     names = parts.projects.class_names(project_id)
     root = parts.snapshots / str(project_id)
@@ -123,7 +119,7 @@ def _measured(parts: Parts, snapshot: Snapshot, version: Version | None) -> Metr
     """Measure a version on the snapshot's held-out split; no version finds nothing."""
     served = parts.load(version)
 
-    def pairs() -> Iterator[tuple[np.ndarray, list[Region]]]:
+    def pairs() -> Iterator[tuple[Pixels, list[Region]]]:
         for path, regions in dataset_folder.held_out(snapshot):
             yield parts.images.decode(path.read_bytes(), path.name), regions
 
@@ -131,5 +127,5 @@ def _measured(parts: Parts, snapshot: Snapshot, version: Version | None) -> Metr
     return measure(detect, pairs(), snapshot.class_names)
 
 
-def _detect_nothing(images: Sequence[np.ndarray], floor: float) -> list[list[Detection]]:
+def _detect_nothing(images: Sequence[Pixels], _floor: float) -> list[list[Detection]]:
     return [[] for _ in images]

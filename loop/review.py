@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from loop.parts import Parts
 from loop.errors import LoopError, PayloadError
 from loop.event_log import Event
 from loop.label_config import parse
 from loop.ls_format import Review, read_review
+from loop.parts import Parts
 from loop.prediction_log import LoggedPrediction
 from loop.verdicts import judge, seen_by_reviewer
 
@@ -60,7 +60,7 @@ def judge_tasks(parts: Parts, project_id: int, task_ids: Iterable[int]) -> None:
     counted = parts.reviews.counted(project_id, ids)
     for task_id in ids:
         standing = counted.get(task_id)
-        seen = standing and seen_by(standing.review, parts.predictions.of_task(project_id, task_id))
+        seen = seen_by(standing.review, parts.predictions.of_task(project_id, task_id)) if standing else None
         if standing is None or seen is None:
             parts.reviews.replace_verdicts(project_id, task_id, None)
         else:

@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
@@ -31,7 +33,10 @@ class Part(Protocol):
     """One running thing."""
 
     name: str
-    address: str
+
+    @property
+    def address(self) -> str:
+        """How it is reached."""
 
     def start(self) -> None:
         """Start it, or start it again."""
@@ -70,11 +75,9 @@ class Program:
             return
         for signal_number, patience in ((signal.SIGTERM, 1.0), (signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, 5.0)):
             self.process.send_signal(signal_number)
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 self.process.wait(patience)
                 return
-            except subprocess.TimeoutExpired:
-                continue
 
 
 @dataclass
@@ -132,13 +135,13 @@ def parts_of(settings: Settings) -> list[Part]:
     if not settings.redis_url:
         parts.append(EmbeddedRedis(settings.redis_socket, settings.home / "redis"))
     parts.append(program("worker-gpu", f"queue {GPU}", *cli, "worker", GPU))
-    for number in range(1, settings.default_workers + 1):
-        parts.append(program(f"worker-default-{number}", f"queue {DEFAULT}", *cli, "worker", DEFAULT))
+    parts += [
+        program(f"worker-default-{number}", f"queue {DEFAULT}", *cli, "worker", DEFAULT)
+        for number in range(1, settings.default_workers + 1)
+    ]
     parts.append(program("schedule", "sweep every 10 s", *cli, "schedule"))
     metrics = settings.home / "metrics"
-    parts.append(
-        program("web", settings.backend_url, *_gunicorn(settings), PROMETHEUS_MULTIPROC_DIR=str(metrics))
-    )
+    parts.append(program("web", settings.backend_url, *_gunicorn(settings), PROMETHEUS_MULTIPROC_DIR=str(metrics)))
     return parts
 
 
@@ -146,7 +149,7 @@ def _gunicorn(settings: Settings) -> tuple[str, ...]:
     return (
         *("-m", "gunicorn", "backend.app:create_app()", "--bind", f"{settings.host}:{settings.port}"),
         *("--workers", str(settings.web_workers), "--worker-class", "gthread", "--threads", "8"),
-        *("--timeout", "120", "--graceful-timeout", "8"),
+        *("--timeout", "120", "--graceful-timeout", "8", "--no-control-socket"),
     )
 
 
@@ -162,9 +165,18 @@ def run(parts: Sequence[Part], settings: Settings, say: Callable[[str], None]) -
         say("ready" if not stopping else "stopping")
         _keep(parts, stopping, say)
     finally:
-        for part in reversed(parts):
-            part.stop()
+        _stop(parts)
         say("stopped")
+
+
+def _stop(parts: Sequence[Part]) -> None:
+    """Stop all that uses Redis at once, then Redis."""
+    programs = [part for part in parts if isinstance(part, Program)]
+    with ThreadPoolExecutor(len(parts)) as pool:
+        list(pool.map(lambda part: part.stop(), programs))
+    for part in parts:
+        if part not in programs:
+            part.stop()
 
 
 def _keep(parts: Sequence[Part], stopping: list[int], say: Callable[[str], None]) -> None:
@@ -190,7 +202,9 @@ def _clear(settings: Settings) -> None:
         try:
             probe.bind((settings.host, settings.port))
         except OSError as error:
-            raise LoopError(f"{settings.host}:{settings.port} cannot be listened on ({error}); set LOOP_PORT") from error
+            raise LoopError(
+                f"{settings.host}:{settings.port} cannot be listened on ({error}); set LOOP_PORT"
+            ) from error
     metrics = settings.home / "metrics"
     metrics.mkdir(parents=True, exist_ok=True)
     for old in metrics.glob("*.db"):
@@ -220,7 +234,12 @@ def _on_signals() -> list[int]:
 
 def _spawn(command: Sequence[str], environment: dict[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        command, env=environment, stdout=log, stderr=log, start_new_session=True, preexec_fn=_end_with_parent
+        command,
+        env=environment,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+        preexec_fn=_end_with_parent,  # noqa: PLW1509 (started before any thread)
     )
 
 

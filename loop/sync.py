@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from loop.parts import Parts
 from loop.errors import PayloadError
 from loop.ls_format import read_review
+from loop.parts import Parts
 from loop.review import ask_when_due, judge_tasks
 
 

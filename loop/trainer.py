@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from loop.detector import prepare_ultralytics, threads
 from loop.errors import TrainingFailed
+from loop.ultralytics_setup import prepare_ultralytics, threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,7 @@ class Progress:
     seconds_left: float | None
 
 
-def train(
-    data: Path, start: Path, run: Path, policy: TrainingPolicy, report: Callable[[Progress], None]
-) -> Path:
+def train(data: Path, start: Path, run: Path, policy: TrainingPolicy, report: Callable[[Progress], None]) -> Path:
     """
     Train from the weights *start* on the dataset whose `data.yaml` is *data*, and return the new weights.
 
@@ -86,6 +84,7 @@ def _arguments(run: Path, policy: TrainingPolicy) -> dict[str, Any]:
         "verbose": False,
         "workers": 0,
         "amp": False,  # its self-check downloads a model
+        "single_cls": False,  # else the start weights bring theirs along
     }
 
 
@@ -101,7 +100,7 @@ def _callbacks(report: Callable[[Progress], None]) -> dict[str, Callable[[Any], 
         report(Progress(trainer.start_epoch, trainer.epochs, None, None))
 
     def on_fit_epoch_end(trainer: Any) -> None:
-        done = trainer.epoch + 1
+        done = min(trainer.epoch + 1, trainer.epochs)  # called once more after the last epoch
         a_epoch = (time.monotonic() - started) / max(1, done - first_epoch[0])
         measured = trainer.metrics.get("metrics/mAP50-95(B)")
         left = a_epoch * max(0, trainer.epochs - done)

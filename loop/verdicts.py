@@ -48,9 +48,7 @@ class JudgePolicy:
     same_place: float = 0.001
 
 
-def judge(
-    predicted: Sequence[Region], reviewed: Sequence[Region], policy: JudgePolicy | None = None
-) -> list[Verdict]:
+def judge(predicted: Sequence[Region], reviewed: Sequence[Region], policy: JudgePolicy | None = None) -> list[Verdict]:
     """
     Pair each predicted region with what the reviewer left in its place: by region id first, then by overlap.
 
@@ -69,9 +67,7 @@ def judge(
 def _by_id(predicted: Sequence[Region], reviewed: Sequence[Region]) -> dict[int, int]:
     """A region's id survives being moved and relabelled; an id used twice pairs once."""
     at = {region.id: index for index, region in reversed(list(enumerate(reviewed))) if region.id}
-    return {
-        index: at.pop(region.id) for index, region in enumerate(predicted) if region.id and region.id in at
-    }
+    return {index: at.pop(region.id) for index, region in enumerate(predicted) if region.id and region.id in at}
 
 
 def _by_overlap(

@@ -180,8 +180,6 @@ def entry_point(script: Path, target: Path, old: Path, new: Path) -> None:
 
 def main() -> None:
     """Make the parts named on the command line; all of them by default."""
-    if sys.version_info < (3, 11):
-        sys.exit(f"setup: Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
     lock = (ROOT / "requirements.lock").read_bytes() + sys.version.encode()
     name = f"packages-{hashlib.sha256(lock).hexdigest()[:12]}"
     checkout_venv(ensure(CACHE / name, "the locked packages, 5.5 GB, some minutes", packages))

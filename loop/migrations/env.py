@@ -4,7 +4,7 @@ from alembic import context
 
 from loop.database import connect, metadata
 
-engine = connect(context.config.get_main_option("sqlalchemy.url"))
+engine = connect(context.config.get_main_option("sqlalchemy.url") or "")
 with engine.connect() as connection:
     context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
     with context.begin_transaction():

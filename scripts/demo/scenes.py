@@ -111,9 +111,7 @@ def _stamp(path: Path, rng: random.Random) -> Image.Image:
 def _free_spot(stamp: Image.Image, taken: Sequence[Box], rng: random.Random) -> tuple[int, int, Box] | None:
     for _ in range(20):
         left, top = rng.randint(0, SIZE[0] - stamp.width), rng.randint(0, SIZE[1] - stamp.height)
-        box = Box(
-            left / SIZE[0], top / SIZE[1], (left + stamp.width) / SIZE[0], (top + stamp.height) / SIZE[1]
-        )
+        box = Box(left / SIZE[0], top / SIZE[1], (left + stamp.width) / SIZE[0], (top + stamp.height) / SIZE[1])
         if all(box.iou(other) < 0.05 for other in taken):
             return left, top, box
     return None

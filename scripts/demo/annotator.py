@@ -1,0 +1,103 @@
+"""A played annotator: opens what the label stream serves and corrects it to the truth, as the editor would post it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+
+from loop.regions import Box
+from scripts.demo.scenes import Scene
+
+GOOD_ENOUGH = 0.75  # IoU from which a box of the right label is left alone
+SAME_OBJECT = 0.5  # IoU from which a prediction is taken to mean an object
+
+Truth = Mapping[str, Sequence[tuple[str, Box]]]
+
+
+class Annotator:
+    """One annotator of one project, by the API and in the form that Label Studio's editor posts."""
+
+    def __init__(self, client: httpx.Client, project_id: int, scenes: Sequence[Scene]) -> None:
+        self._client, self._project_id = client, project_id
+        self._truth: Truth = {scene.name: scene.objects for scene in scenes}
+        self._sizes = {scene.name: scene.image.size for scene in scenes}
+
+    def review_next(self) -> int | None:
+        """Review the task that the label stream serves; return its id, None when there is none left."""
+        began = time.monotonic()
+        answer = self._client.get(f"/api/projects/{self._project_id}/next")
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return None
+        task = answer.raise_for_status().json()
+        name = scene_name(task["data"]["image"])
+        prediction = task["predictions"][0] if task["predictions"] else None
+        annotation = {
+            "result": corrected(prediction["result"] if prediction else [], self._truth[name], self._sizes[name]),
+            "parent_prediction": prediction["id"] if prediction else None,
+            "was_cancelled": False,
+            "lead_time": time.monotonic() - began,
+        }
+        self._client.post(f"/api/tasks/{task['id']}/annotations/", json=annotation).raise_for_status()
+        return int(task["id"])
+
+
+def scene_name(address: str) -> str:
+    """The scene behind an uploaded file: Label Studio puts eight digits before its name."""
+    return re.sub(r"^[0-9a-f]{8}-", "", address.rsplit("/", 1)[-1]).rsplit(".", 1)[0]
+
+
+def corrected(
+    predicted: Sequence[dict[str, Any]], truth: Sequence[tuple[str, Box]], size: tuple[int, int]
+) -> list[dict[str, Any]]:
+    """Correct a prediction to the truth: leave what is good enough, move, relabel, delete, and draw what is missing."""
+    left = list(truth)
+    result = []
+    for region in sorted(predicted, key=lambda region: -float(region.get("score") or 0)):
+        found = _closest(_box(region), left)
+        if found is None:
+            continue  # a false positive is deleted
+        left.remove(found)
+        label, box = found
+        is_fine = region["value"]["rectanglelabels"] == [label] and _box(region).iou(box) >= GOOD_ENOUGH
+        result.append({**region, "origin": "prediction"} if is_fine else _redrawn(region, label, box))
+    return result + [_drawn(label, box, size) for label, box in left]
+
+
+def _closest(box: Box, truth: Sequence[tuple[str, Box]]) -> tuple[str, Box] | None:
+    best = max(truth, key=lambda one: box.iou(one[1]), default=None)
+    return best if best and box.iou(best[1]) >= SAME_OBJECT else None
+
+
+def _box(region: Mapping[str, Any]) -> Box:
+    value = region["value"]
+    x, y = value["x"] / 100, value["y"] / 100
+    return Box(x, y, x + value["width"] / 100, y + value["height"] / 100)
+
+
+def _value(label: str, box: Box) -> dict[str, Any]:
+    sides = {"x": box.x0, "y": box.y0, "width": box.x1 - box.x0, "height": box.y1 - box.y0}
+    percent = {key: 100 * side for key, side in sides.items()}
+    return {**percent, "rotation": 0, "rectanglelabels": [label]}
+
+
+def _redrawn(region: Mapping[str, Any], label: str, box: Box) -> dict[str, Any]:
+    return {**region, "value": _value(label, box), "origin": "prediction-changed"}
+
+
+def _drawn(label: str, box: Box, size: tuple[int, int]) -> dict[str, Any]:
+    return {
+        "id": secrets.token_urlsafe(8)[:10],
+        "from_name": "label",
+        "to_name": "image",
+        "type": "rectanglelabels",
+        "origin": "manual",
+        "original_width": size[0],
+        "original_height": size[1],
+        "image_rotation": 0,
+        "value": _value(label, box),
+    }

@@ -1,0 +1,66 @@
+"""A Label Studio project filled with scenes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from html import escape
+from pathlib import Path
+
+import httpx
+from PIL import Image
+
+from loop.yolo_format import read_lines
+from scripts.demo.scenes import Scene
+
+COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#9a6324", "#008080", "#808000")
+UPLOADED_AT_ONCE = 25
+
+
+def label_config(labels: Sequence[str]) -> str:
+    """A label config with one rectangle label a class."""
+    lines = "".join(
+        f'    <Label value="{escape(label)}" background="{COLOURS[index % len(COLOURS)]}"/>\n'
+        for index, label in enumerate(labels)
+    )
+    return (
+        '<View>\n  <Image name="image" value="$image"/>\n  <RectangleLabels name="label" toName="image">\n'
+        f"{lines}  </RectangleLabels>\n</View>\n"
+    )
+
+
+def create(client: httpx.Client, title: str, labels: Sequence[str]) -> int:
+    """Create a project and return its id."""
+    answer = client.post("/api/projects", json={"title": title, "label_config": label_config(labels)})
+    return int(answer.raise_for_status().json()["id"])
+
+
+def upload(client: httpx.Client, project_id: int, scenes: Sequence[Scene], report: Callable[[int], None]) -> None:
+    """Upload scenes as tasks; Label Studio keeps one file a field name, so each has its own."""
+    for start in range(0, len(scenes), UPLOADED_AT_ONCE):
+        some = scenes[start : start + UPLOADED_AT_ONCE]
+        files = {scene.name: (f"{scene.name}.jpg", _jpeg(scene.image), "image/jpeg") for scene in some}
+        client.post(f"/api/projects/{project_id}/import", files=files).raise_for_status()
+        report(len(some))
+
+
+def own_scenes(folder: Path) -> tuple[list[str], list[Scene]]:
+    """Read a YOLO dataset: `data.yaml`, `images/**`, `labels/**`; return its classes and its images as scenes."""
+    import yaml
+
+    named = yaml.safe_load((folder / "data.yaml").read_text())["names"]
+    names = [str(name) for _, name in sorted(named.items())] if isinstance(named, dict) else [str(n) for n in named]
+    scenes = []
+    for path in sorted((folder / "images").rglob("*")):
+        labels = folder / "labels" / path.relative_to(folder / "images").with_suffix(".txt")
+        if path.is_file() and labels.exists():
+            regions = read_lines(labels.read_text(), names, str(labels))
+            objects = tuple((region.label, region.box) for region in regions)
+            scenes.append(Scene(path.stem, Image.open(path).convert("RGB"), objects))
+    return names, scenes
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    content = io.BytesIO()
+    image.save(content, "JPEG", quality=90)
+    return content.getvalue()

@@ -1,0 +1,35 @@
+"""
+Ask for a training of every connected project that has new reviews; for a person or a cron job.
+
+`python scripts/retrain.py` uses the settings of the environment, as `loop` does.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+
+from loop.bootstrap import build
+from loop.errors import LoopError
+from loop.review import ask_training
+
+
+def main() -> int:
+    """Ask, and say for whom; 1 where something did not answer."""
+    with closing(build(migrate=True)) as parts:
+        for project in parts.projects.all():
+            new = parts.reviews.new_since(project.id, project.reviews_seen_at)
+            if not new:
+                print(f"project {project.id}: nothing new")
+                continue
+            try:
+                ask_training(parts, project.id, "scripts/retrain.py")
+            except LoopError as error:
+                print(f"project {project.id}: {error}", file=sys.stderr)
+                return 1
+            print(f"project {project.id}: training asked for, {new} tasks reviewed since the last one")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""Constructs what tests need, with defaults for all they do not care about."""
+
+import io
+from datetime import UTC, datetime, timedelta
+
+from PIL import Image
+
+from loop.ls_format import Review
+from loop.prediction_log import QUEUE, LoggedPrediction
+from loop.regions import Box, Region
+
+CONFIG = """
+<View>
+  <Image name="image" value="$image"/>
+  <RectangleLabels name="label" toName="image">
+    <Label value="Car"/>
+    <Label value="Person"/>
+  </RectangleLabels>
+</View>
+"""
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def box(x0=0.1, y0=0.1, x1=0.4, y1=0.4):
+    return Box(x0, y0, x1, y1)
+
+
+def region(name="a", label="Car", at=None, score=None):
+    return Region(name, at or box(), label, score)
+
+
+def review(*regions, annotation=1, task=1, project=1, minutes=0, edited=None, **fields):
+    """A review made *minutes* after noon, and edited at *edited* minutes after noon."""
+    return Review(
+        id=annotation,
+        unique_id="",
+        project_id=project,
+        task_id=task,
+        regions=tuple(regions),
+        created_at=NOON + timedelta(minutes=minutes),
+        updated_at=NOON + timedelta(minutes=minutes if edited is None else edited),
+        **fields,
+    )
+
+
+def served(*regions, task=1, project=1, version="yolo_detector@1.0.0", minutes=-10, stream=QUEUE):
+    return LoggedPrediction(
+        project_id=project,
+        task_id=task,
+        version=version,
+        regions=tuple(regions),
+        candidates=(),
+        threshold=0.25,
+        score=0.5,
+        stream=stream,
+        propensity=0.05,
+        served_at=NOON + timedelta(minutes=minutes),
+    )
+
+
+def ls_region(name="a", label="Car", x=10.0, y=10.0, width=30.0, height=30.0, **fields):
+    return {
+        "id": name,
+        "from_name": "label",
+        "to_name": "image",
+        "type": "rectanglelabels",
+        "original_width": 640,
+        "original_height": 480,
+        "image_rotation": 0,
+        "value": {"x": x, "y": y, "width": width, "height": height, "rotation": 0, "rectanglelabels": [label]},
+        **fields,
+    }
+
+
+def ls_annotation(*regions, annotation=1, task=1, project=1, minutes=0, edited=None, **fields):
+    return {
+        "id": annotation,
+        "task": task,
+        "project": project,
+        "result": list(regions),
+        "was_cancelled": False,
+        "ground_truth": False,
+        "created_at": (NOON + timedelta(minutes=minutes)).isoformat(),
+        "updated_at": (NOON + timedelta(minutes=minutes if edited is None else edited)).isoformat(),
+        "completed_by": 1,
+        "lead_time": 2.0,
+        "unique_id": "",
+        "parent_prediction": None,
+        **fields,
+    }
+
+
+def ls_task(task=1, image="/data/upload/1/a.jpg", **fields):
+    return {"id": task, "data": {"image": image}, **fields}
+
+
+def created(*regions, **fields):
+    """The event of a new annotation."""
+    annotation = ls_annotation(*regions, **fields)
+    return {"action": "ANNOTATION_CREATED", "annotation": annotation, "task": ls_task(annotation["task"])}
+
+
+def picture(size=(64, 48), colour="red", form="JPEG", **options):
+    content = io.BytesIO()
+    Image.new("RGB", size, colour).save(content, form, **options)
+    return content.getvalue()

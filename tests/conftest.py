@@ -1,0 +1,24 @@
+"""Fixtures that many tests share."""
+
+from dataclasses import replace
+
+import pytest
+
+from loop.bootstrap import build
+from loop.settings import Settings
+from tests.builders import CONFIG
+from tests.fakes import FakeImages, FakeLabelStudio, FakeQueue
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings.read({"LOOP_HOME": str(tmp_path / "home"), "LOOP_RETRAIN_AFTER": "3", "LABEL_STUDIO_API_KEY": "k"})
+
+
+@pytest.fixture
+def parts(settings):
+    """Real records in a folder of their own, with a fake Label Studio and a fake queue; project 1 is connected."""
+    built = build(settings, migrate=True)
+    built.projects.save(1, "Cars", CONFIG)
+    yield replace(built, queue=FakeQueue(), label_studio=FakeLabelStudio(), images=FakeImages())
+    built.close()

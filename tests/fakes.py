@@ -1,0 +1,99 @@
+"""Fakes of what our use cases are given; each keeps what it was asked for."""
+
+from contextlib import contextmanager
+
+import numpy as np
+
+from loop.errors import ImageUnreadable
+from loop.regions import Detection
+from tests.builders import CONFIG
+
+
+class FakeQueue:
+    """Takes no job; remembers what was asked for."""
+
+    def __init__(self):
+        self.asked = []
+
+    def close(self):
+        pass
+
+    def ask_review(self, project_id):
+        self.asked.append(("review", project_id))
+
+    def ask_refresh(self, project_id):
+        self.asked.append(("refresh", project_id))
+
+    def ask_retrain(self, project_id):
+        self.asked.append(("retrain", project_id))
+
+    def lengths(self):
+        return {"gpu": 0, "default": 0}
+
+    @contextmanager
+    def alone(self, name):
+        yield
+
+
+class FakeLabelStudio:
+    """One Label Studio with one project, in memory."""
+
+    url = "http://studio.example"
+
+    def __init__(self, tasks=()):
+        self.tasks = list(tasks)
+        self.stored = []
+        self.fields = {"id": 1, "title": "Cars", "label_config": CONFIG, "model_version": ""}
+
+    def close(self):
+        pass
+
+    def project(self, project_id):
+        return self.fields
+
+    def update_project(self, project_id, **fields):
+        self.fields.update(fields)
+        return self.fields
+
+    def unreviewed_tasks(self, project_id):
+        return iter([task for task in self.tasks if not task.get("annotations")])
+
+    def reviewed_tasks(self, project_id):
+        return iter([task for task in self.tasks if task.get("annotations")])
+
+    def store_predictions(self, project_id, predictions):
+        self.stored += predictions
+        for task in self.tasks:
+            task.setdefault("predictions", []).extend(one for one in predictions if one["task"] == task["id"])
+        return len(predictions)
+
+
+class FakeImages:
+    """Black images, but for the tasks named as broken."""
+
+    def __init__(self, broken=(), size=(48, 64)):
+        self._broken, self._size = set(broken), size
+
+    def close(self):
+        pass
+
+    def load(self, tasks):
+        for task in tasks:
+            if task.id in self._broken:
+                yield ImageUnreadable(task.image, "HTTP 404")
+            else:
+                yield np.zeros((*self._size, 3), np.uint8)
+
+
+class FakeDetector:
+    """Finds the same on every image."""
+
+    def __init__(self, *found, class_names=("car", "person", "dog")):
+        self.class_names = class_names
+        self._found = [Detection(*one) for one in found]
+        self.floors = []
+
+    def detect(self, images, floor):
+        self.floors.append(floor)
+        kept = [one for one in self._found if one.confidence >= floor]
+        return [sorted(kept, key=lambda one: -one.confidence) for _ in images]

@@ -1,0 +1,1 @@
+"""Tests on real parts: Label Studio, Valkey, gunicorn, RQ, ultralytics, Chromium."""

@@ -1,0 +1,130 @@
+"""Real parts, started once for all tests of this folder and stopped by their own ids."""
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from contextlib import closing, contextmanager
+
+import httpx
+import pytest
+
+from loop.bootstrap import build
+from loop.settings import Settings
+from scripts.demo import project as projects
+from scripts.demo import scenes, studio
+from scripts.demo.annotator import Annotator
+
+IMAGE_SIZE, EPOCHS, RETRAIN_AFTER = 128, 6, 10
+
+
+@pytest.fixture(scope="session")
+def label_studio(tmp_path_factory):
+    with studio.running(tmp_path_factory.mktemp("label-studio")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def api(label_studio):
+    headers = {"Authorization": f"Token {label_studio.token}"}
+    with httpx.Client(base_url=label_studio.url, headers=headers, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def loop_settings(label_studio, tmp_path_factory):
+    return settings_of(label_studio, tmp_path_factory.mktemp("loop"))
+
+
+def settings_of(label_studio, home, **more):
+    return Settings.read(
+        {
+            "LOOP_HOME": str(home),
+            "LABEL_STUDIO_URL": label_studio.url,
+            "LABEL_STUDIO_API_KEY": label_studio.token,
+            "BASIC_AUTH_USER": "loop",
+            "BASIC_AUTH_PASS": secrets.token_urlsafe(8),
+            "LOOP_PORT": str(studio.free_port()),
+            "LOOP_BASE_WEIGHTS": str(scenes.WARM_START),
+            "LOOP_IMAGE_SIZE": str(IMAGE_SIZE),
+            "LOOP_EPOCHS": str(EPOCHS),
+            "LOOP_BATCH": "4",
+            "LOOP_RETRAIN_AFTER": str(RETRAIN_AFTER),
+            "LOOP_DEFAULT_WORKERS": "1",
+            **more,
+        }
+    )
+
+
+@contextmanager
+def loop_running(settings):
+    """`loop up` as a process of its own."""
+    log = settings.home.parent / f"{settings.home.name}-up.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "loop.cli", "up"],
+            env={**os.environ, **settings.environment(), "PYTHONUNBUFFERED": "1"},
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        until(lambda: "ready" in log.read_text() or process.poll() is not None, 90)
+        assert process.poll() is None, log.read_text()
+        yield process
+    finally:
+        process.terminate()
+        process.wait(60)
+        assert "stopped" in log.read_text()
+
+
+@pytest.fixture(scope="session")
+def loop_up(loop_settings):
+    with loop_running(loop_settings) as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def parts(loop_settings, loop_up):
+    with closing(build(loop_settings)) as built:
+        yield built
+
+
+def run_loop(settings, *arguments, ok=True):
+    done = subprocess.run(
+        [sys.executable, "-m", "loop.cli", *arguments],
+        env={**os.environ, **settings.environment(), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode == 0) is ok, done.stdout + done.stderr
+    return done.stdout if ok else done.stderr
+
+
+def until(is_so, seconds=60.0, every=0.2):
+    deadline = time.monotonic() + seconds
+    while True:
+        found = is_so()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"not so after {seconds} s"
+        time.sleep(every)
+
+
+def make_project(api, title, count, *, labels=("Thing",), seed=1):
+    """A project of composed scenes whose objects are all of one label, and its annotator."""
+    known, _ = scenes.palettes()
+    found = [
+        scenes.Scene(scene.name, scene.image, tuple((labels[0], box) for _, box in scene.objects))
+        for scene in scenes.compose(known, count, seed=seed, prefix=f"s{seed}")
+    ]
+    project_id = projects.create(api, title, labels)
+    projects.upload(api, project_id, found, lambda _: None)
+    return project_id, Annotator(api, project_id, found)
+
+
+def project_of(api, project_id):
+    return api.get(f"/api/projects/{project_id}").raise_for_status().json()

@@ -1,0 +1,83 @@
+"""What is killed or broken in the middle loses no review and stops no serving."""
+
+import os
+import signal
+from contextlib import closing
+
+import httpx
+import psutil
+import pytest
+
+from loop.bootstrap import build
+from loop.training_log import State
+from tests.integration.conftest import loop_running, make_project, run_loop, settings_of, until
+
+pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture
+def own_loop(label_studio, tmp_path):
+    """A loop of its own, whose parts may be killed."""
+    settings = settings_of(label_studio, tmp_path / "home", LOOP_EPOCHS="12", LOOP_RETRAIN_AFTER="8")
+    with loop_running(settings) as process, closing(build(settings)) as parts:
+        yield settings, parts, process
+
+
+def children(process, *words):
+    return [
+        child
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if all(word in " ".join(child.cmdline()) for word in words)
+    ]
+
+
+def test_redis_and_a_training_worker_are_killed_and_nothing_is_lost(api, own_loop):
+    settings, parts, process = own_loop
+    project_id, annotator = make_project(api, "Faults", 12, seed=2)
+    run_loop(settings, "connect", "--project", str(project_id))
+    until(lambda: parts.predictions.newest(project_id, range(1, 10_000)), 60)
+
+    (redis,) = children(process, "valkey-server")
+    redis.send_signal(signal.SIGSTOP)  # it neither answers nor refuses: the worst case
+    for _ in range(4):
+        assert annotator.review_next()
+    redis.kill()
+    for _ in range(4):
+        assert annotator.review_next()
+
+    training = until(lambda: next(iter(parts.trainings.open(project_id)), None), 90)
+    assert parts.reviews.new_since(project_id, None) == 8
+    until(lambda: ((parts.trainings.open(project_id) or [training])[0].progress or {}).get("epoch", 0) >= 2, 90)
+    for worker in children(process, "worker", "gpu"):
+        os.kill(worker.pid, signal.SIGKILL)
+
+    health = httpx.get(f"{settings.backend_url}/health", timeout=2)
+    assert health.status_code == 200
+    ended = until(lambda: next((t for t in parts.trainings.last(project_id) if t.ended_at), None), 200)
+    assert ended.state in (State.PROMOTED, State.REFUSED), ended
+    assert ended.attempts == 2
+    assert (parts.runs / f"training-{ended.id}" / "results.csv").read_text().count("\n") == 13  # epochs went on
+
+
+def test_a_part_that_dies_starts_again(own_loop):
+    settings, _, process = own_loop
+    (web,) = [one for one in children(process, "gunicorn") if one.ppid() == process.pid]
+
+    web.kill()
+
+    def is_new():
+        found = [one for one in children(process, "gunicorn") if one.ppid() == process.pid]
+        try:
+            answers = httpx.get(f"{settings.backend_url}/health", timeout=1).is_success
+        except httpx.HTTPError:
+            return False
+        return answers and found and found[0].pid != web.pid
+
+    until(is_new, 60)
+
+
+def test_two_loops_do_not_share_a_port(own_loop, tmp_path):
+    settings, _, _ = own_loop
+    second = settings.model_copy(update={"home": tmp_path / "second"})
+
+    assert "cannot be listened on" in run_loop(second, "up", ok=False)

@@ -1,0 +1,270 @@
+"""The backend's routes, over real records and a fake detector."""
+
+import base64
+from dataclasses import replace
+
+import pytest
+
+from backend.app import create_app
+from backend.serving import Predictor
+from loop.connect import PROJECT_HEADER, SECRET_HEADER
+from loop.detector import Detectors
+from loop.errors import UpstreamError
+from loop.regions import Box
+from loop.settings import Settings
+from tests.builders import CONFIG, created, ls_region, ls_task
+from tests.fakes import FakeDetector, FakeImages, FakeQueue
+
+AUTH = {"Authorization": "Basic " + base64.b64encode(b"user:pass").decode()}
+
+
+class FakeDetectors(Detectors):
+    def __init__(self):
+        pass
+
+    def load(self, weights):
+        return FakeDetector((Box(0, 0, 0.5, 0.5), "car", 0.9), (Box(0.5, 0, 1, 1), "dog", 0.9))
+
+
+@pytest.fixture
+def app(tmp_path):
+    settings = Settings.read(
+        {"LOOP_HOME": str(tmp_path / "home"), "BASIC_AUTH_USER": "user", "BASIC_AUTH_PASS": "pass"}
+    )
+    app = create_app(settings)
+    parts = replace(
+        app.extensions["parts"], queue=FakeQueue(), images=FakeImages(broken=[13]), detectors=FakeDetectors()
+    )
+    parts.projects.save(1, "Cars", CONFIG)
+    (tmp_path / "some.pt").write_bytes(b"weights")
+    parts.registry.promote(1, parts.registry.add(1, tmp_path / "some.pt").name, "first")
+    built = app.extensions["parts"]
+    app.extensions.update(parts=parts, predictor=Predictor(parts))
+    yield app
+    built.close()
+
+
+@pytest.fixture
+def parts(app):
+    return app.extensions["parts"]
+
+
+@pytest.fixture
+def client(app):
+    return app.test_client()
+
+
+def predict(client, tasks, project="1.1795399212", config=CONFIG):
+    params = {"login": None, "password": None, "context": None}
+    body = {"tasks": tasks, "project": project, "label_config": config, "params": params}
+    return client.post("/predict", json=body, headers=AUTH)
+
+
+def test_health_answers_without_auth(client):
+    assert client.get("/health").json["status"] == "UP"
+
+
+@pytest.mark.parametrize("path", ["/setup", "/predict", "/webhook", "/versions", "/metrics"])
+def test_everything_else_asks_for_basic_auth(client, path):
+    method = client.get if path in ("/versions", "/metrics") else client.post
+
+    answer = method(path)
+
+    assert answer.status_code == 401
+    assert "Basic" in answer.headers["WWW-Authenticate"]
+
+
+@pytest.mark.parametrize("header", ["Basic !!", "Basic dXNlcg==", "Bearer x", "Basic dXNlcjp3cm9uZw=="])
+def test_wrong_basic_auth_is_refused(client, header):
+    assert client.get("/metrics", headers={"Authorization": header}).status_code == 401
+
+
+def test_setup_and_predict_answer_the_same_version(client):
+    body = {"project": "1.1795399212", "schema": CONFIG, "hostname": "", "access_token": "", "extra_params": {}}
+
+    version = client.post("/setup", json=body, headers=AUTH).json["model_version"]
+
+    assert version == "yolo_detector@1.0.0"
+    assert {one["model_version"] for one in predict(client, [ls_task()]).json["results"]} == {version}
+
+
+def test_every_task_gets_a_result_in_its_place(client):
+    tasks = [ls_task(1), {"id": 2, "data": {}}, ls_task(13), ls_task(4)]
+
+    answer = predict(client, tasks)
+
+    assert answer.status_code == 200
+    assert [len(one["result"]) for one in answer.json["results"]] == [1, 0, 0, 1]
+    assert all(0 <= one["score"] <= 1 for one in answer.json["results"])
+    assert sorted(answer.json["errors"]) == ["13", "2"]
+
+
+def test_only_labels_of_the_config_are_answered(client):
+    result = predict(client, [ls_task()]).json["results"][0]["result"]
+
+    assert [one["value"]["rectanglelabels"] for one in result] == [["Car"]]
+    assert (result[0]["from_name"], result[0]["to_name"], result[0]["type"]) == ("label", "image", "rectanglelabels")
+
+
+def test_what_is_answered_is_logged_but_broken_images_are_not(client, parts):
+    predict(client, [ls_task(1), ls_task(13)])
+
+    assert len(parts.predictions.of_task(1, 1)) == 1
+    assert parts.predictions.of_task(1, 13) == []
+
+
+def test_no_tasks_give_no_results(client):
+    assert predict(client, []).json == {"results": []}
+
+
+def test_a_project_without_a_version_gets_empty_results_of_a_named_version(client):
+    answer = predict(client, [ls_task()], project="77.1")
+
+    assert answer.json["results"][0]["model_version"] == "yolo_detector@0.0.0"
+    assert answer.json["results"][0]["result"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        pytest.param([], "body", id="a-list"),
+        pytest.param({"project": "1", "label_config": CONFIG}, "tasks", id="no-tasks"),
+        pytest.param({"project": "1", "label_config": CONFIG, "tasks": {"id": 1}}, "tasks", id="one-task"),
+        pytest.param({"project": "1", "label_config": CONFIG, "tasks": [1]}, "tasks", id="numbers"),
+        pytest.param({"label_config": CONFIG, "tasks": []}, "project", id="no-project"),
+        pytest.param({"project": "1", "tasks": []}, "label_config", id="no-config"),
+        pytest.param({"project": "1", "tasks": [], "label_config": "<View"}, "label_config", id="no-xml"),
+        pytest.param({"project": "1", "tasks": [], "label_config": "<View/>"}, "label_config", id="no-rectangles"),
+    ],
+)
+def test_an_unreadable_request_is_told_which_field(client, body, field):
+    answer = client.post("/predict", json=body, headers=AUTH)
+
+    assert answer.status_code == 400
+    assert answer.json["field"] == field
+
+
+def test_a_body_that_is_no_json_is_refused(client):
+    answer = client.post("/predict", data="{", headers=AUTH, content_type="application/json")
+
+    assert (answer.status_code, answer.json["field"]) == (400, "body")
+
+
+def test_an_unknown_path_is_not_found(client):
+    assert client.get("/nothing", headers=AUTH).status_code == 404
+
+
+def test_versions_are_listed_newest_first(client, parts, tmp_path):
+    parts.registry.add(1, tmp_path / "some.pt")
+
+    assert client.get("/versions?project=1", headers=AUTH).json["versions"] == [
+        "yolo_detector@1.1.0",
+        "yolo_detector@1.0.0",
+    ]
+
+
+def test_metrics_count_predictions(client):
+    predict(client, [ls_task(1), ls_task(13)])
+
+    text = client.get("/metrics", headers=AUTH).text
+    assert 'loop_predictions_total{project="1"}' in text
+    assert 'loop_images_broken_total{project="1"}' in text
+
+
+def secret(parts, project=1):
+    return {PROJECT_HEADER: str(project), SECRET_HEADER: parts.door.secret_of(project)}
+
+
+def test_an_event_with_the_secret_is_appended_and_its_job_asked_for(client, parts):
+    answer = client.post("/webhook", json=created(ls_region()), headers=secret(parts))
+
+    assert answer.status_code == 202
+    assert len(parts.events.pending(1)) == 1
+    assert parts.queue.asked == [("review", 1)]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param({}, id="none"),
+        pytest.param({PROJECT_HEADER: "1", SECRET_HEADER: "guess"}, id="wrong"),
+        pytest.param({PROJECT_HEADER: "1", SECRET_HEADER: ""}, id="empty"),
+        pytest.param(AUTH, id="basic-auth-alone"),
+    ],
+)
+def test_an_event_without_the_secret_is_refused(client, parts, headers):
+    answer = client.post("/webhook", json=created(ls_region()), headers=headers)
+
+    assert answer.status_code == 401
+    assert not parts.events.pending(1)
+
+
+def test_the_secret_of_one_project_does_not_open_another(client, parts):
+    headers = {PROJECT_HEADER: "1", SECRET_HEADER: parts.door.secret_of(2)}
+
+    assert client.post("/webhook", json=created(ls_region()), headers=headers).status_code == 401
+
+
+def test_start_training_is_let_in_by_basic_auth(client, parts):
+    answer = client.post("/webhook", json={"action": "START_TRAINING", "project": {"id": 1}}, headers=AUTH)
+
+    assert answer.status_code == 202
+    assert parts.events.pending(1)[0].action == "START_TRAINING"
+
+
+def test_pressing_start_training_twice_is_two_events(client, parts):
+    for _ in range(2):
+        client.post("/webhook", json={"action": "START_TRAINING", "project": {"id": 1}}, headers=AUTH)
+
+    assert len(parts.events.pending(1)) == 2
+
+
+def test_an_event_is_taken_in_while_redis_is_down(app, parts):
+    class Down(FakeQueue):
+        def ask_review(self, project_id):
+            raise UpstreamError("Redis did not answer")
+
+    app.extensions["parts"] = replace(parts, queue=Down())
+
+    answer = app.test_client().post("/webhook", json=created(ls_region()), headers=secret(parts))
+
+    assert answer.status_code == 202
+    assert len(parts.events.pending(1)) == 1
+
+
+def test_credentials_in_an_event_are_not_stored(client, parts):
+    event = created(ls_region()) | {"project": {"id": 1, "token": "s3cret"}}
+
+    client.post("/webhook", json=event, headers=secret(parts))
+
+    assert "s3cret" not in str(parts.events.pending(1)[0].payload)
+
+
+def test_a_new_champion_is_swapped_in_and_back_while_requests_run(app, client, parts, tmp_path):
+    predictor = app.extensions["predictor"]
+    assert predictor.version(1) == "yolo_detector@1.0.0"
+    predict(client, [ls_task()])
+    new = parts.registry.add(1, tmp_path / "some.pt")
+    before = predict(client, [ls_task()]).json["results"][0]["result"]
+
+    parts.registry.promote(1, new.name, "better")
+    seen = versions_until(client, new.name)
+    parts.registry.roll_back(1, "worse")
+    versions_until(client, "yolo_detector@1.0.0")
+
+    assert set(seen) <= {"yolo_detector@1.0.0", new.name}
+    assert predict(client, [ls_task()]).json["results"][0]["result"] == before
+
+
+def versions_until(client, wanted, seconds=10):
+    import time
+
+    seen, deadline = [], time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        answer = predict(client, [ls_task()])
+        assert answer.status_code == 200
+        seen.append(answer.json["results"][0]["model_version"])
+        if seen[-1] == wanted:
+            return seen
+        time.sleep(0.05)
+    raise AssertionError(f"{wanted} never answered, only {set(seen)}")

@@ -1,0 +1,190 @@
+"""Reading images, from a real HTTP server on this machine."""
+
+import io
+import struct
+import threading
+import zlib
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from loop.errors import ImageForbidden, ImageTooLarge, ImageUnreadable
+from loop.images import ImageLimits, Images
+from loop.ls_format import Task
+from tests.builders import picture
+
+
+def bomb(side):
+    """A small PNG that says it is *side* x *side*."""
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    chunk = b"IHDR" + header
+    head = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", len(header)) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    body = b"IDAT" + zlib.compress(b"\x00" * 1000)
+    return head + struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+
+
+def upright_when_turned():
+    """2 x 1 pixels, red and blue, stored turned by a quarter with the EXIF note that says so."""
+    image = Image.new("RGB", (40, 80))
+    image.paste("red", (0, 0, 40, 40))
+    image.paste("blue", (0, 40, 40, 80))
+    exif = Image.Exif()
+    exif[0x0112] = 8  # turn by 90 degrees anticlockwise to see it upright
+    content = io.BytesIO()
+    image.save(content, "JPEG", exif=exif, quality=100)
+    return content.getvalue()
+
+
+FILES = {
+    "/data/upload/1/good.jpg": picture(),
+    "/data/upload/1/text.jpg": b"this is not an image",
+    "/data/upload/1/empty.jpg": b"",
+    "/data/upload/1/cut.jpg": picture((400, 300), form="JPEG")[:900],
+    "/data/upload/1/bomb.png": bomb(20_000),
+    "/data/upload/1/heavy.bin": b"\x00" * 300_000,
+    "/data/upload/1/turned.jpg": upright_when_turned(),
+    "/data/upload/1/grey.png": picture(form="PNG"),
+    "/elsewhere/good.jpg": picture(),
+    "/tasks/5/resolve/": picture(colour="blue"),
+}
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        path = self.path.split("?")[0]
+        self.server.seen.append((self.path, self.headers.get("Authorization")))
+        if path.startswith("/to/"):
+            self.send_response(302)
+            self.send_header("Location", path.removeprefix("/to/").replace("%", ":"))
+            self.end_headers()
+        elif path in FILES:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(FILES[path])
+        else:
+            self.send_error(404)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def server():
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    running.seen = []
+    threading.Thread(target=running.serve_forever, daemon=True).start()
+    yield running
+    running.shutdown()
+    running.server_close()
+
+
+class Account:
+    def __init__(self, url):
+        self.url = url
+
+    def authorization(self):
+        return "Token secret"
+
+    def is_own(self, address):
+        return address.startswith(self.url + "/")
+
+
+@pytest.fixture
+def own(server):
+    """Images of a Label Studio at the server's address; anything else on this machine is private."""
+    server.seen.clear()
+    images = Images(
+        Account(f"http://127.0.0.1:{server.server_port}"), ImageLimits(bytes=200_000, pixels=10_000_000, seconds=5)
+    )
+    yield images
+    images.close()
+
+
+def fetched(images, address):
+    return images.decode(images.fetch(address, 5), address)
+
+
+def test_an_upload_is_read_with_our_key(own, server):
+    assert fetched(own, "/data/upload/1/good.jpg").shape == (48, 64, 3)
+    assert server.seen == [("/data/upload/1/good.jpg", "Token secret")]
+
+
+def test_colours_come_in_the_order_of_opencv(own):
+    blue, green, red = fetched(own, "/data/upload/1/good.jpg")[0, 0]
+
+    assert red > 200
+    assert max(blue, green) < 60
+
+
+def test_an_image_is_turned_upright(own):
+    image = fetched(own, "/data/upload/1/turned.jpg")
+
+    assert image.shape == (40, 80, 3)
+    assert image[20, 10, 2] > 200  # red on the left
+    assert image[20, 70, 0] > 200  # blue on the right
+
+
+def test_a_cloud_address_goes_through_label_studios_resolver(own, server):
+    assert fetched(own, "s3://bucket/key.jpg").shape == (48, 64, 3)
+    path, key = server.seen[0]
+    assert path == "/tasks/5/resolve/?fileuri=czM6Ly9idWNrZXQva2V5LmpwZw=="
+    assert key == "Token secret"
+
+
+@pytest.mark.parametrize(
+    ("address", "error", "said"),
+    [
+        pytest.param("/data/upload/1/none.jpg", ImageUnreadable, "HTTP 404", id="missing"),
+        pytest.param("/data/upload/1/text.jpg", ImageUnreadable, "not a readable image", id="text"),
+        pytest.param("/data/upload/1/empty.jpg", ImageUnreadable, "not a readable image", id="empty"),
+        pytest.param("/data/upload/1/cut.jpg", ImageUnreadable, "truncated", id="truncated"),
+        pytest.param("/data/upload/1/bomb.png", ImageTooLarge, "pixels", id="bomb"),
+        pytest.param("/data/upload/1/heavy.bin", ImageTooLarge, "200000 bytes", id="heavy"),
+        pytest.param("/api/users", ImageForbidden, "not a path where", id="api"),
+        pytest.param("/data/../api/users", ImageForbidden, "not a path where", id="climbing"),
+        pytest.param("/data/%2e%2e/api/users", ImageForbidden, "not a path where", id="climbing-hidden"),
+        pytest.param("file:///etc/passwd", ImageForbidden, "expected http", id="file"),
+        pytest.param("etc/passwd", ImageForbidden, "expected http", id="relative"),
+        pytest.param("http://10.0.0.1/a.jpg", ImageForbidden, "private address", id="private"),
+        pytest.param("http://169.254.169.254/latest", ImageForbidden, "private address", id="metadata"),
+        pytest.param("http://[::1]/a.jpg", ImageForbidden, "private address", id="loopback-6"),
+        pytest.param("http://", ImageForbidden, "address of a host", id="no-host"),
+        pytest.param("http://[bad/a.jpg", ImageUnreadable, "Invalid", id="no-url"),
+        pytest.param("http://no-such-host.invalid/a.jpg", ImageUnreadable, "no-such-host", id="no-such-host"),
+    ],
+)
+def test_what_cannot_or_may_not_be_read_is_refused(own, address, error, said):
+    with pytest.raises(error, match=said):
+        fetched(own, address)
+
+
+def test_a_redirect_to_a_private_address_is_refused_and_our_key_stays(server):
+    port = server.server_port
+    server.seen.clear()
+    images = Images(Account(f"http://localhost:{port}"), ImageLimits(seconds=5))
+
+    with pytest.raises(ImageForbidden):
+        images.fetch(f"http://127.0.0.1:{port}/elsewhere/good.jpg", 5)
+
+    assert server.seen == []
+    images.close()
+
+
+def test_private_addresses_can_be_allowed_and_get_no_key(server):
+    port = server.server_port
+    server.seen.clear()
+    images = Images(Account("http://studio.example"), ImageLimits(seconds=5, allow_private_addresses=True))
+
+    assert fetched(images, f"http://127.0.0.1:{port}/elsewhere/good.jpg").shape == (48, 64, 3)
+    assert server.seen == [("/elsewhere/good.jpg", None)]
+    images.close()
+
+
+def test_many_are_read_at_once_in_their_order_and_errors_stand_in_place(own):
+    names = ["good.jpg", "text.jpg", "grey.png"] * 10
+
+    loaded = list(own.load([Task(n, f"/data/upload/1/{name}") for n, name in enumerate(names)]))
+
+    assert [isinstance(one, np.ndarray) for one in loaded] == [True, False, True] * 10

@@ -1,0 +1,63 @@
+"""Label configs."""
+
+import pytest
+
+from loop.errors import LabelConfigError
+from loop.label_config import parse
+from tests.builders import CONFIG
+
+
+def with_threshold(text):
+    return CONFIG.replace('toName="image">', f'toName="image" model_score_threshold="{text}">')
+
+
+def test_names_and_labels_are_read():
+    config = parse(CONFIG)
+
+    assert (config.from_name, config.to_name, config.image_key) == ("label", "image", "image")
+    assert config.label_names == ("Car", "Person")
+    assert config.score_threshold is None
+
+
+def test_labels_match_the_models_names_without_regard_to_case():
+    assert parse(CONFIG).label_map(["car", "PERSON", "dog"]) == {"car": "Car", "PERSON": "Person"}
+
+
+def test_predicted_values_stand_for_a_label():
+    config = parse(CONFIG.replace('"Car"/>', '"Car" predicted_values="truck, Bus"/>'))
+
+    assert config.label_map(["Truck", "bus", "car"]) == {"Truck": "Car", "bus": "Car", "car": "Car"}
+
+
+def test_predicted_values_come_before_a_label_of_that_name():
+    config = parse(CONFIG.replace('"Car"/>', '"Car" predicted_values="person"/>'))
+
+    assert config.label_map(["person"]) == {"person": "Car"}
+
+
+def test_a_threshold_under_the_default_is_read():
+    assert parse(with_threshold("0.05")).score_threshold == 0.05
+
+
+def test_other_controls_are_left_alone():
+    other = '<Hologram name="h" toName="image"/><Choices name="c" toName="image"><Choice value="x"/></Choices></View>'
+
+    assert parse(CONFIG.replace("</View>", other)).label_names == ("Car", "Person")
+
+
+@pytest.mark.parametrize(
+    ("xml", "said"),
+    [
+        pytest.param("", "the XML of a label config", id="empty"),
+        pytest.param("<View", "well-formed XML", id="cut-off"),
+        pytest.param("<View/>", "no control tag", id="no-control"),
+        pytest.param(CONFIG.replace("RectangleLabels", "PolygonLabels"), "PolygonLabels", id="polygons"),
+        pytest.param(CONFIG.replace("<Image", "<Text"), "RectangleLabels", id="text-not-image"),
+        pytest.param('<!DOCTYPE a [<!ENTITY b "c">]><View>&b;</View>', "well-formed XML", id="entities"),
+        pytest.param(with_threshold("2"), "a number from 0 to 1", id="threshold-of-two"),
+        pytest.param(with_threshold("much"), "a number from 0 to 1", id="threshold-of-words"),
+    ],
+)
+def test_what_cannot_be_predicted_for_is_refused(xml, said):
+    with pytest.raises(LabelConfigError, match=said):
+        parse(xml)

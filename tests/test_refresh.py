@@ -1,0 +1,86 @@
+"""Predicting the open tasks of a project anew."""
+
+from dataclasses import replace
+
+import pytest
+
+from loop.detector import Detectors
+from loop.predict import Suggestion
+from loop.prediction_log import AUDIT
+from loop.priority import AuditPolicy
+from loop.refresh import refresh, with_audit
+from loop.regions import Box
+from tests.builders import ls_task
+from tests.fakes import FakeDetector, FakeImages, FakeLabelStudio
+
+
+class FakeDetectors(Detectors):
+    def __init__(self):
+        pass
+
+    def load(self, weights):
+        return FakeDetector((Box(0, 0, 0.5, 0.5), "car", 0.9))
+
+
+@pytest.fixture
+def ready(parts, tmp_path):
+    """A project with a champion and five open tasks, one with a broken image."""
+    (tmp_path / "some.pt").write_bytes(b"weights")
+    parts.registry.promote(1, parts.registry.add(1, tmp_path / "some.pt").name, "first")
+    tasks = [ls_task(n) for n in range(1, 6)]
+    return replace(parts, detectors=FakeDetectors(), images=FakeImages(broken=[3]), label_studio=FakeLabelStudio(tasks))
+
+
+def test_open_tasks_are_predicted_logged_and_followed(ready):
+    refresh(ready, 1)
+
+    assert [one["task"] for one in ready.label_studio.stored] == [1, 2, 4, 5]
+    assert {one["model_version"] for one in ready.label_studio.stored} == {"yolo_detector@1.0.0"}
+    assert all(0 <= one["score"] <= 1 for one in ready.label_studio.stored)
+    assert ready.label_studio.fields["model_version"] == "yolo_detector@1.0.0"
+    assert len(ready.predictions.of_task(1, 5)) == 1
+
+
+def test_done_twice_it_stores_nothing_twice(ready):
+    refresh(ready, 1)
+    refresh(ready, 1)
+
+    assert len(ready.label_studio.stored) == 4
+
+
+def test_a_broken_image_is_told(ready):
+    assert "task 3" in refresh(ready, 1)
+
+
+def test_reviewed_tasks_are_left_alone(ready):
+    ready.label_studio.tasks[0]["annotations"] = [{"id": 1}]
+
+    refresh(ready, 1)
+
+    assert [one["task"] for one in ready.label_studio.stored] == [2, 4, 5]
+
+
+def test_without_a_champion_nothing_is_stored(parts):
+    assert "nothing to predict with" in refresh(parts, 1)
+
+
+def test_an_empty_project_is_fine(ready):
+    empty = replace(ready, label_studio=FakeLabelStudio())
+
+    assert "0 of 0" in refresh(empty, 1)
+
+
+def test_the_score_of_an_audited_task_does_not_depend_on_what_was_found():
+    def logged(score):
+        suggestions = [Suggestion(n, "a@1", (), (), 0.25, score if n == 7 else n / 100) for n in range(100)]
+        return with_audit(suggestions, 1, AuditPolicy(0.5))
+
+    sure, doubtful = logged(1.0), logged(0.0)
+
+    audited = [one.task_id for one in sure if one.stream == AUDIT]
+    assert 30 < len(audited) < 70
+    if 7 in audited:
+        assert sure[7].score == doubtful[7].score
+    else:
+        assert (sure[7].score, doubtful[7].score) == (1.0, 0.0)
+    assert all(one.propensity == 0.5 for one in sure)
