@@ -141,7 +141,7 @@ def parts_of(settings: Settings) -> list[Part]:
     ]
     parts.append(program("schedule", "sweep every 10 s", *cli, "schedule"))
     metrics = settings.home / "metrics"
-    parts.append(program("web", settings.backend_url, *_gunicorn(settings), PROMETHEUS_MULTIPROC_DIR=str(metrics)))
+    parts.append(program("web", settings.local_url, *_gunicorn(settings), PROMETHEUS_MULTIPROC_DIR=str(metrics)))
     return parts
 
 
@@ -215,7 +215,7 @@ def _wait_for_web(settings: Settings, parts: Sequence[Part], stopping: list[int]
     deadline = time.monotonic() + START_SECONDS
     while not stopping:
         try:
-            if httpx.get(f"http://{settings.host}:{settings.port}/health", timeout=1.0).is_success:
+            if httpx.get(f"{settings.local_url}/health", timeout=1.0).is_success:
                 return
         except httpx.HTTPError:
             pass

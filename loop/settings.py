@@ -91,7 +91,13 @@ class Settings(BaseSettings):
     @property
     def backend_url(self) -> str:
         """How Label Studio reaches the backend."""
-        return (self.url or f"http://{self.host}:{self.port}").rstrip("/")
+        return (self.url or self.local_url).rstrip("/")
+
+    @property
+    def local_url(self) -> str:
+        """How the backend is reached from this machine, also where it listens on all addresses."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104
+        return f"http://{host}:{self.port}"
 
     @property
     def redis(self) -> str:

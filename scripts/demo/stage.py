@@ -1,0 +1,102 @@
+"""The stage of the demo: a Label Studio and a `loop up` of its own, and how to wait for them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from loop.ls_client import LabelStudio
+from loop.settings import Settings
+from scripts.demo import scenes, studio
+
+PATIENCE = 900.0  # seconds that a training or a refresh may take
+
+
+def loop_settings(options: argparse.Namespace, out: Path, url: str, token: str) -> Settings:
+    """The settings a user would choose for small images on two cores; nothing here is known to the loop as a demo."""
+    return Settings.read(
+        {
+            "LOOP_HOME": str(out / "loop"),
+            "LABEL_STUDIO_URL": url,
+            "LABEL_STUDIO_API_KEY": token,
+            "BASIC_AUTH_USER": "loop",
+            "BASIC_AUTH_PASS": secrets.token_urlsafe(12),
+            "LOOP_PORT": str(studio.free_port()),
+            "LOOP_BASE_WEIGHTS": str(scenes.WARM_START),
+            "LOOP_IMAGE_SIZE": str(options.image_size),
+            "LOOP_EPOCHS": str(options.epochs),
+            "LOOP_BATCH": "8",
+            "LOOP_RETRAIN_AFTER": str(options.round_size),
+        }
+    )
+
+
+@contextmanager
+def label_studio(options: argparse.Namespace, out: Path) -> Iterator[tuple[str, str, str]]:
+    """The Label Studio to use: its address, a token, and how a person logs in."""
+    if options.url:
+        yield options.url.rstrip("/"), options.token or "", ""
+        return
+    with studio.running(out / "label-studio") as own:
+        yield own.url, own.token, f"user {own.email}   password {own.password}"
+
+
+@contextmanager
+def loop_up(settings: Settings, out: Path) -> Iterator[None]:
+    """Run `loop up` beside us."""
+    with (out / "loop-up.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "loop.cli", "up"],
+            env={**os.environ, **settings.environment(), "PYTHONUNBUFFERED": "1"},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        until(lambda: b"ready" in (out / "loop-up.log").read_bytes() or process.poll() is not None, "no loop")
+        if process.poll() is not None:
+            sys.exit(f"demo: `loop up` stopped:\n{(out / 'loop-up.log').read_text()[-2000:]}")
+        yield
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def loop(settings: Settings, *arguments: str) -> None:
+    """Run a command of the loop."""
+    command = [sys.executable, "-m", "loop.cli", *arguments]
+    done = subprocess.run(
+        command, env={**os.environ, **settings.environment()}, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        sys.exit(f"demo: loop {' '.join(arguments)}: {done.stderr[-2000:]}")
+
+
+def until(is_done: Callable[[], bool], otherwise: str) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + PATIENCE
+    while not is_done():
+        if time.monotonic() > deadline:
+            sys.exit(f"demo: {otherwise} after {PATIENCE:.0f} s")
+        time.sleep(0.5)
+
+
+class Signed(httpx.Auth):
+    """Signs requests with a legacy token or a personal access token, refreshed where needed."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._studio = LabelStudio(url, token)
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Add the header of this moment."""
+        request.headers["Authorization"] = self._studio.authorization()
+        yield request

@@ -1,0 +1,192 @@
+"""Exports to datasets and verdicts, through the command that people use."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from loop import convert
+from loop.errors import EmptySnapshot, LabelConfigError, PayloadError
+from tests.builders import CONFIG, NOON, ls_annotation, ls_region, picture
+
+
+def prediction(*regions, number=1, version="yolo_detector@1.0.0"):
+    return {"id": number, "result": list(regions), "model_version": version, "created_at": NOON.isoformat()}
+
+
+def exported(task, *annotations, predictions=(), image=None):
+    return {
+        "id": task,
+        "data": {"image": image or f"/data/upload/1/{task}.jpg"},
+        "annotations": list(annotations),
+        "predictions": list(predictions),
+        "project": 1,
+    }
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A label config and the pictures of tasks 1 to 12."""
+    (tmp_path / "images").mkdir()
+    for task in range(1, 13):
+        (tmp_path / "images" / f"{task}.jpg").write_bytes(picture())
+    (tmp_path / "config.xml").write_text(CONFIG)
+    return tmp_path
+
+
+def write(folder, tasks):
+    (folder / "export.json").write_text(json.dumps(tasks))
+    return folder / "export.json"
+
+
+def to_dataset(folder, tasks, out="out"):
+    return convert.to_dataset(write(folder, tasks), CONFIG, folder / "images", folder / out)
+
+
+def loop(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "loop.cli", *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+
+
+TASKS = [exported(n, ls_annotation(ls_region("a"), annotation=n, task=n)) for n in range(1, 13)]
+
+
+def test_the_command_makes_a_dataset(folder):
+    export, out = write(folder, TASKS), folder / "out"
+
+    done = loop(
+        *("dataset", "convert", export, "--label-config", folder / "config.xml"),
+        *("--images", folder / "images", "--out", out),
+    )
+
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["images"]["train"] + report["images"]["held_out"] == 12
+    labels = sorted(out.glob("labels/*/*.txt"))
+    assert len(labels) == 12
+    assert labels[0].read_text() == "0 0.250000 0.250000 0.300000 0.300000\n"
+
+
+def test_tasks_that_nobody_completed_are_left_out_and_empty_reviews_are_negatives(folder):
+    skipped = exported(3, ls_annotation(annotation=3, task=3, was_cancelled=True))
+    negative = exported(4, ls_annotation(annotation=4, task=4))
+
+    snapshot = to_dataset(folder, [*TASKS[:2], skipped, negative, exported(5)])
+
+    texts = {path.stem[-1]: path.read_text() for path in snapshot.folder.glob("labels/*/*.txt")}
+    assert sorted(texts) == ["1", "2", "4"]
+    assert texts["4"] == ""
+
+
+def test_of_several_reviews_ground_truth_then_the_latest_is_taken(folder):
+    truth = ls_annotation(ls_region(label="Person"), annotation=1, ground_truth=True)
+    later = ls_annotation(ls_region(label="Car"), annotation=2, minutes=9)
+
+    snapshot = to_dataset(folder, [exported(1, truth, later), *TASKS[1:]])
+
+    assert next(snapshot.folder.glob("labels/*/task-00000001.txt")).read_text().startswith("1 ")
+
+
+def test_rotated_clipped_and_empty_boxes_are_counted(folder):
+    rotated, outside, empty = ls_region("r"), ls_region("o", x=90), ls_region("e", width=0)
+    rotated["value"]["rotation"] = 30
+
+    snapshot = to_dataset(folder, [exported(1, ls_annotation(rotated, outside, empty)), *TASKS[1:]])
+
+    assert sum(snapshot.report["notes"].values()) >= 3
+
+
+def test_images_with_a_label_that_the_config_lacks_are_left_out_and_named(folder):
+    unknown = exported(1, ls_annotation(ls_region(label="Plane"), ls_region("b")))
+
+    snapshot = to_dataset(folder, [unknown, *TASKS[1:]])
+
+    assert snapshot.report["left_out"] == {"a box has a label that is not in the class list": [1]}
+    assert not list(snapshot.folder.glob("labels/*/task-00000001.txt"))
+
+
+def test_images_are_found_by_their_path_and_never_outside_the_folder(folder):
+    (folder / "images" / "sub").mkdir()
+    (folder / "images" / "sub" / "1.jpg").write_bytes(picture(colour="blue"))
+    (folder / "secret.jpg").write_bytes(picture())
+    nested = exported(1, ls_annotation(ls_region()), image="/data/local-files/?d=sub%2F1.jpg")
+    climbing = exported(2, ls_annotation(ls_region(), annotation=2, task=2), image="/data/upload/../../secret.jpg")
+
+    snapshot = to_dataset(folder, [nested, climbing, *TASKS[2:]])
+
+    (found,) = snapshot.folder.glob("images/*/task-00000001.jpg")
+    assert found.read_bytes() == picture(colour="blue")
+    assert snapshot.report["left_out"] == {"the image cannot be read": [2]}
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        pytest.param("{", PayloadError, id="no-json"),
+        pytest.param('{"tasks": []}', PayloadError, id="no-list"),
+        pytest.param("[1]", PayloadError, id="numbers"),
+        pytest.param('[{"id": 1, "annotations": [{"id": 1, "created_at": "then"}]}]', PayloadError, id="no-time"),
+        pytest.param("[]", EmptySnapshot, id="empty"),
+    ],
+)
+def test_what_is_no_export_is_refused(folder, content, error):
+    (folder / "export.json").write_text(content)
+
+    with pytest.raises(error):
+        convert.to_dataset(folder / "export.json", CONFIG, folder / "images", folder / "out")
+
+    assert not (folder / "out").exists()
+
+
+def test_a_config_without_rectangles_is_refused(folder):
+    with pytest.raises(LabelConfigError):
+        convert.to_dataset(write(folder, TASKS), "<View/>", folder / "images", folder / "out")
+
+
+def test_a_folder_that_is_in_use_is_refused(folder):
+    to_dataset(folder, TASKS)
+
+    with pytest.raises(PayloadError, match="new or empty"):
+        to_dataset(folder, TASKS)
+
+
+def test_an_error_of_the_command_is_one_line(folder):
+    done = loop("verdicts", folder / "config.xml")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("loop: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_the_command_prints_verdicts_as_json_lines(folder):
+    predicted = prediction(ls_region("p"), ls_region("q", x=60))
+    reviewed = ls_annotation(
+        ls_region("p", label="Person", origin="prediction-changed"), ls_region("new", y=60), parent_prediction=1
+    )
+
+    done = loop("verdicts", write(folder, [exported(1, reviewed, predictions=[predicted])]))
+
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert sorted(line["decision"] for line in lines) == ["corrected", "false_positive", "missed"]
+    assert {line["task"] for line in lines} == {1}
+    assert next(line for line in lines if line["decision"] == "missed")["predicted"] is None
+
+
+def test_the_parent_prediction_is_the_one_judged(folder):
+    old, new = prediction(ls_region("p")), prediction(number=2, version="yolo_detector@2.0.0")
+    reviewed = ls_annotation(parent_prediction=1, minutes=5)
+
+    (judged,) = convert.to_verdicts(write(folder, [exported(1, reviewed, predictions=[old, new])]))
+
+    assert judged.version == "yolo_detector@1.0.0"
+    assert [one.decision for one in judged.verdicts] == ["false_positive"]
+
+
+def test_nothing_reviewed_or_nothing_predicted_gives_no_verdict(folder):
+    reviewed, predicted = ls_annotation(ls_region()), prediction(ls_region())
+
+    tasks = [exported(1, reviewed), exported(2, predictions=[predicted])]
+
+    assert list(convert.to_verdicts(write(folder, tasks))) == []

@@ -1,0 +1,58 @@
+"""Settings."""
+
+import stat
+
+import pytest
+
+from loop.errors import PayloadError
+from loop.settings import Settings
+
+
+def test_without_anything_set_the_defaults_hold():
+    settings = Settings.read({})
+
+    assert settings.backend_url == "http://127.0.0.1:9090"
+    assert settings.redis.startswith("unix://")
+    assert settings.database.startswith("sqlite:////")
+
+
+def test_names_that_label_studio_users_know_are_kept():
+    settings = Settings.read({"LABEL_STUDIO_URL": "http://studio:8080", "BASIC_AUTH_USER": "u"})
+
+    assert (settings.label_studio_url, settings.basic_auth_user) == ("http://studio:8080", "u")
+
+
+def test_an_empty_variable_is_as_good_as_none():
+    assert Settings.read({"LOOP_PORT": ""}).port == 9090
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("LOOP_PORT", "many"), ("LOOP_HELD_OUT_SHARE", "1.5"), ("LOOP_EPOCHS", "0")]
+)
+def test_a_wrong_value_is_told_by_the_name_of_its_variable(variable, value):
+    with pytest.raises(PayloadError, match=variable):
+        Settings.read({variable: value})
+
+
+def test_settings_pass_on_to_a_child_process_unchanged(tmp_path):
+    settings = Settings.read({"LOOP_HOME": str(tmp_path), "LOOP_ALLOW_PRIVATE_ADDRESSES": "true"})
+
+    assert Settings.read(settings.environment()) == settings
+
+
+def test_a_backend_that_listens_everywhere_is_reached_on_this_machine():
+    assert Settings.read({"LOOP_HOST": "0.0.0.0"}).backend_url == "http://127.0.0.1:9090"
+
+
+def test_a_long_home_still_has_a_socket(tmp_path):
+    settings = Settings.read({"LOOP_HOME": str(tmp_path / ("deep/" * 40))})
+
+    assert len(str(settings.redis_socket)) < 100
+
+
+def test_webhook_secrets_are_kept_and_differ_by_project(tmp_path):
+    settings = Settings.read({"LOOP_HOME": str(tmp_path)})
+
+    assert settings.webhook_secret_of(1) == Settings.read({"LOOP_HOME": str(tmp_path)}).webhook_secret_of(1)
+    assert settings.webhook_secret_of(1) != settings.webhook_secret_of(2)
+    assert stat.S_IMODE((tmp_path / "webhook.key").stat().st_mode) == 0o600
