@@ -102,7 +102,10 @@ def worker(queue: Annotated[str, typer.Argument(help=f"{GPU} or {DEFAULT}")]) ->
 @app.command()
 def schedule() -> None:
     """Be the schedule that sweeps up what was left lying; `loop up` starts it itself."""
-    build().queue.schedule(jobs.sweep, every=10)
+    parts = build()
+    for project in parts.projects.all():
+        parts.queue.ask_sync(project.id)  # what was sent while nothing listened
+    parts.queue.schedule(jobs.sweep, every=10)
 
 
 @models.command("list")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from loop import refresh
 from loop.errors import UpstreamError
 from loop.label_config import parse
 from loop.parts import Parts
@@ -49,7 +50,7 @@ def connect(parts: Parts, project_id: int) -> list[str]:
     found = sync(parts, project_id)
     if not found.startswith("0 "):
         changed.append(found)
-    parts.queue.ask_refresh(project_id)
+    refresh.ask(parts, project_id)
     return changed
 
 

@@ -76,18 +76,22 @@ class Detectors:
 
         A path is taken as it is; a name that ultralytics publishes, such as `yolo11n.pt`, is downloaded once.
         """
+        here = self.base_if_here()
+        if here:
+            return here
         given = Path(self._base)
-        if given.exists():
-            return given
         if given.parent != Path():
             raise UpstreamError(f"LOOP_BASE_WEIGHTS: there is no file {given}")
-        return _downloaded(self._downloads / given.name)
+        return _download(self._downloads / given.name)
+
+    def base_if_here(self) -> Path | None:
+        """The same without a download: None where they would have to be downloaded."""
+        places = (Path(self._base), self._downloads / Path(self._base).name)
+        return next((place for place in places if place.is_file()), None)
 
 
-def _downloaded(target: Path) -> Path:
-    """The only download there is."""
-    if target.exists():
-        return target
+def _download(target: Path) -> Path:
+    """Fetch published weights: the only download there is."""
     prepare_ultralytics()
     from ultralytics.utils.downloads import attempt_download_asset
 

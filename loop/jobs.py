@@ -9,6 +9,7 @@ from contextlib import closing
 from loop import refresh as refreshing
 from loop import retrain as retraining
 from loop import review as reviewing
+from loop import sync as syncing
 from loop.bootstrap import build
 from loop.parts import Parts
 
@@ -25,6 +26,11 @@ def refresh(project_id: int) -> str:
     return _alone("refresh", refreshing.refresh, project_id)
 
 
+def sync(project_id: int) -> str:
+    """Record the reviews of a project that no event told us of."""
+    return _alone("sync", syncing.sync, project_id)
+
+
 def retrain(project_id: int) -> str:
     """Run the open training of a project."""
     return _alone("retrain", retraining.retrain, project_id)
@@ -37,17 +43,23 @@ def sweep() -> str:
 
 
 def _swept(parts: Parts) -> str:
-    pending = [project.id for project in parts.projects.all() if project.id in parts.events.pending_projects()]
-    open_trainings = parts.trainings.open()
-    for project_id in pending:
-        parts.queue.ask_review(project_id)
-    for training in open_trainings:
-        parts.queue.ask_retrain(training.project_id)
-    return f"{len(pending)} projects with pending events, {len(open_trainings)} open trainings"
+    projects, pending = parts.projects.all(), set(parts.events.pending_projects())
+    to_review = [project.id for project in projects if project.id in pending]
+    to_refresh = [project.id for project in projects if refreshing.is_due(parts, project)]
+    to_train = [training.project_id for training in parts.trainings.open()]
+    for ask, ids in (
+        (parts.queue.ask_review, to_review),
+        (parts.queue.ask_refresh, to_refresh),
+        (parts.queue.ask_retrain, to_train),
+    ):
+        for project_id in ids:
+            ask(project_id)
+    return f"asked again: review {to_review}, refresh {to_refresh}, retrain {to_train}"
 
 
 def _alone(name: str, use_case: Callable[[Parts, int], str], project_id: int) -> str:
-    with closing(build()) as parts, parts.queue.alone(f"{name}-{project_id}"):
-        line = use_case(parts, project_id)
+    """Run a use case unless it runs already, for instance under a worker whose supervisor was killed."""
+    with closing(build()) as parts, parts.queue.alone(f"{name}-{project_id}") as is_alone:
+        line = use_case(parts, project_id) if is_alone else "runs already; the sweep asks again"
     log.info("%s project %d: %s", name, project_id, line)
     return line

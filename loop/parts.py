@@ -73,8 +73,13 @@ class Parts:
         self.engine.dispose()
 
     def load(self, version: Version | None) -> Served:
-        """A version with its detector in memory; without a version, one that detects nothing."""
-        return Served(self.version_name(version), self.detectors.load(version.weights) if version else None)
+        """
+        A version with its detector in memory.
+
+        Without a version it is the weights to start from, and where those are not on this machine, nothing.
+        """
+        weights = version.weights if version else self.detectors.base_if_here()
+        return Served(self.version_name(version), self.detectors.load(weights) if weights else None)
 
     def version_name(self, version: Version | None) -> str:
         """What predictions of a version are called; Label Studio needs a name where there is none yet."""

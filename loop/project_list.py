@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -16,12 +17,20 @@ from loop.splits import Side, assign
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """One connected project; reviews recorded until *reviews_seen_at* have been trained on."""
+    """
+    One connected project.
+
+    Reviews recorded until *reviews_seen_at* have been trained on. Its open tasks were last predicted by
+    *refreshed_version*, in answer to the ask numbered *refresh_done* of the *refresh_asked* there were.
+    """
 
     id: int
     title: str
     label_config: str
     reviews_seen_at: datetime | None
+    refresh_asked: int
+    refresh_done: int
+    refreshed_version: str | None
 
     def config(self) -> LabelConfig:
         """The label config, parsed."""
@@ -45,9 +54,7 @@ class ProjectList:
         """Every connected project, by id."""
         query = sa.select(projects).order_by(projects.c.id)
         with self._engine.connect() as connection:
-            return [
-                Project(row.id, row.title, row.label_config, row.reviews_seen_at) for row in connection.execute(query)
-            ]
+            return [_project(row) for row in connection.execute(query)]
 
     def save(self, project_id: int, title: str, label_config: str) -> bool:
         """Keep title and label config of a project, appending its labels to the classes; return whether it changed."""
@@ -65,9 +72,15 @@ class ProjectList:
 
     def reviews_seen(self, project_id: int, moment: datetime) -> None:
         """Remember that all reviews recorded until *moment* have been trained on."""
-        change = projects.update().where(projects.c.id == project_id).values(reviews_seen_at=moment)
-        with self._engine.begin() as connection:
-            connection.execute(change)
+        self._set(project_id, reviews_seen_at=moment)
+
+    def ask_refresh(self, project_id: int) -> None:
+        """Remember that there are tasks to predict; it holds until a refresh that began later is done."""
+        self._set(project_id, refresh_asked=projects.c.refresh_asked + 1)
+
+    def refreshed(self, project: Project, version: str) -> None:
+        """Remember that the asks known to *project* have been answered by *version*."""
+        self._set(project.id, refresh_done=project.refresh_asked, refreshed_version=version)
 
     def class_names(self, project_id: int) -> list[str]:
         """The classes by id; an id, once given, never moves."""
@@ -84,6 +97,22 @@ class ProjectList:
             if rows:
                 connection.execute(splits.insert(), rows)
         return {**known, **new}
+
+    def _set(self, project_id: int, **values: Any) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(projects.update().where(projects.c.id == project_id).values(values))
+
+
+def _project(row: sa.Row[Any]) -> Project:
+    return Project(
+        id=row.id,
+        title=row.title,
+        label_config=row.label_config,
+        reviews_seen_at=row.reviews_seen_at,
+        refresh_asked=row.refresh_asked,
+        refresh_done=row.refresh_done,
+        refreshed_version=row.refreshed_version,
+    )
 
 
 def _class_names(connection: sa.Connection, project_id: int) -> list[str]:

@@ -10,7 +10,9 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from loop.errors import UpstreamError
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 GPU, DEFAULT = "gpu", "default"
 SHORT, LONG = 3600, 7 * 24 * 3600  # seconds a job may take
-LOCK_SECONDS = 30.0
+LOCK_SECONDS = 15.0
 KEPT_FAILURES = 24 * 3600  # seconds; RQ's own default is a year
 
 
@@ -27,7 +29,10 @@ class JobQueue:
     """The queues `gpu` and `default`."""
 
     def __init__(self, url: str) -> None:
-        self._redis = Redis.from_url(url, socket_connect_timeout=1.0)
+        self._url = url
+        # Label Studio waits one second for us, so Redis must answer or be given up well before that.
+        retry = Retry(NoBackoff(), 0)
+        self._redis = Redis.from_url(url, socket_connect_timeout=0.4, socket_timeout=0.4, retry=retry)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -39,21 +44,27 @@ class JobQueue:
 
     def ask_refresh(self, project_id: int) -> bool:
         """Ask that the open tasks of a project be predicted by the champion."""
-        return self._ask(DEFAULT, "loop.jobs.refresh", project_id)
+        return self._ask(DEFAULT, "loop.jobs.refresh", project_id, timeout=LONG)
+
+    def ask_sync(self, project_id: int) -> bool:
+        """Ask that the reviews of a project that no event told us of be recorded."""
+        return self._ask(DEFAULT, "loop.jobs.sync", project_id)
 
     def ask_retrain(self, project_id: int) -> bool:
         """Ask that the open training of a project be run."""
         return self._ask(GPU, "loop.jobs.retrain", project_id, timeout=LONG)
 
     @contextmanager
-    def alone(self, name: str) -> Iterator[None]:
+    def alone(self, name: str) -> Iterator[bool]:
         """
-        Hold the lock *name* on all machines, waiting for it.
+        Try to hold the lock *name* on all machines, and say whether it is held.
 
-        It is renewed while it is held and runs out LOCK_SECONDS after its holder was killed.
+        It is renewed while it is held, and runs out LOCK_SECONDS after its holder was killed.
         """
         lock = self._redis.lock(f"loop:{name}", timeout=LOCK_SECONDS, thread_local=False)
-        lock.acquire()
+        if not lock.acquire(blocking=False):
+            yield False
+            return
         ended = threading.Event()
 
         def renew() -> None:
@@ -63,7 +74,7 @@ class JobQueue:
 
         threading.Thread(target=renew, daemon=True).start()
         try:
-            yield
+            yield True
         finally:
             ended.set()
             with suppress(RedisError):
@@ -73,7 +84,8 @@ class JobQueue:
         """Be a worker of one queue until stopped."""
         from rq import Queue, Worker
 
-        Worker([Queue(queue, connection=self._redis)], connection=self._redis).work(logging_level="WARNING")
+        connection = Redis.from_url(self._url)  # a worker waits for jobs as long as it takes
+        Worker([Queue(queue, connection=connection)], connection=connection).work(logging_level="WARNING")
 
     def schedule(self, job: Callable[[], str], every: int) -> None:
         """Have *job* run on `default` every so many seconds, until stopped."""
@@ -94,22 +106,16 @@ class JobQueue:
 
     def _ask(self, queue: str, function: str, project_id: int, *, timeout: int = SHORT) -> bool:
         """
-        Enqueue unless the same work already waits; return whether a job was added. Raises UpstreamError.
+        Enqueue unless the same work waits or runs already; return whether a job was added. Raises UpstreamError.
 
-        A job that runs has perhaps read its input already, so one more may wait behind it under a second name.
+        What a running job has read too early for is found by the next sweep.
         """
-        name = f"{function.rsplit('.', 1)[1]}-{project_id}"
+        job_id = f"{function.rsplit('.', 1)[1]}-{project_id}"
         options: dict[str, Any] = {"job_timeout": timeout, "result_ttl": 0, "failure_ttl": KEPT_FAILURES}
         try:
-            for job_id in (name, f"{name}-again"):
-                known = self._standing(job_id)
-                if known == "queued":
-                    return False
-                if known is None:
-                    return self._add(queue, function, project_id, job_id, options)
+            return not self._stands(job_id) and self._add(queue, function, project_id, job_id, options)
         except RedisError as error:
             raise UpstreamError(f"Redis did not answer: {error}") from error
-        return False
 
     def _add(self, queue: str, function: str, project_id: int, job_id: str, options: dict[str, Any]) -> bool:
         from rq import Queue
@@ -121,22 +127,22 @@ class JobQueue:
             return False
         return True
 
-    def _standing(self, job_id: str) -> str | None:
-        """`queued` or `started`; None where there is no such job, after removing one that ended or lost its worker."""
+    def _stands(self, job_id: str) -> bool:
+        """Whether a job waits or runs; one that ended or lost its worker is removed."""
         from rq.exceptions import NoSuchJobError
         from rq.job import Job, JobStatus
 
         try:
             job = Job.fetch(job_id, connection=self._redis)
         except NoSuchJobError:
-            return None
+            return False
         status = job.get_status()
         if status in (JobStatus.CREATED, JobStatus.QUEUED, JobStatus.SCHEDULED, JobStatus.DEFERRED):
-            return "queued"
+            return True
         if status == JobStatus.STARTED and not self._is_abandoned(job):
-            return "started"
+            return True
         job.delete()
-        return None
+        return False
 
     def _is_abandoned(self, job: Job) -> bool:
         """Whether the worker of a started job is gone: unknown to Redis, or no process of this machine any more."""

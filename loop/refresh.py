@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,11 +29,27 @@ def refresh(parts: Parts, project_id: int) -> str:
     project = parts.projects.get(project_id)
     champion = parts.registry.champion(project_id)
     if champion is None:
+        parts.projects.refreshed(project, "")
         return "nothing to predict with yet"
     waiting = [task for task in parts.label_studio.unreviewed_tasks(project_id) if not _has(task, champion.name)]
     stored, broken = _store(parts, project, parts.load(champion), waiting) if waiting else (0, [])
+    parts.projects.refreshed(project, champion.name)
     line = f"{champion.name}: {stored} of {len(waiting)} open tasks predicted; {follow(parts, project_id)}"
     return "; ".join([line, *(f"task {one.task_id}: {one.error}" for one in broken[:MOST_NAMED])])
+
+
+def ask(parts: Parts, project_id: int) -> None:
+    """Ask that the open tasks of a project be predicted; the sweep asks again where the job is lost."""
+    parts.projects.ask_refresh(project_id)
+    with suppress(UpstreamError):
+        parts.queue.ask_refresh(project_id)
+
+
+def is_due(parts: Parts, project: Project) -> bool:
+    """Whether open tasks wait for the champion."""
+    champion = parts.registry.champion(project.id)
+    answered_by = champion.name if champion else ""
+    return project.refresh_asked != project.refresh_done or project.refreshed_version != answered_by
 
 
 def follow(parts: Parts, project_id: int) -> str:
@@ -55,9 +72,7 @@ def suggest(tasks: Sequence[dict[str, Any]], config: LabelConfig, served: Served
     found = iter(predict(good, config, served, parts.images, parts.policies.thresholds))
     threshold = parts.policies.thresholds.under(config).display
     return [
-        next(found)
-        if isinstance(task, Task)
-        else unreadable(int(json.get("id") or 0), served.version, threshold, str(task))
+        next(found) if isinstance(task, Task) else unreadable(_id(json), served.version, threshold, str(task))
         for task, json in zip(read, tasks, strict=True)
     ]
 
@@ -110,6 +125,10 @@ def _store(
         rows = [{"task": one.task_id, **as_result(one, kept, config)} for one, kept in zip(usable, logged, strict=True)]
         stored += parts.label_studio.store_predictions(project.id, rows)
     return stored, broken
+
+
+def _id(task: dict[str, Any]) -> int:
+    return task["id"] if isinstance(task.get("id"), int) else 0
 
 
 def _has(task: dict[str, Any], version: str) -> bool:

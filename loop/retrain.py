@@ -6,13 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from loop import dataset_folder
+from loop import dataset_folder, refresh
 from loop.dataset_folder import Snapshot
 from loop.errors import EmptySnapshot, LoopError
 from loop.evaluator import measure
 from loop.gate import Metrics, rule
 from loop.parts import Parts
-from loop.refresh import follow
 from loop.regions import Detection, Pixels, Region
 from loop.registry import Version
 from loop.review import ask_when_due
@@ -67,15 +66,15 @@ def _run(parts: Parts, training: Training, reviews_until: datetime) -> str:
 def promote(parts: Parts, project_id: int, name: str, why: str) -> Version:
     """Let a version serve, and have the open tasks predicted anew by it."""
     version = parts.registry.promote(project_id, name, why)
-    parts.queue.ask_refresh(project_id)
+    refresh.ask(parts, project_id)
     return version
 
 
 def roll_back(parts: Parts, project_id: int, why: str) -> Version:
     """Let the version serve that served before; its stored predictions are in force again at once."""
     version = parts.registry.roll_back(project_id, why)
-    follow(parts, project_id)
-    parts.queue.ask_refresh(project_id)
+    refresh.follow(parts, project_id)
+    refresh.ask(parts, project_id)
     return version
 
 

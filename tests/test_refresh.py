@@ -18,6 +18,9 @@ class FakeDetectors(Detectors):
     def __init__(self):
         pass
 
+    def base_if_here(self):
+        return None
+
     def load(self, weights):
         return FakeDetector((Box(0, 0, 0.5, 0.5), "car", 0.9))
 
