@@ -5,10 +5,11 @@ from __future__ import annotations
 from loop import database
 from loop.dataset_folder import ImageCache
 from loop.detector import Detectors
+from loop.door import Door
 from loop.event_log import EventLog
 from loop.images import ImageLimits, Images
 from loop.ls_client import LabelStudio
-from loop.parts import Door, Parts, Policies
+from loop.parts import Parts, Policies
 from loop.predict import Thresholds
 from loop.prediction_log import PredictionLog
 from loop.priority import AuditPolicy

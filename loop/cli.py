@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from loop import connect as connecting
 from loop import convert, jobs, region_json, services
@@ -156,9 +156,11 @@ def convert_dataset(
 
 
 def _print_status(found: Status) -> None:
-    queues = "no answer" if found.queues is None else ", ".join(f"{n} {q}" for q, n in found.queues.items())
-    out.print(f"queues    {queues}")
-    table = Table("project", "champion", "reviewed", "new", "last training", "confirmed", box=None)
+    for name, state in found.parts.items():
+        out.print(f"{name:<14} {state}", markup=False)
+    table = Table(
+        "project", Column("champion", no_wrap=True), "reviewed", "new", "last training", "confirmed", box=None
+    )
     for project in found.projects:
         rate = project.rates.confirmed_rate
         confirmed = "" if rate is None else f"{rate:.0%} of {project.rates.predicted}"

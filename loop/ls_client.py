@@ -48,6 +48,15 @@ class LabelStudio:
         """The Authorization header of this moment: a personal access token is refreshed where needed."""
         return str(self._wrapper.get_headers()["Authorization"])
 
+    def answers(self) -> bool:
+        """Whether it is there and takes our key."""
+        try:
+            self._ask("GET", "api/version", request_options={"max_retries": 0, "timeout_in_seconds": 3})
+            self._ask("GET", "api/projects/", params={"page_size": 1})
+        except UpstreamError:
+            return False
+        return True
+
     def is_own(self, address: str) -> bool:
         """Whether an absolute address is served by this Label Studio."""
         ours, theirs = urlsplit(self.url), urlsplit(address)
@@ -70,19 +79,19 @@ class LabelStudio:
         return self._tasks(project_id, "greater")
 
     def _tasks(self, project_id: int, than_no_annotations: str) -> Iterator[Json]:
-        item = {
-            "filter": "filter:tasks:total_annotations",
-            "operator": than_no_annotations,
-            "type": "Number",
-            "value": 0,
-        }
-        query = json.dumps({"filters": {"conjunction": "and", "items": [item]}, "ordering": ["tasks:id"]})
-        params = {"project": project_id, "fields": "all", "page_size": PAGE, "query": query}
-        for page in range(1, 1_000_000):
-            answer = self._ask("GET", "api/tasks/", params={**params, "page": page})
-            yield from answer["tasks"]
-            if page * PAGE >= answer["total"]:
+        """Pages by the last id seen, not by number: tasks that are reviewed meanwhile would move all later pages."""
+        params = {"project": project_id, "fields": "all", "page_size": PAGE}
+        last_id = 0
+        while True:
+            query = {
+                "ordering": ["tasks:id"],
+                "filters": _filters(("total_annotations", than_no_annotations, 0), last_id),
+            }
+            tasks = self._ask("GET", "api/tasks/", params={**params, "query": json.dumps(query)})["tasks"]
+            yield from tasks
+            if len(tasks) < PAGE:
                 return
+            last_id = tasks[-1]["id"]
 
     def store_predictions(self, project_id: int, predictions: Sequence[Mapping[str, Any]]) -> int:
         """Add predictions, in batches; return how many were stored."""
@@ -154,6 +163,15 @@ class LabelStudio:
                 f"Label Studio answered {method} {path} with {answer.status_code}: {_detail(answer.text)}"
             )
         return answer.json() if answer.content else {}
+
+
+def _filters(wanted: tuple[str, str, int], last_id: int) -> Json:
+    """The Data Manager's filters for one condition on tasks after an id."""
+    items = [
+        {"filter": f"filter:tasks:{column}", "operator": operator, "type": "Number", "value": value}
+        for column, operator, value in (wanted, ("id", "greater", last_id))
+    ]
+    return {"conjunction": "and", "items": items}
 
 
 def _detail(body: object) -> str:

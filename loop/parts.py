@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from sqlalchemy import Engine
 
 from loop.dataset_folder import ImageCache
 from loop.detector import Detectors
+from loop.door import Door
 from loop.event_log import EventLog
 from loop.images import Images
 from loop.ls_client import LabelStudio
@@ -33,16 +33,6 @@ class Policies:
     thresholds: Thresholds
     audit: AuditPolicy
     training: TrainingPolicy
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """How Label Studio comes in: the backend's address, its basic auth, the webhook secret of each project."""
-
-    url: str
-    user: str
-    password: str
-    secret_of: Callable[[int], str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -94,6 +95,16 @@ class JobQueue:
         scheduler = CronScheduler(connection=self._redis)
         scheduler.register(job, queue_name=DEFAULT, interval=every, ttl=every, result_ttl=0, failure_ttl=3600)
         scheduler.start()  # type: ignore[no-untyped-call]
+
+    def workers(self) -> Mapping[str, int]:
+        """How many workers listen to each queue. Raises UpstreamError."""
+        from rq import Worker
+
+        try:
+            names = [name for worker in Worker.all(connection=self._redis) for name in worker.queue_names()]
+        except RedisError as error:
+            raise UpstreamError(f"Redis did not answer: {error}") from error
+        return Counter(names)
 
     def lengths(self) -> Mapping[str, int]:
         """How many jobs wait in each queue. Raises UpstreamError."""

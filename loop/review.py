@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any
 
 from loop import refresh
-from loop.errors import LoopError, PayloadError
+from loop.errors import LoopError, PayloadError, UpstreamError
 from loop.event_log import Event
 from loop.label_config import parse
 from loop.ls_format import Review, read_review
 from loop.parts import Parts
 from loop.prediction_log import LoggedPrediction
-from loop.verdicts import judge, seen_by_reviewer
+from loop.verdicts import judge, seen_by_reviewer, shares_an_id
 
 CREATED = ("ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_CREATED")
 START_TRAINING = "START_TRAINING"
@@ -61,7 +61,7 @@ def judge_tasks(parts: Parts, project_id: int, task_ids: Iterable[int]) -> None:
     counted = parts.reviews.counted(project_id, ids)
     for task_id in ids:
         standing = counted.get(task_id)
-        seen = seen_by(standing.review, parts.predictions.of_task(project_id, task_id)) if standing else None
+        seen = _seen_by(parts, standing.review) if standing else None
         if standing is None or seen is None:
             parts.reviews.replace_verdicts(project_id, task_id, None)
         else:
@@ -69,11 +69,25 @@ def judge_tasks(parts: Parts, project_id: int, task_ids: Iterable[int]) -> None:
             parts.reviews.replace_verdicts(project_id, task_id, (standing.review, seen, verdicts))
 
 
-def seen_by(review: Review, served: Sequence[LoggedPrediction]) -> LoggedPrediction | None:
+def _seen_by(parts: Parts, review: Review) -> LoggedPrediction | None:
     """The prediction that the reviewer had in front of them, if any."""
+    served = parts.predictions.of_task(review.project_id, review.task_id)
+    if len({one.version for one in served}) > 1 and not shares_an_id(review.regions, [one.regions for one in served]):
+        version = _parent_version(parts, review)
+        served = [one for one in served if one.version == version] or served
     known = [(one.served_at.timestamp(), one.regions) for one in served]
     index = seen_by_reviewer(review.regions, review.began_at, known)
     return None if index is None else served[index]
+
+
+def _parent_version(parts: Parts, review: Review) -> str | None:
+    """The version that Label Studio says an annotation was made from; it forgets when the prediction is deleted."""
+    if review.parent_prediction is None:
+        return None
+    try:
+        return str(parts.label_studio.prediction(review.parent_prediction).get("model_version"))
+    except UpstreamError:
+        return None
 
 
 def _applied(parts: Parts, event: Event) -> set[int]:
@@ -89,7 +103,7 @@ def _applied(parts: Parts, event: Event) -> set[int]:
     if event.action == "TASKS_CREATED":
         refresh.ask(parts, project_id)
     elif event.action == "PROJECT_UPDATED":
-        _take_project(parts, payload.get("project"))
+        _take_project(parts, project_id, payload.get("project"))
     elif event.action == START_TRAINING:
         ask_training(parts, project_id, "Start Training in Label Studio")
     return set()
@@ -97,6 +111,8 @@ def _applied(parts: Parts, event: Event) -> set[int]:
 
 def _record(parts: Parts, project_id: int, annotation: Mapping[str, Any], task: Mapping[str, Any]) -> set[int]:
     found = read_review(annotation, project_id=project_id, task_id=task.get("id"))
+    if found.project_id != project_id:  # each project has a secret of its own, which opens no other
+        raise PayloadError("annotation project", str(project_id), found.project_id)
     image_key = parts.projects.get(project_id).config().image_key
     image = (task.get("data") or {}).get(image_key)
     parts.reviews.record(found, image if isinstance(image, str) else None)
@@ -121,12 +137,12 @@ def _ids(payload: Mapping[str, Any], key: str) -> list[int]:
     return [int(one["id"]) for one in found if isinstance(one, Mapping) and isinstance(one.get("id"), int)]
 
 
-def _take_project(parts: Parts, project: object) -> None:
-    if not isinstance(project, Mapping) or not isinstance(project.get("id"), int):
-        raise PayloadError("project", "a project with an id", project)
+def _take_project(parts: Parts, project_id: int, project: object) -> None:
+    if not isinstance(project, Mapping) or project.get("id") != project_id:
+        raise PayloadError("project", f"the project {project_id}", project)
     label_config = str(project.get("label_config") or "")
     try:
         parse(label_config)
     except LoopError as error:
         raise PayloadError("project label_config", "one that can be predicted for", str(error)) from error
-    parts.projects.save(project["id"], str(project.get("title") or ""), label_config)
+    parts.projects.save(project_id, str(project.get("title") or ""), label_config)

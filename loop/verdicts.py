@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -96,6 +96,12 @@ def _verdict(region: Region, reviewed: Sequence[Region], at: int | None, policy:
     left = reviewed[at]
     untouched = left.label == region.label and left.box.is_close_to(region.box, policy.same_place)
     return Verdict(Decision.CONFIRMED if untouched else Decision.CORRECTED, region, left)
+
+
+def shares_an_id(reviewed: Sequence[Region], served: Iterable[Sequence[Region]]) -> bool:
+    """Whether a reviewed region still has the id of a predicted one."""
+    ids = {region.id for region in reviewed if region.id}
+    return any(region.id in ids for regions in served for region in regions)
 
 
 def seen_by_reviewer(

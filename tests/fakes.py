@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from loop.errors import ImageUnreadable
+from loop.errors import ImageUnreadable, UpstreamError
 from loop.regions import Detection
 from tests.builders import CONFIG
 
@@ -43,6 +43,7 @@ class FakeLabelStudio:
     def __init__(self, tasks=()):
         self.tasks = list(tasks)
         self.stored = []
+        self.predictions = {}
         self.fields = {"id": 1, "title": "Cars", "label_config": CONFIG, "model_version": ""}
 
     def close(self):
@@ -50,6 +51,11 @@ class FakeLabelStudio:
 
     def project(self, project_id):
         return self.fields
+
+    def prediction(self, prediction_id):
+        if prediction_id not in self.predictions:
+            raise UpstreamError("404")
+        return self.predictions[prediction_id]
 
     def update_project(self, project_id, **fields):
         self.fields.update(fields)

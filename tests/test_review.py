@@ -56,6 +56,24 @@ def test_events_in_any_order_end_in_the_same_state(parts):
     assert states == {(1, 1)}
 
 
+@pytest.mark.parametrize(("parent", "version"), [(9, "yolo_detector@1.0.0"), (10, "yolo_detector@2.0.0")])
+def test_with_all_boxes_deleted_label_studio_says_which_version_was_seen(parts, parent, version):
+    parts.predictions.append([served(region("p"))])
+    parts.predictions.append([served(region("q"), version="yolo_detector@2.0.0", minutes=-5)])
+    parts.label_studio.predictions = {9: {"model_version": "yolo_detector@1.0.0"}}
+
+    take(parts, created(parent_prediction=parent))
+
+    assert list(parts.reviews.rates(1)) == [version]
+
+
+def test_an_event_of_another_project_than_its_hooks_is_refused(parts):
+    take(parts, created(ls_region(), project=2), {"action": "PROJECT_UPDATED", "project": {"id": 2, "title": "x"}})
+
+    assert not parts.reviews.counted(2)
+    assert all(error for _, error in parts.events.last())
+
+
 def test_an_edited_review_is_judged_anew(parts):
     parts.predictions.append([served(region("p"))])
     take(parts, created(ls_region("p")))

@@ -20,8 +20,18 @@ IMAGE_SIZE, EPOCHS, RETRAIN_AFTER = 128, 6, 10
 
 
 @pytest.fixture(scope="session")
-def label_studio(tmp_path_factory):
-    with studio.running(tmp_path_factory.mktemp("label-studio")) as running:
+def local_files(tmp_path_factory):
+    """The folder that Label Studio's local-files storage may serve."""
+    return tmp_path_factory.mktemp("local-files")
+
+
+@pytest.fixture(scope="session")
+def label_studio(tmp_path_factory, local_files):
+    environment = {
+        "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED": "true",
+        "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT": str(local_files),
+    }
+    with studio.running(tmp_path_factory.mktemp("label-studio"), environment=environment) as running:
         yield running
 
 
@@ -52,6 +62,7 @@ def settings_of(label_studio, home, **more):
             "LOOP_BATCH": "4",
             "LOOP_RETRAIN_AFTER": str(RETRAIN_AFTER),
             "LOOP_DEFAULT_WORKERS": "1",
+            "LOOP_WEB_WORKERS": "2",
             **more,
         }
     )

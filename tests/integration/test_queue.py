@@ -1,0 +1,130 @@
+"""Jobs on a real Redis-protocol server."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from redis import Redis
+from rq import Queue
+from rq.job import Job
+
+from loop import queue as queues
+from loop.errors import UpstreamError
+from loop.programs import EmbeddedRedis
+from loop.queue import DEFAULT, GPU, JobQueue
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("redis")
+    server = EmbeddedRedis(folder / "r.sock", folder)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def connection(redis):
+    client = Redis.from_url(redis.address)
+    client.flushall()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def jobs(redis, connection):
+    found = JobQueue(redis.address)
+    yield found
+    found.close()
+
+
+def test_a_hundred_asks_make_one_job(jobs):
+    assert [jobs.ask_retrain(7) for _ in range(100)] == [True] + [False] * 99
+    assert jobs.lengths() == {GPU: 1, DEFAULT: 0}
+
+
+def test_two_projects_have_a_job_each(jobs):
+    assert jobs.ask_review(1)
+    assert jobs.ask_review(2)
+    assert jobs.lengths()[DEFAULT] == 2
+
+
+def test_a_failed_job_does_not_stand_in_the_way(jobs, connection):
+    jobs.ask_review(1)
+    Job.fetch("review-1", connection=connection).set_status("failed")
+    Queue(DEFAULT, connection=connection).empty()
+
+    assert jobs.ask_review(1)
+
+
+def test_a_job_whose_worker_was_killed_is_asked_for_again(redis, jobs, connection):
+    worker = subprocess.Popen(
+        [sys.executable, "-c", f"from loop.queue import JobQueue; JobQueue({redis.address!r}).work('default')"]
+    )
+    Queue(DEFAULT, connection=connection).enqueue(time.sleep, 60, job_id="review-1", unique=True)
+    deadline = time.monotonic() + 20
+    while Job.fetch("review-1", connection=connection).get_status() != "started":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert not jobs.ask_review(1)
+
+    worker.kill()
+    worker.wait()
+
+    assert jobs.ask_review(1)
+    subprocess.run(["pkill", "-KILL", "-P", str(worker.pid)], check=False)
+
+
+def test_one_holder_at_a_time(jobs):
+    with jobs.alone("retrain-1") as first, jobs.alone("retrain-1") as second, jobs.alone("retrain-2") as other:
+        assert (first, second, other) == (True, False, True)
+    with jobs.alone("retrain-1") as again:
+        assert again
+
+
+def test_a_lock_is_renewed_while_it_is_held_and_runs_out_when_its_holder_died(jobs, connection, monkeypatch):
+    monkeypatch.setattr(queues, "LOCK_SECONDS", 0.6)
+    with jobs.alone("x"):
+        time.sleep(1.5)
+        with jobs.alone("x") as second:
+            assert not second
+    connection.lock("loop:x", timeout=0.6).acquire()
+
+    time.sleep(0.8)
+
+    with jobs.alone("x") as freed:
+        assert freed
+
+
+def test_a_redis_that_is_not_there_is_told_at_once(tmp_path):
+    down = JobQueue(f"unix://{tmp_path / 'none.sock'}")
+    began = time.monotonic()
+
+    with pytest.raises(UpstreamError, match="Redis did not answer"):
+        down.ask_review(1)
+
+    assert time.monotonic() - began < 0.8
+    down.close()
+
+
+def test_a_redis_that_hangs_is_given_up_before_label_studio_gives_us_up(redis, jobs):
+    pid = redis.server._process.pid
+    os.kill(pid, 19)  # SIGSTOP
+    began = time.monotonic()
+    try:
+        with pytest.raises(UpstreamError, match="Redis did not answer"):
+            jobs.ask_review(1)
+        assert time.monotonic() - began < 0.8
+    finally:
+        os.kill(pid, 18)  # SIGCONT
+
+
+def test_what_was_asked_for_survives_a_restart(redis, jobs, connection):
+    jobs.ask_review(1)
+
+    redis.stop()
+    redis.start()
+
+    assert jobs.lengths()[DEFAULT] == 1
