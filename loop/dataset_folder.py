@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from loop.errors import EmptySnapshot, ImageError
 from loop.images import FETCHERS, SUFFIXES, Images
-from loop.regions import Region
 from loop.snapshots import Entry, LabelledImage, Reason, Report, digest, usable
 from loop.splits import Side
-from loop.yolo_format import data_file, read_lines, write_lines
+from loop.yolo_format import data_file, write_lines
 
 FindImage = Callable[[LabelledImage], Path]
 
@@ -29,12 +29,16 @@ class Snapshot:
     hash: str
     folder: Path
     class_names: tuple[str, ...]
-    report: dict[str, object]
+    report: dict[str, Any]
 
     @property
     def data(self) -> Path:
         """The file that ultralytics is given."""
         return self.folder / "data.yaml"
+
+    def count(self, what: str, side: Side) -> int:
+        """How many `images` or `boxes` are on a side."""
+        return int(self.report[what].get(side, 0))
 
 
 class ImageCache:
@@ -152,10 +156,3 @@ def move(snapshot: Snapshot, folder: Path) -> Snapshot:
     if folder.exists():
         folder.rmdir()
     return replace(snapshot, folder=snapshot.folder.rename(folder))
-
-
-def held_out(snapshot: Snapshot) -> Iterator[tuple[Path, list[Region]]]:
-    """The held-out images of a dataset with their true regions, in the order of their names."""
-    for image in sorted((snapshot.folder / "images" / Side.HELD_OUT).iterdir()):
-        labels = snapshot.folder / "labels" / Side.HELD_OUT / f"{image.stem}.txt"
-        yield image, read_lines(labels.read_text(), snapshot.class_names, labels.name)

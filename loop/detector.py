@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from loop import evaluator
 from loop.errors import UpstreamError
+from loop.gate import Metrics
 from loop.regions import Box, Detection, Pixels
 from loop.ultralytics_setup import prepare_ultralytics, threads
 
@@ -61,7 +63,7 @@ class Detector:
 
 
 class Detectors:
-    """Loads detectors, and finds the weights that a project starts from."""
+    """Loads and measures detectors, and finds the weights that a project starts from."""
 
     def __init__(self, device: str, image_size: int, base: str, downloads: Path) -> None:
         self._device, self._image_size, self._base, self._downloads = device, image_size, base, downloads
@@ -69,6 +71,10 @@ class Detectors:
     def load(self, weights: Path) -> Detector:
         """Bring weights into memory."""
         return Detector(weights, device=self._device, image_size=self._image_size)
+
+    def measure(self, weights: Path, data: Path) -> Metrics:
+        """Measure weights on the held-out side of a dataset."""
+        return evaluator.measure(weights, data, image_size=self._image_size, device=self._device)
 
     def base(self) -> Path:
         """

@@ -1,103 +1,83 @@
-"""How well a detector does on labelled images: mean average precision, by class name."""
+"""How well weights do on a labelled dataset, as `yolo val` measures it, but with classes matched by name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+import tempfile
+from pathlib import Path
+from typing import Any
 
 from loop.gate import Metrics
-from loop.regions import Detection, Pixels, Region
-from loop.ultralytics_setup import prepare_ultralytics
-
-IOU_LEVELS = np.linspace(0.5, 0.95, 10)
-FLOOR = 0.001  # mAP integrates over all confidences
-CHUNK = 32  # images in memory at a time
-
-Detect = Callable[[Sequence[Pixels], float], list[list[Detection]]]
+from loop.ultralytics_setup import prepare_ultralytics, threads
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+def measure(weights: Path, data: Path, *, image_size: int, device: str = "", batch: int = 16) -> Metrics:
     """
-    The detections of one image against its true regions.
+    Measure weights on the `val` side of the dataset whose `data.yaml` is *data*.
 
-    *hits* is (detections, 10): whether each is right at each IoU level; *confidences*, *classes* go with its rows.
+    The weights may know other classes, in another order: theirs are matched to the dataset's by name without case, and
+    what is left counts for nothing. So versions with different class lists compare fairly.
     """
-
-    hits: NDArray[np.bool_]
-    confidences: NDArray[np.float64]
-    classes: NDArray[np.int_]
-    true_classes: NDArray[np.int_]
-
-
-def measure(detect: Detect, items: Iterable[tuple[Pixels, Sequence[Region]]], class_names: Sequence[str]) -> Metrics:
-    """
-    Measure a detector on (image, true regions) pairs.
-
-    Detections are matched to classes by name without case, so detectors with other class lists compare fairly; a
-    detection of a class that is not in *class_names* counts for nothing.
-    """
-    outcomes: list[Outcome] = []
-    chunk: list[tuple[Pixels, Sequence[Region]]] = []
-    for item in items:
-        chunk.append(item)
-        if len(chunk) == CHUNK:
-            outcomes += _outcomes(detect, chunk, class_names)
-            chunk = []
-    return summarize(outcomes + _outcomes(detect, chunk, class_names))
-
-
-def summarize(outcomes: Sequence[Outcome]) -> Metrics:
-    """Average precision over the classes that occur, as ultralytics computes it."""
     prepare_ultralytics()
-    from ultralytics.utils.metrics import ap_per_class
+    from ultralytics import YOLO
 
-    boxes = sum(len(outcome.true_classes) for outcome in outcomes)
-    found = sum(len(outcome.confidences) for outcome in outcomes)
-    if not boxes or not found:
-        return Metrics(0.0, 0.0, len(outcomes), boxes)
-    stacked = (np.concatenate([getattr(outcome, name) for outcome in outcomes]) for name in Outcome.__slots__)
-    precision = np.asarray(ap_per_class(*stacked)[5])  # (classes, 10)
-    return Metrics(float(precision[:, 0].mean()), float(precision.mean()), len(outcomes), boxes)
-
-
-def _outcomes(
-    detect: Detect, chunk: Sequence[tuple[Pixels, Sequence[Region]]], class_names: Sequence[str]
-) -> list[Outcome]:
-    ids = {name.casefold(): class_id for class_id, name in enumerate(class_names)}
-    detected = detect([image for image, _ in chunk], FLOOR) if chunk else []
-    return [_outcome(found, truth, ids) for found, (_, truth) in zip(detected, chunk, strict=True)]
-
-
-def _outcome(found: Sequence[Detection], truth: Sequence[Region], ids: dict[str, int]) -> Outcome:
-    known = [detection for detection in found if detection.class_name.casefold() in ids]
-    classes = np.array([ids[detection.class_name.casefold()] for detection in known], int)
-    true_classes = np.array([ids[region.label.casefold()] for region in truth], int)
-    overlap = np.array([[detection.box.iou(region.box) for region in truth] for detection in known], float).reshape(
-        len(known), len(truth)
-    )
-    overlap[classes[:, None] != true_classes[None, :]] = 0.0
-    return Outcome(
-        hits=_hits(overlap),
-        confidences=np.array([detection.confidence for detection in known], float),
-        classes=classes,
-        true_classes=true_classes,
-    )
+    model = YOLO(str(weights), task="detect")
+    model.add_callback("on_val_start", _use_all_cores)
+    found: list[Any] = []
+    model.add_callback("on_val_end", found.append)
+    with tempfile.TemporaryDirectory() as scratch:
+        model.val(
+            validator=_validator(),
+            data=str(data),
+            imgsz=image_size,
+            batch=batch,
+            device=device or None,
+            single_cls=False,  # else the weights bring theirs along
+            plots=False,
+            verbose=False,
+            workers=0,
+            project=scratch,
+        )
+    metrics, images = found[0].metrics, found[0].seen
+    boxes = int(metrics.nt_per_class.sum()) if metrics.nt_per_class is not None else 0
+    return Metrics(float(metrics.box.map50), float(metrics.box.map), int(images), boxes)
 
 
-def _hits(overlap: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """At each level, pair detections and truths one to one, the largest overlap first."""
-    hits = np.zeros((len(overlap), len(IOU_LEVELS)), bool)
-    order = np.dstack(np.unravel_index(np.argsort(-overlap, axis=None), overlap.shape))[0] if overlap.size else []
-    for column, level in enumerate(IOU_LEVELS):
-        taken: set[int] = set()
-        for row, truth in order:
-            if overlap[row, truth] < level:
-                break
-            if not hits[row, column] and truth not in taken:
-                hits[row, column] = True
-                taken.add(truth)
-    return hits
+def _use_all_cores(_: object) -> None:
+    import torch
+
+    torch.set_num_threads(threads())  # ultralytics leaves one idle
+
+
+def _validator() -> type:
+    import torch
+    from ultralytics.models.yolo.detect import DetectionValidator
+    from ultralytics.utils.metrics import ConfusionMatrix
+
+    class ByName(DetectionValidator):  # type: ignore[misc]
+        """Ultralytics' validator, speaking the dataset's class ids."""
+
+        def get_dataloader(self, *args: Any) -> Any:
+            """Keep the labels of all classes; those that the weights lack would else be left out, as if not there."""
+            self.names = self.data["names"]
+            return super().get_dataloader(*args)
+
+        def init_metrics(self, model: Any) -> None:
+            """Prepare to translate the model's class ids."""
+            super().init_metrics(model)
+            ids = {str(name).casefold(): class_id for class_id, name in self.data["names"].items()}
+            translated = [ids.get(str(name).casefold(), -1) for _, name in sorted(model.names.items())]
+            self._translated = torch.tensor(translated, device=self.device)
+            self.names, self.nc = self.data["names"], len(ids)
+            self.metrics.names = self.names
+            self.confusion_matrix = ConfusionMatrix(names=self.names)
+
+        def postprocess(self, preds: Any) -> list[dict[str, Any]]:
+            """Translate, and drop what the dataset has no class for."""
+            found = []
+            for one in super().postprocess(preds):
+                classes = self._translated[one["cls"].long()]
+                known = classes >= 0
+                found.append({**{key: value[known] for key, value in one.items()}, "cls": classes[known].float()})
+            return found
+
+    return ByName

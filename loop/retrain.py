@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
 from loop import dataset_folder, refresh
 from loop.dataset_folder import Snapshot
 from loop.errors import EmptySnapshot, LoopError
-from loop.evaluator import measure
 from loop.gate import Metrics, rule
 from loop.parts import Parts
-from loop.regions import Detection, Pixels, Region
 from loop.registry import Version
 from loop.review import ask_when_due
 from loop.snapshots import LabelledImage
+from loop.splits import Side
 from loop.trainer import Progress, train
 from loop.training_log import State, Training
 
@@ -115,16 +113,8 @@ def _candidate(parts: Parts, training: Training, snapshot: Snapshot, champion: V
 
 
 def _measured(parts: Parts, snapshot: Snapshot, version: Version | None) -> Metrics:
-    """Measure a version on the snapshot's held-out split; no version finds nothing."""
-    served = parts.load(version)
-
-    def pairs() -> Iterator[tuple[Pixels, list[Region]]]:
-        for path, regions in dataset_folder.held_out(snapshot):
-            yield parts.images.decode(path.read_bytes(), path.name), regions
-
-    detect = served.detector.detect if served.detector else _detect_nothing
-    return measure(detect, pairs(), snapshot.class_names)
-
-
-def _detect_nothing(images: Sequence[Pixels], _floor: float) -> list[list[Detection]]:
-    return [[] for _ in images]
+    """Measure a version on the snapshot's held-out split; without one the start weights, else nothing."""
+    weights = version.weights if version else parts.detectors.base_if_here()
+    if weights is None:
+        return Metrics(0.0, 0.0, snapshot.count("images", Side.HELD_OUT), snapshot.count("boxes", Side.HELD_OUT))
+    return parts.detectors.measure(weights, snapshot.data)

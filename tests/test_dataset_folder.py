@@ -94,15 +94,6 @@ def test_a_side_without_images_is_refused_and_leaves_nothing_behind(tmp_path, fi
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_the_held_out_side_comes_back_with_its_regions(tmp_path, find):
-    snapshot = dataset_folder.write(tmp_path / "out", ITEMS, ["Car"], find)
-
-    ((path, regions),) = dataset_folder.held_out(snapshot)
-
-    assert path.name == "task-00000003.jpg"
-    assert regions[0].box.is_close_to(region().box, 1e-5)
-
-
 class OneImage(Images):
     """Serves the same content for every address, and counts how often."""
 

@@ -22,11 +22,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from loop.bootstrap import build
-from loop.evaluator import measure
-from loop.gate import Metrics
 from loop.parts import Parts
 from loop.rates import Rates
-from loop.regions import Pixels, Region
+from loop.regions import Pixels
 from loop.registry import Version
 from loop.training_log import State
 from scripts.demo import project, report, scenes, stage
@@ -60,8 +58,8 @@ class Game:
     client: httpx.Client
     project_id: int
     annotator: Annotator
-    labels: Sequence[str]
     unseen: Sequence[Scene]
+    unseen_data: Path  # the same as a YOLO dataset
     bar: Bar
 
 
@@ -85,8 +83,9 @@ def main() -> None:
         project.upload(client, project_id, shown, lambda count: bar.say("uploading scenes", count))
         stage.loop(settings, "connect", "--project", str(project_id))
         parts = stack.enter_context(closing(build(settings)))
+        unseen_data = project.write_dataset(out / "unseen", labels, unseen)
         annotator = Annotator(client, project_id, shown)
-        game = Game(options, parts, client, project_id, annotator, labels, unseen, bar)
+        game = Game(options, parts, client, project_id, annotator, unseen, unseen_data, bar)
         rows = [play_round(game, number) for number in range(1, options.rounds + 1)]
         progress.update(bar.task, completed=work, description="done")
         progress.stop()
@@ -142,7 +141,13 @@ def play_round(game: Game, number: int) -> report.Row:
     version = champion(game)
     game.bar.say(f"round {number}: measuring {version.name}")
     rates = parts.reviews.rates(project_id).get(shown_by, Rates())
-    return report.Row(number, version.name, parts.reviews.new_since(project_id, None), measured(game, version), rates)
+    return report.Row(
+        number,
+        version.name,
+        parts.reviews.new_since(project_id, None),
+        parts.detectors.measure(version.weights, game.unseen_data),
+        rates,
+    )
 
 
 def wait_for_training(game: Game, number: int) -> None:
@@ -175,13 +180,6 @@ def champion(game: Game) -> Version:
     if found is None:
         sys.exit("demo: no version serves")
     return found
-
-
-def measured(game: Game, version: Version) -> Metrics:
-    """Measure a version on the scenes that no task shows."""
-    detector = game.parts.detectors.load(version.weights)
-    pairs = ((pixels(scene), [Region("", box, label) for label, box in scene.objects]) for scene in game.unseen)
-    return measure(detector.detect, pairs, game.labels)
 
 
 def pixels(scene: Scene) -> Pixels:

@@ -27,10 +27,10 @@ def page(label_studio):
         page = browser.new_page(viewport={"width": 1400, "height": 900})
         page.set_default_timeout(60_000)
         page.goto(f"{label_studio.url}/user/login/")
-        page.get_by_label("Email").fill(label_studio.email)
-        page.get_by_label("Password").fill(label_studio.password)
-        page.get_by_role("button", name="Log in").click()
-        page.wait_for_url("**/projects**")
+        page.locator("input[name=email]").fill(label_studio.email)
+        page.locator("input[name=password]").fill(label_studio.password)
+        page.locator("button[type=submit]").click()
+        page.wait_for_url(lambda url: "login" not in url)
         yield page
         browser.close()
 
@@ -56,6 +56,6 @@ def test_the_labelling_page_shows_the_pre_annotation(api, label_studio, predicte
     page.goto(f"{label_studio.url}/projects/{project_id}/data?task={task_id}")
 
     expect(page.locator(".konvajs-content").first).to_be_visible()
-    regions = page.locator(".lsf-outliner-item, .lsf-tree__node").filter(has_text="item")
-    expect(regions.first).to_be_visible()
+    regions = page.locator(".lsf-outliner").get_by_text("item", exact=True)
+    expect(regions).to_have_count(shown[task_id])
     page.screenshot(path=tmp_path / "labelling-page.png")

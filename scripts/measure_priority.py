@@ -1,0 +1,84 @@
+"""
+Compare ways to order the queue: how much of the annotators' work stands in its first 30%.
+
+`python -m scripts.measure_priority WEIGHTS…` predicts composed scenes by each of the weights, for instance the versions
+that a demo trained, and counts what an annotator would have to do to each.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from loop.detector import Detector
+from loop.priority import task_score
+from loop.regions import Region
+from loop.verdicts import Decision, Verdict, judge
+from scripts.demo import scenes
+from scripts.demo.annotator import GOOD_ENOUGH
+
+THRESHOLD, FLOOR = 0.25, 0.05
+SCENES, SEEDS, FIRST = 150, (11, 12, 13), 0.3
+
+Order = Callable[[Sequence[float]], float]
+
+
+def shown(confidences: Sequence[float]) -> list[float]:
+    """The confidences of the boxes that are shown."""
+    return [confidence for confidence in confidences if confidence >= THRESHOLD]
+
+
+ORDERS: dict[str, Order] = {
+    "all right (ours)": lambda confidences: task_score(confidences, THRESHOLD),
+    "mean shown": lambda confidences: statistics.fmean(shown(confidences) or [0.0]),
+    "least shown": lambda confidences: min(shown(confidences) or [0.0]),
+    "fewest shown": lambda confidences: float(len(shown(confidences))),
+}
+
+
+def main() -> None:
+    """Print a row an order and a column a version: median over the seeds, least and most."""
+    table = Table("order", *(f"{Path(name).parent.name}" for name in sys.argv[1:]), box=None)
+    found = [[measure(Detector(Path(name), image_size=160), seed) for seed in SEEDS] for name in sys.argv[1:]]
+    for order in [*ORDERS, "random"]:
+        cells = []
+        for version in found:
+            shares = [seed[order] for seed in version]
+            cells.append(f"{statistics.median(shares):.2f} ({min(shares):.2f} to {max(shares):.2f})")
+        table.add_row(order, *cells)
+    Console().print(table)
+
+
+def measure(detector: Detector, seed: int) -> dict[str, float]:
+    """The share of all work that stands in the first part of the queue, by order."""
+    known, _ = scenes.palettes()
+    confidences, work = [], []
+    for scene in scenes.compose(known, SCENES, seed=seed, prefix="m"):
+        (detected,) = detector.detect([np.ascontiguousarray(np.asarray(scene.image)[:, :, ::-1])], FLOOR)
+        predicted = [Region("", one.box, one.class_name) for one in detected if one.confidence >= THRESHOLD]
+        truth = [Region("", box, label) for label, box in scene.objects]
+        confidences.append([one.confidence for one in detected])
+        work.append(sum(map(is_work, judge(predicted, truth))))
+    first = round(FIRST * SCENES)
+    random = np.random.default_rng(seed).permutation(SCENES)
+    orders = {name: np.argsort([order(one) for one in confidences], kind="stable") for name, order in ORDERS.items()}
+    return {
+        name: float(np.sum(np.array(work)[at[:first]]) / sum(work)) for name, at in {**orders, "random": random}.items()
+    }
+
+
+def is_work(verdict: Verdict) -> bool:
+    """Whether an annotator has something to do; a box that is close enough is left alone."""
+    if verdict.predicted and verdict.reviewed and verdict.decision != Decision.CONFIRMED:
+        return verdict.is_relabelled or verdict.predicted.box.iou(verdict.reviewed.box) < GOOD_ENOUGH
+    return verdict.decision != Decision.CONFIRMED
+
+
+if __name__ == "__main__":
+    main()
