@@ -34,7 +34,7 @@ from scripts.demo.scenes import Scene
 TITLE = "Measured on composed scenes of stamps and backgrounds that no task shows"
 OWN_TITLE = "Measured on images that no task shows"
 BEFORE_AND_AFTER = 4  # scenes
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 110)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ class Row:
     def confirmed_share(self) -> str:
         """Confirmed among the predicted regions."""
         rate = self.rates.confirmed_rate
-        return "" if rate is None else f" ({rate:.0%})"
+        return "" if rate is None else f" {rate:4.0%}"
 
 
 def table(rows: Sequence[Row], *, title: str) -> Table:

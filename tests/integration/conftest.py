@@ -16,7 +16,7 @@ from scripts.demo import project as projects
 from scripts.demo import scenes, studio
 from scripts.demo.annotator import Annotator
 
-IMAGE_SIZE, EPOCHS, RETRAIN_AFTER = 128, 6, 10
+IMAGE_SIZE, EPOCHS, RETRAIN_AFTER = 128, 30, 16
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ pytestmark = pytest.mark.timeout(400)
 
 @pytest.fixture(scope="module")
 def connected(api, loop_settings, parts):
-    """A project of sixteen tasks that `loop connect` has just set up."""
-    project_id, annotator = make_project(api, "Whole way", 16)
+    """A project of 22 tasks that `loop connect` has just set up."""
+    project_id, annotator = make_project(api, "Whole way", 22)
     said = run_loop(loop_settings, "connect", "--project", str(project_id))
     return project_id, annotator, said
 
@@ -52,7 +52,7 @@ def test_reviews_lead_to_a_better_version_by_webhooks_alone(api, connected, part
 
     training = until(lambda: next((t for t in parts.trainings.last(project_id) if t.ended_at), None), 200)
     assert training.state == State.PROMOTED, training
-    assert training.report["snapshot"]["images"]["train"] + training.report["snapshot"]["images"]["held_out"] == 10
+    assert training.report["snapshot"]["images"]["train"] + training.report["snapshot"]["images"]["held_out"] == 16
 
     assert served_by(api, parts, project_id) == "yolo_detector@1.0.0"
     tasks = api.get("/api/tasks", params={"project": project_id, "fields": "all", "page_size": 50}).json()["tasks"]
