@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ class Instant(sa.types.TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value else None
 
 
+SQLITE = "sqlite:///"
 metadata = sa.MetaData()
 
 projects = Table(
@@ -191,8 +193,8 @@ moves = Table(
 
 def connect(url: str) -> sa.Engine:
     """Return an engine; SQLite is opened in WAL mode, so that readers and one writer never wait for each other."""
-    if url.startswith("sqlite:///"):
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    if url.startswith(SQLITE):
+        Path(url.removeprefix(SQLITE)).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(url)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _tune_sqlite)
@@ -200,15 +202,20 @@ def connect(url: str) -> sa.Engine:
 
 
 def migrate(url: str) -> None:
-    """Bring the tables to the newest revision."""
+    """Bring the tables to the newest revision; several processes may do so at once."""
     from alembic import command
     from alembic.config import Config
 
-    connect(url).dispose()
     config = Config()
     config.set_main_option("script_location", "loop:migrations")
     config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
-    command.upgrade(config, "head")
+    if not url.startswith(SQLITE):  # elsewhere a transaction holds the whole upgrade
+        command.upgrade(config, "head")
+        return
+    connect(url).dispose()
+    with Path(f"{url.removeprefix(SQLITE)}.migrating").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        command.upgrade(config, "head")
 
 
 def _tune_sqlite(connection: sa.engine.interfaces.DBAPIConnection, _: object) -> None:

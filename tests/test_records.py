@@ -1,5 +1,7 @@
 """The records: events, reviews, predictions, trainings, projects, versions."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,6 +12,15 @@ from loop.regions import Box
 from loop.training_log import State
 from loop.verdicts import judge
 from tests.builders import CONFIG, NOON, created, ls_region, region, review, served
+
+
+def test_many_processes_may_migrate_at_once(tmp_path):
+    code = f"from loop.database import migrate; migrate('sqlite:///{tmp_path}/a/b.sqlite3')"
+
+    running = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(4)]
+
+    said = [process.communicate()[1] for process in running]
+    assert [process.returncode for process in running] == [0] * 4, said
 
 
 def test_an_event_is_appended_once(parts):

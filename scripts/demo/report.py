@@ -35,18 +35,9 @@ class Row:
 def table(rows: Sequence[Row], *, title: str) -> Table:
     """The rounds as a table for the terminal."""
     shown = Table(title=title, box=None, title_justify="left")
-    for heading in (
-        "round",
-        "version",
-        "labelled",
-        "mAP50",
-        "mAP50-95",
-        "confirmed",
-        "corrected",
-        "false pos.",
-        "missed",
-    ):
-        shown.add_column(heading, justify="left" if heading == "version" else "right")
+    headings = ("round", "version", "labelled", "mAP50", "mAP50-95", "confirmed", "corrected", "false pos.", "missed")
+    for heading in headings:
+        shown.add_column(heading, justify="left" if heading == "version" else "right", no_wrap=True)
     for row in rows:
         rates, metrics = row.rates, row.metrics
         verdicts = (f"{rates.confirmed}{row.confirmed_share}", rates.corrected, rates.false_positive, rates.missed)
