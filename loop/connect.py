@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from loop import refresh
-from loop.errors import UpstreamError
+from loop.errors import UnknownVersion, UpstreamError
 from loop.label_config import parse
 from loop.parts import Parts
 from loop.registry import FIRST
@@ -62,7 +62,10 @@ def _first_version(parts: Parts, project_id: int) -> list[str]:
         weights = parts.detectors.base()
     except UpstreamError as error:
         return [f"no version yet, tasks stay without pre-annotation until the first training: {error}"]
-    version = parts.registry.add(project_id, weights, number=FIRST, training={"from": weights.name})
+    try:
+        version = parts.registry.get(project_id, FIRST)
+    except UnknownVersion:
+        version = parts.registry.add(project_id, weights, number=FIRST, training={"from": weights.name})
     parts.registry.promote(project_id, version.name, "the weights to start from")
     return [f"{version.name} serves: {weights.name}"]
 

@@ -77,6 +77,8 @@ def _seen_by(parts: Parts, review: Review) -> LoggedPrediction | None:
         served = [one for one in served if one.version == version] or served
     known = [(one.served_at.timestamp(), one.regions) for one in served]
     index = seen_by_reviewer(review.regions, review.began_at, known)
+    if index is None and review.parent_prediction is not None and served:
+        index = 0  # Label Studio says that there was one, so the clocks of the two machines differ
     return None if index is None else served[index]
 
 
