@@ -29,6 +29,7 @@ dataset = typer.Typer(no_args_is_help=True, help="YOLO datasets.")
 app.add_typer(models, name="models")
 app.add_typer(dataset, name="dataset")
 
+SWEEP_SECONDS, SYNC_SECONDS = 10, 300
 out = Console(highlight=False)
 ProjectId = Annotated[int, typer.Option("--project", help="Label Studio's project id.")]
 Why = Annotated[str, typer.Option("--why", help="Kept with the move.")]
@@ -74,6 +75,12 @@ def retrain(
 
 
 @app.command()
+def sync(project: ProjectId) -> None:
+    """Make up for events that never came; the schedule does so every five minutes."""
+    out.print(jobs.sync(project), markup=False)
+
+
+@app.command()
 def verdicts(export: Annotated[Path, typer.Argument(help="Label Studio's JSON export, with predictions.")]) -> None:
     """Print a verdict a line for a Label Studio export."""
     for judged in convert.to_verdicts(export):
@@ -102,10 +109,7 @@ def worker(queue: Annotated[str, typer.Argument(help=f"{GPU} or {DEFAULT}")]) ->
 @app.command()
 def schedule() -> None:
     """Be the schedule that sweeps up what was left lying; `loop up` starts it itself."""
-    parts = build()
-    for project in parts.projects.all():
-        parts.queue.ask_sync(project.id)  # what was sent while nothing listened
-    parts.queue.schedule(jobs.sweep, every=10)
+    build().queue.schedule((jobs.sweep, SWEEP_SECONDS), (jobs.sync_all, SYNC_SECONDS))
 
 
 @models.command("list")

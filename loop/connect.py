@@ -9,13 +9,11 @@ from loop.errors import UnknownVersion, UpstreamError
 from loop.label_config import parse
 from loop.parts import Parts
 from loop.registry import FIRST
-from loop.review import CREATED
 from loop.sync import sync
+from loop.webhook import ensure_webhook
 
 SAMPLING = "Uncertainty sampling"
 BACKEND_TITLE = "YOLO loop"
-SECRET_HEADER, PROJECT_HEADER = "X-Loop-Secret", "X-Loop-Project"
-ACTIONS = [*CREATED, "ANNOTATIONS_DELETED", "TASKS_CREATED", "TASKS_DELETED", "PROJECT_UPDATED"]
 VIEW_TITLE = "Least certain first"
 VIEW = {
     "title": VIEW_TITLE,
@@ -45,7 +43,7 @@ def connect(parts: Parts, project_id: int) -> list[str]:
     changed += _first_version(parts, project_id)
     changed += _settings(parts, project)
     changed += _backend(parts, project_id)
-    changed += _webhook(parts, project_id)
+    changed += ensure_webhook(parts, project_id)
     changed += _view(parts, project_id)
     found = sync(parts, project_id)
     if not found.startswith("0 "):
@@ -88,29 +86,6 @@ def _backend(parts: Parts, project_id: int) -> list[str]:
         project=project_id, url=door.url, title=BACKEND_TITLE, is_interactive=False, **(auth if door.user else {})
     )
     return [f"added the ML backend {door.url}"]
-
-
-def _webhook(parts: Parts, project_id: int) -> list[str]:
-    """Our webhook with its secret; the one that Label Studio added for the backend has none, and goes."""
-    url = f"{parts.door.url}/webhook"
-    headers = {PROJECT_HEADER: str(project_id), SECRET_HEADER: parts.door.secret_of(project_id)}
-    wanted = {"headers": headers, "is_active": True, "send_payload": True, "send_for_all_actions": False}
-    changed, ours = [], None
-    for hook in parts.label_studio.webhooks(project_id):
-        if hook["url"] != url:
-            continue
-        if ours is None and PROJECT_HEADER in (hook.get("headers") or {}):
-            ours = hook
-        else:
-            parts.label_studio.delete_webhook(hook["id"])
-            changed.append("removed a webhook without our secret")
-    if ours is None:
-        parts.label_studio.create_webhook(project=project_id, url=url, actions=ACTIONS, **wanted)
-        return [*changed, f"added the webhook {url}"]
-    if any(ours.get(key) != value for key, value in wanted.items()) or set(ours["actions"]) != set(ACTIONS):
-        parts.label_studio.update_webhook(ours["id"], url=url, actions=ACTIONS, **wanted)
-        changed.append("repaired the webhook")
-    return changed
 
 
 def _view(parts: Parts, project_id: int) -> list[str]:

@@ -37,6 +37,7 @@ projects = Table(
     Column("label_config", Text, nullable=False),
     Column("connected_at", Instant, nullable=False),
     Column("reviews_seen_at", Instant),  # reviews recorded until then have been trained on
+    Column("synced_until", Instant),  # changes in Label Studio until then are known
     Column("refresh_asked", Integer, nullable=False, default=0),  # counts the asks
     Column("refresh_done", Integer, nullable=False, default=0),  # the ask that the last refresh answered
     Column("refreshed_version", Text),  # the version it predicted by

@@ -31,6 +31,15 @@ def sync(project_id: int) -> str:
     return _alone("sync", syncing.sync, project_id)
 
 
+def sync_all() -> str:
+    """Ask for a comparison of every project with Label Studio."""
+    with closing(build()) as parts:
+        projects = [project.id for project in parts.projects.all()]
+        for project_id in projects:
+            parts.queue.ask_sync(project_id)
+    return f"asked: sync {projects}"
+
+
 def retrain(project_id: int) -> str:
     """Run the open training of a project."""
     return _alone("retrain", retraining.retrain, project_id)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
@@ -70,23 +72,32 @@ class LabelStudio:
         """Change some fields of a project."""
         return self._ask("PATCH", f"api/projects/{project_id}/", json=fields)
 
+    def now(self) -> datetime:
+        """What time it is there, to the second."""
+        return parsedate_to_datetime(self._answer("GET", "api/version").headers["Date"])
+
     def unreviewed_tasks(self, project_id: int) -> Iterator[Json]:
         """Every task without a completed annotation, with its predictions, in the order of ids."""
-        return self._tasks(project_id, "equal")
+        return self._tasks(project_id, ("total_annotations", "equal", "Number", 0))
 
-    def reviewed_tasks(self, project_id: int) -> Iterator[Json]:
-        """Every task with a completed annotation, with its annotations, in the order of ids."""
-        return self._tasks(project_id, "greater")
+    def tasks_since(self, project_id: int, moment: datetime | None) -> Iterator[Json]:
+        """Every task changed after *moment*, with its annotations and predictions, in the order of ids."""
+        if moment is None:
+            return self._tasks(project_id)
+        text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")  # any other form is a 500
+        return self._tasks(project_id, ("updated_at", "greater", "Datetime", text))
 
-    def _tasks(self, project_id: int, than_no_annotations: str) -> Iterator[Json]:
-        """Pages by the last id seen, not by number: tasks that are reviewed meanwhile would move all later pages."""
-        params = {"project": project_id, "fields": "all", "page_size": PAGE}
+    def task_ids(self, project_id: int) -> set[int]:
+        """The ids of all tasks."""
+        return {task["id"] for task in self._tasks(project_id, fields="task_only")}
+
+    def _tasks(self, project_id: int, *wanted: tuple[str, str, str, Any], fields: str = "all") -> Iterator[Json]:
+        """Pages by the last id seen, not by number: tasks that change meanwhile would move all later pages."""
+        params = {"project": project_id, "fields": fields, "page_size": PAGE}
         last_id = 0
         while True:
-            query = {
-                "ordering": ["tasks:id"],
-                "filters": _filters(("total_annotations", than_no_annotations, 0), last_id),
-            }
+            filters = _filters(*wanted, ("id", "greater", "Number", last_id))
+            query = {"ordering": ["tasks:id"], "filters": filters}
             tasks = self._ask("GET", "api/tasks/", params={**params, "query": json.dumps(query)})["tasks"]
             yield from tasks
             if len(tasks) < PAGE:
@@ -151,6 +162,10 @@ class LabelStudio:
         return list(answer)
 
     def _ask(self, method: str, path: str, **request: Any) -> Json:
+        answer = self._answer(method, path, **request)
+        return answer.json() if answer.content else {}
+
+    def _answer(self, method: str, path: str, **request: Any) -> Any:
         import httpx
         from label_studio_sdk.core.api_error import ApiError
 
@@ -162,14 +177,14 @@ class LabelStudio:
             raise UpstreamError(
                 f"Label Studio answered {method} {path} with {answer.status_code}: {_detail(answer.text)}"
             )
-        return answer.json() if answer.content else {}
+        return answer
 
 
-def _filters(wanted: tuple[str, str, int], last_id: int) -> Json:
-    """The Data Manager's filters for one condition on tasks after an id."""
+def _filters(*wanted: tuple[str, str, str, Any]) -> Json:
+    """The Data Manager's filters for conditions on tasks, all of which must hold."""
     items = [
-        {"filter": f"filter:tasks:{column}", "operator": operator, "type": "Number", "value": value}
-        for column, operator, value in (wanted, ("id", "greater", last_id))
+        {"filter": f"filter:tasks:{column}", "operator": operator, "type": kind, "value": value}
+        for column, operator, kind, value in wanted
     ]
     return {"conjunction": "and", "items": items}
 

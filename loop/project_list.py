@@ -20,7 +20,8 @@ class Project:
     """
     One connected project.
 
-    Reviews recorded until *reviews_seen_at* have been trained on. Its open tasks were last predicted by
+    Reviews recorded until *reviews_seen_at* have been trained on; changes until *synced_until*, by Label Studio's
+    clock, are known. Its open tasks were last predicted by
     *refreshed_version*, in answer to the ask numbered *refresh_done* of the *refresh_asked* there were.
     """
 
@@ -28,6 +29,7 @@ class Project:
     title: str
     label_config: str
     reviews_seen_at: datetime | None
+    synced_until: datetime | None
     refresh_asked: int
     refresh_done: int
     refreshed_version: str | None
@@ -74,6 +76,10 @@ class ProjectList:
         """Remember that all reviews recorded until *moment* have been trained on."""
         self._set(project_id, reviews_seen_at=moment)
 
+    def synced(self, project_id: int, moment: datetime) -> None:
+        """Remember that all changes in Label Studio until *moment* are known."""
+        self._set(project_id, synced_until=moment)
+
     def ask_refresh(self, project_id: int) -> None:
         """Remember that there are tasks to predict; it holds until a refresh that began later is done."""
         self._set(project_id, refresh_asked=projects.c.refresh_asked + 1)
@@ -109,6 +115,7 @@ def _project(row: sa.Row[Any]) -> Project:
         title=row.title,
         label_config=row.label_config,
         reviews_seen_at=row.reviews_seen_at,
+        synced_until=row.synced_until,
         refresh_asked=row.refresh_asked,
         refresh_done=row.refresh_done,
         refreshed_version=row.refreshed_version,

@@ -88,12 +88,13 @@ class JobQueue:
         connection = Redis.from_url(self._url)  # a worker waits for jobs as long as it takes
         Worker([Queue(queue, connection=connection)], connection=connection).work(logging_level="WARNING")
 
-    def schedule(self, job: Callable[[], str], every: int) -> None:
-        """Have *job* run on `default` every so many seconds, until stopped."""
+    def schedule(self, *jobs: tuple[Callable[[], str], int]) -> None:
+        """Have each job run on `default` now and then every so many seconds, until stopped."""
         from rq.cron import CronScheduler
 
         scheduler = CronScheduler(connection=self._redis)
-        scheduler.register(job, queue_name=DEFAULT, interval=every, ttl=every, result_ttl=0, failure_ttl=3600)
+        for job, every in jobs:
+            scheduler.register(job, queue_name=DEFAULT, interval=every, ttl=every, result_ttl=0, failure_ttl=3600)
         scheduler.start()  # type: ignore[no-untyped-call]
 
     def workers(self) -> Mapping[str, int]:

@@ -31,7 +31,7 @@ def refresh(parts: Parts, project_id: int) -> str:
     if champion is None:
         parts.projects.refreshed(project, "")
         return "nothing to predict with yet"
-    waiting = [task for task in parts.label_studio.unreviewed_tasks(project_id) if not _has(task, champion.name)]
+    waiting = [task for task in parts.label_studio.unreviewed_tasks(project_id) if not has(task, champion.name)]
     stored, broken = _store(parts, project, parts.load(champion), waiting) if waiting else (0, [])
     parts.projects.refreshed(project, champion.name)
     line = f"{champion.name}: {stored} of {len(waiting)} open tasks predicted; {follow(parts, project_id)}"
@@ -131,7 +131,8 @@ def _id(task: dict[str, Any]) -> int:
     return task["id"] if isinstance(task.get("id"), int) else 0
 
 
-def _has(task: dict[str, Any], version: str) -> bool:
+def has(task: dict[str, Any], version: str) -> bool:
+    """Whether Label Studio stores a prediction of that version for a task."""
     return any(prediction.get("model_version") == version for prediction in task.get("predictions") or [])
 
 

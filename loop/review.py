@@ -13,6 +13,7 @@ from loop.label_config import parse
 from loop.ls_format import Review, read_review
 from loop.parts import Parts
 from loop.prediction_log import LoggedPrediction
+from loop.review_log import ANNOTATION, TASK
 from loop.verdicts import judge, seen_by_reviewer, shares_an_id
 
 CREATED = ("ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_CREATED")
@@ -98,10 +99,11 @@ def _applied(parts: Parts, event: Event) -> set[int]:
     if event.action in CREATED:
         return set(chain.from_iterable(_record(parts, project_id, *pair) for pair in _annotations(payload)))
     if event.action == "ANNOTATIONS_DELETED":
-        ids = _ids(payload, "annotations")
-        return set(parts.reviews.delete(project_id, "annotation", ids, event.received_at))
+        gone = dict.fromkeys(_ids(payload, "annotations"), event.received_at)
+        return set(parts.reviews.delete(project_id, ANNOTATION, gone))
     if event.action == "TASKS_DELETED":
-        return set(parts.reviews.delete(project_id, "task", _ids(payload, "tasks"), event.received_at))
+        gone = dict.fromkeys(_ids(payload, "tasks"), event.received_at)
+        return set(parts.reviews.delete(project_id, TASK, gone))
     if event.action == "TASKS_CREATED":
         refresh.ask(parts, project_id)
     elif event.action == "PROJECT_UPDATED":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +15,8 @@ from loop.ls_format import Review
 from loop.prediction_log import LoggedPrediction
 from loop.rates import Rates, count
 from loop.verdicts import Decision, Verdict, counted_review_key
+
+ANNOTATION, TASK = "annotation", "task"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,37 +34,35 @@ class ReviewLog:
         self._engine = engine
 
     def record(self, review: Review, image: str | None) -> bool:
-        """Keep the state of a review unless a newer one is known; return whether it changed anything."""
-        key = sa.and_(
-            reviews.c.project_id == review.project_id,
-            reviews.c.annotation_id == review.id,
-            reviews.c.created_at == review.created_at,
+        """
+        Keep the state of a review unless a newer one is known; return whether it changed anything.
+
+        Of two annotations with one id the later made is the one there is: the other's id was given out again.
+        """
+        is_id = sa.and_(reviews.c.project_id == review.project_id, reviews.c.annotation_id == review.id)
+        newest = (
+            sa.select(reviews.c.created_at, reviews.c.updated_at).where(is_id).order_by(reviews.c.created_at.desc())
         )
-        row = _row(review, image)
         with self._engine.begin() as connection:
-            known = connection.execute(sa.select(reviews.c.updated_at).where(key)).scalar()
-            if known is not None and known >= review.updated_at:
+            known = connection.execute(newest).first()
+            if known and (known.created_at, known.updated_at) >= (review.created_at, review.updated_at):
                 return False
-            connection.execute(reviews.delete().where(key))
-            connection.execute(reviews.insert().values(row))
+            connection.execute(reviews.delete().where(is_id))
+            connection.execute(reviews.insert().values(_row(review, image)))
         return True
 
-    def delete(self, project_id: int, kind: str, object_ids: Iterable[int], received_at: datetime) -> list[int]:
+    def delete(self, project_id: int, kind: str, moments: Mapping[int, datetime]) -> list[int]:
         """
-        Remember that annotations or tasks were deleted, and return the tasks concerned.
+        Remember that annotations or tasks were deleted at some moments by id, and return the tasks concerned.
 
-        What was created after *received_at* under the same id is another object, and stays.
+        What was made after that moment under the same id is another object, and stays.
         """
-        ids = list(object_ids)
         with self._engine.begin() as connection:
-            for object_id in ids:
-                row = {"project_id": project_id, "kind": kind, "object_id": object_id}
-                gone = deletions.delete().where(*(deletions.c[name] == value for name, value in row.items()))
-                connection.execute(gone)
-                connection.execute(deletions.insert().values(**row, received_at=received_at))
-            column = reviews.c.annotation_id if kind == "annotation" else reviews.c.task_id
-            query = sa.select(reviews.c.task_id).where(reviews.c.project_id == project_id, column.in_(ids)).distinct()
-            return list(connection.scalars(query))
+            for object_id, moment in moments.items():
+                _bury(connection, project_id, kind, object_id, moment)
+            column = reviews.c.annotation_id if kind == ANNOTATION else reviews.c.task_id
+            query = sa.select(reviews.c.task_id).where(reviews.c.project_id == project_id, column.in_(list(moments)))
+            return list(connection.scalars(query.distinct()))
 
     def counted(self, project_id: int, task_ids: Sequence[int] | None = None) -> dict[int, CountedReview]:
         """The review that counts of each task that has one: ground truth first, then the latest completed."""
@@ -75,6 +75,15 @@ class ReviewLog:
                 if row.task_id not in best or _rank(row) > _rank(best[row.task_id]):
                     best[row.task_id] = row
         return {task_id: CountedReview(_read(row), row.image) for task_id, row in sorted(best.items())}
+
+    def standing(self, project_id: int, kind: str, task_id: int | None = None) -> dict[int, datetime]:
+        """The annotations, or the tasks with annotations, that were not deleted: when the last of each was made."""
+        column = reviews.c.annotation_id if kind == ANNOTATION else reviews.c.task_id
+        query = sa.select(column, sa.func.max(reviews.c.created_at)).where(_is_standing(project_id)).group_by(column)
+        if task_id is not None:
+            query = query.where(reviews.c.task_id == task_id)
+        with self._engine.connect() as connection:
+            return dict(connection.execute(query))
 
     def new_since(self, project_id: int, moment: datetime | None) -> int:
         """How many tasks have a completed review recorded after *moment*."""
@@ -110,14 +119,23 @@ class ReviewLog:
         return {version: count(decisions) for version, decisions in by_version.items()}
 
 
+def _bury(connection: sa.Connection, project_id: int, kind: str, object_id: int, moment: datetime) -> None:
+    """Keep the latest moment at which an id was free."""
+    row = {"project_id": project_id, "kind": kind, "object_id": object_id}
+    is_it = sa.and_(*(deletions.c[name] == value for name, value in row.items()))
+    known = connection.scalar(sa.select(deletions.c.received_at).where(is_it))
+    connection.execute(deletions.delete().where(is_it))
+    connection.execute(deletions.insert().values(**row, received_at=max(moment, known or moment)))
+
+
 def _is_standing(project_id: int) -> sa.ColumnElement[bool]:
     """Neither the annotation nor its task was deleted after the annotation was made."""
     gone = sa.exists().where(
         deletions.c.project_id == reviews.c.project_id,
         deletions.c.received_at >= reviews.c.created_at,
         sa.or_(
-            sa.and_(deletions.c.kind == "annotation", deletions.c.object_id == reviews.c.annotation_id),
-            sa.and_(deletions.c.kind == "task", deletions.c.object_id == reviews.c.task_id),
+            sa.and_(deletions.c.kind == ANNOTATION, deletions.c.object_id == reviews.c.annotation_id),
+            sa.and_(deletions.c.kind == TASK, deletions.c.object_id == reviews.c.task_id),
         ),
     )
     return sa.and_(reviews.c.project_id == project_id, ~gone)

@@ -1,29 +1,71 @@
-"""Record the reviews that Label Studio has and no event told us of."""
+"""Make up for events that never came: compare with what Label Studio has, and repair the webhook."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from loop import refresh
 from loop.errors import PayloadError
 from loop.ls_format import read_review
 from loop.parts import Parts
 from loop.review import ask_when_due, judge_tasks
+from loop.review_log import ANNOTATION, TASK
+from loop.webhook import ensure_webhook
+
+OVERLAP = timedelta(seconds=5)  # looked at twice, because the time of Label Studio is known to the second only
 
 
 def sync(parts: Parts, project_id: int) -> str:
-    """Record every completed annotation of a project as if its event had come now; known states change nothing."""
-    image_key = parts.projects.get(project_id).config().image_key
+    """
+    Record reviews, deletions and new tasks that no event told us of; done twice it changes nothing.
+
+    What changed since the last time is asked for; what was deleted is what we know and Label Studio no longer has.
+    """
+    project = parts.projects.get(project_id)
+    began = parts.label_studio.now()
+    champion = parts.registry.champion(project_id)
     touched: set[int] = set()
-    unreadable = 0
-    for task in parts.label_studio.reviewed_tasks(project_id):
-        image = (task.get("data") or {}).get(image_key)
-        for annotation in task.get("annotations") or []:
-            try:
-                review = read_review(annotation, project_id=project_id, task_id=task["id"])
-            except PayloadError:
-                unreadable += 1
-                continue
-            if parts.reviews.record(review, image if isinstance(image, str) else None):
-                touched.add(task["id"])
+    is_new, unreadable = False, 0
+    for task in parts.label_studio.tasks_since(project_id, project.synced_until):
+        changed, broken = _compared(parts, project_id, task, project.config().image_key)
+        touched |= {task["id"]} if changed else set()
+        unreadable += broken
+        is_new |= champion is not None and not task["annotations"] and not refresh.has(task, champion.name)
+    touched |= _deleted_tasks(parts, project_id)
     judge_tasks(parts, project_id, touched)
-    asked = bool(touched) and ask_when_due(parts, project_id)
-    line = f"{len(touched)} tasks with reviews that were not known"
-    return line + (f", {unreadable} unreadable" if unreadable else "") + (", training asked for" if asked else "")
+    if is_new:
+        refresh.ask(parts, project_id)
+    parts.projects.synced(project_id, began - OVERLAP)
+    lines = [f"{len(touched)} tasks whose reviews were not known", *ensure_webhook(parts, project_id)]
+    lines += [f"{unreadable} unreadable annotations"] if unreadable else []
+    lines += ["training asked for"] if touched and ask_when_due(parts, project_id) else []
+    return ", ".join(lines)
+
+
+def _compared(parts: Parts, project_id: int, task: Mapping[str, Any], image_key: str) -> tuple[bool, int]:
+    """Record the annotations of a task and drop those it no longer has; say if any was new, and how many unreadable."""
+    image = (task.get("data") or {}).get(image_key)
+    annotations = task.get("annotations") or []
+    changed, unreadable = False, 0
+    for annotation in annotations:
+        try:
+            review = read_review(annotation, project_id=project_id, task_id=task["id"])
+        except PayloadError:
+            unreadable += 1
+            continue
+        changed |= parts.reviews.record(review, image if isinstance(image, str) else None)
+    known = parts.reviews.standing(project_id, ANNOTATION, task["id"])
+    gone = {number: made for number, made in known.items() if number not in {one["id"] for one in annotations}}
+    parts.reviews.delete(project_id, ANNOTATION, gone)
+    return changed or bool(gone), unreadable
+
+
+def _deleted_tasks(parts: Parts, project_id: int) -> set[int]:
+    """Drop the reviews of tasks that are no longer there."""
+    known = parts.reviews.standing(project_id, TASK)
+    there = parts.label_studio.task_ids(project_id) if known else set()
+    gone = {task_id: made for task_id, made in known.items() if task_id not in there}
+    parts.reviews.delete(project_id, TASK, gone)
+    return set(gone)

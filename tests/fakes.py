@@ -64,8 +64,8 @@ class FakeLabelStudio:
     def unreviewed_tasks(self, project_id):
         return iter([task for task in self.tasks if not task.get("annotations")])
 
-    def reviewed_tasks(self, project_id):
-        return iter([task for task in self.tasks if task.get("annotations")])
+    def tasks_since(self, project_id, moment):
+        return iter(self.tasks)
 
     def store_predictions(self, project_id, predictions):
         self.stored += predictions

@@ -7,11 +7,11 @@ import pytest
 
 from backend.app import create_app
 from backend.serving import Predictor
-from loop.connect import PROJECT_HEADER, SECRET_HEADER
 from loop.detector import Detectors
 from loop.errors import UpstreamError
 from loop.regions import Box
 from loop.settings import Settings
+from loop.webhook import PROJECT_HEADER, SECRET_HEADER
 from tests.builders import CONFIG, created, ls_region, ls_task
 from tests.fakes import FakeDetector, FakeImages, FakeQueue
 

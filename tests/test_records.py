@@ -75,14 +75,14 @@ def test_a_deleted_review_does_not_count_and_the_one_before_it_does(parts):
     parts.reviews.record(review(region("a"), annotation=1), None)
     parts.reviews.record(review(region("b"), annotation=2, minutes=5), None)
 
-    touched = parts.reviews.delete(1, "annotation", [2], NOON + timedelta(minutes=9))
+    touched = parts.reviews.delete(1, "annotation", {2: NOON + timedelta(minutes=9)})
 
     assert touched == [1]
     assert parts.reviews.counted(1)[1].review.id == 1
 
 
 def test_a_deletion_that_comes_before_its_review_is_remembered(parts):
-    parts.reviews.delete(1, "annotation", [1], NOON + timedelta(minutes=9))
+    parts.reviews.delete(1, "annotation", {1: NOON + timedelta(minutes=9)})
 
     parts.reviews.record(review(region("a"), annotation=1), None)
 
@@ -91,17 +91,25 @@ def test_a_deletion_that_comes_before_its_review_is_remembered(parts):
 
 def test_an_id_given_out_again_is_another_review(parts):
     parts.reviews.record(review(region("a"), annotation=1), None)
-    parts.reviews.delete(1, "annotation", [1], NOON + timedelta(minutes=9))
+    parts.reviews.delete(1, "annotation", {1: NOON + timedelta(minutes=9)})
 
     parts.reviews.record(review(region("b"), annotation=1, task=2, minutes=20), None)
 
     assert list(parts.reviews.counted(1)) == [2]
 
 
+def test_an_id_given_out_again_ends_the_annotation_that_had_it(parts):
+    for order in ((0, 20), (20, 0)):
+        for minutes in order:
+            parts.reviews.record(review(region("a"), annotation=1, task=1 + minutes, minutes=minutes), None)
+
+    assert list(parts.reviews.counted(1)) == [21]
+
+
 def test_the_reviews_of_a_deleted_task_do_not_count(parts):
     parts.reviews.record(review(region("a"), task=1), None)
 
-    parts.reviews.delete(1, "task", [1], NOON + timedelta(minutes=9))
+    parts.reviews.delete(1, "task", {1: NOON + timedelta(minutes=9)})
 
     assert not parts.reviews.counted(1)
     assert parts.reviews.new_since(1, None) == 0

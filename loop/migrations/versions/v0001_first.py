@@ -78,6 +78,7 @@ def upgrade() -> None:
     sa.Column('label_config', sa.Text(), nullable=False),
     sa.Column('connected_at', sa.DateTime(), nullable=False),
     sa.Column('reviews_seen_at', sa.DateTime(), nullable=True),
+    sa.Column('synced_until', sa.DateTime(), nullable=True),
     sa.Column('refresh_asked', sa.Integer(), nullable=False),
     sa.Column('refresh_done', sa.Integer(), nullable=False),
     sa.Column('refreshed_version', sa.Text(), nullable=True),
