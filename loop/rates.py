@@ -34,6 +34,11 @@ class Rates:
         return self.confirmed / self.predicted if self.predicted else None
 
     @property
+    def ready_rate(self) -> float | None:
+        """Share of all objects that the pre-annotation had right as it was; None where nothing is on the images."""
+        return self.confirmed / self.reviewed if self.reviewed else None
+
+    @property
     def missed_rate(self) -> float | None:
         """Share of the reviewed regions that had to be drawn; None where nothing is on the images."""
         return self.missed / self.reviewed if self.reviewed else None

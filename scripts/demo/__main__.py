@@ -198,8 +198,8 @@ def show(game: Game, rows: Sequence[report.Row], out: Path) -> None:
         version = game.parts.registry.get(game.project_id, name)
         detector = game.parts.detectors.load(version.weights)
         found.append((name, detector.detect([pixels(scene) for scene in some], 0.25)))
-    report.before_and_after(some, found, out / "before-and-after.png")
-    console.print(f"pictures: {out}/rounds.png, before-and-after.png", highlight=False, soft_wrap=True)
+    report.before_and_after(some, found, out / "before-and-after.jpg")
+    console.print(f"pictures: {out}/rounds.png, before-and-after.jpg", highlight=False, soft_wrap=True)
 
 
 def _progress() -> Progress:

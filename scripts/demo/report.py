@@ -26,21 +26,22 @@ class Row:
     rates: Rates
 
     @property
-    def confirmed_share(self) -> str:
-        """Confirmed among the predicted regions."""
-        rate = self.rates.confirmed_rate
-        return "" if rate is None else f" {rate:4.0%}"
+    def ready(self) -> str:
+        """The share of all objects that needed no work."""
+        rate = self.rates.ready_rate
+        return "" if rate is None else f"{rate:.0%}"
 
 
 def table(rows: Sequence[Row], *, title: str) -> Table:
     """The rounds as a table for the terminal."""
     shown = Table(title=title, box=None, title_justify="left")
-    headings = ("round", "version", "labelled", "mAP50", "mAP50-95", "confirmed", "corrected", "false pos.", "missed")
+    counts = ("confirmed", "corrected", "false pos.", "missed", "ready")
+    headings = ("round", "version", "labelled", "mAP50", "mAP50-95", *counts)
     for heading in headings:
         shown.add_column(heading, justify="left" if heading == "version" else "right", no_wrap=True)
     for row in rows:
         rates, metrics = row.rates, row.metrics
-        verdicts = (f"{rates.confirmed}{row.confirmed_share}", rates.corrected, rates.false_positive, rates.missed)
+        verdicts = (rates.confirmed, rates.corrected, rates.false_positive, rates.missed, row.ready)
         measured = (f"{metrics.map50:.2f}", f"{metrics.map50_95:.2f}")
         shown.add_row(str(row.number), row.version, str(row.labelled), *measured, *map(str, verdicts))
     return shown
