@@ -28,8 +28,8 @@ def webhook() -> tuple[Response, int]:
     Take an event in.
 
     The hook that `loop connect` adds sends the project's secret. Start Training comes without one, from Label Studio
-    as an ML backend's user, and is let in by basic auth alone; nothing else is. What the automatic hook of an ML
-    backend sends, without secret, is answered and dropped.
+    to its ML backend, and is let in by basic auth alone; nothing else is, so what the hook sends that Label Studio adds
+    by itself for an ML backend is refused.
     """
     parts: Parts = current_app.extensions["parts"]
     sent = body()

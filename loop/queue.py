@@ -60,10 +60,14 @@ class JobQueue:
         """
         Try to hold the lock *name* on all machines, and say whether it is held.
 
-        It is renewed while it is held, and runs out LOCK_SECONDS after its holder was killed.
+        It is renewed while it is held, and runs out LOCK_SECONDS after its holder was killed. Raises UpstreamError.
         """
         lock = self._redis.lock(f"loop:{name}", timeout=LOCK_SECONDS, thread_local=False)
-        if not lock.acquire(blocking=False):
+        try:
+            is_held = lock.acquire(blocking=False)
+        except RedisError as error:
+            raise _no_answer(error) from error
+        if not is_held:
             yield False
             return
         ended = threading.Event()
@@ -104,7 +108,7 @@ class JobQueue:
         try:
             names = [name for worker in Worker.all(connection=self._redis) for name in worker.queue_names()]
         except RedisError as error:
-            raise UpstreamError(f"Redis did not answer: {error}") from error
+            raise _no_answer(error) from error
         return Counter(names)
 
     def lengths(self) -> Mapping[str, int]:
@@ -114,7 +118,7 @@ class JobQueue:
         try:
             return {name: Queue(name, connection=self._redis).count for name in (GPU, DEFAULT)}
         except RedisError as error:
-            raise UpstreamError(f"Redis did not answer: {error}") from error
+            raise _no_answer(error) from error
 
     def _ask(self, queue: str, function: str, project_id: int, *, timeout: int = SHORT) -> bool:
         """
@@ -127,7 +131,7 @@ class JobQueue:
         try:
             return not self._stands(job_id) and self._add(queue, function, project_id, job_id, options)
         except RedisError as error:
-            raise UpstreamError(f"Redis did not answer: {error}") from error
+            raise _no_answer(error) from error
 
     def _add(self, queue: str, function: str, project_id: int, job_id: str, options: dict[str, Any]) -> bool:
         from rq import Queue
@@ -165,6 +169,10 @@ class JobQueue:
                 here = worker.hostname == socket.gethostname()
                 return here and not _is_alive(int(worker.pid or 0))
         return True
+
+
+def _no_answer(error: RedisError) -> UpstreamError:
+    return UpstreamError(f"Redis did not answer (is `loop up` running?): {error}")
 
 
 def _is_alive(pid: int) -> bool:

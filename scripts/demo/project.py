@@ -57,7 +57,7 @@ def own_scenes(folder: Path) -> tuple[list[str], list[Scene]]:
         if path.is_file() and labels.exists():
             regions = read_lines(labels.read_text(), names, str(labels))
             objects = tuple((region.label, region.box) for region in regions)
-            scenes.append(Scene(path.stem, Image.open(path).convert("RGB"), objects))
+            scenes.append(Scene(f"own-{len(scenes):05d}", Image.open(path).convert("RGB"), objects))
     return names, scenes
 
 
