@@ -77,7 +77,7 @@ class Settings(BaseSettings):
         except ValidationError as error:
             first = error.errors()[0]
             variable = cls.variables().get(str(first["loc"][0]), str(first["loc"][0]))
-            raise PayloadError(variable, first["msg"], first["input"]) from error
+            raise PayloadError(variable, first["msg"].removeprefix("Input should be "), first["input"]) from error
 
     @classmethod
     def variables(cls) -> dict[str, str]:

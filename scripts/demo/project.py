@@ -51,7 +51,7 @@ def own_scenes(folder: Path) -> tuple[list[str], list[Scene]]:
 
     named = yaml.safe_load((folder / "data.yaml").read_text())["names"]
     names = [str(name) for _, name in sorted(named.items())] if isinstance(named, dict) else [str(n) for n in named]
-    scenes = []
+    scenes: list[Scene] = []
     for path in sorted((folder / "images").rglob("*")):
         labels = folder / "labels" / path.relative_to(folder / "images").with_suffix(".txt")
         if path.is_file() and labels.exists():
