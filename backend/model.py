@@ -10,7 +10,7 @@ from label_studio_ml.model import LabelStudioMLBase
 
 from backend.serving import Predictor
 from loop.bootstrap import build
-from loop.errors import PayloadError
+from loop.errors import PayloadError, UpstreamError
 from loop.ls_format import project_id_of
 from loop.parts import Parts
 from loop.review import START_TRAINING, ask_training
@@ -54,7 +54,10 @@ class YoloBackend(LabelStudioMLBase):  # type: ignore[misc]
         event = kwargs.get("event", args[0] if args else None)
         data = kwargs.get("data", args[1] if len(args) > 1 else None)
         if event == START_TRAINING and isinstance(data, dict):
-            ask_training(_parts(), project_id_of(data["project"]["id"]), "Start Training in Label Studio")
+            try:
+                ask_training(_parts(), project_id_of(data["project"]["id"]), "Start Training in Label Studio")
+            except UpstreamError as error:
+                return {"status": f"training kept for later: {error}"}
             return {"status": "training asked for"}
         return {"status": "nothing to do"}
 
