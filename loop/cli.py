@@ -23,7 +23,12 @@ from loop.settings import Settings
 from loop.status import Status, status
 from loop.training_log import Training
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Label Studio, YOLO, and a loop that learns.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Label Studio, YOLO, and a loop that learns.",
+)
 models = typer.Typer(no_args_is_help=True, help="Versions of a project's detector.")
 dataset = typer.Typer(no_args_is_help=True, help="YOLO datasets.")
 app.add_typer(models, name="models")

@@ -9,6 +9,7 @@ import pytest
 from loop.errors import NoChampion, UnknownProject, UnknownVersion
 from loop.event_log import redacted
 from loop.regions import Box
+from loop.review_log import ANNOTATION, TASK
 from loop.training_log import State
 from loop.verdicts import judge
 from tests.builders import CONFIG, NOON, created, ls_region, region, review, served
@@ -79,6 +80,16 @@ def test_a_deleted_review_does_not_count_and_the_one_before_it_does(parts):
 
     assert touched == [1]
     assert parts.reviews.counted(1)[1].review.id == 1
+
+
+def test_what_stands_is_known_by_id_and_moment(parts):
+    parts.reviews.record(review(region("a"), annotation=1), None)
+    parts.reviews.record(review(region("b"), annotation=2, task=2, minutes=5), None)
+    parts.reviews.delete(1, ANNOTATION, {1: NOON})
+
+    assert parts.reviews.standing(1, ANNOTATION) == {2: NOON + timedelta(minutes=5)}
+    assert parts.reviews.standing(1, TASK) == {2: NOON + timedelta(minutes=5)}
+    assert parts.reviews.standing(1, ANNOTATION, task_id=1) == {}
 
 
 def test_a_deletion_that_comes_before_its_review_is_remembered(parts):
