@@ -83,7 +83,7 @@ class ReviewLog:
         if task_id is not None:
             query = query.where(reviews.c.task_id == task_id)
         with self._engine.connect() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return dict(connection.execute(query).all())
 
     def new_since(self, project_id: int, moment: datetime | None) -> int:
         """How many tasks have a completed review recorded after *moment*."""
