@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
 from datetime import UTC, datetime
 
 from loop import dataset_folder, refresh
 from loop.dataset_folder import Snapshot
-from loop.errors import EmptySnapshot, LoopError
+from loop.errors import EmptySnapshot
 from loop.gate import Metrics, rule
 from loop.parts import Parts
 from loop.registry import Version
@@ -16,6 +17,8 @@ from loop.snapshots import LabelledImage
 from loop.splits import Side
 from loop.trainer import Progress, train
 from loop.training_log import State, Training
+
+log = logging.getLogger(__name__)
 
 ATTEMPTS = 3  # starts of one training, before it counts as failed
 
@@ -36,7 +39,8 @@ def retrain(parts: Parts, project_id: int) -> str:
     reviews_until = training.reviews_until or datetime.now(UTC)
     try:
         line = _run(parts, training, reviews_until)
-    except (LoopError, RuntimeError) as error:  # what torch and ultralytics raise is a RuntimeError
+    except Exception as error:
+        log.exception("training %d of project %d failed", training.id, project_id)
         parts.trainings.end(training.id, State.FAILED, error=f"{type(error).__name__}: {error}")
         line = f"failed: {error}"
     parts.projects.reviews_seen(project_id, reviews_until)
@@ -52,7 +56,7 @@ def _run(parts: Parts, training: Training, reviews_until: datetime) -> str:
         parts.trainings.note(training.id, snapshot=snapshot.hash, reviews_until=reviews_until)
     champion = parts.registry.champion(project_id)
     candidate = _candidate(parts, training, snapshot, champion)
-    ruling = rule(_measured(parts, snapshot, candidate), _measured(parts, snapshot, champion))
+    ruling = rule(Metrics(**candidate.metrics), _measured(parts, snapshot, champion))
     report = {"snapshot": snapshot.report, "gate": asdict(ruling)}
     if ruling.is_passed:
         promote(parts, project_id, candidate.name, ruling.reason)
@@ -91,7 +95,7 @@ def build_snapshot(parts: Parts, project_id: int) -> Snapshot:
 
 
 def _candidate(parts: Parts, training: Training, snapshot: Snapshot, champion: Version | None) -> Version:
-    """Train and register, once: a training that was cut off after it registered its version has it already."""
+    """Train, measure and register, once: a training that was cut off after that has its version already."""
     if training.version:
         return parts.registry.get(training.project_id, training.version)
     start = champion.weights if champion else parts.detectors.base()
@@ -107,6 +111,7 @@ def _candidate(parts: Parts, training: Training, snapshot: Snapshot, champion: V
         snapshot=snapshot.hash,
         parent=champion.name if champion else None,
         training=parts.policies.training.arguments(),
+        metrics=asdict(parts.detectors.measure(weights, snapshot.data)),
     )
     parts.trainings.note(training.id, version=version.name)
     return version
