@@ -104,7 +104,7 @@ class Predictor:
         for project in self._parts.projects.all():
             try:
                 self.current(project.id)
-            except Exception:  # noqa: BLE001 (torch raises anything for weights that are damaged)
+            except Exception:  # torch raises anything for weights that are damaged
                 log.exception("project %d: its champion cannot be loaded", project.id)
 
     def _look(self, project_id: int) -> None:
@@ -120,7 +120,7 @@ class Predictor:
     def _swap(self, project_id: int) -> None:
         try:
             self._load(project_id)
-        except Exception:  # noqa: BLE001 (as above)
+        except Exception:
             log.exception("project %d: the new champion cannot be loaded; the old one goes on", project_id)
             with self._lock:
                 self._slots[project_id] = replace(self._slots[project_id], is_loading=False)

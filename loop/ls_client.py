@@ -81,9 +81,9 @@ class LabelStudio:
         return self._tasks(project_id, ("total_annotations", "equal", "Number", 0))
 
     def tasks_since(self, project_id: int, moment: datetime | None) -> Iterator[Json]:
-        """Every task changed after *moment*, with its annotations and predictions, in the order of ids."""
+        """Every task changed after *moment*, or every task ever reviewed, with annotations and predictions, by id."""
         if moment is None:
-            return self._tasks(project_id)
+            return self._tasks(project_id, ("total_annotations", "greater", "Number", 0))
         text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")  # any other form is a 500
         return self._tasks(project_id, ("updated_at", "greater", "Datetime", text))
 
