@@ -38,13 +38,14 @@ def to_dataset(export: Path, label_config: str, images: Path, out: Path, *, held
     if out.exists() and any(out.iterdir()):
         raise PayloadError("--out", "a folder that is new or empty", str(out))
     config = parse(label_config)
-    items = []
-    for task in read_export(export):
-        review = _counted(task)
-        if review:
-            items.append((review, read_task(task, config.image_key).image))
-    sides = assign({}, [review.task_id for review, _ in items], project_id=0, share=held_out_share)
-    labelled = [LabelledImage(one.task_id, image, one.regions, sides[one.task_id]) for one, image in items]
+    tasks = read_export(export)
+    reviews = {task["id"]: review for task in tasks if (review := _counted(task))}
+    sides = assign({}, reviews, project_id=0, share=held_out_share)
+    labelled = [
+        LabelledImage(task["id"], _address(task, config.image_key), reviews[task["id"]].regions, sides[task["id"]])
+        for task in tasks
+        if task["id"] in reviews
+    ]
     names = config.label_names
     snapshot = dataset_folder.write(out.parent, labelled, names, lambda item: _file(images, item.image))
     return dataset_folder.move(snapshot, out)
@@ -58,7 +59,8 @@ def to_verdicts(export: Path) -> Iterator[TaskVerdicts]:
     """
     for task in read_export(export):
         review = _counted(task)
-        predictions = [read_prediction(one, task_id=task["id"]) for one in task.get("predictions") or []]
+        found = enumerate(task.get("predictions") or [])
+        predictions = [read_prediction({"id": -number, **one}, task_id=task["id"]) for number, one in found]
         seen = _seen(review, sorted(predictions, key=lambda one: one.created_at)) if review else None
         if review and seen:
             yield TaskVerdicts(review.task_id, seen.version, judge(seen.regions, review.regions))
@@ -72,13 +74,21 @@ def read_export(export: Path) -> list[dict[str, Any]]:
         raise PayloadError(str(export), "JSON", str(error)) from error
     if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
         raise PayloadError(str(export), "a list of tasks, as Label Studio exports it in its JSON format", tasks)
-    return tasks
+    return [{"id": number, **task} for number, task in enumerate(tasks, start=1)]
+
+
+def _address(task: dict[str, Any], image_key: str) -> str:
+    """The address of a task's image; a task without one is left out of the dataset like any other broken image."""
+    try:
+        return read_task(task, image_key).image
+    except PayloadError:
+        return ""
 
 
 def _counted(task: dict[str, Any]) -> Review | None:
     found = [
-        read_review(one, project_id=task.get("project") or 0, task_id=task.get("id"))
-        for one in task.get("annotations") or []
+        read_review({"id": number, **one}, project_id=task.get("project") or 0, task_id=task["id"])
+        for number, one in enumerate(task.get("annotations") or [])
     ]
     completed = [one for one in found if not one.is_skipped]
     return max(completed, key=_rank, default=None)
@@ -99,7 +109,7 @@ def _seen(review: Review, predictions: Sequence[StoredPrediction]) -> StoredPred
 
 
 def _file(images: Path, address: str) -> Path:
-    """The local file of a task's image address."""
+    """The local file of a task's image address. Raises ImageUnreadable."""
     parts = urlsplit(address)
     path = parse_qs(parts.query)["d"][0] if "d" in parse_qs(parts.query) else unquote(parts.path)
     pieces = Path(path.lstrip("/")).parts

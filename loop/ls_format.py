@@ -13,6 +13,7 @@ from loop.label_config import LabelConfig
 from loop.regions import Box, Region, enclosing
 
 Json = Mapping[str, Any]
+UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,9 @@ class Review:
 
     @property
     def began_at(self) -> float:
-        """When the reviewer opened the task, in seconds of the epoch."""
+        """When the reviewer opened the task, in seconds of the epoch; endless where it is not known."""
+        if self.created_at == UNKNOWN:
+            return math.inf
         return self.created_at.timestamp() - (self.lead_time or 0.0)
 
 
@@ -122,14 +125,15 @@ def _region(json: Json, where: str) -> Region:
     box = Box(x, y, x + width, y + height)
     if rotation:
         box = enclosing(box, rotation, _aspect(json, where))
-    labels = value.get("rectanglelabels") or [""]
+    labels = [str(label) for label in value.get("rectanglelabels") or [""]]
     score = json.get("score")
     return Region(
         id=str(json.get("id") or ""),
         box=box,
-        label=str(labels[0]),
+        label=labels[0],
         score=None if score is None else _number(score, f"{where}.score"),
         rotation=rotation,
+        further_labels=tuple(labels[1:]),
     )
 
 
@@ -193,6 +197,9 @@ def _aspect(json: Json, where: str) -> float:
 
 
 def _instant(json: Json, key: str, where: str) -> datetime:
+    """Read a time; one that is not given was before all others."""
+    if json.get(key) is None:
+        return UNKNOWN
     try:
         instant = datetime.fromisoformat(str(json.get(key)))
     except ValueError as error:

@@ -16,12 +16,21 @@ def write(region: Region) -> dict[str, Any]:
         kept["score"] = region.score
     if region.rotation:
         kept["rotation"] = region.rotation
+    if region.further_labels:
+        kept["further_labels"] = list(region.further_labels)
     return kept
 
 
 def read(kept: dict[str, Any]) -> Region:
     """Read one region back."""
-    return Region(kept["id"], Box(*kept["box"]), kept["label"], kept.get("score"), kept.get("rotation", 0.0))
+    return Region(
+        id=kept["id"],
+        box=Box(*kept["box"]),
+        label=kept["label"],
+        score=kept.get("score"),
+        rotation=kept.get("rotation", 0.0),
+        further_labels=tuple(kept.get("further_labels", ())),
+    )
 
 
 def write_all(regions: Iterable[Region]) -> list[dict[str, Any]]:

@@ -50,7 +50,8 @@ class Region:
     One labelled box, predicted or drawn.
 
     *box* encloses the region; *rotation* remembers by how many degrees it was turned before it was enclosed.
-    *score* is the detector's confidence, None for a region drawn by hand. *label* is empty where none was chosen.
+    *score* is the detector's confidence, None for a region drawn by hand. *label* is the first one chosen, empty where
+    there is none; *further_labels* are the others.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Region:
     label: str
     score: float | None = None
     rotation: float = 0.0
+    further_labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

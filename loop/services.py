@@ -19,6 +19,7 @@ from loop.queue import DEFAULT, GPU
 from loop.settings import Settings
 
 START_SECONDS = 90.0
+PORT_SECONDS = 12.0  # until what a killed run left behind has given its port back
 BACKOFF = (1.0, 30.0)  # seconds before a part is started again: at first, at most
 
 
@@ -120,18 +121,25 @@ def _keep(parts: Sequence[Part], stopping: list[int], say: Callable[[str], None]
 
 def _clear(settings: Settings) -> None:
     """Refuse a port that is taken; forget the counters of processes of an earlier run."""
+    deadline = time.monotonic() + PORT_SECONDS
+    while error := _bind_error(settings):
+        if time.monotonic() > deadline:
+            raise LoopError(f"{settings.host}:{settings.port} cannot be listened on ({error}); set LOOP_PORT")
+        time.sleep(0.5)
+    metrics = settings.home / "metrics"
+    metrics.mkdir(parents=True, exist_ok=True)
+    for old in metrics.glob("*.db"):
+        old.unlink()
+
+
+def _bind_error(settings: Settings) -> OSError | None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.host, settings.port))
         except OSError as error:
-            raise LoopError(
-                f"{settings.host}:{settings.port} cannot be listened on ({error}); set LOOP_PORT"
-            ) from error
-    metrics = settings.home / "metrics"
-    metrics.mkdir(parents=True, exist_ok=True)
-    for old in metrics.glob("*.db"):
-        old.unlink()
+            return error
+    return None
 
 
 def _wait_for_web(settings: Settings, parts: Sequence[Part], stopping: list[int]) -> None:

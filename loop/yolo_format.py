@@ -18,6 +18,7 @@ class Note(StrEnum):
     CLIPPED = "clipped to the image"
     EMPTY = "dropped: no extent on the image"
     ROTATED = "rotated box replaced by its enclosing box"
+    FURTHER = "further label of a box dropped: YOLO has one class a box"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ def write_lines(regions: Sequence[Region], class_ids: Mapping[str, int]) -> Line
             continue
         notes[Note.CLIPPED] += not box.is_close_to(region.box, 1e-6)
         notes[Note.ROTATED] += bool(region.rotation)
+        notes[Note.FURTHER] += len(region.further_labels)
         centre = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
         numbers = (*centre, box.x1 - box.x0, box.y1 - box.y0)
         lines.append(" ".join([str(class_ids[region.label]), *(f"{number:.6f}" for number in numbers)]))

@@ -140,6 +140,37 @@ def test_what_is_no_export_is_refused(folder, content, error):
     assert not (folder / "out").exists()
 
 
+def test_a_task_without_its_image_costs_only_itself(folder):
+    without = exported(1, ls_annotation(ls_region())) | {"data": {"text": "x"}}
+
+    snapshot = to_dataset(folder, [without, *TASKS[1:]])
+
+    assert snapshot.report["left_out"] == {"the image cannot be read": [1]}
+
+
+def test_a_second_label_of_a_box_is_counted_and_gives_no_second_box(folder):
+    both = ls_region()
+    both["value"]["rectanglelabels"] = ["Person", "Car"]
+
+    snapshot = to_dataset(folder, [exported(1, ls_annotation(both)), *TASKS[1:]])
+
+    (labels,) = snapshot.folder.glob("labels/*/task-00000001.txt")
+    assert labels.read_text() == "1 0.250000 0.250000 0.300000 0.300000\n"
+    assert snapshot.report["notes"] == {"further label of a box dropped: YOLO has one class a box": 1}
+
+
+def test_an_export_without_ids_and_times_is_judged_too(folder):
+    bare = {
+        "data": {"image": "a.jpg"},
+        "annotations": [{"result": [ls_region("p")]}],
+        "predictions": [{"result": [ls_region("p"), ls_region("q", x=60)], "model_version": "m"}],
+    }
+
+    (judged,) = convert.to_verdicts(write(folder, [bare]))
+
+    assert sorted(one.decision for one in judged.verdicts) == ["confirmed", "false_positive"]
+
+
 def test_a_config_without_rectangles_is_refused(folder):
     with pytest.raises(LabelConfigError):
         convert.to_dataset(write(folder, TASKS), "<View/>", folder / "images", folder / "out")
