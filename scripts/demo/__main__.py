@@ -67,6 +67,7 @@ def main() -> None:
     """Play the rounds and show what came of them."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("demo: stopped"))  # so that what was started is stopped
     options = read_options()
+    labels, shown, unseen = material(options)
     out = (options.out or Path("demo-out") / f"{datetime.now():%Y-%m-%d-%H%M%S}").resolve()  # noqa: DTZ005
     out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -78,7 +79,6 @@ def main() -> None:
         bar.say("starting the loop")
         stack.enter_context(stage.loop_up(settings, out))
         client = stack.enter_context(httpx.Client(base_url=url, auth=stage.Signed(url, token), timeout=60))
-        labels, shown, unseen = material(options)
         project_id = project.create(client, "Demo of the loop", labels)
         project.upload(client, project_id, shown, lambda count: bar.say("uploading scenes", count))
         stage.loop(settings, "connect", "--project", str(project_id))

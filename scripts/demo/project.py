@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
@@ -49,6 +50,8 @@ def own_scenes(folder: Path) -> tuple[list[str], list[Scene]]:
     """Read a YOLO dataset: `data.yaml`, `images/**`, `labels/**`; return its classes and its images as scenes."""
     import yaml
 
+    if not (folder / "data.yaml").exists():
+        sys.exit(f"demo: no data.yaml in {folder}: expected a YOLO dataset with images/ and labels/ beside it")
     named = yaml.safe_load((folder / "data.yaml").read_text())["names"]
     names = [str(name) for _, name in sorted(named.items())] if isinstance(named, dict) else [str(n) for n in named]
     scenes: list[Scene] = []
