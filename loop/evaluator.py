@@ -64,8 +64,10 @@ def _validator() -> type:
         def init_metrics(self, model: Any) -> None:
             """Prepare to translate the model's class ids."""
             super().init_metrics(model)
-            ids = {str(name).casefold(): class_id for class_id, name in self.data["names"].items()}
-            translated = [ids.get(str(name).casefold(), -1) for _, name in sorted(model.names.items())]
+            ids = {str(name): class_id for class_id, name in self.data["names"].items()}
+            folded = {name.casefold(): class_id for name, class_id in ids.items()}
+            names = [str(name) for _, name in sorted(model.names.items())]
+            translated = [ids.get(name, folded.get(name.casefold(), -1)) for name in names]
             self._translated = torch.tensor(translated, device=self.device)
             self.names, self.nc = self.data["names"], len(ids)
             self.metrics.names = self.names

@@ -124,7 +124,8 @@ class Images:
             encoded = base64.urlsafe_b64encode(address.encode()).decode()
             return f"{self._account.url}/tasks/{task_id}/resolve/?fileuri={encoded}"
         if not scheme and address.startswith("/"):
-            return self._account.url + address
+            prefix = urlsplit(self._account.url).path  # of a Label Studio that is served under a path
+            return self._account.url.removesuffix(prefix if address.startswith(f"{prefix}/") else "") + address
         raise ImageForbidden(address, "expected http(s), a path of Label Studio or a cloud storage address")
 
     def _step(self, url: str, address: str, deadline: float) -> tuple[bytes | None, str]:

@@ -39,14 +39,17 @@ class LabelConfig:
         """
         Map the model's class names to labels; names that the config lacks are absent.
 
-        `predicted_values` decide first, then the label's own name; neither regards case.
+        A label of exactly that name comes first, for a trained model's classes are labels; then `predicted_values`,
+        then the label's own name, neither with regard to case.
         """
+        exact = {label.value: label.value for label in self.labels}
         by_value = {label.value.casefold(): label.value for label in self.labels}
         by_predicted = {
             predicted.casefold(): label.value for label in self.labels for predicted in label.predicted_values
         }
         known = by_value | by_predicted
-        return {name: known[name.casefold()] for name in class_names if name.casefold() in known}
+        found = {name: exact.get(name) or known.get(name.casefold()) for name in class_names}
+        return {name: label for name, label in found.items() if label}
 
 
 def parse(xml: str) -> LabelConfig:

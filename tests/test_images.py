@@ -111,6 +111,14 @@ def test_an_upload_is_read_with_our_key(own, server):
     assert server.seen == [("/data/upload/1/good.jpg", "Token secret")]
 
 
+@pytest.mark.parametrize("address", ["/data/upload/1/good.jpg", "/studio/data/upload/1/good.jpg"])
+def test_a_label_studio_under_a_path_is_asked_under_it_once(address):
+    images = Images(Account("http://studio.example/studio"), ImageLimits())
+
+    assert images._resolved(address, 1) == "http://studio.example/studio/data/upload/1/good.jpg"
+    images.close()
+
+
 def test_colours_come_in_the_order_of_opencv(own):
     blue, green, red = fetched(own, "/data/upload/1/good.jpg")[0, 0]
 

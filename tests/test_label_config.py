@@ -35,6 +35,18 @@ def test_predicted_values_come_before_a_label_of_that_name():
     assert config.label_map(["person"]) == {"person": "Car"}
 
 
+def test_a_label_of_exactly_that_name_comes_first():
+    config = parse(CONFIG.replace('"Car"/>', '"Car" predicted_values="Person"/><Label value="car"/>'))
+
+    assert config.label_map(["Person", "person", "car", "Car", "CAR"]) == {
+        "Person": "Person",
+        "person": "Car",
+        "car": "car",
+        "Car": "Car",
+        "CAR": "car",
+    }
+
+
 def test_a_threshold_under_the_default_is_read():
     assert parse(with_threshold("0.05")).score_threshold == 0.05
 
