@@ -18,6 +18,7 @@ from loop import retrain as retraining
 from loop.bootstrap import build
 from loop.errors import LoopError
 from loop.queue import DEFAULT, GPU
+from loop.rates import By, Rates, advise, group, wilson
 from loop.review import ask_training
 from loop.settings import Settings
 from loop.status import Status, status
@@ -101,6 +102,23 @@ def verdicts(export: Annotated[Path, typer.Argument(help="Label Studio's JSON ex
 
 
 @app.command()
+def rates(
+    project: ProjectId,
+    by: Annotated[By, typer.Option("--by", help="What to group by.")] = By.VERSION,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Show how often each verdict was given, with 95% intervals, and what that calls for."""
+    groups = group(build(migrate=True).reviews.judged(project), by)
+    if as_json:
+        typer.echo(json.dumps({name: _rates_json(found) for name, found in groups.items()}, indent=2))
+        return
+    table = Table(by.value, *Rates().shares(), "advice", box=None)
+    for name, found in groups.items():
+        table.add_row(name, *(_share(*share) for share in found.shares().values()), "\n".join(advise(found)))
+    out.print(table)
+
+
+@app.command()
 def worker(queue: Annotated[str, typer.Argument(help=f"{GPU} or {DEFAULT}")]) -> None:
     """Be one RQ worker; `loop up` starts these itself."""
     if queue not in (GPU, DEFAULT):
@@ -162,6 +180,22 @@ def convert_dataset(
     """Make a YOLO dataset of a Label Studio export."""
     snapshot = convert.to_dataset(export, label_config.read_text(), images, to)
     typer.echo(json.dumps({"hash": snapshot.hash, "folder": str(snapshot.folder), **snapshot.report}, indent=2))
+
+
+def _share(successes: int, total: int) -> str:
+    interval = wilson(successes, total)
+    if interval is None:
+        return "none"
+    return f"{successes} of {total}: {successes / total:.0%} ({interval.low:.0%} to {interval.high:.0%})"
+
+
+def _rates_json(found: Rates) -> dict[str, object]:
+    shares = {}
+    for name, (successes, total) in found.shares().items():
+        interval = wilson(successes, total)
+        bounds = [interval.low, interval.high] if interval else None
+        shares[name] = {"count": successes, "of": total, "interval": bounds}
+    return {**shares, "advice": advise(found)}
 
 
 def _print_status(found: Status) -> None:

@@ -36,7 +36,8 @@ class Box:
         if width <= 0 or height <= 0:
             return 0.0
         shared = width * height
-        return shared / (self.area + other.area - shared)
+        union = self.area + other.area - shared
+        return shared / union if union > 0 else 0.0  # boxes may be too small for their area to be a number
 
     def is_close_to(self, other: Box, tolerance: float) -> bool:
         """Tell whether no side differs by more than *tolerance* (fractions of the image)."""

@@ -13,7 +13,7 @@ from loop import region_json
 from loop.database import deletions, reviews, verdicts
 from loop.ls_format import Review
 from loop.prediction_log import LoggedPrediction
-from loop.rates import Rates, count
+from loop.rates import By, Judged, Rates, group
 from loop.verdicts import Decision, Verdict, counted_review_key
 
 ANNOTATION, TASK = "annotation", "task"
@@ -105,18 +105,15 @@ class ReviewLog:
             if judged and judged[2]:
                 connection.execute(verdicts.insert(), [_verdict_row(judged[0], judged[1], one) for one in judged[2]])
 
+    def judged(self, project_id: int) -> list[Judged]:
+        """Every verdict of a project, in the order they were given."""
+        query = sa.select(verdicts).where(verdicts.c.project_id == project_id).order_by(verdicts.c.id)
+        with self._engine.connect() as connection:
+            return [_judged(row) for row in connection.execute(query)]
+
     def rates(self, project_id: int) -> dict[str, Rates]:
         """The four verdicts counted by version, in the order the versions were first reviewed."""
-        query = (
-            sa.select(verdicts.c.version, verdicts.c.decision)
-            .where(verdicts.c.project_id == project_id)
-            .order_by(verdicts.c.id)
-        )
-        by_version: dict[str, list[Decision]] = {}
-        with self._engine.connect() as connection:
-            for version, decision in connection.execute(query):
-                by_version.setdefault(version, []).append(Decision(decision))
-        return {version: count(decisions) for version, decisions in by_version.items()}
+        return group(self.judged(project_id), By.VERSION)
 
 
 def _bury(connection: sa.Connection, project_id: int, kind: str, object_id: int, moment: datetime) -> None:
@@ -196,3 +193,15 @@ def _verdict_row(review: Review, prediction: LoggedPrediction, verdict: Verdict)
         "lead_time": review.lead_time,
         "reviewed_at": review.updated_at,
     }
+
+
+def _judged(row: sa.Row[Any]) -> Judged:
+    predicted, reviewed = row.predicted or {}, row.reviewed or {}
+    return Judged(
+        decision=Decision(row.decision),
+        version=row.version,
+        label=predicted.get("label") or reviewed.get("label", ""),
+        stream=row.stream,
+        week=f"{row.reviewed_at:%G-W%V}",
+        is_relabelled=bool(predicted and reviewed) and predicted["label"] != reviewed["label"],
+    )

@@ -2,12 +2,17 @@
 
 from dataclasses import replace
 
+import hypothesis
 import pytest
 
 from loop.bootstrap import build
 from loop.settings import Settings
 from tests.builders import CONFIG
 from tests.fakes import FakeImages, FakeLabelStudio, FakeQueue
+
+# The same examples every time: a test that fails is one that somebody broke.
+hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None, max_examples=300)
+hypothesis.settings.load_profile("fixed")
 
 
 @pytest.fixture
