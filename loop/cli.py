@@ -87,6 +87,12 @@ def sync(project: ProjectId) -> None:
 
 
 @app.command()
+def rebuild(project: ProjectId) -> None:
+    """Forget the reviews of a project and read them all from Label Studio again."""
+    out.print(jobs.rebuild(project), markup=False)
+
+
+@app.command()
 def verdicts(export: Annotated[Path, typer.Argument(help="Label Studio's JSON export, with predictions.")]) -> None:
     """Print a verdict a line for a Label Studio export."""
     for judged in convert.to_verdicts(export):
@@ -112,10 +118,13 @@ def rates(
     if as_json:
         typer.echo(json.dumps({name: _rates_json(found) for name, found in groups.items()}, indent=2))
         return
-    table = Table(by.value, *Rates().shares(), "advice", box=None)
+    table = Table(by.value, *Rates().shares(), box=None)
     for name, found in groups.items():
-        table.add_row(name, *(_share(*share) for share in found.shares().values()), "\n".join(advise(found)))
+        table.add_row(name, *(_share(*share) for share in found.shares().values()))
     out.print(table)
+    for name, found in groups.items():
+        for advice in advise(found):
+            out.print(f"{name}: {advice}", markup=False)
 
 
 @app.command()

@@ -31,6 +31,11 @@ def sync(project_id: int) -> str:
     return _alone("sync", syncing.sync, project_id)
 
 
+def rebuild(project_id: int) -> str:
+    """Read all reviews of a project from Label Studio again."""
+    return _alone("sync", syncing.rebuild, project_id)
+
+
 def sync_all() -> str:
     """Ask for a comparison of every project with Label Studio."""
     with closing(build()) as parts:

@@ -76,8 +76,8 @@ class ProjectList:
         """Remember that all reviews recorded until *moment* have been trained on."""
         self._set(project_id, reviews_seen_at=moment)
 
-    def synced(self, project_id: int, moment: datetime) -> None:
-        """Remember that all changes in Label Studio until *moment* are known."""
+    def synced(self, project_id: int, moment: datetime | None) -> None:
+        """Remember that all changes in Label Studio until *moment* are known; None: that nothing is."""
         self._set(project_id, synced_until=moment)
 
     def ask_refresh(self, project_id: int) -> None:

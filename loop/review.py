@@ -119,8 +119,7 @@ def _record(parts: Parts, project_id: int, annotation: Mapping[str, Any], task: 
         raise PayloadError("annotation project", str(project_id), found.project_id)
     image_key = parts.projects.get(project_id).config().image_key
     image = (task.get("data") or {}).get(image_key)
-    parts.reviews.record(found, image if isinstance(image, str) else None)
-    return {found.task_id}
+    return {found.task_id, *parts.reviews.record(found, image if isinstance(image, str) else None)}
 
 
 def _annotations(payload: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:

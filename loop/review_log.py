@@ -33,23 +33,21 @@ class ReviewLog:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def record(self, review: Review, image: str | None) -> bool:
+    def record(self, review: Review, image: str | None) -> set[int]:
         """
-        Keep the state of a review unless a newer one is known; return whether it changed anything.
+        Keep the state of a review unless a newer one is known; return the tasks for which that changed anything.
 
         Of two annotations with one id the later made is the one there is: the other's id was given out again.
         """
         is_id = sa.and_(reviews.c.project_id == review.project_id, reviews.c.annotation_id == review.id)
-        newest = (
-            sa.select(reviews.c.created_at, reviews.c.updated_at).where(is_id).order_by(reviews.c.created_at.desc())
-        )
+        query = sa.select(reviews.c.task_id, reviews.c.created_at, reviews.c.updated_at).where(is_id)
         with self._engine.begin() as connection:
-            known = connection.execute(newest).first()
-            if known and (known.created_at, known.updated_at) >= (review.created_at, review.updated_at):
-                return False
+            known = connection.execute(query).all()
+            if any((one.created_at, one.updated_at) >= (review.created_at, review.updated_at) for one in known):
+                return set()
             connection.execute(reviews.delete().where(is_id))
             connection.execute(reviews.insert().values(_row(review, image)))
-        return True
+        return {review.task_id, *(one.task_id for one in known)}
 
     def delete(self, project_id: int, kind: str, moments: Mapping[int, datetime]) -> list[int]:
         """
@@ -63,6 +61,24 @@ class ReviewLog:
             column = reviews.c.annotation_id if kind == ANNOTATION else reviews.c.task_id
             query = sa.select(reviews.c.task_id).where(reviews.c.project_id == project_id, column.in_(list(moments)))
             return list(connection.scalars(query.distinct()))
+
+    def exhume(self, project_id: int, kind: str, moments: Mapping[int, datetime]) -> bool:
+        """Take back deletions of what is there after all, made at some moments by id; return whether there were any."""
+        there = [
+            sa.and_(deletions.c.object_id == object_id, deletions.c.received_at >= moment)
+            for object_id, moment in moments.items()
+        ]
+        wrong = deletions.delete().where(
+            deletions.c.project_id == project_id, deletions.c.kind == kind, sa.or_(sa.false(), *there)
+        )
+        with self._engine.begin() as connection:
+            return connection.execute(wrong).rowcount > 0
+
+    def forget(self, project_id: int) -> None:
+        """Drop all that is known of a project's reviews."""
+        with self._engine.begin() as connection:
+            for table in (reviews, deletions, verdicts):
+                connection.execute(table.delete().where(table.c.project_id == project_id))
 
     def counted(self, project_id: int, task_ids: Sequence[int] | None = None) -> dict[int, CountedReview]:
         """The review that counts of each task that has one: ground truth first, then the latest completed."""

@@ -30,7 +30,7 @@ def sync(parts: Parts, project_id: int) -> str:
     is_new, unreadable = False, 0
     for task in parts.label_studio.tasks_since(project_id, project.synced_until):
         changed, broken = _compared(parts, project_id, task, project.config().image_key)
-        touched |= {task["id"]} if changed else set()
+        touched |= changed
         unreadable += broken
         is_new |= champion is not None and not task["annotations"] and not refresh.has(task, champion.name)
     touched |= _deleted_tasks(parts, project_id)
@@ -44,22 +44,32 @@ def sync(parts: Parts, project_id: int) -> str:
     return ", ".join(lines)
 
 
-def _compared(parts: Parts, project_id: int, task: Mapping[str, Any], image_key: str) -> tuple[bool, int]:
-    """Record the annotations of a task and drop those it no longer has; say if any was new, and how many unreadable."""
+def rebuild(parts: Parts, project_id: int) -> str:
+    """Forget the reviews of a project and read them from Label Studio again; the predictions served are kept."""
+    parts.reviews.forget(project_id)
+    parts.projects.synced(project_id, None)
+    return sync(parts, project_id)
+
+
+def _compared(parts: Parts, project_id: int, task: Mapping[str, Any], image_key: str) -> tuple[set[int], int]:
+    """Record a task's annotations and drop those it no longer has; return the tasks changed, and how many are broken."""
     image = (task.get("data") or {}).get(image_key)
-    annotations = task.get("annotations") or []
-    changed, unreadable = False, 0
-    for annotation in annotations:
+    changed, unreadable, there = set[int](), 0, {}
+    for annotation in task.get("annotations") or []:
         try:
             review = read_review(annotation, project_id=project_id, task_id=task["id"])
         except PayloadError:
             unreadable += 1
             continue
         changed |= parts.reviews.record(review, image if isinstance(image, str) else None)
+        there[review.id] = review.created_at
+    was_buried = parts.reviews.exhume(project_id, ANNOTATION, there)
+    was_buried |= parts.reviews.exhume(project_id, TASK, {task["id"]: max(there.values())} if there else {})
     known = parts.reviews.standing(project_id, ANNOTATION, task["id"])
-    gone = {number: made for number, made in known.items() if number not in {one["id"] for one in annotations}}
+    ids = {annotation.get("id") for annotation in task.get("annotations") or []}
+    gone = {number: made for number, made in known.items() if number not in ids}
     parts.reviews.delete(project_id, ANNOTATION, gone)
-    return changed or bool(gone), unreadable
+    return changed | ({task["id"]} if was_buried or gone else set()), unreadable
 
 
 def _deleted_tasks(parts: Parts, project_id: int) -> set[int]:
