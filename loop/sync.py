@@ -52,7 +52,7 @@ def rebuild(parts: Parts, project_id: int) -> str:
 
 
 def _compared(parts: Parts, project_id: int, task: Mapping[str, Any], image_key: str) -> tuple[set[int], int]:
-    """Record a task's annotations and drop those it no longer has; return the tasks changed, and how many are broken."""
+    """Record a task's annotations, drop those it no longer has; return the tasks changed and how many are broken."""
     image = (task.get("data") or {}).get(image_key)
     changed, unreadable, there = set[int](), 0, {}
     for annotation in task.get("annotations") or []:
