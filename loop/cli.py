@@ -10,19 +10,18 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Table
 
 from loop import connect as connecting
-from loop import convert, jobs, region_json, services
+from loop import convert, jobs, region_json, screen, services
 from loop import retrain as retraining
 from loop.bootstrap import build
 from loop.errors import LoopError
 from loop.queue import DEFAULT, GPU
-from loop.rates import By, Rates, advise, group, wilson
+from loop.rates import By, group
 from loop.review import ask_training
 from loop.settings import Settings
-from loop.status import Status, status
-from loop.training_log import Training
+from loop.status import status
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -61,7 +60,7 @@ def connect(project: ProjectId) -> None:
 @app.command("status")
 def show_status() -> None:
     """Show parts, projects, champions, queues and the last events."""
-    _print_status(status(build(migrate=True)))
+    screen.show_status(out, status(build(migrate=True)))
 
 
 @app.command()
@@ -116,15 +115,9 @@ def rates(
     """Show how often each verdict was given, with 95% intervals, and what that calls for."""
     groups = group(build(migrate=True).reviews.judged(project), by)
     if as_json:
-        typer.echo(json.dumps({name: _rates_json(found) for name, found in groups.items()}, indent=2))
-        return
-    table = Table(by.value, *Rates().shares(), box=None)
-    for name, found in groups.items():
-        table.add_row(name, *(_share(*share) for share in found.shares().values()))
-    out.print(table)
-    for name, found in groups.items():
-        for advice in advise(found):
-            out.print(f"{name}: {advice}", markup=False)
+        typer.echo(json.dumps({name: screen.rates_json(found) for name, found in groups.items()}, indent=2))
+    else:
+        screen.show_rates(out, groups, by)
 
 
 @app.command()
@@ -189,52 +182,6 @@ def convert_dataset(
     """Make a YOLO dataset of a Label Studio export."""
     snapshot = convert.to_dataset(export, label_config.read_text(), images, to)
     typer.echo(json.dumps({"hash": snapshot.hash, "folder": str(snapshot.folder), **snapshot.report}, indent=2))
-
-
-def _share(successes: int, total: int) -> str:
-    interval = wilson(successes, total)
-    if interval is None:
-        return "none"
-    return f"{successes} of {total}: {successes / total:.0%} ({interval.low:.0%} to {interval.high:.0%})"
-
-
-def _rates_json(found: Rates) -> dict[str, object]:
-    shares = {}
-    for name, (successes, total) in found.shares().items():
-        interval = wilson(successes, total)
-        bounds = [interval.low, interval.high] if interval else None
-        shares[name] = {"count": successes, "of": total, "interval": bounds}
-    return {**shares, "advice": advise(found)}
-
-
-def _print_status(found: Status) -> None:
-    for name, state in found.parts.items():
-        out.print(f"{name:<14} {state}", markup=False)
-    table = Table(
-        "project", Column("champion", no_wrap=True), "reviewed", "new", "last training", "confirmed", box=None
-    )
-    for project in found.projects:
-        rate = project.rates.confirmed_rate
-        confirmed = "" if rate is None else f"{rate:.0%} of {project.rates.predicted}"
-        title, serving = f"{project.id} {project.title}", project.champion or "none"
-        reviewed, new = str(project.reviewed), str(project.new_reviews)
-        table.add_row(title, serving, reviewed, new, _training(project.training), confirmed)
-    out.print(table)
-    for line in found.events:
-        out.print(line, markup=False)
-
-
-def _training(training: Training | None) -> str:
-    if training is None:
-        return "none"
-    done = training.progress or {}
-    if training.ended_at or not done:
-        return f"{training.state}{f': {training.error}' if training.error else ''}"
-    left = done.get("seconds_left")
-    measured = done.get("map50_95")
-    shown = "" if measured is None else f", mAP50-95 {measured:.3f}"
-    remaining = "" if left is None else f", {left:.0f} s left"
-    return f"epoch {done['epoch']} of {done['epochs']}{shown}{remaining}"
 
 
 def main() -> None:

@@ -103,3 +103,16 @@ class FakeDetector:
         self.floors.append(floor)
         kept = [one for one in self._found if one.confidence >= floor]
         return [sorted(kept, key=lambda one: -one.confidence) for _ in images]
+
+
+class FakeDetectors:
+    """Loads the same fake detector for all weights, and has none to start from."""
+
+    def __init__(self, *found):
+        self._found = found
+
+    def base_if_here(self):
+        return None
+
+    def load(self, weights):
+        return FakeDetector(*self._found)

@@ -7,26 +7,15 @@ import pytest
 
 from backend.app import create_app
 from backend.serving import Predictor
-from loop.detector import Detectors
 from loop.errors import UpstreamError
 from loop.regions import Box
 from loop.settings import Settings
 from loop.webhook import PROJECT_HEADER, SECRET_HEADER
 from tests.builders import CONFIG, created, ls_region, ls_task
-from tests.fakes import FakeDetector, FakeImages, FakeQueue
+from tests.fakes import FakeDetectors, FakeImages, FakeQueue
 
+CAR, DOG = (Box(0, 0, 0.5, 0.5), "car", 0.9), (Box(0.5, 0, 1, 1), "dog", 0.9)
 AUTH = {"Authorization": "Basic " + base64.b64encode(b"user:pass").decode()}
-
-
-class FakeDetectors(Detectors):
-    def __init__(self):
-        pass
-
-    def base_if_here(self):
-        return None
-
-    def load(self, weights):
-        return FakeDetector((Box(0, 0, 0.5, 0.5), "car", 0.9), (Box(0.5, 0, 1, 1), "dog", 0.9))
 
 
 @pytest.fixture
@@ -36,7 +25,7 @@ def app(tmp_path):
     )
     app = create_app(settings)
     parts = replace(
-        app.extensions["parts"], queue=FakeQueue(), images=FakeImages(broken=[13]), detectors=FakeDetectors()
+        app.extensions["parts"], queue=FakeQueue(), images=FakeImages(broken=[13]), detectors=FakeDetectors(CAR, DOG)
     )
     parts.projects.save(1, "Cars", CONFIG)
     (tmp_path / "some.pt").write_bytes(b"weights")

@@ -4,25 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from loop.detector import Detectors
 from loop.predict import Suggestion
 from loop.prediction_log import AUDIT
 from loop.priority import AuditPolicy
 from loop.refresh import refresh, with_audit
 from loop.regions import Box
 from tests.builders import ls_task
-from tests.fakes import FakeDetector, FakeImages, FakeLabelStudio
-
-
-class FakeDetectors(Detectors):
-    def __init__(self):
-        pass
-
-    def base_if_here(self):
-        return None
-
-    def load(self, weights):
-        return FakeDetector((Box(0, 0, 0.5, 0.5), "car", 0.9))
+from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio
 
 
 @pytest.fixture
@@ -31,7 +19,12 @@ def ready(parts, tmp_path):
     (tmp_path / "some.pt").write_bytes(b"weights")
     parts.registry.promote(1, parts.registry.add(1, tmp_path / "some.pt").name, "first")
     tasks = [ls_task(n) for n in range(1, 6)]
-    return replace(parts, detectors=FakeDetectors(), images=FakeImages(broken=[3]), label_studio=FakeLabelStudio(tasks))
+    return replace(
+        parts,
+        detectors=FakeDetectors((Box(0, 0, 0.5, 0.5), "car", 0.9)),
+        images=FakeImages(broken=[3]),
+        label_studio=FakeLabelStudio(tasks),
+    )
 
 
 def test_open_tasks_are_predicted_logged_and_followed(ready):
