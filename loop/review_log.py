@@ -47,7 +47,10 @@ class ReviewLog:
                 return set()
             connection.execute(reviews.delete().where(is_id))
             connection.execute(reviews.insert().values(_row(review, image)))
-        return {review.task_id, *(one.task_id for one in known)}
+            others = {one.task_id for one in known} - {review.task_id}
+            is_left = sa.and_(verdicts.c.annotation_id == review.id, verdicts.c.task_id.in_(others))
+            connection.execute(verdicts.delete().where(verdicts.c.project_id == review.project_id, is_left))
+        return {review.task_id, *others}
 
     def delete(self, project_id: int, kind: str, moments: Mapping[int, datetime]) -> list[int]:
         """
@@ -58,6 +61,9 @@ class ReviewLog:
         with self._engine.begin() as connection:
             for object_id, moment in moments.items():
                 _bury(connection, project_id, kind, object_id, moment)
+            if kind == TASK:
+                is_gone = verdicts.c.task_id.in_(list(moments))
+                connection.execute(verdicts.delete().where(verdicts.c.project_id == project_id, is_gone))
             column = reviews.c.annotation_id if kind == ANNOTATION else reviews.c.task_id
             query = sa.select(reviews.c.task_id).where(reviews.c.project_id == project_id, column.in_(list(moments)))
             return list(connection.scalars(query.distinct()))

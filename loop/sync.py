@@ -26,15 +26,17 @@ def sync(parts: Parts, project_id: int) -> str:
     project = parts.projects.get(project_id)
     began = parts.label_studio.now()
     champion = parts.registry.champion(project_id)
+    seen: set[int] = set()
     touched: set[int] = set()
     is_new, unreadable = False, 0
     for task in parts.label_studio.tasks_since(project_id, project.synced_until):
         changed, broken = _compared(parts, project_id, task, project.config().image_key)
         touched |= changed
+        seen.add(task["id"])
         unreadable += broken
         is_new |= champion is not None and not task["annotations"] and not refresh.has(task, champion.name)
     touched |= _deleted_tasks(parts, project_id)
-    judge_tasks(parts, project_id, touched)
+    judge_tasks(parts, project_id, seen | touched)  # also what a sweep that was killed had recorded and not judged
     if is_new:
         refresh.ask(parts, project_id)
     parts.projects.synced(project_id, began - OVERLAP)

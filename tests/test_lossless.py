@@ -101,6 +101,8 @@ def test_one_sweep_ends_in_what_a_rebuild_gives(played, random, fate, lives):
         for event in events[half:]:
             parts.events.append(1, event["action"], event)
         review(parts, 1)
+        with suppress(Crash):
+            sync(replace(parts, reviews=Dying(parts.reviews, lives)), 1)
         sync(parts, 1)
         swept = state(parts)
         sync(parts, 1)
