@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from loop import refresh
 from loop.errors import PayloadError
 from loop.ls_format import read_review
 from loop.parts import Parts
+from loop.project_list import Project
 from loop.review import ask_when_due, judge_tasks
 from loop.review_log import ANNOTATION, TASK
 from loop.webhook import ensure_webhook
@@ -30,7 +31,7 @@ def sync(parts: Parts, project_id: int) -> str:
     touched: set[int] = set()
     is_new, unreadable = False, 0
     for task in parts.label_studio.tasks_since(project_id, project.synced_until):
-        changed, broken = _compared(parts, project_id, task, project.config().image_key)
+        changed, broken = _compared(parts, project, task, began)
         touched |= changed
         seen.add(task["id"])
         unreadable += broken
@@ -53,9 +54,14 @@ def rebuild(parts: Parts, project_id: int) -> str:
     return sync(parts, project_id)
 
 
-def _compared(parts: Parts, project_id: int, task: Mapping[str, Any], image_key: str) -> tuple[set[int], int]:
-    """Record a task's annotations, drop those it no longer has; return the tasks changed and how many are broken."""
-    image = (task.get("data") or {}).get(image_key)
+def _compared(parts: Parts, project: Project, task: Mapping[str, Any], began: datetime) -> tuple[set[int], int]:
+    """
+    Record a task's annotations, drop those it no longer has; return the tasks changed and how many are broken.
+
+    An annotation made after the sweep *began* may be missing only because the task was read before: it stays.
+    """
+    project_id = project.id
+    image = (task.get("data") or {}).get(project.config().image_key)
     changed, unreadable, there = set[int](), 0, {}
     for annotation in task.get("annotations") or []:
         try:
@@ -69,7 +75,7 @@ def _compared(parts: Parts, project_id: int, task: Mapping[str, Any], image_key:
     was_buried |= parts.reviews.exhume(project_id, TASK, {task["id"]: max(there.values())} if there else {})
     known = parts.reviews.standing(project_id, ANNOTATION, task["id"])
     ids = {annotation.get("id") for annotation in task.get("annotations") or []}
-    gone = {number: made for number, made in known.items() if number not in ids}
+    gone = {number: made for number, made in known.items() if number not in ids and made <= began}
     parts.reviews.delete(project_id, ANNOTATION, gone)
     return changed | ({task["id"]} if was_buried or gone else set()), unreadable
 

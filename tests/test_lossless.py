@@ -12,6 +12,7 @@ from loop.review import review
 from loop.settings import Settings
 from loop.sync import rebuild, sync
 from tests.builders import CONFIG, region, served
+from tests.builders import review as one_review
 from tests.fakes import FakeImages, FakeQueue
 from tests.studio_model import StudioModel, boxes
 
@@ -75,6 +76,17 @@ def new_parts(folder, studio):
     for task in range(1, TASKS + 1):
         built.predictions.append([served(region("p"), region("q"), task=task)])
     return replace(built, queue=FakeQueue(), label_studio=studio, images=FakeImages())
+
+
+def test_a_review_that_comes_while_the_sweep_reads_is_kept():
+    studio = StudioModel(TASKS)
+    studio.add_task()
+    with tempfile.TemporaryDirectory() as folder, closing(new_parts(folder, studio)) as parts:
+        parts.reviews.record(one_review(region("p"), task=5, minutes=30), None)  # the studio's clock is before that
+
+        sync(parts, 1)
+
+        assert list(parts.reviews.counted(1)) == [5]
 
 
 @settings(max_examples=50, suppress_health_check=list(HealthCheck))
