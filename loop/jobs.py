@@ -51,7 +51,7 @@ def retrain(project_id: int) -> str:
 
 
 def sweep() -> str:
-    """Ask again for whatever was left lying: events whose job was lost, trainings whose worker died."""
+    """Ask again for what was left lying: events whose job was lost, tasks to predict, trainings whose worker died."""
     with closing(build()) as parts:
         return _swept(parts)
 

@@ -141,10 +141,6 @@ class LabelStudio:
         """Add an ML backend; Label Studio calls its /health and /setup before it answers."""
         return self._ask("POST", "api/ml/", json=fields)
 
-    def update_backend(self, backend_id: int, **fields: Any) -> Json:
-        """Change an ML backend."""
-        return self._ask("PATCH", f"api/ml/{backend_id}/", json=fields)
-
     def views(self, project_id: int) -> list[Json]:
         """The tabs of a project's Data Manager."""
         return self._listed("api/dm/views/", project_id)
@@ -152,10 +148,6 @@ class LabelStudio:
     def create_view(self, project_id: int, data: Mapping[str, Any]) -> Json:
         """Add a tab."""
         return self._ask("POST", "api/dm/views/", json={"project": project_id, "data": dict(data)})
-
-    def update_view(self, view_id: int, project_id: int, data: Mapping[str, Any]) -> Json:
-        """Change a tab."""
-        return self._ask("PATCH", f"api/dm/views/{view_id}/", json={"project": project_id, "data": dict(data)})
 
     def _listed(self, path: str, project_id: int) -> list[Json]:
         answer: Any = self._ask("GET", path, params={"project": project_id})

@@ -74,7 +74,7 @@ def _gunicorn(settings: Settings) -> tuple[str, ...]:
 
 
 def run(parts: Sequence[Part], settings: Settings, say: Callable[[str], None]) -> None:
-    """Start the parts, keep them running, and stop them in reverse order at SIGINT or SIGTERM. Raises LoopError."""
+    """Start the parts, keep them running, and stop them at SIGINT or SIGTERM, Redis last. Raises LoopError."""
     stopping = _on_signals()
     _clear(settings)
     try:
