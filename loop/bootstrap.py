@@ -9,6 +9,7 @@ from loop.door import Door
 from loop.event_log import EventLog
 from loop.images import ImageLimits, Images
 from loop.ls_client import LabelStudio
+from loop.outbox import Outbox
 from loop.parts import Parts, Policies
 from loop.predict import Thresholds
 from loop.prediction_log import PredictionLog
@@ -37,6 +38,7 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
         label_studio=label_studio,
         queue=JobQueue(settings.redis),
         events=EventLog(engine),
+        outbox=Outbox(engine, settings.receivers),
         predictions=PredictionLog(engine),
         reviews=ReviewLog(engine),
         projects=ProjectList(engine),

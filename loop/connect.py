@@ -8,7 +8,7 @@ from loop import refresh
 from loop.errors import UnknownVersion, UpstreamError
 from loop.label_config import parse
 from loop.parts import Parts
-from loop.registry import FIRST
+from loop.registry import FIRST, Facts
 from loop.sync import sync
 from loop.webhook import ensure_webhook
 
@@ -63,7 +63,7 @@ def _first_version(parts: Parts, project_id: int) -> list[str]:
     try:
         version = parts.registry.get(project_id, FIRST)
     except UnknownVersion:
-        version = parts.registry.add(project_id, weights, number=FIRST, training={"from": weights.name})
+        version = parts.registry.add(project_id, weights, Facts(training={"from": weights.name}), number=FIRST)
     parts.registry.promote(project_id, version.name, "the weights to start from")
     return [f"{version.name} serves: {weights.name}"]
 

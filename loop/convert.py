@@ -90,7 +90,7 @@ def _counted(task: dict[str, Any]) -> Review | None:
         read_review({"id": number, **one}, project_id=task.get("project") or 0, task_id=task["id"])
         for number, one in enumerate(task.get("annotations") or [])
     ]
-    completed = [one for one in found if not one.is_skipped]
+    completed = [one for one in found if one.is_complete]
     return max(completed, key=_rank, default=None)
 
 

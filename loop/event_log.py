@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop.database import events
+from loop.tables import events
 
 SECRET_KEYS = frozenset(
     ("token", "password", "task_data_login", "task_data_password", "access_token", "api_key", "secret", "authorization")

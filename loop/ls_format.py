@@ -39,7 +39,13 @@ class Review:
     lead_time: float | None = None  # seconds
     is_skipped: bool = False
     is_ground_truth: bool = False
+    is_unseen: bool = False  # made of a prediction by a bulk action: nobody looked at it
     parent_prediction: int | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it says what is on the image: not a skip, and seen by somebody."""
+        return not self.is_skipped and (self.is_ground_truth or not self.is_unseen)
 
     @property
     def began_at(self) -> float:
@@ -71,6 +77,12 @@ def read_task(json: Json, image_key: str) -> Task:
     return Task(task_id, image.strip())
 
 
+def task_data(json: Json) -> Json:
+    """The data of a task; nothing where there is none."""
+    data = json.get("data")
+    return data if isinstance(data, Mapping) else {}
+
+
 def read_review(json: Json, *, project_id: int | None = None, task_id: int | None = None) -> Review:
     """Read an annotation as webhooks, the API and exports give it; ids given here stand in for missing ones."""
     annotation_id = _integer(json, "id", "annotation")
@@ -87,6 +99,7 @@ def read_review(json: Json, *, project_id: int | None = None, task_id: int | Non
         lead_time=json.get("lead_time"),
         is_skipped=bool(json.get("was_cancelled")),
         is_ground_truth=bool(json.get("ground_truth")),
+        is_unseen=_is_unseen(json),
         parent_prediction=json.get("parent_prediction"),
     )
 
@@ -168,6 +181,17 @@ def project_id_of(text: object) -> int:
     if not head.isdigit():
         raise PayloadError("project", "a project id", text)
     return int(head)
+
+
+def _is_unseen(json: Json) -> bool:
+    """
+    Whether Label Studio's bulk action “create annotations from predictions” made this annotation.
+
+    It sets the parent alone: the editor, where a person works, also sends the seconds and the origin of each region.
+    """
+    made_of_prediction = json.get("parent_prediction") is not None and json.get("lead_time") is None
+    regions = json.get("result") or []
+    return made_of_prediction and not any(isinstance(one, Mapping) and one.get("origin") for one in regions)
 
 
 def _integer(json: Json, key: str, where: str, *, default: int | None = None) -> int:

@@ -13,6 +13,7 @@ from loop.door import Door
 from loop.event_log import EventLog
 from loop.images import Images
 from loop.ls_client import LabelStudio
+from loop.outbox import Outbox
 from loop.predict import Served, Thresholds
 from loop.prediction_log import PredictionLog
 from loop.priority import AuditPolicy
@@ -44,6 +45,7 @@ class Parts:
     label_studio: LabelStudio
     queue: JobQueue
     events: EventLog
+    outbox: Outbox
     predictions: PredictionLog
     reviews: ReviewLog
     projects: ProjectList

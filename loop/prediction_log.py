@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from loop import region_json
-from loop.database import predictions
 from loop.regions import Region
+from loop.tables import predictions
 
 QUEUE, AUDIT = "queue", "audit"
 
@@ -22,7 +22,8 @@ class LoggedPrediction:
     What one version said about one task.
 
     *regions* were shown; *candidates* lay above the floor and under the *threshold*. *propensity* is the chance that
-    the task is in the audit stream.
+    the task is in the audit stream, *execution* names the request or job that served it. A shadow's answer is logged
+    and judged, but not shown.
     """
 
     project_id: int
@@ -35,6 +36,8 @@ class LoggedPrediction:
     stream: str
     propensity: float
     served_at: datetime
+    execution: str = ""
+    is_shadow: bool = False
     id: int = 0
 
 
@@ -45,28 +48,32 @@ class PredictionLog:
         self._engine = engine
 
     def append(self, served: Sequence[LoggedPrediction]) -> int:
-        """Append predictions, leaving out those that repeat what is the newest of their task; return how many."""
+        """
+        Append predictions, leaving out those that repeat what is the newest of their task; return how many.
+
+        All must be of one project, and all of a shadow or none.
+        """
         if not served:
             return 0
-        newest = self.newest(served[0].project_id, [one.task_id for one in served])
+        first = served[0]
+        newest = self.newest(first.project_id, [one.task_id for one in served], is_shadow=first.is_shadow)
         rows = [_row(one) for one in served if not _repeats(one, newest.get(one.task_id))]
         if rows:
             with self._engine.begin() as connection:
                 connection.execute(predictions.insert(), rows)
         return len(rows)
 
-    def of_task(self, project_id: int, task_id: int) -> list[LoggedPrediction]:
-        """All that was served for a task, oldest first."""
-        query = (
-            sa.select(predictions)
-            .where(predictions.c.project_id == project_id, predictions.c.task_id == task_id)
-            .order_by(predictions.c.id)
-        )
+    def of_task(self, project_id: int, task_id: int, *, is_shadow: bool = False) -> list[LoggedPrediction]:
+        """All that was served for a task, or all that shadows said of it, oldest first."""
+        is_it = (predictions.c.project_id == project_id, predictions.c.task_id == task_id)
+        query = sa.select(predictions).where(*is_it, predictions.c.is_shadow == is_shadow).order_by(predictions.c.id)
         with self._engine.connect() as connection:
             return [_read(row) for row in connection.execute(query)]
 
-    def newest(self, project_id: int, task_ids: Iterable[int]) -> dict[int, LoggedPrediction]:
-        """The newest prediction of each task that has one."""
+    def newest(
+        self, project_id: int, task_ids: Iterable[int], *, is_shadow: bool = False
+    ) -> dict[int, LoggedPrediction]:
+        """The newest prediction of each task that has one, as served or as a shadow said."""
         found: dict[int, LoggedPrediction] = {}
         wanted = list(task_ids)
         for start in range(0, len(wanted), 500):  # SQLite takes a limited number of parameters
@@ -74,6 +81,7 @@ class PredictionLog:
                 sa.select(sa.func.max(predictions.c.id))
                 .where(
                     predictions.c.project_id == project_id,
+                    predictions.c.is_shadow == is_shadow,
                     predictions.c.task_id.in_(wanted[start : start + 500]),
                 )
                 .group_by(predictions.c.task_id)
@@ -103,6 +111,8 @@ def _row(one: LoggedPrediction) -> dict[str, Any]:
         "score": one.score,
         "stream": one.stream,
         "propensity": one.propensity,
+        "execution": one.execution,
+        "is_shadow": one.is_shadow,
         "served_at": one.served_at or datetime.now(UTC),
     }
 
@@ -119,5 +129,7 @@ def _read(row: sa.Row[Any]) -> LoggedPrediction:
         stream=row.stream,
         propensity=row.propensity,
         served_at=row.served_at,
+        execution=row.execution,
+        is_shadow=row.is_shadow,
         id=row.id,
     )

@@ -9,10 +9,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop.database import classes, projects, splits
 from loop.errors import UnknownProject
 from loop.label_config import LabelConfig, parse
 from loop.splits import Side, assign
+from loop.tables import classes, projects, splits
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,32 +6,41 @@ import hashlib
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from loop.database import aliases, moves, versions
 from loop.errors import NoChampion, UnknownVersion
+from loop.tables import aliases, moves, versions
 
 CHAMPION, PREVIOUS, CANDIDATE = "champion", "previous", "candidate"
 FIRST = "0.0.0"  # the weights that a project starts from
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of weights: where they come from, what they name, at which thresholds they serve."""
+
+    snapshot: str | None = None
+    parent: str | None = None
+    classes: tuple[str, ...] = ()
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Version:
-    """One version: its weights, where they come from and what they reached."""
+    """One version: its weights and the facts about them."""
 
     project_id: int
     name: str
     weights: Path
     sha256: str
-    snapshot: str | None
-    parent: str | None
-    training: Mapping[str, Any]
-    metrics: Mapping[str, Any]
+    facts: Facts
     created_at: datetime
 
 
@@ -41,17 +50,7 @@ class WeightsRegistry:
     def __init__(self, engine: sa.Engine, root: Path, model_name: str) -> None:
         self._engine, self._root, self.model_name = engine, root, model_name
 
-    def add(
-        self,
-        project_id: int,
-        weights: Path,
-        *,
-        number: str | None = None,
-        snapshot: str | None = None,
-        parent: str | None = None,
-        training: Mapping[str, Any] | None = None,
-        metrics: Mapping[str, Any] | None = None,
-    ) -> Version:
+    def add(self, project_id: int, weights: Path, facts: Facts | None = None, *, number: str | None = None) -> Version:
         """Copy *weights* in as the next version, or as *number*; the `candidate` alias moves to it."""
         number = number or self._next_number(project_id)
         folder = self._root / str(project_id) / number
@@ -63,10 +62,7 @@ class WeightsRegistry:
             "name": f"{self.model_name}@{number}",
             "weights": str(kept.relative_to(self._root)),
             "sha256": hashlib.sha256(kept.read_bytes()).hexdigest(),
-            "snapshot": snapshot,
-            "parent": parent,
-            "training": dict(training or {}),
-            "metrics": dict(metrics or {}),
+            **asdict(facts or Facts()),
             "created_at": datetime.now(UTC),
         }
         with self._engine.begin() as connection:
@@ -137,10 +133,7 @@ class WeightsRegistry:
             name=row.name,
             weights=self._root / row.weights,
             sha256=row.sha256,
-            snapshot=row.snapshot,
-            parent=row.parent,
-            training=row.training,
-            metrics=row.metrics,
+            facts=Facts(row.snapshot, row.parent, tuple(row.classes), row.thresholds, row.training, row.metrics),
             created_at=row.created_at,
         )
 

@@ -11,7 +11,7 @@ from loop.dataset_folder import Snapshot
 from loop.errors import EmptySnapshot
 from loop.gate import Metrics, rule
 from loop.parts import Parts
-from loop.registry import Version
+from loop.registry import Facts, Version
 from loop.review import ask_when_due
 from loop.snapshots import LabelledImage
 from loop.splits import Side
@@ -56,7 +56,7 @@ def _run(parts: Parts, training: Training, reviews_until: datetime) -> str:
         parts.trainings.note(training.id, snapshot=snapshot.hash, reviews_until=reviews_until)
     champion = parts.registry.champion(project_id)
     candidate = _candidate(parts, training, snapshot, champion)
-    ruling = rule(Metrics(**candidate.metrics), _measured(parts, snapshot, champion))
+    ruling = rule(Metrics(**candidate.facts.metrics), _measured(parts, snapshot, champion))
     report = {"snapshot": snapshot.report, "gate": asdict(ruling)}
     if ruling.is_passed:
         promote(parts, project_id, candidate.name, ruling.reason)
@@ -86,8 +86,10 @@ def build_snapshot(parts: Parts, project_id: int) -> Snapshot:
     if len(counted) < 2:
         raise EmptySnapshot(f"{len(counted)} reviewed tasks: at least one to train on and one to measure on are needed")
     sides = parts.projects.sides(project_id, counted, parts.policies.held_out_share)
+    image_key = parts.projects.get(project_id).config().image_key
     items = [
-        LabelledImage(task_id, one.image or "", one.review.regions, sides[task_id]) for task_id, one in counted.items()
+        LabelledImage(task_id, one.image(image_key) or "", one.review.regions, sides[task_id])
+        for task_id, one in counted.items()
     ]
     names = parts.projects.class_names(project_id)
     root = parts.snapshots / str(project_id)
@@ -108,10 +110,13 @@ def _candidate(parts: Parts, training: Training, snapshot: Snapshot, champion: V
     version = parts.registry.add(
         training.project_id,
         weights,
-        snapshot=snapshot.hash,
-        parent=champion.name if champion else None,
-        training=parts.policies.training.arguments(),
-        metrics=asdict(parts.detectors.measure(weights, snapshot.data)),
+        Facts(
+            snapshot=snapshot.hash,
+            parent=champion.name if champion else None,
+            classes=snapshot.class_names,
+            training=parts.policies.training.arguments(),
+            metrics=asdict(parts.detectors.measure(weights, snapshot.data)),
+        ),
     )
     parts.trainings.note(training.id, version=version.name)
     return version

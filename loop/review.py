@@ -10,7 +10,7 @@ from loop import refresh
 from loop.errors import LoopError, PayloadError, UpstreamError
 from loop.event_log import Event
 from loop.label_config import parse
-from loop.ls_format import Review, read_review
+from loop.ls_format import Review, read_review, task_data
 from loop.parts import Parts
 from loop.prediction_log import LoggedPrediction
 from loop.review_log import ANNOTATION, TASK
@@ -117,9 +117,7 @@ def _record(parts: Parts, project_id: int, annotation: Mapping[str, Any], task: 
     found = read_review(annotation, project_id=project_id, task_id=task.get("id"))
     if found.project_id != project_id:  # each project has a secret of its own, which opens no other
         raise PayloadError("annotation project", str(project_id), found.project_id)
-    image_key = parts.projects.get(project_id).config().image_key
-    image = (task.get("data") or {}).get(image_key)
-    return {found.task_id, *parts.reviews.record(found, image if isinstance(image, str) else None)}
+    return {found.task_id, *parts.reviews.record(found, task_data(task))}
 
 
 def _annotations(payload: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:

@@ -10,10 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from loop import region_json
-from loop.database import deletions, reviews, verdicts
 from loop.ls_format import Review
 from loop.prediction_log import LoggedPrediction
 from loop.rates import By, Judged, Rates, group
+from loop.tables import deletions, reviews, verdicts
 from loop.verdicts import Decision, Verdict, counted_review_key
 
 ANNOTATION, TASK = "annotation", "task"
@@ -21,10 +21,15 @@ ANNOTATION, TASK = "annotation", "task"
 
 @dataclass(frozen=True, slots=True)
 class CountedReview:
-    """The one review of a task that counts, with the address of its image."""
+    """The one review of a task that counts, with the data of its task."""
 
     review: Review
-    image: str | None
+    data: Mapping[str, Any]
+
+    def image(self, image_key: str) -> str | None:
+        """The address of the image."""
+        found = self.data.get(image_key)
+        return found if isinstance(found, str) else None
 
 
 class ReviewLog:
@@ -33,20 +38,21 @@ class ReviewLog:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def record(self, review: Review, image: str | None) -> set[int]:
+    def record(self, review: Review, data: Mapping[str, Any]) -> set[int]:
         """
         Keep the state of a review unless a newer one is known; return the tasks for which that changed anything.
 
         Of two annotations with one id the later made is the one there is: the other's id was given out again.
         """
         is_id = sa.and_(reviews.c.project_id == review.project_id, reviews.c.annotation_id == review.id)
-        query = sa.select(reviews.c.task_id, reviews.c.created_at, reviews.c.updated_at).where(is_id)
+        query = sa.select(reviews).where(is_id)
         with self._engine.begin() as connection:
             known = connection.execute(query).all()
             if any((one.created_at, one.updated_at) >= (review.created_at, review.updated_at) for one in known):
                 return set()
             connection.execute(reviews.delete().where(is_id))
-            connection.execute(reviews.insert().values(_row(review, image)))
+            kept: Mapping[str, Any] = next((one.data for one in known if one.task_id == review.task_id), {})
+            connection.execute(reviews.insert().values(_row(review, data or kept)))  # some events come without the task
             others = {one.task_id for one in known} - {review.task_id}
             is_left = sa.and_(verdicts.c.annotation_id == review.id, verdicts.c.task_id.in_(others))
             connection.execute(verdicts.delete().where(verdicts.c.project_id == review.project_id, is_left))
@@ -88,7 +94,7 @@ class ReviewLog:
 
     def counted(self, project_id: int, task_ids: Sequence[int] | None = None) -> dict[int, CountedReview]:
         """The review that counts of each task that has one: ground truth first, then the latest completed."""
-        query = sa.select(reviews).where(_is_standing(project_id), reviews.c.is_skipped.is_(False))
+        query = sa.select(reviews).where(_is_standing(project_id), _is_complete())
         if task_ids is not None:
             query = query.where(reviews.c.task_id.in_(task_ids))
         best: dict[int, sa.Row[Any]] = {}
@@ -96,7 +102,7 @@ class ReviewLog:
             for row in connection.execute(query):
                 if row.task_id not in best or _rank(row) > _rank(best[row.task_id]):
                     best[row.task_id] = row
-        return {task_id: CountedReview(_read(row), row.image) for task_id, row in sorted(best.items())}
+        return {task_id: CountedReview(_read(row), row.data) for task_id, row in sorted(best.items())}
 
     def standing(self, project_id: int, kind: str, task_id: int | None = None) -> dict[int, datetime]:
         """The annotations, or the tasks with annotations, that were not deleted: when the last of each was made."""
@@ -109,9 +115,7 @@ class ReviewLog:
 
     def new_since(self, project_id: int, moment: datetime | None) -> int:
         """How many tasks have a completed review recorded after *moment*."""
-        query = sa.select(sa.func.count(reviews.c.task_id.distinct())).where(
-            _is_standing(project_id), reviews.c.is_skipped.is_(False)
-        )
+        query = sa.select(sa.func.count(reviews.c.task_id.distinct())).where(_is_standing(project_id), _is_complete())
         if moment is not None:
             query = query.where(reviews.c.recorded_at > moment)
         with self._engine.connect() as connection:
@@ -160,11 +164,17 @@ def _is_standing(project_id: int) -> sa.ColumnElement[bool]:
     return sa.and_(reviews.c.project_id == project_id, ~gone)
 
 
+def _is_complete() -> sa.ColumnElement[bool]:
+    """The same as Review.is_complete."""
+    is_seen = sa.or_(reviews.c.is_ground_truth, sa.not_(reviews.c.is_unseen))
+    return sa.and_(sa.not_(reviews.c.is_skipped), is_seen)
+
+
 def _rank(row: sa.Row[Any]) -> tuple[bool, float]:
     return counted_review_key(is_ground_truth=row.is_ground_truth, completed_at=row.updated_at.timestamp())
 
 
-def _row(review: Review, image: str | None) -> dict[str, Any]:
+def _row(review: Review, data: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "project_id": review.project_id,
         "annotation_id": review.id,
@@ -172,12 +182,13 @@ def _row(review: Review, image: str | None) -> dict[str, Any]:
         "task_id": review.task_id,
         "updated_at": review.updated_at,
         "unique_id": review.unique_id,
-        "image": image,
+        "data": dict(data),
         "regions": region_json.write_all(review.regions),
         "annotator": review.annotator,
         "lead_time": review.lead_time,
         "is_skipped": review.is_skipped,
         "is_ground_truth": review.is_ground_truth,
+        "is_unseen": review.is_unseen,
         "parent_prediction": review.parent_prediction,
         "recorded_at": datetime.now(UTC),
     }
@@ -196,6 +207,7 @@ def _read(row: sa.Row[Any]) -> Review:
         lead_time=row.lead_time,
         is_skipped=row.is_skipped,
         is_ground_truth=row.is_ground_truth,
+        is_unseen=row.is_unseen,
         parent_prediction=row.parent_prediction,
     )
 
@@ -208,7 +220,12 @@ def _verdict_row(review: Review, prediction: LoggedPrediction, verdict: Verdict)
         "prediction_id": prediction.id,
         "version": prediction.version,
         "stream": prediction.stream,
+        "propensity": prediction.propensity,
+        "execution": prediction.execution,
+        "is_shadow": prediction.is_shadow,
         "decision": verdict.decision.value,
+        "is_moved": verdict.is_moved,
+        "is_relabelled": verdict.is_relabelled,
         "predicted": region_json.write(verdict.predicted) if verdict.predicted else None,
         "reviewed": region_json.write(verdict.reviewed) if verdict.reviewed else None,
         "annotator": review.annotator,
@@ -225,5 +242,5 @@ def _judged(row: sa.Row[Any]) -> Judged:
         label=predicted.get("label") or reviewed.get("label", ""),
         stream=row.stream,
         week=f"{row.reviewed_at:%G-W%V}",
-        is_relabelled=bool(predicted and reviewed) and predicted["label"] != reviewed["label"],
+        is_relabelled=row.is_relabelled,
     )

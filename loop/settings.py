@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     image_pixels: int = Field(100_000_000, description="largest image decoded")
     image_seconds: float = Field(20.0, description="longest wait for one image")
     allow_private_addresses: bool = Field(False, description="read task images from private addresses too")
+    notify_urls: str = Field("", description="who is told what happens: addresses separated by commas")
     webhook_secret: str = Field("", description="key of the webhook secrets; empty: made once under LOOP_HOME")
 
     @classmethod
@@ -98,6 +99,11 @@ class Settings(BaseSettings):
         """How the backend is reached from this machine, also where it listens on all addresses."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104
         return f"http://{host}:{self.port}"
+
+    @property
+    def receivers(self) -> tuple[str, ...]:
+        """The addresses that are told what happens."""
+        return tuple(url.strip() for url in self.notify_urls.split(",") if url.strip())
 
     @property
     def redis(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from loop import refresh
 from loop.errors import PayloadError
-from loop.ls_format import read_review
+from loop.ls_format import read_review, task_data
 from loop.parts import Parts
 from loop.project_list import Project
 from loop.review import ask_when_due, judge_tasks
@@ -61,7 +61,6 @@ def _compared(parts: Parts, project: Project, task: Mapping[str, Any], began: da
     An annotation made after the sweep *began* may be missing only because the task was read before: it stays.
     """
     project_id = project.id
-    image = (task.get("data") or {}).get(project.config().image_key)
     changed, unreadable, there = set[int](), 0, {}
     for annotation in task.get("annotations") or []:
         try:
@@ -69,7 +68,7 @@ def _compared(parts: Parts, project: Project, task: Mapping[str, Any], began: da
         except PayloadError:
             unreadable += 1
             continue
-        changed |= parts.reviews.record(review, image if isinstance(image, str) else None)
+        changed |= parts.reviews.record(review, task_data(task))
         there[review.id] = review.created_at
     was_buried = parts.reviews.exhume(project_id, ANNOTATION, there)
     was_buried |= parts.reviews.exhume(project_id, TASK, {task["id"]: max(there.values())} if there else {})

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop.database import trainings
+from loop.tables import trainings
 
 
 class State(StrEnum):

@@ -28,6 +28,7 @@ class Verdict:
     decision: Decision
     predicted: Region | None
     reviewed: Region | None
+    is_moved: bool = False  # whether a correction moved, stretched or turned the box
 
     @property
     def is_relabelled(self) -> bool:
@@ -94,8 +95,9 @@ def _verdict(region: Region, reviewed: Sequence[Region], at: int | None, policy:
     if at is None:
         return Verdict(Decision.FALSE_POSITIVE, region, None)
     left = reviewed[at]
-    untouched = left.label == region.label and left.box.is_close_to(region.box, policy.same_place)
-    return Verdict(Decision.CONFIRMED if untouched else Decision.CORRECTED, region, left)
+    is_moved = left.rotation != region.rotation or not left.box.is_close_to(region.box, policy.same_place)
+    is_touched = is_moved or left.label != region.label
+    return Verdict(Decision.CORRECTED if is_touched else Decision.CONFIRMED, region, left, is_moved=is_moved)
 
 
 def shares_an_id(reviewed: Sequence[Region], served: Iterable[Sequence[Region]]) -> bool:

@@ -64,7 +64,7 @@ def state(parts):
     """All that a rebuild must agree on."""
     counted = parts.reviews.counted(1)
     reviews = {
-        task: (one.review.id, one.review.regions, one.review.updated_at, one.image) for task, one in counted.items()
+        task: (one.review.id, one.review.regions, one.review.updated_at, one.data) for task, one in counted.items()
     }
     verdicts = sorted((one.decision, one.version, one.label) for one in parts.reviews.judged(1))
     return reviews, verdicts
@@ -82,7 +82,7 @@ def test_a_review_that_comes_while_the_sweep_reads_is_kept():
     studio = StudioModel(TASKS)
     studio.add_task()
     with tempfile.TemporaryDirectory() as folder, closing(new_parts(folder, studio)) as parts:
-        parts.reviews.record(one_review(region("p"), task=5, minutes=30), None)  # the studio's clock is before that
+        parts.reviews.record(one_review(region("p"), task=5, minutes=30), {})  # the studio's clock is before that
 
         sync(parts, 1)
 

@@ -53,28 +53,28 @@ def test_the_newest_state_of_a_review_is_kept_in_either_order(parts):
 
     for order in ([first, edited], [edited, first]):
         for state in order:
-            parts.reviews.record(state, "/data/a.jpg")
+            parts.reviews.record(state, {"image": "/data/a.jpg"})
 
     assert parts.reviews.counted(1)[1].review.regions[0].label == "Person"
 
 
 def test_ground_truth_counts_before_the_latest(parts):
-    parts.reviews.record(review(region("a"), annotation=1, is_ground_truth=True), None)
-    parts.reviews.record(review(region("b"), annotation=2, minutes=5), None)
+    parts.reviews.record(review(region("a"), annotation=1, is_ground_truth=True), {})
+    parts.reviews.record(review(region("b"), annotation=2, minutes=5), {})
 
     assert parts.reviews.counted(1)[1].review.id == 1
 
 
 def test_a_skip_does_not_count_and_an_empty_review_does(parts):
-    parts.reviews.record(review(task=1, annotation=1, is_skipped=True), None)
-    parts.reviews.record(review(task=2, annotation=2), None)
+    parts.reviews.record(review(task=1, annotation=1, is_skipped=True), {})
+    parts.reviews.record(review(task=2, annotation=2), {})
 
     assert list(parts.reviews.counted(1)) == [2]
 
 
 def test_a_deleted_review_does_not_count_and_the_one_before_it_does(parts):
-    parts.reviews.record(review(region("a"), annotation=1), None)
-    parts.reviews.record(review(region("b"), annotation=2, minutes=5), None)
+    parts.reviews.record(review(region("a"), annotation=1), {})
+    parts.reviews.record(review(region("b"), annotation=2, minutes=5), {})
 
     touched = parts.reviews.delete(1, "annotation", {2: NOON + timedelta(minutes=9)})
 
@@ -83,8 +83,8 @@ def test_a_deleted_review_does_not_count_and_the_one_before_it_does(parts):
 
 
 def test_what_stands_is_known_by_id_and_moment(parts):
-    parts.reviews.record(review(region("a"), annotation=1), None)
-    parts.reviews.record(review(region("b"), annotation=2, task=2, minutes=5), None)
+    parts.reviews.record(review(region("a"), annotation=1), {})
+    parts.reviews.record(review(region("b"), annotation=2, task=2, minutes=5), {})
     parts.reviews.delete(1, ANNOTATION, {1: NOON})
 
     assert parts.reviews.standing(1, ANNOTATION) == {2: NOON + timedelta(minutes=5)}
@@ -95,16 +95,16 @@ def test_what_stands_is_known_by_id_and_moment(parts):
 def test_a_deletion_that_comes_before_its_review_is_remembered(parts):
     parts.reviews.delete(1, "annotation", {1: NOON + timedelta(minutes=9)})
 
-    parts.reviews.record(review(region("a"), annotation=1), None)
+    parts.reviews.record(review(region("a"), annotation=1), {})
 
     assert not parts.reviews.counted(1)
 
 
 def test_an_id_given_out_again_is_another_review(parts):
-    parts.reviews.record(review(region("a"), annotation=1), None)
+    parts.reviews.record(review(region("a"), annotation=1), {})
     parts.reviews.delete(1, "annotation", {1: NOON + timedelta(minutes=9)})
 
-    parts.reviews.record(review(region("b"), annotation=1, task=2, minutes=20), None)
+    parts.reviews.record(review(region("b"), annotation=1, task=2, minutes=20), {})
 
     assert list(parts.reviews.counted(1)) == [2]
 
@@ -112,13 +112,13 @@ def test_an_id_given_out_again_is_another_review(parts):
 def test_an_id_given_out_again_ends_the_annotation_that_had_it(parts):
     for order in ((0, 20), (20, 0)):
         for minutes in order:
-            parts.reviews.record(review(region("a"), annotation=1, task=1 + minutes, minutes=minutes), None)
+            parts.reviews.record(review(region("a"), annotation=1, task=1 + minutes, minutes=minutes), {})
 
     assert list(parts.reviews.counted(1)) == [21]
 
 
 def test_the_reviews_of_a_deleted_task_do_not_count(parts):
-    parts.reviews.record(review(region("a"), task=1), None)
+    parts.reviews.record(review(region("a"), task=1), {})
 
     parts.reviews.delete(1, "task", {1: NOON + timedelta(minutes=9)})
 
@@ -127,18 +127,18 @@ def test_the_reviews_of_a_deleted_task_do_not_count(parts):
 
 
 def test_new_reviews_are_counted_by_task(parts):
-    parts.reviews.record(review(annotation=1), None)
-    parts.reviews.record(review(annotation=2, minutes=1), None)
+    parts.reviews.record(review(annotation=1), {})
+    parts.reviews.record(review(annotation=2, minutes=1), {})
     moment = datetime.now(UTC)
-    parts.reviews.record(review(annotation=3, task=2), None)
+    parts.reviews.record(review(annotation=3, task=2), {})
 
     assert parts.reviews.new_since(1, None) == 2
     assert parts.reviews.new_since(1, moment) == 1
 
 
 def test_projects_do_not_see_each_others_reviews(parts):
-    parts.reviews.record(review(region("a"), project=1), None)
-    parts.reviews.record(review(region("b"), project=2, task=9), None)
+    parts.reviews.record(review(region("a"), project=1), {})
+    parts.reviews.record(review(region("b"), project=2, task=9), {})
 
     assert list(parts.reviews.counted(1)) == [1]
     assert list(parts.reviews.counted(2)) == [9]

@@ -120,7 +120,7 @@ def test_a_bulk_event_holds_many_reviews(parts):
     take(parts, event)
 
     counted = parts.reviews.counted(1)
-    assert [counted[n].image for n in (1, 2)] == ["/data/b.jpg", "/data/upload/1/a.jpg"]
+    assert [counted[n].image("image") for n in (1, 2)] == ["/data/b.jpg", "/data/upload/1/a.jpg"]
 
 
 def test_a_review_of_a_deleted_task_is_kept_and_does_not_count(parts):
@@ -200,3 +200,36 @@ def test_the_rates_add_up_to_what_was_predicted(parts):
     found = rates(parts)
     assert found.predicted == 3
     assert found.reviewed == 3
+
+
+def accepted_in_bulk(*regions, **fields):
+    """What the action “create annotations from predictions” makes."""
+    event = created(*regions, parent_prediction=9, **fields)
+    event["annotation"]["lead_time"] = None
+    return event
+
+
+def test_a_prediction_accepted_in_bulk_is_no_review(parts):
+    parts.predictions.append([served(region("p"))])
+
+    take(parts, accepted_in_bulk(ls_region("p")))
+
+    assert not parts.reviews.counted(1)
+    assert rates(parts) is None
+
+
+def test_a_prediction_accepted_in_bulk_counts_once_somebody_looked_at_it(parts):
+    parts.predictions.append([served(region("p"))])
+    take(parts, accepted_in_bulk(ls_region("p")))
+
+    seen = accepted_in_bulk(ls_region("p", origin="prediction"), edited=5)
+    seen["annotation"]["lead_time"] = 4.0
+    take(parts, seen)
+
+    assert rates(parts).confirmed == 1
+
+
+def test_a_prediction_accepted_in_bulk_counts_as_ground_truth(parts):
+    take(parts, accepted_in_bulk(ls_region("p"), ground_truth=True))
+
+    assert list(parts.reviews.counted(1)) == [1]

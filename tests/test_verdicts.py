@@ -1,6 +1,7 @@
 """Verdicts."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -39,6 +40,61 @@ def test_a_relabelled_prediction_is_corrected():
 
     assert verdict.decision == Decision.CORRECTED
     assert verdict.is_relabelled
+
+
+def test_moved_and_relabelled_are_told_apart():
+    moved, relabelled, both = judge(
+        [region("m"), region("r", at=Box(0.5, 0.1, 0.6, 0.2)), region("b", at=Box(0.8, 0.1, 0.9, 0.2))],
+        [
+            region("m", at=Box(0.12, 0.1, 0.4, 0.4)),
+            region("r", "Person", at=Box(0.5, 0.1, 0.6, 0.2)),
+            region("b", "Person", at=Box(0.8, 0.1, 0.9, 0.25)),
+        ],
+    )
+
+    assert (moved.is_moved, moved.is_relabelled) == (True, False)
+    assert (relabelled.is_moved, relabelled.is_relabelled) == (False, True)
+    assert (both.is_moved, both.is_relabelled) == (True, True)
+
+
+def test_a_turned_box_was_moved_though_its_enclosing_box_is_the_same():
+    turned = replace(region("p"), rotation=90.0)
+
+    (verdict,) = judge([region("p")], [turned])
+
+    assert verdict.decision == Decision.CORRECTED
+    assert verdict.is_moved
+
+
+def test_of_a_split_one_part_is_a_correction_and_the_other_was_missed():
+    whole = region("p", at=Box(0.1, 0.1, 0.5, 0.3))
+
+    found = judge([whole], [region("p", at=Box(0.1, 0.1, 0.3, 0.3)), region("new", at=Box(0.3, 0.1, 0.5, 0.3))])
+
+    assert [one.decision for one in found] == [Decision.CORRECTED, Decision.MISSED]
+
+
+def test_of_a_merge_one_part_is_a_correction_and_the_other_a_false_positive():
+    parts = [region("l", at=Box(0.1, 0.1, 0.3, 0.3)), region("r", at=Box(0.3, 0.1, 0.5, 0.3))]
+
+    found = judge(parts, [region("l", at=Box(0.1, 0.1, 0.5, 0.3))])
+
+    assert [one.decision for one in found] == [Decision.CORRECTED, Decision.FALSE_POSITIVE]
+
+
+def test_of_duplicates_one_is_confirmed():
+    found = judge([region("a"), region("b")], [region("b")])
+
+    assert [one.decision for one in found] == [Decision.FALSE_POSITIVE, Decision.CONFIRMED]
+
+
+def test_in_a_crowd_without_ids_every_box_finds_its_own():
+    at = [Box(0.1 + 0.02 * n, 0.1, 0.16 + 0.02 * n, 0.9) for n in range(30)]
+    predicted = [region(f"p{n}", at=box) for n, box in enumerate(at)]
+
+    found = judge(predicted, [region("", at=box) for box in reversed(at)])
+
+    assert {one.decision for one in found} == {Decision.CONFIRMED}
 
 
 def test_a_deleted_prediction_is_a_false_positive():

@@ -2,7 +2,8 @@
 
 from alembic import context
 
-from loop.database import connect, metadata
+from loop.database import connect
+from loop.tables import metadata
 
 engine = connect(context.config.get_main_option("sqlalchemy.url") or "")
 with engine.connect() as connection:

@@ -31,6 +31,19 @@ def upgrade() -> None:
     sa.Column('received_at', sa.DateTime(), nullable=False),
     sa.PrimaryKeyConstraint('project_id', 'kind', 'object_id')
     )
+    op.create_table('deliveries',
+    sa.Column('notice_id', sa.String(length=36), nullable=False),
+    sa.Column('url', sa.Text(), nullable=False),
+    sa.Column('attempts', sa.Integer(), nullable=False),
+    sa.Column('due_at', sa.DateTime(), nullable=True),
+    sa.Column('delivered_at', sa.DateTime(), nullable=True),
+    sa.Column('status', sa.Integer(), nullable=True),
+    sa.Column('error', sa.Text(), nullable=True),
+    sa.PrimaryKeyConstraint('notice_id', 'url')
+    )
+    with op.batch_alter_table('deliveries', schema=None) as batch_op:
+        batch_op.create_index('deliveries_due', ['due_at'], unique=False)
+
     op.create_table('events',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('key', sa.String(length=64), nullable=False),
@@ -55,6 +68,33 @@ def upgrade() -> None:
     sa.Column('moved_at', sa.DateTime(), nullable=False),
     sa.PrimaryKeyConstraint('id')
     )
+    op.create_table('notices',
+    sa.Column('id', sa.String(length=36), nullable=False),
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('key', sa.String(length=64), nullable=False),
+    sa.Column('body', sa.JSON(), nullable=False),
+    sa.Column('created_at', sa.DateTime(), nullable=False),
+    sa.PrimaryKeyConstraint('id'),
+    sa.UniqueConstraint('key')
+    )
+    op.create_table('operations',
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('key', sa.String(length=128), nullable=False),
+    sa.Column('operation', sa.String(length=8), nullable=False),
+    sa.Column('state', sa.String(length=8), nullable=False),
+    sa.Column('task_id', sa.Integer(), nullable=True),
+    sa.Column('annotation_id', sa.Integer(), nullable=True),
+    sa.Column('actor', sa.Text(), nullable=True),
+    sa.Column('confidence', sa.Float(), nullable=True),
+    sa.Column('reasoning', sa.Text(), nullable=True),
+    sa.Column('error', sa.Text(), nullable=True),
+    sa.Column('asked_at', sa.DateTime(), nullable=False),
+    sa.PrimaryKeyConstraint('project_id', 'key')
+    )
+    with op.batch_alter_table('operations', schema=None) as batch_op:
+        batch_op.create_index('operations_of_annotation', ['project_id', 'annotation_id'], unique=False)
+
     op.create_table('predictions',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('project_id', sa.Integer(), nullable=False),
@@ -66,6 +106,8 @@ def upgrade() -> None:
     sa.Column('score', sa.Float(), nullable=False),
     sa.Column('stream', sa.String(length=8), nullable=False),
     sa.Column('propensity', sa.Float(), nullable=False),
+    sa.Column('execution', sa.String(length=36), nullable=False),
+    sa.Column('is_shadow', sa.Boolean(), nullable=False),
     sa.Column('served_at', sa.DateTime(), nullable=False),
     sa.PrimaryKeyConstraint('id')
     )
@@ -82,6 +124,11 @@ def upgrade() -> None:
     sa.Column('refresh_asked', sa.Integer(), nullable=False),
     sa.Column('refresh_done', sa.Integer(), nullable=False),
     sa.Column('refreshed_version', sa.Text(), nullable=True),
+    sa.Column('policy', sa.JSON(), nullable=False),
+    sa.Column('pinned', sa.Text(), nullable=True),
+    sa.Column('shadow', sa.Text(), nullable=True),
+    sa.Column('shadow_share', sa.Float(), nullable=False),
+    sa.Column('is_shadow_shown', sa.Boolean(), nullable=False),
     sa.PrimaryKeyConstraint('id')
     )
     op.create_table('reviews',
@@ -91,12 +138,13 @@ def upgrade() -> None:
     sa.Column('task_id', sa.Integer(), nullable=False),
     sa.Column('updated_at', sa.DateTime(), nullable=False),
     sa.Column('unique_id', sa.Text(), nullable=False),
-    sa.Column('image', sa.Text(), nullable=True),
+    sa.Column('data', sa.JSON(), nullable=False),
     sa.Column('regions', sa.JSON(), nullable=False),
     sa.Column('annotator', sa.Integer(), nullable=True),
     sa.Column('lead_time', sa.Float(), nullable=True),
     sa.Column('is_skipped', sa.Boolean(), nullable=False),
     sa.Column('is_ground_truth', sa.Boolean(), nullable=False),
+    sa.Column('is_unseen', sa.Boolean(), nullable=False),
     sa.Column('parent_prediction', sa.Integer(), nullable=True),
     sa.Column('recorded_at', sa.DateTime(), nullable=False),
     sa.PrimaryKeyConstraint('project_id', 'annotation_id', 'created_at')
@@ -108,6 +156,8 @@ def upgrade() -> None:
     sa.Column('project_id', sa.Integer(), nullable=False),
     sa.Column('task_id', sa.Integer(), nullable=False),
     sa.Column('side', sa.String(length=8), nullable=False),
+    sa.Column('group', sa.Text(), nullable=True),
+    sa.Column('image_hash', sa.String(length=16), nullable=True),
     sa.PrimaryKeyConstraint('project_id', 'task_id')
     )
     op.create_table('trainings',
@@ -116,6 +166,7 @@ def upgrade() -> None:
     sa.Column('state', sa.String(length=16), nullable=False),
     sa.Column('asked_by', sa.Text(), nullable=False),
     sa.Column('attempts', sa.Integer(), nullable=False),
+    sa.Column('is_cancelled', sa.Boolean(), nullable=False),
     sa.Column('snapshot', sa.String(length=64), nullable=True),
     sa.Column('reviews_until', sa.DateTime(), nullable=True),
     sa.Column('progress', sa.JSON(), nullable=True),
@@ -135,7 +186,12 @@ def upgrade() -> None:
     sa.Column('prediction_id', sa.Integer(), nullable=False),
     sa.Column('version', sa.Text(), nullable=False),
     sa.Column('stream', sa.String(length=8), nullable=False),
+    sa.Column('propensity', sa.Float(), nullable=False),
+    sa.Column('execution', sa.String(length=36), nullable=False),
+    sa.Column('is_shadow', sa.Boolean(), nullable=False),
     sa.Column('decision', sa.String(length=16), nullable=False),
+    sa.Column('is_moved', sa.Boolean(), nullable=False),
+    sa.Column('is_relabelled', sa.Boolean(), nullable=False),
     sa.Column('predicted', sa.JSON(), nullable=True),
     sa.Column('reviewed', sa.JSON(), nullable=True),
     sa.Column('annotator', sa.Integer(), nullable=True),
@@ -153,6 +209,8 @@ def upgrade() -> None:
     sa.Column('sha256', sa.String(length=64), nullable=False),
     sa.Column('snapshot', sa.String(length=64), nullable=True),
     sa.Column('parent', sa.Text(), nullable=True),
+    sa.Column('classes', sa.JSON(), nullable=False),
+    sa.Column('thresholds', sa.JSON(), nullable=False),
     sa.Column('training', sa.JSON(), nullable=False),
     sa.Column('metrics', sa.JSON(), nullable=False),
     sa.Column('created_at', sa.DateTime(), nullable=False),
@@ -178,11 +236,20 @@ def downgrade() -> None:
         batch_op.drop_index('predictions_of_task')
 
     op.drop_table('predictions')
+    with op.batch_alter_table('operations', schema=None) as batch_op:
+        batch_op.drop_index('operations_of_annotation')
+
+    op.drop_table('operations')
+    op.drop_table('notices')
     op.drop_table('moves')
     with op.batch_alter_table('events', schema=None) as batch_op:
         batch_op.drop_index('events_pending')
 
     op.drop_table('events')
+    with op.batch_alter_table('deliveries', schema=None) as batch_op:
+        batch_op.drop_index('deliveries_due')
+
+    op.drop_table('deliveries')
     op.drop_table('deletions')
     op.drop_table('classes')
     op.drop_table('aliases')

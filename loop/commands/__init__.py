@@ -1,0 +1,1 @@
+"""The subjects of the command `loop`, a file each."""

@@ -1,0 +1,51 @@
+"""Commands on a connected project."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from loop import connect as connecting
+from loop import jobs
+from loop.bootstrap import build
+from loop.commands.options import ProjectId, out
+from loop.review import ask_training
+
+app = typer.Typer()
+
+
+@app.command()
+def connect(project: ProjectId) -> None:
+    """Set a Label Studio project up; say what was changed."""
+    changed = connecting.connect(build(migrate=True), project)
+    for line in changed or [f"project {project}: nothing to change"]:
+        out.print(line, markup=False)
+
+
+@app.command()
+def retrain(
+    project: ProjectId,
+    here: Annotated[bool, typer.Option("--here", help="Train in this process instead of the gpu worker.")] = False,
+) -> None:
+    """Ask for a training of all that was reviewed."""
+    parts = build(migrate=True)
+    parts.projects.get(project)
+    if here:
+        parts.trainings.ask(project, "by hand")
+        out.print(jobs.retrain(project), markup=False)
+    else:
+        ask_training(parts, project, "by hand")
+        out.print(f"project {project}: training asked for; `loop status` shows its progress")
+
+
+@app.command()
+def sync(project: ProjectId) -> None:
+    """Make up for events that never came; the schedule does so every five minutes."""
+    out.print(jobs.sync(project), markup=False)
+
+
+@app.command()
+def rebuild(project: ProjectId) -> None:
+    """Forget the reviews of a project and read them all from Label Studio again."""
+    out.print(jobs.rebuild(project), markup=False)
