@@ -60,7 +60,8 @@ class Suggestion:
     What is suggested for one task; never missing, whatever happened to its image.
 
     *shown* is the pre-annotation, *hidden* lay between floor and threshold. *unmapped* counts the detections whose
-    class the label config lacks. *size* is the image's width and height in pixels, (0, 0) where *error* says why.
+    class the label config lacks. *image* is the image's address, *size* its width and height in pixels, (0, 0) where
+    *error* says why.
     """
 
     task_id: int
@@ -69,6 +70,7 @@ class Suggestion:
     hidden: tuple[Region, ...]
     threshold: float
     score: float
+    image: str = ""
     size: tuple[int, int] = (0, 0)
     unmapped: int = 0
     error: str | None = None
@@ -80,7 +82,7 @@ def predict(
     """Yield one suggestion a task, in their order; a broken image costs only itself."""
     limits = thresholds.under(config)
     if served.detector is None:
-        yield from (_nothing(task.id, served.version, limits.display) for task in tasks)
+        yield from (_nothing(task, served.version, limits.display) for task in tasks)
         return
     names = config.label_map(served.detector.class_names)
     remaining = iter(tasks)
@@ -90,23 +92,23 @@ def predict(
         found = iter(served.detector.detect(readable, limits.floor) if readable else [])
         for task, image in zip(chunk, loaded, strict=True):
             if isinstance(image, ImageError):
-                yield _nothing(task.id, served.version, limits.display, error=str(image))
+                yield _nothing(task, served.version, limits.display, error=str(image))
             else:
                 size = (image.shape[1], image.shape[0])
-                yield _suggestion(task.id, served.version, next(found), names, limits, size)
+                yield _suggestion(task, served.version, next(found), names, limits, size)
 
 
 def unreadable(task_id: int, version: str, threshold: float, error: str) -> Suggestion:
     """The suggestion for a task that could not be read."""
-    return _nothing(task_id, version, threshold, error=error)
+    return _nothing(Task(task_id, ""), version, threshold, error=error)
 
 
-def _nothing(task_id: int, version: str, threshold: float, error: str | None = None) -> Suggestion:
-    return Suggestion(task_id, version, (), (), threshold, NOTHING_KNOWN, error=error)
+def _nothing(task: Task, version: str, threshold: float, error: str | None = None) -> Suggestion:
+    return Suggestion(task.id, version, (), (), threshold, NOTHING_KNOWN, task.image, error=error)
 
 
 def _suggestion(
-    task_id: int,
+    task: Task,
     version: str,
     found: Sequence[Detection],
     names: dict[str, str],
@@ -114,17 +116,18 @@ def _suggestion(
     size: tuple[int, int],
 ) -> Suggestion:
     regions = [
-        Region(_region_id(version, task_id, rank), detection.box, names[detection.class_name], detection.confidence)
+        Region(_region_id(version, task.id, rank), detection.box, names[detection.class_name], detection.confidence)
         for rank, detection in enumerate(found)
         if detection.class_name in names and _has_extent(detection.box)
     ]
     return Suggestion(
-        task_id=task_id,
+        task_id=task.id,
         version=version,
         shown=tuple(region for region in regions if (region.score or 0.0) >= limits.display),
         hidden=tuple(region for region in regions if (region.score or 0.0) < limits.display),
         threshold=limits.display,
         score=task_score([region.score or 0.0 for region in regions], limits.display),
+        image=task.image,
         size=size,
         unmapped=sum(detection.class_name not in names for detection in found),
     )

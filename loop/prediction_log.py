@@ -19,7 +19,7 @@ QUEUE, AUDIT = "queue", "audit"
 @dataclass(frozen=True, slots=True)
 class LoggedPrediction:
     """
-    What one version said about one task.
+    What one version said about one task, as long as it shows that *image*: ids of deleted tasks are given out again.
 
     *regions* were shown; *candidates* lay above the floor and under the *threshold*. *propensity* is the chance that
     the task is in the audit stream, *execution* names the request or job that served it. A shadow's answer is logged
@@ -36,6 +36,7 @@ class LoggedPrediction:
     stream: str
     propensity: float
     served_at: datetime
+    image: str = ""
     execution: str = ""
     is_shadow: bool = False
     id: int = 0
@@ -93,17 +94,17 @@ class PredictionLog:
 
 
 def _repeats(one: LoggedPrediction, newest: LoggedPrediction | None) -> bool:
-    return newest is not None and (one.version, one.regions, one.threshold) == (
-        newest.version,
-        newest.regions,
-        newest.threshold,
-    )
+    def said(prediction: LoggedPrediction) -> tuple[object, ...]:
+        return prediction.version, prediction.image, prediction.regions, prediction.threshold
+
+    return newest is not None and said(one) == said(newest)
 
 
 def _row(one: LoggedPrediction) -> dict[str, Any]:
     return {
         "project_id": one.project_id,
         "task_id": one.task_id,
+        "image": one.image,
         "version": one.version,
         "regions": region_json.write_all(one.regions),
         "candidates": region_json.write_all(one.candidates),
@@ -121,6 +122,7 @@ def _read(row: sa.Row[Any]) -> LoggedPrediction:
     return LoggedPrediction(
         project_id=row.project_id,
         task_id=row.task_id,
+        image=row.image,
         version=row.version,
         regions=region_json.read_all(row.regions),
         candidates=region_json.read_all(row.candidates),

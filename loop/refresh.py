@@ -90,6 +90,7 @@ def with_audit(suggestions: Iterable[Suggestion], project_id: int, policy: Audit
             LoggedPrediction(
                 project_id=project_id,
                 task_id=one.task_id,
+                image=one.image,
                 version=one.version,
                 regions=one.shown,
                 candidates=one.hidden,

@@ -60,9 +60,10 @@ def judge_tasks(parts: Parts, project_id: int, task_ids: Iterable[int]) -> None:
     """Derive the verdicts of tasks anew from the review that counts and the prediction it was made on."""
     ids = list(task_ids)
     counted = parts.reviews.counted(project_id, ids)
+    image_key = parts.projects.get(project_id).config().image_key
     for task_id in ids:
         standing = counted.get(task_id)
-        seen = _seen_by(parts, standing.review) if standing else None
+        seen = _seen_by(parts, standing.review, standing.image(image_key)) if standing else None
         if standing is None or seen is None:
             parts.reviews.replace_verdicts(project_id, task_id, None)
         else:
@@ -70,9 +71,11 @@ def judge_tasks(parts: Parts, project_id: int, task_ids: Iterable[int]) -> None:
             parts.reviews.replace_verdicts(project_id, task_id, (standing.review, seen, verdicts))
 
 
-def _seen_by(parts: Parts, review: Review) -> LoggedPrediction | None:
-    """The prediction that the reviewer had in front of them, if any."""
+def _seen_by(parts: Parts, review: Review, image: str | None) -> LoggedPrediction | None:
+    """The prediction of the task's *image* that the reviewer had in front of them, if any."""
     served = parts.predictions.of_task(review.project_id, review.task_id)
+    if image:  # another image under the same id was another task, or was replaced
+        served = [one for one in served if one.image == image]
     if len({one.version for one in served}) > 1 and not shares_an_id(review.regions, [one.regions for one in served]):
         version = _parent_version(parts, review)
         served = [one for one in served if one.version == version] or served

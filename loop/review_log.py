@@ -29,7 +29,7 @@ class CountedReview:
     def image(self, image_key: str) -> str | None:
         """The address of the image."""
         found = self.data.get(image_key)
-        return found if isinstance(found, str) else None
+        return found.strip() if isinstance(found, str) else None
 
 
 class ReviewLog:
@@ -38,17 +38,18 @@ class ReviewLog:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def record(self, review: Review, data: Mapping[str, Any]) -> set[int]:
+    def record(self, review: Review, data: Mapping[str, Any], *, is_current: bool = False) -> set[int]:
         """
         Keep the state of a review unless a newer one is known; return the tasks for which that changed anything.
 
         Of two annotations with one id the later made is the one there is: the other's id was given out again.
+        *is_current* says that Label Studio has it so now: it takes the star of a ground truth away without a new time.
         """
         is_id = sa.and_(reviews.c.project_id == review.project_id, reviews.c.annotation_id == review.id)
         query = sa.select(reviews).where(is_id)
         with self._engine.begin() as connection:
             known = connection.execute(query).all()
-            if any((one.created_at, one.updated_at) >= (review.created_at, review.updated_at) for one in known):
+            if any(_stands_against(_read(one), review, is_current=is_current) for one in known):
                 return set()
             connection.execute(reviews.delete().where(is_id))
             kept: Mapping[str, Any] = next((one.data for one in known if one.task_id == review.task_id), {})
@@ -168,6 +169,12 @@ def _is_complete() -> sa.ColumnElement[bool]:
     """The same as Review.is_complete."""
     is_seen = sa.or_(reviews.c.is_ground_truth, sa.not_(reviews.c.is_unseen))
     return sa.and_(sa.not_(reviews.c.is_skipped), is_seen)
+
+
+def _stands_against(known: Review, other: Review, *, is_current: bool) -> bool:
+    """Whether what is known of an annotation is at least as new as another state of it."""
+    ours, theirs = (known.created_at, known.updated_at), (other.created_at, other.updated_at)
+    return ours > theirs or (ours == theirs and (not is_current or known == other))
 
 
 def _rank(row: sa.Row[Any]) -> tuple[bool, float]:

@@ -68,7 +68,7 @@ def _compared(parts: Parts, project: Project, task: Mapping[str, Any], began: da
         except PayloadError:
             unreadable += 1
             continue
-        changed |= parts.reviews.record(review, task_data(task))
+        changed |= parts.reviews.record(review, task_data(task), is_current=True)
         there[review.id] = review.created_at
     was_buried = parts.reviews.exhume(project_id, ANNOTATION, there)
     was_buried |= parts.reviews.exhume(project_id, TASK, {task["id"]: max(there.values())} if there else {})

@@ -104,6 +104,7 @@ predictions = Table(
     Column("id", Integer, primary_key=True),
     Column("project_id", Integer, nullable=False),
     Column("task_id", Integer, nullable=False),
+    Column("image", Text, nullable=False),
     Column("version", Text, nullable=False),
     Column("regions", JSON, nullable=False),  # what was shown
     Column("candidates", JSON, nullable=False),  # what was kept back: above the floor, under the threshold

@@ -99,6 +99,7 @@ def upgrade() -> None:
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('project_id', sa.Integer(), nullable=False),
     sa.Column('task_id', sa.Integer(), nullable=False),
+    sa.Column('image', sa.Text(), nullable=False),
     sa.Column('version', sa.Text(), nullable=False),
     sa.Column('regions', sa.JSON(), nullable=False),
     sa.Column('candidates', sa.JSON(), nullable=False),
