@@ -42,6 +42,14 @@ class LoggedPrediction:
     id: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class ServedCount:
+    """How many predictions were logged, and of how many tasks."""
+
+    predictions: int
+    tasks: int
+
+
 class PredictionLog:
     """The log in the records."""
 
@@ -91,6 +99,22 @@ class PredictionLog:
                 for row in connection.execute(sa.select(predictions).where(predictions.c.id.in_(newest))):
                     found[row.task_id] = _read(row)
         return found
+
+    def with_region(self, project_id: int, region_id: str) -> list[LoggedPrediction]:
+        """Every prediction that has a region or a candidate of that id, oldest first."""
+        kept = (sa.cast(column, sa.Text) for column in (predictions.c.regions, predictions.c.candidates))
+        may_have = sa.or_(*(text.contains(region_id, autoescape=True) for text in kept))
+        query = sa.select(predictions).where(predictions.c.project_id == project_id, may_have)
+        with self._engine.connect() as connection:
+            found = [_read(row) for row in connection.execute(query.order_by(predictions.c.id))]
+        return [one for one in found if region_id in {region.id for region in (*one.regions, *one.candidates)}]
+
+    def served_by(self, project_id: int, version: str) -> ServedCount:
+        """How much a version has predicted."""
+        counts = sa.func.count(), sa.func.count(predictions.c.task_id.distinct())
+        is_it = (predictions.c.project_id == project_id, predictions.c.version == version)
+        with self._engine.connect() as connection:
+            return ServedCount(*connection.execute(sa.select(*counts).where(*is_it)).one())
 
 
 def _repeats(one: LoggedPrediction, newest: LoggedPrediction | None) -> bool:

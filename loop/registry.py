@@ -120,6 +120,13 @@ class WeightsRegistry:
             raise NoChampion(f"project {project_id} has no version to go back to")
         return self.promote(project_id, previous.name, why)
 
+    def moves(self, project_id: int, name: str) -> list[str]:
+        """When an alias moved to a version, and why; oldest first, a line each."""
+        query = sa.select(moves).where(moves.c.project_id == project_id, moves.c.version == name).order_by(moves.c.id)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return [f"{row.moved_at:%Y-%m-%d %H:%M:%S} {row.alias}: {row.why}" for row in rows]
+
     def _next_number(self, project_id: int) -> str:
         """1.0.0 for the first training, then one minor version a training."""
         found = [re.search(r"@(\d+)\.(\d+)\.\d+$", version.name) for version in self.list(project_id)]

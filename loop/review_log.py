@@ -32,6 +32,14 @@ class CountedReview:
         return found.strip() if isinstance(found, str) else None
 
 
+@dataclass(frozen=True, slots=True)
+class KeptReview:
+    """A review that was not deleted, and whether it is the one of its task that counts."""
+
+    review: Review
+    is_counted: bool
+
+
 class ReviewLog:
     """Reviews, deletions and verdicts in the records."""
 
@@ -104,6 +112,19 @@ class ReviewLog:
                 if row.task_id not in best or _rank(row) > _rank(best[row.task_id]):
                     best[row.task_id] = row
         return {task_id: CountedReview(_read(row), row.data) for task_id, row in sorted(best.items())}
+
+    def kept(self, project_id: int, *, region_id: str | None = None) -> list[KeptReview]:
+        """Every review that was not deleted, by annotation; of a region's id, those that have it."""
+        query = sa.select(reviews).where(_is_standing(project_id)).order_by(reviews.c.annotation_id)
+        if region_id is not None:
+            query = query.where(sa.cast(reviews.c.regions, sa.Text).contains(region_id, autoescape=True))
+        with self._engine.connect() as connection:
+            found = [_read(row) for row in connection.execute(query)]
+        if region_id is not None:
+            found = [one for one in found if region_id in {region.id for region in one.regions}]
+        counted = self.counted(project_id, sorted({one.task_id for one in found}) if region_id is not None else None)
+        ids = {one.review.id for one in counted.values()}
+        return [KeptReview(one, one.id in ids) for one in found]
 
     def standing(self, project_id: int, kind: str, task_id: int | None = None) -> dict[int, datetime]:
         """The annotations, or the tasks with annotations, that were not deleted: when the last of each was made."""

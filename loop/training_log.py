@@ -73,6 +73,12 @@ class TrainingLog:
         with self._engine.connect() as connection:
             return [_read(row) for row in connection.execute(query.order_by(trainings.c.id.desc()).limit(count))]
 
+    def all(self, project_id: int) -> list[Training]:
+        """Every training of a project, oldest first."""
+        query = sa.select(trainings).where(trainings.c.project_id == project_id).order_by(trainings.c.id)
+        with self._engine.connect() as connection:
+            return [_read(row) for row in connection.execute(query)]
+
     def start(self, training: Training) -> int:
         """Mark a training as running and return which attempt this is, from 1."""
         self.note(training.id, state=State.RUNNING, attempts=training.attempts + 1, started_at=datetime.now(UTC))
