@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -120,7 +120,7 @@ class WeightsRegistry:
             raise NoChampion(f"project {project_id} has no version to go back to")
         return self.promote(project_id, previous.name, why)
 
-    def moves(self, project_id: int, name: str) -> list[str]:
+    def moves(self, project_id: int, name: str) -> Sequence[str]:
         """When an alias moved to a version, and why; oldest first, a line each."""
         query = sa.select(moves).where(moves.c.project_id == project_id, moves.c.version == name).order_by(moves.c.id)
         with self._engine.connect() as connection:
