@@ -22,7 +22,7 @@ VIEW = {
     "ordering": ["tasks:predictions_score"],
     "filters": {
         "conjunction": "and",
-        "items": [{"filter": "filter:tasks:total_annotations", "operator": "equal", "type": "Number", "value": 0}],
+        "items": [{"filter": "filter:tasks:completed_at", "operator": "empty", "type": "Datetime", "value": True}],
     },
 }
 

@@ -76,9 +76,9 @@ class LabelStudio:
         """What time it is there, to the second."""
         return parsedate_to_datetime(self._answer("GET", "api/version").headers["Date"])
 
-    def unreviewed_tasks(self, project_id: int) -> Iterator[Json]:
-        """Every task without a completed annotation, with its predictions, in the order of ids."""
-        return self._tasks(project_id, ("total_annotations", "equal", "Number", 0))
+    def open_tasks(self, project_id: int) -> Iterator[Json]:
+        """Every task that still lacks annotations, as many as the project wants, with its predictions, by id."""
+        return self._tasks(project_id, ("completed_at", "empty", "Datetime", True))
 
     def tasks_since(self, project_id: int, moment: datetime | None) -> Iterator[Json]:
         """Every task changed after *moment*, or every task ever reviewed, with annotations and predictions, by id."""

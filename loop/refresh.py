@@ -31,7 +31,7 @@ def refresh(parts: Parts, project_id: int) -> str:
     if champion is None:
         parts.projects.refreshed(project, "")
         return "nothing to predict with yet"
-    waiting = [task for task in parts.label_studio.unreviewed_tasks(project_id) if not has(task, champion.name)]
+    waiting = [task for task in parts.label_studio.open_tasks(project_id) if not has(task, champion.name)]
     stored, broken = _store(parts, project, parts.load(champion), waiting) if waiting else (0, [])
     parts.projects.refreshed(project, champion.name)
     line = f"{champion.name}: {stored} of {len(waiting)} open tasks predicted; {follow(parts, project_id)}"

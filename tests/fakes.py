@@ -61,7 +61,7 @@ class FakeLabelStudio:
         self.fields.update(fields)
         return self.fields
 
-    def unreviewed_tasks(self, project_id):
+    def open_tasks(self, project_id):
         return iter([task for task in self.tasks if not task.get("annotations")])
 
     def tasks_since(self, project_id, moment):
