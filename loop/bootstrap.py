@@ -17,6 +17,7 @@ from loop.priority import AuditPolicy
 from loop.project_list import ProjectList
 from loop.queue import JobQueue
 from loop.registry import WeightsRegistry
+from loop.retrain_policy import RetrainPolicy
 from loop.review_log import ReviewLog
 from loop.settings import Settings
 from loop.trainer import TrainingPolicy
@@ -64,7 +65,7 @@ def _limits(settings: Settings) -> ImageLimits:
 
 def _policies(settings: Settings) -> Policies:
     return Policies(
-        retrain_after=settings.retrain_after,
+        retrain=RetrainPolicy(settings.retrain_after, settings.cool_down),
         held_out_share=settings.held_out_share,
         thresholds=Thresholds(settings.score_floor, settings.score_threshold),
         audit=AuditPolicy(settings.audit_share),

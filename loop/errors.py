@@ -14,7 +14,9 @@ LoopError
 │   └── NoChampion
 ├── UnknownProject          not connected yet
 ├── EmptySnapshot           too little reviewed to train on
+├── UnknownTraining
 ├── TrainingFailed
+├── TrainingCancelled       somebody asked it to stop
 └── UpstreamError           Label Studio or Redis did not answer
 """
 
@@ -89,8 +91,20 @@ class EmptySnapshot(LoopError):
     """Too little has been reviewed to train on."""
 
 
+class UnknownTraining(LoopError):
+    """No training of that id."""
+
+    def __init__(self, training_id: int) -> None:
+        self.training_id = training_id
+        super().__init__(f"no training {training_id}; `loop training list --project ID` shows those there are")
+
+
 class TrainingFailed(LoopError):
     """A training ended without weights."""
+
+
+class TrainingCancelled(LoopError):
+    """Somebody asked a training to stop."""
 
 
 class UpstreamError(LoopError):

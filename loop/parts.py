@@ -20,6 +20,7 @@ from loop.priority import AuditPolicy
 from loop.project_list import ProjectList
 from loop.queue import JobQueue
 from loop.registry import FIRST, Version, WeightsRegistry
+from loop.retrain_policy import RetrainPolicy
 from loop.review_log import ReviewLog
 from loop.trainer import TrainingPolicy
 from loop.training_log import TrainingLog
@@ -27,9 +28,9 @@ from loop.training_log import TrainingLog
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """What decides: how many new reviews ask for a training, what share is kept for measuring, what is shown."""
+    """What decides: when new reviews ask for a training, what share is kept for measuring, what is shown."""
 
-    retrain_after: int
+    retrain: RetrainPolicy
     held_out_share: float
     thresholds: Thresholds
     audit: AuditPolicy

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from loop.errors import UnknownProject
 from loop.label_config import LabelConfig, parse
 from loop.splits import Side, assign
-from loop.tables import classes, projects, splits
+from loop.tables import classes, projects, reviews, splits
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,8 @@ class Project:
 
     Reviews recorded until *reviews_seen_at* have been trained on; changes until *synced_until*, by Label Studio's
     clock, are known. Its open tasks were last predicted by
-    *refreshed_version*, in answer to the ask numbered *refresh_done* of the *refresh_asked* there were.
+    *refreshed_version*, in answer to the ask numbered *refresh_done* of the *refresh_asked* there were. *policy* is
+    what it decides otherwise than the settings.
     """
 
     id: int
@@ -33,6 +34,7 @@ class Project:
     refresh_asked: int
     refresh_done: int
     refreshed_version: str | None
+    policy: Mapping[str, Any]
 
     def config(self) -> LabelConfig:
         """The label config, parsed."""
@@ -75,6 +77,17 @@ class ProjectList:
     def reviews_seen(self, project_id: int, moment: datetime) -> None:
         """Remember that all reviews recorded until *moment* have been trained on."""
         self._set(project_id, reviews_seen_at=moment)
+
+    def reviews_until(self, project_id: int) -> datetime | None:
+        """When the newest review was recorded; what comes from now on is later."""
+        with self._engine.connect() as connection:
+            query = sa.select(sa.func.max(reviews.c.recorded_at)).where(reviews.c.project_id == project_id)
+            newest: datetime | None = connection.scalar(query)
+        return newest
+
+    def decide(self, project_id: int, policy: Mapping[str, Any]) -> None:
+        """Keep what a project decides otherwise than the settings."""
+        self._set(project_id, policy=dict(policy))
 
     def synced(self, project_id: int, moment: datetime | None) -> None:
         """Remember that all changes in Label Studio until *moment* are known; None: that nothing is."""
@@ -119,6 +132,7 @@ def _project(row: sa.Row[Any]) -> Project:
         refresh_asked=row.refresh_asked,
         refresh_done=row.refresh_done,
         refreshed_version=row.refreshed_version,
+        policy=row.policy,
     )
 
 

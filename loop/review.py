@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
@@ -14,6 +15,7 @@ from loop.ls_format import Review, read_review, task_data
 from loop.parts import Parts
 from loop.prediction_log import LoggedPrediction
 from loop.review_log import ANNOTATION, TASK
+from loop.training_log import State
 from loop.verdicts import judge, seen_by_reviewer, shares_an_id
 
 CREATED = ("ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_CREATED")
@@ -41,10 +43,18 @@ def review(parts: Parts, project_id: int) -> str:
 
 
 def ask_when_due(parts: Parts, project_id: int) -> bool:
-    """Ask for a training where enough tasks were reviewed since the last one; return whether one was asked for."""
+    """Ask for a training where the project's policy calls for one now; return whether one was asked for."""
     project = parts.projects.get(project_id)
+    policy = parts.policies.retrain.of(project.policy)
     new = parts.reviews.new_since(project_id, project.reviews_seen_at)
-    if new < parts.policies.retrain_after or parts.trainings.open(project_id):
+    if new < policy.retrain_after or parts.trainings.open(project_id):
+        return False
+    last = next(iter(parts.trainings.last(project_id)), None)
+    ended_at = last.ended_at if last else None
+    since_last = (datetime.now(UTC) - ended_at).total_seconds() if ended_at else None
+    is_cancelled = last is not None and last.state == State.CANCELLED
+    since_cancelled = parts.reviews.new_since(project_id, ended_at) if is_cancelled else None
+    if not policy.is_due(new=new, since_last=since_last, since_cancelled=since_cancelled):
         return False
     ask_training(parts, project_id, f"{new} new reviews")
     return True

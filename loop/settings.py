@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     batch: int = Field(16, ge=1, description="images a training step")
     freeze: int = Field(0, ge=0, description="first layers of the network that a training leaves alone")
     retrain_after: int = Field(50, ge=1, description="new reviews that ask for a training")
+    cool_down: float = Field(0.0, ge=0, description="seconds between a training and the next that reviews ask for")
     held_out_share: float = Field(0.2, gt=0, lt=1, description="share of reviewed tasks kept for measuring")
     score_floor: float = Field(0.05, gt=0, lt=1, description="least confidence that is kept in the log")
     score_threshold: float = Field(0.25, ge=0, le=1, description="least confidence shown, unless the label config says")

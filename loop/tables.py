@@ -152,6 +152,8 @@ splits = Table(
     Column("image_hash", String(16)),  # perceptual: near-duplicates differ in few bits
 )
 
+IS_OPEN = "state IN ('asked', 'running')"
+
 trainings = Table(
     "trainings",
     metadata,
@@ -160,6 +162,7 @@ trainings = Table(
     Column("state", String(16), nullable=False),
     Column("asked_by", Text, nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
+    Column("stalled", Integer, nullable=False, default=0),  # starts since it last got further
     Column("is_cancelled", Boolean, nullable=False, default=False),  # asked to stop
     Column("snapshot", String(64)),
     Column("reviews_until", Instant),  # reviews recorded until then are in the snapshot
@@ -170,6 +173,13 @@ trainings = Table(
     Column("asked_at", Instant, nullable=False),
     Column("started_at", Instant),
     Column("ended_at", Instant),
+    Index(
+        "one_open_training",
+        "project_id",
+        unique=True,
+        sqlite_where=sa.text(IS_OPEN),
+        postgresql_where=sa.text(IS_OPEN),
+    ),
 )
 
 versions = Table(

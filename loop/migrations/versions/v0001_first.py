@@ -167,6 +167,7 @@ def upgrade() -> None:
     sa.Column('state', sa.String(length=16), nullable=False),
     sa.Column('asked_by', sa.Text(), nullable=False),
     sa.Column('attempts', sa.Integer(), nullable=False),
+    sa.Column('stalled', sa.Integer(), nullable=False),
     sa.Column('is_cancelled', sa.Boolean(), nullable=False),
     sa.Column('snapshot', sa.String(length=64), nullable=True),
     sa.Column('reviews_until', sa.DateTime(), nullable=True),
@@ -179,6 +180,9 @@ def upgrade() -> None:
     sa.Column('ended_at', sa.DateTime(), nullable=True),
     sa.PrimaryKeyConstraint('id')
     )
+    with op.batch_alter_table('trainings', schema=None) as batch_op:
+        batch_op.create_index('one_open_training', ['project_id'], unique=True, sqlite_where=sa.text("state IN ('asked', 'running')"), postgresql_where=sa.text("state IN ('asked', 'running')"))
+
     op.create_table('verdicts',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('project_id', sa.Integer(), nullable=False),
@@ -226,6 +230,9 @@ def downgrade() -> None:
         batch_op.drop_index('verdicts_of_task')
 
     op.drop_table('verdicts')
+    with op.batch_alter_table('trainings', schema=None) as batch_op:
+        batch_op.drop_index('one_open_training', sqlite_where=sa.text("state IN ('asked', 'running')"), postgresql_where=sa.text("state IN ('asked', 'running')"))
+
     op.drop_table('trainings')
     op.drop_table('splits')
     with op.batch_alter_table('reviews', schema=None) as batch_op:
