@@ -19,9 +19,7 @@ SETTINGS = RetrainPolicy(retrain_after=50, cool_down=600)
         pytest.param(99, 599, 1, False, id="cancelled-and-not-rested"),
     ],
 )
-def test_reviews_ask_when_there_are_enough_and_the_last_training_is_long_over(
-    new, since_last, since_cancelled, is_due
-):
+def test_reviews_ask_when_there_are_enough_and_the_last_training_is_long_over(new, since_last, since_cancelled, is_due):
     assert SETTINGS.is_due(new=new, since_last=since_last, since_cancelled=since_cancelled) is is_due
 
 

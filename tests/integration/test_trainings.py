@@ -5,8 +5,7 @@ import random
 import subprocess
 import sys
 import time
-from contextlib import closing, suppress
-from dataclasses import replace
+from contextlib import closing
 
 import pytest
 import sqlalchemy as sa
@@ -15,7 +14,7 @@ from loop.bootstrap import build
 from loop.tables import notices
 from loop.training_log import State
 from tests.integration.trainee import DEATHS, run, trainee
-from tests.trainings import review_tasks, reviewed_project, settings_in
+from tests.trainings import reviewed_project, settings_in
 
 pytestmark = pytest.mark.timeout(600)
 ENDS = (State.PROMOTED, State.REFUSED)
@@ -207,18 +206,30 @@ def test_a_child_that_looks_for_the_network_would_be_noticed(small, tmp_path):
     assert "could not download yolo11n.pt" in said
 
 
+# What torch does on the CPU once the address space is limited to what is in use when the training starts, and some more.
 SHORT_OF_MEMORY = """
 import resource
-from ultralytics.engine import trainer
-{rule}
-"""
-# What torch does on the CPU: the address space is limited to what there is at the start and some more.
-LIMITED = """
 from loop import training_watch
 start = training_watch.Callbacks.on_train_start
 def limited(self, trainer):
     start(self, trainer)
-    size = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (size + {room}, -1))
+    resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
+    in_use = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (in_use + ROOM, -1))
 training_watch.Callbacks.on_train_start = limited
 """
+
+
+def test_memory_that_really_runs_out_halves_the_images_a_step_and_says_so(tmp_path):
+    settings = settings_in(tmp_path / "home", LOOP_BATCH="16", LOOP_IMAGE_SIZE="320")
+    reviewed_project(settings, 16)
+    with closing(build(settings)) as parts:
+        parts.trainings.ask(1, "by hand")
+
+        said = in_a_child(settings, SHORT_OF_MEMORY.replace("ROOM", "700_000_000"))
+
+        ended = assert_ended_once(parts)
+        assert ended.report["batch"]["asked"] == 16
+        assert 1 <= ended.report["batch"]["used"] < 16, said
+        assert ended.progress["batch"] == ended.report["batch"]["used"]
+        assert parts.registry.list(1)[0].facts.training["batch"] == ended.report["batch"]["used"]

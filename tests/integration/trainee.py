@@ -12,25 +12,13 @@ from pathlib import Path
 
 from loop.bootstrap import build
 from loop.retrain import retrain
-from loop.ultralytics_setup import prepare_ultralytics
-
-
-def preload() -> None:
-    """Called when the process that all others are forked from imports this module."""
-    prepare_ultralytics()
-    import ultralytics.models.yolo.detect  # noqa: F401
-
-
-if multiprocessing.current_process().name == "MainProcess" and os.environ.get("LOOP_PRELOAD"):
-    preload()
 
 
 @contextmanager
 def trainee(settings, death=None):
     """Run the open training of project 1 in a process of its own; *death* names where it kills itself."""
-    os.environ["LOOP_PRELOAD"] = "1"
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    context.set_forkserver_preload(["tests.integration.preloaded"])
     process = context.Process(target=_train, args=(settings, death), daemon=True)
     process.start()
     try:
