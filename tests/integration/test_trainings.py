@@ -206,7 +206,7 @@ def test_a_child_that_looks_for_the_network_would_be_noticed(small, tmp_path):
     assert "could not download yolo11n.pt" in said
 
 
-# What torch does on the CPU once the address space is limited to what is in use when the training starts, and some more.
+# What torch does on the CPU once the address space is limited to what is in use at the start, and some more.
 SHORT_OF_MEMORY = """
 import resource
 from loop import training_watch
