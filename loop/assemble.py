@@ -106,7 +106,13 @@ def _survey(parts: Parts, project_id: int, draft: Draft, labels: Labels) -> Spli
         for one in draft.added
         for address in [addresses[one.task_id]]
     ]
-    return parts.splits.freeze(project_id, seen, share=policy.held_out_share, twin_bits=policy.twin_bits)
+    split = parts.splits.freeze(project_id, seen, share=policy.held_out_share, twin_bits=policy.twin_bits)
+    if len({split.sides[one.task_id] for one in seen}) < 2:
+        raise EmptySnapshot(
+            f"all {len(seen)} reviewed tasks belong together (LOOP_GROUP_FIELD={policy.group_field}), so there is "
+            "nothing apart from them to measure on: review tasks of another group, or name another field"
+        )
+    return split
 
 
 def _look(taken: int | None, known: tuple[str, int | None] | None, address: str) -> int | None:

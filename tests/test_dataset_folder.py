@@ -86,7 +86,7 @@ def test_images_are_linked_not_copied(tmp_path, find):
 @pytest.fixture
 def other_disk(tmp_path):
     """A folder on another file system than the temporary one."""
-    folder = Path("/dev/shm") / f"loop-test-{os.getpid()}"
+    folder = Path("/dev/shm") / f"loop-test-{os.getpid()}"  # noqa: S108 (memory, so another file system)
     if not folder.parent.is_dir() or folder.parent.stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("there is one file system only")
     folder.mkdir()

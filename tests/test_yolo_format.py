@@ -80,8 +80,16 @@ def test_the_data_file_says_what_renamed_classes_were_called():
 
 @pytest.mark.parametrize(
     "text",
-    ["0 0.5 0.5 0.1", "9 0.5 0.5 0.1 0.1", "-1 0.5 0.5 0.1 0.1", "car 0.5 0.5 0.1 0.1", "0 nan 0.5 0.1 0.1"]
-    + ["0 0.5 0.5 inf 0.1", "0 1.5 0.5 0.1 0.1", "0 0.5 0.5 0.1 0.1 0.1"],
+    [
+        "0 0.5 0.5 0.1",
+        "9 0.5 0.5 0.1 0.1",
+        "-1 0.5 0.5 0.1 0.1",
+        "car 0.5 0.5 0.1 0.1",
+        "0 nan 0.5 0.1 0.1",
+        "0 0.5 0.5 inf 0.1",
+        "0 1.5 0.5 0.1 0.1",
+        "0 0.5 0.5 0.1 0.1 0.1",
+    ],
 )
 def test_a_line_that_is_none_is_refused_by_number(text):
     with pytest.raises(PayloadError, match="line 2"):
