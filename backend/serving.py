@@ -49,7 +49,7 @@ class Predictor:
 
         Raises PayloadError where the label config has nothing to predict for.
         """
-        config = parse(label_config)
+        config = parse(label_config).knowing(self._parts.classes.book(project_id).synonyms())
         served = self.current(project_id)
         suggestions = suggest(tasks, config, served, self._parts)
         logged = with_audit(suggestions, project_id, self._parts.policies.audit)

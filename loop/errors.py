@@ -13,8 +13,11 @@ LoopError
 │   ├── UnknownVersion
 │   └── NoChampion
 ├── UnknownProject          not connected yet
+├── UnknownClass            no class of that name
 ├── EmptySnapshot           too little reviewed to train on
 ├── UnknownTraining
+├── LeakedSplit             training images that give held-out ones away
+├── PoisonedSnapshot        a dataset on disk is not what was written; carries the tasks
 ├── TrainingFailed
 ├── TrainingCancelled       somebody asked it to stop
 └── UpstreamError           Label Studio or Redis did not answer
@@ -87,6 +90,14 @@ class UnknownProject(LoopError):
         super().__init__(f"project {project_id} is not connected: run `loop connect --project {project_id}`")
 
 
+class UnknownClass(LoopError):
+    """No class of that name."""
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        self.name, self.known = name, known
+        super().__init__(f"no class {name!r}; known: {', '.join(known) or 'none'}")
+
+
 class EmptySnapshot(LoopError):
     """Too little has been reviewed to train on."""
 
@@ -97,6 +108,29 @@ class UnknownTraining(LoopError):
     def __init__(self, training_id: int) -> None:
         self.training_id = training_id
         super().__init__(f"no training {training_id}; `loop training list --project ID` shows those there are")
+
+
+class LeakedSplit(LoopError):
+    """Training tasks of one group with, or near-duplicates of, held-out ones; *pairs* are (held-out, training)."""
+
+    def __init__(self, project_id: int, pairs: list[tuple[int, int]]) -> None:
+        self.project_id, self.pairs = project_id, pairs
+        named = ", ".join(f"{train} (like {held_out})" for held_out, train in pairs[:20])
+        more = f" and {len(pairs) - 20} more" if len(pairs) > 20 else ""
+        super().__init__(
+            f"{len(pairs)} training tasks are of one group with held-out ones, or near-duplicates: {named}{more}; "
+            f"see `loop dataset leaks --project {project_id}`, and take them out of training with its --leave-out"
+        )
+
+
+class PoisonedSnapshot(LoopError):
+    """A dataset on disk is not what was written; *task_ids* are the tasks whose images or labels are damaged."""
+
+    def __init__(self, folder: str, problems: dict[int, str], rest: str = "") -> None:
+        self.folder, self.problems, self.task_ids = folder, problems, sorted(problems)
+        named = "; ".join(f"task {task_id}: {problem}" for task_id, problem in sorted(problems.items())[:20])
+        more = f"; and {len(problems) - 20} tasks more" if len(problems) > 20 else ""
+        super().__init__(f"the dataset {folder} is damaged: {named}{more}{'; ' if named and rest else ''}{rest}")
 
 
 class TrainingFailed(LoopError):

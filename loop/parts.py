@@ -7,10 +7,11 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from loop.dataset_folder import ImageCache
+from loop.class_list import ClassList
 from loop.detector import Detectors
 from loop.door import Door
 from loop.event_log import EventLog
+from loop.image_cache import ImageCache
 from loop.images import Images
 from loop.ls_client import LabelStudio
 from loop.outbox import Outbox
@@ -22,16 +23,28 @@ from loop.queue import JobQueue
 from loop.registry import FIRST, Version, WeightsRegistry
 from loop.retrain_policy import RetrainPolicy
 from loop.review_log import ReviewLog
+from loop.selection import SelectionPolicy
+from loop.split_list import SplitList
 from loop.trainer import TrainingPolicy
 from loop.training_log import TrainingLog
 
 
 @dataclass(frozen=True, slots=True)
+class DatasetPolicy:
+    """What is measured on and trained on: shares, the field of a task's data that groups, how alike twins are."""
+
+    held_out_share: float
+    group_field: str
+    twin_bits: int
+    selection: SelectionPolicy
+
+
+@dataclass(frozen=True, slots=True)
 class Policies:
-    """What decides: when new reviews ask for a training, what share is kept for measuring, what is shown."""
+    """What decides: when new reviews ask for a training, what goes into a dataset, what is shown."""
 
     retrain: RetrainPolicy
-    held_out_share: float
+    dataset: DatasetPolicy
     thresholds: Thresholds
     audit: AuditPolicy
     training: TrainingPolicy
@@ -50,6 +63,8 @@ class Parts:
     predictions: PredictionLog
     reviews: ReviewLog
     projects: ProjectList
+    classes: ClassList
+    splits: SplitList
     trainings: TrainingLog
     registry: WeightsRegistry
     detectors: Detectors

@@ -116,7 +116,7 @@ def as_result(suggestion: Suggestion, logged: LoggedPrediction, config: LabelCon
 def _store(
     parts: Parts, project: Project, served: Served, waiting: Sequence[dict[str, Any]]
 ) -> tuple[int, list[Suggestion]]:
-    config, stored, broken = project.config(), 0, []
+    config, stored, broken = project.config().knowing(parts.classes.book(project.id).synonyms()), 0, []
     for start in range(0, len(waiting), BATCH):
         suggestions = suggest(waiting[start : start + BATCH], config, served, parts)
         usable = [one for one in suggestions if one.error is None]

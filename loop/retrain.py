@@ -8,14 +8,14 @@ from datetime import datetime
 from pathlib import Path
 
 from loop import dataset_folder, refresh
+from loop.assemble import assemble
 from loop.dataset_folder import Snapshot
-from loop.errors import EmptySnapshot, TrainingCancelled, TrainingFailed
+from loop.errors import TrainingCancelled, TrainingFailed
 from loop.faults import told
 from loop.gate import Metrics, rule
 from loop.parts import Parts
 from loop.registry import Facts, Version
 from loop.review import ask_when_due
-from loop.snapshots import LabelledImage
 from loop.splits import Side
 from loop.trainer import TrainingPolicy, discard, train
 from loop.training_log import Outcome, Phase, State, Training, where
@@ -75,8 +75,9 @@ def _run(parts: Parts, training: Training, reviews_until: datetime | None) -> Ou
     snapshot = dataset_folder.read(parts.snapshots / str(project_id), training.snapshot or "")
     if snapshot is None:
         parts.trainings.reach(training.id, Phase.SNAPSHOT)
-        snapshot = build_snapshot(parts, project_id)
+        snapshot = assemble(parts, project_id)
         parts.trainings.note(training.id, snapshot=snapshot.hash, reviews_until=reviews_until)
+    dataset_folder.verify(snapshot)
     candidate = _candidate(parts, training, snapshot)
     _check(parts, training)
     parts.trainings.reach(training.id, Phase.GATE)
@@ -103,22 +104,6 @@ def roll_back(parts: Parts, project_id: int, why: str) -> Version:
     refresh.follow(parts, project_id)
     refresh.ask(parts, project_id)
     return version
-
-
-def build_snapshot(parts: Parts, project_id: int) -> Snapshot:
-    """Write the dataset of all counted reviews. Raises EmptySnapshot."""
-    counted = parts.reviews.counted(project_id)
-    if len(counted) < 2:
-        raise EmptySnapshot(f"{len(counted)} reviewed tasks: at least one to train on and one to measure on are needed")
-    sides = parts.projects.sides(project_id, counted, parts.policies.held_out_share)
-    image_key = parts.projects.get(project_id).config().image_key
-    items = [
-        LabelledImage(task_id, one.image(image_key) or "", one.review.regions, sides[task_id])
-        for task_id, one in counted.items()
-    ]
-    names = parts.projects.class_names(project_id)
-    root = parts.snapshots / str(project_id)
-    return dataset_folder.write(root, items, names, lambda item: parts.image_cache.find(project_id, item))
 
 
 def _candidate(parts: Parts, training: Training, snapshot: Snapshot) -> Version:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from PIL import Image, ImageDraw
 
 from loop.bootstrap import build
-from loop.dataset_folder import ImageCache
+from loop.image_cache import ImageCache
 from loop.regions import Box, Region
 from loop.settings import Settings
 from loop.snapshots import LabelledImage
