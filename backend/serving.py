@@ -130,11 +130,9 @@ class Predictor:
         try:
             self._load(project_id)
         except Exception as error:
-            goes_on = self._slots[project_id].served.version
-            told = (project_id, name, goes_on, error)
-            log.error(
-                "project %d: %s cannot be loaded, %s goes on: %s", *told, exc_info=not isinstance(error, LoopError)
-            )
+            told = (project_id, name, self._slots[project_id].served.version, error)
+            has_trace = not isinstance(error, LoopError)
+            log.exception("project %d: %s cannot be loaded, %s goes on: %s", *told, exc_info=has_trace)
             with self._lock:
                 slot = self._slots[project_id]
                 self._slots[project_id] = replace(slot, is_loading=False, failed=name, failed_at=time.monotonic())
