@@ -66,7 +66,7 @@ def test_a_version_that_exists_is_not_replaced(parts, archive, settings):
     add(parts, 1, archive(), number="2.0.0")
     before = files(settings)
 
-    with pytest.raises(VersionExists, match="yolo_detector@2.0.0 exists"):
+    with pytest.raises(VersionExists, match=r"yolo_detector@2\.0\.0 exists"):
         add(parts, 1, archive(pickled=pickle.dumps({"other": 1}, 2)), number="2.0.0")
 
     assert files(settings) == before
