@@ -82,12 +82,22 @@ class Parts:
 
     def load(self, version: Version | None) -> Served:
         """
-        A version with its detector in memory.
+        A version with its detector in memory. Raises DamagedWeights.
 
         Without a version it is the weights to start from, and where those are not on this machine, nothing.
         """
-        weights = version.weights if version else self.detectors.base_if_here()
-        return Served(self.version_name(version), self.detectors.load(weights) if weights else None)
+        if version is None:
+            base = self.detectors.base_if_here()
+            detector = self.detectors.load(base) if base else None
+            return Served(self.version_name(None), detector, self.policies.thresholds)
+        version.verify()
+        detector = self.detectors.load(version.weights, version.image_size)
+        return Served(version.name, detector, self.thresholds_of(version))
+
+    def thresholds_of(self, version: Version) -> Thresholds:
+        """The thresholds that a version was registered with; where it has none, those of the settings."""
+        own, ours = version.facts.thresholds, self.policies.thresholds
+        return Thresholds(own.get("floor", ours.floor), own.get("display", ours.display))
 
     def version_name(self, version: Version | None) -> str:
         """What predictions of a version are called; Label Studio needs a name where there is none yet."""

@@ -23,7 +23,8 @@ class Project:
     Reviews recorded until *reviews_seen_at* have been trained on; changes until *synced_until*, by Label Studio's
     clock, are known. Its open tasks were last predicted by
     *refreshed_version*, in answer to the ask numbered *refresh_done* of the *refresh_asked* there were. *policy* is
-    what it decides otherwise than the settings.
+    what it decides otherwise than the settings. It stays on the version it is *pinned* to; *shadow* is tried on a share
+    of its tasks.
     """
 
     id: int
@@ -35,6 +36,10 @@ class Project:
     refresh_done: int
     refreshed_version: str | None
     policy: Mapping[str, Any]
+    pinned: str | None
+    shadow: str | None
+    shadow_share: float
+    is_shadow_shown: bool
 
     def config(self) -> LabelConfig:
         """The label config, parsed."""
@@ -101,6 +106,10 @@ class ProjectList:
         """Remember that the asks known to *project* have been answered by *version*."""
         self._set(project.id, refresh_done=project.refresh_asked, refreshed_version=version)
 
+    def shadow(self, project_id: int, version: str | None, share: float, *, is_shown: bool) -> None:
+        """Remember which version is tried on what share of the tasks; None: none is."""
+        self._set(project_id, shadow=version, shadow_share=share, is_shadow_shown=is_shown)
+
     def class_names(self, project_id: int) -> list[str]:
         """The classes by id; an id, once given, never moves."""
         query = sa.select(classes.c.name).where(classes.c.project_id == project_id).order_by(classes.c.class_id)
@@ -123,4 +132,8 @@ def _project(row: sa.Row[Any]) -> Project:
         refresh_done=row.refresh_done,
         refreshed_version=row.refreshed_version,
         policy=row.policy,
+        pinned=row.pinned,
+        shadow=row.shadow,
+        shadow_share=row.shadow_share,
+        is_shadow_shown=row.is_shadow_shown,
     )

@@ -7,13 +7,14 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 
-from loop import dataset_folder, refresh
+from loop import dataset_folder
 from loop.assemble import assemble
 from loop.dataset_folder import Snapshot
 from loop.errors import TrainingCancelled, TrainingFailed
 from loop.faults import told
 from loop.gate import Metrics, rule
 from loop.parts import Parts
+from loop.promote import promote_unless_pinned
 from loop.registry import Facts, Version
 from loop.review import ask_when_due
 from loop.splits import Side
@@ -41,7 +42,8 @@ def retrain(parts: Parts, project_id: int) -> str:
     try:
         outcome = training.outcome or _run(parts, training, reviews_until)
         if outcome.state == State.PROMOTED and outcome.version:
-            promote(parts, project_id, outcome.version, outcome.reason)
+            pinned = promote_unless_pinned(parts, project_id, outcome.version, outcome.reason)
+            outcome = replace(outcome, state=State.PASSED, reason=f"it does not serve: {pinned}") if pinned else outcome
     except TrainingCancelled:
         outcome = Outcome(State.CANCELLED, "cancelled")
     except Exception as error:
@@ -91,24 +93,9 @@ def _run(parts: Parts, training: Training, reviews_until: datetime | None) -> Ou
     return outcome
 
 
-def promote(parts: Parts, project_id: int, name: str, why: str) -> Version:
-    """Let a version serve, and have the open tasks predicted anew by it."""
-    version = parts.registry.promote(project_id, name, why)
-    refresh.ask(parts, project_id)
-    return version
-
-
-def roll_back(parts: Parts, project_id: int, why: str) -> Version:
-    """Let the version serve that served before; its stored predictions are in force again at once."""
-    version = parts.registry.roll_back(project_id, why)
-    refresh.follow(parts, project_id)
-    refresh.ask(parts, project_id)
-    return version
-
-
 def _candidate(parts: Parts, training: Training, snapshot: Snapshot) -> Version:
     """Train, measure and register, once: a training that was cut off after that has its version already."""
-    known = next((one for one in parts.registry.list(training.project_id) if _is_of(one, training)), None)
+    known = parts.registry.of_training(training.project_id, training.id)
     if known:
         parts.trainings.note(training.id, version=known.name)
         return known
@@ -124,6 +111,7 @@ def _candidate(parts: Parts, training: Training, snapshot: Snapshot) -> Version:
             snapshot=snapshot.hash,
             parent=champion.name if champion else None,
             classes=snapshot.class_names,
+            thresholds=asdict(parts.policies.thresholds),
             training={**policy.arguments(), "training": training.id},
             metrics=asdict(parts.detectors.measure(weights, snapshot.data)),
         ),
@@ -145,10 +133,6 @@ def _trained(parts: Parts, training: Training, snapshot: Snapshot, start: Path) 
     watch = Watch(report, lambda: _check(parts, training))
     weights = train(snapshot.data, start, _run_folder(parts, training), policy, watch)
     return weights, replace(policy, batch=batch)
-
-
-def _is_of(version: Version, training: Training) -> bool:
-    return version.facts.training.get("training") == training.id
 
 
 def _run_folder(parts: Parts, training: Training) -> Path:
