@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import uuid4
 
 from loop.label_config import parse
 from loop.parts import Parts
@@ -52,7 +53,7 @@ class Predictor:
         config = parse(label_config)
         served = self.current(project_id)
         suggestions = suggest(tasks, config, served, self._parts)
-        logged = with_audit(suggestions, project_id, self._parts.policies.audit)
+        logged = with_audit(suggestions, project_id, self._parts.policies.audit, execution=str(uuid4()))
         if served.detector is not None:
             self._parts.predictions.append(
                 [one for one, said in zip(logged, suggestions, strict=True) if said.error is None]

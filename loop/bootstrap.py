@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from loop import database
+from loop.courier import Courier
 from loop.dataset_folder import ImageCache
 from loop.detector import Detectors
 from loop.door import Door
 from loop.event_log import EventLog
 from loop.images import ImageLimits, Images
 from loop.ls_client import LabelStudio
+from loop.operation_log import OperationLog
 from loop.outbox import Outbox
 from loop.parts import Parts, Policies
 from loop.predict import Thresholds
@@ -21,6 +23,7 @@ from loop.review_log import ReviewLog
 from loop.settings import Settings
 from loop.trainer import TrainingPolicy
 from loop.training_log import TrainingLog
+from loop.verdict_log import VerdictLog
 
 
 def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
@@ -39,8 +42,11 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
         queue=JobQueue(settings.redis),
         events=EventLog(engine),
         outbox=Outbox(engine, settings.receivers),
+        courier=Courier(lambda: settings.notify_key),
         predictions=PredictionLog(engine),
         reviews=ReviewLog(engine),
+        verdicts=VerdictLog(engine),
+        operations=OperationLog(engine),
         projects=ProjectList(engine),
         trainings=TrainingLog(engine),
         registry=WeightsRegistry(engine, settings.home / "weights", settings.model_name),

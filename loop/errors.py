@@ -15,7 +15,9 @@ LoopError
 ├── UnknownProject          not connected yet
 ├── EmptySnapshot           too little reviewed to train on
 ├── TrainingFailed
+├── Busy                    too much is asked at once
 └── UpstreamError           Label Studio or Redis did not answer
+    └── Refused             Label Studio answered, and said no
 """
 
 from __future__ import annotations
@@ -93,8 +95,20 @@ class TrainingFailed(LoopError):
     """A training ended without weights."""
 
 
+class Busy(LoopError):
+    """Too much is asked at once; the same later will do."""
+
+
 class UpstreamError(LoopError):
     """Label Studio or Redis did not answer as it should."""
+
+
+class Refused(UpstreamError):
+    """Label Studio answered with an error; *status* is its HTTP status."""
+
+    def __init__(self, status: int, message: str) -> None:
+        self.status = status
+        super().__init__(message)
 
 
 def _short(value: object, most: int = 120) -> str:

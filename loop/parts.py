@@ -7,12 +7,14 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from loop.courier import Courier
 from loop.dataset_folder import ImageCache
 from loop.detector import Detectors
 from loop.door import Door
 from loop.event_log import EventLog
 from loop.images import Images
 from loop.ls_client import LabelStudio
+from loop.operation_log import OperationLog
 from loop.outbox import Outbox
 from loop.predict import Served, Thresholds
 from loop.prediction_log import PredictionLog
@@ -23,6 +25,7 @@ from loop.registry import FIRST, Version, WeightsRegistry
 from loop.review_log import ReviewLog
 from loop.trainer import TrainingPolicy
 from loop.training_log import TrainingLog
+from loop.verdict_log import VerdictLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,11 @@ class Parts:
     queue: JobQueue
     events: EventLog
     outbox: Outbox
+    courier: Courier
     predictions: PredictionLog
     reviews: ReviewLog
+    verdicts: VerdictLog
+    operations: OperationLog
     projects: ProjectList
     trainings: TrainingLog
     registry: WeightsRegistry

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 from loop.errors import PayloadError, UpstreamError
 from loop.label_config import LabelConfig
@@ -77,8 +78,14 @@ def suggest(tasks: Sequence[dict[str, Any]], config: LabelConfig, served: Served
     ]
 
 
-def with_audit(suggestions: Iterable[Suggestion], project_id: int, policy: AuditPolicy) -> list[LoggedPrediction]:
-    """What is logged of suggestions: those in the audit get a score that their own confidences have no part in."""
+def with_audit(
+    suggestions: Iterable[Suggestion], project_id: int, policy: AuditPolicy, *, execution: str = ""
+) -> list[LoggedPrediction]:
+    """
+    What is logged of suggestions: those in the audit get a score that their own confidences have no part in.
+
+    *execution* names the request or the job that serves them.
+    """
     known = list(suggestions)
     draws = {one.task_id: audit_draw(project_id, one.task_id, policy) for one in known}
     queue_scores = [one.score for one in known if draws[one.task_id] is None]
@@ -98,6 +105,7 @@ def with_audit(suggestions: Iterable[Suggestion], project_id: int, policy: Audit
                 stream=QUEUE if draw is None else AUDIT,
                 propensity=policy.share,
                 served_at=now,
+                execution=execution,
             )
         )
     return logged
@@ -115,12 +123,12 @@ def as_result(suggestion: Suggestion, logged: LoggedPrediction, config: LabelCon
 def _store(
     parts: Parts, project: Project, served: Served, waiting: Sequence[dict[str, Any]]
 ) -> tuple[int, list[Suggestion]]:
-    config, stored, broken = project.config(), 0, []
+    config, stored, broken, execution = project.config(), 0, [], str(uuid4())
     for start in range(0, len(waiting), BATCH):
         suggestions = suggest(waiting[start : start + BATCH], config, served, parts)
         usable = [one for one in suggestions if one.error is None]
         broken += [one for one in suggestions if one.error]
-        logged = with_audit(usable, project.id, parts.policies.audit)
+        logged = with_audit(usable, project.id, parts.policies.audit, execution=execution)
         parts.predictions.append(logged)  # before anybody can see them
         rows = [{"task": one.task_id, **as_result(one, kept, config)} for one, kept in zip(usable, logged, strict=True)]
         stored += parts.label_studio.store_predictions(project.id, rows)

@@ -120,6 +120,12 @@ class WeightsRegistry:
             raise NoChampion(f"project {project_id} has no version to go back to")
         return self.promote(project_id, previous.name, why)
 
+    def last_move(self, project_id: int) -> int:
+        """The number of the move that let the champion serve; 0 where none does."""
+        is_it = (moves.c.project_id == project_id, moves.c.alias == CHAMPION)
+        with self._engine.connect() as connection:
+            return int(connection.scalar(sa.select(sa.func.max(moves.c.id)).where(*is_it)) or 0)
+
     def _next_number(self, project_id: int) -> str:
         """1.0.0 for the first training, then one minor version a training."""
         found = [re.search(r"@(\d+)\.(\d+)\.\d+$", version.name) for version in self.list(project_id)]

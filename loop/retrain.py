@@ -7,9 +7,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from loop import dataset_folder, refresh
+from loop.announce import announce_move
 from loop.dataset_folder import Snapshot
 from loop.errors import EmptySnapshot
 from loop.gate import Metrics, rule
+from loop.notices import Kind
 from loop.parts import Parts
 from loop.registry import Facts, Version
 from loop.review import ask_when_due
@@ -68,6 +70,7 @@ def _run(parts: Parts, training: Training, reviews_until: datetime) -> str:
 def promote(parts: Parts, project_id: int, name: str, why: str) -> Version:
     """Let a version serve, and have the open tasks predicted anew by it."""
     version = parts.registry.promote(project_id, name, why)
+    announce_move(parts, version, Kind.MODEL_PROMOTED, why)
     refresh.ask(parts, project_id)
     return version
 
@@ -75,6 +78,7 @@ def promote(parts: Parts, project_id: int, name: str, why: str) -> Version:
 def roll_back(parts: Parts, project_id: int, why: str) -> Version:
     """Let the version serve that served before; its stored predictions are in force again at once."""
     version = parts.registry.roll_back(project_id, why)
+    announce_move(parts, version, Kind.MODEL_ROLLED_BACK, why)
     refresh.follow(parts, project_id)
     refresh.ask(parts, project_id)
     return version

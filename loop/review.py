@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -11,10 +12,11 @@ from loop.errors import LoopError, PayloadError, UpstreamError
 from loop.event_log import Event
 from loop.label_config import parse
 from loop.ls_format import Review, read_review, task_data
+from loop.notices import Kind
 from loop.parts import Parts
 from loop.prediction_log import LoggedPrediction
 from loop.review_log import ANNOTATION, TASK
-from loop.verdicts import judge, seen_by_reviewer, shares_an_id
+from loop.verdicts import Verdict, judge, seen_by_reviewer, shares_an_id
 
 CREATED = ("ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_CREATED")
 START_TRAINING = "START_TRAINING"
@@ -65,9 +67,26 @@ def judge_tasks(parts: Parts, project_id: int, task_ids: Iterable[int]) -> None:
         seen = _seen_by(parts, standing.review) if standing else None
         if standing is None or seen is None:
             parts.reviews.replace_verdicts(project_id, task_id, None)
+            verdicts = list[Verdict]()
         else:
             verdicts = judge(seen.regions, standing.review.regions)
             parts.reviews.replace_verdicts(project_id, task_id, (standing.review, seen, verdicts))
+        if standing:
+            _tell(parts, standing.review, seen, verdicts)
+
+
+def _tell(parts: Parts, review: Review, seen: LoggedPrediction | None, verdicts: Sequence[Verdict]) -> None:
+    """Have others told of a review that counts, once for each state it is in."""
+    said = {
+        "task": review.task_id,
+        "annotation": review.id,
+        "annotator": review.annotator,
+        "reviewed_at": review.updated_at.isoformat(),
+        "regions": len(review.regions),
+        "version": seen.version if seen else None,
+        "verdicts": dict(Counter(one.decision.value for one in verdicts)),
+    }
+    parts.outbox.post(review.project_id, Kind.REVIEW_RECORDED, f"{review.id}:{review.updated_at.isoformat()}", said)
 
 
 def _seen_by(parts: Parts, review: Review) -> LoggedPrediction | None:

@@ -129,7 +129,9 @@ class ReviewLog:
             of_task = (verdicts.c.project_id == project_id, verdicts.c.task_id == task_id)
             connection.execute(verdicts.delete().where(*of_task))
             if judged and judged[2]:
-                connection.execute(verdicts.insert(), [_verdict_row(judged[0], judged[1], one) for one in judged[2]])
+                connection.execute(
+                    verdicts.insert(), [_verdict_row(*judged[:2], one, at) for at, one in enumerate(judged[2])]
+                )
 
     def judged(self, project_id: int) -> list[Judged]:
         """Every verdict of a project, in the order they were given."""
@@ -212,7 +214,7 @@ def _read(row: sa.Row[Any]) -> Review:
     )
 
 
-def _verdict_row(review: Review, prediction: LoggedPrediction, verdict: Verdict) -> dict[str, Any]:
+def _verdict_row(review: Review, prediction: LoggedPrediction, verdict: Verdict, position: int) -> dict[str, Any]:
     return {
         "project_id": review.project_id,
         "task_id": review.task_id,
@@ -223,6 +225,7 @@ def _verdict_row(review: Review, prediction: LoggedPrediction, verdict: Verdict)
         "propensity": prediction.propensity,
         "execution": prediction.execution,
         "is_shadow": prediction.is_shadow,
+        "position": position,
         "decision": verdict.decision.value,
         "is_moved": verdict.is_moved,
         "is_relabelled": verdict.is_relabelled,
