@@ -35,7 +35,7 @@ class Planner:
 
     def look_up(self, task_ids: Iterable[int]) -> None:
         """Get some tasks, and forget all others. Raises UpstreamError."""
-        self._tasks = self._parts.label_studio.tasks(self._project.id, sorted(set(task_ids)))
+        self._tasks = self._parts.label_studio.named_tasks(self._project.id, sorted(set(task_ids)))
 
     def plan(
         self, operation: Operation, where: str, key: str, was_started: KeptOperation | None
@@ -142,7 +142,7 @@ class Planner:
 
     def _ground(self, task_id: int, where: str, existing: Sequence[Json] = ()) -> Ground:
         if task_id not in self._tasks:
-            self._tasks |= self._parts.label_studio.tasks(self._project.id, [task_id])
+            self._tasks |= self._parts.label_studio.named_tasks(self._project.id, [task_id])
         if task_id not in self._tasks:
             raise PayloadError(f"{where}.task", f"a task of project {self._project.id}", task_id)
         logged = [one.regions for one in self._parts.predictions.of_task(self._project.id, task_id)]

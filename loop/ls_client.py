@@ -89,7 +89,7 @@ class LabelStudio:
         text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")  # any other form is a 500
         return self._tasks(project_id, ("updated_at", "greater", "Datetime", text))
 
-    def tasks(self, project_id: int, task_ids: Sequence[int]) -> dict[int, Json]:
+    def named_tasks(self, project_id: int, task_ids: Sequence[int]) -> dict[int, Json]:
         """Those of some tasks that the project has, with annotations and predictions, by id."""
         found: dict[int, Json] = {}
         for start in range(0, len(task_ids), SELECTED):
