@@ -77,6 +77,7 @@ def _run(parts: Parts, training: Training, reviews_until: datetime | None) -> Ou
         parts.trainings.reach(training.id, Phase.SNAPSHOT)
         snapshot = build_snapshot(parts, project_id)
         parts.trainings.note(training.id, snapshot=snapshot.hash, reviews_until=reviews_until)
+        parts.trainings.reach(training.id, Phase.TRAINING)
     candidate = _candidate(parts, training, snapshot)
     _check(parts, training)
     parts.trainings.reach(training.id, Phase.GATE)

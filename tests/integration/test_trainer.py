@@ -209,3 +209,16 @@ def test_whoever_watches_may_end_it(snapshot, run):
         trained(snapshot, run, watching(check=check), TrainingPolicy(epochs=500, batch=4, image_size=64, device="cpu"))
 
     assert looks == [1]
+
+
+def test_records_that_do_not_answer_for_a_moment_end_no_training(snapshot, run):
+    looks = []
+
+    def check():
+        looks.append(1)
+        raise OSError("the database restarts")
+
+    policy = TrainingPolicy(epochs=6, batch=2, image_size=64, device="cpu")
+
+    assert trained(snapshot, run, watching(check=check), policy).exists()
+    assert looks

@@ -209,14 +209,16 @@ def test_a_child_that_looks_for_the_network_would_be_noticed(small, tmp_path):
 # What torch does on the CPU once the address space is limited to what is in use at the start, and some more.
 SHORT_OF_MEMORY = """
 import resource
-from loop import training_watch
-start = training_watch.Callbacks.on_train_start
-def limited(self, trainer):
-    start(self, trainer)
+from loop.ultralytics_setup import prepare_ultralytics
+prepare_ultralytics()
+from ultralytics.engine.trainer import BaseTrainer
+begin_epoch = BaseTrainer._model_train
+def limited(self):
+    begin_epoch(self)
     resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
     in_use = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (in_use + ROOM, -1))
-training_watch.Callbacks.on_train_start = limited
+BaseTrainer._model_train = limited
 """
 
 
