@@ -11,8 +11,11 @@ import pytest
 import sqlalchemy as sa
 
 from loop.bootstrap import build
+from loop.programs import EmbeddedRedis
+from loop.review import ask_training
 from loop.tables import notices
 from loop.training_log import State
+from tests.integration.conftest import run_loop, until
 from tests.integration.trainee import DEATHS, run, trainee
 from tests.trainings import reviewed_project, settings_in
 
@@ -116,30 +119,36 @@ def test_a_training_killed_at_many_random_moments_ends(tmp_path, seed):
             assert_ended_once(parts)
 
 
-def test_a_cancelled_training_stops_within_seconds(tmp_path):
-    settings = settings_in(tmp_path / "home", LOOP_EPOCHS="500")
+@pytest.fixture
+def redis(tmp_path):
+    server = EmbeddedRedis(tmp_path / "r.sock", tmp_path)
+    server.start()
+    yield server
+    server.stop()
+
+
+def test_a_training_in_a_worker_is_cancelled_within_seconds(redis, tmp_path):
+    settings = settings_in(tmp_path / "home", LOOP_EPOCHS="500", LOOP_REDIS_URL=redis.address)
     reviewed_project(settings)
-    with closing(build(settings)) as parts:
-        parts.trainings.ask(1, "by hand")
-        with trainee(settings) as process:
+    environment = {**os.environ, **settings.environment()}
+    worker = subprocess.Popen([sys.executable, "-m", "loop.cli", "worker", "gpu"], env=environment)
+    try:
+        with closing(build(settings)) as parts:
+            ask_training(parts, 1, "by hand")
             until(lambda: (the_training(parts).progress or {}).get("epoch", 0) >= 1)
+            assert "epoch" in run_loop(settings, "training", "list", "--project", "1")
+
+            said = run_loop(settings, "training", "cancel", "--project", "1")
+
             began = time.monotonic()
-
-            parts.trainings.cancel(1)
-            process.join(30)
-
-            took = time.monotonic() - began
-        assert process.exitcode == 0
-        assert the_training(parts).state == State.CANCELLED
-        assert took < 10
-        assert parts.reviews.new_since(1, parts.projects.get(1).reviews_seen_at) == 8
-
-
-def until(is_so, seconds=120.0):
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, f"not so after {seconds} s"
-        time.sleep(0.1)
+            until(lambda: the_training(parts).ended_at)
+            assert time.monotonic() - began < 10
+            assert said.startswith("training 1 stops within seconds")
+            assert the_training(parts).state == State.CANCELLED
+            assert parts.reviews.new_since(1, parts.projects.get(1).reviews_seen_at) == 8
+    finally:
+        worker.terminate()
+        worker.wait(30)
 
 
 CHILD = """
