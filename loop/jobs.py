@@ -42,6 +42,7 @@ def sync_all() -> str:
         projects = [project.id for project in parts.projects.all()]
         for project_id in projects:
             parts.queue.ask_sync(project_id)
+            parts.registry.tidy(project_id)
     return f"asked: sync {projects}"
 
 

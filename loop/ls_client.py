@@ -167,7 +167,8 @@ class LabelStudio:
             raise UpstreamError(f"Label Studio at {self.url} did not answer {method} {path}: {error}") from error
         if answer.is_error:
             raise UpstreamError(
-                f"Label Studio answered {method} {path} with {answer.status_code}: {_detail(answer.text)}"
+                f"Label Studio answered {method} {path} with {answer.status_code}: {_detail(answer.text)}",
+                answer.status_code,
             )
         return answer
 

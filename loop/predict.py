@@ -34,14 +34,6 @@ class Loads(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
-    """A version together with its detector, so that a prediction can never carry the wrong version."""
-
-    version: str
-    detector: Detects | None  # None: nothing has been trained and there is nothing to start from
-
-
-@dataclass(frozen=True, slots=True)
 class Thresholds:
     """Least confidence that is kept (*floor*) and that is shown (*display*)."""
 
@@ -52,6 +44,15 @@ class Thresholds:
         """The same with the label config's own threshold in force; the floor is never above it."""
         display = self.display if config.score_threshold is None else config.score_threshold
         return Thresholds(min(self.floor, max(display, 0.001)), display)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A version together with its detector and thresholds, so that a prediction can never carry the wrong version."""
+
+    version: str
+    detector: Detects | None  # None: nothing has been trained and there is nothing to start from
+    thresholds: Thresholds = Thresholds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +77,9 @@ class Suggestion:
     error: str | None = None
 
 
-def predict(
-    tasks: Sequence[Task], config: LabelConfig, served: Served, images: Loads, thresholds: Thresholds
-) -> Iterator[Suggestion]:
+def predict(tasks: Sequence[Task], config: LabelConfig, served: Served, images: Loads) -> Iterator[Suggestion]:
     """Yield one suggestion a task, in their order; a broken image costs only itself."""
-    limits = thresholds.under(config)
+    limits = served.thresholds.under(config)
     if served.detector is None:
         yield from (_nothing(task, served.version, limits.display) for task in tasks)
         return

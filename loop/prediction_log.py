@@ -80,9 +80,9 @@ class PredictionLog:
             return [_read(row) for row in connection.execute(query)]
 
     def newest(
-        self, project_id: int, task_ids: Iterable[int], *, is_shadow: bool = False
+        self, project_id: int, task_ids: Iterable[int], *, is_shadow: bool = False, version: str | None = None
     ) -> dict[int, LoggedPrediction]:
-        """The newest prediction of each task that has one, as served or as a shadow said."""
+        """The newest prediction of each task that has one, as served or as a shadow said; of one *version* or any."""
         found: dict[int, LoggedPrediction] = {}
         wanted = list(task_ids)
         for start in range(0, len(wanted), 500):  # SQLite takes a limited number of parameters
@@ -92,6 +92,7 @@ class PredictionLog:
                     predictions.c.project_id == project_id,
                     predictions.c.is_shadow == is_shadow,
                     predictions.c.task_id.in_(wanted[start : start + 500]),
+                    sa.true() if version is None else predictions.c.version == version,
                 )
                 .group_by(predictions.c.task_id)
             )

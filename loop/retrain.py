@@ -7,15 +7,16 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 
-from loop import dataset_folder, refresh
+from loop import dataset_folder
+from loop.assemble import assemble
 from loop.dataset_folder import Snapshot
-from loop.errors import EmptySnapshot, TrainingCancelled, TrainingFailed
+from loop.errors import TrainingCancelled, TrainingFailed
 from loop.faults import told
 from loop.gate import Metrics, rule
 from loop.parts import Parts
+from loop.promote import promote_unless_pinned
 from loop.registry import Facts, Version
 from loop.review import ask_when_due
-from loop.snapshots import LabelledImage
 from loop.splits import Side
 from loop.trainer import TrainingPolicy, discard, train
 from loop.training_log import Outcome, Phase, State, Training, where
@@ -41,7 +42,8 @@ def retrain(parts: Parts, project_id: int) -> str:
     try:
         outcome = training.outcome or _run(parts, training, reviews_until)
         if outcome.state == State.PROMOTED and outcome.version:
-            promote(parts, project_id, outcome.version, outcome.reason)
+            pinned = promote_unless_pinned(parts, project_id, outcome.version, outcome.reason)
+            outcome = replace(outcome, state=State.PASSED, reason=f"it does not serve: {pinned}") if pinned else outcome
     except TrainingCancelled:
         outcome = Outcome(State.CANCELLED, "cancelled")
     except Exception as error:
@@ -75,9 +77,10 @@ def _run(parts: Parts, training: Training, reviews_until: datetime | None) -> Ou
     snapshot = dataset_folder.read(parts.snapshots / str(project_id), training.snapshot or "")
     if snapshot is None:
         parts.trainings.reach(training.id, Phase.SNAPSHOT)
-        snapshot = build_snapshot(parts, project_id)
+        snapshot = assemble(parts, project_id)
         parts.trainings.note(training.id, snapshot=snapshot.hash, reviews_until=reviews_until)
         parts.trainings.reach(training.id, Phase.TRAINING)
+    dataset_folder.verify(snapshot)
     candidate = _candidate(parts, training, snapshot)
     _check(parts, training)
     parts.trainings.reach(training.id, Phase.GATE)
@@ -91,40 +94,9 @@ def _run(parts: Parts, training: Training, reviews_until: datetime | None) -> Ou
     return outcome
 
 
-def promote(parts: Parts, project_id: int, name: str, why: str) -> Version:
-    """Let a version serve, and have the open tasks predicted anew by it."""
-    version = parts.registry.promote(project_id, name, why)
-    refresh.ask(parts, project_id)
-    return version
-
-
-def roll_back(parts: Parts, project_id: int, why: str) -> Version:
-    """Let the version serve that served before; its stored predictions are in force again at once."""
-    version = parts.registry.roll_back(project_id, why)
-    refresh.follow(parts, project_id)
-    refresh.ask(parts, project_id)
-    return version
-
-
-def build_snapshot(parts: Parts, project_id: int) -> Snapshot:
-    """Write the dataset of all counted reviews. Raises EmptySnapshot."""
-    counted = parts.reviews.counted(project_id)
-    if len(counted) < 2:
-        raise EmptySnapshot(f"{len(counted)} reviewed tasks: at least one to train on and one to measure on are needed")
-    sides = parts.projects.sides(project_id, counted, parts.policies.held_out_share)
-    image_key = parts.projects.get(project_id).config().image_key
-    items = [
-        LabelledImage(task_id, one.image(image_key) or "", one.review.regions, sides[task_id])
-        for task_id, one in counted.items()
-    ]
-    names = parts.projects.class_names(project_id)
-    root = parts.snapshots / str(project_id)
-    return dataset_folder.write(root, items, names, lambda item: parts.image_cache.find(project_id, item))
-
-
 def _candidate(parts: Parts, training: Training, snapshot: Snapshot) -> Version:
     """Train, measure and register, once: a training that was cut off after that has its version already."""
-    known = next((one for one in parts.registry.list(training.project_id) if _is_of(one, training)), None)
+    known = parts.registry.of_training(training.project_id, training.id)
     if known:
         parts.trainings.note(training.id, version=known.name)
         return known
@@ -140,6 +112,7 @@ def _candidate(parts: Parts, training: Training, snapshot: Snapshot) -> Version:
             snapshot=snapshot.hash,
             parent=champion.name if champion else None,
             classes=snapshot.class_names,
+            thresholds=asdict(parts.policies.thresholds),
             training={**policy.arguments(), "training": training.id},
             metrics=asdict(parts.detectors.measure(weights, snapshot.data)),
         ),
@@ -161,10 +134,6 @@ def _trained(parts: Parts, training: Training, snapshot: Snapshot, start: Path) 
     watch = Watch(report, lambda: _check(parts, training))
     weights = train(snapshot.data, start, _run_folder(parts, training), policy, watch)
     return weights, replace(policy, batch=batch)
-
-
-def _is_of(version: Version, training: Training) -> bool:
-    return version.facts.training.get("training") == training.id
 
 
 def _run_folder(parts: Parts, training: Training) -> Path:

@@ -16,7 +16,8 @@ from loop.parts import Parts
 from loop.prediction_log import LoggedPrediction
 from loop.review_log import ANNOTATION, TASK
 from loop.training_log import State
-from loop.verdicts import judge, seen_by_reviewer, shares_an_id
+from loop.trial import judge_by_overlap
+from loop.verdicts import Verdict, judge, seen_by_reviewer, shares_an_id
 
 CREATED = ("ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_CREATED")
 START_TRAINING = "START_TRAINING"
@@ -77,8 +78,16 @@ def judge_tasks(parts: Parts, project_id: int, task_ids: Iterable[int]) -> None:
         if standing is None or seen is None:
             parts.reviews.replace_verdicts(project_id, task_id, None)
         else:
-            verdicts = judge(seen.regions, standing.review.regions)
-            parts.reviews.replace_verdicts(project_id, task_id, (standing.review, seen, verdicts))
+            judged = (standing.review, seen, judge(seen.regions, standing.review.regions))
+            shadows = _judged_shadows(parts, standing.review, seen.image)
+            parts.reviews.replace_verdicts(project_id, task_id, judged, *shadows)
+
+
+def _judged_shadows(parts: Parts, review: Review, image: str) -> list[tuple[Review, LoggedPrediction, list[Verdict]]]:
+    """What the versions that answered beside the champion would have got; nobody saw them, so only overlap tells."""
+    said = parts.predictions.of_task(review.project_id, review.task_id, is_shadow=True)
+    newest = {one.version: one for one in said if one.image == image}
+    return [(review, one, judge_by_overlap(one.regions, review.regions)) for one in newest.values()]
 
 
 def _seen_by(parts: Parts, review: Review, image: str | None) -> LoggedPrediction | None:

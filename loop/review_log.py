@@ -144,18 +144,20 @@ class ReviewLog:
             return int(connection.scalar(query) or 0)
 
     def replace_verdicts(
-        self, project_id: int, task_id: int, judged: tuple[Review, LoggedPrediction, Sequence[Verdict]] | None
+        self, project_id: int, task_id: int, *judged: tuple[Review, LoggedPrediction, Sequence[Verdict]] | None
     ) -> None:
-        """Set the verdicts of a task; None where no review counts or nothing was predicted."""
+        """Set the verdicts of a task on what served and on shadows; None: no review counts or nothing was predicted."""
         with self._engine.begin() as connection:
             of_task = (verdicts.c.project_id == project_id, verdicts.c.task_id == task_id)
             connection.execute(verdicts.delete().where(*of_task))
-            if judged and judged[2]:
-                connection.execute(verdicts.insert(), [_verdict_row(judged[0], judged[1], one) for one in judged[2]])
+            rows = [_verdict_row(one[0], one[1], verdict) for one in judged if one for verdict in one[2]]
+            if rows:
+                connection.execute(verdicts.insert(), rows)
 
     def judged(self, project_id: int) -> list[Judged]:
-        """Every verdict of a project, in the order they were given."""
-        query = sa.select(verdicts).where(verdicts.c.project_id == project_id).order_by(verdicts.c.id)
+        """Every verdict of a project on what served, in the order they were given."""
+        is_it = (verdicts.c.project_id == project_id, ~verdicts.c.is_shadow)
+        query = sa.select(verdicts).where(*is_it).order_by(verdicts.c.id)
         with self._engine.connect() as connection:
             return [_judged(row) for row in connection.execute(query)]
 

@@ -51,7 +51,17 @@ classes = Table(
     Column("project_id", Integer, primary_key=True),
     Column("class_id", Integer, primary_key=True),
     Column("name", Text, nullable=False),
+    Column("merged_into", Integer),  # the class that its boxes are now; its own id stays taken
+    Column("is_retired", Boolean, nullable=False, default=False),  # its boxes are in no snapshot
     sa.UniqueConstraint("project_id", "name"),
+)
+
+former_names = Table(  # of classes that were renamed: reviews and detectors still have them
+    "former_names",
+    metadata,
+    Column("project_id", Integer, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("class_id", Integer, nullable=False),
 )
 
 events = Table(
@@ -149,7 +159,9 @@ splits = Table(
     Column("task_id", Integer, primary_key=True),
     Column("side", String(8), nullable=False),
     Column("group", Text),  # what stays on one side together
-    Column("image_hash", String(16)),  # perceptual: near-duplicates differ in few bits
+    Column("image_hash", String(16)),  # perceptual: near-duplicates differ in few bits; empty for a flat image
+    Column("image", String(16)),  # of the address that the hash was taken from
+    Column("is_left_out", Boolean, nullable=False, default=False),  # of training, by a person
 )
 
 IS_OPEN = "state IN ('asked', 'running')"

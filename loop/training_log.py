@@ -20,6 +20,7 @@ class State(StrEnum):
     ASKED = "asked"
     RUNNING = "running"
     PROMOTED = "promoted"  # the gate passed it
+    PASSED = "passed"  # the gate did, and the project is pinned to another version
     REFUSED = "refused"  # the gate did not
     FAILED = "failed"
     CANCELLED = "cancelled"  # somebody asked it to stop

@@ -205,7 +205,7 @@ def test_too_few_reviews_are_a_failure_that_says_so(parts):
 
     retrain(parts, 1)
 
-    assert last(parts).error.startswith("0 reviewed tasks: at least one to train on")
+    assert last(parts).error.startswith("0 usable of 0 reviewed tasks: at least one")
 
 
 def test_a_review_that_comes_while_a_training_runs_counts_for_the_next_exactly_once(asked):

@@ -7,7 +7,7 @@ from contextlib import closing
 from PIL import Image, ImageDraw
 
 from loop.bootstrap import build
-from loop.dataset_folder import ImageCache
+from loop.image_cache import ImageCache
 from loop.regions import Box, Region
 from loop.settings import Settings
 from loop.snapshots import LabelledImage

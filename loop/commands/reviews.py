@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from loop import convert, region_json, screen
+from loop import convert, region_json, screen, shadow
 from loop.bootstrap import build
 from loop.commands.options import AsJson, ProjectId, out
 from loop.rates import By, group
@@ -35,10 +35,14 @@ def verdicts(export: Annotated[Path, typer.Argument(help="Label Studio's JSON ex
 def rates(
     project: ProjectId,
     by: Annotated[By, typer.Option("--by", help="What to group by.")] = By.VERSION,
+    is_shadow: Annotated[
+        bool, typer.Option("--shadow", help="A shadow beside what served, on the same tasks.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show how often each verdict was given, with 95% intervals, and what that calls for."""
-    groups = group(build(migrate=True).reviews.judged(project), by)
+    parts = build(migrate=True)
+    groups = shadow.compared(parts, project) if is_shadow else group(parts.reviews.judged(project), by)
     if as_json:
         typer.echo(json.dumps({name: screen.rates_json(found) for name, found in groups.items()}, indent=2))
     else:

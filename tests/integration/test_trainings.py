@@ -23,6 +23,12 @@ pytestmark = pytest.mark.timeout(600)
 ENDS = (State.PROMOTED, State.REFUSED)
 
 
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch):
+    """Threads that wait for each other cost more than such small images take."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
 @pytest.fixture
 def small(tmp_path):
     """Settings and parts of a project with eight reviews and a training of two epochs asked for."""

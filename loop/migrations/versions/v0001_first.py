@@ -21,6 +21,8 @@ def upgrade() -> None:
     sa.Column('project_id', sa.Integer(), nullable=False),
     sa.Column('class_id', sa.Integer(), nullable=False),
     sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('merged_into', sa.Integer(), nullable=True),
+    sa.Column('is_retired', sa.Boolean(), nullable=False),
     sa.PrimaryKeyConstraint('project_id', 'class_id'),
     sa.UniqueConstraint('project_id', 'name')
     )
@@ -59,6 +61,12 @@ def upgrade() -> None:
     with op.batch_alter_table('events', schema=None) as batch_op:
         batch_op.create_index('events_pending', ['project_id', 'processed_at'], unique=False)
 
+    op.create_table('former_names',
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('class_id', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('project_id', 'name')
+    )
     op.create_table('moves',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('project_id', sa.Integer(), nullable=False),
@@ -159,6 +167,8 @@ def upgrade() -> None:
     sa.Column('side', sa.String(length=8), nullable=False),
     sa.Column('group', sa.Text(), nullable=True),
     sa.Column('image_hash', sa.String(length=16), nullable=True),
+    sa.Column('image', sa.String(length=16), nullable=True),
+    sa.Column('is_left_out', sa.Boolean(), nullable=False),
     sa.PrimaryKeyConstraint('project_id', 'task_id')
     )
     op.create_table('trainings',
@@ -250,6 +260,7 @@ def downgrade() -> None:
     op.drop_table('operations')
     op.drop_table('notices')
     op.drop_table('moves')
+    op.drop_table('former_names')
     with op.batch_alter_table('events', schema=None) as batch_op:
         batch_op.drop_index('events_pending')
 
