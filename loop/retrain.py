@@ -80,6 +80,7 @@ def _run(parts: Parts, training: Training, reviews_until: datetime | None) -> Ou
         parts.trainings.reach(training.id, Phase.SNAPSHOT)
         snapshot = assemble(parts, project_id)
         parts.trainings.note(training.id, snapshot=snapshot.hash, reviews_until=reviews_until)
+        parts.trainings.reach(training.id, Phase.TRAINING)
     dataset_folder.verify(snapshot)
     candidate = _candidate(parts, training, snapshot)
     _check(parts, training)

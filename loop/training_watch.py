@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from loop import checkpoints
-from loop.errors import TrainingFailed
+from loop.errors import LoopError, TrainingFailed
 from loop.faults import name_tasks, tasks_in
 from loop.ultralytics_setup import threads
+
+log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0  # between two looks at whether the training is to stop
 
@@ -77,10 +80,16 @@ class Callbacks:
         self.batch = trainer.batch_size
 
     def on_train_batch_end(self, _: Any) -> None:
-        """Look whether to stop."""
-        if time.monotonic() - self._looked >= LOOK_SECONDS:
-            self._looked = time.monotonic()
+        """Look whether to stop; where the records do not answer, the next look is soon enough."""
+        if time.monotonic() - self._looked < LOOK_SECONDS:
+            return
+        self._looked = time.monotonic()
+        try:
             self._watch.check()
+        except LoopError:
+            raise
+        except Exception:
+            log.exception("could not look whether the training is to stop")
 
     on_val_batch_end = on_train_batch_end
 

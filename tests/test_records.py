@@ -178,6 +178,12 @@ def test_a_hundred_asks_make_one_training(parts):
     assert len(parts.trainings.open(1)) == 1
 
 
+def test_two_projects_train_each_for_itself(parts):
+    first, second = parts.trainings.ask(1, "by hand"), parts.trainings.ask(2, "by hand")
+
+    assert [one.id for one in parts.trainings.open()] == [first.id, second.id]
+
+
 def test_after_a_training_ended_the_next_can_be_asked_for(parts):
     first = parts.trainings.ask(1, "by hand")
     parts.trainings.end(first.id, State.REFUSED)

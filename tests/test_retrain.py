@@ -229,8 +229,8 @@ def test_a_review_that_comes_while_a_training_runs_counts_for_the_next_exactly_o
     assert images == [8, 9]
 
 
-class Held(FakeQueue):
-    """A queue whose locks somebody else holds, or nobody."""
+class Locks(FakeQueue):
+    """A queue whose locks are free, or held by somebody else."""
 
     def __init__(self, is_free):
         super().__init__()
@@ -241,7 +241,7 @@ class Held(FakeQueue):
 
 
 def test_a_training_that_only_waits_is_cancelled_at_once(asked):
-    found = cancel(replace(asked, queue=Held(is_free=True)), 1)
+    found = cancel(replace(asked, queue=Locks(is_free=True)), 1)
 
     assert (found.state, bool(found.ended_at)) == (State.CANCELLED, True)
     assert retrain(asked, 1) == "no training asked for"
@@ -251,7 +251,7 @@ def test_a_training_that_only_waits_is_cancelled_at_once(asked):
 def test_a_training_that_runs_stops_at_its_next_look(asked):
     class Cancelling(Measuring):
         def measure(self, weights, data):
-            assert cancel(replace(asked, queue=Held(is_free=False)), 1).state == State.RUNNING
+            assert cancel(replace(asked, queue=Locks(is_free=False)), 1).state == State.RUNNING
             return super().measure(weights, data)
 
     retrain(replace(asked, detectors=Cancelling()), 1)
@@ -275,7 +275,7 @@ def test_a_training_whose_outcome_is_known_can_no_longer_be_cancelled(asked):
     with pytest.raises(Killed):
         retrain(replace(asked, registry=Dying(asked.registry, "promote", "after")), 1)
 
-    cancel(replace(asked, queue=Held(is_free=True)), 1)
+    cancel(replace(asked, queue=Locks(is_free=True)), 1)
     retrain(asked, 1)
 
     assert last(asked).state == State.PROMOTED
@@ -287,7 +287,7 @@ def test_where_no_training_is_open_nothing_is_cancelled(parts):
 
 def test_after_a_cancelled_training_the_same_reviews_ask_with_the_next_one(asked):
     asked = replace(asked, policies=replace(asked.policies, retrain=replace(asked.policies.retrain, retrain_after=5)))
-    cancel(replace(asked, queue=Held(is_free=True)), 1)
+    cancel(replace(asked, queue=Locks(is_free=True)), 1)
     assert not ask_when_due(asked, 1)
 
     review_tasks(asked, [30])

@@ -1,7 +1,7 @@
 """`loop training` and `loop policy`, as a person sees them."""
 
 import json
-from contextlib import closing, nullcontext
+from contextlib import closing
 
 import pytest
 from typer.testing import CliRunner
@@ -9,7 +9,6 @@ from typer.testing import CliRunner
 from loop.bootstrap import build
 from loop.cli import app
 from loop.errors import UnknownProject, UnknownTraining
-from loop.queue import JobQueue
 from loop.training_log import Outcome, Phase, State
 from tests.builders import CONFIG
 
@@ -61,11 +60,7 @@ def test_an_unknown_training_is_an_error_that_says_where_to_look(home):
         loop("training", "show", "9")
 
 
-def test_a_training_that_waits_is_cancelled(home, monkeypatch):
-    monkeypatch.setattr(JobQueue, "alone", lambda *_: nullcontext(True))
-    training = home.trainings.ask(1, "by hand")
-
-    assert loop("training", "cancel", "--project", "1") == f"training {training.id} is cancelled\n"
+def test_where_no_training_is_open_there_is_nothing_to_cancel(home):
     assert loop("training", "cancel", "--project", "1") == "project 1: no training is open\n"
 
 

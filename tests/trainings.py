@@ -3,7 +3,6 @@
 import io
 import random
 from contextlib import closing
-from dataclasses import replace
 
 from PIL import Image, ImageDraw
 
@@ -74,8 +73,3 @@ def review_tasks(parts, tasks, *, project=1):
         cache.find(project, LabelledImage(task, image, (), Side.TRAIN))
         found = review(Region(f"r{task}", box, label), annotation=task, task=task, project=project)
         parts.reviews.record(found, {"image": image})
-
-
-def refetched(parts, **fields):
-    """The same parts with a queue or Label Studio that need not be there."""
-    return replace(parts, **fields)

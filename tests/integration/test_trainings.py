@@ -11,13 +11,22 @@ import pytest
 import sqlalchemy as sa
 
 from loop.bootstrap import build
+from loop.programs import EmbeddedRedis
+from loop.review import ask_training
 from loop.tables import notices
 from loop.training_log import State
+from tests.integration.conftest import run_loop, until
 from tests.integration.trainee import DEATHS, run, trainee
 from tests.trainings import reviewed_project, settings_in
 
 pytestmark = pytest.mark.timeout(600)
 ENDS = (State.PROMOTED, State.REFUSED)
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch):
+    """Threads that wait for each other cost more than such small images take."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture
@@ -116,30 +125,36 @@ def test_a_training_killed_at_many_random_moments_ends(tmp_path, seed):
             assert_ended_once(parts)
 
 
-def test_a_cancelled_training_stops_within_seconds(tmp_path):
-    settings = settings_in(tmp_path / "home", LOOP_EPOCHS="500")
+@pytest.fixture
+def redis(tmp_path):
+    server = EmbeddedRedis(tmp_path / "r.sock", tmp_path)
+    server.start()
+    yield server
+    server.stop()
+
+
+def test_a_training_in_a_worker_is_cancelled_within_seconds(redis, tmp_path):
+    settings = settings_in(tmp_path / "home", LOOP_EPOCHS="500", LOOP_REDIS_URL=redis.address)
     reviewed_project(settings)
-    with closing(build(settings)) as parts:
-        parts.trainings.ask(1, "by hand")
-        with trainee(settings) as process:
+    environment = {**os.environ, **settings.environment()}
+    worker = subprocess.Popen([sys.executable, "-m", "loop.cli", "worker", "gpu"], env=environment)
+    try:
+        with closing(build(settings)) as parts:
+            ask_training(parts, 1, "by hand")
             until(lambda: (the_training(parts).progress or {}).get("epoch", 0) >= 1)
+            assert "epoch" in run_loop(settings, "training", "list", "--project", "1")
+
+            said = run_loop(settings, "training", "cancel", "--project", "1")
+
             began = time.monotonic()
-
-            parts.trainings.cancel(1)
-            process.join(30)
-
-            took = time.monotonic() - began
-        assert process.exitcode == 0
-        assert the_training(parts).state == State.CANCELLED
-        assert took < 10
-        assert parts.reviews.new_since(1, parts.projects.get(1).reviews_seen_at) == 8
-
-
-def until(is_so, seconds=120.0):
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, f"not so after {seconds} s"
-        time.sleep(0.1)
+            until(lambda: the_training(parts).ended_at)
+            assert time.monotonic() - began < 10
+            assert said.startswith("training 1 stops within seconds")
+            assert the_training(parts).state == State.CANCELLED
+            assert parts.reviews.new_since(1, parts.projects.get(1).reviews_seen_at) == 8
+    finally:
+        worker.terminate()
+        worker.wait(30)
 
 
 CHILD = """
@@ -209,14 +224,16 @@ def test_a_child_that_looks_for_the_network_would_be_noticed(small, tmp_path):
 # What torch does on the CPU once the address space is limited to what is in use at the start, and some more.
 SHORT_OF_MEMORY = """
 import resource
-from loop import training_watch
-start = training_watch.Callbacks.on_train_start
-def limited(self, trainer):
-    start(self, trainer)
+from loop.ultralytics_setup import prepare_ultralytics
+prepare_ultralytics()
+from ultralytics.engine.trainer import BaseTrainer
+begin_epoch = BaseTrainer._model_train
+def limited(self):
+    begin_epoch(self)
     resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
     in_use = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (in_use + ROOM, -1))
-training_watch.Callbacks.on_train_start = limited
+BaseTrainer._model_train = limited
 """
 
 
