@@ -16,6 +16,7 @@ from loop.prediction_log import PredictionLog
 from loop.priority import AuditPolicy
 from loop.project_list import ProjectList
 from loop.queue import JobQueue
+from loop.rate_log import RateLog
 from loop.registry import WeightsRegistry
 from loop.review_log import ReviewLog
 from loop.settings import Settings
@@ -41,6 +42,7 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
         outbox=Outbox(engine, settings.receivers),
         predictions=PredictionLog(engine),
         reviews=ReviewLog(engine),
+        rates=RateLog(engine),
         projects=ProjectList(engine),
         trainings=TrainingLog(engine),
         registry=WeightsRegistry(engine, settings.home / "weights", settings.model_name),
@@ -75,4 +77,5 @@ def _policies(settings: Settings) -> Policies:
             device=settings.device,
             freeze=settings.freeze,
         ),
+        cohort_field=settings.cohort_field,
     )

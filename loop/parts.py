@@ -19,6 +19,7 @@ from loop.prediction_log import PredictionLog
 from loop.priority import AuditPolicy
 from loop.project_list import ProjectList
 from loop.queue import JobQueue
+from loop.rate_log import RateLog
 from loop.registry import FIRST, Version, WeightsRegistry
 from loop.review_log import ReviewLog
 from loop.trainer import TrainingPolicy
@@ -27,13 +28,17 @@ from loop.training_log import TrainingLog
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """What decides: how many new reviews ask for a training, what share is kept for measuring, what is shown."""
+    """What decides: how many new reviews ask for a training, what share is kept for measuring, what is shown.
+
+    *cohort_field* names the field of the tasks' data that tells their cohorts; empty: none does.
+    """
 
     retrain_after: int
     held_out_share: float
     thresholds: Thresholds
     audit: AuditPolicy
     training: TrainingPolicy
+    cohort_field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,7 @@ class Parts:
     outbox: Outbox
     predictions: PredictionLog
     reviews: ReviewLog
+    rates: RateLog
     projects: ProjectList
     trainings: TrainingLog
     registry: WeightsRegistry
