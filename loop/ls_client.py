@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from loop.errors import UpstreamError
+from loop.findings import Token, read_token
 
 Json = dict[str, Any]
 PAGE = 200  # tasks a request
@@ -59,6 +60,14 @@ class LabelStudio:
             return False
         return True
 
+    def token(self) -> Token:
+        """What kind of key there is, without the key."""
+        return read_token(self._api_key, datetime.now(UTC))
+
+    def get(self, path: str, **params: Any) -> Any:
+        """What a path answers; for the doctor, who looks at more than the loop uses. It is asked once."""
+        return self._ask("GET", path, params=params, request_options={"max_retries": 0})
+
     def is_own(self, address: str) -> bool:
         """Whether an absolute address is served by this Label Studio."""
         ours, theirs = urlsplit(self.url), urlsplit(address)
@@ -86,6 +95,11 @@ class LabelStudio:
             return self._tasks(project_id, ("total_annotations", "greater", "Number", 0))
         text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")  # any other form is a 500
         return self._tasks(project_id, ("updated_at", "greater", "Datetime", text))
+
+    def count(self, project_id: int, *wanted: tuple[str, str, str, Any]) -> int:
+        """How many tasks there are of which all the conditions hold."""
+        query = json.dumps({"filters": _filters(*wanted)})
+        return int(self.get("api/tasks/", project=project_id, page_size=1, fields="task_only", query=query)["total"])
 
     def task_ids(self, project_id: int) -> set[int]:
         """The ids of all tasks."""
