@@ -55,8 +55,11 @@ def is_anything_wrong(findings: Iterable[Finding]) -> bool:
 
 def told_safely(finding: Finding) -> Finding:
     """The same without passwords and signatures that an address in it may carry."""
-    texts = {key: _ADDRESS.sub("//…@", _SIGNATURE.sub(r"\1=…", getattr(finding, key))) for key in ("found", "advice")}
-    return replace(finding, **texts)
+    return replace(finding, found=_safe(finding.found), advice=_safe(finding.advice))
+
+
+def _safe(text: str) -> str:
+    return _ADDRESS.sub("//…@", _SIGNATURE.sub(r"\1=…", text))
 
 
 _ADDRESS = re.compile(r"//[^/@\s]+@")
