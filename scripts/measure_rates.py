@@ -21,7 +21,7 @@ from loop.intervals import Cluster, Estimate, Interval, estimate, wilson
 from loop.rates import Judged
 from scripts.played import A_DAY, FIRST_DAY, Numbers, Year, play, play_year, predicted, reviewed_until
 
-PROJECTS, YEARS = 2000, 100  # played for each row
+PROJECTS, YEARS = 1000, 40  # played for each row
 
 
 def of_audit(tasks: Sequence[PredictedTask]) -> Estimate | None:
@@ -83,25 +83,29 @@ class Held:
     none: float
 
 
-def held(way: str, done: float, *, projects: int = PROJECTS, seed: int = 1, **made: float) -> Held:
-    """Play projects of which *done* is reviewed, and compare one way's estimates with the truth."""
+def held(
+    ways: Sequence[str], done: float, *, projects: int = PROJECTS, seed: int = 1, **made: float
+) -> dict[str, Held]:
+    """Play projects of which *done* is reviewed, and compare the estimates of each way with the truth."""
     rng = np.random.default_rng(seed)
-    errors, hits, widths, none = [], [], [], 0
+    found: dict[str, list[tuple[Estimate | None, float]]] = {way: [] for way in ways}
     for _ in range(projects):
         project = play(rng, **made)
-        found = WAYS[way](predicted(project, reviewed_until(project, done)))
-        if found is None:
-            none += 1
-            continue
-        errors.append(found.share - project.truth)
-        hits.append(found.interval.low <= project.truth <= found.interval.high)
-        widths.append(found.interval.high - found.interval.low)
+        tasks = predicted(project, reviewed_until(project, done))
+        for way in ways:
+            found[way].append((WAYS[way](tasks), project.truth))
+    return {way: _held(answers) for way, answers in found.items()}
+
+
+def _held(answers: Sequence[tuple[Estimate | None, float]]) -> Held:
+    given = [(answer, truth) for answer, truth in answers if answer]
+    errors = [answer.share - truth for answer, truth in given]
     return Held(
         bias=float(np.mean(errors)),
         spread=float(np.std(errors)),
-        coverage=float(np.mean(hits)),
-        width=float(np.mean(widths)),
-        none=none / projects,
+        coverage=float(np.mean([answer.interval.low <= truth <= answer.interval.high for answer, truth in given])),
+        width=float(np.mean([answer.interval.high - answer.interval.low for answer, _ in given])),
+        none=1 - len(given) / len(answers),
     )
 
 
@@ -111,8 +115,7 @@ def missed() -> Table:
     table = Table(*columns, box=None)
     for hardest in (0.6, 0.1):
         for done, share in ((0.1, 0.05), (0.3, 0.05), (0.7, 0.05), (0.3, 0.2)):
-            for way in WAYS:
-                one = held(way, done, share=share, hardest=hardest)
+            for way, one in held(list(WAYS), done, share=share, hardest=hardest).items():
                 shares = (f"{one.coverage:.1%}", f"{one.width:.3f}", f"{one.none:.1%}")
                 played = (f"{hardest:.0%}", f"{done:.0%}", f"{share:.0%}")
                 table.add_row(*played, way, f"{one.bias:+.3f}", f"{one.spread:.3f}", *shares)
