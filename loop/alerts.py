@@ -68,31 +68,23 @@ def read_alert(body: dict[str, object]) -> Alert:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """One reviewed task with its verdicts."""
+    """One reviewed task: its *last* verdict, how many of each there are, and its class by *risk*."""
 
-    id: int
-    verdicts: Sequence[Judged]
-
-    @property
-    def last(self) -> Judged:
-        return max(self.verdicts, key=lambda one: one.reviewed_at)
+    last: Judged
+    confirmed: int
+    predicted: int
+    wrong: int
+    missed: int
+    risk: int
 
     def outcome(self, rate: str, *, by_risk: bool) -> Outcome | None:
         """What a rate says of this task; None where it says nothing."""
-        decisions = [one.decision for one in self.verdicts]
-        missed, wrong = decisions.count(Decision.MISSED), decisions.count(Decision.FALSE_POSITIVE)
-        predicted = len(decisions) - missed
         bad, total = {
-            "confirmed": (predicted - decisions.count(Decision.CONFIRMED), predicted),
-            "missed": (missed, len(decisions) - wrong),
-            "false_positive": (wrong, predicted),
+            "confirmed": (self.predicted - self.confirmed, self.predicted),
+            "missed": (self.missed, self.predicted - self.wrong + self.missed),
+            "false_positive": (self.wrong, self.predicted),
         }[rate]
-        return Outcome(bad, total, self._risk() if by_risk else 0) if total else None
-
-    def _risk(self) -> int:
-        """The class by what the queue is ordered by, as far as it was shown; the last one where no box was."""
-        shown = [one.confidence or 0.0 for one in self.verdicts if one.decision != Decision.MISSED]
-        return bisect(CHANCES, math.prod(shown)) if shown else len(CHANCES) + 1
+        return Outcome(bad, total, self.risk if by_risk else 0) if total else None
 
 
 def alerts(judged: Iterable[Judged], *, field: str = "", policy: ChangePolicy | None = None) -> list[Alert]:
@@ -126,8 +118,26 @@ def _tasks(judged: Iterable[Judged]) -> list[_Task]:
     of_task: dict[int, list[Judged]] = {}
     for one in judged:
         of_task.setdefault(one.task_id, []).append(one)
-    tasks = [_Task(task_id, verdicts) for task_id, verdicts in of_task.items()]
-    return sorted(tasks, key=lambda task: (task.last.reviewed_at, task.id))
+    tasks = [_task(verdicts) for verdicts in of_task.values()]
+    return sorted(tasks, key=lambda task: (task.last.reviewed_at, task.last.task_id))
+
+
+def _task(verdicts: Sequence[Judged]) -> _Task:
+    decisions = [one.decision for one in verdicts]
+    missed = decisions.count(Decision.MISSED)
+    return _Task(
+        last=verdicts[-1],  # all of a task come from one review
+        confirmed=decisions.count(Decision.CONFIRMED),
+        predicted=len(decisions) - missed,
+        wrong=decisions.count(Decision.FALSE_POSITIVE),
+        missed=missed,
+        risk=_risk([one.confidence or 0.0 for one in verdicts if one.decision != Decision.MISSED]),
+    )
+
+
+def _risk(shown: Sequence[float]) -> int:
+    """The class by what the queue is ordered by, as far as it was shown; the last one where no box was."""
+    return bisect(CHANCES, math.prod(shown)) if shown else len(CHANCES) + 1
 
 
 def _worse(cohort: str, rate: str, stream: str, tasks: Sequence[_Task], policy: ChangePolicy | None) -> list[Alert]:
@@ -147,7 +157,7 @@ def _alert(cohort: str, rate: str, stream: str, tasks: Sequence[_Task], change: 
         stream=stream,
         before=before,
         after=after,
-        first_task=first.id,
+        first_task=first.last.task_id,
         changed_at=first.last.reviewed_at,
         seen_at=seen.last.reviewed_at,
         version_before=tasks[change.first - 1].last.version,
