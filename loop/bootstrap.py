@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from loop import database
-from loop.dataset_folder import ImageCache
+from loop.class_list import ClassList
 from loop.detector import Detectors
 from loop.door import Door
 from loop.event_log import EventLog
+from loop.image_cache import ImageCache
 from loop.images import ImageLimits, Images
 from loop.ls_client import LabelStudio
 from loop.outbox import Outbox
-from loop.parts import Parts, Policies
+from loop.parts import DatasetPolicy, Parts, Policies
 from loop.predict import Thresholds
 from loop.prediction_log import PredictionLog
 from loop.priority import AuditPolicy
@@ -18,8 +19,11 @@ from loop.project_list import ProjectList
 from loop.queue import JobQueue
 from loop.rate_log import RateLog
 from loop.registry import WeightsRegistry
+from loop.retrain_policy import RetrainPolicy
 from loop.review_log import ReviewLog
+from loop.selection import SelectionPolicy
 from loop.settings import Settings
+from loop.split_list import SplitList
 from loop.trainer import TrainingPolicy
 from loop.training_log import TrainingLog
 
@@ -44,6 +48,8 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
         reviews=ReviewLog(engine),
         rates=RateLog(engine),
         projects=ProjectList(engine),
+        classes=ClassList(engine),
+        splits=SplitList(engine),
         trainings=TrainingLog(engine),
         registry=WeightsRegistry(engine, settings.home / "weights", settings.model_name),
         detectors=Detectors(settings.device, settings.image_size, settings.base_weights, settings.home / "base"),
@@ -66,8 +72,13 @@ def _limits(settings: Settings) -> ImageLimits:
 
 def _policies(settings: Settings) -> Policies:
     return Policies(
-        retrain_after=settings.retrain_after,
-        held_out_share=settings.held_out_share,
+        retrain=RetrainPolicy(settings.retrain_after, settings.cool_down),
+        dataset=DatasetPolicy(
+            held_out_share=settings.held_out_share,
+            group_field=settings.group_field,
+            twin_bits=settings.twin_bits,
+            selection=SelectionPolicy(settings.replay_share, settings.background_share),
+        ),
         thresholds=Thresholds(settings.score_floor, settings.score_threshold),
         audit=AuditPolicy(settings.audit_share),
         training=TrainingPolicy(

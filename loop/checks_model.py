@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-
+from loop.errors import RegistryError
 from loop.findings import Finding, ok, warning, wrong
 from loop.parts import Parts
 from loop.project_list import Project
@@ -20,14 +19,11 @@ def weights(parts: Parts, project: Project) -> list[Finding]:
                 "weights", "no version serves yet", "review tasks until the first training, or set LOOP_BASE_WEIGHTS"
             )
         ]
-    back = "`loop models rollback`, or bring the file back from a backup"
-    if not champion.weights.is_file():
-        return [wrong("weights", f"{champion.name}: {champion.weights} is not there", back)]
-    with champion.weights.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if digest != champion.sha256:
-        return [wrong("weights", f"{champion.name}: the file changed since it was registered", back)]
-    return [ok("weights", f"{champion.name}, SHA-256 {digest[:12]}…")]
+    try:
+        champion.verify()
+    except RegistryError as error:
+        return [wrong("weights", str(error), "`loop models rollback`, or bring the file back from a backup")]
+    return [ok("weights", f"{champion.name}, SHA-256 {champion.sha256[:12]}…")]
 
 
 def labels(parts: Parts, project: Project) -> list[Finding]:

@@ -169,12 +169,10 @@ def order(parts: Parts, project: Project) -> list[Finding]:
 def predicted(parts: Parts, project: Project) -> list[Finding]:
     """How many of the open tasks have a prediction of the champion."""
     champion = parts.registry.champion(project.id)
-    is_open = ("total_annotations", "equal", "Number", 0)
-    total = parts.label_studio.count(project.id, is_open)
+    total = parts.label_studio.count_open(project.id)
     if champion is None or not total:
         return [ok("predictions", f"{total} open tasks")]
-    of_version = ("predictions_model_versions", "contains", "List", [champion.name])
-    done = min(total, parts.label_studio.count(project.id, is_open, of_version))
+    done = min(total, parts.label_studio.count_open(project.id, champion.name))
     found = f"{done} of {total} open tasks ({done / total:.0%}) have one of {champion.name}"
     if done == total:
         return [ok("predictions", found)]

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from loop import dataset_folder
+from loop.assemble import group_of
+from loop.classes import Labels
 from loop.dataset_folder import Snapshot
+from loop.draft import Draft, writing
 from loop.errors import ImageUnreadable, PayloadError
-from loop.label_config import parse
-from loop.ls_format import Review, StoredPrediction, read_prediction, read_review, read_task
-from loop.snapshots import LabelledImage
-from loop.splits import assign
+from loop.export_file import read_export
+from loop.image_files import ImageFile, inspect
+from loop.label_config import LabelConfig, parse
+from loop.ls_format import Review, StoredPrediction, read_prediction, read_review, read_task, task_data
+from loop.near_duplicates import Looks
+from loop.snapshots import LabelledImage, Reason
+from loop.splits import assign, together
 from loop.verdicts import Verdict, counted_review_key, judge, seen_by_reviewer
+
+
+@dataclass(frozen=True, slots=True)
+class ConversionPolicy:
+    """What share is held out, what stays on one side together, and how many pixels an image may have."""
+
+    held_out_share: float = 0.2
+    group_field: str = ""
+    twin_bits: int = 4
+    most_pixels: int = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,27 +42,29 @@ class TaskVerdicts:
     verdicts: list[Verdict]
 
 
-def to_dataset(export: Path, label_config: str, images: Path, out: Path, *, held_out_share: float = 0.2) -> Snapshot:
+def to_dataset(
+    export: Path, label_config: str, images: Path, out: Path, policy: ConversionPolicy | None = None
+) -> Snapshot:
     """
     Write the reviewed tasks of an export as a YOLO dataset into *out*, which must not exist yet or be empty.
 
     The image of a task is looked for under *images* by the path after its storage's prefix, then by its file name.
-    Raises PayloadError, EmptySnapshot.
+    The export may be larger than memory. Raises PayloadError, EmptySnapshot.
     """
-    if out.exists() and any(out.iterdir()):
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise PayloadError("--out", "a folder that is new or empty", str(out))
+    policy = policy or ConversionPolicy()
     config = parse(label_config)
-    tasks = read_export(export)
-    reviews = {task["id"]: review for task in tasks if (review := _counted(task))}
-    sides = assign({}, reviews, project_id=0, share=held_out_share)
-    labelled = [
-        LabelledImage(task["id"], _address(task, config.image_key), reviews[task["id"]].regions, sides[task["id"]])
-        for task in tasks
-        if task["id"] in reviews
-    ]
-    names = config.label_names
-    snapshot = dataset_folder.write(out.parent, labelled, names, lambda item: _file(images, item.image))
-    return dataset_folder.move(snapshot, out)
+    labels = Labels.of(config.label_names)
+    root = images.resolve()
+    with writing(out.absolute().parent) as draft:
+        found = _labelled(export, config, policy, draft)
+        draft.add(found, labels, lambda item: _file(root, item.image, policy.most_pixels))
+        groups = [one.group for one in draft.added]
+        families = together(groups, Looks([one.look for one in draft.added], policy.twin_bits))
+        ids = [one.task_id for one in draft.added]
+        sides = assign({}, ids, project_id=0, share=policy.held_out_share, labels=families.labels)
+        return draft.finish(sides, labels, into=out.absolute())
 
 
 def to_verdicts(export: Path) -> Iterator[TaskVerdicts]:
@@ -66,15 +82,19 @@ def to_verdicts(export: Path) -> Iterator[TaskVerdicts]:
             yield TaskVerdicts(review.task_id, seen.version, judge(seen.regions, review.regions))
 
 
-def read_export(export: Path) -> list[dict[str, Any]]:
-    """The tasks of a JSON export. Raises PayloadError."""
-    try:
-        tasks = json.loads(export.read_text())
-    except ValueError as error:
-        raise PayloadError(str(export), "JSON", str(error)) from error
-    if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
-        raise PayloadError(str(export), "a list of tasks, as Label Studio exports it in its JSON format", tasks)
-    return [{"id": number, **task} for number, task in enumerate(tasks, start=1)]
+def _labelled(export: Path, config: LabelConfig, policy: ConversionPolicy, draft: Draft) -> Iterator[LabelledImage]:
+    """The reviewed tasks of an export; one whose review cannot be read is left out and named."""
+    for task in read_export(export):
+        if not isinstance(task["id"], int):
+            raise PayloadError(f"{export} id of a task", "an integer", task["id"])
+        try:
+            review = _counted(task)
+        except PayloadError:
+            draft.report.leave_out(Reason.NO_REVIEW, task["id"])
+            continue
+        if review:
+            group = group_of(task_data(task), policy.group_field)
+            yield LabelledImage(task["id"], _address(task, config.image_key), review.regions, review.id, group)
 
 
 def _address(task: dict[str, Any], image_key: str) -> str:
@@ -86,9 +106,12 @@ def _address(task: dict[str, Any], image_key: str) -> str:
 
 
 def _counted(task: dict[str, Any]) -> Review | None:
+    annotations = task.get("annotations") or []
+    if not isinstance(annotations, list) or not all(isinstance(one, dict) for one in annotations):
+        raise PayloadError(f"task {task['id']} annotations", "a list of annotations", annotations)
     found = [
         read_review({"id": number, **one}, project_id=task.get("project") or 0, task_id=task["id"])
-        for number, one in enumerate(task.get("annotations") or [])
+        for number, one in enumerate(annotations)
     ]
     completed = [one for one in found if one.is_complete]
     return max(completed, key=_rank, default=None)
@@ -108,25 +131,14 @@ def _seen(review: Review, predictions: Sequence[StoredPrediction]) -> StoredPred
     return None if index is None else predictions[index]
 
 
-def _file(images: Path, address: str) -> Path:
-    """The local file of a task's image address. Raises ImageUnreadable."""
+def _file(root: Path, address: str, most_pixels: int) -> ImageFile:
+    """The local file of a task's image address, under *root*, which is resolved. Raises ImageError."""
     parts = urlsplit(address)
-    path = parse_qs(parts.query)["d"][0] if "d" in parse_qs(parts.query) else unquote(parts.path)
+    query = parse_qs(parts.query) if parts.query else {}
+    path = query["d"][0] if "d" in query else unquote(parts.path)
     pieces = Path(path.lstrip("/")).parts
-    root = images.resolve()
     for start in range(len(pieces)):
-        found = root.joinpath(*pieces[start:]).resolve()
-        if found.is_relative_to(root) and found.is_file():
-            return _checked(found, address)
-    raise ImageUnreadable(address, f"no such file under {images}")
-
-
-def _checked(path: Path, address: str) -> Path:
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            image.load()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ImageUnreadable(address, f"not a readable image: {error}") from error
-    return path
+        near = root.joinpath(*pieces[start:])
+        if near.is_file() and (found := near.resolve()).is_relative_to(root):
+            return inspect(found, address, most_pixels)
+    raise ImageUnreadable(address, f"no such file under {root}")

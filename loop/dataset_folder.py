@@ -1,25 +1,28 @@
-"""A YOLO dataset on disk: `images/`, `labels/`, `data.yaml`, `manifest.json`; written whole or not at all."""
+"""
+A YOLO dataset on disk, which never changes.
+
+`images/` and `labels/` by side, `data.yaml`, `items.jsonl` (what is in it, an image a line, by task), and
+`manifest.json` (its name and report). Its name is the hash of `data.yaml` and `items.jsonl`, which has the hash of
+every other file.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loop.errors import EmptySnapshot, ImageError
-from loop.images import FETCHERS, SUFFIXES, Images
-from loop.snapshots import Entry, LabelledImage, Reason, Report, digest, usable
+from loop.errors import PayloadError, PoisonedSnapshot
+from loop.in_order import in_order
+from loop.snapshots import Item
 from loop.splits import Side
-from loop.yolo_format import data_file, write_lines
+from loop.yolo_format import read_lines
 
-FindImage = Callable[[LabelledImage], Path]
+READERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,119 +43,84 @@ class Snapshot:
         """How many `images` or `boxes` are on a side."""
         return int(self.report[what].get(side, 0))
 
-
-class ImageCache:
-    """Images of reviewed tasks, fetched once, checked once; datasets hold hard links to them."""
-
-    def __init__(self, folder: Path, images: Images) -> None:
-        self._folder, self._images = folder, images
-
-    def find(self, project_id: int, item: LabelledImage) -> Path:
-        """Return the file of a task's image. Raises ImageError."""
-        key = hashlib.sha256(f"{project_id}:{item.task_id}:{item.image}".encode()).hexdigest()
-        folder = self._folder / key[:2]
-        for path in folder.glob(f"{key}.*"):
-            return path
-        content = self._images.fetch(item.image, item.task_id)
-        decoded = self._images.open(content, item.image)
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as scratch:
-            suffix = SUFFIXES.get(decoded.format or "")
-            if suffix:
-                scratch.write(content)
-            else:  # a format that ultralytics does not read
-                decoded.convert("RGB").save(scratch, "PNG")
-        return Path(scratch.name).rename(folder / f"{key}{suffix or '.png'}")
-
-
-def write(root: Path, items: Iterable[LabelledImage], class_names: Sequence[str], find: FindImage) -> Snapshot:
-    """
-    Write a dataset into *root* under the hash of its content, or return the one that is already there.
-
-    Images that cannot be read and images with unknown labels are left out and reported. Raises EmptySnapshot where
-    either side of the split has no image.
-    """
-    root.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=root, prefix=".writing-"))
-    try:
-        return _written(root, scratch, items, class_names, find)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    def items(self) -> Iterator[Item]:
+        """What is in it, by task. Raises PoisonedSnapshot at a line that is none."""
+        return items(self.folder)
 
 
 def read(root: Path, name: str) -> Snapshot | None:
     """Return the dataset of that hash, if it is here."""
     folder = root / name[:16]
-    if not (folder / "manifest.json").exists():
+    if not name or not (folder / "manifest.json").exists():
         return None
     manifest = json.loads((folder / "manifest.json").read_text())
     return Snapshot(name, folder, tuple(manifest["classes"]), manifest["report"])
 
 
-def _written(
-    root: Path, scratch: Path, items: Iterable[LabelledImage], class_names: Sequence[str], find: FindImage
-) -> Snapshot:
-    report = Report()
-    entries = list(_entries(scratch, items, class_names, find, report))
-    for side in Side:
-        if not report.images[side]:
-            raise EmptySnapshot(
-                f"no usable image on the {side} side; {sum(report.images.values())} in all, left out: {report.left_out}"
-            )
-    name = digest(entries, class_names)
-    (scratch / "data.yaml").write_text(data_file(class_names))
-    manifest = {"hash": name, "classes": list(class_names), "report": report.as_json()}
-    (scratch / "manifest.json").write_text(json.dumps(manifest, indent=1))
-    folder = root / name[:16]
-    if not folder.exists():
-        scratch.chmod(0o755)
-        scratch.rename(folder)
-    return Snapshot(name, folder, tuple(class_names), report.as_json())
-
-
-def _entries(
-    folder: Path, items: Iterable[LabelledImage], class_names: Sequence[str], find: FindImage, report: Report
-) -> Iterator[Entry]:
-    class_ids = {name: class_id for class_id, name in enumerate(class_names)}
-    for side in Side:
-        (folder / "images" / side).mkdir(parents=True)
-        (folder / "labels" / side).mkdir(parents=True)
-    kept = usable(items, class_ids, report)
-    with ThreadPoolExecutor(FETCHERS) as pool:
-        for item, found in zip(kept, pool.map(lambda one: _found(find, one), kept), strict=True):
-            if isinstance(found, ImageError):
-                report.leave_out(Reason.NO_IMAGE, item.task_id)
-                continue
-            yield _entry(folder, item, found, class_ids, report)
-
-
-def _entry(folder: Path, item: LabelledImage, source: Path, class_ids: dict[str, int], report: Report) -> Entry:
-    name = f"task-{item.task_id:08d}"
-    lines = write_lines(item.regions, class_ids)
-    _link(source, folder / "images" / item.side / f"{name}{source.suffix.lower()}")
-    (folder / "labels" / item.side / f"{name}.txt").write_text(lines.text)
-    report.images[item.side] += 1
-    report.boxes[item.side] += lines.boxes
-    report.notes.update({note.value: times for note, times in lines.notes.items()})
-    return Entry(name, item.side, hashlib.sha256(source.read_bytes()).hexdigest(), lines.text)
-
-
-def _found(find: FindImage, item: LabelledImage) -> Path | ImageError:
+def items(folder: Path) -> Iterator[Item]:
+    """Read `items.jsonl` of a dataset, a line at a time; PoisonedSnapshot at a line that is none."""
     try:
-        return find(item)
-    except ImageError as error:
-        return error
+        with (folder / "items.jsonl").open(encoding="utf-8") as file:
+            for line in file:
+                kept = json.loads(line)
+                yield Item(**{**kept, "side": Side(kept["side"])})
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise PoisonedSnapshot(str(folder), {}, f"items.jsonl cannot be read: {error}") from error
 
 
-def _link(source: Path, target: Path) -> None:
+def verify(snapshot: Snapshot) -> None:
+    """
+    Check that a dataset is what was written: every image and label file as it was, nothing more, and labels that parse.
+
+    Raises PoisonedSnapshot, which names the tasks.
+    """
+    folder = snapshot.folder
+    problems: dict[int, str] = {}
+    files = 0
+    with ThreadPoolExecutor(READERS) as pool:
+        for item, found in in_order(pool, lambda one: (one, _problem(snapshot, one)), snapshot.items()):
+            files += not item.resting
+            if found:
+                problems[item.task] = found
+    rest = []
+    if _hash(folder) != snapshot.hash:
+        rest.append("data.yaml or items.jsonl is not as it was written")
+    for kind in ("images", "labels"):
+        there = sum(1 for side in Side for _ in (folder / kind / side).glob("*"))
+        if there > files:
+            rest.append(f"{there - files} files in {kind} that do not belong to it")
+    if problems or rest:
+        raise PoisonedSnapshot(str(folder), problems, "; ".join(rest))
+
+
+def label_file(file: str) -> str:
+    """The name of the label file of an image file."""
+    return f"{file.rsplit('.', 1)[0]}.txt"
+
+
+def _problem(snapshot: Snapshot, item: Item) -> str | None:
+    if item.resting:
+        return None
+    labels = snapshot.folder / "labels" / item.side / label_file(item.file)
     try:
-        os.link(source, target)
-    except OSError:  # another disk
-        shutil.copy(source, target)
+        text = labels.read_bytes()
+        read_lines(text.decode(), snapshot.class_names, labels.name)
+        with (snapshot.folder / "images" / item.side / item.file).open("rb") as file:
+            image = hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, UnicodeDecodeError, PayloadError) as error:
+        return str(error)
+    if hashlib.sha256(text).hexdigest() != item.labels:
+        return "its labels are not those that were written"
+    return None if image == item.image else "its image is not the one that was written"
 
 
-def move(snapshot: Snapshot, folder: Path) -> Snapshot:
-    """Give a dataset another folder, which must be new or empty."""
-    if folder.exists():
-        folder.rmdir()
-    return replace(snapshot, folder=snapshot.folder.rename(folder))
+def _hash(folder: Path) -> str:
+    found = hashlib.sha256()
+    for name in ("data.yaml", "items.jsonl"):
+        try:
+            with (folder / name).open("rb") as file:
+                while chunk := file.read(1 << 20):
+                    found.update(chunk)
+        except OSError:
+            return ""
+    return found.hexdigest()

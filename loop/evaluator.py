@@ -65,11 +65,12 @@ def _validator() -> type:
             """Prepare to translate the model's class ids."""
             super().init_metrics(model)
             ids = {str(name): class_id for class_id, name in self.data["names"].items()}
+            ids |= self.data.get("former_names") or {}  # the weights may be older than a name
             folded = {name.casefold(): class_id for name, class_id in ids.items()}
             names = [str(name) for _, name in sorted(model.names.items())]
             translated = [ids.get(name, folded.get(name.casefold(), -1)) for name in names]
             self._translated = torch.tensor(translated, device=self.device)
-            self.names, self.nc = self.data["names"], len(ids)
+            self.names, self.nc = self.data["names"], len(self.data["names"])
             self.metrics.names = self.names
             self.confusion_matrix = ConfusionMatrix(names=self.names)
 

@@ -43,6 +43,7 @@ def sync_all() -> str:
         projects = [project.id for project in parts.projects.all()]
         for project_id in projects:
             parts.queue.ask_sync(project_id)
+            parts.registry.tidy(project_id)
     return f"asked: sync {projects}"
 
 
@@ -61,6 +62,8 @@ def _swept(parts: Parts) -> str:
     projects, pending = parts.projects.all(), set(parts.events.pending_projects())
     to_review = [project.id for project in projects if project.id in pending]
     to_refresh = [project.id for project in projects if refreshing.is_due(parts, project)]
+    for project in projects:  # a cool-down ends without an event
+        reviewing.ask_when_due(parts, project.id)
     to_train = [training.project_id for training in parts.trainings.open()]
     for ask, ids in (
         (parts.queue.ask_review, to_review),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
@@ -22,13 +22,22 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class LabelConfig:
-    """The first `RectangleLabels` on an `Image`; other controls are left alone."""
+    """
+    The first `RectangleLabels` on an `Image`; other controls are left alone.
+
+    *synonyms* are not in it: all names that a class has had, by each of them, for classes that were renamed.
+    """
 
     from_name: str
     to_name: str
     image_key: str
     labels: tuple[Label, ...]
     score_threshold: float | None = None
+    synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def knowing(self, synonyms: Mapping[str, tuple[str, ...]]) -> LabelConfig:
+        """The same config, for detectors that may say another name of a class than the config has."""
+        return replace(self, synonyms=synonyms)
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -40,7 +49,7 @@ class LabelConfig:
         Map the model's class names to labels; names that the config lacks are absent.
 
         A label of exactly that name comes first, for a trained model's classes are labels; then `predicted_values`,
-        then the label's own name, neither with regard to case.
+        then the label's own name, neither with regard to case; at last the class's other names.
         """
         exact = {label.value: label.value for label in self.labels}
         by_value = {label.value.casefold(): label.value for label in self.labels}
@@ -49,6 +58,8 @@ class LabelConfig:
         }
         known = by_value | by_predicted
         found = {name: exact.get(name) or known.get(name.casefold()) for name in class_names}
+        for name in (name for name, label in found.items() if not label):
+            found[name] = next((other for other in self.synonyms.get(name, ()) if other in exact), None)
         return {name: label for name, label in found.items() if label}
 
 

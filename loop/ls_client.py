@@ -16,6 +16,7 @@ from loop.findings import Token, read_token
 Json = dict[str, Any]
 PAGE = 200  # tasks a request
 BATCH = 200  # predictions a request
+IS_OPEN = ("completed_at", "empty", "Datetime", True)  # lacks annotations, as many as the project wants
 
 
 class LabelStudio:
@@ -85,9 +86,9 @@ class LabelStudio:
         """What time it is there, to the second."""
         return parsedate_to_datetime(self._answer("GET", "api/version").headers["Date"])
 
-    def unreviewed_tasks(self, project_id: int) -> Iterator[Json]:
-        """Every task without a completed annotation, with its predictions, in the order of ids."""
-        return self._tasks(project_id, ("total_annotations", "equal", "Number", 0))
+    def open_tasks(self, project_id: int) -> Iterator[Json]:
+        """Every task that still lacks annotations, as many as the project wants, with its predictions, by id."""
+        return self._tasks(project_id, IS_OPEN)
 
     def tasks_since(self, project_id: int, moment: datetime | None) -> Iterator[Json]:
         """Every task changed after *moment*, or every task ever reviewed, with annotations and predictions, by id."""
@@ -96,9 +97,10 @@ class LabelStudio:
         text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")  # any other form is a 500
         return self._tasks(project_id, ("updated_at", "greater", "Datetime", text))
 
-    def count(self, project_id: int, *wanted: tuple[str, str, str, Any]) -> int:
-        """How many tasks there are of which all the conditions hold."""
-        query = json.dumps({"filters": _filters(*wanted)})
+    def count_open(self, project_id: int, version: str | None = None) -> int:
+        """How many open tasks there are, or how many of them have a prediction of a version stored."""
+        of_version = [("predictions_model_versions", "contains", "List", [version])] if version else []
+        query = json.dumps({"filters": _filters(IS_OPEN, *of_version)})
         return int(self.get("api/tasks/", project=project_id, page_size=1, fields="task_only", query=query)["total"])
 
     def task_ids(self, project_id: int) -> set[int]:
@@ -181,7 +183,8 @@ class LabelStudio:
             raise UpstreamError(f"Label Studio at {self.url} did not answer {method} {path}: {error}") from error
         if answer.is_error:
             raise UpstreamError(
-                f"Label Studio answered {method} {path} with {answer.status_code}: {_detail(answer.text)}"
+                f"Label Studio answered {method} {path} with {answer.status_code}: {_detail(answer.text)}",
+                answer.status_code,
             )
         return answer
 

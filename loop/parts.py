@@ -7,10 +7,11 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from loop.dataset_folder import ImageCache
+from loop.class_list import ClassList
 from loop.detector import Detectors
 from loop.door import Door
 from loop.event_log import EventLog
+from loop.image_cache import ImageCache
 from loop.images import Images
 from loop.ls_client import LabelStudio
 from loop.outbox import Outbox
@@ -21,24 +22,34 @@ from loop.project_list import ProjectList
 from loop.queue import JobQueue
 from loop.rate_log import RateLog
 from loop.registry import FIRST, Version, WeightsRegistry
+from loop.retrain_policy import RetrainPolicy
 from loop.review_log import ReviewLog
+from loop.selection import SelectionPolicy
+from loop.split_list import SplitList
 from loop.trainer import TrainingPolicy
 from loop.training_log import TrainingLog
 
 
 @dataclass(frozen=True, slots=True)
-class Policies:
-    """What decides: how many new reviews ask for a training, what share is kept for measuring, what is shown.
+class DatasetPolicy:
+    """What is measured on and trained on: shares, the field of a task's data that groups, how alike twins are."""
 
-    *cohort_field* names the field of the tasks' data that tells their cohorts; empty: none does.
-    """
-
-    retrain_after: int
     held_out_share: float
+    group_field: str
+    twin_bits: int
+    selection: SelectionPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """What decides: when new reviews ask for a training, what goes into a dataset, what is shown."""
+
+    retrain: RetrainPolicy
+    dataset: DatasetPolicy
     thresholds: Thresholds
     audit: AuditPolicy
     training: TrainingPolicy
-    cohort_field: str = ""
+    cohort_field: str = ""  # of the tasks' data, that tells cohorts apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +66,8 @@ class Parts:
     reviews: ReviewLog
     rates: RateLog
     projects: ProjectList
+    classes: ClassList
+    splits: SplitList
     trainings: TrainingLog
     registry: WeightsRegistry
     detectors: Detectors
@@ -72,12 +85,22 @@ class Parts:
 
     def load(self, version: Version | None) -> Served:
         """
-        A version with its detector in memory.
+        A version with its detector in memory. Raises DamagedWeights.
 
         Without a version it is the weights to start from, and where those are not on this machine, nothing.
         """
-        weights = version.weights if version else self.detectors.base_if_here()
-        return Served(self.version_name(version), self.detectors.load(weights) if weights else None)
+        if version is None:
+            base = self.detectors.base_if_here()
+            detector = self.detectors.load(base) if base else None
+            return Served(self.version_name(None), detector, self.policies.thresholds)
+        version.verify()
+        detector = self.detectors.load(version.weights, version.image_size)
+        return Served(version.name, detector, self.thresholds_of(version))
+
+    def thresholds_of(self, version: Version) -> Thresholds:
+        """The thresholds that a version was registered with; where it has none, those of the settings."""
+        own, ours = version.facts.thresholds, self.policies.thresholds
+        return Thresholds(own.get("floor", ours.floor), own.get("display", ours.display))
 
     def version_name(self, version: Version | None) -> str:
         """What predictions of a version are called; Label Studio needs a name where there is none yet."""

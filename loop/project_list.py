@@ -1,18 +1,18 @@
-"""The connected projects, each with its append-only class list and its frozen split."""
+"""The connected projects, each with its label config and how far it is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from loop import class_list
 from loop.errors import UnknownProject
 from loop.label_config import LabelConfig, parse
-from loop.splits import Side, assign
-from loop.tables import classes, projects, splits
+from loop.tables import classes, projects, reviews
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,9 @@ class Project:
 
     Reviews recorded until *reviews_seen_at* have been trained on; changes until *synced_until*, by Label Studio's
     clock, are known. Its open tasks were last predicted by
-    *refreshed_version*, in answer to the ask numbered *refresh_done* of the *refresh_asked* there were.
+    *refreshed_version*, in answer to the ask numbered *refresh_done* of the *refresh_asked* there were. *policy* is
+    what it decides otherwise than the settings. It stays on the version it is *pinned* to; *shadow* is tried on a share
+    of its tasks.
     """
 
     id: int
@@ -33,6 +35,11 @@ class Project:
     refresh_asked: int
     refresh_done: int
     refreshed_version: str | None
+    policy: Mapping[str, Any]
+    pinned: str | None
+    shadow: str | None
+    shadow_share: float
+    is_shadow_shown: bool
 
     def config(self) -> LabelConfig:
         """The label config, parsed."""
@@ -69,12 +76,23 @@ class ProjectList:
                 connection.execute(projects.insert().values(**row, connected_at=datetime.now(UTC)))
             else:
                 connection.execute(projects.update().where(is_here).values(title=title, label_config=label_config))
-            _append_classes(connection, project_id, labels)
+            class_list.append(connection, project_id, labels)
         return known is None or (known.title, known.label_config) != (title, label_config)
 
     def reviews_seen(self, project_id: int, moment: datetime) -> None:
         """Remember that all reviews recorded until *moment* have been trained on."""
         self._set(project_id, reviews_seen_at=moment)
+
+    def reviews_until(self, project_id: int) -> datetime | None:
+        """When the newest review was recorded; what comes from now on is later."""
+        with self._engine.connect() as connection:
+            query = sa.select(sa.func.max(reviews.c.recorded_at)).where(reviews.c.project_id == project_id)
+            newest: datetime | None = connection.scalar(query)
+        return newest
+
+    def decide(self, project_id: int, policy: Mapping[str, Any]) -> None:
+        """Keep what a project decides otherwise than the settings."""
+        self._set(project_id, policy=dict(policy))
 
     def synced(self, project_id: int, moment: datetime | None) -> None:
         """Remember that all changes in Label Studio until *moment* are known; None: that nothing is."""
@@ -88,21 +106,15 @@ class ProjectList:
         """Remember that the asks known to *project* have been answered by *version*."""
         self._set(project.id, refresh_done=project.refresh_asked, refreshed_version=version)
 
+    def shadow(self, project_id: int, version: str | None, share: float, *, is_shown: bool) -> None:
+        """Remember which version is tried on what share of the tasks; None: none is."""
+        self._set(project_id, shadow=version, shadow_share=share, is_shadow_shown=is_shown)
+
     def class_names(self, project_id: int) -> list[str]:
         """The classes by id; an id, once given, never moves."""
+        query = sa.select(classes.c.name).where(classes.c.project_id == project_id).order_by(classes.c.class_id)
         with self._engine.connect() as connection:
-            return _class_names(connection, project_id)
-
-    def sides(self, project_id: int, task_ids: Iterable[int], share: float) -> dict[int, Side]:
-        """The sides of all tasks ever split, after giving one to each of *task_ids* that had none."""
-        with self._engine.begin() as connection:
-            query = sa.select(splits.c.task_id, splits.c.side).where(splits.c.project_id == project_id)
-            known = {task_id: Side(side) for task_id, side in connection.execute(query)}
-            new = assign(known, task_ids, project_id=project_id, share=share)
-            rows = [{"project_id": project_id, "task_id": task_id, "side": side} for task_id, side in new.items()]
-            if rows:
-                connection.execute(splits.insert(), rows)
-        return {**known, **new}
+            return list(connection.scalars(query))
 
     def _set(self, project_id: int, **values: Any) -> None:
         with self._engine.begin() as connection:
@@ -119,16 +131,9 @@ def _project(row: sa.Row[Any]) -> Project:
         refresh_asked=row.refresh_asked,
         refresh_done=row.refresh_done,
         refreshed_version=row.refreshed_version,
+        policy=row.policy,
+        pinned=row.pinned,
+        shadow=row.shadow,
+        shadow_share=row.shadow_share,
+        is_shadow_shown=row.is_shadow_shown,
     )
-
-
-def _class_names(connection: sa.Connection, project_id: int) -> list[str]:
-    query = sa.select(classes.c.name).where(classes.c.project_id == project_id).order_by(classes.c.class_id)
-    return list(connection.scalars(query))
-
-
-def _append_classes(connection: sa.Connection, project_id: int, labels: Iterable[str]) -> None:
-    known = _class_names(connection, project_id)
-    new = [label for label in dict.fromkeys(labels) if label not in known]
-    for class_id, name in enumerate(new, start=len(known)):
-        connection.execute(classes.insert().values(project_id=project_id, class_id=class_id, name=name))

@@ -40,6 +40,14 @@ def show_rates(out: Console, found: Assessment) -> None:
             out.print(f"{_cut(group.name)}: {advice}", markup=False)
 
 
+def show_plain(out: Console, groups: Mapping[str, Rates]) -> None:
+    """Print a row a group of rates that were counted alike, without more."""
+    table = Table("", *(name.replace("_", " ") for name in Rates().shares()), box=None)
+    for name, found in groups.items():
+        table.add_row(_name(name), *(_share(*share) for share in found.shares().values()))
+    out.print(table)
+
+
 def show_seconds(out: Console, versions: Mapping[str, Mapping[str, Seconds]]) -> None:
     """Print the annotators' seconds by version, with boxes shown and without."""
     table = Table("version", "", "tasks", "seconds a task", "seconds an object", "left out", box=None)
@@ -76,18 +84,22 @@ def seconds_json(parts: Mapping[str, Seconds]) -> dict[str, object]:
     return {name.replace(" ", "_"): asdict(found) for name, found in parts.items()}
 
 
-def _group_json(group: Group) -> dict[str, object]:
+def plain_json(found: Rates) -> dict[str, object]:
+    """The shares of one group with their intervals, and what they call for, as plain JSON."""
     shares: dict[str, object] = {}
-    for name, (successes, total) in group.rates.shares().items():
+    for name, (successes, total) in found.shares().items():
         interval = wilson(successes, total)
         bounds = [interval.low, interval.high] if interval else None
         shares[name] = {"count": successes, "of": total, "interval": bounds}
+    return {**shares, "advice": advise(found)}
+
+
+def _group_json(group: Group) -> dict[str, object]:
     return {
-        **shares,
+        **plain_json(group.rates),
         "missed_all_tasks": _estimate_json(group.audited),
         "missed_pooled": _estimate_json(group.pooled),
         "seconds": None if group.seconds is None else seconds_json(group.seconds),
-        "advice": advise(group.rates),
     }
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.table import Column, Table
 
 from loop.status import Status
-from loop.training_log import Training
+from loop.training_log import Phase, Training, where
 
 
 def show_status(out: Console, found: Status) -> None:
@@ -30,14 +32,26 @@ def show_status(out: Console, found: Status) -> None:
         out.print(line, markup=False)
 
 
+def show_trainings(out: Console, found: Sequence[Training]) -> None:
+    """Print a row a training."""
+    table = Table(Column("id", no_wrap=True), "state", "asked by", "asked at", "starts", "version", box=None)
+    for one in found:
+        asked_at = f"{one.asked_at:%Y-%m-%d %H:%M:%S}"
+        table.add_row(str(one.id), _training(one), one.asked_by, asked_at, str(one.attempts), one.version or "")
+    out.print(table)
+
+
 def _training(training: Training | None) -> str:
     if training is None:
         return "none"
     done = training.progress or {}
     if training.ended_at or not done:
         return f"{training.state}{f': {training.error}' if training.error else ''}"
-    left = done.get("seconds_left")
-    measured = done.get("map50_95")
-    shown = "" if measured is None else f", mAP50-95 {measured:.3f}"
-    remaining = "" if left is None else f", {left:.0f} s left"
-    return f"epoch {done['epoch']} of {done['epochs']}{shown}{remaining}"
+    left, measured = done.get("seconds_left"), done.get("map50_95")
+    details = [
+        where(training),
+        *([f"mAP50-95 {measured:.3f}"] if measured is not None else []),
+        *([f"{left:.0f} s left"] if left is not None and done["phase"] == Phase.TRAINING else []),
+        *(["to be cancelled"] if training.is_cancelled else []),
+    ]
+    return ", ".join(details)

@@ -45,7 +45,18 @@ class Settings(BaseSettings):
     batch: int = Field(16, ge=1, description="images a training step")
     freeze: int = Field(0, ge=0, description="first layers of the network that a training leaves alone")
     retrain_after: int = Field(50, ge=1, description="new reviews that ask for a training")
+    cool_down: float = Field(0.0, ge=0, description="seconds between a training and the next that reviews ask for")
     held_out_share: float = Field(0.2, gt=0, lt=1, description="share of reviewed tasks kept for measuring")
+    group_field: str = Field("", description="field of a task's data; tasks of one value stay on one side together")
+    twin_bits: int = Field(
+        4, ge=-1, le=10, description="bits of 64 that looks of near-duplicates differ in; -1: none are"
+    )
+    background_share: float = Field(
+        0.1, ge=0, le=1, description="most of the training side that may have nothing on it"
+    )
+    replay_share: float = Field(
+        1.0, ge=0, le=1, description="share of what the champion learned that is trained on again"
+    )
     score_floor: float = Field(0.05, gt=0, lt=1, description="least confidence that is kept in the log")
     score_threshold: float = Field(0.25, ge=0, le=1, description="least confidence shown, unless the label config says")
     audit_share: float = Field(0.05, ge=0, le=1, description="share of tasks served regardless of their score")

@@ -1,17 +1,18 @@
-"""What goes into a dataset, and the name its content gives it. Pure."""
+"""What goes into a dataset, and what is told of it. Pure."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from loop.classes import Labels
 from loop.regions import Region
 from loop.splits import Side
+
+MOST_NAMED = 100  # tasks named in a report, each reason
 
 
 class Reason(StrEnum):
@@ -19,27 +20,52 @@ class Reason(StrEnum):
 
     UNKNOWN_LABEL = "a box has a label that is not in the class list"
     NO_LABEL = "a box has no label"
+    BROKEN_BOX = "a box is not four finite numbers"
     NO_IMAGE = "the image cannot be read"
+    NO_REVIEW = "the review cannot be read"
+    SAME_ID = "another task before it has its id"
+    LEFT_OUT = "taken out of training by a person, as a twin of a held-out task"
+    RESTING = "learned before and not repeated this time (LOOP_REPLAY_SHARE)"
+    BACKGROUND = "nothing is on it, and enough such images are trained on (LOOP_BACKGROUND_SHARE)"
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledImage:
-    """One reviewed image: all its objects, on one side of the split. No region at all is a negative."""
+    """One reviewed image: all its objects, none on a negative. *group* is what it must stay on one side with."""
 
     task_id: int
     image: str
     regions: tuple[Region, ...]
-    side: Side
+    annotation_id: int | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One image as it stands in the dataset folder."""
+class Item:
+    """
+    One image of a dataset, as `items.jsonl` has it.
 
-    name: str
+    *image* and *labels* are SHA-256 of the file's content. A *resting* one was learned before by the version that this
+    training starts from, and is not repeated: it is no file of this dataset.
+    """
+
+    task: int
+    annotation: int | None
     side: Side
-    image_sha256: str
+    file: str
+    image: str
     labels: str
+    boxes: int
+    resting: bool = False
+
+    @property
+    def content(self) -> bytes:
+        """What a detector learns of it: as long as it is the same, there is nothing new."""
+        return content_of(self.task, self.image, self.labels)
+
+    def as_json(self) -> dict[str, Any]:
+        """The item as plain JSON."""
+        return asdict(self)
 
 
 @dataclass
@@ -49,33 +75,44 @@ class Report:
     images: Counter[str] = field(default_factory=Counter)
     boxes: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
+    train: Counter[str] = field(default_factory=Counter)
+    undecided: Counter[str] = field(default_factory=Counter)
+    unknown_labels: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
     left_out: dict[str, list[int]] = field(default_factory=dict)
 
     def leave_out(self, reason: Reason, task_id: int) -> None:
-        """Count one image left out."""
-        self.left_out.setdefault(reason.value, []).append(task_id)
+        """Count one image left out; the first of each reason are named."""
+        self.counts[reason.value] += 1
+        named = self.left_out.setdefault(reason.value, [])
+        if len(named) < MOST_NAMED:
+            named.append(task_id)
 
     def as_json(self) -> dict[str, Any]:
-        """The report as plain JSON."""
-        counts = {"images": dict(self.images), "boxes": dict(self.boxes), "notes": dict(self.notes)}
-        return {**counts, "left_out": self.left_out}
+        """The report as plain JSON: counts by side, of boxes, by label; what was left out, counted and named."""
+        told = {"images": dict(self.images), "boxes": dict(self.boxes), "notes": dict(self.notes)}
+        if self.train:
+            told["train"] = dict(self.train)
+        if self.undecided:
+            told["labels_that_left_the_config"] = dict(self.undecided)
+        if self.unknown_labels:
+            told["unknown_labels"] = dict(self.unknown_labels)
+        left_out = {reason: sorted(task_ids) for reason, task_ids in sorted(self.left_out.items())}
+        return {**told, "left_out": left_out, "left_out_counts": dict(sorted(self.counts.items()))}
 
 
-def usable(items: Iterable[LabelledImage], class_ids: Mapping[str, int], report: Report) -> list[LabelledImage]:
-    """Return the items all of whose regions have a known label; the others are left out and reported."""
-    kept = []
-    for item in items:
-        labels = {region.label for region in item.regions}
-        if "" in labels:
-            report.leave_out(Reason.NO_LABEL, item.task_id)
-        elif labels - class_ids.keys():
-            report.leave_out(Reason.UNKNOWN_LABEL, item.task_id)
-        else:
-            kept.append(item)
-    return kept
+def problem(item: LabelledImage, labels: Labels, report: Report) -> Reason | None:
+    """Say why the labels of an image cannot be used, if so; labels that nobody knows or decided on are counted."""
+    found = Counter(region.label for region in item.regions)
+    if "" in found:
+        return Reason.NO_LABEL
+    if unknown := found.keys() - labels.ids.keys():
+        report.unknown_labels.update({label: found[label] for label in unknown})
+        return Reason.UNKNOWN_LABEL
+    report.undecided.update({label: times for label, times in found.items() if label in labels.undecided})
+    return None
 
 
-def digest(entries: Sequence[Entry], class_names: Sequence[str]) -> str:
-    """Name a dataset by its content: the same images, labels, sides and classes give the same 64 hex digits."""
-    lines = sorted([entry.name, entry.side.value, entry.image_sha256, entry.labels] for entry in entries)
-    return hashlib.sha256(json.dumps([list(class_names), lines]).encode()).hexdigest()
+def content_of(task_id: int, image: str, labels: str) -> bytes:
+    """Name by its content what a detector learns of a task."""
+    return hashlib.sha256(f"{task_id}:{image}:{labels}".encode()).digest()[:12]

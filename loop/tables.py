@@ -51,7 +51,17 @@ classes = Table(
     Column("project_id", Integer, primary_key=True),
     Column("class_id", Integer, primary_key=True),
     Column("name", Text, nullable=False),
+    Column("merged_into", Integer),  # the class that its boxes are now; its own id stays taken
+    Column("is_retired", Boolean, nullable=False, default=False),  # its boxes are in no snapshot
     sa.UniqueConstraint("project_id", "name"),
+)
+
+former_names = Table(  # of classes that were renamed: reviews and detectors still have them
+    "former_names",
+    metadata,
+    Column("project_id", Integer, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("class_id", Integer, nullable=False),
 )
 
 events = Table(
@@ -104,6 +114,7 @@ predictions = Table(
     Column("id", Integer, primary_key=True),
     Column("project_id", Integer, nullable=False),
     Column("task_id", Integer, nullable=False),
+    Column("image", Text, nullable=False),
     Column("version", Text, nullable=False),
     Column("regions", JSON, nullable=False),  # what was shown
     Column("candidates", JSON, nullable=False),  # what was kept back: above the floor, under the threshold
@@ -148,8 +159,12 @@ splits = Table(
     Column("task_id", Integer, primary_key=True),
     Column("side", String(8), nullable=False),
     Column("group", Text),  # what stays on one side together
-    Column("image_hash", String(16)),  # perceptual: near-duplicates differ in few bits
+    Column("image_hash", String(16)),  # perceptual: near-duplicates differ in few bits; empty for a flat image
+    Column("image", String(16)),  # of the address that the hash was taken from
+    Column("is_left_out", Boolean, nullable=False, default=False),  # of training, by a person
 )
+
+IS_OPEN = "state IN ('asked', 'running')"
 
 trainings = Table(
     "trainings",
@@ -159,6 +174,7 @@ trainings = Table(
     Column("state", String(16), nullable=False),
     Column("asked_by", Text, nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
+    Column("stalled", Integer, nullable=False, default=0),  # starts since it last got further
     Column("is_cancelled", Boolean, nullable=False, default=False),  # asked to stop
     Column("snapshot", String(64)),
     Column("reviews_until", Instant),  # reviews recorded until then are in the snapshot
@@ -169,6 +185,13 @@ trainings = Table(
     Column("asked_at", Instant, nullable=False),
     Column("started_at", Instant),
     Column("ended_at", Instant),
+    Index(
+        "one_open_training",
+        "project_id",
+        unique=True,
+        sqlite_where=sa.text(IS_OPEN),
+        postgresql_where=sa.text(IS_OPEN),
+    ),
 )
 
 versions = Table(

@@ -96,6 +96,7 @@ def _prediction(task_id: int, judged: Judged, shown: tuple[Region, ...]) -> Logg
     return LoggedPrediction(
         project_id=1,
         task_id=task_id,
+        image=f"/data/upload/1/{task_id}.jpg",
         version=judged.version,
         regions=shown,
         candidates=(),

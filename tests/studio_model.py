@@ -14,9 +14,20 @@ class StudioModel(FakeLabelStudio):
         self.clock, self.sent, self.changed_at = NOON, [], {}
         self.hooks = []
 
-    def annotate(self, task, regions, *, skipped=False, truth=False):
-        annotation = self._new(task, regions, was_cancelled=skipped, ground_truth=truth)
-        self._send("ANNOTATION_CREATED", annotation=annotation, task=_bare(task))
+    def annotate(self, task, regions, *, skipped=False):
+        self._send("ANNOTATION_CREATED", annotation=self._new(task, regions, was_cancelled=skipped), task=_bare(task))
+
+    def accept(self, tasks):
+        """Create annotations from predictions, in bulk: nobody looked at them."""
+        made = [self._new(task, boxes("p", "q"), parent_prediction=1, lead_time=None) for task in tasks]
+        self._send("ANNOTATIONS_CREATED", annotation=made, task=[_bare(task) for task in tasks])
+
+    def star(self, task, annotation):
+        """Take an annotation as ground truth; the star of another goes, with no event and no new time."""
+        for other in task["annotations"]:
+            other["ground_truth"] = False
+        annotation.update(ground_truth=True, updated_at=self._tick(task))
+        self._send("ANNOTATION_UPDATED", annotation=dict(annotation), task=_bare(task))
 
     def edit(self, task, annotation, regions, *, skipped=False):
         annotation.update(result=regions, was_cancelled=skipped, updated_at=self._tick(task))
@@ -27,9 +38,21 @@ class StudioModel(FakeLabelStudio):
         self._tick(task)
         self._send("ANNOTATIONS_DELETED", annotations=[{"id": annotation["id"]}])
 
+    def delete_annotations(self, tasks):
+        """The bulk action of the Data Manager."""
+        gone = [{"id": annotation["id"]} for task in tasks for annotation in task["annotations"]]
+        for task in tasks:
+            task["annotations"].clear()
+            self._tick(task)
+        self._send("ANNOTATIONS_DELETED", annotations=gone)
+
     def delete_task(self, task):
         self.tasks.remove(task)
         self._send("TASKS_DELETED", tasks=[{"id": task["id"]}])
+
+    def wipe(self):
+        """Delete all tasks through the API, which sends no event."""
+        self.tasks.clear()
 
     def add_task(self, regions=None):
         number = max((task["id"] for task in self.tasks), default=0) + 1

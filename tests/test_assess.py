@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -18,9 +19,11 @@ from loop.rates import By
 from loop.regions import Box
 from loop.review import judge_tasks
 from loop.status import status
+from loop.tables import verdicts
 from loop.watch import watch
 from tests.builders import NOON, region, review, served
 
+IMAGE = "/data/upload/1/a.jpg"
 ELSEWHERE = Box(0.6, 0.6, 0.9, 0.9)
 
 
@@ -29,7 +32,9 @@ def reviewed(parts, task, *left, shown=("p",), data=None, stream="queue", versio
     boxes = [region(f"{name}{task}", score=score) for name in shown]
     parts.predictions.append([served(*boxes, task=task, stream=stream, version=version)])
     kept = [region(f"{name}{task}", at=ELSEWHERE if name == "new" else None) for name in left]
-    parts.reviews.record(review(*kept, task=task, annotation=task, minutes=task, **fields), data or {"image": "/x"})
+    parts.reviews.record(
+        review(*kept, task=task, annotation=task, minutes=task, **fields), {"image": IMAGE, **(data or {})}
+    )
     judge_tasks(parts, 1, [task])
 
 
@@ -43,7 +48,7 @@ def test_verdicts_are_grouped_by_a_field_of_the_task_data(parts):
     reviewed(parts, 1, "p", data={"source": "day"})
     reviewed(parts, 2, data={"source": "night"})
     reviewed(parts, 3, data={"source": "night"})
-    reviewed(parts, 4, "p", data={"image": "/x"})
+    reviewed(parts, 4, "p", data={})
 
     found = assess(parts, 1, Asked(By.COHORT, "source"))
 
@@ -93,20 +98,16 @@ def test_only_reviews_since_a_day_are_counted(parts):
 
 
 def test_verdicts_on_a_shadow_are_left_out(parts):
+    shadow = served(region("s1"), region("s2", at=ELSEWHERE), task=1, version="b@2")
+    parts.predictions.append([replace(shadow, is_shadow=True)])
+
     reviewed(parts, 1, "p")
-    parts.predictions.append([replace(served(region("s1"), task=1, version="b@2"), is_shadow=True)])
-    (shadow,) = parts.predictions.of_task(1, 1, is_shadow=True)
-    counted = parts.reviews.counted(1)[1].review
-    judged = parts.reviews.judged(1)
-    with parts.engine.begin() as connection:
-        from loop.tables import verdicts
 
-        row = connection.execute(verdicts.select()).mappings().one()
-        connection.execute(verdicts.insert().values(**{**row, "id": None, "is_shadow": True, "version": "b@2"}))
-
-    assert counted.task_id == shadow.task_id
-    assert parts.reviews.judged(1) == judged
-    assert [one.name for one in assess(parts, 1, Asked()).groups] == ["a@1"]
+    with parts.engine.connect() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).where(verdicts.c.is_shadow)) == 2
+    (found,) = assess(parts, 1, Asked()).groups
+    assert (found.name, found.rates.predicted) == ("a@1", 1)
+    assert [one.version for one in parts.reviews.judged(1)] == ["a@1"]
 
 
 def test_the_audit_tells_what_is_missed_on_all_tasks_beside_the_plain_rate(parts):

@@ -57,8 +57,8 @@ class Studio(FakeLabelStudio):
             path
         )
 
-    def count(self, project_id, *wanted):
-        return 2 if len(wanted) == 1 else self.predicted
+    def count_open(self, project_id, version=None):
+        return self.predicted if version else 2
 
     def backends(self, project_id):
         return self.mls
@@ -239,13 +239,13 @@ def test_labels_without_a_class_and_classes_without_a_label_are_told(patient, tm
 def test_weights_that_changed_are_told(patient):
     patient.registry.champion(1).weights.write_bytes(b"other")
 
-    assert "changed since" in unwell(patient)["weights"].found
+    assert "is damaged" in unwell(patient)["weights"].found
 
 
 def test_weights_that_are_gone_are_told(patient):
     patient.registry.champion(1).weights.unlink()
 
-    assert "is not there" in unwell(patient)["weights"].found
+    assert "No such file" in unwell(patient)["weights"].found
 
 
 def test_a_web_part_that_is_not_there_is_told(patient):

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from loop import convert, rates_screen, region_json
+from loop import convert, rates_screen, region_json, shadow
 from loop.assess import Asked, assess, seconds_by_version
 from loop.bootstrap import build
 from loop.commands.options import AsJson, ProjectId, out
@@ -35,7 +35,7 @@ def verdicts(export: Annotated[Path, typer.Argument(help="Label Studio's JSON ex
 
 
 @app.command()
-def rates(
+def rates(  # noqa: PLR0913, PLR0917 (what is asked of a command)
     project: ProjectId,
     by: Annotated[By | None, typer.Option("--by", help="What to group by; version if nothing is said.")] = None,
     field: Annotated[str, typer.Option("--field", help="Field of the task data that makes the cohorts.")] = "",
@@ -45,6 +45,9 @@ def rates(
     most: Annotated[int, typer.Option("--most", min=0, help="Groups shown, the largest first; 0: all.")] = 20,
     show_seconds: Annotated[bool, typer.Option("--seconds", help="Annotators' seconds by version instead.")] = False,
     show_alerts: Annotated[bool, typer.Option("--alerts", help="The alerts that were given instead.")] = False,
+    is_shadow: Annotated[
+        bool, typer.Option("--shadow", help="A shadow beside what served, on the same tasks.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show how often each verdict was given, with 95% intervals, and what that calls for."""
@@ -54,6 +57,8 @@ def rates(
         _alerts(parts, project, as_json=as_json)
     elif show_seconds:
         _seconds(parts, project, start, as_json=as_json)
+    elif is_shadow:
+        _shadow(parts, project, as_json=as_json)
     else:
         by = by or (By.COHORT if field else By.VERSION)
         found = assess(parts, project, Asked(by, field, start, most))
@@ -70,6 +75,14 @@ def _alerts(parts: Parts, project: int, *, as_json: bool) -> None:
         typer.echo(json.dumps([one.body() for one in found], indent=2))
     else:
         rates_screen.show_alerts(out, found)
+
+
+def _shadow(parts: Parts, project: int, *, as_json: bool) -> None:
+    found = shadow.compared(parts, project)
+    if as_json:
+        typer.echo(json.dumps({name: rates_screen.plain_json(one) for name, one in found.items()}, indent=2))
+    else:
+        rates_screen.show_plain(out, found)
 
 
 def _seconds(parts: Parts, project: int, since: datetime | None, *, as_json: bool) -> None:
