@@ -19,6 +19,7 @@ from loop.prediction_log import PredictionLog
 from loop.priority import AuditPolicy
 from loop.project_list import ProjectList
 from loop.queue import JobQueue
+from loop.rate_log import RateLog
 from loop.registry import WeightsRegistry
 from loop.retrain_policy import RetrainPolicy
 from loop.review_log import ReviewLog
@@ -51,6 +52,7 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
         reviews=ReviewLog(engine),
         verdicts=VerdictLog(engine),
         operations=OperationLog(engine),
+        rates=RateLog(engine),
         projects=ProjectList(engine),
         classes=ClassList(engine),
         splits=SplitList(engine),
@@ -92,4 +94,5 @@ def _policies(settings: Settings) -> Policies:
             device=settings.device,
             freeze=settings.freeze,
         ),
+        cohort_field=settings.cohort_field,
     )

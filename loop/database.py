@@ -37,6 +37,28 @@ def migrate(url: str) -> None:
         command.upgrade(config, "head")
 
 
+def revisions(engine: sa.Engine) -> tuple[str | None, str | None]:
+    """The revision of the records, and the newest that this code has."""
+    from alembic.config import Config
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", "loop:migrations")
+    with engine.connect() as connection:
+        here = MigrationContext.configure(connection).get_current_revision()
+    return here, ScriptDirectory.from_config(config).get_current_head()
+
+
+def damage(engine: sa.Engine) -> str | None:
+    """What SQLite's own check finds wrong with the file, if anything; other databases look after themselves."""
+    if engine.dialect.name != "sqlite":
+        return None
+    with engine.connect() as connection:
+        said = [str(line) for line in connection.scalars(sa.text("PRAGMA quick_check(3)"))]
+    return None if said == ["ok"] else "; ".join(said)
+
+
 def _tune_sqlite(connection: sa.engine.interfaces.DBAPIConnection, _: object) -> None:
     """
     NORMAL: a committed record survives any crash of a process; a power cut may take the last ones, which the sweep

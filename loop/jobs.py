@@ -11,6 +11,7 @@ from loop import refresh as refreshing
 from loop import retrain as retraining
 from loop import review as reviewing
 from loop import sync as syncing
+from loop import watch as watching
 from loop.announce import catch_up
 from loop.bootstrap import build
 from loop.errors import UpstreamError
@@ -30,8 +31,8 @@ def refresh(project_id: int) -> str:
 
 
 def sync(project_id: int) -> str:
-    """Record the reviews of a project that no event told us of."""
-    return _alone("sync", syncing.sync, project_id)
+    """Record the reviews of a project that no event told us of, then look for falls in its rates."""
+    return f"{_alone('sync', syncing.sync, project_id)}; {_alone('watch', watching.watch, project_id)}"
 
 
 def rebuild(project_id: int) -> str:

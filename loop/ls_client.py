@@ -11,12 +11,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from loop.errors import Refused, UpstreamError
+from loop.findings import Token, read_token
 
 Json = dict[str, Any]
 PAGE = 200  # tasks a request
 BATCH = 200  # predictions a request
 SELECTED = 100  # tasks named in an address
 ONCE = {"max_retries": 0}  # what writes is not sent again by itself: the caller knows how to find out what was done
+IS_OPEN = ("completed_at", "empty", "Datetime", True)  # lacks annotations, as many as the project wants
 
 
 class LabelStudio:
@@ -61,6 +63,14 @@ class LabelStudio:
             return False
         return True
 
+    def token(self) -> Token:
+        """What kind of key there is, without the key."""
+        return read_token(self._api_key, datetime.now(UTC))
+
+    def get(self, path: str, **params: Any) -> Any:
+        """What a path answers; for the doctor, who looks at more than the loop uses. It is asked once."""
+        return self._ask("GET", path, params=params, request_options={"max_retries": 0})
+
     def is_own(self, address: str) -> bool:
         """Whether an absolute address is served by this Label Studio."""
         ours, theirs = urlsplit(self.url), urlsplit(address)
@@ -80,7 +90,7 @@ class LabelStudio:
 
     def open_tasks(self, project_id: int) -> Iterator[Json]:
         """Every task that still lacks annotations, as many as the project wants, with its predictions, by id."""
-        return self._tasks(project_id, ("completed_at", "empty", "Datetime", True))
+        return self._tasks(project_id, IS_OPEN)
 
     def tasks_since(self, project_id: int, moment: datetime | None) -> Iterator[Json]:
         """Every task changed after *moment*, or every task ever reviewed, with annotations and predictions, by id."""
@@ -99,6 +109,12 @@ class LabelStudio:
             tasks = self._ask("GET", "api/tasks/", params={**params, "query": query})["tasks"]
             found |= {task["id"]: task for task in tasks}
         return found
+
+    def count_open(self, project_id: int, version: str | None = None) -> int:
+        """How many open tasks there are, or how many of them have a prediction of a version stored."""
+        of_version = [("predictions_model_versions", "contains", "List", [version])] if version else []
+        query = json.dumps({"filters": _filters(IS_OPEN, *of_version)})
+        return int(self.get("api/tasks/", project=project_id, page_size=1, fields="task_only", query=query)["total"])
 
     def task_ids(self, project_id: int) -> set[int]:
         """The ids of all tasks."""

@@ -22,6 +22,7 @@ from loop.prediction_log import PredictionLog
 from loop.priority import AuditPolicy
 from loop.project_list import ProjectList
 from loop.queue import JobQueue
+from loop.rate_log import RateLog
 from loop.registry import FIRST, Version, WeightsRegistry
 from loop.retrain_policy import RetrainPolicy
 from loop.review_log import ReviewLog
@@ -51,6 +52,7 @@ class Policies:
     thresholds: Thresholds
     audit: AuditPolicy
     training: TrainingPolicy
+    cohort_field: str = ""  # of the tasks' data, that tells cohorts apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Parts:
     reviews: ReviewLog
     verdicts: VerdictLog
     operations: OperationLog
+    rates: RateLog
     projects: ProjectList
     classes: ClassList
     splits: SplitList

@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from redis import Redis
@@ -123,6 +124,26 @@ class JobQueue:
             return {name: Queue(name, connection=self._redis).count for name in (GPU, DEFAULT)}
         except RedisError as error:
             raise _no_answer(error) from error
+
+    def oldest(self) -> datetime | None:
+        """When the job that waits longest in `default` was enqueued. Raises UpstreamError."""
+        from rq import Queue
+
+        try:
+            waiting = Queue(DEFAULT, connection=self._redis).get_jobs(0, 1)
+        except RedisError as error:
+            raise _no_answer(error) from error
+        return waiting[0].enqueued_at if waiting else None
+
+    def last_scheduled(self, job: str) -> datetime | None:
+        """When the schedule last asked for a job, such as `loop.jobs.sweep`. Raises UpstreamError."""
+        from rq.cron import get_cron_job_history_key
+
+        try:
+            newest = self._redis.zrange(get_cron_job_history_key(job), 0, 0, desc=True, withscores=True)
+        except RedisError as error:
+            raise _no_answer(error) from error
+        return datetime.fromtimestamp(float(newest[0][1]), UTC) if newest else None
 
     def _ask(self, queue: str, function: str, *ids: int, timeout: int = SHORT) -> bool:
         """

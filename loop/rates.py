@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import math
+import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
+from loop.intervals import Cluster, Estimate, estimate, wilson
 from loop.verdicts import Decision
+
+AUDIT = "audit"  # the stream that is a random share of all tasks
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+NO_VALUE = "(none)"  # of a task whose data lacks the field
 
 
 class By(StrEnum):
@@ -18,11 +24,13 @@ class By(StrEnum):
     LABEL = "label"  # as predicted; of what was missed, as drawn
     STREAM = "stream"  # queue or audit
     WEEK = "week"  # of the review, ISO 8601
+    COHORT = "cohort"  # a field of the task's data
+    ANNOTATOR = "annotator"  # Label Studio's id of the person
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One verdict with what it can be grouped by."""
+    """One verdict with what it can be grouped by; *confidence* is that of the predicted box."""
 
     decision: Decision
     version: str
@@ -30,14 +38,23 @@ class Judged:
     stream: str
     week: str
     is_relabelled: bool = False
+    task_id: int = 0
+    cohort: str = NO_VALUE
+    annotator: str = NO_VALUE
+    confidence: float | None = None
+    reviewed_at: datetime = LONG_AGO
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """The range that a share lies in, with 95% confidence."""
+def cohort_name(data: Mapping[str, object], field: str) -> str:
+    """
+    The cohort of a task: the value of the *field* of its data, as text.
 
-    low: float
-    high: float
+    Text stands for itself, anything else for its JSON; a field that is missing, null or empty is NO_VALUE.
+    """
+    value = data.get(field)
+    if value is None or value == "":
+        return NO_VALUE
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,29 +113,37 @@ def count(decisions: Iterable[Decision], *, relabelled: int = 0) -> Rates:
     return Rates(**{decision.value: counts[decision] for decision in Decision}, relabelled=relabelled)
 
 
-def group(judged: Iterable[Judged], by: By) -> dict[str, Rates]:
-    """Count verdicts by one of their properties, in the order the groups first appear."""
+def largest(groups: Mapping[str, Rates], most: int) -> dict[str, Rates]:
+    """The groups with the most verdicts, largest first; all of them where *most* is 0."""
+    ordered = sorted(groups.items(), key=lambda item: -(item[1].predicted + item[1].missed))
+    return dict(ordered[: most or None])
+
+
+def missed_in_audit(judged: Iterable[Judged]) -> Estimate | None:
+    """The missed rate over all tasks, from the audited ones; None where there are too few to say."""
+    tasks: dict[int, list[Decision]] = {}
+    for one in judged:
+        if one.stream == AUDIT and one.decision != Decision.FALSE_POSITIVE:
+            tasks.setdefault(one.task_id, []).append(one.decision)
+    return estimate([Cluster(found.count(Decision.MISSED), len(found)) for found in tasks.values()])
+
+
+def by_group(judged: Iterable[Judged], by: By) -> dict[str, list[Judged]]:
+    """Verdicts by one of their properties, in the order the groups first appear."""
     groups: dict[str, list[Judged]] = {}
     for one in judged:
         groups.setdefault(getattr(one, by.value), []).append(one)
-    return {
-        name: count((one.decision for one in found), relabelled=sum(one.is_relabelled for one in found))
-        for name, found in groups.items()
-    }
+    return groups
 
 
-def wilson(successes: int, total: int, z: float = 1.96) -> Interval | None:
-    """
-    Return the score interval of a share (E. B. Wilson, 1927); None of nothing.
+def tally(judged: Sequence[Judged]) -> Rates:
+    """Count verdicts into rates."""
+    return count((one.decision for one in judged), relabelled=sum(one.is_relabelled for one in judged))
 
-    Unlike the textbook's, it stays within [0, 1] and holds for few observations.
-    """
-    if not total:
-        return None
-    share, spread = successes / total, z * z / total
-    centre = (share + spread / 2) / (1 + spread)
-    half = z * math.sqrt(share * (1 - share) / total + spread / (4 * total)) / (1 + spread)
-    return Interval(max(0.0, centre - half), min(1.0, centre + half))
+
+def group(judged: Iterable[Judged], by: By) -> dict[str, Rates]:
+    """Count verdicts by one of their properties, in the order the groups first appear."""
+    return {name: tally(found) for name, found in by_group(judged, by).items()}
 
 
 def advise(rates: Rates, policy: RatePolicy | None = None) -> list[str]:

@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from loop import region_json
 from loop.ls_format import Review
 from loop.prediction_log import LoggedPrediction
+from loop.rate_log import RateLog
 from loop.rates import By, Judged, Rates, group
 from loop.tables import deletions, reviews, verdicts
-from loop.verdicts import Decision, Verdict, counted_review_key
+from loop.verdicts import Verdict, counted_review_key
 
 ANNOTATION, TASK = "annotation", "task"
 
@@ -161,10 +162,7 @@ class ReviewLog:
 
     def judged(self, project_id: int) -> list[Judged]:
         """Every verdict of a project on what served, in the order they were given."""
-        is_it = (verdicts.c.project_id == project_id, ~verdicts.c.is_shadow)
-        query = sa.select(verdicts).where(*is_it).order_by(verdicts.c.id)
-        with self._engine.connect() as connection:
-            return [_judged(row) for row in connection.execute(query)]
+        return RateLog(self._engine).judged(project_id)
 
     def rates(self, project_id: int) -> dict[str, Rates]:
         """The four verdicts counted by version, in the order the versions were first reviewed."""
@@ -268,15 +266,3 @@ def _verdict_row(review: Review, prediction: LoggedPrediction, verdict: Verdict,
         "lead_time": review.lead_time,
         "reviewed_at": review.updated_at,
     }
-
-
-def _judged(row: sa.Row[Any]) -> Judged:
-    predicted, reviewed = row.predicted or {}, row.reviewed or {}
-    return Judged(
-        decision=Decision(row.decision),
-        version=row.version,
-        label=predicted.get("label") or reviewed.get("label", ""),
-        stream=row.stream,
-        week=f"{row.reviewed_at:%G-W%V}",
-        is_relabelled=row.is_relabelled,
-    )

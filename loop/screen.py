@@ -2,44 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
 from loop.outbox import Delivery, DeliveryState
-from loop.rates import By, Rates, advise, wilson
 from loop.status import Status
 from loop.training_log import Phase, Training, where
-
-
-def show_rates(out: Console, groups: Mapping[str, Rates], by: By) -> None:
-    """Print a row a group, and below what the rates call for."""
-    table = Table(by.value, *Rates().shares(), box=None)
-    for name, found in groups.items():
-        table.add_row(name, *(_share(*share) for share in found.shares().values()))
-    out.print(table)
-    for name, found in groups.items():
-        for advice in advise(found):
-            out.print(f"{name}: {advice}", markup=False)
-
-
-def _share(successes: int, total: int) -> str:
-    interval = wilson(successes, total)
-    if interval is None:
-        return "none"
-    return f"{successes} of {total}: {successes / total:.0%} ({interval.low:.0%} to {interval.high:.0%})"
-
-
-def rates_json(found: Rates) -> dict[str, object]:
-    """Rates as plain JSON."""
-    shares = {}
-    for name, (successes, total) in found.shares().items():
-        interval = wilson(successes, total)
-        bounds = [interval.low, interval.high] if interval else None
-        shares[name] = {"count": successes, "of": total, "interval": bounds}
-    return {**shares, "advice": advise(found)}
 
 
 def show_deliveries(out: Console, found: Sequence[Delivery]) -> None:
@@ -85,6 +56,9 @@ def show_status(out: Console, found: Status) -> None:
         reviewed, new = str(project.reviewed), str(project.new_reviews)
         table.add_row(title, serving, reviewed, new, _training(project.training), confirmed)
     out.print(table)
+    for project in found.projects:
+        if project.alert:
+            out.print(f"project {project.id}: {project.alert}", markup=False)
     for line in found.events:
         out.print(line, markup=False)
 

@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     score_floor: float = Field(0.05, gt=0, lt=1, description="least confidence that is kept in the log")
     score_threshold: float = Field(0.25, ge=0, le=1, description="least confidence shown, unless the label config says")
     audit_share: float = Field(0.05, ge=0, le=1, description="share of tasks served regardless of their score")
+    cohort_field: str = Field("", description="field of the task data that tells cohorts apart; empty: none does")
     image_bytes: int = Field(50_000_000, description="largest image file read")
     image_pixels: int = Field(100_000_000, description="largest image decoded")
     image_seconds: float = Field(20.0, description="longest wait for one image")

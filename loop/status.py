@@ -12,7 +12,7 @@ from loop.training_log import Training
 
 @dataclass(frozen=True, slots=True)
 class ProjectStatus:
-    """One project: who serves, what was reviewed, the newest training, the verdicts on the champion."""
+    """One project: who serves, what was reviewed, the newest training, the verdicts on the champion, the last alert."""
 
     id: int
     title: str
@@ -21,6 +21,7 @@ class ProjectStatus:
     new_reviews: int
     training: Training | None
     rates: Rates
+    alert: str | None  # the newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ def _answer(answers: bool) -> str:
 def _project(parts: Parts, project_id: int) -> ProjectStatus:
     project = parts.projects.get(project_id)
     champion = parts.registry.champion(project_id)
+    alert = next(iter(parts.rates.alerts(project_id, most=1)), None)
     return ProjectStatus(
         id=project_id,
         title=project.title,
@@ -71,4 +73,5 @@ def _project(parts: Parts, project_id: int) -> ProjectStatus:
         new_reviews=parts.reviews.new_since(project_id, project.reviews_seen_at),
         training=next(iter(parts.trainings.last(project_id)), None),
         rates=parts.reviews.rates(project_id).get(champion.name if champion else "", Rates()),
+        alert=str(alert) if alert else None,
     )

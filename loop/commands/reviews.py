@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from loop import convert, region_json, screen, shadow
+from loop import convert, rates_screen, region_json, shadow
+from loop.assess import Asked, assess, seconds_by_version
 from loop.bootstrap import build
 from loop.commands.options import AsJson, ProjectId, out
 from loop.errors import PayloadError
-from loop.rates import By, group
+from loop.parts import Parts
+from loop.rates import By
 from loop.verdict_query import Stream, VerdictFilter
 from loop.verdicts import Decision
 
@@ -75,9 +77,16 @@ def _of_export(export: Path) -> Iterator[dict[str, Any]]:
 
 
 @app.command()
-def rates(
+def rates(  # noqa: PLR0913, PLR0917 (what is asked of a command)
     project: ProjectId,
-    by: Annotated[By, typer.Option("--by", help="What to group by.")] = By.VERSION,
+    by: Annotated[By | None, typer.Option("--by", help="What to group by; version if nothing is said.")] = None,
+    field: Annotated[str, typer.Option("--field", help="Field of the task data that makes the cohorts.")] = "",
+    since: Annotated[
+        datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="Reviews from this day on, UTC.")
+    ] = None,
+    most: Annotated[int, typer.Option("--most", min=0, help="Groups shown, the largest first; 0: all.")] = 20,
+    show_seconds: Annotated[bool, typer.Option("--seconds", help="Annotators' seconds by version instead.")] = False,
+    show_alerts: Annotated[bool, typer.Option("--alerts", help="The alerts that were given instead.")] = False,
     is_shadow: Annotated[
         bool, typer.Option("--shadow", help="A shadow beside what served, on the same tasks.")
     ] = False,
@@ -85,8 +94,42 @@ def rates(
 ) -> None:
     """Show how often each verdict was given, with 95% intervals, and what that calls for."""
     parts = build(migrate=True)
-    groups = shadow.compared(parts, project) if is_shadow else group(parts.reviews.judged(project), by)
-    if as_json:
-        typer.echo(json.dumps({name: screen.rates_json(found) for name, found in groups.items()}, indent=2))
+    start = since.replace(tzinfo=UTC) if since else None
+    if show_alerts:
+        _alerts(parts, project, as_json=as_json)
+    elif show_seconds:
+        _seconds(parts, project, start, as_json=as_json)
+    elif is_shadow:
+        _shadow(parts, project, as_json=as_json)
     else:
-        screen.show_rates(out, groups, by)
+        by = by or (By.COHORT if field else By.VERSION)
+        found = assess(parts, project, Asked(by, field, start, most))
+        if as_json:
+            typer.echo(json.dumps(rates_screen.rates_json(found), indent=2))
+        else:
+            rates_screen.show_rates(out, found)
+
+
+def _alerts(parts: Parts, project: int, *, as_json: bool) -> None:
+    parts.projects.get(project)
+    found = parts.rates.alerts(project)
+    if as_json:
+        typer.echo(json.dumps([one.body() for one in found], indent=2))
+    else:
+        rates_screen.show_alerts(out, found)
+
+
+def _shadow(parts: Parts, project: int, *, as_json: bool) -> None:
+    found = shadow.compared(parts, project)
+    if as_json:
+        typer.echo(json.dumps({name: rates_screen.plain_json(one) for name, one in found.items()}, indent=2))
+    else:
+        rates_screen.show_plain(out, found)
+
+
+def _seconds(parts: Parts, project: int, since: datetime | None, *, as_json: bool) -> None:
+    found = seconds_by_version(parts, project, since)
+    if as_json:
+        typer.echo(json.dumps({name: rates_screen.seconds_json(one) for name, one in found.items()}, indent=2))
+    else:
+        rates_screen.show_seconds(out, found)
