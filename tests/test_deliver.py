@@ -16,9 +16,9 @@ import sqlalchemy as sa
 
 from loop.courier import Courier
 from loop.deliver import deliver
+from loop.exchange_tables import deliveries, notices
 from loop.notices import RetryPolicy, signature
 from loop.outbox import DeliveryState, Outbox
-from loop.tables import deliveries, notices
 from tests.builders import NOON
 from tests.receiver import receiver
 
