@@ -42,7 +42,7 @@ class Route:
 
 
 ROUTES: dict[tuple[str, str], Route] = {
-    ("get", "/"): Route("The same as /health", {200: protocol_schemas.Health}),
+    ("get", "/"): Route("The same as /health", {200: protocol_schemas.Health}, security=()),
     ("get", "/health"): Route("Whether this process answers", {200: protocol_schemas.Health}, security=()),
     ("post", "/setup"): Route(
         "The version in force", {200: protocol_schemas.SetupAnswer}, takes=protocol_schemas.SetupRequest, errors=(400,)

@@ -18,7 +18,10 @@ protocol = Blueprint("protocol", __name__)
 
 def body() -> Mapping[str, Any]:
     """The request's JSON object. Raises PayloadError."""
-    found = request.get_json(silent=True)
+    try:
+        found = request.get_json(silent=True)
+    except RecursionError:
+        found = None  # nested so deeply that it cannot be meant
     if not isinstance(found, Mapping):
         raise PayloadError("body", "a JSON object", request.get_data(as_text=True))
     return found

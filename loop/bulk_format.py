@@ -102,7 +102,11 @@ class _Written(_Operation):
     @field_validator("result")
     @classmethod
     def _is_small(cls, result: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
-        if result is not None and len(json.dumps(result, allow_nan=False)) > MOST_BYTES:
+        try:
+            size = len(json.dumps(result, allow_nan=False))
+        except RecursionError:
+            raise ValueError("less deeply nested JSON") from None
+        if size > MOST_BYTES:
             raise ValueError(f"at most {MOST_BYTES} bytes of JSON")
         return result
 

@@ -129,10 +129,10 @@ class Planner:
         except Refused as error:
             if error.status != 404:
                 raise
-            if is_gone_fine:
-                return None
             found = {}
         if found.get("project") != self._project.id:
+            if is_gone_fine:
+                return None
             raise PayloadError(
                 f"{where}.annotation", f"an annotation of project {self._project.id}", operation.annotation
             )
@@ -164,7 +164,7 @@ class Planner:
 
 def _ended(kept: KeptOperation, annotation: Json) -> KeptOperation:
     """What is known of an operation by the annotation it is about."""
-    review = read_review(annotation, project_id=kept.project_id)
+    review = read_review({**annotation, "result": []}, project_id=kept.project_id)  # whatever its regions are
     return replace(
         kept, task_id=review.task_id, annotation_id=review.id, made_at=review.created_at, changed_at=review.updated_at
     )

@@ -199,5 +199,8 @@ class Refused(UpstreamError):
 
 
 def _short(value: object, most: int = 120) -> str:
-    text = value if isinstance(value, str) else repr(value)
+    try:
+        text = value if isinstance(value, str) else repr(value)
+    except RecursionError:
+        text = f"a {type(value).__name__} that is nested too deeply"
     return text if len(text) <= most else f"{text[:most]}…"

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop.tables import operations
+from loop.exchange_tables import operations
 
 
 class Progress(StrEnum):

@@ -12,8 +12,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from loop.exchange_tables import deliveries, notices
 from loop.notices import Notice
-from loop.tables import deliveries, notices
 
 
 class DeliveryState(StrEnum):

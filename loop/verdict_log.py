@@ -7,8 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from loop.exchange_tables import operations
 from loop.operation_log import Progress
-from loop.tables import operations, reviews, verdicts
+from loop.tables import reviews, verdicts
 from loop.verdict_query import Cursor, Source, VerdictFilter, VerdictRecord
 
 PAGE = 500

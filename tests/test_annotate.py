@@ -203,6 +203,15 @@ def test_a_deletion_that_was_cut_off_spares_what_has_the_id_since(loop, studio):
     assert len(studio.annotations(2)) == 1
 
 
+def test_an_annotation_whose_regions_cannot_be_read_can_be_replaced_and_deleted(loop, studio):
+    for task in studio.tasks[:2]:
+        studio.annotate(task, [{"type": "rectanglelabels", "value": None}])
+
+    outcomes = do(loop, update(1, "u", CAR), delete(2, "d"))
+
+    assert [one.error for one in outcomes] == [None, None]
+
+
 def test_an_image_tells_its_size_where_nothing_else_does(loop, studio):
     do(loop, create(1), create(2, size=[10, 20]))
 

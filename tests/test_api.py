@@ -139,6 +139,12 @@ def test_a_request_that_cannot_be_read_is_told_which_field(client, body, field):
     assert (answer.status_code, answer.json["field"], answer.json["type"]) == (400, field, "PayloadError")
 
 
+def test_a_body_that_is_nested_too_deeply_is_told_so(client):
+    answer = client.post(BULK, data="[" * 100_000, content_type="application/json", headers=AUTH)
+
+    assert (answer.status_code, answer.json["field"]) == (400, "body")
+
+
 @pytest.mark.parametrize("key", ["", " ", "x" * 101])
 def test_a_requests_key_must_be_one(client, key):
     answer = bulk(client, create(), headers={"Idempotency-Key": key})

@@ -15,6 +15,13 @@ def read(operation, where="operations[3]"):
     return read_operation(operation, parse(CONFIG), where)
 
 
+def nested(depth):
+    found = []
+    for _ in range(depth):
+        found = [found]
+    return found
+
+
 def create(**fields):
     return {"operation": "create", "task": 5, "regions": [CAR], **fields}
 
@@ -100,6 +107,7 @@ def test_a_box_must_be_finite_and_on_the_image(box):
         pytest.param(ls_region(from_name="other"), "from_name", id="another-control"),
         pytest.param(ls_region(value=5), "value", id="no-value"),
         pytest.param(ls_region(meta="x" * 1_000_001), None, id="too-large"),
+        pytest.param(ls_region(meta=nested(100_000)), None, id="nested-too-deeply"),
     ],
 )
 def test_a_raw_result_is_checked_too(region, field):

@@ -8,49 +8,19 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import sqlalchemy as sa
 
 from loop.courier import Courier
 from loop.deliver import deliver
+from loop.exchange_tables import deliveries, notices
 from loop.notices import RetryPolicy, signature
 from loop.outbox import DeliveryState, Outbox
-from loop.tables import deliveries, notices
 from tests.builders import NOON
-
-
-@contextmanager
-def receiver(behave=lambda handler: 204):
-    """A receiver of its own; *behave* says what it answers, None to hang up; `got` is what came."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            server.got.append((dict(self.headers), body))
-            status = behave(self)
-            if status is None:
-                self.connection.shutdown(socket.SHUT_RDWR)
-                return
-            self.send_response(status)
-            if 300 <= status < 400:
-                self.send_header("Location", f"http://127.0.0.1:{server.server_port}/elsewhere")
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    server.got, server.url = [], f"http://127.0.0.1:{server.server_port}/hook"
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+from tests.receiver import receiver
 
 
 @pytest.fixture

@@ -33,6 +33,14 @@ def test_every_route_of_the_app_is_in_it_and_no_other(app):  # noqa: F811
     assert {(method, path) for path, methods in document()["paths"].items() for method in methods} == routes
 
 
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_a_route_asks_for_what_it_is_said_to_ask_for(client, method, path):  # noqa: F811
+    answer = client.open(path, method=method.upper(), **({"json": {}} if method == "post" else {}))
+
+    is_open = not document()["paths"][path][method]["security"]
+    assert answer.status_code == (200 if is_open else 401)
+
+
 def test_every_schema_is_a_schema():
     for schema in SCHEMAS.values():
         Draft202012Validator.check_schema(schema)

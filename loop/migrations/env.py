@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from loop import exchange_tables  # noqa: F401 (its tables are in the same metadata)
 from loop.database import connect
 from loop.tables import metadata
 

@@ -17,7 +17,7 @@ from loop.bootstrap import build
 from loop.notices import signature
 from loop.verdict_query import VerdictFilter
 from tests.integration.conftest import loop_running, make_project, run_loop, settings_of, until
-from tests.test_deliver import receiver
+from tests.receiver import receiver
 
 pytestmark = pytest.mark.timeout(300)
 TASKS = 12
