@@ -69,8 +69,7 @@ def _small(image: Image.Image, address: str, most_pixels: int) -> np.ndarray[tup
     if min(image.size) < SMALLEST:
         raise ImageUnreadable(address, f"{size}: expected at least {SMALLEST} pixels a side")
     image.draft("L", (2 * SIDE, 2 * SIDE))  # a JPEG is read to its end, but only its coarse structure is computed
-    grey = image.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
-    if image.getexif().get(0x0112, 1) != 1:
-        grey.getexif()[0x0112] = image.getexif()[0x0112]
+    grey = (image if image.mode == "L" else image.convert("L")).resize((SIDE, SIDE), Image.Resampling.BOX)
+    if image.format != "JPEG" or "exif" in image.info:
         grey = ImageOps.exif_transpose(grey)
     return np.asarray(grey, dtype=np.uint8)
