@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from loop import refresh
@@ -22,7 +23,7 @@ VIEW = {
     "ordering": ["tasks:predictions_score"],
     "filters": {
         "conjunction": "and",
-        "items": [{"filter": "filter:tasks:total_annotations", "operator": "equal", "type": "Number", "value": 0}],
+        "items": [{"filter": "filter:tasks:completed_at", "operator": "empty", "type": "Datetime", "value": True}],
     },
 }
 
@@ -58,12 +59,18 @@ def _first_version(parts: Parts, project_id: int) -> list[str]:
         return []
     try:
         weights = parts.detectors.base()
-    except UpstreamError as error:
+        classes = parts.detectors.load(weights).class_names
+    except (UpstreamError, TypeError, RuntimeError) as error:  # what ultralytics raises for weights it does not take
         return [f"no version yet, tasks stay without pre-annotation until the first training: {error}"]
     try:
         version = parts.registry.get(project_id, FIRST)
     except UnknownVersion:
-        version = parts.registry.add(project_id, weights, Facts(training={"from": weights.name}), number=FIRST)
+        facts = Facts(
+            classes=classes,
+            thresholds=asdict(parts.policies.thresholds),
+            training={"from": weights.name, "image_size": parts.policies.training.image_size},
+        )
+        version = parts.registry.add(project_id, weights, facts, number=FIRST)
     parts.registry.promote(project_id, version.name, "the weights to start from")
     return [f"{version.name} serves: {weights.name}"]
 

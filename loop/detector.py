@@ -11,6 +11,7 @@ import numpy as np
 from loop import evaluator
 from loop.errors import UpstreamError
 from loop.gate import Metrics
+from loop.probe import probe
 from loop.regions import Box, Detection, Pixels
 from loop.ultralytics_setup import prepare_ultralytics, threads
 
@@ -68,9 +69,13 @@ class Detectors:
     def __init__(self, device: str, image_size: int, base: str, downloads: Path) -> None:
         self._device, self._image_size, self._base, self._downloads = device, image_size, base, downloads
 
-    def load(self, weights: Path) -> Detector:
-        """Bring weights into memory."""
-        return Detector(weights, device=self._device, image_size=self._image_size)
+    def load(self, weights: Path, image_size: int | None = None) -> Detector:
+        """Bring weights into memory, to detect at *image_size* pixels, or at that of the settings."""
+        return Detector(weights, device=self._device, image_size=image_size or self._image_size)
+
+    def probe(self, weights: Path, pickle_sha256: str, image_size: int) -> tuple[str, ...]:
+        """Load weights from elsewhere once, in a process of their own; return their classes. Raises ArchiveRefused."""
+        return probe(weights, pickle_sha256, image_size)
 
     def measure(self, weights: Path, data: Path) -> Metrics:
         """Measure weights on the held-out side of a dataset."""

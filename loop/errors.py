@@ -11,17 +11,27 @@ LoopError
 │   └── ImageUnreadable     no answer, or not an image
 ├── RegistryError
 │   ├── UnknownVersion
-│   └── NoChampion
+│   ├── VersionExists       versions are immutable
+│   ├── NoChampion
+│   ├── Pinned              the project is to stay on its version
+│   ├── DamagedWeights      a file is not what was registered
+│   └── ArchiveRefused      weights from elsewhere that are not let in
 ├── UnknownProject          not connected yet
 ├── UnknownClass            no class of that name
 ├── EmptySnapshot           too little reviewed to train on
+├── UnknownTraining
 ├── LeakedSplit             training images that give held-out ones away
 ├── PoisonedSnapshot        a dataset on disk is not what was written; carries the tasks
 ├── TrainingFailed
+├── TrainingCancelled       somebody asked it to stop
+├── Busy                    too much is asked at once
 └── UpstreamError           Label Studio or Redis did not answer
+    └── Refused             Label Studio answered, and said no
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 
 class LoopError(Exception):
@@ -76,8 +86,38 @@ class UnknownVersion(RegistryError):
         super().__init__(f"no version {name!r}; known: {', '.join(known) or 'none'}")
 
 
+class VersionExists(RegistryError):
+    """There is a version of that name, and versions never change."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"{name} exists, and versions never change: choose another --version")
+
+
 class NoChampion(RegistryError):
     """Nothing has been promoted yet, or there is nothing to go back to."""
+
+
+class Pinned(RegistryError):
+    """The project is to stay on one version."""
+
+    def __init__(self, project_id: int, name: str) -> None:
+        self.project_id, self.name = project_id, name
+        super().__init__(
+            f"project {project_id} is pinned to {name}: run `loop models unpin --project {project_id}` first"
+        )
+
+
+class DamagedWeights(RegistryError):
+    """A weights file is missing or is not what was registered."""
+
+    def __init__(self, name: str, path: Path, expected: str, found: str) -> None:
+        self.name, self.path = name, path
+        super().__init__(f"{name}: {path} is damaged: expected SHA-256 {expected}, found {found}")
+
+
+class ArchiveRefused(RegistryError):
+    """An archive of weights is not let in; nothing of it was run and nothing is left of it."""
 
 
 class UnknownProject(LoopError):
@@ -98,6 +138,14 @@ class UnknownClass(LoopError):
 
 class EmptySnapshot(LoopError):
     """Too little has been reviewed to train on."""
+
+
+class UnknownTraining(LoopError):
+    """No training of that id."""
+
+    def __init__(self, training_id: int) -> None:
+        self.training_id = training_id
+        super().__init__(f"no training {training_id}; `loop training list --project ID` shows those there are")
 
 
 class LeakedSplit(LoopError):
@@ -127,8 +175,27 @@ class TrainingFailed(LoopError):
     """A training ended without weights."""
 
 
+class TrainingCancelled(LoopError):
+    """Somebody asked a training to stop."""
+
+
+class Busy(LoopError):
+    """Too much is asked at once; the same later will do."""
+
+
 class UpstreamError(LoopError):
-    """Label Studio or Redis did not answer as it should."""
+    """Label Studio or Redis did not answer as it should; *status* is that of its answer, if there was one."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        self.status = status
+        super().__init__(message)
+
+
+class Refused(UpstreamError):
+    """Label Studio answered with an error; *status* is its HTTP status."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message, status)
 
 
 def _short(value: object, most: int = 120) -> str:

@@ -8,12 +8,14 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from loop.class_list import ClassList
+from loop.courier import Courier
 from loop.detector import Detectors
 from loop.door import Door
 from loop.event_log import EventLog
 from loop.image_cache import ImageCache
 from loop.images import Images
 from loop.ls_client import LabelStudio
+from loop.operation_log import OperationLog
 from loop.outbox import Outbox
 from loop.predict import Served, Thresholds
 from loop.prediction_log import PredictionLog
@@ -21,11 +23,13 @@ from loop.priority import AuditPolicy
 from loop.project_list import ProjectList
 from loop.queue import JobQueue
 from loop.registry import FIRST, Version, WeightsRegistry
+from loop.retrain_policy import RetrainPolicy
 from loop.review_log import ReviewLog
 from loop.selection import SelectionPolicy
 from loop.split_list import SplitList
 from loop.trainer import TrainingPolicy
 from loop.training_log import TrainingLog
+from loop.verdict_log import VerdictLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +44,9 @@ class DatasetPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """What decides: how many new reviews ask for a training, what goes into a dataset, what is shown."""
+    """What decides: when new reviews ask for a training, what goes into a dataset, what is shown."""
 
-    retrain_after: int
+    retrain: RetrainPolicy
     dataset: DatasetPolicy
     thresholds: Thresholds
     audit: AuditPolicy
@@ -59,8 +63,11 @@ class Parts:
     queue: JobQueue
     events: EventLog
     outbox: Outbox
+    courier: Courier
     predictions: PredictionLog
     reviews: ReviewLog
+    verdicts: VerdictLog
+    operations: OperationLog
     projects: ProjectList
     classes: ClassList
     splits: SplitList
@@ -81,12 +88,22 @@ class Parts:
 
     def load(self, version: Version | None) -> Served:
         """
-        A version with its detector in memory.
+        A version with its detector in memory. Raises DamagedWeights.
 
         Without a version it is the weights to start from, and where those are not on this machine, nothing.
         """
-        weights = version.weights if version else self.detectors.base_if_here()
-        return Served(self.version_name(version), self.detectors.load(weights) if weights else None)
+        if version is None:
+            base = self.detectors.base_if_here()
+            detector = self.detectors.load(base) if base else None
+            return Served(self.version_name(None), detector, self.policies.thresholds)
+        version.verify()
+        detector = self.detectors.load(version.weights, version.image_size)
+        return Served(version.name, detector, self.thresholds_of(version))
+
+    def thresholds_of(self, version: Version) -> Thresholds:
+        """The thresholds that a version was registered with; where it has none, those of the settings."""
+        own, ours = version.facts.thresholds, self.policies.thresholds
+        return Thresholds(own.get("floor", ours.floor), own.get("display", ours.display))
 
     def version_name(self, version: Version | None) -> str:
         """What predictions of a version are called; Label Studio needs a name where there is none yet."""

@@ -34,14 +34,6 @@ class Loads(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
-    """A version together with its detector, so that a prediction can never carry the wrong version."""
-
-    version: str
-    detector: Detects | None  # None: nothing has been trained and there is nothing to start from
-
-
-@dataclass(frozen=True, slots=True)
 class Thresholds:
     """Least confidence that is kept (*floor*) and that is shown (*display*)."""
 
@@ -55,12 +47,22 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True)
+class Served:
+    """A version together with its detector and thresholds, so that a prediction can never carry the wrong version."""
+
+    version: str
+    detector: Detects | None  # None: nothing has been trained and there is nothing to start from
+    thresholds: Thresholds = Thresholds()
+
+
+@dataclass(frozen=True, slots=True)
 class Suggestion:
     """
     What is suggested for one task; never missing, whatever happened to its image.
 
     *shown* is the pre-annotation, *hidden* lay between floor and threshold. *unmapped* counts the detections whose
-    class the label config lacks. *size* is the image's width and height in pixels, (0, 0) where *error* says why.
+    class the label config lacks. *image* is the image's address, *size* its width and height in pixels, (0, 0) where
+    *error* says why.
     """
 
     task_id: int
@@ -69,18 +71,17 @@ class Suggestion:
     hidden: tuple[Region, ...]
     threshold: float
     score: float
+    image: str = ""
     size: tuple[int, int] = (0, 0)
     unmapped: int = 0
     error: str | None = None
 
 
-def predict(
-    tasks: Sequence[Task], config: LabelConfig, served: Served, images: Loads, thresholds: Thresholds
-) -> Iterator[Suggestion]:
+def predict(tasks: Sequence[Task], config: LabelConfig, served: Served, images: Loads) -> Iterator[Suggestion]:
     """Yield one suggestion a task, in their order; a broken image costs only itself."""
-    limits = thresholds.under(config)
+    limits = served.thresholds.under(config)
     if served.detector is None:
-        yield from (_nothing(task.id, served.version, limits.display) for task in tasks)
+        yield from (_nothing(task, served.version, limits.display) for task in tasks)
         return
     names = config.label_map(served.detector.class_names)
     remaining = iter(tasks)
@@ -90,23 +91,23 @@ def predict(
         found = iter(served.detector.detect(readable, limits.floor) if readable else [])
         for task, image in zip(chunk, loaded, strict=True):
             if isinstance(image, ImageError):
-                yield _nothing(task.id, served.version, limits.display, error=str(image))
+                yield _nothing(task, served.version, limits.display, error=str(image))
             else:
                 size = (image.shape[1], image.shape[0])
-                yield _suggestion(task.id, served.version, next(found), names, limits, size)
+                yield _suggestion(task, served.version, next(found), names, limits, size)
 
 
 def unreadable(task_id: int, version: str, threshold: float, error: str) -> Suggestion:
     """The suggestion for a task that could not be read."""
-    return _nothing(task_id, version, threshold, error=error)
+    return _nothing(Task(task_id, ""), version, threshold, error=error)
 
 
-def _nothing(task_id: int, version: str, threshold: float, error: str | None = None) -> Suggestion:
-    return Suggestion(task_id, version, (), (), threshold, NOTHING_KNOWN, error=error)
+def _nothing(task: Task, version: str, threshold: float, error: str | None = None) -> Suggestion:
+    return Suggestion(task.id, version, (), (), threshold, NOTHING_KNOWN, task.image, error=error)
 
 
 def _suggestion(
-    task_id: int,
+    task: Task,
     version: str,
     found: Sequence[Detection],
     names: dict[str, str],
@@ -114,17 +115,18 @@ def _suggestion(
     size: tuple[int, int],
 ) -> Suggestion:
     regions = [
-        Region(_region_id(version, task_id, rank), detection.box, names[detection.class_name], detection.confidence)
+        Region(_region_id(version, task.id, rank), detection.box, names[detection.class_name], detection.confidence)
         for rank, detection in enumerate(found)
         if detection.class_name in names and _has_extent(detection.box)
     ]
     return Suggestion(
-        task_id=task_id,
+        task_id=task.id,
         version=version,
         shown=tuple(region for region in regions if (region.score or 0.0) >= limits.display),
         hidden=tuple(region for region in regions if (region.score or 0.0) < limits.display),
         threshold=limits.display,
         score=task_score([region.score or 0.0 for region in regions], limits.display),
+        image=task.image,
         size=size,
         unmapped=sum(detection.class_name not in names for detection in found),
     )

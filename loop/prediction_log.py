@@ -19,7 +19,7 @@ QUEUE, AUDIT = "queue", "audit"
 @dataclass(frozen=True, slots=True)
 class LoggedPrediction:
     """
-    What one version said about one task.
+    What one version said about one task, as long as it shows that *image*: ids of deleted tasks are given out again.
 
     *regions* were shown; *candidates* lay above the floor and under the *threshold*. *propensity* is the chance that
     the task is in the audit stream, *execution* names the request or job that served it. A shadow's answer is logged
@@ -36,9 +36,18 @@ class LoggedPrediction:
     stream: str
     propensity: float
     served_at: datetime
+    image: str = ""
     execution: str = ""
     is_shadow: bool = False
     id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ServedCount:
+    """How many predictions were logged, and of how many tasks."""
+
+    predictions: int
+    tasks: int
 
 
 class PredictionLog:
@@ -71,9 +80,9 @@ class PredictionLog:
             return [_read(row) for row in connection.execute(query)]
 
     def newest(
-        self, project_id: int, task_ids: Iterable[int], *, is_shadow: bool = False
+        self, project_id: int, task_ids: Iterable[int], *, is_shadow: bool = False, version: str | None = None
     ) -> dict[int, LoggedPrediction]:
-        """The newest prediction of each task that has one, as served or as a shadow said."""
+        """The newest prediction of each task that has one, as served or as a shadow said; of one *version* or any."""
         found: dict[int, LoggedPrediction] = {}
         wanted = list(task_ids)
         for start in range(0, len(wanted), 500):  # SQLite takes a limited number of parameters
@@ -83,6 +92,7 @@ class PredictionLog:
                     predictions.c.project_id == project_id,
                     predictions.c.is_shadow == is_shadow,
                     predictions.c.task_id.in_(wanted[start : start + 500]),
+                    sa.true() if version is None else predictions.c.version == version,
                 )
                 .group_by(predictions.c.task_id)
             )
@@ -91,19 +101,35 @@ class PredictionLog:
                     found[row.task_id] = _read(row)
         return found
 
+    def with_region(self, project_id: int, region_id: str) -> list[LoggedPrediction]:
+        """Every prediction that has a region or a candidate of that id, oldest first."""
+        kept = (sa.cast(column, sa.Text) for column in (predictions.c.regions, predictions.c.candidates))
+        may_have = sa.or_(*(text.contains(region_id, autoescape=True) for text in kept))
+        query = sa.select(predictions).where(predictions.c.project_id == project_id, may_have)
+        with self._engine.connect() as connection:
+            found = [_read(row) for row in connection.execute(query.order_by(predictions.c.id))]
+        return [one for one in found if region_id in {region.id for region in (*one.regions, *one.candidates)}]
+
+    def served_by(self, project_id: int, version: str) -> ServedCount:
+        """How much a version has predicted."""
+        counts = sa.func.count(), sa.func.count(predictions.c.task_id.distinct())
+        is_it = (predictions.c.project_id == project_id, predictions.c.version == version)
+        with self._engine.connect() as connection:
+            return ServedCount(*connection.execute(sa.select(*counts).where(*is_it)).one())
+
 
 def _repeats(one: LoggedPrediction, newest: LoggedPrediction | None) -> bool:
-    return newest is not None and (one.version, one.regions, one.threshold) == (
-        newest.version,
-        newest.regions,
-        newest.threshold,
-    )
+    def said(prediction: LoggedPrediction) -> tuple[object, ...]:
+        return prediction.version, prediction.image, prediction.regions, prediction.threshold
+
+    return newest is not None and said(one) == said(newest)
 
 
 def _row(one: LoggedPrediction) -> dict[str, Any]:
     return {
         "project_id": one.project_id,
         "task_id": one.task_id,
+        "image": one.image,
         "version": one.version,
         "regions": region_json.write_all(one.regions),
         "candidates": region_json.write_all(one.candidates),
@@ -121,6 +147,7 @@ def _read(row: sa.Row[Any]) -> LoggedPrediction:
     return LoggedPrediction(
         project_id=row.project_id,
         task_id=row.task_id,
+        image=row.image,
         version=row.version,
         regions=region_json.read_all(row.regions),
         candidates=region_json.read_all(row.candidates),

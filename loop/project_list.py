@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 from loop import class_list
 from loop.errors import UnknownProject
 from loop.label_config import LabelConfig, parse
-from loop.tables import classes, projects
+from loop.tables import classes, projects, reviews
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,9 @@ class Project:
 
     Reviews recorded until *reviews_seen_at* have been trained on; changes until *synced_until*, by Label Studio's
     clock, are known. Its open tasks were last predicted by
-    *refreshed_version*, in answer to the ask numbered *refresh_done* of the *refresh_asked* there were.
+    *refreshed_version*, in answer to the ask numbered *refresh_done* of the *refresh_asked* there were. *policy* is
+    what it decides otherwise than the settings. It stays on the version it is *pinned* to; *shadow* is tried on a share
+    of its tasks.
     """
 
     id: int
@@ -32,6 +35,11 @@ class Project:
     refresh_asked: int
     refresh_done: int
     refreshed_version: str | None
+    policy: Mapping[str, Any]
+    pinned: str | None
+    shadow: str | None
+    shadow_share: float
+    is_shadow_shown: bool
 
     def config(self) -> LabelConfig:
         """The label config, parsed."""
@@ -75,6 +83,17 @@ class ProjectList:
         """Remember that all reviews recorded until *moment* have been trained on."""
         self._set(project_id, reviews_seen_at=moment)
 
+    def reviews_until(self, project_id: int) -> datetime | None:
+        """When the newest review was recorded; what comes from now on is later."""
+        with self._engine.connect() as connection:
+            query = sa.select(sa.func.max(reviews.c.recorded_at)).where(reviews.c.project_id == project_id)
+            newest: datetime | None = connection.scalar(query)
+        return newest
+
+    def decide(self, project_id: int, policy: Mapping[str, Any]) -> None:
+        """Keep what a project decides otherwise than the settings."""
+        self._set(project_id, policy=dict(policy))
+
     def synced(self, project_id: int, moment: datetime | None) -> None:
         """Remember that all changes in Label Studio until *moment* are known; None: that nothing is."""
         self._set(project_id, synced_until=moment)
@@ -86,6 +105,10 @@ class ProjectList:
     def refreshed(self, project: Project, version: str) -> None:
         """Remember that the asks known to *project* have been answered by *version*."""
         self._set(project.id, refresh_done=project.refresh_asked, refreshed_version=version)
+
+    def shadow(self, project_id: int, version: str | None, share: float, *, is_shown: bool) -> None:
+        """Remember which version is tried on what share of the tasks; None: none is."""
+        self._set(project_id, shadow=version, shadow_share=share, is_shadow_shown=is_shown)
 
     def class_names(self, project_id: int) -> list[str]:
         """The classes by id; an id, once given, never moves."""
@@ -108,4 +131,9 @@ def _project(row: sa.Row[Any]) -> Project:
         refresh_asked=row.refresh_asked,
         refresh_done=row.refresh_done,
         refreshed_version=row.refreshed_version,
+        policy=row.policy,
+        pinned=row.pinned,
+        shadow=row.shadow,
+        shadow_share=row.shadow_share,
+        is_shadow_shown=row.is_shadow_shown,
     )

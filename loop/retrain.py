@@ -3,94 +3,108 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
-from datetime import UTC, datetime
+from dataclasses import asdict, replace
+from datetime import datetime
+from pathlib import Path
 
-from loop import dataset_folder, refresh
+from loop import dataset_folder
 from loop.assemble import assemble
 from loop.dataset_folder import Snapshot
+from loop.errors import TrainingCancelled, TrainingFailed
+from loop.faults import told
 from loop.gate import Metrics, rule
+from loop.notices import Kind
 from loop.parts import Parts
+from loop.promote import promote_unless_pinned
 from loop.registry import Facts, Version
 from loop.review import ask_when_due
 from loop.splits import Side
-from loop.trainer import Progress, train
-from loop.training_log import State, Training
+from loop.trainer import TrainingPolicy, discard, train
+from loop.training_log import Outcome, Phase, State, Training, where
+from loop.training_watch import Progress, Watch
 
 log = logging.getLogger(__name__)
 
-ATTEMPTS = 3  # starts of one training, before it counts as failed
+ATTEMPTS = 3  # starts of one training at the same place, before it counts as failed
 
 
 def retrain(parts: Parts, project_id: int) -> str:
     """
-    Run the open training of a project to its end: promoted, refused or failed.
+    Run the open training of a project to its end: promoted, refused, failed or cancelled.
 
-    Killed anywhere, it is run again and goes on: with the snapshot it had, from the trainer's last checkpoint.
+    Killed anywhere, it is run again and goes on: with the snapshot it had, from the trainer's last checkpoint, to the
+    outcome it had come to.
     """
     asked = parts.trainings.open(project_id)
     if not asked:
         return "no training asked for"
-    training = asked[0]
-    if parts.trainings.start(training) > ATTEMPTS:
-        parts.trainings.end(training.id, State.FAILED, error=f"died {ATTEMPTS} times")
-        return f"failed: died {ATTEMPTS} times"
-    reviews_until = training.reviews_until or datetime.now(UTC)
+    training = parts.trainings.start(asked[0])
+    reviews_until = training.reviews_until or parts.projects.reviews_until(project_id)
     try:
-        line = _run(parts, training, reviews_until)
+        outcome = training.outcome or _run(parts, training, reviews_until)
+        if outcome.state == State.PROMOTED and outcome.version:
+            pinned = promote_unless_pinned(parts, project_id, outcome.version, outcome.reason)
+            outcome = replace(outcome, state=State.PASSED, reason=f"it does not serve: {pinned}") if pinned else outcome
+    except TrainingCancelled:
+        outcome = Outcome(State.CANCELLED, "cancelled")
     except Exception as error:
         log.exception("training %d of project %d failed", training.id, project_id)
-        parts.trainings.end(training.id, State.FAILED, error=f"{type(error).__name__}: {error}")
-        line = f"failed: {error}"
-    parts.projects.reviews_seen(project_id, reviews_until)
+        outcome = Outcome(State.FAILED, told(error))
+    end(parts, training, outcome, reviews_until)
     ask_when_due(parts, project_id)
-    return line
+    return f"{outcome.version or f'training {training.id}'} {outcome.state}: {outcome.reason}"
 
 
-def _run(parts: Parts, training: Training, reviews_until: datetime) -> str:
+def end(parts: Parts, training: Training, outcome: Outcome, reviews_until: datetime | None) -> None:
+    """
+    Close a training, and tell of it; killed in between, it is done again and ends the same.
+
+    The reviews until *reviews_until* have been trained on, but by one that was cancelled.
+    """
+    parts.trainings.settle(training.id, outcome)
+    if outcome.state is not State.CANCELLED:
+        if reviews_until:
+            parts.projects.reviews_seen(training.project_id, reviews_until)
+        _post(parts, training, outcome)
+    discard(_run_folder(parts, training))
+    parts.trainings.end(training.id, outcome.state)
+
+
+def _run(parts: Parts, training: Training, reviews_until: datetime | None) -> Outcome:
+    _check(parts, training)
+    if training.stalled > ATTEMPTS:
+        raise TrainingFailed(f"died {ATTEMPTS} times at the same place, {where(training)}: see the log of its worker")
     project_id = training.project_id
     snapshot = dataset_folder.read(parts.snapshots / str(project_id), training.snapshot or "")
     if snapshot is None:
+        parts.trainings.reach(training.id, Phase.SNAPSHOT)
         snapshot = assemble(parts, project_id)
         parts.trainings.note(training.id, snapshot=snapshot.hash, reviews_until=reviews_until)
     dataset_folder.verify(snapshot)
-    champion = parts.registry.champion(project_id)
-    candidate = _candidate(parts, training, snapshot, champion)
+    candidate = _candidate(parts, training, snapshot)
+    _check(parts, training)
+    parts.trainings.reach(training.id, Phase.GATE)
+    champion = parts.registry.champion(project_id)  # now: somebody may have promoted another one meanwhile
     ruling = rule(Metrics(**candidate.facts.metrics), _measured(parts, snapshot, champion))
-    report = {"snapshot": snapshot.report, "gate": asdict(ruling)}
-    if ruling.is_passed:
-        promote(parts, project_id, candidate.name, ruling.reason)
+    _check(parts, training)
     state = State.PROMOTED if ruling.is_passed else State.REFUSED
-    parts.trainings.end(training.id, state, version=candidate.name, report=report)
-    return f"{candidate.name} {state}: {ruling.reason}"
+    outcome = Outcome(state, ruling.reason, candidate.name)
+    batch = {"asked": parts.policies.training.batch, "used": candidate.facts.training["batch"]}
+    parts.trainings.settle(training.id, outcome, snapshot=snapshot.report, gate=asdict(ruling), batch=batch)
+    return outcome
 
 
-def promote(parts: Parts, project_id: int, name: str, why: str) -> Version:
-    """Let a version serve, and have the open tasks predicted anew by it."""
-    version = parts.registry.promote(project_id, name, why)
-    refresh.ask(parts, project_id)
-    return version
-
-
-def roll_back(parts: Parts, project_id: int, why: str) -> Version:
-    """Let the version serve that served before; its stored predictions are in force again at once."""
-    version = parts.registry.roll_back(project_id, why)
-    refresh.follow(parts, project_id)
-    refresh.ask(parts, project_id)
-    return version
-
-
-def _candidate(parts: Parts, training: Training, snapshot: Snapshot, champion: Version | None) -> Version:
+def _candidate(parts: Parts, training: Training, snapshot: Snapshot) -> Version:
     """Train, measure and register, once: a training that was cut off after that has its version already."""
-    if training.version:
-        return parts.registry.get(training.project_id, training.version)
+    known = parts.registry.of_training(training.project_id, training.id)
+    if known:
+        parts.trainings.note(training.id, version=known.name)
+        return known
+    champion = parts.registry.champion(training.project_id)
     start = champion.weights if champion else parts.detectors.base()
-    run = parts.runs / f"training-{training.id}"
-
-    def report(progress: Progress) -> None:
-        parts.trainings.note(training.id, progress=asdict(progress))
-
-    weights = train(snapshot.data, start, run, parts.policies.training, report)
+    weights, policy = _trained(parts, training, snapshot, start)
+    _check(parts, training)
+    parts.trainings.reach(training.id, Phase.MEASURING)
     version = parts.registry.add(
         training.project_id,
         weights,
@@ -98,12 +112,52 @@ def _candidate(parts: Parts, training: Training, snapshot: Snapshot, champion: V
             snapshot=snapshot.hash,
             parent=champion.name if champion else None,
             classes=snapshot.class_names,
-            training=parts.policies.training.arguments(),
+            thresholds=asdict(parts.policies.thresholds),
+            training={**policy.arguments(), "training": training.id},
             metrics=asdict(parts.detectors.measure(weights, snapshot.data)),
         ),
     )
     parts.trainings.note(training.id, version=version.name)
     return version
+
+
+def _trained(parts: Parts, training: Training, snapshot: Snapshot, start: Path) -> tuple[Path, TrainingPolicy]:
+    """Train, and return the weights with the policy that it took: memory may have called for fewer images a step."""
+    batch = int((training.progress or {}).get("batch", parts.policies.training.batch))
+
+    def report(progress: Progress) -> None:
+        nonlocal batch
+        batch = progress.batch
+        parts.trainings.reach(training.id, Phase.TRAINING, **asdict(progress))
+
+    policy = replace(parts.policies.training, batch=batch)
+    watch = Watch(report, lambda: _check(parts, training))
+    weights = train(snapshot.data, start, _run_folder(parts, training), policy, watch)
+    return weights, replace(policy, batch=batch)
+
+
+def _run_folder(parts: Parts, training: Training) -> Path:
+    return parts.runs / f"training-{training.id}"
+
+
+def _check(parts: Parts, training: Training) -> None:
+    """Raise TrainingCancelled where somebody asked the training to stop."""
+    if parts.trainings.get(training.id).is_cancelled:
+        raise TrainingCancelled(f"training {training.id} was cancelled")
+
+
+def _post(parts: Parts, training: Training, outcome: Outcome) -> None:
+    kind = Kind.TRAINING_FAILED if outcome.state is State.FAILED else Kind.TRAINING_FINISHED
+    found = (parts.trainings.get(training.id).report or {}).get("snapshot", {})
+    body = {
+        "training": training.id,
+        "project": training.project_id,
+        "state": outcome.state.value,
+        "version": outcome.version,
+        "reason": outcome.reason,
+        "counts": {what: found.get(what, {}) for what in ("images", "boxes")},
+    }
+    parts.outbox.post(training.project_id, kind, str(training.id), body)
 
 
 def _measured(parts: Parts, snapshot: Snapshot, version: Version | None) -> Metrics:

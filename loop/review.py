@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
@@ -11,10 +13,13 @@ from loop.errors import LoopError, PayloadError, UpstreamError
 from loop.event_log import Event
 from loop.label_config import parse
 from loop.ls_format import Review, read_review, task_data
+from loop.notices import Kind
 from loop.parts import Parts
 from loop.prediction_log import LoggedPrediction
 from loop.review_log import ANNOTATION, TASK
-from loop.verdicts import judge, seen_by_reviewer, shares_an_id
+from loop.training_log import State
+from loop.trial import judge_by_overlap
+from loop.verdicts import Verdict, judge, seen_by_reviewer, shares_an_id
 
 CREATED = ("ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_CREATED")
 START_TRAINING = "START_TRAINING"
@@ -41,10 +46,18 @@ def review(parts: Parts, project_id: int) -> str:
 
 
 def ask_when_due(parts: Parts, project_id: int) -> bool:
-    """Ask for a training where enough tasks were reviewed since the last one; return whether one was asked for."""
+    """Ask for a training where the project's policy calls for one now; return whether one was asked for."""
     project = parts.projects.get(project_id)
+    policy = parts.policies.retrain.of(project.policy)
     new = parts.reviews.new_since(project_id, project.reviews_seen_at)
-    if new < parts.policies.retrain_after or parts.trainings.open(project_id):
+    if new < policy.retrain_after or parts.trainings.open(project_id):
+        return False
+    last = next(iter(parts.trainings.last(project_id)), None)
+    ended_at = last.ended_at if last else None
+    since_last = (datetime.now(UTC) - ended_at).total_seconds() if ended_at else None
+    is_cancelled = last is not None and last.state == State.CANCELLED
+    since_cancelled = parts.reviews.new_since(project_id, ended_at) if is_cancelled else None
+    if not policy.is_due(new=new, since_last=since_last, since_cancelled=since_cancelled):
         return False
     ask_training(parts, project_id, f"{new} new reviews")
     return True
@@ -60,19 +73,47 @@ def judge_tasks(parts: Parts, project_id: int, task_ids: Iterable[int]) -> None:
     """Derive the verdicts of tasks anew from the review that counts and the prediction it was made on."""
     ids = list(task_ids)
     counted = parts.reviews.counted(project_id, ids)
+    image_key = parts.projects.get(project_id).config().image_key
     for task_id in ids:
         standing = counted.get(task_id)
-        seen = _seen_by(parts, standing.review) if standing else None
+        seen = _seen_by(parts, standing.review, standing.image(image_key)) if standing else None
         if standing is None or seen is None:
             parts.reviews.replace_verdicts(project_id, task_id, None)
+            verdicts = list[Verdict]()
         else:
             verdicts = judge(seen.regions, standing.review.regions)
-            parts.reviews.replace_verdicts(project_id, task_id, (standing.review, seen, verdicts))
+            shadows = _judged_shadows(parts, standing.review, seen.image)
+            parts.reviews.replace_verdicts(project_id, task_id, (standing.review, seen, verdicts), *shadows)
+        if standing:
+            _tell(parts, standing.review, seen, verdicts)
 
 
-def _seen_by(parts: Parts, review: Review) -> LoggedPrediction | None:
-    """The prediction that the reviewer had in front of them, if any."""
+def _tell(parts: Parts, review: Review, seen: LoggedPrediction | None, verdicts: Sequence[Verdict]) -> None:
+    """Have others told of a review that counts, once for each state it is in."""
+    said = {
+        "task": review.task_id,
+        "annotation": review.id,
+        "annotator": review.annotator,
+        "reviewed_at": review.updated_at.isoformat(),
+        "regions": len(review.regions),
+        "version": seen.version if seen else None,
+        "verdicts": dict(Counter(one.decision.value for one in verdicts)),
+    }
+    parts.outbox.post(review.project_id, Kind.REVIEW_RECORDED, f"{review.id}:{review.updated_at.isoformat()}", said)
+
+
+def _judged_shadows(parts: Parts, review: Review, image: str) -> list[tuple[Review, LoggedPrediction, list[Verdict]]]:
+    """What the versions that answered beside the champion would have got; nobody saw them, so only overlap tells."""
+    said = parts.predictions.of_task(review.project_id, review.task_id, is_shadow=True)
+    newest = {one.version: one for one in said if one.image == image}
+    return [(review, one, judge_by_overlap(one.regions, review.regions)) for one in newest.values()]
+
+
+def _seen_by(parts: Parts, review: Review, image: str | None) -> LoggedPrediction | None:
+    """The prediction of the task's *image* that the reviewer had in front of them, if any."""
     served = parts.predictions.of_task(review.project_id, review.task_id)
+    if image:  # another image under the same id was another task, or was replaced
+        served = [one for one in served if one.image == image]
     if len({one.version for one in served}) > 1 and not shares_an_id(review.regions, [one.regions for one in served]):
         version = _parent_version(parts, review)
         served = [one for one in served if one.version == version] or served

@@ -29,7 +29,15 @@ class CountedReview:
     def image(self, image_key: str) -> str | None:
         """The address of the image."""
         found = self.data.get(image_key)
-        return found if isinstance(found, str) else None
+        return found.strip() if isinstance(found, str) else None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptReview:
+    """A review that was not deleted, and whether it is the one of its task that counts."""
+
+    review: Review
+    is_counted: bool
 
 
 class ReviewLog:
@@ -38,17 +46,18 @@ class ReviewLog:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def record(self, review: Review, data: Mapping[str, Any]) -> set[int]:
+    def record(self, review: Review, data: Mapping[str, Any], *, is_current: bool = False) -> set[int]:
         """
         Keep the state of a review unless a newer one is known; return the tasks for which that changed anything.
 
         Of two annotations with one id the later made is the one there is: the other's id was given out again.
+        *is_current* says that Label Studio has it so now: it takes the star of a ground truth away without a new time.
         """
         is_id = sa.and_(reviews.c.project_id == review.project_id, reviews.c.annotation_id == review.id)
         query = sa.select(reviews).where(is_id)
         with self._engine.begin() as connection:
             known = connection.execute(query).all()
-            if any((one.created_at, one.updated_at) >= (review.created_at, review.updated_at) for one in known):
+            if any(_stands_against(_read(one), review, is_current=is_current) for one in known):
                 return set()
             connection.execute(reviews.delete().where(is_id))
             kept: Mapping[str, Any] = next((one.data for one in known if one.task_id == review.task_id), {})
@@ -104,6 +113,19 @@ class ReviewLog:
                     best[row.task_id] = row
         return {task_id: CountedReview(_read(row), row.data) for task_id, row in sorted(best.items())}
 
+    def kept(self, project_id: int, *, region_id: str | None = None) -> list[KeptReview]:
+        """Every review that was not deleted, by annotation; of a region's id, those that have it."""
+        query = sa.select(reviews).where(_is_standing(project_id)).order_by(reviews.c.annotation_id)
+        if region_id is not None:
+            query = query.where(sa.cast(reviews.c.regions, sa.Text).contains(region_id, autoescape=True))
+        with self._engine.connect() as connection:
+            found = [_read(row) for row in connection.execute(query)]
+        if region_id is not None:
+            found = [one for one in found if region_id in {region.id for region in one.regions}]
+        counted = self.counted(project_id, sorted({one.task_id for one in found}) if region_id is not None else None)
+        ids = {one.review.id for one in counted.values()}
+        return [KeptReview(one, one.id in ids) for one in found]
+
     def standing(self, project_id: int, kind: str, task_id: int | None = None) -> dict[int, datetime]:
         """The annotations, or the tasks with annotations, that were not deleted: when the last of each was made."""
         column = reviews.c.annotation_id if kind == ANNOTATION else reviews.c.task_id
@@ -122,18 +144,25 @@ class ReviewLog:
             return int(connection.scalar(query) or 0)
 
     def replace_verdicts(
-        self, project_id: int, task_id: int, judged: tuple[Review, LoggedPrediction, Sequence[Verdict]] | None
+        self, project_id: int, task_id: int, *judged: tuple[Review, LoggedPrediction, Sequence[Verdict]] | None
     ) -> None:
-        """Set the verdicts of a task; None where no review counts or nothing was predicted."""
+        """Set the verdicts of a task on what served and on shadows; None: no review counts or nothing was predicted."""
         with self._engine.begin() as connection:
             of_task = (verdicts.c.project_id == project_id, verdicts.c.task_id == task_id)
             connection.execute(verdicts.delete().where(*of_task))
-            if judged and judged[2]:
-                connection.execute(verdicts.insert(), [_verdict_row(judged[0], judged[1], one) for one in judged[2]])
+            rows = [
+                _verdict_row(one[0], one[1], verdict, position)
+                for one in judged
+                if one
+                for position, verdict in enumerate(one[2])
+            ]
+            if rows:
+                connection.execute(verdicts.insert(), rows)
 
     def judged(self, project_id: int) -> list[Judged]:
-        """Every verdict of a project, in the order they were given."""
-        query = sa.select(verdicts).where(verdicts.c.project_id == project_id).order_by(verdicts.c.id)
+        """Every verdict of a project on what served, in the order they were given."""
+        is_it = (verdicts.c.project_id == project_id, ~verdicts.c.is_shadow)
+        query = sa.select(verdicts).where(*is_it).order_by(verdicts.c.id)
         with self._engine.connect() as connection:
             return [_judged(row) for row in connection.execute(query)]
 
@@ -168,6 +197,12 @@ def _is_complete() -> sa.ColumnElement[bool]:
     """The same as Review.is_complete."""
     is_seen = sa.or_(reviews.c.is_ground_truth, sa.not_(reviews.c.is_unseen))
     return sa.and_(sa.not_(reviews.c.is_skipped), is_seen)
+
+
+def _stands_against(known: Review, other: Review, *, is_current: bool) -> bool:
+    """Whether what is known of an annotation is at least as new as another state of it."""
+    ours, theirs = (known.created_at, known.updated_at), (other.created_at, other.updated_at)
+    return ours > theirs or (ours == theirs and (not is_current or known == other))
 
 
 def _rank(row: sa.Row[Any]) -> tuple[bool, float]:
@@ -212,7 +247,7 @@ def _read(row: sa.Row[Any]) -> Review:
     )
 
 
-def _verdict_row(review: Review, prediction: LoggedPrediction, verdict: Verdict) -> dict[str, Any]:
+def _verdict_row(review: Review, prediction: LoggedPrediction, verdict: Verdict, position: int) -> dict[str, Any]:
     return {
         "project_id": review.project_id,
         "task_id": review.task_id,
@@ -223,6 +258,7 @@ def _verdict_row(review: Review, prediction: LoggedPrediction, verdict: Verdict)
         "propensity": prediction.propensity,
         "execution": prediction.execution,
         "is_shadow": prediction.is_shadow,
+        "position": position,
         "decision": verdict.decision.value,
         "is_moved": verdict.is_moved,
         "is_relabelled": verdict.is_relabelled,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
+from loop.outbox import Delivery, DeliveryState
 from loop.rates import By, Rates, advise, wilson
 from loop.status import Status
-from loop.training_log import Training
+from loop.training_log import Phase, Training, where
 
 
 def show_rates(out: Console, groups: Mapping[str, Rates], by: By) -> None:
@@ -40,6 +42,35 @@ def rates_json(found: Rates) -> dict[str, object]:
     return {**shares, "advice": advise(found)}
 
 
+def show_deliveries(out: Console, found: Sequence[Delivery]) -> None:
+    """Print a row a delivery."""
+    table = Table(Column("notice", no_wrap=True), "kind", "project", "receiver", "attempts", "state", "error", box=None)
+    for one in found:
+        notice, state = one.notice, one.state.value
+        if one.state == DeliveryState.WAITING and one.due_at:
+            state = f"due {one.due_at:%Y-%m-%d %H:%M:%S} UTC"
+        row = (notice.id, notice.kind, str(notice.project_id), one.url, str(one.attempts), state, one.error or "")
+        table.add_row(*(escape(cell) for cell in row))
+    out.print(table)
+
+
+def delivery_json(one: Delivery) -> dict[str, object]:
+    """A delivery as plain JSON."""
+    return {
+        "id": one.notice.id,
+        "kind": one.notice.kind,
+        "project": one.notice.project_id,
+        "created_at": one.notice.created_at.isoformat(),
+        "receiver": one.url,
+        "state": one.state.value,
+        "attempts": one.attempts,
+        "due_at": one.due_at.isoformat() if one.due_at else None,
+        "delivered_at": one.delivered_at.isoformat() if one.delivered_at else None,
+        "status": one.status,
+        "error": one.error,
+    }
+
+
 def show_status(out: Console, found: Status) -> None:
     """Print how the installation stands."""
     for name, state in found.parts.items():
@@ -58,14 +89,26 @@ def show_status(out: Console, found: Status) -> None:
         out.print(line, markup=False)
 
 
+def show_trainings(out: Console, found: Sequence[Training]) -> None:
+    """Print a row a training."""
+    table = Table(Column("id", no_wrap=True), "state", "asked by", "asked at", "starts", "version", box=None)
+    for one in found:
+        asked_at = f"{one.asked_at:%Y-%m-%d %H:%M:%S}"
+        table.add_row(str(one.id), _training(one), one.asked_by, asked_at, str(one.attempts), one.version or "")
+    out.print(table)
+
+
 def _training(training: Training | None) -> str:
     if training is None:
         return "none"
     done = training.progress or {}
     if training.ended_at or not done:
         return f"{training.state}{f': {training.error}' if training.error else ''}"
-    left = done.get("seconds_left")
-    measured = done.get("map50_95")
-    shown = "" if measured is None else f", mAP50-95 {measured:.3f}"
-    remaining = "" if left is None else f", {left:.0f} s left"
-    return f"epoch {done['epoch']} of {done['epochs']}{shown}{remaining}"
+    left, measured = done.get("seconds_left"), done.get("map50_95")
+    details = [
+        where(training),
+        *([f"mAP50-95 {measured:.3f}"] if measured is not None else []),
+        *([f"{left:.0f} s left"] if left is not None and done["phase"] == Phase.TRAINING else []),
+        *(["to be cancelled"] if training.is_cancelled else []),
+    ]
+    return ", ".join(details)

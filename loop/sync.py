@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from loop import refresh
+from loop.answer import has
 from loop.errors import PayloadError
 from loop.ls_format import read_review, task_data
 from loop.parts import Parts
@@ -35,7 +36,7 @@ def sync(parts: Parts, project_id: int) -> str:
         touched |= changed
         seen.add(task["id"])
         unreadable += broken
-        is_new |= champion is not None and not task["annotations"] and not refresh.has(task, champion.name)
+        is_new |= champion is not None and not task.get("is_labeled") and not has(task, champion.name)
     touched |= _deleted_tasks(parts, project_id)
     judge_tasks(parts, project_id, seen | touched)  # also what a sweep that was killed had recorded and not judged
     if is_new:
@@ -68,7 +69,7 @@ def _compared(parts: Parts, project: Project, task: Mapping[str, Any], began: da
         except PayloadError:
             unreadable += 1
             continue
-        changed |= parts.reviews.record(review, task_data(task))
+        changed |= parts.reviews.record(review, task_data(task), is_current=True)
         there[review.id] = review.created_at
     was_buried = parts.reviews.exhume(project_id, ANNOTATION, there)
     was_buried |= parts.reviews.exhume(project_id, TASK, {task["id"]: max(there.values())} if there else {})

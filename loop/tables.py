@@ -114,6 +114,7 @@ predictions = Table(
     Column("id", Integer, primary_key=True),
     Column("project_id", Integer, nullable=False),
     Column("task_id", Integer, nullable=False),
+    Column("image", Text, nullable=False),
     Column("version", Text, nullable=False),
     Column("regions", JSON, nullable=False),  # what was shown
     Column("candidates", JSON, nullable=False),  # what was kept back: above the floor, under the threshold
@@ -140,6 +141,7 @@ verdicts = Table(
     Column("propensity", Float, nullable=False),  # the chance that the task is in the audit
     Column("execution", String(36), nullable=False),
     Column("is_shadow", Boolean, nullable=False, default=False),
+    Column("position", Integer, nullable=False, default=0),  # among the verdicts of that task and version
     Column("decision", String(16), nullable=False),
     Column("is_moved", Boolean, nullable=False),
     Column("is_relabelled", Boolean, nullable=False),
@@ -149,6 +151,7 @@ verdicts = Table(
     Column("lead_time", Float),
     Column("reviewed_at", Instant, nullable=False),
     Index("verdicts_of_task", "project_id", "task_id"),
+    Index("verdicts_in_order", "project_id", "is_shadow", "reviewed_at", "task_id"),
 )
 
 splits = Table(
@@ -163,6 +166,8 @@ splits = Table(
     Column("is_left_out", Boolean, nullable=False, default=False),  # of training, by a person
 )
 
+IS_OPEN = "state IN ('asked', 'running')"
+
 trainings = Table(
     "trainings",
     metadata,
@@ -171,6 +176,7 @@ trainings = Table(
     Column("state", String(16), nullable=False),
     Column("asked_by", Text, nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
+    Column("stalled", Integer, nullable=False, default=0),  # starts since it last got further
     Column("is_cancelled", Boolean, nullable=False, default=False),  # asked to stop
     Column("snapshot", String(64)),
     Column("reviews_until", Instant),  # reviews recorded until then are in the snapshot
@@ -181,6 +187,13 @@ trainings = Table(
     Column("asked_at", Instant, nullable=False),
     Column("started_at", Instant),
     Column("ended_at", Instant),
+    Index(
+        "one_open_training",
+        "project_id",
+        unique=True,
+        sqlite_where=sa.text(IS_OPEN),
+        postgresql_where=sa.text(IS_OPEN),
+    ),
 )
 
 versions = Table(
@@ -224,9 +237,12 @@ operations = Table(  # reviews that came in bulk, by the key that makes a second
     Column("project_id", Integer, primary_key=True),
     Column("key", String(128), primary_key=True),
     Column("operation", String(8), nullable=False),
+    Column("digest", String(64), nullable=False),  # of what was asked for: a key is for one operation
     Column("state", String(8), nullable=False),
     Column("task_id", Integer),
     Column("annotation_id", Integer),
+    Column("annotation_made_at", Instant),  # tells ids that were given out again apart
+    Column("annotation_changed_at", Instant),  # the state found at the start; when done, the state it left
     Column("actor", Text),
     Column("confidence", Float),
     Column("reasoning", Text),

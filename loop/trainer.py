@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import gc
+import logging
 import shutil
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from loop.errors import TrainingFailed
-from loop.ultralytics_setup import prepare_ultralytics, threads
+from loop import checkpoints
+from loop.errors import LoopError, TrainingFailed
+from loop.faults import is_out_of_memory, told
+from loop.training_watch import Callbacks, Watch
+from loop.ultralytics_setup import prepare_ultralytics
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,43 +34,67 @@ class TrainingPolicy:
         return asdict(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a training is; mAP50-95 of the last finished epoch on the held-out split."""
-
-    epoch: int
-    epochs: int
-    map50_95: float | None
-    seconds_left: float | None
-
-
-def train(data: Path, start: Path, run: Path, policy: TrainingPolicy, report: Callable[[Progress], None]) -> Path:
+def train(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Watch) -> Path:
     """
     Train from the weights *start* on the dataset whose `data.yaml` is *data*, and return the new weights.
 
-    The held-out split is only looked at, for *report*: the weights are those of the last epoch, so no epoch is chosen
-    by the images that the gate measures on. *run* is the folder of this training; where it holds the checkpoint of a
-    run that was cut off, that run goes on. Raises TrainingFailed.
+    The held-out split is only looked at, for the report: the weights are those of the last epoch, so no epoch is
+    chosen by the images that the gate measures on. *run* is the folder of this training; where it holds the checkpoint
+    of a run that was cut off, that run goes on. Where memory runs out, half as many images a step are tried, down to
+    one. Raises TrainingFailed, and whatever *watch* raises.
     """
-    prepare_ultralytics()
-    from ultralytics import YOLO
-
     finished = run / "finished.pt"
     if finished.exists():
         return finished
-    checkpoint = run / "weights" / "last.pt"
-    resume = _is_resumable(checkpoint)
-    if not resume:
-        shutil.rmtree(run, ignore_errors=True)
-    model = YOLO(str(checkpoint if resume else start), task="detect")
-    for event, callback in _callbacks(report).items():
-        model.add_callback(event, callback)
-    model.train(data=str(data), resume=resume, **_arguments(run, policy))
-    if not checkpoint.exists():
-        raise TrainingFailed(f"ultralytics ended without weights in {run}")
-    shutil.copy(checkpoint, run / "finished.tmp")
-    (run / "finished.tmp").rename(finished)
+    prepare_ultralytics()
+    while not checkpoints.is_complete(checkpoints.kept(run)):
+        too_big = _go_on(data, start, run, policy, watch)
+        if too_big is None:
+            break
+        if too_big == 1:
+            raise TrainingFailed(
+                f"out of memory with one image of {policy.image_size} pixels a step: lower LOOP_IMAGE_SIZE, start from "
+                f"a smaller model, or train where there is more memory"
+            )
+        log.warning("out of memory with %d images a step: going on with %d", too_big, too_big // 2)
+        policy = replace(policy, batch=too_big // 2)
+        _free_memory()
+    checkpoints.finish(run, finished)
     return finished
+
+
+def discard(run: Path) -> None:
+    """Drop the weights and checkpoints of a training that has ended; what ultralytics logged stays."""
+    shutil.rmtree(run / "weights", ignore_errors=True)
+    for path in run.glob("*.pt"):
+        path.unlink(missing_ok=True)
+
+
+def _go_on(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Watch) -> int | None:
+    """Train to the end, and return None; or, where memory ran out, the number of images a step that was too big."""
+    from ultralytics import YOLO
+
+    kept, checkpoint = checkpoints.kept(run), run / "weights" / "last.pt"
+    resume = checkpoints.read(kept) is not None
+    if resume:  # the one that ultralytics writes may have been cut off
+        checkpoints.copy(kept, checkpoint)
+    else:
+        shutil.rmtree(run, ignore_errors=True)
+    callbacks = Callbacks(kept, policy.batch, watch)
+    try:
+        model = YOLO(str(checkpoint if resume else start), task="detect")
+        for event in Callbacks.EVENTS:
+            model.add_callback(event, getattr(callbacks, event))
+        model.train(data=str(data), resume=resume, **_arguments(run, policy))
+    except LoopError:
+        raise
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise TrainingFailed(told(error)) from error
+        return callbacks.batch
+    if not kept.exists() and checkpoint.exists():  # on several GPUs ultralytics trains in children without callbacks
+        checkpoints.copy(checkpoint, kept)
+    return None
 
 
 def _arguments(run: Path, policy: TrainingPolicy) -> dict[str, Any]:
@@ -76,48 +105,32 @@ def _arguments(run: Path, policy: TrainingPolicy) -> dict[str, Any]:
         "device": policy.device or None,
         "freeze": policy.freeze or None,
         "seed": policy.seed,
-        "project": str(run.parent),
-        "name": run.name,
-        "exist_ok": True,
+        "save_dir": str(run),
         "patience": 0,
         "plots": False,
         "verbose": False,
         "workers": 0,
-        "amp": False,  # its self-check downloads a model
+        "amp": _precision(policy.device),
         "single_cls": False,  # else the start weights bring theirs along
     }
 
 
-def _callbacks(report: Callable[[Progress], None]) -> dict[str, Callable[[Any], None]]:
-    started = time.monotonic()
-    first_epoch: list[int] = []
+def _precision(device: str) -> str | bool:
+    """
+    Mixed precision where it needs no download.
 
-    def on_train_start(trainer: Any) -> None:
-        import torch
-
-        torch.set_num_threads(threads())  # ultralytics leaves one core idle
-        first_epoch.append(trainer.start_epoch)
-        report(Progress(trainer.start_epoch, trainer.epochs, None, None))
-
-    def on_fit_epoch_end(trainer: Any) -> None:
-        done = min(trainer.epoch + 1, trainer.epochs)  # called once more after the last epoch
-        a_epoch = (time.monotonic() - started) / max(1, done - first_epoch[0])
-        measured = trainer.metrics.get("metrics/mAP50-95(B)")
-        left = a_epoch * max(0, trainer.epochs - done)
-        report(Progress(done, trainer.epochs, None if measured is None else float(measured), left))
-
-    return {"on_train_start": on_train_start, "on_fit_epoch_end": on_fit_epoch_end}
-
-
-def _is_resumable(checkpoint: Path) -> bool:
-    """A checkpoint cut off while it was written, or of a finished run, cannot be gone on from."""
-    if not checkpoint.exists():
-        return False
-    import pickle
-
+    Ultralytics tries FP16 on a model of its own first, which it downloads (`check_amp`); it takes bfloat16 as it is,
+    which GPUs have natively from compute capability 8 on.
+    """
     import torch
 
-    try:
-        return int(torch.load(checkpoint, map_location="cpu", weights_only=False)["epoch"]) >= 0
-    except (OSError, RuntimeError, EOFError, KeyError, pickle.UnpicklingError):
-        return False
+    is_cuda = torch.cuda.is_available() and device not in ("cpu", "mps")
+    return "bf16" if is_cuda and torch.cuda.is_bf16_supported(including_emulation=False) else False
+
+
+def _free_memory() -> None:
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

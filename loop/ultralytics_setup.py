@@ -14,11 +14,13 @@ def threads() -> int:
 
 def prepare_ultralytics() -> None:
     """
-    Keep ultralytics off the network; call this before anything of it is used.
+    Keep ultralytics off the network and from running what weights say; call this before anything of it is used.
 
-    It would look there for a font, and, at every file that is no image, for a package to install.
+    It would look there for a font, and, at every file that is no image, for a package to install. Unless told to load
+    safely, it runs any code in a pickle, and at a training evaluates the activation that the weights name as text.
     """
     os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count() or 1))
+    os.environ.setdefault("ULTRALYTICS_SAFE_LOAD", "true")
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")
     os.environ.setdefault("YOLO_OFFLINE", "true")
     os.environ.setdefault("YOLO_VERBOSE", "false")

@@ -492,7 +492,7 @@ def test_a_training_does_not_go_on_with_a_poisoned_dataset(parts, reviewed):
     said = retrain(parts, 1)
 
     assert f"task {train.task}" in said
-    assert "PoisonedSnapshot" in parts.trainings.last(1)[0].error
+    assert "is damaged" in parts.trainings.last(1)[0].error
 
 
 def test_images_of_all_datasets_of_a_project_are_one_file(parts, reviewed):

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from loop.answer import with_audit
 from loop.predict import Suggestion
 from loop.prediction_log import AUDIT
 from loop.priority import AuditPolicy
-from loop.refresh import refresh, with_audit
+from loop.refresh import refresh
 from loop.regions import Box
 from tests.builders import CONFIG, ls_task
 from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio
@@ -79,7 +80,7 @@ def test_an_empty_project_is_fine(ready):
 def test_the_score_of_an_audited_task_does_not_depend_on_what_was_found():
     def logged(score):
         suggestions = [Suggestion(n, "a@1", (), (), 0.25, score if n == 7 else n / 100) for n in range(100)]
-        return with_audit(suggestions, 1, AuditPolicy(0.5))
+        return with_audit(suggestions, 1, AuditPolicy(0.5), execution="x")
 
     sure, doubtful = logged(1.0), logged(0.0)
 
