@@ -51,6 +51,7 @@ class _Waiting:
     resting: bool
     annotation: int | None
     path: str
+    suffix: str
     image: str
     tail: str
     text: str
@@ -132,14 +133,14 @@ class Draft:
         waiting = [
             image.annotation_id,
             str(found.path),
+            found.suffix,
             found.sha256,
             found.tail.hex(),
             lines.text,
             hashed,
             lines.boxes,
         ]
-        line = json.dumps([*waiting, {note.value: n for note, n in lines.notes.items()}]).encode() + b"\n"
-        offset = self._end
+        offset, line = self._end, json.dumps([*waiting, lines.notes]).encode()
         self._end += self._spool.write(line)
         classes = tuple(sorted({int(line.split(" ", 1)[0]) for line in lines.text.splitlines()}))
         content = content_of(image.task_id, found.sha256, hashed)
@@ -173,8 +174,7 @@ class Draft:
 
     def _put(self, one: _Waiting) -> tuple[Item, int, Mapping[str, int]]:
         """Put one image and its labels into their places."""
-        suffix = os.path.splitext(one.path)[1]  # noqa: PTH122 (a Path costs as much as the link)
-        file = f"task-{one.task:08d}{suffix.lower()}"
+        file = f"task-{one.task:08d}{one.suffix}"
         if not one.resting:
             self._place(one, f"{self._scratch}/images/{one.side}/{file}")
             target = f"{self._scratch}/labels/{one.side}/{label_file(file)}"
@@ -191,7 +191,7 @@ class Draft:
         if self._shared is None:
             _copy(source, tail, target)
             return
-        kept = self._shared / one.image[:2] / f"{one.image}{source.suffix}"
+        kept = self._shared / one.image[:2] / f"{one.image}{one.suffix}"
         if not kept.exists():
             kept.parent.mkdir(parents=True, exist_ok=True)
             scratch = self._scratch / f"copy-{one.task}"
