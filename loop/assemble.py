@@ -106,6 +106,9 @@ def _survey(parts: Parts, project_id: int, draft: Draft, labels: Labels) -> Spli
         for one in draft.added
         for address in [addresses[one.task_id]]
     ]
+    if policy.group_field:
+        alone = sum(one.group is None for one in seen)
+        draft.report.notes[f"tasks without a {policy.group_field}, grouped by their look alone"] += alone
     split = parts.splits.freeze(project_id, seen, share=policy.held_out_share, twin_bits=policy.twin_bits)
     if len({split.sides[one.task_id] for one in seen}) < 2:
         raise EmptySnapshot(
@@ -142,13 +145,13 @@ def _learned(parts: Parts, project_id: int) -> _Known:
     """What the champion was trained on, as the items of its dataset say, those that rested in it too."""
     champion = parts.registry.champion(project_id)
     name = champion.facts.snapshot if champion else None
-    snapshot = dataset_folder.read(parts.snapshots / str(project_id), name or "")
-    if snapshot is None:
-        return _Known("", frozenset())
     try:
-        return _Known(snapshot.hash, frozenset(one.content for one in snapshot.items() if one.side is Side.TRAIN))
+        snapshot = dataset_folder.read(parts.snapshots / str(project_id), name or "")
+        if snapshot:
+            return _Known(snapshot.hash, frozenset(one.content for one in snapshot.items() if one.side is Side.TRAIN))
     except PoisonedSnapshot:  # then everything is new
-        return _Known("", frozenset())
+        pass
+    return _Known("", frozenset())
 
 
 def _taken_out(split: Split) -> list[int]:

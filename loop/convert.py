@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -56,10 +58,11 @@ def to_dataset(
     policy = policy or ConversionPolicy()
     config = parse(label_config)
     labels = Labels.of(config.label_names)
-    root = images.resolve()
+    root = str(images.resolve())
     with writing(out.absolute().parent) as draft:
         found = _labelled(export, config, policy, draft)
-        draft.add(found, labels, lambda item: _file(root, item.image, policy.most_pixels))
+        find = partial(_found, root, policy.most_pixels)
+        draft.add(found, labels, find, at_once=os.cpu_count() or 1)
         groups = [one.group for one in draft.added]
         families = together(groups, Looks([one.look for one in draft.added], policy.twin_bits))
         ids = [one.task_id for one in draft.added]
@@ -131,14 +134,23 @@ def _seen(review: Review, predictions: Sequence[StoredPrediction]) -> StoredPred
     return None if index is None else predictions[index]
 
 
-def _file(root: Path, address: str, most_pixels: int) -> ImageFile:
-    """The local file of a task's image address, under *root*, which is resolved. Raises ImageError."""
+def _found(root: str, most_pixels: int, item: LabelledImage) -> ImageFile:
+    """The local file of a task's image, under *root*, which is a real path. Raises ImageError."""
+    address = item.image
     parts = urlsplit(address)
     query = parse_qs(parts.query) if parts.query else {}
     path = query["d"][0] if "d" in query else unquote(parts.path)
-    pieces = Path(path.lstrip("/")).parts
+    pieces = [piece for piece in path.split("/") if piece]
     for start in range(len(pieces)):
-        near = root.joinpath(*pieces[start:])
-        if near.is_file() and (found := near.resolve()).is_relative_to(root):
-            return inspect(found, address, most_pixels)
+        near = "/".join((root, *pieces[start:]))
+        if os.path.isfile(near):  # noqa: PTH113 (a Path would take as long as the rest of a conversion)
+            folder, name = near.rsplit("/", 1)
+            found = os.path.realpath(near) if os.path.islink(near) else f"{_real(folder)}/{name}"  # noqa: PTH114
+            if found.startswith(f"{root.rstrip('/')}/"):
+                return inspect(Path(found), address, most_pixels)
     raise ImageUnreadable(address, f"no such file under {root}")
+
+
+@lru_cache(maxsize=1024)
+def _real(folder: str) -> str:
+    return os.path.realpath(folder)

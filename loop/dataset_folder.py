@@ -49,12 +49,15 @@ class Snapshot:
 
 
 def read(root: Path, name: str) -> Snapshot | None:
-    """Return the dataset of that hash, if it is here."""
+    """Return the dataset of that hash, if it is here. Raises PoisonedSnapshot where its manifest is damaged."""
     folder = root / name[:16]
     if not name or not (folder / "manifest.json").exists():
         return None
-    manifest = json.loads((folder / "manifest.json").read_text())
-    return Snapshot(name, folder, tuple(manifest["classes"]), manifest["report"])
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+        return Snapshot(name, folder, tuple(manifest["classes"]), manifest["report"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise PoisonedSnapshot(str(folder), {}, f"manifest.json cannot be read: {error}") from error
 
 
 def items(folder: Path) -> Iterator[Item]:
@@ -83,6 +86,8 @@ def verify(snapshot: Snapshot) -> None:
             if found:
                 problems[item.task] = found
     rest = []
+    if not _is_readable(folder):
+        rest.append("manifest.json cannot be read")
     if _hash(folder) != snapshot.hash:
         rest.append("data.yaml or items.jsonl is not as it was written")
     for kind in ("images", "labels"):
@@ -112,6 +117,14 @@ def _problem(snapshot: Snapshot, item: Item) -> str | None:
     if hashlib.sha256(text).hexdigest() != item.labels:
         return "its labels are not those that were written"
     return None if image == item.image else "its image is not the one that was written"
+
+
+def _is_readable(folder: Path) -> bool:
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+        return isinstance(manifest, dict) and {"hash", "classes", "report"} <= manifest.keys()
+    except (OSError, ValueError):
+        return False
 
 
 def _hash(folder: Path) -> str:

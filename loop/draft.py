@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,48 +20,55 @@ from loop.errors import EmptySnapshot, ImageError, PayloadError, PoisonedSnapsho
 from loop.image_files import ImageFile
 from loop.images import FETCHERS
 from loop.in_order import in_order
+from loop.scratch import scratch_folder
 from loop.snapshots import Item, LabelledImage, Reason, Report, content_of, problem
 from loop.splits import Side
 from loop.yolo_format import data_file, write_lines
 
 FindImage = Callable[[LabelledImage], ImageFile]
-SCRATCH = ".writing-"
+WRITERS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What is kept in memory of an image that may go in; the rest waits on disk, at *offset*."""
+    """What is kept in memory of an image that may go in; the rest waits on disk, *length* bytes at *offset*."""
 
     task_id: int
     offset: int
+    length: int
     group: str | None
     look: int | None
     classes: tuple[int, ...]
     content: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """One image that goes in; from *annotation* on it is what waited on disk."""
+
+    task: int
+    side: Side
+    resting: bool
+    annotation: int | None
+    path: str
+    suffix: str
+    image: str
+    tail: str
+    text: str
+    hashed: str
+    boxes: int
+    notes: Mapping[str, int]
+
+
 @contextmanager
 def writing(root: Path, *, shared_images: Path | None = None) -> Iterator[Draft]:
     """
-    Open a draft in *root*. What a killed writer left there is removed; one that still writes is left alone.
+    Open a draft in *root*; what is not finished leaves nothing behind.
 
     Images that cannot be linked are copied once into *shared_images*, where there is such a folder, and linked there.
     """
-    root.mkdir(parents=True, exist_ok=True)
-    for folder in root.glob(f"{SCRATCH}*"):
-        if folder.is_dir() and _is_abandoned(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-            _lock_of(folder).unlink(missing_ok=True)
-    scratch = root / f"{SCRATCH}{secrets.token_hex(8)}"
-    try:
-        with _lock_of(scratch).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # before there is a folder that might be taken for abandoned
-            scratch.mkdir()
-            with (scratch / ".spool").open("w+b") as spool:
-                yield Draft(root, scratch, spool, shared_images)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-        _lock_of(scratch).unlink(missing_ok=True)
+    with scratch_folder(root) as scratch, (scratch / ".spool").open("w+b") as spool:
+        yield Draft(root, scratch, spool, shared_images)
 
 
 class Draft:
@@ -71,12 +76,13 @@ class Draft:
 
     def __init__(self, root: Path, scratch: Path, spool: IO[bytes], shared_images: Path | None) -> None:
         self._root, self._scratch, self._spool, self._shared = root, scratch, spool, shared_images
+        self._end = 0  # of the spool; its own tell() would flush it each time
         self.report = Report()
         self.added: list[Added] = []
 
-    def add(self, images: Iterable[LabelledImage], labels: Labels, find: FindImage) -> None:
-        """Check images and write their labels down; what cannot be used is left out and reported."""
-        with ThreadPoolExecutor(FETCHERS) as pool:
+    def add(self, images: Iterable[LabelledImage], labels: Labels, find: FindImage, *, at_once: int = FETCHERS) -> None:
+        """Check images, some *at_once*, and write their labels down; what cannot be used is left out and reported."""
+        with ThreadPoolExecutor(at_once) as pool:
             ids: set[int] = set()
             for image, found in in_order(pool, lambda one: (one, _found(find, one)), images):
                 wrong = Reason.SAME_ID if image.task_id in ids else problem(image, labels, self.report)
@@ -127,52 +133,70 @@ class Draft:
         waiting = [
             image.annotation_id,
             str(found.path),
+            found.suffix,
             found.sha256,
             found.tail.hex(),
             lines.text,
             hashed,
             lines.boxes,
         ]
-        offset = self._spool.tell()
-        self._spool.write(json.dumps([*waiting, {note.value: n for note, n in lines.notes.items()}]).encode() + b"\n")
+        offset, line = self._end, json.dumps([*waiting, lines.notes]).encode()
+        self._end += self._spool.write(line)
         classes = tuple(sorted({int(line.split(" ", 1)[0]) for line in lines.text.splitlines()}))
         content = content_of(image.task_id, found.sha256, hashed)
-        self.added.append(Added(image.task_id, offset, image.group, found.look, classes, content))
+        self.added.append(Added(image.task_id, offset, len(line), image.group, found.look, classes, content))
 
     def _written(
         self, sides: Mapping[int, Side], left_out: Mapping[int, Reason], resting: Collection[int]
     ) -> Iterator[Item]:
+        with ThreadPoolExecutor(WRITERS) as pool:
+            waiting = (self._waiting(one, sides, resting) for one in self._going_in(left_out))
+            for item, boxes, notes in in_order(pool, self._put, waiting):
+                if item.resting:
+                    self.report.leave_out(Reason.RESTING, item.task)
+                else:
+                    self.report.images[item.side] += 1
+                    self.report.boxes[item.side] += boxes
+                    if notes:
+                        self.report.notes.update(notes)
+                yield item
+
+    def _going_in(self, left_out: Mapping[int, Reason]) -> Iterator[Added]:
         for one in sorted(self.added, key=lambda one: one.task_id):
             if one.task_id in left_out:
                 self.report.leave_out(left_out[one.task_id], one.task_id)
-                continue
-            self._spool.seek(one.offset)
-            annotation, path, image, tail, text, hashed, boxes, notes = json.loads(self._spool.readline())
-            source, side = Path(path), sides[one.task_id]
-            file = f"task-{one.task_id:08d}{source.suffix.lower()}"
-            is_resting = one.task_id in resting
-            if is_resting:
-                self.report.leave_out(Reason.RESTING, one.task_id)
             else:
-                self._place(source, bytes.fromhex(tail), image, self._scratch / "images" / side / file)
-                (self._scratch / "labels" / side / label_file(file)).write_bytes(text.encode())
-                self.report.images[side] += 1
-                self.report.boxes[side] += boxes
-                self.report.notes.update(notes)
-            yield Item(one.task_id, annotation, side, file, image, hashed, boxes, is_resting)
+                yield one
 
-    def _place(self, source: Path, tail: bytes, sha256: str, target: Path) -> None:
+    def _waiting(self, one: Added, sides: Mapping[int, Side], resting: Collection[int]) -> _Waiting:
+        kept = json.loads(os.pread(self._spool.fileno(), one.length, one.offset))
+        return _Waiting(one.task_id, sides[one.task_id], one.task_id in resting, *kept)
+
+    def _put(self, one: _Waiting) -> tuple[Item, int, Mapping[str, int]]:
+        """Put one image and its labels into their places."""
+        file = f"task-{one.task:08d}{one.suffix}"
+        if not one.resting:
+            self._place(one, f"{self._scratch}/images/{one.side}/{file}")
+            target = f"{self._scratch}/labels/{one.side}/{label_file(file)}"
+            with open(target, "wb", buffering=0) as labels:  # noqa: PTH123
+                labels.write(one.text.encode())
+        item = Item(one.task, one.annotation, one.side, file, one.image, one.hashed, one.boxes, one.resting)
+        return item, one.boxes, one.notes
+
+    def _place(self, one: _Waiting, target: str) -> None:
         """Link an image; where it cannot be linked as it is, datasets of one root share one copy."""
+        source, tail = Path(one.path), bytes.fromhex(one.tail)
         if not tail and _linked(source, target):
             return
         if self._shared is None:
             _copy(source, tail, target)
             return
-        kept = self._shared / sha256[:2] / f"{sha256}{source.suffix}"
+        kept = self._shared / one.image[:2] / f"{one.image}{one.suffix}"
         if not kept.exists():
             kept.parent.mkdir(parents=True, exist_ok=True)
-            _copy(source, tail, self._scratch / "copy")
-            (self._scratch / "copy").rename(kept)
+            scratch = self._scratch / f"copy-{one.task}"
+            _copy(source, tail, scratch)
+            scratch.rename(kept)
         if not _linked(kept, target):
             _copy(kept, b"", target)
 
@@ -211,7 +235,7 @@ def _found(find: FindImage, image: LabelledImage) -> ImageFile | ImageError:
         return error
 
 
-def _linked(source: Path, target: Path) -> bool:
+def _linked(source: Path, target: str) -> bool:
     try:
         os.link(source, target)
     except OSError:  # another disk, or too many links
@@ -219,24 +243,8 @@ def _linked(source: Path, target: Path) -> bool:
     return True
 
 
-def _copy(source: Path, tail: bytes, target: Path) -> None:
+def _copy(source: Path, tail: bytes, target: Path | str) -> None:
     shutil.copyfile(source, target)
     if tail:
-        with target.open("ab") as file:
+        with Path(target).open("ab") as file:
             file.write(tail)
-
-
-def _lock_of(scratch: Path) -> Path:
-    return scratch.with_name(f"{scratch.name}.lock")
-
-
-def _is_abandoned(scratch: Path) -> bool:
-    """Whether nobody holds the lock of a draft: its writer is dead."""
-    try:
-        with _lock_of(scratch).open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return True
-    except OSError:  # held
-        return False
-    return True

@@ -58,8 +58,9 @@ class LabelConfig:
         }
         known = by_value | by_predicted
         found = {name: exact.get(name) or known.get(name.casefold()) for name in class_names}
+        others = {name.casefold(): names for name, names in self.synonyms.items()}
         for name in (name for name, label in found.items() if not label):
-            found[name] = next((other for other in self.synonyms.get(name, ()) if other in exact), None)
+            found[name] = next((other for other in others.get(name.casefold(), ()) if other in exact), None)
         return {name: label for name, label in found.items() if label}
 
 

@@ -31,9 +31,9 @@ def look_of(grey: NDArray[np.uint8]) -> int | None:
     basis = _basis()
     coefficients = (basis @ grey.astype(np.float64) @ basis.T).ravel()
     structure = coefficients[1:]
-    if np.sqrt((structure**2).sum()) / SIDE < FLAT:
+    if structure @ structure < (FLAT * SIDE) ** 2:
         return None
-    bits = coefficients > np.median(structure)
+    bits = coefficients > np.partition(structure, structure.size // 2)[structure.size // 2]
     bits[0] = False
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 

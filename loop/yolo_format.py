@@ -42,22 +42,23 @@ def write_lines(regions: Sequence[Region], labels: Labels) -> Lines:
     lines: list[str] = []
     notes: Counter[Note] = Counter()
     for region in regions:
-        if not all(map(_is_finite, (region.box.x0, region.box.y0, region.box.x1, region.box.y1))):
-            raise PayloadError(f"region {region.id} box", "four finite numbers", region.box)
-        box = region.box.clipped()
+        box = _on_image(region)
         if region.label in labels.retired:
             notes[Note.RETIRED] += 1
             continue
         if box.x1 - box.x0 < 1e-6 or box.y1 - box.y0 < 1e-6:
             notes[Note.EMPTY] += 1
             continue
-        notes[Note.CLIPPED] += not box.is_close_to(region.box, 1e-6)
-        notes[Note.ROTATED] += bool(region.rotation)
-        notes[Note.FURTHER] += len(region.further_labels)
+        if box is not region.box and not box.is_close_to(region.box, 1e-6):
+            notes[Note.CLIPPED] += 1
+        if region.rotation:
+            notes[Note.ROTATED] += 1
+        if region.further_labels:
+            notes[Note.FURTHER] += len(region.further_labels)
         width, height = box.x1 - box.x0, box.y1 - box.y0
         x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
         lines.append(f"{labels.ids[region.label]} {x:.6f} {y:.6f} {width:.6f} {height:.6f}\n")
-    return Lines("".join(lines), +notes, len(lines))
+    return Lines("".join(lines), notes, len(lines))
 
 
 def read_lines(text: str, class_names: Sequence[str], where: str = "label file") -> list[Region]:
@@ -89,6 +90,15 @@ def data_file(labels: Labels) -> str:
     former = "".join(f"  {json.dumps(name)}: {class_id}\n" for name, class_id in sorted(labels.former.items()))
     told = f"former_names:\n{former}" if former else ""
     return f"train: images/train\nval: images/held_out\nnames:\n{names}{told}"
+
+
+def _on_image(region: Region) -> Box:
+    """The part of a box that lies on the image. Raises PayloadError."""
+    box = region.box
+    sides = (box.x0, box.y0, box.x1, box.y1)
+    if not all(map(_is_finite, sides)):
+        raise PayloadError(f"region {region.id} box", "four finite numbers", box)
+    return box if min(sides) >= 0.0 and max(sides) <= 1.0 else box.clipped()
 
 
 def _is_finite(number: object) -> bool:

@@ -99,6 +99,17 @@ def test_only_labels_of_the_config_are_answered(client):
     assert (result[0]["from_name"], result[0]["to_name"], result[0]["type"]) == ("label", "image", "rectanglelabels")
 
 
+def test_a_detector_that_is_older_than_the_name_of_a_class_goes_on_serving(client, parts):
+    renamed = CONFIG.replace('"Car"', '"Auto"')
+    assert predict(client, [ls_task()], config=renamed).json["results"][0]["result"] == []
+
+    parts.projects.save(1, "Cars", CONFIG)
+    parts.classes.rename(1, "Car", "Auto")
+
+    result = predict(client, [ls_task()], config=renamed).json["results"][0]["result"]
+    assert [one["value"]["rectanglelabels"] for one in result] == [["Auto"]]
+
+
 def test_what_is_answered_is_logged_but_broken_images_are_not(client, parts):
     predict(client, [ls_task(1), ls_task(13)])
 

@@ -116,6 +116,16 @@ def test_a_jpeg_without_its_end_mark_gets_one_in_the_dataset_and_stays_as_it_is_
     dataset_folder.verify(snapshot)
 
 
+def test_an_image_is_named_by_its_format_for_ultralytics_goes_by_the_name(tmp_path, find):
+    (tmp_path / "source" / "1.jpg").write_bytes(picture(form="PNG"))
+    (tmp_path / "source" / "2.jpg").write_bytes(picture(form="GIF"))
+
+    snapshot = write(tmp_path / "out", find)
+
+    assert [path.name for path in snapshot.folder.glob("images/train/*")] == ["task-00000001.png"]
+    assert snapshot.report["left_out"][Reason.NO_IMAGE] == [2, 9]
+
+
 def test_the_same_content_is_the_same_dataset_in_any_order(tmp_path, find):
     first = write(tmp_path / "out", find)
     again = write(tmp_path / "out", find, reversed(ITEMS))
@@ -266,7 +276,7 @@ def test_a_poisoned_dataset_is_refused_by_its_tasks(tmp_path, find, name, conten
     assert poisoned(snapshot).task_ids == [2]
 
 
-@pytest.mark.parametrize("name", ["items.jsonl", "data.yaml"])
+@pytest.mark.parametrize("name", ["items.jsonl", "data.yaml", "manifest.json"])
 def test_a_dataset_whose_lists_were_changed_is_refused(tmp_path, find, name):
     snapshot = write(tmp_path / "out", find)
 

@@ -47,6 +47,19 @@ def test_a_label_of_exactly_that_name_comes_first():
     }
 
 
+def test_a_detector_that_says_another_name_of_a_renamed_class_is_understood():
+    was_car = {"Auto": ("Auto", "Car"), "Car": ("Auto", "Car")}
+    old, new = parse(CONFIG), parse(CONFIG.replace('"Car"', '"Auto"'))
+
+    assert new.knowing(was_car).label_map(["Car", "car", "Person", "Bus"]) == {
+        "Car": "Auto",
+        "car": "Auto",
+        "Person": "Person",
+    }
+    assert old.knowing(was_car).label_map(["Auto"]) == {"Auto": "Car"}
+    assert new.label_map(["Car"]) == {}
+
+
 def test_a_threshold_under_the_default_is_read():
     assert parse(with_threshold("0.05")).score_threshold == 0.05
 

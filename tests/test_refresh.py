@@ -10,7 +10,7 @@ from loop.prediction_log import AUDIT
 from loop.priority import AuditPolicy
 from loop.refresh import refresh
 from loop.regions import Box
-from tests.builders import ls_task
+from tests.builders import CONFIG, ls_task
 from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio
 
 
@@ -36,6 +36,16 @@ def test_open_tasks_are_predicted_logged_and_followed(ready):
     assert all(0 <= one["score"] <= 1 for one in ready.label_studio.stored)
     assert ready.label_studio.fields["model_version"] == "yolo_detector@1.0.0"
     assert len(ready.predictions.of_task(1, 5)) == 1
+
+
+def test_a_champion_that_is_older_than_a_name_is_understood(ready):
+    ready.classes.rename(1, "Car", "Auto")
+    ready.projects.save(1, "Cars", CONFIG.replace('"Car"', '"Auto"'))
+
+    refresh(ready, 1)
+
+    labels = {one["value"]["rectanglelabels"][0] for row in ready.label_studio.stored for one in row["result"]}
+    assert labels == {"Auto"}
 
 
 def test_done_twice_it_stores_nothing_twice(ready):

@@ -41,6 +41,15 @@ def test_classes_are_matched_by_name_and_not_by_number(measured):
     assert among == alone
 
 
+def test_weights_that_are_older_than_the_name_of_a_class_are_understood(composed, tmp_path):
+    called = [scenes.Scene(one.name, one.image, tuple(("Thing", box) for _, box in one.objects)) for one in composed]
+    data = project.write_dataset(tmp_path / "renamed", ["Car", "Thing"], called)
+    with data.open("a") as file:
+        file.write("former_names:\n  item: 1\n")
+
+    assert measure(scenes.WARM_START, data, image_size=128).map50 > 0.8
+
+
 def test_the_right_place_under_another_name_counts_for_nothing(measured, composed):
     metrics = measured("Car", ["Car", "Person"])
 
