@@ -270,6 +270,31 @@ def test_killed_between_storing_predictions_and_model_version_the_sweep_lets_it_
     assert not due(parts)
 
 
+def test_killed_three_times_on_the_way_there_and_back_it_still_follows(parts, settings):
+    """The queue follows the other version, and all that was noted down says that the first one was followed."""
+    fakes = {"detectors": parts.detectors, "images": parts.images, "queue": FakeQueue()}
+    studio = parts.label_studio
+
+    def there(own):
+        promote(replace(own, outbox=Deadly(own.outbox, "post")), 1, OLD, "a test")
+
+    def followed(own):
+        refresh(replace(own, projects=Deadly(own.projects, "refreshed")), 1)
+
+    def back(own):
+        roll_back(replace(own, outbox=Deadly(own.outbox, "post")), 1, "a test")
+
+    for act in (there, followed, back):
+        killed_in(settings, act, label_studio=studio, **fakes)
+    studio.fields["model_version"] = OLD  # as the second one had in its own memory
+    assert served(parts) == (NEW, OLD)
+
+    assert due(parts)
+    refresh(parts, 1)
+
+    assert served(parts) == (NEW, NEW)
+
+
 def test_a_training_finds_the_version_that_it_registered(parts, weights):
     training = parts.trainings.ask(1, "a test")
     made = parts.registry.add(1, weights(b"third"), Facts(training={"training": training.id}))
