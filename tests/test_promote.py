@@ -13,7 +13,7 @@ from loop.refresh import is_due, refresh
 from loop.regions import Box
 from loop.registry import Facts, WeightsRegistry
 from loop.retrain import retrain
-from loop.training_log import State
+from loop.training_log import Outcome, State
 from tests.builders import ls_task
 from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio, FakeQueue
 from tests.killing import Deadly, killed_in
@@ -28,7 +28,7 @@ class Down(FakeLabelStudio):
     def project(self, project_id):
         raise UpstreamError("no answer")
 
-    def unreviewed_tasks(self, project_id):
+    def open_tasks(self, project_id):
         raise UpstreamError("no answer")
 
 
@@ -122,10 +122,16 @@ def test_missing_weights_are_damaged_too(parts):
         parts.load(parts.registry.get(1, OLD))
 
 
-def test_a_pinned_project_stays_whatever_the_gate_says(parts):
+@pytest.fixture
+def third(parts, weights):
+    """A candidate that never served."""
+    return parts.registry.add(1, weights(b"third")).name
+
+
+def test_a_pinned_project_stays_whatever_the_gate_says(parts, third):
     pin(parts, 1, OLD, "a test")
 
-    kept_out = promote_unless_pinned(parts, 1, NEW, "better")
+    kept_out = promote_unless_pinned(parts, 1, third, "better")
 
     assert str(kept_out) == f"project 1 is pinned to {OLD}: run `loop models unpin --project 1` first"
     assert parts.registry.champion(1).name == OLD
@@ -142,12 +148,12 @@ def test_a_pinned_project_is_not_moved_by_hand_either(parts):
     promote(parts, 1, OLD, "it serves already")
 
 
-def test_an_unpinned_project_is_moved_again(parts):
+def test_an_unpinned_project_is_moved_again(parts, third):
     pin(parts, 1, OLD, "a test")
 
     assert unpin(parts, 1) == OLD
-    assert promote_unless_pinned(parts, 1, NEW, "better") is None
-    assert parts.registry.champion(1).name == NEW
+    assert promote_unless_pinned(parts, 1, third, "better") is None
+    assert parts.registry.champion(1).name == third
     assert unpin(parts, 1) is None
 
 
@@ -264,50 +270,67 @@ def test_killed_between_storing_predictions_and_model_version_the_sweep_lets_it_
     assert not due(parts)
 
 
-class Measuring(FakeDetectors):
-    """Finds every version as good as the last."""
+def test_killed_three_times_on_the_way_there_and_back_it_still_follows(parts, settings):
+    """The queue follows the other version, and all that was noted down says that the first one was followed."""
+    fakes = {"detectors": parts.detectors, "images": parts.images, "queue": FakeQueue()}
+    studio = parts.label_studio
 
-    def measure(self, weights, data):
-        raise AssertionError("a training that has its version measures nothing")
+    def there(own):
+        promote(replace(own, outbox=Deadly(own.outbox, "post")), 1, OLD, "a test")
+
+    def followed(own):
+        refresh(replace(own, projects=Deadly(own.projects, "refreshed")), 1)
+
+    def back(own):
+        roll_back(replace(own, outbox=Deadly(own.outbox, "post")), 1, "a test")
+
+    for act in (there, followed, back):
+        killed_in(settings, act, label_studio=studio, **fakes)
+    studio.fields["model_version"] = OLD  # as the second one had in its own memory
+    assert served(parts) == (NEW, OLD)
+
+    assert due(parts)
+    refresh(parts, 1)
+
+    assert served(parts) == (NEW, NEW)
 
 
-def test_killed_between_the_row_and_the_note_of_its_training_there_is_one_version(parts, settings, weights):
+def test_a_training_finds_the_version_that_it_registered(parts, weights):
     training = parts.trainings.ask(1, "a test")
-    made = parts.registry.add(1, weights(b"third"), Facts(training={"id": training.id}))
+    made = parts.registry.add(1, weights(b"third"), Facts(training={"training": training.id}))
 
     assert parts.registry.of_training(1, training.id) == made
     assert parts.registry.of_training(1, training.id + 1) is None
 
 
-def test_a_training_killed_after_its_promotion_ends_as_promoted_also_when_that_was_taken_back(parts, weights):
-    made, training = snapshot_and_training(parts)
-    third = parts.registry.add(1, weights(b"third"), Facts(snapshot=made, training={"id": training.id}))
-    promote(parts, 1, third.name, "better")
+def passed(parts, name):
+    """A training that was killed after it was settled that *name* passed the gate."""
+    training = parts.trainings.ask(1, "a test")
+    parts.trainings.settle(training.id, Outcome(State.PROMOTED, "better", name))
+    return training.id
+
+
+def test_a_training_that_is_run_again_does_not_take_a_rollback_back(parts, third):
+    training = passed(parts, third)
+    promote(parts, 1, third, "better")
     roll_back(parts, 1, "a person knows better")
 
-    line = retrain(replace(parts, detectors=Measuring()), 1)
+    assert retrain(parts, 1) == f"{third} promoted: better"
 
-    assert "promoted already" in line
-    (ended,) = parts.trainings.last(1)
-    assert (ended.state, ended.version) == (State.PROMOTED, third.name)
     assert parts.registry.champion(1).name == NEW
-    assert len(parts.registry.list(1)) == 3
+    assert parts.trainings.get(training).state == State.PROMOTED
 
 
-def snapshot_and_training(parts):
-    """A training that is under way, with its snapshot."""
-    from loop import dataset_folder
-    from loop.snapshots import LabelledImage
-    from loop.splits import Side
-    from tests.builders import picture, region
+def test_what_passed_the_gate_of_a_pinned_project_is_kept_and_told(parts, third):
+    training = passed(parts, third)
+    pin(parts, 1, OLD, "a test")
 
-    (parts.runs.parent / "a.jpg").write_bytes(picture())
-    items = [LabelledImage(n, "a.jpg", (region(),), side) for n, side in ((1, Side.TRAIN), (2, Side.HELD_OUT))]
-    names = parts.projects.class_names(1)
-    made = dataset_folder.write(parts.snapshots / "1", items, names, lambda _: parts.runs.parent / "a.jpg")
-    training = parts.trainings.ask(1, "a test")
-    parts.trainings.note(training.id, snapshot=made.hash)
-    return made.hash, training
+    line = retrain(parts, 1)
+
+    assert line.startswith(f"{third} passed: it does not serve: project 1 is pinned to {OLD}")
+    assert parts.registry.champion(1).name == OLD
+    assert parts.trainings.get(training).state == State.PASSED
+    assert parts.trainings.get(training).ended_at
 
 
 def test_there_is_nothing_to_roll_back_to_at_first(settings, parts):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from loop import shadow
-from loop.errors import RegistryError, UnknownVersion
+from loop.errors import RegistryError, UnknownVersion, UpstreamError
 from loop.promote import promote
 from loop.rates import Rates
 from loop.refresh import is_due, refresh
@@ -119,6 +119,26 @@ def test_a_shadow_whose_weights_are_damaged_costs_the_champion_nothing(parts):
     assert "is damaged" in line
     assert said(parts, is_shadow=False) == dict.fromkeys(range(1, 11), OLD)
     assert not is_due(parts, parts.projects.get(1))
+
+
+class Failing(FakeLabelStudio):
+    """Goes away when the second version's predictions are stored."""
+
+    def store_predictions(self, project_id, predictions):
+        if any(one["model_version"] == NEW for one in predictions):
+            raise UpstreamError("no answer")
+        return super().store_predictions(project_id, predictions)
+
+
+def test_a_shadow_that_is_cut_off_is_asked_for_again_and_the_champion_is_followed(parts):
+    shadow.begin(parts, 1, NEW, 1.0, is_shown=True)
+    failing = replace(parts, label_studio=Failing(parts.label_studio.tasks))
+
+    with pytest.raises(UpstreamError):
+        refresh(failing, 1)
+
+    assert failing.label_studio.fields["model_version"] == OLD
+    assert is_due(parts, parts.projects.get(1))
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def add_model(
     """Take in weights trained elsewhere, checked before anything of them is loaded; they do not serve yet."""
     parts = build(migrate=True)
     added, line = transfer.add(parts, project, archive, name=name, number=version, sha256=sha256)
-    out.print(f"{added.name} is a candidate of project {project}; {line}", markup=False)
+    out.print(f"{added.name} is a candidate of project {project}; {line}", markup=False, soft_wrap=True)
 
 
 @app.command("export")

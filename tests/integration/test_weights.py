@@ -1,4 +1,4 @@
-"""Real weights: in and out as archives, back and forth in serving, and killed while they are registered."""
+"""Real weights: in and out as archives, and back and forth in serving."""
 
 import json
 from contextlib import closing
@@ -8,25 +8,19 @@ import numpy as np
 import pytest
 
 from backend.serving import Predictor
-from loop import dataset_folder
 from loop.bootstrap import build
 from loop.errors import ArchiveRefused
 from loop.layer_names import LAYERS
 from loop.predict import Thresholds
 from loop.promote import promote, roll_back
 from loop.registry import FIRST, Facts
-from loop.retrain import retrain
 from loop.settings import Settings
-from loop.snapshots import LabelledImage
-from loop.splits import Side
-from loop.training_log import State
 from loop.transfer import add, export
 from loop.ultralytics_setup import prepare_ultralytics
 from scripts.demo import scenes
 from tests.builders import CONFIG, ls_task
 from tests.checkpoints import packed
 from tests.fakes import FakeLabelStudio, FakeQueue
-from tests.killing import Deadly, killed_in
 
 pytestmark = pytest.mark.timeout(400)
 ITEMS = CONFIG.replace("Person", "Item")  # the start weights name one class, `item`
@@ -182,38 +176,6 @@ def test_every_layer_of_the_installed_versions_is_known():
     }
 
     assert found - LAYERS == {"ultralytics.nn.modules.block TorchVision"}
-
-
-def test_a_training_killed_between_its_version_and_the_note_of_it_makes_no_second_one(own, settings, tmp_path):
-    files = []
-    for number, scene in enumerate(own.images.scenes):
-        files.append(tmp_path / f"{number}.jpg")
-        scene.image.save(files[-1])
-    sides = [Side.TRAIN, Side.TRAIN, Side.TRAIN, Side.HELD_OUT]
-    items = [LabelledImage(n, files[n].name, (), side) for n, side in enumerate(sides)]
-    snapshot = dataset_folder.write(own.snapshots / "1", items, ["Car", "Item"], lambda item: files[item.task_id])
-    training = own.trainings.ask(1, "a test")
-    own.trainings.note(training.id, snapshot=snapshot.hash)
-
-    class DyingRegistry(Deadly):
-        """Registers, and is killed before it can say so."""
-
-        def add(self, *arguments, **named):
-            self._part.add(*arguments, **named)
-            return self.die
-
-    dying = DyingRegistry(own.registry, "die")
-    own.engine.dispose()
-    killed_in(settings, lambda parts: retrain(replace(parts, registry=dying), 1), queue=FakeQueue())
-    (made,) = own.registry.list(1)
-    assert own.trainings.open(1)[0].version is None
-
-    retrain(own, 1)
-
-    (ended,) = own.trainings.last(1)
-    assert own.registry.list(1) == [made]
-    assert ended.version == made.name
-    assert ended.state in (State.PROMOTED, State.REFUSED)
 
 
 def test_the_start_weights_are_registered_with_their_classes(own):
