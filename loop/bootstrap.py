@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from loop import database
 from loop.class_list import ClassList
+from loop.courier import Courier
 from loop.detector import Detectors
 from loop.door import Door
 from loop.event_log import EventLog
 from loop.image_cache import ImageCache
 from loop.images import ImageLimits, Images
 from loop.ls_client import LabelStudio
+from loop.operation_log import OperationLog
 from loop.outbox import Outbox
 from loop.parts import DatasetPolicy, Parts, Policies
 from loop.predict import Thresholds
@@ -26,6 +28,7 @@ from loop.settings import Settings
 from loop.split_list import SplitList
 from loop.trainer import TrainingPolicy
 from loop.training_log import TrainingLog
+from loop.verdict_log import VerdictLog
 
 
 def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
@@ -44,9 +47,12 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
         queue=JobQueue(settings.redis),
         events=EventLog(engine),
         outbox=Outbox(engine, settings.receivers),
+        courier=Courier(lambda: settings.notify_key),
         predictions=PredictionLog(engine),
         reviews=ReviewLog(engine),
         rates=RateLog(engine),
+        verdicts=VerdictLog(engine),
+        operations=OperationLog(engine),
         projects=ProjectList(engine),
         classes=ClassList(engine),
         splits=SplitList(engine),

@@ -24,7 +24,9 @@ LoopError
 ├── PoisonedSnapshot        a dataset on disk is not what was written; carries the tasks
 ├── TrainingFailed
 ├── TrainingCancelled       somebody asked it to stop
+├── Busy                    too much is asked at once
 └── UpstreamError           Label Studio or Redis did not answer
+    └── Refused             Label Studio answered, and said no
 """
 
 from __future__ import annotations
@@ -177,12 +179,23 @@ class TrainingCancelled(LoopError):
     """Somebody asked a training to stop."""
 
 
+class Busy(LoopError):
+    """Too much is asked at once; the same later will do."""
+
+
 class UpstreamError(LoopError):
     """Label Studio or Redis did not answer as it should; *status* is that of its answer, if there was one."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
         self.status = status
         super().__init__(message)
+
+
+class Refused(UpstreamError):
+    """Label Studio answered with an error; *status* is its HTTP status."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message, status)
 
 
 def _short(value: object, most: int = 120) -> str:

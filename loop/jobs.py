@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 
+from loop import deliver as delivering
 from loop import refresh as refreshing
 from loop import retrain as retraining
 from loop import review as reviewing
 from loop import sync as syncing
 from loop import watch as watching
+from loop.announce import catch_up
 from loop.bootstrap import build
+from loop.errors import UpstreamError
 from loop.parts import Parts
 
 log = logging.getLogger(__name__)
@@ -52,6 +55,14 @@ def retrain(project_id: int) -> str:
     return _alone("retrain", retraining.retrain, project_id)
 
 
+def deliver() -> str:
+    """Send what is due to its receivers."""
+    with closing(build()) as parts, parts.queue.alone("deliver") as is_alone:
+        line = delivering.deliver(parts) if is_alone else "runs already; the sweep asks again"
+    log.info("deliver: %s", line)
+    return line
+
+
 def sweep() -> str:
     """Ask again for what was left lying: events whose job was lost, tasks to predict, trainings whose worker died."""
     with closing(build()) as parts:
@@ -64,6 +75,7 @@ def _swept(parts: Parts) -> str:
     to_refresh = [project.id for project in projects if refreshing.is_due(parts, project)]
     for project in projects:  # a cool-down ends without an event
         reviewing.ask_when_due(parts, project.id)
+        catch_up(parts, project.id)
     to_train = [training.project_id for training in parts.trainings.open()]
     for ask, ids in (
         (parts.queue.ask_review, to_review),
@@ -72,12 +84,16 @@ def _swept(parts: Parts) -> str:
     ):
         for project_id in ids:
             ask(project_id)
-    return f"asked again: review {to_review}, refresh {to_refresh}, retrain {to_train}"
+    is_due = parts.outbox.is_due() and parts.queue.ask_deliver()
+    return f"asked again: review {to_review}, refresh {to_refresh}, retrain {to_train}{', deliver' if is_due else ''}"
 
 
 def _alone(name: str, use_case: Callable[[Parts, int], str], project_id: int) -> str:
     """Run a use case unless it runs already, for instance under a worker whose supervisor was killed."""
     with closing(build()) as parts, parts.queue.alone(f"{name}-{project_id}") as is_alone:
         line = use_case(parts, project_id) if is_alone else "runs already; the sweep asks again"
+        if parts.outbox.is_due():
+            with suppress(UpstreamError):  # the sweep asks again
+                parts.queue.ask_deliver()
     log.info("%s project %d: %s", name, project_id, line)
     return line

@@ -10,13 +10,15 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from loop.errors import UpstreamError
+from loop.errors import Refused, UpstreamError
 from loop.findings import Token, read_token
 
 Json = dict[str, Any]
 PAGE = 200  # tasks a request
 BATCH = 200  # predictions a request
 IS_OPEN = ("completed_at", "empty", "Datetime", True)  # lacks annotations, as many as the project wants
+SELECTED = 100  # tasks named in an address
+ONCE = {"max_retries": 0}  # what writes is not sent again by itself: the caller knows how to find out what was done
 
 
 class LabelStudio:
@@ -103,6 +105,17 @@ class LabelStudio:
         query = json.dumps({"filters": _filters(IS_OPEN, *of_version)})
         return int(self.get("api/tasks/", project=project_id, page_size=1, fields="task_only", query=query)["total"])
 
+    def named_tasks(self, project_id: int, task_ids: Sequence[int]) -> dict[int, Json]:
+        """Those of some tasks that the project has, with annotations and predictions, by id."""
+        found: dict[int, Json] = {}
+        for start in range(0, len(task_ids), SELECTED):
+            selected = {"all": False, "included": list(task_ids[start : start + SELECTED])}
+            params = {"project": project_id, "fields": "all", "page_size": SELECTED}
+            query = json.dumps({"selectedItems": selected, "ordering": ["tasks:id"]})
+            tasks = self._ask("GET", "api/tasks/", params={**params, "query": query})["tasks"]
+            found |= {task["id"]: task for task in tasks}
+        return found
+
     def task_ids(self, project_id: int) -> set[int]:
         """The ids of all tasks."""
         return {task["id"] for task in self._tasks(project_id, fields="task_only")}
@@ -132,6 +145,29 @@ class LabelStudio:
     def prediction(self, prediction_id: int) -> Json:
         """One stored prediction."""
         return self._ask("GET", f"api/predictions/{prediction_id}/")
+
+    def annotation(self, annotation_id: int) -> Json:
+        """One annotation; Refused with 404 where there is none."""
+        return self._ask("GET", f"api/annotations/{annotation_id}/")
+
+    def create_annotation(self, task_id: int, fields: Mapping[str, Any]) -> Json:
+        """Add an annotation to a task; Refused with 409 where its `unique_id` is known already."""
+        return self._ask("POST", f"api/tasks/{task_id}/annotations/", json=dict(fields), request_options=ONCE)
+
+    def update_annotation(self, annotation_id: int, fields: Mapping[str, Any]) -> Json:
+        """Change some fields of an annotation."""
+        return self._ask("PATCH", f"api/annotations/{annotation_id}/", json=dict(fields), request_options=ONCE)
+
+    def delete_annotation(self, annotation_id: int) -> None:
+        """Remove an annotation."""
+        self._ask("DELETE", f"api/annotations/{annotation_id}/", request_options=ONCE)
+
+    def annotation_of(self, project_id: int, task_id: int, unique_id: str) -> Json | None:
+        """The annotation of a task with that `unique_id`, if any: only exports tell it."""
+        wanted = {"exportType": "JSON", "ids[]": [task_id]}
+        tasks: Any = self._ask("GET", f"api/projects/{project_id}/export", params=wanted)
+        annotations = [one for task in tasks for one in task.get("annotations") or []]
+        return next((one for one in annotations if one.get("unique_id") == unique_id), None)
 
     def webhooks(self, project_id: int) -> list[Json]:
         """The webhooks of a project."""
@@ -182,10 +218,8 @@ class LabelStudio:
         except (httpx.HTTPError, ApiError) as error:
             raise UpstreamError(f"Label Studio at {self.url} did not answer {method} {path}: {error}") from error
         if answer.is_error:
-            raise UpstreamError(
-                f"Label Studio answered {method} {path} with {answer.status_code}: {_detail(answer.text)}",
-                answer.status_code,
-            )
+            said = f"Label Studio answered {method} {path} with {answer.status_code}: {_detail(answer.text)}"
+            raise Refused(answer.status_code, said)
         return answer
 
 

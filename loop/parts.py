@@ -8,12 +8,14 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from loop.class_list import ClassList
+from loop.courier import Courier
 from loop.detector import Detectors
 from loop.door import Door
 from loop.event_log import EventLog
 from loop.image_cache import ImageCache
 from loop.images import Images
 from loop.ls_client import LabelStudio
+from loop.operation_log import OperationLog
 from loop.outbox import Outbox
 from loop.predict import Served, Thresholds
 from loop.prediction_log import PredictionLog
@@ -28,6 +30,7 @@ from loop.selection import SelectionPolicy
 from loop.split_list import SplitList
 from loop.trainer import TrainingPolicy
 from loop.training_log import TrainingLog
+from loop.verdict_log import VerdictLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +65,12 @@ class Parts:
     queue: JobQueue
     events: EventLog
     outbox: Outbox
+    courier: Courier
     predictions: PredictionLog
     reviews: ReviewLog
     rates: RateLog
+    verdicts: VerdictLog
+    operations: OperationLog
     projects: ProjectList
     classes: ClassList
     splits: SplitList

@@ -5,7 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 
 from loop import refresh
+from loop.announce import announce_move
 from loop.errors import Pinned, UpstreamError
+from loop.notices import Kind
 from loop.parts import Parts
 from loop.registry import PREVIOUS, Version
 
@@ -20,6 +22,7 @@ def promote(parts: Parts, project_id: int, name: str, why: str) -> Version:
     parts.registry.get(project_id, name).verify()
     parts.projects.ask_refresh(project_id)
     version = parts.registry.promote(project_id, name, why)
+    announce_move(parts, version, Kind.MODEL_PROMOTED, why)
     refresh.ask(parts, project_id)
     return version
 
@@ -51,6 +54,7 @@ def roll_back(parts: Parts, project_id: int, why: str) -> Version:
         previous.verify()
     parts.projects.ask_refresh(project_id)
     version = parts.registry.roll_back(project_id, why)
+    announce_move(parts, version, Kind.MODEL_ROLLED_BACK, why)
     _follow(parts, project_id)
     return version
 
@@ -61,6 +65,7 @@ def pin(parts: Parts, project_id: int, name: str, why: str) -> Version:
     parts.registry.get(project_id, name).verify()
     parts.projects.ask_refresh(project_id)
     version = parts.registry.promote(project_id, name, why, pin=True)
+    announce_move(parts, version, Kind.MODEL_PROMOTED, why)
     _follow(parts, project_id)
     return version
 

@@ -56,6 +56,10 @@ class JobQueue:
         """Ask that the open training of a project be run."""
         return self._ask(GPU, "loop.jobs.retrain", project_id, timeout=LONG)
 
+    def ask_deliver(self) -> bool:
+        """Ask that what is due be sent to its receivers."""
+        return self._ask(DEFAULT, "loop.jobs.deliver")
+
     @contextmanager
     def alone(self, name: str) -> Iterator[bool]:
         """
@@ -141,25 +145,25 @@ class JobQueue:
             raise _no_answer(error) from error
         return datetime.fromtimestamp(float(newest[0][1]), UTC) if newest else None
 
-    def _ask(self, queue: str, function: str, project_id: int, *, timeout: int = SHORT) -> bool:
+    def _ask(self, queue: str, function: str, *ids: int, timeout: int = SHORT) -> bool:
         """
         Enqueue unless the same work waits or runs already; return whether a job was added. Raises UpstreamError.
 
         What a running job has read too early for is found by the next sweep.
         """
-        job_id = f"{function.rsplit('.', 1)[1]}-{project_id}"
+        job_id = "-".join([function.rsplit(".", 1)[1], *map(str, ids)])
         options: dict[str, Any] = {"job_timeout": timeout, "result_ttl": 0, "failure_ttl": KEPT_FAILURES}
         try:
-            return not self._stands(job_id) and self._add(queue, function, project_id, job_id, options)
+            return not self._stands(job_id) and self._add(queue, function, ids, job_id, options)
         except RedisError as error:
             raise _no_answer(error) from error
 
-    def _add(self, queue: str, function: str, project_id: int, job_id: str, options: dict[str, Any]) -> bool:
+    def _add(self, queue: str, function: str, ids: tuple[int, ...], job_id: str, options: dict[str, Any]) -> bool:
         from rq import Queue
         from rq.exceptions import DuplicateJobError
 
         try:
-            Queue(queue, connection=self._redis).enqueue(function, project_id, job_id=job_id, unique=True, **options)
+            Queue(queue, connection=self._redis).enqueue(function, *ids, job_id=job_id, unique=True, **options)
         except DuplicateJobError:  # somebody else asked in this moment
             return False
         return True

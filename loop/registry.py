@@ -177,6 +177,12 @@ class WeightsRegistry:
             rows = connection.execute(query).all()
         return [f"{row.moved_at:%Y-%m-%d %H:%M:%S} {row.alias}: {row.why}" for row in rows]
 
+    def last_move(self, project_id: int) -> int:
+        """The number of the move that let the champion serve; 0 where none does."""
+        is_it = (moves.c.project_id == project_id, moves.c.alias == CHAMPION)
+        with self._engine.connect() as connection:
+            return int(connection.scalar(sa.select(sa.func.max(moves.c.id)).where(*is_it)) or 0)
+
     def unpin(self, project_id: int) -> None:
         """Let the gate decide again."""
         with self._engine.begin() as connection:

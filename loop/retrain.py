@@ -13,6 +13,7 @@ from loop.dataset_folder import Snapshot
 from loop.errors import TrainingCancelled, TrainingFailed
 from loop.faults import told
 from loop.gate import Metrics, rule
+from loop.notices import Kind
 from loop.parts import Parts
 from loop.promote import promote_unless_pinned
 from loop.registry import Facts, Version
@@ -146,7 +147,7 @@ def _check(parts: Parts, training: Training) -> None:
 
 
 def _post(parts: Parts, training: Training, outcome: Outcome) -> None:
-    kind = "training.failed" if outcome.state is State.FAILED else "training.finished"
+    kind = Kind.TRAINING_FAILED if outcome.state is State.FAILED else Kind.TRAINING_FINISHED
     found = (parts.trainings.get(training.id).report or {}).get("snapshot", {})
     body = {
         "training": training.id,

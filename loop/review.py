@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
@@ -12,6 +13,7 @@ from loop.errors import LoopError, PayloadError, UpstreamError
 from loop.event_log import Event
 from loop.label_config import parse
 from loop.ls_format import Review, read_review, task_data
+from loop.notices import Kind
 from loop.parts import Parts
 from loop.prediction_log import LoggedPrediction
 from loop.review_log import ANNOTATION, TASK
@@ -77,10 +79,27 @@ def judge_tasks(parts: Parts, project_id: int, task_ids: Iterable[int]) -> None:
         seen = _seen_by(parts, standing.review, standing.image(image_key)) if standing else None
         if standing is None or seen is None:
             parts.reviews.replace_verdicts(project_id, task_id, None)
+            verdicts = list[Verdict]()
         else:
-            judged = (standing.review, seen, judge(seen.regions, standing.review.regions))
+            verdicts = judge(seen.regions, standing.review.regions)
             shadows = _judged_shadows(parts, standing.review, seen.image)
-            parts.reviews.replace_verdicts(project_id, task_id, judged, *shadows)
+            parts.reviews.replace_verdicts(project_id, task_id, (standing.review, seen, verdicts), *shadows)
+        if standing:
+            _tell(parts, standing.review, seen, verdicts)
+
+
+def _tell(parts: Parts, review: Review, seen: LoggedPrediction | None, verdicts: Sequence[Verdict]) -> None:
+    """Have others told of a review that counts, once for each state it is in."""
+    said = {
+        "task": review.task_id,
+        "annotation": review.id,
+        "annotator": review.annotator,
+        "reviewed_at": review.updated_at.isoformat(),
+        "regions": len(review.regions),
+        "version": seen.version if seen else None,
+        "verdicts": dict(Counter(one.decision.value for one in verdicts)),
+    }
+    parts.outbox.post(review.project_id, Kind.REVIEW_RECORDED, f"{review.id}:{review.updated_at.isoformat()}", said)
 
 
 def _judged_shadows(parts: Parts, review: Review, image: str) -> list[tuple[Review, LoggedPrediction, list[Verdict]]]:

@@ -151,7 +151,12 @@ class ReviewLog:
         with self._engine.begin() as connection:
             of_task = (verdicts.c.project_id == project_id, verdicts.c.task_id == task_id)
             connection.execute(verdicts.delete().where(*of_task))
-            rows = [_verdict_row(one[0], one[1], verdict) for one in judged if one for verdict in one[2]]
+            rows = [
+                _verdict_row(one[0], one[1], verdict, position)
+                for one in judged
+                if one
+                for position, verdict in enumerate(one[2])
+            ]
             if rows:
                 connection.execute(verdicts.insert(), rows)
 
@@ -240,7 +245,7 @@ def _read(row: sa.Row[Any]) -> Review:
     )
 
 
-def _verdict_row(review: Review, prediction: LoggedPrediction, verdict: Verdict) -> dict[str, Any]:
+def _verdict_row(review: Review, prediction: LoggedPrediction, verdict: Verdict, position: int) -> dict[str, Any]:
     return {
         "project_id": review.project_id,
         "task_id": review.task_id,
@@ -251,6 +256,7 @@ def _verdict_row(review: Review, prediction: LoggedPrediction, verdict: Verdict)
         "propensity": prediction.propensity,
         "execution": prediction.execution,
         "is_shadow": prediction.is_shadow,
+        "position": position,
         "decision": verdict.decision.value,
         "is_moved": verdict.is_moved,
         "is_relabelled": verdict.is_relabelled,

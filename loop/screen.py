@@ -5,10 +5,41 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
+from loop.outbox import Delivery, DeliveryState
 from loop.status import Status
 from loop.training_log import Phase, Training, where
+
+
+def show_deliveries(out: Console, found: Sequence[Delivery]) -> None:
+    """Print a row a delivery."""
+    table = Table(Column("notice", no_wrap=True), "kind", "project", "receiver", "attempts", "state", "error", box=None)
+    for one in found:
+        notice, state = one.notice, one.state.value
+        if one.state == DeliveryState.WAITING and one.due_at:
+            state = f"due {one.due_at:%Y-%m-%d %H:%M:%S} UTC"
+        row = (notice.id, notice.kind, str(notice.project_id), one.url, str(one.attempts), state, one.error or "")
+        table.add_row(*(escape(cell) for cell in row))
+    out.print(table)
+
+
+def delivery_json(one: Delivery) -> dict[str, object]:
+    """A delivery as plain JSON."""
+    return {
+        "id": one.notice.id,
+        "kind": one.notice.kind,
+        "project": one.notice.project_id,
+        "created_at": one.notice.created_at.isoformat(),
+        "receiver": one.url,
+        "state": one.state.value,
+        "attempts": one.attempts,
+        "due_at": one.due_at.isoformat() if one.due_at else None,
+        "delivered_at": one.delivered_at.isoformat() if one.delivered_at else None,
+        "status": one.status,
+        "error": one.error,
+    }
 
 
 def show_status(out: Console, found: Status) -> None:

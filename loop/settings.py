@@ -8,6 +8,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -66,6 +67,7 @@ class Settings(BaseSettings):
     image_seconds: float = Field(20.0, description="longest wait for one image")
     allow_private_addresses: bool = Field(False, description="read task images from private addresses too")
     notify_urls: str = Field("", description="who is told what happens: addresses separated by commas")
+    notify_secret: str = Field("", description="key that notices are signed with; empty: derived from the webhook key")
     webhook_secret: str = Field("", description="key of the webhook secrets; empty: made once under LOOP_HOME")
 
     @classmethod
@@ -118,6 +120,11 @@ class Settings(BaseSettings):
         return tuple(url.strip() for url in self.notify_urls.split(",") if url.strip())
 
     @property
+    def notify_key(self) -> str:
+        """What notices are signed with."""
+        return self.notify_secret or self._derived("notices")
+
+    @property
     def redis(self) -> str:
         """The Redis to use: by default a socket under LOOP_HOME, which every command on this machine finds."""
         return self.redis_url or f"unix://{self.redis_socket}"
@@ -137,17 +144,21 @@ class Settings(BaseSettings):
 
     def webhook_secret_of(self, project_id: int) -> str:
         """The secret that Label Studio's webhook of a project sends; each project has its own."""
+        return self._derived(str(project_id))
+
+    def _derived(self, purpose: str) -> str:
         key = self.webhook_secret or _kept_key(self.home / "webhook.key")
-        return hmac.new(key.encode(), str(project_id).encode(), hashlib.sha256).hexdigest()
+        return hmac.new(key.encode(), purpose.encode(), hashlib.sha256).hexdigest()
 
 
 def _kept_key(path: Path) -> str:
-    """Read the installation's key, making it at the first use; only its owner may read it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_hex(32))
+    """Read the installation's key, making it at the first use, whole at once; only its owner may read it."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, made = tempfile.mkstemp(dir=path.parent)  # readable by its owner alone
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(32))
+        with suppress(FileExistsError):  # another process was faster, and its key is the one
+            os.link(made, path)
+        Path(made).unlink()
     return path.read_text()

@@ -141,6 +141,7 @@ verdicts = Table(
     Column("propensity", Float, nullable=False),  # the chance that the task is in the audit
     Column("execution", String(36), nullable=False),
     Column("is_shadow", Boolean, nullable=False, default=False),
+    Column("position", Integer, nullable=False, default=0),  # among the verdicts of that task and version
     Column("decision", String(16), nullable=False),
     Column("is_moved", Boolean, nullable=False),
     Column("is_relabelled", Boolean, nullable=False),
@@ -150,6 +151,7 @@ verdicts = Table(
     Column("lead_time", Float),
     Column("reviewed_at", Instant, nullable=False),
     Index("verdicts_of_task", "project_id", "task_id"),
+    Index("verdicts_in_order", "project_id", "is_shadow", "reviewed_at", "task_id"),
 )
 
 splits = Table(
@@ -235,9 +237,12 @@ operations = Table(  # reviews that came in bulk, by the key that makes a second
     Column("project_id", Integer, primary_key=True),
     Column("key", String(128), primary_key=True),
     Column("operation", String(8), nullable=False),
+    Column("digest", String(64), nullable=False),  # of what was asked for: a key is for one operation
     Column("state", String(8), nullable=False),
     Column("task_id", Integer),
     Column("annotation_id", Integer),
+    Column("annotation_made_at", Instant),  # tells ids that were given out again apart
+    Column("annotation_changed_at", Instant),  # the state found at the start; when done, the state it left
     Column("actor", Text),
     Column("confidence", Float),
     Column("reasoning", Text),

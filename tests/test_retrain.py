@@ -77,8 +77,10 @@ def ready(parts, training):
 
 
 def told(parts):
+    """The notices of trainings; promotions have their own."""
     with parts.engine.connect() as connection:
-        return [(row.kind, row.body) for row in connection.execute(sa.select(notices))]
+        told_of = sa.select(notices).where(notices.c.kind.startswith("training."))
+        return [(row.kind, row.body) for row in connection.execute(told_of)]
 
 
 def last(parts):

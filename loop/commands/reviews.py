@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,25 +14,66 @@ from loop import convert, rates_screen, region_json, shadow
 from loop.assess import Asked, assess, seconds_by_version
 from loop.bootstrap import build
 from loop.commands.options import AsJson, ProjectId, out
+from loop.errors import PayloadError
 from loop.parts import Parts
 from loop.rates import By
+from loop.verdict_query import Stream, VerdictFilter
+from loop.verdicts import Decision
 
 app = typer.Typer()
 
 
 @app.command()
-def verdicts(export: Annotated[Path, typer.Argument(help="Label Studio's JSON export, with predictions.")]) -> None:
-    """Print a verdict a line for a Label Studio export."""
+def verdicts(  # noqa: PLR0913, PLR0917 (each is an option)
+    export: Annotated[Path | None, typer.Argument(help="Label Studio's JSON export, with predictions.")] = None,
+    project: Annotated[int | None, typer.Option("--project", help="Label Studio's project id, not an export.")] = None,
+    version: Annotated[str | None, typer.Option(help="That was judged.")] = None,
+    decision: Annotated[Decision | None, typer.Option()] = None,
+    label: Annotated[str | None, typer.Option(help="As predicted; of what was missed, as drawn.")] = None,
+    stream: Annotated[Stream | None, typer.Option()] = None,
+    annotator: Annotated[int | None, typer.Option(help="Label Studio's user id.")] = None,
+    actor: Annotated[str | None, typer.Option(help="Who decided, of reviews in bulk.")] = None,
+    task: Annotated[int | None, typer.Option()] = None,
+    since: Annotated[datetime | None, typer.Option(help="Reviewed then or later; UTC.")] = None,
+    until: Annotated[datetime | None, typer.Option(help="Reviewed before; UTC.")] = None,
+    is_shadow: Annotated[bool, typer.Option("--shadow", help="On a version that is only tried.")] = False,
+) -> None:
+    """Print a verdict a line: of an export, or of a project with their provenance."""
+    if (export is None) == (project is None):
+        raise PayloadError("verdicts", "either an export or --project", str(export or "neither"))
+    if export:
+        for line in _of_export(export):
+            typer.echo(json.dumps(line))
+        return
+    wanted = VerdictFilter(
+        project=project or 0,
+        version=version,
+        decision=decision,
+        label=label,
+        stream=stream,
+        annotator=annotator,
+        actor=actor,
+        task=task,
+        since=since,
+        until=until,
+        is_shadow=is_shadow,
+    )
+    parts = build(migrate=True)
+    parts.projects.get(wanted.project)
+    for record in parts.verdicts.all(wanted):
+        typer.echo(record.model_dump_json())
+
+
+def _of_export(export: Path) -> Iterator[dict[str, Any]]:
     for judged in convert.to_verdicts(export):
         for one in judged.verdicts:
-            line = {
+            yield {
                 "task": judged.task_id,
                 "version": judged.version,
                 "decision": one.decision.value,
                 "predicted": region_json.write(one.predicted) if one.predicted else None,
                 "reviewed": region_json.write(one.reviewed) if one.reviewed else None,
             }
-            typer.echo(json.dumps(line))
 
 
 @app.command()

@@ -90,9 +90,12 @@ def upgrade() -> None:
     sa.Column('project_id', sa.Integer(), nullable=False),
     sa.Column('key', sa.String(length=128), nullable=False),
     sa.Column('operation', sa.String(length=8), nullable=False),
+    sa.Column('digest', sa.String(length=64), nullable=False),
     sa.Column('state', sa.String(length=8), nullable=False),
     sa.Column('task_id', sa.Integer(), nullable=True),
     sa.Column('annotation_id', sa.Integer(), nullable=True),
+    sa.Column('annotation_made_at', sa.DateTime(), nullable=True),
+    sa.Column('annotation_changed_at', sa.DateTime(), nullable=True),
     sa.Column('actor', sa.Text(), nullable=True),
     sa.Column('confidence', sa.Float(), nullable=True),
     sa.Column('reasoning', sa.Text(), nullable=True),
@@ -204,6 +207,7 @@ def upgrade() -> None:
     sa.Column('propensity', sa.Float(), nullable=False),
     sa.Column('execution', sa.String(length=36), nullable=False),
     sa.Column('is_shadow', sa.Boolean(), nullable=False),
+    sa.Column('position', sa.Integer(), nullable=False),
     sa.Column('decision', sa.String(length=16), nullable=False),
     sa.Column('is_moved', sa.Boolean(), nullable=False),
     sa.Column('is_relabelled', sa.Boolean(), nullable=False),
@@ -215,6 +219,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id')
     )
     with op.batch_alter_table('verdicts', schema=None) as batch_op:
+        batch_op.create_index('verdicts_in_order', ['project_id', 'is_shadow', 'reviewed_at', 'task_id'], unique=False)
         batch_op.create_index('verdicts_of_task', ['project_id', 'task_id'], unique=False)
 
     op.create_table('versions',
@@ -238,6 +243,7 @@ def downgrade() -> None:
     op.drop_table('versions')
     with op.batch_alter_table('verdicts', schema=None) as batch_op:
         batch_op.drop_index('verdicts_of_task')
+        batch_op.drop_index('verdicts_in_order')
 
     op.drop_table('verdicts')
     with op.batch_alter_table('trainings', schema=None) as batch_op:
