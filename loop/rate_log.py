@@ -11,13 +11,12 @@ import sqlalchemy as sa
 from loop.alerts import Alert, read_alert
 from loop.audit import PredictedTask
 from loop.exchange_tables import notices
+from loop.notices import Kind
 from loop.prediction_log import AUDIT
 from loop.priority import task_score
 from loop.rates import NO_VALUE, Judged, cohort_name
 from loop.tables import predictions, reviews, verdicts
 from loop.verdicts import Decision
-
-ALERT = "rates.alert"  # the kind of notice
 
 
 class RateLog:
@@ -78,7 +77,7 @@ class RateLog:
 
     def alerts(self, project_id: int, most: int | None = None) -> list[Alert]:
         """The alerts that were given, newest first."""
-        query = sa.select(notices.c.body).where(notices.c.project_id == project_id, notices.c.kind == ALERT)
+        query = sa.select(notices.c.body).where(notices.c.project_id == project_id, notices.c.kind == Kind.RATES_ALERT)
         query = query.order_by(notices.c.created_at.desc()).limit(most)
         with self._engine.connect() as connection:
             return [read_alert(body) for body in connection.scalars(query)]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from loop.alerts import alerts
+from loop.notices import Kind
 from loop.parts import Parts
-from loop.rate_log import ALERT
 
 
 def watch(parts: Parts, project_id: int) -> str:
@@ -21,7 +21,7 @@ def watch(parts: Parts, project_id: int) -> str:
         if any(found.is_same_change(other) for other in known):
             continue
         key = f"{found.cohort}:{found.rate}:{found.stream}:{found.first_task}:{found.changed_at.isoformat()}"
-        if parts.outbox.post(project_id, ALERT, key, found.body()):
+        if parts.outbox.post(project_id, Kind.RATES_ALERT, key, found.body()):
             posted.append(str(found))
         known.append(found)
     return "; ".join(posted) or "no new alert"
