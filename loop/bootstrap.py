@@ -7,6 +7,7 @@ from loop.dataset_folder import ImageCache
 from loop.detector import Detectors
 from loop.door import Door
 from loop.event_log import EventLog
+from loop.gate import GatePolicy
 from loop.images import ImageLimits, Images
 from loop.ls_client import LabelStudio
 from loop.outbox import Outbox
@@ -17,6 +18,7 @@ from loop.priority import AuditPolicy
 from loop.project_list import ProjectList
 from loop.queue import JobQueue
 from loop.registry import WeightsRegistry
+from loop.report_folder import ReportFolder
 from loop.review_log import ReviewLog
 from loop.settings import Settings
 from loop.trainer import TrainingPolicy
@@ -49,6 +51,7 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
         image_cache=ImageCache(settings.home / "images", images),
         snapshots=settings.home / "snapshots",
         runs=settings.home / "runs",
+        reports=ReportFolder(settings.home / "reports"),
         engine=engine,
     )
 
@@ -68,6 +71,13 @@ def _policies(settings: Settings) -> Policies:
         held_out_share=settings.held_out_share,
         thresholds=Thresholds(settings.score_floor, settings.score_threshold),
         audit=AuditPolicy(settings.audit_share),
+        gate=GatePolicy(
+            confidence=settings.gate_confidence,
+            class_drop=settings.gate_class_drop,
+            latency_ratio=settings.gate_latency_ratio,
+            least_images=settings.gate_images,
+            least_boxes=settings.gate_boxes,
+        ),
         training=TrainingPolicy(
             epochs=settings.epochs,
             batch=settings.batch,

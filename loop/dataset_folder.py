@@ -40,6 +40,10 @@ class Snapshot:
         """How many `images` or `boxes` are on a side."""
         return int(self.report[what].get(side, 0))
 
+    def held_out(self) -> dict[str, Path]:
+        """The images of the held-out side by their name, which a task keeps in every dataset of its project."""
+        return {path.stem: path for path in sorted((self.folder / "images" / Side.HELD_OUT).iterdir())}
+
 
 class ImageCache:
     """Images of reviewed tasks, fetched once, checked once; datasets hold hard links to them."""

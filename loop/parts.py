@@ -11,6 +11,7 @@ from loop.dataset_folder import ImageCache
 from loop.detector import Detectors
 from loop.door import Door
 from loop.event_log import EventLog
+from loop.gate import GatePolicy
 from loop.images import Images
 from loop.ls_client import LabelStudio
 from loop.outbox import Outbox
@@ -20,6 +21,7 @@ from loop.priority import AuditPolicy
 from loop.project_list import ProjectList
 from loop.queue import JobQueue
 from loop.registry import FIRST, Version, WeightsRegistry
+from loop.report_folder import ReportFolder
 from loop.review_log import ReviewLog
 from loop.trainer import TrainingPolicy
 from loop.training_log import TrainingLog
@@ -27,12 +29,13 @@ from loop.training_log import TrainingLog
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """What decides: how many new reviews ask for a training, what share is kept for measuring, what is shown."""
+    """What decides: how many reviews ask for a training, what is kept for measuring, what is shown, what serves."""
 
     retrain_after: int
     held_out_share: float
     thresholds: Thresholds
     audit: AuditPolicy
+    gate: GatePolicy
     training: TrainingPolicy
 
 
@@ -56,6 +59,7 @@ class Parts:
     image_cache: ImageCache
     snapshots: Path
     runs: Path
+    reports: ReportFolder
     engine: Engine
 
     def close(self) -> None:

@@ -100,6 +100,12 @@ class WeightsRegistry:
         """The version that serves, if any."""
         return self.at(project_id, CHAMPION)
 
+    def has_served(self, project_id: int, name: str) -> bool:
+        """Whether a version was ever champion."""
+        query = sa.select(moves.c.id).where(moves.c.project_id == project_id, moves.c.alias == CHAMPION)
+        with self._engine.connect() as connection:
+            return connection.execute(query.where(moves.c.version == name).limit(1)).first() is not None
+
     def promote(self, project_id: int, name: str, why: str) -> Version:
         """Let a version serve. The one that served becomes `previous`; both move together. Raises UnknownVersion."""
         version = self.get(project_id, name)

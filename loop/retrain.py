@@ -1,4 +1,4 @@
-"""Train on all that was reviewed, measure against the champion, and promote what is better."""
+"""Train on all that was reviewed, measure against the champion, and promote what the gate passes."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from loop import dataset_folder, refresh
+from loop.compare import judge
 from loop.dataset_folder import Snapshot
-from loop.errors import EmptySnapshot
-from loop.gate import Metrics, rule
+from loop.errors import EmptySnapshot, NotPassed
+from loop.evaluation import Evaluation
+from loop.gate import Outcome, objection_to_promoting
 from loop.parts import Parts
 from loop.registry import Facts, Version
 from loop.review import ask_when_due
 from loop.snapshots import LabelledImage
-from loop.splits import Side
 from loop.trainer import Progress, train
 from loop.training_log import State, Training
 
 log = logging.getLogger(__name__)
 
+OUTCOMES = {State.PROMOTED: Outcome.PROMOTED, State.REFUSED: Outcome.REFUSED, State.HELD: Outcome.HELD}
 ATTEMPTS = 3  # starts of one training, before it counts as failed
 
 
 def retrain(parts: Parts, project_id: int) -> str:
     """
-    Run the open training of a project to its end: promoted, refused or failed.
+    Run the open training of a project to its end: promoted, refused, held or failed.
 
     Killed anywhere, it is run again and goes on: with the snapshot it had, from the trainer's last checkpoint.
     """
@@ -55,12 +57,12 @@ def _run(parts: Parts, training: Training, reviews_until: datetime) -> str:
         snapshot = build_snapshot(parts, project_id)
         parts.trainings.note(training.id, snapshot=snapshot.hash, reviews_until=reviews_until)
     champion = parts.registry.champion(project_id)
-    candidate = _candidate(parts, training, snapshot, champion)
-    ruling = rule(Metrics(**candidate.facts.metrics), _measured(parts, snapshot, champion))
-    report = {"snapshot": snapshot.report, "gate": asdict(ruling)}
-    if ruling.is_passed:
+    candidate, evaluated = _candidate(parts, training, snapshot, champion)
+    ruling = judge(parts, snapshot, champion, candidate, evaluated)
+    report = {"snapshot": snapshot.report, "gate": {"outcome": ruling.outcome, "reason": ruling.reason}}
+    if ruling.outcome is Outcome.PROMOTED:
         promote(parts, project_id, candidate.name, ruling.reason)
-    state = State.PROMOTED if ruling.is_passed else State.REFUSED
+    state = next(state for state, outcome in OUTCOMES.items() if outcome is ruling.outcome)
     parts.trainings.end(training.id, state, version=candidate.name, report=report)
     return f"{candidate.name} {state}: {ruling.reason}"
 
@@ -70,6 +72,22 @@ def promote(parts: Parts, project_id: int, name: str, why: str) -> Version:
     version = parts.registry.promote(project_id, name, why)
     refresh.ask(parts, project_id)
     return version
+
+
+def promote_by_hand(parts: Parts, project_id: int, name: str, why: str | None, *, is_forced: bool = False) -> Version:
+    """
+    Let a version serve because a person says so. Raises UnknownVersion and NotPassed.
+
+    What the gate refused, held or never judged needs to be forced, with a reason, unless it has served before.
+    """
+    version = parts.registry.get(project_id, name)
+    training = parts.trainings.of_version(project_id, version.name)
+    outcome = OUTCOMES.get(training.state) if training else None
+    has_served = parts.registry.has_served(project_id, version.name)
+    objection = objection_to_promoting(outcome, has_served=has_served)
+    if objection and not (is_forced and why):
+        raise NotPassed(version.name, objection)
+    return promote(parts, project_id, version.name, why or "by hand")
 
 
 def roll_back(parts: Parts, project_id: int, why: str) -> Version:
@@ -96,10 +114,13 @@ def build_snapshot(parts: Parts, project_id: int) -> Snapshot:
     return dataset_folder.write(root, items, names, lambda item: parts.image_cache.find(project_id, item))
 
 
-def _candidate(parts: Parts, training: Training, snapshot: Snapshot, champion: Version | None) -> Version:
+def _candidate(
+    parts: Parts, training: Training, snapshot: Snapshot, champion: Version | None
+) -> tuple[Version, Evaluation]:
     """Train, measure and register, once: a training that was cut off after that has its version already."""
     if training.version:
-        return parts.registry.get(training.project_id, training.version)
+        version = parts.registry.get(training.project_id, training.version)
+        return version, parts.detectors.evaluate(version.weights, snapshot.data)
     start = champion.weights if champion else parts.detectors.base()
     run = parts.runs / f"training-{training.id}"
 
@@ -107,6 +128,7 @@ def _candidate(parts: Parts, training: Training, snapshot: Snapshot, champion: V
         parts.trainings.note(training.id, progress=asdict(progress))
 
     weights = train(snapshot.data, start, run, parts.policies.training, report)
+    evaluated = parts.detectors.evaluate(weights, snapshot.data)
     version = parts.registry.add(
         training.project_id,
         weights,
@@ -115,16 +137,8 @@ def _candidate(parts: Parts, training: Training, snapshot: Snapshot, champion: V
             parent=champion.name if champion else None,
             classes=snapshot.class_names,
             training=parts.policies.training.arguments(),
-            metrics=asdict(parts.detectors.measure(weights, snapshot.data)),
+            metrics=asdict(evaluated.metrics),
         ),
     )
     parts.trainings.note(training.id, version=version.name)
-    return version
-
-
-def _measured(parts: Parts, snapshot: Snapshot, version: Version | None) -> Metrics:
-    """Measure a version on the snapshot's held-out split; without one the start weights, else nothing."""
-    weights = version.weights if version else parts.detectors.base_if_here()
-    if weights is None:
-        return Metrics(0.0, 0.0, snapshot.count("images", Side.HELD_OUT), snapshot.count("boxes", Side.HELD_OUT))
-    return parts.detectors.measure(weights, snapshot.data)
+    return version, evaluated

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
+from loop.comparison import Part
 from loop.rates import By, Rates, advise, wilson
+from loop.report import Report, broken, fixed
 from loop.status import Status
 from loop.training_log import Training
 
@@ -54,6 +57,12 @@ def show_status(out: Console, found: Status) -> None:
         reviewed, new = str(project.reviewed), str(project.new_reviews)
         table.add_row(title, serving, reviewed, new, _training(project.training), confirmed)
     out.print(table)
+    for project in found.projects:
+        if project.waits_for_a_person and project.training:
+            version, options = project.training.version, f"--project {project.id}"
+            out.print(f"project {project.id}: {version} is held, for a person to decide.", markup=False)
+            out.print(f"  see it: loop models report {version} {options}", markup=False)
+            out.print(f'  let it serve: loop models promote {version} {options} --force --why "…"', markup=False)
     for line in found.events:
         out.print(line, markup=False)
 
@@ -69,3 +78,23 @@ def _training(training: Training | None) -> str:
     shown = "" if measured is None else f", mAP50-95 {measured:.3f}"
     remaining = "" if left is None else f", {left:.0f} s left"
     return f"epoch {done['epoch']} of {done['epochs']}{shown}{remaining}"
+
+
+def show_comparison(out: Console, report: Report) -> None:
+    """Print what changed between two versions, a row for all classes and one a class."""
+    found = report.comparison
+    names = (report.champion.name, report.candidate.name)
+    table = Table("class", "images", "boxes", *names, "change", "95% interval", box=None)
+    whole = Part("all", found.candidate.images, found.candidate.boxes, found.overall)
+    parts = [whole, *sorted(found.classes, key=lambda part: part.change.lead)]
+    for part in [*parts, *(part for part in (found.known, found.fresh) if part)]:
+        change = part.change
+        numbers = (f"{change.champion:.3f}", f"{change.candidate:.3f}", f"{change.lead:+.3f}")
+        row = (part.name, str(part.images), str(part.boxes), *numbers, f"{change.low:+.3f} to {change.high:+.3f}")
+        table.add_row(*(escape(cell) for cell in row))
+    out.print(f"mAP50-95 on the held-out images of snapshot {report.snapshot[:16]}")
+    out.print(table)
+    fewer, more = len(fixed(found.mistakes)), len(broken(found.mistakes))
+    out.print(f"{report.candidate.name} has fewer mistakes on {fewer} images, more on {more}", markup=False)
+    if found.latency:
+        out.print(f"{found.latency.champion:.1f} and {found.latency.candidate:.1f} ms an image")

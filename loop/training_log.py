@@ -20,6 +20,7 @@ class State(StrEnum):
     RUNNING = "running"
     PROMOTED = "promoted"  # the gate passed it
     REFUSED = "refused"  # the gate did not
+    HELD = "held"  # too little to tell: a person decides
     FAILED = "failed"
 
 
@@ -72,6 +73,13 @@ class TrainingLog:
         query = sa.select(trainings).where(trainings.c.project_id == project_id)
         with self._engine.connect() as connection:
             return [_read(row) for row in connection.execute(query.order_by(trainings.c.id.desc()).limit(count))]
+
+    def of_version(self, project_id: int, name: str) -> Training | None:
+        """The newest training that made a version, if any did."""
+        query = sa.select(trainings).where(trainings.c.project_id == project_id, trainings.c.version == name)
+        with self._engine.connect() as connection:
+            row = connection.execute(query.order_by(trainings.c.id.desc()).limit(1)).first()
+        return _read(row) if row else None
 
     def start(self, training: Training) -> int:
         """Mark a training as running and return which attempt this is, from 1."""

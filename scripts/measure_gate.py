@@ -1,0 +1,136 @@
+"""
+Measure how often the gate is right, on planted cases whose truth is known.
+
+`python -m scripts.measure_gate OLDER.pt NEWER.pt` runs two real detectors, for instance two versions that a demo
+trained, over a large pool of composed scenes. Copies of what they find are made worse by known amounts, so that it is
+known on the whole pool which of two is better. Held-out sets of several sizes are drawn from the pool, the gate decides
+on each, and its decisions are counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from loop.average_precision import average_precisions, over_classes
+from loop.comparison import Comparison, contrast
+from loop.evaluation import Evaluation
+from loop.evaluator import evaluate
+from loop.gate import GatePolicy, Outcome, rule
+from loop.rates import wilson
+from scripts.demo import project, scenes
+from scripts.planted import draw, harmed
+
+CONFIDENCES = (0.5, 0.8, 0.9, 0.95, 0.975, 0.99)
+NOISE = 0.1  # share of detections harmed on both sides, so that two equal ones still differ image by image
+console = Console(highlight=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A champion and a candidate on the pool, and what the gate ought to say."""
+
+    name: str
+    champion: Evaluation
+    candidate: Evaluation
+
+    @property
+    def lead(self) -> float:
+        """By how much the candidate truly leads: mAP50-95 on the whole pool."""
+        once = np.ones((1, len(self.champion.images)), np.float32)
+        both = (over_classes(average_precisions(one, once))[0] for one in (self.candidate, self.champion))
+        return float(next(both) - next(both))
+
+
+def main() -> None:
+    """Print, for each case and size of the held-out set, what share of the runs was promoted."""
+    options = _options()
+    started = time.monotonic()
+    older, newer = (pool(path, options) for path in (options.older, options.newer))
+    console.print(
+        f"pool of {len(older.images)} composed scenes, {older.metrics.boxes} boxes, {options.runs} runs a cell"
+    )
+    for case in cases(older, newer):
+        found = {size: list(runs(case, size, options)) for size in options.sizes}
+        console.print(table(case, found))
+    console.print(f"{time.monotonic() - started:.0f} s")
+
+
+def pool(weights: Path, options: argparse.Namespace) -> Evaluation:
+    """What a detector finds on the pool."""
+    known, _ = scenes.palettes()
+    with tempfile.TemporaryDirectory() as scratch:
+        composed = scenes.compose(known, options.pool, seed=77, prefix="pool")
+        data = project.write_dataset(Path(scratch) / "pool", sorted(scenes.CLASSES), composed)
+        return evaluate(weights, data, image_size=160)
+
+
+def cases(older: Evaluation, newer: Evaluation) -> Iterator[Case]:
+    """The planted cases: real versions, small differences, none at all, and a class destroyed."""
+    yield Case("a real newer version", older, newer)
+    yield Case("a real older version", newer, older)
+    base = harmed(newer, NOISE, seed=1)
+    for rate in (0.04, 0.08, 0.16):
+        yield Case(f"{rate:.0%} fewer detections harmed", harmed(newer, NOISE + rate, seed=2), base)
+        yield Case(f"{rate:.0%} more detections harmed", base, harmed(newer, NOISE + rate, seed=2))
+    yield Case("as good, other mistakes", harmed(newer, NOISE, seed=3), base)
+    yield Case("the same", newer, newer)
+    for name in (newer.class_names[0], newer.class_names[3]):
+        destroyed = harmed(newer, 1.0, seed=4, of_class=newer.class_names.index(name))
+        yield Case(f"a real newer version that lost {name}", older, destroyed)
+
+
+def runs(case: Case, size: int, options: argparse.Namespace) -> Iterator[Comparison]:
+    """Compare on held-out sets drawn from the pool."""
+    rng = np.random.default_rng(size)
+    for number in range(options.runs):
+        images = rng.integers(0, len(case.champion.images), size)
+        sides = draw(case.champion, images), draw(case.candidate, images)
+        yield contrast(*sides, resamples=options.resamples, seed=number)
+
+
+def table(case: Case, found: dict[int, list[Comparison]]) -> Table:
+    """Share promoted with its 95% interval, a row a size; then what it would be at other confidences."""
+    title = f"{case.name}: truly {case.lead:+.3f}"
+    shown = Table("images", "boxes", "promoted", "refused", "held", *map(str, CONFIDENCES), title=title, box=None)
+    ready = replace(GatePolicy(), least_images=0, least_boxes=0)
+    for size, comparisons in found.items():
+        outcomes = Counter(rule(one, GatePolicy()).outcome for one in comparisons)
+        boxes = sum(one.candidate.boxes for one in comparisons) / len(comparisons)
+        others = [replace(ready, confidence=confidence) for confidence in CONFIDENCES]
+        shares = [
+            sum(rule(one, policy).outcome is Outcome.PROMOTED for one in comparisons) / len(comparisons)
+            for policy in others
+        ]
+        cells = [_share(outcomes[outcome], len(comparisons)) for outcome in Outcome]
+        shown.add_row(str(size), f"{boxes:.0f}", *cells, *(f"{share:.1%}" for share in shares))
+    return shown
+
+
+def _share(count: int, total: int) -> str:
+    interval = wilson(count, total)
+    return f"{count / total:.1%} ({interval.low:.1%} to {interval.high:.1%})" if interval else "none"
+
+
+def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="measure_gate", description=__doc__)
+    parser.add_argument("older", type=Path, help="weights of an older version")
+    parser.add_argument("newer", type=Path, help="weights of a newer one of the same classes")
+    parser.add_argument("--pool", type=int, default=2000, help="composed scenes that are the whole truth")
+    parser.add_argument("--runs", type=int, default=400, help="held-out sets drawn a case and size")
+    parser.add_argument("--resamples", type=int, default=1000)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[5, 10, 16, 32, 64, 128, 256])
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    main()
