@@ -85,7 +85,7 @@ def _objections(found: Comparison, policy: GatePolicy) -> Iterator[str]:
         )
     for part in found.classes:
         if is_dropped(part, policy):
-            yield f"class {part.name} falls by more than {policy.class_drop:.2f}: {_lead(part.change)}"
+            yield f"class {part.name} falls by more than {policy.class_drop:.2f}: {_lead(part.change, 'AP')}"
     if found.known and is_dropped(found.known, policy):
         size = _size(found.known.images, found.known.boxes)
         yield (
@@ -99,9 +99,9 @@ def _objections(found: Comparison, policy: GatePolicy) -> Iterator[str]:
         )
 
 
-def _lead(change: Change) -> str:
+def _lead(change: Change, what: str = "mAP50-95") -> str:
     return (
-        f"mAP50-95 {change.candidate:.3f} against {change.champion:.3f} "
+        f"{what} {change.candidate:.3f} against {change.champion:.3f} "
         f"({change.lead:+.3f}, 95% interval {change.low:+.3f} to {change.high:+.3f})"
     )
 

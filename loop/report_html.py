@@ -31,7 +31,8 @@ th:first-child,td:first-child{text-align:left;padding-left:0;white-space:normal;
 tr:last-child td{border-bottom:0}tr.all td{font-weight:650;border-bottom:1px solid #cfd6de}
 td svg{display:block;margin-left:auto}.scale text{font-size:11px;fill:#566273}
 .up{color:#1559c7}.down{color:#b3300a}.tag{color:#b3300a;font-weight:600;font-size:13px}
-.pair{display:grid;grid-template-columns:1fr 1fr;gap:12px;margin:14px 0 22px}
+.pairs{display:grid;grid-template-columns:repeat(2,1fr);gap:18px 26px;margin:14px 0 4px}
+.pair{display:grid;grid-template-columns:1fr 1fr;gap:6px 8px;align-content:start}
 .pair h3{grid-column:1/3;font-size:14px;margin:0;font-weight:600}
 .panel{width:100%;height:auto;display:block;border-radius:6px;background:#dfe4ea}
 .panel text{font-family:system-ui,"DejaVu Sans",sans-serif}
@@ -160,16 +161,17 @@ def _galleries(report: Report) -> str:
     note = f'<p class="quiet small">Boxes of at least {report.threshold:g} confidence, judged at IoU 0.5. {legend}</p>'
     return (
         f"<section><h2>Images fixed: {len(better)} of {len(mistakes)} have fewer mistakes, {clean} none any more</h2>"
-        f"{note}{_pictures(report, {one.image for one in better}, 'none')}</section>"
+        f"{note}{_pictures(report, {one.image for one in better})}</section>"
         f"<section><h2>Images newly broken: {len(worse)} of {len(mistakes)} have more mistakes</h2>"
-        f"{note}{_pictures(report, {one.image for one in worse}, 'none')}</section>"
+        f"{note}{_pictures(report, {one.image for one in worse})}</section>"
     )
 
 
-def _pictures(report: Report, names: Iterable[str], nothing: str) -> str:
+def _pictures(report: Report, names: Iterable[str]) -> str:
     wanted = set(names)
     shown = [(number, one) for number, one in enumerate(report.pictures) if one.mistakes.image in wanted]
-    return "".join(_picture(report, number, one) for number, one in shown) or f"<p>{nothing}</p>"
+    pictures = "".join(_picture(report, number, one) for number, one in shown)
+    return f'<div class="pairs">{pictures}</div>' if pictures else "<p>none</p>"
 
 
 def _picture(report: Report, number: int, picture: Picture) -> str:
@@ -178,10 +180,9 @@ def _picture(report: Report, number: int, picture: Picture) -> str:
         (report.champion.name, mistakes.champion, picture.champion),
         (report.candidate.name, mistakes.candidate, picture.candidate),
     )
-    figures = "".join(
-        f"<figure>{panel(picture, name, shown)}<figcaption>{escape(side)}: {_mistakes(count)}</figcaption></figure>"
-        for side, count, shown in sides
-    )
+    captions = [f"<figcaption>{escape(_short(side))}: {_mistakes(count)}</figcaption>" for side, count, _ in sides]
+    panels = [panel(picture, name, shown) for _, _, shown in sides]
+    figures = "".join(f"<figure>{one}{caption}</figure>" for one, caption in zip(panels, captions, strict=True))
     hidden = f'<svg width="0" height="0" style="position:absolute">{image_symbol(picture, name)}</svg>'
     return f'<div class="pair">{hidden}<h3>{escape(mistakes.image)}</h3>{figures}</div>'
 

@@ -86,10 +86,10 @@ def _outline(one: Drawn, colour: str, picture: Picture, *, dashed: bool) -> str:
 
 def _caption(one: Drawn, colour: str, picture: Picture) -> str:
     text = f"{one.label} {one.confidence or 0:.2f}"
-    width = 6.2 * len(text) + 6
+    width = 7.6 * len(text) + 8
     left = min(max(0.0, one.box.x0 * picture.width), max(0.0, picture.width - width))
-    top = max(0.0, one.box.y0 * picture.height - 15)
+    top = max(0.0, one.box.y0 * picture.height - 19)
     return (
-        f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="14" fill="{colour}" opacity="0.9"/>'
-        f'<text x="{left + 3:.1f}" y="{top + 10.5:.1f}" fill="#fff" font-size="11">{escape(text)}</text>'
+        f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="18" fill="{colour}" opacity="0.9"/>'
+        f'<text x="{left + 4:.1f}" y="{top + 13.5:.1f}" fill="#fff" font-size="14">{escape(text)}</text>'
     )

@@ -85,7 +85,7 @@ def promote_by_hand(parts: Parts, project_id: int, name: str, why: str | None, *
     outcome = OUTCOMES.get(training.state) if training else None
     has_served = parts.registry.has_served(project_id, version.name)
     objection = objection_to_promoting(outcome, has_served=has_served)
-    if objection and not (is_forced and why):
+    if objection and not (is_forced and why and why.strip()):
         raise NotPassed(version.name, objection)
     return promote(parts, project_id, version.name, why or "by hand")
 

@@ -83,8 +83,8 @@ def _training(training: Training | None) -> str:
 def show_comparison(out: Console, report: Report) -> None:
     """Print what changed between two versions, a row for all classes and one a class."""
     found = report.comparison
-    names = (report.champion.name, report.candidate.name)
-    table = Table("class", "images", "boxes", *names, "change", "95% interval", box=None)
+    names = [side.name.rpartition("@")[2] for side in (report.champion, report.candidate)]
+    table = Table("class", "images", "boxes", *names, "change", Column("95% interval", no_wrap=True), box=None)
     whole = Part("all", found.candidate.images, found.candidate.boxes, found.overall)
     parts = [whole, *sorted(found.classes, key=lambda part: part.change.lead)]
     for part in [*parts, *(part for part in (found.known, found.fresh) if part)]:

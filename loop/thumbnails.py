@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-WIDTH = 480  # pixels
+WIDTH = 400  # pixels
 
 
 def thumbnail(path: Path) -> tuple[bytes, int, int]:
