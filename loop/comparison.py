@@ -114,8 +114,8 @@ def contrast(
         candidate=candidate.metrics,
         overall=_change(*map(over_classes, every), *map(over_classes, drawn)),
         classes=tuple(_classes(champion, every, drawn)),
-        known=_part("known", champion, candidate, is_known, resamples, seed) if is_known.any() else None,
-        fresh=_part("fresh", champion, candidate, ~is_known, resamples, seed)
+        known=_part("old images", champion, candidate, is_known, resamples, seed) if is_known.any() else None,
+        fresh=_part("new images", champion, candidate, ~is_known, resamples, seed)
         if 0 < is_known.sum() < len(is_known)
         else None,
         mistakes=tuple(Mistakes(name, int(a), int(b)) for name, a, b in zip(champion.images, *wrong, strict=True)),

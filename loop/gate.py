@@ -65,8 +65,15 @@ def rule(found: Comparison, policy: GatePolicy) -> Ruling:
 
 
 def is_dropped(part: Part, policy: GatePolicy) -> bool:
-    """Whether a part lost more than it may: its whole interval lies below, and it is on enough images to have one."""
-    return part.images >= policy.class_images and part.change.high < -policy.class_drop
+    """
+    Whether a part lost more than it may, and not by chance.
+
+    It must be on enough images to have an interval at all, and the whole interval must lie below half of what is
+    allowed. Asking for all of it would let half of a lost class pass on 16 images, asking for none would refuse one in
+    ten that are as good (`docs/gate.md`).
+    """
+    change, allowed = part.change, policy.class_drop
+    return part.images >= policy.class_images and change.lead < -allowed and change.high < -allowed / 2
 
 
 def objection_to_promoting(outcome: Outcome | None, *, has_served: bool) -> str | None:

@@ -21,7 +21,6 @@ class ReportFolder:
     def keep(self, report: Report) -> Path:
         """Write a report in place of an older one of the same version; return its page."""
         folder = self._folder(report.project_id, report.candidate.name)
-        folder.mkdir(parents=True, exist_ok=True)
         write(folder / "report.json", json.dumps(as_json(report), indent=1))
         write(folder / "report.html", page(report))
         return folder / "report.html"
@@ -39,7 +38,8 @@ class ReportFolder:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as scratch:
         scratch.write(text)
     os.chmod(scratch.name, 0o644)  # noqa: PTH101 (the page is for everybody who may read the folder)

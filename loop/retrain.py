@@ -56,13 +56,13 @@ def _run(parts: Parts, training: Training, reviews_until: datetime) -> str:
     if snapshot is None:
         snapshot = build_snapshot(parts, project_id)
         parts.trainings.note(training.id, snapshot=snapshot.hash, reviews_until=reviews_until)
-    champion = parts.registry.champion(project_id)
+    champion = _champion(parts, training)
     candidate, evaluated = _candidate(parts, training, snapshot, champion)
     ruling = judge(parts, snapshot, champion, candidate, evaluated)
     report = {"snapshot": snapshot.report, "gate": {"outcome": ruling.outcome, "reason": ruling.reason}}
     if ruling.outcome is Outcome.PROMOTED:
         promote(parts, project_id, candidate.name, ruling.reason)
-    state = next(state for state, outcome in OUTCOMES.items() if outcome is ruling.outcome)
+    state = State(ruling.outcome.value)
     parts.trainings.end(training.id, state, version=candidate.name, report=report)
     return f"{candidate.name} {state}: {ruling.reason}"
 
@@ -112,6 +112,15 @@ def build_snapshot(parts: Parts, project_id: int) -> Snapshot:
     names = parts.projects.class_names(project_id)
     root = parts.snapshots / str(project_id)
     return dataset_folder.write(root, items, names, lambda item: parts.image_cache.find(project_id, item))
+
+
+def _champion(parts: Parts, training: Training) -> Version | None:
+    """The version to beat: for a training that was cut off after its promotion, the one that it beat."""
+    champion = parts.registry.champion(training.project_id)
+    if champion and champion.name == training.version:
+        parent = champion.facts.parent
+        return parts.registry.get(training.project_id, parent) if parent else None
+    return champion
 
 
 def _candidate(

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from loop.average_precision import average_precisions, over_classes
-from loop.comparison import Comparison, contrast
+from loop.comparison import Change, Comparison, contrast
 from loop.evaluation import Evaluation
 from loop.evaluator import evaluate
 from loop.gate import GatePolicy, Outcome, rule
@@ -60,7 +60,9 @@ def main() -> None:
     console.print(f"pool of {size}, {options.runs} runs a cell, {options.resamples} resamples a run")
     for case in cases(first, older, newer):
         found = {size: list(runs(case, size, options)) for size in options.sizes}
-        console.print(table(case, found))
+        console.print(table(f"{case.name}: truly {case.lead:+.3f}", found))
+        turned = {size: [turn(one) for one in comparisons] for size, comparisons in found.items()}
+        console.print(table(f"the other way round: truly {-case.lead:+.3f}", turned))
     console.print(f"{time.monotonic() - started:.0f} s")
 
 
@@ -77,16 +79,14 @@ def cases(first: Evaluation, older: Evaluation, newer: Evaluation) -> Iterator[C
     """The planted cases: real versions, small differences, none at all, and a class destroyed."""
     yield Case("a first version, beside weights that know no class", first.with_nothing_found(), first)
     yield Case("a real newer version", older, newer)
-    yield Case("a real older version", newer, older)
     base = harmed(newer, NOISE, seed=1)
     for rate in (0.02, 0.05, 0.1):
-        other = harmed(newer, NOISE + rate, seed=2)
-        yield Case(f"better: {rate:.0%} fewer detections harmed", other, base)
-        yield Case(f"worse: {rate:.0%} more detections harmed", base, other)
+        yield Case(f"{rate:.0%} fewer detections harmed", harmed(newer, NOISE + rate, seed=2), base)
     yield Case("as good, with other mistakes", harmed(newer, NOISE, seed=3), base)
-    for name in ("Bird", "Flower"):
-        destroyed = harmed(newer, 1.0, seed=4, of_class=newer.class_names.index(name))
-        yield Case(f"a real newer version that lost the class {name}", older, destroyed)
+    weaker = harmed(older, 0.15, seed=5)
+    for share, name in ((1.0, "Cattle"), (0.5, "Fruit")):
+        lost = harmed(newer, share, seed=4, of_class=newer.class_names.index(name))
+        yield Case(f"a real newer version with {share:.0%} of the class {name} harmed", weaker, lost)
 
 
 def runs(case: Case, size: int, options: argparse.Namespace) -> Iterator[Comparison]:
@@ -98,9 +98,23 @@ def runs(case: Case, size: int, options: argparse.Namespace) -> Iterator[Compari
         yield contrast(*sides, resamples=options.resamples, seed=number)
 
 
-def table(case: Case, found: dict[int, list[Comparison]]) -> Table:
+def turn(found: Comparison) -> Comparison:
+    """The same comparison with candidate and champion in each other's place."""
+
+    def other(change: Change) -> Change:
+        return Change(change.candidate, change.champion, -change.high, -change.low, 1 - change.better)
+
+    return replace(
+        found,
+        champion=found.candidate,
+        candidate=found.champion,
+        overall=other(found.overall),
+        classes=tuple(replace(part, change=other(part.change)) for part in found.classes),
+    )
+
+
+def table(title: str, found: dict[int, list[Comparison]]) -> Table:
     """Share promoted with its 95% interval, a row a size; then what it would be at other confidences."""
-    title = f"{case.name}: truly {case.lead:+.3f}"
     shown = Table("images", "boxes", "promoted", "refused", "held", *map(str, CONFIDENCES), title=title, box=None)
     ready = replace(GatePolicy(), least_images=0, least_boxes=0)
     for size, comparisons in found.items():
@@ -129,7 +143,7 @@ def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--pool", type=int, default=2000, help="composed scenes that are the whole truth")
     parser.add_argument("--runs", type=int, default=200, help="held-out sets drawn a case and size")
     parser.add_argument("--resamples", type=int, default=400)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[5, 10, 16, 32, 64, 128, 256])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10, 16, 32, 64, 128, 256])
     return parser.parse_args(arguments)
 
 

@@ -7,11 +7,13 @@ import pytest
 
 from loop.average_precision import average_precisions, over_classes, resample
 from loop.comparison import contrast
+from loop.ultralytics_setup import prepare_ultralytics
 from tests.evaluations import evaluation
 
 
 def validators(found, times):
     """AP by class as ultralytics computes it where each image is in the dataset so many *times*."""
+    prepare_ultralytics()
     from ultralytics.utils.metrics import ap_per_class
 
     repeats = times[found.found.image].astype(int)

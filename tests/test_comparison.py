@@ -33,15 +33,15 @@ def test_the_same_comparison_gives_the_same_numbers():
 
 def test_the_interval_holds_the_true_lead_nearly_always():
     """On draws from a pool whose truth is known; docs/gate.md has what share it is by size."""
-    pool = evaluation(1500)
+    pool = evaluation(800)
     other = harmed(pool, 0.2, seed=3)
     truth = contrast(other, pool, resamples=1).overall.lead
     rng = np.random.default_rng(2)
 
-    draws = [rng.integers(0, 1500, 60) for _ in range(100)]
-    changes = [contrast(draw(other, images), draw(pool, images), resamples=200).overall for images in draws]
+    draws = [rng.integers(0, 800, 60) for _ in range(60)]
+    changes = [contrast(draw(other, images), draw(pool, images), resamples=100).overall for images in draws]
 
-    assert sum(change.low <= truth <= change.high for change in changes) >= 80
+    assert sum(change.low <= truth <= change.high for change in changes) >= 48
 
 
 def test_classes_are_counted_and_changed_each_for_itself():

@@ -53,8 +53,14 @@ def test_a_class_that_falls_too_far_is_named_and_refused():
     assert "Fish" not in ruling.reason
 
 
-def test_a_class_whose_interval_reaches_what_is_allowed_does_not_block():
-    unsure = Change(0.6, 0.4, -0.4, -0.05, 0.0)
+@pytest.mark.parametrize(
+    "unsure",
+    [
+        pytest.param(Change(0.6, 0.4, -0.4, -0.04, 0.0), id="it-may-be-little"),
+        pytest.param(Change(0.6, 0.51, -0.12, -0.06, 0.0), id="it-is-little"),
+    ],
+)
+def test_a_class_that_may_have_lost_little_does_not_block(unsure):
 
     assert rule(found(classes=[Part("Bird", 12, 20, unsure)]), POLICY).outcome is Outcome.PROMOTED
 
@@ -97,19 +103,19 @@ def test_who_may_be_promoted_by_hand(outcome, has_served, objection):
     assert objection_to_promoting(outcome, has_served=has_served) == objection
 
 
-POOL = evaluation(1200, [f"class {number}" for number in range(6)], boxes=4)
+POOL = evaluation(800, [f"class {number}" for number in range(6)], boxes=4)
 NOISE = 0.1
 BASE = harmed(POOL, NOISE, seed=1)
 WORSE = harmed(POOL, NOISE + 0.15, seed=2)
-RUNS, SIZE = 60, 64
+RUNS, SIZE = 50, 64
 
 
 def outcomes(champion, candidate):
     rng = np.random.default_rng(7)
     for seed in range(RUNS):
-        images = rng.integers(0, 1200, SIZE)
+        images = rng.integers(0, 800, SIZE)
         sides = draw(champion, images), draw(candidate, images)
-        yield rule(contrast(*sides, resamples=200, seed=seed), POLICY).outcome
+        yield rule(contrast(*sides, resamples=100, seed=seed), POLICY).outcome
 
 
 def test_on_64_images_a_truly_better_candidate_is_promoted_nearly_always():
@@ -126,7 +132,7 @@ def test_on_64_images_one_that_is_as_good_is_promoted_rarely():
 
 def test_a_better_candidate_that_lost_a_class_is_refused():
     lost = harmed(POOL, 1.0, seed=4, of_class=2)
-    champion = harmed(POOL, 0.4, seed=5)
+    champion = harmed(POOL, 0.25, seed=5)
 
     assert contrast(champion, lost, resamples=1).overall.lead > 0
     assert set(outcomes(champion, lost)) == {Outcome.REFUSED}
