@@ -8,6 +8,7 @@ from loop.courier import Courier
 from loop.detector import Detectors
 from loop.door import Door
 from loop.event_log import EventLog
+from loop.gate import GatePolicy
 from loop.image_cache import ImageCache
 from loop.images import ImageLimits, Images
 from loop.ls_client import LabelStudio
@@ -21,6 +22,7 @@ from loop.project_list import ProjectList
 from loop.queue import JobQueue
 from loop.rate_log import RateLog
 from loop.registry import WeightsRegistry
+from loop.report_folder import ReportFolder
 from loop.retrain_policy import RetrainPolicy
 from loop.review_log import ReviewLog
 from loop.selection import SelectionPolicy
@@ -63,6 +65,7 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
         image_cache=ImageCache(settings.home / "images", images),
         snapshots=settings.home / "snapshots",
         runs=settings.home / "runs",
+        reports=ReportFolder(settings.home / "reports"),
         engine=engine,
     )
 
@@ -87,6 +90,13 @@ def _policies(settings: Settings) -> Policies:
         ),
         thresholds=Thresholds(settings.score_floor, settings.score_threshold),
         audit=AuditPolicy(settings.audit_share),
+        gate=GatePolicy(
+            confidence=settings.gate_confidence,
+            class_drop=settings.gate_class_drop,
+            latency_ratio=settings.gate_latency_ratio,
+            least_images=settings.gate_images,
+            least_boxes=settings.gate_boxes,
+        ),
         training=TrainingPolicy(
             epochs=settings.epochs,
             batch=settings.batch,

@@ -47,6 +47,10 @@ class Snapshot:
         """What is in it, by task. Raises PoisonedSnapshot at a line that is none."""
         return items(self.folder)
 
+    def held_out(self) -> dict[str, Path]:
+        """The images of the held-out side by their name, which a task keeps in every dataset of its project."""
+        return {path.stem: path for path in sorted((self.folder / "images" / Side.HELD_OUT).iterdir())}
+
 
 def read(root: Path, name: str) -> Snapshot | None:
     """Return the dataset of that hash, if it is here. Raises PoisonedSnapshot where its manifest is damaged."""

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import statistics
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from loop import evaluator
 from loop.errors import UpstreamError
-from loop.gate import Metrics
+from loop.evaluation import Evaluation, Metrics
 from loop.probe import probe
 from loop.regions import Box, Detection, Pixels
 from loop.ultralytics_setup import prepare_ultralytics, threads
 
 BATCH = 8
+WARM_UP = 3  # images that are not timed
 
 
 class Detector:
@@ -79,7 +83,27 @@ class Detectors:
 
     def measure(self, weights: Path, data: Path) -> Metrics:
         """Measure weights on the held-out side of a dataset."""
-        return evaluator.measure(weights, data, image_size=self._image_size, device=self._device)
+        return self.evaluate(weights, data).metrics
+
+    def evaluate(self, weights: Path, data: Path) -> Evaluation:
+        """Run weights on the held-out side of a dataset, and keep what they did on each image."""
+        return evaluator.evaluate(weights, data, image_size=self._image_size, device=self._device)
+
+    def latencies(self, weights: Sequence[Path], images: Sequence[Path], times: int = 20) -> list[float]:
+        """
+        Median milliseconds an image of each of the weights, as they serve.
+
+        They take turns, image by image, so that a machine that is busy for a while is so for all of them.
+        """
+        detectors = [self.load(path) for path in weights]
+        spent: list[list[float]] = [[] for _ in detectors]
+        for path in [*images[:WARM_UP], *(images[n % len(images)] for n in range(times))]:
+            pixels = np.ascontiguousarray(np.asarray(Image.open(path).convert("RGB"))[:, :, ::-1])
+            for detector, mine in zip(detectors, spent, strict=True):
+                started = time.perf_counter()
+                detector.detect([pixels], floor=0.05)
+                mine.append(1000 * (time.perf_counter() - started))
+        return [statistics.median(mine[-times:]) for mine in spent]
 
     def base(self) -> Path:
         """

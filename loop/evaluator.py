@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from loop.gate import Metrics
+import numpy as np
+from numpy.typing import NDArray
+
+from loop.evaluation import IOUS, Evaluation, Found, Labels, Metrics
 from loop.ultralytics_setup import prepare_ultralytics, threads
 
 
-def measure(weights: Path, data: Path, *, image_size: int, device: str = "", batch: int = 16) -> Metrics:
+def evaluate(weights: Path, data: Path, *, image_size: int, device: str = "", batch: int = 16) -> Evaluation:
     """
-    Measure weights on the `val` side of the dataset whose `data.yaml` is *data*.
+    Run weights on the `val` side of the dataset whose `data.yaml` is *data*.
 
     The weights may know other classes, in another order: theirs are matched to the dataset's by name without case, and
     what is left counts for nothing. So versions with different class lists compare fairly.
@@ -37,9 +41,39 @@ def measure(weights: Path, data: Path, *, image_size: int, device: str = "", bat
             workers=0,
             project=scratch,
         )
-    metrics, images = found[0].metrics, found[0].seen
+    return _evaluation(found[0])
+
+
+def _evaluation(validator: Any) -> Evaluation:
+    metrics, images = validator.metrics, validator.kept
     boxes = int(metrics.nt_per_class.sum()) if metrics.nt_per_class is not None else 0
-    return Metrics(float(metrics.box.map50), float(metrics.box.map), int(images), boxes)
+    names = tuple(str(name) for _, name in sorted(validator.names.items()))
+    return Evaluation(
+        class_names=names,
+        images=tuple(one["name"] for one in images),
+        labels=Labels(
+            image=_index([one["true_class"] for one in images]),
+            class_id=_joined([one["true_class"] for one in images], (), np.int32),
+            box=_joined([one["true_box"] for one in images], (4,), np.float32),
+        ),
+        found=Found(
+            image=_index([one["class"] for one in images]),
+            class_id=_joined([one["class"] for one in images], (), np.int32),
+            box=_joined([one["box"] for one in images], (4,), np.float32),
+            confidence=_joined([one["confidence"] for one in images], (), np.float32),
+            hits=_joined([one["hits"] for one in images], (IOUS,), np.bool_),
+        ),
+        metrics=Metrics(float(metrics.box.map50), float(metrics.box.map), int(validator.seen), boxes),
+    )
+
+
+def _joined(arrays: Sequence[NDArray[Any]], shape: tuple[int, ...], kind: type) -> NDArray[Any]:
+    return np.concatenate([np.zeros((0, *shape), kind), *(array.astype(kind) for array in arrays)])
+
+
+def _index(arrays: Sequence[NDArray[Any]]) -> NDArray[np.int32]:
+    """The number of the image of each entry."""
+    return np.repeat(np.arange(len(arrays), dtype=np.int32), [len(array) for array in arrays])
 
 
 def _use_all_cores(_: object) -> None:
@@ -51,6 +85,7 @@ def _use_all_cores(_: object) -> None:
 def _validator() -> type:
     import torch
     from ultralytics.models.yolo.detect import DetectionValidator
+    from ultralytics.utils import ops
     from ultralytics.utils.metrics import ConfusionMatrix
 
     class ByName(DetectionValidator):  # type: ignore[misc]
@@ -73,6 +108,7 @@ def _validator() -> type:
             self.names, self.nc = self.data["names"], len(self.data["names"])
             self.metrics.names = self.names
             self.confusion_matrix = ConfusionMatrix(names=self.names)
+            self.kept: list[dict[str, Any]] = []
 
         def postprocess(self, preds: Any) -> list[dict[str, Any]]:
             """Translate, and drop what the dataset has no class for."""
@@ -82,5 +118,27 @@ def _validator() -> type:
                 known = classes >= 0
                 found.append({**{key: value[known] for key, value in one.items()}, "cls": classes[known].float()})
             return found
+
+        def _process_batch(self, preds: dict[str, Any], batch: dict[str, Any]) -> dict[str, Any]:
+            """Keep what was found on an image and which of it is right."""
+            judged = super()._process_batch(preds, batch)
+            self.kept.append(
+                {
+                    "name": Path(batch["im_file"]).stem,
+                    "true_class": batch["cls"].cpu().numpy(),
+                    "true_box": self._fractions(batch["bboxes"], batch),
+                    "class": preds["cls"].cpu().numpy(),
+                    "box": self._fractions(preds["bboxes"], batch),
+                    "confidence": preds["conf"].cpu().numpy(),
+                    "hits": judged["tp"],
+                }
+            )
+            return dict(judged)
+
+        def _fractions(self, boxes: Any, batch: dict[str, Any]) -> Any:
+            """Boxes on the padded image, in pixels, as fractions of the image itself."""
+            height, width = batch["ori_shape"]
+            scaled = ops.scale_boxes(batch["imgsz"], boxes.clone(), batch["ori_shape"], batch["ratio_pad"])
+            return scaled.cpu().numpy() / [width, height, width, height]
 
     return ByName

@@ -12,6 +12,7 @@ from loop.courier import Courier
 from loop.detector import Detectors
 from loop.door import Door
 from loop.event_log import EventLog
+from loop.gate import GatePolicy
 from loop.image_cache import ImageCache
 from loop.images import Images
 from loop.ls_client import LabelStudio
@@ -24,6 +25,7 @@ from loop.project_list import ProjectList
 from loop.queue import JobQueue
 from loop.rate_log import RateLog
 from loop.registry import FIRST, Version, WeightsRegistry
+from loop.report_folder import ReportFolder
 from loop.retrain_policy import RetrainPolicy
 from loop.review_log import ReviewLog
 from loop.selection import SelectionPolicy
@@ -45,12 +47,13 @@ class DatasetPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """What decides: when new reviews ask for a training, what goes into a dataset, what is shown."""
+    """What decides: when to train, what goes into a dataset, what is shown, what may serve."""
 
     retrain: RetrainPolicy
     dataset: DatasetPolicy
     thresholds: Thresholds
     audit: AuditPolicy
+    gate: GatePolicy
     training: TrainingPolicy
     cohort_field: str = ""  # of the tasks' data, that tells cohorts apart
 
@@ -81,6 +84,7 @@ class Parts:
     image_cache: ImageCache
     snapshots: Path
     runs: Path
+    reports: ReportFolder
     engine: Engine
 
     def close(self) -> None:

@@ -6,10 +6,19 @@ from contextlib import suppress
 
 from loop import refresh
 from loop.announce import announce_move
-from loop.errors import Pinned, UpstreamError
+from loop.errors import NotPassed, Pinned, UpstreamError
+from loop.gate import Outcome, objection_to_promoting
 from loop.notices import Kind
 from loop.parts import Parts
 from loop.registry import PREVIOUS, Version
+from loop.training_log import State
+
+OUTCOMES = {
+    State.PROMOTED: Outcome.PROMOTED,
+    State.PASSED: Outcome.PROMOTED,
+    State.REFUSED: Outcome.REFUSED,
+    State.HELD: Outcome.HELD,
+}
 
 
 def promote(parts: Parts, project_id: int, name: str, why: str) -> Version:
@@ -25,6 +34,22 @@ def promote(parts: Parts, project_id: int, name: str, why: str) -> Version:
     announce_move(parts, version, Kind.MODEL_PROMOTED, why)
     refresh.ask(parts, project_id)
     return version
+
+
+def promote_by_hand(parts: Parts, project_id: int, name: str, why: str | None, *, is_forced: bool = False) -> Version:
+    """
+    Let a version serve because a person says so. Raises UnknownVersion, NotPassed and what `promote` raises.
+
+    What the gate refused, held or never judged needs to be forced, with a reason, unless it has served before.
+    """
+    version = parts.registry.get(project_id, name)
+    training = parts.trainings.of_version(project_id, version.name)
+    outcome = OUTCOMES.get(training.state) if training else None
+    has_served = parts.registry.has_served(project_id, version.name)
+    objection = objection_to_promoting(outcome, has_served=has_served)
+    if objection and not (is_forced and why and why.strip()):
+        raise NotPassed(version.name, objection)
+    return promote(parts, project_id, version.name, why or "by hand")
 
 
 def promote_unless_pinned(parts: Parts, project_id: int, name: str, why: str) -> Pinned | None:

@@ -1,4 +1,4 @@
-"""Train on all that was reviewed, measure against the champion, and promote what is better."""
+"""Train on all that was reviewed, measure against the champion, and promote what the gate passes."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 
 from loop import dataset_folder
 from loop.assemble import assemble
+from loop.compare import judge
 from loop.dataset_folder import Snapshot
 from loop.errors import TrainingCancelled, TrainingFailed
+from loop.evaluation import Evaluation
 from loop.faults import told
-from loop.gate import Metrics, rule
 from loop.notices import Kind
 from loop.parts import Parts
 from loop.promote import promote_unless_pinned
 from loop.registry import Facts, Version
 from loop.review import ask_when_due
-from loop.splits import Side
 from loop.trainer import TrainingPolicy, discard, train
 from loop.training_log import Outcome, Phase, State, Training, where
 from loop.training_watch import Progress, Watch
@@ -30,7 +30,7 @@ ATTEMPTS = 3  # starts of one training at the same place, before it counts as fa
 
 def retrain(parts: Parts, project_id: int) -> str:
     """
-    Run the open training of a project to its end: promoted, refused, failed or cancelled.
+    Run the open training of a project to its end: promoted, refused, held for a person, failed or cancelled.
 
     Killed anywhere, it is run again and goes on: with the snapshot it had, from the trainer's last checkpoint, to the
     outcome it had come to.
@@ -82,30 +82,31 @@ def _run(parts: Parts, training: Training, reviews_until: datetime | None) -> Ou
         parts.trainings.note(training.id, snapshot=snapshot.hash, reviews_until=reviews_until)
         parts.trainings.reach(training.id, Phase.TRAINING)
     dataset_folder.verify(snapshot)
-    candidate = _candidate(parts, training, snapshot)
+    candidate, evaluated = _candidate(parts, training, snapshot)
     _check(parts, training)
     parts.trainings.reach(training.id, Phase.GATE)
     champion = parts.registry.champion(project_id)  # now: somebody may have promoted another one meanwhile
-    ruling = rule(Metrics(**candidate.facts.metrics), _measured(parts, snapshot, champion))
+    ruling = judge(parts, snapshot, champion, candidate, evaluated)
     _check(parts, training)
-    state = State.PROMOTED if ruling.is_passed else State.REFUSED
-    outcome = Outcome(state, ruling.reason, candidate.name)
+    outcome = Outcome(State(ruling.outcome.value), ruling.reason, candidate.name)
+    gate = {"outcome": ruling.outcome.value, "reason": ruling.reason}
     batch = {"asked": parts.policies.training.batch, "used": candidate.facts.training["batch"]}
-    parts.trainings.settle(training.id, outcome, snapshot=snapshot.report, gate=asdict(ruling), batch=batch)
+    parts.trainings.settle(training.id, outcome, snapshot=snapshot.report, gate=gate, batch=batch)
     return outcome
 
 
-def _candidate(parts: Parts, training: Training, snapshot: Snapshot) -> Version:
+def _candidate(parts: Parts, training: Training, snapshot: Snapshot) -> tuple[Version, Evaluation]:
     """Train, measure and register, once: a training that was cut off after that has its version already."""
     known = parts.registry.of_training(training.project_id, training.id)
     if known:
         parts.trainings.note(training.id, version=known.name)
-        return known
+        return known, parts.detectors.evaluate(known.weights, snapshot.data)
     champion = parts.registry.champion(training.project_id)
     start = champion.weights if champion else parts.detectors.base()
     weights, policy = _trained(parts, training, snapshot, start)
     _check(parts, training)
     parts.trainings.reach(training.id, Phase.MEASURING)
+    evaluated = parts.detectors.evaluate(weights, snapshot.data)
     version = parts.registry.add(
         training.project_id,
         weights,
@@ -115,11 +116,11 @@ def _candidate(parts: Parts, training: Training, snapshot: Snapshot) -> Version:
             classes=snapshot.class_names,
             thresholds=asdict(parts.policies.thresholds),
             training={**policy.arguments(), "training": training.id},
-            metrics=asdict(parts.detectors.measure(weights, snapshot.data)),
+            metrics=asdict(evaluated.metrics),
         ),
     )
     parts.trainings.note(training.id, version=version.name)
-    return version
+    return version, evaluated
 
 
 def _trained(parts: Parts, training: Training, snapshot: Snapshot, start: Path) -> tuple[Path, TrainingPolicy]:
@@ -159,11 +160,3 @@ def _post(parts: Parts, training: Training, outcome: Outcome) -> None:
         "counts": {what: found.get(what, {}) for what in ("images", "boxes")},
     }
     parts.outbox.post(training.project_id, kind, str(training.id), body)
-
-
-def _measured(parts: Parts, snapshot: Snapshot, version: Version | None) -> Metrics:
-    """Measure a version on the snapshot's held-out split; without one the start weights, else nothing."""
-    weights = version.weights if version else parts.detectors.base_if_here()
-    if weights is None:
-        return Metrics(0.0, 0.0, snapshot.count("images", Side.HELD_OUT), snapshot.count("boxes", Side.HELD_OUT))
-    return parts.detectors.measure(weights, snapshot.data)

@@ -8,7 +8,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from loop.comparison import Part
 from loop.outbox import Delivery, DeliveryState
+from loop.report import Report, broken, fixed
 from loop.status import Status
 from loop.training_log import Phase, Training, where
 
@@ -59,6 +61,11 @@ def show_status(out: Console, found: Status) -> None:
     for project in found.projects:
         if project.alert:
             out.print(f"project {project.id}: {project.alert}", markup=False)
+        if project.waits_for_a_person and project.training:
+            version, options = project.training.version, f"--project {project.id}"
+            out.print(f"project {project.id}: {version} is held, for a person to decide.", markup=False)
+            out.print(f"  see it: loop models report {version} {options}", markup=False)
+            out.print(f'  let it serve: loop models promote {version} {options} --force --why "…"', markup=False)
     for line in found.events:
         out.print(line, markup=False)
 
@@ -86,3 +93,23 @@ def _training(training: Training | None) -> str:
         *(["to be cancelled"] if training.is_cancelled else []),
     ]
     return ", ".join(details)
+
+
+def show_comparison(out: Console, report: Report) -> None:
+    """Print what changed between two versions, a row for all classes and one a class."""
+    found = report.comparison
+    names = [side.name.rpartition("@")[2] for side in (report.champion, report.candidate)]
+    table = Table("class", "images", "boxes", *names, "change", Column("95% interval", no_wrap=True), box=None)
+    whole = Part("all", found.candidate.images, found.candidate.boxes, found.overall)
+    parts = [whole, *sorted(found.classes, key=lambda part: part.change.lead)]
+    for part in [*parts, *(part for part in (found.known, found.fresh) if part)]:
+        change = part.change
+        numbers = (f"{change.champion:.3f}", f"{change.candidate:.3f}", f"{change.lead:+.3f}")
+        row = (part.name, str(part.images), str(part.boxes), *numbers, f"{change.low:+.3f} to {change.high:+.3f}")
+        table.add_row(*(escape(cell) for cell in row))
+    out.print(f"mAP50-95 on the held-out images of snapshot {report.snapshot[:16]}")
+    out.print(table)
+    fewer, more = len(fixed(found.mistakes)), len(broken(found.mistakes))
+    out.print(f"{report.candidate.name} has fewer mistakes on {fewer} images, more on {more}", markup=False)
+    if found.latency:
+        out.print(f"{found.latency.champion:.1f} and {found.latency.candidate:.1f} ms an image")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from loop.errors import UpstreamError
 from loop.parts import Parts
 from loop.rates import Rates
-from loop.training_log import Training
+from loop.training_log import State, Training
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,12 @@ class ProjectStatus:
     training: Training | None
     rates: Rates
     alert: str | None  # the newest
+
+    @property
+    def waits_for_a_person(self) -> bool:
+        """Whether the gate left the newest candidate to a person, and nobody has let it serve."""
+        training = self.training
+        return training is not None and training.state is State.HELD and training.version != self.champion
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ class State(StrEnum):
     PROMOTED = "promoted"  # the gate passed it
     PASSED = "passed"  # the gate did, and the project is pinned to another version
     REFUSED = "refused"  # the gate did not
+    HELD = "held"  # too little to tell: a person decides
     FAILED = "failed"
     CANCELLED = "cancelled"  # somebody asked it to stop
 
@@ -124,6 +125,13 @@ class TrainingLog:
         if row is None:
             raise UnknownTraining(training_id)
         return _read(row)
+
+    def of_version(self, project_id: int, name: str) -> Training | None:
+        """The newest training that made a version, if any did."""
+        query = sa.select(trainings).where(trainings.c.project_id == project_id, trainings.c.version == name)
+        with self._engine.connect() as connection:
+            row = connection.execute(query.order_by(trainings.c.id.desc()).limit(1)).first()
+        return _read(row) if row else None
 
     def start(self, training: Training) -> Training:
         """Mark a training as running, count the start, and return it as it is now."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
-from loop.gate import Metrics
+from loop.evaluation import Metrics
 from loop.rates import Rates
 from loop.regions import Detection
 from scripts.demo.scenes import Scene
