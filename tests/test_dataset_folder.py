@@ -349,6 +349,14 @@ def test_a_writer_that_is_killed_leaves_no_dataset_and_the_next_one_clears_up(tm
     assert [path.name for path in (tmp_path / "out").iterdir()] == [snapshot.folder.name]
 
 
+def test_a_writer_that_was_killed_while_it_cleared_up_leaves_nothing_either(tmp_path, find):
+    (tmp_path / "out" / ".writing-0" / "images").mkdir(parents=True)
+
+    snapshot = write(tmp_path / "out", find)
+
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [snapshot.folder.name]
+
+
 class OneImage(Images):
     """Serves the same content for every address, and counts how often."""
 
