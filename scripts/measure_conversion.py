@@ -51,9 +51,11 @@ def main() -> None:
 
 def _told(count: int, runs: list[dict[str, float]]) -> str:
     rates = sorted(count / run["seconds"] for run in runs)
+    cpu = sorted(1e6 * run["cpu"] / count for run in runs)
     peaks, bases = [run["peak"] for run in runs], [run["base"] for run in runs]
     return (
-        f"{statistics.median(rates):7.0f} tasks/s ({rates[0]:.0f} to {rates[-1]:.0f}), peak {max(peaks):.0f} MB, "
+        f"{statistics.median(rates):7.0f} tasks/s ({rates[0]:.0f} to {rates[-1]:.0f}), "
+        f"{statistics.median(cpu):.0f} us of CPU a task ({cpu[0]:.0f} to {cpu[-1]:.0f}), peak {max(peaks):.0f} MB, "
         f"{max(p - b for p, b in zip(peaks, bases, strict=True)):.0f} MB of it after the imports"
     )
 
@@ -76,10 +78,10 @@ def _run(way: str, folder: Path) -> dict[str, float]:
     }
     prepared = ways[way](folder)
     base = _peak()
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
     prepared()
-    seconds = time.perf_counter() - began
-    return {"seconds": seconds, "peak": _peak(), "base": base}
+    seconds, cpu = time.perf_counter() - began, time.process_time() - worked
+    return {"seconds": seconds, "cpu": cpu, "peak": _peak(), "base": base}
 
 
 def _peak() -> float:
