@@ -125,12 +125,13 @@ def _candidate(parts: Parts, training: Training, snapshot: Snapshot) -> tuple[Ve
 
 def _trained(parts: Parts, training: Training, snapshot: Snapshot, start: Path) -> tuple[Path, TrainingPolicy]:
     """Train, and return the weights with the policy that it took: memory may have called for fewer images a step."""
-    batch = int((training.progress or {}).get("batch", parts.policies.training.batch))
+    asked = parts.policies.training.batch
+    batch = min(asked, int((training.progress or {}).get("batch", asked)))
 
     def report(progress: Progress) -> None:
         nonlocal batch
         batch = progress.batch
-        parts.trainings.reach(training.id, Phase.TRAINING, **asdict(progress))
+        parts.trainings.reach(training.id, Phase.TRAINING, batch_asked=asked, **asdict(progress))
 
     policy = replace(parts.policies.training, batch=batch)
     watch = Watch(report, lambda: _check(parts, training))

@@ -86,10 +86,12 @@ def _training(training: Training | None) -> str:
     if training.ended_at or not done:
         return f"{training.state}{f': {training.error}' if training.error else ''}"
     left, measured = done.get("seconds_left"), done.get("map50_95")
+    batch, batch_asked = done.get("batch", 0), done.get("batch_asked", 0)
     details = [
         where(training),
         *([f"mAP50-95 {measured:.3f}"] if measured is not None else []),
         *([f"{left:.0f} s left"] if left is not None and done["phase"] == Phase.TRAINING else []),
+        *([f"{batch} images a step instead of {batch_asked}: out of memory"] if batch < batch_asked else []),
         *(["to be cancelled"] if training.is_cancelled else []),
     ]
     return ", ".join(details)

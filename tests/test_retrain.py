@@ -143,6 +143,16 @@ def test_killed_at_any_step_it_ends_once_and_as_if_nothing_had_been(asked, part,
     assert not asked.trainings.open(1)
 
 
+@pytest.mark.parametrize(("known", "used"), [(4, 4), (64, 16)], ids=["memory-ran-out", "the-setting-was-lowered"])
+def test_a_killed_training_goes_on_with_as_few_images_a_step_as_it_had_come_to(asked, known, used):
+    asked.trainings.reach(1, Phase.TRAINING, epoch=1, epochs=2, batch=known)
+
+    retrain(asked, 1)
+
+    assert last(asked).report["batch"] == {"asked": 16, "used": used}
+    assert asked.registry.list(1)[0].facts.training["batch"] == used
+
+
 def test_a_refused_candidate_is_told_of_as_well(asked):
     retrain(replace(asked, detectors=Measuring(candidate=0.0)), 1)
 
