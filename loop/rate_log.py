@@ -10,10 +10,11 @@ import sqlalchemy as sa
 
 from loop.alerts import Alert, read_alert
 from loop.audit import PredictedTask
+from loop.exchange_tables import notices
 from loop.prediction_log import AUDIT
 from loop.priority import task_score
 from loop.rates import NO_VALUE, Judged, cohort_name
-from loop.tables import notices, predictions, reviews, verdicts
+from loop.tables import predictions, reviews, verdicts
 from loop.verdicts import Decision
 
 ALERT = "rates.alert"  # the kind of notice

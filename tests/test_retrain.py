@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from loop import jobs
 from loop.cancel import cancel
 from loop.errors import UpstreamError
+from loop.exchange_tables import notices
 from loop.gate import Metrics
 from loop.retrain import ATTEMPTS, retrain
 from loop.review import ask_when_due
-from loop.tables import notices
 from loop.training_log import Phase, State
 from tests.fakes import FakeDetectors, FakeQueue
 from tests.trainings import review_tasks
