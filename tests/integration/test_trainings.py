@@ -11,9 +11,9 @@ import pytest
 import sqlalchemy as sa
 
 from loop.bootstrap import build
+from loop.exchange_tables import notices
 from loop.programs import EmbeddedRedis
 from loop.review import ask_training
-from loop.tables import notices
 from loop.training_log import State
 from tests.integration.conftest import run_loop, until
 from tests.integration.trainee import DEATHS, run, trainee
