@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from loop.answer import as_result, suggest, with_audit
+from loop.answer import as_result, suggest, to_log
 from loop.errors import LoopError
 from loop.label_config import parse
 from loop.parts import Parts
@@ -58,7 +58,7 @@ class Predictor:
         served = self.current(project_id)
         suggestions = suggest(tasks, config, served, self._parts)
         execution = str(uuid.uuid4())
-        logged = with_audit(suggestions, project_id, self._parts.policies.audit, execution=execution)
+        logged = to_log(self._parts, suggestions, project_id, execution=execution)
         if served.detector is not None:
             self._parts.predictions.append(
                 [one for one, said in zip(logged, suggestions, strict=True) if said.error is None]

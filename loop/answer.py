@@ -31,13 +31,37 @@ def suggest(tasks: Sequence[dict[str, Any]], config: LabelConfig, served: Served
     ]
 
 
-def with_audit(
-    suggestions: Iterable[Suggestion], project_id: int, policy: AuditPolicy, *, execution: str
+def to_log(
+    parts: Parts, suggestions: Sequence[Suggestion], project_id: int, *, execution: str
 ) -> list[LoggedPrediction]:
-    """What is logged of suggestions: those in the audit get a score that their own confidences have no part in."""
+    """
+    What is logged of suggestions of one version.
+
+    Those in the audit are placed among all that the version predicted so far: placed among those of one request, the
+    audited tasks of a hard import would be reviewed before those of an easy one, and the audit would not be random.
+    """
+    policy = parts.policies.audit
+    is_any_audited = any(audit_draw(project_id, one.task_id, policy) is not None for one in suggestions)
+    others = parts.predictions.queue_scores(project_id, suggestions[0].version) if is_any_audited else []
+    return with_audit(suggestions, project_id, policy, execution=execution, others=others)
+
+
+def with_audit(
+    suggestions: Iterable[Suggestion],
+    project_id: int,
+    policy: AuditPolicy,
+    *,
+    execution: str,
+    others: Sequence[float] = (),
+) -> list[LoggedPrediction]:
+    """
+    What is logged of suggestions: those in the audit get a score that their own confidences have no part in.
+
+    It is one of the scores of the queue's tasks among the suggestions and of *others*.
+    """
     known = list(suggestions)
     draws = {one.task_id: audit_draw(project_id, one.task_id, policy) for one in known}
-    queue_scores = [one.score for one in known if draws[one.task_id] is None]
+    queue_scores = [*others, *(one.score for one in known if draws[one.task_id] is None)]
     now = datetime.now(UTC)
     logged = []
     for one in known:
@@ -83,14 +107,16 @@ def predict_all(
     """
     Predict tasks by one version, log what it says and, where it *is_shown*, store it in Label Studio.
 
+    The audited ones come last, when there are the scores of all others to be placed among.
     Returns how many were predicted, or stored, and the suggestions for tasks that are broken. Raises UpstreamError.
     """
     config, done, broken = project.config().knowing(parts.classes.book(project.id).synonyms()), 0, []
-    for start in range(0, len(tasks), BATCH):
-        suggestions = suggest(tasks[start : start + BATCH], config, served, parts)
+    ordered = sorted(tasks, key=lambda task: audit_draw(project.id, _id(task), parts.policies.audit) is not None)
+    for start in range(0, len(ordered), BATCH):
+        suggestions = suggest(ordered[start : start + BATCH], config, served, parts)
         usable = [one for one in suggestions if one.error is None]
         broken += [one for one in suggestions if one.error]
-        logged = with_audit(usable, project.id, parts.policies.audit, execution=execution)
+        logged = to_log(parts, usable, project.id, execution=execution)
         parts.predictions.append([replace(one, is_shadow=is_shadow) for one in logged])  # before anybody can see them
         rows = [{"task": one.task_id, **as_result(one, kept, config)} for one, kept in zip(usable, logged, strict=True)]
         done += parts.label_studio.store_predictions(project.id, rows) if is_shown else len(rows)

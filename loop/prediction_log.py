@@ -101,6 +101,13 @@ class PredictionLog:
                     found[row.task_id] = _read(row)
         return found
 
+    def queue_scores(self, project_id: int, version: str) -> list[float]:
+        """The scores of all that a version predicted for the queue, once a prediction."""
+        is_it = (predictions.c.project_id == project_id, predictions.c.version == version)
+        query = sa.select(predictions.c.score).where(*is_it, predictions.c.stream == QUEUE)
+        with self._engine.connect() as connection:
+            return list(connection.scalars(query))
+
     def with_region(self, project_id: int, region_id: str) -> list[LoggedPrediction]:
         """Every prediction that has a region or a candidate of that id, oldest first."""
         kept = (sa.cast(column, sa.Text) for column in (predictions.c.regions, predictions.c.candidates))

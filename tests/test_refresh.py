@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from loop.answer import with_audit
+from loop.answer import to_log, with_audit
 from loop.predict import Suggestion
-from loop.prediction_log import AUDIT
+from loop.prediction_log import AUDIT, QUEUE
 from loop.priority import AuditPolicy
 from loop.refresh import refresh
 from loop.regions import Box
@@ -91,3 +91,32 @@ def test_the_score_of_an_audited_task_does_not_depend_on_what_was_found():
     else:
         assert (sure[7].score, doubtful[7].score) == (1.0, 0.0)
     assert all(one.propensity == 0.5 for one in sure)
+
+
+def half_audited(parts):
+    return replace(parts, policies=replace(parts.policies, audit=AuditPolicy(0.5)))
+
+
+def test_the_audited_tasks_of_a_hard_import_are_placed_among_all_tasks(parts):
+    def imported(score, *tasks):
+        return [Suggestion(task, "a@1", (), (), 0.25, score, image="/x") for task in tasks]
+
+    parts.predictions.append(to_log(half_audited(parts), imported(0.9, *range(100)), 1, execution="x"))
+    hard = to_log(half_audited(parts), imported(0.1, *range(100, 200)), 1, execution="y")
+
+    placed = [one.score for one in hard if one.stream == AUDIT]
+    assert 0.2 < placed.count(0.9) / len(placed) < 0.8
+    assert {one.score for one in hard if one.stream == QUEUE} == {0.1}
+
+
+def test_audited_tasks_are_predicted_last(ready):
+    ready.label_studio.tasks = [ls_task(number) for number in range(1, 41)]
+
+    refresh(half_audited(ready), 1)
+
+    stored = [one["task"] for one in ready.label_studio.stored]
+    streams = [
+        one.stream for _, one in sorted(ready.predictions.newest(1, stored).items(), key=lambda at: stored.index(at[0]))
+    ]
+    assert streams == sorted(streams, reverse=True)
+    assert set(streams) == {QUEUE, AUDIT}

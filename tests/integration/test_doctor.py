@@ -68,7 +68,7 @@ def test_a_missing_and_a_switched_off_hook_are_told_and_repaired_by_the_advice(a
     assert "SSRF_PROTECTION_ENABLED=false" in missing.advice
 
     assert f"loop sync --project {project_id}" in missing.advice
-    run_loop(loop_settings, "sync", "--project", str(project_id))
+    assert "no new alert" in run_loop(loop_settings, "sync", "--project", str(project_id))
     assert found(parts, project_id, "webhook") == {}
 
 
