@@ -4,8 +4,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from loop.decisions.regions import Detection
 from loop.errors import ImageUnreadable, UpstreamError
-from loop.regions import Detection
 from tests.builders import CONFIG
 
 

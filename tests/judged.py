@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from loop.classes import Labels
-from loop.draft import writing
-from loop.image_files import inspect
-from loop.registry import Facts
-from loop.retrain import retrain
-from loop.snapshots import LabelledImage
-from loop.splits import Side
+from loop.adapters.draft import writing
+from loop.adapters.image_files import inspect
+from loop.adapters.registry import Facts
+from loop.decisions.classes import Labels
+from loop.decisions.snapshots import LabelledImage
+from loop.decisions.splits import Side
+from loop.use_cases.retrain import retrain
 from scripts.planted import harmed
 from tests.builders import picture, region
 from tests.evaluations import evaluation

@@ -15,21 +15,21 @@ import yaml
 from PIL import Image
 from typer.testing import CliRunner
 
-from loop import dataset_folder
-from loop.assemble import assemble, find_leaks, group_of
+from loop.adapters import dataset_folder
+from loop.adapters.registry import Facts
+from loop.adapters.split_list import Seen
+from loop.adapters.training_log import State
 from loop.bootstrap import build
-from loop.class_counts import count_classes
 from loop.cli import app
+from loop.decisions.selection import SelectionPolicy
+from loop.decisions.snapshots import Reason
+from loop.decisions.splits import Leak, Side
+from loop.decisions.verdicts import judge
 from loop.errors import EmptySnapshot, LeakedSplit, PayloadError, UnknownClass
-from loop.registry import Facts
-from loop.retrain import retrain
-from loop.selection import SelectionPolicy
 from loop.settings import Settings
-from loop.snapshots import Reason
-from loop.split_list import Seen
-from loop.splits import Leak, Side
-from loop.training_log import State
-from loop.verdicts import judge
+from loop.use_cases.assemble import assemble, find_leaks, group_of
+from loop.use_cases.class_counts import count_classes
+from loop.use_cases.retrain import retrain
 from tests.builders import CONFIG, picture, region, review, served
 from tests.fakes import FakeQueue
 

@@ -8,10 +8,10 @@ import sys
 import pytest
 from PIL import Image
 
-from loop import convert
-from loop.convert import ConversionPolicy
+from loop.adapters.export_file import read_export
 from loop.errors import EmptySnapshot, LabelConfigError, PayloadError
-from loop.export_file import read_export
+from loop.use_cases import convert
+from loop.use_cases.convert import ConversionPolicy
 from tests.builders import CONFIG, NOON, ls_annotation, ls_region, picture
 
 

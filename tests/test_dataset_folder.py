@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from loop import dataset_folder
-from loop.classes import Labels
-from loop.draft import writing
+from loop.adapters import dataset_folder
+from loop.adapters.draft import writing
+from loop.adapters.image_cache import ImageCache
+from loop.adapters.image_files import inspect
+from loop.adapters.images import ImageLimits, Images
+from loop.decisions.classes import Labels
+from loop.decisions.regions import Box
+from loop.decisions.snapshots import LabelledImage, Reason
+from loop.decisions.splits import Side
 from loop.errors import EmptySnapshot, ImageTooLarge, ImageUnreadable, PoisonedSnapshot
-from loop.image_cache import ImageCache
-from loop.image_files import inspect
-from loop.images import ImageLimits, Images
-from loop.regions import Box
-from loop.snapshots import LabelledImage, Reason
-from loop.splits import Side
 from tests.builders import picture, region
 
 LABELS = Labels.of(["Car"])
@@ -313,8 +313,8 @@ import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from tests.test_dataset_folder import ITEMS, LABELS, SIDES, item
-from loop.draft import writing
-from loop.image_files import inspect
+from loop.adapters.draft import writing
+from loop.adapters.image_files import inspect
 
 def find(one):
     return inspect(Path(sys.argv[1]) / "source" / f"{one.task_id}.jpg", "", 10**6)

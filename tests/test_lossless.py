@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loop.bootstrap import build
-from loop.review import review
 from loop.settings import Settings
-from loop.sync import rebuild, sync
+from loop.use_cases.review import review
+from loop.use_cases.sync import rebuild, sync
 from tests.builders import CONFIG, region, served
 from tests.builders import review as one_review
 from tests.fakes import FakeImages, FakeQueue

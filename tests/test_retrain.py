@@ -7,12 +7,12 @@ import pytest
 import sqlalchemy as sa
 
 from loop import jobs
-from loop.cancel import cancel
+from loop.adapters.exchange_tables import notices
+from loop.adapters.training_log import Phase, State
 from loop.errors import UpstreamError
-from loop.exchange_tables import notices
-from loop.retrain import ATTEMPTS, retrain
-from loop.review import ask_when_due
-from loop.training_log import Phase, State
+from loop.use_cases.cancel import cancel
+from loop.use_cases.retrain import ATTEMPTS, retrain
+from loop.use_cases.review import ask_when_due
 from tests.evaluations import evaluation
 from tests.fakes import FakeDetectors, FakeQueue
 from tests.trainings import review_tasks

@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from loop import shadow
+from loop.adapters.shadow_log import ShadowLog
+from loop.decisions.rates import Rates
+from loop.decisions.regions import Box
+from loop.decisions.trial import is_tried_on, judge_by_overlap
+from loop.decisions.verdicts import Decision
 from loop.errors import RegistryError, UnknownVersion, UpstreamError
-from loop.promote import promote
-from loop.rates import Rates
-from loop.refresh import is_due, refresh
-from loop.regions import Box
-from loop.review import review as work
-from loop.shadow_log import ShadowLog
-from loop.trial import is_tried_on, judge_by_overlap
-from loop.verdicts import Decision
+from loop.use_cases import shadow
+from loop.use_cases.promote import promote
+from loop.use_cases.refresh import is_due, refresh
+from loop.use_cases.review import review as work
 from tests.builders import box, created, ls_region, ls_task, region
 from tests.fakes import FakeDetector, FakeImages, FakeLabelStudio
 

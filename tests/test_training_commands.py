@@ -6,10 +6,10 @@ from contextlib import closing
 import pytest
 from typer.testing import CliRunner
 
+from loop.adapters.training_log import Outcome, Phase, State
 from loop.bootstrap import build
 from loop.cli import app
 from loop.errors import UnknownProject, UnknownTraining
-from loop.training_log import Outcome, Phase, State
 from tests.builders import CONFIG
 
 

@@ -6,12 +6,12 @@ from contextlib import closing
 
 from PIL import Image, ImageDraw
 
+from loop.adapters.image_cache import ImageCache
 from loop.bootstrap import build
-from loop.image_cache import ImageCache
-from loop.regions import Box, Region
+from loop.decisions.regions import Box, Region
+from loop.decisions.snapshots import LabelledImage
+from loop.decisions.splits import Side
 from loop.settings import Settings
-from loop.snapshots import LabelledImage
-from loop.splits import Side
 from scripts.demo.scenes import WARM_START
 from tests.builders import CONFIG, review
 

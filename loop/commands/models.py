@@ -10,14 +10,16 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from loop import promote as promoting
-from loop import report_folder, screen, transfer
-from loop import shadow as shadowing
+from loop.adapters import report_folder
 from loop.bootstrap import build
+from loop.commands import screen
 from loop.commands.options import AsJson, ProjectId, VersionName, Why, out
-from loop.compare import compare
-from loop.report import as_json as as_plain
-from loop.report_html import page
+from loop.decisions.report import as_json as as_plain
+from loop.decisions.report_html import page
+from loop.use_cases import promote as promoting
+from loop.use_cases import shadow as shadowing
+from loop.use_cases import transfer
+from loop.use_cases.compare import compare
 
 app = typer.Typer(no_args_is_help=True, help="Versions of a project's detector.")
 

@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from loop.bootstrap import build
-from loop.notices import signature
-from loop.verdict_query import VerdictFilter
+from loop.decisions.notices import signature
+from loop.decisions.verdict_query import VerdictFilter
 from tests.integration.conftest import loop_running, make_project, run_loop, settings_of, until
 from tests.receiver import receiver
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from loop.average_precision import average_precisions, over_classes
-from loop.detector import Detector, Detectors
-from loop.evaluator import evaluate
-from loop.regions import Box
-from loop.yolo_format import read_lines
+from loop.adapters.detector import Detector, Detectors
+from loop.adapters.evaluator import evaluate
+from loop.decisions.average_precision import average_precisions, over_classes
+from loop.decisions.regions import Box
+from loop.decisions.yolo_format import read_lines
 from scripts.demo import project, scenes
 from scripts.planted import matched
 

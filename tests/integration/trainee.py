@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from loop.bootstrap import build
-from loop.retrain import retrain
+from loop.use_cases.retrain import retrain
 
 
 @contextmanager
