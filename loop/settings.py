@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     retrain_after: int = Field(50, ge=1, description="new reviews that ask for a training")
     held_out_share: float = Field(0.2, gt=0, lt=1, description="share of reviewed tasks kept for measuring")
     gate_confidence: float = Field(
-        0.95, gt=0, lt=1, description="share of resamples in which a candidate must lead to serve"
+        0.95, gt=0, lt=1, description="how sure it must be that a candidate is better before it serves"
     )
     gate_class_drop: float = Field(0.1, ge=0, le=1, description="AP that a candidate may lose on a class")
     gate_latency_ratio: float = Field(1.5, gt=0, description="times as long as the champion it may take for an image")
