@@ -415,6 +415,7 @@ def test_a_renamed_class_keeps_its_id_and_takes_old_and_new_reviews(parts, revie
     for task in range(1, 11):
         reviewed(task)
     parts.classes.rename(1, "Car", "Auto")
+    parts.projects.save(1, "Cars", CONFIG)
     parts.projects.save(1, "Cars", CONFIG.replace('"Car"', '"Auto"'))
     for task in range(11, 21):
         reviewed(task, region(label="Auto"))
