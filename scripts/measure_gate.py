@@ -21,12 +21,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from loop.average_precision import average_precisions, over_classes
-from loop.comparison import Change, Comparison, contrast
-from loop.evaluation import Evaluation
-from loop.evaluator import evaluate
-from loop.gate import GatePolicy, Outcome, rule
-from loop.rates import wilson
+from loop.adapters.evaluator import evaluate
+from loop.decisions.average_precision import average_precisions, over_classes
+from loop.decisions.comparison import Change, Comparison, contrast
+from loop.decisions.evaluation import Evaluation
+from loop.decisions.gate import GatePolicy, Outcome, rule
+from loop.decisions.intervals import wilson
 from scripts.demo import project, scenes
 from scripts.planted import draw, harmed
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from loop.evaluation import IOUS, Evaluation, Found, Labels
+from loop.decisions.evaluation import IOUS, Evaluation, Found, Labels
 
 THRESHOLDS = np.linspace(0.5, 0.95, IOUS)
 SHIFT = 0.25  # of a box's own width and height

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 from PIL import Image
 
-from loop.ls_format import Review
-from loop.prediction_log import QUEUE, LoggedPrediction
-from loop.regions import Box, Region
+from loop.adapters.prediction_log import QUEUE, LoggedPrediction
+from loop.decisions.ls_format import Review
+from loop.decisions.regions import Box, Region
 
 CONFIG = """
 <View>
@@ -43,10 +43,13 @@ def review(*regions, annotation=1, task=1, project=1, minutes=0, edited=None, **
     )
 
 
-def served(*regions, task=1, project=1, version="yolo_detector@1.0.0", minutes=-10, stream=QUEUE):
+def served(
+    *regions, task=1, project=1, version="yolo_detector@1.0.0", minutes=-10, stream=QUEUE, image="/data/upload/1/a.jpg"
+):
     return LoggedPrediction(
         project_id=project,
         task_id=task,
+        image=image,
         version=version,
         regions=tuple(regions),
         candidates=(),

@@ -1,5 +1,6 @@
 """Fixtures that many tests share."""
 
+import shutil
 from dataclasses import replace
 from functools import partial
 
@@ -22,10 +23,20 @@ def settings(tmp_path):
     return Settings.read({"LOOP_HOME": str(tmp_path / "home"), "LOOP_RETRAIN_AFTER": "3", "LABEL_STUDIO_API_KEY": "k"})
 
 
+@pytest.fixture(scope="session")
+def empty_records(tmp_path_factory):
+    """Records with all tables and nothing in them, to be copied: migrating takes longer than most tests."""
+    home = tmp_path_factory.mktemp("empty-records")
+    build(Settings.read({"LOOP_HOME": str(home)}), migrate=True).close()
+    return home / "loop.sqlite3"
+
+
 @pytest.fixture
-def parts(settings):
+def parts(settings, empty_records):
     """Real records in a folder of their own, with a fake Label Studio and a fake queue; project 1 is connected."""
-    built = build(settings, migrate=True)
+    settings.home.mkdir(parents=True)
+    shutil.copy(empty_records, settings.home)
+    built = build(settings)
     built.projects.save(1, "Cars", CONFIG)
     yield replace(built, queue=FakeQueue(), label_studio=FakeLabelStudio(), images=FakeImages())
     built.close()

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from loop.evaluation import IOUS, Evaluation, Found, Labels, Metrics
+from loop.decisions.evaluation import IOUS, Evaluation, Found, Labels, Metrics
 from scripts.planted import matched
 
 CLASSES = ("Bird", "Cattle", "Fish")

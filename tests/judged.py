@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
-from loop import dataset_folder
-from loop.registry import Facts
-from loop.retrain import retrain
-from loop.snapshots import LabelledImage
-from loop.splits import Side
+from loop.adapters.draft import writing
+from loop.adapters.image_files import inspect
+from loop.adapters.registry import Facts
+from loop.decisions.classes import Labels
+from loop.decisions.snapshots import LabelledImage
+from loop.decisions.splits import Side
+from loop.use_cases.retrain import retrain
 from scripts.planted import harmed
 from tests.builders import picture, region
 from tests.evaluations import evaluation
@@ -20,15 +22,21 @@ OLD, NEW = b"champion", b"candidate"
 def write_snapshot(parts, folder, held_out):
     """A dataset of held-out images that are named as the evaluations name theirs, and one to train on."""
     (folder / "image.jpg").write_bytes(picture())
-    sides = [Side.HELD_OUT] * held_out + [Side.TRAIN]
-    items = [LabelledImage(number, "", (region(),), side) for number, side in enumerate(sides)]
-    return dataset_folder.write(parts.snapshots / "1", items, ["Car"], lambda _: folder / "image.jpg")
+    labels = Labels.of(["Car"])
+    sides = dict(enumerate([Side.HELD_OUT] * held_out + [Side.TRAIN]))
+    with writing(parts.snapshots / "1") as draft:
+        items = [LabelledImage(number, "", (region(),)) for number in sides]
+        draft.add(items, labels, lambda item: inspect(folder / "image.jpg", item.image, 1_000_000))
+        return draft.finish(sides, labels)
 
 
-def add(parts, folder, weights, snapshot=None):
+def add(parts, folder, weights, snapshot=None, training=None):
     (folder / "weights.pt").write_bytes(weights)
     champion = parts.registry.champion(1)
-    facts = Facts(snapshot=snapshot.hash if snapshot else None, parent=champion.name if champion else None)
+    made_by = {"training": training.id, "batch": 4} if training else {}
+    facts = Facts(
+        snapshot=snapshot.hash if snapshot else None, parent=champion.name if champion else None, training=made_by
+    )
     return parts.registry.add(1, folder / "weights.pt", facts)
 
 
@@ -44,6 +52,7 @@ def judge(parts, folder, snapshot, champion=BAD, candidate=GOOD, *, least_images
     if parts.registry.champion(1) is None and champion is not None:
         serve(parts, add(parts, folder, OLD))
     training = parts.trainings.ask(1, "a test")
-    parts.trainings.note(training.id, snapshot=snapshot.hash, version=add(parts, folder, NEW, snapshot).name)
+    parts.trainings.note(training.id, snapshot=snapshot.hash)
+    add(parts, folder, NEW, snapshot, training)
     retrain(parts, 1)
     return parts, parts.trainings.last(1)[0]

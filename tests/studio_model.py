@@ -7,16 +7,29 @@ from tests.fakes import FakeLabelStudio
 
 
 class StudioModel(FakeLabelStudio):
-    """Tasks and annotations in memory; ids are given out again as SQLite does; each act leaves the event it sends."""
+    """Tasks and annotations in memory; each act leaves the event it sends."""
+
+    is_sqlite = True  # ids are given out again
 
     def __init__(self, tasks):
         super().__init__([ls_task(number, annotations=[]) for number in range(1, tasks + 1)])
         self.clock, self.sent, self.changed_at = NOON, [], {}
-        self.hooks = []
+        self.hooks, self.last_id = [], 0
 
-    def annotate(self, task, regions, *, skipped=False, truth=False):
-        annotation = self._new(task, regions, was_cancelled=skipped, ground_truth=truth)
-        self._send("ANNOTATION_CREATED", annotation=annotation, task=_bare(task))
+    def annotate(self, task, regions, *, skipped=False):
+        self._send("ANNOTATION_CREATED", annotation=self._new(task, regions, was_cancelled=skipped), task=_bare(task))
+
+    def accept(self, tasks):
+        """Create annotations from predictions, in bulk: nobody looked at them."""
+        made = [self._new(task, boxes("p", "q"), parent_prediction=1, lead_time=None) for task in tasks]
+        self._send("ANNOTATIONS_CREATED", annotation=made, task=[_bare(task) for task in tasks])
+
+    def star(self, task, annotation):
+        """Take an annotation as ground truth; the star of another goes, with no event and no new time."""
+        for other in task["annotations"]:
+            other["ground_truth"] = False
+        annotation.update(ground_truth=True, updated_at=self._tick(task))
+        self._send("ANNOTATION_UPDATED", annotation=dict(annotation), task=_bare(task))
 
     def edit(self, task, annotation, regions, *, skipped=False):
         annotation.update(result=regions, was_cancelled=skipped, updated_at=self._tick(task))
@@ -27,9 +40,21 @@ class StudioModel(FakeLabelStudio):
         self._tick(task)
         self._send("ANNOTATIONS_DELETED", annotations=[{"id": annotation["id"]}])
 
+    def delete_annotations(self, tasks):
+        """The bulk action of the Data Manager."""
+        gone = [{"id": annotation["id"]} for task in tasks for annotation in task["annotations"]]
+        for task in tasks:
+            task["annotations"].clear()
+            self._tick(task)
+        self._send("ANNOTATIONS_DELETED", annotations=gone)
+
     def delete_task(self, task):
         self.tasks.remove(task)
         self._send("TASKS_DELETED", tasks=[{"id": task["id"]}])
+
+    def wipe(self):
+        """Delete all tasks through the API, which sends no event."""
+        self.tasks.clear()
 
     def add_task(self, regions=None):
         number = max((task["id"] for task in self.tasks), default=0) + 1
@@ -42,7 +67,8 @@ class StudioModel(FakeLabelStudio):
     def _new(self, task, regions, **fields):
         known = [one["id"] for other in self.tasks for one in other["annotations"]]
         at = self._tick(task)
-        annotation = ls_annotation(*regions, annotation=max(known, default=0) + 1, task=task["id"], **fields)
+        self.last_id = max([*known, *([] if self.is_sqlite else [self.last_id])], default=0) + 1
+        annotation = ls_annotation(*regions, annotation=self.last_id, task=task["id"], **fields)
         annotation.update(created_at=at, updated_at=at)
         task["annotations"].append(annotation)
         return dict(annotation)

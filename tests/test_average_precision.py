@@ -5,9 +5,9 @@ import time
 import numpy as np
 import pytest
 
-from loop.average_precision import average_precisions, over_classes, resample
-from loop.comparison import contrast
-from loop.ultralytics_setup import prepare_ultralytics
+from loop.adapters.ultralytics_setup import prepare_ultralytics
+from loop.decisions.average_precision import average_precisions, over_classes, resample
+from loop.decisions.comparison import contrast
 from tests.evaluations import evaluation
 
 

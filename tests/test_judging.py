@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from loop import screen
-from loop.retrain import promote_by_hand, retrain
-from loop.status import status
-from loop.training_log import State
+from loop.adapters.training_log import State
+from loop.commands import screen
+from loop.use_cases.promote import promote_by_hand
+from loop.use_cases.retrain import retrain
+from loop.use_cases.status import status
 from tests.judged import BAD, GOOD, NEW, OLD, add, serve, write_snapshot
 
 

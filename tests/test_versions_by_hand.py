@@ -7,12 +7,12 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from loop import screen
+from loop.adapters.registry import CHAMPION
 from loop.cli import app
-from loop.compare import compare
+from loop.commands import screen
 from loop.errors import NotPassed, UnknownReport, UnknownSnapshot, UnknownVersion
-from loop.registry import CHAMPION
-from loop.retrain import promote_by_hand
+from loop.use_cases.compare import compare
+from loop.use_cases.promote import promote_by_hand
 from tests.judged import BAD, GOOD, OLD, add
 
 

@@ -10,13 +10,16 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from loop import report_folder, screen
-from loop import retrain as retraining
+from loop.adapters import report_folder
 from loop.bootstrap import build
+from loop.commands import screen
 from loop.commands.options import AsJson, ProjectId, VersionName, Why, out
-from loop.compare import compare
-from loop.report import as_json as as_plain
-from loop.report_html import page
+from loop.decisions.report import as_json as as_plain
+from loop.decisions.report_html import page
+from loop.use_cases import promote as promoting
+from loop.use_cases import shadow as shadowing
+from loop.use_cases import transfer
+from loop.use_cases.compare import compare
 
 app = typer.Typer(no_args_is_help=True, help="Versions of a project's detector.")
 
@@ -24,11 +27,14 @@ app = typer.Typer(no_args_is_help=True, help="Versions of a project's detector."
 @app.command("list")
 def list_models(project: ProjectId) -> None:
     """List the versions of a project, oldest first."""
-    registry = build(migrate=True).registry
+    parts = build(migrate=True)
+    registry, connected = parts.registry, parts.projects.get(project)
     aliases = {alias: registry.at(project, alias) for alias in ("champion", "previous", "candidate")}
+    marks = {"pinned": connected.pinned, "shadow": connected.shadow}
     table = Table("version", "aliases", "snapshot", "parent", "created", box=None)
     for version in registry.list(project):
-        names = ", ".join(alias for alias, at in aliases.items() if at and at.name == version.name)
+        named = [alias for alias, at in aliases.items() if at and at.name == version.name]
+        names = ", ".join([*named, *(mark for mark, name in marks.items() if name == version.name)])
         created = f"{version.created_at:%Y-%m-%d %H:%M}"
         table.add_row(version.name, names, (version.facts.snapshot or "")[:16], version.facts.parent or "", created)
     out.print(table)
@@ -49,7 +55,7 @@ def promote_model(
     force: Annotated[bool, typer.Option("--force", help="Also what the gate did not pass; needs --why.")] = False,
 ) -> None:
     """Let a version serve; one that the gate did not pass and that never served needs --force and --why."""
-    version = retraining.promote_by_hand(build(migrate=True), project, name, why, is_forced=force)
+    version = promoting.promote_by_hand(build(migrate=True), project, name, why, is_forced=force)
     out.print(f"{version.name} serves project {project}")
 
 
@@ -83,5 +89,61 @@ def show_report(name: VersionName, project: ProjectId, as_json: AsJson = False) 
 @app.command("rollback")
 def roll_back_model(project: ProjectId, why: Why = "by hand") -> None:
     """Let the version serve that served before."""
-    version = retraining.roll_back(build(migrate=True), project, why)
+    version = promoting.roll_back(build(migrate=True), project, why)
     out.print(f"{version.name} serves project {project} again")
+
+
+@app.command("add")
+def add_model(
+    archive: Annotated[Path, typer.Argument(help="A tar.gz with one .pt, and a manifest.json if you have one.")],
+    project: ProjectId,
+    name: Annotated[str | None, typer.Option("--name", help="The part of the version before the @.")] = None,
+    version: Annotated[str | None, typer.Option("--version", help="X.Y.Z; without it the next one.")] = None,
+    sha256: Annotated[str | None, typer.Option("--sha256", help="What the archive is to be.")] = None,
+) -> None:
+    """Take in weights trained elsewhere, checked before anything of them is loaded; they do not serve yet."""
+    parts = build(migrate=True)
+    added, line = transfer.add(parts, project, archive, name=name, number=version, sha256=sha256)
+    out.print(f"{added.name} is a candidate of project {project}; {line}", markup=False, soft_wrap=True)
+
+
+@app.command("export")
+def export_model(
+    name: VersionName,
+    project: ProjectId,
+    to: Annotated[Path, typer.Option("--out", help="The tar.gz to write.")],
+) -> None:
+    """Write a version as an archive that `loop models add` reads; the same version gives the same bytes."""
+    sha256 = transfer.export(build(migrate=True), project, name, to)
+    out.print(f"{to}: SHA-256 {sha256}", markup=False, soft_wrap=True)
+
+
+@app.command("pin")
+def pin_model(name: VersionName, project: ProjectId, why: Why = "pinned by hand") -> None:
+    """Let a version serve, and stay whatever the gate says."""
+    version = promoting.pin(build(migrate=True), project, name, why)
+    out.print(f"{version.name} serves project {project}, and stays")
+
+
+@app.command("unpin")
+def unpin_model(project: ProjectId) -> None:
+    """Let the gate decide again."""
+    pinned = promoting.unpin(build(migrate=True), project)
+    out.print(f"project {project} is no longer pinned to {pinned}" if pinned else f"project {project} was not pinned")
+
+
+@app.command("shadow")
+def shadow_model(
+    name: Annotated[str, typer.Argument(help="A version, or off.")],
+    project: ProjectId,
+    share: Annotated[float, typer.Option("--share", help="Of the tasks, from 0 to 1.")] = 0.2,
+    is_shown: Annotated[bool, typer.Option("--show", help="Store its predictions in Label Studio too.")] = False,
+) -> None:
+    """Let a version answer beside the champion: logged and judged, not shown; `loop rates --shadow` compares."""
+    parts = build(migrate=True)
+    if name == "off":
+        shadowing.end(parts, project)
+        out.print(f"project {project} has no shadow any more")
+    else:
+        tried = shadowing.begin(parts, project, name, share, is_shown=is_shown)
+        out.print(f"{tried} answers beside the champion on {share:.0%} of the tasks of project {project}")

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
-from loop.evaluation import Metrics
-from loop.rates import Rates
-from loop.regions import Detection
+from loop.decisions.evaluation import Metrics
+from loop.decisions.rates import Rates
+from loop.decisions.regions import Detection
 from scripts.demo.scenes import Scene
 
 
@@ -59,7 +59,7 @@ def plot(rows: Sequence[Row], path: Path, *, title: str) -> None:
     left.plot(labelled, [row.metrics.map50 for row in rows], "o-", label="mAP50")
     left.plot(labelled, [row.metrics.map50_95 for row in rows], "s-", label="mAP50-95")
     left.set(xlabel="labelled images", ylabel="on scenes that no task shows", ylim=(0, 1))
-    left.legend(frameon=False)
+    left.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, 1.12), ncols=2)
     bottom = np.zeros(len(rows))
     verdicts = {"confirmed": "#3a923a", "corrected": "#e1a51b", "false_positive": "#c03d3e", "missed": "#7f7f7f"}
     for name, colour in verdicts.items():
@@ -67,7 +67,7 @@ def plot(rows: Sequence[Row], path: Path, *, title: str) -> None:
         right.bar([str(row.number) for row in rows], height, bottom=bottom, color=colour, label=name.replace("_", " "))
         bottom += height
     right.set(xlabel="round", ylabel="verdicts on what was pre-annotated")
-    right.legend(frameon=False)
+    right.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, 1.12), ncols=4)
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle(title)

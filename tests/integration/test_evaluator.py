@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from loop.average_precision import average_precisions, over_classes
-from loop.detector import Detector, Detectors
-from loop.evaluator import evaluate
-from loop.regions import Box
-from loop.yolo_format import read_lines
+from loop.adapters.detector import Detector, Detectors
+from loop.adapters.evaluator import evaluate
+from loop.decisions.average_precision import average_precisions, over_classes
+from loop.decisions.regions import Box
+from loop.decisions.yolo_format import read_lines
 from scripts.demo import project, scenes
 from scripts.planted import matched
 
@@ -46,6 +46,15 @@ def test_classes_are_matched_by_name_and_not_by_number(measured):
 
     assert alone.map50 > 0.8
     assert among == alone
+
+
+def test_weights_that_are_older_than_the_name_of_a_class_are_understood(composed, tmp_path):
+    called = [scenes.Scene(one.name, one.image, tuple(("Thing", box) for _, box in one.objects)) for one in composed]
+    data = project.write_dataset(tmp_path / "renamed", ["Car", "Thing"], called)
+    with data.open("a") as file:
+        file.write("former_names:\n  item: 1\n")
+
+    assert evaluate(scenes.WARM_START, data, image_size=128).metrics.map50 > 0.8
 
 
 def test_the_right_place_under_another_name_counts_for_nothing(measured, composed):
