@@ -107,7 +107,7 @@ def test_verdicts_on_a_shadow_are_left_out(parts):
         assert connection.scalar(sa.select(sa.func.count()).where(verdicts.c.is_shadow)) == 2
     (found,) = assess(parts, 1, Asked()).groups
     assert (found.name, found.rates.predicted) == ("a@1", 1)
-    assert [one.version for one in parts.reviews.judged(1)] == ["a@1"]
+    assert [one.version for one in parts.rates.judged(1)] == ["a@1"]
 
 
 def test_the_audit_tells_what_is_missed_on_all_tasks_beside_the_plain_rate(parts):
