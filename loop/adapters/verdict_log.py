@@ -110,16 +110,19 @@ def _conditions(wanted: VerdictFilter) -> list[sa.ColumnElement[bool]]:
     if wanted.until is not None:
         made.append(verdicts.c.reviewed_at < wanted.until)
     if wanted.actor is not None:
-        made.append(
-            sa.exists().where(
-                *_is_of_review(),
-                operations.c.annotation_id == verdicts.c.annotation_id,
-                operations.c.annotation_changed_at == verdicts.c.reviewed_at,
-                operations.c.project_id == verdicts.c.project_id,
-                operations.c.actor == wanted.actor,
-            )
-        )
+        made += _is_decided_by(wanted.project, wanted.actor)
     return made
+
+
+def _is_decided_by(project_id: int, actor: str) -> list[sa.ColumnElement[bool]]:
+    """That an operation of an actor left the review so; the few annotations of theirs are looked up once, at first."""
+    is_theirs = (operations.c.project_id == project_id, operations.c.actor == actor)
+    is_state = (
+        operations.c.annotation_id == verdicts.c.annotation_id,
+        operations.c.annotation_changed_at == verdicts.c.reviewed_at,
+    )
+    few = verdicts.c.annotation_id.in_(sa.select(operations.c.annotation_id).where(*is_theirs))
+    return [few, sa.exists().where(*_is_of_review(), *is_theirs, *is_state)]
 
 
 def _is_of_review() -> tuple[sa.ColumnElement[bool], ...]:
