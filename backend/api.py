@@ -14,11 +14,11 @@ from werkzeug.exceptions import UnsupportedMediaType
 from backend.api_schemas import BulkAnswer, BulkResult, VerdictPage, VerdictQuery
 from backend.openapi import document
 from backend.routes import body
-from loop.annotate import Outcome, annotate
-from loop.bulk_format import MOST_OPERATIONS, Operation, as_payload_error
+from loop.decisions.bulk_format import MOST_OPERATIONS, Operation, as_payload_error
+from loop.decisions.verdict_query import VerdictFilter, read_cursor
 from loop.errors import Busy, PayloadError
 from loop.parts import Parts
-from loop.verdict_query import VerdictFilter, read_cursor
+from loop.use_cases.annotate import Outcome, annotate
 
 LARGEST_BODY = 32 * 1024 * 1024  # bytes
 LONGEST_KEY = 100  # characters; a position is added

@@ -18,7 +18,7 @@ from backend.serving import Predictor
 from loop.bootstrap import build
 from loop.errors import Busy, LoopError, PayloadError, RegistryError, Unauthorized, UnknownProject, UpstreamError
 from loop.settings import Settings
-from loop.webhook import SECRET_HEADER
+from loop.use_cases.webhook import SECRET_HEADER
 
 STATUS = {PayloadError: 400, Unauthorized: 401, UnknownProject: 404, RegistryError: 409, Busy: 429, UpstreamError: 502}
 LARGEST_BODY = 256 * 1024 * 1024  # bytes; Label Studio sends all selected tasks in one request

@@ -9,9 +9,9 @@ from flask import Blueprint, Response, current_app, jsonify, request
 
 from backend.measures import IMAGES_BROKEN, PREDICTIONS, UNMAPPED, exposition
 from backend.serving import Predictor
+from loop.decisions.label_config import parse
+from loop.decisions.ls_format import project_id_of
 from loop.errors import PayloadError
-from loop.label_config import parse
-from loop.ls_format import project_id_of
 
 protocol = Blueprint("protocol", __name__)
 

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from loop.answer import as_result, suggest, to_log
+from loop.decisions.label_config import parse
+from loop.decisions.predict import Served, Suggestion
 from loop.errors import LoopError
-from loop.label_config import parse
 from loop.parts import Parts
-from loop.predict import Served, Suggestion
+from loop.use_cases.answer import as_result, suggest, to_log
 
 CHECK_SECONDS = 1.0  # how often the registry is asked whether there is a new champion
 RETRY_SECONDS = 30.0  # until a champion that could not be loaded is tried again

@@ -11,6 +11,9 @@ LoopError
 │   └── ImageUnreadable     no answer, or not an image
 ├── RegistryError
 │   ├── UnknownVersion
+│   ├── UnknownSnapshot
+│   ├── UnknownReport
+│   ├── NotPassed           the gate did not pass a version, and nobody said why it should serve
 │   ├── VersionExists       versions are immutable
 │   ├── NoChampion
 │   ├── Pinned              the project is to stay on its version
@@ -92,6 +95,33 @@ class VersionExists(RegistryError):
     def __init__(self, name: str) -> None:
         self.name = name
         super().__init__(f"{name} exists, and versions never change: choose another --version")
+
+
+class UnknownSnapshot(RegistryError):
+    """No such snapshot of the project is here."""
+
+    def __init__(self, project_id: int, wanted: str | None) -> None:
+        self.project_id, self.wanted = project_id, wanted
+        which = f"no snapshot that begins with {wanted!r}" if wanted else "no snapshot yet"
+        super().__init__(f"project {project_id} has {which}: `loop models list` names those of its versions")
+
+
+class UnknownReport(RegistryError):
+    """The gate never judged that version."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f"no report of {name}: the gate never judged it; `loop models compare` measures any two versions"
+        )
+
+
+class NotPassed(RegistryError):
+    """The gate did not pass a version; *objection* says how."""
+
+    def __init__(self, name: str, objection: str) -> None:
+        self.name, self.objection = name, objection
+        super().__init__(f'{name}: {objection}; `--force --why "…"` lets it serve all the same')
 
 
 class NoChampion(RegistryError):

@@ -6,16 +6,16 @@ import logging
 from collections.abc import Callable
 from contextlib import closing, suppress
 
-from loop import deliver as delivering
-from loop import refresh as refreshing
-from loop import retrain as retraining
-from loop import review as reviewing
-from loop import sync as syncing
-from loop import watch as watching
-from loop.announce import catch_up
 from loop.bootstrap import build
 from loop.errors import UpstreamError
 from loop.parts import Parts
+from loop.use_cases import deliver as delivering
+from loop.use_cases import refresh as refreshing
+from loop.use_cases import retrain as retraining
+from loop.use_cases import review as reviewing
+from loop.use_cases import sync as syncing
+from loop.use_cases import watch as watching
+from loop.use_cases.announce import catch_up
 
 log = logging.getLogger(__name__)
 

@@ -7,30 +7,32 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from loop.class_list import ClassList
-from loop.courier import Courier
-from loop.detector import Detectors
-from loop.door import Door
-from loop.event_log import EventLog
-from loop.image_cache import ImageCache
-from loop.images import Images
-from loop.ls_client import LabelStudio
-from loop.operation_log import OperationLog
-from loop.outbox import Outbox
-from loop.predict import Served, Thresholds
-from loop.prediction_log import PredictionLog
-from loop.priority import AuditPolicy
-from loop.project_list import ProjectList
-from loop.queue import JobQueue
-from loop.rate_log import RateLog
-from loop.registry import FIRST, Version, WeightsRegistry
-from loop.retrain_policy import RetrainPolicy
-from loop.review_log import ReviewLog
-from loop.selection import SelectionPolicy
-from loop.split_list import SplitList
-from loop.trainer import TrainingPolicy
-from loop.training_log import TrainingLog
-from loop.verdict_log import VerdictLog
+from loop.adapters.class_list import ClassList
+from loop.adapters.courier import Courier
+from loop.adapters.detector import Detectors
+from loop.adapters.door import Door
+from loop.adapters.event_log import EventLog
+from loop.adapters.image_cache import ImageCache
+from loop.adapters.images import Images
+from loop.adapters.ls_client import LabelStudio
+from loop.adapters.operation_log import OperationLog
+from loop.adapters.outbox import Outbox
+from loop.adapters.prediction_log import PredictionLog
+from loop.adapters.project_list import ProjectList
+from loop.adapters.queue import JobQueue
+from loop.adapters.rate_log import RateLog
+from loop.adapters.registry import FIRST, Version, WeightsRegistry
+from loop.adapters.report_folder import ReportFolder
+from loop.adapters.review_log import ReviewLog
+from loop.adapters.split_list import SplitList
+from loop.adapters.trainer import TrainingPolicy
+from loop.adapters.training_log import TrainingLog
+from loop.adapters.verdict_log import VerdictLog
+from loop.decisions.gate import GatePolicy
+from loop.decisions.predict import Served, Thresholds
+from loop.decisions.priority import AuditPolicy
+from loop.decisions.retrain_policy import RetrainPolicy
+from loop.decisions.selection import SelectionPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,13 @@ class DatasetPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """What decides: when new reviews ask for a training, what goes into a dataset, what is shown."""
+    """What decides: when to train, what goes into a dataset, what is shown, what may serve."""
 
     retrain: RetrainPolicy
     dataset: DatasetPolicy
     thresholds: Thresholds
     audit: AuditPolicy
+    gate: GatePolicy
     training: TrainingPolicy
     cohort_field: str = ""  # of the tasks' data, that tells cohorts apart
 
@@ -81,6 +84,7 @@ class Parts:
     image_cache: ImageCache
     snapshots: Path
     runs: Path
+    reports: ReportFolder
     engine: Engine
 
     def close(self) -> None:

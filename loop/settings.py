@@ -58,6 +58,13 @@ class Settings(BaseSettings):
     replay_share: float = Field(
         1.0, ge=0, le=1, description="share of what the champion learned that is trained on again"
     )
+    gate_confidence: float = Field(
+        0.95, gt=0, lt=1, description="how sure it must be that a candidate is better before it serves"
+    )
+    gate_class_drop: float = Field(0.1, ge=0, le=1, description="AP that a candidate may lose on a class")
+    gate_latency_ratio: float = Field(1.5, gt=0, description="times as long as the champion it may take for an image")
+    gate_images: int = Field(10, ge=0, description="held-out images below which a person decides")
+    gate_boxes: int = Field(30, ge=0, description="boxes on them below which a person decides")
     score_floor: float = Field(0.05, gt=0, lt=1, description="least confidence that is kept in the log")
     score_threshold: float = Field(0.25, ge=0, le=1, description="least confidence shown, unless the label config says")
     audit_share: float = Field(0.05, ge=0, le=1, description="share of tasks served regardless of their score")

@@ -51,9 +51,11 @@ def main() -> None:
 
 def _told(count: int, runs: list[dict[str, float]]) -> str:
     rates = sorted(count / run["seconds"] for run in runs)
+    cpu = sorted(1e6 * run["cpu"] / count for run in runs)
     peaks, bases = [run["peak"] for run in runs], [run["base"] for run in runs]
     return (
-        f"{statistics.median(rates):7.0f} tasks/s ({rates[0]:.0f} to {rates[-1]:.0f}), peak {max(peaks):.0f} MB, "
+        f"{statistics.median(rates):7.0f} tasks/s ({rates[0]:.0f} to {rates[-1]:.0f}), "
+        f"{statistics.median(cpu):.0f} us of CPU a task ({cpu[0]:.0f} to {cpu[-1]:.0f}), peak {max(peaks):.0f} MB, "
         f"{max(p - b for p, b in zip(peaks, bases, strict=True)):.0f} MB of it after the imports"
     )
 
@@ -76,10 +78,10 @@ def _run(way: str, folder: Path) -> dict[str, float]:
     }
     prepared = ways[way](folder)
     base = _peak()
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
     prepared()
-    seconds = time.perf_counter() - began
-    return {"seconds": seconds, "peak": _peak(), "base": base}
+    seconds, cpu = time.perf_counter() - began, time.process_time() - worked
+    return {"seconds": seconds, "cpu": cpu, "peak": _peak(), "base": base}
 
 
 def _peak() -> float:
@@ -100,7 +102,7 @@ def _sdk(folder: Path, *, images: bool) -> Callable[[], object]:
 
 
 def _convert(folder: Path) -> Callable[[], object]:
-    from loop import convert
+    from loop.use_cases import convert
 
     out = Path(tempfile.mkdtemp(dir=folder)) / "out"
     return lambda: convert.to_dataset(folder / "export.json", CONFIG, folder / "upload", out)
@@ -108,9 +110,9 @@ def _convert(folder: Path) -> Callable[[], object]:
 
 def _snapshot(folder: Path) -> Callable[[], object]:
     """A project's own snapshot; its images are in the cache, as they are for all but the newest reviews."""
-    from loop.assemble import assemble
     from loop.bootstrap import build
     from loop.settings import Settings
+    from loop.use_cases.assemble import assemble
 
     parts = build(Settings.read({"LOOP_HOME": str(folder / "home"), "LOOP_BACKGROUND_SHARE": "1"}), migrate=True)
     return lambda: assemble(parts, 1)
@@ -167,13 +169,13 @@ def _task(task: int, rng: random.Random) -> dict[str, object]:
 
 
 def _record(folder: Path) -> None:
+    from loop.adapters.export_file import read_export
+    from loop.adapters.image_cache import ImageCache
+    from loop.adapters.images import ImageLimits, Images
     from loop.bootstrap import build
-    from loop.export_file import read_export
-    from loop.image_cache import ImageCache
-    from loop.images import ImageLimits, Images
-    from loop.ls_format import read_review
+    from loop.decisions.ls_format import read_review
+    from loop.decisions.snapshots import LabelledImage
     from loop.settings import Settings
-    from loop.snapshots import LabelledImage
 
     class FromFolder(Images):
         """Reads the images from the folder instead of a Label Studio."""

@@ -16,16 +16,16 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from loop.assess import Asked, assess, by_task, seconds_by_version
+from loop.adapters.prediction_log import LoggedPrediction
 from loop.bootstrap import build
-from loop.ls_format import Review
+from loop.decisions.ls_format import Review
+from loop.decisions.rates import By, Judged
+from loop.decisions.regions import Box, Region
+from loop.decisions.verdicts import Decision, Verdict
 from loop.parts import Parts
-from loop.prediction_log import LoggedPrediction
-from loop.rates import By, Judged
-from loop.regions import Box, Region
 from loop.settings import Settings
-from loop.verdicts import Decision, Verdict
-from loop.watch import watch
+from loop.use_cases.assess import Asked, assess, by_task, seconds_by_version
+from loop.use_cases.watch import watch
 from scripts.played import Year, play_year
 
 ROUNDS = 3
@@ -87,7 +87,7 @@ def _fill(parts: Parts, tasks: dict[int, list[Judged]]) -> int:
         )
         parts.reviews.record(review, {"image": f"/data/upload/1/{task_id}.jpg", "source": last.cohort})
         (logged,) = parts.predictions.of_task(1, task_id)
-        parts.reviews.replace_verdicts(1, task_id, (review, logged, verdicts))
+        parts.verdicts.replace(1, task_id, (review, logged, verdicts))
         count += len(verdicts)
     return count
 

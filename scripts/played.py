@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from loop.audit import PredictedTask
-from loop.priority import task_score
-from loop.rates import Judged
-from loop.verdicts import Decision
+from loop.decisions.audit import PredictedTask
+from loop.decisions.priority import task_score
+from loop.decisions.rates import Judged
+from loop.decisions.verdicts import Decision
 
 Numbers = NDArray[Any]
 

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import hypothesis
 import pytest
@@ -10,6 +11,7 @@ from loop.bootstrap import build
 from loop.settings import Settings
 from tests.builders import CONFIG
 from tests.fakes import FakeImages, FakeLabelStudio, FakeQueue
+from tests.judged import judge, write_snapshot
 
 # The same examples every time: a test that fails is one that somebody broke.
 hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None, max_examples=300)
@@ -38,3 +40,14 @@ def parts(settings, empty_records):
     built.projects.save(1, "Cars", CONFIG)
     yield replace(built, queue=FakeQueue(), label_studio=FakeLabelStudio(), images=FakeImages())
     built.close()
+
+
+@pytest.fixture
+def snapshot(parts, tmp_path):
+    return write_snapshot(parts, tmp_path, 12)
+
+
+@pytest.fixture
+def judged(parts, snapshot, tmp_path):
+    """Have a candidate judged; return the parts and its training."""
+    return partial(judge, parts, tmp_path, snapshot)

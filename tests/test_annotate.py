@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from loop.annotate import annotate
+from loop.decisions.verdict_query import Source, VerdictFilter
 from loop.errors import Refused, UnknownProject
-from loop.review import review
-from loop.verdict_query import Source, VerdictFilter
+from loop.use_cases.annotate import annotate
+from loop.use_cases.review import review
 from tests.builders import CONFIG, ls_annotation, ls_region, region, served
 from tests.bulk_studio import BulkStudio, Killed
 from tests.fakes import FakeImages

@@ -1,14 +1,15 @@
 """The loop's own HTTP API, over real records and a model of Label Studio."""
 
 import base64
+import shutil
 import threading
 from dataclasses import replace
 
 import pytest
 
 from backend.app import create_app
-from loop.review import review
 from loop.settings import Settings
+from loop.use_cases.review import review
 from tests.builders import CONFIG, region, served
 from tests.bulk_studio import BulkStudio
 from tests.fakes import FakeImages, FakeQueue
@@ -19,7 +20,9 @@ CAR = {"label": "Car", "box": [0.1, 0.1, 0.4, 0.4]}
 
 
 @pytest.fixture
-def app(tmp_path):
+def app(tmp_path, empty_records):
+    (tmp_path / "home").mkdir()
+    shutil.copy(empty_records, tmp_path / "home")
     settings = Settings.read(
         {"LOOP_HOME": str(tmp_path / "home"), "BASIC_AUTH_USER": "user", "BASIC_AUTH_PASS": "pass"}
     )

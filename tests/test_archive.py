@@ -10,10 +10,11 @@ import zipfile
 
 import pytest
 
-from loop import archive, manifest, weights_file
-from loop.archive import Limits
+from loop.adapters import archive, weights_file
+from loop.adapters.archive import Limits
+from loop.decisions import manifest
+from loop.decisions.manifest import Manifest
 from loop.errors import ArchiveRefused
-from loop.manifest import Manifest
 from tests.checkpoints import checkpoint, packed, special
 
 SAID = Manifest(("Car", "Person"), 320, {"floor": 0.05, "display": 0.3}, "a" * 64, {"version": "yolo_detector@1.0.0"})

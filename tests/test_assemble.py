@@ -15,21 +15,21 @@ import yaml
 from PIL import Image
 from typer.testing import CliRunner
 
-from loop import dataset_folder
-from loop.assemble import assemble, find_leaks, group_of
+from loop.adapters import dataset_folder
+from loop.adapters.registry import Facts
+from loop.adapters.split_list import Seen
+from loop.adapters.training_log import State
 from loop.bootstrap import build
-from loop.class_counts import count_classes
 from loop.cli import app
+from loop.decisions.selection import SelectionPolicy
+from loop.decisions.snapshots import Reason
+from loop.decisions.splits import Leak, Side
+from loop.decisions.verdicts import judge
 from loop.errors import EmptySnapshot, LeakedSplit, PayloadError, UnknownClass
-from loop.registry import Facts
-from loop.retrain import retrain
-from loop.selection import SelectionPolicy
 from loop.settings import Settings
-from loop.snapshots import Reason
-from loop.split_list import Seen
-from loop.splits import Leak, Side
-from loop.training_log import State
-from loop.verdicts import judge
+from loop.use_cases.assemble import assemble, find_leaks, group_of
+from loop.use_cases.class_counts import count_classes
+from loop.use_cases.retrain import retrain
 from tests.builders import CONFIG, picture, region, review, served
 from tests.fakes import FakeQueue
 
@@ -322,7 +322,7 @@ def test_the_share_of_images_with_nothing_on_them_is_limited_and_hard_negatives_
     for task in hard:
         parts.predictions.append([served(region("p"), task=task)])
         (seen,) = parts.predictions.of_task(1, task)
-        parts.reviews.replace_verdicts(1, task, (review(task=task), seen, judge(seen.regions, [])))
+        parts.verdicts.replace(1, task, (review(task=task), seen, judge(seen.regions, [])))
 
     snapshot = assemble(with_policy(parts, selection=SelectionPolicy(1.0, 0.2)), 1)
 
@@ -415,6 +415,7 @@ def test_a_renamed_class_keeps_its_id_and_takes_old_and_new_reviews(parts, revie
     for task in range(1, 11):
         reviewed(task)
     parts.classes.rename(1, "Car", "Auto")
+    parts.projects.save(1, "Cars", CONFIG)
     parts.projects.save(1, "Cars", CONFIG.replace('"Car"', '"Auto"'))
     for task in range(11, 21):
         reviewed(task, region(label="Auto"))

@@ -10,17 +10,17 @@ import sqlalchemy as sa
 from rich.console import Console
 from typer.testing import CliRunner
 
-from loop import rates_screen
-from loop.assess import Asked, assess, seconds_by_version
+from loop.adapters.prediction_log import AUDIT
+from loop.adapters.tables import verdicts
 from loop.cli import app
+from loop.commands import rates_screen
+from loop.decisions.rates import By
+from loop.decisions.regions import Box
 from loop.errors import LoopError, UnknownProject
-from loop.prediction_log import AUDIT
-from loop.rates import By
-from loop.regions import Box
-from loop.review import judge_tasks
-from loop.status import status
-from loop.tables import verdicts
-from loop.watch import watch
+from loop.use_cases.assess import Asked, assess, seconds_by_version
+from loop.use_cases.review import judge_tasks
+from loop.use_cases.status import status
+from loop.use_cases.watch import watch
 from tests.builders import NOON, region, review, served
 
 IMAGE = "/data/upload/1/a.jpg"
@@ -107,7 +107,7 @@ def test_verdicts_on_a_shadow_are_left_out(parts):
         assert connection.scalar(sa.select(sa.func.count()).where(verdicts.c.is_shadow)) == 2
     (found,) = assess(parts, 1, Asked()).groups
     assert (found.name, found.rates.predicted) == ("a@1", 1)
-    assert [one.version for one in parts.reviews.judged(1)] == ["a@1"]
+    assert [one.version for one in parts.rates.judged(1)] == ["a@1"]
 
 
 def test_the_audit_tells_what_is_missed_on_all_tasks_beside_the_plain_rate(parts):

@@ -8,10 +8,10 @@ import pytest
 
 from backend.app import create_app
 from backend.serving import Predictor
+from loop.decisions.regions import Box
 from loop.errors import UpstreamError
-from loop.regions import Box
 from loop.settings import Settings
-from loop.webhook import PROJECT_HEADER, SECRET_HEADER
+from loop.use_cases.webhook import PROJECT_HEADER, SECRET_HEADER
 from tests.builders import CONFIG, created, ls_region, ls_task
 from tests.fakes import FakeDetectors, FakeImages, FakeQueue
 

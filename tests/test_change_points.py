@@ -6,10 +6,10 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from loop.alerts import alerts, read_alert
-from loop.change_points import Outcome, changes
-from loop.rates import Judged
-from loop.verdicts import Decision
+from loop.decisions.alerts import alerts, read_alert
+from loop.decisions.change_points import Outcome, changes
+from loop.decisions.rates import Judged
+from loop.decisions.verdicts import Decision
 from scripts.played import Year, play_year
 from tests.builders import NOON
 

@@ -8,10 +8,10 @@ import sys
 import pytest
 from PIL import Image
 
-from loop import convert
-from loop.convert import ConversionPolicy
+from loop.adapters.export_file import read_export
 from loop.errors import EmptySnapshot, LabelConfigError, PayloadError
-from loop.export_file import read_export
+from loop.use_cases import convert
+from loop.use_cases.convert import ConversionPolicy
 from tests.builders import CONFIG, NOON, ls_annotation, ls_region, picture
 
 
@@ -174,6 +174,13 @@ def test_an_export_is_read_a_piece_at_a_time_wherever_it_is_cut(tmp_path):
     assert (tmp_path / "export.json").stat().st_size > 5 << 20
 
     assert list(read_export(tmp_path / "export.json")) == tasks
+
+
+def test_a_mistake_in_a_large_export_is_told_where_it_is_without_reading_on(tmp_path):
+    (tmp_path / "export.json").write_text('[{"id": oh}, ' + '{"id": 1}, ' * 500_000)
+
+    with pytest.raises(PayloadError, match="Expecting value: line 1 column 9"):
+        list(read_export(tmp_path / "export.json"))
 
 
 def test_a_task_larger_than_what_is_read_at_a_time_is_read_too(tmp_path):

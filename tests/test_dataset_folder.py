@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from loop import dataset_folder
-from loop.classes import Labels
-from loop.draft import writing
+from loop.adapters import dataset_folder
+from loop.adapters.draft import writing
+from loop.adapters.image_cache import ImageCache
+from loop.adapters.image_files import inspect
+from loop.adapters.images import ImageLimits, Images
+from loop.decisions.classes import Labels
+from loop.decisions.regions import Box
+from loop.decisions.snapshots import LabelledImage, Reason
+from loop.decisions.splits import Side
 from loop.errors import EmptySnapshot, ImageTooLarge, ImageUnreadable, PoisonedSnapshot
-from loop.image_cache import ImageCache
-from loop.image_files import inspect
-from loop.images import ImageLimits, Images
-from loop.regions import Box
-from loop.snapshots import LabelledImage, Reason
-from loop.splits import Side
 from tests.builders import picture, region
 
 LABELS = Labels.of(["Car"])
@@ -229,9 +229,10 @@ def test_the_items_say_what_every_image_came_from(tmp_path, find):
 def test_the_manifest_says_what_is_in_it_and_stays_small(tmp_path, find):
     left_out = dict.fromkeys(range(1000, 3000), Reason.BACKGROUND)
     many = [LabelledImage(task, "", ()) for task in left_out]
+    same = find(item(1))
     sides = {**SIDES, **dict.fromkeys(left_out, Side.TRAIN)}
 
-    snapshot = write(tmp_path / "out", lambda one: find(item(1)), [*ITEMS[:3], *many], sides, left_out=left_out)
+    snapshot = write(tmp_path / "out", lambda one: same, [*ITEMS[:3], *many], sides, left_out=left_out)
 
     manifest = json.loads((snapshot.folder / "manifest.json").read_text())
     assert manifest["hash"] == snapshot.hash
@@ -312,8 +313,8 @@ import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from tests.test_dataset_folder import ITEMS, LABELS, SIDES, item
-from loop.draft import writing
-from loop.image_files import inspect
+from loop.adapters.draft import writing
+from loop.adapters.image_files import inspect
 
 def find(one):
     return inspect(Path(sys.argv[1]) / "source" / f"{one.task_id}.jpg", "", 10**6)
@@ -345,6 +346,14 @@ def test_a_writer_that_is_killed_leaves_no_dataset_and_the_next_one_clears_up(tm
     assert not list((tmp_path / "out").glob("*/manifest.json"))
     assert list((tmp_path / "out").glob(".writing-*/items.jsonl"))
     snapshot = write(tmp_path / "out", find)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [snapshot.folder.name]
+
+
+def test_a_writer_that_was_killed_while_it_cleared_up_leaves_nothing_either(tmp_path, find):
+    (tmp_path / "out" / ".writing-0" / "images").mkdir(parents=True)
+
+    snapshot = write(tmp_path / "out", find)
+
     assert [path.name for path in (tmp_path / "out").iterdir()] == [snapshot.folder.name]
 
 

@@ -14,11 +14,11 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from loop.courier import Courier
-from loop.deliver import deliver
-from loop.exchange_tables import deliveries, notices
-from loop.notices import RetryPolicy, signature
-from loop.outbox import DeliveryState, Outbox
+from loop.adapters.courier import Courier
+from loop.adapters.exchange_tables import deliveries, notices
+from loop.adapters.outbox import DeliveryState, Outbox
+from loop.decisions.notices import RetryPolicy, signature
+from loop.use_cases.deliver import deliver
 from tests.builders import NOON
 from tests.receiver import receiver
 
@@ -202,7 +202,7 @@ SENDER = """
 import sys
 from dataclasses import replace
 from loop.bootstrap import build
-from loop.deliver import deliver
+from loop.use_cases.deliver import deliver
 from loop.settings import Settings
 parts = build(Settings.read({"LOOP_HOME": sys.argv[1], "LOOP_NOTIFY_URLS": sys.argv[2]}))
 deliver(parts)

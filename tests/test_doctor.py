@@ -13,15 +13,16 @@ import sqlalchemy as sa
 from rich.console import Console
 from typer.testing import CliRunner
 
-from loop import checks_here, doctor_screen
+from loop.adapters.registry import Facts
 from loop.bootstrap import build
 from loop.cli import app
-from loop.doctor import doctor
+from loop.commands import doctor_screen
+from loop.decisions.findings import Level, is_private, ok, read_token, told_safely, wrong
 from loop.errors import UpstreamError
-from loop.findings import Level, is_private, ok, read_token, told_safely, wrong
-from loop.registry import Facts
 from loop.settings import Settings
-from loop.webhook import ensure_webhook
+from loop.use_cases import checks_here
+from loop.use_cases.doctor import doctor
+from loop.use_cases.webhook import ensure_webhook
 from tests.builders import CONFIG, ls_task
 from tests.fakes import FakeImages, FakeLabelStudio, FakeQueue
 

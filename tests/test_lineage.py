@@ -5,12 +5,12 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from loop import lineage
-from loop.assemble import assemble
+from loop.adapters.registry import Facts
 from loop.cli import app
 from loop.errors import PayloadError, UnknownVersion
-from loop.registry import Facts
-from loop.review import review
+from loop.use_cases import lineage
+from loop.use_cases.assemble import assemble
+from loop.use_cases.review import review
 from tests.builders import created, ls_region, region, served
 from tests.trainings import review_tasks
 

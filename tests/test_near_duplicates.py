@@ -7,8 +7,8 @@ import zlib
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance
 
+from loop.adapters.image_files import inspect
 from loop.errors import ImageTooLarge, ImageUnreadable
-from loop.image_files import inspect
 from tests.builders import picture
 
 

@@ -1,9 +1,9 @@
 """Predicting tasks."""
 
-from loop.label_config import parse
-from loop.ls_format import Task
-from loop.predict import Served, predict
-from loop.regions import Box
+from loop.decisions.label_config import parse
+from loop.decisions.ls_format import Task
+from loop.decisions.predict import Served, predict
+from loop.decisions.regions import Box
 from tests.builders import CONFIG
 from tests.fakes import FakeDetector, FakeImages
 

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from loop.adapters.registry import Facts, WeightsRegistry
+from loop.adapters.training_log import Outcome, State
+from loop.decisions.predict import Thresholds
+from loop.decisions.regions import Box
 from loop.errors import DamagedWeights, NoChampion, Pinned, UnknownVersion, UpstreamError
-from loop.predict import Thresholds
-from loop.promote import pin, promote, promote_unless_pinned, roll_back, unpin
-from loop.refresh import is_due, refresh
-from loop.regions import Box
-from loop.registry import Facts, WeightsRegistry
-from loop.retrain import retrain
-from loop.training_log import Outcome, State
+from loop.use_cases.promote import pin, promote, promote_unless_pinned, roll_back, unpin
+from loop.use_cases.refresh import is_due, refresh
+from loop.use_cases.retrain import retrain
 from tests.builders import ls_task
 from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio, FakeQueue
 from tests.killing import Deadly, killed_in

@@ -2,8 +2,8 @@
 
 import pytest
 
-from loop.rates import By, Judged, Rates, advise, cohort_name, count, group, largest, missed_in_audit
-from loop.verdicts import Decision
+from loop.decisions.rates import By, Judged, Rates, advise, cohort_name, count, group, largest, missed_in_audit
+from loop.decisions.verdicts import Decision
 
 
 def judged(decision, **fields):

@@ -7,15 +7,17 @@ import pytest
 import sqlalchemy as sa
 
 from loop import jobs
-from loop.cancel import cancel
+from loop.adapters.exchange_tables import notices
+from loop.adapters.training_log import Phase, State
 from loop.errors import UpstreamError
-from loop.exchange_tables import notices
-from loop.gate import Metrics
-from loop.retrain import ATTEMPTS, retrain
-from loop.review import ask_when_due
-from loop.training_log import Phase, State
+from loop.use_cases.cancel import cancel
+from loop.use_cases.retrain import ATTEMPTS, retrain
+from loop.use_cases.review import ask_when_due
+from tests.evaluations import evaluation
 from tests.fakes import FakeDetectors, FakeQueue
 from tests.trainings import review_tasks
+
+CANDIDATE = b"weights of a candidate"
 
 
 class Killed(BaseException):
@@ -46,25 +48,30 @@ class Dying:
 
 
 class Measuring(FakeDetectors):
-    """Finds candidates better than what the project starts from, or than the champion."""
+    """Finds a share of what is on the held-out images by a candidate, and by a champion."""
 
-    def __init__(self, candidate=0.5, champion=0.1):
+    def __init__(self, candidate=0.9, champion=0.1):
         super().__init__()
         self._candidate, self._champion = candidate, champion
 
     def base(self):
         return None
 
-    def measure(self, weights, data):
-        found = self._candidate if weights.name == "finished.pt" else self._champion
-        held_out = len(list((data.parent / "images" / "held_out").iterdir()))
-        return Metrics(found, found, held_out, held_out)
+    def evaluate(self, weights, data):
+        names = sorted(path.stem for path in (data.parent / "images" / "held_out").iterdir())
+        is_candidate = weights.read_bytes() == CANDIDATE
+        found = evaluation(len(names), false=0, found=self._candidate if is_candidate else self._champion)
+        return replace(found, images=tuple(names))
+
+    def latencies(self, weights, images):
+        return [10.0 for _ in weights]
 
 
 @pytest.fixture
 def asked(parts):
     """A project with eight reviews and a training asked for, whose epochs are over."""
-    parts = replace(parts, detectors=Measuring())
+    gate = replace(parts.policies.gate, least_images=0, least_boxes=0)
+    parts = replace(parts, detectors=Measuring(), policies=replace(parts.policies, gate=gate))
     review_tasks(parts, range(1, 9))
     ready(parts, parts.trainings.ask(1, "by hand"))
     return parts
@@ -73,7 +80,7 @@ def asked(parts):
 def ready(parts, training):
     folder = parts.runs / f"training-{training.id}"
     folder.mkdir(parents=True)
-    (folder / "finished.pt").write_bytes(b"weights")
+    (folder / "finished.pt").write_bytes(CANDIDATE)
 
 
 def told(parts):
@@ -92,7 +99,7 @@ def test_a_training_ends_promoted_and_is_told_of_once(asked):
 
     ended = last(asked)
     (version,) = asked.registry.list(1)
-    assert line.startswith("yolo_detector@1.0.0 promoted: mAP50-95 0.500 is better")
+    assert line.startswith("yolo_detector@1.0.0 promoted: mAP50-95 ")
     assert (ended.state, ended.version, ended.error) == (State.PROMOTED, version.name, None)
     assert asked.registry.champion(1) == version
     ((kind, body),) = told(asked)
@@ -104,7 +111,7 @@ def test_a_training_ends_promoted_and_is_told_of_once(asked):
 STEPS = [
     pytest.param("image_cache", "find", "before", 3, id="while-the-snapshot-is-written"),
     pytest.param("trainings", "note", "before", 1, id="before-the-snapshot-is-known"),
-    pytest.param("detectors", "measure", "before", 1, id="after-the-last-epoch"),
+    pytest.param("detectors", "evaluate", "before", 1, id="after-the-last-epoch"),
     pytest.param("registry", "add", "before", 1, id="before-the-registration"),
     pytest.param("registry", "add", "after", 1, id="after-the-registration"),
     pytest.param("trainings", "settle", "before", 1, id="after-the-gate"),
@@ -129,11 +136,21 @@ def test_killed_at_any_step_it_ends_once_and_as_if_nothing_had_been(asked, part,
     (version,) = asked.registry.list(1)
     assert "promoted" in again or again == "no training asked for"
     assert (ended.state, ended.version) == (State.PROMOTED, version.name)
-    assert ended.report["gate"]["is_passed"]
+    assert ended.report["gate"]["outcome"] == "promoted"
     assert asked.registry.champion(1) == version
     assert [kind for kind, _ in told(asked)] == ["training.finished"]
     assert asked.reviews.new_since(1, asked.projects.get(1).reviews_seen_at) == 0
     assert not asked.trainings.open(1)
+
+
+@pytest.mark.parametrize(("known", "used"), [(4, 4), (64, 16)], ids=["memory-ran-out", "the-setting-was-lowered"])
+def test_a_killed_training_goes_on_with_as_few_images_a_step_as_it_had_come_to(asked, known, used):
+    asked.trainings.reach(1, Phase.TRAINING, epoch=1, epochs=2, batch=known)
+
+    retrain(asked, 1)
+
+    assert last(asked).report["batch"] == {"asked": 16, "used": used}
+    assert asked.registry.list(1)[0].facts.training["batch"] == used
 
 
 def test_a_refused_candidate_is_told_of_as_well(asked):
@@ -148,9 +165,9 @@ def test_the_gate_looks_at_who_serves_when_the_candidate_is_there(asked, tmp_pat
     better = asked.registry.add(1, tmp_path / "better.pt", number="9.0.0")
 
     class Promoting(Measuring):
-        def measure(self, weights, data):
+        def evaluate(self, weights, data):
             asked.registry.promote(1, better.name, "by hand, while the training runs")
-            return super().measure(weights, data)
+            return super().evaluate(weights, data)
 
     retrain(replace(asked, detectors=Promoting(champion=0.9)), 1)
 
@@ -161,7 +178,7 @@ def test_the_gate_looks_at_who_serves_when_the_candidate_is_there(asked, tmp_pat
 def test_three_deaths_at_the_same_place_are_a_failure(asked):
     for _ in range(ATTEMPTS):
         with pytest.raises(Killed):
-            retrain(replace(asked, detectors=Dying(asked.detectors, "measure", "before")), 1)
+            retrain(replace(asked, detectors=Dying(asked.detectors, "evaluate", "before")), 1)
 
     retrain(asked, 1)
 
@@ -192,7 +209,7 @@ def test_the_same_epoch_again_is_no_progress(parts):
 
 def test_an_error_is_kept_short_and_nothing_of_it_is_a_version(asked):
     class Broken(Measuring):
-        def measure(self, weights, data):
+        def evaluate(self, weights, data):
             raise RuntimeError(f"task-00000012.jpg: {'x' * 5000}")
 
     retrain(replace(asked, detectors=Broken()), 1)
@@ -212,10 +229,10 @@ def test_too_few_reviews_are_a_failure_that_says_so(parts):
 
 def test_a_review_that_comes_while_a_training_runs_counts_for_the_next_exactly_once(asked):
     class Reviewing(Measuring):
-        def measure(self, weights, data):
+        def evaluate(self, weights, data):
             if weights.name == "finished.pt":
                 review_tasks(asked, [20])
-            return super().measure(weights, data)
+            return super().evaluate(weights, data)
 
     retrain(replace(asked, detectors=Reviewing()), 1)
     after_the_first = asked.reviews.new_since(1, asked.projects.get(1).reviews_seen_at)
@@ -250,9 +267,9 @@ def test_a_training_that_only_waits_is_cancelled_at_once(asked):
 
 def test_a_training_that_runs_stops_at_its_next_look(asked):
     class Cancelling(Measuring):
-        def measure(self, weights, data):
+        def evaluate(self, weights, data):
             assert cancel(replace(asked, queue=Locks(is_free=False)), 1).state == State.RUNNING
-            return super().measure(weights, data)
+            return super().evaluate(weights, data)
 
     retrain(replace(asked, detectors=Cancelling()), 1)
 

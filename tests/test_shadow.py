@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from loop import shadow
+from loop.adapters.shadow_log import ShadowLog
+from loop.decisions.rates import Rates
+from loop.decisions.regions import Box
+from loop.decisions.trial import is_tried_on, judge_by_overlap
+from loop.decisions.verdicts import Decision
 from loop.errors import RegistryError, UnknownVersion, UpstreamError
-from loop.promote import promote
-from loop.rates import Rates
-from loop.refresh import is_due, refresh
-from loop.regions import Box
-from loop.review import review as work
-from loop.shadow_log import ShadowLog
-from loop.trial import is_tried_on, judge_by_overlap
-from loop.verdicts import Decision
+from loop.use_cases import shadow
+from loop.use_cases.promote import promote
+from loop.use_cases.refresh import is_due, refresh
+from loop.use_cases.review import review as work
 from tests.builders import box, created, ls_region, ls_task, region
 from tests.fakes import FakeDetector, FakeImages, FakeLabelStudio
 
@@ -176,7 +176,7 @@ def test_a_review_judges_both_and_only_what_served_counts(parts):
 
     reviewed(parts, ls_region(kept.id, "Car"), ls_region("drawn", "Person", x=60, y=60))
 
-    (only,) = parts.reviews.rates(1).items()
+    (only,) = parts.rates.by_version(1).items()
     assert only == (OLD, Rates(confirmed=1, false_positive=1, missed=1))
     (tried,) = ShadowLog(parts.engine).tried(1)
     assert (tried.shadow, tried.champion, len(tried.by_champion), len(tried.reviewed)) == (NEW, OLD, 2, 2)
@@ -193,7 +193,7 @@ def test_a_task_with_nothing_on_it_counts_for_both(parts):
     reviewed(parts, parent_prediction=9)
 
     assert [found.false_positive for found in shadow.compared(parts, 1).values()] == [2, 2]
-    assert parts.reviews.rates(1) == {OLD: Rates(false_positive=2)}
+    assert parts.rates.by_version(1) == {OLD: Rates(false_positive=2)}
 
 
 def test_tasks_that_are_not_reviewed_compare_nothing(parts):

@@ -6,17 +6,17 @@ from contextlib import closing
 import pytest
 from typer.testing import CliRunner
 
+from loop.adapters.training_log import Outcome, Phase, State
 from loop.bootstrap import build
 from loop.cli import app
 from loop.errors import UnknownProject, UnknownTraining
-from loop.training_log import Outcome, Phase, State
 from tests.builders import CONFIG
 
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("LOOP_HOME", str(tmp_path))
-    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("COLUMNS", "240")
     with closing(build(migrate=True)) as parts:
         parts.projects.save(1, "Cars", CONFIG)
         yield parts
@@ -35,11 +35,13 @@ def test_the_trainings_of_a_project_are_listed_newest_first(home):
     home.trainings.settle(first.id, Outcome(State.FAILED, "the loss of epoch 1 is not a number"))
     home.trainings.end(first.id, State.FAILED)
     second = home.trainings.start(home.trainings.ask(1, "by hand"))
-    home.trainings.reach(second.id, Phase.TRAINING, epoch=3, epochs=12, batch=4, map50_95=0.25, seconds_left=40.0)
+    home.trainings.reach(
+        second.id, Phase.TRAINING, epoch=3, epochs=12, batch=4, batch_asked=16, map50_95=0.25, seconds_left=40.0
+    )
 
     _, newest, oldest = loop("training", "list", "--project", "1").splitlines()
 
-    assert "epoch 3 of 12, mAP50-95 0.250, 40 s left" in newest
+    assert "epoch 3 of 12, mAP50-95 0.250, 40 s left, 4 images a step instead of 16: out of memory" in newest
     assert "failed: the loss of epoch 1 is not a number" in oldest
 
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from loop import manifest
+from loop.adapters.registry import Facts
+from loop.decisions import manifest
+from loop.decisions.manifest import Manifest
+from loop.decisions.predict import Thresholds
 from loop.errors import ArchiveRefused, DamagedWeights, LoopError, UnknownProject, VersionExists
-from loop.manifest import Manifest
-from loop.predict import Thresholds
-from loop.registry import Facts
-from loop.transfer import add, export
+from loop.use_cases.transfer import add, export
 from tests.checkpoints import Running, checkpoint, packed
 from tests.fakes import FakeDetectors
 

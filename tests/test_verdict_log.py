@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from loop.adapters.operation_log import KeptOperation, Progress
+from loop.decisions.verdict_query import Source, VerdictFilter, read_cursor
 from loop.errors import PayloadError
-from loop.operation_log import KeptOperation, Progress
-from loop.review import judge_tasks
-from loop.verdict_query import Source, VerdictFilter, read_cursor
+from loop.use_cases.review import judge_tasks
 from tests.builders import NOON, box, region, review, served
 
 

@@ -11,11 +11,11 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from loop.annotate import annotate
+from loop.adapters.operation_file import look_through
 from loop.bootstrap import build
-from loop.bulk_format import digest
 from loop.commands.options import ProjectId, out
-from loop.operation_file import look_through
+from loop.decisions.bulk_format import digest
+from loop.use_cases.annotate import annotate
 
 MOST_NAMED = 20  # failures named
 app = typer.Typer(no_args_is_help=True, help="Reviews in bulk.")

@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from loop import assemble, convert
 from loop.bootstrap import build
-from loop.class_counts import count_classes
 from loop.commands.options import AsJson, ProjectId, out
-from loop.convert import ConversionPolicy
 from loop.settings import Settings
+from loop.use_cases import assemble, convert
+from loop.use_cases.class_counts import count_classes
+from loop.use_cases.convert import ConversionPolicy
 
 app = typer.Typer(no_args_is_help=True, help="YOLO datasets.")
 

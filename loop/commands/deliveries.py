@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from loop import screen
 from loop.bootstrap import build
+from loop.commands import screen
 from loop.commands.options import AsJson, out
 from loop.errors import PayloadError
 from loop.settings import Settings

@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 from pydantic_core import to_jsonable_python
 
-from loop import lineage as tracing
 from loop.bootstrap import build
 from loop.commands.options import AsJson, ProjectId, out
+from loop.decisions.verdict_query import VerdictRecord
 from loop.errors import PayloadError
-from loop.lineage import AnnotatorLineage, Drawn, Learned, RegionLineage, Shown, VersionLineage
-from loop.verdict_query import VerdictRecord
+from loop.use_cases import lineage as tracing
+from loop.use_cases.lineage import AnnotatorLineage, Drawn, Learned, RegionLineage, Shown, VersionLineage
 
 app = typer.Typer()
 

@@ -10,11 +10,16 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from loop import promote as promoting
-from loop import shadow as shadowing
-from loop import transfer
+from loop.adapters import report_folder
 from loop.bootstrap import build
-from loop.commands.options import ProjectId, VersionName, Why, out
+from loop.commands import screen
+from loop.commands.options import AsJson, ProjectId, VersionName, Why, out
+from loop.decisions.report import as_json as as_plain
+from loop.decisions.report_html import page
+from loop.use_cases import promote as promoting
+from loop.use_cases import shadow as shadowing
+from loop.use_cases import transfer
+from loop.use_cases.compare import compare
 
 app = typer.Typer(no_args_is_help=True, help="Versions of a project's detector.")
 
@@ -43,10 +48,42 @@ def show_model(name: VersionName, project: ProjectId) -> None:
 
 
 @app.command("promote")
-def promote_model(name: VersionName, project: ProjectId, why: Why = "by hand") -> None:
-    """Let a version serve."""
-    version = promoting.promote(build(migrate=True), project, name, why)
+def promote_model(
+    name: VersionName,
+    project: ProjectId,
+    why: Annotated[str | None, typer.Option("--why", help="Kept with the move.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Also what the gate did not pass; needs --why.")] = False,
+) -> None:
+    """Let a version serve; one that the gate did not pass and that never served needs --force and --why."""
+    version = promoting.promote_by_hand(build(migrate=True), project, name, why, is_forced=force)
     out.print(f"{version.name} serves project {project}")
+
+
+@app.command("compare")
+def compare_models(
+    first: Annotated[str, typer.Argument(help="The version to compare with.")],
+    second: Annotated[str, typer.Argument(help="The version compared.")],
+    project: ProjectId,
+    snapshot: Annotated[str | None, typer.Option("--snapshot", help="Its hash or the start of it.")] = None,
+    as_json: AsJson = False,
+    html: Annotated[Path | None, typer.Option("--html", help="Write the whole report to this file.")] = None,
+) -> None:
+    """Measure two versions on the held-out split of a snapshot, the newest by default; promote nothing."""
+    report = compare(build(migrate=True), project, first, second, snapshot)
+    if html:
+        report_folder.write(html.absolute(), page(report))
+    if as_json:
+        typer.echo(json.dumps(as_plain(report), indent=2))
+    else:
+        screen.show_comparison(out, report)
+
+
+@app.command("report")
+def show_report(name: VersionName, project: ProjectId, as_json: AsJson = False) -> None:
+    """Say where the gate's report of a version is, or print it as JSON."""
+    parts = build(migrate=True)
+    html, plain = parts.reports.find(project, parts.registry.get(project, name).name)
+    typer.echo(plain.read_text() if as_json else str(html))
 
 
 @app.command("rollback")

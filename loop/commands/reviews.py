@@ -10,15 +10,17 @@ from typing import Annotated, Any
 
 import typer
 
-from loop import convert, rates_screen, region_json, shadow
-from loop.assess import Asked, assess, seconds_by_version
 from loop.bootstrap import build
+from loop.commands import rates_screen
 from loop.commands.options import AsJson, ProjectId, out
+from loop.decisions import region_json
+from loop.decisions.rates import By
+from loop.decisions.verdict_query import Stream, VerdictFilter
+from loop.decisions.verdicts import Decision
 from loop.errors import PayloadError
 from loop.parts import Parts
-from loop.rates import By
-from loop.verdict_query import Stream, VerdictFilter
-from loop.verdicts import Decision
+from loop.use_cases import convert, shadow
+from loop.use_cases.assess import Asked, assess, seconds_by_version
 
 app = typer.Typer()
 

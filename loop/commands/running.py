@@ -8,15 +8,16 @@ from typing import Annotated
 
 import typer
 
-from loop import doctor_screen, jobs, screen, services
+from loop import jobs, services
+from loop.adapters.queue import DEFAULT, GPU
 from loop.bootstrap import build
+from loop.commands import doctor_screen, screen
 from loop.commands.options import AsJson, out
-from loop.doctor import doctor as examine
+from loop.decisions.findings import is_anything_wrong, wrong
 from loop.errors import LoopError, PayloadError
-from loop.findings import is_anything_wrong, wrong
-from loop.queue import DEFAULT, GPU
 from loop.settings import Settings
-from loop.status import status
+from loop.use_cases.doctor import doctor as examine
+from loop.use_cases.status import status
 
 app = typer.Typer()
 SWEEP_SECONDS, SYNC_SECONDS = 10, 300

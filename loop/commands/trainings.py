@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from loop import cancel as cancelling
-from loop import screen
+from loop.adapters.training_log import State
 from loop.bootstrap import build
+from loop.commands import screen
 from loop.commands.options import ProjectId, out
-from loop.retrain_policy import NAMES, own
-from loop.training_log import State
+from loop.decisions.retrain_policy import NAMES, own
+from loop.use_cases import cancel as cancelling
 
 app = typer.Typer()
 training = typer.Typer(no_args_is_help=True, help="Trainings of a project's detector.")

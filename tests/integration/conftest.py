@@ -62,6 +62,9 @@ def settings_of(label_studio, home, **more):
             "LOOP_EPOCHS": str(EPOCHS),
             "LOOP_BATCH": "4",
             "LOOP_RETRAIN_AFTER": str(RETRAIN_AFTER),
+            "LOOP_GATE_IMAGES": "1",  # 16 reviews leave about three to measure on
+            "LOOP_GATE_BOXES": "1",
+            "LOOP_GATE_CONFIDENCE": "0.5",
             "LOOP_DEFAULT_WORKERS": "1",
             "LOOP_WEB_WORKERS": "2",
             **more,

@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from loop.bootstrap import build
-from loop.doctor import doctor
-from loop.findings import Level
+from loop.decisions.findings import Level
+from loop.use_cases.doctor import doctor
 from tests.integration.conftest import make_project, project_of, run_loop, until
 
 pytestmark = pytest.mark.timeout(300)

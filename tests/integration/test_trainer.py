@@ -6,12 +6,12 @@ from contextlib import closing
 import pytest
 import torch
 
-from loop import checkpoints
-from loop.assemble import assemble
+from loop.adapters import checkpoints
+from loop.adapters.trainer import TrainingPolicy, train
+from loop.adapters.training_watch import Watch
 from loop.bootstrap import build
 from loop.errors import TrainingCancelled, TrainingFailed
-from loop.trainer import TrainingPolicy, train
-from loop.training_watch import Watch
+from loop.use_cases.assemble import assemble
 from scripts.demo.scenes import WARM_START
 from tests.trainings import reviewed_project, settings_in
 

@@ -10,11 +10,11 @@ from contextlib import closing
 import pytest
 import sqlalchemy as sa
 
+from loop.adapters.exchange_tables import notices
+from loop.adapters.training_log import State
 from loop.bootstrap import build
 from loop.programs import EmbeddedRedis
-from loop.review import ask_training
-from loop.tables import notices
-from loop.training_log import State
+from loop.use_cases.review import ask_training
 from tests.integration.conftest import run_loop, until
 from tests.integration.trainee import DEATHS, run, trainee
 from tests.trainings import reviewed_project, settings_in
@@ -162,7 +162,7 @@ import sys
 {before}
 from contextlib import closing
 from loop.bootstrap import build
-from loop.retrain import retrain
+from loop.use_cases.retrain import retrain
 with closing(build()) as parts:
     print(retrain(parts, 1))
 """
@@ -224,7 +224,7 @@ def test_a_child_that_looks_for_the_network_would_be_noticed(small, tmp_path):
 # What torch does on the CPU once the address space is limited to what is in use at the start, and some more.
 SHORT_OF_MEMORY = """
 import resource
-from loop.ultralytics_setup import prepare_ultralytics
+from loop.adapters.ultralytics_setup import prepare_ultralytics
 prepare_ultralytics()
 from ultralytics.engine.trainer import BaseTrainer
 begin_epoch = BaseTrainer._model_train

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from backend.serving import Predictor
+from loop.adapters.registry import FIRST, Facts
+from loop.adapters.ultralytics_setup import prepare_ultralytics
 from loop.bootstrap import build
+from loop.decisions.layer_names import LAYERS
+from loop.decisions.predict import Thresholds
 from loop.errors import ArchiveRefused
-from loop.layer_names import LAYERS
-from loop.predict import Thresholds
-from loop.promote import promote, roll_back
-from loop.registry import FIRST, Facts
 from loop.settings import Settings
-from loop.transfer import add, export
-from loop.ultralytics_setup import prepare_ultralytics
+from loop.use_cases.promote import promote, roll_back
+from loop.use_cases.transfer import add, export
 from scripts.demo import scenes
 from tests.builders import CONFIG, ls_task
 from tests.checkpoints import packed
@@ -179,7 +179,7 @@ def test_every_layer_of_the_installed_versions_is_known():
 
 
 def test_the_start_weights_are_registered_with_their_classes(own):
-    from loop.connect import _first_version
+    from loop.use_cases.connect import _first_version
 
     _first_version(own, 1)
 
