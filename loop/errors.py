@@ -3,7 +3,8 @@ Everything that can go wrong, as one tree.
 
 LoopError
 ├── PayloadError            someone sent what we cannot read; carries the field
-│   └── LabelConfigError    the label config has no rectangle labels on an image
+│   ├── LabelConfigError    the label config has no rectangle labels on an image
+│   └── TaxonomyError       the taxonomy is no tree, or not readable
 ├── Unauthorized            a wrong or missing secret
 ├── ImageError              one image cannot be had; costs only itself
 │   ├── ImageForbidden      its address is not allowed
@@ -14,6 +15,7 @@ LoopError
 │   └── NoChampion
 ├── UnknownProject          not connected yet
 ├── EmptySnapshot           too little reviewed to train on
+├── StalePlan               what a plan starts from has changed
 ├── TrainingFailed
 └── UpstreamError           Label Studio or Redis did not answer
 """
@@ -35,6 +37,10 @@ class PayloadError(LoopError):
 
 class LabelConfigError(PayloadError):
     """The label config has nothing we can predict for."""
+
+
+class TaxonomyError(PayloadError):
+    """The taxonomy contradicts itself or cannot be read; *field* names the node and its field."""
 
 
 class Unauthorized(LoopError):
@@ -87,6 +93,10 @@ class UnknownProject(LoopError):
 
 class EmptySnapshot(LoopError):
     """Too little has been reviewed to train on."""
+
+
+class StalePlan(LoopError):
+    """The matches are no longer those that the plan was made for."""
 
 
 class TrainingFailed(LoopError):

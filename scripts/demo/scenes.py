@@ -47,14 +47,14 @@ class Palette:
     backgrounds: tuple[Path, ...]
 
 
-def palettes(*, classes: dict[str, str] = CLASSES) -> tuple[Palette, Palette]:
-    """Split stamps and backgrounds: one palette for tasks, one that no task ever shows."""
+def palettes(*, classes: dict[str, str] = CLASSES, first: int = 2) -> tuple[Palette, Palette]:
+    """Split stamps and backgrounds: one palette for tasks, one that no task ever shows, every fifth from *first*."""
     shown: dict[str, tuple[Path, ...]] = {}
     kept: dict[str, tuple[Path, ...]] = {}
     for label, folder in classes.items():
-        shown[label], kept[label] = _split(_stamps(STAMPS / folder))
+        shown[label], kept[label] = _split(_stamps(STAMPS / folder), first)
     photos = [path for path in sorted(BACKGROUNDS.glob("*.jpg")) if path.name not in WITH_ANIMALS]
-    some, rest = _split(photos)
+    some, rest = _split(photos, first)
     return Palette(shown, some), Palette(kept, rest)
 
 
@@ -69,9 +69,9 @@ def _stamps(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.glob("*.png")) if not path.stem.endswith("_mirror")]
 
 
-def _split(paths: Sequence[Path]) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+def _split(paths: Sequence[Path], first: int) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     """Keep every fifth by name, a systematic sample: it leaves no kind of fruit to one side by luck."""
-    kept = paths[2::5]
+    kept = paths[first::5]
     return tuple(path for path in paths if path not in kept), tuple(kept)
 
 
