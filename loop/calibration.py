@@ -27,7 +27,7 @@ class Basis(StrEnum):
 class CalibrationPolicy:
     """What a threshold should give, and how many matches it takes to tell."""
 
-    risk: float = 0.1  # share of wrong ones among the accepted
+    risk: float = 0.15  # share of wrong ones among the accepted
     coverage: float = 0.95  # share of a node's right matches that its threshold lets through
     least: int = 20
 
@@ -121,9 +121,7 @@ def without_group(neighbours: Neighbours, own: NDArray[np.str_], groups: NDArray
     return Neighbours(*(np.take_along_axis(one, order, 1) for one in (neighbours.ids, neighbours.scores, nodes)))
 
 
-def _samples(
-    taxonomy: Taxonomy, scores: Scores, member: NDArray[np.bool_], truth: Codes
-) -> dict[str, _Sample]:
+def _samples(taxonomy: Taxonomy, scores: Scores, member: NDArray[np.bool_], truth: Codes) -> dict[str, _Sample]:
     """For each node, the matches that chose it among its siblings; only of references that its parent holds."""
     found = {}
     places = {node.id: place for place, node in enumerate(taxonomy.nodes)}

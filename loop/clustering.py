@@ -8,14 +8,10 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import minimum_spanning_tree
 
 from loop.errors import PayloadError
-from loop.neighbour_graph import Graph, Vectors, in_one_piece, neighbour_graph
-
-NOISE = -1
-
-Labels = NDArray[np.intp]  # the cluster of each vector, NOISE where it is in none
+from loop.neighbour_graph import NOISE, Graph, Labels, Vectors, in_one_piece, neighbour_graph
+from loop.reachability import core_distances, mutual_reachability, parting_distances
 
 
 class Method(StrEnum):
@@ -32,6 +28,7 @@ class ClusterPolicy:
     method: Method = Method.HDBSCAN
     least_members: int | None = None
     min_samples: int = 5  # neighbours that say how dense a place is
+    merge: float = 0.1  # mean cosine between two clusters' members from which on they are one; above 1: never
     clusters: int = 10  # of k-means
     dimensions: int = 50  # principal components kept; 0 keeps the vectors as they are
     neighbours: int = 20  # edges of the graph from each vector
@@ -49,7 +46,7 @@ class ClusterPolicy:
 
     def least(self, count: int) -> int:
         """The least members of a cluster among *count* vectors."""
-        return self.least_members or max(5, round(2 * math.log2(max(2, count))))
+        return self.least_members or max(5, round(math.log2(max(2, count))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,17 +78,18 @@ class Clustering:
     clusters: tuple[Cluster, ...]
 
 
-def cluster(vectors: Vectors, policy: ClusterPolicy | None = None) -> Clustering:
+def cluster(vectors: Vectors, policy: ClusterPolicy | None = None, *, references: Vectors | None = None) -> Clustering:
     """
     Find the clusters of vectors (n, dimension), any finite floats; the same vectors and policy give the same.
 
-    They are scaled to unit length, centred, reduced to principal components, and scaled again. Fewer vectors than
-    a cluster's least members give none.
+    They are scaled to unit length, centred, reduced to principal components, and scaled again; *references*, what is
+    known already, take part in the centre and the components only. Fewer vectors than a cluster's least members give
+    none. HDBSCAN's leaves, small and pure, are then merged by average linkage for as long as their members are alike.
     """
     policy = policy or ClusterPolicy()
     if len(vectors) < max(3, policy.least(len(vectors))):
-        return Clustering(np.full(len(vectors), NOISE), ())
-    found = reduced(vectors, policy.dimensions, seed=policy.seed)
+        return Clustering(np.full(len(vectors), NOISE, np.intp), ())
+    found = reduced(vectors, policy.dimensions, seed=policy.seed, references=references)
     graph = neighbour_graph(found, policy.neighbours)
     labels = _by_size(_labels(found, graph, policy))
     apart = parting_distances(mutual_reachability(graph, policy.min_samples), labels, policy.least(len(found)))
@@ -107,59 +105,17 @@ def cluster(vectors: Vectors, policy: ClusterPolicy | None = None) -> Clustering
     )
 
 
-def reduced(vectors: Vectors, dimensions: int, *, seed: int = 0) -> Vectors:
-    """Centre unit vectors, keep their first principal components, and scale to unit length again."""
+def reduced(vectors: Vectors, dimensions: int, *, seed: int = 0, references: Vectors | None = None) -> Vectors:
+    """Centre unit vectors, keep the first principal components of them and the references, scale to unit length."""
     found = _unit(np.asarray(vectors, np.float32))
-    found = found - found.mean(axis=0)
-    if 0 < dimensions < min(found.shape):
+    known = found if references is None else np.concatenate([found, _unit(np.asarray(references, np.float32))])
+    if 0 < dimensions < min(known.shape):
         from sklearn.decomposition import PCA
 
-        found = PCA(dimensions, svd_solver="randomized", random_state=seed).fit_transform(found)
+        found = PCA(dimensions, svd_solver="randomized", random_state=seed).fit(known).transform(found)
+    else:
+        found = found - known.mean(axis=0)
     return _unit(found)
-
-
-def core_distances(graph: Graph, min_samples: int) -> NDArray[np.float64]:
-    """The distance to the neighbour that makes *min_samples*, the vector itself counted as one, as HDBSCAN does."""
-    nth = max(0, min_samples - 2)
-    found = np.zeros(graph.shape[0])
-    for row in range(graph.shape[0]):
-        near = np.sort(graph.data[graph.indptr[row] : graph.indptr[row + 1]])
-        found[row] = near[min(nth, len(near) - 1)] if len(near) else 0.0
-    return found
-
-
-def mutual_reachability(graph: Graph, min_samples: int) -> Graph:
-    """Raise each edge to the core distances of both its ends."""
-    core = core_distances(graph, min_samples)
-    edges = graph.tocoo(copy=True)
-    edges.data = np.maximum(edges.data, np.maximum(core[edges.row], core[edges.col]))
-    return edges.tocsr()
-
-
-def parting_distances(graph: Graph, labels: Labels, least: int) -> list[float]:
-    """
-    How far the clusters are, in the tree of mutual reachability, from what they part from.
-
-    Edges are followed from the shortest: a cluster's is the first that joins most of it to at least *least* others.
-    """
-    tree = minimum_spanning_tree(graph).tocoo()
-    clusters = int(labels.max()) + 1
-    parents = list(range(len(labels)))
-    sizes = np.ones(len(labels), np.intp)
-    inside = [{int(label): 1} if label >= 0 else {} for label in labels]
-    needed = np.bincount(labels[labels >= 0], minlength=clusters) / 2
-    found = [float(tree.data.max(initial=0.0))] * clusters
-    for at in np.argsort(tree.data, kind="stable"):
-        small, large = sorted((_root(parents, int(tree.row[at])), _root(parents, int(tree.col[at]))), key=sizes.item)
-        for ours, theirs in ((small, large), (large, small)):
-            others = sizes[theirs]
-            for one, count in inside[ours].items():
-                if count > needed[one] and others - inside[theirs].get(one, 0) >= least:
-                    found[one] = min(found[one], float(tree.data[at]))
-        for one, count in inside[small].items():
-            inside[large][one] = inside[large].get(one, 0) + count
-        parents[small], sizes[large] = large, sizes[large] + sizes[small]
-    return found
 
 
 def stabilities(vectors: Vectors, graph: Graph, labels: Labels, policy: ClusterPolicy) -> list[float]:
@@ -188,10 +144,35 @@ def _labels(vectors: Vectors, graph: Graph, policy: ClusterPolicy, least: int | 
     density = HDBSCAN(
         min_cluster_size=max(2, least or policy.least(len(vectors))),
         min_samples=max(1, policy.min_samples - 1),  # the graph has no vector as its own neighbour
+        cluster_selection_method="leaf",
         metric="precomputed",
         copy=True,
     )
-    return np.asarray(density.fit_predict(graph), np.intp)
+    return merged(vectors, np.asarray(density.fit_predict(graph), np.intp), policy.merge)
+
+
+def merged(vectors: Vectors, labels: Labels, likeness: float) -> Labels:
+    """
+    Join clusters of unit vectors while the mean cosine between the members of any two is at least *likeness*.
+
+    The most alike first: average linkage, in which the mean cosine is the product of the clusters' means.
+    """
+    found = labels.copy()
+    names = [int(one) for one in np.unique(labels[labels != NOISE])]
+    if len(names) < 2:
+        return found
+    means = np.stack([vectors[labels == one].mean(axis=0) for one in names])
+    sizes = np.array([(labels == one).sum() for one in names], np.float64)
+    alike = means @ means.T
+    np.fill_diagonal(alike, -np.inf)
+    while alike.max() >= likeness:
+        one, other = (int(at) for at in np.unravel_index(alike.argmax(), alike.shape))
+        found[found == names[other]] = names[one]
+        both = (sizes[one] * alike[one] + sizes[other] * alike[other]) / (sizes[one] + sizes[other])
+        sizes[one] += sizes[other]
+        alike[one], alike[:, one] = both, both
+        alike[other], alike[:, other], alike[one, one] = -np.inf, -np.inf, -np.inf
+    return np.unique(found, return_inverse=True)[1] - int((found == NOISE).any())
 
 
 def _by_size(labels: Labels) -> Labels:
@@ -199,7 +180,7 @@ def _by_size(labels: Labels) -> Labels:
     sizes = np.bincount(labels[labels >= 0]) if (labels >= 0).any() else np.zeros(0, np.intp)
     places = np.full(len(sizes) + 1, NOISE)  # NOISE is -1, the last
     first = [int(np.flatnonzero(labels == one)[0]) for one in range(len(sizes))]
-    places[np.lexsort((first, -sizes))] = np.arange(len(sizes))
+    places[np.lexsort((np.array(first), -sizes))] = np.arange(len(sizes))
     found: Labels = places[labels]
     return found
 
@@ -217,13 +198,6 @@ def _described(
 
 def _jaccard(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     return float((one & other).sum() / max(1, (one | other).sum()))
-
-
-def _root(parents: list[int], node: int) -> int:
-    while parents[node] != node:
-        parents[node] = parents[parents[node]]
-        node = parents[node]
-    return node
 
 
 def _unit(vectors: Vectors) -> Vectors:

@@ -95,8 +95,8 @@ def node_scores(taxonomy: Taxonomy, neighbours: Neighbours, policy: MatchPolicy)
     """
     Score every node for every query, float32 (queries, nodes), in [0, 1].
 
-    A node's score is the share of the votes that are its own or its descendants', times the mean similarity of the
-    nearest of these. The nearer a neighbour, the more it counts: exp(similarity / temperature).
+    A node's score is the square root of its share of the votes, its descendants' included, times the mean similarity
+    of the nearest of these. The nearer a neighbour, the more it counts: exp(similarity / temperature).
     """
     member = membership(taxonomy)
     queries, _ = neighbours.scores.shape
@@ -113,7 +113,7 @@ def node_scores(taxonomy: Taxonomy, neighbours: Neighbours, policy: MatchPolicy)
         mine = np.append(member[:, place], False)[nodes]  # NOBODY is -1, the last
         near = mine & (np.cumsum(mine, axis=1) <= policy.nearest)
         closeness = (similarity * near).sum(axis=1) / np.maximum(near.sum(axis=1), 1)
-        found[:, place] = (weights * mine).sum(axis=1) / np.maximum(total, 1e-12) * closeness
+        found[:, place] = np.sqrt((weights * mine).sum(axis=1) / np.maximum(total, 1e-12)) * closeness
     return found
 
 

@@ -11,8 +11,10 @@ from scipy.sparse.csgraph import connected_components
 
 ROWS = 2048  # rows of distances in memory at a time
 LEAST = 1e-6  # a distance of zero would be no edge
+NOISE = -1  # the label of a vector in no cluster
 
 Vectors = NDArray[np.float32]
+Labels = NDArray[np.intp]  # the cluster of each vector
 Graph = Any  # scipy.sparse.csr_array of float64 distances, symmetric
 
 
@@ -58,6 +60,8 @@ def in_one_piece(graph: Graph, vectors: Vectors, members: int = 64) -> Graph:
 
 def _joint(ours: NDArray[np.intp], theirs: NDArray[np.intp], vectors: Vectors) -> tuple[int, int, float]:
     """The shortest way from some vectors to others: both ends and the distance."""
-    squared = (vectors[ours] ** 2).sum(1)[:, None] + (vectors[theirs] ** 2).sum(1) - 2 * vectors[ours] @ vectors[theirs].T
+    squared = (
+        (vectors[ours] ** 2).sum(1)[:, None] + (vectors[theirs] ** 2).sum(1) - 2 * vectors[ours] @ vectors[theirs].T
+    )
     at, other = divmod(int(squared.argmin()), len(theirs))
     return int(ours[at]), int(theirs[other]), float(np.sqrt(max(0.0, squared[at, other])))

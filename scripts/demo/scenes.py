@@ -37,6 +37,7 @@ class Scene:
     name: str
     image: Image.Image
     objects: tuple[tuple[str, Box], ...]
+    stamps: tuple[str, ...] = ()  # the cut-out behind each object
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +79,19 @@ def _split(paths: Sequence[Path], first: int) -> tuple[tuple[Path, ...], tuple[P
 def _scene(palette: Palette, rng: random.Random, name: str) -> Scene:
     canvas = _background(rng.choice(palette.backgrounds), rng)
     objects: list[tuple[str, Box]] = []
+    stamps: list[str] = []
     for _ in range(rng.randint(2, 5)):
         label = rng.choice(sorted(palette.stamps))
-        stamp = _stamp(rng.choice(palette.stamps[label]), rng)
+        path = rng.choice(palette.stamps[label])
+        stamp = _stamp(path, rng)
         spot = _free_spot(stamp, [box for _, box in objects], rng)
         if spot is None:
             continue
         left, top, box = spot
         canvas.paste(stamp, (left, top), stamp)
         objects.append((label, box))
-    return Scene(name, canvas, tuple(objects))
+        stamps.append(path.stem)
+    return Scene(name, canvas, tuple(objects), tuple(stamps))
 
 
 def _background(path: Path, rng: random.Random) -> Image.Image:
