@@ -28,7 +28,8 @@ class CalibrationPolicy:
     """What a threshold should give, and how many matches it takes to tell."""
 
     risk: float = 0.15  # share of wrong ones among the accepted
-    coverage: float = 0.95  # share of a node's right matches that its threshold lets through
+    least_coverage: float = 0.8  # share of the right matches that are accepted even where the risk is then higher
+    most_coverage: float = 0.95  # and that are accepted even where there is no risk, so that something is unknown
     least: int = 20
 
 
@@ -74,8 +75,8 @@ def calibrate(
 
     Row i of *neighbours* belongs to the reference whose place in the taxonomy is *truth[i]*; the reference itself, and
     whatever else shows the same object, must not be among its neighbours (`without_group`). A threshold is
-    the least at which the accepted are wrong no more often than the policy allows, and not lower than what lets the
-    policy's share of the right ones through, so that something is left that is unknown. Where a node has too few
+    the least at which the accepted are wrong no more often than the policy allows, kept within the policy's limits of
+    what share of the right ones it accepts. Where a node has too few
     matches, those of its siblings are taken too, then all; where these are too few as well, the default stays.
     """
     policy, votes = policy or CalibrationPolicy(), votes or MatchPolicy()
@@ -149,5 +150,7 @@ def _threshold(sample: _Sample, policy: CalibrationPolicy) -> float:
     last = np.append(scores[1:] != scores[:-1], True)  # equals are accepted together
     fine = np.flatnonzero((wrong <= policy.risk) & last)
     least = float(scores[fine[-1]]) if len(fine) else float(scores[0])
-    covering = float(np.quantile(scores[right], 1 - policy.coverage, method="lower")) if right.any() else least
-    return math.floor(1e4 * min(1.0, max(least, covering))) / 1e4  # rounded so that the file can hold it
+    if right.any():
+        wide, narrow = np.quantile(scores[right], (1 - policy.least_coverage, 1 - policy.most_coverage), method="lower")
+        least = float(np.clip(least, narrow, wide))
+    return math.floor(1e4 * min(1.0, max(0.0, least))) / 1e4  # rounded so that the file can hold it

@@ -96,13 +96,14 @@ def node_scores(taxonomy: Taxonomy, neighbours: Neighbours, policy: MatchPolicy)
     Score every node for every query, float32 (queries, nodes), in [0, 1].
 
     A node's score is the square root of its share of the votes, its descendants' included, times the mean similarity
-    of the nearest of these. The nearer a neighbour, the more it counts: exp(similarity / temperature).
+    of the nearest of these, and no less than any of its children's. The nearer a neighbour, the more it counts:
+    exp(similarity / temperature).
     """
     member = membership(taxonomy)
     queries, _ = neighbours.scores.shape
     found = np.zeros((queries, len(taxonomy.nodes)), np.float32)
     here = neighbours.nodes >= 0
-    if not here.any():
+    if not here.any() or not taxonomy.nodes:
         return found
     order = np.argsort(np.where(here, -neighbours.scores, np.inf), axis=1, kind="stable")
     similarity = np.take_along_axis(np.where(here, neighbours.scores, 0.0), order, 1).clip(0.0, 1.0)
@@ -114,7 +115,7 @@ def node_scores(taxonomy: Taxonomy, neighbours: Neighbours, policy: MatchPolicy)
         near = mine & (np.cumsum(mine, axis=1) <= policy.nearest)
         closeness = (similarity * near).sum(axis=1) / np.maximum(near.sum(axis=1), 1)
         found[:, place] = np.sqrt((weights * mine).sum(axis=1) / np.maximum(total, 1e-12)) * closeness
-    return found
+    return np.stack([found[:, member[:, place]].max(axis=1) for place in range(len(taxonomy.nodes))], axis=1)
 
 
 def descend(taxonomy: Taxonomy, scores: Scores, policy: MatchPolicy) -> tuple[Codes, Scores]:

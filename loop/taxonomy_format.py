@@ -103,9 +103,10 @@ def _texts(content: Mapping[Any, Any], key: str, where: str) -> tuple[str, ...]:
     for value in values:
         if not isinstance(value, str) or not value.strip():
             raise TaxonomyError(f"{where} {key}", "a list of texts; put each in quotes", value)
-    if len(set(values)) < len(values):
+    found = tuple(value.strip() for value in values)
+    if len(set(found)) < len(found):
         raise TaxonomyError(f"{where} {key}", "each text once", values)
-    return tuple(value.strip() for value in values)
+    return found
 
 
 def _threshold(content: Mapping[Any, Any], where: str) -> float | None:

@@ -46,8 +46,8 @@ def scene_sets(fold: int, seed: int) -> dict[str, list[scenes.Scene]]:
     Compose the scenes of one fold; every fifth stamp of each folder, from the *fold*th on, is held out.
 
     References are of known categories only. Unlabelled scenes show the known ones by stamps held out, the novel ones by
-    the others, `again` shows the same stamps on other backgrounds, later scenes are of stamps held out alone: no query is of
-    a stamp that a reference shows.
+    the others; `again` shows the same stamps on other backgrounds; later scenes are of stamps held out alone. So no
+    query is of a stamp that a reference shows.
     """
     shown, kept = scenes.palettes(classes={**KNOWN, **NOVEL}, first=fold)
     held_out = {label: kept.stamps[label] for label in KNOWN} | {label: shown.stamps[label] for label in NOVEL}

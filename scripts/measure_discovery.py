@@ -1,8 +1,8 @@
 """
 Measure, on composed scenes, how well matching, calibration and discovery do with real features.
 
-`python -m scripts.measure_discovery --cache DIR [WEIGHTS]` takes EfficientNet-Lite0, or the feature maps of a detector's
-WEIGHTS. Vectors are kept in the cache: the first run takes a minute or two a fold.
+`python -m scripts.measure_discovery --cache DIR [WEIGHTS]` takes EfficientNet-Lite0, or the feature maps of a
+detector's WEIGHTS. Vectors are kept in the cache: the first run takes a minute or two a fold.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +52,8 @@ class References:
     def with_more(self, vectors: Vectors, labels: Names, stamps: Names) -> References:
         """These and others."""
         ours, more = (self.vectors, self.labels, self.stamps), (vectors, labels, stamps)
-        return References(*(np.concatenate(pair) for pair in zip(ours, more, strict=True)))
+        found: list[NDArray[Any]] = [np.concatenate(pair) for pair in zip(ours, more, strict=True)]
+        return References(*found)
 
     def calibrated(self, taxonomy: Taxonomy) -> Taxonomy:
         """The taxonomy with thresholds from matches of each reference without those of its stamp."""
@@ -71,15 +73,16 @@ def measure(fold: int, seed: int, cache: Path, weights: Path | None, policy: Clu
     is_known, later_known = np.isin(truth, list(KNOWN)), np.isin(later_truth, list(KNOWN))
     figures = {"known accuracy at 90%": at_coverage(taxonomy, references, later[later_known], later_truth[later_known])}
 
-    matches = match(taxonomy, references.near(taxonomy, unlabelled))
-    unknown = np.array([one.node is None for one in matches])
-    figures["novel left unknown"] = float(unknown[~is_known].mean())
-    figures["known left unknown"] = float(unknown[is_known].mean())
+    placed = match(taxonomy, references.near(taxonomy, unlabelled))
+    unknown = np.flatnonzero([one.node is None for one in placed])
+    figures["novel left unknown"] = float(np.isin(np.flatnonzero(~is_known), unknown).mean())
+    figures["known left unknown"] = float(np.isin(np.flatnonzero(is_known), unknown).mean())
     found = cluster(unlabelled[unknown], policy, references=references.vectors)
     figures |= agreement(unlabelled[unknown], found, truth[unknown])
 
     members, names, grown = name_clusters(taxonomy, found, truth[unknown])
-    more = references.with_more(unlabelled[unknown][members], names, stored["unlabelled_stamps"][unknown][members])
+    rows = unknown[members]
+    more = references.with_more(unlabelled[rows], names, stored["unlabelled_stamps"][rows])
     grown = more.calibrated(grown)
     for which, said in (("again", "stamps seen"), ("later", "stamps held out")):
         figures |= classified(grown, more, unit(stored[f"{which}_vectors"]), stored[f"{which}_labels"], said)

@@ -26,7 +26,8 @@ def _group() -> None:
 def check(file: File) -> None:
     """Read a taxonomy and say what is wrong with it; no server needed."""
     taxonomy = _read(file)
-    out.print(f"{file}: {len(taxonomy.nodes)} nodes, {len(taxonomy.node_of_label)} labels, version {taxonomy.version}")
+    said = f"{len(taxonomy.nodes)} nodes, {len(taxonomy.node_of_label)} labels, version {taxonomy.version}"
+    out.print(f"{file}: {said}", markup=False, soft_wrap=True)
 
 
 @app.command("show")
