@@ -13,9 +13,9 @@ from typing import Protocol
 
 import httpx
 
+from loop.adapters.queue import DEFAULT, GPU
 from loop.errors import LoopError
 from loop.programs import EmbeddedRedis, Program
-from loop.queue import DEFAULT, GPU
 from loop.settings import Settings
 
 START_SECONDS = 90.0

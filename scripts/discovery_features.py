@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from loop.regions import Box
+from loop.decisions.regions import Box
 from scripts.demo import scenes
 
 KNOWN = scenes.CLASSES
@@ -92,7 +92,7 @@ class Maps:
     """RoIAlign over a detector's P3 to P5, each of unit length, side by side."""
 
     def __init__(self, weights: Path | None, image_size: int = 320) -> None:
-        from loop.detector import Detector
+        from loop.adapters.detector import Detector
 
         self._detector = Detector(Path(str(weights)), image_size=image_size)
         self._maps: list[Any] = []

@@ -11,13 +11,13 @@ from PIL import Image
 from sklearn.cluster import HDBSCAN
 from sklearn.metrics import adjusted_rand_score
 
-from loop.cluster_map import CROPS, map_page, map_png
-from loop.clustering import ClusterPolicy, Method, cluster, merged, reduced
-from loop.contact_sheet import MOST, TILE, contact_sheet
-from loop.discovery import cluster_id, is_dismissed, likely_members, node_means, suggest
+from loop.decisions.cluster_map import CROPS, map_page, map_png
+from loop.decisions.clustering import ClusterPolicy, Method, cluster, merged, reduced
+from loop.decisions.contact_sheet import MOST, TILE, contact_sheet
+from loop.decisions.discovery import cluster_id, is_dismissed, likely_members, node_means, suggest
+from loop.decisions.neighbour_graph import NOISE, in_one_piece, neighbour_graph
+from loop.decisions.projection import Projection, coordinates
 from loop.errors import PayloadError
-from loop.neighbour_graph import NOISE, in_one_piece, neighbour_graph
-from loop.projection import Projection, coordinates
 
 
 def groups(sizes, *, noise=0, spread=0.6, dimension=32, seed=0):

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from loop import taxonomy_format
 from loop.commands.options import out
+from loop.decisions import taxonomy_format
+from loop.decisions.taxonomy import Taxonomy, tree_lines
 from loop.errors import TaxonomyError
-from loop.taxonomy import Taxonomy, tree_lines
 
 app = typer.Typer(no_args_is_help=True, help="The tree of categories.")
 

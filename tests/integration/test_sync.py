@@ -59,6 +59,17 @@ def annotations_of(api, project_id):
     return [annotation for task in tasks for annotation in task["annotations"]]
 
 
+def test_a_task_stays_open_until_it_has_all_the_annotations_that_the_project_wants(api, parts, deaf):
+    project_id, annotator, _ = deaf
+    api.patch(f"/api/projects/{project_id}/", json={"maximum_annotations": 2}).raise_for_status()
+    reviewed = annotator.review_next()
+
+    assert reviewed in [task["id"] for task in parts.label_studio.open_tasks(project_id)]
+
+    api.patch(f"/api/projects/{project_id}/", json={"maximum_annotations": 1}).raise_for_status()
+    assert reviewed not in [task["id"] for task in parts.label_studio.open_tasks(project_id)]
+
+
 def test_a_switched_off_webhook_is_switched_on_again(api, parts, loop_settings, deaf):
     project_id, _, _ = deaf
     (hook,) = api.get("/api/webhooks/", params={"project": project_id}).json()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from loop.training_log import State
-from loop.webhook import PROJECT_HEADER
+from loop.adapters.training_log import State
+from loop.use_cases.webhook import PROJECT_HEADER
 from tests.integration.conftest import RETRAIN_AFTER, make_project, project_of, run_loop, until
 
 pytestmark = pytest.mark.timeout(400)
