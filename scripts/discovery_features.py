@@ -96,7 +96,7 @@ class Maps:
 
         self._detector = Detector(Path(str(weights)), image_size=image_size)
         self._maps: list[Any] = []
-        self._detector._model.model.model[-1].register_forward_pre_hook(lambda _, inputs: self._maps.append(inputs[0]))
+        self._detector._model.predictor.model.model.model[-1].register_forward_pre_hook(lambda _, inputs: self._maps.append(inputs[0]))
 
     def __call__(self, image: Image.Image, boxes: Sequence[Box]) -> NDArray[np.float32]:
         """Embed the boxes of an image."""

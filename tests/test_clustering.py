@@ -142,6 +142,16 @@ def test_the_graph_is_one_piece_with_exact_distances():
     assert (in_one_piece(graph, vectors) != graph).nnz == 0
 
 
+def test_hundreds_of_heaps_of_copies_are_joined_in_seconds():
+    heaps = np.repeat(np.random.default_rng(0).normal(size=(400, 16)), 25, axis=0).astype(np.float32)
+
+    graph = neighbour_graph(heaps, 5)
+
+    from scipy.sparse.csgraph import connected_components
+
+    assert connected_components(graph, directed=False)[0] == 1
+
+
 def test_the_nearest_node_and_the_most_given_label_are_suggested():
     vectors, truth = groups([30, 30, 30])
     means = node_means(vectors, [["bird", "fish", None][one] for one in truth])
@@ -207,7 +217,7 @@ def test_a_sheet_shows_crops_of_any_shape():
 def test_the_picture_of_the_map_is_a_png():
     vectors, truth = groups([20, 20], noise=5)
 
-    content = map_png(coordinates(vectors, Projection.PCA), truth, ["one", "two"])
+    content = map_png(coordinates(vectors, Projection.PCA), truth, ["one", "$5_{ $x^$ <b>"])
 
     assert Image.open(io.BytesIO(content)).size == (990, 770)
     assert map_png(np.zeros((0, 2), np.float32), np.zeros(0, int), [])

@@ -42,6 +42,7 @@ def test_an_empty_file_is_a_taxonomy_without_nodes():
         pytest.param(SHARED, "node b labels.*not a's.*Car", id="label-in-two"),
         pytest.param("nodes: [{id: a, parent: z}]", "node a parent.*one of a, found z", id="unknown-parent"),
         pytest.param("nodes: [{id: a, threshold: 2}]", "node a threshold.*from 0 to 1, found 2", id="threshold-of-two"),
+        pytest.param(f"nodes: [{{id: a, threshold: {10**400}}}]", "node a threshold", id="threshold-endless"),
         pytest.param("nodes: [{id: a, threshold: .nan}]", "node a threshold", id="threshold-nan"),
         pytest.param("nodes: [{id: a, threshold: yes}]", "node a threshold", id="threshold-yes"),
         pytest.param("nodes: [{id: a}, {id: a}]", "node a id.*no other", id="doubled-id"),

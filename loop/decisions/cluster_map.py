@@ -39,7 +39,7 @@ def map_png(points: Points, labels: Labels, names: Sequence[str]) -> bytes:
         if not mine.any():
             continue
         name = "in no cluster" if one == NOISE else names[one]
-        label = f"{name} ({int(mine.sum())})" if one < len(COLOURS) else None
+        label = f"{name} ({int(mine.sum())})".replace("$", r"\$") if one < len(COLOURS) else None
         axes.scatter(points[mine, 0], points[mine, 1], s=9, c=_colour(one), label=label, linewidths=0)
     axes.set(xticks=[], yticks=[], title=f"{len(labels)} unknown detections, {len(names)} clusters")
     if len(labels):

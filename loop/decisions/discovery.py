@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loop.decisions.clustering import Cluster
-from loop.decisions.neighbour_graph import NOISE, Labels, Vectors
+from loop.decisions.neighbour_graph import CELLS, NOISE, Labels, Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +64,9 @@ def likely_members(vectors: Vectors, labels: Labels, *, nearest: int = 5, quanti
         return found
     limits = _reach(vectors, labels, inside, nearest, quantile)
     clusters = int(labels.max()) + 1
-    for rows in np.array_split(outside, max(1, len(outside) // 2048)):
+    for rows in np.array_split(outside, -(-len(outside) * len(inside) // CELLS)):
         likeness = vectors[rows] @ vectors[inside].T
-        near = np.argsort(-likeness, axis=1, kind="stable")[:, :nearest]
+        near = np.argpartition(-likeness, min(nearest, len(inside)) - 1, axis=1)[:, :nearest]
         votes = np.stack([(labels[inside][near] == one).sum(axis=1) for one in range(clusters)], axis=1)
         best = votes.argmax(axis=1)
         mine = labels[inside][near] == best[:, None]

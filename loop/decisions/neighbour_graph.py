@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-ROWS = 2048  # rows of distances in memory at a time
+CELLS = 2**24  # distances in memory at a time
 LEAST = 1e-6  # a distance of zero would be no edge
 NOISE = -1  # the label of a vector in no cluster
 
@@ -31,9 +31,10 @@ def neighbour_graph(vectors: Vectors, k: int) -> Graph:
         return sparse.csr_array((n, n), dtype=np.float64)
     rows, columns, distances = [], [], []
     squares = (vectors**2).sum(axis=1)
-    for start in range(0, n, ROWS):
-        part = vectors[start : start + ROWS]
-        squared = squares[start : start + ROWS, None] + squares - 2 * part @ vectors.T
+    step = max(1, CELLS // n)
+    for start in range(0, n, step):
+        part = vectors[start : start + step]
+        squared = squares[start : start + step, None] + squares - 2 * part @ vectors.T
         squared[np.arange(len(part)), start + np.arange(len(part))] = np.inf
         near = np.argpartition(squared, k - 1, axis=1)[:, :k]
         rows.append(np.repeat(np.arange(start, start + len(part)), k))
@@ -44,12 +45,13 @@ def neighbour_graph(vectors: Vectors, k: int) -> Graph:
     return in_one_piece(graph.maximum(graph.T).tocsr(), vectors)
 
 
-def in_one_piece(graph: Graph, vectors: Vectors, members: int = 64) -> Graph:
-    """Join the pieces of a graph to their nearest other piece, by up to *members* of each, until it is one."""
+def in_one_piece(graph: Graph, vectors: Vectors) -> Graph:
+    """Join the pieces of a graph to their nearest other piece, by a few members of each, until it is one."""
     pieces, piece = connected_components(graph, directed=False)
     while pieces > 1:
         found = [np.flatnonzero(piece == one) for one in range(pieces)]
-        some = [one[:: max(1, len(one) // members)] for one in found]
+        members = max(1, 4096 // pieces)
+        some = [one[:: -(-len(one) // members)] for one in found]
         joints = [_joint(one, np.concatenate(some[:at] + some[at + 1 :]), vectors) for at, one in enumerate(some)]
         ends, others, distances = (np.array(column) for column in zip(*joints, strict=True))
         added = sparse.csr_array((distances.clip(LEAST), (ends, others)), shape=graph.shape)

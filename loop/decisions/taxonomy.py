@@ -70,6 +70,13 @@ class Taxonomy:
         return {node.id: node for node in self.nodes}
 
     @cached_property
+    def _by_parent(self) -> dict[str | None, tuple[Node, ...]]:
+        found: dict[str | None, list[Node]] = {}
+        for node in self.nodes:
+            found.setdefault(node.parent, []).append(node)
+        return {parent: tuple(children) for parent, children in found.items()}
+
+    @cached_property
     def node_of_label(self) -> dict[str, str]:
         """The id of the node that each label is; a label without a node is absent."""
         return {label: node.id for node in self.nodes for label in node.labels}
@@ -82,7 +89,7 @@ class Taxonomy:
 
     def children(self, parent: str | None = None) -> tuple[Node, ...]:
         """The nodes right under *parent*; the roots without one."""
-        return tuple(node for node in self.nodes if node.parent == parent)
+        return self._by_parent.get(parent, ())
 
     def path(self, node_id: str) -> tuple[str, ...]:
         """The ids from the root down to a node, both included: what Label Studio's Taxonomy tag holds."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -113,7 +112,7 @@ def _threshold(content: Mapping[Any, Any], where: str) -> float | None:
     value = content.get("threshold")
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise TaxonomyError(f"{where} threshold", "a number from 0 to 1", value)
     return float(value)
 
