@@ -59,7 +59,7 @@ class Settings(BaseSettings):
         1.0, ge=0, le=1, description="share of what the champion learned that is trained on again"
     )
     gate_confidence: float = Field(
-        0.95, gt=0, lt=1, description="share of resamples in which a candidate must lead to serve"
+        0.95, gt=0, lt=1, description="how sure it must be that a candidate is better before it serves"
     )
     gate_class_drop: float = Field(0.1, ge=0, le=1, description="AP that a candidate may lose on a class")
     gate_latency_ratio: float = Field(1.5, gt=0, description="times as long as the champion it may take for an image")

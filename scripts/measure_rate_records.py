@@ -87,7 +87,7 @@ def _fill(parts: Parts, tasks: dict[int, list[Judged]]) -> int:
         )
         parts.reviews.record(review, {"image": f"/data/upload/1/{task_id}.jpg", "source": last.cohort})
         (logged,) = parts.predictions.of_task(1, task_id)
-        parts.reviews.replace_verdicts(1, task_id, (review, logged, verdicts))
+        parts.verdicts.replace(1, task_id, (review, logged, verdicts))
         count += len(verdicts)
     return count
 

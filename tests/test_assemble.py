@@ -322,7 +322,7 @@ def test_the_share_of_images_with_nothing_on_them_is_limited_and_hard_negatives_
     for task in hard:
         parts.predictions.append([served(region("p"), task=task)])
         (seen,) = parts.predictions.of_task(1, task)
-        parts.reviews.replace_verdicts(1, task, (review(task=task), seen, judge(seen.regions, [])))
+        parts.verdicts.replace(1, task, (review(task=task), seen, judge(seen.regions, [])))
 
     snapshot = assemble(with_policy(parts, selection=SelectionPolicy(1.0, 0.2)), 1)
 
@@ -415,6 +415,7 @@ def test_a_renamed_class_keeps_its_id_and_takes_old_and_new_reviews(parts, revie
     for task in range(1, 11):
         reviewed(task)
     parts.classes.rename(1, "Car", "Auto")
+    parts.projects.save(1, "Cars", CONFIG)
     parts.projects.save(1, "Cars", CONFIG.replace('"Car"', '"Auto"'))
     for task in range(11, 21):
         reviewed(task, region(label="Auto"))

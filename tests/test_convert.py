@@ -176,6 +176,13 @@ def test_an_export_is_read_a_piece_at_a_time_wherever_it_is_cut(tmp_path):
     assert list(read_export(tmp_path / "export.json")) == tasks
 
 
+def test_a_mistake_in_a_large_export_is_told_where_it_is_without_reading_on(tmp_path):
+    (tmp_path / "export.json").write_text('[{"id": oh}, ' + '{"id": 1}, ' * 500_000)
+
+    with pytest.raises(PayloadError, match="Expecting value: line 1 column 9"):
+        list(read_export(tmp_path / "export.json"))
+
+
 def test_a_task_larger_than_what_is_read_at_a_time_is_read_too(tmp_path):
     tasks = [{"id": 1, "data": {"image": "x" * (9 << 20)}}, {"data": {}}]
     (tmp_path / "export.json").write_text(json.dumps(tasks))

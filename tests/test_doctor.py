@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -228,13 +229,37 @@ def test_an_image_that_cannot_be_read_is_told_by_its_task(patient):
 
 
 def test_labels_without_a_class_and_classes_without_a_label_are_told(patient, tmp_path):
-    version = patient.registry.add(1, tmp_path / "w.pt", Facts(classes=("Car", "Lorry")))
+    version = patient.registry.add(1, tmp_path / "w.pt", Facts(classes=("Car", "Lorry"), snapshot="abc"))
     patient.registry.promote(1, version.name, "renamed")
     patient.label_studio.fields["model_version"] = version.name
 
     found = [one.found for one in doctor(patient) if one.check == "labels"]
 
     assert found == ["no class for the labels Person", "no label for the classes Lorry"]
+
+
+def test_classes_of_weights_from_elsewhere_need_no_label(patient, tmp_path):
+    version = patient.registry.add(1, tmp_path / "w.pt", Facts(classes=("Car", "Person", "Zebra", "Bench")))
+    patient.registry.promote(1, version.name, "from elsewhere")
+    patient.label_studio.fields["model_version"] = version.name
+
+    (found,) = (one for one in doctor(patient) if one.check == "labels")
+
+    assert found.level == Level.OK
+    assert "2 classes of weights that were not trained here" in found.found
+
+
+def test_a_task_without_an_image_is_told(patient):
+    patient.label_studio.tasks[0]["data"] = {"text": "no image"}
+
+    assert unwell(patient)["images"].found.startswith("task 1 data.image")
+
+
+def test_a_project_without_tasks_is_no_fault(patient):
+    patient.label_studio.tasks = []
+    patient.label_studio.fields.update(task_number=0, model_version="")
+
+    assert unwell(patient)["order"].level == Level.WARNING
 
 
 def test_weights_that_changed_are_told(patient):
@@ -323,6 +348,7 @@ def test_a_label_studio_that_hangs_costs_seconds(patient):
     found = unwell(patient, seconds=0.5)
 
     assert time.monotonic() - began < 3
+    assert all(thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread())
     assert "no answer within 0.5 s" in found["token"].found
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from loop.decisions.comparison import Change, Comparison, Latency, Part, contrast
+from loop.decisions.comparison import Change, Comparison, Latency, Part, contrast, expanded
 from loop.decisions.evaluation import Metrics
 from loop.decisions.gate import GatePolicy, Outcome, objection_to_promoting, rule
 from scripts.planted import draw, harmed
@@ -33,7 +33,7 @@ def test_a_lead_that_may_be_chance_is_refused():
     ruling = rule(found(UNSURE), POLICY)
 
     assert ruling.outcome is Outcome.REFUSED
-    assert "80.0% of resamples where 95.0% are needed" in ruling.reason
+    assert "80.0% of resamples where 95.5% are needed" in ruling.reason
 
 
 @pytest.mark.parametrize(("images", "boxes"), [(9, 100), (100, 29), (0, 0)])
@@ -80,6 +80,12 @@ def test_forgetting_is_refused_and_named():
 @pytest.mark.parametrize(("milliseconds", "outcome"), [(14.9, Outcome.PROMOTED), (15.1, Outcome.REFUSED)])
 def test_a_candidate_may_take_so_much_longer_and_no_more(milliseconds, outcome):
     assert rule(found(latency=Latency(10.0, milliseconds)), POLICY).outcome is outcome
+
+
+@pytest.mark.parametrize(("images", "share"), [(2, 1.0), (10, 0.973), (16, 0.965), (64, 0.954), (10_000, 0.95)])
+def test_on_few_images_it_must_lead_in_more_resamples(images, share):
+    """Student's t over the normal: a bootstrap of few images is too sure of itself."""
+    assert expanded(0.95, images) == pytest.approx(share, abs=0.001)
 
 
 def test_every_objection_is_named():

@@ -64,7 +64,7 @@ def state(parts):
     reviews = {
         task: (one.review.id, one.review.regions, one.review.updated_at, one.data) for task, one in counted.items()
     }
-    verdicts = sorted((one.decision, one.version, one.label) for one in parts.reviews.judged(1))
+    verdicts = sorted((one.decision, one.version, one.label) for one in parts.rates.judged(1))
     return reviews, verdicts
 
 
@@ -150,7 +150,7 @@ def test_a_new_task_under_an_old_id_is_not_judged_by_what_the_old_one_was_shown(
         sync(parts, 1)
 
         assert list(parts.reviews.counted(1)) == [1]
-        assert not parts.reviews.judged(1)
+        assert not parts.rates.judged(1)
 
 
 def test_a_star_that_went_without_an_event_is_found_gone(empty_records, tmp_path):

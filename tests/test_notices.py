@@ -17,7 +17,7 @@ from tests.builders import NOON, created, ls_region, region, served
 from tests.test_review import take
 
 NOTICE = Notice("a-b-c", 7, "review.recorded", {"task": 1, "text": "ü"}, NOON)
-README = (Path(__file__).parent.parent / "README.md").read_text()
+API_PAGE = (Path(__file__).parent.parent / "docs" / "api.md").read_text()
 
 
 @pytest.fixture
@@ -26,14 +26,14 @@ def outbox(parts):
 
 
 def is_ours():
-    """The snippet that the README gives to receivers."""
-    (snippet,) = re.findall(r"```python\n(def is_ours.*?)```", README, re.DOTALL)
+    """The snippet that the page gives to receivers."""
+    (snippet,) = re.findall(r"```python\n(def is_ours.*?)```", API_PAGE, re.DOTALL)
     found = {}
     exec(snippet, found)  # noqa: S102 (it is our own)
     return found["is_ours"]
 
 
-def test_a_receiver_can_check_what_is_sent_as_the_readme_says():
+def test_a_receiver_can_check_what_is_sent_as_the_page_says():
     sent = headers(NOTICE, "s3cret", int(time.time()))
 
     assert is_ours()(sent, NOTICE.body(), "s3cret")

@@ -149,9 +149,9 @@ def test_rates_are_counted_by_the_version_that_was_reviewed(parts):
         parts.predictions.append([served(region("p"), task=task, version=version)])
         (seen,) = parts.predictions.of_task(1, task)
         verdicts = judge(seen.regions, [region("p"), region("m", at=Box(0.6, 0.6, 0.9, 0.9))])
-        parts.reviews.replace_verdicts(1, task, (review(task=task), seen, verdicts))
+        parts.verdicts.replace(1, task, (review(task=task), seen, verdicts))
 
-    rates = parts.reviews.rates(1)
+    rates = parts.rates.by_version(1)
 
     assert list(rates) == ["a@1", "b@2"]
     assert (rates["a@1"].confirmed, rates["a@1"].missed, rates["a@1"].confirmed_rate) == (1, 1, 1.0)

@@ -176,7 +176,7 @@ def test_a_review_judges_both_and_only_what_served_counts(parts):
 
     reviewed(parts, ls_region(kept.id, "Car"), ls_region("drawn", "Person", x=60, y=60))
 
-    (only,) = parts.reviews.rates(1).items()
+    (only,) = parts.rates.by_version(1).items()
     assert only == (OLD, Rates(confirmed=1, false_positive=1, missed=1))
     (tried,) = ShadowLog(parts.engine).tried(1)
     assert (tried.shadow, tried.champion, len(tried.by_champion), len(tried.reviewed)) == (NEW, OLD, 2, 2)
@@ -193,7 +193,7 @@ def test_a_task_with_nothing_on_it_counts_for_both(parts):
     reviewed(parts, parent_prediction=9)
 
     assert [found.false_positive for found in shadow.compared(parts, 1).values()] == [2, 2]
-    assert parts.reviews.rates(1) == {OLD: Rates(false_positive=2)}
+    assert parts.rates.by_version(1) == {OLD: Rates(false_positive=2)}
 
 
 def test_tasks_that_are_not_reviewed_compare_nothing(parts):

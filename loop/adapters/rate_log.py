@@ -15,7 +15,7 @@ from loop.decisions.alerts import Alert, read_alert
 from loop.decisions.audit import PredictedTask
 from loop.decisions.notices import Kind
 from loop.decisions.priority import task_score
-from loop.decisions.rates import NO_VALUE, Judged, cohort_name
+from loop.decisions.rates import NO_VALUE, By, Judged, Rates, cohort_name, group
 from loop.decisions.verdicts import Decision
 
 
@@ -39,6 +39,10 @@ class RateLog:
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(verdicts.c.id))
             return [_judged(row, cohorts.get(row.task_id, NO_VALUE)) for row in rows]
+
+    def by_version(self, project_id: int) -> dict[str, Rates]:
+        """The four verdicts counted by version, in the order the versions were first reviewed."""
+        return group(self.judged(project_id), By.VERSION)
 
     def cohorts(self, project_id: int, field: str) -> dict[int, str]:
         """The cohort of every reviewed task, by the newest data known of it."""

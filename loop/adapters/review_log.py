@@ -1,4 +1,4 @@
-"""Every review and its verdicts; one row an annotation, the newest state of it, whatever order events came in."""
+"""Every review: one row an annotation, the newest state of it, whatever order events came in."""
 
 from __future__ import annotations
 
@@ -9,13 +9,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop.adapters.prediction_log import LoggedPrediction
-from loop.adapters.rate_log import RateLog
 from loop.adapters.tables import deletions, reviews, verdicts
 from loop.decisions import region_json
 from loop.decisions.ls_format import Review
-from loop.decisions.rates import By, Judged, Rates, group
-from loop.decisions.verdicts import Verdict, counted_review_key
+from loop.decisions.verdicts import counted_review_key
 
 ANNOTATION, TASK = "annotation", "task"
 
@@ -42,7 +39,7 @@ class KeptReview:
 
 
 class ReviewLog:
-    """Reviews, deletions and verdicts in the records."""
+    """Reviews and deletions in the records."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
@@ -144,30 +141,6 @@ class ReviewLog:
         with self._engine.connect() as connection:
             return int(connection.scalar(query) or 0)
 
-    def replace_verdicts(
-        self, project_id: int, task_id: int, *judged: tuple[Review, LoggedPrediction, Sequence[Verdict]] | None
-    ) -> None:
-        """Set the verdicts of a task on what served and on shadows; None: no review counts or nothing was predicted."""
-        with self._engine.begin() as connection:
-            of_task = (verdicts.c.project_id == project_id, verdicts.c.task_id == task_id)
-            connection.execute(verdicts.delete().where(*of_task))
-            rows = [
-                _verdict_row(one[0], one[1], verdict, position)
-                for one in judged
-                if one
-                for position, verdict in enumerate(one[2])
-            ]
-            if rows:
-                connection.execute(verdicts.insert(), rows)
-
-    def judged(self, project_id: int) -> list[Judged]:
-        """Every verdict of a project on what served, in the order they were given."""
-        return RateLog(self._engine).judged(project_id)
-
-    def rates(self, project_id: int) -> dict[str, Rates]:
-        """The four verdicts counted by version, in the order the versions were first reviewed."""
-        return group(self.judged(project_id), By.VERSION)
-
 
 def _bury(connection: sa.Connection, project_id: int, kind: str, object_id: int, moment: datetime) -> None:
     """Keep the latest moment at which an id was free."""
@@ -243,26 +216,3 @@ def _read(row: sa.Row[Any]) -> Review:
         is_unseen=row.is_unseen,
         parent_prediction=row.parent_prediction,
     )
-
-
-def _verdict_row(review: Review, prediction: LoggedPrediction, verdict: Verdict, position: int) -> dict[str, Any]:
-    return {
-        "project_id": review.project_id,
-        "task_id": review.task_id,
-        "annotation_id": review.id,
-        "prediction_id": prediction.id,
-        "version": prediction.version,
-        "stream": prediction.stream,
-        "propensity": prediction.propensity,
-        "execution": prediction.execution,
-        "is_shadow": prediction.is_shadow,
-        "position": position,
-        "decision": verdict.decision.value,
-        "is_moved": verdict.is_moved,
-        "is_relabelled": verdict.is_relabelled,
-        "predicted": region_json.write(verdict.predicted) if verdict.predicted else None,
-        "reviewed": region_json.write(verdict.reviewed) if verdict.reviewed else None,
-        "annotator": review.annotator,
-        "lead_time": review.lead_time,
-        "reviewed_at": review.updated_at,
-    }

@@ -1,4 +1,4 @@
-"""Verdicts as they are asked for: filtered, in pages, each with its provenance."""
+"""Every verdict with its provenance: replaced when a task is judged anew, read in pages."""
 
 from __future__ import annotations
 
@@ -9,18 +9,38 @@ import sqlalchemy as sa
 
 from loop.adapters.exchange_tables import operations
 from loop.adapters.operation_log import Progress
+from loop.adapters.prediction_log import LoggedPrediction
 from loop.adapters.tables import reviews, verdicts
+from loop.decisions import region_json
+from loop.decisions.ls_format import Review
 from loop.decisions.verdict_query import Cursor, Source, VerdictFilter, VerdictRecord
+from loop.decisions.verdicts import Verdict
 
 PAGE = 500
 IN_ORDER = (verdicts.c.reviewed_at, verdicts.c.task_id, verdicts.c.version, verdicts.c.position)
 
 
 class VerdictLog:
-    """Reads the verdicts in the records; the review log writes them."""
+    """The verdicts in the records."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
+
+    def replace(
+        self, project_id: int, task_id: int, *judged: tuple[Review, LoggedPrediction, Sequence[Verdict]] | None
+    ) -> None:
+        """Set the verdicts of a task on what served and on shadows; None: no review counts or nothing was predicted."""
+        with self._engine.begin() as connection:
+            of_task = (verdicts.c.project_id == project_id, verdicts.c.task_id == task_id)
+            connection.execute(verdicts.delete().where(*of_task))
+            rows = [
+                _verdict_row(one[0], one[1], verdict, position)
+                for one in judged
+                if one
+                for position, verdict in enumerate(one[2])
+            ]
+            if rows:
+                connection.execute(verdicts.insert(), rows)
 
     def page(
         self, wanted: VerdictFilter, after: Cursor | None = None, most: int = PAGE
@@ -49,6 +69,29 @@ class VerdictLog:
                 return
 
 
+def _verdict_row(review: Review, prediction: LoggedPrediction, verdict: Verdict, position: int) -> dict[str, Any]:
+    return {
+        "project_id": review.project_id,
+        "task_id": review.task_id,
+        "annotation_id": review.id,
+        "prediction_id": prediction.id,
+        "version": prediction.version,
+        "stream": prediction.stream,
+        "propensity": prediction.propensity,
+        "execution": prediction.execution,
+        "is_shadow": prediction.is_shadow,
+        "position": position,
+        "decision": verdict.decision.value,
+        "is_moved": verdict.is_moved,
+        "is_relabelled": verdict.is_relabelled,
+        "predicted": region_json.write(verdict.predicted) if verdict.predicted else None,
+        "reviewed": region_json.write(verdict.reviewed) if verdict.reviewed else None,
+        "annotator": review.annotator,
+        "lead_time": review.lead_time,
+        "reviewed_at": review.updated_at,
+    }
+
+
 def _conditions(wanted: VerdictFilter) -> list[sa.ColumnElement[bool]]:
     label = sa.func.coalesce(verdicts.c.predicted["label"].as_string(), verdicts.c.reviewed["label"].as_string())
     made = [verdicts.c.project_id == wanted.project, verdicts.c.is_shadow == wanted.is_shadow]
@@ -67,16 +110,19 @@ def _conditions(wanted: VerdictFilter) -> list[sa.ColumnElement[bool]]:
     if wanted.until is not None:
         made.append(verdicts.c.reviewed_at < wanted.until)
     if wanted.actor is not None:
-        made.append(
-            sa.exists().where(
-                *_is_of_review(),
-                operations.c.annotation_id == verdicts.c.annotation_id,
-                operations.c.annotation_changed_at == verdicts.c.reviewed_at,
-                operations.c.project_id == verdicts.c.project_id,
-                operations.c.actor == wanted.actor,
-            )
-        )
+        made += _is_decided_by(wanted.project, wanted.actor)
     return made
+
+
+def _is_decided_by(project_id: int, actor: str) -> list[sa.ColumnElement[bool]]:
+    """That an operation of an actor left the review so; the few annotations of theirs are looked up once, at first."""
+    is_theirs = (operations.c.project_id == project_id, operations.c.actor == actor)
+    is_state = (
+        operations.c.annotation_id == verdicts.c.annotation_id,
+        operations.c.annotation_changed_at == verdicts.c.reviewed_at,
+    )
+    few = verdicts.c.annotation_id.in_(sa.select(operations.c.annotation_id).where(*is_theirs))
+    return [few, sa.exists().where(*_is_of_review(), *is_theirs, *is_state)]
 
 
 def _is_of_review() -> tuple[sa.ColumnElement[bool], ...]:

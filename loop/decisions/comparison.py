@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, stdtrit
 
 from loop.decisions.average_precision import Counts, average_precisions, over_classes, resample
 from loop.decisions.evaluation import Evaluation, Metrics
 
 RESAMPLES = 1000
 AT_ONCE = 250  # resamples in memory
-LOW, HIGH = 0.025, 0.975  # of the differences on the resamples: the 95% interval
+HIGH = 0.975  # of the differences on the resamples; with its counterpart below, the 95% interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class Change:
     """
     AP of both sides, the 95% interval of the candidate's lead, and the share of resamples in which it leads.
 
-    The interval is that of the percentiles of a paired bootstrap over images (Efron and Tibshirani, 1993, chapter 13).
+    The interval is made of percentiles of a paired bootstrap over images, expanded for small samples.
     """
 
     champion: float
@@ -88,6 +90,18 @@ class Comparison:
     resamples: int
 
 
+def expanded(level: float, images: int) -> float:
+    """
+    The share of resamples that stands for a confidence of *level* on so few images.
+
+    A bootstrap of a small sample is too sure of itself; this makes up for it as Student's t does for a mean: the
+    expanded percentile interval of Hesterberg, What Teachers Should Know About the Bootstrap, 2015, section 5.3.
+    """
+    if images < 2:
+        return 1.0
+    return float(ndtr(math.sqrt(images / (images - 1)) * stdtrit(images - 1, level)))
+
+
 def contrast(
     champion: Evaluation,
     candidate: Evaluation,
@@ -112,7 +126,7 @@ def contrast(
     return Comparison(
         champion=champion.metrics,
         candidate=candidate.metrics,
-        overall=_change(*map(over_classes, every), *map(over_classes, drawn)),
+        overall=_change(len(champion.images), *map(over_classes, every), *map(over_classes, drawn)),
         classes=tuple(_classes(champion, every, drawn)),
         known=_part("old images", champion, candidate, is_known, resamples, seed) if is_known.any() else None,
         fresh=_part("new images", champion, candidate, ~is_known, resamples, seed)
@@ -151,20 +165,22 @@ def _pair(champion: Evaluation, candidate: Evaluation, counts: Counts) -> Pair:
 def _classes(evaluation: Evaluation, every: Pair, drawn: Pair) -> Iterator[Part]:
     counts = evaluation.label_counts()
     for class_id in np.flatnonzero(counts.any(axis=0)):
-        change = _change(*(side[:, class_id] for side in (*every, *drawn)))
         labels = counts[:, class_id]
-        yield Part(evaluation.class_names[class_id], int((labels > 0).sum()), int(labels.sum()), change)
+        images = int((labels > 0).sum())
+        change = _change(images, *(side[:, class_id] for side in (*every, *drawn)))
+        yield Part(evaluation.class_names[class_id], images, int(labels.sum()), change)
 
 
 def _part(
     name: str, champion: Evaluation, candidate: Evaluation, chosen: NDArray[np.bool_], resamples: int, seed: int
 ) -> Part:
     every, drawn = _both(champion, candidate, np.flatnonzero(chosen), resamples, seed)
-    change = _change(*map(over_classes, every), *map(over_classes, drawn))
+    change = _change(int(chosen.sum()), *map(over_classes, every), *map(over_classes, drawn))
     return Part(name, int(chosen.sum()), int(champion.label_counts()[chosen].sum()), change)
 
 
 def _change(
+    images: int,
     champion: NDArray[np.float64],
     candidate: NDArray[np.float64],
     champion_drawn: NDArray[np.float64],
@@ -172,6 +188,7 @@ def _change(
 ) -> Change:
     leads = candidate_drawn - champion_drawn
     leads = leads[~np.isnan(leads)]
-    low, high = np.quantile(leads, [LOW, HIGH]) if len(leads) else (0.0, 0.0)
+    high_at = expanded(HIGH, images)
+    low, high = np.quantile(leads, [1 - high_at, high_at]) if len(leads) else (0.0, 0.0)
     better = float((leads > 0).mean()) if len(leads) else 0.0
     return Change(float(champion[0]), float(candidate[0]), float(low), float(high), better)

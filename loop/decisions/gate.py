@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from loop.decisions.comparison import Change, Comparison, Part
+from loop.decisions.comparison import Change, Comparison, Part, expanded
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class GatePolicy:
     """
     What a candidate must be to serve; `docs/gate.md` has the measurement that the values come from.
 
-    *confidence* is the share of resamples in which it must lead. *class_drop* is how much AP a class may lose; one that
+    *confidence* is how sure it must be that it leads. *class_drop* is how much AP a class may lose; one that
     is on fewer than *class_images* images is too rare to be judged. *latency_ratio* is how many times as long an image
     may take. On a smaller held-out split than *least_images* with *least_boxes* a person decides.
     """
@@ -64,6 +64,11 @@ def rule(found: Comparison, policy: GatePolicy) -> Ruling:
     return Ruling(Outcome.PROMOTED, (f"{_lead(found.overall)} on {size}",))
 
 
+def share_needed(found: Comparison, policy: GatePolicy) -> float:
+    """The share of resamples in which the candidate must lead on a split of this size."""
+    return expanded(policy.confidence, found.candidate.images)
+
+
 def is_dropped(part: Part, policy: GatePolicy) -> bool:
     """
     Whether a part lost more than it may, and not by chance.
@@ -84,11 +89,11 @@ def objection_to_promoting(outcome: Outcome | None, *, has_served: bool) -> str 
 
 
 def _objections(found: Comparison, policy: GatePolicy) -> Iterator[str]:
-    overall, latency = found.overall, found.latency
-    if overall.better < policy.confidence:
+    overall, latency, needed = found.overall, found.latency, share_needed(found, policy)
+    if overall.better < needed:
         yield (
             f"not shown to be better: {_lead(overall)} on {_size(found.candidate.images, found.candidate.boxes)}, "
-            f"ahead in {overall.better:.1%} of resamples where {policy.confidence:.1%} are needed"
+            f"ahead in {overall.better:.1%} of resamples where {needed:.1%} are needed"
         )
     for part in found.classes:
         if is_dropped(part, policy):

@@ -9,7 +9,7 @@ from typing import Any
 
 from loop.decisions.comparison import Change, Comparison, Latency, Mistakes, Part
 from loop.decisions.evaluation import Evaluation
-from loop.decisions.gate import GatePolicy, Outcome, Ruling, is_dropped
+from loop.decisions.gate import GatePolicy, Outcome, Ruling, is_dropped, share_needed
 from loop.decisions.regions import Box
 
 PICTURES = 6  # of images fixed, and as many of images newly broken
@@ -115,6 +115,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "candidate": asdict(report.candidate) | {"metrics": asdict(found.candidate)},
         "snapshot": report.snapshot,
         "resamples": found.resamples,
+        "ahead_in_needed": share_needed(found, report.policy),
         "overall": _change(found.overall),
         "classes": [_part(one) | {"is_dropped": is_dropped(one, report.policy)} for one in found.classes],
         "measured_before_the_champion_was_made": _part(found.known) if found.known else None,

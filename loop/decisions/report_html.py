@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from loop.decisions.comparison import Change, Part
-from loop.decisions.gate import Outcome, is_dropped
+from loop.decisions.gate import Outcome, is_dropped, share_needed
 from loop.decisions.report import Picture, Report, broken, fixed
 from loop.decisions.report_svg import RIGHT, TRUTH, WRONG, image_symbol, interval, panel, scale, span
 
@@ -75,7 +75,10 @@ def _cards(report: Report) -> str:
     ratio = f"{latency.ratio:.2f} times, {report.policy.latency_ratio:g} allowed" if latency else "no champion to time"
     cards = [
         (f"{found.overall.champion:.3f} → {found.overall.candidate:.3f}", "mAP50-95"),
-        (f"{found.overall.better:.1%}", f"of {found.resamples} resamples ahead; {report.policy.confidence:.1%} needed"),
+        (
+            f"{found.overall.better:.1%}",
+            f"of {found.resamples} resamples ahead; {share_needed(found, report.policy):.1%} needed",
+        ),
         (f"{found.candidate.images} / {found.candidate.boxes}", "held-out images / boxes"),
         (times, f"an image; {ratio}"),
     ]

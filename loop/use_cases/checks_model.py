@@ -30,25 +30,22 @@ def labels(parts: Parts, project: Project) -> list[Finding]:
     """Which labels no class of the model is mapped to, and which classes have no label."""
     champion = parts.registry.champion(project.id)
     names = champion.facts.classes if champion else ()
-    if champion and not names:  # the weights to start from: only they themselves know
-        detector = parts.load(champion).detector
-        names = detector.class_names if detector else ()
-    if not names:
-        return [ok("labels", "nothing predicts yet")]
+    if champion is None or not names:
+        return [ok("labels", "nothing predicts yet, or its classes are not known")]
     config = project.config()
-    mapped = config.label_map(names)
+    mapped = config.knowing(parts.classes.book(project.id).synonyms()).label_map(names)
     unpredicted = [label for label in config.label_names if label not in set(mapped.values())]
     dropped = [name for name in names if name not in mapped]
-    found = f"{len(set(mapped.values()))} of {len(config.label_names)} labels are predicted"
+    found = f"{len(config.label_names) - len(unpredicted)} of {len(config.label_names)} labels are predicted"
     findings = []
     if unpredicted:
         advice = "they are learned from reviews; or map a class to them with predicted_values in the label config"
         findings.append(warning("labels", f"no class for the labels {_some(unpredicted)}", advice))
-    if dropped and champion and champion.facts.classes:
+    if dropped and champion.facts.snapshot:  # trained here, on labels of this project
         advice = "what it finds of them is not shown: was a label renamed or removed?"
         findings.append(warning("labels", f"no label for the classes {_some(dropped)}", advice))
     elif dropped:
-        found += f"; {len(dropped)} classes of the weights to start from have no label"
+        found += f"; {len(dropped)} classes of weights that were not trained here have no label"
     return findings or [ok("labels", found)]
 
 

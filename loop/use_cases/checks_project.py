@@ -8,7 +8,7 @@ from typing import Any
 from loop.adapters.project_list import Project
 from loop.decisions.findings import Finding, is_private, ok, warning, wrong
 from loop.decisions.ls_format import Task, read_task
-from loop.errors import ImageForbidden, UpstreamError
+from loop.errors import ImageError, ImageForbidden, PayloadError, UpstreamError
 from loop.parts import Parts
 from loop.use_cases.connect import BACKEND_TITLE, SAMPLING
 from loop.use_cases.webhook import ACTIONS, PROJECT_HEADER, SECRET_HEADER
@@ -85,8 +85,9 @@ def _hook(hook: Mapping[str, Any], secret: str, repair: str) -> Finding:
 
 def storages(parts: Parts, project: Project) -> list[Finding]:
     """The storages that tasks come from, with the state of the last sync."""
-    found = [_storage(one) for one in parts.label_studio.get("api/storages/", project=project.id)]
-    if any(one.get("type") == "localfiles" for one in parts.label_studio.get("api/storages/", project=project.id)):
+    known = parts.label_studio.get("api/storages/", project=project.id)
+    found = [_storage(one) for one in known]
+    if any(one.get("type") == "localfiles" for one in known):
         found.append(_local_files(parts))
     return found or [ok("storage", "none: the tasks hold their images' addresses or uploads")]
 
@@ -118,17 +119,20 @@ def _local_files(parts: Parts) -> Finding:
 def images(parts: Parts, project: Project) -> list[Finding]:
     """Whether images of a few tasks can be read by us."""
     page = parts.label_studio.get("api/tasks/", project=project.id, page_size=LOOKED_AT, fields="task_only")
-    tasks = [read_task(json, project.config().image_key) for json in page["tasks"]]
-    if not tasks:
-        return [ok("images", "no task yet")]
+    tasks, found = [], []
+    for json in page["tasks"]:
+        try:
+            tasks.append(read_task(json, project.config().image_key))
+        except PayloadError as error:
+            advice = "the label config names the field of the task data that has the image's address"
+            found.append(wrong("images", str(error), advice))
     loaded = zip(tasks, parts.images.load(tasks), strict=True)
-    broken = [(task, error) for task, error in loaded if isinstance(error, Exception)]
-    if broken:
-        return [_broken(*one) for one in broken]
-    return [ok("images", f"{len(tasks)} of {len(tasks)} looked at can be read")]
+    found += [_broken(task, error) for task, error in loaded if isinstance(error, ImageError)]
+    told = f"{len(tasks)} of {len(tasks)} looked at can be read" if tasks else "no task yet"
+    return found or [ok("images", told)]
 
 
-def _broken(task: Task, error: Exception) -> Finding:
+def _broken(task: Task, error: ImageError) -> Finding:
     if isinstance(error, ImageForbidden):
         advice = "LOOP_ALLOW_PRIVATE_ADDRESSES=true, if that address is meant; other addresses are not read at all"
     elif "HTTP 401" in str(error) or "HTTP 403" in str(error):
@@ -142,28 +146,30 @@ def order(parts: Parts, project: Project) -> list[Finding]:
     """Whether the label stream serves the least certain first: one wrong field, and it is silently at random."""
     connect = f"run `loop connect --project {project.id}`"
     there, champion = parts.label_studio.project(project.id), parts.registry.champion(project.id)
-    found = []
+    found = _version_followed(there, champion.name if champion else None, connect)
     if there.get("sampling") != SAMPLING:
         told = f"sampling is “{there.get('sampling')}”: the queue does not follow the scores"
         found.append(wrong("order", told, f"{connect}: it sets {SAMPLING}"))
     if not there.get("show_collab_predictions"):
         found.append(wrong("order", "annotators do not see predictions", connect))
-    if champion is None:
-        found.append(
-            warning(
-                "order",
-                "no version serves yet: the queue is at random",
-                "set LOOP_BASE_WEIGHTS, or review tasks until the first training",
-            )
-        )
-    elif there.get("model_version") != champion.name:
-        told = (
-            f"model_version is “{there.get('model_version')}”, {champion.name} serves: the queue is at random, silently"
-        )
-        found.append(wrong("order", told, f"{connect}; it is set once a prediction of {champion.name} is stored"))
     if there.get("label_config") != project.label_config:
         found.append(warning("label config", "changed in Label Studio since we heard of it", connect))
     return found or [ok("order", f"{SAMPLING}, model_version {champion.name if champion else ''}")]
+
+
+def _version_followed(there: Mapping[str, Any], champion: str | None, connect: str) -> list[Finding]:
+    """Whether the project's model_version is the champion's exact name."""
+    if champion is None:
+        advice = "set LOOP_BASE_WEIGHTS, or review tasks until the first training"
+        return [warning("order", "no version serves yet: the queue is at random", advice)]
+    if there.get("model_version") == champion:
+        return []
+    told = f"model_version is “{there.get('model_version')}”, {champion} serves"
+    if not there.get("task_number", 1):
+        return [warning("order", f"{told}; there is no task yet", "it is set once a prediction is stored")]
+    return [
+        wrong("order", f"{told}: the queue is at random, silently", f"{connect}; it is set once a prediction is stored")
+    ]
 
 
 def predicted(parts: Parts, project: Project) -> list[Finding]:

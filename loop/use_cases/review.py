@@ -78,12 +78,12 @@ def judge_tasks(parts: Parts, project_id: int, task_ids: Iterable[int]) -> None:
         standing = counted.get(task_id)
         seen = _seen_by(parts, standing.review, standing.image(image_key)) if standing else None
         if standing is None or seen is None:
-            parts.reviews.replace_verdicts(project_id, task_id, None)
+            parts.verdicts.replace(project_id, task_id, None)
             verdicts = list[Verdict]()
         else:
             verdicts = judge(seen.regions, standing.review.regions)
             shadows = _judged_shadows(parts, standing.review, seen.image)
-            parts.reviews.replace_verdicts(project_id, task_id, (standing.review, seen, verdicts), *shadows)
+            parts.verdicts.replace(project_id, task_id, (standing.review, seen, verdicts), *shadows)
         if standing:
             _tell(parts, standing.review, seen, verdicts)
 

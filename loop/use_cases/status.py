@@ -78,6 +78,6 @@ def _project(parts: Parts, project_id: int) -> ProjectStatus:
         reviewed=parts.reviews.new_since(project_id, None),
         new_reviews=parts.reviews.new_since(project_id, project.reviews_seen_at),
         training=next(iter(parts.trainings.last(project_id)), None),
-        rates=parts.reviews.rates(project_id).get(champion.name if champion else "", Rates()),
+        rates=parts.rates.by_version(project_id).get(champion.name if champion else "", Rates()),
         alert=str(alert) if alert else None,
     )

@@ -140,7 +140,7 @@ def play_round(game: Game, number: int) -> report.Row:
     wait_for_training(game, number)
     version = champion(game)
     game.bar.say(f"round {number}: measuring {version.name}")
-    rates = parts.reviews.rates(project_id).get(shown_by, Rates())
+    rates = parts.rates.by_version(project_id).get(shown_by, Rates())
     return report.Row(
         number,
         version.name,

@@ -219,7 +219,8 @@ def test_killed_between_label_studios_answer_and_our_record_a_second_import_make
     with proxy(settings.label_studio_url, kill_at_the_third) as address:
         killed = settings.model_copy(update={"label_studio_url": address})
         running.append(importing(killed, file, project_id))
-        assert running[0].wait(60) == -signal.SIGKILL
+        running[0].communicate(timeout=60)
+        assert running[0].returncode == -signal.SIGKILL
     assert [len(annotations(api, task)) for task in tasks] == [1] * 3 + [0] * (TASKS - 3)
 
     said = run_loop(settings, "annotations", "import", str(file), "--project", str(project_id))

@@ -61,7 +61,7 @@ def work(api, project_id, annotator, random):
 def state(parts, project_id):
     counted = parts.reviews.counted(project_id)
     reviews = {task: (one.review.id, one.review.updated_at, one.review.regions) for task, one in counted.items()}
-    return reviews, sorted((one.decision, one.version, one.label) for one in parts.reviews.judged(project_id))
+    return reviews, sorted((one.decision, one.version, one.label) for one in parts.rates.judged(project_id))
 
 
 def test_after_any_mix_of_losses_and_kills_one_sweep_ends_in_what_a_rebuild_gives(api, lossy):
