@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from loop.commands import bulk, datasets, deliveries, lineage, models, projects, reviews, running, trainings
+from loop.commands import bulk, datasets, deliveries, lineage, models, projects, reviews, running, taxonomy, trainings
 from loop.errors import LoopError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ for commands in (running, projects, reviews, trainings, lineage):
     app.add_typer(commands.app)
 app.add_typer(models.app, name="models")
 app.add_typer(datasets.app, name="dataset")
+app.add_typer(taxonomy.app, name="taxonomy")
 app.add_typer(bulk.app, name="annotations")
 app.add_typer(deliveries.app, name="deliveries")
 

@@ -3,7 +3,8 @@ Everything that can go wrong, as one tree.
 
 LoopError
 ├── PayloadError            someone sent what we cannot read; carries the field
-│   └── LabelConfigError    the label config has no rectangle labels on an image
+│   ├── LabelConfigError    the label config has no rectangle labels on an image
+│   └── TaxonomyError       the taxonomy is no tree, or not readable
 ├── Unauthorized            a wrong or missing secret
 ├── ImageError              one image cannot be had; costs only itself
 │   ├── ImageForbidden      its address is not allowed
@@ -25,6 +26,7 @@ LoopError
 ├── UnknownTraining
 ├── LeakedSplit             training images that give held-out ones away
 ├── PoisonedSnapshot        a dataset on disk is not what was written; carries the tasks
+├── StalePlan               what a plan starts from has changed
 ├── TrainingFailed
 ├── TrainingCancelled       somebody asked it to stop
 ├── Busy                    too much is asked at once
@@ -51,6 +53,10 @@ class PayloadError(LoopError):
 
 class LabelConfigError(PayloadError):
     """The label config has nothing we can predict for."""
+
+
+class TaxonomyError(PayloadError):
+    """The taxonomy contradicts itself or cannot be read; *field* names the node and its field."""
 
 
 class Unauthorized(LoopError):
@@ -199,6 +205,10 @@ class PoisonedSnapshot(LoopError):
         named = "; ".join(f"task {task_id}: {problem}" for task_id, problem in sorted(problems.items())[:20])
         more = f"; and {len(problems) - 20} tasks more" if len(problems) > 20 else ""
         super().__init__(f"the dataset {folder} is damaged: {named}{more}{'; ' if named and rest else ''}{rest}")
+
+
+class StalePlan(LoopError):
+    """The matches are no longer those that the plan was made for."""
 
 
 class TrainingFailed(LoopError):
