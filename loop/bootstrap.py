@@ -6,6 +6,7 @@ from loop import database
 from loop.dataset_folder import ImageCache
 from loop.detector import Detectors
 from loop.door import Door
+from loop.embedders import Embedders
 from loop.event_log import EventLog
 from loop.images import ImageLimits, Images
 from loop.ls_client import LabelStudio
@@ -16,11 +17,14 @@ from loop.prediction_log import PredictionLog
 from loop.priority import AuditPolicy
 from loop.project_list import ProjectList
 from loop.queue import JobQueue
+from loop.references import References
 from loop.registry import WeightsRegistry
 from loop.review_log import ReviewLog
 from loop.settings import Settings
+from loop.task_states import TaskStates
 from loop.trainer import TrainingPolicy
 from loop.training_log import TrainingLog
+from loop.vector_log import VectorLog
 
 
 def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
@@ -47,6 +51,10 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
         detectors=Detectors(settings.device, settings.image_size, settings.base_weights, settings.home / "base"),
         images=images,
         image_cache=ImageCache(settings.home / "images", images),
+        embedders=Embedders(settings.embedder, device=settings.device, image_size=settings.image_size),
+        references=References(settings.milvus),
+        vectors=VectorLog(engine),
+        task_states=TaskStates(engine),
         snapshots=settings.home / "snapshots",
         runs=settings.home / "runs",
         engine=engine,

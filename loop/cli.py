@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from loop.commands import datasets, models, projects, reviews, running
+from loop.commands import datasets, models, projects, references, reviews, running
 from loop.errors import LoopError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ for commands in (running, projects, reviews):
     app.add_typer(commands.app)
 app.add_typer(models.app, name="models")
 app.add_typer(datasets.app, name="dataset")
+app.add_typer(references.app, name="references")
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ LoopError
 ├── EmptySnapshot           too little reviewed to train on
 ├── TrainingFailed
 └── UpstreamError           Label Studio or Redis did not answer
+    └── MilvusDown          nor did Milvus: vectors wait, everything else goes on
 """
 
 from __future__ import annotations
@@ -95,6 +96,14 @@ class TrainingFailed(LoopError):
 
 class UpstreamError(LoopError):
     """Label Studio or Redis did not answer as it should."""
+
+
+class MilvusDown(UpstreamError):
+    """Milvus did not answer as it should; *address* is where it was asked, *code* its own, 0 without an answer."""
+
+    def __init__(self, address: str, reason: str, code: int = 0) -> None:
+        self.address, self.reason, self.code = address, reason, code
+        super().__init__(f"Milvus at {address} did not answer (is `loop up` running?): {_short(reason, 300)}")
 
 
 def _short(value: object, most: int = 120) -> str:

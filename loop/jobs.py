@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from contextlib import closing
 
+from loop import index as indexing
+from loop import plan_vectors
 from loop import refresh as refreshing
 from loop import retrain as retraining
 from loop import review as reviewing
@@ -36,12 +39,29 @@ def rebuild(project_id: int) -> str:
     return _alone("sync", syncing.rebuild, project_id)
 
 
+def index(project_id: int) -> str:
+    """Give what is new of a project its vectors, out of the way of what annotators wait for."""
+    os.nice(10)
+    return _alone("index", indexing.index, project_id)
+
+
+def build_references(project_id: int) -> str:
+    """Make every vector of a project that is missing."""
+    return _alone("index", indexing.build, project_id)
+
+
+def rebuild_references(project_id: int) -> str:
+    """Drop the vectors of a project and make them anew."""
+    return _alone("index", indexing.rebuild, project_id)
+
+
 def sync_all() -> str:
-    """Ask for a comparison of every project with Label Studio."""
+    """Ask for a comparison of every project with Label Studio, and of its vectors with Milvus."""
     with closing(build()) as parts:
         projects = [project.id for project in parts.projects.all()]
         for project_id in projects:
             parts.queue.ask_sync(project_id)
+            parts.queue.ask_index(project_id)
     return f"asked: sync {projects}"
 
 
@@ -51,7 +71,7 @@ def retrain(project_id: int) -> str:
 
 
 def sweep() -> str:
-    """Ask again for what was left lying: events whose job was lost, tasks to predict, trainings whose worker died."""
+    """Ask again for what was left lying: events whose job was lost, tasks, vectors, trainings whose worker died."""
     with closing(build()) as parts:
         return _swept(parts)
 
@@ -60,15 +80,17 @@ def _swept(parts: Parts) -> str:
     projects, pending = parts.projects.all(), set(parts.events.pending_projects())
     to_review = [project.id for project in projects if project.id in pending]
     to_refresh = [project.id for project in projects if refreshing.is_due(parts, project)]
+    to_index = [project.id for project in projects if plan_vectors.is_due(parts, project)]
     to_train = [training.project_id for training in parts.trainings.open()]
     for ask, ids in (
         (parts.queue.ask_review, to_review),
         (parts.queue.ask_refresh, to_refresh),
+        (parts.queue.ask_index, to_index),
         (parts.queue.ask_retrain, to_train),
     ):
         for project_id in ids:
             ask(project_id)
-    return f"asked again: review {to_review}, refresh {to_refresh}, retrain {to_train}"
+    return f"asked again: review {to_review}, refresh {to_refresh}, index {to_index}, retrain {to_train}"
 
 
 def _alone(name: str, use_case: Callable[[Parts, int], str], project_id: int) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from loop.dataset_folder import ImageCache
 from loop.detector import Detectors
 from loop.door import Door
+from loop.embedders import Embedders
 from loop.event_log import EventLog
 from loop.images import Images
 from loop.ls_client import LabelStudio
@@ -19,10 +20,13 @@ from loop.prediction_log import PredictionLog
 from loop.priority import AuditPolicy
 from loop.project_list import ProjectList
 from loop.queue import JobQueue
+from loop.references import References
 from loop.registry import FIRST, Version, WeightsRegistry
 from loop.review_log import ReviewLog
+from loop.task_states import TaskStates
 from loop.trainer import TrainingPolicy
 from loop.training_log import TrainingLog
+from loop.vector_log import VectorLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +58,17 @@ class Parts:
     detectors: Detectors
     images: Images
     image_cache: ImageCache
+    embedders: Embedders
+    references: References
+    vectors: VectorLog
+    task_states: TaskStates
     snapshots: Path
     runs: Path
     engine: Engine
 
     def close(self) -> None:
         """Give all connections back."""
-        for part in (self.images, self.label_studio, self.queue):
+        for part in (self.images, self.label_studio, self.queue, self.references):
             part.close()
         self.engine.dispose()
 

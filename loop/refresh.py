@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+from loop import index
 from loop.errors import PayloadError, UpstreamError
 from loop.label_config import LabelConfig
 from loop.ls_format import Task, read_task, write_result
@@ -34,6 +35,7 @@ def refresh(parts: Parts, project_id: int) -> str:
     waiting = [task for task in parts.label_studio.unreviewed_tasks(project_id) if not has(task, champion.name)]
     stored, broken = _store(parts, project, parts.load(champion), waiting) if waiting else (0, [])
     parts.projects.refreshed(project, champion.name)
+    index.ask(parts, project_id)
     line = f"{champion.name}: {stored} of {len(waiting)} open tasks predicted; {follow(parts, project_id)}"
     return "; ".join([line, *(f"task {one.task_id}: {one.error}" for one in broken[:MOST_NAMED])])
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any
 
-from loop import refresh
+from loop import index, refresh
 from loop.errors import LoopError, PayloadError, UpstreamError
 from loop.event_log import Event
 from loop.label_config import parse
@@ -69,6 +69,7 @@ def judge_tasks(parts: Parts, project_id: int, task_ids: Iterable[int]) -> None:
         else:
             verdicts = judge(seen.regions, standing.review.regions)
             parts.reviews.replace_verdicts(project_id, task_id, (standing.review, seen, verdicts))
+    index.ask(parts, project_id)
 
 
 def _seen_by(parts: Parts, review: Review, image: str | None) -> LoggedPrediction | None:

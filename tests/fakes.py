@@ -24,6 +24,9 @@ class FakeQueue:
     def ask_refresh(self, project_id):
         self.asked.append(("refresh", project_id))
 
+    def ask_index(self, project_id):
+        self.asked.append(("index", project_id))
+
     def ask_retrain(self, project_id):
         self.asked.append(("retrain", project_id))
 

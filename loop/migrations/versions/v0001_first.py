@@ -95,6 +95,13 @@ def upgrade() -> None:
     with op.batch_alter_table('operations', schema=None) as batch_op:
         batch_op.create_index('operations_of_annotation', ['project_id', 'annotation_id'], unique=False)
 
+    op.create_table('planned_tasks',
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('embedder', sa.String(length=64), nullable=False),
+    sa.Column('task_id', sa.Integer(), nullable=False),
+    sa.Column('state', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('project_id', 'embedder', 'task_id')
+    )
     op.create_table('predictions',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('project_id', sa.Integer(), nullable=False),
@@ -179,6 +186,31 @@ def upgrade() -> None:
     sa.Column('ended_at', sa.DateTime(), nullable=True),
     sa.PrimaryKeyConstraint('id')
     )
+    op.create_table('vectors',
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('embedder', sa.String(length=64), nullable=False),
+    sa.Column('kind', sa.String(length=16), nullable=False),
+    sa.Column('key', sa.String(length=32), nullable=False),
+    sa.Column('crop', sa.String(length=32), nullable=False),
+    sa.Column('task_id', sa.Integer(), nullable=False),
+    sa.Column('image', sa.Text(), nullable=False),
+    sa.Column('box', sa.JSON(), nullable=False),
+    sa.Column('region', sa.Text(), nullable=False),
+    sa.Column('label', sa.Text(), nullable=False),
+    sa.Column('version', sa.Text(), nullable=False),
+    sa.Column('score', sa.Float(), nullable=False),
+    sa.Column('verdict', sa.String(length=16), nullable=False),
+    sa.Column('state', sa.String(length=8), nullable=False),
+    sa.Column('tries', sa.Integer(), nullable=False),
+    sa.Column('due_at', sa.DateTime(), nullable=True),
+    sa.Column('error', sa.Text(), nullable=True),
+    sa.PrimaryKeyConstraint('project_id', 'embedder', 'kind', 'key')
+    )
+    with op.batch_alter_table('vectors', schema=None) as batch_op:
+        batch_op.create_index('vectors_by_state', ['project_id', 'embedder', 'state'], unique=False)
+        batch_op.create_index('vectors_of_crop', ['project_id', 'embedder', 'crop'], unique=False)
+        batch_op.create_index('vectors_of_task', ['project_id', 'embedder', 'task_id'], unique=False)
+
     op.create_table('verdicts',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('project_id', sa.Integer(), nullable=False),
@@ -226,6 +258,12 @@ def downgrade() -> None:
         batch_op.drop_index('verdicts_of_task')
 
     op.drop_table('verdicts')
+    with op.batch_alter_table('vectors', schema=None) as batch_op:
+        batch_op.drop_index('vectors_of_task')
+        batch_op.drop_index('vectors_of_crop')
+        batch_op.drop_index('vectors_by_state')
+
+    op.drop_table('vectors')
     op.drop_table('trainings')
     op.drop_table('splits')
     with op.batch_alter_table('reviews', schema=None) as batch_op:
@@ -237,6 +275,7 @@ def downgrade() -> None:
         batch_op.drop_index('predictions_of_task')
 
     op.drop_table('predictions')
+    op.drop_table('planned_tasks')
     with op.batch_alter_table('operations', schema=None) as batch_op:
         batch_op.drop_index('operations_of_annotation')
 
