@@ -8,6 +8,7 @@ import numpy as np
 
 from loop.regions import Box, Pixels
 
+SLIVER = 1e-6  # of a pixel: what rounding adds is no reason to take another one
 MARGIN = 0.1  # of the box, on each side: what is around an object helps to tell it
 
 
@@ -30,6 +31,6 @@ def crop(image: Pixels, box: Box, margin: float = MARGIN) -> Pixels:
 
 
 def _span(low: float, high: float, size: int) -> tuple[int, int]:
-    first = min(size - 1, max(0, math.floor(low * size)))
-    last = max(first + 1, min(size, math.ceil(high * size)))
+    first = min(size - 1, max(0, math.floor(low * size + SLIVER)))
+    last = max(first + 1, min(size, math.ceil(high * size - SLIVER)))
     return first, last

@@ -26,8 +26,8 @@ from loop.milvus_format import (
 )
 from loop.vector_collection import Collection, guarded
 
-
-UNREACHABLE = 2  # the client's code for a server that it has no connection to
+# A server that was started again is found at once, not after gRPC's own pauses of up to two minutes.
+PAUSES = {"initial": 100, "min": 100, "max": 500}  # milliseconds
 
 
 class References:
@@ -94,18 +94,10 @@ class References:
 
     def ask(self, method: str, *arguments: Any, **options: Any) -> Any:
         """Call a method of Milvus' client. Raises MilvusDown, whatever is wrong."""
-        try:
-            return self._once(method, *arguments, **options)
-        except MilvusDown as error:
-            if error.code != UNREACHABLE or not self.answers():
-                raise
-        self.close()  # it was started again since, and the old connection would try again only after a while
-        return self._once(method, *arguments, **options)
-
-    def _once(self, method: str, *arguments: Any, **options: Any) -> Any:
         if self._client is None and not self.answers():  # the client itself would try for longer
             raise MilvusDown(self.address, "nobody listens there")
-        return guarded(self.address, lambda: getattr(self._connected(), method)(*arguments, **options))
+        limits = {"timeout": self._seconds, **options}  # without one it tries again for minutes
+        return guarded(self.address, lambda: getattr(self._connected(), method)(*arguments, **limits))
 
     def _connected(self) -> Any:
         from pymilvus import MilvusClient
@@ -113,7 +105,7 @@ class References:
         with self._lock:
             if self._client is None:
                 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # what it logs it raises as well
-                self._client = MilvusClient(uri=self.address, timeout=self._seconds)
+                self._client = MilvusClient(uri=self.address, timeout=self._seconds, grpc_options=_channel())
         return self._client
 
     def _found(self, name: str, project_id: int) -> Collection | None:
@@ -161,3 +153,7 @@ class References:
             properties={EMBEDDER: space.name, FINGERPRINT: space.fingerprint},
             consistency_level="Strong",
         )
+
+
+def _channel() -> dict[str, int]:
+    return {f"grpc.{which}_reconnect_backoff_ms": pause for which, pause in PAUSES.items()}
