@@ -12,7 +12,7 @@ from loop.parts import Parts
 from loop.plan_vectors import plan, source_of
 from loop.queue import DEFAULT
 
-SECONDS = (20.0, 120.0)  # that a job works at least before it gives way to others, and at most
+SECONDS = (10.0, 120.0)  # that a job works at least before it gives way to others, and at most
 
 
 def ask(parts: Parts, project_id: int) -> None:
