@@ -69,7 +69,8 @@ def judge_tasks(parts: Parts, project_id: int, task_ids: Iterable[int]) -> None:
         else:
             verdicts = judge(seen.regions, standing.review.regions)
             parts.reviews.replace_verdicts(project_id, task_id, (standing.review, seen, verdicts))
-    index.ask(parts, project_id)
+    if ids:
+        index.ask(parts, project_id)
 
 
 def _seen_by(parts: Parts, review: Review, image: str | None) -> LoggedPrediction | None:
