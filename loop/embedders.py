@@ -29,6 +29,8 @@ class Embedders:
         self._setting, self._device, self._image_size = setting.strip(), device, image_size
         if not self._setting.startswith((YOLO, OPEN_CLIP)) and self._setting != NONE:
             raise PayloadError("LOOP_EMBEDDER", EXPECTED, setting)
+        if self._setting.startswith(OPEN_CLIP):
+            self._tower()  # refused now, not in a job
 
     def space(self, version: str, weights: Path | None) -> Space | None:
         """The space of the embedder while *version* with these *weights* serves; None where nothing is embedded."""

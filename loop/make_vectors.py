@@ -16,6 +16,7 @@ from loop.vector_collection import Collection
 from loop.vector_log import Row, State
 
 TASKS = 16  # whose images are in memory at a time
+DELETED = 5000  # vectors at a time
 
 
 @dataclass(slots=True)
@@ -45,13 +46,13 @@ class Work:
 def delete_gone(work: Work) -> None:
     """Delete what is no longer wanted."""
     log, space = work.parts.vectors, work.source.space
-    every = log.rows(work.project_id, space, State.GONE)
-    for kind in Kind:
-        gone = [row for row in every if row.wanted.kind == kind]
-        found = work.parts.references.find(work.project_id, kind, space) if gone else None
-        if found:
-            found.delete([row.wanted.entry.key for row in gone])
-        log.remove(work.project_id, space, gone)
+    while every := log.rows(work.project_id, space, State.GONE, most=DELETED):
+        for kind in Kind:
+            gone = [row for row in every if row.wanted.kind == kind]
+            found = work.parts.references.find(work.project_id, kind, space) if gone else None
+            if found:
+                found.delete([row.wanted.entry.key for row in gone])
+            log.remove(work.project_id, space, gone)
 
 
 def make_some(work: Work) -> bool:

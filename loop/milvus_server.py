@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import time
 from pathlib import Path
+
+from loop.errors import LoopError
 
 HOST = "127.0.0.1"  # its own default is every address, and it asks nobody who they are
 
@@ -25,14 +28,28 @@ def renew_port(folder: Path, seconds: float) -> None:
     """
     Before it is started: keep another port where somebody else has taken the one that was kept.
 
-    A server that a killed run left behind is given some *seconds* to end.
+    A server that a killed run left behind is given some *seconds* to end. Raises LoopError where it goes on: its data
+    cannot be shared.
     """
     deadline = time.monotonic() + seconds
     while not _is_free(_kept_port(folder)):
-        if time.monotonic() > deadline:
+        if not _is_held(folder / "data" / "LOCK"):
             (folder / "port").unlink()
-            return
-        time.sleep(0.2)
+        elif time.monotonic() > deadline:
+            raise LoopError(f"a Milvus Lite has {folder} open: does another `loop up` run on this LOOP_HOME?")
+        time.sleep(0.1)
+
+
+def _is_held(path: Path) -> bool:
+    """Whether a process holds Milvus Lite's own lock."""
+    if not path.exists():
+        return False
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
 
 
 def _kept_port(folder: Path) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -51,7 +50,7 @@ class OpenClipEmbedder:
         import torch
 
         self.space = space
-        self._device = torch.device(device or "cpu")
+        self._device = torch.device(_device_name(device))
         self._model = _load(tower).to(self._device).eval()
         settings = self._model.visual.preprocess_cfg
         side = settings["size"]
@@ -87,7 +86,6 @@ class OpenClipEmbedder:
 def _load(tower: Tower):  # type: ignore[no-untyped-def]  # noqa: ANN202 (a torch module, whose import is heavy)
     import open_clip
 
-    logging.getLogger("root").setLevel(logging.getLogger("root").level or logging.WARNING)
     if tower.file and not tower.file.exists():
         raise UpstreamError(f"LOOP_EMBEDDER: there is no file or folder {tower.file}")
     name, weights = (tower.model, tower.weights) if tower.weights else (f"local-dir:{tower.model}", None)
@@ -95,6 +93,15 @@ def _load(tower: Tower):  # type: ignore[no-untyped-def]  # noqa: ANN202 (a torc
         return open_clip.create_model(name, pretrained=weights, pretrained_text=False, require_pretrained=True)
     except (RuntimeError, OSError, ValueError) as error:
         raise UpstreamError(f"LOOP_EMBEDDER: open_clip cannot load {tower.model} {tower.weights}: {error}") from error
+
+
+def _device_name(device: str) -> str:
+    """A device as torch names it, from one as ultralytics does: cpu, a number, or empty for the best there is."""
+    import torch
+
+    if not device:
+        return "cuda:0" if torch.cuda.is_available() else "cpu"
+    return f"cuda:{device}" if device.isdigit() else device
 
 
 def _batches(crops: Iterator[Pixels]) -> Iterator[list[Pixels]]:

@@ -12,6 +12,8 @@ from loop.project_list import Project
 from loop.task_states import chunks
 from loop.wanted_vectors import Drawn, Shown, TaskFacts, wanted
 
+AT_ONCE = 50  # tasks a transaction: one that takes long would keep events waiting that have a second
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -40,7 +42,7 @@ def source_of(parts: Parts, project_id: int) -> Source | None:
 def plan(parts: Parts, project_id: int, space: Space) -> int:
     """Set down what is wanted of every task whose records changed; return how many tasks there were."""
     changed = parts.task_states.changed(project_id, space)
-    for ids in chunks(changed):
+    for ids in chunks(changed, AT_ONCE):
         facts = _facts(parts, project_id, ids)
         parts.vectors.plan(
             project_id, space, {one.task_id: (changed[one.task_id], wanted(one, space)) for one in facts}

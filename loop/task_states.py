@@ -58,10 +58,10 @@ class TaskStates:
         return found
 
 
-def chunks(items: Iterable[Any]) -> Iterable[list[Any]]:
+def chunks(items: Iterable[Any], size: int = AT_ONCE) -> Iterable[list[Any]]:
     """Cut into lists that a query may have as parameters."""
     every = list(items)
-    return (every[start : start + AT_ONCE] for start in range(0, len(every), AT_ONCE))
+    return (every[start : start + size] for start in range(0, len(every), size))
 
 
 def _states(connection: sa.Connection, project_id: int) -> dict[int, str]:

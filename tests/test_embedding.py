@@ -67,7 +67,7 @@ def test_vectors_have_unit_length_whatever_comes_in():
 @pytest.mark.parametrize("setting", ["clip", "open_clip:ViT-B-32", "yolo", ""])
 def test_a_setting_that_names_no_embedder_is_refused_by_name(setting):
     with pytest.raises(PayloadError, match="LOOP_EMBEDDER"):
-        Embedders(setting).space("v@1", None)
+        Embedders(setting)
 
 
 def test_yolo_follows_the_weights_that_serve(tmp_path):
