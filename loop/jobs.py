@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable
 from contextlib import closing
 
@@ -14,9 +15,11 @@ from loop import retrain as retraining
 from loop import review as reviewing
 from loop import sync as syncing
 from loop.bootstrap import build
+from loop.errors import LoopError
 from loop.parts import Parts
 
 log = logging.getLogger(__name__)
+TURN_SECONDS = 180.0  # that a command waits for a job of the same name to end
 
 
 def review(project_id: int) -> str:
@@ -47,12 +50,12 @@ def index(project_id: int) -> str:
 
 def build_references(project_id: int) -> str:
     """Make every vector of a project that is missing."""
-    return _alone("index", indexing.build, project_id)
+    return _in_turn("index", indexing.build, project_id)
 
 
 def rebuild_references(project_id: int) -> str:
     """Drop the vectors of a project and make them anew."""
-    return _alone("index", indexing.rebuild, project_id)
+    return _in_turn("index", indexing.rebuild, project_id)
 
 
 def sync_all() -> str:
@@ -99,3 +102,15 @@ def _alone(name: str, use_case: Callable[[Parts, int], str], project_id: int) ->
         line = use_case(parts, project_id) if is_alone else "runs already; the sweep asks again"
     log.info("%s project %d: %s", name, project_id, line)
     return line
+
+
+def _in_turn(name: str, use_case: Callable[[Parts, int], str], project_id: int) -> str:
+    """Run a use case when a job of the same name has ended. Raises LoopError where it goes on and on."""
+    deadline = time.monotonic() + TURN_SECONDS
+    with closing(build()) as parts:
+        while time.monotonic() < deadline:
+            with parts.queue.alone(f"{name}-{project_id}") as is_alone:
+                if is_alone:
+                    return use_case(parts, project_id)
+            time.sleep(0.5)
+    raise LoopError(f"the job {name} of project {project_id} runs already and does not end: try again later")

@@ -104,7 +104,13 @@ class Collection:
         return str(found["index_type"]) if found else None
 
     def fit_index(self) -> str:
-        """Have the index that fits the number of entries; return its kind. Searches fail while it is changed."""
+        """
+        Have the index that fits the number of entries, over all of them; return its kind.
+
+        What was written last lies in no index until it is flushed: searches are slow till then. They fail while the
+        kind of index is changed.
+        """
+        self._milvus.ask("flush", self.name, timeout=LONG)
         now = self.index()
         wanted = index_type(self.count(), now, self._policy)
         if now != wanted:

@@ -21,10 +21,12 @@ from loop.bootstrap import build
 from loop.embedding import Kind
 from loop.errors import MilvusDown
 from loop.index import index, rebuild
+from loop.label_errors import ErrorPolicy
 from loop.plan_vectors import source_of
 from loop.prediction_log import LoggedPrediction
 from loop.regions import Box, Region
 from loop.settings import Settings
+from loop.vector_log import State
 from scripts.demo import features, scenes
 from tests.builders import CONFIG, NOON, review
 from tests.fakes import FakeLabelStudio, FakeQueue
@@ -145,19 +147,29 @@ def test_references_recognise_what_they_show_on_other_images(parts, composed):
             votes = [one.entry.label for one in near if one.entry.task != entry.task][:5]
             right += Counter(votes).most_common(1)[0][0] == entry.label
             asked += 1
-    assert right / asked > 0.6  # a third by chance; the same stamps come again on other backgrounds
+    # A third by chance. The detector knows one class, markers in infrared; the tower was trained on ImageNet.
+    assert right / asked > (0.45 if "yolo" in line else 0.7)
     assert "0 vectors made" in index(parts, 1)
 
 
-def test_the_wrong_label_is_among_the_suspects(tmp_path, milvus, composed, images):
+def test_a_wrong_label_is_found_by_those_who_saw_the_same(tmp_path, milvus, composed, images):
     embedder = f"open_clip:{features.efficientnet()}"
     with made(tmp_path / "home", milvus, embedder, composed, images[1]) as parts:
+        again = range(SCENES + 1, SCENES + 4)  # three more tasks with the image of the first one, labelled rightly
+        address = f"{images[1]}/{composed[0].name}.png"
+        for task in again:
+            regions = [Region(f"{task}-{n}", box, label) for n, (label, box) in enumerate(composed[0].objects)]
+            accept(parts, task, address, regions)
+            parts.label_studio.tasks.append({"id": task})
         assert index(parts, 1).endswith("all there")
 
-        found = vet.check(parts, 1)
+        found = vet.check(parts, 1, ErrorPolicy(neighbours=3))
 
-        assert 1 in found.tasks
-        assert found.references == expected(composed)[Kind.REFERENCES]
+        first = next(one for one in found.suspects if one.entry.region == "1-0")
+        assert first.suggested == composed[0].objects[0][0]
+        assert first.share == pytest.approx(1)
+        contradicting = {one.region for pair in found.contradictions for one in (pair.one, pair.other)}
+        assert contradicting >= {"1-0", *(f"{task}-0" for task in again)}
         assert len(found.tasks) < SCENES // 2
 
 
@@ -241,7 +253,7 @@ def test_the_job_killed_with_9_goes_on_where_it_was(tmp_path, milvus, composed, 
         )
         space = source_of(parts, 1).space
         deadline = time.monotonic() + 120
-        while not parts.vectors.keys(1, space, Kind.REFERENCES) and job.poll() is None:
+        while not parts.vectors.keys(1, space, Kind.REFERENCES, State.DONE) and job.poll() is None:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         job.send_signal(signal.SIGKILL)

@@ -37,7 +37,8 @@ def test_reviews_become_references_and_stay_when_milvus_dies(api, parts, loop_se
     until(lambda: len(keys(parts, project_id, Kind.REFERENCES)) == drawn, 90)
 
     (server,) = [one for one in psutil.Process(loop_up.pid).children() if "milvus_lite" in one.cmdline()]
-    assert {one.laddr.ip for one in server.net_connections() if one.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
+    listening = {one.laddr.ip for one in server.net_connections() if one.status == psutil.CONN_LISTEN}
+    assert {address.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
     os.kill(server.pid, signal.SIGKILL)
     task = annotator.review_next()
     drawn += len(api.get(f"/api/tasks/{task}/annotations/").json()[0]["result"])
@@ -59,7 +60,7 @@ def test_the_commands_say_how_it_stands_and_make_the_view(api, parts, loop_setti
     stats = run_loop(loop_settings, "references", "stats", "--project", str(project_id))
     checked = run_loop(loop_settings, "references", "check", "--project", str(project_id), "--view")
 
-    assert "all there" in built or "runs already" in built
+    assert "all there" in built
     assert "detection_embedding" in stats
     assert "FLAT" in stats
     assert "likely label errors" in checked
