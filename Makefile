@@ -1,5 +1,5 @@
 # `make demo` and `make test` do all their own set-up.
-.PHONY: setup demo test test-unit check lock
+.PHONY: setup demo test test-unit test-long check lock
 
 PYTHON ?= python3.11
 VENV := .venv/bin
@@ -15,6 +15,9 @@ test: setup check
 
 test-unit:
 	$(VENV)/python -m pytest --ignore tests/integration
+
+test-long: setup
+	$(VENV)/python -m pytest -m long
 
 check:
 	$(VENV)/ruff format --check .

@@ -6,19 +6,21 @@ import hmac
 import logging
 import time
 
-from flask import Flask, Response, g, jsonify, request
+from flask import Flask, Response, g, json, jsonify, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as WerkzeugResponse
 
+from backend.api import api
 from backend.intake import intake
 from backend.measures import SECONDS
 from backend.routes import protocol
 from backend.serving import Predictor
 from loop.bootstrap import build
-from loop.errors import LoopError, PayloadError, RegistryError, Unauthorized, UnknownProject, UpstreamError
+from loop.errors import Busy, LoopError, PayloadError, RegistryError, Unauthorized, UnknownProject, UpstreamError
 from loop.settings import Settings
-from loop.webhook import SECRET_HEADER
+from loop.use_cases.webhook import SECRET_HEADER
 
-STATUS = {PayloadError: 400, Unauthorized: 401, UnknownProject: 404, RegistryError: 409, UpstreamError: 502}
+STATUS = {PayloadError: 400, Unauthorized: 401, UnknownProject: 404, RegistryError: 409, Busy: 429, UpstreamError: 502}
 LARGEST_BODY = 256 * 1024 * 1024  # bytes; Label Studio sends all selected tasks in one request
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions.update(parts=parts, predictor=predictor)
     app.register_blueprint(protocol)
     app.register_blueprint(intake)
+    app.register_blueprint(api)
     app.before_request(lambda: _check_auth(settings))
     app.after_request(_timed)
     app.register_error_handler(LoopError, _answer)
@@ -73,13 +76,19 @@ def _answer(error: LoopError) -> tuple[Response, int]:
     if isinstance(error, PayloadError):
         said["field"] = error.field
     response = jsonify(said)
+    if status == 429:
+        response.headers["Retry-After"] = "10"
     if status == 401:
         response.headers["WWW-Authenticate"] = 'Basic realm="label-studio-yolo-loop"'
     return response, status
 
 
-def _answer_bug(error: Exception) -> tuple[Response, int] | HTTPException:
+def _answer_bug(error: Exception) -> tuple[Response, int] | WerkzeugResponse:
     if isinstance(error, HTTPException):
-        return error
+        response = error.get_response()
+        if (error.code or 500) >= 400:
+            response.data = json.dumps({"error": error.description, "type": type(error).__name__})
+            response.content_type = "application/json"
+        return response
     log.error("%s %s", request.method, request.path)
     return jsonify(error="internal error; the log has the trace", type=type(error).__name__), 500

@@ -12,11 +12,11 @@ from flask import Blueprint, Response, current_app, jsonify, request
 
 from backend.measures import EVENTS
 from backend.routes import body
+from loop.decisions.ls_format import project_id_of
 from loop.errors import PayloadError, Unauthorized, UpstreamError
-from loop.ls_format import project_id_of
 from loop.parts import Parts
-from loop.review import START_TRAINING
-from loop.webhook import PROJECT_HEADER, SECRET_HEADER
+from loop.use_cases.review import START_TRAINING
+from loop.use_cases.webhook import PROJECT_HEADER, SECRET_HEADER
 
 intake = Blueprint("intake", __name__)
 log = logging.getLogger(__name__)

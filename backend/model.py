@@ -10,10 +10,10 @@ from label_studio_ml.model import LabelStudioMLBase
 
 from backend.serving import Predictor
 from loop.bootstrap import build
+from loop.decisions.ls_format import project_id_of
 from loop.errors import PayloadError, UpstreamError
-from loop.ls_format import project_id_of
 from loop.parts import Parts
-from loop.review import START_TRAINING, ask_training
+from loop.use_cases.review import START_TRAINING, ask_training
 
 
 class YoloBackend(LabelStudioMLBase):  # type: ignore[misc]

@@ -9,16 +9,19 @@ from flask import Blueprint, Response, current_app, jsonify, request
 
 from backend.measures import IMAGES_BROKEN, PREDICTIONS, UNMAPPED, exposition
 from backend.serving import Predictor
+from loop.decisions.label_config import parse
+from loop.decisions.ls_format import project_id_of
 from loop.errors import PayloadError
-from loop.label_config import parse
-from loop.ls_format import project_id_of
 
 protocol = Blueprint("protocol", __name__)
 
 
 def body() -> Mapping[str, Any]:
     """The request's JSON object. Raises PayloadError."""
-    found = request.get_json(silent=True)
+    try:
+        found = request.get_json(silent=True)
+    except RecursionError:
+        found = None  # nested so deeply that it cannot be meant
     if not isinstance(found, Mapping):
         raise PayloadError("body", "a JSON object", request.get_data(as_text=True))
     return found

@@ -5,16 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from loop.label_config import parse
+from loop.decisions.label_config import parse
+from loop.decisions.predict import Served, Suggestion
+from loop.errors import LoopError
 from loop.parts import Parts
-from loop.predict import Served, Suggestion
-from loop.refresh import as_result, suggest, with_audit
+from loop.use_cases.answer import as_result, suggest, to_log
 
 CHECK_SECONDS = 1.0  # how often the registry is asked whether there is a new champion
+RETRY_SECONDS = 30.0  # until a champion that could not be loaded is tried again
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +35,8 @@ class _Slot:
     served: Served
     checked_at: float
     is_loading: bool = False
+    failed: str = ""  # the champion that could not be loaded
+    failed_at: float = 0.0
 
 
 class Predictor:
@@ -49,10 +54,11 @@ class Predictor:
 
         Raises PayloadError where the label config has nothing to predict for.
         """
-        config = parse(label_config)
+        config = parse(label_config).knowing(self._parts.classes.book(project_id).synonyms())
         served = self.current(project_id)
         suggestions = suggest(tasks, config, served, self._parts)
-        logged = with_audit(suggestions, project_id, self._parts.policies.audit)
+        execution = str(uuid.uuid4())
+        logged = to_log(self._parts, suggestions, project_id, execution=execution)
         if served.detector is not None:
             self._parts.predictions.append(
                 [one for one, said in zip(logged, suggestions, strict=True) if said.error is None]
@@ -112,18 +118,24 @@ class Predictor:
         with self._lock:
             slot = self._slots[project_id]
             is_new = champion is not None and champion.name != slot.served.version
-            begin = is_new and not slot.is_loading
-            self._slots[project_id] = replace(slot, checked_at=time.monotonic(), is_loading=slot.is_loading or begin)
-        if begin:
-            threading.Thread(target=self._swap, args=(project_id,), name=f"swap-{project_id}", daemon=True).start()
+            now = time.monotonic()
+            has_failed = champion is not None and champion.name == slot.failed and now - slot.failed_at < RETRY_SECONDS
+            begin = is_new and not slot.is_loading and not has_failed
+            self._slots[project_id] = replace(slot, checked_at=now, is_loading=slot.is_loading or begin)
+        if begin and champion:
+            arguments = (project_id, champion.name)
+            threading.Thread(target=self._swap, args=arguments, name=f"swap-{project_id}", daemon=True).start()
 
-    def _swap(self, project_id: int) -> None:
+    def _swap(self, project_id: int, name: str) -> None:
         try:
             self._load(project_id)
-        except Exception:
-            log.exception("project %d: the new champion cannot be loaded; the old one goes on", project_id)
+        except Exception as error:
+            told = (project_id, name, self._slots[project_id].served.version, error)
+            has_trace = not isinstance(error, LoopError)
+            log.exception("project %d: %s cannot be loaded, %s goes on: %s", *told, exc_info=has_trace)
             with self._lock:
-                self._slots[project_id] = replace(self._slots[project_id], is_loading=False)
+                slot = self._slots[project_id]
+                self._slots[project_id] = replace(slot, is_loading=False, failed=name, failed_at=time.monotonic())
 
     def _load(self, project_id: int) -> None:
         served = self._parts.load(self._parts.registry.champion(project_id))

@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-from loop import database
-from loop.dataset_folder import ImageCache
-from loop.detector import Detectors
-from loop.door import Door
-from loop.embedders import Embedders
-from loop.event_log import EventLog
-from loop.images import ImageLimits, Images
-from loop.ls_client import LabelStudio
-from loop.outbox import Outbox
-from loop.parts import Parts, Policies
-from loop.predict import Thresholds
-from loop.prediction_log import PredictionLog
-from loop.priority import AuditPolicy
-from loop.project_list import ProjectList
-from loop.queue import JobQueue
-from loop.references import References
-from loop.registry import WeightsRegistry
-from loop.review_log import ReviewLog
+from loop.adapters import database
+from loop.adapters.class_list import ClassList
+from loop.adapters.courier import Courier
+from loop.adapters.detector import Detectors
+from loop.adapters.door import Door
+from loop.adapters.embedders import Embedders
+from loop.adapters.event_log import EventLog
+from loop.adapters.image_cache import ImageCache
+from loop.adapters.images import ImageLimits, Images
+from loop.adapters.ls_client import LabelStudio
+from loop.adapters.move_log import MoveLog
+from loop.adapters.operation_log import OperationLog
+from loop.adapters.outbox import Outbox
+from loop.adapters.prediction_log import PredictionLog
+from loop.adapters.project_list import ProjectList
+from loop.adapters.queue import JobQueue
+from loop.adapters.rate_log import RateLog
+from loop.adapters.references import References
+from loop.adapters.registry import WeightsRegistry
+from loop.adapters.report_folder import ReportFolder
+from loop.adapters.review_log import ReviewLog
+from loop.adapters.split_list import SplitList
+from loop.adapters.task_states import TaskStates
+from loop.adapters.trainer import TrainingPolicy
+from loop.adapters.training_log import TrainingLog
+from loop.adapters.vector_log import VectorLog
+from loop.adapters.verdict_log import VerdictLog
+from loop.decisions.gate import GatePolicy
+from loop.decisions.predict import Thresholds
+from loop.decisions.priority import AuditPolicy
+from loop.decisions.retrain_policy import RetrainPolicy
+from loop.decisions.selection import SelectionPolicy
+from loop.parts import DatasetPolicy, Parts, Policies
 from loop.settings import Settings
-from loop.task_states import TaskStates
-from loop.trainer import TrainingPolicy
-from loop.training_log import TrainingLog
-from loop.vector_log import VectorLog
 
 
 def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
@@ -43,10 +54,17 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
         queue=JobQueue(settings.redis),
         events=EventLog(engine),
         outbox=Outbox(engine, settings.receivers),
+        courier=Courier(lambda: settings.notify_key),
         predictions=PredictionLog(engine),
         reviews=ReviewLog(engine),
+        verdicts=VerdictLog(engine),
+        operations=OperationLog(engine),
+        rates=RateLog(engine),
         projects=ProjectList(engine),
+        classes=ClassList(engine),
+        splits=SplitList(engine),
         trainings=TrainingLog(engine),
+        moves=MoveLog(engine),
         registry=WeightsRegistry(engine, settings.home / "weights", settings.model_name),
         detectors=Detectors(settings.device, settings.image_size, settings.base_weights, settings.home / "base"),
         images=images,
@@ -57,6 +75,7 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
         task_states=TaskStates(engine),
         snapshots=settings.home / "snapshots",
         runs=settings.home / "runs",
+        reports=ReportFolder(settings.home / "reports"),
         engine=engine,
     )
 
@@ -72,10 +91,22 @@ def _limits(settings: Settings) -> ImageLimits:
 
 def _policies(settings: Settings) -> Policies:
     return Policies(
-        retrain_after=settings.retrain_after,
-        held_out_share=settings.held_out_share,
+        retrain=RetrainPolicy(settings.retrain_after, settings.cool_down),
+        dataset=DatasetPolicy(
+            held_out_share=settings.held_out_share,
+            group_field=settings.group_field,
+            twin_bits=settings.twin_bits,
+            selection=SelectionPolicy(settings.replay_share, settings.background_share),
+        ),
         thresholds=Thresholds(settings.score_floor, settings.score_threshold),
         audit=AuditPolicy(settings.audit_share),
+        gate=GatePolicy(
+            confidence=settings.gate_confidence,
+            class_drop=settings.gate_class_drop,
+            latency_ratio=settings.gate_latency_ratio,
+            least_images=settings.gate_images,
+            least_boxes=settings.gate_boxes,
+        ),
         training=TrainingPolicy(
             epochs=settings.epochs,
             batch=settings.batch,
@@ -83,4 +114,5 @@ def _policies(settings: Settings) -> Policies:
             device=settings.device,
             freeze=settings.freeze,
         ),
+        cohort_field=settings.cohort_field,
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from loop.commands import datasets, models, projects, references, reviews, running
+from loop.commands import bulk, datasets, deliveries, lineage, models, projects, references, reviews, running, trainings
 from loop.errors import LoopError
 
 app = typer.Typer(
@@ -15,11 +15,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Label Studio, YOLO, and a loop that learns.",
 )
-for commands in (running, projects, reviews):
+for commands in (running, projects, reviews, trainings, lineage):
     app.add_typer(commands.app)
 app.add_typer(models.app, name="models")
 app.add_typer(datasets.app, name="dataset")
+app.add_typer(bulk.app, name="annotations")
 app.add_typer(references.app, name="references")
+app.add_typer(deliveries.app, name="deliveries")
 
 
 def main() -> None:

@@ -11,15 +11,31 @@ LoopError
 │   └── ImageUnreadable     no answer, or not an image
 ├── RegistryError
 │   ├── UnknownVersion
-│   └── NoChampion
+│   ├── UnknownSnapshot
+│   ├── UnknownReport
+│   ├── NotPassed           the gate did not pass a version, and nobody said why it should serve
+│   ├── VersionExists       versions are immutable
+│   ├── NoChampion
+│   ├── Pinned              the project is to stay on its version
+│   ├── DamagedWeights      a file is not what was registered
+│   └── ArchiveRefused      weights from elsewhere that are not let in
 ├── UnknownProject          not connected yet
+├── UnknownClass            no class of that name
 ├── EmptySnapshot           too little reviewed to train on
+├── UnknownTraining
+├── LeakedSplit             training images that give held-out ones away
+├── PoisonedSnapshot        a dataset on disk is not what was written; carries the tasks
 ├── TrainingFailed
+├── TrainingCancelled       somebody asked it to stop
+├── Busy                    too much is asked at once
 └── UpstreamError           Label Studio or Redis did not answer
+    ├── Refused             Label Studio answered, and said no
     └── MilvusDown          nor did Milvus: vectors wait, everything else goes on
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 
 class LoopError(Exception):
@@ -74,8 +90,65 @@ class UnknownVersion(RegistryError):
         super().__init__(f"no version {name!r}; known: {', '.join(known) or 'none'}")
 
 
+class VersionExists(RegistryError):
+    """There is a version of that name, and versions never change."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"{name} exists, and versions never change: choose another --version")
+
+
+class UnknownSnapshot(RegistryError):
+    """No such snapshot of the project is here."""
+
+    def __init__(self, project_id: int, wanted: str | None) -> None:
+        self.project_id, self.wanted = project_id, wanted
+        which = f"no snapshot that begins with {wanted!r}" if wanted else "no snapshot yet"
+        super().__init__(f"project {project_id} has {which}: `loop models list` names those of its versions")
+
+
+class UnknownReport(RegistryError):
+    """The gate never judged that version."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f"no report of {name}: the gate never judged it; `loop models compare` measures any two versions"
+        )
+
+
+class NotPassed(RegistryError):
+    """The gate did not pass a version; *objection* says how."""
+
+    def __init__(self, name: str, objection: str) -> None:
+        self.name, self.objection = name, objection
+        super().__init__(f'{name}: {objection}; `--force --why "…"` lets it serve all the same')
+
+
 class NoChampion(RegistryError):
     """Nothing has been promoted yet, or there is nothing to go back to."""
+
+
+class Pinned(RegistryError):
+    """The project is to stay on one version."""
+
+    def __init__(self, project_id: int, name: str) -> None:
+        self.project_id, self.name = project_id, name
+        super().__init__(
+            f"project {project_id} is pinned to {name}: run `loop models unpin --project {project_id}` first"
+        )
+
+
+class DamagedWeights(RegistryError):
+    """A weights file is missing or is not what was registered."""
+
+    def __init__(self, name: str, path: Path, expected: str, found: str) -> None:
+        self.name, self.path = name, path
+        super().__init__(f"{name}: {path} is damaged: expected SHA-256 {expected}, found {found}")
+
+
+class ArchiveRefused(RegistryError):
+    """An archive of weights is not let in; nothing of it was run and nothing is left of it."""
 
 
 class UnknownProject(LoopError):
@@ -86,16 +159,74 @@ class UnknownProject(LoopError):
         super().__init__(f"project {project_id} is not connected: run `loop connect --project {project_id}`")
 
 
+class UnknownClass(LoopError):
+    """No class of that name."""
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        self.name, self.known = name, known
+        super().__init__(f"no class {name!r}; known: {', '.join(known) or 'none'}")
+
+
 class EmptySnapshot(LoopError):
     """Too little has been reviewed to train on."""
+
+
+class UnknownTraining(LoopError):
+    """No training of that id."""
+
+    def __init__(self, training_id: int) -> None:
+        self.training_id = training_id
+        super().__init__(f"no training {training_id}; `loop training list --project ID` shows those there are")
+
+
+class LeakedSplit(LoopError):
+    """Training tasks of one group with, or near-duplicates of, held-out ones; *pairs* are (held-out, training)."""
+
+    def __init__(self, project_id: int, pairs: list[tuple[int, int]]) -> None:
+        self.project_id, self.pairs = project_id, pairs
+        named = ", ".join(f"{train} (like {held_out})" for held_out, train in pairs[:20])
+        more = f" and {len(pairs) - 20} more" if len(pairs) > 20 else ""
+        super().__init__(
+            f"{len(pairs)} training tasks are of one group with held-out ones, or near-duplicates: {named}{more}; "
+            f"see `loop dataset leaks --project {project_id}`, and take them out of training with its --leave-out"
+        )
+
+
+class PoisonedSnapshot(LoopError):
+    """A dataset on disk is not what was written; *task_ids* are the tasks whose images or labels are damaged."""
+
+    def __init__(self, folder: str, problems: dict[int, str], rest: str = "") -> None:
+        self.folder, self.problems, self.task_ids = folder, problems, sorted(problems)
+        named = "; ".join(f"task {task_id}: {problem}" for task_id, problem in sorted(problems.items())[:20])
+        more = f"; and {len(problems) - 20} tasks more" if len(problems) > 20 else ""
+        super().__init__(f"the dataset {folder} is damaged: {named}{more}{'; ' if named and rest else ''}{rest}")
 
 
 class TrainingFailed(LoopError):
     """A training ended without weights."""
 
 
+class TrainingCancelled(LoopError):
+    """Somebody asked a training to stop."""
+
+
+class Busy(LoopError):
+    """Too much is asked at once; the same later will do."""
+
+
 class UpstreamError(LoopError):
-    """Label Studio or Redis did not answer as it should."""
+    """Label Studio or Redis did not answer as it should; *status* is that of its answer, if there was one."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        self.status = status
+        super().__init__(message)
+
+
+class Refused(UpstreamError):
+    """Label Studio answered with an error; *status* is its HTTP status."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message, status)
 
 
 class MilvusDown(UpstreamError):
@@ -107,5 +238,8 @@ class MilvusDown(UpstreamError):
 
 
 def _short(value: object, most: int = 120) -> str:
-    text = value if isinstance(value, str) else repr(value)
+    try:
+        text = value if isinstance(value, str) else repr(value)
+    except RecursionError:
+        text = f"a {type(value).__name__} that is nested too deeply"
     return text if len(text) <= most else f"{text[:most]}…"

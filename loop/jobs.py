@@ -6,17 +6,20 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 
-from loop import index as indexing
-from loop import plan_vectors
-from loop import refresh as refreshing
-from loop import retrain as retraining
-from loop import review as reviewing
-from loop import sync as syncing
 from loop.bootstrap import build
-from loop.errors import LoopError
+from loop.errors import LoopError, UpstreamError
 from loop.parts import Parts
+from loop.use_cases import deliver as delivering
+from loop.use_cases import index as indexing
+from loop.use_cases import plan_vectors
+from loop.use_cases import refresh as refreshing
+from loop.use_cases import retrain as retraining
+from loop.use_cases import review as reviewing
+from loop.use_cases import sync as syncing
+from loop.use_cases import watch as watching
+from loop.use_cases.announce import catch_up
 
 log = logging.getLogger(__name__)
 TURN_SECONDS = 180.0  # that a command waits for a job of the same name to end
@@ -33,8 +36,8 @@ def refresh(project_id: int) -> str:
 
 
 def sync(project_id: int) -> str:
-    """Record the reviews of a project that no event told us of."""
-    return _alone("sync", syncing.sync, project_id)
+    """Record the reviews of a project that no event told us of, then look for falls in its rates."""
+    return f"{_alone('sync', syncing.sync, project_id)}; {_alone('watch', watching.watch, project_id)}"
 
 
 def rebuild(project_id: int) -> str:
@@ -59,18 +62,27 @@ def rebuild_references(project_id: int) -> str:
 
 
 def sync_all() -> str:
-    """Ask for a comparison of every project with Label Studio, and of its vectors with Milvus."""
+    """Ask for a comparison of every project with Label Studio."""
     with closing(build()) as parts:
         projects = [project.id for project in parts.projects.all()]
         for project_id in projects:
             parts.queue.ask_sync(project_id)
             parts.queue.ask_index(project_id)
+            parts.registry.tidy(project_id)
     return f"asked: sync {projects}"
 
 
 def retrain(project_id: int) -> str:
     """Run the open training of a project."""
     return _alone("retrain", retraining.retrain, project_id)
+
+
+def deliver() -> str:
+    """Send what is due to its receivers."""
+    with closing(build()) as parts, parts.queue.alone("deliver") as is_alone:
+        line = delivering.deliver(parts) if is_alone else "runs already; the sweep asks again"
+    log.info("deliver: %s", line)
+    return line
 
 
 def sweep() -> str:
@@ -83,6 +95,9 @@ def _swept(parts: Parts) -> str:
     projects, pending = parts.projects.all(), set(parts.events.pending_projects())
     to_review = [project.id for project in projects if project.id in pending]
     to_refresh = [project.id for project in projects if refreshing.is_due(parts, project)]
+    for project in projects:  # a cool-down ends without an event
+        reviewing.ask_when_due(parts, project.id)
+        catch_up(parts, project.id)
     to_index = [project.id for project in projects if plan_vectors.is_due(parts, project)]
     to_train = [training.project_id for training in parts.trainings.open()]
     for ask, ids in (
@@ -93,13 +108,18 @@ def _swept(parts: Parts) -> str:
     ):
         for project_id in ids:
             ask(project_id)
-    return f"asked again: review {to_review}, refresh {to_refresh}, index {to_index}, retrain {to_train}"
+    is_due = parts.outbox.is_due() and parts.queue.ask_deliver()
+    asked = f"review {to_review}, refresh {to_refresh}, index {to_index}, retrain {to_train}"
+    return f"asked again: {asked}{', deliver' if is_due else ''}"
 
 
 def _alone(name: str, use_case: Callable[[Parts, int], str], project_id: int) -> str:
     """Run a use case unless it runs already, for instance under a worker whose supervisor was killed."""
     with closing(build()) as parts, parts.queue.alone(f"{name}-{project_id}") as is_alone:
         line = use_case(parts, project_id) if is_alone else "runs already; the sweep asks again"
+        if parts.outbox.is_due():
+            with suppress(UpstreamError):  # the sweep asks again
+                parts.queue.ask_deliver()
     log.info("%s project %d: %s", name, project_id, line)
     return line
 

@@ -7,37 +7,60 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from loop.dataset_folder import ImageCache
-from loop.detector import Detectors
-from loop.door import Door
-from loop.embedders import Embedders
-from loop.event_log import EventLog
-from loop.images import Images
-from loop.ls_client import LabelStudio
-from loop.outbox import Outbox
-from loop.predict import Served, Thresholds
-from loop.prediction_log import PredictionLog
-from loop.priority import AuditPolicy
-from loop.project_list import ProjectList
-from loop.queue import JobQueue
-from loop.references import References
-from loop.registry import FIRST, Version, WeightsRegistry
-from loop.review_log import ReviewLog
-from loop.task_states import TaskStates
-from loop.trainer import TrainingPolicy
-from loop.training_log import TrainingLog
-from loop.vector_log import VectorLog
+from loop.adapters.class_list import ClassList
+from loop.adapters.courier import Courier
+from loop.adapters.detector import Detectors
+from loop.adapters.door import Door
+from loop.adapters.embedders import Embedders
+from loop.adapters.event_log import EventLog
+from loop.adapters.image_cache import ImageCache
+from loop.adapters.images import Images
+from loop.adapters.ls_client import LabelStudio
+from loop.adapters.move_log import MoveLog
+from loop.adapters.operation_log import OperationLog
+from loop.adapters.outbox import Outbox
+from loop.adapters.prediction_log import PredictionLog
+from loop.adapters.project_list import ProjectList
+from loop.adapters.queue import JobQueue
+from loop.adapters.rate_log import RateLog
+from loop.adapters.references import References
+from loop.adapters.registry import FIRST, Version, WeightsRegistry
+from loop.adapters.report_folder import ReportFolder
+from loop.adapters.review_log import ReviewLog
+from loop.adapters.split_list import SplitList
+from loop.adapters.task_states import TaskStates
+from loop.adapters.trainer import TrainingPolicy
+from loop.adapters.training_log import TrainingLog
+from loop.adapters.vector_log import VectorLog
+from loop.adapters.verdict_log import VerdictLog
+from loop.decisions.gate import GatePolicy
+from loop.decisions.predict import Served, Thresholds
+from loop.decisions.priority import AuditPolicy
+from loop.decisions.retrain_policy import RetrainPolicy
+from loop.decisions.selection import SelectionPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetPolicy:
+    """What is measured on and trained on: shares, the field of a task's data that groups, how alike twins are."""
+
+    held_out_share: float
+    group_field: str
+    twin_bits: int
+    selection: SelectionPolicy
 
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """What decides: how many new reviews ask for a training, what share is kept for measuring, what is shown."""
+    """What decides: when to train, what goes into a dataset, what is shown, what may serve."""
 
-    retrain_after: int
-    held_out_share: float
+    retrain: RetrainPolicy
+    dataset: DatasetPolicy
     thresholds: Thresholds
     audit: AuditPolicy
+    gate: GatePolicy
     training: TrainingPolicy
+    cohort_field: str = ""  # of the tasks' data, that tells cohorts apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +73,18 @@ class Parts:
     queue: JobQueue
     events: EventLog
     outbox: Outbox
+    courier: Courier
     predictions: PredictionLog
     reviews: ReviewLog
+    verdicts: VerdictLog
+    operations: OperationLog
+    rates: RateLog
     projects: ProjectList
+    classes: ClassList
+    splits: SplitList
     trainings: TrainingLog
     registry: WeightsRegistry
+    moves: MoveLog
     detectors: Detectors
     images: Images
     image_cache: ImageCache
@@ -64,6 +94,7 @@ class Parts:
     task_states: TaskStates
     snapshots: Path
     runs: Path
+    reports: ReportFolder
     engine: Engine
 
     def close(self) -> None:
@@ -74,12 +105,22 @@ class Parts:
 
     def load(self, version: Version | None) -> Served:
         """
-        A version with its detector in memory.
+        A version with its detector in memory. Raises DamagedWeights.
 
         Without a version it is the weights to start from, and where those are not on this machine, nothing.
         """
-        weights = version.weights if version else self.detectors.base_if_here()
-        return Served(self.version_name(version), self.detectors.load(weights) if weights else None)
+        if version is None:
+            base = self.detectors.base_if_here()
+            detector = self.detectors.load(base) if base else None
+            return Served(self.version_name(None), detector, self.policies.thresholds)
+        version.verify()
+        detector = self.detectors.load(version.weights, version.image_size)
+        return Served(version.name, detector, self.thresholds_of(version))
+
+    def thresholds_of(self, version: Version) -> Thresholds:
+        """The thresholds that a version was registered with; where it has none, those of the settings."""
+        own, ours = version.facts.thresholds, self.policies.thresholds
+        return Thresholds(own.get("floor", ours.floor), own.get("display", ours.display))
 
     def version_name(self, version: Version | None) -> str:
         """What predictions of a version are called; Label Studio needs a name where there is none yet."""

@@ -13,10 +13,10 @@ from typing import Protocol
 
 import httpx
 
-from loop import milvus_server
+from loop.adapters import milvus_server
+from loop.adapters.queue import DEFAULT, GPU
 from loop.errors import LoopError
 from loop.programs import EmbeddedRedis, Program
-from loop.queue import DEFAULT, GPU
 from loop.settings import Settings
 
 START_SECONDS = 90.0

@@ -8,12 +8,13 @@ import os
 import secrets
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from loop import milvus_server
+from loop.adapters import milvus_server
 from loop.errors import PayloadError
 
 
@@ -46,15 +47,35 @@ class Settings(BaseSettings):
     batch: int = Field(16, ge=1, description="images a training step")
     freeze: int = Field(0, ge=0, description="first layers of the network that a training leaves alone")
     retrain_after: int = Field(50, ge=1, description="new reviews that ask for a training")
+    cool_down: float = Field(0.0, ge=0, description="seconds between a training and the next that reviews ask for")
     held_out_share: float = Field(0.2, gt=0, lt=1, description="share of reviewed tasks kept for measuring")
+    group_field: str = Field("", description="field of a task's data; tasks of one value stay on one side together")
+    twin_bits: int = Field(
+        4, ge=-1, le=10, description="bits of 64 that looks of near-duplicates differ in; -1: none are"
+    )
+    background_share: float = Field(
+        0.1, ge=0, le=1, description="most of the training side that may have nothing on it"
+    )
+    replay_share: float = Field(
+        1.0, ge=0, le=1, description="share of what the champion learned that is trained on again"
+    )
+    gate_confidence: float = Field(
+        0.95, gt=0, lt=1, description="how sure it must be that a candidate is better before it serves"
+    )
+    gate_class_drop: float = Field(0.1, ge=0, le=1, description="AP that a candidate may lose on a class")
+    gate_latency_ratio: float = Field(1.5, gt=0, description="times as long as the champion it may take for an image")
+    gate_images: int = Field(10, ge=0, description="held-out images below which a person decides")
+    gate_boxes: int = Field(30, ge=0, description="boxes on them below which a person decides")
     score_floor: float = Field(0.05, gt=0, lt=1, description="least confidence that is kept in the log")
     score_threshold: float = Field(0.25, ge=0, le=1, description="least confidence shown, unless the label config says")
     audit_share: float = Field(0.05, ge=0, le=1, description="share of tasks served regardless of their score")
+    cohort_field: str = Field("", description="field of the task data that tells cohorts apart; empty: none does")
     image_bytes: int = Field(50_000_000, description="largest image file read")
     image_pixels: int = Field(100_000_000, description="largest image decoded")
     image_seconds: float = Field(20.0, description="longest wait for one image")
     allow_private_addresses: bool = Field(False, description="read task images from private addresses too")
     notify_urls: str = Field("", description="who is told what happens: addresses separated by commas")
+    notify_secret: str = Field("", description="key that notices are signed with; empty: derived from the webhook key")
     embedder: str = Field(
         "yolo:", description="what makes the vectors: yolo:, open_clip:MODEL/TAG-OR-PATH, open_clip:FOLDER or none"
     )
@@ -111,6 +132,11 @@ class Settings(BaseSettings):
         return tuple(url.strip() for url in self.notify_urls.split(",") if url.strip())
 
     @property
+    def notify_key(self) -> str:
+        """What notices are signed with."""
+        return self.notify_secret or self._derived("notices")
+
+    @property
     def redis(self) -> str:
         """The Redis to use: by default a socket under LOOP_HOME, which every command on this machine finds."""
         return self.redis_url or f"unix://{self.redis_socket}"
@@ -140,17 +166,21 @@ class Settings(BaseSettings):
 
     def webhook_secret_of(self, project_id: int) -> str:
         """The secret that Label Studio's webhook of a project sends; each project has its own."""
+        return self._derived(str(project_id))
+
+    def _derived(self, purpose: str) -> str:
         key = self.webhook_secret or _kept_key(self.home / "webhook.key")
-        return hmac.new(key.encode(), str(project_id).encode(), hashlib.sha256).hexdigest()
+        return hmac.new(key.encode(), purpose.encode(), hashlib.sha256).hexdigest()
 
 
 def _kept_key(path: Path) -> str:
-    """Read the installation's key, making it at the first use; only its owner may read it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_hex(32))
+    """Read the installation's key, making it at the first use, whole at once; only its owner may read it."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, made = tempfile.mkstemp(dir=path.parent)  # readable by its owner alone
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(32))
+        with suppress(FileExistsError):  # another process was faster, and its key is the one
+            os.link(made, path)
+        Path(made).unlink()
     return path.read_text()

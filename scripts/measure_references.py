@@ -21,12 +21,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from loop import milvus_server
-from loop.embedders import Embedders
-from loop.embedding import Embedder, Entry, Kind, Space, Vectors, normalised
-from loop.milvus_format import IndexPolicy
-from loop.references import References
-from loop.regions import Pixels
+from loop.adapters import milvus_server
+from loop.adapters.embedders import Embedders
+from loop.adapters.references import References
+from loop.decisions.embedding import Embedder, Entry, Kind, Space, Vectors, normalised
+from loop.decisions.milvus_format import IndexPolicy
+from loop.decisions.regions import Pixels
 from scripts.demo import features, scenes
 
 ROUNDS, DIMENSION, K = 5, 448, 10

@@ -11,7 +11,7 @@ from contextlib import closing
 
 from loop.bootstrap import build
 from loop.errors import LoopError
-from loop.review import ask_training
+from loop.use_cases.review import ask_training
 
 
 def main() -> int:

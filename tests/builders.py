@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 from PIL import Image
 
-from loop.ls_format import Review
-from loop.prediction_log import QUEUE, LoggedPrediction
-from loop.regions import Box, Region
+from loop.adapters.prediction_log import QUEUE, LoggedPrediction
+from loop.decisions.ls_format import Review
+from loop.decisions.regions import Box, Region
 
 CONFIG = """
 <View>

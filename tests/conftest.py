@@ -1,6 +1,8 @@
 """Fixtures that many tests share."""
 
+import shutil
 from dataclasses import replace
+from functools import partial
 
 import hypothesis
 import pytest
@@ -9,6 +11,7 @@ from loop.bootstrap import build
 from loop.settings import Settings
 from tests.builders import CONFIG
 from tests.fakes import FakeImages, FakeLabelStudio, FakeQueue
+from tests.judged import judge, write_snapshot
 
 # The same examples every time: a test that fails is one that somebody broke.
 hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None, max_examples=300)
@@ -20,10 +23,31 @@ def settings(tmp_path):
     return Settings.read({"LOOP_HOME": str(tmp_path / "home"), "LOOP_RETRAIN_AFTER": "3", "LABEL_STUDIO_API_KEY": "k"})
 
 
+@pytest.fixture(scope="session")
+def empty_records(tmp_path_factory):
+    """Records with all tables and nothing in them, to be copied: migrating takes longer than most tests."""
+    home = tmp_path_factory.mktemp("empty-records")
+    build(Settings.read({"LOOP_HOME": str(home)}), migrate=True).close()
+    return home / "loop.sqlite3"
+
+
 @pytest.fixture
-def parts(settings):
+def parts(settings, empty_records):
     """Real records in a folder of their own, with a fake Label Studio and a fake queue; project 1 is connected."""
-    built = build(settings, migrate=True)
+    settings.home.mkdir(parents=True)
+    shutil.copy(empty_records, settings.home)
+    built = build(settings)
     built.projects.save(1, "Cars", CONFIG)
     yield replace(built, queue=FakeQueue(), label_studio=FakeLabelStudio(), images=FakeImages())
     built.close()
+
+
+@pytest.fixture
+def snapshot(parts, tmp_path):
+    return write_snapshot(parts, tmp_path, 12)
+
+
+@pytest.fixture
+def judged(parts, snapshot, tmp_path):
+    """Have a candidate judged; return the parts and its training."""
+    return partial(judge, parts, tmp_path, snapshot)

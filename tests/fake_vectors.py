@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from loop.embedding import Neighbour, Space, normalised
+from loop.decisions.embedding import Neighbour, Space, normalised
+from loop.decisions.milvus_format import collection_name
 from loop.errors import MilvusDown
-from loop.milvus_format import collection_name
 
 
 class FakeEmbedders:
@@ -18,10 +18,10 @@ class FakeEmbedders:
         self.shown = []
         self.dimension = 8
 
-    def space(self, version, weights):
+    def space(self, version, weights, image_size=None):
         return Space(f"fake-{self.fingerprint[0]}", self.fingerprint)
 
-    def load(self, space, weights):
+    def load(self, space, weights, image_size=None):
         self.of = space
         return self
 

@@ -4,8 +4,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from loop.decisions.regions import Detection
 from loop.errors import ImageUnreadable, UpstreamError
-from loop.regions import Detection
 from tests.builders import CONFIG
 
 
@@ -65,7 +65,7 @@ class FakeLabelStudio:
         self.fields.update(fields)
         return self.fields
 
-    def unreviewed_tasks(self, project_id):
+    def open_tasks(self, project_id):
         return iter([task for task in self.tasks if not task.get("annotations")])
 
     def tasks_since(self, project_id, moment):
@@ -130,5 +130,24 @@ class FakeDetectors:
     def base_if_here(self):
         return None
 
-    def load(self, weights):
+    def load(self, weights, image_size=None):
         return FakeDetector(*self._found)
+
+    def probe(self, weights, pickle_sha256, image_size):
+        return FakeDetector().class_names
+
+
+class PlantedDetectors:
+    """Detectors whose evaluations are given, by the bytes of their weights; each takes *milliseconds* an image."""
+
+    def __init__(self, evaluations, milliseconds=None):
+        self._evaluations, self._milliseconds = evaluations, milliseconds or {}
+
+    def base_if_here(self):
+        return None
+
+    def evaluate(self, weights, data):
+        return self._evaluations[weights.read_bytes()]
+
+    def latencies(self, weights, images):
+        return [self._milliseconds.get(path.read_bytes(), 10.0) for path in weights]

@@ -7,12 +7,14 @@ from tests.fakes import FakeLabelStudio
 
 
 class StudioModel(FakeLabelStudio):
-    """Tasks and annotations in memory; ids are given out again as SQLite does; each act leaves the event it sends."""
+    """Tasks and annotations in memory; each act leaves the event it sends."""
+
+    is_sqlite = True  # ids are given out again
 
     def __init__(self, tasks):
         super().__init__([ls_task(number, annotations=[]) for number in range(1, tasks + 1)])
         self.clock, self.sent, self.changed_at = NOON, [], {}
-        self.hooks = []
+        self.hooks, self.last_id = [], 0
 
     def annotate(self, task, regions, *, skipped=False):
         self._send("ANNOTATION_CREATED", annotation=self._new(task, regions, was_cancelled=skipped), task=_bare(task))
@@ -65,7 +67,8 @@ class StudioModel(FakeLabelStudio):
     def _new(self, task, regions, **fields):
         known = [one["id"] for other in self.tasks for one in other["annotations"]]
         at = self._tick(task)
-        annotation = ls_annotation(*regions, annotation=max(known, default=0) + 1, task=task["id"], **fields)
+        self.last_id = max([*known, *([] if self.is_sqlite else [self.last_id])], default=0) + 1
+        annotation = ls_annotation(*regions, annotation=self.last_id, task=task["id"], **fields)
         annotation.update(created_at=at, updated_at=at)
         task["annotations"].append(annotation)
         return dict(annotation)

@@ -1,16 +1,17 @@
 """The backend's routes, over real records and a fake detector."""
 
 import base64
+import time
 from dataclasses import replace
 
 import pytest
 
 from backend.app import create_app
 from backend.serving import Predictor
+from loop.decisions.regions import Box
 from loop.errors import UpstreamError
-from loop.regions import Box
 from loop.settings import Settings
-from loop.webhook import PROJECT_HEADER, SECRET_HEADER
+from loop.use_cases.webhook import PROJECT_HEADER, SECRET_HEADER
 from tests.builders import CONFIG, created, ls_region, ls_task
 from tests.fakes import FakeDetectors, FakeImages, FakeQueue
 
@@ -96,6 +97,17 @@ def test_only_labels_of_the_config_are_answered(client):
 
     assert [one["value"]["rectanglelabels"] for one in result] == [["Car"]]
     assert (result[0]["from_name"], result[0]["to_name"], result[0]["type"]) == ("label", "image", "rectanglelabels")
+
+
+def test_a_detector_that_is_older_than_the_name_of_a_class_goes_on_serving(client, parts):
+    renamed = CONFIG.replace('"Car"', '"Auto"')
+    assert predict(client, [ls_task()], config=renamed).json["results"][0]["result"] == []
+
+    parts.projects.save(1, "Cars", CONFIG)
+    parts.classes.rename(1, "Car", "Auto")
+
+    result = predict(client, [ls_task()], config=renamed).json["results"][0]["result"]
+    assert [one["value"]["rectanglelabels"] for one in result] == [["Auto"]]
 
 
 def test_what_is_answered_is_logged_but_broken_images_are_not(client, parts):
@@ -248,9 +260,50 @@ def test_a_new_champion_is_swapped_in_and_back_while_requests_run(app, client, p
     assert predict(client, [ls_task()]).json["results"][0]["result"] == before
 
 
-def versions_until(client, wanted, seconds=10):
-    import time
+def test_a_request_is_one_execution(client, parts):
+    predict(client, [ls_task(1), ls_task(2)])
+    predict(client, [ls_task(3)])
 
+    found = parts.predictions.newest(1, [1, 2, 3])
+    assert found[1].execution == found[2].execution != found[3].execution
+    assert len(found[1].execution) == 36
+
+
+def test_a_champion_whose_file_is_damaged_is_named_and_the_old_one_goes_on(client, parts, tmp_path, caplog):
+    (tmp_path / "other.pt").write_bytes(b"other")
+    new = parts.registry.add(1, tmp_path / "other.pt")
+    new.weights.write_bytes(b"damaged")
+    predict(client, [ls_task()])
+    parts.registry.promote(1, new.name, "past the use case, which would refuse it")
+
+    until_logged(client, caplog, f"{new.weights} is damaged")
+
+    assert predict(client, [ls_task()]).json["results"][0]["model_version"] == "yolo_detector@1.0.0"
+    said = [record for record in caplog.records if "is damaged" in record.getMessage()]
+    time.sleep(1.2)
+    predict(client, [ls_task()])
+    assert len([record for record in caplog.records if "is damaged" in record.getMessage()]) == len(said) == 1
+
+
+def test_a_damaged_champion_is_an_error_that_names_the_file_where_nothing_is_in_memory(client, parts):
+    champion = parts.registry.champion(1)
+    champion.weights.write_bytes(b"damaged")
+
+    answer = predict(client, [ls_task()])
+
+    assert answer.status_code == 409
+    assert str(champion.weights) in answer.json["error"]
+
+
+def until_logged(client, caplog, words, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not any(words in record.getMessage() for record in caplog.records):
+        assert time.monotonic() < deadline, f"{words} was never logged"
+        assert predict(client, [ls_task()]).status_code == 200
+        time.sleep(0.05)
+
+
+def versions_until(client, wanted, seconds=10):
     seen, deadline = [], time.monotonic() + seconds
     while time.monotonic() < deadline:
         answer = predict(client, [ls_task()])

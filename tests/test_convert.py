@@ -1,13 +1,17 @@
 """Exports to datasets and verdicts, through the command that people use."""
 
 import json
+import random
 import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
-from loop import convert
+from loop.adapters.export_file import read_export
 from loop.errors import EmptySnapshot, LabelConfigError, PayloadError
+from loop.use_cases import convert
+from loop.use_cases.convert import ConversionPolicy
 from tests.builders import CONFIG, NOON, ls_annotation, ls_region, picture
 
 
@@ -127,7 +131,16 @@ def test_images_are_found_by_their_path_and_never_outside_the_folder(folder):
         pytest.param("{", PayloadError, id="no-json"),
         pytest.param('{"tasks": []}', PayloadError, id="no-list"),
         pytest.param("[1]", PayloadError, id="numbers"),
-        pytest.param('[{"id": 1, "annotations": [{"id": 1, "created_at": "then"}]}]', PayloadError, id="no-time"),
+        pytest.param('[{"id": 1}', PayloadError, id="no-end"),
+        pytest.param('[{"id": 1} {"id": 2}]', PayloadError, id="no-comma"),
+        pytest.param('[{"id": 1}] []', PayloadError, id="two-lists"),
+        pytest.param('[{"id": 1},]', PayloadError, id="a-comma-too-many"),
+        pytest.param('[{"id": tru}]', PayloadError, id="no-word"),
+        pytest.param('[{"id": "x"}]', PayloadError, id="no-number"),
+        pytest.param('[{"id": 1}, {"id": 2, "data": {"image": "\\ud8', PayloadError, id="cut-off"),
+        pytest.param("", PayloadError, id="nothing"),
+        pytest.param('[{"id": 1, "annotations": [{"id": 1, "created_at": "then"}]}]', EmptySnapshot, id="no-time"),
+        pytest.param('[{"id": 1, "annotations": {"id": 1}}]', EmptySnapshot, id="no-annotations"),
         pytest.param("[]", EmptySnapshot, id="empty"),
     ],
 )
@@ -137,7 +150,75 @@ def test_what_is_no_export_is_refused(folder, content, error):
     with pytest.raises(error):
         convert.to_dataset(folder / "export.json", CONFIG, folder / "images", folder / "out")
 
-    assert not (folder / "out").exists()
+    assert sorted(path.name for path in folder.iterdir()) == ["config.xml", "export.json", "images"]
+
+
+def test_a_review_with_a_box_that_is_no_number_costs_only_its_task(folder):
+    broken = exported(1, ls_annotation(ls_region(x=float("nan"))))
+
+    snapshot = to_dataset(folder, [broken, *TASKS[1:]])
+
+    assert snapshot.report["left_out"] == {"the review cannot be read": [1]}
+
+
+def test_of_two_tasks_with_one_id_the_first_is_taken_and_the_other_named(folder):
+    snapshot = to_dataset(folder, [*TASKS, exported(3, ls_annotation(ls_region(label="Person"), annotation=3, task=3))])
+
+    assert snapshot.report["left_out"] == {"another task before it has its id": [3]}
+    assert next(snapshot.folder.glob("labels/*/task-00000003.txt")).read_text().startswith("0 ")
+
+
+def test_an_export_is_read_a_piece_at_a_time_wherever_it_is_cut(tmp_path):
+    tasks = [{"id": n, "data": {"text": 'é"]},' * (n % 700), "n": -1.5e-3}, "annotations": []} for n in range(3000)]
+    (tmp_path / "export.json").write_text(json.dumps(tasks, indent=1, ensure_ascii=False), encoding="utf-8-sig")
+    assert (tmp_path / "export.json").stat().st_size > 5 << 20
+
+    assert list(read_export(tmp_path / "export.json")) == tasks
+
+
+def test_a_mistake_in_a_large_export_is_told_where_it_is_without_reading_on(tmp_path):
+    (tmp_path / "export.json").write_text('[{"id": oh}, ' + '{"id": 1}, ' * 500_000)
+
+    with pytest.raises(PayloadError, match="Expecting value: line 1 column 9"):
+        list(read_export(tmp_path / "export.json"))
+
+
+def test_a_task_larger_than_what_is_read_at_a_time_is_read_too(tmp_path):
+    tasks = [{"id": 1, "data": {"image": "x" * (9 << 20)}}, {"data": {}}]
+    (tmp_path / "export.json").write_text(json.dumps(tasks))
+
+    assert list(read_export(tmp_path / "export.json")) == [tasks[0], {"id": 2, "data": {}}]
+
+
+def test_the_order_of_an_export_changes_nothing(folder):
+    one, other = to_dataset(folder, TASKS), to_dataset(folder, TASKS[::-1], "other")
+
+    assert one.hash == other.hash
+    assert (one.folder / "items.jsonl").read_bytes() == (other.folder / "items.jsonl").read_bytes()
+
+
+def sides(snapshot):
+    return {one.task: one.side for one in snapshot.items()}
+
+
+def test_tasks_of_one_group_and_copies_of_one_picture_stay_on_one_side(folder):
+    rng = random.Random(0)
+    for task in range(1, 13):
+        pixels = bytes(rng.randrange(256) for _ in range(64))
+        image = Image.frombytes("L", (8, 8), pixels).resize((64, 64))
+        image.save(folder / "images" / f"{task}.jpg")
+    for copy, of in ((2, 1), (9, 8)):
+        (folder / "images" / f"{copy}.jpg").write_bytes((folder / "images" / f"{of}.jpg").read_bytes())
+    tasks = [{**task, "data": {**task["data"], **({"day": n % 3} if n < 6 else {})}} for n, task in enumerate(TASKS)]
+
+    for share in (0.1, 0.3, 0.5, 0.7):
+        policy = ConversionPolicy(held_out_share=share, group_field="day")
+        export = write(folder, tasks)
+        found = sides(convert.to_dataset(export, CONFIG, folder / "images", folder / f"out-{share}", policy))
+
+        groups = [{1, 4, 2, 5}, {3, 6}, {8, 9}]
+        assert [len({found[task] for task in group}) for group in groups] == [1, 1, 1]
+        assert len(set(found.values())) == 2
 
 
 def test_a_task_without_its_image_costs_only_itself(folder):

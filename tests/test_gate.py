@@ -1,25 +1,159 @@
 """The gate."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
-from loop.gate import Metrics, rule
+from loop.decisions.comparison import Change, Comparison, Latency, Part, contrast, expanded
+from loop.decisions.evaluation import Metrics
+from loop.decisions.gate import GatePolicy, Outcome, objection_to_promoting, rule
+from scripts.planted import draw, harmed
+from tests.evaluations import evaluation
+
+POLICY = GatePolicy()
+BETTER = Change(0.4, 0.5, 0.04, 0.16, 0.999)
+UNSURE = Change(0.4, 0.42, -0.03, 0.07, 0.8)
+DROPPED = Change(0.6, 0.2, -0.55, -0.25, 0.0)
+
+
+def found(overall=BETTER, classes=(), known=None, latency=None, images=50, boxes=150):
+    before, after = Metrics(0.5, overall.champion, images, boxes), Metrics(0.6, overall.candidate, images, boxes)
+    return Comparison(before, after, overall, tuple(classes), known, None, (), latency, 1000)
+
+
+def test_a_candidate_that_leads_for_sure_is_promoted():
+    ruling = rule(found(), POLICY)
+
+    assert ruling.outcome is Outcome.PROMOTED
+    assert "0.500 against 0.400" in ruling.reason
+
+
+def test_a_lead_that_may_be_chance_is_refused():
+    ruling = rule(found(UNSURE), POLICY)
+
+    assert ruling.outcome is Outcome.REFUSED
+    assert "80.0% of resamples where 95.5% are needed" in ruling.reason
+
+
+@pytest.mark.parametrize(("images", "boxes"), [(9, 100), (100, 29), (0, 0)])
+@pytest.mark.parametrize("overall", [BETTER, UNSURE])
+def test_on_too_small_a_split_a_person_decides(images, boxes, overall):
+    ruling = rule(found(overall, images=images, boxes=boxes), POLICY)
+
+    assert ruling.outcome is Outcome.HELD
+    assert "a person decides" in ruling.reason
+
+
+def test_a_class_that_falls_too_far_is_named_and_refused():
+    ruling = rule(found(classes=[Part("Bird", 12, 20, DROPPED), Part("Fish", 12, 20, BETTER)]), POLICY)
+
+    assert ruling.outcome is Outcome.REFUSED
+    assert "class Bird falls" in ruling.reason
+    assert "Fish" not in ruling.reason
 
 
 @pytest.mark.parametrize(
-    ("candidate", "champion", "passed"),
+    "unsure",
     [
-        pytest.param(0.31, 0.30, True, id="better"),
-        pytest.param(0.30, 0.30, False, id="as-good"),
-        pytest.param(0.29, 0.30, False, id="worse"),
+        pytest.param(Change(0.6, 0.4, -0.4, -0.04, 0.0), id="it-may-be-little"),
+        pytest.param(Change(0.6, 0.51, -0.12, -0.06, 0.0), id="it-is-little"),
     ],
 )
-def test_only_a_better_candidate_passes(candidate, champion, passed):
-    ruling = rule(Metrics(0.5, candidate, 10, 30), Metrics(0.5, champion, 10, 30))
+def test_a_class_that_may_have_lost_little_does_not_block(unsure):
 
-    assert ruling.is_passed is passed
-    assert f"{champion:.3f}" in ruling.reason
+    assert rule(found(classes=[Part("Bird", 12, 20, unsure)]), POLICY).outcome is Outcome.PROMOTED
 
 
-def test_different_splits_are_never_compared():
-    with pytest.raises(ValueError, match="different splits"):
-        rule(Metrics(0.5, 0.5, 10, 30), Metrics(0.5, 0.4, 11, 30))
+def test_a_class_on_few_images_does_not_block():
+    """Its interval would be made of resamples of the same two images."""
+    assert rule(found(classes=[Part("Bird", 2, 3, DROPPED)]), POLICY).outcome is Outcome.PROMOTED
+
+
+def test_forgetting_is_refused_and_named():
+    ruling = rule(found(known=Part("known", 30, 90, DROPPED)), POLICY)
+
+    assert ruling.outcome is Outcome.REFUSED
+    assert "forgets: on the 30 held-out images with 90 boxes that the champion was first measured on" in ruling.reason
+
+
+@pytest.mark.parametrize(("milliseconds", "outcome"), [(14.9, Outcome.PROMOTED), (15.1, Outcome.REFUSED)])
+def test_a_candidate_may_take_so_much_longer_and_no_more(milliseconds, outcome):
+    assert rule(found(latency=Latency(10.0, milliseconds)), POLICY).outcome is outcome
+
+
+@pytest.mark.parametrize(("images", "share"), [(2, 1.0), (10, 0.973), (16, 0.965), (64, 0.954), (10_000, 0.95)])
+def test_on_few_images_it_must_lead_in_more_resamples(images, share):
+    """Student's t over the normal: a bootstrap of few images is too sure of itself."""
+    assert expanded(0.95, images) == pytest.approx(share, abs=0.001)
+
+
+def test_every_objection_is_named():
+    dropped, slow = Part("Bird", 12, 20, DROPPED), Latency(10.0, 40.0)
+
+    assert len(rule(found(UNSURE, classes=[dropped], latency=slow), POLICY).reasons) == 3
+
+
+@pytest.mark.parametrize(
+    ("outcome", "has_served", "objection"),
+    [
+        pytest.param(Outcome.PROMOTED, False, None, id="passed"),
+        pytest.param(Outcome.REFUSED, False, "the gate refused it", id="refused"),
+        pytest.param(Outcome.HELD, False, "the gate held it", id="held"),
+        pytest.param(None, False, "the gate never judged it", id="never-judged"),
+        pytest.param(Outcome.REFUSED, True, None, id="refused-and-served"),
+        pytest.param(None, True, None, id="start-weights"),
+    ],
+)
+def test_who_may_be_promoted_by_hand(outcome, has_served, objection):
+    assert objection_to_promoting(outcome, has_served=has_served) == objection
+
+
+POOL = evaluation(800, [f"class {number}" for number in range(6)], boxes=4)
+NOISE = 0.1
+BASE = harmed(POOL, NOISE, seed=1)
+WORSE = harmed(POOL, NOISE + 0.15, seed=2)
+RUNS, SIZE = 50, 64
+
+
+def outcomes(champion, candidate):
+    rng = np.random.default_rng(7)
+    for seed in range(RUNS):
+        images = rng.integers(0, 800, SIZE)
+        sides = draw(champion, images), draw(candidate, images)
+        yield rule(contrast(*sides, resamples=100, seed=seed), POLICY).outcome
+
+
+def test_on_64_images_a_truly_better_candidate_is_promoted_nearly_always():
+    assert list(outcomes(WORSE, BASE)).count(Outcome.PROMOTED) >= 0.95 * RUNS
+
+
+def test_on_64_images_a_truly_worse_candidate_is_promoted_nearly_never():
+    assert list(outcomes(BASE, WORSE)).count(Outcome.PROMOTED) <= 0.02 * RUNS
+
+
+def test_on_64_images_one_that_is_as_good_is_promoted_rarely():
+    assert list(outcomes(harmed(POOL, NOISE, seed=3), BASE)).count(Outcome.PROMOTED) <= 0.15 * RUNS
+
+
+def test_a_better_candidate_that_lost_a_class_is_refused():
+    lost = harmed(POOL, 1.0, seed=4, of_class=2)
+    champion = harmed(POOL, 0.25, seed=5)
+
+    assert contrast(champion, lost, resamples=1).overall.lead > 0
+    assert set(outcomes(champion, lost)) == {Outcome.REFUSED}
+
+
+def test_a_first_version_beside_one_that_knows_no_class_needs_no_person_when_there_is_enough_to_tell():
+    few = np.arange(POLICY.least_images)
+    champion, candidate = (draw(one, few) for one in (POOL.with_nothing_found(), harmed(POOL, 0.6, seed=6)))
+
+    assert rule(contrast(champion, candidate), POLICY).outcome is Outcome.PROMOTED
+
+
+def test_a_person_is_asked_about_what_the_policy_says_and_not_about_more():
+    few = np.arange(3)
+    comparison = contrast(draw(POOL.with_nothing_found(), few), draw(POOL, few))
+
+    assert rule(comparison, POLICY).outcome is Outcome.HELD
+    assert rule(comparison, replace(POLICY, least_images=1, least_boxes=1)).outcome is Outcome.PROMOTED

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from loop.adapters.images import ImageLimits, Images
+from loop.decisions.ls_format import Task
 from loop.errors import ImageForbidden, ImageTooLarge, ImageUnreadable
-from loop.images import ImageLimits, Images
-from loop.ls_format import Task
 from tests.builders import picture
 
 

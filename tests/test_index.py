@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from loop import plan_vectors
-from loop.embedding import Kind, Space
-from loop.index import build, index, rebuild
-from loop.review import judge_tasks
-from loop.review_log import ANNOTATION, TASK
-from loop.task_states import TaskStates
-from loop.vector_log import State, VectorLog
+from loop.adapters.review_log import ANNOTATION, TASK
+from loop.adapters.task_states import TaskStates
+from loop.adapters.vector_log import State, VectorLog
+from loop.decisions.embedding import Kind, Space
+from loop.use_cases import plan_vectors
+from loop.use_cases.index import build, index, rebuild
+from loop.use_cases.review import judge_tasks
 from tests.builders import NOON, box, region, review, served
 from tests.fake_vectors import FakeEmbedders, FakeReferences, Killed
 from tests.fakes import FakeImages

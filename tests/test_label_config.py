@@ -2,8 +2,8 @@
 
 import pytest
 
+from loop.decisions.label_config import parse
 from loop.errors import LabelConfigError
-from loop.label_config import parse
 from tests.builders import CONFIG
 
 
@@ -45,6 +45,19 @@ def test_a_label_of_exactly_that_name_comes_first():
         "Car": "Car",
         "CAR": "car",
     }
+
+
+def test_a_detector_that_says_another_name_of_a_renamed_class_is_understood():
+    was_car = {"Auto": ("Auto", "Car"), "Car": ("Auto", "Car")}
+    old, new = parse(CONFIG), parse(CONFIG.replace('"Car"', '"Auto"'))
+
+    assert new.knowing(was_car).label_map(["Car", "car", "Person", "Bus"]) == {
+        "Car": "Auto",
+        "car": "Auto",
+        "Person": "Person",
+    }
+    assert old.knowing(was_car).label_map(["Auto"]) == {"Auto": "Car"}
+    assert new.label_map(["Car"]) == {}
 
 
 def test_a_threshold_under_the_default_is_read():

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loop.bootstrap import build
-from loop.review import review
 from loop.settings import Settings
-from loop.sync import rebuild, sync
+from loop.use_cases.review import review
+from loop.use_cases.sync import rebuild, sync
 from tests.builders import CONFIG, region, served
 from tests.builders import review as one_review
 from tests.fakes import FakeImages, FakeQueue
@@ -64,7 +64,7 @@ def state(parts):
     reviews = {
         task: (one.review.id, one.review.regions, one.review.updated_at, one.data) for task, one in counted.items()
     }
-    verdicts = sorted((one.decision, one.version, one.label) for one in parts.reviews.judged(1))
+    verdicts = sorted((one.decision, one.version, one.label) for one in parts.rates.judged(1))
     return reviews, verdicts
 
 
@@ -76,16 +76,8 @@ def new_parts(folder, studio):
         yield replace(built, queue=FakeQueue(), label_studio=studio, images=FakeImages())
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory):
-    """Migrated, empty records."""
-    folder = tmp_path_factory.mktemp("template")
-    build(Settings.read({"LOOP_HOME": str(folder)}), migrate=True).close()
-    return folder / "loop.sqlite3"
-
-
-def connected(template, folder, studio):
-    shutil.copy(template, folder)
+def connected(empty_records, folder, studio):
+    shutil.copy(empty_records, folder)
     with new_parts(folder, studio) as parts:
         parts.projects.save(1, "Cars", CONFIG)
         for task in range(1, TASKS + 1):
@@ -118,9 +110,9 @@ def _die_at(statement):
     sa.event.listen(sa.Engine, "commit", count)
 
 
-def test_a_killed_sweep_is_made_up_for(template, tmp_path):
+def test_a_killed_sweep_is_made_up_for(empty_records, tmp_path):
     studio = StudioModel(TASKS)
-    connected(template, str(tmp_path), studio)
+    connected(empty_records, str(tmp_path), studio)
     for task in studio.tasks:
         studio.annotate(task, boxes("p", "drawn"))
     kills = 0
@@ -135,9 +127,9 @@ def test_a_killed_sweep_is_made_up_for(template, tmp_path):
         assert len(state(parts)[1]) == 2 * TASKS
 
 
-def test_a_review_that_comes_while_the_sweep_reads_is_kept(template, tmp_path):
+def test_a_review_that_comes_while_the_sweep_reads_is_kept(empty_records, tmp_path):
     studio = StudioModel(TASKS)
-    connected(template, str(tmp_path), studio)
+    connected(empty_records, str(tmp_path), studio)
     studio.add_task()
     with new_parts(str(tmp_path), studio) as parts:
         parts.reviews.record(
@@ -149,21 +141,21 @@ def test_a_review_that_comes_while_the_sweep_reads_is_kept(template, tmp_path):
         assert list(parts.reviews.counted(1)) == [TASKS + 1]
 
 
-def test_a_new_task_under_an_old_id_is_not_judged_by_what_the_old_one_was_shown(template, tmp_path):
+def test_a_new_task_under_an_old_id_is_not_judged_by_what_the_old_one_was_shown(empty_records, tmp_path):
     studio = StudioModel(TASKS)
-    connected(template, str(tmp_path), studio)
+    connected(empty_records, str(tmp_path), studio)
     studio.wipe()
     studio.add_task(boxes("drawn"))
     with new_parts(str(tmp_path), studio) as parts:
         sync(parts, 1)
 
         assert list(parts.reviews.counted(1)) == [1]
-        assert not parts.reviews.judged(1)
+        assert not parts.rates.judged(1)
 
 
-def test_a_star_that_went_without_an_event_is_found_gone(template, tmp_path):
+def test_a_star_that_went_without_an_event_is_found_gone(empty_records, tmp_path):
     studio = StudioModel(1)
-    connected(template, str(tmp_path), studio)
+    connected(empty_records, str(tmp_path), studio)
     (task,) = studio.tasks
     studio.annotate(task, boxes("p"))
     first = task["annotations"][0]
@@ -183,7 +175,7 @@ def test_a_star_that_went_without_an_event_is_found_gone(template, tmp_path):
         assert not parts.reviews.counted(1)[1].review.is_ground_truth
 
 
-def check(template, played, random, fate, kills):
+def check(empty_records, played, random, fate, kills):
     """Play acts, let some of their events come, be killed while working on them and while sweeping; sweep; rebuild."""
     studio = StudioModel(TASKS)
     for act in played:
@@ -192,7 +184,7 @@ def check(template, played, random, fate, kills):
     random.shuffle(events)
 
     with tempfile.TemporaryDirectory() as folder:
-        connected(template, folder, studio)
+        connected(empty_records, folder, studio)
         half = len(events) // 2
         for use_case, arrived, kill in (
             (review, events[:half], kills[0]),
@@ -225,13 +217,13 @@ streams = given(
 
 @settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @streams
-def test_one_sweep_ends_in_what_a_rebuild_gives(template, played, random, fate, kills):
-    check(template, played, random, fate, kills)
+def test_one_sweep_ends_in_what_a_rebuild_gives(empty_records, played, random, fate, kills):
+    check(empty_records, played, random, fate, kills)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @settings(max_examples=1000, suppress_health_check=list(HealthCheck))
 @streams
-def test_a_thousand_times_one_sweep_ends_in_what_a_rebuild_gives(template, played, random, fate, kills):
-    check(template, played, random, fate, kills)
+def test_a_thousand_times_one_sweep_ends_in_what_a_rebuild_gives(empty_records, played, random, fate, kills):
+    check(empty_records, played, random, fate, kills)

@@ -4,10 +4,10 @@ import math
 
 import pytest
 
+from loop.decisions.label_config import parse
+from loop.decisions.ls_format import project_id_of, read_regions, read_review, read_task, write_result
+from loop.decisions.regions import Box
 from loop.errors import PayloadError
-from loop.label_config import parse
-from loop.ls_format import project_id_of, read_regions, read_review, read_task, write_result
-from loop.regions import Box
 from tests.builders import CONFIG, ls_annotation, ls_region, ls_task, region
 
 

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from loop import milvus_server
+from loop.adapters import milvus_server
 from loop.errors import LoopError
 from loop.services import parts_of
 

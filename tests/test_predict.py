@@ -1,9 +1,9 @@
 """Predicting tasks."""
 
-from loop.label_config import parse
-from loop.ls_format import Task
-from loop.predict import Served, Thresholds, predict
-from loop.regions import Box
+from loop.decisions.label_config import parse
+from loop.decisions.ls_format import Task
+from loop.decisions.predict import Served, predict
+from loop.decisions.regions import Box
 from tests.builders import CONFIG
 from tests.fakes import FakeDetector, FakeImages
 
@@ -16,7 +16,7 @@ TASKS = [Task(n, f"/data/{n}.jpg") for n in range(1, 4)]
 
 
 def predicted(detector, tasks=TASKS, config=CONFIG, images=None, version="yolo_detector@1.0.0"):
-    return list(predict(tasks, parse(config), Served(version, detector), images or FakeImages(), Thresholds()))
+    return list(predict(tasks, parse(config), Served(version, detector), images or FakeImages()))
 
 
 def test_what_is_over_the_threshold_is_shown_and_what_is_over_the_floor_kept():

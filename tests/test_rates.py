@@ -1,11 +1,9 @@
 """Rates."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from loop.rates import By, Interval, Judged, Rates, advise, count, group, wilson
-from loop.verdicts import Decision
+from loop.decisions.rates import By, Judged, Rates, advise, cohort_name, count, group, largest, missed_in_audit
+from loop.decisions.verdicts import Decision
 
 
 def judged(decision, **fields):
@@ -25,7 +23,7 @@ def test_each_rate_is_a_share_of_what_it_could_have_been():
 
 
 def test_of_nothing_there_is_no_rate():
-    assert (count([]).confirmed_rate, count([]).ready_rate, wilson(0, 0)) == (None, None, None)
+    assert (count([]).confirmed_rate, count([]).ready_rate) == (None, None)
 
 
 def test_verdicts_are_grouped_by_what_is_asked_for():
@@ -43,29 +41,39 @@ def test_verdicts_are_grouped_by_what_is_asked_for():
 
 
 @pytest.mark.parametrize(
-    ("successes", "total", "low", "high"),
-    [  # the intervals that R's prop.test(correct = FALSE) gives
-        (0, 10, 0.0, 0.2775),
-        (5, 10, 0.2366, 0.7634),
-        (10, 10, 0.7225, 1.0),
-        (50, 1000, 0.0381, 0.0653),
+    ("value", "name"),
+    [
+        pytest.param("camera 7", "camera 7", id="text"),
+        pytest.param(7, "7", id="number"),
+        pytest.param(0, "0", id="zero"),
+        pytest.param(False, "false", id="truth"),
+        pytest.param({"b": 1, "a": [None]}, '{"a": [null], "b": 1}', id="object"),
+        pytest.param(None, "(none)", id="null"),
+        pytest.param("", "(none)", id="empty"),
     ],
 )
-def test_wilsons_interval(successes, total, low, high):
-    interval = wilson(successes, total)
+def test_a_cohort_is_a_value_of_any_type(value, name):
+    assert cohort_name({"source": value}, "source") == name
+    assert cohort_name({}, "source") == "(none)"
 
-    assert (interval.low, interval.high) == pytest.approx((low, high), abs=1e-4)
+
+def test_the_largest_groups_come_first():
+    groups = {"small": Rates(missed=1), "large": Rates(confirmed=5, missed=5), "middle": Rates(false_positive=4)}
+
+    assert list(largest(groups, 2)) == ["large", "middle"]
+    assert len(largest(groups, 0)) == 3
 
 
-@given(st.integers(1, 500).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total))))
-def test_a_share_lies_within_its_interval(pair):
-    successes, total = pair
+def test_what_the_audit_says_is_told_from_the_audit_alone():
+    verdicts = [judged(Decision.MISSED, task_id=task, stream="queue") for task in range(50)]
+    verdicts += [judged(Decision.CONFIRMED, task_id=task, stream="audit") for task in range(100, 110)]
+    verdicts += [judged(Decision.MISSED, task_id=100, stream="audit")]
 
-    interval = wilson(successes, total)
+    found = missed_in_audit(verdicts)
 
-    assert isinstance(interval, Interval)
-    assert 0.0 <= interval.low <= successes / total + 1e-12
-    assert successes / total - 1e-12 <= interval.high <= 1.0
+    assert found.share == pytest.approx(1 / 11)
+    assert found.tasks == 10
+    assert missed_in_audit(verdicts[:50]) is None
 
 
 @pytest.mark.parametrize(

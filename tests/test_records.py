@@ -6,17 +6,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from loop.adapters.event_log import redacted
+from loop.adapters.review_log import ANNOTATION, TASK
+from loop.adapters.training_log import State
+from loop.decisions.regions import Box
+from loop.decisions.verdicts import judge
 from loop.errors import NoChampion, UnknownProject, UnknownVersion
-from loop.event_log import redacted
-from loop.regions import Box
-from loop.review_log import ANNOTATION, TASK
-from loop.training_log import State
-from loop.verdicts import judge
 from tests.builders import CONFIG, NOON, created, ls_region, region, review, served
 
 
 def test_many_processes_may_migrate_at_once(tmp_path):
-    code = f"from loop.database import migrate; migrate('sqlite:///{tmp_path}/a/b.sqlite3')"
+    code = f"from loop.adapters.database import migrate; migrate('sqlite:///{tmp_path}/a/b.sqlite3')"
 
     running = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(4)]
 
@@ -149,9 +149,9 @@ def test_rates_are_counted_by_the_version_that_was_reviewed(parts):
         parts.predictions.append([served(region("p"), task=task, version=version)])
         (seen,) = parts.predictions.of_task(1, task)
         verdicts = judge(seen.regions, [region("p"), region("m", at=Box(0.6, 0.6, 0.9, 0.9))])
-        parts.reviews.replace_verdicts(1, task, (review(task=task), seen, verdicts))
+        parts.verdicts.replace(1, task, (review(task=task), seen, verdicts))
 
-    rates = parts.reviews.rates(1)
+    rates = parts.rates.by_version(1)
 
     assert list(rates) == ["a@1", "b@2"]
     assert (rates["a@1"].confirmed, rates["a@1"].missed, rates["a@1"].confirmed_rate) == (1, 1, 1.0)
@@ -176,6 +176,12 @@ def test_a_hundred_asks_make_one_training(parts):
         parts.trainings.ask(1, "by hand")
 
     assert len(parts.trainings.open(1)) == 1
+
+
+def test_two_projects_train_each_for_itself(parts):
+    first, second = parts.trainings.ask(1, "by hand"), parts.trainings.ask(2, "by hand")
+
+    assert [one.id for one in parts.trainings.open()] == [first.id, second.id]
 
 
 def test_after_a_training_ended_the_next_can_be_asked_for(parts):

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from loop.predict import Suggestion
-from loop.prediction_log import AUDIT
-from loop.priority import AuditPolicy
-from loop.refresh import refresh, with_audit
-from loop.regions import Box
-from tests.builders import ls_task
+from loop.adapters.prediction_log import AUDIT, QUEUE
+from loop.decisions.predict import Suggestion
+from loop.decisions.priority import AuditPolicy
+from loop.decisions.regions import Box
+from loop.use_cases.answer import to_log, with_audit
+from loop.use_cases.refresh import refresh
+from tests.builders import CONFIG, ls_task
 from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio
 
 
@@ -35,6 +36,16 @@ def test_open_tasks_are_predicted_logged_and_followed(ready):
     assert all(0 <= one["score"] <= 1 for one in ready.label_studio.stored)
     assert ready.label_studio.fields["model_version"] == "yolo_detector@1.0.0"
     assert len(ready.predictions.of_task(1, 5)) == 1
+
+
+def test_a_champion_that_is_older_than_a_name_is_understood(ready):
+    ready.classes.rename(1, "Car", "Auto")
+    ready.projects.save(1, "Cars", CONFIG.replace('"Car"', '"Auto"'))
+
+    refresh(ready, 1)
+
+    labels = {one["value"]["rectanglelabels"][0] for row in ready.label_studio.stored for one in row["result"]}
+    assert labels == {"Auto"}
 
 
 def test_done_twice_it_stores_nothing_twice(ready):
@@ -69,7 +80,7 @@ def test_an_empty_project_is_fine(ready):
 def test_the_score_of_an_audited_task_does_not_depend_on_what_was_found():
     def logged(score):
         suggestions = [Suggestion(n, "a@1", (), (), 0.25, score if n == 7 else n / 100) for n in range(100)]
-        return with_audit(suggestions, 1, AuditPolicy(0.5))
+        return with_audit(suggestions, 1, AuditPolicy(0.5), execution="x")
 
     sure, doubtful = logged(1.0), logged(0.0)
 
@@ -80,3 +91,32 @@ def test_the_score_of_an_audited_task_does_not_depend_on_what_was_found():
     else:
         assert (sure[7].score, doubtful[7].score) == (1.0, 0.0)
     assert all(one.propensity == 0.5 for one in sure)
+
+
+def half_audited(parts):
+    return replace(parts, policies=replace(parts.policies, audit=AuditPolicy(0.5)))
+
+
+def test_the_audited_tasks_of_a_hard_import_are_placed_among_all_tasks(parts):
+    def imported(score, *tasks):
+        return [Suggestion(task, "a@1", (), (), 0.25, score, image="/x") for task in tasks]
+
+    parts.predictions.append(to_log(half_audited(parts), imported(0.9, *range(100)), 1, execution="x"))
+    hard = to_log(half_audited(parts), imported(0.1, *range(100, 200)), 1, execution="y")
+
+    placed = [one.score for one in hard if one.stream == AUDIT]
+    assert 0.2 < placed.count(0.9) / len(placed) < 0.8
+    assert {one.score for one in hard if one.stream == QUEUE} == {0.1}
+
+
+def test_audited_tasks_are_predicted_last(ready):
+    ready.label_studio.tasks = [ls_task(number) for number in range(1, 41)]
+
+    refresh(half_audited(ready), 1)
+
+    stored = [one["task"] for one in ready.label_studio.stored]
+    streams = [
+        one.stream for _, one in sorted(ready.predictions.newest(1, stored).items(), key=lambda at: stored.index(at[0]))
+    ]
+    assert streams == sorted(streams, reverse=True)
+    assert set(streams) == {QUEUE, AUDIT}

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from loop.review import review
+from loop.use_cases.review import review
 from tests.builders import NOON, created, ls_annotation, ls_region, ls_task, region, served
 
 
@@ -20,7 +20,7 @@ def deleted(*ids):
 
 
 def rates(parts):
-    return parts.reviews.rates(1).get("yolo_detector@1.0.0")
+    return parts.rates.by_version(1).get("yolo_detector@1.0.0")
 
 
 def test_a_review_is_judged_against_what_was_served(parts):
@@ -64,7 +64,7 @@ def test_with_all_boxes_deleted_label_studio_says_which_version_was_seen(parts, 
 
     take(parts, created(parent_prediction=parent))
 
-    assert list(parts.reviews.rates(1)) == [version]
+    assert list(parts.rates.by_version(1)) == [version]
 
 
 def test_an_event_of_another_project_than_its_hooks_is_refused(parts):
@@ -105,7 +105,7 @@ def test_a_skip_is_no_verdict(parts):
 def test_a_task_that_was_never_predicted_gives_no_verdict(parts):
     take(parts, created(ls_region("drawn")))
 
-    assert not parts.reviews.rates(1)
+    assert not parts.rates.by_version(1)
     assert list(parts.reviews.counted(1)) == [1]
 
 

@@ -1,23 +1,24 @@
-"""The frozen split, and what a dataset is made of."""
+"""The frozen split, what stays on one side of it, and what leaks."""
 
-import functools
-import operator
+import time
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.snapshots import Entry, LabelledImage, Report, digest, usable
-from loop.splits import Side, assign
-from tests.builders import region
+from loop.decisions.near_duplicates import Looks
+from loop.decisions.splits import Leak, Side, assign, leaks, together
 
 ids = st.lists(st.integers(1, 10_000), unique=True, max_size=60)
+BITS = 4
 
 
 @given(ids, ids)
 def test_a_task_never_changes_sides(first, later):
     known = assign({}, first, project_id=1, share=0.2)
 
-    new = assign(known, [*first, *later], project_id=1, share=0.2)
+    new = assign(known, [*first, *later], project_id=1, share=0.2, labels=[one % 7 for one in [*first, *later]])
 
     assert not known.keys() & new.keys()
     assert known.keys() | new.keys() == {*first, *later}
@@ -28,30 +29,180 @@ def test_two_tasks_are_enough_for_both_sides(task_ids, share):
     assert set(assign({}, task_ids, project_id=1, share=share).values()) == set(Side)
 
 
-def test_the_share_is_held_out():
-    sides = assign({}, range(5000), project_id=1, share=0.2)
+@given(st.lists(st.integers(0, 9), min_size=2, max_size=60), st.floats(0.05, 0.5))
+def test_a_family_is_on_one_side_and_two_families_are_enough_for_both(labels, share):
+    sides = assign({}, range(len(labels)), project_id=1, share=share, labels=labels)
 
-    assert 0.18 < sum(side == Side.HELD_OUT for side in sides.values()) / 5000 < 0.22
-
-
-def image(*regions, task=1):
-    return LabelledImage(task, "/data/a.jpg", tuple(regions), Side.TRAIN)
-
-
-def test_an_image_with_an_unknown_or_missing_label_is_left_out_whole():
-    report = Report()
-    items = [image(region(label="Car")), image(region(label="Plane"), region(label="Car"), task=2)]
-    items += [image(region(label=""), task=3), image(task=4)]
-
-    kept = usable(items, {"Car": 0}, report)
-
-    assert [item.task_id for item in kept] == [1, 4]
-    assert sorted(functools.reduce(operator.iadd, report.left_out.values(), [])) == [2, 3]
+    by_family = {label: {sides[task] for task, own in enumerate(labels) if own == label} for label in labels}
+    assert all(len(found) == 1 for found in by_family.values())
+    assert len(set(sides.values())) == min(2, len(by_family))
 
 
-def test_the_same_content_gives_the_same_name_in_any_order():
-    one, other = Entry("a", Side.TRAIN, "0", "0 1 1 1 1\n"), Entry("b", Side.HELD_OUT, "1", "")
+@given(st.lists(st.integers(0, 20), min_size=2, max_size=60), st.integers(1, 59))
+def test_a_new_task_joins_the_side_of_its_family(labels, cut):
+    known = assign({}, range(len(labels[:cut])), project_id=1, share=0.3, labels=labels[:cut])
 
-    assert digest([one, other], ["Car"]) == digest([other, one], ["Car"])
-    assert digest([one, other], ["Car"]) != digest([one, other], ["Car", "Person"])
-    assert digest([one], ["Car"]) != digest([Entry("a", Side.HELD_OUT, "0", "0 1 1 1 1\n")], ["Car"])
+    sides = known | assign(known, range(len(labels)), project_id=1, share=0.3, labels=labels)
+
+    by_family = {label: {sides[task] for task, own in enumerate(labels) if own == label} for label in labels}
+    assert all(len(found) == 1 for found in by_family.values())
+
+
+@pytest.mark.parametrize("size", [1, 10])
+def test_the_share_is_held_out(size):
+    sides = assign({}, range(5000), project_id=1, share=0.2, labels=[task // size for task in range(5000)])
+
+    assert 0.16 < sum(side == Side.HELD_OUT for side in sides.values()) / 5000 < 0.24
+
+
+def test_a_family_larger_than_the_held_out_side_is_trained_on():
+    for project in range(20):
+        labels = [0] * 300 + list(range(1, 701))
+
+        sides = assign({}, range(1000), project_id=project, share=0.2, labels=labels)
+
+        assert sides[0] is Side.TRAIN
+
+
+def families(looks, groups=None, bits=BITS):
+    groups = groups or [None] * len(looks)
+    return together(groups, Looks(looks, bits)).labels.tolist()
+
+
+def scattered(count, seed=0):
+    """Looks that are far apart, as those of different photos are."""
+    return [int(look) for look in np.random.default_rng(seed).integers(0, 2**63, count, dtype=np.uint64)]
+
+
+def changed(look, *bits):
+    for bit in bits:
+        look ^= 1 << bit
+    return look
+
+
+def partition(labels):
+    return {frozenset(np.flatnonzero(np.array(labels) == label).tolist()) for label in labels}
+
+
+def test_near_duplicates_are_one_family_and_others_are_not():
+    one, other, *rest = scattered(30)
+
+    labels = families([one, changed(one, 3, 40, 41, 63), other, changed(other, 1, 2, 3, 4, 5), *rest])
+
+    assert labels[0] == labels[1]
+    assert len(set(labels)) == len(labels) - 1
+
+
+def test_a_chain_is_one_family():
+    frames = [0]
+    for step in range(9):
+        frames.append(changed(frames[-1], *range(4 * step, 4 * step + 4)))
+
+    labels = families([*frames, *scattered(40)])
+
+    assert len(set(labels[:10])) == 1
+    assert len(set(labels)) == 41
+
+
+def test_images_without_a_look_are_no_family():
+    assert len(set(families([None] * 30))) == 30
+
+
+def test_tasks_of_one_group_are_one_family_across_their_twins():
+    one, *rest = scattered(30)
+    looks, groups = [one, changed(one, 1), *rest], [None] * 31
+    groups[1] = groups[2] = "a"
+
+    labels = families(looks, groups)
+
+    assert len(set(labels[:3])) == 1
+    assert len(set(labels)) == 29
+
+
+def test_a_place_that_looks_alike_on_most_images_does_not_make_one_family_of_all():
+    camera, rng = scattered(1)[0], np.random.default_rng(1)
+    fixed = [changed(camera, *rng.choice(64, 2, replace=False)) for _ in range(300)]
+
+    labels = families([*fixed, *scattered(100)])
+
+    assert max(np.bincount(labels)) <= 200
+    assert len(set(families([camera] * 300 + scattered(100)))) == 400
+
+
+def test_where_a_look_is_cut_the_groups_that_a_person_named_hold():
+    labels = families([7] * 100, [f"{task % 10}" for task in range(100)])
+
+    assert partition(labels) == {frozenset(range(start, 100, 10)) for start in range(10)}
+
+
+def test_a_group_that_holds_everything_is_one_family():
+    assert set(families(scattered(50), ["a"] * 50)) == {0}
+
+
+def test_nothing_is_alike_where_near_duplicates_are_switched_off():
+    assert len(set(families([7] * 30, bits=-1))) == 30
+
+
+@given(st.lists(st.integers(0, 2**64 - 1), max_size=60), st.data(), st.integers(0, 6))
+def test_bands_find_what_all_pairs_find(looks, data, width):
+    near = [
+        changed(look, *data.draw(st.sets(st.integers(0, 63), max_size=7)))
+        for look in looks
+        for _ in range(data.draw(st.integers(0, 2)))
+    ]
+    looks = [*looks, *near]
+
+    labels = Looks(looks, width).linked(np.arange(len(looks)), width).tolist()
+
+    reached = [{at} for at in range(len(looks))]
+    for a in range(len(looks)):
+        for b in range(a):
+            if (looks[a] ^ looks[b]).bit_count() <= width and reached[a] is not reached[b]:
+                reached[a] |= reached[b]
+                for at in reached[b]:
+                    reached[at] = reached[a]
+    assert partition(labels) == {frozenset(found) for found in reached}
+
+
+def test_fifty_thousand_looks_are_compared_in_seconds():
+    looks = scattered(45_000)
+    looks += [changed(look, 1, 17, 33) for look in looks[:5000]]
+    began = time.monotonic()
+
+    labels = families(looks)
+
+    assert time.monotonic() - began < 5
+    assert len(set(labels)) == 45_000
+
+
+def leaked(sides, looks, groups=None):
+    groups = groups or [None] * len(looks)
+    twins = Looks(looks, BITS)
+    task_ids = list(range(100, 100 + len(looks)))
+    return leaks(task_ids, sides, groups, together(groups, twins), twins)
+
+
+def test_a_twin_on_the_other_side_is_a_leak_with_the_nearest_of_the_held_out():
+    one, *rest = scattered(30)
+    looks = [one, changed(one, 1, 2, 3), changed(one, 1), *rest]
+    sides = [Side.TRAIN, Side.HELD_OUT, Side.HELD_OUT, *[Side.TRAIN] * len(rest)]
+
+    assert leaked(sides, looks) == [Leak(102, 100, "near-duplicate, 1 bits apart")]
+
+
+def test_a_group_on_both_sides_is_a_leak_of_each_of_its_training_tasks():
+    groups = ["a", "a", "a", *[None] * 30]
+    sides = [Side.TRAIN, Side.HELD_OUT, Side.TRAIN, *[Side.TRAIN] * 30]
+
+    found = leaked(sides, scattered(33), groups)
+
+    assert found == [Leak(101, 100, "one group: a"), Leak(101, 102, "one group: a")]
+
+
+def test_a_place_that_looks_alike_on_most_images_is_no_leak():
+    assert leaked([Side.TRAIN, Side.HELD_OUT] * 50, [7] * 100) == []
+
+
+def test_nothing_leaks_on_one_side():
+    assert leaked([Side.TRAIN] * 30, [7] * 10 + scattered(20)) == []
+    assert leaked([], []) == []

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from loop import vet
-from loop.embedding import Entry, Kind, Neighbour
+from loop.decisions.embedding import Entry, Kind, Neighbour
+from loop.decisions.label_errors import ErrorPolicy, contradictions, suspects, tasks_of
 from loop.errors import MilvusDown
-from loop.index import index
-from loop.label_errors import ErrorPolicy, contradictions, suspects, tasks_of
+from loop.use_cases import vet
+from loop.use_cases.index import index
 from tests.fake_vectors import FakeEmbedders, FakeReferences
 from tests.fakes import FakeImages, FakeLabelStudio
 from tests.test_index import predicted, region, reviewed

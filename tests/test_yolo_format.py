@@ -3,12 +3,13 @@
 import pytest
 import yaml
 
+from loop.decisions.classes import Labels
+from loop.decisions.regions import Box, Region
+from loop.decisions.yolo_format import Note, data_file, read_lines, write_lines
 from loop.errors import PayloadError
-from loop.regions import Box, Region
-from loop.yolo_format import Note, data_file, read_lines, write_lines
 from tests.builders import region
 
-IDS = {"Car": 0, "Person": 1}
+IDS = Labels.of(["Car", "Person"])
 
 
 def test_a_line_is_class_centre_and_size():
@@ -47,13 +48,49 @@ def test_a_rotated_box_is_counted():
 
 
 def test_the_data_file_names_classes_by_id():
-    data = yaml.safe_load(data_file(["Car", 'a "quoted": name', "yes"]))
+    data = yaml.safe_load(data_file(Labels.of(["Car", 'a "quoted": name', "yes"])))
 
     assert data["names"] == {0: "Car", 1: 'a "quoted": name', 2: "yes"}
     assert (data["train"], data["val"]) == ("images/train", "images/held_out")
 
 
-@pytest.mark.parametrize("text", ["0 0.5 0.5 0.1", "9 0.5 0.5 0.1 0.1", "car 0.5 0.5 0.1 0.1"])
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), None, "0.5"])
+@pytest.mark.parametrize("side", range(4))
+def test_a_box_that_is_not_four_numbers_is_refused_and_never_clipped_into_one(number, side):
+    sides = [0.1, 0.1, 0.4, 0.4]
+    sides[side] = number
+
+    with pytest.raises(PayloadError, match="four finite numbers"):
+        write_lines([region(at=Box(*sides))], IDS)
+
+
+def test_boxes_of_a_retired_class_are_dropped_and_counted():
+    labels = Labels(("Car", "Person"), {"Car": 0, "Person": 1}, retired=frozenset({"Car"}))
+
+    lines = write_lines([region(), region("b", "Person")], labels)
+
+    assert (lines.text[0], lines.boxes, lines.notes) == ("1", 1, {Note.RETIRED: 1})
+
+
+def test_the_data_file_says_what_renamed_classes_were_called():
+    data = yaml.safe_load(data_file(Labels(("Auto", "Person"), {"Auto": 0, "Car": 0, "Person": 1})))
+
+    assert (data["names"], data["former_names"]) == ({0: "Auto", 1: "Person"}, {"Car": 0})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0 0.5 0.5 0.1",
+        "9 0.5 0.5 0.1 0.1",
+        "-1 0.5 0.5 0.1 0.1",
+        "car 0.5 0.5 0.1 0.1",
+        "0 nan 0.5 0.1 0.1",
+        "0 0.5 0.5 inf 0.1",
+        "0 1.5 0.5 0.1 0.1",
+        "0 0.5 0.5 0.1 0.1 0.1",
+    ],
+)
 def test_a_line_that_is_none_is_refused_by_number(text):
     with pytest.raises(PayloadError, match="line 2"):
         read_lines(f"0 0.5 0.5 0.1 0.1\n{text}\n", ["Car"])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from loop import open_clip_embedder, yolo_embedder
-from loop.embedding import Embedder, Space
+from loop.adapters import open_clip_embedder, yolo_embedder
+from loop.adapters.open_clip_embedder import OpenClipEmbedder, Tower
+from loop.adapters.yolo_embedder import YoloEmbedder
+from loop.decisions.embedding import Embedder, Space
 from loop.errors import PayloadError
-from loop.open_clip_embedder import OpenClipEmbedder, Tower
-from loop.yolo_embedder import YoloEmbedder
 
 YOLO, OPEN_CLIP, NONE = "yolo:", "open_clip:", "none"
 DEFAULT_TOWER = Tower("ViT-B-32", "laion2b_s34b_b79k")
@@ -32,8 +32,12 @@ class Embedders:
         if self._setting.startswith(OPEN_CLIP):
             self._tower()  # refused now, not in a job
 
-    def space(self, version: str, weights: Path | None) -> Space | None:
-        """The space of the embedder while *version* with these *weights* serves; None where nothing is embedded."""
+    def space(self, version: str, weights: Path | None, image_size: int | None = None) -> Space | None:
+        """
+        The space of the embedder while *version* with these *weights* serves; None where nothing is embedded.
+
+        *image_size* is the version's own, if it has one.
+        """
         if self._setting == NONE:
             return None
         if self._setting.startswith(OPEN_CLIP):
@@ -45,17 +49,22 @@ class Embedders:
         if source is None or not source.is_file():
             return None
         name = self._setting if fixed else f"loop://{version}/detection_embedding"
-        content = f"{fingerprint_of(source)} {self._image_size}"
+        content = f"{fingerprint_of(source)} {self._pixels(image_size)}"
         return Space(name, _hash(yolo_embedder.PREPARATION, content))
 
-    def load(self, space: Space, weights: Path | None) -> Embedder:
+    def load(self, space: Space, weights: Path | None, image_size: int | None = None) -> Embedder:
         """Bring the embedder of a *space* into memory. Raises UpstreamError where its weights cannot be had."""
         if self._setting.startswith(OPEN_CLIP):
             return OpenClipEmbedder(self._tower(), space, device=self._device)
         fixed = self._setting.removeprefix(YOLO)
         source = Path(fixed) if fixed else weights
         assert source is not None
-        return YoloEmbedder(source, space, device=self._device, image_size=self._image_size)
+        return YoloEmbedder(source, space, device=self._device, image_size=self._pixels(image_size))
+
+    def _pixels(self, of_version: int | None) -> int:
+        """At what size weights look: that of the version that serves, unless the setting names other weights."""
+        is_fixed = self._setting != YOLO
+        return self._image_size if is_fixed or of_version is None else of_version
 
     def _tower(self) -> Tower:
         text = self._setting.removeprefix(OPEN_CLIP)

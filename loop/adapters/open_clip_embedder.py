@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from loop.crops import crop
-from loop.embedding import Space, Vectors, normalised
+from loop.adapters.ultralytics_setup import threads
+from loop.decisions.crops import crop
+from loop.decisions.embedding import Space, Vectors, normalised
+from loop.decisions.regions import Box, Pixels
 from loop.errors import UpstreamError
-from loop.regions import Box, Pixels
-from loop.ultralytics_setup import threads
 
 BATCH = 32  # crops
 PREPARATION = "crop-1"  # changes with every change of what is computed here

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
-from loop.embedding import Kind, Space
-from loop.errors import MilvusDown
-from loop.milvus_format import (
+from loop.adapters.vector_collection import Collection, guarded
+from loop.decisions.embedding import Kind, Space
+from loop.decisions.milvus_format import (
     EMBEDDER,
     FINGERPRINT,
     FLAT,
@@ -24,7 +24,7 @@ from loop.milvus_format import (
     alias_name,
     collection_name,
 )
-from loop.vector_collection import Collection, guarded
+from loop.errors import MilvusDown
 
 # A server that was started again is found at once, not after gRPC's own pauses of up to two minutes.
 PAUSES = {"initial": 100, "min": 100, "max": 500}  # milliseconds

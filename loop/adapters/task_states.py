@@ -7,11 +7,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop import region_json
-from loop.embedding import Space
-from loop.tables import deletions, planned_tasks, predictions, reviews, verdicts
-from loop.verdicts import Decision
-from loop.wanted_vectors import Judged
+from loop.adapters.tables import deletions, predictions, reviews, verdicts
+from loop.adapters.vector_tables import planned_tasks
+from loop.decisions import region_json
+from loop.decisions.embedding import Space
+from loop.decisions.verdicts import Decision
+from loop.decisions.wanted_vectors import Judged
 
 AT_ONCE = 500  # SQLite takes a limited number of parameters
 

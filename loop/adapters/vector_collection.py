@@ -8,9 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from loop.embedding import Entry, Neighbour, Space, Vectors
-from loop.errors import MilvusDown
-from loop.milvus_format import (
+from loop.decisions.embedding import Entry, Neighbour, Space, Vectors
+from loop.decisions.milvus_format import (
     EVERYTHING,
     KEY,
     SCALARS,
@@ -25,6 +24,7 @@ from loop.milvus_format import (
     row,
     search_params,
 )
+from loop.errors import MilvusDown
 
 NOT_LOADED = 101  # Milvus' code for a collection that is `released`, as all are after a restart
 AT_ONCE = 500  # rows an upsert, at most 1280 numbers each: a message of 2.5 MB

@@ -10,11 +10,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop.embedding import Entry, Kind, Space
-from loop.regions import Box
-from loop.tables import planned_tasks, vectors
-from loop.task_states import chunks
-from loop.wanted_vectors import Wanted
+from loop.adapters.task_states import chunks
+from loop.adapters.vector_tables import planned_tasks, vectors
+from loop.decisions.embedding import Entry, Kind, Space
+from loop.decisions.regions import Box
+from loop.decisions.wanted_vectors import Wanted
 
 RETRY = (60.0, 24 * 3600.0)  # seconds until an image that could not be had is tried again: at first, at most
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from loop.detector import Detector
-from loop.embedding import Space, Vectors, normalised
-from loop.regions import Box, Detection, Pixels
+from loop.adapters.detector import Detector
+from loop.decisions.embedding import Space, Vectors, normalised
+from loop.decisions.regions import Box, Detection, Pixels
 
 if TYPE_CHECKING:
     import torch

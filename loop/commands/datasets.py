@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.table import Table
 
-from loop import convert
+from loop.bootstrap import build
+from loop.commands.options import AsJson, ProjectId, out
+from loop.settings import Settings
+from loop.use_cases import assemble, convert
+from loop.use_cases.class_counts import count_classes
+from loop.use_cases.convert import ConversionPolicy
 
 app = typer.Typer(no_args_is_help=True, help="YOLO datasets.")
+
+ClassName = Annotated[str, typer.Argument(help="The name of a class, as `loop dataset classes` shows it.")]
 
 
 @app.callback()
@@ -26,5 +35,78 @@ def convert_dataset(
     to: Annotated[Path, typer.Option("--out", help="The folder to make.")],
 ) -> None:
     """Make a YOLO dataset of a Label Studio export."""
-    snapshot = convert.to_dataset(export, label_config.read_text(), images, to)
+    settings = Settings.read()
+    policy = ConversionPolicy(settings.held_out_share, settings.group_field, settings.twin_bits, settings.image_pixels)
+    snapshot = convert.to_dataset(export, label_config.read_text(), images, to, policy)
     typer.echo(json.dumps({"hash": snapshot.hash, "folder": str(snapshot.folder), **snapshot.report}, indent=2))
+
+
+@app.command()
+def leaks(
+    project: ProjectId,
+    as_json: AsJson = False,
+    leave_out: Annotated[
+        bool, typer.Option("--leave-out", help="Take these training tasks out of training, until they are put back.")
+    ] = False,
+    put_back: Annotated[
+        bool, typer.Option("--put-back", help="First let all be trained on that was left out.")
+    ] = False,
+) -> None:
+    """Show the training tasks of one group with, or near-duplicates of, held-out ones: they make measures too good."""
+    parts = build(migrate=True)
+    back = parts.splits.put_back(project) if put_back else 0
+    found = assemble.find_leaks(parts, project)
+    if leave_out:
+        parts.splits.leave_out(project, [leak.train for leak in found])
+    left_out = len(found) if leave_out else 0
+    if as_json:
+        pairs = [asdict(leak) for leak in found]
+        typer.echo(json.dumps({"leaks": pairs, "left_out": left_out, "put_back": back}, indent=2))
+        return
+    table = Table("training task", "held-out task", "why", box=None)
+    for leak in found:
+        table.add_row(str(leak.train), str(leak.held_out), leak.why)
+    out.print(table if found else f"project {project}: no leaks")
+    if back or left_out:
+        out.print(f"put back: {back}; left out of training: {left_out}")
+
+
+@app.command()
+def classes(project: ProjectId, as_json: AsJson = False) -> None:
+    """List the classes by id, with how many boxes reviewers left of each."""
+    rows = count_classes(build(migrate=True), project)
+    if as_json:
+        typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
+        return
+    table = Table("id", "name", "boxes", "in the label config", "", box=None)
+    for row in rows:
+        told = [f"was {', '.join(row.of.former)}"] if row.of.former else []
+        told += [f"part of class {row.of.merged_into}"] if row.of.merged_into is not None else []
+        told += ["retired"] if row.of.is_retired else []
+        told += ["to be renamed or retired, or given back to the label config"] if row.is_undecided else []
+        is_there = "yes" if row.is_in_config else "no"
+        table.add_row(str(row.of.id), row.of.name, str(row.boxes), is_there, "; ".join(told))
+    out.print(table)
+
+
+@app.command("rename-class")
+def rename_class(old: ClassName, new: Annotated[str, typer.Argument(help="Its new name.")], project: ProjectId) -> None:
+    """Give a class another name, or merge it into the one of that name; old reviews and detectors mean the new one."""
+    parts = build(migrate=True)
+    parts.projects.get(project)
+    now = parts.classes.rename(project, old, new)
+    told = f"is part of {new!r} (id {now.merged_into})" if now.merged_into is not None else f"is called {new!r}"
+    out.print(f"class {now.id}, {old!r}, {told}", markup=False)
+
+
+@app.command("retire-class")
+def retire_class(
+    name: ClassName,
+    project: ProjectId,
+    undo: Annotated[bool, typer.Option("--undo", help="Take its boxes in again.")] = False,
+) -> None:
+    """Drop the boxes of a class from the datasets to come; its id stays taken."""
+    parts = build(migrate=True)
+    parts.projects.get(project)
+    one = parts.classes.retire(project, name, is_retired=not undo)
+    out.print(f"class {one.id}, {name!r}, is {'taken in again' if undo else 'retired'}", markup=False)

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from loop import retrain as retraining
+from loop.adapters import report_folder
 from loop.bootstrap import build
-from loop.commands.options import ProjectId, VersionName, Why, out
+from loop.commands import screen
+from loop.commands.options import AsJson, ProjectId, VersionName, Why, out
+from loop.decisions.report import as_json as as_plain
+from loop.decisions.report_html import page
+from loop.use_cases import promote as promoting
+from loop.use_cases import shadow as shadowing
+from loop.use_cases import transfer
+from loop.use_cases.compare import compare
 
 app = typer.Typer(no_args_is_help=True, help="Versions of a project's detector.")
 
@@ -18,11 +27,14 @@ app = typer.Typer(no_args_is_help=True, help="Versions of a project's detector."
 @app.command("list")
 def list_models(project: ProjectId) -> None:
     """List the versions of a project, oldest first."""
-    registry = build(migrate=True).registry
+    parts = build(migrate=True)
+    registry, connected = parts.registry, parts.projects.get(project)
     aliases = {alias: registry.at(project, alias) for alias in ("champion", "previous", "candidate")}
+    marks = {"pinned": connected.pinned, "shadow": connected.shadow}
     table = Table("version", "aliases", "snapshot", "parent", "created", box=None)
     for version in registry.list(project):
-        names = ", ".join(alias for alias, at in aliases.items() if at and at.name == version.name)
+        named = [alias for alias, at in aliases.items() if at and at.name == version.name]
+        names = ", ".join([*named, *(mark for mark, name in marks.items() if name == version.name)])
         created = f"{version.created_at:%Y-%m-%d %H:%M}"
         table.add_row(version.name, names, (version.facts.snapshot or "")[:16], version.facts.parent or "", created)
     out.print(table)
@@ -36,14 +48,102 @@ def show_model(name: VersionName, project: ProjectId) -> None:
 
 
 @app.command("promote")
-def promote_model(name: VersionName, project: ProjectId, why: Why = "by hand") -> None:
-    """Let a version serve."""
-    version = retraining.promote(build(migrate=True), project, name, why)
+def promote_model(
+    name: VersionName,
+    project: ProjectId,
+    why: Annotated[str | None, typer.Option("--why", help="Kept with the move.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Also what the gate did not pass; needs --why.")] = False,
+) -> None:
+    """Let a version serve; one that the gate did not pass and that never served needs --force and --why."""
+    version = promoting.promote_by_hand(build(migrate=True), project, name, why, is_forced=force)
     out.print(f"{version.name} serves project {project}")
+
+
+@app.command("compare")
+def compare_models(
+    first: Annotated[str, typer.Argument(help="The version to compare with.")],
+    second: Annotated[str, typer.Argument(help="The version compared.")],
+    project: ProjectId,
+    snapshot: Annotated[str | None, typer.Option("--snapshot", help="Its hash or the start of it.")] = None,
+    as_json: AsJson = False,
+    html: Annotated[Path | None, typer.Option("--html", help="Write the whole report to this file.")] = None,
+) -> None:
+    """Measure two versions on the held-out split of a snapshot, the newest by default; promote nothing."""
+    report = compare(build(migrate=True), project, first, second, snapshot)
+    if html:
+        report_folder.write(html.absolute(), page(report))
+    if as_json:
+        typer.echo(json.dumps(as_plain(report), indent=2))
+    else:
+        screen.show_comparison(out, report)
+
+
+@app.command("report")
+def show_report(name: VersionName, project: ProjectId, as_json: AsJson = False) -> None:
+    """Say where the gate's report of a version is, or print it as JSON."""
+    parts = build(migrate=True)
+    html, plain = parts.reports.find(project, parts.registry.get(project, name).name)
+    typer.echo(plain.read_text() if as_json else str(html))
 
 
 @app.command("rollback")
 def roll_back_model(project: ProjectId, why: Why = "by hand") -> None:
     """Let the version serve that served before."""
-    version = retraining.roll_back(build(migrate=True), project, why)
+    version = promoting.roll_back(build(migrate=True), project, why)
     out.print(f"{version.name} serves project {project} again")
+
+
+@app.command("add")
+def add_model(
+    archive: Annotated[Path, typer.Argument(help="A tar.gz with one .pt, and a manifest.json if you have one.")],
+    project: ProjectId,
+    name: Annotated[str | None, typer.Option("--name", help="The part of the version before the @.")] = None,
+    version: Annotated[str | None, typer.Option("--version", help="X.Y.Z; without it the next one.")] = None,
+    sha256: Annotated[str | None, typer.Option("--sha256", help="What the archive is to be.")] = None,
+) -> None:
+    """Take in weights trained elsewhere, checked before anything of them is loaded; they do not serve yet."""
+    parts = build(migrate=True)
+    added, line = transfer.add(parts, project, archive, name=name, number=version, sha256=sha256)
+    out.print(f"{added.name} is a candidate of project {project}; {line}", markup=False, soft_wrap=True)
+
+
+@app.command("export")
+def export_model(
+    name: VersionName,
+    project: ProjectId,
+    to: Annotated[Path, typer.Option("--out", help="The tar.gz to write.")],
+) -> None:
+    """Write a version as an archive that `loop models add` reads; the same version gives the same bytes."""
+    sha256 = transfer.export(build(migrate=True), project, name, to)
+    out.print(f"{to}: SHA-256 {sha256}", markup=False, soft_wrap=True)
+
+
+@app.command("pin")
+def pin_model(name: VersionName, project: ProjectId, why: Why = "pinned by hand") -> None:
+    """Let a version serve, and stay whatever the gate says."""
+    version = promoting.pin(build(migrate=True), project, name, why)
+    out.print(f"{version.name} serves project {project}, and stays")
+
+
+@app.command("unpin")
+def unpin_model(project: ProjectId) -> None:
+    """Let the gate decide again."""
+    pinned = promoting.unpin(build(migrate=True), project)
+    out.print(f"project {project} is no longer pinned to {pinned}" if pinned else f"project {project} was not pinned")
+
+
+@app.command("shadow")
+def shadow_model(
+    name: Annotated[str, typer.Argument(help="A version, or off.")],
+    project: ProjectId,
+    share: Annotated[float, typer.Option("--share", help="Of the tasks, from 0 to 1.")] = 0.2,
+    is_shown: Annotated[bool, typer.Option("--show", help="Store its predictions in Label Studio too.")] = False,
+) -> None:
+    """Let a version answer beside the champion: logged and judged, not shown; `loop rates --shadow` compares."""
+    parts = build(migrate=True)
+    if name == "off":
+        shadowing.end(parts, project)
+        out.print(f"project {project} has no shadow any more")
+    else:
+        tried = shadowing.begin(parts, project, name, share, is_shown=is_shown)
+        out.print(f"{tried} answers beside the champion on {share:.0%} of the tasks of project {project}")

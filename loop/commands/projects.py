@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from loop import connect as connecting
 from loop import jobs
 from loop.bootstrap import build
 from loop.commands.options import ProjectId, out
-from loop.review import ask_training
+from loop.use_cases import connect as connecting
+from loop.use_cases.review import ask_training
 
 app = typer.Typer()
 

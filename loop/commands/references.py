@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from loop import jobs, vet
+from loop import jobs
 from loop.bootstrap import build as build_parts
 from loop.commands.options import ProjectId, out
-from loop.embedding import Entry
+from loop.decisions.embedding import Entry
+from loop.use_cases import vet
 
 app = typer.Typer(no_args_is_help=True, help="The vectors of what reviewers confirmed, and of what was detected.")
 MOST_SHOWN = 20

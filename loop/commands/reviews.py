@@ -3,43 +3,135 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from loop import convert, region_json, screen
 from loop.bootstrap import build
+from loop.commands import rates_screen
 from loop.commands.options import AsJson, ProjectId, out
-from loop.rates import By, group
+from loop.decisions import region_json
+from loop.decisions.rates import By
+from loop.decisions.verdict_query import Stream, VerdictFilter
+from loop.decisions.verdicts import Decision
+from loop.errors import PayloadError
+from loop.parts import Parts
+from loop.use_cases import convert, shadow
+from loop.use_cases.assess import Asked, assess, seconds_by_version
 
 app = typer.Typer()
 
 
 @app.command()
-def verdicts(export: Annotated[Path, typer.Argument(help="Label Studio's JSON export, with predictions.")]) -> None:
-    """Print a verdict a line for a Label Studio export."""
+def verdicts(  # noqa: PLR0913, PLR0917 (each is an option)
+    export: Annotated[Path | None, typer.Argument(help="Label Studio's JSON export, with predictions.")] = None,
+    project: Annotated[int | None, typer.Option("--project", help="Label Studio's project id, not an export.")] = None,
+    version: Annotated[str | None, typer.Option(help="That was judged.")] = None,
+    decision: Annotated[Decision | None, typer.Option()] = None,
+    label: Annotated[str | None, typer.Option(help="As predicted; of what was missed, as drawn.")] = None,
+    stream: Annotated[Stream | None, typer.Option()] = None,
+    annotator: Annotated[int | None, typer.Option(help="Label Studio's user id.")] = None,
+    actor: Annotated[str | None, typer.Option(help="Who decided, of reviews in bulk.")] = None,
+    task: Annotated[int | None, typer.Option()] = None,
+    since: Annotated[datetime | None, typer.Option(help="Reviewed then or later; UTC.")] = None,
+    until: Annotated[datetime | None, typer.Option(help="Reviewed before; UTC.")] = None,
+    is_shadow: Annotated[bool, typer.Option("--shadow", help="On a version that is only tried.")] = False,
+) -> None:
+    """Print a verdict a line: of an export, or of a project with their provenance."""
+    if (export is None) == (project is None):
+        raise PayloadError("verdicts", "either an export or --project", str(export or "neither"))
+    if export:
+        for line in _of_export(export):
+            typer.echo(json.dumps(line))
+        return
+    wanted = VerdictFilter(
+        project=project or 0,
+        version=version,
+        decision=decision,
+        label=label,
+        stream=stream,
+        annotator=annotator,
+        actor=actor,
+        task=task,
+        since=since,
+        until=until,
+        is_shadow=is_shadow,
+    )
+    parts = build(migrate=True)
+    parts.projects.get(wanted.project)
+    for record in parts.verdicts.all(wanted):
+        typer.echo(record.model_dump_json())
+
+
+def _of_export(export: Path) -> Iterator[dict[str, Any]]:
     for judged in convert.to_verdicts(export):
         for one in judged.verdicts:
-            line = {
+            yield {
                 "task": judged.task_id,
                 "version": judged.version,
                 "decision": one.decision.value,
                 "predicted": region_json.write(one.predicted) if one.predicted else None,
                 "reviewed": region_json.write(one.reviewed) if one.reviewed else None,
             }
-            typer.echo(json.dumps(line))
 
 
 @app.command()
-def rates(
+def rates(  # noqa: PLR0913, PLR0917 (what is asked of a command)
     project: ProjectId,
-    by: Annotated[By, typer.Option("--by", help="What to group by.")] = By.VERSION,
+    by: Annotated[By | None, typer.Option("--by", help="What to group by; version if nothing is said.")] = None,
+    field: Annotated[str, typer.Option("--field", help="Field of the task data that makes the cohorts.")] = "",
+    since: Annotated[
+        datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="Reviews from this day on, UTC.")
+    ] = None,
+    most: Annotated[int, typer.Option("--most", min=0, help="Groups shown, the largest first; 0: all.")] = 20,
+    show_seconds: Annotated[bool, typer.Option("--seconds", help="Annotators' seconds by version instead.")] = False,
+    show_alerts: Annotated[bool, typer.Option("--alerts", help="The alerts that were given instead.")] = False,
+    is_shadow: Annotated[
+        bool, typer.Option("--shadow", help="A shadow beside what served, on the same tasks.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show how often each verdict was given, with 95% intervals, and what that calls for."""
-    groups = group(build(migrate=True).reviews.judged(project), by)
-    if as_json:
-        typer.echo(json.dumps({name: screen.rates_json(found) for name, found in groups.items()}, indent=2))
+    parts = build(migrate=True)
+    start = since.replace(tzinfo=UTC) if since else None
+    if show_alerts:
+        _alerts(parts, project, as_json=as_json)
+    elif show_seconds:
+        _seconds(parts, project, start, as_json=as_json)
+    elif is_shadow:
+        _shadow(parts, project, as_json=as_json)
     else:
-        screen.show_rates(out, groups, by)
+        by = by or (By.COHORT if field else By.VERSION)
+        found = assess(parts, project, Asked(by, field, start, most))
+        if as_json:
+            typer.echo(json.dumps(rates_screen.rates_json(found), indent=2))
+        else:
+            rates_screen.show_rates(out, found)
+
+
+def _alerts(parts: Parts, project: int, *, as_json: bool) -> None:
+    parts.projects.get(project)
+    found = parts.rates.alerts(project)
+    if as_json:
+        typer.echo(json.dumps([one.body() for one in found], indent=2))
+    else:
+        rates_screen.show_alerts(out, found)
+
+
+def _shadow(parts: Parts, project: int, *, as_json: bool) -> None:
+    found = shadow.compared(parts, project)
+    if as_json:
+        typer.echo(json.dumps({name: rates_screen.plain_json(one) for name, one in found.items()}, indent=2))
+    else:
+        rates_screen.show_plain(out, found)
+
+
+def _seconds(parts: Parts, project: int, since: datetime | None, *, as_json: bool) -> None:
+    found = seconds_by_version(parts, project, since)
+    if as_json:
+        typer.echo(json.dumps({name: rates_screen.seconds_json(one) for name, one in found.items()}, indent=2))
+    else:
+        rates_screen.show_seconds(out, found)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import Annotated
 
 import typer
 
-from loop import jobs, screen, services
+from loop import jobs, services
+from loop.adapters.queue import DEFAULT, GPU
 from loop.bootstrap import build
-from loop.commands.options import out
-from loop.errors import LoopError
-from loop.queue import DEFAULT, GPU
+from loop.commands import doctor_screen, screen
+from loop.commands.options import AsJson, out
+from loop.decisions.findings import is_anything_wrong, wrong
+from loop.errors import LoopError, PayloadError
 from loop.settings import Settings
-from loop.status import status
+from loop.use_cases.doctor import doctor as examine
+from loop.use_cases.status import status
 
 app = typer.Typer()
 SWEEP_SECONDS, SYNC_SECONDS = 10, 300
@@ -31,6 +35,24 @@ def up() -> None:
 def show_status() -> None:
     """Show parts, projects, champions, queues and the last events."""
     screen.show_status(out, status(build(migrate=True)))
+
+
+@app.command()
+def doctor(
+    project: Annotated[int | None, typer.Option("--project", help="This project alone.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check everything, say what is wrong and what to do about it; exit 1 where something is."""
+    try:
+        findings = examine(build(), project)
+    except PayloadError as error:  # nothing else can be looked at
+        findings = [wrong("settings", str(error), "see the settings table of the README")]
+    if as_json:
+        typer.echo(json.dumps(doctor_screen.findings_json(findings), indent=2))
+    else:
+        doctor_screen.show_findings(out, findings)
+    if is_anything_wrong(findings):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from loop.regions import Box, Pixels
+from loop.decisions.regions import Box, Pixels
 
 SLIVER = 1e-6  # of a pixel: what rounding adds is no reason to take another one
 MARGIN = 0.1  # of the box, on each side: what is around an object helps to tell it

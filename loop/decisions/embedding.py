@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from loop.regions import Box, Pixels
+from loop.decisions.regions import Box, Pixels
 
 Vectors = NDArray[np.float32]  # (n, dimension), each row of unit length
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from loop.embedding import Entry, Kind, Space, Vectors
+from loop.decisions.embedding import Entry, Kind, Space, Vectors
 
 KEY, VECTOR = "key", "vector"
 KEY_LENGTH, TEXT_LENGTH = 32, 16_384  # bytes

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from loop.embedding import Entry, Kind, Space, crop_key, entry_key
-from loop.regions import Box, Region
-from loop.verdicts import Decision
+from loop.decisions.embedding import Entry, Kind, Space, crop_key, entry_key
+from loop.decisions.regions import Box, Region
+from loop.decisions.verdicts import Decision
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 from alembic import context
 
-from loop.database import connect
-from loop.tables import metadata
+from loop.adapters import exchange_tables, vector_tables  # noqa: F401 (their tables are in the same metadata)
+from loop.adapters.database import connect
+from loop.adapters.tables import metadata
 
 engine = connect(context.config.get_main_option("sqlalchemy.url") or "")
 with engine.connect() as connection:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 
-from loop.embedding import Kind
+from loop.adapters.queue import DEFAULT
+from loop.decisions.embedding import Kind
 from loop.errors import MilvusDown, UpstreamError
-from loop.make_vectors import Work, compare, delete_gone, make_some, settle
 from loop.parts import Parts
-from loop.plan_vectors import plan, source_of
-from loop.queue import DEFAULT
+from loop.use_cases.make_vectors import Work, compare, delete_gone, make_some, settle
+from loop.use_cases.plan_vectors import plan, source_of
 
 SECONDS = (10.0, 120.0)  # that a job works at least before it gives way to others, and at most
 

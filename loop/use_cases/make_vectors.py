@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from loop.embedding import Embedder, Entry, Kind, Vectors
+from loop.adapters.vector_collection import Collection
+from loop.adapters.vector_log import Row, State
+from loop.decisions.embedding import Embedder, Entry, Kind, Vectors
+from loop.decisions.ls_format import Task
 from loop.errors import ImageError
-from loop.ls_format import Task
 from loop.parts import Parts
-from loop.plan_vectors import Source
-from loop.vector_collection import Collection
-from loop.vector_log import Row, State
+from loop.use_cases.plan_vectors import Source
 
 TASKS = 16  # whose images are in memory at a time
 DELETED = 5000  # vectors at a time
@@ -33,7 +33,7 @@ class Work:
     def loaded(self) -> Embedder:
         """The embedder in memory."""
         if self.embedder is None:
-            self.embedder = self.parts.embedders.load(self.source.space, self.source.weights)
+            self.embedder = self.parts.embedders.load(self.source.space, self.source.weights, self.source.image_size)
         return self.embedder
 
     def collection(self, kind: Kind) -> Collection:

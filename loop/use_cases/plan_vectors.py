@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from loop.embedding import Space
+from loop.adapters.project_list import Project
+from loop.adapters.task_states import chunks
+from loop.decisions.embedding import Space
+from loop.decisions.wanted_vectors import Drawn, Shown, TaskFacts, wanted
 from loop.parts import Parts
-from loop.project_list import Project
-from loop.task_states import chunks
-from loop.wanted_vectors import Drawn, Shown, TaskFacts, wanted
 
 AT_ONCE = 50  # tasks a transaction: one that takes long would keep events waiting that have a second
 
@@ -21,6 +21,7 @@ class Source:
 
     space: Space
     weights: Path | None
+    image_size: int | None = None  # of the version
 
 
 def is_due(parts: Parts, project: Project) -> bool:
@@ -35,8 +36,9 @@ def source_of(parts: Parts, project_id: int) -> Source | None:
     """What vectors of a project are made by while its champion serves; None where nothing is embedded."""
     champion = parts.registry.champion(project_id)
     weights = champion.weights if champion else parts.detectors.base_if_here()
-    space = parts.embedders.space(parts.version_name(champion), weights)
-    return Source(space, weights) if space else None
+    size = champion.image_size if champion else None
+    space = parts.embedders.space(parts.version_name(champion), weights, size)
+    return Source(space, weights, size) if space else None
 
 
 def plan(parts: Parts, project_id: int, space: Space) -> int:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from loop.embedding import Entry, Kind, Neighbour, Space
+from loop.adapters.vector_collection import Collection
+from loop.adapters.vector_log import Row, State
+from loop.decisions.embedding import Entry, Kind, Neighbour, Space
+from loop.decisions.label_errors import Contradiction, ErrorPolicy, Suspect, contradictions, suspects, tasks_of
 from loop.errors import MilvusDown
-from loop.label_errors import Contradiction, ErrorPolicy, Suspect, contradictions, suspects, tasks_of
 from loop.parts import Parts
-from loop.plan_vectors import source_of
-from loop.vector_collection import Collection
-from loop.vector_log import Row, State
+from loop.use_cases.plan_vectors import source_of
 
 VIEW_TITLE = "Labels to check"
 MOST_IN_VIEW = 200  # tasks; each is a condition of the view's filter

@@ -21,12 +21,12 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from loop.adapters.registry import Version
+from loop.adapters.training_log import State
 from loop.bootstrap import build
+from loop.decisions.rates import Rates
+from loop.decisions.regions import Pixels
 from loop.parts import Parts
-from loop.rates import Rates
-from loop.regions import Pixels
-from loop.registry import Version
-from loop.training_log import State
 from scripts.demo import project, report, scenes, stage
 from scripts.demo.annotator import Annotator
 from scripts.demo.scenes import Scene
@@ -140,7 +140,7 @@ def play_round(game: Game, number: int) -> report.Row:
     wait_for_training(game, number)
     version = champion(game)
     game.bar.say(f"round {number}: measuring {version.name}")
-    rates = parts.reviews.rates(project_id).get(shown_by, Rates())
+    rates = parts.rates.by_version(project_id).get(shown_by, Rates())
     return report.Row(
         number,
         version.name,

@@ -11,8 +11,9 @@ from pathlib import Path
 import httpx
 from PIL import Image
 
-from loop.regions import Region
-from loop.yolo_format import data_file, read_lines, write_lines
+from loop.decisions.classes import Labels
+from loop.decisions.regions import Region
+from loop.decisions.yolo_format import data_file, read_lines, write_lines
 from scripts.demo.scenes import Scene
 
 COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#9a6324", "#008080", "#808000")
@@ -66,14 +67,14 @@ def own_scenes(folder: Path) -> tuple[list[str], list[Scene]]:
 
 def write_dataset(folder: Path, labels: Sequence[str], scenes: Sequence[Scene]) -> Path:
     """Write scenes as the held-out side of a YOLO dataset; return its `data.yaml`."""
-    class_ids = {label: class_id for class_id, label in enumerate(labels)}
+    classes = Labels.of(labels)
     for kind in ("images", "labels"):
         (folder / kind / "held_out").mkdir(parents=True)
     for scene in scenes:
         regions = [Region("", box, label) for label, box in scene.objects]
         (folder / "images" / "held_out" / f"{scene.name}.jpg").write_bytes(_jpeg(scene.image))
-        (folder / "labels" / "held_out" / f"{scene.name}.txt").write_text(write_lines(regions, class_ids).text)
-    (folder / "data.yaml").write_text(data_file(labels))
+        (folder / "labels" / "held_out" / f"{scene.name}.txt").write_text(write_lines(regions, classes).text)
+    (folder / "data.yaml").write_text(data_file(classes))
     return folder / "data.yaml"
 
 

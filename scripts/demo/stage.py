@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from loop.ls_client import LabelStudio
+from loop.adapters.ls_client import LabelStudio
 from loop.settings import Settings
 from scripts.demo import scenes, studio
 

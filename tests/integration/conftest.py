@@ -5,9 +5,10 @@ import secrets
 import subprocess
 import sys
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
 import httpx
+import psutil
 import pytest
 
 from loop.bootstrap import build
@@ -61,6 +62,9 @@ def settings_of(label_studio, home, **more):
             "LOOP_EPOCHS": str(EPOCHS),
             "LOOP_BATCH": "4",
             "LOOP_RETRAIN_AFTER": str(RETRAIN_AFTER),
+            "LOOP_GATE_IMAGES": "1",  # 16 reviews leave about three to measure on
+            "LOOP_GATE_BOXES": "1",
+            "LOOP_GATE_CONFIDENCE": "0.5",
             "LOOP_DEFAULT_WORKERS": "1",
             "LOOP_WEB_WORKERS": "2",
             **more,
@@ -139,3 +143,13 @@ def make_project(api, title, count, *, labels=("Thing",), seed=1):
 
 def project_of(api, project_id):
     return api.get(f"/api/projects/{project_id}").raise_for_status().json()
+
+
+def children(process, *words):
+    """The processes below *process* whose command has all the words."""
+    found = []
+    for child in psutil.Process(process.pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # also one that is dead and not yet reaped
+            if all(word in " ".join(child.cmdline()) for word in words):
+                found.append(child)
+    return found

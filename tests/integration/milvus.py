@@ -5,8 +5,8 @@ import subprocess
 import sys
 import time
 
-from loop import milvus_server
-from loop.references import References
+from loop.adapters import milvus_server
+from loop.adapters.references import References
 
 
 class MilvusProcess:

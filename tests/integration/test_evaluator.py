@@ -1,11 +1,18 @@
 """Measuring real weights, which know one class, `item`."""
 
+from dataclasses import astuple
+
 import numpy as np
 import pytest
+from PIL import Image
 
-from loop.detector import Detector
-from loop.evaluator import measure
+from loop.adapters.detector import Detector, Detectors
+from loop.adapters.evaluator import evaluate
+from loop.decisions.average_precision import average_precisions, over_classes
+from loop.decisions.regions import Box
+from loop.decisions.yolo_format import read_lines
 from scripts.demo import project, scenes
+from scripts.planted import matched
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +35,7 @@ def measured(composed, tmp_path):
     def run(label, names):
         called = [scenes.Scene(one.name, one.image, tuple((label, box) for _, box in one.objects)) for one in composed]
         data = project.write_dataset(tmp_path / "-".join(names), names, called)
-        return measure(scenes.WARM_START, data, image_size=128)
+        return evaluate(scenes.WARM_START, data, image_size=128).metrics
 
     return run
 
@@ -39,6 +46,15 @@ def test_classes_are_matched_by_name_and_not_by_number(measured):
 
     assert alone.map50 > 0.8
     assert among == alone
+
+
+def test_weights_that_are_older_than_the_name_of_a_class_are_understood(composed, tmp_path):
+    called = [scenes.Scene(one.name, one.image, tuple(("Thing", box) for _, box in one.objects)) for one in composed]
+    data = project.write_dataset(tmp_path / "renamed", ["Car", "Thing"], called)
+    with data.open("a") as file:
+        file.write("former_names:\n  item: 1\n")
+
+    assert evaluate(scenes.WARM_START, data, image_size=128).metrics.map50 > 0.8
 
 
 def test_the_right_place_under_another_name_counts_for_nothing(measured, composed):
@@ -54,3 +70,66 @@ def test_objects_that_the_weights_have_no_class_for_are_still_counted(measured, 
 
     assert metrics.boxes == sum(len(one.objects) for one in composed)
     assert metrics.map50 == 0.0
+
+
+@pytest.fixture(scope="module")
+def harder(composed, tmp_path_factory):
+    """The same with half of the truth moved or called otherwise, and an image with nothing on it."""
+    rng = np.random.default_rng(1)
+    changed = []
+    for one in composed:
+        objects = []
+        for _, box in one.objects:
+            off = rng.uniform(0, 0.3) * (box.x1 - box.x0)
+            label = "Car" if rng.random() < 0.2 else "item"
+            objects.append((label, Box(box.x0 + off, box.y0, box.x1 + off, box.y1).clipped()))
+        changed.append(scenes.Scene(one.name, one.image, tuple(objects)))
+    changed[0] = scenes.Scene(changed[0].name, changed[0].image, ())
+    data = project.write_dataset(tmp_path_factory.mktemp("harder") / "set", ["Car", "item"], changed)
+    return data, evaluate(scenes.WARM_START, data, image_size=128)
+
+
+def test_average_precision_is_recomputed_as_the_validator_has_it(harder):
+    _, found = harder
+
+    recomputed = over_classes(average_precisions(found, np.ones((1, len(found.images)), np.float32)))[0]
+
+    assert 0.05 < found.metrics.map50_95 < 0.95
+    assert recomputed == pytest.approx(found.metrics.map50_95, abs=1e-6)
+
+
+def test_labels_and_detections_are_kept_where_they_are_on_the_image(harder):
+    data, found = harder
+    names = sorted(path.stem for path in (data.parent / "images" / "held_out").iterdir())
+
+    assert sorted(found.images) == names
+    for at, name in enumerate(found.images):
+        lines = (data.parent / "labels" / "held_out" / f"{name}.txt").read_text()
+        written = sorted(astuple(region.box) for region in read_lines(lines, found.class_names))
+        kept = sorted(map(tuple, found.labels.box[found.labels.image == at].tolist()))
+        assert np.array(kept) == pytest.approx(np.array(written), abs=2e-3)
+    ((served, *_),) = Detector(scenes.WARM_START, image_size=128).detect([_pixels(data, found.images[1])], 0.2)
+    kept = found.found.box[found.found.image == 1]
+    assert np.abs(kept - astuple(served.box)).max(axis=1).min() < 0.02  # padded by other pixels, so not quite the same
+
+
+def test_what_is_right_is_found_out_from_the_boxes_as_the_validator_does(harder):
+    """The planted cases of docs/gate.md are judged by this."""
+    _, found = harder
+
+    assert np.array_equal(matched(found).found.hits, found.found.hits)
+
+
+def test_latencies_are_measured_of_both(harder):
+    data, _ = harder
+    images = sorted((data.parent / "images" / "held_out").iterdir())
+    detectors = Detectors("", 128, str(scenes.WARM_START), data.parent)
+
+    first, second = detectors.latencies((scenes.WARM_START, scenes.WARM_START), images, times=8)
+
+    assert 0.2 < first / second < 5
+    assert 0.5 < first < 5000
+
+
+def _pixels(data, name):
+    return np.ascontiguousarray(np.asarray(Image.open(data.parent / "images" / "held_out" / f"{name}.jpg"))[:, :, ::-1])

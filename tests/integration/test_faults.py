@@ -2,15 +2,14 @@
 
 import os
 import signal
-from contextlib import closing, suppress
+from contextlib import closing
 
 import httpx
-import psutil
 import pytest
 
+from loop.adapters.training_log import State
 from loop.bootstrap import build
-from loop.training_log import State
-from tests.integration.conftest import loop_running, make_project, run_loop, settings_of, until
+from tests.integration.conftest import children, loop_running, make_project, run_loop, settings_of, until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -21,16 +20,6 @@ def own_loop(label_studio, tmp_path):
     settings = settings_of(label_studio, tmp_path / "home", LOOP_EPOCHS="12", LOOP_RETRAIN_AFTER="8")
     with loop_running(settings) as process, closing(build(settings)) as parts:
         yield settings, parts, process
-
-
-def children(process, *words):
-    """The processes below *process* whose command has all the words."""
-    found = []
-    for child in psutil.Process(process.pid).children(recursive=True):
-        with suppress(psutil.NoSuchProcess):  # also one that is dead and not yet reaped
-            if all(word in " ".join(child.cmdline()) for word in words):
-                found.append(child)
-    return found
 
 
 def epochs_of(run):

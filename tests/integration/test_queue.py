@@ -4,16 +4,22 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 from redis import Redis
 from rq import Queue
 from rq.job import Job
 
-from loop import queue as queues
+from loop.adapters import queue as queues
+from loop.adapters.queue import DEFAULT, GPU, JobQueue
+from loop.adapters.training_log import State
+from loop.bootstrap import build
 from loop.errors import UpstreamError
 from loop.programs import EmbeddedRedis
-from loop.queue import DEFAULT, GPU, JobQueue
+from loop.settings import Settings
+from loop.use_cases.cancel import cancel
+from loop.use_cases.review import ask_training
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +51,57 @@ def test_a_hundred_asks_make_one_job(jobs):
     assert jobs.lengths() == {GPU: 1, DEFAULT: 0}
 
 
+ASK = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from loop.bootstrap import build
+from loop.use_cases.review import ask_training
+with closing(build()) as parts:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(lambda number: ask_training(parts, 1, f"ask {number}"), range(25)))
+"""
+
+
+def test_a_hundred_asks_at_once_make_one_training_and_one_job(redis, jobs, tmp_path):
+    settings = Settings.read({"LOOP_HOME": str(tmp_path), "LOOP_REDIS_URL": redis.address})
+    with closing(build(settings, migrate=True)) as parts:
+        asking = [
+            subprocess.Popen(
+                [sys.executable, "-c", ASK],
+                env={**os.environ, **settings.environment()},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(4)
+        ]
+        assert [one.stdout.readline() for one in asking] == ["ready\n"] * 4
+
+        for one in asking:
+            one.stdin.write("go\n")
+            one.stdin.flush()
+        for one in asking:
+            one.communicate(timeout=60)
+
+        assert [one.returncode for one in asking] == [0] * 4
+        assert len(parts.trainings.last(1, 200)) == 1
+        assert jobs.lengths() == {GPU: 1, DEFAULT: 0}
+
+
+def test_a_training_that_waits_for_a_worker_is_cancelled_at_once(redis, jobs, tmp_path):
+    settings = Settings.read({"LOOP_HOME": str(tmp_path), "LOOP_REDIS_URL": redis.address})
+    with closing(build(settings, migrate=True)) as parts:
+        ask_training(parts, 1, "by hand")
+
+        assert cancel(parts, 1).state == State.CANCELLED
+        with parts.queue.alone("retrain-1"):
+            ask_training(parts, 1, "by hand")
+            assert cancel(parts, 1).state == State.ASKED  # it runs, and stops at its next look
+
+
 def test_two_projects_have_a_job_each(jobs):
     assert jobs.ask_review(1)
     assert jobs.ask_review(2)
@@ -61,7 +118,7 @@ def test_a_failed_job_does_not_stand_in_the_way(jobs, connection):
 
 def test_a_job_whose_worker_was_killed_is_asked_for_again(redis, jobs, connection):
     worker = subprocess.Popen(
-        [sys.executable, "-c", f"from loop.queue import JobQueue; JobQueue({redis.address!r}).work('default')"]
+        [sys.executable, "-c", f"from loop.adapters.queue import JobQueue; JobQueue({redis.address!r}).work('default')"]
     )
     Queue(DEFAULT, connection=connection).enqueue(time.sleep, 60, job_id="review-1", unique=True)
     deadline = time.monotonic() + 20

@@ -7,9 +7,9 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from loop.embedding import Kind
+from loop.decisions.embedding import Kind
 from loop.errors import MilvusDown
-from loop.plan_vectors import source_of
+from loop.use_cases.plan_vectors import source_of
 from tests.integration.conftest import make_project, run_loop, until
 
 pytestmark = pytest.mark.timeout(300)

@@ -35,7 +35,7 @@ def test_reviews_deletions_and_imports_without_events_are_found(api, parts, loop
     assert said.startswith("3 tasks")
     assert "added the webhook" in said
     assert set(parts.reviews.counted(project_id)) == {kept, unannotated, deleted}
-    assert parts.reviews.rates(project_id)["yolo_detector@0.0.0"].reviewed > 0
+    assert parts.rates.by_version(project_id)["yolo_detector@0.0.0"].reviewed > 0
 
     take_hook_away()
     (annotation,) = api.get(f"/api/tasks/{unannotated}/annotations/").json()
@@ -57,6 +57,17 @@ def test_reviews_deletions_and_imports_without_events_are_found(api, parts, loop
 def annotations_of(api, project_id):
     tasks = api.get("/api/tasks", params={"project": project_id, "fields": "all"}).json()["tasks"]
     return [annotation for task in tasks for annotation in task["annotations"]]
+
+
+def test_a_task_stays_open_until_it_has_all_the_annotations_that_the_project_wants(api, parts, deaf):
+    project_id, annotator, _ = deaf
+    api.patch(f"/api/projects/{project_id}/", json={"maximum_annotations": 2}).raise_for_status()
+    reviewed = annotator.review_next()
+
+    assert reviewed in [task["id"] for task in parts.label_studio.open_tasks(project_id)]
+
+    api.patch(f"/api/projects/{project_id}/", json={"maximum_annotations": 1}).raise_for_status()
+    assert reviewed not in [task["id"] for task in parts.label_studio.open_tasks(project_id)]
 
 
 def test_a_switched_off_webhook_is_switched_on_again(api, parts, loop_settings, deaf):

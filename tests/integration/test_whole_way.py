@@ -2,8 +2,8 @@
 
 import pytest
 
-from loop.training_log import State
-from loop.webhook import PROJECT_HEADER
+from loop.adapters.training_log import State
+from loop.use_cases.webhook import PROJECT_HEADER
 from tests.integration.conftest import RETRAIN_AFTER, make_project, project_of, run_loop, until
 
 pytestmark = pytest.mark.timeout(400)
@@ -47,7 +47,7 @@ def test_reviews_lead_to_a_better_version_by_webhooks_alone(api, connected, part
         assert annotator.review_next()
 
     until(lambda: parts.reviews.new_since(project_id, None) == RETRAIN_AFTER, 30)
-    rates = until(lambda: parts.reviews.rates(project_id).get(first), 30)
+    rates = until(lambda: parts.rates.by_version(project_id).get(first), 30)
     assert rates.missed > RETRAIN_AFTER  # the start weights know no Thing
 
     training = until(lambda: next((t for t in parts.trainings.last(project_id) if t.ended_at), None), 200)

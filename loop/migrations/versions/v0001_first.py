@@ -21,6 +21,8 @@ def upgrade() -> None:
     sa.Column('project_id', sa.Integer(), nullable=False),
     sa.Column('class_id', sa.Integer(), nullable=False),
     sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('merged_into', sa.Integer(), nullable=True),
+    sa.Column('is_retired', sa.Boolean(), nullable=False),
     sa.PrimaryKeyConstraint('project_id', 'class_id'),
     sa.UniqueConstraint('project_id', 'name')
     )
@@ -59,6 +61,12 @@ def upgrade() -> None:
     with op.batch_alter_table('events', schema=None) as batch_op:
         batch_op.create_index('events_pending', ['project_id', 'processed_at'], unique=False)
 
+    op.create_table('former_names',
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('class_id', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('project_id', 'name')
+    )
     op.create_table('moves',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('project_id', sa.Integer(), nullable=False),
@@ -82,9 +90,12 @@ def upgrade() -> None:
     sa.Column('project_id', sa.Integer(), nullable=False),
     sa.Column('key', sa.String(length=128), nullable=False),
     sa.Column('operation', sa.String(length=8), nullable=False),
+    sa.Column('digest', sa.String(length=64), nullable=False),
     sa.Column('state', sa.String(length=8), nullable=False),
     sa.Column('task_id', sa.Integer(), nullable=True),
     sa.Column('annotation_id', sa.Integer(), nullable=True),
+    sa.Column('annotation_made_at', sa.DateTime(), nullable=True),
+    sa.Column('annotation_changed_at', sa.DateTime(), nullable=True),
     sa.Column('actor', sa.Text(), nullable=True),
     sa.Column('confidence', sa.Float(), nullable=True),
     sa.Column('reasoning', sa.Text(), nullable=True),
@@ -166,6 +177,8 @@ def upgrade() -> None:
     sa.Column('side', sa.String(length=8), nullable=False),
     sa.Column('group', sa.Text(), nullable=True),
     sa.Column('image_hash', sa.String(length=16), nullable=True),
+    sa.Column('image', sa.String(length=16), nullable=True),
+    sa.Column('is_left_out', sa.Boolean(), nullable=False),
     sa.PrimaryKeyConstraint('project_id', 'task_id')
     )
     op.create_table('trainings',
@@ -174,6 +187,7 @@ def upgrade() -> None:
     sa.Column('state', sa.String(length=16), nullable=False),
     sa.Column('asked_by', sa.Text(), nullable=False),
     sa.Column('attempts', sa.Integer(), nullable=False),
+    sa.Column('stalled', sa.Integer(), nullable=False),
     sa.Column('is_cancelled', sa.Boolean(), nullable=False),
     sa.Column('snapshot', sa.String(length=64), nullable=True),
     sa.Column('reviews_until', sa.DateTime(), nullable=True),
@@ -186,6 +200,9 @@ def upgrade() -> None:
     sa.Column('ended_at', sa.DateTime(), nullable=True),
     sa.PrimaryKeyConstraint('id')
     )
+    with op.batch_alter_table('trainings', schema=None) as batch_op:
+        batch_op.create_index('one_open_training', ['project_id'], unique=True, sqlite_where=sa.text("state IN ('asked', 'running')"), postgresql_where=sa.text("state IN ('asked', 'running')"))
+
     op.create_table('vectors',
     sa.Column('project_id', sa.Integer(), nullable=False),
     sa.Column('embedder', sa.String(length=64), nullable=False),
@@ -222,6 +239,7 @@ def upgrade() -> None:
     sa.Column('propensity', sa.Float(), nullable=False),
     sa.Column('execution', sa.String(length=36), nullable=False),
     sa.Column('is_shadow', sa.Boolean(), nullable=False),
+    sa.Column('position', sa.Integer(), nullable=False),
     sa.Column('decision', sa.String(length=16), nullable=False),
     sa.Column('is_moved', sa.Boolean(), nullable=False),
     sa.Column('is_relabelled', sa.Boolean(), nullable=False),
@@ -233,6 +251,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id')
     )
     with op.batch_alter_table('verdicts', schema=None) as batch_op:
+        batch_op.create_index('verdicts_in_order', ['project_id', 'is_shadow', 'reviewed_at', 'task_id'], unique=False)
         batch_op.create_index('verdicts_of_task', ['project_id', 'task_id'], unique=False)
 
     op.create_table('versions',
@@ -256,6 +275,7 @@ def downgrade() -> None:
     op.drop_table('versions')
     with op.batch_alter_table('verdicts', schema=None) as batch_op:
         batch_op.drop_index('verdicts_of_task')
+        batch_op.drop_index('verdicts_in_order')
 
     op.drop_table('verdicts')
     with op.batch_alter_table('vectors', schema=None) as batch_op:
@@ -264,6 +284,9 @@ def downgrade() -> None:
         batch_op.drop_index('vectors_by_state')
 
     op.drop_table('vectors')
+    with op.batch_alter_table('trainings', schema=None) as batch_op:
+        batch_op.drop_index('one_open_training', sqlite_where=sa.text("state IN ('asked', 'running')"), postgresql_where=sa.text("state IN ('asked', 'running')"))
+
     op.drop_table('trainings')
     op.drop_table('splits')
     with op.batch_alter_table('reviews', schema=None) as batch_op:
@@ -282,6 +305,7 @@ def downgrade() -> None:
     op.drop_table('operations')
     op.drop_table('notices')
     op.drop_table('moves')
+    op.drop_table('former_names')
     with op.batch_alter_table('events', schema=None) as batch_op:
         batch_op.drop_index('events_pending')
 

@@ -1,0 +1,129 @@
+"""The loop's own HTTP API: reviews in bulk, verdicts, and the description of it all."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from flask import Blueprint, Response, current_app, jsonify, render_template, request
+from pydantic import BaseModel, ValidationError
+from werkzeug.exceptions import UnsupportedMediaType
+
+from backend.api_schemas import BulkAnswer, BulkResult, VerdictPage, VerdictQuery
+from backend.openapi import document
+from backend.routes import body
+from loop.decisions.bulk_format import MOST_OPERATIONS, Operation, as_payload_error
+from loop.decisions.verdict_query import VerdictFilter, read_cursor
+from loop.errors import Busy, PayloadError
+from loop.parts import Parts
+from loop.use_cases.annotate import Outcome, annotate
+
+LARGEST_BODY = 32 * 1024 * 1024  # bytes
+LONGEST_KEY = 100  # characters; a position is added
+AT_ONCE = threading.BoundedSemaphore(2)  # bulk requests: each makes Label Studio call us, which needs threads too
+MULTI_STATUS = 207
+
+Model = TypeVar("Model", bound=BaseModel)
+api = Blueprint("api", __name__, url_prefix="/loop/api/v1", template_folder="templates")
+
+
+@api.post("/annotations/bulk")
+def bulk() -> tuple[Response, int]:
+    """Create, update and delete reviews; 200 where all succeeded, 207 where some did not."""
+    if not request.is_json:
+        raise UnsupportedMediaType(f"Content-Type: expected application/json, found {request.mimetype or 'none'}")
+    request.max_content_length = LARGEST_BODY
+    project_id, operations = _operations(body())
+    asked = ((f"operations[{index}]", one) for index, one in enumerate(operations))
+    if not AT_ONCE.acquire(blocking=False):
+        raise Busy("bulk requests: two are being worked on; send this one again in a while")
+    try:
+        outcomes = list(annotate(_parts(), project_id, asked, _key_of(request.headers.get("Idempotency-Key"))))
+    finally:
+        AT_ONCE.release()
+    failed = sum(one.error is not None for one in outcomes)
+    answer = BulkAnswer(
+        total=len(outcomes),
+        succeeded=len(outcomes) - failed,
+        failed=failed,
+        results=[_result(one) for one in outcomes],
+    )
+    return _json(answer), MULTI_STATUS if failed else 200
+
+
+@api.get("/verdicts")
+def verdicts() -> Response:
+    """A page of verdicts with their provenance."""
+    query = _read(VerdictQuery, request.args.to_dict())
+    parts = _parts()
+    parts.projects.get(query.project)
+    after = read_cursor(query.cursor) if query.cursor else None
+    wanted = VerdictFilter(**query.model_dump(exclude={"limit", "cursor"}))
+    records, place = parts.verdicts.page(wanted, after, query.limit)
+    return _json(VerdictPage(verdicts=records, next=place.text() if place else None))
+
+
+@api.get("/openapi.json")
+def openapi() -> Response:
+    """The description of the API, OpenAPI 3.1."""
+    return jsonify(document())
+
+
+@api.get("/")
+def page() -> Response:
+    """The same description to read; it loads nothing from anywhere."""
+    answer = Response(render_template("api.html", api=document()))
+    answer.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
+    return answer
+
+
+def _operations(sent: Mapping[str, Any]) -> tuple[int, list[object]]:
+    """The project and the operations, not looked at yet. Raises PayloadError."""
+    project, operations = sent.get("project"), sent.get("operations")
+    if not isinstance(project, int) or isinstance(project, bool):
+        raise PayloadError("project", "a project id, an integer", project)
+    if not isinstance(operations, list):
+        raise PayloadError("operations", "a list of operations", operations)
+    if len(operations) > MOST_OPERATIONS:
+        raise PayloadError("operations", f"at most {MOST_OPERATIONS} of them", f"{len(operations)}")
+    for unknown in sorted(set(sent) - {"project", "operations"}):
+        raise PayloadError(unknown, "no such field", sent[unknown])
+    return project, operations
+
+
+def _key_of(header: str | None) -> Callable[[int, Operation], str]:
+    """The key of an operation that brings none: of the request's key and its position, else one of its own."""
+    if header is None:
+        return lambda _position, _operation: str(uuid4())
+    if not header.strip() or len(header) > LONGEST_KEY:
+        raise PayloadError("Idempotency-Key", f"1 to {LONGEST_KEY} characters", header)
+    return lambda position, _operation: f"{header}:{position}"
+
+
+def _result(one: Outcome) -> BulkResult:
+    return BulkResult(
+        operation=one.operation,
+        success=one.error is None,
+        id=one.id,
+        error=one.error,
+        key=one.key,
+        is_repeated=one.is_repeated,
+    )
+
+
+def _read(model: type[Model], sent: Mapping[str, str]) -> Model:
+    try:
+        return model.model_validate(sent)
+    except ValidationError as error:
+        raise as_payload_error(error) from error
+
+
+def _json(answer: BaseModel) -> Response:
+    return Response(answer.model_dump_json(), mimetype="application/json")
+
+
+def _parts() -> Parts:
+    found: Parts = current_app.extensions["parts"]
+    return found

@@ -1,0 +1,188 @@
+"""The description of every route, OpenAPI 3.1, made from the models that the routes read and answer with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from backend import api_schemas, protocol_schemas
+from loop.use_cases.webhook import PROJECT_HEADER, SECRET_HEADER
+
+Json = dict[str, Any]
+REF = "#/components/schemas/{model}"
+ERRORS = {
+    400: "something was sent that cannot be read; `field` names it",
+    401: "a wrong or missing user, password or secret",
+    404: "the project is not connected",
+    409: "the registry cannot do what was asked",
+    413: "the body is too large",
+    415: "the body is not declared as application/json",
+    429: "too much at once; the same later will do",
+    500: "a bug of ours; the log has the trace",
+    502: "Label Studio or Redis did not answer",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What one method of one path takes and answers."""
+
+    summary: str
+    answers: dict[int, type[BaseModel] | str]  # a model, or the media type of what is no JSON
+    takes: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    errors: tuple[int, ...] = ()
+    security: tuple[str, ...] = ("basic",)  # any of them will do; none where the door is open
+    more: str = ""
+
+
+ROUTES: dict[tuple[str, str], Route] = {
+    ("get", "/"): Route("The same as /health", {200: protocol_schemas.Health}, security=()),
+    ("get", "/health"): Route("Whether this process answers", {200: protocol_schemas.Health}, security=()),
+    ("post", "/setup"): Route(
+        "The version in force", {200: protocol_schemas.SetupAnswer}, takes=protocol_schemas.SetupRequest, errors=(400,)
+    ),
+    ("post", "/predict"): Route(
+        "Predict tasks", {200: protocol_schemas.PredictAnswer}, takes=protocol_schemas.PredictRequest, errors=(400, 413)
+    ),
+    ("post", "/webhook"): Route(
+        "Take an event of Label Studio in",
+        {202: protocol_schemas.EventAnswer},
+        takes=protocol_schemas.Event,
+        headers={PROJECT_HEADER: "the project's id", SECRET_HEADER: "the project's secret"},
+        errors=(400, 413),
+        security=("secret", "basic"),
+        more="Sent by the webhook that `loop connect` adds. Only Start Training comes without the secret.",
+    ),
+    ("get", "/versions"): Route(
+        "Versions of a project, or of all",
+        {200: protocol_schemas.Versions},
+        query=protocol_schemas.VersionsQuery,
+        errors=(400,),
+    ),
+    ("get", "/metrics"): Route("Counters for Prometheus", {200: "text/plain"}),
+    ("post", "/loop/api/v1/annotations/bulk"): Route(
+        "Create, update and delete reviews",
+        {200: api_schemas.BulkAnswer, 207: api_schemas.BulkAnswer},
+        takes=api_schemas.BulkRequest,
+        headers={"Idempotency-Key": "of operations without a key: with their position it is theirs"},
+        errors=(400, 404, 413, 415, 429),
+        more=(
+            "Every operation stands alone: 200 where all succeeded, 207 where some did not, and the results say which. "
+            "Send failures again with the keys of their results. They are written through Label Studio's API, and its "
+            "webhook brings them back as it does an annotator's work."
+        ),
+    ),
+    ("get", "/loop/api/v1/verdicts"): Route(
+        "Verdicts with their provenance",
+        {200: api_schemas.VerdictPage},
+        query=api_schemas.VerdictQuery,
+        errors=(400, 404),
+        more=(
+            "In the order of review. Give `next` of a page as `cursor` for the one after it; a verdict whose review "
+            "nobody touches meanwhile is on exactly one page, one whose review is edited comes again at the end."
+        ),
+    ),
+    ("get", "/loop/api/v1/openapi.json"): Route("This description", {200: "application/json"}),
+    ("get", "/loop/api/v1/"): Route("This description as a page", {200: "text/html"}),
+}
+
+
+@cache
+def document() -> Json:
+    """The whole description."""
+    _, defined = models_json_schema(_models(), ref_template=REF)
+    paths: Json = {}
+    for (method, path), route in ROUTES.items():
+        paths.setdefault(path, {})[method] = _operation(method, path, route)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "label-studio-yolo-loop",
+            "version": "1",
+            "description": "A Label Studio ML backend, and a loop that learns from every review.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": defined["$defs"],
+            "securitySchemes": {
+                "basic": {"type": "http", "scheme": "basic"},
+                "secret": {"type": "apiKey", "in": "header", "name": SECRET_HEADER},
+            },
+        },
+    }
+
+
+def _models() -> list[tuple[type[BaseModel], JsonSchemaMode]]:
+    taken = {route.takes for route in ROUTES.values() if route.takes}
+    answered = {model for route in ROUTES.values() for model in route.answers.values() if not isinstance(model, str)}
+    modes: dict[type[BaseModel], JsonSchemaMode] = dict.fromkeys(taken, "validation")
+    modes |= dict.fromkeys((*answered, protocol_schemas.Error), "serialization")
+    return sorted(modes.items(), key=lambda pair: pair[0].__name__)
+
+
+def _operation(method: str, path: str, route: Route) -> Json:
+    answers: Json = {str(status): _answer(model) for status, model in route.answers.items()}
+    for status in (*route.errors, *((401,) if route.security else ()), 500):
+        content = {"application/json": {"schema": _ref(protocol_schemas.Error)}}
+        answers[str(status)] = {"description": ERRORS[status], "content": content}
+    said: Json = {
+        "operationId": f"{method}{path}".replace("/", "_").replace(".", "_").rstrip("_"),
+        "summary": route.summary,
+        "parameters": [*_query(route), *(_header(name, about) for name, about in route.headers.items())],
+        "responses": dict(sorted(answers.items())),
+        "security": [{name: []} for name in route.security],
+    }
+    if route.more:
+        said["description"] = route.more
+    if route.takes:
+        said["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(route.takes)}}}
+    return said
+
+
+def _answer(model: type[BaseModel] | str) -> Json:
+    if isinstance(model, str):
+        return {"description": "as it is", "content": {model: {}}}
+    about = (model.__doc__ or "").strip()
+    return {"description": about, "content": {"application/json": {"schema": _ref(model)}}}
+
+
+def _query(route: Route) -> list[Json]:
+    if route.query is None:
+        return []
+    schema = route.query.model_json_schema(ref_template=REF)
+    defined, needed = schema.get("$defs", {}), schema.get("required", [])
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": name in needed,
+            "description": found.get("description", ""),
+            "schema": _inlined({key: value for key, value in found.items() if key != "description"}, defined),
+        }
+        for name, found in schema["properties"].items()
+    ]
+
+
+def _inlined(schema: Any, defined: Json) -> Any:
+    """The same schema with what it refers to put in its place: parameters have no definitions of their own."""
+    if isinstance(schema, list):
+        return [_inlined(one, defined) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _inlined(defined[schema["$ref"].rsplit("/", 1)[1]], defined)
+    return {key: _inlined(value, defined) for key, value in schema.items()}
+
+
+def _header(name: str, about: str) -> Json:
+    return {"name": name, "in": "header", "required": False, "description": about, "schema": {"type": "string"}}
+
+
+def _ref(model: type[BaseModel]) -> Json:
+    return {"$ref": REF.format(model=model.__name__)}

@@ -1,0 +1,135 @@
+"""What Label Studio's protocol sends over the wire, and our errors, as the description of the API shows them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+REGION_EXAMPLE = {
+    "id": "3f1c09aa51be",
+    "from_name": "label",
+    "to_name": "image",
+    "type": "rectanglelabels",
+    "original_width": 640,
+    "original_height": 480,
+    "image_rotation": 0,
+    "score": 0.83,
+    "value": {"x": 10.0, "y": 20.0, "width": 30.0, "height": 25.0, "rotation": 0, "rectanglelabels": ["Car"]},
+}
+CONFIG_EXAMPLE = (
+    '<View><Image name="image" value="$image"/>'
+    '<RectangleLabels name="label" toName="image"><Label value="Car"/></RectangleLabels></View>'
+)
+
+
+def shown(*examples: dict[str, Any]) -> ConfigDict:
+    """The configuration of a model with examples of it."""
+    return ConfigDict(json_schema_extra={"examples": list(examples)})
+
+
+class Error(BaseModel):
+    """What went wrong: in words, by kind, and in which field where one is to blame."""
+
+    model_config = shown(
+        {"error": "project: expected a project id, found x", "type": "PayloadError", "field": "project"}
+    )
+    error: str
+    type: str
+    field: str | None = None
+
+
+class Health(BaseModel):
+    """That this process answers."""
+
+    model_config = shown({"status": "UP", "model_class": "YoloBackend"})
+    status: str
+    model_class: str
+
+
+class SetupRequest(BaseModel):
+    """What Label Studio sends to learn the version; `project` is the id, or the id and a time."""
+
+    model_config = shown({"project": "7.1795399212", "schema": CONFIG_EXAMPLE, "hostname": "", "access_token": ""})
+    project: str | int
+    label_config: Annotated[str, Field(alias="schema", description="the label config, XML")]
+
+
+class SetupAnswer(BaseModel):
+    """The version that `/predict` will answer."""
+
+    model_config = shown({"model_version": "yolo_detector@1.4.0"})
+    model_version: str
+
+
+class TaskToPredict(BaseModel):
+    """One task as Label Studio sends it."""
+
+    model_config = shown({"id": 12, "data": {"image": "/data/upload/7/a.jpg"}})
+    id: int
+    data: dict[str, Any]
+
+
+class PredictRequest(BaseModel):
+    """Tasks to predict, all of one project."""
+
+    model_config = shown(
+        {
+            "tasks": [{"id": 12, "data": {"image": "/data/upload/7/a.jpg"}}],
+            "project": "7.1795399212",
+            "label_config": CONFIG_EXAMPLE,
+            "params": {"login": None, "password": None, "context": None},
+        }
+    )
+    tasks: list[TaskToPredict]
+    project: str | int
+    label_config: str
+
+
+class Prediction(BaseModel):
+    """One task's result; tasks with the lowest score are to be reviewed first."""
+
+    model_config = shown({"model_version": "yolo_detector@1.4.0", "score": 0.31, "result": [REGION_EXAMPLE]})
+    model_version: str
+    score: Annotated[float, Field(ge=0, le=1)]
+    result: list[dict[str, Any]]
+
+
+class PredictAnswer(BaseModel):
+    """One result a task, in their order, and by task id what went wrong with an image."""
+
+    model_config = shown(
+        {
+            "results": [{"model_version": "yolo_detector@1.4.0", "score": 0.31, "result": [REGION_EXAMPLE]}],
+            "errors": {"13": "/data/upload/7/b.jpg: HTTP 404"},
+        }
+    )
+    results: list[Prediction]
+    errors: dict[str, str] | None = None
+
+
+class Event(BaseModel):
+    """An event of Label Studio's webhook; what else it carries depends on the action."""
+
+    model_config = shown({"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 31}], "project": {"id": 7}})
+    action: str
+
+
+class EventAnswer(BaseModel):
+    """That the event is kept; work on it comes later."""
+
+    model_config = shown({"status": "appended"})
+    status: str
+
+
+class Versions(BaseModel):
+    """Names of versions, newest first."""
+
+    model_config = shown({"versions": ["yolo_detector@1.4.0", "yolo_detector@1.3.0"]})
+    versions: list[str]
+
+
+class VersionsQuery(BaseModel):
+    """Of which project."""
+
+    project: Annotated[str | None, Field(description="a project id; without it, of every project")] = None

@@ -1,0 +1,1 @@
+"""Each wraps one outside thing: a table, a service, a library, a folder."""

@@ -1,0 +1,218 @@
+"""Every review: one row an annotation, the newest state of it, whatever order events came in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from loop.adapters.tables import deletions, reviews, verdicts
+from loop.decisions import region_json
+from loop.decisions.ls_format import Review
+from loop.decisions.verdicts import counted_review_key
+
+ANNOTATION, TASK = "annotation", "task"
+
+
+@dataclass(frozen=True, slots=True)
+class CountedReview:
+    """The one review of a task that counts, with the data of its task."""
+
+    review: Review
+    data: Mapping[str, Any]
+
+    def image(self, image_key: str) -> str | None:
+        """The address of the image."""
+        found = self.data.get(image_key)
+        return found.strip() if isinstance(found, str) else None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptReview:
+    """A review that was not deleted, and whether it is the one of its task that counts."""
+
+    review: Review
+    is_counted: bool
+
+
+class ReviewLog:
+    """Reviews and deletions in the records."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def record(self, review: Review, data: Mapping[str, Any], *, is_current: bool = False) -> set[int]:
+        """
+        Keep the state of a review unless a newer one is known; return the tasks for which that changed anything.
+
+        Of two annotations with one id the later made is the one there is: the other's id was given out again.
+        *is_current* says that Label Studio has it so now: it takes the star of a ground truth away without a new time.
+        """
+        is_id = sa.and_(reviews.c.project_id == review.project_id, reviews.c.annotation_id == review.id)
+        query = sa.select(reviews).where(is_id)
+        with self._engine.begin() as connection:
+            known = connection.execute(query).all()
+            if any(_stands_against(_read(one), review, is_current=is_current) for one in known):
+                return set()
+            connection.execute(reviews.delete().where(is_id))
+            kept: Mapping[str, Any] = next((one.data for one in known if one.task_id == review.task_id), {})
+            connection.execute(reviews.insert().values(_row(review, data or kept)))  # some events come without the task
+            others = {one.task_id for one in known} - {review.task_id}
+            is_left = sa.and_(verdicts.c.annotation_id == review.id, verdicts.c.task_id.in_(others))
+            connection.execute(verdicts.delete().where(verdicts.c.project_id == review.project_id, is_left))
+        return {review.task_id, *others}
+
+    def delete(self, project_id: int, kind: str, moments: Mapping[int, datetime]) -> list[int]:
+        """
+        Remember that annotations or tasks were deleted at some moments by id, and return the tasks concerned.
+
+        What was made after that moment under the same id is another object, and stays.
+        """
+        with self._engine.begin() as connection:
+            for object_id, moment in moments.items():
+                _bury(connection, project_id, kind, object_id, moment)
+            if kind == TASK:
+                is_gone = verdicts.c.task_id.in_(list(moments))
+                connection.execute(verdicts.delete().where(verdicts.c.project_id == project_id, is_gone))
+            column = reviews.c.annotation_id if kind == ANNOTATION else reviews.c.task_id
+            query = sa.select(reviews.c.task_id).where(reviews.c.project_id == project_id, column.in_(list(moments)))
+            return list(connection.scalars(query.distinct()))
+
+    def exhume(self, project_id: int, kind: str, moments: Mapping[int, datetime]) -> bool:
+        """Take back deletions of what is there after all, made at some moments by id; return whether there were any."""
+        there = [
+            sa.and_(deletions.c.object_id == object_id, deletions.c.received_at >= moment)
+            for object_id, moment in moments.items()
+        ]
+        wrong = deletions.delete().where(
+            deletions.c.project_id == project_id, deletions.c.kind == kind, sa.or_(sa.false(), *there)
+        )
+        with self._engine.begin() as connection:
+            return connection.execute(wrong).rowcount > 0
+
+    def forget(self, project_id: int) -> None:
+        """Drop all that is known of a project's reviews."""
+        with self._engine.begin() as connection:
+            for table in (reviews, deletions, verdicts):
+                connection.execute(table.delete().where(table.c.project_id == project_id))
+
+    def counted(self, project_id: int, task_ids: Sequence[int] | None = None) -> dict[int, CountedReview]:
+        """The review that counts of each task that has one: ground truth first, then the latest completed."""
+        query = sa.select(reviews).where(_is_standing(project_id), _is_complete())
+        if task_ids is not None:
+            query = query.where(reviews.c.task_id.in_(task_ids))
+        best: dict[int, sa.Row[Any]] = {}
+        with self._engine.connect() as connection:
+            for row in connection.execute(query):
+                if row.task_id not in best or _rank(row) > _rank(best[row.task_id]):
+                    best[row.task_id] = row
+        return {task_id: CountedReview(_read(row), row.data) for task_id, row in sorted(best.items())}
+
+    def kept(self, project_id: int, *, region_id: str | None = None) -> list[KeptReview]:
+        """Every review that was not deleted, by annotation; of a region's id, those that have it."""
+        query = sa.select(reviews).where(_is_standing(project_id)).order_by(reviews.c.annotation_id)
+        if region_id is not None:
+            query = query.where(sa.cast(reviews.c.regions, sa.Text).contains(region_id, autoescape=True))
+        with self._engine.connect() as connection:
+            found = [_read(row) for row in connection.execute(query)]
+        if region_id is not None:
+            found = [one for one in found if region_id in {region.id for region in one.regions}]
+        counted = self.counted(project_id, sorted({one.task_id for one in found}) if region_id is not None else None)
+        ids = {one.review.id for one in counted.values()}
+        return [KeptReview(one, one.id in ids) for one in found]
+
+    def standing(self, project_id: int, kind: str, task_id: int | None = None) -> dict[int, datetime]:
+        """The annotations, or the tasks with annotations, that were not deleted: when the last of each was made."""
+        column = reviews.c.annotation_id if kind == ANNOTATION else reviews.c.task_id
+        query = sa.select(column, sa.func.max(reviews.c.created_at)).where(_is_standing(project_id)).group_by(column)
+        if task_id is not None:
+            query = query.where(reviews.c.task_id == task_id)
+        with self._engine.connect() as connection:
+            return dict(connection.execute(query).all())
+
+    def new_since(self, project_id: int, moment: datetime | None) -> int:
+        """How many tasks have a completed review recorded after *moment*."""
+        query = sa.select(sa.func.count(reviews.c.task_id.distinct())).where(_is_standing(project_id), _is_complete())
+        if moment is not None:
+            query = query.where(reviews.c.recorded_at > moment)
+        with self._engine.connect() as connection:
+            return int(connection.scalar(query) or 0)
+
+
+def _bury(connection: sa.Connection, project_id: int, kind: str, object_id: int, moment: datetime) -> None:
+    """Keep the latest moment at which an id was free."""
+    row = {"project_id": project_id, "kind": kind, "object_id": object_id}
+    is_it = sa.and_(*(deletions.c[name] == value for name, value in row.items()))
+    known = connection.scalar(sa.select(deletions.c.received_at).where(is_it))
+    connection.execute(deletions.delete().where(is_it))
+    connection.execute(deletions.insert().values(**row, received_at=max(moment, known or moment)))
+
+
+def _is_standing(project_id: int) -> sa.ColumnElement[bool]:
+    """Neither the annotation nor its task was deleted after the annotation was made."""
+    gone = sa.exists().where(
+        deletions.c.project_id == reviews.c.project_id,
+        deletions.c.received_at >= reviews.c.created_at,
+        sa.or_(
+            sa.and_(deletions.c.kind == ANNOTATION, deletions.c.object_id == reviews.c.annotation_id),
+            sa.and_(deletions.c.kind == TASK, deletions.c.object_id == reviews.c.task_id),
+        ),
+    )
+    return sa.and_(reviews.c.project_id == project_id, ~gone)
+
+
+def _is_complete() -> sa.ColumnElement[bool]:
+    """The same as Review.is_complete."""
+    is_seen = sa.or_(reviews.c.is_ground_truth, sa.not_(reviews.c.is_unseen))
+    return sa.and_(sa.not_(reviews.c.is_skipped), is_seen)
+
+
+def _stands_against(known: Review, other: Review, *, is_current: bool) -> bool:
+    """Whether what is known of an annotation is at least as new as another state of it."""
+    ours, theirs = (known.created_at, known.updated_at), (other.created_at, other.updated_at)
+    return ours > theirs or (ours == theirs and (not is_current or known == other))
+
+
+def _rank(row: sa.Row[Any]) -> tuple[bool, float]:
+    return counted_review_key(is_ground_truth=row.is_ground_truth, completed_at=row.updated_at.timestamp())
+
+
+def _row(review: Review, data: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "project_id": review.project_id,
+        "annotation_id": review.id,
+        "created_at": review.created_at,
+        "task_id": review.task_id,
+        "updated_at": review.updated_at,
+        "unique_id": review.unique_id,
+        "data": dict(data),
+        "regions": region_json.write_all(review.regions),
+        "annotator": review.annotator,
+        "lead_time": review.lead_time,
+        "is_skipped": review.is_skipped,
+        "is_ground_truth": review.is_ground_truth,
+        "is_unseen": review.is_unseen,
+        "parent_prediction": review.parent_prediction,
+        "recorded_at": datetime.now(UTC),
+    }
+
+
+def _read(row: sa.Row[Any]) -> Review:
+    return Review(
+        id=row.annotation_id,
+        unique_id=row.unique_id,
+        project_id=row.project_id,
+        task_id=row.task_id,
+        regions=region_json.read_all(row.regions),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        annotator=row.annotator,
+        lead_time=row.lead_time,
+        is_skipped=row.is_skipped,
+        is_ground_truth=row.is_ground_truth,
+        is_unseen=row.is_unseen,
+        parent_prediction=row.parent_prediction,
+    )

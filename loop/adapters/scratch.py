@@ -1,0 +1,47 @@
+"""A folder to write in, which is gone afterwards unless it was renamed; also after the writer was killed."""
+
+from __future__ import annotations
+
+import fcntl
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PREFIX = ".writing-"
+
+
+@contextmanager
+def scratch_folder(root: Path) -> Iterator[Path]:
+    """Make a folder in *root*. Those that killed writers left there are removed; one that is in use is left alone."""
+    root.mkdir(parents=True, exist_ok=True)
+    for folder in root.glob(f"{PREFIX}*"):
+        if folder.is_dir() and _is_abandoned(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            _lock_of(folder).unlink(missing_ok=True)
+    scratch = root / f"{PREFIX}{secrets.token_hex(8)}"
+    try:
+        with _lock_of(scratch).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # before there is a folder that might be taken for abandoned
+            scratch.mkdir()
+            yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        _lock_of(scratch).unlink(missing_ok=True)
+
+
+def _lock_of(scratch: Path) -> Path:
+    return scratch.with_name(f"{scratch.name}.lock")
+
+
+def _is_abandoned(scratch: Path) -> bool:
+    """Whether nobody holds the lock of a folder: its writer is dead."""
+    try:
+        with _lock_of(scratch).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return True
+    except OSError:  # held
+        return False
+    return True

@@ -1,0 +1,20 @@
+"""Small JPEGs of images, for pages that carry their pictures inside."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+WIDTH = 400  # pixels
+
+
+def thumbnail(path: Path) -> tuple[bytes, int, int]:
+    """A JPEG of at most WIDTH pixels a side, upright, with its width and height."""
+    with Image.open(path) as opened:
+        image = ImageOps.exif_transpose(opened).convert("RGB")
+    image.thumbnail((WIDTH, WIDTH))
+    content = io.BytesIO()
+    image.save(content, "JPEG", quality=75)
+    return content.getvalue(), image.width, image.height

@@ -1,0 +1,34 @@
+"""How ultralytics is made to run here: off the network, and with all cores."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+
+def threads() -> int:
+    """How many threads a computation may use."""
+    return int(os.environ.get("OMP_NUM_THREADS") or 0) or os.cpu_count() or 1
+
+
+def prepare_ultralytics() -> None:
+    """
+    Keep ultralytics off the network and from running what weights say; call this before anything of it is used.
+
+    It would look there for a font, and, at every file that is no image, for a package to install. Unless told to load
+    safely, it runs any code in a pickle, and at a training evaluates the activation that the weights name as text.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count() or 1))
+    os.environ.setdefault("ULTRALYTICS_SAFE_LOAD", "true")
+    os.environ.setdefault("YOLO_AUTOINSTALL", "false")
+    os.environ.setdefault("YOLO_OFFLINE", "true")
+    os.environ.setdefault("YOLO_VERBOSE", "false")
+    import matplotlib as mpl
+    from ultralytics.utils import USER_CONFIG_DIR, patches
+
+    patches._pil_plugins_registered = True  # else its Image.open imports a HEIF plugin where Pillow's would just refuse
+    font = Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    for name in ("Arial.ttf", "Arial.Unicode.ttf"):
+        if not (Path(USER_CONFIG_DIR) / name).exists():
+            shutil.copy(font, Path(USER_CONFIG_DIR) / name)

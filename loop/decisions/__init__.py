@@ -1,0 +1,1 @@
+"""What is decided, and how foreign forms are read and written: pure functions on frozen dataclasses."""

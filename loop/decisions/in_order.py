@@ -1,0 +1,27 @@
+"""Work on an endless row of things by several threads, results in order, few of them in memory. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
+from itertools import islice
+from typing import TypeVar
+
+CHUNK = 32  # things that one thread takes at a time
+AHEAD = 16  # chunks under way
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def in_order(pool: Executor, work: Callable[[T], R], things: Iterable[T]) -> Iterator[R]:
+    """Yield what *work* makes of each of the *things*, in their order; at most some five hundred are in memory."""
+    source = iter(things)
+    waiting: deque[Future[list[R]]] = deque()
+    while chunk := list(islice(source, CHUNK)):
+        waiting.append(pool.submit(lambda chunk: [work(one) for one in chunk], chunk))
+        if len(waiting) >= AHEAD:
+            yield from waiting.popleft().result()
+    while waiting:
+        yield from waiting.popleft().result()

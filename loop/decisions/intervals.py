@@ -1,0 +1,77 @@
+"""How sure a share is, of single trials and of boxes that come by the image. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtrit
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """The range that a share lies in, with 95% confidence."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What one task adds to a share: *part* of the *whole* of its objects."""
+
+    part: int
+    whole: int
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A share of the objects on many tasks, its interval, and how many tasks it rests on."""
+
+    share: float
+    interval: Interval
+    tasks: int
+
+
+def wilson(successes: float, total: float, z: float = 1.96) -> Interval | None:
+    """
+    Return the score interval of a share (E. B. Wilson, 1927); None of nothing.
+
+    Unlike the textbook's, it stays within [0, 1] and holds for few observations.
+    """
+    if not total:
+        return None
+    share, spread = successes / total, z * z / total
+    centre = (share + spread / 2) / (1 + spread)
+    half = z * math.sqrt(share * (1 - share) / total + spread / (4 * total)) / (1 + spread)
+    return Interval(max(0.0, centre - half), min(1.0, centre + half))
+
+
+def estimate(sample: Sequence[Cluster], population: float = math.inf) -> Estimate | None:
+    """
+    Return the share of the objects in a *population* of so many tasks, from a random *sample* of them.
+
+    Every task had the same chance, so its inverse cancels in Hájek's ratio of sums. The variance is linearised with the
+    task as the unit, for the boxes of one image are not independent (Särndal, Swensson, Wretman: Model Assisted Survey
+    Sampling, 1992, sections 5.6 and 7.3). The interval is Wilson's for as many independent boxes as would have that
+    variance, with Student's t for the few tasks there may be (Franco, Little, Louis, Slud: J. Survey Statistics and
+    Methodology 7, 2019, 334-364). None where fewer than two of the tasks have an object, unless that is all there is.
+    """
+    part, whole = (np.array([getattr(one, name) for one in sample], float) for name in ("part", "whole"))
+    total, tasks = float(whole.sum()), int(np.count_nonzero(whole))
+    left = 1.0 - len(sample) / population if population else 0.0
+    if not total or (tasks < 2 and left > 0.0):
+        return None
+    share = float(part.sum()) / total
+    if left <= 0.0:
+        return Estimate(share, Interval(share, share), tasks)
+    variance = left * tasks / (tasks - 1) * float(np.sum((part - share * whole) ** 2)) / total**2
+    # Where all boxes agree there is no spread to go by; then the tasks, not their boxes, are the trials.
+    trials = share * (1 - share) / variance if variance else float(tasks)
+    interval = wilson(share * trials, trials, float(stdtrit(tasks - 1, (1 + CONFIDENCE) / 2)))
+    assert interval is not None
+    return Estimate(share, interval, tasks)

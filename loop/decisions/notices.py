@@ -1,0 +1,87 @@
+"""A notice as its receivers get it: body, signature, and when it is sent again. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+
+class Kind(StrEnum):
+    """What can have happened."""
+
+    REVIEW_RECORDED = "review.recorded"
+    TRAINING_FINISHED = "training.finished"
+    TRAINING_FAILED = "training.failed"
+    MODEL_PROMOTED = "model.promoted"
+    MODEL_ROLLED_BACK = "model.rolled_back"
+    RATES_ALERT = "rates.alert"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that happened in a project; receivers that get it twice know it by its id."""
+
+    id: str
+    project_id: int
+    kind: str
+    data: Mapping[str, Any]
+    created_at: datetime
+
+    def body(self) -> bytes:
+        """The JSON that is sent, the same every time."""
+        said = {
+            "id": self.id,
+            "kind": self.kind,
+            "project": self.project_id,
+            "created_at": self.created_at.isoformat(),
+            "data": dict(self.data),
+        }
+        return json.dumps(said, sort_keys=True).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """
+    When a delivery that failed is tried again.
+
+    The wait grows from *first* by *factor* up to *longest*, all in seconds, each time by chance up to *jitter* longer
+    or shorter, so that what failed together does not come back together. Eleven waits make 22.5 hours.
+    """
+
+    first: float = 5.0
+    factor: float = 3.0
+    longest: float = 6 * 3600.0
+    jitter: float = 0.2
+    most_attempts: int = 12
+    longest_life: timedelta = timedelta(days=1)  # of what was never tried, because its receiver did not answer
+
+    def next_wait(self, attempts: int, chance: float) -> timedelta | None:
+        """The wait after that many failed attempts, by a *chance* in [0, 1]; None: that was the last."""
+        if attempts >= self.most_attempts:
+            return None
+        wait = min(self.longest, self.first * self.factor ** (attempts - 1))
+        return timedelta(seconds=wait * (1 + self.jitter * (2 * chance - 1)))
+
+
+def headers(notice: Notice, secret: str, timestamp: int) -> dict[str, str]:
+    """The headers of one attempt at *timestamp*, in seconds of the epoch."""
+    return {
+        "Content-Type": "application/json",
+        "User-Agent": "label-studio-yolo-loop",
+        "X-Loop-Event": notice.kind,
+        "X-Loop-Event-Id": notice.id,
+        "X-Loop-Timestamp": str(timestamp),
+        "X-Loop-Signature": signature(notice.body(), secret, timestamp),
+    }
+
+
+def signature(body: bytes, secret: str, timestamp: int) -> str:
+    """HMAC-SHA256 over the timestamp, a full stop and the body: nobody without the secret makes or replays one."""
+    signed = f"{timestamp}.".encode() + body
+    return f"sha256={hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()}"

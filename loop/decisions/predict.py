@@ -1,0 +1,141 @@
+"""Predict tasks: fetch their images, detect, choose what is shown, and score how likely it needs no work."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol
+
+from loop.decisions.label_config import LabelConfig
+from loop.decisions.ls_format import Task
+from loop.decisions.priority import NOTHING_KNOWN, task_score
+from loop.decisions.regions import Box, Detection, Pixels, Region
+from loop.errors import ImageError
+
+CHUNK = 16  # images in memory at a time
+
+
+class Detects(Protocol):
+    """What is asked of a detector."""
+
+    class_names: tuple[str, ...]
+
+    def detect(self, images: Sequence[Pixels], floor: float) -> list[list[Detection]]:
+        """Detect on BGR images; every detection of at least *floor*, most confident first."""
+
+
+class Loads(Protocol):
+    """What is asked of the images."""
+
+    def load(self, tasks: Iterable[Task]) -> Iterator[Pixels | ImageError]:
+        """Fetch and decode, in the order of the tasks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Least confidence that is kept (*floor*) and that is shown (*display*)."""
+
+    floor: float = 0.05
+    display: float = 0.25
+
+    def under(self, config: LabelConfig) -> Thresholds:
+        """The same with the label config's own threshold in force; the floor is never above it."""
+        display = self.display if config.score_threshold is None else config.score_threshold
+        return Thresholds(min(self.floor, max(display, 0.001)), display)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A version together with its detector and thresholds, so that a prediction can never carry the wrong version."""
+
+    version: str
+    detector: Detects | None  # None: nothing has been trained and there is nothing to start from
+    thresholds: Thresholds = Thresholds()
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """
+    What is suggested for one task; never missing, whatever happened to its image.
+
+    *shown* is the pre-annotation, *hidden* lay between floor and threshold. *unmapped* counts the detections whose
+    class the label config lacks. *image* is the image's address, *size* its width and height in pixels, (0, 0) where
+    *error* says why.
+    """
+
+    task_id: int
+    version: str
+    shown: tuple[Region, ...]
+    hidden: tuple[Region, ...]
+    threshold: float
+    score: float
+    image: str = ""
+    size: tuple[int, int] = (0, 0)
+    unmapped: int = 0
+    error: str | None = None
+
+
+def predict(tasks: Sequence[Task], config: LabelConfig, served: Served, images: Loads) -> Iterator[Suggestion]:
+    """Yield one suggestion a task, in their order; a broken image costs only itself."""
+    limits = served.thresholds.under(config)
+    if served.detector is None:
+        yield from (_nothing(task, served.version, limits.display) for task in tasks)
+        return
+    names = config.label_map(served.detector.class_names)
+    remaining = iter(tasks)
+    while chunk := list(islice(remaining, CHUNK)):
+        loaded = list(images.load(chunk))
+        readable = [image for image in loaded if not isinstance(image, ImageError)]
+        found = iter(served.detector.detect(readable, limits.floor) if readable else [])
+        for task, image in zip(chunk, loaded, strict=True):
+            if isinstance(image, ImageError):
+                yield _nothing(task, served.version, limits.display, error=str(image))
+            else:
+                size = (image.shape[1], image.shape[0])
+                yield _suggestion(task, served.version, next(found), names, limits, size)
+
+
+def unreadable(task_id: int, version: str, threshold: float, error: str) -> Suggestion:
+    """The suggestion for a task that could not be read."""
+    return _nothing(Task(task_id, ""), version, threshold, error=error)
+
+
+def _nothing(task: Task, version: str, threshold: float, error: str | None = None) -> Suggestion:
+    return Suggestion(task.id, version, (), (), threshold, NOTHING_KNOWN, task.image, error=error)
+
+
+def _suggestion(
+    task: Task,
+    version: str,
+    found: Sequence[Detection],
+    names: dict[str, str],
+    limits: Thresholds,
+    size: tuple[int, int],
+) -> Suggestion:
+    regions = [
+        Region(_region_id(version, task.id, rank), detection.box, names[detection.class_name], detection.confidence)
+        for rank, detection in enumerate(found)
+        if detection.class_name in names and _has_extent(detection.box)
+    ]
+    return Suggestion(
+        task_id=task.id,
+        version=version,
+        shown=tuple(region for region in regions if (region.score or 0.0) >= limits.display),
+        hidden=tuple(region for region in regions if (region.score or 0.0) < limits.display),
+        threshold=limits.display,
+        score=task_score([region.score or 0.0 for region in regions], limits.display),
+        image=task.image,
+        size=size,
+        unmapped=sum(detection.class_name not in names for detection in found),
+    )
+
+
+def _region_id(version: str, task_id: int, rank: int) -> str:
+    """The same version gives the same task the same ids; no two predictions share one."""
+    return hashlib.sha256(f"{version}:{task_id}:{rank}".encode()).hexdigest()[:12]
+
+
+def _has_extent(box: Box) -> bool:
+    return box.x1 > box.x0 and box.y1 > box.y0

@@ -1,0 +1,87 @@
+"""How long annotators work on a task, with boxes shown to begin with and without. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class TimedTask:
+    """One reviewed task: its *seconds* as Label Studio counts them, the *objects* left, whether boxes were *shown*."""
+
+    task_id: int
+    version: str
+    seconds: float | None
+    objects: int
+    is_shown: bool
+    stream: str = ""
+    week: str = ""
+    cohort: str = ""
+    annotator: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SecondsPolicy:
+    """A task open for longer than *longest* seconds was left alone meanwhile."""
+
+    longest: float = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The median with the quartiles below and above it."""
+
+    median: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """Seconds a task and an object over *tasks*; *cut* were open too long, of *unknown* no time is known."""
+
+    tasks: int
+    a_task: Spread | None
+    an_object: Spread | None
+    cut: int
+    unknown: int
+
+
+def seconds(tasks: Iterable[TimedTask], policy: SecondsPolicy | None = None) -> Seconds:
+    """
+    Return the median seconds with the quartiles.
+
+    A mean would follow the few tasks that somebody had on the screen over lunch. Medians hardly do, and what is longer
+    than the policy's longest is left out and counted. Seconds an object are those of each task by its own objects;
+    tasks without any have none.
+    """
+    policy = policy or SecondsPolicy()
+    all_tasks = list(tasks)
+    known = [task for task in all_tasks if task.seconds is not None and task.seconds > 0]
+    kept = [task for task in known if (task.seconds or 0.0) <= policy.longest]
+    return Seconds(
+        tasks=len(kept),
+        a_task=_spread([task.seconds or 0.0 for task in kept]),
+        an_object=_spread([(task.seconds or 0.0) / task.objects for task in kept if task.objects]),
+        cut=len(known) - len(kept),
+        unknown=len(all_tasks) - len(known),
+    )
+
+
+def with_and_without(tasks: Iterable[TimedTask]) -> dict[str, Seconds]:
+    """The seconds of tasks on which boxes were shown, and of the others."""
+    known = list(tasks)
+    return {
+        name: seconds(task for task in known if task.is_shown == is_shown)
+        for name, is_shown in (("boxes shown", True), ("nothing shown", False))
+    }
+
+
+def _spread(values: Sequence[float]) -> Spread | None:
+    if not values:
+        return None
+    low, median, high = np.quantile(np.array(values), [0.25, 0.5, 0.75])
+    return Spread(float(median), float(low), float(high))

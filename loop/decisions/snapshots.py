@@ -1,0 +1,118 @@
+"""What goes into a dataset, and what is told of it. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from loop.decisions.classes import Labels
+from loop.decisions.regions import Region
+from loop.decisions.splits import Side
+
+MOST_NAMED = 100  # tasks named in a report, each reason
+
+
+class Reason(StrEnum):
+    """Why a reviewed image is left out whole: with an object missing, it would teach that nothing is there."""
+
+    UNKNOWN_LABEL = "a box has a label that is not in the class list"
+    NO_LABEL = "a box has no label"
+    BROKEN_BOX = "a box is not four finite numbers"
+    NO_IMAGE = "the image cannot be read"
+    NO_REVIEW = "the review cannot be read"
+    SAME_ID = "another task before it has its id"
+    LEFT_OUT = "taken out of training by a person, as a twin of a held-out task"
+    RESTING = "learned before and not repeated this time (LOOP_REPLAY_SHARE)"
+    BACKGROUND = "nothing is on it, and enough such images are trained on (LOOP_BACKGROUND_SHARE)"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledImage:
+    """One reviewed image: all its objects, none on a negative. *group* is what it must stay on one side with."""
+
+    task_id: int
+    image: str
+    regions: tuple[Region, ...]
+    annotation_id: int | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """
+    One image of a dataset, as `items.jsonl` has it.
+
+    *image* and *labels* are SHA-256 of the file's content. A *resting* one was learned before by the version that this
+    training starts from, and is not repeated: it is no file of this dataset.
+    """
+
+    task: int
+    annotation: int | None
+    side: Side
+    file: str
+    image: str
+    labels: str
+    boxes: int
+    resting: bool = False
+
+    @property
+    def content(self) -> bytes:
+        """What a detector learns of it: as long as it is the same, there is nothing new."""
+        return content_of(self.task, self.image, self.labels)
+
+    def as_json(self) -> dict[str, Any]:
+        """The item as plain JSON."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass
+class Report:
+    """What went in, what was done to boxes, what was left out and why."""
+
+    images: Counter[str] = field(default_factory=Counter)
+    boxes: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    train: Counter[str] = field(default_factory=Counter)
+    undecided: Counter[str] = field(default_factory=Counter)
+    unknown_labels: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
+    left_out: dict[str, list[int]] = field(default_factory=dict)
+
+    def leave_out(self, reason: Reason, task_id: int) -> None:
+        """Count one image left out; the first of each reason are named."""
+        self.counts[reason.value] += 1
+        named = self.left_out.setdefault(reason.value, [])
+        if len(named) < MOST_NAMED:
+            named.append(task_id)
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as plain JSON: counts by side, of boxes, by label; what was left out, counted and named."""
+        told = {"images": dict(self.images), "boxes": dict(self.boxes), "notes": dict(self.notes)}
+        if self.train:
+            told["train"] = dict(self.train)
+        if self.undecided:
+            told["labels_that_left_the_config"] = dict(self.undecided)
+        if self.unknown_labels:
+            told["unknown_labels"] = dict(self.unknown_labels)
+        left_out = {reason: sorted(task_ids) for reason, task_ids in sorted(self.left_out.items())}
+        return {**told, "left_out": left_out, "left_out_counts": dict(sorted(self.counts.items()))}
+
+
+def problem(item: LabelledImage, labels: Labels, report: Report) -> Reason | None:
+    """Say why the labels of an image cannot be used, if so; labels that nobody knows or decided on are counted."""
+    found = Counter(region.label for region in item.regions)
+    if "" in found:
+        return Reason.NO_LABEL
+    if unknown := found.keys() - labels.ids.keys():
+        report.unknown_labels.update({label: found[label] for label in unknown})
+        return Reason.UNKNOWN_LABEL
+    report.undecided.update({label: times for label, times in found.items() if label in labels.undecided})
+    return None
+
+
+def content_of(task_id: int, image: str, labels: str) -> bytes:
+    """Name by its content what a detector learns of a task."""
+    return hashlib.sha256(f"{task_id}:{image}:{labels}".encode()).digest()[:12]

@@ -1,0 +1,123 @@
+"""Write reviews that come in bulk into Label Studio: each stands alone, none is done twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from loop.adapters.operation_log import KeptOperation, Progress
+from loop.adapters.project_list import Project
+from loop.decisions.bulk_format import Create, Operation, Update, digest, read_operation
+from loop.errors import LoopError, PayloadError, Refused, UpstreamError
+from loop.parts import Parts
+from loop.use_cases.bulk_plan import Plan, Planner
+
+CHUNK = 100  # operations whose tasks are asked for together
+
+Asked = tuple[str, object]  # where it stands in what was sent, and its JSON
+KeyOf = Callable[[int, Operation], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one operation; *id* is its annotation, *error* None where it succeeded, now or before."""
+
+    operation: str | None
+    key: str | None
+    id: int | None = None
+    error: str | None = None
+    is_repeated: bool = False  # it was done before
+
+
+def annotate(parts: Parts, project_id: int, asked: Iterable[Asked], key_of: KeyOf) -> Iterator[Outcome]:
+    """
+    Do each operation, and yield what became of each in order; *key_of* gives the key of one that brings none.
+
+    Where Label Studio stops answering, the rest are failures, and none of them is tried. Raises UnknownProject.
+    """
+    return _all(_Writer(parts, parts.projects.get(project_id)), iter(asked), key_of)
+
+
+def _all(writer: _Writer, asked: Iterator[Asked], key_of: KeyOf) -> Iterator[Outcome]:
+    position = 0
+    while chunk := list(islice(asked, CHUNK)):
+        read = [writer.read(one) for one in chunk]
+        keys = [
+            "" if isinstance(one, PayloadError) else one.key or key_of(position + at, one)
+            for at, one in enumerate(read)
+        ]
+        writer.look_up(keys, read)
+        for (where, json), one, key in zip(chunk, read, keys, strict=True):
+            if isinstance(one, PayloadError):
+                yield Outcome(_named(json), None, error=str(one))
+            else:
+                yield writer.do(one, where, key)
+        position += len(chunk)
+
+
+def _named(json: object) -> str | None:
+    name = json.get("operation") if isinstance(json, dict) else None
+    return name if isinstance(name, str) else None
+
+
+class _Writer:
+    """One run over many operations of a project."""
+
+    def __init__(self, parts: Parts, project: Project) -> None:
+        self._log, self._project, self._config = parts.operations, project, project.config()
+        self._planner = Planner(parts, project)
+        self._known: dict[str, KeptOperation] = {}
+        self._down: str | None = None  # why Label Studio is not asked any more
+
+    def read(self, asked: Asked) -> Operation | PayloadError:
+        """Read an operation, or say what is wrong with it."""
+        where, json = asked
+        try:
+            return read_operation(json, self._config, where)
+        except PayloadError as error:
+            return error
+
+    def look_up(self, keys: Sequence[str], read: Sequence[Operation | PayloadError]) -> None:
+        """Get what is known of some keys, and the tasks of the operations that are still to be done."""
+        self._known = self._log.known(self._project.id, [key for key in keys if key])
+        is_open = [key not in self._known or self._known[key].state != Progress.DONE for key in keys]
+        open_ones = [one for one, is_one in zip(read, is_open, strict=True) if is_one]
+        if self._down is None:
+            try:
+                self._planner.look_up(one.task for one in open_ones if isinstance(one, Create | Update) and one.task)
+            except UpstreamError as error:
+                self._down = str(error)
+
+    def do(self, operation: Operation, where: str, key: str) -> Outcome:
+        """Do one operation unless it was done; whatever is wrong with it is in its outcome."""
+        name, kept = operation.operation, self._known.get(key)
+        if kept and kept.state != Progress.FAILED and kept.digest != digest(operation):
+            return Outcome(name, key, error=f"{where}.key: expected a new one, found that of another operation")
+        if kept and kept.state == Progress.DONE:
+            return Outcome(name, key, kept.annotation_id, is_repeated=True)
+        if self._down:
+            return Outcome(name, key, error=self._down)
+        was_started = kept if kept and kept.state == Progress.STARTED else None
+        try:
+            self._known[key] = self._carried_out(self._planner.plan(operation, where, key, was_started))
+        except LoopError as error:
+            if isinstance(error, UpstreamError) and not isinstance(error, Refused):
+                self._down = str(error)
+            return Outcome(name, key, error=str(error))
+        return Outcome(name, key, self._known[key].annotation_id)
+
+    def _carried_out(self, plan: Plan | KeptOperation) -> KeptOperation:
+        """Act between two records. Only what Label Studio refused outright is known not to have happened."""
+        if isinstance(plan, KeptOperation):
+            ended = plan
+        else:
+            self._log.begin(plan.kept)
+            try:
+                ended = plan.act()
+            except LoopError as error:
+                is_refused = isinstance(error, Refused) and (error.status or 500) < 500
+                self._log.end(plan.kept, Progress.FAILED if is_refused else Progress.STARTED, str(error))
+                raise
+        self._log.end(ended, Progress.DONE)
+        return replace(ended, state=Progress.DONE)

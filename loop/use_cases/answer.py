@@ -1,0 +1,139 @@
+"""Tasks as Label Studio sends them to what is suggested, logged and answered for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from loop.adapters.prediction_log import AUDIT, QUEUE, LoggedPrediction
+from loop.adapters.project_list import Project
+from loop.decisions.label_config import LabelConfig
+from loop.decisions.ls_format import Task, read_task, write_result
+from loop.decisions.predict import Served, Suggestion, predict, unreadable
+from loop.decisions.priority import AuditPolicy, audit_draw, audit_score
+from loop.errors import PayloadError
+from loop.parts import Parts
+
+BATCH = 200  # tasks predicted, logged and stored at a time
+
+
+def suggest(tasks: Sequence[dict[str, Any]], config: LabelConfig, served: Served, parts: Parts) -> list[Suggestion]:
+    """One suggestion a task as Label Studio sends it, in their order; one that cannot be read gets an empty one."""
+    read: list[Task | PayloadError] = [_read(task, config) for task in tasks]
+    good = [task for task in read if isinstance(task, Task)]
+    found = iter(predict(good, config, served, parts.images))
+    threshold = served.thresholds.under(config).display
+    return [
+        next(found) if isinstance(task, Task) else unreadable(_id(json), served.version, threshold, str(task))
+        for task, json in zip(read, tasks, strict=True)
+    ]
+
+
+def to_log(
+    parts: Parts, suggestions: Sequence[Suggestion], project_id: int, *, execution: str
+) -> list[LoggedPrediction]:
+    """
+    What is logged of suggestions of one version.
+
+    Those in the audit are placed among all that the version predicted so far: placed among those of one request, the
+    audited tasks of a hard import would be reviewed before those of an easy one, and the audit would not be random.
+    """
+    policy = parts.policies.audit
+    is_any_audited = any(audit_draw(project_id, one.task_id, policy) is not None for one in suggestions)
+    others = parts.predictions.queue_scores(project_id, suggestions[0].version) if is_any_audited else []
+    return with_audit(suggestions, project_id, policy, execution=execution, others=others)
+
+
+def with_audit(
+    suggestions: Iterable[Suggestion],
+    project_id: int,
+    policy: AuditPolicy,
+    *,
+    execution: str,
+    others: Sequence[float] = (),
+) -> list[LoggedPrediction]:
+    """
+    What is logged of suggestions: those in the audit get a score that their own confidences have no part in.
+
+    It is one of the scores of the queue's tasks among the suggestions and of *others*.
+    """
+    known = list(suggestions)
+    draws = {one.task_id: audit_draw(project_id, one.task_id, policy) for one in known}
+    queue_scores = [*others, *(one.score for one in known if draws[one.task_id] is None)]
+    now = datetime.now(UTC)
+    logged = []
+    for one in known:
+        draw = draws[one.task_id]
+        logged.append(
+            LoggedPrediction(
+                project_id=project_id,
+                task_id=one.task_id,
+                image=one.image,
+                version=one.version,
+                regions=one.shown,
+                candidates=one.hidden,
+                threshold=one.threshold,
+                score=one.score if draw is None else audit_score(draw, queue_scores),
+                stream=QUEUE if draw is None else AUDIT,
+                propensity=policy.share,
+                served_at=now,
+                execution=execution,
+            )
+        )
+    return logged
+
+
+def as_result(suggestion: Suggestion, logged: LoggedPrediction, config: LabelConfig) -> dict[str, Any]:
+    """One prediction as Label Studio takes it from a backend."""
+    return {
+        "model_version": suggestion.version,
+        "score": logged.score,
+        "result": write_result(suggestion.shown, config, suggestion.size),
+    }
+
+
+def predict_all(
+    parts: Parts,
+    project: Project,
+    served: Served,
+    tasks: Sequence[dict[str, Any]],
+    execution: str,
+    *,
+    is_shadow: bool = False,
+    is_shown: bool = True,
+) -> tuple[int, list[Suggestion]]:
+    """
+    Predict tasks by one version, log what it says and, where it *is_shown*, store it in Label Studio.
+
+    The audited ones come last, when there are the scores of all others to be placed among.
+    Returns how many were predicted, or stored, and the suggestions for tasks that are broken. Raises UpstreamError.
+    """
+    config, done, broken = project.config().knowing(parts.classes.book(project.id).synonyms()), 0, []
+    ordered = sorted(tasks, key=lambda task: audit_draw(project.id, _id(task), parts.policies.audit) is not None)
+    for start in range(0, len(ordered), BATCH):
+        suggestions = suggest(ordered[start : start + BATCH], config, served, parts)
+        usable = [one for one in suggestions if one.error is None]
+        broken += [one for one in suggestions if one.error]
+        logged = to_log(parts, usable, project.id, execution=execution)
+        parts.predictions.append([replace(one, is_shadow=is_shadow) for one in logged])  # before anybody can see them
+        rows = [{"task": one.task_id, **as_result(one, kept, config)} for one, kept in zip(usable, logged, strict=True)]
+        done += parts.label_studio.store_predictions(project.id, rows) if is_shown else len(rows)
+    return done, broken
+
+
+def has(task: dict[str, Any], version: str) -> bool:
+    """Whether Label Studio stores a prediction of that version for a task."""
+    return any(prediction.get("model_version") == version for prediction in task.get("predictions") or [])
+
+
+def _id(task: dict[str, Any]) -> int:
+    return task["id"] if isinstance(task.get("id"), int) else 0
+
+
+def _read(task: dict[str, Any], config: LabelConfig) -> Task | PayloadError:
+    try:
+        return read_task(task, config.image_key)
+    except PayloadError as error:
+        return error

@@ -1,0 +1,159 @@
+"""Assemble the dataset of all that was reviewed: sides given, leaks found, images chosen, written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from loop.adapters import dataset_folder
+from loop.adapters.dataset_folder import Snapshot
+from loop.adapters.draft import Draft, writing
+from loop.adapters.image_files import ImageFile
+from loop.adapters.review_log import TASK, CountedReview
+from loop.adapters.split_list import Seen, Split
+from loop.decisions.classes import Labels
+from loop.decisions.selection import Selection, Trainable, select
+from loop.decisions.snapshots import LabelledImage, Reason
+from loop.decisions.splits import Leak, Side
+from loop.errors import EmptySnapshot, LeakedSplit, PoisonedSnapshot
+from loop.parts import Parts
+
+PAGE = 500  # reviews in memory at a time
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a version that a training starts from has learned, and where that is known from."""
+
+    snapshot: str
+    contents: frozenset[bytes]
+
+
+def assemble(parts: Parts, project_id: int) -> Snapshot:
+    """
+    Write the dataset of all counted reviews, an image at a time.
+
+    Raises EmptySnapshot, and LeakedSplit where training images would give held-out ones away.
+    """
+    labels = _labels(parts, project_id)
+    root = parts.snapshots / str(project_id)
+    with writing(root, shared_images=root / ".images") as draft:
+        split = _survey(parts, project_id, draft, labels)
+        if split.leaks:
+            raise LeakedSplit(project_id, [(leak.held_out, leak.train) for leak in split.leaks])
+        selection = _selected(parts, project_id, draft, split)
+        left_out = dict.fromkeys(selection.background, Reason.BACKGROUND)
+        left_out |= dict.fromkeys(_taken_out(split), Reason.LEFT_OUT)
+        return draft.finish(split.sides, labels, left_out=left_out, resting=selection.resting)
+
+
+def find_leaks(parts: Parts, project_id: int) -> list[Leak]:
+    """Name the training tasks that would give held-out ones away, after taking all reviews of now into the split."""
+    root = parts.snapshots / str(project_id)
+    with writing(root) as draft:
+        try:
+            return list(_survey(parts, project_id, draft, _labels(parts, project_id)).leaks)
+        except EmptySnapshot:
+            return []
+
+
+def counted(parts: Parts, project_id: int) -> Iterator[tuple[int, CountedReview]]:
+    """The review that counts of each task that has one, by task, a page at a time."""
+    task_ids = sorted(parts.reviews.standing(project_id, TASK))
+    for start in range(0, len(task_ids), PAGE):
+        yield from parts.reviews.counted(project_id, task_ids[start : start + PAGE]).items()
+
+
+def group_of(data: object, field: str) -> str | None:
+    """The group of a task by a field of its data; None where it is not set, empty, or the task lacks it."""
+    value = data.get(field) if field and isinstance(data, dict) else None
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    return value.strip() if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def _labels(parts: Parts, project_id: int) -> Labels:
+    return parts.classes.book(project_id).labels(parts.projects.get(project_id).config().label_names)
+
+
+def _survey(parts: Parts, project_id: int, draft: Draft, labels: Labels) -> Split:
+    """Add every reviewed image to the draft and give each a side. Raises EmptySnapshot."""
+    policy = parts.policies.dataset
+    known = parts.splits.looks(project_id)
+    image_key = parts.projects.get(project_id).config().image_key
+    addresses: dict[int, str] = {}
+
+    def images() -> Iterator[LabelledImage]:
+        for task_id, one in counted(parts, project_id):
+            image = one.image(image_key) or ""
+            addresses[task_id] = hashlib.sha256(image.encode()).hexdigest()[:16]
+            group = group_of(one.data, policy.group_field)
+            yield LabelledImage(task_id, image, one.review.regions, one.review.id, group)
+
+    def find(item: LabelledImage) -> ImageFile:
+        is_known = known.get(item.task_id, ("", None))[0] == addresses[item.task_id]
+        return parts.image_cache.find(project_id, item, look=not is_known)
+
+    draft.add(images(), labels, find)
+    if len(draft.added) < 2:
+        found = f"{len(draft.added)} usable of {len(addresses)} reviewed tasks"
+        left_out = draft.report.as_json()["left_out"]
+        raise EmptySnapshot(f"{found}: at least one to train on and one to measure on are needed; left out: {left_out}")
+    seen = [
+        Seen(one.task_id, one.group, _look(one.look, known.get(one.task_id), address), address)
+        for one in draft.added
+        for address in [addresses[one.task_id]]
+    ]
+    if policy.group_field:
+        alone = sum(one.group is None for one in seen)
+        draft.report.notes[f"tasks without a {policy.group_field}, grouped by their look alone"] += alone
+    split = parts.splits.freeze(project_id, seen, share=policy.held_out_share, twin_bits=policy.twin_bits)
+    if len({split.sides[one.task_id] for one in seen}) < 2:
+        raise EmptySnapshot(
+            f"all {len(seen)} reviewed tasks belong together (LOOP_GROUP_FIELD={policy.group_field}), so there is "
+            "nothing apart from them to measure on: review tasks of another group, or name another field"
+        )
+    return split
+
+
+def _look(taken: int | None, known: tuple[str, int | None] | None, address: str) -> int | None:
+    return known[1] if known and known[0] == address else taken
+
+
+def _selected(parts: Parts, project_id: int, draft: Draft, split: Split) -> Selection:
+    """Choose what is trained on this time, and say so in the report."""
+    policy = parts.policies.dataset.selection
+    learned = _learned(parts, project_id) if policy.replay_share < 1 else _Known("", frozenset())
+    hard = parts.splits.hard_negatives(project_id)
+    images = [
+        Trainable(one.task_id, one.classes, one.content in learned.contents, one.task_id in hard)
+        for one in draft.added
+        if split.sides[one.task_id] is Side.TRAIN and one.task_id not in split.left_out
+    ]
+    chosen = select(images, policy, salt=learned.snapshot)
+    for one in images:
+        if one.task_id not in chosen.resting | chosen.background:
+            draft.report.train["old" if one.is_old else "new"] += 1
+            if not one.classes:
+                draft.report.train["hard negatives" if one.is_hard else "other backgrounds"] += 1
+    return chosen
+
+
+def _learned(parts: Parts, project_id: int) -> _Known:
+    """What the champion was trained on, as the items of its dataset say, those that rested in it too."""
+    champion = parts.registry.champion(project_id)
+    name = champion.facts.snapshot if champion else None
+    try:
+        snapshot = dataset_folder.read(parts.snapshots / str(project_id), name or "")
+        if snapshot:
+            return _Known(snapshot.hash, frozenset(one.content for one in snapshot.items() if one.side is Side.TRAIN))
+    except PoisonedSnapshot:  # then everything is new
+        pass
+    return _Known("", frozenset())
+
+
+def _taken_out(split: Split) -> list[int]:
+    """What a person took out is out of training; one that is held out goes on being measured."""
+    return [task_id for task_id in split.left_out if split.sides[task_id] is Side.TRAIN]

@@ -1,0 +1,156 @@
+"""A Label Studio JSON export to a YOLO dataset, or to verdicts; no server needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from loop.adapters.dataset_folder import Snapshot
+from loop.adapters.draft import Draft, writing
+from loop.adapters.export_file import read_export
+from loop.adapters.image_files import ImageFile, inspect
+from loop.decisions.classes import Labels
+from loop.decisions.label_config import LabelConfig, parse
+from loop.decisions.ls_format import Review, StoredPrediction, read_prediction, read_review, read_task, task_data
+from loop.decisions.near_duplicates import Looks
+from loop.decisions.snapshots import LabelledImage, Reason
+from loop.decisions.splits import assign, together
+from loop.decisions.verdicts import Verdict, counted_review_key, judge, seen_by_reviewer
+from loop.errors import ImageUnreadable, PayloadError
+from loop.use_cases.assemble import group_of
+
+
+@dataclass(frozen=True, slots=True)
+class ConversionPolicy:
+    """What share is held out, what stays on one side together, and how many pixels an image may have."""
+
+    held_out_share: float = 0.2
+    group_field: str = ""
+    twin_bits: int = 4
+    most_pixels: int = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class TaskVerdicts:
+    """The verdicts on one task's prediction."""
+
+    task_id: int
+    version: str
+    verdicts: list[Verdict]
+
+
+def to_dataset(
+    export: Path, label_config: str, images: Path, out: Path, policy: ConversionPolicy | None = None
+) -> Snapshot:
+    """
+    Write the reviewed tasks of an export as a YOLO dataset into *out*, which must not exist yet or be empty.
+
+    The image of a task is looked for under *images* by the path after its storage's prefix, then by its file name.
+    The export may be larger than memory. Raises PayloadError, EmptySnapshot.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise PayloadError("--out", "a folder that is new or empty", str(out))
+    policy = policy or ConversionPolicy()
+    config = parse(label_config)
+    labels = Labels.of(config.label_names)
+    root = str(images.resolve())
+    with writing(out.absolute().parent) as draft:
+        found = _labelled(export, config, policy, draft)
+        find = partial(_found, root, policy.most_pixels)
+        draft.add(found, labels, find, at_once=os.cpu_count() or 1)
+        groups = [one.group for one in draft.added]
+        families = together(groups, Looks([one.look for one in draft.added], policy.twin_bits))
+        ids = [one.task_id for one in draft.added]
+        sides = assign({}, ids, project_id=0, share=policy.held_out_share, labels=families.labels)
+        return draft.finish(sides, labels, into=out.absolute())
+
+
+def to_verdicts(export: Path) -> Iterator[TaskVerdicts]:
+    """
+    Judge the counted review of each task of an export against the prediction it was made on.
+
+    A task without a review that counts, or without a prediction to judge, gives nothing.
+    """
+    for task in read_export(export):
+        review = _counted(task)
+        found = enumerate(task.get("predictions") or [])
+        predictions = [read_prediction({"id": -number, **one}, task_id=task["id"]) for number, one in found]
+        seen = _seen(review, sorted(predictions, key=lambda one: one.created_at)) if review else None
+        if review and seen:
+            yield TaskVerdicts(review.task_id, seen.version, judge(seen.regions, review.regions))
+
+
+def _labelled(export: Path, config: LabelConfig, policy: ConversionPolicy, draft: Draft) -> Iterator[LabelledImage]:
+    """The reviewed tasks of an export; one whose review cannot be read is left out and named."""
+    for task in read_export(export):
+        if not isinstance(task["id"], int):
+            raise PayloadError(f"{export} id of a task", "an integer", task["id"])
+        try:
+            review = _counted(task)
+        except PayloadError:
+            draft.report.leave_out(Reason.NO_REVIEW, task["id"])
+            continue
+        if review:
+            group = group_of(task_data(task), policy.group_field)
+            yield LabelledImage(task["id"], _address(task, config.image_key), review.regions, review.id, group)
+
+
+def _address(task: dict[str, Any], image_key: str) -> str:
+    """The address of a task's image; a task without one is left out of the dataset like any other broken image."""
+    try:
+        return read_task(task, image_key).image
+    except PayloadError:
+        return ""
+
+
+def _counted(task: dict[str, Any]) -> Review | None:
+    annotations = task.get("annotations") or []
+    if not isinstance(annotations, list) or not all(isinstance(one, dict) for one in annotations):
+        raise PayloadError(f"task {task['id']} annotations", "a list of annotations", annotations)
+    found = [
+        read_review({"id": number, **one}, project_id=task.get("project") or 0, task_id=task["id"])
+        for number, one in enumerate(annotations)
+    ]
+    completed = [one for one in found if one.is_complete]
+    return max(completed, key=_rank, default=None)
+
+
+def _rank(review: Review) -> tuple[bool, float]:
+    return counted_review_key(is_ground_truth=review.is_ground_truth, completed_at=review.updated_at.timestamp())
+
+
+def _seen(review: Review, predictions: Sequence[StoredPrediction]) -> StoredPrediction | None:
+    """The export still knows the prediction that an annotation was made from, unless it was deleted since."""
+    for prediction in predictions:
+        if prediction.id == review.parent_prediction:
+            return prediction
+    served = [(one.created_at.timestamp(), one.regions) for one in predictions]
+    index = seen_by_reviewer(review.regions, review.began_at, served)
+    return None if index is None else predictions[index]
+
+
+def _found(root: str, most_pixels: int, item: LabelledImage) -> ImageFile:
+    """The local file of a task's image, under *root*, which is a real path. Raises ImageError."""
+    address = item.image
+    parts = urlsplit(address)
+    query = parse_qs(parts.query) if parts.query else {}
+    path = query["d"][0] if "d" in query else unquote(parts.path)
+    pieces = [piece for piece in path.split("/") if piece]
+    for start in range(len(pieces)):
+        near = "/".join((root, *pieces[start:]))
+        if os.path.isfile(near):  # noqa: PTH113 (a Path would take as long as the rest of a conversion)
+            folder, name = near.rsplit("/", 1)
+            found = os.path.realpath(near) if os.path.islink(near) else f"{_real(folder)}/{name}"  # noqa: PTH114
+            if found.startswith(f"{root.rstrip('/')}/"):
+                return inspect(Path(found), address, most_pixels)
+    raise ImageUnreadable(address, f"no such file under {root}")
+
+
+@lru_cache(maxsize=1024)
+def _real(folder: str) -> str:
+    return os.path.realpath(folder)

@@ -1,0 +1,94 @@
+"""Predict the open tasks of a project by its champion, and let Label Studio serve them in the order of doubt."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from loop.adapters.project_list import Project
+from loop.errors import UpstreamError
+from loop.parts import Parts
+from loop.use_cases import index, shadow
+from loop.use_cases.answer import has, predict_all
+
+MOST_NAMED = 10  # broken tasks named in a job's line
+
+
+def refresh(parts: Parts, project_id: int) -> str:
+    """
+    Store the champion's predictions for every open task that lacks them, then make the queue follow them.
+
+    Done twice it stores nothing twice: what Label Studio already has from this version is left out. It counts as done
+    only at the end, so whatever it is killed in the middle of, the sweep asks for it again.
+    """
+    project = parts.projects.get(project_id)
+    champion = parts.registry.champion(project_id)
+    if champion is None:
+        parts.projects.refreshed(project, "")
+        return "nothing to predict with yet"
+    execution = str(uuid.uuid4())
+    waiting, known, beside = [], [], []
+    for task in parts.label_studio.open_tasks(project_id):
+        if has(task, champion.name):
+            known.append(task["id"])
+        else:
+            waiting.append(task)
+        if shadow.answers(project, champion.name, task):
+            beside.append(task)
+    _take_over(parts, project_id, champion.name, known, execution)
+    stored, broken = predict_all(parts, project, parts.load(champion), waiting, execution) if waiting else (0, [])
+    index.ask(parts, project_id)
+    lines = [f"{champion.name}: {stored} of {len(waiting)} open tasks predicted; {follow(parts, project_id)}"]
+    lines += shadow.answer(parts, project, beside, execution)
+    parts.projects.refreshed(project, champion.name)
+    return "; ".join([*lines, *(f"task {one.task_id}: {one.error}" for one in broken[:MOST_NAMED])])
+
+
+def ask(parts: Parts, project_id: int) -> None:
+    """Ask that the open tasks of a project be predicted; the sweep asks again where the job is lost."""
+    parts.projects.ask_refresh(project_id)
+    with suppress(UpstreamError):
+        parts.queue.ask_refresh(project_id)
+
+
+def is_due(parts: Parts, project: Project) -> bool:
+    """Whether open tasks wait for the champion."""
+    champion = parts.registry.champion(project.id)
+    answered_by = champion.name if champion else ""
+    return project.refresh_asked != project.refresh_done or project.refreshed_version != answered_by
+
+
+def follow(parts: Parts, project_id: int) -> str:
+    """
+    Set the project's model_version to the champion: only then the label stream is ordered by its scores.
+
+    Raises UpstreamError where Label Studio does not answer.
+    """
+    champion = parts.registry.champion(project_id)
+    client = parts.label_studio
+    if champion is None or client.project(project_id).get("model_version") == champion.name:
+        return "model_version unchanged"
+    try:
+        client.update_project(project_id, model_version=champion.name)
+    except UpstreamError as error:
+        if error.status != 400:  # it takes a version only where a prediction of it is stored
+            raise
+        return f"model_version not set to {champion.name} yet: {error}"
+    return f"model_version set to {champion.name}"
+
+
+def _take_over(parts: Parts, project_id: int, version: str, task_ids: Sequence[int], execution: str) -> None:
+    """What Label Studio was shown of a shadow is what serves once that version is the champion: log it as served."""
+    ours = parts.predictions.newest(project_id, task_ids, is_shadow=True, version=version)
+    served = parts.predictions.newest(project_id, ours)
+    now = datetime.now(UTC)
+    parts.predictions.append(
+        [
+            replace(one, is_shadow=False, served_at=now, execution=execution)
+            for task_id, one in ours.items()
+            if task_id not in served or served[task_id].version != version
+        ]
+    )

@@ -1,0 +1,197 @@
+"""
+Measure conversion: tasks a second and peak memory, of `loop dataset convert`, of a project's own snapshot, and of Label
+Studio's SDK, on the same made-up tasks with tiny images. `python -m scripts.measure_conversion [--tasks 5000 50000]`.
+
+Each is measured in a process of its own, in turns. The SDK's converter is measured twice: as it writes labels alone,
+and as it copies the images too, which is what a training needs. It opens no image.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+LABELS = ("Car", "Person", "Bus")
+CONFIG = """<View><Image name="image" value="$image"/><RectangleLabels name="label" toName="image">
+<Label value="Car"/><Label value="Person"/><Label value="Bus"/></RectangleLabels></View>"""
+BOXES = 5  # a task
+WAYS = ("sdk", "sdk-images", "convert", "snapshot")
+
+
+def main() -> None:
+    """Measure every way at every size and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tasks", type=int, nargs="+", default=[5_000, 50_000])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--run", nargs=2, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.run:
+        print(json.dumps(_run(asked.run[0], Path(asked.run[1]))))
+        return
+    for count in asked.tasks:
+        with tempfile.TemporaryDirectory() as folder:
+            _make(Path(folder), count)
+            found: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
+            for _ in range(asked.rounds):
+                for way in WAYS:
+                    found[way].append(_measured(way, folder))
+        for way, runs in found.items():
+            print(f"{count:>7} {way:<9} {_told(count, runs)}", flush=True)
+
+
+def _told(count: int, runs: list[dict[str, float]]) -> str:
+    rates = sorted(count / run["seconds"] for run in runs)
+    cpu = sorted(1e6 * run["cpu"] / count for run in runs)
+    peaks, bases = [run["peak"] for run in runs], [run["base"] for run in runs]
+    return (
+        f"{statistics.median(rates):7.0f} tasks/s ({rates[0]:.0f} to {rates[-1]:.0f}), "
+        f"{statistics.median(cpu):.0f} us of CPU a task ({cpu[0]:.0f} to {cpu[-1]:.0f}), peak {max(peaks):.0f} MB, "
+        f"{max(p - b for p, b in zip(peaks, bases, strict=True)):.0f} MB of it after the imports"
+    )
+
+
+def _measured(way: str, folder: str) -> dict[str, float]:
+    command = [sys.executable, "-m", "scripts.measure_conversion", "--run", way, folder]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    measured: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return measured
+
+
+def _run(way: str, folder: Path) -> dict[str, float]:
+    ways: dict[str, Callable[[Path], Callable[[], object]]] = {
+        "sdk": partial(_sdk, images=False),
+        "sdk-images": partial(_sdk, images=True),
+        "convert": _convert,
+        "snapshot": _snapshot,
+    }
+    prepared = ways[way](folder)
+    base = _peak()
+    began, worked = time.perf_counter(), time.process_time()
+    prepared()
+    seconds, cpu = time.perf_counter() - began, time.process_time() - worked
+    return {"seconds": seconds, "cpu": cpu, "peak": _peak(), "base": base}
+
+
+def _peak() -> float:
+    """The most memory that this process has had, in MB; getrusage would count what its parent had, too."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
+def _sdk(folder: Path, *, images: bool) -> Callable[[], object]:
+    import logging
+
+    from label_studio_sdk.converter import Converter
+
+    logging.disable(logging.CRITICAL)
+    out = Path(tempfile.mkdtemp(dir=folder))
+    converter = Converter(CONFIG, str(folder), upload_dir=str(folder / "upload"), download_resources=images)
+    return lambda: converter.convert_to_yolo(str(folder / "export.json"), str(out), is_dir=False)
+
+
+def _convert(folder: Path) -> Callable[[], object]:
+    from loop.use_cases import convert
+
+    out = Path(tempfile.mkdtemp(dir=folder)) / "out"
+    return lambda: convert.to_dataset(folder / "export.json", CONFIG, folder / "upload", out)
+
+
+def _snapshot(folder: Path) -> Callable[[], object]:
+    """A project's own snapshot; its images are in the cache, as they are for all but the newest reviews."""
+    from loop.bootstrap import build
+    from loop.settings import Settings
+    from loop.use_cases.assemble import assemble
+
+    parts = build(Settings.read({"LOOP_HOME": str(folder / "home"), "LOOP_BACKGROUND_SHARE": "1"}), migrate=True)
+    return lambda: assemble(parts, 1)
+
+
+def _make(folder: Path, count: int) -> None:
+    """Write *count* tasks as an export, and as a project with recorded reviews and cached images."""
+    from PIL import Image
+
+    rng = random.Random(0)
+    (folder / "upload" / "1").mkdir(parents=True)
+    with (folder / "export.json").open("w") as export:
+        export.write("[")
+        for task in range(1, count + 1):
+            content = io.BytesIO()
+            Image.frombytes("RGB", (8, 8), rng.randbytes(192)).resize((64, 48)).save(content, "JPEG")
+            (folder / "upload" / "1" / f"{task}.jpg").write_bytes(content.getvalue())
+            export.write(("," if task > 1 else "") + json.dumps(_task(task, rng)))
+        export.write("]")
+    _record(folder)
+
+
+def _task(task: int, rng: random.Random) -> dict[str, object]:
+    result = [
+        {
+            "id": f"{task}-{n}",
+            "from_name": "label",
+            "to_name": "image",
+            "type": "rectanglelabels",
+            "original_width": 64,
+            "original_height": 48,
+            "image_rotation": 0,
+            "value": {
+                **{side: rng.uniform(0, 50) for side in ("x", "y")},
+                **{side: rng.uniform(5, 50) for side in ("width", "height")},
+                "rotation": 0,
+                "rectanglelabels": [rng.choice(LABELS)],
+            },
+        }
+        for n in range(BOXES)
+    ]
+    annotation = {
+        "id": task,
+        "completed_by": 1,
+        "result": result,
+        "was_cancelled": False,
+        "ground_truth": False,
+        "created_at": "2026-01-01T12:00:00Z",
+        "updated_at": "2026-01-01T12:00:00Z",
+        "lead_time": 5.0,
+        "unique_id": f"{task}",
+    }
+    return {"id": task, "data": {"image": f"/data/upload/1/{task}.jpg"}, "annotations": [annotation], "project": 1}
+
+
+def _record(folder: Path) -> None:
+    from loop.adapters.export_file import read_export
+    from loop.adapters.image_cache import ImageCache
+    from loop.adapters.images import ImageLimits, Images
+    from loop.bootstrap import build
+    from loop.decisions.ls_format import read_review
+    from loop.decisions.snapshots import LabelledImage
+    from loop.settings import Settings
+
+    class FromFolder(Images):
+        """Reads the images from the folder instead of a Label Studio."""
+
+        def fetch(self, address: str, task_id: int) -> bytes:  # noqa: ARG002
+            return (folder / "upload" / "1" / Path(address).name).read_bytes()
+
+    parts = build(Settings.read({"LOOP_HOME": str(folder / "home")}), migrate=True)
+    parts.projects.save(1, "measured", CONFIG)
+    cache = ImageCache(folder / "home" / "images", FromFolder(None, ImageLimits()))
+    for task in read_export(folder / "export.json"):
+        review = read_review(task["annotations"][0], project_id=1, task_id=task["id"])
+        parts.reviews.record(review, task["data"])
+        cache.find(1, LabelledImage(task["id"], task["data"]["image"], ()))
+    parts.close()
+
+
+if __name__ == "__main__":
+    main()

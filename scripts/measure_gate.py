@@ -1,0 +1,151 @@
+"""
+Measure how often the gate is right, on planted cases whose truth is known.
+
+`python -m scripts.measure_gate FIRST.pt OLDER.pt NEWER.pt` runs real detectors, for instance three versions that a demo
+trained, over a large pool of composed scenes. Copies of what they find are made worse by known amounts, so that it is
+known on the whole pool which of two is better. Held-out sets of several sizes are drawn from the pool, the gate decides
+on each, and its decisions are counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from loop.adapters.evaluator import evaluate
+from loop.decisions.average_precision import average_precisions, over_classes
+from loop.decisions.comparison import Change, Comparison, contrast
+from loop.decisions.evaluation import Evaluation
+from loop.decisions.gate import GatePolicy, Outcome, rule
+from loop.decisions.intervals import wilson
+from scripts.demo import project, scenes
+from scripts.planted import draw, harmed
+
+CONFIDENCES = (0.5, 0.8, 0.9, 0.95, 0.975, 0.99)
+NOISE = 0.1  # share of detections harmed on both sides, so that two equal ones still differ image by image
+console = Console(highlight=False, width=160)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A champion and a candidate on the pool, and what the gate ought to say."""
+
+    name: str
+    champion: Evaluation
+    candidate: Evaluation
+
+    @property
+    def lead(self) -> float:
+        """By how much the candidate truly leads: mAP50-95 on the whole pool."""
+        once = np.ones((1, len(self.champion.images)), np.float32)
+        both = (over_classes(average_precisions(one, once))[0] for one in (self.candidate, self.champion))
+        return float(next(both) - next(both))
+
+
+def main() -> None:
+    """Print, for each case and size of the held-out set, what share of the runs was promoted."""
+    options = _options()
+    started = time.monotonic()
+    first, older, newer = pool((options.first, options.older, options.newer), options.pool)
+    size = f"{len(newer.images)} composed scenes with {newer.metrics.boxes} boxes"
+    console.print(f"pool of {size}, {options.runs} runs a cell, {options.resamples} resamples a run")
+    for case in cases(first, older, newer):
+        found = {size: list(runs(case, size, options)) for size in options.sizes}
+        console.print(table(f"{case.name}: truly {case.lead:+.3f}", found))
+        turned = {size: [turn(one) for one in comparisons] for size, comparisons in found.items()}
+        console.print(table(f"the other way round: truly {-case.lead:+.3f}", turned))
+    console.print(f"{time.monotonic() - started:.0f} s")
+
+
+def pool(weights: Sequence[Path], count: int) -> list[Evaluation]:
+    """What detectors find on a pool of *count* composed scenes."""
+    known, _ = scenes.palettes()
+    with tempfile.TemporaryDirectory() as scratch:
+        composed = scenes.compose(known, count, seed=77, prefix="pool")
+        data = project.write_dataset(Path(scratch) / "pool", sorted(scenes.CLASSES), composed)
+        return [evaluate(path, data, image_size=160) for path in weights]
+
+
+def cases(first: Evaluation, older: Evaluation, newer: Evaluation) -> Iterator[Case]:
+    """The planted cases: real versions, small differences, none at all, and a class destroyed."""
+    yield Case("a first version, beside weights that know no class", first.with_nothing_found(), first)
+    yield Case("a real newer version", older, newer)
+    base = harmed(newer, NOISE, seed=1)
+    for rate in (0.02, 0.05, 0.1):
+        yield Case(f"{rate:.0%} fewer detections harmed", harmed(newer, NOISE + rate, seed=2), base)
+    yield Case("as good, with other mistakes", harmed(newer, NOISE, seed=3), base)
+    weaker = harmed(older, 0.15, seed=5)
+    for share, name in ((1.0, "Cattle"), (0.5, "Fruit")):
+        lost = harmed(newer, share, seed=4, of_class=newer.class_names.index(name))
+        yield Case(f"a real newer version with {share:.0%} of the class {name} harmed", weaker, lost)
+
+
+def runs(case: Case, size: int, options: argparse.Namespace) -> Iterator[Comparison]:
+    """Compare on held-out sets drawn from the pool."""
+    rng = np.random.default_rng(size)
+    for number in range(options.runs):
+        images = rng.integers(0, len(case.champion.images), size)
+        sides = draw(case.champion, images), draw(case.candidate, images)
+        yield contrast(*sides, resamples=options.resamples, seed=number)
+
+
+def turn(found: Comparison) -> Comparison:
+    """The same comparison with candidate and champion in each other's place."""
+
+    def other(change: Change) -> Change:
+        return Change(change.candidate, change.champion, -change.high, -change.low, 1 - change.better)
+
+    return replace(
+        found,
+        champion=found.candidate,
+        candidate=found.champion,
+        overall=other(found.overall),
+        classes=tuple(replace(part, change=other(part.change)) for part in found.classes),
+    )
+
+
+def table(title: str, found: dict[int, list[Comparison]]) -> Table:
+    """Share promoted with its 95% interval, a row a size; then what it would be at other confidences."""
+    shown = Table("images", "boxes", "promoted", "refused", "held", *map(str, CONFIDENCES), title=title, box=None)
+    ready = replace(GatePolicy(), least_images=0, least_boxes=0)
+    for size, comparisons in found.items():
+        outcomes = Counter(rule(one, GatePolicy()).outcome for one in comparisons)
+        boxes = sum(one.candidate.boxes for one in comparisons) / len(comparisons)
+        others = [replace(ready, confidence=confidence) for confidence in CONFIDENCES]
+        shares = [
+            sum(rule(one, policy).outcome is Outcome.PROMOTED for one in comparisons) / len(comparisons)
+            for policy in others
+        ]
+        cells = [_share(outcomes[outcome], len(comparisons)) for outcome in Outcome]
+        shown.add_row(str(size), f"{boxes:.0f}", *cells, *(f"{share:.1%}" for share in shares))
+    return shown
+
+
+def _share(count: int, total: int) -> str:
+    interval = wilson(count, total)
+    return f"{count / total:.1%} ({interval.low:.1%} to {interval.high:.1%})" if interval else "none"
+
+
+def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="measure_gate", description=__doc__)
+    parser.add_argument("first", type=Path, help="weights of a weak first version")
+    parser.add_argument("older", type=Path, help="weights of an older version")
+    parser.add_argument("newer", type=Path, help="weights of a newer one of the same classes")
+    parser.add_argument("--pool", type=int, default=2000, help="composed scenes that are the whole truth")
+    parser.add_argument("--runs", type=int, default=200, help="held-out sets drawn a case and size")
+    parser.add_argument("--resamples", type=int, default=400)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10, 16, 32, 64, 128, 256])
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    main()

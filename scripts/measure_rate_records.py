@@ -1,0 +1,119 @@
+"""
+Measure how long the rates take with a year of work in real records: ten thousand tasks of twenty cohorts.
+
+`python -m scripts.measure_rate_records` fills a database in a temporary folder and prints the seconds of each question.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from loop.adapters.prediction_log import LoggedPrediction
+from loop.bootstrap import build
+from loop.decisions.ls_format import Review
+from loop.decisions.rates import By, Judged
+from loop.decisions.regions import Box, Region
+from loop.decisions.verdicts import Decision, Verdict
+from loop.parts import Parts
+from loop.settings import Settings
+from loop.use_cases.assess import Asked, assess, by_task, seconds_by_version
+from loop.use_cases.watch import watch
+from scripts.played import Year, play_year
+
+ROUNDS = 3
+CONFIG = """<View><Image name="image" value="$image"/>
+<RectangleLabels name="label" toName="image"><Label value="Thing"/></RectangleLabels></View>"""
+
+
+def main() -> None:
+    """Print the median seconds of each question, with least and most."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings.read({"LOOP_HOME": folder, "LOOP_COHORT_FIELD": "source"})
+        with closing(build(settings, migrate=True)) as parts:
+            parts.projects.save(1, "A year", CONFIG)
+            verdicts = _fill(
+                parts, by_task(play_year(np.random.default_rng(1), Year(import_days=10, promotion_days=40)))
+            )
+            size = (Path(folder) / "loop.sqlite3").stat().st_size / 1e6
+            table = Table(f"{verdicts} verdicts, {size:.0f} MB of records", "seconds", box=None)
+            for name, ask in _questions(parts).items():
+                table.add_row(name, _timed(ask))
+            Console(width=120).print(table)
+
+
+def _questions(parts: Parts) -> dict[str, Callable[[], object]]:
+    return {
+        "loop rates --by version": lambda: assess(parts, 1, Asked()),
+        "loop rates --by cohort": lambda: assess(parts, 1, Asked(By.COHORT)),
+        "loop rates --seconds": lambda: seconds_by_version(parts, 1),
+        "the watch, in every sync": lambda: watch(parts, 1),
+    }
+
+
+def _timed(ask: Callable[[], object]) -> str:
+    found = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        ask()
+        found.append(time.perf_counter() - began)
+    return f"{sorted(found)[ROUNDS // 2]:.2f} ({min(found):.2f} to {max(found):.2f})"
+
+
+def _fill(parts: Parts, tasks: dict[int, list[Judged]]) -> int:
+    """Record every task as it would have come, but for its pixels; return how many verdicts there are."""
+    count = 0
+    for task_id, judged in tasks.items():
+        verdicts = [_verdict(task_id, place, one) for place, one in enumerate(judged)]
+        shown = tuple(one.predicted for one in verdicts if one.predicted)
+        last = judged[-1]
+        parts.predictions.append([_prediction(task_id, last, shown)])
+        review = Review(
+            id=task_id,
+            unique_id="",
+            project_id=1,
+            task_id=task_id,
+            regions=tuple(one.reviewed for one in verdicts if one.reviewed),
+            created_at=last.reviewed_at,
+            updated_at=last.reviewed_at,
+            lead_time=10.0,
+        )
+        parts.reviews.record(review, {"image": f"/data/upload/1/{task_id}.jpg", "source": last.cohort})
+        (logged,) = parts.predictions.of_task(1, task_id)
+        parts.verdicts.replace(1, task_id, (review, logged, verdicts))
+        count += len(verdicts)
+    return count
+
+
+def _prediction(task_id: int, judged: Judged, shown: tuple[Region, ...]) -> LoggedPrediction:
+    return LoggedPrediction(
+        project_id=1,
+        task_id=task_id,
+        image=f"/data/upload/1/{task_id}.jpg",
+        version=judged.version,
+        regions=shown,
+        candidates=(),
+        threshold=0.25,
+        score=0.5,
+        stream=judged.stream,
+        propensity=0.05,
+        served_at=judged.reviewed_at,
+    )
+
+
+def _verdict(task_id: int, place: int, judged: Judged) -> Verdict:
+    region = Region(f"{task_id}-{place}", Box(0.1, 0.1, 0.4, 0.4), "Thing", judged.confidence)
+    predicted = None if judged.decision == Decision.MISSED else region
+    reviewed = None if judged.decision == Decision.FALSE_POSITIVE else region
+    return Verdict(judged.decision, predicted, reviewed, is_moved=judged.decision == Decision.CORRECTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""Projects and years of reviews played by chance, whose truth is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loop.decisions.audit import PredictedTask
+from loop.decisions.priority import task_score
+from loop.decisions.rates import Judged
+from loop.decisions.verdicts import Decision
+
+Numbers = NDArray[Any]
+
+TASKS, AUDIT_SHARE = 2000, 0.05  # of a played project
+THRESHOLD = 0.25
+DAYS, A_DAY, COHORTS = 250, 40, 20  # a year of work, its tasks a day, its cohorts
+FIRST_DAY = datetime(2026, 1, 5, 8, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A played project: what each task holds, how sure the detector is of it, and which are reviewed, by task."""
+
+    objects: Numbers
+    missed: Numbers
+    score: Numbers
+    is_audit: Numbers
+    order: Numbers  # tasks in the order they are served
+
+    @property
+    def truth(self) -> float:
+        """The missed rate of all tasks."""
+        return float(self.missed.sum() / self.objects.sum())
+
+
+def play(rng: np.random.Generator, *, share: float = AUDIT_SHARE, hardest: float = 0.6) -> Project:
+    """
+    Make a project whose tasks differ: on a hard image up to *hardest* of the objects are missed, on an easy one few.
+
+    The objects of one image are alike, and the score knows of its hardness only in part, as a detector does.
+    """
+    hardness = rng.beta(0.8, 1.6, TASKS)
+    objects = rng.poisson(1 + 4 * hardness, TASKS)
+    missed = rng.binomial(objects, np.clip(hardest * hardness * rng.gamma(2.0, 0.5, TASKS), 0, 1))
+    score = 1 / (1 + np.exp(4 * hardness - 2 + rng.normal(0, 0.8, TASKS)))
+    is_audit = rng.random(TASKS) < share
+    placed = np.where(is_audit, np.quantile(score[~is_audit], rng.random(TASKS)), score)
+    return Project(objects, missed, score, is_audit, np.argsort(placed, kind="stable"))
+
+
+def predicted(project: Project, reviewed: Numbers) -> list[PredictedTask]:
+    """The project as the estimate sees it: nothing is known of what was not reviewed."""
+    return [
+        PredictedTask(
+            task_id=task,
+            score=float(project.score[task]),
+            is_audit=bool(project.is_audit[task]),
+            is_reviewed=bool(reviewed[task]),
+            missed=int(project.missed[task]) if reviewed[task] else 0,
+            objects=int(project.objects[task]) if reviewed[task] else 0,
+        )
+        for task in range(len(project.score))
+    ]
+
+
+def reviewed_until(project: Project, share: float) -> Numbers:
+    """Which tasks are reviewed when this share of the queue is done."""
+    found = np.zeros(len(project.order), bool)
+    found[project.order[: round(share * len(project.order))]] = True
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Year:
+    """
+    How a year of reviews goes.
+
+    Every *import_days* days the tasks of as many days come in, and are served least certain first; 0: in any order.
+    Every *promotion_days* a version takes over that is right more often, until *best*; 0: one version serves all year,
+    as good as that. From the day *fall_day* on, *fall* of the predicted boxes are right no more; in all cohorts, or in
+    the first alone.
+    """
+
+    import_days: int = 0
+    promotion_days: int = 0
+    best: float = 0.9
+    fall: float = 0.0
+    fall_day: int = 125
+    is_in_one_cohort: bool = False
+
+
+def play_year(rng: np.random.Generator, year: Year) -> list[Judged]:
+    """Return the verdicts of a year, task by task in the order of review."""
+    hardness = rng.beta(1.2, 2.5, DAYS * A_DAY)
+    is_audit = rng.random(len(hardness)) < AUDIT_SHARE
+    cohorts = rng.integers(COHORTS, size=len(hardness))
+    confidences = [_confidences(rng, one) for one in hardness]
+    found: list[Judged] = []
+    for place, task in enumerate(_order(rng, confidences, is_audit, year.import_days * A_DAY)):
+        day, minute = divmod(place, A_DAY)
+        version = day // year.promotion_days if year.promotion_days else 3
+        right = year.best * (0.55, 0.8, 0.92, 1.0)[min(version, 3)]
+        falls = day >= year.fall_day and (not year.is_in_one_cohort or cohorts[task] == 0)
+        seen = Judged(
+            decision=Decision.MISSED,
+            version=f"yolo_detector@1.{version}.0",
+            label="Thing",
+            stream="audit" if is_audit[task] else "queue",
+            week="",
+            task_id=task + 1,
+            cohort=f"source {cohorts[task]}",
+            reviewed_at=FIRST_DAY + timedelta(days=day, minutes=10 * minute),
+        )
+        lost = year.fall / right if falls else 0.0
+        decided = _verdicts(rng, confidences[task], hardness[task], right, lost)
+        found += [replace(seen, decision=decision, confidence=confidence) for decision, confidence in decided]
+    return found
+
+
+def _confidences(rng: np.random.Generator, hardness: float) -> list[float]:
+    """The confidences of all candidates on an image; on a hard one they are lower."""
+    drawn = rng.normal(0.95 - 0.7 * hardness, 0.15, rng.poisson(3.0))
+    return [float(one) for one in np.clip(drawn, 0.05, 0.99)]
+
+
+def _order(rng: np.random.Generator, confidences: Sequence[Sequence[float]], is_audit: Numbers, size: int) -> list[int]:
+    """The least certain first within each import; those in the audit anywhere."""
+    score = np.array([task_score(one, THRESHOLD) for one in confidences])
+    if not size:
+        return list(range(len(score)))
+    placed = np.where(is_audit, rng.permutation(score), score)
+    blocks = (np.arange(start, min(start + size, len(score))) for start in range(0, len(score), size))
+    return [int(task) for block in blocks for task in block[np.argsort(placed[block], kind="stable")]]
+
+
+def _verdicts(
+    rng: np.random.Generator, confidences: Sequence[float], hardness: float, right: float, lost: float
+) -> list[tuple[Decision, float | None]]:
+    """What a reviewer says of one task: boxes of the same image are right or wrong together, more than by chance."""
+    found: list[tuple[Decision, float | None]] = []
+    alike = rng.beta(8 * right, 8 * (1 - right))
+    for confidence in confidences:
+        if confidence < THRESHOLD:
+            continue
+        is_right = rng.random() < min(0.98, alike * (0.4 + 0.7 * confidence)) and rng.random() >= lost
+        wrong = Decision.FALSE_POSITIVE if rng.random() < 0.4 else Decision.CORRECTED
+        found.append((Decision.CONFIRMED if is_right else wrong, confidence))
+    missed = int(rng.poisson(2.5 * hardness * (1.05 - right)))
+    return found + [(Decision.MISSED, None)] * missed

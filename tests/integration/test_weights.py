@@ -1,0 +1,189 @@
+"""Real weights: in and out as archives, and back and forth in serving."""
+
+import json
+from contextlib import closing
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from backend.serving import Predictor
+from loop.adapters.registry import FIRST, Facts
+from loop.adapters.ultralytics_setup import prepare_ultralytics
+from loop.bootstrap import build
+from loop.decisions.layer_names import LAYERS
+from loop.decisions.predict import Thresholds
+from loop.errors import ArchiveRefused
+from loop.settings import Settings
+from loop.use_cases.promote import promote, roll_back
+from loop.use_cases.transfer import add, export
+from scripts.demo import scenes
+from tests.builders import CONFIG, ls_task
+from tests.checkpoints import packed
+from tests.fakes import FakeLabelStudio, FakeQueue
+
+pytestmark = pytest.mark.timeout(400)
+ITEMS = CONFIG.replace("Person", "Item")  # the start weights name one class, `item`
+TASKS = [ls_task(n) for n in range(1, 5)]
+
+
+class Scenes:
+    """Composed scenes as images of the tasks."""
+
+    def __init__(self):
+        known, _ = scenes.palettes()
+        self.scenes = scenes.compose(known, len(TASKS), seed=5, prefix="w")
+
+    def close(self):
+        pass
+
+    def load(self, tasks):
+        for task in tasks:
+            image = np.asarray(self.scenes[task.id - 1].image)
+            yield np.ascontiguousarray(image[:, :, ::-1])
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings.read(
+        {
+            "LOOP_HOME": str(tmp_path / "home"),
+            "LOOP_IMAGE_SIZE": "128",
+            "LOOP_SCORE_THRESHOLD": "0.1",
+            "LOOP_EPOCHS": "1",
+            "LOOP_BASE_WEIGHTS": str(scenes.WARM_START),
+            "LABEL_STUDIO_API_KEY": "k",
+        }
+    )
+
+
+@pytest.fixture
+def own(settings):
+    built = build(settings, migrate=True)
+    with closing(built):
+        built.projects.save(1, "Items", ITEMS)
+        yield replace(built, queue=FakeQueue(), label_studio=FakeLabelStudio(TASKS), images=Scenes())
+
+
+@pytest.fixture
+def changed_weights(tmp_path):
+    """Make weights like the start weights, with something changed."""
+    prepare_ultralytics()
+    import torch
+    from ultralytics.nn.tasks import torch_safe_load
+
+    def make(change):
+        kept, _ = torch_safe_load(str(scenes.WARM_START))
+        change(kept["model"])
+        torch.save(kept, tmp_path / "changed.pt")
+        return tmp_path / "changed.pt"
+
+    return make
+
+
+def weaker(model):
+    """Halve what the last layers say, so that other boxes are found."""
+    for parameter in model.model[-1].parameters():
+        parameter.data.mul_(0.9)
+
+
+def answer(parts):
+    """What `/predict` answers, to the bit."""
+    predictor = Predictor(parts)
+    found = json.dumps(predictor.predict(1, ITEMS, TASKS).results, sort_keys=True)
+    assert '"score": 0' in found
+    return found
+
+
+def boxes(answered):
+    return [[(one["value"], one["score"]) for one in found["result"]] for found in json.loads(answered)]
+
+
+def test_a_rollback_gives_the_same_predictions_to_the_bit_also_when_the_settings_changed(
+    own, settings, changed_weights
+):
+    facts = Facts(thresholds={"floor": 0.05, "display": 0.1}, training={"image_size": 128})
+    first = own.registry.add(1, scenes.WARM_START, facts)
+    promote(own, 1, first.name, "first")
+    before = answer(own)
+    second = own.registry.add(1, changed_weights(weaker), facts)
+
+    promote(own, 1, second.name, "better")
+    between = answer(own)
+    environment = {**settings.environment(), "LOOP_SCORE_THRESHOLD": "0.6", "LOOP_IMAGE_SIZE": "320"}
+    with closing(build(Settings.read(environment))) as later:
+        changed = replace(later, queue=FakeQueue(), label_studio=own.label_studio, images=own.images)
+        assert changed.policies.thresholds == Thresholds(0.05, 0.6)
+        roll_back(changed, 1, "worse")
+        after = answer(changed)
+
+    assert any(boxes(before))
+    assert boxes(between) != boxes(before)
+    assert after == before
+
+
+def test_a_version_that_went_out_and_came_in_again_predicts_the_same(own, tmp_path):
+    facts = Facts(classes=("item",), thresholds={"floor": 0.05, "display": 0.1}, training={"image_size": 128})
+    promote(own, 1, own.registry.add(1, scenes.WARM_START, facts).name, "first")
+    before = answer(own)
+
+    sha256 = export(own, 1, "1.0.0", tmp_path / "out.tar.gz")
+    added, line = add(own, 1, tmp_path / "out.tar.gz", sha256=sha256, number="3.0.0")
+    assert own.registry.champion(1).name == "yolo_detector@1.0.0"
+    promote(own, 1, added.name, "the same")
+
+    assert line == "1 of 1 classes have a label: item"
+    assert any(boxes(before))
+    assert boxes(answer(own)) == boxes(before)
+
+
+def test_weights_whose_plan_runs_something_at_the_next_training_are_refused(own, changed_weights, tmp_path):
+    marker = tmp_path / "it-ran"
+
+    def evil(model):
+        model.yaml["activation"] = f"__import__('pathlib').Path({str(marker)!r}).touch() or torch.nn.SiLU()"
+
+    path = changed_weights(evil)
+
+    with pytest.raises(ArchiveRefused, match="unsupported activation"):
+        add(own, 1, packed(tmp_path / "a.tar.gz", ("best.pt", path.read_bytes())))
+
+    assert not marker.exists()
+    assert own.registry.list(1) == []
+
+
+def test_weights_that_say_they_are_a_detector_and_are_not_are_refused(own, tmp_path):
+    from tests.checkpoints import checkpoint
+
+    path = packed(tmp_path / "a.tar.gz", ("best.pt", checkpoint(tmp_path / "some.pt").read_bytes()))
+
+    with pytest.raises(ArchiveRefused, match="cannot be loaded as a detector"):
+        add(own, 1, path)
+
+
+def test_every_layer_of_the_installed_versions_is_known():
+    prepare_ultralytics()
+    import importlib
+
+    from torch import nn
+
+    modules = [f"ultralytics.nn.modules.{name}" for name in ("activation", "block", "conv", "head", "transformer")]
+    found = {
+        f"{name} {layer}"
+        for name in modules
+        for layer, kind in vars(importlib.import_module(name)).items()
+        if isinstance(kind, type) and issubclass(kind, nn.Module) and kind.__module__ == name
+    }
+
+    assert found - LAYERS == {"ultralytics.nn.modules.block TorchVision"}
+
+
+def test_the_start_weights_are_registered_with_their_classes(own):
+    from loop.use_cases.connect import _first_version
+
+    _first_version(own, 1)
+
+    version = own.registry.get(1, FIRST)
+    assert version.facts.classes == ("item",)
+    assert version.facts.thresholds == {"floor": 0.05, "display": 0.1}
+    assert version.image_size == 128

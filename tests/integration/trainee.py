@@ -1,0 +1,108 @@
+"""A process that trains, forked from one that has torch loaded already, so that many can be started and killed."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from loop.bootstrap import build
+from loop.use_cases.retrain import retrain
+
+
+@contextmanager
+def trainee(settings, death=None):
+    """Run the open training of project 1 in a process of its own; *death* names where it kills itself."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.integration.preloaded"])
+    process = context.Process(target=_train, args=(settings, death), daemon=True)
+    process.start()
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.join()
+
+
+def run(settings, death=None, seconds=120):
+    """Let a process train to its end, and return its exit code: negative for the signal that ended it."""
+    with trainee(settings, death) as process:
+        process.join(seconds)
+        assert process.exitcode is not None, f"still training after {seconds} s"
+        return process.exitcode
+
+
+def _train(settings, death):
+    with closing(build(settings)) as parts:
+        retrain(DEATHS[death](parts) if death else parts, 1)
+
+
+def _die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(60)
+
+
+class _Dying:
+    """A part in whose method the process dies, at a call of which *is_it* is true."""
+
+    def __init__(self, part, method, *, after=False, is_it=lambda *_, **__: True):
+        self._part, self._method, self._after, self._is_it = part, method, after, is_it
+
+    def __getattr__(self, name):
+        found = getattr(self._part, name)
+        return self._dying(found) if name == self._method else found
+
+    def _dying(self, found):
+        def call(*args, **kwargs):
+            is_it = self._is_it(*args, **kwargs)
+            if is_it and not self._after:
+                _die()
+            answer = found(*args, **kwargs)
+            if is_it:
+                _die()
+            return answer
+
+        return call
+
+
+def _at(part, method, **how):
+    return lambda parts: replace(parts, **{part: _Dying(getattr(parts, part), method, **how)})
+
+
+def _in_a_checkpoint(parts):
+    """Die with half of the second epoch's checkpoint written."""
+    write_whole, written = Path.write_bytes, []
+
+    def write(path, content):
+        if path.name == "last.pt":
+            written.append(path)
+        if len(written) == 2:
+            write_whole(path, content[: len(content) // 2])
+            _die()
+        return write_whole(path, content)
+
+    Path.write_bytes = write
+    return parts
+
+
+def _phase(name, epoch=None):
+    return lambda _, phase, **done: phase == name and epoch in (None, done.get("epoch"))
+
+
+DEATHS = {
+    "in the snapshot": _at("image_cache", "find", is_it=lambda _, item: item.task_id == 5),
+    "in the first epoch": _at("trainings", "reach", after=True, is_it=_phase("training", 0)),
+    "in the second epoch": _at("trainings", "reach", after=True, is_it=_phase("training", 1)),
+    "in a checkpoint": _in_a_checkpoint,
+    "after the last epoch": _at("trainings", "reach", is_it=_phase("measuring")),
+    "before the registration": _at("registry", "add"),
+    "after the registration": _at("registry", "add", after=True),
+    "in the gate": _at("detectors", "evaluate", is_it=lambda weights, _: weights.name != "finished.pt"),
+    "before the promotion": _at("registry", "promote"),
+    "after the promotion": _at("registry", "promote", after=True),
+    "before it is closed": _at("trainings", "end"),
+}

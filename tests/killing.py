@@ -1,0 +1,32 @@
+"""Processes of our own that are killed outright at a chosen point."""
+
+import os
+import signal
+from dataclasses import replace
+
+from loop.bootstrap import build
+
+
+class Deadly:
+    """Another's part, whose process is killed when *method* is called."""
+
+    def __init__(self, part, method):
+        self._part, self._method = part, method
+
+    def __getattr__(self, name):
+        if name == self._method:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return getattr(self._part, name)
+
+
+def killed_in(settings, act, **fakes):
+    """Run *act* on parts of its own in a child process, and see it killed."""
+    child = os.fork()
+    if child == 0:
+        try:
+            act(replace(build(settings), **fakes))
+        finally:
+            os._exit(1)  # it should be dead by now
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status), "nobody was killed"
+    assert os.WTERMSIG(status) == signal.SIGKILL

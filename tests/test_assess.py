@@ -1,0 +1,239 @@
+"""What `loop rates` says, from the records to the terminal."""
+
+import io
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from rich.console import Console
+from typer.testing import CliRunner
+
+from loop.adapters.prediction_log import AUDIT
+from loop.adapters.tables import verdicts
+from loop.cli import app
+from loop.commands import rates_screen
+from loop.decisions.rates import By
+from loop.decisions.regions import Box
+from loop.errors import LoopError, UnknownProject
+from loop.use_cases.assess import Asked, assess, seconds_by_version
+from loop.use_cases.review import judge_tasks
+from loop.use_cases.status import status
+from loop.use_cases.watch import watch
+from tests.builders import NOON, region, review, served
+
+IMAGE = "/data/upload/1/a.jpg"
+ELSEWHERE = Box(0.6, 0.6, 0.9, 0.9)
+
+
+def reviewed(parts, task, *left, shown=("p",), data=None, stream="queue", version="a@1", score=0.9, **fields):
+    """One task, predicted and reviewed."""
+    boxes = [region(f"{name}{task}", score=score) for name in shown]
+    parts.predictions.append([served(*boxes, task=task, stream=stream, version=version)])
+    kept = [region(f"{name}{task}", at=ELSEWHERE if name == "new" else None) for name in left]
+    parts.reviews.record(
+        review(*kept, task=task, annotation=task, minutes=task, **fields), {"image": IMAGE, **(data or {})}
+    )
+    judge_tasks(parts, 1, [task])
+
+
+def shown(found, show=rates_screen.show_rates):
+    out = Console(width=250, file=io.StringIO())
+    show(out, found)
+    return out.file.getvalue()
+
+
+def test_verdicts_are_grouped_by_a_field_of_the_task_data(parts):
+    reviewed(parts, 1, "p", data={"source": "day"})
+    reviewed(parts, 2, data={"source": "night"})
+    reviewed(parts, 3, data={"source": "night"})
+    reviewed(parts, 4, "p", data={})
+
+    found = assess(parts, 1, Asked(By.COHORT, "source"))
+
+    assert [(one.name, one.rates.predicted) for one in found.groups] == [("night", 2), ("day", 1), ("(none)", 1)]
+
+
+def test_of_many_cohorts_the_largest_are_shown_and_the_others_counted(parts):
+    for task in range(1, 8):
+        reviewed(parts, task, "p", data={"source": task})
+    reviewed(parts, 8, "p", data={"source": 3})
+
+    found = assess(parts, 1, Asked(By.COHORT, "source", most=2))
+
+    assert found.groups[0].name == "3"
+    assert (found.more_groups, found.more_verdicts) == (5, 5)
+    assert "and 5 more with 5 verdicts" in shown(found)
+
+
+def test_without_a_field_there_are_no_cohorts(parts):
+    with pytest.raises(LoopError, match="LOOP_COHORT_FIELD"):
+        assess(parts, 1, Asked(By.COHORT))
+
+
+def test_a_project_that_was_never_connected_is_told(parts):
+    with pytest.raises(UnknownProject):
+        assess(parts, 9, Asked())
+
+
+def test_a_project_without_verdicts_says_so(parts):
+    assert "no verdicts yet" in shown(assess(parts, 1, Asked()))
+
+
+def test_verdicts_are_grouped_by_annotator(parts):
+    reviewed(parts, 1, "p", annotator=7)
+    reviewed(parts, 2, "p")
+
+    assert [one.name for one in assess(parts, 1, Asked(By.ANNOTATOR)).groups] == ["7", "(none)"]
+
+
+def test_only_reviews_since_a_day_are_counted(parts):
+    reviewed(parts, 1, "p")
+    reviewed(parts, 120, "p")
+
+    (found,) = assess(parts, 1, Asked(since=NOON + timedelta(hours=1))).groups
+
+    assert found.rates.predicted == 1
+
+
+def test_verdicts_on_a_shadow_are_left_out(parts):
+    shadow = served(region("s1"), region("s2", at=ELSEWHERE), task=1, version="b@2")
+    parts.predictions.append([replace(shadow, is_shadow=True)])
+
+    reviewed(parts, 1, "p")
+
+    with parts.engine.connect() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).where(verdicts.c.is_shadow)) == 2
+    (found,) = assess(parts, 1, Asked()).groups
+    assert (found.name, found.rates.predicted) == ("a@1", 1)
+    assert [one.version for one in parts.rates.judged(1)] == ["a@1"]
+
+
+def test_the_audit_tells_what_is_missed_on_all_tasks_beside_the_plain_rate(parts):
+    for task in range(1, 11):
+        reviewed(parts, task, "p", "new")  # the queue: half is missed
+    for task in range(11, 21):
+        reviewed(parts, task, "p", stream=AUDIT)
+
+    found = assess(parts, 1, Asked())
+
+    (group,) = found.groups
+    assert group.rates.shares()["missed"] == (10, 30)
+    assert (group.audited.share, group.audited.tasks) == (0.0, 10)
+    assert "10 audited tasks" in shown(found)
+    assert rates_screen.FROM_AUDIT in shown(found)
+
+
+def test_both_streams_are_pooled_over_all_tasks_that_a_version_predicted(parts):
+    for task in range(1, 11):
+        reviewed(parts, task, "p", "new", score=0.4)
+    for task in range(11, 16):
+        reviewed(parts, task, "p", stream=AUDIT)
+    reviewed(parts, 16, shown=(), stream=AUDIT)  # nothing there and nothing predicted: no verdict, but seen
+    reviewed(parts, 17, shown=())
+    open_still = [served(region("p"), task=task, version="a@1") for task in range(101, 141)]
+    parts.predictions.append([replace(one, score=0.9) for one in open_still])
+
+    (group,) = assess(parts, 1, Asked()).groups
+
+    assert group.audited.share == 0.0
+    assert 0.15 < group.pooled.share < 0.3  # 10 missed of 20 objects there, and about 40 more without any
+
+
+def test_seconds_are_told_by_version_with_boxes_and_without(parts):
+    for task, spent in ((1, 4.0), (2, 6.0), (3, 9000.0)):
+        reviewed(parts, task, "p", lead_time=spent)
+    reviewed(parts, 4, "new", shown=(), lead_time=20.0)
+    parts.reviews.record(review(region(), task=5, annotation=5, lead_time=30.0), {})  # never predicted
+
+    found = seconds_by_version(parts, 1)
+
+    assert found["a@1"]["boxes shown"].a_task.median == 5.0
+    assert found["a@1"]["boxes shown"].cut == 1
+    assert found["a@1"]["nothing shown"].a_task.median == 20.0
+    assert found["(none)"]["nothing shown"].an_object.median == 30.0
+    assert "1 open too long" in shown(found, rates_screen.show_seconds)
+
+
+def test_the_json_has_seconds_and_what_the_audit_says(parts):
+    reviewed(parts, 1, "p", lead_time=4.0, stream=AUDIT)
+    reviewed(parts, 2, "p", lead_time=4.0, stream=AUDIT)
+
+    found = json.loads(json.dumps(rates_screen.rates_json(assess(parts, 1, Asked(By.WEEK)))))
+
+    (group,) = found["groups"].values()
+    assert group["seconds"]["boxes_shown"]["a_task"]["median"] == 4.0
+    assert group["missed_all_tasks"]["tasks"] == 2
+    labels = rates_screen.rates_json(assess(parts, 1, Asked(By.LABEL)))
+    assert labels["groups"]["Car"]["seconds"] is None
+
+
+def test_text_that_looks_like_markup_is_shown_as_it_is(parts):
+    reviewed(parts, 1, "p", data={"source": "[red]x[/red]"})
+
+    assert "[red]x[/red]" in shown(assess(parts, 1, Asked(By.COHORT, "source")))
+
+
+def falling(parts):
+    for task in range(1, 61):
+        reviewed(parts, task, "p")
+    for task in range(61, 76):
+        reviewed(parts, task)
+
+
+def test_a_fall_is_posted_once_and_shown(parts):
+    falling(parts)
+
+    said = [watch(parts, 1) for _ in range(3)]
+
+    assert "confirmed fell" in said[0]
+    assert said[1:] == ["no new alert"] * 2
+    assert {one.rate for one in parts.rates.alerts(1)} == {"confirmed", "false_positive"}
+    assert "from 100% to 0%" in str(parts.rates.alerts(1)[0]) or "from 0% to 100%" in str(parts.rates.alerts(1)[0])
+    (project,) = status(replace(parts, label_studio=Answers(), queue=Answers())).projects
+    assert "all tasks" in project.alert
+
+
+def test_reviews_edited_since_make_no_second_alert_of_the_same_fall(parts):
+    falling(parts)
+    watch(parts, 1)
+    alerts = len(parts.rates.alerts(1))
+
+    for task in (61, 62):  # the fall begins two tasks later now
+        parts.reviews.record(review(region("p" + str(task)), task=task, annotation=task, minutes=task, edited=200), {})
+        judge_tasks(parts, 1, [task])
+    watch(parts, 1)
+
+    assert len(parts.rates.alerts(1)) == alerts
+
+
+class Answers:
+    url = "http://x"
+
+    def answers(self):
+        return True
+
+    def workers(self):
+        return {}
+
+    def lengths(self):
+        return {}
+
+
+def test_the_command_prints_tables_and_json(settings, parts, monkeypatch):
+    falling(parts)
+    watch(parts, 1)
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+
+    def loop(*arguments):
+        done = CliRunner().invoke(app, ["rates", "--project", "1", *arguments], catch_exceptions=False)
+        assert done.exit_code == 0
+        return done.output
+
+    assert json.loads(loop("--field", "image", "--json"))["by"] == "cohort"
+    assert json.loads(loop("--since", "2027-01-01", "--json"))["groups"] == {}
+    assert json.loads(loop("--seconds", "--json"))["a@1"]["boxes_shown"]["unknown"] == 75
+    assert json.loads(loop("--alerts", "--json"))[0]["cohort"] == "all tasks"
+    assert "fell" in loop("--alerts")

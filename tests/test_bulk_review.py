@@ -1,0 +1,110 @@
+"""What a review in bulk is in Label Studio."""
+
+import pytest
+
+from loop.decisions.bulk_format import read_operation
+from loop.decisions.bulk_review import ground, unique_id, write
+from loop.decisions.label_config import parse
+from loop.decisions.ls_format import read_review
+from loop.errors import PayloadError
+from tests.builders import CONFIG, ls_annotation, ls_region, ls_task, region
+
+LEFT, MOVED = [0.1, 0.1, 0.4, 0.4], [0.2, 0.1, 0.5, 0.4]
+
+
+def stored(*regions, number=9, minutes=0, **fields):
+    kept = ls_annotation(*regions, annotation=number, minutes=minutes)
+    return {**kept, "model_version": "v@1", **fields}
+
+
+def written(*regions, predictions=(), logged=(), existing=(), seed="k", **fields):
+    operation = {"operation": "create", "task": 1, **({"regions": list(regions)} if not fields else {}), **fields}
+    known = ground(ls_task(1, predictions=list(predictions)), logged, existing)
+    config = parse(CONFIG)
+    return write(read_operation(operation, config, "here"), known, config, where="here", seed=seed)
+
+
+@pytest.mark.parametrize(
+    ("given", "origin"),
+    [
+        pytest.param({"id": "p", "label": "Car", "box": LEFT}, "prediction", id="confirmed"),
+        pytest.param({"id": "p", "label": "Car", "box": MOVED}, "prediction-changed", id="moved"),
+        pytest.param({"id": "p", "label": "Person", "box": LEFT}, "prediction-changed", id="relabelled"),
+        pytest.param({"label": "Car", "box": LEFT}, "manual", id="new"),
+    ],
+)
+def test_each_region_says_where_it_is_from(given, origin):
+    assert [one["origin"] for one in written(given, predictions=[stored(ls_region("p"))]).result] == [origin]
+
+
+def test_a_raw_region_says_so_too_unless_it_does_already():
+    raw = [ls_region("p"), ls_region("q", x=20), ls_region("n"), ls_region("p", origin="manual")]
+    predictions = [stored(ls_region("p"), ls_region("q"))]
+
+    found = written(result=raw, predictions=predictions).result
+
+    assert [one["origin"] for one in found] == ["prediction", "prediction-changed", "manual", "manual"]
+
+
+def test_the_parent_is_the_prediction_that_the_ids_are_of():
+    old, new = stored(ls_region("p"), number=9), stored(ls_region("q"), number=10, minutes=5)
+
+    assert written({"id": "p", "label": "Car", "box": LEFT}, predictions=[old, new]).parent_prediction == 9
+    assert written({"id": "q", "label": "Car", "box": LEFT}, predictions=[old, new]).parent_prediction == 10
+    assert written({"label": "Car", "box": LEFT}, predictions=[old, new]).parent_prediction is None
+
+
+@pytest.mark.parametrize("regions", [[], [{"id": "p", "label": "Car", "box": LEFT}], [{"label": "Car", "box": LEFT}]])
+def test_what_is_written_counts_as_a_review(regions):
+    found = written(*regions, predictions=[stored(ls_region("p"))])
+
+    review = ls_annotation(*found.result, lead_time=None, parent_prediction=found.parent_prediction)
+
+    assert read_review(review).is_complete
+
+
+def test_an_id_that_only_our_log_knows_is_fine():
+    found = written({"id": "p", "label": "Car", "box": LEFT}, logged=[[region("p")]])
+
+    assert (found.result[0]["origin"], found.parent_prediction) == ("prediction", None)
+
+
+def test_an_id_that_nothing_has_is_refused():
+    with pytest.raises(PayloadError, match=r"^here\.regions\[0\]\.id: expected the id of a predicted region of task 1"):
+        written({"id": "x", "label": "Car", "box": LEFT}, predictions=[stored(ls_region("p"))])
+
+
+def test_an_id_twice_is_refused():
+    with pytest.raises(PayloadError, match=r"regions\[1\]\.id"):
+        written(*[{"id": "p", "label": "Car", "box": LEFT}] * 2, predictions=[stored(ls_region("p"))])
+
+
+def test_a_drawn_region_that_is_updated_stays_drawn():
+    found = written({"id": "d", "label": "Car", "box": MOVED}, existing=[ls_region("d", origin="manual")])
+
+    assert found.result[0]["origin"] == "manual"
+
+
+def test_the_image_size_is_what_anything_in_the_task_tells():
+    found = written({"label": "Car", "box": LEFT}, predictions=[stored(ls_region("p"))])
+
+    assert (found.result[0]["original_width"], found.result[0]["original_height"]) == (640, 480)
+
+
+def test_the_same_operation_writes_the_same():
+    new = {"label": "Car", "box": LEFT}
+
+    assert written(new, new).result == written(new, new).result
+    assert len({one["id"] for one in written(new, new).result}) == 2
+    assert written(new).result[0]["id"] != written(new, seed="other").result[0]["id"]
+
+
+def test_a_prediction_of_others_that_cannot_be_read_is_no_obstacle():
+    odd = {"id": 3, "result": [{"type": "rectanglelabels", "value": None}]}
+
+    assert written({"label": "Car", "box": LEFT}, predictions=[odd]).parent_prediction is None
+
+
+def test_a_key_gives_one_unique_id_a_project():
+    assert unique_id(1, "k") == unique_id(1, "k")
+    assert len({unique_id(1, "k"), unique_id(2, "k"), unique_id(1, "l")}) == 3

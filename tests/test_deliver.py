@@ -1,0 +1,238 @@
+"""Deliveries to real receivers on this machine."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from loop.adapters.courier import Courier
+from loop.adapters.exchange_tables import deliveries, notices
+from loop.adapters.outbox import DeliveryState, Outbox
+from loop.decisions.notices import RetryPolicy, signature
+from loop.use_cases.deliver import deliver
+from tests.builders import NOON
+from tests.receiver import receiver
+
+
+@pytest.fixture
+def told(parts):
+    def of(*urls, seconds=1.0):
+        return replace(parts, outbox=Outbox(parts.engine, urls), courier=Courier(lambda: "s3cret", seconds=seconds))
+
+    return of
+
+
+def now_due(parts):
+    """Let all that waits for its next attempt be due."""
+    with parts.engine.begin() as connection:
+        connection.execute(deliveries.update().where(deliveries.c.due_at.is_not(None)).values(due_at=NOON))
+
+
+def states(parts):
+    return {one.url: one.state for one in parts.outbox.last()}
+
+
+def test_a_notice_comes_signed_with_its_id_and_kind(told):
+    with receiver() as one:
+        parts = told(one.url)
+        parts.outbox.post(7, "model.promoted", "1", {"version": "v"})
+
+        line = deliver(parts)
+
+        ((sent, body),) = one.got
+    (kept,) = parts.outbox.last()
+    assert line == "1 delivered, 0 failed"
+    assert (kept.state, kept.status, kept.attempts, kept.error) == (DeliveryState.DELIVERED, 204, 1, None)
+    assert json.loads(body)["id"] == sent["X-Loop-Event-Id"] == kept.notice.id
+    assert sent["X-Loop-Event"] == "model.promoted"
+    assert sent["X-Loop-Signature"] == signature(body, "s3cret", int(sent["X-Loop-Timestamp"]))
+    assert sent["Content-Type"] == "application/json"
+
+
+def answers(*statuses):
+    """What a receiver answers, one after the other."""
+    left = list(statuses)
+    return lambda _: left.pop(0)
+
+
+@pytest.mark.parametrize(
+    ("first", "said"),
+    [
+        pytest.param(500, "answered 500", id="fails"),
+        pytest.param(404, "answered 404", id="not-found"),
+        pytest.param(302, "answered 302", id="redirects"),
+        pytest.param(None, "RemoteProtocolError", id="hangs-up"),
+    ],
+)
+def test_a_receiver_that_fails_gets_the_same_notice_again(told, first, said):
+    with receiver(answers(first, 200)) as one:
+        parts = told(one.url)
+        parts.outbox.post(1, "rates.alert", "1", {})
+
+        deliver(parts)
+        (failed,) = parts.outbox.last(is_failed=True)
+        deliver(parts)  # not due yet
+        before = len(one.got)
+        now_due(parts)
+        deliver(parts)
+
+        got = list(one.got)
+    assert said in failed.error
+    assert failed.due_at > failed.notice.created_at + timedelta(seconds=3)
+    assert (before, len(got)) == (1, 2)
+    assert len({body for _, body in got}) == 1
+    assert states(parts) == {one.url: DeliveryState.DELIVERED}
+
+
+def slowly(handler):
+    """Answer a byte at a time, each soon enough for any timeout that starts anew with every byte."""
+    for byte in b"HTTP/1.1 200 OK\r\n" + b"X-Long: 1\r\n" * 100:
+        handler.wfile.write(bytes([byte]))
+        time.sleep(0.1)
+    return 200
+
+
+@pytest.mark.parametrize(
+    "behave", [pytest.param(lambda _: time.sleep(5) or 200, id="silent"), pytest.param(slowly, id="a-byte-at-a-time")]
+)
+def test_a_slow_receiver_is_given_up_in_time_and_holds_nobody_up(told, behave):
+    with receiver(behave) as slow, receiver() as quick:
+        parts = told(slow.url, quick.url)
+        for number in range(3):
+            parts.outbox.post(1, "rates.alert", str(number), {})
+        began, came = time.monotonic(), []
+        threading.Thread(target=lambda: came.append(_until(lambda: len(quick.got) == 3) - began), daemon=True).start()
+
+        deliver(parts)
+
+        took = time.monotonic() - began
+    assert took < 3
+    assert came[0] < 0.9  # before the slow one's second was over
+    assert [one.error for one in parts.outbox.last(is_failed=True)] == ["no answer within 1 s"]
+
+
+def _until(is_so):
+    deadline = time.monotonic() + 10
+    while not is_so() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return time.monotonic()
+
+
+def test_what_is_posted_while_another_receiver_is_slow_is_sent_at_once(told):
+    with receiver(lambda _: time.sleep(3) or 200) as slow, receiver() as quick:
+        parts = told(slow.url, quick.url, seconds=2.0)
+        parts.outbox.post(1, "rates.alert", "1", {})
+        running = threading.Thread(target=deliver, args=(parts,))
+        running.start()
+        _until(lambda: quick.got)
+
+        parts.outbox.post(1, "rates.alert", "2", {})
+
+        _until(lambda: len(quick.got) == 2)
+        was_running = running.is_alive()
+        running.join()
+    assert len(quick.got) == 2
+    assert was_running
+
+
+def test_a_receiver_that_is_not_there_is_tried_once_a_run_and_the_others_are_served(told):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        dead = f"http://127.0.0.1:{probe.getsockname()[1]}/"
+    with receiver() as one:
+        parts = told(dead, "no address", one.url)
+        for number in range(3):
+            parts.outbox.post(1, "rates.alert", str(number), {})
+
+        assert deliver(parts) == "3 delivered, 2 failed"
+
+    assert sum(kept.attempts for kept in parts.outbox.last() if kept.url == dead) == 1
+
+
+def test_notices_that_a_receiver_refuses_do_not_hold_up_those_it_takes(told):
+    with receiver(lambda handler: 422 if handler.headers["X-Loop-Event"] == "rates.alert" else 200) as one:
+        parts = told(one.url)
+        for number in range(3):
+            parts.outbox.post(1, "rates.alert", str(number), {})
+        parts.outbox.post(1, "model.promoted", "1", {})
+
+        assert deliver(parts) == "1 delivered, 3 failed"
+
+
+def test_after_its_last_attempt_a_delivery_is_given_up(told):
+    with receiver(lambda _: 500) as one:
+        parts = told(one.url)
+        parts.outbox.post(1, "rates.alert", "1", {})
+
+        for _ in range(4):
+            now_due(parts)
+            deliver(parts, RetryPolicy(most_attempts=3))
+
+    (kept,) = parts.outbox.last()
+    assert (kept.state, kept.attempts, kept.status) == (DeliveryState.GIVEN_UP, 3, 500)
+
+
+def test_what_waited_in_vain_for_a_day_is_given_up_untried(told):
+    parts = told("http://127.0.0.1:9/")
+    for number in range(3):
+        parts.outbox.post(1, "rates.alert", str(number), {})
+    with parts.engine.begin() as connection:
+        connection.execute(sa.update(notices).values(created_at=NOON - timedelta(days=400)))
+
+    deliver(parts)
+
+    found = parts.outbox.last()
+    assert sorted((one.state.value, one.attempts) for one in found) == [
+        ("given up", 0),
+        ("given up", 0),
+        ("waiting", 1),
+    ]
+
+
+SENDER = """
+import sys
+from dataclasses import replace
+from loop.bootstrap import build
+from loop.use_cases.deliver import deliver
+from loop.settings import Settings
+parts = build(Settings.read({"LOOP_HOME": sys.argv[1], "LOOP_NOTIFY_URLS": sys.argv[2]}))
+deliver(parts)
+"""
+
+
+def test_killed_between_sending_and_recording_it_is_sent_again_with_the_same_id(told, settings):
+    pids = []
+
+    def kill_the_sender_once(_):
+        if pids:
+            os.kill(pids.pop(), signal.SIGKILL)
+        return 200
+
+    with receiver(kill_the_sender_once) as one:
+        parts = told(one.url)
+        parts.outbox.post(1, "rates.alert", "1", {})
+        # The sender waits for its pid to be known before it sends.
+        sender = subprocess.Popen(
+            [sys.executable, "-c", f"sys = __import__('sys'); sys.stdin.readline()\n{SENDER}", settings.home, one.url],
+            stdin=subprocess.PIPE,
+        )
+        pids.append(sender.pid)
+        sender.communicate(b"go\n", timeout=60)
+        assert sender.returncode == -signal.SIGKILL
+        assert states(parts) == {one.url: DeliveryState.WAITING}
+
+        deliver(parts)
+
+        got = list(one.got)
+    assert len(got) == 2
+    assert len({sent["X-Loop-Event-Id"] for sent, _ in got}) == 1
+    assert states(parts) == {one.url: DeliveryState.DELIVERED}

@@ -1,0 +1,108 @@
+"""What the gate's ruling does to a training, its version and its report."""
+
+import io
+import json
+from dataclasses import replace
+
+from rich.console import Console
+
+from loop.adapters.training_log import State
+from loop.commands import screen
+from loop.use_cases.promote import promote_by_hand
+from loop.use_cases.retrain import retrain
+from loop.use_cases.status import status
+from tests.judged import BAD, GOOD, NEW, OLD, add, serve, write_snapshot
+
+
+def test_a_better_candidate_serves(judged):
+    parts, training = judged()
+
+    assert training.state is State.PROMOTED
+    assert parts.registry.champion(1).name == training.version
+    assert "95% interval +" in training.report["gate"]["reason"]
+
+
+def test_a_worse_candidate_does_not_serve_and_its_report_is_kept(judged):
+    parts, training = judged(champion=GOOD, candidate=BAD)
+
+    assert training.state is State.REFUSED
+    assert parts.registry.champion(1).name != training.version
+    html, plain = parts.reports.find(1, training.version)
+    assert "not shown to be better" in json.loads(plain.read_text())["reason"]
+    assert "Refused" in html.read_text()
+
+
+def test_with_too_little_to_tell_a_person_is_asked(judged):
+    parts, training = judged(least_images=13)
+
+    assert training.state is State.HELD
+    assert parts.registry.champion(1).name != training.version
+    assert parts.reports.find(1, training.version)
+
+
+def test_the_status_says_what_to_do_about_a_held_candidate_until_it_is_done(judged):
+    parts, training = judged(least_images=13)
+
+    before = shown(parts)
+    promote_by_hand(parts, 1, training.version, "I looked", is_forced=True)
+
+    assert f"loop models promote {training.version} --project 1 --force --why" in before
+    assert f"loop models report {training.version} --project 1" in before
+    assert "--force" not in shown(parts)
+
+
+def shown(parts):
+    out = io.StringIO()
+    found = replace(status_without_network(parts), parts={})
+    screen.show_status(Console(file=out, width=200), found)
+    return out.getvalue()
+
+
+def status_without_network(parts):
+    class Quiet:
+        url = ""
+
+        def answers(self):
+            return False
+
+        def workers(self):
+            return {}
+
+        def lengths(self):
+            return {}
+
+    return status(replace(parts, label_studio=Quiet(), door=Quiet(), queue=Quiet()))
+
+
+def test_without_a_champion_the_candidate_is_compared_with_finding_nothing(judged):
+    _, training = judged(champion=None)
+
+    assert training.state is State.PROMOTED
+
+
+def test_a_training_that_is_cut_off_after_its_promotion_ends_as_promoted(judged):
+    parts, training = judged()
+    parts.trainings.note(training.id, state=State.RUNNING)
+
+    retrain(parts, 1)
+
+    assert parts.trainings.last(1)[0].state is State.PROMOTED
+    assert parts.registry.champion(1).name == training.version
+
+
+def test_a_slow_candidate_is_refused(judged):
+    _, training = judged(milliseconds={OLD: 10.0, NEW: 30.0})
+
+    assert training.state is State.REFUSED
+    assert "too slow: 30.0 ms" in training.report["gate"]["reason"]
+
+
+def test_what_the_champion_was_first_measured_on_is_reported_apart(judged, parts, tmp_path):
+    known = write_snapshot(parts, tmp_path, 7)
+    serve(parts, add(parts, tmp_path, OLD, known))
+
+    parts, training = judged()
+
+    report = json.loads(parts.reports.find(1, training.version)[1].read_text())
+    assert report["measured_before_the_champion_was_made"]["images"] == 7
+    assert report["measured_since"]["images"] == 5

@@ -1,0 +1,115 @@
+"""Tracing regions, annotators and versions."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from loop.adapters.registry import Facts
+from loop.cli import app
+from loop.errors import PayloadError, UnknownVersion
+from loop.use_cases import lineage
+from loop.use_cases.assemble import assemble
+from loop.use_cases.review import review
+from tests.builders import created, ls_region, region, served
+from tests.trainings import review_tasks
+
+
+@pytest.fixture
+def learned(parts, tmp_path):
+    """Task 3 was predicted, corrected by annotator 1, and learned from by version 1.1.0, the child of 1.0.0."""
+    weights = tmp_path / "some.pt"
+    weights.write_bytes(b"weights")
+    parent = parts.registry.add(1, weights)
+    parts.registry.promote(1, parent.name, "first")
+    review_tasks(parts, range(1, 9))
+    image = "/data/upload/1/3.jpg"
+    parts.predictions.append([served(region("p", score=0.7), region("q", score=0.6), task=3, image=image)])
+    event = created(ls_region("p", label="Person"), ls_region("drawn", x=60.0), annotation=33, task=3, minutes=5)
+    event["task"]["data"]["image"] = image
+    parts.events.append(1, event["action"], event)
+    review(parts, 1)
+    training = parts.trainings.ask(1, "by hand")
+    snapshot = assemble(parts, 1)
+    child = parts.registry.add(1, weights, Facts(snapshot=snapshot.hash, parent=parent.name))
+    parts.trainings.note(training.id, snapshot=snapshot.hash, version=child.name)
+    return parts
+
+
+def test_a_predicted_region_is_traced_to_the_version_that_learned_from_its_correction(learned):
+    found = lineage.of_region(learned, 1, "p")
+
+    (shown,) = found.shown
+    assert (shown.version, shown.task, shown.stream, shown.region.score) == ("yolo_detector@1.0.0", 3, "queue", 0.7)
+    (drawn,) = found.drawn
+    assert (drawn.annotation, drawn.annotator, drawn.is_counted) == (33, 1, True)
+    (verdict,) = found.verdicts
+    assert (verdict.decision, verdict.is_relabelled, verdict.annotation) == ("corrected", True, 33)
+    (taught,) = found.learned
+    assert (taught.annotation, taught.version, taught.training) == (33, "yolo_detector@1.1.0", 1)
+
+
+def test_a_region_drawn_by_hand_was_shown_by_nobody(learned):
+    found = lineage.of_region(learned, 1, "drawn")
+
+    assert found.shown == []
+    assert [verdict.decision for verdict in found.verdicts] == ["missed"]
+    assert [taught.version for taught in found.learned] == ["yolo_detector@1.1.0"]
+
+
+def test_a_false_positive_is_in_no_review_and_is_learned_from_as_its_absence(learned):
+    found = lineage.of_region(learned, 1, "q")
+
+    assert found.drawn == []
+    assert [verdict.decision for verdict in found.verdicts] == ["false_positive"]
+    assert [taught.annotation for taught in found.learned] == [33]
+
+
+def test_an_annotator_is_traced_to_verdicts_and_versions(learned):
+    found = lineage.of_annotator(learned, 1, 1)
+
+    assert (found.reviews, found.tasks, found.median_seconds) == (1, [3], 2.0)
+    assert found.verdicts == {"yolo_detector@1.0.0": {"corrected": 1, "false_positive": 1, "missed": 1}}
+    assert sum(found.learned["yolo_detector@1.1.0"].values()) == 1
+
+
+def test_a_version_is_traced_to_those_who_taught_it_and_to_what_it_did(learned):
+    child = lineage.of_version(learned, 1, "1.1.0")
+    parent = lineage.of_version(learned, 1, "1.0.0")
+
+    assert child.ancestors == ["yolo_detector@1.0.0"]
+    assert child.taught_by == {"1": 1, "not known": 7}
+    assert sum(child.images.values()) == 8
+    assert parent.taught == ["yolo_detector@1.1.0"]
+    assert (parent.predictions, parent.tasks) == (1, 1)
+    assert parent.verdicts == {"corrected": 1, "false_positive": 1, "missed": 1}
+    assert [move.split(" ", 2)[2] for move in parent.moves if "champion" in move] == ["champion: first"]
+
+
+@pytest.mark.parametrize(
+    ("trace", "what", "error"),
+    [
+        pytest.param(lineage.of_region, "nowhere", PayloadError, id="region"),
+        pytest.param(lineage.of_annotator, 99, PayloadError, id="annotator"),
+        pytest.param(lineage.of_version, "9.9.9", UnknownVersion, id="version"),
+    ],
+)
+def test_what_is_not_known_is_an_error(learned, trace, what, error):
+    with pytest.raises(error):
+        trace(learned, 1, what)
+
+
+def test_regions_of_another_project_are_not_found(learned):
+    with pytest.raises(PayloadError):
+        lineage.of_region(learned, 2, "p")
+
+
+def test_the_command_says_it_in_lines_and_in_json(learned, settings, monkeypatch):
+    for variable, value in settings.environment().items():
+        monkeypatch.setenv(variable, value)
+    said = CliRunner().invoke(app, ["lineage", "--project", "1", "--region", "p"]).output
+    found = json.loads(CliRunner().invoke(app, ["lineage", "--project", "1", "--version", "1.1.0", "--json"]).output)
+
+    assert "corrected (relabelled) on yolo_detector@1.0.0 by annotator 1 in 2.0 s (editor)" in said
+    assert "training 1 asked, yolo_detector@1.1.0" in said
+    assert found["ancestors"] == ["yolo_detector@1.0.0"]

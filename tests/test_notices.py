@@ -1,0 +1,184 @@
+"""A notice as its receivers get it."""
+
+import json
+import re
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from loop.adapters.outbox import DeliveryState, Outbox
+from loop.decisions.notices import Kind, Notice, RetryPolicy, headers
+from loop.settings import Settings
+from loop.use_cases.announce import announce_move
+from loop.use_cases.promote import promote, roll_back
+from tests.builders import NOON, created, ls_region, region, served
+from tests.test_review import take
+
+NOTICE = Notice("a-b-c", 7, "review.recorded", {"task": 1, "text": "ü"}, NOON)
+API_PAGE = (Path(__file__).parent.parent / "docs" / "api.md").read_text()
+
+
+@pytest.fixture
+def outbox(parts):
+    return Outbox(parts.engine, ["http://one.example/", "http://two.example/", "http://one.example/"])
+
+
+def is_ours():
+    """The snippet that the page gives to receivers."""
+    (snippet,) = re.findall(r"```python\n(def is_ours.*?)```", API_PAGE, re.DOTALL)
+    found = {}
+    exec(snippet, found)  # noqa: S102 (it is our own)
+    return found["is_ours"]
+
+
+def test_a_receiver_can_check_what_is_sent_as_the_page_says():
+    sent = headers(NOTICE, "s3cret", int(time.time()))
+
+    assert is_ours()(sent, NOTICE.body(), "s3cret")
+    assert not is_ours()(sent, NOTICE.body(), "guess")
+    assert not is_ours()(sent, NOTICE.body() + b" ", "s3cret")
+    assert not is_ours()({**sent, "X-Loop-Timestamp": str(int(time.time()) - 1)}, NOTICE.body(), "s3cret")
+
+
+def test_an_old_notice_cannot_be_played_again():
+    assert not is_ours()(headers(NOTICE, "s3cret", int(time.time()) - 3600), NOTICE.body(), "s3cret")
+
+
+def test_a_body_says_what_happened():
+    said = json.loads(NOTICE.body())
+
+    assert said == {
+        "id": "a-b-c",
+        "kind": "review.recorded",
+        "project": 7,
+        "created_at": NOON.isoformat(),
+        "data": {"task": 1, "text": "ü"},
+    }
+
+
+def test_the_waits_grow_and_make_about_a_day():
+    policy = RetryPolicy()
+
+    waits = [policy.next_wait(attempts, 0.5) for attempts in range(1, policy.most_attempts)]
+
+    assert waits[0] == timedelta(seconds=5)
+    assert waits == sorted(waits)
+    assert timedelta(hours=20) < sum(waits, timedelta()) < timedelta(hours=28)
+    assert policy.next_wait(policy.most_attempts, 0.5) is None
+
+
+def test_chance_spreads_the_waits():
+    policy = RetryPolicy()
+
+    assert policy.next_wait(3, 0.0).total_seconds() == pytest.approx(36)
+    assert policy.next_wait(3, 1.0).total_seconds() == pytest.approx(54)
+
+
+def test_the_secret_is_the_operators_or_follows_from_the_kept_key(tmp_path):
+    def key(**more):
+        return Settings.read({"LOOP_HOME": str(tmp_path), **more}).notify_key
+
+    assert key(LOOP_NOTIFY_SECRET="mine") == "mine"
+    assert key() == key()
+    assert len(key()) == 64
+    assert key() != Settings.read({"LOOP_HOME": str(tmp_path)}).webhook_secret_of(1)
+    assert key(LOOP_WEBHOOK_SECRET="shared") != key()
+
+
+def test_a_notice_is_due_to_every_receiver_once(outbox):
+    assert outbox.post(1, "rates.alert", "week-3", {"x": 1})
+    assert not outbox.post(1, "rates.alert", "week-3", {"x": 1})
+
+    assert [one.url for one in outbox.last()] == ["http://one.example/", "http://two.example/"]
+    assert outbox.is_due()
+    assert len(outbox.due("http://one.example/", most=10)) == 1
+
+
+def test_what_a_receiver_took_is_not_due_any_more(outbox):
+    outbox.post(1, "rates.alert", "week-3", {})
+    (delivery,) = outbox.due("http://one.example/", most=1)
+
+    outbox.record(delivery, status=204, error=None)
+
+    assert outbox.due("http://one.example/", most=1) == []
+    assert {one.state for one in outbox.last()} == {DeliveryState.DELIVERED, DeliveryState.WAITING}
+
+
+def test_a_receiver_that_is_no_longer_configured_is_sent_nothing(parts, outbox):
+    outbox.post(1, "rates.alert", "week-3", {})
+
+    assert not Outbox(parts.engine, []).is_due()
+    assert not Outbox(parts.engine, ["http://three.example/"]).is_due()
+
+
+def test_a_given_up_delivery_is_due_again_when_asked_for(outbox):
+    outbox.post(1, "rates.alert", "week-3", {})
+    (delivery,) = outbox.due("http://one.example/", most=1)
+    outbox.record(delivery, status=500, error="answered 500", due_at=None)
+    (failed,) = outbox.last(is_failed=True)
+    assert failed.state == DeliveryState.GIVEN_UP
+
+    assert outbox.retry(failed.notice.id) == 2  # the other receiver still waits for it
+
+    (again,) = outbox.due("http://one.example/", most=1)
+    assert again.attempts == 0
+    assert outbox.retry("unknown") == 0
+
+
+def kinds(parts):
+    outbox = parts.outbox
+    return [(one.notice.kind, one.notice.data) for one in reversed(outbox.last(most=100))]
+
+
+@pytest.fixture
+def told(parts):
+    from dataclasses import replace
+
+    return replace(parts, outbox=Outbox(parts.engine, ["http://one.example/"]))
+
+
+def test_a_review_is_told_once_for_each_state_it_counts_in(told):
+    told.predictions.append([served(region("p"))])
+    event = created(ls_region("p"))
+
+    take(told, event, event)
+    take(told, created(ls_region("p", label="Person"), edited=5))
+    take(told, created(annotation=2, task=2, was_cancelled=True))  # a skip is no review
+
+    told_of = kinds(told)
+    assert [kind for kind, _ in told_of] == ["review.recorded"] * 2
+    assert [data["verdicts"] for _, data in told_of] == [{"confirmed": 1}, {"corrected": 1}]
+    assert told_of[0][1] | {"verdicts": 0} == {
+        "task": 1,
+        "annotation": 1,
+        "annotator": 1,
+        "reviewed_at": NOON.isoformat(),
+        "regions": 1,
+        "version": "yolo_detector@1.0.0",
+        "verdicts": 0,
+    }
+
+
+def test_a_review_of_a_task_without_prediction_is_told_too(told):
+    take(told, created(ls_region("d")))
+
+    assert [data["version"] for _, data in kinds(told)] == [None]
+
+
+def test_a_move_of_the_champion_is_told_once(told, tmp_path):
+    (tmp_path / "some.pt").write_bytes(b"weights")
+    first, second = (told.registry.add(1, tmp_path / "some.pt") for _ in range(2))
+
+    promote(told, 1, first.name, "better")
+    promote(told, 1, second.name, "better still")
+    roll_back(told, 1, "worse")
+    promote(told, 1, first.name, "it serves already")
+    announce_move(told, first, Kind.MODEL_PROMOTED, "after a crash")
+
+    assert kinds(told) == [
+        ("model.promoted", {"version": first.name, "why": "better"}),
+        ("model.promoted", {"version": second.name, "why": "better still"}),
+        ("model.rolled_back", {"version": first.name, "why": "worse"}),
+    ]

@@ -1,0 +1,246 @@
+"""A version that answers beside the champion."""
+
+from dataclasses import replace
+
+import pytest
+
+from loop.adapters.shadow_log import ShadowLog
+from loop.decisions.rates import Rates
+from loop.decisions.regions import Box
+from loop.decisions.trial import is_tried_on, judge_by_overlap
+from loop.decisions.verdicts import Decision
+from loop.errors import RegistryError, UnknownVersion, UpstreamError
+from loop.use_cases import shadow
+from loop.use_cases.promote import promote
+from loop.use_cases.refresh import is_due, refresh
+from loop.use_cases.review import review as work
+from tests.builders import box, created, ls_region, ls_task, region
+from tests.fakes import FakeDetector, FakeImages, FakeLabelStudio
+
+OLD, NEW = "yolo_detector@1.0.0", "yolo_detector@1.1.0"
+CAR, PERSON, WRONG = (
+    (Box(0.1, 0.1, 0.4, 0.4), "car", 0.9),
+    (Box(0.6, 0.6, 0.9, 0.9), "person", 0.8),
+    (Box(0.1, 0.6, 0.3, 0.9), "car", 0.7),
+)
+
+
+class Detectors:
+    """The first version finds the car and something that is not there, the second one car and person, a bit aside."""
+
+    def load(self, weights, image_size=None):
+        moved = (Box(0.11, 0.11, 0.41, 0.41), "car", 0.9)
+        return FakeDetector(CAR, WRONG) if weights.read_bytes() == b"old" else FakeDetector(moved, PERSON)
+
+
+@pytest.fixture
+def parts(parts, tmp_path):
+    """A project with a champion, a candidate and ten open tasks."""
+    for content in (b"old", b"new"):
+        (tmp_path / "some.pt").write_bytes(content)
+        parts.registry.add(1, tmp_path / "some.pt")
+    parts.registry.promote(1, OLD, "first")
+    studio = FakeLabelStudio([ls_task(n) for n in range(1, 11)])
+    return replace(parts, label_studio=studio, detectors=Detectors(), images=FakeImages())
+
+
+def said(parts, *, is_shadow):
+    found = parts.predictions.newest(1, range(1, 11), is_shadow=is_shadow)
+    return {task: one.version for task, one in found.items()}
+
+
+def stored(parts):
+    return [(one["task"], one["model_version"]) for one in parts.label_studio.stored]
+
+
+def test_a_shadow_answers_its_share_and_is_not_shown(parts):
+    shadow.begin(parts, 1, NEW, 0.5)
+    assert is_due(parts, parts.projects.get(1))
+
+    line = refresh(parts, 1)
+
+    mine = [task for task in range(1, 11) if is_tried_on(1, task, 0.5)]
+    assert 0 < len(mine) < 10
+    assert said(parts, is_shadow=True) == dict.fromkeys(mine, NEW)
+    assert said(parts, is_shadow=False) == dict.fromkeys(range(1, 11), OLD)
+    assert sorted(stored(parts)) == [(task, OLD) for task in range(1, 11)]
+    assert parts.label_studio.fields["model_version"] == OLD
+    assert f"shadow {NEW}: {len(mine)} of {len(mine)} tasks" in line
+
+
+def test_a_shadow_answers_each_task_once(parts):
+    shadow.begin(parts, 1, NEW, 1.0)
+    refresh(parts, 1)
+
+    assert "shadow" not in refresh(parts, 1)
+    assert len(parts.predictions.of_task(1, 1, is_shadow=True)) == 1
+
+
+def test_a_shadow_that_is_shown_is_stored_beside_the_champion(parts):
+    shadow.begin(parts, 1, NEW, 1.0)
+    refresh(parts, 1)
+    shadow.begin(parts, 1, NEW, 1.0, is_shown=True)
+    refresh(parts, 1)
+    refresh(parts, 1)
+
+    assert sorted(stored(parts)) == sorted((task, name) for task in range(1, 11) for name in (OLD, NEW))
+    assert len(parts.predictions.of_task(1, 1, is_shadow=True)) == 1
+    assert parts.label_studio.fields["model_version"] == OLD
+
+
+def test_a_shown_shadow_that_is_promoted_is_logged_as_served(parts):
+    shadow.begin(parts, 1, NEW, 1.0, is_shown=True)
+    refresh(parts, 1)
+
+    promote(parts, 1, NEW, "better")
+    refresh(parts, 1)
+    refresh(parts, 1)
+
+    assert said(parts, is_shadow=False) == dict.fromkeys(range(1, 11), NEW)
+    assert [one.version for one in parts.predictions.of_task(1, 1)] == [OLD, NEW]
+    assert len(parts.label_studio.stored) == 20
+
+
+def test_a_shadow_that_is_off_answers_nothing_more(parts):
+    shadow.begin(parts, 1, NEW, 1.0)
+    shadow.end(parts, 1)
+
+    refresh(parts, 1)
+
+    assert said(parts, is_shadow=True) == {}
+
+
+def test_a_shadow_whose_weights_are_damaged_costs_the_champion_nothing(parts):
+    shadow.begin(parts, 1, NEW, 1.0)
+    parts.registry.get(1, NEW).weights.write_bytes(b"damaged")
+
+    line = refresh(parts, 1)
+
+    assert "is damaged" in line
+    assert said(parts, is_shadow=False) == dict.fromkeys(range(1, 11), OLD)
+    assert not is_due(parts, parts.projects.get(1))
+
+
+class Failing(FakeLabelStudio):
+    """Goes away when the second version's predictions are stored."""
+
+    def store_predictions(self, project_id, predictions):
+        if any(one["model_version"] == NEW for one in predictions):
+            raise UpstreamError("no answer")
+        return super().store_predictions(project_id, predictions)
+
+
+def test_a_shadow_that_is_cut_off_is_asked_for_again_and_the_champion_is_followed(parts):
+    shadow.begin(parts, 1, NEW, 1.0, is_shown=True)
+    failing = replace(parts, label_studio=Failing(parts.label_studio.tasks))
+
+    with pytest.raises(UpstreamError):
+        refresh(failing, 1)
+
+    assert failing.label_studio.fields["model_version"] == OLD
+    assert is_due(parts, parts.projects.get(1))
+
+
+@pytest.mark.parametrize(
+    ("name", "share", "error"),
+    [
+        pytest.param(OLD, 0.2, "serves", id="the-champion"),
+        pytest.param("9.9.9", 0.2, "no version", id="unknown"),
+        pytest.param(NEW, 0.0, "--share", id="no-share"),
+        pytest.param(NEW, 1.1, "--share", id="too-large"),
+        pytest.param(NEW, float("nan"), "--share", id="no-number"),
+    ],
+)
+def test_what_cannot_be_a_shadow_is_refused(parts, name, share, error):
+    with pytest.raises((RegistryError, UnknownVersion), match=error):
+        shadow.begin(parts, 1, name, share)
+
+
+def test_the_share_is_the_same_tasks_every_time_and_grows():
+    small, large = ({task for task in range(5000) if is_tried_on(7, task, share)} for share in (0.2, 0.5))
+
+    assert small < large
+    assert 900 < len(small) < 1100
+
+
+def reviewed(parts, *regions, task=1, **fields):
+    event = created(*regions, task=task, annotation=task, **fields)
+    parts.events.append(1, event["action"], event)
+    work(parts, 1)
+
+
+def test_a_review_judges_both_and_only_what_served_counts(parts):
+    shadow.begin(parts, 1, NEW, 1.0)
+    refresh(parts, 1)
+    kept = parts.predictions.of_task(1, 1)[0].regions[0]
+
+    reviewed(parts, ls_region(kept.id, "Car"), ls_region("drawn", "Person", x=60, y=60))
+
+    (only,) = parts.rates.by_version(1).items()
+    assert only == (OLD, Rates(confirmed=1, false_positive=1, missed=1))
+    (tried,) = ShadowLog(parts.engine).tried(1)
+    assert (tried.shadow, tried.champion, len(tried.by_champion), len(tried.reviewed)) == (NEW, OLD, 2, 2)
+    assert shadow.compared(parts, 1) == {
+        f"{OLD} (served, on 1 tasks)": Rates(confirmed=1, false_positive=1, missed=1),
+        f"{NEW} (shadow, on 1 tasks)": Rates(confirmed=2),
+    }
+
+
+def test_a_task_with_nothing_on_it_counts_for_both(parts):
+    shadow.begin(parts, 1, NEW, 1.0)
+    refresh(parts, 1)
+
+    reviewed(parts, parent_prediction=9)
+
+    assert [found.false_positive for found in shadow.compared(parts, 1).values()] == [2, 2]
+    assert parts.rates.by_version(1) == {OLD: Rates(false_positive=2)}
+
+
+def test_tasks_that_are_not_reviewed_compare_nothing(parts):
+    shadow.begin(parts, 1, NEW, 1.0)
+    refresh(parts, 1)
+
+    assert shadow.compared(parts, 1) == {}
+
+
+def test_verdicts_on_a_shadow_go_when_the_review_goes(parts):
+    shadow.begin(parts, 1, NEW, 1.0)
+    refresh(parts, 1)
+    reviewed(parts, ls_region("drawn", "Person", x=60, y=60))
+    event = {"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 1}], "project": 1}
+    parts.events.append(1, event["action"], event)
+    work(parts, 1)
+
+    assert shadow.compared(parts, 1) == {}
+
+
+def test_by_overlap_a_box_set_aside_is_confirmed_and_another_label_is_not():
+    aside, other = region("p", at=box(0.12, 0.1, 0.42, 0.4)), region("q", "Person", at=box(0.6, 0.6, 0.9, 0.9))
+    left = [region("a"), region("b", "Car", at=box(0.6, 0.6, 0.9, 0.9))]
+
+    verdicts = judge_by_overlap([aside, other], left)
+
+    assert [(one.decision, one.predicted.id, one.reviewed.id) for one in verdicts] == [
+        (Decision.CONFIRMED, "p", "a"),
+        (Decision.CORRECTED, "q", "b"),
+    ]
+
+
+def test_by_overlap_the_id_says_nothing():
+    far = region("same", at=box(0.6, 0.6, 0.9, 0.9))
+
+    decisions = [one.decision for one in judge_by_overlap([region("same")], [far])]
+
+    assert sorted(decisions) == [Decision.FALSE_POSITIVE, Decision.MISSED]
+
+
+def test_each_request_and_each_job_is_an_execution(parts):
+    refresh(parts, 1)
+    first = {one.execution for one in parts.predictions.newest(1, range(1, 11)).values()}
+    promote(parts, 1, NEW, "a test")
+    refresh(parts, 1)
+    second = {one.execution for one in parts.predictions.newest(1, range(1, 11)).values()}
+
+    assert len(first) == len(second) == 1
+    assert len(first | second) == 2
+    assert all(len(one) == 36 for one in first | second)

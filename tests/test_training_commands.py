@@ -1,0 +1,94 @@
+"""`loop training` and `loop policy`, as a person sees them."""
+
+import json
+from contextlib import closing
+
+import pytest
+from typer.testing import CliRunner
+
+from loop.adapters.training_log import Outcome, Phase, State
+from loop.bootstrap import build
+from loop.cli import app
+from loop.errors import UnknownProject, UnknownTraining
+from tests.builders import CONFIG
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("LOOP_HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "240")
+    with closing(build(migrate=True)) as parts:
+        parts.projects.save(1, "Cars", CONFIG)
+        yield parts
+
+
+def loop(*arguments):
+    done = CliRunner().invoke(app, arguments)
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_the_trainings_of_a_project_are_listed_newest_first(home):
+    first = home.trainings.ask(1, "8 new reviews")
+    home.trainings.settle(first.id, Outcome(State.FAILED, "the loss of epoch 1 is not a number"))
+    home.trainings.end(first.id, State.FAILED)
+    second = home.trainings.start(home.trainings.ask(1, "by hand"))
+    home.trainings.reach(
+        second.id, Phase.TRAINING, epoch=3, epochs=12, batch=4, batch_asked=16, map50_95=0.25, seconds_left=40.0
+    )
+
+    _, newest, oldest = loop("training", "list", "--project", "1").splitlines()
+
+    assert "epoch 3 of 12, mAP50-95 0.250, 40 s left, 4 images a step instead of 16: out of memory" in newest
+    assert "failed: the loss of epoch 1 is not a number" in oldest
+
+
+def test_a_training_is_shown_with_its_report(home):
+    training = home.trainings.ask(1, "by hand")
+    home.trainings.settle(
+        training.id, Outcome(State.REFUSED, "not better", "yolo_detector@1.0.0"), batch={"asked": 16, "used": 4}
+    )
+
+    shown = json.loads(loop("training", "show", str(training.id)))
+
+    assert shown["asked_by"] == "by hand"
+    assert shown["report"]["batch"] == {"asked": 16, "used": 4}
+
+
+def test_an_unknown_training_is_an_error_that_says_where_to_look(home):
+    with pytest.raises(UnknownTraining, match="no training 9; `loop training list"):
+        loop("training", "show", "9")
+
+
+def test_where_no_training_is_open_there_is_nothing_to_cancel(home):
+    assert loop("training", "cancel", "--project", "1") == "project 1: no training is open\n"
+
+
+def test_without_redis_a_training_is_told_to_stop_all_the_same(home):
+    training = home.trainings.ask(1, "by hand")
+
+    assert "stops within seconds" in loop("training", "cancel", "--project", "1")
+    assert home.trainings.get(training.id).is_cancelled
+
+
+def test_a_policy_is_the_settings_unless_the_project_decides_otherwise(home):
+    home.projects.decide(1, {"of_somebody_else": 3})
+
+    assert "of this project" not in loop("policy", "--project", "1")
+    changed = loop("policy", "--project", "1", "--cool-down", "90")
+    lines = [line.split(maxsplit=2) for line in changed.splitlines()]
+    assert lines == [["retrain_after", "50", "of the settings"], ["cool_down", "90", "of this project"]]
+    assert "of this project" not in loop("policy", "--project", "1", "--reset")
+    assert home.projects.get(1).policy == {"of_somebody_else": 3}
+
+
+def test_the_policy_of_a_project_that_is_not_connected_is_an_error(home):
+    with pytest.raises(UnknownProject):
+        loop("policy", "--project", "7", "--retrain-after", "5")
+
+
+@pytest.mark.parametrize("option", [("--retrain-after", "0"), ("--cool-down", "-1")])
+def test_a_policy_that_makes_no_sense_is_refused(home, option):
+    assert CliRunner().invoke(app, ["policy", "--project", "1", *option]).exit_code == 2

@@ -1,0 +1,144 @@
+"""Asking for verdicts."""
+
+from datetime import timedelta
+
+import pytest
+
+from loop.adapters.operation_log import KeptOperation, Progress
+from loop.decisions.verdict_query import Source, VerdictFilter, read_cursor
+from loop.errors import PayloadError
+from loop.use_cases.review import judge_tasks
+from tests.builders import NOON, box, region, review, served
+
+
+@pytest.fixture
+def judged(parts):
+    """Ten tasks of two boxes each: one confirmed, one deleted, and a Person drawn."""
+    for task in range(1, 11):
+        predicted = (region(f"p{task}"), region(f"q{task}", label="Person", at=box(0.5, 0.5, 0.6, 0.6)))
+        stream = "audit" if task == 3 else "queue"
+        parts.predictions.append([served(*predicted, task=task, stream=stream)])
+        record(parts, task, annotation=100 + task, annotator=task % 2, lead_time=2.0)
+    judge_tasks(parts, 1, range(1, 11))
+    return parts
+
+
+def record(parts, task, *, minutes=None, **fields):
+    drawn = region("d", "Person", box(0.8, 0.8, 0.9, 0.9))
+    at = task if minutes is None else minutes
+    parts.reviews.record(review(region(f"p{task}"), drawn, task=task, minutes=task, edited=at, **fields), {})
+
+
+def pages(parts, most=4, between=lambda: None, **wanted):
+    after, found = None, []
+    while True:
+        records, place = parts.verdicts.page(VerdictFilter(project=1, **wanted), after, most)
+        found += records
+        if place is None:
+            return found
+        after = read_cursor(place.text())
+        between()
+
+
+def names(records):
+    return [(one.task, one.decision.value) for one in records]
+
+
+def test_pages_together_are_all_verdicts_in_the_order_of_review(judged):
+    found = names(pages(judged))
+
+    expected = ["confirmed", "false_positive", "missed"]
+    assert found == [(task, decision) for task in range(1, 11) for decision in expected]
+
+
+def test_the_last_page_says_so_when_it_is_full(judged):
+    records, place = judged.verdicts.page(VerdictFilter(project=1), None, 30)
+
+    assert (len(records), place) == (30, None)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "count"),
+    [
+        ({"version": "yolo_detector@1.0.0"}, 30),
+        ({"version": "yolo_detector@9.0.0"}, 0),
+        ({"decision": "missed"}, 10),
+        ({"label": "Car"}, 10),
+        ({"label": "Person"}, 20),
+        ({"stream": "audit"}, 3),
+        ({"annotator": 1}, 15),
+        ({"task": 4}, 3),
+        ({"since": NOON + timedelta(minutes=9)}, 6),
+        ({"until": NOON + timedelta(minutes=2)}, 3),
+        ({"since": "2026-01-01T12:09:00"}, 6),
+        ({"is_shadow": True}, 0),
+        ({"actor": "nobody"}, 0),
+        ({"decision": "confirmed", "stream": "audit"}, 1),
+    ],
+)
+def test_verdicts_are_filtered(judged, wanted, count):
+    assert len(pages(judged, **wanted)) == count
+
+
+def test_another_project_has_none_of_them(judged):
+    assert judged.verdicts.page(VerdictFilter(project=2)) == ([], None)
+
+
+def test_judging_anew_while_paging_loses_and_doubles_nothing(judged):
+    found = pages(judged, between=lambda: judge_tasks(judged, 1, range(1, 11)))
+
+    assert names(found) == names(pages(judged))
+    assert len(set(names(found))) == 30
+
+
+def test_a_review_that_is_edited_while_paging_comes_again_and_no_other_is_lost(judged):
+    def edit():
+        record(judged, 1, minutes=60, annotation=101)
+        judge_tasks(judged, 1, [1])
+
+    found = names(pages(judged, between=edit))
+
+    assert {task for task, _ in found[3:-3]} == set(range(2, 11))
+    assert found[-3:] == found[:3]
+    assert len(found) == 33
+
+
+@pytest.mark.parametrize("text", ["", "x", "!!", "bnVsbA", "WzEsMiwzLDRd", "[]" * 100, "é"])
+def test_a_cursor_of_others_is_refused(text):
+    with pytest.raises(PayloadError, match=r"^cursor"):
+        read_cursor(text)
+
+
+def operation(state=Progress.DONE, **fields):
+    known = {"annotation_id": 104, "made_at": NOON + timedelta(minutes=4), "changed_at": NOON + timedelta(minutes=4)}
+    return KeptOperation(
+        **{"project_id": 1, "key": "k", "operation": "create", "digest": "", "actor": "bot", **known, **fields},
+    ), state
+
+
+@pytest.mark.parametrize(
+    ("fields", "source"),
+    [
+        pytest.param({}, Source.BULK, id="as-the-operation-left-it"),
+        pytest.param({"changed_at": NOON}, Source.EDITOR, id="edited-since"),
+        pytest.param({"made_at": NOON}, Source.EDITOR, id="another-annotation-of-that-id"),
+        pytest.param({"state": Progress.STARTED}, Source.EDITOR, id="not-known-to-be-done"),
+        pytest.param({"operation": "delete"}, Source.EDITOR, id="a-deletion"),
+        pytest.param({"project_id": 2}, Source.EDITOR, id="of-another-project"),
+    ],
+)
+def test_a_verdict_is_the_operations_only_where_it_left_the_review_so(judged, fields, source):
+    judged.operations.end(*operation(**fields))
+
+    found = pages(judged, task=4)
+
+    actor = "bot" if source == Source.BULK else None
+    assert {(one.source, one.actor) for one in found} == {(source, actor)}
+    assert len(pages(judged, actor="bot")) == (3 if actor else 0)
+
+
+def test_a_review_without_seconds_came_past_the_editor(judged):
+    record(judged, 5, minutes=30, annotation=105, lead_time=None)
+    judge_tasks(judged, 1, [5])
+
+    assert {one.source for one in pages(judged, task=5)} == {Source.IMPORT}
