@@ -136,6 +136,9 @@ def test_two_tasks_with_one_image_share_what_is_computed(parts):
 
     assert len(entries(parts, Kind.DETECTIONS)) == 6
     assert len(parts.embedders.shown) == 3
+    rebuild(parts, 1)  # now both in one batch
+    assert len(entries(parts, Kind.DETECTIONS)) == 6
+    assert len(parts.embedders.shown) == 6
 
 
 def test_an_image_that_is_gone_costs_only_itself_and_is_tried_again_later(parts):

@@ -55,5 +55,6 @@ def test_loop_up_starts_it_on_this_machine_only_unless_there_is_another(settings
 
     assert ours.command[ours.command.index("--host") + 1] == "127.0.0.1"
     assert settings.milvus == ours.address
-    assert [part for part in parts_of(other) if part.name == "milvus"] == []
+    nothing = settings.model_copy(update={"embedder": "none"})
+    assert [part for one in (other, nothing) for part in parts_of(one) if part.name == "milvus"] == []
     assert other.milvus == "http://milvus.example:19530"

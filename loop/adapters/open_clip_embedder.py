@@ -101,7 +101,8 @@ def _device_name(device: str) -> str:
 
     if not device:
         return "cuda:0" if torch.cuda.is_available() else "cpu"
-    return f"cuda:{device}" if device.isdigit() else device
+    first = device.split(",", maxsplit=1)[0]
+    return f"cuda:{first}" if first.isdigit() else first
 
 
 def _batches(crops: Iterator[Pixels]) -> Iterator[list[Pixels]]:

@@ -96,7 +96,8 @@ def compare(work: Work, kind: Kind) -> int:
 def _embed(work: Work, rows: Sequence[Row]) -> None:
     """Make the vectors of rows, but for those that Milvus has already, and have them acknowledged."""
     kept, known = _known(work, rows)
-    made = _new(work, [row for row in rows if row.wanted.crop not in known])
+    new = {row.wanted.crop: row for row in rows if row.wanted.crop not in known}  # two tasks may show one image
+    made = _new(work, list(new.values()))
     known |= made
     for kind in Kind:
         some = [row for row in rows if row.wanted.kind == kind and row.wanted.crop in known]
