@@ -79,9 +79,7 @@ class Settings(BaseSettings):
     embedder: str = Field(
         "yolo:", description="what makes the vectors: yolo:, open_clip:MODEL/TAG-OR-PATH, open_clip:FOLDER or none"
     )
-    milvus_uri: str = Field(
-        "", description="Milvus to use, in a database of its own; empty: one under LOOP_HOME"
-    )
+    milvus_uri: str = Field("", description="Milvus to use, in a database of its own; empty: one under LOOP_HOME")
     webhook_secret: str = Field("", description="key of the webhook secrets; empty: made once under LOOP_HOME")
 
     @classmethod
