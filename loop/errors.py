@@ -31,7 +31,8 @@ LoopError
 ├── TrainingCancelled       somebody asked it to stop
 ├── Busy                    too much is asked at once
 └── UpstreamError           Label Studio or Redis did not answer
-    └── Refused             Label Studio answered, and said no
+    ├── Refused             Label Studio answered, and said no
+    └── MilvusDown          nor did Milvus: vectors wait, everything else goes on
 """
 
 from __future__ import annotations
@@ -236,6 +237,14 @@ class Refused(UpstreamError):
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message, status)
+
+
+class MilvusDown(UpstreamError):
+    """Milvus did not answer as it should; *address* is where it was asked, *code* its own, 0 without an answer."""
+
+    def __init__(self, address: str, reason: str, code: int = 0) -> None:
+        self.address, self.reason, self.code = address, reason, code
+        super().__init__(f"Milvus at {address} did not answer (is `loop up` running?): {_short(reason, 300)}")
 
 
 def _short(value: object, most: int = 120) -> str:

@@ -201,6 +201,10 @@ class LabelStudio:
         """Add a tab."""
         return self._ask("POST", "api/dm/views/", json={"project": project_id, "data": dict(data)})
 
+    def update_view(self, view_id: int, project_id: int, data: Mapping[str, Any]) -> Json:
+        """Change a tab."""
+        return self._ask("PATCH", f"api/dm/views/{view_id}/", json={"project": project_id, "data": dict(data)})
+
     def _listed(self, path: str, project_id: int) -> list[Json]:
         answer: Any = self._ask("GET", path, params={"project": project_id})
         return list(answer)

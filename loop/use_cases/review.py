@@ -19,7 +19,7 @@ from loop.decisions.trial import judge_by_overlap
 from loop.decisions.verdicts import Verdict, judge, seen_by_reviewer, shares_an_id
 from loop.errors import LoopError, PayloadError, UpstreamError
 from loop.parts import Parts
-from loop.use_cases import refresh
+from loop.use_cases import index, refresh
 
 CREATED = ("ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_CREATED")
 START_TRAINING = "START_TRAINING"
@@ -86,6 +86,8 @@ def judge_tasks(parts: Parts, project_id: int, task_ids: Iterable[int]) -> None:
             parts.verdicts.replace(project_id, task_id, (standing.review, seen, verdicts), *shadows)
         if standing:
             _tell(parts, standing.review, seen, verdicts)
+    if ids:
+        index.ask(parts, project_id)
 
 
 def _tell(parts: Parts, review: Review, seen: LoggedPrediction | None, verdicts: Sequence[Verdict]) -> None:

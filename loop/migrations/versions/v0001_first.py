@@ -30,15 +30,15 @@ def upgrade() -> None:
     sa.Column('project_id', sa.Integer(), nullable=False),
     sa.Column('kind', sa.String(length=16), nullable=False),
     sa.Column('object_id', sa.Integer(), nullable=False),
-    sa.Column('received_at', sa.DateTime(), nullable=False),
+    sa.Column('received_at', loop.adapters.tables.Instant(), nullable=False),
     sa.PrimaryKeyConstraint('project_id', 'kind', 'object_id')
     )
     op.create_table('deliveries',
     sa.Column('notice_id', sa.String(length=36), nullable=False),
     sa.Column('url', sa.Text(), nullable=False),
     sa.Column('attempts', sa.Integer(), nullable=False),
-    sa.Column('due_at', sa.DateTime(), nullable=True),
-    sa.Column('delivered_at', sa.DateTime(), nullable=True),
+    sa.Column('due_at', loop.adapters.tables.Instant(), nullable=True),
+    sa.Column('delivered_at', loop.adapters.tables.Instant(), nullable=True),
     sa.Column('status', sa.Integer(), nullable=True),
     sa.Column('error', sa.Text(), nullable=True),
     sa.PrimaryKeyConstraint('notice_id', 'url')
@@ -52,8 +52,8 @@ def upgrade() -> None:
     sa.Column('project_id', sa.Integer(), nullable=False),
     sa.Column('action', sa.Text(), nullable=False),
     sa.Column('payload', sa.JSON(), nullable=False),
-    sa.Column('received_at', sa.DateTime(), nullable=False),
-    sa.Column('processed_at', sa.DateTime(), nullable=True),
+    sa.Column('received_at', loop.adapters.tables.Instant(), nullable=False),
+    sa.Column('processed_at', loop.adapters.tables.Instant(), nullable=True),
     sa.Column('error', sa.Text(), nullable=True),
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('key')
@@ -73,7 +73,7 @@ def upgrade() -> None:
     sa.Column('alias', sa.String(length=16), nullable=False),
     sa.Column('version', sa.Text(), nullable=False),
     sa.Column('why', sa.Text(), nullable=False),
-    sa.Column('moved_at', sa.DateTime(), nullable=False),
+    sa.Column('moved_at', loop.adapters.tables.Instant(), nullable=False),
     sa.PrimaryKeyConstraint('id')
     )
     op.create_table('notices',
@@ -82,7 +82,7 @@ def upgrade() -> None:
     sa.Column('kind', sa.Text(), nullable=False),
     sa.Column('key', sa.String(length=64), nullable=False),
     sa.Column('body', sa.JSON(), nullable=False),
-    sa.Column('created_at', sa.DateTime(), nullable=False),
+    sa.Column('created_at', loop.adapters.tables.Instant(), nullable=False),
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('key')
     )
@@ -94,18 +94,25 @@ def upgrade() -> None:
     sa.Column('state', sa.String(length=8), nullable=False),
     sa.Column('task_id', sa.Integer(), nullable=True),
     sa.Column('annotation_id', sa.Integer(), nullable=True),
-    sa.Column('annotation_made_at', sa.DateTime(), nullable=True),
-    sa.Column('annotation_changed_at', sa.DateTime(), nullable=True),
+    sa.Column('annotation_made_at', loop.adapters.tables.Instant(), nullable=True),
+    sa.Column('annotation_changed_at', loop.adapters.tables.Instant(), nullable=True),
     sa.Column('actor', sa.Text(), nullable=True),
     sa.Column('confidence', sa.Float(), nullable=True),
     sa.Column('reasoning', sa.Text(), nullable=True),
     sa.Column('error', sa.Text(), nullable=True),
-    sa.Column('asked_at', sa.DateTime(), nullable=False),
+    sa.Column('asked_at', loop.adapters.tables.Instant(), nullable=False),
     sa.PrimaryKeyConstraint('project_id', 'key')
     )
     with op.batch_alter_table('operations', schema=None) as batch_op:
         batch_op.create_index('operations_of_annotation', ['project_id', 'annotation_id'], unique=False)
 
+    op.create_table('planned_tasks',
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('embedder', sa.String(length=64), nullable=False),
+    sa.Column('task_id', sa.Integer(), nullable=False),
+    sa.Column('state', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('project_id', 'embedder', 'task_id')
+    )
     op.create_table('predictions',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('project_id', sa.Integer(), nullable=False),
@@ -120,7 +127,7 @@ def upgrade() -> None:
     sa.Column('propensity', sa.Float(), nullable=False),
     sa.Column('execution', sa.String(length=36), nullable=False),
     sa.Column('is_shadow', sa.Boolean(), nullable=False),
-    sa.Column('served_at', sa.DateTime(), nullable=False),
+    sa.Column('served_at', loop.adapters.tables.Instant(), nullable=False),
     sa.PrimaryKeyConstraint('id')
     )
     with op.batch_alter_table('predictions', schema=None) as batch_op:
@@ -130,9 +137,9 @@ def upgrade() -> None:
     sa.Column('id', sa.Integer(), autoincrement=False, nullable=False),
     sa.Column('title', sa.Text(), nullable=False),
     sa.Column('label_config', sa.Text(), nullable=False),
-    sa.Column('connected_at', sa.DateTime(), nullable=False),
-    sa.Column('reviews_seen_at', sa.DateTime(), nullable=True),
-    sa.Column('synced_until', sa.DateTime(), nullable=True),
+    sa.Column('connected_at', loop.adapters.tables.Instant(), nullable=False),
+    sa.Column('reviews_seen_at', loop.adapters.tables.Instant(), nullable=True),
+    sa.Column('synced_until', loop.adapters.tables.Instant(), nullable=True),
     sa.Column('refresh_asked', sa.Integer(), nullable=False),
     sa.Column('refresh_done', sa.Integer(), nullable=False),
     sa.Column('refreshed_version', sa.Text(), nullable=True),
@@ -146,9 +153,9 @@ def upgrade() -> None:
     op.create_table('reviews',
     sa.Column('project_id', sa.Integer(), nullable=False),
     sa.Column('annotation_id', sa.Integer(), nullable=False),
-    sa.Column('created_at', sa.DateTime(), nullable=False),
+    sa.Column('created_at', loop.adapters.tables.Instant(), nullable=False),
     sa.Column('task_id', sa.Integer(), nullable=False),
-    sa.Column('updated_at', sa.DateTime(), nullable=False),
+    sa.Column('updated_at', loop.adapters.tables.Instant(), nullable=False),
     sa.Column('unique_id', sa.Text(), nullable=False),
     sa.Column('data', sa.JSON(), nullable=False),
     sa.Column('regions', sa.JSON(), nullable=False),
@@ -158,7 +165,7 @@ def upgrade() -> None:
     sa.Column('is_ground_truth', sa.Boolean(), nullable=False),
     sa.Column('is_unseen', sa.Boolean(), nullable=False),
     sa.Column('parent_prediction', sa.Integer(), nullable=True),
-    sa.Column('recorded_at', sa.DateTime(), nullable=False),
+    sa.Column('recorded_at', loop.adapters.tables.Instant(), nullable=False),
     sa.PrimaryKeyConstraint('project_id', 'annotation_id', 'created_at')
     )
     with op.batch_alter_table('reviews', schema=None) as batch_op:
@@ -183,18 +190,43 @@ def upgrade() -> None:
     sa.Column('stalled', sa.Integer(), nullable=False),
     sa.Column('is_cancelled', sa.Boolean(), nullable=False),
     sa.Column('snapshot', sa.String(length=64), nullable=True),
-    sa.Column('reviews_until', sa.DateTime(), nullable=True),
+    sa.Column('reviews_until', loop.adapters.tables.Instant(), nullable=True),
     sa.Column('progress', sa.JSON(), nullable=True),
     sa.Column('report', sa.JSON(), nullable=True),
     sa.Column('version', sa.Text(), nullable=True),
     sa.Column('error', sa.Text(), nullable=True),
-    sa.Column('asked_at', sa.DateTime(), nullable=False),
-    sa.Column('started_at', sa.DateTime(), nullable=True),
-    sa.Column('ended_at', sa.DateTime(), nullable=True),
+    sa.Column('asked_at', loop.adapters.tables.Instant(), nullable=False),
+    sa.Column('started_at', loop.adapters.tables.Instant(), nullable=True),
+    sa.Column('ended_at', loop.adapters.tables.Instant(), nullable=True),
     sa.PrimaryKeyConstraint('id')
     )
     with op.batch_alter_table('trainings', schema=None) as batch_op:
         batch_op.create_index('one_open_training', ['project_id'], unique=True, sqlite_where=sa.text("state IN ('asked', 'running')"), postgresql_where=sa.text("state IN ('asked', 'running')"))
+
+    op.create_table('vectors',
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('embedder', sa.String(length=64), nullable=False),
+    sa.Column('kind', sa.String(length=16), nullable=False),
+    sa.Column('key', sa.String(length=32), nullable=False),
+    sa.Column('crop', sa.String(length=32), nullable=False),
+    sa.Column('task_id', sa.Integer(), nullable=False),
+    sa.Column('image', sa.Text(), nullable=False),
+    sa.Column('box', sa.JSON(), nullable=False),
+    sa.Column('region', sa.Text(), nullable=False),
+    sa.Column('label', sa.Text(), nullable=False),
+    sa.Column('version', sa.Text(), nullable=False),
+    sa.Column('score', sa.Float(), nullable=False),
+    sa.Column('verdict', sa.String(length=16), nullable=False),
+    sa.Column('state', sa.String(length=8), nullable=False),
+    sa.Column('tries', sa.Integer(), nullable=False),
+    sa.Column('due_at', loop.adapters.tables.Instant(), nullable=True),
+    sa.Column('error', sa.Text(), nullable=True),
+    sa.PrimaryKeyConstraint('project_id', 'embedder', 'kind', 'key')
+    )
+    with op.batch_alter_table('vectors', schema=None) as batch_op:
+        batch_op.create_index('vectors_by_state', ['project_id', 'embedder', 'state'], unique=False)
+        batch_op.create_index('vectors_of_crop', ['project_id', 'embedder', 'crop'], unique=False)
+        batch_op.create_index('vectors_of_task', ['project_id', 'embedder', 'task_id'], unique=False)
 
     op.create_table('verdicts',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -215,7 +247,7 @@ def upgrade() -> None:
     sa.Column('reviewed', sa.JSON(), nullable=True),
     sa.Column('annotator', sa.Integer(), nullable=True),
     sa.Column('lead_time', sa.Float(), nullable=True),
-    sa.Column('reviewed_at', sa.DateTime(), nullable=False),
+    sa.Column('reviewed_at', loop.adapters.tables.Instant(), nullable=False),
     sa.PrimaryKeyConstraint('id')
     )
     with op.batch_alter_table('verdicts', schema=None) as batch_op:
@@ -233,7 +265,7 @@ def upgrade() -> None:
     sa.Column('thresholds', sa.JSON(), nullable=False),
     sa.Column('training', sa.JSON(), nullable=False),
     sa.Column('metrics', sa.JSON(), nullable=False),
-    sa.Column('created_at', sa.DateTime(), nullable=False),
+    sa.Column('created_at', loop.adapters.tables.Instant(), nullable=False),
     sa.PrimaryKeyConstraint('project_id', 'name')
     )
 
@@ -246,6 +278,12 @@ def downgrade() -> None:
         batch_op.drop_index('verdicts_in_order')
 
     op.drop_table('verdicts')
+    with op.batch_alter_table('vectors', schema=None) as batch_op:
+        batch_op.drop_index('vectors_of_task')
+        batch_op.drop_index('vectors_of_crop')
+        batch_op.drop_index('vectors_by_state')
+
+    op.drop_table('vectors')
     with op.batch_alter_table('trainings', schema=None) as batch_op:
         batch_op.drop_index('one_open_training', sqlite_where=sa.text("state IN ('asked', 'running')"), postgresql_where=sa.text("state IN ('asked', 'running')"))
 
@@ -260,6 +298,7 @@ def downgrade() -> None:
         batch_op.drop_index('predictions_of_task')
 
     op.drop_table('predictions')
+    op.drop_table('planned_tasks')
     with op.batch_alter_table('operations', schema=None) as batch_op:
         batch_op.drop_index('operations_of_annotation')
 
