@@ -30,15 +30,15 @@ def upgrade() -> None:
     sa.Column('project_id', sa.Integer(), nullable=False),
     sa.Column('kind', sa.String(length=16), nullable=False),
     sa.Column('object_id', sa.Integer(), nullable=False),
-    sa.Column('received_at', loop.adapters.tables.Instant(), nullable=False),
+    sa.Column('received_at', sa.DateTime(), nullable=False),
     sa.PrimaryKeyConstraint('project_id', 'kind', 'object_id')
     )
     op.create_table('deliveries',
     sa.Column('notice_id', sa.String(length=36), nullable=False),
     sa.Column('url', sa.Text(), nullable=False),
     sa.Column('attempts', sa.Integer(), nullable=False),
-    sa.Column('due_at', loop.adapters.tables.Instant(), nullable=True),
-    sa.Column('delivered_at', loop.adapters.tables.Instant(), nullable=True),
+    sa.Column('due_at', sa.DateTime(), nullable=True),
+    sa.Column('delivered_at', sa.DateTime(), nullable=True),
     sa.Column('status', sa.Integer(), nullable=True),
     sa.Column('error', sa.Text(), nullable=True),
     sa.PrimaryKeyConstraint('notice_id', 'url')
@@ -52,8 +52,8 @@ def upgrade() -> None:
     sa.Column('project_id', sa.Integer(), nullable=False),
     sa.Column('action', sa.Text(), nullable=False),
     sa.Column('payload', sa.JSON(), nullable=False),
-    sa.Column('received_at', loop.adapters.tables.Instant(), nullable=False),
-    sa.Column('processed_at', loop.adapters.tables.Instant(), nullable=True),
+    sa.Column('received_at', sa.DateTime(), nullable=False),
+    sa.Column('processed_at', sa.DateTime(), nullable=True),
     sa.Column('error', sa.Text(), nullable=True),
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('key')
@@ -73,7 +73,7 @@ def upgrade() -> None:
     sa.Column('alias', sa.String(length=16), nullable=False),
     sa.Column('version', sa.Text(), nullable=False),
     sa.Column('why', sa.Text(), nullable=False),
-    sa.Column('moved_at', loop.adapters.tables.Instant(), nullable=False),
+    sa.Column('moved_at', sa.DateTime(), nullable=False),
     sa.PrimaryKeyConstraint('id')
     )
     op.create_table('notices',
@@ -82,7 +82,7 @@ def upgrade() -> None:
     sa.Column('kind', sa.Text(), nullable=False),
     sa.Column('key', sa.String(length=64), nullable=False),
     sa.Column('body', sa.JSON(), nullable=False),
-    sa.Column('created_at', loop.adapters.tables.Instant(), nullable=False),
+    sa.Column('created_at', sa.DateTime(), nullable=False),
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('key')
     )
@@ -94,13 +94,13 @@ def upgrade() -> None:
     sa.Column('state', sa.String(length=8), nullable=False),
     sa.Column('task_id', sa.Integer(), nullable=True),
     sa.Column('annotation_id', sa.Integer(), nullable=True),
-    sa.Column('annotation_made_at', loop.adapters.tables.Instant(), nullable=True),
-    sa.Column('annotation_changed_at', loop.adapters.tables.Instant(), nullable=True),
+    sa.Column('annotation_made_at', sa.DateTime(), nullable=True),
+    sa.Column('annotation_changed_at', sa.DateTime(), nullable=True),
     sa.Column('actor', sa.Text(), nullable=True),
     sa.Column('confidence', sa.Float(), nullable=True),
     sa.Column('reasoning', sa.Text(), nullable=True),
     sa.Column('error', sa.Text(), nullable=True),
-    sa.Column('asked_at', loop.adapters.tables.Instant(), nullable=False),
+    sa.Column('asked_at', sa.DateTime(), nullable=False),
     sa.PrimaryKeyConstraint('project_id', 'key')
     )
     with op.batch_alter_table('operations', schema=None) as batch_op:
@@ -127,7 +127,7 @@ def upgrade() -> None:
     sa.Column('propensity', sa.Float(), nullable=False),
     sa.Column('execution', sa.String(length=36), nullable=False),
     sa.Column('is_shadow', sa.Boolean(), nullable=False),
-    sa.Column('served_at', loop.adapters.tables.Instant(), nullable=False),
+    sa.Column('served_at', sa.DateTime(), nullable=False),
     sa.PrimaryKeyConstraint('id')
     )
     with op.batch_alter_table('predictions', schema=None) as batch_op:
@@ -137,9 +137,9 @@ def upgrade() -> None:
     sa.Column('id', sa.Integer(), autoincrement=False, nullable=False),
     sa.Column('title', sa.Text(), nullable=False),
     sa.Column('label_config', sa.Text(), nullable=False),
-    sa.Column('connected_at', loop.adapters.tables.Instant(), nullable=False),
-    sa.Column('reviews_seen_at', loop.adapters.tables.Instant(), nullable=True),
-    sa.Column('synced_until', loop.adapters.tables.Instant(), nullable=True),
+    sa.Column('connected_at', sa.DateTime(), nullable=False),
+    sa.Column('reviews_seen_at', sa.DateTime(), nullable=True),
+    sa.Column('synced_until', sa.DateTime(), nullable=True),
     sa.Column('refresh_asked', sa.Integer(), nullable=False),
     sa.Column('refresh_done', sa.Integer(), nullable=False),
     sa.Column('refreshed_version', sa.Text(), nullable=True),
@@ -153,9 +153,9 @@ def upgrade() -> None:
     op.create_table('reviews',
     sa.Column('project_id', sa.Integer(), nullable=False),
     sa.Column('annotation_id', sa.Integer(), nullable=False),
-    sa.Column('created_at', loop.adapters.tables.Instant(), nullable=False),
+    sa.Column('created_at', sa.DateTime(), nullable=False),
     sa.Column('task_id', sa.Integer(), nullable=False),
-    sa.Column('updated_at', loop.adapters.tables.Instant(), nullable=False),
+    sa.Column('updated_at', sa.DateTime(), nullable=False),
     sa.Column('unique_id', sa.Text(), nullable=False),
     sa.Column('data', sa.JSON(), nullable=False),
     sa.Column('regions', sa.JSON(), nullable=False),
@@ -165,7 +165,7 @@ def upgrade() -> None:
     sa.Column('is_ground_truth', sa.Boolean(), nullable=False),
     sa.Column('is_unseen', sa.Boolean(), nullable=False),
     sa.Column('parent_prediction', sa.Integer(), nullable=True),
-    sa.Column('recorded_at', loop.adapters.tables.Instant(), nullable=False),
+    sa.Column('recorded_at', sa.DateTime(), nullable=False),
     sa.PrimaryKeyConstraint('project_id', 'annotation_id', 'created_at')
     )
     with op.batch_alter_table('reviews', schema=None) as batch_op:
@@ -190,14 +190,14 @@ def upgrade() -> None:
     sa.Column('stalled', sa.Integer(), nullable=False),
     sa.Column('is_cancelled', sa.Boolean(), nullable=False),
     sa.Column('snapshot', sa.String(length=64), nullable=True),
-    sa.Column('reviews_until', loop.adapters.tables.Instant(), nullable=True),
+    sa.Column('reviews_until', sa.DateTime(), nullable=True),
     sa.Column('progress', sa.JSON(), nullable=True),
     sa.Column('report', sa.JSON(), nullable=True),
     sa.Column('version', sa.Text(), nullable=True),
     sa.Column('error', sa.Text(), nullable=True),
-    sa.Column('asked_at', loop.adapters.tables.Instant(), nullable=False),
-    sa.Column('started_at', loop.adapters.tables.Instant(), nullable=True),
-    sa.Column('ended_at', loop.adapters.tables.Instant(), nullable=True),
+    sa.Column('asked_at', sa.DateTime(), nullable=False),
+    sa.Column('started_at', sa.DateTime(), nullable=True),
+    sa.Column('ended_at', sa.DateTime(), nullable=True),
     sa.PrimaryKeyConstraint('id')
     )
     with op.batch_alter_table('trainings', schema=None) as batch_op:
@@ -219,7 +219,7 @@ def upgrade() -> None:
     sa.Column('verdict', sa.String(length=16), nullable=False),
     sa.Column('state', sa.String(length=8), nullable=False),
     sa.Column('tries', sa.Integer(), nullable=False),
-    sa.Column('due_at', loop.adapters.tables.Instant(), nullable=True),
+    sa.Column('due_at', sa.DateTime(), nullable=True),
     sa.Column('error', sa.Text(), nullable=True),
     sa.PrimaryKeyConstraint('project_id', 'embedder', 'kind', 'key')
     )
@@ -247,7 +247,7 @@ def upgrade() -> None:
     sa.Column('reviewed', sa.JSON(), nullable=True),
     sa.Column('annotator', sa.Integer(), nullable=True),
     sa.Column('lead_time', sa.Float(), nullable=True),
-    sa.Column('reviewed_at', loop.adapters.tables.Instant(), nullable=False),
+    sa.Column('reviewed_at', sa.DateTime(), nullable=False),
     sa.PrimaryKeyConstraint('id')
     )
     with op.batch_alter_table('verdicts', schema=None) as batch_op:
@@ -265,7 +265,7 @@ def upgrade() -> None:
     sa.Column('thresholds', sa.JSON(), nullable=False),
     sa.Column('training', sa.JSON(), nullable=False),
     sa.Column('metrics', sa.JSON(), nullable=False),
-    sa.Column('created_at', loop.adapters.tables.Instant(), nullable=False),
+    sa.Column('created_at', sa.DateTime(), nullable=False),
     sa.PrimaryKeyConstraint('project_id', 'name')
     )
 
