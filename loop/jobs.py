@@ -67,7 +67,7 @@ def sync_all() -> str:
         projects = [project.id for project in parts.projects.all()]
         for project_id in projects:
             parts.queue.ask_sync(project_id)
-            parts.queue.ask_index(project_id)
+            indexing.ask(parts, project_id)
             parts.registry.tidy(project_id)
     return f"asked: sync {projects}"
 

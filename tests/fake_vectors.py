@@ -13,6 +13,8 @@ from loop.errors import MilvusDown
 class FakeEmbedders:
     """One embedder, whose space a test may change; it counts the crops it was shown."""
 
+    is_off = False
+
     def __init__(self, fingerprint="1" * 64):
         self.fingerprint = fingerprint
         self.shown = []

@@ -50,6 +50,7 @@ def test_a_milvus_that_runs_on_the_same_data_is_not_pushed_aside(taken):
 
 
 def test_loop_up_starts_it_on_this_machine_only_unless_there_is_another(settings):
+    settings = settings.model_copy(update={"embedder": "yolo:"})
     (ours,) = [part for part in parts_of(settings) if part.name == "milvus"]
     other = settings.model_copy(update={"milvus_uri": "http://milvus.example:19530"})
 

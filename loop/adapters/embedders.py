@@ -32,13 +32,18 @@ class Embedders:
         if self._setting.startswith(OPEN_CLIP):
             self._tower()  # refused now, not in a job
 
+    @property
+    def is_off(self) -> bool:
+        """Whether nothing is embedded at all."""
+        return self._setting == NONE
+
     def space(self, version: str, weights: Path | None, image_size: int | None = None) -> Space | None:
         """
         The space of the embedder while *version* with these *weights* serves; None where nothing is embedded.
 
         *image_size* is the version's own, if it has one.
         """
-        if self._setting == NONE:
+        if self.is_off:
             return None
         if self._setting.startswith(OPEN_CLIP):
             tower = self._tower()

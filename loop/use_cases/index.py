@@ -17,6 +17,8 @@ SECONDS = (10.0, 120.0)  # that a job works at least before it gives way to othe
 
 def ask(parts: Parts, project_id: int) -> None:
     """Ask that what is new gets its vectors; the sweep asks again where the job is lost."""
+    if parts.embedders.is_off:
+        return
     with suppress(UpstreamError):
         parts.queue.ask_index(project_id)
 

@@ -2,17 +2,36 @@
 
 import os
 import signal
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import psutil
 import pytest
 
+from loop.bootstrap import build
 from loop.decisions.embedding import Kind
 from loop.errors import MilvusDown
 from loop.use_cases.plan_vectors import source_of
-from tests.integration.conftest import make_project, run_loop, until
+from tests.integration.conftest import loop_running, make_project, run_loop, settings_of, until
 
 pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def loop_settings(label_studio, tmp_path_factory):
+    """A loop of its own, that embeds."""
+    return settings_of(label_studio, tmp_path_factory.mktemp("embedding"), LOOP_EMBEDDER="yolo:")
+
+
+@pytest.fixture(scope="module")
+def loop_up(loop_settings):
+    with loop_running(loop_settings) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def parts(loop_settings, loop_up):
+    with closing(build(loop_settings)) as built:
+        yield built
 
 
 @pytest.fixture
