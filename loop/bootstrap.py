@@ -11,6 +11,7 @@ from loop.adapters.event_log import EventLog
 from loop.adapters.image_cache import ImageCache
 from loop.adapters.images import ImageLimits, Images
 from loop.adapters.ls_client import LabelStudio
+from loop.adapters.move_log import MoveLog
 from loop.adapters.operation_log import OperationLog
 from loop.adapters.outbox import Outbox
 from loop.adapters.prediction_log import PredictionLog
@@ -59,6 +60,7 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
         classes=ClassList(engine),
         splits=SplitList(engine),
         trainings=TrainingLog(engine),
+        moves=MoveLog(engine),
         registry=WeightsRegistry(engine, settings.home / "weights", settings.model_name),
         detectors=Detectors(settings.device, settings.image_size, settings.base_weights, settings.home / "base"),
         images=images,

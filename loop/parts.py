@@ -15,6 +15,7 @@ from loop.adapters.event_log import EventLog
 from loop.adapters.image_cache import ImageCache
 from loop.adapters.images import Images
 from loop.adapters.ls_client import LabelStudio
+from loop.adapters.move_log import MoveLog
 from loop.adapters.operation_log import OperationLog
 from loop.adapters.outbox import Outbox
 from loop.adapters.prediction_log import PredictionLog
@@ -79,6 +80,7 @@ class Parts:
     splits: SplitList
     trainings: TrainingLog
     registry: WeightsRegistry
+    moves: MoveLog
     detectors: Detectors
     images: Images
     image_cache: ImageCache

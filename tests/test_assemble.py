@@ -455,6 +455,10 @@ def test_a_merge_can_be_undone_and_names_are_never_ambiguous(parts):
     with pytest.raises(PayloadError):
         parts.classes.rename(2, "Auto", " ")
     assert parts.classes.rename(2, "Auto", "Car").former == ("Auto",)
+    parts.projects.save(2, "Cars", BUS)
+    parts.classes.rename(2, "Car", "Bus")
+    with pytest.raises(PayloadError, match="part of another class"):
+        parts.classes.rename(2, "Person", "Car")
 
 
 def test_the_commands_list_rename_and_retire_classes(parts, reviewed, settings):

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from loop.adapters.registry import CHAMPION
+from loop.adapters.move_log import CHAMPION
 from loop.cli import app
 from loop.commands import screen
 from loop.errors import NotPassed, UnknownReport, UnknownSnapshot, UnknownVersion

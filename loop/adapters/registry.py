@@ -7,7 +7,7 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,11 +15,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop.adapters.tables import aliases, moves, projects, versions
+from loop.adapters.move_log import CANDIDATE, CHAMPION, PREVIOUS, move, serve
+from loop.adapters.tables import aliases, projects, versions
 from loop.adapters.weights_file import sha256_of
 from loop.errors import DamagedWeights, NoChampion, Pinned, UnknownVersion, VersionExists
 
-CHAMPION, PREVIOUS, CANDIDATE = "champion", "previous", "candidate"
 FIRST = "0.0.0"  # the weights that a project starts from
 ABANDONED = 3600.0  # seconds after which a file without a version is one that a crash left behind
 
@@ -104,7 +104,7 @@ class WeightsRegistry:
                 "created_at": datetime.now(UTC),
             }
             connection.execute(versions.insert().values(row))
-            _move(connection, project_id, CANDIDATE, name, "registered")
+            move(connection, project_id, CANDIDATE, name, "registered")
         return self.get(project_id, name)
 
     def get(self, project_id: int, name: str) -> Version:
@@ -137,12 +137,6 @@ class WeightsRegistry:
             row = connection.execute(query).one_or_none()
         return self._read(row) if row else None
 
-    def has_served(self, project_id: int, name: str) -> bool:
-        """Whether a version is or ever was the champion."""
-        is_it = (moves.c.project_id == project_id, moves.c.alias == CHAMPION, moves.c.version == name)
-        with self._engine.connect() as connection:
-            return connection.execute(sa.select(moves.c.id).where(*is_it)).first() is not None
-
     def champion(self, project_id: int) -> Version | None:
         """The version that serves, if any."""
         return self.at(project_id, CHAMPION)
@@ -160,7 +154,7 @@ class WeightsRegistry:
                 connection.execute(_project(project_id).values(pinned=version.name))
             elif pinned not in (None, version.name):
                 raise Pinned(project_id, pinned)
-            _serve(connection, project_id, version.name, why)
+            serve(connection, project_id, version.name, why)
         return version
 
     def roll_back(self, project_id: int, why: str) -> Version:
@@ -169,19 +163,6 @@ class WeightsRegistry:
         if previous is None:
             raise NoChampion(f"project {project_id} has no version to go back to")
         return self.promote(project_id, previous.name, why)
-
-    def moves(self, project_id: int, name: str) -> Sequence[str]:
-        """When an alias moved to a version, and why; oldest first, a line each."""
-        query = sa.select(moves).where(moves.c.project_id == project_id, moves.c.version == name).order_by(moves.c.id)
-        with self._engine.connect() as connection:
-            rows = connection.execute(query).all()
-        return [f"{row.moved_at:%Y-%m-%d %H:%M:%S} {row.alias}: {row.why}" for row in rows]
-
-    def last_move(self, project_id: int) -> int:
-        """The number of the move that let the champion serve; 0 where none does."""
-        is_it = (moves.c.project_id == project_id, moves.c.alias == CHAMPION)
-        with self._engine.connect() as connection:
-            return int(connection.scalar(sa.select(sa.func.max(moves.c.id)).where(*is_it)) or 0)
 
     def unpin(self, project_id: int) -> None:
         """Let the gate decide again."""
@@ -242,21 +223,3 @@ def _lock(connection: sa.Connection, project_id: int) -> str | None:
     connection.execute(_project(project_id).values(id=projects.c.id))
     pinned: str | None = connection.scalar(sa.select(projects.c.pinned).where(projects.c.id == project_id))
     return pinned
-
-
-def _serve(connection: sa.Connection, project_id: int, name: str, why: str) -> None:
-    query = sa.select(aliases.c.version).where(aliases.c.project_id == project_id, aliases.c.alias == CHAMPION)
-    served = connection.scalar(query)
-    if served == name:
-        return
-    if served:
-        _move(connection, project_id, PREVIOUS, served, why)
-    _move(connection, project_id, CHAMPION, name, why)
-
-
-def _move(connection: sa.Connection, project_id: int, alias: str, version: str, why: str) -> None:
-    is_alias = sa.and_(aliases.c.project_id == project_id, aliases.c.alias == alias)
-    connection.execute(aliases.delete().where(is_alias))
-    row = {"project_id": project_id, "alias": alias, "version": version}
-    connection.execute(aliases.insert().values(row))
-    connection.execute(moves.insert().values(**row, why=why, moved_at=datetime.now(UTC)))

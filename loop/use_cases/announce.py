@@ -11,7 +11,7 @@ MOVES = (Kind.MODEL_PROMOTED, Kind.MODEL_ROLLED_BACK)
 
 def announce_move(parts: Parts, version: Version, kind: Kind, why: str) -> bool:
     """Post that *version* serves now, once a move however often it is called; return whether that was news."""
-    project_id, move = version.project_id, str(parts.registry.last_move(version.project_id))
+    project_id, move = version.project_id, str(parts.moves.last(version.project_id))
     if any(parts.outbox.has(project_id, one, move) for one in MOVES):
         return False
     return parts.outbox.post(project_id, kind, move, {"version": version.name, "why": why})

@@ -169,7 +169,7 @@ def of_version(parts: Parts, project_id: int, name: str) -> VersionLineage:
         snapshot=version.facts.snapshot,
         images=dict(Counter(one.side for one in learned)),
         taught_by=dict(Counter(str(annotators.get(one.annotation, "deleted since") or "not known") for one in learned)),
-        moves=list(parts.registry.moves(project_id, version.name)),
+        moves=list(parts.moves.of_version(project_id, version.name)),
         predictions=served.predictions,
         tasks=served.tasks,
         verdicts=dict(Counter(one.decision.value for one in decisions)),

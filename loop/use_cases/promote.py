@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from loop.adapters.registry import PREVIOUS, Version
+from loop.adapters.move_log import PREVIOUS
+from loop.adapters.registry import Version
 from loop.adapters.training_log import State
 from loop.decisions.gate import Outcome, objection_to_promoting
 from loop.decisions.notices import Kind
@@ -45,7 +46,7 @@ def promote_by_hand(parts: Parts, project_id: int, name: str, why: str | None, *
     version = parts.registry.get(project_id, name)
     training = parts.trainings.of_version(project_id, version.name)
     outcome = OUTCOMES.get(training.state) if training else None
-    has_served = parts.registry.has_served(project_id, version.name)
+    has_served = parts.moves.has_served(project_id, version.name)
     objection = objection_to_promoting(outcome, has_served=has_served)
     if objection and not (is_forced and why and why.strip()):
         raise NotPassed(version.name, objection)
@@ -58,7 +59,7 @@ def promote_unless_pinned(parts: Parts, project_id: int, name: str, why: str) ->
 
     Done again by a training that was killed, it does nothing: somebody may have rolled back meanwhile.
     """
-    if parts.registry.has_served(project_id, name):
+    if parts.moves.has_served(project_id, name):
         return None
     try:
         promote(parts, project_id, name, why)

@@ -14,6 +14,7 @@ from loop.parts import Parts
 from loop.use_cases import shadow
 from loop.use_cases.answer import has, predict_all
 
+UNCHANGED = "model_version unchanged"
 MOST_NAMED = 10  # broken tasks named in a job's line
 
 
@@ -69,7 +70,7 @@ def follow(parts: Parts, project_id: int) -> str:
     champion = parts.registry.champion(project_id)
     client = parts.label_studio
     if champion is None or client.project(project_id).get("model_version") == champion.name:
-        return "model_version unchanged"
+        return UNCHANGED
     try:
         client.update_project(project_id, model_version=champion.name)
     except UpstreamError as error:
