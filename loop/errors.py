@@ -118,9 +118,7 @@ class UnknownReport(RegistryError):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(
-            f"no report of {name}: the gate never judged it; `loop models compare` measures any two versions"
-        )
+        super().__init__(f"no report of {name}: the gate never judged it; `loop models compare` measures any two")
 
 
 class NotPassed(RegistryError):
@@ -191,7 +189,7 @@ class LeakedSplit(LoopError):
     def __init__(self, project_id: int, pairs: list[tuple[int, int]]) -> None:
         self.project_id, self.pairs = project_id, pairs
         named = ", ".join(f"{train} (like {held_out})" for held_out, train in pairs[:20])
-        more = f" and {len(pairs) - 20} more" if len(pairs) > 20 else ""
+        more = f" and {len(pairs) - 20} more" * (len(pairs) > 20)
         super().__init__(
             f"{len(pairs)} training tasks are of one group with held-out ones, or near-duplicates: {named}{more}; "
             f"see `loop dataset leaks --project {project_id}`, and take them out of training with its --leave-out"
@@ -235,9 +233,6 @@ class UpstreamError(LoopError):
 class Refused(UpstreamError):
     """Label Studio answered with an error; *status* is its HTTP status."""
 
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message, status)
-
 
 class MilvusDown(UpstreamError):
     """Milvus did not answer as it should; *address* is where it was asked, *code* its own, 0 without an answer."""
@@ -251,5 +246,5 @@ def _short(value: object, most: int = 120) -> str:
     try:
         text = value if isinstance(value, str) else repr(value)
     except RecursionError:
-        text = f"a {type(value).__name__} that is nested too deeply"
+        text = "something nested too deeply"
     return text if len(text) <= most else f"{text[:most]}…"

@@ -223,7 +223,7 @@ class LabelStudio:
             raise UpstreamError(f"Label Studio at {self.url} did not answer {method} {path}: {error}") from error
         if answer.is_error:
             said = f"Label Studio answered {method} {path} with {answer.status_code}: {_detail(answer.text)}"
-            raise Refused(answer.status_code, said)
+            raise Refused(said, answer.status_code)
         return answer
 
 
