@@ -13,7 +13,7 @@ from loop.errors import MilvusDown
 from loop.use_cases.plan_vectors import source_of
 from tests.integration.conftest import loop_running, make_project, run_loop, settings_of, until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.long]
 
 
 @pytest.fixture(scope="module")
