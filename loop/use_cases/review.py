@@ -47,10 +47,12 @@ def review(parts: Parts, project_id: int) -> str:
 
 def ask_when_due(parts: Parts, project_id: int) -> bool:
     """Ask for a training where the project's policy calls for one now; return whether one was asked for."""
+    if parts.trainings.open(project_id):  # asked first: one that ends has told before which reviews it has seen
+        return False
     project = parts.projects.get(project_id)
     policy = parts.policies.retrain.of(project.policy)
     new = parts.reviews.new_since(project_id, project.reviews_seen_at)
-    if new < policy.retrain_after or parts.trainings.open(project_id):
+    if new < policy.retrain_after:
         return False
     last = next(iter(parts.trainings.last(project_id)), None)
     ended_at = last.ended_at if last else None
