@@ -261,6 +261,7 @@ def test_label_studio_that_goes_away_in_the_middle_fails_the_rest_and_a_retry_go
     assert [len(annotations(api, task)) for task in tasks] == [1] * TASKS
 
 
+@pytest.mark.long
 def test_a_deletion_and_an_update_again_are_no_second_ones(api, own, project):
     settings, _ = own
     project_id, tasks, _ = project

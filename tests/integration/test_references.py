@@ -152,6 +152,7 @@ def test_references_recognise_what_they_show_on_other_images(parts, composed):
     assert "0 vectors made" in index(parts, 1)
 
 
+@pytest.mark.long
 def test_a_wrong_label_is_found_by_those_who_saw_the_same(tmp_path, milvus, composed, images):
     embedder = f"open_clip:{features.efficientnet()}"
     with made(tmp_path / "home", milvus, embedder, composed, images[1]) as parts:
@@ -173,6 +174,7 @@ def test_a_wrong_label_is_found_by_those_who_saw_the_same(tmp_path, milvus, comp
         assert len(found.tasks) < SCENES // 2
 
 
+@pytest.mark.long
 def test_a_rebuild_ends_in_the_same_vectors(tmp_path, milvus, composed, images):
     with made(tmp_path / "home", milvus, "yolo:", composed, images[1]) as parts:
         index(parts, 1)

@@ -101,6 +101,7 @@ def killed_at_random(settings, parts, seed, most):
     return kills
 
 
+@pytest.mark.long
 def test_a_training_killed_at_two_random_moments_ends_as_if_nothing_had_been(small):
     assert killed_at_random(*small, seed=1, most=2)
 
@@ -238,6 +239,7 @@ BaseTrainer._model_train = limited
 """
 
 
+@pytest.mark.long
 def test_memory_that_really_runs_out_halves_the_images_a_step_and_says_so(tmp_path):
     settings = settings_in(tmp_path / "home", LOOP_BATCH="16", LOOP_IMAGE_SIZE="320")
     reviewed_project(settings, 16)
