@@ -7,6 +7,7 @@ from loop.adapters.class_list import ClassList
 from loop.adapters.courier import Courier
 from loop.adapters.detector import Detectors
 from loop.adapters.door import Door
+from loop.adapters.embedders import Embedders
 from loop.adapters.event_log import EventLog
 from loop.adapters.image_cache import ImageCache
 from loop.adapters.images import ImageLimits, Images
@@ -18,12 +19,15 @@ from loop.adapters.prediction_log import PredictionLog
 from loop.adapters.project_list import ProjectList
 from loop.adapters.queue import JobQueue
 from loop.adapters.rate_log import RateLog
+from loop.adapters.references import References
 from loop.adapters.registry import WeightsRegistry
 from loop.adapters.report_folder import ReportFolder
 from loop.adapters.review_log import ReviewLog
 from loop.adapters.split_list import SplitList
+from loop.adapters.task_states import TaskStates
 from loop.adapters.trainer import TrainingPolicy
 from loop.adapters.training_log import TrainingLog
+from loop.adapters.vector_log import VectorLog
 from loop.adapters.verdict_log import VerdictLog
 from loop.decisions.gate import GatePolicy
 from loop.decisions.predict import Thresholds
@@ -65,6 +69,10 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
         detectors=Detectors(settings.device, settings.image_size, settings.base_weights, settings.home / "base"),
         images=images,
         image_cache=ImageCache(settings.home / "images", images),
+        embedders=Embedders(settings.embedder, device=settings.device, image_size=settings.image_size),
+        references=References(settings.milvus),
+        vectors=VectorLog(engine),
+        task_states=TaskStates(engine),
         snapshots=settings.home / "snapshots",
         runs=settings.home / "runs",
         reports=ReportFolder(settings.home / "reports"),

@@ -6,7 +6,19 @@ from collections.abc import Callable
 
 import typer
 
-from loop.commands import bulk, datasets, deliveries, lineage, models, projects, reviews, running, trainings
+from loop.commands import (
+    bulk,
+    datasets,
+    deliveries,
+    lineage,
+    models,
+    projects,
+    references,
+    reviews,
+    running,
+    taxonomy,
+    trainings,
+)
 from loop.errors import LoopError
 
 app = typer.Typer(
@@ -19,7 +31,9 @@ for commands in (running, projects, reviews, trainings, lineage):
     app.add_typer(commands.app)
 app.add_typer(models.app, name="models")
 app.add_typer(datasets.app, name="dataset")
+app.add_typer(taxonomy.app, name="taxonomy")
 app.add_typer(bulk.app, name="annotations")
+app.add_typer(references.app, name="references")
 app.add_typer(deliveries.app, name="deliveries")
 
 

@@ -3,7 +3,8 @@ Everything that can go wrong, as one tree.
 
 LoopError
 ├── PayloadError            someone sent what we cannot read; carries the field
-│   └── LabelConfigError    the label config has no rectangle labels on an image
+│   ├── LabelConfigError    the label config has no rectangle labels on an image
+│   └── TaxonomyError       the taxonomy is no tree, or not readable
 ├── Unauthorized            a wrong or missing secret
 ├── ImageError              one image cannot be had; costs only itself
 │   ├── ImageForbidden      its address is not allowed
@@ -25,11 +26,13 @@ LoopError
 ├── UnknownTraining
 ├── LeakedSplit             training images that give held-out ones away
 ├── PoisonedSnapshot        a dataset on disk is not what was written; carries the tasks
+├── StalePlan               what a plan starts from has changed
 ├── TrainingFailed
 ├── TrainingCancelled       somebody asked it to stop
 ├── Busy                    too much is asked at once
 └── UpstreamError           Label Studio or Redis did not answer
-    └── Refused             Label Studio answered, and said no
+    ├── Refused             Label Studio answered, and said no
+    └── MilvusDown          nor did Milvus: vectors wait, everything else goes on
 """
 
 from __future__ import annotations
@@ -51,6 +54,10 @@ class PayloadError(LoopError):
 
 class LabelConfigError(PayloadError):
     """The label config has nothing we can predict for."""
+
+
+class TaxonomyError(PayloadError):
+    """The taxonomy contradicts itself or cannot be read; *field* names the node and its field."""
 
 
 class Unauthorized(LoopError):
@@ -111,9 +118,7 @@ class UnknownReport(RegistryError):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(
-            f"no report of {name}: the gate never judged it; `loop models compare` measures any two versions"
-        )
+        super().__init__(f"no report of {name}: the gate never judged it; `loop models compare` measures any two")
 
 
 class NotPassed(RegistryError):
@@ -184,7 +189,7 @@ class LeakedSplit(LoopError):
     def __init__(self, project_id: int, pairs: list[tuple[int, int]]) -> None:
         self.project_id, self.pairs = project_id, pairs
         named = ", ".join(f"{train} (like {held_out})" for held_out, train in pairs[:20])
-        more = f" and {len(pairs) - 20} more" if len(pairs) > 20 else ""
+        more = f" and {len(pairs) - 20} more" * (len(pairs) > 20)
         super().__init__(
             f"{len(pairs)} training tasks are of one group with held-out ones, or near-duplicates: {named}{more}; "
             f"see `loop dataset leaks --project {project_id}`, and take them out of training with its --leave-out"
@@ -199,6 +204,10 @@ class PoisonedSnapshot(LoopError):
         named = "; ".join(f"task {task_id}: {problem}" for task_id, problem in sorted(problems.items())[:20])
         more = f"; and {len(problems) - 20} tasks more" if len(problems) > 20 else ""
         super().__init__(f"the dataset {folder} is damaged: {named}{more}{'; ' if named and rest else ''}{rest}")
+
+
+class StalePlan(LoopError):
+    """The matches are no longer those that the plan was made for."""
 
 
 class TrainingFailed(LoopError):
@@ -224,13 +233,18 @@ class UpstreamError(LoopError):
 class Refused(UpstreamError):
     """Label Studio answered with an error; *status* is its HTTP status."""
 
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message, status)
+
+class MilvusDown(UpstreamError):
+    """Milvus did not answer as it should; *address* is where it was asked, *code* its own, 0 without an answer."""
+
+    def __init__(self, address: str, reason: str, code: int = 0) -> None:
+        self.address, self.reason, self.code = address, reason, code
+        super().__init__(f"Milvus at {address} did not answer (is `loop up` running?): {_short(reason, 300)}")
 
 
 def _short(value: object, most: int = 120) -> str:
     try:
         text = value if isinstance(value, str) else repr(value)
     except RecursionError:
-        text = f"a {type(value).__name__} that is nested too deeply"
+        text = "something nested too deeply"
     return text if len(text) <= most else f"{text[:most]}…"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+import os
+import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 
 from loop.bootstrap import build
-from loop.errors import UpstreamError
+from loop.errors import LoopError, UpstreamError
 from loop.parts import Parts
 from loop.use_cases import deliver as delivering
+from loop.use_cases import index as indexing
+from loop.use_cases import plan_vectors
 from loop.use_cases import refresh as refreshing
 from loop.use_cases import retrain as retraining
 from loop.use_cases import review as reviewing
@@ -18,6 +22,7 @@ from loop.use_cases import watch as watching
 from loop.use_cases.announce import catch_up
 
 log = logging.getLogger(__name__)
+TURN_SECONDS = 180.0  # that a command waits for a job of the same name to end
 
 
 def review(project_id: int) -> str:
@@ -40,12 +45,29 @@ def rebuild(project_id: int) -> str:
     return _alone("sync", syncing.rebuild, project_id)
 
 
+def index(project_id: int) -> str:
+    """Give what is new of a project its vectors, out of the way of what annotators wait for."""
+    os.nice(10)
+    return _alone("index", indexing.index, project_id)
+
+
+def build_references(project_id: int) -> str:
+    """Make every vector of a project that is missing."""
+    return _in_turn("index", indexing.build, project_id)
+
+
+def rebuild_references(project_id: int) -> str:
+    """Drop the vectors of a project and make them anew."""
+    return _in_turn("index", indexing.rebuild, project_id)
+
+
 def sync_all() -> str:
     """Ask for a comparison of every project with Label Studio."""
     with closing(build()) as parts:
         projects = [project.id for project in parts.projects.all()]
         for project_id in projects:
             parts.queue.ask_sync(project_id)
+            indexing.ask(parts, project_id)
             parts.registry.tidy(project_id)
     return f"asked: sync {projects}"
 
@@ -64,7 +86,7 @@ def deliver() -> str:
 
 
 def sweep() -> str:
-    """Ask again for what was left lying: events whose job was lost, tasks to predict, trainings whose worker died."""
+    """Ask again for what was left lying: events whose job was lost, tasks, vectors, trainings whose worker died."""
     with closing(build()) as parts:
         return _swept(parts)
 
@@ -76,16 +98,19 @@ def _swept(parts: Parts) -> str:
     for project in projects:  # a cool-down ends without an event
         reviewing.ask_when_due(parts, project.id)
         catch_up(parts, project.id)
+    to_index = [project.id for project in projects if plan_vectors.is_due(parts, project)]
     to_train = [training.project_id for training in parts.trainings.open()]
     for ask, ids in (
         (parts.queue.ask_review, to_review),
         (parts.queue.ask_refresh, to_refresh),
+        (parts.queue.ask_index, to_index),
         (parts.queue.ask_retrain, to_train),
     ):
         for project_id in ids:
             ask(project_id)
     is_due = parts.outbox.is_due() and parts.queue.ask_deliver()
-    return f"asked again: review {to_review}, refresh {to_refresh}, retrain {to_train}{', deliver' if is_due else ''}"
+    asked = f"review {to_review}, refresh {to_refresh}, index {to_index}, retrain {to_train}"
+    return f"asked again: {asked}{', deliver' if is_due else ''}"
 
 
 def _alone(name: str, use_case: Callable[[Parts, int], str], project_id: int) -> str:
@@ -97,3 +122,15 @@ def _alone(name: str, use_case: Callable[[Parts, int], str], project_id: int) ->
                 parts.queue.ask_deliver()
     log.info("%s project %d: %s", name, project_id, line)
     return line
+
+
+def _in_turn(name: str, use_case: Callable[[Parts, int], str], project_id: int) -> str:
+    """Run a use case when a job of the same name has ended. Raises LoopError where it goes on and on."""
+    deadline = time.monotonic() + TURN_SECONDS
+    with closing(build()) as parts:
+        while time.monotonic() < deadline:
+            with parts.queue.alone(f"{name}-{project_id}") as is_alone:
+                if is_alone:
+                    return use_case(parts, project_id)
+            time.sleep(0.5)
+    raise LoopError(f"the job {name} of project {project_id} runs already and does not end: try again later")

@@ -11,6 +11,7 @@ from loop.adapters.class_list import ClassList
 from loop.adapters.courier import Courier
 from loop.adapters.detector import Detectors
 from loop.adapters.door import Door
+from loop.adapters.embedders import Embedders
 from loop.adapters.event_log import EventLog
 from loop.adapters.image_cache import ImageCache
 from loop.adapters.images import Images
@@ -22,12 +23,15 @@ from loop.adapters.prediction_log import PredictionLog
 from loop.adapters.project_list import ProjectList
 from loop.adapters.queue import JobQueue
 from loop.adapters.rate_log import RateLog
+from loop.adapters.references import References
 from loop.adapters.registry import FIRST, Version, WeightsRegistry
 from loop.adapters.report_folder import ReportFolder
 from loop.adapters.review_log import ReviewLog
 from loop.adapters.split_list import SplitList
+from loop.adapters.task_states import TaskStates
 from loop.adapters.trainer import TrainingPolicy
 from loop.adapters.training_log import TrainingLog
+from loop.adapters.vector_log import VectorLog
 from loop.adapters.verdict_log import VerdictLog
 from loop.decisions.gate import GatePolicy
 from loop.decisions.predict import Served, Thresholds
@@ -84,6 +88,10 @@ class Parts:
     detectors: Detectors
     images: Images
     image_cache: ImageCache
+    embedders: Embedders
+    references: References
+    vectors: VectorLog
+    task_states: TaskStates
     snapshots: Path
     runs: Path
     reports: ReportFolder
@@ -91,7 +99,7 @@ class Parts:
 
     def close(self) -> None:
         """Give all connections back."""
-        for part in (self.images, self.label_studio, self.queue):
+        for part in (self.images, self.label_studio, self.queue, self.references):
             part.close()
         self.engine.dispose()
 

@@ -13,6 +13,8 @@ from typing import Protocol
 
 import httpx
 
+from loop.adapters import milvus_server
+from loop.adapters.embedders import NONE
 from loop.adapters.queue import DEFAULT, GPU
 from loop.errors import LoopError
 from loop.programs import EmbeddedRedis, Program
@@ -54,6 +56,9 @@ def parts_of(settings: Settings) -> list[Part]:
     parts: list[Part] = []
     if not settings.redis_url:
         parts.append(EmbeddedRedis(settings.redis_socket, settings.home / "redis"))
+    if not settings.milvus_uri and settings.embedder != NONE:
+        milvus_server.renew_port(settings.milvus_folder, PORT_SECONDS)
+        parts.append(program("milvus", settings.milvus, *milvus_server.command(settings.milvus_folder)))
     parts.append(program("worker-gpu", f"queue {GPU}", *cli, "worker", GPU))
     parts += [
         program(f"worker-default-{number}", f"queue {DEFAULT}", *cli, "worker", DEFAULT)

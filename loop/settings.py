@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from loop.adapters import milvus_server
 from loop.errors import PayloadError
 
 
@@ -75,6 +76,10 @@ class Settings(BaseSettings):
     allow_private_addresses: bool = Field(False, description="read task images from private addresses too")
     notify_urls: str = Field("", description="who is told what happens: addresses separated by commas")
     notify_secret: str = Field("", description="key that notices are signed with; empty: derived from the webhook key")
+    embedder: str = Field(
+        "none", description="what makes the vectors: yolo:, open_clip:MODEL/TAG-OR-PATH, open_clip:FOLDER or none"
+    )
+    milvus_uri: str = Field("", description="Milvus to use, in a database of its own; empty: one under LOOP_HOME")
     webhook_secret: str = Field("", description="key of the webhook secrets; empty: made once under LOOP_HOME")
 
     @classmethod
@@ -143,6 +148,16 @@ class Settings(BaseSettings):
         if len(str(path)) < 100:
             return path
         return Path(tempfile.gettempdir()) / f"loop-{hashlib.sha256(str(path).encode()).hexdigest()[:16]}.sock"
+
+    @property
+    def milvus(self) -> str:
+        """The Milvus to use: by default on a port of this machine that is kept under LOOP_HOME."""
+        return self.milvus_uri or milvus_server.address(self.milvus_folder)
+
+    @property
+    def milvus_folder(self) -> Path:
+        """Where the embedded Milvus keeps its data and its port."""
+        return self.home.absolute() / "milvus"
 
     @property
     def database(self) -> str:

@@ -2,14 +2,15 @@
 Measure what `docs/rates.md` says: is the missed rate right, do its intervals hold, how fast is a fall seen.
 
 `python -m scripts.measure_rates missed` plays projects whose truth is known, of which the queue has served a part;
-`… changes` plays quiet years and falls.
+`… batches` places the audit in two ways; `… changes` plays quiet years and falls.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -83,9 +84,7 @@ class Held:
     none: float
 
 
-def held(
-    ways: Sequence[str], done: float, *, projects: int = PROJECTS, seed: int = 1, **made: float
-) -> dict[str, Held]:
+def held(ways: Sequence[str], done: float, *, projects: int = PROJECTS, seed: int = 1, **made: Any) -> dict[str, Held]:
     """Play projects of which *done* is reviewed, and compare the estimates of each way with the truth."""
     rng = np.random.default_rng(seed)
     found: dict[str, list[tuple[Estimate | None, float]]] = {way: [] for way in ways}
@@ -122,11 +121,26 @@ def missed() -> Table:
     return table
 
 
+def batches() -> Table:
+    """What it does to place the audited tasks among those of their batch of 200, or among all."""
+    table = Table("audited tasks are placed among", "done", "way", "mean error", "coverage", box=None)
+    for by_batch in (True, False):
+        for done in (0.1, 0.3, 0.7):
+            ways = held(list(WAYS)[:2], done, projects=200, batches_differ=1.5, is_placed_by_batch=by_batch)
+            for way, one in ways.items():
+                table.add_row(
+                    "their batch" if by_batch else "all", f"{done:.0%}", way, f"{one.bias:+.3f}", f"{one.coverage:.1%}"
+                )
+    return table
+
+
 QUIET = {
     "any order, one version": Year(),
     "imports every 10 days, least certain first": Year(import_days=10),
     "and three promotions, 40 days apart": Year(import_days=10, promotion_days=40),
 }
+UNCLASSED = "the same imports, where no confidence is known"
+QUIET[UNCLASSED] = Year(import_days=10)
 FALLS = {
     "0.2 in the project": Year(import_days=10, fall=0.2),
     "0.1 in the project": Year(import_days=10, fall=0.1),
@@ -139,7 +153,10 @@ def quiet() -> Table:
     """Alerts of quiet years; every one of them is false."""
     table = Table("quiet year", "false alarms a year", "years without any", "by the audit alone", box=None)
     for name, year in QUIET.items():
-        found = [alerts(play_year(np.random.default_rng(seed), year), field="source") for seed in range(YEARS)]
+        years = [play_year(np.random.default_rng(seed), year) for seed in range(YEARS)]
+        if name == UNCLASSED:
+            years = [[replace(one, confidence=None) for one in judged] for judged in years]
+        found = [alerts(judged, field="source") for judged in years]
         a_year = np.array([len(one) for one in found])
         spread = a_year.std(ddof=1) / YEARS**0.5
         by_audit = sum(alert.stream == "audit" for one in found for alert in one) / YEARS
@@ -179,7 +196,7 @@ def _quantiles(values: Numbers) -> str:
 def main() -> None:
     """Print what is asked for."""
     console = Console(width=150)
-    measures = {"missed": [missed], "changes": [quiet, falls]}
+    measures = {"missed": [missed], "batches": [batches], "changes": [quiet, falls]}
     for name in sys.argv[1:] or measures:
         for measure in measures[name]:
             console.print(measure())

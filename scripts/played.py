@@ -17,7 +17,7 @@ from loop.decisions.verdicts import Decision
 
 Numbers = NDArray[Any]
 
-TASKS, AUDIT_SHARE = 2000, 0.05  # of a played project
+TASKS, BATCH, AUDIT_SHARE = 2000, 200, 0.05  # of a played project
 THRESHOLD = 0.25
 DAYS, A_DAY, COHORTS = 250, 40, 20  # a year of work, its tasks a day, its cohorts
 FIRST_DAY = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -39,18 +39,33 @@ class Project:
         return float(self.missed.sum() / self.objects.sum())
 
 
-def play(rng: np.random.Generator, *, share: float = AUDIT_SHARE, hardest: float = 0.6) -> Project:
+def play(
+    rng: np.random.Generator,
+    *,
+    share: float = AUDIT_SHARE,
+    hardest: float = 0.6,
+    batches_differ: float = 0.0,
+    is_placed_by_batch: bool = False,
+) -> Project:
     """
     Make a project whose tasks differ: on a hard image up to *hardest* of the objects are missed, on an easy one few.
 
-    The objects of one image are alike, and the score knows of its hardness only in part, as a detector does.
+    The objects of one image are alike, and the score knows of its hardness only in part, as a detector does. Batches of
+    200 tasks may differ, by that standard deviation of the log odds of hardness, and the audited tasks be placed among
+    those of their batch instead of among all.
     """
     hardness = rng.beta(0.8, 1.6, TASKS)
+    if batches_differ:
+        odds = hardness / (1 - hardness) * np.exp(np.repeat(rng.normal(0, batches_differ, TASKS // BATCH), BATCH))
+        hardness = odds / (1 + odds)
     objects = rng.poisson(1 + 4 * hardness, TASKS)
     missed = rng.binomial(objects, np.clip(hardest * hardness * rng.gamma(2.0, 0.5, TASKS), 0, 1))
     score = 1 / (1 + np.exp(4 * hardness - 2 + rng.normal(0, 0.8, TASKS)))
     is_audit = rng.random(TASKS) < share
-    placed = np.where(is_audit, np.quantile(score[~is_audit], rng.random(TASKS)), score)
+    placed, draws, size = score.copy(), rng.random(TASKS), BATCH if is_placed_by_batch else TASKS
+    for batch in np.split(np.arange(TASKS), TASKS // size):
+        among = score[batch][~is_audit[batch]]
+        placed[batch] = np.where(is_audit[batch], np.quantile(among, draws[batch]), score[batch])
     return Project(objects, missed, score, is_audit, np.argsort(placed, kind="stable"))
 
 

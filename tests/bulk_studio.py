@@ -41,7 +41,7 @@ class BulkStudio(StudioModel):
 
     def _create(self, task_id, fields):
         if fields["unique_id"] in self.unique_ids:
-            raise Refused(409, "409: known unique_id")
+            raise Refused("409: known unique_id", 409)
         task = next(one for one in self.tasks if one["id"] == task_id)
         regions = fields["result"]
         made = self._new(task, regions, **{key: value for key, value in fields.items() if key != "result"})
@@ -65,7 +65,7 @@ class BulkStudio(StudioModel):
             for annotation in task["annotations"]:
                 if annotation["id"] == annotation_id:
                     return task, annotation
-        raise Refused(404, "404: not found")
+        raise Refused("404: not found", 404)
 
     def _answer(self):
         if self.is_down:

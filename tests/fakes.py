@@ -24,6 +24,9 @@ class FakeQueue:
     def ask_refresh(self, project_id):
         self.asked.append(("refresh", project_id))
 
+    def ask_index(self, project_id):
+        self.asked.append(("index", project_id))
+
     def ask_retrain(self, project_id):
         self.asked.append(("retrain", project_id))
 
@@ -44,6 +47,7 @@ class FakeLabelStudio:
         self.tasks = list(tasks)
         self.stored = []
         self.predictions = {}
+        self.tabs = []
         self.fields = {"id": 1, "title": "Cars", "label_config": CONFIG, "model_version": ""}
 
     def close(self):
@@ -66,6 +70,18 @@ class FakeLabelStudio:
 
     def tasks_since(self, project_id, moment):
         return iter(self.tasks)
+
+    def task_ids(self, project_id):
+        return {task["id"] for task in self.tasks}
+
+    def views(self, project_id):
+        return self.tabs
+
+    def create_view(self, project_id, data):
+        self.tabs.append({"id": len(self.tabs) + 1, "data": dict(data)})
+
+    def update_view(self, view_id, project_id, data):
+        self.tabs[view_id - 1]["data"] = dict(data)
 
     def store_predictions(self, project_id, predictions):
         self.stored += predictions

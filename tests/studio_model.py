@@ -71,7 +71,7 @@ class StudioModel(FakeLabelStudio):
         annotation = ls_annotation(*regions, annotation=self.last_id, task=task["id"], **fields)
         annotation.update(created_at=at, updated_at=at)
         task["annotations"].append(annotation)
-        return dict(annotation)
+        return dict(annotation, unique_id=f"u{annotation['id']}")  # which the API does not tell
 
     def _tick(self, task):
         self.clock += timedelta(minutes=1)

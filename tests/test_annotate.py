@@ -87,7 +87,7 @@ def test_what_label_studio_refuses_costs_only_itself(loop, studio):
     class Picky(BulkStudio):
         def create_annotation(self, task_id, fields):
             if task_id == 2:
-                raise Refused(400, "400: no")
+                raise Refused("400: no", 400)
             return super().create_annotation(task_id, fields)
 
     outcomes = do(replace(loop, label_studio=Picky(4)), create(1), create(2), create(3))
@@ -124,7 +124,7 @@ def test_a_key_of_another_operation_is_refused(loop, studio):
 def test_a_key_whose_operation_was_refused_is_free(loop):
     class Picky(BulkStudio):
         def create_annotation(self, task_id, fields):
-            raise Refused(400, "400: no")
+            raise Refused("400: no", 400)
 
     do(replace(loop, label_studio=Picky(4)), create(1, "a"))
 

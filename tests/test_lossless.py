@@ -153,6 +153,21 @@ def test_a_new_task_under_an_old_id_is_not_judged_by_what_the_old_one_was_shown(
         assert not parts.rates.judged(1)
 
 
+def test_a_sweep_finds_nothing_new_in_what_the_events_told(empty_records, tmp_path):
+    studio = StudioModel(TASKS)
+    connected(empty_records, str(tmp_path), studio)
+    for task in studio.tasks:
+        studio.annotate(task, boxes("p"))
+    with new_parts(str(tmp_path), studio) as parts:
+        for event in studio.sent:
+            parts.events.append(1, event["action"], event)
+        review(parts, 1)
+        seen_until = parts.projects.reviews_until(1)
+
+        assert sync(parts, 1).startswith("0 tasks")
+        assert parts.reviews.new_since(1, seen_until) == 0
+
+
 def test_a_star_that_went_without_an_event_is_found_gone(empty_records, tmp_path):
     studio = StudioModel(1)
     connected(empty_records, str(tmp_path), studio)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import statistics
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -48,6 +49,14 @@ class Detector:
                 results = self._model.predict(batch, conf=floor, **self._options)
             found += [self._read(result.boxes) for result in results]
         return found
+
+    def watch(self, seen: Callable[[list[Any]], None]) -> None:
+        """Have *seen* given the feature maps of every pass from now on: P3, P4, P5, each (images, channels, y, x)."""
+        from ultralytics.nn.modules.head import Detect
+
+        network = self._model.predictor.model.model  # the fused one that predicts, inside its backend
+        head = next(module for module in network.modules() if isinstance(module, Detect))
+        head.register_forward_pre_hook(lambda _, inputs: seen(list(inputs[0])))
 
     def _read(self, boxes: object) -> list[Detection]:
         corners, confidences, class_ids = (getattr(boxes, name).cpu().numpy() for name in ("xyxyn", "conf", "cls"))

@@ -201,6 +201,10 @@ class LabelStudio:
         """Add a tab."""
         return self._ask("POST", "api/dm/views/", json={"project": project_id, "data": dict(data)})
 
+    def update_view(self, view_id: int, project_id: int, data: Mapping[str, Any]) -> Json:
+        """Change a tab."""
+        return self._ask("PATCH", f"api/dm/views/{view_id}/", json={"project": project_id, "data": dict(data)})
+
     def _listed(self, path: str, project_id: int) -> list[Json]:
         answer: Any = self._ask("GET", path, params={"project": project_id})
         return list(answer)
@@ -219,7 +223,7 @@ class LabelStudio:
             raise UpstreamError(f"Label Studio at {self.url} did not answer {method} {path}: {error}") from error
         if answer.is_error:
             said = f"Label Studio answered {method} {path} with {answer.status_code}: {_detail(answer.text)}"
-            raise Refused(answer.status_code, said)
+            raise Refused(said, answer.status_code)
         return answer
 
 

@@ -52,6 +52,10 @@ class JobQueue:
         """Ask that the reviews of a project that no event told us of be recorded."""
         return self._ask(DEFAULT, "loop.jobs.sync", project_id)
 
+    def ask_index(self, project_id: int) -> bool:
+        """Ask that what is new of a project gets its vectors."""
+        return self._ask(DEFAULT, "loop.jobs.index", project_id)
+
     def ask_retrain(self, project_id: int) -> bool:
         """Ask that the open training of a project be run."""
         return self._ask(GPU, "loop.jobs.retrain", project_id, timeout=LONG)

@@ -173,7 +173,9 @@ def _is_complete() -> sa.ColumnElement[bool]:
 def _stands_against(known: Review, other: Review, *, is_current: bool) -> bool:
     """Whether what is known of an annotation is at least as new as another state of it."""
     ours, theirs = (known.created_at, known.updated_at), (other.created_at, other.updated_at)
-    return ours > theirs or (ours == theirs and (not is_current or known == other))
+    # Nothing else is compared: webhook and API tell the same state in different words (one has no unique_id).
+    is_same = not is_current or known.is_ground_truth == other.is_ground_truth
+    return ours > theirs or (ours == theirs and is_same)
 
 
 def _rank(row: sa.Row[Any]) -> tuple[bool, float]:

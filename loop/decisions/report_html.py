@@ -66,7 +66,7 @@ def _head(report: Report) -> str:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+    return f"{text}." if text.startswith("mAP") else f"{text[:1].upper()}{text[1:]}."
 
 
 def _cards(report: Report) -> str:

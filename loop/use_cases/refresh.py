@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from loop.adapters.project_list import Project
 from loop.errors import UpstreamError
 from loop.parts import Parts
-from loop.use_cases import shadow
+from loop.use_cases import index, shadow
 from loop.use_cases.answer import has, predict_all
 
+UNCHANGED = "model_version unchanged"
 MOST_NAMED = 10  # broken tasks named in a job's line
 
 
@@ -40,6 +41,7 @@ def refresh(parts: Parts, project_id: int) -> str:
             beside.append(task)
     _take_over(parts, project_id, champion.name, known, execution)
     stored, broken = predict_all(parts, project, parts.load(champion), waiting, execution) if waiting else (0, [])
+    index.ask(parts, project_id)
     lines = [f"{champion.name}: {stored} of {len(waiting)} open tasks predicted; {follow(parts, project_id)}"]
     lines += shadow.answer(parts, project, beside, execution)
     parts.projects.refreshed(project, champion.name)
@@ -69,7 +71,7 @@ def follow(parts: Parts, project_id: int) -> str:
     champion = parts.registry.champion(project_id)
     client = parts.label_studio
     if champion is None or client.project(project_id).get("model_version") == champion.name:
-        return "model_version unchanged"
+        return UNCHANGED
     try:
         client.update_project(project_id, model_version=champion.name)
     except UpstreamError as error:

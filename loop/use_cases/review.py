@@ -19,7 +19,7 @@ from loop.decisions.trial import judge_by_overlap
 from loop.decisions.verdicts import Verdict, judge, seen_by_reviewer, shares_an_id
 from loop.errors import LoopError, PayloadError, UpstreamError
 from loop.parts import Parts
-from loop.use_cases import refresh
+from loop.use_cases import index, refresh
 
 CREATED = ("ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_CREATED")
 START_TRAINING = "START_TRAINING"
@@ -47,10 +47,12 @@ def review(parts: Parts, project_id: int) -> str:
 
 def ask_when_due(parts: Parts, project_id: int) -> bool:
     """Ask for a training where the project's policy calls for one now; return whether one was asked for."""
+    if parts.trainings.open(project_id):  # asked first: one that ends has told before which reviews it has seen
+        return False
     project = parts.projects.get(project_id)
     policy = parts.policies.retrain.of(project.policy)
     new = parts.reviews.new_since(project_id, project.reviews_seen_at)
-    if new < policy.retrain_after or parts.trainings.open(project_id):
+    if new < policy.retrain_after:
         return False
     last = next(iter(parts.trainings.last(project_id)), None)
     ended_at = last.ended_at if last else None
@@ -86,6 +88,8 @@ def judge_tasks(parts: Parts, project_id: int, task_ids: Iterable[int]) -> None:
             parts.verdicts.replace(project_id, task_id, (standing.review, seen, verdicts), *shadows)
         if standing:
             _tell(parts, standing.review, seen, verdicts)
+    if ids:
+        index.ask(parts, project_id)
 
 
 def _tell(parts: Parts, review: Review, seen: LoggedPrediction | None, verdicts: Sequence[Verdict]) -> None:

@@ -52,6 +52,7 @@ def _parts(parts: Parts) -> dict[str, str]:
     found = {
         "Label Studio": f"{parts.label_studio.url} {_answer(parts.label_studio.answers())}",
         "web": f"{parts.door.url} {_answer(parts.door.answers())}",
+        "milvus": f"{parts.references.address} {_answer(parts.references.answers())}",
     }
     try:
         workers, lengths = parts.queue.workers(), parts.queue.lengths()

@@ -44,6 +44,8 @@ def sync(parts: Parts, project_id: int) -> str:
     parts.projects.synced(project_id, began - OVERLAP)
     lines = [f"{len(touched)} tasks whose reviews were not known", *ensure_webhook(parts, project_id)]
     lines += [f"{unreadable} unreadable annotations"] if unreadable else []
+    followed = refresh.follow(parts, project_id)  # somebody may have emptied it: then the queue is at random
+    lines += [followed] if followed != refresh.UNCHANGED else []
     lines += ["training asked for"] if touched and ask_when_due(parts, project_id) else []
     return ", ".join(lines)
 

@@ -37,6 +37,7 @@ class Scene:
     name: str
     image: Image.Image
     objects: tuple[tuple[str, Box], ...]
+    stamps: tuple[str, ...] = ()  # the cut-out behind each object
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +48,14 @@ class Palette:
     backgrounds: tuple[Path, ...]
 
 
-def palettes(*, classes: dict[str, str] = CLASSES) -> tuple[Palette, Palette]:
-    """Split stamps and backgrounds: one palette for tasks, one that no task ever shows."""
+def palettes(*, classes: dict[str, str] = CLASSES, first: int = 2) -> tuple[Palette, Palette]:
+    """Split stamps and backgrounds: one palette for tasks, one that no task ever shows, every fifth from *first*."""
     shown: dict[str, tuple[Path, ...]] = {}
     kept: dict[str, tuple[Path, ...]] = {}
     for label, folder in classes.items():
-        shown[label], kept[label] = _split(_stamps(STAMPS / folder))
+        shown[label], kept[label] = _split(_stamps(STAMPS / folder), first)
     photos = [path for path in sorted(BACKGROUNDS.glob("*.jpg")) if path.name not in WITH_ANIMALS]
-    some, rest = _split(photos)
+    some, rest = _split(photos, first)
     return Palette(shown, some), Palette(kept, rest)
 
 
@@ -69,25 +70,28 @@ def _stamps(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.glob("*.png")) if not path.stem.endswith("_mirror")]
 
 
-def _split(paths: Sequence[Path]) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+def _split(paths: Sequence[Path], first: int) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     """Keep every fifth by name, a systematic sample: it leaves no kind of fruit to one side by luck."""
-    kept = paths[2::5]
+    kept = paths[first::5]
     return tuple(path for path in paths if path not in kept), tuple(kept)
 
 
 def _scene(palette: Palette, rng: random.Random, name: str) -> Scene:
     canvas = _background(rng.choice(palette.backgrounds), rng)
     objects: list[tuple[str, Box]] = []
+    stamps: list[str] = []
     for _ in range(rng.randint(2, 5)):
         label = rng.choice(sorted(palette.stamps))
-        stamp = _stamp(rng.choice(palette.stamps[label]), rng)
+        path = rng.choice(palette.stamps[label])
+        stamp = _stamp(path, rng)
         spot = _free_spot(stamp, [box for _, box in objects], rng)
         if spot is None:
             continue
         left, top, box = spot
         canvas.paste(stamp, (left, top), stamp)
         objects.append((label, box))
-    return Scene(name, canvas, tuple(objects))
+        stamps.append(path.stem)
+    return Scene(name, canvas, tuple(objects), tuple(stamps))
 
 
 def _background(path: Path, rng: random.Random) -> Image.Image:

@@ -218,9 +218,10 @@ def test_killed_between_label_studios_answer_and_our_record_a_second_import_make
 
     with proxy(settings.label_studio_url, kill_at_the_third) as address:
         killed = settings.model_copy(update={"label_studio_url": address})
-        running.append(importing(killed, file, project_id))
-        running[0].communicate(timeout=60)
-        assert running[0].returncode == -signal.SIGKILL
+        with importing(killed, file, project_id) as process:
+            running.append(process)
+            process.communicate(timeout=60)
+        assert process.returncode == -signal.SIGKILL
     assert [len(annotations(api, task)) for task in tasks] == [1] * 3 + [0] * (TASKS - 3)
 
     said = run_loop(settings, "annotations", "import", str(file), "--project", str(project_id))
@@ -248,8 +249,8 @@ def test_label_studio_that_goes_away_in_the_middle_fails_the_rest_and_a_retry_go
 
     with proxy(settings.label_studio_url, hang_up_at_the_third) as address:
         away = settings.model_copy(update={"label_studio_url": address})
-        running = importing(away, file, project_id)
-        said, _ = running.communicate(timeout=60)
+        with importing(away, file, project_id) as running:
+            said, _ = running.communicate(timeout=60)
     assert running.returncode == 1
     assert "2 done, 0 of them before; 10 failed" in said
     assert len(answered) == 3  # the rest was not tried
@@ -260,6 +261,7 @@ def test_label_studio_that_goes_away_in_the_middle_fails_the_rest_and_a_retry_go
     assert [len(annotations(api, task)) for task in tasks] == [1] * TASKS
 
 
+@pytest.mark.long
 def test_a_deletion_and_an_update_again_are_no_second_ones(api, own, project):
     settings, _ = own
     project_id, tasks, _ = project

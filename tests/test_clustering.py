@@ -1,0 +1,259 @@
+"""Clusters of the unknown, what is suggested about them, and how they are shown."""
+
+import base64
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.cluster import HDBSCAN
+from sklearn.metrics import adjusted_rand_score
+
+from loop.decisions.cluster_map import CROPS, map_page, map_png
+from loop.decisions.clustering import ClusterPolicy, Method, cluster, merged, reduced
+from loop.decisions.contact_sheet import MOST, TILE, contact_sheet
+from loop.decisions.discovery import cluster_id, is_dismissed, likely_members, node_means, suggest
+from loop.decisions.neighbour_graph import NOISE, in_one_piece, neighbour_graph
+from loop.decisions.projection import Projection, coordinates
+from loop.errors import PayloadError
+
+
+def groups(sizes, *, noise=0, spread=0.6, dimension=32, seed=0):
+    """Vectors around a centre a group, and noise; returns them with the group of each."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(len(sizes), dimension))
+    truth = np.repeat([*range(len(sizes)), NOISE], [*sizes, noise])
+    vectors = np.where(truth[:, None] < 0, 0, centres[truth]) + rng.normal(size=(len(truth), dimension)) * np.where(
+        truth[:, None] < 0, 1.0, spread
+    )
+    order = rng.permutation(len(truth))
+    return vectors[order].astype(np.float32), truth[order]
+
+
+def test_groups_are_found_and_noise_is_left_out():
+    vectors, truth = groups([60, 40, 30], noise=30)
+
+    found = cluster(vectors)
+
+    assert [one.size for one in found.clusters] == sorted((one.size for one in found.clusters), reverse=True)
+    inside = (truth != NOISE) & (found.labels != NOISE)
+    assert inside.sum() > 0.9 * (truth != NOISE).sum()
+    assert adjusted_rand_score(truth[inside], found.labels[inside]) > 0.9
+    assert (found.labels[truth == NOISE] == NOISE).mean() > 0.6
+    assert all(one.stability > 0.75 and 0 < one.persistence <= 1 for one in found.clusters)
+
+
+def test_members_come_nearest_to_the_medoid_first():
+    vectors, _ = groups([40, 40])
+
+    found = cluster(vectors)
+
+    for place, one in enumerate(found.clusters):
+        assert one.members[0] == one.medoid
+        assert sorted(one.members) == np.flatnonzero(found.labels == place).tolist()
+
+
+def test_the_same_vectors_give_the_same_clusters():
+    vectors, _ = groups([40, 40], noise=20)
+
+    first, second = cluster(vectors), cluster(vectors)
+
+    assert (first.labels == second.labels).all()
+    assert [one.stability for one in first.clusters] == [one.stability for one in second.clusters]
+
+
+def test_k_means_puts_everything_into_as_many_as_asked():
+    vectors, truth = groups([40, 30, 20])
+
+    found = cluster(vectors, ClusterPolicy(method=Method.KMEANS, clusters=3))
+
+    assert adjusted_rand_score(truth, found.labels) > 0.9
+    assert [one.persistence for one in found.clusters] == [None] * 3
+
+
+def test_what_is_torn_apart_is_not_stable():
+    rng = np.random.default_rng(0)
+    blob = rng.normal(size=(120, 8)).astype(np.float32)
+
+    found = cluster(blob, ClusterPolicy(method=Method.KMEANS, clusters=6))
+
+    assert np.mean([one.stability for one in found.clusters]) < 0.75
+
+
+def test_the_graph_finds_what_all_distances_find():
+    vectors, _ = groups([80, 70, 60, 50, 40], noise=50)
+    policy = ClusterPolicy(merge=2.0, resamples=0)
+    every = HDBSCAN(
+        min_cluster_size=policy.least(len(vectors)),
+        min_samples=policy.min_samples,
+        cluster_selection_method="leaf",
+        copy=True,
+    )
+
+    assert adjusted_rand_score(every.fit_predict(reduced(vectors, 0)), cluster(vectors, policy).labels) > 0.9
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 4])
+def test_too_few_vectors_are_no_cluster(count):
+    found = cluster(np.ones((count, 8), np.float32))
+
+    assert (found.labels.tolist(), found.clusters) == ([NOISE] * count, ())
+
+
+def test_vectors_that_are_all_equal_do_no_harm():
+    assert len(cluster(np.ones((50, 8), np.float32)).labels) == 50
+    assert len(cluster(np.zeros((50, 8), np.float32)).labels) == 50
+
+
+def test_copies_of_one_vector_beside_others_are_found():
+    vectors, _ = groups([30, 30])
+    vectors = np.concatenate([vectors, np.repeat(vectors[:1] * -1, 20, axis=0)])
+
+    assert len(set(cluster(vectors).labels[-20:])) == 1
+
+
+def test_clusters_that_are_alike_are_merged_and_noise_stays():
+    east, north = [1.0, 0.0], [0.0, 1.0]
+    vectors = np.array([east, east, [0.9, 0.1], [0.9, 0.1], north, north, north], np.float32)
+
+    found = merged(vectors, np.array([0, 0, 1, 1, 2, 2, NOISE]), 0.5)
+
+    assert found.tolist() == [0, 0, 0, 0, 1, 1, NOISE]
+
+
+@pytest.mark.parametrize("wrong", [{"min_samples": 0}, {"min_samples": 30}, {"least_members": 1}, {"clusters": 0}])
+def test_a_policy_that_cannot_be_followed_is_refused(wrong):
+    with pytest.raises(PayloadError):
+        ClusterPolicy(**wrong)
+
+
+def test_the_graph_is_one_piece_with_exact_distances():
+    vectors, _ = groups([30, 30, 30], spread=0.01)
+
+    graph = neighbour_graph(vectors, 5)
+
+    from scipy.sparse.csgraph import connected_components
+
+    assert connected_components(graph, directed=False)[0] == 1
+    rows, columns = graph.nonzero()
+    assert np.allclose(graph.data, np.linalg.norm(vectors[rows] - vectors[columns], axis=1), atol=1e-2)
+    assert (in_one_piece(graph, vectors) != graph).nnz == 0
+
+
+def test_hundreds_of_heaps_of_copies_are_joined_in_seconds():
+    heaps = np.repeat(np.random.default_rng(0).normal(size=(400, 16)), 25, axis=0).astype(np.float32)
+
+    graph = neighbour_graph(heaps, 5)
+
+    from scipy.sparse.csgraph import connected_components
+
+    assert connected_components(graph, directed=False)[0] == 1
+
+
+def test_the_nearest_node_and_the_most_given_label_are_suggested():
+    vectors, truth = groups([30, 30, 30])
+    means = node_means(vectors, [["bird", "fish", None][one] for one in truth])
+    found = cluster(vectors)
+    birds = next(one for one in found.clusters if truth[one.medoid] == 0)
+    labels = np.where(np.arange(len(truth)) % 3 == 0, "", "Owl").tolist()
+
+    said = suggest(birds, vectors, means, labels)
+
+    assert set(means) == {"bird", "fish"}
+    assert (said.nearest, said.name) == ("bird", "Owl")
+    assert said.likeness > 0.9
+    assert said.agreement == pytest.approx(2 / 3, abs=0.2)
+    assert suggest(birds, vectors, {}, [""] * len(truth)).nearest is None
+
+
+def test_what_is_near_a_cluster_is_likely_a_member_and_what_is_far_is_not():
+    vectors, truth = groups([40, 40], noise=20, spread=0.3)
+    vectors = reduced(vectors, 0)
+    labels = truth.copy()
+    left_out = np.flatnonzero(truth == 0)[:10]
+    labels[left_out] = NOISE
+
+    found = likely_members(vectors, labels)
+
+    assert (found[left_out] == 0).mean() > 0.6
+    assert (found[truth == NOISE] == NOISE).mean() > 0.9
+    assert (found[labels != NOISE] == labels[labels != NOISE]).all()
+
+
+def test_a_dismissed_cluster_is_known_again_also_when_it_has_grown():
+    dismissed = [frozenset("abcdef")]
+
+    assert is_dismissed(list("abcdefgh"), dismissed)
+    assert not is_dismissed(list("abuvwxyz"), dismissed)
+    assert not is_dismissed([], dismissed)
+    assert cluster_id("cab") == cluster_id("abc") != cluster_id("abd")
+
+
+@pytest.mark.parametrize("how", Projection)
+@pytest.mark.parametrize("count", [0, 1, 2, 9, 40])
+def test_a_map_has_a_place_for_each_vector(how, count):
+    vectors, _ = groups([count])
+
+    places = coordinates(vectors, how)
+
+    assert places.shape == (count, 2)
+    assert ((places >= 0) & (places <= 1)).all()
+    assert (places == coordinates(vectors, how)).all()
+
+
+def test_a_sheet_shows_crops_of_any_shape():
+    crops = [Image.new("RGB", size, "red") for size in ((1, 1), (500, 3), (3, 500), (40, 40))]
+
+    sheet = contact_sheet(crops, "cluster 1")
+
+    assert sheet.width >= 4 * TILE
+    assert sheet.height < 2 * TILE
+    assert contact_sheet(crops * 50, "").height < (MOST // 10 + 1) * (TILE + 10)
+    assert contact_sheet([], "nothing").width > 0
+
+
+def test_the_picture_of_the_map_is_a_png():
+    vectors, truth = groups([20, 20], noise=5)
+
+    content = map_png(coordinates(vectors, Projection.PCA), truth, ["one", "$5_{ $x^$ <b>"])
+
+    assert Image.open(io.BytesIO(content)).size == (990, 770)
+    assert map_png(np.zeros((0, 2), np.float32), np.zeros(0, int), [])
+
+
+def data_of(page):
+    return json.loads(re.search(r"const data = (.*);\n", page).group(1))
+
+
+def test_the_page_carries_each_crop_within_itself():
+    vectors, truth = groups([3, 3], noise=2)
+    crops = {row: Image.new("RGB", (30, 20), "blue") for row in range(8)}
+
+    page = map_page(vectors[:, :2], truth, ["one", "two"], [f"task {row}" for row in range(8)], crops)
+
+    data = data_of(page)
+    assert len(data["images"]) == 8
+    image = Image.open(io.BytesIO(base64.b64decode(data["images"]["0"].split(",")[1])))
+    assert image.width == 64
+    assert not re.search(r"(src|href)\s*=\s*[\"']?http", page)
+
+
+def test_foreign_text_stays_text():
+    evil = "</script><script>alert(1)</script>"
+
+    page = map_page(np.zeros((1, 2), np.float32), np.array([0]), [evil], [evil], {})
+
+    assert evil not in page
+    assert data_of(page)["names"] == data_of(page)["captions"] == [evil]
+
+
+def test_a_page_of_many_points_is_limited_and_says_so():
+    count = CROPS + 10
+    crops = dict.fromkeys(range(count), Image.new("RGB", (8, 8)))
+
+    page = map_page(np.zeros((count, 2), np.float32), np.zeros(count, int), ["a"], [""] * count, crops)
+
+    assert len(data_of(page)["images"]) == CROPS
+    assert f"{count} points shown, {CROPS} of them with their crop" in page

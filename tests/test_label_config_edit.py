@@ -1,0 +1,72 @@
+"""Adding a label to a label config."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loop.decisions.label_config import parse
+from loop.decisions.label_config_edit import with_label
+from loop.errors import LabelConfigError
+from tests.builders import CONFIG
+
+TWO = """<?xml version="1.0" encoding="latin-1"?>
+<!-- Größe: <Label value="not one"/> --><View>\r
+ <RectangleLabels name='label' toName="text"><Label value="a"/></RectangleLabels>
+ <Image name="image" value="$image"/><Text name="text" value="$t"/>
+ <RectangleLabels name="label" toName="image">\r
+\t<Label value="Car > van" background="#fff"></Label  >\r
+\t<!-- the last --> <Label
+      value="Person"
+   />   <!-- after -->
+ </RectangleLabels>
+ <RectangleLabels name="more" toName="image"><Label value="z"/></RectangleLabels>
+</View>
+"""
+
+
+def test_a_label_comes_after_the_last_one_on_a_line_of_its_own():
+    assert with_label(CONFIG, "Dog") == CONFIG.replace('"Person"/>', '"Person"/>\n    <Label value="Dog"/>')
+
+
+def test_every_other_byte_stays_and_other_controls_are_left_alone():
+    assert with_label(TWO, "Dög") == TWO.replace("   />   <!-- after", '   /><Label value="Dög"/>   <!-- after')
+    assert parse(with_label(TWO, "Dög")).label_names == ("Car > van", "Person", "Dög")
+
+
+def test_line_breaks_are_those_of_the_file():
+    dos = CONFIG.replace("\n", "\r\n")
+
+    assert with_label(dos, "Dog") == dos.replace('"Person"/>', '"Person"/>\r\n    <Label value="Dog"/>')
+
+
+def test_a_label_that_is_there_changes_nothing():
+    once = with_label(CONFIG, "Dog")
+
+    assert with_label(CONFIG, "Car") is CONFIG
+    assert with_label(once, "Dog") is once
+
+
+@pytest.mark.parametrize(
+    "control",
+    [
+        '<RectangleLabels name="l" toName="i"/>',
+        '<RectangleLabels name="l" toName="i" ></RectangleLabels>',
+        '<RectangleLabels name="l" toName="i"><Header value="/>"/></RectangleLabels>',
+    ],
+    ids=["empty-tag", "empty", "other-children"],
+)
+def test_a_control_without_labels_gets_its_first(control):
+    xml = f'<View><Image name="i" value="$i"/>{control}<Header value="x"/></View>'
+
+    assert parse(with_label(xml, "Dog")).label_names == ("Dog",)
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1).filter(str.strip))
+def test_any_name_is_written_so_that_it_is_read_again(name):
+    assert name in parse(with_label(TWO, name)).label_names
+
+
+@pytest.mark.parametrize(("xml", "value"), [("<View", "Dog"), (CONFIG, "  "), (CONFIG, "a\x00b"), ("<View/>", "Dog")])
+def test_what_cannot_be_added_is_refused(xml, value):
+    with pytest.raises(LabelConfigError):
+        with_label(xml, value)
