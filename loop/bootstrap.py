@@ -12,6 +12,7 @@ from loop.adapters.event_log import EventLog
 from loop.adapters.image_cache import ImageCache
 from loop.adapters.images import ImageLimits, Images
 from loop.adapters.ls_client import LabelStudio
+from loop.adapters.match_log import MatchLog
 from loop.adapters.move_log import MoveLog
 from loop.adapters.operation_log import OperationLog
 from loop.adapters.outbox import Outbox
@@ -25,6 +26,7 @@ from loop.adapters.report_folder import ReportFolder
 from loop.adapters.review_log import ReviewLog
 from loop.adapters.split_list import SplitList
 from loop.adapters.task_states import TaskStates
+from loop.adapters.taxonomy_log import TaxonomyLog
 from loop.adapters.trainer import TrainingPolicy
 from loop.adapters.training_log import TrainingLog
 from loop.adapters.vector_log import VectorLog
@@ -73,6 +75,8 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
         references=References(settings.milvus),
         vectors=VectorLog(engine),
         task_states=TaskStates(engine),
+        taxonomies=TaxonomyLog(engine),
+        matches=MatchLog(engine),
         snapshots=settings.home / "snapshots",
         runs=settings.home / "runs",
         reports=ReportFolder(settings.home / "reports"),

@@ -16,6 +16,7 @@ from loop.adapters.event_log import EventLog
 from loop.adapters.image_cache import ImageCache
 from loop.adapters.images import Images
 from loop.adapters.ls_client import LabelStudio
+from loop.adapters.match_log import MatchLog
 from loop.adapters.move_log import MoveLog
 from loop.adapters.operation_log import OperationLog
 from loop.adapters.outbox import Outbox
@@ -29,6 +30,7 @@ from loop.adapters.report_folder import ReportFolder
 from loop.adapters.review_log import ReviewLog
 from loop.adapters.split_list import SplitList
 from loop.adapters.task_states import TaskStates
+from loop.adapters.taxonomy_log import TaxonomyLog
 from loop.adapters.trainer import TrainingPolicy
 from loop.adapters.training_log import TrainingLog
 from loop.adapters.vector_log import VectorLog
@@ -92,6 +94,8 @@ class Parts:
     references: References
     vectors: VectorLog
     task_states: TaskStates
+    taxonomies: TaxonomyLog
+    matches: MatchLog
     snapshots: Path
     runs: Path
     reports: ReportFolder

@@ -160,8 +160,9 @@ class VectorLog:
 
     def _set(self, project_id: int, space: Space, keys: Sequence[tuple[Kind, str]], state: State) -> None:
         where = {"project_id": project_id, "embedder": space.fingerprint}
+        made_at = datetime.now(UTC) if state == State.DONE else None
         with self._engine.begin() as connection:
-            _set(connection, where, keys, state=state, tries=0, due_at=None, error=None)
+            _set(connection, where, keys, state=state, tries=0, due_at=None, error=None, made_at=made_at)
 
 
 Known = Mapping[tuple[Kind, str], sa.Row[Any]]
