@@ -79,6 +79,10 @@ class Settings(BaseSettings):
     embedder: str = Field(
         "none", description="what makes the vectors: yolo:, open_clip:MODEL/TAG-OR-PATH, open_clip:FOLDER or none"
     )
+    discover_every: int = Field(
+        86_400, ge=0, description="seconds between discoveries among what nothing has a name for; 0: only by hand"
+    )
+    spread: bool = Field(True, description="spread the queue over groups of tasks that show like things")
     milvus_uri: str = Field("", description="Milvus to use, in a database of its own; empty: one under LOOP_HOME")
     webhook_secret: str = Field("", description="key of the webhook secrets; empty: made once under LOOP_HOME")
 

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from loop.decisions.findings import Token, read_token
+from loop.decisions.refusal import detail
 from loop.errors import Refused, UpstreamError
 
 Json = dict[str, Any]
@@ -43,7 +44,7 @@ class LabelStudio:
         try:
             return Sdk(base_url=self.url, api_key=self._api_key, timeout=self._timeout)._client_wrapper
         except ApiError as error:
-            raise UpstreamError(f"the key for Label Studio at {self.url} is no good: {_detail(error.body)}") from error
+            raise UpstreamError(f"the key for Label Studio at {self.url} is no good: {detail(error.body)}") from error
 
     def close(self) -> None:
         """Give the connections back."""
@@ -83,6 +84,10 @@ class LabelStudio:
     def update_project(self, project_id: int, **fields: Any) -> Json:
         """Change some fields of a project."""
         return self._ask("PATCH", f"api/projects/{project_id}/", json=fields)
+
+    def validate_config(self, project_id: int, label_config: str) -> None:
+        """Have a label config checked against a project and its annotations; Refused where it cannot have it."""
+        self._ask("POST", f"api/projects/{project_id}/validate/", json={"label_config": label_config})
 
     def now(self) -> datetime:
         """What time it is there, to the second."""
@@ -145,6 +150,10 @@ class LabelStudio:
     def prediction(self, prediction_id: int) -> Json:
         """One stored prediction."""
         return self._ask("GET", f"api/predictions/{prediction_id}/")
+
+    def update_prediction(self, prediction_id: int, **fields: Any) -> Json:
+        """Change some fields of a stored prediction."""
+        return self._ask("PATCH", f"api/predictions/{prediction_id}/", json=fields)
 
     def annotation(self, annotation_id: int) -> Json:
         """One annotation; Refused with 404 where there is none."""
@@ -222,7 +231,7 @@ class LabelStudio:
         except (httpx.HTTPError, ApiError) as error:
             raise UpstreamError(f"Label Studio at {self.url} did not answer {method} {path}: {error}") from error
         if answer.is_error:
-            said = f"Label Studio answered {method} {path} with {answer.status_code}: {_detail(answer.text)}"
+            said = f"Label Studio answered {method} {path} with {answer.status_code}: {detail(answer.text)}"
             raise Refused(said, answer.status_code)
         return answer
 
@@ -234,15 +243,3 @@ def _filters(*wanted: tuple[str, str, str, Any]) -> Json:
         for column, operator, kind, value in wanted
     ]
     return {"conjunction": "and", "items": items}
-
-
-def _detail(body: object) -> str:
-    """What an error body says, without the stack trace that Label Studio adds."""
-    if isinstance(body, str):
-        try:
-            body = json.loads(body)
-        except ValueError:
-            return str(body)[:300]
-    if isinstance(body, Mapping):
-        return str(body.get("validation_errors") or body.get("detail") or body)[:300]
-    return str(body)[:300]

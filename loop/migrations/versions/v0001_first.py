@@ -35,6 +35,8 @@ def upgrade() -> None:
     sa.Column('likely', sa.JSON(), nullable=False),
     sa.Column('found_at', sa.DateTime(), nullable=False),
     sa.Column('decided_at', sa.DateTime(), nullable=True),
+    sa.Column('name', sa.Text(), nullable=True),
+    sa.Column('parent', sa.Text(), nullable=True),
     sa.Column('node', sa.Text(), nullable=True),
     sa.PrimaryKeyConstraint('project_id', 'id')
     )
@@ -231,6 +233,12 @@ def upgrade() -> None:
     sa.Column('is_left_out', sa.Boolean(), nullable=False),
     sa.PrimaryKeyConstraint('project_id', 'task_id')
     )
+    op.create_table('task_groups',
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('task_id', sa.Integer(), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('project_id', 'task_id')
+    )
     op.create_table('taxonomies',
     sa.Column('project_id', sa.Integer(), nullable=False),
     sa.Column('number', sa.Integer(), nullable=False),
@@ -349,6 +357,7 @@ def downgrade() -> None:
 
     op.drop_table('trainings')
     op.drop_table('taxonomies')
+    op.drop_table('task_groups')
     op.drop_table('splits')
     with op.batch_alter_table('reviews', schema=None) as batch_op:
         batch_op.drop_index('reviews_of_task')
