@@ -119,4 +119,5 @@ def _policies(settings: Settings) -> Policies:
             freeze=settings.freeze,
         ),
         cohort_field=settings.cohort_field,
+        match_seconds=settings.match_seconds,
     )

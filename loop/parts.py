@@ -63,6 +63,7 @@ class Policies:
     gate: GatePolicy
     training: TrainingPolicy
     cohort_field: str = ""  # of the tasks' data, that tells cohorts apart
+    match_seconds: float = 0.0  # that a request may take for matches to the taxonomy
 
 
 @dataclass(frozen=True, slots=True)
