@@ -27,6 +27,9 @@ class FakeQueue:
     def ask_index(self, project_id):
         self.asked.append(("index", project_id))
 
+    def ask_match(self, project_id):
+        self.asked.append(("match", project_id))
+
     def ask_retrain(self, project_id):
         self.asked.append(("retrain", project_id))
 
