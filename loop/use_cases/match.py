@@ -83,11 +83,12 @@ def match(parts: Parts, project_id: int) -> str:
 
 def show(parts: Parts, project_id: int, taxonomy: Taxonomy, space: Space) -> str:
     """Write matches into the predictions in Label Studio that may not have them yet, and keep a view a node."""
-    project, lines = parts.projects.get(project_id), []
+    project, lines = parts.projects.get(project_id), list[str]()
     while due := parts.matches.to_show(project_id, space, AT_ONCE):
         lines.append(publish(parts, project, taxonomy, of_tasks(parts, project_id, space, set(due.values()))))
         parts.matches.shown(project_id, space, due)
-    lines.append(publish_views(parts, project_id, taxonomy))
+    if lines:
+        lines.append(publish_views(parts, project_id, taxonomy))
     return "; ".join(line for line in lines if line)
 
 
