@@ -68,6 +68,7 @@ class Policies:
     training: TrainingPolicy
     cohort_field: str = ""  # of the tasks' data, that tells cohorts apart
     is_spread: bool = True  # whether the queue is spread over groups of tasks that show like things
+    match_seconds: float = 0.0  # that a request may take for matches to the taxonomy
 
 
 @dataclass(frozen=True, slots=True)

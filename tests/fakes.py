@@ -32,6 +32,9 @@ class FakeQueue:
     def ask_discover(self, project_id):
         self.asked.append(("discover", project_id))
 
+    def ask_match(self, project_id):
+        self.asked.append(("match", project_id))
+
     def ask_retrain(self, project_id):
         self.asked.append(("retrain", project_id))
 

@@ -60,6 +60,10 @@ class JobQueue:
         """Ask that what nothing has a name for be clustered."""
         return self._ask(DEFAULT, "loop.jobs.discover", project_id, timeout=LONG)
 
+    def ask_match(self, project_id: int) -> bool:
+        """Ask that the detections of a project that have a new vector be matched to the taxonomy."""
+        return self._ask(DEFAULT, "loop.jobs.match", project_id)
+
     def ask_retrain(self, project_id: int) -> bool:
         """Ask that the open training of a project be run."""
         return self._ask(GPU, "loop.jobs.retrain", project_id, timeout=LONG)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Float, Index, Integer, String, Table, Text
+from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, String, Table, Text
 
 from loop.adapters.tables import Instant, metadata
 
@@ -26,6 +26,7 @@ matches = Table(  # what each detection was matched to; the detection is a key i
     Column("node", Text),  # none: unknown
     Column("score", Float, nullable=False),
     Column("votes", JSON, nullable=False),  # references and similarities, best first
+    Column("is_shown", Boolean, nullable=False),  # whether Label Studio has it
     Index("matches_by_node", "project_id", "embedder", "node"),
 )
 

@@ -88,6 +88,7 @@ def upgrade() -> None:
     sa.Column('node', sa.Text(), nullable=True),
     sa.Column('score', sa.Float(), nullable=False),
     sa.Column('votes', sa.JSON(), nullable=False),
+    sa.Column('is_shown', sa.Boolean(), nullable=False),
     sa.PrimaryKeyConstraint('project_id', 'embedder', 'detection')
     )
     with op.batch_alter_table('matches', schema=None) as batch_op:
