@@ -144,14 +144,22 @@ def test_the_same_again_gives_the_same_clusters(parts):
     assert states(parts) == {"open": 2}
 
 
-def test_what_matches_a_node_or_was_kept_by_a_reviewer_is_no_unknown(parts):
+def test_what_matches_a_node_is_no_unknown(parts):
     space = source_of(parts, 1).space
     keys = {one.task: one.key for one in gather(parts, 1, space).members}
     parts.matches.add(1, space, {keys[11]: Match("car", 0.9), keys[12]: Match(None, 0.1)})
+
+    assert unknown_tasks(parts) == list(range(12, 29))
+
+
+def test_what_a_reviewer_kept_is_known_and_what_looks_like_it_now(parts):
     reviewed(parts, 13, ("Person", at("insect", 13)))
     index(parts, 1)
 
-    assert unknown_tasks(parts) == [12, *range(14, 29)]
+    line = discover(parts, 1, POLICY)
+
+    assert "among 8 unknown boxes, 9 match a node by now" in line
+    assert unknown_tasks(parts) == TOOLS
 
 
 def test_a_box_that_a_reviewer_deleted_may_be_of_something_without_a_label(parts):
@@ -161,15 +169,16 @@ def test_a_box_that_a_reviewer_deleted_may_be_of_something_without_a_label(parts
     assert 21 in unknown_tasks(parts)
 
 
-def test_one_object_counts_once_and_what_a_review_shows_is_known(parts):
+def test_one_object_counts_once_by_its_surest_box_or_as_a_person_drew_it(parts):
     predicted(parts, 40, ("Car", at("insect", 40), 0.2), ("Person", at("insect", 40, 0.01), 0.4))
+    parts.taxonomies.apply(1, Taxonomy((Node("people", labels=("Person",)),)), "")  # nothing matches a car
     predicted(parts, 41, ("Car", at("insect", 41), 0.1))
     reviewed(parts, 41, ("Car", at("insect", 41, 0.02)))
     index(parts, 1)
 
     members = [one for one in gather(parts, 1, source_of(parts, 1).space).members if one.task >= 40]
 
-    assert [(one.task, one.label) for one in members] == [(40, "Person")]
+    assert [(one.task, one.label, one.score) for one in members] == [(41, "Car", 0.0), (40, "Person", 0.4)]
 
 
 def test_a_drawn_box_whose_label_is_in_no_node_is_unknown(parts):

@@ -96,6 +96,7 @@ def _apply(parts: Parts, project_id: int, asked: Asked) -> list[str]:
     number = parts.taxonomies.apply(project_id, found.taxonomy, f"cluster {asked.kept.found.id} is {asked.kept.name}")
     if number is None:
         return []
+    parts.matches.show_again(project_id)
     return [*began, f"node {' / '.join(found.taxonomy.path(found.node))} is in taxonomy {number}"]
 
 

@@ -61,6 +61,7 @@ def _discovered(parts: Parts, project_id: int, space: Space, policy: ClusterPoli
     inside = sum(one.size for one in found.shown)
     lines = [f"{len(found.shown)} clusters of {inside} among {count} unknown boxes"]
     lines += [f"the {unknown.left_out} least sure left out"] if unknown.left_out else []
+    lines += [f"{unknown.matched} match a node by now"] if unknown.matched else []
     lines += [f"{len(found.dismissed)} dismissed ones left out"] if found.dismissed else []
     lines += [f"{broken} images could not be had"] if broken else []
     return ", ".join([*lines, str(parts.discoveries.path(project_id))])

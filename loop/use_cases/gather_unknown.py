@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from loop.decisions.regions import Box
 from loop.decisions.taxonomy import Taxonomy
 from loop.decisions.unknown import Member, one_each
 from loop.parts import Parts
+from loop.use_cases.match import Matcher, matcher_of
 
 MOST = 20_000  # boxes clustered, the surest
 READ = 10 * MOST  # boxes read; many of one object are one
@@ -24,11 +25,16 @@ KNOWN = 5000  # references that take part in the centre
 
 @dataclass(frozen=True, eq=False)
 class Unknown:
-    """Boxes without a name, with their vectors, float32 (boxes, dimension); *left_out* are the least sure."""
+    """
+    Boxes without a name, with their vectors, float32 (boxes, dimension).
+
+    Of what else there was, the least sure were *left_out*, and others are *matched* by the references there are now.
+    """
 
     members: list[Member]
     vectors: Vectors
     left_out: int = 0
+    matched: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +51,11 @@ def gather(parts: Parts, project_id: int, space: Space) -> Unknown:
 
     Detections that match no node or have not been matched, candidates under the threshold included, but for those that
     a reviewer kept, or whose place a review that counts or a person who named a cluster has labelled. Also boxes that
-    a reviewer drew and gave a label that is in no node.
+    a reviewer drew and gave a label that is in no node. What was found unknown before and would match now is left out;
+    its match is changed by `loop taxonomy reapply` alone.
     """
-    labels = taxonomy_of(parts, project_id).node_of_label
+    taxonomy = taxonomy_of(parts, project_id)
+    labels = taxonomy.node_of_label
     found = parts.unknown.detections(project_id, space, READ)
     missed = parts.unknown.missed(project_id, space, labels)
     tasks = {one.task for one in (*found, *missed)}
@@ -62,8 +70,10 @@ def gather(parts: Parts, project_id: int, space: Space) -> Unknown:
         **_vectors(parts, project_id, Kind.DETECTIONS, space, [one.key for one in members[len(drawn) : MOST]]),
     }
     there = [one for one in members if one.key in vectors]  # what Milvus lost comes back by itself
-    stacked = np.stack([vectors[one.key] for one in there]) if there else np.zeros((0, 0), np.float32)
-    return Unknown(there, stacked, max(0, len(members) - MOST))
+    placed = _matched(matcher_of(parts, project_id, taxonomy), [one.key for one in detected], vectors)
+    unknown = [one for one in there if one.key not in placed]
+    stacked = np.stack([vectors[one.key] for one in unknown]) if unknown else np.zeros((0, 0), np.float32)
+    return Unknown(unknown, stacked, max(0, len(members) - MOST), len(placed))
 
 
 def known(parts: Parts, project_id: int, space: Space) -> Known:
@@ -97,6 +107,15 @@ def _with_reviewed(
     for some in chunks(sorted(tasks)):
         for task, counted in parts.reviews.counted(project_id, some).items():
             found.setdefault(task, []).extend(one.box for one in counted.review.regions if one.label)
+    return found
+
+
+def _matched(matcher: Matcher | None, keys: list[str], vectors: Mapping[str, Vectors]) -> set[str]:
+    """The detections that match a node by the references there are now."""
+    found: set[str] = set()
+    for some in chunks([key for key in keys if key in vectors]) if matcher else ():
+        matches = matcher.match(np.stack([vectors[key] for key in some])) if matcher else []
+        found |= {key for key, one in zip(some, matches, strict=True) if one.node is not None}
     return found
 
 
