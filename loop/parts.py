@@ -8,14 +8,18 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from loop.adapters.class_list import ClassList
+from loop.adapters.cluster_log import ClusterLog
 from loop.adapters.courier import Courier
 from loop.adapters.detector import Detectors
+from loop.adapters.discovery_folder import DiscoveryFolder
 from loop.adapters.door import Door
 from loop.adapters.embedders import Embedders
 from loop.adapters.event_log import EventLog
+from loop.adapters.group_log import GroupLog
 from loop.adapters.image_cache import ImageCache
 from loop.adapters.images import Images
 from loop.adapters.ls_client import LabelStudio
+from loop.adapters.match_log import MatchLog
 from loop.adapters.move_log import MoveLog
 from loop.adapters.operation_log import OperationLog
 from loop.adapters.outbox import Outbox
@@ -29,8 +33,10 @@ from loop.adapters.report_folder import ReportFolder
 from loop.adapters.review_log import ReviewLog
 from loop.adapters.split_list import SplitList
 from loop.adapters.task_states import TaskStates
+from loop.adapters.taxonomy_log import TaxonomyLog
 from loop.adapters.trainer import TrainingPolicy
 from loop.adapters.training_log import TrainingLog
+from loop.adapters.unknown_list import UnknownList
 from loop.adapters.vector_log import VectorLog
 from loop.adapters.verdict_log import VerdictLog
 from loop.decisions.gate import GatePolicy
@@ -61,6 +67,8 @@ class Policies:
     gate: GatePolicy
     training: TrainingPolicy
     cohort_field: str = ""  # of the tasks' data, that tells cohorts apart
+    is_spread: bool = True  # whether the queue is spread over groups of tasks that show like things
+    match_seconds: float = 0.0  # that a request may take for matches to the taxonomy
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +100,15 @@ class Parts:
     references: References
     vectors: VectorLog
     task_states: TaskStates
+    taxonomies: TaxonomyLog
+    matches: MatchLog
+    unknown: UnknownList
+    clusters: ClusterLog
+    groups: GroupLog
     snapshots: Path
     runs: Path
     reports: ReportFolder
+    discoveries: DiscoveryFolder
     engine: Engine
 
     def close(self) -> None:

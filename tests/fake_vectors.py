@@ -115,7 +115,13 @@ class FakeCollection:
         self.owner.check()
         return {key: self.rows[key] for key in keys if key in self.rows}
 
+    def entries(self):
+        self.owner.check()
+        return iter([entry for entry, _ in self.rows.values()])
+
     def place(self, nodes):
+        if nodes:
+            self.owner.change()
         for key, node in nodes.items():
             self.rows[key] = replace(self.rows[key][0], node=node), self.rows[key][1]
 

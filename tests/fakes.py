@@ -1,9 +1,11 @@
 """Fakes of what our use cases are given; each keeps what it was asked for."""
 
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import numpy as np
 
+from loop.decisions.label_config import parse
 from loop.decisions.regions import Detection
 from loop.errors import ImageUnreadable, UpstreamError
 from tests.builders import CONFIG
@@ -26,6 +28,12 @@ class FakeQueue:
 
     def ask_index(self, project_id):
         self.asked.append(("index", project_id))
+
+    def ask_discover(self, project_id):
+        self.asked.append(("discover", project_id))
+
+    def ask_match(self, project_id):
+        self.asked.append(("match", project_id))
 
     def ask_retrain(self, project_id):
         self.asked.append(("retrain", project_id))
@@ -56,6 +64,12 @@ class FakeLabelStudio:
 
     def project(self, project_id):
         return self.fields
+
+    def now(self):
+        return datetime.now(UTC)
+
+    def validate_config(self, project_id, label_config):
+        parse(label_config)
 
     def prediction(self, prediction_id):
         if prediction_id not in self.predictions:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from loop.decisions.findings import Token, read_token
+from loop.decisions.refusal import detail
 from loop.decisions.view_filters import IS_OPEN, Condition, filters
 from loop.errors import Refused, UpstreamError
 
@@ -43,7 +44,7 @@ class LabelStudio:
         try:
             return Sdk(base_url=self.url, api_key=self._api_key, timeout=self._timeout)._client_wrapper
         except ApiError as error:
-            raise UpstreamError(f"the key for Label Studio at {self.url} is no good: {_detail(error.body)}") from error
+            raise UpstreamError(f"the key for Label Studio at {self.url} is no good: {detail(error.body)}") from error
 
     def close(self) -> None:
         """Give the connections back."""
@@ -83,6 +84,10 @@ class LabelStudio:
     def update_project(self, project_id: int, **fields: Any) -> Json:
         """Change some fields of a project."""
         return self._ask("PATCH", f"api/projects/{project_id}/", json=fields)
+
+    def validate_config(self, project_id: int, label_config: str) -> None:
+        """Have a label config checked against a project and its annotations; Refused where it cannot have it."""
+        self._ask("POST", f"api/projects/{project_id}/validate/", json={"label_config": label_config})
 
     def now(self) -> datetime:
         """What time it is there, to the second."""
@@ -229,18 +234,6 @@ class LabelStudio:
         except (httpx.HTTPError, ApiError) as error:
             raise UpstreamError(f"Label Studio at {self.url} did not answer {method} {path}: {error}") from error
         if answer.is_error:
-            said = f"Label Studio answered {method} {path} with {answer.status_code}: {_detail(answer.text)}"
+            said = f"Label Studio answered {method} {path} with {answer.status_code}: {detail(answer.text)}"
             raise Refused(said, answer.status_code)
         return answer
-
-
-def _detail(body: object) -> str:
-    """What an error body says, without the stack trace that Label Studio adds."""
-    if isinstance(body, str):
-        try:
-            body = json.loads(body)
-        except ValueError:
-            return str(body)[:300]
-    if isinstance(body, Mapping):
-        return str(body.get("validation_errors") or body.get("detail") or body)[:300]
-    return str(body)[:300]

@@ -26,6 +26,7 @@ vectors = Table(  # what should stand in a vector collection, and how far it is
     Column("tries", Integer, nullable=False, default=0),
     Column("due_at", Instant),  # None: at once
     Column("error", Text),  # why there is none
+    Column("made_at", Instant),  # when Milvus acknowledged it
     Index("vectors_by_state", "project_id", "embedder", "state"),
     Index("vectors_of_crop", "project_id", "embedder", "crop"),
     Index("vectors_of_task", "project_id", "embedder", "task_id"),

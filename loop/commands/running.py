@@ -69,4 +69,6 @@ def worker(queue: Annotated[str, typer.Argument(help=f"{GPU} or {DEFAULT}")]) ->
 @app.command()
 def schedule() -> None:
     """Be the schedule that sweeps up what was left lying; `loop up` starts it itself."""
-    build().queue.schedule((jobs.sweep, SWEEP_SECONDS), (jobs.sync_all, SYNC_SECONDS))
+    every = Settings.read().discover_every
+    discoveries = [(jobs.discover_all, every)] if every else []
+    build().queue.schedule((jobs.sweep, SWEEP_SECONDS), (jobs.sync_all, SYNC_SECONDS), *discoveries)

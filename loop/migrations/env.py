@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from loop.adapters import exchange_tables, vector_tables  # noqa: F401 (their tables are in the same metadata)
+from loop.adapters import exchange_tables, taxonomy_tables, vector_tables  # noqa: F401 (their tables are in the same metadata)
 from loop.adapters.database import connect
 from loop.adapters.tables import metadata
 

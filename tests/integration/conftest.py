@@ -67,6 +67,7 @@ def settings_of(label_studio, home, **more):
             "LOOP_GATE_CONFIDENCE": "0.5",
             "LOOP_DEFAULT_WORKERS": "1",
             "LOOP_WEB_WORKERS": "2",
+            "LOOP_EMBEDDER": "none",  # tests of the vectors set their own
             **more,
         }
     )

@@ -26,6 +26,20 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('project_id', 'class_id'),
     sa.UniqueConstraint('project_id', 'name')
     )
+    op.create_table('clusters',
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('id', sa.String(length=8), nullable=False),
+    sa.Column('state', sa.String(length=12), nullable=False),
+    sa.Column('facts', sa.JSON(), nullable=False),
+    sa.Column('members', sa.JSON(), nullable=False),
+    sa.Column('likely', sa.JSON(), nullable=False),
+    sa.Column('found_at', sa.DateTime(), nullable=False),
+    sa.Column('decided_at', sa.DateTime(), nullable=True),
+    sa.Column('name', sa.Text(), nullable=True),
+    sa.Column('parent', sa.Text(), nullable=True),
+    sa.Column('node', sa.Text(), nullable=True),
+    sa.PrimaryKeyConstraint('project_id', 'id')
+    )
     op.create_table('deletions',
     sa.Column('project_id', sa.Integer(), nullable=False),
     sa.Column('kind', sa.String(length=16), nullable=False),
@@ -67,6 +81,19 @@ def upgrade() -> None:
     sa.Column('class_id', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint('project_id', 'name')
     )
+    op.create_table('matches',
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('embedder', sa.String(length=64), nullable=False),
+    sa.Column('detection', sa.String(length=32), nullable=False),
+    sa.Column('node', sa.Text(), nullable=True),
+    sa.Column('score', sa.Float(), nullable=False),
+    sa.Column('votes', sa.JSON(), nullable=False),
+    sa.Column('is_shown', sa.Boolean(), nullable=False),
+    sa.PrimaryKeyConstraint('project_id', 'embedder', 'detection')
+    )
+    with op.batch_alter_table('matches', schema=None) as batch_op:
+        batch_op.create_index('matches_by_node', ['project_id', 'embedder', 'node'], unique=False)
+
     op.create_table('moves',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('project_id', sa.Integer(), nullable=False),
@@ -75,6 +102,18 @@ def upgrade() -> None:
     sa.Column('why', sa.Text(), nullable=False),
     sa.Column('moved_at', sa.DateTime(), nullable=False),
     sa.PrimaryKeyConstraint('id')
+    )
+    op.create_table('named_boxes',
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('task_id', sa.Integer(), nullable=False),
+    sa.Column('crop', sa.String(length=32), nullable=False),
+    sa.Column('image', sa.Text(), nullable=False),
+    sa.Column('box', sa.JSON(), nullable=False),
+    sa.Column('region', sa.Text(), nullable=False),
+    sa.Column('label', sa.Text(), nullable=False),
+    sa.Column('cluster', sa.String(length=8), nullable=False),
+    sa.Column('named_at', sa.DateTime(), nullable=False),
+    sa.PrimaryKeyConstraint('project_id', 'task_id', 'crop')
     )
     op.create_table('notices',
     sa.Column('id', sa.String(length=36), nullable=False),
@@ -150,6 +189,20 @@ def upgrade() -> None:
     sa.Column('is_shadow_shown', sa.Boolean(), nullable=False),
     sa.PrimaryKeyConstraint('id')
     )
+    op.create_table('reapplications',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('embedder', sa.String(length=64), nullable=False),
+    sa.Column('taxonomy', sa.String(length=12), nullable=False),
+    sa.Column('token', sa.String(length=16), nullable=False),
+    sa.Column('undo', sa.JSON(), nullable=False),
+    sa.Column('applied_at', sa.DateTime(), nullable=False),
+    sa.Column('undone_at', sa.DateTime(), nullable=True),
+    sa.PrimaryKeyConstraint('id')
+    )
+    with op.batch_alter_table('reapplications', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_reapplications_project_id'), ['project_id'], unique=False)
+
     op.create_table('reviews',
     sa.Column('project_id', sa.Integer(), nullable=False),
     sa.Column('annotation_id', sa.Integer(), nullable=False),
@@ -180,6 +233,21 @@ def upgrade() -> None:
     sa.Column('image', sa.String(length=16), nullable=True),
     sa.Column('is_left_out', sa.Boolean(), nullable=False),
     sa.PrimaryKeyConstraint('project_id', 'task_id')
+    )
+    op.create_table('task_groups',
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('task_id', sa.Integer(), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('project_id', 'task_id')
+    )
+    op.create_table('taxonomies',
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('version', sa.String(length=12), nullable=False),
+    sa.Column('content', sa.Text(), nullable=False),
+    sa.Column('why', sa.Text(), nullable=False),
+    sa.Column('applied_at', sa.DateTime(), nullable=False),
+    sa.PrimaryKeyConstraint('project_id', 'number')
     )
     op.create_table('trainings',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -221,6 +289,7 @@ def upgrade() -> None:
     sa.Column('tries', sa.Integer(), nullable=False),
     sa.Column('due_at', sa.DateTime(), nullable=True),
     sa.Column('error', sa.Text(), nullable=True),
+    sa.Column('made_at', sa.DateTime(), nullable=True),
     sa.PrimaryKeyConstraint('project_id', 'embedder', 'kind', 'key')
     )
     with op.batch_alter_table('vectors', schema=None) as batch_op:
@@ -288,11 +357,17 @@ def downgrade() -> None:
         batch_op.drop_index('one_open_training', sqlite_where=sa.text("state IN ('asked', 'running')"), postgresql_where=sa.text("state IN ('asked', 'running')"))
 
     op.drop_table('trainings')
+    op.drop_table('taxonomies')
+    op.drop_table('task_groups')
     op.drop_table('splits')
     with op.batch_alter_table('reviews', schema=None) as batch_op:
         batch_op.drop_index('reviews_of_task')
 
     op.drop_table('reviews')
+    with op.batch_alter_table('reapplications', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_reapplications_project_id'))
+
+    op.drop_table('reapplications')
     op.drop_table('projects')
     with op.batch_alter_table('predictions', schema=None) as batch_op:
         batch_op.drop_index('predictions_of_task')
@@ -304,7 +379,12 @@ def downgrade() -> None:
 
     op.drop_table('operations')
     op.drop_table('notices')
+    op.drop_table('named_boxes')
     op.drop_table('moves')
+    with op.batch_alter_table('matches', schema=None) as batch_op:
+        batch_op.drop_index('matches_by_node')
+
+    op.drop_table('matches')
     op.drop_table('former_names')
     with op.batch_alter_table('events', schema=None) as batch_op:
         batch_op.drop_index('events_pending')
@@ -315,5 +395,6 @@ def downgrade() -> None:
 
     op.drop_table('deliveries')
     op.drop_table('deletions')
+    op.drop_table('clusters')
     op.drop_table('classes')
     op.drop_table('aliases')
