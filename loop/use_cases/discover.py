@@ -17,6 +17,7 @@ from loop.parts import Parts
 from loop.use_cases.draw_unknown import draw
 from loop.use_cases.gather_unknown import Unknown, gather, known
 from loop.use_cases.plan_vectors import source_of
+from loop.use_cases.spread import spread
 
 LIKELY = 500  # likely members kept of a cluster
 
@@ -34,15 +35,21 @@ def discover(parts: Parts, project_id: int, policy: ClusterPolicy | None = None)
     Cluster the unknown of a project, in the place of the clusters that nobody decided on; say what was found.
 
     Nothing is embedded for it: what has no vector yet takes part the next time. What was dismissed does not come back,
-    and a cluster keeps its id while it is mostly the same. Pictures are written before the records.
+    and a cluster keeps its id while it is mostly the same. Pictures are written before the records. At the end the
+    queue is spread over groups of tasks that show like things.
     """
     source = source_of(parts, project_id)
     if source is None:
         return "nothing to embed with: no weights yet, or LOOP_EMBEDDER=none"
     try:
-        return _discovered(parts, project_id, source.space, policy or ClusterPolicy())
+        said = _discovered(parts, project_id, source.space, policy or ClusterPolicy())
     except MilvusDown as error:
         return str(error)
+    try:
+        spreading = spread(parts, project_id, source.space)
+    except UpstreamError as error:
+        spreading = str(error)
+    return f"{said}; {spreading}" if spreading else said
 
 
 def _discovered(parts: Parts, project_id: int, space: Space, policy: ClusterPolicy) -> str:

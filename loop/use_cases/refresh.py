@@ -13,6 +13,7 @@ from loop.errors import UpstreamError
 from loop.parts import Parts
 from loop.use_cases import index, shadow
 from loop.use_cases.answer import has, predict_all
+from loop.use_cases.spread import write_groups
 
 UNCHANGED = "model_version unchanged"
 MOST_NAMED = 10  # broken tasks named in a job's line
@@ -43,6 +44,7 @@ def refresh(parts: Parts, project_id: int) -> str:
     stored, broken = predict_all(parts, project, parts.load(champion), waiting, execution) if waiting else (0, [])
     index.ask(parts, project_id)
     lines = [f"{champion.name}: {stored} of {len(waiting)} open tasks predicted; {follow(parts, project_id)}"]
+    write_groups(parts, project_id)
     lines += shadow.answer(parts, project, beside, execution)
     parts.projects.refreshed(project, champion.name)
     return "; ".join([*lines, *(f"task {one.task_id}: {one.error}" for one in broken[:MOST_NAMED])])
