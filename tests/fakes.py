@@ -99,9 +99,6 @@ class FakeLabelStudio:
     def task_ids(self, project_id):
         return {task["id"] for task in self.tasks}
 
-    def named_tasks(self, project_id, task_ids):
-        return {task["id"]: task for task in self.tasks if task["id"] in task_ids}
-
     def views(self, project_id):
         return self.tabs
 

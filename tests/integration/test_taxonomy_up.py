@@ -1,4 +1,4 @@
-"""Under `loop up`, on a real Label Studio and a real Milvus Lite, detections are matched to a taxonomy by themselves."""
+"""Under `loop up`, on a real Label Studio and Milvus Lite, detections are matched to a taxonomy by themselves."""
 
 import os
 import signal
