@@ -54,6 +54,7 @@ class FakeLabelStudio:
     def __init__(self, tasks=()):
         self.tasks = list(tasks)
         self.stored = []
+        self.patched = []
         self.predictions = {}
         self.tabs = []
         self.fields = {"id": 1, "title": "Cars", "label_config": CONFIG, "model_version": ""}
@@ -79,6 +80,16 @@ class FakeLabelStudio:
         self.fields.update(fields)
         return self.fields
 
+    def update_prediction(self, prediction_id, **fields):
+        for task in self.tasks:
+            for prediction in task.get("predictions") or []:
+                if prediction["id"] == prediction_id:
+                    prediction.update(fields)
+                    self.patched.append(prediction_id)
+
+    def named_tasks(self, project_id, task_ids):
+        return {task["id"]: task for task in self.tasks if task["id"] in task_ids}
+
     def open_tasks(self, project_id):
         return iter([task for task in self.tasks if not task.get("annotations")])
 
@@ -92,10 +103,15 @@ class FakeLabelStudio:
         return self.tabs
 
     def create_view(self, project_id, data):
-        self.tabs.append({"id": len(self.tabs) + 1, "data": dict(data)})
+        self.tabs.append({"id": max((tab["id"] for tab in self.tabs), default=0) + 1, "data": dict(data)})
 
     def update_view(self, view_id, project_id, data):
-        self.tabs[view_id - 1]["data"] = dict(data)
+        for tab in self.tabs:
+            if tab["id"] == view_id:
+                tab["data"] = dict(data)
+
+    def delete_view(self, view_id):
+        self.tabs = [tab for tab in self.tabs if tab["id"] != view_id]
 
     def store_predictions(self, project_id, predictions):
         self.stored += predictions

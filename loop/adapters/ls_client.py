@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from loop.decisions.findings import Token, read_token
 from loop.decisions.refusal import detail
+from loop.decisions.view_filters import IS_OPEN, Condition, filters
 from loop.errors import Refused, UpstreamError
 
 Json = dict[str, Any]
@@ -19,7 +20,6 @@ PAGE = 200  # tasks a request
 BATCH = 200  # predictions a request
 SELECTED = 100  # tasks named in an address
 ONCE = {"max_retries": 0}  # what writes is not sent again by itself: the caller knows how to find out what was done
-IS_OPEN = ("completed_at", "empty", "Datetime", True)  # lacks annotations, as many as the project wants
 
 
 class LabelStudio:
@@ -118,20 +118,19 @@ class LabelStudio:
     def count_open(self, project_id: int, version: str | None = None) -> int:
         """How many open tasks there are, or how many of them have a prediction of a version stored."""
         of_version = [("predictions_model_versions", "contains", "List", [version])] if version else []
-        query = json.dumps({"filters": _filters(IS_OPEN, *of_version)})
+        query = json.dumps({"filters": filters(IS_OPEN, *of_version)})
         return int(self.get("api/tasks/", project=project_id, page_size=1, fields="task_only", query=query)["total"])
 
     def task_ids(self, project_id: int) -> set[int]:
         """The ids of all tasks."""
         return {task["id"] for task in self._tasks(project_id, fields="task_only")}
 
-    def _tasks(self, project_id: int, *wanted: tuple[str, str, str, Any], fields: str = "all") -> Iterator[Json]:
+    def _tasks(self, project_id: int, *wanted: Condition, fields: str = "all") -> Iterator[Json]:
         """Pages by the last id seen, not by number: tasks that change meanwhile would move all later pages."""
         params = {"project": project_id, "fields": fields, "page_size": PAGE}
         last_id = 0
         while True:
-            filters = _filters(*wanted, ("id", "greater", "Number", last_id))
-            query = {"ordering": ["tasks:id"], "filters": filters}
+            query = {"ordering": ["tasks:id"], "filters": filters(*wanted, ("id", "greater", "Number", last_id))}
             tasks = self._ask("GET", "api/tasks/", params={**params, "query": json.dumps(query)})["tasks"]
             yield from tasks
             if len(tasks) < PAGE:
@@ -152,7 +151,7 @@ class LabelStudio:
         return self._ask("GET", f"api/predictions/{prediction_id}/")
 
     def update_prediction(self, prediction_id: int, **fields: Any) -> Json:
-        """Change some fields of a stored prediction."""
+        """Change some fields of a stored prediction; some installations refuse a result without `project`."""
         return self._ask("PATCH", f"api/predictions/{prediction_id}/", json=fields)
 
     def annotation(self, annotation_id: int) -> Json:
@@ -214,6 +213,10 @@ class LabelStudio:
         """Change a tab."""
         return self._ask("PATCH", f"api/dm/views/{view_id}/", json={"project": project_id, "data": dict(data)})
 
+    def delete_view(self, view_id: int) -> None:
+        """Remove a tab."""
+        self._ask("DELETE", f"api/dm/views/{view_id}/")
+
     def _listed(self, path: str, project_id: int) -> list[Json]:
         answer: Any = self._ask("GET", path, params={"project": project_id})
         return list(answer)
@@ -234,12 +237,3 @@ class LabelStudio:
             said = f"Label Studio answered {method} {path} with {answer.status_code}: {detail(answer.text)}"
             raise Refused(said, answer.status_code)
         return answer
-
-
-def _filters(*wanted: tuple[str, str, str, Any]) -> Json:
-    """The Data Manager's filters for conditions on tasks, all of which must hold."""
-    items = [
-        {"filter": f"filter:tasks:{column}", "operator": operator, "type": kind, "value": value}
-        for column, operator, kind, value in wanted
-    ]
-    return {"conjunction": "and", "items": items}
