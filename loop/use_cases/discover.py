@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 
+from loop.adapters.threads import one_thread
 from loop.decisions.clustering import ClusterPolicy, cluster
 from loop.decisions.discovery import cluster_id, likely_members, suggest
 from loop.decisions.embedding import Space
@@ -41,14 +42,15 @@ def discover(parts: Parts, project_id: int, policy: ClusterPolicy | None = None)
     source = source_of(parts, project_id)
     if source is None:
         return "nothing to embed with: no weights yet, or LOOP_EMBEDDER=none"
-    try:
-        said = _discovered(parts, project_id, source.space, policy or ClusterPolicy())
-    except MilvusDown as error:
-        return str(error)
-    try:
-        spreading = spread(parts, project_id, source.space)
-    except UpstreamError as error:
-        spreading = str(error)
+    with one_thread():
+        try:
+            said = _discovered(parts, project_id, source.space, policy or ClusterPolicy())
+        except MilvusDown as error:
+            return str(error)
+        try:
+            spreading = spread(parts, project_id, source.space)
+        except UpstreamError as error:
+            spreading = str(error)
     return f"{said}; {spreading}" if spreading else said
 
 

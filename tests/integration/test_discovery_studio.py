@@ -19,7 +19,7 @@ from tests.builders import NOON, ls_region
 from tests.fake_vectors import FakeReferences
 from tests.fakes import FakeImages, FakeQueue
 from tests.integration.conftest import project_of, settings_of
-from tests.test_discover import POLICY, Looks, at
+from tests.unknown import POLICY, Looks, at
 
 pytestmark = pytest.mark.timeout(300)
 SHOWN = ["car"] * 8 + ["insect"] * 8 + ["tool"] * 8  # what the tasks show, by the order of their ids
