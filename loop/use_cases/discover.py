@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from contextlib import suppress
 
 from loop.adapters.threads import one_thread
 from loop.decisions.clustering import ClusterPolicy, cluster
@@ -23,12 +22,14 @@ from loop.use_cases.spread import spread
 LIKELY = 500  # likely members kept of a cluster
 
 
-def ask(parts: Parts, project_id: int) -> None:
-    """Ask for a discovery; the schedule asks again where the job is lost."""
+def ask_all(parts: Parts) -> str:
+    """Ask for a discovery in every project, if anything is embedded. Raises UpstreamError; the schedule asks again."""
     if parts.embedders.is_off:
-        return
-    with suppress(UpstreamError):
+        return "nothing is embedded"
+    projects = [project.id for project in parts.projects.all()]
+    for project_id in projects:
         parts.queue.ask_discover(project_id)
+    return f"asked: discover {projects}"
 
 
 def discover(parts: Parts, project_id: int, policy: ClusterPolicy | None = None) -> str:
