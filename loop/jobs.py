@@ -80,10 +80,7 @@ def discover_now(project_id: int, policy: ClusterPolicy) -> str:
 def discover_all() -> str:
     """Ask for a discovery in every project."""
     with closing(build()) as parts:
-        projects = [project.id for project in parts.projects.all()]
-        for project_id in projects:
-            discovering.ask(parts, project_id)
-    return f"asked: discover {projects}"
+        return discovering.ask_all(parts)
 
 
 def match(project_id: int) -> str:

@@ -49,4 +49,4 @@ def name_category(taxonomy: Taxonomy, name: str, parent: str | None = None) -> N
 
 
 def _called(taxonomy: Taxonomy, name: str) -> Node | None:
-    return next((node for node in taxonomy.nodes if name in (node.id, node.title)), None)
+    return next((node for node in taxonomy.nodes if name and name in (node.id, node.title)), None)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from contextlib import suppress
 
+from loop.adapters.threads import one_thread
 from loop.decisions.clustering import ClusterPolicy, cluster
 from loop.decisions.discovery import cluster_id, likely_members, suggest
 from loop.decisions.embedding import Space
@@ -17,16 +17,19 @@ from loop.parts import Parts
 from loop.use_cases.draw_unknown import draw
 from loop.use_cases.gather_unknown import Unknown, gather, known
 from loop.use_cases.plan_vectors import source_of
+from loop.use_cases.spread import spread
 
 LIKELY = 500  # likely members kept of a cluster
 
 
-def ask(parts: Parts, project_id: int) -> None:
-    """Ask for a discovery; the schedule asks again where the job is lost."""
+def ask_all(parts: Parts) -> str:
+    """Ask for a discovery in every project, if anything is embedded. Raises UpstreamError; the schedule asks again."""
     if parts.embedders.is_off:
-        return
-    with suppress(UpstreamError):
+        return "nothing is embedded"
+    projects = [project.id for project in parts.projects.all()]
+    for project_id in projects:
         parts.queue.ask_discover(project_id)
+    return f"asked: discover {projects}"
 
 
 def discover(parts: Parts, project_id: int, policy: ClusterPolicy | None = None) -> str:
@@ -34,15 +37,22 @@ def discover(parts: Parts, project_id: int, policy: ClusterPolicy | None = None)
     Cluster the unknown of a project, in the place of the clusters that nobody decided on; say what was found.
 
     Nothing is embedded for it: what has no vector yet takes part the next time. What was dismissed does not come back,
-    and a cluster keeps its id while it is mostly the same. Pictures are written before the records.
+    and a cluster keeps its id while it is mostly the same. Pictures are written before the records. At the end the
+    queue is spread over groups of tasks that show like things.
     """
     source = source_of(parts, project_id)
     if source is None:
         return "nothing to embed with: no weights yet, or LOOP_EMBEDDER=none"
-    try:
-        return _discovered(parts, project_id, source.space, policy or ClusterPolicy())
-    except MilvusDown as error:
-        return str(error)
+    with one_thread():
+        try:
+            said = _discovered(parts, project_id, source.space, policy or ClusterPolicy())
+        except MilvusDown as error:
+            return str(error)
+        try:
+            spreading = spread(parts, project_id, source.space)
+        except UpstreamError as error:
+            spreading = str(error)
+    return f"{said}; {spreading}" if spreading else said
 
 
 def _discovered(parts: Parts, project_id: int, space: Space, policy: ClusterPolicy) -> str:
