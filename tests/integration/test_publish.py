@@ -12,6 +12,7 @@ from loop.decisions.matching import Match
 from loop.decisions.regions import Box, Region
 from loop.decisions.taxonomy_format import read
 from loop.decisions.verdicts import Decision, judge
+from loop.decisions.view_filters import only_tasks
 from loop.use_cases.publish import publish, publish_views
 from tests.builders import picture
 from tests.integration.conftest import settings_of, until
@@ -126,11 +127,15 @@ def test_the_views_follow_the_predictions_by_themselves(api, parts, predicted):
 
 def test_an_annotator_sees_a_match_and_keeps_it_by_submitting(api, label_studio, parts, predicted, page, tmp_path):
     built, _ = parts
-    project_id, (first, *_) = predicted
+    project_id, (first, second, _) = predicted
     publish(built, built.projects.get(project_id), TREE, {first: {f"{first}-a": BIRD, f"{first}-b": COW}})
     publish_views(built, project_id, TREE)
+    named = {"title": "By id", "type": "list", "target": "tasks", "filters": only_tasks([first, second])}
+    built.label_studio.create_view(project_id, named)
     views = {one["data"]["title"]: one["id"] for one in built.label_studio.views(project_id)}
 
+    page.goto(f"{label_studio.url}/projects/{project_id}/data?tab={views['By id']}")
+    expect(page.get_by_text("Tasks: 2 / 3")).to_be_visible()
     page.goto(f"{label_studio.url}/projects/{project_id}/data?tab={views['Category: Cattle']}")
     expect(page.get_by_text("Tasks: 1 / 3")).to_be_visible()
     page.screenshot(path=tmp_path / "view.png")
