@@ -20,6 +20,7 @@ app = typer.Typer(no_args_is_help=True, help="Clusters of what nothing has a nam
 MOST_SHOWN = 20
 
 ClusterId = Annotated[str, typer.Argument(help="A cluster's id, or its beginning.")]
+ClusterIds = Annotated[list[str], typer.Argument(help="Their ids, or their beginnings.")]
 
 
 @app.command("list")
@@ -51,20 +52,24 @@ def show(cluster: ClusterId, project: ProjectId) -> None:
 
 @app.command()
 def promote(
-    cluster: ClusterId,
+    chosen: ClusterIds,
     project: ProjectId,
     name: Annotated[str, typer.Option("--name", help="What it is called; an existing category gets its members.")],
     parent: Annotated[str | None, typer.Option("--parent", help="The node that it is under.")] = None,
 ) -> None:
-    """Make a cluster a category: a node, its references, a label, a view of its tasks."""
-    for line in clusters.promote(_parts(project), project, cluster, name, parent):
-        out.print(line, markup=False, soft_wrap=True)
+    """Make clusters one category: a node, its references, a label, a view of its tasks."""
+    parts = _parts(project)
+    for one in [parts.clusters.find(project, one).found.id for one in chosen]:  # all, before any is touched
+        for line in clusters.promote(parts, project, one, name, parent):
+            out.print(line, markup=False, soft_wrap=True)
 
 
 @app.command()
-def dismiss(cluster: ClusterId, project: ProjectId) -> None:
-    """Say that a cluster is nothing; it does not come back."""
-    out.print(clusters.dismiss(_parts(project), project, cluster), markup=False)
+def dismiss(chosen: ClusterIds, project: ProjectId) -> None:
+    """Say that clusters are nothing; they do not come back."""
+    parts = _parts(project)
+    for one in [parts.clusters.find(project, one).found.id for one in chosen]:
+        out.print(clusters.dismiss(parts, project, one), markup=False)
 
 
 def show_clusters(found: Sequence[KeptCluster], *, everything: bool) -> None:
