@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from loop.adapters.project_list import Project
 from loop.errors import UpstreamError
 from loop.parts import Parts
-from loop.use_cases import index, shadow
+from loop.use_cases import index, match, shadow
 from loop.use_cases.answer import has, predict_all
 
 UNCHANGED = "model_version unchanged"
@@ -40,7 +41,10 @@ def refresh(parts: Parts, project_id: int) -> str:
         if shadow.answers(project, champion.name, task):
             beside.append(task)
     _take_over(parts, project_id, champion.name, known, execution)
-    stored, broken = predict_all(parts, project, parts.load(champion), waiting, execution) if waiting else (0, [])
+    matching = partial(match.known, parts, project)
+    stored, broken = (
+        predict_all(parts, project, parts.load(champion), waiting, execution, matching=matching) if waiting else (0, [])
+    )
     index.ask(parts, project_id)
     lines = [f"{champion.name}: {stored} of {len(waiting)} open tasks predicted; {follow(parts, project_id)}"]
     lines += shadow.answer(parts, project, beside, execution)

@@ -142,7 +142,7 @@ def _come(scenery: Scenery, some: Sequence[Scene]) -> None:
 def _tasks(scenery: Scenery, some: Sequence[Scene]) -> dict[int, Scene]:
     """The tasks of scenes."""
     names = {scene.name: scene for scene in some}
-    query = {"project": scenery.project_id, "fields": "task_only", "page_size": 1000}
+    query = httpx.QueryParams(project=scenery.project_id, fields="task_only", page_size=1000)
     found = scenery.client.get("/api/tasks", params=query).raise_for_status().json()["tasks"]
     named = {int(task["id"]): scene_name(task["data"]["image"]) for task in found}
     return {task: names[name] for task, name in named.items() if name in names}

@@ -219,10 +219,12 @@ def upgrade() -> None:
     sa.Column('is_unseen', sa.Boolean(), nullable=False),
     sa.Column('parent_prediction', sa.Integer(), nullable=True),
     sa.Column('recorded_at', sa.DateTime(), nullable=False),
+    sa.Column('told_at', sa.DateTime(), nullable=True),
     sa.PrimaryKeyConstraint('project_id', 'annotation_id', 'created_at')
     )
     with op.batch_alter_table('reviews', schema=None) as batch_op:
         batch_op.create_index('reviews_of_task', ['project_id', 'task_id'], unique=False)
+        batch_op.create_index('reviews_told', ['project_id', 'told_at'], unique=False)
 
     op.create_table('splits',
     sa.Column('project_id', sa.Integer(), nullable=False),
@@ -361,6 +363,7 @@ def downgrade() -> None:
     op.drop_table('task_groups')
     op.drop_table('splits')
     with op.batch_alter_table('reviews', schema=None) as batch_op:
+        batch_op.drop_index('reviews_told')
         batch_op.drop_index('reviews_of_task')
 
     op.drop_table('reviews')
