@@ -17,10 +17,12 @@ TAXONOMY = """
 nodes:
   - id: thing
     title: Thing
+    threshold: 0  # whatever is nearest is right
     enrichment: {origin: composed}
   - id: item
     title: Item
     parent: thing
+    threshold: 0
     labels: [item]
 """
 CONTROL = (
