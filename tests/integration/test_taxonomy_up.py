@@ -82,6 +82,10 @@ def annotations(api, tasks):
     return [{key: value for key, value in one.items() if key != "created_ago"} for one in found]
 
 
+def views(api, project_id):
+    return {one["data"]["title"] for one in api.get("/api/dm/views/", params={"project": project_id}).json()}
+
+
 def categories(result):
     return {tuple(one["value"]["taxonomy"][0]) for one in result if one["type"] == "taxonomy"}
 
@@ -111,8 +115,7 @@ def test_matches_come_after_prediction_in_requests_and_anew_and_people_are_not_t
     texts = [one["meta"]["text"][0] for result in stored.values() for one in result if one.get("meta")]
     assert all(text.splitlines() == ["category: Thing/Item", "origin: composed"] for text in texts)
     assert annotations(api, reviewed) == before
-    titles = {one["data"]["title"] for one in api.get("/api/dm/views/", params={"project": project_id}).json()}
-    assert {"Category: Thing", "Category: Item"} <= titles
+    until(lambda: {"Category: Thing", "Category: Item"} <= views(api, project_id), 60)
 
     matched = next(task for task, result in stored.items() if categories(result))
     assert categories(asked(loop_settings, api, project_id, matched)) == {("Thing", "Item")}
