@@ -37,6 +37,11 @@ class Embedders:
         """Whether nothing is embedded at all."""
         return self._setting == NONE
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether its space stays the same whatever version serves."""
+        return not self.is_off and self._setting != YOLO
+
     def space(self, version: str, weights: Path | None, image_size: int | None = None) -> Space | None:
         """
         The space of the embedder while *version* with these *weights* serves; None where nothing is embedded.
@@ -68,8 +73,7 @@ class Embedders:
 
     def _pixels(self, of_version: int | None) -> int:
         """At what size weights look: that of the version that serves, unless the setting names other weights."""
-        is_fixed = self._setting != YOLO
-        return self._image_size if is_fixed or of_version is None else of_version
+        return self._image_size if self.is_fixed or of_version is None else of_version
 
     def _tower(self) -> Tower:
         text = self._setting.removeprefix(OPEN_CLIP)
