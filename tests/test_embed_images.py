@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
@@ -135,6 +136,18 @@ def test_the_same_task_of_two_projects_has_two_vectors(parts, reviewed):
     assert parts.embedders.batches == [10, 10]
 
 
+def test_a_vector_of_an_image_that_a_task_no_longer_shows_is_not_read(parts):
+    vectors = np.eye(2, dtype=np.float32)
+    parts.whole_vectors.keep(1, "e", {1: "old", 2: "same"}, vectors)
+
+    found = parts.whole_vectors.read(1, "e", {1: "new", 2: "same"}, 0.95)
+
+    assert found.rows == {2: 0}
+    assert found.vectors.tolist() == [[0, 1]]
+    assert parts.whole_vectors.read(2, "e", {}, 0.95).rows == {}
+    assert parts.whole_vectors.read(1, "other", {}, 0.95).rows == {}
+
+
 def test_killed_while_it_embeds_it_goes_on_where_it_was(parts, reviewed):
     for task in range(1, 41):
         reviewed(task, photo(task))
@@ -172,6 +185,21 @@ def test_without_a_fixed_embedder_or_a_cosine_nothing_is_embedded(parts, reviewe
 
     assert parts.embedders.batches == []
     assert snapshot.report["notes"] == {}
+
+
+def test_flat_images_have_no_vector_and_are_not_taken_for_one(parts, reviewed):
+    for task in range(1, 31):
+        reviewed(task, photo(task))
+    assemble(parts, 1)
+    for task in (*range(1, 11), *range(31, 51)):
+        reviewed(task, Image.new("RGB", (64, 48), "white"), minutes=5)
+
+    snapshot = assemble(parts, 1)
+
+    assert sum(parts.embedders.batches) == 30
+    assert snapshot.report["notes"] == {}
+    assert {sides(snapshot)[task] for task in range(31, 51)} == set(Side)
+    assert find_leaks(parts, 1) == []
 
 
 @pytest.mark.parametrize("error", [UpstreamError("no weights"), RuntimeError("out of memory"), OSError("damaged")])

@@ -115,7 +115,7 @@ def _survey(parts: Parts, project_id: int, draft: Draft, labels: Labels, check: 
     if field:
         alone = sum(one.group is None for one in seen)
         draft.report.notes[f"tasks without a {field}, grouped by their look alone"] += alone
-    embedded = _embedded(parts, project_id, draft, {one.task_id: one.image for one in seen}, files, check)
+    embedded = _embedded(parts, project_id, draft, seen, files, check)
     return _frozen(parts, project_id, seen, embedded)
 
 
@@ -123,14 +123,19 @@ def _embedded(
     parts: Parts,
     project_id: int,
     draft: Draft,
-    addresses: Mapping[int, str],
+    seen: Sequence[Seen],
     files: Mapping[int, Path],
     check: Callable[[], None],
 ) -> Embedded | None:
-    """The vectors that say which images are near-duplicates, where they do; those that lack one are counted."""
+    """
+    The vectors that say which images are near-duplicates, where they do; images that lack one are counted.
+
+    A flat image, which has no look, gets none: it is like all others, and says nothing of them.
+    """
     if not is_asked_for(parts):
         return None
-    wanted = {task_id: files[task_id] for task_id in addresses}
+    addresses = {one.task_id: one.image for one in seen}
+    wanted = {one.task_id: files[one.task_id] for one in seen if one.look is not None}
     embedded = embed_images(parts, project_id, addresses, wanted, check)
     alone = len(wanted.keys() - (embedded.rows.keys() if embedded else ()))
     if alone:
