@@ -7,11 +7,14 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
+from functools import partial
 
 from loop.bootstrap import build
+from loop.decisions.clustering import ClusterPolicy
 from loop.errors import LoopError, UpstreamError
 from loop.parts import Parts
 from loop.use_cases import deliver as delivering
+from loop.use_cases import discover as discovering
 from loop.use_cases import index as indexing
 from loop.use_cases import match as matching
 from loop.use_cases import plan_vectors
@@ -61,6 +64,23 @@ def build_references(project_id: int) -> str:
 def rebuild_references(project_id: int) -> str:
     """Drop the vectors of a project and make them anew."""
     return _in_turn("index", indexing.rebuild, project_id)
+
+
+def discover(project_id: int) -> str:
+    """Cluster what nothing in a project has a name for, out of the way of what annotators wait for."""
+    os.nice(10)
+    return _alone("discover", discovering.discover, project_id)
+
+
+def discover_now(project_id: int, policy: ClusterPolicy) -> str:
+    """Cluster what nothing in a project has a name for, by a policy of one's own."""
+    return _in_turn("discover", partial(discovering.discover, policy=policy), project_id)
+
+
+def discover_all() -> str:
+    """Ask for a discovery in every project."""
+    with closing(build()) as parts:
+        return discovering.ask_all(parts)
 
 
 def match(project_id: int) -> str:

@@ -85,6 +85,10 @@ class Settings(BaseSettings):
     match_seconds: float = Field(
         0.5, ge=0, description="what /predict may take for matches to the taxonomy; 0: it shows none"
     )
+    discover_every: int = Field(
+        86_400, ge=0, description="seconds between discoveries among what nothing has a name for; 0: only by hand"
+    )
+    spread: bool = Field(True, description="spread the queue over groups of tasks that show like things")
     milvus_uri: str = Field("", description="Milvus to use, in a database of its own; empty: one under LOOP_HOME")
     webhook_secret: str = Field("", description="key of the webhook secrets; empty: made once under LOOP_HOME")
 

@@ -18,7 +18,7 @@ class BulkStudio(StudioModel):
 
     def named_tasks(self, project_id, task_ids):
         self._answer()
-        return {one["id"]: one for one in self.tasks if one["id"] in task_ids}
+        return super().named_tasks(project_id, task_ids)
 
     def annotation(self, annotation_id):
         self._answer()

@@ -291,9 +291,9 @@ def test_a_request_takes_what_is_known_and_computes_the_rest(parts):
     now = MatchNow(parts, 5.0)
     shown = len(parts.embedders.shown)
 
-    found = now(1, [suggestion(parts), suggestion(parts, 3, "c")])
+    found = now(1, CONFIG, [suggestion(parts), suggestion(parts, 3, "c")])
 
-    assert {name: one.node for some in found.values() for name, one in some.items()} == {
+    assert {name: one.node for some in found.values() for name, one in some.matches.items()} == {
         "b2l": "car", "b2r": "person", "c3l": "car", "c3r": "person",
     }  # fmt: skip
     assert len(parts.embedders.shown) == shown + 2
@@ -315,8 +315,8 @@ def test_a_request_over_its_budget_goes_out_without(parts, monkeypatch):
     now = MatchNow(parts, 0.2)
 
     began = time.monotonic()
-    assert now(1, [suggestion(parts)]) == {}
-    assert now(1, [suggestion(parts)]) == {}  # the first is still at it
+    assert now(1, CONFIG, [suggestion(parts)]) == {}
+    assert now(1, CONFIG, [suggestion(parts)]) == {}  # the first is still at it
     assert time.monotonic() - began < 5
 
     slow.set()
@@ -329,9 +329,9 @@ def test_a_request_while_milvus_is_down_warns_once_and_recovers(parts, caplog):
     now = MatchNow(parts, 5.0)
     parts.references.is_down = True
 
-    assert now(1, [suggestion(parts)]) == {}
-    assert now(1, [suggestion(parts)]) == {}
+    assert now(1, CONFIG, [suggestion(parts)]) == {}
+    assert now(1, CONFIG, [suggestion(parts)]) == {}
     assert sum("without matches" in one.message for one in caplog.records) == 1
 
     parts.references.is_down = False
-    assert now(1, [suggestion(parts)])[2]["b2l"].node == "car"
+    assert now(1, CONFIG, [suggestion(parts)])[2].matches["b2l"].node == "car"

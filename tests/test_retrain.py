@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from loop import jobs
 from loop.adapters.exchange_tables import notices
 from loop.adapters.training_log import Phase, State
-from loop.errors import UpstreamError
+from loop.errors import NotPassed, UpstreamError
 from loop.use_cases.cancel import cancel
+from loop.use_cases.promote import promote_by_hand
 from loop.use_cases.retrain import ATTEMPTS, retrain
 from loop.use_cases.review import ask_when_due
 from tests.evaluations import evaluation
@@ -186,6 +187,36 @@ def test_three_deaths_at_the_same_place_are_a_failure(asked):
     assert last(asked).error == "died 3 times at the same place, measuring: see the log of its worker"
     assert [kind for kind, _ in told(asked)] == ["training.failed"]
     assert asked.reviews.new_since(1, asked.projects.get(1).reviews_seen_at) == 0
+
+
+def test_a_start_that_got_as_far_as_a_version_is_no_death_at_the_same_place(asked):
+    for _ in range(ATTEMPTS - 1):
+        with pytest.raises(Killed):
+            retrain(replace(asked, detectors=Dying(asked.detectors, "evaluate", "before")), 1)
+    with pytest.raises(Killed):
+        retrain(replace(asked, registry=Dying(asked.registry, "add", "after")), 1)
+
+    retrain(asked, 1)
+
+    assert last(asked).state == State.PROMOTED
+
+
+def test_what_died_in_the_gate_leaves_a_candidate_that_serves_only_by_force(asked):
+    for _ in range(ATTEMPTS):
+        with pytest.raises(Killed):
+            retrain(replace(asked, reports=Dying(asked.reports, "keep", "before")), 1)
+
+    retrain(asked, 1)
+
+    (version,) = asked.registry.list(1)
+    assert last(asked).state == State.FAILED
+    assert last(asked).error == "died 3 times at the same place, gate: see the log of its worker"
+    assert asked.registry.champion(1) is None
+    ((kind, body),) = told(asked)
+    assert (kind, body["version"]) == ("training.failed", version.name)
+    with pytest.raises(NotPassed):
+        promote_by_hand(asked, 1, version.name, "it looks fine")
+    assert promote_by_hand(asked, 1, version.name, "it looks fine", is_forced=True) == version
 
 
 def test_deaths_between_which_it_got_further_are_none(parts):

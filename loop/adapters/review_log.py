@@ -9,8 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from loop.adapters import review_row
 from loop.adapters.tables import deletions, reviews, verdicts
-from loop.decisions import region_json
 from loop.decisions.ls_format import Review
 from loop.decisions.verdicts import counted_review_key
 
@@ -28,6 +28,15 @@ class CountedReview:
         """The address of the image."""
         found = self.data.get(image_key)
         return found.strip() if isinstance(found, str) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A review about which an event told something that no sweep has compared with Label Studio since."""
+
+    annotation_id: int
+    task_id: int
+    told_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,26 +59,32 @@ class ReviewLog:
 
         Of two annotations with one id the later made is the one there is: the other's id was given out again.
         *is_current* says that Label Studio has it so now: it takes the star of a ground truth away without a new time.
+        An event may be older than what the last sweep saw, so what it changed is kept in mind for the next, see told.
         """
         is_id = sa.and_(reviews.c.project_id == review.project_id, reviews.c.annotation_id == review.id)
         query = sa.select(reviews).where(is_id)
         with self._engine.begin() as connection:
             known = connection.execute(query).all()
-            if any(_stands_against(_read(one), review, is_current=is_current) for one in known):
+            if any(_stands_against(review_row.read(one), review, is_current=is_current) for one in known):
                 return set()
             connection.execute(reviews.delete().where(is_id))
             kept: Mapping[str, Any] = next((one.data for one in known if one.task_id == review.task_id), {})
-            connection.execute(reviews.insert().values(_row(review, data or kept)))  # some events come without the task
+            told_at = next((one.told_at for one in known), None) if is_current else datetime.now(UTC)
+            row = {**review_row.write(review, data or kept), "told_at": told_at}  # some events come without the task
+            connection.execute(reviews.insert().values(row))
             others = {one.task_id for one in known} - {review.task_id}
             is_left = sa.and_(verdicts.c.annotation_id == review.id, verdicts.c.task_id.in_(others))
             connection.execute(verdicts.delete().where(verdicts.c.project_id == review.project_id, is_left))
         return {review.task_id, *others}
 
-    def delete(self, project_id: int, kind: str, moments: Mapping[int, datetime]) -> list[int]:
+    def delete(
+        self, project_id: int, kind: str, moments: Mapping[int, datetime], *, is_current: bool = False
+    ) -> list[int]:
         """
         Remember that annotations or tasks were deleted at some moments by id, and return the tasks concerned.
 
-        What was made after that moment under the same id is another object, and stays.
+        What was made after that moment under the same id is another object, and stays. Unless *is_current* an event
+        said so, which may have come after the id was given out again: that is kept in mind for the next sweep.
         """
         with self._engine.begin() as connection:
             for object_id, moment in moments.items():
@@ -78,8 +93,10 @@ class ReviewLog:
                 is_gone = verdicts.c.task_id.in_(list(moments))
                 connection.execute(verdicts.delete().where(verdicts.c.project_id == project_id, is_gone))
             column = reviews.c.annotation_id if kind == ANNOTATION else reviews.c.task_id
-            query = sa.select(reviews.c.task_id).where(reviews.c.project_id == project_id, column.in_(list(moments)))
-            return list(connection.scalars(query.distinct()))
+            is_it = sa.and_(reviews.c.project_id == project_id, column.in_(list(moments)))
+            if not is_current:
+                connection.execute(reviews.update().where(is_it).values(told_at=datetime.now(UTC)))
+            return list(connection.scalars(sa.select(reviews.c.task_id).where(is_it).distinct()))
 
     def exhume(self, project_id: int, kind: str, moments: Mapping[int, datetime]) -> bool:
         """Take back deletions of what is there after all, made at some moments by id; return whether there were any."""
@@ -92,6 +109,22 @@ class ReviewLog:
         )
         with self._engine.begin() as connection:
             return connection.execute(wrong).rowcount > 0
+
+    def told(self, project_id: int) -> list[Told]:
+        """What events told since it was last compared."""
+        columns = (reviews.c.annotation_id, reviews.c.task_id, reviews.c.told_at)
+        query = sa.select(*columns).where(reviews.c.project_id == project_id, reviews.c.told_at.is_not(None))
+        with self._engine.connect() as connection:
+            return [Told(*row) for row in connection.execute(query)]
+
+    def compared(self, project_id: int, told: Sequence[Told]) -> None:
+        """Forget that events told that; what they told of the same reviews since is still to be compared."""
+        if not told:
+            return
+        is_it = (reviews.c.annotation_id == sa.bindparam("annotation"), reviews.c.told_at == sa.bindparam("moment"))
+        change = reviews.update().where(reviews.c.project_id == project_id, *is_it).values(told_at=None)
+        with self._engine.begin() as connection:
+            connection.execute(change, [{"annotation": one.annotation_id, "moment": one.told_at} for one in told])
 
     def forget(self, project_id: int) -> None:
         """Drop all that is known of a project's reviews."""
@@ -109,7 +142,7 @@ class ReviewLog:
             for row in connection.execute(query):
                 if row.task_id not in best or _rank(row) > _rank(best[row.task_id]):
                     best[row.task_id] = row
-        return {task_id: CountedReview(_read(row), row.data) for task_id, row in sorted(best.items())}
+        return {task_id: CountedReview(review_row.read(row), row.data) for task_id, row in sorted(best.items())}
 
     def kept(self, project_id: int, *, region_id: str | None = None) -> list[KeptReview]:
         """Every review that was not deleted, by annotation; of a region's id, those that have it."""
@@ -117,7 +150,7 @@ class ReviewLog:
         if region_id is not None:
             query = query.where(sa.cast(reviews.c.regions, sa.Text).contains(region_id, autoescape=True))
         with self._engine.connect() as connection:
-            found = [_read(row) for row in connection.execute(query)]
+            found = [review_row.read(row) for row in connection.execute(query)]
         if region_id is not None:
             found = [one for one in found if region_id in {region.id for region in one.regions}]
         counted = self.counted(project_id, sorted({one.task_id for one in found}) if region_id is not None else None)
@@ -180,41 +213,3 @@ def _stands_against(known: Review, other: Review, *, is_current: bool) -> bool:
 
 def _rank(row: sa.Row[Any]) -> tuple[bool, float]:
     return counted_review_key(is_ground_truth=row.is_ground_truth, completed_at=row.updated_at.timestamp())
-
-
-def _row(review: Review, data: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "project_id": review.project_id,
-        "annotation_id": review.id,
-        "created_at": review.created_at,
-        "task_id": review.task_id,
-        "updated_at": review.updated_at,
-        "unique_id": review.unique_id,
-        "data": dict(data),
-        "regions": region_json.write_all(review.regions),
-        "annotator": review.annotator,
-        "lead_time": review.lead_time,
-        "is_skipped": review.is_skipped,
-        "is_ground_truth": review.is_ground_truth,
-        "is_unseen": review.is_unseen,
-        "parent_prediction": review.parent_prediction,
-        "recorded_at": datetime.now(UTC),
-    }
-
-
-def _read(row: sa.Row[Any]) -> Review:
-    return Review(
-        id=row.annotation_id,
-        unique_id=row.unique_id,
-        project_id=row.project_id,
-        task_id=row.task_id,
-        regions=region_json.read_all(row.regions),
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        annotator=row.annotator,
-        lead_time=row.lead_time,
-        is_skipped=row.is_skipped,
-        is_ground_truth=row.is_ground_truth,
-        is_unseen=row.is_unseen,
-        parent_prediction=row.parent_prediction,
-    )

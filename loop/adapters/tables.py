@@ -96,7 +96,9 @@ reviews = Table(
     Column("is_unseen", Boolean, nullable=False),  # made of a prediction in bulk; nobody looked at it
     Column("parent_prediction", Integer),
     Column("recorded_at", Instant, nullable=False),
+    Column("told_at", Instant),  # an event changed something that no sweep has compared with Label Studio since
     Index("reviews_of_task", "project_id", "task_id"),
+    Index("reviews_told", "project_id", "told_at"),
 )
 
 deletions = Table(

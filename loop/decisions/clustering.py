@@ -28,7 +28,7 @@ class ClusterPolicy:
     method: Method = Method.HDBSCAN
     least_members: int | None = None
     min_samples: int = 5  # neighbours that say how dense a place is
-    merge: float = 0.1  # mean cosine between two clusters' members from which on they are one; above 1: never
+    merge: float = 0.2  # mean cosine between two clusters' members from which on they are one; above 1: never
     clusters: int = 10  # of k-means
     dimensions: int = 50  # principal components kept; 0 keeps the vectors as they are
     neighbours: int = 20  # edges of the graph from each vector

@@ -10,9 +10,12 @@ import numpy as np
 
 from loop.adapters.project_list import Project
 from loop.adapters.vector_collection import Collection
+from loop.decisions import match_control
 from loop.decisions.embedding import Kind, Neighbour, Space, Vectors, crop_key, entry_key
+from loop.decisions.match_result import Matched
 from loop.decisions.matching import NOBODY, Match, Neighbours, codes
 from loop.decisions.matching import match as vote
+from loop.decisions.predict import Suggestion
 from loop.decisions.regions import Region
 from loop.decisions.taxonomy import Taxonomy
 from loop.errors import MilvusDown, UpstreamError
@@ -113,6 +116,18 @@ def of_regions(parts: Parts, project_id: int, space: Space, said: Iterable[Said]
         if key in known:
             found.setdefault(task_id, {})[region_id] = known[key]
     return found
+
+
+def known(parts: Parts, project: Project, suggestions: Sequence[Suggestion]) -> dict[int, Matched]:
+    """The matches in the records of what is about to be shown: of a version that served before, for instance."""
+    taxonomy = parts.taxonomies.current(project.id)
+    source = source_of(parts, project.id) if taxonomy else None
+    if taxonomy is None or source is None:
+        return {}
+    said = [(one.task_id, one.image, one.shown) for one in suggestions]
+    control = match_control.find(project.label_config)
+    found = of_regions(parts, project.id, source.space, said)
+    return {task_id: Matched(matches, taxonomy, control) for task_id, matches in found.items()}
 
 
 def neighbours(taxonomy: Taxonomy, found: Sequence[Sequence[Neighbour]], k: int = NEAREST) -> Neighbours:

@@ -11,8 +11,10 @@ from concurrent.futures import TimeoutError as TooLate
 
 import numpy as np
 
+from loop.decisions import match_control
 from loop.decisions.embedding import Embedder
 from loop.decisions.ls_format import Task
+from loop.decisions.match_result import Matched
 from loop.decisions.predict import Suggestion
 from loop.errors import ImageError, MilvusDown
 from loop.parts import Parts
@@ -37,8 +39,8 @@ class MatchNow:
         self._embedder: Embedder | None = None
         self._is_down = False
 
-    def __call__(self, project_id: int, suggestions: Sequence[Suggestion]) -> ByTask:
-        """The matches of what is shown, by task and region; never raises, and never takes much longer than it may."""
+    def __call__(self, project_id: int, label_config: str, suggestions: Sequence[Suggestion]) -> dict[int, Matched]:
+        """The matches of what is shown, by task; never raises, and never takes much longer than it may."""
         began = time.monotonic()
         taxonomy = self._parts.taxonomies.current(project_id) if self._seconds > 0 else None
         source = source_of(self._parts, project_id) if taxonomy else None
@@ -50,7 +52,8 @@ class MatchNow:
         if missing and self._busy.acquire(blocking=False):
             future = self._thread.submit(self._free, project_id, source, missing)
             found |= self._awaited(future, self._seconds - (time.monotonic() - began))
-        return found
+        control = match_control.find(label_config)
+        return {task_id: Matched(matches, taxonomy, control) for task_id, matches in found.items()}
 
     def _awaited(self, future: Future[ByTask], seconds: float) -> ByTask:
         try:

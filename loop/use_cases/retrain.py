@@ -49,7 +49,7 @@ def retrain(parts: Parts, project_id: int) -> str:
         outcome = Outcome(State.CANCELLED, "cancelled")
     except Exception as error:
         log.exception("training %d of project %d failed", training.id, project_id)
-        outcome = Outcome(State.FAILED, told(error))
+        outcome = Outcome(State.FAILED, told(error), parts.trainings.get(training.id).version)
     end(parts, training, outcome, reviews_until)
     ask_when_due(parts, project_id)
     return f"{outcome.version or f'training {training.id}'} {outcome.state}: {outcome.reason}"
@@ -72,6 +72,11 @@ def end(parts: Parts, training: Training, outcome: Outcome, reviews_until: datet
 
 def _run(parts: Parts, training: Training, reviews_until: datetime | None) -> Outcome:
     _check(parts, training)
+    registered = parts.registry.of_training(training.project_id, training.id)
+    if registered:  # cut off after that, it may have been too late to note that it got so far
+        parts.trainings.note(training.id, version=registered.name)
+        parts.trainings.reach(training.id, Phase.GATE)
+        training = parts.trainings.get(training.id)
     if training.stalled > ATTEMPTS:
         raise TrainingFailed(f"died {ATTEMPTS} times at the same place, {where(training)}: see the log of its worker")
     project_id = training.project_id
@@ -82,7 +87,7 @@ def _run(parts: Parts, training: Training, reviews_until: datetime | None) -> Ou
         parts.trainings.note(training.id, snapshot=snapshot.hash, reviews_until=reviews_until)
         parts.trainings.reach(training.id, Phase.TRAINING)
     dataset_folder.verify(snapshot)
-    candidate, evaluated = _candidate(parts, training, snapshot)
+    candidate, evaluated = _candidate(parts, training, snapshot, registered)
     _check(parts, training)
     parts.trainings.reach(training.id, Phase.GATE)
     champion = parts.registry.champion(project_id)  # now: somebody may have promoted another one meanwhile
@@ -95,12 +100,12 @@ def _run(parts: Parts, training: Training, reviews_until: datetime | None) -> Ou
     return outcome
 
 
-def _candidate(parts: Parts, training: Training, snapshot: Snapshot) -> tuple[Version, Evaluation]:
+def _candidate(
+    parts: Parts, training: Training, snapshot: Snapshot, registered: Version | None
+) -> tuple[Version, Evaluation]:
     """Train, measure and register, once: a training that was cut off after that has its version already."""
-    known = parts.registry.of_training(training.project_id, training.id)
-    if known:
-        parts.trainings.note(training.id, version=known.name)
-        return known, parts.detectors.evaluate(known.weights, snapshot.data)
+    if registered:
+        return registered, parts.detectors.evaluate(registered.weights, snapshot.data)
     champion = parts.registry.champion(training.project_id)
     start = champion.weights if champion else parts.detectors.base()
     weights, policy = _trained(parts, training, snapshot, start)

@@ -44,12 +44,11 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it; *cluster* and *purity* are of what was named, None where nothing was found."""
+    """What came of it: how many *clusters* there were, how many of them were named, and of how many boxes."""
 
     clusters: int
-    cluster: str
-    size: int
-    purity: float
+    named: int
+    boxes: int
     rows: Mapping[str, Told]
 
 
@@ -88,11 +87,11 @@ def play(scenery: Scenery, say: stage.Says) -> Outcome:
     say("compound: discovering")
     scenery.loop("discover")
     found = scenery.parts.clusters.all(scenery.project_id, ClusterState.OPEN)
-    named = _chosen(scenery, found)
-    if named is None:
-        return Outcome(len(found), "", 0, 0.0, {"before it has a name": before})
-    say(f"compound: naming cluster {named.found.id}")
-    scenery.loop("clusters", "promote", named.found.id, "--name", NAME, "--parent", PARENT)
+    named = [one for one in found if _shows_insects(scenery, one)]
+    if not named:
+        return Outcome(len(found), 0, 0, {"before it has a name": before})
+    say(f"compound: naming {len(named)} of {len(found)} clusters")
+    scenery.loop("clusters", "promote", *(one.found.id for one in named), "--name", NAME, "--parent", PARENT)
     scenery.loop("references", "build")
     scenery.loop("taxonomy", "calibrate", "--apply")
     say("compound: matching everything again")
@@ -106,14 +105,13 @@ def play(scenery: Scenery, say: stage.Says) -> Outcome:
         "the same scenes, after": after,
         "scenes that came later": _told(scenery, later),
     }
-    return Outcome(len(found), named.found.id, named.found.size, _purity(scenery, named), rows)
+    return Outcome(len(found), len(named), sum(one.found.size for one in named), rows)
 
 
 def table(outcome: Outcome) -> Table:
     """What came of it, for the terminal."""
-    title = f"{NAME}s, which no label named: {outcome.clusters} clusters were found"
-    if outcome.cluster:
-        title += f", one of {outcome.size} boxes ({outcome.purity:.0%} insects) was named"
+    title = f"{NAME}s, which no label named: of {outcome.clusters} clusters that were found"
+    title += f" {outcome.named} show them ({outcome.boxes} boxes) and got that name"
     shown = Table(title=title, box=None, title_justify="left")
     for heading in ("", "insects", "detected", "told", "others taken for them"):
         shown.add_column(heading, justify="right" if heading else "left", no_wrap=True)
@@ -142,7 +140,7 @@ def _come(scenery: Scenery, some: Sequence[Scene]) -> None:
 def _tasks(scenery: Scenery, some: Sequence[Scene]) -> dict[int, Scene]:
     """The tasks of scenes."""
     names = {scene.name: scene for scene in some}
-    query = {"project": scenery.project_id, "fields": "task_only", "page_size": 1000}
+    query = httpx.QueryParams(project=scenery.project_id, fields="task_only", page_size=1000)
     found = scenery.client.get("/api/tasks", params=query).raise_for_status().json()["tasks"]
     named = {int(task["id"]): scene_name(task["data"]["image"]) for task in found}
     return {task: names[name] for task, name in named.items() if name in names}
@@ -172,20 +170,14 @@ def _surest(box: Box, regions: Sequence[Region]) -> Region | None:
     return max(on_it, key=lambda region: region.score or 0.0, default=None)
 
 
-def _chosen(scenery: Scenery, found: Sequence[KeptCluster]) -> KeptCluster | None:
-    """What a person would name who looks at the sheets: of those that show insects for the most part, the largest."""
-    good = [one for one in found if _purity(scenery, one) > 0.5]
-    return max(good, key=lambda one: one.found.size, default=None)
-
-
-def _purity(scenery: Scenery, one: KeptCluster) -> float:
-    """The share of a cluster's members that lie on an insect; a box that shows a part of one is seen as one."""
+def _shows_insects(scenery: Scenery, one: KeptCluster) -> bool:
+    """What a person sees on a contact sheet: whether most members lie on an insect, or show a part of one."""
     images = [scenery.truth.get(scene_name(member.image)) for member in one.found.members]
     hits = sum(
         any(label == NAME and _shows(member.box, box) for label, box in (scene.objects if scene else ()))
         for member, scene in zip(one.found.members, images, strict=True)
     )
-    return hits / len(images)
+    return hits > len(images) / 2
 
 
 def _shows(seen: Box, thing: Box) -> bool:

@@ -35,6 +35,8 @@ def upgrade() -> None:
     sa.Column('likely', sa.JSON(), nullable=False),
     sa.Column('found_at', sa.DateTime(), nullable=False),
     sa.Column('decided_at', sa.DateTime(), nullable=True),
+    sa.Column('name', sa.Text(), nullable=True),
+    sa.Column('parent', sa.Text(), nullable=True),
     sa.Column('node', sa.Text(), nullable=True),
     sa.PrimaryKeyConstraint('project_id', 'id')
     )
@@ -217,10 +219,12 @@ def upgrade() -> None:
     sa.Column('is_unseen', sa.Boolean(), nullable=False),
     sa.Column('parent_prediction', sa.Integer(), nullable=True),
     sa.Column('recorded_at', sa.DateTime(), nullable=False),
+    sa.Column('told_at', sa.DateTime(), nullable=True),
     sa.PrimaryKeyConstraint('project_id', 'annotation_id', 'created_at')
     )
     with op.batch_alter_table('reviews', schema=None) as batch_op:
         batch_op.create_index('reviews_of_task', ['project_id', 'task_id'], unique=False)
+        batch_op.create_index('reviews_told', ['project_id', 'told_at'], unique=False)
 
     op.create_table('splits',
     sa.Column('project_id', sa.Integer(), nullable=False),
@@ -230,6 +234,12 @@ def upgrade() -> None:
     sa.Column('image_hash', sa.String(length=16), nullable=True),
     sa.Column('image', sa.String(length=16), nullable=True),
     sa.Column('is_left_out', sa.Boolean(), nullable=False),
+    sa.PrimaryKeyConstraint('project_id', 'task_id')
+    )
+    op.create_table('task_groups',
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('task_id', sa.Integer(), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint('project_id', 'task_id')
     )
     op.create_table('taxonomies',
@@ -359,8 +369,10 @@ def downgrade() -> None:
 
     op.drop_table('trainings')
     op.drop_table('taxonomies')
+    op.drop_table('task_groups')
     op.drop_table('splits')
     with op.batch_alter_table('reviews', schema=None) as batch_op:
+        batch_op.drop_index('reviews_told')
         batch_op.drop_index('reviews_of_task')
 
     op.drop_table('reviews')
