@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import io
 import random
+import statistics
 import sys
 import tempfile
+import time
+import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,17 +26,22 @@ from PIL import Image, ImageEnhance
 from rich.console import Console
 from rich.table import Table
 
-from loop.adapters.embedders import Embedders
+from loop.adapters.embedders import YOLO, Embedders
 from loop.adapters.image_files import inspect
-from loop.decisions.embedding import Embedder, Vectors
+from loop.decisions.embedding import Embedder, Vectors, normalised
+from loop.decisions.near_duplicates import Looks
+from loop.decisions.near_vectors import Alike, Either
 from loop.decisions.regions import Box
+from loop.decisions.splits import together
 from loop.settings import Settings
 from scripts.demo import features, scenes
 
 WHOLE = Box(0, 0, 1, 1)
 COSINES = (0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.98)
+SIDE = 224  # pixels that EfficientNet is shown
 STEP = 0.02  # of the width, that a thing moves between two frames; the camera moves by half of it
 BATCH = 16
+SIZES, ROUNDS = (1_000, 10_000, 20_000), 3
 PLACES, VISITS = 15, 10  # backgrounds, and images of each
 Picture = Image.Image
 out = Console(width=170)
@@ -72,16 +80,36 @@ class Seen:
 
 
 def main() -> None:
-    """Print both tables for each embedder."""
+    """Print two tables for each embedder, and what comparing costs."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 150
-    for setting in sys.argv[2:] or [f"open_clip:{features.efficientnet()}"]:
+    for setting in sys.argv[2:] or [f"open_clip:{features.efficientnet(SIDE)}"]:
         chosen = Embedders(setting)
-        space = chosen.space("", None)
-        if not chosen.is_fixed or space is None:
-            sys.exit(f"{setting} is no fixed embedder")
-        see = partial(seen, chosen.load(space, None))
+        weights = Path(setting.removeprefix(YOLO))
+        space = chosen.space("", weights)
+        assert space is not None, f"{setting} embeds nothing"
+        see = partial(seen, chosen.load(space, weights))
         some = [one.image for one in scenes.compose(scenes.palettes()[0], count, seed=7, prefix="t")]
         out.print(setting, near(see, some), apart(see, some))
+    out.print(cost())
+
+
+def cost() -> Table:
+    """How long it takes to find the families among random vectors of 1280 numbers, and what memory beside them."""
+    table = Table("tasks", f"seconds, median (least to most) of {ROUNDS}", "memory beside the vectors, MB", box=None)
+    for size in SIZES:
+        vectors = normalised(np.random.default_rng(size).normal(size=(size, 1280))).astype(np.float16)
+        twins = Either(Looks([None] * size, 4), Alike(vectors, np.arange(size), 0.95))
+        took, peaks = [], []
+        for _ in range(ROUNDS):
+            tracemalloc.start()
+            began = time.perf_counter()
+            together([None] * size, twins)
+            took.append(time.perf_counter() - began)
+            peaks.append(tracemalloc.get_traced_memory()[1] / 1e6)
+            tracemalloc.stop()
+        spread = f"{statistics.median(took):.1f} ({min(took):.1f} to {max(took):.1f})"
+        table.add_row(str(size), spread, f"{max(peaks):.0f}")
+    return table
 
 
 def near(see: Callable[[Sequence[Picture]], Seen], some: Sequence[Picture]) -> Table:

@@ -15,7 +15,6 @@ class FakeEmbedders:
     """One embedder, whose space a test may change; it counts the crops it was shown."""
 
     is_off = False
-    is_fixed = False
 
     def __init__(self, fingerprint="1" * 64):
         self.fingerprint = fingerprint
@@ -24,6 +23,9 @@ class FakeEmbedders:
 
     def space(self, version, weights, image_size=None):
         return Space(f"fake-{self.fingerprint[0]}", self.fingerprint)
+
+    def whole_space(self):
+        return None
 
     def load(self, space, weights, image_size=None):
         self.of = space
@@ -43,8 +45,6 @@ class FakeEmbedders:
 class FixedEmbedders(FakeEmbedders):
     """An embedder that no version changes; it sees brightness on a coarse grid, and no left from right."""
 
-    is_fixed = True
-
     def __init__(self, fingerprint="1" * 64):
         super().__init__(fingerprint)
         self.batches = []
@@ -52,7 +52,10 @@ class FixedEmbedders(FakeEmbedders):
         self.calls_left = None
 
     def space(self, version, weights, image_size=None):
-        return Space("fixed", self.fingerprint) if self.fingerprint else None
+        return Space("fixed", self.fingerprint)
+
+    def whole_space(self):
+        return self.space("", None)
 
     def embed(self, images, boxes):
         if self.broken:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from loop.adapters.embedders import Embedders
 from loop.adapters.image_files import inspect, shrunk
 from loop.bootstrap import build
 from loop.decisions.splits import Side
@@ -175,7 +176,7 @@ def test_a_cancelled_training_stops_embedding(parts, reviewed):
     assert parts.embedders.batches == [16]
 
 
-def test_without_a_fixed_embedder_or_a_cosine_nothing_is_embedded(parts, reviewed):
+def test_without_a_tower_or_a_cosine_nothing_is_embedded(parts, reviewed):
     for task in range(1, 11):
         reviewed(task, photo(task))
     policies = replace(parts.policies, dataset=replace(parts.policies.dataset, twin_cosine=0.0))
@@ -217,14 +218,19 @@ def test_a_broken_embedder_is_told_once_and_the_hashes_decide(parts, reviewed, c
     assert [str(error) in record.message for record in caplog.records] == [True]
 
 
-def test_an_embedder_whose_weights_are_gone_is_told_and_the_hashes_decide(parts, reviewed, caplog):
+@pytest.mark.parametrize(("setting", "compares"), [("yolo:", 0), ("yolo:/w.pt", 0), ("none", 0), ("open_clip:", 1)])
+def test_only_a_tower_compares_whole_images(setting, compares):
+    assert bool(Embedders(setting).whole_space()) == compares
+
+
+def test_a_tower_whose_weights_are_gone_is_told_and_the_hashes_decide(parts, reviewed, caplog):
     for task in range(1, 11):
         reviewed(task, photo(task))
-    parts.embedders.fingerprint = ""
 
-    assemble(parts, 1)
+    snapshot = assemble(replace(parts, embedders=Embedders("open_clip:/no/such/folder")), 1)
 
-    assert ["LOOP_EMBEDDER" in record.message for record in caplog.records] == [True]
+    assert len(sides(snapshot)) == 10
+    assert ["/no/such/folder" in record.message for record in caplog.records] == [True]
 
 
 def test_a_photo_that_lies_on_its_side_and_one_in_grey_are_embedded_upright_and_small(tmp_path):

@@ -37,11 +37,6 @@ class Embedders:
         """Whether nothing is embedded at all."""
         return self._setting == NONE
 
-    @property
-    def is_fixed(self) -> bool:
-        """Whether its space stays the same whatever version serves."""
-        return not self.is_off and self._setting != YOLO
-
     def space(self, version: str, weights: Path | None, image_size: int | None = None) -> Space | None:
         """
         The space of the embedder while *version* with these *weights* serves; None where nothing is embedded.
@@ -51,9 +46,7 @@ class Embedders:
         if self.is_off:
             return None
         if self._setting.startswith(OPEN_CLIP):
-            tower = self._tower()
-            content = fingerprint_of(tower.file) if tower.file else ""
-            return _space(self._setting, open_clip_embedder.PREPARATION, tower.model, tower.weights, content)
+            return self.whole_space()
         fixed = self._setting.removeprefix(YOLO)
         source = Path(fixed) if fixed else weights
         if source is None or not source.is_file():
@@ -61,6 +54,18 @@ class Embedders:
         name = self._setting if fixed else f"loop://{version}/detection_embedding"
         content = f"{fingerprint_of(source)} {self._pixels(image_size)}"
         return Space(name, _hash(yolo_embedder.PREPARATION, content))
+
+    def whole_space(self) -> Space | None:
+        """
+        The space that whole images can be compared in, whatever version serves; None where there is none.
+
+        It is that of a tower. In a detector's maps, averaged over an image, all images are alike (docs/benchmarks.md).
+        """
+        if not self._setting.startswith(OPEN_CLIP):
+            return None
+        tower = self._tower()
+        content = fingerprint_of(tower.file) if tower.file else ""
+        return _space(self._setting, open_clip_embedder.PREPARATION, tower.model, tower.weights, content)
 
     def load(self, space: Space, weights: Path | None, image_size: int | None = None) -> Embedder:
         """Bring the embedder of a *space* into memory. Raises UpstreamError where its weights cannot be had."""
@@ -73,7 +78,8 @@ class Embedders:
 
     def _pixels(self, of_version: int | None) -> int:
         """At what size weights look: that of the version that serves, unless the setting names other weights."""
-        return self._image_size if self.is_fixed or of_version is None else of_version
+        is_fixed = self._setting != YOLO
+        return self._image_size if is_fixed or of_version is None else of_version
 
     def _tower(self) -> Tower:
         text = self._setting.removeprefix(OPEN_CLIP)

@@ -168,7 +168,7 @@ splits = Table(
     Column("is_left_out", Boolean, nullable=False, default=False),  # of training, by a person
 )
 
-whole_vectors = Table(  # of the images of those tasks, where a fixed embedder says what near-duplicates are
+whole_vectors = Table(  # of the images of those tasks, where a tower says what near-duplicates are
     "whole_vectors",
     metadata,
     Column("project_id", Integer, primary_key=True),

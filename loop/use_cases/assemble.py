@@ -21,7 +21,7 @@ from loop.decisions.snapshots import LabelledImage, Reason
 from loop.decisions.splits import Leak, Side
 from loop.errors import EmptySnapshot, LeakedSplit, PoisonedSnapshot
 from loop.parts import Parts
-from loop.use_cases.embed_images import embed_images, is_asked_for
+from loop.use_cases.embed_images import embed_images
 
 PAGE = 500  # reviews in memory at a time
 
@@ -132,12 +132,13 @@ def _embedded(
 
     A flat image, which has no look, gets none: it is like all others, and says nothing of them.
     """
-    if not is_asked_for(parts):
+    space = parts.embedders.whole_space() if parts.policies.dataset.twin_cosine else None
+    if space is None:
         return None
     addresses = {one.task_id: one.image for one in seen}
     wanted = {one.task_id: files[one.task_id] for one in seen if one.look is not None}
-    embedded = embed_images(parts, project_id, addresses, wanted, check)
-    alone = len(wanted.keys() - (embedded.rows.keys() if embedded else ()))
+    embedded = embed_images(parts, project_id, space, addresses, wanted, check)
+    alone = len(wanted.keys() - embedded.rows.keys())
     if alone:
         draft.report.notes["images that the embedder has no vector of, compared by their look alone"] += alone
     return embedded

@@ -23,28 +23,20 @@ PIXELS = 640  # of the longer side, that an embedder is shown
 PREPARATION = "whole-1"  # changes with every change of what an embedder is shown
 
 
-def is_asked_for(parts: Parts) -> bool:
-    """Whether vectors say which images are near-duplicates: those of an embedder that no new version changes."""
-    return bool(parts.policies.dataset.twin_cosine) and parts.embedders.is_fixed
-
-
 def embed_images(
     parts: Parts,
     project_id: int,
+    space: Space,
     addresses: Mapping[int, str],
     files: Mapping[int, Path],
     check: Callable[[], None],
-) -> Embedded | None:
+) -> Embedded:
     """
     Return the vectors of the images of a project's tasks, after making those that are missing from their *files*.
 
-    *addresses* names the address of each task's image. *check* is called often, and stops by raising. None where no
-    embedder can be had; what it fails on has no vector. Both are logged.
+    *addresses* names the address of each task's image. *check* is called often, and stops by raising. An embedder that
+    fails is logged, and what it did not see has no vector.
     """
-    space = parts.embedders.space("", None)
-    if space is None:
-        log.warning("project %d: LOOP_EMBEDDER names no file: near-duplicates are found by their hashes", project_id)
-        return None
     name = f"{PREPARATION}:{space.fingerprint}"
     known = parts.whole_vectors.known(project_id, name)
     missing = [task_id for task_id in files if known.get(task_id) != addresses[task_id]]

@@ -21,7 +21,7 @@ COUNT = 14
 
 @pytest.fixture
 def parts(tmp_path):
-    settings = {"LOOP_HOME": str(tmp_path / "home"), "LOOP_EMBEDDER": f"open_clip:{features.efficientnet()}"}
+    settings = {"LOOP_HOME": str(tmp_path / "home"), "LOOP_EMBEDDER": f"open_clip:{features.efficientnet(224)}"}
     with closing(build(Settings.read(settings), migrate=True)) as built:
         built.projects.save(1, "Scenes", CONFIG)
         yield replace(built, image_cache=Folder())
@@ -43,7 +43,7 @@ def test_flipped_photos_join_their_originals_and_other_things_on_the_same_backgr
     split = sides(assemble(parts, 1))
 
     tasks = sorted(split)
-    name = f"{PREPARATION}:{parts.embedders.space('', None).fingerprint}"
+    name = f"{PREPARATION}:{parts.embedders.whole_space().fingerprint}"
     twins = parts.whole_vectors.read(1, name, {}, parts.policies.dataset.twin_cosine).among(tasks)
     labels = dict(zip(tasks, twins.linked(np.arange(len(tasks)), twins.widest).tolist(), strict=True))
     found = [task for task in range(1, COUNT + 1) if labels[task] == labels[100 + task]]
