@@ -20,7 +20,6 @@ from tests.builders import NOON, ls_region
 from tests.fake_vectors import FakeReferences
 from tests.fakes import FakeImages, FakeQueue
 from tests.integration.conftest import project_of, settings_of
-from tests.integration.test_labelling_page import page as labelling_page
 from tests.unknown import POLICY, Looks, at
 
 pytestmark = [
@@ -28,7 +27,6 @@ pytestmark = [
     # Playwright's event loop leaves its pipes to the garbage collector
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-page = labelling_page
 SHOWN = ["car"] * 8 + ["insect"] * 8 + ["tool"] * 8  # what the tasks show, by the order of their ids
 
 
