@@ -55,6 +55,17 @@ def test_what_nothing_has_a_name_for_becomes_clusters(parts):
     assert {path.name for path in parts.discoveries.path(1).iterdir()} == {*sheets, "map.png", "map.html"}
 
 
+def test_one_category_that_is_all_there_is_of_the_unknown_is_found(parts):
+    tools = {one.key: Match("car", 0.9) for one in gather(parts, 1, source_of(parts, 1).space).members if one.task > 20}
+    parts.matches.add(1, source_of(parts, 1).space, tools)
+
+    line = discover(parts, 1, POLICY)
+
+    assert line.startswith("1 clusters of 10 among 10 unknown boxes"), line
+    (insects,) = found(parts)
+    assert tasks_of(insects) == INSECTS
+
+
 def test_nothing_is_embedded_for_it(parts):
     before = len(parts.embedders.shown)
 

@@ -77,6 +77,12 @@ def test_of_flat_choices_the_deepest_that_is_there_is_chosen(node, expected):
     assert path(config(CHOICES), node) == expected
 
 
+def test_of_flat_choices_on_two_levels_the_lower_is_chosen():
+    both = CHOICES.replace("Plants", "animal").replace('alias="plant"', "")
+
+    assert (path(config(both), "animal"), path(config(both), "owl")) == (("animal",), ("bird",))
+
+
 def test_a_choice_that_the_editor_does_not_let_people_choose_is_not_written():
     leaves_only = TAXONOMY.replace("perRegion", 'leafsOnly="true" perRegion')
     nested = CHOICES.replace("perRegion", 'allowNested="true" perRegion').replace('"owl"', '"x"')

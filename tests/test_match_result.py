@@ -9,9 +9,10 @@ from loop.decisions.ls_format import read_regions
 from loop.decisions.match_control import find
 from loop.decisions.match_result import Matched, with_matches
 from loop.decisions.matching import Match
-from loop.decisions.regions import Region
+from loop.decisions.regions import Box, Region
 from loop.decisions.taxonomy import Enrichment, Mode, Node, Taxonomy, enriched
 from loop.decisions.verdicts import Decision, judge
+from scripts.demo.annotator import corrected
 from tests.builders import ls_region
 from tests.test_match_control import CHOICES, TAXONOMY, config
 
@@ -98,6 +99,13 @@ def test_a_match_of_a_control_that_the_config_had_before_goes():
     assert [one["from_name"] for one in again] == ["label", "renamed"]
 
 
+def test_what_the_control_says_of_our_region_is_ours_whoever_wrote_it():
+    theirs = {"id": "a", "type": "taxonomy", "from_name": "category", "value": {"taxonomy": [["ANIMAL"]]}}
+    elsewhere = theirs | {"id": "drawn"}
+
+    assert written([ls_region("a"), theirs, elsewhere]) == [ls_region("a"), elsewhere]
+
+
 def test_what_others_wrote_beside_the_region_stays():
     theirs = {"text": ["look here"], "lead": 3}
     note = {"id": "a", "type": "choices", "from_name": "quality", "to_name": "image", "value": {"choices": ["good"]}}
@@ -120,6 +128,16 @@ def test_a_line_break_in_a_field_makes_no_line_of_its_own():
 @pytest.mark.parametrize("odd", [{"type": "taxonomy"}, {}, {"type": "rectanglelabels", "id": "a", "value": None}])
 def test_results_that_cannot_be_read_are_left_alone(odd):
     assert written([odd], a=BIRD) == [odd]
+
+
+def test_the_played_annotator_moves_a_match_along_with_its_region_and_deletes_both():
+    result = written([ls_region("a", label="Bird"), ls_region("b", label="Bird", x=70.0, width=20.0)], a=BIRD, b=BIRD)
+
+    left = corrected(result, [("Cow", Box(0.1, 0.1, 0.35, 0.4))], (640, 480))
+
+    assert [(one["id"], one["type"]) for one in left] == [("a", "rectanglelabels"), ("a", "taxonomy")]
+    assert left[0]["value"]["width"] == left[1]["value"]["width"] == pytest.approx(25.0)
+    assert {one["origin"] for one in left} == {"prediction-changed"}
 
 
 def test_a_review_that_accepts_a_matched_region_confirms_it():

@@ -6,12 +6,17 @@ from dataclasses import replace
 import pytest
 
 from loop.decisions.category_views import plan_views
+from loop.decisions.match_control import find
+from loop.decisions.match_result import Matched
 from loop.decisions.matching import Match
+from loop.decisions.predict import Served
+from loop.decisions.regions import Box
 from loop.decisions.taxonomy import Node, Taxonomy
 from loop.errors import Refused
+from loop.use_cases.answer import predict_all
 from loop.use_cases.publish import publish, publish_views
 from tests.builders import ls_annotation, ls_region, ls_task
-from tests.fakes import FakeLabelStudio
+from tests.fakes import FakeDetector, FakeImages, FakeLabelStudio
 from tests.test_match_control import TAXONOMY, TREE, config
 
 VERSION = "yolo_detector@1.0.0"
@@ -85,6 +90,27 @@ def test_a_task_that_is_gone_and_a_result_that_is_none_cost_only_themselves(read
     assert "1 predictions" in published(ready, {task: {f"r{task}": BIRD} for task in (2, 3, 4)})
 
 
+def test_what_is_known_at_once_is_stored_at_once(ready):
+    ready = replace(ready, images=FakeImages(), label_studio=FakeLabelStudio([ls_task(4), ls_task(5)]))
+    project = ready.projects.get(1)
+    served = Served(VERSION, FakeDetector((Box(0, 0, 0.5, 0.5), "aves", 0.9), class_names=("aves",)))
+    control = find(project.label_config)
+
+    def matching(suggestions):
+        return {
+            one.task_id: Matched({region.id: BIRD for region in one.shown}, TREE, control)
+            for one in suggestions
+            if one.task_id == 4
+        }
+
+    predict_all(ready, project, served, ready.label_studio.tasks, "x", matching=matching)
+
+    assert [len(one["result"]) for one in ready.label_studio.stored] == [2, 1]
+    assert "0 predictions show other" in published(
+        ready, {4: {ready.label_studio.stored[0]["result"][0]["id"]: BIRD}, 5: {}}
+    )
+
+
 def test_without_a_champion_nothing_is_shown(parts):
     assert "nothing serves yet" in publish(parts, parts.projects.get(1), TREE, {1: {"r1": BIRD}})
     assert "nothing serves yet" in publish_views(parts, 1, TREE)
@@ -154,6 +180,22 @@ def test_views_of_nodes_that_are_gone_are_deleted_and_no_others(ready):
         "Category: mine",
         "Default",
     ]
+
+
+def test_only_our_filter_of_a_view_that_somebody_changed_is_renewed():
+    tree = Taxonomy((Node("bird", "Bird"),))
+    extra = {"filter": "filter:tasks:id", "operator": "equal", "type": "Number", "value": 1}
+    (bird,) = plan_views(tree, VERSION, [], most=9).added
+    bird["filters"]["items"].append(extra)
+    gone = deepcopy(bird) | {"title": "Category: Fish"}
+    gone["filters"]["items"][0]["value"] = f'"{VERSION} Fish"'
+    renamed = deepcopy(bird) | {"title": "Bird"}
+    known = [{"id": 1, "data": bird}, {"id": 2, "data": gone}, {"id": 3, "data": renamed}]
+
+    plan = plan_views(tree, "yolo_detector@2.0.0", known, most=9)
+
+    assert (plan.added, plan.gone, list(plan.changed)) == ((), (), [1])
+    assert [one["value"] for one in plan.changed[1]["filters"]["items"]] == ['"yolo_detector@2.0.0 Bird"', 1]
 
 
 def test_a_view_that_two_made_at_once_is_deleted_again(ready):

@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loop.decisions import clustering
+from loop.decisions.beside_known import cluster_beside
 from loop.decisions.discovery import Suggestion
 from loop.decisions.grouping import MOST, renumbered, task_groups
 from loop.decisions.naming import begun, name_category
@@ -180,3 +182,32 @@ def test_groups_keep_their_numbers_from_one_grouping_to_the_next():
 
 def test_a_group_that_fell_apart_leaves_its_number_to_one_part():
     assert sorted(set(renumbered({1: 1, 2: 1, 3: 2}, {1: 4, 2: 4, 3: 4}).values())) == [4, 5]
+
+
+def around(count, *, centre=None, seed=0, spread=0.7):
+    """Vectors around one centre, or around none."""
+    rng = np.random.default_rng(seed)
+    middle = np.zeros(64) if centre is None else np.random.default_rng(1000 + centre).normal(size=64) / 8
+    return (middle + spread * rng.normal(size=(count, 64)) / 8).astype(np.float32)
+
+
+KNOWN = np.concatenate([around(30, centre=one, seed=one, spread=0.5) for one in range(4)])[::-1]
+
+
+def test_one_category_alone_is_a_cluster_beside_what_is_known():
+    new = around(40, centre=9, seed=9)
+
+    found = cluster_beside(new, KNOWN)
+
+    assert clustering.cluster(new, references=KNOWN).clusters == ()  # without it there is nothing to be apart from
+    (one,) = found.clusters
+    assert one.size >= 36
+    assert one.medoid in one.members
+    assert set(found.labels[one.members]) == {0}
+
+
+def test_what_is_scattered_or_like_what_is_known_is_no_cluster_beside_it():
+    assert cluster_beside(around(6, centre=2, seed=7, spread=0.5), KNOWN).clusters == ()
+    for seed in range(4):
+        assert cluster_beside(around(30, seed=seed), KNOWN).clusters == ()
+    assert cluster_beside(around(2, centre=9), KNOWN).clusters == ()

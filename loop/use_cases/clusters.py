@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from loop.adapters.cluster_log import ClusterState, KeptCluster
 from loop.decisions.label_config_edit import with_label
 from loop.decisions.naming import Named, name_category
+from loop.decisions.view_filters import only_tasks
 from loop.errors import ClusterDecided
 from loop.parts import Parts
 from loop.use_cases import index
 from loop.use_cases.gather_unknown import taxonomy_of
 
 NOTHING = "nothing to change"
-MOST_IN_VIEW = 1000  # tasks
+MOST_IN_VIEW = 200  # tasks; each is a condition of the view's filter
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def _view(parts: Parts, project_id: int, asked: Asked) -> list[str]:
     clusters = parts.clusters.promoted_to(project_id, asked.named.node)
     tasks = list(dict.fromkeys(task for one in clusters for task in one.found.tasks))[:MOST_IN_VIEW]
     title = f"Likely {asked.named.label}"
-    view = {"title": title, "type": "list", "target": "tasks", "filters": _these(tasks)}
+    view = {"title": title, "type": "list", "target": "tasks", "filters": only_tasks(tasks)}
     for there in parts.label_studio.views(project_id):
         data = there.get("data") or {}
         if data.get("title") == title:
@@ -126,8 +126,3 @@ def _view(parts: Parts, project_id: int, asked: Asked) -> list[str]:
             return [f"the view “{title}” shows {len(tasks)} tasks"]
     parts.label_studio.create_view(project_id, view)
     return [f"added the view “{title}” with {len(tasks)} tasks"]
-
-
-def _these(tasks: Sequence[int]) -> dict[str, object]:
-    item = {"filter": "filter:tasks:id", "operator": "in_list", "type": "List", "value": list(tasks)}
-    return {"conjunction": "and", "items": [item]}

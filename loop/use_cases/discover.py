@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 
 from loop.adapters.threads import one_thread
+from loop.decisions.beside_known import cluster_beside
 from loop.decisions.clustering import ClusterPolicy, cluster
 from loop.decisions.discovery import cluster_id, likely_members, suggest
 from loop.decisions.embedding import Space
@@ -83,6 +84,8 @@ def _clusters(
     """Cluster the unknown, and describe each cluster."""
     references = known(parts, project_id, space)
     found = cluster(unknown.vectors, policy, references=references.vectors)
+    if not found.clusters and references.vectors is not None:
+        found = cluster_beside(unknown.vectors, references.vectors, policy)
     attached = likely_members(unknown.vectors, found.labels)
     names = [one.label for one in unknown.members]
     clusters = []

@@ -19,6 +19,7 @@ from loop.parts import Parts
 from loop.use_cases.gather_unknown import Unknown
 
 AT_ONCE = 16  # images in memory at a time
+MARGIN = 0.1  # of a box, on each side: what is around an object helps a person to tell it
 
 
 def draw(parts: Parts, project_id: int, clusters: Sequence[UnknownCluster], unknown: Unknown) -> int:
@@ -78,6 +79,6 @@ def _crops(parts: Parts, wanted: Sequence[Member]) -> tuple[Mapping[str, Image.I
                 broken += 1
                 continue
             for one in by_image[at]:
-                cut = Image.fromarray(np.ascontiguousarray(crop(pixels, one.box)[:, :, ::-1]))
+                cut = Image.fromarray(np.ascontiguousarray(crop(pixels, one.box, MARGIN)[:, :, ::-1]))
                 found[one.key] = contact_sheet.thumbnail(cut, contact_sheet.TILE)
     return found, broken

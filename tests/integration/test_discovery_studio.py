@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
+from playwright.sync_api import expect
 
 from loop.adapters.prediction_log import LoggedPrediction
 from loop.bootstrap import build
@@ -19,9 +20,15 @@ from tests.builders import NOON, ls_region
 from tests.fake_vectors import FakeReferences
 from tests.fakes import FakeImages, FakeQueue
 from tests.integration.conftest import project_of, settings_of
+from tests.integration.test_labelling_page import page as labelling_page
 from tests.unknown import POLICY, Looks, at
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [
+    pytest.mark.timeout(300),
+    # Playwright's event loop leaves its pipes to the garbage collector
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+page = labelling_page
 SHOWN = ["car"] * 8 + ["insect"] * 8 + ["tool"] * 8  # what the tasks show, by the order of their ids
 
 
@@ -94,6 +101,25 @@ def test_a_cluster_that_is_promoted_is_a_label_and_a_view(api, made):
     assert {ids.index(task["id"]) for task in found["tasks"]} == set(range(8, 16))
     assert NOTHING in promote(parts, project_id, insects.id, "Insect & Co")[0]
     assert project_of(api, project_id)["label_config"] == config
+
+
+def test_a_person_sees_the_view_in_the_data_manager(api, made, page, label_studio, tmp_path):
+    parts, project_id, ids = made
+    discover(parts, project_id, POLICY)
+    tools = next(one.found for one in parts.clusters.all(project_id) if ids[16] in one.found.tasks)
+    promote(parts, project_id, tools.id, "Tool")
+    (view,) = [one for one in parts.label_studio.views(project_id) if one["data"]["title"] == "Likely Tool"]
+
+    page.goto(f"{label_studio.url}/projects/{project_id}/data?tab={view['id']}")
+
+    expect(page.get_by_text("Likely Tool").first).to_be_visible()
+    expect(page.get_by_text(f"Tasks: {len(tools.tasks)} / {len(SHOWN)}")).to_be_visible()
+    page.get_by_role("button", name="Filters").click()  # opening them changes nothing
+    page.wait_for_timeout(2000)
+    page.screenshot(path=tmp_path / "view.png")
+    expect(page.get_by_text(f"Tasks: {len(tools.tasks)} / {len(SHOWN)}")).to_be_visible()
+    (after,) = [one for one in parts.label_studio.views(project_id) if one["id"] == view["id"]]
+    assert after["data"]["filters"]["items"][0]["operator"] == "in_list"
 
 
 def test_the_queue_goes_round_the_groups_and_within_each_by_score(api, made):

@@ -128,8 +128,9 @@ def test_with_milvus_down_predictions_go_out_without_matches_until_it_is_back(
 ):
     project_id, _ = project
     run_loop(loop_settings, "taxonomy", "apply", str(taxonomy), "--project", str(project_id))
-    new, _ = make_project(api, "Elsewhere", 3, labels=("item",), seed=23)  # tasks that nothing is known of
-    (task,) = [one["id"] for one in api.get("/api/tasks", params={"project": new}).json()["tasks"]][:1]
+    new, _ = make_project(api, "Elsewhere", 6, labels=("item",), seed=23)  # tasks that nothing is known of
+    tasks = [one["id"] for one in api.get("/api/tasks", params={"project": new}).json()["tasks"]]
+    task = next(one for one in tasks if categories(asked(loop_settings, api, project_id, one)))
     (server,) = [one for one in psutil.Process(loop_up.pid).children() if "milvus_lite" in one.cmdline()]
     os.kill(server.pid, signal.SIGSTOP)  # alive and silent is the worst case
     try:
