@@ -35,6 +35,7 @@ from loop.adapters.training_log import TrainingLog
 from loop.adapters.unknown_list import UnknownList
 from loop.adapters.vector_log import VectorLog
 from loop.adapters.verdict_log import VerdictLog
+from loop.adapters.whole_vectors import WholeVectors
 from loop.decisions.gate import GatePolicy
 from loop.decisions.predict import Thresholds
 from loop.decisions.priority import AuditPolicy
@@ -69,6 +70,7 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
         projects=ProjectList(engine),
         classes=ClassList(engine),
         splits=SplitList(engine),
+        whole_vectors=WholeVectors(engine),
         trainings=TrainingLog(engine),
         moves=MoveLog(engine),
         registry=WeightsRegistry(engine, settings.home / "weights", settings.model_name),
@@ -108,6 +110,7 @@ def _policies(settings: Settings) -> Policies:
             held_out_share=settings.held_out_share,
             group_field=settings.group_field,
             twin_bits=settings.twin_bits,
+            twin_cosine=settings.twin_cosine,
             selection=SelectionPolicy(settings.replay_share, settings.background_share),
         ),
         thresholds=Thresholds(settings.score_floor, settings.score_threshold),

@@ -39,6 +39,7 @@ from loop.adapters.training_log import TrainingLog
 from loop.adapters.unknown_list import UnknownList
 from loop.adapters.vector_log import VectorLog
 from loop.adapters.verdict_log import VerdictLog
+from loop.adapters.whole_vectors import WholeVectors
 from loop.decisions.gate import GatePolicy
 from loop.decisions.predict import Served, Thresholds
 from loop.decisions.priority import AuditPolicy
@@ -53,6 +54,7 @@ class DatasetPolicy:
     held_out_share: float
     group_field: str
     twin_bits: int
+    twin_cosine: float
     selection: SelectionPolicy
 
 
@@ -90,6 +92,7 @@ class Parts:
     projects: ProjectList
     classes: ClassList
     splits: SplitList
+    whole_vectors: WholeVectors
     trainings: TrainingLog
     registry: WeightsRegistry
     moves: MoveLog

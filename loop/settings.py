@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     twin_bits: int = Field(
         4, ge=-1, le=10, description="bits of 64 that looks of near-duplicates differ in; -1: none are"
     )
+    twin_cosine: float = Field(
+        0.95, ge=0, le=1, description="least cosine of near-duplicates, where LOOP_EMBEDDER is open_clip:; 0: none are"
+    )
     background_share: float = Field(
         0.1, ge=0, le=1, description="most of the training side that may have nothing on it"
     )

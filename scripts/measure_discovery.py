@@ -176,6 +176,7 @@ def main() -> None:
     )
     asked.add_argument("--method", type=Method, default=Method.HDBSCAN)
     asked.add_argument("--merge", type=float, default=ClusterPolicy().merge)
+    asked.add_argument("--attach", type=float, default=ClusterPolicy().attach)
     asked.add_argument("--dimensions", type=int, default=ClusterPolicy().dimensions)
     asked.add_argument("--min-samples", type=int, default=ClusterPolicy().min_samples)
     options = asked.parse_args()
@@ -184,6 +185,7 @@ def main() -> None:
         dimensions=options.dimensions,
         min_samples=options.min_samples,
         merge=options.merge,
+        attach=options.attach,
         resamples=0,
     )
     runs = [(int(fold), int(seed)) for fold in options.folds.split(",") for seed in options.seeds.split(",")]

@@ -8,10 +8,12 @@ import pytest
 from loop.adapters.cluster_log import ClusterState
 from loop.adapters.review_log import TASK
 from loop.decisions.label_config import parse
+from loop.decisions.matching import Match
 from loop.decisions.taxonomy import Node, Taxonomy
 from loop.errors import ClusterDecided, LabelConfigError, Refused, TaxonomyError, UnknownClusterId
 from loop.use_cases.clusters import NOTHING, dismiss, promote
 from loop.use_cases.index import index
+from loop.use_cases.plan_vectors import source_of
 from tests.builders import CONFIG, NOON, region, served
 from tests.fakes import FakeLabelStudio
 from tests.unknown import INSECTS, TOOLS, at, found, looking, planted, references, reviewed, states, unknown_tasks
@@ -83,6 +85,54 @@ def test_a_name_that_is_a_node_already_gives_it_more_references(parts):
     assert references(parts) == {("Car", "confirmed"): 10, ("Car", "named"): 10, ("animals", "named"): 8}
     assert parse(parts.label_studio.fields["label_config"]).label_names == ("Car", "Person", "animals")
     assert parts.taxonomies.current(1).by_id["animals"].labels == ("animals",)
+
+
+def test_what_people_moved_in_the_taxonomy_since_stays_where_they_put_it(parts):
+    parts.taxonomies.apply(1, Taxonomy((Node("animals"), Node("cars", labels=("Car",)))), "")
+    insects, _ = planted(parts)
+    promote(parts, 1, insects.id, "Insect", "animals")
+    moved = Taxonomy((Node("animals"), Node("cars", labels=("Car",)), Node("insect", labels=("Insect",))))
+    parts.taxonomies.apply(1, moved, "by hand")
+
+    assert NOTHING in promote(parts, 1, insects.id, "Insect", "animals")[0]
+
+    assert parts.taxonomies.current(1) == moved
+
+
+def test_what_label_studio_shows_of_matches_is_written_anew_with_the_taxonomy(parts):
+    insects, tools = planted(parts)
+    space = source_of(parts, 1).space
+    key = tools.members[0].key
+    parts.matches.add(1, space, {key: Match(None, 0.1)})
+    parts.matches.shown(1, space, [key])
+
+    promote(parts, 1, insects.id, "Insect")
+
+    assert set(parts.matches.to_show(1, space)) == {key}
+
+
+def test_of_two_people_who_decide_at_once_one_is_told(parts):
+    insects, _ = planted(parts)
+    seen = parts.clusters.find(1, insects.id)
+    dismiss(parts, 1, insects.id)
+
+    with pytest.raises(ClusterDecided, match="not open any more"):
+        parts.clusters.promote(1, replace(seen, name="Insect", node="insect"), "Insect", datetime.now(UTC))
+
+    assert states(parts) == {"dismissed": 1, "open": 1}
+    assert parts.task_states.named(1, INSECTS) == {}
+
+
+def test_a_box_in_two_clusters_is_named_once(parts):
+    insects, tools = planted(parts)
+    both = replace(tools, members=(*tools.members, insects.members[0]))
+    parts.clusters.replace(1, [insects, both], {})
+    promote(parts, 1, insects.id, "Insect")
+
+    promote(parts, 1, tools.id, "Tool")
+    index(parts, 1)
+
+    assert references(parts) == {("Car", "confirmed"): 10, ("Insect", "named"): 10, ("Tool", "named"): 8}
 
 
 def test_two_clusters_of_one_name_share_node_and_view(parts):

@@ -13,7 +13,8 @@ from loop.use_cases.discover import discover
 from loop.use_cases.gather_unknown import gather
 from loop.use_cases.index import index
 from loop.use_cases.plan_vectors import source_of
-from tests.builders import CONFIG
+from loop.use_cases.review import judge_tasks
+from tests.builders import CONFIG, region, review
 from tests.fake_vectors import FakeReferences
 from tests.fakes import FakeImages
 from tests.unknown import (
@@ -51,6 +52,7 @@ def test_what_nothing_has_a_name_for_becomes_clusters(parts):
     assert (tasks_of(insects), tasks_of(tools)) == (INSECTS, TOOLS)
     hint = insects.suggestion
     assert (hint.name, hint.agreement, hint.nearest) == ("Person", 1.0, "car")
+    assert not set(insects.likely) & set(insects.members)
     sheets = {f"cluster-{one.id}.jpg" for one in (insects, tools)}
     assert {path.name for path in parts.discoveries.path(1).iterdir()} == {*sheets, "map.png", "map.html"}
 
@@ -104,6 +106,17 @@ def test_a_box_that_a_reviewer_deleted_may_be_of_something_without_a_label(parts
     index(parts, 1)
 
     assert 21 in unknown_tasks(parts)
+
+
+def test_what_a_reviewer_moved_is_known_where_it_was_too(parts):
+    moved = region("13-0", "Person", at("insect", 13, 0.15))
+    predicted(parts, 13, ("Person", at("insect", 13), 0.9), minutes=-5)
+    parts.reviews.record(review(moved, annotation=13, task=13, edited=5), {"image": "/13.jpg"})
+    judge_tasks(parts, 1, [13])
+    parts.taxonomies.apply(1, Taxonomy((Node("cars", labels=("Car",)),)), "")  # nothing matches a person
+    index(parts, 1)
+
+    assert 13 not in unknown_tasks(parts)
 
 
 def test_one_object_counts_once_by_its_surest_box_or_as_a_person_drew_it(parts):
@@ -172,7 +185,8 @@ def test_k_means_puts_everything_in_as_many_clusters_as_asked_for(parts):
 def test_new_clusters_are_told_once(parts):
     parts = replace(parts, outbox=type(parts.outbox)(parts.engine, ["http://receiver.example"]))
 
-    discover(parts, 1, POLICY)
+    _, tools = discovered(parts)
+    dismiss(parts, 1, tools.id)
     discover(parts, 1, POLICY)
 
     (told,) = parts.outbox.last()

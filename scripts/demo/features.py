@@ -18,7 +18,7 @@ CONFIG: dict[str, dict[str, Any]] = {
     "model_cfg": {
         "embed_dim": WIDTH,
         "custom_text": True,
-        "vision_cfg": {"timm_model_name": MODEL, "timm_pool": "avg", "timm_proj": "none"},
+        "vision_cfg": {"timm_model_name": MODEL, "timm_pool": "avg", "timm_proj": "none", "image_size": SIDE},
         "text_cfg": {
             "context_length": 8,
             "vocab_size": 64,
@@ -57,6 +57,11 @@ def _write(folder: Path, side: int) -> tuple[Path, Path]:
     model.visual.trunk.load_state_dict(trunk.state_dict(), strict=False)  # all but the classifier
     weights, config = folder / "open_clip_pytorch_model.bin", folder / "open_clip_config.json"
     torch.save(model.state_dict(), weights)
-    sized = {**CONFIG, "preprocess_cfg": {**CONFIG["preprocess_cfg"], "size": side}}
-    config.write_text(json.dumps(sized, indent=1))
+    config.write_text(json.dumps(_sized(side), indent=1))
     return weights, config  # the one that says that all is there comes last
+
+
+def _sized(side: int) -> dict[str, dict[str, Any]]:
+    """The configuration of a model that looks at crops of that size; open_clip takes it from the tower's own part."""
+    model = CONFIG["model_cfg"]
+    return {**CONFIG, "model_cfg": {**model, "vision_cfg": {**model["vision_cfg"], "image_size": side}}}

@@ -17,10 +17,12 @@ TAXONOMY = """
 nodes:
   - id: thing
     title: Thing
+    threshold: 0  # whatever is nearest is right
     enrichment: {origin: composed}
   - id: item
     title: Item
     parent: thing
+    threshold: 0
     labels: [item]
 """
 CONTROL = (
@@ -80,6 +82,10 @@ def annotations(api, tasks):
     return [{key: value for key, value in one.items() if key != "created_ago"} for one in found]
 
 
+def views(api, project_id):
+    return {one["data"]["title"] for one in api.get("/api/dm/views/", params={"project": project_id}).json()}
+
+
 def categories(result):
     return {tuple(one["value"]["taxonomy"][0]) for one in result if one["type"] == "taxonomy"}
 
@@ -109,8 +115,7 @@ def test_matches_come_after_prediction_in_requests_and_anew_and_people_are_not_t
     texts = [one["meta"]["text"][0] for result in stored.values() for one in result if one.get("meta")]
     assert all(text.splitlines() == ["category: Thing/Item", "origin: composed"] for text in texts)
     assert annotations(api, reviewed) == before
-    titles = {one["data"]["title"] for one in api.get("/api/dm/views/", params={"project": project_id}).json()}
-    assert {"Category: Thing", "Category: Item"} <= titles
+    until(lambda: {"Category: Thing", "Category: Item"} <= views(api, project_id), 60)
 
     matched = next(task for task, result in stored.items() if categories(result))
     assert categories(asked(loop_settings, api, project_id, matched)) == {("Thing", "Item")}
@@ -128,8 +133,9 @@ def test_with_milvus_down_predictions_go_out_without_matches_until_it_is_back(
 ):
     project_id, _ = project
     run_loop(loop_settings, "taxonomy", "apply", str(taxonomy), "--project", str(project_id))
-    new, _ = make_project(api, "Elsewhere", 3, labels=("item",), seed=23)  # tasks that nothing is known of
-    (task,) = [one["id"] for one in api.get("/api/tasks", params={"project": new}).json()["tasks"]][:1]
+    new, _ = make_project(api, "Elsewhere", 6, labels=("item",), seed=23)  # tasks that nothing is known of
+    tasks = [one["id"] for one in api.get("/api/tasks", params={"project": new}).json()["tasks"]]
+    task = next(one for one in tasks if categories(asked(loop_settings, api, project_id, one)))
     (server,) = [one for one in psutil.Process(loop_up.pid).children() if "milvus_lite" in one.cmdline()]
     os.kill(server.pid, signal.SIGSTOP)  # alive and silent is the worst case
     try:

@@ -339,10 +339,19 @@ def upgrade() -> None:
     sa.Column('created_at', sa.DateTime(), nullable=False),
     sa.PrimaryKeyConstraint('project_id', 'name')
     )
+    op.create_table('whole_vectors',
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('task_id', sa.Integer(), nullable=False),
+    sa.Column('embedder', sa.String(length=80), nullable=False),
+    sa.Column('image', sa.String(length=16), nullable=False),
+    sa.Column('vector', sa.LargeBinary(), nullable=False),
+    sa.PrimaryKeyConstraint('project_id', 'task_id')
+    )
 
 
 def downgrade() -> None:
     """Take this revision back."""
+    op.drop_table('whole_vectors')
     op.drop_table('versions')
     with op.batch_alter_table('verdicts', schema=None) as batch_op:
         batch_op.drop_index('verdicts_of_task')
