@@ -27,7 +27,7 @@ def parts(parts, tmp_path):
 
 def task(number):
     predictions = [
-        {"id": 2 * number, "model_version": VERSION, "cluster": None},
+        {"id": 2 * number, "model_version": VERSION, "cluster": None, "score": 1 / number},
         {"id": 2 * number + 1, "model_version": "yolo_detector@0.9.0", "cluster": None},
     ]
     return {"id": number, "data": {"image": f"/{number}.jpg"}, "predictions": predictions}
@@ -69,6 +69,15 @@ def test_predictions_of_a_later_refresh_get_the_groups_of_the_last_discovery(par
     refresh(replace(parts, detectors=FakeDetectors()), 1)
 
     assert clusters(parts) == before
+
+
+def test_of_very_many_tasks_the_least_certain_are_written(parts):
+    parts.groups.replace(1, dict.fromkeys((*INSECTS, *TOOLS), 1))
+
+    assert write_groups(parts, 1, most=3) == 3
+    assert write_groups(parts, 1, most=3) == 0
+
+    assert {one for one, cluster in clusters(parts).items() if cluster is not None} == {27, 28, 99}
 
 
 def test_a_project_that_was_never_spread_is_left_alone(parts):
