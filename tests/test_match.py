@@ -12,6 +12,7 @@ from loop.use_cases.plan_vectors import source_of
 from loop.use_cases.reapply import dry_run
 from tests.categories import TREE, matching, nodes, placed, with_references
 from tests.fake_vectors import Killed
+from tests.judged import add
 from tests.test_index import LEFT, predicted, region, reviewed
 
 
@@ -125,3 +126,15 @@ def test_what_milvus_lost_is_made_again_and_matched_then(parts):
     assert lost in parts.vectors.keys(1, space, Kind.DETECTIONS, State.DUE)
     index(parts, 1)
     assert "1 detections matched" in match(parts, 1)
+
+
+def test_after_a_rollback_the_matches_are_those_of_the_version_that_serves(parts, tmp_path):
+    version = add(parts, tmp_path, b"any")
+    parts.registry.promote(1, version.name, "test")
+    assert version.name == "yolo_detector@1.0.0"
+    with_references(parts)
+    categorise.apply(parts, 1, TREE, "test")
+    match(parts, 1)
+    predicted(parts, 2, tag="newer", image="/data/upload/1/b.jpg", version="yolo_detector@1.1.0", minutes=0)
+
+    assert nodes(parts, 2) == {"b2l": "car", "b2r": "person"}

@@ -26,6 +26,7 @@ from loop.use_cases.publish import publish, publish_views
 NEAREST = 10  # references that vote
 AT_ONCE = 500  # detections
 QUIET, MOST = timedelta(seconds=30), timedelta(minutes=5)  # without a new vector before a run, and the longest wait
+MOST_LINES = 3  # of a job's line
 UNKNOWN = ""  # the node of an entry that is matched to none
 
 Said = tuple[int, str, Sequence[Region]]  # a task, its image, regions on it
@@ -90,15 +91,17 @@ def show(parts: Parts, project_id: int, taxonomy: Taxonomy, space: Space) -> str
     while due := parts.matches.to_show(project_id, space, AT_ONCE):
         lines.append(publish(parts, project, taxonomy, of_tasks(parts, project_id, space, set(due.values()))))
         parts.matches.shown(project_id, space, due)
+    if len(lines) > MOST_LINES:
+        lines = [*lines[:MOST_LINES], f"and {len(lines) - MOST_LINES} times so"]
     if lines:
         lines.append(publish_views(parts, project_id, taxonomy))
-    return "; ".join(line for line in lines if line)
+    return "; ".join(lines)
 
 
 def of_tasks(parts: Parts, project_id: int, space: Space, task_ids: Iterable[int]) -> ByTask:
-    """The matches of the regions that were last predicted on tasks; every task asked for is in it."""
-    wanted = list(task_ids)
-    newest = parts.predictions.newest(project_id, wanted)
+    """The matches of the regions that the champion last predicted on tasks; every task asked for is in it."""
+    wanted, champion = list(task_ids), parts.registry.champion(project_id)
+    newest = parts.predictions.newest(project_id, wanted, version=champion.name if champion else None)
     said = [(task_id, one.image, one.regions) for task_id, one in newest.items()]
     return {task_id: {} for task_id in wanted} | of_regions(parts, project_id, space, said)
 
