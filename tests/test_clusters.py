@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 import pytest
 
 from loop.adapters.cluster_log import ClusterState
-from loop.adapters.review_log import TASK
 from loop.decisions.label_config import parse
 from loop.decisions.matching import Match
 from loop.decisions.taxonomy import Node, Taxonomy
@@ -14,9 +13,9 @@ from loop.errors import ClusterDecided, LabelConfigError, Refused, TaxonomyError
 from loop.use_cases.clusters import NOTHING, dismiss, promote
 from loop.use_cases.index import index
 from loop.use_cases.plan_vectors import source_of
-from tests.builders import CONFIG, NOON, region, served
+from tests.builders import CONFIG
 from tests.fakes import FakeLabelStudio
-from tests.unknown import INSECTS, TOOLS, at, found, looking, planted, references, reviewed, states, unknown_tasks
+from tests.unknown import INSECTS, TOOLS, found, looking, planted, references, states, unknown_tasks
 
 
 @pytest.fixture
@@ -239,42 +238,6 @@ def test_killed_anywhere_promoting_again_does_what_is_missing(parts, left):
     assert parse(parts.label_studio.fields["label_config"]).label_names == ("Car", "Person", "Insect")
     assert "Insect" in parts.projects.get(1).label_config
     assert len(parts.label_studio.views(1)) == 1
-
-
-def test_a_review_begun_after_the_naming_says_more_than_the_naming(parts):
-    insects, _ = planted(parts)
-    promote(parts, 1, insects.id, "Insect")
-    index(parts, 1)
-    reviewed(parts, 11, ("Car", at("car", 11)))  # at noon of a day before: who made it could not know the label
-    ahead = (datetime.now(UTC) - NOON).total_seconds() / 60
-    reviewed(parts, 12, ("Car", at("car", 12)), edited=ahead + 10, lead_time=60.0)
-    reviewed(parts, 13, ("Car", at("car", 13)), edited=ahead + 10, lead_time=7200.0)  # begun before, sent after
-
-    index(parts, 1)
-
-    assert references(parts) == {("Car", "confirmed"): 10, ("Car", "missed"): 3, ("Insect", "named"): 9}
-
-
-def test_the_named_boxes_of_a_deleted_task_go(parts):
-    insects, _ = planted(parts)
-    promote(parts, 1, insects.id, "Insect")
-    index(parts, 1)
-
-    parts.reviews.delete(1, TASK, {11: datetime.now(UTC)})
-    index(parts, 1)
-
-    assert references(parts)["Insect", "named"] == 9
-
-
-def test_named_boxes_of_another_image_are_not_those_of_the_task(parts):
-    insects, _ = planted(parts)
-    promote(parts, 1, insects.id, "Insect")
-    one = served(region("x", "Car", at("car", 11), 0.9), task=11, image="/other.jpg", minutes=30)
-    parts.predictions.append([one])
-
-    index(parts, 1)
-
-    assert references(parts)["Insect", "named"] == 9
 
 
 def test_projects_have_each_their_own_clusters(parts):
