@@ -15,6 +15,13 @@ from loop.errors import TrainingFailed
             True,
             id="torch-on-the-cpu",
         ),
+        pytest.param(RuntimeError("could not create a primitive"), True, id="onednn-for-its-code"),
+        pytest.param(RuntimeError("could not execute a primitive"), True, id="onednn-for-its-scratchpad"),
+        pytest.param(
+            RuntimeError("could not create a primitive descriptor for the matmul primitive."),
+            False,
+            id="onednn-a-shape",
+        ),
         pytest.param(MemoryError("Unable to allocate 3.2 GiB for an array"), True, id="numpy"),
         pytest.param(OSError(12, "Cannot allocate memory"), True, id="the-system"),
         pytest.param(RuntimeError("shape mismatch"), False, id="another"),

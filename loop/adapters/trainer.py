@@ -5,15 +5,17 @@ from __future__ import annotations
 import gc
 import logging
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from threading import Event
+from typing import Any, NamedTuple
 
 from loop.adapters import checkpoints
 from loop.adapters.training_watch import Callbacks, Watch
 from loop.adapters.ultralytics_setup import prepare_ultralytics
 from loop.decisions.faults import is_out_of_memory, told
-from loop.errors import LoopError, TrainingFailed
+from loop.errors import LoopError, TrainingCancelled, TrainingFailed
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +36,13 @@ class TrainingPolicy:
         return asdict(self)
 
 
+class _TooBig(NamedTuple):
+    """A number of images a step for which memory did not suffice, and what was said."""
+
+    batch: int
+    said: str
+
+
 def train(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Watch) -> Path:
     """
     Train from the weights *start* on the dataset whose `data.yaml` is *data*, and return the new weights.
@@ -48,16 +57,17 @@ def train(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Wat
         return finished
     prepare_ultralytics()
     while not checkpoints.is_complete(checkpoints.kept(run)):
-        too_big = _go_on(data, start, run, policy, watch)
+        too_big = _apart(data, start, run, policy, watch)
         if too_big is None:
             break
-        if too_big == 1:
+        if too_big.batch == 1:
             raise TrainingFailed(
                 f"out of memory with one image of {policy.image_size} pixels a step: lower LOOP_IMAGE_SIZE, start from "
-                f"a smaller model, or train where there is more memory"
+                f"a smaller model, or train where there is more memory ({too_big.said})"
             )
-        log.warning("out of memory with %d images a step: going on with %d", too_big, too_big // 2)
-        policy = replace(policy, batch=too_big // 2)
+        smaller = too_big.batch // 2
+        log.warning("out of memory with %d images a step (%s): going on with %d", too_big.batch, too_big.said, smaller)
+        policy = replace(policy, batch=smaller)
         _free_memory()
     checkpoints.finish(run, finished)
     return finished
@@ -70,7 +80,30 @@ def discard(run: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _go_on(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Watch) -> int | None:
+def _apart(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Watch) -> _TooBig | None:
+    """
+    Train in a thread of its own, so that memory that ran out is forgotten with it.
+
+    Where oneDNN once got no memory for the code of a kernel, it never makes one in that thread again ("could not create
+    a primitive"), because Xbyak keeps the error. Ctrl-C ends the training at its next look.
+    """
+    interrupted = Event()
+
+    def check() -> None:
+        if interrupted.is_set():
+            raise TrainingCancelled("interrupted")
+        watch.check()
+
+    with ThreadPoolExecutor(1) as pool:
+        training = pool.submit(_go_on, data, start, run, policy, replace(watch, check=check))
+        try:
+            return training.result()
+        except BaseException:
+            interrupted.set()
+            raise
+
+
+def _go_on(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Watch) -> _TooBig | None:
     """Train to the end, and return None; or, where memory ran out, the number of images a step that was too big."""
     from ultralytics import YOLO
 
@@ -91,7 +124,7 @@ def _go_on(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Wa
     except Exception as error:
         if not is_out_of_memory(error):
             raise TrainingFailed(told(error)) from error
-        return callbacks.batch
+        return _TooBig(callbacks.batch, told(error))
     if not kept.exists() and checkpoint.exists():  # on several GPUs ultralytics trains in children without callbacks
         checkpoints.copy(checkpoint, kept)
     return None

@@ -19,12 +19,17 @@ OUT_OF_MEMORY = (
     "cublas_status_alloc_failed",
     "unable to find an engine",
 )
+# oneDNN, which computes convolutions on a CPU: out of memory is a status beside this text, and torch drops the status.
+# It says so where it gets no memory for its code or its scratchpad; of a shape that it does not know, it says
+# "could not create a primitive descriptor".
+NO_PRIMITIVE = re.compile(r"could not (create|execute) a primitive(?! descriptor)")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory ran out: a GPU's, or, as torch, NumPy and OpenCV put it, the machine's."""
     text = str(error).lower()
-    return isinstance(error, MemoryError) or any(sign in text for sign in OUT_OF_MEMORY)
+    is_told = any(sign in text for sign in OUT_OF_MEMORY) or NO_PRIMITIVE.search(text) is not None
+    return isinstance(error, MemoryError) or is_told
 
 
 def tasks_in(text: str) -> list[int]:

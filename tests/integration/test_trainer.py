@@ -1,7 +1,11 @@
 """The trainer on small snapshots of rectangles: what it refuses, what it gives way to, where it goes on."""
 
+import resource
 import shutil
+import signal
+import threading
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 import torch
@@ -153,9 +157,54 @@ def test_out_of_memory_in_a_later_epoch_goes_on_from_the_checkpoint(snapshot, ru
     assert told == [(0, 4), (1, 4), (1, 2), (2, 2)]
 
 
+def without_memory_for_kernels():
+    """Have oneDNN fail to get memory for the code of a kernel, as it does of its own accord where memory is short."""
+    kernels = [(torch.nn.Conv2d(depth, 16, 3), torch.rand(4, depth, 16, 16)) for depth in range(40, 80)]
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 2_000_000, -1))
+    try:
+        for kernel, images in kernels:
+            kernel(images)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
+
+
+def test_out_of_memory_for_the_code_of_a_kernel_halves_them_too(snapshot, run):
+    told = []
+
+    def report(progress):
+        told.append((progress.epoch, progress.batch))
+        if progress.batch > 2:
+            with pytest.raises(RuntimeError) as caught:
+                without_memory_for_kernels()
+            raise caught.value
+
+    trained(snapshot, run, watching(report))
+
+    assert told == [(0, 4), (0, 2), (1, 2), (2, 2)]
+
+
 def test_out_of_memory_with_one_image_a_step_is_a_failure_that_says_what_to_do(snapshot, run):
     with pytest.raises(TrainingFailed, match="out of memory with one image of 64 pixels a step: lower LOOP_IMAGE_SIZE"):
         trained(snapshot, run, watching(short_of_memory_above(0, [])))
+
+
+def test_ctrl_c_ends_it_at_its_next_look(snapshot, run):
+    told = []
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background ignores it
+
+    def report(progress):
+        told.append(progress.epoch)
+        if len(told) == 1:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            trained(snapshot, run, watching(report), TrainingPolicy(epochs=500, batch=4, image_size=64, device="cpu"))
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+    assert told[-1] < 100
 
 
 def test_ultralytics_halves_them_itself_in_the_first_epoch_and_that_is_told(snapshot, run, monkeypatch):

@@ -224,19 +224,23 @@ def test_a_child_that_looks_for_the_network_would_be_noticed(small, tmp_path):
     assert "could not download yolo11n.pt" in said
 
 
-# What torch does on the CPU once the address space is limited to what is in use at the start, and some more.
+# What torch does on the CPU once the address space is limited to what is in use, and some more, while it trains. What
+# measures and writes down is let alone: parts of it end the process where they get no memory, however little they want.
 SHORT_OF_MEMORY = """
 import resource
 from loop.adapters.ultralytics_setup import prepare_ultralytics
 prepare_ultralytics()
 from ultralytics.engine.trainer import BaseTrainer
-begin_epoch = BaseTrainer._model_train
+begin_epoch, step = BaseTrainer._model_train, BaseTrainer.optimizer_step
 def limited(self):
     begin_epoch(self)
     resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
     in_use = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (in_use + ROOM, -1))
-BaseTrainer._model_train = limited
+def unlimited(self):
+    resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
+    step(self)
+BaseTrainer._model_train, BaseTrainer.optimizer_step = limited, unlimited
 """
 
 
