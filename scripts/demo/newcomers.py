@@ -33,7 +33,7 @@ class Told:
     How insects were told among what was detected on some scenes.
 
     *detected* of the *objects* have a box, shown or held back; *right* of these are matched to the category. *wrong*
-    are boxes of other labelled objects that are.
+    are boxes that show something else and are, too.
     """
 
     objects: int
@@ -113,7 +113,7 @@ def table(outcome: Outcome) -> Table:
     title = f"{NAME}s, which no label named: of {outcome.clusters} clusters that were found"
     title += f" {outcome.named} show them ({outcome.boxes} boxes) and got that name"
     shown = Table(title=title, box=None, title_justify="left")
-    for heading in ("", "insects", "detected", "told", "others taken for them"):
+    for heading in ("", "insects", "detected", "told", "boxes of other things"):
         shown.add_column(heading, justify="right" if heading else "left", no_wrap=True)
     for name, told in outcome.rows.items():
         share = f"{told.right} ({told.right / told.detected:.0%})" if told.detected else "0"
@@ -155,13 +155,12 @@ def _told(scenery: Scenery, some: Sequence[Scene]) -> Told:
     for task, one in parts.predictions.newest(project_id, by_task).items():
         regions = (*one.regions, *one.candidates)
         known = of_regions(parts, project_id, source.space, [(task, one.image, regions)]).get(task, {})
-        for label, box in by_task[task].objects:
+        told = [region for region in regions if region.id in known and known[region.id].node == NODE]
+        insects = [box for label, box in by_task[task].objects if label == NAME]
+        for box in insects:
             region = _surest(box, regions)
-            is_told = region is not None and region.id in known and known[region.id].node == NODE
-            if label == NAME:
-                counts.update(objects=1, detected=region is not None, right=is_told)
-            else:
-                counts["wrong"] += is_told
+            counts.update(objects=1, detected=region is not None, right=region in told)
+        counts["wrong"] += sum(not any(_shows(region.box, box) for box in insects) for region in told)
     return Told(*(counts[name] for name in ("objects", "detected", "right", "wrong")))
 
 
