@@ -15,6 +15,7 @@ from loop.decisions.predict import Served, Suggestion
 from loop.errors import LoopError
 from loop.parts import Parts
 from loop.use_cases.answer import as_result, suggest, to_log
+from loop.use_cases.match_now import MatchNow
 
 CHECK_SECONDS = 1.0  # how often the registry is asked whether there is a new champion
 RETRY_SECONDS = 30.0  # until a champion that could not be loaded is tried again
@@ -44,6 +45,7 @@ class Predictor:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._match = MatchNow(parts, parts.policies.match_seconds)
         self._slots: dict[int, _Slot] = {}
         self._lock = threading.Lock()
         self._loading = threading.Lock()
@@ -66,7 +68,11 @@ class Predictor:
         for said in suggestions:
             if said.error:
                 log.warning("project %d task %d has no prediction: %s", project_id, said.task_id, said.error)
-        results = [as_result(said, one, config) for said, one in zip(suggestions, logged, strict=True)]
+        matched = self._match(project_id, label_config, suggestions)
+        results = [
+            as_result(said, one, config, matched.get(said.task_id))
+            for said, one in zip(suggestions, logged, strict=True)
+        ]
         return Answer(results, suggestions)
 
     def version(self, project_id: int) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from loop.adapters import database
 from loop.adapters.class_list import ClassList
+from loop.adapters.cluster_log import ClusterLog
 from loop.adapters.courier import Courier
 from loop.adapters.detector import Detectors
+from loop.adapters.discovery_folder import DiscoveryFolder
 from loop.adapters.door import Door
 from loop.adapters.embedders import Embedders
 from loop.adapters.event_log import EventLog
+from loop.adapters.group_log import GroupLog
 from loop.adapters.image_cache import ImageCache
 from loop.adapters.images import ImageLimits, Images
 from loop.adapters.ls_client import LabelStudio
@@ -29,8 +32,10 @@ from loop.adapters.task_states import TaskStates
 from loop.adapters.taxonomy_log import TaxonomyLog
 from loop.adapters.trainer import TrainingPolicy
 from loop.adapters.training_log import TrainingLog
+from loop.adapters.unknown_list import UnknownList
 from loop.adapters.vector_log import VectorLog
 from loop.adapters.verdict_log import VerdictLog
+from loop.adapters.whole_vectors import WholeVectors
 from loop.decisions.gate import GatePolicy
 from loop.decisions.predict import Thresholds
 from loop.decisions.priority import AuditPolicy
@@ -65,6 +70,7 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
         projects=ProjectList(engine),
         classes=ClassList(engine),
         splits=SplitList(engine),
+        whole_vectors=WholeVectors(engine),
         trainings=TrainingLog(engine),
         moves=MoveLog(engine),
         registry=WeightsRegistry(engine, settings.home / "weights", settings.model_name),
@@ -77,9 +83,13 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
         task_states=TaskStates(engine),
         taxonomies=TaxonomyLog(engine),
         matches=MatchLog(engine),
+        unknown=UnknownList(engine),
+        clusters=ClusterLog(engine),
+        groups=GroupLog(engine),
         snapshots=settings.home / "snapshots",
         runs=settings.home / "runs",
         reports=ReportFolder(settings.home / "reports"),
+        discoveries=DiscoveryFolder(settings.home / "discoveries"),
         engine=engine,
     )
 
@@ -100,6 +110,7 @@ def _policies(settings: Settings) -> Policies:
             held_out_share=settings.held_out_share,
             group_field=settings.group_field,
             twin_bits=settings.twin_bits,
+            twin_cosine=settings.twin_cosine,
             selection=SelectionPolicy(settings.replay_share, settings.background_share),
         ),
         thresholds=Thresholds(settings.score_floor, settings.score_threshold),
@@ -119,4 +130,6 @@ def _policies(settings: Settings) -> Policies:
             freeze=settings.freeze,
         ),
         cohort_field=settings.cohort_field,
+        is_spread=settings.spread,
+        match_seconds=settings.match_seconds,
     )

@@ -8,8 +8,10 @@ import typer
 
 from loop.commands import (
     bulk,
+    clusters,
     datasets,
     deliveries,
+    discovery,
     lineage,
     models,
     projects,
@@ -27,11 +29,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Label Studio, YOLO, and a loop that learns.",
 )
-for commands in (running, projects, reviews, trainings, lineage):
+for commands in (running, projects, reviews, trainings, lineage, discovery):
     app.add_typer(commands.app)
 app.add_typer(models.app, name="models")
 app.add_typer(datasets.app, name="dataset")
 app.add_typer(taxonomy.app, name="taxonomy")
+app.add_typer(clusters.app, name="clusters")
 app.add_typer(bulk.app, name="annotations")
 app.add_typer(references.app, name="references")
 app.add_typer(deliveries.app, name="deliveries")

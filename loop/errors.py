@@ -27,6 +27,8 @@ LoopError
 ├── LeakedSplit             training images that give held-out ones away
 ├── PoisonedSnapshot        a dataset on disk is not what was written; carries the tasks
 ├── StalePlan               what a plan starts from has changed
+├── UnknownClusterId        no cluster of that id, or several
+├── ClusterDecided          a person has promoted or dismissed that cluster already
 ├── TrainingFailed
 ├── TrainingCancelled       somebody asked it to stop
 ├── Busy                    too much is asked at once
@@ -208,6 +210,23 @@ class PoisonedSnapshot(LoopError):
 
 class StalePlan(LoopError):
     """The matches are no longer those that the plan was made for."""
+
+
+class UnknownClusterId(LoopError):
+    """No cluster whose id begins so, or several."""
+
+    def __init__(self, wanted: str, known: list[str], *, is_ambiguous: bool = False) -> None:
+        self.wanted, self.known = wanted, known
+        which = f"{len(known)} clusters begin with {wanted!r}" if is_ambiguous else f"no cluster {wanted!r}"
+        super().__init__(f"{which}; {'they are' if is_ambiguous else 'open'}: {', '.join(known[:20]) or 'none'}")
+
+
+class ClusterDecided(LoopError):
+    """A person has decided on a cluster already, or a discovery has replaced it."""
+
+    def __init__(self, cluster_id: str, what: str = "is not open any more") -> None:
+        self.cluster_id = cluster_id
+        super().__init__(f"cluster {cluster_id} {what}; `loop clusters list` shows how it stands")
 
 
 class TrainingFailed(LoopError):

@@ -7,13 +7,18 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
+from functools import partial
 
 from loop.bootstrap import build
+from loop.decisions.clustering import ClusterPolicy
 from loop.errors import LoopError, UpstreamError
 from loop.parts import Parts
 from loop.use_cases import deliver as delivering
+from loop.use_cases import discover as discovering
 from loop.use_cases import index as indexing
+from loop.use_cases import match as matching
 from loop.use_cases import plan_vectors
+from loop.use_cases import reapply as reapplying
 from loop.use_cases import refresh as refreshing
 from loop.use_cases import retrain as retraining
 from loop.use_cases import review as reviewing
@@ -61,6 +66,39 @@ def rebuild_references(project_id: int) -> str:
     return _in_turn("index", indexing.rebuild, project_id)
 
 
+def discover(project_id: int) -> str:
+    """Cluster what nothing in a project has a name for, out of the way of what annotators wait for."""
+    os.nice(10)
+    return _alone("discover", discovering.discover, project_id)
+
+
+def discover_now(project_id: int, policy: ClusterPolicy) -> str:
+    """Cluster what nothing in a project has a name for, by a policy of one's own."""
+    return _in_turn("discover", partial(discovering.discover, policy=policy), project_id)
+
+
+def discover_all() -> str:
+    """Ask for a discovery in every project."""
+    with closing(build()) as parts:
+        return discovering.ask_all(parts)
+
+
+def match(project_id: int) -> str:
+    """Match the detections of a project that have a new vector to the taxonomy, and show it in Label Studio."""
+    os.nice(10)
+    return _alone("match", matching.match, project_id)
+
+
+def reapply(project_id: int, token: str) -> str:
+    """Do what a dry run said, when no other job matches."""
+    return _in_turn("match", lambda parts, project: reapplying.reapply(parts, project, token), project_id)
+
+
+def undo(project_id: int) -> str:
+    """Take the last re-application back, when no other job matches."""
+    return _in_turn("match", reapplying.undo, project_id)
+
+
 def sync_all() -> str:
     """Ask for a comparison of every project with Label Studio."""
     with closing(build()) as parts:
@@ -99,17 +137,19 @@ def _swept(parts: Parts) -> str:
         reviewing.ask_when_due(parts, project.id)
         catch_up(parts, project.id)
     to_index = [project.id for project in projects if plan_vectors.is_due(parts, project)]
+    to_match = [project.id for project in projects if project.id not in to_index and matching.is_due(parts, project)]
     to_train = [training.project_id for training in parts.trainings.open()]
     for ask, ids in (
         (parts.queue.ask_review, to_review),
         (parts.queue.ask_refresh, to_refresh),
         (parts.queue.ask_index, to_index),
+        (parts.queue.ask_match, to_match),
         (parts.queue.ask_retrain, to_train),
     ):
         for project_id in ids:
             ask(project_id)
     is_due = parts.outbox.is_due() and parts.queue.ask_deliver()
-    asked = f"review {to_review}, refresh {to_refresh}, index {to_index}, retrain {to_train}"
+    asked = f"review {to_review}, refresh {to_refresh}, index {to_index}, match {to_match}, retrain {to_train}"
     return f"asked again: {asked}{', deliver' if is_due else ''}"
 
 

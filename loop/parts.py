@@ -8,11 +8,14 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from loop.adapters.class_list import ClassList
+from loop.adapters.cluster_log import ClusterLog
 from loop.adapters.courier import Courier
 from loop.adapters.detector import Detectors
+from loop.adapters.discovery_folder import DiscoveryFolder
 from loop.adapters.door import Door
 from loop.adapters.embedders import Embedders
 from loop.adapters.event_log import EventLog
+from loop.adapters.group_log import GroupLog
 from loop.adapters.image_cache import ImageCache
 from loop.adapters.images import Images
 from loop.adapters.ls_client import LabelStudio
@@ -33,8 +36,10 @@ from loop.adapters.task_states import TaskStates
 from loop.adapters.taxonomy_log import TaxonomyLog
 from loop.adapters.trainer import TrainingPolicy
 from loop.adapters.training_log import TrainingLog
+from loop.adapters.unknown_list import UnknownList
 from loop.adapters.vector_log import VectorLog
 from loop.adapters.verdict_log import VerdictLog
+from loop.adapters.whole_vectors import WholeVectors
 from loop.decisions.gate import GatePolicy
 from loop.decisions.predict import Served, Thresholds
 from loop.decisions.priority import AuditPolicy
@@ -49,6 +54,7 @@ class DatasetPolicy:
     held_out_share: float
     group_field: str
     twin_bits: int
+    twin_cosine: float
     selection: SelectionPolicy
 
 
@@ -63,6 +69,8 @@ class Policies:
     gate: GatePolicy
     training: TrainingPolicy
     cohort_field: str = ""  # of the tasks' data, that tells cohorts apart
+    is_spread: bool = True  # whether the queue is spread over groups of tasks that show like things
+    match_seconds: float = 0.0  # that a request may take for matches to the taxonomy
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,7 @@ class Parts:
     projects: ProjectList
     classes: ClassList
     splits: SplitList
+    whole_vectors: WholeVectors
     trainings: TrainingLog
     registry: WeightsRegistry
     moves: MoveLog
@@ -96,9 +105,13 @@ class Parts:
     task_states: TaskStates
     taxonomies: TaxonomyLog
     matches: MatchLog
+    unknown: UnknownList
+    clusters: ClusterLog
+    groups: GroupLog
     snapshots: Path
     runs: Path
     reports: ReportFolder
+    discoveries: DiscoveryFolder
     engine: Engine
 
     def close(self) -> None:

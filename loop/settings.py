@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     twin_bits: int = Field(
         4, ge=-1, le=10, description="bits of 64 that looks of near-duplicates differ in; -1: none are"
     )
+    twin_cosine: float = Field(
+        0.95, ge=0, le=1, description="least cosine of near-duplicates, where LOOP_EMBEDDER is open_clip:; 0: none are"
+    )
     background_share: float = Field(
         0.1, ge=0, le=1, description="most of the training side that may have nothing on it"
     )
@@ -77,8 +80,15 @@ class Settings(BaseSettings):
     notify_urls: str = Field("", description="who is told what happens: addresses separated by commas")
     notify_secret: str = Field("", description="key that notices are signed with; empty: derived from the webhook key")
     embedder: str = Field(
-        "none", description="what makes the vectors: yolo:, open_clip:MODEL/TAG-OR-PATH, open_clip:FOLDER or none"
+        "yolo:", description="what makes the vectors: yolo:, open_clip:MODEL/TAG-OR-PATH, open_clip:FOLDER or none"
     )
+    match_seconds: float = Field(
+        0.5, ge=0, description="what /predict may take for matches to the taxonomy; 0: it shows none"
+    )
+    discover_every: int = Field(
+        86_400, ge=0, description="seconds between discoveries among what nothing has a name for; 0: only by hand"
+    )
+    spread: bool = Field(True, description="spread the queue over groups of tasks that show like things")
     milvus_uri: str = Field("", description="Milvus to use, in a database of its own; empty: one under LOOP_HOME")
     webhook_secret: str = Field("", description="key of the webhook secrets; empty: made once under LOOP_HOME")
 

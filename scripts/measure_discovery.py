@@ -80,6 +80,8 @@ def measure(stored: Features, policy: ClusterPolicy) -> dict[str, float]:
     figures |= agreement(unlabelled[unknown], found, truth[unknown])
 
     members, names, grown = name_clusters(taxonomy, found, truth[unknown])
+    figures["clusters named"] = float(len(np.unique(found.labels[members])))
+    figures["their members named rightly"] = float((names == truth[unknown[members]]).mean()) if len(names) else 0.0
     rows = unknown[members]
     more = references.with_more(unlabelled[rows], names, stored["unlabelled_stamps"][rows])
     grown = more.calibrated(grown)
@@ -168,14 +170,23 @@ def main() -> None:
     asked.add_argument("--cache", type=Path, required=True)
     asked.add_argument("--folds", default="0,2,4", help="first stamp held out; every fifth from there")
     asked.add_argument("--seeds", default="1")
-    asked.add_argument("--margin", type=float, default=Cut().margin, help="of a crop's side, on each side")
-    asked.add_argument("--side", type=int, default=Cut().side, help="pixels that a crop is scaled to")
+    asked.add_argument("--margin", type=float, default=Cut().margin, help="of a box, added on each side")
+    asked.add_argument(
+        "--side", type=int, default=Cut().side, help="pixels that a crop, or a detector's image, is scaled to"
+    )
     asked.add_argument("--method", type=Method, default=Method.HDBSCAN)
+    asked.add_argument("--merge", type=float, default=ClusterPolicy().merge)
+    asked.add_argument("--attach", type=float, default=ClusterPolicy().attach)
     asked.add_argument("--dimensions", type=int, default=ClusterPolicy().dimensions)
     asked.add_argument("--min-samples", type=int, default=ClusterPolicy().min_samples)
     options = asked.parse_args()
     policy = ClusterPolicy(
-        method=options.method, dimensions=options.dimensions, min_samples=options.min_samples, resamples=0
+        method=options.method,
+        dimensions=options.dimensions,
+        min_samples=options.min_samples,
+        merge=options.merge,
+        attach=options.attach,
+        resamples=0,
     )
     runs = [(int(fold), int(seed)) for fold in options.folds.split(",") for seed in options.seeds.split(",")]
     how = Cut(options.margin, options.side)

@@ -49,7 +49,7 @@ def embedders() -> Table:
     )
     known, kept = scenes.palettes()
     shown, asked = scenes.compose(known, 100, seed=1, prefix="r"), scenes.compose(kept, 60, seed=2, prefix="q")
-    for setting, size in (("yolo:", 320), ("yolo:", 640), (f"open_clip:{features.efficientnet()}", 224)):
+    for setting, size in (("yolo:", 320), ("yolo:", 640), (f"open_clip:{features.efficientnet()}", features.SIDE)):
         chosen = Embedders(setting, image_size=size)
         space = chosen.space("warm start", scenes.WARM_START)
         assert space is not None

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import replace
 
 import numpy as np
+from PIL import Image
 
 from loop.decisions.embedding import Neighbour, Space, normalised
 from loop.decisions.milvus_format import collection_name
@@ -23,6 +24,9 @@ class FakeEmbedders:
     def space(self, version, weights, image_size=None):
         return Space(f"fake-{self.fingerprint[0]}", self.fingerprint)
 
+    def whole_space(self):
+        return None
+
     def load(self, space, weights, image_size=None):
         self.of = space
         return self
@@ -36,6 +40,37 @@ class FakeEmbedders:
     def _vector(self, box):
         digest = hashlib.sha256(f"{self.of.fingerprint}{box}".encode()).digest()
         return np.frombuffer(digest[: self.dimension], np.uint8).astype(np.float32) + 1
+
+
+class FixedEmbedders(FakeEmbedders):
+    """An embedder that no version changes; it sees brightness on a coarse grid, and no left from right."""
+
+    def __init__(self, fingerprint="1" * 64):
+        super().__init__(fingerprint)
+        self.batches = []
+        self.broken = None  # what it raises
+        self.calls_left = None
+
+    def space(self, version, weights, image_size=None):
+        return Space("fixed", self.fingerprint)
+
+    def whole_space(self):
+        return self.space("", None)
+
+    def embed(self, images, boxes):
+        if self.broken:
+            raise self.broken
+        if self.calls_left is not None:
+            if self.calls_left == 0:
+                raise Killed
+            self.calls_left -= 1
+        self.batches.append(len(images))
+        return [normalised(self._seen(image)[None]) for image in images]
+
+    def _seen(self, image):
+        small = Image.fromarray(image).convert("L").resize((8, 6), Image.Resampling.BOX)
+        grid = np.asarray(small, np.float32) - np.mean(small)
+        return np.concatenate([(grid + grid[:, ::-1]).ravel(), np.abs(grid - grid[:, ::-1]).ravel()])
 
 
 class FakeReferences:
@@ -115,7 +150,13 @@ class FakeCollection:
         self.owner.check()
         return {key: self.rows[key] for key in keys if key in self.rows}
 
+    def entries(self):
+        self.owner.check()
+        return iter([entry for entry, _ in self.rows.values()])
+
     def place(self, nodes):
+        if nodes:
+            self.owner.change()
         for key, node in nodes.items():
             self.rows[key] = replace(self.rows[key][0], node=node), self.rows[key][1]
 

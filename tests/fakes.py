@@ -1,9 +1,11 @@
 """Fakes of what our use cases are given; each keeps what it was asked for."""
 
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import numpy as np
 
+from loop.decisions.label_config import parse
 from loop.decisions.regions import Detection
 from loop.errors import ImageUnreadable, UpstreamError
 from tests.builders import CONFIG
@@ -27,6 +29,12 @@ class FakeQueue:
     def ask_index(self, project_id):
         self.asked.append(("index", project_id))
 
+    def ask_discover(self, project_id):
+        self.asked.append(("discover", project_id))
+
+    def ask_match(self, project_id):
+        self.asked.append(("match", project_id))
+
     def ask_retrain(self, project_id):
         self.asked.append(("retrain", project_id))
 
@@ -46,6 +54,7 @@ class FakeLabelStudio:
     def __init__(self, tasks=()):
         self.tasks = list(tasks)
         self.stored = []
+        self.patched = []
         self.predictions = {}
         self.tabs = []
         self.fields = {"id": 1, "title": "Cars", "label_config": CONFIG, "model_version": ""}
@@ -56,6 +65,12 @@ class FakeLabelStudio:
     def project(self, project_id):
         return self.fields
 
+    def now(self):
+        return datetime.now(UTC)
+
+    def validate_config(self, project_id, label_config):
+        parse(label_config)
+
     def prediction(self, prediction_id):
         if prediction_id not in self.predictions:
             raise UpstreamError("404")
@@ -64,6 +79,16 @@ class FakeLabelStudio:
     def update_project(self, project_id, **fields):
         self.fields.update(fields)
         return self.fields
+
+    def update_prediction(self, prediction_id, **fields):
+        for task in self.tasks:
+            for prediction in task.get("predictions") or []:
+                if prediction["id"] == prediction_id:
+                    prediction.update(fields)
+                    self.patched.append(prediction_id)
+
+    def named_tasks(self, project_id, task_ids):
+        return {task["id"]: task for task in self.tasks if task["id"] in task_ids}
 
     def open_tasks(self, project_id):
         return iter([task for task in self.tasks if not task.get("annotations")])
@@ -74,17 +99,19 @@ class FakeLabelStudio:
     def task_ids(self, project_id):
         return {task["id"] for task in self.tasks}
 
-    def named_tasks(self, project_id, task_ids):
-        return {task["id"]: task for task in self.tasks if task["id"] in task_ids}
-
     def views(self, project_id):
         return self.tabs
 
     def create_view(self, project_id, data):
-        self.tabs.append({"id": len(self.tabs) + 1, "data": dict(data)})
+        self.tabs.append({"id": max((tab["id"] for tab in self.tabs), default=0) + 1, "data": dict(data)})
 
     def update_view(self, view_id, project_id, data):
-        self.tabs[view_id - 1]["data"] = dict(data)
+        for tab in self.tabs:
+            if tab["id"] == view_id:
+                tab["data"] = dict(data)
+
+    def delete_view(self, view_id):
+        self.tabs = [tab for tab in self.tabs if tab["id"] != view_id]
 
     def store_predictions(self, project_id, predictions):
         self.stored += predictions

@@ -12,7 +12,7 @@ from sklearn.cluster import HDBSCAN
 from sklearn.metrics import adjusted_rand_score
 
 from loop.decisions.cluster_map import CROPS, map_page, map_png
-from loop.decisions.clustering import ClusterPolicy, Method, cluster, merged, reduced
+from loop.decisions.clustering import ClusterPolicy, Method, attached, cluster, merged, reduced
 from loop.decisions.contact_sheet import MOST, TILE, contact_sheet
 from loop.decisions.discovery import cluster_id, is_dismissed, likely_members, node_means, suggest
 from loop.decisions.neighbour_graph import NOISE, in_one_piece, neighbour_graph
@@ -84,7 +84,7 @@ def test_what_is_torn_apart_is_not_stable():
 
 def test_the_graph_finds_what_all_distances_find():
     vectors, _ = groups([80, 70, 60, 50, 40], noise=50)
-    policy = ClusterPolicy(merge=2.0, resamples=0)
+    policy = ClusterPolicy(merge=2.0, attach=2.0, resamples=0)
     every = HDBSCAN(
         min_cluster_size=policy.least(len(vectors)),
         min_samples=policy.min_samples,
@@ -121,6 +121,33 @@ def test_clusters_that_are_alike_are_merged_and_noise_stays():
     found = merged(vectors, np.array([0, 0, 1, 1, 2, 2, NOISE]), 0.5)
 
     assert found.tolist() == [0, 0, 0, 0, 1, 1, NOISE]
+
+
+@pytest.mark.parametrize(
+    ("noise", "likeness", "joins"),
+    [
+        ([0.9, 0.1], 0.5, 0),
+        ([0.1, 0.9], 0.5, 1),
+        ([-0.7, -0.7], 0.5, NOISE),
+        ([0.6, 0.8], 0.995, NOISE),
+        ([0.9, 0.1], 2.0, NOISE),
+    ],
+    ids=["the first", "the second", "opposite", "not near enough", "never"],
+)
+def test_noise_joins_the_cluster_that_its_nearest_are_in(noise, likeness, joins):
+    vectors = np.array([[1.0, 0.0]] * 5 + [[0.0, 1.0]] * 5 + [noise], np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    found = attached(vectors, np.array([0] * 5 + [1] * 5 + [NOISE]), likeness)
+
+    assert found.tolist() == [0] * 5 + [1] * 5 + [joins]
+
+
+def test_noise_between_two_clusters_stays_noise():
+    angles = np.radians([0, 1, 2, 88, 89, 90, 45])
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+
+    assert attached(vectors, np.array([0, 0, 0, 1, 1, 1, NOISE]), 0.5)[-1] == NOISE
 
 
 @pytest.mark.parametrize("wrong", [{"min_samples": 0}, {"min_samples": 30}, {"least_members": 1}, {"clusters": 0}])

@@ -15,12 +15,12 @@ from tests.builders import box
 side = st.floats(-2, 3, allow_nan=False)
 
 
-def test_a_crop_has_a_margin_of_its_surroundings():
-    assert pixel_box(Box(0.4, 0.4, 0.6, 0.6), 100, 200) == (38, 76, 62, 124)
+def test_a_crop_has_the_margin_asked_for():
+    assert pixel_box(Box(0.4, 0.4, 0.6, 0.6), 100, 200, margin=0.1) == (38, 76, 62, 124)
 
 
 def test_a_margin_ends_at_the_edge_of_the_image():
-    assert pixel_box(Box(0.0, 0.5, 0.5, 1.0), 100, 100) == (0, 45, 55, 100)
+    assert pixel_box(Box(0.0, 0.5, 0.5, 1.0), 100, 100, margin=0.1) == (0, 45, 55, 100)
 
 
 @given(side, side, side, side, st.integers(1, 300), st.integers(1, 300))
@@ -33,11 +33,11 @@ def test_any_box_gives_at_least_one_pixel_of_the_image(x0, y0, x1, y1, width, he
     assert 1 <= found.shape[1] <= width
 
 
-def test_a_crop_shows_what_is_in_the_box():
+def test_a_crop_shows_what_is_in_the_box_and_nothing_else():
     image = np.zeros((100, 100, 3), np.uint8)
     image[20:40, 60:80] = 255
 
-    assert crop(image, Box(0.6, 0.2, 0.8, 0.4), margin=0).min() == 255
+    assert crop(image, Box(0.6, 0.2, 0.8, 0.4)).min() == 255
 
 
 def test_label_studios_rounding_does_not_make_another_crop():

@@ -46,9 +46,7 @@ class Embedders:
         if self.is_off:
             return None
         if self._setting.startswith(OPEN_CLIP):
-            tower = self._tower()
-            content = fingerprint_of(tower.file) if tower.file else ""
-            return _space(self._setting, open_clip_embedder.PREPARATION, tower.model, tower.weights, content)
+            return self.whole_space()
         fixed = self._setting.removeprefix(YOLO)
         source = Path(fixed) if fixed else weights
         if source is None or not source.is_file():
@@ -56,6 +54,18 @@ class Embedders:
         name = self._setting if fixed else f"loop://{version}/detection_embedding"
         content = f"{fingerprint_of(source)} {self._pixels(image_size)}"
         return Space(name, _hash(yolo_embedder.PREPARATION, content))
+
+    def whole_space(self) -> Space | None:
+        """
+        The space that whole images can be compared in, whatever version serves; None where there is none.
+
+        It is that of a tower. In a detector's maps, averaged over an image, all images are alike (docs/benchmarks.md).
+        """
+        if not self._setting.startswith(OPEN_CLIP):
+            return None
+        tower = self._tower()
+        content = fingerprint_of(tower.file) if tower.file else ""
+        return _space(self._setting, open_clip_embedder.PREPARATION, tower.model, tower.weights, content)
 
     def load(self, space: Space, weights: Path | None, image_size: int | None = None) -> Embedder:
         """Bring the embedder of a *space* into memory. Raises UpstreamError where its weights cannot be had."""

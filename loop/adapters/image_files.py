@@ -67,6 +67,24 @@ def inspect(path: Path, address: str, most_pixels: int) -> ImageFile:
     return ImageFile(path, hashlib.sha256(content + tail).hexdigest(), suffix, look, tail)
 
 
+def shrunk(path: Path, most: int) -> Pixels:
+    """
+    Decode an image that was inspected before, upright and at most about *most* pixels a side: BGR, (height, width, 3).
+
+    Raises ImageUnreadable.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                image.draft("RGB", (most, most))  # of a JPEG, no more detail is computed than that
+                upright = ImageOps.exif_transpose(image).convert("RGB")
+    except Exception as error:  # Pillow's readers raise anything for foreign bytes
+        raise ImageUnreadable(str(path), f"not a readable image: {error}") from error
+    upright.thumbnail((most, most))
+    return np.ascontiguousarray(np.asarray(upright)[:, :, ::-1])
+
+
 def _check(image: Image.Image, address: str, most_pixels: int) -> None:
     """Refuse what must not be decoded, or would be of no use."""
     size = f"{image.width} x {image.height}"

@@ -11,6 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from loop.decisions.findings import Token, read_token
+from loop.decisions.refusal import detail
+from loop.decisions.view_filters import IS_OPEN, Condition, filters
 from loop.errors import Refused, UpstreamError
 
 Json = dict[str, Any]
@@ -18,7 +20,6 @@ PAGE = 200  # tasks a request
 BATCH = 200  # predictions a request
 SELECTED = 100  # tasks named in an address
 ONCE = {"max_retries": 0}  # what writes is not sent again by itself: the caller knows how to find out what was done
-IS_OPEN = ("completed_at", "empty", "Datetime", True)  # lacks annotations, as many as the project wants
 
 
 class LabelStudio:
@@ -43,7 +44,7 @@ class LabelStudio:
         try:
             return Sdk(base_url=self.url, api_key=self._api_key, timeout=self._timeout)._client_wrapper
         except ApiError as error:
-            raise UpstreamError(f"the key for Label Studio at {self.url} is no good: {_detail(error.body)}") from error
+            raise UpstreamError(f"the key for Label Studio at {self.url} is no good: {detail(error.body)}") from error
 
     def close(self) -> None:
         """Give the connections back."""
@@ -84,6 +85,10 @@ class LabelStudio:
         """Change some fields of a project."""
         return self._ask("PATCH", f"api/projects/{project_id}/", json=fields)
 
+    def validate_config(self, project_id: int, label_config: str) -> None:
+        """Have a label config checked against a project and its annotations; Refused where it cannot have it."""
+        self._ask("POST", f"api/projects/{project_id}/validate/", json={"label_config": label_config})
+
     def now(self) -> datetime:
         """What time it is there, to the second."""
         return parsedate_to_datetime(self._answer("GET", "api/version").headers["Date"])
@@ -113,20 +118,19 @@ class LabelStudio:
     def count_open(self, project_id: int, version: str | None = None) -> int:
         """How many open tasks there are, or how many of them have a prediction of a version stored."""
         of_version = [("predictions_model_versions", "contains", "List", [version])] if version else []
-        query = json.dumps({"filters": _filters(IS_OPEN, *of_version)})
+        query = json.dumps({"filters": filters(IS_OPEN, *of_version)})
         return int(self.get("api/tasks/", project=project_id, page_size=1, fields="task_only", query=query)["total"])
 
     def task_ids(self, project_id: int) -> set[int]:
         """The ids of all tasks."""
         return {task["id"] for task in self._tasks(project_id, fields="task_only")}
 
-    def _tasks(self, project_id: int, *wanted: tuple[str, str, str, Any], fields: str = "all") -> Iterator[Json]:
+    def _tasks(self, project_id: int, *wanted: Condition, fields: str = "all") -> Iterator[Json]:
         """Pages by the last id seen, not by number: tasks that change meanwhile would move all later pages."""
         params = {"project": project_id, "fields": fields, "page_size": PAGE}
         last_id = 0
         while True:
-            filters = _filters(*wanted, ("id", "greater", "Number", last_id))
-            query = {"ordering": ["tasks:id"], "filters": filters}
+            query = {"ordering": ["tasks:id"], "filters": filters(*wanted, ("id", "greater", "Number", last_id))}
             tasks = self._ask("GET", "api/tasks/", params={**params, "query": json.dumps(query)})["tasks"]
             yield from tasks
             if len(tasks) < PAGE:
@@ -145,6 +149,10 @@ class LabelStudio:
     def prediction(self, prediction_id: int) -> Json:
         """One stored prediction."""
         return self._ask("GET", f"api/predictions/{prediction_id}/")
+
+    def update_prediction(self, prediction_id: int, **fields: Any) -> Json:
+        """Change some fields of a stored prediction; some installations refuse a result without `project`."""
+        return self._ask("PATCH", f"api/predictions/{prediction_id}/", json=fields)
 
     def annotation(self, annotation_id: int) -> Json:
         """One annotation; Refused with 404 where there is none."""
@@ -205,6 +213,10 @@ class LabelStudio:
         """Change a tab."""
         return self._ask("PATCH", f"api/dm/views/{view_id}/", json={"project": project_id, "data": dict(data)})
 
+    def delete_view(self, view_id: int) -> None:
+        """Remove a tab."""
+        self._ask("DELETE", f"api/dm/views/{view_id}/")
+
     def _listed(self, path: str, project_id: int) -> list[Json]:
         answer: Any = self._ask("GET", path, params={"project": project_id})
         return list(answer)
@@ -222,27 +234,6 @@ class LabelStudio:
         except (httpx.HTTPError, ApiError) as error:
             raise UpstreamError(f"Label Studio at {self.url} did not answer {method} {path}: {error}") from error
         if answer.is_error:
-            said = f"Label Studio answered {method} {path} with {answer.status_code}: {_detail(answer.text)}"
+            said = f"Label Studio answered {method} {path} with {answer.status_code}: {detail(answer.text)}"
             raise Refused(said, answer.status_code)
         return answer
-
-
-def _filters(*wanted: tuple[str, str, str, Any]) -> Json:
-    """The Data Manager's filters for conditions on tasks, all of which must hold."""
-    items = [
-        {"filter": f"filter:tasks:{column}", "operator": operator, "type": kind, "value": value}
-        for column, operator, kind, value in wanted
-    ]
-    return {"conjunction": "and", "items": items}
-
-
-def _detail(body: object) -> str:
-    """What an error body says, without the stack trace that Label Studio adds."""
-    if isinstance(body, str):
-        try:
-            body = json.loads(body)
-        except ValueError:
-            return str(body)[:300]
-    if isinstance(body, Mapping):
-        return str(body.get("validation_errors") or body.get("detail") or body)[:300]
-    return str(body)[:300]

@@ -58,10 +58,12 @@ class MatchLog:
 
     def is_due(self, project_id: int, space: Space, quiet: timedelta, most: timedelta) -> bool:
         """
-        Whether detections wait for a match, and nothing new has come for a while.
+        Whether detections wait for a match, and nothing new has come for a while, or matches wait to be shown.
 
         *quiet* is that while; from *most* on, the oldest no longer waits for the newest.
         """
+        if self.to_show(project_id, space, 1):
+            return True
         made = sa.func.min(vectors.c.made_at), sa.func.max(vectors.c.made_at)
         with self._engine.connect() as connection:
             first, last = connection.execute(_unmatched(project_id, space).with_only_columns(*made)).one()
@@ -72,6 +74,32 @@ class MatchLog:
         """Record the matches of detections that had none."""
         with self._engine.begin() as connection:
             _write(connection, project_id, space, found)
+
+    def to_show(self, project_id: int, space: Space, most: int | None = None) -> dict[str, int]:
+        """Matches that Label Studio may not have yet: detections with their tasks."""
+        query = sa.select(matches.c.detection, vectors.c.task_id).join(vectors, _same_detection())
+        query = query.where(_is_of(project_id, space), sa.not_(matches.c.is_shown)).order_by(vectors.c.task_id)
+        with self._engine.connect() as connection:
+            return {row.detection: row.task_id for row in connection.execute(query.limit(most))}
+
+    def shown(self, project_id: int, space: Space, keys: Iterable[str]) -> None:
+        """Remember that Label Studio has the matches of these detections."""
+        with self._engine.begin() as connection:
+            for some in chunks(keys):
+                is_one = (_is_of(project_id, space), matches.c.detection.in_(some))
+                connection.execute(matches.update().where(*is_one).values(is_shown=True))
+
+    def show_again(self, project_id: int) -> None:
+        """Have every match written into Label Studio again: its taxonomy says otherwise what it means."""
+        with self._engine.begin() as connection:
+            connection.execute(matches.update().where(matches.c.project_id == project_id).values(is_shown=False))
+
+    def forget(self, project_id: int, fingerprint: str) -> None:
+        """Forget the matches of an embedder's detections."""
+        with self._engine.begin() as connection:
+            for table in (matches, reapplications):
+                is_it = (table.c.project_id == project_id, table.c.embedder == fingerprint)
+                connection.execute(table.delete().where(*is_it))
 
     def follow(self, project_id: int, space: Space, plan: Plan, taxonomy: str) -> None:
         """
@@ -104,8 +132,9 @@ class MatchLog:
         return Reapplied(row.id, row.token, row.taxonomy, undo, row.applied_at)
 
     def counts(self, project_id: int, space: Space) -> dict[str | None, int]:
-        """How many detections are of each node; None is unknown."""
-        query = sa.select(matches.c.node, sa.func.count()).where(_is_of(project_id, space)).group_by(matches.c.node)
+        """How many detections that stand are of each node; None is unknown."""
+        query = sa.select(matches.c.node, sa.func.count()).join(vectors, _same_detection())
+        query = query.where(_is_of(project_id, space)).group_by(matches.c.node)
         with self._engine.connect() as connection:
             return {node: int(count) for node, count in connection.execute(query)}
 
@@ -114,12 +143,17 @@ def _is_of(project_id: int, space: Space) -> sa.ColumnElement[bool]:
     return sa.and_(matches.c.project_id == project_id, matches.c.embedder == space.fingerprint)
 
 
-def _unmatched(project_id: int, space: Space) -> sa.Select[tuple[Any, ...]]:
-    has_match = sa.exists().where(
+def _same_detection() -> sa.ColumnElement[bool]:
+    return sa.and_(
         matches.c.project_id == vectors.c.project_id,
         matches.c.embedder == vectors.c.embedder,
         matches.c.detection == vectors.c.key,
+        vectors.c.kind == Kind.DETECTIONS,
     )
+
+
+def _unmatched(project_id: int, space: Space) -> sa.Select[tuple[Any, ...]]:
+    has_match = sa.exists().where(_same_detection())
     is_it = (vectors.c.project_id == project_id, vectors.c.embedder == space.fingerprint)
     is_done = (vectors.c.kind == Kind.DETECTIONS, vectors.c.state == State.DONE)
     return sa.select(vectors.c.key).where(*is_it, *is_done, ~has_match)
@@ -145,6 +179,7 @@ def _write(connection: sa.Connection, project_id: int, space: Space, found: Mapp
             "node": one.node,
             "score": one.score,
             "votes": [[vote.reference, vote.score] for vote in one.votes],
+            "is_shown": False,
         }
         for key, one in found.items()
     ]

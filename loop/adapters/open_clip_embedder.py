@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from loop.adapters.ultralytics_setup import threads
-from loop.decisions.crops import crop
+from loop.decisions.crops import MARGIN, crop
 from loop.decisions.embedding import Space, Vectors, normalised
 from loop.decisions.regions import Box, Pixels
 from loop.errors import UpstreamError
 
 BATCH = 32  # crops
-PREPARATION = "crop-1"  # changes with every change of what is computed here
+PREPARATION = "crop-2"  # changes with every change of what is computed here
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,10 @@ class OpenClipEmbedder:
     A tag is downloaded by open_clip at the first use; a path never is.
     """
 
-    def __init__(self, tower: Tower, space: Space, *, device: str = "") -> None:
+    def __init__(self, tower: Tower, space: Space, *, device: str = "", margin: float = MARGIN) -> None:
         import torch
 
-        self.space = space
+        self.space, self._margin = space, margin
         self._device = torch.device(_device_name(device))
         self._model = _load(tower).to(self._device).eval()
         settings = self._model.visual.preprocess_cfg
@@ -61,7 +61,7 @@ class OpenClipEmbedder:
 
     def embed(self, images: Sequence[Pixels], boxes: Sequence[Sequence[Box]]) -> list[Vectors]:
         """Embed the boxes of each image; float32 (boxes, dimension) an image, unit length, in the order given."""
-        crops = (crop(image, box) for image, some in zip(images, boxes, strict=True) for box in some)
+        crops = (crop(image, box, self._margin) for image, some in zip(images, boxes, strict=True) for box in some)
         rows = iter(chain.from_iterable(self._encoded(batch) for batch in _batches(crops)))
         return [
             np.stack(list(islice(rows, len(some)))) if some else np.zeros((0, self.dimension), np.float32)

@@ -56,6 +56,14 @@ class JobQueue:
         """Ask that what is new of a project gets its vectors."""
         return self._ask(DEFAULT, "loop.jobs.index", project_id)
 
+    def ask_discover(self, project_id: int) -> bool:
+        """Ask that what nothing has a name for be clustered."""
+        return self._ask(DEFAULT, "loop.jobs.discover", project_id, timeout=LONG)
+
+    def ask_match(self, project_id: int) -> bool:
+        """Ask that the detections of a project that have a new vector be matched to the taxonomy."""
+        return self._ask(DEFAULT, "loop.jobs.match", project_id)
+
     def ask_retrain(self, project_id: int) -> bool:
         """Ask that the open training of a project be run."""
         return self._ask(GPU, "loop.jobs.retrain", project_id, timeout=LONG)

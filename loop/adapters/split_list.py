@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from loop.adapters.tables import splits, verdicts
 from loop.decisions.near_duplicates import Looks
-from loop.decisions.splits import Leak, Side, assign, leaks, together
+from loop.decisions.near_vectors import Either, Embedded
+from loop.decisions.splits import Leak, Side, Twins, assign, leaks, together
 from loop.decisions.verdicts import Decision
 
 TRIES = 5  # at giving sides, while another process gives some to the same tasks
@@ -56,16 +57,25 @@ class SplitList:
         with self._engine.connect() as connection:
             return {task_id: (image, _read(kept)) for task_id, image, kept in connection.execute(query)}
 
-    def freeze(self, project_id: int, seen: Sequence[Seen], *, share: float, twin_bits: int) -> Split:
+    def freeze(
+        self,
+        project_id: int,
+        seen: Sequence[Seen],
+        *,
+        share: float,
+        twin_bits: int,
+        embedded: Embedded | None = None,
+    ) -> Split:
         """
         Give a side to each task that has none, which holds for ever, and keep what is known of all.
 
-        Near-duplicates are images whose looks differ in at most *twin_bits* bits. Several processes may do so at once.
+        Near-duplicates are images whose looks differ in at most *twin_bits* bits, or that are so by their vectors.
+        Several processes may do so at once.
         """
         for attempt in range(TRIES):
             try:
                 with self._engine.begin() as connection:
-                    return _frozen(connection, project_id, seen, share, twin_bits)
+                    return _frozen(connection, project_id, seen, share, twin_bits, embedded)
             except sa.exc.IntegrityError:
                 if attempt == TRIES - 1:
                     raise
@@ -95,7 +105,14 @@ class SplitList:
             return set(connection.scalars(query.distinct()))
 
 
-def _frozen(connection: sa.Connection, project_id: int, seen: Sequence[Seen], share: float, twin_bits: int) -> Split:
+def _frozen(
+    connection: sa.Connection,
+    project_id: int,
+    seen: Sequence[Seen],
+    share: float,
+    twin_bits: int,
+    embedded: Embedded | None,
+) -> Split:
     query = sa.select(splits).where(splits.c.project_id == project_id)
     rows = {
         row.task_id: _Row(Side(row.side), row.group, _read(row.image_hash), row.image, row.is_left_out)
@@ -111,7 +128,8 @@ def _frozen(connection: sa.Connection, project_id: int, seen: Sequence[Seen], sh
             changed.append(one)
     ids = sorted(task_id for task_id in rows if task_id not in left_out)
     groups = [rows[task_id].group for task_id in ids]
-    twins = Looks([rows[task_id].look for task_id in ids], twin_bits)
+    looks = Looks([rows[task_id].look for task_id in ids], twin_bits)
+    twins: Twins = Either(looks, embedded.among(ids)) if embedded else looks
     families = together(groups, twins)
     new = assign(known, ids, project_id=project_id, share=share, labels=families.labels)
     _keep(connection, project_id, changed, new)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, String, Table, Text
+from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, LargeBinary, String, Table, Text
 
 
 class Instant(sa.types.TypeDecorator[datetime]):
@@ -166,6 +166,16 @@ splits = Table(
     Column("image_hash", String(16)),  # perceptual: near-duplicates differ in few bits; empty for a flat image
     Column("image", String(16)),  # of the address that the hash was taken from
     Column("is_left_out", Boolean, nullable=False, default=False),  # of training, by a person
+)
+
+whole_vectors = Table(  # of the images of those tasks, where a tower says what near-duplicates are
+    "whole_vectors",
+    metadata,
+    Column("project_id", Integer, primary_key=True),
+    Column("task_id", Integer, primary_key=True),
+    Column("embedder", String(80), nullable=False),  # its fingerprint, and how the image was prepared
+    Column("image", String(16), nullable=False),  # of the address that it was made from
+    Column("vector", LargeBinary, nullable=False),  # unit length, in half precision, little-endian
 )
 
 IS_OPEN = "state IN ('asked', 'running')"

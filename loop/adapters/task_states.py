@@ -8,11 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from loop.adapters.tables import deletions, predictions, reviews, verdicts
+from loop.adapters.taxonomy_tables import named_boxes
 from loop.adapters.vector_tables import planned_tasks
 from loop.decisions import region_json
 from loop.decisions.embedding import Space
+from loop.decisions.regions import Box, Region
 from loop.decisions.verdicts import Decision
-from loop.decisions.wanted_vectors import Judged
+from loop.decisions.wanted_vectors import Judged, Named
 
 AT_ONCE = 500  # SQLite takes a limited number of parameters
 
@@ -58,6 +60,17 @@ class TaskStates:
                     found.setdefault(row.task_id, []).append(_judged(row))
         return found
 
+    def named(self, project_id: int, task_ids: Iterable[int]) -> dict[int, list[Named]]:
+        """The boxes of tasks that a person named as members of a cluster."""
+        found: dict[int, list[Named]] = {}
+        query = sa.select(named_boxes).where(_is_named(project_id)).order_by(named_boxes.c.crop)
+        with self._engine.connect() as connection:
+            for some in chunks(task_ids):
+                for row in connection.execute(query.where(named_boxes.c.task_id.in_(some))):
+                    region = Region(row.region, Box(*row.box), row.label)
+                    found.setdefault(row.task_id, []).append(Named(row.image, region, row.named_at))
+        return found
+
 
 def chunks(items: Iterable[Any], size: int = AT_ONCE) -> Iterable[list[Any]]:
     """Cut into lists that a query may have as parameters."""
@@ -67,7 +80,7 @@ def chunks(items: Iterable[Any], size: int = AT_ONCE) -> Iterable[list[Any]]:
 
 def _states(connection: sa.Connection, project_id: int) -> dict[int, str]:
     found: dict[int, list[str]] = {}
-    for query in (_newest_predictions(project_id), _reviews(project_id), _verdicts(project_id)):
+    for query in (_newest_predictions(project_id), _reviews(project_id), _verdicts(project_id), _named(project_id)):
         for row in connection.execute(query):
             found.setdefault(row.task_id, []).append(",".join(map(str, row[1:])))
     return {task_id: ";".join(facts) for task_id, facts in found.items()}
@@ -122,6 +135,23 @@ def _verdicts(project_id: int) -> sa.Select[Any]:
     )
     is_it = (verdicts.c.project_id == project_id, sa.not_(verdicts.c.is_shadow))
     return sa.select(verdicts.c.task_id, sa.literal("v"), *facts).where(*is_it).group_by(verdicts.c.task_id)
+
+
+def _named(project_id: int) -> sa.Select[Any]:
+    facts = (sa.func.count(), sa.func.max(named_boxes.c.named_at))
+    query = sa.select(named_boxes.c.task_id, sa.literal("n"), *facts).where(_is_named(project_id))
+    return query.group_by(named_boxes.c.task_id)
+
+
+def _is_named(project_id: int) -> sa.ColumnElement[bool]:
+    """Boxes of a project that a person named, of tasks that were not deleted since."""
+    is_gone = sa.exists().where(
+        deletions.c.project_id == named_boxes.c.project_id,
+        deletions.c.kind == "task",
+        deletions.c.object_id == named_boxes.c.task_id,
+        deletions.c.received_at >= named_boxes.c.named_at,
+    )
+    return sa.and_(named_boxes.c.project_id == project_id, ~is_gone)
 
 
 def _judged(row: sa.Row[Any]) -> Judged:

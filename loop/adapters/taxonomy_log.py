@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import sqlalchemy as sa
 
@@ -52,7 +53,13 @@ class TaxonomyLog:
     def _read(self, query: sa.Select[tuple[object, ...]]) -> list[Applied]:
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
-        return [Applied(row.number, taxonomy_format.read(row.content), row.why, row.applied_at) for row in rows]
+        return [Applied(row.number, _parsed(row.content), row.why, row.applied_at) for row in rows]
+
+
+@lru_cache(64)
+def _parsed(content: str) -> Taxonomy:
+    """Read a taxonomy once: YAML takes milliseconds, and every request asks."""
+    return taxonomy_format.read(content)
 
 
 def _of(project_id: int) -> sa.Select[tuple[object, ...]]:

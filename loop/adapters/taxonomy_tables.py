@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Float, Index, Integer, String, Table, Text
+from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, String, Table, Text
 
 from loop.adapters.tables import Instant, metadata
 
@@ -26,6 +26,7 @@ matches = Table(  # what each detection was matched to; the detection is a key i
     Column("node", Text),  # none: unknown
     Column("score", Float, nullable=False),
     Column("votes", JSON, nullable=False),  # references and similarities, best first
+    Column("is_shown", Boolean, nullable=False),  # whether Label Studio has it
     Index("matches_by_node", "project_id", "embedder", "node"),
 )
 
@@ -48,11 +49,13 @@ clusters = Table(  # of the unknown: those of the last discovery, and all that a
     Column("project_id", Integer, primary_key=True),
     Column("id", String(8), primary_key=True),
     Column("state", String(12), nullable=False),
-    Column("facts", JSON, nullable=False),  # size, persistence, stability, nearest node, suggested name
+    Column("facts", JSON, nullable=False),  # persistence, stability, nearest node, suggested name
     Column("members", JSON, nullable=False),  # the medoid first
     Column("likely", JSON, nullable=False),  # what is in no cluster, and near to this one
     Column("found_at", Instant, nullable=False),
     Column("decided_at", Instant),
+    Column("name", Text),  # that it was promoted by
+    Column("parent", Text),  # that was asked for
     Column("node", Text),  # what it became
 )
 
@@ -68,4 +71,12 @@ named_boxes = Table(  # members of clusters that a person named: references, unt
     Column("label", Text, nullable=False),
     Column("cluster", String(8), nullable=False),
     Column("named_at", Instant, nullable=False),
+)
+
+task_groups = Table(  # tasks that show like things, as Label Studio's queue is spread over them
+    "task_groups",
+    metadata,
+    Column("project_id", Integer, primary_key=True),
+    Column("task_id", Integer, primary_key=True),
+    Column("number", Integer, nullable=False),
 )

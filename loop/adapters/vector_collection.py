@@ -90,6 +90,10 @@ class Collection:
         for rows in self._pages([*SCALARS, VECTOR], where, size):
             yield [read_entry(one) for one in rows], np.stack([read_vector(one) for one in rows])
 
+    def entries(self) -> Iterator[Entry]:
+        """All entries without their vectors."""
+        return (read_entry(one) for rows in self._pages(list(SCALARS), EVERYTHING, 2000) for one in rows)
+
     def keys(self) -> set[str]:
         """The keys of all entries."""
         return {str(one[KEY]) for rows in self._pages([KEY], EVERYTHING, 5000) for one in rows}

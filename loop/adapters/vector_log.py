@@ -88,6 +88,23 @@ class VectorLog:
         with self._engine.connect() as connection:
             return [_read(row) for row in connection.execute(query)]
 
+    def of_keys(self, project_id: int, space: Space, kind: Kind, keys: Iterable[str]) -> dict[str, Row]:
+        """The vectors of a kind by key."""
+        query = sa.select(vectors).where(_is_of(project_id, space), vectors.c.kind == kind)
+        with self._engine.connect() as connection:
+            rows = [
+                _read(row) for some in chunks(keys) for row in connection.execute(query.where(vectors.c.key.in_(some)))
+            ]
+        return {row.wanted.entry.key: row for row in rows}
+
+    def of_tasks(self, project_id: int, space: Space, task_ids: Iterable[int]) -> list[Row]:
+        """The detections of tasks that have a vector."""
+        is_done = (vectors.c.kind == Kind.DETECTIONS, vectors.c.state == State.DONE)
+        query = sa.select(vectors).where(_is_of(project_id, space), *is_done)
+        with self._engine.connect() as connection:
+            parts = (connection.execute(query.where(vectors.c.task_id.in_(some))) for some in chunks(task_ids))
+            return [_read(row) for some in parts for row in some]
+
     def keys(self, project_id: int, space: Space, kind: Kind, state: State | None = None) -> set[str]:
         """The keys of a kind, in one state or in any."""
         query = sa.select(vectors.c.key).where(_is_of(project_id, space), vectors.c.kind == kind)

@@ -16,6 +16,7 @@ from loop.decisions.verdict_query import VerdictRecord
 from loop.errors import PayloadError
 from loop.use_cases import lineage as tracing
 from loop.use_cases.lineage import AnnotatorLineage, Drawn, Learned, RegionLineage, Shown, VersionLineage
+from loop.use_cases.match_lineage import Matched
 
 app = typer.Typer()
 
@@ -52,6 +53,14 @@ def _region_lines(found: RegionLineage) -> Iterator[tuple[str, str]]:
     yield from (("reviewed", _drawn(one)) for one in found.drawn)
     yield from (("verdict", _decided(one)) for one in found.verdicts)
     yield from (("learned", _learned(one)) for one in found.learned)
+    yield from (("matched", line) for one in found.matched for line in _matched(one))
+
+
+def _matched(one: Matched) -> Iterator[str]:
+    yield f"{one.node or 'unknown'} {one.score:.2f} in the taxonomy, task {one.task}, by {one.embedder}"
+    for voter in one.voters:
+        where = "no reference any more" if voter.task is None else f"task {voter.task} region {voter.region}"
+        yield f"  {voter.similarity:.3f} {voter.label or ''} {where}"
 
 
 def _shown(one: Shown) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -69,4 +70,11 @@ def worker(queue: Annotated[str, typer.Argument(help=f"{GPU} or {DEFAULT}")]) ->
 @app.command()
 def schedule() -> None:
     """Be the schedule that sweeps up what was left lying; `loop up` starts it itself."""
-    build().queue.schedule((jobs.sweep, SWEEP_SECONDS), (jobs.sync_all, SYNC_SECONDS))
+    build().queue.schedule(*scheduled(Settings.read()))
+
+
+def scheduled(settings: Settings) -> list[tuple[Callable[[], str], int]]:
+    """What the schedule asks for, each every so many seconds."""
+    every = settings.discover_every
+    discoveries: list[tuple[Callable[[], str], int]] = [(jobs.discover_all, every)] if every else []
+    return [(jobs.sweep, SWEEP_SECONDS), (jobs.sync_all, SYNC_SECONDS), *discoveries]

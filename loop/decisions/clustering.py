@@ -9,9 +9,11 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from loop.decisions.neighbour_graph import NOISE, Graph, Labels, Vectors, in_one_piece, neighbour_graph
+from loop.decisions.neighbour_graph import CELLS, NOISE, Graph, Labels, Vectors, in_one_piece, neighbour_graph
 from loop.decisions.reachability import core_distances, mutual_reachability, parting_distances
 from loop.errors import PayloadError
+
+VOTERS = 5  # clustered neighbours that say where noise belongs
 
 
 class Method(StrEnum):
@@ -28,7 +30,8 @@ class ClusterPolicy:
     method: Method = Method.HDBSCAN
     least_members: int | None = None
     min_samples: int = 5  # neighbours that say how dense a place is
-    merge: float = 0.1  # mean cosine between two clusters' members from which on they are one; above 1: never
+    merge: float = 0.2  # mean cosine between two clusters' members from which on they are one; above 1: never
+    attach: float = 0.5  # mean cosine to clustered neighbours from which on noise joins them; above 1: never
     clusters: int = 10  # of k-means
     dimensions: int = 50  # principal components kept; 0 keeps the vectors as they are
     neighbours: int = 20  # edges of the graph from each vector
@@ -84,7 +87,8 @@ def cluster(vectors: Vectors, policy: ClusterPolicy | None = None, *, references
 
     They are scaled to unit length, centred, reduced to principal components, and scaled again; *references*, what is
     known already, take part in the centre and the components only. Fewer vectors than a cluster's least members give
-    none. HDBSCAN's leaves, small and pure, are then merged by average linkage for as long as their members are alike.
+    none. HDBSCAN's leaves, small and pure, are then merged by average linkage for as long as their members are alike;
+    noise whose nearest clustered vectors are nearly all in one cluster joins it.
     """
     policy = policy or ClusterPolicy()
     if len(vectors) < max(3, policy.least(len(vectors))):
@@ -148,7 +152,8 @@ def _labels(vectors: Vectors, graph: Graph, policy: ClusterPolicy, least: int | 
         metric="precomputed",
         copy=True,
     )
-    return merged(vectors, np.asarray(density.fit_predict(graph), np.intp), policy.merge)
+    leaves = np.asarray(density.fit_predict(graph), np.intp)
+    return attached(vectors, merged(vectors, leaves, policy.merge), policy.attach)
 
 
 def merged(vectors: Vectors, labels: Labels, likeness: float) -> Labels:
@@ -173,6 +178,27 @@ def merged(vectors: Vectors, labels: Labels, likeness: float) -> Labels:
         alike[one], alike[:, one] = both, both
         alike[other], alike[:, other], alike[one, one] = -np.inf, -np.inf, -np.inf
     return np.unique(found, return_inverse=True)[1] - int((found == NOISE).any())
+
+
+def attached(vectors: Vectors, labels: Labels, likeness: float) -> Labels:
+    """
+    Let a unit vector in no cluster join the one that all but one of its VOTERS nearest clustered vectors are in.
+
+    Only where their mean cosine to it is at least *likeness*. HDBSCAN alone leaves out what lies at a cluster's edge,
+    however plainly it is the cluster's.
+    """
+    found = labels.copy()
+    inside, outside = np.flatnonzero(labels != NOISE), np.flatnonzero(labels == NOISE)
+    if len(inside) < VOTERS or likeness > 1:
+        return found
+    for rows in np.array_split(outside, -(-len(outside) * len(inside) // CELLS) or 1):
+        alike = vectors[rows] @ vectors[inside].T
+        near = np.argpartition(-alike, VOTERS - 1, axis=1)[:, :VOTERS]
+        votes = np.sort(labels[inside][near], axis=1)
+        most = votes[:, VOTERS // 2]  # the middle one is of the majority, if there is one
+        is_one = (votes == most[:, None]).sum(axis=1) >= VOTERS - 1
+        found[rows] = np.where(is_one & (np.take_along_axis(alike, near, 1).mean(axis=1) >= likeness), most, NOISE)
+    return found
 
 
 def _by_size(labels: Labels) -> Labels:

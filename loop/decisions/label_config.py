@@ -70,7 +70,7 @@ def parse(xml: str) -> LabelConfig:
 
     Raises LabelConfigError where it is not XML, or has no RectangleLabels on an Image with at least one Label.
     """
-    root = _root(xml)
+    root = root_of(xml)
     images = {str(tag.get("name")): str(tag.get("value", "")) for tag in root.iter("Image")}
     for control in root.iter("RectangleLabels"):
         image = str(control.get("toName", "")).split(",")[0].strip()
@@ -86,7 +86,8 @@ def parse(xml: str) -> LabelConfig:
     raise LabelConfigError("label_config", "RectangleLabels with toName of an Image", found or "no control tag")
 
 
-def _root(xml: object) -> Element:
+def root_of(xml: object) -> Element:
+    """Read XML without entities; LabelConfigError where it is none."""
     if not isinstance(xml, str) or not xml.strip():
         raise LabelConfigError("label_config", "the XML of a label config", xml)
     try:

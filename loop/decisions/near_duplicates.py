@@ -59,15 +59,15 @@ class Looks:
             labels[known] = _chained(hashes, width)[place]
         return labels
 
-    def nearest(self, ones: Ints, others: Ints, width: int) -> list[tuple[int, int, int]]:
-        """Pair each of *ones* that has one with the nearest of *others* within *width* bits: one, other, distance."""
+    def nearest(self, ones: Ints, others: Ints, width: int) -> list[tuple[int, int, str]]:
+        """Pair each of *ones* that has one with the nearest of *others* within *width* bits: one, other, how near."""
         ones, others = ones[self._known[ones]], others[self._known[others]]
         found = []
         for one in ones if len(others) else ():
             distances = np.bitwise_count(self._hashes[others] ^ self._hashes[one])
             at = int(distances.argmin())
             if distances[at] <= width:
-                found.append((int(one), int(others[at]), int(distances[at])))
+                found.append((int(one), int(others[at]), f"{distances[at]} bits apart"))
         return found
 
 

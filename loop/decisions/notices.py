@@ -21,6 +21,7 @@ class Kind(StrEnum):
     MODEL_PROMOTED = "model.promoted"
     MODEL_ROLLED_BACK = "model.rolled_back"
     RATES_ALERT = "rates.alert"
+    CLUSTERS_FOUND = "clusters.found"
 
 
 @dataclass(frozen=True, slots=True)

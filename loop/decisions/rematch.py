@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from loop.decisions.matching import Match
 from loop.errors import StalePlan
 
+SAME_SCORE = 1e-4
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -43,6 +45,19 @@ class Plan:
         """How many detections go from which node to which, the most first; None is unknown or not matched yet."""
         moves = Counter(change.moves for change in self.changes)
         return {move: times for move, times in moves.most_common() if move is not None}
+
+
+def settled(old: Match | None, new: Match) -> Match:
+    """
+    The old match where the new one says the same: a search gives similarities that differ in their last digits.
+
+    The same are those of one node, by the same references, with all scores within SAME_SCORE.
+    """
+    if old is None or old.node != new.node or abs(old.score - new.score) > SAME_SCORE:
+        return new
+    before, after = ({vote.reference: vote.score for vote in one.votes} for one in (old, new))
+    is_same = before.keys() == after.keys() and all(abs(before[key] - after[key]) <= SAME_SCORE for key in before)
+    return old if is_same else new
 
 
 def plan_reapply(old: Mapping[str, Match], new: Mapping[str, Match]) -> Plan:

@@ -25,7 +25,7 @@ class Side(StrEnum):
 
 class Twins(Protocol):
     """
-    What says which images are near-duplicates: perceptual hashes, or an embedder. A task is its place in a list.
+    What says which images are near-duplicates: perceptual hashes, vectors, or either. A task is its place in a list.
 
     A *width* is how far near-duplicates may be apart, from *widest* down to 0; below 0 nothing is alike.
     """
@@ -35,8 +35,8 @@ class Twins(Protocol):
     def linked(self, members: Ints, width: int) -> Ints:
         """Label *members*: equal where a chain of near-duplicates leads from one to the other."""
 
-    def nearest(self, ones: Ints, others: Ints, width: int) -> list[tuple[int, int, int]]:
-        """Pair each of *ones* that has one with the nearest of *others* within *width*: one, other, distance."""
+    def nearest(self, ones: Ints, others: Ints, width: int) -> list[tuple[int, int, str]]:
+        """Pair each of *ones* that has one with the nearest of *others* within *width*: one, other, how near."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def together(groups: Sequence[str | None], twins: Twins) -> Families:
         too_large = np.flatnonzero((sizes[labels] > most) if width < twins.widest else np.ones(count, bool))
         if not len(too_large):
             break
-        labels[too_large] = labels.max() + 1 + _joined(codes[too_large], twins.linked(too_large, width))
+        labels[too_large] = labels.max() + 1 + joined(codes[too_large], twins.linked(too_large, width))
         labels = np.unique(labels, return_inverse=True)[1].astype(np.int64)
         widths[too_large] = width
     return Families(labels, widths)
@@ -135,14 +135,27 @@ def leaks(
     where = np.flatnonzero(np.isin(families.labels, list(both)))
     for members in _parted(where, families.labels):
         measured, trained = members[held[members]], members[~held[members]]
-        for train, other, distance in twins.nearest(trained, measured, int(families.widths[members[0]])):
-            found[train] = Leak(task_ids[other], task_ids[train], f"near-duplicate, {distance} bits apart")
+        for train, other, near in twins.nearest(trained, measured, int(families.widths[members[0]])):
+            found[train] = Leak(task_ids[other], task_ids[train], f"near-duplicate, {near}")
         first = {int(codes[place]): int(place) for place in reversed(measured)}
         for train in trained.tolist():
             same = first.get(int(codes[train]))
             if same is not None:
                 found[train] = Leak(task_ids[same], task_ids[train], f"one group: {groups[train]}")
     return [found[train] for train in sorted(found, key=lambda place: task_ids[place])]
+
+
+def joined(codes: Ints, looks: Ints) -> Ints:
+    """Label the tasks that one number or the other links, through any number of others."""
+    count = len(codes)
+    code, look = np.unique(codes, return_inverse=True)[1], np.unique(looks, return_inverse=True)[1]
+    size = count + len(set(code.tolist())) + len(set(look.tolist()))
+    tasks = np.arange(count)
+    rows = np.concatenate([tasks, tasks])
+    columns = np.concatenate([count + code, count + len(set(code.tolist())) + look])
+    graph = coo_matrix((np.ones(len(rows), bool), (rows, columns)), shape=(size, size))
+    labels: Ints = connected_components(graph, directed=False)[1][:count].astype(np.int64)
+    return labels
 
 
 def _codes(groups: Sequence[str | None]) -> Ints:
@@ -156,19 +169,6 @@ def _codes(groups: Sequence[str | None]) -> Ints:
         ],
         dtype=np.int64,
     )
-
-
-def _joined(codes: Ints, looks: Ints) -> Ints:
-    """Label the tasks that one number or the other links, through any number of others."""
-    count = len(codes)
-    code, look = np.unique(codes, return_inverse=True)[1], np.unique(looks, return_inverse=True)[1]
-    size = count + len(set(code.tolist())) + len(set(look.tolist()))
-    tasks = np.arange(count)
-    rows = np.concatenate([tasks, tasks])
-    columns = np.concatenate([count + code, count + len(set(code.tolist())) + look])
-    graph = coo_matrix((np.ones(len(rows), bool), (rows, columns)), shape=(size, size))
-    labels: Ints = connected_components(graph, directed=False)[1][:count].astype(np.int64)
-    return labels
 
 
 def _parted(members: Ints, labels: Ints) -> list[Ints]:

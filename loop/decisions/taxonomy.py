@@ -87,6 +87,20 @@ class Taxonomy:
         content = json.dumps([asdict(node) for node in self.nodes], sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
+    @cached_property
+    def distinct_names(self) -> dict[str, str]:
+        """
+        What each node is called where it stands alone: its name, or its path where others have that name too.
+
+        No two are alike but for case, as far as ids are not.
+        """
+        short = {node.id: " ".join(node.name.split()) for node in self.nodes}
+        long = {one: "/".join(short[above] for above in self.path(one)) for one in short}
+        alone = _alone(short)
+        names = {one: short[one] if one in alone else long[one] for one in short}
+        alone = _alone(names)
+        return {one: name if one in alone else f"{name} ({one})" for one, name in names.items()}
+
     def children(self, parent: str | None = None) -> tuple[Node, ...]:
         """The nodes right under *parent*; the roots without one."""
         return self._by_parent.get(parent, ())
@@ -97,6 +111,20 @@ class Taxonomy:
         while (parent := self.by_id[path[-1]].parent) is not None:
             path.append(parent)
         return tuple(reversed(path))
+
+
+def enriched(taxonomy: Taxonomy, node_id: str) -> dict[str, str]:
+    """
+    The fields that a match to a node adds, gathered from the root down to it, in that order.
+
+    A field that replaces overrides what the nodes above said, one that appends is joined to it.
+    """
+    found: dict[str, str] = {}
+    for one in taxonomy.path(node_id):
+        for name, addition in taxonomy.by_id[one].enrichment.items():
+            is_joined = addition.mode is Mode.APPEND and name in found
+            found[name] = f"{found[name]}; {addition.value}" if is_joined else addition.value
+    return found
 
 
 def promoted(taxonomy: Taxonomy, name: str, *, parent: str | None = None) -> Taxonomy:
@@ -134,6 +162,12 @@ def tree_lines(taxonomy: Taxonomy, parent: str | None = None, depth: int = 0) ->
         lines.append(f"{'  ' * depth}{node.id}{f' ({node.title})' if node.title else ''}{labels}{threshold}")
         lines += tree_lines(taxonomy, node.id, depth + 1)
     return lines
+
+
+def _alone(names: Mapping[str, str]) -> set[str]:
+    """Whose name nobody else has, without regard to case."""
+    counts = Counter(name.casefold() for name in names.values())
+    return {one for one, name in names.items() if counts[name.casefold()] == 1}
 
 
 def _free_id(name: str, taken: Iterable[str]) -> str:

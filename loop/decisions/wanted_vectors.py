@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from loop.decisions.embedding import Entry, Kind, Space, crop_key, entry_key
 from loop.decisions.regions import Box, Region
 from loop.decisions.verdicts import Decision
+
+NAMED = "named"  # the verdict of a box that a person named as one of a cluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +24,20 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """What the review that counts left on the *image*."""
+    """What the review that counts left on the *image*; *began* is when it was last begun."""
 
     image: str
     regions: tuple[Region, ...]
+    began: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A box that nobody drew, and that a person named at some moment as a member of a cluster."""
+
+    image: str
+    region: Region
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +64,7 @@ class TaskFacts:
     newest: Shown | None = None
     drawn: Drawn | None = None
     judged: tuple[Judged, ...] = ()
+    named: tuple[Named, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +82,23 @@ def wanted(facts: TaskFacts, space: Space) -> list[Wanted]:
     """
     Everything that should have a vector in *space*; each key once a kind.
 
-    References are the labelled boxes of the review that counts, whether a prediction was kept, corrected or missing.
+    References are the labelled boxes of the review that counts, whether a prediction was kept, corrected or missing,
+    and the boxes that a person named since: a review that was begun later knows the label, and says more than they do.
     Detections are those of the newest prediction, shown or held back, and every one that was judged: a deleted one
     stays as an example of what is not there.
     """
     found: dict[tuple[Kind, str], Wanted] = {}
-    for one in (*_references(facts, space), *_detections(facts, space)):
+    for one in (*_named(facts, space), *_references(facts, space), *_detections(facts, space)):
         found.setdefault((one.kind, one.entry.key), one)
     return list(found.values())
+
+
+def _named(facts: TaskFacts, space: Space) -> Iterator[Wanted]:
+    for one in facts.named:
+        is_answered = facts.drawn and facts.drawn.began and facts.drawn.began >= one.at
+        is_there = facts.newest is None or facts.newest.image == one.image
+        if is_there and not is_answered:
+            yield _wanted(Kind.REFERENCES, facts.task_id, one.image, one.region, space, "", NAMED)
 
 
 def _references(facts: TaskFacts, space: Space) -> Iterator[Wanted]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -11,12 +11,14 @@ from loop.adapters.prediction_log import AUDIT, QUEUE, LoggedPrediction
 from loop.adapters.project_list import Project
 from loop.decisions.label_config import LabelConfig
 from loop.decisions.ls_format import Task, read_task, write_result
+from loop.decisions.match_result import Matched, with_matches
 from loop.decisions.predict import Served, Suggestion, predict, unreadable
 from loop.decisions.priority import AuditPolicy, audit_draw, audit_score
 from loop.errors import PayloadError
 from loop.parts import Parts
 
 BATCH = 200  # tasks predicted, logged and stored at a time
+Matching = Callable[[Sequence[Suggestion]], Mapping[int, Matched]]  # the matches of each task, by its id
 
 
 def suggest(tasks: Sequence[dict[str, Any]], config: LabelConfig, served: Served, parts: Parts) -> list[Suggestion]:
@@ -85,12 +87,15 @@ def with_audit(
     return logged
 
 
-def as_result(suggestion: Suggestion, logged: LoggedPrediction, config: LabelConfig) -> dict[str, Any]:
-    """One prediction as Label Studio takes it from a backend."""
+def as_result(
+    suggestion: Suggestion, logged: LoggedPrediction, config: LabelConfig, matched: Matched | None = None
+) -> dict[str, Any]:
+    """One prediction as Label Studio takes it from a backend, with what its regions were *matched* to where given."""
+    result = write_result(suggestion.shown, config, suggestion.size)
     return {
         "model_version": suggestion.version,
         "score": logged.score,
-        "result": write_result(suggestion.shown, config, suggestion.size),
+        "result": with_matches(result, matched, suggestion.version) if matched else result,
     }
 
 
@@ -103,11 +108,13 @@ def predict_all(
     *,
     is_shadow: bool = False,
     is_shown: bool = True,
+    matching: Matching | None = None,
 ) -> tuple[int, list[Suggestion]]:
     """
     Predict tasks by one version, log what it says and, where it *is_shown*, store it in Label Studio.
 
-    The audited ones come last, when there are the scores of all others to be placed among.
+    The audited ones come last, when there are the scores of all others to be placed among. *matching* is asked, a batch
+    at a time, what the regions are matched to, by the tasks' ids; a task that it leaves out is stored without.
     Returns how many were predicted, or stored, and the suggestions for tasks that are broken. Raises UpstreamError.
     """
     config, done, broken = project.config().knowing(parts.classes.book(project.id).synonyms()), 0, []
@@ -118,7 +125,11 @@ def predict_all(
         broken += [one for one in suggestions if one.error]
         logged = to_log(parts, usable, project.id, execution=execution)
         parts.predictions.append([replace(one, is_shadow=is_shadow) for one in logged])  # before anybody can see them
-        rows = [{"task": one.task_id, **as_result(one, kept, config)} for one, kept in zip(usable, logged, strict=True)]
+        matched = matching(usable) if matching and is_shown else {}
+        rows = [
+            {"task": one.task_id, **as_result(one, kept, config, matched.get(one.task_id))}
+            for one, kept in zip(usable, logged, strict=True)
+        ]
         done += parts.label_studio.store_predictions(project.id, rows) if is_shown else len(rows)
     return done, broken
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from loop.adapters import dataset_folder
 from loop.adapters.dataset_folder import Snapshot
@@ -14,11 +15,13 @@ from loop.adapters.image_files import ImageFile
 from loop.adapters.review_log import TASK, CountedReview
 from loop.adapters.split_list import Seen, Split
 from loop.decisions.classes import Labels
+from loop.decisions.near_vectors import Embedded
 from loop.decisions.selection import Selection, Trainable, select
 from loop.decisions.snapshots import LabelledImage, Reason
 from loop.decisions.splits import Leak, Side
 from loop.errors import EmptySnapshot, LeakedSplit, PoisonedSnapshot
 from loop.parts import Parts
+from loop.use_cases.embed_images import embed_images
 
 PAGE = 500  # reviews in memory at a time
 
@@ -31,16 +34,16 @@ class _Known:
     contents: frozenset[bytes]
 
 
-def assemble(parts: Parts, project_id: int) -> Snapshot:
+def assemble(parts: Parts, project_id: int, check: Callable[[], None] = lambda: None) -> Snapshot:
     """
-    Write the dataset of all counted reviews, an image at a time.
+    Write the dataset of all counted reviews, an image at a time; *check* is called now and then, and stops by raising.
 
     Raises EmptySnapshot, and LeakedSplit where training images would give held-out ones away.
     """
     labels = _labels(parts, project_id)
     root = parts.snapshots / str(project_id)
     with writing(root, shared_images=root / ".images") as draft:
-        split = _survey(parts, project_id, draft, labels)
+        split = _survey(parts, project_id, draft, labels, check)
         if split.leaks:
             raise LeakedSplit(project_id, [(leak.held_out, leak.train) for leak in split.leaks])
         selection = _selected(parts, project_id, draft, split)
@@ -54,7 +57,7 @@ def find_leaks(parts: Parts, project_id: int) -> list[Leak]:
     root = parts.snapshots / str(project_id)
     with writing(root) as draft:
         try:
-            return list(_survey(parts, project_id, draft, _labels(parts, project_id)).leaks)
+            return list(_survey(parts, project_id, draft, _labels(parts, project_id), lambda: None).leaks)
         except EmptySnapshot:
             return []
 
@@ -78,23 +81,26 @@ def _labels(parts: Parts, project_id: int) -> Labels:
     return parts.classes.book(project_id).labels(parts.projects.get(project_id).config().label_names)
 
 
-def _survey(parts: Parts, project_id: int, draft: Draft, labels: Labels) -> Split:
+def _survey(parts: Parts, project_id: int, draft: Draft, labels: Labels, check: Callable[[], None]) -> Split:
     """Add every reviewed image to the draft and give each a side. Raises EmptySnapshot."""
-    policy = parts.policies.dataset
+    field = parts.policies.dataset.group_field
     known = parts.splits.looks(project_id)
     image_key = parts.projects.get(project_id).config().image_key
     addresses: dict[int, str] = {}
+    files: dict[int, Path] = {}
 
     def images() -> Iterator[LabelledImage]:
         for task_id, one in counted(parts, project_id):
             image = one.image(image_key) or ""
             addresses[task_id] = hashlib.sha256(image.encode()).hexdigest()[:16]
-            group = group_of(one.data, policy.group_field)
+            group = group_of(one.data, field)
             yield LabelledImage(task_id, image, one.review.regions, one.review.id, group)
 
     def find(item: LabelledImage) -> ImageFile:
         is_known = known.get(item.task_id, ("", None))[0] == addresses[item.task_id]
-        return parts.image_cache.find(project_id, item, look=not is_known)
+        found = parts.image_cache.find(project_id, item, look=not is_known)
+        files[item.task_id] = found.path
+        return found
 
     draft.add(images(), labels, find)
     if len(draft.added) < 2:
@@ -106,10 +112,42 @@ def _survey(parts: Parts, project_id: int, draft: Draft, labels: Labels) -> Spli
         for one in draft.added
         for address in [addresses[one.task_id]]
     ]
-    if policy.group_field:
+    if field:
         alone = sum(one.group is None for one in seen)
-        draft.report.notes[f"tasks without a {policy.group_field}, grouped by their look alone"] += alone
-    split = parts.splits.freeze(project_id, seen, share=policy.held_out_share, twin_bits=policy.twin_bits)
+        draft.report.notes[f"tasks without a {field}, grouped by their look alone"] += alone
+    embedded = _embedded(parts, project_id, draft, seen, files, check)
+    return _frozen(parts, project_id, seen, embedded)
+
+
+def _embedded(
+    parts: Parts,
+    project_id: int,
+    draft: Draft,
+    seen: Sequence[Seen],
+    files: Mapping[int, Path],
+    check: Callable[[], None],
+) -> Embedded | None:
+    """
+    The vectors that say which images are near-duplicates, where they do; images that lack one are counted.
+
+    A flat image, which has no look, gets none: it is like all others, and says nothing of them.
+    """
+    space = parts.embedders.whole_space() if parts.policies.dataset.twin_cosine else None
+    if space is None:
+        return None
+    addresses = {one.task_id: one.image for one in seen}
+    wanted = {one.task_id: files[one.task_id] for one in seen if one.look is not None}
+    embedded = embed_images(parts, project_id, space, addresses, wanted, check)
+    alone = len(wanted.keys() - embedded.rows.keys())
+    if alone:
+        draft.report.notes["images that the embedder has no vector of, compared by their look alone"] += alone
+    return embedded
+
+
+def _frozen(parts: Parts, project_id: int, seen: Sequence[Seen], embedded: Embedded | None) -> Split:
+    policy = parts.policies.dataset
+    share = policy.held_out_share
+    split = parts.splits.freeze(project_id, seen, share=share, twin_bits=policy.twin_bits, embedded=embedded)
     if len({split.sides[one.task_id] for one in seen}) < 2:
         raise EmptySnapshot(
             f"all {len(seen)} reviewed tasks belong together (LOOP_GROUP_FIELD={policy.group_field}), so there is "

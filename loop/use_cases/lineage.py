@@ -15,6 +15,7 @@ from loop.decisions.regions import Region
 from loop.decisions.verdict_query import VerdictFilter, VerdictRecord
 from loop.errors import PayloadError
 from loop.parts import Parts
+from loop.use_cases.match_lineage import Matched, matched
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class RegionLineage:
     drawn: list[Drawn]
     verdicts: list[VerdictRecord]
     learned: list[Learned]
+    matched: list[Matched]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ def of_region(parts: Parts, project_id: int, region_id: str) -> RegionLineage:
         drawn=[drawn for one in reviews for drawn in _drawn(one, region_id)],
         verdicts=verdicts,
         learned=[learned for learned in _learned(parts, project_id) if learned.annotation in made_by],
+        matched=list(matched(parts, project_id, predicted, region_id)),
     )
 
 

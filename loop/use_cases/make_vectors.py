@@ -78,6 +78,7 @@ def settle(work: Work) -> str:
         return f"{lost} that Milvus lost are due again"
     for fingerprint in parts.references.follow(work.project_id, space):
         parts.vectors.forget(work.project_id, fingerprint)
+        parts.matches.forget(work.project_id, fingerprint)
     return "all there"
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from loop.adapters.project_list import Project
 from loop.adapters.task_states import chunks
 from loop.decisions.embedding import Space
+from loop.decisions.ls_format import Review
 from loop.decisions.wanted_vectors import Drawn, Shown, TaskFacts, wanted
 from loop.parts import Parts
 
@@ -59,6 +61,7 @@ def _facts(parts: Parts, project_id: int, task_ids: Sequence[int]) -> list[TaskF
     standing = parts.task_states.newest_predictions(project_id, task_ids)
     counted = parts.reviews.counted(project_id, task_ids)
     judged = parts.task_states.judged(project_id, task_ids)
+    named = parts.task_states.named(project_id, task_ids)
     facts = []
     for task_id in task_ids:
         prediction, review = newest.get(task_id), counted.get(task_id)
@@ -68,8 +71,14 @@ def _facts(parts: Parts, project_id: int, task_ids: Sequence[int]) -> list[TaskF
             TaskFacts(
                 task_id,
                 Shown(shown.image, shown.version, (*shown.regions, *shown.candidates)) if shown else None,
-                Drawn(image, review.review.regions) if review and image else None,
+                Drawn(image, review.review.regions, _begun(review.review)) if review and image else None,
                 tuple(judged.get(task_id, ())),
+                tuple(named.get(task_id, ())),
             )
         )
     return facts
+
+
+def _begun(review: Review) -> datetime:
+    """When a reviewer began it, or an edit of it, at the earliest: Label Studio adds up the seconds of all edits."""
+    return review.updated_at - timedelta(seconds=review.lead_time or 0.0)

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from loop.adapters.project_list import Project
 from loop.errors import UpstreamError
 from loop.parts import Parts
-from loop.use_cases import index, shadow
+from loop.use_cases import index, match, shadow
 from loop.use_cases.answer import has, predict_all
+from loop.use_cases.spread import write_groups
 
 UNCHANGED = "model_version unchanged"
 MOST_NAMED = 10  # broken tasks named in a job's line
@@ -40,9 +42,13 @@ def refresh(parts: Parts, project_id: int) -> str:
         if shadow.answers(project, champion.name, task):
             beside.append(task)
     _take_over(parts, project_id, champion.name, known, execution)
-    stored, broken = predict_all(parts, project, parts.load(champion), waiting, execution) if waiting else (0, [])
+    matching = partial(match.known, parts, project)
+    stored, broken = (
+        predict_all(parts, project, parts.load(champion), waiting, execution, matching=matching) if waiting else (0, [])
+    )
     index.ask(parts, project_id)
     lines = [f"{champion.name}: {stored} of {len(waiting)} open tasks predicted; {follow(parts, project_id)}"]
+    write_groups(parts, project_id)
     lines += shadow.answer(parts, project, beside, execution)
     parts.projects.refreshed(project, champion.name)
     return "; ".join([*lines, *(f"task {one.task_id}: {one.error}" for one in broken[:MOST_NAMED])])

@@ -83,7 +83,7 @@ def _run(parts: Parts, training: Training, reviews_until: datetime | None) -> Ou
     snapshot = dataset_folder.read(parts.snapshots / str(project_id), training.snapshot or "")
     if snapshot is None:
         parts.trainings.reach(training.id, Phase.SNAPSHOT)
-        snapshot = assemble(parts, project_id)
+        snapshot = assemble(parts, project_id, lambda: _check(parts, training))
         parts.trainings.note(training.id, snapshot=snapshot.hash, reviews_until=reviews_until)
         parts.trainings.reach(training.id, Phase.TRAINING)
     dataset_folder.verify(snapshot)

@@ -9,6 +9,7 @@ from loop.adapters.vector_collection import Collection
 from loop.adapters.vector_log import Row, State
 from loop.decisions.embedding import Entry, Kind, Neighbour, Space
 from loop.decisions.label_errors import Contradiction, ErrorPolicy, Suspect, contradictions, suspects, tasks_of
+from loop.decisions.view_filters import only_tasks
 from loop.errors import MilvusDown
 from loop.parts import Parts
 from loop.use_cases.plan_vectors import source_of
@@ -99,10 +100,7 @@ def check(parts: Parts, project_id: int, policy: ErrorPolicy | None = None) -> F
 def make_view(parts: Parts, project_id: int, tasks: list[int]) -> str:
     """Show tasks in a view of Label Studio's Data Manager, the same one every time; return what was done."""
     shown = tasks[:MOST_IN_VIEW]
-    items = [
-        {"filter": "filter:tasks:id", "operator": "equal", "type": "Number", "value": task} for task in shown or [0]
-    ]
-    view = {"title": VIEW_TITLE, "type": "list", "target": "tasks", "filters": {"conjunction": "or", "items": items}}
+    view = {"title": VIEW_TITLE, "type": "list", "target": "tasks", "filters": only_tasks(shown)}
     for known in parts.label_studio.views(project_id):
         if (known.get("data") or {}).get("title") == VIEW_TITLE:
             parts.label_studio.update_view(known["id"], project_id, {**known["data"], **view})

@@ -27,7 +27,7 @@ from loop.bootstrap import build
 from loop.decisions.rates import Rates
 from loop.decisions.regions import Pixels
 from loop.parts import Parts
-from scripts.demo import project, report, scenes, stage
+from scripts.demo import newcomers, project, report, scenes, stage
 from scripts.demo.annotator import Annotator
 from scripts.demo.scenes import Scene
 
@@ -72,7 +72,7 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         progress = stack.enter_context(_progress())
-        work = options.rounds * (2 * options.round_size + options.epochs)
+        work = options.rounds * (2 * options.round_size + options.epochs) + (0 if options.data else newcomers.STEPS)
         bar = Bar(progress, progress.add_task("starting Label Studio", total=work))
         url, token, login = stack.enter_context(stage.label_studio(options, out))
         settings = stage.loop_settings(options, out, url, token)
@@ -87,9 +87,13 @@ def main() -> None:
         annotator = Annotator(client, project_id, shown)
         game = Game(options, parts, client, project_id, annotator, unseen, unseen_data, bar)
         rows = [play_round(game, number) for number in range(1, options.rounds + 1)]
+        scenery = newcomers.Scenery(settings, parts, client, project_id, {scene.name: scene for scene in shown})
+        outcome = None if options.data else newcomers.play(scenery, lambda what: bar.say(what, 1))
         progress.update(bar.task, completed=work, description="done")
         progress.stop()
         show(game, rows, out)
+        if outcome:
+            show_newcomers(game, outcome)
         console.print(f"Label Studio: {url}/projects/{project_id}/data   {login}", highlight=False, soft_wrap=True)
         if options.keep:
             console.print("It keeps running until Ctrl-C.")
@@ -200,6 +204,13 @@ def show(game: Game, rows: Sequence[report.Row], out: Path) -> None:
         found.append((name, detector.detect([pixels(scene) for scene in some], 0.25)))
     report.before_and_after(some, found, out / "before-and-after.jpg")
     console.print(f"pictures: {out}/rounds.png, before-and-after.jpg", highlight=False, soft_wrap=True)
+
+
+def show_newcomers(game: Game, outcome: newcomers.Outcome) -> None:
+    """Print how what had no name is told, and where the pictures of it are."""
+    console.print(newcomers.table(outcome))
+    folder = game.parts.discoveries.path(game.project_id)
+    console.print(f"clusters: {folder}, with a map and a sheet of each", highlight=False, soft_wrap=True)
 
 
 def _progress() -> Progress:

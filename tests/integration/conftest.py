@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from contextlib import closing, contextmanager, suppress
 import httpx
 import psutil
 import pytest
+from playwright.sync_api import sync_playwright
 
 from loop.bootstrap import build
 from loop.settings import Settings
@@ -17,6 +19,10 @@ from scripts.demo import project as projects
 from scripts.demo import scenes, studio
 from scripts.demo.annotator import Annotator
 
+FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
 IMAGE_SIZE, EPOCHS, RETRAIN_AFTER = 128, 30, 16
 
 
@@ -67,6 +73,7 @@ def settings_of(label_studio, home, **more):
             "LOOP_GATE_CONFIDENCE": "0.5",
             "LOOP_DEFAULT_WORKERS": "1",
             "LOOP_WEB_WORKERS": "2",
+            "LOOP_EMBEDDER": "none",  # tests of the vectors set their own
             **more,
         }
     )
@@ -139,6 +146,24 @@ def make_project(api, title, count, *, labels=("Thing",), seed=1):
     project_id = projects.create(api, title, labels)
     projects.upload(api, project_id, found, lambda _: None)
     return project_id, Annotator(api, project_id, found)
+
+
+@pytest.fixture
+def page(label_studio):
+    """A browser whose user is logged in."""
+    chromium = shutil.which("chromium")
+    assert chromium, "no chromium: run `make setup`, or apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1400, "height": 900})
+        page.set_default_timeout(60_000)
+        page.goto(f"{label_studio.url}/user/login/")
+        page.locator("input[name=email]").fill(label_studio.email)
+        page.locator("input[name=password]").fill(label_studio.password)
+        page.locator("button[type=submit]").click()
+        page.wait_for_url(lambda url: "login" not in url)
+        yield page
+        browser.close()
 
 
 def project_of(api, project_id):

@@ -1,38 +1,15 @@
 """What an annotator sees: the labelling page in a real browser."""
 
-import shutil
-
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from tests.integration.conftest import make_project, project_of, run_loop, until
 
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
 pytestmark = [
     pytest.mark.timeout(240),
     # Playwright's event loop leaves its pipes to the garbage collector
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-
-@pytest.fixture
-def page(label_studio):
-    chromium = shutil.which("chromium")
-    assert chromium, "no chromium: run `make setup`, or apt-get install chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
-        page.set_default_timeout(60_000)
-        page.goto(f"{label_studio.url}/user/login/")
-        page.locator("input[name=email]").fill(label_studio.email)
-        page.locator("input[name=password]").fill(label_studio.password)
-        page.locator("button[type=submit]").click()
-        page.wait_for_url(lambda url: "login" not in url)
-        yield page
-        browser.close()
 
 
 @pytest.fixture

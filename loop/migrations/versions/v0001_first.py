@@ -35,6 +35,8 @@ def upgrade() -> None:
     sa.Column('likely', sa.JSON(), nullable=False),
     sa.Column('found_at', sa.DateTime(), nullable=False),
     sa.Column('decided_at', sa.DateTime(), nullable=True),
+    sa.Column('name', sa.Text(), nullable=True),
+    sa.Column('parent', sa.Text(), nullable=True),
     sa.Column('node', sa.Text(), nullable=True),
     sa.PrimaryKeyConstraint('project_id', 'id')
     )
@@ -86,6 +88,7 @@ def upgrade() -> None:
     sa.Column('node', sa.Text(), nullable=True),
     sa.Column('score', sa.Float(), nullable=False),
     sa.Column('votes', sa.JSON(), nullable=False),
+    sa.Column('is_shown', sa.Boolean(), nullable=False),
     sa.PrimaryKeyConstraint('project_id', 'embedder', 'detection')
     )
     with op.batch_alter_table('matches', schema=None) as batch_op:
@@ -233,6 +236,12 @@ def upgrade() -> None:
     sa.Column('is_left_out', sa.Boolean(), nullable=False),
     sa.PrimaryKeyConstraint('project_id', 'task_id')
     )
+    op.create_table('task_groups',
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('task_id', sa.Integer(), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('project_id', 'task_id')
+    )
     op.create_table('taxonomies',
     sa.Column('project_id', sa.Integer(), nullable=False),
     sa.Column('number', sa.Integer(), nullable=False),
@@ -330,10 +339,19 @@ def upgrade() -> None:
     sa.Column('created_at', sa.DateTime(), nullable=False),
     sa.PrimaryKeyConstraint('project_id', 'name')
     )
+    op.create_table('whole_vectors',
+    sa.Column('project_id', sa.Integer(), nullable=False),
+    sa.Column('task_id', sa.Integer(), nullable=False),
+    sa.Column('embedder', sa.String(length=80), nullable=False),
+    sa.Column('image', sa.String(length=16), nullable=False),
+    sa.Column('vector', sa.LargeBinary(), nullable=False),
+    sa.PrimaryKeyConstraint('project_id', 'task_id')
+    )
 
 
 def downgrade() -> None:
     """Take this revision back."""
+    op.drop_table('whole_vectors')
     op.drop_table('versions')
     with op.batch_alter_table('verdicts', schema=None) as batch_op:
         batch_op.drop_index('verdicts_of_task')
@@ -351,6 +369,7 @@ def downgrade() -> None:
 
     op.drop_table('trainings')
     op.drop_table('taxonomies')
+    op.drop_table('task_groups')
     op.drop_table('splits')
     with op.batch_alter_table('reviews', schema=None) as batch_op:
         batch_op.drop_index('reviews_told')

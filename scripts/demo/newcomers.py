@@ -1,0 +1,188 @@
+"""The last round: a kind of thing that no label names comes up, is found, named once, and told from then on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from rich.table import Table
+
+from loop.adapters.cluster_log import ClusterState, KeptCluster
+from loop.decisions.regions import Box, Region
+from loop.parts import Parts
+from loop.settings import Settings
+from loop.use_cases.match import of_regions
+from loop.use_cases.plan_vectors import is_due, source_of
+from scripts.demo import project, scenes, stage
+from scripts.demo.annotator import scene_name
+from scripts.demo.scenes import Scene
+
+NAME, FOLDER, PARENT, NODE = "Insect", "animals/insects", "animal", "insect"
+TAXONOMY = Path(__file__).parents[2] / "label_config" / "taxonomy.yaml"
+OLD, NEW = 100, 60  # scenes that come up before it has a name, and after
+STEPS = 6  # of the progress bar
+SAME_OBJECT = 0.5  # IoU from which a detection is of an object
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """
+    How insects were told among what was detected on some scenes.
+
+    *detected* of the *objects* have a box, shown or held back; *right* of these are matched to the category. *wrong*
+    are boxes of other labelled objects that are.
+    """
+
+    objects: int
+    detected: int
+    right: int
+    wrong: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of it: how many *clusters* there were, how many of them were named, and of how many boxes."""
+
+    clusters: int
+    named: int
+    boxes: int
+    rows: Mapping[str, Told]
+
+
+@dataclass(frozen=True, slots=True)
+class Scenery:
+    """A project and the truth of what is on its new tasks, by the scene's name."""
+
+    settings: Settings
+    parts: Parts
+    client: httpx.Client
+    project_id: int
+    truth: dict[str, Scene]
+
+    def loop(self, *arguments: str) -> str:
+        """Run a command of the loop on the project."""
+        return stage.loop(self.settings, *arguments, "--project", str(self.project_id))
+
+
+def made() -> tuple[list[Scene], list[Scene]]:
+    """Scenes with insects among the rest: those that come first, and those that come later."""
+    palette, _ = scenes.palettes(classes={**scenes.CLASSES, NAME: FOLDER})
+    first = scenes.compose(palette, OLD, seed=3, prefix="newcomer")
+    return first, scenes.compose(palette, NEW, seed=4, prefix="later")
+
+
+def play(scenery: Scenery, say: stage.Says) -> Outcome:
+    """Do by commands what a person would do, and count what came of it."""
+    first, later = made()
+    say("compound: references of what reviewers confirmed")
+    scenery.loop("taxonomy", "apply", str(TAXONOMY))
+    scenery.loop("references", "build")
+    scenery.loop("taxonomy", "calibrate", "--apply")
+    say(f"compound: {OLD} scenes with things that have no label")
+    _come(scenery, first)
+    before = _told(scenery, first)
+    say("compound: discovering")
+    scenery.loop("discover")
+    found = scenery.parts.clusters.all(scenery.project_id, ClusterState.OPEN)
+    named = [one for one in found if _shows_insects(scenery, one)]
+    if not named:
+        return Outcome(len(found), 0, 0, {"before it has a name": before})
+    say(f"compound: naming {len(named)} of {len(found)} clusters")
+    scenery.loop("clusters", "promote", *(one.found.id for one in named), "--name", NAME, "--parent", PARENT)
+    scenery.loop("references", "build")
+    scenery.loop("taxonomy", "calibrate", "--apply")
+    say("compound: matching everything again")
+    plan = scenery.loop("taxonomy", "reapply", "--dry-run")
+    scenery.loop("taxonomy", "reapply", "--token", plan.rsplit("token ", 1)[1].strip())
+    after = _told(scenery, first)
+    say(f"compound: {NEW} scenes more")
+    _come(scenery, later)
+    rows = {
+        "before it has a name": before,
+        "the same scenes, after": after,
+        "scenes that came later": _told(scenery, later),
+    }
+    return Outcome(len(found), len(named), sum(one.found.size for one in named), rows)
+
+
+def table(outcome: Outcome) -> Table:
+    """What came of it, for the terminal."""
+    title = f"{NAME}s, which no label named: of {outcome.clusters} clusters that were found"
+    title += f" {outcome.named} show them ({outcome.boxes} boxes) and got that name"
+    shown = Table(title=title, box=None, title_justify="left")
+    for heading in ("", "insects", "detected", "told", "others taken for them"):
+        shown.add_column(heading, justify="right" if heading else "left", no_wrap=True)
+    for name, told in outcome.rows.items():
+        share = f"{told.right} ({told.right / told.detected:.0%})" if told.detected else "0"
+        shown.add_row(name, str(told.objects), str(told.detected), share, str(told.wrong))
+    return shown
+
+
+def _come(scenery: Scenery, some: Sequence[Scene]) -> None:
+    """Have scenes come in as tasks, and wait until all is predicted, embedded and matched."""
+    scenery.truth.update({scene.name: scene for scene in some})
+    project.upload(scenery.client, scenery.project_id, some, lambda _: None)
+    parts, project_id = scenery.parts, scenery.project_id
+
+    def is_done() -> bool:
+        predicted = parts.predictions.newest(project_id, _tasks(scenery, some))
+        if len(predicted) < len(some) or is_due(parts, parts.projects.get(project_id)):
+            return False
+        source = source_of(parts, project_id)
+        return source is not None and not parts.matches.unmatched(project_id, source.space, 1)
+
+    stage.until(is_done, "new scenes were not matched")
+
+
+def _tasks(scenery: Scenery, some: Sequence[Scene]) -> dict[int, Scene]:
+    """The tasks of scenes."""
+    names = {scene.name: scene for scene in some}
+    query = httpx.QueryParams(project=scenery.project_id, fields="task_only", page_size=1000)
+    found = scenery.client.get("/api/tasks", params=query).raise_for_status().json()["tasks"]
+    named = {int(task["id"]): scene_name(task["data"]["image"]) for task in found}
+    return {task: names[name] for task, name in named.items() if name in names}
+
+
+def _told(scenery: Scenery, some: Sequence[Scene]) -> Told:
+    """Count by the truth what the surest box on each object is matched to."""
+    parts, project_id, by_task = scenery.parts, scenery.project_id, _tasks(scenery, some)
+    source = source_of(parts, project_id)
+    assert source is not None
+    counts: Counter[str] = Counter()
+    for task, one in parts.predictions.newest(project_id, by_task).items():
+        regions = (*one.regions, *one.candidates)
+        known = of_regions(parts, project_id, source.space, [(task, one.image, regions)]).get(task, {})
+        for label, box in by_task[task].objects:
+            region = _surest(box, regions)
+            is_told = region is not None and region.id in known and known[region.id].node == NODE
+            if label == NAME:
+                counts.update(objects=1, detected=region is not None, right=is_told)
+            else:
+                counts["wrong"] += is_told
+    return Told(*(counts[name] for name in ("objects", "detected", "right", "wrong")))
+
+
+def _surest(box: Box, regions: Sequence[Region]) -> Region | None:
+    on_it = [region for region in regions if region.box.iou(box) >= SAME_OBJECT]
+    return max(on_it, key=lambda region: region.score or 0.0, default=None)
+
+
+def _shows_insects(scenery: Scenery, one: KeptCluster) -> bool:
+    """What a person sees on a contact sheet: whether most members lie on an insect, or show a part of one."""
+    images = [scenery.truth.get(scene_name(member.image)) for member in one.found.members]
+    hits = sum(
+        any(label == NAME and _shows(member.box, box) for label, box in (scene.objects if scene else ()))
+        for member, scene in zip(one.found.members, images, strict=True)
+    )
+    return hits > len(images) / 2
+
+
+def _shows(seen: Box, thing: Box) -> bool:
+    """Whether most of what is seen is the thing, or most of the thing is seen."""
+    width = min(seen.x1, thing.x1) - max(seen.x0, thing.x0)
+    height = min(seen.y1, thing.y1) - max(seen.y0, thing.y0)
+    shared = max(0.0, width) * max(0.0, height)
+    return shared >= SAME_OBJECT * min(seen.area, thing.area)

@@ -1,0 +1,176 @@
+"""
+Measure what a discovery costs by the number of tasks, on vectors that are made up: real records, a real Milvus Lite.
+
+`python -m scripts.measure_discover [TASKS…]` prints the table of `docs/benchmarks.md`. Every task has eight boxes of 40
+categories, 20 of which have references, and some of none; a tenth of the tasks is reviewed. Images are of one colour,
+so that neither fetching nor decoding them is in it. It starts a Milvus Lite of its own and stops it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from loop.adapters.embedders import Embedders
+from loop.adapters.images import Images
+from loop.adapters.ls_client import LabelStudio
+from loop.adapters.prediction_log import LoggedPrediction
+from loop.adapters.queue import JobQueue
+from loop.bootstrap import build as build_parts
+from loop.decisions.embedding import Kind, Space, Vectors, normalised
+from loop.decisions.ls_format import Review, Task
+from loop.decisions.regions import Box, Pixels, Region
+from loop.parts import Parts
+from loop.settings import Settings
+from loop.use_cases.discover import discover
+from loop.use_cases.gather_unknown import gather
+from loop.use_cases.index import build as build_vectors
+from loop.use_cases.plan_vectors import source_of
+from loop.use_cases.spread import spread
+from scripts.measure_references import milvus
+
+BOXES, CATEGORIES, KNOWN, DIMENSION = 8, 40, 20, 448
+SIZES = (1_000, 10_000)
+CONFIG = (
+    '<View><Image name="image" value="$image"/><RectangleLabels name="label" toName="image">'
+    + "".join(f'<Label value="c{n}"/>' for n in range(KNOWN))
+    + "</RectangleLabels></View>"
+)
+SPACE = Space("planted", "f" * 64)
+out = Console()
+
+
+class Planted:
+    """Vectors around one centre a category; which category a box is of stands in its place."""
+
+    is_off, dimension = False, DIMENSION
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(0)
+        self._centres = normalised(rng.normal(size=(CATEGORIES, DIMENSION)))
+
+    def space(self, *_: object) -> Space:
+        """The one that there is."""
+        return SPACE
+
+    def load(self, *_: object) -> Planted:
+        """It is loaded."""
+        return self
+
+    def embed(self, _images: Sequence[Pixels], boxes: Sequence[Sequence[Box]]) -> list[Vectors]:
+        """Make the vectors of boxes."""
+        return [normalised(np.stack([self._vector(box) for box in some])) for some in boxes]
+
+    def _vector(self, box: Box) -> Vectors:
+        kind = round(box.y0 * 100)
+        seed = int.from_bytes(hashlib.sha256(repr(box).encode()).digest()[:4])
+        own = np.random.default_rng(seed).normal(size=DIMENSION) / np.sqrt(DIMENSION)
+        return cast("Vectors", own + (self._centres[kind] if kind < CATEGORIES else 0))
+
+
+class Plain:
+    """Images of one colour."""
+
+    def load(self, tasks: Iterable[Task]) -> Iterator[Pixels]:
+        """One for each task."""
+        return (np.zeros((48, 64, 3), np.uint8) for _ in tasks)
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+
+class Nobody:
+    """Neither a Label Studio nor a queue: there are no open tasks, and nobody waits."""
+
+    def open_tasks(self, _: int) -> Iterator[dict[str, Any]]:
+        """None."""
+        return iter(())
+
+    def lengths(self) -> dict[str, int]:
+        """No job waits."""
+        return {"gpu": 0, "default": 0}
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+
+def main() -> None:
+    """Print a row a number of tasks."""
+    table = Table("tasks", "vectors", "unknown", "gather, s", "discover, s", "spread, s", "peak MB", "line", box=None)
+    for tasks in [int(one) for one in sys.argv[1:]] or SIZES:
+        with milvus() as address, tempfile.TemporaryDirectory() as home:
+            table.add_row(str(tasks), *measured(Path(home), address, tasks))
+            out.print(table)
+
+
+def measured(home: Path, address: str, tasks: int) -> list[str]:
+    """Fill a project, then go through a discovery."""
+    parts = build_parts(Settings.read({"LOOP_HOME": str(home), "LOOP_MILVUS_URI": address}), migrate=True)
+    nobody = Nobody()
+    parts = replace(
+        parts,
+        embedders=cast("Embedders", Planted()),
+        images=cast("Images", Plain()),
+        queue=cast("JobQueue", nobody),
+        label_studio=cast("LabelStudio", nobody),
+    )
+    fill(parts, tasks)
+    out.print(build_vectors(parts, 1))
+    source = source_of(parts, 1)
+    assert source is not None
+    vectors = sum(len(parts.vectors.keys(1, source.space, kind)) for kind in Kind)
+    began = time.monotonic()
+    unknown = len(gather(parts, 1, source.space).members)
+    gathered = time.monotonic()
+    line = discover(parts, 1)
+    discovered = time.monotonic()
+    spread(parts, 1, source.space)
+    times = (gathered - began, discovered - gathered, time.monotonic() - discovered)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    parts.close()
+    return [str(vectors), str(unknown), *(f"{one:.0f}" for one in times), f"{peak:.0f}", line.rpartition(",")[0]]
+
+
+def fill(parts: Parts, tasks: int) -> None:
+    """Predict every task, and review a tenth of them."""
+    parts.projects.save(1, "Planted", CONFIG)
+    rng = np.random.default_rng(1)
+    now = datetime.now(UTC)
+    for start in range(1, tasks + 1, 500):
+        some = []
+        for task in range(start, min(start + 500, tasks + 1)):
+            regions = [region(task, n, int(kind)) for n, kind in enumerate(rng.integers(0, CATEGORIES + 8, BOXES))]
+            shown, held = regions[:4], [replace(one, score=0.1) for one in regions[4:]]
+            image = f"/{task}.jpg"
+            some.append(
+                LoggedPrediction(
+                    1, task, "planted@1.0.0", tuple(shown), tuple(held), 0.25, 0.5, "queue", 0.05, now, image
+                )
+            )
+            if task % 10 == 0:
+                drawn = tuple(one for one in regions if round(one.box.y0 * 100) < KNOWN)
+                kept = [replace(one, label=f"c{round(one.box.y0 * 100)}") for one in drawn]
+                parts.reviews.record(Review(task, "", 1, task, tuple(kept), now, now), {"image": image})
+        parts.predictions.append(some)
+
+
+def region(task: int, n: int, kind: int) -> Region:
+    """A box whose place says of what category it is; the eighth part is of none."""
+    left = 0.1 * n + 1e-5 * (task % 1000)
+    return Region(f"{task}-{n}", Box(left, kind / 100, left + 0.09, kind / 100 + 0.3), "c0", 0.5)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""A project with references of two labels, for tests of what detections are matched to."""
+
+from dataclasses import replace
+
+from loop.decisions.embedding import Kind
+from loop.decisions.taxonomy import Enrichment, Node, Taxonomy
+from loop.use_cases.index import index
+from loop.use_cases.match import of_tasks
+from loop.use_cases.plan_vectors import source_of
+from tests.builders import CONFIG
+from tests.fake_vectors import FakeEmbedders, FakeReferences
+from tests.fakes import FakeImages, FakeLabelStudio
+from tests.test_index import LEFT, RIGHT, predicted, region, reviewed
+
+TREE = Taxonomy(
+    (
+        Node("thing"),
+        Node("car", parent="thing", labels=("Car",), enrichment={"wheels": Enrichment("4")}),
+        Node("person", parent="thing", labels=("Person",)),
+    )
+)
+
+
+def matching(parts):
+    """The parts with vectors and references in memory."""
+    found = replace(
+        parts,
+        embedders=FakeEmbedders(),
+        references=FakeReferences(),
+        label_studio=FakeLabelStudio([]),
+        images=FakeImages(),
+    )
+    found.projects.save(1, "Cars", CONFIG)
+    return found
+
+
+def with_references(parts):
+    """Task 1 was reviewed as predicted; task 2 shows the same places, of which one has the other label."""
+    predicted(parts, 1)
+    reviewed(parts, region("1l", "Car", LEFT), region("1r", "Person", RIGHT))
+    predicted(parts, 2, tag="b", image="/data/upload/1/b.jpg")
+    index(parts, 1)
+
+
+def nodes(parts, *tasks):
+    source = source_of(parts, 1)
+    found = of_tasks(parts, 1, source.space, tasks)
+    return {region_id: one.node for some in found.values() for region_id, one in some.items()}
+
+
+def placed(parts, kind=Kind.DETECTIONS):
+    found = parts.references.find(1, kind, source_of(parts, 1).space)
+    return {entry.region: entry.node for entry, _ in found.rows.values()}
+
+
+def everything(parts):
+    return parts.matches.all(1, source_of(parts, 1).space)

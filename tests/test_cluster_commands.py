@@ -1,0 +1,117 @@
+"""`loop discover` and `loop clusters`, as a person sees them."""
+
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from loop import jobs
+from loop.adapters.embedders import Embedders
+from loop.bootstrap import build
+from loop.cli import app
+from loop.commands.running import scheduled
+from loop.decisions.discovery import Suggestion
+from loop.decisions.unknown import Member, UnknownCluster
+from loop.errors import PayloadError, UnknownClusterId, UnknownProject, UpstreamError
+from loop.settings import Settings
+from loop.use_cases.discover import ask_all
+from tests.builders import CONFIG, box
+from tests.fakes import FakeQueue
+
+HINT = Suggestion("car", 0.41, "[bold]Beetle", 0.5)
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """Project 1 with two clusters; the first has a contact sheet."""
+    monkeypatch.setenv("LOOP_HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "240")
+    with closing(build(migrate=True)) as parts:
+        parts.projects.save(1, "Cars", CONFIG)
+        parts.clusters.replace(1, [cluster("abcd1111", 6), cluster("abff2222", 3)], {})
+        parts.discoveries.keep_sheet(1, "abcd1111", Image.new("RGB", (8, 8)))
+        yield parts
+
+
+def cluster(name, size):
+    members = [Member(f"{name}-{n}", "", n, "/a.jpg", box(), f"region{n}", "Car", 0.1) for n in range(size)]
+    return UnknownCluster(name, tuple(members[:-1]), tuple(members[-1:]), 0.71, 0.83, HINT)
+
+
+def loop(*arguments):
+    done = CliRunner().invoke(app, arguments)
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_the_clusters_are_listed_the_largest_first(home):
+    shown = loop("clusters", "list", "--project", "1")
+
+    first, second = shown.splitlines()[1:]
+    assert first.split()[:6] == ["abcd1111", "open", "5", "1", "0.71", "0.83"]
+    assert "car 0.41" in first
+    assert "[bold]Beetle 50%" in first
+    assert second.split()[0] == "abff2222"
+
+
+def test_a_cluster_is_shown_with_its_members_and_where_its_pictures_are(home):
+    shown = loop("clusters", "show", "abcd", "--project", "1")
+
+    assert "perhaps [bold]Beetle (50%), nearest to car (0.41), stability 0.83" in shown
+    assert str(home.discoveries.sheet(1, "abcd1111")) in shown
+    assert "region0" in shown
+    assert "5 members, 1 likely ones, 6 tasks" in shown
+    assert "no contact sheet" in loop("clusters", "show", "abff", "--project", "1")
+
+
+def test_a_dismissed_cluster_is_listed_only_with_all(home):
+    assert "does not come back" in loop("clusters", "dismiss", "abcd1", "--project", "1")
+
+    assert "abcd1111" not in loop("clusters", "list", "--project", "1")
+    assert "dismissed" in loop("clusters", "list", "--project", "1", "--all")
+    loop("clusters", "dismiss", "abff", "--project", "1")
+    assert "no clusters" in loop("clusters", "list", "--project", "1")
+
+
+def test_an_id_that_is_not_clear_names_those_that_are_meant(home):
+    with pytest.raises(UnknownClusterId, match="2 clusters begin with 'ab'; they are: abcd1111, abff2222"):
+        loop("clusters", "show", "ab", "--project", "1")
+
+
+@pytest.mark.parametrize("command", [("list",), ("dismiss", "abcd"), ("promote", "abcd", "--name", "x")])
+def test_a_project_that_is_not_connected_is_named(home, command):
+    with pytest.raises(UnknownProject):
+        loop("clusters", *command, "--project", "2")
+
+
+def test_without_label_studio_nothing_is_promoted(home):
+    with pytest.raises(UpstreamError):
+        loop("clusters", "promote", "abcd", "--project", "1", "--name", "Beetle")
+
+    assert "open" in loop("clusters", "list", "--project", "1")
+
+
+def test_a_policy_that_makes_no_sense_is_refused(home):
+    with pytest.raises(PayloadError, match="clusters"):
+        loop("discover", "--project", "1", "--method", "kmeans", "--clusters", "0")
+
+
+def test_every_project_is_asked_for_where_something_is_embedded(home):
+    parts = replace(home, queue=FakeQueue())
+    home.projects.save(2, "Others", CONFIG)
+
+    assert ask_all(parts) == "asked: discover [1, 2]"
+    assert ask_all(replace(parts, embedders=Embedders("none"))) == "nothing is embedded"
+
+    assert parts.queue.asked == [("discover", 1), ("discover", 2)]
+
+
+@pytest.mark.parametrize(("seconds", "found"), [("3600", [3600]), ("0", [])], ids=["hourly", "never"])
+def test_the_schedule_discovers_as_often_as_is_set(seconds, found):
+    planned = scheduled(Settings.read({"LOOP_DISCOVER_EVERY": seconds}))
+
+    assert [every for job, every in planned if job is jobs.discover_all] == found

@@ -1,0 +1,245 @@
+"""Near-duplicates that only an embedder sees: real records and images, a fake embedder."""
+
+import io
+import random
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from loop.adapters.embedders import Embedders
+from loop.adapters.image_files import inspect, shrunk
+from loop.bootstrap import build
+from loop.decisions.splits import Side
+from loop.errors import LeakedSplit, TrainingCancelled, UpstreamError
+from loop.settings import Settings
+from loop.use_cases.assemble import assemble, find_leaks
+from tests.builders import CONFIG, region, review
+from tests.fake_vectors import FakeEmbedders, FixedEmbedders, Killed
+
+
+def photo(seed):
+    """A picture that looks like no other."""
+    rng = random.Random(seed)
+    return Image.frombytes("RGB", (8, 6), bytes(rng.randrange(256) for _ in range(3 * 48))).resize((64, 48))
+
+
+class Folder:
+    """Finds images on this machine by their path."""
+
+    def find(self, project_id, item, *, look=True):
+        return inspect(Path(item.image), item.image, 10**6)
+
+
+@pytest.fixture
+def parts(tmp_path):
+    with closing(build(Settings.read({"LOOP_HOME": str(tmp_path / "home")}), migrate=True)) as built:
+        for project in (1, 2):
+            built.projects.save(project, "Cars", CONFIG)
+        yield replace(built, image_cache=Folder(), embedders=FixedEmbedders())
+
+
+@pytest.fixture
+def reviewed(parts, tmp_path):
+    """Records a review of a task that shows an image."""
+
+    def recorded(task, image, *, project=1, minutes=0):
+        path = tmp_path / f"{project}-{task}-{minutes}.png"
+        image.save(path)
+        made = review(region(), annotation=1000 + task, task=task, project=project, minutes=minutes)
+        parts.reviews.record(made, {"image": str(path)})
+
+    return recorded
+
+
+def sides(snapshot):
+    return {one.task: one.side for one in snapshot.items()}
+
+
+def without(parts):
+    """The same, and nothing embeds."""
+    return replace(parts, embedders=FakeEmbedders())
+
+
+def test_a_twin_that_only_its_vector_shows_joins_the_side_of_the_task_it_is_like(parts, reviewed):
+    for task in range(1, 31):
+        reviewed(task, photo(task))
+    before = sides(assemble(parts, 1))
+    for task in range(1, 31):
+        reviewed(100 + task, ImageOps.mirror(photo(task)))
+
+    after = sides(assemble(parts, 1))
+
+    assert [after[100 + task] for task in range(1, 31)] == [before[task] for task in range(1, 31)]
+    assert set(before.values()) == set(Side)
+    assert find_leaks(parts, 1) == []
+
+
+def test_an_embedder_set_later_moves_nothing_and_names_the_leaks_with_their_similarity(parts, reviewed):
+    for task in range(1, 31):
+        reviewed(task, photo(task))
+        reviewed(100 + task, ImageOps.mirror(photo(task)))
+    before = sides(assemble(without(parts), 1))
+
+    with pytest.raises(LeakedSplit):
+        assemble(parts, 1)
+
+    found = find_leaks(parts, 1)
+    apart = {task for task in range(1, 31) if before[task] is not before[100 + task]}
+    assert apart
+    assert {one.train % 100 for one in found} == apart
+    assert {one.why for one in found} == {"near-duplicate, cosine 1.000"}
+    parts.splits.leave_out(1, [one.train for one in found])
+    after = sides(assemble(parts, 1))
+    assert after.items() <= before.items()
+    assert len(after) == 60 - len(apart)
+
+
+def test_each_image_is_embedded_once_some_at_a_time(parts, reviewed):
+    for task in range(1, 41):
+        reviewed(task, photo(task))
+    first = assemble(parts, 1)
+    assert sum(parts.embedders.batches) == 40
+    assert max(parts.embedders.batches) <= 16
+    reviewed(41, photo(41))
+    reviewed(1, photo(99), minutes=5)  # shows another image now
+
+    second = assemble(parts, 1)
+    find_leaks(parts, 1)
+
+    assert parts.embedders.batches[3:] == [2]
+    assert sides(first).items() <= sides(second).items()
+
+
+def test_another_embedder_sees_every_image_anew(parts, reviewed):
+    for task in range(1, 11):
+        reviewed(task, photo(task))
+    assemble(parts, 1)
+    parts.embedders.fingerprint = "2" * 64
+
+    assemble(parts, 1)
+
+    assert parts.embedders.batches == [10, 10]
+
+
+def test_the_same_task_of_two_projects_has_two_vectors(parts, reviewed):
+    for task in range(1, 11):
+        reviewed(task, photo(task))
+        reviewed(task, photo(50 + task), project=2)
+
+    assemble(parts, 1)
+    assemble(parts, 2)
+    assemble(parts, 1)
+
+    assert parts.embedders.batches == [10, 10]
+
+
+def test_a_vector_of_an_image_that_a_task_no_longer_shows_is_not_read(parts):
+    vectors = np.eye(2, dtype=np.float32)
+    parts.whole_vectors.keep(1, "e", {1: "old", 2: "same"}, vectors)
+
+    found = parts.whole_vectors.read(1, "e", {1: "new", 2: "same"}, 0.95)
+
+    assert found.rows == {2: 0}
+    assert found.vectors.tolist() == [[0, 1]]
+    assert parts.whole_vectors.read(2, "e", {}, 0.95).rows == {}
+    assert parts.whole_vectors.read(1, "other", {}, 0.95).rows == {}
+
+
+def test_killed_while_it_embeds_it_goes_on_where_it_was(parts, reviewed):
+    for task in range(1, 41):
+        reviewed(task, photo(task))
+    parts.embedders.calls_left = 2
+    with pytest.raises(Killed):
+        assemble(parts, 1)
+    parts.embedders.calls_left = None
+
+    assemble(parts, 1)
+
+    assert parts.embedders.batches == [16, 16, 8]
+
+
+def test_a_cancelled_training_stops_embedding(parts, reviewed):
+    for task in range(1, 41):
+        reviewed(task, photo(task))
+
+    def check():
+        if parts.embedders.batches:
+            raise TrainingCancelled("training 1 was cancelled")
+
+    with pytest.raises(TrainingCancelled):
+        assemble(parts, 1, check)
+
+    assert parts.embedders.batches == [16]
+
+
+def test_without_a_tower_or_a_cosine_nothing_is_embedded(parts, reviewed):
+    for task in range(1, 11):
+        reviewed(task, photo(task))
+    policies = replace(parts.policies, dataset=replace(parts.policies.dataset, twin_cosine=0.0))
+
+    assemble(replace(parts, policies=policies), 1)
+    snapshot = assemble(without(parts), 1)
+
+    assert parts.embedders.batches == []
+    assert snapshot.report["notes"] == {}
+
+
+def test_flat_images_have_no_vector_and_are_not_taken_for_one(parts, reviewed):
+    for task in range(1, 31):
+        reviewed(task, photo(task))
+    assemble(parts, 1)
+    for task in (*range(1, 11), *range(31, 51)):
+        reviewed(task, Image.new("RGB", (64, 48), "white"), minutes=5)
+
+    snapshot = assemble(parts, 1)
+
+    assert sum(parts.embedders.batches) == 30
+    assert snapshot.report["notes"] == {}
+    assert {sides(snapshot)[task] for task in range(31, 51)} == set(Side)
+    assert find_leaks(parts, 1) == []
+
+
+@pytest.mark.parametrize("error", [UpstreamError("no weights"), RuntimeError("out of memory"), OSError("damaged")])
+def test_a_broken_embedder_is_told_once_and_the_hashes_decide(parts, reviewed, caplog, error):
+    for task in range(1, 41):
+        reviewed(task, photo(task))
+    expected = assemble(without(parts), 1)
+    reviewed(41, photo(1).resize((128, 96)))
+    parts.embedders.broken = error
+
+    found = assemble(parts, 1)
+
+    assert sides(found)[41] is sides(expected)[1]
+    assert sum(found.report["notes"].values()) == 41
+    assert [str(error) in record.message for record in caplog.records] == [True]
+
+
+@pytest.mark.parametrize(("setting", "compares"), [("yolo:", 0), ("yolo:/w.pt", 0), ("none", 0), ("open_clip:", 1)])
+def test_only_a_tower_compares_whole_images(setting, compares):
+    assert bool(Embedders(setting).whole_space()) == compares
+
+
+def test_a_tower_whose_weights_are_gone_is_told_and_the_hashes_decide(parts, reviewed, caplog):
+    for task in range(1, 11):
+        reviewed(task, photo(task))
+
+    snapshot = assemble(replace(parts, embedders=Embedders("open_clip:/no/such/folder")), 1)
+
+    assert len(sides(snapshot)) == 10
+    assert ["/no/such/folder" in record.message for record in caplog.records] == [True]
+
+
+def test_a_photo_that_lies_on_its_side_and_one_in_grey_are_embedded_upright_and_small(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn it by 90 degrees to see it as it was taken
+    content = io.BytesIO()
+    photo(1).resize((1600, 1200)).convert("L").save(content, "JPEG", exif=exif)
+    (tmp_path / "lying.jpg").write_bytes(content.getvalue())
+
+    pixels = shrunk(tmp_path / "lying.jpg", 640)
+
+    assert pixels.shape == (640, 480, 3)

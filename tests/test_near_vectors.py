@@ -1,0 +1,139 @@
+"""Near-duplicates by the vectors of whole images, and beside the hashes."""
+
+import time
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loop.decisions.embedding import normalised
+from loop.decisions.near_duplicates import Looks
+from loop.decisions.near_vectors import STEPS, Alike, Either, Embedded
+from loop.decisions.splits import Leak, Side, leaks, together
+
+LEAST = 0.95
+
+
+def directions(count, seed=0, dimension=64):
+    """Vectors that are far from each other, as those of different photos are."""
+    return np.random.default_rng(seed).normal(size=(count, dimension)).astype(np.float32)
+
+
+def turned(vector, cosine, seed=9):
+    """A vector at that cosine to another one."""
+    one = vector / np.linalg.norm(vector)
+    beside = np.random.default_rng(seed).normal(size=one.shape)
+    beside -= (beside @ one) * one
+    return cosine * one + np.sqrt(1 - cosine**2) * beside / np.linalg.norm(beside)
+
+
+def halves(vectors):
+    return normalised(np.stack(vectors)).astype(np.float16)
+
+
+def alike(vectors, least=LEAST):
+    return Alike(halves(vectors), np.arange(len(vectors)), least)
+
+
+def families(twins, count):
+    return together([None] * count, twins).labels.tolist()
+
+
+def test_vectors_within_the_cosine_are_one_family_and_others_are_not():
+    one, other, *rest = directions(30)
+
+    labels = families(alike([one, turned(one, 0.96), other, turned(other, 0.94), *rest]), 32)
+
+    assert labels[0] == labels[1]
+    assert len(set(labels)) == 31
+
+
+def test_a_chain_of_frames_is_one_family():
+    frames = [directions(1)[0]]
+    for step in range(9):
+        frames.append(turned(frames[-1], 0.96, seed=step))
+
+    labels = families(alike([*frames, *directions(40, seed=5)]), 50)
+
+    assert len(set(labels[:10])) == 1
+    assert len(set(labels)) == 41
+
+
+def test_a_task_without_a_vector_is_like_nothing():
+    one = directions(1)[0]
+    embedded = Embedded({7: 0, 8: 1}, halves([one, one]), LEAST)
+
+    labels = families(embedded.among([7, 99, 8, 98]), 4)
+
+    assert labels[0] == labels[2]
+    assert len(set(labels)) == 3
+    assert len(set(families(Embedded({}, np.zeros((0, 1), np.float16), LEAST).among([1, 2]), 2))) == 2
+
+
+def test_vectors_that_are_alike_on_most_images_do_not_make_one_family_of_all():
+    place = directions(1)[0]
+    fixed = [turned(place, 0.985, seed=n) for n in range(300)]
+
+    twins = Either(Looks([None] * 400, 4), alike([*fixed, *directions(100, seed=1)]))
+
+    assert max(np.bincount(families(twins, 400))) <= 200
+
+
+@pytest.mark.parametrize("bits", [-1, 0, 4, 10])
+def test_either_way_makes_twins_and_a_chain_may_go_both_ways(bits):
+    one, *rest = directions(30)
+    vectors = [one, turned(one, 0.96), *rest]
+    looks = [None, 12345, 12345, *[None] * 28]
+
+    labels = families(Either(Looks(looks, bits), alike(vectors)), 31)
+
+    assert labels[0] == labels[1]
+    assert (labels[1] == labels[2]) is (bits >= 0)
+    assert len(set(labels)) == (29 if bits >= 0 else 30)
+
+
+@given(st.integers(0, 12), st.integers(1, 5), st.sampled_from([0.3, 0.6]))
+def test_tiles_find_what_all_pairs_find(count, seed, least):
+    vectors = halves(directions(count, seed, 4)) if count else np.zeros((0, 4), np.float16)
+    twins = Alike(vectors, np.arange(count), least, tile=3)
+
+    labels = twins.linked(np.arange(count), STEPS)
+    pairs = twins.nearest(np.arange(0, count, 2), np.arange(1, count, 2), STEPS)
+
+    cosines = vectors.astype(np.float32) @ vectors.astype(np.float32).T
+    reached = cosines >= least
+    for _ in range(count):
+        reached = reached.astype(int) @ reached.astype(int) > 0
+    assert ((labels[:, None] == labels[None, :]) == reached).all()
+    across = cosines[::2, 1::2]
+    best = {2 * at: row.max() for at, row in enumerate(across) if len(row) and row.max() >= least}
+    assert {one: cosines[one, other] for one, other, _ in pairs} == pytest.approx(best, abs=1e-5)
+
+
+def test_a_twin_by_its_vector_is_a_leak_with_its_similarity():
+    one, *rest = directions(30)
+    vectors = [one, turned(one, 0.955), turned(one, 0.975), *rest]
+    looks = [None] * 32
+    sides = [Side.TRAIN, Side.HELD_OUT, Side.HELD_OUT, *[Side.TRAIN] * 29]
+    twins = Either(Looks(looks, 4), alike(vectors))
+
+    found = leaks(list(range(100, 132)), sides, [None] * 32, together([None] * 32, twins), twins)
+
+    assert found == [Leak(102, 100, "near-duplicate, cosine 0.975")]
+
+
+def test_ten_thousand_vectors_are_compared_in_seconds_without_all_pairs_at_once():
+    vectors = directions(9_000, dimension=512)
+    twins = Either(Looks([None] * 10_000, 4), alike([*vectors, *(vectors[:1000] + 0.01)]))
+    tracemalloc.start()
+    began = time.monotonic()
+
+    labels = families(twins, 10_000)
+
+    seconds, peak = time.monotonic() - began, tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert seconds < 20
+    assert peak < 10_000 * 10_000 / 2
+    assert len(set(labels)) == 9_000

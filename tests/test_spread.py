@@ -1,0 +1,108 @@
+"""The queue goes round groups of tasks that show like things."""
+
+from dataclasses import replace
+
+import pytest
+
+from loop.errors import UpstreamError
+from loop.use_cases.discover import discover
+from loop.use_cases.plan_vectors import source_of
+from loop.use_cases.refresh import refresh
+from loop.use_cases.spread import spread, write_groups
+from tests.fakes import FakeDetectors, FakeLabelStudio
+from tests.unknown import INSECTS, POLICY, TOOLS, looking
+
+VERSION = "yolo_detector@1.0.0"
+
+
+@pytest.fixture
+def parts(parts, tmp_path):
+    """Open tasks, each predicted by the champion and by another version, and one that nothing was found on."""
+    (tmp_path / "some.pt").write_bytes(b"weights")
+    parts.registry.promote(1, parts.registry.add(1, tmp_path / "some.pt").name, "first")
+    parts = looking(parts)
+    tasks = [task(one) for one in (*INSECTS, *TOOLS, 99)]
+    return replace(parts, label_studio=FakeLabelStudio(tasks))
+
+
+def task(number):
+    predictions = [
+        {"id": 2 * number, "model_version": VERSION, "cluster": None},
+        {"id": 2 * number + 1, "model_version": "yolo_detector@0.9.0", "cluster": None},
+    ]
+    return {"id": number, "data": {"image": f"/{number}.jpg"}, "predictions": predictions}
+
+
+def spread_now(parts):
+    return spread(parts, 1, source_of(parts, 1).space)
+
+
+def clusters(parts):
+    """What Label Studio has of the champion by task."""
+    return {one["id"]: one["predictions"][0]["cluster"] for one in parts.label_studio.tasks}
+
+
+def test_every_open_task_gets_its_group_in_what_the_champion_predicted(parts):
+    line = spread_now(parts)
+
+    assert line == "28 tasks in 4 groups, 19 predictions changed"
+    found = clusters(parts)
+    assert not {found[one] for one in INSECTS} & {found[one] for one in TOOLS}
+    assert found[99] == 0
+    assert 0 not in {found[one] for one in (*INSECTS, *TOOLS)}
+    assert {one["predictions"][1]["cluster"] for one in parts.label_studio.tasks} == {None}
+
+
+def test_what_is_right_is_not_written_again(parts):
+    spread_now(parts)
+
+    assert spread_now(parts).endswith("0 predictions changed")
+    assert len(parts.label_studio.patched) == 19
+
+
+def test_predictions_of_a_later_refresh_get_the_groups_of_the_last_discovery(parts):
+    spread_now(parts)
+    before = clusters(parts)
+    for one in parts.label_studio.tasks:
+        one["predictions"][0]["cluster"] = None  # as what is stored anew
+
+    refresh(replace(parts, detectors=FakeDetectors()), 1)
+
+    assert clusters(parts) == before
+
+
+def test_a_project_that_was_never_spread_is_left_alone(parts):
+    assert write_groups(parts, 1) == 0
+    assert parts.label_studio.patched == []
+
+
+def test_switched_off_it_takes_back_what_it_wrote_and_nothing_else(parts):
+    off = replace(parts, policies=replace(parts.policies, is_spread=False))
+    assert spread_now(off) == ""
+    assert off.label_studio.patched == []
+    spread_now(parts)
+
+    assert spread_now(off) == "19 predictions are in no group any more"
+
+    assert set(clusters(parts).values()) == {None}
+    assert parts.groups.all(1) == {}
+    assert write_groups(off, 1) == 0
+
+
+class Silent(FakeLabelStudio):
+    """It takes three changes, then does not answer any more."""
+
+    def update_prediction(self, prediction_id, **fields):
+        if len(self.patched) == 3:
+            raise UpstreamError("Label Studio did not answer")
+        super().update_prediction(prediction_id, **fields)
+
+
+def test_with_label_studio_down_the_clusters_stand_and_the_next_discovery_goes_on(parts):
+    silent = replace(parts, label_studio=Silent(parts.label_studio.tasks))
+
+    line = discover(silent, 1, POLICY)
+
+    assert line.endswith("Label Studio did not answer")
+    assert len(parts.clusters.all(1)) == 2
+    assert spread_now(parts).endswith("16 predictions changed")

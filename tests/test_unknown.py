@@ -1,0 +1,213 @@
+"""What is unknown, which cluster is which, what a person names, and the groups of the queue: pure decisions."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loop.decisions import clustering
+from loop.decisions.beside_known import cluster_beside
+from loop.decisions.discovery import Suggestion
+from loop.decisions.grouping import MOST, renumbered, task_groups
+from loop.decisions.naming import begun, name_category
+from loop.decisions.taxonomy import Node, Taxonomy
+from loop.decisions.unknown import Decided, Member, UnknownCluster, one_each, outcome
+from loop.errors import TaxonomyError
+from tests.builders import box
+
+HINT = Suggestion(None, 0.0, "", 0.0)
+
+
+def member(task, left=0.1, *, key="", score=0.1, image=""):
+    where = box(left, 0.1, left + 0.2, 0.3)
+    return Member(key or f"{task}-{left}", f"{task}-{left}", task, image, where, "r", "Car", score)
+
+
+def cluster(name, tasks, left=0.1):
+    return UnknownCluster(name, tuple(member(task, left, key=f"{name}-{task}") for task in tasks), (), 0.9, 0.9, HINT)
+
+
+def members(tasks, left=0.1):
+    return [member(task, left, key=f"old-{task}") for task in tasks]
+
+
+def ids(found):
+    return [one.id for one in found]
+
+
+def test_of_the_boxes_of_one_object_the_surest_stays():
+    found = one_each([member(1, 0.1, score=0.2), member(1, 0.12, score=0.3), member(2, 0.1), member(1, 0.6)], {})
+
+    assert [(one.task, one.box.x0) for one in found] == [(1, 0.12), (1, 0.6), (2, 0.1)]
+
+
+def test_a_box_where_something_is_known_is_left_out():
+    known = {1: [box(0.11, 0.1, 0.31, 0.3)], 2: [box(0.8, 0.8, 0.9, 0.9)]}
+
+    assert [one.task for one in one_each([member(1), member(2)], known)] == [2]
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.floats(0, 0.8), st.floats(0, 1)), max_size=12), st.randoms())
+def test_the_same_boxes_in_any_order_give_the_same(boxes, rng):
+    found = [member(task, left, key=str(n), score=score) for n, (task, left, score) in enumerate(boxes)]
+    mixed = rng.sample(found, len(found))
+
+    kept = one_each(found, {})
+
+    assert kept == one_each(mixed, {})
+    assert one_each(kept, {}) == kept
+    assert all(any(one.task == other.task and one.box.iou(other.box) >= 0.5 for other in kept)
+               or one.box.area == 0 for one in found)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("tasks", "is_shown"),
+    [(range(4), False), (range(2, 6), False), (range(3, 9), True), (range(10, 14), True)],
+    ids=["same", "half", "less", "none"],
+)
+def test_a_cluster_of_which_half_was_dismissed_is_not_shown(tasks, is_shown):
+    decided = Decided(open={}, dismissed={"gone": members(range(4))}, promoted={})
+
+    found = outcome([cluster("new", tasks, left=0.12)], decided)
+
+    assert ids(found.shown) == (["new"] if is_shown else [])
+    assert {task for task in tasks if task >= 4} == {one.task for one in found.dismissed.get("gone", ())} or is_shown
+
+
+def test_two_dismissed_clusters_that_became_one_stay_away():
+    decided = Decided({}, {"a": members(range(3)), "b": members(range(3, 7))}, {})
+
+    found = outcome([cluster("new", range(8))], decided)
+
+    assert found.shown == ()
+    assert [one.task for one in found.dismissed["b"]] == [7]
+
+
+def test_what_was_promoted_is_not_shown_again():
+    decided = Decided({}, {}, {"car": members(range(4))})
+
+    assert outcome([cluster("new", range(4))], decided).shown == ()
+
+
+def test_a_cluster_keeps_its_id_while_it_is_mostly_the_same():
+    decided = Decided({"old": members(range(4)), "other": members(range(20, 24))}, {}, {})
+
+    found = outcome([cluster("grown", range(6)), cluster("new", range(10, 14)), cluster("part", [20])], decided)
+
+    assert ids(found.shown) == ["old", "new", "part"]
+
+
+def test_two_halves_of_a_cluster_do_not_both_keep_its_id():
+    decided = Decided({"old": members(range(4))}, {}, {})
+
+    found = outcome([cluster("one", [0, 1]), cluster("two", [2, 3])], decided)
+
+    assert ids(found.shown) == ["old", "two"]
+
+
+def test_a_task_with_another_image_shows_something_else():
+    decided = Decided({}, {"gone": [member(1, image="/a.jpg")]}, {})
+    new = UnknownCluster("new", (member(1, image="/b.jpg"),), (), None, 1.0, HINT)
+
+    assert ids(outcome([new], decided).shown) == ["new"]
+
+
+TREE = Taxonomy(
+    (Node("animals", title="Animals"), Node("birds", parent="animals", labels=("Bird", "Owl")), Node("cars"))
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "parent", "node", "label"),
+    [
+        ("Insect", "animals", "insect", "Insect"),
+        ("Owl", None, "birds", "Owl"),
+        ("birds", "animals", "birds", "Bird"),
+        ("Animals", None, "animals", "Animals"),
+        ("cars", None, "cars", "cars"),
+    ],
+    ids=["new", "by-label", "by-id", "by-title", "node-without-label"],
+)
+def test_a_name_is_a_new_node_or_the_one_that_is_called_so(name, parent, node, label):
+    found = name_category(TREE, name, parent)
+
+    assert (found.node, found.label) == (node, label)
+    assert found.taxonomy.node_of_label[label] == node
+    assert name_category(found.taxonomy, name, parent) == found
+
+
+@pytest.mark.parametrize(("name", "parent"), [("Owl", "cars"), ("New", "nowhere"), ("  ", None)])
+def test_a_name_that_contradicts_the_tree_is_refused(name, parent):
+    with pytest.raises(TaxonomyError):
+        name_category(TREE, name, parent)
+
+
+def test_a_project_without_a_taxonomy_begins_with_its_labels():
+    assert begun(["Car", "Stag beetle"]).node_of_label == {"Car": "car", "Stag beetle": "stag-beetle"}
+
+
+def means(*kinds):
+    rng = np.random.default_rng(0)
+    eye = np.eye(8, dtype=np.float32)
+    return {task: eye[kind] + 0.05 * rng.random(8, np.float32) for task, kind in enumerate(kinds)}
+
+
+def test_tasks_that_show_like_things_are_a_group():
+    kinds = [0] * 6 + [1] * 6 + [2] * 6
+
+    found = task_groups(means(*kinds))
+
+    assert found == task_groups(means(*kinds))
+    assert len({(kind, found[task]) for task, kind in enumerate(kinds)}) == 3
+    assert min(found.values()) == 1
+
+
+def test_there_are_no_more_groups_than_make_sense():
+    rng = np.random.default_rng(0)
+
+    assert task_groups({}) == {}
+    assert task_groups(means(0)) == {0: 1}
+    assert set(task_groups(dict.fromkeys(range(5), np.ones(4, np.float32)))) == set(range(5))
+    many = task_groups({task: rng.random(4, np.float32) for task in range(6000)})
+    assert len(set(many.values())) == MOST
+
+
+def test_groups_keep_their_numbers_from_one_grouping_to_the_next():
+    before = {1: 5, 2: 5, 3: 7, 4: 7, 5: 0}
+
+    found = renumbered({1: 2, 2: 2, 3: 1, 4: 1, 5: 3, 6: 1}, before)
+
+    assert found == {1: 5, 2: 5, 3: 7, 4: 7, 5: 8, 6: 7}
+
+
+def test_a_group_that_fell_apart_leaves_its_number_to_one_part():
+    assert sorted(set(renumbered({1: 1, 2: 1, 3: 2}, {1: 4, 2: 4, 3: 4}).values())) == [4, 5]
+
+
+def around(count, *, centre=None, seed=0, spread=0.7):
+    """Vectors around one centre, or around none."""
+    rng = np.random.default_rng(seed)
+    middle = np.zeros(64) if centre is None else np.random.default_rng(1000 + centre).normal(size=64) / 8
+    return (middle + spread * rng.normal(size=(count, 64)) / 8).astype(np.float32)
+
+
+KNOWN = np.concatenate([around(30, centre=one, seed=one, spread=0.5) for one in range(4)])[::-1]
+
+
+def test_one_category_alone_is_a_cluster_beside_what_is_known():
+    new = around(40, centre=9, seed=9)
+
+    found = cluster_beside(new, KNOWN)
+
+    assert clustering.cluster(new, references=KNOWN).clusters == ()  # without it there is nothing to be apart from
+    (one,) = found.clusters
+    assert one.size >= 36
+    assert one.medoid in one.members
+    assert set(found.labels[one.members]) == {0}
+
+
+def test_what_is_scattered_or_like_what_is_known_is_no_cluster_beside_it():
+    assert cluster_beside(around(6, centre=2, seed=7, spread=0.5), KNOWN).clusters == ()
+    for seed in range(4):
+        assert cluster_beside(around(30, seed=seed), KNOWN).clusters == ()
+    assert cluster_beside(around(2, centre=9), KNOWN).clusters == ()

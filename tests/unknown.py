@@ -1,0 +1,100 @@
+"""A project in which the detector doubts insects and tools, for tests of what is unknown."""
+
+import hashlib
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+
+from loop.adapters.cluster_log import ClusterState
+from loop.decisions.clustering import ClusterPolicy
+from loop.decisions.discovery import Suggestion, cluster_id
+from loop.decisions.embedding import Kind
+from loop.decisions.unknown import UnknownCluster
+from loop.use_cases.gather_unknown import gather
+from loop.use_cases.index import index
+from loop.use_cases.plan_vectors import source_of
+from loop.use_cases.review import judge_tasks
+from tests.builders import box, region, review, served
+from tests.fake_vectors import FakeEmbedders, FakeReferences
+from tests.fakes import FakeLabelStudio
+
+INSECTS, TOOLS = list(range(11, 21)), list(range(21, 29))
+POLICY = ClusterPolicy(resamples=3)
+ROWS = {"car": 0.1, "insect": 0.4, "tool": 0.7}  # what a box shows, by how far down it is
+
+
+class Looks(FakeEmbedders):
+    """Vectors that tell what a box shows by the row that it is in, with a little of each box's own."""
+
+    dimension = 16
+
+    def _vector(self, shown):
+        own = np.frombuffer(hashlib.sha256(repr(shown).encode()).digest()[:16], np.uint8) / 2550
+        row = min(range(len(ROWS)), key=lambda one: abs(shown.y0 - list(ROWS.values())[one]))
+        return own.astype(np.float32) + np.eye(16, dtype=np.float32)[row]
+
+
+def looking(parts):
+    """Ten tasks with a reviewed car; on others the detector doubts what it sees: ten insects, eight tools."""
+    parts = replace(parts, embedders=Looks(), references=FakeReferences(), label_studio=FakeLabelStudio())
+    for task in range(1, 11):
+        predicted(parts, task, ("Car", at("car", task), 0.9))
+        reviewed(parts, task, ("Car", at("car", task)))
+    for task in range(11, 21):
+        predicted(parts, task, ("Person", at("insect", task), 0.1))
+    for task in range(21, 29):
+        predicted(parts, task, ("Car", at("tool", task), 0.3))
+    index(parts, 1)
+    return parts
+
+
+def at(what, task, move=0.0):
+    left = 0.1 + 0.02 * (task % 20) + move
+    return box(left, ROWS[what], left + 0.2, ROWS[what] + 0.2)
+
+
+def predicted(parts, task, *found, version="yolo_detector@1.0.0", minutes=-10):
+    regions = [region(f"{task}-{n}", label, where, score) for n, (label, where, score) in enumerate(found)]
+    one = served(task=task, image=f"/{task}.jpg", version=version, minutes=minutes)
+    shown, held = ([one for one in regions if (one.score >= 0.25) is is_shown] for is_shown in (True, False))
+    parts.predictions.append([replace(one, regions=tuple(shown), candidates=tuple(held))])
+
+
+def reviewed(parts, task, *drawn, edited=5, **fields):
+    regions = [region(f"{task}-{n}", label, where) for n, (label, where) in enumerate(drawn)]
+    one = review(*regions, annotation=task, task=task, edited=edited, **fields)
+    parts.reviews.record(one, {"image": f"/{task}.jpg"})
+    judge_tasks(parts, 1, [task])
+
+
+def unknown_tasks(parts):
+    return sorted(one.task for one in gather(parts, 1, source_of(parts, 1).space).members)
+
+
+def found(parts, state=ClusterState.OPEN):
+    return [one.found for one in parts.clusters.all(1, state)]
+
+
+def planted(parts):
+    """The same in the records alone, without clustering: for tests of what comes after."""
+    clusters = []
+    for tasks in (INSECTS, TOOLS):
+        members = [one for one in gather(parts, 1, source_of(parts, 1).space).members if one.task in tasks]
+        name = cluster_id([one.key for one in members])
+        clusters.append(UnknownCluster(name, tuple(members), (), 0.9, 0.9, Suggestion("car", 0.5, "", 0.0)))
+    parts.clusters.replace(1, clusters, {})
+    return clusters
+
+
+def tasks_of(cluster):
+    return sorted(one.task for one in cluster.members)
+
+
+def references(parts):
+    collection = parts.references.find(1, Kind.REFERENCES, source_of(parts, 1).space)
+    return Counter((entry.label, entry.verdict) for entry, _ in collection.rows.values())
+
+
+def states(parts):
+    return Counter(str(one.state) for one in parts.clusters.all(1))
