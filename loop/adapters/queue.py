@@ -182,19 +182,20 @@ class JobQueue:
 
     def _stands(self, job_id: str) -> bool:
         """Whether a job waits or runs; one that ended or lost its worker is removed."""
-        from rq.exceptions import NoSuchJobError
+        from rq.exceptions import InvalidJobOperation, NoSuchJobError
         from rq.job import Job, JobStatus
 
         try:
             job = Job.fetch(job_id, connection=self._redis)
         except NoSuchJobError:
             return False
-        status = job.get_status()
+        status = job.get_status(refresh=False)  # as it was fetched: a job that ended since has none
         if status in (JobStatus.CREATED, JobStatus.QUEUED, JobStatus.SCHEDULED, JobStatus.DEFERRED):
             return True
         if status == JobStatus.STARTED and not self._is_abandoned(job):
             return True
-        job.delete()
+        with suppress(InvalidJobOperation, ValueError):  # so RQ says that it, or its execution, is gone by now
+            job.delete()
         return False
 
     def _is_abandoned(self, job: Job) -> bool:

@@ -108,6 +108,23 @@ def test_two_projects_have_a_job_each(jobs):
     assert jobs.lengths()[DEFAULT] == 2
 
 
+@pytest.mark.parametrize(("status", "is_added"), [("queued", False), ("finished", True)])
+def test_a_job_that_ends_while_it_is_looked_at_harms_nobody_who_asks(jobs, connection, monkeypatch, status, is_added):
+    fetch = Job.fetch
+
+    def fetch_what_ends(*what, **how):
+        found = fetch(*what, **how)
+        connection.flushall()
+        return found
+
+    jobs.ask_review(1)
+    (key,) = connection.keys("rq:job:*")
+    connection.hset(key, "status", status)
+    monkeypatch.setattr(Job, "fetch", fetch_what_ends)
+
+    assert jobs.ask_review(1) is is_added  # what a job did not see any more is found by the next sweep
+
+
 def test_a_failed_job_does_not_stand_in_the_way(jobs, connection):
     jobs.ask_review(1)
     Job.fetch("review-1", connection=connection).set_status("failed")
