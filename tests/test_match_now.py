@@ -64,6 +64,27 @@ def test_a_request_over_its_budget_goes_out_without(parts, monkeypatch):
     assert ended.wait(10)
 
 
+def test_a_milvus_that_fails_after_the_request_went_out_is_warned_of_too(parts, caplog, monkeypatch):
+    with_references(parts)
+    categorise.apply(parts, 1, TREE, "test")
+    find = parts.references.find
+
+    def hang(*arguments):
+        time.sleep(0.5)
+        parts.references.is_down = True
+        return find(*arguments)
+
+    monkeypatch.setattr(parts.references, "find", hang)
+    now = MatchNow(parts, 0.05)
+
+    assert now(1, CONFIG, [suggestion(parts)]) == {}
+    deadline = time.monotonic() + 10
+    while not caplog.records and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+    assert sum("without matches" in one.message for one in caplog.records) == 1
+
+
 def test_a_request_while_milvus_is_down_warns_once_and_recovers(parts, caplog):
     with_references(parts)
     categorise.apply(parts, 1, TREE, "test")

@@ -57,9 +57,15 @@ class MatchNow:
 
     def _awaited(self, future: Future[ByTask], seconds: float) -> ByTask:
         try:
-            found = future.result(max(0.0, seconds))
+            return future.result(max(0.0, seconds))
         except TooLate:
             return {}
+
+    def _free(self, project_id: int, source: Source, suggestions: Sequence[Suggestion]) -> ByTask:
+        """Compute, let the next request in, and say what is wrong: here, because whoever asked may not wait for it."""
+        try:
+            matcher = matcher_of(self._parts, project_id)
+            found = self._computed(matcher, source, suggestions) if matcher and matcher.references else {}
         except MilvusDown as error:
             if not self._is_down:  # once, not for every request until it is back
                 log.warning("predictions go out without matches: %s", error)
@@ -68,19 +74,12 @@ class MatchNow:
         except Exception:  # torch raises anything; an answer without matches is better than none
             log.exception("predictions go out without matches")
             return {}
+        finally:
+            self._busy.release()
         if self._is_down:
             log.info("matching works again")
         self._is_down = False
         return found
-
-    def _free(self, project_id: int, source: Source, suggestions: Sequence[Suggestion]) -> ByTask:
-        try:
-            matcher = matcher_of(self._parts, project_id)
-            if matcher is None or matcher.references is None:
-                return {}
-            return self._computed(matcher, source, suggestions)
-        finally:
-            self._busy.release()
 
     def _computed(self, matcher: Matcher, source: Source, suggestions: Sequence[Suggestion]) -> ByTask:
         loaded = self._parts.images.load([Task(one.task_id, one.image) for one in suggestions])
