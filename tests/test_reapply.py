@@ -2,6 +2,7 @@
 
 import pytest
 
+from loop.adapters.taxonomy_tables import matches
 from loop.decisions.taxonomy import Node, Taxonomy
 from loop.errors import PayloadError, StalePlan, UnknownProject
 from loop.use_cases import categorise
@@ -63,6 +64,18 @@ def test_undo_restores_the_state_exactly(parts):
     assert set(placed(parts).values()) == {""}
     with pytest.raises(PayloadError, match="not taken back"):
         undo(parts, 1)
+
+
+def test_an_undo_that_is_refused_changes_nothing_in_milvus_either(parts):
+    improved(parts)
+    reapply(parts, 1, dry_run(parts, 1).plan.token)
+    with parts.engine.begin() as connection:
+        connection.execute(matches.delete().where(matches.c.detection == next(iter(everything(parts)))))
+    before = placed(parts)
+
+    with pytest.raises(StalePlan, match="plan again"):
+        undo(parts, 1)
+    assert placed(parts) == before
 
 
 def test_another_token_is_refused(parts):

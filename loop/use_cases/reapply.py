@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from loop.adapters.vector_log import State
 from loop.decisions.embedding import Kind
 from loop.decisions.matching import Match
-from loop.decisions.rematch import Plan, plan_reapply, settled
+from loop.decisions.rematch import Plan, applied, plan_reapply, settled
 from loop.decisions.taxonomy import Taxonomy
 from loop.errors import PayloadError, StalePlan
 from loop.parts import Parts
@@ -65,6 +65,8 @@ def undo(parts: Parts, project_id: int) -> str:
     last = parts.matches.last(project_id, matcher.space)
     if last is None:
         raise PayloadError("undo", f"a re-application in project {project_id} that was not taken back", None)
+    standing = parts.matches.of_keys(project_id, matcher.space, [one.detection for one in last.undo.changes])
+    applied(standing, last.undo)  # refused before Milvus is told
     place_detections(parts, project_id, matcher.space, {one.detection: one.after for one in last.undo.changes})
     parts.matches.undo(project_id, matcher.space, last)
     shown = show(parts, project_id, matcher.taxonomy, matcher.space)
