@@ -266,4 +266,5 @@ def _short(value: object, most: int = 120) -> str:
         text = value if isinstance(value, str) else repr(value)
     except RecursionError:
         text = "something nested too deeply"
+    text = text[: most + 1].encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")  # it can be kept anywhere
     return text if len(text) <= most else f"{text[:most]}…"

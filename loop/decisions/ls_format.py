@@ -10,9 +10,11 @@ from typing import Any
 
 from loop.decisions.label_config import LabelConfig
 from loop.decisions.regions import Box, Region, enclosing
+from loop.decisions.storable import is_id, is_text
 from loop.errors import PayloadError
 
 Json = Mapping[str, Any]
+LONGEST_ID = 20  # digits
 UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -69,10 +71,10 @@ class StoredPrediction:
 
 def read_task(json: Json, image_key: str) -> Task:
     """Read a task; PayloadError where it has no id or no image under *image_key*."""
-    task_id = _integer(json, "id", "task")
+    task_id = _id(json, "id", "task")
     data = json.get("data")
     image = data.get(image_key) if isinstance(data, Mapping) else None
-    if not isinstance(image, str) or not image.strip():
+    if not is_text(image) or not image.strip():
         raise PayloadError(f"task {task_id} data.{image_key}", "the address of an image", image)
     return Task(task_id, image.strip())
 
@@ -83,38 +85,44 @@ def task_data(json: Json) -> Json:
     return data if isinstance(data, Mapping) else {}
 
 
-def read_review(json: Json, *, project_id: int | None = None, task_id: int | None = None) -> Review:
-    """Read an annotation as webhooks, the API and exports give it; ids given here stand in for missing ones."""
-    annotation_id = _integer(json, "id", "annotation")
+def read_review(
+    json: Json, *, project_id: object = None, task_id: object = None, annotation_id: int | None = None
+) -> Review:
+    """
+    Read an annotation as webhooks, the API and exports give it; ids given here stand in for missing ones.
+
+    Raises PayloadError for whatever cannot be kept in the records as well: ids and times out of range, broken text.
+    """
+    annotation_id = _id(json, "id", "annotation", default=annotation_id)
     where = f"annotation {annotation_id}"
     return Review(
         id=annotation_id,
-        unique_id=str(json.get("unique_id") or ""),
-        project_id=_integer(json, "project", where, default=project_id),
-        task_id=_integer(json, "task", where, default=task_id),
+        unique_id=_text(json, "unique_id", where),
+        project_id=_id(json, "project", where, default=project_id),
+        task_id=_id(json, "task", where, default=task_id),
         regions=read_regions(json.get("result") or [], where),
         created_at=_instant(json, "created_at", where),
         updated_at=_instant(json, "updated_at", where),
         annotator=_person(json.get("completed_by")),
-        lead_time=json.get("lead_time"),
+        lead_time=_optional_number(json, "lead_time", where),
         is_skipped=bool(json.get("was_cancelled")),
         is_ground_truth=bool(json.get("ground_truth")),
         is_unseen=_is_unseen(json),
-        parent_prediction=json.get("parent_prediction"),
+        parent_prediction=None if json.get("parent_prediction") is None else _id(json, "parent_prediction", where),
     )
 
 
-def read_prediction(json: Json, *, task_id: int | None = None) -> StoredPrediction:
-    """Read a prediction as the API and exports give it."""
-    prediction_id = _integer(json, "id", "prediction")
+def read_prediction(json: Json, *, task_id: object = None, prediction_id: int | None = None) -> StoredPrediction:
+    """Read a prediction as the API and exports give it; ids given here stand in for missing ones."""
+    prediction_id = _id(json, "id", "prediction", default=prediction_id)
     where = f"prediction {prediction_id}"
     return StoredPrediction(
         id=prediction_id,
-        task_id=_integer(json, "task", where, default=task_id),
-        version=str(json.get("model_version") or ""),
+        task_id=_id(json, "task", where, default=task_id),
+        version=_text(json, "model_version", where),
         regions=read_regions(json.get("result") or [], where),
         created_at=_instant(json, "created_at", where),
-        score=json.get("score"),
+        score=_optional_number(json, "score", where),
     )
 
 
@@ -178,9 +186,10 @@ def write_result(regions: Sequence[Region], config: LabelConfig, size: tuple[int
 def project_id_of(text: object) -> int:
     """Read the project's id from `7` or `7.1795399212` (id and creation time), as backends are sent it."""
     head = str(text).split(".", 1)[0]
-    if not head.isdigit():
+    number = int(head) if head.isascii() and head.isdigit() and len(head) < LONGEST_ID else 0
+    if not is_id(number):
         raise PayloadError("project", "a project id", text)
-    return int(head)
+    return number
 
 
 def _is_unseen(json: Json) -> bool:
@@ -194,13 +203,24 @@ def _is_unseen(json: Json) -> bool:
     return made_of_prediction and not any(isinstance(one, Mapping) and one.get("origin") for one in regions)
 
 
-def _integer(json: Json, key: str, where: str, *, default: int | None = None) -> int:
+def _id(json: Json, key: str, where: str, *, default: object = None) -> int:
     value = json.get(key)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if value is None and default is not None:
-        return default
-    raise PayloadError(f"{where} {key}", "an integer", value)
+    value = default if value is None else value
+    if not is_id(value):
+        raise PayloadError(f"{where} {key}", "an id, an integer from 1 to 2^63 - 1", value)
+    return value
+
+
+def _text(json: Json, key: str, where: str) -> str:
+    value = json.get(key) or ""
+    if not is_text(value):
+        raise PayloadError(f"{where} {key}", "text without NUL and half surrogate pairs", value)
+    return value
+
+
+def _optional_number(json: Json, key: str, where: str) -> float | None:
+    value = json.get(key)
+    return None if value is None else _number(value, f"{where} {key}")
 
 
 def _percent(value: Json, key: str, where: str) -> float:
@@ -208,9 +228,13 @@ def _percent(value: Json, key: str, where: str) -> float:
 
 
 def _number(value: object, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    try:
+        number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    except OverflowError:  # an integer of hundreds of digits
+        number = math.inf
+    if not math.isfinite(number):
         raise PayloadError(where, "a finite number", value)
-    return float(value)
+    return number
 
 
 def _aspect(json: Json, where: str) -> float:
@@ -226,13 +250,13 @@ def _instant(json: Json, key: str, where: str) -> datetime:
         return UNKNOWN
     try:
         instant = datetime.fromisoformat(str(json.get(key)))
-    except ValueError as error:
+        return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:  # in UTC it may be before the year 1 or after 9999
         raise PayloadError(f"{where} {key}", "a time in ISO 8601", json.get(key)) from error
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 def _person(completed_by: object) -> int | None:
-    """Webhooks and exports give an id, the API with `fields=all` an object."""
+    """Webhooks and exports give an id, the API with `fields=all` an object; anything else is nobody."""
     if isinstance(completed_by, Mapping):
         completed_by = completed_by.get("id")
-    return completed_by if isinstance(completed_by, int) else None
+    return completed_by if is_id(completed_by) else None

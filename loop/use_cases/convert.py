@@ -20,6 +20,7 @@ from loop.decisions.ls_format import Review, StoredPrediction, read_prediction, 
 from loop.decisions.near_duplicates import Looks
 from loop.decisions.snapshots import LabelledImage, Reason
 from loop.decisions.splits import assign, together
+from loop.decisions.storable import LARGEST_ID
 from loop.decisions.verdicts import Verdict, counted_review_key, judge, seen_by_reviewer
 from loop.errors import ImageUnreadable, PayloadError
 from loop.use_cases.assemble import group_of
@@ -78,8 +79,10 @@ def to_verdicts(export: Path) -> Iterator[TaskVerdicts]:
     """
     for task in read_export(export):
         review = _counted(task)
-        found = enumerate(task.get("predictions") or [])
-        predictions = [read_prediction({"id": -number, **one}, task_id=task["id"]) for number, one in found]
+        found = enumerate(task.get("predictions") or [], start=1)
+        predictions = [
+            read_prediction(one, task_id=task["id"], prediction_id=LARGEST_ID - number) for number, one in found
+        ]
         seen = _seen(review, sorted(predictions, key=lambda one: one.created_at)) if review else None
         if review and seen:
             yield TaskVerdicts(review.task_id, seen.version, judge(seen.regions, review.regions))
@@ -113,8 +116,8 @@ def _counted(task: dict[str, Any]) -> Review | None:
     if not isinstance(annotations, list) or not all(isinstance(one, dict) for one in annotations):
         raise PayloadError(f"task {task['id']} annotations", "a list of annotations", annotations)
     found = [
-        read_review({"id": number, **one}, project_id=task.get("project") or 0, task_id=task["id"])
-        for number, one in enumerate(annotations)
+        read_review(one, project_id=task.get("project") or 1, task_id=task["id"], annotation_id=number)
+        for number, one in enumerate(annotations, start=1)
     ]
     completed = [one for one in found if one.is_complete]
     return max(completed, key=_rank, default=None)
