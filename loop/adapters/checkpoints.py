@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,21 @@ def is_complete(path: Path) -> bool:
     return found is not None and int(found["epoch"]) + 1 >= int(found["train_args"]["epochs"])
 
 
-def finish(run: Path, finished: Path) -> None:
-    """Write the weights without what only training needs."""
+def finish(run: Path, finished: Path, class_names: Sequence[str]) -> None:
+    """
+    Write the weights without what only training needs, and with the dataset's names of their classes.
+
+    Ultralytics replaces names that are codes of ImageNet, such as `n01440764`, with other words.
+    """
+    import torch
     from ultralytics.utils.torch_utils import strip_optimizer
 
     scratch = run / "finished.tmp"
-    if not strip_optimizer(kept(run), str(scratch)):
+    stripped = strip_optimizer(kept(run), str(scratch))
+    if not stripped:
         raise TrainingFailed(f"ultralytics ended without weights in {run}")
+    names = dict(enumerate(class_names))
+    if stripped["model"].names != names:
+        stripped["model"].names = names
+        torch.save(stripped, scratch)
     scratch.rename(finished)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from loop.adapters import evaluator
 from loop.adapters.probe import probe
-from loop.adapters.ultralytics_setup import prepare_ultralytics, threads
+from loop.adapters.ultralytics_setup import class_names, prepare_ultralytics, threads
 from loop.decisions.evaluation import Evaluation, Metrics
 from loop.decisions.regions import Box, Detection, Pixels
 from loop.errors import UpstreamError
@@ -33,7 +33,7 @@ class Detector:
         self._model = YOLO(str(weights), task="detect")
         self._options = {"imgsz": image_size, "device": device or None, "verbose": False, "max_det": 300}
         self._lock = threading.Lock()
-        self.class_names: tuple[str, ...] = tuple(str(name) for _, name in sorted(self._model.names.items()))
+        self.class_names = class_names(self._model)
         self._warm_up(image_size)
 
     def detect(self, images: Sequence[Pixels], floor: float) -> list[list[Detection]]:

@@ -53,7 +53,7 @@ def _look(weights: Path, pickle_sha256: str, image_size: int) -> dict[str, Any]:
     record = torch._C.PyTorchFileReader(str(weights)).get_record(PICKLE)
     if hashlib.sha256(record).hexdigest() != pickle_sha256:
         return {"error": "torch reads another pickle in them than the one that was checked"}
-    from loop.adapters.ultralytics_setup import prepare_ultralytics
+    from loop.adapters.ultralytics_setup import class_names, prepare_ultralytics
 
     prepare_ultralytics()
     import numpy as np
@@ -62,7 +62,7 @@ def _look(weights: Path, pickle_sha256: str, image_size: int) -> dict[str, Any]:
     model = YOLO(str(weights), task="detect")
     _build_anew(model.model.yaml)
     model.predict([np.zeros((image_size, image_size, 3), np.uint8)], imgsz=image_size, device="cpu", verbose=False)
-    return {"classes": [str(name) for _, name in sorted(model.names.items())]}
+    return {"classes": class_names(model)}
 
 
 def _build_anew(plan: dict[str, Any]) -> None:

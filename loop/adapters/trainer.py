@@ -15,6 +15,7 @@ from loop.adapters import checkpoints
 from loop.adapters.training_watch import Callbacks, Watch
 from loop.adapters.ultralytics_setup import prepare_ultralytics
 from loop.decisions.faults import is_out_of_memory, told
+from loop.decisions.yolo_format import read_data_file
 from loop.errors import LoopError, TrainingCancelled, TrainingFailed
 
 log = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ def train(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Wat
         log.warning("out of memory with %d images a step (%s): going on with %d", too_big.batch, too_big.said, smaller)
         policy = replace(policy, batch=smaller)
         _free_memory()
-    checkpoints.finish(run, finished)
+    checkpoints.finish(run, finished, read_data_file(data.read_text()).names)
     return finished
 
 

@@ -35,8 +35,9 @@ class Labels:
 
     @classmethod
     def of(cls, names: Sequence[str]) -> Labels:
-        """Labels that are all there is to know."""
-        return cls(tuple(names), {name: class_id for class_id, name in enumerate(names)})
+        """Labels that are all there is to know; a name that comes twice is one class."""
+        distinct = tuple(dict.fromkeys(names))
+        return cls(distinct, {name: class_id for class_id, name in enumerate(distinct)})
 
     @property
     def former(self) -> dict[str, int]:

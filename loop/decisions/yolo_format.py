@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
+
+import yaml
 
 from loop.decisions.classes import Labels
 from loop.decisions.regions import Box, Region
@@ -84,12 +86,42 @@ def data_file(labels: Labels) -> str:
     """
     Write `data.yaml` for a dataset folder with the sides `train` and `held_out`; paths are relative to it.
 
-    `former_names` is ours: the class ids of names that detectors of old may still say.
+    It is ASCII, and every name is quoted: names of any characters are read back as they are, and as text.
+    `former_names` is ours: the class ids of names that older detectors still use.
     """
-    names = "".join(f"  {class_id}: {json.dumps(name)}\n" for class_id, name in enumerate(labels.names))
-    former = "".join(f"  {json.dumps(name)}: {class_id}\n" for name, class_id in sorted(labels.former.items()))
-    told = f"former_names:\n{former}" if former else ""
-    return f"train: images/train\nval: images/held_out\nnames:\n{names}{told}"
+    content: dict[str, Any] = {
+        "train": "images/train",
+        "val": "images/held_out",
+        "names": {class_id: _Name(name) for class_id, name in enumerate(labels.names)},
+    }
+    if labels.former:
+        content["former_names"] = {_Name(name): class_id for name, class_id in sorted(labels.former.items())}
+    text: str = yaml.dump(content, Dumper=_Dumper, sort_keys=False, width=math.inf)
+    return text
+
+
+def read_data_file(text: str) -> Labels:
+    """Read the classes of a `data.yaml` that `data_file` wrote, former names too. Raises PayloadError."""
+    try:
+        content = yaml.safe_load(text)
+        names = tuple(str(name) for _, name in sorted(content["names"].items()))
+        former = {str(name): int(class_id) for name, class_id in (content.get("former_names") or {}).items()}
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise PayloadError("data.yaml", "names of classes by id", f"{error}") from error
+    return Labels(names, {name: class_id for class_id, name in enumerate(names)} | former)
+
+
+class _Name(str):
+    """A name that is written with quotes: `yes`, `0001` and `~` would else be read as something other than text."""
+
+    __slots__ = ()
+
+
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
+    """Writes names in quotes."""
+
+
+_Dumper.add_representer(_Name, lambda dumper, name: dumper.represent_scalar("tag:yaml.org,2002:str", name, style='"'))
 
 
 def _on_image(region: Region) -> Box:

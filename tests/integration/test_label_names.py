@@ -1,0 +1,50 @@
+"""Labels of any name are trained and served for real."""
+
+from contextlib import closing
+
+import numpy as np
+import pytest
+
+from loop.adapters.image_cache import ImageCache
+from loop.bootstrap import build
+from loop.decisions.regions import Region
+from loop.decisions.snapshots import LabelledImage
+from loop.use_cases.retrain import retrain
+from tests.builders import review
+from tests.trainings import DrawnImages, settings_in, truth
+from tests.wicked_names import NAMES, config_of
+
+WICKED = [NAMES["imagenet-code"], *NAMES.values()]  # ultralytics looks at the first one
+
+
+@pytest.fixture
+def parts(tmp_path, monkeypatch):
+    """A project with a reviewed image of each of the labels."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    with closing(build(settings_in(tmp_path, LOOP_BATCH="16"), migrate=True)) as parts:
+        parts.projects.save(1, "Names", config_of(WICKED))
+        cache = ImageCache(parts.image_cache._folder, DrawnImages())
+        for task, name in enumerate(NAMES.values(), start=1):
+            image = f"/data/upload/1/{task}.jpg"
+            cache.find(1, LabelledImage(task, image, ()))
+            parts.reviews.record(
+                review(Region(f"r{task}", truth(task)[0], name), annotation=task, task=task), {"image": image}
+            )
+        yield parts
+
+
+def test_labels_of_any_name_are_trained_and_served(parts):
+    parts.trainings.ask(1, "a test")
+
+    line = retrain(parts, 1)
+
+    version = parts.registry.list(1)[-1]
+    assert "failed" not in line
+    assert version.facts.classes == tuple(dict.fromkeys(WICKED))
+    served = parts.load(version)
+    assert served.detector.class_names == version.facts.classes
+    labels = parts.projects.get(1).config().label_map(served.detector.class_names)
+    assert labels == {name: name for name in WICKED}
+    (found,) = served.detector.detect([np.full((64, 96, 3), 128, np.uint8)], 1e-6)
+    assert found
+    assert {one.class_name for one in found} <= set(WICKED)

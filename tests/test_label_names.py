@@ -1,0 +1,107 @@
+"""Whatever labels are called: the names are read back as they are, by ultralytics' own loader too."""
+
+import json
+
+import pytest
+import yaml
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from loop.decisions.classes import ClassBook, Labels, ObjectClass
+from loop.decisions.label_config import parse
+from loop.decisions.yolo_format import data_file, read_data_file
+from loop.errors import PayloadError
+from loop.use_cases import convert
+from tests.builders import ls_annotation, ls_region, picture
+from tests.wicked_names import NAMES, config_of
+
+IN_XML = st.characters(
+    exclude_categories=["Cs"], exclude_characters=[*map(chr, [*range(9), 11, 12, *range(14, 32)]), "\ufffe", "\uffff"]
+)
+LABELS = st.lists(st.text(IN_XML, min_size=1, max_size=30), min_size=1, max_size=6)
+
+
+def as_ultralytics_reads(text, folder):
+    """The class names in a `data.yaml`, through the loader that a training uses."""
+    from ultralytics.data.utils import check_det_dataset
+
+    (folder / "data.yaml").write_text(text, encoding="utf-8")
+    for side in ("train", "held_out"):
+        (folder / "images" / side).mkdir(parents=True, exist_ok=True)
+    return list(check_det_dataset(folder / "data.yaml", autodownload=False)["names"].values())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("dataset")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, id=key) for key, name in NAMES.items()])
+def test_a_name_is_read_back_as_it_is(name, folder):
+    labels = Labels.of(parse(config_of(["first", name])).label_names)
+
+    text = data_file(labels)
+
+    assert labels.names == ("first", name)
+    assert as_ultralytics_reads(text, folder) == ["first", name]
+    assert read_data_file(text) == labels
+
+
+@given(LABELS)
+@example(list(NAMES.values()))
+@example(["n0", "Car", "car", "CAR"])
+@settings(max_examples=200)
+def test_any_labels_that_xml_can_hold_are_read_back_as_they_are(folder, names):
+    labels = Labels.of(parse(config_of(names)).label_names)
+
+    found = as_ultralytics_reads(data_file(labels), folder)
+
+    assert found == list(dict.fromkeys(names))
+    assert len(labels.ids) == len(found)
+
+
+@given(LABELS, LABELS)
+def test_former_names_are_read_back_as_they_are(names, former):
+    distinct, others = list(dict.fromkeys(names)), [name for name in dict.fromkeys(former) if name not in names]
+    book = ClassBook((ObjectClass(0, distinct[0], tuple(others)), *map(ObjectClass, range(1, 9), distinct[1:])))
+    labels = book.labels(names)
+
+    found = read_data_file(data_file(labels))
+
+    assert (found.names, found.ids) == (labels.names, labels.ids)
+
+
+def test_names_that_need_no_escape_are_written_as_they_were_before():
+    assert data_file(Labels.of(["Car", "yes"])) == (
+        'train: images/train\nval: images/held_out\nnames:\n  0: "Car"\n  1: "yes"\n'
+    )
+
+
+@pytest.mark.parametrize("text", ["names: 3", "- a", "names: [a", "", "names: {x: a, 1: b}"])
+def test_a_data_file_without_classes_is_refused(text):
+    with pytest.raises(PayloadError, match="names of classes by id"):
+        read_data_file(text)
+
+
+def test_a_label_that_stands_twice_is_one_class():
+    labels = Labels.of(parse(config_of(["Car", "Person", "Car"])).label_names)
+
+    assert (labels.names, labels.ids) == (("Car", "Person"), {"Car": 0, "Person": 1})
+
+
+def test_an_export_with_such_labels_is_converted_with_its_names(tmp_path):
+    names = list(NAMES.values())
+    (tmp_path / "images").mkdir()
+    tasks = []
+    for task, name in enumerate(names, start=1):
+        (tmp_path / "images" / f"{task}.jpg").write_bytes(picture(colour=(task, 2 * task, 3 * task)))
+        annotation = ls_annotation(ls_region("a", name), annotation=task, task=task)
+        tasks.append({"id": task, "data": {"image": f"/{task}.jpg"}, "annotations": [annotation], "project": 1})
+    (tmp_path / "export.json").write_text(json.dumps(tasks))
+
+    snapshot = convert.to_dataset(tmp_path / "export.json", config_of(names), tmp_path / "images", tmp_path / "out")
+
+    assert list(snapshot.class_names) == names
+    assert list(yaml.safe_load(snapshot.data.read_text())["names"].values()) == names
+    files = sorted((tmp_path / "out" / "labels").rglob("*.txt"), key=lambda path: path.stem)
+    assert [int(path.read_text().split()[0]) for path in files] == list(range(len(names)))
