@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from loop.adapters.move_log import CANDIDATE, CHAMPION, PREVIOUS, move, serve
 from loop.adapters.tables import aliases, projects, versions
 from loop.adapters.weights_file import sha256_of
+from loop.decisions.version_order import version_key
 from loop.errors import DamagedWeights, NoChampion, Pinned, UnknownVersion, VersionExists
 
 FIRST = "0.0.0"  # the weights that a project starts from
@@ -116,10 +117,11 @@ class WeightsRegistry:
         return known[full]
 
     def list(self, project_id: int) -> list[Version]:
-        """All versions of a project, oldest first."""
-        query = sa.select(versions).where(versions.c.project_id == project_id).order_by(versions.c.created_at)
+        """All versions of a project in the order of their numbers, 1.2.0 before 1.10.0."""
+        query = sa.select(versions).where(versions.c.project_id == project_id)
         with self._engine.connect() as connection:
-            return [self._read(row) for row in connection.execute(query)]
+            found = [self._read(row) for row in connection.execute(query)]
+        return sorted(found, key=lambda version: version_key(version.name))
 
     def of_training(self, project_id: int, training_id: int) -> Version | None:
         """The version that a training made, if it got so far."""

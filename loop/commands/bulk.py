@@ -42,7 +42,7 @@ def import_annotations(
         if as_json:
             typer.echo(json.dumps({**asdict(one), "success": one.error is None}))
         elif one.error and failed <= MOST_NAMED:
-            out.print(f"operation {number}: {one.error}", markup=False)
+            out.print(f"operation {number}: {one.error}")
     if not as_json:
         unnamed = f" ({failed - MOST_NAMED} not named)" if failed > MOST_NAMED else ""
         out.print(f"{done} done, {repeated} of them before; {failed} failed{unnamed}")

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Column, Table
 
 from loop.adapters.cluster_log import ClusterState, KeptCluster
 from loop.bootstrap import build
+from loop.commands.grid import Field, show_table
 from loop.commands.options import ProjectId, out
 from loop.parts import Parts
 from loop.use_cases import clusters
@@ -38,15 +37,19 @@ def show(cluster: ClusterId, project: ProjectId) -> None:
     parts = _parts(project)
     kept = parts.clusters.find(project, cluster)
     found = kept.found
-    out.print(f"cluster {found.id}, {_state(kept)}: {said(found)}", markup=False, soft_wrap=True)
+    out.print(f"cluster {found.id}, {_state(kept)}: {said(found)}")
     sheet = parts.discoveries.sheet(project, found.id)
-    out.print(str(sheet) if sheet.exists() else "no contact sheet", markup=False, soft_wrap=True)
-    table = Table("", "task", "region", "label", "score", box=None)
+    out.print(str(sheet) if sheet.exists() else "no contact sheet")
     rows = [("member", one) for one in found.members[:MOST_SHOWN]]
     rows += [("likely", one) for one in found.likely[:MOST_SHOWN]]
-    for what, one in rows:
-        table.add_row(what, str(one.task), escape(one.region), escape(one.label), f"{one.score:.2f}")
-    out.print(table)
+    fields = (
+        Field("part", rank=1),
+        Field("task", is_number=True),
+        Field("region"),
+        Field("label", folds=True),
+        Field("score", is_number=True),
+    )
+    show_table(out, fields, [(part, str(one.task), one.region, one.label, f"{one.score:.2f}") for part, one in rows])
     out.print(f"{found.size} members, {len(found.likely)} likely ones, {len(found.tasks)} tasks")
 
 
@@ -61,7 +64,7 @@ def promote(
     parts = _parts(project)
     for one in [parts.clusters.find(project, one).found.id for one in chosen]:  # all, before any is touched
         for line in clusters.promote(parts, project, one, name, parent):
-            out.print(line, markup=False, soft_wrap=True)
+            out.print(line)
 
 
 @app.command()
@@ -69,7 +72,7 @@ def dismiss(chosen: ClusterIds, project: ProjectId) -> None:
     """Say that clusters are nothing; they do not come back."""
     parts = _parts(project)
     for one in [parts.clusters.find(project, one).found.id for one in chosen]:
-        out.print(clusters.dismiss(parts, project, one), markup=False)
+        out.print(clusters.dismiss(parts, project, one))
 
 
 def show_clusters(found: Sequence[KeptCluster], *, everything: bool) -> None:
@@ -78,19 +81,26 @@ def show_clusters(found: Sequence[KeptCluster], *, everything: bool) -> None:
     if not shown:
         out.print("no clusters; `loop discover` looks for some")
         return
-    table = Table(
-        Column("id", no_wrap=True), "state", "size", "likely", "persistence", "stability", "nearest", "label", box=None
+    fields = (
+        Field("id"),
+        Field("state", rank=1, folds=True),
+        Field("size", is_number=True),
+        Field("likely", rank=3, is_number=True),
+        Field("persistence", rank=5, is_number=True),
+        Field("stability", rank=4, is_number=True),
+        Field("nearest", rank=2, folds=True),
+        Field("label", folds=True),
     )
-    for kept in shown:
-        one, hint = kept.found, kept.found.suggestion
-        persistence = "" if one.persistence is None else f"{one.persistence:.2f}"
-        nearest = f"{hint.nearest} {hint.likeness:.2f}" if hint.nearest else ""
-        label = f"{hint.name} {hint.agreement:.0%}" if hint.name else ""
-        counts = (str(one.size), str(len(one.likely)))
-        table.add_row(
-            one.id, escape(_state(kept)), *counts, persistence, f"{one.stability:.2f}", escape(nearest), escape(label)
-        )
-    out.print(table)
+    show_table(out, fields, [_cluster_row(kept) for kept in shown])
+
+
+def _cluster_row(kept: KeptCluster) -> tuple[str, ...]:
+    found, hint = kept.found, kept.found.suggestion
+    persistence = "" if found.persistence is None else f"{found.persistence:.2f}"
+    nearest = f"{hint.nearest} {hint.likeness:.2f}" if hint.nearest else ""
+    label = f"{hint.name} {hint.agreement:.0%}" if hint.name else ""
+    counts = (str(found.size), str(len(found.likely)), persistence, f"{found.stability:.2f}")
+    return (found.id, _state(kept), *counts, nearest, label)
 
 
 def _state(kept: KeptCluster) -> str:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from loop.bootstrap import build
+from loop.commands.grid import Field, show_table
 from loop.commands.options import AsJson, ProjectId, out
 from loop.settings import Settings
 from loop.use_cases import assemble, convert
-from loop.use_cases.class_counts import count_classes
+from loop.use_cases.class_counts import CountedClass, count_classes
 from loop.use_cases.convert import ConversionPolicy
 
 app = typer.Typer(no_args_is_help=True, help="YOLO datasets.")
@@ -63,10 +63,15 @@ def leaks(
         pairs = [asdict(leak) for leak in found]
         typer.echo(json.dumps({"leaks": pairs, "left_out": left_out, "put_back": back}, indent=2))
         return
-    table = Table("training task", "held-out task", "why", box=None)
-    for leak in found:
-        table.add_row(str(leak.train), str(leak.held_out), leak.why)
-    out.print(table if found else f"project {project}: no leaks")
+    if found:
+        fields = (
+            Field("training task", is_number=True),
+            Field("held-out task", is_number=True),
+            Field("why", folds=True),
+        )
+        show_table(out, fields, [(str(leak.train), str(leak.held_out), leak.why) for leak in found])
+    else:
+        out.print(f"project {project}: no leaks")
     if back or left_out:
         out.print(f"put back: {back}; left out of training: {left_out}")
 
@@ -78,15 +83,22 @@ def classes(project: ProjectId, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
         return
-    table = Table("id", "name", "boxes", "in the label config", "", box=None)
-    for row in rows:
-        told = [f"was {', '.join(row.of.former)}"] if row.of.former else []
-        told += [f"part of class {row.of.merged_into}"] if row.of.merged_into is not None else []
-        told += ["retired"] if row.of.is_retired else []
-        told += ["to be renamed or retired, or given back to the label config"] if row.is_undecided else []
-        is_there = "yes" if row.is_in_config else "no"
-        table.add_row(str(row.of.id), row.of.name, str(row.boxes), is_there, "; ".join(told))
-    out.print(table)
+    fields = (
+        Field("id", is_number=True),
+        Field("name", folds=True),
+        Field("boxes", is_number=True),
+        Field("in the label config", rank=1),
+        Field("note", folds=True),
+    )
+    show_table(out, fields, [_class_row(row) for row in rows])
+
+
+def _class_row(row: CountedClass) -> tuple[str, ...]:
+    notes = [f"was {', '.join(row.of.former)}"] if row.of.former else []
+    notes += [f"part of class {row.of.merged_into}"] if row.of.merged_into is not None else []
+    notes += ["retired"] if row.of.is_retired else []
+    notes += ["to be renamed or retired, or given back to the label config"] if row.is_undecided else []
+    return (str(row.of.id), row.of.name, str(row.boxes), "yes" if row.is_in_config else "no", "; ".join(notes))
 
 
 @app.command("rename-class")
@@ -96,7 +108,7 @@ def rename_class(old: ClassName, new: Annotated[str, typer.Argument(help="Its ne
     parts.projects.get(project)
     now = parts.classes.rename(project, old, new)
     told = f"is part of {new!r} (id {now.merged_into})" if now.merged_into is not None else f"is called {new!r}"
-    out.print(f"class {now.id}, {old!r}, {told}", markup=False)
+    out.print(f"class {now.id}, {old!r}, {told}")
 
 
 @app.command("retire-class")
@@ -109,4 +121,4 @@ def retire_class(
     parts = build(migrate=True)
     parts.projects.get(project)
     one = parts.classes.retire(project, name, is_retired=not undo)
-    out.print(f"class {one.id}, {name!r}, is {'taken in again' if undo else 'retired'}", markup=False)
+    out.print(f"class {one.id}, {name!r}, is {'taken in again' if undo else 'retired'}")

@@ -26,5 +26,5 @@ def discover(
     """Cluster what nothing has a name for, and show the clusters."""
     parts = build(migrate=True)
     parts.projects.get(project)
-    out.print(jobs.discover_now(project, ClusterPolicy(method=method, clusters=count, seed=seed)), markup=False)
+    out.print(jobs.discover_now(project, ClusterPolicy(method=method, clusters=count, seed=seed)))
     clusters.show_clusters(parts.clusters.all(project), everything=False)

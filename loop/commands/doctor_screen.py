@@ -18,9 +18,9 @@ def show_findings(out: Console, findings: Sequence[Finding]) -> None:
     for one in findings:
         where = f"project {one.project} {one.check}" if one.project is not None else one.check
         out.print(f"{one.level.value:<8}", style=STYLE[one.level], end="")
-        out.print(f"{where:<24} {one.found}", markup=False, soft_wrap=True)
+        out.print(f"{where:<24} {one.found}")
         if one.advice:
-            out.print(f"{'':<8}{'':<24} → {one.advice}", markup=False, soft_wrap=True)
+            out.print(f"{'':<8}{'':<24} → {one.advice}")
     counts = Counter(one.level for one in findings)
     out.print(", ".join(f"{counts[level]} {level.value}" for level in Level))
 

@@ -45,7 +45,7 @@ def lineage(
         return
     lines = _region_lines(found) if isinstance(found, RegionLineage) else _lines(asdict(found))
     for name, line in lines:
-        out.print(f"{name:<14} {line}", markup=False, soft_wrap=True)
+        out.print(f"{name:<14} {line}")
 
 
 def _region_lines(found: RegionLineage) -> Iterator[tuple[str, str]]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from loop.adapters import report_folder
+from loop.adapters.move_log import CANDIDATE, CHAMPION, PREVIOUS
+from loop.adapters.registry import Version
 from loop.bootstrap import build
 from loop.commands import screen
+from loop.commands.grid import Field, show_table
 from loop.commands.options import AsJson, ProjectId, VersionName, Why, out
 from loop.decisions.report import as_json as as_plain
 from loop.decisions.report_html import page
@@ -21,23 +24,37 @@ from loop.use_cases import shadow as shadowing
 from loop.use_cases import transfer
 from loop.use_cases.compare import compare
 
+ALIASES = (CHAMPION, PREVIOUS, CANDIDATE)
 app = typer.Typer(no_args_is_help=True, help="Versions of a project's detector.")
 
 
 @app.command("list")
 def list_models(project: ProjectId) -> None:
-    """List the versions of a project, oldest first."""
+    """List the versions of a project by their numbers, the newest last."""
     parts = build(migrate=True)
-    registry, connected = parts.registry, parts.projects.get(project)
-    aliases = {alias: registry.at(project, alias) for alias in ("champion", "previous", "candidate")}
-    marks = {"pinned": connected.pinned, "shadow": connected.shadow}
-    table = Table("version", "aliases", "snapshot", "parent", "created", box=None)
-    for version in registry.list(project):
-        named = [alias for alias, at in aliases.items() if at and at.name == version.name]
-        names = ", ".join([*named, *(mark for mark, name in marks.items() if name == version.name)])
-        created = f"{version.created_at:%Y-%m-%d %H:%M}"
-        table.add_row(version.name, names, (version.facts.snapshot or "")[:16], version.facts.parent or "", created)
-    out.print(table)
+    connected = parts.projects.get(project)
+    marks = {alias: at.name for alias in ALIASES if (at := parts.registry.at(project, alias))}
+    marks |= {mark: name for mark, name in (("pinned", connected.pinned), ("shadow", connected.shadow)) if name}
+    fields = (
+        Field("version"),
+        Field("aliases", folds=True),
+        Field("snapshot", rank=3),
+        Field("parent", rank=2),
+        Field("created", rank=1),
+    )
+    rows = [_version_row(version, marks) for version in parts.registry.list(project)]
+    show_table(out, fields, rows)
+    if not rows:
+        out.print(f"project {project} has no versions yet: the first training makes one, as does `loop models add`")
+
+
+def _version_row(version: Version, marks: Mapping[str, str]) -> tuple[str, ...]:
+    named = ", ".join(mark for mark, name in marks.items() if name == version.name)
+    facts = version.facts
+    return (
+        *(version.name, named, (facts.snapshot or "")[:16], facts.parent or ""),
+        f"{version.created_at:%Y-%m-%d %H:%M}",
+    )
 
 
 @app.command("show")
@@ -104,7 +121,7 @@ def add_model(
     """Take in weights trained elsewhere, checked before anything of them is loaded; they do not serve yet."""
     parts = build(migrate=True)
     added, line = transfer.add(parts, project, archive, name=name, number=version, sha256=sha256)
-    out.print(f"{added.name} is a candidate of project {project}; {line}", markup=False, soft_wrap=True)
+    out.print(f"{added.name} is a candidate of project {project}; {line}")
 
 
 @app.command("export")
@@ -115,7 +132,7 @@ def export_model(
 ) -> None:
     """Write a version as an archive that `loop models add` reads; the same version gives the same bytes."""
     sha256 = transfer.export(build(migrate=True), project, name, to)
-    out.print(f"{to}: SHA-256 {sha256}", markup=False, soft_wrap=True)
+    out.print(f"{to}: SHA-256 {sha256}")
 
 
 @app.command("pin")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-out = Console(highlight=False)
+out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 ProjectId = Annotated[int, typer.Option("--project", help="Label Studio's project id.")]
 Why = Annotated[str, typer.Option("--why", help="Kept with the move.")]

@@ -20,7 +20,7 @@ def connect(project: ProjectId) -> None:
     """Set a Label Studio project up; say what was changed."""
     changed = connecting.connect(build(migrate=True), project)
     for line in changed or [f"project {project}: nothing to change"]:
-        out.print(line, markup=False)
+        out.print(line)
 
 
 @app.command()
@@ -33,7 +33,7 @@ def retrain(
     parts.projects.get(project)
     if here:
         parts.trainings.ask(project, "by hand")
-        out.print(jobs.retrain(project), markup=False)
+        out.print(jobs.retrain(project))
     else:
         ask_training(parts, project, "by hand")
         out.print(f"project {project}: training asked for; `loop status` shows its progress")
@@ -42,10 +42,10 @@ def retrain(
 @app.command()
 def sync(project: ProjectId) -> None:
     """Make up for events that never came; the schedule does so every five minutes."""
-    out.print(jobs.sync(project), markup=False)
+    out.print(jobs.sync(project))
 
 
 @app.command()
 def rebuild(project: ProjectId) -> None:
     """Forget the reviews of a project and read them all from Label Studio again."""
-    out.print(jobs.rebuild(project), markup=False)
+    out.print(jobs.rebuild(project))

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Column, Table
 
+from loop.commands.grid import Field, one_line, show_table
 from loop.decisions.alerts import Alert
 from loop.decisions.intervals import Estimate, wilson
 from loop.decisions.rates import By, Rates, advise
@@ -17,7 +16,6 @@ from loop.use_cases.assess import Assessment, Group
 
 FROM_AUDIT = "missed (all tasks, from the audit)"
 FROM_BOTH = "missed (all its tasks, both streams)"
-WIDEST = 48  # characters of a group's name
 
 
 def show_rates(out: Console, found: Assessment) -> None:
@@ -26,45 +24,54 @@ def show_rates(out: Console, found: Assessment) -> None:
         out.print("no verdicts yet: nothing that was predicted has been reviewed")
         return
     is_pooled = found.by == By.VERSION
-    columns = [*(name.replace("_", " ") for name in Rates().shares()), FROM_AUDIT, *([FROM_BOTH] if is_pooled else [])]
-    table = Table(found.by.value, *(Column(name, overflow="fold") for name in columns), box=None)
-    for group in found.groups:
-        shares = (_share(*share) for share in group.rates.shares().values())
-        pooled = [_estimate(group.pooled, "tasks")] if is_pooled else []
-        table.add_row(_name(group.name), *shares, _estimate(group.audited, "audited tasks"), *pooled)
-    out.print(table)
+    shares = [Field(name.replace("_", " "), is_number=True) for name in Rates().shares()]
+    estimates = [Field(FROM_AUDIT, is_number=True), *([Field(FROM_BOTH, is_number=True)] if is_pooled else [])]
+    rows = [_group_row(group, is_pooled=is_pooled) for group in found.groups]
+    show_table(out, (Field(found.by.value, folds=not is_pooled), *shares, *estimates), rows)
     if found.more_groups:
         out.print(f"and {found.more_groups} more with {found.more_verdicts} verdicts; --most 0 shows all")
     for group in found.groups:
         for advice in advise(group.rates):
-            out.print(f"{_cut(group.name)}: {advice}", markup=False)
+            out.print(f"{one_line(group.name)}: {advice}")
+
+
+def _group_row(group: Group, *, is_pooled: bool) -> tuple[str, ...]:
+    shares = (_share(*share) for share in group.rates.shares().values())
+    pooled = [_estimate(group.pooled, "tasks")] if is_pooled else []
+    return (group.name, *shares, _estimate(group.audited, "audited tasks"), *pooled)
 
 
 def show_plain(out: Console, groups: Mapping[str, Rates]) -> None:
-    """Print a row a group of rates that were counted alike, without more."""
-    table = Table("", *(name.replace("_", " ") for name in Rates().shares()), box=None)
-    for name, found in groups.items():
-        table.add_row(_name(name), *(_share(*share) for share in found.shares().values()))
-    out.print(table)
+    """Print one row per group of rates that were counted alike."""
+    fields = (Field("version"), *(Field(name.replace("_", " "), is_number=True) for name in Rates().shares()))
+    rows = [(name, *(_share(*share) for share in found.shares().values())) for name, found in groups.items()]
+    show_table(out, fields, rows)
 
 
 def show_seconds(out: Console, versions: Mapping[str, Mapping[str, Seconds]]) -> None:
     """Print the annotators' seconds by version, with boxes shown and without."""
-    table = Table("version", "", "tasks", "seconds a task", "seconds an object", "left out", box=None)
-    for name, parts in versions.items():
-        for kind, found in parts.items():
-            if found.tasks or found.cut or found.unknown:
-                table.add_row(
-                    _name(name), kind, str(found.tasks), _spread(found.a_task), _spread(found.an_object), _left(found)
-                )
-    out.print(table)
+    fields = (
+        Field("version"),
+        Field("condition"),
+        Field("tasks", is_number=True),
+        Field("seconds a task", is_number=True),
+        Field("seconds an object", rank=1, is_number=True),
+        Field("left out", rank=2, folds=True),
+    )
+    rows = [
+        (name, kind, str(found.tasks), _spread(found.a_task), _spread(found.an_object), _left(found))
+        for name, parts in versions.items()
+        for kind, found in parts.items()
+        if found.tasks or found.cut or found.unknown
+    ]
+    show_table(out, fields, rows)
     out.print("median, and the quartiles in brackets; tasks open for more than half an hour are left out")
 
 
 def show_alerts(out: Console, alerts: Sequence[Alert]) -> None:
     """Print a line an alert, newest first."""
     for alert in alerts:
-        out.print(str(alert), markup=False)
+        out.print(str(alert))
     if not alerts:
         out.print("no alert yet")
 
@@ -129,12 +136,3 @@ def _spread(found: Spread | None) -> str:
 def _left(found: Seconds) -> str:
     left = {"open too long": found.cut, "time unknown": found.unknown}
     return ", ".join(f"{count} {why}" for why, count in left.items() if count)
-
-
-def _name(text: str) -> str:
-    return escape(_cut(text))
-
-
-def _cut(text: str) -> str:
-    one_line = " ".join(text.split())
-    return one_line if len(one_line) <= WIDEST else f"{one_line[: WIDEST - 1]}…"

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from loop import jobs
 from loop.bootstrap import build as build_parts
+from loop.commands.grid import Field, show_table
 from loop.commands.options import ProjectId, out
 from loop.decisions.embedding import Entry
 from loop.use_cases import vet
+from loop.use_cases.vet import KindStats
 
 app = typer.Typer(no_args_is_help=True, help="The vectors of what reviewers confirmed, and of what was detected.")
 MOST_SHOWN = 20
@@ -22,14 +23,14 @@ MOST_SHOWN = 20
 def build(project: ProjectId) -> None:
     """Make every vector that is missing, however long it takes."""
     build_parts(migrate=True).projects.get(project)
-    out.print(jobs.build_references(project), markup=False)
+    out.print(jobs.build_references(project))
 
 
 @app.command()
 def rebuild(project: ProjectId) -> None:
     """Drop the collections and make them anew from records and images."""
     build_parts(migrate=True).projects.get(project)
-    out.print(jobs.rebuild_references(project), markup=False)
+    out.print(jobs.rebuild_references(project))
 
 
 @app.command()
@@ -39,21 +40,21 @@ def stats(project: ProjectId) -> None:
     parts.projects.get(project)
     found = vet.stats(parts, project)
     if found.space is None:
-        out.print("nothing to embed with: no weights yet, or LOOP_EMBEDDER=none", markup=False)
+        out.print("nothing to embed with: no weights yet, or LOOP_EMBEDDER=none")
         return
-    out.print(f"embedder {found.space.name}, {found.space.fingerprint[:12]}", markup=False)
-    table = Table("collection", "in Milvus", "index", "alias", "states", "labels", "verdicts", box=None)
-    for kind in found.kinds:
-        table.add_row(
-            kind.kind,
-            "none" if kind.entries is None else str(kind.entries),
-            kind.index or "",
-            "here" if kind.is_current else "",
-            *(_counts(counts) for counts in (kind.states, kind.labels, kind.verdicts)),
-        )
-    out.print(table)
+    out.print(f"embedder {found.space.name}, {found.space.fingerprint[:12]}")
+    fields = (
+        Field("collection"),
+        Field("in Milvus", is_number=True),
+        Field("index", rank=4),
+        Field("alias", rank=5),
+        Field("states", rank=1, folds=True),
+        Field("labels", rank=2, folds=True),
+        Field("verdicts", rank=3, folds=True),
+    )
+    show_table(out, fields, [_kind_row(kind) for kind in found.kinds])
     if found.error:
-        out.print(found.error, markup=False)
+        out.print(found.error)
 
 
 @app.command()
@@ -68,23 +69,29 @@ def check(
     out.print(f"{found.references} references")
     for suspect in found.suspects[:MOST_SHOWN]:
         said = f"{suspect.entry.label}, but {suspect.share:.0%} of its neighbours say {suspect.suggested}"
-        out.print(f"{_where(suspect.entry)}: {said}", markup=False)
+        out.print(f"{_where(suspect.entry)}: {said}")
     for pair in found.contradictions[:MOST_SHOWN]:
         said = f"looks like {_where(pair.other)} ({pair.similarity:.3f})"
-        out.print(f"{_where(pair.one)}: {pair.one.label}, {said}: {pair.other.label}", markup=False)
+        out.print(f"{_where(pair.one)}: {pair.one.label}, {said}: {pair.other.label}")
     counts = f"{len(found.suspects)} likely label errors, {len(found.contradictions)} contradictions"
     out.print(f"{counts}, {len(found.tasks)} tasks to look at")
     if found.without_task:
         out.print(f"tasks that are gone: {', '.join(map(str, found.without_task[:MOST_SHOWN]))}")
     for row in found.without_image[:MOST_SHOWN]:
-        out.print(f"{_where(row.wanted.entry)}: {row.error}", markup=False)
+        out.print(f"{_where(row.wanted.entry)}: {row.error}")
     if view:
-        out.print(vet.make_view(parts, project, found.tasks), markup=False)
+        out.print(vet.make_view(parts, project, found.tasks))
 
 
 def _where(entry: Entry) -> str:
     return f"task {entry.task} region {entry.region}"
 
 
+def _kind_row(kind: KindStats) -> tuple[str, ...]:
+    entries = "none" if kind.entries is None else str(kind.entries)
+    counts = (_counts(found) for found in (kind.states, kind.labels, kind.verdicts))
+    return (kind.kind, entries, kind.index or "", "here" if kind.is_current else "", *counts)
+
+
 def _counts(counts: Mapping[str, int]) -> str:
-    return "\n".join(f"{name} {count}" for name, count in counts.items())
+    return ", ".join(f"{name} {count}" for name, count in counts.items())

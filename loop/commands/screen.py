@@ -5,26 +5,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Column, Table
 
 from loop.adapters.outbox import Delivery, DeliveryState
 from loop.adapters.training_log import Phase, Training, where
+from loop.commands.grid import Field, show_table
 from loop.decisions.comparison import Part
 from loop.decisions.report import Report, broken, fixed
-from loop.use_cases.status import Status
+from loop.use_cases.status import ProjectStatus, Status
 
 
 def show_deliveries(out: Console, found: Sequence[Delivery]) -> None:
-    """Print a row a delivery."""
-    table = Table(Column("notice", no_wrap=True), "kind", "project", "receiver", "attempts", "state", "error", box=None)
-    for one in found:
-        notice, state = one.notice, one.state.value
-        if one.state == DeliveryState.WAITING and one.due_at:
-            state = f"due {one.due_at:%Y-%m-%d %H:%M:%S} UTC"
-        row = (notice.id, notice.kind, str(notice.project_id), one.url, str(one.attempts), state, one.error or "")
-        table.add_row(*(escape(cell) for cell in row))
-    out.print(table)
+    """Print one row per delivery."""
+    fields = (
+        Field("notice"),
+        Field("kind", rank=1),
+        Field("project", rank=4, is_number=True),
+        Field("receiver", rank=2, folds=True),
+        Field("attempts", rank=5, is_number=True),
+        Field("state"),
+        Field("error", rank=3, folds=True),
+    )
+    show_table(out, fields, [_delivery_row(one) for one in found])
+
+
+def _delivery_row(delivery: Delivery) -> tuple[str, ...]:
+    notice, state = delivery.notice, delivery.state.value
+    if delivery.state == DeliveryState.WAITING and delivery.due_at:
+        state = f"due {delivery.due_at:%Y-%m-%d %H:%M:%S} UTC"
+    counts = (delivery.url, str(delivery.attempts), state, delivery.error or "")
+    return (notice.id, notice.kind, str(notice.project_id), *counts)
 
 
 def delivery_json(one: Delivery) -> dict[str, object]:
@@ -47,36 +56,51 @@ def delivery_json(one: Delivery) -> dict[str, object]:
 def show_status(out: Console, found: Status) -> None:
     """Print how the installation stands."""
     for name, state in found.parts.items():
-        out.print(f"{name:<14} {state}", markup=False)
-    table = Table(
-        "project", Column("champion", no_wrap=True), "reviewed", "new", "last training", "confirmed", box=None
+        out.print(f"{name:<14} {state}")
+    fields = (
+        Field("project", is_number=True),
+        Field("title", rank=1, folds=True),
+        Field("champion"),
+        Field("reviewed", rank=4, is_number=True),
+        Field("new", rank=3, is_number=True),
+        Field("last training", rank=2, folds=True),
+        Field("confirmed", rank=5),
     )
-    for project in found.projects:
-        rate = project.rates.confirmed_rate
-        confirmed = "" if rate is None else f"{rate:.0%} of {project.rates.predicted}"
-        title, serving = f"{project.id} {project.title}", project.champion or "none"
-        reviewed, new = str(project.reviewed), str(project.new_reviews)
-        table.add_row(title, serving, reviewed, new, _training(project.training), confirmed)
-    out.print(table)
+    show_table(out, fields, [_project_row(project) for project in found.projects])
     for project in found.projects:
         if project.alert:
-            out.print(f"project {project.id}: {project.alert}", markup=False)
+            out.print(f"project {project.id}: {project.alert}")
         if project.waits_for_a_person and project.training:
             version, options = project.training.version, f"--project {project.id}"
-            out.print(f"project {project.id}: {version} is held, for a person to decide.", markup=False)
-            out.print(f"  see it: loop models report {version} {options}", markup=False)
-            out.print(f'  let it serve: loop models promote {version} {options} --force --why "…"', markup=False)
+            out.print(f"project {project.id}: {version} is held, for a person to decide.")
+            out.print(f"  see it: loop models report {version} {options}")
+            out.print(f'  let it serve: loop models promote {version} {options} --force --why "…"')
     for line in found.events:
-        out.print(line, markup=False)
+        out.print(line)
+
+
+def _project_row(project: ProjectStatus) -> tuple[str, ...]:
+    rate = project.rates.confirmed_rate
+    confirmed = "" if rate is None else f"{rate:.0%} of {project.rates.predicted}"
+    counts = (str(project.reviewed), str(project.new_reviews))
+    return (str(project.id), project.title, project.champion or "none", *counts, _training(project.training), confirmed)
 
 
 def show_trainings(out: Console, found: Sequence[Training]) -> None:
-    """Print a row a training."""
-    table = Table(Column("id", no_wrap=True), "state", "asked by", "asked at", "starts", "version", box=None)
-    for one in found:
-        asked_at = f"{one.asked_at:%Y-%m-%d %H:%M:%S}"
-        table.add_row(str(one.id), _training(one), one.asked_by, asked_at, str(one.attempts), one.version or "")
-    out.print(table)
+    """Print one row per training."""
+    fields = (
+        Field("id", is_number=True),
+        Field("state", folds=True),
+        Field("asked by", rank=3, folds=True),
+        Field("asked at", rank=2),
+        Field("starts", rank=4, is_number=True),
+        Field("version", rank=1),
+    )
+    rows = [
+        (str(one.id), _training(one), one.asked_by, f"{one.asked_at:%Y-%m-%d %H:%M:%S}", str(one.attempts), one.version)
+        for one in found
+    ]
+    show_table(out, fields, [tuple(cell or "" for cell in row) for row in rows])
 
 
 def _training(training: Training | None) -> str:
@@ -101,17 +125,26 @@ def show_comparison(out: Console, report: Report) -> None:
     """Print what changed between two versions, a row for all classes and one a class."""
     found = report.comparison
     names = [side.name.rpartition("@")[2] for side in (report.champion, report.candidate)]
-    table = Table("class", "images", "boxes", *names, "change", Column("95% interval", no_wrap=True), box=None)
+    fields = (
+        Field("class", folds=True),
+        Field("images", rank=3, is_number=True),
+        Field("boxes", rank=2, is_number=True),
+        *(Field(name, rank=1, is_number=True) for name in names),
+        Field("change", is_number=True),
+        Field("95% interval", is_number=True),
+    )
     whole = Part("all", found.candidate.images, found.candidate.boxes, found.overall)
     parts = [whole, *sorted(found.classes, key=lambda part: part.change.lead)]
-    for part in [*parts, *(part for part in (found.known, found.fresh) if part)]:
-        change = part.change
-        numbers = (f"{change.champion:.3f}", f"{change.candidate:.3f}", f"{change.lead:+.3f}")
-        row = (part.name, str(part.images), str(part.boxes), *numbers, f"{change.low:+.3f} to {change.high:+.3f}")
-        table.add_row(*(escape(cell) for cell in row))
+    rows = [_part_row(part) for part in [*parts, *(part for part in (found.known, found.fresh) if part)]]
     out.print(f"mAP50-95 on the held-out images of snapshot {report.snapshot[:16]}")
-    out.print(table)
+    show_table(out, fields, rows)
     fewer, more = len(fixed(found.mistakes)), len(broken(found.mistakes))
-    out.print(f"{report.candidate.name} has fewer mistakes on {fewer} images, more on {more}", markup=False)
+    out.print(f"{report.candidate.name} has fewer mistakes on {fewer} images, more on {more}")
     if found.latency:
         out.print(f"{found.latency.champion:.1f} and {found.latency.candidate:.1f} ms an image")
+
+
+def _part_row(part: Part) -> tuple[str, ...]:
+    change = part.change
+    numbers = (f"{change.champion:.3f}", f"{change.candidate:.3f}", f"{change.lead:+.3f}")
+    return (part.name, str(part.images), str(part.boxes), *numbers, f"{change.low:+.3f} to {change.high:+.3f}")

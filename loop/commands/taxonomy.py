@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from loop import jobs
 from loop.bootstrap import build
+from loop.commands.grid import Field, show_table
 from loop.commands.options import ProjectId, Why, out
 from loop.decisions import taxonomy_format
 from loop.decisions.calibration import Calibrated
@@ -34,7 +34,7 @@ def check(
     """Read a taxonomy and say what is wrong with it, without a server; with --project, try it on some tasks."""
     taxonomy = _read(file)
     said = f"{len(taxonomy.nodes)} nodes, {len(taxonomy.node_of_label)} labels, version {taxonomy.version}"
-    out.print(f"{file}: {said}", markup=False, soft_wrap=True)
+    out.print(f"{file}: {said}")
     if project is not None:
         parts = build(migrate=True)
         parts.projects.get(project)
@@ -44,7 +44,7 @@ def check(
         for one in found[:MOST_SHOWN]:
             now, then = _matched(one.before), _matched(one.after)
             where = f"task {one.entry.task} region {one.entry.region} ({one.entry.label} {one.entry.score:.2f})"
-            out.print(f"{where}: {then}{'' if now == then else f', now {now}'}", markup=False, soft_wrap=True)
+            out.print(f"{where}: {then}{'' if now == then else f', now {now}'}")
 
 
 @app.command("show")
@@ -67,15 +67,15 @@ def show(
     _print_lines(tree_lines(applied[0].taxonomy))
     for one in applied[:MOST_SHOWN]:
         said = f"{one.number}: {one.taxonomy.version}, {one.applied_at:%Y-%m-%d %H:%M}, {one.why}"
-        out.print(said, markup=False, soft_wrap=True)
+        out.print(said)
     for node, count in sorted(categorise.counts(parts, project or 0).items(), key=lambda one: -one[1]):
-        out.print(f"{node or 'unknown'}: {count} detections", markup=False)
+        out.print(f"{node or 'unknown'}: {count} detections")
 
 
 @app.command("apply")
 def apply(project: ProjectId, file: File, why: Why = "applied by hand") -> None:
     """Put a taxonomy in force as a new version; `reapply` matches what is stored by it."""
-    out.print(categorise.apply(build(migrate=True), project, _read(file), why), markup=False, soft_wrap=True)
+    out.print(categorise.apply(build(migrate=True), project, _read(file), why))
 
 
 @app.command("export")
@@ -96,9 +96,9 @@ def calibrate(
     parts = build(migrate=True)
     parts.projects.get(project)
     taxonomy, rows = categorise.calibrated(parts, project)
-    out.print(_table(rows))
+    _show_calibrated(rows)
     if is_applied:
-        out.print(categorise.apply(parts, project, taxonomy, "calibrated"), markup=False, soft_wrap=True)
+        out.print(categorise.apply(parts, project, taxonomy, "calibrated"))
 
 
 @app.command("reapply")
@@ -113,20 +113,20 @@ def reapply_all(
     parts = build(migrate=True)
     parts.projects.get(project)
     if token:
-        out.print(jobs.reapply(project, token), markup=False, soft_wrap=True)
+        out.print(jobs.reapply(project, token))
         return
     found = reapply.dry_run(parts, project)
     for (before, after), times in found.plan.summary().items():
-        out.print(f"{times} from {before or 'unknown'} to {after or 'unknown'}", markup=False)
+        out.print(f"{times} from {before or 'unknown'} to {after or 'unknown'}")
     said = f"{found.detections} detections, {len(found.plan.changes)} matches would change"
-    out.print(f"{said}; token {found.plan.token}", markup=False)
+    out.print(f"{said}; token {found.plan.token}")
 
 
 @app.command("undo")
 def undo(project: ProjectId) -> None:
     """Take the last re-application back: every match is what it was before."""
     build(migrate=True).projects.get(project)
-    out.print(jobs.undo(project), markup=False, soft_wrap=True)
+    out.print(jobs.undo(project))
 
 
 def _read(file: Path) -> Taxonomy:
@@ -139,16 +139,26 @@ def _read(file: Path) -> Taxonomy:
 
 def _print_lines(lines: Sequence[str]) -> None:
     for line in lines:
-        out.print(line, markup=False, soft_wrap=True)
+        out.print(line)
 
 
-def _table(rows: Sequence[Calibrated]) -> Table:
-    table = Table("node", "references", "threshold", "coverage", "risk", "read from", "", box=None)
-    for row in rows:
-        shares = ("" if share is None else f"{share:.2f}" for share in (row.coverage, row.risk))
-        kept = "" if row.reaches or row.risk is None else "risk above what is asked"
-        table.add_row(row.node, str(row.references), f"{row.threshold:.3f}", *shares, row.basis.value, kept)
-    return table
+def _show_calibrated(rows: Sequence[Calibrated]) -> None:
+    fields = (
+        Field("node", folds=True),
+        Field("references", rank=2, is_number=True),
+        Field("threshold", is_number=True),
+        Field("coverage", rank=1, is_number=True),
+        Field("risk", rank=1, is_number=True),
+        Field("read from", rank=3),
+        Field("note", folds=True),
+    )
+    show_table(out, fields, [_calibrated_row(row) for row in rows])
+
+
+def _calibrated_row(row: Calibrated) -> tuple[str, ...]:
+    shares = ("" if share is None else f"{share:.2f}" for share in (row.coverage, row.risk))
+    note = "" if row.reaches or row.risk is None else "risk above what is asked"
+    return (row.node, str(row.references), f"{row.threshold:.3f}", *shares, row.basis.value, note)
 
 
 def _matched(one: Match | None) -> str:

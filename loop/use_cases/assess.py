@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 from loop.adapters.review_log import CountedReview
 from loop.decisions.audit import PredictedTask, pooled
@@ -12,8 +13,11 @@ from loop.decisions.intervals import Estimate
 from loop.decisions.rates import NO_VALUE, By, Judged, Rates, by_group, cohort_name, largest, missed_in_audit, tally
 from loop.decisions.seconds import Seconds, TimedTask, with_and_without
 from loop.decisions.verdicts import Decision
+from loop.decisions.version_order import version_key
 from loop.errors import LoopError
 from loop.parts import Parts
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +62,10 @@ def assess(parts: Parts, project_id: int, asked: Asked) -> Assessment:
     if asked.by == By.COHORT and not field:
         raise LoopError("cohorts: which field of the task data tells them? Give --field, or set LOOP_COHORT_FIELD")
     judged = parts.rates.judged(project_id, field=field if asked.by == By.COHORT else "", since=asked.since)
-    grouped = by_group(judged, asked.by)
+    grouped = _in_order(by_group(judged, asked.by), asked.by)
     rates = {name: tally(found) for name, found in grouped.items()}
-    shown = largest(rates, asked.most) if asked.by == By.COHORT or len(rates) > asked.most > 0 else rates
+    is_cut = asked.by == By.COHORT or len(rates) > asked.most > 0
+    shown = _in_order(largest(rates, asked.most), asked.by) if is_cut else rates
     counted = parts.reviews.counted(project_id)
     both = _pooled(parts, project_id, judged, counted) if asked.by == By.VERSION and asked.since is None else {}
     timed = by_name(timed_tasks(parts, project_id, judged, counted, field, asked.since), asked.by)
@@ -80,12 +85,17 @@ def seconds_by_version(parts: Parts, project_id: int, since: datetime | None = N
     return by_name(timed_tasks(parts, project_id, judged, counted, "", since), By.VERSION)
 
 
+def _in_order(groups: Mapping[str, T], by: By) -> dict[str, T]:
+    """Versions by their numbers; anything else as it comes."""
+    return {name: groups[name] for name in (sorted(groups, key=version_key) if by == By.VERSION else groups)}
+
+
 def by_name(tasks: Sequence[TimedTask], by: By) -> dict[str, dict[str, Seconds]]:
     """Seconds by group; nothing by label, for a task has many."""
     groups: dict[str, list[TimedTask]] = {}
     for task in tasks if by != By.LABEL else ():
         groups.setdefault(getattr(task, by.value), []).append(task)
-    return {name: with_and_without(found) for name, found in groups.items()}
+    return {name: with_and_without(found) for name, found in _in_order(groups, by).items()}
 
 
 def timed_tasks(
