@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from loop.adapters import database
 from loop.adapters.class_list import ClassList
 from loop.adapters.cluster_log import ClusterLog
@@ -41,14 +43,17 @@ from loop.decisions.predict import Thresholds
 from loop.decisions.priority import AuditPolicy
 from loop.decisions.retrain_policy import RetrainPolicy
 from loop.decisions.selection import SelectionPolicy
+from loop.errors import PayloadError
 from loop.parts import DatasetPolicy, Parts, Policies
+from loop.secrecy import guard
 from loop.settings import Settings
 
 
 def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
     """Build the parts from *settings*, or from the environment; *migrate* brings the records up to date first."""
     settings = settings or Settings.read()
-    settings.home.mkdir(parents=True, exist_ok=True)
+    _make_home(settings.home)
+    guard(settings.secrets())
     if migrate:
         database.migrate(settings.database)
     engine = database.connect(settings.database)
@@ -92,6 +97,13 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
         discoveries=DiscoveryFolder(settings.home / "discoveries"),
         engine=engine,
     )
+
+
+def _make_home(home: Path) -> None:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PayloadError("LOOP_HOME", "a folder that can be made and written", f"{home}: {error.strerror}") from error
 
 
 def _limits(settings: Settings) -> ImageLimits:

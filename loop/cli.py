@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Sequence
 
 import typer
+from typer.main import get_command
 
 from loop.commands import (
     bulk,
@@ -21,7 +24,8 @@ from loop.commands import (
     taxonomy,
     trainings,
 )
-from loop.errors import LoopError
+from loop.commands.failures import BUG, FAILED, INTERRUPTED, explain, note_bug
+from loop.secrecy import redact
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -41,16 +45,39 @@ app.add_typer(deliveries.app, name="deliveries")
 
 
 def main() -> None:
-    """Run the command; an error of ours is one line, not a trace."""
-    _told(app)
+    """Run the command of this process."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a label may have any character
+    sys.exit(run(sys.argv[1:]))
 
 
-def _told(command: Callable[[], None]) -> None:
+def run(arguments: Sequence[str]) -> int:
+    """Run a command and return its exit code; an error is a message on stderr, never a trace."""
     try:
-        command()
-    except LoopError as error:
-        typer.echo(f"loop: {error}", err=True)
-        raise SystemExit(1) from error
+        return _run(arguments)
+    except BrokenPipeError:
+        return _without_reader()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 (the last resort: what nobody acted on)
+        message = explain(error)
+        typer.echo(f"loop: {redact(message or note_bug(error, list(arguments)))}", err=True)
+        return FAILED if message else BUG
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        get_command(app)(list(arguments), prog_name="loop")
+    except SystemExit as end:  # as every command of Typer ends
+        sys.stdout.flush()
+        return end.code if isinstance(end.code, int) else FAILED
+    return 0
+
+
+def _without_reader() -> int:
+    """End quietly where what read the output went away, as in `loop verdicts … | head`."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains when it flushes
+    return FAILED
 
 
 if __name__ == "__main__":

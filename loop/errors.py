@@ -34,6 +34,7 @@ LoopError
 ├── Busy                    too much is asked at once
 └── UpstreamError           Label Studio or Redis did not answer
     ├── Refused             Label Studio answered, and said no
+    ├── RecordsDown         the database of the records did not do what was asked
     └── MilvusDown          nor did Milvus: vectors wait, everything else goes on
 """
 
@@ -41,9 +42,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from loop.secrecy import redact
+
 
 class LoopError(Exception):
-    """The root: catch it to report any trouble of ours in one line."""
+    """The root: catch it to report any trouble of ours in one line, which never carries a secret."""
+
+    def __init__(self, *messages: str) -> None:
+        super().__init__(*(redact(message) for message in messages))
 
 
 class PayloadError(LoopError):
@@ -253,6 +259,10 @@ class Refused(UpstreamError):
     """Label Studio answered with an error; *status* is its HTTP status."""
 
 
+class RecordsDown(UpstreamError):
+    """The database of the records did not do what was asked."""
+
+
 class MilvusDown(UpstreamError):
     """Milvus did not answer as it should; *address* is where it was asked, *code* its own, 0 without an answer."""
 
@@ -266,5 +276,6 @@ def _short(value: object, most: int = 120) -> str:
         text = value if isinstance(value, str) else repr(value)
     except RecursionError:
         text = "something nested too deeply"
+    text = redact(text[: most + 2000])  # before it is cut to size: half a secret is not known as one
     text = text[: most + 1].encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")  # it can be kept anywhere
     return text if len(text) <= most else f"{text[:most]}…"

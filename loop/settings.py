@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import os
@@ -15,7 +16,12 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from loop.adapters import milvus_server
+from loop.decisions.setting_text import address_problem, bare, key_problem
 from loop.errors import PayloadError
+from loop.secrecy import in_address, learn
+
+KEY_FILE = "webhook.key"
+PASSWORDS = ("basic_auth_user", "basic_auth_pass", "notify_secret", "webhook_secret")  # a quote may be a part of them
 
 
 class Settings(BaseSettings):
@@ -34,7 +40,7 @@ class Settings(BaseSettings):
     basic_auth_pass: str = Field("", alias="BASIC_AUTH_PASS", description="password that the backend asks for")
     url: str = Field("", description="how Label Studio reaches the backend; empty: http://HOST:PORT")
     host: str = Field("127.0.0.1", description="address that the backend listens on")
-    port: int = Field(9090, description="port that the backend listens on")
+    port: int = Field(9090, ge=1, le=65535, description="port that the backend listens on")
     web_workers: int = Field(1, ge=1, description="gunicorn processes, each with a detector in memory")
     default_workers: int = Field(2, ge=1, description="RQ workers for everything but training")
     redis_url: str = Field("", description="Redis to use; empty: an embedded one under LOOP_HOME")
@@ -108,13 +114,42 @@ class Settings(BaseSettings):
     def read(cls, environment: Mapping[str, str] | None = None) -> Settings:
         """Read the environment, or *environment* instead; PayloadError names the variable that is wrong."""
         found = os.environ if environment is None else environment
-        given = {name: found[variable] for name, variable in cls.variables().items() if found.get(variable)}
+        given = {}
+        for name, variable in cls.variables().items():
+            text = bare(found.get(variable, ""), may_be_quoted=name not in PASSWORDS)
+            if text:
+                given[name] = text
         try:
-            return cls(**given)  # type: ignore[arg-type]
+            settings = cls(**given)  # type: ignore[arg-type]
         except ValidationError as error:
             first = error.errors()[0]
             variable = cls.variables().get(str(first["loc"][0]), str(first["loc"][0]))
-            raise PayloadError(variable, first["msg"].removeprefix("Input should be "), first["input"]) from error
+            raise PayloadError(variable, first["msg"].removeprefix("Input should be "), first["input"]) from None
+        settings._check()
+        return settings
+
+    def _check(self) -> None:
+        """Refuse a key that cannot be sent and addresses that cannot be asked. Raises PayloadError."""
+        if problem := key_problem(self.label_studio_api_key):
+            expected = "a key in one line of ASCII, as Label Studio shows it under Account & Settings"
+            raise PayloadError("LABEL_STUDIO_API_KEY", expected, problem)
+        for variable, address in (("LABEL_STUDIO_URL", self.label_studio_url), ("LOOP_URL", self.url)):
+            if address and (problem := address_problem(address)):
+                raise PayloadError(variable, "an address such as http://localhost:8080", f"{problem}: {address}")
+
+    def secrets(self) -> set[str]:
+        """Everything in the settings that no text may carry: the key, passwords, and what is made of them."""
+        login = f"{self.basic_auth_user}:{self.basic_auth_pass}"
+        key_file = self.home / KEY_FILE
+        found = {
+            *(self.label_studio_api_key, self.basic_auth_pass, self.notify_secret, self.webhook_secret),
+            base64.b64encode(login.encode()).decode() if self.basic_auth_pass else "",
+            key_file.read_text() if key_file.is_file() else "",
+        }
+        addresses = (self.redis_url, self.database_url, self.milvus_uri, self.label_studio_url, self.url)
+        for address in (*addresses, *self.receivers):
+            found |= in_address(address)
+        return found - {""}
 
     @classmethod
     def variables(cls) -> dict[str, str]:
@@ -179,8 +214,10 @@ class Settings(BaseSettings):
         return self._derived(str(project_id))
 
     def _derived(self, purpose: str) -> str:
-        key = self.webhook_secret or _kept_key(self.home / "webhook.key")
-        return hmac.new(key.encode(), purpose.encode(), hashlib.sha256).hexdigest()
+        key = self.webhook_secret or _kept_key(self.home / KEY_FILE)
+        derived = hmac.new(key.encode(), purpose.encode(), hashlib.sha256).hexdigest()
+        learn(derived)
+        return derived
 
 
 def _kept_key(path: Path) -> str:

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from loop.adapters.event_log import redacted
 from loop.adapters.review_log import ANNOTATION, TASK
 from loop.adapters.training_log import State
 from loop.decisions.regions import Box
 from loop.decisions.verdicts import judge
 from loop.errors import NoChampion, UnknownProject, UnknownVersion
+from loop.secrecy import redact_json
 from tests.builders import CONFIG, NOON, created, ls_region, region, review, served
 
 
@@ -42,7 +42,7 @@ def test_the_same_event_of_two_projects_is_two(parts):
 def test_credentials_are_never_stored():
     payload = {"project": {"token": "s", "task_data_password": "s", "title": "Cars"}, "tasks": [{"api_key": "s"}]}
 
-    assert redacted(payload) == {
+    assert redact_json(payload) == {
         "project": {"token": "[redacted]", "task_data_password": "[redacted]", "title": "Cars"},
         "tasks": [{"api_key": "[redacted]"}],
     }

@@ -7,34 +7,58 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from loop.errors import PayloadError, RecordsDown
+
 SQLITE = "sqlite:///"
+ADVICE = {  # what to do, by what SQLite reports
+    "locked": "another program holds it: try again, and see which program has it open",
+    "full": "make room on its disk",
+    "readonly": "let this user write the file and its folder",
+    "unable to open": "let this user write its folder, or set LOOP_HOME to another one",
+    "not a database": "the file is damaged or something else: bring back a copy, or move it away",
+    "malformed": "the file is damaged: bring back a copy, or move it away and run `loop rebuild` for each project",
+}
 
 
 def connect(url: str) -> sa.Engine:
-    """Return an engine; SQLite is opened in WAL mode, so that readers and one writer never wait for each other."""
+    """
+    Return an engine; SQLite is opened in WAL mode, so that readers and one writer never wait for each other.
+
+    Raises PayloadError at an address that is none; what goes wrong later raises RecordsDown.
+    """
     if url.startswith(SQLITE):
         Path(url.removeprefix(SQLITE)).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url)
+    try:
+        engine = sa.create_engine(url)
+    except (sa.exc.ArgumentError, ImportError, ValueError) as error:
+        expected = "an address that SQLAlchemy can open, such as postgresql+psycopg://user:password@host/name"
+        raise PayloadError("LOOP_DATABASE_URL", expected, f"{type(error).__name__}: {error}") from None
+    sa.event.listen(engine, "handle_error", _name_error)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _tune_sqlite)
     return engine
 
 
 def migrate(url: str) -> None:
-    """Bring the tables to the newest revision; several processes may do so at once."""
+    """Bring the tables to the newest revision; several processes may do so at once. Raises RecordsDown."""
     from alembic import command
     from alembic.config import Config
+    from alembic.util.exc import CommandError
 
     config = Config()
     config.set_main_option("script_location", "loop:migrations")
     config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
-    if not url.startswith(SQLITE):  # elsewhere a transaction holds the whole upgrade
-        command.upgrade(config, "head")
-        return
-    connect(url).dispose()
-    with Path(f"{url.removeprefix(SQLITE)}.migrating").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        command.upgrade(config, "head")
+    engine = connect(url)
+    engine.dispose()
+    try:
+        if not url.startswith(SQLITE):  # elsewhere a transaction holds the whole upgrade
+            command.upgrade(config, "head")
+            return
+        with Path(f"{url.removeprefix(SQLITE)}.migrating").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            command.upgrade(config, "head")
+    except (sa.exc.DBAPIError, CommandError, OSError) as error:
+        raise _down(engine.url, error) from error
 
 
 def revisions(engine: sa.Engine) -> tuple[str | None, str | None]:
@@ -57,6 +81,20 @@ def damage(engine: sa.Engine) -> str | None:
     with engine.connect() as connection:
         said = [str(line) for line in connection.scalars(sa.text("PRAGMA quick_check(3)"))]
     return None if said == ["ok"] else "; ".join(said)
+
+
+def _name_error(context: sa.engine.ExceptionContext) -> None:
+    """Have what the database itself reports raised as RecordsDown; a broken constraint stays what it is."""
+    kinds = (sa.exc.OperationalError, sa.exc.InternalError, sa.exc.InterfaceError)
+    error = context.sqlalchemy_exception
+    if isinstance(error, kinds) or type(error) is sa.exc.DatabaseError:
+        context.chained_exception = _down(context.engine.url if context.engine else None, context.original_exception)
+
+
+def _down(url: sa.URL | None, error: BaseException) -> RecordsDown:
+    reason = str(error.orig if isinstance(error, sa.exc.DBAPIError) else error)
+    advice = next((advice for sign, advice in ADVICE.items() if sign in reason), "run `loop doctor`, which looks at it")
+    return RecordsDown(f"the records at {url.render_as_string() if url else 'LOOP_DATABASE_URL'}: {reason}; {advice}")
 
 
 def _tune_sqlite(connection: sa.engine.interfaces.DBAPIConnection, _: object) -> None:

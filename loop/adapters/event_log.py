@@ -12,10 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from loop.adapters.tables import events
-
-SECRET_KEYS = frozenset(
-    ("token", "password", "task_data_login", "task_data_password", "access_token", "api_key", "secret", "authorization")
-)
+from loop.secrecy import redact_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +34,7 @@ class EventLog:
 
     def append(self, project_id: int, action: str, payload: Mapping[str, Any]) -> bool:
         """Append an event; return False where it is already there."""
-        clean = redacted(payload)
+        clean = redact_json(payload)
         text = json.dumps(clean, sort_keys=True, separators=(",", ":"))
         row = {
             "key": hashlib.sha256(f"{project_id}:{action}:{text}".encode()).hexdigest(),
@@ -81,18 +78,6 @@ class EventLog:
         query = sa.select(events).order_by(events.c.id.desc()).limit(count)
         with self._engine.connect() as connection:
             return [(_event(row), row.error) for row in connection.execute(query)]
-
-
-def redacted(value: Any) -> Any:
-    """Return the same JSON with every credential replaced."""
-    if isinstance(value, Mapping):
-        return {
-            key: "[redacted]" if str(key).lower() in SECRET_KEYS and item else redacted(item)
-            for key, item in value.items()
-        }
-    if isinstance(value, list):
-        return [redacted(item) for item in value]
-    return value
 
 
 def _event(row: sa.Row[Any]) -> Event:

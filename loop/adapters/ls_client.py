@@ -14,6 +14,7 @@ from loop.decisions.findings import Token, read_token
 from loop.decisions.refusal import detail
 from loop.decisions.view_filters import IS_OPEN, Condition, filters
 from loop.errors import Refused, UpstreamError
+from loop.secrecy import learn
 
 Json = dict[str, Any]
 PAGE = 200  # tasks a request
@@ -44,7 +45,10 @@ class LabelStudio:
         try:
             return Sdk(base_url=self.url, api_key=self._api_key, timeout=self._timeout)._client_wrapper
         except ApiError as error:
-            raise UpstreamError(f"the key for Label Studio at {self.url} is no good: {detail(error.body)}") from error
+            said = f"Label Studio at {self.url} cannot be asked with this key: {detail(error.body)}"
+            raise UpstreamError(f"{said}; set LABEL_STUDIO_API_KEY to a new one") from error
+        except (ValueError, OverflowError) as error:
+            raise UpstreamError("LABEL_STUDIO_API_KEY is no key of Label Studio: copy it again") from error
 
     def close(self) -> None:
         """Give the connections back."""
@@ -53,7 +57,9 @@ class LabelStudio:
 
     def authorization(self) -> str:
         """The Authorization header of this moment: a personal access token is refreshed where needed."""
-        return str(self._wrapper.get_headers()["Authorization"])
+        header = str(self._wrapper.get_headers()["Authorization"])
+        learn(header.rpartition(" ")[2])
+        return header
 
     def answers(self) -> bool:
         """Whether it is there and takes our key."""
@@ -223,7 +229,11 @@ class LabelStudio:
 
     def _ask(self, method: str, path: str, **request: Any) -> Json:
         answer = self._answer(method, path, **request)
-        return answer.json() if answer.content else {}
+        try:
+            return answer.json() if answer.content else {}
+        except ValueError as error:
+            said = f"{self.url} answered {method} {path} with something that is not JSON"
+            raise UpstreamError(f"{said}: is LABEL_STUDIO_URL the address of Label Studio, without a page?") from error
 
     def _answer(self, method: str, path: str, **request: Any) -> Any:
         import httpx
@@ -231,8 +241,11 @@ class LabelStudio:
 
         try:
             answer = self._wrapper.httpx_client.request(path, method=method, **request)
-        except (httpx.HTTPError, ApiError) as error:
-            raise UpstreamError(f"Label Studio at {self.url} did not answer {method} {path}: {error}") from error
+        except ApiError as error:
+            raise UpstreamError(f"Label Studio at {self.url} refuses the key: {detail(error.body)}") from error
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            said = f"Label Studio at {self.url} did not answer {method} {path}: {error or type(error).__name__}"
+            raise UpstreamError(f"{said}; does it run, and is LABEL_STUDIO_URL right?") from error
         if answer.is_error:
             said = f"Label Studio answered {method} {path} with {answer.status_code}: {detail(answer.text)}"
             raise Refused(said, answer.status_code)

@@ -16,7 +16,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from loop.errors import UpstreamError
+from loop.errors import PayloadError, UpstreamError
+from loop.secrecy import redact
 
 if TYPE_CHECKING:
     from rq.job import Job
@@ -34,7 +35,10 @@ class JobQueue:
         self._url = url
         # Label Studio waits one second for us, so Redis must answer or be given up well before that.
         retry = Retry(NoBackoff(), 0)
-        self._redis = Redis.from_url(url, socket_connect_timeout=0.4, socket_timeout=0.4, retry=retry)
+        try:
+            self._redis = Redis.from_url(url, socket_connect_timeout=0.4, socket_timeout=0.4, retry=retry)
+        except ValueError as error:
+            raise PayloadError("LOOP_REDIS_URL", "an address such as redis://host:6379/0", str(error)) from None
 
     def close(self) -> None:
         """Give the connections back."""
@@ -106,8 +110,17 @@ class JobQueue:
         """Be a worker of one queue until stopped."""
         from rq import Queue, Worker
 
+        class MaskingWorker(Worker):
+            """A worker that stores no secret of a traceback in Redis."""
+
+            def handle_job_failure(self, job: Job, *, exc_string: str = "", **options: Any) -> None:  # type: ignore[override]
+                super().handle_job_failure(job, exc_string=redact(exc_string), **options)
+
         connection = Redis.from_url(self._url)  # a worker waits for jobs as long as it takes
-        Worker([Queue(queue, connection=connection)], connection=connection).work(logging_level="WARNING")
+        try:
+            MaskingWorker([Queue(queue, connection=connection)], connection=connection).work(logging_level="WARNING")
+        except RedisError as error:
+            raise _no_answer(error) from error
 
     def schedule(self, *jobs: tuple[Callable[[], str], int]) -> None:
         """Have each job run on `default` now and then every so many seconds, until stopped."""
@@ -116,7 +129,10 @@ class JobQueue:
         scheduler = CronScheduler(connection=self._redis)
         for job, every in jobs:
             scheduler.register(job, queue_name=DEFAULT, interval=every, ttl=every, result_ttl=0, failure_ttl=3600)
-        scheduler.start()  # type: ignore[no-untyped-call]
+        try:
+            scheduler.start()  # type: ignore[no-untyped-call]
+        except RedisError as error:
+            raise _no_answer(error) from error
 
     def workers(self) -> Mapping[str, int]:
         """How many workers listen to each queue. Raises UpstreamError."""

@@ -6,12 +6,13 @@ import base64
 import binascii
 import ipaddress
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from urllib.parse import urlsplit
+
+from loop.secrecy import redact
 
 
 class Level(StrEnum):
@@ -55,15 +56,7 @@ def is_anything_wrong(findings: Iterable[Finding]) -> bool:
 
 def told_safely(finding: Finding) -> Finding:
     """The same without passwords and signatures that an address in it may carry."""
-    return replace(finding, found=_safe(finding.found), advice=_safe(finding.advice))
-
-
-def _safe(text: str) -> str:
-    return _ADDRESS.sub("//…@", _SIGNATURE.sub(r"\1=…", text))
-
-
-_ADDRESS = re.compile(r"//[^/@\s]+@")
-_SIGNATURE = re.compile(r"([?&][^=&\s]*(?:sig|token|key|secret|pass|credential)[^=&\s]*)=[^&\s]+", re.IGNORECASE)
+    return replace(finding, found=redact(finding.found), advice=redact(finding.advice))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,136 @@
+"""Masks secrets in every text that leaves: messages of errors, logs, answers, records."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import traceback
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+from urllib.parse import quote, unquote
+
+MASK = "[redacted]"
+SHORTEST = 6  # characters of a secret that is masked; a shorter one is part of too many harmless words
+WORD = 8  # characters below which a secret is masked only where it stands as a word of its own
+HEAD = 16  # characters of a long secret by which it is also known where its end was cut off
+SECRET_KEYS = frozenset(
+    ("token", "password", "task_data_login", "task_data_password", "access_token", "api_key", "secret", "authorization")
+)
+PATTERNS = (  # what looks like a credential, whoever's it is; the group stays
+    re.compile(r"(?<=//)[^/@\s]+(?=@)"),
+    re.compile(r"(?i)([?&][^=&\s]*(?:sig|token|key|secret|pass|credential)[^=&\s]*=)[^&\s'\"]+"),
+    re.compile(
+        r"(?i)(\bauthorization\b['\"]?\s*[:=]\s*['\"]?(?:(?:token|bearer|basic)\s+)?)(?!\[redacted\])[^\s'\",}]+"
+    ),
+    re.compile(r"(?i)(\b(?:token|bearer|basic)\s+)(?=[^\s'\"]*\d)[\w.+/=-]{8,}"),
+    re.compile(r"\beyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*"),
+)
+
+_known: tuple[str, ...] = ()
+
+
+def guard(secrets: Iterable[str]) -> None:
+    """Know these secrets of the installation from now on, in place of earlier ones, and mask them in all logs."""
+    global _known  # noqa: PLW0603 (a process has one installation, and its errors and logs are as global)
+    _known = _forms(secrets)
+    _guard_logs()
+
+
+def learn(secret: str) -> None:
+    """Know one secret more, such as a token that the configured key was changed for."""
+    global _known  # noqa: PLW0603
+    if secret not in _known:
+        _known = tuple(sorted({*_known, *_forms([secret])}, key=len, reverse=True))
+
+
+def redact(text: str) -> str:
+    """Mask the known secrets in a text, and what looks like a credential."""
+    text = mask(text)
+    for pattern in PATTERNS:
+        text = pattern.sub(rf"\g<1>{MASK}" if pattern.groups else MASK, text)
+    return text
+
+
+def mask(text: str) -> str:
+    """Mask the known secrets in a text, also one whose end was cut off, and nothing else."""
+    for secret in _known:
+        if len(secret) < WORD:
+            text = _as_word(secret).sub(MASK, text)
+        elif len(secret) <= HEAD:
+            text = text.replace(secret, MASK)
+        elif secret[:HEAD] in text:
+            text = _mask_long(text, secret)
+    return text
+
+
+def redact_json(value: Any) -> Any:
+    """Return the same JSON with every credential replaced: what stands under a key of SECRET_KEYS."""
+    if isinstance(value, Mapping):
+        return {
+            key: MASK if str(key).lower() in SECRET_KEYS and item else redact_json(item) for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [redact_json(item) for item in value]
+    return value
+
+
+def redact_texts(value: Any) -> Any:
+    """Return the same JSON with every text in it redacted."""
+    if isinstance(value, Mapping):
+        return {key: redact_texts(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [redact_texts(item) for item in value]
+    return redact(value) if isinstance(value, str) else value
+
+
+def in_address(address: str) -> set[str]:
+    """The user's name and password in an address, as far as it has any, however malformed it is."""
+    userinfo = re.search(r"//(.*)@", address)
+    if not userinfo:
+        return set()
+    user, colon, password = userinfo[1].partition(":")
+    return {password or user, f"{colon}{password or user}@"}
+
+
+def _forms(secrets: Iterable[str]) -> tuple[str, ...]:
+    """Each secret as it may stand in a text: as it is, in an address, in JSON, as Python shows it; longest first."""
+    forms: set[str] = set()
+    for secret in secrets:
+        forms |= {secret, unquote(secret), quote(secret, safe=""), json.dumps(secret)[1:-1], repr(secret)[1:-1]}
+    return tuple(sorted((form for form in forms if len(form) >= SHORTEST), key=len, reverse=True))
+
+
+@cache
+def _as_word(secret: str) -> re.Pattern[str]:
+    before, after = (r"(?<!\w)" * secret[0].isalnum(), r"(?!\w)" * secret[-1].isalnum())
+    return re.compile(before + re.escape(secret) + after)
+
+
+def _mask_long(text: str, secret: str) -> str:
+    parts, at = [], 0
+    while (start := text.find(secret[:HEAD], at)) >= 0:
+        end = start + HEAD
+        while end < len(text) and end - start < len(secret) and text[end] == secret[end - start]:
+            end += 1
+        parts += [text[at:start], MASK]
+        at = end
+    return "".join((*parts, text[at:]))
+
+
+def _guard_logs() -> None:
+    """Have every log record of this process masked when it is made, whichever handler shows it."""
+    make = logging.getLogRecordFactory()
+    if getattr(make, "masks", False):
+        return
+
+    def make_masked(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = make(*args, **kwargs)
+        record.msg, record.args = redact(record.getMessage()), None
+        if record.exc_info:
+            record.exc_text = redact("".join(traceback.format_exception(*record.exc_info)).rstrip())
+        return record
+
+    make_masked.masks = True  # type: ignore[attr-defined]
+    logging.setLogRecordFactory(make_masked)
