@@ -81,7 +81,7 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
         registry=WeightsRegistry(engine, settings.home / "weights", settings.model_name),
         detectors=Detectors(settings.device, settings.image_size, settings.base_weights, settings.home / "base"),
         images=images,
-        image_cache=ImageCache(settings.home / "images", images),
+        image_cache=ImageCache(settings.home / "images", images, settings.image_pixels),
         embedders=Embedders(settings.embedder, device=settings.device, image_size=settings.image_size),
         references=References(settings.milvus),
         vectors=VectorLog(engine),

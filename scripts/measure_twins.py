@@ -11,7 +11,6 @@ import io
 import random
 import statistics
 import sys
-import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from loop.adapters.embedders import YOLO, Embedders
-from loop.adapters.image_files import inspect
+from loop.adapters.image_files import prepare
 from loop.decisions.embedding import Embedder, Vectors, normalised
 from loop.decisions.near_duplicates import Looks
 from loop.decisions.near_vectors import Alike, Either
@@ -203,10 +202,9 @@ def _thing(rng: random.Random, height: int) -> Picture:
 
 
 def _look(image: Picture) -> int:
-    with tempfile.NamedTemporaryFile() as file:
-        image.save(file, "PNG")
-        file.flush()
-        return inspect(Path(file.name), "image", image.width * image.height).look or 0
+    content = io.BytesIO()
+    image.save(content, "PNG")
+    return prepare(content.getvalue(), "image", image.width * image.height).look or 0
 
 
 def _bits(ones: Sequence[int], others: Sequence[int]) -> NDArray[np.int64]:

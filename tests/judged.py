@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from loop.adapters.draft import writing
-from loop.adapters.image_files import inspect
+from loop.adapters.image_files import prepare_file
 from loop.adapters.registry import Facts
 from loop.decisions.classes import Labels
 from loop.decisions.snapshots import LabelledImage
@@ -26,7 +26,7 @@ def write_snapshot(parts, folder, held_out):
     sides = dict(enumerate([Side.HELD_OUT] * held_out + [Side.TRAIN]))
     with writing(parts.snapshots / "1") as draft:
         items = [LabelledImage(number, "", (region(),)) for number in sides]
-        draft.add(items, labels, lambda item: inspect(folder / "image.jpg", item.image, 1_000_000))
+        draft.add(items, labels, lambda item: prepare_file(folder / "image.jpg", item.image, 1_000_000, folder))
         return draft.finish(sides, labels)
 
 

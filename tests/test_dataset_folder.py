@@ -15,7 +15,7 @@ import yaml
 from loop.adapters import dataset_folder
 from loop.adapters.draft import writing
 from loop.adapters.image_cache import ImageCache
-from loop.adapters.image_files import inspect
+from loop.adapters.image_files import prepare_file
 from loop.adapters.images import ImageLimits, Images
 from loop.decisions.classes import Labels
 from loop.decisions.regions import Box
@@ -39,7 +39,7 @@ def find(tmp_path):
         path = tmp_path / "source" / f"{item.task_id}.jpg"
         if not path.exists():
             path.write_bytes(picture(colour=(item.task_id, 0, 0)))
-        return inspect(path, item.image, 1_000_000)
+        return prepare_file(path, item.image, 1_000_000, path.parent / "prepared")
 
     return found
 
@@ -122,8 +122,9 @@ def test_an_image_is_named_by_its_format_for_ultralytics_goes_by_the_name(tmp_pa
 
     snapshot = write(tmp_path / "out", find)
 
-    assert [path.name for path in snapshot.folder.glob("images/train/*")] == ["task-00000001.png"]
-    assert snapshot.report["left_out"][Reason.NO_IMAGE] == [2, 9]
+    names = sorted(path.name for path in snapshot.folder.glob("images/*/*.png"))
+    assert names == ["task-00000001.png", "task-00000002.png"]
+    assert snapshot.report["left_out"][Reason.NO_IMAGE] == [9]
 
 
 def test_the_same_content_is_the_same_dataset_in_any_order(tmp_path, find):
@@ -314,10 +315,10 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from tests.test_dataset_folder import ITEMS, LABELS, SIDES, item
 from loop.adapters.draft import writing
-from loop.adapters.image_files import inspect
+from loop.adapters.image_files import prepare_file
 
 def find(one):
-    return inspect(Path(sys.argv[1]) / "source" / f"{one.task_id}.jpg", "", 10**6)
+    return prepare_file(Path(sys.argv[1]) / "source" / f"{one.task_id}.jpg", "", 10**6, Path(sys.argv[1]))
 
 class Slow(dict):
     def __getitem__(self, task):
@@ -360,8 +361,8 @@ def test_a_writer_that_was_killed_while_it_cleared_up_leaves_nothing_either(tmp_
 class OneImage(Images):
     """Serves the same content for every address, and counts how often."""
 
-    def __init__(self, content, limits=None):
-        super().__init__(None, limits or ImageLimits())
+    def __init__(self, content):
+        super().__init__(None, ImageLimits())
         self.content, self.count = content, 0
 
     def fetch(self, address, task_id):
@@ -406,10 +407,10 @@ def test_a_format_that_ultralytics_does_not_read_becomes_png(tmp_path):
     ],
 )
 def test_what_is_no_image_or_too_large_is_not_kept(tmp_path, content, error):
-    images = OneImage(content, ImageLimits(pixels=1_000_000))
+    images = OneImage(content)
 
     with pytest.raises(error):
-        ImageCache(tmp_path, images).find(1, item(1))
+        ImageCache(tmp_path, images, most_pixels=1_000_000).find(1, item(1))
 
     assert not [name for _, _, names in os.walk(tmp_path) for name in names]
     images.close()

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from loop.adapters.embedders import Embedders
-from loop.adapters.image_files import inspect, shrunk
+from loop.adapters.image_files import prepare_file, shrunk
 from loop.bootstrap import build
 from loop.decisions.splits import Side
 from loop.errors import LeakedSplit, TrainingCancelled, UpstreamError
@@ -31,7 +31,7 @@ class Folder:
     """Finds images on this machine by their path."""
 
     def find(self, project_id, item, *, look=True):
-        return inspect(Path(item.image), item.image, 10**6)
+        return prepare_file(Path(item.image), item.image, 10**6, Path(item.image).parent)
 
 
 @pytest.fixture

@@ -145,8 +145,8 @@ def test_a_cloud_address_goes_through_label_studios_resolver(own, server):
     ("address", "error", "said"),
     [
         pytest.param("/data/upload/1/none.jpg", ImageUnreadable, "HTTP 404", id="missing"),
-        pytest.param("/data/upload/1/text.jpg", ImageUnreadable, "not a readable image", id="text"),
-        pytest.param("/data/upload/1/empty.jpg", ImageUnreadable, "not a readable image", id="empty"),
+        pytest.param("/data/upload/1/text.jpg", ImageUnreadable, "this is a text", id="text"),
+        pytest.param("/data/upload/1/empty.jpg", ImageUnreadable, "an empty file", id="empty"),
         pytest.param("/data/upload/1/cut.jpg", ImageUnreadable, "truncated", id="truncated"),
         pytest.param("/data/upload/1/bomb.png", ImageTooLarge, "pixels", id="bomb"),
         pytest.param("/data/upload/1/heavy.bin", ImageTooLarge, "200000 bytes", id="heavy"),

@@ -7,7 +7,7 @@ import zlib
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance
 
-from loop.adapters.image_files import inspect
+from loop.adapters.image_files import prepare_file
 from loop.errors import ImageTooLarge, ImageUnreadable
 from tests.builders import picture
 
@@ -30,7 +30,7 @@ def saved(image, form="JPEG", **options):
 
 def look(tmp_path, content):
     (tmp_path / "image").write_bytes(content)
-    return inspect(tmp_path / "image", "image", 10_000_000).look
+    return prepare_file(tmp_path / "image", "image", 10_000_000, tmp_path).look
 
 
 @pytest.mark.parametrize(

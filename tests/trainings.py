@@ -38,9 +38,6 @@ class DrawnImages:
         canvas.save(content, "JPEG")
         return content.getvalue()
 
-    def open(self, content, source):
-        return Image.open(io.BytesIO(content))
-
 
 def truth(task_id):
     """What is on the picture of a task."""

@@ -53,7 +53,6 @@ class _Waiting:
     path: str
     suffix: str
     image: str
-    tail: str
     text: str
     hashed: str
     boxes: int
@@ -77,6 +76,7 @@ class Draft:
     def __init__(self, root: Path, scratch: Path, spool: IO[bytes], shared_images: Path | None) -> None:
         self._root, self._scratch, self._spool, self._shared = root, scratch, spool, shared_images
         self._end = 0  # of the spool; its own tell() would flush it each time
+        self.prepared = scratch / ".prepared"  # for files of images that cannot be taken as they are
         self.report = Report()
         self.added: list[Added] = []
 
@@ -86,11 +86,21 @@ class Draft:
             ids: set[int] = set()
             for image, found in in_order(pool, lambda one: (one, _found(find, one)), images):
                 wrong = Reason.SAME_ID if image.task_id in ids else problem(image, labels, self.report)
-                if wrong or isinstance(found, ImageError):
-                    self.report.leave_out(wrong or Reason.NO_IMAGE, image.task_id)
+                if wrong:
+                    self.report.leave_out(wrong, image.task_id)
+                    continue
+                if isinstance(found, ImageError):
+                    self.report.leave_out(Reason.NO_IMAGE, image.task_id, str(found))
                     continue
                 ids.add(image.task_id)
                 self._add(image, found, labels)
+
+    def take_out(self, causes: Mapping[int, str]) -> None:
+        """Leave out tasks that were added, as their images turned out not to be usable."""
+        for one in self.added:
+            if one.task_id in causes:
+                self.report.leave_out(Reason.NO_IMAGE, one.task_id, causes[one.task_id])
+        self.added = [one for one in self.added if one.task_id not in causes]
 
     def finish(
         self,
@@ -135,7 +145,6 @@ class Draft:
             str(found.path),
             found.suffix,
             found.sha256,
-            found.tail.hex(),
             lines.text,
             hashed,
             lines.boxes,
@@ -185,33 +194,31 @@ class Draft:
 
     def _place(self, one: _Waiting, target: str) -> None:
         """Link an image; where it cannot be linked as it is, datasets of one root share one copy."""
-        source, tail = Path(one.path), bytes.fromhex(one.tail)
-        if not tail and _linked(source, target):
+        source = Path(one.path)
+        if _linked(source, target):
             return
         if self._shared is None:
-            _copy(source, tail, target)
+            shutil.copyfile(source, target)
             return
         kept = self._shared / one.image[:2] / f"{one.image}{one.suffix}"
         if not kept.exists():
             kept.parent.mkdir(parents=True, exist_ok=True)
             scratch = self._scratch / f"copy-{one.task}"
-            _copy(source, tail, scratch)
+            shutil.copyfile(source, scratch)
             scratch.rename(kept)
         if not _linked(kept, target):
-            _copy(kept, b"", target)
+            shutil.copyfile(kept, target)
 
     def _check_sides(self) -> None:
         for side in Side:
             if not self.report.images[side]:
-                told = self.report.as_json()
-                raise EmptySnapshot(
-                    f"no usable image on the {side} side; {sum(self.report.images.values())} in all, "
-                    f"left out: {told['left_out']}"
-                )
+                count = sum(self.report.images.values())
+                raise EmptySnapshot(f"no usable image on the {side} side, {count} in all; {self.report.losses()}")
 
     def _committed(self, snapshot: Snapshot, folder: Path) -> Snapshot:
         """Give the finished dataset its folder; the same one that is there already stays, unless it is damaged."""
         (self._scratch / ".spool").unlink()
+        shutil.rmtree(self.prepared, ignore_errors=True)
         standing = Snapshot(snapshot.hash, folder, snapshot.class_names, snapshot.report)
         if (folder / "manifest.json").exists():
             try:
@@ -241,10 +248,3 @@ def _linked(source: Path, target: str) -> bool:
     except OSError:  # another disk, or too many links
         return False
     return True
-
-
-def _copy(source: Path, tail: bytes, target: Path | str) -> None:
-    shutil.copyfile(source, target)
-    if tail:
-        with Path(target).open("ab") as file:
-            file.write(tail)

@@ -1,105 +1,153 @@
-"""An image file on this machine: checked, named by its content, and looked at."""
+"""An image file on this machine as datasets have it: ultralytics reads from it the picture that a browser shows."""
 
 from __future__ import annotations
 
 import hashlib
 import io
-import warnings
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
-from loop.adapters.images import SUFFIXES
+from loop.adapters.image_reader import as_pixels, flat, opening, orientation, turned, upright
 from loop.decisions.near_duplicates import SIDE, look_of
 from loop.decisions.regions import Pixels
-from loop.errors import ImageError, ImageTooLarge, ImageUnreadable
+from loop.errors import ImageUnreadable
 
 SMALLEST = 10  # pixels of a side; ultralytics passes over what is smaller, without a word
-JPEG_END = b"\xff\xd9"
+JPEG_END = b"\xff\xd9"  # a JPEG without it, ultralytics would write anew, with loss
+KEPT = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp"}  # ultralytics goes by the name
+ANYTHING = 1 << 40  # pixels: of a file that was within the limits when it was read first
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFile:
-    """
-    One image file. *sha256* is of its content with *tail* at its end, *look* its perceptual hash.
-
-    The *suffix* fits its format, for ultralytics goes by the name. The *tail* is the end mark that a JPEG lacks: one
-    without it, ultralytics would write anew.
-    """
+    """One image file of a dataset: *sha256* is of its content, *suffix* fits its format, *look* its perceptual hash."""
 
     path: Path
     sha256: str
     suffix: str
     look: int | None = None
-    tail: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The content of an image file as a dataset has it; the rest as for ImageFile."""
+
+    content: bytes
+    suffix: str
+    look: int | None
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the content."""
+        return hashlib.sha256(self.content).hexdigest()
 
 
 def name_by_content(path: Path) -> ImageFile:
-    """Read a file that was inspected before; its look is not taken again."""
+    """Read a file that was prepared before; its look is not taken again."""
     with path.open("rb") as file:
         return ImageFile(path, hashlib.file_digest(file, "sha256").hexdigest(), path.suffix)
 
 
-def inspect(path: Path, address: str, most_pixels: int) -> ImageFile:
+def prepare(content: bytes, address: str, most_pixels: int) -> Prepared:
     """
-    Check that an image can be decoded to its end, and by ultralytics too, and look at it; *address* names it in errors.
+    Check that an image can be decoded to its end, and give it the form in which ultralytics reads what a browser shows.
 
-    Raises ImageTooLarge before more than *most_pixels* are decoded, ImageUnreadable.
+    That is *content* itself, the same object, where it is so already; else a PNG of the same picture. *address* names
+    the image in errors. Raises ImageTooLarge before more than *most_pixels* are decoded, ImageUnreadable.
     """
+    with opening(content, address, most_pixels) as image:
+        if min(image.size) < SMALLEST:
+            size = f"{image.width} x {image.height}"
+            raise ImageUnreadable(address, f"{size}: expected at least {SMALLEST} pixels a side")
+        suffix = KEPT.get(image.format or "")
+        if _is_plain_jpeg(image):
+            is_cut = image.format == "JPEG" and not content.endswith(JPEG_END)
+            return Prepared(content + JPEG_END if is_cut else content, ".jpg", look_of(_small_jpeg(image)))
+        picture = upright(image)
+        look = look_of(_small(picture))
+        if suffix and _is_read_alike(content, picture):
+            return Prepared(content, suffix, look)
+        return Prepared(_png(picture), ".png", look)
+
+
+def prepare_file(path: Path, address: str, most_pixels: int, into: Path) -> ImageFile:
+    """Prepare the image of a file: it is that file itself where it can be, else one in the folder *into*."""
     try:
         content = path.read_bytes()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit decides
-            with Image.open(io.BytesIO(content)) as image:
-                _check(image, address, most_pixels)
-                suffix = SUFFIXES[str(image.format)]
-                look = look_of(_small(image))
-                is_cut = image.format == "JPEG" and not content.endswith(JPEG_END)
-    except (Image.DecompressionBombError, MemoryError) as error:
-        raise ImageTooLarge(address, str(error)) from error
-    except ImageError:
-        raise
-    except Exception as error:  # Pillow's readers raise anything for foreign bytes
-        raise ImageUnreadable(address, f"not a readable image: {error}") from error
-    tail = JPEG_END if is_cut else b""
-    return ImageFile(path, hashlib.sha256(content + tail).hexdigest(), suffix, look, tail)
+    except OSError as error:
+        raise ImageUnreadable(address, f"{path}: {error.strerror}") from error
+    prepared = prepare(content, address, most_pixels)
+    sha256 = prepared.sha256
+    if prepared.content is not content:
+        path = write_whole(prepared.content, into / f"{sha256}{prepared.suffix}")
+    return ImageFile(path, sha256, prepared.suffix, prepared.look)
+
+
+def write_whole(content: bytes, target: Path) -> Path:
+    """Write a file whole or not at all; return *target*."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as scratch:
+        scratch.write(content)
+    return Path(scratch.name).rename(target)
 
 
 def shrunk(path: Path, most: int) -> Pixels:
     """
-    Decode an image that was inspected before, upright and at most about *most* pixels a side: BGR, (height, width, 3).
+    Decode an image that was prepared before, upright and at most about *most* pixels a side: BGR, (height, width, 3).
 
     Raises ImageUnreadable.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                image.draft("RGB", (most, most))  # of a JPEG, no more detail is computed than that
-                upright = ImageOps.exif_transpose(image).convert("RGB")
-    except Exception as error:  # Pillow's readers raise anything for foreign bytes
-        raise ImageUnreadable(str(path), f"not a readable image: {error}") from error
-    upright.thumbnail((most, most))
-    return np.ascontiguousarray(np.asarray(upright)[:, :, ::-1])
+    with opening(path.read_bytes(), str(path), ANYTHING) as image:
+        image.draft("RGB", (most, most))  # of a JPEG, no more detail is computed than that
+        picture = upright(image).convert("RGB")
+    picture.thumbnail((most, most))
+    return as_pixels(picture)
 
 
-def _check(image: Image.Image, address: str, most_pixels: int) -> None:
-    """Refuse what must not be decoded, or would be of no use."""
-    size = f"{image.width} x {image.height}"
-    if image.width * image.height > most_pixels:
-        raise ImageTooLarge(address, f"{size} is more than {most_pixels} pixels")
-    if min(image.size) < SMALLEST:
-        raise ImageUnreadable(address, f"{size}: expected at least {SMALLEST} pixels a side")
-    if image.format not in SUFFIXES:
-        raise ImageUnreadable(address, f"{image.format} is a format that ultralytics does not read")
+def _is_plain_jpeg(image: Image.Image) -> bool:
+    """
+    Whether ultralytics (OpenCV) reads from a JPEG what browsers show, so that it needs no decoding to find out.
+
+    OpenCV reads the EXIF data of the first APP1 segment only and takes an orientation of any type; Pillow, by which
+    ultralytics sizes its images, takes that of XMP too.
+    """
+    if image.format not in ("JPEG", "MPO") or image.mode not in ("L", "RGB"):
+        return False
+    first = next((data for name, data in image.applist if name == "APP1"), b"")  # type: ignore[attr-defined]
+    found = orientation(image)
+    if not found.is_given:
+        return found.is_plain and b"tiff:Orientation" not in image.info.get("xmp", b"")
+    return found.is_plain and (found.value == 1 or first.startswith(b"Exif\x00"))
 
 
-def _small(image: Image.Image) -> Pixels:
-    """Decode an image into a grey, upright square of SIDE pixels: uint8, (SIDE, SIDE)."""
-    image.draft("L", (2 * SIDE, 2 * SIDE))  # a JPEG is read to its end, but only its coarse structure is computed
-    grey = (image if image.mode == "L" else image.convert("L")).resize((SIDE, SIDE), Image.Resampling.BOX)
-    if image.format != "JPEG" or "exif" in image.info:
-        grey = ImageOps.exif_transpose(grey)
-    return np.asarray(grey, dtype=np.uint8)
+def _is_read_alike(content: bytes, picture: Image.Image) -> bool:
+    """Whether OpenCV, with which ultralytics reads images, reads a picture from a file's content, to the bit."""
+    import cv2
+
+    read = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    return read is not None and np.array_equal(read, as_pixels(picture))
+
+
+def _png(picture: Image.Image) -> bytes:
+    content = io.BytesIO()
+    picture.save(content, "PNG")
+    return content.getvalue()
+
+
+def _small_jpeg(image: Image.Image) -> Pixels:
+    image.draft("L", (2 * SIDE, 2 * SIDE))  # it is read to its end, but only its coarse structure is computed
+    return np.asarray(turned(_square(flat(image)), image), dtype=np.uint8)
+
+
+def _small(picture: Image.Image) -> Pixels:
+    return np.asarray(_square(picture), dtype=np.uint8)
+
+
+def _square(picture: Image.Image) -> Image.Image:
+    """Reduce a picture to a grey square of SIDE pixels."""
+    grey = picture if picture.mode == "L" else picture.convert("L")
+    return grey.resize((SIDE, SIDE), Image.Resampling.BOX)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import base64
-import io
 import ipaddress
 import posixpath
 import socket
 import time
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urljoin, urlsplit
 
 import httpx
-import numpy as np
-from PIL import Image, ImageOps
 
+from loop.adapters.image_reader import read_pixels
+from loop.decisions.addresses import CLOUD_SCHEMES, identify, is_digest, is_inline, read_inline, scheme_of
 from loop.decisions.regions import Pixels
 from loop.errors import ImageError, ImageForbidden, ImageTooLarge, ImageUnreadable, UpstreamError
 
@@ -27,10 +25,8 @@ if TYPE_CHECKING:
     from loop.decisions.ls_format import Task
 
 OWN_PATHS = ("/data/", "/storage-data/", "/tasks/", "/projects/")  # where Label Studio serves files
-CLOUD_SCHEMES = ("s3", "s3s", "gs", "azure-blob", "azure_spi", "dbx")
 REDIRECTS = 5
 FETCHERS = 8
-SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp", "TIFF": ".tif"}
 
 
 class Account(Protocol):
@@ -43,6 +39,9 @@ class Account(Protocol):
 
     def is_own(self, address: str) -> bool:
         """Whether an absolute address is served by it."""
+
+    def get(self, path: str) -> Any:
+        """The JSON that a path of its API answers. Raises UpstreamError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +63,10 @@ class Images:
 
     def fetch(self, address: str, task_id: int) -> bytes:
         """Return the file behind a task's image address. Raises ImageError."""
+        if not address:
+            raise ImageUnreadable(address, "the task's data has no address of an image")
+        if is_inline(address):
+            return self._inline(address, task_id)
         deadline = time.monotonic() + self._limits.seconds
         try:
             url = self._resolved(address, task_id)
@@ -85,37 +88,18 @@ class Images:
             yield from pool.map(self._loaded, tasks)
 
     def decode(self, content: bytes, address: str) -> Pixels:
-        """Return an upright image, uint8 (height, width, 3), in BGR as OpenCV and ultralytics have it."""
-        image = self.open(content, address)
-        return np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
-
-    def open(self, content: bytes, address: str) -> Image.Image:
-        """Return the upright image, fully decoded. Raises ImageTooLarge before decoding, ImageUnreadable."""
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit decides
-                image = Image.open(io.BytesIO(content))
-                if image.width * image.height > self._limits.pixels:
-                    size = f"{image.width} x {image.height}"
-                    raise ImageTooLarge(address, f"{size} is more than {self._limits.pixels} pixels")
-                image.load()
-                turned = ImageOps.exif_transpose(image)
-        except Image.DecompressionBombError as error:
-            raise ImageTooLarge(address, str(error)) from error
-        except (OSError, ValueError, SyntaxError, EOFError) as error:
-            raise ImageUnreadable(address, f"not a readable image: {error}") from error
-        turned.format = image.format
-        return turned
+        """Return the picture of an image file, see `read_pixels`. Raises ImageError."""
+        return read_pixels(content, address, self._limits.pixels)
 
     def _loaded(self, task: Task) -> Pixels | ImageError:
         try:
-            return self.decode(self.fetch(task.image, task.id), task.image)
+            return self.decode(self.fetch(task.image, task.id), identify(task.image))
         except ImageError as error:
             return error
 
     def _resolved(self, address: str, task_id: int) -> str:
         """The URL to ask: paths are Label Studio's own, cloud addresses go through its resolver."""
-        scheme = urlsplit(address).scheme
+        scheme = scheme_of(address)
         if scheme in ("http", "https"):
             return address
         if self._account is None:
@@ -127,6 +111,29 @@ class Images:
             prefix = urlsplit(self._account.url).path  # of a Label Studio that is served under a path
             return self._account.url.removesuffix(prefix if address.startswith(f"{prefix}/") else "") + address
         raise ImageForbidden(address, "expected http(s), a path of Label Studio or a cloud storage address")
+
+    def _inline(self, address: str, task_id: int) -> bytes:
+        """The content of a `data:` URI; of one whose identity is all that is known, from the task itself."""
+        uri = self._asked(address, task_id) if is_digest(address) else address
+        if len(uri) * 3 // 4 > self._limits.bytes + 1000:
+            raise ImageTooLarge(identify(address), f"more than {self._limits.bytes} bytes (LOOP_IMAGE_BYTES)")
+        try:
+            return read_inline(uri)
+        except ValueError as error:
+            raise ImageUnreadable(identify(address), str(error)) from error
+
+    def _asked(self, identity: str, task_id: int) -> str:
+        """Ask Label Studio for the `data:` URI of a task that has that identity."""
+        try:
+            data = self._account.get(f"api/tasks/{task_id}/").get("data") if self._account else None
+        except UpstreamError as error:
+            raise ImageUnreadable(identity, f"task {task_id}, which has it, cannot be asked for: {error}") from error
+        values = data.values() if isinstance(data, dict) else ()
+        uris = (value.strip() for value in values if isinstance(value, str) and is_inline(value.strip()))
+        found = next((uri for uri in uris if identify(uri) == identity), None)
+        if found is None:
+            raise ImageUnreadable(identity, f"task {task_id} has another image by now")
+        return found
 
     def _step(self, url: str, address: str, deadline: float) -> tuple[bytes | None, str]:
         """Ask one URL: the content, or where it redirects to."""

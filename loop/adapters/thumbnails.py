@@ -5,16 +5,16 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image
+
+from loop.adapters.image_files import shrunk
 
 WIDTH = 400  # pixels
 
 
 def thumbnail(path: Path) -> tuple[bytes, int, int]:
     """A JPEG of at most WIDTH pixels a side, upright, with its width and height."""
-    with Image.open(path) as opened:
-        image = ImageOps.exif_transpose(opened).convert("RGB")
-    image.thumbnail((WIDTH, WIDTH))
+    image = Image.fromarray(shrunk(path, WIDTH)[:, :, ::-1])
     content = io.BytesIO()
     image.save(content, "JPEG", quality=75)
     return content.getvalue(), image.width, image.height

@@ -13,6 +13,7 @@ from loop.decisions.regions import Region
 from loop.decisions.splits import Side
 
 MOST_NAMED = 100  # tasks named in a report, each reason
+NAMED_IN_A_LINE = 3
 
 
 class Reason(StrEnum):
@@ -80,17 +81,36 @@ class Report:
     unknown_labels: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
     left_out: dict[str, list[int]] = field(default_factory=dict)
+    causes: dict[int, str] = field(default_factory=dict)
 
-    def leave_out(self, reason: Reason, task_id: int) -> None:
-        """Count one image left out; the first of each reason are named."""
+    def leave_out(self, reason: Reason, task_id: int, cause: str = "") -> None:
+        """Count one image left out; the first of each reason are named, with the *cause* where there is more to say."""
         self.counts[reason.value] += 1
         named = self.left_out.setdefault(reason.value, [])
         if len(named) < MOST_NAMED:
             named.append(task_id)
+            if cause:
+                self.causes.setdefault(task_id, cause)
+
+    def losses(self) -> str:
+        """Say in a line how many images were left out, why, and the causes of the first."""
+        if not self.counts:
+            return "no task was left out"
+        parts = []
+        for reason, count in sorted(self.counts.items()):
+            named = [
+                f"task {task_id}: {self.causes[task_id]}" for task_id in self.left_out[reason] if task_id in self.causes
+            ]
+            told = (
+                "; ".join(named[:NAMED_IN_A_LINE])
+                or f"tasks {', '.join(map(str, self.left_out[reason][:NAMED_IN_A_LINE]))}"
+            )
+            parts.append(f"{count} because {reason} ({told}{'; …' if count > NAMED_IN_A_LINE else ''})")
+        return f"left out: {', '.join(parts)}"
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain JSON: counts by side, of boxes, by label; what was left out, counted and named."""
-        told = {"images": dict(self.images), "boxes": dict(self.boxes), "notes": dict(self.notes)}
+        told: dict[str, Any] = {"images": dict(self.images), "boxes": dict(self.boxes), "notes": dict(self.notes)}
         if self.train:
             told["train"] = dict(self.train)
         if self.undecided:
@@ -98,6 +118,8 @@ class Report:
         if self.unknown_labels:
             told["unknown_labels"] = dict(self.unknown_labels)
         left_out = {reason: sorted(task_ids) for reason, task_ids in sorted(self.left_out.items())}
+        if self.causes:
+            told["causes"] = {str(task_id): cause for task_id, cause in sorted(self.causes.items())}
         return {**told, "left_out": left_out, "left_out_counts": dict(sorted(self.counts.items()))}
 
 

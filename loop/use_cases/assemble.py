@@ -105,8 +105,8 @@ def _survey(parts: Parts, project_id: int, draft: Draft, labels: Labels, check: 
     draft.add(images(), labels, find)
     if len(draft.added) < 2:
         found = f"{len(draft.added)} usable of {len(addresses)} reviewed tasks"
-        left_out = draft.report.as_json()["left_out"]
-        raise EmptySnapshot(f"{found}: at least one to train on and one to measure on are needed; left out: {left_out}")
+        losses = draft.report.losses()
+        raise EmptySnapshot(f"{found}: at least one to train on and one to measure on are needed; {losses}")
     seen = [
         Seen(one.task_id, one.group, _look(one.look, known.get(one.task_id), address), address)
         for one in draft.added

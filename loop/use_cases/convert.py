@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from loop.adapters.dataset_folder import Snapshot
 from loop.adapters.draft import Draft, writing
 from loop.adapters.export_file import read_export
-from loop.adapters.image_files import ImageFile, inspect
+from loop.adapters.local_images import LocalImages
 from loop.decisions.classes import Labels
 from loop.decisions.label_config import LabelConfig, parse
 from loop.decisions.ls_format import Review, StoredPrediction, read_prediction, read_review, read_task, task_data
@@ -22,7 +20,7 @@ from loop.decisions.snapshots import LabelledImage, Reason
 from loop.decisions.splits import assign, together
 from loop.decisions.storable import LARGEST_ID
 from loop.decisions.verdicts import Verdict, counted_review_key, judge, seen_by_reviewer
-from loop.errors import ImageUnreadable, PayloadError
+from loop.errors import ImageError, PayloadError
 from loop.use_cases.assemble import group_of
 
 
@@ -51,7 +49,7 @@ def to_dataset(
     """
     Write the reviewed tasks of an export as a YOLO dataset into *out*, which must not exist yet or be empty.
 
-    The image of a task is looked for under *images* by the path after its storage's prefix, then by its file name.
+    The image of a task is looked for in *images*, see LocalImages.
     The export may be larger than memory. Raises PayloadError, EmptySnapshot.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -59,11 +57,10 @@ def to_dataset(
     policy = policy or ConversionPolicy()
     config = parse(label_config)
     labels = Labels.of(config.label_names)
-    root = str(images.resolve())
     with writing(out.absolute().parent) as draft:
-        found = _labelled(export, config, policy, draft)
-        find = partial(_found, root, policy.most_pixels)
-        draft.add(found, labels, find, at_once=os.cpu_count() or 1)
+        files = LocalImages(images, draft.prepared, policy.most_pixels)
+        draft.add(_labelled(export, config, policy, draft, files), labels, files.find, at_once=os.cpu_count() or 1)
+        draft.take_out(files.contradictions())
         groups = [one.group for one in draft.added]
         families = together(groups, Looks([one.look for one in draft.added], policy.twin_bits))
         ids = [one.task_id for one in draft.added]
@@ -88,27 +85,26 @@ def to_verdicts(export: Path) -> Iterator[TaskVerdicts]:
             yield TaskVerdicts(review.task_id, seen.version, judge(seen.regions, review.regions))
 
 
-def _labelled(export: Path, config: LabelConfig, policy: ConversionPolicy, draft: Draft) -> Iterator[LabelledImage]:
-    """The reviewed tasks of an export; one whose review cannot be read is left out and named."""
+def _labelled(
+    export: Path, config: LabelConfig, policy: ConversionPolicy, draft: Draft, files: LocalImages
+) -> Iterator[LabelledImage]:
+    """The reviewed tasks of an export; one whose review or image cannot be read is left out and named."""
     for task in read_export(export):
         if not isinstance(task["id"], int):
             raise PayloadError(f"{export} id of a task", "an integer", task["id"])
         try:
             review = _counted(task)
-        except PayloadError:
-            draft.report.leave_out(Reason.NO_REVIEW, task["id"])
+        except PayloadError as error:
+            draft.report.leave_out(Reason.NO_REVIEW, task["id"], str(error))
             continue
         if review:
+            try:
+                image = files.keep(read_task(task, config.image_key).image)
+            except (PayloadError, ImageError) as error:
+                draft.report.leave_out(Reason.NO_IMAGE, task["id"], str(error))
+                continue
             group = group_of(task_data(task), policy.group_field)
-            yield LabelledImage(task["id"], _address(task, config.image_key), review.regions, review.id, group)
-
-
-def _address(task: dict[str, Any], image_key: str) -> str:
-    """The address of a task's image; a task without one is left out of the dataset like any other broken image."""
-    try:
-        return read_task(task, image_key).image
-    except PayloadError:
-        return ""
+            yield LabelledImage(task["id"], image, review.regions, review.id, group)
 
 
 def _counted(task: dict[str, Any]) -> Review | None:
@@ -135,25 +131,3 @@ def _seen(review: Review, predictions: Sequence[StoredPrediction]) -> StoredPred
     served = [(one.created_at.timestamp(), one.regions) for one in predictions]
     index = seen_by_reviewer(review.regions, review.began_at, served)
     return None if index is None else predictions[index]
-
-
-def _found(root: str, most_pixels: int, item: LabelledImage) -> ImageFile:
-    """The local file of a task's image, under *root*, which is a real path. Raises ImageError."""
-    address = item.image
-    parts = urlsplit(address)
-    query = parse_qs(parts.query) if parts.query else {}
-    path = query["d"][0] if "d" in query else unquote(parts.path)
-    pieces = [piece for piece in path.split("/") if piece]
-    for start in range(len(pieces)):
-        near = "/".join((root, *pieces[start:]))
-        if os.path.isfile(near):  # noqa: PTH113 (a Path would take as long as the rest of a conversion)
-            folder, name = near.rsplit("/", 1)
-            found = os.path.realpath(near) if os.path.islink(near) else f"{_real(folder)}/{name}"  # noqa: PTH114
-            if found.startswith(f"{root.rstrip('/')}/"):
-                return inspect(Path(found), address, most_pixels)
-    raise ImageUnreadable(address, f"no such file under {root}")
-
-
-@lru_cache(maxsize=1024)
-def _real(folder: str) -> str:
-    return os.path.realpath(folder)

@@ -1,0 +1,108 @@
+"""The addresses of images: what identifies one, and which files it may name where no server is asked. Pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from urllib.parse import unquote, unquote_plus, unquote_to_bytes
+
+CLOUD_SCHEMES = ("s3", "s3s", "gs", "azure-blob", "azure_spi", "dbx")
+LOCAL_FILES = "/data/local-files/"  # where Label Studio serves files of its own machine, the path in its `d`
+RESOLVER = re.compile(r"/(?:tasks|projects)/\d+/resolve/?\?(?:.*&)?fileuri=([\w-]+)")
+UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")  # what Label Studio puts before the name of an uploaded file
+DIGEST = ";sha256="
+
+
+def scheme_of(address: str) -> str:
+    """Return the scheme of an address in small letters; empty for a path."""
+    if is_inline(address):
+        return "data"
+    scheme, separator, _ = address[:40].partition("://")
+    return scheme.lower() if separator and re.fullmatch(r"[A-Za-z][\w+.-]*", scheme) else ""
+
+
+def is_inline(address: str) -> bool:
+    """Whether an address is a `data:` URI, which carries its image in itself, or the identity of one."""
+    return address[:5].lower() == "data:"
+
+
+def is_digest(address: str) -> bool:
+    """Whether an address is the identity of a `data:` URI, without the image."""
+    return is_inline(address) and len(address) < 200 and DIGEST in address and "," not in address
+
+
+def identify(address: str) -> str:
+    """
+    Return what identifies an address, in logs and where two are compared: a digest of a `data:` URI, else itself.
+
+    The identity of an identity is itself.
+    """
+    if not is_inline(address) or is_digest(address):
+        return address
+    media_type = re.match(r"[\w.+/-]*", address[5:60])
+    digest = hashlib.sha256(address.encode(errors="surrogatepass")).hexdigest()
+    return f"data:{media_type[0] if media_type else ''}{DIGEST}{digest}"
+
+
+def read_inline(address: str) -> bytes:
+    """Return the content of a `data:` URI (RFC 2397), as browsers read it. Raises ValueError."""
+    head, comma, body = address.partition(",")
+    if not comma:
+        raise ValueError("a data: URI has a comma before its content, and this has none")
+    content = unquote_to_bytes(body.partition("#")[0])
+    if not re.search(r";\s*base64\s*$", head, re.IGNORECASE):
+        return content
+    letters = content.translate(None, b" \t\n\r\f").rstrip(b"=")
+    try:
+        return base64.b64decode(letters + b"=" * (-len(letters) % 4), validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"the content of the data: URI is not base64: {error}") from error
+
+
+def file_paths(address: str) -> list[tuple[str, ...]]:
+    """Return the paths that an address may mean as a file, likeliest first, each as its parts, without `..`."""
+    texts = _texts(_unresolved(address))
+    texts += [text.replace("\\", "/") for text in texts if "\\" in text]
+    paths = [tuple(part for part in text.split("/") if part not in ("", ".")) for text in texts]
+    return [path for path in dict.fromkeys(paths) if path and ".." not in path]
+
+
+def _texts(address: str) -> list[str]:
+    """
+    The paths in an address, as written and as percent-decoded.
+
+    Only Label Studio's own local-files address names its file in `d`. The key of a cloud object may have `#` and `?`.
+    """
+    scheme = scheme_of(address)
+    rest = address[len(scheme) + 3 :] if scheme else address
+    if scheme in CLOUD_SCHEMES:
+        return [rest, unquote(rest)]
+    if scheme:
+        rest = f"/{rest.partition('/')[2]}"
+    path = re.split(r"[?#]", rest, maxsplit=1)[0]
+    served = re.search(r"[?&]d=([^&#]*)(.*)", rest[len(path) :], re.DOTALL)
+    if served and f"{path.rstrip('/')}/".endswith(LOCAL_FILES):
+        return [unquote(served[1]), unquote_plus(served[1]), served[1] + served[2]]
+    return [unquote(path), path] if scheme else [rest, unquote(path), path]
+
+
+def _unresolved(address: str) -> str:
+    """The cloud address in an address of Label Studio's resolver; any other stays."""
+    resolved = RESOLVER.search(address)
+    try:
+        return base64.urlsafe_b64decode(resolved[1] + "==").decode() if resolved else address
+    except ValueError:
+        return address
+
+
+def original_name(parts: tuple[str, ...]) -> str | None:
+    """Return the name that an uploaded file had before it was uploaded, as `stored_name` gives it; None of others."""
+    name = parts[-1]
+    return UPLOAD.sub("", name, count=1) if "upload" in parts[:-1] and UPLOAD.match(name) else None
+
+
+def stored_name(name: str) -> str:
+    """Return the name under which Label Studio stores an uploaded file, but for its prefix."""
+    return re.sub(r"[^-\w.]", "", name.strip().replace(" ", "_"))
