@@ -29,6 +29,7 @@ from loop.adapters.references import References
 from loop.adapters.registry import WeightsRegistry
 from loop.adapters.report_folder import ReportFolder
 from loop.adapters.review_log import ReviewLog
+from loop.adapters.set_aside import SetAsideStore
 from loop.adapters.split_list import SplitList
 from loop.adapters.task_states import TaskStates
 from loop.adapters.taxonomy_log import TaxonomyLog
@@ -65,6 +66,7 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
         label_studio=label_studio,
         queue=JobQueue(settings.redis),
         events=EventLog(engine),
+        set_aside=SetAsideStore(engine),
         outbox=Outbox(engine, settings.receivers),
         courier=Courier(lambda: settings.notify_key),
         predictions=PredictionLog(engine),

@@ -15,6 +15,7 @@ from loop.commands import (
     datasets,
     deliveries,
     discovery,
+    events,
     lineage,
     models,
     projects,
@@ -42,6 +43,7 @@ app.add_typer(clusters.app, name="clusters")
 app.add_typer(bulk.app, name="annotations")
 app.add_typer(references.app, name="references")
 app.add_typer(deliveries.app, name="deliveries")
+app.add_typer(events.app, name="events")
 
 
 def main() -> None:

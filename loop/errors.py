@@ -57,7 +57,7 @@ class PayloadError(LoopError):
 
     def __init__(self, field: str, expected: str, found: object) -> None:
         self.field, self.expected, self.found = field, expected, found
-        super().__init__(f"{field}: expected {expected}, found {_short(found)}")
+        super().__init__(shorten(f"{field}: expected {expected}, found {shorten(found)}", 2000))
 
 
 class LabelConfigError(PayloadError):
@@ -77,7 +77,7 @@ class ImageError(LoopError):
 
     def __init__(self, source: str, reason: str) -> None:
         self.source, self.reason = source, reason
-        super().__init__(f"{_short(source)}: {reason}")
+        super().__init__(f"{shorten(source)}: {reason}")
 
 
 class ImageForbidden(ImageError):
@@ -268,10 +268,11 @@ class MilvusDown(UpstreamError):
 
     def __init__(self, address: str, reason: str, code: int = 0) -> None:
         self.address, self.reason, self.code = address, reason, code
-        super().__init__(f"Milvus at {address} did not answer (is `loop up` running?): {_short(reason, 300)}")
+        super().__init__(f"Milvus at {address} did not answer (is `loop up` running?): {shorten(reason, 300)}")
 
 
-def _short(value: object, most: int = 120) -> str:
+def shorten(value: object, most: int = 120) -> str:
+    """Return the beginning of a text, or of what repr says, in a form that can be kept and printed anywhere."""
     try:
         text = value if isinstance(value, str) else repr(value)
     except RecursionError:

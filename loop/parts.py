@@ -31,6 +31,7 @@ from loop.adapters.references import References
 from loop.adapters.registry import FIRST, Version, WeightsRegistry
 from loop.adapters.report_folder import ReportFolder
 from loop.adapters.review_log import ReviewLog
+from loop.adapters.set_aside import SetAsideStore
 from loop.adapters.split_list import SplitList
 from loop.adapters.task_states import TaskStates
 from loop.adapters.taxonomy_log import TaxonomyLog
@@ -82,6 +83,7 @@ class Parts:
     label_studio: LabelStudio
     queue: JobQueue
     events: EventLog
+    set_aside: SetAsideStore
     outbox: Outbox
     courier: Courier
     predictions: PredictionLog

@@ -1,21 +1,21 @@
-"""The tables of what comes in bulk, and of what others are told."""
+"""The tables of what comes in bulk, of what others are told, and of what is set aside."""
 
 from __future__ import annotations
 
 from sqlalchemy import JSON, Column, Float, Index, Integer, String, Table, Text
 
-from loop.adapters.tables import Instant, metadata
+from loop.adapters.tables import Id, Instant, metadata
 
 operations = Table(  # reviews that came in bulk, by the key that makes a second try safe
     "operations",
     metadata,
-    Column("project_id", Integer, primary_key=True),
+    Column("project_id", Id, primary_key=True),
     Column("key", String(128), primary_key=True),
     Column("operation", String(8), nullable=False),
     Column("digest", String(64), nullable=False),  # of what was asked for: a key is for one operation
     Column("state", String(8), nullable=False),
-    Column("task_id", Integer),
-    Column("annotation_id", Integer),
+    Column("task_id", Id),
+    Column("annotation_id", Id),
     Column("annotation_made_at", Instant),  # tells ids that were given out again apart
     Column("annotation_changed_at", Instant),  # the state found at the start; when done, the state it left
     Column("actor", Text),
@@ -30,7 +30,7 @@ notices = Table(  # what happened here that others may want to know
     "notices",
     metadata,
     Column("id", String(36), primary_key=True),
-    Column("project_id", Integer, nullable=False),
+    Column("project_id", Id, nullable=False),
     Column("kind", Text, nullable=False),
     Column("key", String(64), unique=True, nullable=False),
     Column("body", JSON, nullable=False),
@@ -48,4 +48,14 @@ deliveries = Table(  # of a notice to a receiver
     Column("status", Integer),  # of the last answer
     Column("error", Text),
     Index("deliveries_due", "due_at"),
+)
+
+set_aside = Table(  # tasks that something could not be done for, by the step at which that was
+    "set_aside",
+    metadata,
+    Column("project_id", Id, primary_key=True),
+    Column("task_id", Id, primary_key=True),
+    Column("step", String(16), primary_key=True),
+    Column("error", Text, nullable=False),
+    Column("since", Instant, nullable=False),
 )

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
 
 from loop.adapters import review_row
 from loop.adapters.tables import deletions, reviews, verdicts
+from loop.adapters.task_states import chunks
 from loop.decisions.ls_format import Review
 from loop.decisions.verdicts import counted_review_key
 
@@ -65,7 +67,7 @@ class ReviewLog:
         query = sa.select(reviews).where(is_id)
         with self._engine.begin() as connection:
             known = connection.execute(query).all()
-            if any(_stands_against(review_row.read(one), review, is_current=is_current) for one in known):
+            if any(_stands_against(one, review, is_current=is_current) for one in known):
                 return set()
             connection.execute(reviews.delete().where(is_id))
             kept: Mapping[str, Any] = next((one.data for one in known if one.task_id == review.task_id), {})
@@ -89,26 +91,29 @@ class ReviewLog:
         with self._engine.begin() as connection:
             for object_id, moment in moments.items():
                 _bury(connection, project_id, kind, object_id, moment)
-            if kind == TASK:
-                is_gone = verdicts.c.task_id.in_(list(moments))
-                connection.execute(verdicts.delete().where(verdicts.c.project_id == project_id, is_gone))
-            column = reviews.c.annotation_id if kind == ANNOTATION else reviews.c.task_id
-            is_it = sa.and_(reviews.c.project_id == project_id, column.in_(list(moments)))
-            if not is_current:
-                connection.execute(reviews.update().where(is_it).values(told_at=datetime.now(UTC)))
-            return list(connection.scalars(sa.select(reviews.c.task_id).where(is_it).distinct()))
+            concerned: dict[int, None] = {}
+            for ids in chunks(moments):
+                if kind == TASK:
+                    is_gone = (verdicts.c.project_id == project_id, verdicts.c.task_id.in_(ids))
+                    connection.execute(verdicts.delete().where(*is_gone))
+                column = reviews.c.annotation_id if kind == ANNOTATION else reviews.c.task_id
+                is_it = sa.and_(reviews.c.project_id == project_id, column.in_(ids))
+                if not is_current:
+                    connection.execute(reviews.update().where(is_it).values(told_at=datetime.now(UTC)))
+                query = sa.select(reviews.c.task_id).where(is_it).distinct()
+                concerned |= dict.fromkeys(connection.scalars(query))
+            return list(concerned)
 
     def exhume(self, project_id: int, kind: str, moments: Mapping[int, datetime]) -> bool:
         """Take back deletions of what is there after all, made at some moments by id; return whether there were any."""
-        there = [
-            sa.and_(deletions.c.object_id == object_id, deletions.c.received_at >= moment)
-            for object_id, moment in moments.items()
-        ]
-        wrong = deletions.delete().where(
-            deletions.c.project_id == project_id, deletions.c.kind == kind, sa.or_(sa.false(), *there)
-        )
+        is_it = (deletions.c.project_id == project_id, deletions.c.kind == kind)
+        is_wrong = (deletions.c.object_id == sa.bindparam("object"), deletions.c.received_at >= sa.bindparam("moment"))
         with self._engine.begin() as connection:
-            return connection.execute(wrong).rowcount > 0
+            wrong = deletions.delete().where(*is_it, *is_wrong)
+            return (
+                sum(connection.execute(wrong, {"object": one, "moment": at}).rowcount for one, at in moments.items())
+                > 0
+            )
 
     def told(self, project_id: int) -> list[Told]:
         """What events told since it was last compared."""
@@ -135,11 +140,10 @@ class ReviewLog:
     def counted(self, project_id: int, task_ids: Sequence[int] | None = None) -> dict[int, CountedReview]:
         """The review that counts of each task that has one: ground truth first, then the latest completed."""
         query = sa.select(reviews).where(_is_standing(project_id), _is_complete())
-        if task_ids is not None:
-            query = query.where(reviews.c.task_id.in_(task_ids))
+        queries = [query] if task_ids is None else [query.where(reviews.c.task_id.in_(ids)) for ids in chunks(task_ids)]
         best: dict[int, sa.Row[Any]] = {}
         with self._engine.connect() as connection:
-            for row in connection.execute(query):
+            for row in chain.from_iterable(connection.execute(one) for one in queries):
                 if row.task_id not in best or _rank(row) > _rank(best[row.task_id]):
                     best[row.task_id] = row
         return {task_id: CountedReview(review_row.read(row), row.data) for task_id, row in sorted(best.items())}
@@ -203,7 +207,7 @@ def _is_complete() -> sa.ColumnElement[bool]:
     return sa.and_(sa.not_(reviews.c.is_skipped), is_seen)
 
 
-def _stands_against(known: Review, other: Review, *, is_current: bool) -> bool:
+def _stands_against(known: sa.Row[Any], other: Review, *, is_current: bool) -> bool:
     """Whether what is known of an annotation is at least as new as another state of it."""
     ours, theirs = (known.created_at, known.updated_at), (other.created_at, other.updated_at)
     # Nothing else is compared: webhook and API tell the same state in different words (one has no unique_id).

@@ -25,11 +25,12 @@ class Instant(sa.types.TypeDecorator[datetime]):
 
 
 metadata = sa.MetaData()
+Id = sa.BigInteger  # of Label Studio
 
 projects = Table(
     "projects",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("id", Id, primary_key=True, autoincrement=False),
     Column("title", Text, nullable=False),
     Column("label_config", Text, nullable=False),
     Column("connected_at", Instant, nullable=False),
@@ -48,7 +49,7 @@ projects = Table(
 classes = Table(
     "classes",
     metadata,
-    Column("project_id", Integer, primary_key=True),
+    Column("project_id", Id, primary_key=True),
     Column("class_id", Integer, primary_key=True),
     Column("name", Text, nullable=False),
     Column("merged_into", Integer),  # the class that its boxes are now; its own id stays taken
@@ -59,7 +60,7 @@ classes = Table(
 former_names = Table(  # of classes that were renamed: reviews and detectors still have them
     "former_names",
     metadata,
-    Column("project_id", Integer, primary_key=True),
+    Column("project_id", Id, primary_key=True),
     Column("name", Text, primary_key=True),
     Column("class_id", Integer, nullable=False),
 )
@@ -69,32 +70,33 @@ events = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("key", String(64), unique=True, nullable=False),
-    Column("project_id", Integer, nullable=False),
+    Column("project_id", Id, nullable=False),
     Column("action", Text, nullable=False),
     Column("payload", JSON, nullable=False),
     Column("received_at", Instant, nullable=False),
     Column("processed_at", Instant),
-    Column("error", Text),
+    Column("error", Text),  # why it was set aside
+    Column("dismissed_at", Instant),  # somebody has seen that it was, and lets it lie
     Index("events_pending", "project_id", "processed_at"),
 )
 
 reviews = Table(
     "reviews",
     metadata,
-    Column("project_id", Integer, primary_key=True),
-    Column("annotation_id", Integer, primary_key=True),
+    Column("project_id", Id, primary_key=True),
+    Column("annotation_id", Id, primary_key=True),
     Column("created_at", Instant, primary_key=True),  # Label Studio on SQLite gives ids out again
-    Column("task_id", Integer, nullable=False),
+    Column("task_id", Id, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Column("unique_id", Text, nullable=False),
     Column("data", JSON, nullable=False),  # of the task, as it was at the time
     Column("regions", JSON, nullable=False),
-    Column("annotator", Integer),
+    Column("annotator", Id),
     Column("lead_time", Float),
     Column("is_skipped", Boolean, nullable=False),
     Column("is_ground_truth", Boolean, nullable=False),
     Column("is_unseen", Boolean, nullable=False),  # made of a prediction in bulk; nobody looked at it
-    Column("parent_prediction", Integer),
+    Column("parent_prediction", Id),
     Column("recorded_at", Instant, nullable=False),
     Column("told_at", Instant),  # an event changed something that no sweep has compared with Label Studio since
     Index("reviews_of_task", "project_id", "task_id"),
@@ -104,9 +106,9 @@ reviews = Table(
 deletions = Table(
     "deletions",
     metadata,
-    Column("project_id", Integer, primary_key=True),
+    Column("project_id", Id, primary_key=True),
     Column("kind", String(16), primary_key=True),  # annotation or task
-    Column("object_id", Integer, primary_key=True),
+    Column("object_id", Id, primary_key=True),
     Column("received_at", Instant, nullable=False),
 )
 
@@ -114,8 +116,8 @@ predictions = Table(
     "predictions",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("project_id", Integer, nullable=False),
-    Column("task_id", Integer, nullable=False),
+    Column("project_id", Id, nullable=False),
+    Column("task_id", Id, nullable=False),
     Column("image", Text, nullable=False),
     Column("version", Text, nullable=False),
     Column("regions", JSON, nullable=False),  # what was shown
@@ -134,9 +136,9 @@ verdicts = Table(
     "verdicts",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("project_id", Integer, nullable=False),
-    Column("task_id", Integer, nullable=False),
-    Column("annotation_id", Integer, nullable=False),
+    Column("project_id", Id, nullable=False),
+    Column("task_id", Id, nullable=False),
+    Column("annotation_id", Id, nullable=False),
     Column("prediction_id", Integer, nullable=False),
     Column("version", Text, nullable=False),
     Column("stream", String(8), nullable=False),
@@ -149,7 +151,7 @@ verdicts = Table(
     Column("is_relabelled", Boolean, nullable=False),
     Column("predicted", JSON),
     Column("reviewed", JSON),
-    Column("annotator", Integer),
+    Column("annotator", Id),
     Column("lead_time", Float),
     Column("reviewed_at", Instant, nullable=False),
     Index("verdicts_of_task", "project_id", "task_id"),
@@ -159,8 +161,8 @@ verdicts = Table(
 splits = Table(
     "splits",
     metadata,
-    Column("project_id", Integer, primary_key=True),
-    Column("task_id", Integer, primary_key=True),
+    Column("project_id", Id, primary_key=True),
+    Column("task_id", Id, primary_key=True),
     Column("side", String(8), nullable=False),
     Column("group", Text),  # what stays on one side together
     Column("image_hash", String(16)),  # perceptual: near-duplicates differ in few bits; empty for a flat image
@@ -171,8 +173,8 @@ splits = Table(
 whole_vectors = Table(  # of the images of those tasks, where a tower says what near-duplicates are
     "whole_vectors",
     metadata,
-    Column("project_id", Integer, primary_key=True),
-    Column("task_id", Integer, primary_key=True),
+    Column("project_id", Id, primary_key=True),
+    Column("task_id", Id, primary_key=True),
     Column("embedder", String(80), nullable=False),  # its fingerprint, and how the image was prepared
     Column("image", String(16), nullable=False),  # of the address that it was made from
     Column("vector", LargeBinary, nullable=False),  # unit length, in half precision, little-endian
@@ -184,7 +186,7 @@ trainings = Table(
     "trainings",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("project_id", Integer, nullable=False),
+    Column("project_id", Id, nullable=False),
     Column("state", String(16), nullable=False),
     Column("asked_by", Text, nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
@@ -211,7 +213,7 @@ trainings = Table(
 versions = Table(
     "versions",
     metadata,
-    Column("project_id", Integer, primary_key=True),
+    Column("project_id", Id, primary_key=True),
     Column("name", Text, primary_key=True),
     Column("weights", Text, nullable=False),
     Column("sha256", String(64), nullable=False),
@@ -227,7 +229,7 @@ versions = Table(
 aliases = Table(
     "aliases",
     metadata,
-    Column("project_id", Integer, primary_key=True),
+    Column("project_id", Id, primary_key=True),
     Column("alias", String(16), primary_key=True),
     Column("version", Text, nullable=False),
 )
@@ -236,7 +238,7 @@ moves = Table(
     "moves",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("project_id", Integer, nullable=False),
+    Column("project_id", Id, nullable=False),
     Column("alias", String(16), nullable=False),
     Column("version", Text, nullable=False),
     Column("why", Text, nullable=False),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, String, Table, Text
 
-from loop.adapters.tables import Instant, metadata
+from loop.adapters.tables import Id, Instant, metadata
 
 taxonomies = Table(  # every taxonomy that was applied, the newest is in force
     "taxonomies",
     metadata,
-    Column("project_id", Integer, primary_key=True),
+    Column("project_id", Id, primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("version", String(12), nullable=False),  # of its content
     Column("content", Text, nullable=False),  # YAML
@@ -20,7 +20,7 @@ taxonomies = Table(  # every taxonomy that was applied, the newest is in force
 matches = Table(  # what each detection was matched to; the detection is a key in `vectors`
     "matches",
     metadata,
-    Column("project_id", Integer, primary_key=True),
+    Column("project_id", Id, primary_key=True),
     Column("embedder", String(64), primary_key=True),  # its fingerprint
     Column("detection", String(32), primary_key=True),
     Column("node", Text),  # none: unknown
@@ -34,7 +34,7 @@ reapplications = Table(  # each carries what takes it back
     "reapplications",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("project_id", Integer, nullable=False, index=True),
+    Column("project_id", Id, nullable=False, index=True),
     Column("embedder", String(64), nullable=False),
     Column("taxonomy", String(12), nullable=False),
     Column("token", String(16), nullable=False),
@@ -46,7 +46,7 @@ reapplications = Table(  # each carries what takes it back
 clusters = Table(  # of the unknown: those of the last discovery, and all that a person decided on
     "clusters",
     metadata,
-    Column("project_id", Integer, primary_key=True),
+    Column("project_id", Id, primary_key=True),
     Column("id", String(8), primary_key=True),
     Column("state", String(12), nullable=False),
     Column("facts", JSON, nullable=False),  # persistence, stability, nearest node, suggested name
@@ -62,8 +62,8 @@ clusters = Table(  # of the unknown: those of the last discovery, and all that a
 named_boxes = Table(  # members of clusters that a person named: references, until a review of their task says more
     "named_boxes",
     metadata,
-    Column("project_id", Integer, primary_key=True),
-    Column("task_id", Integer, primary_key=True),
+    Column("project_id", Id, primary_key=True),
+    Column("task_id", Id, primary_key=True),
     Column("crop", String(32), primary_key=True),
     Column("image", Text, nullable=False),
     Column("box", JSON, nullable=False),
@@ -76,7 +76,7 @@ named_boxes = Table(  # members of clusters that a person named: references, unt
 task_groups = Table(  # tasks that show like things, as Label Studio's queue is spread over them
     "task_groups",
     metadata,
-    Column("project_id", Integer, primary_key=True),
-    Column("task_id", Integer, primary_key=True),
+    Column("project_id", Id, primary_key=True),
+    Column("task_id", Id, primary_key=True),
     Column("number", Integer, nullable=False),
 )

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, Column, Float, Index, Integer, String, Table, Text
 
-from loop.adapters.tables import Instant, metadata
+from loop.adapters.tables import Id, Instant, metadata
 
 vectors = Table(  # what should stand in a vector collection, and how far it is
     "vectors",
     metadata,
-    Column("project_id", Integer, primary_key=True),
+    Column("project_id", Id, primary_key=True),
     Column("embedder", String(64), primary_key=True),  # its fingerprint
     Column("kind", String(16), primary_key=True),
     Column("key", String(32), primary_key=True),
     Column("crop", String(32), nullable=False),  # the place on the image; what has one has one vector
-    Column("task_id", Integer, nullable=False),
+    Column("task_id", Id, nullable=False),
     Column("image", Text, nullable=False),
     Column("box", JSON, nullable=False),
     Column("region", Text, nullable=False),
@@ -35,8 +35,8 @@ vectors = Table(  # what should stand in a vector collection, and how far it is
 planned_tasks = Table(  # tasks whose wanted vectors stand in the table above, as the records were then
     "planned_tasks",
     metadata,
-    Column("project_id", Integer, primary_key=True),
+    Column("project_id", Id, primary_key=True),
     Column("embedder", String(64), primary_key=True),
-    Column("task_id", Integer, primary_key=True),
+    Column("task_id", Id, primary_key=True),
     Column("state", Text, nullable=False),
 )

@@ -86,13 +86,15 @@ def task_data(json: Json) -> Json:
 
 
 def read_review(
-    json: Json, *, project_id: object = None, task_id: object = None, annotation_id: int | None = None
+    json: object, *, project_id: object = None, task_id: object = None, annotation_id: int | None = None
 ) -> Review:
     """
     Read an annotation as webhooks, the API and exports give it; ids given here stand in for missing ones.
 
     Raises PayloadError for whatever cannot be kept in the records as well: ids and times out of range, broken text.
     """
+    if not isinstance(json, Mapping):
+        raise PayloadError("annotation", "a JSON object", json)
     annotation_id = _id(json, "id", "annotation", default=annotation_id)
     where = f"annotation {annotation_id}"
     return Review(

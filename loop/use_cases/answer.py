@@ -134,9 +134,11 @@ def predict_all(
     return done, broken
 
 
-def has(task: dict[str, Any], version: str) -> bool:
+def has(task: Mapping[str, Any], version: str) -> bool:
     """Whether Label Studio stores a prediction of that version for a task."""
-    return any(prediction.get("model_version") == version for prediction in task.get("predictions") or [])
+    known = task.get("predictions")
+    listed = known if isinstance(known, list) else []
+    return any(one.get("model_version") == version for one in listed if isinstance(one, Mapping))
 
 
 def _id(task: dict[str, Any]) -> int:

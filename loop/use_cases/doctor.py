@@ -17,6 +17,7 @@ from loop.use_cases.checks_here import HERE
 from loop.use_cases.checks_model import MODEL
 from loop.use_cases.checks_project import PROJECT
 from loop.use_cases.checks_studio import STUDIO
+from loop.use_cases.checks_work import WORK
 
 SECONDS = 10.0  # that each check may take
 Check = Callable[[], list[Finding]]
@@ -36,7 +37,7 @@ def doctor(parts: Parts, project_id: int | None = None, *, seconds: float = SECO
         found += _run([(_name(check), partial(check, parts)) for check in STUDIO], seconds)
     projects, missing = _projects(parts, project_id)
     for project in projects:
-        checks = (*PROJECT, *MODEL) if is_reached else MODEL
+        checks = (*(PROJECT if is_reached else ()), *MODEL, *WORK)
         named = [(_name(check), partial(check, parts, project)) for check in checks]
         found += [replace(one, project=project.id) for one in _run(named, seconds)]
     return found + missing

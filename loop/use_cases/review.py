@@ -3,46 +3,58 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 from typing import Any
 
 from loop.adapters.event_log import Event
+from loop.adapters.isolation import Fault, attempt
 from loop.adapters.prediction_log import LoggedPrediction
 from loop.adapters.review_log import ANNOTATION, TASK
+from loop.adapters.set_aside import Step
 from loop.adapters.training_log import State
 from loop.decisions.label_config import parse
 from loop.decisions.ls_format import Review, read_review, task_data
 from loop.decisions.notices import Kind
+from loop.decisions.storable import is_id, is_text
 from loop.decisions.trial import judge_by_overlap
 from loop.decisions.verdicts import Verdict, judge, seen_by_reviewer, shares_an_id
 from loop.errors import LoopError, PayloadError, UpstreamError
 from loop.parts import Parts
 from loop.use_cases import index, refresh
 
+MOST_NAMED = 5  # faults named of an event
 CREATED = ("ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_CREATED")
 START_TRAINING = "START_TRAINING"
+Unit = Callable[[], set[int]]  # returns the tasks whose verdicts it may change
 
 
 def review(parts: Parts, project_id: int) -> str:
-    """Work on all pending events. Doing so twice, or in another order, ends in the same state."""
-    worked = 0
+    """
+    Work on all pending events. Doing so twice, or in another order, ends in the same state.
+
+    What an event says and cannot be done is set aside with its reason; all else is done. Raises UnknownProject, and
+    what lies outside of the events, such as records that are locked.
+    """
+    parts.projects.get(project_id)  # the events of a project that is not connected wait until it is
+    worked = set_aside = 0
     while events := parts.events.pending(project_id):
-        touched: set[int] = set()
-        read: list[int] = []
+        touched, errors = set[int](), dict[int, str]()
         for event in events:
-            try:
-                touched |= _applied(parts, event)
-            except PayloadError as error:  # the event stays in the log with what is wrong with it
-                parts.events.done([event.id], error=str(error))
-            else:
-                read.append(event.id)
+            task_ids, faults = _work_on(parts, event)
+            touched |= task_ids
+            if faults:
+                errors[event.id] = "; ".join(fault.error for fault in faults[:MOST_NAMED])
         judge_tasks(parts, project_id, touched)
-        parts.events.done(read)
-        worked += len(events)
+        for event_id, error in errors.items():
+            parts.events.done([event_id], error=error)
+        parts.events.done([event.id for event in events if event.id not in errors])
+        worked, set_aside = worked + len(events), set_aside + len(errors)
     asked = ask_when_due(parts, project_id)
-    return f"{worked} events{', training asked for' if asked else ''}"
+    told = f", {set_aside} set aside: see `loop events`" if set_aside else ""
+    return f"{worked} events{told}{', training asked for' if asked else ''}"
 
 
 def ask_when_due(parts: Parts, project_id: int) -> bool:
@@ -72,24 +84,39 @@ def ask_training(parts: Parts, project_id: int, asked_by: str) -> None:
 
 
 def judge_tasks(parts: Parts, project_id: int, task_ids: Iterable[int]) -> None:
-    """Derive the verdicts of tasks anew from the review that counts and the prediction it was made on."""
-    ids = list(task_ids)
-    counted = parts.reviews.counted(project_id, ids)
-    image_key = parts.projects.get(project_id).config().image_key
+    """
+    Derive the verdicts of tasks anew from the review that counts and the prediction it was made on.
+
+    A task that this fails for has no verdicts, and is set aside until it can be judged.
+    """
+    ids, faults = list(task_ids), dict[int, Fault]()
+    image_key = attempt(lambda: parts.projects.get(project_id).config().image_key)
     for task_id in ids:
-        standing = counted.get(task_id)
-        seen = _seen_by(parts, standing.review, standing.image(image_key)) if standing else None
-        if standing is None or seen is None:
+        work = partial(_judge_task, parts, project_id, task_id)
+        fault = image_key if isinstance(image_key, Fault) else attempt(partial(work, image_key))
+        if fault is not None:
             parts.verdicts.replace(project_id, task_id, None)
-            verdicts = list[Verdict]()
-        else:
-            verdicts = judge(seen.regions, standing.review.regions)
-            shadows = _judged_shadows(parts, standing.review, seen.image)
-            parts.verdicts.replace(project_id, task_id, (standing.review, seen, verdicts), *shadows)
-        if standing:
-            _tell(parts, standing.review, seen, verdicts)
+            faults[task_id] = fault
     if ids:
+        errors = {task_id: fault.error for task_id, fault in faults.items()}
+        for task_id in parts.set_aside.replace(project_id, Step.JUDGE, ids, errors):
+            faults[task_id].log(f"project {project_id} task {task_id}")
         index.ask(parts, project_id)
+
+
+def _judge_task(parts: Parts, project_id: int, task_id: int, image_key: str) -> None:
+    standing = parts.reviews.counted(project_id, [task_id]).get(task_id)
+    if standing is None:
+        parts.verdicts.replace(project_id, task_id, None)
+        return
+    seen, verdicts = _seen_by(parts, standing.review, standing.image(image_key)), list[Verdict]()
+    if seen is None:
+        parts.verdicts.replace(project_id, task_id, None)
+    else:
+        verdicts = judge(seen.regions, standing.review.regions)
+        shadows = _judged_shadows(parts, standing.review, seen.image)
+        parts.verdicts.replace(project_id, task_id, (standing.review, seen, verdicts), *shadows)
+    _tell(parts, standing.review, seen, verdicts)
 
 
 def _tell(parts: Parts, review: Review, seen: LoggedPrediction | None, verdicts: Sequence[Verdict]) -> None:
@@ -138,57 +165,82 @@ def _parent_version(parts: Parts, review: Review) -> str | None:
         return None
 
 
-def _applied(parts: Parts, event: Event) -> set[int]:
-    """Apply one event; return the tasks whose verdicts it may change. Raises PayloadError."""
+def _work_on(parts: Parts, event: Event) -> tuple[set[int], list[Fault]]:
+    """Apply one event; return the tasks whose verdicts it may change, and what of it cannot be applied."""
+    units = attempt(lambda: _units(parts, event))
+    done = [attempt(unit) for unit in units] if not isinstance(units, Fault) else [units]
+    faults = [fault for fault in done if isinstance(fault, Fault)]
+    for fault in faults:
+        fault.log(f"project {event.project_id} event {event.id}")
+    return set(chain.from_iterable(ids for ids in done if not isinstance(ids, Fault))), faults
+
+
+def _units(parts: Parts, event: Event) -> list[Unit]:
+    """What an event asks for, cut into what can be done or fail by itself. Raises PayloadError."""
     payload, project_id = event.payload, event.project_id
     if event.action in CREATED:
-        return set(chain.from_iterable(_record(parts, project_id, *pair) for pair in _annotations(payload)))
+        return [partial(_record, parts, project_id, *pair) for pair in _annotations(payload)]
     if event.action == "ANNOTATIONS_DELETED":
-        gone = dict.fromkeys(_ids(payload, "annotations"), event.received_at)
-        return set(parts.reviews.delete(project_id, ANNOTATION, gone))
+        return _deletions(parts, event, ANNOTATION, payload.get("annotations"))
     if event.action == "TASKS_DELETED":
-        gone = dict.fromkeys(_ids(payload, "tasks"), event.received_at)
-        return set(parts.reviews.delete(project_id, TASK, gone))
-    if event.action == "TASKS_CREATED":
-        refresh.ask(parts, project_id)
-    elif event.action == "PROJECT_UPDATED":
-        _take_project(parts, project_id, payload.get("project"))
-    elif event.action == START_TRAINING:
-        ask_training(parts, project_id, "Start Training in Label Studio")
+        return _deletions(parts, event, TASK, payload.get("tasks"))
+    acts: dict[str, Callable[[], object]] = {
+        "TASKS_CREATED": partial(refresh.ask, parts, project_id),
+        "PROJECT_UPDATED": partial(_take_project, parts, event),
+        START_TRAINING: partial(ask_training, parts, project_id, "Start Training in Label Studio"),
+    }
+    return [partial(_changes_no_review, acts[event.action])] if event.action in acts else []
+
+
+def _changes_no_review(act: Callable[[], object]) -> set[int]:
+    act()
     return set()
 
 
-def _record(parts: Parts, project_id: int, annotation: Mapping[str, Any], task: Mapping[str, Any]) -> set[int]:
+def _record(parts: Parts, project_id: int, annotation: object, task: Mapping[str, Any]) -> set[int]:
     found = read_review(annotation, project_id=project_id, task_id=task.get("id"))
     if found.project_id != project_id:  # each project has a secret of its own, which opens no other
         raise PayloadError("annotation project", str(project_id), found.project_id)
     return {found.task_id, *parts.reviews.record(found, task_data(task))}
 
 
-def _annotations(payload: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+def _annotations(payload: Mapping[str, Any]) -> list[tuple[object, Mapping[str, Any]]]:
     """The annotations of an event, each with its task; a bulk event carries lists under the same singular keys."""
     annotation, task = payload.get("annotation"), payload.get("task")
     if isinstance(annotation, Mapping):
         return [(annotation, task if isinstance(task, Mapping) else {})]
     if isinstance(annotation, list):
-        tasks = {one["id"]: one for one in task or [] if isinstance(one, Mapping) and "id" in one}
-        return [(one, tasks.get(one.get("task"), {})) for one in annotation if isinstance(one, Mapping)]
+        listed = task if isinstance(task, list) else []
+        tasks = {one["id"]: one for one in listed if isinstance(one, Mapping) and is_id(one.get("id"))}
+        ids = [one.get("task") if isinstance(one, Mapping) else None for one in annotation]
+        return [(one, tasks.get(at, {}) if is_id(at) else {}) for one, at in zip(annotation, ids, strict=True)]
     raise PayloadError("annotation", "an annotation or a list of them", annotation)
 
 
-def _ids(payload: Mapping[str, Any], key: str) -> list[int]:
-    found = payload.get(key)
-    if not isinstance(found, list):
-        raise PayloadError(key, "a list of objects with an id", found)
-    return [int(one["id"]) for one in found if isinstance(one, Mapping) and isinstance(one.get("id"), int)]
+def _deletions(parts: Parts, event: Event, kind: str, listed: object) -> list[Unit]:
+    """Delete those that have a readable id, and refuse the others."""
+    if not isinstance(listed, list):
+        raise PayloadError(f"{kind}s", "a list of objects with an id", listed)
+    right = [isinstance(one, Mapping) and is_id(one.get("id")) for one in listed]
+    moments = {one["id"]: event.received_at for one, is_right in zip(listed, right, strict=True) if is_right}
+    wrong = [one for one, is_right in zip(listed, right, strict=True) if not is_right]
+
+    def refuse() -> set[int]:
+        raise PayloadError(f"{kind}s", "objects with an id", wrong)
+
+    return [lambda: set(parts.reviews.delete(event.project_id, kind, moments)), *([refuse] if wrong else [])]
 
 
-def _take_project(parts: Parts, project_id: int, project: object) -> None:
-    if not isinstance(project, Mapping) or project.get("id") != project_id:
-        raise PayloadError("project", f"the project {project_id}", project)
-    label_config = str(project.get("label_config") or "")
+def _take_project(parts: Parts, event: Event) -> None:
+    project = event.payload.get("project")
+    if not isinstance(project, Mapping) or project.get("id") != event.project_id:
+        raise PayloadError("project", f"the project {event.project_id}", project)
+    label_config, title = project.get("label_config") or "", project.get("title") or ""
     try:
         parse(label_config)
     except LoopError as error:
         raise PayloadError("project label_config", "one that can be predicted for", str(error)) from error
-    parts.projects.save(project_id, str(project.get("title") or ""), label_config)
+    if not (is_text(title) and is_text(label_config)):
+        raise PayloadError("project title", "text", title)
+    if not parts.events.is_overtaken(event):  # of one that was set aside
+        parts.projects.save(event.project_id, title, label_config)

@@ -43,7 +43,7 @@ def status(parts: Parts) -> Status:
     """Look at everything that can be seen from here; what does not answer is said, never raised."""
     lines = []
     for event, error in parts.events.last():
-        state = f"unreadable: {error}" if error else "received"
+        state = f"set aside: {error}" if error else "received"
         lines.append(f"{event.received_at:%Y-%m-%d %H:%M:%S} project {event.project_id} {event.action}: {state}")
     return Status(_parts(parts), [_project(parts, project.id) for project in parts.projects.all()], lines)
 

@@ -20,7 +20,7 @@ def ensure_webhook(parts: Parts, project_id: int) -> list[str]:
     wanted = {"headers": headers, "is_active": True, "send_payload": True, "send_for_all_actions": False}
     changed, ours = [], None
     for hook in parts.label_studio.webhooks(project_id):
-        if hook["url"] != url:
+        if hook.get("url") != url:
             continue
         if ours is None and PROJECT_HEADER in (hook.get("headers") or {}):
             ours = hook
@@ -30,7 +30,7 @@ def ensure_webhook(parts: Parts, project_id: int) -> list[str]:
     if ours is None:
         parts.label_studio.create_webhook(project=project_id, url=url, actions=ACTIONS, **wanted)
         return [*changed, f"added the webhook {url}"]
-    if any(ours.get(key) != value for key, value in wanted.items()) or set(ours["actions"]) != set(ACTIONS):
+    if any(ours.get(key) != value for key, value in wanted.items()) or set(ours.get("actions") or []) != set(ACTIONS):
         parts.label_studio.update_webhook(ours["id"], url=url, actions=ACTIONS, **wanted)
         changed.append("repaired the webhook")
     return changed

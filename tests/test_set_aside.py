@@ -1,0 +1,336 @@
+"""One event, annotation or task of unforeseen form is set aside with its reason; everything else goes on."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import sqlalchemy as sa
+from typer.testing import CliRunner
+
+from loop.adapters.set_aside import Step
+from loop.adapters.tables import projects, reviews
+from loop.cli import app
+from loop.errors import UnknownProject, UpstreamError
+from loop.use_cases.checks_work import events, tasks
+from loop.use_cases.review import review
+from loop.use_cases.sync import rebuild, sync
+from tests.builders import CONFIG, NOON, created, ls_annotation, ls_region, ls_task, region, served
+from tests.studio_model import StudioModel, boxes
+
+UNFORESEEN = [
+    pytest.param({"parent_prediction": {"id": 7}}, id="parent-an-object"),
+    pytest.param({"parent_prediction": 2**63}, id="parent-too-large"),
+    pytest.param({"id": 2**63}, id="id-too-large"),
+    pytest.param({"id": -1}, id="id-negative"),
+    pytest.param({"id": True}, id="id-a-bool"),
+    pytest.param({"task": 2**63}, id="task-too-large"),
+    pytest.param({"created_at": "9999-12-31T23:59:59-12:00"}, id="year-10000"),
+    pytest.param({"updated_at": "0001-01-01T00:00:00+14:00"}, id="year-0"),
+    pytest.param({"lead_time": "soon"}, id="lead-time-text"),
+    pytest.param({"unique_id": "\ud800"}, id="surrogate"),
+    pytest.param({"result": 7}, id="result-a-number"),
+]
+
+
+def take(parts, *sent):
+    for event in sent:
+        parts.events.append(1, event["action"], event)
+    return review(parts, 1)
+
+
+def judged(parts):
+    return sorted((one.task_id, str(one.decision)) for one in parts.rates.judged(1))
+
+
+@pytest.mark.parametrize("fields", UNFORESEEN)
+def test_an_event_of_unforeseen_form_is_set_aside_and_the_others_are_worked_on(parts, fields):
+    parts.predictions.append([served(region("p"), task=task) for task in (1, 3)])
+    bad = created(ls_region("p"), annotation=2, task=2) | {}
+    bad["annotation"] |= fields
+
+    line = take(
+        parts, created(ls_region("p")), bad, created(ls_region("p", label="Person"), annotation=3, task=3, minutes=1)
+    )
+
+    assert judged(parts) == [(1, "confirmed"), (3, "corrected")]
+    assert not parts.events.pending(1)
+    (aside,) = parts.events.set_aside(1)
+    assert next(iter(fields)) in aside.error
+    assert line == "3 events, 1 set aside: see `loop events`"
+
+
+@pytest.mark.parametrize("fields", UNFORESEEN)
+def test_of_a_bulk_event_only_the_bad_annotation_is_set_aside(parts, fields):
+    annotations = [ls_annotation(ls_region(), annotation=number, task=number) for number in (1, 2, 3)]
+    annotations[1] |= fields
+
+    take(parts, {"action": "ANNOTATIONS_CREATED", "annotation": annotations, "task": [ls_task(1), 7, {"id": {}}]})
+
+    assert list(parts.reviews.counted(1)) == [1, 3]
+    assert len(parts.events.set_aside(1)) == 1
+
+
+def test_a_deletion_takes_those_that_it_names_by_an_id(parts):
+    take(parts, *(created(ls_region(), annotation=number, task=number) for number in (1, 2)))
+
+    take(parts, {"action": "ANNOTATIONS_DELETED", "annotations": [{"id": "x"}, 7, {"id": 2**63}, {"id": 1}, None]})
+
+    assert list(parts.reviews.counted(1)) == [2]
+    (aside,) = parts.events.set_aside(1)
+    assert "expected objects with an id, found [{'id': 'x'}, 7, {'id': 9223372036854775808}, None]" in aside.error
+
+
+def test_a_deletion_of_more_than_a_query_may_name_is_done(parts):
+    take(parts, *(created(ls_region(), annotation=number, task=number) for number in (1, 2)))
+
+    take(parts, {"action": "TASKS_DELETED", "tasks": [{"id": number} for number in range(2, 40_002)]})
+
+    assert list(parts.reviews.counted(1)) == [1]
+    assert not parts.events.set_aside(1)
+
+
+def test_records_that_are_locked_set_no_event_aside(parts, monkeypatch):
+    event = created(ls_region())
+    parts.events.append(1, event["action"], event)
+    locked = sa.exc.OperationalError("INSERT", {}, Exception("database is locked"))
+    broken = replace(parts, reviews=Failing(parts.reviews, "record", locked))
+
+    with pytest.raises(sa.exc.OperationalError):
+        review(broken, 1)
+
+    assert len(parts.events.pending(1)) == 1
+    assert review(parts, 1) == "1 events"
+
+
+def test_label_studio_that_does_not_answer_sets_no_task_aside(parts):
+    parts.predictions.append([served(region("p"))])
+    broken = replace(parts, predictions=Failing(parts.predictions, "of_task", UpstreamError("no answer")))
+    event = created(ls_region())
+    parts.events.append(1, event["action"], event)
+
+    with pytest.raises(UpstreamError):
+        review(broken, 1)
+
+    assert len(parts.events.pending(1)) == 1
+    assert not parts.set_aside.all(1)
+
+
+def test_the_events_of_a_project_that_is_not_connected_wait_until_it_is(parts):
+    parts.events.append(9, "START_TRAINING", {"project": {"id": 9}})
+
+    with pytest.raises(UnknownProject):
+        review(parts, 9)
+
+    assert len(parts.events.pending(9)) == 1
+    assert not parts.trainings.open(9)
+
+
+class Failing:
+    """A part of which one method raises."""
+
+    def __init__(self, part, method, error):
+        self._part, self._method, self._error = part, method, error
+
+    def __getattr__(self, name):
+        def fail(*_, **__):
+            raise self._error
+
+        return fail if name == self._method else getattr(self._part, name)
+
+
+def test_events_set_aside_are_worked_on_again_when_asked(parts):
+    event = created(ls_region())
+    parts.events.append(1, event["action"], event)
+    broken = replace(parts, reviews=Failing(parts.reviews, "record", KeyError("a bug of ours")))
+    review(broken, 1)
+    assert not parts.reviews.counted(1)
+
+    assert parts.events.retry(1) == 1
+    review(parts, 1)
+
+    assert list(parts.reviews.counted(1)) == [1]
+    assert not parts.events.set_aside(1)
+
+
+def test_an_old_label_config_that_is_worked_on_again_does_not_replace_a_newer_one(parts):
+    old = {"action": "PROJECT_UPDATED", "project": {"id": 1, "title": "Old", "label_config": CONFIG}}
+    new = {"action": "PROJECT_UPDATED", "project": {"id": 1, "title": "New", "label_config": CONFIG}}
+    parts.events.append(1, old["action"], old)
+    review(replace(parts, projects=Failing(parts.projects, "save", KeyError("a bug of ours"))), 1)
+    take(parts, new)
+
+    parts.events.retry(1)
+    review(parts, 1)
+
+    assert parts.projects.get(1).title == "New"
+
+
+def test_a_task_that_cannot_be_judged_has_no_verdicts_and_the_sweep_looks_at_it_again(parts):
+    parts.predictions.append([served(region("p"), task=task) for task in (1, 2)])
+    studio = StudioModel(2)
+    for task in studio.tasks:
+        studio.annotate(task, boxes("p"))
+    parts = replace(parts, label_studio=studio)
+    take(parts, *studio.sent)
+    with parts.engine.begin() as connection:  # as a later version may have left it
+        connection.execute(reviews.update().where(reviews.c.task_id == 1).values(regions=[{"form": "unforeseen"}]))
+
+    sync(parts, 1)
+
+    assert {task_id for task_id, _ in judged(parts)} == {2}
+    (aside,) = parts.set_aside.all(1)
+    assert (aside.task_id, aside.step) == (1, Step.JUDGE)
+    assert "task 1, at judge" in tasks(parts, parts.projects.get(1))[0].found
+
+    with parts.engine.begin() as connection:
+        connection.execute(reviews.delete().where(reviews.c.task_id == 1))
+    parts.projects.synced(1, None)
+    sync(parts, 1)
+
+    assert {task_id for task_id, _ in judged(parts)} == {1, 2}
+    assert not parts.set_aside.all(1)
+
+
+@pytest.mark.parametrize("bad", [7, None, {"id": "x"}, {"id": 9, "created_at": "9999-12-31T23:59:59-12:00"}, []])
+def test_a_sweep_sets_a_task_aside_that_it_cannot_read_and_compares_the_others(parts, bad):
+    studio = StudioModel(3)
+    for task in studio.tasks:
+        studio.annotate(task, boxes("p"))
+    good = studio.tasks[1]["annotations"][0]
+    studio.tasks[1]["annotations"] = [bad, good]
+    parts = replace(parts, label_studio=studio)
+
+    line = sync(parts, 1)
+
+    assert list(parts.reviews.counted(1)) == [1, 2, 3]
+    assert [one.task_id for one in parts.set_aside.all(1)] == [2]
+    assert "1 tasks set aside: see `loop doctor`" in line
+
+    studio.tasks[1]["annotations"] = [good]  # which changes no time that a sweep asks for
+    sync(parts, 1)
+
+    assert not parts.set_aside.all(1)
+
+
+def test_of_a_task_with_an_annotation_that_nobody_can_tell_none_is_taken_for_deleted(parts):
+    studio = StudioModel(1)
+    (task,) = studio.tasks
+    studio.annotate(task, boxes("p"))
+    parts = replace(parts, label_studio=studio)
+    sync(parts, 1)
+
+    task["annotations"] = [{"id": {"of": "another form"}}]
+    studio.changed_at[1] = studio.clock
+    rebuilt = sync(parts, 1)
+
+    assert list(parts.reviews.counted(1)) == [1]
+    assert "1 tasks set aside" in rebuilt
+
+
+@pytest.mark.parametrize("annotations", [7, "x", {"id": 1}, True])
+def test_annotations_that_are_no_list_set_their_task_aside(parts, annotations):
+    studio = StudioModel(2)
+    for task in studio.tasks:
+        studio.annotate(task, boxes("p"))
+    studio.tasks[0]["annotations"] = annotations
+    parts = replace(parts, label_studio=studio)
+
+    rebuild(parts, 1)
+
+    assert list(parts.reviews.counted(1)) == [2]
+    assert [one.task_id for one in parts.set_aside.all(1)] == [1]
+
+
+def test_a_task_that_is_gone_is_not_set_aside_any_more(parts):
+    studio = StudioModel(1)
+    studio.tasks[0]["annotations"] = [7]
+    parts = replace(parts, label_studio=studio)
+    sync(parts, 1)
+    assert parts.set_aside.all(1)
+
+    studio.wipe()
+    sync(parts, 1)
+
+    assert not parts.set_aside.all(1)
+
+
+def test_a_label_config_that_cannot_be_read_costs_no_review(parts):
+    with parts.engine.begin() as connection:
+        connection.execute(projects.update().values(label_config="<View/>"))
+
+    take(parts, created(ls_region()))
+
+    assert list(parts.reviews.counted(1)) == [1]
+    assert not parts.events.pending(1)
+    assert "label_config" in parts.set_aside.all(1)[0].error
+
+
+def test_the_doctor_tells_what_is_set_aside_and_what_to_do(parts):
+    assert [
+        one.level.value for one in (*events(parts, parts.projects.get(1)), *tasks(parts, parts.projects.get(1)))
+    ] == [
+        "ok",
+        "ok",
+    ]
+    bad = [created(ls_region(), annotation=2**63 + number) for number in (0, 1)]
+    take(parts, *bad)
+
+    (finding,) = events(parts, parts.projects.get(1))
+
+    assert finding.level.value == "warning"
+    assert finding.found.startswith("2 set aside; the newest, 2 ANNOTATION_CREATED of ")
+    assert "annotation id: expected an id, an integer from 1 to 2^63 - 1, found 9223372036854775809" in finding.found
+    assert "loop events retry --project 1" in finding.advice
+
+
+def test_the_commands_list_retry_and_dismiss(parts, settings, monkeypatch):
+    monkeypatch.setenv("LOOP_HOME", str(settings.home))
+    monkeypatch.setenv("LOOP_REDIS_URL", "redis://127.0.0.1:1")
+    take(parts, created(ls_region(), annotation=2**63), created(ls_region(), annotation=2**63 + 1))
+    run = CliRunner().invoke
+
+    listed = json.loads(run(app, ["events", "--json"]).output)
+    assert [one["id"] for one in listed] == [2, 1]
+    assert listed[0]["payload"]["annotation"]["id"] == 2**63 + 1
+
+    assert run(app, ["events", "dismiss", "2", "--project", "1"]).output == "1 events are dismissed\n"
+    assert "ANNOTATION_CREATED" in run(app, ["events"]).output
+    assert run(app, ["events", "retry", "--project", "1"]).output.startswith("1 events wait for the sweep: Redis")
+    assert [one.id for one in parts.events.pending(1)] == [1]
+    assert run(app, ["events"]).output == "no event is set aside\n"
+
+
+def test_events_too_large_to_be_in_memory_together_are_worked_on_one_after_another(parts, monkeypatch):
+    monkeypatch.setattr("loop.adapters.event_log.MOST_CHARACTERS", 100)
+    for number in (1, 2, 3):
+        event = created(ls_region(), annotation=number, task=number)
+        parts.events.append(1, event["action"], event)
+
+    assert len(parts.events.pending(1)) == 1
+    assert review(parts, 1) == "3 events, training asked for"
+
+
+def test_ids_have_64_bits_in_every_database():
+    from sqlalchemy.dialects import postgresql
+    from sqlalchemy.schema import CreateTable
+
+    from loop.adapters.tables import metadata
+
+    ids = ("project_id", "task_id", "annotation_id", "object_id", "annotator", "parent_prediction")
+    for table in metadata.sorted_tables:
+        text = str(CreateTable(table).compile(dialect=postgresql.dialect()))
+        for name in ids:
+            assert f"\t{name} INTEGER" not in text, (table.name, name)
+
+
+def test_no_review_is_lost_to_a_review_far_away_in_time(parts):
+    take(
+        parts,
+        created(
+            ls_region(), annotation=1, task=1, created_at="0001-01-01T00:00:00Z", updated_at="9999-12-31T23:59:59Z"
+        ),
+        created(ls_region(), annotation=2, task=2),
+    )
+
+    assert list(parts.reviews.counted(1)) == [1, 2]
+    assert parts.reviews.counted(1)[2].review.created_at == NOON
