@@ -40,6 +40,7 @@ LoopError
 
 from __future__ import annotations
 
+import reprlib
 from pathlib import Path
 
 from loop.secrecy import redact
@@ -101,7 +102,7 @@ class UnknownVersion(RegistryError):
 
     def __init__(self, name: str, known: list[str]) -> None:
         self.name, self.known = name, known
-        super().__init__(f"no version {name!r}; known: {', '.join(known) or 'none'}")
+        super().__init__(f"no version {shorten(name)!r}; known: {', '.join(known) or 'none'}")
 
 
 class VersionExists(RegistryError):
@@ -271,10 +272,15 @@ class MilvusDown(UpstreamError):
         super().__init__(f"Milvus at {address} did not answer (is `loop up` running?): {shorten(reason, 300)}")
 
 
+_REPR = reprlib.Repr()  # of a value that may be huge, or refer to itself over and over as YAML can
+_REPR.maxlevel, _REPR.maxlist, _REPR.maxdict, _REPR.maxtuple, _REPR.maxset = 4, 12, 12, 12, 12
+_REPR.maxstring, _REPR.maxlong, _REPR.maxother = 2000, 200, 2000
+
+
 def shorten(value: object, most: int = 120) -> str:
     """Return the beginning of a text, or of what repr says, in a form that can be kept and printed anywhere."""
     try:
-        text = value if isinstance(value, str) else repr(value)
+        text = value if isinstance(value, str) else _REPR.repr(value)
     except RecursionError:
         text = "something nested too deeply"
     text = redact(text[: most + 2000])  # before it is cut to size: half a secret is not known as one

@@ -11,7 +11,7 @@ from loop.cli import app
 from loop.decisions.label_config import parse
 from loop.decisions.taxonomy import Enrichment, Mode, Node, Taxonomy, promoted, tree_lines, with_thresholds
 from loop.decisions.taxonomy_format import appended, read, write
-from loop.errors import TaxonomyError
+from loop.errors import PayloadError, TaxonomyError
 from scripts.demo.scenes import CLASSES
 from tests.builders import CONFIG
 
@@ -182,7 +182,7 @@ def test_check_and_show_need_no_server(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", [None, b"\xff\xfe", b"nodes: [{id: a, threshold: 2}]"], ids=["missing", "not-text", "wrong"]
+    "content", [None, b"nodes: [\xe9]", b"nodes: [{id: a, threshold: 2}]"], ids=["missing", "not-text", "wrong"]
 )
 def test_check_fails_with_one_of_our_errors(tmp_path, content):
     file = tmp_path / "taxonomy.yaml"
@@ -192,7 +192,7 @@ def test_check_fails_with_one_of_our_errors(tmp_path, content):
     done = CliRunner().invoke(app, ["taxonomy", "check", str(file)])
 
     assert done.exit_code
-    assert isinstance(done.exception, TaxonomyError)
+    assert isinstance(done.exception, PayloadError)
 
 
 def test_a_promoted_label_is_one_that_a_label_config_can_hold():

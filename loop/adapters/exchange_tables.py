@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, Column, Float, Index, Integer, String, Table, Text
 
+from loop.adapters.message_column import Message
 from loop.adapters.tables import Id, Instant, metadata
 
 operations = Table(  # reviews that came in bulk, by the key that makes a second try safe
@@ -21,7 +22,7 @@ operations = Table(  # reviews that came in bulk, by the key that makes a second
     Column("actor", Text),
     Column("confidence", Float),
     Column("reasoning", Text),
-    Column("error", Text),
+    Column("error", Message),
     Column("asked_at", Instant, nullable=False),
     Index("operations_of_annotation", "project_id", "annotation_id"),
 )
@@ -46,7 +47,7 @@ deliveries = Table(  # of a notice to a receiver
     Column("due_at", Instant),  # None: over, delivered or given up
     Column("delivered_at", Instant),
     Column("status", Integer),  # of the last answer
-    Column("error", Text),
+    Column("error", Message),
     Index("deliveries_due", "due_at"),
 )
 
@@ -56,6 +57,6 @@ set_aside = Table(  # tasks that something could not be done for, by the step at
     Column("project_id", Id, primary_key=True),
     Column("task_id", Id, primary_key=True),
     Column("step", String(16), primary_key=True),
-    Column("error", Text, nullable=False),
+    Column("error", Message, nullable=False),
     Column("since", Instant, nullable=False),
 )

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from loop.adapters.text_file import encoding_of
+from loop.decisions.export_kinds import EXPECTED, kind_of_bytes, kind_of_task, kind_of_text
 from loop.errors import PayloadError
 
 CHUNK = 1 << 20  # characters read at a time
 EDGE = 16  # characters: a word or an escape cut off at the end of what was read is at most as long
-EXPECTED = "a list of tasks, as Label Studio exports it in its JSON format"
 
 
 def read_export(export: Path) -> Iterator[dict[str, Any]]:
@@ -20,14 +21,22 @@ def read_export(export: Path) -> Iterator[dict[str, Any]]:
 
     Raises PayloadError, at the first place that is not one; so what came before may have been yielded.
     """
-    with export.open(encoding="utf-8-sig") as file:
-        try:
+    try:
+        with export.open("rb") as raw:
+            head = raw.read(200)
+        if kind := kind_of_bytes(head):
+            raise PayloadError(str(export), EXPECTED, kind)
+        with export.open(encoding=encoding_of(head)) as file:
             for number, task in enumerate(_elements(file, str(export)), start=1):
                 if not isinstance(task, dict):
                     raise PayloadError(str(export), EXPECTED, task)
+                if kind := kind_of_task(task):
+                    raise PayloadError(str(export), EXPECTED, kind)
                 yield {"id": number, **task}
-        except UnicodeDecodeError as error:
-            raise PayloadError(str(export), "JSON", str(error)) from error
+    except OSError as error:
+        raise PayloadError(str(export), EXPECTED, error.strerror or type(error).__name__) from error
+    except UnicodeDecodeError as error:
+        raise PayloadError(str(export), "JSON in UTF-8 or UTF-16", str(error)) from error
 
 
 def _elements(file: IO[str], name: str) -> Iterator[Any]:
@@ -35,7 +44,7 @@ def _elements(file: IO[str], name: str) -> Iterator[Any]:
     decoder, buffer, at = json.JSONDecoder(), file.read(CHUNK), 0
     at = _blank(buffer, 0)
     if buffer[at : at + 1] != "[":
-        raise PayloadError(name, EXPECTED, buffer[at : at + 40])
+        raise PayloadError(name, EXPECTED, kind_of_text(buffer[: CHUNK // 64]))
     at, more, is_first = at + 1, CHUNK, True
     while True:
         at = _blank(buffer, at)
@@ -69,6 +78,8 @@ def _step(decoder: json.JSONDecoder, buffer: str, at: int, *, is_first: bool) ->
         at = _blank(buffer, at + 1)
     try:
         element, end = decoder.raw_decode(buffer, at)
+    except RecursionError:
+        return "a task that is nested too deeply"
     except json.JSONDecodeError as error:
         is_cut = error.msg.startswith("Unterminated string") or error.pos >= len(buffer) - EDGE
         return None if is_cut else str(error)

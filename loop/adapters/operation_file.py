@@ -50,6 +50,8 @@ def _listed(path: Path) -> list[object]:
     """The operations of a JSON file: a list, or an object with a list of that name."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise PayloadError(str(path), "JSON, or a JSON object a line", "JSON nested too deeply") from error
     except ValueError as error:
         raise PayloadError(str(path), "JSON, or a JSON object a line", str(error)) from error
     operations = found.get("operations") if isinstance(found, dict) else found
@@ -61,7 +63,7 @@ def _listed(path: Path) -> list[object]:
 def _parsed(line: str) -> object:
     try:
         return json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return line
 
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from loop.adapters.exchange_tables import deliveries, notices
 from loop.decisions.notices import Notice
+from loop.secrecy import redact_texts
 
 
 class DeliveryState(StrEnum):
@@ -58,7 +59,7 @@ class Outbox:
             "project_id": project_id,
             "kind": kind,
             "key": _key(project_id, kind, key),
-            "body": dict(body),
+            "body": redact_texts(body),
             "created_at": now,
         }
         try:

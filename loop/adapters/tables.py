@@ -8,6 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, LargeBinary, String, Table, Text
 
+from loop.adapters.message_column import Message
+
 
 class Instant(sa.types.TypeDecorator[datetime]):
     """A moment: aware datetimes outside, UTC without a zone in the table, so that every database orders them."""
@@ -75,7 +77,7 @@ events = Table(
     Column("payload", JSON, nullable=False),
     Column("received_at", Instant, nullable=False),
     Column("processed_at", Instant),
-    Column("error", Text),  # why it was set aside
+    Column("error", Message),  # why it was set aside
     Column("dismissed_at", Instant),  # somebody has seen that it was, and lets it lie
     Index("events_pending", "project_id", "processed_at"),
 )
@@ -197,7 +199,7 @@ trainings = Table(
     Column("progress", JSON),
     Column("report", JSON),
     Column("version", Text),
-    Column("error", Text),
+    Column("error", Message),
     Column("asked_at", Instant, nullable=False),
     Column("started_at", Instant),
     Column("ended_at", Instant),

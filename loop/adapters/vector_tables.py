@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, Column, Float, Index, Integer, String, Table, Text
 
+from loop.adapters.message_column import Message
 from loop.adapters.tables import Id, Instant, metadata
 
 vectors = Table(  # what should stand in a vector collection, and how far it is
@@ -25,7 +26,7 @@ vectors = Table(  # what should stand in a vector collection, and how far it is
     Column("state", String(8), nullable=False),
     Column("tries", Integer, nullable=False, default=0),
     Column("due_at", Instant),  # None: at once
-    Column("error", Text),  # why there is none
+    Column("error", Message),  # why there is none
     Column("made_at", Instant),  # when Milvus acknowledged it
     Index("vectors_by_state", "project_id", "embedder", "state"),
     Index("vectors_of_crop", "project_id", "embedder", "crop"),

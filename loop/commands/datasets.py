@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from loop.adapters.text_file import read_text
 from loop.bootstrap import build
 from loop.commands.grid import Field, show_table
 from loop.commands.options import AsJson, ProjectId, out
@@ -37,7 +38,7 @@ def convert_dataset(
     """Make a YOLO dataset of a Label Studio export."""
     settings = Settings.read()
     policy = ConversionPolicy(settings.held_out_share, settings.group_field, settings.twin_bits, settings.image_pixels)
-    snapshot = convert.to_dataset(export, label_config.read_text(), images, to, policy)
+    snapshot = convert.to_dataset(export, read_text(label_config, "a label config in XML"), images, to, policy)
     typer.echo(json.dumps({"hash": snapshot.hash, "folder": str(snapshot.folder), **snapshot.report}, indent=2))
 
 

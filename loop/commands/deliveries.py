@@ -10,6 +10,7 @@ import typer
 from loop.bootstrap import build
 from loop.commands import screen
 from loop.commands.options import AsJson, out
+from loop.decisions.storable import LARGEST_ID
 from loop.errors import PayloadError
 from loop.settings import Settings
 
@@ -20,7 +21,7 @@ app = typer.Typer(help="Notices to the receivers in LOOP_NOTIFY_URLS.")
 def list_deliveries(
     context: typer.Context,
     failed: Annotated[bool, typer.Option("--failed", help="Those alone that failed the last time.")] = False,
-    most: Annotated[int, typer.Option("--most", min=1, help="How many, the newest first.")] = 50,
+    most: Annotated[int, typer.Option("--most", min=1, max=LARGEST_ID, help="How many, the newest first.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List deliveries, newest first."""

@@ -32,6 +32,7 @@ ADVICE = {
 
 KINDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
     (LoopError, "{error}"),
+    (UnicodeEncodeError, "{error}: an argument or a name has bytes that are no text in UTF-8"),
     (UnicodeError, "a text cannot be read or written: {error}; save the file as UTF-8"),
     (RedisError, "Redis did not answer: {error}; start `loop up`, or set LOOP_REDIS_URL"),
     ((httpx.HTTPError, httpx.InvalidURL), "no answer over HTTP: {error}; see that the address is right and answers"),

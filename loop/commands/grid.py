@@ -56,13 +56,12 @@ def show_table(out: Console, fields: Sequence[Field], rows: Sequence[Sequence[st
 
 def one_line(text: str) -> str:
     """A text without line breaks and without characters that a terminal obeys or cannot print."""
-    return "".join(map(_printable, text))
+    return printable("".join(" " if char in "\n\r\t\x85\u2028\u2029" else char for char in text))
 
 
-def _printable(char: str) -> str:
-    if char in "\n\r\t\x85\u2028\u2029":
-        return " "
-    return "\ufffd" if unicodedata.category(char) in ("Cc", "Cs") else char
+def printable(text: str) -> str:
+    """A text without characters that a terminal obeys or cannot print."""
+    return "".join("\ufffd" if unicodedata.category(char) in ("Cc", "Cs") else char for char in text)
 
 
 def _columns(fields: Sequence[Field], cells: Sequence[Sequence[str]]) -> list[tuple[Field, *tuple[str, ...]]]:

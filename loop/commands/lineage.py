@@ -12,6 +12,7 @@ from pydantic_core import to_jsonable_python
 
 from loop.bootstrap import build
 from loop.commands.options import AsJson, ProjectId, out
+from loop.decisions.storable import LARGEST_ID
 from loop.decisions.verdict_query import VerdictRecord
 from loop.errors import PayloadError
 from loop.use_cases import lineage as tracing
@@ -25,7 +26,9 @@ app = typer.Typer()
 def lineage(
     project: ProjectId,
     region: Annotated[str | None, typer.Option("--region", help="A region's id, as Label Studio shows it.")] = None,
-    annotator: Annotated[int | None, typer.Option("--annotator", help="Label Studio's user id.")] = None,
+    annotator: Annotated[
+        int | None, typer.Option("--annotator", min=0, max=LARGEST_ID, help="Label Studio's user id.")
+    ] = None,
     version: Annotated[str | None, typer.Option("--version", help="A version, such as 1.2.0.")] = None,
     as_json: AsJson = False,
 ) -> None:

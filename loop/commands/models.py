@@ -19,6 +19,7 @@ from loop.commands.grid import Field, show_table
 from loop.commands.options import AsJson, ProjectId, VersionName, Why, out
 from loop.decisions.report import as_json as as_plain
 from loop.decisions.report_html import page
+from loop.parts import Parts
 from loop.use_cases import promote as promoting
 from loop.use_cases import shadow as shadowing
 from loop.use_cases import transfer
@@ -31,7 +32,7 @@ app = typer.Typer(no_args_is_help=True, help="Versions of a project's detector."
 @app.command("list")
 def list_models(project: ProjectId) -> None:
     """List the versions of a project by their numbers, the newest last."""
-    parts = build(migrate=True)
+    parts = _parts(project)
     connected = parts.projects.get(project)
     marks = {alias: at.name for alias in ALIASES if (at := parts.registry.at(project, alias))}
     marks |= {mark: name for mark, name in (("pinned", connected.pinned), ("shadow", connected.shadow)) if name}
@@ -60,7 +61,7 @@ def _version_row(version: Version, marks: Mapping[str, str]) -> tuple[str, ...]:
 @app.command("show")
 def show_model(name: VersionName, project: ProjectId) -> None:
     """Show all that is kept about a version."""
-    version = build(migrate=True).registry.get(project, name)
+    version = _parts(project).registry.get(project, name)
     typer.echo(json.dumps(asdict(version), indent=2, default=str))
 
 
@@ -72,7 +73,7 @@ def promote_model(
     force: Annotated[bool, typer.Option("--force", help="Also what the gate did not pass; needs --why.")] = False,
 ) -> None:
     """Let a version serve; one that the gate did not pass and that never served needs --force and --why."""
-    version = promoting.promote_by_hand(build(migrate=True), project, name, why, is_forced=force)
+    version = promoting.promote_by_hand(_parts(project), project, name, why, is_forced=force)
     out.print(f"{version.name} serves project {project}")
 
 
@@ -86,7 +87,7 @@ def compare_models(
     html: Annotated[Path | None, typer.Option("--html", help="Write the whole report to this file.")] = None,
 ) -> None:
     """Measure two versions on the held-out split of a snapshot, the newest by default; promote nothing."""
-    report = compare(build(migrate=True), project, first, second, snapshot)
+    report = compare(_parts(project), project, first, second, snapshot)
     if html:
         report_folder.write(html.absolute(), page(report))
     if as_json:
@@ -98,7 +99,7 @@ def compare_models(
 @app.command("report")
 def show_report(name: VersionName, project: ProjectId, as_json: AsJson = False) -> None:
     """Say where the gate's report of a version is, or print it as JSON."""
-    parts = build(migrate=True)
+    parts = _parts(project)
     html, plain = parts.reports.find(project, parts.registry.get(project, name).name)
     typer.echo(plain.read_text() if as_json else str(html))
 
@@ -106,7 +107,7 @@ def show_report(name: VersionName, project: ProjectId, as_json: AsJson = False) 
 @app.command("rollback")
 def roll_back_model(project: ProjectId, why: Why = "by hand") -> None:
     """Let the version serve that served before."""
-    version = promoting.roll_back(build(migrate=True), project, why)
+    version = promoting.roll_back(_parts(project), project, why)
     out.print(f"{version.name} serves project {project} again")
 
 
@@ -119,7 +120,7 @@ def add_model(
     sha256: Annotated[str | None, typer.Option("--sha256", help="What the archive is to be.")] = None,
 ) -> None:
     """Take in weights trained elsewhere, checked before anything of them is loaded; they do not serve yet."""
-    parts = build(migrate=True)
+    parts = _parts(project)
     added, line = transfer.add(parts, project, archive, name=name, number=version, sha256=sha256)
     out.print(f"{added.name} is a candidate of project {project}; {line}")
 
@@ -131,21 +132,21 @@ def export_model(
     to: Annotated[Path, typer.Option("--out", help="The tar.gz to write.")],
 ) -> None:
     """Write a version as an archive that `loop models add` reads; the same version gives the same bytes."""
-    sha256 = transfer.export(build(migrate=True), project, name, to)
+    sha256 = transfer.export(_parts(project), project, name, to)
     out.print(f"{to}: SHA-256 {sha256}")
 
 
 @app.command("pin")
 def pin_model(name: VersionName, project: ProjectId, why: Why = "pinned by hand") -> None:
     """Let a version serve, and stay whatever the gate says."""
-    version = promoting.pin(build(migrate=True), project, name, why)
+    version = promoting.pin(_parts(project), project, name, why)
     out.print(f"{version.name} serves project {project}, and stays")
 
 
 @app.command("unpin")
 def unpin_model(project: ProjectId) -> None:
     """Let the gate decide again."""
-    pinned = promoting.unpin(build(migrate=True), project)
+    pinned = promoting.unpin(_parts(project), project)
     out.print(f"project {project} is no longer pinned to {pinned}" if pinned else f"project {project} was not pinned")
 
 
@@ -157,10 +158,16 @@ def shadow_model(
     is_shown: Annotated[bool, typer.Option("--show", help="Store its predictions in Label Studio too.")] = False,
 ) -> None:
     """Let a version answer beside the champion: logged and judged, not shown; `loop rates --shadow` compares."""
-    parts = build(migrate=True)
+    parts = _parts(project)
     if name == "off":
         shadowing.end(parts, project)
         out.print(f"project {project} has no shadow any more")
     else:
         tried = shadowing.begin(parts, project, name, share, is_shown=is_shown)
         out.print(f"{tried} answers beside the champion on {share:.0%} of the tasks of project {project}")
+
+
+def _parts(project: int) -> Parts:
+    parts = build(migrate=True)
+    parts.projects.get(project)
+    return parts

@@ -15,6 +15,7 @@ from loop.commands import rates_screen
 from loop.commands.options import AsJson, ProjectId, out
 from loop.decisions import region_json
 from loop.decisions.rates import By
+from loop.decisions.storable import LARGEST_ID
 from loop.decisions.verdict_query import Stream, VerdictFilter
 from loop.decisions.verdicts import Decision
 from loop.errors import PayloadError
@@ -28,14 +29,16 @@ app = typer.Typer()
 @app.command()
 def verdicts(  # noqa: PLR0913, PLR0917 (each is an option)
     export: Annotated[Path | None, typer.Argument(help="Label Studio's JSON export, with predictions.")] = None,
-    project: Annotated[int | None, typer.Option("--project", help="Label Studio's project id, not an export.")] = None,
+    project: Annotated[
+        int | None, typer.Option("--project", min=1, max=LARGEST_ID, help="Label Studio's project id, not an export.")
+    ] = None,
     version: Annotated[str | None, typer.Option(help="That was judged.")] = None,
     decision: Annotated[Decision | None, typer.Option()] = None,
     label: Annotated[str | None, typer.Option(help="As predicted; of what was missed, as drawn.")] = None,
     stream: Annotated[Stream | None, typer.Option()] = None,
-    annotator: Annotated[int | None, typer.Option(help="Label Studio's user id.")] = None,
+    annotator: Annotated[int | None, typer.Option(min=0, max=LARGEST_ID, help="Label Studio's user id.")] = None,
     actor: Annotated[str | None, typer.Option(help="Who decided, of reviews in bulk.")] = None,
-    task: Annotated[int | None, typer.Option()] = None,
+    task: Annotated[int | None, typer.Option(min=0, max=LARGEST_ID, help="Label Studio's task id.")] = None,
     since: Annotated[datetime | None, typer.Option(help="Reviewed then or later; UTC.")] = None,
     until: Annotated[datetime | None, typer.Option(help="Reviewed before; UTC.")] = None,
     is_shadow: Annotated[bool, typer.Option("--shadow", help="On a version that is only tried.")] = False,
@@ -86,7 +89,9 @@ def rates(  # noqa: PLR0913, PLR0917 (what is asked of a command)
     since: Annotated[
         datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="Reviews from this day on, UTC.")
     ] = None,
-    most: Annotated[int, typer.Option("--most", min=0, help="Groups shown, the largest first; 0: all.")] = 20,
+    most: Annotated[
+        int, typer.Option("--most", min=0, max=LARGEST_ID, help="Groups shown, the largest first; 0: all.")
+    ] = 20,
     show_seconds: Annotated[bool, typer.Option("--seconds", help="Annotators' seconds by version instead.")] = False,
     show_alerts: Annotated[bool, typer.Option("--alerts", help="The alerts that were given instead.")] = False,
     is_shadow: Annotated[

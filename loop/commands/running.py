@@ -15,6 +15,7 @@ from loop.bootstrap import build
 from loop.commands import doctor_screen, screen
 from loop.commands.options import AsJson, out
 from loop.decisions.findings import is_anything_wrong, wrong
+from loop.decisions.storable import LARGEST_ID
 from loop.errors import LoopError, PayloadError
 from loop.settings import Settings
 from loop.use_cases.doctor import doctor as examine
@@ -40,7 +41,7 @@ def show_status() -> None:
 
 @app.command()
 def doctor(
-    project: Annotated[int | None, typer.Option("--project", help="This project alone.")] = None,
+    project: Annotated[int | None, typer.Option("--project", min=1, max=LARGEST_ID, help="This project alone.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check everything, say what is wrong and what to do about it; exit 1 where something is."""

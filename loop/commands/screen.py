@@ -11,6 +11,7 @@ from loop.adapters.training_log import Phase, Training, where
 from loop.commands.grid import Field, show_table
 from loop.decisions.comparison import Part
 from loop.decisions.report import Report, broken, fixed
+from loop.secrecy import redact
 from loop.use_cases.status import ProjectStatus, Status
 
 
@@ -43,7 +44,7 @@ def delivery_json(one: Delivery) -> dict[str, object]:
         "kind": one.notice.kind,
         "project": one.notice.project_id,
         "created_at": one.notice.created_at.isoformat(),
-        "receiver": one.url,
+        "receiver": redact(one.url),
         "state": one.state.value,
         "attempts": one.attempts,
         "due_at": one.due_at.isoformat() if one.due_at else None,

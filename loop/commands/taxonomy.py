@@ -9,12 +9,14 @@ from typing import Annotated
 import typer
 
 from loop import jobs
+from loop.adapters.text_file import read_text
 from loop.bootstrap import build
-from loop.commands.grid import Field, show_table
+from loop.commands.grid import Field, printable, show_table
 from loop.commands.options import ProjectId, Why, out
 from loop.decisions import taxonomy_format
 from loop.decisions.calibration import Calibrated
 from loop.decisions.matching import Match
+from loop.decisions.storable import LARGEST_ID
 from loop.decisions.taxonomy import Taxonomy, tree_lines
 from loop.errors import PayloadError, TaxonomyError
 from loop.use_cases import categorise, reapply
@@ -28,8 +30,10 @@ MOST_SHOWN = 20
 @app.command("check")
 def check(
     file: File,
-    project: Annotated[int | None, typer.Option("--project", help="Try it on this project; nothing is stored.")] = None,
-    tasks: Annotated[int, typer.Option("--tasks", min=1, help="On so many of its tasks.")] = 20,
+    project: Annotated[
+        int | None, typer.Option("--project", min=1, max=LARGEST_ID, help="Try it on this project; nothing is stored.")
+    ] = None,
+    tasks: Annotated[int, typer.Option("--tasks", min=1, max=LARGEST_ID, help="On so many of its tasks.")] = 20,
 ) -> None:
     """Read a taxonomy and say what is wrong with it, without a server; with --project, try it on some tasks."""
     taxonomy = _read(file)
@@ -50,7 +54,9 @@ def check(
 @app.command("show")
 def show(
     file: Annotated[Path | None, typer.Argument(help="A taxonomy; without it, the one in force.")] = None,
-    project: Annotated[int | None, typer.Option("--project", help="Label Studio's project id.")] = None,
+    project: Annotated[
+        int | None, typer.Option("--project", min=1, max=LARGEST_ID, help="Label Studio's project id.")
+    ] = None,
 ) -> None:
     """Draw a taxonomy as a tree: a file, or the one in force in a project with what is matched to its nodes."""
     if (file is None) == (project is None):
@@ -131,15 +137,14 @@ def undo(project: ProjectId) -> None:
 
 def _read(file: Path) -> Taxonomy:
     try:
-        text = file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TaxonomyError("taxonomy", "a text file in UTF-8", f"{file}: {error}") from error
-    return taxonomy_format.read(text)
+        return taxonomy_format.read(read_text(file, "a taxonomy in YAML"))
+    except TaxonomyError as error:
+        raise TaxonomyError(f"{file}: {error.field}", error.expected, error.found) from error
 
 
 def _print_lines(lines: Sequence[str]) -> None:
     for line in lines:
-        out.print(line)
+        out.print(printable(line))
 
 
 def _show_calibrated(rows: Sequence[Calibrated]) -> None:

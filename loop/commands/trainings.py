@@ -13,6 +13,7 @@ from loop.bootstrap import build
 from loop.commands import screen
 from loop.commands.options import ProjectId, out
 from loop.decisions.retrain_policy import NAMES, own
+from loop.decisions.storable import LARGEST_ID
 from loop.use_cases import cancel as cancelling
 
 app = typer.Typer()
@@ -22,7 +23,8 @@ app.add_typer(training, name="training")
 
 @training.command("list")
 def list_trainings(
-    project: ProjectId, count: Annotated[int, typer.Option("--count", min=1, help="How many at most.")] = 20
+    project: ProjectId,
+    count: Annotated[int, typer.Option("--count", min=1, max=LARGEST_ID, help="How many at most.")] = 20,
 ) -> None:
     """List the trainings of a project, newest first."""
     parts = build(migrate=True)
@@ -31,7 +33,9 @@ def list_trainings(
 
 
 @training.command("show")
-def show_training(training_id: Annotated[int, typer.Argument(metavar="ID", help="As the list gives it.")]) -> None:
+def show_training(
+    training_id: Annotated[int, typer.Argument(metavar="ID", min=1, max=LARGEST_ID, help="As the list gives it.")],
+) -> None:
     """Show all that is kept about a training."""
     typer.echo(json.dumps(asdict(build(migrate=True).trainings.get(training_id)), indent=2, default=str))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from loop.errors import LoopError
+from loop.secrecy import redact
 
 MOST_NAMED = 10  # tasks in a line
 LONGEST = 300  # characters of a line
@@ -46,7 +47,7 @@ def name_tasks(task_ids: list[int]) -> str:
 
 def told(error: BaseException) -> str:
     """An error in a line: ours as it is; another's kind, the tasks that it names, and the beginning of what it says."""
-    text = str(error).strip()
+    text = redact(str(error).strip())
     if isinstance(error, LoopError):
         return text
     tasks = tasks_in(text)

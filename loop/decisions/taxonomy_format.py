@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from loop.decisions.storable import is_text
 from loop.decisions.taxonomy import Enrichment, Mode, Node, Taxonomy
 from loop.errors import TaxonomyError
 
@@ -20,8 +21,10 @@ def read(text: str) -> Taxonomy:
     Raises TaxonomyError, which names the node and the field, at what it cannot read and at what is no tree.
     """
     try:
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:  # a file of nothing but brackets ends the stack
+        content = yaml.load(text, _Loader)  # noqa: S506 (it is a safe loader)
+    except RecursionError as error:
+        raise TaxonomyError("taxonomy", "well-formed YAML", "something nested too deeply") from error
+    except (yaml.YAMLError, ValueError) as error:  # a ValueError is a date that is none
         raise TaxonomyError("taxonomy", "well-formed YAML", " ".join(str(error).split())) from error
     if content is None:
         return Taxonomy()
@@ -31,6 +34,18 @@ def read(text: str) -> Taxonomy:
     if not isinstance(nodes, list):
         raise TaxonomyError("nodes", "a list of nodes", nodes)
     return Taxonomy(tuple(_node(node, f"node {place}") for place, node in enumerate(nodes, start=1)))
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
+    """Loads plain values, and takes no mapping that has a key twice: the first value would be lost."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} twice", node.start_mark)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
 
 
 def write(taxonomy: Taxonomy) -> str:
@@ -90,6 +105,8 @@ def _text(content: Mapping[Any, Any], key: str, where: str) -> str:
         return ""
     if not isinstance(value, str):  # `no` is a boolean and 1.10 a number in YAML
         raise TaxonomyError(f"{where} {key}", "text; put it in quotes", value)
+    if not is_text(value):
+        raise TaxonomyError(f"{where} {key}", "text that can be stored, without \\0 and halves of \\u pairs", value)
     return value.strip()
 
 
@@ -100,7 +117,7 @@ def _texts(content: Mapping[Any, Any], key: str, where: str) -> tuple[str, ...]:
     if not isinstance(values, list):
         raise TaxonomyError(f"{where} {key}", "a list", values)
     for value in values:
-        if not isinstance(value, str) or not value.strip():
+        if not is_text(value) or not value.strip():
             raise TaxonomyError(f"{where} {key}", "a list of texts; put each in quotes", value)
     found = tuple(value.strip() for value in values)
     if len(set(found)) < len(found):
@@ -127,11 +144,11 @@ def _enrichment(content: object, where: str) -> dict[str, Enrichment]:
 
 def _field(content: object, where: str) -> Enrichment:
     """Read `value`, or `{value: …, mode: append}`."""
-    if isinstance(content, str):
+    if is_text(content):
         return Enrichment(content)
     if not isinstance(content, Mapping) or set(content) - {"value", "mode"}:
         raise TaxonomyError(where, "text, or `value` and `mode`", content)
-    if not isinstance(content.get("value"), str):
+    if not is_text(content.get("value")):
         raise TaxonomyError(f"{where}.value", "text; put it in quotes", content.get("value"))
     mode = content.get("mode", Mode.REPLACE.value)
     if mode not in list(Mode):

@@ -1,0 +1,60 @@
+"""Files that people take for Label Studio's JSON export, by what they are. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+EXPECTED = "a list of tasks, as Label Studio exports it in its format JSON (Export > JSON)"
+MAGIC = {
+    b"PK\x03\x04": "a ZIP archive, as its exports in YOLO, COCO, Pascal VOC and brush formats are",
+    b"PK\x05\x06": "an empty ZIP archive",
+    b"\x1f\x8b": "a gzip archive: unpack it",
+    b"%PDF": "a PDF",
+    b"\x89PNG": "an image",
+    b"\xff\xd8\xff": "an image",
+    b"SQLite format 3": "a database",
+}
+
+
+def kind_of_bytes(head: bytes) -> str | None:
+    """Say what a file is that begins like this, where it is no text; None where it may be one."""
+    if not head:
+        return "an empty file"
+    return next((kind for magic, kind in MAGIC.items() if head.startswith(magic)), None)
+
+
+def kind_of_text(head: str) -> str:
+    """Say what a text is that does not begin as a JSON list does."""
+    text = head.lstrip()
+    if not text:
+        return "an empty file"
+    if text.startswith("<"):
+        return "HTML or XML, such as a page to log in or a label config"
+    if text.startswith("{"):
+        return _kind_of_object(text)
+    first = text.splitlines()[0]
+    for separator, name in (("\t", "TSV"), (",", "CSV")):
+        if separator in first:
+            return f"{name}, with the columns {first[:60]!r}"
+    return repr(text[:40])
+
+
+def kind_of_task(task: Mapping[str, object]) -> str | None:
+    """Say what the elements of a list are that are no tasks of the JSON export; None where they are or may be."""
+    if "annotations" in task:
+        return None
+    if "completions" in task:
+        return "`completions`, as Label Studio before 1.0 exports them: import them into a newer one, and export again"
+    if "data" not in task and {"annotation_id", "annotator"} & set(task):
+        return "its format JSON_MIN, which leaves out the regions' ids, the predictions and the drafts"
+    return None
+
+
+def _kind_of_object(text: str) -> str:
+    if '"tasks"' in text:
+        return "an answer of Label Studio's API: keep its list `tasks` alone"
+    if '"categories"' in text or ('"images"' in text and '"info"' in text):
+        return "its COCO format"
+    if '"annotations"' in text or '"data"' in text:
+        return "one task, or a task in each line: put all of them into one list"
+    return f"a JSON object, {text[:40]!r}"
