@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from loop.decisions.faults import told
 from loop.decisions.label_config import parse
 from loop.decisions.predict import Served, Suggestion
-from loop.errors import LoopError
+from loop.errors import DetectorBroken, LoopError
 from loop.parts import Parts
 from loop.use_cases.answer import as_result, suggest, to_log
 from loop.use_cases.match_now import MatchNow
@@ -54,11 +55,16 @@ class Predictor:
         """
         Predict tasks: one result each, same order and length, all of one version; logged before they are answered.
 
+        Where the version cannot be loaded, or detects on no image, each result is empty and has an error that says why.
         Raises PayloadError where the label config has nothing to predict for.
         """
         config = parse(label_config).knowing(self._parts.classes.book(project_id).synonyms())
         served = self.current(project_id)
-        suggestions = suggest(tasks, config, served, self._parts)
+        try:
+            suggestions = suggest(tasks, config, served, self._parts)
+        except DetectorBroken as error:
+            served = self._set_aside(project_id, served, error)
+            suggestions = suggest(tasks, config, served, self._parts)
         execution = str(uuid.uuid4())
         logged = to_log(self._parts, suggestions, project_id, execution=execution)
         if served.detector is not None:
@@ -97,7 +103,7 @@ class Predictor:
 
     def current(self, project_id: int) -> Served:
         """
-        The champion in memory.
+        The champion in memory, or why it is not: it is tried again every RETRY_SECONDS.
 
         The first request of a project waits for its detector. Later champions are loaded beside the old one, which
         answers until the new one is ready; a request under way keeps the one it began with.
@@ -106,7 +112,7 @@ class Predictor:
         if slot is None:
             with self._loading:
                 if project_id not in self._slots:
-                    self._load(project_id)
+                    self._load_first(project_id)
             return self._slots[project_id].served
         if time.monotonic() - slot.checked_at > CHECK_SECONDS:
             self._look(project_id)
@@ -116,35 +122,52 @@ class Predictor:
         for project in self._parts.projects.all():
             try:
                 self.current(project.id)
-            except Exception:  # torch raises anything for weights that are damaged
-                log.exception("project %d: its champion cannot be loaded", project.id)
+            except Exception:  # whatever the records raise, the other projects are loaded
+                log.exception("project %d: its champion is not known", project.id)
 
     def _look(self, project_id: int) -> None:
         champion = self._parts.registry.champion(project_id)
+        name = self._parts.version_name(champion)
         with self._lock:
             slot = self._slots[project_id]
-            is_new = champion is not None and champion.name != slot.served.version
+            is_new = (champion is not None and name != slot.served.version) or slot.served.error is not None
             now = time.monotonic()
-            has_failed = champion is not None and champion.name == slot.failed and now - slot.failed_at < RETRY_SECONDS
+            has_failed = name == slot.failed and now - slot.failed_at < RETRY_SECONDS
             begin = is_new and not slot.is_loading and not has_failed
             self._slots[project_id] = replace(slot, checked_at=now, is_loading=slot.is_loading or begin)
-        if begin and champion:
-            arguments = (project_id, champion.name)
+        if begin:
+            arguments = (project_id, name)
             threading.Thread(target=self._swap, args=arguments, name=f"swap-{project_id}", daemon=True).start()
+
+    def _load_first(self, project_id: int) -> None:
+        champion = self._parts.registry.champion(project_id)
+        try:
+            self._put(project_id, self._parts.load(champion))
+        except Exception as error:  # noqa: BLE001 (told, and logged, by _set_aside)
+            thresholds = self._parts.thresholds_of(champion) if champion else self._parts.policies.thresholds
+            self._set_aside(project_id, Served(self._parts.version_name(champion), None, thresholds), error)
 
     def _swap(self, project_id: int, name: str) -> None:
         try:
-            self._load(project_id)
+            self._put(project_id, self._parts.load(self._parts.registry.champion(project_id)))
         except Exception as error:
-            told = (project_id, name, self._slots[project_id].served.version, error)
-            has_trace = not isinstance(error, LoopError)
-            log.exception("project %d: %s cannot be loaded, %s goes on: %s", *told, exc_info=has_trace)
             with self._lock:
                 slot = self._slots[project_id]
                 self._slots[project_id] = replace(slot, is_loading=False, failed=name, failed_at=time.monotonic())
+            values = (project_id, name, slot.served.version, error)
+            has_trace = not isinstance(error, LoopError)
+            log.exception("project %d: %s cannot be loaded, %s stays: %s", *values, exc_info=has_trace)
 
-    def _load(self, project_id: int) -> None:
-        served = self._parts.load(self._parts.registry.champion(project_id))
+    def _put(self, project_id: int, served: Served) -> None:
         with self._lock:
             self._slots[project_id] = _Slot(served, time.monotonic())
         log.info("project %d is served by %s", project_id, served.version)
+
+    def _set_aside(self, project_id: int, served: Served, error: Exception) -> Served:
+        """Let a version that does not work answer nothing, and why, until it can be loaded."""
+        now = time.monotonic()
+        silent = replace(served, detector=None, error=f"{served.version} predicts nothing: {told(error)}")
+        with self._lock:
+            self._slots[project_id] = _Slot(silent, now, failed=served.version, failed_at=now)
+        log.error("project %d: %s", project_id, silent.error, exc_info=None if isinstance(error, LoopError) else error)
+        return silent

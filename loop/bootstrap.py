@@ -8,7 +8,7 @@ from loop.adapters import database
 from loop.adapters.class_list import ClassList
 from loop.adapters.cluster_log import ClusterLog
 from loop.adapters.courier import Courier
-from loop.adapters.detector import Detectors
+from loop.adapters.detectors import Detectors
 from loop.adapters.discovery_folder import DiscoveryFolder
 from loop.adapters.door import Door
 from loop.adapters.embedders import Embedders
@@ -38,6 +38,7 @@ from loop.adapters.training_log import TrainingLog
 from loop.adapters.unknown_list import UnknownList
 from loop.adapters.vector_log import VectorLog
 from loop.adapters.verdict_log import VerdictLog
+from loop.adapters.weights_loading import IMAGE_SIZE
 from loop.adapters.whole_vectors import WholeVectors
 from loop.decisions.gate import GatePolicy
 from loop.decisions.predict import Thresholds
@@ -84,7 +85,7 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
         detectors=Detectors(settings.device, settings.image_size, settings.base_weights, settings.home / "base"),
         images=images,
         image_cache=ImageCache(settings.home / "images", images, settings.image_pixels),
-        embedders=Embedders(settings.embedder, device=settings.device, image_size=settings.image_size),
+        embedders=Embedders(settings.embedder, device=settings.device, image_size=settings.image_size or IMAGE_SIZE),
         references=References(settings.milvus),
         vectors=VectorLog(engine),
         task_states=TaskStates(engine),
@@ -139,10 +140,10 @@ def _policies(settings: Settings) -> Policies:
         training=TrainingPolicy(
             epochs=settings.epochs,
             batch=settings.batch,
-            image_size=settings.image_size,
             device=settings.device,
             freeze=settings.freeze,
         ),
+        image_size=settings.image_size,
         cohort_field=settings.cohort_field,
         is_spread=settings.spread,
         match_seconds=settings.match_seconds,

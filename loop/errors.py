@@ -19,7 +19,10 @@ LoopError
 │   ├── NoChampion
 │   ├── Pinned              the project is to stay on its version
 │   ├── DamagedWeights      a file is not what was registered
+│   ├── WeightsRefused      a file is no YOLO detector that works here
 │   └── ArchiveRefused      weights from elsewhere that are not let in
+├── DetectionFailed         the detector raised an error on one image; costs only that image
+├── DetectorBroken          the detector detects nothing any more, on no image
 ├── UnknownProject          not connected yet
 ├── UnknownClass            no class of that name
 ├── EmptySnapshot           too little reviewed to train on
@@ -35,6 +38,7 @@ LoopError
 └── UpstreamError           Label Studio or Redis did not answer
     ├── Refused             Label Studio answered, and said no
     ├── RecordsDown         the database of the records did not do what was asked
+    ├── NotStored           Label Studio did not take some predictions; carries the reasons by task
     └── MilvusDown          nor did Milvus: vectors wait, everything else goes on
 """
 
@@ -160,8 +164,24 @@ class DamagedWeights(RegistryError):
         super().__init__(f"{name}: {path} is damaged: expected SHA-256 {expected}, found {found}")
 
 
+class WeightsRefused(RegistryError):
+    """*Weights* are no detector that works here: *kind* says what they are, *advice* what would do."""
+
+    def __init__(self, weights: object, kind: str, advice: str) -> None:
+        self.kind, self.advice = kind, advice
+        super().__init__(f"{weights} is {kind}: {advice}")
+
+
 class ArchiveRefused(RegistryError):
     """An archive of weights is not let in; nothing of it was run and nothing is left of it."""
+
+
+class DetectionFailed(LoopError):
+    """The detector raised an error on one image, and goes on with others."""
+
+
+class DetectorBroken(LoopError):
+    """The detector raises an error on any image: its device is gone, or its memory."""
 
 
 class UnknownProject(LoopError):
@@ -262,6 +282,19 @@ class Refused(UpstreamError):
 
 class RecordsDown(UpstreamError):
     """The database of the records did not do what was asked."""
+
+
+class NotStored(UpstreamError):
+    """Label Studio did not store some predictions; *reasons* are by task, *stored* is how many others it stored."""
+
+    def __init__(self, project_id: int, reasons: dict[int, str], stored: int) -> None:
+        self.reasons, self.stored = reasons, stored
+        named = "; ".join(f"task {task_id}: {reason}" for task_id, reason in sorted(reasons.items())[:5])
+        more = f"; and {len(reasons) - 5} tasks more" if len(reasons) > 5 else ""
+        super().__init__(
+            f"Label Studio stored {stored} of {stored + len(reasons)} predictions: {_short(named, 500)}{more}; where "
+            f"its label config has changed, run `loop sync --project {project_id}`; they are tried again by themselves"
+        )
 
 
 class MilvusDown(UpstreamError):

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from loop.adapters.class_list import ClassList
 from loop.adapters.cluster_log import ClusterLog
 from loop.adapters.courier import Courier
-from loop.adapters.detector import Detectors
+from loop.adapters.detectors import Detectors
 from loop.adapters.discovery_folder import DiscoveryFolder
 from loop.adapters.door import Door
 from loop.adapters.embedders import Embedders
@@ -46,6 +46,7 @@ from loop.decisions.predict import Served, Thresholds
 from loop.decisions.priority import AuditPolicy
 from loop.decisions.retrain_policy import RetrainPolicy
 from loop.decisions.selection import SelectionPolicy
+from loop.errors import WeightsRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class Policies:
     audit: AuditPolicy
     gate: GatePolicy
     training: TrainingPolicy
+    image_size: int | None = None  # pixels of the longer side; None: those that weights were trained at
     cohort_field: str = ""  # of the tasks' data, that tells cohorts apart
     is_spread: bool = True  # whether the queue is spread over groups of tasks that show like things
     match_seconds: float = 0.0  # that a request may take for matches to the taxonomy
@@ -124,7 +126,7 @@ class Parts:
 
     def load(self, version: Version | None) -> Served:
         """
-        A version with its detector in memory. Raises DamagedWeights.
+        A version with its detector in memory, which has detected once. Raises DamagedWeights, WeightsRefused.
 
         Without a version it is the weights to start from, and where those are not on this machine, nothing.
         """
@@ -133,7 +135,10 @@ class Parts:
             detector = self.detectors.load(base) if base else None
             return Served(self.version_name(None), detector, self.policies.thresholds)
         version.verify()
-        detector = self.detectors.load(version.weights, version.image_size)
+        try:
+            detector = self.detectors.load(version.weights, version.image_size)
+        except WeightsRefused as error:
+            raise WeightsRefused(version.name, error.kind, error.advice) from error
         return Served(version.name, detector, self.thresholds_of(version))
 
     def thresholds_of(self, version: Version) -> Thresholds:

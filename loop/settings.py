@@ -48,7 +48,13 @@ class Settings(BaseSettings):
     model_name: str = Field("yolo_detector", description="the part of a version before the @")
     base_weights: str = Field("yolo11n.pt", description="weights that the first training starts from: a path or a name")
     device: str = Field("", description="torch device, such as cpu or 0; empty: the best there is")
-    image_size: int = Field(640, ge=32, description="pixels of the longer side, in training and in serving")
+    image_size: int | None = Field(
+        None,
+        ge=32,
+        le=8192,
+        multiple_of=32,
+        description="pixels of the longer side, for trainings and new weights; empty: as the weights were trained",
+    )
     epochs: int = Field(50, ge=1, description="epochs of a training")
     batch: int = Field(16, ge=1, description="images a training step")
     freeze: int = Field(0, ge=0, description="first layers of the network that a training leaves alone")
@@ -158,7 +164,8 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """The same settings as environment variables, for a child process."""
-        return {variable: str(getattr(self, name)) for name, variable in self.variables().items()}
+        values = {variable: getattr(self, name) for name, variable in self.variables().items()}
+        return {variable: "" if value is None else str(value) for variable, value in values.items()}
 
     @property
     def backend_url(self) -> str:

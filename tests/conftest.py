@@ -10,7 +10,7 @@ import pytest
 from loop.bootstrap import build
 from loop.settings import Settings
 from tests.builders import CONFIG
-from tests.fakes import FakeImages, FakeLabelStudio, FakeQueue
+from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio, FakeQueue
 from tests.judged import judge, write_snapshot
 
 # The same examples every time: a test that fails is one that somebody broke.
@@ -38,7 +38,9 @@ def parts(settings, empty_records):
     shutil.copy(empty_records, settings.home)
     built = build(settings)
     built.projects.save(1, "Cars", CONFIG)
-    yield replace(built, queue=FakeQueue(), label_studio=FakeLabelStudio(), images=FakeImages())
+    yield replace(
+        built, queue=FakeQueue(), label_studio=FakeLabelStudio(), images=FakeImages(), detectors=FakeDetectors()
+    )
     built.close()
 
 

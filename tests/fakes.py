@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from loop.adapters.probe import Probed
 from loop.decisions.label_config import parse
 from loop.decisions.regions import Detection
 from loop.errors import ImageUnreadable, UpstreamError
@@ -140,6 +141,8 @@ class FakeImages:
 class FakeDetector:
     """Finds the same on every image."""
 
+    image_size = 640
+
     def __init__(self, *found, class_names=("car", "person", "dog")):
         self.class_names = class_names
         self._found = [Detection(*one) for one in found]
@@ -157,6 +160,9 @@ class FakeDetectors:
     def __init__(self, *found):
         self._found = found
 
+    def check_device(self):
+        pass
+
     def base_if_here(self):
         return None
 
@@ -164,20 +170,18 @@ class FakeDetectors:
         return FakeDetector(*self._found)
 
     def probe(self, weights, pickle_sha256, image_size):
-        return FakeDetector().class_names
+        return Probed(FakeDetector().class_names, image_size or 640)
 
 
-class PlantedDetectors:
+class PlantedDetectors(FakeDetectors):
     """Detectors whose evaluations are given, by the bytes of their weights; each takes *milliseconds* an image."""
 
     def __init__(self, evaluations, milliseconds=None):
+        super().__init__()
         self._evaluations, self._milliseconds = evaluations, milliseconds or {}
 
-    def base_if_here(self):
-        return None
-
-    def evaluate(self, weights, data):
+    def evaluate(self, weights, data, image_size=None):
         return self._evaluations[weights.read_bytes()]
 
     def latencies(self, weights, images):
-        return [self._milliseconds.get(path.read_bytes(), 10.0) for path in weights]
+        return [self._milliseconds.get(path.read_bytes(), 10.0) for path, _ in weights]

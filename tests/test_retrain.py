@@ -58,7 +58,7 @@ class Measuring(FakeDetectors):
     def base(self):
         return None
 
-    def evaluate(self, weights, data):
+    def evaluate(self, weights, data, image_size=None):
         names = sorted(path.stem for path in (data.parent / "images" / "held_out").iterdir())
         is_candidate = weights.read_bytes() == CANDIDATE
         found = evaluation(len(names), false=0, found=self._candidate if is_candidate else self._champion)
@@ -166,9 +166,9 @@ def test_the_gate_looks_at_who_serves_when_the_candidate_is_there(asked, tmp_pat
     better = asked.registry.add(1, tmp_path / "better.pt", number="9.0.0")
 
     class Promoting(Measuring):
-        def evaluate(self, weights, data):
+        def evaluate(self, weights, data, image_size=None):
             asked.registry.promote(1, better.name, "by hand, while the training runs")
-            return super().evaluate(weights, data)
+            return super().evaluate(weights, data, image_size)
 
     retrain(replace(asked, detectors=Promoting(champion=0.9)), 1)
 
@@ -240,7 +240,7 @@ def test_the_same_epoch_again_is_no_progress(parts):
 
 def test_an_error_is_kept_short_and_nothing_of_it_is_a_version(asked):
     class Broken(Measuring):
-        def evaluate(self, weights, data):
+        def evaluate(self, weights, data, image_size=None):
             raise RuntimeError(f"task-00000012.jpg: {'x' * 5000}")
 
     retrain(replace(asked, detectors=Broken()), 1)
@@ -260,10 +260,10 @@ def test_too_few_reviews_are_a_failure_that_says_so(parts):
 
 def test_a_review_that_comes_while_a_training_runs_counts_for_the_next_exactly_once(asked):
     class Reviewing(Measuring):
-        def evaluate(self, weights, data):
+        def evaluate(self, weights, data, image_size=None):
             if weights.name == "finished.pt":
                 review_tasks(asked, [20])
-            return super().evaluate(weights, data)
+            return super().evaluate(weights, data, image_size)
 
     retrain(replace(asked, detectors=Reviewing()), 1)
     after_the_first = asked.reviews.new_since(1, asked.projects.get(1).reviews_seen_at)
@@ -298,9 +298,9 @@ def test_a_training_that_only_waits_is_cancelled_at_once(asked):
 
 def test_a_training_that_runs_stops_at_its_next_look(asked):
     class Cancelling(Measuring):
-        def evaluate(self, weights, data):
+        def evaluate(self, weights, data, image_size=None):
             assert cancel(replace(asked, queue=Locks(is_free=False)), 1).state == State.RUNNING
-            return super().evaluate(weights, data)
+            return super().evaluate(weights, data, image_size)
 
     retrain(replace(asked, detectors=Cancelling()), 1)
 

@@ -10,7 +10,7 @@ from loop.adapters.registry import Facts
 from loop.decisions import manifest
 from loop.decisions.manifest import Manifest
 from loop.decisions.predict import Thresholds
-from loop.errors import ArchiveRefused, DamagedWeights, LoopError, UnknownProject, VersionExists
+from loop.errors import ArchiveRefused, DamagedWeights, LoopError, UnknownProject, VersionExists, WeightsRefused
 from loop.use_cases.transfer import add, export
 from tests.checkpoints import Running, checkpoint, packed
 from tests.fakes import FakeDetectors
@@ -109,7 +109,7 @@ def test_a_pickle_that_runs_something_does_not_run(parts, archive, tmp_path, set
     marker = tmp_path / "it-ran"
     pickled = pickle.dumps({"model": Running(os.system, f"touch {marker}")}, 2)
 
-    with pytest.raises(ArchiveRefused, match=r"imports posix\.system"):
+    with pytest.raises(WeightsRefused, match=r"imports posix\.system"):
         add(parts, 1, archive(pickled=pickled))
 
     assert not marker.exists()

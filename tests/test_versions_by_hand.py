@@ -58,9 +58,8 @@ def test_a_version_that_the_gate_never_saw_needs_a_reason(parts, tmp_path):
 def test_the_reason_is_kept_with_the_move(judged):
     parts, training = judged(champion=GOOD, candidate=BAD)
 
-    done = run_command(parts, "promote", training.version, "--force", "--why", "the old one is too slow")
+    promote_by_hand(parts, 1, training.version, "the old one is too slow", is_forced=True)
 
-    assert done.exit_code == 0, done.output
     with parts.engine.connect() as connection:
         found = connection.exec_driver_sql("select alias, why from moves order by id desc").first()
     assert tuple(found) == (CHAMPION, "the old one is too slow")

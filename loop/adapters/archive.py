@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import re
+import shutil
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -33,11 +34,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
-    """An archive's weights as a file of our own, what it says about them, and the archive's SHA-256."""
+    """Weights as a file of our own, what an archive says about them, the SHA-256 of what was given, their name."""
 
     weights: Path
     manifest: Manifest | None
     sha256: str
+    name: str
 
 
 def write(weights: Path, manifest: Manifest, out: Path) -> str:
@@ -61,19 +63,26 @@ def write(weights: Path, manifest: Manifest, out: Path) -> str:
 
 def read(archive: Path, scratch: Path, *, sha256: str | None = None, limits: Limits | None = None) -> Unpacked:
     """
-    Unpack an archive's weights into the folder *scratch*. Raises ArchiveRefused.
+    Copy the weights of an archive, or bare weights, into the folder *scratch*. Raises ArchiveRefused.
 
-    It needs one `.pt`, and may have a `manifest.json` beside it; further plain files are left out. No member is written
-    under a name of its own, and nothing is loaded.
+    An archive needs one `.pt`, and may have a `manifest.json` beside it; further plain files are left out. No member is
+    written under a name of its own, and nothing is loaded.
     """
     limits = limits or Limits()
     if sha256 is not None and not HEX.fullmatch(sha256.lower()):
         raise ArchiveRefused(f"--sha256: expected 64 hexadecimal digits, found {sha256!r:.80}")
     if not archive.is_file():
-        raise ArchiveRefused(f"there is no file {archive}")
-    found = sha256_of(archive)
+        kind = "a folder" if archive.is_dir() else "no file that is there"
+        raise ArchiveRefused(f"{archive} is {kind}: give a .pt, or a tar.gz with one")
+    try:
+        is_packed = _begins_as_gzip(archive)
+        found = sha256_of(archive if is_packed else _copied(archive, scratch / WEIGHTS, limits))
+    except OSError as error:
+        raise ArchiveRefused(f"{archive} cannot be read: {error.strerror}") from error
     if sha256 is not None and found != sha256.lower():
         raise ArchiveRefused(f"{archive.name} has the SHA-256 {found}, expected {sha256.lower()}")
+    if not is_packed:
+        return Unpacked(scratch / WEIGHTS, None, found, archive.name)
     try:
         _unzip(archive, scratch / "archive.tar", limits)
         with (scratch / "archive.tar").open("rb") as file, tarfile.open(fileobj=_Careful(file), mode="r:") as tar:
@@ -82,7 +91,8 @@ def read(archive: Path, scratch: Path, *, sha256: str | None = None, limits: Lim
         raise ArchiveRefused(f"{archive.name} cannot be read as a tar.gz: {error}") from error
     finally:
         (scratch / "archive.tar").unlink(missing_ok=True)
-    return Unpacked(scratch / WEIGHTS, None if said is None else manifests.read(said), found)
+    name = f"the .pt in {archive.name}"
+    return Unpacked(scratch / WEIGHTS, None if said is None else manifests.read(said), found, name)
 
 
 class _Careful(io.RawIOBase):
@@ -104,6 +114,17 @@ class _Careful(io.RawIOBase):
     def tell(self) -> int:
         """Where it is."""
         return self._file.tell()
+
+
+def _begins_as_gzip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def _copied(weights: Path, to: Path, limits: Limits) -> Path:
+    if weights.stat().st_size > limits.bytes:
+        raise ArchiveRefused(f"{weights.name} has more than {limits.bytes} bytes")
+    return Path(shutil.copyfile(weights, to))
 
 
 def _unzip(archive: Path, to: Path, limits: Limits) -> None:

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loop.adapters.ultralytics_setup import prepare_ultralytics, threads
+from loop.adapters.weights_loading import trained_size
 from loop.decisions.evaluation import IOUS, Evaluation, Found, Labels, Metrics
 
 
-def evaluate(weights: Path, data: Path, *, image_size: int, device: str = "", batch: int = 16) -> Evaluation:
+def evaluate(weights: Path, data: Path, *, image_size: int | None, device: str = "", batch: int = 16) -> Evaluation:
     """
     Run weights on the `val` side of the dataset whose `data.yaml` is *data*.
 
@@ -32,7 +33,7 @@ def evaluate(weights: Path, data: Path, *, image_size: int, device: str = "", ba
         model.val(
             validator=_validator(),
             data=str(data),
-            imgsz=image_size,
+            imgsz=image_size or trained_size(model),
             batch=batch,
             device=device or None,
             single_cls=False,  # else the weights bring theirs along

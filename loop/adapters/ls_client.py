@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
+from loop.adapters import prediction_import
 from loop.decisions.findings import Token, read_token
 from loop.decisions.refusal import detail
 from loop.decisions.view_filters import IS_OPEN, Condition, filters
@@ -18,7 +19,6 @@ from loop.secrecy import learn
 
 Json = dict[str, Any]
 PAGE = 200  # tasks a request
-BATCH = 200  # predictions a request
 SELECTED = 100  # tasks named in an address
 ONCE = {"max_retries": 0}  # what writes is not sent again by itself: the caller knows how to find out what was done
 
@@ -144,13 +144,13 @@ class LabelStudio:
             last_id = tasks[-1]["id"]
 
     def store_predictions(self, project_id: int, predictions: Sequence[Mapping[str, Any]]) -> int:
-        """Add predictions, in batches; return how many were stored."""
-        stored = 0
-        for start in range(0, len(predictions), BATCH):
-            batch = list(predictions[start : start + BATCH])
-            answer = self._ask("POST", f"api/projects/{project_id}/import/predictions", json=batch)
-            stored += int(answer.get("created", 0))
-        return stored
+        """Add predictions; return how many were stored. Raises NotStored, after all that fit were."""
+        return prediction_import.store(self, project_id, predictions)
+
+    def import_predictions(self, project_id: int, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Add predictions in one request; return how many were created: those that do not fit are left out."""
+        answer = self._ask("POST", f"api/projects/{project_id}/import/predictions", json=list(rows))
+        return int(answer.get("created", 0))
 
     def prediction(self, prediction_id: int) -> Json:
         """One stored prediction."""

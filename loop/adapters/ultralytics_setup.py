@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 
 def threads() -> int:
@@ -33,14 +32,3 @@ def prepare_ultralytics() -> None:
     for name in ("Arial.ttf", "Arial.Unicode.ttf"):
         if not (Path(USER_CONFIG_DIR) / name).exists():
             shutil.copy(font, Path(USER_CONFIG_DIR) / name)
-
-
-def class_names(model: Any) -> tuple[str, ...]:
-    """
-    The names of a model's classes, as its weights have them.
-
-    Its property `names` would replace codes of ImageNet, such as `n01440764`, with other words.
-    """
-    names = model.model.names
-    by_id = names if isinstance(names, dict) else dict(enumerate(names))
-    return tuple(str(name) for _, name in sorted(by_id.items()))

@@ -7,8 +7,10 @@ import re
 import zipfile
 from pathlib import Path
 
-from loop.decisions.pickle_check import objections
-from loop.errors import ArchiveRefused
+from loop.decisions import weights_kind
+from loop.decisions.pickle_check import imports, objections
+from loop.decisions.weights_kind import Diagnosis
+from loop.errors import ArchiveRefused, WeightsRefused
 
 MOST_ENTRIES = 20_000
 MOST_PICKLE = 16 * 1024 * 1024  # bytes; that of a YOLO11x has less than one
@@ -22,6 +24,38 @@ def sha256_of(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def recognise(path: Path, name: str = "") -> None:
+    """
+    Refuse what is known to be no YOLO detector, by its content alone; *name* is how it is called in the message.
+
+    What it lets pass may still not load. Raises WeightsRefused, which says what the file is and what would do.
+    """
+    called = name or str(path)
+    try:
+        found = Diagnosis("a folder") if path.is_dir() else _diagnosis(path, called)
+    except zipfile.BadZipFile as error:
+        found = Diagnosis(f"a damaged file ({error})", "copy or download it again")
+    except OSError as error:
+        found = Diagnosis(f"a file that cannot be read ({error.strerror})", "see that it is there and may be read")
+    if found:
+        raise WeightsRefused(called, found.kind, found.advice)
+
+
+def _diagnosis(path: Path, name: str) -> Diagnosis | None:
+    with path.open("rb") as file:
+        start = file.read(weights_kind.START)
+    found = weights_kind.of_start(start, name)
+    if found:
+        return found
+    with zipfile.ZipFile(path) as file:
+        entries = {entry.filename: entry for entry in file.infolist()}
+        found = weights_kind.of_entries(entries)
+        pickles = [entry for name, entry in entries.items() if name.endswith(f"/{PICKLE}")]
+        if found or pickles[0].file_size > MOST_PICKLE:
+            return found
+        return weights_kind.of_imports(imports(file.read(pickles[0])))
 
 
 def check(path: Path) -> str:

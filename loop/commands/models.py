@@ -113,11 +113,11 @@ def roll_back_model(project: ProjectId, why: Why = "by hand") -> None:
 
 @app.command("add")
 def add_model(
-    archive: Annotated[Path, typer.Argument(help="A tar.gz with one .pt, and a manifest.json if you have one.")],
+    archive: Annotated[Path, typer.Argument(help="A .pt, or a tar.gz with one and a manifest.json if you have one.")],
     project: ProjectId,
     name: Annotated[str | None, typer.Option("--name", help="The part of the version before the @.")] = None,
     version: Annotated[str | None, typer.Option("--version", help="X.Y.Z; without it the next one.")] = None,
-    sha256: Annotated[str | None, typer.Option("--sha256", help="What the archive is to be.")] = None,
+    sha256: Annotated[str | None, typer.Option("--sha256", help="What the file is to be.")] = None,
 ) -> None:
     """Take in weights trained elsewhere, checked before anything of them is loaded; they do not serve yet."""
     parts = _parts(project)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import pickletools
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from loop.decisions.layer_names import LAYERS
@@ -64,6 +65,16 @@ FILLS = {"APPEND": (LIST, 1), "APPENDS": (LIST, None), "SETITEM": (DICT, 2), "SE
 
 class _Objection(Exception):
     """What is wrong with the program."""
+
+
+def imports(pickled: bytes) -> list[str]:
+    """What a pickle imports, each `module name`, in its order; as far as it can be read."""
+    names: dict[str, None] = {}
+    with suppress(ValueError, IndexError, KeyError, TypeError):  # what pickletools raises
+        for operation, argument, _ in pickletools.genops(pickled):
+            if operation.name in ("GLOBAL", "INST"):
+                names[str(argument)] = None
+    return list(names)
 
 
 def objections(pickled: bytes) -> list[str]:

@@ -12,7 +12,7 @@ from loop.decisions.label_config import LabelConfig
 from loop.decisions.ls_format import Task
 from loop.decisions.priority import NOTHING_KNOWN, task_score
 from loop.decisions.regions import Box, Detection, Pixels, Region
-from loop.errors import ImageError
+from loop.errors import DetectionFailed, ImageError
 
 CHUNK = 16  # images in memory at a time
 
@@ -23,7 +23,11 @@ class Detects(Protocol):
     class_names: tuple[str, ...]
 
     def detect(self, images: Sequence[Pixels], floor: float) -> list[list[Detection]]:
-        """Detect on BGR images; every detection of at least *floor*, most confident first."""
+        """
+        Detect on BGR images; every detection of at least *floor*, most confident first.
+
+        Raises DetectionFailed at an image that it cannot work on, DetectorBroken where it works on none any more.
+        """
 
 
 class Loads(Protocol):
@@ -51,8 +55,9 @@ class Served:
     """A version together with its detector and thresholds, so that a prediction can never carry the wrong version."""
 
     version: str
-    detector: Detects | None  # None: nothing has been trained and there is nothing to start from
+    detector: Detects | None  # None: nothing has been trained and there is nothing to start from, or *error* says why
     thresholds: Thresholds = Thresholds()
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +83,40 @@ class Suggestion:
 
 
 def predict(tasks: Sequence[Task], config: LabelConfig, served: Served, images: Loads) -> Iterator[Suggestion]:
-    """Yield one suggestion a task, in their order; a broken image costs only itself."""
+    """
+    Yield one suggestion a task, in their order; a broken image costs only itself.
+
+    Without a detector nothing is suggested. Raises DetectorBroken where it detects on no image any more.
+    """
     limits = served.thresholds.under(config)
     if served.detector is None:
-        yield from (_nothing(task, served.version, limits.display) for task in tasks)
+        yield from (_nothing(task, served.version, limits.display, error=served.error) for task in tasks)
         return
     names = config.label_map(served.detector.class_names)
     remaining = iter(tasks)
     while chunk := list(islice(remaining, CHUNK)):
         loaded = list(images.load(chunk))
         readable = [image for image in loaded if not isinstance(image, ImageError)]
-        found = iter(served.detector.detect(readable, limits.floor) if readable else [])
+        detected = iter(_detected(served.detector, readable, limits.floor))
         for task, image in zip(chunk, loaded, strict=True):
             if isinstance(image, ImageError):
                 yield _nothing(task, served.version, limits.display, error=str(image))
+                continue
+            found = next(detected)
+            if isinstance(found, DetectionFailed):
+                yield _nothing(task, served.version, limits.display, error=str(found))
             else:
-                size = (image.shape[1], image.shape[0])
-                yield _suggestion(task, served.version, next(found), names, limits, size)
+                yield _suggestion(task, served.version, found, names, limits, (image.shape[1], image.shape[0]))
+
+
+def _detected(detector: Detects, images: Sequence[Pixels], floor: float) -> list[list[Detection] | DetectionFailed]:
+    """What is on each image; where the detector fails on one, the others are detected on by themselves."""
+    try:
+        return [*detector.detect(images, floor)] if images else []
+    except DetectionFailed as error:
+        if len(images) == 1:
+            return [error]
+        return [found for image in images for found in _detected(detector, [image], floor)]
 
 
 def unreadable(task_id: int, version: str, threshold: float, error: str) -> Suggestion:

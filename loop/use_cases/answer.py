@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,11 +14,25 @@ from loop.decisions.ls_format import Task, read_task, write_result
 from loop.decisions.match_result import Matched, with_matches
 from loop.decisions.predict import Served, Suggestion, predict, unreadable
 from loop.decisions.priority import AuditPolicy, audit_draw, audit_score
-from loop.errors import PayloadError
+from loop.errors import NotStored, PayloadError
 from loop.parts import Parts
 
 BATCH = 200  # tasks predicted, logged and stored at a time
 Matching = Callable[[Sequence[Suggestion]], Mapping[int, Matched]]  # the matches of each task, by its id
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """
+    How many tasks were predicted, or, where they are shown, stored.
+
+    *broken* are the suggestions for tasks that could not be predicted; *refused* says by task why Label Studio did not
+    store a prediction.
+    """
+
+    done: int = 0
+    broken: Sequence[Suggestion] = ()
+    refused: Mapping[int, str] = field(default_factory=dict)
 
 
 def suggest(tasks: Sequence[dict[str, Any]], config: LabelConfig, served: Served, parts: Parts) -> list[Suggestion]:
@@ -109,15 +123,16 @@ def predict_all(
     is_shadow: bool = False,
     is_shown: bool = True,
     matching: Matching | None = None,
-) -> tuple[int, list[Suggestion]]:
+) -> Predicted:
     """
     Predict tasks by one version, log what it says and, where it *is_shown*, store it in Label Studio.
 
     The audited ones come last, when there are the scores of all others to be placed among. *matching* is asked, a batch
     at a time, what the regions are matched to, by the tasks' ids; a task that it leaves out is stored without.
-    Returns how many were predicted, or stored, and the suggestions for tasks that are broken. Raises UpstreamError.
+    Raises UpstreamError, and DetectorBroken where the version detects on no image any more.
     """
-    config, done, broken = project.config().knowing(parts.classes.book(project.id).synonyms()), 0, []
+    config = project.config().knowing(parts.classes.book(project.id).synonyms())
+    done, broken, refused = 0, list[Suggestion](), dict[int, str]()
     ordered = sorted(tasks, key=lambda task: audit_draw(project.id, _id(task), parts.policies.audit) is not None)
     for start in range(0, len(ordered), BATCH):
         suggestions = suggest(ordered[start : start + BATCH], config, served, parts)
@@ -130,8 +145,12 @@ def predict_all(
             {"task": one.task_id, **as_result(one, kept, config, matched.get(one.task_id))}
             for one, kept in zip(usable, logged, strict=True)
         ]
-        done += parts.label_studio.store_predictions(project.id, rows) if is_shown else len(rows)
-    return done, broken
+        try:
+            done += parts.label_studio.store_predictions(project.id, rows) if is_shown else len(rows)
+        except NotStored as error:
+            done += error.stored
+            refused |= error.reasons
+    return Predicted(done, broken, refused)
 
 
 def has(task: Mapping[str, Any], version: str) -> bool:

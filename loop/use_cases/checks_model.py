@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from loop.adapters.project_list import Project
+from loop.decisions.class_fit import ADVICE, class_fit, some
 from loop.decisions.findings import Finding, ok, warning, wrong
-from loop.errors import RegistryError
+from loop.errors import LoopError, RegistryError
 from loop.parts import Parts
-
-MOST_NAMED = 8
 
 
 def weights(parts: Parts, project: Project) -> list[Finding]:
@@ -26,32 +25,43 @@ def weights(parts: Parts, project: Project) -> list[Finding]:
     return [ok("weights", f"{champion.name}, SHA-256 {champion.sha256[:12]}…")]
 
 
+def detector(parts: Parts, project: Project) -> list[Finding]:
+    """Whether what serves, or what the first training starts from, detects on this machine."""
+    champion = parts.registry.champion(project.id)
+    advice = "see LOOP_DEVICE, and the weights with `loop models list`; `loop models rollback` takes the ones before"
+    try:
+        parts.detectors.check_device()
+        served = parts.load(champion)
+    except LoopError as error:
+        return [wrong("detector", f"nothing is predicted: {error}", advice if champion else "set LOOP_BASE_WEIGHTS")]
+    if served.detector is None:
+        return [ok("detector", "no weights are here yet")]
+    return [ok("detector", f"{served.version} detects")]
+
+
 def labels(parts: Parts, project: Project) -> list[Finding]:
     """Which labels no class of the model is mapped to, and which classes have no label."""
     champion = parts.registry.champion(project.id)
     names = champion.facts.classes if champion else ()
     if champion is None or not names:
         return [ok("labels", "nothing predicts yet, or its classes are not known")]
-    config = project.config()
-    mapped = config.knowing(parts.classes.book(project.id).synonyms()).label_map(names)
-    unpredicted = [label for label in config.label_names if label not in set(mapped.values())]
-    dropped = [name for name in names if name not in mapped]
-    found = f"{len(config.label_names) - len(unpredicted)} of {len(config.label_names)} labels are predicted"
+    config = project.config().knowing(parts.classes.book(project.id).synonyms())
+    fit = class_fit(config, names)
+    if fit.is_empty:
+        found = f"nothing is suggested: no class of {champion.name} ({some(names)}) is a label ({some(fit.labels)})"
+        return [warning("labels", found, ADVICE)]
+    count = len(set(config.label_names))
+    found = f"{count - len(fit.labels)} of {count} labels are predicted"
     findings = []
-    if unpredicted:
-        advice = "they are learned from reviews; or map a class to them with predicted_values in the label config"
-        findings.append(warning("labels", f"no class for the labels {_some(unpredicted)}", advice))
-    if dropped and champion.facts.snapshot:  # trained here, on labels of this project
+    if fit.labels:
+        findings.append(warning("labels", f"no class for the labels {some(fit.labels)}", ADVICE))
+    if fit.classes and champion.facts.snapshot:  # trained here, on labels of this project
         advice = "what it finds of them is not shown: was a label renamed or removed?"
-        findings.append(warning("labels", f"no label for the classes {_some(dropped)}", advice))
-    elif dropped:
-        found += f"; {len(dropped)} classes of weights that were not trained here have no label"
+        findings.append(warning("labels", f"no label for the classes {some(fit.classes)}", advice))
+    elif fit.classes:
+        found += f"; {len(fit.classes)} classes of weights that were not trained here have no label"
     return findings or [ok("labels", found)]
 
 
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return ", ".join(names[:MOST_NAMED]) + more
-
-
 MODEL = (weights, labels)
+LOADED = (detector,)  # these bring weights into memory

@@ -42,7 +42,8 @@ def compare(parts: Parts, project_id: int, first: str, second: str, snapshot: st
     """
     versions = [parts.registry.get(project_id, name) for name in (first, second)]
     found = _snapshot(parts, project_id, snapshot)
-    return _report(parts, found, versions[0], versions[1], parts.detectors.evaluate(versions[1].weights, found.data))
+    evaluated = parts.detectors.evaluate(versions[1].weights, found.data, versions[1].image_size)
+    return _report(parts, found, versions[0], versions[1], evaluated)
 
 
 def _report(
@@ -50,14 +51,15 @@ def _report(
 ) -> Report:
     project_id, images = candidate.project_id, snapshot.held_out()
     weights = champion.weights if champion else parts.detectors.base_if_here()
-    other = parts.detectors.evaluate(weights, snapshot.data) if weights else evaluated.with_nothing_found()
+    size = champion.image_size if champion else None
+    other = parts.detectors.evaluate(weights, snapshot.data, size) if weights else evaluated.with_nothing_found()
     threshold = parts.policies.thresholds.under(parts.projects.get(project_id).config()).display
     comparison = contrast(
         other,
         evaluated,
         known=_known(parts, champion),
         threshold=threshold,
-        latency=_latency(parts, weights, candidate, list(images.values())),
+        latency=_latency(parts, (weights, size), candidate, list(images.values())) if weights else None,
     )
     chosen = [*fixed(comparison.mistakes)[:PICTURES], *broken(comparison.mistakes)[:PICTURES]]
     return Report(
@@ -79,8 +81,8 @@ def _picture(mistakes: Mistakes, path: Path, champion: Evaluation, candidate: Ev
     return Picture(mistakes, *thumbnail(path), truth=truth, champion=before, candidate=after)
 
 
-def _latency(parts: Parts, weights: Path | None, candidate: Version, images: list[Path]) -> Latency | None:
-    return Latency(*parts.detectors.latencies((weights, candidate.weights), images)) if weights else None
+def _latency(parts: Parts, other: tuple[Path, int | None], candidate: Version, images: list[Path]) -> Latency:
+    return Latency(*parts.detectors.latencies((other, (candidate.weights, candidate.image_size)), images))
 
 
 def _known(parts: Parts, champion: Version | None) -> frozenset[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from loop.adapters.registry import FIRST, Facts
+from loop.decisions.class_fit import ADVICE, class_fit, some
 from loop.decisions.label_config import parse
 from loop.errors import UnknownVersion, UpstreamError
 from loop.parts import Parts
@@ -32,16 +34,21 @@ def connect(parts: Parts, project_id: int) -> list[str]:
     """
     Connect a project and return what was changed, one line each; nothing where all was as it should be.
 
-    Raises LabelConfigError before anything is touched, UpstreamError where Label Studio refuses.
+    Before anything is recorded, the weights to start from have detected once. Raises LabelConfigError, WeightsRefused
+    and PayloadError before anything is touched, UpstreamError where Label Studio refuses.
     """
     project = parts.label_studio.project(project_id)
     parse(project["label_config"])
+    parts.detectors.check_device()
+    start = _start(parts, project_id)
     changed = []
     if parts.projects.save(project_id, str(project["title"]), project["label_config"]):
         changed.append(
             f"recorded “{project['title']}” with the classes {', '.join(parts.projects.class_names(project_id))}"
         )
-    changed += _first_version(parts, project_id)
+    changed += _first_version(parts, project_id, start)
+    if changed:
+        changed += _fit(parts, project_id)
     changed += _settings(parts, project)
     changed += _backend(parts, project_id)
     changed += ensure_webhook(parts, project_id)
@@ -53,26 +60,63 @@ def connect(parts: Parts, project_id: int) -> list[str]:
     return changed
 
 
-def _first_version(parts: Parts, project_id: int) -> list[str]:
-    """Let the weights that trainings start from serve until there is something better."""
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """The weights that trainings start from and what they name and detect at, or why there are none."""
+
+    weights: Path | None = None
+    classes: tuple[str, ...] = ()
+    image_size: int = 0
+    why_none: str = ""
+
+
+def _start(parts: Parts, project_id: int) -> _Start:
+    """Try the weights to start from, where nothing better serves. Raises WeightsRefused."""
     if parts.registry.champion(project_id):
-        return []
+        return _Start()
     try:
         weights = parts.detectors.base()
-        classes = parts.detectors.load(weights).class_names
-    except (UpstreamError, TypeError, RuntimeError) as error:  # what ultralytics raises for weights it does not take
-        return [f"no version yet, tasks stay without pre-annotation until the first training: {error}"]
+    except UpstreamError as error:
+        return _Start(why_none=str(error))
+    detector = parts.detectors.load(weights)
+    return _Start(weights, detector.class_names, detector.image_size)
+
+
+def _first_version(parts: Parts, project_id: int, start: _Start) -> list[str]:
+    """Let the weights that trainings start from serve until there is something better."""
+    if start.why_none:
+        return [f"no version yet, tasks stay without pre-annotation until the first training: {start.why_none}"]
+    if start.weights is None:
+        return []
     try:
         version = parts.registry.get(project_id, FIRST)
     except UnknownVersion:
         facts = Facts(
-            classes=classes,
+            classes=start.classes,
             thresholds=asdict(parts.policies.thresholds),
-            training={"from": weights.name, "image_size": parts.policies.training.image_size},
+            training={"from": start.weights.name, "image_size": start.image_size},
         )
-        version = parts.registry.add(project_id, weights, facts, number=FIRST)
+        version = parts.registry.add(project_id, start.weights, facts, number=FIRST)
     parts.registry.promote(project_id, version.name, "the weights to start from")
-    return [f"{version.name} serves: {weights.name}"]
+    return [f"{version.name} serves: {start.weights.name}, at {start.image_size} pixels"]
+
+
+def _fit(parts: Parts, project_id: int) -> list[str]:
+    """Say which labels nothing suggests yet."""
+    champion = parts.registry.champion(project_id)
+    if champion is None or not champion.facts.classes:
+        return []
+    config = parts.projects.get(project_id).config().knowing(parts.classes.book(project_id).synonyms())
+    fit = class_fit(config, champion.facts.classes)
+    if fit.is_empty:
+        classes, labels = some(champion.facts.classes), some(config.label_names)
+        found = f"no class of {champion.name} ({classes}) is a label of the project ({labels})"
+        return [f"WARNING: nothing will be suggested, because {found}: {ADVICE}"]
+    if fit.labels:
+        return [
+            f"not suggested, because {champion.name} has no class for them: {some(fit.labels)}. {ADVICE.capitalize()}"
+        ]
+    return []
 
 
 def _settings(parts: Parts, project: dict[str, Any]) -> list[str]:

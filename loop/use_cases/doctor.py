@@ -14,12 +14,13 @@ from loop.errors import UpstreamError
 from loop.parts import Parts
 from loop.use_cases import checks_studio
 from loop.use_cases.checks_here import HERE
-from loop.use_cases.checks_model import MODEL
+from loop.use_cases.checks_model import LOADED, MODEL
 from loop.use_cases.checks_project import PROJECT
 from loop.use_cases.checks_studio import STUDIO
 from loop.use_cases.checks_work import WORK
 
 SECONDS = 10.0  # that each check may take
+LOADING_SECONDS = 120.0  # that one may take which brings weights into memory
 Check = Callable[[], list[Finding]]
 
 
@@ -40,6 +41,8 @@ def doctor(parts: Parts, project_id: int | None = None, *, seconds: float = SECO
         checks = (*(PROJECT if is_reached else ()), *MODEL, *WORK)
         named = [(_name(check), partial(check, parts, project)) for check in checks]
         found += [replace(one, project=project.id) for one in _run(named, seconds)]
+        loaded = [(_name(check), partial(check, parts, project)) for check in LOADED]
+        found += [replace(one, project=project.id) for one in _run(loaded, max(seconds, LOADING_SECONDS))]
     return found + missing
 
 

@@ -26,10 +26,11 @@ def promote(parts: Parts, project_id: int, name: str, why: str) -> Version:
     """
     Let a version serve, and have the open tasks predicted anew by it.
 
-    Raises UnknownVersion, Pinned, and DamagedWeights before anything has moved. That tasks are to be predicted is
-    remembered first, so wherever this is cut off, the sweep lets Label Studio follow what serves.
+    Raises UnknownVersion, Pinned, and, before anything has moved, DamagedWeights or WeightsRefused where the version
+    does not detect here. That tasks are to be predicted is remembered first, so wherever this is cut off, the sweep
+    lets Label Studio follow what serves.
     """
-    parts.registry.get(project_id, name).verify()
+    parts.load(parts.registry.get(project_id, name))
     parts.projects.ask_refresh(project_id)
     version = parts.registry.promote(project_id, name, why)
     announce_move(parts, version, Kind.MODEL_PROMOTED, why)
@@ -72,12 +73,12 @@ def roll_back(parts: Parts, project_id: int, why: str) -> Version:
     """
     Let the version serve that served before, at once; its stored predictions are in force again.
 
-    Where Label Studio does not answer, the sweep sets its model_version when it does. Raises NoChampion, Pinned, and
-    DamagedWeights before anything has moved.
+    Where Label Studio does not answer, the sweep sets its model_version when it does. Raises NoChampion, Pinned, and,
+    before anything has moved, DamagedWeights or WeightsRefused.
     """
     previous = parts.registry.at(project_id, PREVIOUS)
     if previous:
-        previous.verify()
+        parts.load(previous)
     parts.projects.ask_refresh(project_id)
     version = parts.registry.roll_back(project_id, why)
     announce_move(parts, version, Kind.MODEL_ROLLED_BACK, why)
@@ -86,9 +87,9 @@ def roll_back(parts: Parts, project_id: int, why: str) -> Version:
 
 
 def pin(parts: Parts, project_id: int, name: str, why: str) -> Version:
-    """Let a version serve, and keep it there whatever the gate says. Raises UnknownVersion, DamagedWeights."""
+    """Let a version serve, and keep it there whatever the gate says. Raises what `promote` raises."""
     parts.projects.get(project_id)
-    parts.registry.get(project_id, name).verify()
+    parts.load(parts.registry.get(project_id, name))
     parts.projects.ask_refresh(project_id)
     version = parts.registry.promote(project_id, name, why, pin=True)
     announce_move(parts, version, Kind.MODEL_PROMOTED, why)

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from functools import partial
 
 from loop.adapters.project_list import Project
-from loop.errors import UpstreamError
+from loop.errors import NotStored, UpstreamError
 from loop.parts import Parts
 from loop.use_cases import index, match, shadow
-from loop.use_cases.answer import has, predict_all
+from loop.use_cases.answer import Predicted, has, predict_all
 from loop.use_cases.spread import write_groups
 
 UNCHANGED = "model_version unchanged"
@@ -25,7 +25,9 @@ def refresh(parts: Parts, project_id: int) -> str:
     Store the champion's predictions for every open task that lacks them, then make the queue follow them.
 
     Done twice it stores nothing twice: what Label Studio already has from this version is left out. It counts as done
-    only at the end, so whatever it is killed in the middle of, the sweep asks for it again.
+    only at the end, so whatever it is killed in the middle of, the sweep asks for it again. Raises UpstreamError,
+    NotStored after all else is done, and RegistryError or DetectorBroken where the champion does not work: nothing is
+    stored for a version that cannot predict.
     """
     project = parts.projects.get(project_id)
     champion = parts.registry.champion(project_id)
@@ -43,15 +45,17 @@ def refresh(parts: Parts, project_id: int) -> str:
             beside.append(task)
     _take_over(parts, project_id, champion.name, known, execution)
     matching = partial(match.known, parts, project)
-    stored, broken = (
-        predict_all(parts, project, parts.load(champion), waiting, execution, matching=matching) if waiting else (0, [])
-    )
+    predicted = Predicted()
+    if waiting:
+        predicted = predict_all(parts, project, parts.load(champion), waiting, execution, matching=matching)
     index.ask(parts, project_id)
-    lines = [f"{champion.name}: {stored} of {len(waiting)} open tasks predicted; {follow(parts, project_id)}"]
+    lines = [f"{champion.name}: {predicted.done} of {len(waiting)} open tasks predicted; {follow(parts, project_id)}"]
     write_groups(parts, project_id)
     lines += shadow.answer(parts, project, beside, execution)
+    if predicted.refused:
+        raise NotStored(project_id, dict(predicted.refused), predicted.done)
     parts.projects.refreshed(project, champion.name)
-    return "; ".join([*lines, *(f"task {one.task_id}: {one.error}" for one in broken[:MOST_NAMED])])
+    return "; ".join([*lines, *(f"task {one.task_id}: {one.error}" for one in predicted.broken[:MOST_NAMED])])
 
 
 def ask(parts: Parts, project_id: int) -> None:

@@ -105,13 +105,12 @@ def _candidate(
 ) -> tuple[Version, Evaluation]:
     """Train, measure and register, once: a training that was cut off after that has its version already."""
     if registered:
-        return registered, parts.detectors.evaluate(registered.weights, snapshot.data)
+        return registered, parts.detectors.evaluate(registered.weights, snapshot.data, registered.image_size)
     champion = parts.registry.champion(training.project_id)
-    start = champion.weights if champion else parts.detectors.base()
-    weights, policy = _trained(parts, training, snapshot, start)
+    weights, policy = _trained(parts, training, snapshot, champion)
     _check(parts, training)
     parts.trainings.reach(training.id, Phase.MEASURING)
-    evaluated = parts.detectors.evaluate(weights, snapshot.data)
+    evaluated = parts.detectors.evaluate(weights, snapshot.data, policy.image_size)
     version = parts.registry.add(
         training.project_id,
         weights,
@@ -128,8 +127,16 @@ def _candidate(
     return version, evaluated
 
 
-def _trained(parts: Parts, training: Training, snapshot: Snapshot, start: Path) -> tuple[Path, TrainingPolicy]:
-    """Train, and return the weights with the policy that it took: memory may have called for fewer images a step."""
+def _trained(
+    parts: Parts, training: Training, snapshot: Snapshot, champion: Version | None
+) -> tuple[Path, TrainingPolicy]:
+    """
+    Train, and return the weights with the policy that it took: memory may have called for fewer images a step.
+
+    Where LOOP_IMAGE_SIZE says nothing, it is the size at which the start weights serve.
+    """
+    start = champion.weights if champion else parts.detectors.base()
+    size = parts.policies.image_size or (champion.image_size if champion else None)
     asked = parts.policies.training.batch
     batch = min(asked, int((training.progress or {}).get("batch", asked)))
 
@@ -138,7 +145,8 @@ def _trained(parts: Parts, training: Training, snapshot: Snapshot, start: Path) 
         batch = progress.batch
         parts.trainings.reach(training.id, Phase.TRAINING, batch_asked=asked, **asdict(progress))
 
-    policy = replace(parts.policies.training, batch=batch)
+    size = size or parts.detectors.load(start).image_size
+    policy = replace(parts.policies.training, batch=batch, image_size=size)
     watch = Watch(report, lambda: _check(parts, training))
     weights = train(snapshot.data, start, _run_folder(parts, training), policy, watch)
     return weights, replace(policy, batch=batch)

@@ -11,13 +11,13 @@ from loop.adapters.shadow_log import ShadowLog
 from loop.decisions.ls_format import task_data
 from loop.decisions.rates import Rates
 from loop.decisions.trial import is_tried_on, side_by_side
-from loop.errors import RegistryError
+from loop.errors import DetectorBroken, RegistryError
 from loop.parts import Parts
 from loop.use_cases.answer import has, predict_all
 
 
 def begin(parts: Parts, project_id: int, name: str, share: float, *, is_shown: bool = False) -> str:
-    """Have a version tried on a share of the tasks; return its name. Raises UnknownVersion, RegistryError."""
+    """Have a version tried on a share of the tasks; return its name. Raises RegistryError."""
     parts.projects.get(project_id)
     version = parts.registry.get(project_id, name)
     champion = parts.registry.champion(project_id)
@@ -25,7 +25,7 @@ def begin(parts: Parts, project_id: int, name: str, share: float, *, is_shown: b
         raise RegistryError(f"{version.name} serves: a shadow is another version")
     if not 0.0 < share <= 1.0:
         raise RegistryError(f"--share: expected more than 0 and at most 1, found {share}")
-    version.verify()
+    parts.load(version)
     parts.projects.shadow(project_id, version.name, share, is_shown=is_shown)
     parts.projects.ask_refresh(project_id)
     return version.name
@@ -62,7 +62,7 @@ def answer(parts: Parts, project: Project, tasks: Sequence[dict[str, Any]], exec
     """
     Predict tasks by the shadow, leaving out what it has answered; say how many in a line.
 
-    A shadow that cannot be loaded is said and costs the champion nothing. Raises UpstreamError.
+    A shadow that cannot be loaded, or breaks, is said and costs the champion nothing. Raises UpstreamError.
     """
     name = project.shadow
     if name is None or not tasks:
@@ -72,13 +72,13 @@ def answer(parts: Parts, project: Project, tasks: Sequence[dict[str, Any]], exec
     waiting = [task for task in tasks if not _is_of(known.get(task["id"]), name, task_data(task).get(image_key))]
     if not waiting:
         return []
+    is_shown = project.is_shadow_shown
     try:
         served = parts.load(parts.registry.get(project.id, name))
-    except RegistryError as error:
+        predicted = predict_all(parts, project, served, waiting, execution, is_shadow=True, is_shown=is_shown)
+    except (RegistryError, DetectorBroken) as error:
         return [f"shadow {name} answers nothing: {error}"]
-    is_shown = project.is_shadow_shown
-    answered, _ = predict_all(parts, project, served, waiting, execution, is_shadow=True, is_shown=is_shown)
-    return [f"shadow {name}: {answered} of {len(waiting)} tasks predicted"]
+    return [f"shadow {name}: {predicted.done} of {len(waiting)} tasks predicted"]
 
 
 def _is_of(known: LoggedPrediction | None, version: str, image: object) -> bool:

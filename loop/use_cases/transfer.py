@@ -10,8 +10,10 @@ from pathlib import Path
 
 from loop.adapters import archive, weights_file
 from loop.adapters.archive import Unpacked
+from loop.adapters.probe import Probed
 from loop.adapters.project_list import Project
 from loop.adapters.registry import Facts, Version
+from loop.decisions.class_fit import class_fit, some
 from loop.decisions.manifest import Manifest
 from loop.errors import ArchiveRefused, VersionExists
 from loop.parts import Parts
@@ -29,11 +31,12 @@ def add(
     sha256: str | None = None,
 ) -> tuple[Version, str]:
     """
-    Register the weights of an archive as a version, which is a candidate and does not serve.
+    Register weights, a `.pt` or an archive with one, as a version, which is a candidate and does not serve.
 
-    *name* is the part before the @, *number* the part after it, *sha256* what the archive is expected to be. Returns
+    *name* is the part before the @, *number* the part after it, *sha256* what the file is expected to be. Returns
     the version and a line on which of its classes the label config has. Everything is checked before anything is
-    loaded, and what is refused leaves nothing behind. Raises ArchiveRefused, VersionExists, UnknownProject.
+    loaded, and what is refused leaves nothing behind. Raises ArchiveRefused, WeightsRefused, VersionExists,
+    UnknownProject.
     """
     project = parts.projects.get(project_id)
     name = _checked(NAME, name or parts.registry.model_name, "--name: expected letters, digits, - _ .")
@@ -46,12 +49,12 @@ def add(
         said = found.manifest or Manifest()
         if said.weights_sha256 and weights_file.sha256_of(found.weights) != said.weights_sha256:
             raise ArchiveRefused("the weights are not those that manifest.json names by their SHA-256")
-        image_size = said.image_size or parts.policies.training.image_size
-        classes = parts.detectors.probe(found.weights, weights_file.check(found.weights), image_size)
-        if said.classes and said.classes != classes:
-            raise ArchiveRefused(f"the weights name {_list(classes)}, but manifest.json {_list(said.classes)}")
-        line = _fit(project, classes)
-        facts = _facts(parts, file, found, said, classes, image_size)
+        weights_file.recognise(found.weights, found.name)
+        probed = parts.detectors.probe(found.weights, weights_file.check(found.weights), said.image_size)
+        if said.classes and said.classes != probed.classes:
+            raise ArchiveRefused(f"the weights name {some(probed.classes)}, but manifest.json {some(said.classes)}")
+        line = _fit(project, probed.classes)
+        facts = _facts(parts, file, found, said, probed)
         version = parts.registry.add(project_id, found.weights, facts, number=number, model_name=name)
     return version, line
 
@@ -71,28 +74,23 @@ def export(parts: Parts, project_id: int, name: str, out: Path) -> str:
 def _fit(project: Project, classes: Sequence[str]) -> str:
     """Which classes have a label. Raises ArchiveRefused where none has."""
     config = project.config()
-    fitting = config.label_map(classes)
-    if not fitting:
-        labels = _list(config.label_names)
-        raise ArchiveRefused(f"none of the weights' classes ({_list(classes)}) is a label of the project ({labels})")
-    without = [one for one in classes if one not in fitting]
-    line = f"{len(fitting)} of {len(classes)} classes have a label: {_list(list(fitting))}"
-    return f"{line}; without one, and so never shown: {_list(without)}" if without else line
+    fit = class_fit(config, classes)
+    if fit.is_empty:
+        raise ArchiveRefused(
+            f"none of the weights' classes ({some(classes)}) is a label of the project ({some(config.label_names)}): "
+            "say in the label config which class a label is, with predicted_values, and run `loop connect` again"
+        )
+    line = f"{len(fit.label_of)} of {len(classes)} classes have a label: {some(list(fit.label_of))}"
+    return f"{line}; without one, and so never shown: {some(fit.classes)}" if fit.classes else line
 
 
-def _facts(
-    parts: Parts, file: Path, found: Unpacked, said: Manifest, classes: tuple[str, ...], image_size: int
-) -> Facts:
-    source = {"from": file.name, "archive": found.sha256, "source": dict(said.source), "image_size": image_size}
-    return Facts(classes=classes, thresholds=asdict(parts.policies.thresholds) | dict(said.thresholds), training=source)
+def _facts(parts: Parts, file: Path, found: Unpacked, said: Manifest, probed: Probed) -> Facts:
+    source = {"from": file.name, "archive": found.sha256, "source": dict(said.source), "image_size": probed.image_size}
+    thresholds = asdict(parts.policies.thresholds) | dict(said.thresholds)
+    return Facts(classes=probed.classes, thresholds=thresholds, training=source)
 
 
 def _checked(pattern: re.Pattern[str], text: str, expected: str) -> str:
     if not pattern.fullmatch(text):
         raise ArchiveRefused(f"{expected}, found {text!r:.80}")
     return text
-
-
-def _list(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:10])
-    return f"{shown} and {len(names) - 10} more" if len(names) > 10 else shown or "nothing"

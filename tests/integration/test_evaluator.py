@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from loop.adapters.detector import Detector, Detectors
+from loop.adapters.detector import Detector
+from loop.adapters.detectors import Detectors
 from loop.adapters.evaluator import evaluate
 from loop.decisions.average_precision import average_precisions, over_classes
 from loop.decisions.regions import Box
