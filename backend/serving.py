@@ -44,8 +44,8 @@ class _Slot:
 class Predictor:
     """Predicts tasks as Label Studio sends them. Safe to share between threads."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, parts: Parts, *, retry_seconds: float = RETRY_SECONDS) -> None:
+        self._parts, self._retry_seconds = parts, retry_seconds
         self._match = MatchNow(parts, parts.policies.match_seconds)
         self._slots: dict[int, _Slot] = {}
         self._lock = threading.Lock()
@@ -103,7 +103,7 @@ class Predictor:
 
     def current(self, project_id: int) -> Served:
         """
-        The champion in memory, or why it is not: it is tried again every RETRY_SECONDS.
+        The champion in memory, or why it is not: it is tried again now and then.
 
         The first request of a project waits for its detector. Later champions are loaded beside the old one, which
         answers until the new one is ready; a request under way keeps the one it began with.
@@ -132,7 +132,7 @@ class Predictor:
             slot = self._slots[project_id]
             is_new = (champion is not None and name != slot.served.version) or slot.served.error is not None
             now = time.monotonic()
-            has_failed = name == slot.failed and now - slot.failed_at < RETRY_SECONDS
+            has_failed = name == slot.failed and now - slot.failed_at < self._retry_seconds
             begin = is_new and not slot.is_loading and not has_failed
             self._slots[project_id] = replace(slot, checked_at=now, is_loading=slot.is_loading or begin)
         if begin:
@@ -166,7 +166,7 @@ class Predictor:
     def _set_aside(self, project_id: int, served: Served, error: Exception) -> Served:
         """Let a version that does not work answer nothing, and why, until it can be loaded."""
         now = time.monotonic()
-        silent = replace(served, detector=None, error=f"{served.version} predicts nothing: {told(error)}")
+        silent = replace(served, detector=None, error=f"nothing is predicted: {told(error)}")
         with self._lock:
             self._slots[project_id] = _Slot(silent, now, failed=served.version, failed_at=now)
         log.error("project %d: %s", project_id, silent.error, exc_info=None if isinstance(error, LoopError) else error)

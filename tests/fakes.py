@@ -81,6 +81,10 @@ class FakeLabelStudio:
         self.fields.update(fields)
         return self.fields
 
+    def delete_prediction(self, prediction_id):
+        for task in self.tasks:
+            task["predictions"] = [one for one in task.get("predictions") or [] if one.get("id") != prediction_id]
+
     def update_prediction(self, prediction_id, **fields):
         for task in self.tasks:
             for prediction in task.get("predictions") or []:

@@ -5,6 +5,7 @@ import signal
 from dataclasses import replace
 
 from loop.bootstrap import build
+from tests.fakes import FakeDetectors
 
 
 class Deadly:
@@ -24,7 +25,7 @@ def killed_in(settings, act, **fakes):
     child = os.fork()
     if child == 0:
         try:
-            act(replace(build(settings), **fakes))
+            act(replace(build(settings), **{"detectors": FakeDetectors(), **fakes}))
         finally:
             os._exit(1)  # it should be dead by now
     _, status = os.waitpid(child, 0)

@@ -285,16 +285,6 @@ def test_a_champion_whose_file_is_damaged_is_named_and_the_old_one_goes_on(clien
     assert len([record for record in caplog.records if "is damaged" in record.getMessage()]) == len(said) == 1
 
 
-def test_a_damaged_champion_is_an_error_that_names_the_file_where_nothing_is_in_memory(client, parts):
-    champion = parts.registry.champion(1)
-    champion.weights.write_bytes(b"damaged")
-
-    answer = predict(client, [ls_task()])
-
-    assert answer.status_code == 409
-    assert str(champion.weights) in answer.json["error"]
-
-
 def until_logged(client, caplog, words, seconds=10):
     deadline = time.monotonic() + seconds
     while not any(words in record.getMessage() for record in caplog.records):

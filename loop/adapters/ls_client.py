@@ -156,6 +156,10 @@ class LabelStudio:
         """One stored prediction."""
         return self._ask("GET", f"api/predictions/{prediction_id}/")
 
+    def delete_prediction(self, prediction_id: int) -> None:
+        """Remove a stored prediction."""
+        self._ask("DELETE", f"api/predictions/{prediction_id}/")
+
     def update_prediction(self, prediction_id: int, **fields: Any) -> Json:
         """Change some fields of a stored prediction; some installations refuse a result without `project`."""
         return self._ask("PATCH", f"api/predictions/{prediction_id}/", json=fields)

@@ -29,13 +29,14 @@ def open_model(weights: Path) -> Any:
     from ultralytics import YOLO
     from ultralytics.nn.tasks import DetectionModel
 
-    try:
-        with plain_name(weights) as path:
+    with plain_name(weights) as path:
+        try:
             model = YOLO(path, task="detect")
-        network, names = model.model, class_names(model)
-        broken = _first_broken(network)
-    except Exception as error:  # what torch and ultralytics raise for weights that they cannot load may be anything
-        raise WeightsRefused(weights, f"no detector that can be loaded ({told(error)})", EXPECTED) from error
+            network, names = model.model, class_names(model)
+            broken = _first_broken(network)
+        except Exception as error:  # what torch and ultralytics raise for weights that they cannot load may be anything
+            reason = told(error).replace(path, weights.name)
+            raise WeightsRefused(weights, f"no detector that can be loaded ({reason})", EXPECTED) from error
     if type(network) is not DetectionModel:
         kind = TASKS.get(type(network).__name__, f"a {type(network).__name__}, which is no YOLO detector")
         raise WeightsRefused(weights, kind, EXPECTED)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from loop.adapters.project_list import Project
-from loop.errors import NotStored, UpstreamError
+from loop.errors import NotStored, Refused, UpstreamError
 from loop.parts import Parts
 from loop.use_cases import index, match, shadow
 from loop.use_cases.answer import Predicted, has, predict_all
 from loop.use_cases.spread import write_groups
 
+Json = dict[str, Any]
 UNCHANGED = "model_version unchanged"
 MOST_NAMED = 10  # broken tasks named in a job's line
 
@@ -35,19 +37,24 @@ def refresh(parts: Parts, project_id: int) -> str:
         parts.projects.refreshed(project, "")
         return "nothing to predict with yet"
     execution = str(uuid.uuid4())
-    waiting, known, beside = [], [], []
+    waiting, beside = [], []
+    known: dict[int, Json] = {}
     for task in parts.label_studio.open_tasks(project_id):
         if has(task, champion.name):
-            known.append(task["id"])
+            known[task["id"]] = task
         else:
             waiting.append(task)
         if shadow.answers(project, champion.name, task):
             beside.append(task)
-    _take_over(parts, project_id, champion.name, known, execution)
+    unmeant = _unmeant(parts, project_id, champion.name, known)
+    waiting += unmeant
+    _take_over(parts, project_id, champion.name, list(known), execution)
     matching = partial(match.known, parts, project)
     predicted = Predicted()
     if waiting:
-        predicted = predict_all(parts, project, parts.load(champion), waiting, execution, matching=matching)
+        served = parts.load(champion)
+        _remove(parts, unmeant, champion.name)
+        predicted = predict_all(parts, project, served, waiting, execution, matching=matching)
     index.ask(parts, project_id)
     lines = [f"{champion.name}: {predicted.done} of {len(waiting)} open tasks predicted; {follow(parts, project_id)}"]
     write_groups(parts, project_id)
@@ -89,6 +96,28 @@ def follow(parts: Parts, project_id: int) -> str:
             raise
         return f"model_version not set to {champion.name} yet: {error}"
     return f"model_version set to {champion.name}"
+
+
+def _unmeant(parts: Parts, project_id: int, version: str, known: Mapping[int, Json]) -> list[Json]:
+    """
+    The tasks whose stored prediction is empty because nothing could be predicted, not because nothing was found.
+
+    Label Studio stores what `/predict` answers while a version is broken or an image is away; our log has none of it.
+    """
+    empty = [task_id for task_id, task in known.items() if not any(one.get("result") for one in _of(task, version))]
+    meant = parts.predictions.newest(project_id, empty, version=version)
+    meant |= parts.predictions.newest(project_id, empty, is_shadow=True, version=version)
+    return [known[task_id] for task_id in empty if task_id not in meant]
+
+
+def _remove(parts: Parts, tasks: Sequence[Json], version: str) -> None:
+    for prediction in (prediction for task in tasks for prediction in _of(task, version)):
+        with suppress(Refused):  # somebody else removed it
+            parts.label_studio.delete_prediction(prediction["id"])
+
+
+def _of(task: Json, version: str) -> list[Json]:
+    return [one for one in task.get("predictions") or [] if one.get("model_version") == version]
 
 
 def _take_over(parts: Parts, project_id: int, version: str, task_ids: Sequence[int], execution: str) -> None:

@@ -15,7 +15,7 @@ from loop.adapters.project_list import Project
 from loop.adapters.registry import Facts, Version
 from loop.decisions.class_fit import class_fit, some
 from loop.decisions.manifest import Manifest
-from loop.errors import ArchiveRefused, VersionExists
+from loop.errors import ArchiveRefused, VersionExists, WeightsRefused
 from loop.parts import Parts
 
 NAME, NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"), re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}")
@@ -49,8 +49,7 @@ def add(
         said = found.manifest or Manifest()
         if said.weights_sha256 and weights_file.sha256_of(found.weights) != said.weights_sha256:
             raise ArchiveRefused("the weights are not those that manifest.json names by their SHA-256")
-        weights_file.recognise(found.weights, found.name)
-        probed = parts.detectors.probe(found.weights, weights_file.check(found.weights), said.image_size)
+        probed = _probed(parts, found, said.image_size)
         if said.classes and said.classes != probed.classes:
             raise ArchiveRefused(f"the weights name {some(probed.classes)}, but manifest.json {some(said.classes)}")
         line = _fit(project, probed.classes)
@@ -69,6 +68,15 @@ def export(parts: Parts, project_id: int, name: str, out: Path) -> str:
         raise ArchiveRefused(f"--out: there is no folder {out.parent}")
     manifest = Manifest(version.facts.classes, version.image_size, thresholds, version.sha256, source)
     return archive.write(version.weights, manifest, out)
+
+
+def _probed(parts: Parts, found: Unpacked, image_size: int | None) -> Probed:
+    """Check weights before anything of them is loaded, then let them detect. Raises ArchiveRefused, WeightsRefused."""
+    try:
+        weights_file.recognise(found.weights, found.name)
+        return parts.detectors.probe(found.weights, weights_file.check(found.weights), image_size)
+    except WeightsRefused as error:
+        raise WeightsRefused(found.name, error.kind, error.advice) from error
 
 
 def _fit(project: Project, classes: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from loop.adapters.ultralytics_setup import prepare_ultralytics
 from loop.bootstrap import build
 from loop.decisions.layer_names import LAYERS
 from loop.decisions.predict import Thresholds
-from loop.errors import ArchiveRefused
+from loop.errors import ArchiveRefused, WeightsRefused
 from loop.settings import Settings
 from loop.use_cases.promote import promote, roll_back
 from loop.use_cases.transfer import add, export
@@ -157,7 +157,7 @@ def test_weights_that_say_they_are_a_detector_and_are_not_are_refused(own, tmp_p
 
     path = packed(tmp_path / "a.tar.gz", ("best.pt", checkpoint(tmp_path / "some.pt").read_bytes()))
 
-    with pytest.raises(ArchiveRefused, match="cannot be loaded as a detector"):
+    with pytest.raises(WeightsRefused, match=r"the \.pt in a\.tar\.gz is no detector that can be loaded"):
         add(own, 1, path)
 
 

@@ -1,0 +1,200 @@
+"""Where the version that serves cannot be loaded, or fails: empty predictions that say why, and nothing stored."""
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from backend.app import create_app
+from backend.serving import Predictor
+from loop.decisions.findings import Level
+from loop.decisions.regions import Box
+from loop.errors import DetectionFailed, DetectorBroken, WeightsRefused
+from loop.settings import Settings
+from loop.use_cases.checks_model import detector, labels
+from loop.use_cases.refresh import is_due, refresh
+from tests.builders import CONFIG, ls_task
+from tests.fakes import FakeDetector, FakeDetectors, FakeImages, FakeLabelStudio, FakeQueue
+
+CAR = (Box(0.1, 0.1, 0.4, 0.4), "car", 0.9)
+VERSION = "yolo_detector@1.0.0"
+BROKEN = "CUDA error: device-side assert triggered"
+
+
+class Failing(FakeDetector):
+    """Fails on some passes, counted from 1, with an error."""
+
+    def __init__(self, error, passes=range(1, 1000)):
+        super().__init__(CAR)
+        self._error, self._passes, self._count = error, passes, 0
+
+    def detect(self, images, floor):
+        self._count += 1
+        if self._count in self._passes:
+            raise self._error
+        return super().detect(images, floor)
+
+
+class Given(FakeDetectors):
+    """Gives one detector after another, or raises an error in its place; the last one again and again."""
+
+    def __init__(self, *detectors):
+        super().__init__()
+        self._detectors = list(detectors)
+
+    def load(self, weights, image_size=None):
+        found = self._detectors.pop(0) if len(self._detectors) > 1 else self._detectors[0]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+@pytest.fixture
+def ready(parts, tmp_path):
+    """A project with a champion and three open tasks."""
+    (tmp_path / "some.pt").write_bytes(b"weights")
+    parts.registry.promote(1, parts.registry.add(1, tmp_path / "some.pt").name, "first")
+    return replace(parts, label_studio=FakeLabelStudio([ls_task(n) for n in range(1, 4)]), images=FakeImages())
+
+
+@pytest.fixture
+def served(tmp_path):
+    """Serve a champion whose detectors are given; return the client, the parts and what a request answers."""
+    app = create_app(Settings.read({"LOOP_HOME": str(tmp_path / "home")}))
+    built = app.extensions["parts"]
+
+    def serve(*detectors):
+        parts = replace(built, queue=FakeQueue(), images=FakeImages(), detectors=Given(*detectors))
+        parts.projects.save(1, "Cars", CONFIG)
+        (tmp_path / "some.pt").write_bytes(b"weights")
+        parts.registry.promote(1, parts.registry.add(1, tmp_path / "some.pt").name, "first")
+        app.extensions.update(parts=parts, predictor=Predictor(parts, retry_seconds=0.0))
+        return parts, app.test_client()
+
+    yield serve
+    built.close()
+
+
+def predict(client, *tasks):
+    answer = client.post("/predict", json={"tasks": list(tasks), "project": "1.1", "label_config": CONFIG})
+    assert answer.status_code == 200
+    return answer.json
+
+
+def set_up(client):
+    return client.post("/setup", json={"project": "1.1", "schema": CONFIG})
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param(WeightsRefused(VERSION, "damaged", "copy it again"), id="refused-weights"),
+        pytest.param(RuntimeError("something of torch"), id="anything-that-torch-raises"),
+        pytest.param(Failing(DetectorBroken(BROKEN)), id="a-detector-that-breaks"),
+    ],
+)
+def test_a_version_that_does_not_work_answers_nothing_and_says_why(served, broken):
+    parts, client = served(broken)
+
+    answer = predict(client, ls_task(1), ls_task(2))
+
+    assert [(one["model_version"], one["result"]) for one in answer["results"]] == [(VERSION, [])] * 2
+    assert set(answer["errors"]) == {"1", "2"}
+    assert "nothing is predicted: " in answer["errors"]["1"]
+    assert (set_up(client).status_code, set_up(client).json["model_version"]) == (200, VERSION)
+    assert parts.predictions.newest(1, [1, 2]) == {}
+
+
+def test_a_champion_whose_file_is_damaged_answers_nothing_and_names_the_file(served):
+    parts, client = served(FakeDetector(CAR))
+    weights = parts.registry.champion(1).weights
+    weights.write_bytes(b"damaged")
+
+    answer = predict(client, ls_task())
+
+    assert str(weights) in answer["errors"]["1"]
+    assert answer["results"][0]["result"] == []
+
+
+@pytest.mark.parametrize(
+    "first", [WeightsRefused(VERSION, "damaged", "copy it again"), Failing(DetectorBroken(BROKEN))]
+)
+def test_a_version_that_works_again_predicts_again(served, first):
+    _, client = served(first, FakeDetector(CAR))
+    assert predict(client, ls_task())["results"][0]["result"] == []
+
+    deadline = time.monotonic() + 10
+    while "errors" in (answer := predict(client, ls_task())):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+    assert len(answer["results"][0]["result"]) == 1
+
+
+def test_an_image_that_the_detector_fails_on_costs_only_itself(served):
+    _, client = served(Failing(DetectionFailed("the detector failed on it"), passes=[1, 3]))  # all together, the second
+
+    answer = predict(client, ls_task(1), ls_task(2), ls_task(3))
+
+    assert [len(one["result"]) for one in answer["results"]] == [1, 0, 1]
+    assert answer["errors"] == {"2": "the detector failed on it"}
+
+
+@pytest.mark.parametrize(
+    "broken", [WeightsRefused(VERSION, "damaged", "copy it again"), Failing(DetectorBroken(BROKEN))]
+)
+def test_a_version_that_does_not_work_stores_nothing_and_is_tried_again(ready, broken):
+    with pytest.raises((WeightsRefused, DetectorBroken)):
+        refresh(replace(ready, detectors=Given(broken)), 1)
+
+    assert (ready.label_studio.stored, ready.predictions.newest(1, [1, 2, 3])) == ([], {})
+    assert is_due(ready, ready.projects.get(1))
+    refresh(replace(ready, detectors=Given(FakeDetector(CAR))), 1)
+    assert [row["task"] for row in ready.label_studio.stored] == [1, 2, 3]
+
+
+def test_an_image_that_the_detector_fails_on_is_named_by_the_job_and_the_others_are_stored(ready):
+    failing = Failing(DetectionFailed("the detector failed on it"), passes=[1, 3])
+
+    line = refresh(replace(ready, detectors=Given(failing)), 1)
+
+    assert [row["task"] for row in ready.label_studio.stored] == [1, 3]
+    assert "task 2: the detector failed on it" in line
+
+
+def test_an_empty_prediction_that_label_studio_kept_of_a_broken_version_is_made_good(ready):
+    studio = ready.label_studio
+    studio.tasks[0]["predictions"] = [{"id": 7, "model_version": VERSION, "result": []}]
+
+    refresh(replace(ready, detectors=Given(FakeDetector(CAR))), 1)
+
+    assert sorted(row["task"] for row in studio.stored) == [1, 2, 3]
+    assert [one.get("id") for one in studio.tasks[0]["predictions"]] == [None]
+
+
+def test_an_empty_prediction_that_was_meant_stays(ready):
+    refresh(replace(ready, detectors=Given(FakeDetector())), 1)
+
+    refresh(replace(ready, detectors=Given(FakeDetector())), 1)
+
+    assert len(ready.label_studio.stored) == 3
+
+
+def test_the_doctor_says_why_nothing_is_predicted(ready):
+    broken = replace(ready, detectors=Given(WeightsRefused("a file", "damaged", "copy it again")))
+
+    (found,) = detector(broken, broken.projects.get(1))
+
+    assert (found.level, found.found) == (Level.WRONG, f"nothing is predicted: {VERSION} is damaged: copy it again")
+
+
+def test_the_doctor_says_that_no_class_fits_a_label(ready, tmp_path):
+    from loop.adapters.registry import Facts
+
+    version = ready.registry.add(1, tmp_path / "some.pt", Facts(classes=("cat", "dog")))
+    ready.registry.promote(1, version.name, "a test")
+
+    (found,) = labels(ready, ready.projects.get(1))
+
+    assert "no class of yolo_detector@1.1.0 (cat, dog) is a label (Car, Person)" in found.found
+    assert "predicted_values" in found.advice
