@@ -292,7 +292,7 @@ class NotStored(UpstreamError):
         named = "; ".join(f"task {task_id}: {reason}" for task_id, reason in sorted(reasons.items())[:5])
         more = f"; and {len(reasons) - 5} tasks more" if len(reasons) > 5 else ""
         super().__init__(
-            f"Label Studio stored {stored} of {stored + len(reasons)} predictions: {_short(named, 500)}{more}; where "
+            f"Label Studio stored {stored} of {stored + len(reasons)} predictions: {shorten(named, 500)}{more}; where "
             f"its label config has changed, run `loop sync --project {project_id}`; they are tried again by themselves"
         )
 

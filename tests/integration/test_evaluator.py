@@ -126,7 +126,7 @@ def test_latencies_are_measured_of_both(harder):
     images = sorted((data.parent / "images" / "held_out").iterdir())
     detectors = Detectors("", 128, str(scenes.WARM_START), data.parent)
 
-    first, second = detectors.latencies((scenes.WARM_START, scenes.WARM_START), images, times=8)
+    first, second = detectors.latencies([(scenes.WARM_START, None), (scenes.WARM_START, 128)], images, times=8)
 
     assert 0.2 < first / second < 5
     assert 0.5 < first < 5000

@@ -179,9 +179,9 @@ def test_every_layer_of_the_installed_versions_is_known():
 
 
 def test_the_start_weights_are_registered_with_their_classes(own):
-    from loop.use_cases.connect import _first_version
+    from loop.use_cases.connect import _first_version, _start
 
-    _first_version(own, 1)
+    _first_version(own, 1, _start(own, 1))
 
     version = own.registry.get(1, FIRST)
     assert version.facts.classes == ("item",)
