@@ -13,12 +13,13 @@ from PIL import Image
 
 from loop.adapters.image_reader import as_pixels, flat, opening, orientation, turned, upright
 from loop.decisions.near_duplicates import SIDE, look_of
+from loop.decisions.orientation import ORIENTATION, UPRIGHT
 from loop.decisions.regions import Pixels
 from loop.errors import ImageUnreadable
 
 SMALLEST = 10  # pixels of a side; ultralytics passes over what is smaller, without a word
 JPEG_END = b"\xff\xd9"  # a JPEG without it, ultralytics would write anew, with loss
-KEPT = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp"}  # ultralytics goes by the name
+COMPARED = {"PNG": ".png", "WEBP": ".webp", "BMP": ".bmp"}  # the names of formats that may stay as they are, like JPEG
 ANYTHING = 1 << 40  # pixels: of a file that was within the limits when it was read first
 
 
@@ -63,14 +64,13 @@ def prepare(content: bytes, address: str, most_pixels: int) -> Prepared:
         if min(image.size) < SMALLEST:
             size = f"{image.width} x {image.height}"
             raise ImageUnreadable(address, f"{size}: expected at least {SMALLEST} pixels a side")
-        suffix = KEPT.get(image.format or "")
         if _is_plain_jpeg(image):
             is_cut = image.format == "JPEG" and not content.endswith(JPEG_END)
             return Prepared(content + JPEG_END if is_cut else content, ".jpg", look_of(_small_jpeg(image)))
         picture = upright(image)
         look = look_of(_small(picture))
-        if suffix and _is_read_alike(content, picture):
-            return Prepared(content, suffix, look)
+        if image.format in COMPARED and _is_read_alike(image, content, picture):
+            return Prepared(content, COMPARED[image.format], look)
         return Prepared(_png(picture), ".png", look)
 
 
@@ -124,17 +124,19 @@ def _is_plain_jpeg(image: Image.Image) -> bool:
     return found.is_plain and (found.value == 1 or first.startswith(b"Exif\x00"))
 
 
-def _is_read_alike(content: bytes, picture: Image.Image) -> bool:
-    """Whether OpenCV, with which ultralytics reads images, reads a picture from a file's content, to the bit."""
+def _is_read_alike(image: Image.Image, content: bytes, picture: Image.Image) -> bool:
+    """Whether OpenCV reads a picture from a file's content, to the bit, and Pillow turns it as we do."""
     import cv2
 
+    if image.getexif().get(ORIENTATION, UPRIGHT) != orientation(image).value:
+        return False
     read = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     return read is not None and np.array_equal(read, as_pixels(picture))
 
 
 def _png(picture: Image.Image) -> bytes:
     content = io.BytesIO()
-    picture.save(content, "PNG")
+    Image.fromarray(np.asarray(picture)).save(content, "PNG")  # without the metadata of where it is from
     return content.getvalue()
 
 

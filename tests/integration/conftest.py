@@ -149,21 +149,27 @@ def make_project(api, title, count, *, labels=("Thing",), seed=1):
 
 
 @pytest.fixture
-def page(label_studio):
-    """A browser whose user is logged in."""
+def browser():
+    """A real browser."""
     chromium = shutil.which("chromium")
     assert chromium, "no chromium: run `make setup`, or apt-get install chromium"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
-        page.set_default_timeout(60_000)
-        page.goto(f"{label_studio.url}/user/login/")
-        page.locator("input[name=email]").fill(label_studio.email)
-        page.locator("input[name=password]").fill(label_studio.password)
-        page.locator("button[type=submit]").click()
-        page.wait_for_url(lambda url: "login" not in url)
-        yield page
+        yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(label_studio, browser):
+    """A page of a browser whose user is logged in."""
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page.set_default_timeout(60_000)
+    page.goto(f"{label_studio.url}/user/login/")
+    page.locator("input[name=email]").fill(label_studio.email)
+    page.locator("input[name=password]").fill(label_studio.password)
+    page.locator("button[type=submit]").click()
+    page.wait_for_url(lambda url: "login" not in url)
+    return page
 
 
 def project_of(api, project_id):
