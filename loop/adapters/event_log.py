@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from loop.adapters.tables import events
+from loop.decisions.addresses import identify_all
 from loop.secrecy import redact_json
 
 MOST_CHARACTERS = 64 * 2**20  # of events that are in memory together, as JSON
@@ -45,7 +46,7 @@ class EventLog:
 
     def append(self, project_id: int, action: str, payload: Mapping[str, Any]) -> bool:
         """Append an event; return False where it is already there."""
-        clean = _storable(redact_json(payload))
+        clean = _storable(redact_json(identify_all(payload)))
         text = json.dumps(clean, sort_keys=True, separators=(",", ":"))
         row = {
             "key": hashlib.sha256(f"{project_id}:{action}:{text}".encode()).hexdigest(),

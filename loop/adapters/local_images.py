@@ -60,7 +60,7 @@ class LocalImages:
         """
         wrong: dict[int, str] = {}
         for path, tasks in self._tasks.items():
-            longest = max((text for _, text in tasks), key=len)
+            longest = max((text for _, text in tasks), key=lambda text: (len(text), text))
             others = {text for _, text in tasks if not f"/{longest}".endswith(f"/{text}")}
             if others:
                 why = f"{path} may be the image of {longest} or of {min(others)}: put each into a folder of its name"

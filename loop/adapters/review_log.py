@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from loop.adapters import review_row
 from loop.adapters.tables import deletions, reviews, verdicts
 from loop.adapters.task_states import chunks
+from loop.decisions.addresses import identify
 from loop.decisions.ls_format import Review
 from loop.decisions.verdicts import counted_review_key
 
@@ -27,9 +28,9 @@ class CountedReview:
     data: Mapping[str, Any]
 
     def image(self, image_key: str) -> str | None:
-        """The address of the image."""
-        found = self.data.get(image_key)
-        return found.strip() if isinstance(found, str) else None
+        """The identity of the image's address."""
+        address = self.data.get(image_key)
+        return identify(address.strip()) if isinstance(address, str) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from loop.decisions import region_json
+from loop.decisions.addresses import identify_all
 from loop.decisions.ls_format import Review
 
 
@@ -21,7 +22,7 @@ def write(review: Review, data: Mapping[str, Any]) -> dict[str, Any]:
         "task_id": review.task_id,
         "updated_at": review.updated_at,
         "unique_id": review.unique_id,
-        "data": dict(data),
+        "data": identify_all(data),
         "regions": region_json.write_all(review.regions),
         "annotator": review.annotator,
         "lead_time": review.lead_time,

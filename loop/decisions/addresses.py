@@ -6,6 +6,8 @@ import base64
 import binascii
 import hashlib
 import re
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import unquote, unquote_plus, unquote_to_bytes
 
 CLOUD_SCHEMES = ("s3", "s3s", "gs", "azure-blob", "azure_spi", "dbx")
@@ -13,6 +15,7 @@ LOCAL_FILES = "/data/local-files/"  # where Label Studio serves files of its own
 RESOLVER = re.compile(r"/(?:tasks|projects)/\d+/resolve/?\?(?:.*&)?fileuri=([\w-]+)")
 UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")  # what Label Studio puts before the name of an uploaded file
 DIGEST = ";sha256="
+LARGE = 200  # letters
 
 
 def scheme_of(address: str) -> str:
@@ -30,7 +33,7 @@ def is_inline(address: str) -> bool:
 
 def is_digest(address: str) -> bool:
     """Whether an address is the identity of a `data:` URI, without the image."""
-    return is_inline(address) and len(address) < 200 and DIGEST in address and "," not in address
+    return is_inline(address) and len(address) <= LARGE and DIGEST in address and "," not in address
 
 
 def identify(address: str) -> str:
@@ -44,6 +47,16 @@ def identify(address: str) -> str:
     media_type = re.match(r"[\w.+/-]*", address[5:60])
     digest = hashlib.sha256(address.encode(errors="surrogatepass")).hexdigest()
     return f"data:{media_type[0] if media_type else ''}{DIGEST}{digest}"
+
+
+def identify_all(value: Any) -> Any:
+    """Return the same JSON with each `data:` URI of any length worth the trouble replaced by its identity."""
+    if isinstance(value, Mapping):
+        return {key: identify_all(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [identify_all(item) for item in value]
+    is_large = isinstance(value, str) and len(value) > LARGE and is_inline(value[:LARGE].lstrip())
+    return identify(value.strip()) if is_large else value
 
 
 def read_inline(address: str) -> bytes:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
+from loop.decisions.addresses import identify
 from loop.decisions.label_config import LabelConfig
 from loop.decisions.ls_format import Task
 from loop.decisions.priority import NOTHING_KNOWN, task_score
@@ -66,8 +67,8 @@ class Suggestion:
     What is suggested for one task; never missing, whatever happened to its image.
 
     *shown* is the pre-annotation, *hidden* lay between floor and threshold. *unmapped* counts the detections whose
-    class the label config lacks. *image* is the image's address, *size* its width and height in pixels, (0, 0) where
-    *error* says why.
+    class the label config lacks. *image* identifies the image by its address, *size* is its width and height in pixels,
+    (0, 0) where *error* says why.
     """
 
     task_id: int
@@ -125,7 +126,7 @@ def unreadable(task_id: int, version: str, threshold: float, error: str) -> Sugg
 
 
 def _nothing(task: Task, version: str, threshold: float, error: str | None = None) -> Suggestion:
-    return Suggestion(task.id, version, (), (), threshold, NOTHING_KNOWN, task.image, error=error)
+    return Suggestion(task.id, version, (), (), threshold, NOTHING_KNOWN, identify(task.image), error=error)
 
 
 def _suggestion(
@@ -148,7 +149,7 @@ def _suggestion(
         hidden=tuple(region for region in regions if (region.score or 0.0) < limits.display),
         threshold=limits.display,
         score=task_score([region.score or 0.0 for region in regions], limits.display),
-        image=task.image,
+        image=identify(task.image),
         size=size,
         unmapped=sum(detection.class_name not in names for detection in found),
     )

@@ -19,7 +19,7 @@ from loop.decisions.near_vectors import Embedded
 from loop.decisions.selection import Selection, Trainable, select
 from loop.decisions.snapshots import LabelledImage, Reason
 from loop.decisions.splits import Leak, Side
-from loop.errors import EmptySnapshot, LeakedSplit, PoisonedSnapshot
+from loop.errors import EmptySnapshot, LeakedSplit, PayloadError, PoisonedSnapshot
 from loop.parts import Parts
 from loop.use_cases.embed_images import embed_images
 
@@ -93,6 +93,10 @@ def _survey(parts: Parts, project_id: int, draft: Draft, labels: Labels, check: 
         for task_id, one in counted(parts, project_id):
             image = one.image(image_key) or ""
             addresses[task_id] = hashlib.sha256(image.encode()).hexdigest()[:16]
+            if not image:
+                lacking = PayloadError(f"data.{image_key}", "the address of an image", one.data.get(image_key))
+                draft.report.leave_out(Reason.NO_IMAGE, task_id, str(lacking))
+                continue
             group = group_of(one.data, field)
             yield LabelledImage(task_id, image, one.review.regions, one.review.id, group)
 

@@ -8,6 +8,7 @@ from typing import Any
 from loop.adapters.prediction_log import LoggedPrediction
 from loop.adapters.project_list import Project
 from loop.adapters.shadow_log import ShadowLog
+from loop.decisions.addresses import identify
 from loop.decisions.ls_format import task_data
 from loop.decisions.rates import Rates
 from loop.decisions.trial import is_tried_on, side_by_side
@@ -82,7 +83,7 @@ def answer(parts: Parts, project: Project, tasks: Sequence[dict[str, Any]], exec
 
 
 def _is_of(known: LoggedPrediction | None, version: str, image: object) -> bool:
-    return known is not None and (known.version, known.image) == (version, str(image).strip())
+    return known is not None and (known.version, known.image) == (version, identify(str(image).strip()))
 
 
 def _ids(tasks: Sequence[dict[str, Any]]) -> list[int]:

@@ -1,0 +1,160 @@
+"""Images that a task carries in itself, in a `data:` URI, from the request to the dataset."""
+
+import base64
+import hashlib
+import json
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from loop.adapters.image_cache import ImageCache
+from loop.adapters.image_reader import read_pixels
+from loop.adapters.images import ImageLimits, Images
+from loop.adapters.tables import events, predictions, reviews
+from loop.decisions.addresses import identify
+from loop.decisions.ls_format import Task
+from loop.decisions.predict import Served
+from loop.decisions.snapshots import LabelledImage
+from loop.errors import ImageTooLarge, ImageUnreadable, UpstreamError
+from loop.use_cases.answer import suggest, to_log
+from loop.use_cases.review import review
+from tests.builders import created, ls_region
+from tests.fakes import FakeDetector
+from tests.image_samples import saved
+
+NOISE = saved(Image.frombytes("RGB", (400, 300), random.Random(0).randbytes(360_000)), "PNG")
+URI = f"data:image/png;base64,{base64.b64encode(NOISE).decode()}"
+
+
+class Studio:
+    """A Label Studio whose task 5 has *data*."""
+
+    url = "http://studio.example"
+
+    def __init__(self, data):
+        self.data = data
+
+    def authorization(self):
+        return "Token secret"
+
+    def is_own(self, address):
+        return address.startswith(self.url)
+
+    def get(self, path):
+        if path != "api/tasks/5/":
+            raise UpstreamError(f"no {path}", 404)
+        return {"id": 5, "data": self.data}
+
+
+@pytest.fixture
+def read():
+    opened = []
+
+    def reader(data=None, **limits):
+        opened.append(Images(Studio(data) if data else None, ImageLimits(**limits)))
+        return opened[-1]
+
+    yield reader
+    for images in opened:
+        images.close()
+
+
+def test_a_data_uri_is_read_without_anybody_being_asked(read):
+    (pixels,) = read().load([Task(5, URI)])
+
+    assert np.array_equal(pixels, read_pixels(NOISE, "image", 10**6))
+
+
+def test_the_limits_hold_for_data_uris(read):
+    with pytest.raises(ImageTooLarge, match="LOOP_IMAGE_BYTES"):
+        read(bytes=10_000).fetch(URI, 5)
+    (error,) = read(pixels=1000).load([Task(5, URI)])
+
+    assert isinstance(error, ImageTooLarge)
+    assert len(str(error)) < 300
+
+
+@pytest.mark.parametrize(
+    ("uri", "reason"),
+    [
+        pytest.param("data:image/png;base64,%%%" + "A" * 500, "not base64", id="no-base64"),
+        pytest.param("data:image/png;base64", "comma", id="no-comma"),
+        pytest.param("data:image/svg+xml,<svg xmlns=''/>", "SVG", id="svg"),
+        pytest.param("data:text/html,<html>", "HTML", id="html"),
+        pytest.param("data:,", "empty file", id="nothing"),
+    ],
+)
+def test_a_data_uri_that_is_no_image_is_named_by_its_digest_and_what_it_is(read, uri, reason):
+    (error,) = read().load([Task(5, uri)])
+
+    assert isinstance(error, ImageUnreadable)
+    assert reason in str(error)
+    assert "sha256=" in str(error)
+
+
+def test_an_image_whose_digest_is_known_is_had_from_its_task(read):
+    assert read({"image": URI}).fetch(identify(URI), 5) == NOISE
+
+
+@pytest.mark.parametrize(
+    ("data", "task", "reason"),
+    [
+        pytest.param({"image": "data:image/png;base64,AAAA"}, 5, "another image by now", id="replaced"),
+        pytest.param({"image": 3}, 5, "another image by now", id="no-text"),
+        pytest.param({"image": URI}, 6, "cannot be asked for", id="gone"),
+        pytest.param(None, 5, "another image by now", id="no-studio"),
+    ],
+)
+def test_of_another_task_the_image_is_not_taken(read, data, task, reason):
+    with pytest.raises(ImageUnreadable, match=reason):
+        read(data).fetch(identify(URI), task)
+
+
+def test_what_is_recorded_of_a_task_does_not_grow_with_its_image(parts, read):
+    parts = replace(parts, images=read({"image": URI}))
+    config = parts.projects.get(1).config()
+    task = {"id": 5, "data": {"image": URI}}
+    (suggestion,) = suggest([task], config, Served("v@1.0.0", FakeDetector()), parts)
+    parts.predictions.append(to_log(parts, [suggestion], 1, execution="x"))
+    event = created(ls_region("a"), annotation=1, task=5)
+
+    parts.events.append(1, event["action"], {**event, "task": task})
+    review(parts, 1)
+
+    assert suggestion.error is None
+    with parts.engine.connect() as connection:
+        for table in (predictions, events, reviews):
+            rows = connection.execute(table.select()).mappings().all()
+            assert rows
+            assert max(len(json.dumps(dict(row), default=str)) for row in rows) < 5000
+    seen = parts.predictions.of_task(1, 5)[0].image
+    assert parts.reviews.counted(1)[5].image("image") == seen == identify(URI)
+
+
+def test_the_dataset_has_the_image_of_a_data_uri(tmp_path, read):
+    cache = ImageCache(tmp_path, read({"image": URI}))
+
+    file = cache.find(1, LabelledImage(5, identify(URI), ()))
+
+    assert file.path.read_bytes() == NOISE
+    assert cache.find(1, LabelledImage(5, identify(URI), ()), look=False).path == file.path
+
+
+def test_an_image_cached_by_an_older_version_is_prepared_anew(tmp_path, read):
+    clear = saved(Image.new("RGBA", (20, 20), (200, 0, 0, 0)), "PNG")
+    cache = ImageCache(tmp_path, read())
+    item = LabelledImage(5, f"data:image/png;base64,{base64.b64encode(clear).decode()}", ())
+    ready = cache.find(1, item)
+    key = ready.path.stem.split("-")[0]
+    ready.path.unlink()
+    old = ready.path.with_name(f"{key}-{hashlib.sha256(clear).hexdigest()[:16]}.png")
+    old.write_bytes(clear)
+
+    again = cache.find(1, item, look=False)
+
+    assert (again.path, again.sha256) == (ready.path, ready.sha256)
+    assert not old.exists()
+    assert (read_pixels(again.path.read_bytes(), "image", 1000) == 255).all()
