@@ -15,8 +15,9 @@ from backend.api_schemas import BulkAnswer, BulkResult, VerdictPage, VerdictQuer
 from backend.openapi import document
 from backend.routes import body
 from loop.decisions.bulk_format import MOST_OPERATIONS, Operation, as_payload_error
+from loop.decisions.storable import is_id
 from loop.decisions.verdict_query import VerdictFilter, read_cursor
-from loop.errors import Busy, PayloadError
+from loop.errors import Busy, PayloadError, shorten
 from loop.parts import Parts
 from loop.use_cases.annotate import Outcome, annotate
 
@@ -82,14 +83,14 @@ def page() -> Response:
 def _operations(sent: Mapping[str, Any]) -> tuple[int, list[object]]:
     """The project and the operations, not looked at yet. Raises PayloadError."""
     project, operations = sent.get("project"), sent.get("operations")
-    if not isinstance(project, int) or isinstance(project, bool):
+    if not is_id(project):
         raise PayloadError("project", "a project id, an integer", project)
     if not isinstance(operations, list):
         raise PayloadError("operations", "a list of operations", operations)
     if len(operations) > MOST_OPERATIONS:
         raise PayloadError("operations", f"at most {MOST_OPERATIONS} of them", f"{len(operations)}")
     for unknown in sorted(set(sent) - {"project", "operations"}):
-        raise PayloadError(unknown, "no such field", sent[unknown])
+        raise PayloadError(shorten(unknown), "no such field", sent[unknown])
     return project, operations
 
 
@@ -104,7 +105,7 @@ def _key_of(header: str | None) -> Callable[[int, Operation], str]:
 
 def _result(one: Outcome) -> BulkResult:
     return BulkResult(
-        operation=one.operation,
+        operation=None if one.operation is None else shorten(one.operation),
         success=one.error is None,
         id=one.id,
         error=one.error,

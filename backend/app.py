@@ -71,7 +71,7 @@ def _answer(error: LoopError) -> tuple[Response, int]:
     """The one place where an error becomes an HTTP status."""
     status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
     if status >= 500:
-        log.error("%s %s", request.method, request.path)
+        log.error("%s %s: %s", request.method, request.path, error)
     said = {"error": str(error), "type": type(error).__name__}
     if isinstance(error, PayloadError):
         said["field"] = error.field
@@ -90,5 +90,5 @@ def _answer_bug(error: Exception) -> tuple[Response, int] | WerkzeugResponse:
             response.data = json.dumps({"error": error.description, "type": type(error).__name__})
             response.content_type = "application/json"
         return response
-    log.error("%s %s", request.method, request.path)
+    log.error("%s %s", request.method, request.path, exc_info=error)
     return jsonify(error="internal error; the log has the trace", type=type(error).__name__), 500

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import logging
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -16,10 +17,14 @@ from loop.decisions.ls_format import project_id_of
 from loop.errors import PayloadError, Unauthorized, UpstreamError
 from loop.parts import Parts
 from loop.use_cases.review import START_TRAINING
-from loop.use_cases.webhook import PROJECT_HEADER, SECRET_HEADER
+from loop.use_cases.webhook import ACTIONS, PROJECT_HEADER, SECRET_HEADER
 
 intake = Blueprint("intake", __name__)
 log = logging.getLogger(__name__)
+
+ACTION = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
+KNOWN = frozenset((*ACTIONS, START_TRAINING))
+LARGEST_EVENT = 64 * 2**20  # bytes; the sweep makes up for what a larger one says
 
 
 @intake.post("/webhook")
@@ -32,9 +37,10 @@ def webhook() -> tuple[Response, int]:
     by itself for an ML backend is refused.
     """
     parts: Parts = current_app.extensions["parts"]
+    request.max_content_length = LARGEST_EVENT
     sent = body()
     action = sent.get("action")
-    if not isinstance(action, str) or not action:
+    if not isinstance(action, str) or not ACTION.fullmatch(action):
         raise PayloadError("action", "the name of an event", action)
     has_secret = SECRET_HEADER in request.headers
     if not has_secret and action != START_TRAINING:
@@ -42,8 +48,11 @@ def webhook() -> tuple[Response, int]:
     project_id = _project_id(sent)
     if has_secret:
         _check_secret(parts, project_id)
-    is_new = parts.events.append(project_id, action, {**sent, **_moment(action)})
-    EVENTS.labels(project_id, action).inc()
+    try:
+        is_new = parts.events.append(project_id, action, {**sent, **_moment(action)})
+    except RecursionError as error:
+        raise PayloadError("body", "JSON that is less deeply nested", "") from error
+    EVENTS.labels(project_id, action if action in KNOWN else "other").inc()
     try:
         parts.queue.ask_review(project_id)
     except UpstreamError as error:  # the event is kept, and the sweep asks again
@@ -55,8 +64,7 @@ def _project_id(sent: Mapping[str, Any]) -> int:
     """The project the event is of: as the hook's header says, else as Start Training gives it."""
     if PROJECT_HEADER in request.headers:
         return project_id_of(request.headers[PROJECT_HEADER])
-    project = sent.get("project")
-    return project_id_of(project.get("id") if isinstance(project, Mapping) else project)
+    return project_id_of(sent.get("project"))
 
 
 def _check_secret(parts: Parts, project_id: int) -> None:

@@ -55,7 +55,7 @@ class YoloBackend(LabelStudioMLBase):  # type: ignore[misc]
         data = kwargs.get("data", args[1] if len(args) > 1 else None)
         if event == START_TRAINING and isinstance(data, dict):
             try:
-                ask_training(_parts(), project_id_of(data["project"]["id"]), "Start Training in Label Studio")
+                ask_training(_parts(), project_id_of(data.get("project")), "Start Training in Label Studio")
             except UpstreamError as error:
                 return {"status": f"training kept for later: {error}"}
             return {"status": "training asked for"}

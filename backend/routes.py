@@ -53,14 +53,18 @@ def predict() -> Response:
     """One result a task, in their order."""
     sent = body()
     tasks = sent.get("tasks")
-    if not isinstance(tasks, list) or not all(isinstance(task, Mapping) for task in tasks):
+    if not isinstance(tasks, list):
         raise PayloadError("tasks", "a list of tasks", tasks)
     project_id = project_id_of(sent.get("project"))
     answer = predictor().predict(project_id, _text(sent, "label_config"), tasks)
     PREDICTIONS.labels(project_id).inc(len(answer.results))
     IMAGES_BROKEN.labels(project_id).inc(sum(said.error is not None for said in answer.suggestions))
     UNMAPPED.labels(project_id).inc(sum(said.unmapped for said in answer.suggestions))
-    errors = {str(said.task_id): said.error for said in answer.suggestions if said.error}
+    errors = {
+        str(said.task_id) if said.task_id else f"tasks[{place}]": said.error
+        for place, said in enumerate(answer.suggestions)
+        if said.error
+    }
     return jsonify(results=answer.results, **({"errors": errors} if errors else {}))
 
 

@@ -51,7 +51,7 @@ class Predictor:
         self._lock = threading.Lock()
         self._loading = threading.Lock()
 
-    def predict(self, project_id: int, label_config: str, tasks: Sequence[dict[str, Any]]) -> Answer:
+    def predict(self, project_id: int, label_config: str, tasks: Sequence[object]) -> Answer:
         """
         Predict tasks: one result each, same order and length, all of one version; logged before they are answered.
 

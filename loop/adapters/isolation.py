@@ -11,7 +11,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from loop.decisions.faults import is_out_of_memory
-from loop.errors import Busy, LoopError, Refused, UpstreamError, shorten
+from loop.errors import Busy, DetectorBroken, LoopError, Refused, UpstreamError, shorten
 
 LONGEST = 500  # characters of an error that is kept
 REFUSES_THE_UNIT = (400, 404, 409, 410, 413, 422)  # any other status says nothing about what was asked
@@ -73,7 +73,7 @@ def lies_outside(error: Exception) -> bool:
     if isinstance(error, Refused):
         return error.status not in REFUSES_THE_UNIT
     if isinstance(error, LoopError):
-        return isinstance(error, UpstreamError | Busy)
+        return isinstance(error, UpstreamError | Busy | DetectorBroken)
     if isinstance(error, sa.exc.SQLAlchemyError):
         return not _is_of_a_value(error)
     if isinstance(error, MemoryError | OSError | ImportError):

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from loop.adapters import prediction_import
 from loop.decisions.findings import Token, read_token
+from loop.decisions.ls_format import tasks_with_ids
 from loop.decisions.refusal import detail
 from loop.decisions.view_filters import IS_OPEN, Condition, filters
 from loop.errors import Refused, UpstreamError
@@ -117,8 +118,8 @@ class LabelStudio:
             selected = {"all": False, "included": list(task_ids[start : start + SELECTED])}
             params = {"project": project_id, "fields": "all", "page_size": SELECTED}
             query = json.dumps({"selectedItems": selected, "ordering": ["tasks:id"]})
-            tasks = self._ask("GET", "api/tasks/", params={**params, "query": query})["tasks"]
-            found |= {task["id"]: task for task in tasks}
+            tasks = self._ask("GET", "api/tasks/", params={**params, "query": query}).get("tasks")
+            found |= {task["id"]: task for task in tasks_with_ids(tasks)}
         return found
 
     def count_open(self, project_id: int, version: str | None = None) -> int:
@@ -137,11 +138,14 @@ class LabelStudio:
         last_id = 0
         while True:
             query = {"ordering": ["tasks:id"], "filters": filters(*wanted, ("id", "greater", "Number", last_id))}
-            tasks = self._ask("GET", "api/tasks/", params={**params, "query": json.dumps(query)})["tasks"]
+            listed = self._ask("GET", "api/tasks/", params={**params, "query": json.dumps(query)}).get("tasks")
+            tasks = tasks_with_ids(listed)
             yield from tasks
-            if len(tasks) < PAGE:
+            if not isinstance(listed, list) or (listed and not tasks):
+                raise UpstreamError(f"{self.url} answered api/tasks/ with something else than tasks")
+            if len(listed) < PAGE:
                 return
-            last_id = tasks[-1]["id"]
+            last_id = max(task["id"] for task in tasks)
 
     def store_predictions(self, project_id: int, predictions: Sequence[Mapping[str, Any]]) -> int:
         """Add predictions; return how many were stored. Raises NotStored, after all that fit were."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from loop.decisions.ls_format import predictions_of
 from loop.errors import NotStored, Refused
 
 BATCH = 200  # predictions a request
@@ -73,13 +74,9 @@ def _compared(client: Imports, project_id: int, rows: Sequence[Row]) -> tuple[in
     """Which predictions of a batch Label Studio left out, by what it has now."""
     tasks = client.named_tasks(project_id, [row["task"] for row in rows])
     there = [row for row in rows if row["task"] in tasks]
-    missing = [row for row in there if not _has(tasks[row["task"]], row["model_version"])]
+    missing = [row for row in there if not predictions_of(tasks[row["task"]], row["model_version"])]
     label_config = str(client.project(project_id)["label_config"]) if missing else ""
     return len(there) - len(missing), {row["task"]: _reason(label_config, row) for row in missing}
-
-
-def _has(task: dict[str, Any], version: str) -> bool:
-    return any(prediction.get("model_version") == version for prediction in task.get("predictions") or [])
 
 
 def _reason(label_config: str, row: Row) -> str:

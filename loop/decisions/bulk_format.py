@@ -7,11 +7,21 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from loop.decisions.label_config import LabelConfig
 from loop.decisions.ls_format import read_regions
 from loop.decisions.regions import Box, Region
+from loop.decisions.storable import is_text
 from loop.errors import PayloadError
 
 MOST_OPERATIONS = 1000  # a request
@@ -22,6 +32,15 @@ EDGE = 1e-6  # fractions of the image: what is further out is an error, what is 
 Model = TypeVar("Model", bound=BaseModel)
 Id = Annotated[int, Field(ge=1, le=2**31 - 1)]  # what Label Studio's columns hold
 Fraction = Annotated[float, Field(description="of the image; 0 is its left or top edge, 1 its right or bottom edge")]
+
+
+def _checked_text(text: str) -> str:
+    if not is_text(text):
+        raise ValueError("text without NUL and half surrogate pairs")
+    return text
+
+
+StoredText = Annotated[str, AfterValidator(_checked_text)]
 
 
 class Strict(BaseModel):
@@ -75,12 +94,12 @@ class PlainRegion(Strict):
 
 class _Operation(Strict):
     key: Annotated[
-        str | None,
+        StoredText | None,
         Field(min_length=1, max_length=128, description="makes a retry safe: done once, however often it is sent"),
     ] = None
-    actor: Annotated[str | None, Field(max_length=200, description="who decided: a person, a program")] = None
+    actor: Annotated[StoredText | None, Field(max_length=200, description="who decided: a person, a program")] = None
     confidence: Annotated[float | None, Field(ge=0, le=1, description="of the actor in this decision")] = None
-    reasoning: Annotated[str | None, Field(max_length=10_000)] = None
+    reasoning: Annotated[StoredText | None, Field(max_length=10_000)] = None
 
 
 class _Written(_Operation):

@@ -69,8 +69,22 @@ class StoredPrediction:
     score: float | None = None
 
 
-def read_task(json: Json, image_key: str) -> Task:
+def tasks_with_ids(listed: object) -> list[dict[str, Any]]:
+    """The tasks of a list that have a readable id; nothing can be done for what has none."""
+    return [one for one in listed if isinstance(one, dict) and is_id(one.get("id"))] if isinstance(listed, list) else []
+
+
+def predictions_of(task: Json, version: str) -> list[Json]:
+    """The predictions of a version that Label Studio stores for a task, whatever others it stores."""
+    known = task.get("predictions")
+    listed = known if isinstance(known, list) else []
+    return [one for one in listed if isinstance(one, Mapping) and one.get("model_version") == version]
+
+
+def read_task(json: object, image_key: str) -> Task:
     """Read a task; PayloadError where it has no id or no image under *image_key*."""
+    if not isinstance(json, Mapping):
+        raise PayloadError("task", "a JSON object", json)
     task_id = _id(json, "id", "task")
     data = json.get("data")
     image = data.get(image_key) if isinstance(data, Mapping) else None
@@ -185,12 +199,13 @@ def write_result(regions: Sequence[Region], config: LabelConfig, size: tuple[int
     ]
 
 
-def project_id_of(text: object) -> int:
-    """Read the project's id from `7` or `7.1795399212` (id and creation time), as backends are sent it."""
-    head = str(text).split(".", 1)[0]
+def project_id_of(project: object) -> int:
+    """Read a project's id from `7`, `7.1795399212` (id and creation time), or an object that has such an id."""
+    text = project.get("id") if isinstance(project, Mapping) else project
+    head = str(text).split(".", 1)[0] if isinstance(text, str | int | float) else ""
     number = int(head) if head.isascii() and head.isdigit() and len(head) < LONGEST_ID else 0
     if not is_id(number):
-        raise PayloadError("project", "a project id", text)
+        raise PayloadError("project", "a project id", project)
     return number
 
 

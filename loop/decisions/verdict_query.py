@@ -10,6 +10,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
+from loop.decisions.storable import LARGEST_ID, is_text
 from loop.decisions.verdicts import Decision
 from loop.errors import PayloadError
 
@@ -36,14 +37,14 @@ class VerdictFilter(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    project: Annotated[int, Field(ge=1, description="Label Studio's project id")]
+    project: Annotated[int, Field(ge=1, le=LARGEST_ID, description="Label Studio's project id")]
     version: Annotated[str | None, Field(description="that was judged, such as yolo_detector@1.2.0")] = None
     decision: Decision | None = None
     label: Annotated[str | None, Field(description="as predicted; of what was missed, as drawn")] = None
     stream: Stream | None = None
-    annotator: Annotated[int | None, Field(description="Label Studio's user id")] = None
+    annotator: Annotated[int | None, Field(ge=1, le=LARGEST_ID, description="Label Studio's user id")] = None
     actor: Annotated[str | None, Field(description="who decided, of reviews that came in bulk")] = None
-    task: int | None = None
+    task: Annotated[int | None, Field(ge=1, le=LARGEST_ID)] = None
     since: Annotated[datetime | None, Field(description="reviewed at this time or later; ISO 8601")] = None
     until: Annotated[datetime | None, Field(description="reviewed before this time; ISO 8601")] = None
     is_shadow: Annotated[bool, Field(description="those on a version that is only tried, instead")] = False
@@ -52,7 +53,14 @@ class VerdictFilter(BaseModel):
     @classmethod
     def _has_a_zone(cls, moment: datetime | None) -> datetime | None:
         """A time without a zone is UTC."""
-        return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
+        return _utc(moment) if moment else None
+
+    @field_validator("version", "label", "actor")
+    @classmethod
+    def _can_be_looked_up(cls, text: str | None) -> str | None:
+        if text is not None and not is_text(text):
+            raise ValueError("text without NUL and half surrogate pairs")
+        return text
 
 
 class VerdictRecord(BaseModel):
@@ -84,7 +92,8 @@ class VerdictRecord(BaseModel):
     reviewed_at: datetime
 
 
-_PLACE: TypeAdapter[tuple[AwareDatetime, int, str, int]] = TypeAdapter(tuple[AwareDatetime, int, str, int])
+_Number = Annotated[int, Field(ge=0, le=LARGEST_ID)]
+_PLACE: TypeAdapter[tuple[AwareDatetime, int, str, int]] = TypeAdapter(tuple[AwareDatetime, _Number, str, _Number])
 
 
 class Cursor(NamedTuple):
@@ -110,6 +119,14 @@ def read_cursor(text: str) -> Cursor:
     """Read what `Cursor.text` wrote. Raises PayloadError."""
     try:
         kept = _PLACE.validate_json(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        _utc(kept[0])
     except ValueError as error:  # no base64, no JSON, or none of ours
         raise PayloadError("cursor", "the `next` of an earlier page", text) from error
     return Cursor(*kept)
+
+
+def _utc(moment: datetime) -> datetime:
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("a time of the years 1 to 9999, in UTC") from error

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 
+from loop.adapters.isolation import Fault, attempt
 from loop.adapters.operation_log import KeptOperation, Progress
 from loop.adapters.project_list import Project
 from loop.decisions.bulk_format import Create, Operation, Update, digest, read_operation
-from loop.errors import LoopError, PayloadError, Refused, UpstreamError
+from loop.errors import LoopError, Refused, UpstreamError
 from loop.parts import Parts
 from loop.use_cases.bulk_plan import Plan, Planner
 
@@ -36,24 +38,28 @@ def annotate(parts: Parts, project_id: int, asked: Iterable[Asked], key_of: KeyO
 
     Where Label Studio stops answering, the rest are failures, and none of them is tried. Raises UnknownProject.
     """
-    return _all(_Writer(parts, parts.projects.get(project_id)), iter(asked), key_of)
+    return _all(_Writer(parts, parts.projects.get(project_id), key_of), iter(asked))
 
 
-def _all(writer: _Writer, asked: Iterator[Asked], key_of: KeyOf) -> Iterator[Outcome]:
+def _all(writer: _Writer, asked: Iterator[Asked]) -> Iterator[Outcome]:
     position = 0
     while chunk := list(islice(asked, CHUNK)):
-        read = [writer.read(one) for one in chunk]
-        keys = [
-            "" if isinstance(one, PayloadError) else one.key or key_of(position + at, one)
-            for at, one in enumerate(read)
-        ]
-        writer.look_up(keys, read)
-        for (where, json), one, key in zip(chunk, read, keys, strict=True):
-            if isinstance(one, PayloadError):
-                yield Outcome(_named(json), None, error=str(one))
+        read = [attempt(partial(writer.read, one, position + at)) for at, one in enumerate(chunk)]
+        writer.look_up([one for one in read if not isinstance(one, Fault)])
+        for (where, json), one in zip(chunk, read, strict=True):
+            if isinstance(one, Fault):
+                yield _failed(one, where, _named(json), None)
             else:
-                yield writer.do(one, where, key)
+                done = attempt(partial(writer.do, one, where))
+                operation = one.operation.operation
+                yield _failed(done, where, operation, one.key) if isinstance(done, Fault) else done
         position += len(chunk)
+
+
+def _failed(fault: Fault, where: str, operation: str | None, key: str | None) -> Outcome:
+    if not isinstance(fault.cause, LoopError):
+        fault.log(where)
+    return Outcome(operation, key, error=fault.error)
 
 
 def _named(json: object) -> str | None:
@@ -61,38 +67,48 @@ def _named(json: object) -> str | None:
     return name if isinstance(name, str) else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Keyed:
+    """An operation that can be read, with the key that makes a second try safe, and what tells it from others."""
+
+    operation: Operation
+    key: str
+    digest: str
+
+
 class _Writer:
     """One run over many operations of a project."""
 
-    def __init__(self, parts: Parts, project: Project) -> None:
+    def __init__(self, parts: Parts, project: Project, key_of: KeyOf) -> None:
         self._log, self._project, self._config = parts.operations, project, project.config()
+        self._key_of = key_of
         self._planner = Planner(parts, project)
         self._known: dict[str, KeptOperation] = {}
         self._down: str | None = None  # why Label Studio is not asked any more
 
-    def read(self, asked: Asked) -> Operation | PayloadError:
-        """Read an operation, or say what is wrong with it."""
+    def read(self, asked: Asked, position: int) -> _Keyed:
+        """Read an operation. Raises PayloadError."""
         where, json = asked
-        try:
-            return read_operation(json, self._config, where)
-        except PayloadError as error:
-            return error
+        operation = read_operation(json, self._config, where)
+        return _Keyed(operation, operation.key or self._key_of(position, operation), digest(operation))
 
-    def look_up(self, keys: Sequence[str], read: Sequence[Operation | PayloadError]) -> None:
-        """Get what is known of some keys, and the tasks of the operations that are still to be done."""
-        self._known = self._log.known(self._project.id, [key for key in keys if key])
-        is_open = [key not in self._known or self._known[key].state != Progress.DONE for key in keys]
-        open_ones = [one for one, is_one in zip(read, is_open, strict=True) if is_one]
+    def look_up(self, read: Sequence[_Keyed]) -> None:
+        """Get what is known of operations, and the tasks of those that are still to be done."""
+        self._known = self._log.known(self._project.id, [one.key for one in read])
+        is_open = [one.key not in self._known or self._known[one.key].state != Progress.DONE for one in read]
+        operations = [one.operation for one, is_one in zip(read, is_open, strict=True) if is_one]
+        tasks = [one.task for one in operations if isinstance(one, Create | Update) and one.task]
         if self._down is None:
             try:
-                self._planner.look_up(one.task for one in open_ones if isinstance(one, Create | Update) and one.task)
+                attempt(lambda: self._planner.look_up(tasks))  # refused for one of them, each is looked up by itself
             except UpstreamError as error:
                 self._down = str(error)
 
-    def do(self, operation: Operation, where: str, key: str) -> Outcome:
-        """Do one operation unless it was done; whatever is wrong with it is in its outcome."""
+    def do(self, asked: _Keyed, where: str) -> Outcome:
+        """Do one operation unless it was done; whatever of ours is wrong with it is in its outcome."""
+        operation, key = asked.operation, asked.key
         name, kept = operation.operation, self._known.get(key)
-        if kept and kept.state != Progress.FAILED and kept.digest != digest(operation):
+        if kept and kept.state != Progress.FAILED and kept.digest != asked.digest:
             return Outcome(name, key, error=f"{where}.key: expected a new one, found that of another operation")
         if kept and kept.state == Progress.DONE:
             return Outcome(name, key, kept.annotation_id, is_repeated=True)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from loop.adapters.isolation import Fault, attempt_all
 from loop.adapters.prediction_log import AUDIT, QUEUE, LoggedPrediction
 from loop.adapters.project_list import Project
 from loop.decisions.label_config import LabelConfig
-from loop.decisions.ls_format import Task, read_task, write_result
+from loop.decisions.ls_format import Task, predictions_of, read_task, write_result
 from loop.decisions.match_result import Matched, with_matches
-from loop.decisions.predict import Served, Suggestion, predict, unreadable
+from loop.decisions.predict import CHUNK, Served, Suggestion, predict, unreadable
 from loop.decisions.priority import AuditPolicy, audit_draw, audit_score
+from loop.decisions.storable import is_id
 from loop.errors import NotStored, PayloadError
 from loop.parts import Parts
 
@@ -35,16 +37,32 @@ class Predicted:
     refused: Mapping[int, str] = field(default_factory=dict)
 
 
-def suggest(tasks: Sequence[dict[str, Any]], config: LabelConfig, served: Served, parts: Parts) -> list[Suggestion]:
-    """One suggestion a task as Label Studio sends it, in their order; one that cannot be read gets an empty one."""
+def suggest(tasks: Sequence[object], config: LabelConfig, served: Served, parts: Parts) -> list[Suggestion]:
+    """
+    One suggestion a task as Label Studio sends it, in their order.
+
+    A task that cannot be read or predicted gets an empty one with the reason. Raises what lies outside of the tasks,
+    such as memory that runs out.
+    """
     read: list[Task | PayloadError] = [_read(task, config) for task in tasks]
     good = [task for task in read if isinstance(task, Task)]
-    found = iter(predict(good, config, served, parts.images))
+    found = iter(_predicted(good, config, served, parts))
     threshold = served.thresholds.under(config).display
     return [
-        next(found) if isinstance(task, Task) else unreadable(_id(json), served.version, threshold, str(task))
+        next(found) if isinstance(task, Task) else unreadable(id_or_zero(json), served.version, threshold, str(task))
         for task, json in zip(read, tasks, strict=True)
     ]
+
+
+def _predicted(tasks: Sequence[Task], config: LabelConfig, served: Served, parts: Parts) -> Iterator[Suggestion]:
+    threshold = served.thresholds.under(config).display
+    for start in range(0, len(tasks), CHUNK):
+        some = tasks[start : start + CHUNK]
+        done = attempt_all(lambda chunk: list(predict(chunk, config, served, parts.images)), some)
+        for task, one in zip(some, done, strict=True):
+            if isinstance(one, Fault):
+                one.log(f"task {task.id}")
+            yield unreadable(task.id, served.version, threshold, one.error) if isinstance(one, Fault) else one
 
 
 def to_log(
@@ -133,7 +151,7 @@ def predict_all(
     """
     config = project.config().knowing(parts.classes.book(project.id).synonyms())
     done, broken, refused = 0, list[Suggestion](), dict[int, str]()
-    ordered = sorted(tasks, key=lambda task: audit_draw(project.id, _id(task), parts.policies.audit) is not None)
+    ordered = sorted(tasks, key=lambda task: audit_draw(project.id, id_or_zero(task), parts.policies.audit) is not None)
     for start in range(0, len(ordered), BATCH):
         suggestions = suggest(ordered[start : start + BATCH], config, served, parts)
         usable = [one for one in suggestions if one.error is None]
@@ -155,16 +173,16 @@ def predict_all(
 
 def has(task: Mapping[str, Any], version: str) -> bool:
     """Whether Label Studio stores a prediction of that version for a task."""
-    known = task.get("predictions")
-    listed = known if isinstance(known, list) else []
-    return any(one.get("model_version") == version for one in listed if isinstance(one, Mapping))
+    return bool(predictions_of(task, version))
 
 
-def _id(task: dict[str, Any]) -> int:
-    return task["id"] if isinstance(task.get("id"), int) else 0
+def id_or_zero(task: object) -> int:
+    """The id of a task as it is sent; 0 where it has none that can be read."""
+    task_id = task.get("id") if isinstance(task, Mapping) else None
+    return task_id if is_id(task_id) else 0
 
 
-def _read(task: dict[str, Any], config: LabelConfig) -> Task | PayloadError:
+def _read(task: object, config: LabelConfig) -> Task | PayloadError:
     try:
         return read_task(task, config.image_key)
     except PayloadError as error:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from loop.adapters.isolation import Fault, attempt
 from loop.adapters.project_list import Project
 from loop.decisions import match_control
 from loop.decisions.category_views import TITLE, plan_views
+from loop.decisions.ls_format import predictions_of
 from loop.decisions.match_result import Matched, with_matches
 from loop.decisions.matching import Match
 from loop.decisions.taxonomy import Taxonomy
@@ -42,9 +45,12 @@ def publish(
         for task_id, task in tasks.items():
             matched = Matched(matches_by_task[task_id], taxonomy, control)
             try:
-                done += _write(parts, task, matched, champion.name, project.id)
+                written = attempt(partial(_write, parts, task, matched, champion.name, project.id))
             except Refused as error:
                 refused.append(f"task {task_id}: {error}")
+            else:
+                done += Counter() if isinstance(written, Fault) else written
+                refused += [f"task {task_id}: {written.error}"] if isinstance(written, Fault) else []
     said = f"{champion.name}: {done['written']} predictions show other matches now, {done['right']} showed theirs"
     more = f"; {len(refused) - MOST_NAMED} more were refused" * (len(refused) > MOST_NAMED)
     return "; ".join([said, *refused[:MOST_NAMED]]) + more
@@ -88,5 +94,5 @@ def _write(parts: Parts, task: Mapping[str, Any], matched: Matched, version: str
 
 def _of_version(task: Mapping[str, Any], version: str) -> Sequence[Mapping[str, Any]]:
     """Those of a version that can be read: Label Studio stores whatever it is sent."""
-    found = [one for one in task.get("predictions") or [] if one.get("model_version") == version]
+    found = predictions_of(task, version)
     return [one for one in found if all(isinstance(part, Mapping) for part in one.get("result") or [None])]

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from loop.adapters.project_list import Project
+from loop.decisions.ls_format import predictions_of
 from loop.errors import NotStored, Refused, UpstreamError
 from loop.parts import Parts
 from loop.use_cases import index, match, shadow
@@ -104,20 +105,20 @@ def _unmeant(parts: Parts, project_id: int, version: str, known: Mapping[int, Js
 
     Label Studio stores what `/predict` answers while a version is broken or an image is away; our log has none of it.
     """
-    empty = [task_id for task_id, task in known.items() if not any(one.get("result") for one in _of(task, version))]
+    empty = [
+        task_id
+        for task_id, task in known.items()
+        if not any(one.get("result") for one in predictions_of(task, version))
+    ]
     meant = parts.predictions.newest(project_id, empty, version=version)
     meant |= parts.predictions.newest(project_id, empty, is_shadow=True, version=version)
     return [known[task_id] for task_id in empty if task_id not in meant]
 
 
 def _remove(parts: Parts, tasks: Sequence[Json], version: str) -> None:
-    for prediction in (prediction for task in tasks for prediction in _of(task, version)):
+    for prediction in (prediction for task in tasks for prediction in predictions_of(task, version)):
         with suppress(Refused):  # somebody else removed it
             parts.label_studio.delete_prediction(prediction["id"])
-
-
-def _of(task: Json, version: str) -> list[Json]:
-    return [one for one in task.get("predictions") or [] if one.get("model_version") == version]
 
 
 def _take_over(parts: Parts, project_id: int, version: str, task_ids: Sequence[int], execution: str) -> None:

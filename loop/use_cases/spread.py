@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+from typing import Any
+
 import numpy as np
 
+from loop.adapters.isolation import Fault, attempt
 from loop.decisions.embedding import Kind, Space, Vectors
 from loop.decisions.grouping import NONE, renumbered, task_groups
+from loop.decisions.ls_format import predictions_of
 from loop.parts import Parts
 
 # Of predictions written, the least certain, with which the queue begins: Label Studio takes 0.16 s for each.
@@ -49,14 +54,19 @@ def _write(parts: Parts, project_id: int, groups: dict[int, int] | None, most: i
     found = []
     for task in parts.label_studio.open_tasks(project_id) if champion else ():
         wanted = None if groups is None else groups.get(task["id"], NONE)
-        for prediction in task.get("predictions") or []:
-            if champion is not None and prediction.get("model_version") == champion.name:
-                is_right = prediction.get("cluster") == wanted
-                found.append((prediction.get("score") or 0.0, prediction["id"], wanted, is_right))
-    wrong = [one for one in sorted(found)[:most] if not one[-1]]
-    for _, prediction_id, wanted, _ in wrong:
-        parts.label_studio.update_prediction(prediction_id, cluster=wanted)
-    return len(wrong)
+        for prediction in predictions_of(task, champion.name) if champion else ():
+            score = prediction.get("score")
+            certainty = float(score) if isinstance(score, int | float) else 0.0
+            found.append((certainty, prediction.get("id"), wanted, prediction.get("cluster") == wanted))
+    wrong = [one for one in sorted(found, key=itemgetter(0))[:most] if not one[-1]]
+    return sum(_write_group(parts, prediction_id, wanted) for _, prediction_id, wanted, _ in wrong)
+
+
+def _write_group(parts: Parts, prediction_id: Any, group: int | None) -> bool:
+    fault = attempt(lambda: parts.label_studio.update_prediction(prediction_id, cluster=group))
+    if isinstance(fault, Fault):  # it is gone since, or Label Studio does not take it
+        fault.log(f"the group of prediction {prediction_id}")
+    return not isinstance(fault, Fault)
 
 
 def _means(parts: Parts, project_id: int, space: Space) -> dict[int, Vectors]:
