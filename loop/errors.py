@@ -314,8 +314,8 @@ def shorten(value: object, most: int = 120) -> str:
     """Return the beginning of a text, or of what repr says, in a form that can be kept and printed anywhere."""
     try:
         text = value if isinstance(value, str) else _REPR.repr(value)
-    except RecursionError:
-        text = "something nested too deeply"
+    except (RecursionError, ValueError):  # a number may have too many digits to be written
+        text = "something nested too deeply or far too long"
     text = redact(text[: most + 2000])  # before it is cut to size: half a secret is not known as one
     text = text[: most + 1].encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")  # it can be kept anywhere
     return text if len(text) <= most else f"{text[:most]}…"

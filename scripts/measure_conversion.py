@@ -173,6 +173,7 @@ def _record(folder: Path) -> None:
     from loop.adapters.image_cache import ImageCache
     from loop.adapters.images import ImageLimits, Images
     from loop.bootstrap import build
+    from loop.decisions.label_config import parse
     from loop.decisions.ls_format import read_review
     from loop.decisions.snapshots import LabelledImage
     from loop.settings import Settings
@@ -187,7 +188,7 @@ def _record(folder: Path) -> None:
     parts.projects.save(1, "measured", CONFIG)
     cache = ImageCache(folder / "home" / "images", FromFolder(None, ImageLimits()))
     for task in read_export(folder / "export.json"):
-        review = read_review(task["annotations"][0], project_id=1, task_id=task["id"])
+        review = read_review(task["annotations"][0], parse(CONFIG), project_id=1, task_id=task["id"])
         parts.reviews.record(review, task["data"])
         cache.find(1, LabelledImage(task["id"], task["data"]["image"], ()))
     parts.close()

@@ -19,8 +19,8 @@ def stored(*regions, number=9, minutes=0, **fields):
 
 def written(*regions, predictions=(), logged=(), existing=(), seed="k", **fields):
     operation = {"operation": "create", "task": 1, **({"regions": list(regions)} if not fields else {}), **fields}
-    known = ground(ls_task(1, predictions=list(predictions)), logged, existing)
     config = parse(CONFIG)
+    known = ground(ls_task(1, predictions=list(predictions)), logged, config, existing)
     return write(read_operation(operation, config, "here"), known, config, where="here", seed=seed)
 
 
@@ -60,7 +60,7 @@ def test_what_is_written_counts_as_a_review(regions):
 
     review = ls_annotation(*found.result, lead_time=None, parent_prediction=found.parent_prediction)
 
-    assert read_review(review).is_complete
+    assert read_review(review, parse(CONFIG)).is_complete
 
 
 def test_an_id_that_only_our_log_knows_is_fine():

@@ -158,7 +158,7 @@ def test_a_review_with_a_box_that_is_no_number_costs_only_its_task(folder):
 
     snapshot = to_dataset(folder, [broken, *TASKS[1:]])
 
-    assert snapshot.report["left_out"] == {"the review cannot be read": [1]}
+    assert snapshot.report["left_out"] == {"a box is not four finite numbers on the image": [1]}
 
 
 def test_of_two_tasks_with_one_id_the_first_is_taken_and_the_other_named(folder):

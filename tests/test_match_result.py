@@ -5,15 +5,16 @@ from copy import deepcopy
 
 import pytest
 
-from loop.decisions.ls_format import read_regions
+from loop.decisions.label_config import parse
 from loop.decisions.match_control import find
 from loop.decisions.match_result import Matched, with_matches
 from loop.decisions.matching import Match
 from loop.decisions.regions import Box, Region
+from loop.decisions.result_format import read_result
 from loop.decisions.taxonomy import Enrichment, Mode, Node, Taxonomy, enriched
 from loop.decisions.verdicts import Decision, judge
 from scripts.demo.annotator import corrected
-from tests.builders import ls_region
+from tests.builders import CONFIG, ls_region
 from tests.test_match_control import CHOICES, TAXONOMY, config
 
 VERSION = "yolo_detector@1.0.0"
@@ -144,7 +145,9 @@ def test_a_review_that_accepts_a_matched_region_confirms_it():
     result = written([ls_region("a", label="Bird")], a=BIRD)
     reviewed = [{**one, "origin": "prediction-changed"} for one in result]  # as the editor says of another category
 
-    (verdict,) = judge(read_regions(result, "prediction"), read_regions(reviewed, "annotation"))
+    config = parse(CONFIG.replace('"Car"', '"Bird"'))
+    predicted, left = (read_result(one, config, "here").regions for one in (result, reviewed))
+    (verdict,) = judge(predicted, left)
 
     assert verdict.decision is Decision.CONFIRMED
     assert isinstance(verdict.reviewed, Region)

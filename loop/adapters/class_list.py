@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 
-from loop.adapters.tables import classes, former_names
+from loop.adapters.tables import classes, former_names, projects
 from loop.decisions.classes import ClassBook, ObjectClass
 
 
@@ -27,6 +27,8 @@ class ClassList:
             changed = _book(connection, project_id).rename(old, new)
             for one in changed:
                 _write(connection, project_id, one)
+            is_its = projects.c.id == project_id  # reviews that had the new name before can be read now
+            connection.execute(projects.update().where(is_its).values(synced_until=None))
         return changed[-1]
 
     def retire(self, project_id: int, name: str, *, is_retired: bool = True) -> ObjectClass:

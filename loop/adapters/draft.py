@@ -22,11 +22,12 @@ from loop.decisions.classes import Labels
 from loop.decisions.in_order import in_order
 from loop.decisions.snapshots import Item, LabelledImage, Reason, Report, content_of, problem
 from loop.decisions.splits import Side
-from loop.decisions.yolo_format import data_file, write_lines
+from loop.decisions.yolo_format import Note, data_file, write_lines
 from loop.errors import EmptySnapshot, ImageError, PayloadError, PoisonedSnapshot
 
 FindImage = Callable[[LabelledImage], ImageFile]
 WRITERS = 4
+MOST_UNREAD = 3  # of one review that a report names
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,9 @@ class Draft:
             ids: set[int] = set()
             for image, found in in_order(pool, lambda one: (one, _found(find, one)), images):
                 wrong = Reason.SAME_ID if image.task_id in ids else problem(image, labels, self.report)
-                if wrong:
-                    self.report.leave_out(wrong, image.task_id)
+                if wrong or found is None:
+                    causes = "; ".join(one.text for one in image.unread[:MOST_UNREAD])
+                    self.report.leave_out(wrong or Reason.NO_REVIEW, image.task_id, causes)
                     continue
                 if isinstance(found, ImageError):
                     self.report.leave_out(Reason.NO_IMAGE, image.task_id, str(found))
@@ -138,6 +140,9 @@ class Draft:
             lines = write_lines(image.regions, labels)
         except PayloadError:
             self.report.leave_out(Reason.BROKEN_BOX, image.task_id)
+            return
+        if lines.notes[Note.EMPTY] and not lines.boxes:  # something was drawn: it is no background
+            self.report.leave_out(Reason.EMPTY_BOXES, image.task_id)
             return
         hashed = hashlib.sha256(lines.text.encode()).hexdigest()
         waiting = [
@@ -235,9 +240,10 @@ class Draft:
         return standing
 
 
-def _found(find: FindImage, image: LabelledImage) -> ImageFile | ImageError:
+def _found(find: FindImage, image: LabelledImage) -> ImageFile | ImageError | None:
+    """The file of an image, or what is wrong with it; an image that is not used is not looked for."""
     try:
-        return find(image)
+        return None if image.unread else find(image)
     except ImageError as error:
         return error
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from loop.adapters import class_list
 from loop.adapters.tables import classes, projects, reviews
 from loop.decisions.label_config import LabelConfig, parse
-from loop.errors import UnknownProject
+from loop.errors import LabelConfigError, UnknownProject
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,12 @@ class ProjectList:
             return [_project(row) for row in connection.execute(query)]
 
     def save(self, project_id: int, title: str, label_config: str) -> bool:
-        """Keep title and label config of a project, appending its labels to the classes; return whether it changed."""
-        labels = parse(label_config).label_names
+        """
+        Keep title and label config of a project, appending its labels to the classes; return whether it changed.
+
+        Where reviews are read otherwise by it, the next sweep reads all of them.
+        """
+        config = parse(label_config)
         is_here = projects.c.id == project_id
         with self._engine.begin() as connection:
             known = connection.execute(sa.select(projects).where(is_here)).one_or_none()
@@ -76,7 +80,9 @@ class ProjectList:
                 connection.execute(projects.insert().values(**row, connected_at=datetime.now(UTC)))
             else:
                 connection.execute(projects.update().where(is_here).values(title=title, label_config=label_config))
-            class_list.append(connection, project_id, labels)
+                if known.label_config != label_config and _reads(known.label_config) != config.reads:
+                    connection.execute(projects.update().where(is_here).values(synced_until=None))
+            class_list.append(connection, project_id, config.label_names)
         return known is None or (known.title, known.label_config) != (title, label_config)
 
     def reviews_seen(self, project_id: int, moment: datetime) -> None:
@@ -94,9 +100,16 @@ class ProjectList:
         """Keep what a project decides otherwise than the settings."""
         self._set(project_id, policy=dict(policy))
 
-    def synced(self, project_id: int, moment: datetime | None) -> None:
-        """Remember that all changes in Label Studio until *moment* are known; None: that nothing is."""
-        self._set(project_id, synced_until=moment)
+    def synced(self, project_id: int, moment: datetime | None, *, label_config: str | None = None) -> None:
+        """
+        Remember that all changes in Label Studio until *moment* are known; None: that nothing is.
+
+        They are not where they were read by a *label_config* that is no longer in force.
+        """
+        is_read = projects.c.label_config == label_config if label_config is not None else sa.true()
+        with self._engine.begin() as connection:
+            change = projects.update().where(projects.c.id == project_id, is_read)
+            connection.execute(change.values(synced_until=moment))
 
     def ask_refresh(self, project_id: int) -> None:
         """Remember that there are tasks to predict; it holds until a refresh that began later is done."""
@@ -119,6 +132,14 @@ class ProjectList:
     def _set(self, project_id: int, **values: Any) -> None:
         with self._engine.begin() as connection:
             connection.execute(projects.update().where(projects.c.id == project_id).values(values))
+
+
+def _reads(label_config: str) -> object:
+    """All of a label config that decides how reviews are read; None where it is none by the rules of today."""
+    try:
+        return parse(label_config).reads
+    except LabelConfigError:
+        return None
 
 
 def _project(row: sa.Row[Any]) -> Project:

@@ -18,6 +18,7 @@ from loop.decisions.ls_format import Review
 from loop.decisions.verdicts import counted_review_key
 
 ANNOTATION, TASK = "annotation", "task"
+AT_ONCE = 500  # SQLite takes a limited number of parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ class ReviewLog:
         Keep the state of a review unless a newer one is known; return the tasks for which that changed anything.
 
         Of two annotations with one id the later made is the one there is: the other's id was given out again.
-        *is_current* says that Label Studio has it so now: it takes the star of a ground truth away without a new time.
+        *is_current* says that Label Studio has it so now: it takes the star of a ground truth away without a new time,
+        and what we read of it follows the label config.
         An event may be older than what the last sweep saw, so what it changed is kept in mind for the next, see told.
         """
         is_id = sa.and_(reviews.c.project_id == review.project_id, reviews.c.annotation_id == review.id)
@@ -139,7 +141,16 @@ class ReviewLog:
                 connection.execute(table.delete().where(table.c.project_id == project_id))
 
     def counted(self, project_id: int, task_ids: Sequence[int] | None = None) -> dict[int, CountedReview]:
-        """The review that counts of each task that has one: ground truth first, then the latest completed."""
+        """
+        The review that counts of each task that has one: ground truth first, then the latest completed.
+
+        A task whose review is unread in part is left out: an older review of it does not take its place.
+        """
+        every = self.latest(project_id, task_ids)
+        return {task_id: one for task_id, one in every.items() if not one.review.unread}
+
+    def latest(self, project_id: int, task_ids: Sequence[int] | None = None) -> dict[int, CountedReview]:
+        """The same, with those that are unread in part."""
         query = sa.select(reviews).where(_is_standing(project_id), _is_complete())
         queries = [query] if task_ids is None else [query.where(reviews.c.task_id.in_(ids)) for ids in chunks(task_ids)]
         best: dict[int, sa.Row[Any]] = {}
@@ -148,6 +159,17 @@ class ReviewLog:
                 if row.task_id not in best or _rank(row) > _rank(best[row.task_id]):
                     best[row.task_id] = row
         return {task_id: CountedReview(review_row.read(row), row.data) for task_id, row in sorted(best.items())}
+
+    def unread(self, project_id: int) -> dict[int, CountedReview]:
+        """The reviews that would count and are unread in part, by task: their tasks are in no dataset."""
+        is_unread = (_is_standing(project_id), _is_complete(), reviews.c.unread.is_not(None))
+        with self._engine.connect() as connection:
+            query = sa.select(reviews.c.task_id).where(*is_unread).distinct().order_by(reviews.c.task_id)
+            task_ids = list(connection.scalars(query))
+        found: dict[int, CountedReview] = {}
+        for start in range(0, len(task_ids), AT_ONCE):
+            found |= self.latest(project_id, task_ids[start : start + AT_ONCE])
+        return {task_id: one for task_id, one in found.items() if one.review.unread}
 
     def kept(self, project_id: int, *, region_id: str | None = None) -> list[KeptReview]:
         """Every review that was not deleted, by annotation; of a region's id, those that have it."""
@@ -172,8 +194,9 @@ class ReviewLog:
             return dict(connection.execute(query).all())
 
     def new_since(self, project_id: int, moment: datetime | None) -> int:
-        """How many tasks have a completed review recorded after *moment*."""
-        query = sa.select(sa.func.count(reviews.c.task_id.distinct())).where(_is_standing(project_id), _is_complete())
+        """How many tasks have a completed review, read whole, recorded after *moment*."""
+        is_new = (_is_standing(project_id), _is_complete(), reviews.c.unread.is_(None))
+        query = sa.select(sa.func.count(reviews.c.task_id.distinct())).where(*is_new)
         if moment is not None:
             query = query.where(reviews.c.recorded_at > moment)
         with self._engine.connect() as connection:
@@ -212,8 +235,10 @@ def _stands_against(known: sa.Row[Any], other: Review, *, is_current: bool) -> b
     """Whether what is known of an annotation is at least as new as another state of it."""
     ours, theirs = (known.created_at, known.updated_at), (other.created_at, other.updated_at)
     # Nothing else is compared: webhook and API tell the same state in different words (one has no unique_id).
-    is_same = not is_current or known.is_ground_truth == other.is_ground_truth
-    return ours > theirs or (ours == theirs and is_same)
+    # But Label Studio's own state may be read otherwise than before, by another label config.
+    now = review_row.write(other, {})
+    is_same = all(getattr(known, name) == now[name] for name in ("is_ground_truth", "regions", "unread"))
+    return ours > theirs or (ours == theirs and (is_same or not is_current))
 
 
 def _rank(row: sa.Row[Any]) -> tuple[bool, float]:

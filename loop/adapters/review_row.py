@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from loop.decisions import region_json
 from loop.decisions.addresses import identify_all
 from loop.decisions.ls_format import Review
+from loop.decisions.result_format import Unread, Why
 
 
 def write(review: Review, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -24,6 +26,7 @@ def write(review: Review, data: Mapping[str, Any]) -> dict[str, Any]:
         "unique_id": review.unique_id,
         "data": identify_all(data),
         "regions": region_json.write_all(review.regions),
+        "unread": [asdict(one) for one in review.unread] or None,
         "annotator": review.annotator,
         "lead_time": review.lead_time,
         "is_skipped": review.is_skipped,
@@ -42,6 +45,7 @@ def read(row: sa.Row[Any]) -> Review:
         project_id=row.project_id,
         task_id=row.task_id,
         regions=region_json.read_all(row.regions),
+        unread=tuple(Unread(Why(one["why"]), one["text"], one["label"]) for one in row.unread or ()),
         created_at=row.created_at,
         updated_at=row.updated_at,
         annotator=row.annotator,

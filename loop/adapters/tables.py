@@ -93,6 +93,7 @@ reviews = Table(
     Column("unique_id", Text, nullable=False),
     Column("data", JSON, nullable=False),  # of the task, as it was at the time
     Column("regions", JSON, nullable=False),
+    Column("unread", JSON(none_as_null=True)),  # what was not read, and why; empty where the regions are all there are
     Column("annotator", Id),
     Column("lead_time", Float),
     Column("is_skipped", Boolean, nullable=False),

@@ -18,9 +18,9 @@ from pydantic import (
     model_validator,
 )
 
-from loop.decisions.label_config import LabelConfig
-from loop.decisions.ls_format import read_regions
+from loop.decisions.label_config import BOXES, LabelConfig
 from loop.decisions.regions import Box, Region
+from loop.decisions.shapes import NoBox, outline
 from loop.decisions.storable import is_text
 from loop.errors import PayloadError
 
@@ -202,30 +202,36 @@ def _check_labels(operation: _Written, config: LabelConfig, where: str) -> None:
         _check_label(plain.label, config, f"{where}.regions[{index}].label")
     for index, raw in enumerate(operation.result or []):
         at = f"{where}.result[{index}]"
-        if raw.get("type") != "rectanglelabels":
+        if raw.get("type") != BOXES:
             continue  # another control of the config, which is not ours to judge
         _check_control(raw, config, at)
-        try:
-            (region,) = read_regions([raw], "")
-        except PayloadError as error:
-            raise PayloadError(error.field.replace(" result[0]", at, 1), error.expected, error.found) from error
-        for label in (region.label, *region.further_labels):
-            _check_label(label, config, f"{at}.value.rectanglelabels")
-        box = region.box
-        try:
-            _checked([box.x0, box.y0, box.x1, box.y1], unit="percent of the image", is_turned=bool(region.rotation))
-        except ValueError as error:
-            raise PayloadError(f"{at}.value", str(error), raw.get("value")) from error
+        _check_raw_box(raw, config, at)
 
 
 def _check_control(raw: Mapping[str, Any], config: LabelConfig, where: str) -> None:
-    for key, expected in (("from_name", config.from_name), ("to_name", config.to_name)):
-        if raw.get(key) != expected:
-            raise PayloadError(f"{where}.{key}", expected, raw.get(key))
+    for key, expected in (("from_name", config.own), ("to_name", (config.to_name,))):
+        if raw.get(key) not in expected:
+            raise PayloadError(f"{where}.{key}", " or ".join(expected), raw.get(key))
 
 
-def _check_label(label: str, config: LabelConfig, where: str) -> None:
-    if label not in config.label_names:
+def _check_raw_box(raw: Mapping[str, Any], config: LabelConfig, where: str) -> None:
+    value = raw.get("value")
+    try:
+        found = outline(raw, where)
+    except NoBox as error:
+        raise PayloadError(f"{where}.value", "a rectangle", value) from error
+    labels = value.get(BOXES) if isinstance(value, Mapping) else None
+    for label in labels if isinstance(labels, list) and labels else [labels]:
+        _check_label(label, config, f"{where}.value.{BOXES}")
+    box = found.box
+    try:
+        _checked([box.x0, box.y0, box.x1, box.y1], unit="percent of the image", is_turned=bool(found.rotation))
+    except ValueError as error:
+        raise PayloadError(f"{where}.value", str(error), value) from error
+
+
+def _check_label(label: object, config: LabelConfig, where: str) -> None:
+    if not any(label in (one.value, one.written) for one in config.labels):
         raise PayloadError(where, f"one of {', '.join(config.label_names)}", label)
 
 

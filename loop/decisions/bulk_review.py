@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from loop.decisions.bulk_format import Create, Update
-from loop.decisions.label_config import LabelConfig
-from loop.decisions.ls_format import StoredPrediction, read_prediction, read_regions, write_result
+from loop.decisions.bulk_format import Create, PlainRegion, Update
+from loop.decisions.label_config import BOXES, LabelConfig
+from loop.decisions.ls_format import StoredPrediction, read_prediction
 from loop.decisions.regions import Region
+from loop.decisions.result_format import read_result, write_result
 from loop.decisions.verdicts import JudgePolicy
 from loop.errors import PayloadError
 
@@ -55,14 +56,16 @@ def unique_id(project_id: int, key: str) -> str:
     return str(uuid.uuid5(NAMESPACE, f"{project_id}:{key}"))
 
 
-def ground(task: Json, logged: Iterable[Sequence[Region]], existing: Sequence[Json] = ()) -> Ground:
+def ground(
+    task: Json, logged: Iterable[Sequence[Region]], config: LabelConfig, existing: Sequence[Json] = ()
+) -> Ground:
     """Read what a task as Label Studio has it, what was *logged* for it, and an annotation's result tell."""
     predictions = [one for one in task.get("predictions") or [] if isinstance(one, Mapping)]
     annotations = [one for one in task.get("annotations") or [] if isinstance(one, Mapping)]
     results = [one.get("result") or [] for one in (*predictions, *annotations)]
     return Ground(
         task_id=task["id"],
-        predictions=tuple(_readable(predictions, task["id"])),
+        predictions=tuple(_readable(predictions, task["id"], config)),
         logged=tuple(region for regions in logged for region in regions),
         existing=tuple(existing),
         size=_size([*existing, *(region for result in results if isinstance(result, list) for region in result)]),
@@ -79,7 +82,7 @@ def write(operation: Create | Update, known: Ground, config: LabelConfig, *, whe
     size = tuple(operation.size) if operation.size else known.size
     if operation.result is not None:
         raws = [{"id": _new_id(seed, index), **raw} for index, raw in enumerate(operation.result)]
-        result = [{"origin": _origin_of_raw(raw, known), **raw} for raw in raws]
+        result = [{"origin": _origin_of_raw(raw, known, config), **raw} for raw in raws]
     else:
         result = _plain(operation, known, config, where, seed, (size[0], size[1]) if size else (0, 0))
     return Written(result, _parent({str(one["id"]) for one in result}, known.predictions))
@@ -97,7 +100,7 @@ def _plain(
     drawn = {str(one.get("id")): str(one.get("origin") or "manual") for one in known.existing}
     regions, origins = list[Region](), list[str]()
     for index, plain in enumerate(operation.regions or []):
-        region, at = plain.region(), f"{where}.regions[{index}].id"
+        region, at = _region(plain, config), f"{where}.regions[{index}].id"
         if region.id and region.id not in predicted and region.id not in drawn:
             raise PayloadError(at, f"the id of a predicted region of task {known.task_id}", region.id)
         if region.id and any(region.id == other.id for other in regions):
@@ -105,9 +108,15 @@ def _plain(
         found = predicted.get(region.id)
         origins.append(_origin(region, found) if found else drawn.get(region.id, "manual"))
         score = found.score if found else None
-        regions.append(Region(region.id or _new_id(seed, index), region.box, region.label, score))
+        regions.append(replace(region, id=region.id or _new_id(seed, index), score=score))
     written = write_result(regions, config, size)
     return [{**one, "origin": origin} for one, origin in zip(written, origins, strict=True)]
+
+
+def _region(plain: PlainRegion, config: LabelConfig) -> Region:
+    """The region by the label's value, which may have come as its alias."""
+    region = plain.region()
+    return replace(region, label=config.label_of(config.from_name, region.label) or region.label)
 
 
 def _origin(region: Region, predicted: Region) -> str:
@@ -116,12 +125,13 @@ def _origin(region: Region, predicted: Region) -> str:
     return "prediction" if is_same else "prediction-changed"
 
 
-def _origin_of_raw(raw: Json, known: Ground) -> str:
+def _origin_of_raw(raw: Json, known: Ground, config: LabelConfig) -> str:
     predicted = known.predicted().get(str(raw.get("id")))
     drawn = {str(one.get("id")): str(one.get("origin") or "manual") for one in known.existing}
-    if predicted is None or raw.get("type") != "rectanglelabels":
+    regions = read_result([raw], config, "operation").regions
+    if predicted is None or raw.get("type") != BOXES or not regions:
         return drawn.get(str(raw.get("id")), "manual")
-    return _origin(read_regions([raw], "operation")[0], predicted)
+    return _origin(regions[0], predicted)
 
 
 def _parent(ids: set[str], predictions: Sequence[StoredPrediction]) -> int | None:
@@ -135,11 +145,11 @@ def _new_id(seed: str, index: int) -> str:
     return hashlib.sha256(f"{seed}:{index}".encode()).hexdigest()[:10]
 
 
-def _readable(predictions: Iterable[Json], task_id: int) -> Iterable[StoredPrediction]:
+def _readable(predictions: Iterable[Json], task_id: int, config: LabelConfig) -> Iterable[StoredPrediction]:
     """Predictions of others may hold anything; what cannot be read cannot be referred to."""
     for one in predictions:
         try:
-            yield read_prediction(one, task_id=task_id)
+            yield read_prediction(one, config, task_id=task_id)
         except PayloadError:
             continue
 

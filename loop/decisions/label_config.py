@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from xml.etree.ElementTree import Element, ParseError
+from functools import cached_property
+from xml.etree.ElementTree import Element
 
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import fromstring
-
+from loop.decisions.label_config_xml import get, is_dynamic, offered, raw, root_of, tags, targets
 from loop.errors import LabelConfigError
+
+BOXES = "rectanglelabels"
+WANTED = (
+    'RectangleLabels with toName of an Image: add <RectangleLabels name="label" toName="image">, with a <Label> for '
+    'each class, beside <Image name="image" value="$image"/>'
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One `<Label>`: its value, and the model's class names it stands for (`predicted_values`)."""
+    """
+    One label: its value, and the model's class names it stands for (`predicted_values`).
+
+    Results carry it as *written*: its alias, else its value. *control* is the `RectangleLabels` that offers it.
+    """
 
     value: str
     predicted_values: tuple[str, ...] = ()
+    written: str = ""
+    control: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LabelConfig:
     """
-    The first `RectangleLabels` on an `Image`; other controls are left alone.
+    All `RectangleLabels` on one image: *own* are their names, *from_name* is the first.
 
-    *synonyms* are not in it: all names that a class has had, by each of them, for classes that were renamed.
+    *offered* has the labels of each control on that image, ours and others, by their aliases and values; a control
+    whose labels the config does not tell has no entry. *others* are the names of all other tags. *classes* and
+    *synonyms* are not in the config: further labels of the project, and all names that a class has had, by each of
+    them. An *inferred* config was made of predictions: all labels of its own controls are good.
     """
 
     from_name: str
@@ -34,15 +49,50 @@ class LabelConfig:
     labels: tuple[Label, ...]
     score_threshold: float | None = None
     synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    own: tuple[str, ...] = ()
+    offered: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    others: frozenset[str] = frozenset()
+    classes: frozenset[str] = frozenset()
+    is_inferred: bool = False
 
     def knowing(self, synonyms: Mapping[str, tuple[str, ...]]) -> LabelConfig:
         """The same config, for detectors that may say another name of a class than the config has."""
         return replace(self, synonyms=synonyms)
 
+    def having(self, classes: Iterable[str]) -> LabelConfig:
+        """The same config, for reviews that may hold labels which the project has and the config lost."""
+        return replace(self, classes=frozenset(classes))
+
     @property
+    def reads(self) -> tuple[object, ...]:
+        """All of the config that decides how a review is read."""
+        return self.to_name, self.image_key, self.own, self.offered, self.others, self.label_names
+
+    @cached_property
     def label_names(self) -> tuple[str, ...]:
-        """The values of the labels, in the order of the config."""
+        """The values of the labels, in the order of the config, each once."""
         return tuple(label.value for label in self.labels)
+
+    def written(self, value: str) -> tuple[str, str]:
+        """Return the control that a label is of, and what results carry for it."""
+        label = next((label for label in self.labels if label.value == value), None)
+        return (label.control, label.written) if label else (self.from_name, value)
+
+    def label_of(self, control: str, text: str) -> str | None:
+        """Return the label that a result of *control* means by *text*; None where it is none of ours."""
+        if self.is_inferred:
+            return text if control in self.own else None
+        value = self.offered.get(control, {}).get(text, text)
+        for name in (value, self._ours.get(value)):
+            if name in self._values or name in self.classes:
+                return name
+        return self._twins.get(value.casefold())
+
+    def can_label(self, control: str) -> bool:
+        """Tell whether a shape of *control* could have one of our labels; one that the config lacks could."""
+        if control in self.own or control not in self.offered:
+            return True
+        return any(self.label_of(control, text) for text in self.offered[control])
 
     def label_map(self, class_names: Iterable[str]) -> dict[str, str]:
         """
@@ -63,46 +113,105 @@ class LabelConfig:
             found[name] = next((other for other in others.get(name.casefold(), ()) if other in exact), None)
         return {name: label for name, label in found.items() if label}
 
+    @cached_property
+    def _ours(self) -> dict[str, str]:
+        """The labels of our controls by their aliases and values; of two with one name the first."""
+        pairs = [pair for own in reversed(self.own) for pair in self.offered[own].items()]
+        return dict(pairs)
+
+    @cached_property
+    def _values(self) -> frozenset[str]:
+        return frozenset(self.label_names)
+
+    @cached_property
+    def _twins(self) -> dict[str, str]:
+        """The labels without regard to case, where no two differ in it alone."""
+        folded = [label.casefold() for label in self.label_names]
+        return {one: label for one, label in zip(folded, self.label_names, strict=True) if folded.count(one) == 1}
+
 
 def parse(xml: str) -> LabelConfig:
     """
     Read a label config.
 
-    Raises LabelConfigError where it is not XML, or has no RectangleLabels on an Image with at least one Label.
+    Raises LabelConfigError where it is not XML, has no RectangleLabels on an Image with at least one Label, or takes
+    its labels or its images from the task in a way that we cannot follow.
     """
+    config = parse_empty(xml)
+    if not config.labels:
+        raise LabelConfigError(f"RectangleLabels {config.from_name}", "at least one <Label> with a value", "none")
+    return config
+
+
+def parse_empty(xml: str) -> LabelConfig:
+    """Read a label config as `parse` does, also without any label."""
     root = root_of(xml)
-    images = {str(tag.get("name")): str(tag.get("value", "")) for tag in root.iter("Image")}
-    for control in root.iter("RectangleLabels"):
-        image = str(control.get("toName", "")).split(",")[0].strip()
-        if image in images:
-            return LabelConfig(
-                from_name=str(control.get("name")),
-                to_name=image,
-                image_key=images[image].lstrip("$"),
-                labels=tuple(_label(tag) for tag in control.iter("Label") if tag.get("value")),
-                score_threshold=_threshold(control.get("model_score_threshold")),
-            )
-    found = sorted({tag.tag for tag in root.iter() if tag.get("toName")})
-    raise LabelConfigError("label_config", "RectangleLabels with toName of an Image", found or "no control tag")
+    images = {get(tag, "name"): tag for tag in tags(root, "image") if get(tag, "name")}
+    controls = [(tag, image) for tag in tags(root, BOXES) if (image := _image_of(tag, images))]
+    if not controls:
+        found = sorted({tag.tag for tag in root.iter() if get(tag, "toname")})
+        raise LabelConfigError("label_config", WANTED, found or "no control tag")
+    image = controls[0][1]
+    ours = [tag for tag, name in controls if name == image]
+    _check_repeaters(root, [*ours, images[image]])
+    labels = _labels(ours)
+    return LabelConfig(
+        from_name=get(ours[0], "name"),
+        to_name=image,
+        image_key=_image_key(image, images[image]),
+        labels=labels,
+        score_threshold=next((one for tag in ours if (one := _threshold(tag)) is not None), None),
+        own=tuple(dict.fromkeys(get(tag, "name") for tag in ours)),
+        offered=offered(root, image),
+        others=frozenset(get(tag, "name") for tag in root.iter()) - {image, ""},
+    )
 
 
-def root_of(xml: object) -> Element:
-    """Read XML without entities; LabelConfigError where it is none."""
-    if not isinstance(xml, str) or not xml.strip():
-        raise LabelConfigError("label_config", "the XML of a label config", xml)
-    try:
-        root: Element = fromstring(xml, forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError) as error:
-        raise LabelConfigError("label_config", "well-formed XML", str(error)) from error
-    return root
+def _image_of(tag: Element, images: Mapping[str, Element]) -> str | None:
+    """The first image that a control is on."""
+    return next((name for name in targets(tag) if name in images), None)
 
 
-def _label(tag: Element) -> Label:
-    predicted = (value.strip() for value in tag.get("predicted_values", "").split(","))
-    return Label(str(tag.get("value")), tuple(value for value in predicted if value))
+def _image_key(name: str, tag: Element) -> str:
+    """The field of the task data that holds the address of an image."""
+    if pages := get(tag, "valuelist"):
+        raise LabelConfigError(f"Image {name} valueList", 'one image a task, value="$image": pages are not read', pages)
+    value = get(tag, "value")
+    if not re.fullmatch(r"\$\w+", value):
+        raise LabelConfigError(f"Image {name} value", "a field of the task data, such as $image", value or "none")
+    return value.removeprefix("$")
 
 
-def _threshold(text: str | None) -> float | None:
+def _check_repeaters(root: Element, ours: Iterable[Element]) -> None:
+    repeated = {id(tag) for repeater in tags(root, "repeater") for tag in repeater.iter()}
+    for tag in ours:
+        if id(tag) in repeated:
+            raise LabelConfigError("Repeater", "the image and its boxes outside of it: pages are not read", tag.tag)
+
+
+def _labels(controls: Iterable[Element]) -> tuple[Label, ...]:
+    """The labels of our controls, each once. Raises LabelConfigError for those that the config itself does not have."""
+    labels: dict[str, Label] = {}
+    for control in controls:
+        name = get(control, "name")
+        if not name:
+            raise LabelConfigError("RectangleLabels name", "a name, which its results carry", "none")
+        for tag in (control, *tags(control, "label")):
+            if is_dynamic(tag):
+                expected = "a <Label> for each class: labels that come from the task data are not read"
+                raise LabelConfigError(f"RectangleLabels {name} value", expected, get(tag, "value"))
+        for tag in tags(control, "label"):
+            value = raw(tag, "value")
+            if not value:
+                continue
+            predicted = [one.strip() for one in get(tag, "predicted_values").split(",") if one.strip()]
+            known = labels.get(value) or Label(value, (), raw(tag, "alias") or value, name)
+            labels[value] = replace(known, predicted_values=(*known.predicted_values, *predicted))
+    return tuple(labels.values())
+
+
+def _threshold(tag: Element) -> float | None:
+    text = get(tag, "model_score_threshold")
     if not text:
         return None
     try:

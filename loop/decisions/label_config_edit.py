@@ -5,20 +5,20 @@ from __future__ import annotations
 from xml.parsers import expat
 from xml.sax.saxutils import quoteattr
 
-from loop.decisions.label_config import parse
+from loop.decisions.label_config import BOXES, parse, parse_empty
 from loop.errors import LabelConfigError
 
 
 def with_label(xml: str, value: str) -> str:
     """
-    Add `<Label value=…/>` after the last label of the control that `parse` reads.
+    Add `<Label value=…/>` after the last label of the first control that `parse` reads.
 
     A label of exactly that value is there already: the same text comes back. Raises LabelConfigError as `parse` does,
-    and for an empty value.
+    but for a control without labels, which gets its first; and for an empty value.
     """
     if not value.strip():
         raise LabelConfigError("label", "a name", value)
-    config = parse(xml)
+    config = parse_empty(xml)
     if value in config.label_names:
         return xml
     content = xml.encode()
@@ -32,9 +32,9 @@ def with_label(xml: str, value: str) -> str:
         end, added = place.closing, label
     else:  # <RectangleLabels …/>
         end = content.rindex(b"/>", 0, place.after)
-        return (content[:end] + f">{label}</RectangleLabels>".encode() + content[place.after :]).decode()
+        return (content[:end] + f">{label}</{place.tag}>".encode() + content[place.after :]).decode()
     changed = (content[:end] + added.encode() + content[end:]).decode()
-    if parse(changed).label_names != (*config.label_names, value):
+    if sorted(parse(changed).label_names) != sorted((*config.label_names, value)):
         raise LabelConfigError("label_config", f"a place to add the label {value}", xml)
     return changed
 
@@ -50,6 +50,7 @@ class _Place:
         self.last_label: tuple[int, int] | None = None
         self.closing: int | None = None  # of the end tag; None where the control is one empty tag
         self.after = 0
+        self.tag = ""  # of the control, as it is written
 
     def find(self, content: bytes) -> None:
         """Read the text through."""
@@ -64,12 +65,13 @@ class _Place:
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._moved()
         self._depth += 1
-        if self._inside and name == "Label":
+        if self._inside and name.casefold() == "label":
             self._starts.append(self._parser.CurrentByteIndex)
-        image = attributes.get("toName", "").split(",")[0].strip()
-        is_ours = name == "RectangleLabels" and attributes.get("name") == self._control and image == self._image
+        lower = {key.casefold(): value.strip() for key, value in attributes.items()}
+        images = [one.strip() for one in lower.get("toname", "").split(",")]
+        is_ours = name.casefold() == BOXES and lower.get("name") == self._control and self._image in images
         if is_ours and not self._done and not self._inside:
-            self._inside = self._depth
+            self._inside, self.tag = self._depth, name
 
     def _end(self, name: str) -> None:
         self._moved()
@@ -77,7 +79,7 @@ class _Place:
             at = self._parser.CurrentByteIndex
             self.closing = at if self._content.startswith(b"</", at) else None
             self._inside, self._done, self._open = 0, True, "control"
-        elif self._inside and name == "Label":
+        elif self._inside and name.casefold() == "label":
             self._open = "label"
         self._depth -= 1
 

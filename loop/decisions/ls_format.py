@@ -9,12 +9,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from loop.decisions.label_config import LabelConfig
-from loop.decisions.regions import Box, Region, enclosing
+from loop.decisions.regions import Region
+from loop.decisions.result_format import Unread, read_result
+from loop.decisions.shapes import number
 from loop.decisions.storable import is_id, is_text
 from loop.errors import PayloadError
 
 Json = Mapping[str, Any]
 LONGEST_ID = 20  # digits
+LONGEST = 1e8  # seconds that a review can have taken, three years
 UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -28,7 +31,11 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """One annotation, completed or skipped, with the regions the reviewer left."""
+    """
+    One annotation, completed or skipped, with the regions the reviewer left.
+
+    Where something of it is *unread*, the regions are not all there are: it says nothing of what is on the image.
+    """
 
     id: int
     unique_id: str
@@ -43,6 +50,7 @@ class Review:
     is_ground_truth: bool = False
     is_unseen: bool = False  # made of a prediction by a bulk action: nobody looked at it
     parent_prediction: int | None = None
+    unread: tuple[Unread, ...] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -59,7 +67,7 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class StoredPrediction:
-    """One prediction as Label Studio stores it."""
+    """One prediction as Label Studio stores it; where something of it is *unread*, it cannot be judged."""
 
     id: int
     task_id: int
@@ -67,6 +75,7 @@ class StoredPrediction:
     regions: tuple[Region, ...]
     created_at: datetime
     score: float | None = None
+    unread: tuple[Unread, ...] = ()
 
 
 def tasks_with_ids(listed: object) -> list[dict[str, Any]]:
@@ -100,113 +109,68 @@ def task_data(json: Json) -> Json:
 
 
 def read_review(
-    json: object, *, project_id: object = None, task_id: object = None, annotation_id: int | None = None
+    json: object,
+    config: LabelConfig,
+    *,
+    project_id: object = None,
+    task_id: object = None,
+    annotation_id: int | None = None,
 ) -> Review:
     """
     Read an annotation as webhooks, the API and exports give it; ids given here stand in for missing ones.
 
-    Raises PayloadError for whatever cannot be kept in the records as well: ids and times out of range, broken text.
+    Its result may hold anything: what is not read of it is named. Seconds and a parent of unforeseen form are left
+    out. Raises PayloadError for ids and times that are missing or out of range, and for broken text.
     """
     if not isinstance(json, Mapping):
         raise PayloadError("annotation", "a JSON object", json)
     annotation_id = _id(json, "id", "annotation", default=annotation_id)
     where = f"annotation {annotation_id}"
+    reading = read_result(json.get("result"), config, where)
     return Review(
         id=annotation_id,
         unique_id=_text(json, "unique_id", where),
         project_id=_id(json, "project", where, default=project_id),
         task_id=_id(json, "task", where, default=task_id),
-        regions=read_regions(json.get("result") or [], where),
+        regions=reading.regions,
         created_at=_instant(json, "created_at", where),
         updated_at=_instant(json, "updated_at", where),
-        annotator=_person(json.get("completed_by")),
-        lead_time=_optional_number(json, "lead_time", where),
+        annotator=_reference(json.get("completed_by")),
+        lead_time=_seconds(json.get("lead_time")),
         is_skipped=bool(json.get("was_cancelled")),
         is_ground_truth=bool(json.get("ground_truth")),
         is_unseen=_is_unseen(json),
-        parent_prediction=None if json.get("parent_prediction") is None else _id(json, "parent_prediction", where),
+        parent_prediction=_reference(json.get("parent_prediction")),
+        unread=reading.unread,
     )
 
 
-def read_prediction(json: Json, *, task_id: object = None, prediction_id: int | None = None) -> StoredPrediction:
+def read_prediction(
+    json: Json, config: LabelConfig, *, task_id: object = None, prediction_id: int | None = None
+) -> StoredPrediction:
     """Read a prediction as the API and exports give it; ids given here stand in for missing ones."""
     prediction_id = _id(json, "id", "prediction", default=prediction_id)
     where = f"prediction {prediction_id}"
+    reading = read_result(json.get("result"), config, where)
     return StoredPrediction(
         id=prediction_id,
         task_id=_id(json, "task", where, default=task_id),
         version=_text(json, "model_version", where),
-        regions=read_regions(json.get("result") or [], where),
+        regions=reading.regions,
         created_at=_instant(json, "created_at", where),
-        score=_optional_number(json, "score", where),
+        score=number(json.get("score")),
+        unread=reading.unread,
     )
-
-
-def read_regions(result: object, where: str) -> tuple[Region, ...]:
-    """Read the rectangle regions of a result; results of other controls are left out, rotated boxes enclosed."""
-    if not isinstance(result, Sequence) or isinstance(result, str):
-        raise PayloadError(f"{where} result", "a list of regions", result)
-    return tuple(
-        _region(region, f"{where} result[{index}]")
-        for index, region in enumerate(result)
-        if isinstance(region, Mapping) and region.get("type") == "rectanglelabels"
-    )
-
-
-def _region(json: Json, where: str) -> Region:
-    value = json.get("value")
-    if not isinstance(value, Mapping):
-        raise PayloadError(f"{where}.value", "a rectangle", value)
-    x, y, width, height = (_percent(value, key, where) for key in ("x", "y", "width", "height"))
-    rotation = _number(value.get("rotation") or 0.0, f"{where}.value.rotation")
-    box = Box(x, y, x + width, y + height)
-    if rotation:
-        box = enclosing(box, rotation, _aspect(json, where))
-    labels = [str(label) for label in value.get("rectanglelabels") or [""]]
-    score = json.get("score")
-    return Region(
-        id=str(json.get("id") or ""),
-        box=box,
-        label=labels[0],
-        score=None if score is None else _number(score, f"{where}.score"),
-        rotation=rotation,
-        further_labels=tuple(labels[1:]),
-    )
-
-
-def write_result(regions: Sequence[Region], config: LabelConfig, size: tuple[int, int]) -> list[dict[str, Any]]:
-    """Write regions as a result for *config*; *size* is the image's width and height in pixels."""
-    return [
-        {
-            "id": region.id,
-            "from_name": config.from_name,
-            "to_name": config.to_name,
-            "type": "rectanglelabels",
-            "original_width": size[0],
-            "original_height": size[1],
-            "image_rotation": 0,
-            "value": {
-                "x": 100 * region.box.x0,
-                "y": 100 * region.box.y0,
-                "width": 100 * (region.box.x1 - region.box.x0),
-                "height": 100 * (region.box.y1 - region.box.y0),
-                "rotation": 0,
-                "rectanglelabels": [region.label],
-            },
-            **({} if region.score is None else {"score": region.score}),
-        }
-        for region in regions
-    ]
 
 
 def project_id_of(project: object) -> int:
     """Read a project's id from `7`, `7.1795399212` (id and creation time), or an object that has such an id."""
     text = project.get("id") if isinstance(project, Mapping) else project
     head = str(text).split(".", 1)[0] if isinstance(text, str | int | float) else ""
-    number = int(head) if head.isascii() and head.isdigit() and len(head) < LONGEST_ID else 0
-    if not is_id(number):
+    project_id = int(head) if head.isascii() and head.isdigit() and len(head) < LONGEST_ID else 0
+    if not is_id(project_id):
         raise PayloadError("project", "a project id", project)
-    return number
+    return project_id
 
 
 def _is_unseen(json: Json) -> bool:
@@ -216,7 +180,8 @@ def _is_unseen(json: Json) -> bool:
     It sets the parent alone: the editor, where a person works, also sends the seconds and the origin of each region.
     """
     made_of_prediction = json.get("parent_prediction") is not None and json.get("lead_time") is None
-    regions = json.get("result") or []
+    result = json.get("result")
+    regions = result if isinstance(result, Sequence) else ()
     return made_of_prediction and not any(isinstance(one, Mapping) and one.get("origin") for one in regions)
 
 
@@ -235,30 +200,21 @@ def _text(json: Json, key: str, where: str) -> str:
     return value
 
 
-def _optional_number(json: Json, key: str, where: str) -> float | None:
-    value = json.get(key)
-    return None if value is None else _number(value, f"{where} {key}")
+def _seconds(value: object) -> float | None:
+    """How long a review took; None where nobody can have taken as long, or it is not told."""
+    seconds = number(value)
+    return seconds if seconds is not None and 0 <= seconds <= LONGEST else None
 
 
-def _percent(value: Json, key: str, where: str) -> float:
-    return _number(value.get(key), f"{where}.value.{key}") / 100
+def _reference(value: object) -> int | None:
+    """
+    Read the id of what an annotation refers to; None where there is none.
 
-
-def _number(value: object, where: str) -> float:
-    try:
-        number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
-    except OverflowError:  # an integer of hundreds of digits
-        number = math.inf
-    if not math.isfinite(number):
-        raise PayloadError(where, "a finite number", value)
-    return number
-
-
-def _aspect(json: Json, where: str) -> float:
-    width, height = (_number(json.get(f"original_{side}"), f"{where}.original_{side}") for side in ("width", "height"))
-    if width <= 0 or height <= 0:
-        raise PayloadError(where, "an image of at least one pixel for a rotated box", (width, height))
-    return width / height
+    Of a person, webhooks and exports give the id, the API with `fields=all` an object.
+    """
+    if isinstance(value, Mapping):
+        value = value.get("id")
+    return value if is_id(value) else None
 
 
 def _instant(json: Json, key: str, where: str) -> datetime:
@@ -270,10 +226,3 @@ def _instant(json: Json, key: str, where: str) -> datetime:
         return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:  # in UTC it may be before the year 1 or after 9999
         raise PayloadError(f"{where} {key}", "a time in ISO 8601", json.get(key)) from error
-
-
-def _person(completed_by: object) -> int | None:
-    """Webhooks and exports give an id, the API with `fields=all` an object; anything else is nobody."""
-    if isinstance(completed_by, Mapping):
-        completed_by = completed_by.get("id")
-    return completed_by if is_id(completed_by) else None

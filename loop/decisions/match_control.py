@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from xml.etree.ElementTree import Element
 
-from loop.decisions.label_config import parse, root_of
+from loop.decisions.label_config import parse
+from loop.decisions.label_config_xml import root_of
 from loop.decisions.taxonomy import Node
 
 

@@ -18,6 +18,8 @@ def write(region: Region) -> dict[str, Any]:
         kept["rotation"] = region.rotation
     if region.further_labels:
         kept["further_labels"] = list(region.further_labels)
+    if region.shape:
+        kept["shape"] = region.shape
     return kept
 
 
@@ -30,6 +32,7 @@ def read(kept: dict[str, Any]) -> Region:
         score=kept.get("score"),
         rotation=kept.get("rotation", 0.0),
         further_labels=tuple(kept.get("further_labels", ())),
+        shape=kept.get("shape", ""),
     )
 
 

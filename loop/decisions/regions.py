@@ -50,7 +50,8 @@ class Region:
     """
     One labelled box, predicted or drawn.
 
-    *box* encloses the region; *rotation* remembers by how many degrees it was turned before it was enclosed.
+    *box* encloses the region; *rotation* remembers by how many degrees it was turned before it was enclosed, *shape*
+    what it was if it was no rectangle: a polygon or an ellipse.
     *score* is the detector's confidence, None for a region drawn by hand. *label* is the first one chosen, empty where
     there is none; *further_labels* are the others.
     """
@@ -61,6 +62,7 @@ class Region:
     score: float | None = None
     rotation: float = 0.0
     further_labels: tuple[str, ...] = ()
+    shape: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 from loop.decisions.classes import Labels
 from loop.decisions.regions import Region
+from loop.decisions.result_format import Unread, Why
 from loop.decisions.splits import Side
 
 MOST_NAMED = 100  # tasks named in a report, each reason
@@ -19,9 +20,12 @@ NAMED_IN_A_LINE = 3
 class Reason(StrEnum):
     """Why a reviewed image is left out whole: with an object missing, it would teach that nothing is there."""
 
-    UNKNOWN_LABEL = "a box has a label that is not in the class list"
-    NO_LABEL = "a box has no label"
-    BROKEN_BOX = "a box is not four finite numbers"
+    NO_RESULT = Why.NO_RESULT.value
+    UNKNOWN_LABEL = Why.UNKNOWN_LABEL.value
+    NO_LABEL = Why.NO_LABEL.value
+    BROKEN_BOX = Why.BROKEN.value
+    SHAPE = Why.SHAPE.value
+    EMPTY_BOXES = "none of its boxes has an extent"
     NO_IMAGE = "the image cannot be read"
     NO_REVIEW = "the review cannot be read"
     SAME_ID = "another task before it has its id"
@@ -32,13 +36,18 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LabelledImage:
-    """One reviewed image: all its objects, none on a negative. *group* is what it must stay on one side with."""
+    """
+    One reviewed image: all its objects, none on a negative. *group* is what it must stay on one side with.
+
+    With something *unread* in its review the regions are not all its objects.
+    """
 
     task_id: int
     image: str
     regions: tuple[Region, ...]
     annotation_id: int | None = None
     group: str | None = None
+    unread: tuple[Unread, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +134,10 @@ class Report:
 
 def problem(item: LabelledImage, labels: Labels, report: Report) -> Reason | None:
     """Say why the labels of an image cannot be used, if so; labels that nobody knows or decided on are counted."""
+    if item.unread:
+        report.unknown_labels.update(one.label for one in item.unread if one.label)
+        return Reason(item.unread[0].why.value)
     found = Counter(region.label for region in item.regions)
-    if "" in found:
-        return Reason.NO_LABEL
     if unknown := found.keys() - labels.ids.keys():
         report.unknown_labels.update({label: found[label] for label in unknown})
         return Reason.UNKNOWN_LABEL

@@ -95,7 +95,8 @@ def _verdict(region: Region, reviewed: Sequence[Region], at: int | None, policy:
     if at is None:
         return Verdict(Decision.FALSE_POSITIVE, region, None)
     left = reviewed[at]
-    is_moved = left.rotation != region.rotation or not left.box.is_close_to(region.box, policy.same_place)
+    is_redrawn = (left.rotation, left.shape) != (region.rotation, region.shape)
+    is_moved = is_redrawn or not left.box.is_close_to(region.box, policy.same_place)
     is_touched = is_moved or left.label != region.label
     return Verdict(Decision.CORRECTED if is_touched else Decision.CONFIRMED, region, left, is_moved=is_moved)
 

@@ -22,6 +22,7 @@ class Note(StrEnum):
     CLIPPED = "clipped to the image"
     EMPTY = "dropped: no extent on the image"
     ROTATED = "rotated box replaced by its enclosing box"
+    ENCLOSED = "polygon or ellipse replaced by its enclosing box"
     FURTHER = "further label of a box dropped: YOLO has one class a box"
     RETIRED = "box dropped: its class is retired"
 
@@ -53,7 +54,9 @@ def write_lines(regions: Sequence[Region], labels: Labels) -> Lines:
             continue
         if box is not region.box and not box.is_close_to(region.box, 1e-6):
             notes[Note.CLIPPED] += 1
-        if region.rotation:
+        if region.shape:
+            notes[Note.ENCLOSED] += 1
+        elif region.rotation:
             notes[Note.ROTATED] += 1
         if region.further_labels:
             notes[Note.FURTHER] += len(region.further_labels)

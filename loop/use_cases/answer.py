@@ -11,10 +11,11 @@ from loop.adapters.isolation import Fault, attempt_all
 from loop.adapters.prediction_log import AUDIT, QUEUE, LoggedPrediction
 from loop.adapters.project_list import Project
 from loop.decisions.label_config import LabelConfig
-from loop.decisions.ls_format import Task, predictions_of, read_task, write_result
+from loop.decisions.ls_format import Task, predictions_of, read_task
 from loop.decisions.match_result import Matched, with_matches
 from loop.decisions.predict import CHUNK, Served, Suggestion, predict, unreadable
 from loop.decisions.priority import AuditPolicy, audit_draw, audit_score
+from loop.decisions.result_format import write_result
 from loop.decisions.storable import is_id
 from loop.errors import NotStored, PayloadError
 from loop.parts import Parts

@@ -64,9 +64,14 @@ def find_leaks(parts: Parts, project_id: int) -> list[Leak]:
 
 def counted(parts: Parts, project_id: int) -> Iterator[tuple[int, CountedReview]]:
     """The review that counts of each task that has one, by task, a page at a time."""
+    return ((task_id, one) for task_id, one in _latest(parts, project_id) if not one.review.unread)
+
+
+def _latest(parts: Parts, project_id: int) -> Iterator[tuple[int, CountedReview]]:
+    """The same, with those that are unread in part."""
     task_ids = sorted(parts.reviews.standing(project_id, TASK))
     for start in range(0, len(task_ids), PAGE):
-        yield from parts.reviews.counted(project_id, task_ids[start : start + PAGE]).items()
+        yield from parts.reviews.latest(project_id, task_ids[start : start + PAGE]).items()
 
 
 def group_of(data: object, field: str) -> str | None:
@@ -90,7 +95,7 @@ def _survey(parts: Parts, project_id: int, draft: Draft, labels: Labels, check: 
     files: dict[int, Path] = {}
 
     def images() -> Iterator[LabelledImage]:
-        for task_id, one in counted(parts, project_id):
+        for task_id, one in _latest(parts, project_id):
             image = one.image(image_key) or ""
             addresses[task_id] = hashlib.sha256(image.encode()).hexdigest()[:16]
             if not image:
@@ -98,7 +103,7 @@ def _survey(parts: Parts, project_id: int, draft: Draft, labels: Labels, check: 
                 draft.report.leave_out(Reason.NO_IMAGE, task_id, str(lacking))
                 continue
             group = group_of(one.data, field)
-            yield LabelledImage(task_id, image, one.review.regions, one.review.id, group)
+            yield LabelledImage(task_id, image, one.review.regions, one.review.id, group, one.review.unread)
 
     def find(item: LabelledImage) -> ImageFile:
         is_known = known.get(item.task_id, ("", None))[0] == addresses[item.task_id]

@@ -11,11 +11,13 @@ from loop.adapters.project_list import Project
 from loop.decisions import bulk_review
 from loop.decisions.bulk_format import Create, Delete, Operation, Update, digest
 from loop.decisions.bulk_review import Ground, unique_id
+from loop.decisions.label_config import LabelConfig
 from loop.decisions.ls_format import read_review, read_task
 from loop.errors import ImageError, PayloadError, Refused
 from loop.parts import Parts
 
 Json = dict[str, Any]
+NOTHING = LabelConfig("", "", "", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,7 @@ class Planner:
         if task_id not in self._tasks:
             raise PayloadError(f"{where}.task", f"a task of project {self._project.id}", task_id)
         logged = [one.regions for one in self._parts.predictions.of_task(self._project.id, task_id)]
-        return bulk_review.ground(self._tasks[task_id], logged, existing)
+        return bulk_review.ground(self._tasks[task_id], logged, self._config, existing)
 
     def _write(self, operation: Create | Update, ground: Ground, where: str, key: str) -> bulk_review.Written:
         if bulk_review.needs_size(operation, ground):
@@ -164,7 +166,7 @@ class Planner:
 
 def _ended(kept: KeptOperation, annotation: Json) -> KeptOperation:
     """What is known of an operation by the annotation it is about."""
-    review = read_review({**annotation, "result": []}, project_id=kept.project_id)  # whatever its regions are
+    review = read_review(annotation, NOTHING, project_id=kept.project_id)  # whatever its regions are
     return replace(
         kept, task_id=review.task_id, annotation_id=review.id, made_at=review.created_at, changed_at=review.updated_at
     )

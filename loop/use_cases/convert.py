@@ -14,6 +14,7 @@ from loop.adapters.export_file import read_export
 from loop.adapters.local_images import LocalImages
 from loop.decisions.classes import Labels
 from loop.decisions.label_config import LabelConfig, parse
+from loop.decisions.label_config_guess import inferred
 from loop.decisions.ls_format import Review, StoredPrediction, read_prediction, read_review, read_task, task_data
 from loop.decisions.near_duplicates import Looks
 from loop.decisions.snapshots import LabelledImage, Reason
@@ -36,11 +37,12 @@ class ConversionPolicy:
 
 @dataclass(frozen=True, slots=True)
 class TaskVerdicts:
-    """The verdicts on one task's prediction."""
+    """The verdicts on one task's prediction; none where the task is *left_out*, for the reason it gives."""
 
     task_id: int
     version: str
     verdicts: list[Verdict]
+    left_out: str = ""
 
 
 def to_dataset(
@@ -68,21 +70,45 @@ def to_dataset(
         return draft.finish(sides, labels, into=out.absolute())
 
 
-def to_verdicts(export: Path) -> Iterator[TaskVerdicts]:
+def to_verdicts(export: Path, label_config: str | None = None) -> Iterator[TaskVerdicts]:
     """
     Judge the counted review of each task of an export against the prediction it was made on.
 
-    A task without a review that counts, or without a prediction to judge, gives nothing.
+    A task without a review that counts, or without a prediction to judge, gives nothing; one whose review or
+    prediction is not read whole is left out. Without a *label_config* the boxes are those of the control that the
+    predictions are of. Raises PayloadError.
     """
+    config = parse(label_config) if label_config is not None else inferred(read_export(export))
     for task in read_export(export):
-        review = _counted(task)
-        found = enumerate(task.get("predictions") or [], start=1)
-        predictions = [
-            read_prediction(one, task_id=task["id"], prediction_id=LARGEST_ID - number) for number, one in found
-        ]
-        seen = _seen(review, sorted(predictions, key=lambda one: one.created_at)) if review else None
-        if review and seen:
-            yield TaskVerdicts(review.task_id, seen.version, judge(seen.regions, review.regions))
+        judged = _judged(task, config)
+        if judged:
+            yield judged
+
+
+def _judged(task: dict[str, Any], config: LabelConfig) -> TaskVerdicts | None:
+    try:
+        review = _counted(task, config)
+        seen = _seen(review, _predictions(task, config)) if review else None
+    except PayloadError as error:
+        return TaskVerdicts(task["id"], "", [], str(error))
+    if review is None or seen is None:
+        return None
+    unread = [one.text for one in (*review.unread, *seen.unread)]
+    if unread:
+        return TaskVerdicts(task["id"], seen.version, [], "; ".join(unread))
+    return TaskVerdicts(task["id"], seen.version, judge(seen.regions, review.regions))
+
+
+def _predictions(task: dict[str, Any], config: LabelConfig) -> list[StoredPrediction]:
+    """The predictions of a task, oldest first. Raises PayloadError."""
+    known = task.get("predictions") or []
+    if not isinstance(known, list) or not all(isinstance(one, dict) for one in known):
+        raise PayloadError(f"task {task['id']} predictions", "a list of predictions in full", known)
+    found = [
+        read_prediction(one, config, task_id=task["id"], prediction_id=LARGEST_ID - number)
+        for number, one in enumerate(known, start=1)
+    ]
+    return sorted(found, key=lambda one: one.created_at)
 
 
 def _labelled(
@@ -93,7 +119,7 @@ def _labelled(
         if not isinstance(task["id"], int):
             raise PayloadError(f"{export} id of a task", "an integer", task["id"])
         try:
-            review = _counted(task)
+            review = _counted(task, config)
         except PayloadError as error:
             draft.report.leave_out(Reason.NO_REVIEW, task["id"], str(error))
             continue
@@ -104,15 +130,16 @@ def _labelled(
                 draft.report.leave_out(Reason.NO_IMAGE, task["id"], str(error))
                 continue
             group = group_of(task_data(task), policy.group_field)
-            yield LabelledImage(task["id"], image, review.regions, review.id, group)
+            yield LabelledImage(task["id"], image, review.regions, review.id, group, review.unread)
 
 
-def _counted(task: dict[str, Any]) -> Review | None:
+def _counted(task: dict[str, Any], config: LabelConfig) -> Review | None:
+    """The review of a task that counts, unread in part or not. Raises PayloadError."""
     annotations = task.get("annotations") or []
     if not isinstance(annotations, list) or not all(isinstance(one, dict) for one in annotations):
         raise PayloadError(f"task {task['id']} annotations", "a list of annotations", annotations)
     found = [
-        read_review(one, project_id=task.get("project") or 1, task_id=task["id"], annotation_id=number)
+        read_review(one, config, project_id=task.get("project") or 1, task_id=task["id"], annotation_id=number)
         for number, one in enumerate(annotations, start=1)
     ]
     completed = [one for one in found if one.is_complete]

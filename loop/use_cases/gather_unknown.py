@@ -102,10 +102,10 @@ def taxonomy_of(parts: Parts, project_id: int) -> Taxonomy:
 def _with_reviewed(
     parts: Parts, project_id: int, tasks: Iterable[int], named: dict[int, list[Box]]
 ) -> dict[int, list[Box]]:
-    """The boxes of tasks that a person gave a label, in a review that counts or as members of a cluster."""
+    """The boxes of tasks that a person gave a label, in their latest review or as members of a cluster."""
     found = {task: list(boxes) for task, boxes in named.items()}
     for some in chunks(sorted(tasks)):
-        for task, counted in parts.reviews.counted(project_id, some).items():
+        for task, counted in parts.reviews.latest(project_id, some).items():
             found.setdefault(task, []).extend(one.box for one in counted.review.regions if one.label)
     return found
 

@@ -24,6 +24,7 @@ from loop.decisions.verdicts import Verdict, judge, seen_by_reviewer, shares_an_
 from loop.errors import LoopError, PayloadError, UpstreamError
 from loop.parts import Parts
 from loop.use_cases import index, refresh
+from loop.use_cases.reading import reading_config
 
 MOST_NAMED = 5  # faults named of an event
 CREATED = ("ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_CREATED")
@@ -87,7 +88,8 @@ def judge_tasks(parts: Parts, project_id: int, task_ids: Iterable[int]) -> None:
     """
     Derive the verdicts of tasks anew from the review that counts and the prediction it was made on.
 
-    A task that this fails for has no verdicts, and is set aside until it can be judged.
+    A review that is not read whole judges nothing. A task that this fails for has no verdicts either, and is set aside
+    until it can be judged.
     """
     ids, faults = list(task_ids), dict[int, Fault]()
     image_key = attempt(lambda: parts.projects.get(project_id).config().image_key)
@@ -105,9 +107,11 @@ def judge_tasks(parts: Parts, project_id: int, task_ids: Iterable[int]) -> None:
 
 
 def _judge_task(parts: Parts, project_id: int, task_id: int, image_key: str) -> None:
-    standing = parts.reviews.counted(project_id, [task_id]).get(task_id)
-    if standing is None:
+    standing = parts.reviews.latest(project_id, [task_id]).get(task_id)
+    if standing is None or standing.review.unread:
         parts.verdicts.replace(project_id, task_id, None)
+        if standing:
+            _tell(parts, standing.review, None, ())
         return
     seen, verdicts = _seen_by(parts, standing.review, standing.image(image_key)), list[Verdict]()
     if seen is None:
@@ -129,8 +133,10 @@ def _tell(parts: Parts, review: Review, seen: LoggedPrediction | None, verdicts:
         "regions": len(review.regions),
         "version": seen.version if seen else None,
         "verdicts": dict(Counter(one.decision.value for one in verdicts)),
+        **({"unread": [one.text for one in review.unread]} if review.unread else {}),
     }
-    parts.outbox.post(review.project_id, Kind.REVIEW_RECORDED, f"{review.id}:{review.updated_at.isoformat()}", said)
+    state = f"{review.id}:{review.updated_at.isoformat()}{':unread' if review.unread else ''}"
+    parts.outbox.post(review.project_id, Kind.REVIEW_RECORDED, state, said)
 
 
 def _judged_shadows(parts: Parts, review: Review, image: str) -> list[tuple[Review, LoggedPrediction, list[Verdict]]]:
@@ -198,7 +204,8 @@ def _changes_no_review(act: Callable[[], object]) -> set[int]:
 
 
 def _record(parts: Parts, project_id: int, annotation: object, task: Mapping[str, Any]) -> set[int]:
-    found = read_review(annotation, project_id=project_id, task_id=task.get("id"))
+    config = reading_config(parts, project_id)
+    found = read_review(annotation, config, project_id=project_id, task_id=task.get("id"))
     if found.project_id != project_id:  # each project has a secret of its own, which opens no other
         raise PayloadError("annotation project", str(project_id), found.project_id)
     return {found.task_id, *parts.reviews.record(found, task_data(task))}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -11,12 +12,14 @@ from loop.adapters.isolation import Fault, attempt
 from loop.adapters.project_list import Project
 from loop.adapters.review_log import ANNOTATION, TASK
 from loop.adapters.set_aside import Step
+from loop.decisions.label_config import LabelConfig
 from loop.decisions.ls_format import Review, read_review, task_data
 from loop.decisions.storable import is_id
-from loop.errors import PayloadError
+from loop.errors import LabelConfigError, PayloadError
 from loop.parts import Parts
 from loop.use_cases import refresh
 from loop.use_cases.answer import has
+from loop.use_cases.reading import reading_config
 from loop.use_cases.review import ask_when_due, judge_tasks
 from loop.use_cases.webhook import ensure_webhook
 
@@ -33,14 +36,15 @@ def sync(parts: Parts, project_id: int) -> str:
     than what the last sweep saw. What was deleted is what we know and Label Studio no longer has. A task that cannot be
     compared or judged is set aside with its reason, and looked at by every sweep until it can.
     """
-    project = parts.projects.get(project_id)
     began = parts.label_studio.now()
+    _follow_label_config(parts, project_id)
+    project, config = parts.projects.get(project_id), reading_config(parts, project_id)
     told = parts.reviews.told(project_id)  # before tasks are read: what is told from here on is for the next sweep
     champion = parts.registry.champion(project_id)
     waiting = parts.set_aside.ids(project_id)
     seen, touched, faults, is_new = set[int](), set[int](), dict[int, list[Fault]](), False
     for task_id, task in _to_compare(parts, project, {one.task_id for one in told} | waiting):
-        compared = attempt(partial(_compared, parts, project, task, began))
+        compared = attempt(partial(_compared, parts, project_id, config, task, began))
         changed, unread = (set[int](), [compared]) if isinstance(compared, Fault) else compared
         touched |= changed
         seen.add(task_id)
@@ -53,10 +57,12 @@ def sync(parts: Parts, project_id: int) -> str:
     if is_new:
         refresh.ask(parts, project_id)
     parts.reviews.compared(project_id, told)
-    parts.projects.synced(project_id, began - OVERLAP)
+    parts.projects.synced(project_id, began - OVERLAP, label_config=project.label_config)
     lines = [f"{len(touched)} tasks whose reviews were not known", *ensure_webhook(parts, project_id)]
     set_aside = len(parts.set_aside.ids(project_id))
     lines += [f"{set_aside} tasks set aside: see `loop doctor`"] if set_aside else []
+    left_out = len(parts.reviews.unread(project_id))
+    lines += [f"{left_out} reviews not read whole: see `loop doctor`"] if left_out else []
     followed = refresh.follow(parts, project_id)  # somebody may have emptied it: then the queue is at random
     lines += [followed] if followed != refresh.UNCHANGED else []
     lines += ["training asked for"] if touched and ask_when_due(parts, project_id) else []
@@ -89,7 +95,17 @@ def _to_compare(parts: Parts, project: Project, asked: Iterable[int]) -> Iterato
         yield from parts.label_studio.named_tasks(project.id, ids[start : start + AT_ONCE]).items()
 
 
-def _compared(parts: Parts, project: Project, task: Mapping[str, Any], began: datetime) -> tuple[set[int], list[Fault]]:
+def _follow_label_config(parts: Parts, project_id: int) -> None:
+    """Take the label config over that Label Studio has; one that cannot be worked with is named by the doctor."""
+    there, known = parts.label_studio.project(project_id), parts.projects.get(project_id)
+    if there.get("label_config") != known.label_config:
+        with suppress(LabelConfigError):
+            parts.projects.save(project_id, str(there.get("title") or known.title), str(there.get("label_config")))
+
+
+def _compared(
+    parts: Parts, project_id: int, config: LabelConfig, task: Mapping[str, Any], began: datetime
+) -> tuple[set[int], list[Fault]]:
     """
     Record a task's annotations, drop those it no longer has; return the tasks changed, and what cannot be read.
 
@@ -98,21 +114,23 @@ def _compared(parts: Parts, project: Project, task: Mapping[str, Any], began: da
     annotations = task.get("annotations") or []
     if not isinstance(annotations, list):
         raise PayloadError("annotations", "a list of annotations", annotations)
-    units = [partial(_recorded, parts, project.id, task, annotation) for annotation in annotations]
+    units = [partial(_recorded, parts, project_id, config, task, annotation) for annotation in annotations]
     done = [attempt(unit) for unit in units]
     known = [one for one in done if not isinstance(one, Fault)]
     faults = [one for one in done if isinstance(one, Fault)]
     changed = {task_id for _, changed in known for task_id in changed}
     there = {review.id: review.created_at for review, _ in known}
-    was_buried = parts.reviews.exhume(project.id, ANNOTATION, there)
-    was_buried |= parts.reviews.exhume(project.id, TASK, {task["id"]: max(there.values())} if there else {})
-    gone = _gone(parts, project.id, task["id"], annotations, began)
-    parts.reviews.delete(project.id, ANNOTATION, gone, is_current=True)
+    was_buried = parts.reviews.exhume(project_id, ANNOTATION, there)
+    was_buried |= parts.reviews.exhume(project_id, TASK, {task["id"]: max(there.values())} if there else {})
+    gone = _gone(parts, project_id, task["id"], annotations, began)
+    parts.reviews.delete(project_id, ANNOTATION, gone, is_current=True)
     return changed | ({task["id"]} if was_buried or gone else set()), faults
 
 
-def _recorded(parts: Parts, project_id: int, task: Mapping[str, Any], annotation: Any) -> tuple[Review, set[int]]:
-    review = read_review(annotation, project_id=project_id, task_id=task["id"])
+def _recorded(
+    parts: Parts, project_id: int, config: LabelConfig, task: Mapping[str, Any], annotation: Any
+) -> tuple[Review, set[int]]:
+    review = read_review(annotation, config, project_id=project_id, task_id=task["id"])
     return review, parts.reviews.record(review, task_data(task), is_current=True)
 
 

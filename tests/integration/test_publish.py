@@ -7,9 +7,10 @@ import pytest
 from playwright.sync_api import expect
 
 from loop.bootstrap import build
-from loop.decisions.ls_format import read_prediction, read_review, write_result
+from loop.decisions.ls_format import read_prediction, read_review
 from loop.decisions.matching import Match
 from loop.decisions.regions import Box, Region
+from loop.decisions.result_format import write_result
 from loop.decisions.taxonomy_format import read
 from loop.decisions.verdicts import Decision, judge
 from loop.decisions.view_filters import only_tasks
@@ -151,6 +152,7 @@ def test_an_annotator_sees_a_match_and_keeps_it_by_submitting(api, label_studio,
     annotation, prediction = task["annotations"][0], task["predictions"][-1]
     assert sorted(one["type"] for one in annotation["result"]) == ["rectanglelabels"] * 2 + ["taxonomy"] * 2
     assert annotation["result"][0]["meta"] == prediction["result"][0]["meta"]
-    review = read_review(annotation, project_id=project_id, task_id=first)
-    verdicts = judge(read_prediction(prediction, task_id=first).regions, review.regions)
+    config = parts.projects.get(project_id).config()
+    review = read_review(annotation, config, project_id=project_id, task_id=first)
+    verdicts = judge(read_prediction(prediction, config, task_id=first).regions, review.regions)
     assert [one.decision for one in verdicts] == [Decision.CONFIRMED] * 2

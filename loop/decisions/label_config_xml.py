@@ -1,0 +1,76 @@
+"""The tags of a label config's XML, as Label Studio's editor reads them: without regard to case. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from loop.errors import LabelConfigError
+
+
+def root_of(xml: object) -> Element:
+    """Read XML without entities; LabelConfigError where it is none."""
+    if not isinstance(xml, str) or not xml.strip():
+        raise LabelConfigError("label_config", "the XML of a label config", xml)
+    try:
+        root: Element = fromstring(xml, forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError) as error:
+        raise LabelConfigError("label_config", "well-formed XML", str(error)) from error
+    return root
+
+
+def tags(root: Element, name: str) -> Iterator[Element]:
+    """All tags of a lower-case *name* under a tag, and the tag itself."""
+    return (tag for tag in root.iter() if tag.tag.casefold() == name)
+
+
+def raw(tag: Element, name: str) -> str:
+    """An attribute by its lower-case *name* as it is written, white space and all; empty where it is missing."""
+    return next((value for key, value in tag.items() if key.casefold() == name), "")
+
+
+def get(tag: Element, name: str) -> str:
+    """An attribute by its lower-case *name*, without white space around it; empty where it is missing."""
+    return raw(tag, name).strip()
+
+
+def targets(tag: Element) -> list[str]:
+    """The names that a control is on, in the order of its `toName`."""
+    return [name.strip() for name in get(tag, "toname").split(",")]
+
+
+def offered(root: Element, image: str) -> dict[str, dict[str, str]]:
+    """
+    Return the labels of each control on an image by their aliases and values.
+
+    A shape without labels of its own takes those of the `Labels` on the image. A control whose labels come from the
+    task data is left out.
+    """
+    on_image = [tag for tag in root.iter() if get(tag, "name") and image in targets(tag)]
+    shared = {text: value for tag in on_image if tag.tag.casefold() == "labels" for text, value in _texts(tag).items()}
+    found: dict[str, dict[str, str]] = {}
+    for tag in on_image:
+        name, has_labels = get(tag, "name"), tag.tag.casefold().endswith("labels")
+        if not (has_labels and is_dynamic(tag)):
+            found[name] = (_texts(tag) if has_labels else shared) | found.get(name, {})
+    return found
+
+
+def is_dynamic(tag: Element) -> bool:
+    """Tell whether the labels of a control, or a label, come from a field of the task data; “$100” is a name."""
+    return re.fullmatch(r"\$[^\W\d][\w[\].{}]*", get(tag, "value")) is not None
+
+
+def _texts(control: Element) -> dict[str, str]:
+    """The labels of a control by alias and by value; of two with one name the first, as the editor has it."""
+    found: dict[str, str] = {}
+    for tag in tags(control, "label"):
+        value = raw(tag, "value")
+        for text in (raw(tag, "alias"), value):
+            if text and value:
+                found.setdefault(text, value)
+    return found
