@@ -7,8 +7,9 @@ from typing import Any
 
 from loop.adapters.project_list import Project
 from loop.decisions.findings import Finding, is_private, ok, warning, wrong
+from loop.decisions.label_config import parse
 from loop.decisions.ls_format import Task, read_task
-from loop.errors import ImageError, ImageForbidden, PayloadError, UpstreamError
+from loop.errors import ImageError, ImageForbidden, LabelConfigError, PayloadError, UpstreamError
 from loop.parts import Parts
 from loop.use_cases.connect import BACKEND_TITLE, SAMPLING
 from loop.use_cases.webhook import ACTIONS, PROJECT_HEADER, SECRET_HEADER
@@ -153,8 +154,18 @@ def order(parts: Parts, project: Project) -> list[Finding]:
     if not there.get("show_collab_predictions"):
         found.append(wrong("order", "annotators do not see predictions", connect))
     if there.get("label_config") != project.label_config:
-        found.append(warning("label config", "changed in Label Studio since we heard of it", connect))
+        found.append(_changed_config(there.get("label_config"), f"`loop sync --project {project.id}` takes it over"))
     return found or [ok("order", f"{SAMPLING}, model_version {champion.name if champion else ''}")]
+
+
+def _changed_config(label_config: object, advice: str) -> Finding:
+    """A label config of Label Studio that is not the one we have: not heard of yet, or refused."""
+    try:
+        parse(str(label_config))
+    except LabelConfigError as error:
+        told = f"the one in Label Studio cannot be worked with, so the one before is in force: {error}"
+        return wrong("label config", told, "change it in the project's settings")
+    return warning("label config", "changed in Label Studio since we heard of it", advice)
 
 
 def _version_followed(there: Mapping[str, Any], champion: str | None, connect: str) -> list[Finding]:

@@ -16,6 +16,7 @@ from loop.use_cases import checks_studio
 from loop.use_cases.checks_here import HERE
 from loop.use_cases.checks_model import LOADED, MODEL
 from loop.use_cases.checks_project import PROJECT
+from loop.use_cases.checks_reviews import REVIEWS
 from loop.use_cases.checks_studio import STUDIO
 from loop.use_cases.checks_work import WORK
 
@@ -38,7 +39,7 @@ def doctor(parts: Parts, project_id: int | None = None, *, seconds: float = SECO
         found += _run([(_name(check), partial(check, parts)) for check in STUDIO], seconds)
     projects, missing = _projects(parts, project_id)
     for project in projects:
-        checks = (*(PROJECT if is_reached else ()), *MODEL, *WORK)
+        checks = (*(PROJECT if is_reached else ()), *MODEL, *REVIEWS, *WORK)
         named = [(_name(check), partial(check, parts, project)) for check in checks]
         found += [replace(one, project=project.id) for one in _run(named, seconds)]
         loaded = [(_name(check), partial(check, parts, project)) for check in LOADED]

@@ -108,19 +108,16 @@ def judge_tasks(parts: Parts, project_id: int, task_ids: Iterable[int]) -> None:
 
 def _judge_task(parts: Parts, project_id: int, task_id: int, image_key: str) -> None:
     standing = parts.reviews.latest(project_id, [task_id]).get(task_id)
-    if standing is None or standing.review.unread:
-        parts.verdicts.replace(project_id, task_id, None)
-        if standing:
-            _tell(parts, standing.review, None, ())
-        return
-    seen, verdicts = _seen_by(parts, standing.review, standing.image(image_key)), list[Verdict]()
-    if seen is None:
+    seen = _seen_by(parts, standing.review, standing.image(image_key)) if standing else None
+    verdicts: list[Verdict] = []
+    if standing is None or seen is None or standing.review.unread:
         parts.verdicts.replace(project_id, task_id, None)
     else:
         verdicts = judge(seen.regions, standing.review.regions)
         shadows = _judged_shadows(parts, standing.review, seen.image)
         parts.verdicts.replace(project_id, task_id, (standing.review, seen, verdicts), *shadows)
-    _tell(parts, standing.review, seen, verdicts)
+    if standing:
+        _tell(parts, standing.review, seen, verdicts)
 
 
 def _tell(parts: Parts, review: Review, seen: LoggedPrediction | None, verdicts: Sequence[Verdict]) -> None:
