@@ -199,7 +199,14 @@ BREAKS = {
     "sampling": (lambda it: it.fields.update(sampling="Sequential sampling"), "order", "loop connect"),
     "model-version": (lambda it: it.fields.update(model_version="YOLO loop"), "order", "loop connect"),
     "predictions-hidden": (lambda it: it.fields.update(show_collab_predictions=False), "order", "loop connect"),
-    "label-config": (lambda it: it.fields.update(label_config="<View/>"), "label config", "loop connect"),
+    "label-config": (
+        lambda it: it.fields.update(label_config=CONFIG.replace("Car", "Bus")),
+        *("label config", "loop sync"),
+    ),
+    "label-config-of-pages": (
+        lambda it: it.fields.update(label_config=CONFIG.replace('value="$image"', 'valueList="$pages"')),
+        *("label config", "project's settings"),
+    ),
     "not-predicted": (lambda it: setattr(it, "predicted", 1), "predictions", "loop status"),
 }
 

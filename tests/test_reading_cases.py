@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from loop.cli import app
 from loop.decisions.label_config import parse
 from loop.errors import LabelConfigError
 from loop.use_cases import convert
@@ -101,3 +103,15 @@ def test_an_unreadable_review_leaves_out_its_own_task_alone():
     assert (bad.task_id, bad.verdicts) == (5, [])
     assert bad.left_out.startswith("annotation 1005 result[0].value.x: expected a finite number, found None")
     assert (good.task_id, [one.decision for one in good.verdicts], good.left_out) == (6, ["confirmed"], "")
+
+
+def test_the_command_names_what_is_left_out_and_takes_a_label_config():
+    config, export = CASES / "a10_two_images_one_control.xml", CASES / "v_two_images.json"
+
+    alone = CliRunner().invoke(app, ["verdicts", str(CASES / "v_bad_then_good.json")])
+    given = CliRunner().invoke(app, ["verdicts", str(export), "--label-config", str(config)])
+
+    assert [json.loads(line)["task"] for line in alone.stdout.splitlines()] == [6]
+    assert "task 5 is left out: annotation 1005 result[0].value.x" in alone.stderr
+    assert given.stdout == ""
+    assert "drawn on image, which the label config lacks: its image is rgb" in given.stderr

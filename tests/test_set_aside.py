@@ -12,7 +12,7 @@ from loop.adapters.tables import projects, reviews
 from loop.cli import app
 from loop.errors import UnknownProject, UpstreamError
 from loop.use_cases.checks_work import events, tasks
-from loop.use_cases.review import review
+from loop.use_cases.review import judge_tasks, review
 from loop.use_cases.sync import rebuild, sync
 from tests.builders import CONFIG, NOON, created, ls_annotation, ls_region, ls_task, region, served
 from tests.studio_model import StudioModel, boxes
@@ -26,9 +26,7 @@ UNFORESEEN = [
     pytest.param({"task": 2**63}, id="task-too-large"),
     pytest.param({"created_at": "9999-12-31T23:59:59-12:00"}, id="year-10000"),
     pytest.param({"updated_at": "0001-01-01T00:00:00+14:00"}, id="year-0"),
-    pytest.param({"lead_time": "soon"}, id="lead-time-text"),
     pytest.param({"unique_id": "\ud800"}, id="surrogate"),
-    pytest.param({"result": 7}, id="result-a-number"),
 ]
 
 
@@ -172,20 +170,18 @@ def test_a_task_that_cannot_be_judged_has_no_verdicts_and_the_sweep_looks_at_it_
         studio.annotate(task, boxes("p"))
     parts = replace(parts, label_studio=studio)
     take(parts, *studio.sent)
+    sync(parts, 1)
     with parts.engine.begin() as connection:  # as a later version may have left it
         connection.execute(reviews.update().where(reviews.c.task_id == 1).values(regions=[{"form": "unforeseen"}]))
 
-    sync(parts, 1)
+    judge_tasks(parts, 1, [1, 2])
 
     assert {task_id for task_id, _ in judged(parts)} == {2}
     (aside,) = parts.set_aside.all(1)
     assert (aside.task_id, aside.step) == (1, Step.JUDGE)
     assert "task 1, at judge" in tasks(parts, parts.projects.get(1))[0].found
 
-    with parts.engine.begin() as connection:
-        connection.execute(reviews.delete().where(reviews.c.task_id == 1))
-    parts.projects.synced(1, None)
-    sync(parts, 1)
+    sync(parts, 1)  # reads the review again
 
     assert {task_id for task_id, _ in judged(parts)} == {1, 2}
     assert not parts.set_aside.all(1)
@@ -260,9 +256,17 @@ def test_a_label_config_that_cannot_be_read_costs_no_review(parts):
 
     take(parts, created(ls_region()))
 
-    assert list(parts.reviews.counted(1)) == [1]
+    assert "label_config: expected RectangleLabels" in parts.reviews.unread(1)[1].review.unread[0].text
     assert not parts.events.pending(1)
     assert "label_config" in parts.set_aside.all(1)[0].error
+
+    parts.projects.save(1, "Cars", CONFIG)
+    studio = StudioModel(0)
+    studio.tasks = [ls_task(1, annotations=[ls_annotation(ls_region())])]
+    sync(replace(parts, label_studio=studio), 1)
+
+    assert list(parts.reviews.counted(1)) == [1]
+    assert not parts.set_aside.all(1)
 
 
 def test_the_doctor_tells_what_is_set_aside_and_what_to_do(parts):

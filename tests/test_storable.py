@@ -17,6 +17,7 @@ FIELDS = [
     *(("id", bad) for bad in BAD_IDS),
     *(("created_at", bad) for bad in BAD_TIMES),
     *(("unique_id", bad) for bad in BAD_TEXTS),
+    *(("parent_prediction", bad) for bad in BAD_IDS if bad is not None),
     ("task", 2**63),
     ("project", {"id": 1}),
 ]
@@ -48,11 +49,6 @@ def test_what_can_be_kept_is_read_as_it_is():
 @pytest.mark.parametrize("bad", [*BAD_NUMBERS[1:], -5, 1e308], ids=lambda bad: str(bad)[:12])
 def test_seconds_that_nobody_can_have_taken_are_none(bad):
     assert read_review(ls_annotation(lead_time=bad), parse(CONFIG)).lead_time is None
-
-
-@pytest.mark.parametrize("bad", [bad for bad in BAD_IDS if bad != {"id": 1}], ids=lambda bad: str(bad)[:12])
-def test_a_parent_that_is_no_id_is_none(bad):
-    assert read_review(ls_annotation(parent_prediction=bad), parse(CONFIG)).parent_prediction is None
 
 
 @pytest.mark.parametrize("number", [10**400, -(10**400), float("inf")], ids=["huge", "small", "endless"])

@@ -42,12 +42,15 @@ def verdicts(  # noqa: PLR0913, PLR0917 (each is an option)
     since: Annotated[datetime | None, typer.Option(help="Reviewed then or later; UTC.")] = None,
     until: Annotated[datetime | None, typer.Option(help="Reviewed before; UTC.")] = None,
     is_shadow: Annotated[bool, typer.Option("--shadow", help="On a version that is only tried.")] = False,
+    label_config: Annotated[
+        Path | None, typer.Option("--label-config", help="Of an export: the project's label config, a file.")
+    ] = None,
 ) -> None:
     """Print a verdict a line: of an export, or of a project with their provenance."""
     if (export is None) == (project is None):
         raise PayloadError("verdicts", "either an export or --project", str(export or "neither"))
     if export:
-        for line in _of_export(export):
+        for line in _of_export(export, label_config.read_text() if label_config else None):
             typer.echo(json.dumps(line))
         return
     wanted = VerdictFilter(
@@ -69,8 +72,11 @@ def verdicts(  # noqa: PLR0913, PLR0917 (each is an option)
         typer.echo(record.model_dump_json())
 
 
-def _of_export(export: Path) -> Iterator[dict[str, Any]]:
-    for judged in convert.to_verdicts(export):
+def _of_export(export: Path, label_config: str | None) -> Iterator[dict[str, Any]]:
+    """The verdicts on an export; tasks that are left out are named beside them."""
+    for judged in convert.to_verdicts(export, label_config):
+        if judged.left_out:
+            typer.echo(f"task {judged.task_id} is left out: {judged.left_out}", err=True)
         for one in judged.verdicts:
             yield {
                 "task": judged.task_id,

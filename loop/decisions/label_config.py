@@ -40,7 +40,8 @@ class LabelConfig:
     *offered* has the labels of each control on that image, ours and others, by their aliases and values; a control
     whose labels the config does not tell has no entry. *others* are the names of all other tags. *classes* and
     *synonyms* are not in the config: further labels of the project, and all names that a class has had, by each of
-    them. An *inferred* config was made of predictions: all labels of its own controls are good.
+    them. An *inferred* config was made of predictions: all labels of its own controls are good. One with a *fault* is
+    refused, and reads nothing.
     """
 
     from_name: str
@@ -54,6 +55,7 @@ class LabelConfig:
     others: frozenset[str] = frozenset()
     classes: frozenset[str] = frozenset()
     is_inferred: bool = False
+    fault: str = ""
 
     def knowing(self, synonyms: Mapping[str, tuple[str, ...]]) -> LabelConfig:
         """The same config, for detectors that may say another name of a class than the config has."""

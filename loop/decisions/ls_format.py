@@ -119,8 +119,8 @@ def read_review(
     """
     Read an annotation as webhooks, the API and exports give it; ids given here stand in for missing ones.
 
-    Its result may hold anything: what is not read of it is named. Seconds and a parent of unforeseen form are left
-    out. Raises PayloadError for ids and times that are missing or out of range, and for broken text.
+    Its result may hold anything: what is not read of it is named. Seconds of unforeseen form are left out. Raises
+    PayloadError for ids and times that are missing or out of range, and for broken text.
     """
     if not isinstance(json, Mapping):
         raise PayloadError("annotation", "a JSON object", json)
@@ -135,12 +135,12 @@ def read_review(
         regions=reading.regions,
         created_at=_instant(json, "created_at", where),
         updated_at=_instant(json, "updated_at", where),
-        annotator=_reference(json.get("completed_by")),
+        annotator=_person(json.get("completed_by")),
         lead_time=_seconds(json.get("lead_time")),
         is_skipped=bool(json.get("was_cancelled")),
         is_ground_truth=bool(json.get("ground_truth")),
         is_unseen=_is_unseen(json),
-        parent_prediction=_reference(json.get("parent_prediction")),
+        parent_prediction=None if json.get("parent_prediction") is None else _id(json, "parent_prediction", where),
         unread=reading.unread,
     )
 
@@ -206,15 +206,11 @@ def _seconds(value: object) -> float | None:
     return seconds if seconds is not None and 0 <= seconds <= LONGEST else None
 
 
-def _reference(value: object) -> int | None:
-    """
-    Read the id of what an annotation refers to; None where there is none.
-
-    Of a person, webhooks and exports give the id, the API with `fields=all` an object.
-    """
-    if isinstance(value, Mapping):
-        value = value.get("id")
-    return value if is_id(value) else None
+def _person(completed_by: object) -> int | None:
+    """Webhooks and exports give an id, the API with `fields=all` an object; anything else is nobody."""
+    if isinstance(completed_by, Mapping):
+        completed_by = completed_by.get("id")
+    return completed_by if is_id(completed_by) else None
 
 
 def _instant(json: Json, key: str, where: str) -> datetime:

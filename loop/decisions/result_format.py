@@ -23,6 +23,7 @@ FIX = "correct it in Label Studio, or delete it there"
 class Why(StrEnum):
     """Why something in a result is not read."""
 
+    NO_CONFIG = "the label config of the project is refused"
     NO_RESULT = "the review holds no list of regions"
     UNKNOWN_LABEL = "a box has a label that is not in the class list"
     NO_LABEL = "a box has no label"
@@ -54,6 +55,8 @@ def read_result(result: object, config: LabelConfig, where: str) -> Reading:
     Ours are the results of our controls, and shapes of others with one of our labels, on our image and its first page.
     Each of them is either read, as the upright box around it, or named.
     """
+    if config.fault:
+        return Reading((), (Unread(Why.NO_CONFIG, f"{where}: {config.fault}"),))
     if not isinstance(result, Sequence) or isinstance(result, str | bytes):
         text = f"{where} result: expected a list of regions, found {shorten(result)}; submit it again in Label Studio"
         return Reading((), (Unread(Why.NO_RESULT, text),))

@@ -20,6 +20,7 @@ NAMED_IN_A_LINE = 3
 class Reason(StrEnum):
     """Why a reviewed image is left out whole: with an object missing, it would teach that nothing is there."""
 
+    NO_CONFIG = Why.NO_CONFIG.value
     NO_RESULT = Why.NO_RESULT.value
     UNKNOWN_LABEL = Why.UNKNOWN_LABEL.value
     NO_LABEL = Why.NO_LABEL.value

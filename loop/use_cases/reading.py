@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from loop.decisions.label_config import LabelConfig
+from loop.errors import LabelConfigError
 from loop.parts import Parts
 
 
 def reading_config(parts: Parts, project_id: int) -> LabelConfig:
-    """The label config of a project, and the labels of classes that the config itself lost. Raises LabelConfigError."""
+    """
+    The label config of a project, with the labels of classes that the config itself lost.
+
+    By a config that an older version of ours took and this one refuses, every review is recorded as unread.
+    """
     labels = parts.classes.book(project_id).labels(())
-    return parts.projects.get(project_id).config().having(labels.ids)
+    try:
+        return parts.projects.get(project_id).config().having(labels.ids)
+    except LabelConfigError as error:
+        return LabelConfig("", "", "", (), fault=str(error))
