@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from loop.adapters.text_file import read_text
 from loop.bootstrap import build
 from loop.commands import rates_screen
 from loop.commands.options import AsJson, ProjectId, out
@@ -50,7 +51,7 @@ def verdicts(  # noqa: PLR0913, PLR0917 (each is an option)
     if (export is None) == (project is None):
         raise PayloadError("verdicts", "either an export or --project", str(export or "neither"))
     if export:
-        for line in _of_export(export, label_config.read_text() if label_config else None):
+        for line in _of_export(export, read_text(label_config, "a label config in XML") if label_config else None):
             typer.echo(json.dumps(line))
         return
     wanted = VerdictFilter(
