@@ -115,6 +115,14 @@ def retrain(project_id: int) -> str:
     return _alone("retrain", retraining.retrain, project_id)
 
 
+def stopped(function: str, ids: tuple[int, ...]) -> None:
+    """A job was stopped with its worker, and is done again: a training has not died of itself then."""
+    if function == f"{__name__}.{retrain.__name__}":
+        with closing(build()) as parts:
+            for training in parts.trainings.open(*ids):
+                parts.trainings.excuse(training.id)
+
+
 def deliver() -> str:
     """Send what is due to its receivers."""
     with closing(build()) as parts, parts.queue.alone("deliver") as is_alone:

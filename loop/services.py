@@ -8,54 +8,63 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from contextlib import suppress
 
 import httpx
 
-from loop.adapters import milvus_server
+from loop.adapters import milvus_server, processes, run_lock
 from loop.adapters.embedders import NONE
-from loop.adapters.queue import DEFAULT, GPU
+from loop.adapters.queue import DEFAULT, GPU, JobQueue
 from loop.errors import LoopError
+from loop.guard import Guard
 from loop.programs import EmbeddedRedis, Program
 from loop.settings import Settings
 
 START_SECONDS = 90.0
-PORT_SECONDS = 12.0  # until what a killed run left behind has given its port back
+STOP_SECONDS = 5.0  # until a part that was asked to stop is killed
+PORT_SECONDS = 12.0  # until somebody else has given a port back
 BACKOFF = (1.0, 30.0)  # seconds before a part is started again: at first, at most
+ONE_PRESS = 0.5  # seconds within which signals count as one: a closing terminal may send several
 
 
-class Part(Protocol):
-    """One running thing."""
+class Stopping:
+    """The signals to stop that have come."""
 
-    name: str
+    def __init__(self) -> None:
+        self._came: list[float] = []
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` has it
+                signal.signal(number, lambda *_: self._came.append(time.monotonic()))
+
+    def __bool__(self) -> bool:
+        return bool(self._came)
 
     @property
-    def address(self) -> str:
-        """How it is reached."""
-
-    def start(self) -> None:
-        """Start it, or start it again."""
-
-    def is_alive(self) -> bool:
-        """Whether it runs."""
-
-    def stop(self) -> None:
-        """Stop it; it may be stopped already."""
+    def is_hurried(self) -> bool:
+        """Whether there was one more after the first."""
+        return bool(self._came) and self._came[-1] - self._came[0] > ONE_PRESS
 
 
-def parts_of(settings: Settings) -> list[Part]:
-    """The parts of an installation, in the order they start."""
-    environment = {**os.environ, **settings.environment(), "PYTHONUNBUFFERED": "1"}
+def up(settings: Settings, say: Callable[[str], None]) -> None:
+    """Be the one `loop up` of LOOP_HOME until SIGINT, SIGTERM or SIGHUP. Raises LoopError."""
+    stopping = Stopping()
+    with run_lock.holding(settings.home) as mark:
+        _clear(settings, stopping)
+        run(parts_of(settings, mark), settings, stopping, Guard(mark), lambda line: _say(say, line))
+
+
+def parts_of(settings: Settings, mark: str = "") -> list[Program]:
+    """The parts of an installation, in the order they start; their processes carry the *mark*."""
+    environment = {**os.environ, **settings.environment(), "PYTHONUNBUFFERED": "1", processes.MARK: mark}
     logs = settings.home / "logs"
 
     def program(name: str, address: str, *command: str, **extra: str) -> Program:
         return Program(name, address, [sys.executable, *command], {**environment, **extra}, logs / f"{name}.log")
 
     cli = ("-m", "loop.cli")
-    parts: list[Part] = []
+    parts: list[Program] = []
     if not settings.redis_url:
-        parts.append(EmbeddedRedis(settings.redis_socket, settings.home / "redis"))
+        parts.append(EmbeddedRedis(settings.redis_socket, settings.home / "redis", environment, logs / "redis.log"))
     if not settings.milvus_uri and settings.embedder != NONE:
         milvus_server.renew_port(settings.milvus_folder, PORT_SECONDS)
         parts.append(program("milvus", settings.milvus, *milvus_server.command(settings.milvus_folder)))
@@ -74,40 +83,67 @@ def _gunicorn(settings: Settings) -> tuple[str, ...]:
     return (
         *("-m", "gunicorn", "backend.app:create_app()", "--bind", f"{settings.host}:{settings.port}"),
         *("--workers", str(settings.web_workers), "--worker-class", "gthread", "--threads", "8"),
-        *("--timeout", "120", "--graceful-timeout", "8", "--no-control-socket"),
+        *("--timeout", "120", "--graceful-timeout", "4", "--no-control-socket"),
     )
 
 
-def run(parts: Sequence[Part], settings: Settings, say: Callable[[str], None]) -> None:
-    """Start the parts, keep them running, and stop them at SIGINT or SIGTERM, Redis last. Raises LoopError."""
-    stopping = _on_signals()
-    _clear(settings)
+def run(
+    parts: Sequence[Program], settings: Settings, stopping: Stopping, guard: Guard, say: Callable[[str], None]
+) -> None:
+    """Start the parts, keep them running until it is *stopping*, and stop them, Redis last. Raises LoopError."""
+    guard.start()
     try:
         for part in parts:
+            if stopping:
+                break
             part.start()
             say(f"{part.name:<18} {part.address}")
+            if isinstance(part, EmbeddedRedis):
+                _put_back(settings)
         _wait_for_web(settings, parts, stopping)
-        say("ready" if not stopping else "stopping")
-        _keep(parts, stopping, say)
+        say("stopping" if stopping else "ready")
+        _keep(parts, stopping, guard, say)
     finally:
-        _stop(parts)
-        say("stopped")
+        _stop(parts, stopping, guard)
+    say("stopped")
 
 
-def _stop(parts: Sequence[Part]) -> None:
-    """Stop all that uses Redis at once, then Redis."""
-    programs = [part for part in parts if isinstance(part, Program)]
-    with ThreadPoolExecutor(len(parts)) as pool:
-        list(pool.map(lambda part: part.stop(), programs))
+def _put_back(settings: Settings) -> None:
+    """No worker of this Redis can run yet: what workers had begun, they will not end."""
+    queue = JobQueue(settings.redis)
+    queue.put_back()
+    queue.close()
+
+
+def _stop(parts: Sequence[Program], stopping: Stopping, guard: Guard) -> None:
+    """Stop all that uses Redis at once, then Redis, then what is left of either. Raises LoopError where any stays."""
+    last = [part for part in parts if isinstance(part, EmbeddedRedis)]
+    _end([part for part in parts if part not in last], stopping, STOP_SECONDS)
+    processes.end(guard.run, but=[part.process.pid for part in last if part.process])
+    _end(last, stopping, 2 * STOP_SECONDS)
+    left = processes.end(guard.run)
+    guard.stop()
+    if left:
+        raise LoopError(f"these processes do not end: {', '.join(str(process.pid) for process in left)}")
+
+
+def _end(parts: Sequence[Program], stopping: Stopping, seconds: float) -> None:
+    """Ask programs to stop, and kill those that have not after some *seconds*, or when it is hurried."""
+    deadline = time.monotonic() + seconds
     for part in parts:
-        if part not in programs:
-            part.stop()
+        part.ask_to_stop()
+    while any(part.is_running() for part in parts) and time.monotonic() < deadline and not stopping.is_hurried:
+        time.sleep(0.05)
+    for part in parts:
+        part.kill()
 
 
-def _keep(parts: Sequence[Part], stopping: list[int], say: Callable[[str], None]) -> None:
+def _keep(parts: Sequence[Program], stopping: Stopping, guard: Guard, say: Callable[[str], None]) -> None:
     delays = {part.name: BACKOFF[0] for part in parts}
     due: dict[str, float] = {}
     while not stopping:
+        if not guard.is_alive():
+            guard.start()
         for part in parts:
             if part.is_alive():
                 continue
@@ -124,13 +160,13 @@ def _keep(parts: Sequence[Part], stopping: list[int], say: Callable[[str], None]
         time.sleep(0.5)
 
 
-def _clear(settings: Settings) -> None:
+def _clear(settings: Settings, stopping: Stopping) -> None:
     """Refuse a port that is taken; forget the counters of processes of an earlier run."""
     deadline = time.monotonic() + PORT_SECONDS
-    while error := _bind_error(settings):
+    while (error := _bind_error(settings)) and not stopping:
         if time.monotonic() > deadline:
             raise LoopError(f"{settings.host}:{settings.port} cannot be listened on ({error}); set LOOP_PORT")
-        time.sleep(0.5)
+        time.sleep(0.2)
     metrics = settings.home / "metrics"
     metrics.mkdir(parents=True, exist_ok=True)
     for old in metrics.glob("*.db"):
@@ -147,7 +183,7 @@ def _bind_error(settings: Settings) -> OSError | None:
     return None
 
 
-def _wait_for_web(settings: Settings, parts: Sequence[Part], stopping: list[int]) -> None:
+def _wait_for_web(settings: Settings, parts: Sequence[Program], stopping: Stopping) -> None:
     deadline = time.monotonic() + START_SECONDS
     while not stopping:
         try:
@@ -160,9 +196,7 @@ def _wait_for_web(settings: Settings, parts: Sequence[Part], stopping: list[int]
         time.sleep(0.2)
 
 
-def _on_signals() -> list[int]:
-    """A list that a signal to stop is put into."""
-    received: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: received.append(number))
-    return received
+def _say(say: Callable[[str], None], line: str) -> None:
+    """Say a line, if anybody still listens: a terminal that was closed is no reason to leave a stop half done."""
+    with suppress(OSError):
+        say(line)

@@ -17,10 +17,11 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from loop.errors import PayloadError, UpstreamError
-from loop.secrecy import redact
 
 if TYPE_CHECKING:
     from rq.job import Job
+
+    from loop.adapters.worker import Stopped
 
 GPU, DEFAULT = "gpu", "default"
 SHORT, LONG = 3600, 7 * 24 * 3600  # seconds a job may take
@@ -106,19 +107,35 @@ class JobQueue:
             with suppress(RedisError):
                 lock.release()
 
-    def work(self, queue: str) -> None:
-        """Be a worker of one queue until stopped."""
-        from rq import Queue, Worker
+    def work(self, queue: str, stopped: Stopped = lambda *_: None) -> None:
+        """
+        Be a worker of one queue until told to stop.
 
-        class MaskingWorker(Worker):
-            """A worker that stores no secret of a traceback in Redis."""
+        A job that it is stopped in goes back to the queue, and *stopped* is called with its function and arguments.
+        """
+        from rq import Queue
 
-            def handle_job_failure(self, job: Job, *, exc_string: str = "", **options: Any) -> None:  # type: ignore[override]
-                super().handle_job_failure(job, exc_string=redact(exc_string), **options)
+        from loop.adapters.worker import LoopWorker
 
         connection = Redis.from_url(self._url)  # a worker waits for jobs as long as it takes
         try:
-            MaskingWorker([Queue(queue, connection=connection)], connection=connection).work(logging_level="WARNING")
+            worker = LoopWorker([Queue(queue, connection=connection)], connection=connection, stopped=stopped)
+            worker.work(logging_level="WARNING")
+        except RedisError as error:
+            raise _no_answer(error) from error
+
+    def put_back(self) -> None:
+        """
+        Forget the workers of this machine that are gone, and enqueue again what they had begun. Raises UpstreamError.
+
+        Only for a Redis that no worker uses at this moment.
+        """
+        from loop.adapters.worker import bury, put_back
+
+        try:
+            bury(self._redis, is_gone=lambda pid: not _is_alive(pid))
+            for name in (GPU, DEFAULT):
+                put_back(self._redis, name)
         except RedisError as error:
             raise _no_answer(error) from error
 

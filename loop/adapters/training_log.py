@@ -139,6 +139,10 @@ class TrainingLog:
         self.note(training.id, state=State.RUNNING, started_at=datetime.now(UTC), **counts)
         return self.get(training.id)
 
+    def excuse(self, training_id: int) -> None:
+        """Do not count the last start: it was told to stop, and did not die."""
+        self.note(training_id, stalled=trainings.c.stalled - 1)
+
     def reach(self, training_id: int, phase: Phase, **details: Any) -> None:
         """Note how far a training is; where it got further, its starts are counted anew from this one."""
         old = self.get(training_id).progress or {}

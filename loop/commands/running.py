@@ -30,7 +30,7 @@ def up() -> None:
     """Start everything on this machine: Redis, workers, schedule, web."""
     settings = Settings.read()
     build(settings, migrate=True)
-    services.run(services.parts_of(settings), settings, out.print)
+    services.up(settings, out.print)
 
 
 @app.command("status")
@@ -65,7 +65,7 @@ def worker(queue: Annotated[str, typer.Argument(help=f"{GPU} or {DEFAULT}")]) ->
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for chatty in ("rq", "httpx", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    build(migrate=True).queue.work(queue)
+    build(migrate=True).queue.work(queue, jobs.stopped)
 
 
 @app.command()

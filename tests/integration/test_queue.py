@@ -184,7 +184,7 @@ def test_a_redis_that_is_not_there_is_told_at_once(tmp_path):
 
 
 def test_a_redis_that_hangs_is_given_up_before_label_studio_gives_us_up(redis, jobs):
-    pid = redis.server._process.pid
+    pid = redis.process.pid
     os.kill(pid, 19)  # SIGSTOP
     began = time.monotonic()
     try:
