@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from sqlalchemy import URL
 
-from loop.adapters import milvus_server
+from loop.adapters import milvus_server, redis_server
 from loop.decisions.setting_text import address_problem, bare, key_problem
 from loop.errors import PayloadError
 from loop.secrecy import in_address, learn
@@ -104,6 +105,12 @@ class Settings(BaseSettings):
     milvus_uri: str = Field("", description="Milvus to use, in a database of its own; empty: one under LOOP_HOME")
     webhook_secret: str = Field("", description="key of the webhook secrets; empty: made once under LOOP_HOME")
 
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        """The same folder wherever a command is started; also from a file of variables, where no shell reads `~`."""
+        return home.expanduser().absolute()
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -122,7 +129,13 @@ class Settings(BaseSettings):
         found = os.environ if environment is None else environment
         given = {}
         for name, variable in cls.variables().items():
-            text = bare(found.get(variable, ""), may_be_quoted=name not in PASSWORDS)
+            text = found.get(variable, "")
+            if name == "home" and text.startswith(
+                "/"
+            ):  # a name may end in a blank, and another home be the one without
+                text = text.rstrip("\r\n")
+            else:
+                text = bare(text, may_be_quoted=name not in PASSWORDS)
             if text:
                 given[name] = text
         try:
@@ -191,15 +204,12 @@ class Settings(BaseSettings):
     @property
     def redis(self) -> str:
         """The Redis to use: by default a socket under LOOP_HOME, which every command on this machine finds."""
-        return self.redis_url or f"unix://{self.redis_socket}"
+        return self.redis_url or redis_server.url(self.redis_socket)
 
     @property
     def redis_socket(self) -> Path:
-        """Where the embedded server listens; a socket's path may have about a hundred bytes."""
-        path = self.home.absolute() / "redis" / "redis.sock"
-        if len(str(path)) < 100:
-            return path
-        return Path(tempfile.gettempdir()) / f"loop-{hashlib.sha256(str(path).encode()).hexdigest()[:16]}.sock"
+        """Where the embedded Redis listens."""
+        return redis_server.socket_in(self.home / "redis")
 
     @property
     def milvus(self) -> str:
@@ -209,12 +219,12 @@ class Settings(BaseSettings):
     @property
     def milvus_folder(self) -> Path:
         """Where the embedded Milvus keeps its data and its port."""
-        return self.home.absolute() / "milvus"
+        return self.home / "milvus"
 
     @property
-    def database(self) -> str:
+    def database(self) -> str | URL:
         """The records to use: by default SQLite under LOOP_HOME."""
-        return self.database_url or f"sqlite:///{self.home.absolute() / 'loop.sqlite3'}"
+        return self.database_url or URL.create("sqlite", database=str(self.home / "loop.sqlite3"))
 
     def webhook_secret_of(self, project_id: int) -> str:
         """The secret that Label Studio's webhook of a project sends; each project has its own."""

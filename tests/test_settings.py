@@ -13,7 +13,7 @@ def test_without_anything_set_the_defaults_hold():
 
     assert settings.backend_url == "http://127.0.0.1:9090"
     assert settings.redis.startswith("unix://")
-    assert settings.database.startswith("sqlite:////")
+    assert str(settings.database).startswith("sqlite:////")
 
 
 def test_names_that_label_studio_users_know_are_kept():

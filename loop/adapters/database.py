@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from loop.errors import PayloadError, RecordsDown
 
-SQLITE = "sqlite:///"
 ADVICE = {  # what to do, by what SQLite reports
     "locked": "another program holds it: try again, and see which program has it open",
     "full": "make room on its disk",
@@ -20,45 +19,51 @@ ADVICE = {  # what to do, by what SQLite reports
 }
 
 
-def connect(url: str) -> sa.Engine:
+def connect(url: str | sa.URL) -> sa.Engine:
     """
     Return an engine; SQLite is opened in WAL mode, so that readers and one writer never wait for each other.
 
     Raises PayloadError at an address that is none; what goes wrong later raises RecordsDown.
     """
-    if url.startswith(SQLITE):
-        Path(url.removeprefix(SQLITE)).parent.mkdir(parents=True, exist_ok=True)
     try:
         engine = sa.create_engine(url)
     except (sa.exc.ArgumentError, ImportError, ValueError) as error:
         expected = "an address that SQLAlchemy can open, such as postgresql+psycopg://user:password@host/name"
         raise PayloadError("LOOP_DATABASE_URL", expected, f"{type(error).__name__}: {error}") from None
+    if file := _file(engine.url):
+        file.parent.mkdir(parents=True, exist_ok=True)
     sa.event.listen(engine, "handle_error", _name_error)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _tune_sqlite)
     return engine
 
 
-def migrate(url: str) -> None:
+def migrate(url: str | sa.URL) -> None:
     """Bring the tables to the newest revision; several processes may do so at once. Raises RecordsDown."""
     from alembic import command
     from alembic.config import Config
     from alembic.util.exc import CommandError
 
-    config = Config()
-    config.set_main_option("script_location", "loop:migrations")
-    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
     engine = connect(url)
     engine.dispose()
+    config = Config(attributes={"url": engine.url})  # not an option: those are text, in which "%" has a meaning
+    config.set_main_option("script_location", "loop:migrations")
+    file = _file(engine.url)
     try:
-        if not url.startswith(SQLITE):  # elsewhere a transaction holds the whole upgrade
+        if not file:  # elsewhere a transaction holds the whole upgrade
             command.upgrade(config, "head")
             return
-        with Path(f"{url.removeprefix(SQLITE)}.migrating").open("w") as lock:
+        with file.with_name(f"{file.name}.migrating").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             command.upgrade(config, "head")
     except (sa.exc.DBAPIError, CommandError, OSError) as error:
         raise _down(engine.url, error) from error
+
+
+def _file(url: sa.URL) -> Path | None:
+    """The file of SQLite's records; other databases have none."""
+    is_file = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
+    return Path(url.database or "") if is_file else None
 
 
 def revisions(engine: sa.Engine) -> tuple[str | None, str | None]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -19,8 +17,6 @@ from redis.retry import Retry
 from loop.errors import PayloadError, UpstreamError
 
 if TYPE_CHECKING:
-    from rq.job import Job
-
     from loop.adapters.worker import Stopped
 
 GPU, DEFAULT = "gpu", "default"
@@ -130,10 +126,10 @@ class JobQueue:
 
         Only for a Redis that no worker uses at this moment.
         """
-        from loop.adapters.worker import bury, put_back
+        from loop.adapters.worker import bury_the_dead, put_back
 
         try:
-            bury(self._redis, is_gone=lambda pid: not _is_alive(pid))
+            bury_the_dead(self._redis)
             for name in (GPU, DEFAULT):
                 put_back(self._redis, name)
         except RedisError as error:
@@ -218,6 +214,8 @@ class JobQueue:
         from rq.exceptions import InvalidJobOperation, NoSuchJobError
         from rq.job import Job, JobStatus
 
+        from loop.adapters.worker import is_abandoned
+
         try:
             job = Job.fetch(job_id, connection=self._redis)
         except NoSuchJobError:
@@ -225,32 +223,12 @@ class JobQueue:
         status = job.get_status(refresh=False)  # as it was fetched: a job that ended since has none
         if status in (JobStatus.CREATED, JobStatus.QUEUED, JobStatus.SCHEDULED, JobStatus.DEFERRED):
             return True
-        if status == JobStatus.STARTED and not self._is_abandoned(job):
+        if status == JobStatus.STARTED and not is_abandoned(job):
             return True
         with suppress(InvalidJobOperation, ValueError):  # so RQ says that it, or its execution, is gone by now
             job.delete()
         return False
 
-    def _is_abandoned(self, job: Job) -> bool:
-        """Whether the worker of a started job is gone: unknown to Redis, or no process of this machine any more."""
-        from rq import Worker
-
-        for worker in Worker.all(connection=self._redis):
-            if worker.name == job.worker_name:
-                here = worker.hostname == socket.gethostname()
-                return here and not _is_alive(int(worker.pid or 0))
-        return True
-
 
 def _no_answer(error: RedisError) -> UpstreamError:
     return UpstreamError(f"Redis did not answer (is `loop up` running?): {error}")
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

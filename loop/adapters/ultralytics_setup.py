@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 
 def threads() -> int:
@@ -29,6 +31,27 @@ def prepare_ultralytics() -> None:
 
     patches._pil_plugins_registered = True  # else its Image.open imports a HEIF plugin where Pillow's would just refuse
     font = Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    _take_paths_literally()
     for name in ("Arial.ttf", "Arial.Unicode.ttf"):
         if not (Path(USER_CONFIG_DIR) / name).exists():
             shutil.copy(font, Path(USER_CONFIG_DIR) / name)
+
+
+@cache
+def _take_paths_literally() -> None:
+    """Have files that are here opened by their very path: ultralytics drops a `'` in it, and ends it at a `?`."""
+    from ultralytics.nn import autobackend, tasks
+    from ultralytics.utils import checks, downloads
+
+    find, check = downloads.attempt_download_asset, checks.check_suffix
+
+    def find_literally(file: Any, *more: Any, **options: Any) -> str:
+        return str(file) if Path(file).is_file() else str(find(file, *more, **options))
+
+    def check_literally(file: Any = "", *more: Any, **options: Any) -> None:
+        is_here = isinstance(file, str | Path) and Path(file).is_file()
+        check(Path(file).name if is_here else file, *more, **options)
+
+    downloads.attempt_download_asset = find_literally
+    for module in (checks, tasks, autobackend):
+        module.check_suffix = check_literally

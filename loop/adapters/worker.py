@@ -13,18 +13,21 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
+import psutil
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, Worker
 from rq.exceptions import NoSuchJobError
 from rq.executions import Execution
 from rq.job import Job, JobStatus
+from rq.worker import BaseWorker
 
 from loop.secrecy import redact
 
 log = logging.getLogger(__name__)
 
 PATIENCE = 2.0  # seconds that a job gets to end by itself
+CLOCK_SECONDS = 10.0  # by which what the system says of one moment may differ
 LOOK_SECONDS = 0.5  # between two looks of a job at whether its worker still runs
 
 Stopped = Callable[[str, tuple[Any, ...]], None]  # takes the name of a job's function and its arguments
@@ -83,11 +86,28 @@ class LoopWorker(Worker):
                 os.killpg(pid, signal.SIGKILL)
 
 
-def bury(connection: Redis, is_gone: Callable[[int], bool]) -> None:
+def is_abandoned(job: Job) -> bool:
+    """Whether the worker of a started job is gone: unknown to Redis, or no process of this machine any more."""
+    workers = Worker.all(connection=job.connection)
+    return all(_is_dead(worker) for worker in workers if worker.name == job.worker_name)
+
+
+def bury_the_dead(connection: Redis) -> None:
     """Forget the workers of this machine whose process is gone."""
     for worker in Worker.all(connection=connection):
-        if worker.hostname == socket.gethostname() and is_gone(int(worker.pid or 0)):
+        if _is_dead(worker):
             worker.register_death()  # type: ignore[no-untyped-call]
+
+
+def _is_dead(worker: BaseWorker) -> bool:
+    """Whether a worker of this machine runs no more, though another process may have its id by now."""
+    if not worker.pid or worker.hostname != socket.gethostname():
+        return False
+    try:
+        created = psutil.Process(worker.pid).create_time()
+    except (psutil.Error, ValueError):
+        return True
+    return worker.birth_date is not None and created > worker.birth_date.timestamp() + CLOCK_SECONDS
 
 
 def put_back(connection: Redis, name: str) -> None:

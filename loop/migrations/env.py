@@ -6,7 +6,7 @@ from loop.adapters import exchange_tables, taxonomy_tables, vector_tables  # noq
 from loop.adapters.database import connect
 from loop.adapters.tables import metadata
 
-engine = connect(context.config.get_main_option("sqlalchemy.url") or "")
+engine = connect(context.config.attributes["url"])
 with engine.connect() as connection:
     context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
     with context.begin_transaction():

@@ -1,0 +1,29 @@
+"""A real training in a LOOP_HOME whose name has everything in it that means something elsewhere."""
+
+from contextlib import closing
+
+import numpy as np
+import pytest
+
+from loop.adapters.training_log import State
+from loop.bootstrap import build
+from tests.integration.trainee import run
+from tests.trainings import reviewed_project, settings_in
+
+
+@pytest.mark.timeout(300)
+def test_a_training_is_killed_goes_on_and_serves_in_a_home_of_an_odd_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    settings = settings_in(tmp_path / "a ?b%20c#d [x] 'é\" *", LOOP_EPOCHS="2")
+    reviewed_project(settings)
+    with closing(build(settings)) as parts:
+        parts.trainings.ask(1, "by hand")
+        assert run(settings, "in the second epoch") == -9
+
+        assert run(settings) == 0
+
+        (ended,) = parts.trainings.last(1)
+        assert ended.state in (State.PROMOTED, State.REFUSED), ended.error
+        (version,) = parts.registry.list(1)
+        assert len(parts.load(version).detector.detect([np.zeros((64, 64, 3), np.uint8)], 0.05)) == 1
+    assert [path.name for path in tmp_path.iterdir()] == [settings.home.name]

@@ -1,0 +1,148 @@
+"""Workers that are stopped and killed, on a real Redis-protocol server."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+from redis import Redis
+from rq import Queue
+from rq.job import Job
+
+from loop.adapters.queue import DEFAULT, JobQueue
+from loop.programs import EmbeddedRedis
+from tests.integration.conftest import until
+
+WORK = """
+import sys
+from redis import Redis
+from rq import Queue
+from loop.adapters.worker import LoopWorker
+connection = Redis.from_url(sys.argv[1])
+queues = [Queue("default", connection=connection)]
+LoopWorker(queues, connection=connection, stopped=print, job_monitoring_interval=1).work(logging_level="WARNING")
+"""
+
+
+@pytest.fixture
+def redis(tmp_path):
+    server = EmbeddedRedis(tmp_path / "r.sock", tmp_path)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def queue(redis):
+    with Redis.from_url(redis.address) as connection:
+        yield Queue(DEFAULT, connection=connection)
+
+
+@pytest.fixture
+def jobs(redis):
+    found = JobQueue(redis.address)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def worker(redis, queue):
+    """A worker in the middle of a job that has a child in a session of its own group's."""
+    process = subprocess.Popen([sys.executable, "-c", WORK, redis.address], stdout=subprocess.PIPE, text=True)
+    queue.enqueue(subprocess.call, ["sleep", "300"], job_id="review-1", unique=True)
+    until(lambda: len(psutil.Process(process.pid).children(recursive=True)) == 2, 30)
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def below(process):
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def assert_gone(processes):
+    left = psutil.wait_procs(processes, 5)[1]
+    assert not [one for one in left if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_told_to_stop_it_kills_its_job_and_puts_it_back(worker, queue, jobs):
+    horses = below(worker)
+    began = time.monotonic()
+
+    worker.terminate()
+
+    assert worker.wait(10) == 0
+    assert time.monotonic() - began < 6
+    assert_gone(horses)
+    assert (queue.job_ids, queue.started_job_registry.count, queue.failed_job_registry.count) == (["review-1"], 0, 0)
+    assert (
+        worker.stdout.read().splitlines()[-1] == "subprocess.call (['sleep', '300'],)"
+    )  # whoever is told when a job was stopped
+    assert not jobs.ask_review(1)  # it stands already
+
+
+def test_told_to_stop_without_a_job_it_ends_at_once(redis):
+    process = subprocess.Popen([sys.executable, "-c", WORK, redis.address])
+    until(lambda: JobQueue(redis.address).workers().get(DEFAULT), 30)
+
+    process.send_signal(signal.SIGINT)
+
+    assert process.wait(5) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP], ids=lambda number: number.name)
+def test_killed_it_takes_its_job_with_it(worker, number):
+    horses = below(worker)
+
+    worker.send_signal(number)
+
+    assert_gone(horses)
+
+
+def test_after_a_kill_what_was_begun_is_put_back_and_the_dead_are_forgotten(worker, queue, jobs):
+    worker.kill()
+    worker.wait()
+
+    jobs.put_back()
+
+    assert queue.job_ids == ["review-1"]
+    assert jobs.workers() == {}
+
+
+def test_a_job_that_was_taken_and_not_begun_is_put_back_once(queue, jobs):
+    for name in ("review-1", "review-2"):
+        queue.enqueue(time.sleep, 0, job_id=name)
+    queue.connection.rpoplpush(queue.key, queue.intermediate_queue_key)
+
+    jobs.put_back()
+    jobs.put_back()
+
+    assert sorted(queue.job_ids) == ["review-1", "review-2"]
+    assert queue.connection.llen(queue.intermediate_queue_key) == 0
+
+
+def test_a_worker_whose_id_another_process_has_by_now_is_gone(worker, queue, jobs):
+    job = Job.fetch("review-1", connection=queue.connection)
+    assert not jobs.ask_review(1)
+    worker.kill()
+    worker.wait()
+
+    queue.connection.hset(f"rq:worker:{job.worker_name}", mapping={"pid": os.getpid(), "birth": "2020-01-01T00:00:00Z"})
+
+    assert jobs.ask_review(1)
+
+
+def test_a_redis_that_is_away_for_a_while_costs_no_job(worker, redis, queue):
+    horses = below(worker)
+    redis.kill()
+    time.sleep(2)  # and more than one heartbeat
+
+    redis.start()
+
+    time.sleep(2)
+
+    assert [one.is_running() for one in horses] == [True, True]
+    assert worker.poll() is None

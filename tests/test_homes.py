@@ -1,0 +1,128 @@
+"""Whatever LOOP_HOME is called, everything is kept in it and nowhere else."""
+
+import os
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from redis import Redis
+
+from loop.adapters import database, redis_server
+from loop.bootstrap import build
+from loop.errors import LoopError, UpstreamError
+from loop.settings import Settings
+from tests.builders import CONFIG
+
+ODD = (
+    "a ?b%20c#d [x] 'é\" *",
+    "a?mode=ro",
+    "50%",
+    "%2e%2e",
+    "%(here)s",
+    "a:b@c",
+    "~",
+    "日本 語",
+    "a\\b",
+    "-x",
+    "file:a",
+)
+NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=60).filter(
+    lambda name: name not in (".", "..") and name[-1] not in "\r\n" and len(os.fsencode(name)) < 250
+)
+
+
+def files_in(folder):
+    return {path.relative_to(folder) for path in Path(folder).rglob("*") if path.is_file()}
+
+
+@given(NAMES)
+@example("a?b%20c")
+@example("100%")
+@settings(max_examples=100)
+def test_records_are_in_the_home_of_that_name_and_nowhere_else(name):
+    with TemporaryDirectory() as parent:
+        engine = database.connect(Settings.read({"LOOP_HOME": f"{parent}/{name}"}).database)
+
+        with engine.begin() as connection:
+            connection.execute(sa.text("create table t (x)"))
+            engine.dispose()
+
+        assert {path.parent for path in files_in(parent)} == {Path(name)}
+
+
+@given(NAMES)
+@settings(max_examples=100)
+def test_every_client_finds_the_socket_that_the_server_of_a_home_opens(name):
+    settings = Settings.read({"LOOP_HOME": f"/srv/{name}"})
+    argument = redis_server.command(settings.redis_socket, settings.home / "redis")
+
+    found = Redis.from_url(settings.redis).connection_pool.connection_kwargs["path"]
+
+    assert found == str(settings.redis_socket) == argument[argument.index("--unixsocket") + 1]
+    assert len(os.fsencode(found)) < redis_server.SOCKET_BYTES
+    assert " " not in found  # redis-py cannot read what the server says of a connection else
+
+
+@given(NAMES, NAMES)
+@settings(max_examples=100)
+def test_two_homes_share_no_socket(one, other):
+    sockets = {Settings.read({"LOOP_HOME": f"/srv/{name}"}).redis_socket for name in (one, other)}
+
+    assert len(sockets) == len({one, other})
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_installation_of_an_odd_name_keeps_what_it_is_given(tmp_path, name):
+    settings = Settings.read({"LOOP_HOME": str(tmp_path / name)})
+    with closing(build(settings, migrate=True)) as parts:
+        parts.projects.save(1, "Cars", CONFIG)
+
+    with closing(build(settings, migrate=True)) as parts:
+        assert [project.title for project in parts.projects.all()] == ["Cars"]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name / "loop.sqlite3").exists()
+
+
+def test_a_home_is_the_same_from_every_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    homes = [Settings.read({"LOOP_HOME": name}).home for name in ("loop", "./loop/", "~/loop", str(tmp_path / "loop"))]
+
+    assert homes == [tmp_path / "loop"] * 4
+
+
+@pytest.mark.parametrize("text", ["/srv/loop\r\n", "'/srv/loop'", '"/srv/loop"\r\n'])
+def test_a_home_from_a_file_of_variables_has_neither_its_quotes_nor_its_line_end(text):
+    assert Settings.read({"LOOP_HOME": text}).home == Path("/srv/loop")
+
+
+def test_a_home_behind_a_link_is_the_same_home(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    with closing(build(Settings.read({"LOOP_HOME": str(tmp_path / "link")}), migrate=True)) as parts:
+        parts.projects.save(1, "Cars", CONFIG)
+
+    with closing(build(Settings.read({"LOOP_HOME": str(tmp_path / "real")}))) as parts:
+        assert [project.id for project in parts.projects.all()] == [1]
+
+
+@pytest.mark.parametrize("name", ["file", "file/below", "n" * 300], ids=["a file", "below a file", "too long a name"])
+def test_a_home_that_cannot_be_is_refused_by_name(tmp_path, name):
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(LoopError, match="LOOP_HOME"):
+        build(Settings.read({"LOOP_HOME": str(tmp_path / name)}), migrate=True)
+
+
+def test_a_socket_that_others_could_replace_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(redis_server, "SHORT_FOLDER", tmp_path)
+    socket = redis_server.socket_in(tmp_path / "a b")
+    socket.parent.mkdir(mode=0o777)
+    socket.parent.chmod(0o777)
+
+    with pytest.raises(UpstreamError, match="open to other users"):
+        redis_server.make_folders(socket, tmp_path / "a b")
