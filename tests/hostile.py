@@ -9,10 +9,10 @@ from loop.cli import app
 
 TEXTS = {
     bool: [""],
-    int: ["0", "-1", str(2**63), str(10**30), "one"],
-    float: ["nan", "-inf", "1e400", "x"],
+    int: ["0", str(2**63), "one"],
+    float: ["nan", "1e400"],
     datetime: ["yesterday", "9999-12-31", "0001-01-01"],
-    str: ["", "../../etc/passwd", "x" * 5000, "[red]{0}%s", "🚗\u202e", "\x00\x1b[31m", "\udcff"],
+    str: ["", "../\x00\x1b[31m[red]{0}%s 🚗\u202e" + "x" * 5000, "\udcff"],
 }
 GOOD = {"label_config": "good.xml", "to": "new", "images": "", "file": "good.yaml"}
 SERVERS = {"up", "worker", "schedule"}  # they run until they are stopped

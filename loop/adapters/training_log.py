@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,8 @@ import sqlalchemy as sa
 
 from loop.adapters.tables import trainings
 from loop.errors import UnknownTraining
+
+log = logging.getLogger(__name__)
 
 
 class State(StrEnum):
@@ -147,7 +150,10 @@ class TrainingLog:
         """Note how far a training is; where it got further, its starts are counted anew from this one."""
         old = self.get(training_id).progress or {}
         new = {**old, "phase": phase.value, **details}
-        self.note(training_id, progress=new, **({"stalled": 1} if _place(new) > _place(old) else {}))
+        is_further = _place(new) > _place(old)
+        self.note(training_id, progress=new, **({"stalled": 1} if is_further else {}))
+        if is_further:
+            log.info("training %d: %s", training_id, _named(new))
 
     def cancel(self, training_id: int) -> None:
         """Ask an open training to stop."""
@@ -173,8 +179,13 @@ class TrainingLog:
 def where(training: Training) -> str:
     """Where a training is, in a few words."""
     done = training.progress or {}
-    phase = done.get("phase", training.state.value)
-    return f"epoch {done['epoch']} of {done['epochs']}" if phase == Phase.TRAINING and "epoch" in done else str(phase)
+    return _named(done) if "phase" in done else training.state.value
+
+
+def _named(progress: Mapping[str, Any]) -> str:
+    phase = progress["phase"]
+    is_counted = phase == Phase.TRAINING and "epoch" in progress
+    return f"epoch {progress['epoch']} of {progress['epochs']}" if is_counted else str(phase)
 
 
 def _place(progress: Mapping[str, Any]) -> tuple[int, int]:

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import track
 
 from loop.adapters.operation_file import look_through
 from loop.bootstrap import build
 from loop.commands.options import ProjectId, out
+from loop.commands.progress import counted
 from loop.decisions.bulk_format import digest
 from loop.use_cases.annotate import annotate
 
@@ -36,8 +35,7 @@ def import_annotations(
     operations = look_through(file)
     outcomes = annotate(build(migrate=True), project, operations.operations(), lambda _, one: f"file-{digest(one)}")
     done = repeated = failed = 0
-    told = track(outcomes, "operations", operations.total, console=Console(stderr=True), transient=True)
-    for number, one in enumerate(told, start=1):
+    for number, one in enumerate(counted(outcomes, "operations", operations.total), start=1):
         done, repeated, failed = done + (not one.error), repeated + one.is_repeated, failed + bool(one.error)
         if as_json:
             typer.echo(json.dumps({**asdict(one), "success": one.error is None}))

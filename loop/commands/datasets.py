@@ -13,6 +13,7 @@ from loop.adapters.text_file import read_text
 from loop.bootstrap import build
 from loop.commands.grid import Field, show_table
 from loop.commands.options import AsJson, ProjectId, out
+from loop.errors import PayloadError
 from loop.settings import Settings
 from loop.use_cases import assemble, convert
 from loop.use_cases.class_counts import CountedClass, count_classes
@@ -36,6 +37,8 @@ def convert_dataset(
     to: Annotated[Path, typer.Option("--out", help="The folder to make.")],
 ) -> None:
     """Make a YOLO dataset of a Label Studio export."""
+    if not images.is_dir():
+        raise PayloadError("--images", "a folder with the images", str(images))
     settings = Settings.read()
     policy = ConversionPolicy(settings.held_out_share, settings.group_field, settings.twin_bits, settings.image_pixels)
     snapshot = convert.to_dataset(export, read_text(label_config, "a label config in XML"), images, to, policy)

@@ -10,21 +10,32 @@ from loop import jobs
 from loop.bootstrap import build
 from loop.commands import clusters
 from loop.commands.options import ProjectId, out
+from loop.commands.progress import narrate
 from loop.decisions.clustering import ClusterPolicy, Method
+from loop.decisions.storable import LARGEST_ID
 
 app = typer.Typer()
 DEFAULT = ClusterPolicy()
+
+Count = Annotated[int, typer.Option("--clusters", min=1, max=LARGEST_ID, help="How many, of k-means.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="The same one gives the same clusters.")]
 
 
 @app.command()
 def discover(
     project: ProjectId,
     method: Annotated[Method, typer.Option("--method", help="How clusters are found.")] = DEFAULT.method,
-    count: Annotated[int, typer.Option("--clusters", help="How many, of k-means.")] = DEFAULT.clusters,
-    seed: Annotated[int, typer.Option("--seed", help="The same one gives the same clusters.")] = DEFAULT.seed,
+    count: Annotated[
+        int, typer.Option("--clusters", min=1, max=LARGEST_ID, help="How many, of k-means.")
+    ] = DEFAULT.clusters,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=2**32 - 1, help="The same one gives the same clusters.")
+    ] = DEFAULT.seed,
 ) -> None:
     """Cluster what nothing has a name for, and show the clusters."""
     parts = build(migrate=True)
     parts.projects.get(project)
-    out.print(jobs.discover_now(project, ClusterPolicy(method=method, clusters=count, seed=seed)))
+    with narrate(f"project {project}: looking for clusters"):
+        line = jobs.discover_now(project, ClusterPolicy(method=method, clusters=count, seed=seed))
+    out.print(line)
     clusters.show_clusters(parts.clusters.all(project), everything=False)

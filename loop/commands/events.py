@@ -10,7 +10,8 @@ import typer
 from loop.adapters.event_log import SetAsideEvent
 from loop.bootstrap import build
 from loop.commands.grid import Field, show_table
-from loop.commands.options import AsJson, ProjectId, out
+from loop.commands.options import AsJson, OneProject, ProjectId, out
+from loop.decisions.storable import LARGEST_ID
 from loop.errors import PayloadError, UpstreamError
 
 app = typer.Typer(help="Events of Label Studio that could not be worked on, each with the reason.")
@@ -21,14 +22,17 @@ FIELDS = (
     Field("received at", rank=2),
     Field("error", rank=0, folds=True),
 )
-Ids = Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="Of events; none: all of the project.")]
+Ids = Annotated[
+    list[int] | None,
+    typer.Argument(metavar="[ID]...", min=1, max=LARGEST_ID, help="Of events; none: all of the project."),
+]
 
 
 @app.callback(invoke_without_command=True)
 def list_events(
     context: typer.Context,
-    project: Annotated[int | None, typer.Option("--project", help="Label Studio's project id.")] = None,
-    most: Annotated[int, typer.Option("--most", min=1, help="How many, the newest first.")] = 50,
+    project: OneProject = None,
+    most: Annotated[int, typer.Option("--most", min=1, max=LARGEST_ID, help="How many, the newest first.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List the events that are set aside, newest first."""

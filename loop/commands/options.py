@@ -26,6 +26,7 @@ class _Screen:
 out = Console(file=cast("IO[str]", _Screen()), highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 ProjectId = Annotated[int, typer.Option("--project", min=1, max=LARGEST_ID, help="Label Studio's project id.")]
+OneProject = Annotated[int | None, typer.Option("--project", min=1, max=LARGEST_ID, help="Label Studio's project id.")]
 Why = Annotated[str, typer.Option("--why", help="Kept with the move.")]
 VersionName = Annotated[str, typer.Argument(help="A version such as yolo_detector@1.2.0, or 1.2.0.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

@@ -7,8 +7,11 @@ from typing import Annotated
 import typer
 
 from loop import jobs
+from loop.adapters.training_log import State
 from loop.bootstrap import build
 from loop.commands.options import ProjectId, out
+from loop.commands.progress import narrate
+from loop.errors import TrainingFailed
 from loop.use_cases import connect as connecting
 from loop.use_cases.review import ask_training
 
@@ -32,8 +35,13 @@ def retrain(
     parts = build(migrate=True)
     parts.projects.get(project)
     if here:
-        parts.trainings.ask(project, "by hand")
-        out.print(jobs.retrain(project))
+        training = parts.trainings.ask(project, "by hand")
+        with narrate(f"project {project}: training here"):
+            line = jobs.retrain(project)
+        ended = parts.trainings.get(training.id)
+        if ended.state in (State.FAILED, State.CANCELLED):
+            raise TrainingFailed(f"project {project}: {line}; `loop training show {ended.id}` shows all of it")
+        out.print(line)
     else:
         ask_training(parts, project, "by hand")
         out.print(f"project {project}: training asked for; `loop status` shows its progress")
@@ -42,10 +50,14 @@ def retrain(
 @app.command()
 def sync(project: ProjectId) -> None:
     """Make up for events that never came; the schedule does so every five minutes."""
-    out.print(jobs.sync(project))
+    with narrate(f"project {project}: comparing with Label Studio"):
+        line = jobs.sync(project)
+    out.print(line)
 
 
 @app.command()
 def rebuild(project: ProjectId) -> None:
     """Forget the reviews of a project and read them all from Label Studio again."""
-    out.print(jobs.rebuild(project))
+    with narrate(f"project {project}: reading all reviews from Label Studio"):
+        line = jobs.rebuild(project)
+    out.print(line)

@@ -11,6 +11,7 @@ from loop import jobs
 from loop.bootstrap import build as build_parts
 from loop.commands.grid import Field, show_table
 from loop.commands.options import ProjectId, out
+from loop.commands.progress import narrate
 from loop.decisions.embedding import Entry
 from loop.use_cases import vet
 from loop.use_cases.vet import KindStats
@@ -23,14 +24,18 @@ MOST_SHOWN = 20
 def build(project: ProjectId) -> None:
     """Make every vector that is missing, however long it takes."""
     build_parts(migrate=True).projects.get(project)
-    out.print(jobs.build_references(project))
+    with narrate(f"project {project}: making vectors"):
+        line = jobs.build_references(project)
+    out.print(line)
 
 
 @app.command()
 def rebuild(project: ProjectId) -> None:
     """Drop the collections and make them anew from records and images."""
     build_parts(migrate=True).projects.get(project)
-    out.print(jobs.rebuild_references(project))
+    with narrate(f"project {project}: making all vectors anew"):
+        line = jobs.rebuild_references(project)
+    out.print(line)
 
 
 @app.command()

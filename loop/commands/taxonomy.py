@@ -13,6 +13,7 @@ from loop.adapters.text_file import read_text
 from loop.bootstrap import build
 from loop.commands.grid import Field, printable, show_table
 from loop.commands.options import ProjectId, Why, out
+from loop.commands.progress import narrate
 from loop.decisions import taxonomy_format
 from loop.decisions.calibration import Calibrated
 from loop.decisions.matching import Match
@@ -119,7 +120,9 @@ def reapply_all(
     parts = build(migrate=True)
     parts.projects.get(project)
     if token:
-        out.print(jobs.reapply(project, token))
+        with narrate(f"project {project}: matching everything again"):
+            line = jobs.reapply(project, token)
+        out.print(line)
         return
     found = reapply.dry_run(parts, project)
     for (before, after), times in found.plan.summary().items():
@@ -132,7 +135,9 @@ def reapply_all(
 def undo(project: ProjectId) -> None:
     """Take the last re-application back: every match is what it was before."""
     build(migrate=True).projects.get(project)
-    out.print(jobs.undo(project))
+    with narrate(f"project {project}: taking the last re-application back"):
+        line = jobs.undo(project)
+    out.print(line)
 
 
 def _read(file: Path) -> Taxonomy:

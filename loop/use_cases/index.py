@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import suppress
 
@@ -12,6 +13,7 @@ from loop.parts import Parts
 from loop.use_cases.make_vectors import Work, compare, delete_gone, make_some, settle
 from loop.use_cases.plan_vectors import plan, source_of
 
+log = logging.getLogger(__name__)
 SECONDS = (10.0, 120.0)  # that a job works at least before it gives way to others, and at most
 
 
@@ -70,6 +72,7 @@ def _made(work: Work, *, is_patient: bool) -> str:
             compare(work, kind)
     delete_gone(work)
     while make_some(work):
+        log.info("project %d: %d vectors made", work.project_id, work.made)
         if not is_patient and _is_enough(work.parts, time.monotonic() - began):
             return "more is due"
     return settle(work)
