@@ -9,6 +9,8 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from functools import partial
 
+from loop.adapters.isolation import Fault, attempt
+from loop.adapters.project_list import Project
 from loop.bootstrap import build
 from loop.decisions.clustering import ClusterPolicy
 from loop.errors import LoopError, UpstreamError
@@ -102,12 +104,12 @@ def undo(project_id: int) -> str:
 def sync_all() -> str:
     """Ask for a comparison of every project with Label Studio."""
     with closing(build()) as parts:
-        projects = [project.id for project in parts.projects.all()]
-        for project_id in projects:
-            parts.queue.ask_sync(project_id)
-            indexing.ask(parts, project_id)
-            parts.registry.tidy(project_id)
-    return f"asked: sync {projects}"
+        projects = parts.projects.all()
+        for project in projects:
+            parts.queue.ask_sync(project.id)
+            indexing.ask(parts, project.id)
+            _holds(project, lambda project: parts.registry.tidy(project.id))
+    return f"asked: sync {[project.id for project in projects]}"
 
 
 def retrain(project_id: int) -> str:
@@ -140,12 +142,13 @@ def sweep() -> str:
 def _swept(parts: Parts) -> str:
     projects, pending = parts.projects.all(), set(parts.events.pending_projects())
     to_review = [project.id for project in projects if project.id in pending]
-    to_refresh = [project.id for project in projects if refreshing.is_due(parts, project)]
+    to_refresh = [project.id for project in projects if _holds(project, partial(refreshing.is_due, parts))]
     for project in projects:  # a cool-down ends without an event
-        reviewing.ask_when_due(parts, project.id)
-        catch_up(parts, project.id)
-    to_index = [project.id for project in projects if plan_vectors.is_due(parts, project)]
-    to_match = [project.id for project in projects if project.id not in to_index and matching.is_due(parts, project)]
+        _holds(project, lambda project: reviewing.ask_when_due(parts, project.id))
+        _holds(project, lambda project: catch_up(parts, project.id))
+    to_index = [project.id for project in projects if _holds(project, partial(plan_vectors.is_due, parts))]
+    others = [project for project in projects if project.id not in to_index]
+    to_match = [project.id for project in others if _holds(project, partial(matching.is_due, parts))]
     to_train = [training.project_id for training in parts.trainings.open()]
     for ask, ids in (
         (parts.queue.ask_review, to_review),
@@ -159,6 +162,14 @@ def _swept(parts: Parts) -> str:
     is_due = parts.outbox.is_due() and parts.queue.ask_deliver()
     asked = f"review {to_review}, refresh {to_refresh}, index {to_index}, match {to_match}, retrain {to_train}"
     return f"asked again: {asked}{', deliver' if is_due else ''}"
+
+
+def _holds(project: Project, act: Callable[[Project], object]) -> bool:
+    """Whether an act says so of a project; one that it fails for is logged, and holds no other up."""
+    done = attempt(partial(act, project))
+    if isinstance(done, Fault):
+        done.log(f"project {project.id} in the sweep")
+    return not isinstance(done, Fault) and bool(done)
 
 
 def _alone(name: str, use_case: Callable[[Parts, int], str], project_id: int) -> str:

@@ -7,14 +7,20 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
 
+from loop.adapters.courier import Courier
+from loop.adapters.outbox import DeliveryState, Outbox
 from loop.adapters.set_aside import Step
 from loop.adapters.tables import projects, reviews
 from loop.cli import app
 from loop.errors import UnknownProject, UpstreamError
+from loop.jobs import _swept
+from loop.use_cases.checks_here import notices
 from loop.use_cases.checks_work import events, tasks
+from loop.use_cases.deliver import deliver
 from loop.use_cases.review import judge_tasks, review
 from loop.use_cases.sync import rebuild, sync
 from tests.builders import CONFIG, NOON, created, ls_annotation, ls_region, ls_task, region, served
+from tests.receiver import receiver
 from tests.studio_model import StudioModel, boxes
 
 UNFORESEEN = [
@@ -338,3 +344,53 @@ def test_no_review_is_lost_to_a_review_far_away_in_time(parts):
 
     assert list(parts.reviews.counted(1)) == [1, 2]
     assert parts.reviews.counted(1)[2].review.created_at == NOON
+
+
+def test_a_project_of_unforeseen_form_holds_no_other_up_in_the_sweep(parts):
+    parts.projects.save(2, "Buses", CONFIG)
+    with parts.engine.begin() as connection:
+        connection.execute(projects.update().where(projects.c.id == 1).values(policy=["unforeseen"]))
+    for number in (1, 2, 3):
+        event = created(ls_region(), annotation=number, task=number, project=2)
+        parts.events.append(2, event["action"], event)
+
+    line = _swept(parts)
+
+    assert line.startswith("asked again: review [2], refresh [")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({"value": float("nan"), "when": NOON, "path": {1, 2}, "bytes": b"x", 7: "key"}, id="no-json"),
+        pytest.param({"text": "\ud800\0"}, id="surrogate"),
+    ],
+)
+def test_a_notice_is_json_for_every_receiver(parts, body):
+    outbox = Outbox(parts.engine, ["http://127.0.0.1:1/"])
+
+    outbox.post(1, "training.finished", "1", body)
+
+    (delivery,) = outbox.due("http://127.0.0.1:1/", most=5)
+    assert json.loads(delivery.notice.body(), parse_constant=pytest.fail)["kind"] == "training.finished"
+
+
+def test_a_notice_that_cannot_be_sent_is_given_up_and_told_and_the_others_are_sent(parts):
+    class Clumsy(Courier):
+        async def send(self, notice, url):
+            if notice.kind == "bad":
+                raise TypeError("a form that nobody thought of")
+            return await super().send(notice, url)
+
+    with receiver() as one:
+        told = replace(parts, outbox=Outbox(parts.engine, [one.url]), courier=Clumsy(lambda: "s3cret"))
+        for kind in ("first", "bad", "last"):
+            told.outbox.post(1, kind, kind, {})
+
+        line = deliver(told)
+
+    assert line == "2 delivered, 1 failed"
+    assert sorted(json.loads(body)["kind"] for _, body in one.got) == ["first", "last"]
+    (failed,) = told.outbox.last(is_failed=True)
+    assert (failed.state, failed.error) == (DeliveryState.GIVEN_UP, "TypeError: a form that nobody thought of")
+    assert "a form that nobody thought of" in notices(told)[0].found

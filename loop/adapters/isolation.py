@@ -44,10 +44,15 @@ def attempt(work: Callable[[], R]) -> R | Fault:
     """
     try:
         return work()
-    except Exception as error:
-        if lies_outside(error):
-            raise
-        return Fault(_text(error), error)
+    except Exception as error:  # noqa: BLE001 (whatever a unit comes to)
+        return fault_of(error)
+
+
+def fault_of(error: Exception) -> Fault:
+    """The fault of the unit that met an error; raises the error where it lies outside of the unit."""
+    if lies_outside(error):
+        raise error
+    return Fault(_text(error), error)
 
 
 def attempt_all(work: Callable[[Sequence[T]], Sequence[R]], things: Sequence[T]) -> list[R | Fault]:

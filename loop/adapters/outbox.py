@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from loop.adapters.exchange_tables import deliveries, notices
-from loop.decisions.notices import Notice
+from loop.decisions.notices import Notice, plain
 from loop.secrecy import redact_texts
 
 
@@ -59,7 +59,7 @@ class Outbox:
             "project_id": project_id,
             "kind": kind,
             "key": _key(project_id, kind, key),
-            "body": redact_texts(body),
+            "body": redact_texts(plain(body)),
             "created_at": now,
         }
         try:

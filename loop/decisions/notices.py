@@ -46,6 +46,12 @@ class Notice:
         return json.dumps(said, sort_keys=True).encode()
 
 
+def plain(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The same as JSON that every receiver reads; what JSON has no form for, such as NaN or a date, as text."""
+    found: dict[str, Any] = json.loads(json.dumps(data, default=str, skipkeys=True), parse_constant=str)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """

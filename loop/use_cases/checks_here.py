@@ -1,4 +1,4 @@
-"""The doctor's checks of this installation: versions, records, Redis, workers, schedule, disk, the web part."""
+"""The doctor's checks of this installation: versions, records, Redis, workers, schedule, notices, disk, web part."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ TESTED_PYTHON = ((3, 11), (3, 13))
 LITTLE, VERY_LITTLE = 5 * 2**30, 2**30  # bytes
 WAITED = timedelta(minutes=10)  # until a job of the default queue is late
 SWEPT = timedelta(minutes=2)
+RECENT = timedelta(days=7)
 
 
 def versions(_: Parts) -> list[Finding]:
@@ -113,9 +114,23 @@ def disk(parts: Parts) -> list[Finding]:
     return [ok("disk", found)]
 
 
+def notices(parts: Parts) -> list[Finding]:
+    """Notices that a receiver did not get, of the last days."""
+    since = datetime.now(UTC) - RECENT
+    failed = [one for one in parts.outbox.last(is_failed=True) if one.notice.created_at > since]
+    if not failed:
+        return [ok("notices", "none failed")]
+    newest = failed[0]
+    found = f"{len(failed)} of the last {RECENT.days} days failed; the newest, {newest.notice.id}: {newest.error}"
+    advice = (
+        "`loop deliveries --failed` shows them; once the receiver is well, `loop deliveries retry ID` sends one again"
+    )
+    return [warning("notices", found, advice)]
+
+
 def _span(span: timedelta) -> str:
     seconds = span.total_seconds()
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
-HERE = (versions, records, web, redis, queue_age, schedule, disk)
+HERE = (versions, records, web, redis, queue_age, schedule, notices, disk)

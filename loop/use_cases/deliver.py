@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime
 
 from loop.adapters.courier import Answer
+from loop.adapters.isolation import fault_of
 from loop.adapters.outbox import Delivery
 from loop.decisions.notices import RetryPolicy
 from loop.parts import Parts
@@ -61,8 +62,15 @@ class _Run:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _is_unwell(self, delivery: Delivery) -> bool:
-        """Send one, and tell whether its receiver had better be left alone for now."""
-        answer = await self._courier.send(delivery.notice, delivery.url)
+        """Send one, and tell whether its receiver had better be left alone for now. What cannot be sent is given up."""
+        try:
+            answer = await self._courier.send(delivery.notice, delivery.url)
+        except Exception as error:  # noqa: BLE001 (whatever a notice comes to)
+            fault = fault_of(error)
+            fault.log(f"notice {delivery.notice.id}")
+            self._outbox.record(delivery, status=None, error=fault.error)
+            self._failed += 1
+            return False
         self._outbox.record(
             delivery, status=answer.status, error=answer.error, due_at=self._due_again(delivery, answer)
         )
