@@ -58,12 +58,13 @@ NAMES = {
 
 def config_of(names):
     """A label config with these labels."""
-    labels = "".join(f"<Label value={_attribute(name)}/>" for name in names)
+    labels = "".join(f"<Label value={attribute(name)}/>" for name in names)
     return (
         '<View><Image name="image" value="$image"/>'
         f'<RectangleLabels name="label" toName="image">{labels}</RectangleLabels></View>'
     )
 
 
-def _attribute(name):
+def attribute(name):
+    """A name as the value of an XML attribute."""
     return quoteattr(name, {"\n": "&#10;", "\r": "&#13;", "\t": "&#9;", "\x85": "&#133;", "\u2028": "&#8232;"})
