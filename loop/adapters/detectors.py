@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from loop.adapters import evaluator
+from loop.adapters import checkpoints, evaluator
 from loop.adapters.detector import Detector
 from loop.adapters.probe import Probed, probe
 from loop.adapters.ultralytics_setup import prepare_ultralytics
@@ -79,8 +80,10 @@ class Detectors:
         WeightsRefused where there is no such file, and UpstreamError where it cannot be downloaded.
         """
         here = self.base_if_here()
-        if here:
+        if here and here.suffix.lower() == ".pt":
             return here
+        if here:
+            raise WeightsRefused(f"LOOP_BASE_WEIGHTS {here}", "a file of another ending than .pt", "rename it")
         given = Path(self._base)
         if given.is_dir() or given.parent != Path() or not _is_published(given.name):
             kind = "a folder" if given.is_dir() else "no file on this machine, and no name that ultralytics publishes"
@@ -105,11 +108,13 @@ def _download(target: Path) -> Path:
     prepare_ultralytics()
     from ultralytics.utils.downloads import attempt_download_asset
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        attempt_download_asset(str(target))
-    except (OSError, RuntimeError) as error:  # every failure of its HTTP clients is one of these
-        raise UpstreamError(f"could not download {target.name}: {error}") from error
-    if not target.exists():
-        raise UpstreamError(f"could not download {target.name}: set LOOP_BASE_WEIGHTS to a local file")
+    with tempfile.TemporaryDirectory() as scratch:
+        found = Path(scratch, target.name)
+        try:
+            attempt_download_asset(str(found))
+        except (OSError, RuntimeError) as error:  # every failure of its HTTP clients is one of these
+            raise UpstreamError(f"could not download {target.name}: {error}") from error
+        if not found.exists():
+            raise UpstreamError(f"could not download {target.name}: set LOOP_BASE_WEIGHTS to a local file")
+        checkpoints.copy(found, target)
     return target

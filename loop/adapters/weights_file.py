@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import zipfile
+import zlib
 from pathlib import Path
 
 from loop.decisions import weights_kind
@@ -18,6 +19,7 @@ ENTRY = re.compile(
     r"[^/]+/(data\.pkl|version|byteorder|\.format_version|\.storage_alignment|\.data/serialization_id|data/\d+)"
 )
 PICKLE = "data.pkl"
+UNREADABLE = (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, RuntimeError, zlib.error)  # a damaged zip
 
 
 def sha256_of(path: Path) -> str:
@@ -35,7 +37,7 @@ def recognise(path: Path, name: str = "") -> None:
     called = name or str(path)
     try:
         found = Diagnosis("a folder") if path.is_dir() else _diagnosis(path, called)
-    except zipfile.BadZipFile as error:
+    except UNREADABLE as error:
         found = Diagnosis(f"a damaged file ({error})", "copy or download it again")
     except OSError as error:
         found = Diagnosis(f"a file that cannot be read ({error.strerror})", "see that it is there and may be read")
@@ -70,7 +72,7 @@ def check(path: Path) -> str:
             entries = file.infolist()
             _check_entries(entries, path.stat().st_size)
             pickled = file.read(next(entry for entry in entries if entry.filename.endswith(f"/{PICKLE}")))
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, OSError) as error:
+    except (*UNREADABLE, OSError) as error:
         raise ArchiveRefused(f"the weights are no file that torch.save writes (a zip): {error}") from error
     found = objections(pickled)
     if found:

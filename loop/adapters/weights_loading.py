@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +26,12 @@ def open_model(weights: Path) -> Any:
     from ultralytics import YOLO
     from ultralytics.nn.tasks import DetectionModel
 
-    with plain_name(weights) as path:
-        try:
-            model = YOLO(path, task="detect")
-            network, names = model.model, class_names(model)
-            broken = _first_broken(network)
-        except Exception as error:  # what torch and ultralytics raise for weights that they cannot load may be anything
-            reason = told(error).replace(path, weights.name)
-            raise WeightsRefused(weights, f"no detector that can be loaded ({reason})", EXPECTED) from error
+    try:
+        model = YOLO(str(weights), task="detect")
+        network, names = model.model, class_names(model)
+        broken = _first_broken(network)
+    except Exception as error:  # what torch and ultralytics raise for weights that they cannot load may be anything
+        raise WeightsRefused(weights, f"no detector that can be loaded ({told(error)})", EXPECTED) from error
     if type(network) is not DetectionModel:
         kind = TASKS.get(type(network).__name__, f"a {type(network).__name__}, which is no YOLO detector")
         raise WeightsRefused(weights, kind, EXPECTED)
@@ -81,19 +76,6 @@ def use_device(device: str) -> None:
     except Exception as error:
         gpus = ", ".join(str(number) for number in range(torch.cuda.device_count())) or "none"
         raise PayloadError("LOOP_DEVICE", f"cpu, or a GPU that torch sees here ({gpus})", device) from error
-
-
-@contextmanager
-def plain_name(weights: Path) -> Iterator[str]:
-    """
-    Give weights a name that ultralytics leaves alone.
-
-    It takes apostrophes out of a path, and looks for `yolov5nu.pt` where it is told `yolov5n.pt`.
-    """
-    with tempfile.TemporaryDirectory(prefix="loop-weights-") as folder:
-        link = Path(folder, "weights.pt")
-        link.symlink_to(weights.absolute())
-        yield str(link)
 
 
 def _first_broken(network: Any) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 from loop.adapters.registry import FIRST, Facts
 from loop.decisions.class_fit import ADVICE, class_fit, some
 from loop.decisions.label_config import parse
-from loop.errors import UnknownVersion, UpstreamError
+from loop.errors import UnknownVersion, UpstreamError, WeightsRefused
 from loop.parts import Parts
 from loop.use_cases import refresh
 from loop.use_cases.sync import sync
@@ -78,7 +78,10 @@ def _start(parts: Parts, project_id: int) -> _Start:
         weights = parts.detectors.base()
     except UpstreamError as error:
         return _Start(why_none=str(error))
-    detector = parts.detectors.load(weights)
+    try:
+        detector = parts.detectors.load(weights)
+    except WeightsRefused as error:
+        raise WeightsRefused(f"LOOP_BASE_WEIGHTS {weights}", error.kind, error.advice) from error
     return _Start(weights, detector.class_names, detector.image_size)
 
 
