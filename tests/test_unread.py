@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from loop.adapters.database import connect, migrate
+from loop.adapters.database import migrate
 from loop.bootstrap import build
 from loop.settings import Settings
 from loop.use_cases.assemble import counted
@@ -131,10 +131,8 @@ def test_a_config_that_cannot_work_leaves_the_one_before_in_force(parts):
 def test_records_of_before_are_read_again_by_the_first_sweep_after_an_upgrade(tmp_path):
     """The polygon had been no region, so the box on it had been a false positive."""
     url = f"sqlite:///{tmp_path}/loop.sqlite3"
-    old = Config()
+    old = Config(attributes={"url": url})
     old.set_main_option("script_location", "loop:migrations")
-    old.set_main_option("sqlalchemy.url", url)
-    connect(url).dispose()
     command.upgrade(old, "0001")
     _write_as_before(url)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -17,6 +17,7 @@ Json = Mapping[str, Any]
 NO_SHAPES = frozenset(  # types of results that show nothing on an image, though those of a region carry its place
     {"choices", "datetime", "number", "pairwise", "ranker", "rating", "relation", "taxonomy", "textarea"}
 )
+MOST_UNREAD = 50  # of one result that are kept
 FIX = "correct it in Label Studio, or delete it there"
 
 
@@ -60,11 +61,21 @@ def read_result(result: object, config: LabelConfig, where: str) -> Reading:
     if not isinstance(result, Sequence) or isinstance(result, str | bytes):
         text = f"{where} result: expected a list of regions, found {shorten(result)}; submit it again in Label Studio"
         return Reading((), (Unread(Why.NO_RESULT, text),))
-    read = [_read(drawn, config) for drawn in _drawn(result, config, where)]
-    return Reading(
-        tuple(one for one in read if isinstance(one, Region)),
-        tuple(one for one in read if isinstance(one, Unread)),
-    )
+    regions, unread = list[Region](), list[Unread]()
+    drawn = list[_Drawn]()
+    for index, one in enumerate(result):
+        at = f"{where} result[{index}]"
+        if not isinstance(one, Mapping):
+            unread.append(Unread(Why.BROKEN, f"{at}: expected a region, found {shorten(one)}; {FIX}"))
+        elif _may_be_ours(one, config):
+            drawn.append(_Drawn.of(one, at))
+    for shape in _paired(drawn):
+        read = _read(shape, config)
+        if isinstance(read, Region):
+            regions.append(read)
+        elif read:
+            unread.append(read)
+    return Reading(tuple(regions), tuple(unread[:MOST_UNREAD]))
 
 
 def write_result(regions: Sequence[Region], config: LabelConfig, size: tuple[int, int]) -> list[dict[str, Any]]:
@@ -96,127 +107,125 @@ def _written(region: Region, config: LabelConfig, size: tuple[int, int]) -> dict
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
-    """One result that may show an object of ours, with what `Labels` call its region: their controls and texts."""
+    """One result that may show an object of ours. *texts* are its labels; several lists where its keys differ."""
 
-    json: object
+    json: Json
     where: str
-    paired: tuple[tuple[str, str], ...] = ()
+    id: str
+    kind: str
+    control: str
+    texts: list[list[str]]
+    paired: tuple[tuple[str, str], ...] = ()  # what `Labels` call its region: control and text
+
+    @classmethod
+    def of(cls, json: Json, where: str) -> _Drawn:
+        """Take the parts of a result that tell whose it is."""
+        kind = _text(json, "type")
+        return cls(json, where, _id(json), kind, _text(json, "from_name"), _labels(json.get("value"), kind))
 
 
-def _drawn(result: Sequence[object], config: LabelConfig, where: str) -> list[_Drawn]:
+def _may_be_ours(one: Json, config: LabelConfig) -> bool:
+    """Tell whether a result may show something on the first page of our image."""
+    image, page = _text(one, "to_name"), one.get("item_index")
+    is_elsewhere = image != config.to_name and (image in config.others or (config.is_inferred and image != ""))
+    is_shape = _text(one, "type") not in NO_SHAPES or _text(one, "from_name") in config.own
+    return is_shape and not is_elsewhere and (page is None or (number(page) or 0) <= 0)
+
+
+def _paired(drawn: list[_Drawn]) -> Iterable[_Drawn]:
     """
-    The results that may show an object on our image, each region once.
+    Each region once.
 
     `Rectangle` with `Labels` makes two results of one region, with one id: the labels of the second go to the first.
     """
-    places = [(f"{where} result[{index}]", one) for index, one in enumerate(result) if _may_be_ours(one, config)]
-    hosts: dict[str, int] = {}
-    for labels_too in (False, True):
-        for index, (_, one) in enumerate(places):
-            if isinstance(one, Mapping) and _id(one) and (_text(one, "type") == "labels") == labels_too:
-                hosts.setdefault(_id(one), index)
-    paired: dict[int, list[tuple[str, str]]] = {}
-    guests = set()
-    for index, (_, one) in enumerate(places):
-        host = hosts.get(_id(one), index) if isinstance(one, Mapping) and _text(one, "type") == "labels" else index
-        if host != index and isinstance(one, Mapping):
-            guests.add(index)
-            pairs = [(_text(one, "from_name"), label) for texts in _labels(one) for label in texts]
-            paired.setdefault(host, []).extend(pairs)
-    return [
-        _Drawn(one, at, tuple(paired.get(index, ()))) for index, (at, one) in enumerate(places) if index not in guests
-    ]
-
-
-def _may_be_ours(one: object, config: LabelConfig) -> bool:
-    """Tell whether a result may show something on our image; what is no result at all may."""
-    if not isinstance(one, Mapping):
-        return True
-    image, page = _text(one, "to_name"), number(one.get("item_index")) or 0
-    is_elsewhere = image != config.to_name and (image in config.others or (config.is_inferred and image != ""))
-    is_shape = _text(one, "type") not in NO_SHAPES or _text(one, "from_name") in config.own
-    return is_shape and not is_elsewhere and page <= 0
+    if not any(one.kind == "labels" and one.id for one in drawn):
+        return drawn
+    hosts: dict[str, _Drawn] = {}
+    for one in sorted(drawn, key=lambda one: one.kind == "labels"):
+        hosts.setdefault(one.id, one)
+    paired: dict[str, list[tuple[str, str]]] = {}
+    guests = [one for one in drawn if one.kind == "labels" and one.id and hosts[one.id] is not one]
+    for one in guests:
+        pairs = [(one.control, text) for texts in one.texts for text in texts]
+        paired.setdefault(one.id, []).extend(pairs)
+    shapes = [one for one in drawn if not any(one is guest for guest in guests)]
+    return [replace(one, paired=tuple(paired.get(one.id, ()))) if hosts[one.id] is one else one for one in shapes]
 
 
 def _read(drawn: _Drawn, config: LabelConfig) -> Region | Unread | None:
     """Read one result; None where it says nothing of our boxes."""
-    one, where = drawn.json, drawn.where
-    if not isinstance(one, Mapping):
-        return Unread(Why.BROKEN, f"{where}: expected a region, found {shorten(one)}; {FIX}")
-    kind, control = _text(one, "type"), _text(one, "from_name")
-    is_ours = control in config.own or (kind == BOXES and control not in config.offered and not config.is_inferred)
-    named = {text: config.label_of(control, text) for texts in _labels(one) for text in texts}
+    control = drawn.control
+    is_ours = control in config.own or (
+        drawn.kind == BOXES and control not in config.offered and not config.is_inferred
+    )
+    named = {text: config.label_of(control, text) for texts in drawn.texts for text in texts}
     for other, text in drawn.paired:
         label = config.label_of(other, text)
         if label or not is_ours:
             named.setdefault(text, label)
     labels = list(dict.fromkeys(label for label in named.values() if label))
-    may_be_ours = is_ours or config.is_inferred or (bool(labels) if named else config.can_label(control))
-    if not may_be_ours:
+    if not (is_ours or config.is_inferred or (labels if named else config.can_label(control))):
         return None
-    return _label_problem(one, named, where, is_ours=is_ours, config=config) or _region(one, labels, config, where)
+    return _label_problem(drawn, named, config, is_ours=is_ours) or _region(drawn, labels, config)
 
 
 def _label_problem(
-    one: Json, named: Mapping[str, str | None], where: str, *, is_ours: bool, config: LabelConfig
+    drawn: _Drawn, named: Mapping[str, str | None], config: LabelConfig, *, is_ours: bool
 ) -> Unread | None:
-    """What is wrong with the labels of a result, each with the label of ours that it means, if any."""
-    kind = _text(one, "type") or "region"
+    """What is wrong with the labels of a result; *named* has the label of ours that each text means, if any."""
+    where = drawn.where
     if config.is_inferred and not is_ours:
-        return Unread(Why.SHAPE, f"{where}: {shorten(kind)} of another control: --label-config tells what it means")
-    if len(_labels(one)) > 1:
+        kind = shorten(drawn.kind or "region")
+        return Unread(Why.SHAPE, f"{where}: {kind} of another control: --label-config tells what it means")
+    if len(drawn.texts) > 1:
         return Unread(Why.NO_LABEL, f"{where}.value: expected labels under one key, found several that differ; {FIX}")
     if not named:
-        return Unread(Why.NO_LABEL, f"{where}: {shorten(kind)} without a label; give it one, or delete it")
-    unknown = next((text for text, label in named.items() if label is None), None)
-    if is_ours and unknown is not None:
-        advice = "add it to the label config, or give the box another label in Label Studio"
-        return Unread(
-            Why.UNKNOWN_LABEL, f"{where}: the label {shorten(unknown)} is in no class list; {advice}", unknown
-        )
-    return None
+        kind = shorten(drawn.kind or "region")
+        return Unread(Why.NO_LABEL, f"{where}: {kind} without a label; give it one, or delete it")
+    if None not in named.values() or not is_ours:
+        return None
+    unknown = next(shorten(text) for text, label in named.items() if label is None)
+    advice = "add it to the label config, or give the box another label in Label Studio"
+    return Unread(Why.UNKNOWN_LABEL, f"{where}: the label {unknown} is in no class list; {advice}", unknown)
 
 
-def _region(one: Json, labels: Sequence[str], config: LabelConfig, where: str) -> Region | Unread:
-    image = _text(one, "to_name")
+def _region(drawn: _Drawn, labels: Sequence[str], config: LabelConfig) -> Region | Unread:
+    where, image = drawn.where, _text(drawn.json, "to_name")
     if image not in ("", config.to_name):
         text = f"{where}: drawn on {shorten(image)}, which the label config lacks: its image is {config.to_name}; {FIX}"
         return Unread(Why.SHAPE, text)
     try:
-        found = outline(one, where)
+        found = outline(drawn.json, where)
     except NoBox as error:
         return Unread(Why.SHAPE, f"{where}: {error}; draw a rectangle with the label {shorten(labels[0])} in its place")
     except PayloadError as error:
         return Unread(Why.BROKEN, f"{error}; {FIX}")
     return Region(
-        id=_id(one),
+        id=drawn.id,
         box=found.box,
         label=labels[0],
-        score=number(one.get("score")),
+        score=number(drawn.json.get("score")),
         rotation=found.rotation,
         further_labels=tuple(labels[1:]),
         shape=found.shape,
     )
 
 
-def _labels(one: Json) -> list[list[str]]:
-    """The labels of a result, under its own key or, as in older exports, another; several lists where they differ."""
-    value, kind = one.get("value"), _text(one, "type")
-    if not isinstance(value, Mapping):
-        return []
-    keys = {kind, *(key for key in value if isinstance(key, str) and key.endswith("labels"))}
+def _labels(value: object, kind: str) -> list[list[str]]:
+    """Labels under the key of their kind or, as in older exports, another; several lists where they differ."""
     found: list[list[str]] = []
-    for key in sorted(keys):
-        texts = _texts(value.get(key))
-        if texts and texts not in found:
-            found.append(texts)
+    for key, named in value.items() if isinstance(value, Mapping) else ():
+        if key == kind or (isinstance(key, str) and key.endswith("labels")):
+            texts = _texts(named)
+            if texts and texts not in found:
+                found.append(texts)
     return found
 
 
 def _texts(value: object) -> list[str]:
     """Labels as text; a single one may come without a list, and what is no text is no label that anybody has."""
     values = value if isinstance(value, list | tuple) else [value]
-    return [text if isinstance(text, str) else shorten(text) for text in values if text not in (None, "")]
+    return [text if isinstance(text, str) else shorten(text) for text in values if text is not None and text != ""]
 
 
 def _text(one: Json, key: str) -> str:

@@ -43,10 +43,10 @@ def outline(result: Json, where: str) -> Outline:
     value = result.get("value")
     if not isinstance(value, Mapping):
         raise PayloadError(f"{where}.value", "the place of a region", value)
-    kind = str(result.get("type")).casefold().removesuffix("labels")
-    for name, reason in NO_BOX.items():
-        if kind == name or (name == "brush" and "rle" in value) or (name == "vector" and "vertices" in value):
-            raise NoBox(reason)
+    kind = str(result.get("type")).removesuffix("labels")
+    kind = "brush" if "rle" in value else "vector" if "vertices" in value else kind
+    if kind in NO_BOX:
+        raise NoBox(NO_BOX[kind])
     if "points" in value:
         found = _polygon(value["points"], f"{where}.value.points")
     elif "radiusX" in value or "radiusY" in value:
@@ -54,7 +54,7 @@ def outline(result: Json, where: str) -> Outline:
     else:
         found = _rectangle(result, value, where)
     box = found.box
-    if not all(math.isfinite(side) for side in (box.x0, box.y0, box.x1, box.y1)):
+    if not math.isfinite(box.x0 + box.y0 + box.x1 + box.y1):
         raise PayloadError(f"{where}.value", "numbers that a box can be made of", dict(value))
     if min(box.x1, box.y1) < -EDGE or max(box.x0, box.y0) > 1 + EDGE:
         raise PayloadError(f"{where}.value", "a place on the image, in percent of its size", dict(value))
@@ -63,12 +63,15 @@ def outline(result: Json, where: str) -> Outline:
 
 def number(value: object) -> float | None:
     """Read a finite number, also one that is written as text; None where it is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if type(value) is float:
+        found = value
+    elif isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
-    try:
-        found = float(value)
-    except (ValueError, OverflowError):  # an integer may have hundreds of digits
-        return None
+    else:
+        try:
+            found = float(value)
+        except (ValueError, OverflowError):  # an integer may have hundreds of digits
+            return None
     return found if math.isfinite(found) else None
 
 
