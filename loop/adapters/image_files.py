@@ -20,6 +20,7 @@ from loop.errors import ImageUnreadable
 SMALLEST = 10  # pixels of a side; ultralytics passes over what is smaller, without a word
 JPEG_END = b"\xff\xd9"  # a JPEG without it, ultralytics would write anew, with loss
 COMPARED = {"PNG": ".png", "WEBP": ".webp", "BMP": ".bmp"}  # the names of formats that may stay as they are, like JPEG
+FAST = 1  # level of compression; the usual one takes five times as long for a sixth less
 ANYTHING = 1 << 40  # pixels: of a file that was within the limits when it was read first
 
 
@@ -136,7 +137,7 @@ def _is_read_alike(image: Image.Image, content: bytes, picture: Image.Image) -> 
 
 def _png(picture: Image.Image) -> bytes:
     content = io.BytesIO()
-    Image.fromarray(np.asarray(picture)).save(content, "PNG")  # without the metadata of where it is from
+    Image.fromarray(np.asarray(picture)).save(content, "PNG", compress_level=FAST)  # no metadata
     return content.getvalue()
 
 
