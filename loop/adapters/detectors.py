@@ -8,11 +8,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 from loop.adapters import checkpoints, evaluator
 from loop.adapters.detector import Detector
+from loop.adapters.image_files import read_prepared
 from loop.adapters.probe import Probed, probe
 from loop.adapters.ultralytics_setup import prepare_ultralytics
 from loop.adapters.weights_loading import use_device
@@ -65,7 +63,7 @@ class Detectors:
         detectors = [self.load(path, image_size) for path, image_size in weights]
         spent: list[list[float]] = [[] for _ in detectors]
         for path in [*images[:WARM_UP], *(images[n % len(images)] for n in range(times))]:
-            pixels = np.ascontiguousarray(np.asarray(Image.open(path).convert("RGB"))[:, :, ::-1])
+            pixels = read_prepared(path)
             for detector, mine in zip(detectors, spent, strict=True):
                 started = time.perf_counter()
                 detector.detect([pixels], floor=0.05)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from loop.adapters.image_reader import as_pixels, flat, opening, orientation, turned, upright
+from loop.adapters.image_reader import as_pixels, flat, opening, orientation, read_pixels, turned, upright
 from loop.decisions.near_duplicates import SIDE, look_of
 from loop.decisions.orientation import ORIENTATION, UPRIGHT
 from loop.decisions.regions import Pixels
@@ -94,6 +94,11 @@ def write_whole(content: bytes, target: Path) -> Path:
     with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as scratch:
         scratch.write(content)
     return Path(scratch.name).rename(target)
+
+
+def read_prepared(path: Path) -> Pixels:
+    """Return the picture of a file that was prepared before, see `read_pixels`. Raises ImageUnreadable."""
+    return read_pixels(path.read_bytes(), str(path), ANYTHING)
 
 
 def shrunk(path: Path, most: int) -> Pixels:

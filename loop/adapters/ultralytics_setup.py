@@ -27,8 +27,10 @@ def prepare_ultralytics() -> None:
     os.environ.setdefault("YOLO_OFFLINE", "true")
     os.environ.setdefault("YOLO_VERBOSE", "false")
     import matplotlib as mpl
+    from PIL import Image
     from ultralytics.utils import USER_CONFIG_DIR, patches
 
+    Image.MAX_IMAGE_PIXELS = None  # else larger ones are no images to it; ours were let in by LOOP_IMAGE_PIXELS
     patches._pil_plugins_registered = True  # else its Image.open imports a HEIF plugin where Pillow's would just refuse
     font = Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
     _take_paths_literally()
