@@ -1,5 +1,7 @@
 """Predicting tasks."""
 
+import pytest
+
 from loop.decisions.label_config import parse
 from loop.decisions.ls_format import Task
 from loop.decisions.predict import Served, predict
@@ -60,13 +62,42 @@ def test_more_tasks_than_fit_at_once_keep_their_order():
     assert [one.task_id for one in suggestions if one.error] == list(range(0, 100, 7))
 
 
-def test_region_ids_are_the_same_for_the_same_version_and_differ_otherwise():
-    def ids(version):
-        found = predicted(FakeDetector(CAR, DOUBTFUL), version=version)
-        return [region.id for one in found for region in (*one.shown, *one.hidden)]
+def ids(*found, version="a@1", task=1):
+    (suggestion,) = predicted(FakeDetector(*found), [Task(task, "/data/a.jpg")], version=version)
+    return [region.id for region in (*suggestion.shown, *suggestion.hidden)]
 
-    assert ids("a@1") == ids("a@1")
-    assert len({*ids("a@1"), *ids("a@2")}) == 2 * len(ids("a@1"))
+
+def test_the_same_answer_has_the_same_ids():
+    assert ids(CAR, DOUBTFUL) == ids(CAR, DOUBTFUL)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param({"version": "a@2"}, id="another-version"),
+        pytest.param({"task": 2}, id="another-task"),
+        pytest.param({"box": Box(0, 0, 0.5, 0.5001)}, id="another-box"),
+        pytest.param({"name": "person"}, id="another-label"),
+    ],
+)
+def test_regions_of_other_content_have_other_ids(other):
+    box, name = other.pop("box", CAR[0]), other.pop("name", CAR[1])
+
+    assert ids(CAR) != ids((box, name, 0.9), **other)
+
+
+def test_a_region_keeps_its_id_whatever_is_found_beside_it():
+    """A rank would move up where a more confident box comes in: another box under the same id."""
+    (first,) = ids(CAR)
+
+    assert ids((Box(0.2, 0.2, 0.9, 0.9), "car", 0.95), CAR)[1] == first
+
+
+def test_boxes_that_are_found_twice_have_an_id_each():
+    twice = ids(CAR, (CAR[0], CAR[1], 0.7), (CAR[0], CAR[1], 0.1))
+
+    assert len(set(twice)) == 3
+    assert twice[0] == ids(CAR)[0]
 
 
 def test_without_a_detector_every_task_gets_an_empty_suggestion():

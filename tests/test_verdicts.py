@@ -181,6 +181,15 @@ def test_a_shared_id_tells_which_prediction_was_seen():
     assert seen_by_reviewer([region("old-1"), region("drawn")], 100.0, [(1.0, old), (2.0, new)]) == 0
 
 
+def test_of_answers_logged_under_the_same_ids_the_reviewer_saw_the_one_whose_boxes_they_left():
+    """Ids once stood for ranks, so that two answers of a version could have the same."""
+    seen = [region("0", at=HERE), region("1", at=ELSEWHERE)]
+    other = [region("0", at=ELSEWHERE), region("1", at=Box(0, 0, 1, 1))]
+
+    for served in ([(1.0, seen), (2.0, other)], [(1.0, other), (2.0, seen)]):
+        assert served[seen_by_reviewer([*seen, region("drawn")], 100.0, served)][1] == seen
+
+
 def test_without_a_shared_id_the_newest_before_the_review_was_seen():
     older, newer, later = [region("a")], [region("b")], [region("c")]
 

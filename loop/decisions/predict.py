@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -137,11 +139,7 @@ def _suggestion(
     limits: Thresholds,
     size: tuple[int, int],
 ) -> Suggestion:
-    regions = [
-        Region(_region_id(version, task.id, rank), detection.box, names[detection.class_name], detection.confidence)
-        for rank, detection in enumerate(found)
-        if detection.class_name in names and _has_extent(detection.box)
-    ]
+    regions = _regions(version, task.id, found, names)
     return Suggestion(
         task_id=task.id,
         version=version,
@@ -155,9 +153,27 @@ def _suggestion(
     )
 
 
-def _region_id(version: str, task_id: int, rank: int) -> str:
-    """The same version gives the same task the same ids; no two predictions share one."""
-    return hashlib.sha256(f"{version}:{task_id}:{rank}".encode()).hexdigest()[:12]
+def _regions(version: str, task_id: int, found: Sequence[Detection], names: dict[str, str]) -> list[Region]:
+    """
+    The regions of detections of known classes, each with an id that stands for its content.
+
+    So the same answer always has the same ids, and regions of two answers share one only where they are the same. Of
+    regions with the same label and box, the first has the id of the content, the others count on from it.
+    """
+    regions: list[Region] = []
+    times: Counter[tuple[str, Box]] = Counter()
+    for one in found:
+        if one.class_name in names and _has_extent(one.box):
+            label = names[one.class_name]
+            region_id = _region_id(version, task_id, label, one.box, times[label, one.box])
+            regions.append(Region(region_id, one.box, label, one.confidence))
+            times[label, one.box] += 1
+    return regions
+
+
+def _region_id(version: str, task_id: int, label: str, box: Box, number: int) -> str:
+    content = json.dumps([version, task_id, label, box.x0, box.y0, box.x1, box.y1, number])
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 def _has_extent(box: Box) -> bool:

@@ -95,10 +95,14 @@ def _verdict(region: Region, reviewed: Sequence[Region], at: int | None, policy:
     if at is None:
         return Verdict(Decision.FALSE_POSITIVE, region, None)
     left = reviewed[at]
-    is_redrawn = (left.rotation, left.shape) != (region.rotation, region.shape)
-    is_moved = is_redrawn or not left.box.is_close_to(region.box, policy.same_place)
+    is_moved = _is_moved(region, left, policy)
     is_touched = is_moved or left.label != region.label
     return Verdict(Decision.CORRECTED if is_touched else Decision.CONFIRMED, region, left, is_moved=is_moved)
+
+
+def _is_moved(region: Region, left: Region, policy: JudgePolicy) -> bool:
+    is_redrawn = (left.rotation, left.shape) != (region.rotation, region.shape)
+    return is_redrawn or not left.box.is_close_to(region.box, policy.same_place)
 
 
 def shares_an_id(reviewed: Sequence[Region], served: Iterable[Sequence[Region]]) -> bool:
@@ -114,14 +118,21 @@ def seen_by_reviewer(
     Return which prediction the reviewer had in front of them, out of all that were *served* for the task.
 
     *served* pairs the time of each with its regions, oldest first; *began* is when the review began; both in seconds.
-    Region ids are unique to a prediction, so a shared id tells. Without any, it is the newest one served by then.
+    It is the prediction that shares most region ids with the review, and of equals the one that has most of those
+    regions as the reviewer left them: before ids stood for content, two predictions of a version could share them. Of
+    equals again it is the newest. Where none shares an id, it is the newest one served by then.
     """
-    ids = {region.id for region in reviewed if region.id}
-    shared = [len(ids & {region.id for region in regions}) for _, regions in served]
+    left = {region.id: region for region in reviewed if region.id}
+    shared = [[region for region in regions if region.id in left] for _, regions in served]
     if any(shared):
-        return max(range(len(served)), key=lambda index: (shared[index], index))
+        untouched = [sum(_is_untouched(region, left[region.id]) for region in regions) for regions in shared]
+        return max(range(len(served)), key=lambda index: (len(shared[index]), untouched[index], index))
     before = [index for index, (at, _) in enumerate(served) if at <= began]
     return before[-1] if before else None
+
+
+def _is_untouched(region: Region, left: Region) -> bool:
+    return region.label == left.label and not _is_moved(region, left, JudgePolicy())
 
 
 def counted_review_key(*, is_ground_truth: bool, completed_at: float) -> tuple[bool, float]:
