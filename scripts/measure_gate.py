@@ -21,6 +21,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from loop.adapters.detector import Detector
 from loop.adapters.evaluator import evaluate
 from loop.decisions.average_precision import average_precisions, over_classes
 from loop.decisions.comparison import Change, Comparison, contrast
@@ -72,7 +73,7 @@ def pool(weights: Sequence[Path], count: int) -> list[Evaluation]:
     with tempfile.TemporaryDirectory() as scratch:
         composed = scenes.compose(known, count, seed=77, prefix="pool")
         data = project.write_dataset(Path(scratch) / "pool", sorted(scenes.CLASSES), composed)
-        return [evaluate(path, data, image_size=160) for path in weights]
+        return [evaluate(Detector(path, image_size=160), data) for path in weights]
 
 
 def cases(first: Evaluation, older: Evaluation, newer: Evaluation) -> Iterator[Case]:

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from loop.decisions.evaluation import IOUS, Evaluation, Found, Labels
+from loop.decisions.evaluation import Evaluation, Found, Labels
+from loop.decisions.true_positives import matched
 
-THRESHOLDS = np.linspace(0.5, 0.95, IOUS)
 SHIFT = 0.25  # of a box's own width and height
 
 
@@ -43,20 +43,6 @@ def harmed(evaluation: Evaluation, rate: float, *, seed: int, of_class: int | No
     return matched(replace(evaluation, found=changed))
 
 
-def matched(evaluation: Evaluation) -> Evaluation:
-    """The same with what is right found out from the boxes, as ultralytics' `match_predictions` does."""
-    labels, found = evaluation.labels, evaluation.found
-    hits = np.zeros((len(found.image), IOUS), bool)
-    for image in range(len(evaluation.images)):
-        true = np.flatnonzero(labels.image == image)
-        mine = np.flatnonzero(found.image == image)
-        mine = mine[np.argsort(-found.confidence[mine], kind="stable")]
-        overlap = _ious(labels.box[true], found.box[mine])
-        overlap[labels.class_id[true][:, None] != found.class_id[mine]] = 0
-        hits[mine] = _claimed(overlap)
-    return replace(evaluation, found=replace(found, hits=hits))
-
-
 def draw(evaluation: Evaluation, images: NDArray[np.intp]) -> Evaluation:
     """The evaluation on a held-out set of these images of the pool, in this order; one may come more than once."""
     labels, found = evaluation.labels, evaluation.found
@@ -83,26 +69,3 @@ def _entries(of_image: NDArray[np.int32], images: NDArray[np.intp]) -> tuple[NDA
     entries = [np.arange(start, stop) for start, stop in zip(first, last, strict=True)]
     numbers = np.repeat(np.arange(len(images), dtype=np.int32), last - first)
     return np.concatenate([np.zeros(0, np.intp), *entries]), numbers
-
-
-def _claimed(overlap: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """For each threshold, let every detection claim the free label that it overlaps most, most confident first."""
-    hits = np.zeros((overlap.shape[1], IOUS), bool)
-    taken = np.zeros((overlap.shape[0], IOUS), bool)
-    for at in np.flatnonzero((overlap >= THRESHOLDS[0]).any(axis=0)):
-        free = np.where(taken, 0, overlap[:, at, None])
-        best = free.argmax(axis=0)
-        hits[at] = free[best, np.arange(IOUS)] >= THRESHOLDS
-        taken[best, np.arange(IOUS)] |= hits[at]
-    return hits
-
-
-def _ious(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> NDArray[np.float64]:
-    """IoU of every box with every other, (ours, theirs)."""
-    one, other = ours[:, None].astype(float), theirs[None].astype(float)
-    sides = np.minimum(one[..., 2:], other[..., 2:]) - np.maximum(one[..., :2], other[..., :2])
-    shared = np.clip(sides, 0, None).prod(axis=-1)
-    areas = (one[..., 2:] - one[..., :2]).prod(axis=-1) + (other[..., 2:] - other[..., :2]).prod(axis=-1)
-    union = areas - shared
-    ious: NDArray[np.float64] = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-    return ious

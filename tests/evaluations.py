@@ -3,7 +3,7 @@
 import numpy as np
 
 from loop.decisions.evaluation import IOUS, Evaluation, Found, Labels, Metrics
-from scripts.planted import matched
+from loop.decisions.true_positives import matched
 
 CLASSES = ("Bird", "Cattle", "Fish")
 

@@ -8,8 +8,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from loop.adapters import checkpoints, evaluator
+from loop.adapters import checkpoints
 from loop.adapters.detector import Detector
+from loop.adapters.evaluator import evaluate
 from loop.adapters.image_files import read_prepared
 from loop.adapters.probe import Probed, probe
 from loop.adapters.ultralytics_setup import prepare_ultralytics
@@ -50,7 +51,7 @@ class Detectors:
 
     def evaluate(self, weights: Path, data: Path, image_size: int | None = None) -> Evaluation:
         """Run weights, at the size at which they serve, on the held-out side of a dataset; keep it by image."""
-        return evaluator.evaluate(weights, data, image_size=image_size or self._image_size, device=self._device)
+        return evaluate(self.load(weights, image_size), data)
 
     def latencies(
         self, weights: Sequence[tuple[Path, int | None]], images: Sequence[Path], times: int = 20

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from loop.adapters.ultralytics_setup import threads
+from loop.adapters.ultralytics_setup import repeat_arithmetic
 from loop.decisions.crops import MARGIN, crop
 from loop.decisions.embedding import Space, Vectors, normalised
 from loop.decisions.regions import Box, Pixels
 from loop.errors import UpstreamError
 
-BATCH = 32  # crops
 PREPARATION = "crop-2"  # changes with every change of what is computed here
 
 
@@ -56,24 +54,28 @@ class OpenClipEmbedder:
         side = settings["size"]
         self._size = (int(side[1]), int(side[0])) if isinstance(side, tuple | list) else (int(side), int(side))
         self._mean, self._std = (np.asarray(settings[name], np.float32) for name in ("mean", "std"))
-        torch.set_num_threads(threads())
-        self.dimension = self._encoded([np.zeros((8, 8, 3), np.uint8)]).shape[1]
+        self.dimension = self._encoded(np.zeros((8, 8, 3), np.uint8)).shape[1]
 
     def embed(self, images: Sequence[Pixels], boxes: Sequence[Sequence[Box]]) -> list[Vectors]:
-        """Embed the boxes of each image; float32 (boxes, dimension) an image, unit length, in the order given."""
-        crops = (crop(image, box, self._margin) for image, some in zip(images, boxes, strict=True) for box in some)
-        rows = iter(chain.from_iterable(self._encoded(batch) for batch in _batches(crops)))
+        """
+        Embed the boxes of each image; float32 (boxes, dimension) an image, unit length, in the order given.
+
+        Each goes through the tower alone, for in batches of another length its vector would have other last bits.
+        """
         return [
-            np.stack(list(islice(rows, len(some)))) if some else np.zeros((0, self.dimension), np.float32)
-            for some in boxes
+            np.concatenate([np.zeros((0, self.dimension), np.float32), *(self._vector(image, box) for box in some)])
+            for image, some in zip(images, boxes, strict=True)
         ]
 
-    def _encoded(self, crops: Sequence[Pixels]) -> Vectors:
+    def _vector(self, image: Pixels, box: Box) -> Vectors:
+        return self._encoded(crop(image, box, self._margin))
+
+    def _encoded(self, pixels: Pixels) -> Vectors:
         import torch
 
-        batch = np.stack([self._prepared(one) for one in crops])
+        repeat_arithmetic()
         with torch.inference_mode():
-            found = self._model.encode_image(torch.from_numpy(batch).to(self._device))
+            found = self._model.encode_image(torch.from_numpy(self._prepared(pixels)[None]).to(self._device))
         return normalised(found.float().cpu().numpy())
 
     def _prepared(self, pixels: Pixels) -> NDArray[np.float32]:
@@ -103,8 +105,3 @@ def _device_name(device: str) -> str:
         return "cuda:0" if torch.cuda.is_available() else "cpu"
     first = device.split(",", maxsplit=1)[0]
     return f"cuda:{first}" if first.isdigit() else first
-
-
-def _batches(crops: Iterator[Pixels]) -> Iterator[list[Pixels]]:
-    while batch := list(islice(crops, BATCH)):
-        yield batch

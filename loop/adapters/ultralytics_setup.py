@@ -57,3 +57,18 @@ def _take_paths_literally() -> None:
     downloads.attempt_download_asset = find_literally
     for module in (checks, tasks, autobackend):
         module.check_suffix = check_literally
+
+
+def repeat_arithmetic() -> None:
+    """
+    Have torch compute the same to the last bit as everywhere else on this machine; call this before every pass.
+
+    The last bits depend on the number of threads. It is one number a Python thread, and ultralytics changes it whenever
+    it loads weights. On a GPU they depend on the algorithm, which cuDNN may choose by timing.
+    """
+    import torch
+
+    if torch.get_num_threads() != threads():
+        torch.set_num_threads(threads())
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 NOTHING = 0.99  # a confidence that hardly any box has: only the feature maps are wanted
 SAMPLES = 4  # points a side and box, at which RoIAlign reads a map
-PREPARATION = "roi-align-1"  # changes with every change of what is computed here
+PREPARATION = "roi-align-2"  # changes with every change of what is computed here
 
 
 class YoloEmbedder:
@@ -32,35 +32,30 @@ class YoloEmbedder:
         self.space = space
         self._detector = Detector(weights, device=device, image_size=image_size)
         self._lock = threading.Lock()
-        self._maps: list[list[torch.Tensor]] = []
-        self._detector.watch(self._maps.append)
+        self._maps: list[torch.Tensor] = []  # of the last image
+        self._detector.watch(self._keep)
         self._detector.detect([np.zeros((image_size, image_size, 3), np.uint8)], NOTHING)
-        self.dimension = sum(one.shape[1] for one in self._maps[-1])
+        self.dimension = sum(one.shape[1] for one in self._maps)
 
     def embed(self, images: Sequence[Pixels], boxes: Sequence[Sequence[Box]]) -> list[Vectors]:
         """Embed the boxes of each image; float32 (boxes, dimension) an image, unit length, in the order given."""
-        with self._lock:
-            self._detect(images, NOTHING)
-            return self._pooled(images, boxes)
+        return [self._embedded(image, NOTHING, some)[1] for image, some in zip(images, boxes, strict=True)]
 
     def detect_and_embed(self, images: Sequence[Pixels], floor: float) -> list[tuple[list[Detection], Vectors]]:
         """Detect as the detector does, and embed what was found, in one pass."""
+        return [self._embedded(image, floor) for image in images]
+
+    def _keep(self, maps: list[torch.Tensor]) -> None:
+        self._maps = maps
+
+    def _embedded(
+        self, image: Pixels, floor: float, boxes: Sequence[Box] | None = None
+    ) -> tuple[list[Detection], Vectors]:
+        """Detect on one image, and embed its *boxes*; where none are given, those of the detections."""
         with self._lock:
-            found = self._detect(images, floor)
-            vectors = self._pooled(images, [[one.box for one in some] for some in found])
-        return list(zip(found, vectors, strict=True))
-
-    def _detect(self, images: Sequence[Pixels], floor: float) -> list[list[Detection]]:
-        self._maps.clear()
-        return self._detector.detect(images, floor)
-
-    def _pooled(self, images: Sequence[Pixels], boxes: Sequence[Sequence[Box]]) -> list[Vectors]:
-        """Pool boxes from the maps of the last pass."""
-        places = [(maps, index) for maps in self._maps for index in range(len(maps[0]))]
-        return [
-            self._of_image([one[index : index + 1] for one in maps], image, some)
-            for (maps, index), image, some in zip(places, images, boxes, strict=True)
-        ]
+            (found,) = self._detector.detect([image], floor)
+            wanted = [one.box for one in found] if boxes is None else boxes
+            return found, self._of_image(self._maps, image, wanted)
 
     def _of_image(self, maps: Sequence[torch.Tensor], image: Pixels, boxes: Sequence[Box]) -> Vectors:
         import torch

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -18,21 +21,33 @@ def resample(images: int, times: int, rng: np.random.Generator) -> Counts:
     return rng.multinomial(images, np.full(images, 1 / max(1, images)), size=times).astype(np.float32)
 
 
-def average_precisions(evaluation: Evaluation, counts: Counts) -> NDArray[np.float64]:
-    """
-    AP over IoU 0.5 to 0.95 of each class, (resamples, classes); NaN where a resample has no label of the class.
+def with_metrics(evaluation: Evaluation) -> Evaluation:
+    """Return the evaluation with its mAP50 and mAP50-95 on all images."""
+    once = np.ones((1, len(evaluation.images)), np.float32)
+    map50, map50_95 = (
+        float(over_classes(average_precisions(evaluation, once, ious))[0]) for ious in (range(1), range(IOUS))
+    )
+    return replace(evaluation, metrics=replace(evaluation.metrics, map50=map50, map50_95=map50_95))
 
-    *counts* says how often each image is in each resample. A resample of every image once gives what the validator
-    gives: `ap_per_class` in ultralytics' `utils/metrics.py`, to rounding.
+
+def average_precisions(
+    evaluation: Evaluation, counts: Counts, ious: Sequence[int] = range(IOUS)
+) -> NDArray[np.float64]:
+    """
+    Mean AP of each class over the IoU thresholds numbered *ious*, (resamples, classes).
+
+    It is NaN where a resample has no label of the class. *counts* says how often each image is in each resample. A
+    resample of every image once gives what `ap_per_class` in ultralytics' `utils/metrics.py` gives, to rounding.
     """
     found = evaluation.found
     labels = counts @ evaluation.label_counts().astype(np.float32)
-    ranked = np.argsort(-found.confidence)  # the validator's own order, ties included
+    ranked = np.argsort(-found.confidence, kind="stable")
     class_ids = found.class_id[ranked]
     result = np.full(labels.shape, np.nan)
     for class_id in np.flatnonzero(labels.any(axis=0)):
         is_labelled = labels[:, class_id] > 0
-        of_class = _of_class(found, ranked[class_ids == class_id], counts[is_labelled], labels[is_labelled, class_id])
+        mine = ranked[class_ids == class_id]
+        of_class = _of_class(found, mine, counts[is_labelled], labels[is_labelled, class_id], ious)
         result[is_labelled, class_id] = of_class
     return result
 
@@ -44,7 +59,9 @@ def over_classes(precisions: NDArray[np.float64]) -> NDArray[np.float64]:
     return means
 
 
-def _of_class(found: Found, ranked: NDArray[np.intp], counts: Counts, labels: Counts) -> NDArray[np.float64]:
+def _of_class(
+    found: Found, ranked: NDArray[np.intp], counts: Counts, labels: Counts, ious: Sequence[int]
+) -> NDArray[np.float64]:
     """
     AP of one class whose detections are *ranked* by confidence.
 
@@ -62,10 +79,10 @@ def _of_class(found: Found, ranked: NDArray[np.intp], counts: Counts, labels: Co
     seen = np.cumsum(counts @ passed, axis=1)
     times = counts[:, found.image[hits]]
     areas = np.zeros(len(counts))
-    for iou in range(IOUS):
+    for iou in ious:
         at = found.hits[hits, iou]
         areas += _area(np.cumsum(times[:, at], axis=1), seen[:, at], labels)
-    return areas / IOUS
+    return areas / len(ious)
 
 
 def _area(true: Counts, seen: Counts, labels: Counts) -> NDArray[np.float64]:

@@ -1,0 +1,59 @@
+"""Small networks with random weights: real code paths in a second, with nothing to download."""
+
+import json
+
+from loop.adapters.ultralytics_setup import prepare_ultralytics
+
+CLASSES = ("car", "person", "dog")
+
+
+def write_detector(path):
+    """Write the weights of a YOLO11n that detects many boxes of low confidence on anything; return their path."""
+    prepare_ultralytics()
+    import torch
+    from ultralytics import YOLO
+
+    torch.manual_seed(0)
+    model = YOLO("yolo11n.yaml", task="detect")
+    model.model.names = dict(enumerate(CLASSES))
+    head = model.model.model[-1]
+    head.nc = len(CLASSES)
+    for sides, classes in zip(head.cv2, head.cv3, strict=True):
+        sides[-1].bias.data = -0.5 * torch.arange(head.reg_max).repeat(4)  # near sides are likelier, so boxes are small
+        classes[-1] = torch.nn.Conv2d(classes[-1].in_channels, head.nc, 1)
+        torch.nn.init.normal_(classes[-1].weight, std=0.3)
+        torch.nn.init.constant_(classes[-1].bias, -4.0)
+    _set_statistics(model.model)
+    model.save(str(path))
+    return path
+
+
+def _set_statistics(network):
+    """Have each layer normalise what it is given: else nothing of an image would reach the end of random weights."""
+    import torch
+
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.momentum = None  # the mean of all passes
+    network.train()
+    with torch.no_grad():
+        network(torch.rand(16, 3, 64, 64))
+    network.eval()
+
+
+def write_tower(folder):
+    """Write a small vision transformer as open_clip loads it; return its folder."""
+    import open_clip
+    import torch
+
+    torch.manual_seed(0)
+    parts = {
+        "embed_dim": 32,
+        "vision_cfg": {"image_size": 64, "patch_size": 16, "width": 64, "head_width": 16, "layers": 2},
+        "text_cfg": {"context_length": 8, "vocab_size": 64, "width": 16, "heads": 2, "layers": 1},
+    }
+    folder.mkdir()
+    torch.save(open_clip.CLIP(**parts).state_dict(), folder / "open_clip_pytorch_model.bin")
+    settings = {"mean": [0.5] * 3, "std": [0.25] * 3}
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": parts, "preprocess_cfg": settings}))
+    return folder
