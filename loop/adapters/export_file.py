@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from loop.adapters.text_file import encoding_of
-from loop.decisions.export_kinds import EXPECTED, kind_of_bytes, kind_of_task, kind_of_text
+from loop.decisions.export_kinds import API_ANSWER, EXPECTED, kind_of_bytes, kind_of_task, kind_of_text
 from loop.errors import PayloadError
 
 CHUNK = 1 << 20  # characters read at a time
@@ -17,7 +17,7 @@ EDGE = 16  # characters: a word or an escape cut off at the end of what was read
 
 def read_export(export: Path) -> Iterator[dict[str, Any]]:
     """
-    Yield the tasks of a JSON export, which may be larger than memory; each gets an `id`, its number, if it has none.
+    Yield the tasks of a JSON export, or of an answer of /api/tasks/, which may be larger than memory; each gets an `id`, its number, if it has none.
 
     Raises PayloadError, at the first place that is not one; so what came before may have been yielded.
     """
@@ -41,8 +41,9 @@ def read_export(export: Path) -> Iterator[dict[str, Any]]:
 
 def _elements(file: IO[str], name: str) -> Iterator[Any]:
     """The elements of the one list in a file."""
-    decoder, buffer, at = json.JSONDecoder(), file.read(CHUNK), 0
-    at = _blank(buffer, 0)
+    decoder, buffer = json.JSONDecoder(), file.read(CHUNK)
+    answer = API_ANSWER.match(buffer)
+    at = answer.end() if answer else _blank(buffer, 0)
     if buffer[at : at + 1] != "[":
         raise PayloadError(name, EXPECTED, kind_of_text(buffer[: CHUNK // 64]))
     at, more, is_first = at + 1, CHUNK, True
@@ -62,7 +63,7 @@ def _elements(file: IO[str], name: str) -> Iterator[Any]:
             break
         yield element
         is_first, more = False, CHUNK
-    if (buffer[_blank(buffer, at) :] + file.read(CHUNK)).strip():
+    if (buffer[_blank(buffer, at) :] + file.read(CHUNK)).strip() != ("}" if answer else ""):
         raise PayloadError(name, "JSON", "something after the end of the list")
 
 

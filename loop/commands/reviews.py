@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,11 +17,12 @@ from loop.decisions import region_json
 from loop.decisions.rates import By
 from loop.decisions.storable import LARGEST_ID
 from loop.decisions.verdict_query import Stream, VerdictFilter
-from loop.decisions.verdicts import Decision
+from loop.decisions.verdicts import Decision, Verdict
 from loop.errors import PayloadError
 from loop.parts import Parts
 from loop.use_cases import convert, shadow
 from loop.use_cases.assess import Asked, assess, seconds_by_version
+from loop.use_cases.convert import TaskVerdicts
 
 app = typer.Typer()
 
@@ -51,8 +51,7 @@ def verdicts(  # noqa: PLR0913, PLR0917 (each is an option)
     if (export is None) == (project is None):
         raise PayloadError("verdicts", "either an export or --project", str(export or "neither"))
     if export:
-        for line in _of_export(export, read_text(label_config, "a label config in XML") if label_config else None):
-            typer.echo(json.dumps(line))
+        _print_of_export(export, read_text(label_config, "a label config in XML") if label_config else None)
         return
     wanted = VerdictFilter(
         project=project or 0,
@@ -73,19 +72,28 @@ def verdicts(  # noqa: PLR0913, PLR0917 (each is an option)
         typer.echo(record.model_dump_json())
 
 
-def _of_export(export: Path, label_config: str | None) -> Iterator[dict[str, Any]]:
-    """The verdicts on an export; tasks that are left out are named beside them."""
-    for judged in convert.to_verdicts(export, label_config):
-        if judged.left_out:
-            typer.echo(f"task {judged.task_id} is left out: {judged.left_out}", err=True)
-        for one in judged.verdicts:
-            yield {
-                "task": judged.task_id,
-                "version": judged.version,
-                "decision": one.decision.value,
-                "predicted": region_json.write(one.predicted) if one.predicted else None,
-                "reviewed": region_json.write(one.reviewed) if one.reviewed else None,
-            }
+def _print_of_export(export: Path, label_config: str | None) -> None:
+    """Print the verdicts on an export; tasks that are left out are named on stderr, and how many were judged."""
+    judged = left_out = 0
+    for task in convert.to_verdicts(export, label_config):
+        judged, left_out = judged + (not task.left_out), left_out + bool(task.left_out)
+        if task.left_out:
+            typer.echo(f"task {task.task_id} is left out: {task.left_out}", err=True)
+        for verdict in task.verdicts:
+            typer.echo(json.dumps(_verdict_json(task, verdict)))
+    if not judged:
+        raise PayloadError(str(export), "reviewed tasks with their predictions", convert.why_nothing(export))
+    typer.echo(f"{judged} tasks judged, {left_out} left out", err=True)
+
+
+def _verdict_json(task: TaskVerdicts, verdict: Verdict) -> dict[str, Any]:
+    return {
+        "task": task.task_id,
+        "version": task.version,
+        "decision": verdict.decision.value,
+        "predicted": region_json.write(verdict.predicted) if verdict.predicted else None,
+        "reviewed": region_json.write(verdict.reviewed) if verdict.reviewed else None,
+    }
 
 
 @app.command()

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 EXPECTED = "a list of tasks, as Label Studio exports it in its format JSON (Export > JSON)"
+FULL = "the predictions themselves beside the reviews"
+HOW = (
+    "ask its API for /api/tasks/?project=ID&fields=all&page_size=-1 and give that answer in place of the export, "
+    "or use `loop verdicts --project ID` of a connected project"
+)
+API_ANSWER = re.compile(r'\s*\{(?:\s*"\w+"\s*:\s*[\w.]+\s*,)*\s*"tasks"\s*:\s*(?=\[)')  # of /api/tasks/, up to its list
 MAGIC = {
     b"PK\x03\x04": "a ZIP archive, as its exports in YOLO, COCO, Pascal VOC and brush formats are",
     b"PK\x05\x06": "an empty ZIP archive",
@@ -50,9 +57,13 @@ def kind_of_task(task: Mapping[str, object]) -> str | None:
     return None
 
 
+def has_ids_alone(task: Mapping[str, object]) -> bool:
+    """Whether a task names its predictions by their ids, as Label Studio's own JSON export does."""
+    predictions = task.get("predictions")
+    return isinstance(predictions, list) and bool(predictions) and all(isinstance(one, int) for one in predictions)
+
+
 def _kind_of_object(text: str) -> str:
-    if '"tasks"' in text:
-        return "an answer of Label Studio's API: keep its list `tasks` alone"
     if '"categories"' in text or ('"images"' in text and '"info"' in text):
         return "its COCO format"
     if '"annotations"' in text or '"data"' in text:

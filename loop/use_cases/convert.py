@@ -13,6 +13,7 @@ from loop.adapters.draft import Draft, writing
 from loop.adapters.export_file import read_export
 from loop.adapters.local_images import LocalImages
 from loop.decisions.classes import Labels
+from loop.decisions.export_kinds import FULL, HOW, has_ids_alone
 from loop.decisions.label_config import LabelConfig, parse
 from loop.decisions.label_config_guess import inferred
 from loop.decisions.ls_format import Review, StoredPrediction, read_prediction, read_review, read_task, task_data
@@ -80,9 +81,24 @@ def to_verdicts(export: Path, label_config: str | None = None) -> Iterator[TaskV
     """
     config = parse(label_config) if label_config is not None else inferred(read_export(export))
     for task in read_export(export):
+        if has_ids_alone(task):
+            raise PayloadError(str(export), FULL, f"their ids alone, as in Label Studio's own JSON export: {HOW}")
         judged = _judged(task, config)
         if judged:
             yield judged
+
+
+def why_nothing(export: Path) -> str:
+    """Say why an export gives no verdicts: what its tasks lack."""
+    tasks = reviewed = predicted = 0
+    for task in read_export(export):
+        annotations, predictions = task.get("annotations"), task.get("predictions")
+        is_reviewed = isinstance(annotations, list) and any(
+            isinstance(one, dict) and not one.get("was_cancelled") for one in annotations
+        )
+        tasks, reviewed = tasks + 1, reviewed + is_reviewed
+        predicted += bool(is_reviewed and predictions)
+    return f"{tasks} tasks, {reviewed} of them reviewed, {predicted} of those with a prediction: {HOW}"
 
 
 def _judged(task: dict[str, Any], config: LabelConfig) -> TaskVerdicts | None:
