@@ -129,7 +129,7 @@ def test_images_are_found_by_their_path_and_never_outside_the_folder(folder):
     ("content", "error"),
     [
         pytest.param("{", PayloadError, id="no-json"),
-        pytest.param('{"tasks": []}', PayloadError, id="no-list"),
+        pytest.param('{"id": 1}', PayloadError, id="no-list"),
         pytest.param("[1]", PayloadError, id="numbers"),
         pytest.param('[{"id": 1}', PayloadError, id="no-end"),
         pytest.param('[{"id": 1} {"id": 2}]', PayloadError, id="no-comma"),

@@ -17,7 +17,9 @@ EDGE = 16  # characters: a word or an escape cut off at the end of what was read
 
 def read_export(export: Path) -> Iterator[dict[str, Any]]:
     """
-    Yield the tasks of a JSON export, or of an answer of /api/tasks/, which may be larger than memory; each gets an `id`, its number, if it has none.
+    Yield the tasks of a JSON export, or of an answer of /api/tasks/; it may be larger than memory.
+
+    Each task gets an `id`, its number, if it has none.
 
     Raises PayloadError, at the first place that is not one; so what came before may have been yielded.
     """

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from loop.errors import PayloadError
+from loop.errors import LabelConfigError, PayloadError, TaxonomyError
 
 _DECLARED = re.compile(rb"\s*<\?xml[^>]*?encoding\s*=\s*[\"']([A-Za-z][\w.-]*)")
 
@@ -28,6 +30,17 @@ def read_text(path: Path, expected: str) -> str:
         raise PayloadError(str(path), expected, error.strerror or type(error).__name__) from error
     except (UnicodeDecodeError, LookupError) as error:
         raise PayloadError(str(path), f"{expected}; save it as UTF-8", _undecodable(error)) from error
+
+
+@contextmanager
+def naming(path: Path | None) -> Iterator[None]:
+    """Have an error in a label config or a taxonomy that came out of a file name the file."""
+    try:
+        yield
+    except (LabelConfigError, TaxonomyError) as error:
+        if path is None:
+            raise
+        raise type(error)(f"{path}: {error.field}", error.expected, error.found) from error
 
 
 def _undecodable(error: UnicodeDecodeError | LookupError) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from loop.adapters.text_file import read_text
+from loop.adapters.text_file import naming, read_text
 from loop.bootstrap import build
 from loop.commands.grid import Field, show_table
 from loop.commands.options import AsJson, ProjectId, out
@@ -41,7 +41,8 @@ def convert_dataset(
         raise PayloadError("--images", "a folder with the images", str(images))
     settings = Settings.read()
     policy = ConversionPolicy(settings.held_out_share, settings.group_field, settings.twin_bits, settings.image_pixels)
-    snapshot = convert.to_dataset(export, read_text(label_config, "a label config in XML"), images, to, policy)
+    with naming(label_config):
+        snapshot = convert.to_dataset(export, read_text(label_config, "a label config in XML"), images, to, policy)
     typer.echo(json.dumps({"hash": snapshot.hash, "folder": str(snapshot.folder), **snapshot.report}, indent=2))
 
 

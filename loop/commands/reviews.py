@@ -9,11 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from loop.adapters.text_file import read_text
+from loop.adapters.text_file import naming, read_text
 from loop.bootstrap import build
 from loop.commands import rates_screen
 from loop.commands.options import AsJson, ProjectId, out
 from loop.decisions import region_json
+from loop.decisions.export_kinds import FULL
 from loop.decisions.rates import By
 from loop.decisions.storable import LARGEST_ID
 from loop.decisions.verdict_query import Stream, VerdictFilter
@@ -51,7 +52,8 @@ def verdicts(  # noqa: PLR0913, PLR0917 (each is an option)
     if (export is None) == (project is None):
         raise PayloadError("verdicts", "either an export or --project", str(export or "neither"))
     if export:
-        _print_of_export(export, read_text(label_config, "a label config in XML") if label_config else None)
+        with naming(label_config):
+            _print_of_export(export, read_text(label_config, "a label config in XML") if label_config else None)
         return
     wanted = VerdictFilter(
         project=project or 0,
@@ -68,8 +70,11 @@ def verdicts(  # noqa: PLR0913, PLR0917 (each is an option)
     )
     parts = build(migrate=True)
     parts.projects.get(wanted.project)
-    for record in parts.verdicts.all(wanted):
+    count = 0
+    for count, record in enumerate(parts.verdicts.all(wanted), start=1):  # noqa: B007 (how many there were)
         typer.echo(record.model_dump_json())
+    if not count:
+        typer.echo("no verdict is like that: `loop rates` counts those that there are", err=True)
 
 
 def _print_of_export(export: Path, label_config: str | None) -> None:
@@ -82,7 +87,7 @@ def _print_of_export(export: Path, label_config: str | None) -> None:
         for verdict in task.verdicts:
             typer.echo(json.dumps(_verdict_json(task, verdict)))
     if not judged:
-        raise PayloadError(str(export), "reviewed tasks with their predictions", convert.why_nothing(export))
+        raise PayloadError(str(export), FULL, convert.why_nothing(export))
     typer.echo(f"{judged} tasks judged, {left_out} left out", err=True)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from loop import jobs
-from loop.adapters.text_file import read_text
+from loop.adapters.text_file import naming, read_text
 from loop.bootstrap import build
 from loop.commands.grid import Field, printable, show_table
 from loop.commands.options import ProjectId, Why, out
@@ -19,7 +19,7 @@ from loop.decisions.calibration import Calibrated
 from loop.decisions.matching import Match
 from loop.decisions.storable import LARGEST_ID
 from loop.decisions.taxonomy import Taxonomy, tree_lines
-from loop.errors import PayloadError, TaxonomyError
+from loop.errors import PayloadError
 from loop.use_cases import categorise, reapply
 
 app = typer.Typer(no_args_is_help=True, help="The tree of categories, and what is matched to it.")
@@ -141,10 +141,8 @@ def undo(project: ProjectId) -> None:
 
 
 def _read(file: Path) -> Taxonomy:
-    try:
+    with naming(file):
         return taxonomy_format.read(read_text(file, "a taxonomy in YAML"))
-    except TaxonomyError as error:
-        raise TaxonomyError(f"{file}: {error.field}", error.expected, error.found) from error
 
 
 def _print_lines(lines: Sequence[str]) -> None:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 
 EXPECTED = "a list of tasks, as Label Studio exports it in its format JSON (Export > JSON)"
-FULL = "the predictions themselves beside the reviews"
-HOW = (
-    "ask its API for /api/tasks/?project=ID&fields=all&page_size=-1 and give that answer in place of the export, "
-    "or use `loop verdicts --project ID` of a connected project"
+FULL = (
+    "reviewed tasks with the predictions themselves; ask Label Studio's API for "
+    "/api/tasks/?project=ID&fields=all&page_size=-1 and give its answer instead, "
+    "or `loop verdicts --project ID` where the project is connected"
 )
 API_ANSWER = re.compile(r'\s*\{(?:\s*"\w+"\s*:\s*[\w.]+\s*,)*\s*"tasks"\s*:\s*(?=\[)')  # of /api/tasks/, up to its list
 MAGIC = {

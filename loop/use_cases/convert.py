@@ -13,7 +13,7 @@ from loop.adapters.draft import Draft, writing
 from loop.adapters.export_file import read_export
 from loop.adapters.local_images import LocalImages
 from loop.decisions.classes import Labels
-from loop.decisions.export_kinds import FULL, HOW, has_ids_alone
+from loop.decisions.export_kinds import FULL, has_ids_alone
 from loop.decisions.label_config import LabelConfig, parse
 from loop.decisions.label_config_guess import inferred
 from loop.decisions.ls_format import Review, StoredPrediction, read_prediction, read_review, read_task, task_data
@@ -22,7 +22,7 @@ from loop.decisions.snapshots import LabelledImage, Reason
 from loop.decisions.splits import assign, together
 from loop.decisions.storable import LARGEST_ID
 from loop.decisions.verdicts import Verdict, counted_review_key, judge, seen_by_reviewer
-from loop.errors import ImageError, PayloadError
+from loop.errors import EmptySnapshot, ImageError, PayloadError
 from loop.use_cases.assemble import group_of
 
 
@@ -63,6 +63,8 @@ def to_dataset(
     with writing(out.absolute().parent) as draft:
         files = LocalImages(images, draft.prepared, policy.most_pixels)
         draft.add(_labelled(export, config, policy, draft, files), labels, files.find, at_once=os.cpu_count() or 1)
+        if not draft.added and not draft.report.counts:
+            raise EmptySnapshot(f"{export}: nothing to train on in it: {why_nothing(export)}")
         draft.take_out(files.contradictions())
         groups = [one.group for one in draft.added]
         families = together(groups, Looks([one.look for one in draft.added], policy.twin_bits))
@@ -82,7 +84,7 @@ def to_verdicts(export: Path, label_config: str | None = None) -> Iterator[TaskV
     config = parse(label_config) if label_config is not None else inferred(read_export(export))
     for task in read_export(export):
         if has_ids_alone(task):
-            raise PayloadError(str(export), FULL, f"their ids alone, as in Label Studio's own JSON export: {HOW}")
+            raise PayloadError(str(export), FULL, "predictions by their ids alone, as its own JSON export has them")
         judged = _judged(task, config)
         if judged:
             yield judged
@@ -98,7 +100,7 @@ def why_nothing(export: Path) -> str:
         )
         tasks, reviewed = tasks + 1, reviewed + is_reviewed
         predicted += bool(is_reviewed and predictions)
-    return f"{tasks} tasks, {reviewed} of them reviewed, {predicted} of those with a prediction: {HOW}"
+    return f"{tasks} tasks, {reviewed} of them reviewed, {predicted} of those with a prediction"
 
 
 def _judged(task: dict[str, Any], config: LabelConfig) -> TaskVerdicts | None:
