@@ -7,8 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from loop.decisions.findings import Level
+from loop.errors import NotStored
+from loop.use_cases.doctor import doctor
 from scripts.demo import project as projects
-from tests.builders import picture
+from tests.builders import ls_region, picture
 from tests.integration.conftest import make_project, project_of, run_loop, until
 
 pytestmark = pytest.mark.timeout(300)
@@ -125,6 +128,47 @@ def test_two_projects_are_served_by_their_own_versions(api, backend, connected, 
         ]
 
     until(lambda: versions() == [{"yolo_detector@0.0.0"}, {"yolo_detector@1.0.0"}], 30)
+
+
+def test_a_damaged_version_answers_nothing_and_the_doctor_says_why(api, backend, parts, loop_settings):
+    project_id, _ = make_project(api, "Damaged", 2, labels=("item",), seed=7)
+    run_loop(loop_settings, "connect", "--project", str(project_id))
+    until(lambda: project_of(api, project_id)["model_version"] == "yolo_detector@0.0.0", 60)
+    weights = parts.registry.champion(project_id).weights
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:100_000])
+    try:
+        body = request_for(api, project_id)
+        answers = [backend.post("/predict", json=body) for _ in range(8)]
+        set_up = backend.post("/setup", json={"project": body["project"], "schema": body["label_config"]})
+        diagnosis = {one.check: one for one in doctor(parts, project_id)}["detector"]
+    finally:
+        weights.write_bytes(whole)
+
+    assert {answer.status_code for answer in (*answers, set_up)} == {200}
+    assert set_up.json()["model_version"] == "yolo_detector@0.0.0"
+    assert [one["result"] for one in answers[0].json()["results"]] == [[], []]
+    assert all("is damaged" in error for error in answers[0].json()["errors"].values())
+    assert (diagnosis.level, "is damaged" in diagnosis.found) == (Level.WRONG, True)
+    until(lambda: "errors" not in backend.post("/predict", json=body).json(), 60)
+
+
+def test_what_label_studio_does_not_store_is_named_and_the_rest_is_stored(api, connected, parts):
+    project_id, _ = connected
+    first, second, third = (task["id"] for task in request_for(api, project_id)["tasks"][:3])
+    api.delete(f"/api/tasks/{second}").raise_for_status()
+    rows = [
+        {"task": task, "model_version": "a test", "score": 0.5, "result": [ls_region("a", label)]}
+        for task, label in ((first, "item"), (second, "item"), (third, "no such label"))
+    ]
+
+    with pytest.raises(NotStored, match="stored 1 of 2 predictions") as refused:
+        parts.label_studio.store_predictions(project_id, rows)
+
+    assert set(refused.value.reasons) == {third}
+    assert "valid labels: ['item']" in refused.value.reasons[third]
+    stored = parts.label_studio.named_tasks(project_id, [first])[first]["predictions"]
+    assert "a test" in {one["model_version"] for one in stored}
 
 
 def test_a_project_without_tasks_can_be_connected(api, parts, loop_settings):

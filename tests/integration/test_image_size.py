@@ -1,0 +1,108 @@
+"""At which size versions are trained, measured and served."""
+
+from dataclasses import replace
+
+import pytest
+
+from loop.adapters.registry import Facts
+from loop.bootstrap import build
+from loop.use_cases.assemble import assemble
+from loop.use_cases.compare import compare
+from loop.use_cases.retrain import retrain
+from scripts.demo.scenes import WARM_START
+from tests.trainings import reviewed_project, settings_in
+
+
+class Noting:
+    """Detectors that note at which size weights are loaded and measured."""
+
+    def __init__(self, detectors):
+        self._detectors, self.sizes = detectors, []
+
+    def evaluate(self, weights, data, image_size=None):
+        self.sizes.append(image_size)
+        return self._detectors.evaluate(weights, data, image_size)
+
+    def latencies(self, weights, images):
+        self.sizes.append([size for _, size in weights])
+        return self._detectors.latencies(weights, images, times=1)
+
+    def __getattr__(self, name):
+        return getattr(self._detectors, name)
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture
+def opened(tmp_path):
+    """Open an installation with eight reviews; LOOP_IMAGE_SIZE is what is given."""
+    opened = []
+
+    def prepare(image_size):
+        settings = settings_in(tmp_path, LOOP_IMAGE_SIZE=image_size)
+        reviewed_project(settings)
+        opened.append(build(settings))
+        return replace(opened[-1], detectors=Noting(opened[-1].detectors))
+
+    yield prepare
+    for parts in opened:
+        parts.close()
+
+
+def trained_at(version):
+    import torch
+
+    return torch.load(version.weights, map_location="cpu", weights_only=False)["train_args"]["imgsz"]
+
+
+def serve(parts, image_size):
+    facts = Facts(classes=("item",), training={"image_size": image_size})
+    return parts.registry.promote(1, parts.registry.add(1, WARM_START, facts).name, "first")
+
+
+@pytest.mark.parametrize(
+    ("setting", "champion", "size"),
+    [
+        pytest.param("", 96, 96, id="as-the-champion"),
+        pytest.param("64", 96, 64, id="as-set"),
+        pytest.param("", None, 512, id="as-the-weights-were-trained"),
+    ],
+)
+def test_a_training_goes_on_at_the_size_of_the_champion(opened, setting, champion, size):
+    parts = opened(setting)
+    if champion:
+        serve(parts, champion)
+    parts.trainings.ask(1, "a test")
+
+    line = retrain(parts, 1)
+
+    version = parts.registry.list(1)[-1]
+    assert "failed" not in line
+    assert (version.image_size, trained_at(version)) == (size, size)
+    assert parts.load(version).detector.image_size == size
+
+
+def test_the_gate_measures_each_version_at_its_own_size(opened):
+    parts = opened("64")
+    serve(parts, 96)
+    parts.trainings.ask(1, "a test")
+
+    retrain(parts, 1)
+
+    assert sorted(size for size in parts.detectors.sizes if isinstance(size, int)) == [64, 96]
+    assert [96, 64] in parts.detectors.sizes
+
+
+def test_two_versions_are_compared_each_at_its_own_size(opened):
+    parts = opened("")
+    first, second = serve(parts, 96), serve(parts, 128)
+    snapshot = assemble(parts, 1)
+    training = parts.trainings.ask(1, "a test")
+    parts.trainings.note(training.id, snapshot=snapshot.hash)
+
+    compare(parts, 1, first.name, second.name)
+
+    assert parts.detectors.sizes == [128, 96, [96, 128]]
