@@ -17,7 +17,7 @@ def stored(*regions, number=9, minutes=0, **fields):
     return {**kept, "model_version": "v@1", **fields}
 
 
-def written(*regions, predictions=(), logged=(), existing=(), seed="k", **fields):
+def written(*regions, predictions=(), logged=(), existing=None, seed="k", **fields):
     operation = {"operation": "create", "task": 1, **({"regions": list(regions)} if not fields else {}), **fields}
     config = parse(CONFIG)
     known = ground(ls_task(1, predictions=list(predictions)), logged, config, existing)

@@ -86,3 +86,9 @@ def test_other_controls_are_left_alone():
 def test_what_cannot_be_predicted_for_is_refused(xml, said):
     with pytest.raises(LabelConfigError, match=said):
         parse(xml)
+
+
+def test_the_models_names_match_aliases_too():
+    config = parse(CONFIG.replace('"Car"/>', '"Автомобиль" alias="car"/>'))
+
+    assert config.label_map(["CAR", "person"]) == {"CAR": "Автомобиль", "person": "Person"}

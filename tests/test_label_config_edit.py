@@ -77,3 +77,8 @@ def test_any_name_is_written_so_that_it_is_read_again(name):
 def test_what_cannot_be_added_is_refused(xml, value):
     with pytest.raises(LabelConfigError):
         with_label(xml, value)
+
+
+def test_a_label_that_is_the_alias_of_another_is_refused():
+    with pytest.raises(LabelConfigError, match="no alias of another label"):
+        with_label(CONFIG.replace('"Car"/>', '"Car" alias="auto"/>'), "auto")

@@ -114,4 +114,4 @@ def test_the_command_names_what_is_left_out_and_takes_a_label_config():
     assert [json.loads(line)["task"] for line in alone.stdout.splitlines()] == [6]
     assert "task 5 is left out: annotation 1005 result[0].value.x" in alone.stderr
     assert given.stdout == ""
-    assert "drawn on image, which the label config lacks: its image is rgb" in given.stderr
+    assert "drawn on image, a name that the label config lacks: its image is rgb" in given.stderr

@@ -56,20 +56,22 @@ def unique_id(project_id: int, key: str) -> str:
     return str(uuid.uuid5(NAMESPACE, f"{project_id}:{key}"))
 
 
-def ground(
-    task: Json, logged: Iterable[Sequence[Region]], config: LabelConfig, existing: Sequence[Json] = ()
-) -> Ground:
+def ground(task: Json, logged: Iterable[Sequence[Region]], config: LabelConfig, existing: object = ()) -> Ground:
     """Read what a task as Label Studio has it, what was *logged* for it, and an annotation's result tell."""
-    predictions = [one for one in task.get("predictions") or [] if isinstance(one, Mapping)]
-    annotations = [one for one in task.get("annotations") or [] if isinstance(one, Mapping)]
-    results = [one.get("result") or [] for one in (*predictions, *annotations)]
+    predictions, annotations = _objects(task.get("predictions")), _objects(task.get("annotations"))
+    known = _objects(existing)
     return Ground(
         task_id=task["id"],
         predictions=tuple(_readable(predictions, task["id"], config)),
         logged=tuple(region for regions in logged for region in regions),
-        existing=tuple(existing),
-        size=_size([*existing, *(region for result in results if isinstance(result, list) for region in result)]),
+        existing=tuple(known),
+        size=_size([*known, *(one for each in (*predictions, *annotations) for one in _objects(each.get("result")))]),
     )
+
+
+def _objects(listed: object) -> list[Json]:
+    """The JSON objects of a list; Label Studio keeps whatever others wrote."""
+    return [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
 
 
 def write(operation: Create | Update, known: Ground, config: LabelConfig, *, where: str, seed: str) -> Written:
@@ -154,9 +156,9 @@ def _readable(predictions: Iterable[Json], task_id: int, config: LabelConfig) ->
             continue
 
 
-def _size(regions: Iterable[object]) -> tuple[int, int] | None:
+def _size(regions: Iterable[Json]) -> tuple[int, int] | None:
     for one in regions:
-        size = (one.get("original_width"), one.get("original_height")) if isinstance(one, Mapping) else ()
-        if len(size) == 2 and all(isinstance(side, int) and side > 0 for side in size):
+        size = (one.get("original_width"), one.get("original_height"))
+        if all(isinstance(side, int) and side > 0 for side in size):
             return int(size[0] or 0), int(size[1] or 0)
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -101,14 +102,15 @@ class LabelConfig:
         Map the model's class names to labels; names that the config lacks are absent.
 
         A label of exactly that name comes first, for a trained model's classes are labels; then `predicted_values`,
-        then the label's own name, neither with regard to case; at last the class's other names.
+        then the label's own name, then its alias, none with regard to case; at last the class's other names.
         """
         exact = {label.value: label.value for label in self.labels}
+        by_alias = {label.written.casefold(): label.value for label in self.labels}
         by_value = {label.value.casefold(): label.value for label in self.labels}
         by_predicted = {
             predicted.casefold(): label.value for label in self.labels for predicted in label.predicted_values
         }
-        known = by_value | by_predicted
+        known = by_alias | by_value | by_predicted
         found = {name: exact.get(name) or known.get(name.casefold()) for name in class_names}
         others = {name.casefold(): names for name, names in self.synonyms.items()}
         for name in (name for name, label in found.items() if not label):
@@ -128,8 +130,8 @@ class LabelConfig:
     @cached_property
     def _twins(self) -> dict[str, str]:
         """The labels without regard to case, where no two differ in it alone."""
-        folded = [label.casefold() for label in self.label_names]
-        return {one: label for one, label in zip(folded, self.label_names, strict=True) if folded.count(one) == 1}
+        times = Counter(label.casefold() for label in self.label_names)
+        return {label.casefold(): label for label in self.label_names if times[label.casefold()] == 1}
 
 
 def parse(xml: str) -> LabelConfig:

@@ -21,6 +21,8 @@ def with_label(xml: str, value: str) -> str:
     config = parse_empty(xml)
     if value in config.label_names:
         return xml
+    if any(value in config.offered[control] for control in config.own):
+        raise LabelConfigError("label", "a name that is no alias of another label", value)
     content = xml.encode()
     place = _Place(config.from_name, config.to_name)
     place.find(content)

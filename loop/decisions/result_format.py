@@ -192,8 +192,8 @@ def _label_problem(
 def _region(drawn: _Drawn, labels: Sequence[str], config: LabelConfig) -> Region | Unread:
     where, image = drawn.where, _text(drawn.json, "to_name")
     if image not in ("", config.to_name):
-        text = f"{where}: drawn on {shorten(image)}, which the label config lacks: its image is {config.to_name}; {FIX}"
-        return Unread(Why.SHAPE, text)
+        told = f"{where}: drawn on {shorten(image)}, a name that the label config lacks: its image is {config.to_name}"
+        return Unread(Why.SHAPE, f"{told}; give the image its old name back, or delete the region")
     try:
         found = outline(drawn.json, where)
     except NoBox as error:

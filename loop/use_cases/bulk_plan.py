@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -94,7 +94,7 @@ class Planner:
         self, operation: Update, where: str, kept: KeptOperation, found: Json, was_started: KeptOperation | None
     ) -> Plan | KeptOperation:
         before = _ended(kept, found)
-        ground = self._ground(found["task"], where, found.get("result") or [])
+        ground = self._ground(found["task"], where, found.get("result"))
         written = self._write(operation, ground, where, kept.key)
         if was_started and was_started.changed_at != before.changed_at:
             if found.get("result") == written.result:
@@ -142,7 +142,7 @@ class Planner:
             raise PayloadError(f"{where}.task", f"{found.get('task')}, the annotation's own", operation.task)
         return found
 
-    def _ground(self, task_id: int, where: str, existing: Sequence[Json] = ()) -> Ground:
+    def _ground(self, task_id: int, where: str, existing: object = None) -> Ground:
         if task_id not in self._tasks:
             self._tasks |= self._parts.label_studio.named_tasks(self._project.id, [task_id])
         if task_id not in self._tasks:

@@ -15,7 +15,7 @@ from loop.adapters.prediction_log import LoggedPrediction
 from loop.adapters.review_log import ANNOTATION, TASK
 from loop.adapters.set_aside import Step
 from loop.adapters.training_log import State
-from loop.decisions.label_config import parse
+from loop.decisions.label_config import LabelConfig, parse
 from loop.decisions.ls_format import Review, read_review, task_data
 from loop.decisions.notices import Kind
 from loop.decisions.storable import is_id, is_text
@@ -29,6 +29,7 @@ from loop.use_cases.reading import reading_config
 MOST_NAMED = 5  # faults named of an event
 CREATED = ("ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_CREATED")
 START_TRAINING = "START_TRAINING"
+Json = Mapping[str, Any]
 Unit = Callable[[], set[int]]  # returns the tasks whose verdicts it may change
 
 
@@ -88,8 +89,7 @@ def judge_tasks(parts: Parts, project_id: int, task_ids: Iterable[int]) -> None:
     """
     Derive the verdicts of tasks anew from the review that counts and the prediction it was made on.
 
-    A review that is not read whole judges nothing. A task that this fails for has no verdicts either, and is set aside
-    until it can be judged.
+    A review that is not read whole judges nothing; a task that this fails for is set aside until it can be judged.
     """
     ids, faults = list(task_ids), dict[int, Fault]()
     image_key = attempt(lambda: parts.projects.get(project_id).config().image_key)
@@ -182,7 +182,8 @@ def _units(parts: Parts, event: Event) -> list[Unit]:
     """What an event asks for, cut into what can be done or fail by itself. Raises PayloadError."""
     payload, project_id = event.payload, event.project_id
     if event.action in CREATED:
-        return [partial(_record, parts, project_id, *pair) for pair in _annotations(payload)]
+        config = reading_config(parts, project_id)
+        return [partial(_record, parts, project_id, config, *pair) for pair in _annotations(payload)]
     if event.action == "ANNOTATIONS_DELETED":
         return _deletions(parts, event, ANNOTATION, payload.get("annotations"))
     if event.action == "TASKS_DELETED":
@@ -200,15 +201,14 @@ def _changes_no_review(act: Callable[[], object]) -> set[int]:
     return set()
 
 
-def _record(parts: Parts, project_id: int, annotation: object, task: Mapping[str, Any]) -> set[int]:
-    config = reading_config(parts, project_id)
+def _record(parts: Parts, project_id: int, config: LabelConfig, annotation: object, task: Json) -> set[int]:
     found = read_review(annotation, config, project_id=project_id, task_id=task.get("id"))
     if found.project_id != project_id:  # each project has a secret of its own, which opens no other
         raise PayloadError("annotation project", str(project_id), found.project_id)
     return {found.task_id, *parts.reviews.record(found, task_data(task))}
 
 
-def _annotations(payload: Mapping[str, Any]) -> list[tuple[object, Mapping[str, Any]]]:
+def _annotations(payload: Json) -> list[tuple[object, Json]]:
     """The annotations of an event, each with its task; a bulk event carries lists under the same singular keys."""
     annotation, task = payload.get("annotation"), payload.get("task")
     if isinstance(annotation, Mapping):
