@@ -147,4 +147,5 @@ def _policies(settings: Settings) -> Policies:
         cohort_field=settings.cohort_field,
         is_spread=settings.spread,
         match_seconds=settings.match_seconds,
+        keep_predictions=settings.keep_predictions,
     )

@@ -22,6 +22,7 @@ from loop.use_cases import match as matching
 from loop.use_cases import plan_vectors
 from loop.use_cases import reapply as reapplying
 from loop.use_cases import refresh as refreshing
+from loop.use_cases import retire as retiring
 from loop.use_cases import retrain as retraining
 from loop.use_cases import review as reviewing
 from loop.use_cases import sync as syncing
@@ -43,8 +44,9 @@ def refresh(project_id: int) -> str:
 
 
 def sync(project_id: int) -> str:
-    """Record the reviews of a project that no event told us of, then look for falls in its rates."""
-    return f"{_alone('sync', syncing.sync, project_id)}; {_alone('watch', watching.watch, project_id)}"
+    """Record the reviews of a project that no event told us of, look for falls in its rates, and tidy up."""
+    steps = {"sync": syncing.sync, "watch": watching.watch, "retire": retiring.retire}
+    return "; ".join(_alone(name, step, project_id) for name, step in steps.items())
 
 
 def rebuild(project_id: int) -> str:

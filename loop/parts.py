@@ -74,6 +74,7 @@ class Policies:
     cohort_field: str = ""  # of the tasks' data, that tells cohorts apart
     is_spread: bool = True  # whether the queue is spread over groups of tasks that show like things
     match_seconds: float = 0.0  # that a request may take for matches to the taxonomy
+    keep_predictions: float = -1.0  # seconds that a version's stay in Label Studio when another serves; -1: for ever
 
 
 @dataclass(frozen=True, slots=True)

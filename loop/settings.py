@@ -101,6 +101,12 @@ class Settings(BaseSettings):
     discover_every: int = Field(
         86_400, ge=0, description="seconds between discoveries among what nothing has a name for; 0: only by hand"
     )
+    keep_predictions: float = Field(
+        600.0,
+        ge=-1,
+        description="seconds that the predictions of a version stay on tasks nobody has begun, in Label Studio, after "
+        "another version began to serve; -1: for ever",
+    )
     spread: bool = Field(True, description="spread the queue over groups of tasks that show like things")
     milvus_uri: str = Field("", description="Milvus to use, in a database of its own; empty: one under LOOP_HOME")
     webhook_secret: str = Field("", description="key of the webhook secrets; empty: made once under LOOP_HOME")

@@ -1,5 +1,6 @@
 """Fakes of what our use cases are given; each keeps what it was asked for."""
 
+import itertools
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -58,6 +59,7 @@ class FakeLabelStudio:
         self.patched = []
         self.predictions = {}
         self.tabs = []
+        self.ids = itertools.count(1_000_000)
         self.fields = {"id": 1, "title": "Cars", "label_config": CONFIG, "model_version": ""}
 
     def close(self):
@@ -98,6 +100,9 @@ class FakeLabelStudio:
     def open_tasks(self, project_id):
         return iter([task for task in self.tasks if not task.get("annotations")])
 
+    def untouched_tasks(self, project_id):
+        return iter(list(self.tasks))
+
     def tasks_since(self, project_id, moment):
         return iter(self.tasks)
 
@@ -121,7 +126,10 @@ class FakeLabelStudio:
     def store_predictions(self, project_id, predictions):
         self.stored += predictions
         for task in self.tasks:
-            task.setdefault("predictions", []).extend(one for one in predictions if one["task"] == task["id"])
+            new = [one for one in predictions if one["task"] == task["id"]]
+            for one in new:
+                one.setdefault("id", next(self.ids))
+            task.setdefault("predictions", []).extend(new)
         return len(predictions)
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from loop.decisions.ls_format import predictions_of
 from loop.errors import UpstreamError
 from loop.use_cases.discover import discover
 from loop.use_cases.plan_vectors import source_of
@@ -39,7 +40,7 @@ def spread_now(parts):
 
 def clusters(parts):
     """What Label Studio has of the champion by task."""
-    return {one["id"]: one["predictions"][0]["cluster"] for one in parts.label_studio.tasks}
+    return {one["id"]: predictions_of(one, VERSION)[0].get("cluster") for one in parts.label_studio.tasks}
 
 
 def test_every_open_task_gets_its_group_in_what_the_champion_predicted(parts):

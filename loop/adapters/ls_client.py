@@ -20,6 +20,7 @@ from loop.secrecy import learn
 
 Json = dict[str, Any]
 PAGE = 200  # tasks a request
+FEW = 50  # where they are to be worked on before anything about them changes
 SELECTED = 100  # tasks named in an address
 ONCE = {"max_retries": 0}  # what writes is not sent again by itself: the caller knows how to find out what was done
 
@@ -104,6 +105,16 @@ class LabelStudio:
         """Every task that still lacks annotations, as many as the project wants, with its predictions, by id."""
         return self._tasks(project_id, IS_OPEN)
 
+    def untouched_tasks(self, project_id: int) -> Iterator[Json]:
+        """Every open task without annotations, skips or drafts that has several predictions, by id, a few at a time."""
+        counts = [
+            ("total_annotations", "equal", 0),
+            ("cancelled_annotations", "equal", 0),
+            ("total_predictions", "greater", 1),
+        ]
+        is_wanted: list[Condition] = [(column, operator, "Number", value) for column, operator, value in counts]
+        return self._tasks(project_id, IS_OPEN, *is_wanted, ("draft_exists", "equal", "Boolean", False), page_size=FEW)
+
     def tasks_since(self, project_id: int, moment: datetime | None) -> Iterator[Json]:
         """Every task changed after *moment*, or every task ever reviewed, with annotations and predictions, by id."""
         if moment is None:
@@ -132,9 +143,9 @@ class LabelStudio:
         """The ids of all tasks."""
         return {task["id"] for task in self._tasks(project_id, fields="task_only")}
 
-    def _tasks(self, project_id: int, *wanted: Condition, fields: str = "all") -> Iterator[Json]:
+    def _tasks(self, project_id: int, *wanted: Condition, fields: str = "all", page_size: int = PAGE) -> Iterator[Json]:
         """Pages by the last id seen, not by number: tasks that change meanwhile would move all later pages."""
-        params = {"project": project_id, "fields": fields, "page_size": PAGE}
+        params = {"project": project_id, "fields": fields, "page_size": page_size}
         last_id = 0
         while True:
             query = {"ordering": ["tasks:id"], "filters": filters(*wanted, ("id", "greater", "Number", last_id))}
@@ -143,7 +154,7 @@ class LabelStudio:
             yield from tasks
             if not isinstance(listed, list) or (listed and not tasks):
                 raise UpstreamError(f"{self.url} answered api/tasks/ with something else than tasks")
-            if len(listed) < PAGE:
+            if len(listed) < page_size:
                 return
             last_id = max(task["id"] for task in tasks)
 

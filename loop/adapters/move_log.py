@@ -31,6 +31,17 @@ class MoveLog:
         with self._engine.connect() as connection:
             return connection.execute(query).first() is not None
 
+    def retired(self, project_id: int, *, before: str) -> dict[str, datetime]:
+        """When each version that was the champion ceased to be; *before* the first, that name served."""
+        query = sa.select(moves).where(*_is_of_champion(project_id)).order_by(moves.c.id)
+        found: dict[str, datetime] = {}
+        with self._engine.connect() as connection:
+            for row in connection.execute(query):
+                found[before] = row.moved_at
+                found.pop(row.version, None)
+                before = row.version
+        return found
+
     def last(self, project_id: int) -> int:
         """The number of the move that let the champion serve; 0 where none does."""
         query = sa.select(sa.func.max(moves.c.id)).where(*_is_of_champion(project_id))

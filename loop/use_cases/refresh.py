@@ -16,6 +16,7 @@ from loop.errors import NotStored, Refused, UpstreamError
 from loop.parts import Parts
 from loop.use_cases import index, match, shadow
 from loop.use_cases.answer import Predicted, has, predict_all
+from loop.use_cases.retire import retire
 from loop.use_cases.spread import write_groups
 
 Json = dict[str, Any]
@@ -63,6 +64,8 @@ def refresh(parts: Parts, project_id: int) -> str:
     if predicted.refused:
         raise NotStored(project_id, dict(predicted.refused), predicted.done)
     parts.projects.refreshed(project, champion.name)
+    if parts.policies.keep_predictions == 0:  # else the schedule does it later
+        lines.append(retire(parts, project_id))
     return "; ".join([*lines, *(f"task {one.task_id}: {one.error}" for one in predicted.broken[:MOST_NAMED])])
 
 
