@@ -90,8 +90,8 @@ def in_address(address: str) -> set[str]:
     userinfo = re.search(r"//(.*)@", address)
     if not userinfo:
         return set()
-    user, colon, password = userinfo[1].partition(":")
-    return {password or user, f"{colon}{password or user}@"}
+    user, _, password = userinfo[1].partition(":")
+    return {password or user}
 
 
 def _forms(secrets: Iterable[str]) -> tuple[str, ...]:

@@ -1,0 +1,67 @@
+"""What a job that failed leaves in Redis and in the log of its worker."""
+
+import os
+import subprocess
+import sys
+import time
+from contextlib import closing
+
+import pytest
+from redis import Redis
+from rq.job import Job
+
+from loop.adapters.queue import DEFAULT
+from loop.bootstrap import build
+from loop.programs import EmbeddedRedis
+from loop.settings import Settings
+from tests.builders import CONFIG
+
+SECRET = "s3cret-of-label-studio"
+
+
+@pytest.fixture
+def settings(tmp_path):
+    server = EmbeddedRedis(tmp_path / "r.sock", tmp_path)
+    server.start()
+    yield Settings.read(
+        {
+            "LOOP_HOME": str(tmp_path / "home"),
+            "LOOP_REDIS_URL": server.address,
+            "LABEL_STUDIO_URL": f"http://user:{SECRET}@127.0.0.1:1",
+            "LABEL_STUDIO_API_KEY": "k" * 40,
+        }
+    )
+    server.stop()
+
+
+def test_the_trace_of_a_failed_job_has_no_secret(settings, tmp_path):
+    with closing(build(settings, migrate=True)) as parts, closing(Redis.from_url(settings.redis)) as redis:
+        parts.projects.save(1, "Cars", CONFIG)
+        parts.queue.ask_sync(1)
+
+        with (tmp_path / "worker.log").open("w") as log:
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "loop.cli", "worker", DEFAULT],
+                env={**os.environ, **settings.environment()},
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            trace = _trace(redis)
+        finally:
+            worker.terminate()
+            worker.wait(30)
+
+    assert "UpstreamError: Label Studio at http://[redacted]@127.0.0.1:1 did not answer" in trace
+    assert SECRET not in trace
+    assert SECRET not in (tmp_path / "worker.log").read_text()
+
+
+def _trace(redis):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        result = Job.fetch("sync-1", connection=redis).latest_result()
+        if result and result.exc_string:
+            return result.exc_string
+        time.sleep(0.2)
+    raise AssertionError("the job did not fail")
