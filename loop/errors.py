@@ -82,7 +82,7 @@ class ImageError(LoopError):
 
     def __init__(self, source: str, reason: str) -> None:
         self.source, self.reason = source, reason
-        super().__init__(f"{shorten(source)}: {reason}")
+        super().__init__(f"{shorten(source)}: {reason}" if source else reason)
 
 
 class ImageForbidden(ImageError):

@@ -131,8 +131,8 @@ def test_the_report_says_of_each_image_that_cannot_be_read_where_and_why(folder)
     assert snapshot.report["left_out"] == {"the image cannot be read": [3, 4, 5, 6]}
     assert causes["3"].startswith("s3://bucket/gone.jpg: no such file in ")
     assert causes["4"].startswith("login.jpg: this is an HTML page")
-    assert causes["5"] == "task 5 data.image: expected the address of an image, found ['a.jpg']"
-    assert causes["6"] == "task 6 data.image: expected the address of an image, found None"
+    assert causes["5"] == "data.image: expected the address of an image, found ['a.jpg']"
+    assert causes["6"] == "data.image: expected the address of an image, found None"
 
 
 def inline(content, form="png"):

@@ -96,6 +96,7 @@ class Report:
     def leave_out(self, reason: Reason, task_id: int, cause: str = "") -> None:
         """Count one image left out; the first of each reason are named, with the *cause* where there is more to say."""
         self.counts[reason.value] += 1
+        cause = cause.removeprefix(f"task {task_id} ")
         named = self.left_out.setdefault(reason.value, [])
         if len(named) < MOST_NAMED:
             named.append(task_id)
@@ -108,14 +109,12 @@ class Report:
             return "no task was left out"
         parts = []
         for reason, count in sorted(self.counts.items()):
+            first = self.left_out[reason][:NAMED_IN_A_LINE]
             named = [
-                f"task {task_id}: {self.causes[task_id]}" for task_id in self.left_out[reason] if task_id in self.causes
+                f"task {task_id}: {self.causes[task_id]}" if task_id in self.causes else f"task {task_id}"
+                for task_id in first
             ]
-            told = (
-                "; ".join(named[:NAMED_IN_A_LINE])
-                or f"tasks {', '.join(map(str, self.left_out[reason][:NAMED_IN_A_LINE]))}"
-            )
-            parts.append(f"{count} because {reason} ({told}{'; …' if count > NAMED_IN_A_LINE else ''})")
+            parts.append(f"{count} because {reason} ({'; '.join(named)}{'; …' * (count > len(first))})")
         return f"left out: {', '.join(parts)}"
 
     def as_json(self) -> dict[str, Any]:
