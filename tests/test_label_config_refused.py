@@ -10,7 +10,9 @@ from loop.cli import app
 from loop.decisions.label_config import parse
 from loop.decisions.label_config_edit import with_label
 from loop.errors import LabelConfigError, UnknownProject
+from loop.use_cases.checks_reviews import label_config as check
 from loop.use_cases.connect import connect
+from loop.use_cases.review import review
 from tests.builders import ls_task
 
 IMAGE = '<Image name="image" value="$image"/>'
@@ -121,3 +123,25 @@ def test_labels_that_stand_twice_are_one_with_all_that_they_stand_for():
     assert config.label_names == ("Car",)
     assert config.label_map(["auto", "van"]) == {"auto": "Car", "van": "Car"}
     assert config.label_of("label", "c") == "Car"
+
+
+def test_an_event_that_brings_one_is_set_aside_and_the_config_before_stays_in_force(parts):
+    before = parts.projects.get(1).label_config
+    project = {"id": 1, "title": "Pages", "label_config": view(REFUSED["pages"][0])}
+    parts.events.append(1, "PROJECT_UPDATED", {"action": "PROJECT_UPDATED", "project": project})
+
+    review(parts, 1)
+
+    (aside,) = parts.events.set_aside(1)
+    assert "Image image valueList: expected one image a task" in aside.error
+    assert parts.projects.get(1).label_config == before
+
+
+def test_the_doctor_names_one_that_an_older_version_took(parts):
+    project = replace(parts.projects.get(1), label_config=view(REFUSED["dynamic-labels"][0]))
+
+    (finding,) = check(parts, project)
+
+    assert finding.level.value == "wrong"
+    assert "RectangleLabels label value" in finding.found
+    assert "loop connect --project 1" in finding.advice

@@ -68,7 +68,9 @@ def test_a_label_that_stands_twice_in_the_config_is_one_class():
 
 
 def test_a_polygon_that_became_a_box_is_counted(converted):
-    assert converted("a06_polygon_only")[1]["notes"] == {"polygon or ellipse replaced by its enclosing box": 1}
+    assert converted("a06_polygon_only")[1]["notes"] == {
+        "polygon, ellipse or brush stroke replaced by its enclosing box": 1
+    }
 
 
 def test_a_result_that_is_null_is_no_background(converted):

@@ -57,7 +57,7 @@ def test_the_image_of_an_unread_review_is_in_no_dataset_and_is_named(told):
     snapshot = assemble(parts, 1)
     assert 6 not in {item.task for item in snapshot.items()}
     assert snapshot.report["left_out"] == {"something was drawn that is not read as a box": [6]}
-    assert snapshot.report["causes"]["6"].startswith("annotation 6 result[1]: a brush stroke is not read; draw")
+    assert snapshot.report["causes"]["6"].startswith("annotation 6 result[1]: a brush stroke is not read: its code")
     assert not [one for one in parts.rates.judged(1) if one.task_id == 6]
     assert kinds(parts)[-1][1]["unread"] == [snapshot.report["causes"]["6"]]
 

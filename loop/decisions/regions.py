@@ -51,7 +51,7 @@ class Region:
     One labelled box, predicted or drawn.
 
     *box* encloses the region; *rotation* remembers by how many degrees it was turned before it was enclosed, *shape*
-    what it was if it was no rectangle: a polygon or an ellipse.
+    what it was if it was no rectangle: a polygon, an ellipse or a brush stroke.
     *score* is the detector's confidence, None for a region drawn by hand. *label* is the first one chosen, empty where
     there is none; *further_labels* are the others.
     """

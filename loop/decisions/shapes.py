@@ -7,15 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from loop.decisions.brush import painted
 from loop.decisions.regions import Box, enclosing
 from loop.errors import PayloadError
 
 Json = Mapping[str, Any]
 RECTANGLE = ""
+LONGEST_SIDE = 1_000_000  # pixels
 EDGE = 1e-6  # fractions of the image: what is further out cannot have been drawn
 NO_BOX = {
     "keypoint": "a key point has no extent",
-    "brush": "a brush stroke is not read",
     "bitmask": "a bit mask is not read",
     "vector": "a line of vectors is not read",
 }
@@ -44,10 +45,12 @@ def outline(result: Json, where: str) -> Outline:
     if not isinstance(value, Mapping):
         raise PayloadError(f"{where}.value", "the place of a region", value)
     kind = str(result.get("type")).removesuffix("labels")
-    kind = "brush" if "rle" in value else "vector" if "vertices" in value else kind
+    kind = "vector" if "vertices" in value else kind
     if kind in NO_BOX:
         raise NoBox(NO_BOX[kind])
-    if "points" in value:
+    if kind == "brush" or "rle" in value:
+        found = _brush(result, value)
+    elif "points" in value:
         found = _polygon(value["points"], f"{where}.value.points")
     elif "radiusX" in value or "radiusY" in value:
         found = _ellipse(result, value, where)
@@ -111,6 +114,16 @@ def _polygon(points: object, where: str) -> Outline:
         found.append((pair[0] / 100, pair[1] / 100))
     xs, ys = [x for x, _ in found], [y for _, y in found]
     return Outline(Box(min(xs), min(ys), max(xs), max(ys)), shape="polygon")
+
+
+def _brush(result: Json, value: Json) -> Outline:
+    sides = [number(result.get(f"original_{side}")) or 0.0 for side in ("width", "height")]
+    if not all(1 <= side <= LONGEST_SIDE for side in sides):
+        raise NoBox("a brush stroke is not read: expected the size of the image in pixels beside it")
+    try:
+        return Outline(painted(value.get("rle"), int(sides[0]), int(sides[1])), shape="brush")
+    except ValueError as error:
+        raise NoBox(f"a brush stroke is not read: {error}") from error
 
 
 def _percent(value: Json, key: str, where: str) -> float:

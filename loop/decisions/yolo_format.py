@@ -22,7 +22,7 @@ class Note(StrEnum):
     CLIPPED = "clipped to the image"
     EMPTY = "dropped: no extent on the image"
     ROTATED = "rotated box replaced by its enclosing box"
-    ENCLOSED = "polygon or ellipse replaced by its enclosing box"
+    ENCLOSED = "polygon, ellipse or brush stroke replaced by its enclosing box"
     FURTHER = "further label of a box dropped: YOLO has one class a box"
     RETIRED = "box dropped: its class is retired"
 
