@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ from loop.commands import (
     taxonomy,
     trainings,
 )
-from loop.commands.failures import BUG, FAILED, INTERRUPTED, explain, note_bug
+from loop.commands.failures import BUG, FAILED, INTERRUPTED, Teller, explain, note_bug
 from loop.secrecy import redact
 
 app = typer.Typer(
@@ -50,6 +51,7 @@ def main() -> None:
     """Run the command of this process."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a label may have any character
+    logging.lastResort = Teller(logging.WARNING)  # of a command that sets up no log of its own
     sys.exit(run(sys.argv[1:]))
 
 

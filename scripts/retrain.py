@@ -10,12 +10,14 @@ import sys
 from contextlib import closing
 
 from loop.bootstrap import build
+from loop.commands.failures import DONE, FAILED, explain
 from loop.errors import LoopError
 from loop.use_cases.review import ask_training
 
 
 def main() -> int:
-    """Ask, and say for whom; 1 where something did not answer."""
+    """Ask, and say for whom; FAILED where it could not be asked for a project."""
+    code = DONE
     with closing(build(migrate=True)) as parts:
         for project in parts.projects.all():
             new = parts.reviews.new_since(project.id, project.reviews_seen_at)
@@ -26,10 +28,17 @@ def main() -> int:
                 ask_training(parts, project.id, "scripts/retrain.py")
             except LoopError as error:
                 print(f"project {project.id}: {error}", file=sys.stderr)
-                return 1
-            print(f"project {project.id}: training asked for, {new} tasks reviewed since the last one")
-    return 0
+                code = FAILED
+            else:
+                print(f"project {project.id}: training asked for, {new} tasks reviewed since the last one")
+    return code
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except Exception as error:
+        message = explain(error)
+        if message is None:  # a bug: its trace is what helps
+            raise
+        sys.exit(f"retrain: {message}")

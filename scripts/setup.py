@@ -70,7 +70,11 @@ def locked(folder: Path) -> Iterator[None]:
     """Let one process at a time build *folder*."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / f"{folder.name}.lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"setup: another set-up makes {folder}: waiting for it", flush=True)
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 
@@ -140,7 +144,7 @@ def chromium() -> None:
     if shutil.which("chromium"):
         return
     if os.geteuid() or not shutil.which("apt-get"):
-        print("setup: no `chromium` here: the browser tests need it (Debian: apt-get install chromium)")
+        print("setup: no `chromium` here: the browser tests need it (Debian: apt-get install chromium)", flush=True)
         return
     print("setup: chromium", flush=True)
     run("apt-get", "update")
@@ -195,7 +199,19 @@ def main() -> None:
     for asset in ASSETS:
         ensure(CACHE / "assets" / asset.name, f"{asset.name} {asset.version}", fetch(asset))
     chromium()
+    print("setup: everything is here", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    if sys.version_info < (3, 11):  # noqa: UP036 (it runs before anything is installed, by whatever Python there is)
+        sys.exit(
+            f"setup: Python 3.11 or newer is needed, this is {sys.version.split()[0]}: make setup PYTHON=python3.12"
+        )
+    try:
+        main()
+    except OSError as error:
+        sys.exit(
+            f"setup: {error.filename or CACHE}: {error.strerror}; LOOP_CACHE names another folder for the big parts"
+        )
+    except KeyboardInterrupt:
+        sys.exit("setup: stopped; run it again, and it goes on")

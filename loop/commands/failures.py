@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import logging
 import traceback
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx
+import typer
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -58,20 +59,33 @@ def _explain_file(error: OSError) -> str:
 
 
 def note_bug(error: Exception, arguments: list[str]) -> str:
-    """Write the trace of a bug under LOOP_HOME, and say where it is; where that fails, say the trace itself."""
-    trace = redact("".join(traceback.format_exception(error)))
-    try:
-        log = Settings.read().home / "logs" / "errors.log"
-        _append(log, f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC loop {redact(' '.join(arguments))}\n{trace}\n")
-    except (LoopError, OSError):
-        where = f"\n{trace}"
-    else:
-        where = str(log)
+    """Say that there is a bug, and where its trace was written; where it cannot be written, say the trace."""
+    trace = "".join(traceback.format_exception(error))
+    where = note_trace(f"loop {' '.join(arguments)}\n{trace}")
     summary = redact(f"{type(error).__name__}: {error}").splitlines()[0][:200]
     return f"internal error ({summary}): this is a bug; please report it with the trace in {where}"
 
 
-def _append(log: Path, text: str) -> None:
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(text)
+def note_trace(trace: str) -> str:
+    """Write a trace under LOOP_HOME; return the file, or the trace where that cannot be."""
+    text = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC {redact(trace)}\n"
+    try:
+        log = Settings.read().home / "logs" / "errors.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except (LoopError, OSError):
+        return text
+    return str(log)
+
+
+class Teller(logging.Handler):
+    """Prints what is logged on stderr, each record in a line; its trace goes into a file."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record."""
+        text = record.getMessage()
+        if record.exc_info and record.exc_info[0] and not issubclass(record.exc_info[0], LoopError):
+            trace = record.exc_text or "".join(traceback.format_exception(*record.exc_info))
+            text = f"{text}; the trace is in {note_trace(trace)}"
+        typer.echo(text, err=True)

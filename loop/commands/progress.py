@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -13,6 +12,8 @@ from typing import TypeVar
 import typer
 from rich.console import Console
 from rich.progress import track
+
+from loop.commands.failures import Teller
 
 EVERY = 20.0  # seconds between two lines
 
@@ -28,8 +29,7 @@ def narrate(work: str, *, every: float = EVERY) -> Iterator[None]:
         while not ended.wait(every):
             typer.echo(f"{work}: {time.monotonic() - began:.0f} s so far", err=True)
 
-    steps = logging.StreamHandler(sys.stderr)
-    steps.setFormatter(logging.Formatter("%(message)s"))
+    steps = Teller()
     log = logging.getLogger("loop")
     before = log.level
     log.addHandler(steps)

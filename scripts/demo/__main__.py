@@ -10,9 +10,10 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -37,16 +38,22 @@ BEFORE_AND_AFTER = 4  # scenes
 console = Console(width=None if sys.stdout.isatty() else 110)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Bar:
-    """The progress bar all the way."""
+    """The progress all the way: a bar on a terminal, a line per stage elsewhere."""
 
     progress: Progress
     task: TaskID
+    began: float = field(default_factory=time.monotonic)
+    stage: str = ""
 
     def say(self, what: str, done: float = 0) -> None:
         """Say what is going on, and how many steps it has come further."""
         self.progress.update(self.task, description=what, advance=done)
+        stage = what.partition(", epoch")[0]
+        if stage != self.stage and not console.is_terminal:
+            console.print(f"{time.monotonic() - self.began:5.0f} s  {stage}", highlight=False, soft_wrap=True)
+        self.stage = stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +74,15 @@ def main() -> None:
     """Play the rounds and show what came of them."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("demo: stopped"))  # so that what was started is stopped
     options = read_options()
+    console.print("composing the scenes" if not options.data else f"reading {options.data}", highlight=False)
     labels, shown, unseen = material(options)
     out = (options.out or Path("demo-out") / f"{datetime.now():%Y-%m-%d-%H%M%S}").resolve()  # noqa: DTZ005
     out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        progress = stack.enter_context(_progress())
+        progress = stack.enter_context(show_progress())
         work = options.rounds * (2 * options.round_size + options.epochs) + (0 if options.data else newcomers.STEPS)
-        bar = Bar(progress, progress.add_task("starting Label Studio", total=work))
+        bar = Bar(progress, progress.add_task("", total=work))
+        bar.say("starting Label Studio")
         url, token, login = stack.enter_context(stage.label_studio(options, out))
         settings = stage.loop_settings(options, out, url, token)
         bar.say("starting the loop")
@@ -81,6 +90,7 @@ def main() -> None:
         client = stack.enter_context(httpx.Client(base_url=url, auth=stage.Signed(url, token), timeout=60))
         project_id = project.create(client, "Demo of the loop", labels)
         project.upload(client, project_id, shown, lambda count: bar.say("uploading scenes", count))
+        bar.say("connecting the project")
         stage.loop(settings, "connect", "--project", str(project_id))
         parts = stack.enter_context(closing(build(settings)))
         unseen_data = project.write_dataset(out / "unseen", labels, unseen)
@@ -89,7 +99,8 @@ def main() -> None:
         rows = [play_round(game, number) for number in range(1, options.rounds + 1)]
         scenery = newcomers.Scenery(settings, parts, client, project_id, {scene.name: scene for scene in shown})
         outcome = None if options.data else newcomers.play(scenery, lambda what: bar.say(what, 1))
-        progress.update(bar.task, completed=work, description="done")
+        bar.say("done")
+        progress.update(bar.task, completed=work)
         progress.stop()
         show(game, rows, out)
         if outcome:
@@ -213,7 +224,8 @@ def show_newcomers(game: Game, outcome: newcomers.Outcome) -> None:
     console.print(f"clusters: {folder}, with a map and a sheet of each", highlight=False, soft_wrap=True)
 
 
-def _progress() -> Progress:
+def show_progress() -> Progress:
+    """A bar of all steps; it moves on a terminal only."""
     columns = (TextColumn("{task.description:<52}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=console, refresh_per_second=4)
 

@@ -65,3 +65,22 @@ def _trace(redis):
             return result.exc_string
         time.sleep(0.2)
     raise AssertionError("the job did not fail")
+
+
+def test_a_training_here_that_failed_ends_with_1_and_says_why(settings):
+    with closing(build(settings, migrate=True)) as parts:
+        parts.projects.save(1, "Cars", CONFIG)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "loop.cli", "retrain", "--project", "1", "--here"],
+        env={**os.environ, **settings.environment()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("project 1: training here …\n")
+    assert "loop: project 1: training 1 failed: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "`loop training show 1`" in done.stderr
