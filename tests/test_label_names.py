@@ -7,8 +7,11 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from loop.decisions import taxonomy_format
 from loop.decisions.classes import ClassBook, Labels, ObjectClass
 from loop.decisions.label_config import parse
+from loop.decisions.label_config_edit import with_label
+from loop.decisions.naming import begun
 from loop.decisions.yolo_format import data_file, read_data_file
 from loop.errors import PayloadError
 from loop.use_cases import convert
@@ -87,6 +90,23 @@ def test_a_label_that_stands_twice_is_one_class():
     labels = Labels.of(parse(config_of(["Car", "Person", "Car"])).label_names)
 
     assert (labels.names, labels.ids) == (("Car", "Person"), {"Car": 0, "Person": 1})
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, id=key) for key, name in NAMES.items()])
+def test_a_name_becomes_a_node_of_the_taxonomy_and_a_label_of_the_config(name):
+    taxonomy = begun(["first", name])
+
+    assert taxonomy_format.read(taxonomy_format.write(taxonomy)) == taxonomy
+    grown = taxonomy_format.appended(taxonomy_format.write(begun(["first"])), taxonomy.nodes[1])
+    assert taxonomy_format.read(grown) == taxonomy
+    assert parse(with_label(config_of(["first"]), name)).label_names == ("first", name)
+
+
+def test_of_two_labels_that_differ_in_case_one_can_be_renamed():
+    book = ClassBook((ObjectClass(0, "Auto", ("Car",)), ObjectClass(1, "car")))
+    config = parse(config_of(["Auto", "car"])).knowing(book.synonyms())
+
+    assert config.label_map(["Car", "car"]) == {"Car": "Auto", "car": "car"}
 
 
 def test_an_export_with_such_labels_is_converted_with_its_names(tmp_path):

@@ -101,8 +101,9 @@ class LabelConfig:
         """
         Map the model's class names to labels; names that the config lacks are absent.
 
-        A label of exactly that name comes first, for a trained model's classes are labels; then `predicted_values`,
-        then the label's own name, then its alias, none with regard to case; at last the class's other names.
+        A label of exactly that name comes first, for a trained model's classes are labels; then the other names of
+        exactly that class; then `predicted_values`, the label's own name, its alias, and the other names of a class,
+        none with regard to case.
         """
         exact = {label.value: label.value for label in self.labels}
         by_alias = {label.written.casefold(): label.value for label in self.labels}
@@ -111,10 +112,11 @@ class LabelConfig:
             predicted.casefold(): label.value for label in self.labels for predicted in label.predicted_values
         }
         known = by_alias | by_value | by_predicted
-        found = {name: exact.get(name) or known.get(name.casefold()) for name in class_names}
-        others = {name.casefold(): names for name, names in self.synonyms.items()}
-        for name in (name for name, label in found.items() if not label):
-            found[name] = next((other for other in others.get(name.casefold(), ()) if other in exact), None)
+        renamed = {
+            name: label for name, names in self.synonyms.items() if (label := next(filter(exact.get, names), None))
+        }
+        folded = {name.casefold(): label for name, label in renamed.items()} | known
+        found = {name: exact.get(name) or renamed.get(name) or folded.get(name.casefold()) for name in class_names}
         return {name: label for name, label in found.items() if label}
 
     @cached_property

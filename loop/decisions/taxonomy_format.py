@@ -48,6 +48,17 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
         return mapping
 
 
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
+    """Writes text with line separators and the like in double quotes: PyYAML would not read them back otherwise."""
+
+
+def _represented(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
+
+
+_Dumper.add_representer(str, _represented)
+
+
 def write(taxonomy: Taxonomy) -> str:
     """
     Write a taxonomy as `read` reads it, without what is empty.
@@ -171,7 +182,7 @@ def _entry(node: Node) -> str:
         },
     }
     kept = {key: value for key, value in fields.items() if value not in (None, "", [], {})}
-    text: str = yaml.safe_dump([kept], sort_keys=False, allow_unicode=True, width=120)
+    text: str = yaml.dump([kept], Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
     return text
 
 
