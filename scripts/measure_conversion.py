@@ -169,7 +169,7 @@ def _task(task: int, rng: random.Random) -> dict[str, object]:
 
 
 def _record(folder: Path) -> None:
-    from loop.adapters.export_file import read_export
+    from loop.adapters.export_file import read_tasks
     from loop.adapters.image_cache import ImageCache
     from loop.adapters.images import ImageLimits, Images
     from loop.bootstrap import build
@@ -187,7 +187,7 @@ def _record(folder: Path) -> None:
     parts = build(Settings.read({"LOOP_HOME": str(folder / "home")}), migrate=True)
     parts.projects.save(1, "measured", CONFIG)
     cache = ImageCache(folder / "home" / "images", FromFolder(None, ImageLimits()))
-    for task in read_export(folder / "export.json"):
+    for task in read_tasks(folder / "export.json"):
         review = read_review(task["annotations"][0], parse(CONFIG), project_id=1, task_id=task["id"])
         parts.reviews.record(review, task["data"])
         cache.find(1, LabelledImage(task["id"], task["data"]["image"], ()))

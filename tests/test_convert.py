@@ -169,7 +169,7 @@ def test_of_two_tasks_with_one_id_the_first_is_taken_and_the_other_named(folder)
 
 
 def test_an_export_is_read_a_piece_at_a_time_wherever_it_is_cut(tmp_path):
-    tasks = [{"id": n, "data": {"text": 'é"]},' * (n % 700), "n": -1.5e-3}, "annotations": []} for n in range(3000)]
+    tasks = [{"id": n, "data": {"text": 'é"]},' * (n % 700), "n": -1.5e-3}, "annotations": []} for n in range(1, 3001)]
     (tmp_path / "export.json").write_text(json.dumps(tasks, indent=1, ensure_ascii=False), encoding="utf-8-sig")
     assert (tmp_path / "export.json").stat().st_size > 5 << 20
 

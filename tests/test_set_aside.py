@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from loop.adapters.courier import Courier
 from loop.adapters.outbox import DeliveryState, Outbox
+from loop.adapters.review_log import ANNOTATION
 from loop.adapters.set_aside import Step
 from loop.adapters.tables import projects, reviews
 from loop.cli import app
@@ -204,13 +205,14 @@ def test_a_sweep_sets_a_task_aside_that_it_cannot_read_and_compares_the_others(p
 
     line = sync(parts, 1)
 
-    assert list(parts.reviews.counted(1)) == [1, 2, 3]
+    assert list(parts.reviews.counted(1)) == [1, 3]  # of the second, the review that cannot be read may be the one
     assert [one.task_id for one in parts.set_aside.all(1)] == [2]
     assert "1 tasks set aside: see `loop doctor`" in line
 
     studio.tasks[1]["annotations"] = [good]  # which changes no time that a sweep asks for
     sync(parts, 1)
 
+    assert list(parts.reviews.counted(1)) == [1, 2, 3]
     assert not parts.set_aside.all(1)
 
 
@@ -223,10 +225,10 @@ def test_of_a_task_with_an_annotation_that_nobody_can_tell_none_is_taken_for_del
 
     task["annotations"] = [{"id": {"of": "another form"}}]
     studio.changed_at[1] = studio.clock
-    rebuilt = sync(parts, 1)
+    line = sync(parts, 1)
 
-    assert list(parts.reviews.counted(1)) == [1]
-    assert "1 tasks set aside" in rebuilt
+    assert list(parts.reviews.standing(1, ANNOTATION)) == [1]
+    assert "1 tasks set aside" in line
 
 
 @pytest.mark.parametrize("annotations", [7, "x", {"id": 1}, True])

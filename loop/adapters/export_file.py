@@ -3,38 +3,77 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from loop.adapters.text_file import encoding_of
 from loop.decisions.export_kinds import API_ANSWER, EXPECTED, kind_of_bytes, kind_of_task, kind_of_text
+from loop.decisions.storable import is_id
 from loop.errors import PayloadError
 
 CHUNK = 1 << 20  # characters read at a time
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*("|\Z)|[\[\]{}]', re.DOTALL)  # what tells where JSON ends
 EDGE = 16  # characters: a word or an escape cut off at the end of what was read is at most as long
 
 
-def read_export(export: Path) -> Iterator[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class NoTask:
+    """An element of an export, by its *number* from 1 on, that is no task of the JSON export."""
+
+    number: int
+    error: PayloadError
+    is_other_kind: bool = False  # an element of another kind of export
+
+
+def read_export(export: Path) -> Iterator[dict[str, Any] | NoTask]:
     """
     Yield the tasks of a JSON export, or of an answer of /api/tasks/; it may be larger than memory.
 
     Each task gets an `id`, its number, if it has none.
 
-    Raises PayloadError, at the first place that is not one; so what came before may have been yielded.
+    An element that is no task costs only itself. Raises PayloadError where the file is no list of JSON, after what came
+    before was yielded; where its first element is of another kind of export; and at the end where it has no task.
     """
+    tasks = number = 0
+    for number, element in enumerate(_read(export), start=1):
+        task = _task(element, number)
+        if isinstance(task, NoTask) and task.is_other_kind and number == 1:
+            raise PayloadError(str(export), EXPECTED, task.error.found)
+        tasks += not isinstance(task, NoTask)
+        yield task
+    if number and not tasks:
+        raise PayloadError(str(export), EXPECTED, "none of them a task")
+
+
+def read_tasks(export: Path) -> Iterator[dict[str, Any]]:
+    """The same without the elements that are no task."""
+    return (task for task in read_export(export) if not isinstance(task, NoTask))
+
+
+def _task(element: object, number: int) -> dict[str, Any] | NoTask:
+    where = f"element {number}"
+    if isinstance(element, PayloadError):
+        return NoTask(number, element)
+    if not isinstance(element, dict):
+        return NoTask(number, PayloadError(where, "a task, a JSON object", element))
+    if kind := kind_of_task(element):
+        return NoTask(number, PayloadError(where, EXPECTED, kind), is_other_kind=True)
+    task = {"id": number, **element}
+    return task if is_id(task["id"]) else NoTask(number, PayloadError(f"{where} id", "an id of a task", task["id"]))
+
+
+def _read(export: Path) -> Iterator[Any]:
+    """The elements of an export; a PayloadError in place of one that is nested too deeply."""
     try:
         with export.open("rb") as raw:
             head = raw.read(200)
         if kind := kind_of_bytes(head):
             raise PayloadError(str(export), EXPECTED, kind)
         with export.open(encoding=encoding_of(head)) as file:
-            for number, task in enumerate(_elements(file, str(export)), start=1):
-                if not isinstance(task, dict):
-                    raise PayloadError(str(export), EXPECTED, task)
-                if kind := kind_of_task(task):
-                    raise PayloadError(str(export), EXPECTED, kind)
-                yield {"id": number, **task}
+            yield from _elements(file, str(export))
     except OSError as error:
         raise PayloadError(str(export), EXPECTED, error.strerror or type(error).__name__) from error
     except UnicodeDecodeError as error:
@@ -82,11 +121,25 @@ def _step(decoder: json.JSONDecoder, buffer: str, at: int, *, is_first: bool) ->
     try:
         element, end = decoder.raw_decode(buffer, at)
     except RecursionError:
-        return "a task that is nested too deeply"
+        after = _end(buffer, at)
+        element, end = PayloadError("a task", "JSON that is less deeply nested", buffer[at : at + 40]), after or 0
+        return (element, end, False) if after else None
     except json.JSONDecodeError as error:
         is_cut = error.msg.startswith("Unterminated string") or error.pos >= len(buffer) - EDGE
         return None if is_cut else str(error)
     return None if end == len(buffer) else (element, end, False)  # a number may go on
+
+
+def _end(buffer: str, at: int) -> int | None:
+    """Where the object or list ends that begins at a place; None where the buffer ends within it."""
+    depth = 0
+    for token in TOKEN.finditer(buffer, at):
+        if token[0][0] == '"' and not token[1]:
+            return None
+        depth += (token[0] in "[{") - (token[0] in "]}")
+        if not depth:
+            return token.end()
+    return None
 
 
 def _blank(buffer: str, at: int) -> int:

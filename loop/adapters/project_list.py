@@ -54,10 +54,11 @@ class ProjectList:
 
     def get(self, project_id: int) -> Project:
         """Return one project; UnknownProject where it was never connected."""
-        for project in self.all():
-            if project.id == project_id:
-                return project
-        raise UnknownProject(project_id)
+        with self._engine.connect() as connection:
+            row = connection.execute(sa.select(projects).where(projects.c.id == project_id)).one_or_none()
+        if row is None:
+            raise UnknownProject(project_id)
+        return _project(row)
 
     def all(self) -> list[Project]:
         """Every connected project, by id."""

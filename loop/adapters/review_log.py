@@ -11,6 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from loop.adapters import review_row
+from loop.adapters.exchange_tables import set_aside
+from loop.adapters.set_aside import Step
 from loop.adapters.tables import deletions, reviews, verdicts
 from loop.adapters.task_states import chunks
 from loop.decisions.addresses import identify
@@ -18,7 +20,6 @@ from loop.decisions.ls_format import Review
 from loop.decisions.verdicts import counted_review_key
 
 ANNOTATION, TASK = "annotation", "task"
-AT_ONCE = 500  # SQLite takes a limited number of parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +145,15 @@ class ReviewLog:
         """
         The review that counts of each task that has one: ground truth first, then the latest completed.
 
-        A task whose review is unread in part is left out: an older review of it does not take its place.
+        A task whose review is unread in part is left out: an older review of it does not take its place. So is a task
+        that the sweep set aside for a review that it cannot read at all.
         """
         every = self.latest(project_id, task_ids)
         return {task_id: one for task_id, one in every.items() if not one.review.unread}
 
     def latest(self, project_id: int, task_ids: Sequence[int] | None = None) -> dict[int, CountedReview]:
         """The same, with those that are unread in part."""
-        query = sa.select(reviews).where(_is_standing(project_id), _is_complete())
+        query = sa.select(reviews).where(_is_standing(project_id), _is_complete(), _is_compared())
         queries = [query] if task_ids is None else [query.where(reviews.c.task_id.in_(ids)) for ids in chunks(task_ids)]
         best: dict[int, sa.Row[Any]] = {}
         with self._engine.connect() as connection:
@@ -167,8 +169,8 @@ class ReviewLog:
             query = sa.select(reviews.c.task_id).where(*is_unread).distinct().order_by(reviews.c.task_id)
             task_ids = list(connection.scalars(query))
         found: dict[int, CountedReview] = {}
-        for start in range(0, len(task_ids), AT_ONCE):
-            found |= self.latest(project_id, task_ids[start : start + AT_ONCE])
+        for ids in chunks(task_ids):
+            found |= self.latest(project_id, ids)
         return {task_id: one for task_id, one in found.items() if one.review.unread}
 
     def kept(self, project_id: int, *, region_id: str | None = None) -> list[KeptReview]:
@@ -229,6 +231,12 @@ def _is_complete() -> sa.ColumnElement[bool]:
     """The same as Review.is_complete."""
     is_seen = sa.or_(reviews.c.is_ground_truth, sa.not_(reviews.c.is_unseen))
     return sa.and_(sa.not_(reviews.c.is_skipped), is_seen)
+
+
+def _is_compared() -> sa.ColumnElement[bool]:
+    """Its task is not set aside for what of its reviews cannot be read."""
+    of_task = (set_aside.c.project_id == reviews.c.project_id, set_aside.c.task_id == reviews.c.task_id)
+    return ~sa.exists().where(*of_task, set_aside.c.step == Step.COMPARE.value)
 
 
 def _stands_against(known: sa.Row[Any], other: Review, *, is_current: bool) -> bool:

@@ -30,7 +30,7 @@ def tasks(parts: Parts, project: Project) -> list[Finding]:
     found = f"{count} set aside; the newest, task {newest.task_id}, at {newest.step.value}: {newest.error}"
     advice = (
         f"repair the annotations of these tasks in Label Studio, then run `loop sync --project {project.id}`: every "
-        "sweep looks at them again, and the datasets and verdicts go on without what cannot be read"
+        "sweep looks at them again, and until then they are in no dataset and have no verdicts"
     )
     return [warning("tasks", found, advice)]
 

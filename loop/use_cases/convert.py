@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from loop.adapters.dataset_folder import Snapshot
 from loop.adapters.draft import Draft, writing
-from loop.adapters.export_file import read_export
+from loop.adapters.export_file import NoTask, read_export, read_tasks
+from loop.adapters.isolation import Fault, attempt
 from loop.adapters.local_images import LocalImages
 from loop.decisions.classes import Labels
 from loop.decisions.export_kinds import FULL, has_ids_alone
@@ -81,19 +83,30 @@ def to_verdicts(export: Path, label_config: str | None = None) -> Iterator[TaskV
     prediction is not read whole is left out. Without a *label_config* the boxes are those of the control that the
     predictions are of. Raises PayloadError.
     """
-    config = parse(label_config) if label_config is not None else inferred(read_export(export))
+    config = parse(label_config) if label_config is not None else inferred(read_tasks(export))
+    _check_predictions(export)
     for task in read_export(export):
-        if has_ids_alone(task):
-            raise PayloadError(str(export), FULL, "predictions by their ids alone, as its own JSON export has them")
-        judged = _judged(task, config)
-        if judged:
+        if isinstance(task, NoTask):
+            yield TaskVerdicts(task.number, "", [], str(task.error))
+            continue
+        judged = attempt(partial(_judged, task, config))
+        if isinstance(judged, Fault):
+            yield TaskVerdicts(task["id"], "", [], judged.error)
+        elif judged:
             yield judged
+
+
+def _check_predictions(export: Path) -> None:
+    """Raise PayloadError where the export has predictions, and all of them by their ids alone."""
+    predicted = (task for task in read_tasks(export) if task.get("predictions"))
+    if has_ids_alone(next(predicted, {})) and all(has_ids_alone(task) for task in predicted):
+        raise PayloadError(str(export), FULL, "predictions by their ids alone, as its own JSON export has them")
 
 
 def why_nothing(export: Path) -> str:
     """Say why an export gives no verdicts: what its tasks lack."""
     tasks = reviewed = predicted = 0
-    for task in read_export(export):
+    for task in read_tasks(export):
         annotations, predictions = task.get("annotations"), task.get("predictions")
         is_reviewed = isinstance(annotations, list) and any(
             isinstance(one, dict) and not one.get("was_cancelled") for one in annotations
@@ -104,11 +117,9 @@ def why_nothing(export: Path) -> str:
 
 
 def _judged(task: dict[str, Any], config: LabelConfig) -> TaskVerdicts | None:
-    try:
-        review = _counted(task, config)
-        seen = _seen(review, _predictions(task, config)) if review else None
-    except PayloadError as error:
-        return TaskVerdicts(task["id"], "", [], str(error))
+    """Judge one task. Raises PayloadError."""
+    review = _counted(task, config)
+    seen = _seen(review, _predictions(task, config)) if review else None
     if review is None or seen is None:
         return None
     unread = [one.text for one in (*review.unread, *seen.unread)]
@@ -134,12 +145,12 @@ def _labelled(
 ) -> Iterator[LabelledImage]:
     """The reviewed tasks of an export; one whose review or image cannot be read is left out and named."""
     for task in read_export(export):
-        if not isinstance(task["id"], int):
-            raise PayloadError(f"{export} id of a task", "an integer", task["id"])
-        try:
-            review = _counted(task, config)
-        except PayloadError as error:
-            draft.report.leave_out(Reason.NO_REVIEW, task["id"], str(error))
+        if isinstance(task, NoTask):
+            draft.report.leave_out(Reason.NO_REVIEW, task.number, str(task.error))
+            continue
+        review = attempt(partial(_counted, task, config))
+        if isinstance(review, Fault):
+            draft.report.leave_out(Reason.NO_REVIEW, task["id"], review.error)
             continue
         if review:
             try:

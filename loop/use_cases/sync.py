@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -15,7 +14,7 @@ from loop.adapters.set_aside import Step
 from loop.decisions.label_config import LabelConfig
 from loop.decisions.ls_format import Review, read_review, task_data
 from loop.decisions.storable import is_id
-from loop.errors import LabelConfigError, PayloadError
+from loop.errors import PayloadError
 from loop.parts import Parts
 from loop.use_cases import refresh
 from loop.use_cases.answer import has
@@ -98,9 +97,9 @@ def _to_compare(parts: Parts, project: Project, asked: Iterable[int]) -> Iterato
 def _follow_label_config(parts: Parts, project_id: int) -> None:
     """Take the label config over that Label Studio has; one that cannot be worked with is named by the doctor."""
     there, known = parts.label_studio.project(project_id), parts.projects.get(project_id)
-    if there.get("label_config") != known.label_config:
-        with suppress(LabelConfigError):
-            parts.projects.save(project_id, str(there.get("title") or known.title), str(there.get("label_config")))
+    label_config, title = there.get("label_config"), str(there.get("title") or known.title)
+    if label_config != known.label_config:
+        attempt(lambda: parts.projects.save(project_id, title, str(label_config)))
 
 
 def _compared(
@@ -131,6 +130,9 @@ def _recorded(
     parts: Parts, project_id: int, config: LabelConfig, task: Mapping[str, Any], annotation: Any
 ) -> tuple[Review, set[int]]:
     review = read_review(annotation, config, project_id=project_id, task_id=task["id"])
+    if (review.project_id, review.task_id) != (project_id, task["id"]):
+        expected = f"{task['id']} of project {project_id}"
+        raise PayloadError("annotation task", expected, f"{review.task_id} of project {review.project_id}")
     return review, parts.reviews.record(review, task_data(task), is_current=True)
 
 

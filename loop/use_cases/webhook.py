@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from loop.parts import Parts
 from loop.use_cases.review import CREATED
 
@@ -22,7 +25,7 @@ def ensure_webhook(parts: Parts, project_id: int) -> list[str]:
     for hook in parts.label_studio.webhooks(project_id):
         if hook.get("url") != url:
             continue
-        if ours is None and PROJECT_HEADER in (hook.get("headers") or {}):
+        if ours is None and _is_ours(hook):
             ours = hook
         else:
             parts.label_studio.delete_webhook(hook["id"])
@@ -30,7 +33,14 @@ def ensure_webhook(parts: Parts, project_id: int) -> list[str]:
     if ours is None:
         parts.label_studio.create_webhook(project=project_id, url=url, actions=ACTIONS, **wanted)
         return [*changed, f"added the webhook {url}"]
-    if any(ours.get(key) != value for key, value in wanted.items()) or set(ours.get("actions") or []) != set(ACTIONS):
+    actions = ours.get("actions")
+    has_actions = isinstance(actions, list) and sorted(map(str, actions)) == sorted(ACTIONS)
+    if any(ours.get(key) != value for key, value in wanted.items()) or not has_actions:
         parts.label_studio.update_webhook(ours["id"], url=url, actions=ACTIONS, **wanted)
         changed.append("repaired the webhook")
     return changed
+
+
+def _is_ours(hook: Mapping[str, Any]) -> bool:
+    headers = hook.get("headers")
+    return isinstance(headers, Mapping) and PROJECT_HEADER in headers

@@ -1,0 +1,345 @@
+"""Whatever form one thing has among others, the others are worked on as if it were not there, and nothing raises."""
+
+import copy
+import itertools
+import json
+import shutil
+from dataclasses import replace
+
+import hypothesis
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backend.app import create_app
+from backend.serving import Predictor
+from loop.bootstrap import build
+from loop.decisions.regions import Box
+from loop.decisions.storable import is_text
+from loop.settings import Settings
+from loop.use_cases.annotate import annotate
+from loop.use_cases.convert import to_verdicts
+from loop.use_cases.refresh import refresh
+from loop.use_cases.review import review
+from loop.use_cases.sync import rebuild, sync
+from loop.use_cases.webhook import PROJECT_HEADER, SECRET_HEADER
+from tests.builders import CONFIG, created, ls_annotation, ls_region, ls_task, region, served
+from tests.bulk_studio import BulkStudio
+from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio, FakeQueue
+from tests.mutants import mutants
+
+CAR = (Box(0, 0, 0.5, 0.5), "car", 0.9)
+GOOD, BAD = (1, 3), 2
+projects = itertools.count(1000)  # a project for each example: making records anew takes longer than the rest
+few = settings(max_examples=80, suppress_health_check=list(hypothesis.HealthCheck))
+
+
+@pytest.fixture(scope="module")
+def parts(empty_records, tmp_path_factory):
+    home = tmp_path_factory.mktemp("fuzz")
+    shutil.copy(empty_records, home)
+    built = build(Settings.read({"LOOP_HOME": str(home), "LOOP_RETRAIN_AFTER": "1000", "LABEL_STUDIO_API_KEY": "k"}))
+    yield replace(built, queue=FakeQueue(), label_studio=FakeLabelStudio(), images=FakeImages())
+    built.close()
+
+
+def connected(parts):
+    project = next(projects)
+    parts.projects.save(project, "Cars", CONFIG)
+    parts.predictions.append([served(region("p"), region("q"), task=task, project=project) for task in (1, 2, 3)])
+    return project
+
+
+def worked_on(parts, project):
+    """What is known of the good tasks."""
+    counted = parts.reviews.counted(project)
+    regions = {task: counted[task].review.regions if task in counted else None for task in GOOD}
+    verdicts = sorted((one.task_id, str(one.decision)) for one in parts.rates.judged(project) if one.task_id in GOOD)
+    return regions, verdicts
+
+
+def annotation(task, project=1):
+    return ls_annotation(ls_region("p"), ls_region("new", x=60.0), annotation=task, task=task, project=project)
+
+
+EVENTS = {
+    "created": created(ls_region("p"), ls_region("new", x=60.0), annotation=BAD, task=BAD, parent_prediction=9),
+    "bulk": {"action": "ANNOTATIONS_CREATED", "annotation": [annotation(BAD)], "task": [ls_task(BAD)]},
+    "deleted": {"action": "ANNOTATIONS_DELETED", "annotations": [{"id": BAD}, {"id": 77}], "project": {"id": 1}},
+    "tasks-deleted": {"action": "TASKS_DELETED", "tasks": [{"id": BAD}, {"id": 77}], "project": {"id": 1}},
+    "tasks-created": {"action": "TASKS_CREATED", "tasks": [ls_task(BAD)], "project": {"id": 1}},
+    "project": {"action": "PROJECT_UPDATED", "project": {"id": 1, "title": "Cars", "label_config": CONFIG}},
+    "training": {"action": "START_TRAINING", "project": {"id": 1}},
+}
+
+
+def of_project(event, project):
+    """The event with the project's id wherever it has one."""
+    text = json.dumps(event).replace('"project": 1', f'"project": {project}')
+    return json.loads(text.replace('"project": {"id": 1', f'"project": {{"id": {project}'))
+
+
+@pytest.mark.parametrize("kind", EVENTS)
+@given(data=st.data())
+@settings(few, max_examples=40)
+def test_events(parts, kind, data):
+    project = connected(parts)
+    bad = data.draw(mutants(of_project(EVENTS[kind], project), keep=("action",)))
+    good = [of_project(created(*annotation(task)["result"], annotation=task, task=task), project) for task in GOOD]
+
+    for event in (good[0], bad, good[1]):
+        parts.events.append(project, event["action"], event)
+    review(parts, project)
+
+    assert worked_on(parts, project) == expected_of_good(parts)
+    assert not parts.events.pending(project)
+    assert all(is_text(one.error) and one.error for one in parts.events.set_aside(project))
+
+
+def expected_of_good(parts):
+    """What is known of the good tasks where they are alone."""
+    if not hasattr(expected_of_good, "known"):
+        project = connected(parts)
+        for task in GOOD:
+            event = of_project(created(*annotation(task)["result"], annotation=task, task=task), project)
+            parts.events.append(project, event["action"], event)
+        review(parts, project)
+        expected_of_good.known = worked_on(parts, project)
+        assert len(expected_of_good.known[1]) == 6
+    return expected_of_good.known
+
+
+class Studio(FakeLabelStudio):
+    """A Label Studio whose tasks are given; each has an id, which its client sees to."""
+
+    def __init__(self, tasks, project):
+        super().__init__(tasks)
+        self.fields, self.hooks = {**self.fields, "id": project}, []
+
+    def webhooks(self, project_id):
+        return self.hooks
+
+    def create_webhook(self, **fields):
+        self.hooks.append({"id": 1, **fields})
+
+    def delete_webhook(self, webhook_id):
+        pass
+
+    def update_webhook(self, webhook_id, **fields):
+        pass
+
+    def store_predictions(self, project_id, predictions):
+        self.stored += predictions
+        return len(predictions)
+
+
+def full_task(task, project):
+    predictions = [{"id": task, "model_version": "other@1", "score": 0.5, "result": [ls_region("p")], "cluster": None}]
+    fields = {"predictions": predictions, "is_labeled": True, "updated_at": "2026-01-01T12:00:00Z"}
+    return ls_task(task, annotations=[annotation(task, project)], **fields)
+
+
+@pytest.mark.parametrize("use_case", [sync, rebuild])
+@given(data=st.data())
+@few
+def test_tasks_in_a_sweep(parts, use_case, data):
+    project = connected(parts)
+    tasks = [full_task(task, project) for task in (1, 2, 3)]
+    tasks[1] = data.draw(mutants(tasks[1], keep=("id",)))
+    parts = replace(parts, label_studio=Studio(tasks, project))
+
+    use_case(parts, project)
+    use_case(parts, project)
+
+    assert worked_on(parts, project) == expected_of_good(parts)
+    assert {one.task_id for one in parts.set_aside.all(project)} <= {BAD}
+
+
+@given(data=st.data())
+@few
+def test_the_project_and_its_hooks_in_a_sweep(parts, data):
+    project = connected(parts)
+    studio = Studio([full_task(task, project) for task in GOOD], project)
+    studio.fields = data.draw(mutants(studio.fields, keep=("id",)))
+    hook = {"id": 1, "url": f"{parts.door.url}/webhook", "headers": {PROJECT_HEADER: "1"}, "actions": ["A"]}
+    studio.hooks = [data.draw(mutants(hook, keep=("id",)))]
+
+    sync(replace(parts, label_studio=studio), project)
+
+    assert worked_on(parts, project) == expected_of_good(parts)
+
+
+@pytest.fixture(scope="module")
+def app(empty_records, tmp_path_factory):
+    home = tmp_path_factory.mktemp("fuzz-app")
+    shutil.copy(empty_records, home)
+    app = create_app(Settings.read({"LOOP_HOME": str(home), "LABEL_STUDIO_API_KEY": "k"}))
+    built = app.extensions["parts"]
+    parts = replace(built, queue=FakeQueue(), images=FakeImages(), detectors=FakeDetectors(CAR))
+    parts.projects.save(1, "Cars", CONFIG)
+    (home / "some.pt").write_bytes(b"weights")
+    parts.registry.promote(1, parts.registry.add(1, home / "some.pt").name, "first")
+    app.extensions.update(parts=replace(parts, label_studio=BulkStudio(3)), predictor=Predictor(parts))
+    yield app
+    built.close()
+
+
+def post(app, path, body, **headers):
+    data = json.dumps(body)
+    return app.test_client().post(path, data=data, headers=headers, content_type="application/json")
+
+
+def is_answered(answer):
+    return answer.status_code < 500 and answer.json is not None and (answer.status_code < 400 or answer.json["error"])
+
+
+@pytest.mark.parametrize("kind", EVENTS)
+@given(data=st.data())
+@settings(few, max_examples=40)
+def test_events_that_are_sent(app, kind, data):
+    parts = app.extensions["parts"]
+    headers = {PROJECT_HEADER: "1", SECRET_HEADER: parts.door.secret_of(1)}
+
+    answer = post(app, "/webhook", data.draw(mutants(EVENTS[kind])), **headers)
+
+    assert answer.status_code in (202, 400)
+    assert is_answered(answer)
+    assert post(app, "/webhook", EVENTS[kind], **headers).status_code == 202
+
+
+@given(data=st.data())
+@few
+def test_tasks_to_predict(app, data):
+    def body(*tasks):
+        return {"tasks": tasks, "project": "1.5", "label_config": CONFIG}
+
+    bad = data.draw(mutants(full_task(BAD, 1)))
+    alone = post(app, "/predict", body(ls_task(1), ls_task(3))).json["results"]
+
+    answer = post(app, "/predict", body(ls_task(1), bad, ls_task(3)))
+
+    assert answer.status_code == 200
+    first, middle, last = answer.json["results"]
+    assert [first, last] == alone
+    assert middle["result"] or answer.json["errors"]
+
+
+@pytest.mark.parametrize("path", ["/predict", "/setup"])
+@given(data=st.data())
+@few
+def test_requests(app, path, data):
+    body = {"tasks": [ls_task(1)], "project": "1.5", "label_config": CONFIG, "schema": CONFIG, "params": {"a": None}}
+
+    answer = post(app, path, data.draw(mutants(body)))
+
+    assert answer.status_code in (200, 400)
+    assert is_answered(answer)
+
+
+PIECES = [
+    "<",
+    ">",
+    '"',
+    "&",
+    "&amp;",
+    "\0",
+    "\ud800",
+    "$image",
+    "<!DOCTYPE x>",
+    "<Label/>",
+    "<Image/>",
+    "'",
+    "😀",
+    "{{",
+]
+
+
+@given(at=st.integers(0, len(CONFIG)), cut=st.integers(0, 40), piece=st.sampled_from(PIECES))
+@few
+def test_label_configs(app, at, cut, piece):
+    config = CONFIG[:at] + piece + CONFIG[at + cut :]
+    tasks = {"tasks": [ls_task(1)], "project": "1", "label_config": config}
+
+    answers = [post(app, "/setup", {"project": "1", "schema": config}), post(app, "/predict", tasks)]
+
+    assert all(answer.status_code in (200, 400) and is_answered(answer) for answer in answers)
+    assert post(app, "/predict", {**tasks, "label_config": CONFIG}).json["results"][0]["result"]
+
+
+OPERATION = {
+    "operation": "create",
+    "key": "k",
+    "task": BAD,
+    "actor": "a",
+    "confidence": 0.5,
+    "lead_time": 1.5,
+    "regions": [{"label": "Car", "box": [0.1, 0.1, 0.4, 0.4], "id": None}],
+}
+RAW = {"operation": "create", "task": BAD, "result": [ls_region("p"), {"type": "choices", "value": {"choices": ["x"]}}]}
+
+
+@pytest.mark.parametrize("operation", [OPERATION, RAW], ids=["regions", "result"])
+@given(data=st.data())
+@few
+def test_operations_in_bulk(parts, operation, data):
+    project = connected(parts)
+    studio = BulkStudio(3)
+    bad = data.draw(mutants(operation))
+    asked = [copy.deepcopy(OPERATION) | {"task": task, "key": f"good {task}"} for task in GOOD]
+    asked.insert(1, bad)
+
+    outcomes = list(
+        annotate(
+            replace(parts, label_studio=studio),
+            project,
+            [(f"operations[{at}]", one) for at, one in enumerate(asked)],
+            lambda at, _: f"unnamed {at}",
+        )
+    )
+
+    assert [outcomes[0].error, outcomes[2].error] == [None, None]
+    assert [len(studio.annotations(task)) for task in GOOD] == [1, 1]
+    assert outcomes[1].error is None or is_text(outcomes[1].error)
+
+
+@given(data=st.data())
+@few
+def test_operations_that_are_sent(app, data):
+    body = {"project": 1, "operations": [OPERATION, RAW]}
+
+    answer = post(app, "/loop/api/v1/annotations/bulk", data.draw(mutants(body)))
+
+    assert answer.status_code in (200, 207, 400, 404)
+    assert is_answered(answer)
+
+
+@pytest.mark.parametrize("label_config", [CONFIG, None], ids=["with-config", "without"])
+@given(data=st.data())
+@few
+def test_tasks_of_an_export(tmp_path_factory, label_config, data):
+    export = tmp_path_factory.getbasetemp() / "fuzzed-export.json"
+    tasks = [full_task(task, 1) for task in (1, 2, 3)]
+    bad = data.draw(mutants(tasks[1]))
+    export.write_text(json.dumps([tasks[0], bad, tasks[2]]))
+
+    judged = list(to_verdicts(export, label_config))
+
+    good = {one.task_id: [str(verdict.decision) for verdict in one.verdicts] for one in judged if one.task_id in GOOD}
+    assert good == {1: ["confirmed", "missed"], 3: ["confirmed", "missed"]}
+    assert all(is_text(one.left_out) for one in judged)
+
+
+@given(data=st.data())
+@few
+def test_open_tasks_that_a_job_predicts(parts, tmp_path_factory, data):
+    project = connected(parts)
+    weights = tmp_path_factory.getbasetemp() / "some.pt"
+    weights.write_bytes(b"weights")
+    parts.registry.promote(project, parts.registry.add(project, weights).name, "first")
+    tasks = [{**full_task(task, project), "annotations": []} for task in (1, 2, 3)]
+    tasks[1] = data.draw(mutants(tasks[1], keep=("id", "annotations")))
+    studio = Studio(tasks, project)
+
+    refresh(replace(parts, label_studio=studio, detectors=FakeDetectors(CAR)), project)
+
+    assert {row["task"] for row in studio.stored} - {BAD} == set(GOOD)
