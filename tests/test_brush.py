@@ -12,7 +12,8 @@ from label_studio_sdk.converter.brush import encode_rle
 from loop.decisions.brush import painted
 from loop.decisions.label_config import parse
 from loop.decisions.regions import Box
-from loop.decisions.result_format import Why, read_result
+from loop.decisions.result_format import read_result
+from loop.decisions.unread import Why
 from tests.shapes import CONFIG, brush
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from loop.decisions.label_config import parse
 from loop.decisions.regions import Box
-from loop.decisions.result_format import Why, read_result, write_result
+from loop.decisions.result_format import read_result, write_result
+from loop.decisions.unread import Why
 from tests.builders import CONFIG as PLAIN
 from tests.builders import ls_region, region
 from tests.shapes import CONFIG, bare, brush, choice, ellipse, point, polygon, rectangle, tag
@@ -116,6 +117,7 @@ def test_the_second_label_of_a_pair_is_a_further_one():
         pytest.param(rectangle("Plane", to_name="ir"), id="unknown-label-on-the-other-image"),
         pytest.param(rectangle(item_index=1), id="other-page"),
         pytest.param(rectangle(item_index="2"), id="other-page-as-text"),
+        pytest.param(rectangle(to_name="thermal"), id="image-that-the-config-lacks"),
         pytest.param(choice(), id="choice-of-a-region"),
         pytest.param({"type": "relation", "from_id": "a", "to_id": "b", "direction": "right"}, id="relation"),
         pytest.param({"type": "textarea", "from_name": "t", "to_name": "image", "value": {"text": ["Car"]}}, id="text"),
@@ -154,7 +156,6 @@ def test_what_says_nothing_of_our_boxes_is_left_alone(result):
         pytest.param(polygon(points=[(1, 1), (2, 2), (3,)]), Why.BROKEN, r"points\[2\]", id="half-a-point"),
         pytest.param(brush(), Why.SHAPE, "brush", id="brush"),
         pytest.param(point(), Why.SHAPE, "key point", id="key-point"),
-        pytest.param(rectangle(to_name="img"), Why.SHAPE, "img", id="image-renamed-since"),
         pytest.param("text", Why.BROKEN, "expected a region", id="no-object"),
         pytest.param(None, Why.BROKEN, "expected a region", id="null-region"),
     ],
@@ -167,6 +168,15 @@ def test_what_is_ours_and_not_read_is_named(result, why, said):
     assert unread.why is why
     assert unread.text.startswith("annotation 1 result[")
     assert re.search(said, unread.text)
+
+
+def test_a_result_that_is_on_an_image_of_another_name_alone_is_unread():
+    """The image may have been renamed since: then it is no background."""
+    reading = read(rectangle(to_name="img"), polygon(to_name="img"), choice())
+
+    assert not reading.regions
+    assert [unread.why for unread in reading.unread] == [Why.SHAPE, Why.SHAPE]
+    assert "drawn on img, a name that the label config lacks: its image is image" in reading.unread[0].text
 
 
 @pytest.mark.parametrize("result", [None, {}, "[]", 7, True, {"result": []}], ids=str)

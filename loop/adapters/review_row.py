@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from loop.decisions import region_json
 from loop.decisions.addresses import identify_all
 from loop.decisions.ls_format import Review
-from loop.decisions.result_format import Unread, Why
+from loop.decisions.unread import Unread, Why
 
 
 def write(review: Review, data: Mapping[str, Any]) -> dict[str, Any]:

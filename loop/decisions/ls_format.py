@@ -10,9 +10,10 @@ from typing import Any
 
 from loop.decisions.label_config import LabelConfig
 from loop.decisions.regions import Region
-from loop.decisions.result_format import Unread, read_result
+from loop.decisions.result_format import read_result
 from loop.decisions.shapes import number
 from loop.decisions.storable import is_id, is_text
+from loop.decisions.unread import Unread
 from loop.errors import PayloadError
 
 Json = Mapping[str, Any]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Any
 
 from loop.decisions.label_config import BOXES, LabelConfig
 from loop.decisions.regions import Region
 from loop.decisions.shapes import NoBox, number, outline
 from loop.decisions.storable import is_text
+from loop.decisions.unread import Unread, Why
 from loop.errors import PayloadError, shorten
 
 Json = Mapping[str, Any]
@@ -19,26 +19,6 @@ NO_SHAPES = frozenset(  # types of results that show nothing on an image, though
 )
 MOST_UNREAD = 50  # of one result that are kept
 FIX = "correct it in Label Studio, or delete it there"
-
-
-class Why(StrEnum):
-    """Why something in a result is not read."""
-
-    NO_CONFIG = "the label config of the project is refused"
-    NO_RESULT = "the review holds no list of regions"
-    UNKNOWN_LABEL = "a box has a label that is not in the class list"
-    NO_LABEL = "a box has no label"
-    BROKEN = "a box is not four finite numbers on the image"
-    SHAPE = "something was drawn that is not read as a box"
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """Something that may show one of our objects and was not read; *text* says where, what, and what to do."""
-
-    why: Why
-    text: str
-    label: str = ""  # where it is the label that nobody knows
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +49,7 @@ def read_result(result: object, config: LabelConfig, where: str) -> Reading:
             unread.append(Unread(Why.BROKEN, f"{at}: expected a region, found {shorten(one)}; {FIX}"))
         elif _may_be_ours(one, config):
             drawn.append(_Drawn.of(one, at))
-    for shape in _paired(drawn):
+    for shape in _paired(_on_our_image(drawn, config)):
         read = _read(shape, config)
         if isinstance(read, Region):
             regions.append(read)
@@ -114,14 +94,15 @@ class _Drawn:
     id: str
     kind: str
     control: str
+    image: str
     texts: list[list[str]]
     paired: tuple[tuple[str, str], ...] = ()  # what `Labels` call its region: control and text
 
     @classmethod
     def of(cls, json: Json, where: str) -> _Drawn:
         """Take the parts of a result that tell whose it is."""
-        kind = _text(json, "type")
-        return cls(json, where, _id(json), kind, _text(json, "from_name"), _labels(json.get("value"), kind))
+        kind, control, image = (_text(json, key) for key in ("type", "from_name", "to_name"))
+        return cls(json, where, _id(json), kind, control, image, _labels(json.get("value"), kind))
 
 
 def _may_be_ours(one: Json, config: LabelConfig) -> bool:
@@ -130,6 +111,17 @@ def _may_be_ours(one: Json, config: LabelConfig) -> bool:
     is_elsewhere = image != config.to_name and (image in config.others or (config.is_inferred and image != ""))
     is_shape = _text(one, "type") not in NO_SHAPES or _text(one, "from_name") in config.own
     return is_shape and not is_elsewhere and (page is None or (number(page) or 0) <= 0)
+
+
+def _on_our_image(drawn: list[_Drawn], config: LabelConfig) -> list[_Drawn]:
+    """
+    Leave out what is drawn on images that the config lacks, beside what is drawn on ours.
+
+    Where nothing is on ours, our image may have had another name: then nobody can tell.
+    """
+    if not any(one.image == config.to_name for one in drawn):
+        return drawn
+    return [one for one in drawn if one.image in ("", config.to_name)]
 
 
 def _paired(drawn: list[_Drawn]) -> Iterable[_Drawn]:
@@ -164,7 +156,8 @@ def _read(drawn: _Drawn, config: LabelConfig) -> Region | Unread | None:
         if label or not is_ours:
             named.setdefault(text, label)
     labels = list(dict.fromkeys(label for label in named.values() if label))
-    if not (is_ours or config.is_inferred or (labels if named else config.can_label(control))):
+    is_here = drawn.image in ("", config.to_name)
+    if not (is_ours or config.is_inferred or (labels if named else is_here and config.can_label(control))):
         return None
     return _label_problem(drawn, named, config, is_ours=is_ours) or _region(drawn, labels, config)
 
@@ -190,7 +183,7 @@ def _label_problem(
 
 
 def _region(drawn: _Drawn, labels: Sequence[str], config: LabelConfig) -> Region | Unread:
-    where, image = drawn.where, _text(drawn.json, "to_name")
+    where, image = drawn.where, drawn.image
     if image not in ("", config.to_name):
         told = f"{where}: drawn on {shorten(image)}, a name that the label config lacks: its image is {config.to_name}"
         return Unread(Why.SHAPE, f"{told}; give the image its old name back, or delete the region")

@@ -10,8 +10,8 @@ from typing import Any
 
 from loop.decisions.classes import Labels
 from loop.decisions.regions import Region
-from loop.decisions.result_format import Unread, Why
 from loop.decisions.splits import Side
+from loop.decisions.unread import Unread, Why
 
 MOST_NAMED = 100  # tasks named in a report, each reason
 NAMED_IN_A_LINE = 3
