@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from loop import jobs
 from loop.adapters.exchange_tables import notices
 from loop.adapters.training_log import Phase, State
-from loop.errors import NotPassed, UpstreamError
+from loop.errors import NotPassed, PayloadError, UpstreamError
 from loop.use_cases.cancel import cancel
 from loop.use_cases.promote import promote_by_hand
 from loop.use_cases.retrain import ATTEMPTS, retrain
@@ -236,6 +236,17 @@ def test_the_same_epoch_again_is_no_progress(parts):
         parts.trainings.reach(training.id, Phase.TRAINING, epoch=0, epochs=20)
 
     assert training.stalled == 4
+
+
+def test_a_training_on_a_device_that_is_not_here_fails_and_says_what_would_do(asked):
+    class Elsewhere(Measuring):
+        def check_device(self):
+            raise PayloadError("LOOP_DEVICE", "cpu, or a GPU that torch sees here (none)", "cuda:0")
+
+    line = retrain(replace(asked, detectors=Elsewhere()), 1)
+
+    assert "failed: LOOP_DEVICE: expected cpu, or a GPU that torch sees here (none), found cuda:0" in line
+    assert asked.registry.list(1) == []
 
 
 def test_an_error_is_kept_short_and_nothing_of_it_is_a_version(asked):

@@ -135,8 +135,11 @@ def _trained(
 
     Where LOOP_IMAGE_SIZE says nothing, it is the size at which the start weights serve.
     """
+    parts.detectors.check_device()
     start = champion.weights if champion else parts.detectors.base()
     size = parts.policies.image_size or (champion.image_size if champion else None)
+    if champion is None or size is None:
+        size = parts.detectors.load(start).image_size
     asked = parts.policies.training.batch
     batch = min(asked, int((training.progress or {}).get("batch", asked)))
 
@@ -145,7 +148,6 @@ def _trained(
         batch = progress.batch
         parts.trainings.reach(training.id, Phase.TRAINING, batch_asked=asked, **asdict(progress))
 
-    size = size or parts.detectors.load(start).image_size
     policy = replace(parts.policies.training, batch=batch, image_size=size)
     watch = Watch(report, lambda: _check(parts, training))
     weights = train(snapshot.data, start, _run_folder(parts, training), policy, watch)

@@ -1,19 +1,26 @@
 """Labels of any name are trained and served for real."""
 
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from loop.adapters.detector import Detector
 from loop.adapters.image_cache import ImageCache
+from loop.adapters.trainer import TrainingPolicy, train
+from loop.adapters.training_watch import Watch
 from loop.bootstrap import build
 from loop.decisions.regions import Region
 from loop.decisions.snapshots import LabelledImage
+from loop.use_cases.convert import to_dataset
 from loop.use_cases.retrain import retrain
-from tests.builders import review
+from scripts.demo.scenes import WARM_START
+from tests.builders import picture, review
 from tests.trainings import DrawnImages, settings_in, truth
 from tests.wicked_names import NAMES, config_of
 
+CASES = Path(__file__).parent.parent / "cases"
 WICKED = [NAMES["imagenet-code"], *NAMES.values()]  # ultralytics looks at the first one
 
 
@@ -48,3 +55,20 @@ def test_labels_of_any_name_are_trained_and_served(parts):
     (found,) = served.detector.detect([np.full((64, 96, 3), 128, np.uint8)], 1e-6)
     assert found
     assert {one.class_name for one in found} <= set(WICKED)
+
+
+def test_an_export_with_an_emoji_in_a_label_is_converted_and_trained(tmp_path):
+    (tmp_path / "images").mkdir()
+    for task in range(1, 9):
+        (tmp_path / "images" / f"{task:04}.jpg").write_bytes(
+            picture((100, 80), colour=(25 * task, 20, 200 - 20 * task))
+        )
+    label_config = (CASES / "a17_emoji_label.xml").read_text()
+    export = CASES / "a17_emoji_label.json"
+
+    snapshot = to_dataset(export, label_config, tmp_path / "images", tmp_path / "out")
+    policy = TrainingPolicy(epochs=1, batch=4, image_size=64, device="cpu")
+    weights = train(snapshot.data, WARM_START, tmp_path / "run", policy, Watch(lambda _: None, lambda: None))
+
+    assert snapshot.class_names == ("🚗 Car", "Person")
+    assert Detector(weights, device="cpu").class_names == snapshot.class_names
