@@ -12,8 +12,10 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
+from loop.secrecy import redact
+
 GAP = 2  # spaces between two columns
-FOLDED = 24  # cells that a column that may fold keeps at least
+FOLDED = 20  # cells that a column that may fold keeps at least
 BESIDE = 32  # cells that a value needs to stand beside its name
 
 
@@ -38,7 +40,7 @@ def show_table(out: Console, fields: Sequence[Field], rows: Sequence[Sequence[st
 
     A terminal that is too narrow for what is never dropped gets a block of lines per row instead, with every column.
     """
-    cells = [[one_line(cell) for cell in row] for row in rows]
+    cells = [[one_line(redact(cell)) for cell in row] for row in rows]  # before a line breaks within a secret
     widths = [max(map(cell_len, (field.name, *column))) for field, *column in _columns(fields, cells)]
     if not out.is_terminal:
         wide = Console(file=out.file, width=_total(widths), highlight=False)
@@ -104,11 +106,13 @@ def _grid(
 
 
 def _show_blocks(out: Console, fields: Sequence[Field], cells: Sequence[Sequence[str]]) -> None:
-    """Print each row as a block: its first column, and below it every further column."""
+    """Print each row as a block: its first column, and below it every further column that has a value."""
     beside = max((cell_len(field.name) for field in fields[1:]), default=0) + 2 * GAP
     for first, *others in cells:
         out.print(Text(f"{fields[0].name} {first}", style="bold", overflow="fold"), soft_wrap=False)
         for field, cell in zip(fields[1:], others, strict=True):
+            if not cell:
+                continue
             if beside + BESIDE <= out.width:
                 line = Table.grid(Column(width=beside, no_wrap=True), Column(overflow="fold"))
                 line.add_row(Text(f"{'':{GAP}}{field.name}"), Text(cell))

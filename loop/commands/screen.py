@@ -21,7 +21,7 @@ def show_deliveries(out: Console, found: Sequence[Delivery]) -> None:
         Field("notice"),
         Field("kind", rank=1),
         Field("project", rank=4, is_number=True),
-        Field("receiver", rank=2, folds=True),
+        Field("receiver", folds=True),
         Field("attempts", rank=5, is_number=True),
         Field("state"),
         Field("error", rank=3, folds=True),
@@ -32,7 +32,7 @@ def show_deliveries(out: Console, found: Sequence[Delivery]) -> None:
 def _delivery_row(delivery: Delivery) -> tuple[str, ...]:
     notice, state = delivery.notice, delivery.state.value
     if delivery.state == DeliveryState.WAITING and delivery.due_at:
-        state = f"due {delivery.due_at:%Y-%m-%d %H:%M:%S} UTC"
+        state = f"due {delivery.due_at:%m-%d %H:%M} UTC"
     counts = (delivery.url, str(delivery.attempts), state, delivery.error or "")
     return (notice.id, notice.kind, str(notice.project_id), *counts)
 
