@@ -19,7 +19,7 @@ SECRET_KEYS = frozenset(
     ("token", "password", "task_data_login", "task_data_password", "access_token", "api_key", "secret", "authorization")
 )
 PATTERNS = (  # what looks like a credential, whoever's it is; the group stays
-    re.compile(r"(?<=//)[^/@\s]+(?=@)"),
+    re.compile(r"(?<=://)[^/@\s]+(?=@)"),
     re.compile(r"(?i)([?&][^=&\s]*(?:sig|token|key|secret|pass|credential)[^=&\s]*=)[^&\s'\"]+"),
     re.compile(
         r"(?i)(\bauthorization\b['\"]?\s*[:=]\s*['\"]?(?:(?:token|bearer|basic)\s+)?)(?!\[redacted\])[^\s'\",}]+"

@@ -165,7 +165,9 @@ def _clear(settings: Settings, stopping: Stopping) -> None:
     deadline = time.monotonic() + PORT_SECONDS
     while (error := _bind_error(settings)) and not stopping:
         if time.monotonic() > deadline:
-            raise LoopError(f"{settings.host}:{settings.port} cannot be listened on ({error}): set LOOP_HOST or LOOP_PORT to what is free")
+            raise LoopError(
+                f"{settings.host}:{settings.port} cannot be listened on ({error}): set LOOP_HOST or LOOP_PORT"
+            )
         time.sleep(0.2)
     metrics = settings.home / "metrics"
     metrics.mkdir(parents=True, exist_ok=True)
