@@ -28,13 +28,13 @@ ONE_PRESS = 0.5  # seconds within which signals count as one: a closing terminal
 
 
 class Stopping:
-    """The signals to stop that have come."""
+    """The signals to stop that have come since this was made."""
 
     def __init__(self) -> None:
         self._came: list[float] = []
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` has it
-                signal.signal(number, lambda *_: self._came.append(time.monotonic()))
+        is_kept_up = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # by `nohup`
+        for number in (signal.SIGINT, signal.SIGTERM, *(() if is_kept_up else (signal.SIGHUP,))):
+            signal.signal(number, lambda *_: self._came.append(time.monotonic()))
 
     def __bool__(self) -> bool:
         return bool(self._came)
@@ -45,9 +45,8 @@ class Stopping:
         return bool(self._came) and self._came[-1] - self._came[0] > ONE_PRESS
 
 
-def up(settings: Settings, say: Callable[[str], None]) -> None:
-    """Be the one `loop up` of LOOP_HOME until SIGINT, SIGTERM or SIGHUP. Raises LoopError."""
-    stopping = Stopping()
+def up(settings: Settings, stopping: Stopping, say: Callable[[str], None]) -> None:
+    """Be the one `loop up` of LOOP_HOME until it is *stopping*. Raises LoopError."""
     with run_lock.holding(settings.home) as mark:
         _clear(settings, stopping)
         run(parts_of(settings, mark), settings, stopping, Guard(mark), lambda line: _say(say, line))

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from loop.adapters.processes import MARK
 from loop.adapters.weights_file import PICKLE
 from loop.decisions.layer_names import OF_ULTRALYTICS
 from loop.errors import ArchiveRefused, WeightsRefused
 
 SECONDS = 180.0  # importing torch takes most of it on a busy machine
 MEMORY = 8 * 1024**3  # bytes
-PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "YOLO_CONFIG_DIR")  # and so no key of ours
+PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "YOLO_CONFIG_DIR", MARK)  # and so no key of ours
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,9 @@ SWEEP_SECONDS, SYNC_SECONDS = 10, 300
 @app.command()
 def up() -> None:
     """Start everything on this machine: Redis, workers, schedule, web."""
-    settings = Settings.read()
+    stopping, settings = services.Stopping(), Settings.read()
     build(settings, migrate=True)
-    services.up(settings, out.print)
+    services.up(settings, stopping, out.print)
 
 
 @app.command("status")

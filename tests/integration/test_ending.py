@@ -282,6 +282,8 @@ def test_stopped_or_killed_at_any_moment_nothing_is_left(settings, parts, seed):
     with started(settings) as process:
         time.sleep(rng.uniform(0.0, 20.0))
 
-        process.send_signal(rng.choice([signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL]))
+        number = rng.choice([signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
+        process.send_signal(number)
 
         assert_all_end(settings, process)
+    assert "Traceback" not in process.log.read_text()
