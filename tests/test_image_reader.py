@@ -103,7 +103,17 @@ def test_what_ultralytics_reads_alike_goes_in_as_it_is(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["deep-grey.png", "rgba.png", "exif-after-xmp.jpg", "cmyk.jpg", "plain.gif", "plain.tif"]
+    "name",
+    [
+        "deep-grey.png",
+        "rgba.png",
+        "exif-after-xmp.jpg",
+        "cmyk.jpg",
+        "plain.gif",
+        "plain.tif",
+        "animated.png",
+        "animated.webp",
+    ],
 )
 def test_what_is_written_anew_is_so_to_the_bit_each_time(name):
     first, second = prepare(GOOD[name], name, MOST), prepare(GOOD[name], name, MOST)
@@ -218,8 +228,15 @@ def test_damaged_files_give_a_picture_or_an_image_error_and_quickly(name):
             assert (picture.dtype, picture.ndim, picture.shape[2]) == (np.uint8, 3, 3)
             prepared = prepare(content, name, 1_000_000)
             assert np.array_equal(pixels(prepared.content), picture)
+            assert np.array_equal(by_opencv(prepared.content), picture)
 
     assert time.monotonic() - start < 20
+
+
+def by_opencv(content):
+    import cv2
+
+    return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
 
 
 def picture_or_error(content):

@@ -11,15 +11,25 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from loop.adapters.image_reader import as_pixels, flat, opening, orientation, read_pixels, turned, upright
+from loop.adapters.image_reader import (
+    app1_segments,
+    as_pixels,
+    flat,
+    opening,
+    orientation,
+    read_pixels,
+    turned,
+    upright,
+)
 from loop.decisions.near_duplicates import SIDE, look_of
-from loop.decisions.orientation import ORIENTATION, UPRIGHT
+from loop.decisions.orientation import ORIENTATION, UPRIGHT, read_orientation
 from loop.decisions.regions import Pixels
 from loop.errors import ImageUnreadable
 
 SMALLEST = 10  # pixels of a side; ultralytics passes over what is smaller, without a word
 JPEG_END = b"\xff\xd9"  # a JPEG without it, ultralytics would write anew, with loss
 COMPARED = {"PNG": ".png", "WEBP": ".webp", "BMP": ".bmp"}  # the names of formats that may stay as they are, like JPEG
+ANIMATED = (b"acTL", b"fcTL", b"fdAT", b"ANIM", b"ANMF")  # chunks of PNG and WebP
 FAST = 1  # level of compression; the usual one takes five times as long for a sixth less
 ANYTHING = 1 << 40  # pixels: of a file that was within the limits when it was read first
 
@@ -116,28 +126,29 @@ def shrunk(path: Path, most: int) -> Pixels:
 
 def _is_plain_jpeg(image: Image.Image) -> bool:
     """
-    Whether ultralytics (OpenCV) reads from a JPEG what browsers show, so that it needs no decoding to find out.
+    Whether OpenCV, with which ultralytics reads images, turns a JPEG as browsers do, found without decoding it.
 
-    OpenCV reads the EXIF data of the first APP1 segment only and takes an orientation of any type; Pillow, by which
-    ultralytics sizes its images, takes that of XMP too.
+    It takes the first APP1 segment for EXIF data, whatever that is, and an orientation of any type.
     """
     if image.format not in ("JPEG", "MPO") or image.mode not in ("L", "RGB"):
         return False
-    first = next((data for name, data in image.applist if name == "APP1"), b"")  # type: ignore[attr-defined]
-    found = orientation(image)
-    if not found.is_given:
-        return found.is_plain and b"tiff:Orientation" not in image.info.get("xmp", b"")
-    return found.is_plain and (found.value == 1 or first.startswith(b"Exif\x00"))
+    seen = read_orientation(next(iter(app1_segments(image)), b"")[6:])
+    return seen.is_plain and seen.value == orientation(image).value and _is_sized_alike(image)
 
 
 def _is_read_alike(image: Image.Image, content: bytes, picture: Image.Image) -> bool:
-    """Whether OpenCV reads a picture from a file's content, to the bit, and Pillow turns it as we do."""
+    """Whether OpenCV reads a picture from a file's content, to the bit; damaged animations, it crashes on."""
     import cv2
 
-    if image.getexif().get(ORIENTATION, UPRIGHT) != orientation(image).value:
+    if any(mark in content for mark in ANIMATED):
         return False
     read = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-    return read is not None and np.array_equal(read, as_pixels(picture))
+    return read is not None and np.array_equal(read, as_pixels(picture)) and _is_sized_alike(image)
+
+
+def _is_sized_alike(image: Image.Image) -> bool:
+    """Whether Pillow, by which ultralytics sizes images, turns one as browsers do: it goes by XMP and text, too."""
+    return bool(image.getexif().get(ORIENTATION, UPRIGHT) == orientation(image).value)
 
 
 def _png(picture: Image.Image) -> bytes:

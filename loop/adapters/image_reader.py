@@ -87,9 +87,15 @@ def orientation(image: Image.Image) -> Orientation:
     turned when it loads it.)
     """
     if image.format in ("JPEG", "MPO"):
-        segments = (data for name, data in image.applist if name == "APP1")  # type: ignore[attr-defined]
-        return read_orientation(next((data for data in segments if data.startswith(b"Exif\x00")), b""))
-    return read_orientation(image.info.get("exif") or b"") if image.format in ("PNG", "AVIF") else Orientation()
+        exif = next((data for data in app1_segments(image) if data.startswith(b"Exif\x00")), b"")
+    else:
+        exif = image.info.get("exif", b"") if image.format in ("PNG", "AVIF") else b""
+    return read_orientation(exif[6:] if exif.startswith(b"Exif\x00") else exif)
+
+
+def app1_segments(image: Image.Image) -> list[bytes]:
+    """The APP1 segments of a JPEG, which have its EXIF data and more, in their order."""
+    return [data for name, data in image.applist if name == "APP1"]  # type: ignore[attr-defined]
 
 
 def turned(picture: Image.Image, image: Image.Image) -> Image.Image:

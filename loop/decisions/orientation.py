@@ -14,25 +14,21 @@ class Orientation:
     """
     How an image is turned to be shown upright, 1 to 8.
 
-    *is_given* says that there is such a field. It *is_plain* where every reader reads it alike: there is no field, or
-    one of the right form.
+    It *is_plain* where every reader takes the same from the data: there is no such field, or one of the right form.
     """
 
     value: int = UPRIGHT
-    is_given: bool = False
     is_plain: bool = True
 
 
-def read_orientation(exif: bytes) -> Orientation:
-    """Read EXIF data, with its leading `Exif` or without. A field of the wrong form is not obeyed."""
-    tiff = exif[6:] if exif.startswith(b"Exif\x00") else exif
-    if not tiff:
-        return Orientation()
+def read_orientation(tiff: bytes) -> Orientation:
+    """Read EXIF data, which have the form of a TIFF. A field of the wrong form, or of another value, is not obeyed."""
     order = {b"II*\x00": "<", b"MM\x00*": ">"}.get(tiff[:4])
-    fields, is_whole = _fields(tiff, order) if order else ([], False)
+    if order is None:
+        return Orientation()
+    fields, is_whole = _fields(tiff, order)
     values = [value for kind, count, value in fields if (kind, count) == (SHORT, 1) and 1 <= value <= 8]
-    is_plain = is_whole and len(values) == len(fields) <= 1
-    return Orientation(values[0] if values else UPRIGHT, bool(fields), is_plain)
+    return Orientation(values[0] if values else UPRIGHT, is_whole and len(values) == len(fields) <= 1)
 
 
 def _fields(tiff: bytes, order: str) -> tuple[list[tuple[int, int, int]], bool]:
