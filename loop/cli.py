@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 from typer.main import get_command
@@ -49,8 +50,10 @@ app.add_typer(events.app, name="events")
 
 def main() -> None:
     """Run the command of this process."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a label may have any character
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started the command
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 (as long as the process)
+        getattr(sys, name).reconfigure(errors="backslashreplace")  # a label may have any character
     logging.lastResort = Teller(logging.WARNING)  # of a command that sets up no log of its own
     sys.exit(run(sys.argv[1:]))
 

@@ -160,7 +160,8 @@ class Settings(BaseSettings):
             raise PayloadError("LABEL_STUDIO_API_KEY", expected, problem)
         for variable, address in (("LABEL_STUDIO_URL", self.label_studio_url), ("LOOP_URL", self.url)):
             if address and (problem := address_problem(address)):
-                raise PayloadError(variable, "an address such as http://localhost:8080", f"{problem}: {address}")
+                shown = address.rpartition("@")[2]  # without a user and a password
+                raise PayloadError(variable, "an address such as http://localhost:8080", f"{problem}: {shown}")
 
     def secrets(self) -> set[str]:
         """Everything in the settings that no text may carry: the key, passwords, and what is made of them."""

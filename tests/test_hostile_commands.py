@@ -151,7 +151,7 @@ def run(*arguments, shell_end="", environment):
     )
 
 
-@pytest.mark.parametrize("end", ["| true", "| head -c 1", "> /dev/full"])
+@pytest.mark.parametrize("end", ["| true", "| head -c 1", "> /dev/full", ">&-", ">&- 2>&-"])
 def test_output_that_nobody_takes_ends_without_a_trace(tmp_path, end):
     done = run("--help", shell_end=end, environment={"LOOP_HOME": str(tmp_path), **NOWHERE})
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loop.bootstrap import build
 from loop.errors import ImageUnreadable, LoopError, PayloadError, UpstreamError
 from loop.secrecy import MASK, guard, learn, mask, redact, redact_texts
 from loop.settings import Settings
@@ -45,6 +46,8 @@ def test_a_known_secret_is_masked_in_whatever_form_it_stands(text):
         ("https://b.example/a.jpg?X-Amz-Signature=0f1e2d&part=1", "0f1e2d"),
         ("https://h.example/hook?token=0f1e2d", "0f1e2d"),
         ("headers: {'Authorization': 'Bearer abcdefgh1'}", "abcdefgh1"),
+        ("{'project': {'token': '0f1e2d3c', 'title': 'Cars'}}", "0f1e2d3c"),
+        ('{"task_data_password":"0f1e2d3c"}', "0f1e2d3c"),
         ("Authorization: Basic dXNlcjpwYXNz", "dXNlcjpwYXNz"),
         ("b'Token 0123456789abcdef'", "0123456789abcdef"),
         ("the key eyJhbGciOiJIUzI1NiJ9.eyJ0b2tlbl90eXBlIjoicmVmcmVzaCJ9.abcd is over", "eyJ0b2tlbl90"),
@@ -134,6 +137,23 @@ def test_a_key_that_no_header_can_carry_is_refused_by_name_without_a_part_of_it(
         Settings.read({"LABEL_STUDIO_API_KEY": text})
 
     assert KEY[:4] not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("LABEL_STUDIO_URL", "user:s3cret-pw@host:8080"),
+        ("LOOP_REDIS_URL", "redis://:s3cret/pw@host:6379/0"),
+        ("LOOP_REDIS_URL", "host:s3cret-pw@host"),
+        ("LOOP_DATABASE_URL", "postgresql://u:x@s3cret:pw@host/db"),
+        ("LOOP_DATABASE_URL", "postgres://u:s3cret-pw@host:5432/db"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_refused_without_its_password(tmp_path, variable, value):
+    with pytest.raises(PayloadError, match=f"^{variable}: expected") as refused:
+        build(Settings.read({"LOOP_HOME": str(tmp_path), variable: value}))
+
+    assert "s3cret" not in str(refused.value)
 
 
 def test_a_password_keeps_its_quotes():

@@ -9,6 +9,10 @@ import sqlalchemy as sa
 
 from loop.errors import PayloadError, RecordsDown
 
+ADDRESS = (
+    "an address that SQLAlchemy can open, such as postgresql+psycopg://host/name, "
+    "with / # ? : and @ in a password as %2F %23 %3F %3A %40"
+)
 ADVICE = {  # what to do, by what SQLite reports
     "locked": "another program holds it: try again, and see which program has it open",
     "full": "make room on its disk",
@@ -27,9 +31,10 @@ def connect(url: str | sa.URL) -> sa.Engine:
     """
     try:
         engine = sa.create_engine(url)
-    except (sa.exc.ArgumentError, ImportError, ValueError) as error:
-        expected = "an address that SQLAlchemy can open, such as postgresql+psycopg://user:password@host/name"
-        raise PayloadError("LOOP_DATABASE_URL", expected, f"{type(error).__name__}: {error}") from None
+    except (sa.exc.ArgumentError, ImportError) as error:
+        raise PayloadError("LOOP_DATABASE_URL", ADDRESS, f"{type(error).__name__}: {error}") from None
+    except ValueError:  # it names parts of the address, which may be parts of its password
+        raise PayloadError("LOOP_DATABASE_URL", ADDRESS, "a port that is no number") from None
     if file := _file(engine.url):
         file.parent.mkdir(parents=True, exist_ok=True)
     sa.event.listen(engine, "handle_error", _name_error)

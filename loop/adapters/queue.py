@@ -34,8 +34,9 @@ class JobQueue:
         retry = Retry(NoBackoff(), 0)
         try:
             self._redis = Redis.from_url(url, socket_connect_timeout=0.4, socket_timeout=0.4, retry=retry)
-        except ValueError as error:
-            raise PayloadError("LOOP_REDIS_URL", "an address such as redis://host:6379/0", str(error)) from None
+        except ValueError:  # it names parts of the address, which may be parts of its password
+            expected = "an address such as redis://host:6379/0, with / # ? and @ in a password as %2F %23 %3F %40"
+            raise PayloadError("LOOP_REDIS_URL", expected, "another scheme or a port that is no number") from None
 
     def close(self) -> None:
         """Give the connections back."""
