@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
+from loop.adapters.isolation import Fault, attempt_all
 from loop.adapters.vector_collection import Collection
 from loop.adapters.vector_log import Row, State
 from loop.decisions.embedding import Embedder, Entry, Kind, Vectors
 from loop.decisions.ls_format import Task
+from loop.decisions.regions import Pixels
 from loop.errors import ImageError
 from loop.parts import Parts
 from loop.use_cases.plan_vectors import Source
@@ -127,25 +130,36 @@ def _known(work: Work, rows: Sequence[Row]) -> tuple[dict[tuple[Kind, str], Entr
 
 
 def _new(work: Work, rows: Sequence[Row]) -> dict[str, Vectors]:
-    """Embed crops that nobody has a vector of; the rows of an image that cannot be had are set aside."""
+    """Embed crops that nobody has a vector of; the rows of an image that cannot be had or embedded are set aside."""
     by_image: dict[tuple[int, str], list[Row]] = {}
     for row in rows:
         by_image.setdefault((row.wanted.entry.task, row.wanted.image), []).append(row)
     loaded = list(work.parts.images.load([Task(*at) for at in by_image]))
-    pixels, boxes = [], []
+    readable: list[tuple[Pixels, list[Row]]] = []
     for image, some in zip(loaded, by_image.values(), strict=True):
         if isinstance(image, ImageError):
-            work.parts.vectors.broken(work.project_id, work.source.space, some, str(image))
-            work.broken += len(some)
+            _set_aside(work, some, str(image))
         else:
-            pixels.append(image)
-            boxes.append({row.wanted.crop: row.wanted.box for row in some})
-    if not pixels:
-        return {}
-    found = work.loaded().embed(pixels, [list(some.values()) for some in boxes])
-    return {
-        crop: one for some, vectors in zip(boxes, found, strict=True) for crop, one in zip(some, vectors, strict=True)
-    }
+            readable.append((image, list({row.wanted.crop: row for row in some}.values())))
+    found: dict[str, Vectors] = {}
+    embedded = attempt_all(partial(_embedded, work), readable)
+    for (_, some), vectors in zip(readable, embedded, strict=True):
+        if isinstance(vectors, Fault):
+            vectors.log(f"project {work.project_id} task {some[0].wanted.entry.task}")
+            _set_aside(work, some, vectors.error)
+        else:
+            found |= {row.wanted.crop: vector for row, vector in zip(some, vectors, strict=True)}
+    return found
+
+
+def _embedded(work: Work, images: Sequence[tuple[Pixels, list[Row]]]) -> list[Vectors]:
+    boxes = [[row.wanted.box for row in some] for _, some in images]
+    return work.loaded().embed([image for image, _ in images], boxes) if images else []
+
+
+def _set_aside(work: Work, rows: list[Row], error: str) -> None:
+    work.parts.vectors.broken(work.project_id, work.source.space, rows, error)
+    work.broken += len(rows)
 
 
 def _with_node(entry: Entry, kept: Entry | None) -> Entry:

@@ -1,0 +1,51 @@
+"""An image that the embedder fails on costs only its own vectors."""
+
+from dataclasses import replace
+
+import pytest
+
+from loop.decisions.embedding import Kind
+from loop.use_cases.index import index
+from tests.builders import box, region, served
+from tests.fake_vectors import FakeEmbedders, FakeReferences
+
+
+class Picky(FakeEmbedders):
+    """Fails where the box of task 2 is among what it is given."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error, self.calls = error, 0
+
+    def embed(self, images, boxes):
+        self.calls += 1
+        if any(one.x0 == pytest.approx(0.2) for some in boxes for one in some):
+            raise self.error
+        return super().embed(images, boxes)
+
+
+def predicted(parts):
+    for task in (1, 2, 3):
+        one = region(f"r{task}", "Car", box(task / 10, 0.1, 0.9, 0.9), 0.9)
+        parts.predictions.append([served(one, task=task, image=f"/data/upload/1/{task}.jpg")])
+
+
+def test_an_image_that_the_embedder_fails_on_costs_only_its_own_vectors(parts):
+    predicted(parts)
+    parts = replace(parts, embedders=Picky(ValueError("a shape that nobody thought of")), references=FakeReferences())
+
+    line = index(parts, 1)
+
+    found = parts.references.find(1, Kind.DETECTIONS, parts.embedders.space("", None))
+    assert {entry.region for entry, _ in found.rows.values()} == {"r1", "r3"}
+    assert "2 vectors made" in line
+
+
+def test_an_embedder_without_memory_gives_no_image_up(parts):
+    predicted(parts)
+    parts = replace(parts, embedders=Picky(MemoryError()), references=FakeReferences())
+
+    with pytest.raises(MemoryError):
+        index(parts, 1)
+
+    assert parts.embedders.calls == 1
