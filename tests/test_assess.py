@@ -18,7 +18,7 @@ from loop.decisions.rates import By
 from loop.decisions.regions import Box
 from loop.errors import LoopError, UnknownProject
 from loop.use_cases.assess import Asked, assess, seconds_by_version
-from loop.use_cases.review import judge_tasks
+from loop.use_cases.judging import judge_tasks
 from loop.use_cases.status import status
 from loop.use_cases.watch import watch
 from tests.builders import NOON, region, review, served

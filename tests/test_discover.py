@@ -12,8 +12,8 @@ from loop.use_cases.clusters import dismiss
 from loop.use_cases.discover import discover
 from loop.use_cases.gather_unknown import gather
 from loop.use_cases.index import index
+from loop.use_cases.judging import judge_tasks
 from loop.use_cases.plan_vectors import source_of
-from loop.use_cases.review import judge_tasks
 from tests.builders import CONFIG, region, review
 from tests.fake_vectors import FakeReferences
 from tests.fakes import FakeImages

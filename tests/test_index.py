@@ -11,7 +11,7 @@ from loop.adapters.vector_log import State, VectorLog
 from loop.decisions.embedding import Kind, Space
 from loop.use_cases import plan_vectors
 from loop.use_cases.index import build, index, rebuild
-from loop.use_cases.review import judge_tasks
+from loop.use_cases.judging import judge_tasks
 from tests.builders import NOON, box, region, review, served
 from tests.fake_vectors import FakeEmbedders, FakeReferences, Killed
 from tests.fakes import FakeImages

@@ -18,7 +18,8 @@ from loop.jobs import _swept
 from loop.use_cases.checks_here import notices
 from loop.use_cases.checks_work import events, tasks
 from loop.use_cases.deliver import deliver
-from loop.use_cases.review import judge_tasks, review
+from loop.use_cases.judging import judge_tasks
+from loop.use_cases.review import review
 from loop.use_cases.sync import rebuild, sync
 from tests.builders import CONFIG, NOON, created, ls_annotation, ls_region, ls_task, region, served
 from tests.receiver import receiver

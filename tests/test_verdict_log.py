@@ -7,7 +7,7 @@ import pytest
 from loop.adapters.operation_log import KeptOperation, Progress
 from loop.decisions.verdict_query import Source, VerdictFilter, read_cursor
 from loop.errors import PayloadError
-from loop.use_cases.review import judge_tasks
+from loop.use_cases.judging import judge_tasks
 from tests.builders import NOON, box, region, review, served
 
 

@@ -13,8 +13,8 @@ from loop.decisions.embedding import Kind
 from loop.decisions.unknown import UnknownCluster
 from loop.use_cases.gather_unknown import gather
 from loop.use_cases.index import index
+from loop.use_cases.judging import judge_tasks
 from loop.use_cases.plan_vectors import source_of
-from loop.use_cases.review import judge_tasks
 from tests.builders import box, region, review, served
 from tests.fake_vectors import FakeEmbedders, FakeReferences
 from tests.fakes import FakeLabelStudio

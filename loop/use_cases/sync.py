@@ -18,8 +18,9 @@ from loop.errors import PayloadError
 from loop.parts import Parts
 from loop.use_cases import refresh
 from loop.use_cases.answer import has
+from loop.use_cases.judging import judge_tasks
 from loop.use_cases.reading import reading_config
-from loop.use_cases.review import ask_when_due, judge_tasks
+from loop.use_cases.review import ask_when_due
 from loop.use_cases.webhook import ensure_webhook
 
 MOST_NAMED = 5  # unreadable annotations named of a task

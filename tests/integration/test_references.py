@@ -109,7 +109,7 @@ def predict(parts, task, image, objects):
 
 
 def accept(parts, task, image, regions):
-    from loop.use_cases.review import judge_tasks
+    from loop.use_cases.judging import judge_tasks
 
     parts.reviews.record(review(*regions, annotation=task, task=task, minutes=10), {"image": image})
     judge_tasks(parts, 1, [task])

@@ -10,9 +10,9 @@ from loop.decisions.ls_format import read_review
 from loop.decisions.regions import Box
 from loop.decisions.verdict_query import VerdictFilter
 from loop.decisions.verdicts import Decision
+from loop.use_cases.judging import judge_tasks
 from loop.use_cases.refresh import refresh
 from loop.use_cases.retire import retire
-from loop.use_cases.review import judge_tasks
 from tests.fakes import FakeDetectors
 from tests.integration.conftest import make_project, project_of, settings_of
 
