@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from tests.builders import NOON, ls_annotation, ls_region, ls_task
+from tests.builders import CONFIG, NOON, ls_annotation, ls_region, ls_task
 from tests.fakes import FakeLabelStudio
 
 
@@ -34,6 +34,12 @@ class StudioModel(FakeLabelStudio):
     def edit(self, task, annotation, regions, *, skipped=False):
         annotation.update(result=regions, was_cancelled=skipped, updated_at=self._tick(task))
         self._send("ANNOTATION_UPDATED", annotation=dict(annotation), task=_bare(task))
+
+    def relabel(self):
+        """Add the label Plane to the label config, or take it away again."""
+        with_plane = CONFIG.replace('"Person"/>', '"Person"/><Label value="Plane"/>')
+        self.fields["label_config"] = with_plane if self.fields["label_config"] == CONFIG else CONFIG
+        self._send("PROJECT_UPDATED", project=dict(self.fields))
 
     def delete_annotation(self, task, annotation):
         task["annotations"].remove(annotation)
@@ -102,4 +108,6 @@ def _bare(task):
 
 
 def boxes(*names):
-    return [ls_region(name, x=10.0 * at) for at, name in enumerate(names)]
+    """Boxes by name; one named plane has the label Plane, which the label config may lack."""
+    labels = {"plane": "Plane"}
+    return [ls_region(name, labels.get(name, "Car"), x=10.0 * at) for at, name in enumerate(names)]

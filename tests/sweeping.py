@@ -20,8 +20,9 @@ def state(parts):
     reviews = {
         task: (one.review.id, one.review.regions, one.review.updated_at, one.data) for task, one in counted.items()
     }
+    unread = sorted((task, one.review.unread) for task, one in parts.reviews.unread(1).items())
     verdicts = sorted((one.decision, one.version, one.label) for one in parts.rates.judged(1))
-    return reviews, verdicts
+    return reviews, verdicts, unread
 
 
 @contextmanager

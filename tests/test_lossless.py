@@ -13,10 +13,12 @@ from tests.sweeping import arrive, connected, run_and_be_killed, state
 
 TASKS, ACTS = 2, 16
 OFTEN = {"annotate": 8, "edit": 4, "star": 3, "delete": 3, "unskip": 2, "import": 2}  # the others once
-SELDOM = ["skip", "accept", "delete_all", "delete_task", "wipe", "add_task"]
+SELDOM = ["skip", "accept", "delete_all", "delete_task", "wipe", "add_task", "relabel"]
 WHAT = [what for what, times in OFTEN.items() for _ in range(times)] + SELDOM
 acts = st.tuples(
-    st.sampled_from(WHAT), st.integers(0, 9), st.lists(st.sampled_from(["p", "q", "drawn"]), max_size=2, unique=True)
+    st.sampled_from(WHAT),
+    st.integers(0, 9),
+    st.lists(st.sampled_from(["p", "q", "drawn", "plane"]), max_size=2, unique=True),
 )
 fates = st.sampled_from(["arrives"] * 5 + ["is lost"] * 3 + ["comes twice"] * 2)
 TIMES = {"arrives": 1, "is lost": 0, "comes twice": 2}
@@ -24,6 +26,9 @@ TIMES = {"arrives": 1, "is lost": 0, "comes twice": 2}
 
 def play(studio, what, which, names):
     """One act of annotators or of the API."""
+    if what == "relabel":
+        studio.relabel()
+        return
     if not studio.tasks or what in ("add_task", "import"):
         studio.add_task(boxes(*names) if what == "import" else None)
         return
