@@ -169,7 +169,16 @@ def test_an_empty_prediction_that_label_studio_kept_of_a_broken_version_is_made_
     refresh(replace(ready, detectors=Given(FakeDetector(CAR))), 1)
 
     assert sorted(row["task"] for row in studio.stored) == [1, 2, 3]
-    assert [one.get("id") for one in studio.tasks[0]["predictions"]] == [None]
+    assert [len(one["result"]) for one in studio.tasks[0]["predictions"]] == [1]
+
+
+def test_an_empty_prediction_stays_where_there_is_no_better_one(ready):
+    studio = ready.label_studio
+    studio.tasks[0]["predictions"] = [{"id": 7, "model_version": VERSION, "result": []}]
+
+    refresh(replace(ready, images=FakeImages(broken=[1]), detectors=Given(FakeDetector(CAR))), 1)
+
+    assert [one["id"] for one in studio.tasks[0]["predictions"]] == [7]
 
 
 def test_an_empty_prediction_that_was_meant_stays(ready):

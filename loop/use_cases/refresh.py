@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -49,14 +49,14 @@ def refresh(parts: Parts, project_id: int) -> str:
         if shadow.answers(project, champion.name, task):
             beside.append(task)
     unmeant = _unmeant(parts, project_id, champion.name, known)
-    waiting += unmeant
+    waiting += [known[task_id] for task_id in unmeant]
     _take_over(parts, project_id, champion.name, list(known), execution)
     matching = partial(match.known, parts, project)
     predicted = Predicted()
     if waiting:
-        served = parts.load(champion)
-        _remove(parts, unmeant, champion.name)
-        predicted = predict_all(parts, project, served, waiting, execution, matching=matching)
+        predicted = predict_all(parts, project, parts.load(champion), waiting, execution, matching=matching)
+        failed = {one.task_id for one in predicted.broken} | predicted.refused.keys()
+        _remove(parts, (one for task_id, ids in unmeant.items() if task_id not in failed for one in ids))
     index.ask(parts, project_id)
     lines = [f"{champion.name}: {predicted.done} of {len(waiting)} open tasks predicted; {follow(parts, project_id)}"]
     write_groups(parts, project_id)
@@ -102,26 +102,23 @@ def follow(parts: Parts, project_id: int) -> str:
     return f"model_version set to {champion.name}"
 
 
-def _unmeant(parts: Parts, project_id: int, version: str, known: Mapping[int, Json]) -> list[Json]:
+def _unmeant(parts: Parts, project_id: int, version: str, known: Mapping[int, Json]) -> dict[int, list[int]]:
     """
-    The tasks whose stored prediction is empty because nothing could be predicted, not because nothing was found.
+    By task, the stored predictions that are empty because nothing could be predicted, not because nothing was found.
 
     Label Studio stores what `/predict` answers while a version is broken or an image is away; our log has none of it.
     """
-    empty = [
-        task_id
-        for task_id, task in known.items()
-        if not any(one.get("result") for one in predictions_of(task, version))
-    ]
+    stored = {task_id: predictions_of(task, version) for task_id, task in known.items()}
+    empty = {task_id: some for task_id, some in stored.items() if not any(one.get("result") for one in some)}
     meant = parts.predictions.newest(project_id, empty, version=version)
     meant |= parts.predictions.newest(project_id, empty, is_shadow=True, version=version)
-    return [known[task_id] for task_id in empty if task_id not in meant]
+    return {task_id: [one["id"] for one in some] for task_id, some in empty.items() if task_id not in meant}
 
 
-def _remove(parts: Parts, tasks: Sequence[Json], version: str) -> None:
-    for prediction in (prediction for task in tasks for prediction in predictions_of(task, version)):
+def _remove(parts: Parts, prediction_ids: Iterable[int]) -> None:
+    for prediction_id in prediction_ids:
         with suppress(Refused):  # somebody else removed it
-            parts.label_studio.delete_prediction(prediction["id"])
+            parts.label_studio.delete_prediction(prediction_id)
 
 
 def _take_over(parts: Parts, project_id: int, version: str, task_ids: Sequence[int], execution: str) -> None:
