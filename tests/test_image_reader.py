@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from loop.adapters.image_files import prepare
+from loop.adapters.image_files import prepare, shrunk
 from loop.adapters.image_reader import read_pixels
+from loop.adapters.thumbnails import WIDTH, thumbnail
 from loop.adapters.ultralytics_setup import prepare_ultralytics
 from loop.errors import ImageError, ImageTooLarge, ImageUnreadable
 from tests import image_samples as samples
@@ -20,7 +21,11 @@ from tests.image_samples import RGB, saved
 
 CASES = Path(__file__).parent / "cases"
 SHOWN = samples.shown()
-GOOD = {**SHOWN, **samples.readable()}
+GOOD = {
+    **SHOWN,
+    **samples.readable(),
+    **{name: (CASES / name).read_bytes() for name in ("g16.png", "rot.webp")},
+}
 REFUSED = samples.refused()
 MOST = 10_000_000  # pixels
 
@@ -43,11 +48,13 @@ def by_ultralytics(folder, prepared):
 
 
 def test_sixteen_bits_of_grey_show_what_eight_bits_show():
-    eight = Image.fromarray(read_pixels((CASES / "g16.png").read_bytes(), "g16.png", MOST)).convert("L")
+    with Image.open(CASES / "g16.png") as deep:
+        twin = Image.fromarray((np.asarray(deep) >> 8).astype(np.uint8))
 
-    levels = np.asarray(eight)
-    assert len(np.unique(levels)) > 2
-    assert (levels == 255).mean() < 0.5
+    shown = pixels(GOOD["g16.png"])
+
+    assert np.array_equal(shown, pixels(saved(twin, "PNG")))
+    assert len(np.unique(shown)) > 2
 
 
 def test_a_webp_is_not_turned_by_its_exif():
@@ -92,6 +99,20 @@ def test_a_dataset_has_each_image_in_a_form_that_ultralytics_reads_alike(tmp_pat
     assert np.array_equal(read, pixels(GOOD[name]))
     assert np.array_equal(pixels(prepared.content), pixels(GOOD[name]))  # the gate reads it so
     assert size == read.shape[:2]
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_vectors_and_reports_are_made_of_the_same_picture(tmp_path, name):
+    (tmp_path / "image").write_bytes(GOOD[name])
+    whole = Image.fromarray(pixels(GOOD[name]))
+    whole.thumbnail((40, 40))
+
+    small = shrunk(tmp_path / "image", 40)
+    _, width, height = thumbnail(tmp_path / "image")
+
+    assert small.shape == np.asarray(whole).shape
+    assert np.abs(small.astype(int) - np.asarray(whole)).mean() < 5
+    assert (height, width, 3) == shrunk(tmp_path / "image", WIDTH).shape
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """Reading images, from a real HTTP server on this machine."""
 
+import base64
 import io
 import struct
 import threading
 import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
@@ -139,6 +141,14 @@ def test_a_cloud_address_goes_through_label_studios_resolver(own, server):
     path, key = server.seen[0]
     assert path == "/tasks/5/resolve/?fileuri=czM6Ly9idWNrZXQva2V5LmpwZw=="
     assert key == "Token secret"
+
+
+@pytest.mark.parametrize("address", ["s3://bucket/a#1?.jpg", "gs://bucket/a%20b é.jpg", "azure-blob://c/[1].jpg"])
+def test_the_key_of_a_cloud_object_reaches_label_studio_untouched(own, server, address):
+    fetched(own, address)
+
+    (encoded,) = parse_qs(urlsplit(server.seen[0][0]).query)["fileuri"]
+    assert base64.urlsafe_b64decode(encoded).decode() == address
 
 
 @pytest.mark.parametrize(

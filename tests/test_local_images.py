@@ -5,8 +5,11 @@ import json
 import random
 import time
 import unicodedata
+from contextlib import suppress
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from loop.adapters.local_images import LocalImages
@@ -89,6 +92,20 @@ def test_no_image_is_taken_for_another_and_none_from_outside(folder, address, na
 
     with pytest.raises(ImageUnreadable, match=reason):
         find(folder, address)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.sampled_from([*"/\\?#%.:&=", "..", "a.jpg", "secret.jpg", "d=", "out", "images", "s3://"]), max_size=9)
+)
+def test_whatever_the_address_no_file_outside_the_folder_is_read(folder, parts):
+    (folder / "secret.jpg").write_bytes(picture())
+    if not (folder / "images" / "out").exists():
+        (folder / "images" / "out").symlink_to(folder)
+        put(folder, "a.jpg")
+
+    with suppress(ImageError):
+        assert find(folder, "".join(parts)) == folder / "images" / "a.jpg"
 
 
 def exported(task, address):
