@@ -29,6 +29,7 @@ def parts(parts):
     parts = replace(parts, label_studio=StudioModel(1))
     parts.projects.save(1, "Cars", CONFIG)
     parts.label_studio.fields["label_config"] = CONFIG
+    parts.label_studio.clock += timedelta(hours=1)  # a sweep that has read the task reads it no more
     parts.predictions.append([served(SEEN)])
     return parts
 
