@@ -5,7 +5,7 @@ from pathlib import Path
 
 from typer.main import get_command
 
-from loop.cli import app
+from loop.commands.tree import app
 
 TEXTS = {
     bool: [""],

@@ -20,7 +20,7 @@ from loop.adapters.registry import Facts
 from loop.adapters.split_list import Seen
 from loop.adapters.training_log import State
 from loop.bootstrap import build
-from loop.cli import app
+from loop.commands.tree import app
 from loop.decisions.selection import SelectionPolicy
 from loop.decisions.snapshots import Reason
 from loop.decisions.splits import Leak, Side

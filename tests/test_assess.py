@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from loop.adapters.prediction_log import AUDIT
 from loop.adapters.tables import verdicts
-from loop.cli import app
 from loop.commands import rates_screen
+from loop.commands.tree import app
 from loop.decisions.rates import By
 from loop.decisions.regions import Box
 from loop.errors import LoopError, UnknownProject

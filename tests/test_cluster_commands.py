@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 from loop import jobs
 from loop.adapters.embedders import Embedders
 from loop.bootstrap import build
-from loop.cli import app
 from loop.commands.running import scheduled
+from loop.commands.tree import app
 from loop.decisions.discovery import Suggestion
 from loop.decisions.unknown import Member, UnknownCluster
 from loop.errors import PayloadError, UnknownClusterId, UnknownProject, UpstreamError

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from loop.adapters.registry import Facts
 from loop.bootstrap import build
-from loop.cli import app
 from loop.commands import doctor_screen
+from loop.commands.tree import app
 from loop.decisions.findings import Level, is_private, ok, read_token, told_safely, wrong
 from loop.errors import UpstreamError
 from loop.settings import Settings

@@ -158,3 +158,25 @@ def test_output_that_nobody_takes_ends_without_a_trace(tmp_path, end):
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
     assert done.returncode in (DONE, FAILED)
+
+
+INTERRUPTED = """
+import signal, sys, loop.cli
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+signal.setitimer(signal.ITIMER_REAL, float(sys.argv[1]))
+sys.exit(loop.cli.run(["worker", "default"]))
+"""
+
+
+@pytest.mark.parametrize("seconds", ["0.02", "0.2", "3"])
+def test_ctrl_c_ends_without_a_trace_at_any_moment(tmp_path, seconds):
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, seconds],
+        env={**os.environ, **NOWHERE, "LOOP_HOME": str(tmp_path), "LOOP_REDIS_URL": "redis://10.255.255.1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 130

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from backend.app import create_app
-from loop.cli import app
+from loop.commands.tree import app
 from loop.decisions.label_config import parse
 from loop.decisions.label_config_edit import with_label
 from loop.errors import LabelConfigError, UnknownProject

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from loop.adapters.registry import Facts
-from loop.cli import app
+from loop.commands.tree import app
 from loop.errors import PayloadError, UnknownVersion
 from loop.use_cases import lineage
 from loop.use_cases.assemble import assemble

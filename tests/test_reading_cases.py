@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from loop.cli import app
+from loop.commands.tree import app
 from loop.decisions.label_config import parse
 from loop.errors import LabelConfigError
 from loop.use_cases import convert

@@ -12,7 +12,7 @@ from loop.adapters.outbox import DeliveryState, Outbox
 from loop.adapters.review_log import ANNOTATION
 from loop.adapters.set_aside import Step
 from loop.adapters.tables import projects, reviews
-from loop.cli import app
+from loop.commands.tree import app
 from loop.errors import UnknownProject, UpstreamError
 from loop.jobs import _swept
 from loop.use_cases.checks_here import notices

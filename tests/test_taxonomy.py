@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from loop.cli import app
+from loop.commands.tree import app
 from loop.decisions.label_config import parse
 from loop.decisions.taxonomy import Enrichment, Mode, Node, Taxonomy, promoted, tree_lines, with_thresholds
 from loop.decisions.taxonomy_format import appended, read, write

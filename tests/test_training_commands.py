@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from loop.adapters.training_log import Outcome, Phase, State
 from loop.bootstrap import build
-from loop.cli import app
+from loop.commands.tree import app
 from loop.errors import UnknownProject, UnknownTraining
 from tests.builders import CONFIG
 

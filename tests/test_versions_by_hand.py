@@ -8,8 +8,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from loop.adapters.move_log import CHAMPION
-from loop.cli import app
 from loop.commands import screen
+from loop.commands.tree import app
 from loop.errors import NotPassed, UnknownReport, UnknownSnapshot, UnknownVersion
 from loop.use_cases.compare import compare
 from loop.use_cases.promote import promote_by_hand

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import traceback
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import httpx
@@ -16,7 +17,7 @@ from loop.errors import LoopError
 from loop.secrecy import redact
 from loop.settings import Settings
 
-DONE, FAILED, WRONG_USAGE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
+DONE, FAILED, WRONG_USAGE, BUG = 0, 1, 2, 70
 ADVICE = {
     errno.ENOSPC: "make room on that disk, then run the command again",
     errno.EDQUOT: "make room in this user's share of that disk, then run the command again",
@@ -40,6 +41,19 @@ KINDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
     (SQLAlchemyError, "the records: {error}; `loop doctor` looks at them"),
     (MemoryError, "not enough memory {error}; give fewer or smaller files, or run it where there is more"),
 )
+
+
+def explained(command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
+    """Run a command and return its exit code; what it raises becomes a message on stderr."""
+    logging.lastResort = Teller(logging.WARNING)  # of a command that sets up no log of its own
+    try:
+        return command(arguments)
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 (the last resort: what nobody acted on)
+        message = explain(error)
+        typer.echo(f"loop: {redact(message or note_bug(error, list(arguments)))}", err=True)
+        return FAILED if message else BUG
 
 
 def explain(error: Exception) -> str | None:
