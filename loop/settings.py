@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from sqlalchemy import URL
 
 from loop.adapters import milvus_server, redis_server
-from loop.decisions.setting_text import address_problem, bare, key_problem
+from loop.decisions.setting_text import address_problem, bare, folder, key_problem
 from loop.errors import PayloadError
 from loop.secrecy import in_address, learn
 
@@ -30,7 +30,11 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, env_prefix="LOOP_", populate_by_name=True, extra="ignore")
 
-    home: Path = Field(Path.home() / ".label-studio-yolo-loop", description="where records, weights and snapshots live")
+    home: Path = Field(
+        Path("~/.label-studio-yolo-loop"),
+        validate_default=True,
+        description="where records, weights and snapshots live",
+    )
     label_studio_url: str = Field(
         "http://localhost:8080", alias="LABEL_STUDIO_URL", description="the Label Studio to work with"
     )
@@ -102,10 +106,7 @@ class Settings(BaseSettings):
         86_400, ge=0, description="seconds between discoveries among what nothing has a name for; 0: only by hand"
     )
     keep_predictions: float = Field(
-        600.0,
-        ge=-1,
-        description="seconds that the predictions of a version stay on tasks nobody has begun, in Label Studio, after "
-        "another version began to serve; -1: for ever",
+        600.0, ge=-1, description="seconds that old versions' predictions stay on tasks nobody has begun; -1: for ever"
     )
     spread: bool = Field(True, description="spread the queue over groups of tasks that show like things")
     milvus_uri: str = Field("", description="Milvus to use, in a database of its own; empty: one under LOOP_HOME")
@@ -115,7 +116,7 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, home: Path) -> Path:
         """The same folder wherever a command is started; also from a file of variables, where no shell reads `~`."""
-        return home.expanduser().absolute()
+        return Path(os.path.expanduser(home)).absolute()  # noqa: PTH111 (pathlib's own fails where nobody is called so)
 
     @classmethod
     def settings_customise_sources(
@@ -135,13 +136,8 @@ class Settings(BaseSettings):
         found = os.environ if environment is None else environment
         given = {}
         for name, variable in cls.variables().items():
-            text = found.get(variable, "")
-            if name == "home" and text.startswith(
-                "/"
-            ):  # a name may end in a blank, and another home be the one without
-                text = text.rstrip("\r\n")
-            else:
-                text = bare(text, may_be_quoted=name not in PASSWORDS)
+            whole = found.get(variable, "")
+            text = folder(whole) if name == "home" else bare(whole, may_be_quoted=name not in PASSWORDS)
             if text:
                 given[name] = text
         try:

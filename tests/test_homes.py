@@ -100,6 +100,12 @@ def test_a_home_from_a_file_of_variables_has_neither_its_quotes_nor_its_line_end
     assert Settings.read({"LOOP_HOME": text}).home == Path("/srv/loop")
 
 
+def test_a_home_of_a_user_who_is_not_there_is_a_folder_of_that_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    assert Settings.read({"LOOP_HOME": "~nobody-of-that-name"}).home == tmp_path / "~nobody-of-that-name"
+
+
 def test_a_home_behind_a_link_is_the_same_home(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")

@@ -19,6 +19,11 @@ def bare(text: str, *, may_be_quoted: bool) -> str:
     return text
 
 
+def folder(text: str) -> str:
+    """The path of a folder, bare. One from the root keeps its blanks: folders with and without may both be there."""
+    return text.rstrip("\r\n") if text.startswith("/") else bare(text, may_be_quoted=True)
+
+
 def key_problem(key: str) -> str | None:
     """Say why a key cannot be sent in an HTTP header, without a character of it; None where it can."""
     places = [place for place, char in enumerate(key, start=1) if not "!" <= char <= "~"]
