@@ -167,11 +167,8 @@ class ReviewLog:
         is_unread = (_is_standing(project_id), _is_complete(), reviews.c.unread.is_not(None))
         with self._engine.connect() as connection:
             query = sa.select(reviews.c.task_id).where(*is_unread).distinct().order_by(reviews.c.task_id)
-            task_ids = list(connection.scalars(query))
-        found: dict[int, CountedReview] = {}
-        for ids in chunks(task_ids):
-            found |= self.latest(project_id, ids)
-        return {task_id: one for task_id, one in found.items() if one.review.unread}
+            latest = self.latest(project_id, list(connection.scalars(query)))
+        return {task_id: one for task_id, one in latest.items() if one.review.unread}
 
     def kept(self, project_id: int, *, region_id: str | None = None) -> list[KeptReview]:
         """Every review that was not deleted, by annotation; of a region's id, those that have it."""

@@ -201,20 +201,14 @@ def _check_labels(operation: _Written, config: LabelConfig, where: str) -> None:
     for index, plain in enumerate(operation.regions or []):
         _check_label(plain.label, config, f"{where}.regions[{index}].label")
     for index, raw in enumerate(operation.result or []):
-        at = f"{where}.result[{index}]"
-        if raw.get("type") != BOXES:
-            continue  # another control of the config, which is not ours to judge
-        _check_control(raw, config, at)
-        _check_raw_box(raw, config, at)
-
-
-def _check_control(raw: Mapping[str, Any], config: LabelConfig, where: str) -> None:
-    for key, expected in (("from_name", config.own), ("to_name", (config.to_name,))):
-        if raw.get(key) not in expected:
-            raise PayloadError(f"{where}.{key}", " or ".join(expected), raw.get(key))
+        if raw.get("type") == BOXES:  # other controls of the config are not ours to judge
+            _check_raw_box(raw, config, f"{where}.result[{index}]")
 
 
 def _check_raw_box(raw: Mapping[str, Any], config: LabelConfig, where: str) -> None:
+    for key, expected in (("from_name", config.own), ("to_name", (config.to_name,))):
+        if raw.get(key) not in expected:
+            raise PayloadError(f"{where}.{key}", " or ".join(expected), raw.get(key))
     value = raw.get("value")
     try:
         found = outline(raw, where)
