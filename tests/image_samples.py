@@ -107,6 +107,7 @@ def shown():
         "exif-6.png": saved(RGB, "PNG", exif=orientation(6)),
         "xmp.png": saved(RGB, "PNG", pnginfo=_text("XML:com.adobe.xmp", XMP.decode())),
         "old-exif.png": saved(RGB, "PNG", pnginfo=_text("Raw profile type exif", _old_exif())),
+        "broken-old-exif.png": saved(RGB, "PNG", pnginfo=_text("Raw profile type exif", "\n\n\nno hex")),
         "rgba.png": saved(RGBA, "PNG"),
         "opaque.png": saved(RGB.convert("RGBA"), "PNG"),
         "grey-alpha.png": saved(RGBA.convert("LA"), "PNG"),

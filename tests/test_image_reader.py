@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from loop.adapters.image_files import prepare, shrunk
+from loop.adapters.image_files import prepare, read_prepared, shrunk
 from loop.adapters.image_reader import read_pixels
 from loop.adapters.thumbnails import WIDTH, thumbnail
 from loop.adapters.ultralytics_setup import prepare_ultralytics
@@ -188,6 +188,12 @@ def test_whatever_the_image_a_training_reads_from_the_dataset_what_serving_reads
     assert np.array_equal(read, pixels(content))
     assert np.array_equal(pixels(prepared.content), read)
     assert size == read.shape[:2]
+
+
+@pytest.mark.parametrize("read", [read_prepared, lambda path: shrunk(path, 40)], ids=["whole", "shrunk"])
+def test_a_file_that_is_gone_is_an_image_error(tmp_path, read):
+    with pytest.raises(ImageUnreadable, match="No such file"):
+        read(tmp_path / "gone.jpg")
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -87,10 +87,7 @@ def prepare(content: bytes, address: str, most_pixels: int) -> Prepared:
 
 def prepare_file(path: Path, address: str, most_pixels: int, into: Path) -> ImageFile:
     """Prepare the image of a file: it is that file itself where it can be, else one in the folder *into*."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ImageUnreadable(address, f"{path}: {error.strerror}") from error
+    content = _content(path, address)
     prepared = prepare(content, address, most_pixels)
     sha256 = prepared.sha256
     if prepared.content is not content:
@@ -108,7 +105,7 @@ def write_whole(content: bytes, target: Path) -> Path:
 
 def read_prepared(path: Path) -> Pixels:
     """Return the picture of a file that was prepared before, see `read_pixels`. Raises ImageUnreadable."""
-    return read_pixels(path.read_bytes(), str(path), ANYTHING)
+    return read_pixels(_content(path, str(path)), str(path), ANYTHING)
 
 
 def shrunk(path: Path, most: int) -> Pixels:
@@ -117,11 +114,18 @@ def shrunk(path: Path, most: int) -> Pixels:
 
     Raises ImageUnreadable.
     """
-    with opening(path.read_bytes(), str(path), ANYTHING) as image:
+    with opening(_content(path, str(path)), str(path), ANYTHING) as image:
         image.draft("RGB", (most, most))  # of a JPEG, no more detail is computed than that
         picture = upright(image).convert("RGB")
     picture.thumbnail((most, most))
     return as_pixels(picture)
+
+
+def _content(path: Path, address: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageUnreadable(address, f"{path}: {error.strerror}") from error
 
 
 def _is_plain_jpeg(image: Image.Image) -> bool:
@@ -148,7 +152,10 @@ def _is_read_alike(image: Image.Image, content: bytes, picture: Image.Image) -> 
 
 def _is_sized_alike(image: Image.Image) -> bool:
     """Whether Pillow, by which ultralytics sizes images, turns one as browsers do: it goes by XMP and text, too."""
-    return bool(image.getexif().get(ORIENTATION, UPRIGHT) == orientation(image).value)
+    try:
+        return bool(image.getexif().get(ORIENTATION, UPRIGHT) == orientation(image).value)
+    except Exception:  # noqa: BLE001 (it raises anything for broken metadata)
+        return False
 
 
 def _png(picture: Image.Image) -> bytes:
