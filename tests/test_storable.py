@@ -58,7 +58,7 @@ def test_a_coordinate_without_measure_is_unread_by_its_field(number):
     assert review.unread[0].text.startswith("annotation 1 result[0].value.x: ")
 
 
-@pytest.mark.parametrize("bad", [0, -7, "²", "٣", "9" * 30, "", None, True, [1], {"id": 1}, 2**63, "1e3", "\ud800"])
+@pytest.mark.parametrize("bad", [0, -7, "²", "٣", "9" * 30, "", None, True, [1], {"id": 0}, 2**63, "1e3", "\ud800"])
 def test_what_is_no_project_is_refused(bad):
     with pytest.raises(PayloadError, match="project"):
         project_id_of(bad)
