@@ -145,16 +145,9 @@ class Draft:
             self.report.leave_out(Reason.EMPTY_BOXES, image.task_id)
             return
         hashed = hashlib.sha256(lines.text.encode()).hexdigest()
-        waiting = [
-            image.annotation_id,
-            str(found.path),
-            found.suffix,
-            found.sha256,
-            lines.text,
-            hashed,
-            lines.boxes,
-        ]
-        offset, line = self._end, json.dumps([*waiting, lines.notes]).encode()
+        file = (str(found.path), found.suffix, found.sha256)
+        waiting = [image.annotation_id, *file, lines.text, hashed, lines.boxes, lines.notes]
+        offset, line = self._end, json.dumps(waiting).encode()
         self._end += self._spool.write(line)
         classes = tuple(sorted({int(line.split(" ", 1)[0]) for line in lines.text.splitlines()}))
         content = content_of(image.task_id, found.sha256, hashed)
