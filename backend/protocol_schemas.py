@@ -96,7 +96,7 @@ class Prediction(BaseModel):
 
 
 class PredictAnswer(BaseModel):
-    """One result a task, in their order, and by task id what went wrong with an image."""
+    """One result per task, in their order, and what went wrong, by task id; without an id by place, as `tasks[3]`."""
 
     model_config = shown(
         {

@@ -18,12 +18,12 @@ from loop.decisions.regions import Box
 from loop.decisions.storable import is_text
 from loop.settings import Settings
 from loop.use_cases.annotate import annotate
-from loop.use_cases.convert import to_verdicts
+from loop.use_cases.convert import to_dataset, to_verdicts
 from loop.use_cases.refresh import refresh
 from loop.use_cases.review import review
 from loop.use_cases.sync import rebuild, sync
 from loop.use_cases.webhook import PROJECT_HEADER, SECRET_HEADER
-from tests.builders import CONFIG, created, ls_annotation, ls_region, ls_task, region, served
+from tests.builders import CONFIG, created, ls_annotation, ls_region, ls_task, picture, region, served
 from tests.bulk_studio import BulkStudio
 from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio, FakeQueue
 from tests.mutants import mutants
@@ -327,6 +327,22 @@ def test_tasks_of_an_export(tmp_path_factory, label_config, data):
     good = {one.task_id: [str(verdict.decision) for verdict in one.verdicts] for one in judged if one.task_id in GOOD}
     assert good == {1: ["confirmed", "missed"], 3: ["confirmed", "missed"]}
     assert all(is_text(one.left_out) for one in judged)
+
+
+@given(data=st.data())
+@settings(few, max_examples=30)
+def test_tasks_of_an_export_in_a_dataset(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("fuzzed-dataset")
+    tasks = [ls_task(task, f"/data/upload/1/{task}.jpg", annotations=[annotation(task)]) for task in (1, 2, 3, 4)]
+    for number, colour in enumerate(("red", "green", "blue", "white"), start=1):
+        (folder / f"{number}.jpg").write_bytes(picture(colour=colour))
+    tasks[1] = data.draw(mutants(tasks[1]))
+    (folder / "export.json").write_text(json.dumps(tasks))
+
+    snapshot = to_dataset(folder / "export.json", CONFIG, folder, folder / "out")
+
+    labels = {path.stem for path in (snapshot.folder / "labels").rglob("*.txt") if path.read_text()}
+    assert {f"task-{task:08d}" for task in (1, 3, 4)} <= labels
 
 
 @given(data=st.data())
