@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Collection
 from contextlib import suppress
@@ -43,6 +44,17 @@ def end(run: str, *, seconds: float = 0.0, but: Collection[int] = ()) -> list[ps
                 process.kill()
         time.sleep(0.1)
     return find(run, but=but)
+
+
+def kill_tree(pid: int) -> None:
+    """Kill a process, all below it, in whatever session, and what else is in the group that it leads."""
+    with suppress(psutil.Error):
+        below = psutil.Process(pid).children(recursive=True)
+        for process in below:
+            with suppress(psutil.Error):
+                process.kill()
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 def _mark(process: psutil.Process) -> str | None:

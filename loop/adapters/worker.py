@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import socket
 import threading
 import time
@@ -22,6 +21,7 @@ from rq.executions import Execution
 from rq.job import Job, JobStatus
 from rq.worker import BaseWorker
 
+from loop.adapters.processes import kill_tree
 from loop.secrecy import redact
 
 log = logging.getLogger(__name__)
@@ -82,8 +82,7 @@ class LoopWorker(Worker):
 
     def _kill_job(self, pid: int) -> None:
         if self.horse_pid == pid:
-            with suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGKILL)
+            kill_tree(pid)
 
 
 def is_abandoned(job: Job) -> bool:
@@ -128,4 +127,4 @@ def _end_with(worker: int) -> None:
     """Kill this process, and what it started, when its worker has ended."""
     while os.getppid() == worker:
         time.sleep(LOOK_SECONDS)
-    os.killpg(os.getpgrp(), signal.SIGKILL)
+    kill_tree(os.getpid())

@@ -148,7 +148,6 @@ def test_a_job_whose_worker_was_killed_is_asked_for_again(redis, jobs, connectio
     worker.wait()
 
     assert jobs.ask_review(1)
-    subprocess.run(["pkill", "-KILL", "-P", str(worker.pid)], check=False)
 
 
 def test_one_holder_at_a_time(jobs):

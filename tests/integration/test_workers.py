@@ -50,9 +50,9 @@ def jobs(redis):
 
 @pytest.fixture
 def worker(redis, queue):
-    """A worker in the middle of a job that has a child in a session of its own group's."""
+    """A worker in the middle of a job that has a child in a session of its own."""
     process = subprocess.Popen([sys.executable, "-c", WORK, redis.address], stdout=subprocess.PIPE, text=True)
-    queue.enqueue(subprocess.call, ["sleep", "300"], job_id="review-1", unique=True)
+    queue.enqueue(subprocess.call, ["sleep", "300"], start_new_session=True, job_id="review-1", unique=True)
     until(lambda: len(psutil.Process(process.pid).children(recursive=True)) == 2, 30)
     yield process
     process.kill()
