@@ -72,7 +72,7 @@ def read(archive: Path, scratch: Path, *, sha256: str | None = None, limits: Lim
     if sha256 is not None and not HEX.fullmatch(sha256.lower()):
         raise ArchiveRefused(f"--sha256: expected 64 hexadecimal digits, found {sha256!r:.80}")
     if not archive.is_file():
-        kind = "a folder" if archive.is_dir() else "no file that is there"
+        kind = "a folder" if archive.is_dir() else "not there"
         raise ArchiveRefused(f"{archive} is {kind}: give a .pt, or a tar.gz with one")
     try:
         is_packed = _begins_as_gzip(archive)

@@ -27,7 +27,8 @@ class Detectors:
 
     def __init__(self, device: str, image_size: int | None, base: str, downloads: Path) -> None:
         """*image_size*, in pixels of the longer side, is for weights that bring none; None: as they were trained."""
-        self._device, self._image_size, self._base, self._downloads = device, image_size, base, downloads
+        self._device, self._image_size, self._downloads = device, image_size, downloads
+        self._base = Path(base).expanduser()
 
     def check_device(self) -> None:
         """Raise PayloadError where the device of the settings is not here."""
@@ -83,7 +84,7 @@ class Detectors:
             return here
         if here:
             raise WeightsRefused(f"LOOP_BASE_WEIGHTS {here}", "a file of another ending than .pt", "rename it")
-        given = Path(self._base)
+        given = self._base
         if given.is_dir() or given.parent != Path() or not _is_published(given.name):
             kind = "a folder" if given.is_dir() else "no file on this machine, and no name that ultralytics publishes"
             raise WeightsRefused(f"LOOP_BASE_WEIGHTS {given}", kind, EXPECTED)
@@ -91,7 +92,7 @@ class Detectors:
 
     def base_if_here(self) -> Path | None:
         """The same without a download: None where they would have to be downloaded."""
-        places = (Path(self._base), self._downloads / Path(self._base).name)
+        places = (self._base, self._downloads / self._base.name)
         return next((place for place in places if place.is_file()), None)
 
 
