@@ -28,7 +28,7 @@ def weights(parts: Parts, project: Project) -> list[Finding]:
 def detector(parts: Parts, project: Project) -> list[Finding]:
     """Whether what serves, or what the first training starts from, detects on this machine."""
     champion = parts.registry.champion(project.id)
-    advice = "see LOOP_DEVICE, and the weights with `loop models list`; `loop models rollback` goes back to the version before"
+    advice = "see LOOP_DEVICE and `loop models list`; `loop models rollback` goes back to the version before"
     try:
         parts.detectors.check_device()
         served = parts.load(champion)
