@@ -19,6 +19,14 @@ from loop.errors import Refused, UpstreamError
 from loop.secrecy import learn
 
 Json = dict[str, Any]
+ADVICE = {  # what to do, by the status of an answer
+    401: "; set LABEL_STUDIO_API_KEY to a key of this Label Studio",
+    403: "; the user of LABEL_STUDIO_API_KEY may not do that there",
+    404: "; it is not there, or not for the user of LABEL_STUDIO_API_KEY, or LABEL_STUDIO_URL is another server",
+    413: "; it is larger than its server, or a proxy before it, takes",
+    502: "; a proxy before it has no answer from it: try again when it runs",
+    503: "; it is busy or starting: try again",
+}
 PAGE = 200  # tasks a request
 FEW = 50  # where they are to be worked on before anything about them changes
 SELECTED = 100  # tasks named in an address
@@ -250,7 +258,7 @@ class LabelStudio:
         answer = self._answer(method, path, **request)
         try:
             return answer.json() if answer.content else {}
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             said = f"{self.url} answered {method} {path} with something that is not JSON"
             raise UpstreamError(f"{said}: is LABEL_STUDIO_URL the address of Label Studio, without a page?") from error
 
@@ -267,5 +275,5 @@ class LabelStudio:
             raise UpstreamError(f"{said}; does it run, and is LABEL_STUDIO_URL right?") from error
         if answer.is_error:
             said = f"Label Studio answered {method} {path} with {answer.status_code}: {detail(answer.text)}"
-            raise Refused(said, answer.status_code)
+            raise Refused(said + ADVICE.get(answer.status_code, ""), answer.status_code)
         return answer

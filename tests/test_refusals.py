@@ -1,0 +1,67 @@
+"""What Label Studio answers when it refuses, and what is made of it for a person."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from loop.adapters.ls_client import LabelStudio
+from loop.errors import Refused, UpstreamError
+
+KEY = "5ecre7f3a9c1d2e4b5061728394a5b6c7d8e9f0a"
+
+
+@pytest.fixture
+def answering():
+    """A server that answers everything in one way."""
+    answer = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(answer["status"])
+            self.send_header("Content-Length", str(len(answer["body"])))
+            self.end_headers()
+            self.wfile.write(answer["body"])
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def start(status, body):
+        answer.update(status=status, body=body)
+        return LabelStudio(f"http://127.0.0.1:{server.server_port}", KEY, timeout=5)
+
+    yield start
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (401, json.dumps({"detail": "Invalid token."}).encode(), "Invalid token.; set LABEL_STUDIO_API_KEY"),
+        (403, b"{}", "may not do that"),
+        (404, b"<!doctype html><title>Not here</title>", "a page of HTML; it is not there"),
+        (400, json.dumps({"validation_errors": {"title": ["too short"]}}).encode(), "too short"),
+    ],
+)
+def test_a_refusal_says_what_to_do(answering, status, body, said):
+    studio = answering(status, body)
+
+    with pytest.raises(Refused) as refused:
+        studio.get("api/projects/1/")
+
+    assert said in str(refused.value)
+    assert refused.value.status == status
+
+
+@pytest.mark.parametrize("body", [b"<html>Log in</html>", b"[" * 100_000, b"\xff\xfe"])
+def test_an_answer_that_is_no_json_asks_for_the_address(answering, body):
+    studio = answering(200, body)
+
+    with pytest.raises(UpstreamError, match="LABEL_STUDIO_URL"):
+        studio.get("api/projects/1/")
+    studio.close()
