@@ -34,7 +34,8 @@ def _home(tmp_path, monkeypatch):
         pytest.param(b"<!doctype html><title>Log in</title>", "a page to log in", id="html"),
         pytest.param(json.dumps([JSON_MIN]).encode(), "JSON_MIN", id="json-min"),
         pytest.param(json.dumps([{"completions": []}]).encode(), "before 1.0", id="old"),
-        pytest.param(b"[" * 100_000, "nested too deeply", id="nested"),
+        pytest.param(b"[" * 100_000, "the end of the file within a task", id="cut-off"),
+        pytest.param(b"[" * 100_000 + b"]" * 100_000, "none of them a task", id="nested"),
     ],
 )
 @pytest.mark.parametrize("command", ["verdicts", "convert"])

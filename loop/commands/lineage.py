@@ -27,7 +27,7 @@ def lineage(
     project: ProjectId,
     region: Annotated[str | None, typer.Option("--region", help="A region's id, as Label Studio shows it.")] = None,
     annotator: Annotated[
-        int | None, typer.Option("--annotator", min=0, max=LARGEST_ID, help="Label Studio's user id.")
+        int | None, typer.Option("--annotator", min=1, max=LARGEST_ID, help="Label Studio's user id.")
     ] = None,
     version: Annotated[str | None, typer.Option("--version", help="A version, such as 1.2.0.")] = None,
     as_json: AsJson = False,

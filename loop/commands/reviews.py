@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
 from loop.adapters.text_file import naming, read_text
 from loop.bootstrap import build
 from loop.commands import rates_screen
 from loop.commands.options import AsJson, ProjectId, out
 from loop.decisions import region_json
+from loop.decisions.bulk_format import as_payload_error
 from loop.decisions.export_kinds import FULL
 from loop.decisions.rates import By
 from loop.decisions.storable import LARGEST_ID
@@ -38,9 +40,9 @@ def verdicts(  # noqa: PLR0913, PLR0917 (each is an option)
     decision: Annotated[Decision | None, typer.Option()] = None,
     label: Annotated[str | None, typer.Option(help="As predicted; of what was missed, as drawn.")] = None,
     stream: Annotated[Stream | None, typer.Option()] = None,
-    annotator: Annotated[int | None, typer.Option(min=0, max=LARGEST_ID, help="Label Studio's user id.")] = None,
+    annotator: Annotated[int | None, typer.Option(min=1, max=LARGEST_ID, help="Label Studio's user id.")] = None,
     actor: Annotated[str | None, typer.Option(help="Who decided, of reviews in bulk.")] = None,
-    task: Annotated[int | None, typer.Option(min=0, max=LARGEST_ID, help="Label Studio's task id.")] = None,
+    task: Annotated[int | None, typer.Option(min=1, max=LARGEST_ID, help="Label Studio's task id.")] = None,
     since: Annotated[datetime | None, typer.Option(help="Reviewed then or later; UTC.")] = None,
     until: Annotated[datetime | None, typer.Option(help="Reviewed before; UTC.")] = None,
     is_shadow: Annotated[bool, typer.Option("--shadow", help="On a version that is only tried.")] = False,
@@ -55,8 +57,8 @@ def verdicts(  # noqa: PLR0913, PLR0917 (each is an option)
         with naming(label_config):
             _print_of_export(export, read_text(label_config, "a label config in XML") if label_config else None)
         return
-    wanted = VerdictFilter(
-        project=project or 0,
+    _print_of_project(
+        project=project,
         version=version,
         decision=decision,
         label=label,
@@ -68,10 +70,18 @@ def verdicts(  # noqa: PLR0913, PLR0917 (each is an option)
         until=until,
         is_shadow=is_shadow,
     )
+
+
+def _print_of_project(**wanted: object) -> None:
+    """Print the verdicts that a VerdictFilter of these fields lets through. Raises PayloadError."""
+    try:
+        query = VerdictFilter.model_validate(wanted)
+    except ValidationError as error:
+        raise as_payload_error(error) from error
     parts = build(migrate=True)
-    parts.projects.get(wanted.project)
+    parts.projects.get(query.project)
     count = 0
-    for count, record in enumerate(parts.verdicts.all(wanted), start=1):  # noqa: B007 (how many there were)
+    for count, record in enumerate(parts.verdicts.all(query), start=1):  # noqa: B007 (how many there were)
         typer.echo(record.model_dump_json())
     if not count:
         typer.echo("no verdict is like that: `loop rates` counts those that there are", err=True)
