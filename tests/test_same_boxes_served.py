@@ -1,0 +1,66 @@
+"""A real detector behind requests and jobs: a task is answered alike, whatever it is predicted with."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from backend.serving import Predictor
+from loop.adapters.detectors import Detectors
+from loop.decisions.label_config import parse
+from loop.decisions.ls_format import read_prediction
+from loop.use_cases.refresh import refresh
+from loop.use_cases.review import judge_tasks
+from tests.builders import CONFIG, ls_task, review
+from tests.fakes import FakeImages, FakeLabelStudio
+from tests.tiny_networks import write_detector
+
+SIZES = [(96, 96), (40, 90), (300, 200), (31, 500), (64, 64), (640, 480), (97, 33)]
+TASKS = [ls_task(number) for number in range(1, len(SIZES) + 1)]
+SHOWING = CONFIG.replace('toName="image">', 'toName="image" model_score_threshold="0.05">')
+
+
+class MixedImages(FakeImages):
+    """Noise, of another size for each task."""
+
+    def load(self, tasks):
+        for task in tasks:
+            size = SIZES[(task.id - 1) % len(SIZES)]
+            yield np.random.default_rng(task.id).integers(0, 256, (*size, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def ready(parts, tmp_path):
+    weights = write_detector(tmp_path / "tiny.pt")
+    parts.projects.save(1, "Cars", SHOWING)
+    parts.registry.promote(1, parts.registry.add(1, weights).name, "first")
+    return replace(
+        parts,
+        detectors=Detectors("cpu", 96, str(weights), tmp_path),
+        images=MixedImages(),
+        label_studio=FakeLabelStudio([ls_task(number) for number in range(1, len(SIZES) + 1)]),
+    )
+
+
+def test_a_task_is_answered_alike_alone_among_others_and_by_the_job(ready):
+    together = Predictor(ready).predict(1, SHOWING, TASKS).results
+    alone = [Predictor(ready).predict(1, SHOWING, [task]).results[0] for task in reversed(TASKS)][::-1]
+    refresh(ready, 1)
+
+    stored = {row["task"]: row["result"] for row in ready.label_studio.stored}
+    assert sum(len(one["result"]) for one in alone) > 20
+    assert [one["result"] for one in together] == [one["result"] for one in alone]
+    assert stored == {task["id"]: one["result"] for task, one in zip(TASKS, alone, strict=True)}
+    assert [len(ready.predictions.of_task(1, task["id"])) for task in TASKS] == [1] * len(TASKS)
+
+
+def test_boxes_that_are_left_as_they_were_shown_are_confirmed_whatever_was_predicted_since(ready):
+    shown = Predictor(ready).predict(1, SHOWING, TASKS[:1]).results[0]
+    left = read_prediction({"id": 1, **shown}, parse(SHOWING), task_id=1).regions
+    Predictor(ready).predict(1, SHOWING, TASKS[::-1])
+    ready.reviews.record(review(*left, minutes=60 * 24 * 365 * 10), TASKS[0]["data"])
+
+    judge_tasks(ready, 1, [1])
+
+    rates = ready.rates.by_version(1)["yolo_detector@1.0.0"]
+    assert (rates.confirmed, rates.corrected, rates.false_positive, rates.missed) == (len(left), 0, 0, 0)
