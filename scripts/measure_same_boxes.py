@@ -1,0 +1,167 @@
+"""
+Measure what it changes and costs that every image goes through the network alone.
+
+`python -m scripts.measure_same_boxes [WEIGHTS] [PIXELS…]`: composed scenes, with ultralytics' own batches and validator
+beside ours. WEIGHTS know one class, as those that the demo starts from do.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from loop.adapters import ultralytics_setup
+from loop.adapters.detector import Detector
+from loop.adapters.evaluator import evaluate
+from loop.decisions.regions import Pixels
+from scripts.demo import project, scenes
+
+SIZES = ((480, 360), (640, 480), (1280, 720), (720, 1280), (600, 600), (1000, 300), (333, 517), (1920, 1080))
+SCENES, BATCH, ROUNDS, SHOWN, FLOOR = 40, 8, 5, 0.25, 0.05
+console = Console(width=140)
+
+
+def main() -> None:
+    """Print a table a question, a row an image size."""
+    weights = Path(sys.argv[1]) if len(sys.argv) > 1 else scenes.WARM_START
+    rows: dict[str, list[list[str]]] = {}
+    for side in [int(argument) for argument in sys.argv[2:]] or [160, 320, 640]:
+        detector = Detector(weights, device="cpu", image_size=side)
+        for name, measure in QUESTIONS.items():
+            rows.setdefault(name, []).append([str(side), *measure(weights, detector)])
+    for name, found in rows.items():
+        table = Table("px", *COLUMNS[name], title=name, box=None)
+        for row in found:
+            table.add_row(*row)
+        console.print(table)
+
+
+def neighbours(_: Path, detector: Detector) -> list[str]:
+    """On how many scenes of mixed sizes the boxes are other beside others than alone."""
+    images = [pixels(scene) for scene in composed(detector, is_mixed=True)]
+    cells = []
+    for detect in (in_batches(detector), one_by_one(detector)):
+        alone, together = [detect([image])[0] for image in images], detect(images)
+        counts = sum(shown(one) != shown(other) for one, other in zip(alone, together, strict=True))
+        anything = sum(one != other for one, other in zip(alone, together, strict=True))
+        cells += [f"{counts} of {len(images)}", f"{anything} of {len(images)}"]
+    return cells
+
+
+def precision(weights: Path, detector: Detector) -> list[str]:
+    """Return mAP50 and mAP50-95 by ultralytics' validator and by ours: scenes of one size, then of mixed sizes."""
+    from ultralytics import YOLO
+
+    cells = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for is_mixed in (False, True):
+            found = composed(detector, is_mixed=is_mixed)
+            data = project.write_dataset(Path(scratch) / str(is_mixed), detector.class_names, found)
+            ours = evaluate(detector, data).metrics
+            options = {"imgsz": detector.image_size, "device": "cpu", "workers": 0, "plots": False, "verbose": False}
+            theirs = YOLO(str(weights)).val(data=str(data), project=scratch, **options)
+            cells += [f"{theirs.box.map50:.3f} / {theirs.box.map:.3f}", f"{ours.map50:.3f} / {ours.map50_95:.3f}"]
+    return cells
+
+
+def seconds(_: Path, detector: Detector) -> list[str]:
+    """Milliseconds an image where one request asks for many of one size; both ways take turns."""
+    images = [pixels(scene) for scene in composed(detector, is_mixed=False)]
+    ways = in_batches(detector), one_by_one(detector)
+    spent: list[list[float]] = [[timed(way, images) for way in ways] for _ in range(ROUNDS + 1)][1:]
+    cells = [f"{statistics.median(row[at] for row in spent):.1f}" for at in range(len(ways))]
+    return [*cells, f"{statistics.median(row[1] / row[0] for row in spent):.2f}"]
+
+
+def threads(_: Path, detector: Detector) -> list[str]:
+    """How many boxes, or their confidences, come out otherwise with one thread than with all, for all the rounding."""
+    images = [pixels(scene) for scene in composed(detector, is_mixed=True)]
+    usual, ultralytics_setup.threads = ultralytics_setup.threads, lambda: 1
+    try:
+        with_one = one_by_one(detector)(images)
+    finally:
+        ultralytics_setup.threads = usual
+    with_all = one_by_one(detector)(images)
+    others = sum(len(set(one) ^ set(other)) for one, other in zip(with_one, with_all, strict=True)) // 2
+    return [f"{others} of {sum(map(len, with_all))}"]
+
+
+QUESTIONS: dict[str, Callable[[Path, Detector], list[str]]] = {
+    "scenes with other boxes beside others than alone": neighbours,
+    "mAP50 / mAP50-95": precision,
+    "milliseconds an image, many of one size in a request": seconds,
+    "boxes that are other with one thread": threads,
+}
+COLUMNS = dict(
+    zip(
+        QUESTIONS,
+        (
+            ["batches: other number shown", "batches: other in anything", "alone: number shown", "alone: anything"],
+            ["yolo val, one size", "ours", "yolo val, mixed sizes", "ours"],
+            [f"batches of {BATCH}", "alone", "ratio"],
+            ["boxes"],
+        ),
+        strict=True,
+    )
+)
+
+
+def composed(detector: Detector, *, is_mixed: bool) -> list[scenes.Scene]:
+    """Scenes whose objects are all of the class that the weights know."""
+    known, _ = scenes.palettes()
+    found = scenes.compose(known, SCENES, seed=21, prefix="m")
+    sizes = SIZES if is_mixed else (scenes.SIZE,)
+    (label,) = detector.class_names
+    return [
+        scenes.Scene(one.name, one.image.resize(sizes[at % len(sizes)]), tuple((label, box) for _, box in one.objects))
+        for at, one in enumerate(found)
+    ]
+
+
+def pixels(scene: scenes.Scene) -> Pixels:
+    """A scene as a detector takes it."""
+    return np.ascontiguousarray(np.asarray(scene.image)[:, :, ::-1])
+
+
+def one_by_one(detector: Detector) -> Callable[[Sequence[Pixels]], list[Any]]:
+    """The way it is: boxes and confidences of each image."""
+    return lambda images: [[(one.box, one.confidence) for one in found] for found in detector.detect(images, FLOOR)]
+
+
+def in_batches(detector: Detector) -> Callable[[Sequence[Pixels]], list[Any]]:
+    """The way of ultralytics."""
+    model = detector._model
+    options = {"imgsz": detector.image_size, "device": "cpu", "verbose": False, "conf": FLOOR}
+
+    def detect(images: Sequence[Pixels]) -> list[Any]:
+        ultralytics_setup.repeat_arithmetic()
+        batches = [list(images[start : start + BATCH]) for start in range(0, len(images), BATCH)]
+        results = [result.boxes for batch in batches for result in model.predict(batch, **options)]
+        return [list(zip(map(tuple, boxes.xyxyn.tolist()), boxes.conf.tolist(), strict=True)) for boxes in results]
+
+    return detect
+
+
+def shown(found: Sequence[tuple[Any, float]]) -> int:
+    """How many boxes of an image are shown."""
+    return sum(confidence >= SHOWN for _, confidence in found)
+
+
+def timed(detect: Callable[[Sequence[Pixels]], Any], images: Sequence[Pixels]) -> float:
+    """Milliseconds an image."""
+    began = time.perf_counter()
+    detect(images)
+    return 1000 * (time.perf_counter() - began) / len(images)
+
+
+if __name__ == "__main__":
+    main()
