@@ -1,1 +1,1 @@
-"""The doors that Label Studio comes in by: a Flask app, and a class for label-studio-ml's own server."""
+"""The HTTP door: Label Studio's ML backend protocol, webhooks and the API for programs."""

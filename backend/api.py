@@ -13,13 +13,13 @@ from werkzeug.exceptions import UnsupportedMediaType
 
 from backend.api_schemas import BulkAnswer, BulkResult, VerdictPage, VerdictQuery
 from backend.openapi import document
-from backend.routes import body
-from loop.decisions.bulk_format import MOST_OPERATIONS, Operation, as_payload_error
-from loop.decisions.storable import is_id
-from loop.decisions.verdict_query import VerdictFilter, read_cursor
+from backend.protocol import body
 from loop.errors import Busy, PayloadError, shorten
 from loop.parts import Parts
-from loop.use_cases.annotate import Outcome, annotate
+from loop.reviews.bulk.operations import MOST_OPERATIONS, Operation, as_payload_error
+from loop.reviews.bulk.run import Outcome, annotate
+from loop.reviews.verdict_query import VerdictFilter, read_cursor
+from loop.storage.storable import is_id
 
 LARGEST_BODY = 32 * 1024 * 1024  # bytes
 LONGEST_KEY = 100  # characters; a position is added

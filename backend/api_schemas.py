@@ -7,8 +7,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.protocol_schemas import shown
-from loop.decisions.bulk_format import MOST_OPERATIONS, AnyOperation, Id, Strict
-from loop.decisions.verdict_query import MOST, VerdictFilter, VerdictRecord
+from loop.reviews.bulk.operations import MOST_OPERATIONS, AnyOperation, Id, Strict
+from loop.reviews.verdict_query import MOST, VerdictFilter, VerdictRecord
 
 
 class BulkRequest(Strict):

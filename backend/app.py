@@ -11,14 +11,14 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from backend.api import api
-from backend.intake import intake
-from backend.measures import SECONDS
-from backend.routes import protocol
-from backend.serving import Predictor
-from loop.bootstrap import build
+from backend.metrics import SECONDS
+from backend.protocol import protocol
+from backend.webhook import intake
 from loop.errors import Busy, LoopError, PayloadError, RegistryError, Unauthorized, UnknownProject, UpstreamError
+from loop.label_studio.webhook import SECRET_HEADER
+from loop.serving.predictor import Predictor
 from loop.settings import Settings
-from loop.use_cases.webhook import SECRET_HEADER
+from loop.wiring import build
 
 STATUS = {PayloadError: 400, Unauthorized: 401, UnknownProject: 404, RegistryError: 409, Busy: 429, UpstreamError: 502}
 LARGEST_BODY = 256 * 1024 * 1024  # bytes; Label Studio sends all selected tasks in one request

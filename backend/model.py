@@ -8,12 +8,12 @@ from typing import Any
 
 from label_studio_ml.model import LabelStudioMLBase
 
-from backend.serving import Predictor
-from loop.bootstrap import build
-from loop.decisions.ls_format import project_id_of
 from loop.errors import PayloadError, UpstreamError
+from loop.label_studio.payloads import project_id_of
 from loop.parts import Parts
-from loop.use_cases.review import START_TRAINING, ask_training
+from loop.reviews.process_events import START_TRAINING, ask_training
+from loop.serving.predictor import Predictor
+from loop.wiring import build
 
 
 class YoloBackend(LabelStudioMLBase):  # type: ignore[misc]

@@ -1,1 +1,1 @@
-"""The loop: reviews become verdicts, verdicts datasets, datasets versions, versions better pre-annotations."""
+"""A loop that learns from reviews in Label Studio: one folder for each subject."""

@@ -9,25 +9,25 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from functools import partial
 
-from loop.adapters.isolation import Fault, attempt
-from loop.adapters.project_list import Project
-from loop.bootstrap import build
-from loop.decisions.clustering import ClusterPolicy
+from loop import delivery as delivering
+from loop.discovery import discover as discovering
+from loop.discovery.clustering import ClusterPolicy
 from loop.errors import LoopError, UpstreamError
+from loop.isolation import Fault, attempt
+from loop.label_studio.projects import Project
 from loop.parts import Parts
-from loop.use_cases import deliver as delivering
-from loop.use_cases import discover as discovering
-from loop.use_cases import index as indexing
-from loop.use_cases import match as matching
-from loop.use_cases import plan_vectors
-from loop.use_cases import reapply as reapplying
-from loop.use_cases import refresh as refreshing
-from loop.use_cases import retire as retiring
-from loop.use_cases import retrain as retraining
-from loop.use_cases import review as reviewing
-from loop.use_cases import sync as syncing
-from loop.use_cases import watch as watching
-from loop.use_cases.announce import catch_up
+from loop.rates import post_alerts as watching
+from loop.references import index as indexing
+from loop.references import plan as plan_vectors
+from loop.registry.announce import catch_up
+from loop.reviews import process_events as reviewing
+from loop.reviews import sync as syncing
+from loop.serving import refresh as refreshing
+from loop.serving import retire as retiring
+from loop.taxonomy import match as matching
+from loop.taxonomy import reapply as reapplying
+from loop.training import retrain as retraining
+from loop.wiring import build
 
 log = logging.getLogger(__name__)
 TURN_SECONDS = 180.0  # that a command waits for a job of the same name to end

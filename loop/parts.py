@@ -7,46 +7,46 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from loop.adapters.class_list import ClassList
-from loop.adapters.cluster_log import ClusterLog
-from loop.adapters.courier import Courier
-from loop.adapters.detectors import Detectors
-from loop.adapters.discovery_folder import DiscoveryFolder
-from loop.adapters.door import Door
-from loop.adapters.embedders import Embedders
-from loop.adapters.event_log import EventLog
-from loop.adapters.group_log import GroupLog
-from loop.adapters.image_cache import ImageCache
-from loop.adapters.images import Images
-from loop.adapters.ls_client import LabelStudio
-from loop.adapters.match_log import MatchLog
-from loop.adapters.move_log import MoveLog
-from loop.adapters.operation_log import OperationLog
-from loop.adapters.outbox import Outbox
-from loop.adapters.prediction_log import PredictionLog
-from loop.adapters.project_list import ProjectList
-from loop.adapters.queue import JobQueue
-from loop.adapters.rate_log import RateLog
-from loop.adapters.references import References
-from loop.adapters.registry import FIRST, Version, WeightsRegistry
-from loop.adapters.report_folder import ReportFolder
-from loop.adapters.review_log import ReviewLog
-from loop.adapters.set_aside import SetAsideStore
-from loop.adapters.split_list import SplitList
-from loop.adapters.task_states import TaskStates
-from loop.adapters.taxonomy_log import TaxonomyLog
-from loop.adapters.trainer import TrainingPolicy
-from loop.adapters.training_log import TrainingLog
-from loop.adapters.unknown_list import UnknownList
-from loop.adapters.vector_log import VectorLog
-from loop.adapters.verdict_log import VerdictLog
-from loop.adapters.whole_vectors import WholeVectors
-from loop.decisions.gate import GatePolicy
-from loop.decisions.predict import Served, Thresholds
-from loop.decisions.priority import AuditPolicy
-from loop.decisions.retrain_policy import RetrainPolicy
-from loop.decisions.selection import SelectionPolicy
+from loop.datasets.image_vector_store import WholeVectors
+from loop.datasets.selection import SelectionPolicy
+from loop.datasets.split_store import SplitList
+from loop.discovery.cluster_store import ClusterLog
+from loop.discovery.picture_folder import DiscoveryFolder
+from loop.discovery.unknown_store import UnknownList
 from loop.errors import WeightsRefused
+from loop.gate.report_store import ReportFolder
+from loop.gate.rule import GatePolicy
+from loop.label_studio.backend_address import Door
+from loop.label_studio.class_store import ClassList
+from loop.label_studio.client import LabelStudio
+from loop.label_studio.projects import ProjectList
+from loop.notice_sender import Courier
+from loop.outbox import Outbox
+from loop.queue import JobQueue
+from loop.rates.store import RateLog
+from loop.references.changed_tasks import TaskStates
+from loop.references.milvus_client import References
+from loop.references.vector_store import VectorLog
+from loop.registry.detectors import Detectors
+from loop.registry.moves import MoveLog
+from loop.registry.store import FIRST, Version, WeightsRegistry
+from loop.reviews.bulk.store import OperationLog
+from loop.reviews.event_store import EventLog
+from loop.reviews.review_store import ReviewLog
+from loop.reviews.set_aside import SetAsideStore
+from loop.reviews.verdict_store import VerdictLog
+from loop.serving.predict import Served, Thresholds
+from loop.serving.priority import AuditPolicy
+from loop.serving.queue_groups import GroupLog
+from loop.serving.store import PredictionLog
+from loop.taxonomy.match_store import MatchLog
+from loop.taxonomy.store import TaxonomyLog
+from loop.training.policy import RetrainPolicy
+from loop.training.store import TrainingLog
+from loop.training.trainer import TrainingPolicy
+from loop.vision.embedders import Embedders
+from loop.vision.image_cache import ImageCache
+from loop.vision.images import Images
 
 
 @dataclass(frozen=True, slots=True)

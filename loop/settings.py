@@ -16,10 +16,11 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from sqlalchemy import URL
 
-from loop.adapters import milvus_server, redis_server
-from loop.decisions.setting_text import address_problem, bare, folder, key_problem
+from loop import redis_server
 from loop.errors import PayloadError
+from loop.references import milvus_server
 from loop.secrecy import in_address, learn
+from loop.setting_text import address_problem, bare, folder, key_problem
 
 KEY_FILE = "webhook.key"
 PASSWORDS = ("basic_auth_user", "basic_auth_pass", "notify_secret", "webhook_secret")  # a quote may be a part of them

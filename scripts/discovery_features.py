@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from loop.adapters.open_clip_embedder import OpenClipEmbedder, Tower
-from loop.adapters.yolo_embedder import YoloEmbedder
-from loop.decisions.crops import MARGIN
-from loop.decisions.embedding import Embedder, Space
+from loop.vision.crops import MARGIN
+from loop.vision.embedding import Embedder, Space
+from loop.vision.open_clip_embedder import OpenClipEmbedder, Tower
+from loop.vision.yolo_embedder import YoloEmbedder
 from scripts.demo import scenes
 from scripts.demo.features import SIDE, efficientnet
 

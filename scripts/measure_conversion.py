@@ -102,7 +102,7 @@ def _sdk(folder: Path, *, images: bool) -> Callable[[], object]:
 
 
 def _convert(folder: Path) -> Callable[[], object]:
-    from loop.use_cases import convert
+    from loop.datasets import convert
 
     out = Path(tempfile.mkdtemp(dir=folder)) / "out"
     return lambda: convert.to_dataset(folder / "export.json", CONFIG, folder / "upload", out)
@@ -110,9 +110,9 @@ def _convert(folder: Path) -> Callable[[], object]:
 
 def _snapshot(folder: Path) -> Callable[[], object]:
     """A project's own snapshot; its images are in the cache, as they are for all but the newest reviews."""
-    from loop.bootstrap import build
+    from loop.datasets.assemble import assemble
     from loop.settings import Settings
-    from loop.use_cases.assemble import assemble
+    from loop.wiring import build
 
     parts = build(Settings.read({"LOOP_HOME": str(folder / "home"), "LOOP_BACKGROUND_SHARE": "1"}), migrate=True)
     return lambda: assemble(parts, 1)
@@ -169,14 +169,14 @@ def _task(task: int, rng: random.Random) -> dict[str, object]:
 
 
 def _record(folder: Path) -> None:
-    from loop.adapters.export_file import read_tasks
-    from loop.adapters.image_cache import ImageCache
-    from loop.adapters.images import ImageLimits, Images
-    from loop.bootstrap import build
-    from loop.decisions.label_config import parse
-    from loop.decisions.ls_format import read_review
-    from loop.decisions.snapshots import LabelledImage
+    from loop.datasets.export_file import read_tasks
+    from loop.datasets.snapshots import LabelledImage
+    from loop.label_studio.label_config import parse
+    from loop.label_studio.payloads import read_review
     from loop.settings import Settings
+    from loop.vision.image_cache import ImageCache
+    from loop.vision.images import ImageLimits, Images
+    from loop.wiring import build
 
     class FromFolder(Images):
         """Reads the images from the folder instead of a Label Studio."""

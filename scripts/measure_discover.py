@@ -23,22 +23,22 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from loop.adapters.embedders import Embedders
-from loop.adapters.images import Images
-from loop.adapters.ls_client import LabelStudio
-from loop.adapters.prediction_log import LoggedPrediction
-from loop.adapters.queue import JobQueue
-from loop.bootstrap import build as build_parts
-from loop.decisions.embedding import Kind, Space, Vectors, normalised
-from loop.decisions.ls_format import Review, Task
-from loop.decisions.regions import Box, Pixels, Region
+from loop.discovery.discover import discover
+from loop.discovery.gather import gather
+from loop.discovery.spread import spread
+from loop.label_studio.client import LabelStudio
+from loop.label_studio.payloads import Review, Task
 from loop.parts import Parts
+from loop.queue import JobQueue
+from loop.references.index import build as build_vectors
+from loop.references.plan import source_of
+from loop.regions import Box, Pixels, Region
+from loop.serving.store import LoggedPrediction
 from loop.settings import Settings
-from loop.use_cases.discover import discover
-from loop.use_cases.gather_unknown import gather
-from loop.use_cases.index import build as build_vectors
-from loop.use_cases.plan_vectors import source_of
-from loop.use_cases.spread import spread
+from loop.vision.embedders import Embedders
+from loop.vision.embedding import Kind, Space, Vectors, normalised
+from loop.vision.images import Images
+from loop.wiring import build as build_parts
 from scripts.measure_references import milvus
 
 BOXES, CATEGORIES, KNOWN, DIMENSION = 8, 40, 20, 448

@@ -20,12 +20,12 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import adjusted_rand_score
 
-from loop.decisions.calibration import calibrate, without_group
-from loop.decisions.clustering import Clustering, ClusterPolicy, Method, cluster
-from loop.decisions.discovery import likely_members
-from loop.decisions.matching import MatchPolicy, Neighbours, codes, match, node_scores
-from loop.decisions.neighbour_graph import NOISE, Vectors
-from loop.decisions.taxonomy import Node, Taxonomy, promoted, with_thresholds
+from loop.discovery.clustering import Clustering, ClusterPolicy, Method, cluster
+from loop.discovery.hints import likely_members
+from loop.discovery.neighbour_graph import NOISE, Vectors
+from loop.taxonomy.calibration import calibrate, without_group
+from loop.taxonomy.matching import MatchPolicy, Neighbours, codes, match, node_scores
+from loop.taxonomy.taxonomy import Node, Taxonomy, promoted, with_thresholds
 from scripts.discovery_features import KNOWN, NOVEL, Cut, Features, features
 
 K = 10  # neighbours that vote

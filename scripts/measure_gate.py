@@ -21,13 +21,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from loop.adapters.detector import Detector
-from loop.adapters.evaluator import evaluate
-from loop.decisions.average_precision import average_precisions, over_classes
-from loop.decisions.comparison import Change, Comparison, contrast
-from loop.decisions.evaluation import Evaluation
-from loop.decisions.gate import GatePolicy, Outcome, rule
-from loop.decisions.intervals import wilson
+from loop.gate.average_precision import average_precisions, over_classes
+from loop.gate.comparison import Change, Comparison, contrast
+from loop.gate.evaluation import Evaluation
+from loop.gate.evaluator import evaluate
+from loop.gate.rule import GatePolicy, Outcome, rule
+from loop.rates.intervals import wilson
+from loop.vision.detector import Detector
 from scripts.demo import project, scenes
 from scripts.planted import draw, harmed
 

@@ -16,10 +16,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from loop.adapters.detector import Detector
-from loop.decisions.priority import task_score
-from loop.decisions.regions import Region
-from loop.decisions.verdicts import Decision, Verdict, judge
+from loop.regions import Region
+from loop.reviews.verdicts import Decision, Verdict, judge
+from loop.serving.priority import task_score
+from loop.vision.detector import Detector
 from scripts.demo import scenes
 from scripts.demo.annotator import GOOD_ENOUGH
 

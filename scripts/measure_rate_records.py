@@ -16,16 +16,16 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from loop.adapters.prediction_log import LoggedPrediction
-from loop.bootstrap import build
-from loop.decisions.ls_format import Review
-from loop.decisions.rates import By, Judged
-from loop.decisions.regions import Box, Region
-from loop.decisions.verdicts import Decision, Verdict
+from loop.label_studio.payloads import Review
 from loop.parts import Parts
+from loop.rates.assess import Asked, assess, by_task, seconds_by_version
+from loop.rates.post_alerts import watch
+from loop.rates.rates import By, Judged
+from loop.regions import Box, Region
+from loop.reviews.verdicts import Decision, Verdict
+from loop.serving.store import LoggedPrediction
 from loop.settings import Settings
-from loop.use_cases.assess import Asked, assess, by_task, seconds_by_version
-from loop.use_cases.watch import watch
+from loop.wiring import build
 from scripts.played import Year, play_year
 
 ROUNDS = 3

@@ -16,10 +16,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from loop.decisions.alerts import Alert, alerts
-from loop.decisions.audit import PredictedTask, pooled
-from loop.decisions.intervals import Cluster, Estimate, Interval, estimate, wilson
-from loop.decisions.rates import Judged
+from loop.rates.alerts import Alert, alerts
+from loop.rates.audit import PredictedTask, pooled
+from loop.rates.intervals import Cluster, Estimate, Interval, estimate, wilson
+from loop.rates.rates import Judged
 from scripts.played import A_DAY, FIRST_DAY, Numbers, Year, play, play_year, predicted, reviewed_until
 
 PROJECTS, YEARS = 1000, 40  # played for each row

@@ -21,12 +21,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from loop.adapters import milvus_server
-from loop.adapters.embedders import Embedders
-from loop.adapters.references import References
-from loop.decisions.embedding import Embedder, Entry, Kind, Space, Vectors, normalised
-from loop.decisions.milvus_format import IndexPolicy
-from loop.decisions.regions import Pixels
+from loop.references import milvus_server
+from loop.references.milvus_client import References
+from loop.references.milvus_format import IndexPolicy
+from loop.regions import Pixels
+from loop.vision.embedders import Embedders
+from loop.vision.embedding import Embedder, Entry, Kind, Space, Vectors, normalised
 from scripts.demo import features, scenes
 
 ROUNDS, DIMENSION, K = 5, 448, 10

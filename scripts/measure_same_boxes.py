@@ -19,10 +19,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from loop.adapters import ultralytics_setup
-from loop.adapters.detector import Detector
-from loop.adapters.evaluator import evaluate
-from loop.decisions.regions import Pixels
+from loop.gate.evaluator import evaluate
+from loop.regions import Pixels
+from loop.vision import ultralytics_setup
+from loop.vision.detector import Detector
 from scripts.demo import project, scenes
 
 SIZES = ((480, 360), (640, 480), (1280, 720), (720, 1280), (600, 600), (1000, 300), (333, 517), (1920, 1080))

@@ -25,14 +25,14 @@ from PIL import Image, ImageEnhance
 from rich.console import Console
 from rich.table import Table
 
-from loop.adapters.embedders import YOLO, Embedders
-from loop.adapters.image_files import prepare
-from loop.decisions.embedding import Embedder, Vectors, normalised
-from loop.decisions.near_duplicates import Looks
-from loop.decisions.near_vectors import Alike, Either
-from loop.decisions.regions import Box
-from loop.decisions.splits import together
+from loop.datasets.duplicates_by_hash import Looks
+from loop.datasets.duplicates_by_vector import Alike, Either
+from loop.datasets.splits import together
+from loop.regions import Box
 from loop.settings import Settings
+from loop.vision.embedders import YOLO, Embedders
+from loop.vision.embedding import Embedder, Vectors, normalised
+from loop.vision.image_files import prepare
 from scripts.demo import features, scenes
 
 WHOLE = Box(0, 0, 1, 1)

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from loop.decisions.evaluation import Evaluation, Found, Labels
-from loop.decisions.true_positives import matched
+from loop.gate.evaluation import Evaluation, Found, Labels
+from loop.gate.true_positives import matched
 
 SHIFT = 0.25  # of a box's own width and height
 

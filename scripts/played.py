@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from loop.decisions.audit import PredictedTask
-from loop.decisions.priority import task_score
-from loop.decisions.rates import Judged
-from loop.decisions.verdicts import Decision
+from loop.rates.audit import PredictedTask
+from loop.rates.rates import Judged
+from loop.reviews.verdicts import Decision
+from loop.serving.priority import task_score
 
 Numbers = NDArray[Any]
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import sys
 from contextlib import closing
 
-from loop.bootstrap import build
-from loop.commands.failures import DONE, FAILED, explain
+from loop.cli.failures import DONE, FAILED, explain
 from loop.errors import LoopError
-from loop.use_cases.review import ask_training
+from loop.reviews.process_events import ask_training
+from loop.wiring import build
 
 
 def main() -> int:

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 from PIL import Image
 
-from loop.adapters.prediction_log import QUEUE, LoggedPrediction
-from loop.decisions.ls_format import Review
-from loop.decisions.regions import Box, Region
+from loop.label_studio.payloads import Review
+from loop.regions import Box, Region
+from loop.serving.store import QUEUE, LoggedPrediction
 
 CONFIG = """
 <View>

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from loop.decisions.embedding import Kind
-from loop.decisions.taxonomy import Enrichment, Node, Taxonomy
-from loop.use_cases.index import index
-from loop.use_cases.match import of_tasks
-from loop.use_cases.plan_vectors import source_of
+from loop.references.index import index
+from loop.references.plan import source_of
+from loop.taxonomy.match import of_tasks
+from loop.taxonomy.taxonomy import Enrichment, Node, Taxonomy
+from loop.vision.embedding import Kind
 from tests.builders import CONFIG
 from tests.fake_vectors import FakeEmbedders, FakeReferences
 from tests.fakes import FakeImages, FakeLabelStudio

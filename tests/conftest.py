@@ -7,8 +7,8 @@ from functools import partial
 import hypothesis
 import pytest
 
-from loop.bootstrap import build
 from loop.settings import Settings
+from loop.wiring import build
 from tests.builders import CONFIG
 from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio, FakeQueue
 from tests.judged import judge, write_snapshot

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from loop.decisions.evaluation import IOUS, Evaluation, Found, Labels, Metrics
-from loop.decisions.true_positives import matched
+from loop.gate.evaluation import IOUS, Evaluation, Found, Labels, Metrics
+from loop.gate.true_positives import matched
 
 CLASSES = ("Bird", "Cattle", "Fish")
 

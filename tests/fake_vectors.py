@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from loop.decisions.embedding import Neighbour, Space, normalised
-from loop.decisions.milvus_format import collection_name
 from loop.errors import MilvusDown
+from loop.references.milvus_format import collection_name
+from loop.vision.embedding import Neighbour, Space, normalised
 
 
 class FakeEmbedders:

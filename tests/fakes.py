@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from loop.adapters.probe import Probed
-from loop.decisions.label_config import parse
-from loop.decisions.regions import Detection
 from loop.errors import ImageUnreadable, UpstreamError
+from loop.label_studio.label_config import parse
+from loop.regions import Detection
+from loop.registry.probe import Probed
 from tests.builders import CONFIG
 
 

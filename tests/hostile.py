@@ -5,7 +5,7 @@ from pathlib import Path
 
 from typer.main import get_command
 
-from loop.commands.tree import app
+from loop.cli.tree import app
 
 TEXTS = {
     bool: [""],

@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from loop.adapters.draft import writing
-from loop.adapters.image_files import prepare_file
-from loop.adapters.registry import Facts
-from loop.decisions.classes import Labels
-from loop.decisions.snapshots import LabelledImage
-from loop.decisions.splits import Side
-from loop.use_cases.retrain import retrain
+from loop.datasets.snapshots import LabelledImage
+from loop.datasets.splits import Side
+from loop.datasets.writer import writing
+from loop.label_studio.classes import Labels
+from loop.registry.store import Facts
+from loop.training.retrain import retrain
+from loop.vision.image_files import prepare_file
 from scripts.planted import harmed
 from tests.builders import picture, region
 from tests.evaluations import evaluation

@@ -4,7 +4,7 @@ import os
 import signal
 from dataclasses import replace
 
-from loop.bootstrap import build
+from loop.wiring import build
 from tests.fakes import FakeDetectors
 
 

@@ -4,7 +4,7 @@ import io
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 
-from loop.cli import run
+from loop.cli.main import run
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
-from loop.bootstrap import build
 from loop.settings import Settings
+from loop.wiring import build
 from tests.builders import CONFIG, region, served
 from tests.fakes import FakeImages, FakeQueue
 

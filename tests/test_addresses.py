@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.decisions.addresses import file_paths, identify, identify_all, read_inline, stored_name
+from loop.vision.addresses import file_paths, identify, identify_all, read_inline, stored_name
 
 URI = "data:image/png;base64," + base64.b64encode(b"an image").decode()
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from loop.decisions.verdict_query import Source, VerdictFilter
 from loop.errors import Refused, UnknownProject
-from loop.use_cases.annotate import annotate
-from loop.use_cases.review import review
+from loop.reviews.bulk.run import annotate
+from loop.reviews.process_events import review
+from loop.reviews.verdict_query import Source, VerdictFilter
 from tests.builders import CONFIG, ls_annotation, ls_region, region, served
 from tests.bulk_studio import BulkStudio, Killed
 from tests.fakes import FakeImages

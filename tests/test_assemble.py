@@ -15,21 +15,21 @@ import yaml
 from PIL import Image
 from typer.testing import CliRunner
 
-from loop.adapters import dataset_folder
-from loop.adapters.registry import Facts
-from loop.adapters.split_list import Seen
-from loop.adapters.training_log import State
-from loop.bootstrap import build
-from loop.commands.tree import app
-from loop.decisions.selection import SelectionPolicy
-from loop.decisions.snapshots import Reason
-from loop.decisions.splits import Leak, Side
-from loop.decisions.verdicts import judge
+from loop.cli.tree import app
+from loop.datasets import folder as dataset_folder
+from loop.datasets.assemble import assemble, find_leaks, group_of
+from loop.datasets.class_counts import count_classes
+from loop.datasets.selection import SelectionPolicy
+from loop.datasets.snapshots import Reason
+from loop.datasets.split_store import Seen
+from loop.datasets.splits import Leak, Side
 from loop.errors import EmptySnapshot, LeakedSplit, PayloadError, UnknownClass
+from loop.registry.store import Facts
+from loop.reviews.verdicts import judge
 from loop.settings import Settings
-from loop.use_cases.assemble import assemble, find_leaks, group_of
-from loop.use_cases.class_counts import count_classes
-from loop.use_cases.retrain import retrain
+from loop.training.retrain import retrain
+from loop.training.store import State
+from loop.wiring import build
 from tests.builders import CONFIG, picture, region, review, served
 from tests.fakes import FakeQueue
 

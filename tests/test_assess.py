@@ -10,17 +10,17 @@ import sqlalchemy as sa
 from rich.console import Console
 from typer.testing import CliRunner
 
-from loop.adapters.prediction_log import AUDIT
-from loop.adapters.tables import verdicts
-from loop.commands import rates_screen
-from loop.commands.tree import app
-from loop.decisions.rates import By
-from loop.decisions.regions import Box
+from loop.cli import rates_screen
+from loop.cli.tree import app
 from loop.errors import LoopError, UnknownProject
-from loop.use_cases.assess import Asked, assess, seconds_by_version
-from loop.use_cases.judging import judge_tasks
-from loop.use_cases.status import status
-from loop.use_cases.watch import watch
+from loop.installation.status import status
+from loop.rates.assess import Asked, assess, seconds_by_version
+from loop.rates.post_alerts import watch
+from loop.rates.rates import By
+from loop.regions import Box
+from loop.reviews.judging import judge_tasks
+from loop.serving.store import AUDIT
+from loop.storage.tables import verdicts
 from tests.builders import NOON, region, review, served
 
 IMAGE = "/data/upload/1/a.jpg"

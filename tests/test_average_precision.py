@@ -5,9 +5,9 @@ import time
 import numpy as np
 import pytest
 
-from loop.adapters.ultralytics_setup import prepare_ultralytics
-from loop.decisions.average_precision import average_precisions, over_classes, resample
-from loop.decisions.comparison import contrast
+from loop.gate.average_precision import average_precisions, over_classes, resample
+from loop.gate.comparison import contrast
+from loop.vision.ultralytics_setup import prepare_ultralytics
 from tests.evaluations import evaluation
 
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from backend.app import create_app
-from backend.serving import Predictor
-from loop.decisions.regions import Box
 from loop.errors import UpstreamError
+from loop.label_studio.webhook import PROJECT_HEADER, SECRET_HEADER
+from loop.regions import Box
+from loop.serving.predictor import Predictor
 from loop.settings import Settings
-from loop.use_cases.webhook import PROJECT_HEADER, SECRET_HEADER
 from tests.builders import CONFIG, created, ls_region, ls_task
 from tests.fakes import FakeDetectors, FakeImages, FakeQueue
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from backend.app import create_app
-from backend.serving import Predictor
-from loop.decisions.regions import Box
-from loop.decisions.storable import LARGEST_ID
+from loop.label_studio.webhook import PROJECT_HEADER, SECRET_HEADER
+from loop.regions import Box
+from loop.serving.predictor import Predictor
 from loop.settings import Settings
-from loop.use_cases.webhook import PROJECT_HEADER, SECRET_HEADER
+from loop.storage.storable import LARGEST_ID
 from tests.builders import CONFIG, created, ls_annotation, ls_region, ls_task
 from tests.fakes import FakeDetector, FakeDetectors, FakeImages, FakeLabelStudio, FakeQueue
 
@@ -243,7 +243,7 @@ def test_a_bug_is_in_the_log_with_its_trace(app, client, caplog):
 
 
 def test_an_event_that_is_too_large_is_refused(client, parts, monkeypatch):
-    monkeypatch.setattr("backend.intake.LARGEST_EVENT", 1000)
+    monkeypatch.setattr("backend.webhook.LARGEST_EVENT", 1000)
     headers = {PROJECT_HEADER: "1", SECRET_HEADER: parts.door.secret_of(1)}
     event = {"action": "ANNOTATION_CREATED", "annotation": ls_annotation(*[ls_region()] * 20)}
 

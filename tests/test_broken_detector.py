@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 
 from backend.app import create_app
-from backend.serving import Predictor
-from loop.decisions.findings import Level
-from loop.decisions.regions import Box
 from loop.errors import DetectionFailed, DetectorBroken, WeightsRefused
+from loop.installation.checks_model import detector, labels
+from loop.installation.findings import Level
+from loop.regions import Box
+from loop.serving.predictor import Predictor
+from loop.serving.refresh import is_due, refresh
 from loop.settings import Settings
-from loop.use_cases.checks_model import detector, labels
-from loop.use_cases.refresh import is_due, refresh
 from tests.builders import CONFIG, ls_task
 from tests.fakes import FakeDetector, FakeDetectors, FakeImages, FakeLabelStudio, FakeQueue
 
@@ -198,7 +198,7 @@ def test_the_doctor_says_why_nothing_is_predicted(ready):
 
 
 def test_the_doctor_says_that_no_class_fits_a_label(ready, tmp_path):
-    from loop.adapters.registry import Facts
+    from loop.registry.store import Facts
 
     version = ready.registry.add(1, tmp_path / "some.pt", Facts(classes=("cat", "dog")))
     ready.registry.promote(1, version.name, "a test")

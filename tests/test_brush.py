@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from label_studio_sdk.converter.brush import encode_rle
 
-from loop.decisions.brush import painted
-from loop.decisions.label_config import parse
-from loop.decisions.regions import Box
-from loop.decisions.result_format import read_result
-from loop.decisions.unread import Why
+from loop.label_studio.brush import painted
+from loop.label_studio.label_config import parse
+from loop.label_studio.result_format import read_result
+from loop.label_studio.unread import Why
+from loop.regions import Box
 from tests.shapes import CONFIG, brush
 
 

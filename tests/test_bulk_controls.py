@@ -2,10 +2,10 @@
 
 import pytest
 
-from loop.decisions.bulk_format import read_operation
-from loop.decisions.bulk_review import ground, write
-from loop.decisions.label_config import parse
 from loop.errors import PayloadError
+from loop.label_studio.label_config import parse
+from loop.reviews.bulk.operations import read_operation
+from loop.reviews.bulk.regions import ground, write
 from tests.builders import ls_annotation, ls_region, ls_task
 
 CONFIG = parse("""<View><Image name="image" value="$image"/>

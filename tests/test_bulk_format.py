@@ -2,10 +2,10 @@
 
 import pytest
 
-from loop.decisions.bulk_format import Create, Delete, Update, digest, read_operation
-from loop.decisions.label_config import parse
-from loop.decisions.regions import Box
 from loop.errors import PayloadError
+from loop.label_studio.label_config import parse
+from loop.regions import Box
+from loop.reviews.bulk.operations import Create, Delete, Update, digest, read_operation
 from tests.builders import CONFIG, ls_region
 
 CAR = {"label": "Car", "box": [0.1, 0.1, 0.4, 0.4]}

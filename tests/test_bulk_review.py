@@ -2,11 +2,11 @@
 
 import pytest
 
-from loop.decisions.bulk_format import read_operation
-from loop.decisions.bulk_review import ground, unique_id, write
-from loop.decisions.label_config import parse
-from loop.decisions.ls_format import read_review
 from loop.errors import PayloadError
+from loop.label_studio.label_config import parse
+from loop.label_studio.payloads import read_review
+from loop.reviews.bulk.operations import read_operation
+from loop.reviews.bulk.regions import ground, unique_id, write
 from tests.builders import CONFIG, ls_annotation, ls_region, ls_task, region
 
 LEFT, MOVED = [0.1, 0.1, 0.4, 0.4], [0.2, 0.1, 0.5, 0.4]

@@ -6,10 +6,10 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from loop.decisions.alerts import alerts, read_alert
-from loop.decisions.change_points import Outcome, changes
-from loop.decisions.rates import Judged
-from loop.decisions.verdicts import Decision
+from loop.rates.alerts import alerts, read_alert
+from loop.rates.change_points import Outcome, changes
+from loop.rates.rates import Judged
+from loop.reviews.verdicts import Decision
 from scripts.played import Year, play_year
 from tests.builders import NOON
 

@@ -8,15 +8,15 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from loop import jobs
-from loop.adapters.embedders import Embedders
-from loop.bootstrap import build
-from loop.commands.running import scheduled
-from loop.commands.tree import app
-from loop.decisions.discovery import Suggestion
-from loop.decisions.unknown import Member, UnknownCluster
+from loop.cli.running import scheduled
+from loop.cli.tree import app
+from loop.discovery.discover import ask_all
+from loop.discovery.hints import Suggestion
+from loop.discovery.tracking import Member, UnknownCluster
 from loop.errors import UnknownClusterId, UnknownProject, UpstreamError
 from loop.settings import Settings
-from loop.use_cases.discover import ask_all
+from loop.vision.embedders import Embedders
+from loop.wiring import build
 from tests.builders import CONFIG, box
 from tests.fakes import FakeQueue
 

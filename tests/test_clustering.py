@@ -11,12 +11,12 @@ from PIL import Image
 from sklearn.cluster import HDBSCAN
 from sklearn.metrics import adjusted_rand_score
 
-from loop.decisions.cluster_map import CROPS, map_page, map_png
-from loop.decisions.clustering import ClusterPolicy, Method, attached, cluster, merged, reduced
-from loop.decisions.contact_sheet import MOST, TILE, contact_sheet
-from loop.decisions.discovery import cluster_id, is_dismissed, likely_members, node_means, suggest
-from loop.decisions.neighbour_graph import NOISE, in_one_piece, neighbour_graph
-from loop.decisions.projection import Projection, coordinates
+from loop.discovery.clustering import ClusterPolicy, Method, attached, cluster, merged, reduced
+from loop.discovery.contact_sheet import MOST, TILE, contact_sheet
+from loop.discovery.hints import cluster_id, is_dismissed, likely_members, node_means, suggest
+from loop.discovery.map_page import CROPS, map_page, map_png
+from loop.discovery.neighbour_graph import NOISE, in_one_piece, neighbour_graph
+from loop.discovery.projection import Projection, coordinates
 from loop.errors import PayloadError
 
 

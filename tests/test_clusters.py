@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from loop.adapters.cluster_log import ClusterState
-from loop.decisions.label_config import parse
-from loop.decisions.matching import Match
-from loop.decisions.taxonomy import Node, Taxonomy
+from loop.discovery.cluster_store import ClusterState
+from loop.discovery.decide import NOTHING, dismiss, promote
 from loop.errors import ClusterDecided, LabelConfigError, Refused, TaxonomyError, UnknownClusterId
-from loop.use_cases.clusters import NOTHING, dismiss, promote
-from loop.use_cases.index import index
-from loop.use_cases.plan_vectors import source_of
+from loop.label_studio.label_config import parse
+from loop.references.index import index
+from loop.references.plan import source_of
+from loop.taxonomy.matching import Match
+from loop.taxonomy.taxonomy import Node, Taxonomy
 from tests.builders import CONFIG
 from tests.fakes import FakeLabelStudio
 from tests.unknown import INSECTS, TOOLS, found, looking, planted, references, states, unknown_tasks

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from loop.decisions.comparison import contrast
-from loop.decisions.report import broken, fixed
+from loop.gate.comparison import contrast
+from loop.gate.report import broken, fixed
 from scripts.planted import draw, harmed
 from tests.evaluations import evaluation
 

@@ -8,10 +8,10 @@ import sys
 import pytest
 from PIL import Image
 
-from loop.adapters.export_file import read_export
+from loop.datasets import convert
+from loop.datasets.convert import ConversionPolicy
+from loop.datasets.export_file import read_export
 from loop.errors import EmptySnapshot, LabelConfigError, PayloadError
-from loop.use_cases import convert
-from loop.use_cases.convert import ConversionPolicy
 from tests.builders import CONFIG, NOON, ls_annotation, ls_region, picture
 
 
@@ -50,7 +50,7 @@ def to_dataset(folder, tasks, out="out"):
 
 def loop(*arguments):
     return subprocess.run(
-        [sys.executable, "-m", "loop.cli", *map(str, arguments)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "loop.cli.main", *map(str, arguments)], capture_output=True, text=True, check=False
     )
 
 

@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from loop.adapters import dataset_folder
-from loop.adapters.draft import writing
-from loop.adapters.image_cache import ImageCache
-from loop.adapters.image_files import prepare_file
-from loop.adapters.images import ImageLimits, Images
-from loop.decisions.classes import Labels
-from loop.decisions.regions import Box
-from loop.decisions.snapshots import LabelledImage, Reason
-from loop.decisions.splits import Side
+from loop.datasets import folder as dataset_folder
+from loop.datasets.snapshots import LabelledImage, Reason
+from loop.datasets.splits import Side
+from loop.datasets.writer import writing
 from loop.errors import EmptySnapshot, ImageTooLarge, ImageUnreadable, PoisonedSnapshot
+from loop.label_studio.classes import Labels
+from loop.regions import Box
+from loop.vision.image_cache import ImageCache
+from loop.vision.image_files import prepare_file
+from loop.vision.images import ImageLimits, Images
 from tests.builders import picture, region
 
 LABELS = Labels.of(["Car"])
@@ -314,8 +314,8 @@ import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from tests.test_dataset_folder import ITEMS, LABELS, SIDES, item
-from loop.adapters.draft import writing
-from loop.adapters.image_files import prepare_file
+from loop.datasets.writer import writing
+from loop.vision.image_files import prepare_file
 
 def find(one):
     return prepare_file(Path(sys.argv[1]) / "source" / f"{one.task_id}.jpg", "", 10**6, Path(sys.argv[1]))

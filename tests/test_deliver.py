@@ -14,11 +14,11 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from loop.adapters.courier import Courier
-from loop.adapters.exchange_tables import deliveries, notices
-from loop.adapters.outbox import DeliveryState, Outbox
-from loop.decisions.notices import RetryPolicy, signature
-from loop.use_cases.deliver import deliver
+from loop.delivery import deliver
+from loop.notice_sender import Courier
+from loop.notices import RetryPolicy, signature
+from loop.outbox import DeliveryState, Outbox
+from loop.storage.exchange_tables import deliveries, notices
 from tests.builders import NOON
 from tests.receiver import receiver
 
@@ -201,8 +201,8 @@ def test_what_waited_in_vain_for_a_day_is_given_up_untried(told):
 SENDER = """
 import sys
 from dataclasses import replace
-from loop.bootstrap import build
-from loop.use_cases.deliver import deliver
+from loop.wiring import build
+from loop.delivery import deliver
 from loop.settings import Settings
 parts = build(Settings.read({"LOOP_HOME": sys.argv[1], "LOOP_NOTIFY_URLS": sys.argv[2]}))
 deliver(parts)

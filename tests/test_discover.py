@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from loop.adapters.cluster_log import ClusterState
-from loop.decisions.clustering import ClusterPolicy, Method
-from loop.decisions.matching import Match
-from loop.decisions.taxonomy import Node, Taxonomy
-from loop.use_cases.clusters import dismiss
-from loop.use_cases.discover import discover
-from loop.use_cases.gather_unknown import gather
-from loop.use_cases.index import index
-from loop.use_cases.judging import judge_tasks
-from loop.use_cases.plan_vectors import source_of
+from loop.discovery.cluster_store import ClusterState
+from loop.discovery.clustering import ClusterPolicy, Method
+from loop.discovery.decide import dismiss
+from loop.discovery.discover import discover
+from loop.discovery.gather import gather
+from loop.references.index import index
+from loop.references.plan import source_of
+from loop.reviews.judging import judge_tasks
+from loop.taxonomy.matching import Match
+from loop.taxonomy.taxonomy import Node, Taxonomy
 from tests.builders import CONFIG, region, review
 from tests.fake_vectors import FakeReferences
 from tests.fakes import FakeImages

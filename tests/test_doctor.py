@@ -13,16 +13,16 @@ import sqlalchemy as sa
 from rich.console import Console
 from typer.testing import CliRunner
 
-from loop.adapters.registry import Facts
-from loop.bootstrap import build
-from loop.commands import doctor_screen
-from loop.commands.tree import app
-from loop.decisions.findings import Level, is_private, ok, read_token, told_safely, wrong
+from loop.cli import doctor_screen
+from loop.cli.tree import app
 from loop.errors import UpstreamError
+from loop.installation import checks_machine as checks_here
+from loop.installation.doctor import doctor
+from loop.installation.findings import Level, is_private, ok, read_token, told_safely, wrong
+from loop.label_studio.webhook import ensure_webhook
+from loop.registry.store import Facts
 from loop.settings import Settings
-from loop.use_cases import checks_here
-from loop.use_cases.doctor import doctor
-from loop.use_cases.webhook import ensure_webhook
+from loop.wiring import build
 from tests.builders import CONFIG, ls_task
 from tests.fakes import FakeImages, FakeLabelStudio, FakeQueue
 

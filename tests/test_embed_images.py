@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from loop.adapters.embedders import Embedders
-from loop.adapters.image_files import prepare_file, shrunk
-from loop.bootstrap import build
-from loop.decisions.splits import Side
+from loop.datasets.assemble import assemble, find_leaks
+from loop.datasets.splits import Side
 from loop.errors import LeakedSplit, TrainingCancelled, UpstreamError
 from loop.settings import Settings
-from loop.use_cases.assemble import assemble, find_leaks
+from loop.vision.embedders import Embedders
+from loop.vision.image_files import prepare_file, shrunk
+from loop.wiring import build
 from tests.builders import CONFIG, region, review
 from tests.fake_vectors import FakeEmbedders, FixedEmbedders, Killed
 

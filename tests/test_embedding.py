@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.adapters.embedders import Embedders, fingerprint_of
-from loop.decisions.crops import crop, pixel_box
-from loop.decisions.embedding import Space, crop_key, entry_key, normalised
-from loop.decisions.regions import Box
 from loop.errors import PayloadError
+from loop.regions import Box
+from loop.vision.crops import crop, pixel_box
+from loop.vision.embedders import Embedders, fingerprint_of
+from loop.vision.embedding import Space, crop_key, entry_key, normalised
 from tests.builders import box
 
 side = st.floats(-2, 3, allow_nan=False)

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from loop.adapters.export_file import read_export
+from loop.datasets.convert import to_verdicts
+from loop.datasets.export_file import read_export
 from loop.errors import PayloadError
-from loop.use_cases.convert import to_verdicts
 from tests.builders import ls_annotation, ls_region, ls_task
 
 BAD_ELEMENTS = [
@@ -35,7 +35,7 @@ def test_an_element_of_an_export_that_is_no_task_costs_only_itself(tmp_path, mon
         )
         for number in (1, 3)
     ]
-    monkeypatch.setattr("loop.adapters.export_file.CHUNK", 701)  # so that it is cut within the element
+    monkeypatch.setattr("loop.datasets.export_file.CHUNK", 701)  # so that it is cut within the element
     for at, text in enumerate((f"[{good[0]},{bad},{good[1]}]", f"[{good[0]},{good[1]},{bad}]")):
         (tmp_path / f"{at}.json").write_text(text)
 

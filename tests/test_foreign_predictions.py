@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from loop.adapters.ls_client import PAGE, LabelStudio
 from loop.errors import UpstreamError
-from loop.use_cases.answer import has
-from loop.use_cases.refresh import refresh
-from loop.use_cases.sync import sync
+from loop.label_studio.client import PAGE, LabelStudio
+from loop.reviews.sync import sync
+from loop.serving.pre_annotate import has
+from loop.serving.refresh import refresh
 from tests.builders import ls_task
 from tests.fakes import FakeDetectors, FakeLabelStudio
 from tests.studio_model import StudioModel, boxes

@@ -12,17 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.app import create_app
-from backend.serving import Predictor
-from loop.bootstrap import build
-from loop.decisions.regions import Box
-from loop.decisions.storable import is_text
+from loop.datasets.convert import to_dataset, to_verdicts
+from loop.label_studio.webhook import PROJECT_HEADER, SECRET_HEADER
+from loop.regions import Box
+from loop.reviews.bulk.run import annotate
+from loop.reviews.process_events import review
+from loop.reviews.sync import rebuild, sync
+from loop.serving.predictor import Predictor
+from loop.serving.refresh import refresh
 from loop.settings import Settings
-from loop.use_cases.annotate import annotate
-from loop.use_cases.convert import to_dataset, to_verdicts
-from loop.use_cases.refresh import refresh
-from loop.use_cases.review import review
-from loop.use_cases.sync import rebuild, sync
-from loop.use_cases.webhook import PROJECT_HEADER, SECRET_HEADER
+from loop.storage.storable import is_text
+from loop.wiring import build
 from tests.builders import CONFIG, created, ls_annotation, ls_region, ls_task, picture, region, served
 from tests.bulk_studio import BulkStudio
 from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio, FakeQueue

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from loop.decisions.comparison import Change, Comparison, Latency, Part, contrast, expanded
-from loop.decisions.evaluation import Metrics
-from loop.decisions.gate import GatePolicy, Outcome, objection_to_promoting, rule
+from loop.gate.comparison import Change, Comparison, Latency, Part, contrast, expanded
+from loop.gate.evaluation import Metrics
+from loop.gate.rule import GatePolicy, Outcome, objection_to_promoting, rule
 from scripts.planted import draw, harmed
 from tests.evaluations import evaluation
 

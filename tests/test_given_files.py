@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from loop.adapters.export_file import read_export
+from loop.datasets.export_file import read_export
 from loop.errors import PayloadError
 from tests.builders import CONFIG
 from tests.running import loop

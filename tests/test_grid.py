@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from loop.adapters.registry import Facts
-from loop.commands import rates_screen
-from loop.commands.grid import Field, one_line, show_table
-from loop.decisions.intervals import estimate
-from loop.decisions.rates import By, Rates
+from loop.cli import rates_screen
+from loop.cli.grid import Field, one_line, show_table
+from loop.rates.assess import Assessment, Group
+from loop.rates.intervals import estimate
+from loop.rates.rates import By, Rates
+from loop.registry.store import Facts
 from loop.secrecy import redact
-from loop.use_cases.assess import Assessment, Group
 from tests.running import loop
 
 FIELDS = (

@@ -11,10 +11,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from loop.adapters import database, redis_server
-from loop.bootstrap import build
+from loop import redis_server
 from loop.errors import LoopError, UpstreamError
 from loop.settings import Settings
+from loop.storage import database
+from loop.wiring import build
 from tests.builders import CONFIG
 
 ODD = (

@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from loop.bootstrap import build
-from loop.commands.failures import BUG, DONE, FAILED, WRONG_USAGE, explain
+from loop.cli.failures import BUG, DONE, FAILED, WRONG_USAGE, explain
 from loop.settings import Settings
+from loop.wiring import build
 from tests.builders import CONFIG
 from tests.hostile import SERVERS, calls, commands, files
 from tests.running import loop
@@ -142,7 +142,7 @@ def test_a_full_disk_says_where_and_what_to_do():
 
 
 def run(*arguments, shell_end="", environment):
-    line = f'"{sys.executable}" -m loop.cli {" ".join(arguments)} {shell_end}'
+    line = f'"{sys.executable}" -m loop.cli.main {" ".join(arguments)} {shell_end}'
     return subprocess.run(
         ["bash", "-o", "pipefail", "-c", line],
         env={**os.environ, **environment},
@@ -162,10 +162,10 @@ def test_output_that_nobody_takes_ends_without_a_trace(tmp_path, end):
 
 
 INTERRUPTED = """
-import signal, sys, loop.cli
+import signal, sys, loop.cli.main
 signal.signal(signal.SIGALRM, signal.default_int_handler)
 signal.setitimer(signal.ITIMER_REAL, float(sys.argv[1]))
-sys.exit(loop.cli.run(["worker", "default"]))
+sys.exit(loop.cli.main.run(["worker", "default"]))
 """
 
 

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from loop.adapters.image_files import prepare, read_prepared, shrunk
-from loop.adapters.image_reader import read_pixels
-from loop.adapters.thumbnails import WIDTH, thumbnail
-from loop.adapters.ultralytics_setup import prepare_ultralytics
 from loop.errors import ImageError, ImageTooLarge, ImageUnreadable
+from loop.vision.image_files import prepare, read_prepared, shrunk
+from loop.vision.image_reader import read_pixels
+from loop.vision.thumbnails import WIDTH, thumbnail
+from loop.vision.ultralytics_setup import prepare_ultralytics
 from tests import image_samples as samples
 from tests.image_samples import RGB, saved
 

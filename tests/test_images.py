@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from loop.adapters.images import ImageLimits, Images
-from loop.decisions.ls_format import Task
 from loop.errors import ImageForbidden, ImageTooLarge, ImageUnreadable
+from loop.label_studio.payloads import Task
+from loop.vision.images import ImageLimits, Images
 from tests.builders import picture
 
 

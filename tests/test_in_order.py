@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from loop.decisions.in_order import AHEAD, CHUNK, in_order
+from loop.datasets.ordered_map import AHEAD, CHUNK, in_order
 
 
 def late(number):

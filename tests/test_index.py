@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from loop.adapters.review_log import ANNOTATION, TASK
-from loop.adapters.task_states import TaskStates
-from loop.adapters.vector_log import State, VectorLog
-from loop.decisions.embedding import Kind, Space
-from loop.use_cases import plan_vectors
-from loop.use_cases.index import build, index, rebuild
-from loop.use_cases.judging import judge_tasks
+from loop.references import plan as plan_vectors
+from loop.references.changed_tasks import TaskStates
+from loop.references.index import build, index, rebuild
+from loop.references.vector_store import State, VectorLog
+from loop.reviews.judging import judge_tasks
+from loop.reviews.review_store import ANNOTATION, TASK
+from loop.vision.embedding import Kind, Space
 from tests.builders import NOON, box, region, review, served
 from tests.fake_vectors import FakeEmbedders, FakeReferences, Killed
 from tests.fakes import FakeImages

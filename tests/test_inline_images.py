@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from loop.adapters.image_cache import ImageCache
-from loop.adapters.image_reader import read_pixels
-from loop.adapters.images import ImageLimits, Images
-from loop.adapters.tables import events, predictions, reviews
-from loop.decisions.addresses import identify
-from loop.decisions.ls_format import Task
-from loop.decisions.predict import Served
-from loop.decisions.snapshots import LabelledImage
+from loop.datasets.snapshots import LabelledImage
 from loop.errors import ImageTooLarge, ImageUnreadable, UpstreamError
-from loop.use_cases.answer import suggest, to_log
-from loop.use_cases.review import review
+from loop.label_studio.payloads import Task
+from loop.reviews.process_events import review
+from loop.serving.pre_annotate import suggest, to_log
+from loop.serving.predict import Served
+from loop.storage.tables import events, predictions, reviews
+from loop.vision.addresses import identify
+from loop.vision.image_cache import ImageCache
+from loop.vision.image_reader import read_pixels
+from loop.vision.images import ImageLimits, Images
 from tests.builders import created, ls_region
 from tests.fakes import FakeDetector
 from tests.image_samples import saved

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.decisions.audit import PredictedTask, done_line, pooled
-from loop.decisions.intervals import Cluster, Interval, estimate, wilson
+from loop.rates.audit import PredictedTask, done_line, pooled
+from loop.rates.intervals import Cluster, Interval, estimate, wilson
 from scripts.measure_rates import held
 
 

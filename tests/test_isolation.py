@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from redis.exceptions import ConnectionError as RedisDown
 from rq.timeouts import JobTimeoutException
 
-from loop.adapters.isolation import Fault, attempt, attempt_all
-from loop.adapters.tables import reviews
-from loop.decisions.storable import is_text
 from loop.errors import Busy, MilvusDown, PayloadError, Refused, UnknownVersion, UpstreamError
+from loop.isolation import Fault, attempt, attempt_all
+from loop.storage.storable import is_text
+from loop.storage.tables import reviews
 
 STATEMENT = ("SELECT 1", {})
 OUTSIDE = [

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from loop.adapters.training_log import State
-from loop.commands import screen
-from loop.use_cases.promote import promote_by_hand
-from loop.use_cases.retrain import retrain
-from loop.use_cases.status import status
+from loop.cli import screen
+from loop.installation.status import status
+from loop.registry.promote import promote_by_hand
+from loop.training.retrain import retrain
+from loop.training.store import State
 from tests.judged import BAD, GOOD, NEW, OLD, add, serve, write_snapshot
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from loop.decisions.label_config import parse
 from loop.errors import LabelConfigError
+from loop.label_studio.label_config import parse
 from tests.builders import CONFIG
 
 

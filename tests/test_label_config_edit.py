@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.decisions.label_config import parse
-from loop.decisions.label_config_edit import with_label
 from loop.errors import LabelConfigError
+from loop.label_studio.label_config import parse
+from loop.label_studio.label_config_edit import with_label
 from tests.builders import CONFIG
 
 TWO = """<?xml version="1.0" encoding="latin-1"?>

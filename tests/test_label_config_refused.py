@@ -6,13 +6,13 @@ import pytest
 from typer.testing import CliRunner
 
 from backend.app import create_app
-from loop.commands.tree import app
-from loop.decisions.label_config import parse
-from loop.decisions.label_config_edit import with_label
+from loop.cli.tree import app
 from loop.errors import LabelConfigError, UnknownProject
-from loop.use_cases.checks_reviews import label_config as check
-from loop.use_cases.connect import connect
-from loop.use_cases.review import review
+from loop.installation.checks_reviews import label_config as check
+from loop.installation.connect import connect
+from loop.label_studio.label_config import parse
+from loop.label_studio.label_config_edit import with_label
+from loop.reviews.process_events import review
 from tests.builders import ls_task
 
 IMAGE = '<Image name="image" value="$image"/>'

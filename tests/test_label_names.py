@@ -7,14 +7,14 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from loop.decisions import taxonomy_format
-from loop.decisions.classes import ClassBook, Labels, ObjectClass
-from loop.decisions.label_config import parse
-from loop.decisions.label_config_edit import with_label
-from loop.decisions.naming import begun
-from loop.decisions.yolo_format import data_file, read_data_file
+from loop.datasets import convert
+from loop.datasets.yolo_format import data_file, read_data_file
 from loop.errors import PayloadError
-from loop.use_cases import convert
+from loop.label_studio.classes import ClassBook, Labels, ObjectClass
+from loop.label_studio.label_config import parse
+from loop.label_studio.label_config_edit import with_label
+from loop.taxonomy import taxonomy_yaml as taxonomy_format
+from loop.taxonomy.name_category import begun
 from tests.builders import ls_annotation, ls_region, picture
 from tests.wicked_names import NAMES, config_of
 

@@ -5,12 +5,12 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from loop.adapters.registry import Facts
-from loop.commands.tree import app
+from loop import lineage
+from loop.cli.tree import app
+from loop.datasets.assemble import assemble
 from loop.errors import PayloadError, UnknownVersion
-from loop.use_cases import lineage
-from loop.use_cases.assemble import assemble
-from loop.use_cases.review import review
+from loop.registry.store import Facts
+from loop.reviews.process_events import review
 from tests.builders import created, ls_region, region, served
 from tests.trainings import review_tasks
 

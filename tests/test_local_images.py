@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from loop.adapters.local_images import LocalImages
-from loop.decisions.snapshots import LabelledImage
+from loop.datasets import convert
+from loop.datasets.local_images import LocalImages
+from loop.datasets.snapshots import LabelledImage
 from loop.errors import ImageError, ImageUnreadable
-from loop.use_cases import convert
 from tests import image_samples as samples
 from tests.builders import CONFIG, ls_annotation, ls_region, picture
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from loop.use_cases.review import review
-from loop.use_cases.sync import rebuild, sync
+from loop.reviews.process_events import review
+from loop.reviews.sync import rebuild, sync
 from tests.studio_model import StudioModel, boxes
 from tests.sweeping import arrive, connected, run_and_be_killed, state
 

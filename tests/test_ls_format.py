@@ -2,9 +2,9 @@
 
 import pytest
 
-from loop.decisions.label_config import parse
-from loop.decisions.ls_format import project_id_of, read_review, read_task
 from loop.errors import PayloadError
+from loop.label_studio.label_config import parse
+from loop.label_studio.payloads import project_id_of, read_review, read_task
 from tests.builders import CONFIG, ls_annotation, ls_region, ls_task
 
 

@@ -2,14 +2,14 @@
 
 import pytest
 
-from loop.adapters.vector_log import State
-from loop.decisions.embedding import Kind
 from loop.errors import PayloadError
-from loop.use_cases import categorise
-from loop.use_cases.index import index
-from loop.use_cases.match import is_due, match
-from loop.use_cases.plan_vectors import source_of
-from loop.use_cases.reapply import dry_run
+from loop.references.index import index
+from loop.references.plan import source_of
+from loop.references.vector_store import State
+from loop.taxonomy import manage as categorise
+from loop.taxonomy.match import is_due, match
+from loop.taxonomy.reapply import dry_run
+from loop.vision.embedding import Kind
 from tests.categories import TREE, matching, nodes, placed, with_references
 from tests.fake_vectors import Killed
 from tests.judged import add
@@ -75,7 +75,7 @@ def test_without_a_taxonomy_nothing_is_matched_and_nothing_is_due(parts):
 def test_new_vectors_are_due_only_when_nothing_has_come_for_a_while(parts, monkeypatch):
     from datetime import timedelta
 
-    from loop.use_cases import match as matching
+    from loop.taxonomy import match as matching
 
     with_references(parts)
     categorise.apply(parts, 1, TREE, "test")

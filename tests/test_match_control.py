@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from loop.decisions.label_config import parse
-from loop.decisions.match_control import Kind, find
-from loop.decisions.taxonomy import Node, Taxonomy
-from loop.decisions.taxonomy_format import read
 from loop.errors import LabelConfigError
+from loop.label_studio.label_config import parse
+from loop.taxonomy.control import Kind, find
+from loop.taxonomy.taxonomy import Node, Taxonomy
+from loop.taxonomy.taxonomy_yaml import read
 
 FOLDER = Path(__file__).parent.parent / "label_config"
 TREE = Taxonomy(

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from loop.use_cases import categorise
-from loop.use_cases.match import match
-from loop.use_cases.match_now import MatchNow
+from loop.taxonomy import manage as categorise
+from loop.taxonomy.match import match
+from loop.taxonomy.match_request import MatchNow
 from tests.builders import CONFIG
 from tests.categories import TREE, matching, with_references
 from tests.test_index import LEFT, RIGHT, region
@@ -19,7 +19,7 @@ def parts(parts):
 
 
 def suggestion(parts, task=2, tag="b"):
-    from loop.decisions.predict import Suggestion
+    from loop.serving.predict import Suggestion
 
     shown = (region(f"{tag}{task}l", "Car", LEFT, 0.9), region(f"{tag}{task}r", "Person", RIGHT, 0.6))
     return Suggestion(task, "yolo_detector@1.0.0", shown, (), 0.25, 0.5, f"/data/upload/1/{tag}.jpg", (64, 64))

@@ -5,14 +5,14 @@ from copy import deepcopy
 
 import pytest
 
-from loop.decisions.label_config import parse
-from loop.decisions.match_control import find
-from loop.decisions.match_result import Matched, with_matches
-from loop.decisions.matching import Match
-from loop.decisions.regions import Box, Region
-from loop.decisions.result_format import read_result
-from loop.decisions.taxonomy import Enrichment, Mode, Node, Taxonomy, enriched
-from loop.decisions.verdicts import Decision, judge
+from loop.label_studio.label_config import parse
+from loop.label_studio.result_format import read_result
+from loop.regions import Box, Region
+from loop.reviews.verdicts import Decision, judge
+from loop.taxonomy.control import find
+from loop.taxonomy.matching import Match
+from loop.taxonomy.result import Matched, with_matches
+from loop.taxonomy.taxonomy import Enrichment, Mode, Node, Taxonomy, enriched
 from scripts.demo.annotator import corrected
 from tests.builders import CONFIG, ls_region
 from tests.test_match_control import CHOICES, TAXONOMY, config

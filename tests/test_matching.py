@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loop.decisions.calibration import Basis, CalibrationPolicy, calibrate, without_group
-from loop.decisions.matching import NOBODY, Match, MatchPolicy, Neighbours, Vote, codes, match, node_scores
-from loop.decisions.rematch import applied, inverse, plan_reapply
-from loop.decisions.taxonomy import Node, Taxonomy
 from loop.errors import PayloadError, StalePlan
+from loop.taxonomy.calibration import Basis, CalibrationPolicy, calibrate, without_group
+from loop.taxonomy.matching import NOBODY, Match, MatchPolicy, Neighbours, Vote, codes, match, node_scores
+from loop.taxonomy.reapply_plan import applied, inverse, plan_reapply
+from loop.taxonomy.taxonomy import Node, Taxonomy
 
 TREE = Taxonomy(
     (
@@ -36,7 +36,7 @@ def near(*queries):
 
 
 def with_threshold(node, threshold):
-    from loop.decisions.taxonomy import with_thresholds
+    from loop.taxonomy.taxonomy import with_thresholds
 
     return with_thresholds(TREE, {node: threshold})
 

@@ -5,9 +5,9 @@ import socket
 
 import pytest
 
-from loop.adapters import milvus_server
 from loop.errors import LoopError
-from loop.services import parts_of
+from loop.installation.up import parts_of
+from loop.references import milvus_server
 
 
 def test_the_port_is_chosen_once_and_kept(tmp_path):

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from loop.adapters.review_log import TASK
-from loop.use_cases.clusters import promote
-from loop.use_cases.index import index
+from loop.discovery.decide import promote
+from loop.references.index import index
+from loop.reviews.review_store import TASK
 from tests.builders import NOON, region, served
 from tests.unknown import at, looking, planted, references, reviewed
 

@@ -7,8 +7,8 @@ import zlib
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance
 
-from loop.adapters.image_files import prepare_file
 from loop.errors import ImageTooLarge, ImageUnreadable
+from loop.vision.image_files import prepare_file
 from tests.builders import picture
 
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.decisions.embedding import normalised
-from loop.decisions.near_duplicates import Looks
-from loop.decisions.near_vectors import STEPS, Alike, Either, Embedded
-from loop.decisions.splits import Leak, Side, leaks, together
+from loop.datasets.duplicates_by_hash import Looks
+from loop.datasets.duplicates_by_vector import STEPS, Alike, Either, Embedded
+from loop.datasets.splits import Leak, Side, leaks, together
+from loop.vision.embedding import normalised
 
 LEAST = 0.95
 

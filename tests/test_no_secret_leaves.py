@@ -9,9 +9,9 @@ import pytest
 
 from backend.app import create_app
 from loop import jobs
-from loop.bootstrap import build
 from loop.errors import LoopError
 from loop.settings import Settings
+from loop.wiring import build
 from tests.builders import CONFIG
 from tests.hostile import SERVERS, calls, commands, files
 from tests.running import loop

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from loop.adapters.outbox import DeliveryState, Outbox
-from loop.decisions.notices import Kind, Notice, RetryPolicy, headers
+from loop.notices import Kind, Notice, RetryPolicy, headers
+from loop.outbox import DeliveryState, Outbox
+from loop.registry.announce import announce_move
+from loop.registry.promote import promote, roll_back
 from loop.settings import Settings
-from loop.use_cases.announce import announce_move
-from loop.use_cases.promote import promote, roll_back
 from tests.builders import NOON, created, ls_region, region, served
 from tests.test_review import take
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from loop.adapters.operation_file import look_through
 from loop.errors import PayloadError
+from loop.reviews.bulk.file import look_through
 
 OPERATIONS = [{"operation": "skip", "task": number, "note": "é"} for number in (1, 2, 3)]
 LINES = "\n".join(json.dumps(one, ensure_ascii=False) for one in OPERATIONS)

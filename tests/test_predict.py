@@ -2,10 +2,10 @@
 
 import pytest
 
-from loop.decisions.label_config import parse
-from loop.decisions.ls_format import Task
-from loop.decisions.predict import Served, predict
-from loop.decisions.regions import Box
+from loop.label_studio.label_config import parse
+from loop.label_studio.payloads import Task
+from loop.regions import Box
+from loop.serving.predict import Served, predict
 from tests.builders import CONFIG
 from tests.fakes import FakeDetector, FakeImages
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.adapters.prediction_import import store
 from loop.errors import NotStored, Refused
+from loop.label_studio.prediction_import import store
 from tests.builders import CONFIG, ls_region
 
 VERSION = "yolo_detector@1.0.0"

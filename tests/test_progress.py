@@ -5,13 +5,13 @@ import logging
 import time
 from contextlib import redirect_stderr, redirect_stdout
 
-from loop.commands.progress import counted, narrate
+from loop.cli.progress import counted, narrate
 from scripts.demo.__main__ import Bar, show_progress
 
 
 def test_a_long_command_says_that_it_begins_each_step_and_that_it_goes_on():
     with redirect_stderr(io.StringIO()) as err, narrate("making vectors", every=0.05):
-        logging.getLogger("loop.use_cases.index").info("project 1: 64 vectors made")
+        logging.getLogger("loop.references.index").info("project 1: 64 vectors made")
         time.sleep(0.12)
 
     first, step, *more = err.getvalue().splitlines()
@@ -25,7 +25,7 @@ def test_after_it_nothing_more_is_said():
     with redirect_stderr(io.StringIO()) as err:
         with narrate("making vectors", every=0.02):
             pass
-        logging.getLogger("loop.use_cases.index").info("by somebody else")
+        logging.getLogger("loop.references.index").info("by somebody else")
         time.sleep(0.06)
 
     assert err.getvalue() == "making vectors …\n"

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from loop.adapters.registry import Facts, WeightsRegistry
-from loop.adapters.training_log import Outcome, State
-from loop.decisions.predict import Thresholds
-from loop.decisions.regions import Box
 from loop.errors import DamagedWeights, NoChampion, Pinned, UnknownVersion, UpstreamError
-from loop.use_cases.promote import pin, promote, promote_unless_pinned, roll_back, unpin
-from loop.use_cases.refresh import is_due, refresh
-from loop.use_cases.retrain import retrain
+from loop.regions import Box
+from loop.registry.promote import pin, promote, promote_unless_pinned, roll_back, unpin
+from loop.registry.store import Facts, WeightsRegistry
+from loop.serving.predict import Thresholds
+from loop.serving.refresh import is_due, refresh
+from loop.training.retrain import retrain
+from loop.training.store import Outcome, State
 from tests.builders import ls_task
 from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio, FakeQueue
 from tests.killing import Deadly, killed_in
@@ -182,7 +182,7 @@ def test_two_processes_that_add_at_once_get_two_versions(parts, weights, setting
     for _ in range(6):
         child = os.fork()
         if child == 0:
-            from loop.bootstrap import build
+            from loop.wiring import build
 
             build(settings).registry.add(1, path)
             os._exit(0)

@@ -5,16 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from loop.decisions.category_views import plan_views
-from loop.decisions.match_control import find
-from loop.decisions.match_result import Matched
-from loop.decisions.matching import Match
-from loop.decisions.predict import Served
-from loop.decisions.regions import Box
-from loop.decisions.taxonomy import Node, Taxonomy
 from loop.errors import Refused
-from loop.use_cases.answer import predict_all
-from loop.use_cases.publish import publish, publish_views
+from loop.regions import Box
+from loop.serving.pre_annotate import predict_all
+from loop.serving.predict import Served
+from loop.taxonomy.control import find
+from loop.taxonomy.matching import Match
+from loop.taxonomy.publish import publish, publish_views
+from loop.taxonomy.result import Matched
+from loop.taxonomy.taxonomy import Node, Taxonomy
+from loop.taxonomy.views import plan_views
 from tests.builders import ls_annotation, ls_region, ls_task
 from tests.fakes import FakeDetector, FakeImages, FakeLabelStudio
 from tests.test_match_control import TAXONOMY, TREE, config

@@ -2,8 +2,8 @@
 
 import pytest
 
-from loop.decisions.rates import By, Judged, Rates, advise, cohort_name, count, group, largest, missed_in_audit
-from loop.decisions.verdicts import Decision
+from loop.rates.rates import By, Judged, Rates, advise, cohort_name, count, group, largest, missed_in_audit
+from loop.reviews.verdicts import Decision
 
 
 def judged(decision, **fields):

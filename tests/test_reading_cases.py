@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from loop.commands.tree import app
-from loop.decisions.label_config import parse
+from loop.cli.tree import app
+from loop.datasets import convert
 from loop.errors import LabelConfigError
-from loop.use_cases import convert
+from loop.label_studio.label_config import parse
 from tests.builders import picture
 
 CASES = Path(__file__).parent / "cases"

@@ -7,12 +7,12 @@ from copy import deepcopy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loop.decisions.label_config import parse
-from loop.decisions.ls_format import read_prediction, read_review
-from loop.decisions.regions import Box, Region
-from loop.decisions.result_format import read_result, write_result
-from loop.decisions.storable import is_text
 from loop.errors import LabelConfigError, PayloadError
+from loop.label_studio.label_config import parse
+from loop.label_studio.payloads import read_prediction, read_review
+from loop.label_studio.result_format import read_result, write_result
+from loop.regions import Box, Region
+from loop.storage.storable import is_text
 from tests import shapes
 from tests.builders import ls_annotation
 from tests.wicked_names import NAMES, attribute, config_of

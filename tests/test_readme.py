@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from loop.commands.tree import app
+from loop.cli.tree import app
 from loop.settings import Settings
 
 README = (Path(__file__).parent.parent / "README.md").read_text()

@@ -2,14 +2,14 @@
 
 import pytest
 
-from loop.adapters.taxonomy_tables import matches
-from loop.decisions.taxonomy import Node, Taxonomy
 from loop.errors import PayloadError, StalePlan, UnknownProject
-from loop.use_cases import categorise
-from loop.use_cases.index import index
-from loop.use_cases.lineage import of_region
-from loop.use_cases.match import match
-from loop.use_cases.reapply import dry_run, reapply, undo
+from loop.lineage import of_region
+from loop.references.index import index
+from loop.storage.taxonomy_tables import matches
+from loop.taxonomy import manage as categorise
+from loop.taxonomy.match import match
+from loop.taxonomy.reapply import dry_run, reapply, undo
+from loop.taxonomy.taxonomy import Node, Taxonomy
 from tests.categories import TREE, everything, matching, nodes, placed, with_references
 from tests.test_index import BELOW, LEFT, RIGHT, predicted, region, reviewed
 

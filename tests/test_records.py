@@ -6,17 +6,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from loop.adapters.review_log import ANNOTATION, TASK
-from loop.adapters.training_log import State
-from loop.decisions.regions import Box
-from loop.decisions.verdicts import judge
 from loop.errors import NoChampion, UnknownProject, UnknownVersion
+from loop.regions import Box
+from loop.reviews.review_store import ANNOTATION, TASK
+from loop.reviews.verdicts import judge
 from loop.secrecy import redact_json
+from loop.training.store import State
 from tests.builders import CONFIG, NOON, created, ls_region, region, review, served
 
 
 def test_many_processes_may_migrate_at_once(tmp_path):
-    code = f"from loop.adapters.database import migrate; migrate('sqlite:///{tmp_path}/a/b.sqlite3')"
+    code = f"from loop.storage.database import migrate; migrate('sqlite:///{tmp_path}/a/b.sqlite3')"
 
     running = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(4)]
 

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from loop.adapters.prediction_log import AUDIT, QUEUE
-from loop.decisions.predict import Suggestion
-from loop.decisions.priority import AuditPolicy
-from loop.decisions.regions import Box
-from loop.use_cases.answer import to_log, with_audit
-from loop.use_cases.refresh import refresh
+from loop.regions import Box
+from loop.serving.pre_annotate import to_log, with_audit
+from loop.serving.predict import Suggestion
+from loop.serving.priority import AuditPolicy
+from loop.serving.refresh import refresh
+from loop.serving.store import AUDIT, QUEUE
 from tests.builders import CONFIG, ls_task
 from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio
 

@@ -6,8 +6,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from loop.adapters.ls_client import LabelStudio
 from loop.errors import Refused, UpstreamError
+from loop.label_studio.client import LabelStudio
 
 KEY = "5ecre7f3a9c1d2e4b5061728394a5b6c7d8e9f0a"
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.decisions.regions import Box, enclosing
+from loop.regions import Box, enclosing
 
 sides = st.floats(-0.5, 1.5)
 

@@ -9,12 +9,12 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
-from loop.adapters.thumbnails import WIDTH, thumbnail
-from loop.decisions.comparison import Latency, contrast
-from loop.decisions.gate import GatePolicy, Outcome, Ruling, rule
-from loop.decisions.regions import Box
-from loop.decisions.report import Picture, Report, Side, as_json, boxes_on, broken, fixed
-from loop.decisions.report_html import page
+from loop.gate.comparison import Latency, contrast
+from loop.gate.report import Picture, Report, Side, as_json, boxes_on, broken, fixed
+from loop.gate.report_page import page
+from loop.gate.rule import GatePolicy, Outcome, Ruling, rule
+from loop.regions import Box
+from loop.vision.thumbnails import WIDTH, thumbnail
 from scripts.planted import harmed
 from tests.builders import picture
 from tests.evaluations import evaluation

@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from loop.decisions.label_config import parse
-from loop.decisions.regions import Box
-from loop.decisions.result_format import read_result, write_result
-from loop.decisions.unread import Why
+from loop.label_studio.label_config import parse
+from loop.label_studio.result_format import read_result, write_result
+from loop.label_studio.unread import Why
+from loop.regions import Box
 from tests.builders import CONFIG as PLAIN
 from tests.builders import ls_region, region
 from tests.shapes import CONFIG, bare, brush, choice, ellipse, point, polygon, rectangle, tag

@@ -8,11 +8,11 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.adapters.tables import moves
-from loop.decisions.old_predictions import removable
 from loop.errors import Refused
-from loop.use_cases.refresh import refresh
-from loop.use_cases.retire import retire
+from loop.serving.old_predictions import removable
+from loop.serving.refresh import refresh
+from loop.serving.retire import retire
+from loop.storage.tables import moves
 from tests.builders import ls_task
 from tests.fakes import FakeDetectors, FakeLabelStudio
 

@@ -7,13 +7,13 @@ import pytest
 import sqlalchemy as sa
 
 from loop import jobs
-from loop.adapters.exchange_tables import notices
-from loop.adapters.training_log import Phase, State
 from loop.errors import NotPassed, PayloadError, UpstreamError
-from loop.use_cases.cancel import cancel
-from loop.use_cases.promote import promote_by_hand
-from loop.use_cases.retrain import ATTEMPTS, retrain
-from loop.use_cases.review import ask_when_due
+from loop.registry.promote import promote_by_hand
+from loop.reviews.process_events import ask_when_due
+from loop.storage.exchange_tables import notices
+from loop.training.cancel import cancel
+from loop.training.retrain import ATTEMPTS, retrain
+from loop.training.store import Phase, State
 from tests.evaluations import evaluation
 from tests.fakes import FakeDetectors, FakeQueue
 from tests.trainings import review_tasks

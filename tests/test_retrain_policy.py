@@ -2,7 +2,7 @@
 
 import pytest
 
-from loop.decisions.retrain_policy import RetrainPolicy
+from loop.training.policy import RetrainPolicy
 
 SETTINGS = RetrainPolicy(retrain_after=50, cool_down=600)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from loop.use_cases.review import review
+from loop.reviews.process_events import review
 from tests.builders import NOON, created, ls_annotation, ls_region, ls_task, region, served
 
 

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from loop.adapters.detector import Detector
-from loop.adapters.open_clip_embedder import OpenClipEmbedder, Tower
-from loop.adapters.yolo_embedder import YoloEmbedder
-from loop.decisions.embedding import Space
-from loop.decisions.regions import Box
+from loop.regions import Box
+from loop.vision.detector import Detector
+from loop.vision.embedding import Space
+from loop.vision.open_clip_embedder import OpenClipEmbedder, Tower
+from loop.vision.yolo_embedder import YoloEmbedder
 from tests.tiny_networks import write_detector, write_tower
 
 FLOOR, SIDE = 0.02, 96
@@ -148,7 +148,7 @@ import json, sys
 from dataclasses import asdict
 from pathlib import Path
 import numpy as np
-from loop.adapters.detector import Detector
+from loop.vision.detector import Detector
 from tests.test_same_boxes import FLOOR, SIDE
 
 detector = Detector(Path(sys.argv[1]), device="cpu", image_size=SIDE)

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backend.serving import Predictor
-from loop.adapters.detectors import Detectors
-from loop.decisions.label_config import parse
-from loop.decisions.ls_format import read_prediction
-from loop.use_cases.refresh import refresh
-from loop.use_cases.review import judge_tasks
+from loop.label_studio.label_config import parse
+from loop.label_studio.payloads import read_prediction
+from loop.registry.detectors import Detectors
+from loop.reviews.process_events import judge_tasks
+from loop.serving.predictor import Predictor
+from loop.serving.refresh import refresh
 from tests.builders import CONFIG, ls_task, review
 from tests.fakes import FakeImages, FakeLabelStudio
 from tests.tiny_networks import write_detector

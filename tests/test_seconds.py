@@ -1,6 +1,6 @@
 """Annotators' seconds."""
 
-from loop.decisions.seconds import SecondsPolicy, Spread, TimedTask, seconds, with_and_without
+from loop.rates.review_times import SecondsPolicy, Spread, TimedTask, seconds, with_and_without
 
 
 def task(spent, objects=2, **fields):

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.bootstrap import build
 from loop.errors import ImageUnreadable, LoopError, PayloadError, UpstreamError
 from loop.secrecy import MASK, guard, learn, mask, redact, redact_texts
 from loop.settings import Settings
+from loop.wiring import build
 
 KEY = "f3a9c1d2e4b5061728394a5b6c7d8e9f0a1b2c3d"
 

@@ -7,20 +7,20 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
 
-from loop.adapters.courier import Courier
-from loop.adapters.outbox import DeliveryState, Outbox
-from loop.adapters.review_log import ANNOTATION
-from loop.adapters.set_aside import Step
-from loop.adapters.tables import projects, reviews
-from loop.commands.tree import app
+from loop.cli.tree import app
+from loop.delivery import deliver
 from loop.errors import UnknownProject, UpstreamError
+from loop.installation.checks_machine import notices
+from loop.installation.checks_work import events, tasks
 from loop.jobs import _swept
-from loop.use_cases.checks_here import notices
-from loop.use_cases.checks_work import events, tasks
-from loop.use_cases.deliver import deliver
-from loop.use_cases.judging import judge_tasks
-from loop.use_cases.review import review
-from loop.use_cases.sync import rebuild, sync
+from loop.notice_sender import Courier
+from loop.outbox import DeliveryState, Outbox
+from loop.reviews.judging import judge_tasks
+from loop.reviews.process_events import review
+from loop.reviews.review_store import ANNOTATION
+from loop.reviews.set_aside import Step
+from loop.reviews.sync import rebuild, sync
+from loop.storage.tables import projects, reviews
 from tests.builders import CONFIG, NOON, created, ls_annotation, ls_region, ls_task, region, served
 from tests.receiver import receiver
 from tests.studio_model import StudioModel, boxes
@@ -314,7 +314,7 @@ def test_the_commands_list_retry_and_dismiss(parts, settings, monkeypatch):
 
 
 def test_events_too_large_to_be_in_memory_together_are_worked_on_one_after_another(parts, monkeypatch):
-    monkeypatch.setattr("loop.adapters.event_log.MOST_CHARACTERS", 100)
+    monkeypatch.setattr("loop.reviews.event_store.MOST_CHARACTERS", 100)
     for number in (1, 2, 3):
         event = created(ls_region(), annotation=number, task=number)
         parts.events.append(1, event["action"], event)
@@ -327,7 +327,7 @@ def test_ids_have_64_bits_in_every_database():
     from sqlalchemy.dialects import postgresql
     from sqlalchemy.schema import CreateTable
 
-    from loop.adapters.tables import metadata
+    from loop.storage.tables import metadata
 
     ids = ("project_id", "task_id", "annotation_id", "object_id", "annotator", "parent_prediction")
     for table in metadata.sorted_tables:

@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from loop.adapters.shadow_log import ShadowLog
-from loop.decisions.rates import Rates
-from loop.decisions.regions import Box
-from loop.decisions.trial import is_tried_on, judge_by_overlap
-from loop.decisions.verdicts import Decision
 from loop.errors import RegistryError, UnknownVersion, UpstreamError
-from loop.use_cases import shadow
-from loop.use_cases.promote import promote
-from loop.use_cases.refresh import is_due, refresh
-from loop.use_cases.review import review as work
+from loop.rates.rates import Rates
+from loop.rates.shadow_comparison import is_tried_on, judge_by_overlap
+from loop.rates.shadow_store import ShadowLog
+from loop.regions import Box
+from loop.registry.promote import promote
+from loop.reviews.process_events import review as work
+from loop.reviews.verdicts import Decision
+from loop.serving import shadow
+from loop.serving.refresh import is_due, refresh
 from tests.builders import box, created, ls_region, ls_task, region
 from tests.fakes import FakeDetector, FakeImages, FakeLabelStudio
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.decisions.near_duplicates import Looks
-from loop.decisions.splits import Leak, Side, assign, leaks, together
+from loop.datasets.duplicates_by_hash import Looks
+from loop.datasets.splits import Leak, Side, assign, leaks, together
 
 ids = st.lists(st.integers(1, 10_000), unique=True, max_size=60)
 BITS = 4

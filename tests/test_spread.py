@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from loop.decisions.ls_format import predictions_of
+from loop.discovery.discover import discover
+from loop.discovery.spread import spread, write_groups
 from loop.errors import UpstreamError
-from loop.use_cases.discover import discover
-from loop.use_cases.plan_vectors import source_of
-from loop.use_cases.refresh import refresh
-from loop.use_cases.spread import spread, write_groups
+from loop.label_studio.payloads import predictions_of
+from loop.references.plan import source_of
+from loop.serving.refresh import refresh
 from tests.fakes import FakeDetectors, FakeLabelStudio
 from tests.unknown import INSECTS, POLICY, TOOLS, looking
 

@@ -3,10 +3,10 @@
 import pytest
 import sqlalchemy as sa
 
-from loop.decisions.label_config import parse
-from loop.decisions.ls_format import project_id_of, read_prediction, read_review, read_task
-from loop.decisions.storable import LARGEST_ID, is_id, is_text
 from loop.errors import PayloadError
+from loop.label_studio.label_config import parse
+from loop.label_studio.payloads import project_id_of, read_prediction, read_review, read_task
+from loop.storage.storable import LARGEST_ID, is_id, is_text
 from tests.builders import CONFIG, ls_annotation, ls_region, ls_task
 
 BAD_IDS = [0, -1, 2**63, 10**400, True, 1.0, "1", None, [], {"id": 1}, float("nan")]

@@ -2,9 +2,9 @@
 
 import pytest
 
-from loop.adapters.review_log import ANNOTATION
-from loop.use_cases.review import review
-from loop.use_cases.sync import sync
+from loop.reviews.process_events import review
+from loop.reviews.review_store import ANNOTATION
+from loop.reviews.sync import sync
 from tests.builders import NOON, region
 from tests.builders import review as one_review
 from tests.studio_model import StudioModel, boxes

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from loop.commands.tree import app
-from loop.decisions.label_config import parse
-from loop.decisions.taxonomy import Enrichment, Mode, Node, Taxonomy, promoted, tree_lines, with_thresholds
-from loop.decisions.taxonomy_format import appended, read, write
+from loop.cli.tree import app
 from loop.errors import PayloadError, TaxonomyError
+from loop.label_studio.label_config import parse
+from loop.taxonomy.taxonomy import Enrichment, Mode, Node, Taxonomy, promoted, tree_lines, with_thresholds
+from loop.taxonomy.taxonomy_yaml import appended, read, write
 from scripts.demo.scenes import CLASSES
 from tests.builders import CONFIG
 
@@ -196,7 +196,7 @@ def test_check_fails_with_one_of_our_errors(tmp_path, content):
 
 
 def test_a_promoted_label_is_one_that_a_label_config_can_hold():
-    from loop.decisions.label_config_edit import with_label
+    from loop.label_studio.label_config_edit import with_label
 
     grown = promoted(Taxonomy(), "Road & <rail> “signs”")
 

@@ -6,10 +6,10 @@ from contextlib import closing
 import pytest
 from typer.testing import CliRunner
 
-from loop.adapters.training_log import Outcome, Phase, State
-from loop.bootstrap import build
-from loop.commands.tree import app
+from loop.cli.tree import app
 from loop.errors import UnknownProject, UnknownTraining
+from loop.training.store import Outcome, Phase, State
+from loop.wiring import build
 from tests.builders import CONFIG
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from loop.decisions.faults import is_out_of_memory, name_tasks, tasks_in, told
 from loop.errors import TrainingFailed
+from loop.failures import is_out_of_memory, name_tasks, tasks_in, told
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from loop.adapters.registry import Facts
-from loop.decisions import manifest
-from loop.decisions.manifest import Manifest
-from loop.decisions.predict import Thresholds
 from loop.errors import ArchiveRefused, DamagedWeights, LoopError, UnknownProject, VersionExists, WeightsRefused
-from loop.use_cases.transfer import add, export
+from loop.registry import manifest
+from loop.registry.manifest import Manifest
+from loop.registry.store import Facts
+from loop.registry.transfer import add, export
+from loop.serving.predict import Thresholds
 from tests.checkpoints import Running, checkpoint, packed
 from tests.fakes import FakeDetectors
 

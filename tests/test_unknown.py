@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.decisions import clustering
-from loop.decisions.beside_known import cluster_beside
-from loop.decisions.discovery import Suggestion
-from loop.decisions.grouping import MOST, renumbered, task_groups
-from loop.decisions.naming import begun, name_category
-from loop.decisions.taxonomy import Node, Taxonomy
-from loop.decisions.unknown import Decided, Member, UnknownCluster, one_each, outcome
+from loop.discovery import clustering
+from loop.discovery.beside_references import cluster_beside
+from loop.discovery.grouping import MOST, renumbered, task_groups
+from loop.discovery.hints import Suggestion
+from loop.discovery.tracking import Decided, Member, UnknownCluster, one_each, outcome
 from loop.errors import TaxonomyError
+from loop.taxonomy.name_category import begun, name_category
+from loop.taxonomy.taxonomy import Node, Taxonomy
 from tests.builders import box
 
 HINT = Suggestion(None, 0.0, "", 0.0)

@@ -9,13 +9,13 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from loop.adapters.database import migrate
-from loop.bootstrap import build
+from loop.datasets.assemble import counted
+from loop.installation.checks_reviews import reviews as check_reviews
+from loop.reviews.process_events import review
+from loop.reviews.sync import sync
 from loop.settings import Settings
-from loop.use_cases.assemble import counted
-from loop.use_cases.checks_reviews import reviews as check_reviews
-from loop.use_cases.review import review
-from loop.use_cases.sync import sync
+from loop.storage.database import migrate
+from loop.wiring import build
 from tests.builders import NOON, created, ls_annotation, ls_task, region, served
 from tests.fakes import FakeImages, FakeQueue
 from tests.shapes import CONFIG, bare, brush, polygon, rectangle, tag
@@ -133,7 +133,7 @@ def test_records_of_before_are_read_again_by_the_first_sweep_after_an_upgrade(tm
     """The polygon had been no region, so the box on it had been a false positive."""
     url = f"sqlite:///{tmp_path}/loop.sqlite3"
     old = Config(attributes={"url": url})
-    old.set_main_option("script_location", "loop:migrations")
+    old.set_main_option("script_location", "loop:storage/migrations")
     command.upgrade(old, "0001")
     _write_as_before(url)
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from loop.adapters.outbox import Outbox
-from loop.use_cases.assemble import assemble
-from loop.use_cases.review import review
+from loop.datasets.assemble import assemble
+from loop.outbox import Outbox
+from loop.reviews.process_events import review
 from tests.builders import created, served
 from tests.builders import region as box_of
 from tests.shapes import CONFIG, brush, polygon, rectangle

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from loop.adapters.operation_log import KeptOperation, Progress
-from loop.decisions.verdict_query import Source, VerdictFilter, read_cursor
 from loop.errors import PayloadError
-from loop.use_cases.judging import judge_tasks
+from loop.reviews.bulk.store import KeptOperation, Progress
+from loop.reviews.judging import judge_tasks
+from loop.reviews.verdict_query import Source, VerdictFilter, read_cursor
 from tests.builders import NOON, box, region, review, served
 
 

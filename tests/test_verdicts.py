@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.decisions.regions import Box, Region
-from loop.decisions.verdicts import Decision, counted_review_key, judge, seen_by_reviewer
+from loop.regions import Box, Region
+from loop.reviews.verdicts import Decision, counted_review_key, judge, seen_by_reviewer
 from tests.builders import region
 
 HERE, NEARBY, ELSEWHERE = Box(0.1, 0.1, 0.4, 0.4), Box(0.12, 0.1, 0.42, 0.4), Box(0.6, 0.6, 0.9, 0.9)

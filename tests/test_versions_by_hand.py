@@ -7,12 +7,12 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from loop.adapters.move_log import CHAMPION
-from loop.commands import screen
-from loop.commands.tree import app
+from loop.cli import screen
+from loop.cli.tree import app
 from loop.errors import NotPassed, UnknownReport, UnknownSnapshot, UnknownVersion
-from loop.use_cases.compare import compare
-from loop.use_cases.promote import promote_by_hand
+from loop.gate.compare import compare
+from loop.registry.moves import CHAMPION
+from loop.registry.promote import promote_by_hand
 from tests.judged import BAD, GOOD, OLD, add
 
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from loop.decisions.embedding import Entry, Kind, Neighbour
-from loop.decisions.label_errors import ErrorPolicy, contradictions, suspects, tasks_of
 from loop.errors import MilvusDown
-from loop.use_cases import vet
-from loop.use_cases.index import index
+from loop.references import check as vet
+from loop.references.index import index
+from loop.references.label_errors import ErrorPolicy, contradictions, suspects, tasks_of
+from loop.vision.embedding import Entry, Kind, Neighbour
 from tests.fake_vectors import FakeEmbedders, FakeReferences
 from tests.fakes import FakeImages, FakeLabelStudio
 from tests.test_index import predicted, region, reviewed

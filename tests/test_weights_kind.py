@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.adapters.weights_file import recognise
-from loop.decisions.weights_kind import of_entries, of_imports, of_start
 from loop.errors import WeightsRefused
+from loop.registry.weights_file import recognise
+from loop.vision.weights_kind import of_entries, of_imports, of_start
 from tests.checkpoints import LAYER, checkpoint
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 5613764\n"

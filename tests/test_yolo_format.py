@@ -3,10 +3,10 @@
 import pytest
 import yaml
 
-from loop.decisions.classes import Labels
-from loop.decisions.regions import Box, Region
-from loop.decisions.yolo_format import Note, data_file, read_lines, write_lines
+from loop.datasets.yolo_format import Note, data_file, read_lines, write_lines
 from loop.errors import PayloadError
+from loop.label_studio.classes import Labels
+from loop.regions import Box, Region
 from tests.builders import region
 
 IDS = Labels.of(["Car", "Person"])

@@ -2,7 +2,7 @@
 
 import json
 
-from loop.adapters.ultralytics_setup import prepare_ultralytics
+from loop.vision.ultralytics_setup import prepare_ultralytics
 
 CLASSES = ("car", "person", "dog")
 

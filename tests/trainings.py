@@ -6,12 +6,12 @@ from contextlib import closing
 
 from PIL import Image, ImageDraw
 
-from loop.adapters.image_cache import ImageCache
-from loop.bootstrap import build
-from loop.decisions.regions import Box, Region
-from loop.decisions.snapshots import LabelledImage
-from loop.decisions.splits import Side
+from loop.datasets.snapshots import LabelledImage
+from loop.datasets.splits import Side
+from loop.regions import Box, Region
 from loop.settings import Settings
+from loop.vision.image_cache import ImageCache
+from loop.wiring import build
 from scripts.demo.scenes import WARM_START
 from tests.builders import CONFIG, review
 

@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from loop.adapters.cluster_log import ClusterState
-from loop.decisions.clustering import ClusterPolicy
-from loop.decisions.discovery import Suggestion, cluster_id
-from loop.decisions.embedding import Kind
-from loop.decisions.unknown import UnknownCluster
-from loop.use_cases.gather_unknown import gather
-from loop.use_cases.index import index
-from loop.use_cases.judging import judge_tasks
-from loop.use_cases.plan_vectors import source_of
+from loop.discovery.cluster_store import ClusterState
+from loop.discovery.clustering import ClusterPolicy
+from loop.discovery.gather import gather
+from loop.discovery.hints import Suggestion, cluster_id
+from loop.discovery.tracking import UnknownCluster
+from loop.references.index import index
+from loop.references.plan import source_of
+from loop.reviews.judging import judge_tasks
+from loop.vision.embedding import Kind
 from tests.builders import box, region, review, served
 from tests.fake_vectors import FakeEmbedders, FakeReferences
 from tests.fakes import FakeLabelStudio

@@ -22,12 +22,12 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from loop.adapters.registry import Version
-from loop.adapters.training_log import State
-from loop.bootstrap import build
-from loop.decisions.rates import Rates
-from loop.decisions.regions import Pixels
 from loop.parts import Parts
+from loop.rates.rates import Rates
+from loop.regions import Pixels
+from loop.registry.store import Version
+from loop.training.store import State
+from loop.wiring import build
 from scripts.demo import newcomers, project, report, scenes, stage
 from scripts.demo.annotator import Annotator
 from scripts.demo.scenes import Scene

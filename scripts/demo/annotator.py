@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from loop.decisions.regions import Box
+from loop.regions import Box
 from scripts.demo.scenes import Scene
 
 GOOD_ENOUGH = 0.75  # IoU from which a box of the right label is left alone

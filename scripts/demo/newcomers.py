@@ -10,12 +10,12 @@ from pathlib import Path
 import httpx
 from rich.table import Table
 
-from loop.adapters.cluster_log import ClusterState, KeptCluster
-from loop.decisions.regions import Box, Region
+from loop.discovery.cluster_store import ClusterState, KeptCluster
 from loop.parts import Parts
+from loop.references.plan import is_due, source_of
+from loop.regions import Box, Region
 from loop.settings import Settings
-from loop.use_cases.match import of_regions
-from loop.use_cases.plan_vectors import is_due, source_of
+from loop.taxonomy.match import of_regions
 from scripts.demo import project, scenes, stage
 from scripts.demo.annotator import scene_name
 from scripts.demo.scenes import Scene

@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 from PIL import Image
 
-from loop.decisions.classes import Labels
-from loop.decisions.regions import Region
-from loop.decisions.yolo_format import data_file, read_lines, write_lines
+from loop.datasets.yolo_format import data_file, read_lines, write_lines
+from loop.label_studio.classes import Labels
+from loop.regions import Region
 from scripts.demo.scenes import Scene
 
 COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#9a6324", "#008080", "#808000")

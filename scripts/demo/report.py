@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
-from loop.decisions.evaluation import Metrics
-from loop.decisions.rates import Rates
-from loop.decisions.regions import Detection
+from loop.gate.evaluation import Metrics
+from loop.rates.rates import Rates
+from loop.regions import Detection
 from scripts.demo.scenes import Scene
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from loop.decisions.regions import Box
+from loop.regions import Box
 
 ASSETS = Path(os.environ.get("LOOP_CACHE") or Path.home() / ".cache" / "label-studio-yolo-loop") / "assets"
 WARM_START = ASSETS / "ir-yolo-tracker/ir_yolo_tracker/models/pseudo_ir_marker_ball_yolo11n.pt"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from loop.adapters.ls_client import LabelStudio
+from loop.label_studio.client import LabelStudio
 from loop.settings import Settings
 from scripts.demo import features, scenes, studio
 
@@ -58,7 +58,7 @@ def loop_up(settings: Settings, out: Path) -> Iterator[None]:
     """Run `loop up` beside us."""
     with (out / "loop-up.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "loop.cli", "up"],
+            [sys.executable, "-m", "loop.cli.main", "up"],
             env={**os.environ, **settings.environment(), "PYTHONUNBUFFERED": "1"},
             stdout=log,
             stderr=log,
@@ -76,7 +76,7 @@ def loop_up(settings: Settings, out: Path) -> Iterator[None]:
 
 def loop(settings: Settings, *arguments: str) -> str:
     """Run a command of the loop; return what it printed."""
-    command = [sys.executable, "-m", "loop.cli", *arguments]
+    command = [sys.executable, "-m", "loop.cli.main", *arguments]
     done = subprocess.run(
         command, env={**os.environ, **settings.environment()}, capture_output=True, text=True, check=False
     )

@@ -13,8 +13,8 @@ import psutil
 import pytest
 from playwright.sync_api import sync_playwright
 
-from loop.bootstrap import build
 from loop.settings import Settings
+from loop.wiring import build
 from scripts.demo import project as projects
 from scripts.demo import scenes, studio
 from scripts.demo.annotator import Annotator
@@ -85,7 +85,7 @@ def loop_running(settings):
     log = settings.home.parent / f"{settings.home.name}-up.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "loop.cli", "up"],
+            [sys.executable, "-m", "loop.cli.main", "up"],
             env={**os.environ, **settings.environment(), "PYTHONUNBUFFERED": "1"},
             stdout=output,
             stderr=output,
@@ -115,7 +115,7 @@ def parts(loop_settings, loop_up):
 
 def run_loop(settings, *arguments, ok=True):
     done = subprocess.run(
-        [sys.executable, "-m", "loop.cli", *arguments],
+        [sys.executable, "-m", "loop.cli.main", *arguments],
         env={**os.environ, **settings.environment(), "COLUMNS": "200"},
         capture_output=True,
         text=True,

@@ -5,8 +5,8 @@ import subprocess
 import sys
 import time
 
-from loop.adapters import milvus_server
-from loop.adapters.references import References
+from loop.references import milvus_server
+from loop.references.milvus_client import References
 
 
 class MilvusProcess:

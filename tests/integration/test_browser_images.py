@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loop.adapters.image_reader import read_pixels
 from loop.errors import ImageUnreadable
+from loop.vision.image_reader import read_pixels
 from tests import image_samples as samples
 
 pytestmark = [

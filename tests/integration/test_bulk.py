@@ -13,9 +13,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 import pytest
 
-from loop.bootstrap import build
-from loop.decisions.notices import signature
-from loop.decisions.verdict_query import VerdictFilter
+from loop.notices import signature
+from loop.reviews.verdict_query import VerdictFilter
+from loop.wiring import build
 from tests.integration.conftest import loop_running, make_project, run_loop, settings_of, until
 from tests.receiver import receiver
 
@@ -188,7 +188,7 @@ def proxy(target, after_answer):
 
 def importing(settings, file, project_id):
     return subprocess.Popen(
-        [sys.executable, "-m", "loop.cli", "annotations", "import", str(file), "--project", str(project_id)],
+        [sys.executable, "-m", "loop.cli.main", "annotations", "import", str(file), "--project", str(project_id)],
         env={**os.environ, **settings.environment(), "COLUMNS": "200"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -5,10 +5,10 @@ import time
 import numpy as np
 import pytest
 
-from loop.adapters.references import References
-from loop.decisions.embedding import Entry, Kind, Space, normalised
-from loop.decisions.milvus_format import IndexPolicy, Where
 from loop.errors import MilvusDown
+from loop.references.milvus_client import References
+from loop.references.milvus_format import IndexPolicy, Where
+from loop.vision.embedding import Entry, Kind, Space, normalised
 from tests.integration.milvus import MilvusProcess
 
 pytestmark = pytest.mark.timeout(120)

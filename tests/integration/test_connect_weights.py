@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from loop.adapters.detector import Detector
-from loop.adapters.ultralytics_setup import prepare_ultralytics
-from loop.bootstrap import build
 from loop.errors import LoopError, PayloadError, UpstreamError, WeightsRefused
+from loop.installation.connect import connect
+from loop.registry.transfer import add
 from loop.settings import Settings
-from loop.use_cases.connect import connect
-from loop.use_cases.transfer import add
+from loop.vision.detector import Detector
+from loop.vision.ultralytics_setup import prepare_ultralytics
+from loop.wiring import build
 from scripts.demo.scenes import WARM_START
 from tests.fakes import FakeLabelStudio, FakeQueue
 from tests.wicked_names import config_of
@@ -165,7 +165,7 @@ def test_a_device_that_is_not_here_is_refused(connectable, device):
 
 
 def test_published_weights_that_cannot_be_downloaded_leave_the_project_without_a_version(connectable, monkeypatch):
-    monkeypatch.setattr("loop.adapters.detectors._download", _unreachable)
+    monkeypatch.setattr("loop.registry.detectors._download", _unreachable)
     parts = connectable("yolo11x.pt")
 
     lines = connect(parts, 1)

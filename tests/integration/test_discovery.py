@@ -9,15 +9,15 @@ from http.server import ThreadingHTTPServer
 import pytest
 from PIL import Image
 
-from loop.adapters.prediction_log import LoggedPrediction
-from loop.bootstrap import build
-from loop.decisions.embedding import Kind
-from loop.decisions.regions import Region
+from loop.discovery.decide import promote
+from loop.discovery.discover import discover
+from loop.references.index import index
+from loop.references.plan import source_of
+from loop.regions import Region
+from loop.serving.store import LoggedPrediction
 from loop.settings import Settings
-from loop.use_cases.clusters import promote
-from loop.use_cases.discover import discover
-from loop.use_cases.index import index
-from loop.use_cases.plan_vectors import source_of
+from loop.vision.embedding import Kind
+from loop.wiring import build
 from scripts.demo import features, scenes
 from scripts.discovery_features import NOVEL
 from tests.builders import CONFIG, NOON

@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import expect
 
-from loop.adapters.prediction_log import LoggedPrediction
-from loop.bootstrap import build
-from loop.decisions.label_config import parse
-from loop.decisions.regions import Region
-from loop.use_cases import refresh
-from loop.use_cases.clusters import NOTHING, promote
-from loop.use_cases.discover import discover
-from loop.use_cases.index import index
+from loop.discovery.decide import NOTHING, promote
+from loop.discovery.discover import discover
+from loop.label_studio.label_config import parse
+from loop.references.index import index
+from loop.regions import Region
+from loop.serving import refresh
+from loop.serving.store import LoggedPrediction
+from loop.wiring import build
 from scripts.demo import project as projects
 from tests.builders import NOON, ls_region
 from tests.fake_vectors import FakeReferences

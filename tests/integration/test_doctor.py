@@ -7,9 +7,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from loop.bootstrap import build
-from loop.decisions.findings import Level
-from loop.use_cases.doctor import doctor
+from loop.installation.doctor import doctor
+from loop.installation.findings import Level
+from loop.wiring import build
 from tests.integration.conftest import make_project, project_of, run_loop, until
 
 pytestmark = pytest.mark.timeout(300)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from loop.adapters.embedders import Embedders
-from loop.decisions.regions import Box
 from loop.errors import UpstreamError
+from loop.regions import Box
+from loop.vision.embedders import Embedders
 from scripts.demo import features, scenes
 
 pytestmark = pytest.mark.timeout(200)

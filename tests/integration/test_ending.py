@@ -17,8 +17,8 @@ import pytest
 from redis import Redis
 from rq import Queue
 
-from loop.adapters.training_log import State
-from loop.bootstrap import build
+from loop.training.store import State
+from loop.wiring import build
 from scripts.demo.studio import free_port
 from tests.integration.conftest import children, run_loop, until
 from tests.trainings import reviewed_project, settings_in
@@ -64,7 +64,7 @@ def started(settings, **options):
     """`loop up`, whose output goes to a file; killed with all that is left of it in the end."""
     log = settings.home.parent / "up.log"
     environment = {**os.environ, **settings.environment(), "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "loop.cli", "up"]
+    command = [sys.executable, "-m", "loop.cli.main", "up"]
     with log.open("w") as output:
         streams = {"stdout": output, "stderr": output, **options}
         process = subprocess.Popen(command, env=environment, start_new_session=True, **streams)
@@ -184,7 +184,7 @@ def test_a_closed_terminal_stops_it(settings, parts):
 def test_killed_together_with_its_guard_nothing_is_left(settings, parts):
     with started(settings) as process:
         make_busy(settings, parts, process)
-        (guard,) = children(process, "loop.guard")
+        (guard,) = children(process, "loop.installation.guard")
 
         guard.kill()
         process.kill()
@@ -203,11 +203,11 @@ def test_a_killed_guard_is_replaced(settings):
     build(settings, migrate=True).close()
     with started(settings) as process:
         until(lambda: is_ready(process), 60)
-        (guard,) = children(process, "loop.guard")
+        (guard,) = children(process, "loop.installation.guard")
 
         guard.kill()
 
-        until(lambda: [one for one in children(process, "loop.guard") if one.pid != guard.pid], 10)
+        until(lambda: [one for one in children(process, "loop.installation.guard") if one.pid != guard.pid], 10)
         process.kill()
         assert_all_end(settings, process)
 

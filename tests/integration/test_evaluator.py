@@ -5,13 +5,13 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
-from loop.adapters import evaluator
-from loop.adapters.detector import Detector
-from loop.adapters.detectors import Detectors
-from loop.adapters.evaluator import evaluate
-from loop.adapters.image_files import read_prepared
-from loop.decisions.regions import Box
-from loop.decisions.yolo_format import read_lines
+from loop.datasets.yolo_format import read_lines
+from loop.gate import evaluator
+from loop.gate.evaluator import evaluate
+from loop.regions import Box
+from loop.registry.detectors import Detectors
+from loop.vision.detector import Detector
+from loop.vision.image_files import read_prepared
 from scripts.demo import project, scenes
 
 

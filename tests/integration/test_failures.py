@@ -10,10 +10,10 @@ import pytest
 from redis import Redis
 from rq.job import Job
 
-from loop.adapters.queue import DEFAULT
-from loop.bootstrap import build
-from loop.programs import EmbeddedRedis
+from loop.installation.processes import EmbeddedRedis
+from loop.queue import DEFAULT
 from loop.settings import Settings
+from loop.wiring import build
 from tests.builders import CONFIG
 
 SECRET = "s3cret-of-label-studio"
@@ -41,7 +41,7 @@ def test_the_trace_of_a_failed_job_has_no_secret(settings, tmp_path):
 
         with (tmp_path / "worker.log").open("w") as log:
             worker = subprocess.Popen(
-                [sys.executable, "-m", "loop.cli", "worker", DEFAULT],
+                [sys.executable, "-m", "loop.cli.main", "worker", DEFAULT],
                 env={**os.environ, **settings.environment()},
                 stdout=log,
                 stderr=log,
@@ -72,7 +72,7 @@ def test_a_training_here_that_failed_ends_with_1_and_says_why(settings):
         parts.projects.save(1, "Cars", CONFIG)
 
     done = subprocess.run(
-        [sys.executable, "-m", "loop.cli", "retrain", "--project", "1", "--here"],
+        [sys.executable, "-m", "loop.cli.main", "retrain", "--project", "1", "--here"],
         env={**os.environ, **settings.environment()},
         capture_output=True,
         text=True,

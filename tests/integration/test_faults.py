@@ -7,8 +7,8 @@ from contextlib import closing
 import httpx
 import pytest
 
-from loop.adapters.training_log import State
-from loop.bootstrap import build
+from loop.training.store import State
+from loop.wiring import build
 from tests.integration.conftest import children, loop_running, make_project, run_loop, settings_of, until
 
 pytestmark = pytest.mark.timeout(400)

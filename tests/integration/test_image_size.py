@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from loop.adapters.registry import Facts
-from loop.bootstrap import build
-from loop.use_cases.assemble import assemble
-from loop.use_cases.compare import compare
-from loop.use_cases.retrain import retrain
+from loop.datasets.assemble import assemble
+from loop.gate.compare import compare
+from loop.registry.store import Facts
+from loop.training.retrain import retrain
+from loop.wiring import build
 from scripts.demo.scenes import WARM_START
 from tests.trainings import reviewed_project, settings_in
 

@@ -7,12 +7,12 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 
-from loop.adapters.image_reader import read_pixels
-from loop.adapters.tables import reviews
-from loop.bootstrap import build
-from loop.use_cases import assemble
-from loop.use_cases.answer import predict_all
-from loop.use_cases.sync import sync
+from loop.datasets import assemble
+from loop.reviews.sync import sync
+from loop.serving.pre_annotate import predict_all
+from loop.storage.tables import reviews
+from loop.vision.image_reader import read_pixels
+from loop.wiring import build
 from scripts.demo import project as projects
 from tests import image_samples as samples
 from tests.integration.conftest import settings_of

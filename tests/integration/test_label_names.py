@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loop.adapters.detector import Detector
-from loop.adapters.image_cache import ImageCache
-from loop.adapters.trainer import TrainingPolicy, train
-from loop.adapters.training_watch import Watch
-from loop.bootstrap import build
-from loop.decisions.regions import Region
-from loop.decisions.snapshots import LabelledImage
-from loop.use_cases.convert import to_dataset
-from loop.use_cases.retrain import retrain
+from loop.datasets.convert import to_dataset
+from loop.datasets.snapshots import LabelledImage
+from loop.regions import Region
+from loop.training.callbacks import Watch
+from loop.training.retrain import retrain
+from loop.training.trainer import TrainingPolicy, train
+from loop.vision.detector import Detector
+from loop.vision.image_cache import ImageCache
+from loop.wiring import build
 from scripts.demo.scenes import WARM_START
 from tests.builders import picture, review
 from tests.trainings import DrawnImages, settings_in, truth

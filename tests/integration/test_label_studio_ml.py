@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from loop.bootstrap import build
 from loop.settings import Settings
+from loop.wiring import build
 from scripts.demo import scenes
 from tests.builders import CONFIG, ls_task
 

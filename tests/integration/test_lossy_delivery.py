@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from loop.bootstrap import build
+from loop.wiring import build
 from scripts.demo import studio
 from tests.builders import ls_annotation, ls_region
 from tests.integration import lossy_proxy

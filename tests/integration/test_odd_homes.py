@@ -5,8 +5,8 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-from loop.adapters.training_log import State
-from loop.bootstrap import build
+from loop.training.store import State
+from loop.wiring import build
 from tests.integration.trainee import run
 from tests.trainings import reviewed_project, settings_in
 

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from loop.bootstrap import build
-from loop.decisions.ls_format import read_prediction, read_review
-from loop.decisions.matching import Match
-from loop.decisions.regions import Box, Region
-from loop.decisions.result_format import write_result
-from loop.decisions.taxonomy_format import read
-from loop.decisions.verdicts import Decision, judge
-from loop.decisions.view_filters import only_tasks
-from loop.use_cases.publish import publish, publish_views
+from loop.label_studio.payloads import read_prediction, read_review
+from loop.label_studio.result_format import write_result
+from loop.label_studio.views import only_tasks
+from loop.regions import Box, Region
+from loop.reviews.verdicts import Decision, judge
+from loop.taxonomy.matching import Match
+from loop.taxonomy.publish import publish, publish_views
+from loop.taxonomy.taxonomy_yaml import read
+from loop.wiring import build
 from tests.builders import picture
 from tests.integration.conftest import settings_of, until
 

@@ -11,15 +11,15 @@ from redis import Redis
 from rq import Queue
 from rq.job import Job
 
-from loop.adapters import queue as queues
-from loop.adapters.queue import DEFAULT, GPU, JobQueue
-from loop.adapters.training_log import State
-from loop.bootstrap import build
+from loop import queue as queues
 from loop.errors import UpstreamError
-from loop.programs import EmbeddedRedis
+from loop.installation.processes import EmbeddedRedis
+from loop.queue import DEFAULT, GPU, JobQueue
+from loop.reviews.process_events import ask_training
 from loop.settings import Settings
-from loop.use_cases.cancel import cancel
-from loop.use_cases.review import ask_training
+from loop.training.cancel import cancel
+from loop.training.store import State
+from loop.wiring import build
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +55,8 @@ ASK = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from loop.bootstrap import build
-from loop.use_cases.review import ask_training
+from loop.wiring import build
+from loop.reviews.process_events import ask_training
 with closing(build()) as parts:
     print("ready", flush=True)
     sys.stdin.readline()
@@ -135,7 +135,7 @@ def test_a_failed_job_does_not_stand_in_the_way(jobs, connection):
 
 def test_a_job_whose_worker_was_killed_is_asked_for_again(redis, jobs, connection):
     worker = subprocess.Popen(
-        [sys.executable, "-c", f"from loop.adapters.queue import JobQueue; JobQueue({redis.address!r}).work('default')"]
+        [sys.executable, "-c", f"from loop.queue import JobQueue; JobQueue({redis.address!r}).work('default')"]
     )
     Queue(DEFAULT, connection=connection).enqueue(time.sleep, 60, job_id="review-1", unique=True)
     deadline = time.monotonic() + 20

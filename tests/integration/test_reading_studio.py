@@ -5,11 +5,11 @@ from contextlib import closing
 import pytest
 from playwright.sync_api import expect
 
-from loop.bootstrap import build
-from loop.decisions.regions import Box, Region
-from loop.decisions.result_format import write_result
-from loop.decisions.verdicts import Decision
-from loop.use_cases.sync import sync
+from loop.label_studio.result_format import write_result
+from loop.regions import Box, Region
+from loop.reviews.sync import sync
+from loop.reviews.verdicts import Decision
+from loop.wiring import build
 from tests.builders import picture, served
 from tests.integration.conftest import settings_of, until
 from tests.shapes import brush, polygon

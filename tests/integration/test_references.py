@@ -16,17 +16,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from loop.adapters.prediction_log import LoggedPrediction
-from loop.adapters.vector_log import State
-from loop.bootstrap import build
-from loop.decisions.embedding import Kind
-from loop.decisions.label_errors import ErrorPolicy
-from loop.decisions.regions import Box, Region
 from loop.errors import MilvusDown
+from loop.references import check as vet
+from loop.references.index import index, rebuild
+from loop.references.label_errors import ErrorPolicy
+from loop.references.plan import source_of
+from loop.references.vector_store import State
+from loop.regions import Box, Region
+from loop.serving.store import LoggedPrediction
 from loop.settings import Settings
-from loop.use_cases import vet
-from loop.use_cases.index import index, rebuild
-from loop.use_cases.plan_vectors import source_of
+from loop.vision.embedding import Kind
+from loop.wiring import build
 from scripts.demo import features, scenes
 from tests.builders import CONFIG, NOON, review
 from tests.fakes import FakeLabelStudio, FakeQueue
@@ -109,7 +109,7 @@ def predict(parts, task, image, objects):
 
 
 def accept(parts, task, image, regions):
-    from loop.use_cases.judging import judge_tasks
+    from loop.reviews.judging import judge_tasks
 
     parts.reviews.record(review(*regions, annotation=task, task=task, minutes=10), {"image": image})
     judge_tasks(parts, 1, [task])
@@ -247,7 +247,7 @@ def test_the_job_killed_with_9_goes_on_where_it_was(tmp_path, milvus, composed, 
     with made(tmp_path / "home", milvus, "yolo:", composed, images[1]) as parts:
         code = (
             "from dataclasses import replace\n"
-            "from loop.bootstrap import build; from loop.use_cases.index import index\n"
+            "from loop.wiring import build; from loop.references.index import index\n"
             "from tests.fakes import FakeQueue\n"
             "print(index(replace(build(), queue=FakeQueue()), 1))"
         )

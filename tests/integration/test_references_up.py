@@ -7,10 +7,10 @@ from contextlib import closing, suppress
 import psutil
 import pytest
 
-from loop.bootstrap import build
-from loop.decisions.embedding import Kind
 from loop.errors import MilvusDown
-from loop.use_cases.plan_vectors import source_of
+from loop.references.plan import source_of
+from loop.vision.embedding import Kind
+from loop.wiring import build
 from tests.integration.conftest import loop_running, make_project, run_loop, settings_of, until
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.long]

@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from loop.bootstrap import build
-from loop.decisions.ls_format import read_review
-from loop.decisions.regions import Box
-from loop.decisions.verdict_query import VerdictFilter
-from loop.decisions.verdicts import Decision
-from loop.use_cases.judging import judge_tasks
-from loop.use_cases.refresh import refresh
-from loop.use_cases.retire import retire
+from loop.label_studio.payloads import read_review
+from loop.regions import Box
+from loop.reviews.judging import judge_tasks
+from loop.reviews.verdict_query import VerdictFilter
+from loop.reviews.verdicts import Decision
+from loop.serving.refresh import refresh
+from loop.serving.retire import retire
+from loop.wiring import build
 from tests.fakes import FakeDetectors
 from tests.integration.conftest import make_project, project_of, settings_of
 

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from loop.decisions.findings import Level
 from loop.errors import NotStored
-from loop.use_cases.doctor import doctor
+from loop.installation.doctor import doctor
+from loop.installation.findings import Level
 from scripts.demo import project as projects
 from tests.builders import ls_region, picture
 from tests.integration.conftest import make_project, project_of, run_loop, until

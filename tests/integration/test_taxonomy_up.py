@@ -8,7 +8,7 @@ import httpx
 import psutil
 import pytest
 
-from loop.bootstrap import build
+from loop.wiring import build
 from scripts.demo import features
 from tests.integration.conftest import loop_running, make_project, project_of, run_loop, settings_of, until
 

@@ -4,8 +4,8 @@ from contextlib import closing
 
 import pytest
 
-from loop.adapters.ls_client import LabelStudio
 from loop.errors import UpstreamError
+from loop.label_studio.client import LabelStudio
 from tests.integration.conftest import make_project
 
 

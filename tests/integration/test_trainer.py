@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from loop.adapters import checkpoints
-from loop.adapters.trainer import TrainingPolicy, train
-from loop.adapters.training_watch import Watch
-from loop.bootstrap import build
+from loop.datasets.assemble import assemble
 from loop.errors import TrainingCancelled, TrainingFailed
-from loop.use_cases.assemble import assemble
+from loop.training import checkpoints
+from loop.training.callbacks import Watch
+from loop.training.trainer import TrainingPolicy, train
+from loop.wiring import build
 from scripts.demo.scenes import WARM_START
 from tests.trainings import reviewed_project, settings_in
 

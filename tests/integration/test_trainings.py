@@ -10,11 +10,11 @@ from contextlib import closing
 import pytest
 import sqlalchemy as sa
 
-from loop.adapters.exchange_tables import notices
-from loop.adapters.training_log import State
-from loop.bootstrap import build
-from loop.programs import EmbeddedRedis
-from loop.use_cases.review import ask_training
+from loop.installation.processes import EmbeddedRedis
+from loop.reviews.process_events import ask_training
+from loop.storage.exchange_tables import notices
+from loop.training.store import State
+from loop.wiring import build
 from tests.integration.conftest import run_loop, until
 from tests.integration.trainee import DEATHS, run, trainee
 from tests.trainings import reviewed_project, settings_in
@@ -140,7 +140,7 @@ def test_a_training_in_a_worker_is_cancelled_within_seconds(redis, tmp_path):
     settings = settings_in(tmp_path / "home", LOOP_EPOCHS="500", LOOP_REDIS_URL=redis.address)
     reviewed_project(settings)
     environment = {**os.environ, **settings.environment()}
-    worker = subprocess.Popen([sys.executable, "-m", "loop.cli", "worker", "gpu"], env=environment)
+    worker = subprocess.Popen([sys.executable, "-m", "loop.cli.main", "worker", "gpu"], env=environment)
     try:
         with closing(build(settings)) as parts:
             ask_training(parts, 1, "by hand")
@@ -164,8 +164,8 @@ CHILD = """
 import sys
 {before}
 from contextlib import closing
-from loop.bootstrap import build
-from loop.use_cases.retrain import retrain
+from loop.wiring import build
+from loop.training.retrain import retrain
 with closing(build()) as parts:
     print(retrain(parts, 1))
 """
@@ -228,7 +228,7 @@ def test_a_child_that_looks_for_the_network_would_be_noticed(small, tmp_path):
 # measures and writes down is let alone: parts of it end the process where they get no memory, however little they want.
 SHORT_OF_MEMORY = """
 import resource
-from loop.adapters.ultralytics_setup import prepare_ultralytics
+from loop.vision.ultralytics_setup import prepare_ultralytics
 prepare_ultralytics()
 from ultralytics.engine.trainer import BaseTrainer
 begin_epoch, step = BaseTrainer._model_train, BaseTrainer.optimizer_step

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import ImageOps
 
-from loop.bootstrap import build
+from loop.datasets.assemble import assemble, find_leaks
+from loop.datasets.image_vectors import PREPARATION
 from loop.settings import Settings
-from loop.use_cases.assemble import assemble, find_leaks
-from loop.use_cases.embed_images import PREPARATION
+from loop.wiring import build
 from scripts.demo import features, scenes
 from tests.builders import CONFIG, region, review
 from tests.test_embed_images import Folder, sides

@@ -7,16 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backend.serving import Predictor
-from loop.adapters.registry import FIRST, Facts
-from loop.adapters.ultralytics_setup import prepare_ultralytics
-from loop.bootstrap import build
-from loop.decisions.layer_names import LAYERS
-from loop.decisions.predict import Thresholds
 from loop.errors import ArchiveRefused, WeightsRefused
+from loop.registry.layer_names import LAYERS
+from loop.registry.promote import promote, roll_back
+from loop.registry.store import FIRST, Facts
+from loop.registry.transfer import add, export
+from loop.serving.predict import Thresholds
+from loop.serving.predictor import Predictor
 from loop.settings import Settings
-from loop.use_cases.promote import promote, roll_back
-from loop.use_cases.transfer import add, export
+from loop.vision.ultralytics_setup import prepare_ultralytics
+from loop.wiring import build
 from scripts.demo import scenes
 from tests.builders import CONFIG, ls_task
 from tests.checkpoints import packed
@@ -179,7 +179,7 @@ def test_every_layer_of_the_installed_versions_is_known():
 
 
 def test_the_start_weights_are_registered_with_their_classes(own):
-    from loop.use_cases.connect import _first_version, _start
+    from loop.installation.connect import _first_version, _start
 
     _first_version(own, 1, _start(own, 1))
 

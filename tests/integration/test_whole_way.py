@@ -2,8 +2,8 @@
 
 import pytest
 
-from loop.adapters.training_log import State
-from loop.use_cases.webhook import PROJECT_HEADER
+from loop.label_studio.webhook import PROJECT_HEADER
+from loop.training.store import State
 from tests.integration.conftest import RETRAIN_AFTER, make_project, project_of, run_loop, until
 
 pytestmark = pytest.mark.timeout(400)

@@ -12,15 +12,15 @@ from redis import Redis
 from rq import Queue
 from rq.job import Job
 
-from loop.adapters.queue import DEFAULT, JobQueue
-from loop.programs import EmbeddedRedis
+from loop.installation.processes import EmbeddedRedis
+from loop.queue import DEFAULT, JobQueue
 from tests.integration.conftest import until
 
 WORK = """
 import sys
 from redis import Redis
 from rq import Queue
-from loop.adapters.worker import LoopWorker
+from loop.worker import LoopWorker
 connection = Redis.from_url(sys.argv[1])
 queues = [Queue("default", connection=connection)]
 LoopWorker(queues, connection=connection, stopped=print, job_monitoring_interval=1).work(logging_level="WARNING")

@@ -10,8 +10,8 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from loop.bootstrap import build
-from loop.use_cases.retrain import retrain
+from loop.training.retrain import retrain
+from loop.wiring import build
 
 
 @contextmanager

@@ -1,0 +1,93 @@
+"""Label Studio's ML backend protocol, as version 1.23 speaks it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Response, current_app, jsonify, request
+
+from backend.metrics import IMAGES_BROKEN, PREDICTIONS, UNMAPPED, exposition
+from loop.errors import PayloadError
+from loop.label_studio.label_config import parse
+from loop.label_studio.payloads import project_id_of
+from loop.serving.predictor import Predictor
+
+protocol = Blueprint("protocol", __name__)
+
+
+def body() -> Mapping[str, Any]:
+    """The request's JSON object. Raises PayloadError."""
+    try:
+        found = request.get_json(silent=True)
+    except RecursionError:
+        found = None  # nested so deeply that it cannot be meant
+    if not isinstance(found, Mapping):
+        raise PayloadError("body", "a JSON object", request.get_data(as_text=True))
+    return found
+
+
+def predictor() -> Predictor:
+    """The predictor of this app."""
+    found: Predictor = current_app.extensions["predictor"]
+    return found
+
+
+@protocol.get("/health")
+@protocol.get("/")
+def health() -> Response:
+    """Say that this process answers; never waits for anything."""
+    return jsonify(status="UP", model_class="YoloBackend")
+
+
+@protocol.post("/setup")
+def setup() -> Response:
+    """Answer the version that `/predict` will answer."""
+    sent = body()
+    parse(_text(sent, "schema"))
+    return jsonify(model_version=predictor().version(project_id_of(sent.get("project"))))
+
+
+@protocol.post("/predict")
+def predict() -> Response:
+    """One result a task, in their order."""
+    sent = body()
+    tasks = sent.get("tasks")
+    if not isinstance(tasks, list):
+        raise PayloadError("tasks", "a list of tasks", tasks)
+    project_id = project_id_of(sent.get("project"))
+    answer = predictor().predict(project_id, _text(sent, "label_config"), tasks)
+    PREDICTIONS.labels(project_id).inc(len(answer.results))
+    IMAGES_BROKEN.labels(project_id).inc(sum(said.error is not None for said in answer.suggestions))
+    UNMAPPED.labels(project_id).inc(sum(said.unmapped for said in answer.suggestions))
+    errors = {
+        str(said.task_id) if said.task_id else f"tasks[{place}]": said.error
+        for place, said in enumerate(answer.suggestions)
+        if said.error
+    }
+    return jsonify(results=answer.results, **({"errors": errors} if errors else {}))
+
+
+@protocol.get("/versions")
+def versions() -> Response:
+    """All versions of `?project=`, newest first; of every project without it."""
+    wanted = request.args.get("project")
+    ids = (
+        [project_id_of(wanted)]
+        if wanted
+        else [project.id for project in current_app.extensions["parts"].projects.all()]
+    )
+    return jsonify(versions=[name for project_id in ids for name in predictor().versions(project_id)])
+
+
+@protocol.get("/metrics")
+def metrics() -> Response:
+    """Counters for Prometheus."""
+    return Response(exposition(), mimetype="text/plain; version=0.0.4")
+
+
+def _text(sent: Mapping[str, Any], key: str) -> str:
+    value = sent.get(key)
+    if not isinstance(value, str) or not value:
+        raise PayloadError(key, "the XML of a label config", value)
+    return value

@@ -1,0 +1,78 @@
+"""Label Studio's webhooks: checked, appended to the event log, answered 202; the work happens in jobs."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Blueprint, Response, current_app, jsonify, request
+
+from backend.metrics import EVENTS
+from backend.protocol import body
+from loop.errors import PayloadError, Unauthorized, UpstreamError
+from loop.label_studio.payloads import project_id_of
+from loop.label_studio.webhook import ACTIONS, PROJECT_HEADER, SECRET_HEADER
+from loop.parts import Parts
+from loop.reviews.process_events import START_TRAINING
+
+intake = Blueprint("intake", __name__)
+log = logging.getLogger(__name__)
+
+ACTION = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
+KNOWN = frozenset((*ACTIONS, START_TRAINING))
+LARGEST_EVENT = 64 * 2**20  # bytes; the sweep makes up for what a larger one says
+
+
+@intake.post("/webhook")
+def webhook() -> tuple[Response, int]:
+    """
+    Take an event in.
+
+    The hook that `loop connect` adds sends the project's secret. Start Training comes without one, from Label Studio
+    to its ML backend, and is let in by basic auth alone; nothing else is, so what the hook sends that Label Studio adds
+    by itself for an ML backend is refused.
+    """
+    parts: Parts = current_app.extensions["parts"]
+    request.max_content_length = LARGEST_EVENT
+    sent = body()
+    action = sent.get("action")
+    if not isinstance(action, str) or not ACTION.fullmatch(action):
+        raise PayloadError("action", "the name of an event", action)
+    has_secret = SECRET_HEADER in request.headers
+    if not has_secret and action != START_TRAINING:
+        raise Unauthorized(f"{action} without {SECRET_HEADER}: run `loop connect` for its project")
+    project_id = _project_id(sent)
+    if has_secret:
+        _check_secret(parts, project_id)
+    try:
+        is_new = parts.events.append(project_id, action, {**sent, **_moment(action)})
+    except RecursionError as error:
+        raise PayloadError("body", "JSON that is less deeply nested", "") from error
+    EVENTS.labels(project_id, action if action in KNOWN else "other").inc()
+    try:
+        parts.queue.ask_review(project_id)
+    except UpstreamError as error:  # the event is kept, and the sweep asks again
+        log.warning("%s of project %d is appended, its job is not enqueued: %s", action, project_id, error)
+    return jsonify(status="appended" if is_new else "known already"), 202
+
+
+def _project_id(sent: Mapping[str, Any]) -> int:
+    """The project the event is of: as the hook's header says, else as Start Training gives it."""
+    if PROJECT_HEADER in request.headers:
+        return project_id_of(request.headers[PROJECT_HEADER])
+    return project_id_of(sent.get("project"))
+
+
+def _check_secret(parts: Parts, project_id: int) -> None:
+    expected = parts.door.secret_of(project_id)
+    if not hmac.compare_digest(request.headers[SECRET_HEADER].encode(), expected.encode()):
+        raise Unauthorized(f"wrong {SECRET_HEADER} for project {project_id}")
+
+
+def _moment(action: str) -> dict[str, str]:
+    """Start Training says the same every time; its moment tells two presses from one."""
+    return {"pressed_at": datetime.now(UTC).isoformat()} if action == START_TRAINING else {}

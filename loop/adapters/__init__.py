@@ -1,1 +1,0 @@
-"""Each wraps one outside thing: a table, a service, a library, a folder."""

@@ -1,0 +1,1 @@
+"""The command `loop`: one file for each command group."""

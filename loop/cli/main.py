@@ -1,0 +1,54 @@
+"""The command `loop`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+FAILED, INTERRUPTED = 1, 130
+
+
+def main() -> None:
+    """Run the command of this process."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started the command
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 (as long as the process)
+        getattr(sys, name).reconfigure(errors="backslashreplace")  # a label may have any character
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command and return its exit code; an error is a message on stderr, never a trace."""
+    try:
+        from loop.cli.failures import explained
+
+        return explained(_run, arguments)
+    except BrokenPipeError:
+        return _without_reader()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _run(arguments: Sequence[str]) -> int:
+    from typer.main import get_command
+
+    from loop.cli.tree import app
+
+    try:
+        get_command(app)(list(arguments), prog_name="loop")
+    except SystemExit as end:  # as every command of Typer ends
+        sys.stdout.flush()
+        return end.code if isinstance(end.code, int) else FAILED
+    return 0
+
+
+def _without_reader() -> int:
+    """End quietly where what read the output went away, as in `loop verdicts … | head`."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains when it flushes
+    return FAILED
+
+
+if __name__ == "__main__":
+    main()

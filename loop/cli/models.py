@@ -1,0 +1,173 @@
+"""Commands on the versions of a project's detector."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from loop.cli import screen
+from loop.cli.grid import Field, show_table
+from loop.cli.options import AsJson, ProjectId, VersionName, Why, out
+from loop.gate import report_store as report_folder
+from loop.gate.compare import compare
+from loop.gate.report import as_json as as_plain
+from loop.gate.report_page import page
+from loop.parts import Parts
+from loop.registry import promote as promoting
+from loop.registry import transfer
+from loop.registry.moves import CANDIDATE, CHAMPION, PREVIOUS
+from loop.registry.store import Version
+from loop.serving import shadow as shadowing
+from loop.wiring import build
+
+ALIASES = (CHAMPION, PREVIOUS, CANDIDATE)
+app = typer.Typer(no_args_is_help=True, help="Versions of a project's detector.")
+
+
+@app.command("list")
+def list_models(project: ProjectId) -> None:
+    """List the versions of a project by their numbers, the newest last."""
+    parts = _parts(project)
+    connected = parts.projects.get(project)
+    marks = {alias: at.name for alias in ALIASES if (at := parts.registry.at(project, alias))}
+    marks |= {mark: name for mark, name in (("pinned", connected.pinned), ("shadow", connected.shadow)) if name}
+    fields = (
+        Field("version"),
+        Field("aliases", folds=True),
+        Field("snapshot", rank=3),
+        Field("parent", rank=2),
+        Field("created", rank=1),
+    )
+    rows = [_version_row(version, marks) for version in parts.registry.list(project)]
+    show_table(out, fields, rows)
+    if not rows:
+        out.print(f"project {project} has no versions yet: the first training makes one, as does `loop models add`")
+
+
+def _version_row(version: Version, marks: Mapping[str, str]) -> tuple[str, ...]:
+    named = ", ".join(mark for mark, name in marks.items() if name == version.name)
+    facts = version.facts
+    return (
+        *(version.name, named, (facts.snapshot or "")[:16], facts.parent or ""),
+        f"{version.created_at:%Y-%m-%d %H:%M}",
+    )
+
+
+@app.command("show")
+def show_model(name: VersionName, project: ProjectId) -> None:
+    """Show all that is kept about a version."""
+    version = _parts(project).registry.get(project, name)
+    typer.echo(json.dumps(asdict(version), indent=2, default=str))
+
+
+@app.command("promote")
+def promote_model(
+    name: VersionName,
+    project: ProjectId,
+    why: Annotated[str | None, typer.Option("--why", help="Kept with the move.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Also what the gate did not pass; needs --why.")] = False,
+) -> None:
+    """Let a version serve; one that the gate did not pass and that never served needs --force and --why."""
+    version = promoting.promote_by_hand(_parts(project), project, name, why, is_forced=force)
+    out.print(f"{version.name} serves project {project}")
+
+
+@app.command("compare")
+def compare_models(
+    first: Annotated[str, typer.Argument(help="The version to compare with.")],
+    second: Annotated[str, typer.Argument(help="The version compared.")],
+    project: ProjectId,
+    snapshot: Annotated[str | None, typer.Option("--snapshot", help="Its hash or the start of it.")] = None,
+    as_json: AsJson = False,
+    html: Annotated[Path | None, typer.Option("--html", help="Write the whole report to this file.")] = None,
+) -> None:
+    """Measure two versions on the held-out split of a snapshot, the newest by default; promote nothing."""
+    report = compare(_parts(project), project, first, second, snapshot)
+    if html:
+        report_folder.write(html.absolute(), page(report))
+    if as_json:
+        typer.echo(json.dumps(as_plain(report), indent=2))
+    else:
+        screen.show_comparison(out, report)
+
+
+@app.command("report")
+def show_report(name: VersionName, project: ProjectId, as_json: AsJson = False) -> None:
+    """Say where the gate's report of a version is, or print it as JSON."""
+    parts = _parts(project)
+    html, plain = parts.reports.find(project, parts.registry.get(project, name).name)
+    typer.echo(plain.read_text() if as_json else str(html))
+
+
+@app.command("rollback")
+def roll_back_model(project: ProjectId, why: Why = "by hand") -> None:
+    """Let the version serve that served before."""
+    version = promoting.roll_back(_parts(project), project, why)
+    out.print(f"{version.name} serves project {project} again")
+
+
+@app.command("add")
+def add_model(
+    archive: Annotated[Path, typer.Argument(help="A .pt, or a tar.gz with one and a manifest.json if you have one.")],
+    project: ProjectId,
+    name: Annotated[str | None, typer.Option("--name", help="The part of the version before the @.")] = None,
+    version: Annotated[str | None, typer.Option("--version", help="X.Y.Z; without it the next one.")] = None,
+    sha256: Annotated[str | None, typer.Option("--sha256", help="What the file is to be.")] = None,
+) -> None:
+    """Take in weights trained elsewhere, checked before anything of them is loaded; they do not serve yet."""
+    parts = _parts(project)
+    added, line = transfer.add(parts, project, archive, name=name, number=version, sha256=sha256)
+    out.print(f"{added.name} is a candidate of project {project}; {line}")
+
+
+@app.command("export")
+def export_model(
+    name: VersionName,
+    project: ProjectId,
+    to: Annotated[Path, typer.Option("--out", help="The tar.gz to write.")],
+) -> None:
+    """Write a version as an archive that `loop models add` reads; the same version gives the same bytes."""
+    sha256 = transfer.export(_parts(project), project, name, to)
+    out.print(f"{to}: SHA-256 {sha256}")
+
+
+@app.command("pin")
+def pin_model(name: VersionName, project: ProjectId, why: Why = "pinned by hand") -> None:
+    """Let a version serve, and stay whatever the gate says."""
+    version = promoting.pin(_parts(project), project, name, why)
+    out.print(f"{version.name} serves project {project}, and stays")
+
+
+@app.command("unpin")
+def unpin_model(project: ProjectId) -> None:
+    """Let the gate decide again."""
+    pinned = promoting.unpin(_parts(project), project)
+    out.print(f"project {project} is no longer pinned to {pinned}" if pinned else f"project {project} was not pinned")
+
+
+@app.command("shadow")
+def shadow_model(
+    name: Annotated[str, typer.Argument(help="A version, or off.")],
+    project: ProjectId,
+    share: Annotated[float, typer.Option("--share", help="Of the tasks, from 0 to 1.")] = 0.2,
+    is_shown: Annotated[bool, typer.Option("--show", help="Store its predictions in Label Studio too.")] = False,
+) -> None:
+    """Let a version answer beside the champion: logged and judged, not shown; `loop rates --shadow` compares."""
+    parts = _parts(project)
+    if name == "off":
+        shadowing.end(parts, project)
+        out.print(f"project {project} has no shadow any more")
+    else:
+        tried = shadowing.begin(parts, project, name, share, is_shown=is_shown)
+        out.print(f"{tried} answers beside the champion on {share:.0%} of the tasks of project {project}")
+
+
+def _parts(project: int) -> Parts:
+    parts = build(migrate=True)
+    parts.projects.get(project)
+    return parts

@@ -1,0 +1,32 @@
+"""Options and arguments that many commands share, and where they print."""
+
+from __future__ import annotations
+
+import sys
+from typing import IO, Annotated, Any, cast
+
+import typer
+from rich.console import Console
+
+from loop.secrecy import redact
+from loop.storage.storable import LARGEST_ID
+
+
+class _Screen:
+    """The stdout of this moment, which no secret is printed on."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stdout, name)
+
+    def write(self, text: str) -> int:
+        """Print a text."""
+        return sys.stdout.write(redact(text))
+
+
+out = Console(file=cast("IO[str]", _Screen()), highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+ProjectId = Annotated[int, typer.Option("--project", min=1, max=LARGEST_ID, help="Label Studio's project id.")]
+OneProject = Annotated[int | None, typer.Option("--project", min=1, max=LARGEST_ID, help="Label Studio's project id.")]
+Why = Annotated[str, typer.Option("--why", help="Kept with the move.")]
+VersionName = Annotated[str, typer.Argument(help="A version such as yolo_detector@1.2.0, or 1.2.0.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

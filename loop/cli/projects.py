@@ -1,0 +1,63 @@
+"""Commands on a connected project."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from loop import jobs
+from loop.cli.options import ProjectId, out
+from loop.cli.progress import narrate
+from loop.errors import TrainingFailed
+from loop.installation import connect as connecting
+from loop.reviews.process_events import ask_training
+from loop.training.store import State
+from loop.wiring import build
+
+app = typer.Typer()
+
+
+@app.command()
+def connect(project: ProjectId) -> None:
+    """Set a Label Studio project up; say what was changed."""
+    changed = connecting.connect(build(migrate=True), project)
+    for line in changed or [f"project {project}: nothing to change"]:
+        out.print(line)
+
+
+@app.command()
+def retrain(
+    project: ProjectId,
+    here: Annotated[bool, typer.Option("--here", help="Train in this process instead of the gpu worker.")] = False,
+) -> None:
+    """Ask for a training of all that was reviewed."""
+    parts = build(migrate=True)
+    parts.projects.get(project)
+    if here:
+        training = parts.trainings.ask(project, "by hand")
+        with narrate(f"project {project}: training here"):
+            line = jobs.retrain(project)
+        ended = parts.trainings.get(training.id)
+        if ended.state in (State.FAILED, State.CANCELLED):
+            raise TrainingFailed(f"project {project}: {line}; `loop training show {ended.id}` shows all of it")
+        out.print(line)
+    else:
+        ask_training(parts, project, "by hand")
+        out.print(f"project {project}: training asked for; `loop status` shows its progress")
+
+
+@app.command()
+def sync(project: ProjectId) -> None:
+    """Make up for events that never came; the schedule does so every five minutes."""
+    with narrate(f"project {project}: comparing with Label Studio"):
+        line = jobs.sync(project)
+    out.print(line)
+
+
+@app.command()
+def rebuild(project: ProjectId) -> None:
+    """Forget the reviews of a project and read them all from Label Studio again."""
+    with narrate(f"project {project}: reading all reviews from Label Studio"):
+        line = jobs.rebuild(project)
+    out.print(line)

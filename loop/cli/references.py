@@ -1,0 +1,102 @@
+"""Commands on the reference collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+from loop import jobs
+from loop.cli.grid import Field, show_table
+from loop.cli.options import ProjectId, out
+from loop.cli.progress import narrate
+from loop.references import check as vet
+from loop.references.check import KindStats
+from loop.vision.embedding import Entry
+from loop.wiring import build as build_parts
+
+app = typer.Typer(no_args_is_help=True, help="The vectors of what reviewers confirmed, and of what was detected.")
+MOST_SHOWN = 20
+
+
+@app.command()
+def build(project: ProjectId) -> None:
+    """Make every vector that is missing, however long it takes."""
+    build_parts(migrate=True).projects.get(project)
+    with narrate(f"project {project}: making vectors"):
+        line = jobs.build_references(project)
+    out.print(line)
+
+
+@app.command()
+def rebuild(project: ProjectId) -> None:
+    """Drop the collections and make them anew from records and images."""
+    build_parts(migrate=True).projects.get(project)
+    with narrate(f"project {project}: making all vectors anew"):
+        line = jobs.rebuild_references(project)
+    out.print(line)
+
+
+@app.command()
+def stats(project: ProjectId) -> None:
+    """Show embedder, sizes, index, labels and verdicts."""
+    parts = build_parts(migrate=True)
+    parts.projects.get(project)
+    found = vet.stats(parts, project)
+    if found.space is None:
+        out.print("nothing to embed with: no weights yet, or LOOP_EMBEDDER=none")
+        return
+    out.print(f"embedder {found.space.name}, {found.space.fingerprint[:12]}")
+    fields = (
+        Field("collection"),
+        Field("in Milvus", is_number=True),
+        Field("index", rank=4),
+        Field("alias", rank=5),
+        Field("states", rank=1, folds=True),
+        Field("labels", rank=2, folds=True),
+        Field("verdicts", rank=3, folds=True),
+    )
+    show_table(out, fields, [_kind_row(kind) for kind in found.kinds])
+    if found.error:
+        out.print(found.error)
+
+
+@app.command()
+def check(
+    project: ProjectId,
+    view: Annotated[bool, typer.Option("--view", help="Show these tasks in a view of Label Studio.")] = False,
+) -> None:
+    """List likely label errors, contradictions, and vectors whose source is gone."""
+    parts = build_parts(migrate=True)
+    parts.projects.get(project)
+    found = vet.check(parts, project)
+    out.print(f"{found.references} references")
+    for suspect in found.suspects[:MOST_SHOWN]:
+        said = f"{suspect.entry.label}, but {suspect.share:.0%} of its neighbours say {suspect.suggested}"
+        out.print(f"{_where(suspect.entry)}: {said}")
+    for pair in found.contradictions[:MOST_SHOWN]:
+        said = f"looks like {_where(pair.other)} ({pair.similarity:.3f})"
+        out.print(f"{_where(pair.one)}: {pair.one.label}, {said}: {pair.other.label}")
+    counts = f"{len(found.suspects)} likely label errors, {len(found.contradictions)} contradictions"
+    out.print(f"{counts}, {len(found.tasks)} tasks to look at")
+    if found.without_task:
+        out.print(f"tasks that are gone: {', '.join(map(str, found.without_task[:MOST_SHOWN]))}")
+    for row in found.without_image[:MOST_SHOWN]:
+        out.print(f"{_where(row.wanted.entry)}: {row.error}")
+    if view:
+        out.print(vet.make_view(parts, project, found.tasks))
+
+
+def _where(entry: Entry) -> str:
+    return f"task {entry.task} region {entry.region}"
+
+
+def _kind_row(kind: KindStats) -> tuple[str, ...]:
+    entries = "none" if kind.entries is None else str(kind.entries)
+    counts = (_counts(found) for found in (kind.states, kind.labels, kind.verdicts))
+    return (kind.kind, entries, kind.index or "", "here" if kind.is_current else "", *counts)
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items())

@@ -1,0 +1,173 @@
+"""Commands on what reviewers decided."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from loop import region_json
+from loop.cli import rates_screen
+from loop.cli.options import AsJson, ProjectId, out
+from loop.datasets import convert
+from loop.datasets.convert import TaskVerdicts
+from loop.errors import PayloadError
+from loop.label_studio.export_kinds import FULL
+from loop.parts import Parts
+from loop.rates.assess import Asked, assess, seconds_by_version
+from loop.rates.rates import By
+from loop.reviews.bulk.operations import as_payload_error
+from loop.reviews.verdict_query import Stream, VerdictFilter
+from loop.reviews.verdicts import Decision, Verdict
+from loop.serving import shadow
+from loop.storage.storable import LARGEST_ID
+from loop.storage.text_file import naming, read_text
+from loop.wiring import build
+
+app = typer.Typer()
+
+
+@app.command()
+def verdicts(  # noqa: PLR0913, PLR0917 (each is an option)
+    export: Annotated[Path | None, typer.Argument(help="Label Studio's JSON export, with predictions.")] = None,
+    project: Annotated[
+        int | None, typer.Option("--project", min=1, max=LARGEST_ID, help="Label Studio's project id, not an export.")
+    ] = None,
+    version: Annotated[str | None, typer.Option(help="That was judged.")] = None,
+    decision: Annotated[Decision | None, typer.Option()] = None,
+    label: Annotated[str | None, typer.Option(help="As predicted; of what was missed, as drawn.")] = None,
+    stream: Annotated[Stream | None, typer.Option()] = None,
+    annotator: Annotated[int | None, typer.Option(min=1, max=LARGEST_ID, help="Label Studio's user id.")] = None,
+    actor: Annotated[str | None, typer.Option(help="Who decided, of reviews in bulk.")] = None,
+    task: Annotated[int | None, typer.Option(min=1, max=LARGEST_ID, help="Label Studio's task id.")] = None,
+    since: Annotated[datetime | None, typer.Option(help="Reviewed then or later; UTC.")] = None,
+    until: Annotated[datetime | None, typer.Option(help="Reviewed before; UTC.")] = None,
+    is_shadow: Annotated[bool, typer.Option("--shadow", help="On a version that is only tried.")] = False,
+    label_config: Annotated[
+        Path | None, typer.Option("--label-config", help="Of an export: the project's label config, a file.")
+    ] = None,
+) -> None:
+    """Print a verdict a line: of an export, or of a project with their provenance."""
+    if (export is None) == (project is None):
+        raise PayloadError("verdicts", "either an export or --project", str(export or "neither"))
+    if export:
+        with naming(label_config):
+            _print_of_export(export, read_text(label_config, "a label config in XML") if label_config else None)
+        return
+    _print_of_project(
+        project=project,
+        version=version,
+        decision=decision,
+        label=label,
+        stream=stream,
+        annotator=annotator,
+        actor=actor,
+        task=task,
+        since=since,
+        until=until,
+        is_shadow=is_shadow,
+    )
+
+
+def _print_of_project(**wanted: object) -> None:
+    """Print the verdicts that a VerdictFilter of these fields lets through. Raises PayloadError."""
+    try:
+        query = VerdictFilter.model_validate(wanted)
+    except ValidationError as error:
+        raise as_payload_error(error) from error
+    parts = build(migrate=True)
+    parts.projects.get(query.project)
+    count = 0
+    for count, record in enumerate(parts.verdicts.all(query), start=1):  # noqa: B007 (how many there were)
+        typer.echo(record.model_dump_json())
+    if not count:
+        typer.echo("no verdict is like that: `loop rates` counts those that there are", err=True)
+
+
+def _print_of_export(export: Path, label_config: str | None) -> None:
+    """Print the verdicts on an export; tasks that are left out are named on stderr, and how many were judged."""
+    judged = left_out = 0
+    for task in convert.to_verdicts(export, label_config):
+        judged, left_out = judged + (not task.left_out), left_out + bool(task.left_out)
+        if task.left_out:
+            typer.echo(f"task {task.task_id} is left out: {task.left_out}", err=True)
+        for verdict in task.verdicts:
+            typer.echo(json.dumps(_verdict_json(task, verdict)))
+    if not judged:
+        raise PayloadError(str(export), FULL, convert.why_nothing(export))
+    typer.echo(f"{judged} tasks judged, {left_out} left out", err=True)
+
+
+def _verdict_json(task: TaskVerdicts, verdict: Verdict) -> dict[str, Any]:
+    return {
+        "task": task.task_id,
+        "version": task.version,
+        "decision": verdict.decision.value,
+        "predicted": region_json.write(verdict.predicted) if verdict.predicted else None,
+        "reviewed": region_json.write(verdict.reviewed) if verdict.reviewed else None,
+    }
+
+
+@app.command()
+def rates(  # noqa: PLR0913, PLR0917 (what is asked of a command)
+    project: ProjectId,
+    by: Annotated[By | None, typer.Option("--by", help="What to group by; version if nothing is said.")] = None,
+    field: Annotated[str, typer.Option("--field", help="Field of the task data that makes the cohorts.")] = "",
+    since: Annotated[
+        datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="Reviews from this day on, UTC.")
+    ] = None,
+    most: Annotated[
+        int, typer.Option("--most", min=0, max=LARGEST_ID, help="Groups shown, the largest first; 0: all.")
+    ] = 20,
+    show_seconds: Annotated[bool, typer.Option("--seconds", help="Annotators' seconds by version instead.")] = False,
+    show_alerts: Annotated[bool, typer.Option("--alerts", help="The alerts that were given instead.")] = False,
+    is_shadow: Annotated[
+        bool, typer.Option("--shadow", help="A shadow beside what served, on the same tasks.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show how often each verdict was given, with 95% intervals, and what that calls for."""
+    parts = build(migrate=True)
+    start = since.replace(tzinfo=UTC) if since else None
+    if show_alerts:
+        _alerts(parts, project, as_json=as_json)
+    elif show_seconds:
+        _seconds(parts, project, start, as_json=as_json)
+    elif is_shadow:
+        _shadow(parts, project, as_json=as_json)
+    else:
+        by = by or (By.COHORT if field else By.VERSION)
+        found = assess(parts, project, Asked(by, field, start, most))
+        if as_json:
+            typer.echo(json.dumps(rates_screen.rates_json(found), indent=2))
+        else:
+            rates_screen.show_rates(out, found)
+
+
+def _alerts(parts: Parts, project: int, *, as_json: bool) -> None:
+    parts.projects.get(project)
+    found = parts.rates.alerts(project)
+    if as_json:
+        typer.echo(json.dumps([one.body() for one in found], indent=2))
+    else:
+        rates_screen.show_alerts(out, found)
+
+
+def _shadow(parts: Parts, project: int, *, as_json: bool) -> None:
+    found = shadow.compared(parts, project)
+    if as_json:
+        typer.echo(json.dumps({name: rates_screen.plain_json(one) for name, one in found.items()}, indent=2))
+    else:
+        rates_screen.show_plain(out, found)
+
+
+def _seconds(parts: Parts, project: int, since: datetime | None, *, as_json: bool) -> None:
+    found = seconds_by_version(parts, project, since)
+    if as_json:
+        typer.echo(json.dumps({name: rates_screen.seconds_json(one) for name, one in found.items()}, indent=2))
+    else:
+        rates_screen.show_seconds(out, found)

@@ -1,0 +1,82 @@
+"""Commands that run the loop and say how it stands."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from loop import jobs
+from loop.cli import doctor_screen, screen
+from loop.cli.options import AsJson, out
+from loop.errors import LoopError, PayloadError
+from loop.installation import up as services
+from loop.installation.doctor import doctor as examine
+from loop.installation.findings import is_anything_wrong, wrong
+from loop.installation.status import status
+from loop.queue import DEFAULT, GPU
+from loop.settings import Settings
+from loop.storage.storable import LARGEST_ID
+from loop.wiring import build
+
+app = typer.Typer()
+SWEEP_SECONDS, SYNC_SECONDS = 10, 300
+
+
+@app.command()
+def up() -> None:
+    """Start everything on this machine: Redis, workers, schedule, web."""
+    stopping, settings = services.Stopping(), Settings.read()
+    build(settings, migrate=True)
+    services.up(settings, stopping, out.print)
+
+
+@app.command("status")
+def show_status() -> None:
+    """Show parts, projects, champions, queues and the last events."""
+    screen.show_status(out, status(build(migrate=True)))
+
+
+@app.command()
+def doctor(
+    project: Annotated[int | None, typer.Option("--project", min=1, max=LARGEST_ID, help="This project alone.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check everything, say what is wrong and what to do about it; exit 1 where something is."""
+    try:
+        findings = examine(build(), project)
+    except PayloadError as error:  # nothing else can be looked at
+        findings = [wrong("settings", str(error), "see the settings table of the README")]
+    if as_json:
+        typer.echo(json.dumps(doctor_screen.findings_json(findings), indent=2))
+    else:
+        doctor_screen.show_findings(out, findings)
+    if is_anything_wrong(findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def worker(queue: Annotated[str, typer.Argument(help=f"{GPU} or {DEFAULT}")]) -> None:
+    """Be one RQ worker; `loop up` starts these itself."""
+    if queue not in (GPU, DEFAULT):
+        raise LoopError(f"queue: expected {GPU} or {DEFAULT}, found {queue}")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    for chatty in ("rq", "httpx", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    build(migrate=True).queue.work(queue, jobs.stopped)
+
+
+@app.command()
+def schedule() -> None:
+    """Be the schedule that sweeps up what was left lying; `loop up` starts it itself."""
+    build().queue.schedule(*scheduled(Settings.read()))
+
+
+def scheduled(settings: Settings) -> list[tuple[Callable[[], str], int]]:
+    """What the schedule asks for, each every so many seconds."""
+    every = settings.discover_every
+    discoveries: list[tuple[Callable[[], str], int]] = [(jobs.discover_all, every)] if every else []
+    return [(jobs.sweep, SWEEP_SECONDS), (jobs.sync_all, SYNC_SECONDS), *discoveries]

@@ -1,0 +1,151 @@
+"""What the command `loop` shows on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from loop.cli.grid import Field, show_table
+from loop.gate.comparison import Part
+from loop.gate.report import Report, broken, fixed
+from loop.installation.status import ProjectStatus, Status
+from loop.outbox import Delivery, DeliveryState
+from loop.secrecy import redact
+from loop.training.store import Phase, Training, where
+
+
+def show_deliveries(out: Console, found: Sequence[Delivery]) -> None:
+    """Print one row per delivery."""
+    fields = (
+        Field("notice"),
+        Field("kind", rank=1),
+        Field("project", rank=4, is_number=True),
+        Field("receiver", folds=True),
+        Field("attempts", rank=5, is_number=True),
+        Field("state"),
+        Field("error", rank=3, folds=True),
+    )
+    show_table(out, fields, [_delivery_row(one) for one in found])
+
+
+def _delivery_row(delivery: Delivery) -> tuple[str, ...]:
+    notice, state = delivery.notice, delivery.state.value
+    if delivery.state == DeliveryState.WAITING and delivery.due_at:
+        state = f"due {delivery.due_at:%m-%d %H:%M} UTC"
+    counts = (delivery.url, str(delivery.attempts), state, delivery.error or "")
+    return (notice.id, notice.kind, str(notice.project_id), *counts)
+
+
+def delivery_json(one: Delivery) -> dict[str, object]:
+    """A delivery as plain JSON."""
+    return {
+        "id": one.notice.id,
+        "kind": one.notice.kind,
+        "project": one.notice.project_id,
+        "created_at": one.notice.created_at.isoformat(),
+        "receiver": redact(one.url),
+        "state": one.state.value,
+        "attempts": one.attempts,
+        "due_at": one.due_at.isoformat() if one.due_at else None,
+        "delivered_at": one.delivered_at.isoformat() if one.delivered_at else None,
+        "status": one.status,
+        "error": one.error,
+    }
+
+
+def show_status(out: Console, found: Status) -> None:
+    """Print how the installation stands."""
+    for name, state in found.parts.items():
+        out.print(f"{name:<14} {state}")
+    fields = (
+        Field("project", is_number=True),
+        Field("title", rank=1, folds=True),
+        Field("champion"),
+        Field("reviewed", rank=4, is_number=True),
+        Field("new", rank=3, is_number=True),
+        Field("last training", rank=2, folds=True),
+        Field("confirmed", rank=5),
+    )
+    show_table(out, fields, [_project_row(project) for project in found.projects])
+    for project in found.projects:
+        if project.alert:
+            out.print(f"project {project.id}: {project.alert}")
+        if project.waits_for_a_person and project.training:
+            version, options = project.training.version, f"--project {project.id}"
+            out.print(f"project {project.id}: {version} is held, for a person to decide.")
+            out.print(f"  see it: loop models report {version} {options}")
+            out.print(f'  let it serve: loop models promote {version} {options} --force --why "…"')
+    for line in found.events:
+        out.print(line)
+
+
+def _project_row(project: ProjectStatus) -> tuple[str, ...]:
+    rate = project.rates.confirmed_rate
+    confirmed = "" if rate is None else f"{rate:.0%} of {project.rates.predicted}"
+    counts = (str(project.reviewed), str(project.new_reviews))
+    return (str(project.id), project.title, project.champion or "none", *counts, _training(project.training), confirmed)
+
+
+def show_trainings(out: Console, found: Sequence[Training]) -> None:
+    """Print one row per training."""
+    fields = (
+        Field("id", is_number=True),
+        Field("state", folds=True),
+        Field("asked by", rank=3, folds=True),
+        Field("asked at", rank=2),
+        Field("starts", rank=4, is_number=True),
+        Field("version", rank=1),
+    )
+    rows = [
+        (str(one.id), _training(one), one.asked_by, f"{one.asked_at:%Y-%m-%d %H:%M:%S}", str(one.attempts), one.version)
+        for one in found
+    ]
+    show_table(out, fields, [tuple(cell or "" for cell in row) for row in rows])
+
+
+def _training(training: Training | None) -> str:
+    if training is None:
+        return "none"
+    done = training.progress or {}
+    if training.ended_at or not done:
+        return f"{training.state}{f': {training.error}' if training.error else ''}"
+    left, measured = done.get("seconds_left"), done.get("map50_95")
+    batch, batch_asked = done.get("batch", 0), done.get("batch_asked", 0)
+    details = [
+        where(training),
+        *([f"mAP50-95 {measured:.3f}"] if measured is not None else []),
+        *([f"{left:.0f} s left"] if left is not None and done["phase"] == Phase.TRAINING else []),
+        *([f"{batch} images a step instead of {batch_asked}: out of memory"] if batch < batch_asked else []),
+        *(["to be cancelled"] if training.is_cancelled else []),
+    ]
+    return ", ".join(details)
+
+
+def show_comparison(out: Console, report: Report) -> None:
+    """Print what changed between two versions, a row for all classes and one a class."""
+    found = report.comparison
+    names = [side.name.rpartition("@")[2] for side in (report.champion, report.candidate)]
+    fields = (
+        Field("class", folds=True),
+        Field("images", rank=3, is_number=True),
+        Field("boxes", rank=2, is_number=True),
+        *(Field(name, rank=1, is_number=True) for name in names),
+        Field("change", is_number=True),
+        Field("95% interval", is_number=True),
+    )
+    whole = Part("all", found.candidate.images, found.candidate.boxes, found.overall)
+    parts = [whole, *sorted(found.classes, key=lambda part: part.change.lead)]
+    rows = [_part_row(part) for part in [*parts, *(part for part in (found.known, found.fresh) if part)]]
+    out.print(f"mAP50-95 on the held-out images of snapshot {report.snapshot[:16]}")
+    show_table(out, fields, rows)
+    fewer, more = len(fixed(found.mistakes)), len(broken(found.mistakes))
+    out.print(f"{report.candidate.name} has fewer mistakes on {fewer} images, more on {more}")
+    if found.latency:
+        out.print(f"{found.latency.champion:.1f} and {found.latency.candidate:.1f} ms an image")
+
+
+def _part_row(part: Part) -> tuple[str, ...]:
+    change = part.change
+    numbers = (f"{change.champion:.3f}", f"{change.candidate:.3f}", f"{change.lead:+.3f}")
+    return (part.name, str(part.images), str(part.boxes), *numbers, f"{change.low:+.3f} to {change.high:+.3f}")

@@ -1,1 +1,0 @@
-"""The subjects of the command `loop`, a file each."""

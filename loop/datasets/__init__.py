@@ -1,0 +1,1 @@
+"""Reviews to immutable YOLO datasets with a frozen held-out split."""

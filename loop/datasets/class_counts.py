@@ -1,0 +1,42 @@
+"""Count the reviewed boxes of each class of a project."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from loop.datasets.assemble import counted
+from loop.label_studio.classes import ObjectClass
+from loop.parts import Parts
+
+
+@dataclass(frozen=True, slots=True)
+class CountedClass:
+    """A class with how many boxes reviewers left of it, under any of its names; those of a merged class count there."""
+
+    of: ObjectClass
+    boxes: int
+    is_in_config: bool
+    is_undecided: bool  # boxes, but no label in the config, and nobody decided what becomes of them
+
+
+def count_classes(parts: Parts, project_id: int) -> list[CountedClass]:
+    """Count by class id. Raises UnknownProject."""
+    in_config = set(parts.projects.get(project_id).config().label_names)
+    book = parts.classes.book(project_id)
+    labels = book.labels(in_config)
+    boxes = Counter(
+        labels.ids[region.label]
+        for _, one in counted(parts, project_id)
+        for region in one.review.regions
+        if region.label in labels.ids
+    )
+    return [
+        CountedClass(
+            of=one,
+            boxes=boxes[one.id],
+            is_in_config=bool({one.name, *one.former} & in_config),
+            is_undecided=one.name in labels.undecided and boxes[one.id] > 0,
+        )
+        for one in book.classes
+    ]

@@ -1,0 +1,189 @@
+"""A Label Studio JSON export to a YOLO dataset, or to verdicts; no server needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from loop.datasets.assemble import group_of
+from loop.datasets.duplicates_by_hash import Looks
+from loop.datasets.export_file import NoTask, read_export, read_tasks
+from loop.datasets.folder import Snapshot
+from loop.datasets.local_images import LocalImages
+from loop.datasets.snapshots import LabelledImage, Reason
+from loop.datasets.splits import assign, together
+from loop.datasets.writer import Draft, writing
+from loop.errors import EmptySnapshot, ImageError, PayloadError
+from loop.isolation import Fault, attempt
+from loop.label_studio.classes import Labels
+from loop.label_studio.export_kinds import FULL, has_ids_alone
+from loop.label_studio.label_config import LabelConfig, parse
+from loop.label_studio.label_config_guess import inferred
+from loop.label_studio.payloads import Review, StoredPrediction, read_prediction, read_review, read_task, task_data
+from loop.reviews.verdicts import Verdict, counted_review_key, judge, seen_by_reviewer
+from loop.storage.storable import LARGEST_ID
+
+
+@dataclass(frozen=True, slots=True)
+class ConversionPolicy:
+    """What share is held out, what stays on one side together, and how many pixels an image may have."""
+
+    held_out_share: float = 0.2
+    group_field: str = ""
+    twin_bits: int = 4
+    most_pixels: int = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class TaskVerdicts:
+    """The verdicts on one task's prediction; none where the task is *left_out*, for the reason it gives."""
+
+    task_id: int
+    version: str
+    verdicts: list[Verdict]
+    left_out: str = ""
+
+
+def to_dataset(
+    export: Path, label_config: str, images: Path, out: Path, policy: ConversionPolicy | None = None
+) -> Snapshot:
+    """
+    Write the reviewed tasks of an export as a YOLO dataset into *out*, which must not exist yet or be empty.
+
+    The image of a task is looked for in *images*, see LocalImages.
+    The export may be larger than memory. Raises PayloadError, EmptySnapshot.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise PayloadError("--out", "a folder that is new or empty", str(out))
+    policy = policy or ConversionPolicy()
+    config = parse(label_config)
+    labels = Labels.of(config.label_names)
+    with writing(out.absolute().parent) as draft:
+        files = LocalImages(images, draft.prepared, policy.most_pixels)
+        draft.add(_labelled(export, config, policy, draft, files), labels, files.find, at_once=os.cpu_count() or 1)
+        if not draft.added and not draft.report.counts:
+            raise EmptySnapshot(f"{export}: nothing to train on in it: {why_nothing(export)}")
+        draft.take_out(files.contradictions())
+        groups = [one.group for one in draft.added]
+        families = together(groups, Looks([one.look for one in draft.added], policy.twin_bits))
+        ids = [one.task_id for one in draft.added]
+        sides = assign({}, ids, project_id=0, share=policy.held_out_share, labels=families.labels)
+        return draft.finish(sides, labels, into=out.absolute())
+
+
+def to_verdicts(export: Path, label_config: str | None = None) -> Iterator[TaskVerdicts]:
+    """
+    Judge the counted review of each task of an export against the prediction it was made on.
+
+    A task without a review that counts, or without a prediction to judge, gives nothing; one whose review or
+    prediction is not read whole is left out. Without a *label_config* the boxes are those of the control that the
+    predictions are of. Raises PayloadError.
+    """
+    config = parse(label_config) if label_config is not None else inferred(read_tasks(export))
+    _check_predictions(export)
+    for task in read_export(export):
+        if isinstance(task, NoTask):
+            yield TaskVerdicts(task.number, "", [], str(task.error))
+            continue
+        judged = attempt(partial(_judged, task, config))
+        if isinstance(judged, Fault):
+            yield TaskVerdicts(task["id"], "", [], judged.error)
+        elif judged:
+            yield judged
+
+
+def _check_predictions(export: Path) -> None:
+    """Raise PayloadError where the export has predictions, and all of them by their ids alone."""
+    predicted = (task for task in read_tasks(export) if task.get("predictions"))
+    if has_ids_alone(next(predicted, {})) and all(has_ids_alone(task) for task in predicted):
+        raise PayloadError(str(export), FULL, "predictions by their ids alone, as its own JSON export has them")
+
+
+def why_nothing(export: Path) -> str:
+    """Say why an export gives no verdicts: what its tasks lack."""
+    tasks = reviewed = predicted = 0
+    for task in read_tasks(export):
+        annotations, predictions = task.get("annotations"), task.get("predictions")
+        is_reviewed = isinstance(annotations, list) and any(
+            isinstance(one, dict) and not one.get("was_cancelled") for one in annotations
+        )
+        tasks, reviewed = tasks + 1, reviewed + is_reviewed
+        predicted += bool(is_reviewed and predictions)
+    return f"{tasks} tasks, {reviewed} of them reviewed, {predicted} of those with a prediction"
+
+
+def _judged(task: dict[str, Any], config: LabelConfig) -> TaskVerdicts | None:
+    """Judge one task. Raises PayloadError."""
+    review = _counted(task, config)
+    seen = _seen(review, _predictions(task, config)) if review else None
+    if review is None or seen is None:
+        return None
+    unread = [one.text for one in (*review.unread, *seen.unread)]
+    if unread:
+        return TaskVerdicts(task["id"], seen.version, [], "; ".join(unread))
+    return TaskVerdicts(task["id"], seen.version, judge(seen.regions, review.regions))
+
+
+def _predictions(task: dict[str, Any], config: LabelConfig) -> list[StoredPrediction]:
+    """The predictions of a task, oldest first. Raises PayloadError."""
+    known = task.get("predictions") or []
+    if not isinstance(known, list) or not all(isinstance(one, dict) for one in known):
+        raise PayloadError(f"task {task['id']} predictions", "a list of predictions in full", known)
+    found = [
+        read_prediction(one, config, task_id=task["id"], prediction_id=LARGEST_ID - number)
+        for number, one in enumerate(known, start=1)
+    ]
+    return sorted(found, key=lambda one: one.created_at)
+
+
+def _labelled(
+    export: Path, config: LabelConfig, policy: ConversionPolicy, draft: Draft, files: LocalImages
+) -> Iterator[LabelledImage]:
+    """The reviewed tasks of an export; one whose review or image cannot be read is left out and named."""
+    for task in read_export(export):
+        if isinstance(task, NoTask):
+            draft.report.leave_out(Reason.NO_REVIEW, task.number, str(task.error))
+            continue
+        review = attempt(partial(_counted, task, config))
+        if isinstance(review, Fault):
+            draft.report.leave_out(Reason.NO_REVIEW, task["id"], review.error)
+            continue
+        if review:
+            try:
+                image = files.keep(read_task(task, config.image_key).image)
+            except (PayloadError, ImageError) as error:
+                draft.report.leave_out(Reason.NO_IMAGE, task["id"], str(error))
+                continue
+            group = group_of(task_data(task), policy.group_field)
+            yield LabelledImage(task["id"], image, review.regions, review.id, group, review.unread)
+
+
+def _counted(task: dict[str, Any], config: LabelConfig) -> Review | None:
+    """The review of a task that counts, unread in part or not. Raises PayloadError."""
+    annotations = task.get("annotations") or []
+    if not isinstance(annotations, list) or not all(isinstance(one, dict) for one in annotations):
+        raise PayloadError(f"task {task['id']} annotations", "a list of annotations", annotations)
+    found = [
+        read_review(one, config, project_id=task.get("project") or 1, task_id=task["id"], annotation_id=number)
+        for number, one in enumerate(annotations, start=1)
+    ]
+    completed = [one for one in found if one.is_complete]
+    return max(completed, key=_rank, default=None)
+
+
+def _rank(review: Review) -> tuple[bool, float]:
+    return counted_review_key(is_ground_truth=review.is_ground_truth, completed_at=review.updated_at.timestamp())
+
+
+def _seen(review: Review, predictions: Sequence[StoredPrediction]) -> StoredPrediction | None:
+    """The export still knows the prediction that an annotation was made from, unless it was deleted since."""
+    for prediction in predictions:
+        if prediction.id == review.parent_prediction:
+            return prediction
+    served = [(one.created_at.timestamp(), one.regions) for one in predictions]
+    index = seen_by_reviewer(review.regions, review.began_at, served)
+    return None if index is None else predictions[index]

@@ -1,0 +1,148 @@
+"""A Label Studio JSON export, read a task at a time."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from loop.errors import PayloadError
+from loop.label_studio.export_kinds import API_ANSWER, EXPECTED, kind_of_bytes, kind_of_task, kind_of_text
+from loop.storage.storable import is_id
+from loop.storage.text_file import encoding_of
+
+CHUNK = 1 << 20  # characters read at a time
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*("|\Z)|[\[\]{}]', re.DOTALL)  # what tells where JSON ends
+EDGE = 16  # characters: a word or an escape cut off at the end of what was read is at most as long
+
+
+@dataclass(frozen=True, slots=True)
+class NoTask:
+    """An element of an export, by its *number* from 1 on, that is no task of the JSON export."""
+
+    number: int
+    error: PayloadError
+    is_other_kind: bool = False  # an element of another kind of export
+
+
+def read_export(export: Path) -> Iterator[dict[str, Any] | NoTask]:
+    """
+    Yield the tasks of a JSON export, or of an answer of /api/tasks/; it may be larger than memory.
+
+    Each task gets an `id`, its number, if it has none.
+
+    An element that is no task costs only itself. Raises PayloadError where the file is no list of JSON, after what came
+    before was yielded; where its first element is of another kind of export; and at the end where it has no task.
+    """
+    tasks = number = 0
+    for number, element in enumerate(_read(export), start=1):
+        task = _task(element, number)
+        if isinstance(task, NoTask) and task.is_other_kind and number == 1:
+            raise PayloadError(str(export), EXPECTED, task.error.found)
+        tasks += not isinstance(task, NoTask)
+        yield task
+    if number and not tasks:
+        raise PayloadError(str(export), EXPECTED, "none of them a task")
+
+
+def read_tasks(export: Path) -> Iterator[dict[str, Any]]:
+    """The same without the elements that are no task."""
+    return (task for task in read_export(export) if not isinstance(task, NoTask))
+
+
+def _task(element: object, number: int) -> dict[str, Any] | NoTask:
+    where = f"element {number}"
+    if isinstance(element, PayloadError):
+        return NoTask(number, element)
+    if not isinstance(element, dict):
+        return NoTask(number, PayloadError(where, "a task, a JSON object", element))
+    if kind := kind_of_task(element):
+        return NoTask(number, PayloadError(where, EXPECTED, kind), is_other_kind=True)
+    task = {"id": number, **element}
+    return task if is_id(task["id"]) else NoTask(number, PayloadError(f"{where} id", "an id of a task", task["id"]))
+
+
+def _read(export: Path) -> Iterator[Any]:
+    """The elements of an export; a PayloadError in place of one that is nested too deeply."""
+    try:
+        with export.open("rb") as raw:
+            head = raw.read(200)
+        if kind := kind_of_bytes(head):
+            raise PayloadError(str(export), EXPECTED, kind)
+        with export.open(encoding=encoding_of(head)) as file:
+            yield from _elements(file, str(export))
+    except OSError as error:
+        raise PayloadError(str(export), EXPECTED, error.strerror or type(error).__name__) from error
+    except UnicodeDecodeError as error:
+        raise PayloadError(str(export), "JSON in UTF-8 or UTF-16", str(error)) from error
+
+
+def _elements(file: IO[str], name: str) -> Iterator[Any]:
+    """The elements of the one list in a file."""
+    decoder, buffer = json.JSONDecoder(), file.read(CHUNK)
+    answer = API_ANSWER.match(buffer)
+    at = answer.end() if answer else _blank(buffer, 0)
+    if buffer[at : at + 1] != "[":
+        raise PayloadError(name, EXPECTED, kind_of_text(buffer[: CHUNK // 64]))
+    at, more, is_first = at + 1, CHUNK, True
+    while True:
+        at = _blank(buffer, at)
+        step = _step(decoder, buffer, at, is_first=is_first)
+        if step is None:  # the buffer ends within an element
+            read = file.read(more)
+            if not read:
+                raise PayloadError(name, "JSON", f"the end of the file within a task: {buffer[at : at + 40]}")
+            buffer, at, more = buffer[at:] + read, 0, more * 2
+            continue
+        if isinstance(step, str):
+            raise PayloadError(name, "JSON", step)
+        element, at, is_last = step
+        if is_last:
+            break
+        yield element
+        is_first, more = False, CHUNK
+    if (buffer[_blank(buffer, at) :] + file.read(CHUNK)).strip() != ("}" if answer else ""):
+        raise PayloadError(name, "JSON", "something after the end of the list")
+
+
+def _step(decoder: json.JSONDecoder, buffer: str, at: int, *, is_first: bool) -> tuple[Any, int, bool] | str | None:
+    """The next element, where it ends, and whether it was the list's end; None: read on; a text: what is wrong."""
+    if at >= len(buffer):
+        return None
+    if buffer[at] == "]":
+        return None, at + 1, True
+    if not is_first:
+        if buffer[at] != ",":
+            return f"expected a comma, found {buffer[at : at + 40]}"
+        at = _blank(buffer, at + 1)
+    try:
+        element, end = decoder.raw_decode(buffer, at)
+    except RecursionError:
+        after = _end(buffer, at)
+        element, end = PayloadError("a task", "JSON that is less deeply nested", buffer[at : at + 40]), after or 0
+        return (element, end, False) if after else None
+    except json.JSONDecodeError as error:
+        is_cut = error.msg.startswith("Unterminated string") or error.pos >= len(buffer) - EDGE
+        return None if is_cut else str(error)
+    return None if end == len(buffer) else (element, end, False)  # a number may go on
+
+
+def _end(buffer: str, at: int) -> int | None:
+    """Where the object or list ends that begins at a place; None where the buffer ends within it."""
+    depth = 0
+    for token in TOKEN.finditer(buffer, at):
+        if token[0][0] == '"' and not token[1]:
+            return None
+        depth += (token[0] in "[{") - (token[0] in "]}")
+        if not depth:
+            return token.end()
+    return None
+
+
+def _blank(buffer: str, at: int) -> int:
+    while at < len(buffer) and buffer[at] in " \t\n\r":
+        at += 1
+    return at

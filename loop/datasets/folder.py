@@ -1,0 +1,143 @@
+"""
+A YOLO dataset on disk, which never changes.
+
+`images/` and `labels/` by side, `data.yaml`, `items.jsonl` (what is in it, an image a line, by task), and
+`manifest.json` (its name and report). Its name is the hash of `data.yaml` and `items.jsonl`, which has the hash of
+every other file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from loop.datasets.ordered_map import in_order
+from loop.datasets.snapshots import Item
+from loop.datasets.splits import Side
+from loop.datasets.yolo_format import read_lines
+from loop.errors import PayloadError, PoisonedSnapshot
+
+READERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A dataset that never changes, by the hash of its content."""
+
+    hash: str
+    folder: Path
+    class_names: tuple[str, ...]
+    report: dict[str, Any]
+
+    @property
+    def data(self) -> Path:
+        """The file that ultralytics is given."""
+        return self.folder / "data.yaml"
+
+    def count(self, what: str, side: Side) -> int:
+        """How many `images` or `boxes` are on a side."""
+        return int(self.report[what].get(side, 0))
+
+    def items(self) -> Iterator[Item]:
+        """What is in it, by task. Raises PoisonedSnapshot at a line that is none."""
+        return items(self.folder)
+
+    def held_out(self) -> dict[str, Path]:
+        """The images of the held-out side by their name, which a task keeps in every dataset of its project."""
+        return {path.stem: path for path in sorted((self.folder / "images" / Side.HELD_OUT).iterdir())}
+
+
+def read(root: Path, name: str) -> Snapshot | None:
+    """Return the dataset of that hash, if it is here. Raises PoisonedSnapshot where its manifest is damaged."""
+    folder = root / name[:16]
+    if not name or not (folder / "manifest.json").exists():
+        return None
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+        return Snapshot(name, folder, tuple(manifest["classes"]), manifest["report"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise PoisonedSnapshot(str(folder), {}, f"manifest.json cannot be read: {error}") from error
+
+
+def items(folder: Path) -> Iterator[Item]:
+    """Read `items.jsonl` of a dataset, a line at a time; PoisonedSnapshot at a line that is none."""
+    try:
+        with (folder / "items.jsonl").open(encoding="utf-8") as file:
+            for line in file:
+                kept = json.loads(line)
+                yield Item(**{**kept, "side": Side(kept["side"])})
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise PoisonedSnapshot(str(folder), {}, f"items.jsonl cannot be read: {error}") from error
+
+
+def verify(snapshot: Snapshot) -> None:
+    """
+    Check that a dataset is what was written: every image and label file as it was, nothing more, and labels that parse.
+
+    Raises PoisonedSnapshot, which names the tasks.
+    """
+    folder = snapshot.folder
+    problems: dict[int, str] = {}
+    files = 0
+    with ThreadPoolExecutor(READERS) as pool:
+        for item, found in in_order(pool, lambda one: (one, _problem(snapshot, one)), snapshot.items()):
+            files += not item.resting
+            if found:
+                problems[item.task] = found
+    rest = []
+    if not _is_readable(folder):
+        rest.append("manifest.json cannot be read")
+    if _hash(folder) != snapshot.hash:
+        rest.append("data.yaml or items.jsonl is not as it was written")
+    for kind in ("images", "labels"):
+        there = sum(1 for side in Side for _ in (folder / kind / side).glob("*"))
+        if there > files:
+            rest.append(f"{there - files} files in {kind} that do not belong to it")
+    if problems or rest:
+        raise PoisonedSnapshot(str(folder), problems, "; ".join(rest))
+
+
+def label_file(file: str) -> str:
+    """The name of the label file of an image file."""
+    return f"{file.rsplit('.', 1)[0]}.txt"
+
+
+def _problem(snapshot: Snapshot, item: Item) -> str | None:
+    if item.resting:
+        return None
+    labels = snapshot.folder / "labels" / item.side / label_file(item.file)
+    try:
+        text = labels.read_bytes()
+        read_lines(text.decode(), snapshot.class_names, labels.name)
+        with (snapshot.folder / "images" / item.side / item.file).open("rb") as file:
+            image = hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, UnicodeDecodeError, PayloadError) as error:
+        return str(error)
+    if hashlib.sha256(text).hexdigest() != item.labels:
+        return "its labels are not those that were written"
+    return None if image == item.image else "its image is not the one that was written"
+
+
+def _is_readable(folder: Path) -> bool:
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+        return isinstance(manifest, dict) and {"hash", "classes", "report"} <= manifest.keys()
+    except (OSError, ValueError):
+        return False
+
+
+def _hash(folder: Path) -> str:
+    found = hashlib.sha256()
+    for name in ("data.yaml", "items.jsonl"):
+        try:
+            with (folder / name).open("rb") as file:
+                while chunk := file.read(1 << 20):
+                    found.update(chunk)
+        except OSError:
+            return ""
+    return found.hexdigest()

@@ -1,0 +1,65 @@
+"""The vectors of whole images of reviewed tasks, in the records: made once for an address and an embedder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import sqlalchemy as sa
+
+from loop.datasets.duplicates_by_vector import Embedded, Halves
+from loop.storage.tables import whole_vectors
+from loop.vision.embedding import Vectors
+
+HALF = np.dtype("<f2")  # as they are kept, whatever machine wrote them
+
+
+class WholeVectors:
+    """The vectors in the records; a task has one, of the embedder that saw it last."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def known(self, project_id: int, embedder: str) -> dict[int, str]:
+        """The name of the address that each vector of an embedder was made from, by task."""
+        query = sa.select(whole_vectors.c.task_id, whole_vectors.c.image).where(*_of(project_id, embedder))
+        with self._engine.connect() as connection:
+            return {row.task_id: row.image for row in connection.execute(query)}
+
+    def keep(self, project_id: int, embedder: str, images: Mapping[int, str], vectors: Vectors) -> None:
+        """Keep a vector of each task, made from the image of that address; *vectors* are in the order of *images*."""
+        rows = [
+            {
+                "project_id": project_id,
+                "task_id": task_id,
+                "embedder": embedder,
+                "image": image,
+                "vector": vector.astype(HALF).tobytes(),
+            }
+            for (task_id, image), vector in zip(images.items(), vectors, strict=True)
+        ]
+        is_it = (whole_vectors.c.project_id == project_id, whole_vectors.c.task_id.in_(list(images)))
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(whole_vectors.delete().where(*is_it))
+                connection.execute(whole_vectors.insert(), rows)
+        except sa.exc.IntegrityError:  # another process keeps the same ones in this moment
+            return
+
+    def read(self, project_id: int, embedder: str, images: Mapping[int, str], least: float) -> Embedded:
+        """All vectors of an embedder, but those of tasks that show another address by now, as *images* has it."""
+        query = sa.select(whole_vectors.c.task_id, whole_vectors.c.image, whole_vectors.c.vector)
+        query = query.where(*_of(project_id, embedder)).order_by(whole_vectors.c.task_id)
+        rows: dict[int, int] = {}
+        content = bytearray()
+        with self._engine.connect() as connection:
+            for task_id, image, vector in connection.execute(query.execution_options(yield_per=1000)):
+                if images.get(task_id, image) == image:
+                    rows[task_id] = len(rows)
+                    content += vector
+        vectors: Halves = np.frombuffer(content, HALF).reshape(len(rows), -1) if rows else np.zeros((0, 1), HALF)
+        return Embedded(rows, vectors, least)
+
+
+def _of(project_id: int, embedder: str) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    return whole_vectors.c.project_id == project_id, whole_vectors.c.embedder == embedder

@@ -1,0 +1,85 @@
+"""Embed the whole images of reviewed tasks, each once, so that near-duplicates are found by their vectors too."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from loop.datasets.duplicates_by_vector import Embedded
+from loop.errors import ImageError, UpstreamError
+from loop.parts import Parts
+from loop.regions import Box, Pixels
+from loop.vision.embedding import Embedder, Space, Vectors
+from loop.vision.image_files import shrunk
+
+log = logging.getLogger(__name__)
+
+WHOLE = Box(0, 0, 1, 1)
+IMAGES = 16  # in memory at a time
+PIXELS = 640  # of the longer side, that an embedder is shown
+PREPARATION = "whole-1"  # changes with every change of what an embedder is shown
+
+
+def embed_images(
+    parts: Parts,
+    project_id: int,
+    space: Space,
+    addresses: Mapping[int, str],
+    files: Mapping[int, Path],
+    check: Callable[[], None],
+) -> Embedded:
+    """
+    Return the vectors of the images of a project's tasks, after making those that are missing from their *files*.
+
+    *addresses* names the address of each task's image. *check* is called often, and stops by raising. An embedder that
+    fails is logged, and what it did not see has no vector.
+    """
+    name = f"{PREPARATION}:{space.fingerprint}"
+    known = parts.whole_vectors.known(project_id, name)
+    missing = [task_id for task_id in files if known.get(task_id) != addresses[task_id]]
+    try:
+        _make(parts, project_id, space, {task_id: (addresses[task_id], files[task_id]) for task_id in missing}, check)
+    except UpstreamError as error:
+        log.warning("project %d: images without a vector are compared by their hashes: %s", project_id, error)
+    return parts.whole_vectors.read(project_id, name, addresses, parts.policies.dataset.twin_cosine)
+
+
+def _make(
+    parts: Parts,
+    project_id: int,
+    space: Space,
+    images: Mapping[int, tuple[str, Path]],
+    check: Callable[[], None],
+) -> None:
+    """Make vectors and keep them, some at a time: whoever is killed goes on from there. Raises UpstreamError."""
+    embedder = _loaded(parts, space) if images else None
+    task_ids = list(images)
+    for start in range(0, len(task_ids), IMAGES):
+        check()
+        pixels = {}
+        for task_id in task_ids[start : start + IMAGES]:
+            try:
+                pixels[task_id] = shrunk(images[task_id][1], PIXELS)
+            except ImageError as error:
+                log.warning("project %d: task %d has no vector: %s", project_id, task_id, error)
+        if embedder and pixels:
+            vectors = _vectors(embedder, list(pixels.values()))
+            addresses = {task_id: images[task_id][0] for task_id in pixels}
+            parts.whole_vectors.keep(project_id, f"{PREPARATION}:{space.fingerprint}", addresses, vectors)
+
+
+def _loaded(parts: Parts, space: Space) -> Embedder:
+    try:
+        return parts.embedders.load(space, None)
+    except Exception as error:  # reading foreign weights raises anything
+        raise UpstreamError(f"LOOP_EMBEDDER cannot be loaded: {error}") from error
+
+
+def _vectors(embedder: Embedder, pixels: Sequence[Pixels]) -> Vectors:
+    try:
+        return np.concatenate(embedder.embed(pixels, [[WHOLE]] * len(pixels)))
+    except Exception as error:  # torch raises anything, also where memory runs out
+        raise UpstreamError(f"LOOP_EMBEDDER failed: {error}") from error

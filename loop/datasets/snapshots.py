@@ -1,0 +1,150 @@
+"""What goes into a dataset, and what is told of it. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from loop.datasets.splits import Side
+from loop.label_studio.classes import Labels
+from loop.label_studio.unread import Unread, Why
+from loop.regions import Region
+
+MOST_NAMED = 100  # tasks named in a report, each reason
+NAMED_IN_A_LINE = 3
+
+
+class Reason(StrEnum):
+    """Why a reviewed image is left out whole: with an object missing, it would teach that nothing is there."""
+
+    NO_CONFIG = Why.NO_CONFIG.value
+    NO_RESULT = Why.NO_RESULT.value
+    UNKNOWN_LABEL = Why.UNKNOWN_LABEL.value
+    NO_LABEL = Why.NO_LABEL.value
+    BROKEN_BOX = Why.BROKEN.value
+    SHAPE = Why.SHAPE.value
+    EMPTY_BOXES = "none of its boxes has an extent"
+    NO_IMAGE = "the image cannot be read"
+    NO_REVIEW = "the review cannot be read"
+    SAME_ID = "another task before it has its id"
+    LEFT_OUT = "taken out of training by a person, as a twin of a held-out task"
+    RESTING = "learned before and not repeated this time (LOOP_REPLAY_SHARE)"
+    BACKGROUND = "nothing is on it, and enough such images are trained on (LOOP_BACKGROUND_SHARE)"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledImage:
+    """
+    One reviewed image: all its objects, none on a negative. *group* is what it must stay on one side with.
+
+    With something *unread* in its review the regions are not all its objects.
+    """
+
+    task_id: int
+    image: str
+    regions: tuple[Region, ...]
+    annotation_id: int | None = None
+    group: str | None = None
+    unread: tuple[Unread, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """
+    One image of a dataset, as `items.jsonl` has it.
+
+    *image* and *labels* are SHA-256 of the file's content. A *resting* one was learned before by the version that this
+    training starts from, and is not repeated: it is no file of this dataset.
+    """
+
+    task: int
+    annotation: int | None
+    side: Side
+    file: str
+    image: str
+    labels: str
+    boxes: int
+    resting: bool = False
+
+    @property
+    def content(self) -> bytes:
+        """What a detector learns of it: as long as it is the same, there is nothing new."""
+        return content_of(self.task, self.image, self.labels)
+
+    def as_json(self) -> dict[str, Any]:
+        """The item as plain JSON."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass
+class Report:
+    """What went in, what was done to boxes, what was left out and why."""
+
+    images: Counter[str] = field(default_factory=Counter)
+    boxes: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    train: Counter[str] = field(default_factory=Counter)
+    undecided: Counter[str] = field(default_factory=Counter)
+    unknown_labels: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
+    left_out: dict[str, list[int]] = field(default_factory=dict)
+    causes: dict[int, str] = field(default_factory=dict)
+
+    def leave_out(self, reason: Reason, task_id: int, cause: str = "") -> None:
+        """Count one image left out; the first of each reason are named, with the *cause* where there is more to say."""
+        self.counts[reason.value] += 1
+        cause = cause.removeprefix(f"task {task_id} ")
+        named = self.left_out.setdefault(reason.value, [])
+        if len(named) < MOST_NAMED:
+            named.append(task_id)
+            if cause:
+                self.causes.setdefault(task_id, cause)
+
+    def losses(self) -> str:
+        """Say in a line how many images were left out, why, and the causes of the first."""
+        if not self.counts:
+            return "no task was left out"
+        parts = []
+        for reason, count in sorted(self.counts.items()):
+            first = self.left_out[reason][:NAMED_IN_A_LINE]
+            named = [
+                f"task {task_id}: {self.causes[task_id]}" if task_id in self.causes else f"task {task_id}"
+                for task_id in first
+            ]
+            parts.append(f"{count} because {reason} ({'; '.join(named)}{'; …' * (count > len(first))})")
+        return f"left out: {', '.join(parts)}"
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as plain JSON: counts by side, of boxes, by label; what was left out, counted and named."""
+        told: dict[str, Any] = {"images": dict(self.images), "boxes": dict(self.boxes), "notes": dict(self.notes)}
+        if self.train:
+            told["train"] = dict(self.train)
+        if self.undecided:
+            told["labels_that_left_the_config"] = dict(self.undecided)
+        if self.unknown_labels:
+            told["unknown_labels"] = dict(self.unknown_labels)
+        left_out = {reason: sorted(task_ids) for reason, task_ids in sorted(self.left_out.items())}
+        if self.causes:
+            told["causes"] = {str(task_id): cause for task_id, cause in sorted(self.causes.items())}
+        return {**told, "left_out": left_out, "left_out_counts": dict(sorted(self.counts.items()))}
+
+
+def problem(item: LabelledImage, labels: Labels, report: Report) -> Reason | None:
+    """Say why the labels of an image cannot be used, if so; labels that nobody knows or decided on are counted."""
+    if item.unread:
+        report.unknown_labels.update(one.label for one in item.unread if one.label)
+        return Reason(item.unread[0].why.value)
+    found = Counter(region.label for region in item.regions)
+    if unknown := found.keys() - labels.ids.keys():
+        report.unknown_labels.update({label: found[label] for label in unknown})
+        return Reason.UNKNOWN_LABEL
+    report.undecided.update({label: times for label, times in found.items() if label in labels.undecided})
+    return None
+
+
+def content_of(task_id: int, image: str, labels: str) -> bytes:
+    """Name by its content what a detector learns of a task."""
+    return hashlib.sha256(f"{task_id}:{image}:{labels}".encode()).digest()[:12]

@@ -1,0 +1,170 @@
+"""The frozen split of every project in the records, with what keeps tasks together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from loop.datasets.duplicates_by_hash import Looks
+from loop.datasets.duplicates_by_vector import Either, Embedded
+from loop.datasets.splits import Leak, Side, Twins, assign, leaks, together
+from loop.reviews.verdicts import Decision
+from loop.storage.tables import splits, verdicts
+
+TRIES = 5  # at giving sides, while another process gives some to the same tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known now of a reviewed task: its group, the look of its image, and the name of that image's address."""
+
+    task_id: int
+    group: str | None
+    look: int | None
+    image: str
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The sides of all that was ever split; of what is reviewed now: leaks, and what a person took out of training."""
+
+    sides: dict[int, Side] = field(default_factory=dict)
+    leaks: tuple[Leak, ...] = ()
+    left_out: frozenset[int] = frozenset()
+
+
+@dataclass(slots=True)
+class _Row:
+    side: Side | None
+    group: str | None
+    look: int | None
+    image: str | None
+    is_left_out: bool = False
+
+
+class SplitList:
+    """The splits in the records."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def looks(self, project_id: int) -> dict[int, tuple[str, int | None]]:
+        """Of each task whose image was looked at: the name of its address, and the look."""
+        query = sa.select(splits.c.task_id, splits.c.image, splits.c.image_hash)
+        query = query.where(splits.c.project_id == project_id, splits.c.image.is_not(None))
+        with self._engine.connect() as connection:
+            return {task_id: (image, _read(kept)) for task_id, image, kept in connection.execute(query)}
+
+    def freeze(
+        self,
+        project_id: int,
+        seen: Sequence[Seen],
+        *,
+        share: float,
+        twin_bits: int,
+        embedded: Embedded | None = None,
+    ) -> Split:
+        """
+        Give a side to each task that has none, which holds for ever, and keep what is known of all.
+
+        Near-duplicates are images whose looks differ in at most *twin_bits* bits, or that are so by their vectors.
+        Several processes may do so at once.
+        """
+        for attempt in range(TRIES):
+            try:
+                with self._engine.begin() as connection:
+                    return _frozen(connection, project_id, seen, share, twin_bits, embedded)
+            except sa.exc.IntegrityError:
+                if attempt == TRIES - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    def leave_out(self, project_id: int, task_ids: Iterable[int]) -> None:
+        """Take tasks out of training for good, whichever side they are on."""
+        change = splits.update().values(is_left_out=True)
+        is_it = sa.and_(splits.c.project_id == project_id, splits.c.task_id == sa.bindparam("which"))
+        rows = [{"which": task_id} for task_id in task_ids]
+        if rows:
+            with self._engine.begin() as connection:
+                connection.execute(change.where(is_it), rows)
+
+    def put_back(self, project_id: int) -> int:
+        """Let everything be trained on again that was left out; return how many tasks."""
+        is_out = sa.and_(splits.c.project_id == project_id, splits.c.is_left_out)
+        with self._engine.begin() as connection:
+            return connection.execute(splits.update().where(is_out).values(is_left_out=False)).rowcount
+
+    def hard_negatives(self, project_id: int) -> set[int]:
+        """The tasks where a detector saw something that a reviewer deleted."""
+        query = sa.select(verdicts.c.task_id).where(
+            verdicts.c.project_id == project_id, verdicts.c.decision == Decision.FALSE_POSITIVE.value
+        )
+        with self._engine.connect() as connection:
+            return set(connection.scalars(query.distinct()))
+
+
+def _frozen(
+    connection: sa.Connection,
+    project_id: int,
+    seen: Sequence[Seen],
+    share: float,
+    twin_bits: int,
+    embedded: Embedded | None,
+) -> Split:
+    query = sa.select(splits).where(splits.c.project_id == project_id)
+    rows = {
+        row.task_id: _Row(Side(row.side), row.group, _read(row.image_hash), row.image, row.is_left_out)
+        for row in connection.execute(query)
+    }
+    known = {task_id: row.side for task_id, row in rows.items() if row.side}
+    left_out = frozenset(task_id for task_id, row in rows.items() if row.is_left_out)
+    changed = []
+    for one in seen:
+        row = rows.setdefault(one.task_id, _Row(None, None, None, None))
+        if (row.group, row.look, row.image) != (one.group, one.look, one.image):
+            row.group, row.look, row.image = one.group, one.look, one.image
+            changed.append(one)
+    ids = sorted(task_id for task_id in rows if task_id not in left_out)
+    groups = [rows[task_id].group for task_id in ids]
+    looks = Looks([rows[task_id].look for task_id in ids], twin_bits)
+    twins: Twins = Either(looks, embedded.among(ids)) if embedded else looks
+    families = together(groups, twins)
+    new = assign(known, ids, project_id=project_id, share=share, labels=families.labels)
+    _keep(connection, project_id, changed, new)
+    sides = {**known, **new}
+    reviewed = {one.task_id for one in seen}
+    found = leaks(ids, [sides[task_id] for task_id in ids], groups, families, twins)
+    standing = tuple(one for one in found if {one.held_out, one.train} <= reviewed)
+    return Split(sides, standing, left_out & reviewed)
+
+
+def _keep(connection: sa.Connection, project_id: int, changed: Sequence[Seen], new: dict[int, Side]) -> None:
+    rows = [
+        {
+            "project_id": project_id,
+            "task_id": one.task_id,
+            "group": one.group,
+            "image_hash": "" if one.look is None else f"{one.look:016x}",
+            "image": one.image,
+        }
+        for one in changed
+    ]
+    added = [{**row, "side": new[row["task_id"]]} for row in rows if row["task_id"] in new]
+    if added:
+        connection.execute(splits.insert(), added)
+    moved = [
+        {"which": row["task_id"], "to_group": row["group"], "to_hash": row["image_hash"], "to_image": row["image"]}
+        for row in rows
+        if row["task_id"] not in new
+    ]
+    if moved:
+        is_it = sa.and_(splits.c.project_id == project_id, splits.c.task_id == sa.bindparam("which"))
+        columns = {"group": "to_group", "image_hash": "to_hash", "image": "to_image"}
+        change = splits.update().values({column: sa.bindparam(name) for column, name in columns.items()})
+        connection.execute(change.where(is_it), moved)
+
+
+def _read(kept: str | None) -> int | None:
+    return int(kept, 16) if kept else None

@@ -1,1 +1,0 @@
-"""What is decided, and how foreign forms are read and written: pure functions on frozen dataclasses."""

@@ -1,0 +1,128 @@
+"""What a person says about a cluster of the unknown: it is a category, or it is nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from loop.discovery.cluster_store import ClusterState, KeptCluster
+from loop.discovery.gather import taxonomy_of
+from loop.errors import ClusterDecided
+from loop.label_studio.label_config_edit import with_label
+from loop.label_studio.views import only_tasks
+from loop.parts import Parts
+from loop.references import index
+from loop.taxonomy.name_category import Named, name_category
+
+NOTHING = "nothing to change"
+MOST_IN_VIEW = 200  # tasks; each is a condition of the view's filter
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A cluster with the category that a person gives it; *was_here* says that it was promoted so before."""
+
+    kept: KeptCluster
+    named: Named
+    was_here: bool
+
+
+def dismiss(parts: Parts, project_id: int, cluster: str) -> str:
+    """
+    Never show a cluster again, nor one that most of is in it; *cluster* is an id or its beginning.
+
+    Raises UnknownClusterId, and ClusterDecided where it was promoted.
+    """
+    kept = parts.clusters.find(project_id, cluster)
+    if kept.state == ClusterState.DISMISSED:
+        return f"cluster {kept.found.id} was dismissed before"
+    if kept.state == ClusterState.PROMOTED:
+        raise ClusterDecided(kept.found.id, f"was promoted to {kept.name}")
+    parts.clusters.dismiss(project_id, kept.found.id)
+    return f"cluster {kept.found.id} with {kept.found.size} boxes does not come back"
+
+
+def promote(parts: Parts, project_id: int, cluster: str, name: str, parent: str | None = None) -> list[str]:
+    """
+    Make a cluster a category; return what was changed, a line each.
+
+    It becomes a node under *parent*, its members references, its name a label of the project's label config, its tasks
+    a view. The decision is recorded first, so whatever it is killed in the middle of, the same again does what is
+    missing. Nothing is touched where it raises TaxonomyError, LabelConfigError, UnknownClusterId, ClusterDecided, or
+    UpstreamError because Label Studio does not answer or refuses the label.
+    """
+    asked = _asked(parts, project_id, cluster, name, parent)
+    _validate(parts, project_id, asked.named.label)
+    changed = []
+    if not asked.was_here:
+        parts.clusters.promote(project_id, asked.kept, asked.named.label, parts.label_studio.now())
+        changed.append(f"{asked.kept.found.size} boxes of cluster {asked.kept.found.id} are {asked.named.label}")
+    changed += _apply(parts, project_id, asked)
+    changed += _label(parts, project_id, asked.named.label)
+    changed += _view(parts, project_id, asked)
+    index.ask(parts, project_id)
+    return changed or [f"cluster {asked.kept.found.id} is {asked.kept.name} already: {NOTHING}"]
+
+
+def _asked(parts: Parts, project_id: int, cluster: str, name: str, parent: str | None) -> Asked:
+    """Check what a person wants against what is there."""
+    kept = parts.clusters.find(project_id, cluster)
+    if kept.state == ClusterState.DISMISSED:
+        raise ClusterDecided(kept.found.id, "was dismissed")
+    was_here = kept.state == ClusterState.PROMOTED
+    if was_here and (kept.name != name.strip() or parent not in (None, kept.parent)):
+        under = f" under {kept.parent}" if kept.parent else ""
+        raise ClusterDecided(kept.found.id, f"was promoted to {kept.name}{under}")
+    taxonomy = taxonomy_of(parts, project_id)
+    if was_here:  # where a node stands by now is no longer our business
+        parent = None if kept.node in taxonomy.by_id else kept.parent
+    named = name_category(taxonomy, name, parent)
+    wanted = kept if was_here else replace(kept, name=name.strip(), parent=parent, node=named.node)
+    return Asked(wanted, named, was_here)
+
+
+def _validate(parts: Parts, project_id: int, label: str) -> None:
+    """Have Label Studio say whether it takes the label."""
+    there = parts.label_studio.project(project_id)["label_config"]
+    wanted = with_label(there, label)
+    if wanted != there:
+        parts.label_studio.validate_config(project_id, wanted)
+
+
+def _apply(parts: Parts, project_id: int, asked: Asked) -> list[str]:
+    """Put the taxonomy with the category in force."""
+    found, began = asked.named, list[str]()
+    if parts.taxonomies.current(project_id) is None:
+        began = [f"began a taxonomy with the {len(taxonomy_of(parts, project_id).nodes)} labels of the project"]
+    number = parts.taxonomies.apply(project_id, found.taxonomy, f"cluster {asked.kept.found.id} is {asked.kept.name}")
+    if number is None:
+        return []
+    parts.matches.show_again(project_id)
+    return [*began, f"node {' / '.join(found.taxonomy.path(found.node))} is in taxonomy {number}"]
+
+
+def _label(parts: Parts, project_id: int, label: str) -> list[str]:
+    """Add the label to the label config as Label Studio has it now, and record that."""
+    project = parts.label_studio.project(project_id)
+    wanted = with_label(project["label_config"], label)
+    changed = wanted != project["label_config"]
+    if changed:
+        parts.label_studio.update_project(project_id, label_config=wanted)
+    parts.projects.save(project_id, str(project["title"]), wanted)
+    return [f"added the label {label} to the label config"] if changed else []
+
+
+def _view(parts: Parts, project_id: int, asked: Asked) -> list[str]:
+    """Show the tasks of all clusters that became the category in a view of the Data Manager."""
+    clusters = parts.clusters.promoted_to(project_id, asked.named.node)
+    tasks = list(dict.fromkeys(task for one in clusters for task in one.found.tasks))[:MOST_IN_VIEW]
+    title = f"Likely {asked.named.label}"
+    view = {"title": title, "type": "list", "target": "tasks", "filters": only_tasks(tasks)}
+    for there in parts.label_studio.views(project_id):
+        data = there.get("data") or {}
+        if data.get("title") == title:
+            if data.get("filters") == view["filters"]:
+                return []
+            parts.label_studio.update_view(there["id"], project_id, {**data, **view})
+            return [f"the view “{title}” shows {len(tasks)} tasks"]
+    parts.label_studio.create_view(project_id, view)
+    return [f"added the view “{title}” with {len(tasks)} tasks"]

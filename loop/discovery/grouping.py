@@ -1,0 +1,59 @@
+"""Tasks that show like things, so that a queue can go round them all. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from loop.discovery.clustering import reduced
+from loop.discovery.neighbour_graph import Vectors
+
+NONE = 0  # the group of tasks that nothing was found on, or that came after the grouping
+MOST = 50  # groups; half the root of the tasks' number is the rule of thumb below that
+DIMENSIONS = 50
+
+
+def task_groups(means: Mapping[int, Vectors], *, seed: int = 0) -> dict[int, int]:
+    """
+    Put each task into a group by the mean vector, float32 (dimension,), of what was found on it, by k-means.
+
+    About sqrt(n / 2) groups of n tasks, numbered from 1; the same means and seed give the same.
+    """
+    if len(means) < 2:
+        return dict.fromkeys(means, NONE + 1)
+    from sklearn.cluster import KMeans
+
+    tasks = sorted(means)
+    vectors = reduced(np.stack([means[task] for task in tasks]), DIMENSIONS, seed=seed)
+    distinct = len(np.unique(vectors.round(4), axis=0))
+    count = max(1, min(MOST, distinct, round(math.sqrt(len(tasks) / 2))))
+    labels = KMeans(count, n_init=3, random_state=seed).fit_predict(vectors)
+    return {task: NONE + 1 + int(label) for task, label in zip(tasks, labels, strict=True)}
+
+
+def renumbered(groups: Mapping[int, int], before: Mapping[int, int]) -> dict[int, int]:
+    """
+    Number groups as those *before* that they share most tasks with, one to one; what is new gets a new number.
+
+    Label Studio counts the tasks done of each number, so a number must go on meaning the same.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    new, old = sorted(set(groups.values())), sorted(set(before.values()) - {NONE})
+    shared = np.zeros((len(new), len(old)), np.intp)
+    for task, number in groups.items():
+        if before.get(task, NONE) != NONE:
+            shared[new.index(number), old.index(before[task])] += 1
+    names = {
+        new[row]: old[column]
+        for row, column in zip(*linear_sum_assignment(-shared), strict=True)
+        if shared[row, column]
+    }
+    free = max([NONE, *old])
+    for number in new:
+        if number not in names:
+            free += 1
+            names[number] = free
+    return {task: names[number] for task, number in groups.items()}

@@ -1,0 +1,107 @@
+"""What a cluster of the unknown may be, and what else may belong to it. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loop.discovery.clustering import Cluster
+from loop.discovery.neighbour_graph import CELLS, NOISE, Labels, Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """
+    What to tell a person about a cluster.
+
+    *nearest* is the node whose references' mean is most like the cluster's, with the cosine; None without references.
+    *name* is the label that most members carry, empty where they carry none; *agreement* is the share that does.
+    """
+
+    nearest: str | None
+    likeness: float
+    name: str
+    agreement: float
+
+
+def suggest(
+    cluster: Cluster, vectors: Vectors, means: Mapping[str, NDArray[np.float32]], labels: Sequence[str]
+) -> Suggestion:
+    """
+    Describe a cluster of *vectors*; *means* as `node_means` gives them, *labels* those of all vectors, empty for none.
+
+    A label is a hint only: the detector gave it below its threshold, or a reviewer for something alike.
+    """
+    mean = _unit(vectors[cluster.members].mean(axis=0))
+    likeness = {node: float(mean @ other) for node, other in means.items()}
+    nearest = max(likeness, key=likeness.__getitem__) if likeness else None
+    named = Counter(label for label in (labels[member] for member in cluster.members) if label)
+    name, times = min(named.items(), key=lambda one: (-one[1], one[0])) if named else ("", 0)
+    return Suggestion(nearest, likeness[nearest] if nearest is not None else 0.0, name, times / cluster.size)
+
+
+def node_means(vectors: Vectors, nodes: Sequence[str | None]) -> dict[str, NDArray[np.float32]]:
+    """The mean direction of each node's references, of unit length; references of no node are left out."""
+    named = np.array([node or "" for node in nodes])
+    return {str(node): _unit(vectors[named == node].mean(axis=0)) for node in np.unique(named) if node}
+
+
+def likely_members(vectors: Vectors, labels: Labels, *, nearest: int = 5, quantile: float = 0.9) -> Labels:
+    """
+    Give what is in no cluster to the one that most of its *nearest* clustered vectors are in, if it is near enough.
+
+    Near enough is as near to its cluster as that *quantile* of the cluster's own members are to theirs. For a view of
+    likely members: they are no members until a person says so.
+    """
+    found = labels.copy()
+    inside, outside = np.flatnonzero(labels != NOISE), np.flatnonzero(labels == NOISE)
+    if not len(inside) or not len(outside):
+        return found
+    limits = _reach(vectors, labels, inside, nearest, quantile)
+    clusters = int(labels.max()) + 1
+    for rows in np.array_split(outside, -(-len(outside) * len(inside) // CELLS)):
+        likeness = vectors[rows] @ vectors[inside].T
+        near = np.argpartition(-likeness, min(nearest, len(inside)) - 1, axis=1)[:, :nearest]
+        votes = np.stack([(labels[inside][near] == one).sum(axis=1) for one in range(clusters)], axis=1)
+        best = votes.argmax(axis=1)
+        mine = labels[inside][near] == best[:, None]
+        closeness = (np.take_along_axis(likeness, near, 1) * mine).sum(axis=1) / mine.sum(axis=1)
+        found[rows] = np.where(closeness >= limits[best], best, NOISE)
+    return found
+
+
+def is_dismissed(members: Sequence[str], dismissed: Sequence[frozenset[str]], overlap: float = 0.5) -> bool:
+    """
+    Whether a cluster, by its members' keys, is one that a person dismissed before.
+
+    It is, where at least *overlap* of its members were in one of those: it may have grown or lost some since.
+    """
+    own = frozenset(members)
+    return any(len(own & other) >= overlap * len(own) for other in dismissed) if own else False
+
+
+def cluster_id(members: Sequence[str]) -> str:
+    """A name for a cluster, by its members' keys in any order: the same members are the same cluster."""
+    return hashlib.sha256("\n".join(sorted(members)).encode()).hexdigest()[:8]
+
+
+def _reach(
+    vectors: Vectors, labels: Labels, inside: NDArray[np.intp], nearest: int, quantile: float
+) -> NDArray[np.float32]:
+    """For each cluster, the mean cosine to their nearest fellow members that all but its outermost members reach."""
+    limits = np.ones(int(labels.max()) + 1, np.float32)
+    for one in range(len(limits)):
+        own = vectors[inside[labels[inside] == one]][:2000]
+        near = -np.sort(-(own @ own.T), axis=1)[:, 1 : nearest + 1]
+        limits[one] = np.quantile(near.mean(axis=1), 1 - quantile) if near.shape[1] else 1.0
+    return limits
+
+
+def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    found: NDArray[np.float32] = vector / max(float(np.linalg.norm(vector)), 1e-12)
+    return found

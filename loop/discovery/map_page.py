@@ -1,0 +1,135 @@
+"""A map of the unknown: each detection a point, each cluster a colour. Pure."""
+
+from __future__ import annotations
+
+import html
+import io
+import json
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from loop.discovery.contact_sheet import data_uri
+from loop.discovery.neighbour_graph import NOISE, Labels
+
+COLOURS = (
+    *("#4363d8", "#e6194b", "#3cb44b", "#f58231", "#911eb4", "#008080", "#9a6324", "#f032e6", "#808000", "#000075"),
+    *("#800000", "#469990", "#bfa100", "#6a3d9a", "#1b9e77", "#d95f02", "#7570b3", "#e7298a", "#66a61e", "#e6ab02"),
+)
+GREY = "#b0b0b0"
+POINTS = 20_000  # on a page
+CROPS = 1500  # within a page
+BYTES = 8_000_000  # of crops within a page
+
+Points = NDArray[np.float32]  # (n, 2) in [0, 1], as `projection.coordinates` gives them
+
+
+def map_png(points: Points, labels: Labels, names: Sequence[str]) -> bytes:
+    """Draw the map as a PNG; *names* are the clusters', shown in a legend of at most twenty."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 7), dpi=110)
+    FigureCanvasAgg(figure)
+    axes = figure.add_axes((0.02, 0.02, 0.74, 0.93))
+    for one in (NOISE, *range(len(names))):
+        mine = labels == one
+        if not mine.any():
+            continue
+        name = "in no cluster" if one == NOISE else names[one]
+        label = f"{name} ({int(mine.sum())})".replace("$", r"\$") if one < len(COLOURS) else None
+        axes.scatter(points[mine, 0], points[mine, 1], s=9, c=_colour(one), label=label, linewidths=0)
+    axes.set(xticks=[], yticks=[], title=f"{len(labels)} unknown detections, {len(names)} clusters")
+    if len(labels):
+        figure.legend(loc="center right", fontsize=8, frameon=False)
+    content = io.BytesIO()
+    figure.savefig(content, format="png", metadata={"Software": None})
+    return content.getvalue()
+
+
+def map_page(
+    points: Points, labels: Labels, names: Sequence[str], captions: Sequence[str], crops: Mapping[int, Image.Image]
+) -> str:
+    """
+    Write the map as one HTML page that needs nothing else: hovering over a point shows its crop and caption.
+
+    At most POINTS points are on it, clusters first, and crops for as many as CROPS and BYTES allow; it says how many
+    are left out. Captions and names are foreign text and are escaped.
+    """
+    shown = np.concatenate([np.flatnonzero(labels != NOISE), np.flatnonzero(labels == NOISE)])[:POINTS]
+    images: dict[int, str] = {}
+    size = 0
+    for at, row in enumerate(shown.tolist()):
+        if row in crops and len(images) < CROPS and size < BYTES:
+            images[at] = data_uri(crops[row])
+            size += len(images[at])
+    content = {
+        "points": [[round(float(x), 4), round(float(y), 4)] for x, y in points[shown]],
+        "labels": [int(label) for label in labels[shown]],
+        "captions": [captions[row] for row in shown.tolist()],
+        "names": list(names),
+        "colours": [_colour(one) for one in range(len(names))],
+        "grey": GREY,
+        "images": images,
+    }
+    said = f"{len(labels)} unknown detections, {len(names)} clusters"
+    if len(shown) < len(labels) or len(images) < len(shown):
+        said += f"; {len(shown)} points shown, {len(images)} of them with their crop"
+    return PAGE.replace("@SAID@", html.escape(said)).replace("@DATA@", _script_safe(content))
+
+
+def _colour(cluster: int) -> str:
+    return GREY if cluster == NOISE else COLOURS[cluster % len(COLOURS)]
+
+
+def _script_safe(content: object) -> str:
+    """JSON that cannot end the script element it stands in."""
+    text = json.dumps(content, ensure_ascii=True, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>The unknown</title>
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline';
+ script-src 'unsafe-inline'">
+<style>
+body { margin: 0; font: 14px sans-serif; display: flex; height: 100vh }
+main { flex: 1; padding: 8px } svg { width: 100%; height: calc(100% - 2em) }
+aside { width: 16em; padding: 8px; overflow: auto } aside div { cursor: default }
+#card { position: fixed; display: none; background: white; border: 1px solid #888; padding: 4px; pointer-events: none }
+#card img { display: block; min-width: 96px; image-rendering: auto }
+circle.dim { opacity: 0.12 }
+</style></head><body>
+<main><div>@SAID@</div><svg viewBox="-2 -2 104 104" role="img" aria-label="Map of the unknown"></svg></main>
+<aside></aside><div id="card"></div>
+<script>
+const data = @DATA@;
+const [svg, card, aside] = ["svg", "#card", "aside"].map(one => document.querySelector(one));
+const colour = label => label < 0 ? data.grey : data.colours[label];
+const name = label => label < 0 ? "in no cluster" : data.names[label];
+data.points.forEach(([x, y], at) => {
+  const dot = document.createElementNS("http://www.w3.org/2000/svg", "circle");
+  dot.setAttribute("cx", 100 * x); dot.setAttribute("cy", 100 * (1 - y)); dot.setAttribute("r", 0.6);
+  dot.setAttribute("fill", colour(data.labels[at])); dot.dataset.at = at; svg.append(dot);
+});
+svg.addEventListener("mouseover", event => {
+  const at = event.target.dataset.at; if (at === undefined) { card.style.display = "none"; return }
+  card.replaceChildren();
+  if (data.images[at]) { const image = new Image(); image.src = data.images[at]; card.append(image) }
+  card.append(name(data.labels[at]) + ": " + data.captions[at]);
+  card.style.display = "block";
+  card.style.left = Math.min(event.clientX + 12, innerWidth - 200) + "px";
+  card.style.top = Math.min(event.clientY + 12, innerHeight - 160) + "px";
+});
+[...data.names.keys(), -1].forEach(label => {
+  const line = document.createElement("div");
+  line.style.color = colour(label); line.textContent = "\\u25cf " + name(label);
+  const dots = () => svg.querySelectorAll("circle");
+  line.onmouseenter = () => dots().forEach(d => d.classList.toggle("dim", data.labels[d.dataset.at] !== label));
+  line.onmouseleave = () => dots().forEach(d => d.classList.remove("dim"));
+  aside.append(line);
+});
+</script></body></html>
+"""

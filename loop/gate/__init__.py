@@ -1,0 +1,1 @@
+"""Measures a candidate version against the champion, and rules whether it may serve."""

@@ -1,0 +1,194 @@
+"""Candidate and champion on the same held-out images: what changed, and how sure that is. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, stdtrit
+
+from loop.gate.average_precision import Counts, average_precisions, over_classes, resample
+from loop.gate.evaluation import Evaluation, Metrics
+
+RESAMPLES = 1000
+AT_ONCE = 250  # resamples in memory
+HIGH = 0.975  # of the differences on the resamples; with its counterpart below, the 95% interval
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """
+    AP of both sides, the 95% interval of the candidate's lead, and the share of resamples in which it leads.
+
+    The interval is made of percentiles of a paired bootstrap over images, expanded for small samples.
+    """
+
+    champion: float
+    candidate: float
+    low: float
+    high: float
+    better: float
+
+    @property
+    def lead(self) -> float:
+        """What the candidate has more."""
+        return self.candidate - self.champion
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of what was measured, a class or some of the images: its size and its change."""
+
+    name: str
+    images: int
+    boxes: int
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
+class Mistakes:
+    """How many boxes of one image each side has wrong, where what is over the display threshold is shown."""
+
+    image: str
+    champion: int
+    candidate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Median milliseconds an image of both, measured in turn in one run."""
+
+    champion: float
+    candidate: float
+
+    @property
+    def ratio(self) -> float:
+        """How many times as long the candidate takes."""
+        return self.candidate / self.champion
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """
+    All that is known of a candidate beside a champion.
+
+    *classes* are those with labels; *known* are the images that the champion was first measured on when it was made,
+    *fresh* those since; either is None where there is none. *latency* is None where nothing was timed.
+    """
+
+    champion: Metrics
+    candidate: Metrics
+    overall: Change
+    classes: tuple[Part, ...]
+    known: Part | None
+    fresh: Part | None
+    mistakes: tuple[Mistakes, ...]
+    latency: Latency | None
+    resamples: int
+
+
+def expanded(level: float, images: int) -> float:
+    """
+    The share of resamples that stands for a confidence of *level* on so few images.
+
+    A bootstrap of a small sample is too sure of itself; this makes up for it as Student's t does for a mean: the
+    expanded percentile interval of Hesterberg, What Teachers Should Know About the Bootstrap, 2015, section 5.3.
+    """
+    if images < 2:
+        return 1.0
+    return float(ndtr(math.sqrt(images / (images - 1)) * stdtrit(images - 1, level)))
+
+
+def contrast(
+    champion: Evaluation,
+    candidate: Evaluation,
+    *,
+    known: Collection[str] = (),
+    threshold: float = 0.25,
+    latency: Latency | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Comparison:
+    """
+    Compare two evaluations of one split on the same resamples of its images.
+
+    *known* names the images of the champion's own held-out split. Raises ValueError where the splits differ.
+    """
+    counts = champion.label_counts()
+    if champion.images != candidate.images or not np.array_equal(counts, candidate.label_counts()):
+        raise ValueError(f"measured on different splits: {candidate.metrics} and {champion.metrics}")
+    every, drawn = _both(champion, candidate, np.arange(len(champion.images)), resamples, seed)
+    is_known = np.array([name in known for name in champion.images], bool)
+    wrong = champion.mistakes(threshold), candidate.mistakes(threshold)
+    return Comparison(
+        champion=champion.metrics,
+        candidate=candidate.metrics,
+        overall=_change(len(champion.images), *map(over_classes, every), *map(over_classes, drawn)),
+        classes=tuple(_classes(champion, every, drawn)),
+        known=_part("old images", champion, candidate, is_known, resamples, seed) if is_known.any() else None,
+        fresh=_part("new images", champion, candidate, ~is_known, resamples, seed)
+        if 0 < is_known.sum() < len(is_known)
+        else None,
+        mistakes=tuple(Mistakes(name, int(a), int(b)) for name, a, b in zip(champion.images, *wrong, strict=True)),
+        latency=latency,
+        resamples=resamples,
+    )
+
+
+Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def _both(
+    champion: Evaluation, candidate: Evaluation, images: NDArray[np.intp], resamples: int, seed: int
+) -> tuple[Pair, Pair]:
+    """AP of both sides by class, on all *images* once and on resamples of them."""
+    rng = np.random.default_rng(seed)
+    size = len(champion.images)
+    once = np.zeros((1, size), np.float32)
+    once[:, images] = 1
+    found = [_pair(champion, candidate, once)]
+    for start in range(0, resamples, AT_ONCE):
+        times = np.zeros((min(AT_ONCE, resamples - start), size), np.float32)
+        times[:, images] = resample(len(images), len(times), rng)
+        found.append(_pair(champion, candidate, times))
+    drawn = (np.concatenate([pair[0] for pair in found[1:]]), np.concatenate([pair[1] for pair in found[1:]]))
+    return found[0], drawn
+
+
+def _pair(champion: Evaluation, candidate: Evaluation, counts: Counts) -> Pair:
+    return average_precisions(champion, counts), average_precisions(candidate, counts)
+
+
+def _classes(evaluation: Evaluation, every: Pair, drawn: Pair) -> Iterator[Part]:
+    counts = evaluation.label_counts()
+    for class_id in np.flatnonzero(counts.any(axis=0)):
+        labels = counts[:, class_id]
+        images = int((labels > 0).sum())
+        change = _change(images, *(side[:, class_id] for side in (*every, *drawn)))
+        yield Part(evaluation.class_names[class_id], images, int(labels.sum()), change)
+
+
+def _part(
+    name: str, champion: Evaluation, candidate: Evaluation, chosen: NDArray[np.bool_], resamples: int, seed: int
+) -> Part:
+    every, drawn = _both(champion, candidate, np.flatnonzero(chosen), resamples, seed)
+    change = _change(int(chosen.sum()), *map(over_classes, every), *map(over_classes, drawn))
+    return Part(name, int(chosen.sum()), int(champion.label_counts()[chosen].sum()), change)
+
+
+def _change(
+    images: int,
+    champion: NDArray[np.float64],
+    candidate: NDArray[np.float64],
+    champion_drawn: NDArray[np.float64],
+    candidate_drawn: NDArray[np.float64],
+) -> Change:
+    leads = candidate_drawn - champion_drawn
+    leads = leads[~np.isnan(leads)]
+    high_at = expanded(HIGH, images)
+    low, high = np.quantile(leads, [1 - high_at, high_at]) if len(leads) else (0.0, 0.0)
+    better = float((leads > 0).mean()) if len(leads) else 0.0
+    return Change(float(champion[0]), float(candidate[0]), float(low), float(high), better)

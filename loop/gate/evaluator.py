@@ -1,0 +1,90 @@
+"""How well a detector does on a labelled dataset: measured as `yolo val` does, on what the detector serves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loop.datasets.yolo_format import read_data_file, read_lines
+from loop.gate.average_precision import with_metrics
+from loop.gate.evaluation import IOUS, Evaluation, Found, Labels, Metrics
+from loop.gate.true_positives import matched
+from loop.vision.image_files import read_prepared
+
+if TYPE_CHECKING:
+    from loop.vision.detector import Detector
+
+FLOOR = 0.001  # the least confidence that counts; `yolo val` has the same
+
+
+def evaluate(detector: Detector, data: Path) -> Evaluation:
+    """
+    Run a detector on the held-out side of the dataset whose `data.yaml` is *data*, image by image as it serves.
+
+    The detector may know other classes, in another order: they are matched to the dataset's by name without case, and
+    detections of any other class are left out. So versions with different class lists compare fairly. A box counts for
+    every class it may have. Raises ImageUnreadable, PayloadError.
+    """
+    classes = read_data_file(data.read_text())
+    class_ids = _translation(detector.class_names, classes.ids)
+    paths = sorted((data.parent / "images" / "held_out").iterdir())
+    labels, found = [], []
+    for path in paths:
+        labels.append(_labels(data.parent / "labels" / "held_out" / f"{path.stem}.txt", classes.names))
+        detected = detector.look(read_prepared(path), FLOOR, is_multi_label=True)
+        class_id = class_ids[detected.class_id]
+        is_known = class_id >= 0
+        found.append((class_id[is_known], detected.box[is_known], detected.confidence[is_known]))
+    names = tuple(path.stem for path in paths)
+    return with_metrics(matched(_evaluation(classes.names, names, labels, found)))
+
+
+def _translation(theirs: Sequence[str], ids: Mapping[str, int]) -> NDArray[np.int32]:
+    """The dataset's id of each of the detector's classes, -1 where it has none."""
+    folded = {name.casefold(): class_id for name, class_id in ids.items()}
+    return np.array([ids.get(name, folded.get(name.casefold(), -1)) for name in theirs], np.int32)
+
+
+def _labels(path: Path, class_names: Sequence[str]) -> tuple[list[int], list[list[float]]]:
+    """Class ids and boxes of a label file; a line that comes twice counts once, as ultralytics has it."""
+    lines = dict.fromkeys(path.read_text().splitlines())
+    regions = read_lines("\n".join(lines), class_names, str(path))
+    boxes = [[region.box.x0, region.box.y0, region.box.x1, region.box.y1] for region in regions]
+    return [class_names.index(region.label) for region in regions], boxes
+
+
+def _evaluation(
+    class_names: tuple[str, ...], images: tuple[str, ...], labels: Sequence[Any], found: Sequence[Any]
+) -> Evaluation:
+    """Join what there is of each image; which detections are true positives, and the metrics, are still to be told."""
+    image = _index([class_id for class_id, _, _ in found])
+    return Evaluation(
+        class_names=class_names,
+        images=images,
+        labels=Labels(
+            image=_index([class_id for class_id, _ in labels]),
+            class_id=_joined([class_id for class_id, _ in labels], (), np.int32),
+            box=_joined([box for _, box in labels], (4,), np.float32),
+        ),
+        found=Found(
+            image=image,
+            class_id=_joined([class_id for class_id, _, _ in found], (), np.int32),
+            box=_joined([box for _, box, _ in found], (4,), np.float32),
+            confidence=_joined([confidence for _, _, confidence in found], (), np.float32),
+            hits=np.zeros((len(image), IOUS), np.bool_),
+        ),
+        metrics=Metrics(0.0, 0.0, len(images), sum(len(class_id) for class_id, _ in labels)),
+    )
+
+
+def _joined(arrays: Sequence[Any], shape: tuple[int, ...], kind: type) -> NDArray[Any]:
+    return np.concatenate([np.asarray(array, kind).reshape(-1, *shape) for array in [[], *arrays]])
+
+
+def _index(arrays: Sequence[Any]) -> NDArray[np.int32]:
+    """The number of the image of each entry."""
+    return np.repeat(np.arange(len(arrays), dtype=np.int32), [len(array) for array in arrays])

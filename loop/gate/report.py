@@ -1,0 +1,146 @@
+"""What is kept of a comparison of two versions, for people and for programs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from loop.gate.comparison import Change, Comparison, Latency, Mistakes, Part
+from loop.gate.evaluation import Evaluation
+from loop.gate.rule import GatePolicy, Outcome, Ruling, is_dropped, share_needed
+from loop.regions import Box
+
+PICTURES = 6  # of images fixed, and as many of images newly broken
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two versions compared; the snapshot is the one it was trained on."""
+
+    name: str
+    sha256: str
+    snapshot: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One box as a picture shows it; a true box has no confidence."""
+
+    label: str
+    box: Box
+    confidence: float | None
+    is_right: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One image as a small JPEG of *width* by *height* pixels, with the true boxes and what each side shows."""
+
+    mistakes: Mistakes
+    jpeg: bytes
+    width: int
+    height: int
+    truth: tuple[Drawn, ...]
+    champion: tuple[Drawn, ...]
+    candidate: tuple[Drawn, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A comparison with what it was made of; *ruling* is None where nothing was to be decided."""
+
+    project_id: int
+    champion: Side
+    candidate: Side
+    snapshot: str
+    made_at: datetime
+    threshold: float
+    policy: GatePolicy
+    comparison: Comparison
+    ruling: Ruling | None = None
+    pictures: tuple[Picture, ...] = ()
+
+    def outcome(self) -> Outcome | None:
+        """What the gate said, if it was asked."""
+        return self.ruling.outcome if self.ruling else None
+
+
+def fixed(mistakes: Sequence[Mistakes]) -> list[Mistakes]:
+    """The images on which the candidate has fewer boxes wrong than the champion, the most improved first."""
+    return sorted(
+        (one for one in mistakes if one.candidate < one.champion), key=lambda one: one.candidate - one.champion
+    )
+
+
+def broken(mistakes: Sequence[Mistakes]) -> list[Mistakes]:
+    """The images on which the candidate has more boxes wrong than the champion, the worst first."""
+    return sorted(
+        (one for one in mistakes if one.candidate > one.champion), key=lambda one: one.champion - one.candidate
+    )
+
+
+def boxes_on(evaluation: Evaluation, image: str, threshold: float) -> tuple[tuple[Drawn, ...], tuple[Drawn, ...]]:
+    """The true boxes of an image, and those shown at *threshold*; what is right is judged at IoU 0.5."""
+    at = evaluation.images.index(image)
+    names, labels, found = evaluation.class_names, evaluation.labels, evaluation.found
+    truth = [
+        Drawn(names[labels.class_id[n]], Box(*map(float, labels.box[n])), None, is_right=True)
+        for n in range(len(labels.image))
+        if labels.image[n] == at
+    ]
+    shown = [
+        Drawn(
+            names[found.class_id[n]],
+            Box(*map(float, found.box[n])).clipped(),
+            float(found.confidence[n]),
+            is_right=bool(found.hits[n, 0]),
+        )
+        for n in range(len(found.image))
+        if found.image[n] == at and found.confidence[n] >= threshold
+    ]
+    return tuple(truth), tuple(shown)
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """The report as plain JSON, without the pictures."""
+    found = report.comparison
+    return {
+        "project": report.project_id,
+        "made_at": report.made_at.isoformat(),
+        "outcome": report.outcome(),
+        "reason": report.ruling.reason if report.ruling else None,
+        "champion": asdict(report.champion) | {"metrics": asdict(found.champion)},
+        "candidate": asdict(report.candidate) | {"metrics": asdict(found.candidate)},
+        "snapshot": report.snapshot,
+        "resamples": found.resamples,
+        "ahead_in_needed": share_needed(found, report.policy),
+        "overall": _change(found.overall),
+        "classes": [_part(one) | {"is_dropped": is_dropped(one, report.policy)} for one in found.classes],
+        "measured_before_the_champion_was_made": _part(found.known) if found.known else None,
+        "measured_since": _part(found.fresh) if found.fresh else None,
+        "latency_ms": _latency(found.latency),
+        "display_threshold": report.threshold,
+        "fixed": [asdict(one) for one in fixed(found.mistakes)],
+        "broken": [asdict(one) for one in broken(found.mistakes)],
+        "policy": asdict(report.policy),
+    }
+
+
+def _part(part: Part) -> dict[str, Any]:
+    return {"name": part.name, "images": part.images, "boxes": part.boxes, **_change(part.change)}
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "champion": change.champion,
+        "candidate": change.candidate,
+        "lead": change.lead,
+        "interval": [change.low, change.high],
+        "ahead_in": change.better,
+    }
+
+
+def _latency(latency: Latency | None) -> dict[str, float] | None:
+    return None if latency is None else asdict(latency) | {"ratio": latency.ratio}

@@ -1,0 +1,122 @@
+"""Whether a candidate may replace the champion. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from loop.gate.comparison import Change, Comparison, Part, expanded
+
+
+@dataclass(frozen=True, slots=True)
+class GatePolicy:
+    """
+    What a candidate must be to serve; `docs/gate.md` has the measurement that the values come from.
+
+    *confidence* is how sure it must be that it leads. *class_drop* is how much AP a class may lose; one that
+    is on fewer than *class_images* images is too rare to be judged. *latency_ratio* is how many times as long an image
+    may take. On a smaller held-out split than *least_images* with *least_boxes* a person decides.
+    """
+
+    confidence: float = 0.95
+    class_drop: float = 0.1
+    class_images: int = 5
+    latency_ratio: float = 1.5
+    least_images: int = 10
+    least_boxes: int = 30
+
+
+class Outcome(StrEnum):
+    """What the gate says."""
+
+    PROMOTED = "promoted"
+    REFUSED = "refused"
+    HELD = "held"  # too little to tell: a person decides
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """The gate's answer, in a word and in sentences."""
+
+    outcome: Outcome
+    reasons: tuple[str, ...]
+
+    @property
+    def reason(self) -> str:
+        """All that is to be said, in one line."""
+        return "; ".join(self.reasons)
+
+
+def rule(found: Comparison, policy: GatePolicy) -> Ruling:
+    """
+    Pass a candidate that leads with enough confidence, drops no class, forgets nothing, and is quick enough.
+
+    Every objection is named, not only the first. Where the split is too small to tell, a person is asked.
+    """
+    size = _size(found.candidate.images, found.candidate.boxes)
+    if found.candidate.images < policy.least_images or found.candidate.boxes < policy.least_boxes:
+        needed = f"{policy.least_images} images and {policy.least_boxes} boxes are needed to tell"
+        return Ruling(Outcome.HELD, (f"{_lead(found.overall)} on only {size}: {needed}, so a person decides",))
+    objections = tuple(_objections(found, policy))
+    if objections:
+        return Ruling(Outcome.REFUSED, objections)
+    return Ruling(Outcome.PROMOTED, (f"{_lead(found.overall)} on {size}",))
+
+
+def share_needed(found: Comparison, policy: GatePolicy) -> float:
+    """The share of resamples in which the candidate must lead on a split of this size."""
+    return expanded(policy.confidence, found.candidate.images)
+
+
+def is_dropped(part: Part, policy: GatePolicy) -> bool:
+    """
+    Whether a part lost more than it may, and not by chance.
+
+    It must be on enough images to have an interval at all, and the whole interval must lie below half of what is
+    allowed. Asking for all of it would let half of a lost class pass on 16 images, asking for none would refuse one in
+    ten that are as good (`docs/gate.md`).
+    """
+    change, allowed = part.change, policy.class_drop
+    return part.images >= policy.class_images and change.lead < -allowed and change.high < -allowed / 2
+
+
+def objection_to_promoting(outcome: Outcome | None, *, has_served: bool) -> str | None:
+    """Why a version may not be promoted by hand just so; None where it may: the gate passed it, or it served before."""
+    if has_served or outcome is Outcome.PROMOTED:
+        return None
+    return "the gate never judged it" if outcome is None else f"the gate {outcome} it"
+
+
+def _objections(found: Comparison, policy: GatePolicy) -> Iterator[str]:
+    overall, latency, needed = found.overall, found.latency, share_needed(found, policy)
+    if overall.better < needed:
+        yield (
+            f"not shown to be better: {_lead(overall)} on {_size(found.candidate.images, found.candidate.boxes)}, "
+            f"ahead in {overall.better:.1%} of resamples where {needed:.1%} are needed"
+        )
+    for part in found.classes:
+        if is_dropped(part, policy):
+            yield f"class {part.name} falls by more than {policy.class_drop:.2f}: {_lead(part.change, 'AP')}"
+    if found.known and is_dropped(found.known, policy):
+        size = _size(found.known.images, found.known.boxes)
+        yield (
+            f"forgets: on the {size} that the champion was first measured on it falls by more than "
+            f"{policy.class_drop:.2f}: {_lead(found.known.change)}"
+        )
+    if latency and latency.ratio > policy.latency_ratio:
+        yield (
+            f"too slow: {latency.candidate:.1f} ms an image against the champion's {latency.champion:.1f}, where "
+            f"{policy.latency_ratio:g} times as long is allowed"
+        )
+
+
+def _lead(change: Change, what: str = "mAP50-95") -> str:
+    return (
+        f"{what} {change.candidate:.3f} against {change.champion:.3f} "
+        f"({change.lead:+.3f}, 95% interval {change.low:+.3f} to {change.high:+.3f})"
+    )
+
+
+def _size(images: int, boxes: int) -> str:
+    return f"{images} held-out images with {boxes} boxes"

@@ -1,0 +1,1 @@
+"""Starts, connects, shows and checks an installation."""

@@ -1,0 +1,131 @@
+"""Processes of this machine that can be started, watched and stopped."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from loop import redis_server
+from loop.errors import UpstreamError
+
+STOP_SECONDS = 10.0  # that Redis gets to write its data down
+READY_SECONDS = 30.0  # that Redis gets to read its data
+
+
+@dataclass
+class Program:
+    """A part that is a process of its own; its output goes to a log file."""
+
+    name: str
+    address: str
+    command: Sequence[str]
+    environment: dict[str, str]
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the process in a session of its own, so that Ctrl-C reaches us alone."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=_ending_with(os.getpid()),  # noqa: PLW1509 (started before any thread)
+            )
+
+    def is_alive(self) -> bool:
+        """Whether it does what it is there for."""
+        return self.is_running()
+
+    def is_running(self) -> bool:
+        """Whether there is a process."""
+        return self.process is not None and self.process.poll() is None
+
+    def ask_to_stop(self) -> None:
+        """Ask the process to stop; it may have stopped already."""
+        if self.process and self.is_running():
+            self.process.terminate()
+
+    def kill(self) -> None:
+        """Kill the process, unless it has stopped already."""
+        if self.process and self.is_running():
+            self.process.kill()
+            self.process.wait()
+
+
+class EmbeddedRedis(Program):
+    """A real Redis-protocol server from a package, persisted, on a socket that only its owner can open."""
+
+    def __init__(
+        self, socket: Path, folder: Path, environment: dict[str, str] | None = None, log: Path | None = None
+    ) -> None:
+        self.socket, self.folder = socket, folder
+        command = redis_server.command(socket, folder)
+        address = redis_server.url(socket)
+        super().__init__("redis", address, command, environment or dict(os.environ), log or folder / "redis.log")
+
+    def start(self) -> None:
+        """Start it and wait until it answers; another on its socket is stopped first. Raises UpstreamError."""
+        if self.is_alive() and self.is_running():
+            return
+        self.kill()  # where it runs and does not answer
+        self._shut_down()
+        redis_server.make_folders(self.socket, self.folder)
+        super().start()
+        deadline = time.monotonic() + READY_SECONDS
+        while not self.is_alive():
+            if not self.is_running() or time.monotonic() > deadline:
+                raise UpstreamError(f"the embedded Redis does not start; see {self.log}")
+            time.sleep(0.05)
+
+    def is_alive(self) -> bool:
+        """Whether it answers."""
+        try:
+            return bool(self._client(timeout=2.0).ping())
+        except RedisError:
+            return False
+
+    def stop(self) -> None:
+        """Let it write its data and end."""
+        self.ask_to_stop()
+        if self.process:
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(STOP_SECONDS)
+
+    def _shut_down(self) -> None:
+        with suppress(RedisError):
+            self._client(timeout=STOP_SECONDS).shutdown()
+
+    def _client(self, timeout: float) -> Redis:
+        return Redis(unix_socket_path=str(self.socket), socket_timeout=timeout, retry=Retry(NoBackoff(), 0))
+
+
+def _ending_with(parent: int) -> Callable[[], None]:
+    """What a process does first, so that Linux stops it when its *parent* ends, also one that is killed outright."""
+
+    def prepare() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # its parent handles them in its own way
+            signal.signal(number, signal.SIG_DFL)
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+        if os.getppid() != parent:  # it ended before
+            os._exit(1)
+
+    return prepare

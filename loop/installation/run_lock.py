@@ -1,0 +1,57 @@
+"""The lock that makes a `loop up` the only one of its LOOP_HOME, and the mark of what it starts."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from loop import process_table as processes
+from loop.errors import LoopError
+
+PATIENCE = 3.0  # seconds that processes of a killed run get to end by themselves
+
+
+@contextmanager
+def holding(home: Path) -> Iterator[str]:
+    """
+    Hold *home* as long as this process runs, and give the mark of its run.
+
+    What a run before, killed with all that should have ended it, has left behind is ended first. Raises LoopError
+    where another `loop up` holds it, or a process of the run before does not go.
+    """
+    with (home / "up.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            pid = _read(file).get("pid", "unknown")
+            raise LoopError(
+                f"another `loop up` (process {pid}) runs on LOOP_HOME={home}: stop it, or set another LOOP_HOME"
+            ) from error
+        if (before := _read(file).get("run")) and (left := processes.end(before, seconds=PATIENCE)):
+            raise LoopError(f"processes of the last `loop up` do not end: {', '.join(str(one.pid) for one in left)}")
+        run = secrets.token_hex(16)
+        _write(file, json.dumps({"run": run, "pid": os.getpid()}))
+        yield run
+        _write(file, "")
+
+
+def _read(file: IO[str]) -> dict[str, str]:
+    file.seek(0)
+    try:
+        found = json.loads(file.read())
+    except ValueError:  # nobody has run yet, or is writing
+        return {}
+    return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+
+
+def _write(file: IO[str], text: str) -> None:
+    file.seek(0)
+    file.truncate()
+    file.write(text)
+    file.flush()

@@ -1,0 +1,84 @@
+"""How the installation stands: what a person wants to know first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from loop.errors import UpstreamError
+from loop.parts import Parts
+from loop.rates.rates import Rates
+from loop.training.store import State, Training
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectStatus:
+    """One project: who serves, what was reviewed, the newest training, the verdicts on the champion, the last alert."""
+
+    id: int
+    title: str
+    champion: str | None
+    reviewed: int
+    new_reviews: int
+    training: Training | None
+    rates: Rates
+    alert: str | None  # the newest
+
+    @property
+    def waits_for_a_person(self) -> bool:
+        """Whether the gate left the newest candidate to a person, and nobody has let it serve."""
+        training = self.training
+        return training is not None and training.state is State.HELD and training.version != self.champion
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All parts with how each is, and all projects."""
+
+    parts: dict[str, str]
+    projects: list[ProjectStatus]
+    events: list[str]
+
+
+def status(parts: Parts) -> Status:
+    """Look at everything that can be seen from here; what does not answer is said, never raised."""
+    lines = []
+    for event, error in parts.events.last():
+        state = f"set aside: {error}" if error else "received"
+        lines.append(f"{event.received_at:%Y-%m-%d %H:%M:%S} project {event.project_id} {event.action}: {state}")
+    return Status(_parts(parts), [_project(parts, project.id) for project in parts.projects.all()], lines)
+
+
+def _parts(parts: Parts) -> dict[str, str]:
+    found = {
+        "Label Studio": f"{parts.label_studio.url} {_answer(parts.label_studio.answers())}",
+        "web": f"{parts.door.url} {_answer(parts.door.answers())}",
+        "milvus": f"{parts.references.address} {_answer(parts.references.answers())}",
+    }
+    try:
+        workers, lengths = parts.queue.workers(), parts.queue.lengths()
+    except UpstreamError as error:
+        return {**found, "redis": str(error)}
+    queues = {
+        f"queue {name}": f"{workers.get(name, 0)} workers, {length} jobs wait" for name, length in lengths.items()
+    }
+    return {**found, "redis": _answer(True), **queues}
+
+
+def _answer(answers: bool) -> str:
+    return "answers" if answers else "does not answer"
+
+
+def _project(parts: Parts, project_id: int) -> ProjectStatus:
+    project = parts.projects.get(project_id)
+    champion = parts.registry.champion(project_id)
+    alert = next(iter(parts.rates.alerts(project_id, most=1)), None)
+    return ProjectStatus(
+        id=project_id,
+        title=project.title,
+        champion=champion.name if champion else None,
+        reviewed=parts.reviews.new_since(project_id, None),
+        new_reviews=parts.reviews.new_since(project_id, project.reviews_seen_at),
+        training=next(iter(parts.trainings.last(project_id)), None),
+        rates=parts.rates.by_version(project_id).get(champion.name if champion else "", Rates()),
+        alert=str(alert) if alert else None,
+    )

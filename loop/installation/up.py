@@ -1,0 +1,205 @@
+"""Everything on one machine: starts the parts, starts again what dies, stops all of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+import httpx
+
+from loop import process_table as processes
+from loop.errors import LoopError
+from loop.installation import run_lock
+from loop.installation.guard import Guard
+from loop.installation.processes import EmbeddedRedis, Program
+from loop.queue import DEFAULT, GPU, JobQueue
+from loop.references import milvus_server
+from loop.settings import Settings
+from loop.vision.embedders import NONE
+
+START_SECONDS = 90.0
+STOP_SECONDS = 5.0  # until a part that was asked to stop is killed
+PORT_SECONDS = 12.0  # until somebody else has given a port back
+BACKOFF = (1.0, 30.0)  # seconds before a part is started again: at first, at most
+ONE_PRESS = 0.5  # seconds within which signals count as one: a closing terminal may send several
+
+
+class Stopping:
+    """The signals to stop that have come since this was made."""
+
+    def __init__(self) -> None:
+        self._came: list[float] = []
+        is_kept_up = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # by `nohup`
+        for number in (signal.SIGINT, signal.SIGTERM, *(() if is_kept_up else (signal.SIGHUP,))):
+            signal.signal(number, lambda *_: self._came.append(time.monotonic()))
+
+    def __bool__(self) -> bool:
+        return bool(self._came)
+
+    @property
+    def is_hurried(self) -> bool:
+        """Whether there was one more after the first."""
+        return bool(self._came) and self._came[-1] - self._came[0] > ONE_PRESS
+
+
+def up(settings: Settings, stopping: Stopping, say: Callable[[str], None]) -> None:
+    """Be the one `loop up` of LOOP_HOME until it is *stopping*. Raises LoopError."""
+    with run_lock.holding(settings.home) as mark:
+        _clear(settings, stopping)
+        run(parts_of(settings, mark), settings, stopping, Guard(mark), lambda line: _say(say, line))
+
+
+def parts_of(settings: Settings, mark: str = "") -> list[Program]:
+    """The parts of an installation, in the order they start; their processes carry the *mark*."""
+    environment = {**os.environ, **settings.environment(), "PYTHONUNBUFFERED": "1", processes.MARK: mark}
+    logs = settings.home / "logs"
+
+    def program(name: str, address: str, *command: str, **extra: str) -> Program:
+        return Program(name, address, [sys.executable, *command], {**environment, **extra}, logs / f"{name}.log")
+
+    cli = ("-m", "loop.cli.main")
+    parts: list[Program] = []
+    if not settings.redis_url:
+        parts.append(EmbeddedRedis(settings.redis_socket, settings.home / "redis", environment, logs / "redis.log"))
+    if not settings.milvus_uri and settings.embedder != NONE:
+        milvus_server.renew_port(settings.milvus_folder, PORT_SECONDS)
+        parts.append(program("milvus", settings.milvus, *milvus_server.command(settings.milvus_folder)))
+    parts.append(program("worker-gpu", f"queue {GPU}", *cli, "worker", GPU))
+    parts += [
+        program(f"worker-default-{number}", f"queue {DEFAULT}", *cli, "worker", DEFAULT)
+        for number in range(1, settings.default_workers + 1)
+    ]
+    parts.append(program("schedule", "sweep every 10 s", *cli, "schedule"))
+    metrics = settings.home / "metrics"
+    parts.append(program("web", settings.local_url, *_gunicorn(settings), PROMETHEUS_MULTIPROC_DIR=str(metrics)))
+    return parts
+
+
+def _gunicorn(settings: Settings) -> tuple[str, ...]:
+    return (
+        *("-m", "gunicorn", "backend.app:create_app()", "--bind", f"{settings.host}:{settings.port}"),
+        *("--workers", str(settings.web_workers), "--worker-class", "gthread", "--threads", "8"),
+        *("--timeout", "120", "--graceful-timeout", "4", "--no-control-socket"),
+    )
+
+
+def run(
+    parts: Sequence[Program], settings: Settings, stopping: Stopping, guard: Guard, say: Callable[[str], None]
+) -> None:
+    """Start the parts, keep them running until it is *stopping*, and stop them, Redis last. Raises LoopError."""
+    guard.start()
+    try:
+        for part in parts:
+            if stopping:
+                break
+            part.start()
+            say(f"{part.name:<18} {part.address}")
+            if isinstance(part, EmbeddedRedis):
+                _put_back(settings)
+        _wait_for_web(settings, parts, stopping)
+        say("stopping" if stopping else "ready")
+        _keep(parts, stopping, guard, say)
+    finally:
+        _stop(parts, stopping, guard)
+    say("stopped")
+
+
+def _put_back(settings: Settings) -> None:
+    """No worker of this Redis can run yet: what workers had begun, they will not end."""
+    queue = JobQueue(settings.redis)
+    queue.put_back()
+    queue.close()
+
+
+def _stop(parts: Sequence[Program], stopping: Stopping, guard: Guard) -> None:
+    """Stop all that uses Redis at once, then Redis, then what is left of either. Raises LoopError where any stays."""
+    last = [part for part in parts if isinstance(part, EmbeddedRedis)]
+    _end([part for part in parts if part not in last], stopping, STOP_SECONDS)
+    processes.end(guard.run, but=[part.process.pid for part in last if part.process])
+    _end(last, stopping, 2 * STOP_SECONDS)
+    left = processes.end(guard.run)
+    guard.stop()
+    if left:
+        raise LoopError(f"these processes do not end: {', '.join(str(process.pid) for process in left)}")
+
+
+def _end(parts: Sequence[Program], stopping: Stopping, seconds: float) -> None:
+    """Ask programs to stop, and kill those that have not after some *seconds*, or when it is hurried."""
+    deadline = time.monotonic() + seconds
+    for part in parts:
+        part.ask_to_stop()
+    while any(part.is_running() for part in parts) and time.monotonic() < deadline and not stopping.is_hurried:
+        time.sleep(0.05)
+    for part in parts:
+        part.kill()
+
+
+def _keep(parts: Sequence[Program], stopping: Stopping, guard: Guard, say: Callable[[str], None]) -> None:
+    delays = {part.name: BACKOFF[0] for part in parts}
+    due: dict[str, float] = {}
+    while not stopping:
+        if not guard.is_alive():
+            guard.start()
+        for part in parts:
+            if part.is_alive():
+                continue
+            if part.name not in due:
+                due[part.name] = time.monotonic() + delays[part.name]
+                say(f"{part.name:<18} died, starts again in {delays[part.name]:.0f} s")
+            elif time.monotonic() >= due[part.name]:
+                del due[part.name]
+                delays[part.name] = min(BACKOFF[1], 2 * delays[part.name])
+                try:
+                    part.start()
+                except LoopError as error:
+                    say(f"{part.name:<18} {error}")
+        time.sleep(0.5)
+
+
+def _clear(settings: Settings, stopping: Stopping) -> None:
+    """Refuse a port that is taken; forget the counters of processes of an earlier run."""
+    deadline = time.monotonic() + PORT_SECONDS
+    while (error := _bind_error(settings)) and not stopping:
+        if time.monotonic() > deadline:
+            raise LoopError(
+                f"{settings.host}:{settings.port} cannot be listened on ({error}): set LOOP_HOST or LOOP_PORT"
+            )
+        time.sleep(0.2)
+    metrics = settings.home / "metrics"
+    metrics.mkdir(parents=True, exist_ok=True)
+    for old in metrics.glob("*.db"):
+        old.unlink()
+
+
+def _bind_error(settings: Settings) -> OSError | None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            return error
+    return None
+
+
+def _wait_for_web(settings: Settings, parts: Sequence[Program], stopping: Stopping) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not stopping:
+        try:
+            if httpx.get(f"{settings.local_url}/health", timeout=1.0).is_success:
+                return
+        except httpx.HTTPError:
+            pass
+        if time.monotonic() > deadline or not parts[-1].is_alive():
+            raise LoopError(f"the web part did not come up; see {settings.home / 'logs' / 'web.log'}")
+        time.sleep(0.2)
+
+
+def _say(say: Callable[[str], None], line: str) -> None:
+    """Say a line, if anybody still listens: a terminal that was closed is no reason to leave a stop half done."""
+    with suppress(OSError):
+        say(line)

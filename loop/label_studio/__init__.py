@@ -1,0 +1,1 @@
+"""Everything that knows Label Studio's JSON, label configs and HTTP API."""

@@ -1,0 +1,229 @@
+"""What a project's label config says about boxes on an image. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from xml.etree.ElementTree import Element
+
+from loop.errors import LabelConfigError
+from loop.label_studio.label_config_xml import get, is_dynamic, offered, raw, root_of, tags, targets
+
+BOXES = "rectanglelabels"
+WANTED = (
+    'RectangleLabels with toName of an Image: add <RectangleLabels name="label" toName="image">, with a <Label> for '
+    'each class, beside <Image name="image" value="$image"/>'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """
+    One label: its value, and the model's class names it stands for (`predicted_values`).
+
+    Results carry it as *written*: its alias, else its value. *control* is the `RectangleLabels` that offers it.
+    """
+
+    value: str
+    predicted_values: tuple[str, ...] = ()
+    written: str = ""
+    control: str = ""
+
+
+@dataclass(frozen=True)
+class LabelConfig:
+    """
+    All `RectangleLabels` on one image: *own* are their names, *from_name* is the first.
+
+    *offered* has the labels of each control on that image, ours and others, by their aliases and values; a control
+    whose labels the config does not tell has no entry. *others* are the names of all other tags. *classes* and
+    *synonyms* are not in the config: further labels of the project, and all names that a class has had, by each of
+    them. An *inferred* config was made of predictions: all labels of its own controls are good. One with a *fault* is
+    refused, and reads nothing.
+    """
+
+    from_name: str
+    to_name: str
+    image_key: str
+    labels: tuple[Label, ...]
+    score_threshold: float | None = None
+    synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    own: tuple[str, ...] = ()
+    offered: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    others: frozenset[str] = frozenset()
+    classes: frozenset[str] = frozenset()
+    is_inferred: bool = False
+    fault: str = ""
+
+    def knowing(self, synonyms: Mapping[str, tuple[str, ...]]) -> LabelConfig:
+        """The same config, for detectors that may say another name of a class than the config has."""
+        return replace(self, synonyms=synonyms)
+
+    def having(self, classes: Iterable[str]) -> LabelConfig:
+        """The same config, for reviews that may hold labels which the project has and the config lost."""
+        return replace(self, classes=frozenset(classes))
+
+    @property
+    def reads(self) -> tuple[object, ...]:
+        """All of the config that decides how a review is read."""
+        return self.to_name, self.image_key, self.own, self.offered, self.others, self.label_names
+
+    @cached_property
+    def label_names(self) -> tuple[str, ...]:
+        """The values of the labels, in the order of the config, each once."""
+        return tuple(label.value for label in self.labels)
+
+    def written(self, value: str) -> tuple[str, str]:
+        """Return the control that a label is of, and what results carry for it."""
+        label = next((label for label in self.labels if label.value == value), None)
+        return (label.control, label.written) if label else (self.from_name, value)
+
+    def label_of(self, control: str, text: str) -> str | None:
+        """Return the label that a result of *control* means by *text*; None where it is none of ours."""
+        if self.is_inferred:
+            return text if control in self.own else None
+        value = self.offered.get(control, {}).get(text, text)
+        for name in (value, self._ours.get(value)):
+            if name in self._values or name in self.classes:
+                return name
+        return self._twins.get(value.casefold())
+
+    def can_label(self, control: str) -> bool:
+        """Tell whether a shape of *control* could have one of our labels; one that the config lacks could."""
+        if control in self.own or control not in self.offered:
+            return True
+        return any(self.label_of(control, text) for text in self.offered[control])
+
+    def label_map(self, class_names: Iterable[str]) -> dict[str, str]:
+        """
+        Map the model's class names to labels; names that the config lacks are absent.
+
+        A label of exactly that name comes first, for a trained model's classes are labels; then the other names of
+        exactly that class; then `predicted_values`, the label's own name, its alias, and the other names of a class,
+        none with regard to case.
+        """
+        exact = {label.value: label.value for label in self.labels}
+        by_alias = {label.written.casefold(): label.value for label in self.labels}
+        by_value = {label.value.casefold(): label.value for label in self.labels}
+        by_predicted = {
+            predicted.casefold(): label.value for label in self.labels for predicted in label.predicted_values
+        }
+        known = by_alias | by_value | by_predicted
+        renamed = {
+            name: label for name, names in self.synonyms.items() if (label := next(filter(exact.get, names), None))
+        }
+        folded = {name.casefold(): label for name, label in renamed.items()} | known
+        found = {name: exact.get(name) or renamed.get(name) or folded.get(name.casefold()) for name in class_names}
+        return {name: label for name, label in found.items() if label}
+
+    @cached_property
+    def _ours(self) -> dict[str, str]:
+        """The labels of our controls by their aliases and values; of two with one name the first."""
+        pairs = [pair for own in reversed(self.own) for pair in self.offered[own].items()]
+        return dict(pairs)
+
+    @cached_property
+    def _values(self) -> frozenset[str]:
+        return frozenset(self.label_names)
+
+    @cached_property
+    def _twins(self) -> dict[str, str]:
+        """The labels without regard to case, where no two differ in it alone."""
+        times = Counter(label.casefold() for label in self.label_names)
+        return {label.casefold(): label for label in self.label_names if times[label.casefold()] == 1}
+
+
+def parse(xml: str) -> LabelConfig:
+    """
+    Read a label config.
+
+    Raises LabelConfigError where it is not XML, has no RectangleLabels on an Image with at least one Label, or takes
+    its labels or its images from the task in a way that we cannot follow.
+    """
+    config = parse_empty(xml)
+    if not config.labels:
+        raise LabelConfigError(f"RectangleLabels {config.from_name}", "at least one <Label> with a value", "none")
+    return config
+
+
+def parse_empty(xml: str) -> LabelConfig:
+    """Read a label config as `parse` does, also without any label."""
+    root = root_of(xml)
+    images = {get(tag, "name"): tag for tag in tags(root, "image") if get(tag, "name")}
+    controls = [(tag, image) for tag in tags(root, BOXES) if (image := _image_of(tag, images))]
+    if not controls:
+        found = sorted({tag.tag for tag in root.iter() if get(tag, "toname")})
+        raise LabelConfigError("label_config", WANTED, found or "no control tag")
+    image = controls[0][1]
+    ours = [tag for tag, name in controls if name == image]
+    _check_repeaters(root, [*ours, images[image]])
+    labels = _labels(ours)
+    return LabelConfig(
+        from_name=get(ours[0], "name"),
+        to_name=image,
+        image_key=_image_key(image, images[image]),
+        labels=labels,
+        score_threshold=next((one for tag in ours if (one := _threshold(tag)) is not None), None),
+        own=tuple(dict.fromkeys(get(tag, "name") for tag in ours)),
+        offered=offered(root, image),
+        others=frozenset(get(tag, "name") for tag in root.iter()) - {image, ""},
+    )
+
+
+def _image_of(tag: Element, images: Mapping[str, Element]) -> str | None:
+    """The first image that a control is on."""
+    return next((name for name in targets(tag) if name in images), None)
+
+
+def _image_key(name: str, tag: Element) -> str:
+    """The field of the task data that holds the address of an image."""
+    if pages := get(tag, "valuelist"):
+        raise LabelConfigError(f"Image {name} valueList", 'one image a task, value="$image": pages are not read', pages)
+    value = get(tag, "value")
+    if not re.fullmatch(r"\$\w+", value):
+        raise LabelConfigError(f"Image {name} value", "a field of the task data, such as $image", value or "none")
+    return value.removeprefix("$")
+
+
+def _check_repeaters(root: Element, ours: Iterable[Element]) -> None:
+    repeated = {id(tag) for repeater in tags(root, "repeater") for tag in repeater.iter()}
+    for tag in ours:
+        if id(tag) in repeated:
+            raise LabelConfigError("Repeater", "the image and its boxes outside of it: pages are not read", tag.tag)
+
+
+def _labels(controls: Iterable[Element]) -> tuple[Label, ...]:
+    """The labels of our controls, each once. Raises LabelConfigError for those that the config itself does not have."""
+    labels: dict[str, Label] = {}
+    for control in controls:
+        name = get(control, "name")
+        if not name:
+            raise LabelConfigError("RectangleLabels name", "a name, which its results carry", "none")
+        for tag in (control, *tags(control, "label")):
+            if is_dynamic(tag):
+                expected = "a <Label> for each class: labels that come from the task data are not read"
+                raise LabelConfigError(f"RectangleLabels {name} value", expected, get(tag, "value"))
+        for tag in tags(control, "label"):
+            value = raw(tag, "value")
+            if not value:
+                continue
+            predicted = [one.strip() for one in get(tag, "predicted_values").split(",") if one.strip()]
+            known = labels.get(value) or Label(value, (), raw(tag, "alias") or value, name)
+            labels[value] = replace(known, predicted_values=(*known.predicted_values, *predicted))
+    return tuple(labels.values())
+
+
+def _threshold(tag: Element) -> float | None:
+    text = get(tag, "model_score_threshold")
+    if not text:
+        return None
+    try:
+        threshold = float(text)
+    except ValueError:
+        threshold = -1.0
+    if not 0.0 <= threshold <= 1.0:
+        raise LabelConfigError("model_score_threshold", "a number from 0 to 1", text)
+    return threshold

@@ -1,0 +1,104 @@
+"""A label added to a label config, with every other byte as it was. Pure."""
+
+from __future__ import annotations
+
+from xml.parsers import expat
+from xml.sax.saxutils import quoteattr
+
+from loop.errors import LabelConfigError
+from loop.label_studio.label_config import BOXES, parse, parse_empty
+
+
+def with_label(xml: str, value: str) -> str:
+    """
+    Add `<Label value=…/>` after the last label of the first control that `parse` reads.
+
+    A label of exactly that value is there already: the same text comes back. Raises LabelConfigError as `parse` does,
+    but for a control without labels, which gets its first; and for an empty value.
+    """
+    if not value.strip():
+        raise LabelConfigError("label", "a name", value)
+    config = parse_empty(xml)
+    if value in config.label_names:
+        return xml
+    if any(value in config.offered[control] for control in config.own):
+        raise LabelConfigError("label", "a name that is no alias of another label", value)
+    content = xml.encode()
+    place = _Place(config.from_name, config.to_name)
+    place.find(content)
+    label = f"<Label value={quoteattr(value)}/>"
+    if place.last_label:
+        start, end = place.last_label
+        added = _indent(content, start) + label
+    elif place.closing is not None:
+        end, added = place.closing, label
+    else:  # <RectangleLabels …/>
+        end = content.rindex(b"/>", 0, place.after)
+        return (content[:end] + f">{label}</{place.tag}>".encode() + content[place.after :]).decode()
+    changed = (content[:end] + added.encode() + content[end:]).decode()
+    if sorted(parse(changed).label_names) != sorted((*config.label_names, value)):
+        raise LabelConfigError("label_config", f"a place to add the label {value}", xml)
+    return changed
+
+
+class _Place:
+    """Where in the text, in bytes, a control and its last label stand."""
+
+    def __init__(self, control: str, image: str) -> None:
+        self._control, self._image = control, image
+        self._depth, self._inside, self._done = 0, 0, False
+        self._open: str | None = None  # what has just ended, so that the next event tells its end
+        self._starts: list[int] = []
+        self.last_label: tuple[int, int] | None = None
+        self.closing: int | None = None  # of the end tag; None where the control is one empty tag
+        self.after = 0
+        self.tag = ""  # of the control, as it is written
+
+    def find(self, content: bytes) -> None:
+        """Read the text through."""
+        self._parser = expat.ParserCreate("utf-8")
+        self._content = content
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.DefaultHandler = lambda _: self._moved()
+        self._parser.Parse(content, True)
+        self._moved(len(content))
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._moved()
+        self._depth += 1
+        if self._inside and name.casefold() == "label":
+            self._starts.append(self._parser.CurrentByteIndex)
+        lower = {key.casefold(): value.strip() for key, value in attributes.items()}
+        images = [one.strip() for one in lower.get("toname", "").split(",")]
+        is_ours = name.casefold() == BOXES and lower.get("name") == self._control and self._image in images
+        if is_ours and not self._done and not self._inside:
+            self._inside, self.tag = self._depth, name
+
+    def _end(self, name: str) -> None:
+        self._moved()
+        if self._inside == self._depth:
+            at = self._parser.CurrentByteIndex
+            self.closing = at if self._content.startswith(b"</", at) else None
+            self._inside, self._done, self._open = 0, True, "control"
+        elif self._inside and name.casefold() == "label":
+            self._open = "label"
+        self._depth -= 1
+
+    def _moved(self, at: int | None = None) -> None:
+        at = self._parser.CurrentByteIndex if at is None else at
+        if self._open == "label":
+            self.last_label = (self._starts.pop(), at)
+        elif self._open == "control":
+            self.after = at
+        self._open = None
+
+
+def _indent(content: bytes, start: int) -> str:
+    """The line break and the white space before a tag; nothing where it does not begin its line."""
+    line = max(content.rfind(b"\n", 0, start), content.rfind(b"\r", 0, start))
+    before = content[line + 1 : start]
+    if line < 0 or before.strip():
+        return ""
+    first = line - 1 if line and content[line - 1 : line + 1] == b"\r\n" else line
+    return content[first:start].decode()

@@ -1,0 +1,225 @@
+"""Label Studio's JSON to our nouns and back; nothing else knows its keys. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from loop.errors import PayloadError
+from loop.label_studio.label_config import LabelConfig
+from loop.label_studio.result_format import read_result
+from loop.label_studio.shapes import number
+from loop.label_studio.unread import Unread
+from loop.regions import Region
+from loop.storage.storable import is_id, is_text
+
+Json = Mapping[str, Any]
+LONGEST_ID = 20  # digits
+LONGEST = 1e8  # seconds that a review can have taken, three years
+UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One task; *image* is the address as the task gives it."""
+
+    id: int
+    image: str
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """
+    One annotation, completed or skipped, with the regions the reviewer left.
+
+    Where something of it is *unread*, the regions are not all there are: it says nothing of what is on the image.
+    """
+
+    id: int
+    unique_id: str
+    project_id: int
+    task_id: int
+    regions: tuple[Region, ...]
+    created_at: datetime
+    updated_at: datetime
+    annotator: int | None = None
+    lead_time: float | None = None  # seconds
+    is_skipped: bool = False
+    is_ground_truth: bool = False
+    is_unseen: bool = False  # made of a prediction by a bulk action: nobody looked at it
+    parent_prediction: int | None = None
+    unread: tuple[Unread, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it says what is on the image: not a skip, and seen by somebody."""
+        return not self.is_skipped and (self.is_ground_truth or not self.is_unseen)
+
+    @property
+    def began_at(self) -> float:
+        """When the reviewer opened the task, in seconds of the epoch; endless where it is not known."""
+        if self.created_at == UNKNOWN:
+            return math.inf
+        return self.created_at.timestamp() - (self.lead_time or 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPrediction:
+    """One prediction as Label Studio stores it; where something of it is *unread*, it cannot be judged."""
+
+    id: int
+    task_id: int
+    version: str
+    regions: tuple[Region, ...]
+    created_at: datetime
+    score: float | None = None
+    unread: tuple[Unread, ...] = ()
+
+
+def tasks_with_ids(listed: object) -> list[dict[str, Any]]:
+    """The tasks of a list that have a readable id; nothing can be done for what has none."""
+    return [one for one in listed if isinstance(one, dict) and is_id(one.get("id"))] if isinstance(listed, list) else []
+
+
+def predictions_of(task: Json, version: str) -> list[Json]:
+    """The predictions of a version that Label Studio stores for a task, whatever others it stores."""
+    known = task.get("predictions")
+    listed = known if isinstance(known, list) else []
+    return [one for one in listed if isinstance(one, Mapping) and one.get("model_version") == version]
+
+
+def read_task(json: object, image_key: str) -> Task:
+    """Read a task; PayloadError where it has no id or no image under *image_key*."""
+    if not isinstance(json, Mapping):
+        raise PayloadError("task", "a JSON object", json)
+    task_id = _id(json, "id", "task")
+    data = json.get("data")
+    image = data.get(image_key) if isinstance(data, Mapping) else None
+    if not is_text(image) or not image.strip():
+        raise PayloadError(f"task {task_id} data.{image_key}", "the address of an image", image)
+    return Task(task_id, image.strip())
+
+
+def task_data(json: Json) -> Json:
+    """The data of a task; nothing where there is none."""
+    data = json.get("data")
+    return data if isinstance(data, Mapping) else {}
+
+
+def read_review(
+    json: object,
+    config: LabelConfig,
+    *,
+    project_id: object = None,
+    task_id: object = None,
+    annotation_id: int | None = None,
+) -> Review:
+    """
+    Read an annotation as webhooks, the API and exports give it; ids given here stand in for missing ones.
+
+    Its result may hold anything: what is not read of it is named. Seconds of unforeseen form are left out. Raises
+    PayloadError for ids and times that are missing or out of range, and for broken text.
+    """
+    if not isinstance(json, Mapping):
+        raise PayloadError("annotation", "a JSON object", json)
+    annotation_id = _id(json, "id", "annotation", default=annotation_id)
+    where = f"annotation {annotation_id}"
+    reading = read_result(json.get("result"), config, where)
+    return Review(
+        id=annotation_id,
+        unique_id=_text(json, "unique_id", where),
+        project_id=_id(json, "project", where, default=project_id),
+        task_id=_id(json, "task", where, default=task_id),
+        regions=reading.regions,
+        created_at=_instant(json, "created_at", where),
+        updated_at=_instant(json, "updated_at", where),
+        annotator=_person(json.get("completed_by")),
+        lead_time=_seconds(json.get("lead_time")),
+        is_skipped=bool(json.get("was_cancelled")),
+        is_ground_truth=bool(json.get("ground_truth")),
+        is_unseen=_is_unseen(json),
+        parent_prediction=None if json.get("parent_prediction") is None else _id(json, "parent_prediction", where),
+        unread=reading.unread,
+    )
+
+
+def read_prediction(
+    json: Json, config: LabelConfig, *, task_id: object = None, prediction_id: int | None = None
+) -> StoredPrediction:
+    """Read a prediction as the API and exports give it; ids given here stand in for missing ones."""
+    prediction_id = _id(json, "id", "prediction", default=prediction_id)
+    where = f"prediction {prediction_id}"
+    reading = read_result(json.get("result"), config, where)
+    return StoredPrediction(
+        id=prediction_id,
+        task_id=_id(json, "task", where, default=task_id),
+        version=_text(json, "model_version", where),
+        regions=reading.regions,
+        created_at=_instant(json, "created_at", where),
+        score=number(json.get("score")),
+        unread=reading.unread,
+    )
+
+
+def project_id_of(project: object) -> int:
+    """Read a project's id from `7`, `7.1795399212` (id and creation time), or an object that has such an id."""
+    text = project.get("id") if isinstance(project, Mapping) else project
+    head = str(text).split(".", 1)[0] if isinstance(text, str | int | float) else ""
+    project_id = int(head) if head.isascii() and head.isdigit() and len(head) < LONGEST_ID else 0
+    if not is_id(project_id):
+        raise PayloadError("project", "a project id", project)
+    return project_id
+
+
+def _is_unseen(json: Json) -> bool:
+    """
+    Whether Label Studio's bulk action “create annotations from predictions” made this annotation.
+
+    It sets the parent alone: the editor, where a person works, also sends the seconds and the origin of each region.
+    """
+    made_of_prediction = json.get("parent_prediction") is not None and json.get("lead_time") is None
+    result = json.get("result")
+    regions = result if isinstance(result, Sequence) else ()
+    return made_of_prediction and not any(isinstance(one, Mapping) and one.get("origin") for one in regions)
+
+
+def _id(json: Json, key: str, where: str, *, default: object = None) -> int:
+    value = json.get(key)
+    value = default if value is None else value
+    if not is_id(value):
+        raise PayloadError(f"{where} {key}", "an id, an integer from 1 to 2^63 - 1", value)
+    return value
+
+
+def _text(json: Json, key: str, where: str) -> str:
+    value = json.get(key) or ""
+    if not is_text(value):
+        raise PayloadError(f"{where} {key}", "text without NUL and half surrogate pairs", value)
+    return value
+
+
+def _seconds(value: object) -> float | None:
+    """How long a review took; None where nobody can have taken as long, or it is not told."""
+    seconds = number(value)
+    return seconds if seconds is not None and 0 <= seconds <= LONGEST else None
+
+
+def _person(completed_by: object) -> int | None:
+    """Webhooks and exports give an id, the API with `fields=all` an object; anything else is nobody."""
+    if isinstance(completed_by, Mapping):
+        completed_by = completed_by.get("id")
+    return completed_by if is_id(completed_by) else None
+
+
+def _instant(json: Json, key: str, where: str) -> datetime:
+    """Read a time; one that is not given was before all others."""
+    if json.get(key) is None:
+        return UNKNOWN
+    try:
+        instant = datetime.fromisoformat(str(json.get(key)))
+        return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:  # in UTC it may be before the year 1 or after 9999
+        raise PayloadError(f"{where} {key}", "a time in ISO 8601", json.get(key)) from error

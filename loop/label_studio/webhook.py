@@ -1,0 +1,46 @@
+"""The webhook by which Label Studio tells us what happens in a project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from loop.parts import Parts
+from loop.reviews.process_events import CREATED
+
+SECRET_HEADER, PROJECT_HEADER = "X-Loop-Secret", "X-Loop-Project"
+ACTIONS = [*CREATED, "ANNOTATIONS_DELETED", "TASKS_CREATED", "TASKS_DELETED", "PROJECT_UPDATED"]
+
+
+def ensure_webhook(parts: Parts, project_id: int) -> list[str]:
+    """
+    Have our webhook with its secret, switched on, and return what was changed.
+
+    The one that Label Studio adds by itself for an ML backend has no secret, and goes.
+    """
+    url = f"{parts.door.url}/webhook"
+    headers = {PROJECT_HEADER: str(project_id), SECRET_HEADER: parts.door.secret_of(project_id)}
+    wanted = {"headers": headers, "is_active": True, "send_payload": True, "send_for_all_actions": False}
+    changed, ours = [], None
+    for hook in parts.label_studio.webhooks(project_id):
+        if hook.get("url") != url:
+            continue
+        if ours is None and _is_ours(hook):
+            ours = hook
+        else:
+            parts.label_studio.delete_webhook(hook["id"])
+            changed.append("removed a webhook without our secret")
+    if ours is None:
+        parts.label_studio.create_webhook(project=project_id, url=url, actions=ACTIONS, **wanted)
+        return [*changed, f"added the webhook {url}"]
+    actions = ours.get("actions")
+    has_actions = isinstance(actions, list) and sorted(map(str, actions)) == sorted(ACTIONS)
+    if any(ours.get(key) != value for key, value in wanted.items()) or not has_actions:
+        parts.label_studio.update_webhook(ours["id"], url=url, actions=ACTIONS, **wanted)
+        changed.append("repaired the webhook")
+    return changed
+
+
+def _is_ours(hook: Mapping[str, Any]) -> bool:
+    headers = hook.get("headers")
+    return isinstance(headers, Mapping) and PROJECT_HEADER in headers

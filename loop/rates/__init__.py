@@ -1,0 +1,1 @@
+"""The rates of verdicts over time, their intervals, and alerts."""

@@ -1,0 +1,164 @@
+"""Put together what `loop rates` says: the verdicts by group, what is missed on all tasks, and annotators' seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeVar
+
+from loop.errors import LoopError
+from loop.parts import Parts
+from loop.rates.audit import PredictedTask, pooled
+from loop.rates.intervals import Estimate
+from loop.rates.rates import NO_VALUE, By, Judged, Rates, by_group, cohort_name, largest, missed_in_audit, tally
+from loop.rates.review_times import Seconds, TimedTask, with_and_without
+from loop.registry.version_order import version_key
+from loop.reviews.review_store import CountedReview
+from loop.reviews.verdicts import Decision
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked for: the grouping, the *field* that makes cohorts, reviews from *since* on, the *most* groups."""
+
+    by: By = By.VERSION
+    field: str = ""
+    since: datetime | None = None
+    most: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """
+    One group: its rates, and the missed rate over all tasks from the audit alone.
+
+    *pooled*, of versions only, is the missed rate over all tasks that the version predicted, from both streams.
+    """
+
+    name: str
+    rates: Rates
+    audited: Estimate | None
+    pooled: Estimate | None
+    seconds: Mapping[str, Seconds] | None  # None of labels: a task has many
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """The groups that are shown, and how many more there are with how many verdicts."""
+
+    by: By
+    groups: Sequence[Group]
+    more_groups: int
+    more_verdicts: int
+
+
+def assess(parts: Parts, project_id: int, asked: Asked) -> Assessment:
+    """Return the rates of a project by group. Raises UnknownProject, and LoopError for cohorts without a field."""
+    parts.projects.get(project_id)
+    field = asked.field or parts.policies.cohort_field
+    if asked.by == By.COHORT and not field:
+        raise LoopError("cohorts: which field of the task data tells them? Give --field, or set LOOP_COHORT_FIELD")
+    judged = parts.rates.judged(project_id, field=field if asked.by == By.COHORT else "", since=asked.since)
+    grouped = _in_order(by_group(judged, asked.by), asked.by)
+    rates = {name: tally(found) for name, found in grouped.items()}
+    is_cut = asked.by == By.COHORT or len(rates) > asked.most > 0
+    shown = _in_order(largest(rates, asked.most), asked.by) if is_cut else rates
+    counted = parts.reviews.counted(project_id)
+    both = _pooled(parts, project_id, judged, counted) if asked.by == By.VERSION and asked.since is None else {}
+    timed = by_name(timed_tasks(parts, project_id, judged, counted, field, asked.since), asked.by)
+    groups = [
+        Group(name, found, missed_in_audit(grouped[name]), both.get(name), timed.get(name) if timed else None)
+        for name, found in shown.items()
+    ]
+    hidden = [found for name, found in rates.items() if name not in shown]
+    return Assessment(asked.by, groups, len(hidden), sum(one.predicted + one.missed for one in hidden))
+
+
+def seconds_by_version(parts: Parts, project_id: int, since: datetime | None = None) -> dict[str, dict[str, Seconds]]:
+    """The annotators' seconds by version, with boxes shown and without; NO_VALUE is for tasks never predicted."""
+    parts.projects.get(project_id)
+    judged = parts.rates.judged(project_id, since=since)
+    counted = parts.reviews.counted(project_id)
+    return by_name(timed_tasks(parts, project_id, judged, counted, "", since), By.VERSION)
+
+
+def _in_order(groups: Mapping[str, T], by: By) -> dict[str, T]:
+    """Versions by their numbers; anything else as it comes."""
+    return {name: groups[name] for name in (sorted(groups, key=version_key) if by == By.VERSION else groups)}
+
+
+def by_name(tasks: Sequence[TimedTask], by: By) -> dict[str, dict[str, Seconds]]:
+    """Seconds by group; nothing by label, for a task has many."""
+    groups: dict[str, list[TimedTask]] = {}
+    for task in tasks if by != By.LABEL else ():
+        groups.setdefault(getattr(task, by.value), []).append(task)
+    return {name: with_and_without(found) for name, found in _in_order(groups, by).items()}
+
+
+def timed_tasks(
+    parts: Parts,
+    project_id: int,
+    judged: Sequence[Judged],
+    counted: Mapping[int, CountedReview],
+    field: str,
+    since: datetime | None,
+) -> list[TimedTask]:
+    """Every reviewed task with its seconds; one without verdicts was seen with the last version that predicted it."""
+    verdict_of = {one.task_id: one for one in judged}
+    shown = {one.task_id for one in judged if one.decision != Decision.MISSED}
+    newest = parts.rates.newest_versions(project_id, set(counted) - set(verdict_of))
+    found = []
+    for task_id, one in counted.items():
+        review, verdict = one.review, verdict_of.get(task_id)
+        if since is not None and review.updated_at < since:
+            continue
+        version, stream = (verdict.version, verdict.stream) if verdict else newest.get(task_id, (NO_VALUE, NO_VALUE))
+        found.append(
+            TimedTask(
+                task_id=task_id,
+                version=version,
+                seconds=review.lead_time,
+                objects=len(review.regions),
+                is_shown=task_id in shown,
+                stream=stream,
+                week=f"{review.updated_at:%G-W%V}",
+                cohort=cohort_name(one.data, field),
+                annotator=NO_VALUE if review.annotator is None else str(review.annotator),
+            )
+        )
+    return found
+
+
+def _pooled(
+    parts: Parts, project_id: int, judged: Sequence[Judged], counted: Mapping[int, CountedReview]
+) -> dict[str, Estimate | None]:
+    """The missed rate of each version over all the tasks it predicted."""
+    predicted = parts.rates.predicted(project_id)
+    of_task = by_task(judged)
+    last = {task_id: version for version, tasks in predicted.items() for task_id in tasks}
+    for task_id in counted:
+        seen = of_task.get(task_id)
+        version = seen[0].version if seen else last.get(task_id)
+        task = predicted.get(version or "", {}).get(task_id)
+        if task and version:
+            predicted[version][task_id] = reviewed(task, seen or [])
+    return dict(zip(predicted, pooled([list(tasks.values()) for tasks in predicted.values()]), strict=True))
+
+
+def by_task(judged: Sequence[Judged]) -> dict[int, list[Judged]]:
+    """Verdicts by task."""
+    found: dict[int, list[Judged]] = {}
+    for one in judged:
+        found.setdefault(one.task_id, []).append(one)
+    return found
+
+
+def reviewed(task: PredictedTask, seen: Sequence[Judged]) -> PredictedTask:
+    """The task with what its verdicts say; without any, nothing was predicted and nothing is there."""
+    decisions = [one.decision for one in seen]
+    missed = decisions.count(Decision.MISSED)
+    objects = len(decisions) - decisions.count(Decision.FALSE_POSITIVE)
+    return replace(task, is_reviewed=True, missed=missed, objects=objects)

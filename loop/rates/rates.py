@@ -1,0 +1,166 @@
+"""How often each verdict is given, how sure that is, and what to do about it. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from loop.rates.intervals import Cluster, Estimate, estimate, wilson
+from loop.reviews.verdicts import Decision
+
+AUDIT = "audit"  # the stream that is a random share of all tasks
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+NO_VALUE = "(none)"  # of a task whose data lacks the field
+
+
+class By(StrEnum):
+    """What verdicts can be grouped by."""
+
+    VERSION = "version"
+    LABEL = "label"  # as predicted; of what was missed, as drawn
+    STREAM = "stream"  # queue or audit
+    WEEK = "week"  # of the review, ISO 8601
+    COHORT = "cohort"  # a field of the task's data
+    ANNOTATOR = "annotator"  # Label Studio's id of the person
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One verdict with what it can be grouped by; *confidence* is that of the predicted box."""
+
+    decision: Decision
+    version: str
+    label: str
+    stream: str
+    week: str
+    is_relabelled: bool = False
+    task_id: int = 0
+    cohort: str = NO_VALUE
+    annotator: str = NO_VALUE
+    confidence: float | None = None
+    reviewed_at: datetime = LONG_AGO
+
+
+def cohort_name(data: Mapping[str, object], field: str) -> str:
+    """
+    The cohort of a task: the value of the *field* of its data, as text.
+
+    Text stands for itself, anything else for its JSON; a field that is missing, null or empty is NO_VALUE.
+    """
+    value = data.get(field)
+    if value is None or value == "":
+        return NO_VALUE
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Counts of the four verdicts; each rate is a share of what it could have been."""
+
+    confirmed: int = 0
+    corrected: int = 0
+    false_positive: int = 0
+    missed: int = 0
+    relabelled: int = 0  # among the corrected
+
+    @property
+    def predicted(self) -> int:
+        """Predicted regions judged: confirmed + corrected + false positive."""
+        return self.confirmed + self.corrected + self.false_positive
+
+    @property
+    def reviewed(self) -> int:
+        """Regions the reviewers left: confirmed + corrected + missed."""
+        return self.confirmed + self.corrected + self.missed
+
+    @property
+    def confirmed_rate(self) -> float | None:
+        """Share of the predicted regions left as they were; None where nothing was predicted."""
+        return self.confirmed / self.predicted if self.predicted else None
+
+    @property
+    def ready_rate(self) -> float | None:
+        """Share of all objects that the pre-annotation had right as it was; None where nothing is on the images."""
+        return self.confirmed / self.reviewed if self.reviewed else None
+
+    def shares(self) -> dict[str, tuple[int, int]]:
+        """Each rate as how many out of how many."""
+        return {
+            "confirmed": (self.confirmed, self.predicted),
+            "corrected": (self.corrected, self.predicted),
+            "false_positive": (self.false_positive, self.predicted),
+            "missed": (self.missed, self.reviewed),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RatePolicy:
+    """From which share on a verdict calls for an action."""
+
+    missed: float = 0.05
+    false_positive: float = 0.2
+    moved: float = 0.2
+    relabelled: float = 0.1
+
+
+def count(decisions: Iterable[Decision], *, relabelled: int = 0) -> Rates:
+    """Count decisions into rates."""
+    counts = Counter(decisions)
+    return Rates(**{decision.value: counts[decision] for decision in Decision}, relabelled=relabelled)
+
+
+def largest(groups: Mapping[str, Rates], most: int) -> dict[str, Rates]:
+    """The groups with the most verdicts, largest first; all of them where *most* is 0."""
+    ordered = sorted(groups.items(), key=lambda item: -(item[1].predicted + item[1].missed))
+    return dict(ordered[: most or None])
+
+
+def missed_in_audit(judged: Iterable[Judged]) -> Estimate | None:
+    """The missed rate over all tasks, from the audited ones; None where there are too few to say."""
+    tasks: dict[int, list[Decision]] = {}
+    for one in judged:
+        if one.stream == AUDIT and one.decision != Decision.FALSE_POSITIVE:
+            tasks.setdefault(one.task_id, []).append(one.decision)
+    return estimate([Cluster(found.count(Decision.MISSED), len(found)) for found in tasks.values()])
+
+
+def by_group(judged: Iterable[Judged], by: By) -> dict[str, list[Judged]]:
+    """Verdicts by one of their properties, in the order the groups first appear."""
+    groups: dict[str, list[Judged]] = {}
+    for one in judged:
+        groups.setdefault(getattr(one, by.value), []).append(one)
+    return groups
+
+
+def tally(judged: Sequence[Judged]) -> Rates:
+    """Count verdicts into rates."""
+    return count((one.decision for one in judged), relabelled=sum(one.is_relabelled for one in judged))
+
+
+def group(judged: Iterable[Judged], by: By) -> dict[str, Rates]:
+    """Count verdicts by one of their properties, in the order the groups first appear."""
+    return {name: tally(found) for name, found in by_group(judged, by).items()}
+
+
+def advise(rates: Rates, policy: RatePolicy | None = None) -> list[str]:
+    """Say what the rates call for; a rate calls only where even the low end of its interval is over the line."""
+    policy = policy or RatePolicy()
+    moved = rates.corrected - rates.relabelled
+    asked = (
+        (rates.missed, rates.reviewed, policy.missed, "missed: annotate more images with what is missed"),
+        (
+            *(rates.false_positive, rates.predicted, policy.false_positive),
+            "false positives: raise the threshold, or review more images without the object",
+        ),
+        (moved, rates.predicted, policy.moved, "boxes moved: train longer or on larger images; agree on how to draw"),
+        (
+            *(rates.relabelled, rates.predicted, policy.relabelled),
+            "labels changed: classes are confused; annotate more of both, or define them better",
+        ),
+    )
+    intervals = ((wilson(successes, total), line, advice) for successes, total, line, advice in asked)
+    return [advice for interval, line, advice in intervals if interval and interval.low > line]

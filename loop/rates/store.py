@@ -1,0 +1,119 @@
+"""What the records tell about rates: verdicts with cohorts, what each version predicted, the alerts that were given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from loop.notices import Kind
+from loop.rates.alerts import Alert, read_alert
+from loop.rates.audit import PredictedTask
+from loop.rates.rates import NO_VALUE, By, Judged, Rates, cohort_name, group
+from loop.reviews.verdicts import Decision
+from loop.serving.priority import task_score
+from loop.serving.store import AUDIT
+from loop.storage.exchange_tables import notices
+from loop.storage.tables import predictions, reviews, verdicts
+
+
+class RateLog:
+    """The verdicts, predictions and notices in the records, as far as rates are concerned."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def judged(self, project_id: int, *, field: str = "", since: datetime | None = None) -> list[Judged]:
+        """
+        Every verdict of a project in the order they were given, those on shadows left out.
+
+        *field* of the tasks' data tells their cohorts, *since* drops reviews before it.
+        """
+        columns = [verdicts.c[name] for name in _COLUMNS]
+        query = sa.select(*columns).where(verdicts.c.project_id == project_id, sa.not_(verdicts.c.is_shadow))
+        if since is not None:
+            query = query.where(verdicts.c.reviewed_at >= since)
+        cohorts = self.cohorts(project_id, field) if field else {}
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(verdicts.c.id))
+            return [_judged(row, cohorts.get(row.task_id, NO_VALUE)) for row in rows]
+
+    def by_version(self, project_id: int) -> dict[str, Rates]:
+        """The four verdicts counted by version, in the order the versions were first reviewed."""
+        return group(self.judged(project_id), By.VERSION)
+
+    def cohorts(self, project_id: int, field: str) -> dict[int, str]:
+        """The cohort of every reviewed task, by the newest data known of it."""
+        query = sa.select(reviews.c.task_id, reviews.c.data).where(reviews.c.project_id == project_id)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(reviews.c.recorded_at))
+            return {row.task_id: cohort_name(row.data, field) for row in rows}
+
+    def predicted(self, project_id: int) -> dict[str, dict[int, PredictedTask]]:
+        """What each version predicted by task, versions in the order they first served; shadows are left out."""
+        columns = [predictions.c[name] for name in ("task_id", "version", "score", "stream")]
+        known = (predictions.c.project_id == project_id, sa.not_(predictions.c.is_shadow))
+        query = sa.select(*columns).where(*known, predictions.c.stream != AUDIT)
+        audited = sa.select(*columns, *(predictions.c[name] for name in ("regions", "candidates", "threshold")))
+        found: dict[str, dict[int, PredictedTask]] = {}
+        with self._engine.connect() as connection:
+            first = sa.select(predictions.c.version).where(*known).group_by(predictions.c.version)
+            for version in connection.scalars(first.order_by(sa.func.min(predictions.c.id))):
+                found[version] = {}
+            for row in connection.execute(query.order_by(predictions.c.id)):
+                found[row.version][row.task_id] = PredictedTask(row.task_id, row.score, is_audit=False)
+            for row in connection.execute(
+                audited.where(*known, predictions.c.stream == AUDIT).order_by(predictions.c.id)
+            ):
+                found[row.version][row.task_id] = PredictedTask(row.task_id, _own_score(row), is_audit=True)
+        return found
+
+    def newest_versions(self, project_id: int, task_ids: Iterable[int]) -> dict[int, tuple[str, str]]:
+        """The version that last predicted each of the tasks, and their stream; those never predicted are absent."""
+        wanted = set(task_ids)
+        columns = [predictions.c[name] for name in ("task_id", "version", "stream")]
+        query = sa.select(*columns).where(predictions.c.project_id == project_id, sa.not_(predictions.c.is_shadow))
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(predictions.c.id)) if wanted else ()
+            return {row.task_id: (row.version, row.stream) for row in rows if row.task_id in wanted}
+
+    def alerts(self, project_id: int, most: int | None = None) -> list[Alert]:
+        """The alerts that were given, newest first."""
+        query = sa.select(notices.c.body).where(notices.c.project_id == project_id, notices.c.kind == Kind.RATES_ALERT)
+        query = query.order_by(notices.c.created_at.desc()).limit(most)
+        with self._engine.connect() as connection:
+            return [read_alert(body) for body in connection.scalars(query)]
+
+
+_COLUMNS = (
+    *("task_id", "version", "stream", "decision", "is_relabelled", "predicted", "reviewed", "annotator"),
+    "reviewed_at",
+)
+
+
+def _judged(row: sa.Row[Any], cohort: str) -> Judged:
+    predicted, reviewed = row.predicted or {}, row.reviewed or {}
+    return Judged(
+        decision=Decision(row.decision),
+        version=row.version,
+        label=predicted.get("label") or reviewed.get("label", ""),
+        stream=row.stream,
+        week=f"{row.reviewed_at:%G-W%V}",
+        is_relabelled=row.is_relabelled,
+        task_id=row.task_id,
+        cohort=cohort,
+        annotator=NO_VALUE if row.annotator is None else str(row.annotator),
+        confidence=predicted.get("score"),
+        reviewed_at=row.reviewed_at,
+    )
+
+
+def _own_score(row: sa.Row[Any]) -> float:
+    """The score that an audited task would have in the queue."""
+    return task_score(_confidences((*row.regions, *row.candidates)), row.threshold)
+
+
+def _confidences(regions: Iterable[dict[str, Any]]) -> list[float]:
+    return [float(region.get("score") or 0.0) for region in regions]

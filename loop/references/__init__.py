@@ -1,0 +1,1 @@
+"""The reference collection: vectors of boxes in Milvus, kept up with the records."""

@@ -1,0 +1,164 @@
+"""What the records say of each task that decides its vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from loop import region_json
+from loop.references.wanted import Judged, Named
+from loop.regions import Box, Region
+from loop.reviews.verdicts import Decision
+from loop.storage.tables import deletions, predictions, reviews, verdicts
+from loop.storage.taxonomy_tables import named_boxes
+from loop.storage.vector_tables import planned_tasks
+from loop.vision.embedding import Space
+
+AT_ONCE = 500  # SQLite takes a limited number of parameters
+
+
+class TaskStates:
+    """Reads what concerns vectors of the predictions, reviews and verdicts."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def changed(self, project_id: int, space: Space) -> dict[int, str]:
+        """
+        The tasks whose records changed since their vectors were planned, each with its state now.
+
+        A state is a short text that is another one whenever something changed; empty where nothing is left.
+        """
+        with self._engine.connect() as connection:
+            now = _states(connection, project_id)
+            then = _planned(connection, project_id, space.fingerprint)
+        changed = {task_id: state for task_id, state in now.items() if then.get(task_id) != state}
+        return changed | {task_id: "" for task_id, state in then.items() if state and task_id not in now}
+
+    def newest_predictions(self, project_id: int, task_ids: Iterable[int]) -> set[int]:
+        """The ids of the predictions that stand: the newest of each task that was not deleted since."""
+        query = _newest_of_living_tasks(project_id)
+        with self._engine.connect() as connection:
+            return {
+                row.prediction_id
+                for some in chunks(task_ids)
+                for row in connection.execute(query.where(predictions.c.task_id.in_(some)))
+            }
+
+    def judged(self, project_id: int, task_ids: Iterable[int]) -> dict[int, list[Judged]]:
+        """The verdicts of tasks, each with the image that the prediction was of."""
+        found: dict[int, list[Judged]] = {}
+        query = sa.select(verdicts, predictions.c.image).join(
+            predictions, predictions.c.id == verdicts.c.prediction_id, isouter=True
+        )
+        with self._engine.connect() as connection:
+            for some in chunks(task_ids):
+                is_it = (verdicts.c.project_id == project_id, verdicts.c.task_id.in_(some))
+                for row in connection.execute(query.where(*is_it, sa.not_(verdicts.c.is_shadow))):
+                    found.setdefault(row.task_id, []).append(_judged(row))
+        return found
+
+    def named(self, project_id: int, task_ids: Iterable[int]) -> dict[int, list[Named]]:
+        """The boxes of tasks that a person named as members of a cluster."""
+        found: dict[int, list[Named]] = {}
+        query = sa.select(named_boxes).where(_is_named(project_id)).order_by(named_boxes.c.crop)
+        with self._engine.connect() as connection:
+            for some in chunks(task_ids):
+                for row in connection.execute(query.where(named_boxes.c.task_id.in_(some))):
+                    region = Region(row.region, Box(*row.box), row.label)
+                    found.setdefault(row.task_id, []).append(Named(row.image, region, row.named_at))
+        return found
+
+
+def chunks(items: Iterable[Any], size: int = AT_ONCE) -> Iterable[list[Any]]:
+    """Cut into lists that a query may have as parameters."""
+    every = list(items)
+    return (every[start : start + size] for start in range(0, len(every), size))
+
+
+def _states(connection: sa.Connection, project_id: int) -> dict[int, str]:
+    found: dict[int, list[str]] = {}
+    for query in (_newest_predictions(project_id), _reviews(project_id), _verdicts(project_id), _named(project_id)):
+        for row in connection.execute(query):
+            found.setdefault(row.task_id, []).append(",".join(map(str, row[1:])))
+    return {task_id: ";".join(facts) for task_id, facts in found.items()}
+
+
+def _planned(connection: sa.Connection, project_id: int, embedder: str) -> dict[int, str]:
+    is_it = (planned_tasks.c.project_id == project_id, planned_tasks.c.embedder == embedder)
+    query = sa.select(planned_tasks.c.task_id, planned_tasks.c.state).where(*is_it)
+    return {row.task_id: row.state for row in connection.execute(query)}
+
+
+def _newest_of_living_tasks(project_id: int) -> sa.Select[Any]:
+    is_gone = sa.exists().where(
+        deletions.c.project_id == predictions.c.project_id,
+        deletions.c.kind == "task",
+        deletions.c.object_id == predictions.c.task_id,
+        deletions.c.received_at >= predictions.c.served_at,
+    )
+    return (
+        sa.select(predictions.c.task_id, sa.func.max(predictions.c.id).label("prediction_id"))
+        .where(predictions.c.project_id == project_id, sa.not_(predictions.c.is_shadow), ~is_gone)
+        .group_by(predictions.c.task_id)
+    )
+
+
+def _newest_predictions(project_id: int) -> sa.Select[Any]:
+    newest = _newest_of_living_tasks(project_id).subquery()
+    return sa.select(newest.c.task_id, sa.literal("p"), newest.c.prediction_id)
+
+
+def _reviews(project_id: int) -> sa.Select[Any]:
+    """Reviews that stand; every change of one, and of whether it stands, changes their count or their last record."""
+    is_gone = sa.exists().where(
+        deletions.c.project_id == reviews.c.project_id,
+        deletions.c.received_at >= reviews.c.created_at,
+        sa.or_(
+            sa.and_(deletions.c.kind == "annotation", deletions.c.object_id == reviews.c.annotation_id),
+            sa.and_(deletions.c.kind == "task", deletions.c.object_id == reviews.c.task_id),
+        ),
+    )
+    query = sa.select(reviews.c.task_id, sa.literal("r"), sa.func.count(), sa.func.max(reviews.c.recorded_at))
+    return query.where(reviews.c.project_id == project_id, ~is_gone).group_by(reviews.c.task_id)
+
+
+def _verdicts(project_id: int) -> sa.Select[Any]:
+    """Verdicts are written anew as a whole, from one review and one prediction."""
+    facts = (
+        sa.func.count(),
+        sa.func.max(verdicts.c.annotation_id),
+        sa.func.max(verdicts.c.prediction_id),
+        sa.func.max(verdicts.c.reviewed_at),
+    )
+    is_it = (verdicts.c.project_id == project_id, sa.not_(verdicts.c.is_shadow))
+    return sa.select(verdicts.c.task_id, sa.literal("v"), *facts).where(*is_it).group_by(verdicts.c.task_id)
+
+
+def _named(project_id: int) -> sa.Select[Any]:
+    facts = (sa.func.count(), sa.func.max(named_boxes.c.named_at))
+    query = sa.select(named_boxes.c.task_id, sa.literal("n"), *facts).where(_is_named(project_id))
+    return query.group_by(named_boxes.c.task_id)
+
+
+def _is_named(project_id: int) -> sa.ColumnElement[bool]:
+    """Boxes of a project that a person named, of tasks that were not deleted since."""
+    is_gone = sa.exists().where(
+        deletions.c.project_id == named_boxes.c.project_id,
+        deletions.c.kind == "task",
+        deletions.c.object_id == named_boxes.c.task_id,
+        deletions.c.received_at >= named_boxes.c.named_at,
+    )
+    return sa.and_(named_boxes.c.project_id == project_id, ~is_gone)
+
+
+def _judged(row: sa.Row[Any]) -> Judged:
+    return Judged(
+        decision=Decision(row.decision),
+        predicted=region_json.read(row.predicted) if row.predicted else None,
+        reviewed=region_json.read(row.reviewed) if row.reviewed else None,
+        image=row.image or "",
+        version=row.version,
+    )

@@ -1,0 +1,139 @@
+"""Look over the reference collection: what stands in it, and what of it may be wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from loop.errors import MilvusDown
+from loop.label_studio.views import only_tasks
+from loop.parts import Parts
+from loop.references.collection import Collection
+from loop.references.label_errors import Contradiction, ErrorPolicy, Suspect, contradictions, suspects, tasks_of
+from loop.references.plan import source_of
+from loop.references.vector_store import Row, State
+from loop.vision.embedding import Entry, Kind, Neighbour, Space
+
+VIEW_TITLE = "Labels to check"
+MOST_IN_VIEW = 200  # tasks; each is a condition of the view's filter
+SLACK = 20  # neighbours asked for beyond those that vote: those of the same task do not
+
+
+@dataclass(frozen=True, slots=True)
+class KindStats:
+    """One kind of collection: vectors by label, verdict and state, and what Milvus has of them."""
+
+    kind: Kind
+    labels: dict[str, int]
+    verdicts: dict[str, int]
+    states: dict[str, int]
+    entries: int | None  # in Milvus; None where there is no collection
+    index: str | None
+    is_current: bool  # whether the alias stands for it
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """The collections of the embedder in use; *error* says why Milvus could not be asked."""
+
+    space: Space | None
+    kinds: list[KindStats] = field(default_factory=list)
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What may be wrong with the references."""
+
+    references: int
+    suspects: list[Suspect]
+    contradictions: list[Contradiction]
+    without_task: list[int]  # tasks that Label Studio no longer has
+    without_image: list[Row]
+
+    @property
+    def tasks(self) -> list[int]:
+        """The tasks whose labels are to be looked at, the clearest first; those that are gone left out."""
+        gone = set(self.without_task)
+        return [task for task in tasks_of(self.suspects, self.contradictions) if task not in gone]
+
+
+def stats(parts: Parts, project_id: int) -> Stats:
+    """Count what stands in the collections; with Milvus down, what the records say alone."""
+    source = source_of(parts, project_id)
+    if source is None:
+        return Stats(None)
+    error = ""
+    found: dict[Kind, tuple[Collection | None, bool]] = {}
+    try:
+        for kind in Kind:
+            collection = parts.references.find(project_id, kind, source.space)
+            current = parts.references.current(project_id, kind) if collection else None
+            found[kind] = collection, bool(collection and current and current.name == collection.name)
+        kinds = [
+            _stats(parts, project_id, source.space, kind, at, is_current=is_current)
+            for kind, (at, is_current) in found.items()
+        ]
+    except MilvusDown as down:
+        error = str(down)
+        kinds = [_stats(parts, project_id, source.space, kind, None, is_current=False) for kind in Kind]
+    return Stats(source.space, kinds, error)
+
+
+def check(parts: Parts, project_id: int, policy: ErrorPolicy | None = None) -> Findings:
+    """Look for references that their neighbours contradict, and for vectors whose source is gone. Raises MilvusDown."""
+    policy = policy or ErrorPolicy()
+    source = source_of(parts, project_id)
+    collection = parts.references.find(project_id, Kind.REFERENCES, source.space) if source else None
+    near = _neighbours(collection, policy.neighbours + SLACK) if collection else {}
+    there = parts.label_studio.task_ids(project_id)
+    known = parts.vectors.tasks(project_id, source.space) if source else set()
+    return Findings(
+        references=len(near),
+        suspects=suspects(near, policy),
+        contradictions=contradictions(near, policy),
+        without_task=sorted(known - there),
+        without_image=parts.vectors.rows(project_id, source.space, State.BROKEN) if source else [],
+    )
+
+
+def make_view(parts: Parts, project_id: int, tasks: list[int]) -> str:
+    """Show tasks in a view of Label Studio's Data Manager, the same one every time; return what was done."""
+    shown = tasks[:MOST_IN_VIEW]
+    view = {"title": VIEW_TITLE, "type": "list", "target": "tasks", "filters": only_tasks(shown)}
+    for known in parts.label_studio.views(project_id):
+        if (known.get("data") or {}).get("title") == VIEW_TITLE:
+            parts.label_studio.update_view(known["id"], project_id, {**known["data"], **view})
+            return f"the view “{VIEW_TITLE}” shows {len(shown)} tasks"
+    parts.label_studio.create_view(project_id, view)
+    return f"added the view “{VIEW_TITLE}” with {len(shown)} tasks"
+
+
+def _stats(
+    parts: Parts,
+    project_id: int,
+    space: Space,
+    kind: Kind,
+    collection: Collection | None,
+    *,
+    is_current: bool,
+) -> KindStats:
+    labels: Counter[str] = Counter()
+    verdicts: Counter[str] = Counter()
+    states: Counter[str] = Counter()
+    for at, label, verdict, state, count in parts.vectors.counts(project_id, space):
+        if at == kind:
+            labels[label] += count
+            verdicts[verdict or "not reviewed"] += count
+            states[state] += count
+    entries, index = (collection.count(), collection.index()) if collection else (None, None)
+    return KindStats(kind, dict(labels), dict(verdicts), dict(states), entries, index, is_current)
+
+
+def _neighbours(collection: Collection, k: int) -> dict[Entry, list[Neighbour]]:
+    """Every entry with the nearest others."""
+    found: dict[Entry, list[Neighbour]] = {}
+    for entries, vectors in collection.pages():
+        for entry, near in zip(entries, collection.search(vectors, k + 1), strict=True):
+            found[entry] = [one for one in near if one.entry.key != entry.key]
+    return found

@@ -1,0 +1,159 @@
+"""The vector collections in Milvus."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+from loop.errors import MilvusDown
+from loop.references.collection import Collection, guarded
+from loop.references.milvus_format import (
+    EMBEDDER,
+    FINGERPRINT,
+    FLAT,
+    KEY,
+    KEY_LENGTH,
+    TEXT_LENGTH,
+    TEXTS,
+    VECTOR,
+    IndexPolicy,
+    alias_name,
+    collection_name,
+)
+from loop.vision.embedding import Kind, Space
+
+# A server that was started again is found at once, not after gRPC's own pauses of up to two minutes.
+PAUSES = {"initial": 100, "min": 100, "max": 500}  # milliseconds
+
+
+class References:
+    """A Milvus, reached at its first use; after it was down, the next call reaches it again."""
+
+    def __init__(self, address: str, *, seconds: float = 30.0, policy: IndexPolicy | None = None) -> None:
+        self.address, self._seconds, self._policy = address, seconds, policy or IndexPolicy()
+        self._client: Any = None
+        self._lock = threading.Lock()
+
+    def answers(self) -> bool:
+        """Whether somebody listens at the address; takes no more than a second."""
+        parts = urlsplit(self.address)
+        try:
+            with socket.create_connection((parts.hostname or "", parts.port or 19530), timeout=1.0):
+                return True
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        """Give the connection back."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def find(self, project_id: int, kind: Kind, space: Space) -> Collection | None:
+        """The collection of an embedder, None where there is none. Raises MilvusDown."""
+        return self._found(collection_name(project_id, kind, space), project_id)
+
+    def current(self, project_id: int, kind: Kind) -> Collection | None:
+        """The collection that the alias stands for: of the last embedder that had everything embedded."""
+        name = self._aliased(project_id, kind)
+        return self._found(name, project_id) if name else None
+
+    def create(self, project_id: int, kind: Kind, space: Space, dimension: int) -> Collection:
+        """The collection of an embedder, made where there is none. Raises MilvusDown."""
+        name = collection_name(project_id, kind, space)
+        if not self.ask("has_collection", name):
+            self._create(name, space, dimension)
+        return Collection(self, name, project_id, space, self._policy)
+
+    def follow(self, project_id: int, space: Space) -> list[str]:
+        """
+        Let the aliases of a project stand for the collections of an embedder; return the fingerprints dropped.
+
+        The collections that they stood for until now stay, so that going back to that embedder costs nothing. Those of
+        all embedders before it are dropped.
+        """
+        dropped: set[str] = set()
+        for kind in Kind:
+            name, before = collection_name(project_id, kind, space), self._aliased(project_id, kind)
+            if before != name and self.ask("has_collection", name):
+                self.ask("alter_alias" if before else "create_alias", name, alias_name(project_id, kind))
+                dropped |= self._drop_others(project_id, kind, {name, before})
+        return sorted(dropped)
+
+    def drop(self, project_id: int, kind: Kind, space: Space) -> None:
+        """Drop a collection, and the alias where it stands for it. Raises MilvusDown."""
+        name = collection_name(project_id, kind, space)
+        if self._aliased(project_id, kind) == name:
+            self.ask("drop_alias", alias_name(project_id, kind))
+        self.ask("drop_collection", name)
+
+    def ask(self, method: str, *arguments: Any, **options: Any) -> Any:
+        """Call a method of Milvus' client. Raises MilvusDown, whatever is wrong."""
+        if self._client is None and not self.answers():  # the client itself would try for longer
+            raise MilvusDown(self.address, "nobody listens there")
+        limits = {"timeout": self._seconds, **options}  # without one it tries again for minutes
+        return guarded(self.address, lambda: getattr(self._connected(), method)(*arguments, **limits))
+
+    def _connected(self) -> Any:
+        from pymilvus import MilvusClient
+
+        with self._lock:
+            if self._client is None:
+                logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # what it logs it raises as well
+                self._client = MilvusClient(uri=self.address, timeout=self._seconds, grpc_options=_channel())
+        return self._client
+
+    def _found(self, name: str, project_id: int) -> Collection | None:
+        if not self.ask("has_collection", name):
+            return None
+        kept = self.ask("describe_collection", name).get("properties") or {}
+        space = Space(str(kept.get(EMBEDDER, "")), str(kept.get(FINGERPRINT, "")))
+        return Collection(self, name, project_id, space, self._policy)
+
+    def _aliased(self, project_id: int, kind: Kind) -> str | None:
+        alias = alias_name(project_id, kind)
+        known = self._names(project_id, kind)
+        return next((name for name in known if alias in self.ask("list_aliases", name)["aliases"]), None)
+
+    def _names(self, project_id: int, kind: Kind) -> list[str]:
+        prefix = f"{alias_name(project_id, kind)}_"
+        return [str(name) for name in self.ask("list_collections") if name.startswith(prefix)]
+
+    def _drop_others(self, project_id: int, kind: Kind, kept: Iterable[str | None]) -> set[str]:
+        dropped = set()
+        for name in set(self._names(project_id, kind)) - set(kept):
+            found = self._found(name, project_id)
+            self.ask("drop_collection", name)
+            dropped |= {found.space.fingerprint} if found else set()
+        return dropped
+
+    def _create(self, name: str, space: Space, dimension: int) -> None:
+        from pymilvus import DataType, MilvusClient
+
+        schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False, description=space.name)
+        schema.add_field(KEY, DataType.VARCHAR, is_primary=True, max_length=KEY_LENGTH)
+        schema.add_field(VECTOR, DataType.FLOAT_VECTOR, dim=dimension)
+        for text in TEXTS:
+            schema.add_field(text, DataType.VARCHAR, max_length=TEXT_LENGTH)
+        for number in ("project", "task"):
+            schema.add_field(number, DataType.INT64)
+        schema.add_field("score", DataType.FLOAT)
+        index = MilvusClient.prepare_index_params()
+        index.add_index(VECTOR, index_type=FLAT, metric_type="COSINE")
+        self.ask(
+            "create_collection",
+            name,
+            schema=schema,
+            index_params=index,
+            properties={EMBEDDER: space.name, FINGERPRINT: space.fingerprint},
+            consistency_level="Strong",
+        )
+
+
+def _channel() -> dict[str, int]:
+    return {f"grpc.{which}_reconnect_backoff_ms": pause for which, pause in PAUSES.items()}

@@ -1,0 +1,84 @@
+"""Set down which vectors should be there, by what embedder: the records say, nothing is computed yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from loop.label_studio.payloads import Review
+from loop.label_studio.projects import Project
+from loop.parts import Parts
+from loop.references.changed_tasks import chunks
+from loop.references.wanted import Drawn, Shown, TaskFacts, wanted
+from loop.vision.embedding import Space
+
+AT_ONCE = 50  # tasks a transaction: one that takes long would keep events waiting that have a second
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The space that vectors are made in now, and the weights that serve."""
+
+    space: Space
+    weights: Path | None
+    image_size: int | None = None  # of the version
+
+
+def is_due(parts: Parts, project: Project) -> bool:
+    """Whether something has no vector yet, or one that it should not have."""
+    source = source_of(parts, project.id)
+    if source is None:
+        return False
+    return parts.vectors.is_due(project.id, source.space) or bool(parts.task_states.changed(project.id, source.space))
+
+
+def source_of(parts: Parts, project_id: int) -> Source | None:
+    """What vectors of a project are made by while its champion serves; None where nothing is embedded."""
+    champion = parts.registry.champion(project_id)
+    weights = champion.weights if champion else parts.detectors.base_if_here()
+    size = champion.image_size if champion else None
+    space = parts.embedders.space(parts.version_name(champion), weights, size)
+    return Source(space, weights, size) if space else None
+
+
+def plan(parts: Parts, project_id: int, space: Space) -> int:
+    """Set down what is wanted of every task whose records changed; return how many tasks there were."""
+    changed = parts.task_states.changed(project_id, space)
+    for ids in chunks(changed, AT_ONCE):
+        facts = _facts(parts, project_id, ids)
+        parts.vectors.plan(
+            project_id, space, {one.task_id: (changed[one.task_id], wanted(one, space)) for one in facts}
+        )
+    return len(changed)
+
+
+def _facts(parts: Parts, project_id: int, task_ids: Sequence[int]) -> list[TaskFacts]:
+    """All that decides which vectors tasks have."""
+    image_key = parts.projects.get(project_id).config().image_key
+    newest = parts.predictions.newest(project_id, task_ids)
+    standing = parts.task_states.newest_predictions(project_id, task_ids)
+    counted = parts.reviews.counted(project_id, task_ids)
+    judged = parts.task_states.judged(project_id, task_ids)
+    named = parts.task_states.named(project_id, task_ids)
+    facts = []
+    for task_id in task_ids:
+        prediction, review = newest.get(task_id), counted.get(task_id)
+        image = review.image(image_key) if review else None
+        shown = prediction if prediction and prediction.id in standing else None
+        facts.append(
+            TaskFacts(
+                task_id,
+                Shown(shown.image, shown.version, (*shown.regions, *shown.candidates)) if shown else None,
+                Drawn(image, review.review.regions, _begun(review.review)) if review and image else None,
+                tuple(judged.get(task_id, ())),
+                tuple(named.get(task_id, ())),
+            )
+        )
+    return facts
+
+
+def _begun(review: Review) -> datetime:
+    """When a reviewer began it, or an edit of it, at the earliest: Label Studio adds up the seconds of all edits."""
+    return review.updated_at - timedelta(seconds=review.lead_time or 0.0)

@@ -1,0 +1,1 @@
+"""The versions of a project: weights, aliases, archives, promotion and rollback."""

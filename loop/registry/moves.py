@@ -1,0 +1,73 @@
+"""Every move of an alias to a version: the aliases are where the last moves left them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from loop.storage.tables import aliases, moves
+
+CHAMPION, PREVIOUS, CANDIDATE = "champion", "previous", "candidate"
+
+
+class MoveLog:
+    """The log in the records; the registry writes it in the transaction that moves the alias."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def of_version(self, project_id: int, name: str) -> Sequence[str]:
+        """When an alias moved to a version, and why; oldest first, a line each."""
+        query = sa.select(moves).where(moves.c.project_id == project_id, moves.c.version == name).order_by(moves.c.id)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return [f"{row.moved_at:%Y-%m-%d %H:%M:%S} {row.alias}: {row.why}" for row in rows]
+
+    def has_served(self, project_id: int, name: str) -> bool:
+        """Whether a version is or ever was the champion."""
+        query = sa.select(moves.c.id).where(*_is_of_champion(project_id), moves.c.version == name)
+        with self._engine.connect() as connection:
+            return connection.execute(query).first() is not None
+
+    def retired(self, project_id: int, *, before: str) -> dict[str, datetime]:
+        """When each version that was the champion ceased to be; *before* the first, that name served."""
+        query = sa.select(moves).where(*_is_of_champion(project_id)).order_by(moves.c.id)
+        found: dict[str, datetime] = {}
+        with self._engine.connect() as connection:
+            for row in connection.execute(query):
+                found[before] = row.moved_at
+                found.pop(row.version, None)
+                before = row.version
+        return found
+
+    def last(self, project_id: int) -> int:
+        """The number of the move that let the champion serve; 0 where none does."""
+        query = sa.select(sa.func.max(moves.c.id)).where(*_is_of_champion(project_id))
+        with self._engine.connect() as connection:
+            return int(connection.scalar(query) or 0)
+
+
+def serve(connection: sa.Connection, project_id: int, name: str, why: str) -> None:
+    """Let a version be the champion, and the one that was `previous`; nothing where it is already."""
+    query = sa.select(aliases.c.version).where(aliases.c.project_id == project_id, aliases.c.alias == CHAMPION)
+    served = connection.scalar(query)
+    if served == name:
+        return
+    if served:
+        move(connection, project_id, PREVIOUS, served, why)
+    move(connection, project_id, CHAMPION, name, why)
+
+
+def move(connection: sa.Connection, project_id: int, alias: str, version: str, why: str) -> None:
+    """Let an alias point at a version, and log it."""
+    is_alias = sa.and_(aliases.c.project_id == project_id, aliases.c.alias == alias)
+    connection.execute(aliases.delete().where(is_alias))
+    row = {"project_id": project_id, "alias": alias, "version": version}
+    connection.execute(aliases.insert().values(row))
+    connection.execute(moves.insert().values(**row, why=why, moved_at=datetime.now(UTC)))
+
+
+def _is_of_champion(project_id: int) -> tuple[sa.ColumnElement[bool], ...]:
+    return moves.c.project_id == project_id, moves.c.alias == CHAMPION

@@ -1,0 +1,110 @@
+"""Which version serves: promote, roll back, pin; the queue in Label Studio follows."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from loop.errors import NotPassed, Pinned, UpstreamError
+from loop.gate.rule import Outcome, objection_to_promoting
+from loop.notices import Kind
+from loop.parts import Parts
+from loop.registry.announce import announce_move
+from loop.registry.moves import PREVIOUS
+from loop.registry.store import Version
+from loop.serving import refresh
+from loop.training.store import State
+
+OUTCOMES = {
+    State.PROMOTED: Outcome.PROMOTED,
+    State.PASSED: Outcome.PROMOTED,
+    State.REFUSED: Outcome.REFUSED,
+    State.HELD: Outcome.HELD,
+}
+
+
+def promote(parts: Parts, project_id: int, name: str, why: str) -> Version:
+    """
+    Let a version serve, and have the open tasks predicted anew by it.
+
+    Raises UnknownVersion, Pinned, and, before anything has moved, DamagedWeights or WeightsRefused where the version
+    does not detect here. That tasks are to be predicted is remembered first, so wherever this is cut off, the sweep
+    lets Label Studio follow what serves.
+    """
+    parts.load(parts.registry.get(project_id, name))
+    parts.projects.ask_refresh(project_id)
+    version = parts.registry.promote(project_id, name, why)
+    announce_move(parts, version, Kind.MODEL_PROMOTED, why)
+    refresh.ask(parts, project_id)
+    return version
+
+
+def promote_by_hand(parts: Parts, project_id: int, name: str, why: str | None, *, is_forced: bool = False) -> Version:
+    """
+    Let a version serve because a person says so. Raises UnknownVersion, NotPassed and what `promote` raises.
+
+    What the gate refused, held or never judged needs to be forced, with a reason, unless it has served before.
+    """
+    version = parts.registry.get(project_id, name)
+    training = parts.trainings.of_version(project_id, version.name)
+    outcome = OUTCOMES.get(training.state) if training else None
+    has_served = parts.moves.has_served(project_id, version.name)
+    objection = objection_to_promoting(outcome, has_served=has_served)
+    if objection and not (is_forced and why and why.strip()):
+        raise NotPassed(version.name, objection)
+    return promote(parts, project_id, version.name, why or "by hand")
+
+
+def promote_unless_pinned(parts: Parts, project_id: int, name: str, why: str) -> Pinned | None:
+    """
+    Promote what the gate passed; where the project is to stay on another version, return that.
+
+    Done again by a training that was killed, it does nothing: somebody may have rolled back meanwhile.
+    """
+    if parts.moves.has_served(project_id, name):
+        return None
+    try:
+        promote(parts, project_id, name, why)
+    except Pinned as pinned:
+        return pinned
+    return None
+
+
+def roll_back(parts: Parts, project_id: int, why: str) -> Version:
+    """
+    Let the version serve that served before, at once; its stored predictions are in force again.
+
+    Where Label Studio does not answer, the sweep sets its model_version when it does. Raises NoChampion, Pinned, and,
+    before anything has moved, DamagedWeights or WeightsRefused.
+    """
+    previous = parts.registry.at(project_id, PREVIOUS)
+    if previous:
+        parts.load(previous)
+    parts.projects.ask_refresh(project_id)
+    version = parts.registry.roll_back(project_id, why)
+    announce_move(parts, version, Kind.MODEL_ROLLED_BACK, why)
+    _follow(parts, project_id)
+    return version
+
+
+def pin(parts: Parts, project_id: int, name: str, why: str) -> Version:
+    """Let a version serve, and keep it there whatever the gate says. Raises what `promote` raises."""
+    parts.projects.get(project_id)
+    parts.load(parts.registry.get(project_id, name))
+    parts.projects.ask_refresh(project_id)
+    version = parts.registry.promote(project_id, name, why, pin=True)
+    announce_move(parts, version, Kind.MODEL_PROMOTED, why)
+    _follow(parts, project_id)
+    return version
+
+
+def unpin(parts: Parts, project_id: int) -> str | None:
+    """Let the gate decide again from the next training on; return the version it was pinned to."""
+    pinned = parts.projects.get(project_id).pinned
+    parts.registry.unpin(project_id)
+    return pinned
+
+
+def _follow(parts: Parts, project_id: int) -> None:
+    with suppress(UpstreamError):  # the refresh that is asked for follows later
+        refresh.follow(parts, project_id)
+    refresh.ask(parts, project_id)

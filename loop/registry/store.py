@@ -1,0 +1,227 @@
+"""Versions of a project's detector: written once, never changed; aliases move over them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from loop.errors import DamagedWeights, NoChampion, Pinned, UnknownVersion, VersionExists
+from loop.registry.moves import CANDIDATE, CHAMPION, PREVIOUS, move, serve
+from loop.registry.version_order import version_key
+from loop.registry.weights_file import sha256_of
+from loop.storage.tables import aliases, projects, versions
+
+FIRST = "0.0.0"  # the weights that a project starts from
+ABANDONED = 3600.0  # seconds after which a file without a version is one that a crash left behind
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of weights: where they come from, what they name, at which thresholds they serve."""
+
+    snapshot: str | None = None
+    parent: str | None = None
+    classes: tuple[str, ...] = ()
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version: its weights and the facts about them."""
+
+    project_id: int
+    name: str
+    weights: Path
+    sha256: str
+    facts: Facts
+    created_at: datetime
+
+    @property
+    def image_size(self) -> int | None:
+        """Pixels of the longer side at which it serves, where that is known."""
+        found = self.facts.training.get("image_size")
+        return found if isinstance(found, int) else None
+
+    def verify(self) -> None:
+        """Raise DamagedWeights where the file is not the one that was registered."""
+        try:
+            found = sha256_of(self.weights)
+        except OSError as error:
+            found = f"none ({error.strerror})"
+        if found != self.sha256:
+            raise DamagedWeights(self.name, self.weights, self.sha256, found)
+
+
+class WeightsRegistry:
+    """
+    The registry: weights in files under *root* named by their SHA-256, versions and aliases in the records.
+
+    A file is there, whole, before the row that names it; a row carries all that is served with the weights. So what
+    serves is one alias, and moving it is one transaction.
+    """
+
+    def __init__(self, engine: sa.Engine, root: Path, model_name: str) -> None:
+        self._engine, self._root, self.model_name = engine, root, model_name
+
+    def add(
+        self,
+        project_id: int,
+        weights: Path,
+        facts: Facts | None = None,
+        *,
+        number: str | None = None,
+        model_name: str | None = None,
+    ) -> Version:
+        """
+        Copy *weights* in as the next version, or as *number*; the `candidate` alias moves to it.
+
+        Raises VersionExists.
+        """
+        kept = self._keep(project_id, weights)
+        with self._engine.begin() as connection:
+            _lock(connection, project_id)
+            known = list(connection.scalars(_names(project_id)))
+            name = f"{model_name or self.model_name}@{number or next_number(known)}"
+            if name in known:
+                raise VersionExists(name)
+            row = {
+                "project_id": project_id,
+                "name": name,
+                "weights": str(kept.relative_to(self._root)),
+                "sha256": kept.stem,
+                **asdict(facts or Facts()),
+                "created_at": datetime.now(UTC),
+            }
+            connection.execute(versions.insert().values(row))
+            move(connection, project_id, CANDIDATE, name, "registered")
+        return self.get(project_id, name)
+
+    def get(self, project_id: int, name: str) -> Version:
+        """Return a version by its name, or by its number alone. Raises UnknownVersion."""
+        known = {version.name: version for version in self.list(project_id)}
+        full = name if "@" in name else f"{self.model_name}@{name}"
+        if full not in known:
+            raise UnknownVersion(name, list(known))
+        return known[full]
+
+    def list(self, project_id: int) -> list[Version]:
+        """All versions of a project in the order of their numbers, 1.2.0 before 1.10.0."""
+        query = sa.select(versions).where(versions.c.project_id == project_id)
+        with self._engine.connect() as connection:
+            found = [self._read(row) for row in connection.execute(query)]
+        return sorted(found, key=lambda version: version_key(version.name))
+
+    def of_training(self, project_id: int, training_id: int) -> Version | None:
+        """The version that a training made, if it got so far."""
+        return next((one for one in self.list(project_id) if one.facts.training.get("training") == training_id), None)
+
+    def at(self, project_id: int, alias: str) -> Version | None:
+        """The version that an alias points at, if any."""
+        joined = versions.join(
+            aliases,
+            sa.and_(aliases.c.project_id == versions.c.project_id, aliases.c.version == versions.c.name),
+        )
+        query = sa.select(versions).select_from(joined)
+        query = query.where(aliases.c.project_id == project_id, aliases.c.alias == alias)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).one_or_none()
+        return self._read(row) if row else None
+
+    def champion(self, project_id: int) -> Version | None:
+        """The version that serves, if any."""
+        return self.at(project_id, CHAMPION)
+
+    def promote(self, project_id: int, name: str, why: str, *, pin: bool = False) -> Version:
+        """
+        Let a version serve, and stay where *pin*. The one that served becomes `previous`; both move together.
+
+        Raises UnknownVersion, and Pinned where the project is to stay on another one.
+        """
+        version = self.get(project_id, name)
+        with self._engine.begin() as connection:
+            pinned = _lock(connection, project_id)
+            if pin:
+                connection.execute(_project(project_id).values(pinned=version.name))
+            elif pinned not in (None, version.name):
+                raise Pinned(project_id, pinned)
+            serve(connection, project_id, version.name, why)
+        return version
+
+    def roll_back(self, project_id: int, why: str) -> Version:
+        """Let the version serve that served before. Raises NoChampion where there is none, Pinned."""
+        previous = self.at(project_id, PREVIOUS)
+        if previous is None:
+            raise NoChampion(f"project {project_id} has no version to go back to")
+        return self.promote(project_id, previous.name, why)
+
+    def unpin(self, project_id: int) -> None:
+        """Let the gate decide again."""
+        with self._engine.begin() as connection:
+            connection.execute(_project(project_id).values(pinned=None))
+
+    def tidy(self, project_id: int) -> int:
+        """Delete files that a crash left without a version; return how many."""
+        folder = self._root / str(project_id)
+        left = [path for path in folder.glob("*") if path.is_file() and time.time() - path.stat().st_mtime > ABANDONED]
+        kept = {version.weights for version in self.list(project_id)} if left else set()
+        gone = [path for path in left if path not in kept]
+        for path in gone:
+            path.unlink(missing_ok=True)
+        return len(gone)
+
+    def _keep(self, project_id: int, weights: Path) -> Path:
+        """Copy weights to where they stay: on disk, under the SHA-256 of what was copied, before anything names it."""
+        folder = self._root / str(project_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        half = folder / f"{uuid.uuid4().hex}.half"
+        try:
+            shutil.copyfile(weights, half)
+            with half.open("rb") as file:
+                os.fsync(file.fileno())
+            return half.replace(folder / f"{sha256_of(half)}.pt")
+        finally:
+            half.unlink(missing_ok=True)
+
+    def _read(self, row: sa.Row[Any]) -> Version:
+        return Version(
+            project_id=row.project_id,
+            name=row.name,
+            weights=self._root / row.weights,
+            sha256=row.sha256,
+            facts=Facts(row.snapshot, row.parent, tuple(row.classes), row.thresholds, row.training, row.metrics),
+            created_at=row.created_at,
+        )
+
+
+def next_number(names: list[str]) -> str:
+    """1.0.0 for the first training, then one minor version a training."""
+    found = [re.search(r"@(\d+)\.(\d+)\.\d+$", name) for name in names]
+    major, minor = max(((int(match[1]), int(match[2])) for match in found if match), default=(0, 0))
+    return f"{major}.{minor + 1}.0" if major else "1.0.0"
+
+
+def _names(project_id: int) -> sa.Select[Any]:
+    return sa.select(versions.c.name).where(versions.c.project_id == project_id)
+
+
+def _project(project_id: int) -> sa.Update:
+    return projects.update().where(projects.c.id == project_id)
+
+
+def _lock(connection: sa.Connection, project_id: int) -> str | None:
+    """Let nobody else move this project's aliases until the transaction ends; return the version it is pinned to."""
+    connection.execute(_project(project_id).values(id=projects.c.id))
+    pinned: str | None = connection.scalar(sa.select(projects.c.pinned).where(projects.c.id == project_id))
+    return pinned

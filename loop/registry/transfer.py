@@ -1,0 +1,104 @@
+"""Take weights in from elsewhere as a version, and give a version out, as archives."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from loop.errors import ArchiveRefused, VersionExists, WeightsRefused
+from loop.label_studio.class_fit import class_fit, some
+from loop.label_studio.projects import Project
+from loop.parts import Parts
+from loop.registry import archive, weights_file
+from loop.registry.archive import Unpacked
+from loop.registry.manifest import Manifest
+from loop.registry.probe import Probed
+from loop.registry.store import Facts, Version
+
+NAME, NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"), re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}")
+
+
+def add(
+    parts: Parts,
+    project_id: int,
+    file: Path,
+    *,
+    name: str | None = None,
+    number: str | None = None,
+    sha256: str | None = None,
+) -> tuple[Version, str]:
+    """
+    Register weights, a `.pt` or an archive with one, as a version, which is a candidate and does not serve.
+
+    *name* is the part before the @, *number* the part after it, *sha256* what the file is expected to be. Returns
+    the version and a line on which of its classes the label config has. Everything is checked before anything is
+    loaded, and what is refused leaves nothing behind. Raises ArchiveRefused, WeightsRefused, VersionExists,
+    UnknownProject.
+    """
+    project = parts.projects.get(project_id)
+    name = _checked(NAME, name or parts.registry.model_name, "--name: expected letters, digits, - _ .")
+    if number is not None:
+        full = f"{name}@{_checked(NUMBER, number, '--version: expected a number such as 1.2.0')}"
+        if any(version.name == full for version in parts.registry.list(project_id)):
+            raise VersionExists(full)
+    with tempfile.TemporaryDirectory(prefix="loop-add-") as scratch:
+        found = archive.read(file, Path(scratch), sha256=sha256)
+        said = found.manifest or Manifest()
+        if said.weights_sha256 and weights_file.sha256_of(found.weights) != said.weights_sha256:
+            raise ArchiveRefused("the weights are not those that manifest.json names by their SHA-256")
+        probed = _probed(parts, found, said.image_size)
+        if said.classes and said.classes != probed.classes:
+            raise ArchiveRefused(f"the weights name {some(probed.classes)}, but manifest.json {some(said.classes)}")
+        line = _fit(project, probed.classes)
+        facts = _facts(parts, file, found, said, probed)
+        version = parts.registry.add(project_id, found.weights, facts, number=number, model_name=name)
+    return version, line
+
+
+def export(parts: Parts, project_id: int, name: str, out: Path) -> str:
+    """Write a version as an archive that `add` reads; return its SHA-256. Raises UnknownVersion, DamagedWeights."""
+    version = parts.registry.get(project_id, name)
+    version.verify()
+    thresholds = asdict(parts.thresholds_of(version))
+    source = {"version": version.name, "snapshot": version.facts.snapshot, "parent": version.facts.parent}
+    if not out.parent.is_dir():
+        raise ArchiveRefused(f"--out: there is no folder {out.parent}")
+    manifest = Manifest(version.facts.classes, version.image_size, thresholds, version.sha256, source)
+    return archive.write(version.weights, manifest, out)
+
+
+def _probed(parts: Parts, found: Unpacked, image_size: int | None) -> Probed:
+    """Check weights before anything of them is loaded, then let them detect. Raises ArchiveRefused, WeightsRefused."""
+    try:
+        weights_file.recognise(found.weights, found.name)
+        return parts.detectors.probe(found.weights, weights_file.check(found.weights), image_size)
+    except WeightsRefused as error:
+        raise WeightsRefused(found.name, error.kind, error.advice) from error
+
+
+def _fit(project: Project, classes: Sequence[str]) -> str:
+    """Which classes have a label. Raises ArchiveRefused where none has."""
+    config = project.config()
+    fit = class_fit(config, classes)
+    if fit.is_empty:
+        raise ArchiveRefused(
+            f"none of the weights' classes ({some(classes)}) is a label of the project ({some(config.label_names)}): "
+            "say in the label config which class a label is, with predicted_values, and run `loop connect` again"
+        )
+    line = f"{len(fit.label_of)} of {len(classes)} classes have a label: {some(list(fit.label_of))}"
+    return f"{line}; without one, and so never shown: {some(fit.classes)}" if fit.classes else line
+
+
+def _facts(parts: Parts, file: Path, found: Unpacked, said: Manifest, probed: Probed) -> Facts:
+    source = {"from": file.name, "archive": found.sha256, "source": dict(said.source), "image_size": probed.image_size}
+    thresholds = asdict(parts.policies.thresholds) | dict(said.thresholds)
+    return Facts(classes=probed.classes, thresholds=thresholds, training=source)
+
+
+def _checked(pattern: re.Pattern[str], text: str, expected: str) -> str:
+    if not pattern.fullmatch(text):
+        raise ArchiveRefused(f"{expected}, found {text!r:.80}")
+    return text

@@ -1,0 +1,1 @@
+"""Label Studio's events to reviews, and reviews to verdicts."""

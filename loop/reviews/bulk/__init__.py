@@ -1,0 +1,1 @@
+"""Reviews that programs create, update and delete in bulk."""

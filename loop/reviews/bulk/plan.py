@@ -1,0 +1,172 @@
+"""What one operation needs of Label Studio, given what is there: an act to do, or the finding that it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from loop.errors import ImageError, PayloadError, Refused
+from loop.label_studio.label_config import LabelConfig
+from loop.label_studio.payloads import read_review, read_task
+from loop.label_studio.projects import Project
+from loop.parts import Parts
+from loop.reviews.bulk import regions as bulk_review
+from loop.reviews.bulk.operations import Create, Delete, Operation, Update, digest
+from loop.reviews.bulk.regions import Ground, unique_id
+from loop.reviews.bulk.store import KeptOperation
+
+Json = dict[str, Any]
+NOTHING = LabelConfig("", "", "", ())
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An operation that can be asked for; *act* does so and returns what is then known of it."""
+
+    kept: KeptOperation
+    act: Callable[[], KeptOperation]
+
+
+class Planner:
+    """Plans the operations of one project; the tasks they name are asked for together."""
+
+    def __init__(self, parts: Parts, project: Project) -> None:
+        self._parts, self._project, self._config = parts, project, project.config()
+        self._tasks: dict[int, Json] = {}
+
+    def look_up(self, task_ids: Iterable[int]) -> None:
+        """Get some tasks, and forget all others. Raises UpstreamError."""
+        self._tasks = self._parts.label_studio.named_tasks(self._project.id, sorted(set(task_ids)))
+
+    def plan(
+        self, operation: Operation, where: str, key: str, was_started: KeptOperation | None
+    ) -> Plan | KeptOperation:
+        """
+        What is to be done; or, of one that *was started* and cut off, what turns out to be done already.
+
+        Raises PayloadError where it cannot be done, ImageError, UpstreamError.
+        """
+        kept = KeptOperation(
+            project_id=self._project.id,
+            key=key,
+            operation=operation.operation,
+            digest=digest(operation),
+            actor=operation.actor,
+            confidence=operation.confidence,
+            reasoning=operation.reasoning,
+        )
+        if isinstance(operation, Create):
+            return self._creation(operation, where, replace(kept, task_id=operation.task))
+        found = self._annotation(operation, where, is_gone_fine=isinstance(operation, Delete) and was_started)
+        if isinstance(operation, Delete):
+            return self._deletion(kept, found, was_started)
+        assert found is not None
+        return self._update(operation, where, kept, found, was_started)
+
+    def _creation(self, operation: Create, where: str, kept: KeptOperation) -> Plan:
+        ground = self._ground(operation.task, where)
+        written = self._write(operation, ground, where, kept.key)
+        fields: Json = {
+            "result": written.result,
+            "unique_id": unique_id(self._project.id, kept.key),
+            "parent_prediction": written.parent_prediction,
+            "lead_time": operation.lead_time,
+            "was_cancelled": False,
+        }
+
+        def act() -> KeptOperation:
+            client = self._parts.label_studio
+            try:
+                return _ended(kept, client.create_annotation(operation.task, fields))
+            except Refused as error:
+                if error.status != 409:
+                    raise
+            made = client.annotation_of(self._project.id, operation.task, fields["unique_id"])
+            if made is None:
+                raise PayloadError(f"{where}.key", "a new one", f"one of another annotation: {kept.key}")
+            is_ours = made.get("result") == fields["result"]
+            return _ended(kept, made) if is_ours else replace(_ended(kept, made), changed_at=None)
+
+        return Plan(kept, act)
+
+    def _update(
+        self, operation: Update, where: str, kept: KeptOperation, found: Json, was_started: KeptOperation | None
+    ) -> Plan | KeptOperation:
+        before = _ended(kept, found)
+        ground = self._ground(found["task"], where, found.get("result"))
+        written = self._write(operation, ground, where, kept.key)
+        if was_started and was_started.changed_at != before.changed_at:
+            if found.get("result") == written.result:
+                return before
+            raise PayloadError(f"{where}.annotation", "what it was when the operation began", "a later state")
+        fields: Json = {"result": written.result, "was_cancelled": False}
+        if operation.lead_time is not None:
+            fields["lead_time"] = operation.lead_time
+        is_timed = operation.lead_time is not None or found.get("lead_time") is not None
+        if written.parent_prediction is not None or not (written.result or is_timed):
+            fields["parent_prediction"] = written.parent_prediction  # else it would look like a bulk accept
+        client = self._parts.label_studio
+        return Plan(before, lambda: _ended(kept, client.update_annotation(operation.annotation, fields)))
+
+    def _deletion(
+        self, kept: KeptOperation, found: Json | None, was_started: KeptOperation | None
+    ) -> Plan | KeptOperation:
+        if found is None and was_started:
+            return replace(was_started, error=None)
+        assert found is not None
+        before = _ended(kept, found)
+        if was_started and was_started.made_at != before.made_at:
+            return was_started  # it is gone, and its id was given out again
+
+        def act() -> KeptOperation:
+            self._parts.label_studio.delete_annotation(found["id"])
+            return before
+
+        return Plan(before, act)
+
+    def _annotation(self, operation: Update | Delete, where: str, *, is_gone_fine: object) -> Json | None:
+        try:
+            found = self._parts.label_studio.annotation(operation.annotation)
+        except Refused as error:
+            if error.status != 404:
+                raise
+            found = {}
+        if found.get("project") != self._project.id:
+            if is_gone_fine:
+                return None
+            raise PayloadError(
+                f"{where}.annotation", f"an annotation of project {self._project.id}", operation.annotation
+            )
+        if operation.task not in (None, found.get("task")):
+            raise PayloadError(f"{where}.task", f"{found.get('task')}, the annotation's own", operation.task)
+        return found
+
+    def _ground(self, task_id: int, where: str, existing: object = None) -> Ground:
+        if task_id not in self._tasks:
+            self._tasks |= self._parts.label_studio.named_tasks(self._project.id, [task_id])
+        if task_id not in self._tasks:
+            raise PayloadError(f"{where}.task", f"a task of project {self._project.id}", task_id)
+        logged = [one.regions for one in self._parts.predictions.of_task(self._project.id, task_id)]
+        return bulk_review.ground(self._tasks[task_id], logged, self._config, existing)
+
+    def _write(self, operation: Create | Update, ground: Ground, where: str, key: str) -> bulk_review.Written:
+        if bulk_review.needs_size(operation, ground):
+            ground = replace(ground, size=self._size(ground.task_id))
+        seed = f"{self._project.id}:{key}"
+        return bulk_review.write(operation, ground, self._config, where=where, seed=seed)
+
+    def _size(self, task_id: int) -> tuple[int, int]:
+        """Width and height of a task's image, read from the image itself. Raises ImageError."""
+        (image,) = self._parts.images.load([read_task(self._tasks[task_id], self._config.image_key)])
+        if isinstance(image, ImageError):
+            raise image
+        return int(image.shape[1]), int(image.shape[0])
+
+
+def _ended(kept: KeptOperation, annotation: Json) -> KeptOperation:
+    """What is known of an operation by the annotation it is about."""
+    review = read_review(annotation, NOTHING, project_id=kept.project_id)  # whatever its regions are
+    return replace(
+        kept, task_id=review.task_id, annotation_id=review.id, made_at=review.created_at, changed_at=review.updated_at
+    )

@@ -1,0 +1,162 @@
+"""Work on the events of a project: reviews are recorded, judged, and ask for a training when there are enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from itertools import chain
+from typing import Any
+
+from loop.errors import LoopError, PayloadError
+from loop.isolation import Fault, attempt
+from loop.label_studio.label_config import LabelConfig, parse
+from loop.label_studio.payloads import read_review, task_data
+from loop.parts import Parts
+from loop.reviews.event_store import Event
+from loop.reviews.judging import judge_tasks
+from loop.reviews.reading import reading_config
+from loop.reviews.review_store import ANNOTATION, TASK
+from loop.serving import refresh
+from loop.storage.storable import is_id, is_text
+from loop.training.store import State
+
+MOST_NAMED = 5  # faults named of an event
+CREATED = ("ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_CREATED")
+START_TRAINING = "START_TRAINING"
+Json = Mapping[str, Any]
+Unit = Callable[[], set[int]]  # returns the tasks whose verdicts it may change
+
+
+def review(parts: Parts, project_id: int) -> str:
+    """
+    Work on all pending events. Doing so twice, or in another order, ends in the same state.
+
+    What an event says and cannot be done is set aside with its reason; all else is done. Raises UnknownProject, and
+    what lies outside of the events, such as records that are locked.
+    """
+    parts.projects.get(project_id)  # the events of a project that is not connected wait until it is
+    worked = set_aside = 0
+    while events := parts.events.pending(project_id):
+        touched, errors = set[int](), dict[int, str]()
+        for event in events:
+            task_ids, faults = _work_on(parts, event)
+            touched |= task_ids
+            if faults:
+                errors[event.id] = "; ".join(fault.error for fault in faults[:MOST_NAMED])
+        judge_tasks(parts, project_id, touched)
+        for event_id, error in errors.items():
+            parts.events.done([event_id], error=error)
+        parts.events.done([event.id for event in events if event.id not in errors])
+        worked, set_aside = worked + len(events), set_aside + len(errors)
+    asked = ask_when_due(parts, project_id)
+    told = f", {set_aside} set aside: see `loop events`" if set_aside else ""
+    return f"{worked} events{told}{', training asked for' if asked else ''}"
+
+
+def ask_when_due(parts: Parts, project_id: int) -> bool:
+    """Ask for a training where the project's policy calls for one now; return whether one was asked for."""
+    if parts.trainings.open(project_id):  # asked first: one that ends has told before which reviews it has seen
+        return False
+    project = parts.projects.get(project_id)
+    policy = parts.policies.retrain.of(project.policy)
+    new = parts.reviews.new_since(project_id, project.reviews_seen_at)
+    if new < policy.retrain_after:
+        return False
+    last = next(iter(parts.trainings.last(project_id)), None)
+    ended_at = last.ended_at if last else None
+    since_last = (datetime.now(UTC) - ended_at).total_seconds() if ended_at else None
+    is_cancelled = last is not None and last.state == State.CANCELLED
+    since_cancelled = parts.reviews.new_since(project_id, ended_at) if is_cancelled else None
+    if not policy.is_due(new=new, since_last=since_last, since_cancelled=since_cancelled):
+        return False
+    ask_training(parts, project_id, f"{new} new reviews")
+    return True
+
+
+def ask_training(parts: Parts, project_id: int, asked_by: str) -> None:
+    """Open a training, or join the one that is open, and see that a job runs it."""
+    parts.trainings.ask(project_id, asked_by)
+    parts.queue.ask_retrain(project_id)
+
+
+def _work_on(parts: Parts, event: Event) -> tuple[set[int], list[Fault]]:
+    """Apply one event; return the tasks whose verdicts it may change, and what of it cannot be applied."""
+    units = attempt(lambda: _units(parts, event))
+    done = [attempt(unit) for unit in units] if not isinstance(units, Fault) else [units]
+    faults = [fault for fault in done if isinstance(fault, Fault)]
+    for fault in faults:
+        fault.log(f"project {event.project_id} event {event.id}")
+    return set(chain.from_iterable(ids for ids in done if not isinstance(ids, Fault))), faults
+
+
+def _units(parts: Parts, event: Event) -> list[Unit]:
+    """What an event asks for, cut into what can be done or fail by itself. Raises PayloadError."""
+    payload, project_id = event.payload, event.project_id
+    if event.action in CREATED:
+        config = reading_config(parts, project_id)
+        return [partial(_record, parts, project_id, config, *pair) for pair in _annotations(payload)]
+    if event.action == "ANNOTATIONS_DELETED":
+        return _deletions(parts, event, ANNOTATION, payload.get("annotations"))
+    if event.action == "TASKS_DELETED":
+        return _deletions(parts, event, TASK, payload.get("tasks"))
+    acts: dict[str, Callable[[], object]] = {
+        "TASKS_CREATED": partial(refresh.ask, parts, project_id),
+        "PROJECT_UPDATED": partial(_take_project, parts, event),
+        START_TRAINING: partial(ask_training, parts, project_id, "Start Training in Label Studio"),
+    }
+    return [partial(_changes_no_review, acts[event.action])] if event.action in acts else []
+
+
+def _changes_no_review(act: Callable[[], object]) -> set[int]:
+    act()
+    return set()
+
+
+def _record(parts: Parts, project_id: int, config: LabelConfig, annotation: object, task: Json) -> set[int]:
+    found = read_review(annotation, config, project_id=project_id, task_id=task.get("id"))
+    if found.project_id != project_id:  # each project has a secret of its own, which opens no other
+        raise PayloadError("annotation project", str(project_id), found.project_id)
+    return {found.task_id, *parts.reviews.record(found, task_data(task))}
+
+
+def _annotations(payload: Json) -> list[tuple[object, Json]]:
+    """The annotations of an event, each with its task; a bulk event carries lists under the same singular keys."""
+    annotation, task = payload.get("annotation"), payload.get("task")
+    if isinstance(annotation, Mapping):
+        return [(annotation, task if isinstance(task, Mapping) else {})]
+    if isinstance(annotation, list):
+        listed = task if isinstance(task, list) else []
+        tasks = {one["id"]: one for one in listed if isinstance(one, Mapping) and is_id(one.get("id"))}
+        ids = [one.get("task") if isinstance(one, Mapping) else None for one in annotation]
+        return [(one, tasks.get(at, {}) if is_id(at) else {}) for one, at in zip(annotation, ids, strict=True)]
+    raise PayloadError("annotation", "an annotation or a list of them", annotation)
+
+
+def _deletions(parts: Parts, event: Event, kind: str, listed: object) -> list[Unit]:
+    """Delete those that have a readable id, and refuse the others."""
+    if not isinstance(listed, list):
+        raise PayloadError(f"{kind}s", "a list of objects with an id", listed)
+    right = [isinstance(one, Mapping) and is_id(one.get("id")) for one in listed]
+    moments = {one["id"]: event.received_at for one, is_right in zip(listed, right, strict=True) if is_right}
+    wrong = [one for one, is_right in zip(listed, right, strict=True) if not is_right]
+
+    def refuse() -> set[int]:
+        raise PayloadError(f"{kind}s", "objects with an id", wrong)
+
+    return [lambda: set(parts.reviews.delete(event.project_id, kind, moments)), *([refuse] if wrong else [])]
+
+
+def _take_project(parts: Parts, event: Event) -> None:
+    project = event.payload.get("project")
+    if not isinstance(project, Mapping) or project.get("id") != event.project_id:
+        raise PayloadError("project", f"the project {event.project_id}", project)
+    label_config, title = project.get("label_config") or "", project.get("title") or ""
+    try:
+        parse(label_config)
+    except LoopError as error:
+        raise PayloadError("project label_config", "one that can be predicted for", str(error)) from error
+    if not (is_text(title) and is_text(label_config)):
+        raise PayloadError("project title", "text", title)
+    if not parts.events.is_overtaken(event):  # of one that was set aside
+        parts.projects.save(event.project_id, title, label_config)

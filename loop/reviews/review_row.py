@@ -1,0 +1,57 @@
+"""A review as a row of the records, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from loop import region_json
+from loop.label_studio.payloads import Review
+from loop.label_studio.unread import Unread, Why
+from loop.vision.addresses import identify_all
+
+
+def write(review: Review, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row of a review that is recorded now; *data* is that of its task."""
+    return {
+        "project_id": review.project_id,
+        "annotation_id": review.id,
+        "created_at": review.created_at,
+        "task_id": review.task_id,
+        "updated_at": review.updated_at,
+        "unique_id": review.unique_id,
+        "data": identify_all(data),
+        "regions": region_json.write_all(review.regions),
+        "unread": [asdict(one) for one in review.unread] or None,
+        "annotator": review.annotator,
+        "lead_time": review.lead_time,
+        "is_skipped": review.is_skipped,
+        "is_ground_truth": review.is_ground_truth,
+        "is_unseen": review.is_unseen,
+        "parent_prediction": review.parent_prediction,
+        "recorded_at": datetime.now(UTC),
+    }
+
+
+def read(row: sa.Row[Any]) -> Review:
+    """Return the review of a row."""
+    return Review(
+        id=row.annotation_id,
+        unique_id=row.unique_id,
+        project_id=row.project_id,
+        task_id=row.task_id,
+        regions=region_json.read_all(row.regions),
+        unread=tuple(Unread(Why(one["why"]), one["text"], one["label"]) for one in row.unread or ()),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        annotator=row.annotator,
+        lead_time=row.lead_time,
+        is_skipped=row.is_skipped,
+        is_ground_truth=row.is_ground_truth,
+        is_unseen=row.is_unseen,
+        parent_prediction=row.parent_prediction,
+    )

@@ -1,0 +1,140 @@
+"""What the reviewer decided about each predicted region. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from loop.regions import Region
+
+
+class Decision(StrEnum):
+    """How a reviewed region relates to the prediction it came from."""
+
+    CONFIRMED = "confirmed"  # same place, same label
+    CORRECTED = "corrected"  # same object, other label or redrawn box
+    FALSE_POSITIVE = "false_positive"  # prediction deleted
+    MISSED = "missed"  # drawn by hand
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One decision, with the evidence for it."""
+
+    decision: Decision
+    predicted: Region | None
+    reviewed: Region | None
+    is_moved: bool = False  # whether a correction moved, stretched or turned the box
+
+    @property
+    def is_relabelled(self) -> bool:
+        """Whether a correction changed the label."""
+        return bool(self.predicted and self.reviewed and self.predicted.label != self.reviewed.label)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgePolicy:
+    """
+    What counts as the same.
+
+    Boxes whose IoU is at least *same_object* show the same object. A box no side of which moved by more than
+    *same_place* (fractions of the image) was left alone: Label Studio rounds what it stores.
+    """
+
+    same_object: float = 0.5
+    same_place: float = 0.001
+
+
+def judge(predicted: Sequence[Region], reviewed: Sequence[Region], policy: JudgePolicy | None = None) -> list[Verdict]:
+    """
+    Pair each predicted region with what the reviewer left in its place: by region id first, then by overlap.
+
+    Every region appears in exactly one verdict, so confirmed + corrected + false positive = predicted, and
+    confirmed + corrected + missed = reviewed.
+    """
+    policy = policy or JudgePolicy()
+    pairs = _by_id(predicted, reviewed)
+    pairs |= _by_overlap(predicted, reviewed, pairs, policy.same_object)
+    taken = set(pairs.values())
+    verdicts = [_verdict(region, reviewed, pairs.get(index), policy) for index, region in enumerate(predicted)]
+    missed = (region for index, region in enumerate(reviewed) if index not in taken)
+    return verdicts + [Verdict(Decision.MISSED, None, region) for region in missed]
+
+
+def _by_id(predicted: Sequence[Region], reviewed: Sequence[Region]) -> dict[int, int]:
+    """A region's id survives being moved and relabelled; an id used twice pairs once."""
+    at = {region.id: index for index, region in reversed(list(enumerate(reviewed))) if region.id}
+    return {index: at.pop(region.id) for index, region in enumerate(predicted) if region.id and region.id in at}
+
+
+def _by_overlap(
+    predicted: Sequence[Region], reviewed: Sequence[Region], paired: dict[int, int], same_object: float
+) -> dict[int, int]:
+    """The one-to-one assignment of the largest total IoU (Hungarian method) among what ids did not pair."""
+    rows = [index for index in range(len(predicted)) if index not in paired]
+    columns = [index for index in range(len(reviewed)) if index not in set(paired.values())]
+    if not rows or not columns:
+        return {}
+    overlap = np.array([[predicted[row].box.iou(reviewed[column].box) for column in columns] for row in rows])
+    # Pairs below the line are worth nothing, so none is taken at the cost of one above it. Among equal overlaps the
+    # one with the same label is the same object.
+    same_label = np.array([[predicted[row].label == reviewed[column].label for column in columns] for row in rows])
+    worth = np.where(overlap >= same_object, overlap + 0.01 * same_label, 0.0)
+    return {
+        rows[row]: columns[column]
+        for row, column in zip(*linear_sum_assignment(worth, maximize=True), strict=True)
+        if overlap[row, column] >= same_object
+    }
+
+
+def _verdict(region: Region, reviewed: Sequence[Region], at: int | None, policy: JudgePolicy) -> Verdict:
+    if at is None:
+        return Verdict(Decision.FALSE_POSITIVE, region, None)
+    left = reviewed[at]
+    is_moved = _is_moved(region, left, policy)
+    is_touched = is_moved or left.label != region.label
+    return Verdict(Decision.CORRECTED if is_touched else Decision.CONFIRMED, region, left, is_moved=is_moved)
+
+
+def _is_moved(region: Region, left: Region, policy: JudgePolicy) -> bool:
+    is_redrawn = (left.rotation, left.shape) != (region.rotation, region.shape)
+    return is_redrawn or not left.box.is_close_to(region.box, policy.same_place)
+
+
+def shares_an_id(reviewed: Sequence[Region], served: Iterable[Sequence[Region]]) -> bool:
+    """Whether a reviewed region still has the id of a predicted one."""
+    ids = {region.id for region in reviewed if region.id}
+    return any(region.id in ids for regions in served for region in regions)
+
+
+def seen_by_reviewer(
+    reviewed: Sequence[Region], began: float, served: Sequence[tuple[float, Sequence[Region]]]
+) -> int | None:
+    """
+    Return which prediction the reviewer had in front of them, out of all that were *served* for the task.
+
+    *served* pairs the time of each with its regions, oldest first; *began* is when the review began; both in seconds.
+    It is the prediction that shares most region ids with the review, and of equals the one that has most of those
+    regions as the reviewer left them: before ids stood for content, two predictions of a version could share them. Of
+    equals again it is the newest. Where none shares an id, it is the newest one served by then.
+    """
+    left = {region.id: region for region in reviewed if region.id}
+    shared = [[region for region in regions if region.id in left] for _, regions in served]
+    if any(shared):
+        untouched = [sum(_is_untouched(region, left[region.id]) for region in regions) for regions in shared]
+        return max(range(len(served)), key=lambda index: (len(shared[index]), untouched[index], index))
+    before = [index for index, (at, _) in enumerate(served) if at <= began]
+    return before[-1] if before else None
+
+
+def _is_untouched(region: Region, left: Region) -> bool:
+    return region.label == left.label and not _is_moved(region, left, JudgePolicy())
+
+
+def counted_review_key(*, is_ground_truth: bool, completed_at: float) -> tuple[bool, float]:
+    """Order the completed reviews of one task: ground truth first, then the latest; the largest counts."""
+    return is_ground_truth, completed_at

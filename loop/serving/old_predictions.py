@@ -1,0 +1,28 @@
+"""Which stored predictions of versions that serve no more may be removed from a task. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from loop.label_studio.payloads import predictions_of
+
+Json = Mapping[str, Any]
+
+
+def removable(task: Json, champion: str, old: Collection[str]) -> list[int]:
+    """
+    The ids of the predictions of *old* versions, if nobody has begun the task and the *champion*'s is there instead.
+
+    A task that does not say whether somebody has begun it counts as begun.
+    """
+    if is_begun(task) or champion in old or not predictions_of(dict(task), champion):
+        return []
+    found = [one.get("id") for version in sorted(set(old)) for one in predictions_of(dict(task), version)]
+    return [prediction_id for prediction_id in found if isinstance(prediction_id, int)]
+
+
+def is_begun(task: Json) -> bool:
+    """Whether a task, as Label Studio lists it, has an annotation, a skip or anybody's draft."""
+    counts = [task.get("total_annotations", 1), task.get("cancelled_annotations", 1), task.get("draft_exists", True)]
+    return any(counts) or bool(task.get("annotations")) or bool(task.get("drafts"))

@@ -1,0 +1,173 @@
+"""The predictor behind both doors: each project's champion in memory, swapped while requests run."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from loop.errors import DetectorBroken, LoopError
+from loop.failures import told
+from loop.label_studio.label_config import parse
+from loop.parts import Parts
+from loop.serving.pre_annotate import as_result, suggest, to_log
+from loop.serving.predict import Served, Suggestion
+from loop.taxonomy.match_request import MatchNow
+
+CHECK_SECONDS = 1.0  # how often the registry is asked whether there is a new champion
+RETRY_SECONDS = 30.0  # until a champion that could not be loaded is tried again
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one request is answered: one result a task, and what went wrong or did not fit."""
+
+    results: list[dict[str, Any]]
+    suggestions: list[Suggestion]
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    served: Served
+    checked_at: float
+    is_loading: bool = False
+    failed: str = ""  # the champion that could not be loaded
+    failed_at: float = 0.0
+
+
+class Predictor:
+    """Predicts tasks as Label Studio sends them. Safe to share between threads."""
+
+    def __init__(self, parts: Parts, *, retry_seconds: float = RETRY_SECONDS) -> None:
+        self._parts, self._retry_seconds = parts, retry_seconds
+        self._match = MatchNow(parts, parts.policies.match_seconds)
+        self._slots: dict[int, _Slot] = {}
+        self._lock = threading.Lock()
+        self._loading = threading.Lock()
+
+    def predict(self, project_id: int, label_config: str, tasks: Sequence[object]) -> Answer:
+        """
+        Predict tasks: one result each, same order and length, all of one version; logged before they are answered.
+
+        Where the version cannot be loaded, or detects on no image, each result is empty and has an error that says why.
+        Raises PayloadError where the label config has nothing to predict for.
+        """
+        config = parse(label_config).knowing(self._parts.classes.book(project_id).synonyms())
+        served = self.current(project_id)
+        try:
+            suggestions = suggest(tasks, config, served, self._parts)
+        except DetectorBroken as error:
+            served = self._set_aside(project_id, served, error)
+            suggestions = suggest(tasks, config, served, self._parts)
+        execution = str(uuid.uuid4())
+        logged = to_log(self._parts, suggestions, project_id, execution=execution)
+        if served.detector is not None:
+            self._parts.predictions.append(
+                [one for one, said in zip(logged, suggestions, strict=True) if said.error is None]
+            )
+        for said in suggestions:
+            if said.error:
+                log.warning("project %d task %d has no prediction: %s", project_id, said.task_id, said.error)
+        matched = self._match(project_id, label_config, suggestions)
+        results = [
+            as_result(said, one, config, matched.get(said.task_id))
+            for said, one in zip(suggestions, logged, strict=True)
+        ]
+        return Answer(results, suggestions)
+
+    def version(self, project_id: int) -> str:
+        """
+        The version that `predict` answers now.
+
+        Label Studio waits 3 s for this, less than a detector takes to load; so until one is in memory the registry
+        says which one it will be.
+        """
+        slot = self._slots.get(project_id)
+        if slot is None:
+            return self._parts.version_name(self._parts.registry.champion(project_id))
+        return self.current(project_id).version
+
+    def warm_up(self) -> None:
+        """Load the champions of all connected projects in the background, so that no annotator waits for it."""
+        threading.Thread(target=self._load_all, name="warm-up", daemon=True).start()
+
+    def versions(self, project_id: int) -> list[str]:
+        """All versions of a project, newest first."""
+        return [version.name for version in reversed(self._parts.registry.list(project_id))]
+
+    def current(self, project_id: int) -> Served:
+        """
+        The champion in memory, or why it is not: it is tried again now and then.
+
+        The first request of a project waits for its detector. Later champions are loaded beside the old one, which
+        answers until the new one is ready; a request under way keeps the one it began with.
+        """
+        slot = self._slots.get(project_id)
+        if slot is None:
+            with self._loading:
+                if project_id not in self._slots:
+                    self._load_first(project_id)
+            return self._slots[project_id].served
+        if time.monotonic() - slot.checked_at > CHECK_SECONDS:
+            self._look(project_id)
+        return self._slots[project_id].served
+
+    def _load_all(self) -> None:
+        for project in self._parts.projects.all():
+            try:
+                self.current(project.id)
+            except Exception:  # whatever the records raise, the other projects are loaded
+                log.exception("project %d: its champion is not known", project.id)
+
+    def _look(self, project_id: int) -> None:
+        champion = self._parts.registry.champion(project_id)
+        name = self._parts.version_name(champion)
+        with self._lock:
+            slot = self._slots[project_id]
+            is_new = (champion is not None and name != slot.served.version) or slot.served.error is not None
+            now = time.monotonic()
+            has_failed = name == slot.failed and now - slot.failed_at < self._retry_seconds
+            begin = is_new and not slot.is_loading and not has_failed
+            self._slots[project_id] = replace(slot, checked_at=now, is_loading=slot.is_loading or begin)
+        if begin:
+            arguments = (project_id, name)
+            threading.Thread(target=self._swap, args=arguments, name=f"swap-{project_id}", daemon=True).start()
+
+    def _load_first(self, project_id: int) -> None:
+        champion = self._parts.registry.champion(project_id)
+        try:
+            self._put(project_id, self._parts.load(champion))
+        except Exception as error:  # noqa: BLE001 (told, and logged, by _set_aside)
+            thresholds = self._parts.thresholds_of(champion) if champion else self._parts.policies.thresholds
+            self._set_aside(project_id, Served(self._parts.version_name(champion), None, thresholds), error)
+
+    def _swap(self, project_id: int, name: str) -> None:
+        try:
+            self._put(project_id, self._parts.load(self._parts.registry.champion(project_id)))
+        except Exception as error:
+            with self._lock:
+                slot = self._slots[project_id]
+                self._slots[project_id] = replace(slot, is_loading=False, failed=name, failed_at=time.monotonic())
+            values = (project_id, name, slot.served.version, error)
+            has_trace = not isinstance(error, LoopError)
+            log.exception("project %d: %s cannot be loaded, %s stays: %s", *values, exc_info=has_trace)
+
+    def _put(self, project_id: int, served: Served) -> None:
+        with self._lock:
+            self._slots[project_id] = _Slot(served, time.monotonic())
+        log.info("project %d is served by %s", project_id, served.version)
+
+    def _set_aside(self, project_id: int, served: Served, error: Exception) -> Served:
+        """Let a version that does not work answer nothing, and why, until it can be loaded."""
+        now = time.monotonic()
+        silent = replace(served, detector=None, error=f"nothing is predicted: {told(error)}")
+        with self._lock:
+            self._slots[project_id] = _Slot(silent, now, failed=served.version, failed_at=now)
+        log.error("project %d: %s", project_id, silent.error, exc_info=None if isinstance(error, LoopError) else error)
+        return silent

@@ -1,0 +1,137 @@
+"""Predict the open tasks of a project by its champion, and let Label Studio serve them in the order of doubt."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from loop.discovery.spread import write_groups
+from loop.errors import NotStored, Refused, UpstreamError
+from loop.label_studio.payloads import predictions_of
+from loop.label_studio.projects import Project
+from loop.parts import Parts
+from loop.references import index
+from loop.serving import shadow
+from loop.serving.pre_annotate import Predicted, has, predict_all
+from loop.serving.retire import retire
+from loop.taxonomy import match
+
+Json = dict[str, Any]
+UNCHANGED = "model_version unchanged"
+MOST_NAMED = 10  # broken tasks named in a job's line
+
+
+def refresh(parts: Parts, project_id: int) -> str:
+    """
+    Store the champion's predictions for every open task that lacks them, then make the queue follow them.
+
+    Done twice it stores nothing twice: what Label Studio already has from this version is left out. It counts as done
+    only at the end, so whatever it is killed in the middle of, the sweep asks for it again. Raises UpstreamError,
+    NotStored after all else is done, and RegistryError or DetectorBroken where the champion does not work: nothing is
+    stored for a version that cannot predict.
+    """
+    project = parts.projects.get(project_id)
+    champion = parts.registry.champion(project_id)
+    if champion is None:
+        parts.projects.refreshed(project, "")
+        return "nothing to predict with yet"
+    execution = str(uuid.uuid4())
+    waiting, beside = [], []
+    known: dict[int, Json] = {}
+    for task in parts.label_studio.open_tasks(project_id):
+        if has(task, champion.name):
+            known[task["id"]] = task
+        else:
+            waiting.append(task)
+        if shadow.answers(project, champion.name, task):
+            beside.append(task)
+    unmeant = _unmeant(parts, project_id, champion.name, known)
+    waiting += [known[task_id] for task_id in unmeant]
+    _take_over(parts, project_id, champion.name, list(known), execution)
+    matching = partial(match.known, parts, project)
+    predicted = Predicted()
+    if waiting:
+        predicted = predict_all(parts, project, parts.load(champion), waiting, execution, matching=matching)
+        failed = {one.task_id for one in predicted.broken} | predicted.refused.keys()
+        _remove(parts, (one for task_id, ids in unmeant.items() if task_id not in failed for one in ids))
+    index.ask(parts, project_id)
+    lines = [f"{champion.name}: {predicted.done} of {len(waiting)} open tasks predicted; {follow(parts, project_id)}"]
+    write_groups(parts, project_id)
+    lines += shadow.answer(parts, project, beside, execution)
+    if predicted.refused:
+        raise NotStored(project_id, dict(predicted.refused), predicted.done)
+    parts.projects.refreshed(project, champion.name)
+    if parts.policies.keep_predictions == 0:  # else the schedule does it later
+        lines.append(retire(parts, project_id))
+    return "; ".join([*lines, *(f"task {one.task_id}: {one.error}" for one in predicted.broken[:MOST_NAMED])])
+
+
+def ask(parts: Parts, project_id: int) -> None:
+    """Ask that the open tasks of a project be predicted; the sweep asks again where the job is lost."""
+    parts.projects.ask_refresh(project_id)
+    with suppress(UpstreamError):
+        parts.queue.ask_refresh(project_id)
+
+
+def is_due(parts: Parts, project: Project) -> bool:
+    """Whether open tasks wait for the champion."""
+    champion = parts.registry.champion(project.id)
+    answered_by = champion.name if champion else ""
+    return project.refresh_asked != project.refresh_done or project.refreshed_version != answered_by
+
+
+def follow(parts: Parts, project_id: int) -> str:
+    """
+    Set the project's model_version to the champion: only then the label stream is ordered by its scores.
+
+    Raises UpstreamError where Label Studio does not answer.
+    """
+    champion = parts.registry.champion(project_id)
+    client = parts.label_studio
+    if champion is None or client.project(project_id).get("model_version") == champion.name:
+        return UNCHANGED
+    try:
+        client.update_project(project_id, model_version=champion.name)
+    except UpstreamError as error:
+        if error.status != 400:  # it takes a version only where a prediction of it is stored
+            raise
+        return f"model_version not set to {champion.name} yet: {error}"
+    return f"model_version set to {champion.name}"
+
+
+def _unmeant(parts: Parts, project_id: int, version: str, known: Mapping[int, Json]) -> dict[int, list[int]]:
+    """
+    By task, the stored predictions that are empty because nothing could be predicted, not because nothing was found.
+
+    Label Studio stores what `/predict` answers while a version is broken or an image is away; our log has none of it.
+    """
+    stored = {task_id: predictions_of(task, version) for task_id, task in known.items()}
+    empty = {task_id: some for task_id, some in stored.items() if not any(one.get("result") for one in some)}
+    meant = parts.predictions.newest(project_id, empty, version=version)
+    meant |= parts.predictions.newest(project_id, empty, is_shadow=True, version=version)
+    return {task_id: [one["id"] for one in some] for task_id, some in empty.items() if task_id not in meant}
+
+
+def _remove(parts: Parts, prediction_ids: Iterable[int]) -> None:
+    for prediction_id in prediction_ids:
+        with suppress(Refused):  # somebody else removed it
+            parts.label_studio.delete_prediction(prediction_id)
+
+
+def _take_over(parts: Parts, project_id: int, version: str, task_ids: Sequence[int], execution: str) -> None:
+    """What Label Studio was shown of a shadow is what serves once that version is the champion: log it as served."""
+    ours = parts.predictions.newest(project_id, task_ids, is_shadow=True, version=version)
+    served = parts.predictions.newest(project_id, ours)
+    now = datetime.now(UTC)
+    parts.predictions.append(
+        [
+            replace(one, is_shadow=False, served_at=now, execution=execution)
+            for task_id, one in ours.items()
+            if task_id not in served or served[task_id].version != version
+        ]
+    )

@@ -1,0 +1,90 @@
+"""Let a version answer beside the champion for a share of the tasks: logged and judged, not shown unless asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from loop.errors import DetectorBroken, RegistryError
+from loop.label_studio.payloads import task_data
+from loop.label_studio.projects import Project
+from loop.parts import Parts
+from loop.rates.rates import Rates
+from loop.rates.shadow_comparison import is_tried_on, side_by_side
+from loop.rates.shadow_store import ShadowLog
+from loop.serving.pre_annotate import has, predict_all
+from loop.serving.store import LoggedPrediction
+from loop.vision.addresses import identify
+
+
+def begin(parts: Parts, project_id: int, name: str, share: float, *, is_shown: bool = False) -> str:
+    """Have a version tried on a share of the tasks; return its name. Raises RegistryError."""
+    parts.projects.get(project_id)
+    version = parts.registry.get(project_id, name)
+    champion = parts.registry.champion(project_id)
+    if champion and champion.name == version.name:
+        raise RegistryError(f"{version.name} serves: a shadow is another version")
+    if not 0.0 < share <= 1.0:
+        raise RegistryError(f"--share: expected more than 0 and at most 1, found {share}")
+    parts.load(version)
+    parts.projects.shadow(project_id, version.name, share, is_shown=is_shown)
+    parts.projects.ask_refresh(project_id)
+    return version.name
+
+
+def end(parts: Parts, project_id: int) -> None:
+    """Try nothing any more; what was logged and judged stays."""
+    parts.projects.get(project_id)
+    parts.projects.shadow(project_id, None, 0.0, is_shown=False)
+
+
+def compared(parts: Parts, project_id: int) -> dict[str, Rates]:
+    """
+    How each shadow would have done beside the champion, on the tasks that both answered and somebody reviewed.
+
+    Both are judged by overlap alone, and still not alike: the reviewer saw the champion's boxes and corrected those.
+    """
+    groups: dict[str, Rates] = {}
+    for (shadow, champion), found in side_by_side(ShadowLog(parts.engine).tried(project_id)).items():
+        tasks = f"on {found.tasks} tasks"
+        groups |= {f"{champion} (served, {tasks})": found.champion, f"{shadow} (shadow, {tasks})": found.shadow}
+    return groups
+
+
+def answers(project: Project, champion: str, task: dict[str, Any]) -> bool:
+    """Whether the project's shadow is to answer a task beside *champion*."""
+    if project.shadow is None or project.shadow == champion:
+        return False
+    is_wanted = not has(task, project.shadow) if project.is_shadow_shown else True
+    return is_wanted and is_tried_on(project.id, int(task["id"]), project.shadow_share)
+
+
+def answer(parts: Parts, project: Project, tasks: Sequence[dict[str, Any]], execution: str) -> list[str]:
+    """
+    Predict tasks by the shadow, leaving out what it has answered; say how many in a line.
+
+    A shadow that cannot be loaded, or breaks, is said and costs the champion nothing. Raises UpstreamError.
+    """
+    name = project.shadow
+    if name is None or not tasks:
+        return []
+    known = {} if project.is_shadow_shown else parts.predictions.newest(project.id, _ids(tasks), is_shadow=True)
+    image_key = project.config().image_key
+    waiting = [task for task in tasks if not _is_of(known.get(task["id"]), name, task_data(task).get(image_key))]
+    if not waiting:
+        return []
+    is_shown = project.is_shadow_shown
+    try:
+        served = parts.load(parts.registry.get(project.id, name))
+        predicted = predict_all(parts, project, served, waiting, execution, is_shadow=True, is_shown=is_shown)
+    except (RegistryError, DetectorBroken) as error:
+        return [f"shadow {name} answers nothing: {error}"]
+    return [f"shadow {name}: {predicted.done} of {len(waiting)} tasks predicted"]
+
+
+def _is_of(known: LoggedPrediction | None, version: str, image: object) -> bool:
+    return known is not None and (known.version, known.image) == (version, identify(str(image).strip()))
+
+
+def _ids(tasks: Sequence[dict[str, Any]]) -> list[int]:
+    return [task["id"] for task in tasks]

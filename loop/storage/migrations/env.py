@@ -1,0 +1,14 @@
+"""How Alembic reaches the records; run by Alembic, imported by nobody."""
+
+from alembic import context
+
+from loop.storage import exchange_tables, taxonomy_tables, vector_tables  # noqa: F401 (their tables are in the same metadata)
+from loop.storage.database import connect
+from loop.storage.tables import metadata
+
+engine = connect(context.config.attributes["url"])
+with engine.connect() as connection:
+    context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
+    with context.begin_transaction():
+        context.run_migrations()
+engine.dispose()

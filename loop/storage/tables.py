@@ -1,0 +1,249 @@
+"""The tables of the records."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, LargeBinary, String, Table, Text
+
+from loop.storage.message_column import Message
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """A moment: aware datetimes outside, UTC without a zone in the table, so that every database orders them."""
+
+    impl = sa.DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: sa.Dialect) -> datetime | None:
+        """Drop the zone after moving to UTC."""
+        return value.astimezone(UTC).replace(tzinfo=None) if value else None
+
+    def process_result_value(self, value: Any | None, _dialect: sa.Dialect) -> datetime | None:
+        """Give the zone back."""
+        return value.replace(tzinfo=UTC) if value else None
+
+
+metadata = sa.MetaData()
+Id = sa.BigInteger  # of Label Studio
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("title", Text, nullable=False),
+    Column("label_config", Text, nullable=False),
+    Column("connected_at", Instant, nullable=False),
+    Column("reviews_seen_at", Instant),  # reviews recorded until then have been trained on
+    Column("synced_until", Instant),  # changes in Label Studio until then are known
+    Column("refresh_asked", Integer, nullable=False, default=0),  # counts the asks
+    Column("refresh_done", Integer, nullable=False, default=0),  # the ask that the last refresh answered
+    Column("refreshed_version", Text),  # the version it predicted by
+    Column("policy", JSON, nullable=False, default=dict),  # what this project decides otherwise than the settings
+    Column("pinned", Text),  # the version that serves whatever the gate says
+    Column("shadow", Text),  # the version that answers beside the champion
+    Column("shadow_share", Float, nullable=False, default=0.0),  # of the tasks
+    Column("is_shadow_shown", Boolean, nullable=False, default=False),  # whether Label Studio gets its predictions
+)
+
+classes = Table(
+    "classes",
+    metadata,
+    Column("project_id", Id, primary_key=True),
+    Column("class_id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("merged_into", Integer),  # the class that its boxes are now; its own id stays taken
+    Column("is_retired", Boolean, nullable=False, default=False),  # its boxes are in no snapshot
+    sa.UniqueConstraint("project_id", "name"),
+)
+
+former_names = Table(  # of classes that were renamed: reviews and detectors still have them
+    "former_names",
+    metadata,
+    Column("project_id", Id, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("class_id", Integer, nullable=False),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", String(64), unique=True, nullable=False),
+    Column("project_id", Id, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("processed_at", Instant),
+    Column("error", Message),  # why it was set aside
+    Column("dismissed_at", Instant),  # somebody has seen that it was, and lets it lie
+    Index("events_pending", "project_id", "processed_at"),
+)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("project_id", Id, primary_key=True),
+    Column("annotation_id", Id, primary_key=True),
+    Column("created_at", Instant, primary_key=True),  # Label Studio on SQLite gives ids out again
+    Column("task_id", Id, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("unique_id", Text, nullable=False),
+    Column("data", JSON, nullable=False),  # of the task, as it was at the time
+    Column("regions", JSON, nullable=False),
+    Column("unread", JSON(none_as_null=True)),  # what was not read, and why; empty where the regions are all there are
+    Column("annotator", Id),
+    Column("lead_time", Float),
+    Column("is_skipped", Boolean, nullable=False),
+    Column("is_ground_truth", Boolean, nullable=False),
+    Column("is_unseen", Boolean, nullable=False),  # made of a prediction in bulk; nobody looked at it
+    Column("parent_prediction", Id),
+    Column("recorded_at", Instant, nullable=False),
+    Column("told_at", Instant),  # an event changed something that no sweep has compared with Label Studio since
+    Index("reviews_of_task", "project_id", "task_id"),
+    Index("reviews_told", "project_id", "told_at"),
+)
+
+deletions = Table(
+    "deletions",
+    metadata,
+    Column("project_id", Id, primary_key=True),
+    Column("kind", String(16), primary_key=True),  # annotation or task
+    Column("object_id", Id, primary_key=True),
+    Column("received_at", Instant, nullable=False),
+)
+
+predictions = Table(
+    "predictions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", Id, nullable=False),
+    Column("task_id", Id, nullable=False),
+    Column("image", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("regions", JSON, nullable=False),  # what was shown
+    Column("candidates", JSON, nullable=False),  # what was kept back: above the floor, under the threshold
+    Column("threshold", Float, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("stream", String(8), nullable=False),
+    Column("propensity", Float, nullable=False),
+    Column("execution", String(36), nullable=False),  # the request or job that served it
+    Column("is_shadow", Boolean, nullable=False, default=False),  # of a version that is only tried
+    Column("served_at", Instant, nullable=False),
+    Index("predictions_of_task", "project_id", "task_id"),
+)
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", Id, nullable=False),
+    Column("task_id", Id, nullable=False),
+    Column("annotation_id", Id, nullable=False),
+    Column("prediction_id", Integer, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("stream", String(8), nullable=False),
+    Column("propensity", Float, nullable=False),  # the chance that the task is in the audit
+    Column("execution", String(36), nullable=False),
+    Column("is_shadow", Boolean, nullable=False, default=False),
+    Column("position", Integer, nullable=False, default=0),  # among the verdicts of that task and version
+    Column("decision", String(16), nullable=False),
+    Column("is_moved", Boolean, nullable=False),
+    Column("is_relabelled", Boolean, nullable=False),
+    Column("predicted", JSON),
+    Column("reviewed", JSON),
+    Column("annotator", Id),
+    Column("lead_time", Float),
+    Column("reviewed_at", Instant, nullable=False),
+    Index("verdicts_of_task", "project_id", "task_id"),
+    Index("verdicts_in_order", "project_id", "is_shadow", "reviewed_at", "task_id"),
+)
+
+splits = Table(
+    "splits",
+    metadata,
+    Column("project_id", Id, primary_key=True),
+    Column("task_id", Id, primary_key=True),
+    Column("side", String(8), nullable=False),
+    Column("group", Text),  # what stays on one side together
+    Column("image_hash", String(16)),  # perceptual: near-duplicates differ in few bits; empty for a flat image
+    Column("image", String(16)),  # of the address that the hash was taken from
+    Column("is_left_out", Boolean, nullable=False, default=False),  # of training, by a person
+)
+
+whole_vectors = Table(  # of the images of those tasks, where a tower says what near-duplicates are
+    "whole_vectors",
+    metadata,
+    Column("project_id", Id, primary_key=True),
+    Column("task_id", Id, primary_key=True),
+    Column("embedder", String(80), nullable=False),  # its fingerprint, and how the image was prepared
+    Column("image", String(16), nullable=False),  # of the address that it was made from
+    Column("vector", LargeBinary, nullable=False),  # unit length, in half precision, little-endian
+)
+
+IS_OPEN = "state IN ('asked', 'running')"
+
+trainings = Table(
+    "trainings",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", Id, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("stalled", Integer, nullable=False, default=0),  # starts since it last got further
+    Column("is_cancelled", Boolean, nullable=False, default=False),  # asked to stop
+    Column("snapshot", String(64)),
+    Column("reviews_until", Instant),  # reviews recorded until then are in the snapshot
+    Column("progress", JSON),
+    Column("report", JSON),
+    Column("version", Text),
+    Column("error", Message),
+    Column("asked_at", Instant, nullable=False),
+    Column("started_at", Instant),
+    Column("ended_at", Instant),
+    Index(
+        "one_open_training",
+        "project_id",
+        unique=True,
+        sqlite_where=sa.text(IS_OPEN),
+        postgresql_where=sa.text(IS_OPEN),
+    ),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("project_id", Id, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("weights", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("snapshot", String(64)),
+    Column("parent", Text),
+    Column("classes", JSON, nullable=False),  # as the weights name them
+    Column("thresholds", JSON, nullable=False),  # floor and display, in force while it serves
+    Column("training", JSON, nullable=False),
+    Column("metrics", JSON, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("project_id", Id, primary_key=True),
+    Column("alias", String(16), primary_key=True),
+    Column("version", Text, nullable=False),
+)
+
+moves = Table(
+    "moves",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", Id, nullable=False),
+    Column("alias", String(16), nullable=False),
+    Column("version", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("moved_at", Instant, nullable=False),
+)

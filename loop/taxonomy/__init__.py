@@ -1,0 +1,1 @@
+"""The taxonomy: detections matched to categories by their nearest references."""

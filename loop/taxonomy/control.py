@@ -1,0 +1,127 @@
+"""The control of a label config that shows, per region, what a detection was matched to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from xml.etree.ElementTree import Element
+
+from loop.label_studio.label_config import parse
+from loop.label_studio.label_config_xml import root_of
+from loop.taxonomy.taxonomy import Node
+
+
+class Kind(StrEnum):
+    """What kind of control it is: the type of its results, and the key of their values."""
+
+    TAXONOMY = "taxonomy"
+    CHOICES = "choices"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One `<Choice>`: what a result holds (its alias, else its value), the names it goes by, and what is under it."""
+
+    value: str
+    names: frozenset[str]
+    children: tuple[Choice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MatchControl:
+    """
+    A `<Taxonomy>`, or `<Choices>`, with perRegion="true" on the image of the rectangles.
+
+    It is *dynamic* where its choices come from the task or an address, so that we do not know them. *is_nested*: a
+    value is a path of choices, not a single one. *leaves_only*: a choice with others under it cannot be chosen.
+    """
+
+    kind: Kind
+    name: str
+    choices: tuple[Choice, ...]
+    is_dynamic: bool = False
+    is_nested: bool = True
+    leaves_only: bool = False
+
+    def path_of(self, nodes: Sequence[Node]) -> tuple[str, ...]:
+        """
+        What is chosen for the *nodes* from a root down to a match, as deep as the control has them; empty for nothing.
+
+        A choice is found by a node's title, id or labels, without regard to case. Nothing is returned that the control
+        lacks, but for dynamic choices: then the nodes' names are.
+        """
+        if self.is_dynamic:
+            names = tuple(node.name for node in nodes)
+            return names if self.is_nested else names[-1:]
+        if not self.is_nested:  # a flat list may have any level of the tree
+            found = (_find(self.choices, node) for node in reversed(nodes))
+            return next(((choice.value,) for choice in found if choice), ())
+        path: list[str] = []
+        choices = self.choices
+        for node in nodes:
+            choice = _find(choices, node)
+            if choice is None:
+                break
+            path.append(choice.value)
+            choices = choice.children
+        return () if self.leaves_only and path and choices else tuple(path)
+
+
+def find(xml: str) -> MatchControl | None:
+    """
+    The first `<Taxonomy>` that can show a match, else the first `<Choices>`; None where there is neither.
+
+    Raises LabelConfigError as `label_config.parse` does.
+    """
+    image, root = parse(xml).to_name, root_of(xml)
+    for tag, kind in (("Taxonomy", Kind.TAXONOMY), ("Choices", Kind.CHOICES)):
+        for control in root.iter(tag):
+            attributes = _attributes(control)
+            targets = [name.strip() for name in attributes.get("toname", "").split(",")]
+            if image in targets and attributes.get("name") and _is_true(attributes, "perregion"):
+                return _control(control, kind, attributes)
+    return None
+
+
+def _control(control: Element, kind: Kind, attributes: dict[str, str]) -> MatchControl:
+    is_nested = kind is Kind.TAXONOMY or _is_true(attributes, "allownested")
+    return MatchControl(
+        kind=kind,
+        name=attributes["name"],
+        choices=_choices(control),
+        is_dynamic=bool(attributes.get("apiurl")) or attributes.get("value", "").startswith("$"),
+        is_nested=is_nested,
+        leaves_only=_is_true(attributes, "leafsonly") or (kind is Kind.CHOICES and is_nested),
+    )
+
+
+def _choices(parent: Element) -> tuple[Choice, ...]:
+    """The choices under a tag, also within tags that only lay them out; of two with one value, the first."""
+    found: dict[str, Choice] = {}
+    for child in parent:
+        attributes = _attributes(child)
+        if child.tag != "Choice":
+            for choice in _choices(child):
+                found.setdefault(choice.value, choice)
+        elif value := attributes.get("alias") or attributes.get("value"):
+            names = frozenset(attributes[key].strip().casefold() for key in ("alias", "value") if attributes.get(key))
+            found.setdefault(value, Choice(value, names, _choices(child)))
+    return tuple(found.values())
+
+
+def _find(choices: Sequence[Choice], node: Node) -> Choice | None:
+    for name in (node.title, node.id, *node.labels):
+        for choice in choices:
+            if name.strip().casefold() in choice.names:
+                return choice
+    return None
+
+
+def _attributes(tag: Element) -> dict[str, str]:
+    """Label Studio's editor reads the names of attributes without regard to case."""
+    return {name.casefold(): value for name, value in tag.attrib.items()}
+
+
+def _is_true(attributes: dict[str, str], name: str) -> bool:
+    return attributes.get(name, "").strip().casefold() == "true"

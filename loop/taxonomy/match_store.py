@@ -1,0 +1,205 @@
+"""What each detection was matched to, and how to take back what was applied to all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from loop.errors import StalePlan
+from loop.references.changed_tasks import chunks
+from loop.references.vector_store import State
+from loop.storage.taxonomy_tables import matches, reapplications
+from loop.storage.vector_tables import vectors
+from loop.taxonomy.matching import Match, Vote
+from loop.taxonomy.reapply_plan import Change, Plan, inverse
+from loop.vision.embedding import Kind, Space
+
+
+@dataclass(frozen=True, slots=True)
+class Reapplied:
+    """One re-application; *undo* is the plan that takes it back."""
+
+    id: int
+    token: str
+    taxonomy: str
+    undo: Plan
+    applied_at: datetime
+
+
+class MatchLog:
+    """The matches in the records; what they are matched with is in `vectors`."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def all(self, project_id: int, space: Space) -> dict[str, Match]:
+        """Every match by the detection's key."""
+        with self._engine.connect() as connection:
+            return _read_all(connection, project_id, space)
+
+    def of_keys(self, project_id: int, space: Space, keys: Iterable[str]) -> dict[str, Match]:
+        """The matches that there are of these detections."""
+        found: dict[str, Match] = {}
+        with self._engine.connect() as connection:
+            for some in chunks(set(keys)):
+                found |= _read_all(connection, project_id, space, matches.c.detection.in_(some))
+        return found
+
+    def unmatched(self, project_id: int, space: Space, most: int | None = None) -> dict[str, int]:
+        """Detections that have a vector and no match, each with its task."""
+        query = _unmatched(project_id, space).with_only_columns(vectors.c.key, vectors.c.task_id)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(vectors.c.task_id).limit(most))
+            return {row.key: row.task_id for row in rows}
+
+    def is_due(self, project_id: int, space: Space, quiet: timedelta, most: timedelta) -> bool:
+        """
+        Whether detections wait for a match, and nothing new has come for a while, or matches wait to be shown.
+
+        *quiet* is that while; from *most* on, the oldest no longer waits for the newest.
+        """
+        if self.to_show(project_id, space, 1):
+            return True
+        made = sa.func.min(vectors.c.made_at), sa.func.max(vectors.c.made_at)
+        with self._engine.connect() as connection:
+            first, last = connection.execute(_unmatched(project_id, space).with_only_columns(*made)).one()
+        now = datetime.now(UTC)
+        return first is not None and (now - last >= quiet or now - first >= most)
+
+    def add(self, project_id: int, space: Space, found: Mapping[str, Match]) -> None:
+        """Record the matches of detections that had none."""
+        with self._engine.begin() as connection:
+            _write(connection, project_id, space, found)
+
+    def to_show(self, project_id: int, space: Space, most: int | None = None) -> dict[str, int]:
+        """Matches that Label Studio may not have yet: detections with their tasks."""
+        query = sa.select(matches.c.detection, vectors.c.task_id).join(vectors, _same_detection())
+        query = query.where(_is_of(project_id, space), sa.not_(matches.c.is_shown)).order_by(vectors.c.task_id)
+        with self._engine.connect() as connection:
+            return {row.detection: row.task_id for row in connection.execute(query.limit(most))}
+
+    def shown(self, project_id: int, space: Space, keys: Iterable[str]) -> None:
+        """Remember that Label Studio has the matches of these detections."""
+        with self._engine.begin() as connection:
+            for some in chunks(keys):
+                is_one = (_is_of(project_id, space), matches.c.detection.in_(some))
+                connection.execute(matches.update().where(*is_one).values(is_shown=True))
+
+    def show_again(self, project_id: int) -> None:
+        """Have every match written into Label Studio again: its taxonomy says otherwise what it means."""
+        with self._engine.begin() as connection:
+            connection.execute(matches.update().where(matches.c.project_id == project_id).values(is_shown=False))
+
+    def forget(self, project_id: int, fingerprint: str) -> None:
+        """Forget the matches of an embedder's detections."""
+        with self._engine.begin() as connection:
+            for table in (matches, reapplications):
+                is_it = (table.c.project_id == project_id, table.c.embedder == fingerprint)
+                connection.execute(table.delete().where(*is_it))
+
+    def follow(self, project_id: int, space: Space, plan: Plan, taxonomy: str) -> None:
+        """
+        Follow a plan, and record how to take it back; all or nothing.
+
+        Raises StalePlan where a match is no longer what the plan starts from.
+        """
+        row = {"project_id": project_id, "embedder": space.fingerprint, "taxonomy": taxonomy, "token": plan.token}
+        undo = [asdict(change) for change in inverse(plan).changes]
+        with self._engine.begin() as connection:
+            _move(connection, project_id, space, plan)
+            connection.execute(reapplications.insert().values(**row, undo=undo, applied_at=datetime.now(UTC)))
+
+    def undo(self, project_id: int, space: Space, done: Reapplied) -> None:
+        """Take a re-application back; all or nothing. Raises StalePlan where a match was changed since."""
+        is_it = reapplications.c.id == done.id
+        with self._engine.begin() as connection:
+            _move(connection, project_id, space, done.undo)
+            connection.execute(reapplications.update().where(is_it).values(undone_at=datetime.now(UTC)))
+
+    def last(self, project_id: int, space: Space) -> Reapplied | None:
+        """The last re-application that was not taken back."""
+        is_of = (reapplications.c.project_id == project_id, reapplications.c.embedder == space.fingerprint)
+        query = sa.select(reapplications).where(*is_of, reapplications.c.undone_at.is_(None))
+        with self._engine.connect() as connection:
+            row = connection.execute(query.order_by(reapplications.c.id.desc()).limit(1)).first()
+        if row is None:
+            return None
+        undo = Plan(tuple(_change(one) for one in row.undo), row.token)
+        return Reapplied(row.id, row.token, row.taxonomy, undo, row.applied_at)
+
+    def counts(self, project_id: int, space: Space) -> dict[str | None, int]:
+        """How many detections that stand are of each node; None is unknown."""
+        query = sa.select(matches.c.node, sa.func.count()).join(vectors, _same_detection())
+        query = query.where(_is_of(project_id, space)).group_by(matches.c.node)
+        with self._engine.connect() as connection:
+            return {node: int(count) for node, count in connection.execute(query)}
+
+
+def _is_of(project_id: int, space: Space) -> sa.ColumnElement[bool]:
+    return sa.and_(matches.c.project_id == project_id, matches.c.embedder == space.fingerprint)
+
+
+def _same_detection() -> sa.ColumnElement[bool]:
+    return sa.and_(
+        matches.c.project_id == vectors.c.project_id,
+        matches.c.embedder == vectors.c.embedder,
+        matches.c.detection == vectors.c.key,
+        vectors.c.kind == Kind.DETECTIONS,
+    )
+
+
+def _unmatched(project_id: int, space: Space) -> sa.Select[tuple[Any, ...]]:
+    has_match = sa.exists().where(_same_detection())
+    is_it = (vectors.c.project_id == project_id, vectors.c.embedder == space.fingerprint)
+    is_done = (vectors.c.kind == Kind.DETECTIONS, vectors.c.state == State.DONE)
+    return sa.select(vectors.c.key).where(*is_it, *is_done, ~has_match)
+
+
+def _move(connection: sa.Connection, project_id: int, space: Space, plan: Plan) -> None:
+    for some in chunks(plan.changes):
+        is_one = matches.c.detection.in_([one.detection for one in some])
+        there = _read_all(connection, project_id, space, is_one)
+        moved = [one.detection for one in some if there.get(one.detection) != one.before]
+        if moved:
+            raise StalePlan(f"{len(moved)} matches are others by now, such as of detection {moved[0]}: plan again")
+        connection.execute(matches.delete().where(_is_of(project_id, space), is_one))
+        _write(connection, project_id, space, {one.detection: one.after for one in some if one.after})
+
+
+def _write(connection: sa.Connection, project_id: int, space: Space, found: Mapping[str, Match]) -> None:
+    rows = [
+        {
+            "project_id": project_id,
+            "embedder": space.fingerprint,
+            "detection": key,
+            "node": one.node,
+            "score": one.score,
+            "votes": [[vote.reference, vote.score] for vote in one.votes],
+            "is_shown": False,
+        }
+        for key, one in found.items()
+    ]
+    for some in chunks(rows):
+        connection.execute(matches.insert(), some)
+
+
+def _read_all(
+    connection: sa.Connection, project_id: int, space: Space, *conditions: sa.ColumnElement[bool]
+) -> dict[str, Match]:
+    rows = connection.execute(sa.select(matches).where(_is_of(project_id, space), *conditions))
+    return {row.detection: Match(row.node, row.score, tuple(Vote(*vote) for vote in row.votes)) for row in rows}
+
+
+def _change(content: Mapping[str, Any]) -> Change:
+    before, after = (_match(content[side]) for side in ("before", "after"))
+    return Change(content["detection"], before, after)
+
+
+def _match(content: Mapping[str, Any] | None) -> Match | None:
+    if content is None:
+        return None
+    return Match(content["node"], content["score"], tuple(Vote(**vote) for vote in content["votes"]))

@@ -1,0 +1,98 @@
+"""Show in Label Studio what the regions of stored predictions were matched to; done twice it changes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from loop.errors import Refused
+from loop.isolation import Fault, attempt
+from loop.label_studio.payloads import predictions_of
+from loop.label_studio.projects import Project
+from loop.parts import Parts
+from loop.taxonomy import control as match_control
+from loop.taxonomy.matching import Match
+from loop.taxonomy.result import Matched, with_matches
+from loop.taxonomy.taxonomy import Taxonomy
+from loop.taxonomy.views import TITLE, plan_views
+
+AT_ONCE = 100  # tasks read and in memory at a time
+MOST_NAMED = 10  # refused tasks named in a line
+MOST_VIEWS = 100  # tabs that a project gets: its Data Manager loads all of them before it shows one
+
+
+def publish(
+    parts: Parts, project: Project, taxonomy: Taxonomy, matches_by_task: Mapping[int, Mapping[str, Match]]
+) -> str:
+    """
+    Write the matches of tasks (task id, region id) into what the champion predicted for them; return what was done.
+
+    All matches of a task must be given: a region without one loses what it showed. Only predictions that change are
+    written, and nothing but their results: neither annotations nor what other versions predicted. What Label Studio
+    refuses costs only its task. Raises UpstreamError where it does not answer.
+    """
+    champion = parts.registry.champion(project.id)
+    if champion is None:
+        return "no matches to show: nothing serves yet"
+    control = match_control.find(project.label_config)
+    done: Counter[str] = Counter()
+    refused: list[str] = []
+    wanted = sorted(matches_by_task)
+    for start in range(0, len(wanted), AT_ONCE):
+        tasks = parts.label_studio.named_tasks(project.id, wanted[start : start + AT_ONCE])
+        for task_id, task in tasks.items():
+            matched = Matched(matches_by_task[task_id], taxonomy, control)
+            try:
+                written = attempt(partial(_write, parts, task, matched, champion.name, project.id))
+            except Refused as error:
+                refused.append(f"task {task_id}: {error}")
+            else:
+                done += Counter() if isinstance(written, Fault) else written
+                refused += [f"task {task_id}: {written.error}"] if isinstance(written, Fault) else []
+    said = f"{champion.name}: {done['written']} predictions show other matches now, {done['right']} showed theirs"
+    more = f"; {len(refused) - MOST_NAMED} more were refused" * (len(refused) > MOST_NAMED)
+    return "; ".join([said, *refused[:MOST_NAMED]]) + more
+
+
+def publish_views(parts: Parts, project_id: int, taxonomy: Taxonomy, *, most: int = MOST_VIEWS) -> str:
+    """
+    Keep a view for each node, at most *most*, of the tasks in which the champion's prediction has it or what is below.
+
+    They need to be kept only when the taxonomy or the champion changes: what they show follows the predictions. Raises
+    UpstreamError where Label Studio does not answer.
+    """
+    champion = parts.registry.champion(project_id)
+    if champion is None:
+        return "no views of categories: nothing serves yet"
+    client = parts.label_studio
+    plan = plan_views(taxonomy, champion.name, client.views(project_id), most=most)
+    for view_id, data in plan.changed.items():
+        client.update_view(view_id, project_id, data)
+    for data in plan.added:
+        client.create_view(project_id, data)
+    for view_id in plan.gone:
+        client.delete_view(view_id)
+    said = f"views “{TITLE}…”: {len(plan.added)} added, {len(plan.changed)} changed, {len(plan.gone)} deleted"
+    left = len(taxonomy.nodes) - most
+    return f"{said}; the {left} deepest nodes have none" if left > 0 else said
+
+
+def _write(parts: Parts, task: Mapping[str, Any], matched: Matched, version: str, project_id: int) -> Counter[str]:
+    done: Counter[str] = Counter()
+    for prediction in _of_version(task, version):
+        result = with_matches(prediction["result"], matched, version)
+        if result == prediction["result"]:
+            done["right"] += 1
+            continue
+        fields = {"result": result, "task": task["id"], "project": project_id}
+        parts.label_studio.update_prediction(prediction["id"], **fields)
+        done["written"] += 1
+    return done
+
+
+def _of_version(task: Mapping[str, Any], version: str) -> Sequence[Mapping[str, Any]]:
+    """Those of a version that can be read: Label Studio stores whatever it is sent."""
+    found = predictions_of(task, version)
+    return [one for one in found if all(isinstance(part, Mapping) for part in one.get("result") or [None])]

@@ -1,0 +1,67 @@
+"""The taxonomies of each project, every version of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+
+import sqlalchemy as sa
+
+from loop.storage.taxonomy_tables import taxonomies
+from loop.taxonomy import taxonomy_yaml as taxonomy_format
+from loop.taxonomy.taxonomy import Taxonomy
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """One taxonomy that was applied, with its *number* in the project, from 1."""
+
+    number: int
+    taxonomy: Taxonomy
+    why: str
+    applied_at: datetime
+
+
+class TaxonomyLog:
+    """The taxonomies in the records; what was applied once stays."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def apply(self, project_id: int, taxonomy: Taxonomy, why: str) -> int | None:
+        """Put a taxonomy in force and return its number; None where one of the same content is."""
+        with self._engine.begin() as connection:
+            last = connection.execute(_of(project_id).limit(1)).first()
+            if last is not None and last.version == taxonomy.version:
+                return None
+            number = last.number + 1 if last else 1
+            row = {"project_id": project_id, "number": number, "version": taxonomy.version, "why": why}
+            content = {"content": taxonomy_format.write(taxonomy), "applied_at": datetime.now(UTC)}
+            connection.execute(taxonomies.insert().values(**row, **content))
+        return number
+
+    def current(self, project_id: int) -> Taxonomy | None:
+        """The taxonomy in force; None where none was ever applied."""
+        found = self._read(_of(project_id).limit(1))
+        return found[0].taxonomy if found else None
+
+    def all(self, project_id: int) -> list[Applied]:
+        """Every taxonomy of a project, the newest first."""
+        return self._read(_of(project_id))
+
+    def _read(self, query: sa.Select[tuple[object, ...]]) -> list[Applied]:
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return [Applied(row.number, _parsed(row.content), row.why, row.applied_at) for row in rows]
+
+
+@lru_cache(64)
+def _parsed(content: str) -> Taxonomy:
+    """Read a taxonomy once: YAML takes milliseconds, and every request asks."""
+    return taxonomy_format.read(content)
+
+
+def _of(project_id: int) -> sa.Select[tuple[object, ...]]:
+    of_project = sa.select(taxonomies).where(taxonomies.c.project_id == project_id)
+    return of_project.order_by(taxonomies.c.number.desc())

@@ -1,0 +1,190 @@
+"""`taxonomy.yaml` to our nouns and back. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from loop.errors import TaxonomyError
+from loop.storage.storable import is_text
+from loop.taxonomy.taxonomy import Enrichment, Mode, Node, Taxonomy
+
+KEYS = ("id", "title", "parent", "labels", "examples", "threshold", "enrichment")
+
+
+def read(text: str) -> Taxonomy:
+    """
+    Read a taxonomy: a mapping whose only key is `nodes`, a list of mappings with the keys above.
+
+    Raises TaxonomyError, which names the node and the field, at what it cannot read and at what is no tree.
+    """
+    try:
+        content = yaml.load(text, _Loader)  # noqa: S506 (it is a safe loader)
+    except RecursionError as error:
+        raise TaxonomyError("taxonomy", "well-formed YAML", "something nested too deeply") from error
+    except (yaml.YAMLError, ValueError) as error:  # a ValueError is a date that is none
+        raise TaxonomyError("taxonomy", "well-formed YAML", " ".join(str(error).split())) from error
+    if content is None:
+        return Taxonomy()
+    if not isinstance(content, Mapping) or set(content) - {"nodes"}:
+        raise TaxonomyError("taxonomy", "one key `nodes`", content)
+    nodes = content.get("nodes") or []
+    if not isinstance(nodes, list):
+        raise TaxonomyError("nodes", "a list of nodes", nodes)
+    return Taxonomy(tuple(_node(node, f"node {place}") for place, node in enumerate(nodes, start=1)))
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
+    """Loads plain values, and takes no mapping that has a key twice: the first value would be lost."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} twice", node.start_mark)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
+
+
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
+    """Writes text with line separators and the like in double quotes: PyYAML would not read them back otherwise."""
+
+
+def _represented(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
+
+
+_Dumper.add_representer(str, _represented)
+
+
+def write(taxonomy: Taxonomy) -> str:
+    """
+    Write a taxonomy as `read` reads it, without what is empty.
+
+    PyYAML keeps no comments: use `appended` to add a node to a file that people wrote.
+    """
+    if not taxonomy.nodes:
+        return "nodes: []\n"
+    return "nodes:\n" + "".join(map(_entry, taxonomy.nodes))
+
+
+def appended(text: str, node: Node) -> str:
+    """
+    Add a node at the end of a file, everything before it byte for byte as it was, comments too.
+
+    Where the file is not a plain block list, it is written anew as `write` does, without its comments. Raises
+    TaxonomyError as `read` does.
+    """
+    grown = Taxonomy((*read(text).nodes, node))
+    head = text if text.endswith("\n") else f"{text}\n"
+    for indent in ("", "  ", "    "):
+        tried = head + "".join(f"{indent}{line}\n" for line in _entry(node).splitlines())
+        try:
+            if read(tried) == grown:
+                return tried
+        except TaxonomyError:
+            continue
+    return write(grown)
+
+
+def _node(content: object, where: str) -> Node:
+    if not isinstance(content, Mapping):
+        raise TaxonomyError(where, f"a mapping with the keys {', '.join(KEYS)}", content)
+    node_id = _text(content, "id", where)
+    if not node_id:
+        raise TaxonomyError(f"{where} id", "a name", content.get("id"))
+    where = f"node {node_id}"
+    unknown = [str(key) for key in content if key not in KEYS]
+    if unknown:
+        raise TaxonomyError(f"{where} {unknown[0]}", f"one of the keys {', '.join(KEYS)}", unknown[0])
+    return Node(
+        id=node_id,
+        title=_text(content, "title", where),
+        parent=_text(content, "parent", where) or None,
+        labels=_texts(content, "labels", where),
+        examples=_texts(content, "examples", where),
+        threshold=_threshold(content, where),
+        enrichment=_enrichment(content.get("enrichment"), where),
+    )
+
+
+def _text(content: Mapping[Any, Any], key: str, where: str) -> str:
+    value = content.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str):  # `no` is a boolean and 1.10 a number in YAML
+        raise TaxonomyError(f"{where} {key}", "text; put it in quotes", value)
+    if not is_text(value):
+        raise TaxonomyError(f"{where} {key}", "text that can be stored, without \\0 and halves of \\u pairs", value)
+    return value.strip()
+
+
+def _texts(content: Mapping[Any, Any], key: str, where: str) -> tuple[str, ...]:
+    values = content.get(key)
+    if values is None:
+        return ()
+    if not isinstance(values, list):
+        raise TaxonomyError(f"{where} {key}", "a list", values)
+    for value in values:
+        if not is_text(value) or not value.strip():
+            raise TaxonomyError(f"{where} {key}", "a list of texts; put each in quotes", value)
+    found = tuple(value.strip() for value in values)
+    if len(set(found)) < len(found):
+        raise TaxonomyError(f"{where} {key}", "each text once", values)
+    return found
+
+
+def _threshold(content: Mapping[Any, Any], where: str) -> float | None:
+    value = content.get("threshold")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise TaxonomyError(f"{where} threshold", "a number from 0 to 1", value)
+    return float(value)
+
+
+def _enrichment(content: object, where: str) -> dict[str, Enrichment]:
+    if content is None:
+        return {}
+    if not isinstance(content, Mapping):
+        raise TaxonomyError(f"{where} enrichment", "a mapping of field to value", content)
+    return {str(name): _field(value, f"{where} enrichment.{name}") for name, value in content.items()}
+
+
+def _field(content: object, where: str) -> Enrichment:
+    """Read `value`, or `{value: …, mode: append}`."""
+    if is_text(content):
+        return Enrichment(content)
+    if not isinstance(content, Mapping) or set(content) - {"value", "mode"}:
+        raise TaxonomyError(where, "text, or `value` and `mode`", content)
+    if not is_text(content.get("value")):
+        raise TaxonomyError(f"{where}.value", "text; put it in quotes", content.get("value"))
+    mode = content.get("mode", Mode.REPLACE.value)
+    if mode not in list(Mode):
+        raise TaxonomyError(f"{where}.mode", " or ".join(Mode), mode)
+    return Enrichment(content["value"], Mode(mode))
+
+
+def _entry(node: Node) -> str:
+    """Write one node as an item of a block list."""
+    fields: dict[str, Any] = {
+        "id": node.id,
+        "title": node.title,
+        "parent": node.parent,
+        "labels": _list(node.labels),
+        "examples": _list(node.examples),
+        "threshold": node.threshold,
+        "enrichment": {
+            name: one.value if one.mode is Mode.REPLACE else {"value": one.value, "mode": one.mode.value}
+            for name, one in node.enrichment.items()
+        },
+    }
+    kept = {key: value for key, value in fields.items() if value not in (None, "", [], {})}
+    text: str = yaml.dump([kept], Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    return text
+
+
+def _list(values: Sequence[str]) -> list[str]:
+    return list(values)

@@ -1,0 +1,59 @@
+"""Trace a region to what it is matched to, and by which references."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from loop.parts import Parts
+from loop.references.plan import source_of
+from loop.references.vector_store import Row
+from loop.serving.store import LoggedPrediction
+from loop.taxonomy.matching import Vote
+from loop.vision.embedding import Kind, crop_key, entry_key
+
+
+@dataclass(frozen=True, slots=True)
+class Voter:
+    """A reference that stands behind a match; *task* and *region* are None where it is no longer one."""
+
+    similarity: float
+    reference: str
+    label: str | None = None
+    task: int | None = None
+    region: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """What a region is matched to in the taxonomy; *node* None is unknown."""
+
+    task: int
+    embedder: str
+    node: str | None
+    score: float
+    voters: list[Voter]
+
+
+def matched(parts: Parts, project_id: int, predicted: Sequence[LoggedPrediction], region_id: str) -> Iterator[Matched]:
+    """What the places of a region are matched to by the embedder in use, once each."""
+    source = source_of(parts, project_id)
+    keys = {
+        entry_key(crop_key(one.image, region.box.clipped()), one.task_id, source.space): one.task_id
+        for one in predicted
+        for region in (*one.regions, *one.candidates)
+        if source and region.id == region_id
+    }
+    found = parts.matches.of_keys(project_id, source.space, keys) if source else {}
+    voters = {vote.reference for match in found.values() for vote in match.votes}
+    known = parts.vectors.of_keys(project_id, source.space, Kind.REFERENCES, voters) if source else {}
+    for key, match in found.items():
+        rows = [_voter(vote, known.get(vote.reference)) for vote in match.votes]
+        yield Matched(keys[key], source.space.name if source else "", match.node, match.score, rows)
+
+
+def _voter(vote: Vote, row: Row | None) -> Voter:
+    if row is None:
+        return Voter(vote.score, vote.reference)
+    entry = row.wanted.entry
+    return Voter(vote.score, vote.reference, entry.label, entry.task, entry.region)

@@ -1,0 +1,1 @@
+"""Trainings: when one is due, how it runs, and how it fails."""

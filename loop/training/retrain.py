@@ -1,0 +1,178 @@
+"""Train on all that was reviewed, measure against the champion, and promote what the gate passes."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, replace
+from datetime import datetime
+from pathlib import Path
+
+from loop.datasets import folder as dataset_folder
+from loop.datasets.assemble import assemble
+from loop.datasets.folder import Snapshot
+from loop.errors import TrainingCancelled, TrainingFailed
+from loop.failures import told
+from loop.gate.compare import judge
+from loop.gate.evaluation import Evaluation
+from loop.notices import Kind
+from loop.parts import Parts
+from loop.registry.promote import promote_unless_pinned
+from loop.registry.store import Facts, Version
+from loop.reviews.process_events import ask_when_due
+from loop.training.callbacks import Progress, Watch
+from loop.training.store import Outcome, Phase, State, Training, where
+from loop.training.trainer import TrainingPolicy, discard, train
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 3  # starts of one training at the same place, before it counts as failed
+
+
+def retrain(parts: Parts, project_id: int) -> str:
+    """
+    Run the open training of a project to its end: promoted, refused, held for a person, failed or cancelled.
+
+    Killed anywhere, it is run again and goes on: with the snapshot it had, from the trainer's last checkpoint, to the
+    outcome it had come to.
+    """
+    asked = parts.trainings.open(project_id)
+    if not asked:
+        return "no training asked for"
+    training = parts.trainings.start(asked[0])
+    reviews_until = training.reviews_until or parts.projects.reviews_until(project_id)
+    try:
+        outcome = training.outcome or _run(parts, training, reviews_until)
+        if outcome.state == State.PROMOTED and outcome.version:
+            pinned = promote_unless_pinned(parts, project_id, outcome.version, outcome.reason)
+            outcome = replace(outcome, state=State.PASSED, reason=f"it does not serve: {pinned}") if pinned else outcome
+    except TrainingCancelled:
+        outcome = Outcome(State.CANCELLED, "cancelled")
+    except Exception as error:
+        log.exception("training %d of project %d failed", training.id, project_id)
+        outcome = Outcome(State.FAILED, told(error), parts.trainings.get(training.id).version)
+    end(parts, training, outcome, reviews_until)
+    ask_when_due(parts, project_id)
+    return f"{outcome.version or f'training {training.id}'} {outcome.state}: {outcome.reason}"
+
+
+def end(parts: Parts, training: Training, outcome: Outcome, reviews_until: datetime | None) -> None:
+    """
+    Close a training, and tell of it; killed in between, it is done again and ends the same.
+
+    The reviews until *reviews_until* have been trained on, but by one that was cancelled.
+    """
+    parts.trainings.settle(training.id, outcome)
+    if outcome.state is not State.CANCELLED:
+        if reviews_until:
+            parts.projects.reviews_seen(training.project_id, reviews_until)
+        _post(parts, training, outcome)
+    discard(_run_folder(parts, training))
+    parts.trainings.end(training.id, outcome.state)
+
+
+def _run(parts: Parts, training: Training, reviews_until: datetime | None) -> Outcome:
+    _check(parts, training)
+    registered = parts.registry.of_training(training.project_id, training.id)
+    if registered:  # cut off after that, it may have been too late to note that it got so far
+        parts.trainings.note(training.id, version=registered.name)
+        parts.trainings.reach(training.id, Phase.GATE)
+        training = parts.trainings.get(training.id)
+    if training.stalled > ATTEMPTS:
+        raise TrainingFailed(f"died {ATTEMPTS} times at the same place, {where(training)}: see the log of its worker")
+    project_id = training.project_id
+    snapshot = dataset_folder.read(parts.snapshots / str(project_id), training.snapshot or "")
+    if snapshot is None:
+        parts.trainings.reach(training.id, Phase.SNAPSHOT)
+        snapshot = assemble(parts, project_id, lambda: _check(parts, training))
+        parts.trainings.note(training.id, snapshot=snapshot.hash, reviews_until=reviews_until)
+        parts.trainings.reach(training.id, Phase.TRAINING)
+    dataset_folder.verify(snapshot)
+    candidate, evaluated = _candidate(parts, training, snapshot, registered)
+    _check(parts, training)
+    parts.trainings.reach(training.id, Phase.GATE)
+    champion = parts.registry.champion(project_id)  # now: somebody may have promoted another one meanwhile
+    ruling = judge(parts, snapshot, champion, candidate, evaluated)
+    _check(parts, training)
+    outcome = Outcome(State(ruling.outcome.value), ruling.reason, candidate.name)
+    gate = {"outcome": ruling.outcome.value, "reason": ruling.reason}
+    batch = {"asked": parts.policies.training.batch, "used": candidate.facts.training["batch"]}
+    parts.trainings.settle(training.id, outcome, snapshot=snapshot.report, gate=gate, batch=batch)
+    return outcome
+
+
+def _candidate(
+    parts: Parts, training: Training, snapshot: Snapshot, registered: Version | None
+) -> tuple[Version, Evaluation]:
+    """Train, measure and register, once: a training that was cut off after that has its version already."""
+    if registered:
+        return registered, parts.detectors.evaluate(registered.weights, snapshot.data, registered.image_size)
+    champion = parts.registry.champion(training.project_id)
+    weights, policy = _trained(parts, training, snapshot, champion)
+    _check(parts, training)
+    parts.trainings.reach(training.id, Phase.MEASURING)
+    evaluated = parts.detectors.evaluate(weights, snapshot.data, policy.image_size)
+    version = parts.registry.add(
+        training.project_id,
+        weights,
+        Facts(
+            snapshot=snapshot.hash,
+            parent=champion.name if champion else None,
+            classes=snapshot.class_names,
+            thresholds=asdict(parts.policies.thresholds),
+            training={**policy.arguments(), "training": training.id},
+            metrics=asdict(evaluated.metrics),
+        ),
+    )
+    parts.trainings.note(training.id, version=version.name)
+    return version, evaluated
+
+
+def _trained(
+    parts: Parts, training: Training, snapshot: Snapshot, champion: Version | None
+) -> tuple[Path, TrainingPolicy]:
+    """
+    Train, and return the weights with the policy that it took: memory may have called for fewer images a step.
+
+    Where LOOP_IMAGE_SIZE says nothing, it is the size at which the start weights serve.
+    """
+    parts.detectors.check_device()
+    start = champion.weights if champion else parts.detectors.base()
+    size = parts.policies.image_size or (champion.image_size if champion else None)
+    if champion is None or size is None:
+        size = parts.detectors.load(start).image_size
+    asked = parts.policies.training.batch
+    batch = min(asked, int((training.progress or {}).get("batch", asked)))
+
+    def report(progress: Progress) -> None:
+        nonlocal batch
+        batch = progress.batch
+        parts.trainings.reach(training.id, Phase.TRAINING, batch_asked=asked, **asdict(progress))
+
+    policy = replace(parts.policies.training, batch=batch, image_size=size)
+    watch = Watch(report, lambda: _check(parts, training))
+    weights = train(snapshot.data, start, _run_folder(parts, training), policy, watch)
+    return weights, replace(policy, batch=batch)
+
+
+def _run_folder(parts: Parts, training: Training) -> Path:
+    return parts.runs / f"training-{training.id}"
+
+
+def _check(parts: Parts, training: Training) -> None:
+    """Raise TrainingCancelled where somebody asked the training to stop."""
+    if parts.trainings.get(training.id).is_cancelled:
+        raise TrainingCancelled(f"training {training.id} was cancelled")
+
+
+def _post(parts: Parts, training: Training, outcome: Outcome) -> None:
+    kind = Kind.TRAINING_FAILED if outcome.state is State.FAILED else Kind.TRAINING_FINISHED
+    found = (parts.trainings.get(training.id).report or {}).get("snapshot", {})
+    body = {
+        "training": training.id,
+        "project": training.project_id,
+        "state": outcome.state.value,
+        "version": outcome.version,
+        "reason": outcome.reason,
+        "counts": {what: found.get(what, {}) for what in ("images", "boxes")},
+    }
+    parts.outbox.post(training.project_id, kind, str(training.id), body)

@@ -1,0 +1,216 @@
+"""Every training asked for: its state, progress and outcome; at most one a project is open."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from loop.errors import UnknownTraining
+from loop.storage.tables import trainings
+
+log = logging.getLogger(__name__)
+
+
+class State(StrEnum):
+    """Where a training stands."""
+
+    ASKED = "asked"
+    RUNNING = "running"
+    PROMOTED = "promoted"  # the gate passed it
+    PASSED = "passed"  # the gate did, and the project is pinned to another version
+    REFUSED = "refused"  # the gate did not
+    HELD = "held"  # too little to tell: a person decides
+    FAILED = "failed"
+    CANCELLED = "cancelled"  # somebody asked it to stop
+
+
+OPEN = (State.ASKED, State.RUNNING)
+
+
+class Phase(StrEnum):
+    """The steps of a training, in their order."""
+
+    SNAPSHOT = "snapshot"
+    TRAINING = "training"
+    MEASURING = "measuring"
+    GATE = "gate"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a training ends; kept before anything is done about it, so that it ends once, and in one way."""
+
+    state: State
+    reason: str
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """
+    One training; *progress* and *report* are plain JSON for people to read.
+
+    *attempts* counts its starts, *stalled* those since it last got further.
+    """
+
+    id: int
+    project_id: int
+    state: State
+    asked_by: str
+    attempts: int
+    stalled: int
+    is_cancelled: bool
+    snapshot: str | None
+    reviews_until: datetime | None
+    version: str | None
+    progress: Mapping[str, Any] | None
+    report: Mapping[str, Any] | None
+    error: str | None
+    asked_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How it ends, where that is known already."""
+        known = (self.report or {}).get("outcome")
+        return Outcome(State(known["state"]), known["reason"], known["version"]) if known else None
+
+
+class TrainingLog:
+    """The trainings in the records."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def ask(self, project_id: int, asked_by: str) -> Training:
+        """Open a training unless one is open; return the open one. Whoever asks at the same moment gets the same."""
+        while True:
+            if opened := self.open(project_id):
+                return opened[0]
+            values = {"project_id": project_id, "state": State.ASKED, "asked_by": asked_by}
+            try:
+                with self._engine.begin() as connection:
+                    connection.execute(trainings.insert().values(**values, asked_at=datetime.now(UTC)))
+            except sa.exc.IntegrityError:  # somebody else was quicker
+                continue
+
+    def open(self, project_id: int | None = None) -> list[Training]:
+        """The trainings that have not ended, oldest first."""
+        query = sa.select(trainings).where(trainings.c.state.in_(OPEN)).order_by(trainings.c.id)
+        if project_id is not None:
+            query = query.where(trainings.c.project_id == project_id)
+        with self._engine.connect() as connection:
+            return [_read(row) for row in connection.execute(query)]
+
+    def last(self, project_id: int, count: int = 1) -> list[Training]:
+        """The newest trainings of a project, newest first."""
+        query = sa.select(trainings).where(trainings.c.project_id == project_id)
+        with self._engine.connect() as connection:
+            return [_read(row) for row in connection.execute(query.order_by(trainings.c.id.desc()).limit(count))]
+
+    def all(self, project_id: int) -> list[Training]:
+        """Every training of a project, oldest first."""
+        query = sa.select(trainings).where(trainings.c.project_id == project_id).order_by(trainings.c.id)
+        with self._engine.connect() as connection:
+            return [_read(row) for row in connection.execute(query)]
+
+    def get(self, training_id: int) -> Training:
+        """Return one training. Raises UnknownTraining."""
+        with self._engine.connect() as connection:
+            row = connection.execute(sa.select(trainings).where(trainings.c.id == training_id)).one_or_none()
+        if row is None:
+            raise UnknownTraining(training_id)
+        return _read(row)
+
+    def of_version(self, project_id: int, name: str) -> Training | None:
+        """The newest training that made a version, if any did."""
+        query = sa.select(trainings).where(trainings.c.project_id == project_id, trainings.c.version == name)
+        with self._engine.connect() as connection:
+            row = connection.execute(query.order_by(trainings.c.id.desc()).limit(1)).first()
+        return _read(row) if row else None
+
+    def start(self, training: Training) -> Training:
+        """Mark a training as running, count the start, and return it as it is now."""
+        counts = {"attempts": trainings.c.attempts + 1, "stalled": trainings.c.stalled + 1}
+        self.note(training.id, state=State.RUNNING, started_at=datetime.now(UTC), **counts)
+        return self.get(training.id)
+
+    def excuse(self, training_id: int) -> None:
+        """Do not count the last start: it was told to stop, and did not die."""
+        self.note(training_id, stalled=trainings.c.stalled - 1)
+
+    def reach(self, training_id: int, phase: Phase, **details: Any) -> None:
+        """Note how far a training is; where it got further, its starts are counted anew from this one."""
+        old = self.get(training_id).progress or {}
+        new = {**old, "phase": phase.value, **details}
+        is_further = _place(new) > _place(old)
+        self.note(training_id, progress=new, **({"stalled": 1} if is_further else {}))
+        if is_further:
+            log.info("training %d: %s", training_id, _named(new))
+
+    def cancel(self, training_id: int) -> None:
+        """Ask an open training to stop."""
+        self.note(training_id, is_cancelled=True)
+
+    def note(self, training_id: int, **values: Any) -> None:
+        """Set some fields of an open training; one that has ended stays as it is."""
+        is_it = sa.and_(trainings.c.id == training_id, trainings.c.state.in_(OPEN))
+        with self._engine.begin() as connection:
+            connection.execute(trainings.update().where(is_it).values(values))
+
+    def settle(self, training_id: int, outcome: Outcome, **report: Any) -> None:
+        """Keep how a training ends, with what else is to be told of it."""
+        known = {"state": outcome.state.value, "reason": outcome.reason, "version": outcome.version}
+        whole = {**(self.get(training_id).report or {}), **report, "outcome": known}
+        self.note(training_id, report=whole, error=outcome.reason if outcome.state is State.FAILED else None)
+
+    def end(self, training_id: int, state: State, **values: Any) -> None:
+        """Close a training."""
+        self.note(training_id, state=state, ended_at=datetime.now(UTC), **values)
+
+
+def where(training: Training) -> str:
+    """Where a training is, in a few words."""
+    done = training.progress or {}
+    return _named(done) if "phase" in done else training.state.value
+
+
+def _named(progress: Mapping[str, Any]) -> str:
+    phase = progress["phase"]
+    is_counted = phase == Phase.TRAINING and "epoch" in progress
+    return f"epoch {progress['epoch']} of {progress['epochs']}" if is_counted else str(phase)
+
+
+def _place(progress: Mapping[str, Any]) -> tuple[int, int]:
+    """How far that is: two places compare as the work that led there."""
+    if "phase" not in progress:
+        return -1, 0
+    return list(Phase).index(Phase(progress["phase"])), int(progress.get("epoch", 0))
+
+
+def _read(row: sa.Row[Any]) -> Training:
+    return Training(
+        id=row.id,
+        project_id=row.project_id,
+        state=State(row.state),
+        asked_by=row.asked_by,
+        attempts=row.attempts,
+        stalled=row.stalled,
+        is_cancelled=row.is_cancelled,
+        snapshot=row.snapshot,
+        reviews_until=row.reviews_until,
+        version=row.version,
+        progress=row.progress,
+        report=row.report,
+        error=row.error,
+        asked_at=row.asked_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+    )

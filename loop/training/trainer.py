@@ -1,0 +1,170 @@
+"""Trains a YOLO detector on a snapshot, through ultralytics; starts again from where a killed run stopped."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from threading import Event
+from typing import Any, NamedTuple
+
+from loop.datasets.yolo_format import read_data_file
+from loop.errors import LoopError, TrainingCancelled, TrainingFailed
+from loop.failures import is_out_of_memory, told
+from loop.training import checkpoints
+from loop.training.callbacks import Callbacks, Watch
+from loop.vision.ultralytics_setup import prepare_ultralytics
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPolicy:
+    """How a training is run; `image_size` in pixels of the longer side."""
+
+    epochs: int = 50
+    batch: int = 16
+    image_size: int = 640
+    device: str = ""
+    freeze: int = 0
+    seed: int = 0
+
+    def arguments(self) -> dict[str, Any]:
+        """The policy as it is kept with the version."""
+        return asdict(self)
+
+
+class _TooBig(NamedTuple):
+    """A number of images a step for which memory did not suffice, and what was said."""
+
+    batch: int
+    said: str
+
+
+def train(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Watch) -> Path:
+    """
+    Train from the weights *start* on the dataset whose `data.yaml` is *data*, and return the new weights.
+
+    The held-out split is only looked at, for the report: the weights are those of the last epoch, so no epoch is
+    chosen by the images that the gate measures on. *run* is the folder of this training; where it holds the checkpoint
+    of a run that was cut off, that run goes on. Where memory runs out, half as many images a step are tried, down to
+    one. Raises TrainingFailed, and whatever *watch* raises.
+    """
+    finished = run / "finished.pt"
+    if finished.exists():
+        return finished
+    prepare_ultralytics()
+    while not checkpoints.is_complete(checkpoints.kept(run)):
+        too_big = _apart(data, start, run, policy, watch)
+        if too_big is None:
+            break
+        if too_big.batch == 1:
+            raise TrainingFailed(
+                f"out of memory with one image of {policy.image_size} pixels a step: lower LOOP_IMAGE_SIZE, start from "
+                f"a smaller model, or train where there is more memory ({too_big.said})"
+            )
+        smaller = too_big.batch // 2
+        log.warning("out of memory with %d images a step (%s): going on with %d", too_big.batch, too_big.said, smaller)
+        policy = replace(policy, batch=smaller)
+        _free_memory()
+    checkpoints.finish(run, finished, read_data_file(data.read_text()).names)
+    return finished
+
+
+def discard(run: Path) -> None:
+    """Drop the weights and checkpoints of a training that has ended; what ultralytics logged stays."""
+    shutil.rmtree(run / "weights", ignore_errors=True)
+    for path in run.glob("*.pt"):
+        path.unlink(missing_ok=True)
+
+
+def _apart(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Watch) -> _TooBig | None:
+    """
+    Train in a thread of its own, so that memory that ran out is forgotten with it.
+
+    Where oneDNN once got no memory for the code of a kernel, it never makes one in that thread again ("could not create
+    a primitive"), because Xbyak keeps the error. Ctrl-C ends the training at its next look.
+    """
+    interrupted = Event()
+
+    def check() -> None:
+        if interrupted.is_set():
+            raise TrainingCancelled("interrupted")
+        watch.check()
+
+    with ThreadPoolExecutor(1) as pool:
+        training = pool.submit(_go_on, data, start, run, policy, replace(watch, check=check))
+        try:
+            return training.result()
+        except BaseException:
+            interrupted.set()
+            raise
+
+
+def _go_on(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Watch) -> _TooBig | None:
+    """Train to the end, and return None; or, where memory ran out, the number of images a step that was too big."""
+    from ultralytics import YOLO
+
+    kept, checkpoint = checkpoints.kept(run), run / "weights" / "last.pt"
+    resume = checkpoints.read(kept) is not None
+    if resume:  # the one that ultralytics writes may have been cut off
+        checkpoints.copy(kept, checkpoint)
+    else:
+        shutil.rmtree(run, ignore_errors=True)
+    callbacks = Callbacks(kept, policy.batch, watch)
+    try:
+        model = YOLO(str(checkpoint if resume else start), task="detect")
+        for event in Callbacks.EVENTS:
+            model.add_callback(event, getattr(callbacks, event))
+        model.train(data=str(data), resume=resume, **_arguments(run, policy))
+    except LoopError:
+        raise
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise TrainingFailed(told(error)) from error
+        return _TooBig(callbacks.batch, told(error))
+    if not kept.exists() and checkpoint.exists():  # on several GPUs ultralytics trains in children without callbacks
+        checkpoints.copy(checkpoint, kept)
+    return None
+
+
+def _arguments(run: Path, policy: TrainingPolicy) -> dict[str, Any]:
+    return {
+        "epochs": policy.epochs,
+        "batch": policy.batch,
+        "imgsz": policy.image_size,
+        "device": policy.device or None,
+        "freeze": policy.freeze or None,
+        "seed": policy.seed,
+        "save_dir": str(run),
+        "patience": 0,
+        "plots": False,
+        "verbose": False,
+        "workers": 0,
+        "amp": _precision(policy.device),
+        "single_cls": False,  # else the start weights bring theirs along
+    }
+
+
+def _precision(device: str) -> str | bool:
+    """
+    Mixed precision where it needs no download.
+
+    Ultralytics tries FP16 on a model of its own first, which it downloads (`check_amp`); it takes bfloat16 as it is,
+    which GPUs have natively from compute capability 8 on.
+    """
+    import torch
+
+    is_cuda = torch.cuda.is_available() and device not in ("cpu", "mps")
+    return "bf16" if is_cuda and torch.cuda.is_bf16_supported(including_emulation=False) else False
+
+
+def _free_memory() -> None:
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

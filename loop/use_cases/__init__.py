@@ -1,1 +1,0 @@
-"""What is done, a verb a file: a straight read over decisions and adapters."""

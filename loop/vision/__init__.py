@@ -1,0 +1,1 @@
+"""Images, detectors and embedders."""

@@ -1,0 +1,121 @@
+"""Finds and loads the embedder that the settings ask for."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from loop.errors import PayloadError
+from loop.vision import open_clip_embedder, yolo_embedder
+from loop.vision.embedding import Embedder, Space
+from loop.vision.open_clip_embedder import OpenClipEmbedder, Tower
+from loop.vision.yolo_embedder import YoloEmbedder
+
+YOLO, OPEN_CLIP, NONE = "yolo:", "open_clip:", "none"
+DEFAULT_TOWER = Tower("ViT-B-32", "laion2b_s34b_b79k")
+EXPECTED = "yolo:, yolo:WEIGHTS, open_clip:, open_clip:MODEL/TAG, open_clip:MODEL/CHECKPOINT, open_clip:FOLDER or none"
+BLOCKS, BLOCK = 64, 65_536  # blocks of a file that tell it from others, and their bytes
+
+
+class Embedders:
+    """
+    The embedder of a setting.
+
+    `yolo:` follows the detector that serves, so its space changes with every version; `yolo:WEIGHTS` stays. Raises
+    PayloadError for a setting that names none.
+    """
+
+    def __init__(self, setting: str, *, device: str = "", image_size: int = 640) -> None:
+        self._setting, self._device, self._image_size = setting.strip(), device, image_size
+        if not self._setting.startswith((YOLO, OPEN_CLIP)) and self._setting != NONE:
+            raise PayloadError("LOOP_EMBEDDER", EXPECTED, setting)
+        if self._setting.startswith(OPEN_CLIP):
+            self._tower()  # refused now, not in a job
+
+    @property
+    def is_off(self) -> bool:
+        """Whether nothing is embedded at all."""
+        return self._setting == NONE
+
+    def space(self, version: str, weights: Path | None, image_size: int | None = None) -> Space | None:
+        """
+        The space of the embedder while *version* with these *weights* serves; None where nothing is embedded.
+
+        *image_size* is the version's own, if it has one.
+        """
+        if self.is_off:
+            return None
+        if self._setting.startswith(OPEN_CLIP):
+            return self.whole_space()
+        fixed = self._setting.removeprefix(YOLO)
+        source = Path(fixed) if fixed else weights
+        if source is None or not source.is_file():
+            return None
+        name = self._setting if fixed else f"loop://{version}/detection_embedding"
+        content = f"{fingerprint_of(source)} {self._pixels(image_size)}"
+        return Space(name, _hash(yolo_embedder.PREPARATION, content))
+
+    def whole_space(self) -> Space | None:
+        """
+        The space that whole images can be compared in, whatever version serves; None where there is none.
+
+        It is that of a tower. In a detector's maps, averaged over an image, all images are alike (docs/benchmarks.md).
+        """
+        if not self._setting.startswith(OPEN_CLIP):
+            return None
+        tower = self._tower()
+        content = fingerprint_of(tower.file) if tower.file else ""
+        return _space(self._setting, open_clip_embedder.PREPARATION, tower.model, tower.weights, content)
+
+    def load(self, space: Space, weights: Path | None, image_size: int | None = None) -> Embedder:
+        """Bring the embedder of a *space* into memory. Raises UpstreamError where its weights cannot be had."""
+        if self._setting.startswith(OPEN_CLIP):
+            return OpenClipEmbedder(self._tower(), space, device=self._device)
+        fixed = self._setting.removeprefix(YOLO)
+        source = Path(fixed) if fixed else weights
+        assert source is not None
+        return YoloEmbedder(source, space, device=self._device, image_size=self._pixels(image_size))
+
+    def _pixels(self, of_version: int | None) -> int:
+        """At what size weights look: that of the version that serves, unless the setting names other weights."""
+        is_fixed = self._setting != YOLO
+        return self._image_size if is_fixed or of_version is None else of_version
+
+    def _tower(self) -> Tower:
+        text = self._setting.removeprefix(OPEN_CLIP)
+        if not text:
+            return DEFAULT_TOWER
+        if text.startswith("/") or Path(text).is_dir():
+            return Tower(text)
+        model, _, weights = text.partition("/")
+        if not weights:
+            raise PayloadError("LOOP_EMBEDDER", EXPECTED, self._setting)
+        return Tower(model, weights)
+
+
+def fingerprint_of(path: Path) -> str:
+    """
+    Tell the content of a file, or of a folder's files, from others.
+
+    Only its length and blocks evenly spread over it are read, so that asking again and again costs nothing: a training
+    changes all of them.
+    """
+    if path.is_dir():
+        return _hash(*(f"{one.name} {fingerprint_of(one)}" for one in sorted(path.iterdir()) if one.is_file()))
+    if not path.is_file():
+        return ""
+    digest, length = hashlib.sha256(), path.stat().st_size
+    digest.update(str(length).encode())
+    with path.open("rb") as file:
+        for number in range(BLOCKS):
+            file.seek(number * max(0, length - BLOCK) // (BLOCKS - 1))
+            digest.update(file.read(BLOCK))
+    return digest.hexdigest()
+
+
+def _space(name: str, *facts: str) -> Space:
+    return Space(name, _hash(*facts))
+
+
+def _hash(*words: str) -> str:
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()

@@ -1,0 +1,181 @@
+"""The images of tasks: fetched within limits from where tasks may point, decoded upright."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import posixpath
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import unquote, urljoin, urlsplit
+
+import httpx
+
+from loop.errors import ImageError, ImageForbidden, ImageTooLarge, ImageUnreadable, UpstreamError
+from loop.regions import Pixels
+from loop.vision.addresses import CLOUD_SCHEMES, identify, is_digest, is_inline, read_inline, scheme_of
+from loop.vision.image_reader import read_pixels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from loop.label_studio.payloads import Task
+
+OWN_PATHS = ("/data/", "/storage-data/", "/tasks/", "/projects/")  # where Label Studio serves files
+REDIRECTS = 5
+FETCHERS = 8
+
+
+class Account(Protocol):
+    """What is asked of a Label Studio to read its files."""
+
+    url: str
+
+    def authorization(self) -> str:
+        """The Authorization header of this moment."""
+
+    def is_own(self, address: str) -> bool:
+        """Whether an absolute address is served by it."""
+
+    def get(self, path: str) -> Any:
+        """The JSON that a path of its API answers. Raises UpstreamError."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLimits:
+    """How large and how slow an image may be, and whether private addresses may be read."""
+
+    bytes: int = 50_000_000
+    pixels: int = 100_000_000
+    seconds: float = 20.0
+    allow_private_addresses: bool = False
+
+
+class Images:
+    """Reads the images of tasks."""
+
+    def __init__(self, account: Account | None, limits: ImageLimits) -> None:
+        self._account, self._limits = account, limits
+        self._client = httpx.Client(timeout=limits.seconds, follow_redirects=False)
+
+    def fetch(self, address: str, task_id: int) -> bytes:
+        """Return the file behind a task's image address. Raises ImageError."""
+        if not address:
+            raise ImageUnreadable(address, "the task's data has no address of an image")
+        if is_inline(address):
+            return self._inline(address, task_id)
+        deadline = time.monotonic() + self._limits.seconds
+        try:
+            url = self._resolved(address, task_id)
+            for _ in range(REDIRECTS):
+                content, url = self._step(url, address, deadline)
+                if content is not None:
+                    return content
+        except (httpx.HTTPError, httpx.InvalidURL, UpstreamError, ValueError) as error:
+            raise ImageUnreadable(address, f"{type(error).__name__}: {error}") from error
+        raise ImageUnreadable(address, f"more than {REDIRECTS} redirects")
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
+    def load(self, tasks: Iterable[Task]) -> Iterator[Pixels | ImageError]:
+        """Fetch and decode in parallel, in the order of *tasks*; a broken image gives its error in its place."""
+        with ThreadPoolExecutor(FETCHERS) as pool:
+            yield from pool.map(self._loaded, tasks)
+
+    def decode(self, content: bytes, address: str) -> Pixels:
+        """Return the picture of an image file, see `read_pixels`. Raises ImageError."""
+        return read_pixels(content, address, self._limits.pixels)
+
+    def _loaded(self, task: Task) -> Pixels | ImageError:
+        try:
+            return self.decode(self.fetch(task.image, task.id), identify(task.image))
+        except ImageError as error:
+            return error
+
+    def _resolved(self, address: str, task_id: int) -> str:
+        """The URL to ask: paths are Label Studio's own, cloud addresses go through its resolver."""
+        scheme = scheme_of(address)
+        if scheme in ("http", "https"):
+            return address
+        if self._account is None:
+            raise ImageForbidden(address, "only http(s) addresses can be read without a Label Studio")
+        if scheme in CLOUD_SCHEMES:
+            encoded = base64.urlsafe_b64encode(address.encode()).decode()
+            return f"{self._account.url}/tasks/{task_id}/resolve/?fileuri={encoded}"
+        if not scheme and address.startswith("/"):
+            prefix = urlsplit(self._account.url).path  # of a Label Studio that is served under a path
+            return self._account.url.removesuffix(prefix if address.startswith(f"{prefix}/") else "") + address
+        raise ImageForbidden(address, "expected http(s), a path of Label Studio or a cloud storage address")
+
+    def _inline(self, address: str, task_id: int) -> bytes:
+        """The content of a `data:` URI; of one whose identity is all that is known, from the task itself."""
+        uri = self._asked(address, task_id) if is_digest(address) else address
+        if len(uri) * 3 // 4 > self._limits.bytes + 1000:
+            raise ImageTooLarge(identify(address), f"more than {self._limits.bytes} bytes (LOOP_IMAGE_BYTES)")
+        try:
+            return read_inline(uri)
+        except ValueError as error:
+            raise ImageUnreadable(identify(address), str(error)) from error
+
+    def _asked(self, identity: str, task_id: int) -> str:
+        """Ask Label Studio for the `data:` URI of a task that has that identity."""
+        try:
+            data = self._account.get(f"api/tasks/{task_id}/").get("data") if self._account else None
+        except UpstreamError as error:
+            raise ImageUnreadable(identity, f"task {task_id}, which has it, cannot be asked for: {error}") from error
+        values = data.values() if isinstance(data, dict) else ()
+        uris = (value.strip() for value in values if isinstance(value, str) and is_inline(value.strip()))
+        found = next((uri for uri in uris if identify(uri) == identity), None)
+        if found is None:
+            raise ImageUnreadable(identity, f"task {task_id} has another image by now")
+        return found
+
+    def _step(self, url: str, address: str, deadline: float) -> tuple[bytes | None, str]:
+        """Ask one URL: the content, or where it redirects to."""
+        headers = self._headers(url, address)
+        left = max(0.001, deadline - time.monotonic())
+        with self._client.stream("GET", url, headers=headers, timeout=left) as answer:
+            if answer.is_redirect:
+                return None, urljoin(url, answer.headers["location"])
+            if not answer.is_success:
+                raise ImageUnreadable(address, f"HTTP {answer.status_code}")
+            return self._body(answer, address, deadline), url
+
+    def _headers(self, url: str, address: str) -> dict[str, str]:
+        """Send our key to Label Studio's file paths only; everyone else must have a public address."""
+        if self._account and self._account.is_own(url):
+            path = posixpath.normpath(unquote(urlsplit(url).path)) + "/"
+            prefix = urlsplit(self._account.url).path
+            if not path.removeprefix(prefix).startswith(OWN_PATHS):
+                raise ImageForbidden(address, f"{path} is not a path where Label Studio serves files")
+            return {"Authorization": self._account.authorization()}
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ImageForbidden(address, f"{url} is not an http(s) address of a host")
+        if not self._limits.allow_private_addresses and not _is_public(parts.hostname, address):
+            raise ImageForbidden(address, f"{parts.hostname} has a private address (LOOP_ALLOW_PRIVATE_ADDRESSES)")
+        return {}
+
+    def _body(self, answer: httpx.Response, address: str, deadline: float) -> bytes:
+        chunks, size = [], 0
+        for chunk in answer.iter_bytes():
+            size += len(chunk)
+            if size > self._limits.bytes:
+                raise ImageTooLarge(address, f"more than {self._limits.bytes} bytes")
+            if time.monotonic() > deadline:
+                raise ImageUnreadable(address, f"took longer than {self._limits.seconds:g} s")
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+
+def _is_public(host: str, address: str) -> bool:
+    try:
+        found = socket.getaddrinfo(host, None, proto=socket.IPPROTO_TCP)
+    except OSError as error:
+        raise ImageUnreadable(address, f"{host}: {error}") from error
+    return all(ipaddress.ip_address(str(entry[4][0]).split("%")[0]).is_global for entry in found)

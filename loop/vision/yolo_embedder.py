@@ -1,0 +1,84 @@
+"""Embeddings from the detector's own feature maps, by the same forward pass that detects."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from loop.regions import Box, Detection, Pixels
+from loop.vision.detector import Detector
+from loop.vision.embedding import Space, Vectors, normalised
+
+if TYPE_CHECKING:
+    import torch
+
+NOTHING = 0.99  # a confidence that hardly any box has: only the feature maps are wanted
+SAMPLES = 4  # points a side and box, at which RoIAlign reads a map
+PREPARATION = "roi-align-2"  # changes with every change of what is computed here
+
+
+class YoloEmbedder:
+    """
+    RoIAlign over the maps P3 to P5, each pooled to one cell and scaled to unit length, then side by side.
+
+    Each weights have a space of their own: vectors of two versions cannot be compared.
+    """
+
+    def __init__(self, weights: Path, space: Space, *, device: str = "", image_size: int = 640) -> None:
+        self.space = space
+        self._detector = Detector(weights, device=device, image_size=image_size)
+        self._lock = threading.Lock()
+        self._maps: list[torch.Tensor] = []  # of the last image
+        self._detector.watch(self._keep)
+        self._detector.detect([np.zeros((image_size, image_size, 3), np.uint8)], NOTHING)
+        self.dimension = sum(one.shape[1] for one in self._maps)
+
+    def embed(self, images: Sequence[Pixels], boxes: Sequence[Sequence[Box]]) -> list[Vectors]:
+        """Embed the boxes of each image; float32 (boxes, dimension) an image, unit length, in the order given."""
+        return [self._embedded(image, NOTHING, some)[1] for image, some in zip(images, boxes, strict=True)]
+
+    def detect_and_embed(self, images: Sequence[Pixels], floor: float) -> list[tuple[list[Detection], Vectors]]:
+        """Detect as the detector does, and embed what was found, in one pass."""
+        return [self._embedded(image, floor) for image in images]
+
+    def _keep(self, maps: list[torch.Tensor]) -> None:
+        self._maps = maps
+
+    def _embedded(
+        self, image: Pixels, floor: float, boxes: Sequence[Box] | None = None
+    ) -> tuple[list[Detection], Vectors]:
+        """Detect on one image, and embed its *boxes*; where none are given, those of the detections."""
+        with self._lock:
+            (found,) = self._detector.detect([image], floor)
+            wanted = [one.box for one in found] if boxes is None else boxes
+            return found, self._of_image(self._maps, image, wanted)
+
+    def _of_image(self, maps: Sequence[torch.Tensor], image: Pixels, boxes: Sequence[Box]) -> Vectors:
+        import torch
+        from torch.nn.functional import normalize
+        from torchvision.ops import roi_align
+
+        if not boxes:
+            return np.zeros((0, self.dimension), np.float32)
+        strides = [2 ** (3 + level) for level in range(len(maps))]
+        size = (maps[0].shape[3] * strides[0], maps[0].shape[2] * strides[0])
+        corners = torch.tensor(_letterboxed(boxes, (image.shape[1], image.shape[0]), size)).to(maps[0])
+        pooled = [
+            roi_align(one, [corners], 1, spatial_scale=1 / stride, sampling_ratio=SAMPLES, aligned=True).flatten(1)
+            for one, stride in zip(maps, strides, strict=True)
+        ]
+        return normalised(torch.cat([normalize(one.float()) for one in pooled], dim=1).cpu().numpy())
+
+
+def _letterboxed(boxes: Sequence[Box], image: tuple[int, int], size: tuple[int, int]) -> list[list[float]]:
+    """Boxes in pixels of the network's input: the image is scaled to fit and centred; sizes are width and height."""
+    scale = min(size[0] / image[0], size[1] / image[1])
+    width, height = image[0] * scale, image[1] * scale
+    left, top = (size[0] - width) / 2, (size[1] - height) / 2
+    return [
+        [left + box.x0 * width, top + box.y0 * height, left + box.x1 * width, top + box.y1 * height] for box in boxes
+    ]
