@@ -1,4 +1,4 @@
-"""Every setting, read once from the environment (or a mapping) into one frozen object."""
+"""Settings, read once from the environment (or a mapping) into one frozen object."""
 
 from __future__ import annotations
 
@@ -27,97 +27,116 @@ PASSWORDS = ("basic_auth_user", "basic_auth_pass", "notify_secret", "webhook_sec
 
 
 class Settings(BaseSettings):
-    """The settings table of the README; names without the prefix are those Label Studio users know."""
+    """All settings. Variables without the prefix LOOP_ have the names that Label Studio users know."""
 
     model_config = SettingsConfigDict(frozen=True, env_prefix="LOOP_", populate_by_name=True, extra="ignore")
 
     home: Path = Field(
         Path("~/.label-studio-yolo-loop"),
         validate_default=True,
-        description="where records, weights and snapshots live",
+        description="folder of records, weights and snapshots",
     )
     label_studio_url: str = Field(
         "http://localhost:8080", alias="LABEL_STUDIO_URL", description="the Label Studio to work with"
     )
     label_studio_api_key: str = Field(
-        "", alias="LABEL_STUDIO_API_KEY", description="legacy token or personal access token; which one is found out"
+        "", alias="LABEL_STUDIO_API_KEY", description="legacy token or personal access token; the kind is detected"
     )
-    basic_auth_user: str = Field("", alias="BASIC_AUTH_USER", description="user that the backend asks for")
-    basic_auth_pass: str = Field("", alias="BASIC_AUTH_PASS", description="password that the backend asks for")
-    url: str = Field("", description="how Label Studio reaches the backend; empty: http://HOST:PORT")
+    basic_auth_user: str = Field(
+        "", alias="BASIC_AUTH_USER", description="user name for HTTP basic auth on the backend"
+    )
+    basic_auth_pass: str = Field("", alias="BASIC_AUTH_PASS", description="password for HTTP basic auth on the backend")
+    url: str = Field("", description="URL at which Label Studio reaches the backend; empty: http://HOST:PORT")
     host: str = Field("127.0.0.1", description="address that the backend listens on")
     port: int = Field(9090, ge=1, le=65535, description="port that the backend listens on")
-    web_workers: int = Field(1, ge=1, description="gunicorn processes, each with a detector in memory")
-    default_workers: int = Field(2, ge=1, description="RQ workers for everything but training")
+    web_workers: int = Field(1, ge=1, description="number of gunicorn processes; each holds a detector in memory")
+    default_workers: int = Field(2, ge=1, description="number of RQ workers for all jobs except trainings")
     redis_url: str = Field("", description="Redis to use; empty: an embedded one under LOOP_HOME")
     database_url: str = Field("", description="SQLAlchemy URL of the records; empty: SQLite under LOOP_HOME")
-    model_name: str = Field("yolo_detector", description="the part of a version before the @")
+    model_name: str = Field("yolo_detector", description="model name: the part of a version before the @")
     base_weights: str = Field("yolo11n.pt", description="weights that the first training starts from: a path or a name")
-    device: str = Field("", description="torch device, such as cpu or 0; empty: the best there is")
+    device: str = Field("", description="torch device, such as cpu or 0; empty: the best available")
     image_size: int | None = Field(
         None,
         ge=32,
         le=8192,
         multiple_of=32,
-        description="pixels of the longer side, for trainings and new weights; empty: as the weights were trained",
+        description="longer image side in pixels, for trainings and new weights; empty: as the weights were trained",
     )
-    epochs: int = Field(50, ge=1, description="epochs of a training")
-    batch: int = Field(16, ge=1, description="images a training step")
-    freeze: int = Field(0, ge=0, description="first layers of the network that a training leaves alone")
-    retrain_after: int = Field(50, ge=1, description="new reviews that ask for a training")
-    cool_down: float = Field(0.0, ge=0, description="seconds between a training and the next that reviews ask for")
-    held_out_share: float = Field(0.2, gt=0, lt=1, description="share of reviewed tasks kept for measuring")
-    group_field: str = Field("", description="field of a task's data; tasks of one value stay on one side together")
+    epochs: int = Field(50, ge=1, description="epochs per training")
+    batch: int = Field(16, ge=1, description="images per training step")
+    freeze: int = Field(0, ge=0, description="number of first layers that a training freezes")
+    retrain_after: int = Field(50, ge=1, description="number of new reviews that starts a training")
+    cool_down: float = Field(0.0, ge=0, description="least seconds between two trainings that reviews start")
+    held_out_share: float = Field(0.2, gt=0, lt=1, description="share of reviewed tasks in the held-out split")
+    group_field: str = Field("", description="task data field; tasks with the same value stay on one side of the split")
     twin_bits: int = Field(
-        4, ge=-1, le=10, description="bits of 64 that looks of near-duplicates differ in; -1: none are"
+        4,
+        ge=-1,
+        le=10,
+        description="Hamming distance (of 64 bits) up to which two images count as near-duplicates; -1 turns this off",
     )
     twin_cosine: float = Field(
-        0.95, ge=0, le=1, description="least cosine of near-duplicates, where LOOP_EMBEDDER is open_clip:; 0: none are"
+        0.95,
+        ge=0,
+        le=1,
+        description="least cosine of two near-duplicate images, with an open_clip: embedder; 0 turns this off",
     )
-    background_share: float = Field(
-        0.1, ge=0, le=1, description="most of the training side that may have nothing on it"
-    )
+    background_share: float = Field(0.1, ge=0, le=1, description="largest share of training images without any box")
     replay_share: float = Field(
-        1.0, ge=0, le=1, description="share of what the champion learned that is trained on again"
+        1.0, ge=0, le=1, description="share of the champion's training tasks that are trained on again"
     )
     gate_confidence: float = Field(
-        0.95, gt=0, lt=1, description="how sure it must be that a candidate is better before it serves"
+        0.95, gt=0, lt=1, description="confidence, required to serve, that a candidate is better"
     )
-    gate_class_drop: float = Field(0.1, ge=0, le=1, description="AP that a candidate may lose on a class")
-    gate_latency_ratio: float = Field(1.5, gt=0, description="times as long as the champion it may take for an image")
-    gate_images: int = Field(10, ge=0, description="held-out images below which a person decides")
-    gate_boxes: int = Field(30, ge=0, description="boxes on them below which a person decides")
-    score_floor: float = Field(0.05, gt=0, lt=1, description="least confidence that is kept in the log")
-    score_threshold: float = Field(0.25, ge=0, le=1, description="least confidence shown, unless the label config says")
-    audit_share: float = Field(0.05, ge=0, le=1, description="share of tasks served regardless of their score")
-    cohort_field: str = Field("", description="field of the task data that tells cohorts apart; empty: none does")
-    image_bytes: int = Field(50_000_000, gt=0, description="largest image file read, in bytes")
-    image_pixels: int = Field(100_000_000, gt=0, le=1 << 30, description="largest image decoded, in pixels")
+    gate_class_drop: float = Field(0.1, ge=0, le=1, description="largest drop in AP allowed on a class")
+    gate_latency_ratio: float = Field(
+        1.5, gt=0, description="largest ratio of the candidate's time per image to the champion's"
+    )
+    gate_images: int = Field(10, ge=0, description="number of held-out images below which a person decides")
+    gate_boxes: int = Field(30, ge=0, description="number of held-out boxes below which a person decides")
+    score_floor: float = Field(0.05, gt=0, lt=1, description="least confidence of a detection that is logged")
+    score_threshold: float = Field(
+        0.25, ge=0, le=1, description="least confidence of a box shown, unless the label config sets it"
+    )
+    audit_share: float = Field(
+        0.05, ge=0, le=1, description="share of tasks in the audit stream, regardless of their score"
+    )
+    cohort_field: str = Field("", description="task data field whose values are the cohorts; empty: no cohorts")
+    image_bytes: int = Field(50_000_000, gt=0, description="largest image file that is read, in bytes")
+    image_pixels: int = Field(100_000_000, gt=0, le=1 << 30, description="largest image that is decoded, in pixels")
     image_seconds: float = Field(20.0, gt=0, description="longest wait for one image, in seconds")
-    allow_private_addresses: bool = Field(False, description="read task images from private addresses too")
-    notify_urls: str = Field("", description="who is told what happens: addresses separated by commas")
-    notify_secret: str = Field("", description="key that notices are signed with; empty: derived from the webhook key")
+    allow_private_addresses: bool = Field(False, description="also read task images from private addresses")
+    notify_urls: str = Field("", description="webhook URLs that receive notices, comma-separated")
+    notify_secret: str = Field("", description="key that signs notices; empty: derived from the webhook key")
     embedder: str = Field(
-        "yolo:", description="what makes the vectors: yolo:, open_clip:MODEL/TAG-OR-PATH, open_clip:FOLDER or none"
+        "yolo:",
+        description="embedder that makes the vectors: yolo:, open_clip:MODEL/TAG-OR-PATH, open_clip:FOLDER or none",
     )
     match_seconds: float = Field(
-        0.5, ge=0, description="what /predict may take for matches to the taxonomy; 0: it shows none"
+        0.5, ge=0, description="seconds that /predict may spend on matches to the taxonomy; 0: it shows no matches"
     )
     discover_every: int = Field(
-        86_400, ge=0, description="seconds between discoveries among what nothing has a name for; 0: only by hand"
+        86_400, ge=0, description="seconds between discoveries of clusters of the unknown; 0: only by hand"
     )
     keep_predictions: float = Field(
-        600.0, ge=-1, description="seconds that old versions' predictions stay on tasks nobody has begun; -1: for ever"
+        600.0,
+        ge=-1,
+        description="seconds that predictions of old versions stay on tasks that nobody has begun; -1: for ever",
     )
-    spread: bool = Field(True, description="spread the queue over groups of tasks that show like things")
-    milvus_uri: str = Field("", description="Milvus to use, in a database of its own; empty: one under LOOP_HOME")
-    webhook_secret: str = Field("", description="key of the webhook secrets; empty: made once under LOOP_HOME")
+    spread: bool = Field(True, description="spread the queue over groups of similar tasks")
+    milvus_uri: str = Field(
+        "", description="Milvus to use, in a database of its own; empty: an embedded one under LOOP_HOME"
+    )
+    webhook_secret: str = Field(
+        "", description="key that the webhook secrets are derived from; empty: generated once under LOOP_HOME"
+    )
 
     @field_validator("home")
     @classmethod
     def _absolute(cls, home: Path) -> Path:
-        """The same folder wherever a command is started; also from a file of variables, where no shell reads `~`."""
-        return Path(os.path.expanduser(home)).absolute()  # noqa: PTH111 (pathlib's own fails where nobody is called so)
+        """Make the folder absolute and expand `~`, which no shell expands in a file of variables."""
+        return Path(os.path.expanduser(home)).absolute()  # noqa: PTH111 (pathlib's own fails for an unknown user)
 
     @classmethod
     def settings_customise_sources(
@@ -128,17 +147,17 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read from what `read` is given and nowhere else."""
+        """Use only the values that `read` passes."""
         return (init_settings,)
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """Read the environment, or *environment* instead; PayloadError names the variable that is wrong."""
-        found = os.environ if environment is None else environment
+        """Read the environment, or *environment* instead. Raises PayloadError with the name of the wrong variable."""
+        variables = os.environ if environment is None else environment
         given = {}
         for name, variable in cls.variables().items():
-            whole = found.get(variable, "")
-            text = folder(whole) if name == "home" else bare(whole, may_be_quoted=name not in PASSWORDS)
+            raw = variables.get(variable, "")
+            text = folder(raw) if name == "home" else bare(raw, may_be_quoted=name not in PASSWORDS)
             if text:
                 given[name] = text
         try:
@@ -151,7 +170,7 @@ class Settings(BaseSettings):
         return settings
 
     def _check(self) -> None:
-        """Refuse a key that cannot be sent and addresses that cannot be asked. Raises PayloadError."""
+        """Check the API key and the addresses. Raises PayloadError."""
         if problem := key_problem(self.label_studio_api_key):
             expected = "a key in one line of ASCII, as Label Studio shows it under Account & Settings"
             raise PayloadError("LABEL_STUDIO_API_KEY", expected, problem)
@@ -161,94 +180,94 @@ class Settings(BaseSettings):
                 raise PayloadError(variable, "an address such as http://localhost:8080", f"{problem}: {shown}")
 
     def secrets(self) -> set[str]:
-        """Everything in the settings that no text may carry: the key, passwords, and what is made of them."""
+        """Return the secrets in the settings: keys, passwords, and values derived from them."""
         login = f"{self.basic_auth_user}:{self.basic_auth_pass}"
         key_file = self.home / KEY_FILE
-        found = {
+        values = {
             *(self.label_studio_api_key, self.basic_auth_pass, self.notify_secret, self.webhook_secret),
             base64.b64encode(login.encode()).decode() if self.basic_auth_pass else "",
             key_file.read_text() if key_file.is_file() else "",
         }
         addresses = (self.redis_url, self.database_url, self.milvus_uri, self.label_studio_url, self.url)
         for address in (*addresses, *self.receivers):
-            found |= in_address(address)
-        return found - {""}
+            values |= in_address(address)
+        return values - {""}
 
     @classmethod
     def variables(cls) -> dict[str, str]:
-        """The environment variable of each setting, by field name."""
+        """Map each field name to its environment variable."""
         return {name: field.alias or f"LOOP_{name.upper()}" for name, field in cls.model_fields.items()}
 
     def environment(self) -> dict[str, str]:
-        """The same settings as environment variables, for a child process."""
+        """Return the settings as environment variables, for a child process."""
         values = {variable: getattr(self, name) for name, variable in self.variables().items()}
         return {variable: "" if value is None else str(value) for variable, value in values.items()}
 
     @property
     def backend_url(self) -> str:
-        """How Label Studio reaches the backend."""
+        """URL at which Label Studio reaches the backend."""
         return (self.url or self.local_url).rstrip("/")
 
     @property
     def local_url(self) -> str:
-        """How the backend is reached from this machine, also where it listens on all addresses."""
+        """URL of the backend on this machine, also if it listens on all addresses."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104
         return f"http://{host}:{self.port}"
 
     @property
     def receivers(self) -> tuple[str, ...]:
-        """The addresses that are told what happens."""
+        """URLs that receive notices."""
         return tuple(url.strip() for url in self.notify_urls.split(",") if url.strip())
 
     @property
     def notify_key(self) -> str:
-        """What notices are signed with."""
+        """Key that signs notices."""
         return self.notify_secret or self._derived("notices")
 
     @property
     def redis(self) -> str:
-        """The Redis to use: by default a socket under LOOP_HOME, which every command on this machine finds."""
+        """URL of Redis: by default a socket under LOOP_HOME, which every command on this machine finds."""
         return self.redis_url or redis_server.url(self.redis_socket)
 
     @property
     def redis_socket(self) -> Path:
-        """Where the embedded Redis listens."""
+        """Socket of the embedded Redis."""
         return redis_server.socket_in(self.home / "redis")
 
     @property
     def milvus(self) -> str:
-        """The Milvus to use: by default on a port of this machine that is kept under LOOP_HOME."""
+        """URL of Milvus: by default on a port of this machine that is stored under LOOP_HOME."""
         return self.milvus_uri or milvus_server.address(self.milvus_folder)
 
     @property
     def milvus_folder(self) -> Path:
-        """Where the embedded Milvus keeps its data and its port."""
+        """Folder of the embedded Milvus: its data and its port."""
         return self.home / "milvus"
 
     @property
     def database(self) -> str | URL:
-        """The records to use: by default SQLite under LOOP_HOME."""
+        """URL of the records: by default SQLite under LOOP_HOME."""
         return self.database_url or URL.create("sqlite", database=str(self.home / "loop.sqlite3"))
 
     def webhook_secret_of(self, project_id: int) -> str:
-        """The secret that Label Studio's webhook of a project sends; each project has its own."""
+        """Return the secret that Label Studio's webhook of a project sends; each project has its own."""
         return self._derived(str(project_id))
 
     def _derived(self, purpose: str) -> str:
-        key = self.webhook_secret or _kept_key(self.home / KEY_FILE)
+        key = self.webhook_secret or _read_or_make_key(self.home / KEY_FILE)
         derived = hmac.new(key.encode(), purpose.encode(), hashlib.sha256).hexdigest()
         learn(derived)
         return derived
 
 
-def _kept_key(path: Path) -> str:
-    """Read the installation's key, making it at the first use, whole at once; only its owner may read it."""
+def _read_or_make_key(path: Path) -> str:
+    """Read the installation's key. The first call makes it, atomically and readable by its owner only."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, made = tempfile.mkstemp(dir=path.parent)  # readable by its owner alone
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent)  # readable by its owner alone
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_hex(32))
-        with suppress(FileExistsError):  # another process was faster, and its key is the one
-            os.link(made, path)
-        Path(made).unlink()
+        with suppress(FileExistsError):  # another process was faster: its key is used
+            os.link(temporary, path)
+        Path(temporary).unlink()
     return path.read_text()
