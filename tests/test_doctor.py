@@ -18,7 +18,8 @@ from loop.cli.tree import app
 from loop.errors import UpstreamError
 from loop.installation import checks_machine as checks_here
 from loop.installation.doctor import doctor
-from loop.installation.findings import Level, is_private, ok, read_token, told_safely, wrong
+from loop.installation.findings import Level, is_private, ok, told_safely, wrong
+from loop.label_studio.token import read_token
 from loop.label_studio.webhook import ensure_webhook
 from loop.registry.store import Facts
 from loop.settings import Settings

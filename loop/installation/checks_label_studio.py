@@ -6,7 +6,8 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from loop.errors import UpstreamError
-from loop.installation.findings import Finding, Token, ok, warning, wrong
+from loop.installation.findings import Finding, ok, warning, wrong
+from loop.label_studio.token import Token
 from loop.parts import Parts
 
 TESTED = ((1, 23), (1, 23))

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import ipaddress
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from enum import StrEnum
 from urllib.parse import urlsplit
 
@@ -57,46 +53,6 @@ def is_anything_wrong(findings: Iterable[Finding]) -> bool:
 def told_safely(finding: Finding) -> Finding:
     """The same without passwords and signatures that an address in it may carry."""
     return replace(finding, found=redact(finding.found), advice=redact(finding.advice))
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """What a key for Label Studio is, as far as it tells by itself; the key is not kept."""
-
-    kind: str
-    is_usable: bool
-    expires_at: datetime | None = None
-
-
-def read_token(key: str, now: datetime) -> Token:
-    """
-    Say what kind of key it is.
-
-    A personal access token is a JWT of the type `refresh`; the `access` tokens that it is changed for live five minutes
-    and are of no use as a setting. Anything else is taken for a legacy token. Its signature is Label Studio's to check.
-    """
-    if not key:
-        return Token("no key", is_usable=False)
-    claims = _claims(key)
-    if claims is None:
-        return Token("legacy token", is_usable=True)
-    until = claims.get("exp")
-    expires_at = datetime.fromtimestamp(until, UTC) if isinstance(until, int | float) else None
-    if claims.get("token_type") == "access":
-        return Token("access token, which lives for minutes", is_usable=False, expires_at=expires_at)
-    is_over = expires_at is not None and expires_at <= now
-    return Token("personal access token", is_usable=not is_over, expires_at=expires_at)
-
-
-def _claims(key: str) -> dict[str, object] | None:
-    parts = key.split(".")
-    if len(parts) != 3:
-        return None
-    try:
-        found = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (binascii.Error, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def is_private(url: str) -> bool:

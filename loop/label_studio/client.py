@@ -11,10 +11,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from loop.errors import Refused, UpstreamError
-from loop.installation.findings import Token, read_token
 from loop.label_studio import prediction_import
 from loop.label_studio.payloads import tasks_with_ids
 from loop.label_studio.refusal import detail
+from loop.label_studio.token import Token, read_token
 from loop.label_studio.views import IS_OPEN, Condition, filters
 from loop.secrecy import learn
 
