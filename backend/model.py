@@ -9,9 +9,10 @@ from typing import Any
 from label_studio_ml.model import LabelStudioMLBase
 
 from loop.errors import PayloadError, UpstreamError
+from loop.label_studio.events import START_TRAINING
 from loop.label_studio.payloads import project_id_of
 from loop.parts import Parts
-from loop.reviews.process_events import START_TRAINING, ask_training
+from loop.reviews.process_events import ask_training
 from loop.serving.predictor import Predictor
 from loop.wiring import build
 

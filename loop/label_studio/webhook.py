@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from loop.label_studio.events import ACTIONS, PROJECT_HEADER, SECRET_HEADER
 from loop.parts import Parts
-from loop.reviews.process_events import CREATED
-
-SECRET_HEADER, PROJECT_HEADER = "X-Loop-Secret", "X-Loop-Project"
-ACTIONS = [*CREATED, "ANNOTATIONS_DELETED", "TASKS_CREATED", "TASKS_DELETED", "PROJECT_UPDATED"]
 
 
 def ensure_webhook(parts: Parts, project_id: int) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from loop.errors import LoopError, PayloadError
 from loop.isolation import Fault, attempt
+from loop.label_studio.events import CREATED, START_TRAINING
 from loop.label_studio.label_config import LabelConfig, parse
 from loop.label_studio.payloads import read_review, task_data
 from loop.parts import Parts
@@ -22,8 +23,6 @@ from loop.storage.storable import is_id, is_text
 from loop.training.store import State
 
 MOST_NAMED = 5  # faults named of an event
-CREATED = ("ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_CREATED")
-START_TRAINING = "START_TRAINING"
 Json = Mapping[str, Any]
 Unit = Callable[[], set[int]]  # returns the tasks whose verdicts it may change
 
