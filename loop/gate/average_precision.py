@@ -17,7 +17,7 @@ Counts = NDArray[np.float32]
 
 
 def resample(images: int, times: int, rng: np.random.Generator) -> Counts:
-    """Draw *images* of as many with replacement, *times* over: how often each is in each draw, (times, images)."""
+    """Draw *times* resamples of *images* with replacement: how often each image is in each, (times, images)."""
     return rng.multinomial(images, np.full(images, 1 / max(1, images)), size=times).astype(np.float32)
 
 
@@ -36,61 +36,61 @@ def average_precisions(
     """
     Mean AP of each class over the IoU thresholds numbered *ious*, (resamples, classes).
 
-    It is NaN where a resample has no label of the class. *counts* says how often each image is in each resample. A
-    resample of every image once gives what `ap_per_class` in ultralytics' `utils/metrics.py` gives, to rounding.
+    It is NaN where a resample has no label of the class. *counts* holds how often each image is in each resample.
+    A resample of every image once equals `ap_per_class` in ultralytics' `utils/metrics.py`, to rounding.
     """
-    found = evaluation.found
+    detections = evaluation.found
     labels = counts @ evaluation.label_counts().astype(np.float32)
-    ranked = np.argsort(-found.confidence, kind="stable")
-    class_ids = found.class_id[ranked]
+    ranked = np.argsort(-detections.confidence, kind="stable")
+    class_ids = detections.class_id[ranked]
     result = np.full(labels.shape, np.nan)
     for class_id in np.flatnonzero(labels.any(axis=0)):
         is_labelled = labels[:, class_id] > 0
-        mine = ranked[class_ids == class_id]
-        of_class = _of_class(found, mine, counts[is_labelled], labels[is_labelled, class_id], ious)
-        result[is_labelled, class_id] = of_class
+        members = ranked[class_ids == class_id]
+        precisions = _class_precisions(detections, members, counts[is_labelled], labels[is_labelled, class_id], ious)
+        result[is_labelled, class_id] = precisions
     return result
 
 
 def over_classes(precisions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean over the classes that have labels, a value a resample; zero where none has."""
+    """Mean over the classes that have labels, one value per resample; zero where no class has labels."""
     known = ~np.isnan(precisions)
     means: NDArray[np.float64] = np.where(known, precisions, 0.0).sum(axis=1) / np.maximum(1, known.sum(axis=1))
     return means
 
 
-def _of_class(
-    found: Found, ranked: NDArray[np.intp], counts: Counts, labels: Counts, ious: Sequence[int]
+def _class_precisions(
+    detections: Found, ranked: NDArray[np.intp], counts: Counts, labels: Counts, ious: Sequence[int]
 ) -> NDArray[np.float64]:
     """
     AP of one class whose detections are *ranked* by confidence.
 
-    Precision is read only at true positives: between two of them the interpolated curve is flat. So false positives
-    matter by their number before each hit alone, which one product of sparse counts gives for all resamples at once.
+    Precision is read only at true positives, because the interpolated curve is flat between them. Only the number of
+    false positives before each hit matters. One product of sparse counts gives it for all resamples at once.
     """
-    hit_at = np.flatnonzero(found.hits[ranked].any(axis=1))
+    hit_at = np.flatnonzero(detections.hits[ranked].any(axis=1))
     hits = ranked[hit_at]
     next_hit = np.searchsorted(hit_at, np.arange(len(ranked)))
-    before = next_hit < len(hit_at)
+    has_next = next_hit < len(hit_at)
     shape = (counts.shape[1], len(hit_at))
-    passed = sparse.csr_matrix(
-        (np.ones(before.sum(), np.float32), (found.image[ranked[before]], next_hit[before])), shape=shape
+    pass_counts = sparse.csr_matrix(
+        (np.ones(has_next.sum(), np.float32), (detections.image[ranked[has_next]], next_hit[has_next])), shape=shape
     )
-    seen = np.cumsum(counts @ passed, axis=1)
-    times = counts[:, found.image[hits]]
+    seen = np.cumsum(counts @ pass_counts, axis=1)
+    hit_counts = counts[:, detections.image[hits]]
     areas = np.zeros(len(counts))
     for iou in ious:
-        at = found.hits[hits, iou]
-        areas += _area(np.cumsum(times[:, at], axis=1), seen[:, at], labels)
+        is_hit = detections.hits[hits, iou]
+        areas += _area(np.cumsum(hit_counts[:, is_hit], axis=1), seen[:, is_hit], labels)
     return areas / len(ious)
 
 
 def _area(true: Counts, seen: Counts, labels: Counts) -> NDArray[np.float64]:
     """
-    Area under the precision-recall curve: *true* of *seen* detections at each hit, of *labels* in all.
+    Area under the precision-recall curve: *true* of *seen* detections at each hit, of all *labels*.
 
-    Ultralytics interpolates the curve linearly at the points of GRID; at a hit's own recall it takes the next hit's
-    precision, so a point belongs to the first hit whose recall is above it.
+    Ultralytics interpolates the curve linearly at the points of GRID. At a hit's own recall it takes the precision of
+    the next hit. Each point therefore belongs to the first hit with a higher recall.
     """
     precision = true / np.maximum(seen, 1)
     envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]

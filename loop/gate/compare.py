@@ -1,4 +1,4 @@
-"""Measure two versions on the same held-out split, and let the gate judge what a training made."""
+"""Measure two versions on the same held-out split, and let the gate judge a trained candidate."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from loop.parts import Parts
 from loop.registry.store import Version
 from loop.vision.thumbnails import thumbnail
 
-LAST = 1000  # trainings whose snapshots are looked through
+LAST = 1000  # newest trainings whose snapshots are searched
 
 
 def judge(
     parts: Parts, snapshot: Snapshot, champion: Version | None, candidate: Version, evaluated: Evaluation
 ) -> Ruling:
     """
-    Judge a candidate, *evaluated* on the snapshot, against the champion, and keep the report whatever comes of it.
+    Judge a candidate, *evaluated* on the snapshot, against the champion, and keep the report of every ruling.
 
-    Without a champion it is measured against the weights to start from, else against finding nothing.
+    Without a champion the candidate is compared with the start weights, or with a detector that finds nothing.
     """
     report = _report(parts, snapshot, champion, candidate, evaluated)
     ruling = rule(report.comparison, parts.policies.gate)
@@ -36,14 +36,14 @@ def judge(
 
 def compare(parts: Parts, project_id: int, first: str, second: str, snapshot: str | None = None) -> Report:
     """
-    Measure two versions on the held-out split of a snapshot, the newest by default; promote nothing.
+    Measure two versions on the held-out split of a snapshot, by default the newest. Promote nothing.
 
     Raises UnknownVersion and UnknownSnapshot.
     """
     versions = [parts.registry.get(project_id, name) for name in (first, second)]
-    found = _snapshot(parts, project_id, snapshot)
-    evaluated = parts.detectors.evaluate(versions[1].weights, found.data, versions[1].image_size)
-    return _report(parts, found, versions[0], versions[1], evaluated)
+    chosen = _find_snapshot(parts, project_id, snapshot)
+    evaluated = parts.detectors.evaluate(versions[1].weights, chosen.data, versions[1].image_size)
+    return _report(parts, chosen, versions[0], versions[1], evaluated)
 
 
 def _report(
@@ -51,15 +51,15 @@ def _report(
 ) -> Report:
     project_id, images = candidate.project_id, snapshot.held_out()
     weights = champion.weights if champion else parts.detectors.base_if_here()
-    size = champion.image_size if champion else None
-    other = parts.detectors.evaluate(weights, snapshot.data, size) if weights else evaluated.with_nothing_found()
+    image_size = champion.image_size if champion else None
+    before = parts.detectors.evaluate(weights, snapshot.data, image_size) if weights else evaluated.with_nothing_found()
     threshold = parts.policies.thresholds.under(parts.projects.get(project_id).config()).display
     comparison = contrast(
-        other,
+        before,
         evaluated,
         known=_known(parts, champion),
         threshold=threshold,
-        latency=_latency(parts, (weights, size), candidate, list(images.values())) if weights else None,
+        latency=_latency(parts, (weights, image_size), candidate, list(images.values())) if weights else None,
     )
     chosen = [*fixed(comparison.mistakes)[:PICTURES], *broken(comparison.mistakes)[:PICTURES]]
     return Report(
@@ -71,7 +71,7 @@ def _report(
         threshold=threshold,
         policy=parts.policies.gate,
         comparison=comparison,
-        pictures=tuple(_picture(one, images[one.image], other, evaluated, threshold) for one in chosen),
+        pictures=tuple(_picture(mistakes, images[mistakes.image], before, evaluated, threshold) for mistakes in chosen),
     )
 
 
@@ -86,11 +86,11 @@ def _latency(parts: Parts, other: tuple[Path, int | None], candidate: Version, i
 
 
 def _known(parts: Parts, champion: Version | None) -> frozenset[str]:
-    """The names of the held-out images there were when the champion was made, where its snapshot is still here."""
+    """Names of the held-out images of the champion's own snapshot, if the snapshot still exists."""
     if champion is None or not champion.facts.snapshot:
         return frozenset()
-    own = dataset_folder.read(parts.snapshots / str(champion.project_id), champion.facts.snapshot)
-    return frozenset(own.held_out()) if own else frozenset()
+    snapshot = dataset_folder.read(parts.snapshots / str(champion.project_id), champion.facts.snapshot)
+    return frozenset(snapshot.held_out()) if snapshot else frozenset()
 
 
 def _side(parts: Parts, version: Version | None) -> Side:
@@ -99,11 +99,11 @@ def _side(parts: Parts, version: Version | None) -> Side:
     return Side(version.name, version.sha256, version.facts.snapshot)
 
 
-def _snapshot(parts: Parts, project_id: int, wanted: str | None) -> Snapshot:
-    """The newest snapshot of a project, or the one whose hash begins as *wanted*. Raises UnknownSnapshot."""
+def _find_snapshot(parts: Parts, project_id: int, prefix: str | None) -> Snapshot:
+    """The newest snapshot of a project whose hash begins with *prefix*, if given. Raises UnknownSnapshot."""
     for training in parts.trainings.last(project_id, LAST):
-        if training.snapshot and training.snapshot.startswith(wanted or ""):
-            found = dataset_folder.read(parts.snapshots / str(project_id), training.snapshot)
-            if found:
-                return found
-    raise UnknownSnapshot(project_id, wanted)
+        if training.snapshot and training.snapshot.startswith(prefix or ""):
+            snapshot = dataset_folder.read(parts.snapshots / str(project_id), training.snapshot)
+            if snapshot:
+                return snapshot
+    raise UnknownSnapshot(project_id, prefix)

@@ -1,4 +1,4 @@
-"""Candidate and champion on the same held-out images: what changed, and how sure that is. Pure."""
+"""Compares candidate and champion on the same held-out images, with confidence intervals. Pure."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from loop.gate.average_precision import Counts, average_precisions, over_classes
 from loop.gate.evaluation import Evaluation, Metrics
 
 RESAMPLES = 1000
-AT_ONCE = 250  # resamples in memory
-HIGH = 0.975  # of the differences on the resamples; with its counterpart below, the 95% interval
+AT_ONCE = 250  # resamples in memory at a time
+HIGH = 0.975  # upper quantile of the 95% interval; the lower one is 1 - HIGH
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Change:
     """
     AP of both sides, the 95% interval of the candidate's lead, and the share of resamples in which it leads.
 
-    The interval is made of percentiles of a paired bootstrap over images, expanded for small samples.
+    The interval consists of percentiles of a paired bootstrap over images, expanded for small samples.
     """
 
     champion: float
@@ -34,13 +34,13 @@ class Change:
 
     @property
     def lead(self) -> float:
-        """What the candidate has more."""
+        """AP of the candidate minus AP of the champion."""
         return self.candidate - self.champion
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of what was measured, a class or some of the images: its size and its change."""
+    """A part of the measurement, which is a class or a subset of the images: its size and its change."""
 
     name: str
     images: int
@@ -50,7 +50,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Mistakes:
-    """How many boxes of one image each side has wrong, where what is over the display threshold is shown."""
+    """How many boxes of one image each side has wrong, counting boxes above the display threshold."""
 
     image: str
     champion: int
@@ -59,24 +59,24 @@ class Mistakes:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Median milliseconds an image of both, measured in turn in one run."""
+    """Median milliseconds per image of both sides, measured in turn in one run."""
 
     champion: float
     candidate: float
 
     @property
     def ratio(self) -> float:
-        """How many times as long the candidate takes."""
+        """Latency of the candidate divided by that of the champion."""
         return self.candidate / self.champion
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """
-    All that is known of a candidate beside a champion.
+    The full comparison of a candidate with a champion.
 
-    *classes* are those with labels; *known* are the images that the champion was first measured on when it was made,
-    *fresh* those since; either is None where there is none. *latency* is None where nothing was timed.
+    *classes* are the classes with labels. *known* are the images that the champion was first measured on. *fresh* are
+    the images held out since then. Either is None where it has no images. *latency* is None where nothing was timed.
     """
 
     champion: Metrics
@@ -92,9 +92,9 @@ class Comparison:
 
 def expanded(level: float, images: int) -> float:
     """
-    The share of resamples that stands for a confidence of *level* on so few images.
+    The share of resamples that corresponds to a confidence of *level* on a number of images.
 
-    A bootstrap of a small sample is too sure of itself; this makes up for it as Student's t does for a mean: the
+    A bootstrap of a small sample gives too narrow an interval. The correction is like Student's t for a mean: the
     expanded percentile interval of Hesterberg, What Teachers Should Know About the Bootstrap, 2015, section 5.3.
     """
     if images < 2:
@@ -120,14 +120,14 @@ def contrast(
     counts = champion.label_counts()
     if champion.images != candidate.images or not np.array_equal(counts, candidate.label_counts()):
         raise ValueError(f"measured on different splits: {candidate.metrics} and {champion.metrics}")
-    every, drawn = _both(champion, candidate, np.arange(len(champion.images)), resamples, seed)
+    whole, drawn = _measure(champion, candidate, np.arange(len(champion.images)), resamples, seed)
     is_known = np.array([name in known for name in champion.images], bool)
     wrong = champion.mistakes(threshold), candidate.mistakes(threshold)
     return Comparison(
         champion=champion.metrics,
         candidate=candidate.metrics,
-        overall=_change(len(champion.images), *map(over_classes, every), *map(over_classes, drawn)),
-        classes=tuple(_classes(champion, every, drawn)),
+        overall=_change(len(champion.images), *map(over_classes, whole), *map(over_classes, drawn)),
+        classes=tuple(_classes(champion, whole, drawn)),
         known=_part("old images", champion, candidate, is_known, resamples, seed) if is_known.any() else None,
         fresh=_part("new images", champion, candidate, ~is_known, resamples, seed)
         if 0 < is_known.sum() < len(is_known)
@@ -141,7 +141,7 @@ def contrast(
 Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
-def _both(
+def _measure(
     champion: Evaluation, candidate: Evaluation, images: NDArray[np.intp], resamples: int, seed: int
 ) -> tuple[Pair, Pair]:
     """AP of both sides by class, on all *images* once and on resamples of them."""
@@ -149,33 +149,33 @@ def _both(
     size = len(champion.images)
     once = np.zeros((1, size), np.float32)
     once[:, images] = 1
-    found = [_pair(champion, candidate, once)]
+    pairs = [_pair(champion, candidate, once)]
     for start in range(0, resamples, AT_ONCE):
         times = np.zeros((min(AT_ONCE, resamples - start), size), np.float32)
         times[:, images] = resample(len(images), len(times), rng)
-        found.append(_pair(champion, candidate, times))
-    drawn = (np.concatenate([pair[0] for pair in found[1:]]), np.concatenate([pair[1] for pair in found[1:]]))
-    return found[0], drawn
+        pairs.append(_pair(champion, candidate, times))
+    drawn = (np.concatenate([pair[0] for pair in pairs[1:]]), np.concatenate([pair[1] for pair in pairs[1:]]))
+    return pairs[0], drawn
 
 
 def _pair(champion: Evaluation, candidate: Evaluation, counts: Counts) -> Pair:
     return average_precisions(champion, counts), average_precisions(candidate, counts)
 
 
-def _classes(evaluation: Evaluation, every: Pair, drawn: Pair) -> Iterator[Part]:
+def _classes(evaluation: Evaluation, whole: Pair, drawn: Pair) -> Iterator[Part]:
     counts = evaluation.label_counts()
     for class_id in np.flatnonzero(counts.any(axis=0)):
         labels = counts[:, class_id]
         images = int((labels > 0).sum())
-        change = _change(images, *(side[:, class_id] for side in (*every, *drawn)))
+        change = _change(images, *(side[:, class_id] for side in (*whole, *drawn)))
         yield Part(evaluation.class_names[class_id], images, int(labels.sum()), change)
 
 
 def _part(
     name: str, champion: Evaluation, candidate: Evaluation, chosen: NDArray[np.bool_], resamples: int, seed: int
 ) -> Part:
-    every, drawn = _both(champion, candidate, np.flatnonzero(chosen), resamples, seed)
-    change = _change(int(chosen.sum()), *map(over_classes, every), *map(over_classes, drawn))
+    whole, drawn = _measure(champion, candidate, np.flatnonzero(chosen), resamples, seed)
+    change = _change(int(chosen.sum()), *map(over_classes, whole), *map(over_classes, drawn))
     return Part(name, int(chosen.sum()), int(champion.label_counts()[chosen].sum()), change)
 
 

@@ -1,4 +1,4 @@
-"""What a detector did on each image of a held-out split. Pure."""
+"""Labels and detections of each image of a held-out split. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ IOUS = 10  # thresholds: 0.5, 0.55, … 0.95
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """What a detector reaches on a split: mean average precision over classes and, for map50_95, IoU 0.5 to 0.95."""
+    """Mean average precision on a split, over classes; map50_95 also over IoU 0.5 to 0.95."""
 
     map50: float
     map50_95: float
@@ -22,7 +22,7 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labels:
-    """All true boxes of a split, one an entry: the image it is on and its class, by index; `xyxy` in fractions."""
+    """All true boxes of a split, one per entry: image and class by index, box as `xyxy` in fractions."""
 
     image: NDArray[np.int32]
     class_id: NDArray[np.int32]
@@ -31,7 +31,7 @@ class Labels:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """All detections on a split, one an entry; `hits` tells for each IoU threshold whether it is a true positive."""
+    """All detections on a split, one per entry; `hits` is True for each IoU threshold with a true positive."""
 
     image: NDArray[np.int32]
     class_id: NDArray[np.int32]
@@ -43,9 +43,9 @@ class Found:
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
     """
-    A detector on a held-out split: enough to compute its average precision on any resample of the images.
+    The detections on a held-out split, from which average precision on any resample of the images is computed.
 
-    *images* are names without suffix. *metrics* are those of the validator that made it.
+    *images* are names without suffix. *metrics* are computed on all images.
     """
 
     class_names: tuple[str, ...]
@@ -62,9 +62,9 @@ class Evaluation:
 
     def mistakes(self, threshold: float) -> NDArray[np.int64]:
         """
-        How many boxes of each image are wrong at IoU 0.5 where those of at least *threshold* confidence are shown.
+        Count the mistakes on each image at IoU 0.5, showing boxes of at least *threshold* confidence.
 
-        A label that is not found is one mistake, a box that is shown where no such object is another.
+        A label without a matching box is one mistake. A shown box without a matching label is another.
         """
         shown = self.found.confidence >= threshold
         right = shown & self.found.hits[:, 0]
@@ -73,7 +73,13 @@ class Evaluation:
         return missed + np.bincount(self.found.image[shown & ~right], minlength=size)
 
     def with_nothing_found(self) -> Evaluation:
-        """The same split as a detector leaves it that finds nothing."""
-        was = self.found
-        found = Found(was.image[:0], was.class_id[:0], was.box[:0], was.confidence[:0], was.hits[:0])
-        return replace(self, found=found, metrics=replace(self.metrics, map50=0.0, map50_95=0.0))
+        """The evaluation of a detector that finds nothing on the same split."""
+        detections = self.found
+        empty = Found(
+            detections.image[:0],
+            detections.class_id[:0],
+            detections.box[:0],
+            detections.confidence[:0],
+            detections.hits[:0],
+        )
+        return replace(self, found=empty, metrics=replace(self.metrics, map50=0.0, map50_95=0.0))

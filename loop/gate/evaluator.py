@@ -1,4 +1,4 @@
-"""How well a detector does on a labelled dataset: measured as `yolo val` does, on what the detector serves."""
+"""Evaluates a detector on a labelled dataset as `yolo val` does, on the images as the detector serves them."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ def evaluate(detector: Detector, data: Path) -> Evaluation:
     """
     Run a detector on the held-out side of the dataset whose `data.yaml` is *data*, image by image as it serves.
 
-    The detector may know other classes, in another order: they are matched to the dataset's by name without case, and
-    detections of any other class are left out. So versions with different class lists compare fairly. A box counts for
-    every class it may have. Raises ImageUnreadable, PayloadError.
+    The detector may know other classes, in another order. Classes are matched to the dataset's by name without case.
+    Detections of any other class are left out, which makes versions with different class lists comparable. A box
+    counts for every class it may have. Raises ImageUnreadable, PayloadError.
     """
     classes = read_data_file(data.read_text())
-    class_ids = _translation(detector.class_names, classes.ids)
+    class_ids = _map_classes(detector.class_names, classes.ids)
     paths = sorted((data.parent / "images" / "held_out").iterdir())
-    labels, found = [], []
+    labels, detections = [], []
     for path in paths:
         labels.append(_labels(data.parent / "labels" / "held_out" / f"{path.stem}.txt", classes.names))
-        detected = detector.look(read_prepared(path), FLOOR, is_multi_label=True)
-        class_id = class_ids[detected.class_id]
+        prediction = detector.look(read_prepared(path), FLOOR, is_multi_label=True)
+        class_id = class_ids[prediction.class_id]
         is_known = class_id >= 0
-        found.append((class_id[is_known], detected.box[is_known], detected.confidence[is_known]))
+        detections.append((class_id[is_known], prediction.box[is_known], prediction.confidence[is_known]))
     names = tuple(path.stem for path in paths)
-    return with_metrics(matched(_evaluation(classes.names, names, labels, found)))
+    return with_metrics(matched(_evaluation(classes.names, names, labels, detections)))
 
 
-def _translation(theirs: Sequence[str], ids: Mapping[str, int]) -> NDArray[np.int32]:
-    """The dataset's id of each of the detector's classes, -1 where it has none."""
+def _map_classes(class_names: Sequence[str], ids: Mapping[str, int]) -> NDArray[np.int32]:
+    """The dataset's id of each of the detector's classes; -1 for a class that the dataset lacks."""
     folded = {name.casefold(): class_id for name, class_id in ids.items()}
-    return np.array([ids.get(name, folded.get(name.casefold(), -1)) for name in theirs], np.int32)
+    return np.array([ids.get(name, folded.get(name.casefold(), -1)) for name in class_names], np.int32)
 
 
 def _labels(path: Path, class_names: Sequence[str]) -> tuple[list[int], list[list[float]]]:
-    """Class ids and boxes of a label file; a line that comes twice counts once, as ultralytics has it."""
+    """Class ids and boxes of a label file; a repeated line counts once, as in ultralytics."""
     lines = dict.fromkeys(path.read_text().splitlines())
     regions = read_lines("\n".join(lines), class_names, str(path))
     boxes = [[region.box.x0, region.box.y0, region.box.x1, region.box.y1] for region in regions]
@@ -58,30 +58,30 @@ def _labels(path: Path, class_names: Sequence[str]) -> tuple[list[int], list[lis
 
 
 def _evaluation(
-    class_names: tuple[str, ...], images: tuple[str, ...], labels: Sequence[Any], found: Sequence[Any]
+    class_names: tuple[str, ...], images: tuple[str, ...], labels: Sequence[Any], detections: Sequence[Any]
 ) -> Evaluation:
-    """Join what there is of each image; which detections are true positives, and the metrics, are still to be told."""
-    image = _index([class_id for class_id, _, _ in found])
+    """Join the labels and detections of all images; hits and metrics are left at zero."""
+    image = _index([class_id for class_id, _, _ in detections])
     return Evaluation(
         class_names=class_names,
         images=images,
         labels=Labels(
             image=_index([class_id for class_id, _ in labels]),
-            class_id=_joined([class_id for class_id, _ in labels], (), np.int32),
-            box=_joined([box for _, box in labels], (4,), np.float32),
+            class_id=_join([class_id for class_id, _ in labels], (), np.int32),
+            box=_join([box for _, box in labels], (4,), np.float32),
         ),
         found=Found(
             image=image,
-            class_id=_joined([class_id for class_id, _, _ in found], (), np.int32),
-            box=_joined([box for _, box, _ in found], (4,), np.float32),
-            confidence=_joined([confidence for _, _, confidence in found], (), np.float32),
+            class_id=_join([class_id for class_id, _, _ in detections], (), np.int32),
+            box=_join([box for _, box, _ in detections], (4,), np.float32),
+            confidence=_join([confidence for _, _, confidence in detections], (), np.float32),
             hits=np.zeros((len(image), IOUS), np.bool_),
         ),
         metrics=Metrics(0.0, 0.0, len(images), sum(len(class_id) for class_id, _ in labels)),
     )
 
 
-def _joined(arrays: Sequence[Any], shape: tuple[int, ...], kind: type) -> NDArray[Any]:
+def _join(arrays: Sequence[Any], shape: tuple[int, ...], kind: type) -> NDArray[Any]:
     return np.concatenate([np.asarray(array, kind).reshape(-1, *shape) for array in [[], *arrays]])
 
 

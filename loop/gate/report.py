@@ -1,4 +1,4 @@
-"""What is kept of a comparison of two versions, for people and for programs. Pure."""
+"""The stored report of a comparison of two versions, for people and for programs. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PICTURES = 6  # of images fixed, and as many of images newly broken
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two versions compared; the snapshot is the one it was trained on."""
+    """One of the two versions compared; *snapshot* is the snapshot it was trained on."""
 
     name: str
     sha256: str
@@ -26,7 +26,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """One box as a picture shows it; a true box has no confidence."""
+    """One box in a picture; a true box has no confidence."""
 
     label: str
     box: Box
@@ -36,7 +36,7 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One image as a small JPEG of *width* by *height* pixels, with the true boxes and what each side shows."""
+    """One image as a small JPEG of *width* by *height* pixels, with the true boxes and the boxes of each side."""
 
     mistakes: Mistakes
     jpeg: bytes
@@ -49,7 +49,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A comparison with what it was made of; *ruling* is None where nothing was to be decided."""
+    """A comparison with its inputs; *ruling* is None where the gate was not asked."""
 
     project_id: int
     champion: Side
@@ -63,7 +63,7 @@ class Report:
     pictures: tuple[Picture, ...] = ()
 
     def outcome(self) -> Outcome | None:
-        """What the gate said, if it was asked."""
+        """The outcome of the gate; None if it was not asked."""
         return self.ruling.outcome if self.ruling else None
 
 
@@ -82,9 +82,9 @@ def broken(mistakes: Sequence[Mistakes]) -> list[Mistakes]:
 
 
 def boxes_on(evaluation: Evaluation, image: str, threshold: float) -> tuple[tuple[Drawn, ...], tuple[Drawn, ...]]:
-    """The true boxes of an image, and those shown at *threshold*; what is right is judged at IoU 0.5."""
+    """The true boxes of an image, and the boxes shown at *threshold*; a box is right by IoU 0.5."""
     at = evaluation.images.index(image)
-    names, labels, found = evaluation.class_names, evaluation.labels, evaluation.found
+    names, labels, detections = evaluation.class_names, evaluation.labels, evaluation.found
     truth = [
         Drawn(names[labels.class_id[n]], Box(*map(float, labels.box[n])), None, is_right=True)
         for n in range(len(labels.image))
@@ -92,38 +92,38 @@ def boxes_on(evaluation: Evaluation, image: str, threshold: float) -> tuple[tupl
     ]
     shown = [
         Drawn(
-            names[found.class_id[n]],
-            Box(*map(float, found.box[n])).clipped(),
-            float(found.confidence[n]),
-            is_right=bool(found.hits[n, 0]),
+            names[detections.class_id[n]],
+            Box(*map(float, detections.box[n])).clipped(),
+            float(detections.confidence[n]),
+            is_right=bool(detections.hits[n, 0]),
         )
-        for n in range(len(found.image))
-        if found.image[n] == at and found.confidence[n] >= threshold
+        for n in range(len(detections.image))
+        if detections.image[n] == at and detections.confidence[n] >= threshold
     ]
     return tuple(truth), tuple(shown)
 
 
 def as_json(report: Report) -> dict[str, Any]:
     """The report as plain JSON, without the pictures."""
-    found = report.comparison
+    comparison = report.comparison
     return {
         "project": report.project_id,
         "made_at": report.made_at.isoformat(),
         "outcome": report.outcome(),
         "reason": report.ruling.reason if report.ruling else None,
-        "champion": asdict(report.champion) | {"metrics": asdict(found.champion)},
-        "candidate": asdict(report.candidate) | {"metrics": asdict(found.candidate)},
+        "champion": asdict(report.champion) | {"metrics": asdict(comparison.champion)},
+        "candidate": asdict(report.candidate) | {"metrics": asdict(comparison.candidate)},
         "snapshot": report.snapshot,
-        "resamples": found.resamples,
-        "ahead_in_needed": share_needed(found, report.policy),
-        "overall": _change(found.overall),
-        "classes": [_part(one) | {"is_dropped": is_dropped(one, report.policy)} for one in found.classes],
-        "measured_before_the_champion_was_made": _part(found.known) if found.known else None,
-        "measured_since": _part(found.fresh) if found.fresh else None,
-        "latency_ms": _latency(found.latency),
+        "resamples": comparison.resamples,
+        "ahead_in_needed": share_needed(comparison, report.policy),
+        "overall": _change(comparison.overall),
+        "classes": [_part(one) | {"is_dropped": is_dropped(one, report.policy)} for one in comparison.classes],
+        "measured_before_the_champion_was_made": _part(comparison.known) if comparison.known else None,
+        "measured_since": _part(comparison.fresh) if comparison.fresh else None,
+        "latency_ms": _latency(comparison.latency),
         "display_threshold": report.threshold,
-        "fixed": [asdict(one) for one in fixed(found.mistakes)],
-        "broken": [asdict(one) for one in broken(found.mistakes)],
+        "fixed": [asdict(one) for one in fixed(comparison.mistakes)],
+        "broken": [asdict(one) for one in broken(comparison.mistakes)],
         "policy": asdict(report.policy),
     }
 

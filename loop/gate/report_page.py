@@ -1,4 +1,4 @@
-"""A report as one page that needs nothing from outside. Pure."""
+"""A report as one self-contained HTML page. Pure."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _head(report: Report) -> str:
     title = f"<h1>{escape(report.candidate.name)} beside {escape(report.champion.name)}</h1>"
     if report.ruling is None:
         return f"{badge}{title}"
-    items = "".join(f"<li>{escape(_sentence(one))}</li>" for one in report.ruling.reasons)
+    items = "".join(f"<li>{escape(_sentence(reason))}</li>" for reason in report.ruling.reasons)
     return f'{badge}{title}<ul class="reason">{items}</ul>'
 
 
@@ -70,30 +70,31 @@ def _sentence(text: str) -> str:
 
 
 def _cards(report: Report) -> str:
-    found, latency = report.comparison, report.comparison.latency
+    comparison, latency = report.comparison, report.comparison.latency
     times = f"{latency.champion:.0f} → {latency.candidate:.0f} ms" if latency else "not timed"
     ratio = f"{latency.ratio:.2f} times, {report.policy.latency_ratio:g} allowed" if latency else "no champion to time"
     cards = [
-        (f"{found.overall.champion:.3f} → {found.overall.candidate:.3f}", "mAP50-95"),
+        (f"{comparison.overall.champion:.3f} → {comparison.overall.candidate:.3f}", "mAP50-95"),
         (
-            f"{found.overall.better:.1%}",
-            f"of {found.resamples} resamples ahead; {share_needed(found, report.policy):.1%} needed",
+            f"{comparison.overall.better:.1%}",
+            f"of {comparison.resamples} resamples ahead; {share_needed(comparison, report.policy):.1%} needed",
         ),
-        (f"{found.candidate.images} / {found.candidate.boxes}", "held-out images / boxes"),
+        (f"{comparison.candidate.images} / {comparison.candidate.boxes}", "held-out images / boxes"),
         (times, f"an image; {ratio}"),
     ]
     shown = "".join(
-        f'<div class="card"><b>{escape(a)}</b><span class="quiet small">{escape(b)}</span></div>' for a, b in cards
+        f'<div class="card"><b>{escape(value)}</b><span class="quiet small">{escape(caption)}</span></div>'
+        for value, caption in cards
     )
     return f'<div class="cards">{shown}</div>'
 
 
 def _classes(report: Report) -> str:
-    found, policy = report.comparison, report.policy
-    reach = span([found.overall, *(one.change for one in found.classes)], policy.class_drop)
-    whole = Part("all classes", found.candidate.images, found.candidate.boxes, found.overall)
+    comparison, policy = report.comparison, report.policy
+    reach = span([comparison.overall, *(part.change for part in comparison.classes)], policy.class_drop)
+    whole = Part("all classes", comparison.candidate.images, comparison.candidate.boxes, comparison.overall)
     rows = [_row(whole, reach, report, "all", "")]
-    for part in sorted(found.classes, key=lambda one: one.change.lead):
+    for part in sorted(comparison.classes, key=lambda part: part.change.lead):
         rare = "" if part.images >= policy.class_images else "too rare to judge"
         rows.append(_row(part, reach, report, "", "dropped" if is_dropped(part, policy) else rare))
     return (
@@ -105,10 +106,10 @@ def _classes(report: Report) -> str:
 
 
 def _parts(report: Report) -> str:
-    found = report.comparison
+    comparison = report.comparison
     names = (
-        (found.known, "images that the champion was first measured on"),
-        (found.fresh, "images held out since then"),
+        (comparison.known, "images that the champion was first measured on"),
+        (comparison.fresh, "images held out since then"),
     )
     parts = [(part, name) for part, name in names if part]
     if not parts:
@@ -120,7 +121,7 @@ def _parts(report: Report) -> str:
             reach,
             report,
             "",
-            "dropped" if part is found.known and is_dropped(part, report.policy) else "",
+            "dropped" if part is comparison.known and is_dropped(part, report.policy) else "",
         )
         for part, name in parts
     ]
@@ -143,13 +144,13 @@ def _row(part: Part, reach: float, report: Report, kind: str, tag: str) -> str:
     cells = (
         f"<td>{escape(part.name)}{note}</td><td>{part.images}</td><td>{part.boxes}</td>",
         f"<td>{change.champion:.3f}</td><td>{change.candidate:.3f}</td>",
-        f'<td class="{_way(change)}">{change.lead:+.3f}</td><td>{change.low:+.3f} to {change.high:+.3f}</td>',
+        f'<td class="{_style(change)}">{change.lead:+.3f}</td><td>{change.low:+.3f} to {change.high:+.3f}</td>',
         f"<td>{interval(change, reach, report.policy.class_drop)}</td>",
     )
     return f'<tr class="{kind}">{"".join(cells)}</tr>'
 
 
-def _way(change: Change) -> str:
+def _style(change: Change) -> str:
     return "up" if change.low > 0 else "down" if change.high < 0 else ""
 
 
@@ -172,8 +173,8 @@ def _galleries(report: Report) -> str:
 
 def _pictures(report: Report, names: Iterable[str]) -> str:
     wanted = set(names)
-    shown = [(number, one) for number, one in enumerate(report.pictures) if one.mistakes.image in wanted]
-    pictures = "".join(_picture(report, number, one) for number, one in shown)
+    numbered = [(number, picture) for number, picture in enumerate(report.pictures) if picture.mistakes.image in wanted]
+    pictures = "".join(_picture(report, number, picture) for number, picture in numbered)
     return f'<div class="pairs">{pictures}</div>' if pictures else "<p>none</p>"
 
 
@@ -185,7 +186,7 @@ def _picture(report: Report, number: int, picture: Picture) -> str:
     )
     captions = [f"<figcaption>{escape(_short(side))}: {_mistakes(count)}</figcaption>" for side, count, _ in sides]
     panels = [panel(picture, name, shown) for _, _, shown in sides]
-    figures = "".join(f"<figure>{one}{caption}</figure>" for one, caption in zip(panels, captions, strict=True))
+    figures = "".join(f"<figure>{drawing}{caption}</figure>" for drawing, caption in zip(panels, captions, strict=True))
     hidden = f'<svg width="0" height="0" style="position:absolute">{image_symbol(picture, name)}</svg>'
     return f'<div class="pair">{hidden}<h3>{escape(mistakes.image)}</h3>{figures}</div>'
 
@@ -217,5 +218,5 @@ def _facts(report: Report) -> str:
 
 
 def _short(name: str) -> str:
-    """The number alone, which is what fits over a column."""
+    """The version number alone, short enough for a column head."""
     return name.rpartition("@")[2] or name

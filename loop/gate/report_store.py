@@ -1,4 +1,4 @@
-"""The gate's reports on disk: a page and its JSON for every version that was judged, passed or not."""
+"""The gate's reports on disk: a page and its JSON for every version that was judged, whatever the outcome."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from loop.gate.report_page import page
 
 
 class ReportFolder:
-    """Reports under *root*, in a folder a project and a version."""
+    """Reports under *root*, in one folder per project and version."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -28,17 +28,17 @@ class ReportFolder:
     def find(self, project_id: int, name: str) -> tuple[Path, Path]:
         """The page and the JSON of a version. Raises UnknownReport."""
         folder = self._folder(project_id, name)
-        found = folder / "report.html", folder / "report.json"
-        if not all(path.exists() for path in found):
+        files = folder / "report.html", folder / "report.json"
+        if not all(path.exists() for path in files):
             raise UnknownReport(name)
-        return found
+        return files
 
     def _folder(self, project_id: int, name: str) -> Path:
         return self._root / str(project_id) / name.replace("/", "_")
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file whole or not at all; its folder is made."""
+    """Write a file whole or not at all, and make its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as scratch:
         scratch.write(text)

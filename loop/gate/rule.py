@@ -12,11 +12,11 @@ from loop.gate.comparison import Change, Comparison, Part, expanded
 @dataclass(frozen=True, slots=True)
 class GatePolicy:
     """
-    What a candidate must be to serve; `docs/gate.md` has the measurement that the values come from.
+    The conditions for a candidate to serve; `docs/gate.md` has the measurements behind the values.
 
-    *confidence* is how sure it must be that it leads. *class_drop* is how much AP a class may lose; one that
-    is on fewer than *class_images* images is too rare to be judged. *latency_ratio* is how many times as long an image
-    may take. On a smaller held-out split than *least_images* with *least_boxes* a person decides.
+    *confidence* is the confidence with which the candidate must lead. *class_drop* is how much AP a class may lose. A
+    class on fewer than *class_images* images is too rare to be judged. *latency_ratio* is how many times as long an
+    image may take. A person decides if the held-out split is smaller than *least_images* with *least_boxes*.
     """
 
     confidence: float = 0.95
@@ -28,23 +28,23 @@ class GatePolicy:
 
 
 class Outcome(StrEnum):
-    """What the gate says."""
+    """The outcome of the gate."""
 
     PROMOTED = "promoted"
     REFUSED = "refused"
-    HELD = "held"  # too little to tell: a person decides
+    HELD = "held"  # too few images to decide: a person decides
 
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """The gate's answer, in a word and in sentences."""
+    """The gate's outcome with its reasons."""
 
     outcome: Outcome
     reasons: tuple[str, ...]
 
     @property
     def reason(self) -> str:
-        """All that is to be said, in one line."""
+        """All reasons in one line."""
         return "; ".join(self.reasons)
 
 
@@ -52,7 +52,7 @@ def rule(found: Comparison, policy: GatePolicy) -> Ruling:
     """
     Pass a candidate that leads with enough confidence, drops no class, forgets nothing, and is quick enough.
 
-    Every objection is named, not only the first. Where the split is too small to tell, a person is asked.
+    Every objection is named, not only the first. A person decides if the split is too small.
     """
     size = _size(found.candidate.images, found.candidate.boxes)
     if found.candidate.images < policy.least_images or found.candidate.boxes < policy.least_boxes:
@@ -73,16 +73,16 @@ def is_dropped(part: Part, policy: GatePolicy) -> bool:
     """
     Whether a part lost more than it may, and not by chance.
 
-    It must be on enough images to have an interval at all, and the whole interval must lie below half of what is
-    allowed. Asking for all of it would let half of a lost class pass on 16 images, asking for none would refuse one in
-    ten that are as good (`docs/gate.md`).
+    The part must be on enough images to have an interval. The whole interval must lie below half of the allowed drop.
+    Requiring the full drop would pass half of the lost classes on 16 images. Requiring none of it would refuse one in
+    ten candidates that are as good as the champion (`docs/gate.md`).
     """
     change, allowed = part.change, policy.class_drop
     return part.images >= policy.class_images and change.lead < -allowed and change.high < -allowed / 2
 
 
 def objection_to_promoting(outcome: Outcome | None, *, has_served: bool) -> str | None:
-    """Why a version may not be promoted by hand just so; None where it may: the gate passed it, or it served before."""
+    """Say why a version needs --force to be promoted; None if the gate passed it or it has served before."""
     if has_served or outcome is Outcome.PROMOTED:
         return None
     return "the gate never judged it" if outcome is None else f"the gate {outcome} it"
@@ -111,9 +111,9 @@ def _objections(found: Comparison, policy: GatePolicy) -> Iterator[str]:
         )
 
 
-def _lead(change: Change, what: str = "mAP50-95") -> str:
+def _lead(change: Change, metric: str = "mAP50-95") -> str:
     return (
-        f"{what} {change.candidate:.3f} against {change.champion:.3f} "
+        f"{metric} {change.candidate:.3f} against {change.champion:.3f} "
         f"({change.lead:+.3f}, 95% interval {change.low:+.3f} to {change.high:+.3f})"
     )
 
