@@ -18,7 +18,6 @@ from sqlalchemy import URL
 
 from loop import redis_server
 from loop.errors import PayloadError
-from loop.references import milvus_server
 from loop.secrecy import in_address, learn
 from loop.setting_text import address_problem, bare, folder, key_problem
 
@@ -233,11 +232,6 @@ class Settings(BaseSettings):
     def redis_socket(self) -> Path:
         """Socket of the embedded Redis."""
         return redis_server.socket_in(self.home / "redis")
-
-    @property
-    def milvus(self) -> str:
-        """URL of Milvus: by default on a port of this machine that is stored under LOOP_HOME."""
-        return self.milvus_uri or milvus_server.address(self.milvus_folder)
 
     @property
     def milvus_folder(self) -> Path:

@@ -22,6 +22,7 @@ from loop.outbox import Outbox
 from loop.parts import DatasetPolicy, Parts, Policies
 from loop.queue import JobQueue
 from loop.rates.store import RateLog
+from loop.references import milvus_server
 from loop.references.changed_tasks import TaskStates
 from loop.references.milvus_client import References
 from loop.references.vector_store import VectorLog
@@ -86,7 +87,7 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
         images=images,
         image_cache=ImageCache(settings.home / "images", images, settings.image_pixels),
         embedders=Embedders(settings.embedder, device=settings.device, image_size=settings.image_size or IMAGE_SIZE),
-        references=References(settings.milvus),
+        references=References(settings.milvus_uri or milvus_server.address(settings.milvus_folder)),
         vectors=VectorLog(engine),
         task_states=TaskStates(engine),
         taxonomies=TaxonomyLog(engine),

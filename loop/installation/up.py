@@ -68,7 +68,8 @@ def parts_of(settings: Settings, mark: str = "") -> list[Program]:
         parts.append(EmbeddedRedis(settings.redis_socket, settings.home / "redis", environment, logs / "redis.log"))
     if not settings.milvus_uri and settings.embedder != NONE:
         milvus_server.renew_port(settings.milvus_folder, PORT_SECONDS)
-        parts.append(program("milvus", settings.milvus, *milvus_server.command(settings.milvus_folder)))
+        address = milvus_server.address(settings.milvus_folder)
+        parts.append(program("milvus", address, *milvus_server.command(settings.milvus_folder)))
     parts.append(program("worker-gpu", f"queue {GPU}", *cli, "worker", GPU))
     parts += [
         program(f"worker-default-{number}", f"queue {DEFAULT}", *cli, "worker", DEFAULT)
