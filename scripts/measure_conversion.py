@@ -170,7 +170,6 @@ def _task(task: int, rng: random.Random) -> dict[str, object]:
 
 def _record(folder: Path) -> None:
     from loop.datasets.export_file import read_tasks
-    from loop.datasets.snapshots import LabelledImage
     from loop.label_studio.label_config import parse
     from loop.label_studio.payloads import read_review
     from loop.settings import Settings
@@ -190,7 +189,7 @@ def _record(folder: Path) -> None:
     for task in read_tasks(folder / "export.json"):
         review = read_review(task["annotations"][0], parse(CONFIG), project_id=1, task_id=task["id"])
         parts.reviews.record(review, task["data"])
-        cache.find(1, LabelledImage(task["id"], task["data"]["image"], ()))
+        cache.find(1, task["id"], task["data"]["image"])
     parts.close()
 
 

@@ -48,6 +48,7 @@ def item(task, *regions):
     return LabelledImage(task, f"/data/{task}.jpg", regions or (region(),), annotation_id=10 * task)
 
 
+ADDRESS = "/data/1.jpg"
 ITEMS = [item(1), item(2), item(3), item(9)]
 
 
@@ -374,7 +375,7 @@ def test_an_image_is_fetched_once_and_kept_as_it_is(tmp_path):
     images = OneImage(picture())
     cache = ImageCache(tmp_path, images)
 
-    paths = {cache.find(1, item(1)).path for _ in range(3)}
+    paths = {cache.find(1, 1, ADDRESS).path for _ in range(3)}
 
     assert images.count == 1
     assert [path.read_bytes() for path in paths] == [picture()]
@@ -384,9 +385,9 @@ def test_an_image_is_fetched_once_and_kept_as_it_is(tmp_path):
 def test_an_image_that_was_damaged_in_the_cache_is_fetched_again(tmp_path):
     images = OneImage(picture())
     cache = ImageCache(tmp_path, images)
-    cache.find(1, item(1)).path.write_bytes(picture()[:200])
+    cache.find(1, 1, ADDRESS).path.write_bytes(picture()[:200])
 
-    found = cache.find(1, item(1))
+    found = cache.find(1, 1, ADDRESS)
 
     assert (found.path.read_bytes(), images.count) == (picture(), 2)
     images.close()
@@ -395,7 +396,7 @@ def test_an_image_that_was_damaged_in_the_cache_is_fetched_again(tmp_path):
 def test_a_format_that_ultralytics_does_not_read_becomes_png(tmp_path):
     images = OneImage(picture(form="GIF"))
 
-    assert ImageCache(tmp_path, images).find(1, item(1)).path.read_bytes().startswith(b"\x89PNG")
+    assert ImageCache(tmp_path, images).find(1, 1, ADDRESS).path.read_bytes().startswith(b"\x89PNG")
     images.close()
 
 
@@ -410,7 +411,7 @@ def test_what_is_no_image_or_too_large_is_not_kept(tmp_path, content, error):
     images = OneImage(content)
 
     with pytest.raises(error):
-        ImageCache(tmp_path, images, most_pixels=1_000_000).find(1, item(1))
+        ImageCache(tmp_path, images, most_pixels=1_000_000).find(1, 1, ADDRESS)
 
     assert not [name for _, _, names in os.walk(tmp_path) for name in names]
     images.close()

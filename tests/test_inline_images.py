@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from loop.datasets.snapshots import LabelledImage
 from loop.errors import ImageTooLarge, ImageUnreadable, UpstreamError
 from loop.label_studio.payloads import Task
 from loop.reviews.process_events import review
@@ -137,23 +136,23 @@ def test_what_is_recorded_of_a_task_does_not_grow_with_its_image(parts, read):
 def test_the_dataset_has_the_image_of_a_data_uri(tmp_path, read):
     cache = ImageCache(tmp_path, read({"image": URI}))
 
-    file = cache.find(1, LabelledImage(5, identify(URI), ()))
+    file = cache.find(1, 5, identify(URI))
 
     assert file.path.read_bytes() == NOISE
-    assert cache.find(1, LabelledImage(5, identify(URI), ()), look=False).path == file.path
+    assert cache.find(1, 5, identify(URI), look=False).path == file.path
 
 
 def test_an_image_cached_by_an_older_version_is_prepared_anew(tmp_path, read):
     clear = saved(Image.new("RGBA", (20, 20), (200, 0, 0, 0)), "PNG")
     cache = ImageCache(tmp_path, read())
-    item = LabelledImage(5, f"data:image/png;base64,{base64.b64encode(clear).decode()}", ())
-    ready = cache.find(1, item)
+    address = f"data:image/png;base64,{base64.b64encode(clear).decode()}"
+    ready = cache.find(1, 5, address)
     key = ready.path.stem.split("-")[0]
     ready.path.unlink()
     old = ready.path.with_name(f"{key}-{hashlib.sha256(clear).hexdigest()[:16]}.png")
     old.write_bytes(clear)
 
-    again = cache.find(1, item, look=False)
+    again = cache.find(1, 5, address, look=False)
 
     assert (again.path, again.sha256) == (ready.path, ready.sha256)
     assert not old.exists()

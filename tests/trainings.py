@@ -6,8 +6,6 @@ from contextlib import closing
 
 from PIL import Image, ImageDraw
 
-from loop.datasets.snapshots import LabelledImage
-from loop.datasets.splits import Side
 from loop.regions import Box, Region
 from loop.settings import Settings
 from loop.vision.image_cache import ImageCache
@@ -75,6 +73,6 @@ def review_tasks(parts, tasks, *, project=1):
     for task in tasks:
         box, label = truth(task)
         image = f"/data/upload/{project}/{task}.jpg"
-        cache.find(project, LabelledImage(task, image, (), Side.TRAIN))
+        cache.find(project, task, image)
         found = review(Region(f"r{task}", box, label), annotation=task, task=task, project=project)
         parts.reviews.record(found, {"image": image})

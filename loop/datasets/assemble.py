@@ -107,7 +107,7 @@ def _survey(parts: Parts, project_id: int, draft: Draft, labels: Labels, check: 
 
     def find(item: LabelledImage) -> ImageFile:
         is_known = known.get(item.task_id, ("", None))[0] == addresses[item.task_id]
-        found = parts.image_cache.find(project_id, item, look=not is_known)
+        found = parts.image_cache.find(project_id, item.task_id, item.image, look=not is_known)
         files[item.task_id] = found.path
         return found
 

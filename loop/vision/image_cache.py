@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from loop.datasets.snapshots import LabelledImage
 from loop.vision.image_files import ANYTHING, ImageFile, Prepared, name_by_content, prepare, write_whole
 from loop.vision.images import Images
 
@@ -18,9 +17,9 @@ class ImageCache:
     def __init__(self, folder: Path, images: Images, most_pixels: int = 100_000_000) -> None:
         self._folder, self._images, self._most_pixels = folder, images, most_pixels
 
-    def find(self, project_id: int, item: LabelledImage, *, look: bool = True) -> ImageFile:
-        """Return the file of a task's image, and its look unless that is known. Raises ImageError."""
-        key = hashlib.sha256(f"{project_id}:{item.task_id}:{item.image}".encode()).hexdigest()
+    def find(self, project_id: int, task_id: int, address: str, *, look: bool = True) -> ImageFile:
+        """Return the file of a task's image, at *address*, and its look unless that is known. Raises ImageError."""
+        key = hashlib.sha256(f"{project_id}:{task_id}:{address}".encode()).hexdigest()
         folder = self._folder / key[:3]
         for path in folder.glob(f"{key[:32]}-*"):
             file = name_by_content(path)
@@ -30,13 +29,13 @@ class ImageCache:
             elif form == [READY] and not look:
                 return file
             else:
-                prepared = prepare(path.read_bytes(), item.image, ANYTHING)
+                prepared = prepare(path.read_bytes(), address, ANYTHING)
                 ready = self._keep(prepared, key)
                 if ready.path != path:
                     path.unlink(missing_ok=True)
                 return ready
-        content = self._images.fetch(item.image, item.task_id)
-        return self._keep(prepare(content, item.image, self._most_pixels), key)
+        content = self._images.fetch(address, task_id)
+        return self._keep(prepare(content, address, self._most_pixels), key)
 
     def _keep(self, prepared: Prepared, key: str) -> ImageFile:
         sha256 = prepared.sha256

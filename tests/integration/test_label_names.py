@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from loop.datasets.convert import to_dataset
-from loop.datasets.snapshots import LabelledImage
 from loop.regions import Region
 from loop.training.callbacks import Watch
 from loop.training.retrain import retrain
@@ -33,7 +32,7 @@ def parts(tmp_path, monkeypatch):
         cache = ImageCache(parts.image_cache._folder, DrawnImages())
         for task, name in enumerate(NAMES.values(), start=1):
             image = f"/data/upload/1/{task}.jpg"
-            cache.find(1, LabelledImage(task, image, ()))
+            cache.find(1, task, image)
             parts.reviews.record(
                 review(Region(f"r{task}", truth(task)[0], name), annotation=task, task=task), {"image": image}
             )

@@ -94,7 +94,7 @@ def _phase(name, epoch=None):
 
 
 DEATHS = {
-    "in the snapshot": _at("image_cache", "find", is_it=lambda _, item, **__: item.task_id == 5),
+    "in the snapshot": _at("image_cache", "find", is_it=lambda _, task_id, *__, **___: task_id == 5),
     "in the first epoch": _at("trainings", "reach", after=True, is_it=_phase("training", 0)),
     "in the second epoch": _at("trainings", "reach", after=True, is_it=_phase("training", 1)),
     "in a checkpoint": _in_a_checkpoint,
