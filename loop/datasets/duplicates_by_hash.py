@@ -1,41 +1,19 @@
-"""Which images look alike: a perceptual hash, and who is near whom among many of them. Pure."""
+"""Which images look alike by their perceptual hashes: who is near whom among many. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cache
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import dct
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-SIDE = 32  # pixels of the square that an image is shrunk to before it is hashed
-FLAT = 1.0  # grey levels: what varies less (RMS, coarse structure only) is a blank page, and looks like nothing
 BATCH = 1_000_000  # pairs in memory at a time
 
 Ints = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
-
-
-def look_of(grey: NDArray[np.uint8]) -> int | None:
-    """
-    Return the perceptual hash of an image: 64 bits, of which near-duplicates differ in few; None for a flat image.
-
-    *grey* is the image shrunk to (32, 32). A bit says whether one of the 8 x 8 lowest coefficients of its discrete
-    cosine transform is above their median (Zauner, Implementation and benchmarking of perceptual image hash functions,
-    2010). The mean brightness has no part in it; a flat image has none, because its bits would be noise.
-    """
-    basis = _basis()
-    coefficients = (basis @ grey.astype(np.float64) @ basis.T).ravel()
-    structure = coefficients[1:]
-    if structure @ structure < (FLAT * SIDE) ** 2:
-        return None
-    bits = coefficients > np.partition(structure, structure.size // 2)[structure.size // 2]
-    bits[0] = False
-    return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
 class Looks:
@@ -69,13 +47,6 @@ class Looks:
             if distances[at] <= width:
                 found.append((int(one), int(others[at]), f"{distances[at]} bits apart"))
         return found
-
-
-@cache
-def _basis() -> NDArray[np.float64]:
-    """The 8 lowest rows of the orthonormal DCT-II matrix."""
-    rows: NDArray[np.float64] = dct(np.eye(SIDE), axis=0, norm="ortho")[:8]
-    return rows
 
 
 def _chained(hashes: Hashes, width: int) -> Ints:

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from loop.datasets.duplicates_by_hash import SIDE, look_of
 from loop.errors import ImageUnreadable
 from loop.regions import Pixels
 from loop.vision.image_reader import app1_segments, as_pixels, flat, opening, orientation, read_pixels, turned, upright
 from loop.vision.orientation import ORIENTATION, UPRIGHT, read_orientation
+from loop.vision.perceptual_hash import SIDE, look_of
 
 SMALLEST = 10  # pixels of a side; ultralytics passes over what is smaller, without a word
 JPEG_END = b"\xff\xd9"  # a JPEG without it, ultralytics would write anew, with loss
