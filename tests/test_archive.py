@@ -11,9 +11,10 @@ import zipfile
 import pytest
 
 from loop.errors import ArchiveRefused
-from loop.registry import archive, manifest, weights_file
+from loop.registry import archive, manifest
 from loop.registry.archive import Limits
 from loop.registry.manifest import Manifest
+from loop.vision import weights_file
 from tests.checkpoints import checkpoint, packed, special
 
 SAID = Manifest(("Car", "Person"), 320, {"floor": 0.05, "display": 0.3}, "a" * 64, {"version": "yolo_detector@1.0.0"})

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loop.errors import WeightsRefused
-from loop.registry.weights_file import recognise
+from loop.vision.weights_file import recognise
 from loop.vision.weights_kind import of_entries, of_imports, of_start
 from tests.checkpoints import LAYER, checkpoint
 

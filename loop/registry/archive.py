@@ -17,7 +17,7 @@ from typing import IO
 from loop.errors import ArchiveRefused
 from loop.registry import manifest as manifests
 from loop.registry.manifest import HEX, Manifest
-from loop.registry.weights_file import sha256_of
+from loop.vision.weights_file import sha256_of
 
 WEIGHTS, MANIFEST = "weights.pt", "manifest.json"
 PIECE = 1024 * 1024  # bytes read at a time

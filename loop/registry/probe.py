@@ -14,8 +14,8 @@ from typing import Any
 
 from loop.errors import ArchiveRefused, WeightsRefused
 from loop.process_table import MARK
-from loop.registry.layer_names import OF_ULTRALYTICS
-from loop.registry.weights_file import PICKLE
+from loop.vision.layer_names import OF_ULTRALYTICS
+from loop.vision.weights_file import PICKLE
 
 SECONDS = 180.0  # importing torch takes most of it on a busy machine
 MEMORY = 8 * 1024**3  # bytes

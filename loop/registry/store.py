@@ -18,8 +18,8 @@ import sqlalchemy as sa
 from loop.errors import DamagedWeights, NoChampion, Pinned, UnknownVersion, VersionExists
 from loop.registry.moves import CANDIDATE, CHAMPION, PREVIOUS, move, serve
 from loop.registry.version_order import version_key
-from loop.registry.weights_file import sha256_of
 from loop.storage.tables import aliases, projects, versions
+from loop.vision.weights_file import sha256_of
 
 FIRST = "0.0.0"  # the weights that a project starts from
 ABANDONED = 3600.0  # seconds after which a file without a version is one that a crash left behind

@@ -12,11 +12,12 @@ from loop.errors import ArchiveRefused, VersionExists, WeightsRefused
 from loop.label_studio.class_fit import class_fit, some
 from loop.label_studio.projects import Project
 from loop.parts import Parts
-from loop.registry import archive, weights_file
+from loop.registry import archive
 from loop.registry.archive import Unpacked
 from loop.registry.manifest import Manifest
 from loop.registry.probe import Probed
 from loop.registry.store import Facts, Version
+from loop.vision import weights_file
 
 NAME, NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"), re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from loop.errors import PayloadError, WeightsRefused
 from loop.failures import told
-from loop.registry import weights_file
+from loop.vision import weights_file
 from loop.vision.ultralytics_setup import prepare_ultralytics
 from loop.vision.weights_kind import EXPECTED, TASKS
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from loop.registry.layer_names import LAYERS
+from loop.vision.layer_names import LAYERS
 
 PROTOCOL = 2  # what torch.save writes; later ones can name attributes of what they import
 MOST_NAMED = 5

@@ -9,8 +9,8 @@ import zlib
 from pathlib import Path
 
 from loop.errors import ArchiveRefused, WeightsRefused
-from loop.registry.pickle_check import imports, objections
 from loop.vision import weights_kind
+from loop.vision.pickle_check import imports, objections
 from loop.vision.weights_kind import Diagnosis
 
 MOST_ENTRIES = 20_000
