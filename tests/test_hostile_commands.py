@@ -1,4 +1,4 @@
-"""No command shows a trace, whatever a user gives it: a message, and an exit code that the README lists."""
+"""No command shows a trace, whatever a user gives it: a message, and an exit code that docs/commands.md lists."""
 
 import errno
 import os

@@ -32,7 +32,13 @@ def discover(
         int, typer.Option("--seed", min=0, max=2**32 - 1, help="The same one gives the same clusters.")
     ] = DEFAULT.seed,
 ) -> None:
-    """Cluster what nothing has a name for, and show the clusters."""
+    """
+    Cluster what nothing has a name for, and show the clusters.
+
+    These are detections that match nothing, candidates under the threshold,
+    and boxes whose label is in no node. It writes a contact sheet for each
+    cluster, and a map of all.
+    """
     parts = build(migrate=True)
     parts.projects.get(project)
     with narrate(f"project {project}: looking for clusters"):

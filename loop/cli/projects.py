@@ -20,7 +20,14 @@ app = typer.Typer()
 
 @app.command()
 def connect(project: ProjectId) -> None:
-    """Set a Label Studio project up; say what was changed."""
+    """
+    Set a Label Studio project up; say what was changed.
+
+    It sets sampling, the backend, the webhook with its secret, and a view,
+    takes over the reviews that the project has, and names the labels that
+    nothing suggests yet. Done again it changes nothing. Weights that do not
+    detect here are refused before anything is recorded.
+    """
     changed = connecting.connect(build(migrate=True), project)
     for line in changed or [f"project {project}: nothing to change"]:
         out.print(line)

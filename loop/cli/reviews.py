@@ -51,7 +51,14 @@ def verdicts(  # noqa: PLR0913, PLR0917 (each is an option)
         Path | None, typer.Option("--label-config", help="Of an export: the project's label config, a file.")
     ] = None,
 ) -> None:
-    """Print a verdict a line: of an export, or of a project with their provenance."""
+    """
+    Print a verdict a line: of an export, or of a project with their provenance.
+
+    An export needs no server. Label Studio's own JSON export names
+    predictions by their ids alone; give what its API answers to
+    /api/tasks/?project=ID&fields=all&page_size=-1 instead. Tasks that are
+    left out are named on stderr.
+    """
     if (export is None) == (project is None):
         raise PayloadError("verdicts", "either an export or --project", str(export or "neither"))
     if export:

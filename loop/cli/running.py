@@ -28,7 +28,13 @@ SWEEP_SECONDS, SYNC_SECONDS = 10, 300
 
 @app.command()
 def up() -> None:
-    """Start everything on this machine: Redis, workers, schedule, web."""
+    """
+    Start everything on this machine: Redis, workers, schedule, web.
+
+    It starts again what dies. Nothing of it is left after Ctrl-C, SIGTERM,
+    a closed terminal or a kill, and work that was cut off goes on at the
+    next start. One runs per LOOP_HOME.
+    """
     stopping, settings = services.Stopping(), Settings.read()
     build(settings, migrate=True)
     services.up(settings, stopping, out.print)
@@ -45,11 +51,17 @@ def doctor(
     project: Annotated[int | None, typer.Option("--project", min=1, max=LARGEST_ID, help="This project alone.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check everything, say what is wrong and what to do about it; exit 1 where something is."""
+    """
+    Check everything, say what is wrong and what to do about it; exit 1 where something is.
+
+    It checks tokens, reachability both ways, hooks, storages, labels, the
+    queue, versions, disk, reviews that are not read whole, and what was set
+    aside.
+    """
     try:
         findings = examine(build(), project)
     except PayloadError as error:  # nothing else can be looked at
-        findings = [wrong("settings", str(error), "see the settings table of the README")]
+        findings = [wrong("settings", str(error), "see docs/settings.md")]
     if as_json:
         typer.echo(json.dumps(doctor_screen.findings_json(findings), indent=2))
     else:
@@ -60,7 +72,11 @@ def doctor(
 
 @app.command()
 def worker(queue: Annotated[str, typer.Argument(help=f"{GPU} or {DEFAULT}")]) -> None:
-    """Be one RQ worker; `loop up` starts these itself."""
+    """
+    Be one RQ worker; `loop up` starts these itself.
+
+    For more machines: point them at LOOP_REDIS_URL and LOOP_DATABASE_URL.
+    """
     if queue not in (GPU, DEFAULT):
         raise LoopError(f"queue: expected {GPU} or {DEFAULT}, found {queue}")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")

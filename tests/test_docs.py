@@ -1,0 +1,36 @@
+"""The docs name what is there: commands and settings as the code has them, and files that exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from scripts.reference import commands_page, settings_page
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FOLDERS = ("backend", "docs", "label_config", "loop", "scripts", "tests")
+RENEW = "run `python -m scripts.reference` and commit what it writes"
+
+
+@pytest.mark.parametrize(
+    ("name", "page"), [("commands.md", commands_page), ("settings.md", settings_page)], ids=["commands", "settings"]
+)
+def test_a_reference_says_what_the_code_says(name, page):
+    written = (ROOT / "docs" / name).read_text()
+
+    assert written == page(), RENEW
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_that_is_named_exists(page):
+    named = re.findall(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]+)`", page.read_text())
+
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_to_a_file(page):
+    links = re.findall(r"\]\(([^)#:]+)(?:#[\w-]*)?\)", page.read_text())
+
+    assert [link for link in links if not (page.parent / link).exists()] == []
