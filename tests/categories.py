@@ -54,4 +54,5 @@ def placed(parts, kind=Kind.DETECTIONS):
 
 
 def everything(parts):
-    return parts.matches.all(1, source_of(parts, 1).space)
+    space = source_of(parts, 1).space
+    return parts.matches.of_keys(1, space, parts.references.find(1, Kind.DETECTIONS, space).rows)

@@ -16,7 +16,7 @@ from loop.discovery.contact_sheet import MOST, TILE, contact_sheet
 from loop.discovery.hints import cluster_id, is_dismissed, likely_members, node_means, suggest
 from loop.discovery.map_page import CROPS, map_page, map_png
 from loop.discovery.neighbour_graph import NOISE, in_one_piece, neighbour_graph
-from loop.discovery.projection import Projection, coordinates
+from loop.discovery.projection import coordinates
 from loop.errors import PayloadError
 
 
@@ -218,16 +218,15 @@ def test_a_dismissed_cluster_is_known_again_also_when_it_has_grown():
     assert cluster_id("cab") == cluster_id("abc") != cluster_id("abd")
 
 
-@pytest.mark.parametrize("how", Projection)
 @pytest.mark.parametrize("count", [0, 1, 2, 9, 40])
-def test_a_map_has_a_place_for_each_vector(how, count):
+def test_a_map_has_a_place_for_each_vector(count):
     vectors, _ = groups([count])
 
-    places = coordinates(vectors, how)
+    places = coordinates(vectors)
 
     assert places.shape == (count, 2)
     assert ((places >= 0) & (places <= 1)).all()
-    assert (places == coordinates(vectors, how)).all()
+    assert (places == coordinates(vectors)).all()
 
 
 def test_a_sheet_shows_crops_of_any_shape():
@@ -244,7 +243,7 @@ def test_a_sheet_shows_crops_of_any_shape():
 def test_the_picture_of_the_map_is_a_png():
     vectors, truth = groups([20, 20], noise=5)
 
-    content = map_png(coordinates(vectors, Projection.PCA), truth, ["one", "$5_{ $x^$ <b>"])
+    content = map_png(coordinates(vectors), truth, ["one", "$5_{ $x^$ <b>"])
 
     assert Image.open(io.BytesIO(content)).size == (990, 770)
     assert map_png(np.zeros((0, 2), np.float32), np.zeros(0, int), [])

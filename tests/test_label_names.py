@@ -97,8 +97,6 @@ def test_a_name_becomes_a_node_of_the_taxonomy_and_a_label_of_the_config(name):
     taxonomy = begun(["first", name])
 
     assert taxonomy_format.read(taxonomy_format.write(taxonomy)) == taxonomy
-    grown = taxonomy_format.appended(taxonomy_format.write(begun(["first"])), taxonomy.nodes[1])
-    assert taxonomy_format.read(grown) == taxonomy
     assert parse(with_label(config_of(["first"]), name)).label_names == ("first", name)
 
 

@@ -83,16 +83,6 @@ def test_vectors_do_not_depend_on_other_images_and_boxes(embedder, images, vecto
         assert vectors.tolist() == [vector.tolist() for vector in expected]
 
 
-def test_the_embedder_detects_what_the_detector_detects(weights, images, alone):
-    embedder = YoloEmbedder(weights, SPACE, device="cpu", image_size=SIDE)
-
-    both = embedder.detect_and_embed(images, FLOOR)
-
-    assert [found for found, _ in both] == alone
-    for image, (found, vectors) in zip(images, both, strict=True):
-        assert np.array_equal(embedder.embed([image], [[one.box for one in found]])[0], vectors)
-
-
 def test_a_lower_floor_only_adds_boxes(detector, images, alone):
     lower = detector.detect(images, FLOOR / 10)
 

@@ -11,7 +11,7 @@ from loop.cli.tree import app
 from loop.errors import PayloadError, TaxonomyError
 from loop.label_studio.label_config import parse
 from loop.taxonomy.taxonomy import Enrichment, Mode, Node, Taxonomy, promoted, tree_lines, with_thresholds
-from loop.taxonomy.taxonomy_yaml import appended, read, write
+from loop.taxonomy.taxonomy_yaml import read, write
 from scripts.demo.scenes import CLASSES
 from tests.builders import CONFIG
 
@@ -111,26 +111,6 @@ def test_the_version_changes_with_any_field():
 
     assert before.version == read(EXAMPLE + "\n# a comment\n").version
     assert before.version != with_thresholds(before, {"fish": 0.5}).version
-
-
-@pytest.mark.parametrize(
-    "text",
-    [EXAMPLE, EXAMPLE.rstrip("\n"), EXAMPLE.replace("\n  ", "\n")],
-    ids=["as-is", "no-last-line-break", "not-indented"],
-)
-def test_a_node_is_added_with_every_comment_kept(text):
-    node = promoted(read(text), "Road sign").nodes[-1]
-
-    grown = appended(text, node)
-
-    assert grown.startswith(text)
-    assert read(grown).nodes == (*read(text).nodes, node)
-
-
-def test_a_file_in_flow_style_is_written_anew():
-    grown = appended("nodes: [{id: a}] # gone\n", Node("b"))
-
-    assert [node.id for node in read(grown).nodes] == ["a", "b"]
 
 
 def test_promoting_adds_one_node_under_its_parent():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,23 +12,17 @@ MOST = 5000  # vectors; t-SNE takes minutes for more
 DIMENSIONS = 50
 
 
-class Projection(StrEnum):
-    """How vectors are laid out."""
-
-    TSNE = "tsne"  # neighbours stay neighbours; distances between groups mean little
-    PCA = "pca"  # the two directions that differ most
-
-
-def coordinates(vectors: Vectors, how: Projection = Projection.TSNE, *, seed: int = 0) -> NDArray[np.float32]:
+def coordinates(vectors: Vectors, *, seed: int = 0) -> NDArray[np.float32]:
     """
     Lay vectors (n, dimension) out as float32 (n, 2) in [0, 1]; the same vectors and seed give the same.
 
-    Of more than MOST vectors, or fewer than 10, the principal components are taken whatever is asked for.
+    Neighbours stay neighbours, by t-SNE; distances between groups mean little. Of more than MOST vectors, or fewer than
+    10, the two principal components are taken.
     """
     if len(vectors) < 3:
         return np.linspace(0.25, 0.75, 2 * len(vectors), dtype=np.float32).reshape(-1, 2)
     found = reduced(vectors, DIMENSIONS, seed=seed)
-    if how is Projection.PCA or not 10 <= len(vectors) <= MOST:
+    if not 10 <= len(vectors) <= MOST:
         from sklearn.decomposition import PCA
 
         plane = PCA(2, random_state=seed).fit_transform(found)

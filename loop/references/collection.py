@@ -10,13 +10,10 @@ import numpy as np
 
 from loop.errors import MilvusDown
 from loop.references.milvus_format import (
-    EVERYTHING,
     KEY,
     SCALARS,
     VECTOR,
     IndexPolicy,
-    Where,
-    expression,
     index_params,
     index_type,
     read_entry,
@@ -75,9 +72,9 @@ class Collection:
                 moved = [replace(entry, node=nodes[key]) for key, (entry, _) in found.items()]
                 self.upsert(moved, np.stack([vector for _, vector in found.values()]))
 
-    def search(self, vectors: Vectors, k: int, where: Where = EVERYTHING) -> list[list[Neighbour]]:
+    def search(self, vectors: Vectors, k: int) -> list[list[Neighbour]]:
         """The *k* nearest entries of each vector, nearest first; fewer where there are fewer."""
-        asked = {"limit": k, "filter": expression(where), "search_params": search_params(k)}
+        asked = {"limit": k, "filter": "", "search_params": search_params(k)}
         found: list[list[Neighbour]] = []
         for start in range(0, len(vectors), QUERIES):
             some = [vector.tolist() for vector in vectors[start : start + QUERIES]]
@@ -85,18 +82,18 @@ class Collection:
             found += [[_neighbour(hit) for hit in one] for one in hits]
         return found
 
-    def pages(self, where: Where = EVERYTHING, *, size: int = 1000) -> Iterator[tuple[list[Entry], Vectors]]:
-        """All entries that meet a condition, with their vectors, in pages."""
-        for rows in self._pages([*SCALARS, VECTOR], where, size):
+    def pages(self, *, size: int = 1000) -> Iterator[tuple[list[Entry], Vectors]]:
+        """All entries with their vectors, in pages."""
+        for rows in self._pages([*SCALARS, VECTOR], size):
             yield [read_entry(one) for one in rows], np.stack([read_vector(one) for one in rows])
 
     def entries(self) -> Iterator[Entry]:
         """All entries without their vectors."""
-        return (read_entry(one) for rows in self._pages(list(SCALARS), EVERYTHING, 2000) for one in rows)
+        return (read_entry(one) for rows in self._pages(list(SCALARS), 2000) for one in rows)
 
     def keys(self) -> set[str]:
         """The keys of all entries."""
-        return {str(one[KEY]) for rows in self._pages([KEY], EVERYTHING, 5000) for one in rows}
+        return {str(one[KEY]) for rows in self._pages([KEY], 5000) for one in rows}
 
     def count(self) -> int:
         """How many entries there are."""
@@ -132,8 +129,8 @@ class Collection:
         self._milvus.ask("create_index", self.name, index, timeout=LONG)
         self._milvus.ask("load_collection", self.name, timeout=LONG)
 
-    def _pages(self, fields: list[str], where: Where, size: int) -> Iterator[list[Any]]:
-        asked = {"batch_size": size, "filter": expression(where), "output_fields": fields}
+    def _pages(self, fields: list[str], size: int) -> Iterator[list[Any]]:
+        asked = {"batch_size": size, "filter": "", "output_fields": fields}
         pages = self._ask("query_iterator", **asked)
         try:
             while rows := guarded(self._milvus.address, pages.next):

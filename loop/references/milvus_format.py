@@ -1,8 +1,8 @@
-"""Our entries to Milvus' rows and expressions, and back; nothing else knows its field names. Pure."""
+"""Our entries to Milvus' rows, and back; nothing else knows its field names. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -30,22 +30,6 @@ class IndexPolicy:
     breadth: int = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Which entries: each condition that is given must hold, with any one of its values."""
-
-    tasks: Sequence[int] = ()
-    labels: Sequence[str] = ()
-    verdicts: Sequence[str] = ()
-    versions: Sequence[str] = ()
-    nodes: Sequence[str] = ()
-    least_score: float | None = None
-    without_tasks: Sequence[int] = ()
-
-
-EVERYTHING = Where()
-
-
 def collection_name(project_id: int, kind: Kind, space: Space) -> str:
     """The collection of a project and kind for one embedder: another embedder has another."""
     return f"{alias_name(project_id, kind)}_{space.fingerprint[:24]}"
@@ -71,21 +55,6 @@ def search_params(k: int) -> dict[str, Any]:
     return {"metric_type": "COSINE", "params": {"ef": max(64, 2 * k)}}
 
 
-def expression(where: Where) -> str:
-    """The condition in Milvus' language; empty where everything is meant."""
-    conditions = [
-        *_any_of("task", where.tasks),
-        *_any_of("label", where.labels),
-        *_any_of("verdict", where.verdicts),
-        *_any_of("version", where.versions),
-        *_any_of("node", where.nodes),
-        *(f"not ({one})" for one in _any_of("task", where.without_tasks)),
-    ]
-    if where.least_score is not None:
-        conditions.append(f"score >= {float(where.least_score)!r}")
-    return " and ".join(conditions)
-
-
 def row(entry: Entry, vector: Vectors, project_id: int) -> dict[str, Any]:
     """One row as Milvus takes it; texts beyond what a field holds are cut, with no half letter at the end."""
     kept: dict[str, Any] = {name: getattr(entry, name) for name in SCALARS}
@@ -102,19 +71,6 @@ def read_vector(found: Mapping[str, Any]) -> Vectors:
     """Read one row's vector back, float32 (dimension,)."""
     vector: Vectors = np.asarray(found[VECTOR], np.float32)
     return vector
-
-
-def _any_of(field: str, values: Iterable[int] | Iterable[str]) -> list[str]:
-    written = [_quoted(value) if isinstance(value, str) else str(int(value)) for value in values]
-    return [f"{field} in [{', '.join(written)}]"] if written else []
-
-
-def _quoted(text: str) -> str:
-    """A string literal with the escapes that both Milvus and Milvus Lite know."""
-    text = _cut(text)
-    for plain, escaped in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")):
-        text = text.replace(plain, escaped)
-    return f'"{text}"'
 
 
 def _cut(text: str) -> str:

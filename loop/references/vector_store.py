@@ -161,12 +161,6 @@ class VectorLog:
                 is_it = (table.c.project_id == project_id, table.c.embedder == fingerprint)
                 connection.execute(table.delete().where(*is_it))
 
-    def embedders(self, project_id: int) -> list[str]:
-        """The fingerprints of all embedders that something was planned for."""
-        query = sa.select(planned_tasks.c.embedder).where(planned_tasks.c.project_id == project_id).distinct()
-        with self._engine.connect() as connection:
-            return list(connection.scalars(query))
-
     def counts(self, project_id: int, space: Space) -> list[tuple[Kind, str, str, State, int]]:
         """How many vectors there are of each kind, label, verdict and state."""
         columns = (vectors.c.kind, vectors.c.label, vectors.c.verdict, vectors.c.state)

@@ -36,11 +36,6 @@ class MatchLog:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def all(self, project_id: int, space: Space) -> dict[str, Match]:
-        """Every match by the detection's key."""
-        with self._engine.connect() as connection:
-            return _read_all(connection, project_id, space)
-
     def of_keys(self, project_id: int, space: Space, keys: Iterable[str]) -> dict[str, Match]:
         """The matches that there are of these detections."""
         found: dict[str, Match] = {}

@@ -60,33 +60,10 @@ _Dumper.add_representer(str, _represented)
 
 
 def write(taxonomy: Taxonomy) -> str:
-    """
-    Write a taxonomy as `read` reads it, without what is empty.
-
-    PyYAML keeps no comments: use `appended` to add a node to a file that people wrote.
-    """
+    """Write a taxonomy as `read` reads it, without what is empty; comments are not kept."""
     if not taxonomy.nodes:
         return "nodes: []\n"
     return "nodes:\n" + "".join(map(_entry, taxonomy.nodes))
-
-
-def appended(text: str, node: Node) -> str:
-    """
-    Add a node at the end of a file, everything before it byte for byte as it was, comments too.
-
-    Where the file is not a plain block list, it is written anew as `write` does, without its comments. Raises
-    TaxonomyError as `read` does.
-    """
-    grown = Taxonomy((*read(text).nodes, node))
-    head = text if text.endswith("\n") else f"{text}\n"
-    for indent in ("", "  ", "    "):
-        tried = head + "".join(f"{indent}{line}\n" for line in _entry(node).splitlines())
-        try:
-            if read(tried) == grown:
-                return tried
-        except TaxonomyError:
-            continue
-    return write(grown)
 
 
 def _node(content: object, where: str) -> Node:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from loop.regions import Box, Detection, Pixels
+from loop.regions import Box, Pixels
 from loop.vision.detector import Detector
 from loop.vision.embedding import Space, Vectors, normalised
 
@@ -39,23 +39,16 @@ class YoloEmbedder:
 
     def embed(self, images: Sequence[Pixels], boxes: Sequence[Sequence[Box]]) -> list[Vectors]:
         """Embed the boxes of each image; float32 (boxes, dimension) an image, unit length, in the order given."""
-        return [self._embedded(image, NOTHING, some)[1] for image, some in zip(images, boxes, strict=True)]
-
-    def detect_and_embed(self, images: Sequence[Pixels], floor: float) -> list[tuple[list[Detection], Vectors]]:
-        """Detect as the detector does, and embed what was found, in one pass."""
-        return [self._embedded(image, floor) for image in images]
+        return [self._embedded(image, some) for image, some in zip(images, boxes, strict=True)]
 
     def _keep(self, maps: list[torch.Tensor]) -> None:
         self._maps = maps
 
-    def _embedded(
-        self, image: Pixels, floor: float, boxes: Sequence[Box] | None = None
-    ) -> tuple[list[Detection], Vectors]:
-        """Detect on one image, and embed its *boxes*; where none are given, those of the detections."""
+    def _embedded(self, image: Pixels, boxes: Sequence[Box]) -> Vectors:
+        """Pass an image through the network, and embed its *boxes* by the maps."""
         with self._lock:
-            (found,) = self._detector.detect([image], floor)
-            wanted = [one.box for one in found] if boxes is None else boxes
-            return found, self._of_image(self._maps, image, wanted)
+            self._detector.detect([image], NOTHING)
+            return self._of_image(self._maps, image, boxes)
 
     def _of_image(self, maps: Sequence[torch.Tensor], image: Pixels, boxes: Sequence[Box]) -> Vectors:
         import torch

@@ -89,18 +89,6 @@ def test_the_same_crop_elsewhere_looks_more_alike_than_its_background(embedder, 
     assert float(here[0] @ there[0]) > float(here[0] @ there[1]) + 0.05
 
 
-def test_detecting_and_embedding_is_one_pass_with_the_same_result(yolo, shown):
-    images = [pixels(scene) for scene in shown]
-
-    both = yolo.detect_and_embed(images, 0.05)
-
-    assert sum(len(found) for found, _ in both) > 0
-    again = yolo.embed(images, [[one.box for one in found] for found, _ in both])
-    for (found, vectors), other in zip(both, again, strict=True):
-        assert vectors.shape == (len(found), yolo.dimension)
-        np.testing.assert_allclose(vectors, other, atol=1e-4)
-
-
 @pytest.mark.parametrize("setting", ["open_clip:ViT-B-32//no/such/file.pt", "open_clip:/no/such/folder"])
 def test_weights_that_are_not_there_are_named(setting):
     with pytest.raises(UpstreamError, match="/no/such/"):

@@ -18,7 +18,6 @@ from loop.reviews.verdicts import JudgePolicy
 
 Json = Mapping[str, Any]
 NAMESPACE = uuid.UUID("6f0b9a2e-6f3c-5d0e-9d2a-3c1f5f0a7b11")
-ANY_LABEL = ""
 
 
 @dataclass(frozen=True, slots=True)
