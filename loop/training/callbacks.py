@@ -1,4 +1,4 @@
-"""What is looked at, kept and reported while ultralytics trains."""
+"""Callbacks that check, save and report while ultralytics trains."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from loop.vision.ultralytics_setup import threads
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 1.0  # between two looks at whether the training is to stop
+LOOK_SECONDS = 1.0  # between two checks whether the training must stop
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a training is; mAP50-95 of the last finished epoch on the held-out split; images a step as they are."""
+    """Progress of a training: mAP50-95 on the held-out split after the last epoch; *batch* as it is used now."""
 
     epoch: int
     epochs: int
@@ -32,14 +32,14 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Who is told how far a training is, and who may stop it: *check* raises where it is to end."""
+    """*report* receives the progress of a training; *check* raises to stop it."""
 
     report: Callable[[Progress], None]
     check: Callable[[], None]
 
 
 class Callbacks:
-    """Ultralytics calls each of these by its name; *batch* is the number of images a step as far as is known."""
+    """Ultralytics calls each method by its name; *batch* is the number of images per step, as last seen."""
 
     EVENTS = (
         "on_pretrain_routine_end",
@@ -54,12 +54,14 @@ class Callbacks:
 
     def __init__(self, kept: Path, batch: int, watch: Watch) -> None:
         self.batch = batch
-        self._kept, self._watch = kept, watch
-        self._looked = self._started = time.monotonic()
+        self._checkpoint, self._watch = kept, watch
+        self._checked = self._started = time.monotonic()
 
     def on_pretrain_routine_end(self, trainer: Any) -> None:
-        """Refuse a dataset of which ultralytics would silently leave something out."""
-        missing = {path for loader in (trainer.train_loader, trainer.test_loader) for path in _left_out(loader.dataset)}
+        """Refuse a dataset from which ultralytics would silently skip images."""
+        missing = {
+            path for loader in (trainer.train_loader, trainer.test_loader) for path in _skipped_files(loader.dataset)
+        }
         if missing:
             tasks = tasks_in(" ".join(missing))
             raise TrainingFailed(
@@ -68,7 +70,7 @@ class Callbacks:
             )
 
     def on_train_start(self, trainer: Any) -> None:
-        """Report where it starts, and use all cores."""
+        """Report the first epoch, and use all cores."""
         import torch
 
         torch.set_num_threads(threads())  # ultralytics leaves one core idle
@@ -76,29 +78,29 @@ class Callbacks:
         self._watch.report(Progress(trainer.start_epoch, trainer.epochs, trainer.batch_size))
 
     def on_train_batch_start(self, trainer: Any) -> None:
-        """Note how many images a step there are: in the first epoch ultralytics halves them by itself."""
+        """Note the number of images per step, which ultralytics may halve in the first epoch."""
         self.batch = trainer.batch_size
 
     def on_train_batch_end(self, _: Any) -> None:
-        """Look whether to stop; where the records do not answer, the next look is soon enough."""
-        if time.monotonic() - self._looked < LOOK_SECONDS:
+        """Check whether to stop; if the records do not answer, the next check asks again."""
+        if time.monotonic() - self._checked < LOOK_SECONDS:
             return
-        self._looked = time.monotonic()
+        self._checked = time.monotonic()
         try:
             self._watch.check()
         except LoopError:
             raise
         except Exception:
-            log.exception("could not look whether the training is to stop")
+            log.exception("cannot check whether the training must stop; the next check asks again")
 
     on_val_batch_end = on_train_batch_end
 
     def on_train_epoch_end(self, trainer: Any) -> None:
         """
-        Refuse what is not a number.
+        Refuse a loss or weights that are not finite.
 
-        Ultralytics goes back to its last checkpoint for a loss that is none, but not in the first epoch, and writes
-        zeros for such weights into a checkpoint.
+        Ultralytics returns to its last checkpoint at such a loss, but not in the first epoch. It writes zeros for such
+        weights into a checkpoint.
         """
         is_loss_finite = bool(trainer.loss.isfinite())
         if not is_loss_finite and trainer.epoch == trainer.start_epoch:
@@ -107,22 +109,22 @@ class Callbacks:
             raise TrainingFailed(f"weights are not numbers after epoch {trainer.epoch + 1}")
 
     def on_model_save(self, trainer: Any) -> None:
-        """Keep a checkpoint that is whole at any moment: ultralytics writes over its own in place."""
-        checkpoints.copy(trainer.last, self._kept)
-        trainer.best.unlink(missing_ok=True)  # else it is measured once more in the end
+        """Copy the checkpoint, because ultralytics overwrites its own in place."""
+        checkpoints.copy(trainer.last, self._checkpoint)
+        trainer.best.unlink(missing_ok=True)  # else ultralytics validates it once more at the end
 
     def on_fit_epoch_end(self, trainer: Any) -> None:
         """Report the epoch."""
         done = trainer.epoch + 1
-        an_epoch = (time.monotonic() - self._started) / (done - trainer.start_epoch)
+        epoch_seconds = (time.monotonic() - self._started) / (done - trainer.start_epoch)
         measured = trainer.metrics.get("metrics/mAP50-95(B)")
-        found = None if measured is None else float(measured)
+        map50_95 = None if measured is None else float(measured)
         self._watch.report(
-            Progress(done, trainer.epochs, trainer.batch_size, found, an_epoch * (trainer.epochs - done))
+            Progress(done, trainer.epochs, trainer.batch_size, map50_95, epoch_seconds * (trainer.epochs - done))
         )
 
 
-def _left_out(dataset: Any) -> set[str]:
+def _skipped_files(dataset: Any) -> set[str]:
     return set(dataset.get_img_files(dataset.img_path)) - set(dataset.im_files)
 
 

@@ -12,17 +12,17 @@ from loop.training.store import Outcome, State, Training
 
 def cancel(parts: Parts, project_id: int) -> Training | None:
     """
-    Ask the open training to stop, and return it as it is then; None where none is open.
+    Ask the open training of a project to stop, and return it; None if no training is open.
 
-    One that only waits is over at once; one that runs looks at least once a second while it trains, else between its
-    steps. The reviews that it would have seen still count as new.
+    A waiting training ends at once. A running training checks every second while it trains, otherwise between its
+    steps. Its reviews still count as new.
     """
-    opened = parts.trainings.open(project_id)
-    if not opened:
+    open_trainings = parts.trainings.open(project_id)
+    if not open_trainings:
         return None
-    training = opened[0]
+    training = open_trainings[0]
     parts.trainings.cancel(training.id)
-    with suppress(UpstreamError), parts.queue.alone(f"retrain-{project_id}") as nobody_runs_it:
-        if nobody_runs_it and parts.trainings.get(training.id).outcome is None:  # else it came too late
+    with suppress(UpstreamError), parts.queue.alone(f"retrain-{project_id}") as is_idle:
+        if is_idle and parts.trainings.get(training.id).outcome is None:  # else the request came too late
             end(parts, training, Outcome(State.CANCELLED, "cancelled"), None)
     return parts.trainings.get(training.id)

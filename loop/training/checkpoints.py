@@ -1,4 +1,4 @@
-"""The checkpoint of a training, whole at any moment: one that ultralytics writes may be cut off."""
+"""The checkpoint of a training, whole at any moment; ultralytics' own may be cut off."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from loop.errors import TrainingFailed
 
 
 def kept(run: Path) -> Path:
-    """Where the checkpoint of a run is."""
+    """The path of the checkpoint of a run."""
     return run / "kept.pt"
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a file so that *target* is there whole or as it was."""
+    """Copy a file; *target* is replaced whole or stays as it was."""
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = target.with_suffix(".tmp")
     shutil.copy(source, scratch)
@@ -25,25 +25,25 @@ def copy(source: Path, target: Path) -> None:
 
 
 def read(path: Path) -> dict[str, Any] | None:
-    """What a checkpoint holds; None where there is none that can be read."""
+    """The content of a checkpoint; None if it is missing or cannot be read."""
     import torch
 
     try:
-        found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=False)
+        checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=False)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
         return None
-    return found
+    return checkpoint
 
 
 def is_complete(path: Path) -> bool:
     """Whether a checkpoint is of the last epoch."""
-    found = read(path)
-    return found is not None and int(found["epoch"]) + 1 >= int(found["train_args"]["epochs"])
+    checkpoint = read(path)
+    return checkpoint is not None and int(checkpoint["epoch"]) + 1 >= int(checkpoint["train_args"]["epochs"])
 
 
 def finish(run: Path, finished: Path, class_names: Sequence[str]) -> None:
     """
-    Write the weights without what only training needs, and with the dataset's names of their classes.
+    Write the weights without optimizer state, and with the class names of the dataset.
 
     Ultralytics replaces names that are codes of ImageNet, such as `n01440764`, with other words.
     """
@@ -51,11 +51,11 @@ def finish(run: Path, finished: Path, class_names: Sequence[str]) -> None:
     from ultralytics.utils.torch_utils import strip_optimizer
 
     scratch = run / "finished.tmp"
-    stripped = strip_optimizer(kept(run), str(scratch))
-    if not stripped:
+    checkpoint = strip_optimizer(kept(run), str(scratch))
+    if not checkpoint:
         raise TrainingFailed(f"ultralytics ended without weights in {run}")
     names = dict(enumerate(class_names))
-    if stripped["model"].names != names:
-        stripped["model"].names = names
-        torch.save(stripped, scratch)
+    if checkpoint["model"].names != names:
+        checkpoint["model"].names = names
+        torch.save(checkpoint, scratch)
     scratch.rename(finished)

@@ -1,4 +1,4 @@
-"""When new reviews ask for a training by themselves. Pure."""
+"""Decides when new reviews start a training. Pure."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class RetrainPolicy:
-    """So many new reviews ask for a training, *cool_down* seconds after the last one ended at the earliest."""
+    """*retrain_after* new reviews start a training, at the earliest *cool_down* seconds after the last one ended."""
 
     retrain_after: int = 50
     cool_down: float = 0.0
 
     def of(self, project: Mapping[str, Any]) -> RetrainPolicy:
-        """The policy of a project, which decides some of it otherwise."""
+        """The policy with the project's own values in place of the defaults."""
         return RetrainPolicy(**{**asdict(self), **own(project)})
 
     def is_due(self, *, new: int, since_last: float | None, since_cancelled: int | None) -> bool:
         """
-        Whether *new* reviews ask now, *since_last* seconds after the last training ended.
+        Whether *new* reviews start a training now, *since_last* seconds after the last training ended.
 
-        Where that one was cancelled, one review at least must have come since (*since_cancelled* of them did).
+        If that training was cancelled, *since_cancelled* counts the reviews since then; at least 1 is needed.
         """
         is_rested = since_last is None or since_last >= self.cool_down
         return new >= self.retrain_after and is_rested and since_cancelled != 0
@@ -32,5 +32,5 @@ NAMES = tuple(field.name for field in fields(RetrainPolicy))
 
 
 def own(project: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a project's own decisions that is about when to train."""
+    """The project's own values of this policy."""
     return {name: project[name] for name in NAMES if name in project}

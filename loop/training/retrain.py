@@ -1,4 +1,4 @@
-"""Train on all that was reviewed, measure against the champion, and promote what the gate passes."""
+"""Train on all reviews, compare the candidate with the champion, and promote it if the gate passes it."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ from loop.training.trainer import TrainingPolicy, discard, train
 
 log = logging.getLogger(__name__)
 
-ATTEMPTS = 3  # starts of one training at the same place, before it counts as failed
+ATTEMPTS = 3  # starts of a training without progress before it counts as failed
 
 
 def retrain(parts: Parts, project_id: int) -> str:
     """
     Run the open training of a project to its end: promoted, refused, held for a person, failed or cancelled.
 
-    Killed anywhere, it is run again and goes on: with the snapshot it had, from the trainer's last checkpoint, to the
-    outcome it had come to.
+    A killed training is run again and continues: with the same snapshot, from the trainer's last checkpoint, to the
+    outcome already recorded.
     """
-    asked = parts.trainings.open(project_id)
-    if not asked:
+    open_trainings = parts.trainings.open(project_id)
+    if not open_trainings:
         return "no training asked for"
-    training = parts.trainings.start(asked[0])
+    training = parts.trainings.start(open_trainings[0])
     reviews_until = training.reviews_until or parts.projects.reviews_until(project_id)
     try:
         outcome = training.outcome or _run(parts, training, reviews_until)
         if outcome.state == State.PROMOTED and outcome.version:
-            pinned = promote_unless_pinned(parts, project_id, outcome.version, outcome.reason)
-            outcome = replace(outcome, state=State.PASSED, reason=f"it does not serve: {pinned}") if pinned else outcome
+            pin = promote_unless_pinned(parts, project_id, outcome.version, outcome.reason)
+            outcome = replace(outcome, state=State.PASSED, reason=f"it does not serve: {pin}") if pin else outcome
     except TrainingCancelled:
         outcome = Outcome(State.CANCELLED, "cancelled")
     except Exception as error:
@@ -57,9 +57,9 @@ def retrain(parts: Parts, project_id: int) -> str:
 
 def end(parts: Parts, training: Training, outcome: Outcome, reviews_until: datetime | None) -> None:
     """
-    Close a training, and tell of it; killed in between, it is done again and ends the same.
+    Close a training and post the notice; after a kill it runs again with the same result.
 
-    The reviews until *reviews_until* have been trained on, but by one that was cancelled.
+    Mark the reviews until *reviews_until* as seen, unless the training was cancelled.
     """
     parts.trainings.settle(training.id, outcome)
     if outcome.state is not State.CANCELLED:
@@ -73,7 +73,7 @@ def end(parts: Parts, training: Training, outcome: Outcome, reviews_until: datet
 def _run(parts: Parts, training: Training, reviews_until: datetime | None) -> Outcome:
     _check(parts, training)
     registered = parts.registry.of_training(training.project_id, training.id)
-    if registered:  # cut off after that, it may have been too late to note that it got so far
+    if registered:  # a killed run may have registered the version without noting it
         parts.trainings.note(training.id, version=registered.name)
         parts.trainings.reach(training.id, Phase.GATE)
         training = parts.trainings.get(training.id)
@@ -87,10 +87,10 @@ def _run(parts: Parts, training: Training, reviews_until: datetime | None) -> Ou
         parts.trainings.note(training.id, snapshot=snapshot.hash, reviews_until=reviews_until)
         parts.trainings.reach(training.id, Phase.TRAINING)
     dataset_folder.verify(snapshot)
-    candidate, evaluated = _candidate(parts, training, snapshot, registered)
+    candidate, evaluated = _get_candidate(parts, training, snapshot, registered)
     _check(parts, training)
     parts.trainings.reach(training.id, Phase.GATE)
-    champion = parts.registry.champion(project_id)  # now: somebody may have promoted another one meanwhile
+    champion = parts.registry.champion(project_id)  # read now: another version may have been promoted meanwhile
     ruling = judge(parts, snapshot, champion, candidate, evaluated)
     _check(parts, training)
     outcome = Outcome(State(ruling.outcome.value), ruling.reason, candidate.name)
@@ -100,14 +100,14 @@ def _run(parts: Parts, training: Training, reviews_until: datetime | None) -> Ou
     return outcome
 
 
-def _candidate(
+def _get_candidate(
     parts: Parts, training: Training, snapshot: Snapshot, registered: Version | None
 ) -> tuple[Version, Evaluation]:
-    """Train, measure and register, once: a training that was cut off after that has its version already."""
+    """Train, measure and register a version, unless an earlier run has registered it."""
     if registered:
         return registered, parts.detectors.evaluate(registered.weights, snapshot.data, registered.image_size)
     champion = parts.registry.champion(training.project_id)
-    weights, policy = _trained(parts, training, snapshot, champion)
+    weights, policy = _train_candidate(parts, training, snapshot, champion)
     _check(parts, training)
     parts.trainings.reach(training.id, Phase.MEASURING)
     evaluated = parts.detectors.evaluate(weights, snapshot.data, policy.image_size)
@@ -127,30 +127,30 @@ def _candidate(
     return version, evaluated
 
 
-def _trained(
+def _train_candidate(
     parts: Parts, training: Training, snapshot: Snapshot, champion: Version | None
 ) -> tuple[Path, TrainingPolicy]:
     """
-    Train, and return the weights with the policy that it took: memory may have called for fewer images a step.
+    Train, and return the weights with the policy used, whose batch may be smaller for lack of memory.
 
-    Where LOOP_IMAGE_SIZE says nothing, it is the size at which the start weights serve.
+    Without LOOP_IMAGE_SIZE, the image size is the one at which the start weights serve.
     """
     parts.detectors.check_device()
-    start = champion.weights if champion else parts.detectors.base()
-    size = parts.policies.image_size or (champion.image_size if champion else None)
-    if champion is None or size is None:
-        size = parts.detectors.load(start).image_size
-    asked = parts.policies.training.batch
-    batch = min(asked, int((training.progress or {}).get("batch", asked)))
+    start_weights = champion.weights if champion else parts.detectors.base()
+    image_size = parts.policies.image_size or (champion.image_size if champion else None)
+    if champion is None or image_size is None:
+        image_size = parts.detectors.load(start_weights).image_size
+    wanted_batch = parts.policies.training.batch
+    batch = min(wanted_batch, int((training.progress or {}).get("batch", wanted_batch)))
 
     def report(progress: Progress) -> None:
         nonlocal batch
         batch = progress.batch
-        parts.trainings.reach(training.id, Phase.TRAINING, batch_asked=asked, **asdict(progress))
+        parts.trainings.reach(training.id, Phase.TRAINING, batch_asked=wanted_batch, **asdict(progress))
 
-    policy = replace(parts.policies.training, batch=batch, image_size=size)
+    policy = replace(parts.policies.training, batch=batch, image_size=image_size)
     watch = Watch(report, lambda: _check(parts, training))
-    weights = train(snapshot.data, start, _run_folder(parts, training), policy, watch)
+    weights = train(snapshot.data, start_weights, _run_folder(parts, training), policy, watch)
     return weights, replace(policy, batch=batch)
 
 
@@ -159,20 +159,20 @@ def _run_folder(parts: Parts, training: Training) -> Path:
 
 
 def _check(parts: Parts, training: Training) -> None:
-    """Raise TrainingCancelled where somebody asked the training to stop."""
+    """Raise TrainingCancelled if the training was cancelled."""
     if parts.trainings.get(training.id).is_cancelled:
         raise TrainingCancelled(f"training {training.id} was cancelled")
 
 
 def _post(parts: Parts, training: Training, outcome: Outcome) -> None:
     kind = Kind.TRAINING_FAILED if outcome.state is State.FAILED else Kind.TRAINING_FINISHED
-    found = (parts.trainings.get(training.id).report or {}).get("snapshot", {})
+    snapshot = (parts.trainings.get(training.id).report or {}).get("snapshot", {})
     body = {
         "training": training.id,
         "project": training.project_id,
         "state": outcome.state.value,
         "version": outcome.version,
         "reason": outcome.reason,
-        "counts": {what: found.get(what, {}) for what in ("images", "boxes")},
+        "counts": {key: snapshot.get(key, {}) for key in ("images", "boxes")},
     }
     parts.outbox.post(training.project_id, kind, str(training.id), body)

@@ -1,4 +1,4 @@
-"""Every training asked for: its state, progress and outcome; at most one a project is open."""
+"""All trainings: their state, progress and outcome; at most one per project is open."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ log = logging.getLogger(__name__)
 
 
 class State(StrEnum):
-    """Where a training stands."""
+    """The state of a training."""
 
     ASKED = "asked"
     RUNNING = "running"
     PROMOTED = "promoted"  # the gate passed it
-    PASSED = "passed"  # the gate did, and the project is pinned to another version
-    REFUSED = "refused"  # the gate did not
-    HELD = "held"  # too little to tell: a person decides
+    PASSED = "passed"  # the gate passed it, but the project is pinned to another version
+    REFUSED = "refused"  # the gate refused it
+    HELD = "held"  # too few images to decide: a person decides
     FAILED = "failed"
-    CANCELLED = "cancelled"  # somebody asked it to stop
+    CANCELLED = "cancelled"  # a person or a program stopped it
 
 
 OPEN = (State.ASKED, State.RUNNING)
 
 
 class Phase(StrEnum):
-    """The steps of a training, in their order."""
+    """The steps of a training, in order."""
 
     SNAPSHOT = "snapshot"
     TRAINING = "training"
@@ -44,7 +44,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a training ends; kept before anything is done about it, so that it ends once, and in one way."""
+    """How a training ends; recorded before it is acted on, so that a killed run ends the same way."""
 
     state: State
     reason: str
@@ -56,7 +56,7 @@ class Training:
     """
     One training; *progress* and *report* are plain JSON for people to read.
 
-    *attempts* counts its starts, *stalled* those since it last got further.
+    *attempts* counts its starts, *stalled* the starts since its last progress.
     """
 
     id: int
@@ -78,9 +78,9 @@ class Training:
 
     @property
     def outcome(self) -> Outcome | None:
-        """How it ends, where that is known already."""
-        known = (self.report or {}).get("outcome")
-        return Outcome(State(known["state"]), known["reason"], known["version"]) if known else None
+        """How it ends; None if that is not known yet."""
+        stored = (self.report or {}).get("outcome")
+        return Outcome(State(stored["state"]), stored["reason"], stored["version"]) if stored else None
 
 
 class TrainingLog:
@@ -90,15 +90,15 @@ class TrainingLog:
         self._engine = engine
 
     def ask(self, project_id: int, asked_by: str) -> Training:
-        """Open a training unless one is open; return the open one. Whoever asks at the same moment gets the same."""
+        """Open a training unless one is open; return the open one. Concurrent callers get the same training."""
         while True:
-            if opened := self.open(project_id):
-                return opened[0]
+            if open_trainings := self.open(project_id):
+                return open_trainings[0]
             values = {"project_id": project_id, "state": State.ASKED, "asked_by": asked_by}
             try:
                 with self._engine.begin() as connection:
                     connection.execute(trainings.insert().values(**values, asked_at=datetime.now(UTC)))
-            except sa.exc.IntegrityError:  # somebody else was quicker
+            except sa.exc.IntegrityError:  # another process was quicker
                 continue
 
     def open(self, project_id: int | None = None) -> list[Training]:
@@ -143,33 +143,33 @@ class TrainingLog:
         return self.get(training.id)
 
     def excuse(self, training_id: int) -> None:
-        """Do not count the last start: it was told to stop, and did not die."""
+        """Do not count the last start, because the training was asked to stop and did not die."""
         self.note(training_id, stalled=trainings.c.stalled - 1)
 
     def reach(self, training_id: int, phase: Phase, **details: Any) -> None:
-        """Note how far a training is; where it got further, its starts are counted anew from this one."""
+        """Record the progress of a training; progress resets the count of stalled starts to this one."""
         old = self.get(training_id).progress or {}
         new = {**old, "phase": phase.value, **details}
-        is_further = _place(new) > _place(old)
+        is_further = _rank(new) > _rank(old)
         self.note(training_id, progress=new, **({"stalled": 1} if is_further else {}))
         if is_further:
-            log.info("training %d: %s", training_id, _named(new))
+            log.info("training %d: %s", training_id, _describe(new))
 
     def cancel(self, training_id: int) -> None:
         """Ask an open training to stop."""
         self.note(training_id, is_cancelled=True)
 
     def note(self, training_id: int, **values: Any) -> None:
-        """Set some fields of an open training; one that has ended stays as it is."""
-        is_it = sa.and_(trainings.c.id == training_id, trainings.c.state.in_(OPEN))
+        """Set fields of an open training; a training that has ended stays as it is."""
+        is_open = sa.and_(trainings.c.id == training_id, trainings.c.state.in_(OPEN))
         with self._engine.begin() as connection:
-            connection.execute(trainings.update().where(is_it).values(values))
+            connection.execute(trainings.update().where(is_open).values(values))
 
     def settle(self, training_id: int, outcome: Outcome, **report: Any) -> None:
-        """Keep how a training ends, with what else is to be told of it."""
-        known = {"state": outcome.state.value, "reason": outcome.reason, "version": outcome.version}
-        whole = {**(self.get(training_id).report or {}), **report, "outcome": known}
-        self.note(training_id, report=whole, error=outcome.reason if outcome.state is State.FAILED else None)
+        """Record how a training ends, with more entries for its report."""
+        stored = {"state": outcome.state.value, "reason": outcome.reason, "version": outcome.version}
+        merged = {**(self.get(training_id).report or {}), **report, "outcome": stored}
+        self.note(training_id, report=merged, error=outcome.reason if outcome.state is State.FAILED else None)
 
     def end(self, training_id: int, state: State, **values: Any) -> None:
         """Close a training."""
@@ -177,19 +177,19 @@ class TrainingLog:
 
 
 def where(training: Training) -> str:
-    """Where a training is, in a few words."""
-    done = training.progress or {}
-    return _named(done) if "phase" in done else training.state.value
+    """Describe the progress of a training in a few words."""
+    progress = training.progress or {}
+    return _describe(progress) if "phase" in progress else training.state.value
 
 
-def _named(progress: Mapping[str, Any]) -> str:
+def _describe(progress: Mapping[str, Any]) -> str:
     phase = progress["phase"]
     is_counted = phase == Phase.TRAINING and "epoch" in progress
     return f"epoch {progress['epoch']} of {progress['epochs']}" if is_counted else str(phase)
 
 
-def _place(progress: Mapping[str, Any]) -> tuple[int, int]:
-    """How far that is: two places compare as the work that led there."""
+def _rank(progress: Mapping[str, Any]) -> tuple[int, int]:
+    """The rank of a progress, by phase and epoch; later is larger."""
     if "phase" not in progress:
         return -1, 0
     return list(Phase).index(Phase(progress["phase"])), int(progress.get("epoch", 0))

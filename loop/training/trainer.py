@@ -1,4 +1,4 @@
-"""Trains a YOLO detector on a snapshot, through ultralytics; starts again from where a killed run stopped."""
+"""Trains a YOLO detector on a snapshot with ultralytics; continues where a killed run stopped."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TrainingPolicy:
-    """How a training is run; `image_size` in pixels of the longer side."""
+    """Settings of a training run; `image_size` in pixels of the longer side."""
 
     epochs: int = 50
     batch: int = 16
@@ -33,41 +33,43 @@ class TrainingPolicy:
     seed: int = 0
 
     def arguments(self) -> dict[str, Any]:
-        """The policy as it is kept with the version."""
+        """The policy as it is stored with the version."""
         return asdict(self)
 
 
 class _TooBig(NamedTuple):
-    """A number of images a step for which memory did not suffice, and what was said."""
+    """A number of images per step for which memory did not suffice, and the error message."""
 
     batch: int
-    said: str
+    message: str
 
 
 def train(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Watch) -> Path:
     """
     Train from the weights *start* on the dataset whose `data.yaml` is *data*, and return the new weights.
 
-    The held-out split is only looked at, for the report: the weights are those of the last epoch, so no epoch is
-    chosen by the images that the gate measures on. *run* is the folder of this training; where it holds the checkpoint
-    of a run that was cut off, that run goes on. Where memory runs out, half as many images a step are tried, down to
-    one. Raises TrainingFailed, and whatever *watch* raises.
+    The held-out split is only measured for the report. The weights are those of the last epoch, so that no epoch is
+    chosen by the images that the gate measures on. *run* is the folder of this training; a checkpoint in it is
+    continued. If memory runs out, the number of images per step is halved, down to one. Raises TrainingFailed, and
+    any error that *watch* raises.
     """
     finished = run / "finished.pt"
     if finished.exists():
         return finished
     prepare_ultralytics()
     while not checkpoints.is_complete(checkpoints.kept(run)):
-        too_big = _apart(data, start, run, policy, watch)
+        too_big = _train_in_thread(data, start, run, policy, watch)
         if too_big is None:
             break
         if too_big.batch == 1:
             raise TrainingFailed(
                 f"out of memory with one image of {policy.image_size} pixels a step: lower LOOP_IMAGE_SIZE, start from "
-                f"a smaller model, or train where there is more memory ({too_big.said})"
+                f"a smaller model, or train where there is more memory ({too_big.message})"
             )
         smaller = too_big.batch // 2
-        log.warning("out of memory with %d images a step (%s): going on with %d", too_big.batch, too_big.said, smaller)
+        log.warning(
+            "out of memory with %d images a step (%s): going on with %d", too_big.batch, too_big.message, smaller
+        )
         policy = replace(policy, batch=smaller)
         _free_memory()
     checkpoints.finish(run, finished, read_data_file(data.read_text()).names)
@@ -75,18 +77,18 @@ def train(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Wat
 
 
 def discard(run: Path) -> None:
-    """Drop the weights and checkpoints of a training that has ended; what ultralytics logged stays."""
+    """Delete the weights and checkpoints of a training that has ended; the logs of ultralytics stay."""
     shutil.rmtree(run / "weights", ignore_errors=True)
     for path in run.glob("*.pt"):
         path.unlink(missing_ok=True)
 
 
-def _apart(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Watch) -> _TooBig | None:
+def _train_in_thread(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Watch) -> _TooBig | None:
     """
-    Train in a thread of its own, so that memory that ran out is forgotten with it.
+    Train in a new thread, so that a failed allocation leaves no state behind.
 
-    Where oneDNN once got no memory for the code of a kernel, it never makes one in that thread again ("could not create
-    a primitive"), because Xbyak keeps the error. Ctrl-C ends the training at its next look.
+    After oneDNN failed once to allocate memory for the code of a kernel, it fails for ever in that thread ("could not
+    create a primitive"), because Xbyak keeps the error. Ctrl-C ends the training at its next check.
     """
     interrupted = Event()
 
@@ -96,7 +98,7 @@ def _apart(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Wa
         watch.check()
 
     with ThreadPoolExecutor(1) as pool:
-        training = pool.submit(_go_on, data, start, run, policy, replace(watch, check=check))
+        training = pool.submit(_train, data, start, run, policy, replace(watch, check=check))
         try:
             return training.result()
         except BaseException:
@@ -104,19 +106,19 @@ def _apart(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Wa
             raise
 
 
-def _go_on(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Watch) -> _TooBig | None:
-    """Train to the end, and return None; or, where memory ran out, the number of images a step that was too big."""
+def _train(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Watch) -> _TooBig | None:
+    """Train to the end and return None, or return the batch for which memory ran out."""
     from ultralytics import YOLO
 
-    kept, checkpoint = checkpoints.kept(run), run / "weights" / "last.pt"
-    resume = checkpoints.read(kept) is not None
-    if resume:  # the one that ultralytics writes may have been cut off
-        checkpoints.copy(kept, checkpoint)
+    checkpoint, last = checkpoints.kept(run), run / "weights" / "last.pt"
+    resume = checkpoints.read(checkpoint) is not None
+    if resume:  # the checkpoint that ultralytics writes may be cut off
+        checkpoints.copy(checkpoint, last)
     else:
         shutil.rmtree(run, ignore_errors=True)
-    callbacks = Callbacks(kept, policy.batch, watch)
+    callbacks = Callbacks(checkpoint, policy.batch, watch)
     try:
-        model = YOLO(str(checkpoint if resume else start), task="detect")
+        model = YOLO(str(last if resume else start), task="detect")
         for event in Callbacks.EVENTS:
             model.add_callback(event, getattr(callbacks, event))
         model.train(data=str(data), resume=resume, **_arguments(run, policy))
@@ -126,8 +128,8 @@ def _go_on(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Wa
         if not is_out_of_memory(error):
             raise TrainingFailed(told(error)) from error
         return _TooBig(callbacks.batch, told(error))
-    if not kept.exists() and checkpoint.exists():  # on several GPUs ultralytics trains in children without callbacks
-        checkpoints.copy(checkpoint, kept)
+    if not checkpoint.exists() and last.exists():  # on several GPUs ultralytics trains in children without callbacks
+        checkpoints.copy(last, checkpoint)
     return None
 
 
@@ -145,16 +147,16 @@ def _arguments(run: Path, policy: TrainingPolicy) -> dict[str, Any]:
         "verbose": False,
         "workers": 0,
         "amp": _precision(policy.device),
-        "single_cls": False,  # else the start weights bring theirs along
+        "single_cls": False,  # else the value in the start weights applies
     }
 
 
 def _precision(device: str) -> str | bool:
     """
-    Mixed precision where it needs no download.
+    Use mixed precision if it needs no download.
 
-    Ultralytics tries FP16 on a model of its own first, which it downloads (`check_amp`); it takes bfloat16 as it is,
-    which GPUs have natively from compute capability 8 on.
+    Ultralytics tests FP16 on a model that it downloads (`check_amp`). It uses bfloat16 without a test; GPUs support it
+    natively from compute capability 8 on.
     """
     import torch
 
