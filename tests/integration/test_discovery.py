@@ -11,7 +11,7 @@ from PIL import Image
 
 from loop.discovery.decide import promote
 from loop.discovery.discover import discover
-from loop.references.index import index
+from loop.references.index import build as build_references
 from loop.references.plan import source_of
 from loop.regions import Region
 from loop.serving.store import LoggedPrediction
@@ -96,7 +96,7 @@ def truth(composed, member):
 
 
 def test_a_category_that_nobody_labelled_is_found_named_once_and_known_from_then_on(parts, composed):
-    assert index(parts, 1).endswith("all there")
+    assert build_references(parts, 1).endswith("all there")
 
     line = discover(parts, 1)
 
@@ -109,7 +109,7 @@ def test_a_category_that_nobody_labelled_is_found_named_once_and_known_from_then
         assert sheet.width > 300
 
     promote(parts, 1, signs.id, "Roadsign")
-    assert index(parts, 1).endswith("all there")
+    assert build_references(parts, 1).endswith("all there")
 
     named = {
         entry.region

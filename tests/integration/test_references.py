@@ -18,6 +18,7 @@ from PIL import Image
 
 from loop.errors import MilvusDown
 from loop.references import check as vet
+from loop.references.index import build as build_references
 from loop.references.index import index, rebuild
 from loop.references.label_errors import ErrorPolicy
 from loop.references.plan import source_of
@@ -136,7 +137,7 @@ def parts(request, tmp_path, milvus, composed, images):
 
 
 def test_references_recognise_what_they_show_on_other_images(parts, composed):
-    line = index(parts, 1)
+    line = build_references(parts, 1)
 
     assert line.endswith("all there"), line
     assert counts(parts) == expected(composed)
@@ -162,7 +163,7 @@ def test_a_wrong_label_is_found_by_those_who_saw_the_same(tmp_path, milvus, comp
             regions = [Region(f"{task}-{n}", box, label) for n, (label, box) in enumerate(composed[0].objects)]
             accept(parts, task, address, regions)
             parts.label_studio.tasks.append({"id": task})
-        assert index(parts, 1).endswith("all there")
+        assert build_references(parts, 1).endswith("all there")
 
         found = vet.check(parts, 1, ErrorPolicy(neighbours=3))
 
