@@ -1,4 +1,4 @@
-"""Commands on reviews in bulk."""
+"""Commands that write reviews in bulk."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from loop.reviews.bulk.operations import digest
 from loop.reviews.bulk.run import annotate
 from loop.wiring import build
 
-MOST_NAMED = 20  # failures named
+MOST_NAMED = 20  # failures printed
 app = typer.Typer(no_args_is_help=True, help="Reviews in bulk.")
 
 
@@ -27,20 +27,26 @@ def _group() -> None:
 
 @app.command("import")
 def import_annotations(
-    file: Annotated[Path, typer.Argument(help="JSON, or a JSON object a line: operations as the HTTP API takes them.")],
+    file: Annotated[
+        Path, typer.Argument(help="Operations of the HTTP API: a JSON array, or one JSON object per line.")
+    ],
     project: ProjectId,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a result a line, as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON result per line.")] = False,
 ) -> None:
-    """Create, update and delete reviews; run again, it goes on with what failed."""
+    """Create, update and delete reviews. A second run repeats only the operations that failed."""
     operations = look_through(file)
-    outcomes = annotate(build(migrate=True), project, operations.operations(), lambda _, one: f"file-{digest(one)}")
+    outcomes = annotate(
+        build(migrate=True), project, operations.operations(), lambda _, operation: f"file-{digest(operation)}"
+    )
     done = repeated = failed = 0
-    for number, one in enumerate(counted(outcomes, "operations", operations.total), start=1):
-        done, repeated, failed = done + (not one.error), repeated + one.is_repeated, failed + bool(one.error)
+    for number, outcome in enumerate(counted(outcomes, "operations", operations.total), start=1):
+        done += not outcome.error
+        repeated += outcome.is_repeated
+        failed += bool(outcome.error)
         if as_json:
-            typer.echo(json.dumps({**asdict(one), "success": one.error is None}))
-        elif one.error and failed <= MOST_NAMED:
-            out.print(f"operation {number}: {one.error}")
+            typer.echo(json.dumps({**asdict(outcome), "success": outcome.error is None}))
+        elif outcome.error and failed <= MOST_NAMED:
+            out.print(f"operation {number}: {outcome.error}")
     if not as_json:
         unnamed = f" ({failed - MOST_NAMED} not named)" if failed > MOST_NAMED else ""
         out.print(f"{done} done, {repeated} of them before; {failed} failed{unnamed}")

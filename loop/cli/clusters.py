@@ -11,21 +11,21 @@ from loop.cli.grid import Field, show_table
 from loop.cli.options import ProjectId, out
 from loop.discovery import decide as clusters
 from loop.discovery.cluster_store import ClusterState, KeptCluster
-from loop.discovery.pictures import said
+from loop.discovery.pictures import said as describe
 from loop.parts import Parts
 from loop.wiring import build
 
-app = typer.Typer(no_args_is_help=True, help="Clusters of what nothing has a name for.")
+app = typer.Typer(no_args_is_help=True, help="Clusters of the unknown.")
 MOST_SHOWN = 20
 
-ClusterId = Annotated[str, typer.Argument(help="A cluster's id, or its beginning.")]
-ClusterIds = Annotated[list[str], typer.Argument(help="Their ids, or their beginnings.")]
+ClusterId = Annotated[str, typer.Argument(help="The id of a cluster, or its beginning.")]
+ClusterIds = Annotated[list[str], typer.Argument(help="The ids of clusters, or their beginnings.")]
 
 
 @app.command("list")
 def list_clusters(
     project: ProjectId,
-    everything: Annotated[bool, typer.Option("--all", help="Those promoted and dismissed too.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Include promoted and dismissed clusters.")] = False,
 ) -> None:
     """List the clusters of the last discovery."""
     show_clusters(_parts(project).clusters.all(project), everything=everything)
@@ -33,15 +33,15 @@ def list_clusters(
 
 @app.command()
 def show(cluster: ClusterId, project: ProjectId) -> None:
-    """Show a cluster: what it may be, where its pictures are, its members."""
+    """Show a cluster: its suggested name, its contact sheet, its members."""
     parts = _parts(project)
-    kept = parts.clusters.find(project, cluster)
-    found = kept.found
-    out.print(f"cluster {found.id}, {_state(kept)}: {said(found)}")
-    sheet = parts.discoveries.sheet(project, found.id)
+    record = parts.clusters.find(project, cluster)
+    details = record.found
+    out.print(f"cluster {details.id}, {_state(record)}: {describe(details)}")
+    sheet = parts.discoveries.sheet(project, details.id)
     out.print(str(sheet) if sheet.exists() else "no contact sheet")
-    rows = [("member", one) for one in found.members[:MOST_SHOWN]]
-    rows += [("likely", one) for one in found.likely[:MOST_SHOWN]]
+    rows = [("member", entry) for entry in details.members[:MOST_SHOWN]]
+    rows += [("likely", entry) for entry in details.likely[:MOST_SHOWN]]
     fields = (
         Field("part", rank=1),
         Field("task", is_number=True),
@@ -49,37 +49,40 @@ def show(cluster: ClusterId, project: ProjectId) -> None:
         Field("label", folds=True),
         Field("score", is_number=True),
     )
-    show_table(out, fields, [(part, str(one.task), one.region, one.label, f"{one.score:.2f}") for part, one in rows])
-    out.print(f"{found.size} members, {len(found.likely)} likely ones, {len(found.tasks)} tasks")
+    cells = [(part, str(entry.task), entry.region, entry.label, f"{entry.score:.2f}") for part, entry in rows]
+    show_table(out, fields, cells)
+    out.print(f"{details.size} members, {len(details.likely)} likely ones, {len(details.tasks)} tasks")
 
 
 @app.command()
 def promote(
     chosen: ClusterIds,
     project: ProjectId,
-    name: Annotated[str, typer.Option("--name", help="What it is called; an existing category gets its members.")],
-    parent: Annotated[str | None, typer.Option("--parent", help="The node that it is under.")] = None,
+    name: Annotated[str, typer.Option("--name", help="Name of the category; an existing category gets the members.")],
+    parent: Annotated[str | None, typer.Option("--parent", help="The parent node of a new category.")] = None,
 ) -> None:
-    """Make clusters one category: a node, its references, a label, a view of its tasks."""
+    """Make one category of clusters: a taxonomy node, references, a label and a view of the tasks."""
     parts = _parts(project)
-    for one in [parts.clusters.find(project, one).found.id for one in chosen]:  # all, before any is touched
-        for line in clusters.promote(parts, project, one, name, parent):
+    ids = [parts.clusters.find(project, prefix).found.id for prefix in chosen]  # all, before any is promoted
+    for cluster in ids:
+        for line in clusters.promote(parts, project, cluster, name, parent):
             out.print(line)
 
 
 @app.command()
 def dismiss(chosen: ClusterIds, project: ProjectId) -> None:
-    """Say that clusters are nothing; they do not come back."""
+    """Dismiss clusters. Later clusters that mostly consist of their members stay hidden too."""
     parts = _parts(project)
-    for one in [parts.clusters.find(project, one).found.id for one in chosen]:
-        out.print(clusters.dismiss(parts, project, one))
+    ids = [parts.clusters.find(project, prefix).found.id for prefix in chosen]
+    for cluster in ids:
+        out.print(clusters.dismiss(parts, project, cluster))
 
 
-def show_clusters(found: Sequence[KeptCluster], *, everything: bool) -> None:
-    """Print a row a cluster."""
-    shown = [one for one in found if everything or one.state == ClusterState.OPEN]
+def show_clusters(records: Sequence[KeptCluster], *, everything: bool) -> None:
+    """Print one row per cluster."""
+    shown = [cluster for cluster in records if everything or cluster.state == ClusterState.OPEN]
     if not shown:
-        out.print("no clusters; `loop discover` looks for some")
+        out.print("no clusters; `loop discover` looks for clusters")
         return
     fields = (
         Field("id"),
@@ -91,20 +94,20 @@ def show_clusters(found: Sequence[KeptCluster], *, everything: bool) -> None:
         Field("nearest", rank=2, folds=True),
         Field("label", folds=True),
     )
-    show_table(out, fields, [_cluster_row(kept) for kept in shown])
+    show_table(out, fields, [_cluster_row(cluster) for cluster in shown])
 
 
-def _cluster_row(kept: KeptCluster) -> tuple[str, ...]:
-    found, hint = kept.found, kept.found.suggestion
-    persistence = "" if found.persistence is None else f"{found.persistence:.2f}"
+def _cluster_row(record: KeptCluster) -> tuple[str, ...]:
+    cluster, hint = record.found, record.found.suggestion
+    persistence = "" if cluster.persistence is None else f"{cluster.persistence:.2f}"
     nearest = f"{hint.nearest} {hint.likeness:.2f}" if hint.nearest else ""
     label = f"{hint.name} {hint.agreement:.0%}" if hint.name else ""
-    counts = (str(found.size), str(len(found.likely)), persistence, f"{found.stability:.2f}")
-    return (found.id, _state(kept), *counts, nearest, label)
+    counts = (str(cluster.size), str(len(cluster.likely)), persistence, f"{cluster.stability:.2f}")
+    return (cluster.id, _state(record), *counts, nearest, label)
 
 
-def _state(kept: KeptCluster) -> str:
-    return f"{kept.state} to {kept.name}" if kept.state == ClusterState.PROMOTED else str(kept.state)
+def _state(record: KeptCluster) -> str:
+    return f"{record.state} to {record.name}" if record.state == ClusterState.PROMOTED else str(record.state)
 
 
 def _parts(project: int) -> Parts:

@@ -32,11 +32,11 @@ def _group() -> None:
 @app.command("convert")
 def convert_dataset(
     export: Annotated[Path, typer.Argument(help="Label Studio's JSON export.")],
-    label_config: Annotated[Path, typer.Option("--label-config", help="The project's label config, a file.")],
+    label_config: Annotated[Path, typer.Option("--label-config", help="A file with the label config of the project.")],
     images: Annotated[Path, typer.Option("--images", help="The folder with the images.")],
-    to: Annotated[Path, typer.Option("--out", help="The folder to make.")],
+    to: Annotated[Path, typer.Option("--out", help="The folder to write.")],
 ) -> None:
-    """Make a YOLO dataset of a Label Studio export."""
+    """Convert a Label Studio export to a YOLO dataset."""
     if not images.is_dir():
         raise PayloadError("--images", "a folder with the images", str(images))
     settings = Settings.read()
@@ -51,39 +51,37 @@ def leaks(
     project: ProjectId,
     as_json: AsJson = False,
     leave_out: Annotated[
-        bool, typer.Option("--leave-out", help="Take these training tasks out of training, until they are put back.")
+        bool, typer.Option("--leave-out", help="Exclude these training tasks from training, until --put-back.")
     ] = False,
-    put_back: Annotated[
-        bool, typer.Option("--put-back", help="First let all be trained on that was left out.")
-    ] = False,
+    put_back: Annotated[bool, typer.Option("--put-back", help="First include all excluded tasks again.")] = False,
 ) -> None:
-    """Show the training tasks of one group with, or near-duplicates of, held-out ones: they make measures too good."""
+    """Show leaks: training tasks of the same group as a held-out task, or near-duplicates of one."""
     parts = build(migrate=True)
-    back = parts.splits.put_back(project) if put_back else 0
-    found = assemble.find_leaks(parts, project)
+    restored = parts.splits.put_back(project) if put_back else 0
+    leaked = assemble.find_leaks(parts, project)
     if leave_out:
-        parts.splits.leave_out(project, [leak.train for leak in found])
-    left_out = len(found) if leave_out else 0
+        parts.splits.leave_out(project, [leak.train for leak in leaked])
+    left_out = len(leaked) if leave_out else 0
     if as_json:
-        pairs = [asdict(leak) for leak in found]
-        typer.echo(json.dumps({"leaks": pairs, "left_out": left_out, "put_back": back}, indent=2))
+        pairs = [asdict(leak) for leak in leaked]
+        typer.echo(json.dumps({"leaks": pairs, "left_out": left_out, "put_back": restored}, indent=2))
         return
-    if found:
+    if leaked:
         fields = (
             Field("training task", is_number=True),
             Field("held-out task", is_number=True),
             Field("why", folds=True),
         )
-        show_table(out, fields, [(str(leak.train), str(leak.held_out), leak.why) for leak in found])
+        show_table(out, fields, [(str(leak.train), str(leak.held_out), leak.why) for leak in leaked])
     else:
         out.print(f"project {project}: no leaks")
-    if back or left_out:
-        out.print(f"put back: {back}; left out of training: {left_out}")
+    if restored or left_out:
+        out.print(f"put back: {restored}; left out of training: {left_out}")
 
 
 @app.command()
 def classes(project: ProjectId, as_json: AsJson = False) -> None:
-    """List the classes by id, with how many boxes reviewers left of each."""
+    """List the classes by id, with the number of reviewed boxes of each."""
     rows = count_classes(build(migrate=True), project)
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
@@ -107,23 +105,26 @@ def _class_row(row: CountedClass) -> tuple[str, ...]:
 
 
 @app.command("rename-class")
-def rename_class(old: ClassName, new: Annotated[str, typer.Argument(help="Its new name.")], project: ProjectId) -> None:
-    """Give a class another name, or merge it into the one of that name; old reviews and detectors mean the new one."""
+def rename_class(
+    old: ClassName, new: Annotated[str, typer.Argument(help="The new name of the class.")], project: ProjectId
+) -> None:
+    """Rename a class, or merge it into the class that has the new name. Old reviews and detectors follow."""
     parts = build(migrate=True)
     parts.projects.get(project)
-    now = parts.classes.rename(project, old, new)
-    told = f"is part of {new!r} (id {now.merged_into})" if now.merged_into is not None else f"is called {new!r}"
-    out.print(f"class {now.id}, {old!r}, {told}")
+    renamed = parts.classes.rename(project, old, new)
+    is_merged = renamed.merged_into is not None
+    change = f"is part of {new!r} (id {renamed.merged_into})" if is_merged else f"is called {new!r}"
+    out.print(f"class {renamed.id}, {old!r}, {change}")
 
 
 @app.command("retire-class")
 def retire_class(
     name: ClassName,
     project: ProjectId,
-    undo: Annotated[bool, typer.Option("--undo", help="Take its boxes in again.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Include the boxes of the class again.")] = False,
 ) -> None:
-    """Drop the boxes of a class from the datasets to come; its id stays taken."""
+    """Leave the boxes of a class out of future datasets. Its id stays reserved."""
     parts = build(migrate=True)
     parts.projects.get(project)
-    one = parts.classes.retire(project, name, is_retired=not undo)
-    out.print(f"class {one.id}, {name!r}, is {'taken in again' if undo else 'retired'}")
+    retired = parts.classes.retire(project, name, is_retired=not undo)
+    out.print(f"class {retired.id}, {name!r}, is {'taken in again' if undo else 'retired'}")

@@ -1,4 +1,4 @@
-"""Commands on what others are told."""
+"""Commands on the deliveries of notices."""
 
 from __future__ import annotations
 
@@ -20,23 +20,25 @@ app = typer.Typer(help="Notices to the receivers in LOOP_NOTIFY_URLS.")
 @app.callback(invoke_without_command=True)
 def list_deliveries(
     context: typer.Context,
-    failed: Annotated[bool, typer.Option("--failed", help="Those alone that failed the last time.")] = False,
-    most: Annotated[int, typer.Option("--most", min=1, max=LARGEST_ID, help="How many, the newest first.")] = 50,
+    failed: Annotated[bool, typer.Option("--failed", help="Only deliveries whose last attempt failed.")] = False,
+    most: Annotated[
+        int, typer.Option("--most", min=1, max=LARGEST_ID, help="Largest number of rows, newest first.")
+    ] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List deliveries, newest first."""
     if context.invoked_subcommand:
         return
-    found = build(migrate=True).outbox.last(is_failed=failed, most=most)
+    deliveries = build(migrate=True).outbox.last(is_failed=failed, most=most)
     if as_json:
-        typer.echo(json.dumps([screen.delivery_json(one) for one in found], indent=2))
+        typer.echo(json.dumps([screen.delivery_json(delivery) for delivery in deliveries], indent=2))
     else:
-        screen.show_deliveries(out, found)
+        screen.show_deliveries(out, deliveries)
 
 
 @app.command("retry")
-def retry_deliveries(notice: Annotated[str, typer.Argument(help="A notice's id.")]) -> None:
-    """Send a notice again to every receiver that did not get it, from the first attempt on."""
+def retry_deliveries(notice: Annotated[str, typer.Argument(help="The id of a notice.")]) -> None:
+    """Send a notice again to every receiver that did not get it. Attempts are counted from zero."""
     count = build(migrate=True).outbox.retry(notice)
     if not count:
         raise PayloadError("ID", "a notice that a receiver did not get; see `loop deliveries --failed`", notice)
@@ -45,5 +47,5 @@ def retry_deliveries(notice: Annotated[str, typer.Argument(help="A notice's id."
 
 @app.command("secret")
 def show_secret() -> None:
-    """Print the key that notices are signed with, for their receivers."""
+    """Print the key that signs notices, for their receivers."""
     typer.echo(Settings.read().notify_key)

@@ -1,4 +1,4 @@
-"""The command that finds categories among what nothing has a name for."""
+"""The command that discovers clusters of the unknown."""
 
 from __future__ import annotations
 
@@ -17,27 +17,29 @@ from loop.wiring import build
 app = typer.Typer()
 DEFAULT = ClusterPolicy()
 
-Count = Annotated[int, typer.Option("--clusters", min=1, max=LARGEST_ID, help="How many, of k-means.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="The same one gives the same clusters.")]
+Count = Annotated[int, typer.Option("--clusters", min=1, max=LARGEST_ID, help="Number of clusters; k-means only.")]
+Seed = Annotated[
+    int, typer.Option("--seed", min=0, max=2**32 - 1, help="Random seed; the same seed gives the same clusters.")
+]
 
 
 @app.command()
 def discover(
     project: ProjectId,
-    method: Annotated[Method, typer.Option("--method", help="How clusters are found.")] = DEFAULT.method,
+    method: Annotated[Method, typer.Option("--method", help="The clustering method.")] = DEFAULT.method,
     count: Annotated[
-        int, typer.Option("--clusters", min=1, max=LARGEST_ID, help="How many, of k-means.")
+        int, typer.Option("--clusters", min=1, max=LARGEST_ID, help="Number of clusters; k-means only.")
     ] = DEFAULT.clusters,
     seed: Annotated[
-        int, typer.Option("--seed", min=0, max=2**32 - 1, help="The same one gives the same clusters.")
+        int, typer.Option("--seed", min=0, max=2**32 - 1, help="Random seed; the same seed gives the same clusters.")
     ] = DEFAULT.seed,
 ) -> None:
     """
-    Cluster what nothing has a name for, and show the clusters.
+    Cluster the unknown, and show the clusters.
 
-    These are detections that match nothing, candidates under the threshold,
-    and boxes whose label is in no node. It writes a contact sheet for each
-    cluster, and a map of all.
+    The unknown consists of detections that match no node, candidates under
+    the threshold, and boxes whose label is in no node. The command writes
+    one contact sheet per cluster, and a map of all clusters.
     """
     parts = build(migrate=True)
     parts.projects.get(project)

@@ -1,4 +1,4 @@
-"""What a person at the terminal is told where a command fails, and its exit code."""
+"""Error messages and exit codes of commands that fail."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DONE, FAILED, WRONG_USAGE, BUG = 0, 1, 2, 70
 ADVICE = {
     errno.ENOSPC: "make room on that disk, then run the command again",
     errno.EDQUOT: "make room in this user's share of that disk, then run the command again",
-    errno.ENOENT: "see how the path is written",
+    errno.ENOENT: "check the spelling of the path",
     errno.EISDIR: "give a file, not a folder",
     errno.ENOTDIR: "a part of the path is a file: give another path",
     errno.EACCES: "let this user read and write it",
@@ -44,20 +44,20 @@ KINDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
 
 
 def explained(command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
-    """Run a command and return its exit code; what it raises becomes a message on stderr."""
-    logging.lastResort = Teller(logging.WARNING)  # of a command that sets up no log of its own
+    """Run a command and return its exit code. An exception becomes a message on stderr."""
+    logging.lastResort = Teller(logging.WARNING)  # for a command that configures no logging
     try:
         return command(arguments)
     except BrokenPipeError:
         raise
-    except Exception as error:  # noqa: BLE001 (the last resort: what nobody acted on)
+    except Exception as error:  # noqa: BLE001 (the last resort)
         message = explain(error)
         typer.echo(f"loop: {redact(message or note_bug(error, list(arguments)))}", err=True)
         return FAILED if message else BUG
 
 
 def explain(error: Exception) -> str | None:
-    """Say what is wrong, where, and what to do; None of an error that only a bug brings about."""
+    """Say what is wrong, where, and what to do; return None for an error that only a bug causes."""
     if isinstance(error, OSError):
         return _explain_file(error)
     message = next((message for kind, message in KINDS if isinstance(error, kind)), None)
@@ -73,7 +73,7 @@ def _explain_file(error: OSError) -> str:
 
 
 def note_bug(error: Exception, arguments: list[str]) -> str:
-    """Say that there is a bug, and where its trace was written; where it cannot be written, say the trace."""
+    """Report a bug with the file of its trace, or with the trace if no file can be written."""
     trace = "".join(traceback.format_exception(error))
     where = note_trace(f"loop {' '.join(arguments)}\n{trace}")
     summary = redact(f"{type(error).__name__}: {error}").splitlines()[0][:200]
@@ -81,7 +81,7 @@ def note_bug(error: Exception, arguments: list[str]) -> str:
 
 
 def note_trace(trace: str) -> str:
-    """Write a trace under LOOP_HOME; return the file, or the trace where that cannot be."""
+    """Write a trace under LOOP_HOME; return the file, or the trace if no file can be written."""
     text = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC {redact(trace)}\n"
     try:
         log = Settings.read().home / "logs" / "errors.log"
@@ -94,7 +94,7 @@ def note_trace(trace: str) -> str:
 
 
 class Teller(logging.Handler):
-    """Prints what is logged on stderr, each record in a line; its trace goes into a file."""
+    """Print log records on stderr, one line each; write their traces to a file."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record."""

@@ -1,4 +1,4 @@
-"""Tables on the terminal: cells are never cut, and into a pipe a table is as wide as it needs to be."""
+"""Tables on the terminal. Cells are never cut; a table in a pipe is as wide as it needs to be."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from rich.text import Text
 from loop.secrecy import redact
 
 GAP = 2  # spaces between two columns
-FOLDED = 20  # cells that a column that may fold keeps at least
-BESIDE = 32  # cells that a value needs to stand beside its name
+FOLDED = 20  # least width of a column that folds, in cells
+BESIDE = 32  # least width of a value beside its name, in cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,8 @@ class Field:
     """
     A column of a table.
 
-    A terminal that is too narrow drops columns, those of the highest *rank* first; 0 is never dropped. A column that
-    *folds* breaks its text into lines before any is dropped.
+    A terminal that is too narrow drops columns, highest *rank* first; rank 0 is never dropped. A column that *folds*
+    breaks its text into lines before any column is dropped.
     """
 
     name: str
@@ -38,9 +38,9 @@ def show_table(out: Console, fields: Sequence[Field], rows: Sequence[Sequence[st
     """
     Print a table.
 
-    A terminal that is too narrow for what is never dropped gets a block of lines per row instead, with every column.
+    A terminal that is too narrow for the columns of rank 0 gets one block of lines per row, with every column.
     """
-    cells = [[one_line(redact(cell)) for cell in row] for row in rows]  # before a line breaks within a secret
+    cells = [[one_line(redact(cell)) for cell in row] for row in rows]  # redacts before a line breaks within a secret
     widths = [max(map(cell_len, (field.name, *column))) for field, *column in _columns(fields, cells)]
     if not out.is_terminal:
         wide = Console(file=out.file, width=_total(widths), highlight=False)
@@ -57,12 +57,12 @@ def show_table(out: Console, fields: Sequence[Field], rows: Sequence[Sequence[st
 
 
 def one_line(text: str) -> str:
-    """A text without line breaks and without characters that a terminal obeys or cannot print."""
+    """Replace line breaks by spaces, and control characters by U+FFFD."""
     return printable("".join(" " if char in "\n\r\t\x85\u2028\u2029" else char for char in text))
 
 
 def printable(text: str) -> str:
-    """A text without characters that a terminal obeys or cannot print."""
+    """Replace control characters and lone surrogates by U+FFFD."""
     return "".join("\ufffd" if unicodedata.category(char) in ("Cc", "Cs") else char for char in text)
 
 
@@ -75,7 +75,7 @@ def _total(widths: Sequence[int]) -> int:
 
 
 def _fitting(fields: Sequence[Field], widths: Sequence[int], width: int) -> list[int] | None:
-    """The places of the columns that fit into *width*, least important ones left out; None where none would fit."""
+    """Return the indexes of the columns that fit into *width*; None if the columns of rank 0 do not fit."""
     least = [min(needed, FOLDED) if field.folds else needed for field, needed in zip(fields, widths, strict=True)]
     shown = list(range(len(fields)))
     while _total([least[place] for place in shown]) > width:

@@ -32,75 +32,76 @@ def lineage(
     version: Annotated[str | None, typer.Option("--version", help="A version, such as 1.2.0.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Trace a region to all that led to it and learned from it, or an annotator or a version to what they touched."""
-    if sum(one is not None for one in (region, annotator, version)) != 1:
+    """Trace a region to its predictions, reviews, verdicts and trainings; or trace an annotator or a version."""
+    if sum(value is not None for value in (region, annotator, version)) != 1:
         raise PayloadError("lineage", "one of --region, --annotator, --version", "none or several")
     parts = build(migrate=True)
-    found: RegionLineage | AnnotatorLineage | VersionLineage
+    history: RegionLineage | AnnotatorLineage | VersionLineage
     if region is not None:
-        found = tracing.of_region(parts, project, region)
+        history = tracing.of_region(parts, project, region)
     elif annotator is not None:
-        found = tracing.of_annotator(parts, project, annotator)
+        history = tracing.of_annotator(parts, project, annotator)
     else:
-        found = tracing.of_version(parts, project, version or "")
+        history = tracing.of_version(parts, project, version or "")
     if as_json:
-        typer.echo(json.dumps(to_jsonable_python(found), indent=2))
+        typer.echo(json.dumps(to_jsonable_python(history), indent=2))
         return
-    lines = _region_lines(found) if isinstance(found, RegionLineage) else _lines(asdict(found))
+    lines = _region_lines(history) if isinstance(history, RegionLineage) else _lines(asdict(history))
     for name, line in lines:
         out.print(f"{name:<14} {line}")
 
 
-def _region_lines(found: RegionLineage) -> Iterator[tuple[str, str]]:
-    yield from (("predicted", _shown(one)) for one in found.shown)
-    yield from (("reviewed", _drawn(one)) for one in found.drawn)
-    yield from (("verdict", _decided(one)) for one in found.verdicts)
-    yield from (("learned", _learned(one)) for one in found.learned)
-    yield from (("matched", line) for one in found.matched for line in _matched(one))
+def _region_lines(history: RegionLineage) -> Iterator[tuple[str, str]]:
+    yield from (("predicted", _describe_shown(shown)) for shown in history.shown)
+    yield from (("reviewed", _describe_drawn(drawn)) for drawn in history.drawn)
+    yield from (("verdict", _describe_verdict(verdict)) for verdict in history.verdicts)
+    yield from (("learned", _describe_learned(learned)) for learned in history.learned)
+    yield from (("matched", line) for match in history.matched for line in _describe_match(match))
 
 
-def _matched(one: Matched) -> Iterator[str]:
-    yield f"{one.node or 'unknown'} {one.score:.2f} in the taxonomy, task {one.task}, by {one.embedder}"
-    for voter in one.voters:
-        where = "no reference any more" if voter.task is None else f"task {voter.task} region {voter.region}"
+def _describe_match(match: Matched) -> Iterator[str]:
+    yield f"{match.node or 'unknown'} {match.score:.2f} in the taxonomy, task {match.task}, by {match.embedder}"
+    for voter in match.voters:
+        where = "no longer a reference" if voter.task is None else f"task {voter.task} region {voter.region}"
         yield f"  {voter.similarity:.3f} {voter.label or ''} {where}"
 
 
-def _shown(one: Shown) -> str:
-    how = "kept back under the threshold" if one.is_candidate else "shown"
-    how = "by a shadow, not shown" if one.is_shadow else how
-    confidence = "" if one.region.score is None else f" {one.region.score:.2f}"
-    what = f"{one.region.label}{confidence} on task {one.task} by {one.version}, {how}"
-    served = f"in the {one.stream} (score {one.task_score:.3f}), execution {one.execution or 'not known'}"
-    return f"{what}, {served}, {one.served_at:%Y-%m-%d %H:%M:%S}"
+def _describe_shown(shown: Shown) -> str:
+    status = "kept back under the threshold" if shown.is_candidate else "shown"
+    status = "by a shadow, not shown" if shown.is_shadow else status
+    confidence = "" if shown.region.score is None else f" {shown.region.score:.2f}"
+    prediction = f"{shown.region.label}{confidence} on task {shown.task} by {shown.version}, {status}"
+    served = f"in the {shown.stream} (score {shown.task_score:.3f}), execution {shown.execution or 'not known'}"
+    return f"{prediction}, {served}, {shown.served_at:%Y-%m-%d %H:%M:%S}"
 
 
-def _drawn(one: Drawn) -> str:
-    counts = "counts" if one.is_counted else "does not count"
-    where = f"on task {one.task} in annotation {one.annotation} by annotator {one.annotator}"
-    return f"{one.region.label} {where}, {counts}, {one.reviewed_at:%Y-%m-%d %H:%M:%S}"
+def _describe_drawn(drawn: Drawn) -> str:
+    counts = "counts" if drawn.is_counted else "does not count"
+    where = f"on task {drawn.task} in annotation {drawn.annotation} by annotator {drawn.annotator}"
+    return f"{drawn.region.label} {where}, {counts}, {drawn.reviewed_at:%Y-%m-%d %H:%M:%S}"
 
 
-def _decided(one: VerdictRecord) -> str:
-    what = [name for name, is_so in (("moved", one.is_moved), ("relabelled", one.is_relabelled)) if is_so]
-    said = one.decision.value + (f" ({' and '.join(what)})" if what else "")
-    seconds = "" if one.lead_time is None else f" in {one.lead_time:.1f} s"
-    return f"{said} on {one.version} by {one.actor or f'annotator {one.annotator}'}{seconds} ({one.source.value})"
+def _describe_verdict(verdict: VerdictRecord) -> str:
+    changes = [name for name, is_set in (("moved", verdict.is_moved), ("relabelled", verdict.is_relabelled)) if is_set]
+    decision = verdict.decision.value + (f" ({' and '.join(changes)})" if changes else "")
+    seconds = "" if verdict.lead_time is None else f" in {verdict.lead_time:.1f} s"
+    reviewer = verdict.actor or f"annotator {verdict.annotator}"
+    return f"{decision} on {verdict.version} by {reviewer}{seconds} ({verdict.source.value})"
 
 
-def _learned(one: Learned) -> str:
-    version = f", {one.version}" if one.version else ""
-    where = f"annotation {one.annotation} on the {one.side} side of {one.snapshot[:16]}"
-    return f"{where}: training {one.training} {one.state}{version}"
+def _describe_learned(learned: Learned) -> str:
+    version = f", {learned.version}" if learned.version else ""
+    where = f"annotation {learned.annotation} on the {learned.side} side of {learned.snapshot[:16]}"
+    return f"{where}: training {learned.training} {learned.state}{version}"
 
 
-def _lines(found: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    for name, value in found.items():
+def _lines(history: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    for name, value in history.items():
         shown = value
         if isinstance(value, dict):
-            shown = ", ".join(f"{key}: {_flat(one)}" for key, one in value.items()) or "none"
+            shown = ", ".join(f"{key}: {_flat(item)}" for key, item in value.items()) or "none"
         elif isinstance(value, list):
-            shown = f"{len(value)}: {', '.join(str(one) for one in value[:20])}" if value else "none"
+            shown = f"{len(value)}: {', '.join(str(item) for item in value[:20])}" if value else "none"
         yield name.replace("_", " "), str(shown)
 
 

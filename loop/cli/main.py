@@ -13,14 +13,14 @@ FAILED, INTERRUPTED = 1, 130
 def main() -> None:
     """Run the command of this process."""
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by whoever started the command
+        if getattr(sys, name) is None:  # closed by the parent process
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 (as long as the process)
         getattr(sys, name).reconfigure(errors="backslashreplace")  # a label may have any character
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run a command and return its exit code; an error is a message on stderr, never a trace."""
+    """Run a command and return its exit code. An error is a message on stderr, never a trace."""
     try:
         from loop.cli.failures import explained
 
@@ -38,15 +38,15 @@ def _run(arguments: Sequence[str]) -> int:
 
     try:
         get_command(app)(list(arguments), prog_name="loop")
-    except SystemExit as end:  # as every command of Typer ends
+    except SystemExit as end:  # every command of Typer ends this way
         sys.stdout.flush()
         return end.code if isinstance(end.code, int) else FAILED
     return 0
 
 
 def _without_reader() -> int:
-    """End quietly where what read the output went away, as in `loop verdicts … | head`."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains when it flushes
+    """End quietly if the reader of the output is gone, as in `loop verdicts … | head`."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise the interpreter fails at its last flush
     return FAILED
 
 

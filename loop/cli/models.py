@@ -31,7 +31,7 @@ app = typer.Typer(no_args_is_help=True, help="Versions of a project's detector."
 
 @app.command("list")
 def list_models(project: ProjectId) -> None:
-    """List the versions of a project by their numbers, the newest last."""
+    """List the versions of a project by number, newest last."""
     parts = _parts(project)
     connected = parts.projects.get(project)
     marks = {alias: at.name for alias in ALIASES if (at := parts.registry.at(project, alias))}
@@ -60,7 +60,7 @@ def _version_row(version: Version, marks: Mapping[str, str]) -> tuple[str, ...]:
 
 @app.command("show")
 def show_model(name: VersionName, project: ProjectId) -> None:
-    """Show all that is kept about a version."""
+    """Show the full record of a version."""
     version = _parts(project).registry.get(project, name)
     typer.echo(json.dumps(asdict(version), indent=2, default=str))
 
@@ -69,10 +69,12 @@ def show_model(name: VersionName, project: ProjectId) -> None:
 def promote_model(
     name: VersionName,
     project: ProjectId,
-    why: Annotated[str | None, typer.Option("--why", help="Kept with the move.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Also what the gate did not pass; needs --why.")] = False,
+    why: Annotated[str | None, typer.Option("--why", help="The reason, recorded with the promotion.")] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Promote a version that the gate did not pass; needs --why.")
+    ] = False,
 ) -> None:
-    """Let a version serve; one that the gate did not pass and that never served needs --force and --why."""
+    """Promote a version. A version that the gate did not pass and that never served needs --force and --why."""
     version = promoting.promote_by_hand(_parts(project), project, name, why, is_forced=force)
     out.print(f"{version.name} serves project {project}")
 
@@ -80,13 +82,15 @@ def promote_model(
 @app.command("compare")
 def compare_models(
     first: Annotated[str, typer.Argument(help="The version to compare with.")],
-    second: Annotated[str, typer.Argument(help="The version compared.")],
+    second: Annotated[str, typer.Argument(help="The version to be compared.")],
     project: ProjectId,
-    snapshot: Annotated[str | None, typer.Option("--snapshot", help="Its hash or the start of it.")] = None,
+    snapshot: Annotated[
+        str | None, typer.Option("--snapshot", help="The hash of a snapshot, or its beginning.")
+    ] = None,
     as_json: AsJson = False,
-    html: Annotated[Path | None, typer.Option("--html", help="Write the whole report to this file.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write the full report to this file.")] = None,
 ) -> None:
-    """Measure two versions on the held-out split of a snapshot, the newest by default; promote nothing."""
+    """Compare two versions on the held-out split of a snapshot, by default the newest. Promotes nothing."""
     report = compare(_parts(project), project, first, second, snapshot)
     if html:
         report_folder.write(html.absolute(), page(report))
@@ -98,7 +102,7 @@ def compare_models(
 
 @app.command("report")
 def show_report(name: VersionName, project: ProjectId, as_json: AsJson = False) -> None:
-    """Say where the gate's report of a version is, or print it as JSON."""
+    """Print the path of the gate's report on a version, or print the report as JSON."""
     parts = _parts(project)
     html, plain = parts.reports.find(project, parts.registry.get(project, name).name)
     typer.echo(plain.read_text() if as_json else str(html))
@@ -106,20 +110,22 @@ def show_report(name: VersionName, project: ProjectId, as_json: AsJson = False) 
 
 @app.command("rollback")
 def roll_back_model(project: ProjectId, why: Why = "by hand") -> None:
-    """Let the version serve that served before."""
+    """Roll back to the version that served before."""
     version = promoting.roll_back(_parts(project), project, why)
     out.print(f"{version.name} serves project {project} again")
 
 
 @app.command("add")
 def add_model(
-    archive: Annotated[Path, typer.Argument(help="A .pt, or a tar.gz with one and a manifest.json if you have one.")],
+    archive: Annotated[
+        Path, typer.Argument(help="A .pt file, or a tar.gz of a .pt file and, optionally, a manifest.json.")
+    ],
     project: ProjectId,
     name: Annotated[str | None, typer.Option("--name", help="The part of the version before the @.")] = None,
-    version: Annotated[str | None, typer.Option("--version", help="X.Y.Z; without it the next one.")] = None,
-    sha256: Annotated[str | None, typer.Option("--sha256", help="What the file is to be.")] = None,
+    version: Annotated[str | None, typer.Option("--version", help="X.Y.Z; by default the next version.")] = None,
+    sha256: Annotated[str | None, typer.Option("--sha256", help="The expected SHA-256 of the file.")] = None,
 ) -> None:
-    """Take in weights trained elsewhere, checked before anything of them is loaded; they do not serve yet."""
+    """Register weights that were trained elsewhere, as a candidate. They are checked before they are loaded."""
     parts = _parts(project)
     added, line = transfer.add(parts, project, archive, name=name, number=version, sha256=sha256)
     out.print(f"{added.name} is a candidate of project {project}; {line}")
@@ -131,14 +137,14 @@ def export_model(
     project: ProjectId,
     to: Annotated[Path, typer.Option("--out", help="The tar.gz to write.")],
 ) -> None:
-    """Write a version as an archive that `loop models add` reads; the same version gives the same bytes."""
+    """Write a version to an archive that `loop models add` reads. The same version gives the same bytes."""
     sha256 = transfer.export(_parts(project), project, name, to)
     out.print(f"{to}: SHA-256 {sha256}")
 
 
 @app.command("pin")
 def pin_model(name: VersionName, project: ProjectId, why: Why = "pinned by hand") -> None:
-    """Let a version serve, and stay whatever the gate says."""
+    """Promote a version and pin it: the gate promotes no other version until `loop models unpin`."""
     version = promoting.pin(_parts(project), project, name, why)
     out.print(f"{version.name} serves project {project}, and stays")
 
@@ -152,16 +158,18 @@ def unpin_model(project: ProjectId) -> None:
 
 @app.command("shadow")
 def shadow_model(
-    name: Annotated[str, typer.Argument(help="A version, or off.")],
+    name: Annotated[str, typer.Argument(help="A version, or `off` to end the shadow.")],
     project: ProjectId,
-    share: Annotated[float, typer.Option("--share", help="Of the tasks, from 0 to 1.")] = 0.2,
-    is_shown: Annotated[bool, typer.Option("--show", help="Store its predictions in Label Studio too.")] = False,
+    share: Annotated[float, typer.Option("--share", help="Share of the tasks, from 0 to 1.")] = 0.2,
+    is_shown: Annotated[
+        bool, typer.Option("--show", help="Also store the predictions of the shadow in Label Studio.")
+    ] = False,
 ) -> None:
-    """Let a version answer beside the champion: logged and judged, not shown; `loop rates --shadow` compares."""
+    """Run a version as shadow of the champion: logged and judged, not shown. `loop rates --shadow` compares them."""
     parts = _parts(project)
     if name == "off":
         shadowing.end(parts, project)
-        out.print(f"project {project} has no shadow any more")
+        out.print(f"project {project} no longer has a shadow")
     else:
         tried = shadowing.begin(parts, project, name, share, is_shown=is_shown)
         out.print(f"{tried} answers beside the champion on {share:.0%} of the tasks of project {project}")

@@ -1,4 +1,4 @@
-"""Options and arguments that many commands share, and where they print."""
+"""Options and arguments that many commands share, and their output."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from loop.storage.storable import LARGEST_ID
 
 
 class _Screen:
-    """The stdout of this moment, which no secret is printed on."""
+    """The current stdout, with secrets redacted."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(sys.stdout, name)
@@ -27,6 +27,6 @@ out = Console(file=cast("IO[str]", _Screen()), highlight=False, markup=False, em
 
 ProjectId = Annotated[int, typer.Option("--project", min=1, max=LARGEST_ID, help="Label Studio's project id.")]
 OneProject = Annotated[int | None, typer.Option("--project", min=1, max=LARGEST_ID, help="Label Studio's project id.")]
-Why = Annotated[str, typer.Option("--why", help="Kept with the move.")]
-VersionName = Annotated[str, typer.Argument(help="A version such as yolo_detector@1.2.0, or 1.2.0.")]
+Why = Annotated[str, typer.Option("--why", help="The reason, recorded with the change.")]
+VersionName = Annotated[str, typer.Argument(help="A version, such as yolo_detector@1.2.0 or 1.2.0.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

@@ -1,4 +1,4 @@
-"""What a command that takes long says meanwhile: on stderr, a line per step, into a pipe too."""
+"""Progress of long commands: one line per step on stderr, also into a pipe."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ T = TypeVar("T")
 
 @contextmanager
 def narrate(work: str, *, every: float = EVERY) -> Iterator[None]:
-    """Print that *work* begins, each step that is logged, and from time to time that it goes on."""
-    ended, began = threading.Event(), time.monotonic()
+    """Print the start of *work*, each logged step, and the elapsed time every *every* seconds."""
+    ended, start = threading.Event(), time.monotonic()
 
-    def go_on() -> None:
+    def print_elapsed() -> None:
         while not ended.wait(every):
-            typer.echo(f"{work}: {time.monotonic() - began:.0f} s so far", err=True)
+            typer.echo(f"{work}: {time.monotonic() - start:.0f} s so far", err=True)
 
     steps = Teller()
     log = logging.getLogger("loop")
@@ -35,7 +35,7 @@ def narrate(work: str, *, every: float = EVERY) -> Iterator[None]:
     log.addHandler(steps)
     log.setLevel(logging.INFO)
     typer.echo(f"{work} …", err=True)
-    threading.Thread(target=go_on, daemon=True).start()
+    threading.Thread(target=print_elapsed, daemon=True).start()
     try:
         yield
     finally:
@@ -45,7 +45,7 @@ def narrate(work: str, *, every: float = EVERY) -> Iterator[None]:
 
 
 def counted(things: Iterable[T], name: str, total: int, *, every: float = EVERY) -> Iterator[T]:
-    """Yield *things*, and show how many of them are done: as a bar on a terminal, as lines elsewhere."""
+    """Yield *things* and show how many are done: a bar on a terminal, lines elsewhere."""
     screen = Console(stderr=True)
     if screen.is_terminal:
         yield from track(things, name, total, console=screen, transient=True)

@@ -21,12 +21,12 @@ app = typer.Typer()
 @app.command()
 def connect(project: ProjectId) -> None:
     """
-    Set a Label Studio project up; say what was changed.
+    Connect a Label Studio project, and print the changes.
 
-    It sets sampling, the backend, the webhook with its secret, and a view,
-    takes over the reviews that the project has, and names the labels that
-    nothing suggests yet. Done again it changes nothing. Weights that do not
-    detect here are refused before anything is recorded.
+    The command sets sampling, the backend, the webhook with its secret, and
+    a view; reads the existing reviews; and names the labels that no class of
+    the detector suggests yet. A second run changes nothing. Weights that do
+    not detect on this machine are refused before anything is recorded.
     """
     changed = connecting.connect(build(migrate=True), project)
     for line in changed or [f"project {project}: nothing to change"]:
@@ -38,7 +38,7 @@ def retrain(
     project: ProjectId,
     here: Annotated[bool, typer.Option("--here", help="Train in this process instead of the gpu worker.")] = False,
 ) -> None:
-    """Ask for a training of all that was reviewed."""
+    """Request a training on all reviewed tasks."""
     parts = build(migrate=True)
     parts.projects.get(project)
     if here:
@@ -56,7 +56,7 @@ def retrain(
 
 @app.command()
 def sync(project: ProjectId) -> None:
-    """Make up for events that never came; the schedule does so every five minutes."""
+    """Catch up on missed events by comparing with Label Studio. The schedule does this every five minutes."""
     with narrate(f"project {project}: comparing with Label Studio"):
         line = jobs.sync(project)
     out.print(line)
@@ -64,7 +64,7 @@ def sync(project: ProjectId) -> None:
 
 @app.command()
 def rebuild(project: ProjectId) -> None:
-    """Forget the reviews of a project and read them all from Label Studio again."""
+    """Delete the recorded reviews of a project, and read all reviews from Label Studio again."""
     with narrate(f"project {project}: reading all reviews from Label Studio"):
         line = jobs.rebuild(project)
     out.print(line)

@@ -1,4 +1,4 @@
-"""What `loop rates` shows, as tables on the terminal and as JSON."""
+"""Output of `loop rates`: tables on the terminal, and JSON."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ FROM_AUDIT = "missed (all tasks, from the audit)"
 FROM_BOTH = "missed (all its tasks, both streams)"
 
 
-def show_rates(out: Console, found: Assessment) -> None:
-    """Print a row a group, and below what the rates call for."""
-    if not found.groups:
+def show_rates(out: Console, assessment: Assessment) -> None:
+    """Print one row per group, with advice below."""
+    if not assessment.groups:
         out.print("no verdicts yet: nothing that was predicted has been reviewed")
         return
-    is_pooled = found.by == By.VERSION
+    is_pooled = assessment.by == By.VERSION
     shares = [Field(name.replace("_", " "), is_number=True) for name in Rates().shares()]
     estimates = [Field(FROM_AUDIT, is_number=True), *([Field(FROM_BOTH, is_number=True)] if is_pooled else [])]
-    rows = [_group_row(group, is_pooled=is_pooled) for group in found.groups]
-    show_table(out, (Field(found.by.value, folds=not is_pooled), *shares, *estimates), rows)
-    if found.more_groups:
-        out.print(f"and {found.more_groups} more with {found.more_verdicts} verdicts; --most 0 shows all")
-    for group in found.groups:
+    rows = [_group_row(group, is_pooled=is_pooled) for group in assessment.groups]
+    show_table(out, (Field(assessment.by.value, folds=not is_pooled), *shares, *estimates), rows)
+    if assessment.more_groups:
+        out.print(f"and {assessment.more_groups} more with {assessment.more_verdicts} verdicts; --most 0 shows all")
+    for group in assessment.groups:
         for advice in advise(group.rates):
             out.print(f"{one_line(group.name)}: {advice}")
 
@@ -42,14 +42,14 @@ def _group_row(group: Group, *, is_pooled: bool) -> tuple[str, ...]:
 
 
 def show_plain(out: Console, groups: Mapping[str, Rates]) -> None:
-    """Print one row per group of rates that were counted alike."""
+    """Print one row per version, of rates that were counted on the same tasks."""
     fields = (Field("version"), *(Field(name.replace("_", " "), is_number=True) for name in Rates().shares()))
-    rows = [(name, *(_share(*share) for share in found.shares().values())) for name, found in groups.items()]
+    rows = [(name, *(_share(*share) for share in rates.shares().values())) for name, rates in groups.items()]
     show_table(out, fields, rows)
 
 
 def show_seconds(out: Console, versions: Mapping[str, Mapping[str, Seconds]]) -> None:
-    """Print the annotators' seconds by version, with boxes shown and without."""
+    """Print the annotators' seconds by version, with and without shown boxes."""
     fields = (
         Field("version"),
         Field("condition"),
@@ -59,46 +59,46 @@ def show_seconds(out: Console, versions: Mapping[str, Mapping[str, Seconds]]) ->
         Field("left out", rank=2, folds=True),
     )
     rows = [
-        (name, kind, str(found.tasks), _spread(found.a_task), _spread(found.an_object), _left(found))
+        (name, kind, str(seconds.tasks), _spread(seconds.a_task), _spread(seconds.an_object), _left_out(seconds))
         for name, parts in versions.items()
-        for kind, found in parts.items()
-        if found.tasks or found.cut or found.unknown
+        for kind, seconds in parts.items()
+        if seconds.tasks or seconds.cut or seconds.unknown
     ]
     show_table(out, fields, rows)
     out.print("median, and the quartiles in brackets; tasks open for more than half an hour are left out")
 
 
 def show_alerts(out: Console, alerts: Sequence[Alert]) -> None:
-    """Print a line an alert, newest first."""
+    """Print one line per alert, newest first."""
     for alert in alerts:
         out.print(str(alert))
     if not alerts:
         out.print("no alert yet")
 
 
-def rates_json(found: Assessment) -> dict[str, object]:
-    """What `loop rates --json` prints."""
-    groups = {group.name: _group_json(group) for group in found.groups}
+def rates_json(assessment: Assessment) -> dict[str, object]:
+    """Return the output of `loop rates --json`."""
+    groups = {group.name: _group_json(group) for group in assessment.groups}
     return {
-        "by": found.by.value,
+        "by": assessment.by.value,
         "groups": groups,
-        "more": {"groups": found.more_groups, "verdicts": found.more_verdicts},
+        "more": {"groups": assessment.more_groups, "verdicts": assessment.more_verdicts},
     }
 
 
 def seconds_json(parts: Mapping[str, Seconds]) -> dict[str, object]:
-    """The seconds of one group as plain JSON."""
-    return {name.replace(" ", "_"): asdict(found) for name, found in parts.items()}
+    """Return the seconds of one group as plain JSON."""
+    return {name.replace(" ", "_"): asdict(seconds) for name, seconds in parts.items()}
 
 
-def plain_json(found: Rates) -> dict[str, object]:
-    """The shares of one group with their intervals, and what they call for, as plain JSON."""
+def plain_json(rates: Rates) -> dict[str, object]:
+    """Return the shares of one group with intervals and advice, as plain JSON."""
     shares: dict[str, object] = {}
-    for name, (successes, total) in found.shares().items():
+    for name, (successes, total) in rates.shares().items():
         interval = wilson(successes, total)
         bounds = [interval.low, interval.high] if interval else None
         shares[name] = {"count": successes, "of": total, "interval": bounds}
-    return {**shares, "advice": advise(found)}
+    return {**shares, "advice": advise(rates)}
 
 
 def _group_json(group: Group) -> dict[str, object]:
@@ -110,10 +110,14 @@ def _group_json(group: Group) -> dict[str, object]:
     }
 
 
-def _estimate_json(found: Estimate | None) -> dict[str, object] | None:
-    if found is None:
+def _estimate_json(estimate: Estimate | None) -> dict[str, object] | None:
+    if estimate is None:
         return None
-    return {"share": found.share, "interval": [found.interval.low, found.interval.high], "tasks": found.tasks}
+    return {
+        "share": estimate.share,
+        "interval": [estimate.interval.low, estimate.interval.high],
+        "tasks": estimate.tasks,
+    }
 
 
 def _share(successes: int, total: int) -> str:
@@ -123,16 +127,18 @@ def _share(successes: int, total: int) -> str:
     return f"{successes} of {total}: {successes / total:.0%} ({interval.low:.0%} to {interval.high:.0%})"
 
 
-def _estimate(found: Estimate | None, unit: str) -> str:
-    if found is None:
+def _estimate(estimate: Estimate | None, unit: str) -> str:
+    if estimate is None:
         return "too few"
-    return f"{found.share:.0%} ({found.interval.low:.0%} to {found.interval.high:.0%}), {found.tasks} {unit}"
+    return (
+        f"{estimate.share:.0%} ({estimate.interval.low:.0%} to {estimate.interval.high:.0%}), {estimate.tasks} {unit}"
+    )
 
 
-def _spread(found: Spread | None) -> str:
-    return "" if found is None else f"{found.median:.1f} ({found.low:.1f} to {found.high:.1f})"
+def _spread(spread: Spread | None) -> str:
+    return "" if spread is None else f"{spread.median:.1f} ({spread.low:.1f} to {spread.high:.1f})"
 
 
-def _left(found: Seconds) -> str:
-    left = {"open too long": found.cut, "time unknown": found.unknown}
+def _left_out(seconds: Seconds) -> str:
+    left = {"open too long": seconds.cut, "time unknown": seconds.unknown}
     return ", ".join(f"{count} {why}" for why, count in left.items() if count)

@@ -16,13 +16,13 @@ from loop.references.check import KindStats
 from loop.vision.embedding import Entry
 from loop.wiring import build as build_parts
 
-app = typer.Typer(no_args_is_help=True, help="The vectors of what reviewers confirmed, and of what was detected.")
+app = typer.Typer(no_args_is_help=True, help="Vectors of confirmed boxes (references) and of detections.")
 MOST_SHOWN = 20
 
 
 @app.command()
 def build(project: ProjectId) -> None:
-    """Make every vector that is missing, however long it takes."""
+    """Make every missing vector. This may take long."""
     build_parts(migrate=True).projects.get(project)
     with narrate(f"project {project}: making vectors"):
         line = jobs.build_references(project)
@@ -31,7 +31,7 @@ def build(project: ProjectId) -> None:
 
 @app.command()
 def rebuild(project: ProjectId) -> None:
-    """Drop the collections and make them anew from records and images."""
+    """Drop the collections and rebuild them from records and images."""
     build_parts(migrate=True).projects.get(project)
     with narrate(f"project {project}: making all vectors anew"):
         line = jobs.rebuild_references(project)
@@ -40,14 +40,14 @@ def rebuild(project: ProjectId) -> None:
 
 @app.command()
 def stats(project: ProjectId) -> None:
-    """Show embedder, sizes, index, labels and verdicts."""
+    """Show embedder, sizes, index, labels and verdicts of the collections."""
     parts = build_parts(migrate=True)
     parts.projects.get(project)
-    found = vet.stats(parts, project)
-    if found.space is None:
+    statistics = vet.stats(parts, project)
+    if statistics.space is None:
         out.print("nothing to embed with: no weights yet, or LOOP_EMBEDDER=none")
         return
-    out.print(f"embedder {found.space.name}, {found.space.fingerprint[:12]}")
+    out.print(f"embedder {statistics.space.name}, {statistics.space.fingerprint[:12]}")
     fields = (
         Field("collection"),
         Field("in Milvus", is_number=True),
@@ -57,35 +57,35 @@ def stats(project: ProjectId) -> None:
         Field("labels", rank=2, folds=True),
         Field("verdicts", rank=3, folds=True),
     )
-    show_table(out, fields, [_kind_row(kind) for kind in found.kinds])
-    if found.error:
-        out.print(found.error)
+    show_table(out, fields, [_kind_row(kind) for kind in statistics.kinds])
+    if statistics.error:
+        out.print(statistics.error)
 
 
 @app.command()
 def check(
     project: ProjectId,
-    view: Annotated[bool, typer.Option("--view", help="Show these tasks in a view of Label Studio.")] = False,
+    view: Annotated[bool, typer.Option("--view", help="Make a view of these tasks in Label Studio.")] = False,
 ) -> None:
-    """List likely label errors, contradictions, and vectors whose source is gone."""
+    """List likely label errors, contradictions, and vectors without a source."""
     parts = build_parts(migrate=True)
     parts.projects.get(project)
-    found = vet.check(parts, project)
-    out.print(f"{found.references} references")
-    for suspect in found.suspects[:MOST_SHOWN]:
-        said = f"{suspect.entry.label}, but {suspect.share:.0%} of its neighbours say {suspect.suggested}"
-        out.print(f"{_where(suspect.entry)}: {said}")
-    for pair in found.contradictions[:MOST_SHOWN]:
-        said = f"looks like {_where(pair.other)} ({pair.similarity:.3f})"
-        out.print(f"{_where(pair.one)}: {pair.one.label}, {said}: {pair.other.label}")
-    counts = f"{len(found.suspects)} likely label errors, {len(found.contradictions)} contradictions"
-    out.print(f"{counts}, {len(found.tasks)} tasks to look at")
-    if found.without_task:
-        out.print(f"tasks that are gone: {', '.join(map(str, found.without_task[:MOST_SHOWN]))}")
-    for row in found.without_image[:MOST_SHOWN]:
+    report = vet.check(parts, project)
+    out.print(f"{report.references} references")
+    for suspect in report.suspects[:MOST_SHOWN]:
+        problem = f"{suspect.entry.label}, but {suspect.share:.0%} of its neighbours say {suspect.suggested}"
+        out.print(f"{_where(suspect.entry)}: {problem}")
+    for pair in report.contradictions[:MOST_SHOWN]:
+        likeness = f"looks like {_where(pair.other)} ({pair.similarity:.3f})"
+        out.print(f"{_where(pair.one)}: {pair.one.label}, {likeness}: {pair.other.label}")
+    counts = f"{len(report.suspects)} likely label errors, {len(report.contradictions)} contradictions"
+    out.print(f"{counts}, {len(report.tasks)} tasks to look at")
+    if report.without_task:
+        out.print(f"tasks that are gone: {', '.join(map(str, report.without_task[:MOST_SHOWN]))}")
+    for row in report.without_image[:MOST_SHOWN]:
         out.print(f"{_where(row.wanted.entry)}: {row.error}")
     if view:
-        out.print(vet.make_view(parts, project, found.tasks))
+        out.print(vet.make_view(parts, project, report.tasks))
 
 
 def _where(entry: Entry) -> str:
@@ -94,7 +94,7 @@ def _where(entry: Entry) -> str:
 
 def _kind_row(kind: KindStats) -> tuple[str, ...]:
     entries = "none" if kind.entries is None else str(kind.entries)
-    counts = (_counts(found) for found in (kind.states, kind.labels, kind.verdicts))
+    counts = (_counts(numbers) for numbers in (kind.states, kind.labels, kind.verdicts))
     return (kind.kind, entries, kind.index or "", "here" if kind.is_current else "", *counts)
 
 

@@ -1,4 +1,4 @@
-"""Commands on what reviewers decided."""
+"""Commands on verdicts and their rates."""
 
 from __future__ import annotations
 
@@ -35,27 +35,29 @@ app = typer.Typer()
 def verdicts(  # noqa: PLR0913, PLR0917 (each is an option)
     export: Annotated[Path | None, typer.Argument(help="Label Studio's JSON export, with predictions.")] = None,
     project: Annotated[
-        int | None, typer.Option("--project", min=1, max=LARGEST_ID, help="Label Studio's project id, not an export.")
+        int | None,
+        typer.Option("--project", min=1, max=LARGEST_ID, help="Label Studio's project id, instead of an export."),
     ] = None,
-    version: Annotated[str | None, typer.Option(help="That was judged.")] = None,
-    decision: Annotated[Decision | None, typer.Option()] = None,
-    label: Annotated[str | None, typer.Option(help="As predicted; of what was missed, as drawn.")] = None,
-    stream: Annotated[Stream | None, typer.Option()] = None,
+    version: Annotated[str | None, typer.Option(help="The version that was judged.")] = None,
+    decision: Annotated[Decision | None, typer.Option(help="The decision of the reviewer.")] = None,
+    label: Annotated[str | None, typer.Option(help="The predicted label; the drawn label of a missed object.")] = None,
+    stream: Annotated[Stream | None, typer.Option(help="The stream that the task was served in.")] = None,
     annotator: Annotated[int | None, typer.Option(min=1, max=LARGEST_ID, help="Label Studio's user id.")] = None,
-    actor: Annotated[str | None, typer.Option(help="Who decided, of reviews in bulk.")] = None,
+    actor: Annotated[str | None, typer.Option(help="The actor of a review in bulk.")] = None,
     task: Annotated[int | None, typer.Option(min=1, max=LARGEST_ID, help="Label Studio's task id.")] = None,
-    since: Annotated[datetime | None, typer.Option(help="Reviewed then or later; UTC.")] = None,
-    until: Annotated[datetime | None, typer.Option(help="Reviewed before; UTC.")] = None,
-    is_shadow: Annotated[bool, typer.Option("--shadow", help="On a version that is only tried.")] = False,
+    since: Annotated[datetime | None, typer.Option(help="Reviewed at this time or later; UTC.")] = None,
+    until: Annotated[datetime | None, typer.Option(help="Reviewed before this time; UTC.")] = None,
+    is_shadow: Annotated[bool, typer.Option("--shadow", help="Only verdicts on a shadow.")] = False,
     label_config: Annotated[
-        Path | None, typer.Option("--label-config", help="Of an export: the project's label config, a file.")
+        Path | None,
+        typer.Option("--label-config", help="A file with the label config of the project; with an export only."),
     ] = None,
 ) -> None:
     """
-    Print a verdict a line: of an export, or of a project with their provenance.
+    Print one verdict per line, as JSON: of an export, or of a project with provenance.
 
     An export needs no server. Label Studio's own JSON export names
-    predictions by their ids alone; give what its API answers to
+    predictions by their ids alone; use the answer of its API to
     /api/tasks/?project=ID&fields=all&page_size=-1 instead. Tasks that are
     left out are named on stderr.
     """
@@ -81,7 +83,7 @@ def verdicts(  # noqa: PLR0913, PLR0917 (each is an option)
 
 
 def _print_of_project(**wanted: object) -> None:
-    """Print the verdicts that a VerdictFilter of these fields lets through. Raises PayloadError."""
+    """Print the verdicts that match a VerdictFilter of these fields. Raises PayloadError."""
     try:
         query = VerdictFilter.model_validate(wanted)
     except ValidationError as error:
@@ -89,14 +91,14 @@ def _print_of_project(**wanted: object) -> None:
     parts = build(migrate=True)
     parts.projects.get(query.project)
     count = 0
-    for count, record in enumerate(parts.verdicts.all(query), start=1):  # noqa: B007 (how many there were)
+    for count, record in enumerate(parts.verdicts.all(query), start=1):  # noqa: B007 (the number of verdicts)
         typer.echo(record.model_dump_json())
     if not count:
         typer.echo("no verdict is like that: `loop rates` counts those that there are", err=True)
 
 
 def _print_of_export(export: Path, label_config: str | None) -> None:
-    """Print the verdicts on an export; tasks that are left out are named on stderr, and how many were judged."""
+    """Print the verdicts on an export. Tasks that are left out and the counts go to stderr."""
     judged = left_out = 0
     for task in convert.to_verdicts(export, label_config):
         judged, left_out = judged + (not task.left_out), left_out + bool(task.left_out)
@@ -120,24 +122,26 @@ def _verdict_json(task: TaskVerdicts, verdict: Verdict) -> dict[str, Any]:
 
 
 @app.command()
-def rates(  # noqa: PLR0913, PLR0917 (what is asked of a command)
+def rates(  # noqa: PLR0913, PLR0917 (each is an option)
     project: ProjectId,
-    by: Annotated[By | None, typer.Option("--by", help="What to group by; version if nothing is said.")] = None,
-    field: Annotated[str, typer.Option("--field", help="Field of the task data that makes the cohorts.")] = "",
+    by: Annotated[By | None, typer.Option("--by", help="Group by; default: version, or cohort with --field.")] = None,
+    field: Annotated[str, typer.Option("--field", help="Task data field whose values are the cohorts.")] = "",
     since: Annotated[
-        datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="Reviews from this day on, UTC.")
+        datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="Reviews from this day on; UTC.")
     ] = None,
     most: Annotated[
-        int, typer.Option("--most", min=0, max=LARGEST_ID, help="Groups shown, the largest first; 0: all.")
+        int, typer.Option("--most", min=0, max=LARGEST_ID, help="Largest number of groups, largest first; 0: all.")
     ] = 20,
-    show_seconds: Annotated[bool, typer.Option("--seconds", help="Annotators' seconds by version instead.")] = False,
-    show_alerts: Annotated[bool, typer.Option("--alerts", help="The alerts that were given instead.")] = False,
+    show_seconds: Annotated[
+        bool, typer.Option("--seconds", help="Show annotators' seconds by version instead.")
+    ] = False,
+    show_alerts: Annotated[bool, typer.Option("--alerts", help="Show past alerts instead.")] = False,
     is_shadow: Annotated[
-        bool, typer.Option("--shadow", help="A shadow beside what served, on the same tasks.")
+        bool, typer.Option("--shadow", help="Compare a shadow with the version that served, on the same tasks.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show how often each verdict was given, with 95% intervals, and what that calls for."""
+    """Show the rate of each verdict with its 95% interval, and advice."""
     parts = build(migrate=True)
     start = since.replace(tzinfo=UTC) if since else None
     if show_alerts:
@@ -148,33 +152,42 @@ def rates(  # noqa: PLR0913, PLR0917 (what is asked of a command)
         _shadow(parts, project, as_json=as_json)
     else:
         by = by or (By.COHORT if field else By.VERSION)
-        found = assess(parts, project, Asked(by, field, start, most))
+        assessment = assess(parts, project, Asked(by, field, start, most))
         if as_json:
-            typer.echo(json.dumps(rates_screen.rates_json(found), indent=2))
+            typer.echo(json.dumps(rates_screen.rates_json(assessment), indent=2))
         else:
-            rates_screen.show_rates(out, found)
+            rates_screen.show_rates(out, assessment)
 
 
 def _alerts(parts: Parts, project: int, *, as_json: bool) -> None:
     parts.projects.get(project)
-    found = parts.rates.alerts(project)
+    alerts = parts.rates.alerts(project)
     if as_json:
-        typer.echo(json.dumps([one.body() for one in found], indent=2))
+        typer.echo(json.dumps([alert.body() for alert in alerts], indent=2))
     else:
-        rates_screen.show_alerts(out, found)
+        rates_screen.show_alerts(out, alerts)
 
 
 def _shadow(parts: Parts, project: int, *, as_json: bool) -> None:
-    found = shadow.compared(parts, project)
+    rates_by_version = shadow.compared(parts, project)
     if as_json:
-        typer.echo(json.dumps({name: rates_screen.plain_json(one) for name, one in found.items()}, indent=2))
+        typer.echo(
+            json.dumps(
+                {name: rates_screen.plain_json(version_rates) for name, version_rates in rates_by_version.items()},
+                indent=2,
+            )
+        )
     else:
-        rates_screen.show_plain(out, found)
+        rates_screen.show_plain(out, rates_by_version)
 
 
 def _seconds(parts: Parts, project: int, since: datetime | None, *, as_json: bool) -> None:
-    found = seconds_by_version(parts, project, since)
+    seconds = seconds_by_version(parts, project, since)
     if as_json:
-        typer.echo(json.dumps({name: rates_screen.seconds_json(one) for name, one in found.items()}, indent=2))
+        typer.echo(
+            json.dumps(
+                {name: rates_screen.seconds_json(by_condition) for name, by_condition in seconds.items()}, indent=2
+            )
+        )
     else:
-        rates_screen.show_seconds(out, found)
+        rates_screen.show_seconds(out, seconds)

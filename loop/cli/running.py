@@ -1,4 +1,4 @@
-"""Commands that run the loop and say how it stands."""
+"""Commands that run the loop and show its state."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ SWEEP_SECONDS, SYNC_SECONDS = 10, 300
 @app.command()
 def up() -> None:
     """
-    Start everything on this machine: Redis, workers, schedule, web.
+    Start all services on this machine: Redis, workers, schedule, web.
 
-    It starts again what dies. Nothing of it is left after Ctrl-C, SIGTERM,
-    a closed terminal or a kill, and work that was cut off goes on at the
-    next start. One runs per LOOP_HOME.
+    A service that dies is started again. Ctrl-C, SIGTERM, a closed terminal
+    or a kill ends all services; interrupted work goes on at the next start.
+    One `loop up` runs per LOOP_HOME.
     """
     stopping, settings = services.Stopping(), Settings.read()
     build(settings, migrate=True)
@@ -42,25 +42,27 @@ def up() -> None:
 
 @app.command("status")
 def show_status() -> None:
-    """Show parts, projects, champions, queues and the last events."""
+    """Show services, projects, champions, queues and the last events."""
     screen.show_status(out, status(build(migrate=True)))
 
 
 @app.command()
 def doctor(
-    project: Annotated[int | None, typer.Option("--project", min=1, max=LARGEST_ID, help="This project alone.")] = None,
+    project: Annotated[
+        int | None, typer.Option("--project", min=1, max=LARGEST_ID, help="Check only this project.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """
-    Check everything, say what is wrong and what to do about it; exit 1 where something is.
+    Check the installation and print findings with advice. Exits with 1 if a finding is wrong.
 
-    It checks tokens, reachability both ways, hooks, storages, labels, the
-    queue, versions, disk, reviews that are not read whole, and what was set
-    aside.
+    It checks tokens, reachability both ways, webhooks, storages, labels, the
+    queue, versions, disk, reviews that are not read whole, and events and
+    tasks that are set aside.
     """
     try:
         findings = examine(build(), project)
-    except PayloadError as error:  # nothing else can be looked at
+    except PayloadError as error:  # nothing else can be checked
         findings = [wrong("settings", str(error), "see docs/settings.md")]
     if as_json:
         typer.echo(json.dumps(doctor_screen.findings_json(findings), indent=2))
@@ -71,11 +73,12 @@ def doctor(
 
 
 @app.command()
-def worker(queue: Annotated[str, typer.Argument(help=f"{GPU} or {DEFAULT}")]) -> None:
+def worker(queue: Annotated[str, typer.Argument(help=f"The queue: {GPU} or {DEFAULT}.")]) -> None:
     """
-    Be one RQ worker; `loop up` starts these itself.
+    Run one RQ worker. `loop up` starts its own workers.
 
-    For more machines: point them at LOOP_REDIS_URL and LOOP_DATABASE_URL.
+    More machines can run workers: set LOOP_REDIS_URL and LOOP_DATABASE_URL
+    there to those of this machine.
     """
     if queue not in (GPU, DEFAULT):
         raise LoopError(f"queue: expected {GPU} or {DEFAULT}, found {queue}")
@@ -87,12 +90,12 @@ def worker(queue: Annotated[str, typer.Argument(help=f"{GPU} or {DEFAULT}")]) ->
 
 @app.command()
 def schedule() -> None:
-    """Be the schedule that sweeps up what was left lying; `loop up` starts it itself."""
+    """Run the schedule of sweeps, syncs and discoveries. `loop up` starts its own schedule."""
     build().queue.schedule(*scheduled(Settings.read()))
 
 
 def scheduled(settings: Settings) -> list[tuple[Callable[[], str], int]]:
-    """What the schedule asks for, each every so many seconds."""
+    """Return the scheduled jobs, each with its interval in seconds."""
     every = settings.discover_every
     discoveries: list[tuple[Callable[[], str], int]] = [(jobs.discover_all, every)] if every else []
     return [(jobs.sweep, SWEEP_SECONDS), (jobs.sync_all, SYNC_SECONDS), *discoveries]

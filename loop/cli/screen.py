@@ -1,4 +1,4 @@
-"""What the command `loop` shows on the terminal."""
+"""Terminal output of several commands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from loop.secrecy import redact
 from loop.training.store import Phase, Training, where
 
 
-def show_deliveries(out: Console, found: Sequence[Delivery]) -> None:
+def show_deliveries(out: Console, deliveries: Sequence[Delivery]) -> None:
     """Print one row per delivery."""
     fields = (
         Field("notice"),
@@ -26,7 +26,7 @@ def show_deliveries(out: Console, found: Sequence[Delivery]) -> None:
         Field("state"),
         Field("error", rank=3, folds=True),
     )
-    show_table(out, fields, [_delivery_row(one) for one in found])
+    show_table(out, fields, [_delivery_row(delivery) for delivery in deliveries])
 
 
 def _delivery_row(delivery: Delivery) -> tuple[str, ...]:
@@ -37,26 +37,26 @@ def _delivery_row(delivery: Delivery) -> tuple[str, ...]:
     return (notice.id, notice.kind, str(notice.project_id), *counts)
 
 
-def delivery_json(one: Delivery) -> dict[str, object]:
-    """A delivery as plain JSON."""
+def delivery_json(delivery: Delivery) -> dict[str, object]:
+    """Return a delivery as plain JSON."""
     return {
-        "id": one.notice.id,
-        "kind": one.notice.kind,
-        "project": one.notice.project_id,
-        "created_at": one.notice.created_at.isoformat(),
-        "receiver": redact(one.url),
-        "state": one.state.value,
-        "attempts": one.attempts,
-        "due_at": one.due_at.isoformat() if one.due_at else None,
-        "delivered_at": one.delivered_at.isoformat() if one.delivered_at else None,
-        "status": one.status,
-        "error": one.error,
+        "id": delivery.notice.id,
+        "kind": delivery.notice.kind,
+        "project": delivery.notice.project_id,
+        "created_at": delivery.notice.created_at.isoformat(),
+        "receiver": redact(delivery.url),
+        "state": delivery.state.value,
+        "attempts": delivery.attempts,
+        "due_at": delivery.due_at.isoformat() if delivery.due_at else None,
+        "delivered_at": delivery.delivered_at.isoformat() if delivery.delivered_at else None,
+        "status": delivery.status,
+        "error": delivery.error,
     }
 
 
-def show_status(out: Console, found: Status) -> None:
-    """Print how the installation stands."""
-    for name, state in found.parts.items():
+def show_status(out: Console, report: Status) -> None:
+    """Print the state of the installation."""
+    for name, state in report.parts.items():
         out.print(f"{name:<14} {state}")
     fields = (
         Field("project", is_number=True),
@@ -67,8 +67,8 @@ def show_status(out: Console, found: Status) -> None:
         Field("last training", rank=2, folds=True),
         Field("confirmed", rank=5),
     )
-    show_table(out, fields, [_project_row(project) for project in found.projects])
-    for project in found.projects:
+    show_table(out, fields, [_project_row(project) for project in report.projects])
+    for project in report.projects:
         if project.alert:
             out.print(f"project {project.id}: {project.alert}")
         if project.waits_for_a_person and project.training:
@@ -76,7 +76,7 @@ def show_status(out: Console, found: Status) -> None:
             out.print(f"project {project.id}: {version} is held, for a person to decide.")
             out.print(f"  see it: loop models report {version} {options}")
             out.print(f'  let it serve: loop models promote {version} {options} --force --why "…"')
-    for line in found.events:
+    for line in report.events:
         out.print(line)
 
 
@@ -87,7 +87,7 @@ def _project_row(project: ProjectStatus) -> tuple[str, ...]:
     return (str(project.id), project.title, project.champion or "none", *counts, _training(project.training), confirmed)
 
 
-def show_trainings(out: Console, found: Sequence[Training]) -> None:
+def show_trainings(out: Console, trainings: Sequence[Training]) -> None:
     """Print one row per training."""
     fields = (
         Field("id", is_number=True),
@@ -98,8 +98,11 @@ def show_trainings(out: Console, found: Sequence[Training]) -> None:
         Field("version", rank=1),
     )
     rows = [
-        (str(one.id), _training(one), one.asked_by, f"{one.asked_at:%Y-%m-%d %H:%M:%S}", str(one.attempts), one.version)
-        for one in found
+        (
+            *(str(training.id), _training(training), training.asked_by, f"{training.asked_at:%Y-%m-%d %H:%M:%S}"),
+            *(str(training.attempts), training.version),
+        )
+        for training in trainings
     ]
     show_table(out, fields, [tuple(cell or "" for cell in row) for row in rows])
 
@@ -107,15 +110,15 @@ def show_trainings(out: Console, found: Sequence[Training]) -> None:
 def _training(training: Training | None) -> str:
     if training is None:
         return "none"
-    done = training.progress or {}
-    if training.ended_at or not done:
+    progress = training.progress or {}
+    if training.ended_at or not progress:
         return f"{training.state}{f': {training.error}' if training.error else ''}"
-    left, measured = done.get("seconds_left"), done.get("map50_95")
-    batch, batch_asked = done.get("batch", 0), done.get("batch_asked", 0)
+    left, map50_95 = progress.get("seconds_left"), progress.get("map50_95")
+    batch, batch_asked = progress.get("batch", 0), progress.get("batch_asked", 0)
     details = [
         where(training),
-        *([f"mAP50-95 {measured:.3f}"] if measured is not None else []),
-        *([f"{left:.0f} s left"] if left is not None and done["phase"] == Phase.TRAINING else []),
+        *([f"mAP50-95 {map50_95:.3f}"] if map50_95 is not None else []),
+        *([f"{left:.0f} s left"] if left is not None and progress["phase"] == Phase.TRAINING else []),
         *([f"{batch} images a step instead of {batch_asked}: out of memory"] if batch < batch_asked else []),
         *(["to be cancelled"] if training.is_cancelled else []),
     ]
@@ -123,8 +126,8 @@ def _training(training: Training | None) -> str:
 
 
 def show_comparison(out: Console, report: Report) -> None:
-    """Print what changed between two versions, a row for all classes and one a class."""
-    found = report.comparison
+    """Print the comparison of two versions: one row for all classes, one row per class."""
+    comparison = report.comparison
     names = [side.name.rpartition("@")[2] for side in (report.champion, report.candidate)]
     fields = (
         Field("class", folds=True),
@@ -134,15 +137,15 @@ def show_comparison(out: Console, report: Report) -> None:
         Field("change", is_number=True),
         Field("95% interval", is_number=True),
     )
-    whole = Part("all", found.candidate.images, found.candidate.boxes, found.overall)
-    parts = [whole, *sorted(found.classes, key=lambda part: part.change.lead)]
-    rows = [_part_row(part) for part in [*parts, *(part for part in (found.known, found.fresh) if part)]]
+    whole = Part("all", comparison.candidate.images, comparison.candidate.boxes, comparison.overall)
+    parts = [whole, *sorted(comparison.classes, key=lambda part: part.change.lead)]
+    rows = [_part_row(part) for part in [*parts, *(part for part in (comparison.known, comparison.fresh) if part)]]
     out.print(f"mAP50-95 on the held-out images of snapshot {report.snapshot[:16]}")
     show_table(out, fields, rows)
-    fewer, more = len(fixed(found.mistakes)), len(broken(found.mistakes))
+    fewer, more = len(fixed(comparison.mistakes)), len(broken(comparison.mistakes))
     out.print(f"{report.candidate.name} has fewer mistakes on {fewer} images, more on {more}")
-    if found.latency:
-        out.print(f"{found.latency.champion:.1f} and {found.latency.candidate:.1f} ms an image")
+    if comparison.latency:
+        out.print(f"{comparison.latency.champion:.1f} and {comparison.latency.candidate:.1f} ms an image")
 
 
 def _part_row(part: Part) -> tuple[str, ...]:

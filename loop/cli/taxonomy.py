@@ -23,9 +23,9 @@ from loop.taxonomy.matching import Match
 from loop.taxonomy.taxonomy import Taxonomy, tree_lines
 from loop.wiring import build
 
-app = typer.Typer(no_args_is_help=True, help="The tree of categories, and what is matched to it.")
+app = typer.Typer(no_args_is_help=True, help="The taxonomy: a tree of categories, and the detections matched to it.")
 
-File = Annotated[Path, typer.Argument(help="A taxonomy such as label_config/taxonomy.yaml.")]
+File = Annotated[Path, typer.Argument(help="A taxonomy file, such as label_config/taxonomy.yaml.")]
 MOST_SHOWN = 20
 
 
@@ -33,34 +33,37 @@ MOST_SHOWN = 20
 def check(
     file: File,
     project: Annotated[
-        int | None, typer.Option("--project", min=1, max=LARGEST_ID, help="Try it on this project; nothing is stored.")
+        int | None,
+        typer.Option("--project", min=1, max=LARGEST_ID, help="Try the taxonomy on this project; nothing is stored."),
     ] = None,
-    tasks: Annotated[int, typer.Option("--tasks", min=1, max=LARGEST_ID, help="On so many of its tasks.")] = 20,
+    tasks: Annotated[
+        int, typer.Option("--tasks", min=1, max=LARGEST_ID, help="The number of tasks to try it on.")
+    ] = 20,
 ) -> None:
-    """Read a taxonomy and say what is wrong with it, without a server; with --project, try it on some tasks."""
+    """Check a taxonomy file, without a server; with --project, try it on some tasks."""
     taxonomy = _read(file)
-    said = f"{len(taxonomy.nodes)} nodes, {len(taxonomy.node_of_label)} labels, version {taxonomy.version}"
-    out.print(f"{file}: {said}")
+    summary = f"{len(taxonomy.nodes)} nodes, {len(taxonomy.node_of_label)} labels, version {taxonomy.version}"
+    out.print(f"{file}: {summary}")
     if project is not None:
         parts = build(migrate=True)
         parts.projects.get(project)
-        found = categorise.trial(parts, project, taxonomy, tasks)
-        placed = sum(one.after.node is not None for one in found)
-        out.print(f"{len(found)} detections on {len({one.entry.task for one in found})} tasks: {placed} matched")
-        for one in found[:MOST_SHOWN]:
-            now, then = _matched(one.before), _matched(one.after)
-            where = f"task {one.entry.task} region {one.entry.region} ({one.entry.label} {one.entry.score:.2f})"
-            out.print(f"{where}: {then}{'' if now == then else f', now {now}'}")
+        trials = categorise.trial(parts, project, taxonomy, tasks)
+        matched = sum(trial.after.node is not None for trial in trials)
+        out.print(f"{len(trials)} detections on {len({trial.entry.task for trial in trials})} tasks: {matched} matched")
+        for trial in trials[:MOST_SHOWN]:
+            entry, before, after = trial.entry, _match_text(trial.before), _match_text(trial.after)
+            where = f"task {entry.task} region {entry.region} ({entry.label} {entry.score:.2f})"
+            out.print(f"{where}: {after}{'' if before == after else f', now {before}'}")
 
 
 @app.command("show")
 def show(
-    file: Annotated[Path | None, typer.Argument(help="A taxonomy; without it, the one in force.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="A taxonomy file, instead of --project.")] = None,
     project: Annotated[
         int | None, typer.Option("--project", min=1, max=LARGEST_ID, help="Label Studio's project id.")
     ] = None,
 ) -> None:
-    """Draw a taxonomy as a tree: a file, or the one in force in a project with what is matched to its nodes."""
+    """Show a taxonomy as a tree: of a file, or of a project with its versions and matched detections."""
     if (file is None) == (project is None):
         raise PayloadError("taxonomy show", "a file or --project", "both" if file else "none")
     if file is not None:
@@ -73,22 +76,21 @@ def show(
         out.print("no taxonomy was applied")
         return
     _print_lines(tree_lines(applied[0].taxonomy))
-    for one in applied[:MOST_SHOWN]:
-        said = f"{one.number}: {one.taxonomy.version}, {one.applied_at:%Y-%m-%d %H:%M}, {one.why}"
-        out.print(said)
-    for node, count in sorted(categorise.counts(parts, project or 0).items(), key=lambda one: -one[1]):
+    for version in applied[:MOST_SHOWN]:
+        out.print(f"{version.number}: {version.taxonomy.version}, {version.applied_at:%Y-%m-%d %H:%M}, {version.why}")
+    for node, count in sorted(categorise.counts(parts, project or 0).items(), key=lambda pair: -pair[1]):
         out.print(f"{node or 'unknown'}: {count} detections")
 
 
 @app.command("apply")
 def apply(project: ProjectId, file: File, why: Why = "applied by hand") -> None:
-    """Put a taxonomy in force as a new version; `reapply` matches what is stored by it."""
+    """Put a taxonomy in force as a new version. `loop taxonomy reapply` updates the stored matches."""
     out.print(categorise.apply(build(migrate=True), project, _read(file), why))
 
 
 @app.command("export")
 def export(project: ProjectId) -> None:
-    """Print the taxonomy in force as YAML, with what was promoted and calibrated since it was applied."""
+    """Print the taxonomy in force as YAML, including promoted clusters and calibrated thresholds."""
     taxonomy = build(migrate=True).taxonomies.current(project)
     if taxonomy is None:
         raise PayloadError("taxonomy", "one that was applied (loop taxonomy apply)", None)
@@ -98,9 +100,9 @@ def export(project: ProjectId) -> None:
 @app.command("calibrate")
 def calibrate(
     project: ProjectId,
-    is_applied: Annotated[bool, typer.Option("--apply", help="Put the thresholds in force, as a new version.")] = False,
+    is_applied: Annotated[bool, typer.Option("--apply", help="Put the thresholds in force as a new version.")] = False,
 ) -> None:
-    """Read each node's threshold from how its references are matched without themselves."""
+    """Calibrate the threshold of each node by matching each of its references to all others."""
     parts = build(migrate=True)
     parts.projects.get(project)
     taxonomy, rows = categorise.calibrated(parts, project)
@@ -112,10 +114,12 @@ def calibrate(
 @app.command("reapply")
 def reapply_all(
     project: ProjectId,
-    is_dry: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and the token for it.")] = False,
-    token: Annotated[str, typer.Option("--token", help="Do what the dry run of this token said.")] = "",
+    is_dry: Annotated[
+        bool, typer.Option("--dry-run", help="Show the changes, and the token that confirms them.")
+    ] = False,
+    token: Annotated[str, typer.Option("--token", help="Make the changes of the dry run with this token.")] = "",
 ) -> None:
-    """Match everything stored by the taxonomy and the references of now; people's labels are never touched."""
+    """Match all stored detections again, by the current taxonomy and references. Labels of people never change."""
     if is_dry == bool(token):
         raise PayloadError("reapply", "--dry-run, or --token of a dry run", "both" if token else "none")
     parts = build(migrate=True)
@@ -125,16 +129,16 @@ def reapply_all(
             line = jobs.reapply(project, token)
         out.print(line)
         return
-    found = reapply.dry_run(parts, project)
-    for (before, after), times in found.plan.summary().items():
+    preview = reapply.dry_run(parts, project)
+    for (before, after), times in preview.plan.summary().items():
         out.print(f"{times} from {before or 'unknown'} to {after or 'unknown'}")
-    said = f"{found.detections} detections, {len(found.plan.changes)} matches would change"
-    out.print(f"{said}; token {found.plan.token}")
+    counts = f"{preview.detections} detections, {len(preview.plan.changes)} matches would change"
+    out.print(f"{counts}; token {preview.plan.token}")
 
 
 @app.command("undo")
 def undo(project: ProjectId) -> None:
-    """Take the last re-application back: every match is what it was before."""
+    """Undo the last re-application: restore every match that it changed."""
     build(migrate=True).projects.get(project)
     with narrate(f"project {project}: taking the last re-application back"):
         line = jobs.undo(project)
@@ -170,5 +174,5 @@ def _calibrated_row(row: Calibrated) -> tuple[str, ...]:
     return (row.node, str(row.references), f"{row.threshold:.3f}", *shares, row.basis.value, note)
 
 
-def _matched(one: Match | None) -> str:
-    return "not matched" if one is None else f"{one.node or 'unknown'} {one.score:.2f}"
+def _match_text(match: Match | None) -> str:
+    return "not matched" if match is None else f"{match.node or 'unknown'} {match.score:.2f}"

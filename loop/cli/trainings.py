@@ -24,7 +24,7 @@ app.add_typer(training, name="training")
 @training.command("list")
 def list_trainings(
     project: ProjectId,
-    count: Annotated[int, typer.Option("--count", min=1, max=LARGEST_ID, help="How many at most.")] = 20,
+    count: Annotated[int, typer.Option("--count", min=1, max=LARGEST_ID, help="Largest number of rows.")] = 20,
 ) -> None:
     """List the trainings of a project, newest first."""
     parts = build(migrate=True)
@@ -34,44 +34,48 @@ def list_trainings(
 
 @training.command("show")
 def show_training(
-    training_id: Annotated[int, typer.Argument(metavar="ID", min=1, max=LARGEST_ID, help="As the list gives it.")],
+    training_id: Annotated[
+        int, typer.Argument(metavar="ID", min=1, max=LARGEST_ID, help="The id of a training; see `loop training list`.")
+    ],
 ) -> None:
-    """Show all that is kept about a training."""
+    """Show the full record of a training."""
     typer.echo(json.dumps(asdict(build(migrate=True).trainings.get(training_id)), indent=2, default=str))
 
 
 @training.command("cancel")
 def cancel_training(project: ProjectId) -> None:
-    """Stop the training of a project that waits or runs."""
+    """Cancel the waiting or running training of a project."""
     parts = build(migrate=True)
     parts.projects.get(project)
-    found = cancelling.cancel(parts, project)
-    if found is None:
+    cancelled = cancelling.cancel(parts, project)
+    if cancelled is None:
         out.print(f"project {project}: no training is open")
-    elif found.state == State.CANCELLED:
-        out.print(f"training {found.id} is cancelled")
+    elif cancelled.state == State.CANCELLED:
+        out.print(f"training {cancelled.id} is cancelled")
     else:
-        out.print(f"training {found.id} stops within seconds; `loop training show {found.id}` says how it ended")
+        out.print(
+            f"training {cancelled.id} stops within seconds; `loop training show {cancelled.id}` says how it ended"
+        )
 
 
 @app.command()
 def policy(
     project: ProjectId,
     retrain_after: Annotated[
-        int | None, typer.Option("--retrain-after", min=1, help="New reviews that ask for a training.")
+        int | None, typer.Option("--retrain-after", min=1, help="Number of new reviews that starts a training.")
     ] = None,
     cool_down: Annotated[
-        float | None, typer.Option("--cool-down", min=0, help="Seconds between a training and the next.")
+        float | None, typer.Option("--cool-down", min=0, help="Least seconds between two trainings.")
     ] = None,
-    reset: Annotated[bool, typer.Option("--reset", help="Do as the settings say.")] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="Use the settings again.")] = False,
 ) -> None:
-    """Show when reviews ask for a training of a project, or decide it otherwise than the settings."""
+    """Show when reviews start a training of a project, or override the settings for it."""
     parts = build(migrate=True)
-    known = parts.projects.get(project).policy
+    current = parts.projects.get(project).policy
     given: dict[str, Any] = {"retrain_after": retrain_after, "cool_down": cool_down}
-    kept = {name: value for name, value in known.items() if not (reset and name in NAMES)}
-    wanted = {**kept, **{name: value for name, value in given.items() if value is not None}}
-    if wanted != known:
+    remaining = {name: value for name, value in current.items() if not (reset and name in NAMES)}
+    wanted = {**remaining, **{name: value for name, value in given.items() if value is not None}}
+    if wanted != current:
         parts.projects.decide(project, wanted)
     for name, value in asdict(parts.policies.retrain.of(wanted)).items():
         out.print(f"{name:<14} {value:<10g} {'of this project' if name in own(wanted) else 'of the settings'}")
