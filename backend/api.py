@@ -14,8 +14,9 @@ from werkzeug.exceptions import UnsupportedMediaType
 from backend.api_schemas import BulkAnswer, BulkResult, VerdictPage, VerdictQuery
 from backend.openapi import document
 from backend.protocol import body
-from loop.errors import Busy, PayloadError, shorten
+from loop.errors import Busy, PayloadError
 from loop.parts import Parts
+from loop.printable import shorten
 from loop.reviews.bulk.operations import MOST_OPERATIONS, Operation, as_payload_error
 from loop.reviews.bulk.run import Outcome, annotate
 from loop.reviews.verdict_query import VerdictFilter, read_cursor

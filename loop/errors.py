@@ -1,52 +1,10 @@
-"""
-Everything that can go wrong, as one tree.
-
-LoopError
-├── PayloadError            someone sent what we cannot read; carries the field
-│   ├── LabelConfigError    the label config has no rectangle labels on an image
-│   └── TaxonomyError       the taxonomy is no tree, or not readable
-├── Unauthorized            a wrong or missing secret
-├── ImageError              one image cannot be had; costs only itself
-│   ├── ImageForbidden      its address is not allowed
-│   ├── ImageTooLarge       more bytes or pixels than allowed
-│   └── ImageUnreadable     no answer, or not an image
-├── RegistryError
-│   ├── UnknownVersion
-│   ├── UnknownSnapshot
-│   ├── UnknownReport
-│   ├── NotPassed           the gate did not pass a version, and nobody said why it should serve
-│   ├── VersionExists       versions are immutable
-│   ├── NoChampion
-│   ├── Pinned              the project is to stay on its version
-│   ├── DamagedWeights      a file is not what was registered
-│   ├── WeightsRefused      a file is no YOLO detector that works here
-│   └── ArchiveRefused      weights from elsewhere that are not let in
-├── DetectionFailed         the detector raised an error on one image; costs only that image
-├── DetectorBroken          the detector detects nothing any more, on no image
-├── UnknownProject          not connected yet
-├── UnknownClass            no class of that name
-├── EmptySnapshot           too little reviewed to train on
-├── UnknownTraining
-├── LeakedSplit             training images that give held-out ones away
-├── PoisonedSnapshot        a dataset on disk is not what was written; carries the tasks
-├── StalePlan               what a plan starts from has changed
-├── UnknownClusterId        no cluster of that id, or several
-├── ClusterDecided          a person has promoted or dismissed that cluster already
-├── TrainingFailed
-├── TrainingCancelled       somebody asked it to stop
-├── Busy                    too much is asked at once
-└── UpstreamError           Label Studio or Redis did not answer
-    ├── Refused             Label Studio answered, and said no
-    ├── RecordsDown         the database of the records did not do what was asked
-    ├── NotStored           Label Studio did not take some predictions; carries the reasons by task
-    └── MilvusDown          nor did Milvus: vectors wait, everything else goes on
-"""
+"""Everything that can go wrong, as one tree: each class stands under its parent, and says what it carries."""
 
 from __future__ import annotations
 
-import reprlib
 from pathlib import Path
 
+from loop.printable import by_task, shorten
 from loop.secrecy import redact
 
 
@@ -105,7 +63,6 @@ class UnknownVersion(RegistryError):
     """No version of that name."""
 
     def __init__(self, name: str, known: list[str]) -> None:
-        self.name, self.known = name, known
         super().__init__(f"no version {shorten(name)!r}; known: {', '.join(known) or 'none'}")
 
 
@@ -113,7 +70,6 @@ class VersionExists(RegistryError):
     """There is a version of that name, and versions never change."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
         super().__init__(f"{name} exists, and versions never change: choose another --version")
 
 
@@ -121,7 +77,6 @@ class UnknownSnapshot(RegistryError):
     """No such snapshot of the project is here."""
 
     def __init__(self, project_id: int, wanted: str | None) -> None:
-        self.project_id, self.wanted = project_id, wanted
         which = f"no snapshot that begins with {wanted!r}" if wanted else "no snapshot yet"
         super().__init__(f"project {project_id} has {which}: `loop models list` names those of its versions")
 
@@ -130,7 +85,6 @@ class UnknownReport(RegistryError):
     """The gate never judged that version."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
         super().__init__(f"no report of {name}: the gate never judged it; `loop models compare` measures any two")
 
 
@@ -138,7 +92,6 @@ class NotPassed(RegistryError):
     """The gate did not pass a version; *objection* says how."""
 
     def __init__(self, name: str, objection: str) -> None:
-        self.name, self.objection = name, objection
         super().__init__(f'{name}: {objection}; `--force --why "…"` lets it serve all the same')
 
 
@@ -160,7 +113,6 @@ class DamagedWeights(RegistryError):
     """A weights file is missing or is not what was registered."""
 
     def __init__(self, name: str, path: Path, expected: str, found: str) -> None:
-        self.name, self.path = name, path
         super().__init__(f"{name}: {path} is damaged: expected SHA-256 {expected}, found {found}")
 
 
@@ -196,7 +148,6 @@ class UnknownClass(LoopError):
     """No class of that name."""
 
     def __init__(self, name: str, known: list[str]) -> None:
-        self.name, self.known = name, known
         super().__init__(f"no class {name!r}; known: {', '.join(known) or 'none'}")
 
 
@@ -208,7 +159,6 @@ class UnknownTraining(LoopError):
     """No training of that id."""
 
     def __init__(self, training_id: int) -> None:
-        self.training_id = training_id
         super().__init__(f"no training {training_id}; `loop training list --project ID` shows those there are")
 
 
@@ -230,9 +180,8 @@ class PoisonedSnapshot(LoopError):
 
     def __init__(self, folder: str, problems: dict[int, str], rest: str = "") -> None:
         self.folder, self.problems, self.task_ids = folder, problems, sorted(problems)
-        named = "; ".join(f"task {task_id}: {problem}" for task_id, problem in sorted(problems.items())[:20])
-        more = f"; and {len(problems) - 20} tasks more" if len(problems) > 20 else ""
-        super().__init__(f"the dataset {folder} is damaged: {named}{more}{'; ' if named and rest else ''}{rest}")
+        named = "; ".join(text for text in (by_task(problems, 20), rest) if text)
+        super().__init__(f"the dataset {folder} is damaged: {named}")
 
 
 class StalePlan(LoopError):
@@ -243,7 +192,6 @@ class UnknownClusterId(LoopError):
     """No cluster whose id begins so, or several."""
 
     def __init__(self, wanted: str, known: list[str], *, is_ambiguous: bool = False) -> None:
-        self.wanted, self.known = wanted, known
         which = f"{len(known)} clusters begin with {wanted!r}" if is_ambiguous else f"no cluster {wanted!r}"
         super().__init__(f"{which}; {'they are' if is_ambiguous else 'open'}: {', '.join(known[:20]) or 'none'}")
 
@@ -252,7 +200,6 @@ class ClusterDecided(LoopError):
     """A person has decided on a cluster already, or a discovery has replaced it."""
 
     def __init__(self, cluster_id: str, what: str = "is not open any more") -> None:
-        self.cluster_id = cluster_id
         super().__init__(f"cluster {cluster_id} {what}; `loop clusters list` shows how it stands")
 
 
@@ -289,10 +236,8 @@ class NotStored(UpstreamError):
 
     def __init__(self, project_id: int, reasons: dict[int, str], stored: int) -> None:
         self.reasons, self.stored = reasons, stored
-        named = "; ".join(f"task {task_id}: {reason}" for task_id, reason in sorted(reasons.items())[:5])
-        more = f"; and {len(reasons) - 5} tasks more" if len(reasons) > 5 else ""
         super().__init__(
-            f"Label Studio stored {stored} of {stored + len(reasons)} predictions: {shorten(named, 500)}{more}; where "
+            f"Label Studio stored {stored} of {stored + len(reasons)} predictions: {by_task(reasons, 5, 500)}; where "
             f"its label config has changed, run `loop sync --project {project_id}`; they are tried again by themselves"
         )
 
@@ -303,19 +248,3 @@ class MilvusDown(UpstreamError):
     def __init__(self, address: str, reason: str, code: int = 0) -> None:
         self.address, self.reason, self.code = address, reason, code
         super().__init__(f"Milvus at {address} did not answer (is `loop up` running?): {shorten(reason, 300)}")
-
-
-_REPR = reprlib.Repr()  # of a value that may be huge, or refer to itself over and over as YAML can
-_REPR.maxlevel, _REPR.maxlist, _REPR.maxdict, _REPR.maxtuple, _REPR.maxset = 4, 12, 12, 12, 12
-_REPR.maxstring, _REPR.maxlong, _REPR.maxother = 2000, 200, 2000
-
-
-def shorten(value: object, most: int = 120) -> str:
-    """Return the beginning of a text, or of what repr says, in a form that can be kept and printed anywhere."""
-    try:
-        text = value if isinstance(value, str) else _REPR.repr(value)
-    except (RecursionError, ValueError):  # a number may have too many digits to be written
-        text = "something nested too deeply or far too long"
-    text = redact(text[: most + 2000])  # before it is cut to size: half a secret is not known as one
-    text = text[: most + 1].encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")  # it can be kept anywhere
-    return text if len(text) <= most else f"{text[:most]}…"

@@ -10,8 +10,9 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from loop.errors import Busy, DetectorBroken, LoopError, Refused, UpstreamError, shorten
+from loop.errors import Busy, DetectorBroken, LoopError, Refused, UpstreamError
 from loop.failures import is_out_of_memory
+from loop.printable import shorten
 
 LONGEST = 500  # characters of an error that is kept
 REFUSES_THE_UNIT = (400, 404, 409, 410, 413, 422)  # any other status says nothing about what was asked

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from loop.errors import PayloadError, shorten
+from loop.errors import PayloadError
 from loop.label_studio.label_config import BOXES, LabelConfig
 from loop.label_studio.shapes import NoBox, number, outline
 from loop.label_studio.unread import Unread, Why
+from loop.printable import shorten
 from loop.regions import Region
 from loop.storage.storable import is_text
 
