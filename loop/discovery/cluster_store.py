@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from loop.discovery.hints import Suggestion
 from loop.discovery.tracking import Decided, Member, UnknownCluster
 from loop.errors import ClusterDecided, UnknownClusterId
-from loop.references.changed_tasks import chunks
 from loop.regions import Box
+from loop.storage.queries import chunks
 from loop.storage.taxonomy_tables import clusters, named_boxes
 
 

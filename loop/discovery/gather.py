@@ -10,8 +10,8 @@ import numpy as np
 from loop.discovery.hints import node_means
 from loop.discovery.tracking import Member, one_each
 from loop.parts import Parts
-from loop.references.changed_tasks import chunks
 from loop.regions import Box
+from loop.storage.queries import chunks
 from loop.taxonomy.match import Matcher, matcher_of
 from loop.taxonomy.name_category import begun
 from loop.taxonomy.taxonomy import Taxonomy

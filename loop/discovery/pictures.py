@@ -16,7 +16,7 @@ from loop.discovery.tracking import Member, UnknownCluster
 from loop.errors import ImageError
 from loop.label_studio.payloads import Task
 from loop.parts import Parts
-from loop.references.changed_tasks import chunks
+from loop.storage.queries import chunks
 from loop.vision.crops import crop
 
 AT_ONCE = 16  # images in memory at a time

@@ -11,12 +11,11 @@ from loop import region_json
 from loop.references.wanted import Judged, Named
 from loop.regions import Box, Region
 from loop.reviews.verdicts import Decision
+from loop.storage.queries import chunks
 from loop.storage.tables import deletions, predictions, reviews, verdicts
 from loop.storage.taxonomy_tables import named_boxes
 from loop.storage.vector_tables import planned_tasks
 from loop.vision.embedding import Space
-
-AT_ONCE = 500  # SQLite takes a limited number of parameters
 
 
 class TaskStates:
@@ -70,12 +69,6 @@ class TaskStates:
                     region = Region(row.region, Box(*row.box), row.label)
                     found.setdefault(row.task_id, []).append(Named(row.image, region, row.named_at))
         return found
-
-
-def chunks(items: Iterable[Any], size: int = AT_ONCE) -> Iterable[list[Any]]:
-    """Cut into lists that a query may have as parameters."""
-    every = list(items)
-    return (every[start : start + size] for start in range(0, len(every), size))
 
 
 def _states(connection: sa.Connection, project_id: int) -> dict[int, str]:

@@ -10,8 +10,8 @@ from pathlib import Path
 from loop.label_studio.payloads import Review
 from loop.label_studio.projects import Project
 from loop.parts import Parts
-from loop.references.changed_tasks import chunks
 from loop.references.wanted import Drawn, Shown, TaskFacts, wanted
+from loop.storage.queries import chunks
 from loop.vision.embedding import Space
 
 AT_ONCE = 50  # tasks a transaction: one that takes long would keep events waiting that have a second

@@ -10,9 +10,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop.references.changed_tasks import chunks
 from loop.references.wanted import Wanted
 from loop.regions import Box
+from loop.storage.queries import chunks
 from loop.storage.vector_tables import planned_tasks, vectors
 from loop.vision.embedding import Entry, Kind, Space
 

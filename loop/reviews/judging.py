@@ -13,11 +13,11 @@ from loop.notices import Kind
 from loop.parts import Parts
 from loop.rates.shadow_comparison import judge_by_overlap
 from loop.references import index
-from loop.references.changed_tasks import chunks
 from loop.reviews.review_store import CountedReview
 from loop.reviews.set_aside import Step
 from loop.reviews.verdicts import Verdict, judge, seen_by_reviewer, shares_an_id
 from loop.serving.store import LoggedPrediction
+from loop.storage.queries import chunks
 
 
 def judge_tasks(parts: Parts, project_id: int, task_ids: Iterable[int]) -> None:

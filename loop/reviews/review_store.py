@@ -11,11 +11,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from loop.label_studio.payloads import Review
-from loop.references.changed_tasks import chunks
 from loop.reviews import review_row
 from loop.reviews.set_aside import Step
 from loop.reviews.verdicts import counted_review_key
 from loop.storage.exchange_tables import set_aside
+from loop.storage.queries import chunks
 from loop.storage.tables import deletions, reviews, verdicts
 from loop.vision.addresses import identify
 

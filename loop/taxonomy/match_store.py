@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from loop.errors import StalePlan
-from loop.references.changed_tasks import chunks
 from loop.references.vector_store import State
+from loop.storage.queries import chunks
 from loop.storage.taxonomy_tables import matches, reapplications
 from loop.storage.vector_tables import vectors
 from loop.taxonomy.matching import Match, Vote
