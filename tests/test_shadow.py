@@ -5,15 +5,17 @@ from dataclasses import replace
 import pytest
 
 from loop.errors import RegistryError, UnknownVersion, UpstreamError
+from loop.rates.compare_shadow import compare_shadows
 from loop.rates.rates import Rates
-from loop.rates.shadow_comparison import is_tried_on, judge_by_overlap
 from loop.rates.shadow_store import ShadowLog
 from loop.regions import Box
 from loop.registry.promote import promote
+from loop.reviews.judge_by_overlap import judge_by_overlap
 from loop.reviews.process_events import review as work
 from loop.reviews.verdicts import Decision
 from loop.serving import shadow
 from loop.serving.refresh import is_due, refresh
+from loop.serving.shadow_share import is_tried_on
 from tests.builders import box, created, ls_region, ls_task, region
 from tests.fakes import FakeDetector, FakeImages, FakeLabelStudio
 
@@ -180,7 +182,7 @@ def test_a_review_judges_both_and_only_what_served_counts(parts):
     assert only == (OLD, Rates(confirmed=1, false_positive=1, missed=1))
     (tried,) = ShadowLog(parts.engine).tried(1)
     assert (tried.shadow, tried.champion, len(tried.by_champion), len(tried.reviewed)) == (NEW, OLD, 2, 2)
-    assert shadow.compared(parts, 1) == {
+    assert compare_shadows(parts, 1) == {
         f"{OLD} (served, on 1 tasks)": Rates(confirmed=1, false_positive=1, missed=1),
         f"{NEW} (shadow, on 1 tasks)": Rates(confirmed=2),
     }
@@ -192,7 +194,7 @@ def test_a_task_with_nothing_on_it_counts_for_both(parts):
 
     reviewed(parts, parent_prediction=9)
 
-    assert [found.false_positive for found in shadow.compared(parts, 1).values()] == [2, 2]
+    assert [found.false_positive for found in compare_shadows(parts, 1).values()] == [2, 2]
     assert parts.rates.by_version(1) == {OLD: Rates(false_positive=2)}
 
 
@@ -200,7 +202,7 @@ def test_tasks_that_are_not_reviewed_compare_nothing(parts):
     shadow.begin(parts, 1, NEW, 1.0)
     refresh(parts, 1)
 
-    assert shadow.compared(parts, 1) == {}
+    assert compare_shadows(parts, 1) == {}
 
 
 def test_verdicts_on_a_shadow_go_when_the_review_goes(parts):
@@ -211,7 +213,7 @@ def test_verdicts_on_a_shadow_go_when_the_review_goes(parts):
     parts.events.append(1, event["action"], event)
     work(parts, 1)
 
-    assert shadow.compared(parts, 1) == {}
+    assert compare_shadows(parts, 1) == {}
 
 
 def test_by_overlap_a_box_set_aside_is_confirmed_and_another_label_is_not():

@@ -19,11 +19,11 @@ from loop.errors import PayloadError
 from loop.label_studio.export_kinds import FULL
 from loop.parts import Parts
 from loop.rates.assess import Asked, assess, seconds_by_version
+from loop.rates.compare_shadow import compare_shadows
 from loop.rates.rates import By
 from loop.reviews.bulk.operations import as_payload_error
 from loop.reviews.verdict_query import Stream, VerdictFilter
 from loop.reviews.verdicts import Decision, Verdict
-from loop.serving import shadow
 from loop.storage.storable import LARGEST_ID
 from loop.storage.text_file import naming, read_text
 from loop.wiring import build
@@ -169,7 +169,7 @@ def _alerts(parts: Parts, project: int, *, as_json: bool) -> None:
 
 
 def _shadow(parts: Parts, project: int, *, as_json: bool) -> None:
-    rates_by_version = shadow.compared(parts, project)
+    rates_by_version = compare_shadows(parts, project)
     if as_json:
         typer.echo(
             json.dumps(

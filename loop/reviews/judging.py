@@ -11,8 +11,8 @@ from loop.isolation import Fault, attempt, attempt_all
 from loop.label_studio.payloads import Review
 from loop.notices import Kind
 from loop.parts import Parts
-from loop.rates.shadow_comparison import judge_by_overlap
 from loop.references import index
+from loop.reviews.judge_by_overlap import judge_by_overlap
 from loop.reviews.review_store import CountedReview
 from loop.reviews.set_aside import Step
 from loop.reviews.verdicts import Verdict, judge, seen_by_reviewer, shares_an_id

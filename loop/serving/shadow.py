@@ -9,10 +9,8 @@ from loop.errors import DetectorBroken, RegistryError
 from loop.label_studio.payloads import task_data
 from loop.label_studio.projects import Project
 from loop.parts import Parts
-from loop.rates.rates import Rates
-from loop.rates.shadow_comparison import is_tried_on, side_by_side
-from loop.rates.shadow_store import ShadowLog
 from loop.serving.pre_annotate import has, predict_all
+from loop.serving.shadow_share import is_tried_on
 from loop.serving.store import LoggedPrediction
 from loop.vision.addresses import identify
 
@@ -36,19 +34,6 @@ def end(parts: Parts, project_id: int) -> None:
     """Try nothing any more; what was logged and judged stays."""
     parts.projects.get(project_id)
     parts.projects.shadow(project_id, None, 0.0, is_shown=False)
-
-
-def compared(parts: Parts, project_id: int) -> dict[str, Rates]:
-    """
-    How each shadow would have done beside the champion, on the tasks that both answered and somebody reviewed.
-
-    Both are judged by overlap alone, and still not alike: the reviewer saw the champion's boxes and corrected those.
-    """
-    groups: dict[str, Rates] = {}
-    for (shadow, champion), found in side_by_side(ShadowLog(parts.engine).tried(project_id)).items():
-        tasks = f"on {found.tasks} tasks"
-        groups |= {f"{champion} (served, {tasks})": found.champion, f"{shadow} (shadow, {tasks})": found.shadow}
-    return groups
 
 
 def answers(project: Project, champion: str, task: dict[str, Any]) -> bool:
