@@ -11,9 +11,9 @@ from loop.label_studio.class_fit import ADVICE, class_fit, some
 from loop.label_studio.label_config import parse
 from loop.label_studio.webhook import ensure_webhook
 from loop.parts import Parts
+from loop.registry.follow import ask_refresh
 from loop.registry.store import FIRST, Facts
 from loop.reviews.sync import sync
-from loop.serving import refresh
 
 SAMPLING = "Uncertainty sampling"
 BACKEND_TITLE = "YOLO loop"
@@ -56,7 +56,7 @@ def connect(parts: Parts, project_id: int) -> list[str]:
     found = sync(parts, project_id)
     if not found.startswith("0 "):
         changed.append(found)
-    refresh.ask(parts, project_id)
+    ask_refresh(parts, project_id)
     return changed
 
 

@@ -9,9 +9,9 @@ from loop.gate.rule import Outcome, objection_to_promoting
 from loop.notices import Kind
 from loop.parts import Parts
 from loop.registry.announce import announce_move
+from loop.registry.follow import ask_refresh, follow
 from loop.registry.moves import PREVIOUS
 from loop.registry.store import Version
-from loop.serving import refresh
 from loop.training.store import State
 
 OUTCOMES = {
@@ -34,7 +34,7 @@ def promote(parts: Parts, project_id: int, name: str, why: str) -> Version:
     parts.projects.ask_refresh(project_id)
     version = parts.registry.promote(project_id, name, why)
     announce_move(parts, version, Kind.MODEL_PROMOTED, why)
-    refresh.ask(parts, project_id)
+    ask_refresh(parts, project_id)
     return version
 
 
@@ -106,5 +106,5 @@ def unpin(parts: Parts, project_id: int) -> str | None:
 
 def _follow(parts: Parts, project_id: int) -> None:
     with suppress(UpstreamError):  # the refresh that is asked for follows later
-        refresh.follow(parts, project_id)
-    refresh.ask(parts, project_id)
+        follow(parts, project_id)
+    ask_refresh(parts, project_id)

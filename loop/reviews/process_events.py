@@ -14,11 +14,11 @@ from loop.label_studio.events import CREATED, START_TRAINING
 from loop.label_studio.label_config import LabelConfig, parse
 from loop.label_studio.payloads import read_review, task_data
 from loop.parts import Parts
+from loop.registry.follow import ask_refresh
 from loop.reviews.event_store import Event
 from loop.reviews.judging import judge_tasks
 from loop.reviews.reading import reading_config
 from loop.reviews.review_store import ANNOTATION, TASK
-from loop.serving import refresh
 from loop.storage.storable import is_id, is_text
 from loop.training.store import State
 
@@ -100,7 +100,7 @@ def _units(parts: Parts, event: Event) -> list[Unit]:
     if event.action == "TASKS_DELETED":
         return _deletions(parts, event, TASK, payload.get("tasks"))
     acts: dict[str, Callable[[], object]] = {
-        "TASKS_CREATED": partial(refresh.ask, parts, project_id),
+        "TASKS_CREATED": partial(ask_refresh, parts, project_id),
         "PROJECT_UPDATED": partial(_take_project, parts, event),
         START_TRAINING: partial(ask_training, parts, project_id, "Start Training in Label Studio"),
     }

@@ -14,12 +14,12 @@ from loop.label_studio.payloads import Review, read_review, task_data
 from loop.label_studio.projects import Project
 from loop.label_studio.webhook import ensure_webhook
 from loop.parts import Parts
+from loop.registry import follow
 from loop.reviews.judging import judge_tasks
 from loop.reviews.process_events import ask_when_due
 from loop.reviews.reading import reading_config
 from loop.reviews.review_store import ANNOTATION, TASK
 from loop.reviews.set_aside import Step
-from loop.serving import refresh
 from loop.serving.pre_annotate import has
 from loop.storage.storable import is_id
 
@@ -55,7 +55,7 @@ def sync(parts: Parts, project_id: int) -> str:
     # also what a sweep that was killed had recorded and not judged
     judge_tasks(parts, project_id, seen | touched | waiting)
     if is_new:
-        refresh.ask(parts, project_id)
+        follow.ask_refresh(parts, project_id)
     parts.reviews.compared(project_id, told)
     parts.projects.synced(project_id, began - OVERLAP, label_config=project.label_config)
     lines = [f"{len(touched)} tasks whose reviews were not known", *ensure_webhook(parts, project_id)]
@@ -63,8 +63,8 @@ def sync(parts: Parts, project_id: int) -> str:
     lines += [f"{set_aside} tasks set aside: see `loop doctor`"] if set_aside else []
     left_out = len(parts.reviews.unread(project_id))
     lines += [f"{left_out} reviews not read whole: see `loop doctor`"] if left_out else []
-    followed = refresh.follow(parts, project_id)  # somebody may have emptied it: then the queue is at random
-    lines += [followed] if followed != refresh.UNCHANGED else []
+    followed = follow.follow(parts, project_id)  # somebody may have emptied it: then the queue is at random
+    lines += [followed] if followed != follow.UNCHANGED else []
     lines += ["training asked for"] if touched and ask_when_due(parts, project_id) else []
     return ", ".join(lines)
 

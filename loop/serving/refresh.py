@@ -11,18 +11,18 @@ from functools import partial
 from typing import Any
 
 from loop.discovery.spread import write_groups
-from loop.errors import NotStored, Refused, UpstreamError
+from loop.errors import NotStored, Refused
 from loop.label_studio.payloads import predictions_of
 from loop.label_studio.projects import Project
 from loop.parts import Parts
 from loop.references import index
+from loop.registry.follow import follow
 from loop.serving import shadow
 from loop.serving.pre_annotate import Predicted, has, predict_all
 from loop.serving.retire import retire
 from loop.taxonomy import match
 
 Json = dict[str, Any]
-UNCHANGED = "model_version unchanged"
 MOST_NAMED = 10  # broken tasks named in a job's line
 
 
@@ -71,37 +71,11 @@ def refresh(parts: Parts, project_id: int) -> str:
     return "; ".join([*lines, *(f"task {one.task_id}: {one.error}" for one in predicted.broken[:MOST_NAMED])])
 
 
-def ask(parts: Parts, project_id: int) -> None:
-    """Ask that the open tasks of a project be predicted; the sweep asks again where the job is lost."""
-    parts.projects.ask_refresh(project_id)
-    with suppress(UpstreamError):
-        parts.queue.ask_refresh(project_id)
-
-
 def is_due(parts: Parts, project: Project) -> bool:
     """Whether open tasks wait for the champion."""
     champion = parts.registry.champion(project.id)
     answered_by = champion.name if champion else ""
     return project.refresh_asked != project.refresh_done or project.refreshed_version != answered_by
-
-
-def follow(parts: Parts, project_id: int) -> str:
-    """
-    Set the project's model_version to the champion: only then the label stream is ordered by its scores.
-
-    Raises UpstreamError where Label Studio does not answer.
-    """
-    champion = parts.registry.champion(project_id)
-    client = parts.label_studio
-    if champion is None or client.project(project_id).get("model_version") == champion.name:
-        return UNCHANGED
-    try:
-        client.update_project(project_id, model_version=champion.name)
-    except UpstreamError as error:
-        if error.status != 400:  # it takes a version only where a prediction of it is stored
-            raise
-        return f"model_version not set to {champion.name} yet: {error}"
-    return f"model_version set to {champion.name}"
 
 
 def _unmeant(parts: Parts, project_id: int, version: str, known: Mapping[int, Json]) -> dict[int, list[int]]:

@@ -12,7 +12,7 @@ from loop.discovery.discover import discover
 from loop.label_studio.label_config import parse
 from loop.references.index import index
 from loop.regions import Region
-from loop.serving import refresh
+from loop.registry import follow
 from loop.serving.store import LoggedPrediction
 from loop.wiring import build
 from scripts.demo import project as projects
@@ -45,7 +45,7 @@ def made(api, label_studio, tmp_path):
         ids = sorted(parts.label_studio.task_ids(project_id))
         for n, task_id in enumerate(ids):
             predict(parts, project_id, task_id, n, version.name)
-        refresh.follow(parts, project_id)
+        follow.follow(parts, project_id)
         parts.label_studio.update_project(project_id, sampling="Uncertainty sampling")
         index(parts, project_id)
         yield parts, project_id, ids

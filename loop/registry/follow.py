@@ -1,0 +1,36 @@
+"""Label Studio follows the champion: its model_version, and predictions for the open tasks."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from loop.errors import UpstreamError
+from loop.parts import Parts
+
+UNCHANGED = "model_version unchanged"
+
+
+def ask_refresh(parts: Parts, project_id: int) -> None:
+    """Ask that the open tasks of a project be predicted; the sweep asks again where the job is lost."""
+    parts.projects.ask_refresh(project_id)
+    with suppress(UpstreamError):
+        parts.queue.ask_refresh(project_id)
+
+
+def follow(parts: Parts, project_id: int) -> str:
+    """
+    Set the project's model_version to the champion: only then the label stream is ordered by its scores.
+
+    Raises UpstreamError where Label Studio does not answer.
+    """
+    champion = parts.registry.champion(project_id)
+    client = parts.label_studio
+    if champion is None or client.project(project_id).get("model_version") == champion.name:
+        return UNCHANGED
+    try:
+        client.update_project(project_id, model_version=champion.name)
+    except UpstreamError as error:
+        if error.status != 400:  # it takes a version only where a prediction of it is stored
+            raise
+        return f"model_version not set to {champion.name} yet: {error}"
+    return f"model_version set to {champion.name}"
