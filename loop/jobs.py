@@ -27,6 +27,7 @@ from loop.serving import retire as retiring
 from loop.taxonomy import match as matching
 from loop.taxonomy import reapply as reapplying
 from loop.training import retrain as retraining
+from loop.vision.ask_vectors import ask_vectors
 from loop.wiring import build
 
 log = logging.getLogger(__name__)
@@ -109,7 +110,7 @@ def sync_all() -> str:
         projects = parts.projects.all()
         for project in projects:
             parts.queue.ask_sync(project.id)
-            indexing.ask(parts, project.id)
+            ask_vectors(parts, project.id)
             _holds(project, lambda project: parts.registry.tidy(project.id))
     return f"asked: sync {[project.id for project in projects]}"
 

@@ -10,8 +10,8 @@ from loop.errors import ClusterDecided
 from loop.label_studio.label_config_edit import with_label
 from loop.label_studio.views import only_tasks
 from loop.parts import Parts
-from loop.references import index
 from loop.taxonomy.name_category import Named, name_category
+from loop.vision.ask_vectors import ask_vectors
 
 NOTHING = "nothing to change"
 MOST_IN_VIEW = 200  # tasks; each is a condition of the view's filter
@@ -59,7 +59,7 @@ def promote(parts: Parts, project_id: int, cluster: str, name: str, parent: str 
     changed += _apply(parts, project_id, asked)
     changed += _label(parts, project_id, asked.named.label)
     changed += _view(parts, project_id, asked)
-    index.ask(parts, project_id)
+    ask_vectors(parts, project_id)
     return changed or [f"cluster {asked.kept.found.id} is {asked.kept.name} already: {NOTHING}"]
 
 

@@ -17,14 +17,6 @@ log = logging.getLogger(__name__)
 SECONDS = (10.0, 120.0)  # that a job works at least before it gives way to others, and at most
 
 
-def ask(parts: Parts, project_id: int) -> None:
-    """Ask that what is new gets its vectors; the sweep asks again where the job is lost."""
-    if parts.embedders.is_off:
-        return
-    with suppress(UpstreamError):
-        parts.queue.ask_index(project_id)
-
-
 def index(parts: Parts, project_id: int) -> str:
     """
     Make what is due, for a while; what is left is made by the next run.

@@ -11,13 +11,13 @@ from loop.isolation import Fault, attempt, attempt_all
 from loop.label_studio.payloads import Review
 from loop.notices import Kind
 from loop.parts import Parts
-from loop.references import index
 from loop.reviews.judge_by_overlap import judge_by_overlap
 from loop.reviews.review_store import CountedReview
 from loop.reviews.set_aside import Step
 from loop.reviews.verdicts import Verdict, judge, seen_by_reviewer, shares_an_id
 from loop.serving.store import LoggedPrediction
 from loop.storage.queries import chunks
+from loop.vision.ask_vectors import ask_vectors
 
 
 def judge_tasks(parts: Parts, project_id: int, task_ids: Iterable[int]) -> None:
@@ -39,7 +39,7 @@ def judge_tasks(parts: Parts, project_id: int, task_ids: Iterable[int]) -> None:
         errors = {task_id: fault.error for task_id, fault in faults.items()}
         for task_id in parts.set_aside.replace(project_id, Step.JUDGE, ids, errors):
             faults[task_id].log(f"project {project_id} task {task_id}")
-        index.ask(parts, project_id)
+        ask_vectors(parts, project_id)
 
 
 def _latest(parts: Parts, project_id: int, task_ids: Sequence[int]) -> list[CountedReview | None]:

@@ -15,12 +15,12 @@ from loop.errors import NotStored, Refused
 from loop.label_studio.payloads import predictions_of
 from loop.label_studio.projects import Project
 from loop.parts import Parts
-from loop.references import index
 from loop.registry.follow import follow
 from loop.serving import shadow
 from loop.serving.pre_annotate import Predicted, has, predict_all
 from loop.serving.retire import retire
 from loop.taxonomy import match
+from loop.vision.ask_vectors import ask_vectors
 
 Json = dict[str, Any]
 MOST_NAMED = 10  # broken tasks named in a job's line
@@ -59,7 +59,7 @@ def refresh(parts: Parts, project_id: int) -> str:
         predicted = predict_all(parts, project, parts.load(champion), waiting, execution, matching=matching)
         failed = {one.task_id for one in predicted.broken} | predicted.refused.keys()
         _remove(parts, (one for task_id, ids in unmeant.items() if task_id not in failed for one in ids))
-    index.ask(parts, project_id)
+    ask_vectors(parts, project_id)
     lines = [f"{champion.name}: {predicted.done} of {len(waiting)} open tasks predicted; {follow(parts, project_id)}"]
     write_groups(parts, project_id)
     lines += shadow.answer(parts, project, beside, execution)

@@ -1,0 +1,16 @@
+"""Ask for the vectors of what is new; recording a box need not know who makes them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from loop.errors import UpstreamError
+from loop.parts import Parts
+
+
+def ask_vectors(parts: Parts, project_id: int) -> None:
+    """Ask that what is new gets its vectors; the sweep asks again where the job is lost."""
+    if parts.embedders.is_off:
+        return
+    with suppress(UpstreamError):
+        parts.queue.ask_index(project_id)
