@@ -7,8 +7,8 @@ from dataclasses import replace
 from rich.console import Console
 
 from loop.cli import screen
+from loop.gate.promote_by_hand import promote_by_hand
 from loop.installation.status import status
-from loop.registry.promote import promote_by_hand
 from loop.training.retrain import retrain
 from loop.training.store import State
 from tests.judged import BAD, GOOD, NEW, OLD, add, serve, write_snapshot

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from loop import jobs
 from loop.errors import NotPassed, PayloadError, UpstreamError
-from loop.registry.promote import promote_by_hand
+from loop.gate.promote_by_hand import promote_by_hand
 from loop.reviews.process_events import ask_when_due
 from loop.storage.exchange_tables import notices
 from loop.training.cancel import cancel

@@ -11,8 +11,8 @@ from loop.cli import screen
 from loop.cli.tree import app
 from loop.errors import NotPassed, UnknownReport, UnknownSnapshot, UnknownVersion
 from loop.gate.compare import compare
+from loop.gate.promote_by_hand import promote_by_hand
 from loop.registry.moves import CHAMPION
-from loop.registry.promote import promote_by_hand
 from tests.judged import BAD, GOOD, OLD, add
 
 

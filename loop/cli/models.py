@@ -15,6 +15,7 @@ from loop.cli.grid import Field, show_table
 from loop.cli.options import AsJson, ProjectId, VersionName, Why, out
 from loop.gate import report_store as report_folder
 from loop.gate.compare import compare
+from loop.gate.promote_by_hand import promote_by_hand
 from loop.gate.report import as_json as as_plain
 from loop.gate.report_page import page
 from loop.parts import Parts
@@ -75,7 +76,7 @@ def promote_model(
     ] = False,
 ) -> None:
     """Promote a version. A version that the gate did not pass and that never served needs --force and --why."""
-    version = promoting.promote_by_hand(_parts(project), project, name, why, is_forced=force)
+    version = promote_by_hand(_parts(project), project, name, why, is_forced=force)
     out.print(f"{version.name} serves project {project}")
 
 

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from loop.errors import NotPassed, Pinned, UpstreamError
-from loop.gate.rule import Outcome, objection_to_promoting
+from loop.errors import Pinned, UpstreamError
 from loop.notices import Kind
 from loop.parts import Parts
 from loop.registry.announce import announce_move
 from loop.registry.follow import ask_refresh, follow
 from loop.registry.moves import PREVIOUS
 from loop.registry.store import Version
-from loop.training.store import State
-
-OUTCOMES = {
-    State.PROMOTED: Outcome.PROMOTED,
-    State.PASSED: Outcome.PROMOTED,
-    State.REFUSED: Outcome.REFUSED,
-    State.HELD: Outcome.HELD,
-}
 
 
 def promote(parts: Parts, project_id: int, name: str, why: str) -> Version:
@@ -36,22 +27,6 @@ def promote(parts: Parts, project_id: int, name: str, why: str) -> Version:
     announce_move(parts, version, Kind.MODEL_PROMOTED, why)
     ask_refresh(parts, project_id)
     return version
-
-
-def promote_by_hand(parts: Parts, project_id: int, name: str, why: str | None, *, is_forced: bool = False) -> Version:
-    """
-    Let a version serve because a person says so. Raises UnknownVersion, NotPassed and what `promote` raises.
-
-    What the gate refused, held or never judged needs to be forced, with a reason, unless it has served before.
-    """
-    version = parts.registry.get(project_id, name)
-    training = parts.trainings.of_version(project_id, version.name)
-    outcome = OUTCOMES.get(training.state) if training else None
-    has_served = parts.moves.has_served(project_id, version.name)
-    objection = objection_to_promoting(outcome, has_served=has_served)
-    if objection and not (is_forced and why and why.strip()):
-        raise NotPassed(version.name, objection)
-    return promote(parts, project_id, version.name, why or "by hand")
 
 
 def promote_unless_pinned(parts: Parts, project_id: int, name: str, why: str) -> Pinned | None:
