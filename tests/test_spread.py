@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from loop.discovery.discover import discover
-from loop.discovery.spread import spread, write_groups
+from loop.discovery.spread import spread
 from loop.errors import UpstreamError
 from loop.label_studio.payloads import predictions_of
 from loop.references.plan import source_of
 from loop.serving.refresh import refresh
+from loop.serving.write_groups import write_groups
 from tests.fakes import FakeDetectors, FakeLabelStudio
 from tests.unknown import INSECTS, POLICY, TOOLS, looking
 

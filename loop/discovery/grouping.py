@@ -9,8 +9,8 @@ import numpy as np
 
 from loop.discovery.clustering import reduced
 from loop.discovery.neighbour_graph import Vectors
+from loop.serving.priority import NO_GROUP
 
-NONE = 0  # the group of tasks that nothing was found on, or that came after the grouping
 MOST = 50  # groups; half the root of the tasks' number is the rule of thumb below that
 DIMENSIONS = 50
 
@@ -22,7 +22,7 @@ def task_groups(means: Mapping[int, Vectors], *, seed: int = 0) -> dict[int, int
     About sqrt(n / 2) groups of n tasks, numbered from 1; the same means and seed give the same.
     """
     if len(means) < 2:
-        return dict.fromkeys(means, NONE + 1)
+        return dict.fromkeys(means, NO_GROUP + 1)
     from sklearn.cluster import KMeans
 
     tasks = sorted(means)
@@ -30,7 +30,7 @@ def task_groups(means: Mapping[int, Vectors], *, seed: int = 0) -> dict[int, int
     distinct = len(np.unique(vectors.round(4), axis=0))
     count = max(1, min(MOST, distinct, round(math.sqrt(len(tasks) / 2))))
     labels = KMeans(count, n_init=3, random_state=seed).fit_predict(vectors)
-    return {task: NONE + 1 + int(label) for task, label in zip(tasks, labels, strict=True)}
+    return {task: NO_GROUP + 1 + int(label) for task, label in zip(tasks, labels, strict=True)}
 
 
 def renumbered(groups: Mapping[int, int], before: Mapping[int, int]) -> dict[int, int]:
@@ -41,17 +41,17 @@ def renumbered(groups: Mapping[int, int], before: Mapping[int, int]) -> dict[int
     """
     from scipy.optimize import linear_sum_assignment
 
-    new, old = sorted(set(groups.values())), sorted(set(before.values()) - {NONE})
+    new, old = sorted(set(groups.values())), sorted(set(before.values()) - {NO_GROUP})
     shared = np.zeros((len(new), len(old)), np.intp)
     for task, number in groups.items():
-        if before.get(task, NONE) != NONE:
+        if before.get(task, NO_GROUP) != NO_GROUP:
             shared[new.index(number), old.index(before[task])] += 1
     names = {
         new[row]: old[column]
         for row, column in zip(*linear_sum_assignment(-shared), strict=True)
         if shared[row, column]
     }
-    free = max([NONE, *old])
+    free = max([NO_GROUP, *old])
     for number in new:
         if number not in names:
             free += 1

@@ -13,6 +13,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+NO_GROUP = 0  # the group of tasks that nothing was found on, or that came after the grouping
 NOTHING_KNOWN = 0.5  # no box and no candidate says nothing: neither first nor last
 
 

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from loop.discovery.spread import write_groups
 from loop.errors import NotStored, Refused
 from loop.label_studio.payloads import predictions_of
 from loop.label_studio.projects import Project
@@ -19,6 +18,7 @@ from loop.registry.follow import follow
 from loop.serving import shadow
 from loop.serving.pre_annotate import Predicted, has, predict_all
 from loop.serving.retire import retire
+from loop.serving.write_groups import write_groups
 from loop.taxonomy import match
 from loop.vision.ask_vectors import ask_vectors
 
