@@ -12,7 +12,7 @@ from loop.errors import UpstreamError, WeightsRefused
 from loop.gate.evaluation import Evaluation, Metrics
 from loop.gate.evaluator import evaluate
 from loop.registry.probe import Probed, probe
-from loop.training import checkpoints
+from loop.storage.files import copy_whole
 from loop.vision.detector import Detector
 from loop.vision.image_files import read_prepared
 from loop.vision.ultralytics_setup import prepare_ultralytics
@@ -116,5 +116,5 @@ def _download(target: Path) -> Path:
             raise UpstreamError(f"could not download {target.name}: {error}") from error
         if not found.exists():
             raise UpstreamError(f"could not download {target.name}: set LOOP_BASE_WEIGHTS to a local file")
-        checkpoints.copy(found, target)
+        copy_whole(found, target)
     return target

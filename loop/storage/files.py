@@ -1,4 +1,4 @@
-"""A folder to write in, which is gone afterwards unless it was renamed; also after the writer was killed."""
+"""Files and folders that are there whole or not at all, also after their writer was killed."""
 
 from __future__ import annotations
 
@@ -12,9 +12,21 @@ from pathlib import Path
 PREFIX = ".writing-"
 
 
+def copy_whole(source: Path, target: Path) -> None:
+    """Copy a file; *target* is replaced whole or stays as it was."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = target.with_suffix(".tmp")
+    shutil.copy(source, scratch)
+    scratch.rename(target)
+
+
 @contextmanager
 def scratch_folder(root: Path) -> Iterator[Path]:
-    """Make a folder in *root*. Those that killed writers left there are removed; one that is in use is left alone."""
+    """
+    Make a folder in *root*, which is gone afterwards unless it was renamed.
+
+    Those that killed writers left there are removed; one that is in use is left alone.
+    """
     root.mkdir(parents=True, exist_ok=True)
     for folder in root.glob(f"{PREFIX}*"):
         if folder.is_dir() and _is_abandoned(folder):

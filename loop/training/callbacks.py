@@ -11,7 +11,7 @@ from typing import Any
 
 from loop.errors import LoopError, TrainingFailed
 from loop.failures import name_tasks, tasks_in
-from loop.training import checkpoints
+from loop.storage.files import copy_whole
 from loop.vision.ultralytics_setup import threads
 
 log = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ class Callbacks:
 
     def on_model_save(self, trainer: Any) -> None:
         """Copy the checkpoint, because ultralytics overwrites its own in place."""
-        checkpoints.copy(trainer.last, self._checkpoint)
+        copy_whole(trainer.last, self._checkpoint)
         trainer.best.unlink(missing_ok=True)  # else ultralytics validates it once more at the end
 
     def on_fit_epoch_end(self, trainer: Any) -> None:

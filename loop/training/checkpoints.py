@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,6 @@ from loop.errors import TrainingFailed
 def kept(run: Path) -> Path:
     """The path of the checkpoint of a run."""
     return run / "kept.pt"
-
-
-def copy(source: Path, target: Path) -> None:
-    """Copy a file; *target* is replaced whole or stays as it was."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = target.with_suffix(".tmp")
-    shutil.copy(source, scratch)
-    scratch.rename(target)
 
 
 def read(path: Path) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from loop.datasets.yolo_format import read_data_file
 from loop.errors import LoopError, TrainingCancelled, TrainingFailed
 from loop.failures import is_out_of_memory, told
+from loop.storage.files import copy_whole
 from loop.training import checkpoints
 from loop.training.callbacks import Callbacks, Watch
 from loop.vision.ultralytics_setup import prepare_ultralytics
@@ -113,7 +114,7 @@ def _train(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Wa
     checkpoint, last = checkpoints.kept(run), run / "weights" / "last.pt"
     resume = checkpoints.read(checkpoint) is not None
     if resume:  # the checkpoint that ultralytics writes may be cut off
-        checkpoints.copy(checkpoint, last)
+        copy_whole(checkpoint, last)
     else:
         shutil.rmtree(run, ignore_errors=True)
     callbacks = Callbacks(checkpoint, policy.batch, watch)
@@ -129,7 +130,7 @@ def _train(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Wa
             raise TrainingFailed(told(error)) from error
         return _TooBig(callbacks.batch, told(error))
     if not checkpoint.exists() and last.exists():  # on several GPUs ultralytics trains in children without callbacks
-        checkpoints.copy(last, checkpoint)
+        copy_whole(last, checkpoint)
     return None
 
 
