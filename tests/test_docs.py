@@ -8,7 +8,7 @@ import pytest
 from scripts.reference import commands_page, settings_page
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 FOLDERS = ("backend", "docs", "label_config", "loop", "scripts", "tests")
 RENEW = "run `python -m scripts.reference` and commit what it writes"
 
@@ -34,3 +34,7 @@ def test_every_link_leads_to_a_file(page):
     links = re.findall(r"\]\(([^)#:]+)(?:#[\w-]*)?\)", page.read_text())
 
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 120
