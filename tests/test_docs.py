@@ -30,6 +30,17 @@ def test_every_file_that_is_named_exists(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_function_that_is_named_stands_in_its_file(page):
+    named = re.findall(rf"`((?:{'|'.join(FOLDERS)})/[\w/]+\.py):(\w+)`", page.read_text())
+
+    texts = {file: (ROOT / file).read_text() for file, _ in named}
+
+    assert [
+        name for file, name in named if not re.search(rf"^\s*(def|class) {name}\b", texts[file], re.MULTILINE)
+    ] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_leads_to_a_file(page):
     links = re.findall(r"\]\(([^)#:]+)(?:#[\w-]*)?\)", page.read_text())
 
