@@ -1,4 +1,4 @@
-"""The doctor's checks of this installation: versions, records, Redis, workers, schedule, notices, disk, web part."""
+"""Checks of this installation: versions, records, web, Redis, workers, schedule, notices, disk."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from loop.storage import database
 PACKAGES = ("label-studio-yolo-loop", "torch", "ultralytics-opencv-headless", "rq", "sqlalchemy")
 TESTED_PYTHON = ((3, 11), (3, 13))
 LITTLE, VERY_LITTLE = 5 * 2**30, 2**30  # bytes
-WAITED = timedelta(minutes=10)  # until a job of the default queue is late
+WAITED = timedelta(minutes=10)  # wait after which a job of the default queue is late
 SWEPT = timedelta(minutes=2)
 RECENT = timedelta(days=7)
 
 
 def versions(_: Parts) -> list[Finding]:
-    """Python and the packages that matter."""
-    found = f"Python {platform.python_version()}, " + ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
+    """Check the versions of Python and of the main packages."""
+    summary = f"Python {platform.python_version()}, " + ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
     low, high = TESTED_PYTHON
     if not low <= tuple(map(int, platform.python_version_tuple()[:2])) <= high:
-        tested = " to ".join(".".join(map(str, one)) for one in TESTED_PYTHON)
-        return [warning("versions", found, f"tested with Python {tested}")]
+        tested = " to ".join(".".join(map(str, numbers)) for numbers in TESTED_PYTHON)
+        return [warning("versions", summary, f"tested with Python {tested}")]
     missing = [name for name in PACKAGES if _version(name) == "missing"]
     if missing:
-        return [wrong("versions", found, "install with: pip install --no-deps -r requirements.lock")]
-    return [ok("versions", found)]
+        return [wrong("versions", summary, "install with: pip install --no-deps -r requirements.lock")]
+    return [ok("versions", summary)]
 
 
 def _version(name: str) -> str:
@@ -41,32 +41,32 @@ def _version(name: str) -> str:
 
 
 def records(parts: Parts) -> list[Finding]:
-    """The revision and the integrity of the records."""
-    here, newest = database.revisions(parts.engine)
-    if here != newest:
+    """Check the revision and the integrity of the records."""
+    current, newest = database.revisions(parts.engine)
+    if current != newest:
         return [
             wrong(
                 "records",
-                f"revision {here or 'none'}, this code has {newest}",
+                f"revision {current or 'none'}, this code has {newest}",
                 "run any other loop command: it migrates",
             )
         ]
     if damage := database.damage(parts.engine):
-        advice = "stop everything, keep a copy of the file, and bring back a backup; then `loop rebuild` each project"
-        return [wrong("records", f"revision {here}, damaged: {damage}", advice)]
-    return [ok("records", f"{parts.engine.dialect.name}, revision {here}, no damage")]
+        advice = "stop all services, copy the file, restore a backup, then run `loop rebuild` for each project"
+        return [wrong("records", f"revision {current}, damaged: {damage}", advice)]
+    return [ok("records", f"{parts.engine.dialect.name}, revision {current}, no damage")]
 
 
 def web(parts: Parts) -> list[Finding]:
-    """Whether the web part answers at the address that Label Studio is given."""
+    """Check that the backend answers at the URL that Label Studio is given."""
     if parts.door.answers():
         return [ok("web", f"{parts.door.url} answers")]
-    advice = "start it with `loop up`; if it runs, LOOP_URL is not where it is reached"
+    advice = "start it with `loop up`; if it runs, set LOOP_URL to the URL at which it is reached"
     return [wrong("web", f"{parts.door.url} does not answer from here", advice)]
 
 
 def redis(parts: Parts) -> list[Finding]:
-    """Redis, and workers on both queues."""
+    """Check Redis, and the workers of both queues."""
     try:
         workers, lengths = parts.queue.workers(), parts.queue.lengths()
     except UpstreamError as error:
@@ -75,57 +75,58 @@ def redis(parts: Parts) -> list[Finding]:
 
 
 def _workers(name: str, workers: int, waiting: int) -> Finding:
-    found = f"{workers} listen, {waiting} jobs wait"
+    summary = f"{workers} listen, {waiting} jobs wait"
     if workers:
-        return ok(f"workers {name}", found)
-    return wrong(f"workers {name}", found, f"start `loop up`, or `loop worker {name}`")
+        return ok(f"workers {name}", summary)
+    return wrong(f"workers {name}", summary, f"start `loop up`, or `loop worker {name}`")
 
 
 def queue_age(parts: Parts) -> list[Finding]:
-    """How long the oldest job waits; trainings may wait for another to end."""
+    """Check the age of the oldest waiting job. Trainings do not count: they may wait for one another."""
     oldest = parts.queue.oldest()
     if oldest is None:
         return [ok("queue age", "no job waits")]
     age = datetime.now(UTC) - oldest
-    found = f"the oldest job waits for {_span(age)}"
+    summary = f"the oldest job waits for {_span(age)}"
     if age > WAITED:
-        return [warning("queue age", found, "more workers (LOOP_DEFAULT_WORKERS), or see their logs under LOOP_HOME")]
-    return [ok("queue age", found)]
+        advice = "start more workers (LOOP_DEFAULT_WORKERS), or read their logs under LOOP_HOME"
+        return [warning("queue age", summary, advice)]
+    return [ok("queue age", summary)]
 
 
 def schedule(parts: Parts) -> list[Finding]:
-    """Whether the schedule is alive."""
+    """Check that the schedule runs."""
     last = parts.queue.last_scheduled("loop.jobs.sweep")
     if last is None:
         return [wrong("schedule", "never asked for a sweep", "start `loop up`, or `loop schedule`")]
     age = datetime.now(UTC) - last
-    found = f"last sweep {_span(age)} ago"
-    return [wrong("schedule", found, "start `loop up`, or `loop schedule`") if age > SWEPT else ok("schedule", found)]
+    summary = f"last sweep {_span(age)} ago"
+    if age > SWEPT:
+        return [wrong("schedule", summary, "start `loop up`, or `loop schedule`")]
+    return [ok("schedule", summary)]
 
 
 def disk(parts: Parts) -> list[Finding]:
-    """Space under LOOP_HOME."""
+    """Check the free space under LOOP_HOME."""
     home = parts.runs.parent
     free = shutil.disk_usage(home).free
-    found = f"{free / 2**30:.1f} GB free under {home}"
-    advice = "make room: old runs, image cache and snapshots are the largest"
+    summary = f"{free / 2**30:.1f} GB free under {home}"
+    advice = "delete old runs, cached images or snapshots: they are the largest"
     if free < LITTLE:
-        return [(wrong if free < VERY_LITTLE else warning)("disk", found, advice)]
-    return [ok("disk", found)]
+        return [(wrong if free < VERY_LITTLE else warning)("disk", summary, advice)]
+    return [ok("disk", summary)]
 
 
 def notices(parts: Parts) -> list[Finding]:
-    """Notices that a receiver did not get, of the last days."""
+    """Check for recent notices that a receiver did not get."""
     since = datetime.now(UTC) - RECENT
-    failed = [one for one in parts.outbox.last(is_failed=True) if one.notice.created_at > since]
+    failed = [delivery for delivery in parts.outbox.last(is_failed=True) if delivery.notice.created_at > since]
     if not failed:
         return [ok("notices", "none failed")]
     newest = failed[0]
-    found = f"{len(failed)} of the last {RECENT.days} days failed; the newest, {newest.notice.id}: {newest.error}"
-    advice = (
-        "`loop deliveries --failed` shows them; once the receiver is well, `loop deliveries retry ID` sends one again"
-    )
-    return [warning("notices", found, advice)]
+    summary = f"{len(failed)} of the last {RECENT.days} days failed; the newest, {newest.notice.id}: {newest.error}"
+    advice = "`loop deliveries --failed` shows them; `loop deliveries retry ID` sends one again when the receiver works"
+    return [warning("notices", summary, advice)]
 
 
 def _span(span: timedelta) -> str:

@@ -1,4 +1,4 @@
-"""The doctor's checks of the version that serves a project; Label Studio is not asked."""
+"""Checks of the version that serves a project, without Label Studio."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from loop.parts import Parts
 
 
 def weights(parts: Parts, project: Project) -> list[Finding]:
-    """Whether the champion's weights are the ones that were registered."""
+    """Check that the champion's weights are the registered file."""
     champion = parts.registry.champion(project.id)
     if champion is None:
         return [
@@ -21,26 +21,26 @@ def weights(parts: Parts, project: Project) -> list[Finding]:
     try:
         champion.verify()
     except RegistryError as error:
-        return [wrong("weights", str(error), "`loop models rollback`, or bring the file back from a backup")]
+        return [wrong("weights", str(error), "run `loop models rollback`, or restore the file from a backup")]
     return [ok("weights", f"{champion.name}, SHA-256 {champion.sha256[:12]}…")]
 
 
 def detector(parts: Parts, project: Project) -> list[Finding]:
-    """Whether what serves, or what the first training starts from, detects on this machine."""
+    """Check that the champion, or the base weights, can detect on this machine."""
     champion = parts.registry.champion(project.id)
-    advice = "see LOOP_DEVICE and `loop models list`; `loop models rollback` goes back to the version before"
+    advice = "check LOOP_DEVICE and `loop models list`; `loop models rollback` goes back to the previous version"
     try:
         parts.detectors.check_device()
         served = parts.load(champion)
     except LoopError as error:
         return [wrong("detector", f"nothing is predicted: {error}", advice if champion else "set LOOP_BASE_WEIGHTS")]
     if served.detector is None:
-        return [ok("detector", "no weights are here yet")]
+        return [ok("detector", "no weights yet")]
     return [ok("detector", f"{served.version} detects")]
 
 
 def labels(parts: Parts, project: Project) -> list[Finding]:
-    """Which labels no class of the model is mapped to, and which classes have no label."""
+    """List labels without a class of the model, and classes without a label."""
     champion = parts.registry.champion(project.id)
     names = champion.facts.classes if champion else ()
     if champion is None or not names:
@@ -48,20 +48,20 @@ def labels(parts: Parts, project: Project) -> list[Finding]:
     config = project.config().knowing(parts.classes.book(project.id).synonyms())
     fit = class_fit(config, names)
     if fit.is_empty:
-        found = f"nothing is suggested: no class of {champion.name} ({some(names)}) is a label ({some(fit.labels)})"
-        return [warning("labels", found, ADVICE)]
+        summary = f"nothing is suggested: no class of {champion.name} ({some(names)}) is a label ({some(fit.labels)})"
+        return [warning("labels", summary, ADVICE)]
     count = len(set(config.label_names))
-    found = f"{count - len(fit.labels)} of {count} labels are predicted"
+    summary = f"{count - len(fit.labels)} of {count} labels are predicted"
     findings = []
     if fit.labels:
         findings.append(warning("labels", f"no class for the labels {some(fit.labels)}", ADVICE))
-    if fit.classes and champion.facts.snapshot:  # trained here, on labels of this project
-        advice = "what it finds of them is not shown: was a label renamed or removed?"
+    if fit.classes and champion.facts.snapshot:  # trained on labels of this project
+        advice = "detections of these classes are not shown: check whether a label was renamed or removed"
         findings.append(warning("labels", f"no label for the classes {some(fit.classes)}", advice))
     elif fit.classes:
-        found += f"; {len(fit.classes)} classes of weights that were not trained here have no label"
-    return findings or [ok("labels", found)]
+        summary += f"; {len(fit.classes)} classes of weights that were not trained here have no label"
+    return findings or [ok("labels", summary)]
 
 
 MODEL = (weights, labels)
-LOADED = (detector,)  # these bring weights into memory
+LOADED = (detector,)  # these load weights into memory

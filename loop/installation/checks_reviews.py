@@ -1,4 +1,4 @@
-"""The doctor's checks of what is read of a project: its label config and its reviews; Label Studio is not asked."""
+"""Checks of the recorded label config and reviews of a project, without Label Studio."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MOST_NAMED = 5
 
 
 def label_config(parts: Parts, project: Project) -> list[Finding]:  # noqa: ARG001 (each check takes both)
-    """Whether the label config that we have can be worked with: an older version of ours may have taken it."""
+    """Check that the recorded label config is supported: an older version may have accepted it."""
     try:
         config = project.config()
     except LabelConfigError as error:
@@ -21,14 +21,14 @@ def label_config(parts: Parts, project: Project) -> list[Finding]:  # noqa: ARG0
 
 
 def reviews(parts: Parts, project: Project) -> list[Finding]:
-    """Which reviews are not read whole, and why: they judge nothing, and their images are in no dataset."""
+    """List reviews that are not read whole: they give no verdicts, and their images are in no dataset."""
     unread = parts.reviews.unread(project.id)
     if not unread:
         return [ok("reviews", "all are read whole")]
-    named = [f"task {task_id}: {one.review.unread[0].text}" for task_id, one in list(unread.items())[:MOST_NAMED]]
+    named = [f"task {task_id}: {record.review.unread[0].text}" for task_id, record in list(unread.items())[:MOST_NAMED]]
     more = f"; and {len(unread) - MOST_NAMED} more" if len(unread) > MOST_NAMED else ""
-    found = f"{len(unread)} are not read whole, and left out of datasets and verdicts: {'; '.join(named)}{more}"
-    return [warning("reviews", found, f"do what each says; `loop sync --project {project.id}` reads them again")]
+    summary = f"{len(unread)} are not read whole, and left out of datasets and verdicts: {'; '.join(named)}{more}"
+    return [warning("reviews", summary, f"follow each message; `loop sync --project {project.id}` reads them again")]
 
 
 REVIEWS = (label_config, reviews)
