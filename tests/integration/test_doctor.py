@@ -90,7 +90,7 @@ def test_a_hook_with_another_secret_and_an_automatic_one_are_told(api, parts, lo
     ("field", "broken", "word"),
     [
         ("sampling", "Sequential sampling", "Sequential sampling"),
-        ("model_version", "", "at random, silently"),
+        ("model_version", "", "the order of the queue is random"),
         ("show_collab_predictions", False, "do not see predictions"),
     ],
 )
