@@ -30,8 +30,8 @@ def photo(seed):
 class Folder:
     """Finds images on this machine by their path."""
 
-    def find(self, project_id, item, *, look=True):
-        return prepare_file(Path(item.image), item.image, 10**6, Path(item.image).parent)
+    def find(self, project_id, task_id, address, *, look=True):
+        return prepare_file(Path(address), address, 10**6, Path(address).parent)
 
 
 @pytest.fixture
