@@ -1,4 +1,4 @@
-"""Assemble the dataset of all that was reviewed: sides given, leaks found, images chosen, written."""
+"""Assemble the dataset of all reviewed tasks: assign sides, look for leaks, choose images, write."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PAGE = 500  # reviews in memory at a time
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a version that a training starts from has learned, and where that is known from."""
+    """The images that the start version of a training has learned, and the snapshot they are from."""
 
     snapshot: str
     contents: frozenset[bytes]
@@ -36,9 +36,9 @@ class _Known:
 
 def assemble(parts: Parts, project_id: int, check: Callable[[], None] = lambda: None) -> Snapshot:
     """
-    Write the dataset of all counted reviews, an image at a time; *check* is called now and then, and stops by raising.
+    Write the dataset of all counted reviews, one image at a time. *check* is called often and raises to stop.
 
-    Raises EmptySnapshot, and LeakedSplit where training images would give held-out ones away.
+    Raises EmptySnapshot, and LeakedSplit if a training image is a near-duplicate or of the group of a held-out one.
     """
     labels = _labels(parts, project_id)
     root = parts.snapshots / str(project_id)
@@ -46,14 +46,14 @@ def assemble(parts: Parts, project_id: int, check: Callable[[], None] = lambda: 
         split = _survey(parts, project_id, draft, labels, check)
         if split.leaks:
             raise LeakedSplit(project_id, [(leak.held_out, leak.train) for leak in split.leaks])
-        selection = _selected(parts, project_id, draft, split)
+        selection = _select(parts, project_id, draft, split)
         left_out = dict.fromkeys(selection.background, Reason.BACKGROUND)
-        left_out |= dict.fromkeys(_taken_out(split), Reason.LEFT_OUT)
+        left_out |= dict.fromkeys(_list_left_out(split), Reason.LEFT_OUT)
         return draft.finish(split.sides, labels, left_out=left_out, resting=selection.resting)
 
 
 def find_leaks(parts: Parts, project_id: int) -> list[Leak]:
-    """Name the training tasks that would give held-out ones away, after taking all reviews of now into the split."""
+    """Return the leaks of the split after assigning a side to every reviewed task."""
     root = parts.snapshots / str(project_id)
     with writing(root) as draft:
         try:
@@ -63,19 +63,19 @@ def find_leaks(parts: Parts, project_id: int) -> list[Leak]:
 
 
 def counted(parts: Parts, project_id: int) -> Iterator[tuple[int, CountedReview]]:
-    """The review that counts of each task that has one, by task, a page at a time."""
-    return ((task_id, one) for task_id, one in _latest(parts, project_id) if not one.review.unread)
+    """The counted review of each task that has one, ordered by task, read a page at a time."""
+    return ((task_id, latest) for task_id, latest in _latest_reviews(parts, project_id) if not latest.review.unread)
 
 
-def _latest(parts: Parts, project_id: int) -> Iterator[tuple[int, CountedReview]]:
-    """The same, with those that are unread in part."""
+def _latest_reviews(parts: Parts, project_id: int) -> Iterator[tuple[int, CountedReview]]:
+    """The counted reviews, including those that could be read only in part."""
     task_ids = sorted(parts.reviews.standing(project_id, TASK))
     for start in range(0, len(task_ids), PAGE):
         yield from parts.reviews.latest(project_id, task_ids[start : start + PAGE]).items()
 
 
 def group_of(data: object, field: str) -> str | None:
-    """The group of a task by a field of its data; None where it is not set, empty, or the task lacks it."""
+    """The group of a task by a field of its data; None if no field is set or the value is empty or missing."""
     value = data.get(field) if field and isinstance(data, dict) else None
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
@@ -87,7 +87,7 @@ def _labels(parts: Parts, project_id: int) -> Labels:
 
 
 def _survey(parts: Parts, project_id: int, draft: Draft, labels: Labels, check: Callable[[], None]) -> Split:
-    """Add every reviewed image to the draft and give each a side. Raises EmptySnapshot."""
+    """Add every reviewed image to the draft and assign sides. Raises EmptySnapshot."""
     field = parts.policies.dataset.group_field
     known = parts.splits.looks(project_id)
     image_key = parts.projects.get(project_id).config().image_key
@@ -95,40 +95,40 @@ def _survey(parts: Parts, project_id: int, draft: Draft, labels: Labels, check: 
     files: dict[int, Path] = {}
 
     def images() -> Iterator[LabelledImage]:
-        for task_id, one in _latest(parts, project_id):
-            image = one.image(image_key) or ""
+        for task_id, latest in _latest_reviews(parts, project_id):
+            image = latest.image(image_key) or ""
             addresses[task_id] = hashlib.sha256(image.encode()).hexdigest()[:16]
             if not image:
-                lacking = PayloadError(f"data.{image_key}", "the address of an image", one.data.get(image_key))
-                draft.report.leave_out(Reason.NO_IMAGE, task_id, str(lacking))
+                missing = PayloadError(f"data.{image_key}", "the address of an image", latest.data.get(image_key))
+                draft.report.leave_out(Reason.NO_IMAGE, task_id, str(missing))
                 continue
-            group = group_of(one.data, field)
-            yield LabelledImage(task_id, image, one.review.regions, one.review.id, group, one.review.unread)
+            group = group_of(latest.data, field)
+            yield LabelledImage(task_id, image, latest.review.regions, latest.review.id, group, latest.review.unread)
 
     def find(item: LabelledImage) -> ImageFile:
         is_known = known.get(item.task_id, ("", None))[0] == addresses[item.task_id]
-        found = parts.image_cache.find(project_id, item.task_id, item.image, look=not is_known)
-        files[item.task_id] = found.path
-        return found
+        file = parts.image_cache.find(project_id, item.task_id, item.image, look=not is_known)
+        files[item.task_id] = file.path
+        return file
 
     draft.add(images(), labels, find)
     if len(draft.added) < 2:
-        found = f"{len(draft.added)} usable of {len(addresses)} reviewed tasks"
+        usable = f"{len(draft.added)} usable of {len(addresses)} reviewed tasks"
         losses = draft.report.losses()
-        raise EmptySnapshot(f"{found}: at least one to train on and one to measure on are needed; {losses}")
+        raise EmptySnapshot(f"{usable}: at least one to train on and one to measure on are needed; {losses}")
     seen = [
         Seen(one.task_id, one.group, _look(one.look, known.get(one.task_id), address), address)
         for one in draft.added
         for address in [addresses[one.task_id]]
     ]
     if field:
-        alone = sum(one.group is None for one in seen)
-        draft.report.notes[f"tasks without a {field}, grouped by their look alone"] += alone
-    embedded = _embedded(parts, project_id, draft, seen, files, check)
-    return _frozen(parts, project_id, seen, embedded)
+        without_group = sum(one.group is None for one in seen)
+        draft.report.notes[f"tasks without a {field}, grouped by their look alone"] += without_group
+    embedded = _embed(parts, project_id, draft, seen, files, check)
+    return _freeze(parts, project_id, seen, embedded)
 
 
-def _embedded(
+def _embed(
     parts: Parts,
     project_id: int,
     draft: Draft,
@@ -137,23 +137,23 @@ def _embedded(
     check: Callable[[], None],
 ) -> Embedded | None:
     """
-    The vectors that say which images are near-duplicates, where they do; images that lack one are counted.
+    The vectors that near-duplicates are found by, if the policy uses them. Count the images without a vector.
 
-    A flat image, which has no look, gets none: it is like all others, and says nothing of them.
+    A flat image has no look and gets no vector, because it would be near every other flat image.
     """
     space = parts.embedders.whole_space() if parts.policies.dataset.twin_cosine else None
     if space is None:
         return None
     addresses = {one.task_id: one.image for one in seen}
-    wanted = {one.task_id: files[one.task_id] for one in seen if one.look is not None}
-    embedded = embed_images(parts, project_id, space, addresses, wanted, check)
-    alone = len(wanted.keys() - embedded.rows.keys())
-    if alone:
-        draft.report.notes["images that the embedder has no vector of, compared by their look alone"] += alone
+    paths = {one.task_id: files[one.task_id] for one in seen if one.look is not None}
+    embedded = embed_images(parts, project_id, space, addresses, paths, check)
+    lacking = len(paths.keys() - embedded.rows.keys())
+    if lacking:
+        draft.report.notes["images that the embedder has no vector of, compared by their look alone"] += lacking
     return embedded
 
 
-def _frozen(parts: Parts, project_id: int, seen: Sequence[Seen], embedded: Embedded | None) -> Split:
+def _freeze(parts: Parts, project_id: int, seen: Sequence[Seen], embedded: Embedded | None) -> Split:
     policy = parts.policies.dataset
     share = policy.held_out_share
     split = parts.splits.freeze(project_id, seen, share=share, twin_bits=policy.twin_bits, embedded=embedded)
@@ -165,42 +165,42 @@ def _frozen(parts: Parts, project_id: int, seen: Sequence[Seen], embedded: Embed
     return split
 
 
-def _look(taken: int | None, known: tuple[str, int | None] | None, address: str) -> int | None:
-    return known[1] if known and known[0] == address else taken
+def _look(computed: int | None, known: tuple[str, int | None] | None, address: str) -> int | None:
+    return known[1] if known and known[0] == address else computed
 
 
-def _selected(parts: Parts, project_id: int, draft: Draft, split: Split) -> Selection:
-    """Choose what is trained on this time, and say so in the report."""
+def _select(parts: Parts, project_id: int, draft: Draft, split: Split) -> Selection:
+    """Choose the training images of this snapshot, and count them in the report."""
     policy = parts.policies.dataset.selection
-    learned = _learned(parts, project_id) if policy.replay_share < 1 else _Known("", frozenset())
+    learned = _read_learned(parts, project_id) if policy.replay_share < 1 else _Known("", frozenset())
     hard = parts.splits.hard_negatives(project_id)
     images = [
-        Trainable(one.task_id, one.classes, one.content in learned.contents, one.task_id in hard)
-        for one in draft.added
-        if split.sides[one.task_id] is Side.TRAIN and one.task_id not in split.left_out
+        Trainable(image.task_id, image.classes, image.content in learned.contents, image.task_id in hard)
+        for image in draft.added
+        if split.sides[image.task_id] is Side.TRAIN and image.task_id not in split.left_out
     ]
     chosen = select(images, policy, salt=learned.snapshot)
-    for one in images:
-        if one.task_id not in chosen.resting | chosen.background:
-            draft.report.train["old" if one.is_old else "new"] += 1
-            if not one.classes:
-                draft.report.train["hard negatives" if one.is_hard else "other backgrounds"] += 1
+    for image in images:
+        if image.task_id not in chosen.resting | chosen.background:
+            draft.report.train["old" if image.is_old else "new"] += 1
+            if not image.classes:
+                draft.report.train["hard negatives" if image.is_hard else "other backgrounds"] += 1
     return chosen
 
 
-def _learned(parts: Parts, project_id: int) -> _Known:
-    """What the champion was trained on, as the items of its dataset say, those that rested in it too."""
+def _read_learned(parts: Parts, project_id: int) -> _Known:
+    """The training images of the champion's dataset, including those that rested in it."""
     champion = parts.registry.champion(project_id)
     name = champion.facts.snapshot if champion else None
     try:
         snapshot = dataset_folder.read(parts.snapshots / str(project_id), name or "")
         if snapshot:
             return _Known(snapshot.hash, frozenset(one.content for one in snapshot.items() if one.side is Side.TRAIN))
-    except PoisonedSnapshot:  # then everything is new
+    except PoisonedSnapshot:  # every image counts as new
         pass
     return _Known("", frozenset())
 
 
-def _taken_out(split: Split) -> list[int]:
-    """What a person took out is out of training; one that is held out goes on being measured."""
+def _list_left_out(split: Split) -> list[int]:
+    """The training tasks that a person left out; held-out tasks that were left out are still measured."""
     return [task_id for task_id in split.left_out if split.sides[task_id] is Side.TRAIN]

@@ -12,12 +12,12 @@ from loop.parts import Parts
 
 @dataclass(frozen=True, slots=True)
 class CountedClass:
-    """A class with how many boxes reviewers left of it, under any of its names; those of a merged class count there."""
+    """A class with the number of its reviewed boxes, under any of its names, boxes of merged classes included."""
 
     of: ObjectClass
     boxes: int
     is_in_config: bool
-    is_undecided: bool  # boxes, but no label in the config, and nobody decided what becomes of them
+    is_undecided: bool  # it has boxes, but no label in the config and no decision
 
 
 def count_classes(parts: Parts, project_id: int) -> list[CountedClass]:

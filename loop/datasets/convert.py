@@ -1,4 +1,4 @@
-"""A Label Studio JSON export to a YOLO dataset, or to verdicts; no server needed."""
+"""Converts a Label Studio JSON export to a YOLO dataset, or to verdicts, without a server."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from loop.storage.storable import LARGEST_ID
 
 @dataclass(frozen=True, slots=True)
 class ConversionPolicy:
-    """What share is held out, what stays on one side together, and how many pixels an image may have."""
+    """The share held out, the settings that keep tasks on one side, and the largest number of pixels of an image."""
 
     held_out_share: float = 0.2
     group_field: str = ""
@@ -40,7 +40,7 @@ class ConversionPolicy:
 
 @dataclass(frozen=True, slots=True)
 class TaskVerdicts:
-    """The verdicts on one task's prediction; none where the task is *left_out*, for the reason it gives."""
+    """The verdicts on one task's prediction; empty if the task is left out, for the reason in *left_out*."""
 
     task_id: int
     version: str
@@ -52,10 +52,11 @@ def to_dataset(
     export: Path, label_config: str, images: Path, out: Path, policy: ConversionPolicy | None = None
 ) -> Snapshot:
     """
-    Write the reviewed tasks of an export as a YOLO dataset into *out*, which must not exist yet or be empty.
+    Write the reviewed tasks of an export as a YOLO dataset into *out*, which must be new or empty.
 
-    The image of a task is looked for in *images*, see LocalImages.
-    The export may be larger than memory. Raises PayloadError, EmptySnapshot.
+    LocalImages finds the image of each task in the folder *images*. The export may be larger than memory.
+
+    Raises PayloadError, EmptySnapshot.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise PayloadError("--out", "a folder that is new or empty", str(out))
@@ -64,7 +65,9 @@ def to_dataset(
     labels = Labels.of(config.label_names)
     with writing(out.absolute().parent) as draft:
         files = LocalImages(images, draft.prepared, policy.most_pixels)
-        draft.add(_labelled(export, config, policy, draft, files), labels, files.find, at_once=os.cpu_count() or 1)
+        draft.add(
+            _labelled_images(export, config, policy, draft, files), labels, files.find, at_once=os.cpu_count() or 1
+        )
         if not draft.added and not draft.report.counts:
             raise EmptySnapshot(f"{export}: nothing to train on in it: {why_nothing(export)}")
         draft.take_out(files.contradictions())
@@ -79,9 +82,8 @@ def to_verdicts(export: Path, label_config: str | None = None) -> Iterator[TaskV
     """
     Judge the counted review of each task of an export against the prediction it was made on.
 
-    A task without a review that counts, or without a prediction to judge, gives nothing; one whose review or
-    prediction is not read whole is left out. Without a *label_config* the boxes are those of the control that the
-    predictions are of. Raises PayloadError.
+    A task without a counted review or without a prediction is skipped. A task whose review or prediction cannot be
+    read whole is left out. Without a *label_config*, the control is inferred from the predictions. Raises PayloadError.
     """
     config = parse(label_config) if label_config is not None else inferred(read_tasks(export))
     _check_predictions(export)
@@ -89,22 +91,22 @@ def to_verdicts(export: Path, label_config: str | None = None) -> Iterator[TaskV
         if isinstance(task, NoTask):
             yield TaskVerdicts(task.number, "", [], str(task.error))
             continue
-        judged = attempt(partial(_judged, task, config))
-        if isinstance(judged, Fault):
-            yield TaskVerdicts(task["id"], "", [], judged.error)
-        elif judged:
-            yield judged
+        verdicts = attempt(partial(_judge_task, task, config))
+        if isinstance(verdicts, Fault):
+            yield TaskVerdicts(task["id"], "", [], verdicts.error)
+        elif verdicts:
+            yield verdicts
 
 
 def _check_predictions(export: Path) -> None:
-    """Raise PayloadError where the export has predictions, and all of them by their ids alone."""
+    """Raise PayloadError if the export has predictions, but only their ids."""
     predicted = (task for task in read_tasks(export) if task.get("predictions"))
     if has_ids_alone(next(predicted, {})) and all(has_ids_alone(task) for task in predicted):
         raise PayloadError(str(export), FULL, "predictions by their ids alone, as its own JSON export has them")
 
 
 def why_nothing(export: Path) -> str:
-    """Say why an export gives no verdicts: what its tasks lack."""
+    """Say why an export gives no verdicts, by counting its tasks, reviews and predictions."""
     tasks = reviewed = predicted = 0
     for task in read_tasks(export):
         annotations, predictions = task.get("annotations"), task.get("predictions")
@@ -116,39 +118,39 @@ def why_nothing(export: Path) -> str:
     return f"{tasks} tasks, {reviewed} of them reviewed, {predicted} of those with a prediction"
 
 
-def _judged(task: dict[str, Any], config: LabelConfig) -> TaskVerdicts | None:
+def _judge_task(task: dict[str, Any], config: LabelConfig) -> TaskVerdicts | None:
     """Judge one task. Raises PayloadError."""
-    review = _counted(task, config)
-    seen = _seen(review, _predictions(task, config)) if review else None
-    if review is None or seen is None:
+    review = _counted_review(task, config)
+    prediction = _seen_prediction(review, _predictions(task, config)) if review else None
+    if review is None or prediction is None:
         return None
-    unread = [one.text for one in (*review.unread, *seen.unread)]
-    if unread:
-        return TaskVerdicts(task["id"], seen.version, [], "; ".join(unread))
-    return TaskVerdicts(task["id"], seen.version, judge(seen.regions, review.regions))
+    faults = [one.text for one in (*review.unread, *prediction.unread)]
+    if faults:
+        return TaskVerdicts(task["id"], prediction.version, [], "; ".join(faults))
+    return TaskVerdicts(task["id"], prediction.version, judge(prediction.regions, review.regions))
 
 
 def _predictions(task: dict[str, Any], config: LabelConfig) -> list[StoredPrediction]:
     """The predictions of a task, oldest first. Raises PayloadError."""
-    known = task.get("predictions") or []
-    if not isinstance(known, list) or not all(isinstance(one, dict) for one in known):
-        raise PayloadError(f"task {task['id']} predictions", "a list of predictions in full", known)
-    found = [
+    stored = task.get("predictions") or []
+    if not isinstance(stored, list) or not all(isinstance(one, dict) for one in stored):
+        raise PayloadError(f"task {task['id']} predictions", "a list of predictions in full", stored)
+    predictions = [
         read_prediction(one, config, task_id=task["id"], prediction_id=LARGEST_ID - number)
-        for number, one in enumerate(known, start=1)
+        for number, one in enumerate(stored, start=1)
     ]
-    return sorted(found, key=lambda one: one.created_at)
+    return sorted(predictions, key=lambda one: one.created_at)
 
 
-def _labelled(
+def _labelled_images(
     export: Path, config: LabelConfig, policy: ConversionPolicy, draft: Draft, files: LocalImages
 ) -> Iterator[LabelledImage]:
-    """The reviewed tasks of an export; one whose review or image cannot be read is left out and named."""
+    """The reviewed tasks of an export; tasks whose review or image cannot be read are left out and named."""
     for task in read_export(export):
         if isinstance(task, NoTask):
             draft.report.leave_out(Reason.NO_REVIEW, task.number, str(task.error))
             continue
-        review = attempt(partial(_counted, task, config))
+        review = attempt(partial(_counted_review, task, config))
         if isinstance(review, Fault):
             draft.report.leave_out(Reason.NO_REVIEW, task["id"], review.error)
             continue
@@ -162,28 +164,28 @@ def _labelled(
             yield LabelledImage(task["id"], image, review.regions, review.id, group, review.unread)
 
 
-def _counted(task: dict[str, Any], config: LabelConfig) -> Review | None:
-    """The review of a task that counts, unread in part or not. Raises PayloadError."""
+def _counted_review(task: dict[str, Any], config: LabelConfig) -> Review | None:
+    """The counted review of a task, even if it is read only in part. Raises PayloadError."""
     annotations = task.get("annotations") or []
     if not isinstance(annotations, list) or not all(isinstance(one, dict) for one in annotations):
         raise PayloadError(f"task {task['id']} annotations", "a list of annotations", annotations)
-    found = [
+    reviews = [
         read_review(one, config, project_id=task.get("project") or 1, task_id=task["id"], annotation_id=number)
         for number, one in enumerate(annotations, start=1)
     ]
-    completed = [one for one in found if one.is_complete]
-    return max(completed, key=_rank, default=None)
+    complete = [one for one in reviews if one.is_complete]
+    return max(complete, key=_rank, default=None)
 
 
 def _rank(review: Review) -> tuple[bool, float]:
     return counted_review_key(is_ground_truth=review.is_ground_truth, completed_at=review.updated_at.timestamp())
 
 
-def _seen(review: Review, predictions: Sequence[StoredPrediction]) -> StoredPrediction | None:
-    """The export still knows the prediction that an annotation was made from, unless it was deleted since."""
+def _seen_prediction(review: Review, predictions: Sequence[StoredPrediction]) -> StoredPrediction | None:
+    """Find the prediction that the reviewer saw: by id, or by time and boxes if it was deleted since."""
     for prediction in predictions:
         if prediction.id == review.parent_prediction:
             return prediction
-    served = [(one.created_at.timestamp(), one.regions) for one in predictions]
-    index = seen_by_reviewer(review.regions, review.began_at, served)
+    candidates = [(one.created_at.timestamp(), one.regions) for one in predictions]
+    index = seen_by_reviewer(review.regions, review.began_at, candidates)
     return None if index is None else predictions[index]

@@ -17,7 +17,7 @@ Hashes = NDArray[np.uint64]
 
 
 class Looks:
-    """The perceptual hashes of many images; a task is its place in the list. None looks like nothing."""
+    """The perceptual hashes of many images; a task is its place in the list. None is near nothing."""
 
     def __init__(self, looks: Sequence[int | None], widest: int) -> None:
         self.widest = widest
@@ -26,46 +26,46 @@ class Looks:
 
     def linked(self, members: Ints, width: int) -> Ints:
         """
-        Label *members*: equal where a chain leads from one to the other, no step of which changes over *width* bits.
+        Label *members*: equal for images linked by a chain whose steps each change at most *width* bits.
 
-        A negative width links nothing, not even what is equal.
+        A negative width links nothing, not even equal hashes.
         """
         labels = np.arange(len(members)) + len(members)
         known = self._known[members]
         if width >= 0 and known.any():
             hashes, place = np.unique(self._hashes[members[known]], return_inverse=True)
-            labels[known] = _chained(hashes, width)[place]
+            labels[known] = _label_chains(hashes, width)[place]
         return labels
 
     def nearest(self, ones: Ints, others: Ints, width: int) -> list[tuple[int, int, str]]:
-        """Pair each of *ones* that has one with the nearest of *others* within *width* bits: one, other, how near."""
+        """Pair each of *ones* with its nearest of *others* within *width* bits, if any: one, other, how near."""
         ones, others = ones[self._known[ones]], others[self._known[others]]
-        found = []
+        pairs = []
         for one in ones if len(others) else ():
             distances = np.bitwise_count(self._hashes[others] ^ self._hashes[one])
             at = int(distances.argmin())
             if distances[at] <= width:
-                found.append((int(one), int(others[at]), f"{distances[at]} bits apart"))
-        return found
+                pairs.append((int(one), int(others[at]), f"{distances[at]} bits apart"))
+        return pairs
 
 
-def _chained(hashes: Hashes, width: int) -> Ints:
+def _label_chains(hashes: Hashes, width: int) -> Ints:
     labels = np.arange(len(hashes))
-    for first, second in _near(hashes, width):
+    for first, second in _near_pairs(hashes, width):
         graph = coo_matrix((np.ones(len(first), bool), (labels[first], labels[second])), shape=(len(hashes),) * 2)
         labels = connected_components(graph, directed=False)[1][labels]
     return labels.astype(np.int64)
 
 
-def _near(hashes: Hashes, width: int) -> Iterator[tuple[Ints, Ints]]:
+def _near_pairs(hashes: Hashes, width: int) -> Iterator[tuple[Ints, Ints]]:
     """
     Yield all pairs that differ in at most *width* bits, in batches; a pair may come more than once.
 
-    Of *width* + 1 bands of bits, such a pair has at least one in common. So only what shares a band is compared.
+    Such a pair shares at least one of *width* + 1 bands of bits. Only hashes that share a band are compared.
     """
     cuts = np.linspace(0, 64, width + 2).astype(int)
     batch: list[tuple[Ints, Ints]] = []
-    held = 0
+    pairs = 0
     for low, high in pairwise(cuts.tolist()):
         band = (hashes >> np.uint64(low)) & np.uint64((1 << high - low) - 1)
         order = np.argsort(band, kind="stable")
@@ -78,13 +78,13 @@ def _near(hashes: Hashes, width: int) -> Iterator[tuple[Ints, Ints]]:
             first, second = order[at], order[at + step]
             is_near = np.bitwise_count(hashes[first] ^ hashes[second]) <= width
             batch.append((first[is_near], second[is_near]))
-            held += len(batch[-1][0])
-            if held > BATCH:
-                yield _joined(batch)
-                batch, held = [], 0
+            pairs += len(batch[-1][0])
+            if pairs > BATCH:
+                yield _concatenate(batch)
+                batch, pairs = [], 0
     if batch:
-        yield _joined(batch)
+        yield _concatenate(batch)
 
 
-def _joined(batch: list[tuple[Ints, Ints]]) -> tuple[Ints, Ints]:
+def _concatenate(batch: list[tuple[Ints, Ints]]) -> tuple[Ints, Ints]:
     return np.concatenate([first for first, _ in batch]), np.concatenate([second for _, second in batch])

@@ -1,4 +1,4 @@
-"""A Label Studio JSON export, read a task at a time."""
+"""Reads a Label Studio JSON export, a task at a time."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from loop.storage.storable import is_id
 from loop.storage.text_file import encoding_of
 
 CHUNK = 1 << 20  # characters read at a time
-TOKEN = re.compile(r'"(?:[^"\\]|\\.)*("|\Z)|[\[\]{}]', re.DOTALL)  # what tells where JSON ends
-EDGE = 16  # characters: a word or an escape cut off at the end of what was read is at most as long
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*("|\Z)|[\[\]{}]', re.DOTALL)  # the tokens that nest JSON
+EDGE = 16  # characters: the longest word or escape that the end of the buffer may cut off
 
 
 @dataclass(frozen=True, slots=True)
 class NoTask:
-    """An element of an export, by its *number* from 1 on, that is no task of the JSON export."""
+    """An element of an export that is no task; *number* counts from 1."""
 
     number: int
     error: PayloadError
@@ -32,10 +32,10 @@ def read_export(export: Path) -> Iterator[dict[str, Any] | NoTask]:
     """
     Yield the tasks of a JSON export, or of an answer of /api/tasks/; it may be larger than memory.
 
-    Each task gets an `id`, its number, if it has none.
+    Each task without an `id` gets its number as `id`. An element that is no task is yielded as NoTask.
 
-    An element that is no task costs only itself. Raises PayloadError where the file is no list of JSON, after what came
-    before was yielded; where its first element is of another kind of export; and at the end where it has no task.
+    Raises PayloadError if the file is no JSON list, after yielding the elements before the fault. Also raises it if the
+    first element is of another kind of export, and at the end if no element is a task.
     """
     tasks = number = 0
     for number, element in enumerate(_read(export), start=1):
@@ -49,7 +49,7 @@ def read_export(export: Path) -> Iterator[dict[str, Any] | NoTask]:
 
 
 def read_tasks(export: Path) -> Iterator[dict[str, Any]]:
-    """The same without the elements that are no task."""
+    """Yield the tasks of an export, without the elements that are no task."""
     return (task for task in read_export(export) if not isinstance(task, NoTask))
 
 
@@ -66,7 +66,7 @@ def _task(element: object, number: int) -> dict[str, Any] | NoTask:
 
 
 def _read(export: Path) -> Iterator[Any]:
-    """The elements of an export; a PayloadError in place of one that is nested too deeply."""
+    """Yield the elements of an export; a PayloadError stands for an element that is nested too deeply."""
     try:
         with export.open("rb") as raw:
             head = raw.read(200)
@@ -81,15 +81,15 @@ def _read(export: Path) -> Iterator[Any]:
 
 
 def _elements(file: IO[str], name: str) -> Iterator[Any]:
-    """The elements of the one list in a file."""
+    """Yield the elements of the list in a file."""
     decoder, buffer = json.JSONDecoder(), file.read(CHUNK)
     answer = API_ANSWER.match(buffer)
-    at = answer.end() if answer else _blank(buffer, 0)
+    at = answer.end() if answer else _skip_blanks(buffer, 0)
     if buffer[at : at + 1] != "[":
         raise PayloadError(name, EXPECTED, kind_of_text(buffer[: CHUNK // 64]))
     at, more, is_first = at + 1, CHUNK, True
     while True:
-        at = _blank(buffer, at)
+        at = _skip_blanks(buffer, at)
         step = _step(decoder, buffer, at, is_first=is_first)
         if step is None:  # the buffer ends within an element
             read = file.read(more)
@@ -104,12 +104,12 @@ def _elements(file: IO[str], name: str) -> Iterator[Any]:
             break
         yield element
         is_first, more = False, CHUNK
-    if (buffer[_blank(buffer, at) :] + file.read(CHUNK)).strip() != ("}" if answer else ""):
+    if (buffer[_skip_blanks(buffer, at) :] + file.read(CHUNK)).strip() != ("}" if answer else ""):
         raise PayloadError(name, "JSON", "something after the end of the list")
 
 
 def _step(decoder: json.JSONDecoder, buffer: str, at: int, *, is_first: bool) -> tuple[Any, int, bool] | str | None:
-    """The next element, where it ends, and whether it was the list's end; None: read on; a text: what is wrong."""
+    """Return the next element, its end, and whether the list ends; None to read on; a text for a fault."""
     if at >= len(buffer):
         return None
     if buffer[at] == "]":
@@ -117,7 +117,7 @@ def _step(decoder: json.JSONDecoder, buffer: str, at: int, *, is_first: bool) ->
     if not is_first:
         if buffer[at] != ",":
             return f"expected a comma, found {buffer[at : at + 40]}"
-        at = _blank(buffer, at + 1)
+        at = _skip_blanks(buffer, at + 1)
     try:
         element, end = decoder.raw_decode(buffer, at)
     except RecursionError:
@@ -131,7 +131,7 @@ def _step(decoder: json.JSONDecoder, buffer: str, at: int, *, is_first: bool) ->
 
 
 def _end(buffer: str, at: int) -> int | None:
-    """Where the object or list ends that begins at a place; None where the buffer ends within it."""
+    """The end of the object or list that begins at *at*; None if the buffer ends within it."""
     depth = 0
     for token in TOKEN.finditer(buffer, at):
         if token[0][0] == '"' and not token[1]:
@@ -142,7 +142,7 @@ def _end(buffer: str, at: int) -> int | None:
     return None
 
 
-def _blank(buffer: str, at: int) -> int:
+def _skip_blanks(buffer: str, at: int) -> int:
     while at < len(buffer) and buffer[at] in " \t\n\r":
         at += 1
     return at

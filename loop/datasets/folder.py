@@ -1,9 +1,9 @@
 """
 A YOLO dataset on disk, which never changes.
 
-`images/` and `labels/` by side, `data.yaml`, `items.jsonl` (what is in it, an image a line, by task), and
-`manifest.json` (its name and report). Its name is the hash of `data.yaml` and `items.jsonl`, which has the hash of
-every other file.
+It holds `images/` and `labels/` by side, `data.yaml`, `items.jsonl` (one image per line, by task), and
+`manifest.json` (its name and report). Its name is the hash of `data.yaml` and `items.jsonl`. `items.jsonl` has the
+hash of every other file.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ READERS = 4
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A dataset that never changes, by the hash of its content."""
+    """A dataset that never changes, named by the hash of its content."""
 
     hash: str
     folder: Path
@@ -36,24 +36,24 @@ class Snapshot:
 
     @property
     def data(self) -> Path:
-        """The file that ultralytics is given."""
+        """The `data.yaml` for ultralytics."""
         return self.folder / "data.yaml"
 
     def count(self, what: str, side: Side) -> int:
-        """How many `images` or `boxes` are on a side."""
+        """The number of `images` or `boxes` on a side."""
         return int(self.report[what].get(side, 0))
 
     def items(self) -> Iterator[Item]:
-        """What is in it, by task. Raises PoisonedSnapshot at a line that is none."""
+        """Yield its items, by task. Raises PoisonedSnapshot at a line that cannot be read."""
         return items(self.folder)
 
     def held_out(self) -> dict[str, Path]:
-        """The images of the held-out side by their name, which a task keeps in every dataset of its project."""
+        """The held-out images by name; a task has the same name in every dataset of its project."""
         return {path.stem: path for path in sorted((self.folder / "images" / Side.HELD_OUT).iterdir())}
 
 
 def read(root: Path, name: str) -> Snapshot | None:
-    """Return the dataset of that hash, if it is here. Raises PoisonedSnapshot where its manifest is damaged."""
+    """Return the dataset of a hash, if it exists. Raises PoisonedSnapshot if its manifest is damaged."""
     folder = root / name[:16]
     if not name or not (folder / "manifest.json").exists():
         return None
@@ -65,19 +65,19 @@ def read(root: Path, name: str) -> Snapshot | None:
 
 
 def items(folder: Path) -> Iterator[Item]:
-    """Read `items.jsonl` of a dataset, a line at a time; PoisonedSnapshot at a line that is none."""
+    """Yield the items of a dataset. Raises PoisonedSnapshot at a line that cannot be read."""
     try:
         with (folder / "items.jsonl").open(encoding="utf-8") as file:
             for line in file:
-                kept = json.loads(line)
-                yield Item(**{**kept, "side": Side(kept["side"])})
+                values = json.loads(line)
+                yield Item(**{**values, "side": Side(values["side"])})
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise PoisonedSnapshot(str(folder), {}, f"items.jsonl cannot be read: {error}") from error
 
 
 def verify(snapshot: Snapshot) -> None:
     """
-    Check that a dataset is what was written: every image and label file as it was, nothing more, and labels that parse.
+    Check that a dataset is as written: every image and label file unchanged, no other files, labels that parse.
 
     Raises PoisonedSnapshot, which names the tasks.
     """
@@ -85,21 +85,21 @@ def verify(snapshot: Snapshot) -> None:
     problems: dict[int, str] = {}
     files = 0
     with ThreadPoolExecutor(READERS) as pool:
-        for item, found in in_order(pool, lambda one: (one, _problem(snapshot, one)), snapshot.items()):
+        for item, problem in in_order(pool, lambda item: (item, _problem(snapshot, item)), snapshot.items()):
             files += not item.resting
-            if found:
-                problems[item.task] = found
-    rest = []
+            if problem:
+                problems[item.task] = problem
+    faults = []
     if not _is_readable(folder):
-        rest.append("manifest.json cannot be read")
+        faults.append("manifest.json cannot be read")
     if _hash(folder) != snapshot.hash:
-        rest.append("data.yaml or items.jsonl is not as it was written")
+        faults.append("data.yaml or items.jsonl is not as it was written")
     for kind in ("images", "labels"):
-        there = sum(1 for side in Side for _ in (folder / kind / side).glob("*"))
-        if there > files:
-            rest.append(f"{there - files} files in {kind} that do not belong to it")
-    if problems or rest:
-        raise PoisonedSnapshot(str(folder), problems, "; ".join(rest))
+        count = sum(1 for side in Side for _ in (folder / kind / side).glob("*"))
+        if count > files:
+            faults.append(f"{count - files} files in {kind} that do not belong to it")
+    if problems or faults:
+        raise PoisonedSnapshot(str(folder), problems, "; ".join(faults))
 
 
 def label_file(file: str) -> str:
@@ -132,12 +132,12 @@ def _is_readable(folder: Path) -> bool:
 
 
 def _hash(folder: Path) -> str:
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for name in ("data.yaml", "items.jsonl"):
         try:
             with (folder / name).open("rb") as file:
                 while chunk := file.read(1 << 20):
-                    found.update(chunk)
+                    digest.update(chunk)
         except OSError:
             return ""
-    return found.hexdigest()
+    return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""The vectors of whole images of reviewed tasks, in the records: made once for an address and an embedder."""
+"""Stores the vectors of whole images of reviewed tasks, made once per address and embedder."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from loop.datasets.duplicates_by_vector import Embedded, Halves
 from loop.storage.tables import whole_vectors
 from loop.vision.embedding import Vectors
 
-HALF = np.dtype("<f2")  # as they are kept, whatever machine wrote them
+HALF = np.dtype("<f2")  # the stored byte order, on every machine
 
 
 class WholeVectors:
-    """The vectors in the records; a task has one, of the embedder that saw it last."""
+    """The vectors in the records; a task has one vector, of the embedder used last."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
     def known(self, project_id: int, embedder: str) -> dict[int, str]:
-        """The name of the address that each vector of an embedder was made from, by task."""
-        query = sa.select(whole_vectors.c.task_id, whole_vectors.c.image).where(*_of(project_id, embedder))
+        """The name of the image address behind each vector of an embedder, by task."""
+        query = sa.select(whole_vectors.c.task_id, whole_vectors.c.image).where(*_conditions(project_id, embedder))
         with self._engine.connect() as connection:
             return {row.task_id: row.image for row in connection.execute(query)}
 
     def keep(self, project_id: int, embedder: str, images: Mapping[int, str], vectors: Vectors) -> None:
-        """Keep a vector of each task, made from the image of that address; *vectors* are in the order of *images*."""
+        """Store one vector per task; *images* maps tasks to addresses, *vectors* are in the same order."""
         rows = [
             {
                 "project_id": project_id,
@@ -38,18 +38,18 @@ class WholeVectors:
             }
             for (task_id, image), vector in zip(images.items(), vectors, strict=True)
         ]
-        is_it = (whole_vectors.c.project_id == project_id, whole_vectors.c.task_id.in_(list(images)))
+        is_stored = (whole_vectors.c.project_id == project_id, whole_vectors.c.task_id.in_(list(images)))
         try:
             with self._engine.begin() as connection:
-                connection.execute(whole_vectors.delete().where(*is_it))
+                connection.execute(whole_vectors.delete().where(*is_stored))
                 connection.execute(whole_vectors.insert(), rows)
-        except sa.exc.IntegrityError:  # another process keeps the same ones in this moment
+        except sa.exc.IntegrityError:  # another process stores the same vectors at this moment
             return
 
     def read(self, project_id: int, embedder: str, images: Mapping[int, str], least: float) -> Embedded:
-        """All vectors of an embedder, but those of tasks that show another address by now, as *images* has it."""
+        """All vectors of an embedder, except those of tasks whose address in *images* has changed since."""
         query = sa.select(whole_vectors.c.task_id, whole_vectors.c.image, whole_vectors.c.vector)
-        query = query.where(*_of(project_id, embedder)).order_by(whole_vectors.c.task_id)
+        query = query.where(*_conditions(project_id, embedder)).order_by(whole_vectors.c.task_id)
         rows: dict[int, int] = {}
         content = bytearray()
         with self._engine.connect() as connection:
@@ -61,5 +61,5 @@ class WholeVectors:
         return Embedded(rows, vectors, least)
 
 
-def _of(project_id: int, embedder: str) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+def _conditions(project_id: int, embedder: str) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
     return whole_vectors.c.project_id == project_id, whole_vectors.c.embedder == embedder

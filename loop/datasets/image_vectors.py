@@ -1,4 +1,4 @@
-"""Embed the whole images of reviewed tasks, each once, so that near-duplicates are found by their vectors too."""
+"""Embed the whole images of reviewed tasks, each once, for finding near-duplicates."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 
 WHOLE = Box(0, 0, 1, 1)
 IMAGES = 16  # in memory at a time
-PIXELS = 640  # of the longer side, that an embedder is shown
-PREPARATION = "whole-1"  # changes with every change of what an embedder is shown
+PIXELS = 640  # of the longer side of an image given to an embedder
+PREPARATION = "whole-1"  # changes with every change of the image given to an embedder
 
 
 def embed_images(
@@ -32,10 +32,10 @@ def embed_images(
     check: Callable[[], None],
 ) -> Embedded:
     """
-    Return the vectors of the images of a project's tasks, after making those that are missing from their *files*.
+    Return the vectors of the images of a project's tasks, after making missing vectors from their *files*.
 
-    *addresses* names the address of each task's image. *check* is called often, and stops by raising. An embedder that
-    fails is logged, and what it did not see has no vector.
+    *addresses* names the address of each task's image. *check* is called often and raises to stop. A failure of the
+    embedder is logged, and the images after it have no vector.
     """
     name = f"{PREPARATION}:{space.fingerprint}"
     known = parts.whole_vectors.known(project_id, name)
@@ -54,8 +54,8 @@ def _make(
     images: Mapping[int, tuple[str, Path]],
     check: Callable[[], None],
 ) -> None:
-    """Make vectors and keep them, some at a time: whoever is killed goes on from there. Raises UpstreamError."""
-    embedder = _loaded(parts, space) if images else None
+    """Make and store vectors in batches, so that a killed run continues. Raises UpstreamError."""
+    embedder = _load(parts, space) if images else None
     task_ids = list(images)
     for start in range(0, len(task_ids), IMAGES):
         check()
@@ -71,7 +71,7 @@ def _make(
             parts.whole_vectors.keep(project_id, f"{PREPARATION}:{space.fingerprint}", addresses, vectors)
 
 
-def _loaded(parts: Parts, space: Space) -> Embedder:
+def _load(parts: Parts, space: Space) -> Embedder:
     try:
         return parts.embedders.load(space, None)
     except Exception as error:  # reading foreign weights raises anything

@@ -1,4 +1,4 @@
-"""The images of an export in a folder of this machine."""
+"""Finds the images of an export in a folder of this machine."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class LocalImages:
     """
     Finds the file of an address in a folder, and never one outside it.
 
-    A file is an image's where its path within the folder is how the address ends. An upload's may also be named as
-    before the upload, in any folder.
+    A file belongs to an address that ends with the file's path within the folder. The file of an upload may also have
+    its name from before the upload, in any folder.
     """
 
     def __init__(self, root: Path, prepared: Path, most_pixels: int) -> None:
         self._root, self._prepared, self._most_pixels = str(root.resolve()).rstrip("/"), prepared, most_pixels
-        self._tasks: dict[str, list[tuple[int, str]]] = defaultdict(list)  # and addresses that a file was found for
+        self._tasks: dict[str, list[tuple[int, str]]] = defaultdict(list)  # by file: tasks and addresses
 
     def keep(self, address: str) -> str:
-        """Put the image of a `data:` URI into a file and return the URI's identity; other addresses stay."""
+        """Write the image of a `data:` URI to a file and return its identity; return other addresses unchanged."""
         if not is_inline(address):
             return address
         try:
@@ -54,69 +54,71 @@ class LocalImages:
 
     def contradictions(self) -> dict[int, str]:
         """
-        Name the tasks whose file is claimed by several addresses, of which at most one can mean it, and say so.
+        Return the tasks whose file matches several addresses, with the reason; at most one address can be right.
 
-        That is a file `a.jpg` where tasks show `one/a.jpg` and `other/a.jpg`.
+        An example is a file `a.jpg` with tasks that show `one/a.jpg` and `other/a.jpg`.
         """
-        wrong: dict[int, str] = {}
+        contradicted: dict[int, str] = {}
         for path, tasks in self._tasks.items():
             longest = max((text for _, text in tasks), key=lambda text: (len(text), text))
             others = {text for _, text in tasks if not f"/{longest}".endswith(f"/{text}")}
             if others:
-                why = f"{path} may be the image of {longest} or of {min(others)}: put each into a folder of its name"
-                wrong |= {task_id: why for task_id, _ in tasks}
-        return wrong
+                reason = f"{path} may be the image of {longest} or of {min(others)}: put each into a folder of its name"
+                contradicted |= {task_id: reason for task_id, _ in tasks}
+        return contradicted
 
     def _inline(self, identity: str) -> Path:
         return self._prepared / f"inline-{hashlib.sha256(identity.encode()).hexdigest()}"
 
     def _find(self, address: str) -> tuple[Path, Parts]:
-        """The file of an address, and the path by which it was found."""
+        """The file of an address, and the path that matched."""
         candidates = file_paths(address)
         for parts in candidates:
             for start in range(len(parts)):
-                near = "/".join((self._root, *parts[start:]))
-                if os.path.isfile(near) and self._is_inside(near):  # noqa: PTH113 (a Path would take as long as the rest)
-                    return Path(near), parts
+                path = "/".join((self._root, *parts[start:]))
+                if os.path.isfile(path) and self._is_inside(path):  # noqa: PTH113 (a Path would take as long as the rest)
+                    return Path(path), parts
         for parts in candidates:
-            files = self._alike(parts)
+            files = self._similar_files(parts)
             if len(files) > 1:
-                named = ", ".join(map(str, files[:NAMED])) + ", …" * (len(files) > NAMED)
-                raise ImageUnreadable(address, f"it may be any of {len(files)} files: {named}; keep its own alone")
+                names = ", ".join(map(str, files[:NAMED])) + ", …" * (len(files) > NAMED)
+                raise ImageUnreadable(address, f"it may be any of {len(files)} files: {names}; keep its own alone")
             if files:
                 return files[0], parts
         raise ImageUnreadable(address, f"no such file in {self._root}: put it there, or name its folder by --images")
 
-    def _alike(self, parts: Parts) -> list[Path]:
-        """The files whose path is how *parts* end but for the form of letters; else those that an upload may be of."""
-        wanted = tuple(map(_normal, parts))
-        files = self._files.get(wanted[-1], [])
-        ending = [one for one in files if wanted[-len(one) :] == tuple(map(_normal, one))]
-        longest = max(map(len, ending), default=0)
-        alike = [one for one in ending if len(one) == longest]
-        original = original_name(wanted)
-        if original and not alike:
-            alike = files or self._uploads.get(original, [])
-        return [Path(self._root, *one) for one in alike]
+    def _similar_files(self, parts: Parts) -> list[Path]:
+        """The files whose path ends *parts* up to Unicode form, or else the files that an upload may come from."""
+        wanted_parts = tuple(map(_normal, parts))
+        files = self._files.get(wanted_parts[-1], [])
+        suffixes = [
+            path_parts for path_parts in files if wanted_parts[-len(path_parts) :] == tuple(map(_normal, path_parts))
+        ]
+        longest = max(map(len, suffixes), default=0)
+        matches = [path_parts for path_parts in suffixes if len(path_parts) == longest]
+        original = original_name(wanted_parts)
+        if original and not matches:
+            matches = files or self._uploads.get(original, [])
+        return [Path(self._root, *path_parts) for path_parts in matches]
 
     @cached_property
     def _files(self) -> dict[str, list[Parts]]:
-        """The path within the folder of each file, by its name."""
-        found: dict[str, list[Parts]] = defaultdict(list)
+        """The paths within the folder, by file name."""
+        by_name: dict[str, list[Parts]] = defaultdict(list)
         for folder, _, names in os.walk(self._root):
             above = tuple(part for part in folder[len(self._root) :].split("/") if part)
             for name in sorted(names):
                 if self._is_inside(f"{folder}/{name}"):
-                    found[_normal(name)].append((*above, name))
-        return dict(found)
+                    by_name[_normal(name)].append((*above, name))
+        return dict(by_name)
 
     @cached_property
     def _uploads(self) -> dict[str, list[Parts]]:
-        """The same by the name that the file would have as an upload."""
-        found: dict[str, list[Parts]] = defaultdict(list)
+        """The paths within the folder, by the name that Label Studio gives an upload."""
+        by_name: dict[str, list[Parts]] = defaultdict(list)
         for name, files in self._files.items():
-            found[stored_name(name)] += files
-        return dict(found)
+            by_name[stored_name(name)] += files
+        return dict(by_name)
 
     def _is_inside(self, path: str) -> bool:
         folder, name = path.rsplit("/", 1)
@@ -125,7 +127,7 @@ class LocalImages:
 
 
 def _normal(text: str) -> str:
-    """Letters with accents have one form or two, as the system that made the name has it."""
+    """Compose accented letters, which systems write in one or two characters."""
     return unicodedata.normalize("NFC", text)
 
 

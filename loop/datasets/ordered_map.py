@@ -1,4 +1,4 @@
-"""Work on an endless row of things by several threads, results in order, few of them in memory. Pure."""
+"""Maps a function over a long iterable in several threads, in order, with few items in memory. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ R = TypeVar("R")
 
 
 def in_order(pool: Executor, work: Callable[[T], R], things: Iterable[T]) -> Iterator[R]:
-    """Yield what *work* makes of each of the *things*, in their order; at most some five hundred are in memory."""
+    """Yield *work* of each of the *things*, in order; at most about 500 are in memory."""
     source = iter(things)
     waiting: deque[Future[list[R]]] = deque()
     while chunk := list(islice(source, CHUNK)):

@@ -1,4 +1,4 @@
-"""Which of the training images are trained on this time: a share of the old, and few with nothing on them. Pure."""
+"""Selects the training images of a snapshot: a share of the old images, and few background images. Pure."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Trainable:
-    """One image of the training side; *classes* are the ids on it, none where nothing is."""
+    """One image of the training side; *classes* are the class ids on it, empty for background."""
 
     task_id: int
     classes: tuple[int, ...]
-    is_old: bool = False  # the version that the training starts from learned it already
-    is_hard: bool = False  # a detector saw something on it that is not there
+    is_old: bool = False  # the start version of the training has learned it
+    is_hard: bool = False  # a detector had a false positive on it
 
 
 @dataclass(frozen=True, slots=True)
 class SelectionPolicy:
     """
-    What share of the old images is repeated, and what share of the training side may have nothing on it.
+    The share of old images that is repeated, and the largest share of background images on the training side.
 
     Ultralytics advises up to 10% background images (Tips for Best YOLOv5 Training Results).
     """
@@ -35,7 +35,7 @@ ALL = SelectionPolicy(1.0, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The tasks that are not trained on this time: learned before, or one background too many."""
+    """The tasks left out of this training: old images that rest, and surplus background images."""
 
     resting: frozenset[int]
     background: frozenset[int]
@@ -43,33 +43,33 @@ class Selection:
 
 def select(images: Iterable[Trainable], policy: SelectionPolicy, *, salt: str = "") -> Selection:
     """
-    Choose by a hash of the ids, so that the same images and *salt* always give the same choice.
+    Choose by a hash of the ids; the same images and *salt* always give the same choice.
 
-    Of the old images, each class keeps its share, at least one. Images with nothing on them are taken where a detector
-    was wrong about them first (hard negatives), up to their share of what is trained on.
+    Each class keeps its share of the old images, at least one. Background images are taken up to their share of the
+    training images, hard negatives (images with a false positive) first.
     """
-    known = list(images)
-    resting = _resting([one for one in known if one.is_old], policy.replay_share, salt)
-    left = [one for one in known if one.task_id not in resting]
-    background = [one for one in left if not one.classes]
+    all_images = list(images)
+    resting = _choose_resting([image for image in all_images if image.is_old], policy.replay_share, salt)
+    remaining = [image for image in all_images if image.task_id not in resting]
+    background = [image for image in remaining if not image.classes]
     if policy.background_share >= 1:
         return Selection(frozenset(resting), frozenset())
-    most = int((len(left) - len(background)) * policy.background_share / (1 - policy.background_share))
-    background.sort(key=lambda one: (not one.is_hard, draw(salt, one.task_id)))
-    return Selection(frozenset(resting), frozenset(one.task_id for one in background[most:]))
+    most = int((len(remaining) - len(background)) * policy.background_share / (1 - policy.background_share))
+    background.sort(key=lambda image: (not image.is_hard, draw(salt, image.task_id)))
+    return Selection(frozenset(resting), frozenset(image.task_id for image in background[most:]))
 
 
-def _resting(old: Collection[Trainable], share: float, salt: str) -> set[int]:
+def _choose_resting(old: Collection[Trainable], share: float, salt: str) -> set[int]:
     if share >= 1:
         return set()
     by_class: dict[int, list[int]] = {}
-    for one in sorted(old, key=lambda one: draw(salt, one.task_id)):
-        for class_id in set(one.classes) or {-1}:
-            by_class.setdefault(class_id, []).append(one.task_id)
-    kept = {task_id for found in by_class.values() for task_id in found[: math.ceil(share * len(found))]}
-    return {one.task_id for one in old} - kept
+    for image in sorted(old, key=lambda image: draw(salt, image.task_id)):
+        for class_id in set(image.classes) or {-1}:
+            by_class.setdefault(class_id, []).append(image.task_id)
+    repeated = {task_id for members in by_class.values() for task_id in members[: math.ceil(share * len(members))]}
+    return {image.task_id for image in old} - repeated
 
 
 def draw(salt: str, task_id: int) -> float:
-    """A number in [0, 1) that follows from a task's id and *salt* alone."""
+    """A number in [0, 1) that depends only on a task's id and *salt*."""
     return int.from_bytes(hashlib.sha256(f"{salt}:{task_id}".encode()).digest()[:8]) / 2**64

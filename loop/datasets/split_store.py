@@ -1,4 +1,4 @@
-"""The frozen split of every project in the records, with what keeps tasks together."""
+"""Stores the frozen split of every project, with the groups and looks that keep tasks together."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from loop.datasets.splits import Leak, Side, Twins, assign, leaks, together
 from loop.reviews.verdicts import Decision
 from loop.storage.tables import splits, verdicts
 
-TRIES = 5  # at giving sides, while another process gives some to the same tasks
+TRIES = 5  # at assigning sides, while another process assigns sides to the same tasks
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is known now of a reviewed task: its group, the look of its image, and the name of that image's address."""
+    """A reviewed task: its group, the look of its image, and the name of the image's address."""
 
     task_id: int
     group: str | None
@@ -28,7 +28,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The sides of all that was ever split; of what is reviewed now: leaks, and what a person took out of training."""
+    """The sides of all tasks ever split; leaks and left-out tasks among those reviewed now."""
 
     sides: dict[int, Side] = field(default_factory=dict)
     leaks: tuple[Leak, ...] = ()
@@ -51,11 +51,11 @@ class SplitList:
         self._engine = engine
 
     def looks(self, project_id: int) -> dict[int, tuple[str, int | None]]:
-        """Of each task whose image was looked at: the name of its address, and the look."""
+        """The name of the image address and the look of each task whose image was read."""
         query = sa.select(splits.c.task_id, splits.c.image, splits.c.image_hash)
         query = query.where(splits.c.project_id == project_id, splits.c.image.is_not(None))
         with self._engine.connect() as connection:
-            return {task_id: (image, _read(kept)) for task_id, image, kept in connection.execute(query)}
+            return {task_id: (image, _read(image_hash)) for task_id, image, image_hash in connection.execute(query)}
 
     def freeze(
         self,
@@ -67,37 +67,37 @@ class SplitList:
         embedded: Embedded | None = None,
     ) -> Split:
         """
-        Give a side to each task that has none, which holds for ever, and keep what is known of all.
+        Assign a permanent side to each task that has none, and store the group and look of every task.
 
-        Near-duplicates are images whose looks differ in at most *twin_bits* bits, or that are so by their vectors.
-        Several processes may do so at once.
+        Near-duplicates are images whose looks differ in at most *twin_bits* bits, or whose vectors are alike. Several
+        processes may call this at once.
         """
         for attempt in range(TRIES):
             try:
                 with self._engine.begin() as connection:
-                    return _frozen(connection, project_id, seen, share, twin_bits, embedded)
+                    return _freeze(connection, project_id, seen, share, twin_bits, embedded)
             except sa.exc.IntegrityError:
                 if attempt == TRIES - 1:
                     raise
         raise AssertionError("unreachable")
 
     def leave_out(self, project_id: int, task_ids: Iterable[int]) -> None:
-        """Take tasks out of training for good, whichever side they are on."""
+        """Leave tasks out of training until they are put back, whichever side they are on."""
         change = splits.update().values(is_left_out=True)
-        is_it = sa.and_(splits.c.project_id == project_id, splits.c.task_id == sa.bindparam("which"))
+        is_task = sa.and_(splits.c.project_id == project_id, splits.c.task_id == sa.bindparam("which"))
         rows = [{"which": task_id} for task_id in task_ids]
         if rows:
             with self._engine.begin() as connection:
-                connection.execute(change.where(is_it), rows)
+                connection.execute(change.where(is_task), rows)
 
     def put_back(self, project_id: int) -> int:
-        """Let everything be trained on again that was left out; return how many tasks."""
-        is_out = sa.and_(splits.c.project_id == project_id, splits.c.is_left_out)
+        """Train again on all tasks that were left out; return their number."""
+        is_left_out = sa.and_(splits.c.project_id == project_id, splits.c.is_left_out)
         with self._engine.begin() as connection:
-            return connection.execute(splits.update().where(is_out).values(is_left_out=False)).rowcount
+            return connection.execute(splits.update().where(is_left_out).values(is_left_out=False)).rowcount
 
     def hard_negatives(self, project_id: int) -> set[int]:
-        """The tasks where a detector saw something that a reviewer deleted."""
+        """The tasks with a false positive."""
         query = sa.select(verdicts.c.task_id).where(
             verdicts.c.project_id == project_id, verdicts.c.decision == Decision.FALSE_POSITIVE.value
         )
@@ -105,7 +105,7 @@ class SplitList:
             return set(connection.scalars(query.distinct()))
 
 
-def _frozen(
+def _freeze(
     connection: sa.Connection,
     project_id: int,
     seen: Sequence[Seen],
@@ -121,11 +121,11 @@ def _frozen(
     known = {task_id: row.side for task_id, row in rows.items() if row.side}
     left_out = frozenset(task_id for task_id, row in rows.items() if row.is_left_out)
     changed = []
-    for one in seen:
-        row = rows.setdefault(one.task_id, _Row(None, None, None, None))
-        if (row.group, row.look, row.image) != (one.group, one.look, one.image):
-            row.group, row.look, row.image = one.group, one.look, one.image
-            changed.append(one)
+    for task in seen:
+        row = rows.setdefault(task.task_id, _Row(None, None, None, None))
+        if (row.group, row.look, row.image) != (task.group, task.look, task.image):
+            row.group, row.look, row.image = task.group, task.look, task.image
+            changed.append(task)
     ids = sorted(task_id for task_id in rows if task_id not in left_out)
     groups = [rows[task_id].group for task_id in ids]
     looks = Looks([rows[task_id].look for task_id in ids], twin_bits)
@@ -134,9 +134,9 @@ def _frozen(
     new = assign(known, ids, project_id=project_id, share=share, labels=families.labels)
     _keep(connection, project_id, changed, new)
     sides = {**known, **new}
-    reviewed = {one.task_id for one in seen}
-    found = leaks(ids, [sides[task_id] for task_id in ids], groups, families, twins)
-    standing = tuple(one for one in found if {one.held_out, one.train} <= reviewed)
+    reviewed = {task.task_id for task in seen}
+    all_leaks = leaks(ids, [sides[task_id] for task_id in ids], groups, families, twins)
+    standing = tuple(leak for leak in all_leaks if {leak.held_out, leak.train} <= reviewed)
     return Split(sides, standing, left_out & reviewed)
 
 
@@ -144,27 +144,27 @@ def _keep(connection: sa.Connection, project_id: int, changed: Sequence[Seen], n
     rows = [
         {
             "project_id": project_id,
-            "task_id": one.task_id,
-            "group": one.group,
-            "image_hash": "" if one.look is None else f"{one.look:016x}",
-            "image": one.image,
+            "task_id": task.task_id,
+            "group": task.group,
+            "image_hash": "" if task.look is None else f"{task.look:016x}",
+            "image": task.image,
         }
-        for one in changed
+        for task in changed
     ]
     added = [{**row, "side": new[row["task_id"]]} for row in rows if row["task_id"] in new]
     if added:
         connection.execute(splits.insert(), added)
-    moved = [
+    updated = [
         {"which": row["task_id"], "to_group": row["group"], "to_hash": row["image_hash"], "to_image": row["image"]}
         for row in rows
         if row["task_id"] not in new
     ]
-    if moved:
-        is_it = sa.and_(splits.c.project_id == project_id, splits.c.task_id == sa.bindparam("which"))
+    if updated:
+        is_task = sa.and_(splits.c.project_id == project_id, splits.c.task_id == sa.bindparam("which"))
         columns = {"group": "to_group", "image_hash": "to_hash", "image": "to_image"}
         change = splits.update().values({column: sa.bindparam(name) for column, name in columns.items()})
-        connection.execute(change.where(is_it), moved)
+        connection.execute(change.where(is_task), updated)
 
 
-def _read(kept: str | None) -> int | None:
-    return int(kept, 16) if kept else None
+def _read(image_hash: str | None) -> int | None:
+    return int(image_hash, 16) if image_hash else None

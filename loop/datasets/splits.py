@@ -1,4 +1,4 @@
-"""Which reviewed tasks train and which measure; a task never changes sides. Pure."""
+"""Splits reviewed tasks into training and held-out tasks; a task never changes sides. Pure."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ class Side(StrEnum):
 
 class Twins(Protocol):
     """
-    What says which images are near-duplicates: perceptual hashes, vectors, or either. A task is its place in a list.
+    Finds near-duplicates by perceptual hashes, vectors, or either. A task is its place in a list.
 
-    A *width* is how far near-duplicates may be apart, from *widest* down to 0; below 0 nothing is alike.
+    *width* is how far near-duplicates may be apart, from *widest* down to 0; below 0 nothing is alike.
     """
 
     widest: int
 
     def linked(self, members: Ints, width: int) -> Ints:
-        """Label *members*: equal where a chain of near-duplicates leads from one to the other."""
+        """Label *members*: equal for tasks linked by a chain of near-duplicates."""
 
     def nearest(self, ones: Ints, others: Ints, width: int) -> list[tuple[int, int, str]]:
-        """Pair each of *ones* that has one with the nearest of *others* within *width*: one, other, how near."""
+        """Pair each of *ones* with its nearest of *others* within *width*, if any: one, other, how near."""
 
 
 @dataclass(frozen=True, slots=True)
 class Families:
-    """What must stay on one side: tasks of one label, alike within their width. Both are as long as the tasks."""
+    """Tasks that must stay on one side share a label; *widths* is the width that linked each. One entry per task."""
 
     labels: Ints
     widths: Ints
@@ -49,7 +49,7 @@ class Families:
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """A training task that says something about a held-out one, and why."""
+    """A training task that leaks a held-out task, with the reason."""
 
     held_out: int
     train: int
@@ -60,10 +60,10 @@ def together(groups: Sequence[str | None], twins: Twins) -> Families:
     """
     Join the tasks of one group, and near-duplicates, into families.
 
-    Chains are followed: each frame of a video is like the next. But looks that would hold more than half of all tasks
-    together are those of the place and not of what is on the images (a camera that never moves, one printed form). Such
-    a family is cut apart by ever narrower widths, at last by the groups alone, which a person named. Below twenty tasks
-    a family may hold all but one.
+    Chains are followed, because each frame of a video is like the next. Looks that would join more than half of all
+    tasks show the place and not the objects (a camera that never moves, one printed form). Such a family is cut by ever
+    narrower widths, at last by the groups alone, which a person named. Below twenty tasks a family may hold all but
+    one.
     """
     count = len(groups)
     most = count // 2 if count >= 20 else count - 1
@@ -90,33 +90,33 @@ def assign(
     labels: Sequence[int] | Ints | None = None,
 ) -> dict[int, Side]:
     """
-    Return the sides of the *task_ids* that have none yet; *labels* say which of them, known ones too, are one family.
+    Return the sides of the *task_ids* that have none yet; tasks with equal *labels* are one family, known ones too.
 
-    A new task joins the side of its family; of one that stands on both, the training side. A new family is drawn by the
-    ids alone; one that is larger than the held-out side should be is trained on. Two families are the least there is to
-    split: while there are as many and a side would stay empty, the one that suits that side best goes over.
+    A new task joins the side of its family. If its family is on both sides, it joins the training side. A hash of the
+    ids draws the side of a new family. A family larger than the held-out side should be is trained on. If one side
+    would stay empty and there are at least two families, the new family whose size fits that side best moves there.
     """
     families: dict[int, list[int]] = {}
     for task_id, label in zip(task_ids, range(len(task_ids)) if labels is None else labels, strict=True):
         families.setdefault(int(label), []).append(task_id)
-    wanted = share * len({*known, *task_ids})
+    held_out_size = share * len({*known, *task_ids})
     sides: dict[int, Side] = {}
     drawn: list[tuple[float, list[int]]] = []
     for members in families.values():
         new = [task_id for task_id in members if task_id not in known]
-        standing = {known[task_id] for task_id in members if task_id in known}
-        if standing:
-            sides |= dict.fromkeys(new, standing.pop() if len(standing) == 1 else Side.TRAIN)
+        known_sides = {known[task_id] for task_id in members if task_id in known}
+        if known_sides:
+            sides |= dict.fromkeys(new, known_sides.pop() if len(known_sides) == 1 else Side.TRAIN)
             continue
         draw = _draw(project_id, min(new))
         drawn.append((draw, new))
-        is_held_out = draw < share and len(new) <= max(1.0, wanted)
+        is_held_out = draw < share and len(new) <= max(1.0, held_out_size)
         sides |= dict.fromkeys(new, Side.HELD_OUT if is_held_out else Side.TRAIN)
     for missing in set(Side) - {*known.values(), *sides.values()}:
         if len(drawn) + bool(known) >= 2:
-            size = wanted if missing is Side.HELD_OUT else (1 - share) / share * wanted
-            _, suits = min(drawn, key=lambda one: (abs(len(one[1]) - size), abs(one[0] - share)))
-            sides |= dict.fromkeys(suits, missing)
+            size = held_out_size if missing is Side.HELD_OUT else (1 - share) / share * held_out_size
+            _, moved = min(drawn, key=lambda family: (abs(len(family[1]) - size), abs(family[0] - share)))
+            sides |= dict.fromkeys(moved, missing)
     return sides
 
 
@@ -124,29 +124,29 @@ def leaks(
     task_ids: Sequence[int], sides: Sequence[Side], groups: Sequence[str | None], families: Families, twins: Twins
 ) -> list[Leak]:
     """
-    Name each training task that is of one group with a held-out one, or its near-duplicate, with the nearest of those.
+    Return the training tasks that share a group with a held-out task or are its near-duplicate, by training task.
 
-    All are as long as *task_ids*. By training task.
+    Each leak names the nearest held-out task. All arguments have one entry per task.
     """
-    held = np.array([side is Side.HELD_OUT for side in sides], dtype=bool)
+    is_held_out = np.array([side is Side.HELD_OUT for side in sides], dtype=bool)
     codes = _codes(groups)
-    found: dict[int, Leak] = {}
-    both = set(families.labels[held].tolist()) & set(families.labels[~held].tolist())
-    where = np.flatnonzero(np.isin(families.labels, list(both)))
-    for members in _parted(where, families.labels):
-        measured, trained = members[held[members]], members[~held[members]]
+    by_train: dict[int, Leak] = {}
+    mixed = set(families.labels[is_held_out].tolist()) & set(families.labels[~is_held_out].tolist())
+    places = np.flatnonzero(np.isin(families.labels, list(mixed)))
+    for members in _split_by_label(places, families.labels):
+        measured, trained = members[is_held_out[members]], members[~is_held_out[members]]
         for train, other, near in twins.nearest(trained, measured, int(families.widths[members[0]])):
-            found[train] = Leak(task_ids[other], task_ids[train], f"near-duplicate, {near}")
-        first = {int(codes[place]): int(place) for place in reversed(measured)}
+            by_train[train] = Leak(task_ids[other], task_ids[train], f"near-duplicate, {near}")
+        by_code = {int(codes[place]): int(place) for place in reversed(measured)}
         for train in trained.tolist():
-            same = first.get(int(codes[train]))
-            if same is not None:
-                found[train] = Leak(task_ids[same], task_ids[train], f"one group: {groups[train]}")
-    return [found[train] for train in sorted(found, key=lambda place: task_ids[place])]
+            held_out = by_code.get(int(codes[train]))
+            if held_out is not None:
+                by_train[train] = Leak(task_ids[held_out], task_ids[train], f"one group: {groups[train]}")
+    return [by_train[train] for train in sorted(by_train, key=lambda place: task_ids[place])]
 
 
 def joined(codes: Ints, looks: Ints) -> Ints:
-    """Label the tasks that one number or the other links, through any number of others."""
+    """Label the tasks: equal for tasks linked by equal codes or equal looks, directly or through others."""
     count = len(codes)
     code, look = np.unique(codes, return_inverse=True)[1], np.unique(looks, return_inverse=True)[1]
     size = count + len(set(code.tolist())) + len(set(look.tolist()))
@@ -159,7 +159,7 @@ def joined(codes: Ints, looks: Ints) -> Ints:
 
 
 def _codes(groups: Sequence[str | None]) -> Ints:
-    """A number a group; a task without a group is one of its own."""
+    """The number of each task's group; a task without a group gets a number of its own."""
     numbers: dict[str, int] = {}
     alone = len(groups)
     return np.array(
@@ -171,8 +171,8 @@ def _codes(groups: Sequence[str | None]) -> Ints:
     )
 
 
-def _parted(members: Ints, labels: Ints) -> list[Ints]:
-    """The members of each label."""
+def _split_by_label(members: Ints, labels: Ints) -> list[Ints]:
+    """Split members by their label."""
     if not len(members):
         return []
     order = members[np.argsort(labels[members], kind="stable")]

@@ -1,4 +1,4 @@
-"""YOLO's label lines and data file, from our regions and back. Pure."""
+"""Writes and reads YOLO label lines and data files. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from loop.regions import Box, Region
 
 
 class Note(StrEnum):
-    """What had to be done to a box on the way; counted, never silent."""
+    """A change made to a box when it is written; counted, never silent."""
 
     CLIPPED = "clipped to the image"
     EMPTY = "dropped: no extent on the image"
@@ -29,7 +29,7 @@ class Note(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """The label file of one image, and how often what was done to its boxes."""
+    """The label file of one image, and the counted changes to its boxes."""
 
     text: str
     notes: Counter[Note]
@@ -38,9 +38,9 @@ class Lines:
 
 def write_lines(regions: Sequence[Region], labels: Labels) -> Lines:
     """
-    Write one line a box: class id, centre x, centre y, width, height, in fractions. Labels must be known.
+    Write one line per box: class id, centre x, centre y, width, height, in fractions. Labels must be known.
 
-    Raises PayloadError at a box that is not four finite numbers: clipping would make a box of it that nobody drew.
+    Raises PayloadError at a box that is not four finite numbers, because clipping would invent a box.
     """
     lines: list[str] = []
     notes: Counter[Note] = Counter()
@@ -67,7 +67,7 @@ def write_lines(regions: Sequence[Region], labels: Labels) -> Lines:
 
 
 def read_lines(text: str, class_names: Sequence[str], where: str = "label file") -> list[Region]:
-    """Read a label file; PayloadError names the line that is not one."""
+    """Read a label file. Raises PayloadError, which names the line."""
     regions = []
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
@@ -89,8 +89,8 @@ def data_file(labels: Labels) -> str:
     """
     Write `data.yaml` for a dataset folder with the sides `train` and `held_out`; paths are relative to it.
 
-    It is ASCII, and every name is quoted: names of any characters are read back as they are, and as text.
-    `former_names` is ours: the class ids of names that older detectors still use.
+    The file is ASCII, and every name is quoted, so that any name is read back unchanged and as text. The key
+    `former_names` is ours. It maps names that older detectors still use to class ids.
     """
     content: dict[str, Any] = {
         "train": "images/train",
@@ -115,7 +115,7 @@ def read_data_file(text: str) -> Labels:
 
 
 class _Name(str):
-    """A name that is written with quotes: `yes`, `0001` and `~` would else be read as something other than text."""
+    """A name written with quotes, because `yes`, `0001` and `~` would otherwise not be read as text."""
 
     __slots__ = ()
 
