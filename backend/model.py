@@ -12,8 +12,8 @@ from loop.errors import PayloadError, UpstreamError
 from loop.label_studio.events import START_TRAINING
 from loop.label_studio.payloads import project_id_of
 from loop.parts import Parts
-from loop.reviews.process_events import ask_training
 from loop.serving.predictor import Predictor
+from loop.training.ask import ask_training
 from loop.wiring import build
 
 

@@ -20,13 +20,13 @@ from loop.rates import post_alerts as watching
 from loop.references import index as indexing
 from loop.references import plan as plan_vectors
 from loop.registry.announce import catch_up
-from loop.reviews import process_events as reviewing
-from loop.reviews import sync as syncing
 from loop.serving import refresh as refreshing
 from loop.serving import retire as retiring
 from loop.taxonomy import match as matching
 from loop.taxonomy import reapply as reapplying
+from loop.training import after_reviews
 from loop.training import retrain as retraining
+from loop.training.ask import ask_when_due
 from loop.vision.ask_vectors import ask_vectors
 from loop.wiring import build
 
@@ -36,7 +36,7 @@ TURN_SECONDS = 180.0  # that a command waits for a job of the same name to end
 
 def review(project_id: int) -> str:
     """Work on the pending events of a project."""
-    return _alone("review", reviewing.review, project_id)
+    return _alone("review", after_reviews.review, project_id)
 
 
 def refresh(project_id: int) -> str:
@@ -46,13 +46,13 @@ def refresh(project_id: int) -> str:
 
 def sync(project_id: int) -> str:
     """Record the reviews of a project that no event told us of, look for falls in its rates, and tidy up."""
-    steps = {"sync": syncing.sync, "watch": watching.watch, "retire": retiring.retire}
+    steps = {"sync": after_reviews.sync, "watch": watching.watch, "retire": retiring.retire}
     return "; ".join(_alone(name, step, project_id) for name, step in steps.items())
 
 
 def rebuild(project_id: int) -> str:
     """Read all reviews of a project from Label Studio again."""
-    return _alone("sync", syncing.rebuild, project_id)
+    return _alone("sync", after_reviews.rebuild, project_id)
 
 
 def index(project_id: int) -> str:
@@ -147,7 +147,7 @@ def _swept(parts: Parts) -> str:
     to_review = [project.id for project in projects if project.id in pending]
     to_refresh = [project.id for project in projects if _holds(project, partial(refreshing.is_due, parts))]
     for project in projects:  # a cool-down ends without an event
-        _holds(project, lambda project: reviewing.ask_when_due(parts, project.id))
+        _holds(project, lambda project: ask_when_due(parts, project.id))
         _holds(project, lambda project: catch_up(parts, project.id))
     to_index = [project.id for project in projects if _holds(project, partial(plan_vectors.is_due, parts))]
     others = [project for project in projects if project.id not in to_index]

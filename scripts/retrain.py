@@ -11,7 +11,7 @@ from contextlib import closing
 
 from loop.cli.failures import DONE, FAILED, explain
 from loop.errors import LoopError
-from loop.reviews.process_events import ask_training
+from loop.training.ask import ask_training
 from loop.wiring import build
 
 

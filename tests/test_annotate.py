@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from loop.errors import Refused, UnknownProject
 from loop.reviews.bulk.run import annotate
-from loop.reviews.process_events import review
 from loop.reviews.verdict_query import Source, VerdictFilter
+from loop.training.after_reviews import review
 from tests.builders import CONFIG, ls_annotation, ls_region, region, served
 from tests.bulk_studio import BulkStudio, Killed
 from tests.fakes import FakeImages

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from backend.app import create_app
-from loop.reviews.process_events import review
 from loop.settings import Settings
+from loop.training.after_reviews import review
 from tests.builders import CONFIG, region, served
 from tests.bulk_studio import BulkStudio
 from tests.fakes import FakeImages, FakeQueue

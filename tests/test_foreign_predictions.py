@@ -6,9 +6,9 @@ import pytest
 
 from loop.errors import UpstreamError
 from loop.label_studio.client import PAGE, LabelStudio
-from loop.reviews.sync import sync
 from loop.serving.pre_annotate import has
 from loop.serving.refresh import refresh
+from loop.training.after_reviews import sync
 from tests.builders import ls_task
 from tests.fakes import FakeDetectors, FakeLabelStudio
 from tests.studio_model import StudioModel, boxes

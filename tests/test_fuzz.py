@@ -16,12 +16,11 @@ from loop.datasets.convert import to_dataset, to_verdicts
 from loop.label_studio.events import PROJECT_HEADER, SECRET_HEADER
 from loop.regions import Box
 from loop.reviews.bulk.run import annotate
-from loop.reviews.process_events import review
-from loop.reviews.sync import rebuild, sync
 from loop.serving.predictor import Predictor
 from loop.serving.refresh import refresh
 from loop.settings import Settings
 from loop.storage.storable import is_text
+from loop.training.after_reviews import rebuild, review, sync
 from loop.wiring import build
 from tests.builders import CONFIG, created, ls_annotation, ls_region, ls_task, picture, region, served
 from tests.bulk_studio import BulkStudio

@@ -12,10 +12,10 @@ from PIL import Image
 
 from loop.errors import ImageTooLarge, ImageUnreadable, UpstreamError
 from loop.label_studio.payloads import Task
-from loop.reviews.process_events import review
 from loop.serving.pre_annotate import suggest, to_log
 from loop.serving.predict import Served
 from loop.storage.tables import events, predictions, reviews
+from loop.training.after_reviews import review
 from loop.vision.addresses import identify
 from loop.vision.image_cache import ImageCache
 from loop.vision.image_reader import read_pixels

@@ -12,7 +12,7 @@ from loop.installation.checks_reviews import label_config as check
 from loop.installation.connect import connect
 from loop.label_studio.label_config import parse
 from loop.label_studio.label_config_edit import with_label
-from loop.reviews.process_events import review
+from loop.training.after_reviews import review
 from tests.builders import ls_task
 
 IMAGE = '<Image name="image" value="$image"/>'

@@ -10,7 +10,7 @@ from loop.cli.tree import app
 from loop.datasets.assemble import assemble
 from loop.errors import PayloadError, UnknownVersion
 from loop.registry.store import Facts
-from loop.reviews.process_events import review
+from loop.training.after_reviews import review
 from tests.builders import created, ls_region, region, served
 from tests.trainings import review_tasks
 

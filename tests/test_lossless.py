@@ -6,8 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from loop.reviews.process_events import review
-from loop.reviews.sync import rebuild, sync
+from loop.training.after_reviews import rebuild, review, sync
 from tests.studio_model import StudioModel, boxes
 from tests.sweeping import arrive, connected, run_and_be_killed, state
 

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from loop import jobs
 from loop.errors import NotPassed, PayloadError, UpstreamError
 from loop.gate.promote_by_hand import promote_by_hand
-from loop.reviews.process_events import ask_when_due
 from loop.storage.exchange_tables import notices
+from loop.training.ask import ask_when_due
 from loop.training.cancel import cancel
 from loop.training.retrain import ATTEMPTS, retrain
 from loop.training.store import Phase, State

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from loop.reviews.process_events import review
+from loop.training.after_reviews import review
 from tests.builders import NOON, created, ls_annotation, ls_region, ls_task, region, served
 
 

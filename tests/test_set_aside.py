@@ -16,11 +16,10 @@ from loop.jobs import _swept
 from loop.notice_sender import Courier
 from loop.outbox import DeliveryState, Outbox
 from loop.reviews.judging import judge_tasks
-from loop.reviews.process_events import review
 from loop.reviews.review_store import ANNOTATION
 from loop.reviews.set_aside import Step
-from loop.reviews.sync import rebuild, sync
 from loop.storage.tables import projects, reviews
+from loop.training.after_reviews import rebuild, review, sync
 from tests.builders import CONFIG, NOON, created, ls_annotation, ls_region, ls_task, region, served
 from tests.receiver import receiver
 from tests.studio_model import StudioModel, boxes

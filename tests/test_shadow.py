@@ -11,11 +11,11 @@ from loop.rates.shadow_store import ShadowLog
 from loop.regions import Box
 from loop.registry.promote import promote
 from loop.reviews.judge_by_overlap import judge_by_overlap
-from loop.reviews.process_events import review as work
 from loop.reviews.verdicts import Decision
 from loop.serving import shadow
 from loop.serving.refresh import is_due, refresh
 from loop.serving.shadow_share import is_tried_on
+from loop.training.after_reviews import review as work
 from tests.builders import box, created, ls_region, ls_task, region
 from tests.fakes import FakeDetector, FakeImages, FakeLabelStudio
 

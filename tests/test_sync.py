@@ -2,9 +2,8 @@
 
 import pytest
 
-from loop.reviews.process_events import review
 from loop.reviews.review_store import ANNOTATION
-from loop.reviews.sync import sync
+from loop.training.after_reviews import review, sync
 from tests.builders import NOON, region
 from tests.builders import review as one_review
 from tests.studio_model import StudioModel, boxes

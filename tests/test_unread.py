@@ -11,10 +11,9 @@ from alembic.config import Config
 
 from loop.datasets.assemble import counted
 from loop.installation.checks_reviews import reviews as check_reviews
-from loop.reviews.process_events import review
-from loop.reviews.sync import sync
 from loop.settings import Settings
 from loop.storage.database import migrate
+from loop.training.after_reviews import review, sync
 from loop.wiring import build
 from tests.builders import NOON, created, ls_annotation, ls_task, region, served
 from tests.fakes import FakeImages, FakeQueue

@@ -6,7 +6,7 @@ import pytest
 
 from loop.datasets.assemble import assemble
 from loop.outbox import Outbox
-from loop.reviews.process_events import review
+from loop.training.after_reviews import review
 from tests.builders import created, served
 from tests.builders import region as box_of
 from tests.shapes import CONFIG, brush, polygon, rectangle

@@ -11,7 +11,7 @@ from loop.cli.options import ProjectId, out
 from loop.cli.progress import narrate
 from loop.errors import TrainingFailed
 from loop.installation import connect as connecting
-from loop.reviews.process_events import ask_training
+from loop.training.ask import ask_training
 from loop.training.store import State
 from loop.wiring import build
 

@@ -13,7 +13,7 @@ from loop.label_studio.webhook import ensure_webhook
 from loop.parts import Parts
 from loop.registry.follow import ask_refresh
 from loop.registry.store import FIRST, Facts
-from loop.reviews.sync import sync
+from loop.training.after_reviews import sync
 
 SAMPLING = "Uncertainty sampling"
 BACKEND_TITLE = "YOLO loop"

@@ -1,9 +1,8 @@
-"""Work on the events of a project: reviews are recorded, judged, and ask for a training when there are enough."""
+"""Work on the events of a project: reviews are recorded and judged."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -20,26 +19,26 @@ from loop.reviews.judging import judge_tasks
 from loop.reviews.reading import reading_config
 from loop.reviews.review_store import ANNOTATION, TASK
 from loop.storage.storable import is_id, is_text
-from loop.training.store import State
 
 MOST_NAMED = 5  # faults named of an event
 Json = Mapping[str, Any]
 Unit = Callable[[], set[int]]  # returns the tasks whose verdicts it may change
 
 
-def review(parts: Parts, project_id: int) -> str:
+def review(parts: Parts, project_id: int, start_training: Callable[[], object]) -> str:
     """
     Work on all pending events. Doing so twice, or in another order, ends in the same state.
 
-    What an event says and cannot be done is set aside with its reason; all else is done. Raises UnknownProject, and
-    what lies outside of the events, such as records that are locked.
+    What an event says and cannot be done is set aside with its reason; all else is done. *start_training* is called for
+    the event of that button, before the event counts as done. Raises UnknownProject, and what lies outside of the
+    events, such as records that are locked.
     """
     parts.projects.get(project_id)  # the events of a project that is not connected wait until it is
     worked = set_aside = 0
     while events := parts.events.pending(project_id):
         touched, errors = set[int](), dict[int, str]()
         for event in events:
-            task_ids, faults = _work_on(parts, event)
+            task_ids, faults = _work_on(parts, event, start_training)
             touched |= task_ids
             if faults:
                 errors[event.id] = "; ".join(fault.error for fault in faults[:MOST_NAMED])
@@ -48,40 +47,13 @@ def review(parts: Parts, project_id: int) -> str:
             parts.events.done([event_id], error=error)
         parts.events.done([event.id for event in events if event.id not in errors])
         worked, set_aside = worked + len(events), set_aside + len(errors)
-    asked = ask_when_due(parts, project_id)
     told = f", {set_aside} set aside: see `loop events`" if set_aside else ""
-    return f"{worked} events{told}{', training asked for' if asked else ''}"
+    return f"{worked} events{told}"
 
 
-def ask_when_due(parts: Parts, project_id: int) -> bool:
-    """Ask for a training where the project's policy calls for one now; return whether one was asked for."""
-    if parts.trainings.open(project_id):  # asked first: one that ends has told before which reviews it has seen
-        return False
-    project = parts.projects.get(project_id)
-    policy = parts.policies.retrain.of(project.policy)
-    new = parts.reviews.new_since(project_id, project.reviews_seen_at)
-    if new < policy.retrain_after:
-        return False
-    last = next(iter(parts.trainings.last(project_id)), None)
-    ended_at = last.ended_at if last else None
-    since_last = (datetime.now(UTC) - ended_at).total_seconds() if ended_at else None
-    is_cancelled = last is not None and last.state == State.CANCELLED
-    since_cancelled = parts.reviews.new_since(project_id, ended_at) if is_cancelled else None
-    if not policy.is_due(new=new, since_last=since_last, since_cancelled=since_cancelled):
-        return False
-    ask_training(parts, project_id, f"{new} new reviews")
-    return True
-
-
-def ask_training(parts: Parts, project_id: int, asked_by: str) -> None:
-    """Open a training, or join the one that is open, and see that a job runs it."""
-    parts.trainings.ask(project_id, asked_by)
-    parts.queue.ask_retrain(project_id)
-
-
-def _work_on(parts: Parts, event: Event) -> tuple[set[int], list[Fault]]:
+def _work_on(parts: Parts, event: Event, start_training: Callable[[], object]) -> tuple[set[int], list[Fault]]:
     """Apply one event; return the tasks whose verdicts it may change, and what of it cannot be applied."""
-    units = attempt(lambda: _units(parts, event))
+    units = attempt(lambda: _units(parts, event, start_training))
     done = [attempt(unit) for unit in units] if not isinstance(units, Fault) else [units]
     faults = [fault for fault in done if isinstance(fault, Fault)]
     for fault in faults:
@@ -89,7 +61,7 @@ def _work_on(parts: Parts, event: Event) -> tuple[set[int], list[Fault]]:
     return set(chain.from_iterable(ids for ids in done if not isinstance(ids, Fault))), faults
 
 
-def _units(parts: Parts, event: Event) -> list[Unit]:
+def _units(parts: Parts, event: Event, start_training: Callable[[], object]) -> list[Unit]:
     """What an event asks for, cut into what can be done or fail by itself. Raises PayloadError."""
     payload, project_id = event.payload, event.project_id
     if event.action in CREATED:
@@ -102,7 +74,7 @@ def _units(parts: Parts, event: Event) -> list[Unit]:
     acts: dict[str, Callable[[], object]] = {
         "TASKS_CREATED": partial(ask_refresh, parts, project_id),
         "PROJECT_UPDATED": partial(_take_project, parts, event),
-        START_TRAINING: partial(ask_training, parts, project_id, "Start Training in Label Studio"),
+        START_TRAINING: start_training,
     }
     return [partial(_changes_no_review, acts[event.action])] if event.action in acts else []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -16,7 +17,6 @@ from loop.label_studio.webhook import ensure_webhook
 from loop.parts import Parts
 from loop.registry import follow
 from loop.reviews.judging import judge_tasks
-from loop.reviews.process_events import ask_when_due
 from loop.reviews.reading import reading_config
 from loop.reviews.review_store import ANNOTATION, TASK
 from loop.reviews.set_aside import Step
@@ -28,7 +28,15 @@ AT_ONCE = 100  # tasks of which events came late that are in memory together
 OVERLAP = timedelta(seconds=5)  # looked at twice, because the time of Label Studio is known to the second only
 
 
-def sync(parts: Parts, project_id: int) -> str:
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """How many tasks' reviews were not known, and a line on that and all else that was done."""
+
+    changed: int
+    line: str
+
+
+def sync(parts: Parts, project_id: int) -> Synced:
     """
     Record reviews, deletions and new tasks that no event told us of; done twice it changes nothing.
 
@@ -65,11 +73,10 @@ def sync(parts: Parts, project_id: int) -> str:
     lines += [f"{left_out} reviews not read whole: see `loop doctor`"] if left_out else []
     followed = follow.follow(parts, project_id)  # somebody may have emptied it: then the queue is at random
     lines += [followed] if followed != follow.UNCHANGED else []
-    lines += ["training asked for"] if touched and ask_when_due(parts, project_id) else []
-    return ", ".join(lines)
+    return Synced(len(touched), ", ".join(lines))
 
 
-def rebuild(parts: Parts, project_id: int) -> str:
+def rebuild(parts: Parts, project_id: int) -> Synced:
     """Forget the reviews of a project and read them from Label Studio again; the predictions served are kept."""
     parts.reviews.forget(project_id)
     parts.projects.synced(project_id, None)

@@ -18,7 +18,7 @@ from loop.notices import Kind
 from loop.parts import Parts
 from loop.registry.promote import promote_unless_pinned
 from loop.registry.store import Facts, Version
-from loop.reviews.process_events import ask_when_due
+from loop.training.ask import ask_when_due
 from loop.training.callbacks import Progress, Watch
 from loop.training.store import Outcome, Phase, State, Training, where
 from loop.training.trainer import TrainingPolicy, discard, train

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from loop.datasets import assemble
-from loop.reviews.sync import sync
 from loop.serving.pre_annotate import predict_all
 from loop.storage.tables import reviews
+from loop.training.after_reviews import sync
 from loop.vision.image_reader import read_pixels
 from loop.wiring import build
 from scripts.demo import project as projects

@@ -15,8 +15,8 @@ from loop import queue as queues
 from loop.errors import UpstreamError
 from loop.installation.processes import EmbeddedRedis
 from loop.queue import DEFAULT, GPU, JobQueue
-from loop.reviews.process_events import ask_training
 from loop.settings import Settings
+from loop.training.ask import ask_training
 from loop.training.cancel import cancel
 from loop.training.store import State
 from loop.wiring import build
@@ -56,7 +56,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from loop.wiring import build
-from loop.reviews.process_events import ask_training
+from loop.training.ask import ask_training
 with closing(build()) as parts:
     print("ready", flush=True)
     sys.stdin.readline()

@@ -7,8 +7,8 @@ from playwright.sync_api import expect
 
 from loop.label_studio.result_format import write_result
 from loop.regions import Box, Region
-from loop.reviews.sync import sync
 from loop.reviews.verdicts import Decision
+from loop.training.after_reviews import sync
 from loop.wiring import build
 from tests.builders import picture, served
 from tests.integration.conftest import settings_of, until

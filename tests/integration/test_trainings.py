@@ -11,8 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from loop.installation.processes import EmbeddedRedis
-from loop.reviews.process_events import ask_training
 from loop.storage.exchange_tables import notices
+from loop.training.ask import ask_training
 from loop.training.store import State
 from loop.wiring import build
 from tests.integration.conftest import run_loop, until

@@ -1,0 +1,35 @@
+"""Take reviews in, and ask for a training where they call for one: recording a review need not know of that."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from loop.parts import Parts
+from loop.reviews import process_events
+from loop.reviews import sync as syncing
+from loop.reviews.sync import Synced
+from loop.training.ask import ask_training, ask_when_due
+
+ASKED = "training asked for"
+
+
+def review(parts: Parts, project_id: int) -> str:
+    """Work on all pending events, see `process_events.review`."""
+    start_training = partial(ask_training, parts, project_id, "Start Training in Label Studio")
+    line = process_events.review(parts, project_id, start_training)
+    return f"{line}, {ASKED}" if ask_when_due(parts, project_id) else line
+
+
+def sync(parts: Parts, project_id: int) -> str:
+    """Record what no event told us of, see `sync.sync`."""
+    return _asked_after(parts, project_id, syncing.sync(parts, project_id))
+
+
+def rebuild(parts: Parts, project_id: int) -> str:
+    """Read all reviews from Label Studio again, see `sync.rebuild`."""
+    return _asked_after(parts, project_id, syncing.rebuild(parts, project_id))
+
+
+def _asked_after(parts: Parts, project_id: int, synced: Synced) -> str:
+    is_asked = bool(synced.changed) and ask_when_due(parts, project_id)
+    return f"{synced.line}, {ASKED}" if is_asked else synced.line
