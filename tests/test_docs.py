@@ -4,12 +4,19 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
 
-from scripts.reference import commands_page, settings_page
+from loop.cli.tree import app
+from loop.settings import Settings
+from scripts.reference import commands, commands_page, settings_page
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 FOLDERS = ("backend", "docs", "label_config", "loop", "scripts", "tests")
+COMMANDS = {
+    name: {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    for name, command in commands(typer.main.get_command(app))
+}
 RENEW = "run `python -m scripts.reference` and commit what it writes"
 
 
@@ -45,6 +52,29 @@ def test_every_link_leads_to_a_file(page):
     links = re.findall(r"\]\(([^)#:]+)(?:#[\w-]*)?\)", page.read_text())
 
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def command_of(text):
+    """The longest command that a text such as `loop models promote NAME --force` begins with, if any."""
+    words = text.split()
+    return next((name for size in (3, 2) if (name := " ".join(words[:size])) in COMMANDS), None)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_that_is_named_exists_with_its_options(page):
+    text = page.read_text()
+    named = [*re.findall(r"`(loop [a-z][^`]*)`", text), *re.findall(r"^(loop [a-z][^#\n]*)", text, re.MULTILINE)]
+
+    wrong = [text for text in named if not set(re.findall(r"--[a-z-]+", text)) <= COMMANDS.get(command_of(text), set())]
+
+    assert [text for text in named if command_of(text) is None] + wrong == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_setting_that_is_named_exists(page):
+    named = set(re.findall(r"`(LOOP_[A-Z_]+)", page.read_text()))
+
+    assert named - set(Settings.variables().values()) == set()
 
 
 def test_the_readme_is_short():
