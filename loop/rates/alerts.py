@@ -1,4 +1,4 @@
-"""Which changes of the verdicts call for an alert: the confirmed rate falls, or one of the others rises. Pure."""
+"""Finds the changes of rates that need an alert: the confirmed rate falls, or another rate rises. Pure."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from loop.reviews.verdicts import Decision
 
 ALL_TASKS = "all tasks"
 BOTH = "both"  # streams
-CHANCES = (0.1, 0.2, 0.35, 0.5, 0.7)  # that all boxes shown are right; they cut the tasks into classes
-FEWEST_TASKS = 40  # of a cohort that is watched; a field that names each image makes as many cohorts as tasks
+CHANCES = (0.1, 0.2, 0.35, 0.5, 0.7)  # that all boxes shown are right; the limits between the risk classes
+FEWEST_TASKS = 40  # of a watched cohort; a field unique to each image makes as many cohorts as tasks
 RATES = ("confirmed", "missed", "false_positive")
 
 
@@ -24,8 +24,9 @@ class Alert:
     """
     A rate that got worse in a cohort, by the tasks of a *stream*.
 
-    *before* and *after* are the rate since the change before it, up to the task *first_task* reviewed at *changed_at*,
-    and from there to the task at which it was *seen_at*. The versions are those judged just before, and then.
+    *before* is the rate from the previous change to the task *first_task*, which was reviewed at *changed_at*. *after*
+    is the rate from there to the task reviewed at *seen_at*. The versions are those judged just before the change, and
+    at it.
     """
 
     cohort: str
@@ -40,7 +41,7 @@ class Alert:
     version_after: str
 
     def is_same_change(self, other: Alert) -> bool:
-        """Whether both tell of one change: a few reviews edited since move its place by some tasks."""
+        """Whether both alerts are of one change, whose place later edits of reviews may move by some tasks."""
         is_same_rate = (self.cohort, self.rate, self.stream) == (other.cohort, other.rate, other.stream)
         return is_same_rate and self.changed_at <= other.seen_at and other.changed_at <= self.seen_at
 
@@ -51,12 +52,12 @@ class Alert:
 
     def __str__(self) -> str:
         """The alert in one line."""
-        where = self.cohort + (" (audit)" if self.stream == AUDIT else "")
-        way = "fell" if self.after < self.before else "rose"
+        place = self.cohort + (" (audit)" if self.stream == AUDIT else "")
+        verb = "fell" if self.after < self.before else "rose"
         since = "" if self.version_before == self.version_after else f", since {self.version_after} serves"
-        what = self.rate.replace("_", " ")
+        rate = self.rate.replace("_", " ")
         share = f"from {self.before:.0%} to {self.after:.0%}"
-        return f"{where}: {what} {way} {share} at {self.changed_at:%Y-%m-%d %H:%M} (task {self.first_task}){since}"
+        return f"{place}: {rate} {verb} {share} at {self.changed_at:%Y-%m-%d %H:%M} (task {self.first_task}){since}"
 
 
 def read_alert(body: dict[str, object]) -> Alert:
@@ -68,7 +69,7 @@ def read_alert(body: dict[str, object]) -> Alert:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """One reviewed task: its *last* verdict, how many of each there are, and its class by *risk*."""
+    """One reviewed task: its *last* verdict, its number of verdicts by decision, and its *risk* class."""
 
     last: Judged
     confirmed: int
@@ -78,7 +79,7 @@ class _Task:
     risk: int
 
     def outcome(self, rate: str, *, by_risk: bool) -> Outcome | None:
-        """What a rate says of this task; None where it says nothing."""
+        """The outcome of this task for a rate; None if the rate has no box on it."""
         bad, total = {
             "confirmed": (self.predicted - self.confirmed, self.predicted),
             "missed": (self.missed, self.predicted - self.wrong + self.missed),
@@ -89,63 +90,65 @@ class _Task:
 
 def alerts(judged: Iterable[Judged], *, field: str = "", policy: ChangePolicy | None = None) -> list[Alert]:
     """
-    Return every alert that the verdicts of a project ever called for, in the order they could be seen.
+    Return all alerts of a project's verdicts, in the order they could be seen.
 
-    The whole project is watched and, where a *field* tells cohorts apart, each of FEWEST_TASKS or more. Over both
-    streams a task is compared with those of like confidence. What makes all detections less sure is expected then, and
-    not seen; so the audit, which comes in no order of confidence, is watched by itself as it is. Versions are not told
-    apart: a promotion that improves the rates is a change that calls for no alert, and from there on they are measured
-    by it.
+    The whole project is watched and, if *field* is given, each cohort of FEWEST_TASKS or more. Over both streams a task
+    is compared with tasks of like confidence. A change that makes all detections less sure is expected there, and not
+    seen. Therefore the audit, which comes in random order, is also watched without regard to confidence. Versions are
+    not separated. A promotion that improves the rates is a change without an alert, and later rates are compared with
+    those after it.
     """
     tasks = _tasks(judged)
     cohorts = {ALL_TASKS: tasks}
     if field:
         for task in tasks:
             cohorts.setdefault(f"{field}={task.last.cohort}", []).append(task)
-    found = []
+    all_alerts = []
     for cohort, members in cohorts.items():
         if len(members) < FEWEST_TASKS:
             continue
         audit = [task for task in members if task.last.stream == AUDIT]
         for rate in RATES:
-            found += _worse(cohort, rate, BOTH, members, policy)
-            found += _worse(cohort, rate, AUDIT, audit, policy)
-    return sorted(found, key=lambda one: one.seen_at)
+            all_alerts += _find_alerts(cohort, rate, BOTH, members, policy)
+            all_alerts += _find_alerts(cohort, rate, AUDIT, audit, policy)
+    return sorted(all_alerts, key=lambda alert: alert.seen_at)
 
 
 def _tasks(judged: Iterable[Judged]) -> list[_Task]:
     """The tasks in the order they were reviewed."""
-    of_task: dict[int, list[Judged]] = {}
-    for one in judged:
-        of_task.setdefault(one.task_id, []).append(one)
-    tasks = [_task(verdicts) for verdicts in of_task.values()]
+    by_task: dict[int, list[Judged]] = {}
+    for verdict in judged:
+        by_task.setdefault(verdict.task_id, []).append(verdict)
+    tasks = [_task(verdicts) for verdicts in by_task.values()]
     return sorted(tasks, key=lambda task: (task.last.reviewed_at, task.last.task_id))
 
 
 def _task(verdicts: Sequence[Judged]) -> _Task:
-    decisions = [one.decision for one in verdicts]
+    decisions = [verdict.decision for verdict in verdicts]
     missed = decisions.count(Decision.MISSED)
     return _Task(
-        last=verdicts[-1],  # all of a task come from one review
+        last=verdicts[-1],  # all verdicts of a task come from one review
         confirmed=decisions.count(Decision.CONFIRMED),
         predicted=len(decisions) - missed,
         wrong=decisions.count(Decision.FALSE_POSITIVE),
         missed=missed,
-        risk=_risk([one.confidence or 0.0 for one in verdicts if one.decision != Decision.MISSED]),
+        risk=_risk([verdict.confidence or 0.0 for verdict in verdicts if verdict.decision != Decision.MISSED]),
     )
 
 
-def _risk(shown: Sequence[float]) -> int:
-    """The class by what the queue is ordered by, as far as it was shown; the last one where no box was."""
-    return bisect(CHANCES, math.prod(shown)) if shown else len(CHANCES) + 1
+def _risk(confidences: Sequence[float]) -> int:
+    """The risk class of a task by the confidences of its boxes shown; the last class if no box was shown."""
+    return bisect(CHANCES, math.prod(confidences)) if confidences else len(CHANCES) + 1
 
 
-def _worse(cohort: str, rate: str, stream: str, tasks: Sequence[_Task], policy: ChangePolicy | None) -> list[Alert]:
+def _find_alerts(
+    cohort: str, rate: str, stream: str, tasks: Sequence[_Task], policy: ChangePolicy | None
+) -> list[Alert]:
     by_risk = stream != AUDIT
-    told = [(task, outcome) for task in tasks if (outcome := task.outcome(rate, by_risk=by_risk))]
-    known = [task for task, _ in told]
-    found = changes([outcome for _, outcome in told], policy)
-    return [_alert(cohort, rate, stream, known, change) for change in found if change.is_worse]
+    measured = [(task, outcome) for task in tasks if (outcome := task.outcome(rate, by_risk=by_risk))]
+    measured_tasks = [task for task, _ in measured]
+    all_changes = changes([outcome for _, outcome in measured], policy)
+    return [_alert(cohort, rate, stream, measured_tasks, change) for change in all_changes if change.is_worse]
 
 
 def _alert(cohort: str, rate: str, stream: str, tasks: Sequence[_Task], change: Change) -> Alert:

@@ -1,4 +1,4 @@
-"""Put together what `loop rates` says: the verdicts by group, what is missed on all tasks, and annotators' seconds."""
+"""Assembles the output of `loop rates`: verdicts by group, the missed rate over all tasks, annotators' seconds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked for: the grouping, the *field* that makes cohorts, reviews from *since* on, the *most* groups."""
+    """A request: the grouping, the *field* that makes cohorts, reviews from *since* on, the *most* groups shown."""
 
     by: By = By.VERSION
     field: str = ""
@@ -42,12 +42,12 @@ class Group:
     rates: Rates
     audited: Estimate | None
     pooled: Estimate | None
-    seconds: Mapping[str, Seconds] | None  # None of labels: a task has many
+    seconds: Mapping[str, Seconds] | None  # None by label, because a task has many labels
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """The groups that are shown, and how many more there are with how many verdicts."""
+    """The groups shown, and the numbers of hidden groups and of their verdicts."""
 
     by: By
     groups: Sequence[Group]
@@ -62,40 +62,42 @@ def assess(parts: Parts, project_id: int, asked: Asked) -> Assessment:
     if asked.by == By.COHORT and not field:
         raise LoopError("cohorts: which field of the task data tells them? Give --field, or set LOOP_COHORT_FIELD")
     judged = parts.rates.judged(project_id, field=field if asked.by == By.COHORT else "", since=asked.since)
-    grouped = _in_order(by_group(judged, asked.by), asked.by)
-    rates = {name: tally(found) for name, found in grouped.items()}
+    grouped = _sort_groups(by_group(judged, asked.by), asked.by)
+    rates = {name: tally(verdicts) for name, verdicts in grouped.items()}
     is_cut = asked.by == By.COHORT or len(rates) > asked.most > 0
-    shown = _in_order(largest(rates, asked.most), asked.by) if is_cut else rates
+    shown = _sort_groups(largest(rates, asked.most), asked.by) if is_cut else rates
     counted = parts.reviews.counted(project_id)
-    both = _pooled(parts, project_id, judged, counted) if asked.by == By.VERSION and asked.since is None else {}
+    both = (
+        _pool_by_version(parts, project_id, judged, counted) if asked.by == By.VERSION and asked.since is None else {}
+    )
     timed = by_name(timed_tasks(parts, project_id, judged, counted, field, asked.since), asked.by)
     groups = [
-        Group(name, found, missed_in_audit(grouped[name]), both.get(name), timed.get(name) if timed else None)
-        for name, found in shown.items()
+        Group(name, rates_of_group, missed_in_audit(grouped[name]), both.get(name), timed.get(name) if timed else None)
+        for name, rates_of_group in shown.items()
     ]
-    hidden = [found for name, found in rates.items() if name not in shown]
+    hidden = [rates_of_group for name, rates_of_group in rates.items() if name not in shown]
     return Assessment(asked.by, groups, len(hidden), sum(one.predicted + one.missed for one in hidden))
 
 
 def seconds_by_version(parts: Parts, project_id: int, since: datetime | None = None) -> dict[str, dict[str, Seconds]]:
-    """The annotators' seconds by version, with boxes shown and without; NO_VALUE is for tasks never predicted."""
+    """The annotators' seconds by version, with boxes shown and without; NO_VALUE names tasks never predicted."""
     parts.projects.get(project_id)
     judged = parts.rates.judged(project_id, since=since)
     counted = parts.reviews.counted(project_id)
     return by_name(timed_tasks(parts, project_id, judged, counted, "", since), By.VERSION)
 
 
-def _in_order(groups: Mapping[str, T], by: By) -> dict[str, T]:
-    """Versions by their numbers; anything else as it comes."""
+def _sort_groups(groups: Mapping[str, T], by: By) -> dict[str, T]:
+    """Sort versions by their numbers; leave any other grouping in its order."""
     return {name: groups[name] for name in (sorted(groups, key=version_key) if by == By.VERSION else groups)}
 
 
 def by_name(tasks: Sequence[TimedTask], by: By) -> dict[str, dict[str, Seconds]]:
-    """Seconds by group; nothing by label, for a task has many."""
+    """Seconds by group; empty by label, because a task has many labels."""
     groups: dict[str, list[TimedTask]] = {}
     for task in tasks if by != By.LABEL else ():
         groups.setdefault(getattr(task, by.value), []).append(task)
-    return {name: with_and_without(found) for name, found in _in_order(groups, by).items()}
+    return {name: with_and_without(members) for name, members in _sort_groups(groups, by).items()}
 
 
 def timed_tasks(
@@ -106,17 +108,17 @@ def timed_tasks(
     field: str,
     since: datetime | None,
 ) -> list[TimedTask]:
-    """Every reviewed task with its seconds; one without verdicts was seen with the last version that predicted it."""
-    verdict_of = {one.task_id: one for one in judged}
-    shown = {one.task_id for one in judged if one.decision != Decision.MISSED}
+    """Every reviewed task with its seconds; a task without verdicts counts for the last version that predicted it."""
+    verdict_of = {verdict.task_id: verdict for verdict in judged}
+    shown = {verdict.task_id for verdict in judged if verdict.decision != Decision.MISSED}
     newest = parts.rates.newest_versions(project_id, set(counted) - set(verdict_of))
-    found = []
-    for task_id, one in counted.items():
-        review, verdict = one.review, verdict_of.get(task_id)
+    timed = []
+    for task_id, latest in counted.items():
+        review, verdict = latest.review, verdict_of.get(task_id)
         if since is not None and review.updated_at < since:
             continue
         version, stream = (verdict.version, verdict.stream) if verdict else newest.get(task_id, (NO_VALUE, NO_VALUE))
-        found.append(
+        timed.append(
             TimedTask(
                 task_id=task_id,
                 version=version,
@@ -125,40 +127,40 @@ def timed_tasks(
                 is_shown=task_id in shown,
                 stream=stream,
                 week=f"{review.updated_at:%G-W%V}",
-                cohort=cohort_name(one.data, field),
+                cohort=cohort_name(latest.data, field),
                 annotator=NO_VALUE if review.annotator is None else str(review.annotator),
             )
         )
-    return found
+    return timed
 
 
-def _pooled(
+def _pool_by_version(
     parts: Parts, project_id: int, judged: Sequence[Judged], counted: Mapping[int, CountedReview]
 ) -> dict[str, Estimate | None]:
-    """The missed rate of each version over all the tasks it predicted."""
+    """The missed rate of each version over all tasks it predicted."""
     predicted = parts.rates.predicted(project_id)
-    of_task = by_task(judged)
-    last = {task_id: version for version, tasks in predicted.items() for task_id in tasks}
+    verdicts_of = by_task(judged)
+    last_version = {task_id: version for version, tasks in predicted.items() for task_id in tasks}
     for task_id in counted:
-        seen = of_task.get(task_id)
-        version = seen[0].version if seen else last.get(task_id)
+        verdicts = verdicts_of.get(task_id)
+        version = verdicts[0].version if verdicts else last_version.get(task_id)
         task = predicted.get(version or "", {}).get(task_id)
         if task and version:
-            predicted[version][task_id] = reviewed(task, seen or [])
+            predicted[version][task_id] = reviewed(task, verdicts or [])
     return dict(zip(predicted, pooled([list(tasks.values()) for tasks in predicted.values()]), strict=True))
 
 
 def by_task(judged: Sequence[Judged]) -> dict[int, list[Judged]]:
     """Verdicts by task."""
-    found: dict[int, list[Judged]] = {}
-    for one in judged:
-        found.setdefault(one.task_id, []).append(one)
-    return found
+    groups: dict[int, list[Judged]] = {}
+    for verdict in judged:
+        groups.setdefault(verdict.task_id, []).append(verdict)
+    return groups
 
 
 def reviewed(task: PredictedTask, seen: Sequence[Judged]) -> PredictedTask:
-    """The task with what its verdicts say; without any, nothing was predicted and nothing is there."""
-    decisions = [one.decision for one in seen]
+    """The task with its verdicts counted; no verdicts mean no prediction and no object."""
+    decisions = [verdict.decision for verdict in seen]
     missed = decisions.count(Decision.MISSED)
     objects = len(decisions) - decisions.count(Decision.FALSE_POSITIVE)
     return replace(task, is_reviewed=True, missed=missed, objects=objects)

@@ -1,15 +1,15 @@
 """
-When a rate changed, in the order of time. Pure.
+Detects the changes of a rate, in the order of time. Pure.
 
-The change-point model of Hawkins, Qiu and Kang (J. Quality Technology 35, 2003, 355-366): at every task, all that came
-since the last change is cut in two wherever it may be, and the two parts are compared. No rate needs to be known
-beforehand, and where the parts differ most is where it changed. Instead of normal means, shares are compared, by the
+This is the change-point model of Hawkins, Qiu and Kang (J. Quality Technology 35, 2003, 355-366). At every task, the
+tasks since the last change are cut in two at every place, and the two parts are compared. No rate needs to be known
+beforehand. The change is at the cut where the parts differ most. Shares are compared instead of normal means, by the
 signed root of the likelihood ratio, which holds for few and for rare events.
 
-Two things of ours would otherwise be taken for changes. The boxes of one image are alike, so the ratio is divided by
-how much more the tasks vary than independent boxes would. And the queue serves the least certain first, so every import
-and every promotion brings hard tasks to the front: a task is compared with what its class of confidence leads to expect
-(as Steiner and others do with surgeons who get the harder cases: Biostatistics 1, 2000, 441-452).
+Two effects could be mistaken for changes. The boxes of one image are alike. Therefore the ratio is divided by how much
+more the tasks vary than independent boxes. The queue serves the least certain first, and every import and promotion
+brings hard tasks to the front. Therefore a task is compared with the expectation for its class of confidence (as
+Steiner and others do with surgeons who get the harder cases: Biostatistics 1, 2000, 441-452).
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from scipy.special import xlogy
 Numbers = NDArray[Any]
 
 LAGS = (10, 13, 17, 22, 29, 38, 50, 65, 85, 110, 145, 190, 250, 330, 430, 560, 730, 950)  # tasks after the change
-LEAST_PLACED = 3  # tasks after the place where a change is put
-PRIOR = 20  # tasks that vary as independent boxes do, counted in before any are seen
+LEAST_PLACED = 3  # tasks after the located place of a change
+PRIOR = 20  # prior weight, in tasks, of the variance of independent boxes
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One task: *bad* of *total* boxes, in the class *risk* (from 0) of tasks as hard as it seemed."""
+    """One task: *bad* of *total* boxes; *risk* (from 0) is the class of tasks that seem as hard."""
 
     bad: int
     total: int
@@ -41,9 +41,9 @@ class Outcome:
 @dataclass(frozen=True, slots=True)
 class ChangePolicy:
     """
-    What counts as a change: so many tasks on both sides, a share that differs by so much, and a signed root that high.
+    The conditions for a change: least tasks on both sides, least difference of the shares, least signed root.
 
-    The root is as many standard errors as there would be for one comparison; thousands are made in a year.
+    The root counts standard errors of one comparison. The limit is high for the thousands made in a year.
     """
 
     least_before: int = 30
@@ -55,9 +55,9 @@ class ChangePolicy:
 @dataclass(frozen=True, slots=True)
 class Change:
     """
-    A change between the tasks *first* - 1 and *first*, seen at the task *seen*.
+    A change between the tasks *first* - 1 and *first*, detected at the task *seen*.
 
-    *after* is the bad share from there on, *before* what it would have been as before, with tasks of the same classes.
+    *after* is the bad share from there on. *before* is the share expected from the tasks before, for the same classes.
     """
 
     first: int
@@ -67,39 +67,39 @@ class Change:
 
     @property
     def is_worse(self) -> bool:
-        """Whether more is bad than before."""
+        """Whether the bad share rose."""
         return self.after > self.before
 
 
 def changes(outcomes: Sequence[Outcome], policy: ChangePolicy | None = None) -> list[Change]:
     """
-    Return every change in the order they were seen; what was seen at a task does not depend on the tasks after it.
+    Return every change in the order of detection; a detection does not depend on the tasks after it.
 
-    After a change the rate is learned anew from there on. Quick: ten thousand tasks take a fraction of a second.
+    After a change the rate is estimated again from its place on. Ten thousand tasks take a fraction of a second.
     """
     policy = policy or ChangePolicy()
-    found: list[Change] = []
+    all_changes: list[Change] = []
     start = 0
     while len(outcomes) - start >= policy.least_before + policy.least_after:
         sums = _Sums(outcomes[start:])
-        seen = _first_seen(sums, policy)
+        seen = _detect(sums, policy)
         if seen is None:
             break
         first = _cut(sums, seen, policy)
         before, after = sums.shares(first, seen)
-        found.append(Change(start + first, start + seen - 1, before, after))
+        all_changes.append(Change(start + first, start + seen - 1, before, after))
         start += first
-    return found
+    return all_changes
 
 
 class _Sums:
     """Running sums over tasks, by class; row *n* holds those of the first *n* tasks."""
 
     def __init__(self, outcomes: Sequence[Outcome]) -> None:
-        classes = max(one.risk for one in outcomes) + 1
+        classes = max(outcome.risk for outcome in outcomes) + 1
         bad, total = (np.zeros((len(outcomes) + 1, classes)) for _ in range(2))
-        for row, one in enumerate(outcomes, start=1):
-            bad[row, one.risk], total[row, one.risk] = one.bad, one.total
+        for row, outcome in enumerate(outcomes, start=1):
+            bad[row, outcome.risk], total[row, outcome.risk] = outcome.bad, outcome.total
         self.bad, self.total = bad.cumsum(0), total.cumsum(0)
         self._squares = [(a * b).cumsum(0) for a, b in ((bad, bad), (bad, total), (total, total))]
 
@@ -107,8 +107,8 @@ class _Sums:
         """
         Compare the tasks before *cut* with those from there to *end*, element by element.
 
-        Returns the signed root of the likelihood ratio, above 0 for worse, and the difference of the shares, both with
-        regard to what the classes lead to expect.
+        Return the signed root of the likelihood ratio, above 0 for worse, and the difference of the shares, both
+        relative to the expectation for the classes.
         """
         share = self._share(end)
         bad_after, of_after = self.bad[end] - self.bad[cut], self.total[end] - self.total[cut]
@@ -124,7 +124,7 @@ class _Sums:
         return root, excess / sizes[0] + excess / sizes[1]
 
     def shares(self, cut: int, end: int) -> tuple[float, float]:
-        """The bad share from *cut* to *end*: as the tasks before *cut* lead to expect, and as it is."""
+        """The bad share from *cut* to *end*: as expected from the tasks before *cut*, and as observed."""
         bad_after, of_after = self.bad[end] - self.bad[cut], self.total[end] - self.total[cut]
         overall = self.bad[cut].sum() / max(1, self.total[cut].sum())
         of_class = np.where(self.total[cut] > 0, self.bad[cut] / np.maximum(self.total[cut], 1), overall)
@@ -138,22 +138,22 @@ class _Sums:
     def _dispersion(self, end: Numbers, share: Numbers) -> Numbers:
         """How much more the tasks vary than independent boxes; at least 1."""
         bad_bad, bad_total, total_total = (sums[end] for sums in self._squares)
-        varies = (bad_bad - 2 * share * bad_total + share**2 * total_total).sum(-1)
+        variance = (bad_bad - 2 * share * bad_total + share**2 * total_total).sum(-1)
         expected = (share * (1 - share) * self.total[end]).sum(-1)
         prior = PRIOR * expected / np.maximum(end, 1)
-        dispersion: Numbers = np.maximum(1.0, (varies + prior) / np.maximum(expected + prior, 1e-12))
+        dispersion: Numbers = np.maximum(1.0, (variance + prior) / np.maximum(expected + prior, 1e-12))
         return dispersion
 
 
 def _deviance(observed: Numbers, expected: Numbers, size: Numbers) -> Numbers:
     """Twice the log likelihood ratio of a binomial count against its expectation."""
     rest, expected_rest = size - observed, np.maximum(size - expected, 1e-12)
-    found = xlogy(observed, np.maximum(observed, 1e-12) / np.maximum(expected, 1e-12))
-    found += xlogy(rest, np.maximum(rest, 1e-12) / expected_rest)
-    return np.asarray(2 * found)
+    deviance = xlogy(observed, np.maximum(observed, 1e-12) / np.maximum(expected, 1e-12))
+    deviance += xlogy(rest, np.maximum(rest, 1e-12) / expected_rest)
+    return np.asarray(2 * deviance)
 
 
-def _first_seen(sums: _Sums, policy: ChangePolicy) -> int | None:
+def _detect(sums: _Sums, policy: ChangePolicy) -> int | None:
     """The number of tasks at which some cut first shows a change; None if none does."""
     tasks = len(sums.bad) - 1
     first = tasks + 1
@@ -172,7 +172,7 @@ def _is_change(sums: _Sums, cuts: Numbers, ends: Numbers, policy: ChangePolicy) 
 
 
 def _cut(sums: _Sums, end: int, policy: ChangePolicy) -> int:
-    """Where the two parts differ most; what was seen over some tasks may be of the last few of them."""
+    """The cut where the two parts differ most; it may be nearer to *end* than the cut that was detected."""
     cuts = np.arange(policy.least_before, end - LEAST_PLACED + 1)
     root, _ = sums.root(cuts, np.full(len(cuts), end))
     return int(cuts[np.argmax(np.abs(root))])

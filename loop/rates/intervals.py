@@ -1,4 +1,4 @@
-"""How sure a share is, of single trials and of boxes that come by the image. Pure."""
+"""Confidence intervals of shares, of independent trials and of boxes clustered by image. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """The range that a share lies in, with 95% confidence."""
+    """The 95% confidence interval of a share."""
 
     low: float
     high: float
@@ -22,7 +22,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """What one task adds to a share: *part* of the *whole* of its objects."""
+    """The contribution of one task to a share: *part* of the *whole* of its objects."""
 
     part: int
     whole: int
@@ -30,7 +30,7 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A share of the objects on many tasks, its interval, and how many tasks it rests on."""
+    """A share of the objects on many tasks, its interval, and the number of tasks behind it."""
 
     share: float
     interval: Interval
@@ -39,9 +39,9 @@ class Estimate:
 
 def wilson(successes: float, total: float, z: float = 1.96) -> Interval | None:
     """
-    Return the score interval of a share (E. B. Wilson, 1927); None of nothing.
+    Return the score interval of a share (E. B. Wilson, 1927); None if *total* is 0.
 
-    Unlike the textbook's, it stays within [0, 1] and holds for few observations.
+    Unlike the normal approximation, it stays within [0, 1] and holds for few observations.
     """
     if not total:
         return None
@@ -53,24 +53,24 @@ def wilson(successes: float, total: float, z: float = 1.96) -> Interval | None:
 
 def estimate(sample: Sequence[Cluster], population: float = math.inf) -> Estimate | None:
     """
-    Return the share of the objects in a *population* of so many tasks, from a random *sample* of them.
+    Return the share of the objects in a *population* of tasks, given as their number, from a random *sample* of them.
 
     Every task had the same chance, so its inverse cancels in Hájek's ratio of sums. The variance is linearised with the
     task as the unit, for the boxes of one image are not independent (Särndal, Swensson, Wretman: Model Assisted Survey
     Sampling, 1992, sections 5.6 and 7.3). The interval is Wilson's for as many independent boxes as would have that
     variance, with Student's t for the few tasks there may be (Franco, Little, Louis, Slud: J. Survey Statistics and
-    Methodology 7, 2019, 334-364). None where fewer than two of the tasks have an object, unless that is all there is.
+    Methodology 7, 2019, 334-364). None if fewer than two tasks have an object, unless the sample is the population.
     """
     part, whole = (np.array([getattr(one, name) for one in sample], float) for name in ("part", "whole"))
     total, tasks = float(whole.sum()), int(np.count_nonzero(whole))
-    left = 1.0 - len(sample) / population if population else 0.0
-    if not total or (tasks < 2 and left > 0.0):
+    unsampled = 1.0 - len(sample) / population if population else 0.0
+    if not total or (tasks < 2 and unsampled > 0.0):
         return None
     share = float(part.sum()) / total
-    if left <= 0.0:
+    if unsampled <= 0.0:
         return Estimate(share, Interval(share, share), tasks)
-    variance = left * tasks / (tasks - 1) * float(np.sum((part - share * whole) ** 2)) / total**2
-    # Where all boxes agree there is no spread to go by; then the tasks, not their boxes, are the trials.
+    variance = unsampled * tasks / (tasks - 1) * float(np.sum((part - share * whole) ** 2)) / total**2
+    # If all boxes agree, the variance is 0; then the tasks, not their boxes, are the trials.
     trials = share * (1 - share) / variance if variance else float(tasks)
     interval = wilson(share * trials, trials, float(stdtrit(tasks - 1, (1 + CONFIDENCE) / 2)))
     assert interval is not None

@@ -1,4 +1,4 @@
-"""Watch the rates of a project, and give an alert once for every fall."""
+"""Watches the rates of a project, and posts one alert for every fall."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from loop.rates.alerts import alerts
 
 def watch(parts: Parts, project_id: int) -> str:
     """
-    Post what calls for an alert and was not posted yet.
+    Post the alerts of a project that have not been posted yet.
 
-    All verdicts are gone through anew each time, so nothing is forgotten when a process dies, and nothing is posted
-    twice: what an alert tells of is known by its cohort, its rate and the time between the change and its detection.
+    All verdicts are read again each time, so that no alert is lost when a process dies. No alert is posted twice: a
+    change is identified by its cohort, its rate and the time between the change and its detection.
     """
     field = parts.policies.cohort_field
     known = parts.rates.alerts(project_id)
     posted = []
-    for found in alerts(parts.rates.judged(project_id, field=field), field=field):
-        if any(found.is_same_change(other) for other in known):
+    for alert in alerts(parts.rates.judged(project_id, field=field), field=field):
+        if any(alert.is_same_change(other) for other in known):
             continue
-        key = f"{found.cohort}:{found.rate}:{found.stream}:{found.first_task}:{found.changed_at.isoformat()}"
-        if parts.outbox.post(project_id, Kind.RATES_ALERT, key, found.body()):
-            posted.append(str(found))
-        known.append(found)
+        key = f"{alert.cohort}:{alert.rate}:{alert.stream}:{alert.first_task}:{alert.changed_at.isoformat()}"
+        if parts.outbox.post(project_id, Kind.RATES_ALERT, key, alert.body()):
+            posted.append(str(alert))
+        known.append(alert)
     return "; ".join(posted) or "no new alert"

@@ -1,4 +1,4 @@
-"""How often each verdict is given, how sure that is, and what to do about it. Pure."""
+"""Rates of the verdicts, their uncertainty, and the advice that follows from them. Pure."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from enum import StrEnum
 from loop.rates.intervals import Cluster, Estimate, estimate, wilson
 from loop.reviews.verdicts import Decision
 
-AUDIT = "audit"  # the stream that is a random share of all tasks
+AUDIT = "audit"  # the stream of a random share of all tasks
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 NO_VALUE = "(none)"  # of a task whose data lacks the field
 
 
 class By(StrEnum):
-    """What verdicts can be grouped by."""
+    """The properties that verdicts can be grouped by."""
 
     VERSION = "version"
-    LABEL = "label"  # as predicted; of what was missed, as drawn
+    LABEL = "label"  # as predicted; of a missed object, as drawn
     STREAM = "stream"  # queue or audit
     WEEK = "week"  # of the review, ISO 8601
     COHORT = "cohort"  # a field of the task's data
@@ -30,7 +30,7 @@ class By(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One verdict with what it can be grouped by; *confidence* is that of the predicted box."""
+    """One verdict with its grouping properties; *confidence* is that of the predicted box."""
 
     decision: Decision
     version: str
@@ -49,7 +49,7 @@ def cohort_name(data: Mapping[str, object], field: str) -> str:
     """
     The cohort of a task: the value of the *field* of its data, as text.
 
-    Text stands for itself, anything else for its JSON; a field that is missing, null or empty is NO_VALUE.
+    Text stays as it is, any other value becomes JSON; a field that is missing, null or empty is NO_VALUE.
     """
     value = data.get(field)
     if value is None or value == "":
@@ -59,7 +59,7 @@ def cohort_name(data: Mapping[str, object], field: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Counts of the four verdicts; each rate is a share of what it could have been."""
+    """Counts of the four verdicts; each rate is a share of the regions it could apply to."""
 
     confirmed: int = 0
     corrected: int = 0
@@ -79,16 +79,16 @@ class Rates:
 
     @property
     def confirmed_rate(self) -> float | None:
-        """Share of the predicted regions left as they were; None where nothing was predicted."""
+        """Share of the predicted regions left as they were; None if nothing was predicted."""
         return self.confirmed / self.predicted if self.predicted else None
 
     @property
     def ready_rate(self) -> float | None:
-        """Share of all objects that the pre-annotation had right as it was; None where nothing is on the images."""
+        """Share of all objects with a correct pre-annotation; None if the images have no objects."""
         return self.confirmed / self.reviewed if self.reviewed else None
 
     def shares(self) -> dict[str, tuple[int, int]]:
-        """Each rate as how many out of how many."""
+        """Each rate as a count and a total."""
         return {
             "confirmed": (self.confirmed, self.predicted),
             "corrected": (self.corrected, self.predicted),
@@ -99,7 +99,7 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class RatePolicy:
-    """From which share on a verdict calls for an action."""
+    """The share of each verdict above which advice is given."""
 
     missed: float = 0.05
     false_positive: float = 0.2
@@ -120,19 +120,19 @@ def largest(groups: Mapping[str, Rates], most: int) -> dict[str, Rates]:
 
 
 def missed_in_audit(judged: Iterable[Judged]) -> Estimate | None:
-    """The missed rate over all tasks, from the audited ones; None where there are too few to say."""
+    """The missed rate over all tasks, from the audited tasks; None if they are too few."""
     tasks: dict[int, list[Decision]] = {}
-    for one in judged:
-        if one.stream == AUDIT and one.decision != Decision.FALSE_POSITIVE:
-            tasks.setdefault(one.task_id, []).append(one.decision)
-    return estimate([Cluster(found.count(Decision.MISSED), len(found)) for found in tasks.values()])
+    for verdict in judged:
+        if verdict.stream == AUDIT and verdict.decision != Decision.FALSE_POSITIVE:
+            tasks.setdefault(verdict.task_id, []).append(verdict.decision)
+    return estimate([Cluster(decisions.count(Decision.MISSED), len(decisions)) for decisions in tasks.values()])
 
 
 def by_group(judged: Iterable[Judged], by: By) -> dict[str, list[Judged]]:
     """Verdicts by one of their properties, in the order the groups first appear."""
     groups: dict[str, list[Judged]] = {}
-    for one in judged:
-        groups.setdefault(getattr(one, by.value), []).append(one)
+    for verdict in judged:
+        groups.setdefault(getattr(verdict, by.value), []).append(verdict)
     return groups
 
 
@@ -143,14 +143,14 @@ def tally(judged: Sequence[Judged]) -> Rates:
 
 def group(judged: Iterable[Judged], by: By) -> dict[str, Rates]:
     """Count verdicts by one of their properties, in the order the groups first appear."""
-    return {name: tally(found) for name, found in by_group(judged, by).items()}
+    return {name: tally(verdicts) for name, verdicts in by_group(judged, by).items()}
 
 
 def advise(rates: Rates, policy: RatePolicy | None = None) -> list[str]:
-    """Say what the rates call for; a rate calls only where even the low end of its interval is over the line."""
+    """Return advice for each rate whose interval lies wholly above its limit."""
     policy = policy or RatePolicy()
     moved = rates.corrected - rates.relabelled
-    asked = (
+    checks = (
         (rates.missed, rates.reviewed, policy.missed, "missed: annotate more images with what is missed"),
         (
             *(rates.false_positive, rates.predicted, policy.false_positive),
@@ -162,5 +162,5 @@ def advise(rates: Rates, policy: RatePolicy | None = None) -> list[str]:
             "labels changed: classes are confused; annotate more of both, or define them better",
         ),
     )
-    intervals = ((wilson(successes, total), line, advice) for successes, total, line, advice in asked)
+    intervals = ((wilson(successes, total), line, advice) for successes, total, line, advice in checks)
     return [advice for interval, line, advice in intervals if interval and interval.low > line]

@@ -1,4 +1,4 @@
-"""How long annotators work on a task, with boxes shown to begin with and without. Pure."""
+"""How long annotators work on a task, with and without boxes shown at the start. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TimedTask:
 
 @dataclass(frozen=True, slots=True)
 class SecondsPolicy:
-    """A task open for longer than *longest* seconds was left alone meanwhile."""
+    """A task open for longer than *longest* seconds is not counted, because its annotator was away."""
 
     longest: float = 1800.0
 
@@ -41,7 +41,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Seconds:
-    """Seconds a task and an object over *tasks*; *cut* were open too long, of *unknown* no time is known."""
+    """Seconds per task and per object over *tasks*; *cut* tasks were open too long, *unknown* tasks have no time."""
 
     tasks: int
     a_task: Spread | None
@@ -54,28 +54,28 @@ def seconds(tasks: Iterable[TimedTask], policy: SecondsPolicy | None = None) -> 
     """
     Return the median seconds with the quartiles.
 
-    A mean would follow the few tasks that somebody had on the screen over lunch. Medians hardly do, and what is longer
-    than the policy's longest is left out and counted. Seconds an object are those of each task by its own objects;
-    tasks without any have none.
+    A mean would follow the few tasks left open over lunch; a median hardly does. Tasks longer than the policy's longest
+    are left out and counted. Seconds per object are the seconds of each task divided by its objects; tasks without
+    objects have none.
     """
     policy = policy or SecondsPolicy()
     all_tasks = list(tasks)
-    known = [task for task in all_tasks if task.seconds is not None and task.seconds > 0]
-    kept = [task for task in known if (task.seconds or 0.0) <= policy.longest]
+    timed = [task for task in all_tasks if task.seconds is not None and task.seconds > 0]
+    counted = [task for task in timed if (task.seconds or 0.0) <= policy.longest]
     return Seconds(
-        tasks=len(kept),
-        a_task=_spread([task.seconds or 0.0 for task in kept]),
-        an_object=_spread([(task.seconds or 0.0) / task.objects for task in kept if task.objects]),
-        cut=len(known) - len(kept),
-        unknown=len(all_tasks) - len(known),
+        tasks=len(counted),
+        a_task=_spread([task.seconds or 0.0 for task in counted]),
+        an_object=_spread([(task.seconds or 0.0) / task.objects for task in counted if task.objects]),
+        cut=len(timed) - len(counted),
+        unknown=len(all_tasks) - len(timed),
     )
 
 
 def with_and_without(tasks: Iterable[TimedTask]) -> dict[str, Seconds]:
     """The seconds of tasks on which boxes were shown, and of the others."""
-    known = list(tasks)
+    all_tasks = list(tasks)
     return {
-        name: seconds(task for task in known if task.is_shown == is_shown)
+        name: seconds(task for task in all_tasks if task.is_shown == is_shown)
         for name, is_shown in (("boxes shown", True), ("nothing shown", False))
     }
 

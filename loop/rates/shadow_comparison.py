@@ -12,7 +12,7 @@ from loop.reviews.judge_by_overlap import judge_by_overlap
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What both versions predicted on one task, and what the reviewer left."""
+    """The predictions of both versions on one task, and the regions that the reviewer left."""
 
     shadow: str
     champion: str
@@ -23,7 +23,7 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class SideBySide:
-    """Both versions on the same tasks, by overlap."""
+    """The rates of both versions on the same tasks, judged by overlap."""
 
     tasks: int
     shadow: Rates
@@ -31,20 +31,22 @@ class SideBySide:
 
 
 def side_by_side(tried: Iterable[Tried]) -> dict[tuple[str, str], SideBySide]:
-    """Each shadow and the champion it was tried beside, on the tasks that both answered."""
+    """Compare each shadow with the champion of its time, on the tasks that both answered."""
     groups: dict[tuple[str, str], list[Tried]] = {}
-    for one in tried:
-        groups.setdefault((one.shadow, one.champion), []).append(one)
+    for answer in tried:
+        groups.setdefault((answer.shadow, answer.champion), []).append(answer)
     return {
         pair: SideBySide(
-            len(found),
-            _rates((one.by_shadow, one.reviewed) for one in found),
-            _rates((one.by_champion, one.reviewed) for one in found),
+            len(members),
+            _rates((answer.by_shadow, answer.reviewed) for answer in members),
+            _rates((answer.by_champion, answer.reviewed) for answer in members),
         )
-        for pair, found in groups.items()
+        for pair, members in groups.items()
     }
 
 
 def _rates(pairs: Iterable[tuple[Sequence[Region], Sequence[Region]]]) -> Rates:
-    verdicts = [one for predicted, reviewed in pairs for one in judge_by_overlap(predicted, reviewed)]
-    return count((one.decision for one in verdicts), relabelled=sum(one.is_relabelled for one in verdicts))
+    verdicts = [verdict for predicted, reviewed in pairs for verdict in judge_by_overlap(predicted, reviewed)]
+    return count(
+        (verdict.decision for verdict in verdicts), relabelled=sum(verdict.is_relabelled for verdict in verdicts)
+    )

@@ -1,4 +1,4 @@
-"""What shadows predicted on the tasks that were reviewed, with what served there; read from the records."""
+"""Reads the predictions of shadows on reviewed tasks, with the predictions that served there."""
 
 from __future__ import annotations
 
@@ -23,47 +23,49 @@ class ShadowLog:
         """
         Every reviewed task on which a version answered as a shadow, once for each such version.
 
-        Every region of a task is in exactly one verdict on what served, so those give back what was predicted and what
-        was left. A task with no verdict at all is left out: either it is not reviewed, or there was nothing and nobody
-        found anything.
+        Every region of a task is in exactly one verdict on the version that served. The verdicts therefore give its
+        predicted and its reviewed regions. A task without a verdict is left out: it is not reviewed, or it has neither
+        predictions nor objects.
         """
         rows: dict[int, list[sa.Row[Any]]] = {}
         with self._engine.connect() as connection:
             for row in connection.execute(_verdicts(project_id)):
                 rows.setdefault(row.task_id, []).append(row)
-            newest = {(row.task_id, row.version): row for row in connection.execute(_said(project_id, is_shadow=True))}
-            served = {row.task_id: row for row in connection.execute(_said(project_id, is_shadow=False))}
-        found = []
+            newest = {
+                (row.task_id, row.version): row for row in connection.execute(_predictions(project_id, is_shadow=True))
+            }
+            served = {row.task_id: row for row in connection.execute(_predictions(project_id, is_shadow=False))}
+        answers = []
         for (task_id, version), row in newest.items():
             if task_id in rows and task_id in served and row.image == served[task_id].image:
-                ours = [one for one in rows[task_id] if not one.is_shadow]
-                found.append(
+                served_verdicts = [verdict for verdict in rows[task_id] if not verdict.is_shadow]
+                answers.append(
                     Tried(
                         shadow=version,
-                        champion=ours[0].version if ours else served[task_id].version,
+                        champion=served_verdicts[0].version if served_verdicts else served[task_id].version,
                         by_shadow=region_json.read_all(row.regions),
-                        by_champion=_regions(one.predicted for one in ours),
-                        reviewed=_regions(one.reviewed for one in ours),
+                        by_champion=_regions(verdict.predicted for verdict in served_verdicts),
+                        reviewed=_regions(verdict.reviewed for verdict in served_verdicts),
                     )
                 )
-        return found
+        return answers
 
 
-def _said(project_id: int, *, is_shadow: bool) -> sa.Select[Any]:
+def _predictions(project_id: int, *, is_shadow: bool) -> sa.Select[Any]:
     columns = (predictions.c.task_id, predictions.c.version, predictions.c.image, predictions.c.regions)
-    is_it = (predictions.c.is_shadow == is_shadow, predictions.c.task_id.in_(_tried(project_id)))
-    return sa.select(*columns).where(predictions.c.project_id == project_id, *is_it).order_by(predictions.c.id)
+    conditions = (predictions.c.is_shadow == is_shadow, predictions.c.task_id.in_(_shadowed_tasks(project_id)))
+    return sa.select(*columns).where(predictions.c.project_id == project_id, *conditions).order_by(predictions.c.id)
 
 
 def _verdicts(project_id: int) -> sa.Select[Any]:
     columns = (verdicts.c.task_id, verdicts.c.version, verdicts.c.is_shadow, verdicts.c.predicted, verdicts.c.reviewed)
-    is_it = (verdicts.c.project_id == project_id, verdicts.c.task_id.in_(_tried(project_id)))
-    return sa.select(*columns).where(*is_it).order_by(verdicts.c.id)
+    conditions = (verdicts.c.project_id == project_id, verdicts.c.task_id.in_(_shadowed_tasks(project_id)))
+    return sa.select(*columns).where(*conditions).order_by(verdicts.c.id)
 
 
-def _tried(project_id: int) -> sa.Select[Any]:
+def _shadowed_tasks(project_id: int) -> sa.Select[Any]:
     return sa.select(predictions.c.task_id).where(predictions.c.project_id == project_id, predictions.c.is_shadow)
 
 
-def _regions(kept: Iterable[dict[str, Any] | None]) -> tuple[Region, ...]:
-    return region_json.read_all(one for one in kept if one)
+def _regions(contents: Iterable[dict[str, Any] | None]) -> tuple[Region, ...]:
+    return region_json.read_all(content for content in contents if content)

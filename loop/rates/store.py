@@ -1,4 +1,4 @@
-"""What the records tell about rates: verdicts with cohorts, what each version predicted, the alerts that were given."""
+"""Reads the data of rates from the records: verdicts with cohorts, predictions by version, alerts given."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from loop.storage.tables import predictions, reviews, verdicts
 
 
 class RateLog:
-    """The verdicts, predictions and notices in the records, as far as rates are concerned."""
+    """The verdicts, predictions and notices in the records that rates are made of."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
     def judged(self, project_id: int, *, field: str = "", since: datetime | None = None) -> list[Judged]:
         """
-        Every verdict of a project in the order they were given, those on shadows left out.
+        Every verdict of a project in the order they were given, without those on shadows.
 
-        *field* of the tasks' data tells their cohorts, *since* drops reviews before it.
+        *field* of the tasks' data names their cohorts. *since* drops earlier reviews.
         """
         columns = [verdicts.c[name] for name in _COLUMNS]
         query = sa.select(*columns).where(verdicts.c.project_id == project_id, sa.not_(verdicts.c.is_shadow))
@@ -45,33 +45,33 @@ class RateLog:
         return group(self.judged(project_id), By.VERSION)
 
     def cohorts(self, project_id: int, field: str) -> dict[int, str]:
-        """The cohort of every reviewed task, by the newest data known of it."""
+        """The cohort of every reviewed task, by its newest data."""
         query = sa.select(reviews.c.task_id, reviews.c.data).where(reviews.c.project_id == project_id)
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(reviews.c.recorded_at))
             return {row.task_id: cohort_name(row.data, field) for row in rows}
 
     def predicted(self, project_id: int) -> dict[str, dict[int, PredictedTask]]:
-        """What each version predicted by task, versions in the order they first served; shadows are left out."""
+        """The predictions of each version by task, versions in the order they first served, without shadows."""
         columns = [predictions.c[name] for name in ("task_id", "version", "score", "stream")]
-        known = (predictions.c.project_id == project_id, sa.not_(predictions.c.is_shadow))
-        query = sa.select(*columns).where(*known, predictions.c.stream != AUDIT)
+        conditions = (predictions.c.project_id == project_id, sa.not_(predictions.c.is_shadow))
+        query = sa.select(*columns).where(*conditions, predictions.c.stream != AUDIT)
         audited = sa.select(*columns, *(predictions.c[name] for name in ("regions", "candidates", "threshold")))
-        found: dict[str, dict[int, PredictedTask]] = {}
+        by_version: dict[str, dict[int, PredictedTask]] = {}
         with self._engine.connect() as connection:
-            first = sa.select(predictions.c.version).where(*known).group_by(predictions.c.version)
+            first = sa.select(predictions.c.version).where(*conditions).group_by(predictions.c.version)
             for version in connection.scalars(first.order_by(sa.func.min(predictions.c.id))):
-                found[version] = {}
+                by_version[version] = {}
             for row in connection.execute(query.order_by(predictions.c.id)):
-                found[row.version][row.task_id] = PredictedTask(row.task_id, row.score, is_audit=False)
+                by_version[row.version][row.task_id] = PredictedTask(row.task_id, row.score, is_audit=False)
             for row in connection.execute(
-                audited.where(*known, predictions.c.stream == AUDIT).order_by(predictions.c.id)
+                audited.where(*conditions, predictions.c.stream == AUDIT).order_by(predictions.c.id)
             ):
-                found[row.version][row.task_id] = PredictedTask(row.task_id, _own_score(row), is_audit=True)
-        return found
+                by_version[row.version][row.task_id] = PredictedTask(row.task_id, _own_score(row), is_audit=True)
+        return by_version
 
     def newest_versions(self, project_id: int, task_ids: Iterable[int]) -> dict[int, tuple[str, str]]:
-        """The version that last predicted each of the tasks, and their stream; those never predicted are absent."""
+        """The version that last predicted each task, and its stream; tasks never predicted are absent."""
         wanted = set(task_ids)
         columns = [predictions.c[name] for name in ("task_id", "version", "stream")]
         query = sa.select(*columns).where(predictions.c.project_id == project_id, sa.not_(predictions.c.is_shadow))
