@@ -35,6 +35,7 @@ from loop.reviews.event_store import EventLog
 from loop.reviews.review_store import ReviewLog
 from loop.reviews.set_aside import SetAsideStore
 from loop.reviews.verdict_store import VerdictLog
+from loop.serving.matching import Matching
 from loop.serving.predict import Served, Thresholds
 from loop.serving.priority import AuditPolicy
 from loop.serving.queue_groups import GroupLog
@@ -110,6 +111,7 @@ class Parts:
     task_states: TaskStates
     taxonomies: TaxonomyLog
     matches: MatchLog
+    matching: Matching
     unknown: UnknownList
     clusters: ClusterLog
     groups: GroupLog

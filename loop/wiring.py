@@ -35,12 +35,15 @@ from loop.reviews.review_store import ReviewLog
 from loop.reviews.set_aside import SetAsideStore
 from loop.reviews.verdict_store import VerdictLog
 from loop.secrecy import guard
+from loop.serving.matching import Matching
 from loop.serving.predict import Thresholds
 from loop.serving.priority import AuditPolicy
 from loop.serving.queue_groups import GroupLog
 from loop.serving.store import PredictionLog
 from loop.settings import Settings
 from loop.storage import database
+from loop.taxonomy.match import known
+from loop.taxonomy.match_request import MatchNow
 from loop.taxonomy.match_store import MatchLog
 from loop.taxonomy.store import TaxonomyLog
 from loop.training.policy import RetrainPolicy
@@ -92,6 +95,7 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
         task_states=TaskStates(engine),
         taxonomies=TaxonomyLog(engine),
         matches=MatchLog(engine),
+        matching=Matching(known, MatchNow),
         unknown=UnknownList(engine),
         clusters=ClusterLog(engine),
         groups=GroupLog(engine),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,14 +14,13 @@ from loop.label_studio.payloads import Task, predictions_of, read_task
 from loop.label_studio.projects import Project
 from loop.label_studio.result_format import write_result
 from loop.parts import Parts
+from loop.serving.matching import MatchBatch, Matches
 from loop.serving.predict import CHUNK, Served, Suggestion, predict, unreadable
 from loop.serving.priority import AuditPolicy, audit_draw, audit_score
 from loop.serving.store import AUDIT, QUEUE, LoggedPrediction
 from loop.storage.storable import is_id
-from loop.taxonomy.result import Matched, with_matches
 
 BATCH = 200  # tasks predicted, logged and stored at a time
-Matching = Callable[[Sequence[Suggestion]], Mapping[int, Matched]]  # the matches of each task, by its id
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +120,14 @@ def with_audit(
 
 
 def as_result(
-    suggestion: Suggestion, logged: LoggedPrediction, config: LabelConfig, matched: Matched | None = None
+    suggestion: Suggestion, logged: LoggedPrediction, config: LabelConfig, matched: Matches | None = None
 ) -> dict[str, Any]:
     """One prediction as Label Studio takes it from a backend, with what its regions were *matched* to where given."""
     result = write_result(suggestion.shown, config, suggestion.size)
     return {
         "model_version": suggestion.version,
         "score": logged.score,
-        "result": with_matches(result, matched, suggestion.version) if matched else result,
+        "result": matched.write_into(result, suggestion.version) if matched else result,
     }
 
 
@@ -141,7 +140,7 @@ def predict_all(
     *,
     is_shadow: bool = False,
     is_shown: bool = True,
-    matching: Matching | None = None,
+    matching: MatchBatch | None = None,
 ) -> Predicted:
     """
     Predict tasks by one version, log what it says and, where it *is_shown*, store it in Label Studio.

@@ -16,7 +16,6 @@ from loop.label_studio.label_config import parse
 from loop.parts import Parts
 from loop.serving.pre_annotate import as_result, suggest, to_log
 from loop.serving.predict import Served, Suggestion
-from loop.taxonomy.match_request import MatchNow
 
 CHECK_SECONDS = 1.0  # how often the registry is asked whether there is a new champion
 RETRY_SECONDS = 30.0  # until a champion that could not be loaded is tried again
@@ -46,7 +45,7 @@ class Predictor:
 
     def __init__(self, parts: Parts, *, retry_seconds: float = RETRY_SECONDS) -> None:
         self._parts, self._retry_seconds = parts, retry_seconds
-        self._match = MatchNow(parts, parts.policies.match_seconds)
+        self._match = parts.matching.while_answering(parts, parts.policies.match_seconds)
         self._slots: dict[int, _Slot] = {}
         self._lock = threading.Lock()
         self._loading = threading.Lock()

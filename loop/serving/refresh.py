@@ -19,7 +19,6 @@ from loop.serving import shadow
 from loop.serving.pre_annotate import Predicted, has, predict_all
 from loop.serving.retire import retire
 from loop.serving.write_groups import write_groups
-from loop.taxonomy import match
 from loop.vision.ask_vectors import ask_vectors
 
 Json = dict[str, Any]
@@ -53,7 +52,7 @@ def refresh(parts: Parts, project_id: int) -> str:
     unmeant = _unmeant(parts, project_id, champion.name, known)
     waiting += [known[task_id] for task_id in unmeant]
     _take_over(parts, project_id, champion.name, list(known), execution)
-    matching = partial(match.known, parts, project)
+    matching = partial(parts.matching.known, parts, project)
     predicted = Predicted()
     if waiting:
         predicted = predict_all(parts, project, parts.load(champion), waiting, execution, matching=matching)

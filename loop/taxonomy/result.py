@@ -27,6 +27,10 @@ class Matched:
     taxonomy: Taxonomy
     control: MatchControl | None = None
 
+    def write_into(self, result: Sequence[Mapping[str, Any]], version: str) -> list[Json]:
+        """Write them into the result of a prediction of *version*, see `with_matches`."""
+        return with_matches(result, self, version)
+
 
 def with_matches(result: Sequence[Mapping[str, Any]], matched: Matched, version: str) -> list[Json]:
     """
