@@ -14,6 +14,7 @@ from loop.discovery.cluster_store import ClusterLog
 from loop.discovery.picture_folder import DiscoveryFolder
 from loop.discovery.unknown_store import UnknownList
 from loop.errors import WeightsRefused
+from loop.gate.evaluator import Evaluator
 from loop.gate.report_store import ReportFolder
 from loop.gate.rule import GatePolicy
 from loop.label_studio.backend_address import Door
@@ -103,6 +104,7 @@ class Parts:
     registry: WeightsRegistry
     moves: MoveLog
     detectors: Detectors
+    evaluator: Evaluator
     images: Images
     image_cache: ImageCache
     embedders: Embedders

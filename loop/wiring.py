@@ -11,6 +11,7 @@ from loop.discovery.cluster_store import ClusterLog
 from loop.discovery.picture_folder import DiscoveryFolder
 from loop.discovery.unknown_store import UnknownList
 from loop.errors import PayloadError
+from loop.gate.evaluator import Evaluator
 from loop.gate.report_store import ReportFolder
 from loop.gate.rule import GatePolicy
 from loop.label_studio.backend_address import Door
@@ -65,6 +66,7 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
     engine = database.connect(settings.database)
     label_studio = LabelStudio(settings.label_studio_url, settings.label_studio_api_key)
     images = Images(label_studio, _limits(settings))
+    detectors = Detectors(settings.device, settings.image_size, settings.base_weights, settings.home / "base")
     return Parts(
         policies=_policies(settings),
         door=Door(settings.backend_url, settings.basic_auth_user, settings.basic_auth_pass, settings.webhook_secret_of),
@@ -86,7 +88,8 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
         trainings=TrainingLog(engine),
         moves=MoveLog(engine),
         registry=WeightsRegistry(engine, settings.home / "weights", settings.model_name),
-        detectors=Detectors(settings.device, settings.image_size, settings.base_weights, settings.home / "base"),
+        detectors=detectors,
+        evaluator=Evaluator(detectors),
         images=images,
         image_cache=ImageCache(settings.home / "images", images, settings.image_pixels),
         embedders=Embedders(settings.embedder, device=settings.device, image_size=settings.image_size or IMAGE_SIZE),

@@ -48,7 +48,7 @@ def judge(parts, folder, snapshot, champion=BAD, candidate=GOOD, *, least_images
     """Judge a training that was cut off after its candidate was registered; return the parts and the training."""
     gate = replace(parts.policies.gate, least_images=least_images)
     detectors = PlantedDetectors({OLD: champion, NEW: candidate}, **more)
-    parts = replace(parts, detectors=detectors, policies=replace(parts.policies, gate=gate))
+    parts = replace(parts, detectors=detectors, evaluator=detectors, policies=replace(parts.policies, gate=gate))
     if parts.registry.champion(1) is None and champion is not None:
         serve(parts, add(parts, folder, OLD))
     training = parts.trainings.ask(1, "a test")

@@ -72,7 +72,8 @@ class Measuring(FakeDetectors):
 def asked(parts):
     """A project with eight reviews and a training asked for, whose epochs are over."""
     gate = replace(parts.policies.gate, least_images=0, least_boxes=0)
-    parts = replace(parts, detectors=Measuring(), policies=replace(parts.policies, gate=gate))
+    measuring = Measuring()
+    parts = replace(parts, detectors=measuring, evaluator=measuring, policies=replace(parts.policies, gate=gate))
     review_tasks(parts, range(1, 9))
     ready(parts, parts.trainings.ask(1, "by hand"))
     return parts
@@ -112,7 +113,7 @@ def test_a_training_ends_promoted_and_is_told_of_once(asked):
 STEPS = [
     pytest.param("image_cache", "find", "before", 3, id="while-the-snapshot-is-written"),
     pytest.param("trainings", "note", "before", 1, id="before-the-snapshot-is-known"),
-    pytest.param("detectors", "evaluate", "before", 1, id="after-the-last-epoch"),
+    pytest.param("evaluator", "evaluate", "before", 1, id="after-the-last-epoch"),
     pytest.param("registry", "add", "before", 1, id="before-the-registration"),
     pytest.param("registry", "add", "after", 1, id="after-the-registration"),
     pytest.param("trainings", "settle", "before", 1, id="after-the-gate"),
@@ -155,7 +156,7 @@ def test_a_killed_training_goes_on_with_as_few_images_a_step_as_it_had_come_to(a
 
 
 def test_a_refused_candidate_is_told_of_as_well(asked):
-    retrain(replace(asked, detectors=Measuring(candidate=0.0)), 1)
+    retrain(replace(asked, evaluator=Measuring(candidate=0.0)), 1)
 
     assert asked.registry.champion(1) is None
     assert [(kind, body["state"]) for kind, body in told(asked)] == [("training.finished", "refused")]
@@ -170,7 +171,7 @@ def test_the_gate_looks_at_who_serves_when_the_candidate_is_there(asked, tmp_pat
             asked.registry.promote(1, better.name, "by hand, while the training runs")
             return super().evaluate(weights, data, image_size)
 
-    retrain(replace(asked, detectors=Promoting(champion=0.9)), 1)
+    retrain(replace(asked, evaluator=Promoting(champion=0.9)), 1)
 
     assert last(asked).state == State.REFUSED
     assert asked.registry.champion(1) == better
@@ -179,7 +180,7 @@ def test_the_gate_looks_at_who_serves_when_the_candidate_is_there(asked, tmp_pat
 def test_three_deaths_at_the_same_place_are_a_failure(asked):
     for _ in range(ATTEMPTS):
         with pytest.raises(Killed):
-            retrain(replace(asked, detectors=Dying(asked.detectors, "evaluate", "before")), 1)
+            retrain(replace(asked, evaluator=Dying(asked.evaluator, "evaluate", "before")), 1)
 
     retrain(asked, 1)
 
@@ -192,7 +193,7 @@ def test_three_deaths_at_the_same_place_are_a_failure(asked):
 def test_a_start_that_got_as_far_as_a_version_is_no_death_at_the_same_place(asked):
     for _ in range(ATTEMPTS - 1):
         with pytest.raises(Killed):
-            retrain(replace(asked, detectors=Dying(asked.detectors, "evaluate", "before")), 1)
+            retrain(replace(asked, evaluator=Dying(asked.evaluator, "evaluate", "before")), 1)
     with pytest.raises(Killed):
         retrain(replace(asked, registry=Dying(asked.registry, "add", "after")), 1)
 
@@ -254,7 +255,7 @@ def test_an_error_is_kept_short_and_nothing_of_it_is_a_version(asked):
         def evaluate(self, weights, data, image_size=None):
             raise RuntimeError(f"task-00000012.jpg: {'x' * 5000}")
 
-    retrain(replace(asked, detectors=Broken()), 1)
+    retrain(replace(asked, evaluator=Broken()), 1)
 
     assert last(asked).error.startswith("RuntimeError: task 12: task-00000012.jpg: xxx")
     assert len(last(asked).error) < 320
@@ -276,7 +277,7 @@ def test_a_review_that_comes_while_a_training_runs_counts_for_the_next_exactly_o
                 review_tasks(asked, [20])
             return super().evaluate(weights, data, image_size)
 
-    retrain(replace(asked, detectors=Reviewing()), 1)
+    retrain(replace(asked, evaluator=Reviewing()), 1)
     after_the_first = asked.reviews.new_since(1, asked.projects.get(1).reviews_seen_at)
     ready(asked, asked.trainings.ask(1, "by hand"))
     retrain(asked, 1)
@@ -313,7 +314,7 @@ def test_a_training_that_runs_stops_at_its_next_look(asked):
             assert cancel(replace(asked, queue=Locks(is_free=False)), 1).state == State.RUNNING
             return super().evaluate(weights, data, image_size)
 
-    retrain(replace(asked, detectors=Cancelling()), 1)
+    retrain(replace(asked, evaluator=Cancelling()), 1)
 
     assert last(asked).state == State.CANCELLED
     assert asked.registry.champion(1) is None

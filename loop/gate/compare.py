@@ -42,7 +42,7 @@ def compare(parts: Parts, project_id: int, first: str, second: str, snapshot: st
     """
     versions = [parts.registry.get(project_id, name) for name in (first, second)]
     chosen = _find_snapshot(parts, project_id, snapshot)
-    evaluated = parts.detectors.evaluate(versions[1].weights, chosen.data, versions[1].image_size)
+    evaluated = parts.evaluator.evaluate(versions[1].weights, chosen.data, versions[1].image_size)
     return _report(parts, chosen, versions[0], versions[1], evaluated)
 
 
@@ -52,7 +52,7 @@ def _report(
     project_id, images = candidate.project_id, snapshot.held_out()
     weights = champion.weights if champion else parts.detectors.base_if_here()
     image_size = champion.image_size if champion else None
-    before = parts.detectors.evaluate(weights, snapshot.data, image_size) if weights else evaluated.with_nothing_found()
+    before = parts.evaluator.evaluate(weights, snapshot.data, image_size) if weights else evaluated.with_nothing_found()
     threshold = parts.policies.thresholds.under(parts.projects.get(project_id).config()).display
     comparison = contrast(
         before,

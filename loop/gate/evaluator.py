@@ -13,12 +13,28 @@ from loop.datasets.yolo_format import read_data_file, read_lines
 from loop.gate.average_precision import with_metrics
 from loop.gate.evaluation import IOUS, Evaluation, Found, Labels, Metrics
 from loop.gate.true_positives import matched
+from loop.registry.detectors import Detectors
 from loop.vision.image_files import read_prepared
 
 if TYPE_CHECKING:
     from loop.vision.detector import Detector
 
 FLOOR = 0.001  # the least confidence that counts; `yolo val` has the same
+
+
+class Evaluator:
+    """Measures weights on the held-out side of a dataset."""
+
+    def __init__(self, detectors: Detectors) -> None:
+        self._detectors = detectors
+
+    def measure(self, weights: Path, data: Path) -> Metrics:
+        """Measure weights on the held-out side of a dataset."""
+        return self.evaluate(weights, data).metrics
+
+    def evaluate(self, weights: Path, data: Path, image_size: int | None = None) -> Evaluation:
+        """Run weights, at the size at which they serve, on the held-out side of a dataset; keep it by image."""
+        return evaluate(self._detectors.load(weights, image_size), data)
 
 
 def evaluate(detector: Detector, data: Path) -> Evaluation:

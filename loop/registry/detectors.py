@@ -1,4 +1,4 @@
-"""Loads and measures detectors, and finds the weights that a project starts from."""
+"""Loads and times detectors, and finds the weights that a project starts from."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from loop.errors import UpstreamError, WeightsRefused
-from loop.gate.evaluation import Evaluation, Metrics
-from loop.gate.evaluator import evaluate
 from loop.registry.probe import Probed, probe
 from loop.storage.files import copy_whole
 from loop.vision.detector import Detector
@@ -23,7 +21,7 @@ WARM_UP = 3  # images that are not timed
 
 
 class Detectors:
-    """Loads and measures detectors, and finds the weights that a project starts from."""
+    """Loads and times detectors, and finds the weights that a project starts from."""
 
     def __init__(self, device: str, image_size: int | None, base: str, downloads: Path) -> None:
         """*image_size*, in pixels of the longer side, is for weights that bring none; None: as they were trained."""
@@ -45,14 +43,6 @@ class Detectors:
     def probe(self, weights: Path, pickle_sha256: str, image_size: int | None) -> Probed:
         """Load weights from elsewhere once, in a process of their own. Raises ArchiveRefused, WeightsRefused."""
         return probe(weights, pickle_sha256, image_size or self._image_size)
-
-    def measure(self, weights: Path, data: Path) -> Metrics:
-        """Measure weights on the held-out side of a dataset."""
-        return self.evaluate(weights, data).metrics
-
-    def evaluate(self, weights: Path, data: Path, image_size: int | None = None) -> Evaluation:
-        """Run weights, at the size at which they serve, on the held-out side of a dataset; keep it by image."""
-        return evaluate(self.load(weights, image_size), data)
 
     def latencies(
         self, weights: Sequence[tuple[Path, int | None]], images: Sequence[Path], times: int = 20

@@ -105,12 +105,12 @@ def _get_candidate(
 ) -> tuple[Version, Evaluation]:
     """Train, measure and register a version, unless an earlier run has registered it."""
     if registered:
-        return registered, parts.detectors.evaluate(registered.weights, snapshot.data, registered.image_size)
+        return registered, parts.evaluator.evaluate(registered.weights, snapshot.data, registered.image_size)
     champion = parts.registry.champion(training.project_id)
     weights, policy = _train_candidate(parts, training, snapshot, champion)
     _check(parts, training)
     parts.trainings.reach(training.id, Phase.MEASURING)
-    evaluated = parts.detectors.evaluate(weights, snapshot.data, policy.image_size)
+    evaluated = parts.evaluator.evaluate(weights, snapshot.data, policy.image_size)
     version = parts.registry.add(
         training.project_id,
         weights,

@@ -160,7 +160,7 @@ def play_round(game: Game, number: int) -> report.Row:
         number,
         version.name,
         parts.reviews.new_since(project_id, None),
-        parts.detectors.measure(version.weights, game.unseen_data),
+        parts.evaluator.measure(version.weights, game.unseen_data),
         rates,
     )
 

@@ -16,12 +16,12 @@ from tests.trainings import reviewed_project, settings_in
 class Noting:
     """Detectors that note at which size weights are loaded and measured."""
 
-    def __init__(self, detectors):
-        self._detectors, self.sizes = detectors, []
+    def __init__(self, detectors, evaluator):
+        self._detectors, self._evaluator, self.sizes = detectors, evaluator, []
 
     def evaluate(self, weights, data, image_size=None):
         self.sizes.append(image_size)
-        return self._detectors.evaluate(weights, data, image_size)
+        return self._evaluator.evaluate(weights, data, image_size)
 
     def latencies(self, weights, images):
         self.sizes.append([size for _, size in weights])
@@ -45,7 +45,8 @@ def opened(tmp_path):
         settings = settings_in(tmp_path, LOOP_IMAGE_SIZE=image_size)
         reviewed_project(settings)
         opened.append(build(settings))
-        return replace(opened[-1], detectors=Noting(opened[-1].detectors))
+        noting = Noting(opened[-1].detectors, opened[-1].evaluator)
+        return replace(opened[-1], detectors=noting, evaluator=noting)
 
     yield prepare
     for parts in opened:

@@ -101,7 +101,7 @@ DEATHS = {
     "after the last epoch": _at("trainings", "reach", is_it=_phase("measuring")),
     "before the registration": _at("registry", "add"),
     "after the registration": _at("registry", "add", after=True),
-    "in the gate": _at("detectors", "evaluate", is_it=lambda weights, *_: weights.name != "finished.pt"),
+    "in the gate": _at("evaluator", "evaluate", is_it=lambda weights, *_: weights.name != "finished.pt"),
     "before the promotion": _at("registry", "promote"),
     "after the promotion": _at("registry", "promote", after=True),
     "before it is closed": _at("trainings", "end"),
