@@ -1,4 +1,4 @@
-"""What the records say of each task that decides its vectors."""
+"""The records that decide the vectors of a task."""
 
 from __future__ import annotations
 
@@ -19,69 +19,69 @@ from loop.vision.embedding import Space
 
 
 class TaskStates:
-    """Reads what concerns vectors of the predictions, reviews and verdicts."""
+    """Read the predictions, reviews and verdicts that decide vectors."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
     def changed(self, project_id: int, space: Space) -> dict[int, str]:
         """
-        The tasks whose records changed since their vectors were planned, each with its state now.
+        Return the tasks whose records changed since their vectors were planned, each with its current state.
 
-        A state is a short text that is another one whenever something changed; empty where nothing is left.
+        A state is a short text that differs after every change of the records. It is empty if no record is left.
         """
         with self._engine.connect() as connection:
-            now = _states(connection, project_id)
-            then = _planned(connection, project_id, space.fingerprint)
-        changed = {task_id: state for task_id, state in now.items() if then.get(task_id) != state}
-        return changed | {task_id: "" for task_id, state in then.items() if state and task_id not in now}
+            current = _states(connection, project_id)
+            planned = _planned(connection, project_id, space.fingerprint)
+        changed = {task_id: state for task_id, state in current.items() if planned.get(task_id) != state}
+        return changed | {task_id: "" for task_id, state in planned.items() if state and task_id not in current}
 
     def newest_predictions(self, project_id: int, task_ids: Iterable[int]) -> set[int]:
-        """The ids of the predictions that stand: the newest of each task that was not deleted since."""
+        """Return the ids of the standing predictions: the newest of each task that was not deleted since."""
         query = _newest_of_living_tasks(project_id)
         with self._engine.connect() as connection:
             return {
                 row.prediction_id
-                for some in chunks(task_ids)
-                for row in connection.execute(query.where(predictions.c.task_id.in_(some)))
+                for batch in chunks(task_ids)
+                for row in connection.execute(query.where(predictions.c.task_id.in_(batch)))
             }
 
     def judged(self, project_id: int, task_ids: Iterable[int]) -> dict[int, list[Judged]]:
-        """The verdicts of tasks, each with the image that the prediction was of."""
-        found: dict[int, list[Judged]] = {}
+        """Return the verdicts of tasks, each with the image of its prediction."""
+        verdicts_by_task: dict[int, list[Judged]] = {}
         query = sa.select(verdicts, predictions.c.image).join(
             predictions, predictions.c.id == verdicts.c.prediction_id, isouter=True
         )
         with self._engine.connect() as connection:
-            for some in chunks(task_ids):
-                is_it = (verdicts.c.project_id == project_id, verdicts.c.task_id.in_(some))
-                for row in connection.execute(query.where(*is_it, sa.not_(verdicts.c.is_shadow))):
-                    found.setdefault(row.task_id, []).append(_judged(row))
-        return found
+            for batch in chunks(task_ids):
+                conditions = (verdicts.c.project_id == project_id, verdicts.c.task_id.in_(batch))
+                for row in connection.execute(query.where(*conditions, sa.not_(verdicts.c.is_shadow))):
+                    verdicts_by_task.setdefault(row.task_id, []).append(_read_judged(row))
+        return verdicts_by_task
 
     def named(self, project_id: int, task_ids: Iterable[int]) -> dict[int, list[Named]]:
-        """The boxes of tasks that a person named as members of a cluster."""
-        found: dict[int, list[Named]] = {}
+        """Return the boxes of tasks that a person named as members of a cluster."""
+        boxes_by_task: dict[int, list[Named]] = {}
         query = sa.select(named_boxes).where(_is_named(project_id)).order_by(named_boxes.c.crop)
         with self._engine.connect() as connection:
-            for some in chunks(task_ids):
-                for row in connection.execute(query.where(named_boxes.c.task_id.in_(some))):
+            for batch in chunks(task_ids):
+                for row in connection.execute(query.where(named_boxes.c.task_id.in_(batch))):
                     region = Region(row.region, Box(*row.box), row.label)
-                    found.setdefault(row.task_id, []).append(Named(row.image, region, row.named_at))
-        return found
+                    boxes_by_task.setdefault(row.task_id, []).append(Named(row.image, region, row.named_at))
+        return boxes_by_task
 
 
 def _states(connection: sa.Connection, project_id: int) -> dict[int, str]:
-    found: dict[int, list[str]] = {}
+    facts_by_task: dict[int, list[str]] = {}
     for query in (_newest_predictions(project_id), _reviews(project_id), _verdicts(project_id), _named(project_id)):
         for row in connection.execute(query):
-            found.setdefault(row.task_id, []).append(",".join(map(str, row[1:])))
-    return {task_id: ";".join(facts) for task_id, facts in found.items()}
+            facts_by_task.setdefault(row.task_id, []).append(",".join(map(str, row[1:])))
+    return {task_id: ";".join(facts) for task_id, facts in facts_by_task.items()}
 
 
 def _planned(connection: sa.Connection, project_id: int, embedder: str) -> dict[int, str]:
-    is_it = (planned_tasks.c.project_id == project_id, planned_tasks.c.embedder == embedder)
-    query = sa.select(planned_tasks.c.task_id, planned_tasks.c.state).where(*is_it)
+    conditions = (planned_tasks.c.project_id == project_id, planned_tasks.c.embedder == embedder)
+    query = sa.select(planned_tasks.c.task_id, planned_tasks.c.state).where(*conditions)
     return {row.task_id: row.state for row in connection.execute(query)}
 
 
@@ -105,7 +105,7 @@ def _newest_predictions(project_id: int) -> sa.Select[Any]:
 
 
 def _reviews(project_id: int) -> sa.Select[Any]:
-    """Reviews that stand; every change of one, and of whether it stands, changes their count or their last record."""
+    """Select reviews that stand. Any change of them changes their count or the time of their last record."""
     is_gone = sa.exists().where(
         deletions.c.project_id == reviews.c.project_id,
         deletions.c.received_at >= reviews.c.created_at,
@@ -119,15 +119,15 @@ def _reviews(project_id: int) -> sa.Select[Any]:
 
 
 def _verdicts(project_id: int) -> sa.Select[Any]:
-    """Verdicts are written anew as a whole, from one review and one prediction."""
+    """Select verdicts. All verdicts of a task are rewritten together, from one review and one prediction."""
     facts = (
         sa.func.count(),
         sa.func.max(verdicts.c.annotation_id),
         sa.func.max(verdicts.c.prediction_id),
         sa.func.max(verdicts.c.reviewed_at),
     )
-    is_it = (verdicts.c.project_id == project_id, sa.not_(verdicts.c.is_shadow))
-    return sa.select(verdicts.c.task_id, sa.literal("v"), *facts).where(*is_it).group_by(verdicts.c.task_id)
+    conditions = (verdicts.c.project_id == project_id, sa.not_(verdicts.c.is_shadow))
+    return sa.select(verdicts.c.task_id, sa.literal("v"), *facts).where(*conditions).group_by(verdicts.c.task_id)
 
 
 def _named(project_id: int) -> sa.Select[Any]:
@@ -137,7 +137,7 @@ def _named(project_id: int) -> sa.Select[Any]:
 
 
 def _is_named(project_id: int) -> sa.ColumnElement[bool]:
-    """Boxes of a project that a person named, of tasks that were not deleted since."""
+    """Select boxes of a project that a person named, of tasks that were not deleted since."""
     is_gone = sa.exists().where(
         deletions.c.project_id == named_boxes.c.project_id,
         deletions.c.kind == "task",
@@ -147,7 +147,7 @@ def _is_named(project_id: int) -> sa.ColumnElement[bool]:
     return sa.and_(named_boxes.c.project_id == project_id, ~is_gone)
 
 
-def _judged(row: sa.Row[Any]) -> Judged:
+def _read_judged(row: sa.Row[Any]) -> Judged:
     return Judged(
         decision=Decision(row.decision),
         predicted=region_json.read(row.predicted) if row.predicted else None,

@@ -1,4 +1,4 @@
-"""Look over the reference collection: what stands in it, and what of it may be wrong."""
+"""Check the reference collection: its contents and likely errors."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from loop.vision.embedding import Entry, Kind, Neighbour, Space
 
 VIEW_TITLE = "Labels to check"
 MOST_IN_VIEW = 200  # tasks; each is a condition of the view's filter
-SLACK = 20  # neighbours asked for beyond those that vote: those of the same task do not
+SLACK = 20  # extra neighbours to search for: neighbours of the same task do not vote
 
 
 @dataclass(frozen=True, slots=True)
 class KindStats:
-    """One kind of collection: vectors by label, verdict and state, and what Milvus has of them."""
+    """Counts of one kind of collection: vectors by label, verdict and state, and entries in Milvus."""
 
     kind: Kind
     labels: dict[str, int]
     verdicts: dict[str, int]
     states: dict[str, int]
-    entries: int | None  # in Milvus; None where there is no collection
+    entries: int | None  # in Milvus; None without a collection
     index: str | None
-    is_current: bool  # whether the alias stands for it
+    is_current: bool  # whether the alias points to it
 
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """The collections of the embedder in use; *error* says why Milvus could not be asked."""
+    """The collections of the embedder in use; *error* says why Milvus did not answer."""
 
     space: Space | None
     kinds: list[KindStats] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Stats:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What may be wrong with the references."""
+    """Likely errors of the references."""
 
     references: int
     suspects: list[Suspect]
@@ -53,26 +53,26 @@ class Findings:
 
     @property
     def tasks(self) -> list[int]:
-        """The tasks whose labels are to be looked at, the clearest first; those that are gone left out."""
+        """Tasks with labels to check, clearest first, without tasks that Label Studio no longer has."""
         gone = set(self.without_task)
         return [task for task in tasks_of(self.suspects, self.contradictions) if task not in gone]
 
 
 def stats(parts: Parts, project_id: int) -> Stats:
-    """Count what stands in the collections; with Milvus down, what the records say alone."""
+    """Count the vectors in the collections. If Milvus is down, count only the records."""
     source = source_of(parts, project_id)
     if source is None:
         return Stats(None)
     error = ""
-    found: dict[Kind, tuple[Collection | None, bool]] = {}
+    collections: dict[Kind, tuple[Collection | None, bool]] = {}
     try:
         for kind in Kind:
             collection = parts.references.find(project_id, kind, source.space)
             current = parts.references.current(project_id, kind) if collection else None
-            found[kind] = collection, bool(collection and current and current.name == collection.name)
+            collections[kind] = collection, bool(collection and current and current.name == collection.name)
         kinds = [
             _stats(parts, project_id, source.space, kind, at, is_current=is_current)
-            for kind, (at, is_current) in found.items()
+            for kind, (at, is_current) in collections.items()
         ]
     except MilvusDown as down:
         error = str(down)
@@ -81,18 +81,18 @@ def stats(parts: Parts, project_id: int) -> Stats:
 
 
 def check(parts: Parts, project_id: int, policy: ErrorPolicy | None = None) -> Findings:
-    """Look for references that their neighbours contradict, and for vectors whose source is gone. Raises MilvusDown."""
+    """Find references that their neighbours contradict, and vectors whose source is gone. Raises MilvusDown."""
     policy = policy or ErrorPolicy()
     source = source_of(parts, project_id)
     collection = parts.references.find(project_id, Kind.REFERENCES, source.space) if source else None
     near = _neighbours(collection, policy.neighbours + SLACK) if collection else {}
-    there = parts.label_studio.task_ids(project_id)
-    known = parts.vectors.tasks(project_id, source.space) if source else set()
+    existing = parts.label_studio.task_ids(project_id)
+    recorded = parts.vectors.tasks(project_id, source.space) if source else set()
     return Findings(
         references=len(near),
         suspects=suspects(near, policy),
         contradictions=contradictions(near, policy),
-        without_task=sorted(known - there),
+        without_task=sorted(recorded - existing),
         without_image=parts.vectors.rows(project_id, source.space, State.BROKEN) if source else [],
     )
 
@@ -131,9 +131,9 @@ def _stats(
 
 
 def _neighbours(collection: Collection, k: int) -> dict[Entry, list[Neighbour]]:
-    """Every entry with the nearest others."""
-    found: dict[Entry, list[Neighbour]] = {}
+    """Map every entry to its nearest other entries."""
+    neighbours: dict[Entry, list[Neighbour]] = {}
     for entries, vectors in collection.pages():
-        for entry, near in zip(entries, collection.search(vectors, k + 1), strict=True):
-            found[entry] = [one for one in near if one.entry.key != entry.key]
-    return found
+        for entry, hits in zip(entries, collection.search(vectors, k + 1), strict=True):
+            neighbours[entry] = [neighbour for neighbour in hits if neighbour.entry.key != entry.key]
+    return neighbours

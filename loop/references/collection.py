@@ -24,114 +24,114 @@ from loop.references.milvus_format import (
 from loop.vision.embedding import Entry, Neighbour, Space, Vectors
 
 NOT_LOADED = 101  # Milvus' code for a collection that is `released`, as all are after a restart
-AT_ONCE = 500  # rows an upsert, at most 1280 numbers each: a message of 2.5 MB
-QUERIES = 100  # vectors a search
+AT_ONCE = 500  # rows per upsert, at most 1280 numbers each: a message of 2.5 MB
+QUERIES = 100  # vectors per search
 LONG = 600.0  # seconds that building an index or loading a collection may take
 
 
 class Asks(Protocol):
-    """Milvus' client, kept by somebody else."""
+    """A client of Milvus, owned by the caller."""
 
     address: str
 
     def ask(self, method: str, *arguments: Any, **options: Any) -> Any:
-        """Call a method of it. Raises MilvusDown."""
+        """Call a method of the client. Raises MilvusDown."""
 
 
 class Collection:
-    """One collection; where Milvus released it, it is loaded and the call done again."""
+    """One collection. If Milvus released it, it is loaded and the call repeated."""
 
     def __init__(self, milvus: Asks, name: str, project_id: int, space: Space, policy: IndexPolicy) -> None:
         self._milvus, self.name, self.space = milvus, name, space
         self._project_id, self._policy = project_id, policy
 
     def upsert(self, entries: Sequence[Entry], vectors: Vectors) -> None:
-        """Write entries with their vectors, float32 (entries, dimension); what has the same key is replaced."""
+        """Write entries with their vectors, float32 (entries, dimension). Entries of the same key are replaced."""
         rows = [row(entry, vector, self._project_id) for entry, vector in zip(entries, vectors, strict=True)]
-        for some in _chunks(rows, AT_ONCE):
-            self._ask("upsert", some)
+        for batch in _chunks(rows, AT_ONCE):
+            self._ask("upsert", batch)
 
     def delete(self, keys: Sequence[str]) -> None:
-        """Delete entries; keys that are not there are no matter."""
-        for some in _chunks(keys, AT_ONCE):
-            self._ask("delete", ids=list(some))
+        """Delete entries; missing keys are ignored."""
+        for batch in _chunks(keys, AT_ONCE):
+            self._ask("delete", ids=list(batch))
 
     def get(self, keys: Sequence[str]) -> dict[str, tuple[Entry, Vectors]]:
-        """The entries that there are of these keys, with their vectors."""
-        found: dict[str, tuple[Entry, Vectors]] = {}
-        for some in _chunks(keys, AT_ONCE):
-            rows = self._ask("get", ids=list(some), output_fields=[*SCALARS, VECTOR])
-            found |= {one[KEY]: (read_entry(one), read_vector(one)) for one in rows}
-        return found
+        """Return the existing entries of these keys, with their vectors."""
+        entries: dict[str, tuple[Entry, Vectors]] = {}
+        for batch in _chunks(keys, AT_ONCE):
+            rows = self._ask("get", ids=list(batch), output_fields=[*SCALARS, VECTOR])
+            entries |= {stored[KEY]: (read_entry(stored), read_vector(stored)) for stored in rows}
+        return entries
 
     def place(self, nodes: Mapping[str, str]) -> None:
         """Set the taxonomy node of entries by key."""
-        for some in _chunks(list(nodes), AT_ONCE):
-            found = self.get(some)
-            if found:
-                moved = [replace(entry, node=nodes[key]) for key, (entry, _) in found.items()]
-                self.upsert(moved, np.stack([vector for _, vector in found.values()]))
+        for batch in _chunks(list(nodes), AT_ONCE):
+            entries = self.get(batch)
+            if entries:
+                moved = [replace(entry, node=nodes[key]) for key, (entry, _) in entries.items()]
+                self.upsert(moved, np.stack([vector for _, vector in entries.values()]))
 
     def search(self, vectors: Vectors, k: int) -> list[list[Neighbour]]:
-        """The *k* nearest entries of each vector, nearest first; fewer where there are fewer."""
-        asked = {"limit": k, "filter": "", "search_params": search_params(k)}
-        found: list[list[Neighbour]] = []
+        """Return the *k* nearest entries of each vector, nearest first; fewer in a smaller collection."""
+        options = {"limit": k, "filter": "", "search_params": search_params(k)}
+        neighbours: list[list[Neighbour]] = []
         for start in range(0, len(vectors), QUERIES):
-            some = [vector.tolist() for vector in vectors[start : start + QUERIES]]
-            hits = self._ask("search", data=some, anns_field=VECTOR, output_fields=list(SCALARS), **asked)
-            found += [[_neighbour(hit) for hit in one] for one in hits]
-        return found
+            batch = [vector.tolist() for vector in vectors[start : start + QUERIES]]
+            results = self._ask("search", data=batch, anns_field=VECTOR, output_fields=list(SCALARS), **options)
+            neighbours += [[_neighbour(hit) for hit in hits] for hits in results]
+        return neighbours
 
     def pages(self, *, size: int = 1000) -> Iterator[tuple[list[Entry], Vectors]]:
-        """All entries with their vectors, in pages."""
+        """Yield all entries with their vectors, in pages."""
         for rows in self._pages([*SCALARS, VECTOR], size):
-            yield [read_entry(one) for one in rows], np.stack([read_vector(one) for one in rows])
+            yield [read_entry(stored) for stored in rows], np.stack([read_vector(stored) for stored in rows])
 
     def entries(self) -> Iterator[Entry]:
-        """All entries without their vectors."""
-        return (read_entry(one) for rows in self._pages(list(SCALARS), 2000) for one in rows)
+        """Yield all entries without their vectors."""
+        return (read_entry(stored) for rows in self._pages(list(SCALARS), 2000) for stored in rows)
 
     def keys(self) -> set[str]:
-        """The keys of all entries."""
-        return {str(one[KEY]) for rows in self._pages([KEY], 5000) for one in rows}
+        """Return the keys of all entries."""
+        return {str(stored[KEY]) for rows in self._pages([KEY], 5000) for stored in rows}
 
     def count(self) -> int:
-        """How many entries there are."""
+        """Count the entries."""
         return int(self._ask("query", filter="", output_fields=["count(*)"])[0]["count(*)"])
 
     def index(self) -> str | None:
-        """The kind of index, None where a change of it was cut off."""
-        found = self._milvus.ask("describe_index", self.name, VECTOR)
-        return str(found["index_type"]) if found else None
+        """Return the kind of index; None if a change of it was interrupted."""
+        description = self._milvus.ask("describe_index", self.name, VECTOR)
+        return str(description["index_type"]) if description else None
 
     def fit_index(self) -> str:
         """
-        Have the index that fits the number of entries, over all of them; return its kind.
+        Build the index that fits the number of entries, over all entries; return its kind.
 
-        What was written last lies in no index until it is flushed: searches are slow till then. They fail while the
-        kind of index is changed.
+        The newest entries are in no index until a flush: searches are slow before it. Searches fail while the kind of
+        index changes.
         """
         self._milvus.ask("flush", self.name, timeout=LONG)
-        now = self.index()
-        wanted = index_type(self.count(), now, self._policy)
-        if now != wanted:
-            self._reindex(wanted, had_one=now is not None)
-        return wanted
+        current = self.index()
+        target = index_type(self.count(), current, self._policy)
+        if current != target:
+            self._reindex(target, has_index=current is not None)
+        return target
 
-    def _reindex(self, kind: str, *, had_one: bool) -> None:
+    def _reindex(self, kind: str, *, has_index: bool) -> None:
         from pymilvus import MilvusClient
 
         index = MilvusClient.prepare_index_params()
         index.add_index(VECTOR, index_type=kind, metric_type="COSINE", params=index_params(kind, self._policy))
         self._milvus.ask("release_collection", self.name)
-        if had_one:
+        if has_index:
             self._milvus.ask("drop_index", self.name, VECTOR)
         self._milvus.ask("create_index", self.name, index, timeout=LONG)
         self._milvus.ask("load_collection", self.name, timeout=LONG)
 
     def _pages(self, fields: list[str], size: int) -> Iterator[list[Any]]:
-        asked = {"batch_size": size, "filter": "", "output_fields": fields}
-        pages = self._ask("query_iterator", **asked)
+        options = {"batch_size": size, "filter": "", "output_fields": fields}
+        pages = self._ask("query_iterator", **options)
         try:
             while rows := guarded(self._milvus.address, pages.next):
                 yield list(rows)
@@ -139,7 +139,7 @@ class Collection:
             pages.close()
 
     def _ask(self, method: str, *arguments: Any, **options: Any) -> Any:
-        """Do something with this collection; where Milvus released it, it is loaded first."""
+        """Call a method of the client on this collection. If Milvus released it, load it and call again."""
         try:
             return self._milvus.ask(method, self.name, *arguments, **options)
         except MilvusDown as error:
@@ -150,7 +150,7 @@ class Collection:
 
 
 def guarded(address: str, call: Callable[[], Any]) -> Any:
-    """Call something of Milvus' client; whatever it raises is MilvusDown."""
+    """Call a function of Milvus' client; raise its errors as MilvusDown."""
     from grpc import RpcError
     from pymilvus import MilvusException
 

@@ -1,4 +1,4 @@
-"""Give every detection served and every box reviewed its vector, once."""
+"""Make one vector of every served detection and every reviewed box."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from loop.references.plan import plan, source_of
 from loop.vision.embedding import Kind
 
 log = logging.getLogger(__name__)
-SECONDS = (10.0, 120.0)  # that a job works at least before it gives way to others, and at most
+SECONDS = (10.0, 120.0)  # least and most time that a job works before it gives way to others
 
 
 def index(parts: Parts, project_id: int) -> str:
     """
-    Make what is due, for a while; what is left is made by the next run.
+    Make due vectors for a while; the next run makes the rest.
 
-    Doing so twice, or being killed at any point, ends in the same state: a vector counts only when Milvus has
-    acknowledged it, and one that Milvus has is never made again. Milvus down: what is due stays due.
+    A second run, or a run after a kill, ends in the same state: a vector counts only after Milvus acknowledged it, and
+    a vector in Milvus is never made again. If Milvus is down, due vectors stay due.
     """
     return _run(parts, project_id, is_patient=False)
 
 
 def build(parts: Parts, project_id: int) -> str:
-    """Make all that is missing, however long it takes, after comparing every key with what Milvus has."""
+    """Compare every key with Milvus, then make all missing vectors, however long it takes."""
     return _run(parts, project_id, is_patient=True)
 
 
 def rebuild(parts: Parts, project_id: int) -> str:
-    """Drop the collections of the embedder in use, and make them anew from records and images."""
+    """Drop the collections of the embedder in use, and rebuild them from records and images."""
     source = source_of(parts, project_id)
     if source:
         for kind in Kind:
@@ -50,28 +50,28 @@ def _run(parts: Parts, project_id: int, *, is_patient: bool) -> str:
     plan(parts, project_id, source.space)
     work = Work(parts, project_id, source)
     try:
-        said = _made(work, is_patient=is_patient)
+        progress = _make(work, is_patient=is_patient)
     except MilvusDown as error:
-        said = str(error)
+        progress = str(error)
     broken = f", {work.broken} without an image" if work.broken else ""
-    return f"{source.space.name}: {work.made} vectors made{broken}; {said}"
+    return f"{source.space.name}: {work.made} vectors made{broken}; {progress}"
 
 
-def _made(work: Work, *, is_patient: bool) -> str:
-    began = time.monotonic()
+def _make(work: Work, *, is_patient: bool) -> str:
+    start = time.monotonic()
     if is_patient:
         for kind in Kind:
             compare(work, kind)
     delete_gone(work)
     while make_some(work):
         log.info("project %d: %d vectors made", work.project_id, work.made)
-        if not is_patient and _is_enough(work.parts, time.monotonic() - began):
+        if not is_patient and _is_enough(work.parts, time.monotonic() - start):
             return "more is due"
     return settle(work)
 
 
 def _is_enough(parts: Parts, seconds: float) -> bool:
-    """Whether a job has worked for long enough: others wait for its worker, or it is simply time."""
+    """Return whether a job worked long enough: for its limit, or while other jobs wait for its worker."""
     if seconds < SECONDS[0]:
         return False
     with suppress(UpstreamError):

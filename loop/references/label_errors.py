@@ -1,4 +1,4 @@
-"""Which references disagree with those around them, and so may have a wrong label. Pure."""
+"""References that disagree with their neighbours, and may have a wrong label. Pure."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from loop.vision.embedding import Entry, Neighbour
 @dataclass(frozen=True, slots=True)
 class ErrorPolicy:
     """
-    How many *neighbours* vote, at least how many there must be, and the *share* of votes against a label that makes it
-    suspect. Entries whose similarity is at least *twins* show the same thing.
+    The number of *neighbours* that vote, the *least* number of votes, and the *share* of votes for another label that
+    makes a label suspect. Entries with a similarity of at least *twins* show the same object.
     """
 
     neighbours: int = 10
@@ -24,7 +24,7 @@ class ErrorPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A reference most of whose neighbours say *suggested*; *share* is theirs of all votes."""
+    """A reference whose neighbours vote for the label *suggested* with a *share* of all votes."""
 
     entry: Entry
     suggested: str
@@ -33,7 +33,7 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """Two references that show the same thing under two labels."""
+    """Two references that show the same object under two labels."""
 
     one: Entry
     other: Entry
@@ -42,29 +42,30 @@ class Contradiction:
 
 def suspects(found: Mapping[Entry, Sequence[Neighbour]], policy: ErrorPolicy) -> list[Suspect]:
     """
-    The references whose label the vote of their nearest neighbours contradicts, the clearest first.
+    Return references whose label their nearest neighbours contradict, clearest first.
 
-    Boxes of the same task have no vote: an annotator who errs once does so on the whole image. A vote weighs what it is
-    similar.
+    Boxes of the same task do not vote: an annotator often repeats an error on one image. The weight of a vote is its
+    similarity.
     """
-    every = (_vote(entry, _others(entry, near)[: policy.neighbours], policy) for entry, near in found.items())
-    return sorted((one for one in every if one), key=lambda one: (-one.share, one.entry.task, one.entry.key))
+    results = (_vote(entry, _others(entry, near)[: policy.neighbours], policy) for entry, near in found.items())
+    suspected = (suspect for suspect in results if suspect)
+    return sorted(suspected, key=lambda suspect: (-suspect.share, suspect.entry.task, suspect.entry.key))
 
 
 def contradictions(found: Mapping[Entry, Sequence[Neighbour]], policy: ErrorPolicy) -> list[Contradiction]:
-    """Every pair of references that look the same and are called otherwise, once, the most similar first."""
+    """Return pairs of references that look the same under different labels, each pair once, most similar first."""
     pairs: dict[tuple[str, str], Contradiction] = {}
     for entry, near in found.items():
-        for one in near:
-            if one.similarity >= policy.twins and one.entry.label != entry.label:
-                first, second = sorted((entry, one.entry), key=lambda each: each.key)
-                pairs.setdefault((first.key, second.key), Contradiction(first, second, one.similarity))
+        for neighbour in near:
+            if neighbour.similarity >= policy.twins and neighbour.entry.label != entry.label:
+                first, second = sorted((entry, neighbour.entry), key=lambda reference: reference.key)
+                pairs.setdefault((first.key, second.key), Contradiction(first, second, neighbour.similarity))
     return sorted(pairs.values(), key=lambda pair: (-pair.similarity, pair.one.key))
 
 
 def tasks_of(suspected: Sequence[Suspect], contradicting: Sequence[Contradiction]) -> list[int]:
-    """The tasks to look at, each once, suspects first."""
-    return list(dict.fromkeys([one.entry.task for one in suspected] + list(_tasks(contradicting))))
+    """Return the tasks to check, each once, suspects first."""
+    return list(dict.fromkeys([suspect.entry.task for suspect in suspected] + list(_tasks(contradicting))))
 
 
 def _tasks(contradicting: Sequence[Contradiction]) -> Iterator[int]:
@@ -73,15 +74,15 @@ def _tasks(contradicting: Sequence[Contradiction]) -> Iterator[int]:
 
 
 def _others(entry: Entry, near: Sequence[Neighbour]) -> list[Neighbour]:
-    return [one for one in near if one.entry.task != entry.task]
+    return [neighbour for neighbour in near if neighbour.entry.task != entry.task]
 
 
 def _vote(entry: Entry, near: Sequence[Neighbour], policy: ErrorPolicy) -> Suspect | None:
     if len(near) < policy.least:
         return None
     votes: dict[str, float] = defaultdict(float)
-    for one in near:
-        votes[one.entry.label] += max(0.0, one.similarity)
+    for neighbour in near:
+        votes[neighbour.entry.label] += max(0.0, neighbour.similarity)
     total = sum(votes.values())
     label, most = max(votes.items(), key=lambda vote: (vote[1], vote[0]))
     if label == entry.label or total <= 0 or most / total < policy.share:

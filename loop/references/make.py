@@ -1,4 +1,4 @@
-"""Make the vectors that are due, and find what Milvus lost."""
+"""Make due vectors, and find vectors that Milvus lost."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from loop.references.vector_store import Row, State
 from loop.regions import Pixels
 from loop.vision.embedding import Embedder, Entry, Kind, Vectors
 
-TASKS = 16  # whose images are in memory at a time
-DELETED = 5000  # vectors at a time
+TASKS = 16  # tasks whose images are in memory at the same time
+DELETED = 5000  # vectors per batch
 
 
 @dataclass(slots=True)
 class Work:
-    """One run over a project: the embedder is loaded at its first use, the collections are made with it."""
+    """One run over a project. The embedder is loaded at its first use."""
 
     parts: Parts
     project_id: int
@@ -34,32 +34,32 @@ class Work:
     broken: int = 0
 
     def loaded(self) -> Embedder:
-        """The embedder in memory."""
+        """Return the embedder, loaded into memory."""
         if self.embedder is None:
             self.embedder = self.parts.embedders.load(self.source.space, self.source.weights, self.source.image_size)
         return self.embedder
 
     def collection(self, kind: Kind) -> Collection:
-        """The collection of a kind, made where there is none."""
+        """Return the collection of a kind; create it if it does not exist."""
         references, space = self.parts.references, self.source.space
-        found = references.find(self.project_id, kind, space)
-        return found or references.create(self.project_id, kind, space, self.loaded().dimension)
+        existing = references.find(self.project_id, kind, space)
+        return existing or references.create(self.project_id, kind, space, self.loaded().dimension)
 
 
 def delete_gone(work: Work) -> None:
-    """Delete what is no longer wanted."""
+    """Delete vectors that are no longer wanted."""
     log, space = work.parts.vectors, work.source.space
-    while every := log.rows(work.project_id, space, State.GONE, most=DELETED):
+    while rows := log.rows(work.project_id, space, State.GONE, most=DELETED):
         for kind in Kind:
-            gone = [row for row in every if row.wanted.kind == kind]
-            found = work.parts.references.find(work.project_id, kind, space) if gone else None
-            if found:
-                found.delete([row.wanted.entry.key for row in gone])
+            gone = [row for row in rows if row.wanted.kind == kind]
+            collection = work.parts.references.find(work.project_id, kind, space) if gone else None
+            if collection:
+                collection.delete([row.wanted.entry.key for row in gone])
             log.remove(work.project_id, space, gone)
 
 
 def make_some(work: Work) -> bool:
-    """Make what is due of the next tasks; return whether there was anything."""
+    """Make the due vectors of the next tasks; return whether any were due."""
     rows = work.parts.vectors.due(work.project_id, work.source.space, TASKS)
     if rows:
         _embed(work, rows)
@@ -67,7 +67,7 @@ def make_some(work: Work) -> bool:
 
 
 def settle(work: Work) -> str:
-    """With nothing due: find what Milvus lost, have the index that fits, let the aliases follow."""
+    """When no vector is due: find vectors that Milvus lost, fit the index, move the aliases."""
     parts, space = work.parts, work.source.space
     lost = 0
     for kind in Kind:
@@ -86,34 +86,34 @@ def settle(work: Work) -> str:
 
 
 def compare(work: Work, kind: Kind) -> int:
-    """Have made again what Milvus lost, and delete what it should not have; return how many were lost."""
+    """Mark vectors that Milvus lost as due, and delete vectors that it should not have; return how many were lost."""
     log, space = work.parts.vectors, work.source.space
     collection = work.parts.references.find(work.project_id, kind, space)
-    there = collection.keys() if collection else set()
-    lost = log.keys(work.project_id, space, kind, State.DONE) - there
+    stored = collection.keys() if collection else set()
+    lost = log.keys(work.project_id, space, kind, State.DONE) - stored
     log.lost(work.project_id, space, kind, lost)
     if collection:
-        collection.delete(sorted(there - log.keys(work.project_id, space, kind)))
+        collection.delete(sorted(stored - log.keys(work.project_id, space, kind)))
     return len(lost)
 
 
 def _embed(work: Work, rows: Sequence[Row]) -> None:
-    """Make the vectors of rows, but for those that Milvus has already, and have them acknowledged."""
-    kept, known = _known(work, rows)
+    """Make the vectors of rows that Milvus does not have yet, and write them to Milvus."""
+    stored, known = _find_known(work, rows)
     new = {row.wanted.crop: row for row in rows if row.wanted.crop not in known}  # two tasks may show one image
-    made = _new(work, list(new.values()))
+    made = _embed_new(work, list(new.values()))
     known |= made
     for kind in Kind:
-        some = [row for row in rows if row.wanted.kind == kind and row.wanted.crop in known]
-        if some:
-            entries = [_with_node(row.wanted.entry, kept.get((kind, row.wanted.entry.key))) for row in some]
-            work.collection(kind).upsert(entries, np.stack([known[row.wanted.crop] for row in some]))
-            work.parts.vectors.set(work.project_id, work.source.space, some, State.DONE)
+        ready = [row for row in rows if row.wanted.kind == kind and row.wanted.crop in known]
+        if ready:
+            entries = [_with_node(row.wanted.entry, stored.get((kind, row.wanted.entry.key))) for row in ready]
+            work.collection(kind).upsert(entries, np.stack([known[row.wanted.crop] for row in ready]))
+            work.parts.vectors.set(work.project_id, work.source.space, ready, State.DONE)
     work.made += len(made)
 
 
-def _known(work: Work, rows: Sequence[Row]) -> tuple[dict[tuple[Kind, str], Entry], dict[str, Vectors]]:
-    """What Milvus has under the keys of rows, and the vector of each crop that it has under any key."""
+def _find_known(work: Work, rows: Sequence[Row]) -> tuple[dict[tuple[Kind, str], Entry], dict[str, Vectors]]:
+    """Return the entries that Milvus has under the keys of rows, and the known vector of each crop under any key."""
     parts, space = work.parts, work.source.space
     elsewhere = parts.vectors.with_crops(work.project_id, space, {row.wanted.crop for row in rows})
     crops = {(kind, key): crop for crop, (kind, key) in elsewhere.items()}
@@ -129,31 +129,31 @@ def _known(work: Work, rows: Sequence[Row]) -> tuple[dict[tuple[Kind, str], Entr
     return entries, vectors
 
 
-def _new(work: Work, rows: Sequence[Row]) -> dict[str, Vectors]:
-    """Embed crops that nobody has a vector of; the rows of an image that cannot be had or embedded are set aside."""
+def _embed_new(work: Work, rows: Sequence[Row]) -> dict[str, Vectors]:
+    """Embed crops without a vector. Rows of an image that cannot be read or embedded are set aside."""
     by_image: dict[tuple[int, str], list[Row]] = {}
     for row in rows:
         by_image.setdefault((row.wanted.entry.task, row.wanted.image), []).append(row)
     loaded = list(work.parts.images.load([Task(*at) for at in by_image]))
     readable: list[tuple[Pixels, list[Row]]] = []
-    for image, some in zip(loaded, by_image.values(), strict=True):
+    for image, image_rows in zip(loaded, by_image.values(), strict=True):
         if isinstance(image, ImageError):
-            _set_aside(work, some, str(image))
+            _set_aside(work, image_rows, str(image))
         else:
-            readable.append((image, list({row.wanted.crop: row for row in some}.values())))
-    found: dict[str, Vectors] = {}
-    embedded = attempt_all(partial(_embedded, work), readable)
-    for (_, some), vectors in zip(readable, embedded, strict=True):
+            readable.append((image, list({row.wanted.crop: row for row in image_rows}.values())))
+    vectors_by_crop: dict[str, Vectors] = {}
+    results = attempt_all(partial(_embed_images, work), readable)
+    for (_, image_rows), vectors in zip(readable, results, strict=True):
         if isinstance(vectors, Fault):
-            vectors.log(f"project {work.project_id} task {some[0].wanted.entry.task}")
-            _set_aside(work, some, vectors.error)
+            vectors.log(f"project {work.project_id} task {image_rows[0].wanted.entry.task}")
+            _set_aside(work, image_rows, vectors.error)
         else:
-            found |= {row.wanted.crop: vector for row, vector in zip(some, vectors, strict=True)}
-    return found
+            vectors_by_crop |= {row.wanted.crop: vector for row, vector in zip(image_rows, vectors, strict=True)}
+    return vectors_by_crop
 
 
-def _embedded(work: Work, images: Sequence[tuple[Pixels, list[Row]]]) -> list[Vectors]:
-    boxes = [[row.wanted.box for row in some] for _, some in images]
+def _embed_images(work: Work, images: Sequence[tuple[Pixels, list[Row]]]) -> list[Vectors]:
+    boxes = [[row.wanted.box for row in rows] for _, rows in images]
     return work.loaded().embed([image for image, _ in images], boxes) if images else []
 
 
@@ -162,6 +162,6 @@ def _set_aside(work: Work, rows: list[Row], error: str) -> None:
     work.broken += len(rows)
 
 
-def _with_node(entry: Entry, kept: Entry | None) -> Entry:
-    """The entry with the taxonomy node that it has: the log does not know it."""
-    return replace(entry, node=kept.node) if kept else entry
+def _with_node(entry: Entry, stored: Entry | None) -> Entry:
+    """Return the entry with the taxonomy node of the stored entry; the log does not record nodes."""
+    return replace(entry, node=stored.node) if stored else entry

@@ -26,12 +26,12 @@ from loop.references.milvus_format import (
 )
 from loop.vision.embedding import Kind, Space
 
-# A server that was started again is found at once, not after gRPC's own pauses of up to two minutes.
+# Short pauses find a restarted server at once; gRPC's own pauses last up to two minutes.
 PAUSES = {"initial": 100, "min": 100, "max": 500}  # milliseconds
 
 
 class References:
-    """A Milvus, reached at its first use; after it was down, the next call reaches it again."""
+    """A Milvus server. It is connected at the first call, and again at the first call after it was down."""
 
     def __init__(self, address: str, *, seconds: float = 30.0, policy: IndexPolicy | None = None) -> None:
         self.address, self._seconds, self._policy = address, seconds, policy or IndexPolicy()
@@ -39,7 +39,7 @@ class References:
         self._lock = threading.Lock()
 
     def answers(self) -> bool:
-        """Whether somebody listens at the address; takes no more than a second."""
+        """Return whether a server listens at the address, within a second."""
         parts = urlsplit(self.address)
         try:
             with socket.create_connection((parts.hostname or "", parts.port or 19530), timeout=1.0):
@@ -48,23 +48,23 @@ class References:
             return False
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         with self._lock:
             client, self._client = self._client, None
         if client is not None:
             client.close()
 
     def find(self, project_id: int, kind: Kind, space: Space) -> Collection | None:
-        """The collection of an embedder, None where there is none. Raises MilvusDown."""
-        return self._found(collection_name(project_id, kind, space), project_id)
+        """Return the collection of an embedder, or None. Raises MilvusDown."""
+        return self._open(collection_name(project_id, kind, space), project_id)
 
     def current(self, project_id: int, kind: Kind) -> Collection | None:
-        """The collection that the alias stands for: of the last embedder that had everything embedded."""
-        name = self._aliased(project_id, kind)
-        return self._found(name, project_id) if name else None
+        """Return the collection behind the alias: of the last embedder whose vectors were complete."""
+        name = self._alias_target(project_id, kind)
+        return self._open(name, project_id) if name else None
 
     def create(self, project_id: int, kind: Kind, space: Space, dimension: int) -> Collection:
-        """The collection of an embedder, made where there is none. Raises MilvusDown."""
+        """Return the collection of an embedder; create it if it does not exist. Raises MilvusDown."""
         name = collection_name(project_id, kind, space)
         if not self.ask("has_collection", name):
             self._create(name, space, dimension)
@@ -72,64 +72,64 @@ class References:
 
     def follow(self, project_id: int, space: Space) -> list[str]:
         """
-        Let the aliases of a project stand for the collections of an embedder; return the fingerprints dropped.
+        Point the aliases of a project to the collections of an embedder; return the dropped fingerprints.
 
-        The collections that they stood for until now stay, so that going back to that embedder costs nothing. Those of
-        all embedders before it are dropped.
+        The collections that the aliases pointed to before stay, so that going back to that embedder costs nothing. The
+        collections of all earlier embedders are dropped.
         """
         dropped: set[str] = set()
         for kind in Kind:
-            name, before = collection_name(project_id, kind, space), self._aliased(project_id, kind)
+            name, before = collection_name(project_id, kind, space), self._alias_target(project_id, kind)
             if before != name and self.ask("has_collection", name):
                 self.ask("alter_alias" if before else "create_alias", name, alias_name(project_id, kind))
                 dropped |= self._drop_others(project_id, kind, {name, before})
         return sorted(dropped)
 
     def drop(self, project_id: int, kind: Kind, space: Space) -> None:
-        """Drop a collection, and the alias where it stands for it. Raises MilvusDown."""
+        """Drop a collection, and the alias if it points to it. Raises MilvusDown."""
         name = collection_name(project_id, kind, space)
-        if self._aliased(project_id, kind) == name:
+        if self._alias_target(project_id, kind) == name:
             self.ask("drop_alias", alias_name(project_id, kind))
         self.ask("drop_collection", name)
 
     def ask(self, method: str, *arguments: Any, **options: Any) -> Any:
-        """Call a method of Milvus' client. Raises MilvusDown, whatever is wrong."""
+        """Call a method of Milvus' client. Raises MilvusDown on any error."""
         if self._client is None and not self.answers():  # the client itself would try for longer
             raise MilvusDown(self.address, "nobody listens there")
-        limits = {"timeout": self._seconds, **options}  # without one it tries again for minutes
-        return guarded(self.address, lambda: getattr(self._connected(), method)(*arguments, **limits))
+        limits = {"timeout": self._seconds, **options}  # without a timeout it tries again for minutes
+        return guarded(self.address, lambda: getattr(self._connect(), method)(*arguments, **limits))
 
-    def _connected(self) -> Any:
+    def _connect(self) -> Any:
         from pymilvus import MilvusClient
 
         with self._lock:
             if self._client is None:
-                logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # what it logs it raises as well
+                logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # it raises everything that it logs
                 self._client = MilvusClient(uri=self.address, timeout=self._seconds, grpc_options=_channel())
         return self._client
 
-    def _found(self, name: str, project_id: int) -> Collection | None:
+    def _open(self, name: str, project_id: int) -> Collection | None:
         if not self.ask("has_collection", name):
             return None
-        kept = self.ask("describe_collection", name).get("properties") or {}
-        space = Space(str(kept.get(EMBEDDER, "")), str(kept.get(FINGERPRINT, "")))
+        properties = self.ask("describe_collection", name).get("properties") or {}
+        space = Space(str(properties.get(EMBEDDER, "")), str(properties.get(FINGERPRINT, "")))
         return Collection(self, name, project_id, space, self._policy)
 
-    def _aliased(self, project_id: int, kind: Kind) -> str | None:
+    def _alias_target(self, project_id: int, kind: Kind) -> str | None:
         alias = alias_name(project_id, kind)
-        known = self._names(project_id, kind)
-        return next((name for name in known if alias in self.ask("list_aliases", name)["aliases"]), None)
+        names = self._names(project_id, kind)
+        return next((name for name in names if alias in self.ask("list_aliases", name)["aliases"]), None)
 
     def _names(self, project_id: int, kind: Kind) -> list[str]:
         prefix = f"{alias_name(project_id, kind)}_"
         return [str(name) for name in self.ask("list_collections") if name.startswith(prefix)]
 
-    def _drop_others(self, project_id: int, kind: Kind, kept: Iterable[str | None]) -> set[str]:
+    def _drop_others(self, project_id: int, kind: Kind, kept_names: Iterable[str | None]) -> set[str]:
         dropped = set()
-        for name in set(self._names(project_id, kind)) - set(kept):
-            found = self._found(name, project_id)
+        for name in set(self._names(project_id, kind)) - set(kept_names):
+            collection = self._open(name, project_id)
             self.ask("drop_collection", name)
-            dropped |= {found.space.fingerprint} if found else set()
+            dropped |= {collection.space.fingerprint} if collection else set()
         return dropped
 
     def _create(self, name: str, space: Space, dimension: int) -> None:
@@ -156,4 +156,4 @@ class References:
 
 
 def _channel() -> dict[str, int]:
-    return {f"grpc.{which}_reconnect_backoff_ms": pause for which, pause in PAUSES.items()}
+    return {f"grpc.{option}_reconnect_backoff_ms": pause for option, pause in PAUSES.items()}

@@ -1,4 +1,4 @@
-"""Our entries to Milvus' rows, and back; nothing else knows its field names. Pure."""
+"""Conversion of entries to Milvus rows and back; no other module knows the field names. Pure."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ EMBEDDER, FINGERPRINT = "loop.embedder", "loop.fingerprint"  # properties of a c
 @dataclass(frozen=True, slots=True)
 class IndexPolicy:
     """
-    FLAT compares with every vector: exact, and quick until there are some tens of thousands. HNSW, a graph, is built
-    from *graph_above* vectors on; *links* and *breadth* are its M and efConstruction.
+    FLAT compares with every vector: exact, and fast up to some tens of thousands of vectors. HNSW, a graph, is used
+    above *graph_above* vectors; *links* and *breadth* are its M and efConstruction.
     """
 
     graph_above: int = 20_000
@@ -31,35 +31,35 @@ class IndexPolicy:
 
 
 def collection_name(project_id: int, kind: Kind, space: Space) -> str:
-    """The collection of a project and kind for one embedder: another embedder has another."""
+    """Return the name of the collection of a project, kind and embedder."""
     return f"{alias_name(project_id, kind)}_{space.fingerprint[:24]}"
 
 
 def alias_name(project_id: int, kind: Kind) -> str:
-    """The name under which consumers find the collection of the embedder in use."""
+    """Return the alias of the collection of the embedder in use."""
     return f"loop_p{project_id}_{kind.value}"
 
 
 def index_type(rows: int, now: str | None, policy: IndexPolicy) -> str:
-    """The index that fits a number of rows; a graph stays one, so that it is not built again and again."""
+    """Return the kind of index for a number of rows. A graph stays a graph, so that it is not rebuilt repeatedly."""
     return HNSW if now == HNSW or rows > policy.graph_above else FLAT
 
 
 def index_params(kind: str, policy: IndexPolicy) -> dict[str, int]:
-    """What an index of that kind is built with."""
+    """Return the build parameters of a kind of index."""
     return {"M": policy.links, "efConstruction": policy.breadth} if kind == HNSW else {}
 
 
 def search_params(k: int) -> dict[str, Any]:
-    """What a search for *k* neighbours is done with; FLAT takes no notice of the breadth."""
+    """Return the parameters of a search for *k* neighbours; FLAT ignores ef."""
     return {"metric_type": "COSINE", "params": {"ef": max(64, 2 * k)}}
 
 
 def row(entry: Entry, vector: Vectors, project_id: int) -> dict[str, Any]:
-    """One row as Milvus takes it; texts beyond what a field holds are cut, with no half letter at the end."""
-    kept: dict[str, Any] = {name: getattr(entry, name) for name in SCALARS}
-    kept |= {name: _cut(kept[name]) for name in TEXTS}
-    return {**kept, "project": project_id, VECTOR: vector}
+    """Return one row for Milvus. Texts longer than a field are cut between characters."""
+    scalars: dict[str, Any] = {name: getattr(entry, name) for name in SCALARS}
+    scalars |= {name: _cut(scalars[name]) for name in TEXTS}
+    return {**scalars, "project": project_id, VECTOR: vector}
 
 
 def read_entry(found: Mapping[str, Any]) -> Entry:

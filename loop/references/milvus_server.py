@@ -1,4 +1,4 @@
-"""A Milvus Lite of this machine's own: where it listens, and how it is started."""
+"""The embedded Milvus Lite: its address and its command."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from pathlib import Path
 
 from loop.errors import LoopError
 
-HOST = "127.0.0.1"  # its own default is every address, and it asks nobody who they are
+HOST = "127.0.0.1"  # the default is every address, and Milvus Lite has no authentication
 
 
 def address(folder: Path) -> str:
-    """Its URI; the port is chosen once and kept in *folder*, where every process of this machine finds it."""
-    return f"http://{HOST}:{_kept_port(folder)}"
+    """Return its URI. The port is chosen once and stored in *folder*, where every process finds it."""
+    return f"http://{HOST}:{_stored_port(folder)}"
 
 
 def command(folder: Path) -> tuple[str, ...]:
-    """The arguments of Python that start it; one process at a time may have the data."""
+    """Return the arguments of Python that start it. Only one process at a time may open the data."""
     data = ("--data-dir", str(folder / "data"))
-    return ("-m", "milvus_lite", "server", *data, "--host", HOST, "--port", str(_kept_port(folder)))
+    return ("-m", "milvus_lite", "server", *data, "--host", HOST, "--port", str(_stored_port(folder)))
 
 
 def renew_port(folder: Path, seconds: float) -> None:
     """
-    Before it is started: keep another port where somebody else has taken the one that was kept.
+    Choose another port if another program took the stored one. Call this before the start.
 
-    A server that a killed run left behind is given some *seconds* to end. Raises LoopError where it goes on: its data
-    cannot be shared.
+    A server that a killed run left behind has *seconds* to end. Raises LoopError if it does not: its data cannot be
+    shared.
     """
     deadline = time.monotonic() + seconds
-    while not _is_free(_kept_port(folder)):
+    while not _is_free(_stored_port(folder)):
         if not _is_held(folder / "data" / "LOCK"):
             (folder / "port").unlink()
         elif time.monotonic() > deadline:
@@ -41,7 +41,7 @@ def renew_port(folder: Path, seconds: float) -> None:
 
 
 def _is_held(path: Path) -> bool:
-    """Whether a process holds Milvus Lite's own lock."""
+    """Return whether a process holds Milvus Lite's own lock."""
     if not path.exists():
         return False
     with path.open() as file:
@@ -52,14 +52,14 @@ def _is_held(path: Path) -> bool:
     return False
 
 
-def _kept_port(folder: Path) -> int:
+def _stored_port(folder: Path) -> int:
     path = folder / "port"
     folder.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         scratch = folder / f"port.{os.getpid()}"
         scratch.write_text(str(_free_port()))
         try:
-            os.link(scratch, path)  # whole, and by one process only
+            os.link(scratch, path)  # atomic: only one process succeeds
         except FileExistsError:
             pass
         finally:

@@ -1,4 +1,4 @@
-"""Set down which vectors should be there, by what embedder: the records say, nothing is computed yet."""
+"""Plan from the records which vectors should exist, and by which embedder; compute none."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from loop.references.wanted import Drawn, Shown, TaskFacts, wanted
 from loop.storage.queries import chunks
 from loop.vision.embedding import Space
 
-AT_ONCE = 50  # tasks a transaction: one that takes long would keep events waiting that have a second
+AT_ONCE = 50  # tasks per transaction: a long transaction would block events, which have a second
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The space that vectors are made in now, and the weights that serve."""
+    """The space of new vectors, and the weights that serve."""
 
     space: Space
     weights: Path | None
@@ -27,7 +27,7 @@ class Source:
 
 
 def is_due(parts: Parts, project: Project) -> bool:
-    """Whether something has no vector yet, or one that it should not have."""
+    """Return whether a vector is missing, or no longer wanted."""
     source = source_of(parts, project.id)
     if source is None:
         return False
@@ -35,7 +35,7 @@ def is_due(parts: Parts, project: Project) -> bool:
 
 
 def source_of(parts: Parts, project_id: int) -> Source | None:
-    """What vectors of a project are made by while its champion serves; None where nothing is embedded."""
+    """Return the source of a project's vectors while its champion serves; None without an embedder."""
     champion = parts.registry.champion(project_id)
     weights = champion.weights if champion else parts.detectors.base_if_here()
     size = champion.image_size if champion else None
@@ -44,18 +44,17 @@ def source_of(parts: Parts, project_id: int) -> Source | None:
 
 
 def plan(parts: Parts, project_id: int, space: Space) -> int:
-    """Set down what is wanted of every task whose records changed; return how many tasks there were."""
+    """Plan the vectors of every task whose records changed; return the number of tasks."""
     changed = parts.task_states.changed(project_id, space)
     for ids in chunks(changed, AT_ONCE):
         facts = _facts(parts, project_id, ids)
-        parts.vectors.plan(
-            project_id, space, {one.task_id: (changed[one.task_id], wanted(one, space)) for one in facts}
-        )
+        plans = {task.task_id: (changed[task.task_id], wanted(task, space)) for task in facts}
+        parts.vectors.plan(project_id, space, plans)
     return len(changed)
 
 
 def _facts(parts: Parts, project_id: int, task_ids: Sequence[int]) -> list[TaskFacts]:
-    """All that decides which vectors tasks have."""
+    """Collect the facts that decide which vectors tasks have."""
     image_key = parts.projects.get(project_id).config().image_key
     newest = parts.predictions.newest(project_id, task_ids)
     standing = parts.task_states.newest_predictions(project_id, task_ids)
@@ -80,5 +79,5 @@ def _facts(parts: Parts, project_id: int, task_ids: Sequence[int]) -> list[TaskF
 
 
 def _begun(review: Review) -> datetime:
-    """When a reviewer began it, or an edit of it, at the earliest: Label Studio adds up the seconds of all edits."""
+    """Return the earliest time at which the review or its last edit began: lead times of all edits add up."""
     return review.updated_at - timedelta(seconds=review.lead_time or 0.0)

@@ -1,4 +1,4 @@
-"""Which vectors should stand in the collections and how far each is; the collections can be rebuilt from it."""
+"""The vectors that the collections should have, with their states; collections can be rebuilt from this log."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from loop.storage.queries import chunks
 from loop.storage.vector_tables import planned_tasks, vectors
 from loop.vision.embedding import Entry, Kind, Space
 
-RETRY = (60.0, 24 * 3600.0)  # seconds until an image that could not be had is tried again: at first, at most
+RETRY = (60.0, 24 * 3600.0)  # seconds until a failed image is tried again: first, longest
 
 
 class State(StrEnum):
-    """How far a vector is."""
+    """The state of a vector."""
 
-    DUE = "due"  # to be embedded, or its scalars to be written anew
+    DUE = "due"  # to be embedded, or its scalars to be rewritten
     DONE = "done"  # acknowledged by Milvus
     GONE = "gone"  # to be deleted
-    BROKEN = "broken"  # its image cannot be had; tried again later
+    BROKEN = "broken"  # its image cannot be read; tried again later
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One vector that should be there, as the log has it."""
+    """One wanted vector in the log."""
 
     wanted: Wanted
     state: State
@@ -46,28 +46,28 @@ class VectorLog:
 
     def plan(self, project_id: int, space: Space, tasks: Mapping[int, tuple[str, Sequence[Wanted]]]) -> None:
         """
-        Set what is wanted of tasks, each with the state its records were in.
+        Record the wanted vectors of tasks, each task with the state of its records.
 
-        What is wanted anew or otherwise than before becomes due, what is no longer wanted is to be deleted.
+        New or changed entries become DUE; entries no longer wanted become GONE.
         """
-        is_it = (vectors.c.project_id == project_id, vectors.c.embedder == space.fingerprint)
+        is_known = (vectors.c.project_id == project_id, vectors.c.embedder == space.fingerprint)
         is_planned = (planned_tasks.c.project_id == project_id, planned_tasks.c.embedder == space.fingerprint)
         where = {"project_id": project_id, "embedder": space.fingerprint}
         with self._engine.begin() as connection:
-            for some in chunks(tasks):
+            for batch in chunks(tasks):
                 known = {
                     (Kind(row.kind), row.key): row
-                    for row in connection.execute(sa.select(vectors).where(*is_it, vectors.c.task_id.in_(some)))
+                    for row in connection.execute(sa.select(vectors).where(*is_known, vectors.c.task_id.in_(batch)))
                 }
-                new = {(one.kind, one.entry.key): one for task_id in some for one in tasks[task_id][1]}
-                _replace(connection, where, _different(known, new))
+                new = {(entry.kind, entry.entry.key): entry for task_id in batch for entry in tasks[task_id][1]}
+                _replace(connection, where, _select_changed(known, new))
                 _set(connection, where, [key for key in known if key not in new], state=State.GONE)
-                connection.execute(planned_tasks.delete().where(*is_planned, planned_tasks.c.task_id.in_(some)))
-                rows = [{**where, "task_id": task_id, "state": tasks[task_id][0]} for task_id in some]
+                connection.execute(planned_tasks.delete().where(*is_planned, planned_tasks.c.task_id.in_(batch)))
+                rows = [{**where, "task_id": task_id, "state": tasks[task_id][0]} for task_id in batch]
                 connection.execute(planned_tasks.insert(), rows)
 
     def due(self, project_id: int, space: Space, tasks: int) -> list[Row]:
-        """Everything due of the next *tasks* tasks: references first, then the surest detections."""
+        """Return the due vectors of the next *tasks* tasks: references first, then the surest detections."""
         is_due = _is_due(project_id, space)
         rank = (sa.func.max(vectors.c.kind).desc(), sa.func.max(vectors.c.score).desc(), vectors.c.task_id)
         first = sa.select(vectors.c.task_id).where(is_due).group_by(vectors.c.task_id).order_by(*rank).limit(tasks)
@@ -77,36 +77,40 @@ class VectorLog:
             return [_read(row) for row in connection.execute(query)] if ids else []
 
     def is_due(self, project_id: int, space: Space) -> bool:
-        """Whether anything is to be embedded or deleted."""
-        is_it = sa.or_(_is_due(project_id, space), sa.and_(_is_of(project_id, space), vectors.c.state == State.GONE))
+        """Return whether any vector is to be embedded or deleted."""
+        condition = sa.or_(
+            _is_due(project_id, space), sa.and_(_is_of(project_id, space), vectors.c.state == State.GONE)
+        )
         with self._engine.connect() as connection:
-            return connection.scalar(sa.select(sa.literal(1)).where(is_it).limit(1)) is not None
+            return connection.scalar(sa.select(sa.literal(1)).where(condition).limit(1)) is not None
 
     def rows(self, project_id: int, space: Space, state: State, *, most: int | None = None) -> list[Row]:
-        """Vectors in a state."""
+        """Return the vectors in a state."""
         query = sa.select(vectors).where(_is_of(project_id, space), vectors.c.state == state).limit(most)
         with self._engine.connect() as connection:
             return [_read(row) for row in connection.execute(query)]
 
     def of_keys(self, project_id: int, space: Space, kind: Kind, keys: Iterable[str]) -> dict[str, Row]:
-        """The vectors of a kind by key."""
+        """Return the vectors of a kind, by key."""
         query = sa.select(vectors).where(_is_of(project_id, space), vectors.c.kind == kind)
         with self._engine.connect() as connection:
             rows = [
-                _read(row) for some in chunks(keys) for row in connection.execute(query.where(vectors.c.key.in_(some)))
+                _read(row)
+                for batch in chunks(keys)
+                for row in connection.execute(query.where(vectors.c.key.in_(batch)))
             ]
         return {row.wanted.entry.key: row for row in rows}
 
     def of_tasks(self, project_id: int, space: Space, task_ids: Iterable[int]) -> list[Row]:
-        """The detections of tasks that have a vector."""
+        """Return the detections of tasks that have a vector."""
         is_done = (vectors.c.kind == Kind.DETECTIONS, vectors.c.state == State.DONE)
         query = sa.select(vectors).where(_is_of(project_id, space), *is_done)
         with self._engine.connect() as connection:
-            parts = (connection.execute(query.where(vectors.c.task_id.in_(some))) for some in chunks(task_ids))
-            return [_read(row) for some in parts for row in some]
+            results = (connection.execute(query.where(vectors.c.task_id.in_(batch))) for batch in chunks(task_ids))
+            return [_read(row) for result in results for row in result]
 
     def keys(self, project_id: int, space: Space, kind: Kind, state: State | None = None) -> set[str]:
-        """The keys of a kind, in one state or in any."""
+        """Return the keys of a kind, in one state or in any."""
         query = sa.select(vectors.c.key).where(_is_of(project_id, space), vectors.c.kind == kind)
         if state is not None:
             query = query.where(vectors.c.state == state)
@@ -114,31 +118,31 @@ class VectorLog:
             return set(connection.scalars(query))
 
     def tasks(self, project_id: int, space: Space) -> set[int]:
-        """The tasks with vectors."""
+        """Return the tasks with vectors."""
         query = sa.select(vectors.c.task_id).where(_is_of(project_id, space)).distinct()
         with self._engine.connect() as connection:
             return set(connection.scalars(query))
 
     def with_crops(self, project_id: int, space: Space, crops: Iterable[str]) -> dict[str, tuple[Kind, str]]:
-        """A kind and key under which Milvus may have the vector of each crop already."""
+        """Map each crop to a kind and key under which Milvus may already have its vector."""
         query = sa.select(vectors.c.crop, vectors.c.kind, vectors.c.key).where(_is_of(project_id, space))
-        found: dict[str, tuple[Kind, str]] = {}
+        keys_by_crop: dict[str, tuple[Kind, str]] = {}
         with self._engine.connect() as connection:
-            for some in chunks(set(crops)):
-                done = connection.execute(query.where(vectors.c.crop.in_(some), vectors.c.state == State.DONE))
-                found |= {row.crop: (Kind(row.kind), row.key) for row in done}
-        return found
+            for batch in chunks(set(crops)):
+                rows = connection.execute(query.where(vectors.c.crop.in_(batch), vectors.c.state == State.DONE))
+                keys_by_crop |= {row.crop: (Kind(row.kind), row.key) for row in rows}
+        return keys_by_crop
 
     def set(self, project_id: int, space: Space, rows: Sequence[Row], state: State) -> None:
-        """Put vectors into a state, with no error."""
+        """Set the state of vectors, and clear their errors."""
         self._set(project_id, space, [(row.wanted.kind, row.wanted.entry.key) for row in rows], state)
 
     def lost(self, project_id: int, space: Space, kind: Kind, keys: Iterable[str]) -> None:
-        """Have vectors that Milvus no longer has made again."""
+        """Mark vectors that Milvus lost as due."""
         self._set(project_id, space, [(kind, key) for key in keys], State.DUE)
 
     def broken(self, project_id: int, space: Space, rows: Sequence[Row], error: str) -> None:
-        """Remember why the vectors of an image cannot be made, and try again later, each time later still."""
+        """Record why the vectors of an image cannot be made, and when to try again: each time later."""
         if not rows:
             return
         tries = 1 + max(row.tries for row in rows)
@@ -149,20 +153,20 @@ class VectorLog:
             _set(connection, where, keys, state=State.BROKEN, tries=tries, due_at=later, error=error)
 
     def remove(self, project_id: int, space: Space, rows: Sequence[Row]) -> None:
-        """Forget vectors that were deleted."""
+        """Remove deleted vectors from the log."""
         where = {"project_id": project_id, "embedder": space.fingerprint}
         with self._engine.begin() as connection:
             _delete(connection, where, [(row.wanted.kind, row.wanted.entry.key) for row in rows])
 
     def forget(self, project_id: int, fingerprint: str) -> None:
-        """Forget all that was planned for an embedder."""
+        """Remove all plans for an embedder."""
         with self._engine.begin() as connection:
             for table in (vectors, planned_tasks):
-                is_it = (table.c.project_id == project_id, table.c.embedder == fingerprint)
-                connection.execute(table.delete().where(*is_it))
+                conditions = (table.c.project_id == project_id, table.c.embedder == fingerprint)
+                connection.execute(table.delete().where(*conditions))
 
     def counts(self, project_id: int, space: Space) -> list[tuple[Kind, str, str, State, int]]:
-        """How many vectors there are of each kind, label, verdict and state."""
+        """Count the vectors of each kind, label, verdict and state."""
         columns = (vectors.c.kind, vectors.c.label, vectors.c.verdict, vectors.c.state)
         query = sa.select(*columns, sa.func.count()).where(_is_of(project_id, space)).group_by(*columns)
         with self._engine.connect() as connection:
@@ -180,36 +184,38 @@ Known = Mapping[tuple[Kind, str], sa.Row[Any]]
 New = Mapping[tuple[Kind, str], Wanted]
 
 
-def _different(known: Known, new: New) -> list[Wanted]:
-    """What is wanted otherwise than it stands."""
+def _select_changed(known: Known, new: New) -> list[Wanted]:
+    """Return the wanted entries that are new, GONE or different in the log."""
     return [
-        one
-        for at, one in new.items()
-        if at not in known or known[at].state == State.GONE or _read(known[at]).wanted != one
+        entry
+        for key, entry in new.items()
+        if key not in known or known[key].state == State.GONE or _read(known[key]).wanted != entry
     ]
 
 
 def _replace(connection: sa.Connection, where: Mapping[str, Any], wanted: Sequence[Wanted]) -> None:
-    _delete(connection, where, [(one.kind, one.entry.key) for one in wanted])
+    _delete(connection, where, [(entry.kind, entry.entry.key) for entry in wanted])
     if wanted:
-        connection.execute(vectors.insert(), [{**where, **_row(one), "state": State.DUE, "tries": 0} for one in wanted])
+        connection.execute(
+            vectors.insert(), [{**where, **_row(entry), "state": State.DUE, "tries": 0} for entry in wanted]
+        )
 
 
 def _delete(connection: sa.Connection, where: Mapping[str, Any], keys: Sequence[tuple[Kind, str]]) -> None:
-    for condition in _those(where, keys):
+    for condition in _key_conditions(where, keys):
         connection.execute(vectors.delete().where(condition))
 
 
 def _set(connection: sa.Connection, where: Mapping[str, Any], keys: Sequence[tuple[Kind, str]], **values: Any) -> None:
-    for condition in _those(where, keys):
+    for condition in _key_conditions(where, keys):
         connection.execute(vectors.update().where(condition).values(**values))
 
 
-def _those(where: Mapping[str, Any], keys: Sequence[tuple[Kind, str]]) -> Iterable[sa.ColumnElement[bool]]:
+def _key_conditions(where: Mapping[str, Any], keys: Sequence[tuple[Kind, str]]) -> Iterable[sa.ColumnElement[bool]]:
     for kind in Kind:
-        for some in chunks(key for at, key in keys if at == kind):
-            is_it = (vectors.c[name] == value for name, value in where.items())
-            yield sa.and_(*is_it, vectors.c.kind == kind, vectors.c.key.in_(some))
+        for batch in chunks(key for at, key in keys if at == kind):
+            conditions = (vectors.c[name] == value for name, value in where.items())
+            yield sa.and_(*conditions, vectors.c.kind == kind, vectors.c.key.in_(batch))
 
 
 def _is_of(project_id: int, space: Space) -> sa.ColumnElement[bool]:
@@ -221,19 +227,19 @@ def _is_due(project_id: int, space: Space) -> sa.ColumnElement[bool]:
     return sa.and_(_is_of(project_id, space), sa.or_(vectors.c.state == State.DUE, is_retried))
 
 
-def _row(one: Wanted) -> dict[str, Any]:
+def _row(wanted: Wanted) -> dict[str, Any]:
     return {
-        "kind": one.kind,
-        "key": one.entry.key,
-        "crop": one.crop,
-        "task_id": one.entry.task,
-        "image": one.image,
-        "box": [one.box.x0, one.box.y0, one.box.x1, one.box.y1],
-        "region": one.entry.region,
-        "label": one.entry.label,
-        "version": one.entry.version,
-        "score": one.entry.score,
-        "verdict": one.entry.verdict,
+        "kind": wanted.kind,
+        "key": wanted.entry.key,
+        "crop": wanted.crop,
+        "task_id": wanted.entry.task,
+        "image": wanted.image,
+        "box": [wanted.box.x0, wanted.box.y0, wanted.box.x1, wanted.box.y1],
+        "region": wanted.entry.region,
+        "label": wanted.entry.label,
+        "version": wanted.entry.version,
+        "score": wanted.entry.score,
+        "verdict": wanted.entry.verdict,
     }
 
 

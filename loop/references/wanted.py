@@ -1,4 +1,4 @@
-"""Which boxes of a task should have a vector, and what should stand beside it. Pure."""
+"""The vectors that a task should have, with their scalars. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMED = "named"  # the verdict of a box that a person named as one of a cluster
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What one version said about a task's *image*: the regions shown and those held back."""
+    """The prediction of one version on a task's *image*: shown and held-back regions."""
 
     image: str
     version: str
@@ -24,7 +24,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """What the review that counts left on the *image*; *began* is when it was last begun."""
+    """The regions of the review that counts on the *image*; *began* is the start of its last edit."""
 
     image: str
     regions: tuple[Region, ...]
@@ -33,7 +33,7 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A box that nobody drew, and that a person named at some moment as a member of a cluster."""
+    """A box that nobody drew, and that a person named as a member of a cluster at the time *at*."""
 
     image: str
     region: Region
@@ -42,7 +42,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One verdict, with the version it is on; a missed box has no *predicted*, a false positive no *reviewed*."""
+    """One verdict on a version. A missed box has no *predicted* region, a false positive no *reviewed* region."""
 
     decision: Decision
     predicted: Region | None
@@ -54,9 +54,9 @@ class Judged:
 @dataclass(frozen=True, slots=True)
 class TaskFacts:
     """
-    All that decides which vectors a task has.
+    The facts that decide which vectors a task has.
 
-    *newest* is the prediction that stands, None where there is none or the task was deleted. *drawn* is the review
+    *newest* is the standing prediction; None without a prediction or after the task was deleted. *drawn* is the review
     that counts.
     """
 
@@ -69,7 +69,7 @@ class TaskFacts:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One vector that should be there: of a box on an image, with its scalars, in one kind of collection."""
+    """One vector that should exist: of a box on an image, with its scalars, in one kind of collection."""
 
     kind: Kind
     crop: str
@@ -80,53 +80,53 @@ class Wanted:
 
 def wanted(facts: TaskFacts, space: Space) -> list[Wanted]:
     """
-    Everything that should have a vector in *space*; each key once a kind.
+    Return the vectors that a task should have in *space*, each key once per kind.
 
-    References are the labelled boxes of the review that counts, whether a prediction was kept, corrected or missing,
-    and the boxes that a person named since: a review that was begun later knows the label, and says more than they do.
-    Detections are those of the newest prediction, shown or held back, and every one that was judged: a deleted one
-    stays as an example of what is not there.
+    References are the labelled boxes of the review that counts, predicted or not, and the boxes that a person named
+    since. A review that began after the naming replaces the named boxes. Detections are the regions of the newest
+    prediction, shown or held back, and every judged region: a deleted region stays as an example of a false positive.
     """
-    found: dict[tuple[Kind, str], Wanted] = {}
-    for one in (*_named(facts, space), *_references(facts, space), *_detections(facts, space)):
-        found.setdefault((one.kind, one.entry.key), one)
-    return list(found.values())
+    vectors: dict[tuple[Kind, str], Wanted] = {}
+    for vector in (*_named(facts, space), *_references(facts, space), *_detections(facts, space)):
+        vectors.setdefault((vector.kind, vector.entry.key), vector)
+    return list(vectors.values())
 
 
 def _named(facts: TaskFacts, space: Space) -> Iterator[Wanted]:
-    for one in facts.named:
-        is_answered = facts.drawn and facts.drawn.began and facts.drawn.began >= one.at
-        is_there = facts.newest is None or facts.newest.image == one.image
-        if is_there and not is_answered:
-            yield _wanted(Kind.REFERENCES, facts.task_id, one.image, one.region, space, "", NAMED)
+    for box in facts.named:
+        is_reviewed = facts.drawn and facts.drawn.began and facts.drawn.began >= box.at
+        is_current = facts.newest is None or facts.newest.image == box.image
+        if is_current and not is_reviewed:
+            yield _make(Kind.REFERENCES, facts.task_id, box.image, box.region, space, "", NAMED)
 
 
 def _references(facts: TaskFacts, space: Space) -> Iterator[Wanted]:
     if facts.drawn is None:
         return
-    verdicts = {(one.reviewed.id, one.reviewed.box): one for one in facts.judged if one.reviewed}
+    verdicts = {(verdict.reviewed.id, verdict.reviewed.box): verdict for verdict in facts.judged if verdict.reviewed}
     for region in _usable(facts.drawn.regions):
         judged = verdicts.get((region.id, region.box))
         decision = judged.decision if judged else Decision.MISSED  # nothing was predicted there
         version = judged.version if judged and judged.predicted else ""
-        yield _wanted(Kind.REFERENCES, facts.task_id, facts.drawn.image, region, space, version, decision)
+        yield _make(Kind.REFERENCES, facts.task_id, facts.drawn.image, region, space, version, decision)
 
 
 def _detections(facts: TaskFacts, space: Space) -> Iterator[Wanted]:
-    for one in facts.judged:
-        for region in _usable([one.predicted] if one.predicted else []):
-            yield _wanted(Kind.DETECTIONS, facts.task_id, one.image, region, space, one.version, one.decision)
+    for verdict in facts.judged:
+        for region in _usable([verdict.predicted] if verdict.predicted else []):
+            image, version = verdict.image, verdict.version
+            yield _make(Kind.DETECTIONS, facts.task_id, image, region, space, version, verdict.decision)
     if facts.newest:
         for region in _usable(facts.newest.regions):
-            yield _wanted(Kind.DETECTIONS, facts.task_id, facts.newest.image, region, space, facts.newest.version, "")
+            yield _make(Kind.DETECTIONS, facts.task_id, facts.newest.image, region, space, facts.newest.version, "")
 
 
 def _usable(regions: Sequence[Region]) -> Iterable[Region]:
-    """The regions that have a label and show something of the image."""
-    return (one for one in regions if one.label and one.box.clipped().area > 0)
+    """Return the regions that have a label and lie on the image at least partly."""
+    return (region for region in regions if region.label and region.box.clipped().area > 0)
 
 
-def _wanted(kind: Kind, task_id: int, image: str, region: Region, space: Space, version: str, verdict: str) -> Wanted:
+def _make(kind: Kind, task_id: int, image: str, region: Region, space: Space, version: str, verdict: str) -> Wanted:
     box = region.box.clipped()
     crop = crop_key(image, box)
     entry = Entry(
