@@ -1,4 +1,4 @@
-"""A category that is all there is of the unknown, told from what is known. Pure."""
+"""Finds a category that makes up all of the unknown, by clustering it beside references. Pure."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ import numpy as np
 from loop.discovery.clustering import Cluster, Clustering, ClusterPolicy, cluster
 from loop.discovery.neighbour_graph import NOISE, Vectors
 
-LEAST = 50  # references that the unknown is set beside, where there are as many
-DENSE = 0.2  # least persistence: on made-up vectors scattered ones stay under it, one group is mostly above
+LEAST = 50  # least references to cluster beside, if that many exist
+DENSE = 0.2  # least persistence: on synthetic vectors, noise stays below it and a single group is mostly above
 
 
 def cluster_beside(vectors: Vectors, references: Vectors, policy: ClusterPolicy | None = None) -> Clustering:
     """
-    Cluster vectors (n, dimension) together with about as many references; keep the clusters that are mostly of them.
+    Cluster vectors (n, dimension) together with about as many references; keep clusters that are mostly *vectors*.
 
-    By density a cluster is what is apart from something else: forty boxes of one new category and nothing beside them
-    have none, and are one beside others.
+    Density clustering finds a cluster only where it is apart from other vectors. Forty boxes of one new category alone
+    have no cluster; beside references they are one.
     """
     policy = policy or ClusterPolicy()
     count, least = len(vectors), policy.least(len(vectors))
     if count < max(3, least):
         return cluster(vectors, policy)
     both = np.concatenate([vectors, references[: max(LEAST, count)]])
-    found = cluster(both, replace(policy, least_members=least))
+    clustering = cluster(both, replace(policy, least_members=least))
     labels = np.full(count, NOISE, np.intp)
-    kept: list[Cluster] = []
-    for one in found.clusters:
-        own = one.members[one.members < count]
-        if len(own) >= max(least, one.size / 2) and (one.persistence or 0.0) >= DENSE:
-            labels[own] = len(kept)
-            medoid = one.medoid if one.medoid < count else int(own[0])
-            kept.append(replace(one, members=own, medoid=medoid))
-    return Clustering(labels, tuple(kept))
+    mostly_new: list[Cluster] = []
+    for candidate in clustering.clusters:
+        own = candidate.members[candidate.members < count]
+        if len(own) >= max(least, candidate.size / 2) and (candidate.persistence or 0.0) >= DENSE:
+            labels[own] = len(mostly_new)
+            medoid = candidate.medoid if candidate.medoid < count else int(own[0])
+            mostly_new.append(replace(candidate, members=own, medoid=medoid))
+    return Clustering(labels, tuple(mostly_new))

@@ -1,4 +1,4 @@
-"""Groups among vectors that no reference explains. Pure."""
+"""Clusters vectors that match no reference. Pure."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from loop.discovery.neighbour_graph import CELLS, NOISE, Graph, Labels, Vectors,
 from loop.discovery.reachability import core_distances, mutual_reachability, parting_distances
 from loop.errors import PayloadError
 
-VOTERS = 5  # clustered neighbours that say where noise belongs
+VOTERS = 5  # clustered neighbours that decide the cluster of noise
 
 
 class Method(StrEnum):
     """How clusters are found."""
 
-    HDBSCAN = "hdbscan"  # finds how many there are, and leaves out what is in none
-    KMEANS = "kmeans"  # as many as asked, everything in one
+    HDBSCAN = "hdbscan"  # finds the number of clusters, and leaves out noise
+    KMEANS = "kmeans"  # a given number of clusters, without noise
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterPolicy:
-    """What counts as a cluster. *least_members* None: grows with the logarithm of the number of vectors."""
+    """Settings of the clustering. *least_members* None grows with the logarithm of the number of vectors."""
 
     method: Method = Method.HDBSCAN
     least_members: int | None = None
-    min_samples: int = 5  # neighbours that say how dense a place is
-    merge: float = 0.2  # mean cosine between two clusters' members from which on they are one; above 1: never
-    attach: float = 0.5  # mean cosine to clustered neighbours from which on noise joins them; above 1: never
+    min_samples: int = 5  # neighbours that the density of a place is measured by
+    merge: float = 0.2  # least mean cosine between the members of two clusters to merge them; above 1: never
+    attach: float = 0.5  # least mean cosine to clustered neighbours for noise to join them; above 1: never
     clusters: int = 10  # of k-means
     dimensions: int = 50  # principal components kept; 0 keeps the vectors as they are
     neighbours: int = 20  # edges of the graph from each vector
@@ -59,7 +59,7 @@ class Cluster:
 
     *persistence* in [0, 1] says how much denser the members lie than where the cluster parts from the rest: the mean of
     1 - core distance / parting distance; None by k-means. *stability* is the mean over resamples of the best Jaccard
-    index between it and a cluster of the resample (C. Hennig, 2007): above 0.75 it is one, under 0.5 it dissolves.
+    index between it and a cluster of the resample (C. Hennig, 2007): above 0.75 it is stable, below 0.5 it dissolves.
     """
 
     members: NDArray[np.intp]
@@ -85,58 +85,62 @@ def cluster(vectors: Vectors, policy: ClusterPolicy | None = None, *, references
     """
     Find the clusters of vectors (n, dimension), any finite floats; the same vectors and policy give the same.
 
-    They are scaled to unit length, centred, reduced to principal components, and scaled again; *references*, what is
-    known already, take part in the centre and the components only. Fewer vectors than a cluster's least members give
-    none. HDBSCAN's leaves, small and pure, are then merged by average linkage for as long as their members are alike;
-    noise whose nearest clustered vectors are nearly all in one cluster joins it.
+    Vectors are scaled to unit length, centred, reduced to principal components, and scaled again. *references* are
+    known vectors that count for the centre and the components only. Fewer vectors than a cluster's least members give
+    no cluster. The leaves of HDBSCAN, small and pure, are merged by average linkage while their members are alike.
+    Noise whose nearest clustered vectors are nearly all in one cluster joins it.
     """
     policy = policy or ClusterPolicy()
     if len(vectors) < max(3, policy.least(len(vectors))):
         return Clustering(np.full(len(vectors), NOISE, np.intp), ())
-    found = reduced(vectors, policy.dimensions, seed=policy.seed, references=references)
-    graph = neighbour_graph(found, policy.neighbours)
-    labels = _by_size(_labels(found, graph, policy))
-    apart = parting_distances(mutual_reachability(graph, policy.min_samples), labels, policy.least(len(found)))
+    points = reduced(vectors, policy.dimensions, seed=policy.seed, references=references)
+    graph = neighbour_graph(points, policy.neighbours)
+    labels = _sort_by_size(_labels(points, graph, policy))
+    apart = parting_distances(mutual_reachability(graph, policy.min_samples), labels, policy.least(len(points)))
     core = core_distances(graph, policy.min_samples)
-    steady = stabilities(found, graph, labels, policy)
+    stability = stabilities(points, graph, labels, policy)
     is_density = policy.method is Method.HDBSCAN
     return Clustering(
         labels,
         tuple(
-            _described(found, np.flatnonzero(labels == one), core, apart[one] if is_density else None, steady[one])
-            for one in range(labels.max() + 1)
+            _describe(
+                points, np.flatnonzero(labels == label), core, apart[label] if is_density else None, stability[label]
+            )
+            for label in range(labels.max() + 1)
         ),
     )
 
 
 def reduced(vectors: Vectors, dimensions: int, *, seed: int = 0, references: Vectors | None = None) -> Vectors:
     """Centre unit vectors, keep the first principal components of them and the references, scale to unit length."""
-    found = _unit(np.asarray(vectors, np.float32))
-    known = found if references is None else np.concatenate([found, _unit(np.asarray(references, np.float32))])
-    if 0 < dimensions < min(known.shape):
+    points = _unit(np.asarray(vectors, np.float32))
+    fitted = points if references is None else np.concatenate([points, _unit(np.asarray(references, np.float32))])
+    if 0 < dimensions < min(fitted.shape):
         from sklearn.decomposition import PCA
 
-        found = PCA(dimensions, svd_solver="randomized", random_state=seed).fit(known).transform(found)
+        points = PCA(dimensions, svd_solver="randomized", random_state=seed).fit(fitted).transform(points)
     else:
-        found = found - known.mean(axis=0)
-    return _unit(found)
+        points = points - fitted.mean(axis=0)
+    return _unit(points)
 
 
 def stabilities(vectors: Vectors, graph: Graph, labels: Labels, policy: ClusterPolicy) -> list[float]:
     """The mean over resamples without replacement of each cluster's best Jaccard index with a cluster found there."""
     clusters = int(labels.max()) + 1
     rng = np.random.default_rng(policy.seed)
-    sums, seen = np.zeros(clusters), np.zeros(clusters)
+    sums, draws = np.zeros(clusters), np.zeros(clusters)
     for _ in range(policy.resamples if clusters else 0):
         drawn = np.sort(rng.choice(len(labels), max(3, round(policy.share * len(labels))), replace=False))
         part = in_one_piece(graph[drawn][:, drawn], vectors[drawn])
-        again = _labels(vectors[drawn], part, policy, least=round(policy.share * policy.least(len(labels))))
-        for one in range(clusters):
-            ours = labels[drawn] == one
-            if ours.any():
-                seen[one] += 1
-                sums[one] += max((_jaccard(ours, again == other) for other in range(again.max() + 1)), default=0.0)
-    return [float(one) for one in sums / np.maximum(seen, 1)]
+        new_labels = _labels(vectors[drawn], part, policy, least=round(policy.share * policy.least(len(labels))))
+        for label in range(clusters):
+            is_own = labels[drawn] == label
+            if is_own.any():
+                draws[label] += 1
+                sums[label] += max(
+                    (_jaccard(is_own, new_labels == other) for other in range(new_labels.max() + 1)), default=0.0
+                )
+    return [float(mean) for mean in sums / np.maximum(draws, 1)]
 
 
 def _labels(vectors: Vectors, graph: Graph, policy: ClusterPolicy, least: int | None = None) -> Labels:
@@ -162,56 +166,58 @@ def merged(vectors: Vectors, labels: Labels, likeness: float) -> Labels:
 
     The most alike first: average linkage, in which the mean cosine is the product of the clusters' means.
     """
-    found = labels.copy()
-    names = [int(one) for one in np.unique(labels[labels != NOISE])]
+    joined = labels.copy()
+    names = [int(name) for name in np.unique(labels[labels != NOISE])]
     if len(names) < 2:
-        return found
-    means = np.stack([vectors[labels == one].mean(axis=0) for one in names])
-    sizes = np.array([(labels == one).sum() for one in names], np.float64)
+        return joined
+    means = np.stack([vectors[labels == name].mean(axis=0) for name in names])
+    sizes = np.array([(labels == name).sum() for name in names], np.float64)
     alike = means @ means.T
     np.fill_diagonal(alike, -np.inf)
     while alike.max() >= likeness:
-        one, other = (int(at) for at in np.unravel_index(alike.argmax(), alike.shape))
-        found[found == names[other]] = names[one]
-        both = (sizes[one] * alike[one] + sizes[other] * alike[other]) / (sizes[one] + sizes[other])
-        sizes[one] += sizes[other]
-        alike[one], alike[:, one] = both, both
-        alike[other], alike[:, other], alike[one, one] = -np.inf, -np.inf, -np.inf
-    return np.unique(found, return_inverse=True)[1] - int((found == NOISE).any())
+        first, second = (int(at) for at in np.unravel_index(alike.argmax(), alike.shape))
+        joined[joined == names[second]] = names[first]
+        mean = (sizes[first] * alike[first] + sizes[second] * alike[second]) / (sizes[first] + sizes[second])
+        sizes[first] += sizes[second]
+        alike[first], alike[:, first] = mean, mean
+        alike[second], alike[:, second], alike[first, first] = -np.inf, -np.inf, -np.inf
+    return np.unique(joined, return_inverse=True)[1] - int((joined == NOISE).any())
 
 
 def attached(vectors: Vectors, labels: Labels, likeness: float) -> Labels:
     """
-    Let a unit vector in no cluster join the one that all but one of its VOTERS nearest clustered vectors are in.
+    Let a unit vector in no cluster join the cluster of all but one of its VOTERS nearest clustered vectors.
 
-    Only where their mean cosine to it is at least *likeness*. HDBSCAN alone leaves out what lies at a cluster's edge,
-    however plainly it is the cluster's.
+    Their mean cosine to it must be at least *likeness*. HDBSCAN alone leaves out vectors at the edge of a cluster that
+    clearly belong to it.
     """
-    found = labels.copy()
+    joined = labels.copy()
     inside, outside = np.flatnonzero(labels != NOISE), np.flatnonzero(labels == NOISE)
     if len(inside) < VOTERS or likeness > 1:
-        return found
+        return joined
     for rows in np.array_split(outside, -(-len(outside) * len(inside) // CELLS) or 1):
         alike = vectors[rows] @ vectors[inside].T
         near = np.argpartition(-alike, VOTERS - 1, axis=1)[:, :VOTERS]
         votes = np.sort(labels[inside][near], axis=1)
-        most = votes[:, VOTERS // 2]  # the middle one is of the majority, if there is one
-        is_one = (votes == most[:, None]).sum(axis=1) >= VOTERS - 1
-        found[rows] = np.where(is_one & (np.take_along_axis(alike, near, 1).mean(axis=1) >= likeness), most, NOISE)
-    return found
+        most = votes[:, VOTERS // 2]  # the middle vote is the majority's, if a majority exists
+        is_majority = (votes == most[:, None]).sum(axis=1) >= VOTERS - 1
+        joined[rows] = np.where(
+            is_majority & (np.take_along_axis(alike, near, 1).mean(axis=1) >= likeness), most, NOISE
+        )
+    return joined
 
 
-def _by_size(labels: Labels) -> Labels:
-    """Number the clusters anew, the largest first, of equals the one with the first vector."""
+def _sort_by_size(labels: Labels) -> Labels:
+    """Renumber the clusters by size, largest first, then by their first vector."""
     sizes = np.bincount(labels[labels >= 0]) if (labels >= 0).any() else np.zeros(0, np.intp)
     places = np.full(len(sizes) + 1, NOISE)  # NOISE is -1, the last
-    first = [int(np.flatnonzero(labels == one)[0]) for one in range(len(sizes))]
+    first = [int(np.flatnonzero(labels == label)[0]) for label in range(len(sizes))]
     places[np.lexsort((np.array(first), -sizes))] = np.arange(len(sizes))
-    found: Labels = places[labels]
-    return found
+    renumbered: Labels = places[labels]
+    return renumbered
 
 
-def _described(
+def _describe(
     vectors: Vectors, members: NDArray[np.intp], core: NDArray[np.float64], apart: float | None, stability: float
 ) -> Cluster:
     own = vectors[members]
@@ -222,10 +228,10 @@ def _described(
     return Cluster(members[order], int(members[medoid]), persistence, stability)
 
 
-def _jaccard(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    return float((one & other).sum() / max(1, (one | other).sum()))
+def _jaccard(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
+    return float((first & second).sum() / max(1, (first | second).sum()))
 
 
 def _unit(vectors: Vectors) -> Vectors:
-    found: Vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    return found
+    unit: Vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return unit

@@ -1,4 +1,4 @@
-"""The crops of a cluster side by side, as a picture. Pure."""
+"""Draws the crops of a cluster side by side, as a picture. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def contact_sheet(crops: Sequence[Image.Image], title: str, *, columns: int = 10
     """
     Lay the first MOST crops out in rows, each whole within its tile, under a title.
 
-    Crops come in the order that matters: the medoid first, it has a frame.
+    The medoid comes first and has a frame.
     """
     shown = crops[:MOST]
     columns = max(1, min(columns, len(shown)))
@@ -44,7 +44,7 @@ def thumbnail(crop: Image.Image, side: int) -> Image.Image:
 
 
 def data_uri(crop: Image.Image, side: int = 64, quality: int = 70) -> str:
-    """A small JPEG of a crop that a page can carry within itself."""
+    """A small JPEG of a crop as a data URI, for embedding in a page."""
     content = io.BytesIO()
     thumbnail(crop, side).save(content, "JPEG", quality=quality)
     return f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}"

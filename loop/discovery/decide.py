@@ -1,4 +1,4 @@
-"""What a person says about a cluster of the unknown: it is a category, or it is nothing."""
+"""Applies the decision of a person about a cluster of the unknown: it is a category, or it is dismissed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_IN_VIEW = 200  # tasks; each is a condition of the view's filter
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A cluster with the category that a person gives it; *was_here* says that it was promoted so before."""
+    """A cluster with the category that a person gives it; *was_here* is True if it was promoted to it before."""
 
     kept: KeptCluster
     named: Named
@@ -28,9 +28,10 @@ class Asked:
 
 def dismiss(parts: Parts, project_id: int, cluster: str) -> str:
     """
-    Never show a cluster again, nor one that most of is in it; *cluster* is an id or its beginning.
+    Dismiss a cluster; *cluster* is an id or its beginning.
 
-    Raises UnknownClusterId, and ClusterDecided where it was promoted.
+    Later clusters that mostly consist of its members stay hidden too. Raises UnknownClusterId, and ClusterDecided if it
+    was promoted.
     """
     kept = parts.clusters.find(project_id, cluster)
     if kept.state == ClusterState.DISMISSED:
@@ -43,14 +44,14 @@ def dismiss(parts: Parts, project_id: int, cluster: str) -> str:
 
 def promote(parts: Parts, project_id: int, cluster: str, name: str, parent: str | None = None) -> list[str]:
     """
-    Make a cluster a category; return what was changed, a line each.
+    Make a cluster a category; return the changes, one line each.
 
-    It becomes a node under *parent*, its members references, its name a label of the project's label config, its tasks
-    a view. The decision is recorded first, so whatever it is killed in the middle of, the same again does what is
-    missing. Nothing is touched where it raises TaxonomyError, LabelConfigError, UnknownClusterId, ClusterDecided, or
-    UpstreamError because Label Studio does not answer or refuses the label.
+    The cluster becomes a node under *parent*. Its members become references, its name a label of the project's label
+    config, and its tasks a view. The decision is recorded first; after a kill, the same call does the missing steps.
+    Raises TaxonomyError, LabelConfigError, UnknownClusterId, ClusterDecided, or UpstreamError because Label Studio does
+    not answer or refuses the label; then nothing is changed.
     """
-    asked = _asked(parts, project_id, cluster, name, parent)
+    asked = _check(parts, project_id, cluster, name, parent)
     _validate(parts, project_id, asked.named.label)
     changed = []
     if not asked.was_here:
@@ -63,8 +64,8 @@ def promote(parts: Parts, project_id: int, cluster: str, name: str, parent: str 
     return changed or [f"cluster {asked.kept.found.id} is {asked.kept.name} already: {NOTHING}"]
 
 
-def _asked(parts: Parts, project_id: int, cluster: str, name: str, parent: str | None) -> Asked:
-    """Check what a person wants against what is there."""
+def _check(parts: Parts, project_id: int, cluster: str, name: str, parent: str | None) -> Asked:
+    """Check a requested promotion against the cluster and the taxonomy."""
     kept = parts.clusters.find(project_id, cluster)
     if kept.state == ClusterState.DISMISSED:
         raise ClusterDecided(kept.found.id, "was dismissed")
@@ -73,18 +74,18 @@ def _asked(parts: Parts, project_id: int, cluster: str, name: str, parent: str |
         under = f" under {kept.parent}" if kept.parent else ""
         raise ClusterDecided(kept.found.id, f"was promoted to {kept.name}{under}")
     taxonomy = taxonomy_of(parts, project_id)
-    if was_here:  # where a node stands by now is no longer our business
+    if was_here:  # the node may have been moved since, and stays where it is
         parent = None if kept.node in taxonomy.by_id else kept.parent
     named = name_category(taxonomy, name, parent)
-    wanted = kept if was_here else replace(kept, name=name.strip(), parent=parent, node=named.node)
-    return Asked(wanted, named, was_here)
+    cluster_to_promote = kept if was_here else replace(kept, name=name.strip(), parent=parent, node=named.node)
+    return Asked(cluster_to_promote, named, was_here)
 
 
 def _validate(parts: Parts, project_id: int, label: str) -> None:
-    """Have Label Studio say whether it takes the label."""
-    there = parts.label_studio.project(project_id)["label_config"]
-    wanted = with_label(there, label)
-    if wanted != there:
+    """Ask Label Studio whether it accepts the label."""
+    current = parts.label_studio.project(project_id)["label_config"]
+    wanted = with_label(current, label)
+    if wanted != current:
         parts.label_studio.validate_config(project_id, wanted)
 
 
@@ -117,12 +118,12 @@ def _view(parts: Parts, project_id: int, asked: Asked) -> list[str]:
     tasks = list(dict.fromkeys(task for one in clusters for task in one.found.tasks))[:MOST_IN_VIEW]
     title = f"Likely {asked.named.label}"
     view = {"title": title, "type": "list", "target": "tasks", "filters": only_tasks(tasks)}
-    for there in parts.label_studio.views(project_id):
-        data = there.get("data") or {}
+    for existing in parts.label_studio.views(project_id):
+        data = existing.get("data") or {}
         if data.get("title") == title:
             if data.get("filters") == view["filters"]:
                 return []
-            parts.label_studio.update_view(there["id"], project_id, {**data, **view})
+            parts.label_studio.update_view(existing["id"], project_id, {**data, **view})
             return [f"the view “{title}” shows {len(tasks)} tasks"]
     parts.label_studio.create_view(project_id, view)
     return [f"added the view “{title}” with {len(tasks)} tasks"]

@@ -1,4 +1,4 @@
-"""Gather what nothing has a name for, with the vectors that it has already."""
+"""Gathers the unknown boxes of a project, with their stored vectors."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from loop.taxonomy.name_category import begun
 from loop.taxonomy.taxonomy import Taxonomy
 from loop.vision.embedding import Kind, Space, Vectors
 
-MOST = 20_000  # boxes clustered, the surest
-READ = 10 * MOST  # boxes read; many of one object are one
+MOST = 20_000  # boxes clustered, by highest score
+READ = 10 * MOST  # boxes read; several boxes of one object count once
 AT_ONCE = 2000  # vectors fetched at a time
 KNOWN = 5000  # references that take part in the centre
 
@@ -28,7 +28,7 @@ class Unknown:
     """
     Boxes without a name, with their vectors, float32 (boxes, dimension).
 
-    Of what else there was, the least sure were *left_out*, and others are *matched* by the references there are now.
+    *left_out* counts the boxes left out for low scores, *matched* those that match a node by the current references.
     """
 
     members: list[Member]
@@ -39,7 +39,7 @@ class Unknown:
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """What there is a name for: the mean direction of each node, and the vectors of some references."""
+    """The mean direction of each node's references, and the vectors of some references."""
 
     means: dict[str, Vectors]
     vectors: Vectors | None
@@ -47,80 +47,83 @@ class Known:
 
 def gather(parts: Parts, project_id: int, space: Space) -> Unknown:
     """
-    The unknown of a project, one box an object, the surest first. Raises MilvusDown.
+    The unknown of a project, one box per object, highest score first. Raises MilvusDown.
 
-    Detections that match no node or have not been matched, candidates under the threshold included, but for those that
-    a reviewer kept, or whose place a review that counts or a person who named a cluster has labelled. Also boxes that
-    a reviewer drew and gave a label that is in no node. What was found unknown before and would match now is left out;
-    its match is changed by `loop taxonomy reapply` alone.
+    It consists of detections that match no node or have not been matched, candidates under the threshold included.
+    Detections that a reviewer kept are left out, and those at a place labelled by a counted review or by naming a
+    cluster. Boxes that a reviewer drew with a label of no node are added. Boxes that would match a node now are left
+    out; only `loop taxonomy reapply` changes their match.
     """
     taxonomy = taxonomy_of(parts, project_id)
     labels = taxonomy.node_of_label
-    found = parts.unknown.detections(project_id, space, READ)
+    detections = parts.unknown.detections(project_id, space, READ)
     missed = parts.unknown.missed(project_id, space, labels)
-    tasks = {one.task for one in (*found, *missed)}
+    tasks = {member.task for member in (*detections, *missed)}
     named = {
-        task: [one.region.box for one in some] for task, some in parts.task_states.named(project_id, tasks).items()
+        task: [member.region.box for member in boxes]
+        for task, boxes in parts.task_states.named(project_id, tasks).items()
     }
     drawn = one_each(missed, named)
-    detected = one_each(found, _with_reviewed(parts, project_id, tasks, named))
+    detected = one_each(detections, _add_reviewed(parts, project_id, tasks, named))
     members = [*drawn, *detected]
     vectors = {
-        **_vectors(parts, project_id, Kind.REFERENCES, space, [one.key for one in drawn]),
-        **_vectors(parts, project_id, Kind.DETECTIONS, space, [one.key for one in members[len(drawn) : MOST]]),
+        **_fetch_vectors(parts, project_id, Kind.REFERENCES, space, [member.key for member in drawn]),
+        **_fetch_vectors(
+            parts, project_id, Kind.DETECTIONS, space, [member.key for member in members[len(drawn) : MOST]]
+        ),
     }
-    there = [one for one in members if one.key in vectors]  # what Milvus lost comes back by itself
-    placed = _matched(matcher_of(parts, project_id, taxonomy), [one.key for one in detected], vectors)
-    unknown = [one for one in there if one.key not in placed]
-    stacked = np.stack([vectors[one.key] for one in unknown]) if unknown else np.zeros((0, 0), np.float32)
-    return Unknown(unknown, stacked, max(0, len(members) - MOST), len(placed))
+    stored = [member for member in members if member.key in vectors]  # the index job restores missing vectors
+    matched = _match_nodes(matcher_of(parts, project_id, taxonomy), [member.key for member in detected], vectors)
+    unknown = [member for member in stored if member.key not in matched]
+    stacked = np.stack([vectors[member.key] for member in unknown]) if unknown else np.zeros((0, 0), np.float32)
+    return Unknown(unknown, stacked, max(0, len(members) - MOST), len(matched))
 
 
 def known(parts: Parts, project_id: int, space: Space) -> Known:
     """Sum up the references of a project. Raises MilvusDown."""
     node_of = taxonomy_of(parts, project_id).node_of_label
     sums: dict[str, Vectors] = {}
-    some: list[Vectors] = []
+    pages: list[Vectors] = []
     collection = parts.references.find(project_id, Kind.REFERENCES, space)
     for entries, vectors in collection.pages() if collection else ():
         for entry, vector in zip(entries, vectors, strict=True):
             node = node_of.get(entry.label)
             if node:
                 sums[node] = sums[node] + vector if node in sums else vector
-        if sum(map(len, some)) < KNOWN:
-            some.append(vectors)
+        if sum(map(len, pages)) < KNOWN:
+            pages.append(vectors)
     means = node_means(np.stack(list(sums.values())), list(sums)) if sums else {}
-    return Known(means, np.concatenate(some)[:KNOWN] if some else None)
+    return Known(means, np.concatenate(pages)[:KNOWN] if pages else None)
 
 
 def taxonomy_of(parts: Parts, project_id: int) -> Taxonomy:
-    """The taxonomy in force; of a project that has none, its labels, each a root."""
+    """The taxonomy in force, or the project's labels as roots if it has none."""
     current = parts.taxonomies.current(project_id)
     return current or begun(parts.projects.get(project_id).config().label_names)
 
 
-def _with_reviewed(
+def _add_reviewed(
     parts: Parts, project_id: int, tasks: Iterable[int], named: dict[int, list[Box]]
 ) -> dict[int, list[Box]]:
-    """The boxes of tasks that a person gave a label, in their latest review or as members of a cluster."""
-    found = {task: list(boxes) for task, boxes in named.items()}
-    for some in chunks(sorted(tasks)):
-        for task, counted in parts.reviews.latest(project_id, some).items():
-            found.setdefault(task, []).extend(one.box for one in counted.review.regions if one.label)
-    return found
+    """The boxes that a person labelled, by task, in the latest review or as members of a cluster."""
+    by_task = {task: list(boxes) for task, boxes in named.items()}
+    for batch in chunks(sorted(tasks)):
+        for task, counted in parts.reviews.latest(project_id, batch).items():
+            by_task.setdefault(task, []).extend(region.box for region in counted.review.regions if region.label)
+    return by_task
 
 
-def _matched(matcher: Matcher | None, keys: list[str], vectors: Mapping[str, Vectors]) -> set[str]:
-    """The detections that match a node by the references there are now."""
-    found: set[str] = set()
-    for some in chunks([key for key in keys if key in vectors]) if matcher else ():
-        matches = matcher.match(np.stack([vectors[key] for key in some])) if matcher else []
-        found |= {key for key, one in zip(some, matches, strict=True) if one.node is not None}
-    return found
+def _match_nodes(matcher: Matcher | None, keys: list[str], vectors: Mapping[str, Vectors]) -> set[str]:
+    """The detections that match a node by the current references."""
+    matched: set[str] = set()
+    for batch in chunks([key for key in keys if key in vectors]) if matcher else ():
+        matches = matcher.match(np.stack([vectors[key] for key in batch])) if matcher else []
+        matched |= {key for key, match in zip(batch, matches, strict=True) if match.node is not None}
+    return matched
 
 
-def _vectors(parts: Parts, project_id: int, kind: Kind, space: Space, keys: list[str]) -> dict[str, Vectors]:
+def _fetch_vectors(parts: Parts, project_id: int, kind: Kind, space: Space, keys: list[str]) -> dict[str, Vectors]:
     collection = parts.references.find(project_id, kind, space) if keys else None
     if collection is None:
         return {}
-    return {key: vector for some in chunks(keys, AT_ONCE) for key, (_, vector) in collection.get(some).items()}
+    return {key: vector for batch in chunks(keys, AT_ONCE) for key, (_, vector) in collection.get(batch).items()}

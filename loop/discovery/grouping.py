@@ -1,4 +1,4 @@
-"""Tasks that show like things, so that a queue can go round them all. Pure."""
+"""Groups tasks with similar objects, for a queue that visits all groups. Pure."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from loop.discovery.clustering import reduced
 from loop.discovery.neighbour_graph import Vectors
 from loop.serving.priority import NO_GROUP
 
-MOST = 50  # groups; half the root of the tasks' number is the rule of thumb below that
+MOST = 50  # groups; below that, sqrt(n / 2) for n tasks
 DIMENSIONS = 50
 
 
 def task_groups(means: Mapping[int, Vectors], *, seed: int = 0) -> dict[int, int]:
     """
-    Put each task into a group by the mean vector, float32 (dimension,), of what was found on it, by k-means.
+    Group tasks by k-means on the mean vector, float32 (dimension,), of the detections of each.
 
     About sqrt(n / 2) groups of n tasks, numbered from 1; the same means and seed give the same.
     """
@@ -35,9 +35,9 @@ def task_groups(means: Mapping[int, Vectors], *, seed: int = 0) -> dict[int, int
 
 def renumbered(groups: Mapping[int, int], before: Mapping[int, int]) -> dict[int, int]:
     """
-    Number groups as those *before* that they share most tasks with, one to one; what is new gets a new number.
+    Give each group the number of the group *before* that it shares most tasks with, one to one, or a new number.
 
-    Label Studio counts the tasks done of each number, so a number must go on meaning the same.
+    Label Studio counts the tasks done per number; a number must keep its meaning.
     """
     from scipy.optimize import linear_sum_assignment
 

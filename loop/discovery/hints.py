@@ -1,4 +1,4 @@
-"""What a cluster of the unknown may be, and what else may belong to it. Pure."""
+"""Suggests the category of a cluster of the unknown, and its likely further members. Pure."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from loop.discovery.neighbour_graph import CELLS, NOISE, Labels, Vectors
 @dataclass(frozen=True, slots=True)
 class Suggestion:
     """
-    What to tell a person about a cluster.
+    A hint for a person about a cluster.
 
-    *nearest* is the node whose references' mean is most like the cluster's, with the cosine; None without references.
-    *name* is the label that most members carry, empty where they carry none; *agreement* is the share that does.
+    *nearest* is the node whose references' mean is nearest to the cluster's, *likeness* the cosine; None without
+    references. *name* is the most frequent label of the members, empty without labels; *agreement* is its share.
     """
 
     nearest: str | None
@@ -35,7 +35,7 @@ def suggest(
     """
     Describe a cluster of *vectors*; *means* as `node_means` gives them, *labels* those of all vectors, empty for none.
 
-    A label is a hint only: the detector gave it below its threshold, or a reviewer for something alike.
+    A label is only a hint: a detector gave it below its threshold, or a reviewer gave it to a similar object.
     """
     mean = _unit(vectors[cluster.members].mean(axis=0))
     likeness = {node: float(mean @ other) for node, other in means.items()}
@@ -53,15 +53,15 @@ def node_means(vectors: Vectors, nodes: Sequence[str | None]) -> dict[str, NDArr
 
 def likely_members(vectors: Vectors, labels: Labels, *, nearest: int = 5, quantile: float = 0.9) -> Labels:
     """
-    Give what is in no cluster to the one that most of its *nearest* clustered vectors are in, if it is near enough.
+    Assign vectors in no cluster to the cluster that most of their *nearest* clustered vectors are in, if near enough.
 
-    Near enough is as near to its cluster as that *quantile* of the cluster's own members are to theirs. For a view of
-    likely members: they are no members until a person says so.
+    Near enough means as near as the *quantile* of the cluster's own members are to each other. The result serves a view
+    of likely members, which a person decides on.
     """
-    found = labels.copy()
+    likely = labels.copy()
     inside, outside = np.flatnonzero(labels != NOISE), np.flatnonzero(labels == NOISE)
     if not len(inside) or not len(outside):
-        return found
+        return likely
     limits = _reach(vectors, labels, inside, nearest, quantile)
     clusters = int(labels.max()) + 1
     for rows in np.array_split(outside, -(-len(outside) * len(inside) // CELLS)):
@@ -69,10 +69,10 @@ def likely_members(vectors: Vectors, labels: Labels, *, nearest: int = 5, quanti
         near = np.argpartition(-likeness, min(nearest, len(inside)) - 1, axis=1)[:, :nearest]
         votes = np.stack([(labels[inside][near] == one).sum(axis=1) for one in range(clusters)], axis=1)
         best = votes.argmax(axis=1)
-        mine = labels[inside][near] == best[:, None]
-        closeness = (np.take_along_axis(likeness, near, 1) * mine).sum(axis=1) / mine.sum(axis=1)
-        found[rows] = np.where(closeness >= limits[best], best, NOISE)
-    return found
+        is_voted = labels[inside][near] == best[:, None]
+        closeness = (np.take_along_axis(likeness, near, 1) * is_voted).sum(axis=1) / is_voted.sum(axis=1)
+        likely[rows] = np.where(closeness >= limits[best], best, NOISE)
+    return likely
 
 
 def is_dismissed(members: Sequence[str], dismissed: Sequence[frozenset[str]], overlap: float = 0.5) -> bool:
@@ -86,22 +86,22 @@ def is_dismissed(members: Sequence[str], dismissed: Sequence[frozenset[str]], ov
 
 
 def cluster_id(members: Sequence[str]) -> str:
-    """A name for a cluster, by its members' keys in any order: the same members are the same cluster."""
+    """The id of a cluster, from its members' keys in any order; the same members give the same id."""
     return hashlib.sha256("\n".join(sorted(members)).encode()).hexdigest()[:8]
 
 
 def _reach(
     vectors: Vectors, labels: Labels, inside: NDArray[np.intp], nearest: int, quantile: float
 ) -> NDArray[np.float32]:
-    """For each cluster, the mean cosine to their nearest fellow members that all but its outermost members reach."""
+    """For each cluster, the quantile of its members' mean cosine to their nearest fellow members."""
     limits = np.ones(int(labels.max()) + 1, np.float32)
-    for one in range(len(limits)):
-        own = vectors[inside[labels[inside] == one]][:2000]
+    for label in range(len(limits)):
+        own = vectors[inside[labels[inside] == label]][:2000]
         near = -np.sort(-(own @ own.T), axis=1)[:, 1 : nearest + 1]
-        limits[one] = np.quantile(near.mean(axis=1), 1 - quantile) if near.shape[1] else 1.0
+        limits[label] = np.quantile(near.mean(axis=1), 1 - quantile) if near.shape[1] else 1.0
     return limits
 
 
 def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
-    found: NDArray[np.float32] = vector / max(float(np.linalg.norm(vector)), 1e-12)
-    return found
+    unit: NDArray[np.float32] = vector / max(float(np.linalg.norm(vector)), 1e-12)
+    return unit

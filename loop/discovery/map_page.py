@@ -1,4 +1,4 @@
-"""A map of the unknown: each detection a point, each cluster a colour. Pure."""
+"""Draws a map of the unknown, with a point per detection and a colour per cluster. Pure."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def map_png(points: Points, labels: Labels, names: Sequence[str]) -> bytes:
     figure = Figure(figsize=(9, 7), dpi=110)
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0.02, 0.02, 0.74, 0.93))
-    for one in (NOISE, *range(len(names))):
-        mine = labels == one
-        if not mine.any():
+    for cluster in (NOISE, *range(len(names))):
+        is_member = labels == cluster
+        if not is_member.any():
             continue
-        name = "in no cluster" if one == NOISE else names[one]
-        label = f"{name} ({int(mine.sum())})".replace("$", r"\$") if one < len(COLOURS) else None
-        axes.scatter(points[mine, 0], points[mine, 1], s=9, c=_colour(one), label=label, linewidths=0)
+        name = "in no cluster" if cluster == NOISE else names[cluster]
+        label = f"{name} ({int(is_member.sum())})".replace("$", r"\$") if cluster < len(COLOURS) else None
+        axes.scatter(points[is_member, 0], points[is_member, 1], s=9, c=_colour(cluster), label=label, linewidths=0)
     axes.set(xticks=[], yticks=[], title=f"{len(labels)} unknown detections, {len(names)} clusters")
     if len(labels):
         figure.legend(loc="center right", fontsize=8, frameon=False)
@@ -74,10 +74,10 @@ def map_page(
         "grey": GREY,
         "images": images,
     }
-    said = f"{len(labels)} unknown detections, {len(names)} clusters"
+    summary = f"{len(labels)} unknown detections, {len(names)} clusters"
     if len(shown) < len(labels) or len(images) < len(shown):
-        said += f"; {len(shown)} points shown, {len(images)} of them with their crop"
-    return PAGE.replace("@SAID@", html.escape(said)).replace("@DATA@", _script_safe(content))
+        summary += f"; {len(shown)} points shown, {len(images)} of them with their crop"
+    return PAGE.replace("@SAID@", html.escape(summary)).replace("@DATA@", _script_safe(content))
 
 
 def _colour(cluster: int) -> str:
@@ -85,7 +85,7 @@ def _colour(cluster: int) -> str:
 
 
 def _script_safe(content: object) -> str:
-    """JSON that cannot end the script element it stands in."""
+    """JSON that cannot end the script element around it."""
     text = json.dumps(content, ensure_ascii=True, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

@@ -20,10 +20,9 @@ Graph = Any  # scipy.sparse.csr_array of float64 distances, symmetric
 
 def neighbour_graph(vectors: Vectors, k: int) -> Graph:
     """
-    Join each vector to its *k* nearest by Euclidean distance, both ways; exact, and one piece.
+    Join each vector to its *k* nearest by Euclidean distance, both ways; exact, and connected.
 
-    Pieces that no neighbour joins are joined by the shortest way between a few of their members, so that a tree over
-    all exists.
+    Separate pieces are joined by the shortest edge between a few of their members, so that a spanning tree exists.
     """
     n = len(vectors)
     k = min(k, n - 1)
@@ -46,13 +45,15 @@ def neighbour_graph(vectors: Vectors, k: int) -> Graph:
 
 
 def in_one_piece(graph: Graph, vectors: Vectors) -> Graph:
-    """Join the pieces of a graph to their nearest other piece, by a few members of each, until it is one."""
+    """Join each piece of a graph to its nearest other piece, by a few members of each, until it is connected."""
     pieces, piece = connected_components(graph, directed=False)
     while pieces > 1:
-        found = [np.flatnonzero(piece == one) for one in range(pieces)]
+        members_of = [np.flatnonzero(piece == one) for one in range(pieces)]
         members = max(1, 4096 // pieces)
-        some = [one[:: -(-len(one) // members)] for one in found]
-        joints = [_joint(one, np.concatenate(some[:at] + some[at + 1 :]), vectors) for at, one in enumerate(some)]
+        samples = [one[:: -(-len(one) // members)] for one in members_of]
+        joints = [
+            _joint(one, np.concatenate(samples[:at] + samples[at + 1 :]), vectors) for at, one in enumerate(samples)
+        ]
         ends, others, distances = (np.array(column) for column in zip(*joints, strict=True))
         added = sparse.csr_array((distances.clip(LEAST), (ends, others)), shape=graph.shape)
         graph = graph.maximum(added).maximum(added.T).tocsr()
@@ -60,10 +61,10 @@ def in_one_piece(graph: Graph, vectors: Vectors) -> Graph:
     return graph
 
 
-def _joint(ours: NDArray[np.intp], theirs: NDArray[np.intp], vectors: Vectors) -> tuple[int, int, float]:
-    """The shortest way from some vectors to others: both ends and the distance."""
+def _joint(rows: NDArray[np.intp], others: NDArray[np.intp], vectors: Vectors) -> tuple[int, int, float]:
+    """The shortest edge from some vectors to others: both ends and the distance."""
     squared = (
-        (vectors[ours] ** 2).sum(1)[:, None] + (vectors[theirs] ** 2).sum(1) - 2 * vectors[ours] @ vectors[theirs].T
+        (vectors[rows] ** 2).sum(1)[:, None] + (vectors[others] ** 2).sum(1) - 2 * vectors[rows] @ vectors[others].T
     )
-    at, other = divmod(int(squared.argmin()), len(theirs))
-    return int(ours[at]), int(theirs[other]), float(np.sqrt(max(0.0, squared[at, other])))
+    at, other = divmod(int(squared.argmin()), len(others))
+    return int(rows[at]), int(others[other]), float(np.sqrt(max(0.0, squared[at, other])))

@@ -1,4 +1,4 @@
-"""What a discovery found, as pictures on disk: a contact sheet a cluster, and a map of all."""
+"""Stores the pictures of a discovery on disk: a contact sheet per cluster, and a map of all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 
 
 class DiscoveryFolder:
-    """Pictures under *root*, in a folder a project; each is written whole or not at all."""
+    """Pictures under *root*, in one folder per project; each is written whole or not at all."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -22,7 +22,7 @@ class DiscoveryFolder:
         return self._root / str(project_id)
 
     def sheet(self, project_id: int, cluster_id: str) -> Path:
-        """Where the contact sheet of a cluster is."""
+        """The path of the contact sheet of a cluster."""
         return self.path(project_id) / f"cluster-{cluster_id}.jpg"
 
     def keep_sheet(self, project_id: int, cluster_id: str, sheet: Image.Image) -> None:

@@ -1,4 +1,4 @@
-"""Draw what a discovery found: a contact sheet a cluster, and a map of all."""
+"""Draws the result of a discovery: a contact sheet per cluster, and a map of all."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from loop.storage.queries import chunks
 from loop.vision.crops import crop
 
 AT_ONCE = 16  # images in memory at a time
-MARGIN = 0.1  # of a box, on each side: what is around an object helps a person to tell it
+MARGIN = 0.1  # of a box, on each side: the surroundings help a person to recognise an object
 
 
 def draw(parts: Parts, project_id: int, clusters: Sequence[UnknownCluster], unknown: Unknown) -> int:
     """
-    Write the sheets and the map of a project; return how many images could not be had.
+    Write the sheets and the map of a project; return the number of images that could not be read.
 
-    The crops of such an image are left out. Crops on the map are those of clusters first, as many as it carries.
+    The crops of such an image are left out. The map shows crops of clusters first, up to its limit.
     """
     labels = _labels(clusters, unknown.members)
     crops, broken = _crops(parts, _wanted(clusters, unknown.members, labels))
-    for one in clusters:
-        shown = [crops[key] for key in (member.key for member in one.members) if key in crops]
-        sheet = contact_sheet.contact_sheet(shown, f"cluster {one.id}, {said(one)}")
-        parts.discoveries.keep_sheet(project_id, one.id, sheet)
+    for cluster in clusters:
+        shown = [crops[key] for key in (member.key for member in cluster.members) if key in crops]
+        sheet = contact_sheet.contact_sheet(shown, f"cluster {cluster.id}, {said(cluster)}")
+        parts.discoveries.keep_sheet(project_id, cluster.id, sheet)
     names = [f"{one.id} {one.suggestion.name}".strip() for one in clusters]
     points = coordinates(unknown.vectors)
     captions = [f"task {one.task}, {one.label or 'no label'} {one.score:.2f}" for one in unknown.members]
@@ -45,7 +45,7 @@ def draw(parts: Parts, project_id: int, clusters: Sequence[UnknownCluster], unkn
 
 
 def said(cluster: UnknownCluster) -> str:
-    """What is told of a cluster in a few words."""
+    """Describe a cluster in a few words."""
     hint = cluster.suggestion
     name = f"perhaps {hint.name} ({hint.agreement:.0%})" if hint.name else "no label"
     near = f", nearest to {hint.nearest} ({hint.likeness:.2f})" if hint.nearest else ""
@@ -54,32 +54,32 @@ def said(cluster: UnknownCluster) -> str:
 
 def _labels(clusters: Sequence[UnknownCluster], members: Sequence[Member]) -> Labels:
     """The place among the clusters of each box."""
-    place = {one.key: at for at, cluster in enumerate(clusters) for one in cluster.members}
-    return np.array([place.get(one.key, NOISE) for one in members], np.intp)
+    place = {member.key: at for at, cluster in enumerate(clusters) for member in cluster.members}
+    return np.array([place.get(member.key, NOISE) for member in members], np.intp)
 
 
 def _wanted(clusters: Sequence[UnknownCluster], members: Sequence[Member], labels: Labels) -> list[Member]:
-    """The boxes whose crops are shown: what is on sheets, then what the map carries."""
-    on_sheets = [one for cluster in clusters for one in cluster.members[: contact_sheet.MOST]]
-    inside = [one for cluster in clusters for one in cluster.members]
-    outside = [one for one, label in zip(members, labels, strict=True) if label == NOISE]
+    """The boxes whose crops are shown: on the sheets first, then on the map."""
+    on_sheets = [member for cluster in clusters for member in cluster.members[: contact_sheet.MOST]]
+    inside = [member for cluster in clusters for member in cluster.members]
+    outside = [member for member, label in zip(members, labels, strict=True) if label == NOISE]
     on_map = [*inside, *outside][: cluster_map.CROPS]
-    return list({one.key: one for one in (*on_sheets, *on_map)}.values())
+    return list({member.key: member for member in (*on_sheets, *on_map)}.values())
 
 
 def _crops(parts: Parts, wanted: Sequence[Member]) -> tuple[Mapping[str, Image.Image], int]:
-    """Small pictures of boxes by key, and how many images could not be had."""
+    """Small pictures of boxes by key, and the number of images that could not be read."""
     by_image: dict[tuple[int, str], list[Member]] = {}
-    for one in wanted:
-        by_image.setdefault((one.task, one.image), []).append(one)
-    found: dict[str, Image.Image] = {}
+    for member in wanted:
+        by_image.setdefault((member.task, member.image), []).append(member)
+    crops: dict[str, Image.Image] = {}
     broken = 0
-    for some in chunks(by_image, AT_ONCE):
-        for at, pixels in zip(some, parts.images.load([Task(*one) for one in some]), strict=True):
+    for batch in chunks(by_image, AT_ONCE):
+        for at, pixels in zip(batch, parts.images.load([Task(*one) for one in batch]), strict=True):
             if isinstance(pixels, ImageError):
                 broken += 1
                 continue
-            for one in by_image[at]:
-                cut = Image.fromarray(np.ascontiguousarray(crop(pixels, one.box, MARGIN)[:, :, ::-1]))
-                found[one.key] = contact_sheet.thumbnail(cut, contact_sheet.TILE)
-    return found, broken
+            for member in by_image[at]:
+                cut = Image.fromarray(np.ascontiguousarray(crop(pixels, member.box, MARGIN)[:, :, ::-1]))
+                crops[member.key] = contact_sheet.thumbnail(cut, contact_sheet.TILE)
+    return crops, broken

@@ -1,4 +1,4 @@
-"""How far clusters are from what they part from, in the tree that HDBSCAN cuts. Pure."""
+"""Distances at which clusters part from the rest, in the tree that HDBSCAN cuts. Pure."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from loop.discovery.neighbour_graph import Graph, Labels
 
 
 def core_distances(graph: Graph, min_samples: int) -> NDArray[np.float64]:
-    """The distance to the neighbour that makes *min_samples*, the vector itself counted as one, as HDBSCAN does."""
+    """The distance to the neighbour number *min_samples*, counting the vector itself, as in HDBSCAN."""
     nth = max(0, min_samples - 2)
-    found = np.zeros(graph.shape[0])
+    distances = np.zeros(graph.shape[0])
     for row in range(graph.shape[0]):
         near = np.sort(graph.data[graph.indptr[row] : graph.indptr[row + 1]])
-        found[row] = near[min(nth, len(near) - 1)] if len(near) else 0.0
-    return found
+        distances[row] = near[min(nth, len(near) - 1)] if len(near) else 0.0
+    return distances
 
 
 def mutual_reachability(graph: Graph, min_samples: int) -> Graph:
@@ -29,9 +29,9 @@ def mutual_reachability(graph: Graph, min_samples: int) -> Graph:
 
 def parting_distances(graph: Graph, labels: Labels, least: int) -> list[float]:
     """
-    How far the clusters are, in the tree of mutual reachability, from what they part from.
+    The distance at which each cluster parts from the rest, in the tree of mutual reachability.
 
-    Edges are followed from the shortest: a cluster's is the first that joins most of it to at least *least* others.
+    It is the shortest edge that joins most of the cluster to at least *least* other vectors.
     """
     tree = minimum_spanning_tree(graph).tocoo()
     clusters = int(labels.max()) + 1
@@ -39,18 +39,18 @@ def parting_distances(graph: Graph, labels: Labels, least: int) -> list[float]:
     sizes = np.ones(len(labels), np.intp)
     inside = [{int(label): 1} if label >= 0 else {} for label in labels]
     needed = np.bincount(labels[labels >= 0], minlength=clusters) / 2
-    found = [float(tree.data.max(initial=0.0))] * clusters
+    distances = [float(tree.data.max(initial=0.0))] * clusters
     for at in np.argsort(tree.data, kind="stable"):
         small, large = sorted((_root(parents, int(tree.row[at])), _root(parents, int(tree.col[at]))), key=sizes.item)
-        for ours, theirs in ((small, large), (large, small)):
-            others = sizes[theirs]
-            for one, count in inside[ours].items():
-                if count > needed[one] and others - inside[theirs].get(one, 0) >= least:
-                    found[one] = min(found[one], float(tree.data[at]))
-        for one, count in inside[small].items():
-            inside[large][one] = inside[large].get(one, 0) + count
+        for own, other in ((small, large), (large, small)):
+            others = sizes[other]
+            for label, count in inside[own].items():
+                if count > needed[label] and others - inside[other].get(label, 0) >= least:
+                    distances[label] = min(distances[label], float(tree.data[at]))
+        for label, count in inside[small].items():
+            inside[large][label] = inside[large].get(label, 0) + count
         parents[small], sizes[large] = large, sizes[large] + sizes[small]
-    return found
+    return distances
 
 
 def _root(parents: list[int], node: int) -> int:

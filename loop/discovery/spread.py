@@ -1,4 +1,4 @@
-"""Spread the queue over tasks that show like things: Label Studio serves the group that least was done of first."""
+"""Spreads the queue over groups of similar tasks; Label Studio serves the least reviewed group first."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from loop.vision.embedding import Kind, Space, Vectors
 
 def spread(parts: Parts, project_id: int, space: Space, *, seed: int = 0) -> str:
     """
-    Group the tasks anew and write the groups; where they are not wanted any more, take them back.
+    Group the tasks again and write the groups; remove the groups if spreading is switched off.
 
-    Raises MilvusDown, and UpstreamError where Label Studio does not answer: the next discovery goes on.
+    Raises MilvusDown, and UpstreamError if Label Studio does not answer; the next discovery continues.
     """
-    known = parts.groups.all(project_id)
+    before = parts.groups.all(project_id)
     if not parts.policies.is_spread:
-        if not known:
+        if not before:
             return ""
         changed = write(parts, project_id, None, None)
         parts.groups.replace(project_id, {})
         return f"{changed} predictions are in no group any more"
-    groups = renumbered(task_groups(_means(parts, project_id, space), seed=seed), known)
-    if not groups and not known:
+    groups = renumbered(task_groups(_means(parts, project_id, space), seed=seed), before)
+    if not groups and not before:
         return ""
     parts.groups.replace(project_id, groups)
     changed = write_groups(parts, project_id)
@@ -32,7 +32,7 @@ def spread(parts: Parts, project_id: int, space: Space, *, seed: int = 0) -> str
 
 
 def _means(parts: Parts, project_id: int, space: Space) -> dict[int, Vectors]:
-    """The mean vector of what was found on each task, the surer the heavier, float32 (dimension,)."""
+    """The sum of the vectors of each task's detections, weighted by score, float32 (dimension,)."""
     sums: dict[int, Vectors] = {}
     collection = parts.references.find(project_id, Kind.DETECTIONS, space)
     for entries, vectors in collection.pages() if collection else ():

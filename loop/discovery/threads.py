@@ -1,4 +1,4 @@
-"""The threads that numeric libraries work with."""
+"""Limits the threads of numeric libraries."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from contextlib import contextmanager
 @contextmanager
 def one_thread() -> Iterator[None]:
     """
-    Have OpenMP and BLAS use one thread.
+    Limit OpenMP and BLAS to one thread.
 
-    On a machine whose cores are busy, with a training for instance, several threads that wait for each other by
-    spinning are far slower than one: t-SNE of 515 vectors took 88 s with two, 4 s with one.
+    On a machine with busy cores, for instance during a training, several threads that spin while waiting are far slower
+    than one: t-SNE of 515 vectors took 88 s with two, 4 s with one.
     """
     from threadpoolctl import threadpool_limits
 

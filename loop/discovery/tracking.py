@@ -1,4 +1,4 @@
-"""What nothing has a name for: boxes, one an object, and their clusters from one discovery to the next. Pure."""
+"""Tracks unknown boxes, one per object, and their clusters from one discovery to the next. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Member:
     """
     One box that may belong to a cluster: a detection, or a reference whose label is in no node.
 
-    *key* is its vector's, *crop* the place on the image, *label* what the detector or a reviewer called it.
+    *key* is the key of its vector, *crop* its place on the image, *label* the label by a detector or a reviewer.
     """
 
     key: str
@@ -34,9 +34,9 @@ class Member:
 @dataclass(frozen=True, slots=True)
 class UnknownCluster:
     """
-    One cluster of the unknown: its *members*, the medoid first and the others by their nearness to it.
+    One cluster of the unknown: its *members*, the medoid first, then nearest first.
 
-    *likely* are boxes that are in no cluster and near this one. *persistence* and *stability* are as in `clustering`.
+    *likely* are boxes in no cluster that are near this one. *persistence* and *stability* are as in `clustering`.
     """
 
     id: str
@@ -53,13 +53,13 @@ class UnknownCluster:
 
     @property
     def tasks(self) -> list[int]:
-        """The tasks of the members, then those of the likely ones, each once, the nearest to the medoid first."""
+        """The tasks of the members, then of the likely members, each once, nearest to the medoid first."""
         return list(dict.fromkeys(one.task for one in (*self.members, *self.likely)))
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """Clusters that a person decided on or may decide on, by id."""
+    """The members of clusters by state and id, those still open included."""
 
     open: Mapping[str, Sequence[Member]]
     dismissed: Mapping[str, Sequence[Member]]
@@ -68,86 +68,88 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What of a discovery is shown, and what it found more of for clusters that were dismissed, by their ids."""
+    """The clusters shown after a discovery, and the new members of dismissed clusters, by id."""
 
     shown: tuple[UnknownCluster, ...]
     dismissed: Mapping[str, tuple[Member, ...]]
 
 
 class Places:
-    """Boxes by task, to find again what they show: another version moves them a little, and has other keys."""
+    """Boxes by task, to find the same object again; another version moves boxes a little and has other keys."""
 
     def __init__(self, clusters: Mapping[str, Iterable[Member]]) -> None:
         self._by_task: dict[tuple[int, str], list[tuple[Member, str]]] = {}
         for name, members in clusters.items():
-            for one in members:
-                self._by_task.setdefault((one.task, one.image), []).append((one, name))
+            for member in members:
+                self._by_task.setdefault((member.task, member.image), []).append((member, name))
 
     def find(self, member: Member) -> tuple[Member, str] | None:
-        """The box that shows the same object, with its cluster; None where there is none."""
-        there = self._by_task.get((member.task, member.image), ())
-        overlaps = [(one[0].box.iou(member.box), at) for at, one in enumerate(there)]
+        """The box that shows the same object, with its cluster; None if no box does."""
+        candidates = self._by_task.get((member.task, member.image), ())
+        overlaps = [(candidate[0].box.iou(member.box), at) for at, candidate in enumerate(candidates)]
         best, at = max(overlaps, default=(0.0, 0))
-        return there[at] if best >= SAME_OBJECT else None
+        return candidates[at] if best >= SAME_OBJECT else None
 
 
 def one_each(found: Iterable[Member], known: Mapping[int, Sequence[Box]]) -> list[Member]:
     """
-    Keep one box an object, the surest, and none of an object that a *known* box of its task shows.
+    Keep one box per object, by highest score, and none of an object that a *known* box of its task shows.
 
-    They come back surest first, of equals by key: the same boxes in any order give the same.
+    The boxes are sorted by score, highest first, then by key; the order of *found* does not matter.
     """
     taken = {task: list(boxes) for task, boxes in known.items()}
-    kept = []
-    for one in sorted(found, key=lambda member: (-member.score, member.key)):
-        boxes = taken.setdefault(one.task, [])
-        if all(one.box.iou(other) < SAME_OBJECT for other in boxes):
-            boxes.append(one.box)
-            kept.append(one)
-    return kept
+    unique = []
+    for member in sorted(found, key=lambda member: (-member.score, member.key)):
+        boxes = taken.setdefault(member.task, [])
+        if all(member.box.iou(other) < SAME_OBJECT for other in boxes):
+            boxes.append(member.box)
+            unique.append(member)
+    return unique
 
 
 def outcome(found: Sequence[UnknownCluster], decided: Decided) -> Outcome:
     """
-    What of the clusters *found* a person is shown.
+    Select the clusters *found* that a person is shown.
 
-    Not what was dismissed or promoted before, most of its members being there by task and place. What was open before
-    keeps its id, although it may have gained or lost a few members.
+    Clusters that mostly consist of dismissed or promoted members, by task and place, are left out. A cluster that was
+    open before keeps its id, even if it gained or lost a few members.
     """
-    dismissed, promoted, known = (Places(one) for one in (decided.dismissed, decided.promoted, decided.open))
+    dismissed, promoted, open_places = (
+        Places(members) for members in (decided.dismissed, decided.promoted, decided.open)
+    )
     shown, more = [], dict[str, tuple[Member, ...]]()
     taken = {*decided.dismissed, *decided.promoted}
-    for one in found:
-        if _is_among(one, promoted):
+    for cluster in found:
+        if _is_among(cluster, promoted):
             continue
-        if _is_among(one, dismissed):
-            name = _most_shared(one, dismissed)[0]
-            new = tuple(member for member in one.members if dismissed.find(member) is None)
+        if _is_among(cluster, dismissed):
+            name = _most_shared(cluster, dismissed)[0]
+            new = tuple(member for member in cluster.members if dismissed.find(member) is None)
             more[name] = (*more.get(name, ()), *new)
             continue
-        name = _same(one, known, decided.open)
-        kept = replace(one, id=name) if name and name not in taken else one
-        if kept.id not in taken:
-            taken.add(kept.id)
-            shown.append(kept)
+        name = _find_same(cluster, open_places, decided.open)
+        tracked = replace(cluster, id=name) if name and name not in taken else cluster
+        if tracked.id not in taken:
+            taken.add(tracked.id)
+            shown.append(tracked)
     return Outcome(tuple(shown), more)
 
 
 def _is_among(cluster: UnknownCluster, places: Places) -> bool:
-    """Whether its members are mostly boxes of those clusters, taken together."""
-    found = [places.find(one) for one in cluster.members]
-    names = [at[0].key if at else one.key for one, at in zip(cluster.members, found, strict=True)]
-    return is_dismissed(names, [frozenset(at[0].key for at in found if at)])
+    """Whether the members are mostly boxes of the clusters of *places*, taken together."""
+    matches = [places.find(member) for member in cluster.members]
+    names = [match[0].key if match else member.key for member, match in zip(cluster.members, matches, strict=True)]
+    return is_dismissed(names, [frozenset(match[0].key for match in matches if match)])
 
 
 def _most_shared(cluster: UnknownCluster, places: Places) -> tuple[str, int]:
-    """The cluster of *places* that most members are in, and how many are; empty where none is."""
-    shared = Counter(at[1] for at in map(places.find, cluster.members) if at)
+    """The cluster of *places* that most members are in, and their number; empty if no member is in one."""
+    shared = Counter(match[1] for match in map(places.find, cluster.members) if match)
     return max(shared.items(), key=lambda one: (one[1], one[0]), default=("", 0))
 
 
-def _same(cluster: UnknownCluster, places: Places, clusters: Mapping[str, Sequence[Member]]) -> str:
-    """The id of the same cluster as it was before; empty where it is another."""
+def _find_same(cluster: UnknownCluster, places: Places, clusters: Mapping[str, Sequence[Member]]) -> str:
+    """The id of the same cluster before; empty if it is a new cluster."""
     name, shared = _most_shared(cluster, places)
     if not name:
         return ""
