@@ -13,17 +13,18 @@ import typer
 from loop.cli import screen
 from loop.cli.grid import Field, show_table
 from loop.cli.options import AsJson, ProjectId, VersionName, Why, out
-from loop.gate import report_store as report_folder
 from loop.gate.compare import compare
 from loop.gate.promote_by_hand import promote_by_hand
 from loop.gate.report import as_json as as_plain
 from loop.gate.report_page import page
+from loop.gate.report_store import MODE
 from loop.parts import Parts
 from loop.registry import promote as promoting
 from loop.registry import transfer
 from loop.registry.moves import CANDIDATE, CHAMPION, PREVIOUS
 from loop.registry.store import Version
 from loop.serving import shadow as shadowing
+from loop.storage.files import write_whole
 from loop.wiring import build
 
 ALIASES = (CHAMPION, PREVIOUS, CANDIDATE)
@@ -94,7 +95,7 @@ def compare_models(
     """Compare two versions on the held-out split of a snapshot, by default the newest. Promotes nothing."""
     report = compare(_parts(project), project, first, second, snapshot)
     if html:
-        report_folder.write(html.absolute(), page(report))
+        write_whole(page(report).encode(), html.absolute(), mode=MODE)
     if as_json:
         typer.echo(json.dumps(as_plain(report), indent=2))
     else:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from loop.chunked import chunked
 from loop.datasets import folder as dataset_folder
 from loop.datasets.duplicates_by_vector import Embedded
 from loop.datasets.folder import Snapshot
@@ -70,8 +71,8 @@ def counted(parts: Parts, project_id: int) -> Iterator[tuple[int, CountedReview]
 def _latest_reviews(parts: Parts, project_id: int) -> Iterator[tuple[int, CountedReview]]:
     """The counted reviews, including those that could be read only in part."""
     task_ids = sorted(parts.reviews.standing(project_id, TASK))
-    for start in range(0, len(task_ids), PAGE):
-        yield from parts.reviews.latest(project_id, task_ids[start : start + PAGE]).items()
+    for page in chunked(task_ids, PAGE):
+        yield from parts.reviews.latest(project_id, page).items()
 
 
 def group_of(data: object, field: str) -> str | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from loop.chunked import chunked
 from loop.datasets.duplicates_by_vector import Embedded
 from loop.errors import ImageError, UpstreamError
 from loop.parts import Parts
@@ -56,11 +57,10 @@ def _make(
 ) -> None:
     """Make and store vectors in batches, so that a killed run continues. Raises UpstreamError."""
     embedder = _load(parts, space) if images else None
-    task_ids = list(images)
-    for start in range(0, len(task_ids), IMAGES):
+    for task_ids in chunked(images, IMAGES):
         check()
         pixels = {}
-        for task_id in task_ids[start : start + IMAGES]:
+        for task_id in task_ids:
             try:
                 pixels[task_id] = shrunk(images[task_id][1], PIXELS)
             except ImageError as error:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from loop.datasets.snapshots import LabelledImage
 from loop.errors import ImageUnreadable
+from loop.storage.files import write_whole
 from loop.vision.addresses import file_paths, identify, is_inline, original_name, read_inline, stored_name
-from loop.vision.image_files import ImageFile, prepare_file, write_whole
+from loop.vision.image_files import ImageFile, prepare_file
 
 NAMED = 3  # files that a message names
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+
+from loop.draws import draw_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def select(images: Iterable[Trainable], policy: SelectionPolicy, *, salt: str = 
     if policy.background_share >= 1:
         return Selection(frozenset(resting), frozenset())
     most = int((len(remaining) - len(background)) * policy.background_share / (1 - policy.background_share))
-    background.sort(key=lambda image: (not image.is_hard, draw(salt, image.task_id)))
+    background.sort(key=lambda image: (not image.is_hard, draw_number(salt, image.task_id)))
     return Selection(frozenset(resting), frozenset(image.task_id for image in background[most:]))
 
 
@@ -63,13 +64,8 @@ def _choose_resting(old: Collection[Trainable], share: float, salt: str) -> set[
     if share >= 1:
         return set()
     by_class: dict[int, list[int]] = {}
-    for image in sorted(old, key=lambda image: draw(salt, image.task_id)):
+    for image in sorted(old, key=lambda image: draw_number(salt, image.task_id)):
         for class_id in set(image.classes) or {-1}:
             by_class.setdefault(class_id, []).append(image.task_id)
     repeated = {task_id for members in by_class.values() for task_id in members[: math.ceil(share * len(members))]}
     return {image.task_id for image in old} - repeated
-
-
-def draw(salt: str, task_id: int) -> float:
-    """A number in [0, 1) that depends only on a task's id and *salt*."""
-    return int.from_bytes(hashlib.sha256(f"{salt}:{task_id}".encode()).digest()[:8]) / 2**64

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
+
+from loop.draws import draw_number
 
 Ints = NDArray[np.int64]
 
@@ -108,7 +109,7 @@ def assign(
         if known_sides:
             sides |= dict.fromkeys(new, known_sides.pop() if len(known_sides) == 1 else Side.TRAIN)
             continue
-        draw = _draw(project_id, min(new))
+        draw = draw_number("split", project_id, min(new))
         drawn.append((draw, new))
         is_held_out = draw < share and len(new) <= max(1.0, held_out_size)
         sides |= dict.fromkeys(new, Side.HELD_OUT if is_held_out else Side.TRAIN)
@@ -177,8 +178,3 @@ def _split_by_label(members: Ints, labels: Ints) -> list[Ints]:
         return []
     order = members[np.argsort(labels[members], kind="stable")]
     return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
-
-
-def _draw(project_id: int, task_id: int) -> float:
-    digest = hashlib.sha256(f"split:{project_id}:{task_id}".encode()).digest()
-    return int.from_bytes(digest[:8]) / 2**64

@@ -10,11 +10,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from loop.chunked import chunked
 from loop.discovery.hints import Suggestion
 from loop.discovery.tracking import Decided, Member, UnknownCluster
 from loop.errors import ClusterDecided, UnknownClusterId
 from loop.regions import Box
-from loop.storage.queries import chunks
 from loop.storage.taxonomy_tables import clusters, named_boxes
 
 
@@ -135,7 +135,7 @@ def _named_boxes(connection: sa.Connection, project_id: int, tasks: Iterable[int
     query = sa.select(named_boxes.c.task_id, named_boxes.c.crop).where(named_boxes.c.project_id == project_id)
     return {
         (row.task_id, row.crop)
-        for batch in chunks(tasks)
+        for batch in chunked(tasks)
         for row in connection.execute(query.where(named_boxes.c.task_id.in_(batch)))
     }
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from loop.chunked import chunked
 from loop.discovery.hints import node_means
 from loop.discovery.tracking import Member, one_each
 from loop.parts import Parts
 from loop.regions import Box
-from loop.storage.queries import chunks
 from loop.taxonomy.match import Matcher, matcher_of
 from loop.taxonomy.name_category import begun
 from loop.taxonomy.taxonomy import Taxonomy
@@ -107,7 +107,7 @@ def _add_reviewed(
 ) -> dict[int, list[Box]]:
     """The boxes that a person labelled, by task, in the latest review or as members of a cluster."""
     by_task = {task: list(boxes) for task, boxes in named.items()}
-    for batch in chunks(sorted(tasks)):
+    for batch in chunked(sorted(tasks)):
         for task, counted in parts.reviews.latest(project_id, batch).items():
             by_task.setdefault(task, []).extend(region.box for region in counted.review.regions if region.label)
     return by_task
@@ -116,7 +116,7 @@ def _add_reviewed(
 def _match_nodes(matcher: Matcher | None, keys: list[str], vectors: Mapping[str, Vectors]) -> set[str]:
     """The detections that match a node by the current references."""
     matched: set[str] = set()
-    for batch in chunks([key for key in keys if key in vectors]) if matcher else ():
+    for batch in chunked([key for key in keys if key in vectors]) if matcher else ():
         matches = matcher.match(np.stack([vectors[key] for key in batch])) if matcher else []
         matched |= {key for key, match in zip(batch, matches, strict=True) if match.node is not None}
     return matched
@@ -126,4 +126,4 @@ def _fetch_vectors(parts: Parts, project_id: int, kind: Kind, space: Space, keys
     collection = parts.references.find(project_id, kind, space) if keys else None
     if collection is None:
         return {}
-    return {key: vector for batch in chunks(keys, AT_ONCE) for key, (_, vector) in collection.get(batch).items()}
+    return {key: vector for batch in chunked(keys, AT_ONCE) for key, (_, vector) in collection.get(batch).items()}

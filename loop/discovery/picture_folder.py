@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
-import os
-import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
 from PIL import Image
+
+from loop.storage.files import write_whole
+
+MODE = 0o644  # the pictures are for everybody who may read the folder
 
 
 class DiscoveryFolder:
@@ -29,23 +31,15 @@ class DiscoveryFolder:
         """Write the contact sheet of a cluster."""
         content = io.BytesIO()
         sheet.save(content, "JPEG", quality=85)
-        _write(self.sheet(project_id, cluster_id), content.getvalue())
+        write_whole(content.getvalue(), self.sheet(project_id, cluster_id), mode=MODE)
 
     def keep_map(self, project_id: int, png: bytes, page: str) -> None:
         """Write the map, as a picture and as a page."""
-        _write(self.path(project_id) / "map.png", png)
-        _write(self.path(project_id) / "map.html", page.encode())
+        write_whole(png, self.path(project_id) / "map.png", mode=MODE)
+        write_whole(page.encode(), self.path(project_id) / "map.html", mode=MODE)
 
     def tidy(self, project_id: int, cluster_ids: Collection[str]) -> None:
         """Remove the sheets of all other clusters."""
         for sheet in self.path(project_id).glob("cluster-*.jpg"):
             if sheet.stem.removeprefix("cluster-") not in cluster_ids:
                 sheet.unlink(missing_ok=True)
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as scratch:
-        scratch.write(content)
-    os.chmod(scratch.name, 0o644)  # noqa: PTH101 (the pictures are for everybody who may read the folder)
-    Path(scratch.name).rename(path)

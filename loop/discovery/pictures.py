@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image
 
+from loop.chunked import chunked
 from loop.discovery import contact_sheet
 from loop.discovery import map_page as cluster_map
 from loop.discovery.gather import Unknown
@@ -16,7 +17,6 @@ from loop.discovery.tracking import Member, UnknownCluster
 from loop.errors import ImageError
 from loop.label_studio.payloads import Task
 from loop.parts import Parts
-from loop.storage.queries import chunks
 from loop.vision.crops import crop
 
 AT_ONCE = 16  # images in memory at a time
@@ -74,7 +74,7 @@ def _crops(parts: Parts, wanted: Sequence[Member]) -> tuple[Mapping[str, Image.I
         by_image.setdefault((member.task, member.image), []).append(member)
     crops: dict[str, Image.Image] = {}
     broken = 0
-    for batch in chunks(by_image, AT_ONCE):
+    for batch in chunked(by_image, AT_ONCE):
         for at, pixels in zip(batch, parts.images.load([Task(*one) for one in batch]), strict=True):
             if isinstance(pixels, ImageError):
                 broken += 1

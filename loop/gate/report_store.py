@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 
 from loop.errors import UnknownReport
 from loop.gate.report import Report, as_json
 from loop.gate.report_page import page
+from loop.storage.files import write_whole
+
+MODE = 0o644  # the page is for everybody who may read the folder
 
 
 class ReportFolder:
@@ -21,8 +22,8 @@ class ReportFolder:
     def keep(self, report: Report) -> Path:
         """Write a report in place of an older one of the same version; return its page."""
         folder = self._folder(report.project_id, report.candidate.name)
-        write(folder / "report.json", json.dumps(as_json(report), indent=1))
-        write(folder / "report.html", page(report))
+        write_whole(json.dumps(as_json(report), indent=1).encode(), folder / "report.json", mode=MODE)
+        write_whole(page(report).encode(), folder / "report.html", mode=MODE)
         return folder / "report.html"
 
     def find(self, project_id: int, name: str) -> tuple[Path, Path]:
@@ -35,12 +36,3 @@ class ReportFolder:
 
     def _folder(self, project_id: int, name: str) -> Path:
         return self._root / str(project_id) / name.replace("/", "_")
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file whole or not at all, and make its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as scratch:
-        scratch.write(text)
-    os.chmod(scratch.name, 0o644)  # noqa: PTH101 (the page is for everybody who may read the folder)
-    Path(scratch.name).rename(path)

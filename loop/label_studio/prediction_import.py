@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from loop.chunked import chunked
 from loop.errors import NotStored, Refused
 from loop.label_studio.payloads import predictions_of
 
@@ -35,8 +36,8 @@ def store(client: Imports, project_id: int, rows: Sequence[Row]) -> int:
     label config. Raises NotStored for these, after all others were stored, and UpstreamError.
     """
     stored, refused = 0, dict[int, str]()
-    for start in range(0, len(rows), BATCH):
-        count, reasons = _store(client, project_id, rows[start : start + BATCH])
+    for batch in chunked(rows, BATCH):
+        count, reasons = _store(client, project_id, batch)
         stored += count
         refused |= reasons
     if refused:

@@ -8,10 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from loop import region_json
+from loop.chunked import chunked
 from loop.references.wanted import Judged, Named
 from loop.regions import Box, Region
 from loop.reviews.verdicts import Decision
-from loop.storage.queries import chunks
 from loop.storage.tables import deletions, predictions, reviews, verdicts
 from loop.storage.taxonomy_tables import named_boxes
 from loop.storage.vector_tables import planned_tasks
@@ -42,7 +42,7 @@ class TaskStates:
         with self._engine.connect() as connection:
             return {
                 row.prediction_id
-                for batch in chunks(task_ids)
+                for batch in chunked(task_ids)
                 for row in connection.execute(query.where(predictions.c.task_id.in_(batch)))
             }
 
@@ -53,7 +53,7 @@ class TaskStates:
             predictions, predictions.c.id == verdicts.c.prediction_id, isouter=True
         )
         with self._engine.connect() as connection:
-            for batch in chunks(task_ids):
+            for batch in chunked(task_ids):
                 conditions = (verdicts.c.project_id == project_id, verdicts.c.task_id.in_(batch))
                 for row in connection.execute(query.where(*conditions, sa.not_(verdicts.c.is_shadow))):
                     verdicts_by_task.setdefault(row.task_id, []).append(_read_judged(row))
@@ -64,7 +64,7 @@ class TaskStates:
         boxes_by_task: dict[int, list[Named]] = {}
         query = sa.select(named_boxes).where(_is_named(project_id)).order_by(named_boxes.c.crop)
         with self._engine.connect() as connection:
-            for batch in chunks(task_ids):
+            for batch in chunked(task_ids):
                 for row in connection.execute(query.where(named_boxes.c.task_id.in_(batch))):
                     region = Region(row.region, Box(*row.box), row.label)
                     boxes_by_task.setdefault(row.task_id, []).append(Named(row.image, region, row.named_at))

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from loop.chunked import chunked
 from loop.errors import MilvusDown
 from loop.references.milvus_format import (
     KEY,
@@ -48,25 +49,25 @@ class Collection:
     def upsert(self, entries: Sequence[Entry], vectors: Vectors) -> None:
         """Write entries with their vectors, float32 (entries, dimension). Entries of the same key are replaced."""
         rows = [row(entry, vector, self._project_id) for entry, vector in zip(entries, vectors, strict=True)]
-        for batch in _chunks(rows, AT_ONCE):
+        for batch in chunked(rows, AT_ONCE):
             self._ask("upsert", batch)
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete entries; missing keys are ignored."""
-        for batch in _chunks(keys, AT_ONCE):
-            self._ask("delete", ids=list(batch))
+        for batch in chunked(keys, AT_ONCE):
+            self._ask("delete", ids=batch)
 
     def get(self, keys: Sequence[str]) -> dict[str, tuple[Entry, Vectors]]:
         """Return the existing entries of these keys, with their vectors."""
         entries: dict[str, tuple[Entry, Vectors]] = {}
-        for batch in _chunks(keys, AT_ONCE):
-            rows = self._ask("get", ids=list(batch), output_fields=[*SCALARS, VECTOR])
+        for batch in chunked(keys, AT_ONCE):
+            rows = self._ask("get", ids=batch, output_fields=[*SCALARS, VECTOR])
             entries |= {stored[KEY]: (read_entry(stored), read_vector(stored)) for stored in rows}
         return entries
 
     def place(self, nodes: Mapping[str, str]) -> None:
         """Set the taxonomy node of entries by key."""
-        for batch in _chunks(list(nodes), AT_ONCE):
+        for batch in chunked(nodes, AT_ONCE):
             entries = self.get(batch)
             if entries:
                 moved = [replace(entry, node=nodes[key]) for key, (entry, _) in entries.items()]
@@ -76,8 +77,8 @@ class Collection:
         """Return the *k* nearest entries of each vector, nearest first; fewer in a smaller collection."""
         options = {"limit": k, "filter": "", "search_params": search_params(k)}
         neighbours: list[list[Neighbour]] = []
-        for start in range(0, len(vectors), QUERIES):
-            batch = [vector.tolist() for vector in vectors[start : start + QUERIES]]
+        for some in chunked(vectors, QUERIES):
+            batch = [vector.tolist() for vector in some]
             results = self._ask("search", data=batch, anns_field=VECTOR, output_fields=list(SCALARS), **options)
             neighbours += [[_neighbour(hit) for hit in hits] for hits in results]
         return neighbours
@@ -164,7 +165,3 @@ def guarded(address: str, call: Callable[[], Any]) -> Any:
 
 def _neighbour(hit: Mapping[str, Any]) -> Neighbour:
     return Neighbour(read_entry({**hit["entity"], KEY: hit[KEY]}), float(hit["distance"]))
-
-
-def _chunks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    return (items[start : start + size] for start in range(0, len(items), size))

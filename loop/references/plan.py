@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from loop.chunked import chunked
 from loop.label_studio.payloads import Review
 from loop.label_studio.projects import Project
 from loop.parts import Parts
 from loop.references.wanted import Drawn, Shown, TaskFacts, wanted
-from loop.storage.queries import chunks
 from loop.vision.embedding import Space
 
 AT_ONCE = 50  # tasks per transaction: a long transaction would block events, which have a second
@@ -46,7 +46,7 @@ def source_of(parts: Parts, project_id: int) -> Source | None:
 def plan(parts: Parts, project_id: int, space: Space) -> int:
     """Plan the vectors of every task whose records changed; return the number of tasks."""
     changed = parts.task_states.changed(project_id, space)
-    for ids in chunks(changed, AT_ONCE):
+    for ids in chunked(changed, AT_ONCE):
         facts = _facts(parts, project_id, ids)
         plans = {task.task_id: (changed[task.task_id], wanted(task, space)) for task in facts}
         parts.vectors.plan(project_id, space, plans)

@@ -10,9 +10,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from loop.chunked import chunked
 from loop.references.wanted import Wanted
 from loop.regions import Box
-from loop.storage.queries import chunks
 from loop.storage.vector_tables import planned_tasks, vectors
 from loop.vision.embedding import Entry, Kind, Space
 
@@ -54,7 +54,7 @@ class VectorLog:
         is_planned = (planned_tasks.c.project_id == project_id, planned_tasks.c.embedder == space.fingerprint)
         where = {"project_id": project_id, "embedder": space.fingerprint}
         with self._engine.begin() as connection:
-            for batch in chunks(tasks):
+            for batch in chunked(tasks):
                 known = {
                     (Kind(row.kind), row.key): row
                     for row in connection.execute(sa.select(vectors).where(*is_known, vectors.c.task_id.in_(batch)))
@@ -96,7 +96,7 @@ class VectorLog:
         with self._engine.connect() as connection:
             rows = [
                 _read(row)
-                for batch in chunks(keys)
+                for batch in chunked(keys)
                 for row in connection.execute(query.where(vectors.c.key.in_(batch)))
             ]
         return {row.wanted.entry.key: row for row in rows}
@@ -106,7 +106,7 @@ class VectorLog:
         is_done = (vectors.c.kind == Kind.DETECTIONS, vectors.c.state == State.DONE)
         query = sa.select(vectors).where(_is_of(project_id, space), *is_done)
         with self._engine.connect() as connection:
-            results = (connection.execute(query.where(vectors.c.task_id.in_(batch))) for batch in chunks(task_ids))
+            results = (connection.execute(query.where(vectors.c.task_id.in_(batch))) for batch in chunked(task_ids))
             return [_read(row) for result in results for row in result]
 
     def keys(self, project_id: int, space: Space, kind: Kind, state: State | None = None) -> set[str]:
@@ -128,7 +128,7 @@ class VectorLog:
         query = sa.select(vectors.c.crop, vectors.c.kind, vectors.c.key).where(_is_of(project_id, space))
         keys_by_crop: dict[str, tuple[Kind, str]] = {}
         with self._engine.connect() as connection:
-            for batch in chunks(set(crops)):
+            for batch in chunked(set(crops)):
                 rows = connection.execute(query.where(vectors.c.crop.in_(batch), vectors.c.state == State.DONE))
                 keys_by_crop |= {row.crop: (Kind(row.kind), row.key) for row in rows}
         return keys_by_crop
@@ -213,7 +213,7 @@ def _set(connection: sa.Connection, where: Mapping[str, Any], keys: Sequence[tup
 
 def _key_conditions(where: Mapping[str, Any], keys: Sequence[tuple[Kind, str]]) -> Iterable[sa.ColumnElement[bool]]:
     for kind in Kind:
-        for batch in chunks(key for at, key in keys if at == kind):
+        for batch in chunked(key for at, key in keys if at == kind):
             conditions = (vectors.c[name] == value for name, value in where.items())
             yield sa.and_(*conditions, vectors.c.kind == kind, vectors.c.key.in_(batch))
 

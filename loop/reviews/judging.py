@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import partial
 
+from loop.chunked import chunked
 from loop.errors import UpstreamError
 from loop.isolation import Fault, attempt, attempt_all
 from loop.label_studio.payloads import Review
@@ -16,7 +17,6 @@ from loop.reviews.review_store import CountedReview
 from loop.reviews.set_aside import Step
 from loop.reviews.verdicts import Verdict, judge, seen_by_reviewer, shares_an_id
 from loop.serving.store import LoggedPrediction
-from loop.storage.queries import chunks
 from loop.vision.ask_vectors import ask_vectors
 
 
@@ -28,7 +28,7 @@ def judge_tasks(parts: Parts, project_id: int, task_ids: Iterable[int]) -> None:
     """
     ids, faults = list(task_ids), dict[int, Fault]()
     image_key = attempt(lambda: parts.projects.get(project_id).config().image_key)
-    for some in chunks(ids):
+    for some in chunked(ids):
         found = attempt_all(partial(_latest, parts, project_id), some)
         for task_id, standing in zip(some, found, strict=True):
             fault = _judge_task(parts, project_id, task_id, standing, image_key)

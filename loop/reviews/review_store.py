@@ -10,12 +10,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from loop.chunked import chunked
 from loop.label_studio.payloads import Review
 from loop.reviews import review_row
 from loop.reviews.set_aside import Step
 from loop.reviews.verdicts import counted_review_key
 from loop.storage.exchange_tables import set_aside
-from loop.storage.queries import chunks
 from loop.storage.tables import deletions, reviews, verdicts
 from loop.vision.addresses import identify
 
@@ -96,7 +96,7 @@ class ReviewLog:
             for object_id, moment in moments.items():
                 _bury(connection, project_id, kind, object_id, moment)
             concerned: dict[int, None] = {}
-            for ids in chunks(moments):
+            for ids in chunked(moments):
                 if kind == TASK:
                     is_gone = (verdicts.c.project_id == project_id, verdicts.c.task_id.in_(ids))
                     connection.execute(verdicts.delete().where(*is_gone))
@@ -154,10 +154,10 @@ class ReviewLog:
     def latest(self, project_id: int, task_ids: Sequence[int] | None = None) -> dict[int, CountedReview]:
         """The same, with those that are unread in part."""
         query = sa.select(reviews).where(_is_standing(project_id), _is_complete(), _is_compared())
-        queries = [query] if task_ids is None else [query.where(reviews.c.task_id.in_(ids)) for ids in chunks(task_ids)]
+        of_tasks = [sa.true()] if task_ids is None else [reviews.c.task_id.in_(ids) for ids in chunked(task_ids)]
         best: dict[int, sa.Row[Any]] = {}
         with self._engine.connect() as connection:
-            for row in chain.from_iterable(connection.execute(one) for one in queries):
+            for row in chain.from_iterable(connection.execute(query.where(those)) for those in of_tasks):
                 if row.task_id not in best or _rank(row) > _rank(best[row.task_id]):
                     best[row.task_id] = row
         return {task_id: CountedReview(review_row.read(row), row.data) for task_id, row in sorted(best.items())}

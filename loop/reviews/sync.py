@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from loop.chunked import chunked
 from loop.errors import PayloadError
 from loop.isolation import Fault, attempt
 from loop.label_studio.label_config import LabelConfig
@@ -97,9 +98,8 @@ def _to_compare(parts: Parts, project: Project, asked: Iterable[int]) -> Iterato
         if is_id(task["id"]):
             left.discard(task["id"])
             yield task["id"], task
-    ids = sorted(left)
-    for start in range(0, len(ids), AT_ONCE):
-        yield from parts.label_studio.named_tasks(project.id, ids[start : start + AT_ONCE]).items()
+    for task_ids in chunked(sorted(left), AT_ONCE):
+        yield from parts.label_studio.named_tasks(project.id, task_ids).items()
 
 
 def _follow_label_config(parts: Parts, project_id: int) -> None:

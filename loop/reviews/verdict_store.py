@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from loop import region_json
+from loop.chunked import chunked
 from loop.label_studio.payloads import Review
 from loop.reviews.bulk.store import Progress
 from loop.reviews.verdict_query import Cursor, Source, VerdictFilter, VerdictRecord
@@ -141,8 +142,8 @@ def _operations(
 ) -> dict[tuple[int, Any], sa.Row[Any]]:
     """The operations that left the present states of some annotations, by id and the time of the state."""
     found = {}
-    for start in range(0, len(annotation_ids), 500):  # SQLite takes a limited number of parameters
-        is_one = operations.c.annotation_id.in_(annotation_ids[start : start + 500])
+    for some in chunked(annotation_ids):
+        is_one = operations.c.annotation_id.in_(some)
         query = sa.select(operations).where(operations.c.project_id == project_id, is_one, *_is_of_review())
         for row in connection.execute(query):
             found[(row.annotation_id, row.annotation_changed_at)] = row

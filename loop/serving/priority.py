@@ -8,10 +8,11 @@ are multiplied. `scripts/measure_priority.py` compares this with other ways; doc
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from loop.draws import draw_pair
 
 NO_GROUP = 0  # the group of tasks that nothing was found on, or that came after the grouping
 NOTHING_KNOWN = 0.5  # no box and no candidate says nothing: neither first nor last
@@ -51,8 +52,7 @@ def audit_draw(project_id: int, task_id: int, policy: AuditPolicy) -> float | No
 
     The draw depends on the ids alone, so a task is in the audit for every version or for none.
     """
-    digest = hashlib.sha256(f"audit:{project_id}:{task_id}".encode()).digest()
-    chance, draw = (int.from_bytes(digest[at : at + 8]) / 2**64 for at in (0, 8))
+    chance, draw = draw_pair("audit", project_id, task_id)
     return draw if chance < policy.share else None
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from loop import region_json
+from loop.chunked import chunked
 from loop.regions import Region
 from loop.storage.tables import predictions
 
@@ -84,14 +85,13 @@ class PredictionLog:
     ) -> dict[int, LoggedPrediction]:
         """The newest prediction of each task that has one, as served or as a shadow said; of one *version* or any."""
         found: dict[int, LoggedPrediction] = {}
-        wanted = list(task_ids)
-        for start in range(0, len(wanted), 500):  # SQLite takes a limited number of parameters
+        for some in chunked(task_ids):
             newest = (
                 sa.select(sa.func.max(predictions.c.id))
                 .where(
                     predictions.c.project_id == project_id,
                     predictions.c.is_shadow == is_shadow,
-                    predictions.c.task_id.in_(wanted[start : start + 500]),
+                    predictions.c.task_id.in_(some),
                     sa.true() if version is None else predictions.c.version == version,
                 )
                 .group_by(predictions.c.task_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +42,16 @@ def scratch_folder(root: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
         _lock_of(scratch).unlink(missing_ok=True)
+
+
+def write_whole(content: bytes, target: Path, *, mode: int = 0o600) -> Path:
+    """Write a file and make its folder; return *target*. Only its owner may read it, unless *mode* says otherwise."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".", delete=False) as scratch:
+        scratch.write(content)
+    path = Path(scratch.name)
+    path.chmod(mode)
+    return path.rename(target)
 
 
 def _lock_of(scratch: Path) -> Path:

@@ -9,9 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from loop.chunked import chunked
 from loop.errors import StalePlan
 from loop.references.vector_store import State
-from loop.storage.queries import chunks
 from loop.storage.taxonomy_tables import matches, reapplications
 from loop.storage.vector_tables import vectors
 from loop.taxonomy.matching import Match, Vote
@@ -40,7 +40,7 @@ class MatchLog:
         """The matches that there are of these detections."""
         found: dict[str, Match] = {}
         with self._engine.connect() as connection:
-            for some in chunks(set(keys)):
+            for some in chunked(set(keys)):
                 found |= _read_all(connection, project_id, space, matches.c.detection.in_(some))
         return found
 
@@ -80,7 +80,7 @@ class MatchLog:
     def shown(self, project_id: int, space: Space, keys: Iterable[str]) -> None:
         """Remember that Label Studio has the matches of these detections."""
         with self._engine.begin() as connection:
-            for some in chunks(keys):
+            for some in chunked(keys):
                 is_one = (_is_of(project_id, space), matches.c.detection.in_(some))
                 connection.execute(matches.update().where(*is_one).values(is_shown=True))
 
@@ -155,7 +155,7 @@ def _unmatched(project_id: int, space: Space) -> sa.Select[tuple[Any, ...]]:
 
 
 def _move(connection: sa.Connection, project_id: int, space: Space, plan: Plan) -> None:
-    for some in chunks(plan.changes):
+    for some in chunked(plan.changes):
         is_one = matches.c.detection.in_([one.detection for one in some])
         there = _read_all(connection, project_id, space, is_one)
         moved = [one.detection for one in some if there.get(one.detection) != one.before]
@@ -178,7 +178,7 @@ def _write(connection: sa.Connection, project_id: int, space: Space, found: Mapp
         }
         for key, one in found.items()
     ]
-    for some in chunks(rows):
+    for some in chunked(rows):
         connection.execute(matches.insert(), some)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from loop.chunked import chunked
 from loop.errors import Refused
 from loop.isolation import Fault, attempt
 from loop.label_studio.payloads import predictions_of
@@ -39,9 +40,8 @@ def publish(
     control = match_control.find(project.label_config)
     done: Counter[str] = Counter()
     refused: list[str] = []
-    wanted = sorted(matches_by_task)
-    for start in range(0, len(wanted), AT_ONCE):
-        tasks = parts.label_studio.named_tasks(project.id, wanted[start : start + AT_ONCE])
+    for task_ids in chunked(sorted(matches_by_task), AT_ONCE):
+        tasks = parts.label_studio.named_tasks(project.id, task_ids)
         for task_id, task in tasks.items():
             matched = Matched(matches_by_task[task_id], taxonomy, control)
             try:

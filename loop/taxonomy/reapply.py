@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from loop.chunked import chunked
 from loop.errors import PayloadError, StalePlan
 from loop.parts import Parts
 from loop.references.vector_store import State
@@ -76,8 +77,8 @@ def _planned(parts: Parts, project_id: int, matcher: Matcher) -> DryRun:
     keys = sorted(parts.vectors.keys(project_id, matcher.space, Kind.DETECTIONS, State.DONE))
     before = parts.matches.of_keys(project_id, matcher.space, keys)
     after: dict[str, Match] = {}
-    for start in range(0, len(keys), AT_ONCE):
-        known, vectors = vectors_of(parts, project_id, matcher.space, keys[start : start + AT_ONCE])
+    for some in chunked(keys, AT_ONCE):
+        known, vectors = vectors_of(parts, project_id, matcher.space, some)
         for key, one in zip(known, matcher.match(vectors), strict=True):
             after[key] = settled(before.get(key), one)
     before = {key: one for key, one in before.items() if key in after}  # a vector that was lost is made again

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from loop.vision.image_files import ANYTHING, ImageFile, Prepared, name_by_content, prepare, write_whole
+from loop.storage.files import write_whole
+from loop.vision.image_files import ANYTHING, ImageFile, Prepared, name_by_content, prepare
 from loop.vision.images import Images
 
 READY = "2"  # how files are prepared; files of older versions of this program are prepared anew

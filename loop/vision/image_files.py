@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from PIL import Image
 
 from loop.errors import ImageUnreadable
 from loop.regions import Pixels
+from loop.storage.files import write_whole
 from loop.vision.image_reader import app1_segments, as_pixels, flat, opening, orientation, read_pixels, turned, upright
 from loop.vision.orientation import ORIENTATION, UPRIGHT, read_orientation
 from loop.vision.perceptual_hash import SIDE, look_of
@@ -84,14 +84,6 @@ def prepare_file(path: Path, address: str, most_pixels: int, into: Path) -> Imag
     if prepared.content is not content:
         path = write_whole(prepared.content, into / f"{sha256}{prepared.suffix}")
     return ImageFile(path, sha256, prepared.suffix, prepared.look)
-
-
-def write_whole(content: bytes, target: Path) -> Path:
-    """Write a file whole or not at all; return *target*."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as scratch:
-        scratch.write(content)
-    return Path(scratch.name).rename(target)
 
 
 def read_prepared(path: Path) -> Pixels:

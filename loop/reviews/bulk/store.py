@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from loop.chunked import chunked
 from loop.storage.exchange_tables import operations
 
 
@@ -54,8 +55,8 @@ class OperationLog:
     def known(self, project_id: int, keys: Sequence[str]) -> dict[str, KeptOperation]:
         """The operations of those keys that were ever started, by key."""
         found: dict[str, KeptOperation] = {}
-        for start in range(0, len(keys), 500):  # SQLite takes a limited number of parameters
-            is_one = operations.c.key.in_(keys[start : start + 500])
+        for some in chunked(keys):
+            is_one = operations.c.key.in_(some)
             query = sa.select(operations).where(operations.c.project_id == project_id, is_one)
             with self._engine.connect() as connection:
                 found |= {row.key: _read(row) for row in connection.execute(query)}
