@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from rich.console import Console
 from typer.testing import CliRunner
 
-from loop.cli import doctor_screen
+from loop.cli import screen
 from loop.cli.tree import app
 from loop.errors import UpstreamError
 from loop.installation import checks_machine as checks_here
@@ -386,8 +386,8 @@ def test_no_secret_is_ever_printed(patient):
     out = Console(file=io.StringIO(), width=200)
 
     findings = doctor(patient)
-    doctor_screen.show_findings(out, findings)
-    told = out.file.getvalue() + json.dumps(doctor_screen.findings_json(findings))
+    screen.show_findings(out, findings)
+    told = out.file.getvalue() + json.dumps(screen.findings_json(findings))
 
     for secret in (patient.label_studio.key, "hidden", patient.door.secret_of(1)):
         assert secret not in told
@@ -453,7 +453,7 @@ def test_a_setting_that_cannot_be_read_is_a_finding_too(monkeypatch, tmp_path):
 def test_all_well_is_told_in_one_line():
     out = Console(file=io.StringIO(), width=100, markup=False)
 
-    doctor_screen.show_findings(out, [ok("disk", "5 GB free [all]")])
+    screen.show_findings(out, [ok("disk", "5 GB free [all]")])
 
     assert "5 GB free [all]" in out.file.getvalue()
     assert out.file.getvalue().strip().endswith("1 ok, 0 warning, 0 wrong")

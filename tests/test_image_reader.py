@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from loop.errors import ImageError, ImageTooLarge, ImageUnreadable
-from loop.vision.image_files import prepare, read_prepared, shrunk
+from loop.vision.image_files import THUMBNAIL, prepare, read_prepared, shrunk, thumbnail
 from loop.vision.image_reader import read_pixels
-from loop.vision.thumbnails import WIDTH, thumbnail
 from loop.vision.ultralytics_setup import prepare_ultralytics
 from tests import image_samples as samples
 from tests.image_samples import RGB, saved
@@ -112,7 +111,7 @@ def test_vectors_and_reports_are_made_of_the_same_picture(tmp_path, name):
 
     assert small.shape == np.asarray(whole).shape
     assert np.abs(small.astype(int) - np.asarray(whole)).mean() < 5
-    assert (height, width, 3) == shrunk(tmp_path / "image", WIDTH).shape
+    assert (height, width, 3) == shrunk(tmp_path / "image", THUMBNAIL).shape
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from loop.gate.report import Picture, Report, Side, as_json, boxes_on, broken, f
 from loop.gate.report_page import page
 from loop.gate.rule import GatePolicy, Outcome, Ruling, rule
 from loop.regions import Box
-from loop.vision.thumbnails import WIDTH, thumbnail
+from loop.vision.image_files import THUMBNAIL, thumbnail
 from scripts.planted import harmed
 from tests.builders import picture
 from tests.evaluations import evaluation
@@ -135,5 +135,5 @@ def test_a_thumbnail_is_small_upright_and_says_its_size(tmp_path):
 
     jpeg, width, height = thumbnail(tmp_path / "image.jpg")
 
-    assert (width, height) == (WIDTH // 2, WIDTH)
+    assert (width, height) == (THUMBNAIL // 2, THUMBNAIL)
     assert Image.open(io.BytesIO(jpeg)).size == (width, height)

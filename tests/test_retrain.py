@@ -11,8 +11,7 @@ from loop.errors import NotPassed, PayloadError, UpstreamError
 from loop.gate.promote_by_hand import promote_by_hand
 from loop.storage.exchange_tables import notices
 from loop.training.ask import ask_when_due
-from loop.training.cancel import cancel
-from loop.training.retrain import ATTEMPTS, retrain
+from loop.training.retrain import ATTEMPTS, cancel, retrain
 from loop.training.store import Phase, State
 from tests.evaluations import evaluation
 from tests.fakes import FakeDetectors, FakeQueue

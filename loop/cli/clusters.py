@@ -7,19 +7,51 @@ from typing import Annotated
 
 import typer
 
+from loop import jobs
 from loop.cli.grid import Field, show_table
 from loop.cli.options import ProjectId, out
+from loop.cli.progress import narrate
 from loop.discovery import decide as clusters
 from loop.discovery.cluster_store import ClusterState, KeptCluster
+from loop.discovery.clustering import ClusterPolicy, Method
 from loop.discovery.pictures import said as describe
 from loop.parts import Parts
+from loop.storage.storable import LARGEST_ID
 from loop.wiring import build
 
+top = typer.Typer()
 app = typer.Typer(no_args_is_help=True, help="Clusters of the unknown.")
 MOST_SHOWN = 20
+DEFAULT = ClusterPolicy()
 
 ClusterId = Annotated[str, typer.Argument(help="The id of a cluster, or its beginning.")]
 ClusterIds = Annotated[list[str], typer.Argument(help="The ids of clusters, or their beginnings.")]
+Count = Annotated[int, typer.Option("--clusters", min=1, max=LARGEST_ID, help="Number of clusters; k-means only.")]
+Seed = Annotated[
+    int, typer.Option("--seed", min=0, max=2**32 - 1, help="Random seed; the same seed gives the same clusters.")
+]
+
+
+@top.command()
+def discover(
+    project: ProjectId,
+    method: Annotated[Method, typer.Option("--method", help="The clustering method.")] = DEFAULT.method,
+    count: Count = DEFAULT.clusters,
+    seed: Seed = DEFAULT.seed,
+) -> None:
+    """
+    Cluster the unknown, and show the clusters.
+
+    The unknown consists of detections that match no node, candidates under
+    the threshold, and boxes whose label is in no node. The command writes
+    one contact sheet per cluster, and a map of all clusters.
+    """
+    parts = build(migrate=True)
+    parts.projects.get(project)
+    with narrate(f"project {project}: looking for clusters"):
+        line = jobs.discover_now(project, ClusterPolicy(method=method, clusters=count, seed=seed))
+    out.print(line)
+    show_clusters(parts.clusters.all(project), everything=False)
 
 
 @app.command("list")

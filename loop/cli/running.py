@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from loop import jobs
-from loop.cli import doctor_screen, screen
+from loop.cli import screen
 from loop.cli.options import AsJson, out
 from loop.errors import LoopError, PayloadError
 from loop.installation import up as services
@@ -65,9 +65,9 @@ def doctor(
     except PayloadError as error:  # nothing else can be checked
         findings = [wrong("settings", str(error), "see docs/settings.md")]
     if as_json:
-        typer.echo(json.dumps(doctor_screen.findings_json(findings), indent=2))
+        typer.echo(json.dumps(screen.findings_json(findings), indent=2))
     else:
-        doctor_screen.show_findings(out, findings)
+        screen.show_findings(out, findings)
     if is_anything_wrong(findings):
         raise typer.Exit(1)
 

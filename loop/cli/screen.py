@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from rich.console import Console
 
 from loop.cli.grid import Field, show_table
 from loop.gate.comparison import Part
 from loop.gate.report import Report, broken, fixed
+from loop.installation.findings import Finding, Level
 from loop.installation.status import ProjectStatus, Status
 from loop.outbox import Delivery, DeliveryState
 from loop.secrecy import redact
 from loop.training.store import Phase, Training, where
+
+STYLE = {Level.OK: "green", Level.WARNING: "yellow", Level.WRONG: "bold red"}
 
 
 def show_deliveries(out: Console, deliveries: Sequence[Delivery]) -> None:
@@ -152,3 +157,20 @@ def _part_row(part: Part) -> tuple[str, ...]:
     change = part.change
     numbers = (f"{change.champion:.3f}", f"{change.candidate:.3f}", f"{change.lead:+.3f}")
     return (part.name, str(part.images), str(part.boxes), *numbers, f"{change.low:+.3f} to {change.high:+.3f}")
+
+
+def show_findings(out: Console, findings: Sequence[Finding]) -> None:
+    """Print finding line per finding, with its advice below."""
+    for finding in findings:
+        where = f"project {finding.project} {finding.check}" if finding.project is not None else finding.check
+        out.print(f"{finding.level.value:<8}", style=STYLE[finding.level], end="")
+        out.print(f"{where:<24} {finding.found}")
+        if finding.advice:
+            out.print(f"{'':<8}{'':<24} → {finding.advice}")
+    counts = Counter(finding.level for finding in findings)
+    out.print(", ".join(f"{counts[level]} {level.value}" for level in Level))
+
+
+def findings_json(findings: Sequence[Finding]) -> list[dict[str, object]]:
+    """Return the findings as plain JSON."""
+    return [{key: value for key, value in asdict(finding).items() if value not in ("", None)} for finding in findings]

@@ -11,7 +11,7 @@ import typer
 from loop.cli import screen
 from loop.cli.options import ProjectId, out
 from loop.storage.storable import LARGEST_ID
-from loop.training import cancel as cancelling
+from loop.training import retrain as training_runs
 from loop.training.policy import NAMES, own
 from loop.training.store import State
 from loop.wiring import build
@@ -47,7 +47,7 @@ def cancel_training(project: ProjectId) -> None:
     """Cancel the waiting or running training of a project."""
     parts = build(migrate=True)
     parts.projects.get(project)
-    cancelled = cancelling.cancel(parts, project)
+    cancelled = training_runs.cancel(parts, project)
     if cancelled is None:
         out.print(f"project {project}: no training is open")
     elif cancelled.state == State.CANCELLED:

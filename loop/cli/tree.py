@@ -9,7 +9,6 @@ from loop.cli import (
     clusters,
     datasets,
     deliveries,
-    discovery,
     events,
     lineage,
     models,
@@ -27,12 +26,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Label Studio, YOLO, and a loop that learns.",
 )
-for commands in (running, projects, reviews, trainings, lineage, discovery):
-    app.add_typer(commands.app)
+for top in (running.app, projects.app, reviews.app, trainings.app, lineage.app, clusters.top):
+    app.add_typer(top)
+app.add_typer(clusters.app, name="clusters")
 app.add_typer(models.app, name="models")
 app.add_typer(datasets.app, name="dataset")
 app.add_typer(taxonomy.app, name="taxonomy")
-app.add_typer(clusters.app, name="clusters")
 app.add_typer(bulk.app, name="annotations")
 app.add_typer(references.app, name="references")
 app.add_typer(deliveries.app, name="deliveries")

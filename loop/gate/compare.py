@@ -15,7 +15,7 @@ from loop.gate.report import PICTURES, Picture, Report, Side, boxes_on, broken, 
 from loop.gate.rule import Ruling, rule
 from loop.parts import Parts
 from loop.registry.store import Version
-from loop.vision.thumbnails import thumbnail
+from loop.vision.image_files import thumbnail
 
 LAST = 1000  # newest trainings whose snapshots are searched
 

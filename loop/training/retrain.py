@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from loop.datasets import folder as dataset_folder
 from loop.datasets.assemble import assemble
 from loop.datasets.folder import Snapshot
-from loop.errors import TrainingCancelled, TrainingFailed
+from loop.errors import TrainingCancelled, TrainingFailed, UpstreamError
 from loop.failures import told
 from loop.gate.compare import judge
 from loop.gate.evaluation import Evaluation
@@ -68,6 +69,24 @@ def end(parts: Parts, training: Training, outcome: Outcome, reviews_until: datet
         _post(parts, training, outcome)
     discard(_run_folder(parts, training))
     parts.trainings.end(training.id, outcome.state)
+
+
+def cancel(parts: Parts, project_id: int) -> Training | None:
+    """
+    Ask the open training of a project to stop, and return it; None if no training is open.
+
+    A waiting training ends at once. A running training checks every second while it trains, otherwise between its
+    steps. Its reviews still count as new.
+    """
+    open_trainings = parts.trainings.open(project_id)
+    if not open_trainings:
+        return None
+    training = open_trainings[0]
+    parts.trainings.cancel(training.id)
+    with suppress(UpstreamError), parts.queue.alone(f"retrain-{project_id}") as is_idle:
+        if is_idle and parts.trainings.get(training.id).outcome is None:  # else the request came too late
+            end(parts, training, Outcome(State.CANCELLED, "cancelled"), None)
+    return parts.trainings.get(training.id)
 
 
 def _run(parts: Parts, training: Training, reviews_until: datetime | None) -> Outcome:

@@ -17,7 +17,7 @@ from loop.installation.processes import EmbeddedRedis
 from loop.queue import DEFAULT, GPU, JobQueue
 from loop.settings import Settings
 from loop.training.ask import ask_training
-from loop.training.cancel import cancel
+from loop.training.retrain import cancel
 from loop.training.store import State
 from loop.wiring import build
 
