@@ -1,4 +1,4 @@
-"""Which images look alike by their perceptual hashes: who is near whom among many. Pure."""
+"""Finds images that look alike by their perceptual hashes. Pure."""
 
 from __future__ import annotations
 

@@ -90,19 +90,19 @@ def _validate(parts: Parts, project_id: int, label: str) -> None:
 
 
 def _apply(parts: Parts, project_id: int, asked: Asked) -> list[str]:
-    """Put the taxonomy with the category in force."""
-    found, began = asked.named, list[str]()
+    """Apply the taxonomy with the new category."""
+    named, lines = asked.named, list[str]()
     if parts.taxonomies.current(project_id) is None:
-        began = [f"began a taxonomy with the {len(taxonomy_of(parts, project_id).nodes)} labels of the project"]
-    number = parts.taxonomies.apply(project_id, found.taxonomy, f"cluster {asked.kept.found.id} is {asked.kept.name}")
+        lines = [f"began a taxonomy with the {len(taxonomy_of(parts, project_id).nodes)} labels of the project"]
+    number = parts.taxonomies.apply(project_id, named.taxonomy, f"cluster {asked.kept.found.id} is {asked.kept.name}")
     if number is None:
         return []
     parts.matches.show_again(project_id)
-    return [*began, f"node {' / '.join(found.taxonomy.path(found.node))} is in taxonomy {number}"]
+    return [*lines, f"node {' / '.join(named.taxonomy.path(named.node))} is in taxonomy {number}"]
 
 
 def _label(parts: Parts, project_id: int, label: str) -> list[str]:
-    """Add the label to the label config as Label Studio has it now, and record that."""
+    """Add the label to Label Studio's current label config, and record the config."""
     project = parts.label_studio.project(project_id)
     wanted = with_label(project["label_config"], label)
     changed = wanted != project["label_config"]
@@ -113,7 +113,7 @@ def _label(parts: Parts, project_id: int, label: str) -> list[str]:
 
 
 def _view(parts: Parts, project_id: int, asked: Asked) -> list[str]:
-    """Show the tasks of all clusters that became the category in a view of the Data Manager."""
+    """Show the tasks of all clusters promoted to the category in a view of the Data Manager."""
     clusters = parts.clusters.promoted_to(project_id, asked.named.node)
     tasks = list(dict.fromkeys(task for one in clusters for task in one.found.tasks))[:MOST_IN_VIEW]
     title = f"Likely {asked.named.label}"

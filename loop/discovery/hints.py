@@ -77,9 +77,9 @@ def likely_members(vectors: Vectors, labels: Labels, *, nearest: int = 5, quanti
 
 def is_dismissed(members: Sequence[str], dismissed: Sequence[frozenset[str]], overlap: float = 0.5) -> bool:
     """
-    Whether a cluster, by its members' keys, is one that a person dismissed before.
+    Whether a cluster, by its members' keys, was dismissed before.
 
-    It is, where at least *overlap* of its members were in one of those: it may have grown or lost some since.
+    It was if at least the share *overlap* of its members is in one *dismissed* cluster.
     """
     own = frozenset(members)
     return any(len(own & other) >= overlap * len(own) for other in dismissed) if own else False

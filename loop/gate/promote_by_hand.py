@@ -1,4 +1,4 @@
-"""Whether a person may promote what the gate did not pass."""
+"""Promotes a version by hand, and refuses a version that the gate did not pass unless it is forced."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from loop.parts import Parts
 from loop.registry.promote import promote
 from loop.registry.store import Version
 
-OUTCOMES = {  # by the state of the training that made a version: what the gate said of it
+OUTCOMES = {  # the outcome of the gate, by the state of the training that made a version
     "promoted": Outcome.PROMOTED,
-    "passed": Outcome.PROMOTED,  # and the project was pinned to another version
+    "passed": Outcome.PROMOTED,  # the project was pinned to another version
     "refused": Outcome.REFUSED,
     "held": Outcome.HELD,
 }
@@ -18,9 +18,9 @@ OUTCOMES = {  # by the state of the training that made a version: what the gate 
 
 def promote_by_hand(parts: Parts, project_id: int, name: str, why: str | None, *, is_forced: bool = False) -> Version:
     """
-    Let a version serve because a person says so. Raises UnknownVersion, NotPassed and what `promote` raises.
+    Let a version serve by decision of a person. Raises UnknownVersion, NotPassed and the errors of `promote`.
 
-    What the gate refused, held or never judged needs to be forced, with a reason, unless it has served before.
+    A version that the gate refused, held or never judged must be forced, with a reason, unless it has served before.
     """
     version = parts.registry.get(project_id, name)
     training = parts.trainings.of_version(project_id, version.name)

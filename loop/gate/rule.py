@@ -88,21 +88,22 @@ def objection_to_promoting(outcome: Outcome | None, *, has_served: bool) -> str 
     return "the gate never judged it" if outcome is None else f"the gate {outcome} it"
 
 
-def _objections(found: Comparison, policy: GatePolicy) -> Iterator[str]:
-    overall, latency, needed = found.overall, found.latency, share_needed(found, policy)
+def _objections(comparison: Comparison, policy: GatePolicy) -> Iterator[str]:
+    overall, latency, needed = comparison.overall, comparison.latency, share_needed(comparison, policy)
     if overall.better < needed:
+        size = _size(comparison.candidate.images, comparison.candidate.boxes)
         yield (
-            f"not shown to be better: {_lead(overall)} on {_size(found.candidate.images, found.candidate.boxes)}, "
+            f"not shown to be better: {_lead(overall)} on {size}, "
             f"ahead in {overall.better:.1%} of resamples where {needed:.1%} are needed"
         )
-    for part in found.classes:
+    for part in comparison.classes:
         if is_dropped(part, policy):
             yield f"class {part.name} falls by more than {policy.class_drop:.2f}: {_lead(part.change, 'AP')}"
-    if found.known and is_dropped(found.known, policy):
-        size = _size(found.known.images, found.known.boxes)
+    if comparison.known and is_dropped(comparison.known, policy):
+        size = _size(comparison.known.images, comparison.known.boxes)
         yield (
             f"forgets: on the {size} that the champion was first measured on it falls by more than "
-            f"{policy.class_drop:.2f}: {_lead(found.known.change)}"
+            f"{policy.class_drop:.2f}: {_lead(comparison.known.change)}"
         )
     if latency and latency.ratio > policy.latency_ratio:
         yield (

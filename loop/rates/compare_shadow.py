@@ -1,4 +1,4 @@
-"""The rates of each shadow beside the champion's."""
+"""Compares the rates of each shadow with the champion's."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from loop.rates.shadow_store import ShadowLog
 
 def compare_shadows(parts: Parts, project_id: int) -> dict[str, Rates]:
     """
-    How each shadow would have done beside the champion, on the tasks that both answered and somebody reviewed.
+    The rates of each shadow and its champion, on the reviewed tasks that both answered.
 
-    Both are judged by overlap alone, and still not alike: the reviewer saw the champion's boxes and corrected those.
+    Both are judged by overlap alone. The champion keeps an advantage, because the reviewer saw and corrected its boxes.
     """
     groups: dict[str, Rates] = {}
-    for (shadow, champion), found in side_by_side(ShadowLog(parts.engine).tried(project_id)).items():
-        tasks = f"on {found.tasks} tasks"
-        groups |= {f"{champion} (served, {tasks})": found.champion, f"{shadow} (shadow, {tasks})": found.shadow}
+    for (shadow, champion), comparison in side_by_side(ShadowLog(parts.engine).tried(project_id)).items():
+        tasks = f"on {comparison.tasks} tasks"
+        groups |= {
+            f"{champion} (served, {tasks})": comparison.champion,
+            f"{shadow} (shadow, {tasks})": comparison.shadow,
+        }
     return groups

@@ -1,4 +1,4 @@
-"""Take reviews in, and ask for a training where they call for one: recording a review need not know of that."""
+"""Records reviews, and asks for a training if one is due; the recording itself does not depend on trainings."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ ASKED = "training asked for"
 
 
 def review(parts: Parts, project_id: int) -> str:
-    """Work on all pending events, see `process_events.review`."""
+    """Process all pending events, see `process_events.review`."""
     start_training = partial(ask_training, parts, project_id, "Start Training in Label Studio")
     line = process_events.review(parts, project_id, start_training)
     return f"{line}, {ASKED}" if ask_when_due(parts, project_id) else line
 
 
 def sync(parts: Parts, project_id: int) -> str:
-    """Record what no event told us of, see `sync.sync`."""
-    return _asked_after(parts, project_id, syncing.sync(parts, project_id))
+    """Record the changes that no event reported, see `sync.sync`."""
+    return _ask_after(parts, project_id, syncing.sync(parts, project_id))
 
 
 def rebuild(parts: Parts, project_id: int) -> str:
     """Read all reviews from Label Studio again, see `sync.rebuild`."""
-    return _asked_after(parts, project_id, syncing.rebuild(parts, project_id))
+    return _ask_after(parts, project_id, syncing.rebuild(parts, project_id))
 
 
-def _asked_after(parts: Parts, project_id: int, synced: Synced) -> str:
+def _ask_after(parts: Parts, project_id: int, synced: Synced) -> str:
     is_asked = bool(synced.changed) and ask_when_due(parts, project_id)
     return f"{synced.line}, {ASKED}" if is_asked else synced.line

@@ -1,4 +1,4 @@
-"""Whether a training is due, and the asking for one."""
+"""Asks for a training, by request or if one is due."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from loop.training.store import State
 
 
 def ask_when_due(parts: Parts, project_id: int) -> bool:
-    """Ask for a training where the project's policy calls for one now; return whether one was asked for."""
-    if parts.trainings.open(project_id):  # asked first: one that ends has told before which reviews it has seen
+    """Ask for a training if the project's policy makes one due now; return whether it was asked for."""
+    if parts.trainings.open(project_id):  # checked first: a training that ends has marked its reviews as seen before
         return False
     project = parts.projects.get(project_id)
     policy = parts.policies.retrain.of(project.policy)
@@ -29,6 +29,6 @@ def ask_when_due(parts: Parts, project_id: int) -> bool:
 
 
 def ask_training(parts: Parts, project_id: int, asked_by: str) -> None:
-    """Open a training, or join the one that is open, and see that a job runs it."""
+    """Open a training unless one is open, and queue the job that runs it."""
     parts.trainings.ask(project_id, asked_by)
     parts.queue.ask_retrain(project_id)
