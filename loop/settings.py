@@ -6,10 +6,7 @@ import base64
 import hashlib
 import hmac
 import os
-import secrets
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from pydantic import Field, ValidationError, field_validator
@@ -18,10 +15,10 @@ from sqlalchemy import URL
 
 from loop import redis_server
 from loop.errors import PayloadError
+from loop.key_file import read_key, read_or_make_key
 from loop.secrecy import in_address, learn
 from loop.setting_text import address_problem, bare, folder, key_problem
 
-KEY_FILE = "webhook.key"
 PASSWORDS = ("basic_auth_user", "basic_auth_pass", "notify_secret", "webhook_secret")  # a quote may be a part of them
 
 
@@ -181,11 +178,10 @@ class Settings(BaseSettings):
     def secrets(self) -> set[str]:
         """Return the secrets in the settings: keys, passwords, and values derived from them."""
         login = f"{self.basic_auth_user}:{self.basic_auth_pass}"
-        key_file = self.home / KEY_FILE
         values = {
             *(self.label_studio_api_key, self.basic_auth_pass, self.notify_secret, self.webhook_secret),
             base64.b64encode(login.encode()).decode() if self.basic_auth_pass else "",
-            key_file.read_text() if key_file.is_file() else "",
+            read_key(self.home),
         }
         addresses = (self.redis_url, self.database_url, self.milvus_uri, self.label_studio_url, self.url)
         for address in (*addresses, *self.receivers):
@@ -248,20 +244,7 @@ class Settings(BaseSettings):
         return self._derived(str(project_id))
 
     def _derived(self, purpose: str) -> str:
-        key = self.webhook_secret or _read_or_make_key(self.home / KEY_FILE)
+        key = self.webhook_secret or read_or_make_key(self.home)
         derived = hmac.new(key.encode(), purpose.encode(), hashlib.sha256).hexdigest()
         learn(derived)
         return derived
-
-
-def _read_or_make_key(path: Path) -> str:
-    """Read the installation's key. The first call makes it, atomically and readable by its owner only."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent)  # readable by its owner alone
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(32))
-        with suppress(FileExistsError):  # another process was faster: its key is used
-            os.link(temporary, path)
-        Path(temporary).unlink()
-    return path.read_text()
