@@ -1,4 +1,4 @@
-"""Which threshold each node needs, from how its own references are matched without themselves. Pure."""
+"""Calibration of each node's threshold by leave-one-out matches of the references. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from loop.taxonomy.taxonomy import Taxonomy
 
 
 class Basis(StrEnum):
-    """Whose matches a threshold was read from."""
+    """The references whose matches a threshold was calibrated on."""
 
     OWN = "own references"
     SIBLINGS = "those of its siblings too"
@@ -25,21 +25,21 @@ class Basis(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CalibrationPolicy:
-    """What a threshold should give, and how many matches it takes to tell."""
+    """The limits of risk and coverage of a threshold, and the least number of matches."""
 
-    risk: float = 0.15  # share of wrong ones among the accepted
-    least_coverage: float = 0.8  # share of the right matches that are accepted even where the risk is then higher
-    most_coverage: float = 0.95  # and that are accepted even where there is no risk, so that something is unknown
+    risk: float = 0.15  # largest share of wrong matches among the accepted
+    least_coverage: float = 0.8  # least share of right matches that are accepted, even at a higher risk
+    most_coverage: float = 0.95  # largest share of right matches that are accepted, even without risk
     least: int = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
     """
-    One node's threshold, with what it gives among the references: a row of the table.
+    One node's threshold with its effect on the references: one row of the table.
 
-    *coverage* is the share of the matches considered that are accepted, *risk* the share of wrong ones among these;
-    None of nothing. *reaches* says whether the risk asked for is kept.
+    *coverage* is the share of accepted matches, *risk* the share of wrong matches among them; None without matches.
+    *reaches* says whether the risk is within the policy.
     """
 
     node: str
@@ -53,7 +53,7 @@ class Calibrated:
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """Matches to the best of some siblings: their scores, and whether each was right."""
+    """Matches to the best of several siblings: their scores, and whether each was right."""
 
     scores: Scores
     right: NDArray[np.bool_]
@@ -71,13 +71,12 @@ def calibrate(
     votes: MatchPolicy | None = None,
 ) -> list[Calibrated]:
     """
-    Read a threshold for every node from leave-one-out matches of the references, a row a node in their order.
+    Calibrate every node by leave-one-out matches of the references; return one row per node, in their order.
 
     Row i of *neighbours* belongs to the reference whose place in the taxonomy is *truth[i]*; the reference itself, and
-    whatever else shows the same object, must not be among its neighbours (`without_group`). A threshold is
-    the least at which the accepted are wrong no more often than the policy allows, kept within the policy's limits of
-    what share of the right ones it accepts. Where a node has too few
-    matches, those of its siblings are taken too, then all; where these are too few as well, the default stays.
+    other references of the same object, must not be among its neighbours (`without_group`). A threshold is the least
+    at which the share of wrong matches is within the policy, limited by the policy's coverage of right matches. A node
+    with too few matches also uses those of its siblings, then all; if all are too few, the default stays.
     """
     policy, votes = policy or CalibrationPolicy(), votes or MatchPolicy()
     scores = node_scores(taxonomy, neighbours, votes)
@@ -85,11 +84,11 @@ def calibrate(
     own = _samples(taxonomy, scores, member, truth)
     rows = []
     for place, node in enumerate(taxonomy.nodes):
-        siblings = [one.id for one in taxonomy.children(node.parent)]
+        siblings = [sibling.id for sibling in taxonomy.children(node.parent)]
         pools = {
             Basis.OWN: own[node.id],
-            Basis.SIBLINGS: _joined(own[one] for one in siblings),
-            Basis.ALL: _joined(own.values()),
+            Basis.SIBLINGS: _join(own[sibling] for sibling in siblings),
+            Basis.ALL: _join(own.values()),
         }
         basis = next((basis for basis, pool in pools.items() if len(pool) >= policy.least), Basis.NOTHING)
         default = votes.threshold if node.threshold is None else node.threshold
@@ -112,44 +111,44 @@ def calibrate(
 
 def without_group(neighbours: Neighbours, own: NDArray[np.str_], groups: NDArray[np.str_], k: int) -> Neighbours:
     """
-    Keep the *k* nearest neighbours that are not of a query's own group, NOBODY where fewer are left.
+    Keep the *k* nearest neighbours outside a query's own group; NOBODY fills missing places.
 
-    *own* (queries) and *groups* (queries, neighbours) name what shows the same thing: a reference's id to leave out
-    itself alone, its task to leave out the other boxes of its image too.
+    *own* (queries) and *groups* (queries, neighbours) name groups of the same object: the id of a reference leaves out
+    itself only, its task leaves out the other boxes of its image too.
     """
     nodes = np.where(groups == own[:, None], -1, neighbours.nodes)
     order = np.argsort(np.where(nodes >= 0, -neighbours.scores, np.inf), axis=1, kind="stable")[:, :k]
-    return Neighbours(*(np.take_along_axis(one, order, 1) for one in (neighbours.ids, neighbours.scores, nodes)))
+    return Neighbours(*(np.take_along_axis(array, order, 1) for array in (neighbours.ids, neighbours.scores, nodes)))
 
 
 def _samples(taxonomy: Taxonomy, scores: Scores, member: NDArray[np.bool_], truth: Codes) -> dict[str, _Sample]:
-    """For each node, the matches that chose it among its siblings; only of references that its parent holds."""
-    found = {}
+    """Return for each node the matches that chose it among its siblings, of references under its parent."""
+    samples = {}
     places = {node.id: place for place, node in enumerate(taxonomy.nodes)}
     for parent in (None, *(node.id for node in taxonomy.nodes)):
-        children = [places[one.id] for one in taxonomy.children(parent)]
+        children = [places[child.id] for child in taxonomy.children(parent)]
         if not children:
             continue
-        asked = np.ones(len(truth), bool) if parent is None else member[truth, places[parent]]
+        is_under_parent = np.ones(len(truth), bool) if parent is None else member[truth, places[parent]]
         best = np.array(children)[scores[:, children].argmax(axis=1)]
         for place in children:
-            chosen = asked & (best == place) & (scores[:, place] > 0)
-            found[taxonomy.nodes[place].id] = _Sample(scores[chosen, place], member[truth[chosen], place])
-    return found
+            chosen = is_under_parent & (best == place) & (scores[:, place] > 0)
+            samples[taxonomy.nodes[place].id] = _Sample(scores[chosen, place], member[truth[chosen], place])
+    return samples
 
 
-def _joined(samples: Iterable[_Sample]) -> _Sample:
+def _join(samples: Iterable[_Sample]) -> _Sample:
     parts = list(samples)
-    return _Sample(np.concatenate([one.scores for one in parts]), np.concatenate([one.right for one in parts]))
+    return _Sample(np.concatenate([part.scores for part in parts]), np.concatenate([part.right for part in parts]))
 
 
 def _threshold(sample: _Sample, policy: CalibrationPolicy) -> float:
     order = np.argsort(-sample.scores, kind="stable")
     scores, right = sample.scores[order], sample.right[order]
     wrong = np.cumsum(~right) / np.arange(1, len(right) + 1)
-    last = np.append(scores[1:] != scores[:-1], True)  # equals are accepted together
-    fine = np.flatnonzero((wrong <= policy.risk) & last)
-    least = float(scores[fine[-1]]) if len(fine) else float(scores[0])
+    last = np.append(scores[1:] != scores[:-1], True)  # equal scores are accepted together
+    allowed = np.flatnonzero((wrong <= policy.risk) & last)
+    least = float(scores[allowed[-1]]) if len(allowed) else float(scores[0])
     if right.any():
         wide, narrow = np.quantile(scores[right], (1 - policy.least_coverage, 1 - policy.most_coverage), method="lower")
         least = float(np.clip(least, narrow, wide))

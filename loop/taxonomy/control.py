@@ -1,4 +1,4 @@
-"""The control of a label config that shows, per region, what a detection was matched to. Pure."""
+"""The control of a label config that shows the match of each region. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from loop.taxonomy.taxonomy import Node
 
 
 class Kind(StrEnum):
-    """What kind of control it is: the type of its results, and the key of their values."""
+    """The kind of a control: the type of its results, and the key of their values."""
 
     TAXONOMY = "taxonomy"
     CHOICES = "choices"
@@ -21,7 +21,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One `<Choice>`: what a result holds (its alias, else its value), the names it goes by, and what is under it."""
+    """One `<Choice>`: its *value* in results (alias, else value), its *names*, and its *children*."""
 
     value: str
     names: frozenset[str]
@@ -33,8 +33,8 @@ class MatchControl:
     """
     A `<Taxonomy>`, or `<Choices>`, with perRegion="true" on the image of the rectangles.
 
-    It is *dynamic* where its choices come from the task or an address, so that we do not know them. *is_nested*: a
-    value is a path of choices, not a single one. *leaves_only*: a choice with others under it cannot be chosen.
+    *is_dynamic*: its choices come from the task or a URL, and are unknown here. *is_nested*: a value is a path of
+    choices, not a single choice. *leaves_only*: a choice with children cannot be chosen.
     """
 
     kind: Kind
@@ -46,17 +46,17 @@ class MatchControl:
 
     def path_of(self, nodes: Sequence[Node]) -> tuple[str, ...]:
         """
-        What is chosen for the *nodes* from a root down to a match, as deep as the control has them; empty for nothing.
+        Return the choices for the *nodes* from a root down to a match, as deep as the control has them; may be empty.
 
-        A choice is found by a node's title, id or labels, without regard to case. Nothing is returned that the control
-        lacks, but for dynamic choices: then the nodes' names are.
+        A choice is found by a node's title, id or labels, ignoring case. Dynamic choices are not checked: the names of
+        the nodes are returned.
         """
         if self.is_dynamic:
             names = tuple(node.name for node in nodes)
             return names if self.is_nested else names[-1:]
         if not self.is_nested:  # a flat list may have any level of the tree
-            found = (_find(self.choices, node) for node in reversed(nodes))
-            return next(((choice.value,) for choice in found if choice), ())
+            matching = (_find(self.choices, node) for node in reversed(nodes))
+            return next(((choice.value,) for choice in matching if choice), ())
         path: list[str] = []
         choices = self.choices
         for node in nodes:
@@ -70,7 +70,7 @@ class MatchControl:
 
 def find(xml: str) -> MatchControl | None:
     """
-    The first `<Taxonomy>` that can show a match, else the first `<Choices>`; None where there is neither.
+    Return the first `<Taxonomy>` that can show a match, else the first `<Choices>`, else None.
 
     Raises LabelConfigError as `label_config.parse` does.
     """
@@ -97,17 +97,17 @@ def _control(control: Element, kind: Kind, attributes: dict[str, str]) -> MatchC
 
 
 def _choices(parent: Element) -> tuple[Choice, ...]:
-    """The choices under a tag, also within tags that only lay them out; of two with one value, the first."""
-    found: dict[str, Choice] = {}
+    """Return the choices under a tag, also within layout tags; of two choices with one value, the first."""
+    choices: dict[str, Choice] = {}
     for child in parent:
         attributes = _attributes(child)
         if child.tag != "Choice":
             for choice in _choices(child):
-                found.setdefault(choice.value, choice)
+                choices.setdefault(choice.value, choice)
         elif value := attributes.get("alias") or attributes.get("value"):
             names = frozenset(attributes[key].strip().casefold() for key in ("alias", "value") if attributes.get(key))
-            found.setdefault(value, Choice(value, names, _choices(child)))
-    return tuple(found.values())
+            choices.setdefault(value, Choice(value, names, _choices(child)))
+    return tuple(choices.values())
 
 
 def _find(choices: Sequence[Choice], node: Node) -> Choice | None:
@@ -119,7 +119,7 @@ def _find(choices: Sequence[Choice], node: Node) -> Choice | None:
 
 
 def _attributes(tag: Element) -> dict[str, str]:
-    """Label Studio's editor reads the names of attributes without regard to case."""
+    """Return the attributes in lower case: Label Studio's editor ignores the case of their names."""
     return {name.casefold(): value for name, value in tag.attrib.items()}
 
 

@@ -1,4 +1,4 @@
-"""The taxonomy of a project: tried on some tasks, applied, calibrated by the references that reviewers gave."""
+"""The taxonomy of a project: try it on tasks, apply it, calibrate it by references."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from loop.taxonomy.matching import Match, codes
 from loop.taxonomy.taxonomy import Taxonomy, with_thresholds
 from loop.vision.embedding import Entry
 
-SLACK = 40  # neighbours asked for beyond those that vote: those of the same group do not
+SLACK = 40  # extra neighbours to search for: neighbours of the same group do not vote
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What a taxonomy would say of one detection, and what stands."""
+    """The match of one detection now, and by the taxonomy on trial."""
 
     entry: Entry
     before: Match | None
@@ -28,38 +28,39 @@ class Trial:
 
 
 def apply(parts: Parts, project_id: int, taxonomy: Taxonomy, why: str) -> str:
-    """Put a taxonomy in force: what comes is matched by it, what is matched already stays so until `reapply`."""
+    """Put a taxonomy in force. It matches new detections; existing matches stay until `reapply`."""
     parts.projects.get(project_id)
     number = parts.taxonomies.apply(project_id, taxonomy, why)
     if number is None:
         return f"taxonomy {taxonomy.version} is in force already"
     parts.matches.show_again(project_id)
     unused = sorted(set(taxonomy.node_of_label) - set(parts.projects.class_names(project_id)))
-    said = f"taxonomy {number}, {taxonomy.version}, is in force"
-    return f"{said}; the label config has no {', '.join(unused)}" if unused else said
+    summary = f"taxonomy {number}, {taxonomy.version}, is in force"
+    return f"{summary}; the label config has no {', '.join(unused)}" if unused else summary
 
 
 def trial(parts: Parts, project_id: int, taxonomy: Taxonomy, tasks: int) -> list[Trial]:
-    """Match the detections of some tasks by a taxonomy; nothing is stored. Raises PayloadError, MilvusDown."""
+    """Match the detections of random tasks by a taxonomy; store nothing. Raises PayloadError, MilvusDown."""
     matcher = _matcher(parts, project_id, taxonomy)
-    standing = sorted(parts.vectors.tasks(project_id, matcher.space))
+    known_tasks = sorted(parts.vectors.tasks(project_id, matcher.space))
     rng = np.random.default_rng(0)
-    drawn = sorted(rng.choice(standing, min(tasks, len(standing)), replace=False).tolist()) if standing else []
+    count = min(tasks, len(known_tasks))
+    sample = sorted(rng.choice(known_tasks, count, replace=False).tolist()) if known_tasks else []
     entries = {
-        row.wanted.entry.key: row.wanted.entry for row in parts.vectors.of_tasks(project_id, matcher.space, drawn)
+        row.wanted.entry.key: row.wanted.entry for row in parts.vectors.of_tasks(project_id, matcher.space, sample)
     }
     keys, vectors = vectors_of(parts, project_id, matcher.space, list(entries))
     before = parts.matches.of_keys(project_id, matcher.space, keys)
-    found = matcher.match(vectors)
-    return [Trial(entries[key], before.get(key), after) for key, after in zip(keys, found, strict=True)]
+    matches = zip(keys, matcher.match(vectors), strict=True)
+    return [Trial(entries[key], before.get(key), after) for key, after in matches]
 
 
 def calibrated(parts: Parts, project_id: int) -> tuple[Taxonomy, list[Calibrated]]:
     """
-    The taxonomy in force with thresholds read from its references, and a row a node.
+    Return the taxonomy in force with calibrated thresholds, and one row per node.
 
-    Each reference is matched without those of its own task, and without those of its group where tasks have one.
-    Raises PayloadError, MilvusDown.
+    Each reference is matched without the references of its own task and of its task's group. Raises
+    PayloadError, MilvusDown.
     """
     matcher = _matcher(parts, project_id, None)
     if matcher.references is None:
@@ -70,22 +71,22 @@ def calibrated(parts: Parts, project_id: int) -> tuple[Taxonomy, list[Calibrated
     own: list[str] = []
     near, near_groups = [], []
     for entries, vectors in matcher.references.pages():
-        for entry, found in zip(entries, matcher.references.search(vectors, NEAREST + SLACK), strict=True):
+        for entry, hits in zip(entries, matcher.references.search(vectors, NEAREST + SLACK), strict=True):
             truth.append(entry.label)
             own.append(_group(entry, groups))
-            near.append(found)
-            near_groups.append([_group(one.entry, groups) for one in found])
-    every = neighbours(matcher.taxonomy, near, NEAREST + SLACK)
-    named = np.full(every.ids.shape, "", dtype=object)
-    for row, some in enumerate(near_groups):
-        named[row, : len(some)] = some
-    kept = without_group(every, np.array(own, object), named, NEAREST)
-    rows = calibrate(matcher.taxonomy, kept, codes(matcher.taxonomy, truth))
+            near.append(hits)
+            near_groups.append([_group(hit.entry, groups) for hit in hits])
+    all_neighbours = neighbours(matcher.taxonomy, near, NEAREST + SLACK)
+    named = np.full(all_neighbours.ids.shape, "", dtype=object)
+    for row, names in enumerate(near_groups):
+        named[row, : len(names)] = names
+    voters = without_group(all_neighbours, np.array(own, object), named, NEAREST)
+    rows = calibrate(matcher.taxonomy, voters, codes(matcher.taxonomy, truth))
     return with_thresholds(matcher.taxonomy, {row.node: row.threshold for row in rows}), rows
 
 
 def counts(parts: Parts, project_id: int) -> dict[str | None, int]:
-    """How many detections are matched to each node now; None is unknown."""
+    """Count the detections matched to each node; None is unknown."""
     source = source_of(parts, project_id)
     return parts.matches.counts(project_id, source.space) if source else {}
 

@@ -1,4 +1,4 @@
-"""Match detections to the taxonomy by the references nearest to them, once each, after they have a vector."""
+"""Match each detection with a vector to the taxonomy, once, by its nearest references."""
 
 from __future__ import annotations
 
@@ -25,17 +25,20 @@ from loop.vision.embedding import Kind, Neighbour, Space, Vectors, crop_key, ent
 
 NEAREST = 10  # references that vote
 AT_ONCE = 500  # detections
-QUIET, MOST = timedelta(seconds=30), timedelta(minutes=5)  # without a new vector before a run, and the longest wait
+QUIET, MOST = (
+    timedelta(seconds=30),
+    timedelta(minutes=5),
+)  # least time without a new vector before a run, and longest wait
 MOST_LINES = 3  # of a job's line
-UNKNOWN = ""  # the node of an entry that is matched to none
+UNKNOWN = ""  # the node of an entry without a match
 
-Said = tuple[int, str, Sequence[Region]]  # a task, its image, regions on it
+Predicted = tuple[int, str, Sequence[Region]]  # a task, its image, regions on it
 ByTask = dict[int, dict[str, Match]]  # by the region's id
 
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """What detections of a project are matched by: the references in one space, None where there are none yet."""
+    """A taxonomy and the references in one space; *references* is None before the first ones."""
 
     taxonomy: Taxonomy
     space: Space
@@ -49,7 +52,7 @@ class Matcher:
 
 
 def matcher_of(parts: Parts, project_id: int, taxonomy: Taxonomy | None = None) -> Matcher | None:
-    """The matcher of a taxonomy, or of the one in force; None where something for it is missing. Raises MilvusDown."""
+    """Return the matcher of a taxonomy, by default the one in force; None if a part is missing. Raises MilvusDown."""
     taxonomy = taxonomy or parts.taxonomies.current(project_id)
     source = source_of(parts, project_id) if taxonomy else None
     if taxonomy is None or source is None:
@@ -58,7 +61,7 @@ def matcher_of(parts: Parts, project_id: int, taxonomy: Taxonomy | None = None) 
 
 
 def is_due(parts: Parts, project: Project) -> bool:
-    """Whether detections wait for their match, and their task has been quiet for a while."""
+    """Return whether detections wait for a match, and no new vector came for a while."""
     if parts.taxonomies.current(project.id) is None:
         return False
     source = source_of(parts, project.id)
@@ -67,26 +70,26 @@ def is_due(parts: Parts, project: Project) -> bool:
 
 def match(parts: Parts, project_id: int) -> str:
     """
-    Match every detection that has a vector and no match, and show what Label Studio does not show yet.
+    Match every detection that has a vector and no match, and write new matches into Label Studio.
 
-    Done twice, or killed at any point, it ends in the same state. Milvus or Label Studio down: the rest stays due.
+    A second run, or a run after a kill, ends in the same state. If Milvus or Label Studio is down, the rest stays due.
     """
     try:
         matcher = matcher_of(parts, project_id)
         if matcher is None:
             return "no taxonomy was applied, or nothing to embed with"
         place_references(matcher)
-        made = _match_new(parts, project_id, matcher)
+        count = _match_new(parts, project_id, matcher)
     except MilvusDown as error:
         return str(error)
     try:
-        return f"{made} detections matched; {show(parts, project_id, matcher.taxonomy, matcher.space)}"
+        return f"{count} detections matched; {show(parts, project_id, matcher.taxonomy, matcher.space)}"
     except UpstreamError as error:
-        return f"{made} detections matched, not shown yet: {error}"
+        return f"{count} detections matched, not shown yet: {error}"
 
 
 def show(parts: Parts, project_id: int, taxonomy: Taxonomy, space: Space) -> str:
-    """Write matches into the predictions in Label Studio that may not have them yet, and keep a view a node."""
+    """Write new matches into the predictions in Label Studio, and keep one view per node."""
     project, lines = parts.projects.get(project_id), list[str]()
     while due := parts.matches.to_show(project_id, space, AT_ONCE):
         lines.append(publish(parts, project, taxonomy, of_tasks(parts, project_id, space, set(due.values()))))
@@ -99,56 +102,56 @@ def show(parts: Parts, project_id: int, taxonomy: Taxonomy, space: Space) -> str
 
 
 def of_tasks(parts: Parts, project_id: int, space: Space, task_ids: Iterable[int]) -> ByTask:
-    """The matches of the regions that the champion last predicted on tasks; every task asked for is in it."""
+    """Return the matches of the regions that the champion last predicted; every task is in the result."""
     wanted, champion = list(task_ids), parts.registry.champion(project_id)
     newest = parts.predictions.newest(project_id, wanted, version=champion.name if champion else None)
-    said = [(task_id, one.image, one.regions) for task_id, one in newest.items()]
-    return {task_id: {} for task_id in wanted} | of_regions(parts, project_id, space, said)
+    regions = [(task_id, prediction.image, prediction.regions) for task_id, prediction in newest.items()]
+    return {task_id: {} for task_id in wanted} | of_regions(parts, project_id, space, regions)
 
 
-def of_regions(parts: Parts, project_id: int, space: Space, said: Iterable[Said]) -> ByTask:
-    """The matches that are known of regions predicted on images."""
+def of_regions(parts: Parts, project_id: int, space: Space, predicted: Iterable[Predicted]) -> ByTask:
+    """Return the recorded matches of regions predicted on images."""
     keys = {
         (task_id, region.id): entry_key(crop_key(image, region.box.clipped()), task_id, space)
-        for task_id, image, regions in said
+        for task_id, image, regions in predicted
         for region in regions
     }
     known = parts.matches.of_keys(project_id, space, keys.values())
-    found: ByTask = {}
+    matches: ByTask = {}
     for (task_id, region_id), key in keys.items():
         if key in known:
-            found.setdefault(task_id, {})[region_id] = known[key]
-    return found
+            matches.setdefault(task_id, {})[region_id] = known[key]
+    return matches
 
 
 def known(parts: Parts, project: Project, suggestions: Sequence[Suggestion]) -> dict[int, Matched]:
-    """The matches in the records of what is about to be shown: of a version that served before, for instance."""
+    """Return the recorded matches of suggestions, for example of a version that served before."""
     taxonomy = parts.taxonomies.current(project.id)
     source = source_of(parts, project.id) if taxonomy else None
     if taxonomy is None or source is None:
         return {}
-    said = [(one.task_id, one.image, one.shown) for one in suggestions]
+    predicted = [(suggestion.task_id, suggestion.image, suggestion.shown) for suggestion in suggestions]
     control = match_control.find(project.label_config)
-    found = of_regions(parts, project.id, source.space, said)
-    return {task_id: Matched(matches, taxonomy, control) for task_id, matches in found.items()}
+    by_task = of_regions(parts, project.id, source.space, predicted)
+    return {task_id: Matched(matches, taxonomy, control) for task_id, matches in by_task.items()}
 
 
 def neighbours(taxonomy: Taxonomy, found: Sequence[Sequence[Neighbour]], k: int = NEAREST) -> Neighbours:
-    """What a search found as arrays (queries, k); where it found fewer, the rest is nobody."""
+    """Return the hits of a search as arrays (queries, k); NOBODY fills missing places."""
     width = max(k, max(map(len, found), default=0))
     ids = np.full((len(found), width), "", dtype=object)
     scores = np.zeros((len(found), width), np.float32)
     labels = np.full((len(found), width), "", dtype=object)
     for row, near in enumerate(found):
-        for column, one in enumerate(near):
-            ids[row, column], labels[row, column] = one.entry.key, one.entry.label
-            scores[row, column] = one.similarity
+        for column, hit in enumerate(near):
+            ids[row, column], labels[row, column] = hit.entry.key, hit.entry.label
+            scores[row, column] = hit.similarity
     nodes = codes(taxonomy, labels.ravel().tolist()).reshape(labels.shape)
     return Neighbours(ids.astype(str), scores, np.where(labels == "", NOBODY, nodes))
 
 
 def place_references(matcher: Matcher) -> None:
-    """Have every reference carry the node that its label is."""
+    """Set the node of every reference to the node of its label."""
     if matcher.references is not None:
         nodes = matcher.taxonomy.node_of_label
         wrong = {
@@ -160,27 +163,29 @@ def place_references(matcher: Matcher) -> None:
 
 
 def place_detections(parts: Parts, project_id: int, space: Space, found: Mapping[str, Match | None]) -> None:
-    """Have detections carry the node that they are matched to. Raises MilvusDown."""
+    """Set the node of detections to the node of their match. Raises MilvusDown."""
     collection = parts.references.find(project_id, Kind.DETECTIONS, space)
     if collection:
-        collection.place({key: (one.node if one else None) or UNKNOWN for key, one in found.items()})
+        collection.place({key: (match.node if match else None) or UNKNOWN for key, match in found.items()})
 
 
 def vectors_of(parts: Parts, project_id: int, space: Space, keys: Sequence[str]) -> tuple[list[str], Vectors]:
-    """The vectors that Milvus has of these detections; what it lost is made again by the next index."""
+    """Return the vectors of detections in Milvus. The next index job makes lost vectors again."""
     collection = parts.references.find(project_id, Kind.DETECTIONS, space)
-    there = collection.get(keys) if collection else {}
-    parts.vectors.lost(project_id, space, Kind.DETECTIONS, [key for key in keys if key not in there])
-    known = [key for key in keys if key in there]
-    return known, np.stack([there[key][1] for key in known]) if known else np.zeros((0, 0), np.float32)
+    stored = collection.get(keys) if collection else {}
+    parts.vectors.lost(project_id, space, Kind.DETECTIONS, [key for key in keys if key not in stored])
+    known = [key for key in keys if key in stored]
+    return known, np.stack([stored[key][1] for key in known]) if known else np.zeros((0, 0), np.float32)
 
 
 def _match_new(parts: Parts, project_id: int, matcher: Matcher) -> int:
-    made = 0
+    count = 0
     while waiting := parts.matches.unmatched(project_id, matcher.space, AT_ONCE):
         keys, vectors = vectors_of(parts, project_id, matcher.space, list(waiting))
-        found = dict(zip(keys, matcher.match(vectors), strict=True))
-        place_detections(parts, project_id, matcher.space, found)  # first: a record says that all of it is done
-        parts.matches.add(project_id, matcher.space, found)
-        made += len(found)
-    return made
+        matches = dict(zip(keys, matcher.match(vectors), strict=True))
+        place_detections(
+            parts, project_id, matcher.space, matches
+        )  # before the records: a record says that everything is done
+        parts.matches.add(project_id, matcher.space, matches)
+        count += len(matches)
+    return count

@@ -1,4 +1,4 @@
-"""Match what is being answered, within a time budget: over it, the answer goes out without."""
+"""Match the regions of a /predict answer within a time budget."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class MatchNow:
     """
     Matches the regions of suggestions. Safe to share between threads.
 
-    What a job has matched already is read from the records. The rest is embedded and searched in the background, one
-    request at a time; a request that finds it busy, or waits longer than *seconds*, does without.
+    Recorded matches are read. The other regions are embedded and searched in the background, one request at a time; a
+    request that finds the thread busy, or waits longer than *seconds*, gets only recorded matches.
     """
 
     def __init__(self, parts: Parts, seconds: float) -> None:
@@ -40,34 +40,34 @@ class MatchNow:
         self._is_down = False
 
     def __call__(self, project_id: int, label_config: str, suggestions: Sequence[Suggestion]) -> dict[int, Matched]:
-        """The matches of what is shown, by task; never raises, and never takes much longer than it may."""
-        began = time.monotonic()
+        """Return the matches of shown regions, by task. Never raises, and keeps to the time budget."""
+        start = time.monotonic()
         taxonomy = self._parts.taxonomies.current(project_id) if self._seconds > 0 else None
         source = source_of(self._parts, project_id) if taxonomy else None
         if taxonomy is None or source is None:
             return {}
-        said = [(one.task_id, one.image, one.shown) for one in suggestions if one.shown]
-        found = of_regions(self._parts, project_id, source.space, said)
-        missing = [one for one in suggestions if len(one.shown) > len(found.get(one.task_id, {}))]
+        predicted = [(each.task_id, each.image, each.shown) for each in suggestions if each.shown]
+        matches_by_task = of_regions(self._parts, project_id, source.space, predicted)
+        missing = [each for each in suggestions if len(each.shown) > len(matches_by_task.get(each.task_id, {}))]
         if missing and self._busy.acquire(blocking=False):
-            future = self._thread.submit(self._free, project_id, source, missing)
-            found |= self._awaited(future, self._seconds - (time.monotonic() - began))
+            future = self._thread.submit(self._compute_and_free, project_id, source, missing)
+            matches_by_task |= self._wait_for(future, self._seconds - (time.monotonic() - start))
         control = match_control.find(label_config)
-        return {task_id: Matched(matches, taxonomy, control) for task_id, matches in found.items()}
+        return {task_id: Matched(matches, taxonomy, control) for task_id, matches in matches_by_task.items()}
 
-    def _awaited(self, future: Future[ByTask], seconds: float) -> ByTask:
+    def _wait_for(self, future: Future[ByTask], seconds: float) -> ByTask:
         try:
             return future.result(max(0.0, seconds))
         except TooLate:
             return {}
 
-    def _free(self, project_id: int, source: Source, suggestions: Sequence[Suggestion]) -> ByTask:
-        """Compute, let the next request in, and say what is wrong: here, because whoever asked may not wait for it."""
+    def _compute_and_free(self, project_id: int, source: Source, suggestions: Sequence[Suggestion]) -> ByTask:
+        """Compute matches, free the thread, and log errors here: the request may no longer wait for them."""
         try:
             matcher = matcher_of(self._parts, project_id)
-            found = self._computed(matcher, source, suggestions) if matcher and matcher.references else {}
+            matches_by_task = self._compute(matcher, source, suggestions) if matcher and matcher.references else {}
         except MilvusDown as error:
-            if not self._is_down:  # once, not for every request until it is back
+            if not self._is_down:  # logs once, not for every request while Milvus is down
                 log.warning("predictions go out without matches: %s", error)
             self._is_down = True
             return {}
@@ -79,22 +79,21 @@ class MatchNow:
         if self._is_down:
             log.info("matching works again")
         self._is_down = False
-        return found
+        return matches_by_task
 
-    def _computed(self, matcher: Matcher, source: Source, suggestions: Sequence[Suggestion]) -> ByTask:
-        loaded = self._parts.images.load([Task(one.task_id, one.image) for one in suggestions])
-        there = [
-            (one, image) for one, image in zip(suggestions, loaded, strict=True) if not isinstance(image, ImageError)
-        ]
-        if not there:
+    def _compute(self, matcher: Matcher, source: Source, suggestions: Sequence[Suggestion]) -> ByTask:
+        loaded = self._parts.images.load([Task(each.task_id, each.image) for each in suggestions])
+        pairs = zip(suggestions, loaded, strict=True)
+        readable = [(each, image) for each, image in pairs if not isinstance(image, ImageError)]
+        if not readable:
             return {}
-        boxes = [[region.box for region in one.shown] for one, _ in there]
-        vectors = self._loaded(source).embed([image for _, image in there], boxes)
-        found = iter(matcher.match(np.concatenate(vectors)))
-        return {one.task_id: {region.id: next(found) for region in one.shown} for one, _ in there}
+        boxes = [[region.box for region in each.shown] for each, _ in readable]
+        vectors = self._load(source).embed([image for _, image in readable], boxes)
+        matches = iter(matcher.match(np.concatenate(vectors)))
+        return {each.task_id: {region.id: next(matches) for region in each.shown} for each, _ in readable}
 
-    def _loaded(self, source: Source) -> Embedder:
-        """The embedder of a space, the last one kept in memory."""
+    def _load(self, source: Source) -> Embedder:
+        """Return the embedder of a space; the last embedder stays in memory."""
         if self._embedder is None or self._embedder.space != source.space:
             self._embedder = self._parts.embedders.load(source.space, source.weights, source.image_size)
         return self._embedder

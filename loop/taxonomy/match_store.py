@@ -1,4 +1,4 @@
-"""What each detection was matched to, and how to take back what was applied to all of them."""
+"""The match of each detection, and the re-applications with their undo."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from loop.vision.embedding import Kind, Space
 
 @dataclass(frozen=True, slots=True)
 class Reapplied:
-    """One re-application; *undo* is the plan that takes it back."""
+    """One re-application; *undo* is the inverse plan."""
 
     id: int
     token: str
@@ -31,21 +31,21 @@ class Reapplied:
 
 
 class MatchLog:
-    """The matches in the records; what they are matched with is in `vectors`."""
+    """The matches in the records; their vectors are in the table `vectors`."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
     def of_keys(self, project_id: int, space: Space, keys: Iterable[str]) -> dict[str, Match]:
-        """The matches that there are of these detections."""
-        found: dict[str, Match] = {}
+        """Return the recorded matches of detections."""
+        matches_by_key: dict[str, Match] = {}
         with self._engine.connect() as connection:
-            for some in chunked(set(keys)):
-                found |= _read_all(connection, project_id, space, matches.c.detection.in_(some))
-        return found
+            for batch in chunked(set(keys)):
+                matches_by_key |= _read_all(connection, project_id, space, matches.c.detection.in_(batch))
+        return matches_by_key
 
     def unmatched(self, project_id: int, space: Space, most: int | None = None) -> dict[str, int]:
-        """Detections that have a vector and no match, each with its task."""
+        """Return detections with a vector and without a match, each with its task."""
         query = _unmatched(project_id, space).with_only_columns(vectors.c.key, vectors.c.task_id)
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(vectors.c.task_id).limit(most))
@@ -53,9 +53,9 @@ class MatchLog:
 
     def is_due(self, project_id: int, space: Space, quiet: timedelta, most: timedelta) -> bool:
         """
-        Whether detections wait for a match, and nothing new has come for a while, or matches wait to be shown.
+        Return whether matches wait to be shown, or detections wait for a match and no vector came for *quiet*.
 
-        *quiet* is that while; from *most* on, the oldest no longer waits for the newest.
+        A detection waits for newer vectors at most for *most*.
         """
         if self.to_show(project_id, space, 1):
             return True
@@ -71,36 +71,36 @@ class MatchLog:
             _write(connection, project_id, space, found)
 
     def to_show(self, project_id: int, space: Space, most: int | None = None) -> dict[str, int]:
-        """Matches that Label Studio may not have yet: detections with their tasks."""
+        """Return detections whose match Label Studio may not have yet, with their tasks."""
         query = sa.select(matches.c.detection, vectors.c.task_id).join(vectors, _same_detection())
         query = query.where(_is_of(project_id, space), sa.not_(matches.c.is_shown)).order_by(vectors.c.task_id)
         with self._engine.connect() as connection:
             return {row.detection: row.task_id for row in connection.execute(query.limit(most))}
 
     def shown(self, project_id: int, space: Space, keys: Iterable[str]) -> None:
-        """Remember that Label Studio has the matches of these detections."""
+        """Record that Label Studio has the matches of detections."""
         with self._engine.begin() as connection:
-            for some in chunked(keys):
-                is_one = (_is_of(project_id, space), matches.c.detection.in_(some))
-                connection.execute(matches.update().where(*is_one).values(is_shown=True))
+            for batch in chunked(keys):
+                conditions = (_is_of(project_id, space), matches.c.detection.in_(batch))
+                connection.execute(matches.update().where(*conditions).values(is_shown=True))
 
     def show_again(self, project_id: int) -> None:
-        """Have every match written into Label Studio again: its taxonomy says otherwise what it means."""
+        """Mark every match to be written into Label Studio again, after a change of the taxonomy."""
         with self._engine.begin() as connection:
             connection.execute(matches.update().where(matches.c.project_id == project_id).values(is_shown=False))
 
     def forget(self, project_id: int, fingerprint: str) -> None:
-        """Forget the matches of an embedder's detections."""
+        """Delete the matches of an embedder's detections."""
         with self._engine.begin() as connection:
             for table in (matches, reapplications):
-                is_it = (table.c.project_id == project_id, table.c.embedder == fingerprint)
-                connection.execute(table.delete().where(*is_it))
+                conditions = (table.c.project_id == project_id, table.c.embedder == fingerprint)
+                connection.execute(table.delete().where(*conditions))
 
     def follow(self, project_id: int, space: Space, plan: Plan, taxonomy: str) -> None:
         """
-        Follow a plan, and record how to take it back; all or nothing.
+        Follow a plan and record its inverse, in one transaction.
 
-        Raises StalePlan where a match is no longer what the plan starts from.
+        Raises StalePlan if a match differs from the start of the plan.
         """
         row = {"project_id": project_id, "embedder": space.fingerprint, "taxonomy": taxonomy, "token": plan.token}
         undo = [asdict(change) for change in inverse(plan).changes]
@@ -109,25 +109,25 @@ class MatchLog:
             connection.execute(reapplications.insert().values(**row, undo=undo, applied_at=datetime.now(UTC)))
 
     def undo(self, project_id: int, space: Space, done: Reapplied) -> None:
-        """Take a re-application back; all or nothing. Raises StalePlan where a match was changed since."""
-        is_it = reapplications.c.id == done.id
+        """Undo a re-application, in one transaction. Raises StalePlan if a match was changed since."""
+        condition = reapplications.c.id == done.id
         with self._engine.begin() as connection:
             _move(connection, project_id, space, done.undo)
-            connection.execute(reapplications.update().where(is_it).values(undone_at=datetime.now(UTC)))
+            connection.execute(reapplications.update().where(condition).values(undone_at=datetime.now(UTC)))
 
     def last(self, project_id: int, space: Space) -> Reapplied | None:
-        """The last re-application that was not taken back."""
+        """Return the last re-application that was not undone."""
         is_of = (reapplications.c.project_id == project_id, reapplications.c.embedder == space.fingerprint)
         query = sa.select(reapplications).where(*is_of, reapplications.c.undone_at.is_(None))
         with self._engine.connect() as connection:
             row = connection.execute(query.order_by(reapplications.c.id.desc()).limit(1)).first()
         if row is None:
             return None
-        undo = Plan(tuple(_change(one) for one in row.undo), row.token)
+        undo = Plan(tuple(_read_change(change) for change in row.undo), row.token)
         return Reapplied(row.id, row.token, row.taxonomy, undo, row.applied_at)
 
     def counts(self, project_id: int, space: Space) -> dict[str | None, int]:
-        """How many detections that stand are of each node; None is unknown."""
+        """Count the standing detections of each node; None is unknown."""
         query = sa.select(matches.c.node, sa.func.count()).join(vectors, _same_detection())
         query = query.where(_is_of(project_id, space)).group_by(matches.c.node)
         with self._engine.connect() as connection:
@@ -149,20 +149,20 @@ def _same_detection() -> sa.ColumnElement[bool]:
 
 def _unmatched(project_id: int, space: Space) -> sa.Select[tuple[Any, ...]]:
     has_match = sa.exists().where(_same_detection())
-    is_it = (vectors.c.project_id == project_id, vectors.c.embedder == space.fingerprint)
+    is_of = (vectors.c.project_id == project_id, vectors.c.embedder == space.fingerprint)
     is_done = (vectors.c.kind == Kind.DETECTIONS, vectors.c.state == State.DONE)
-    return sa.select(vectors.c.key).where(*is_it, *is_done, ~has_match)
+    return sa.select(vectors.c.key).where(*is_of, *is_done, ~has_match)
 
 
 def _move(connection: sa.Connection, project_id: int, space: Space, plan: Plan) -> None:
-    for some in chunked(plan.changes):
-        is_one = matches.c.detection.in_([one.detection for one in some])
-        there = _read_all(connection, project_id, space, is_one)
-        moved = [one.detection for one in some if there.get(one.detection) != one.before]
+    for batch in chunked(plan.changes):
+        condition = matches.c.detection.in_([change.detection for change in batch])
+        current = _read_all(connection, project_id, space, condition)
+        moved = [change.detection for change in batch if current.get(change.detection) != change.before]
         if moved:
             raise StalePlan(f"{len(moved)} matches are others by now, such as of detection {moved[0]}: plan again")
-        connection.execute(matches.delete().where(_is_of(project_id, space), is_one))
-        _write(connection, project_id, space, {one.detection: one.after for one in some if one.after})
+        connection.execute(matches.delete().where(_is_of(project_id, space), condition))
+        _write(connection, project_id, space, {change.detection: change.after for change in batch if change.after})
 
 
 def _write(connection: sa.Connection, project_id: int, space: Space, found: Mapping[str, Match]) -> None:
@@ -171,15 +171,15 @@ def _write(connection: sa.Connection, project_id: int, space: Space, found: Mapp
             "project_id": project_id,
             "embedder": space.fingerprint,
             "detection": key,
-            "node": one.node,
-            "score": one.score,
-            "votes": [[vote.reference, vote.score] for vote in one.votes],
+            "node": match.node,
+            "score": match.score,
+            "votes": [[vote.reference, vote.score] for vote in match.votes],
             "is_shown": False,
         }
-        for key, one in found.items()
+        for key, match in found.items()
     ]
-    for some in chunked(rows):
-        connection.execute(matches.insert(), some)
+    for batch in chunked(rows):
+        connection.execute(matches.insert(), batch)
 
 
 def _read_all(
@@ -189,12 +189,12 @@ def _read_all(
     return {row.detection: Match(row.node, row.score, tuple(Vote(*vote) for vote in row.votes)) for row in rows}
 
 
-def _change(content: Mapping[str, Any]) -> Change:
-    before, after = (_match(content[side]) for side in ("before", "after"))
+def _read_change(content: Mapping[str, Any]) -> Change:
+    before, after = (_read_match(content[side]) for side in ("before", "after"))
     return Change(content["detection"], before, after)
 
 
-def _match(content: Mapping[str, Any] | None) -> Match | None:
+def _read_match(content: Mapping[str, Any] | None) -> Match | None:
     if content is None:
         return None
     return Match(content["node"], content["score"], tuple(Vote(**vote) for vote in content["votes"]))

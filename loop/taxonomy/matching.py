@@ -1,4 +1,4 @@
-"""Which node of the taxonomy a detection is, by a vote of its nearest references. Pure."""
+"""Matching of detections to nodes of the taxonomy, by a vote of the nearest references. Pure."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from loop.errors import PayloadError
 from loop.taxonomy.taxonomy import Node, Taxonomy
 
-NOBODY = -1  # the node of a neighbour that is not there, or whose label no node has
-CHUNK = 4096  # queries scored at a time
+NOBODY = -1  # the node of a missing neighbour, or of a label without a node
+CHUNK = 4096  # queries per batch
 
 Scores = NDArray[np.float32]
 Codes = NDArray[np.intp]
@@ -20,9 +20,9 @@ Codes = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class MatchPolicy:
-    """How a vote is counted."""
+    """The rules of a vote."""
 
-    threshold: float = 0.4  # of a node that has none of its own
+    threshold: float = 0.4  # of a node without its own threshold
     temperature: float = 0.07  # the difference of two similarities at which the nearer counts e times as much
     nearest: int = 3  # supporters whose mean similarity says how close a node is
 
@@ -32,7 +32,7 @@ class Neighbours:
     """
     The nearest references of each query: *ids* and *scores* (queries, k), *nodes* (queries, k) as places in the tree.
 
-    Scores are cosine similarities, in any order. A neighbour that is not there has the node NOBODY.
+    Scores are cosine similarities, in any order. A missing neighbour has the node NOBODY.
     """
 
     ids: NDArray[np.str_]
@@ -41,8 +41,8 @@ class Neighbours:
 
     def __post_init__(self) -> None:
         if not self.ids.shape == self.scores.shape == self.nodes.shape or self.ids.ndim != 2:
-            found = (self.ids.shape, self.scores.shape, self.nodes.shape)
-            raise PayloadError("neighbours", "three arrays of one shape (queries, k)", found)
+            shapes = (self.ids.shape, self.scores.shape, self.nodes.shape)
+            raise PayloadError("neighbours", "three arrays of one shape (queries, k)", shapes)
 
     def __getitem__(self, rows: slice) -> Neighbours:
         return Neighbours(self.ids[rows], self.scores[rows], self.nodes[rows])
@@ -59,9 +59,9 @@ class Vote:
 @dataclass(frozen=True, slots=True)
 class Match:
     """
-    What a detection was matched to: a node's id, None where it is unknown.
+    The match of a detection: the id of a node, None for unknown.
 
-    *score* is the node's; of an unknown, the best root's. *votes* are the references that stand behind it, best first.
+    *score* is the score of the node; for unknown, of the best root. *votes* are the supporting references, best first.
     """
 
     node: str | None
@@ -70,52 +70,52 @@ class Match:
 
 
 def codes(taxonomy: Taxonomy, labels: Sequence[str]) -> Codes:
-    """The place in the taxonomy of each label's node; NOBODY for labels that no node has."""
+    """Return the place in the taxonomy of each label's node; NOBODY for labels without a node."""
     places = {node.id: place for place, node in enumerate(taxonomy.nodes)}
-    found = {label: places[node] for label, node in taxonomy.node_of_label.items()}
-    return np.array([found.get(label, NOBODY) for label in labels], np.intp)
+    place_of_label = {label: places[node] for label, node in taxonomy.node_of_label.items()}
+    return np.array([place_of_label.get(label, NOBODY) for label in labels], np.intp)
 
 
 def match(taxonomy: Taxonomy, neighbours: Neighbours, policy: MatchPolicy | None = None) -> list[Match]:
     """
-    Match every query: from the roots down, to the best child for as long as it reaches its threshold.
+    Match every query: from the roots down, to the best child while its score reaches its threshold.
 
-    Where no root does, or nobody votes, the query is unknown. Deterministic: of equals, the first in the taxonomy wins.
+    If no root reaches it, or no neighbour votes, the query is unknown. Of equal scores, the first in the taxonomy wins.
     """
     policy = policy or MatchPolicy()
-    found: list[Match] = []
+    matches: list[Match] = []
     for part in _chunks(neighbours):
         scores = node_scores(taxonomy, part, policy)
         placed, reached = descend(taxonomy, scores, policy)
-        found += _with_votes(taxonomy, part, placed, reached)
-    return found
+        matches += _with_votes(taxonomy, part, placed, reached)
+    return matches
 
 
 def node_scores(taxonomy: Taxonomy, neighbours: Neighbours, policy: MatchPolicy) -> Scores:
     """
     Score every node for every query, float32 (queries, nodes), in [0, 1].
 
-    A node's score is the square root of its share of the votes, its descendants' included, times the mean similarity
-    of the nearest of these, and no less than any of its children's. The nearer a neighbour, the more it counts:
+    The score of a node is the square root of its share of the votes, including its descendants, times the mean
+    similarity of its nearest supporters; it is at least the score of each child. A vote weighs
     exp(similarity / temperature).
     """
     member = membership(taxonomy)
     queries, _ = neighbours.scores.shape
-    found = np.zeros((queries, len(taxonomy.nodes)), np.float32)
-    here = neighbours.nodes >= 0
-    if not here.any() or not taxonomy.nodes:
-        return found
-    order = np.argsort(np.where(here, -neighbours.scores, np.inf), axis=1, kind="stable")
-    similarity = np.take_along_axis(np.where(here, neighbours.scores, 0.0), order, 1).clip(0.0, 1.0)
+    scores = np.zeros((queries, len(taxonomy.nodes)), np.float32)
+    is_known = neighbours.nodes >= 0
+    if not is_known.any() or not taxonomy.nodes:
+        return scores
+    order = np.argsort(np.where(is_known, -neighbours.scores, np.inf), axis=1, kind="stable")
+    similarity = np.take_along_axis(np.where(is_known, neighbours.scores, 0.0), order, 1).clip(0.0, 1.0)
     nodes = np.take_along_axis(neighbours.nodes, order, 1)
     weights = np.where(nodes >= 0, np.exp((similarity - similarity[:, :1]) / policy.temperature), 0.0)
     total = weights.sum(axis=1)
     for place in range(len(taxonomy.nodes)):
-        mine = np.append(member[:, place], False)[nodes]  # NOBODY is -1, the last
-        near = mine & (np.cumsum(mine, axis=1) <= policy.nearest)
-        closeness = (similarity * near).sum(axis=1) / np.maximum(near.sum(axis=1), 1)
-        found[:, place] = np.sqrt((weights * mine).sum(axis=1) / np.maximum(total, 1e-12)) * closeness
-    return np.stack([found[:, member[:, place]].max(axis=1) for place in range(len(taxonomy.nodes))], axis=1)
+        is_member = np.append(member[:, place], False)[nodes]  # NOBODY is -1, the last
+        is_near = is_member & (np.cumsum(is_member, axis=1) <= policy.nearest)
+        closeness = (similarity * is_near).sum(axis=1) / np.maximum(is_near.sum(axis=1), 1)
+        scores[:, place] = np.sqrt((weights * is_member).sum(axis=1) / np.maximum(total, 1e-12)) * closeness
+    return np.stack([scores[:, member[:, place]].max(axis=1) for place in range(len(taxonomy.nodes))], axis=1)
 
 
 def descend(taxonomy: Taxonomy, scores: Scores, policy: MatchPolicy) -> tuple[Codes, Scores]:
@@ -130,11 +130,11 @@ def descend(taxonomy: Taxonomy, scores: Scores, policy: MatchPolicy) -> tuple[Co
         if not children or not len(rows):
             continue
         columns = np.array([places[child.id] for child in children])
-        limits = np.array([policy.threshold if one.threshold is None else one.threshold for one in children])
+        limits = np.array([policy.threshold if child.threshold is None else child.threshold for child in children])
         among = scores[np.ix_(rows, columns)]
         best = among.argmax(axis=1)
         score = among[np.arange(len(rows)), best]
-        holds = (score >= limits[best]) & (score > 0.0)  # a threshold of 0 still wants somebody's vote
+        holds = (score >= limits[best]) & (score > 0.0)  # a threshold of 0 still needs a vote
         if parent is None:
             reached[rows] = score
         placed[rows[holds]], reached[rows[holds]] = columns[best[holds]], score[holds]
@@ -143,16 +143,16 @@ def descend(taxonomy: Taxonomy, scores: Scores, policy: MatchPolicy) -> tuple[Co
 
 
 def membership(taxonomy: Taxonomy) -> NDArray[np.bool_]:
-    """Whether node i is node j or below it, (nodes, nodes)."""
+    """Return whether node i is node j or below it, bool (nodes, nodes)."""
     places = {node.id: place for place, node in enumerate(taxonomy.nodes)}
-    found = np.zeros((len(places), len(places)), bool)
+    member = np.zeros((len(places), len(places)), bool)
     for node in taxonomy.nodes:
-        found[places[node.id], [places[one] for one in taxonomy.path(node.id)]] = True
-    return found
+        member[places[node.id], [places[ancestor] for ancestor in taxonomy.path(node.id)]] = True
+    return member
 
 
 def _with_votes(taxonomy: Taxonomy, neighbours: Neighbours, placed: Codes, reached: Scores) -> Iterator[Match]:
-    """Add the references behind each match; behind an unknown, all that were near."""
+    """Yield matches with their supporting references; an unknown match gets all neighbours with a node."""
     member = membership(taxonomy)
     below = np.vstack([member, np.zeros(len(taxonomy.nodes), bool)])  # NOBODY is -1, the last
     for row, place in enumerate(placed):

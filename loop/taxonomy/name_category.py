@@ -1,4 +1,4 @@
-"""A category that a person names: the node that it becomes, or the one that it is already. Pure."""
+"""Add a category that a person named to the taxonomy, or find its node. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from loop.taxonomy.taxonomy import Node, Taxonomy, promoted
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The taxonomy with the category in it, its node, and the Label Studio label that stands for it."""
+    """The taxonomy with the category, its node, and its Label Studio label."""
 
     taxonomy: Taxonomy
     node: str
@@ -19,7 +19,7 @@ class Named:
 
 
 def begun(labels: Iterable[str]) -> Taxonomy:
-    """The taxonomy of a project that has none: each label of its config is a root."""
+    """Return the first taxonomy of a project: each label of its config is a root."""
     taxonomy = Taxonomy()
     for label in labels:
         taxonomy = promoted(taxonomy, label)
@@ -28,13 +28,13 @@ def begun(labels: Iterable[str]) -> Taxonomy:
 
 def name_category(taxonomy: Taxonomy, name: str, parent: str | None = None) -> Named:
     """
-    Add a category under *parent*, or find the one of that label, id or title.
+    Add a category under *parent*, or find the node with that label, id or title.
 
-    A node without a label of its own gets the name as one. Doing so twice changes nothing. Raises TaxonomyError where
-    the name is empty, the parent unknown, or the node stands elsewhere.
+    A node without a label gets the name as its label. A second call changes nothing. Raises TaxonomyError if the name
+    is empty, the parent is unknown, or the node has another parent.
     """
     name = name.strip()
-    node = taxonomy.by_id.get(taxonomy.node_of_label.get(name, "")) or _called(taxonomy, name)
+    node = taxonomy.by_id.get(taxonomy.node_of_label.get(name, "")) or _find_by_name(taxonomy, name)
     if node is None:
         grown = promoted(taxonomy, name, parent=parent)
         return Named(grown, grown.node_of_label[name], name)
@@ -44,9 +44,9 @@ def name_category(taxonomy: Taxonomy, name: str, parent: str | None = None) -> N
         return Named(taxonomy, node.id, name)
     if node.labels:
         return Named(taxonomy, node.id, node.labels[0])
-    grown = Taxonomy(tuple(replace(one, labels=(name,)) if one is node else one for one in taxonomy.nodes))
+    grown = Taxonomy(tuple(replace(each, labels=(name,)) if each is node else each for each in taxonomy.nodes))
     return Named(grown, node.id, name)
 
 
-def _called(taxonomy: Taxonomy, name: str) -> Node | None:
+def _find_by_name(taxonomy: Taxonomy, name: str) -> Node | None:
     return next((node for node in taxonomy.nodes if name and name in (node.id, node.title)), None)

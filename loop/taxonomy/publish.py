@@ -1,4 +1,4 @@
-"""Show in Label Studio what the regions of stored predictions were matched to; done twice it changes nothing."""
+"""Write matches into the predictions in Label Studio. A second run changes nothing."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from loop.taxonomy.result import Matched, with_matches
 from loop.taxonomy.taxonomy import Taxonomy
 from loop.taxonomy.views import TITLE, plan_views
 
-AT_ONCE = 100  # tasks read and in memory at a time
-MOST_NAMED = 10  # refused tasks named in a line
-MOST_VIEWS = 100  # tabs that a project gets: its Data Manager loads all of them before it shows one
+AT_ONCE = 100  # tasks in memory at the same time
+MOST_NAMED = 10  # refused tasks named in the summary
+MOST_VIEWS = 100  # largest number of tabs: the Data Manager loads all of them before it shows one
 
 
 def publish(
     parts: Parts, project: Project, taxonomy: Taxonomy, matches_by_task: Mapping[int, Mapping[str, Match]]
 ) -> str:
     """
-    Write the matches of tasks (task id, region id) into what the champion predicted for them; return what was done.
+    Write the matches of tasks (task id, region id) into the champion's predictions; return a summary.
 
-    All matches of a task must be given: a region without one loses what it showed. Only predictions that change are
-    written, and nothing but their results: neither annotations nor what other versions predicted. What Label Studio
-    refuses costs only its task. Raises UpstreamError where it does not answer.
+    All matches of a task must be given: a region without a match loses its old one. Only results of changed predictions
+    are written; annotations and predictions of other versions never change. A refusal of Label Studio concerns only
+    its task. Raises UpstreamError if Label Studio does not answer.
     """
     champion = parts.registry.champion(project.id)
     if champion is None:
@@ -51,17 +51,17 @@ def publish(
             else:
                 done += Counter() if isinstance(written, Fault) else written
                 refused += [f"task {task_id}: {written.error}"] if isinstance(written, Fault) else []
-    said = f"{champion.name}: {done['written']} predictions show other matches now, {done['right']} showed theirs"
+    summary = f"{champion.name}: {done['written']} predictions show other matches now, {done['right']} showed theirs"
     more = f"; {len(refused) - MOST_NAMED} more were refused" * (len(refused) > MOST_NAMED)
-    return "; ".join([said, *refused[:MOST_NAMED]]) + more
+    return "; ".join([summary, *refused[:MOST_NAMED]]) + more
 
 
 def publish_views(parts: Parts, project_id: int, taxonomy: Taxonomy, *, most: int = MOST_VIEWS) -> str:
     """
-    Keep a view for each node, at most *most*, of the tasks in which the champion's prediction has it or what is below.
+    Keep a view for each node, at most *most*: the tasks with a match to the node, or below it, by the champion.
 
-    They need to be kept only when the taxonomy or the champion changes: what they show follows the predictions. Raises
-    UpstreamError where Label Studio does not answer.
+    Views change only with the taxonomy or the champion: their tasks follow the predictions. Raises UpstreamError if
+    Label Studio does not answer.
     """
     champion = parts.registry.champion(project_id)
     if champion is None:
@@ -74,9 +74,9 @@ def publish_views(parts: Parts, project_id: int, taxonomy: Taxonomy, *, most: in
         client.create_view(project_id, data)
     for view_id in plan.gone:
         client.delete_view(view_id)
-    said = f"views “{TITLE}…”: {len(plan.added)} added, {len(plan.changed)} changed, {len(plan.gone)} deleted"
-    left = len(taxonomy.nodes) - most
-    return f"{said}; the {left} deepest nodes have none" if left > 0 else said
+    summary = f"views “{TITLE}…”: {len(plan.added)} added, {len(plan.changed)} changed, {len(plan.gone)} deleted"
+    remaining = len(taxonomy.nodes) - most
+    return f"{summary}; the {remaining} deepest nodes have none" if remaining > 0 else summary
 
 
 def _write(parts: Parts, task: Mapping[str, Any], matched: Matched, version: str, project_id: int) -> Counter[str]:
@@ -93,6 +93,9 @@ def _write(parts: Parts, task: Mapping[str, Any], matched: Matched, version: str
 
 
 def _of_version(task: Mapping[str, Any], version: str) -> Sequence[Mapping[str, Any]]:
-    """Those of a version that can be read: Label Studio stores whatever it is sent."""
-    found = predictions_of(task, version)
-    return [one for one in found if all(isinstance(part, Mapping) for part in one.get("result") or [None])]
+    """Return the readable predictions of a version: Label Studio stores any content."""
+    return [
+        prediction
+        for prediction in predictions_of(task, version)
+        if all(isinstance(part, Mapping) for part in prediction.get("result") or [None])
+    ]

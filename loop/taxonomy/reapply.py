@@ -1,4 +1,4 @@
-"""Match everything stored anew: first what would change, then, by the token of that, the change; it can be undone."""
+"""Match all stored detections again: a dry run, the change by its token, and the undo."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from loop.vision.embedding import Kind
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What a re-application would do to how many *detections*."""
+    """The plan of a re-application, over a number of *detections*."""
 
     taxonomy: Taxonomy
     plan: Plan
@@ -26,41 +26,43 @@ class DryRun:
 
 def dry_run(parts: Parts, project_id: int) -> DryRun:
     """Match every detection that has a vector by the taxonomy in force, and compare. Raises MilvusDown."""
-    return _planned(parts, project_id, _matcher(parts, project_id))
+    return _plan(parts, project_id, _matcher(parts, project_id))
 
 
 def reapply(parts: Parts, project_id: int, token: str) -> str:
     """
-    Do what a dry run said; the token says that it is that, and nothing else.
+    Make the changes of the dry run that gave the *token*.
 
-    Done again with the same token it changes nothing. Raises StalePlan where something has changed since the dry run.
+    A second run with the same token changes nothing. Raises StalePlan if something changed since the dry run.
     """
     matcher = _matcher(parts, project_id)
-    found = _planned(parts, project_id, matcher)
+    preview = _plan(parts, project_id, matcher)
     last = parts.matches.last(project_id, matcher.space)
-    if not found.plan.changes:
+    if not preview.plan.changes:
         if last is None or last.token != token:
-            _expect(found.plan, token)
+            _expect(preview.plan, token)
         return "nothing to change"
-    _expect(found.plan, token)
-    place_detections(parts, project_id, matcher.space, {one.detection: one.after for one in found.plan.changes})
-    parts.matches.follow(project_id, matcher.space, found.plan, matcher.taxonomy.version)
+    _expect(preview.plan, token)
+    place_detections(
+        parts, project_id, matcher.space, {change.detection: change.after for change in preview.plan.changes}
+    )
+    parts.matches.follow(project_id, matcher.space, preview.plan, matcher.taxonomy.version)
     place_references(matcher)
-    return f"{len(found.plan.changes)} matches changed; {show(parts, project_id, matcher.taxonomy, matcher.space)}"
+    return f"{len(preview.plan.changes)} matches changed; {show(parts, project_id, matcher.taxonomy, matcher.space)}"
 
 
 def undo(parts: Parts, project_id: int) -> str:
     """
-    Take the last re-application back: every match is what it was. Raises PayloadError where there is none, StalePlan
-    where a match was changed since.
+    Undo the last re-application: restore every match. Raises PayloadError without one, StalePlan if a match was changed
+    since.
     """
     matcher = _matcher(parts, project_id)
     last = parts.matches.last(project_id, matcher.space)
     if last is None:
         raise PayloadError("undo", f"a re-application in project {project_id} that was not taken back", None)
-    standing = parts.matches.of_keys(project_id, matcher.space, [one.detection for one in last.undo.changes])
-    applied(standing, last.undo)  # refused before Milvus is told
-    place_detections(parts, project_id, matcher.space, {one.detection: one.after for one in last.undo.changes})
+    current = parts.matches.of_keys(project_id, matcher.space, [change.detection for change in last.undo.changes])
+    applied(current, last.undo)  # raises before Milvus is changed
+    place_detections(parts, project_id, matcher.space, {change.detection: change.after for change in last.undo.changes})
     parts.matches.undo(project_id, matcher.space, last)
     shown = show(parts, project_id, matcher.taxonomy, matcher.space)
     return f"{len(last.undo.changes)} matches are as before {last.token}; {shown}"
@@ -73,15 +75,15 @@ def _matcher(parts: Parts, project_id: int) -> Matcher:
     return matcher
 
 
-def _planned(parts: Parts, project_id: int, matcher: Matcher) -> DryRun:
+def _plan(parts: Parts, project_id: int, matcher: Matcher) -> DryRun:
     keys = sorted(parts.vectors.keys(project_id, matcher.space, Kind.DETECTIONS, State.DONE))
     before = parts.matches.of_keys(project_id, matcher.space, keys)
     after: dict[str, Match] = {}
-    for some in chunked(keys, AT_ONCE):
-        known, vectors = vectors_of(parts, project_id, matcher.space, some)
-        for key, one in zip(known, matcher.match(vectors), strict=True):
-            after[key] = settled(before.get(key), one)
-    before = {key: one for key, one in before.items() if key in after}  # a vector that was lost is made again
+    for batch in chunked(keys, AT_ONCE):
+        known, vectors = vectors_of(parts, project_id, matcher.space, batch)
+        for key, match in zip(known, matcher.match(vectors), strict=True):
+            after[key] = settled(before.get(key), match)
+    before = {key: match for key, match in before.items() if key in after}  # without detections whose vector was lost
     return DryRun(matcher.taxonomy, plan_reapply(before, after), len(after))
 
 

@@ -1,4 +1,4 @@
-"""What a new matching would change in the old one, and how to take it back. Pure."""
+"""The changes from an old to a new matching, and their inverse. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SAME_SCORE = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What becomes of one detection's match; None where there is none."""
+    """The change of one detection's match; None is no match."""
 
     detection: str
     before: Match | None
@@ -24,7 +24,7 @@ class Change:
 
     @property
     def moves(self) -> tuple[str | None, str | None] | None:
-        """The node before and after, where these differ; None where only the score or the votes do."""
+        """Return the nodes before and after; None if only the score or the votes differ."""
         old = self.before.node if self.before else None
         new = self.after.node if self.after else None
         return (old, new) if old != new else None
@@ -35,34 +35,34 @@ class Plan:
     """
     The changes that lead from one matching to another, in the order of the detections' keys.
 
-    *token* names the plan by content: the same old and new matches give the same one, any other gives another.
+    *token* is a hash of the content: equal changes give equal tokens.
     """
 
     changes: tuple[Change, ...]
     token: str
 
     def summary(self) -> dict[tuple[str | None, str | None], int]:
-        """How many detections go from which node to which, the most first; None is unknown or not matched yet."""
+        """Count the detections per pair of nodes (before, after), most first; None is unknown or not matched yet."""
         moves = Counter(change.moves for change in self.changes)
         return {move: times for move, times in moves.most_common() if move is not None}
 
 
 def settled(old: Match | None, new: Match) -> Match:
     """
-    The old match where the new one says the same: a search gives similarities that differ in their last digits.
+    Return the old match if the new match equals it: similarities of two searches differ in their last digits.
 
-    The same are those of one node, by the same references, with all scores within SAME_SCORE.
+    Matches are equal with the same node, the same references and all scores within SAME_SCORE.
     """
     if old is None or old.node != new.node or abs(old.score - new.score) > SAME_SCORE:
         return new
-    before, after = ({vote.reference: vote.score for vote in one.votes} for one in (old, new))
+    before, after = ({vote.reference: vote.score for vote in match.votes} for match in (old, new))
     is_same = before.keys() == after.keys() and all(abs(before[key] - after[key]) <= SAME_SCORE for key in before)
     return old if is_same else new
 
 
 def plan_reapply(old: Mapping[str, Match], new: Mapping[str, Match]) -> Plan:
     """
-    Compare two matchings by the detections' keys; what is equal is no change.
+    Compare two matchings by the keys of detections; equal matches are no change.
 
     A detection that *new* lacks loses its match.
     """
@@ -73,23 +73,23 @@ def plan_reapply(old: Mapping[str, Match], new: Mapping[str, Match]) -> Plan:
 
 
 def inverse(plan: Plan) -> Plan:
-    """The plan that takes a plan back; stored beside it, it is the undo."""
-    changes = tuple(Change(one.detection, one.after, one.before) for one in plan.changes)
+    """Return the plan that undoes a plan."""
+    changes = tuple(Change(change.detection, change.after, change.before) for change in plan.changes)
     return Plan(changes, _token(changes))
 
 
 def applied(matches: Mapping[str, Match], plan: Plan) -> dict[str, Match]:
-    """Follow a plan. Raises StalePlan where a match is no longer what the plan starts from; then nothing is done."""
+    """Return the matches after a plan. Raises StalePlan if a match differs from the start of the plan."""
     moved = [change.detection for change in plan.changes if matches.get(change.detection) != change.before]
     if moved:
         raise StalePlan(f"plan {plan.token}: {len(moved)} matches are others by now, such as of {moved[0]}; plan again")
-    found = dict(matches)
+    result = dict(matches)
     for change in plan.changes:
         if change.after is None:
-            found.pop(change.detection, None)
+            result.pop(change.detection, None)
         else:
-            found[change.detection] = change.after
-    return found
+            result[change.detection] = change.after
+    return result
 
 
 def _token(changes: tuple[Change, ...]) -> str:

@@ -1,4 +1,4 @@
-"""The taxonomies of each project, every version of them."""
+"""The taxonomies of each project, in all versions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from loop.taxonomy.taxonomy import Taxonomy
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """One taxonomy that was applied, with its *number* in the project, from 1."""
+    """One applied taxonomy, with its *number* in the project, from 1."""
 
     number: int
     taxonomy: Taxonomy
@@ -24,13 +24,13 @@ class Applied:
 
 
 class TaxonomyLog:
-    """The taxonomies in the records; what was applied once stays."""
+    """The taxonomies in the records; applied taxonomies are never removed."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
     def apply(self, project_id: int, taxonomy: Taxonomy, why: str) -> int | None:
-        """Put a taxonomy in force and return its number; None where one of the same content is."""
+        """Put a taxonomy in force and return its number; None if it is in force already."""
         with self._engine.begin() as connection:
             last = connection.execute(_of(project_id).limit(1)).first()
             if last is not None and last.version == taxonomy.version:
@@ -42,23 +42,23 @@ class TaxonomyLog:
         return number
 
     def current(self, project_id: int) -> Taxonomy | None:
-        """The taxonomy in force; None where none was ever applied."""
-        found = self._read(_of(project_id).limit(1))
-        return found[0].taxonomy if found else None
+        """Return the taxonomy in force; None before the first one."""
+        newest = self._read(_of(project_id).limit(1))
+        return newest[0].taxonomy if newest else None
 
     def all(self, project_id: int) -> list[Applied]:
-        """Every taxonomy of a project, the newest first."""
+        """Return all taxonomies of a project, newest first."""
         return self._read(_of(project_id))
 
     def _read(self, query: sa.Select[tuple[object, ...]]) -> list[Applied]:
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
-        return [Applied(row.number, _parsed(row.content), row.why, row.applied_at) for row in rows]
+        return [Applied(row.number, _parse(row.content), row.why, row.applied_at) for row in rows]
 
 
 @lru_cache(64)
-def _parsed(content: str) -> Taxonomy:
-    """Read a taxonomy once: YAML takes milliseconds, and every request asks."""
+def _parse(content: str) -> Taxonomy:
+    """Read a taxonomy, cached: YAML takes milliseconds, and every request needs it."""
     return taxonomy_format.read(content)
 
 

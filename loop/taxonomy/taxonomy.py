@@ -14,7 +14,7 @@ from loop.errors import TaxonomyError
 
 
 class Mode(StrEnum):
-    """What an enrichment field does with a value that is already there."""
+    """The effect of an enrichment field on an existing value."""
 
     REPLACE = "replace"
     APPEND = "append"
@@ -33,8 +33,8 @@ class Node:
     """
     One category.
 
-    *labels* are the Label Studio labels that are this category; a node without any only groups its children.
-    *threshold* in [0, 1] is the least score of a match, None where the policy's default holds.
+    *labels* are the Label Studio labels of this category; a node without labels only groups its children.
+    *threshold* in [0, 1] is the least score of a match; None means the default of the policy.
     """
 
     id: str
@@ -47,14 +47,14 @@ class Node:
 
     @property
     def name(self) -> str:
-        """What people read."""
+        """The name that people read."""
         return self.title or self.id
 
 
 @dataclass(frozen=True)
 class Taxonomy:
     """
-    Nodes in the order of their file. Raises TaxonomyError, when made, where they are no forest.
+    Nodes in the order of their file. The constructor raises TaxonomyError if they are no forest.
 
     Refused: an empty or doubled id, a label in two nodes, an unknown parent, a cycle, a threshold outside [0, 1].
     """
@@ -71,14 +71,14 @@ class Taxonomy:
 
     @cached_property
     def _by_parent(self) -> dict[str | None, tuple[Node, ...]]:
-        found: dict[str | None, list[Node]] = {}
+        children_of: dict[str | None, list[Node]] = {}
         for node in self.nodes:
-            found.setdefault(node.parent, []).append(node)
-        return {parent: tuple(children) for parent, children in found.items()}
+            children_of.setdefault(node.parent, []).append(node)
+        return {parent: tuple(children) for parent, children in children_of.items()}
 
     @cached_property
     def node_of_label(self) -> dict[str, str]:
-        """The id of the node that each label is; a label without a node is absent."""
+        """The node id of each label; labels without a node are absent."""
         return {label: node.id for node in self.nodes for label in node.labels}
 
     @cached_property
@@ -90,23 +90,23 @@ class Taxonomy:
     @cached_property
     def distinct_names(self) -> dict[str, str]:
         """
-        What each node is called where it stands alone: its name, or its path where others have that name too.
+        The distinct name of each node: its name, or its path if other nodes have the same name.
 
-        No two are alike but for case, as far as ids are not.
+        No two names differ only in case, unless ids do.
         """
         short = {node.id: " ".join(node.name.split()) for node in self.nodes}
-        long = {one: "/".join(short[above] for above in self.path(one)) for one in short}
-        alone = _alone(short)
-        names = {one: short[one] if one in alone else long[one] for one in short}
-        alone = _alone(names)
-        return {one: name if one in alone else f"{name} ({one})" for one, name in names.items()}
+        long = {node_id: "/".join(short[above] for above in self.path(node_id)) for node_id in short}
+        unique = _unique(short)
+        names = {node_id: short[node_id] if node_id in unique else long[node_id] for node_id in short}
+        unique = _unique(names)
+        return {node_id: name if node_id in unique else f"{name} ({node_id})" for node_id, name in names.items()}
 
     def children(self, parent: str | None = None) -> tuple[Node, ...]:
-        """The nodes right under *parent*; the roots without one."""
+        """Return the children of *parent*; without a parent, the roots."""
         return self._by_parent.get(parent, ())
 
     def path(self, node_id: str) -> tuple[str, ...]:
-        """The ids from the root down to a node, both included: what Label Studio's Taxonomy tag holds."""
+        """Return the ids from the root down to a node, both included, as Label Studio's Taxonomy tag holds them."""
         path = [node_id]
         while (parent := self.by_id[path[-1]].parent) is not None:
             path.append(parent)
@@ -115,46 +115,46 @@ class Taxonomy:
 
 def enriched(taxonomy: Taxonomy, node_id: str) -> dict[str, str]:
     """
-    The fields that a match to a node adds, gathered from the root down to it, in that order.
+    Return the fields that a match to a node adds, collected from the root down to the node.
 
-    A field that replaces overrides what the nodes above said, one that appends is joined to it.
+    A field that replaces overrides the value of the nodes above; a field that appends is joined to it.
     """
-    found: dict[str, str] = {}
-    for one in taxonomy.path(node_id):
-        for name, addition in taxonomy.by_id[one].enrichment.items():
-            is_joined = addition.mode is Mode.APPEND and name in found
-            found[name] = f"{found[name]}; {addition.value}" if is_joined else addition.value
-    return found
+    fields: dict[str, str] = {}
+    for ancestor in taxonomy.path(node_id):
+        for name, addition in taxonomy.by_id[ancestor].enrichment.items():
+            is_joined = addition.mode is Mode.APPEND and name in fields
+            fields[name] = f"{fields[name]}; {addition.value}" if is_joined else addition.value
+    return fields
 
 
 def promoted(taxonomy: Taxonomy, name: str, *, parent: str | None = None) -> Taxonomy:
     """
     Add a category that a person named; *name* becomes its title and its label.
 
-    A label that is known already, in that place, changes nothing: promoting twice is promoting once. Raises
-    TaxonomyError where the parent is unknown, or the label belongs elsewhere.
+    A label that is already in that place changes nothing. Raises TaxonomyError if the parent is unknown, or the label
+    has another parent.
     """
     name = name.strip()
     if not name:
         raise TaxonomyError("name", "a name for the category", name)
-    known = taxonomy.node_of_label.get(name)
-    if known is not None:
-        if parent not in (None, taxonomy.by_id[known].parent):
-            raise TaxonomyError(f"node {known} parent", f"{parent}, as asked", taxonomy.by_id[known].parent)
+    owner = taxonomy.node_of_label.get(name)
+    if owner is not None:
+        if parent not in (None, taxonomy.by_id[owner].parent):
+            raise TaxonomyError(f"node {owner} parent", f"{parent}, as asked", taxonomy.by_id[owner].parent)
         return taxonomy
     node = Node(id=_free_id(name, taxonomy.by_id), title=name, parent=parent, labels=(name,))
     return Taxonomy((*taxonomy.nodes, node))
 
 
 def with_thresholds(taxonomy: Taxonomy, thresholds: Mapping[str, float]) -> Taxonomy:
-    """Set the thresholds of the nodes that are named."""
+    """Return the taxonomy with the given thresholds, by node id."""
     return Taxonomy(
         tuple(replace(node, threshold=thresholds.get(node.id, node.threshold)) for node in taxonomy.nodes),
     )
 
 
 def tree_lines(taxonomy: Taxonomy, parent: str | None = None, depth: int = 0) -> list[str]:
-    """Draw the tree, a line a node, children indented under their parent."""
+    """Draw the tree, one line per node, children indented under their parent."""
     lines = []
     for node in taxonomy.children(parent):
         labels = f"  labels: {', '.join(node.labels)}" if node.labels else ""
@@ -164,26 +164,26 @@ def tree_lines(taxonomy: Taxonomy, parent: str | None = None, depth: int = 0) ->
     return lines
 
 
-def _alone(names: Mapping[str, str]) -> set[str]:
-    """Whose name nobody else has, without regard to case."""
+def _unique(names: Mapping[str, str]) -> set[str]:
+    """Return the ids of nodes whose name is unique, ignoring case."""
     counts = Counter(name.casefold() for name in names.values())
-    return {one for one, name in names.items() if counts[name.casefold()] == 1}
+    return {node_id for node_id, name in names.items() if counts[name.casefold()] == 1}
 
 
 def _free_id(name: str, taken: Iterable[str]) -> str:
-    """Make an id of a name that no node has: `Stag beetle` becomes `stag-beetle`, then `stag-beetle-2`."""
+    """Make an unused id from a name: `Stag beetle` becomes `stag-beetle`, then `stag-beetle-2`."""
     stem = "-".join("".join(letter if letter.isalnum() else " " for letter in name.casefold()).split()) or "node"
-    number, found = 1, stem
-    while found in set(taken):
+    number, node_id = 1, stem
+    while node_id in set(taken):
         number += 1
-        found = f"{stem}-{number}"
-    return found
+        node_id = f"{stem}-{number}"
+    return node_id
 
 
 def _check(nodes: tuple[Node, ...]) -> None:
-    doubled = [node_id for node_id, times in Counter(node.id for node in nodes).items() if times > 1]
-    if doubled:
-        raise TaxonomyError(f"node {doubled[0]} id", "an id that no other node has", doubled[0])
+    duplicates = [node_id for node_id, times in Counter(node.id for node in nodes).items() if times > 1]
+    if duplicates:
+        raise TaxonomyError(f"node {duplicates[0]} id", "an id that no other node has", duplicates[0])
     parents = {node.id: node.parent for node in nodes}
     owners: dict[str, str] = {}
     for node in nodes:
@@ -202,8 +202,8 @@ def _check(nodes: tuple[Node, ...]) -> None:
 
 
 def _check_cycle(node_id: str, parents: Mapping[str, str | None]) -> None:
-    way = [node_id]
-    while (parent := parents[way[-1]]) is not None:
-        if parent in way:
-            raise TaxonomyError(f"node {node_id} parent", "no cycle", " -> ".join([*way, parent]))
-        way.append(parent)
+    path = [node_id]
+    while (parent := parents[path[-1]]) is not None:
+        if parent in path:
+            raise TaxonomyError(f"node {node_id} parent", "no cycle", " -> ".join([*path, parent]))
+        path.append(parent)

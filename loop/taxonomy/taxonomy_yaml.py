@@ -1,4 +1,4 @@
-"""`taxonomy.yaml` to our nouns and back. Pure."""
+"""Read and write `taxonomy.yaml`. Pure."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def read(text: str) -> Taxonomy:
     """
     Read a taxonomy: a mapping whose only key is `nodes`, a list of mappings with the keys above.
 
-    Raises TaxonomyError, which names the node and the field, at what it cannot read and at what is no tree.
+    Raises TaxonomyError, with the node and the field, for unreadable content and for nodes that are no tree.
     """
     try:
         content = yaml.load(text, _Loader)  # noqa: S506 (it is a safe loader)
     except RecursionError as error:
         raise TaxonomyError("taxonomy", "well-formed YAML", "something nested too deeply") from error
-    except (yaml.YAMLError, ValueError) as error:  # a ValueError is a date that is none
+    except (yaml.YAMLError, ValueError) as error:  # a ValueError is an invalid date
         raise TaxonomyError("taxonomy", "well-formed YAML", " ".join(str(error).split())) from error
     if content is None:
         return Taxonomy()
@@ -37,7 +37,7 @@ def read(text: str) -> Taxonomy:
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
-    """Loads plain values, and takes no mapping that has a key twice: the first value would be lost."""
+    """Loads plain values, and refuses a mapping with a duplicate key: the first value would be lost."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
@@ -49,18 +49,18 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
 
 
 class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
-    """Writes text with line separators and the like in double quotes: PyYAML would not read them back otherwise."""
+    """Writes text with unprintable characters in double quotes: otherwise PyYAML would not read it back."""
 
 
-def _represented(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
 
 
-_Dumper.add_representer(str, _represented)
+_Dumper.add_representer(str, _represent_text)
 
 
 def write(taxonomy: Taxonomy) -> str:
-    """Write a taxonomy as `read` reads it, without what is empty; comments are not kept."""
+    """Write a taxonomy for `read`, without empty fields; comments are lost."""
     if not taxonomy.nodes:
         return "nodes: []\n"
     return "nodes:\n" + "".join(map(_entry, taxonomy.nodes))
@@ -107,10 +107,10 @@ def _texts(content: Mapping[Any, Any], key: str, where: str) -> tuple[str, ...]:
     for value in values:
         if not is_text(value) or not value.strip():
             raise TaxonomyError(f"{where} {key}", "a list of texts; put each in quotes", value)
-    found = tuple(value.strip() for value in values)
-    if len(set(found)) < len(found):
+    texts = tuple(value.strip() for value in values)
+    if len(set(texts)) < len(texts):
         raise TaxonomyError(f"{where} {key}", "each text once", values)
-    return found
+    return texts
 
 
 def _threshold(content: Mapping[Any, Any], where: str) -> float | None:
@@ -154,12 +154,12 @@ def _entry(node: Node) -> str:
         "examples": _list(node.examples),
         "threshold": node.threshold,
         "enrichment": {
-            name: one.value if one.mode is Mode.REPLACE else {"value": one.value, "mode": one.mode.value}
-            for name, one in node.enrichment.items()
+            name: field.value if field.mode is Mode.REPLACE else {"value": field.value, "mode": field.mode.value}
+            for name, field in node.enrichment.items()
         },
     }
-    kept = {key: value for key, value in fields.items() if value not in (None, "", [], {})}
-    text: str = yaml.dump([kept], Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    filled = {key: value for key, value in fields.items() if value not in (None, "", [], {})}
+    text: str = yaml.dump([filled], Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
     return text
 
 

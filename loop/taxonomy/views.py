@@ -1,9 +1,9 @@
 """
-The views of Label Studio's Data Manager that show what was matched to each node of the taxonomy. Pure.
+The views of Label Studio's Data Manager that show the tasks matched to each node of the taxonomy. Pure.
 
-A view filters by a key that stands in the regions of a prediction (`match_result`), so what it shows follows the
-predictions by itself, however many tasks these are. A filter by a list of ids would not do: Label Studio's server knows
-one, its Data Manager does not, and no tab of a project opens as long as one of them has it.
+A view filters by a key in the regions of a prediction (`result`), and follows the predictions by itself, for any
+number of tasks. A filter by a list of ids does not work: Label Studio's server knows it, but its Data Manager does
+not, and then opens no tab of the project.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from loop.taxonomy.taxonomy import Taxonomy
 Json = dict[str, Any]
 TITLE = "Category: "
 COLUMN = "predictions_results"
-PLAIN = " /.,:&+()@'"  # stay as they are in a key; all else that is not in every JSON text alike is %-encoded
+PLAIN = " /.,:&+()@'"  # characters that stay in a key; others that JSON texts may write differently are %-encoded
 
 
 @dataclass(frozen=True, slots=True)
 class ViewPlan:
-    """What is to be done to a project's views: *changed* and *gone* are by their ids."""
+    """The changes of a project's views; *changed* and *gone* are by view id."""
 
     added: tuple[Json, ...]
     changed: Mapping[int, Json]
@@ -32,48 +32,48 @@ class ViewPlan:
 
 
 def keys(taxonomy: Taxonomy, node_id: str, version: str) -> list[str]:
-    """What a match to a node of a prediction of *version* is found by: a key for the node and each above it."""
-    return [_key(version, taxonomy.distinct_names[one]) for one in taxonomy.path(node_id)]
+    """Return the keys of a match to a node by *version*: one for the node and for each node above it."""
+    return [_key(version, taxonomy.distinct_names[ancestor]) for ancestor in taxonomy.path(node_id)]
 
 
 def view(name: str, version: str) -> Json:
-    """The view of the node that is called *name*."""
+    """Return the view of the node with the name *name*."""
     condition = (COLUMN, "contains", "String", f'"{_key(version, name)}"')
     return {"title": f"{TITLE}{name}", "type": "list", "target": "tasks", "filters": filters(condition)}
 
 
 def plan_views(taxonomy: Taxonomy, version: str, known: Sequence[Mapping[str, Any]], *, most: int) -> ViewPlan:
     """
-    Compare the views that Label Studio has with one a node, at most *most*: those nearest to the roots.
+    Compare the views in Label Studio with one view per node, at most *most*, nearest to the roots.
 
-    A view is ours by its title and a filter that agrees with it, so a copy under another name, and a view that somebody
-    made, are not. Of ours only our filter is changed; one whose node is gone is deleted, unless it got more filters.
+    A view is ours if its filter agrees with its title; renamed copies and views of people are not. Only the filter of
+    our views is changed. A view whose node is gone is deleted, unless it has more filters.
     """
-    wanted = _wanted(taxonomy, most)
+    wanted = _node_names(taxonomy, most)
     missing = dict.fromkeys(wanted)
     changed: dict[int, Json] = {}
     gone: list[int] = []
-    for one in known:
-        data = one.get("data") or {}
+    for known_view in known:
+        data = known_view.get("data") or {}
         name = _name_of(data)
         if name is None:
             continue
         items = data["filters"]["items"]
-        right = view(name, version)["filters"]["items"][0]["value"]
-        renewed = [{**item, "value": right} if _is_filter_of(item, name) else item for item in items]
-        if name not in missing and len(items) == 1:  # its node is gone, or two of us made it at once
-            gone.append(int(one["id"]))
+        value = view(name, version)["filters"]["items"][0]["value"]
+        renewed = [{**item, "value": value} if _is_filter_of(item, name) else item for item in items]
+        if name not in missing and len(items) == 1:  # its node is gone, or two processes made it at once
+            gone.append(int(known_view["id"]))
         elif name in wanted and renewed != items:
-            changed[int(one["id"])] = {**data, "filters": {**data["filters"], "items": renewed}}
+            changed[int(known_view["id"])] = {**data, "filters": {**data["filters"], "items": renewed}}
         missing.pop(name, None)
     return ViewPlan(tuple(view(name, version) for name in missing), changed, tuple(gone))
 
 
-def _wanted(taxonomy: Taxonomy, most: int) -> list[str]:
-    """The names of the nodes, in the order of the tree; where there are too many, the deepest are left out."""
+def _node_names(taxonomy: Taxonomy, most: int) -> list[str]:
+    """Return the names of the nodes in the order of the tree, without the deepest nodes beyond *most*."""
     ordered = list(_down(taxonomy, None))
-    kept = set(sorted(ordered, key=lambda node: len(taxonomy.path(node)))[:most])
-    return [taxonomy.distinct_names[node] for node in ordered if node in kept]
+    shown = set(sorted(ordered, key=lambda node: len(taxonomy.path(node)))[:most])
+    return [taxonomy.distinct_names[node] for node in ordered if node in shown]
 
 
 def _down(taxonomy: Taxonomy, parent: str | None) -> Iterator[str]:
@@ -87,7 +87,7 @@ def _key(version: str, name: str) -> str:
 
 
 def _name_of(data: Mapping[str, Any]) -> str | None:
-    """Whose view it is; None where it is not ours."""
+    """Return the node name of a view; None if the view is not ours."""
     title = str(data.get("title") or "")
     name = title.removeprefix(TITLE)
     items = (data.get("filters") or {}).get("items") or []

@@ -1,4 +1,4 @@
-"""Trace a region to what it is matched to, and by which references."""
+"""Trace a region to its match and the references that voted for it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from loop.vision.embedding import Kind, crop_key, entry_key
 
 @dataclass(frozen=True, slots=True)
 class Voter:
-    """A reference that stands behind a match; *task* and *region* are None where it is no longer one."""
+    """A reference that voted for a match; *task* and *region* are None if it is no longer a reference."""
 
     similarity: float
     reference: str
@@ -26,7 +26,7 @@ class Voter:
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """What a region is matched to in the taxonomy; *node* None is unknown."""
+    """The match of a region to the taxonomy; *node* None is unknown."""
 
     task: int
     embedder: str
@@ -36,18 +36,18 @@ class Matched:
 
 
 def matched(parts: Parts, project_id: int, predicted: Sequence[LoggedPrediction], region_id: str) -> Iterator[Matched]:
-    """What the places of a region are matched to by the embedder in use, once each."""
+    """Yield the match of each place of a region, by the embedder in use."""
     source = source_of(parts, project_id)
     keys = {
-        entry_key(crop_key(one.image, region.box.clipped()), one.task_id, source.space): one.task_id
-        for one in predicted
-        for region in (*one.regions, *one.candidates)
+        entry_key(crop_key(logged.image, region.box.clipped()), logged.task_id, source.space): logged.task_id
+        for logged in predicted
+        for region in (*logged.regions, *logged.candidates)
         if source and region.id == region_id
     }
-    found = parts.matches.of_keys(project_id, source.space, keys) if source else {}
-    voters = {vote.reference for match in found.values() for vote in match.votes}
+    matches = parts.matches.of_keys(project_id, source.space, keys) if source else {}
+    voters = {vote.reference for match in matches.values() for vote in match.votes}
     known = parts.vectors.of_keys(project_id, source.space, Kind.REFERENCES, voters) if source else {}
-    for key, match in found.items():
+    for key, match in matches.items():
         rows = [_voter(vote, known.get(vote.reference)) for vote in match.votes]
         yield Matched(keys[key], source.space.name if source else "", match.node, match.score, rows)
 
