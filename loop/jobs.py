@@ -19,7 +19,7 @@ from loop.parts import Parts
 from loop.rates import post_alerts as watching
 from loop.references import index as indexing
 from loop.references import plan as plan_vectors
-from loop.registry.announce import catch_up
+from loop.registry.promote import catch_up
 from loop.serving import refresh as refreshing
 from loop.serving import retire as retiring
 from loop.taxonomy import match as matching

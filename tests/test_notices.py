@@ -10,8 +10,7 @@ import pytest
 
 from loop.notices import Kind, Notice, RetryPolicy, headers
 from loop.outbox import DeliveryState, Outbox
-from loop.registry.announce import announce_move
-from loop.registry.promote import promote, roll_back
+from loop.registry.promote import announce_move, promote, roll_back
 from loop.settings import Settings
 from tests.builders import NOON, created, ls_region, region, served
 from tests.test_review import take

@@ -7,10 +7,11 @@ from contextlib import suppress
 from loop.errors import Pinned, UpstreamError
 from loop.notices import Kind
 from loop.parts import Parts
-from loop.registry.announce import announce_move
 from loop.registry.follow import ask_refresh, follow
 from loop.registry.moves import PREVIOUS
 from loop.registry.store import Version
+
+MOVES = (Kind.MODEL_PROMOTED, Kind.MODEL_ROLLED_BACK)
 
 
 def promote(parts: Parts, project_id: int, name: str, why: str) -> Version:
@@ -83,3 +84,17 @@ def _follow(parts: Parts, project_id: int) -> None:
     with suppress(UpstreamError):  # the refresh that is asked for follows later
         follow(parts, project_id)
     ask_refresh(parts, project_id)
+
+
+def announce_move(parts: Parts, version: Version, kind: Kind, why: str) -> bool:
+    """Post that *version* serves now, once a move however often it is called; return whether that was news."""
+    project_id, move = version.project_id, str(parts.moves.last(version.project_id))
+    if any(parts.outbox.has(project_id, one, move) for one in MOVES):
+        return False
+    return parts.outbox.post(project_id, kind, move, {"version": version.name, "why": why})
+
+
+def catch_up(parts: Parts, project_id: int) -> bool:
+    """Post the last move where a process was killed between moving and saying so; return whether it was."""
+    champion = parts.registry.champion(project_id)
+    return champion is not None and announce_move(parts, champion, Kind.MODEL_PROMOTED, "found by the sweep")

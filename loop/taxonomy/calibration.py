@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -90,23 +90,29 @@ def calibrate(
             Basis.SIBLINGS: _join(own[sibling] for sibling in siblings),
             Basis.ALL: _join(own.values()),
         }
-        basis = next((basis for basis, pool in pools.items() if len(pool) >= policy.least), Basis.NOTHING)
         default = votes.threshold if node.threshold is None else node.threshold
-        threshold = default if basis is Basis.NOTHING else _threshold(pools[basis], policy)
-        accepted = own[node.id].right[own[node.id].scores >= threshold]
-        risk = float(1 - accepted.mean()) if len(accepted) else None
-        rows.append(
-            Calibrated(
-                node=node.id,
-                references=int(member[truth, place].sum()),
-                threshold=threshold,
-                coverage=len(accepted) / len(own[node.id]) if len(own[node.id]) else None,
-                risk=risk,
-                basis=basis,
-                reaches=risk is not None and risk <= policy.risk,
-            )
-        )
+        rows.append(_calibrated(node.id, int(member[truth, place].sum()), pools, default, policy))
     return rows
+
+
+def _calibrated(
+    node: str, references: int, pools: Mapping[Basis, _Sample], default: float, policy: CalibrationPolicy
+) -> Calibrated:
+    """One node's row: its threshold from the first pool that is large enough, and what it gives among its own."""
+    own = pools[Basis.OWN]
+    basis = next((basis for basis, pool in pools.items() if len(pool) >= policy.least), Basis.NOTHING)
+    threshold = default if basis is Basis.NOTHING else _threshold(pools[basis], policy)
+    accepted = own.right[own.scores >= threshold]
+    risk = float(1 - accepted.mean()) if len(accepted) else None
+    return Calibrated(
+        node=node,
+        references=references,
+        threshold=threshold,
+        coverage=len(accepted) / len(own) if len(own) else None,
+        risk=risk,
+        basis=basis,
+        reaches=risk is not None and risk <= policy.risk,
+    )
 
 
 def without_group(neighbours: Neighbours, own: NDArray[np.str_], groups: NDArray[np.str_], k: int) -> Neighbours:
