@@ -94,7 +94,7 @@ def _print_of_project(**wanted: object) -> None:
     for count, record in enumerate(parts.verdicts.all(query), start=1):  # noqa: B007 (the number of verdicts)
         typer.echo(record.model_dump_json())
     if not count:
-        typer.echo("no verdict is like that: `loop rates` counts those that there are", err=True)
+        typer.echo("no verdict matches; `loop rates` counts all verdicts", err=True)
 
 
 def _print_of_export(export: Path, label_config: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Look at everything that can be wrong with an installation, and say what to do about it."""
+"""Check an installation, and give advice on each finding."""
 
 from __future__ import annotations
 
@@ -20,39 +20,39 @@ from loop.installation.findings import Finding, Level, told_safely, wrong
 from loop.label_studio.projects import Project
 from loop.parts import Parts
 
-SECONDS = 10.0  # that each check may take
-LOADING_SECONDS = 120.0  # that one may take which brings weights into memory
+SECONDS = 10.0  # limit of each check
+LOADING_SECONDS = 120.0  # limit of a check that loads weights into memory
 Check = Callable[[], list[Finding]]
 
 
 def doctor(parts: Parts, project_id: int | None = None, *, seconds: float = SECONDS) -> list[Finding]:
     """
-    Run every check, and return what they found in the order they are listed; nothing is changed.
+    Run every check and return the findings in the order of the lists; change nothing.
 
-    Each check stands alone: one that raises or takes longer than *seconds* is a finding itself. Where Label Studio is
-    not reached, what would be asked of it is not tried. A new check is a function in one of the lists.
+    Checks are independent: a check that raises, or takes longer than *seconds*, becomes a finding. If Label Studio does
+    not answer, checks that need it are skipped. A new check is a function in one of the lists.
     """
     general = [(_name(check), partial(check, parts)) for check in (checks_studio.token, *HERE)]
-    found = _run(general, seconds)
-    is_reached = not any(one.check in ("token", "label studio") and one.level == Level.WRONG for one in found)
+    findings = _run(general, seconds)
+    is_reached = not any(each.check in ("token", "label studio") and each.level == Level.WRONG for each in findings)
     if is_reached:
-        found += _run([(_name(check), partial(check, parts)) for check in STUDIO], seconds)
+        findings += _run([(_name(check), partial(check, parts)) for check in STUDIO], seconds)
     projects, missing = _projects(parts, project_id)
     for project in projects:
         checks = (*(PROJECT if is_reached else ()), *MODEL, *REVIEWS, *WORK)
         named = [(_name(check), partial(check, parts, project)) for check in checks]
-        found += [replace(one, project=project.id) for one in _run(named, seconds)]
+        findings += [replace(finding, project=project.id) for finding in _run(named, seconds)]
         loaded = [(_name(check), partial(check, parts, project)) for check in LOADED]
-        found += [replace(one, project=project.id) for one in _run(loaded, max(seconds, LOADING_SECONDS))]
-    return found + missing
+        findings += [replace(finding, project=project.id) for finding in _run(loaded, max(seconds, LOADING_SECONDS))]
+    return findings + missing
 
 
 def _projects(parts: Parts, project_id: int | None) -> tuple[list[Project], list[Finding]]:
-    """The projects to look at, and what is wrong with asking for them."""
+    """Return the projects to check, and the findings on reading them."""
     try:
         known = parts.projects.all()
     except Exception as error:  # noqa: BLE001 (the check of the records says what to do)
-        return [], [wrong("projects", _told(error), "see the finding on the records")]
+        return [], [wrong("projects", _describe(error), "see the finding on the records")]
     if project_id is None:
         return known, []
     asked = [project for project in known if project.id == project_id]
@@ -61,19 +61,23 @@ def _projects(parts: Parts, project_id: int | None) -> tuple[list[Project], list
 
 
 def _run(checks: Sequence[tuple[str, Check]], seconds: float) -> list[Finding]:
-    """Run checks side by side, and wait for none of them longer than the limit."""
+    """Run checks in parallel, and wait for them until the limit."""
     results: dict[int, list[Finding]] = {}
 
     def run(place: int, name: str, check: Check) -> None:
         try:
             results[place] = check()
         except UpstreamError as error:
-            results[place] = [wrong(name, _told(error), "see what did not answer; then look again")]
-        except Exception as error:  # noqa: BLE001 (whatever it is, the other checks go on)
-            results[place] = [wrong(name, _told(error), "the check itself came to this: see what it looks at")]
+            results[place] = [
+                wrong(name, _describe(error), "check the service that did not answer, then run `loop doctor` again")
+            ]
+        except Exception as error:  # noqa: BLE001 (the other checks go on)
+            results[place] = [
+                wrong(name, _describe(error), "the check itself failed: check the service or file that the error names")
+            ]
 
     threads = [
-        threading.Thread(target=run, args=(place, name, check), daemon=True)  # one that hangs holds nobody up
+        threading.Thread(target=run, args=(place, name, check), daemon=True)  # a check that hangs delays no other
         for place, (name, check) in enumerate(checks)
     ]
     for thread in threads:
@@ -83,7 +87,7 @@ def _run(checks: Sequence[tuple[str, Check]], seconds: float) -> list[Finding]:
         thread.join(max(0.0, deadline - time.monotonic()))
     late = f"no answer within {seconds:g} s"
     found = [
-        results.get(place) or [wrong(name, late, "it hangs or is very slow; try again, then see its log")]
+        results.get(place) or [wrong(name, late, "the service hangs or is very slow: try again, then read its log")]
         for place, (name, _) in enumerate(checks)
     ]
     return [told_safely(one) for findings in found for one in findings]
@@ -93,5 +97,5 @@ def _name(check: Callable[..., object]) -> str:
     return check.__name__.replace("_", " ")
 
 
-def _told(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0][:300]
