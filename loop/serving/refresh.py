@@ -15,6 +15,7 @@ from loop.label_studio.payloads import predictions_of
 from loop.label_studio.projects import Project
 from loop.parts import Parts
 from loop.registry.follow import follow
+from loop.registry.store import Version
 from loop.serving import shadow
 from loop.serving.pre_annotate import Predicted, has, predict_all
 from loop.serving.retire import retire
@@ -52,12 +53,7 @@ def refresh(parts: Parts, project_id: int) -> str:
     unmeant = _unmeant(parts, project_id, champion.name, known)
     waiting += [known[task_id] for task_id in unmeant]
     _take_over(parts, project_id, champion.name, list(known), execution)
-    matching = partial(parts.matching.known, parts, project)
-    predicted = Predicted()
-    if waiting:
-        predicted = predict_all(parts, project, parts.load(champion), waiting, execution, matching=matching)
-        failed = {one.task_id for one in predicted.broken} | predicted.refused.keys()
-        _remove(parts, (one for task_id, ids in unmeant.items() if task_id not in failed for one in ids))
+    predicted = _predict(parts, project, champion, waiting, unmeant, execution)
     ask_vectors(parts, project_id)
     lines = [f"{champion.name}: {predicted.done} of {len(waiting)} open tasks predicted; {follow(parts, project_id)}"]
     write_groups(parts, project_id)
@@ -75,6 +71,24 @@ def is_due(parts: Parts, project: Project) -> bool:
     champion = parts.registry.champion(project.id)
     answered_by = champion.name if champion else ""
     return project.refresh_asked != project.refresh_done or project.refreshed_version != answered_by
+
+
+def _predict(
+    parts: Parts,
+    project: Project,
+    champion: Version,
+    tasks: Sequence[Json],
+    unmeant: Mapping[int, list[int]],
+    execution: str,
+) -> Predicted:
+    """Predict tasks, and remove the *unmeant* predictions of those that now have others."""
+    if not tasks:
+        return Predicted()
+    matching = partial(parts.matching.known, parts, project)
+    predicted = predict_all(parts, project, parts.load(champion), tasks, execution, matching=matching)
+    failed = {one.task_id for one in predicted.broken} | predicted.refused.keys()
+    _remove(parts, (one for task_id, ids in unmeant.items() if task_id not in failed for one in ids))
+    return predicted
 
 
 def _unmeant(parts: Parts, project_id: int, version: str, known: Mapping[int, Json]) -> dict[int, list[int]]:
