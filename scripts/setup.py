@@ -155,7 +155,9 @@ def checkout_venv(shared: Path) -> None:
     """Make `.venv`: hard links to the shared packages, entry points of its own, this checkout as `loop`."""
     target = ROOT / ".venv"
     stamp = target / ".made-from"
-    if stamp.exists() and stamp.read_text() == str(shared):
+    commands = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()  # that file names them
+    made_from = f"{shared} {commands}"
+    if stamp.exists() and stamp.read_text() == made_from:
         return
     print(f"setup: .venv -> {target}", flush=True)
     shutil.rmtree(target, ignore_errors=True)
@@ -166,7 +168,7 @@ def checkout_venv(shared: Path) -> None:
         if not (target / "bin" / script.name).exists():
             entry_point(script, target / "bin" / script.name, shared, target)
     run(target / "bin/python", "-m", "pip", "install", "--no-deps", "--no-build-isolation", "-e", ROOT)
-    stamp.write_text(str(shared))
+    stamp.write_text(made_from)
 
 
 def link(source: str, target: str) -> None:
