@@ -23,7 +23,7 @@ from scripts.demo.studio import free_port
 from tests.integration.conftest import children, run_loop, until
 from tests.trainings import reviewed_project, settings_in
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 A_FEW_SECONDS = 12.0  # with a machine that does other things as well
 
 
@@ -104,11 +104,11 @@ def the_epoch(parts):
 
 def make_busy(settings, parts, process):
     """Wait until a training and a refresh run, and a job whose child has a session of its own."""
-    until(lambda: is_ready(process), 60)
+    until(lambda: is_ready(process), 120)
     queue = Queue("default", connection=Redis.from_url(settings.redis))
     queue.enqueue(subprocess.call, ["sleep", "600"], start_new_session=True)
-    until(lambda: the_epoch(parts) >= 2, 60)
-    until(lambda: [one for one in of_home(settings) if one.name() == "sleep"], 30)
+    until(lambda: the_epoch(parts) >= 2, 120)
+    until(lambda: [one for one in of_home(settings) if one.name() == "sleep"], 60)
     queue.connection.close()
 
 
@@ -143,7 +143,7 @@ def test_stopped_or_killed_at_work_nothing_is_left_and_the_training_goes_on(sett
 
 def assert_goes_on(settings, parts, reached):
     with started(settings) as process:
-        until(lambda: parts.trainings.last(1)[0].ended_at, 150)
+        until(lambda: parts.trainings.last(1)[0].ended_at, 300)
         process.terminate()
         assert_all_end(settings, process)
     (ended,) = parts.trainings.last(1, 2)
@@ -202,7 +202,7 @@ def test_killed_together_with_its_guard_nothing_is_left(settings, parts):
 def test_a_killed_guard_is_replaced(settings):
     build(settings, migrate=True).close()
     with started(settings) as process:
-        until(lambda: is_ready(process), 60)
+        until(lambda: is_ready(process), 120)
         (guard,) = children(process, "loop.installation.guard")
 
         guard.kill()
@@ -214,7 +214,7 @@ def test_a_killed_guard_is_replaced(settings):
 
 def test_a_second_one_on_the_same_home_is_refused_by_name(settings):
     with started(settings) as process:
-        until(lambda: is_ready(process), 60)
+        until(lambda: is_ready(process), 120)
         other = settings.model_copy(update={"port": free_port()})
 
         said = run_loop(other, "up", ok=False)
@@ -229,7 +229,7 @@ def test_a_second_one_on_the_same_home_is_refused_by_name(settings):
 def test_two_installations_do_not_touch_each_other(settings, tmp_path):
     other = settings.model_copy(update={"home": tmp_path / "other home", "port": free_port()})
     with started(settings) as process:
-        until(lambda: is_ready(process), 60)
+        until(lambda: is_ready(process), 120)
         (tmp_path / "other").mkdir()
         with started(other) as second:
             until(lambda: is_ready(second), 60)
@@ -261,7 +261,7 @@ def test_a_second_signal_hurries(settings, parts):
 
 def test_a_worker_alone_takes_its_training_with_it(settings, parts):
     with started(settings.model_copy(update={"default_workers": 1})) as process:
-        until(lambda: is_ready(process), 60)
+        until(lambda: is_ready(process), 120)
         gpu = next(iter(children(process, "worker", "gpu")))
         until(lambda: the_epoch(parts) >= 1, 60)
         horses = gpu.children(recursive=True)

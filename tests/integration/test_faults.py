@@ -11,7 +11,7 @@ from loop.training.store import State
 from loop.wiring import build
 from tests.integration.conftest import children, loop_running, make_project, run_loop, settings_of, until
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(800)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_redis_and_a_training_worker_are_killed_and_nothing_is_lost(api, own_loo
     settings, parts, process = own_loop
     project_id, annotator = make_project(api, "Faults", 12, seed=2)
     run_loop(settings, "connect", "--project", str(project_id))
-    until(lambda: parts.predictions.newest(project_id, range(1, 10_000)), 60)
+    until(lambda: parts.predictions.newest(project_id, range(1, 10_000)), 120)
 
     (redis,) = children(process, "valkey-server")
     redis.send_signal(signal.SIGSTOP)  # it neither answers nor refuses: the worst case
@@ -41,15 +41,15 @@ def test_redis_and_a_training_worker_are_killed_and_nothing_is_lost(api, own_loo
     for _ in range(4):
         assert annotator.review_next()
 
-    training = until(lambda: next(iter(parts.trainings.open(project_id)), None), 90)
+    training = until(lambda: next(iter(parts.trainings.open(project_id)), None), 180)
     assert parts.reviews.new_since(project_id, None) == 8
-    until(lambda: ((parts.trainings.open(project_id) or [training])[0].progress or {}).get("epoch", 0) >= 2, 90)
+    until(lambda: ((parts.trainings.open(project_id) or [training])[0].progress or {}).get("epoch", 0) >= 2, 180)
     for worker in children(process, "worker", "gpu"):
         os.kill(worker.pid, signal.SIGKILL)
 
     health = httpx.get(f"{settings.backend_url}/health", timeout=2)
     assert health.status_code == 200
-    ended = until(lambda: next((t for t in parts.trainings.last(project_id) if t.ended_at), None), 200)
+    ended = until(lambda: next((t for t in parts.trainings.last(project_id) if t.ended_at), None), 400)
     assert ended.state in (State.PROMOTED, State.REFUSED), ended
     assert ended.attempts == 2
     epochs = epochs_of(parts.runs / f"training-{ended.id}")
