@@ -43,7 +43,7 @@ def settings(tmp_path, silent_studio, monkeypatch):
         tmp_path / "home",
         LOOP_REDIS_URL="",
         LOOP_PORT=str(free_port()),
-        LOOP_EPOCHS="20",
+        LOOP_EPOCHS="40",
         LABEL_STUDIO_URL=silent_studio,
         LABEL_STUDIO_API_KEY="k",
     )
@@ -107,8 +107,8 @@ def make_busy(settings, parts, process):
     until(lambda: is_ready(process), 120)
     queue = Queue("default", connection=Redis.from_url(settings.redis))
     queue.enqueue(subprocess.call, ["sleep", "600"], start_new_session=True)
-    until(lambda: the_epoch(parts) >= 2, 120)
     until(lambda: [one for one in of_home(settings) if one.name() == "sleep"], 60)
+    until(lambda: the_epoch(parts) >= 2, 120)
     queue.connection.close()
 
 
@@ -149,7 +149,7 @@ def assert_goes_on(settings, parts, reached):
     (ended,) = parts.trainings.last(1, 2)
     assert ended.state in (State.PROMOTED, State.REFUSED), ended.error
     epochs = [line.split(",")[0].strip() for line in results(parts, ended).read_text().splitlines()[1:]]
-    assert (epochs[-1], epochs.count("1")) == ("20", 1)
+    assert (epochs[-1], epochs.count("1")) == ("40", 1)
     assert reached >= 2
 
 

@@ -152,7 +152,7 @@ def test_an_annotator_sees_a_match_and_keeps_it_by_submitting(api, label_studio,
     annotation, prediction = task["annotations"][0], task["predictions"][-1]
     assert sorted(one["type"] for one in annotation["result"]) == ["rectanglelabels"] * 2 + ["taxonomy"] * 2
     assert annotation["result"][0]["meta"] == prediction["result"][0]["meta"]
-    config = parts.projects.get(project_id).config()
+    config = built.projects.get(project_id).config()
     review = read_review(annotation, config, project_id=project_id, task_id=first)
     verdicts = judge(read_prediction(prediction, config, task_id=first).regions, review.regions)
     assert [one.decision for one in verdicts] == [Decision.CONFIRMED] * 2
