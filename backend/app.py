@@ -15,7 +15,7 @@ from backend.metrics import SECONDS
 from backend.protocol import protocol
 from backend.webhook import intake
 from loop.errors import Busy, LoopError, PayloadError, RegistryError, Unauthorized, UnknownProject, UpstreamError
-from loop.label_studio.events import SECRET_HEADER
+from loop.label_studio.webhook import SECRET_HEADER
 from loop.serving.predictor import Predictor
 from loop.settings import Settings
 from loop.wiring import build

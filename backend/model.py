@@ -9,8 +9,8 @@ from typing import Any
 from label_studio_ml.model import LabelStudioMLBase
 
 from loop.errors import PayloadError, UpstreamError
-from loop.label_studio.events import START_TRAINING
 from loop.label_studio.payloads import project_id_of
+from loop.label_studio.webhook import START_TRAINING
 from loop.parts import Parts
 from loop.serving.predictor import Predictor
 from loop.training.ask import ask_training

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from backend import api_schemas, protocol_schemas
-from loop.label_studio.events import PROJECT_HEADER, SECRET_HEADER
+from loop.label_studio.webhook import PROJECT_HEADER, SECRET_HEADER
 
 Json = dict[str, Any]
 REF = "#/components/schemas/{model}"

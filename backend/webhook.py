@@ -14,8 +14,8 @@ from flask import Blueprint, Response, current_app, jsonify, request
 from backend.metrics import EVENTS
 from backend.protocol import body
 from loop.errors import PayloadError, Unauthorized, UpstreamError
-from loop.label_studio.events import ACTIONS, PROJECT_HEADER, SECRET_HEADER, START_TRAINING
 from loop.label_studio.payloads import project_id_of
+from loop.label_studio.webhook import ACTIONS, PROJECT_HEADER, SECRET_HEADER, START_TRAINING
 from loop.parts import Parts
 
 intake = Blueprint("intake", __name__)

@@ -8,7 +8,7 @@ import pytest
 
 from backend.app import create_app
 from loop.errors import UpstreamError
-from loop.label_studio.events import PROJECT_HEADER, SECRET_HEADER
+from loop.label_studio.webhook import PROJECT_HEADER, SECRET_HEADER
 from loop.regions import Box
 from loop.serving.predictor import Predictor
 from loop.settings import Settings

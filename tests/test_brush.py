@@ -9,10 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from label_studio_sdk.converter.brush import encode_rle
 
-from loop.label_studio.brush import painted
 from loop.label_studio.label_config import parse
-from loop.label_studio.result_format import read_result
-from loop.label_studio.unread import Why
+from loop.label_studio.result_format import Why, read_result
+from loop.label_studio.shapes import brush_box
 from loop.regions import Box
 from tests.shapes import CONFIG, brush
 
@@ -30,7 +29,7 @@ def test_the_box_is_that_of_the_painted_pixels(width, height, data):
         x, y = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
         mask[y : y + data.draw(st.integers(1, height)), x : x + data.draw(st.integers(1, width))] = 1
 
-    box = painted(code_of(mask), width, height)
+    box = brush_box(code_of(mask), width, height)
 
     ys, xs = np.nonzero(mask)
     expected = Box(xs.min() / width, ys.min() / height, (xs.max() + 1) / width, (ys.max() + 1) / height)
@@ -43,7 +42,7 @@ def test_the_box_is_that_of_the_painted_pixels(width, height, data):
 )
 def test_a_code_of_any_form_is_read_or_refused(code):
     with suppress(ValueError):
-        assert painted(code, 4, 3).area <= 1
+        assert brush_box(code, 4, 3).area <= 1
 
 
 def test_a_code_that_claims_billions_of_pixels_costs_nothing():
@@ -51,7 +50,7 @@ def test_a_code_that_claims_billions_of_pixels_costs_nothing():
     began = time.monotonic()
 
     with pytest.raises(ValueError, match="values"):
-        painted(claim, 640, 480)
+        brush_box(claim, 640, 480)
 
     assert time.monotonic() - began < 1
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from backend.app import create_app
 from loop.datasets.convert import to_dataset, to_verdicts
-from loop.label_studio.events import PROJECT_HEADER, SECRET_HEADER
+from loop.label_studio.webhook import PROJECT_HEADER, SECRET_HEADER
 from loop.regions import Box
 from loop.reviews.bulk.run import annotate
 from loop.serving.predictor import Predictor

@@ -6,8 +6,7 @@ import re
 import pytest
 
 from loop.label_studio.label_config import parse
-from loop.label_studio.result_format import read_result, write_result
-from loop.label_studio.unread import Why
+from loop.label_studio.result_format import Why, read_result, write_result
 from loop.regions import Box
 from tests.builders import CONFIG as PLAIN
 from tests.builders import ls_region, region

@@ -16,7 +16,7 @@ from loop.cli.options import AsJson, ProjectId, out
 from loop.datasets import convert
 from loop.datasets.convert import TaskVerdicts
 from loop.errors import PayloadError
-from loop.label_studio.export_kinds import FULL
+from loop.label_studio.exports import FULL
 from loop.parts import Parts
 from loop.rates.assess import Asked, assess, seconds_by_version
 from loop.rates.compare_shadow import compare_shadows

@@ -20,9 +20,8 @@ from loop.datasets.writer import Draft, writing
 from loop.errors import EmptySnapshot, ImageError, PayloadError
 from loop.isolation import Fault, attempt
 from loop.label_studio.classes import Labels
-from loop.label_studio.export_kinds import FULL, has_ids_alone
+from loop.label_studio.exports import FULL, has_ids_alone, infer_config
 from loop.label_studio.label_config import LabelConfig, parse
-from loop.label_studio.label_config_guess import inferred
 from loop.label_studio.payloads import Review, StoredPrediction, read_prediction, read_review, read_task, task_data
 from loop.reviews.verdicts import Verdict, counted_review_key, judge, seen_by_reviewer
 from loop.storage.storable import LARGEST_ID
@@ -85,7 +84,7 @@ def to_verdicts(export: Path, label_config: str | None = None) -> Iterator[TaskV
     A task without a counted review or without a prediction is skipped. A task whose review or prediction cannot be
     read whole is left out. Without a *label_config*, the control is inferred from the predictions. Raises PayloadError.
     """
-    config = parse(label_config) if label_config is not None else inferred(read_tasks(export))
+    config = parse(label_config) if label_config is not None else infer_config(read_tasks(export))
     _check_predictions(export)
     for task in read_export(export):
         if isinstance(task, NoTask):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from loop.errors import PayloadError
-from loop.label_studio.export_kinds import API_ANSWER, EXPECTED, kind_of_bytes, kind_of_task, kind_of_text
+from loop.label_studio.exports import API_ANSWER, EXPECTED, kind_of_bytes, kind_of_task, kind_of_text
 from loop.storage.storable import is_id
 from loop.storage.text_file import encoding_of
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from loop.datasets.splits import Side
 from loop.label_studio.classes import Labels
-from loop.label_studio.unread import Unread, Why
+from loop.label_studio.result_format import Unread, Why
 from loop.regions import Region
 
 MOST_NAMED = 100  # tasks named in a report, each reason

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loop.errors import LoopError, RegistryError
 from loop.installation.findings import Finding, ok, warning, wrong
-from loop.label_studio.class_fit import ADVICE, class_fit, some
+from loop.label_studio.classes import FIT_ADVICE, fit_classes, join_names
 from loop.label_studio.projects import Project
 from loop.parts import Parts
 
@@ -46,18 +46,19 @@ def labels(parts: Parts, project: Project) -> list[Finding]:
     if champion is None or not names:
         return [ok("labels", "nothing predicts yet, or its classes are not known")]
     config = project.config().knowing(parts.classes.book(project.id).synonyms())
-    fit = class_fit(config, names)
+    fit = fit_classes(config, names)
     if fit.is_empty:
-        summary = f"nothing is suggested: no class of {champion.name} ({some(names)}) is a label ({some(fit.labels)})"
-        return [warning("labels", summary, ADVICE)]
+        classes, wanted = join_names(names), join_names(fit.labels)
+        summary = f"nothing is suggested: no class of {champion.name} ({classes}) is a label ({wanted})"
+        return [warning("labels", summary, FIT_ADVICE)]
     count = len(set(config.label_names))
     summary = f"{count - len(fit.labels)} of {count} labels are predicted"
     findings = []
     if fit.labels:
-        findings.append(warning("labels", f"no class for the labels {some(fit.labels)}", ADVICE))
+        findings.append(warning("labels", f"no class for the labels {join_names(fit.labels)}", FIT_ADVICE))
     if fit.classes and champion.facts.snapshot:  # trained on labels of this project
         advice = "detections of these classes are not shown: check whether a label was renamed or removed"
-        findings.append(warning("labels", f"no label for the classes {some(fit.classes)}", advice))
+        findings.append(warning("labels", f"no label for the classes {join_names(fit.classes)}", advice))
     elif fit.classes:
         summary += f"; {len(fit.classes)} classes of weights that were not trained here have no label"
     return findings or [ok("labels", summary)]

@@ -8,10 +8,10 @@ from typing import Any
 from loop.errors import ImageError, ImageForbidden, LabelConfigError, PayloadError, UpstreamError
 from loop.installation.connect import BACKEND_TITLE, SAMPLING
 from loop.installation.findings import Finding, is_private, ok, warning, wrong
-from loop.label_studio.events import ACTIONS, PROJECT_HEADER, SECRET_HEADER
 from loop.label_studio.label_config import parse
 from loop.label_studio.payloads import Task, read_task
 from loop.label_studio.projects import Project
+from loop.label_studio.webhook import ACTIONS, PROJECT_HEADER, SECRET_HEADER
 from loop.parts import Parts
 
 GUARDS = "set ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false in Label Studio's environment"

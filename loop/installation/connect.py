@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from loop.errors import UnknownVersion, UpstreamError, WeightsRefused
-from loop.label_studio.class_fit import ADVICE, class_fit, some
+from loop.label_studio.classes import FIT_ADVICE, fit_classes, join_names
 from loop.label_studio.label_config import parse
 from loop.label_studio.webhook import ensure_webhook
 from loop.parts import Parts
@@ -110,15 +110,14 @@ def _fit(parts: Parts, project_id: int) -> list[str]:
     if champion is None or not champion.facts.classes:
         return []
     config = parts.projects.get(project_id).config().knowing(parts.classes.book(project_id).synonyms())
-    fit = class_fit(config, champion.facts.classes)
+    fit = fit_classes(config, champion.facts.classes)
     if fit.is_empty:
-        classes, labels = some(champion.facts.classes), some(config.label_names)
+        classes, labels = join_names(champion.facts.classes), join_names(config.label_names)
         found = f"no class of {champion.name} ({classes}) is a label of the project ({labels})"
-        return [f"WARNING: nothing will be suggested, because {found}: {ADVICE}"]
+        return [f"WARNING: nothing will be suggested, because {found}: {FIT_ADVICE}"]
     if fit.labels:
-        return [
-            f"not suggested, because {champion.name} has no class for them: {some(fit.labels)}. {ADVICE.capitalize()}"
-        ]
+        labels = join_names(fit.labels)
+        return [f"not suggested, because {champion.name} has no class for them: {labels}. {FIT_ADVICE.capitalize()}"]
     return []
 
 

@@ -1,4 +1,4 @@
-"""The backend as Label Studio sees it from outside."""
+"""The address at which Label Studio reaches the backend."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import httpx
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """How Label Studio comes in: the backend's address, its basic auth, the webhook secret of each project."""
+    """The backend's URL as Label Studio calls it, its basic auth, and the webhook secret of each project."""
 
     url: str
     user: str

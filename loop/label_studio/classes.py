@@ -1,4 +1,4 @@
-"""The classes of a project: ids that never move, names that may change, labels that somebody must decide on. Pure."""
+"""The classes of a project: ids never move, names may change; and how they fit the label config. Pure."""
 
 from __future__ import annotations
 
@@ -6,11 +6,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from loop.errors import PayloadError, UnknownClass
+from loop.label_studio.label_config import LabelConfig
+
+MOST_NAMED = 10
+FIT_ADVICE = (
+    "review tasks until the first training, which learns the labels, or say in the label config which class a label "
+    'is, as in <Label value="Vehicle" predicted_values="car,truck"/>, and run `loop connect` again'
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectClass:
-    """One class. *merged_into* is the id that its boxes have now; a retired one has no boxes in any snapshot."""
+    """
+    One class. *former* are its earlier names.
+
+    *merged_into* is the id that its boxes have now. Boxes of a retired class are left out of snapshots.
+    """
 
     id: int
     name: str
@@ -22,10 +33,10 @@ class ObjectClass:
 @dataclass(frozen=True, slots=True)
 class Labels:
     """
-    What becomes of a box by its label.
+    The class of a box by its label.
 
-    *names* are the classes by id, *ids* those of every label that is taken, former names too. Boxes with a *retired*
-    label are dropped; boxes with an *undecided* one, which the label config lost, are kept and named.
+    *names* are the classes by id; *ids* maps every label, also a former name, to its class. Boxes with a *retired*
+    label are dropped. Boxes with an *undecided* label, which the label config lost, are kept and reported.
     """
 
     names: tuple[str, ...]
@@ -35,13 +46,13 @@ class Labels:
 
     @classmethod
     def of(cls, names: Sequence[str]) -> Labels:
-        """Labels that are all there is to know; a name that comes twice is one class."""
+        """Make one class of each distinct name, without former names."""
         distinct = tuple(dict.fromkeys(names))
         return cls(distinct, {name: class_id for class_id, name in enumerate(distinct)})
 
     @property
     def former(self) -> dict[str, int]:
-        """The ids of labels that are not the name of their class: detectors of old still say them."""
+        """The ids of labels that are a former name of their class: old detectors still use them."""
         return {label: class_id for label, class_id in self.ids.items() if self.names[class_id] != label}
 
 
@@ -52,57 +63,86 @@ class ClassBook:
     classes: tuple[ObjectClass, ...] = field(default=())
 
     def get(self, name: str) -> ObjectClass:
-        """Return the class that bears a name now. Raises UnknownClass."""
-        for one in self.classes:
-            if one.name == name and one.merged_into is None:
-                return one
-        raise UnknownClass(name, [one.name for one in self.classes if one.merged_into is None])
+        """Return the class with the current name *name*. Raises UnknownClass."""
+        current = [known for known in self.classes if known.merged_into is None]
+        for known in current:
+            if known.name == name:
+                return known
+        raise UnknownClass(name, [known.name for known in current])
 
     def labels(self, in_config: Iterable[str]) -> Labels:
-        """What becomes of a box by its label, where the label config has *in_config*."""
-        present = {self._resolved(one).id for one in self.classes if {one.name, *one.former} & set(in_config)}
+        """Return the class of each label, for a label config with the labels *in_config*."""
+        present = {self._follow(known).id for known in self.classes if {known.name, *known.former} & set(in_config)}
         ids: dict[str, int] = {}
         retired, undecided = set(), set()
-        for one in self.classes:
-            now = self._resolved(one)
-            ids |= dict.fromkeys((*one.former, one.name), now.id)
-            if now.is_retired:
-                retired |= {*one.former, one.name}
-            elif now.id not in present:
-                undecided |= {*one.former, one.name}
-        return Labels(tuple(one.name for one in self.classes), ids, frozenset(retired), frozenset(undecided))
+        for known in self.classes:
+            current, names = self._follow(known), (*known.former, known.name)
+            ids |= dict.fromkeys(names, current.id)
+            if current.is_retired:
+                retired |= set(names)
+            elif current.id not in present:
+                undecided |= set(names)
+        return Labels(tuple(known.name for known in self.classes), ids, frozenset(retired), frozenset(undecided))
 
     def synonyms(self) -> dict[str, tuple[str, ...]]:
-        """All names of the same class by each of them, the present name first; of classes that ever had another."""
+        """Map each name of a class that was ever renamed or merged to all its names, the current name first."""
         labels = self.labels(())
         by_id: dict[int, list[str]] = {}
         for label, class_id in labels.ids.items():
             by_id.setdefault(class_id, [labels.names[class_id]]).append(label)
-        found = {label: tuple(dict.fromkeys(by_id[class_id])) for label, class_id in labels.ids.items()}
-        return {label: names for label, names in found.items() if len(names) > 1}
+        names_by_label = {label: tuple(dict.fromkeys(by_id[class_id])) for label, class_id in labels.ids.items()}
+        return {label: names for label, names in names_by_label.items() if len(names) > 1}
 
     def rename(self, old: str, new: str) -> list[ObjectClass]:
         """
-        Return the classes that change when *old* is called *new*: its id stays, and its old name still means it.
+        Return the classes that change if *old* is renamed to *new*; the id stays, and the old name still means it.
 
-        Where *new* is another class already, *old* is merged into it. Raises UnknownClass, PayloadError.
+        If *new* is another class, *old* is merged into it. Raises UnknownClass, PayloadError.
         """
-        one = self.get(old)
+        renamed = self.get(old)
         if not new.strip() or new == old:
             raise PayloadError("new name", f"a name other than {old!r}", new)
         for other in self.classes:
-            if other.name == new and other.merged_into not in (None, one.id):
+            if other.name == new and other.merged_into not in (None, renamed.id):
                 raise PayloadError("new name", f"not {new!r}, which is part of another class since", new)
             if other.name == new:
-                return [replace(other, merged_into=None), replace(one, merged_into=other.id)]
-            if new in other.former and other.id != one.id:
-                meant = f"a name that is not a former name of {other.name!r}: old reviews mean that class by it"
-                raise PayloadError("new name", meant, new)
-        former = tuple(name for name in (*one.former, old) if name != new)
-        return [replace(one, name=new, former=former)]
+                return [replace(other, merged_into=None), replace(renamed, merged_into=other.id)]
+            if new in other.former and other.id != renamed.id:
+                expected = f"a name that is not a former name of {other.name!r}: old reviews mean that class by it"
+                raise PayloadError("new name", expected, new)
+        former = tuple(name for name in (*renamed.former, old) if name != new)
+        return [replace(renamed, name=new, former=former)]
 
-    def _resolved(self, one: ObjectClass) -> ObjectClass:
-        """The class that a merged one is part of; rename never makes a ring."""
-        while one.merged_into is not None:
-            one = self.classes[one.merged_into]
-        return one
+    def _follow(self, known: ObjectClass) -> ObjectClass:
+        """Return the class that a merged class is part of. `rename` never makes a circle."""
+        while known.merged_into is not None:
+            known = self.classes[known.merged_into]
+        return known
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFit:
+    """*label_of* maps classes to labels; *labels* lack a class, so nothing suggests them; *classes* lack a label."""
+
+    label_of: Mapping[str, str]
+    labels: tuple[str, ...]
+    classes: tuple[str, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no class fits any label."""
+        return not self.label_of
+
+
+def fit_classes(config: LabelConfig, class_names: Sequence[str]) -> ClassFit:
+    """Compare the classes of a detector with the labels of a config."""
+    label_of = config.label_map(class_names)
+    suggested = set(label_of.values())
+    labels = tuple(name for name in dict.fromkeys(config.label_names) if name not in suggested)
+    return ClassFit(label_of, labels, tuple(name for name in class_names if name not in label_of))
+
+
+def join_names(names: Sequence[str]) -> str:
+    """Return the first names as text, with the number of the others."""
+    shown = ", ".join(names[:MOST_NAMED])
+    return f"{shown} and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else shown or "nothing"

@@ -12,7 +12,7 @@ from loop.errors import Refused, UpstreamError
 from loop.secrecy import learn
 
 Json = dict[str, Any]
-ADVICE = {  # what to do, by the status of an answer
+ADVICE = {  # by the status of an answer
     401: "; set LABEL_STUDIO_API_KEY to a key of this Label Studio",
     403: "; the user of LABEL_STUDIO_API_KEY may not do that there",
     404: "; it is not there, or not for the user of LABEL_STUDIO_API_KEY, or LABEL_STUDIO_URL is another server",
@@ -24,10 +24,10 @@ ADVICE = {  # what to do, by the status of an answer
 
 class Connection:
     """
-    Requests to one Label Studio; what goes wrong is UpstreamError, or Refused where it answers with an error.
+    Requests to one Label Studio. Raises UpstreamError, and Refused if Label Studio answers with an error status.
 
-    The transport is the SDK's own: it tells a legacy token from a personal access token, refreshes the latter, and
-    retries reads. Its typed layer is left out, because it describes the Enterprise edition and parses every field.
+    The transport is that of the SDK: it tells a legacy token from a personal access token, refreshes the latter, and
+    retries reads. The SDK's typed layer is not used: it describes the Enterprise edition and parses every field.
     """
 
     def __init__(self, url: str, api_key: str, *, timeout: float = 30.0) -> None:
@@ -44,18 +44,18 @@ class Connection:
         try:
             return Sdk(base_url=self.url, api_key=self._api_key, timeout=self._timeout)._client_wrapper
         except ApiError as error:
-            said = f"Label Studio at {self.url} cannot be asked with this key: {_detail(error.body)}"
-            raise UpstreamError(f"{said}; set LABEL_STUDIO_API_KEY to a new one") from error
+            text = f"Label Studio at {self.url} cannot be asked with this key: {_detail(error.body)}"
+            raise UpstreamError(f"{text}; set LABEL_STUDIO_API_KEY to a new one") from error
         except (ValueError, OverflowError) as error:
             raise UpstreamError("LABEL_STUDIO_API_KEY is no key of Label Studio: copy it again") from error
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         if "_wrapper" in self.__dict__:
             self._wrapper.httpx_client.httpx_client.close()
 
     def authorization(self) -> str:
-        """The Authorization header of this moment: a personal access token is refreshed where needed."""
+        """Return the current Authorization header; a personal access token is refreshed if needed."""
         header = str(self._wrapper.get_headers()["Authorization"])
         learn(header.rpartition(" ")[2])
         return header
@@ -70,8 +70,8 @@ class Connection:
         try:
             return answer.json() if answer.content else {}
         except (ValueError, RecursionError) as error:
-            said = f"{self.url} answered {method} {path} with something that is not JSON"
-            raise UpstreamError(f"{said}: is LABEL_STUDIO_URL the address of Label Studio, without a page?") from error
+            text = f"{self.url} answered {method} {path} with something that is not JSON"
+            raise UpstreamError(f"{text}: is LABEL_STUDIO_URL the address of Label Studio, without a page?") from error
 
     def _answer(self, method: str, path: str, **request: Any) -> Any:
         import httpx
@@ -82,16 +82,16 @@ class Connection:
         except ApiError as error:
             raise UpstreamError(f"Label Studio at {self.url} refuses the key: {_detail(error.body)}") from error
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            said = f"Label Studio at {self.url} did not answer {method} {path}: {error or type(error).__name__}"
-            raise UpstreamError(f"{said}; does it run, and is LABEL_STUDIO_URL right?") from error
+            text = f"Label Studio at {self.url} did not answer {method} {path}: {error or type(error).__name__}"
+            raise UpstreamError(f"{text}; does it run, and is LABEL_STUDIO_URL right?") from error
         if answer.is_error:
-            said = f"Label Studio answered {method} {path} with {answer.status_code}: {_detail(answer.text)}"
-            raise Refused(said + ADVICE.get(answer.status_code, ""), answer.status_code)
+            text = f"Label Studio answered {method} {path} with {answer.status_code}: {_detail(answer.text)}"
+            raise Refused(text + ADVICE.get(answer.status_code, ""), answer.status_code)
         return answer
 
 
 def _detail(body: object) -> str:
-    """What an error body says, without the stack trace that Label Studio adds."""
+    """Return the message of an error body, without the stack trace that Label Studio adds."""
     if isinstance(body, str):
         text = body
         try:

@@ -1,4 +1,4 @@
-"""What a project's label config says about boxes on an image. Pure."""
+"""A project's label config: its labels, and the controls that draw boxes on its image. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import cached_property
 from xml.etree.ElementTree import Element
 
 from loop.errors import LabelConfigError
-from loop.label_studio.label_config_xml import get, is_dynamic, offered, raw, root_of, tags, targets
+from loop.label_studio.label_config_xml import get, is_dynamic, labels_by_control, raw, root_of, tags, targets
 
 BOXES = "rectanglelabels"
 WANTED = (
@@ -22,9 +22,9 @@ WANTED = (
 @dataclass(frozen=True, slots=True)
 class Label:
     """
-    One label: its value, and the model's class names it stands for (`predicted_values`).
+    One label: its value, and the class names of a model that mean it (`predicted_values`).
 
-    Results carry it as *written*: its alias, else its value. *control* is the `RectangleLabels` that offers it.
+    *written* is its text in results: the alias, else the value. *control* is the `RectangleLabels` that offers it.
     """
 
     value: str
@@ -36,13 +36,13 @@ class Label:
 @dataclass(frozen=True)
 class LabelConfig:
     """
-    All `RectangleLabels` on one image: *own* are their names, *from_name* is the first.
+    All `RectangleLabels` on one image: *own* are their names, *from_name* is the first name.
 
     *offered* has the labels of each control on that image, ours and others, by their aliases and values; a control
-    whose labels the config does not tell has no entry. *others* are the names of all other tags. *classes* and
-    *synonyms* are not in the config: further labels of the project, and all names that a class has had, by each of
-    them. An *inferred* config was made of predictions: all labels of its own controls are good. One with a *fault* is
-    refused, and reads nothing.
+    with labels from the task data has no entry. *others* are the names of all other tags. Two fields are not part of
+    the config: *classes* are further labels of the project; *synonyms* maps each name of a renamed class to all its
+    names. An *inferred* config comes from predictions and accepts any label of its own controls. A config with a
+    *fault* is refused, and reads nothing.
     """
 
     from_name: str
@@ -59,30 +59,30 @@ class LabelConfig:
     fault: str = ""
 
     def knowing(self, synonyms: Mapping[str, tuple[str, ...]]) -> LabelConfig:
-        """The same config, for detectors that may say another name of a class than the config has."""
+        """Return the same config, for detectors with other names of a class than the config has."""
         return replace(self, synonyms=synonyms)
 
     def having(self, classes: Iterable[str]) -> LabelConfig:
-        """The same config, for reviews that may hold labels which the project has and the config lost."""
+        """Return the same config, for reviews with labels that the project has and the config lost."""
         return replace(self, classes=frozenset(classes))
 
     @property
-    def reads(self) -> tuple[object, ...]:
-        """All of the config that decides how a review is read."""
+    def reading_rules(self) -> tuple[object, ...]:
+        """The parts of the config that decide how a review is read."""
         return self.to_name, self.image_key, self.own, self.offered, self.others, self.label_names
 
     @cached_property
     def label_names(self) -> tuple[str, ...]:
-        """The values of the labels, in the order of the config, each once."""
+        """The distinct values of the labels, in the order of the config."""
         return tuple(label.value for label in self.labels)
 
-    def written(self, value: str) -> tuple[str, str]:
-        """Return the control that a label is of, and what results carry for it."""
+    def write_label(self, value: str) -> tuple[str, str]:
+        """Return the control of a label, and its text in results."""
         label = next((label for label in self.labels if label.value == value), None)
         return (label.control, label.written) if label else (self.from_name, value)
 
     def label_of(self, control: str, text: str) -> str | None:
-        """Return the label that a result of *control* means by *text*; None where it is none of ours."""
+        """Return the label that a result of *control* means by *text*; None if it is none of ours."""
         if self.is_inferred:
             return text if control in self.own else None
         value = self.offered.get(control, {}).get(text, text)
@@ -92,18 +92,18 @@ class LabelConfig:
         return self._twins.get(value.casefold())
 
     def can_label(self, control: str) -> bool:
-        """Tell whether a shape of *control* could have one of our labels; one that the config lacks could."""
+        """Tell whether a shape of *control* could have one of our labels; a control that the config lacks could."""
         if control in self.own or control not in self.offered:
             return True
         return any(self.label_of(control, text) for text in self.offered[control])
 
     def label_map(self, class_names: Iterable[str]) -> dict[str, str]:
         """
-        Map the model's class names to labels; names that the config lacks are absent.
+        Map the model's class names to labels; a class without a label has no entry.
 
-        A label of exactly that name comes first, for a trained model's classes are labels; then the other names of
-        exactly that class; then `predicted_values`, the label's own name, its alias, and the other names of a class,
-        none with regard to case.
+        The label with exactly that name comes first: the classes of a trained model are labels. Then come the other
+        names of exactly that class; then, ignoring case, `predicted_values`, the label's own name, its alias, and the
+        other names of a class.
         """
         exact = {label.value: label.value for label in self.labels}
         by_alias = {label.written.casefold(): label.value for label in self.labels}
@@ -116,12 +116,12 @@ class LabelConfig:
             name: label for name, names in self.synonyms.items() if (label := next(filter(exact.get, names), None))
         }
         folded = {name.casefold(): label for name, label in renamed.items()} | known
-        found = {name: exact.get(name) or renamed.get(name) or folded.get(name.casefold()) for name in class_names}
-        return {name: label for name, label in found.items() if label}
+        labels = {name: exact.get(name) or renamed.get(name) or folded.get(name.casefold()) for name in class_names}
+        return {name: label for name, label in labels.items() if label}
 
     @cached_property
     def _ours(self) -> dict[str, str]:
-        """The labels of our controls by their aliases and values; of two with one name the first."""
+        """The labels of our controls by their aliases and values; of two labels with the same name, the first."""
         pairs = [pair for own in reversed(self.own) for pair in self.offered[own].items()]
         return dict(pairs)
 
@@ -131,7 +131,7 @@ class LabelConfig:
 
     @cached_property
     def _twins(self) -> dict[str, str]:
-        """The labels without regard to case, where no two differ in it alone."""
+        """The labels by their lower-case form, without labels that differ only in case."""
         times = Counter(label.casefold() for label in self.label_names)
         return {label.casefold(): label for label in self.label_names if times[label.casefold()] == 1}
 
@@ -140,8 +140,8 @@ def parse(xml: str) -> LabelConfig:
     """
     Read a label config.
 
-    Raises LabelConfigError where it is not XML, has no RectangleLabels on an Image with at least one Label, or takes
-    its labels or its images from the task in a way that we cannot follow.
+    Raises LabelConfigError if it is not XML, has no RectangleLabels on an Image with at least one Label, or takes its
+    labels or images from the task data in a form that is not supported.
     """
     config = parse_empty(xml)
     if not config.labels:
@@ -150,13 +150,13 @@ def parse(xml: str) -> LabelConfig:
 
 
 def parse_empty(xml: str) -> LabelConfig:
-    """Read a label config as `parse` does, also without any label."""
+    """Read a label config as `parse` does, but allow one without labels."""
     root = root_of(xml)
     images = {get(tag, "name"): tag for tag in tags(root, "image") if get(tag, "name")}
     controls = [(tag, image) for tag in tags(root, BOXES) if (image := _image_of(tag, images))]
     if not controls:
-        found = sorted({tag.tag for tag in root.iter() if get(tag, "toname")})
-        raise LabelConfigError("label_config", WANTED, found or "no control tag")
+        others = sorted({tag.tag for tag in root.iter() if get(tag, "toname")})
+        raise LabelConfigError("label_config", WANTED, others or "no control tag")
     image = controls[0][1]
     ours = [tag for tag, name in controls if name == image]
     _check_repeaters(root, [*ours, images[image]])
@@ -168,18 +168,18 @@ def parse_empty(xml: str) -> LabelConfig:
         labels=labels,
         score_threshold=next((one for tag in ours if (one := _threshold(tag)) is not None), None),
         own=tuple(dict.fromkeys(get(tag, "name") for tag in ours)),
-        offered=offered(root, image),
+        offered=labels_by_control(root, image),
         others=frozenset(get(tag, "name") for tag in root.iter()) - {image, ""},
     )
 
 
 def _image_of(tag: Element, images: Mapping[str, Element]) -> str | None:
-    """The first image that a control is on."""
+    """Return the first image that a control is on."""
     return next((name for name in targets(tag) if name in images), None)
 
 
 def _image_key(name: str, tag: Element) -> str:
-    """The field of the task data that holds the address of an image."""
+    """Return the field of the task data that holds the address of an image."""
     if pages := get(tag, "valuelist"):
         raise LabelConfigError(f"Image {name} valueList", 'one image a task, value="$image": pages are not read', pages)
     value = get(tag, "value")
@@ -196,7 +196,7 @@ def _check_repeaters(root: Element, ours: Iterable[Element]) -> None:
 
 
 def _labels(controls: Iterable[Element]) -> tuple[Label, ...]:
-    """The labels of our controls, each once. Raises LabelConfigError for those that the config itself does not have."""
+    """Return the distinct labels of our controls. Raises LabelConfigError for labels that come from the task data."""
     labels: dict[str, Label] = {}
     for control in controls:
         name = get(control, "name")

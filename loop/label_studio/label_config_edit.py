@@ -1,4 +1,4 @@
-"""A label added to a label config, with every other byte as it was. Pure."""
+"""Adds a label to a label config; every other byte stays. Pure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def with_label(xml: str, value: str) -> str:
     """
     Add `<Label value=…/>` after the last label of the first control that `parse` reads.
 
-    A label of exactly that value is there already: the same text comes back. Raises LabelConfigError as `parse` does,
-    but for a control without labels, which gets its first; and for an empty value.
+    If the config has a label of exactly that value, the same text comes back. Raises LabelConfigError as `parse` does,
+    and for an empty value, but not for a control without labels: it gets its first label.
     """
     if not value.strip():
         raise LabelConfigError("label", "a name", value)
@@ -42,30 +42,30 @@ def with_label(xml: str, value: str) -> str:
 
 
 class _Place:
-    """Where in the text, in bytes, a control and its last label stand."""
+    """The position of a control and of its last label in a text, in bytes."""
 
     def __init__(self, control: str, image: str) -> None:
         self._control, self._image = control, image
         self._depth, self._inside, self._done = 0, 0, False
-        self._open: str | None = None  # what has just ended, so that the next event tells its end
+        self._open: str | None = None  # the kind of tag that has just ended: the next event tells where
         self._starts: list[int] = []
         self.last_label: tuple[int, int] | None = None
-        self.closing: int | None = None  # of the end tag; None where the control is one empty tag
+        self.closing: int | None = None  # of the end tag; None if the control is one empty tag
         self.after = 0
-        self.tag = ""  # of the control, as it is written
+        self.tag = ""  # name of the control's tag, as it is written
 
     def find(self, content: bytes) -> None:
-        """Read the text through."""
+        """Read the whole text."""
         self._parser = expat.ParserCreate("utf-8")
         self._content = content
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
-        self._parser.DefaultHandler = lambda _: self._moved()
+        self._parser.DefaultHandler = lambda _: self._close()
         self._parser.Parse(content, True)
-        self._moved(len(content))
+        self._close(len(content))
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        self._moved()
+        self._close()
         self._depth += 1
         if self._inside and name.casefold() == "label":
             self._starts.append(self._parser.CurrentByteIndex)
@@ -76,7 +76,7 @@ class _Place:
             self._inside, self.tag = self._depth, name
 
     def _end(self, name: str) -> None:
-        self._moved()
+        self._close()
         if self._inside == self._depth:
             at = self._parser.CurrentByteIndex
             self.closing = at if self._content.startswith(b"</", at) else None
@@ -85,7 +85,8 @@ class _Place:
             self._open = "label"
         self._depth -= 1
 
-    def _moved(self, at: int | None = None) -> None:
+    def _close(self, at: int | None = None) -> None:
+        """Record the end of the tag that has just ended, if any."""
         at = self._parser.CurrentByteIndex if at is None else at
         if self._open == "label":
             self.last_label = (self._starts.pop(), at)
@@ -95,7 +96,7 @@ class _Place:
 
 
 def _indent(content: bytes, start: int) -> str:
-    """The line break and the white space before a tag; nothing where it does not begin its line."""
+    """Return the line break and the white space before a tag; empty if other text stands before it on its line."""
     line = max(content.rfind(b"\n", 0, start), content.rfind(b"\r", 0, start))
     before = content[line + 1 : start]
     if line < 0 or before.strip():

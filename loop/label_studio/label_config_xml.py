@@ -13,7 +13,7 @@ from loop.errors import LabelConfigError
 
 
 def root_of(xml: object) -> Element:
-    """Read XML without entities; LabelConfigError where it is none."""
+    """Read XML without entities. Raises LabelConfigError."""
     if not isinstance(xml, str) or not xml.strip():
         raise LabelConfigError("label_config", "the XML of a label config", xml)
     try:
@@ -24,53 +24,53 @@ def root_of(xml: object) -> Element:
 
 
 def tags(root: Element, name: str) -> Iterator[Element]:
-    """All tags of a lower-case *name* under a tag, and the tag itself."""
+    """Return the tags with the lower-case *name* below a tag, the tag itself included."""
     return (tag for tag in root.iter() if tag.tag.casefold() == name)
 
 
 def raw(tag: Element, name: str) -> str:
-    """An attribute by its lower-case *name* as it is written, white space and all; empty where it is missing."""
+    """Return an attribute by its lower-case *name*, with its white space; empty if it is missing."""
     return next((value for key, value in tag.items() if key.casefold() == name), "")
 
 
 def get(tag: Element, name: str) -> str:
-    """An attribute by its lower-case *name*, without white space around it; empty where it is missing."""
+    """Return an attribute by its lower-case *name*, without white space around it; empty if it is missing."""
     return raw(tag, name).strip()
 
 
 def targets(tag: Element) -> list[str]:
-    """The names that a control is on, in the order of its `toName`."""
+    """Return the names of the tags that a control is on, in the order of its `toName`."""
     return [name.strip() for name in get(tag, "toname").split(",")]
 
 
-def offered(root: Element, image: str) -> dict[str, dict[str, str]]:
+def labels_by_control(root: Element, image: str) -> dict[str, dict[str, str]]:
     """
     Return the labels of each control on an image by their aliases and values.
 
-    A shape without labels of its own takes those of the `Labels` on the image. A control whose labels come from the
+    A shape without labels of its own takes the labels of the `Labels` on the image. A control with labels from the
     task data is left out.
     """
     on_image = [tag for tag in root.iter() if get(tag, "name") and image in targets(tag)]
     shared = {text: value for tag in on_image if tag.tag.casefold() == "labels" for text, value in _texts(tag).items()}
-    found: dict[str, dict[str, str]] = {}
+    labels: dict[str, dict[str, str]] = {}
     for tag in on_image:
         name, has_labels = get(tag, "name"), tag.tag.casefold().endswith("labels")
         if not (has_labels and is_dynamic(tag)):
-            found[name] = (_texts(tag) if has_labels else shared) | found.get(name, {})
-    return found
+            labels[name] = (_texts(tag) if has_labels else shared) | labels.get(name, {})
+    return labels
 
 
 def is_dynamic(tag: Element) -> bool:
-    """Tell whether the labels of a control, or a label, come from a field of the task data; “$100” is a name."""
+    """Tell whether the labels of a control, or a label, come from a field of the task data; “$100” does not."""
     return re.fullmatch(r"\$[^\W\d][\w[\].{}]*", get(tag, "value")) is not None
 
 
 def _texts(control: Element) -> dict[str, str]:
-    """The labels of a control by alias and by value; of two with one name the first, as the editor has it."""
-    found: dict[str, str] = {}
+    """Return the labels of a control by alias and by value; of two with the same name the first, as in the editor."""
+    labels: dict[str, str] = {}
     for tag in tags(control, "label"):
         value = raw(tag, "value")
         for text in (raw(tag, "alias"), value):
             if text and value:
-                found.setdefault(text, value)
-    return found
+                labels.setdefault(text, value)
+    return labels

@@ -1,4 +1,4 @@
-"""Label Studio's JSON to our nouns and back; nothing else knows its keys. Pure."""
+"""Reads tasks, annotations and predictions from Label Studio's JSON. Pure."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ from typing import Any
 
 from loop.errors import PayloadError
 from loop.label_studio.label_config import LabelConfig
-from loop.label_studio.result_format import read_result
+from loop.label_studio.result_format import Unread, read_result
 from loop.label_studio.shapes import number
-from loop.label_studio.unread import Unread
 from loop.regions import Region
 from loop.storage.storable import is_id, is_text
 
 Json = Mapping[str, Any]
 LONGEST_ID = 20  # digits
-LONGEST = 1e8  # seconds that a review can have taken, three years
+LONGEST = 1e8  # seconds of a review: three years
 UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One task; *image* is the address as the task gives it."""
+    """One task; *image* is the address of its image, as the task has it."""
 
     id: int
     image: str
@@ -33,9 +32,9 @@ class Task:
 @dataclass(frozen=True, slots=True)
 class Review:
     """
-    One annotation, completed or skipped, with the regions the reviewer left.
+    One annotation, completed or skipped, with the regions that the reviewer left.
 
-    Where something of it is *unread*, the regions are not all there are: it says nothing of what is on the image.
+    With an *unread* part there may be more regions: the review does not tell which objects are on the image.
     """
 
     id: int
@@ -49,18 +48,18 @@ class Review:
     lead_time: float | None = None  # seconds
     is_skipped: bool = False
     is_ground_truth: bool = False
-    is_unseen: bool = False  # made of a prediction by a bulk action: nobody looked at it
+    is_unseen: bool = False  # made from a prediction by a bulk action: nobody looked at it
     parent_prediction: int | None = None
     unread: tuple[Unread, ...] = ()
 
     @property
     def is_complete(self) -> bool:
-        """Whether it says what is on the image: not a skip, and seen by somebody."""
+        """Whether it tells which objects are on the image: it is no skip, and somebody saw it."""
         return not self.is_skipped and (self.is_ground_truth or not self.is_unseen)
 
     @property
     def began_at(self) -> float:
-        """When the reviewer opened the task, in seconds of the epoch; endless where it is not known."""
+        """When the reviewer opened the task, in seconds since the epoch; infinite if unknown."""
         if self.created_at == UNKNOWN:
             return math.inf
         return self.created_at.timestamp() - (self.lead_time or 0.0)
@@ -68,7 +67,7 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class StoredPrediction:
-    """One prediction as Label Studio stores it; where something of it is *unread*, it cannot be judged."""
+    """One prediction that Label Studio stores; with an *unread* part it cannot be judged."""
 
     id: int
     task_id: int
@@ -80,19 +79,19 @@ class StoredPrediction:
 
 
 def tasks_with_ids(listed: object) -> list[dict[str, Any]]:
-    """The tasks of a list that have a readable id; nothing can be done for what has none."""
+    """Return the tasks of a list that have a readable id."""
     return [one for one in listed if isinstance(one, dict) and is_id(one.get("id"))] if isinstance(listed, list) else []
 
 
 def predictions_of(task: Json, version: str) -> list[Json]:
-    """The predictions of a version that Label Studio stores for a task, whatever others it stores."""
-    known = task.get("predictions")
-    listed = known if isinstance(known, list) else []
-    return [one for one in listed if isinstance(one, Mapping) and one.get("model_version") == version]
+    """Return the predictions of a version that Label Studio stores for a task."""
+    stored = task.get("predictions")
+    predictions = stored if isinstance(stored, list) else []
+    return [one for one in predictions if isinstance(one, Mapping) and one.get("model_version") == version]
 
 
 def read_task(json: object, image_key: str) -> Task:
-    """Read a task; PayloadError where it has no id or no image under *image_key*."""
+    """Read a task. Raises PayloadError if it has no id, or no image under *image_key*."""
     if not isinstance(json, Mapping):
         raise PayloadError("task", "a JSON object", json)
     task_id = _id(json, "id", "task")
@@ -104,7 +103,7 @@ def read_task(json: object, image_key: str) -> Task:
 
 
 def task_data(json: Json) -> Json:
-    """The data of a task; nothing where there is none."""
+    """Return the data of a task; empty if it has none."""
     data = json.get("data")
     return data if isinstance(data, Mapping) else {}
 
@@ -118,10 +117,10 @@ def read_review(
     annotation_id: int | None = None,
 ) -> Review:
     """
-    Read an annotation as webhooks, the API and exports give it; ids given here stand in for missing ones.
+    Read an annotation of a webhook, the API or an export; ids given here replace missing ones.
 
-    Its result may hold anything: what is not read of it is named. Seconds of unforeseen form are left out. Raises
-    PayloadError for ids and times that are missing or out of range, and for broken text.
+    Its result may hold anything: parts that are not read are named. A lead time of unknown form is left out. Raises
+    PayloadError for ids that are missing or out of range, for broken times and for broken text.
     """
     if not isinstance(json, Mapping):
         raise PayloadError("annotation", "a JSON object", json)
@@ -149,7 +148,7 @@ def read_review(
 def read_prediction(
     json: Json, config: LabelConfig, *, task_id: object = None, prediction_id: int | None = None
 ) -> StoredPrediction:
-    """Read a prediction as the API and exports give it; ids given here stand in for missing ones."""
+    """Read a prediction of the API or an export; ids given here replace missing ones. Raises PayloadError."""
     prediction_id = _id(json, "id", "prediction", default=prediction_id)
     where = f"prediction {prediction_id}"
     reading = read_result(json.get("result"), config, where)
@@ -165,7 +164,7 @@ def read_prediction(
 
 
 def project_id_of(project: object) -> int:
-    """Read a project's id from `7`, `7.1795399212` (id and creation time), or an object that has such an id."""
+    """Read a project's id from `7`, `7.1795399212` (id and creation time), or an object with such an id."""
     text = project.get("id") if isinstance(project, Mapping) else project
     head = str(text).split(".", 1)[0] if isinstance(text, str | int | float) else ""
     project_id = int(head) if head.isascii() and head.isdigit() and len(head) < LONGEST_ID else 0
@@ -176,9 +175,9 @@ def project_id_of(project: object) -> int:
 
 def _is_unseen(json: Json) -> bool:
     """
-    Whether Label Studio's bulk action “create annotations from predictions” made this annotation.
+    Tell whether Label Studio's bulk action “create annotations from predictions” made this annotation.
 
-    It sets the parent alone: the editor, where a person works, also sends the seconds and the origin of each region.
+    The action only sets the parent prediction. The editor also sends the lead time and the origin of each region.
     """
     made_of_prediction = json.get("parent_prediction") is not None and json.get("lead_time") is None
     result = json.get("result")
@@ -202,20 +201,20 @@ def _text(json: Json, key: str, where: str) -> str:
 
 
 def _seconds(value: object) -> float | None:
-    """How long a review took; None where nobody can have taken as long, or it is not told."""
+    """Return the seconds that a review took; None if they are missing or impossible."""
     seconds = number(value)
     return seconds if seconds is not None and 0 <= seconds <= LONGEST else None
 
 
 def _person(completed_by: object) -> int | None:
-    """Webhooks and exports give an id, the API with `fields=all` an object; anything else is nobody."""
+    """Return the id of a person: webhooks and exports have an id, the API with `fields=all` an object; else None."""
     if isinstance(completed_by, Mapping):
         completed_by = completed_by.get("id")
     return completed_by if is_id(completed_by) else None
 
 
 def _instant(json: Json, key: str, where: str) -> datetime:
-    """Read a time; one that is not given was before all others."""
+    """Read a time; a missing time is before all others."""
     if json.get(key) is None:
         return UNKNOWN
     try:

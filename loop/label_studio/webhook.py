@@ -1,19 +1,23 @@
-"""The webhook by which Label Studio tells us what happens in a project."""
+"""The webhook by which Label Studio sends us the events of a project."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from loop.label_studio.events import ACTIONS, PROJECT_HEADER, SECRET_HEADER
 from loop.parts import Parts
+
+CREATED = ("ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_CREATED")
+ACTIONS = [*CREATED, "ANNOTATIONS_DELETED", "TASKS_CREATED", "TASKS_DELETED", "PROJECT_UPDATED"]  # our webhook's events
+START_TRAINING = "START_TRAINING"  # the button in Label Studio; the event goes to the ML backend, not to the webhook
+SECRET_HEADER, PROJECT_HEADER = "X-Loop-Secret", "X-Loop-Project"
 
 
 def ensure_webhook(parts: Parts, project_id: int) -> list[str]:
     """
-    Have our webhook with its secret, switched on, and return what was changed.
+    Keep one active webhook with our secret; return the changes, one line each.
 
-    The one that Label Studio adds by itself for an ML backend has no secret, and goes.
+    Label Studio adds a webhook without a secret for an ML backend by itself: it is removed.
     """
     url = f"{parts.door.url}/webhook"
     headers = {PROJECT_HEADER: str(project_id), SECRET_HEADER: parts.door.secret_of(project_id)}

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from loop.errors import ArchiveRefused, VersionExists, WeightsRefused
-from loop.label_studio.class_fit import class_fit, some
+from loop.label_studio.classes import fit_classes, join_names
 from loop.label_studio.projects import Project
 from loop.parts import Parts
 from loop.registry import archive
@@ -52,7 +52,8 @@ def add(
             raise ArchiveRefused("the weights are not those that manifest.json names by their SHA-256")
         probed = _probed(parts, found, said.image_size)
         if said.classes and said.classes != probed.classes:
-            raise ArchiveRefused(f"the weights name {some(probed.classes)}, but manifest.json {some(said.classes)}")
+            theirs, listed = join_names(probed.classes), join_names(said.classes)
+            raise ArchiveRefused(f"the weights name {theirs}, but manifest.json {listed}")
         line = _fit(project, probed.classes)
         facts = _facts(parts, file, found, said, probed)
         version = parts.registry.add(project_id, found.weights, facts, number=number, model_name=name)
@@ -83,14 +84,15 @@ def _probed(parts: Parts, found: Unpacked, image_size: int | None) -> Probed:
 def _fit(project: Project, classes: Sequence[str]) -> str:
     """Which classes have a label. Raises ArchiveRefused where none has."""
     config = project.config()
-    fit = class_fit(config, classes)
+    fit = fit_classes(config, classes)
     if fit.is_empty:
+        theirs, ours = join_names(classes), join_names(config.label_names)
         raise ArchiveRefused(
-            f"none of the weights' classes ({some(classes)}) is a label of the project ({some(config.label_names)}): "
+            f"none of the weights' classes ({theirs}) is a label of the project ({ours}): "
             "say in the label config which class a label is, with predicted_values, and run `loop connect` again"
         )
-    line = f"{len(fit.label_of)} of {len(classes)} classes have a label: {some(list(fit.label_of))}"
-    return f"{line}; without one, and so never shown: {some(fit.classes)}" if fit.classes else line
+    line = f"{len(fit.label_of)} of {len(classes)} classes have a label: {join_names(list(fit.label_of))}"
+    return f"{line}; without one, and so never shown: {join_names(fit.classes)}" if fit.classes else line
 
 
 def _facts(parts: Parts, file: Path, found: Unpacked, said: Manifest, probed: Probed) -> Facts:

@@ -9,9 +9,9 @@ from typing import Any
 
 from loop.errors import LoopError, PayloadError
 from loop.isolation import Fault, attempt
-from loop.label_studio.events import CREATED, START_TRAINING
 from loop.label_studio.label_config import LabelConfig, parse
 from loop.label_studio.payloads import read_review, task_data
+from loop.label_studio.webhook import CREATED, START_TRAINING
 from loop.parts import Parts
 from loop.registry.follow import ask_refresh
 from loop.reviews.event_store import Event

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from loop import region_json
 from loop.label_studio.payloads import Review
-from loop.label_studio.unread import Unread, Why
+from loop.label_studio.result_format import Unread, Why
 from loop.vision.addresses import identify_all
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from loop.label_studio.events import PROJECT_HEADER
+from loop.label_studio.webhook import PROJECT_HEADER
 from loop.training.store import State
 from tests.integration.conftest import RETRAIN_AFTER, make_project, project_of, run_loop, until
 

@@ -1,9 +1,12 @@
-"""Files that people take for Label Studio's JSON export, by what they are. Pure."""
+"""Files that people take for Label Studio's JSON export, and the label config that an export implies. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from loop.label_studio.label_config import BOXES, LabelConfig
 
 EXPECTED = "a list of tasks, as Label Studio exports it in its format JSON (Export > JSON)"
 FULL = (
@@ -22,16 +25,18 @@ MAGIC = {
     b"SQLite format 3": "a database",
 }
 
+Controls = dict[str, set[str]]  # the controls of boxes, by the image that they are on; the first image first
+
 
 def kind_of_bytes(head: bytes) -> str | None:
-    """Say what a file is that begins like this, where it is no text; None where it may be one."""
+    """Name the kind of a binary file by its first bytes; None if it may be text."""
     if not head:
         return "an empty file"
     return next((kind for magic, kind in MAGIC.items() if head.startswith(magic)), None)
 
 
 def kind_of_text(head: str) -> str:
-    """Say what a text is that does not begin as a JSON list does."""
+    """Name the kind of a text that does not begin as a JSON list does."""
     text = head.lstrip()
     if not text:
         return "an empty file"
@@ -47,7 +52,7 @@ def kind_of_text(head: str) -> str:
 
 
 def kind_of_task(task: Mapping[str, object]) -> str | None:
-    """Say what the elements of a list are that are no tasks of the JSON export; None where they are or may be."""
+    """Name the kind of export that an element is of if it is no task of the JSON export; None if it may be a task."""
     if "annotations" in task:
         return None
     if "completions" in task:
@@ -58,9 +63,39 @@ def kind_of_task(task: Mapping[str, object]) -> str | None:
 
 
 def has_ids_alone(task: Mapping[str, object]) -> bool:
-    """Whether a task names its predictions by their ids, as Label Studio's own JSON export does."""
+    """Whether a task has only the ids of its predictions, as in Label Studio's own JSON export."""
     predictions = task.get("predictions")
     return isinstance(predictions, list) and bool(predictions) and all(isinstance(one, int) for one in predictions)
+
+
+def infer_config(tasks: Iterable[Mapping[str, Any]]) -> LabelConfig:
+    """
+    Return the controls and the image of the predicted boxes of an export; without predicted boxes, of its reviews.
+
+    The config cannot tell shapes of other controls apart: a review with such a shape on the same image is not read
+    whole.
+    """
+    predicted: Controls = {}
+    reviewed: Controls = {}
+    for task in tasks:
+        for key, controls in (("predictions", predicted), ("annotations", reviewed)):
+            for control, image in _boxes(task.get(key)):
+                controls.setdefault(image, set()).add(control)
+    for image, names in (predicted or reviewed).items():
+        own = tuple(sorted(names))
+        return LabelConfig(own[0], image, "", (), own=own, is_inferred=True)
+    return LabelConfig("", "", "", (), is_inferred=True)
+
+
+def _boxes(holders: object) -> Iterator[tuple[str, str]]:
+    """Yield the control and the image of each box of predictions or annotations."""
+    for holder in holders if isinstance(holders, list) else ():
+        result = holder.get("result") if isinstance(holder, Mapping) else None
+        for region in result if isinstance(result, list) else ():
+            if isinstance(region, Mapping) and region.get("type") == BOXES:
+                control, image = region.get("from_name"), region.get("to_name")
+                if isinstance(control, str) and isinstance(image, str):
+                    yield control, image
 
 
 def _kind_of_object(text: str) -> str:
