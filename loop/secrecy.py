@@ -1,4 +1,4 @@
-"""Masks secrets in every text that leaves: messages of errors, logs, answers, records."""
+"""Masks secrets in every text that leaves the program: errors, logs, answers, records."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 MASK = "[redacted]"
-SHORTEST = 6  # characters of a secret that is masked; a shorter one is part of too many harmless words
-WORD = 8  # characters below which a secret is masked only where it stands as a word of its own
-HEAD = 16  # characters of a long secret by which it is also known where its end was cut off
+SHORTEST = 6  # characters of a secret that is masked; shorter secrets are part of too many harmless words
+WORD = 8  # characters; a shorter secret is masked only where it is a whole word
+HEAD = 16  # characters by which a long secret is recognised where its end was cut off
 SECRET_KEYS = frozenset(
     ("token", "password", "task_data_login", "task_data_password", "access_token", "api_key", "secret", "authorization")
 )
-PATTERNS = (  # what looks like a credential, whoever's it is; the group stays
+PATTERNS = (  # texts that look like credentials; the group stays
     re.compile(r"(?<=://)[^/@\s]+(?=@)"),
     re.compile(r"(?i)([?&][^=&\s]*(?:sig|token|key|secret|pass|credential)[^=&\s]*=)[^&\s'\"]+"),
     re.compile(
@@ -33,21 +33,21 @@ _known: tuple[str, ...] = ()
 
 
 def guard(secrets: Iterable[str]) -> None:
-    """Know these secrets of the installation from now on, in place of earlier ones, and mask them in all logs."""
+    """Mask these secrets of the installation from now on, in place of earlier ones, also in all logs."""
     global _known  # noqa: PLW0603 (a process has one installation, and its errors and logs are as global)
     _known = _forms(secrets)
     _guard_logs()
 
 
-def learn(secret: str) -> None:
-    """Know one secret more, such as a token that the configured key was changed for."""
+def add_secret(secret: str) -> None:
+    """Mask one more secret, such as a token that Label Studio gave for the configured key."""
     global _known  # noqa: PLW0603
     if secret not in _known:
         _known = tuple(sorted({*_known, *_forms([secret])}, key=len, reverse=True))
 
 
 def redact(text: str) -> str:
-    """Mask the known secrets in a text, and what looks like a credential."""
+    """Mask the known secrets in a text, and everything that looks like a credential."""
     text = mask(text)
     for pattern in PATTERNS:
         text = pattern.sub(rf"\g<1>{MASK}" if pattern.groups else MASK, text)
@@ -58,7 +58,7 @@ def mask(text: str) -> str:
     """Mask the known secrets in a text, also one whose end was cut off, and nothing else."""
     for secret in _known:
         if len(secret) < WORD:
-            text = _as_word(secret).sub(MASK, text)
+            text = _word_pattern(secret).sub(MASK, text)
         elif len(secret) <= HEAD:
             text = text.replace(secret, MASK)
         elif secret[:HEAD] in text:
@@ -67,7 +67,7 @@ def mask(text: str) -> str:
 
 
 def redact_json(value: Any) -> Any:
-    """Return the same JSON with every credential replaced: what stands under a key of SECRET_KEYS."""
+    """Return the same JSON with every credential masked: every value under a key of SECRET_KEYS."""
     if isinstance(value, Mapping):
         return {
             key: MASK if str(key).lower() in SECRET_KEYS and item else redact_json(item) for key, item in value.items()
@@ -86,8 +86,8 @@ def redact_texts(value: Any) -> Any:
     return redact(value) if isinstance(value, str) else value
 
 
-def in_address(address: str) -> set[str]:
-    """The user's name and password in an address, as far as it has any, however malformed it is."""
+def secrets_in(address: str) -> set[str]:
+    """Return the password in an address, or the user where it has none; also of a malformed address."""
     userinfo = re.search(r"//(.*)@", address)
     if not userinfo:
         return set()
@@ -96,7 +96,7 @@ def in_address(address: str) -> set[str]:
 
 
 def _forms(secrets: Iterable[str]) -> tuple[str, ...]:
-    """Each secret as it may stand in a text: as it is, in an address, in JSON, as Python shows it; longest first."""
+    """Return each secret as it may appear in a text: plain, in an address, in JSON, in a repr; longest first."""
     forms: set[str] = set()
     for secret in secrets:
         forms |= {secret, unquote(secret), quote(secret, safe=""), json.dumps(secret)[1:-1], repr(secret)[1:-1]}
@@ -104,24 +104,24 @@ def _forms(secrets: Iterable[str]) -> tuple[str, ...]:
 
 
 @cache
-def _as_word(secret: str) -> re.Pattern[str]:
+def _word_pattern(secret: str) -> re.Pattern[str]:
     before, after = (r"(?<!\w)" * secret[0].isalnum(), r"(?!\w)" * secret[-1].isalnum())
     return re.compile(before + re.escape(secret) + after)
 
 
 def _mask_long(text: str, secret: str) -> str:
-    parts, at = [], 0
+    pieces, at = [], 0
     while (start := text.find(secret[:HEAD], at)) >= 0:
         end = start + HEAD
         while end < len(text) and end - start < len(secret) and text[end] == secret[end - start]:
             end += 1
-        parts += [text[at:start], MASK]
+        pieces += [text[at:start], MASK]
         at = end
-    return "".join((*parts, text[at:]))
+    return "".join((*pieces, text[at:]))
 
 
 def _guard_logs() -> None:
-    """Have every log record of this process masked when it is made, whichever handler shows it."""
+    """Mask every log record of this process when it is made, whichever handler shows it."""
     make = logging.getLogRecordFactory()
     if getattr(make, "masks", False):
         return

@@ -1,40 +1,40 @@
-"""Settings as people paste them: what is taken off, and what cannot be used. Pure."""
+"""Cleans settings that people pasted, and explains values that cannot be used. Pure."""
 
 from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-AROUND = "\ufeff\u200b\u2060"  # a byte order mark and spaces without width, which no editor shows
+INVISIBLE = "\ufeff\u200b\u2060"  # a byte order mark and spaces without width, which no editor shows
 QUOTES = ("'", '"')
 
 
-def bare(text: str, *, may_be_quoted: bool) -> str:
-    """A text without the white space around it; where it *may be quoted*, without the quotes of an env file too."""
+def strip_text(text: str, *, may_be_quoted: bool) -> str:
+    """Remove white space around a text; where it *may be quoted*, also the quotes of an env file."""
     previous = None
     while text != previous:
         previous = text
-        text = text.strip().strip(AROUND)
+        text = text.strip().strip(INVISIBLE)
         if may_be_quoted and len(text) > 1 and text[0] == text[-1] and text[0] in QUOTES:
             text = text[1:-1]
     return text
 
 
-def folder(text: str) -> str:
-    """The path of a folder, bare. One from the root keeps its blanks: folders with and without may both be there."""
-    return text.rstrip("\r\n") if text.startswith("/") else bare(text, may_be_quoted=True)
+def strip_folder(text: str) -> str:
+    """Strip the path of a folder; an absolute path keeps its blanks, which may be part of the name."""
+    return text.rstrip("\r\n") if text.startswith("/") else strip_text(text, may_be_quoted=True)
 
 
 def key_problem(key: str) -> str | None:
-    """Say why a key cannot be sent in an HTTP header, without a character of it; None where it can."""
-    places = [place for place, char in enumerate(key, start=1) if not "!" <= char <= "~"]
-    if not places:
+    """Return why a key cannot be sent in an HTTP header, without a character of it; None for a usable key."""
+    positions = [position for position, char in enumerate(key, start=1) if not "!" <= char <= "~"]
+    if not positions:
         return None
-    kind = "white space" if key[places[0] - 1].isspace() else "a character that is not ASCII"
-    return f"{len(key)} characters, number {places[0]} is {kind}"
+    kind = "white space" if key[positions[0] - 1].isspace() else "a character that is not ASCII"
+    return f"{len(key)} characters, number {positions[0]} is {kind}"
 
 
 def address_problem(address: str) -> str | None:
-    """Say why an address is not one of HTTP, without its user and password; None where it is."""
+    """Return why a text is no HTTP address, without its user and password; None for an HTTP address."""
     try:
         parts = urlsplit(address)
         host, _ = parts.hostname, parts.port

@@ -15,9 +15,9 @@ from sqlalchemy import URL
 
 from loop import redis_server
 from loop.errors import PayloadError
-from loop.key_file import read_key, read_or_make_key
-from loop.secrecy import in_address, learn
-from loop.setting_text import address_problem, bare, folder, key_problem
+from loop.secrecy import add_secret, secrets_in
+from loop.setting_text import address_problem, key_problem, strip_folder, strip_text
+from loop.storage.key_file import read_key, read_or_make_key
 
 PASSWORDS = ("basic_auth_user", "basic_auth_pass", "notify_secret", "webhook_secret")  # a quote may be a part of them
 
@@ -153,7 +153,7 @@ class Settings(BaseSettings):
         given = {}
         for name, variable in cls.variables().items():
             raw = variables.get(variable, "")
-            text = folder(raw) if name == "home" else bare(raw, may_be_quoted=name not in PASSWORDS)
+            text = strip_folder(raw) if name == "home" else strip_text(raw, may_be_quoted=name not in PASSWORDS)
             if text:
                 given[name] = text
         try:
@@ -185,7 +185,7 @@ class Settings(BaseSettings):
         }
         addresses = (self.redis_url, self.database_url, self.milvus_uri, self.label_studio_url, self.url)
         for address in (*addresses, *self.receivers):
-            values |= in_address(address)
+            values |= secrets_in(address)
         return values - {""}
 
     @classmethod
@@ -246,5 +246,5 @@ class Settings(BaseSettings):
     def _derived(self, purpose: str) -> str:
         key = self.webhook_secret or read_or_make_key(self.home)
         derived = hmac.new(key.encode(), purpose.encode(), hashlib.sha256).hexdigest()
-        learn(derived)
+        add_secret(derived)
         return derived

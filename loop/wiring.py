@@ -14,6 +14,7 @@ from loop.errors import PayloadError
 from loop.gate.evaluator import Evaluator
 from loop.gate.report_store import ReportFolder
 from loop.gate.rule import GatePolicy
+from loop.job_queue import JobQueue
 from loop.label_studio.backend_address import Door
 from loop.label_studio.class_store import ClassList
 from loop.label_studio.client import LabelStudio
@@ -21,7 +22,6 @@ from loop.label_studio.projects import ProjectList
 from loop.notice_sender import Courier
 from loop.outbox import Outbox
 from loop.parts import DatasetPolicy, Parts, Policies
-from loop.queue import JobQueue
 from loop.rates.store import RateLog
 from loop.references import milvus_server
 from loop.references.changed_tasks import TaskStates
@@ -53,7 +53,7 @@ from loop.training.trainer import TrainingPolicy
 from loop.vision.embedders import Embedders
 from loop.vision.image_cache import ImageCache
 from loop.vision.images import ImageLimits, Images
-from loop.vision.weights_loading import IMAGE_SIZE
+from loop.vision.ultralytics_weights import IMAGE_SIZE
 
 
 def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:

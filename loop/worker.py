@@ -1,4 +1,4 @@
-"""An RQ worker that takes its job with it when it ends, and loses none."""
+"""An RQ worker whose job ends with it, and goes back to the queue."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from loop.secrecy import redact
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 2.0  # seconds that a job gets to end by itself
-CLOCK_SECONDS = 10.0  # by which what the system says of one moment may differ
-LOOK_SECONDS = 0.5  # between two looks of a job at whether its worker still runs
+PATIENCE = 2.0  # seconds that a job has to end by itself
+CLOCK_SECONDS = 10.0  # by which two clocks of the system may differ
+LOOK_SECONDS = 0.5  # between two checks of a job that its worker still runs
 
 Stopped = Callable[[str, tuple[Any, ...]], None]  # takes the name of a job's function and its arguments
 
@@ -37,7 +37,8 @@ class LoopWorker(Worker):
     """
     Runs each job in a process of its own, which never outlives the worker.
 
-    Told to stop, it kills a job that does not end by itself, puts it back in the queue, and calls *stopped* with it.
+    Where it is asked to stop, it kills a job that does not end by itself, puts the job back in the queue, and calls
+    *stopped* with the name and the arguments of its function.
     """
 
     def __init__(self, *args: Any, stopped: Stopped, **options: Any) -> None:
@@ -45,18 +46,18 @@ class LoopWorker(Worker):
         self._stopped = stopped
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        """Stop after the job, or without it: a training may have days to go."""
+        """Stop, and kill the job soon: a training could run for days."""
         if self.horse_pid:
             threading.Timer(PATIENCE, self._kill_job, [self.horse_pid]).start()
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
     def main_work_horse(self, job: Job, queue: Queue) -> None:
-        """Run a job, as the first of the processes that it may start."""
+        """Run a job in its own process, and end it with the worker."""
         threading.Thread(target=_end_with, args=[self.pid], daemon=True).start()
         super().main_work_horse(job, queue)
 
     def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
-        """Say that the job runs; a Redis that does not answer for a while costs no job."""
+        """Report that the job runs; a Redis that does not answer for a while costs no job."""
         try:
             super().maintain_heartbeats(job, execution)
         except RedisError as error:
@@ -70,7 +71,7 @@ class LoopWorker(Worker):
         exc_string: str = "",
         execution: Execution | None = None,
     ) -> None:
-        """Fail a job, storing no secret of its traceback in Redis, but put back one that was only stopped."""
+        """Record that a job failed, with the secrets in its traceback masked; put back a job that was only stopped."""
         if not self._stop_requested or self._is_horse:
             super().handle_job_failure(job, queue, started_job_registry, redact(exc_string), execution)
             return
@@ -86,20 +87,20 @@ class LoopWorker(Worker):
 
 
 def is_abandoned(job: Job) -> bool:
-    """Whether the worker of a started job is gone: unknown to Redis, or no process of this machine any more."""
+    """Whether the worker of a started job is gone: Redis does not know it, or its process on this machine ended."""
     workers = Worker.all(connection=job.connection)
     return all(_is_dead(worker) for worker in workers if worker.name == job.worker_name)
 
 
-def bury_the_dead(connection: Redis) -> None:
-    """Forget the workers of this machine whose process is gone."""
+def forget_dead_workers(connection: Redis) -> None:
+    """Remove from Redis the workers of this machine whose process ended."""
     for worker in Worker.all(connection=connection):
         if _is_dead(worker):
             worker.register_death()  # type: ignore[no-untyped-call]
 
 
 def _is_dead(worker: BaseWorker) -> bool:
-    """Whether a worker of this machine runs no more, though another process may have its id by now."""
+    """Whether the process of a worker of this machine ended; another process may have its id by now."""
     if not worker.pid or worker.hostname != socket.gethostname():
         return False
     try:
@@ -110,11 +111,11 @@ def _is_dead(worker: BaseWorker) -> bool:
 
 
 def put_back(connection: Redis, name: str) -> None:
-    """Enqueue again what was taken from a queue and has not ended; only where no worker is at work on it."""
+    """Enqueue again the jobs that were taken from a queue and did not end. No worker may use the queue meanwhile."""
     queue = Queue(name, connection=connection)
     started = queue.started_job_registry
-    begun = [job_id for job_id, _ in started.get_job_and_execution_ids(cleanup=False)]
-    taken = {*begun, *queue.intermediate_queue.get_job_ids()}
+    running = [job_id for job_id, _ in started.get_job_and_execution_ids(cleanup=False)]
+    taken = {*running, *queue.intermediate_queue.get_job_ids()}
     for job_id in taken - set(queue.job_ids):
         with suppress(NoSuchJobError):
             job = Job.fetch(job_id, connection=connection)
@@ -124,7 +125,7 @@ def put_back(connection: Redis, name: str) -> None:
 
 
 def _end_with(worker: int) -> None:
-    """Kill this process, and what it started, when its worker has ended."""
+    """Wait until the worker ends, then kill this process and all that it started."""
     while os.getppid() == worker:
         time.sleep(LOOK_SECONDS)
     kill_tree(os.getpid())

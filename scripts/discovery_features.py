@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from loop.vision.crops import MARGIN
-from loop.vision.embedding import Embedder, Space
-from loop.vision.open_clip_embedder import OpenClipEmbedder, Tower
+from loop.vision.embedding import MARGIN, Embedder, Space
+from loop.vision.open_clip_embedder import OpenClipEmbedder, OpenClipModel
 from loop.vision.yolo_embedder import YoloEmbedder
 from scripts.demo import scenes
 from scripts.demo.features import SIDE, efficientnet
@@ -74,7 +73,7 @@ def scene_sets(fold: int, seed: int) -> dict[str, list[scenes.Scene]]:
 def embedder(weights: Path | None, how: Cut) -> Embedder:
     """Load the product's own embedder: EfficientNet-Lite0 on crops, or a detector's maps at the same side."""
     if weights is None:
-        return OpenClipEmbedder(Tower(str(efficientnet(how.side))), Space("measured", ""), margin=how.margin)
+        return OpenClipEmbedder(OpenClipModel(str(efficientnet(how.side))), Space("measured", ""), margin=how.margin)
     return YoloEmbedder(weights, Space("measured", ""), image_size=how.side)
 
 

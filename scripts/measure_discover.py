@@ -26,17 +26,18 @@ from rich.table import Table
 from loop.discovery.discover import discover
 from loop.discovery.gather import gather
 from loop.discovery.spread import spread
+from loop.job_queue import JobQueue
 from loop.label_studio.client import LabelStudio
 from loop.label_studio.payloads import Review, Task
 from loop.parts import Parts
-from loop.queue import JobQueue
+from loop.references.entries import Kind
 from loop.references.index import build as build_vectors
 from loop.references.plan import source_of
 from loop.regions import Box, Pixels, Region
 from loop.serving.store import LoggedPrediction
 from loop.settings import Settings
 from loop.vision.embedders import Embedders
-from loop.vision.embedding import Kind, Space, Vectors, normalised
+from loop.vision.embedding import Space, Vectors, normalise
 from loop.vision.images import Images
 from loop.wiring import build as build_parts
 from scripts.measure_references import milvus
@@ -59,7 +60,7 @@ class Planted:
 
     def __init__(self) -> None:
         rng = np.random.default_rng(0)
-        self._centres = normalised(rng.normal(size=(CATEGORIES, DIMENSION)))
+        self._centres = normalise(rng.normal(size=(CATEGORIES, DIMENSION)))
 
     def space(self, *_: object) -> Space:
         """The one that there is."""
@@ -71,7 +72,7 @@ class Planted:
 
     def embed(self, _images: Sequence[Pixels], boxes: Sequence[Sequence[Box]]) -> list[Vectors]:
         """Make the vectors of boxes."""
-        return [normalised(np.stack([self._vector(box) for box in some])) for some in boxes]
+        return [normalise(np.stack([self._vector(box) for box in some])) for some in boxes]
 
     def _vector(self, box: Box) -> Vectors:
         kind = round(box.y0 * 100)

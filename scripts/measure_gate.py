@@ -27,7 +27,7 @@ from loop.gate.evaluation import Evaluation
 from loop.gate.evaluator import evaluate
 from loop.gate.rule import GatePolicy, Outcome, rule
 from loop.rates.intervals import wilson
-from loop.vision.detector import Detector
+from loop.vision.ultralytics_detector import UltralyticsDetector
 from scripts.demo import project, scenes
 from scripts.planted import draw, harmed
 
@@ -73,7 +73,7 @@ def pool(weights: Sequence[Path], count: int) -> list[Evaluation]:
     with tempfile.TemporaryDirectory() as scratch:
         composed = scenes.compose(known, count, seed=77, prefix="pool")
         data = project.write_dataset(Path(scratch) / "pool", sorted(scenes.CLASSES), composed)
-        return [evaluate(Detector(path, image_size=160), data) for path in weights]
+        return [evaluate(UltralyticsDetector(path, image_size=160), data) for path in weights]
 
 
 def cases(first: Evaluation, older: Evaluation, newer: Evaluation) -> Iterator[Case]:

@@ -19,7 +19,7 @@ from rich.table import Table
 from loop.regions import Region
 from loop.reviews.verdicts import Decision, Verdict, judge
 from loop.serving.priority import task_score
-from loop.vision.detector import Detector
+from loop.vision.ultralytics_detector import UltralyticsDetector
 from scripts.demo import scenes
 from scripts.demo.annotator import GOOD_ENOUGH
 
@@ -45,7 +45,9 @@ ORDERS: dict[str, Order] = {
 def main() -> None:
     """Print a row an order and a column a version: median over the seeds, least and most."""
     table = Table("order", *(f"{Path(name).parent.name}" for name in sys.argv[1:]), box=None)
-    found = [[measure(Detector(Path(name), image_size=160), seed) for seed in SEEDS] for name in sys.argv[1:]]
+    found = [
+        [measure(UltralyticsDetector(Path(name), image_size=160), seed) for seed in SEEDS] for name in sys.argv[1:]
+    ]
     for order in [*ORDERS, "random"]:
         cells = []
         for version in found:
@@ -55,7 +57,7 @@ def main() -> None:
     Console().print(table)
 
 
-def measure(detector: Detector, seed: int) -> dict[str, float]:
+def measure(detector: UltralyticsDetector, seed: int) -> dict[str, float]:
     """The share of all work that stands in the first part of the queue, by order."""
     known, _ = scenes.palettes()
     confidences, work = [], []

@@ -22,11 +22,12 @@ from rich.console import Console
 from rich.table import Table
 
 from loop.references import milvus_server
+from loop.references.entries import Entry, Kind
 from loop.references.milvus_client import References
 from loop.references.milvus_format import IndexPolicy
 from loop.regions import Pixels
 from loop.vision.embedders import Embedders
-from loop.vision.embedding import Embedder, Entry, Kind, Space, Vectors, normalised
+from loop.vision.embedding import Embedder, Space, Vectors, normalise
 from scripts.demo import features, scenes
 
 ROUNDS, DIMENSION, K = 5, 448, 10
@@ -105,13 +106,13 @@ def measured(references: References, size: int) -> list[str]:
     """One row: a collection of random directions around 60 centres."""
     rng = np.random.default_rng(size)
     centres = rng.normal(size=(60, DIMENSION))
-    vectors = normalised(centres[rng.integers(0, 60, size)] + 0.7 * rng.normal(size=(size, DIMENSION)))
+    vectors = normalise(centres[rng.integers(0, 60, size)] + 0.7 * rng.normal(size=(size, DIMENSION)))
     entries = [Entry(f"{n:032d}", n, f"r{n}", f"label {n % 60}") for n in range(size)]
     space = Space("measured", f"{size}".ljust(64, "0"))
     collection = references.create(1, Kind.REFERENCES, space, DIMENSION)
     wrote = size / seconds(lambda: collection.upsert(entries, vectors))
     built = seconds(collection.fit_index)
-    queries = normalised(vectors[:100] + 0.01 * rng.normal(size=(100, DIMENSION)))
+    queries = normalise(vectors[:100] + 0.01 * rng.normal(size=(100, DIMENSION)))
     exact = np.argsort(-(queries @ vectors.T), axis=1)[:, :K]
     first = collection.search(queries, K)
     hits = [{int(one.entry.key) for one in found} & set(row.tolist()) for found, row in zip(first, exact, strict=True)]

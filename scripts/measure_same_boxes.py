@@ -22,7 +22,7 @@ from rich.table import Table
 from loop.gate.evaluator import evaluate
 from loop.regions import Pixels
 from loop.vision import ultralytics_setup
-from loop.vision.detector import Detector
+from loop.vision.ultralytics_detector import UltralyticsDetector
 from scripts.demo import project, scenes
 
 SIZES = ((480, 360), (640, 480), (1280, 720), (720, 1280), (600, 600), (1000, 300), (333, 517), (1920, 1080))
@@ -35,7 +35,7 @@ def main() -> None:
     weights = Path(sys.argv[1]) if len(sys.argv) > 1 else scenes.WARM_START
     rows: dict[str, list[list[str]]] = {}
     for side in [int(argument) for argument in sys.argv[2:]] or [160, 320, 640]:
-        detector = Detector(weights, device="cpu", image_size=side)
+        detector = UltralyticsDetector(weights, device="cpu", image_size=side)
         for name, measure in QUESTIONS.items():
             rows.setdefault(name, []).append([str(side), *measure(weights, detector)])
     for name, found in rows.items():
@@ -45,7 +45,7 @@ def main() -> None:
         console.print(table)
 
 
-def neighbours(_: Path, detector: Detector) -> list[str]:
+def neighbours(_: Path, detector: UltralyticsDetector) -> list[str]:
     """On how many scenes of mixed sizes the boxes are other beside others than alone."""
     images = [pixels(scene) for scene in composed(detector, is_mixed=True)]
     cells = []
@@ -57,7 +57,7 @@ def neighbours(_: Path, detector: Detector) -> list[str]:
     return cells
 
 
-def precision(weights: Path, detector: Detector) -> list[str]:
+def precision(weights: Path, detector: UltralyticsDetector) -> list[str]:
     """Return mAP50 and mAP50-95 by ultralytics' validator and by ours: scenes of one size, then of mixed sizes."""
     from ultralytics import YOLO
 
@@ -73,7 +73,7 @@ def precision(weights: Path, detector: Detector) -> list[str]:
     return cells
 
 
-def seconds(_: Path, detector: Detector) -> list[str]:
+def seconds(_: Path, detector: UltralyticsDetector) -> list[str]:
     """Milliseconds an image where one request asks for many of one size; both ways take turns."""
     images = [pixels(scene) for scene in composed(detector, is_mixed=False)]
     ways = in_batches(detector), one_by_one(detector)
@@ -82,20 +82,20 @@ def seconds(_: Path, detector: Detector) -> list[str]:
     return [*cells, f"{statistics.median(row[1] / row[0] for row in spent):.2f}"]
 
 
-def threads(_: Path, detector: Detector) -> list[str]:
+def threads(_: Path, detector: UltralyticsDetector) -> list[str]:
     """How many boxes, or their confidences, come out otherwise with one thread than with all, for all the rounding."""
     images = [pixels(scene) for scene in composed(detector, is_mixed=True)]
-    usual, ultralytics_setup.threads = ultralytics_setup.threads, lambda: 1
+    usual, ultralytics_setup.thread_count = ultralytics_setup.thread_count, lambda: 1
     try:
         with_one = one_by_one(detector)(images)
     finally:
-        ultralytics_setup.threads = usual
+        ultralytics_setup.thread_count = usual
     with_all = one_by_one(detector)(images)
     others = sum(len(set(one) ^ set(other)) for one, other in zip(with_one, with_all, strict=True)) // 2
     return [f"{others} of {sum(map(len, with_all))}"]
 
 
-QUESTIONS: dict[str, Callable[[Path, Detector], list[str]]] = {
+QUESTIONS: dict[str, Callable[[Path, UltralyticsDetector], list[str]]] = {
     "scenes with other boxes beside others than alone": neighbours,
     "mAP50 / mAP50-95": precision,
     "milliseconds an image, many of one size in a request": seconds,
@@ -115,7 +115,7 @@ COLUMNS = dict(
 )
 
 
-def composed(detector: Detector, *, is_mixed: bool) -> list[scenes.Scene]:
+def composed(detector: UltralyticsDetector, *, is_mixed: bool) -> list[scenes.Scene]:
     """Scenes whose objects are all of the class that the weights know."""
     known, _ = scenes.palettes()
     found = scenes.compose(known, SCENES, seed=21, prefix="m")
@@ -132,12 +132,12 @@ def pixels(scene: scenes.Scene) -> Pixels:
     return np.ascontiguousarray(np.asarray(scene.image)[:, :, ::-1])
 
 
-def one_by_one(detector: Detector) -> Callable[[Sequence[Pixels]], list[Any]]:
+def one_by_one(detector: UltralyticsDetector) -> Callable[[Sequence[Pixels]], list[Any]]:
     """The way it is: boxes and confidences of each image."""
     return lambda images: [[(one.box, one.confidence) for one in found] for found in detector.detect(images, FLOOR)]
 
 
-def in_batches(detector: Detector) -> Callable[[Sequence[Pixels]], list[Any]]:
+def in_batches(detector: UltralyticsDetector) -> Callable[[Sequence[Pixels]], list[Any]]:
     """The way of ultralytics."""
     model = detector._model
     options = {"imgsz": detector.image_size, "device": "cpu", "verbose": False, "conf": FLOOR}

@@ -31,7 +31,7 @@ from loop.datasets.splits import together
 from loop.regions import Box
 from loop.settings import Settings
 from loop.vision.embedders import YOLO, Embedders
-from loop.vision.embedding import Embedder, Vectors, normalised
+from loop.vision.embedding import Embedder, Vectors, normalise
 from loop.vision.image_files import prepare
 from scripts.demo import features, scenes
 
@@ -96,7 +96,7 @@ def cost() -> Table:
     """How long it takes to find the families among random vectors of 1280 numbers, and what memory beside them."""
     table = Table("tasks", f"seconds, median (least to most) of {ROUNDS}", "memory beside the vectors, MB", box=None)
     for size in SIZES:
-        vectors = normalised(np.random.default_rng(size).normal(size=(size, 1280))).astype(np.float16)
+        vectors = normalise(np.random.default_rng(size).normal(size=(size, 1280))).astype(np.float16)
         twins = Either(Looks([None] * size, 4), Alike(vectors, np.arange(size), 0.95))
         took, peaks = [], []
         for _ in range(ROUNDS):
@@ -204,7 +204,7 @@ def _thing(rng: random.Random, height: int) -> Picture:
 def _look(image: Picture) -> int:
     content = io.BytesIO()
     image.save(content, "PNG")
-    return prepare(content.getvalue(), "image", image.width * image.height).look or 0
+    return prepare(content.getvalue(), "image", image.width * image.height).image_hash or 0
 
 
 def _bits(ones: Sequence[int], others: Sequence[int]) -> NDArray[np.int64]:

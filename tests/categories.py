@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
+from loop.references.entries import Kind
 from loop.references.index import index
 from loop.references.plan import source_of
 from loop.taxonomy.match import of_tasks
 from loop.taxonomy.taxonomy import Enrichment, Node, Taxonomy
-from loop.vision.embedding import Kind
 from tests.builders import CONFIG
 from tests.fake_vectors import FakeEmbedders, FakeReferences
 from tests.fakes import FakeImages, FakeLabelStudio

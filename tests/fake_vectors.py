@@ -7,8 +7,9 @@ import numpy as np
 from PIL import Image
 
 from loop.errors import MilvusDown
+from loop.references.entries import Neighbour
 from loop.references.milvus_format import collection_name
-from loop.vision.embedding import Neighbour, Space, normalised
+from loop.vision.embedding import Space, normalise
 
 
 class FakeEmbedders:
@@ -24,7 +25,7 @@ class FakeEmbedders:
     def space(self, version, weights, image_size=None):
         return Space(f"fake-{self.fingerprint[0]}", self.fingerprint)
 
-    def whole_space(self):
+    def whole_image_space(self):
         return None
 
     def load(self, space, weights, image_size=None):
@@ -35,7 +36,7 @@ class FakeEmbedders:
         self.shown += [
             (self.of.fingerprint, image.shape, box) for image, some in zip(images, boxes, strict=True) for box in some
         ]
-        return [normalised(np.stack([self._vector(box) for box in some])) if some else [] for some in boxes]
+        return [normalise(np.stack([self._vector(box) for box in some])) if some else [] for some in boxes]
 
     def _vector(self, box):
         digest = hashlib.sha256(f"{self.of.fingerprint}{box}".encode()).digest()
@@ -54,7 +55,7 @@ class FixedEmbedders(FakeEmbedders):
     def space(self, version, weights, image_size=None):
         return Space("fixed", self.fingerprint)
 
-    def whole_space(self):
+    def whole_image_space(self):
         return self.space("", None)
 
     def embed(self, images, boxes):
@@ -65,7 +66,7 @@ class FixedEmbedders(FakeEmbedders):
                 raise Killed
             self.calls_left -= 1
         self.batches.append(len(images))
-        return [normalised(self._seen(image)[None]) for image in images]
+        return [normalise(self._seen(image)[None]) for image in images]
 
     def _seen(self, image):
         small = Image.fromarray(image).convert("L").resize((8, 6), Image.Resampling.BOX)

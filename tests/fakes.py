@@ -9,7 +9,7 @@ import numpy as np
 from loop.errors import ImageUnreadable, UpstreamError
 from loop.label_studio.label_config import parse
 from loop.regions import Detection
-from loop.registry.probe import Probed
+from loop.registry.probe import ProbedWeights
 from tests.builders import CONFIG
 
 
@@ -182,7 +182,7 @@ class FakeDetectors:
         return FakeDetector(*self._found)
 
     def probe(self, weights, pickle_sha256, image_size):
-        return Probed(FakeDetector().class_names, image_size or 640)
+        return ProbedWeights(FakeDetector().class_names, image_size or 640)
 
 
 class PlantedDetectors(FakeDetectors):

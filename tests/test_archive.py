@@ -12,9 +12,9 @@ import pytest
 
 from loop.errors import ArchiveRefused
 from loop.registry import archive, manifest
-from loop.registry.archive import Limits
+from loop.registry.archive import ArchiveLimits
 from loop.registry.manifest import Manifest
-from loop.vision import weights_file
+from loop.registry.weights_check import check_weights
 from tests.checkpoints import checkpoint, packed, special
 
 SAID = Manifest(("Car", "Person"), 320, {"floor": 0.05, "display": 0.3}, "a" * 64, {"version": "yolo_detector@1.0.0"})
@@ -111,7 +111,7 @@ def test_an_archive_that_unpacks_to_more_than_allowed_is_given_up(tmp_path, scra
     (tmp_path / "a.tar.gz").write_bytes(gzip.compress(bytes(50_000_000)))
 
     with pytest.raises(ArchiveRefused, match="more than 1000000"):
-        archive.read(tmp_path / "a.tar.gz", scratch, limits=Limits(bytes=1_000_000))
+        archive.read(tmp_path / "a.tar.gz", scratch, limits=ArchiveLimits(bytes=1_000_000))
     assert not list(scratch.iterdir())
 
 
@@ -156,7 +156,7 @@ def test_a_manifest_that_makes_no_sense_is_refused_by_its_key(said, word):
 
 
 def test_a_file_that_torch_writes_gives_the_sum_of_its_pickle(tmp_path):
-    assert weights_file.check(checkpoint(tmp_path / "a.pt", b"\x80\x02}.")) == hashlib.sha256(b"\x80\x02}.").hexdigest()
+    assert check_weights(checkpoint(tmp_path / "a.pt", b"\x80\x02}.")) == hashlib.sha256(b"\x80\x02}.").hexdigest()
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_a_file_that_torch_writes_gives_the_sum_of_its_pickle(tmp_path):
 )
 def test_a_file_with_more_than_tensors_and_one_pickle_is_refused(tmp_path, made, word):
     with pytest.raises(ArchiveRefused, match=word):
-        weights_file.check(checkpoint(tmp_path / "a.pt", **made))
+        check_weights(checkpoint(tmp_path / "a.pt", **made))
 
 
 def test_two_pickles_or_an_entry_twice_are_refused(tmp_path):
@@ -181,11 +181,11 @@ def test_two_pickles_or_an_entry_twice_are_refused(tmp_path):
             file.writestr(second, b"\x80\x02}.")
 
         with pytest.raises(ArchiveRefused):
-            weights_file.check(path)
+            check_weights(path)
 
 
 def test_what_is_no_zip_is_refused(tmp_path):
     (tmp_path / "a.pt").write_bytes(b"\x80\x02}.")
 
     with pytest.raises(ArchiveRefused, match=r"torch\.save"):
-        weights_file.check(tmp_path / "a.pt")
+        check_weights(tmp_path / "a.pt")

@@ -15,7 +15,7 @@ from loop.datasets.splits import Side
 from loop.errors import LeakedSplit, TrainingCancelled, UpstreamError
 from loop.settings import Settings
 from loop.vision.embedders import Embedders
-from loop.vision.image_files import prepare_file, shrunk
+from loop.vision.image_files import prepare_file, read_shrunk
 from loop.wiring import build
 from tests.builders import CONFIG, region, review
 from tests.fake_vectors import FakeEmbedders, FixedEmbedders, Killed
@@ -30,7 +30,7 @@ def photo(seed):
 class Folder:
     """Finds images on this machine by their path."""
 
-    def find(self, project_id, task_id, address, *, look=True):
+    def find(self, project_id, task_id, address, *, with_hash=True):
         return prepare_file(Path(address), address, 10**6, Path(address).parent)
 
 
@@ -220,7 +220,7 @@ def test_a_broken_embedder_is_told_once_and_the_hashes_decide(parts, reviewed, c
 
 @pytest.mark.parametrize(("setting", "compares"), [("yolo:", 0), ("yolo:/w.pt", 0), ("none", 0), ("open_clip:", 1)])
 def test_only_a_tower_compares_whole_images(setting, compares):
-    assert bool(Embedders(setting).whole_space()) == compares
+    assert bool(Embedders(setting).whole_image_space()) == compares
 
 
 def test_a_tower_whose_weights_are_gone_is_told_and_the_hashes_decide(parts, reviewed, caplog):
@@ -240,6 +240,6 @@ def test_a_photo_that_lies_on_its_side_and_one_in_grey_are_embedded_upright_and_
     photo(1).resize((1600, 1200)).convert("L").save(content, "JPEG", exif=exif)
     (tmp_path / "lying.jpg").write_bytes(content.getvalue())
 
-    pixels = shrunk(tmp_path / "lying.jpg", 640)
+    pixels = read_shrunk(tmp_path / "lying.jpg", 640)
 
     assert pixels.shape == (640, 480, 3)

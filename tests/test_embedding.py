@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loop.errors import PayloadError
+from loop.references.entries import crop_key, entry_key
 from loop.regions import Box
-from loop.vision.crops import crop, pixel_box
 from loop.vision.embedders import Embedders, fingerprint_of
-from loop.vision.embedding import Space, crop_key, entry_key, normalised
+from loop.vision.embedding import Space, crop, normalise, pixel_box
 from tests.builders import box
 
 side = st.floats(-2, 3, allow_nan=False)
@@ -57,7 +57,7 @@ def test_a_key_is_of_one_task_and_one_embedder():
 
 
 def test_vectors_have_unit_length_whatever_comes_in():
-    found = normalised(np.array([[3.0, 4.0], [0.0, 0.0], [np.nan, 1.0], [1e-30, 0.0]]))
+    found = normalise(np.array([[3.0, 4.0], [0.0, 0.0], [np.nan, 1.0], [1e-30, 0.0]]))
 
     assert found.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-6)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from loop.errors import ImageError, ImageTooLarge, ImageUnreadable
-from loop.vision.image_files import THUMBNAIL, prepare, read_prepared, shrunk, thumbnail
+from loop.vision.image_files import THUMBNAIL, make_thumbnail, prepare, read_prepared, read_shrunk
 from loop.vision.image_reader import read_pixels
 from loop.vision.ultralytics_setup import prepare_ultralytics
 from tests import image_samples as samples
@@ -106,12 +106,12 @@ def test_vectors_and_reports_are_made_of_the_same_picture(tmp_path, name):
     whole = Image.fromarray(pixels(GOOD[name]))
     whole.thumbnail((40, 40))
 
-    small = shrunk(tmp_path / "image", 40)
-    _, width, height = thumbnail(tmp_path / "image")
+    small = read_shrunk(tmp_path / "image", 40)
+    _, width, height = make_thumbnail(tmp_path / "image")
 
     assert small.shape == np.asarray(whole).shape
     assert np.abs(small.astype(int) - np.asarray(whole)).mean() < 5
-    assert (height, width, 3) == shrunk(tmp_path / "image", THUMBNAIL).shape
+    assert (height, width, 3) == read_shrunk(tmp_path / "image", THUMBNAIL).shape
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_whatever_the_image_a_training_reads_from_the_dataset_what_serving_reads
     assert size == read.shape[:2]
 
 
-@pytest.mark.parametrize("read", [read_prepared, lambda path: shrunk(path, 40)], ids=["whole", "shrunk"])
+@pytest.mark.parametrize("read", [read_prepared, lambda path: read_shrunk(path, 40)], ids=["whole", "shrunk"])
 def test_a_file_that_is_gone_is_an_image_error(tmp_path, read):
     with pytest.raises(ImageUnreadable, match="No such file"):
         read(tmp_path / "gone.jpg")

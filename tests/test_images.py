@@ -117,7 +117,7 @@ def test_an_upload_is_read_with_our_key(own, server):
 def test_a_label_studio_under_a_path_is_asked_under_it_once(address):
     images = Images(Account("http://studio.example/studio"), ImageLimits())
 
-    assert images._resolved(address, 1) == "http://studio.example/studio/data/upload/1/good.jpg"
+    assert images._resolve(address, 1) == "http://studio.example/studio/data/upload/1/good.jpg"
     images.close()
 
 

@@ -7,11 +7,12 @@ import pytest
 
 from loop.references import plan as plan_vectors
 from loop.references.changed_tasks import TaskStates
+from loop.references.entries import Kind
 from loop.references.index import build, index, rebuild
 from loop.references.vector_store import State, VectorLog
 from loop.reviews.judging import judge_tasks
 from loop.reviews.review_store import ANNOTATION, TASK
-from loop.vision.embedding import Kind, Space
+from loop.vision.embedding import Space
 from tests.builders import NOON, box, region, review, served
 from tests.fake_vectors import FakeEmbedders, FakeReferences, Killed
 from tests.fakes import FakeImages

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from loop.references.entries import Kind
 from loop.references.index import index
-from loop.vision.embedding import Kind
 from tests.builders import box, region, served
 from tests.fake_vectors import FakeEmbedders, FakeReferences
 

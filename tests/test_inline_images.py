@@ -139,7 +139,7 @@ def test_the_dataset_has_the_image_of_a_data_uri(tmp_path, read):
     file = cache.find(1, 5, identify(URI))
 
     assert file.path.read_bytes() == NOISE
-    assert cache.find(1, 5, identify(URI), look=False).path == file.path
+    assert cache.find(1, 5, identify(URI), with_hash=False).path == file.path
 
 
 def test_an_image_cached_by_an_older_version_is_prepared_anew(tmp_path, read):
@@ -152,7 +152,7 @@ def test_an_image_cached_by_an_older_version_is_prepared_anew(tmp_path, read):
     old = ready.path.with_name(f"{key}-{hashlib.sha256(clear).hexdigest()[:16]}.png")
     old.write_bytes(clear)
 
-    again = cache.find(1, 5, address, look=False)
+    again = cache.find(1, 5, address, with_hash=False)
 
     assert (again.path, again.sha256) == (ready.path, ready.sha256)
     assert not old.exists()

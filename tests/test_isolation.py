@@ -10,7 +10,7 @@ from redis.exceptions import ConnectionError as RedisDown
 from rq.timeouts import JobTimeoutException
 
 from loop.errors import Busy, MilvusDown, PayloadError, Refused, UnknownVersion, UpstreamError
-from loop.isolation import Fault, attempt, attempt_all
+from loop.failures import Fault, attempt, attempt_all
 from loop.storage.storable import is_text
 from loop.storage.tables import reviews
 

@@ -3,13 +3,13 @@
 import pytest
 
 from loop.errors import PayloadError
+from loop.references.entries import Kind
 from loop.references.index import index
 from loop.references.plan import source_of
 from loop.references.vector_store import State
 from loop.taxonomy import manage as categorise
 from loop.taxonomy.match import is_due, match
 from loop.taxonomy.reapply import dry_run
-from loop.vision.embedding import Kind
 from tests.categories import TREE, matching, nodes, placed, with_references
 from tests.fake_vectors import Killed
 from tests.judged import add

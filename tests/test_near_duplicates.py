@@ -30,7 +30,7 @@ def saved(image, form="JPEG", **options):
 
 def look(tmp_path, content):
     (tmp_path / "image").write_bytes(content)
-    return prepare_file(tmp_path / "image", "image", 10_000_000, tmp_path).look
+    return prepare_file(tmp_path / "image", "image", 10_000_000, tmp_path).image_hash
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from loop.datasets.duplicates_by_hash import Looks
 from loop.datasets.duplicates_by_vector import STEPS, Alike, Either, Embedded
 from loop.datasets.splits import Leak, Side, leaks, together
-from loop.vision.embedding import normalised
+from loop.vision.embedding import normalise
 
 LEAST = 0.95
 
@@ -30,7 +30,7 @@ def turned(vector, cosine, seed=9):
 
 
 def halves(vectors):
-    return normalised(np.stack(vectors)).astype(np.float16)
+    return normalise(np.stack(vectors)).astype(np.float16)
 
 
 def alike(vectors, least=LEAST):

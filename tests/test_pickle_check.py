@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from loop.vision.pickle_check import objections
+from loop.registry.pickle_check import objections
 from scripts.demo.scenes import WARM_START
 from tests.checkpoints import LAYER, Running
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from loop.chunked import chunked
 from loop.draws import draw_number, draw_pair
 from loop.storage.files import write_whole
+from loop.storage.queries import chunked
 
 
 def test_a_file_that_cannot_be_written_to_its_end_leaves_the_one_before(tmp_path):

@@ -14,7 +14,7 @@ from loop.gate.report import Picture, Report, Side, as_json, boxes_on, broken, f
 from loop.gate.report_page import page
 from loop.gate.rule import GatePolicy, Outcome, Ruling, rule
 from loop.regions import Box
-from loop.vision.image_files import THUMBNAIL, thumbnail
+from loop.vision.image_files import THUMBNAIL, make_thumbnail
 from scripts.planted import harmed
 from tests.builders import picture
 from tests.evaluations import evaluation
@@ -133,7 +133,7 @@ def test_a_thumbnail_is_small_upright_and_says_its_size(tmp_path):
     exif[0x0112] = 6  # to be turned by 90 degrees
     (tmp_path / "image.jpg").write_bytes(picture((1200, 600), exif=exif))
 
-    jpeg, width, height = thumbnail(tmp_path / "image.jpg")
+    jpeg, width, height = make_thumbnail(tmp_path / "image.jpg")
 
     assert (width, height) == (THUMBNAIL // 2, THUMBNAIL)
     assert Image.open(io.BytesIO(jpeg)).size == (width, height)

@@ -14,9 +14,9 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from loop.regions import Box
-from loop.vision.detector import Detector
 from loop.vision.embedding import Space
-from loop.vision.open_clip_embedder import OpenClipEmbedder, Tower
+from loop.vision.open_clip_embedder import OpenClipEmbedder, OpenClipModel
+from loop.vision.ultralytics_detector import UltralyticsDetector
 from loop.vision.yolo_embedder import YoloEmbedder
 from tests.tiny_networks import write_detector, write_tower
 
@@ -40,13 +40,13 @@ def weights(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def detector(weights):
-    return Detector(weights, device="cpu", image_size=SIDE)
+    return UltralyticsDetector(weights, device="cpu", image_size=SIDE)
 
 
 @pytest.fixture(scope="module")
 def alone(weights, images):
     """What each image gets from a detector that has seen nothing else."""
-    found = [Detector(weights, device="cpu", image_size=SIDE).detect([image], FLOOR)[0] for image in images]
+    found = [UltralyticsDetector(weights, device="cpu", image_size=SIDE).detect([image], FLOOR)[0] for image in images]
     assert sum(map(len, found)) > 50
     return found
 
@@ -56,7 +56,7 @@ def embedder(request, weights, tmp_path_factory):
     if request.param == "yolo":
         return YoloEmbedder(weights, SPACE, device="cpu", image_size=SIDE)
     folder = write_tower(tmp_path_factory.mktemp("tower") / "model")
-    return OpenClipEmbedder(Tower(str(folder)), SPACE, device="cpu")
+    return OpenClipEmbedder(OpenClipModel(str(folder)), SPACE, device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_another_number_of_threads_set_by_others_changes_nothing(detector, embed
 
 
 def test_other_weights_in_the_process_change_nothing(weights, detector, images, alone):
-    other = Detector(weights, device="cpu", image_size=2 * SIDE)
+    other = UltralyticsDetector(weights, device="cpu", image_size=2 * SIDE)
     other.detect(images, FLOOR)
 
     assert detector.detect(images, FLOOR) == alone
@@ -138,10 +138,10 @@ import json, sys
 from dataclasses import asdict
 from pathlib import Path
 import numpy as np
-from loop.vision.detector import Detector
+from loop.vision.ultralytics_detector import UltralyticsDetector
 from tests.test_same_boxes import FLOOR, SIDE
 
-detector = Detector(Path(sys.argv[1]), device="cpu", image_size=SIDE)
+detector = UltralyticsDetector(Path(sys.argv[1]), device="cpu", image_size=SIDE)
 images = list(np.load(sys.argv[2]).values())
 for start in range(0, len(images), 3):
     for found in detector.detect(images[start : start + 3], FLOOR):

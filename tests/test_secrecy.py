@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loop.errors import ImageUnreadable, LoopError, PayloadError, UpstreamError
-from loop.secrecy import MASK, guard, learn, mask, redact, redact_texts
+from loop.secrecy import MASK, add_secret, guard, mask, redact, redact_texts
 from loop.settings import Settings
 from loop.wiring import build
 
@@ -117,7 +117,7 @@ def test_no_log_record_carries_a_secret_whichever_handler_shows_it(caplog):
 
 
 def test_a_token_that_the_key_was_changed_for_is_masked_from_then_on():
-    learn("0123456789" * 3)
+    add_secret("0123456789" * 3)
 
     assert redact("with 012345678901234567890123456789") == f"with {MASK}"
 

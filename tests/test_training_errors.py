@@ -3,7 +3,7 @@
 import pytest
 
 from loop.errors import TrainingFailed
-from loop.failures import is_out_of_memory, name_tasks, tasks_in, told
+from loop.failures import describe_error, is_out_of_memory, name_tasks, tasks_in
 
 
 @pytest.mark.parametrize(
@@ -43,11 +43,11 @@ def test_many_tasks_are_named_by_the_first():
 
 
 def test_a_foreign_error_is_one_short_line_that_names_its_tasks():
-    said = told(FileNotFoundError(f"Image Not Found /s/images/train/task-00000012.jpg\n{'x' * 1000}"))
+    said = describe_error(FileNotFoundError(f"Image Not Found /s/images/train/task-00000012.jpg\n{'x' * 1000}"))
 
     assert said == "FileNotFoundError: task 12: Image Not Found /s/images/train/task-00000012.jpg"
-    assert len(told(RuntimeError("y" * 1000))) < 320
+    assert len(describe_error(RuntimeError("y" * 1000))) < 320
 
 
 def test_an_error_of_ours_is_told_as_it_is():
-    assert told(TrainingFailed("out of memory with one image")) == "out of memory with one image"
+    assert describe_error(TrainingFailed("out of memory with one image")) == "out of memory with one image"

@@ -6,9 +6,9 @@ import pytest
 
 from loop.errors import MilvusDown
 from loop.references import check as vet
+from loop.references.entries import Entry, Kind, Neighbour
 from loop.references.index import index
 from loop.references.label_errors import ErrorPolicy, contradictions, suspects, tasks_of
-from loop.vision.embedding import Entry, Kind, Neighbour
 from tests.fake_vectors import FakeEmbedders, FakeReferences
 from tests.fakes import FakeImages, FakeLabelStudio
 from tests.test_index import predicted, region, reviewed

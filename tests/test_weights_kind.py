@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loop.errors import WeightsRefused
-from loop.vision.weights_file import recognise
-from loop.vision.weights_kind import of_entries, of_imports, of_start
+from loop.vision.weights_kind import check_kind, diagnose_entries, diagnose_imports, diagnose_start
 from tests.checkpoints import LAYER, checkpoint
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 5613764\n"
@@ -46,7 +45,7 @@ def test_what_is_no_file_of_torch_is_named(tmp_path, content, name, kind):
     (tmp_path / name).write_bytes(content)
 
     with pytest.raises(WeightsRefused, match=kind) as refused:
-        recognise(tmp_path / name)
+        check_kind(tmp_path / name)
 
     assert str(tmp_path / name) in str(refused.value)
 
@@ -73,21 +72,21 @@ def test_a_checkpoint_of_something_else_is_named(tmp_path, pickled, kind):
     path = checkpoint(tmp_path / "best.pt", pickled)
 
     with pytest.raises(WeightsRefused, match=kind):
-        recognise(path)
+        check_kind(path)
 
 
 def test_a_detector_passes(tmp_path):
-    recognise(checkpoint(tmp_path / "best.pt", b"\x80\x02" + LAYER + b"."))
+    check_kind(checkpoint(tmp_path / "best.pt", b"\x80\x02" + LAYER + b"."))
 
 
 def test_a_folder_is_named(tmp_path):
     with pytest.raises(WeightsRefused, match="a folder"):
-        recognise(tmp_path)
+        check_kind(tmp_path)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(WeightsRefused, match="cannot be read"):
-        recognise(tmp_path / "none.pt")
+        check_kind(tmp_path / "none.pt")
 
 
 def test_a_file_that_was_cut_off_is_damaged(tmp_path):
@@ -95,7 +94,7 @@ def test_a_file_that_was_cut_off_is_damaged(tmp_path):
     path.write_bytes(path.read_bytes()[:-30])
 
     with pytest.raises(WeightsRefused, match="a damaged file"):
-        recognise(path)
+        check_kind(path)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +112,7 @@ def test_a_zip_of_something_else_is_named(tmp_path, entries, kind):
             file.writestr(name, content)
 
     with pytest.raises(WeightsRefused, match=kind):
-        recognise(tmp_path / "best.pt")
+        check_kind(tmp_path / "best.pt")
 
 
 def test_a_tar_that_is_not_packed_is_an_archive(tmp_path):
@@ -122,18 +121,18 @@ def test_a_tar_that_is_not_packed_is_an_archive(tmp_path):
         tar.add(tmp_path / "best.pt", "best.pt")
 
     with pytest.raises(WeightsRefused, match="an archive"):
-        recognise(tmp_path / "archive.pt")
+        check_kind(tmp_path / "archive.pt")
 
 
 @given(st.binary(max_size=600), st.sampled_from(["best.pt", "best", "best.onnx"]))
 def test_any_bytes_are_refused_or_left_to_the_zip_reader(content, name):
-    assert of_start(content, name) is not None or content.startswith(b"PK")
+    assert diagnose_start(content, name) is not None or content.startswith(b"PK")
 
 
 @given(st.lists(st.text(max_size=40), max_size=5))
 def test_any_names_get_an_answer(names):
-    of_entries(names)
-    of_imports(names)
+    diagnose_entries(names)
+    diagnose_imports(names)
 
 
 @given(st.binary(max_size=300))
@@ -141,7 +140,7 @@ def test_any_pickle_is_read_without_being_run(tmp_path_factory, content):
     path = checkpoint(tmp_path_factory.getbasetemp() / "any.pt", content)
 
     with suppress(WeightsRefused):
-        recognise(path)
+        check_kind(path)
 
 
 @given(st.data())
@@ -153,7 +152,7 @@ def test_a_file_that_is_damaged_anywhere_is_refused_or_left_to_torch(tmp_path_fa
     path.write_bytes(content)
 
     with suppress(WeightsRefused):
-        recognise(path)
+        check_kind(path)
 
 
 def test_what_pickles_run_is_not_run(tmp_path):
@@ -163,6 +162,6 @@ def test_what_pickles_run_is_not_run(tmp_path):
     path = checkpoint(tmp_path / "best.pt", pickle.dumps(Running(marker.touch), 2))
 
     with pytest.raises(WeightsRefused):
-        recognise(path)
+        check_kind(path)
 
     assert not marker.exists()

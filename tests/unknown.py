@@ -11,10 +11,10 @@ from loop.discovery.clustering import ClusterPolicy
 from loop.discovery.gather import gather
 from loop.discovery.hints import Suggestion, cluster_id
 from loop.discovery.tracking import UnknownCluster
+from loop.references.entries import Kind
 from loop.references.index import index
 from loop.references.plan import source_of
 from loop.reviews.judging import judge_tasks
-from loop.vision.embedding import Kind
 from tests.builders import box, region, review, served
 from tests.fake_vectors import FakeEmbedders, FakeReferences
 from tests.fakes import FakeLabelStudio

@@ -13,7 +13,7 @@ from loop.cli.options import ProjectId, out
 from loop.cli.progress import narrate
 from loop.references import check as vet
 from loop.references.check import KindStats
-from loop.vision.embedding import Entry
+from loop.references.entries import Entry
 from loop.wiring import build as build_parts
 
 app = typer.Typer(no_args_is_help=True, help="Vectors of confirmed boxes (references) and of detections.")

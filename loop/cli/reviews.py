@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from loop import region_json
 from loop.cli import rates_screen
 from loop.cli.options import AsJson, ProjectId, out
 from loop.datasets import convert
@@ -21,6 +20,7 @@ from loop.parts import Parts
 from loop.rates.assess import Asked, assess, seconds_by_version
 from loop.rates.compare_shadow import compare_shadows
 from loop.rates.rates import By
+from loop.regions import write_region
 from loop.reviews.bulk.operations import as_payload_error
 from loop.reviews.verdict_query import Stream, VerdictFilter
 from loop.reviews.verdicts import Decision, Verdict
@@ -116,8 +116,8 @@ def _verdict_json(task: TaskVerdicts, verdict: Verdict) -> dict[str, Any]:
         "task": task.task_id,
         "version": task.version,
         "decision": verdict.decision.value,
-        "predicted": region_json.write(verdict.predicted) if verdict.predicted else None,
-        "reviewed": region_json.write(verdict.reviewed) if verdict.reviewed else None,
+        "predicted": write_region(verdict.predicted) if verdict.predicted else None,
+        "reviewed": write_region(verdict.reviewed) if verdict.reviewed else None,
     }
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from loop.chunked import chunked
 from loop.datasets import folder as dataset_folder
 from loop.datasets.duplicates_by_vector import Embedded
 from loop.datasets.folder import Snapshot
@@ -22,6 +21,7 @@ from loop.errors import EmptySnapshot, LeakedSplit, PayloadError, PoisonedSnapsh
 from loop.label_studio.classes import Labels
 from loop.parts import Parts
 from loop.reviews.review_store import TASK, CountedReview
+from loop.storage.queries import chunked
 from loop.vision.image_files import ImageFile
 
 PAGE = 500  # reviews in memory at a time
@@ -108,7 +108,7 @@ def _survey(parts: Parts, project_id: int, draft: Draft, labels: Labels, check: 
 
     def find(item: LabelledImage) -> ImageFile:
         is_known = known.get(item.task_id, ("", None))[0] == addresses[item.task_id]
-        file = parts.image_cache.find(project_id, item.task_id, item.image, look=not is_known)
+        file = parts.image_cache.find(project_id, item.task_id, item.image, with_hash=not is_known)
         files[item.task_id] = file.path
         return file
 
@@ -142,7 +142,7 @@ def _embed(
 
     A flat image has no look and gets no vector, because it would be near every other flat image.
     """
-    space = parts.embedders.whole_space() if parts.policies.dataset.twin_cosine else None
+    space = parts.embedders.whole_image_space() if parts.policies.dataset.twin_cosine else None
     if space is None:
         return None
     addresses = {one.task_id: one.image for one in seen}

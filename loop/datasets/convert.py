@@ -18,7 +18,7 @@ from loop.datasets.snapshots import LabelledImage, Reason
 from loop.datasets.splits import assign, together
 from loop.datasets.writer import Draft, writing
 from loop.errors import EmptySnapshot, ImageError, PayloadError
-from loop.isolation import Fault, attempt
+from loop.failures import Fault, attempt
 from loop.label_studio.classes import Labels
 from loop.label_studio.exports import FULL, has_ids_alone, infer_config
 from loop.label_studio.label_config import LabelConfig, parse

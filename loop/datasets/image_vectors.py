@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from loop.chunked import chunked
 from loop.datasets.duplicates_by_vector import Embedded
 from loop.errors import ImageError, UpstreamError
 from loop.parts import Parts
 from loop.regions import Box, Pixels
+from loop.storage.queries import chunked
 from loop.vision.embedding import Embedder, Space, Vectors
-from loop.vision.image_files import shrunk
+from loop.vision.image_files import read_shrunk
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def _make(
         pixels = {}
         for task_id in task_ids:
             try:
-                pixels[task_id] = shrunk(images[task_id][1], PIXELS)
+                pixels[task_id] = read_shrunk(images[task_id][1], PIXELS)
             except ImageError as error:
                 log.warning("project %d: task %d has no vector: %s", project_id, task_id, error)
         if embedder and pixels:

@@ -151,7 +151,7 @@ class Draft:
         self._end += self._spool.write(line)
         classes = tuple(sorted({int(line.split(" ", 1)[0]) for line in lines.text.splitlines()}))
         content = content_of(image.task_id, found.sha256, hashed)
-        self.added.append(Added(image.task_id, offset, len(line), image.group, found.look, classes, content))
+        self.added.append(Added(image.task_id, offset, len(line), image.group, found.image_hash, classes, content))
 
     def _written(
         self, sides: Mapping[int, Side], left_out: Mapping[int, Reason], resting: Collection[int]

@@ -10,11 +10,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop.chunked import chunked
 from loop.discovery.hints import Suggestion
 from loop.discovery.tracking import Decided, Member, UnknownCluster
 from loop.errors import ClusterDecided, UnknownClusterId
 from loop.regions import Box
+from loop.storage.queries import chunked
 from loop.storage.taxonomy_tables import clusters, named_boxes
 
 

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loop.chunked import chunked
 from loop.discovery.hints import node_means
 from loop.discovery.tracking import Member, one_each
 from loop.parts import Parts
+from loop.references.entries import Kind
 from loop.regions import Box
+from loop.storage.queries import chunked
 from loop.taxonomy.match import Matcher, matcher_of
 from loop.taxonomy.name_category import begun
 from loop.taxonomy.taxonomy import Taxonomy
-from loop.vision.embedding import Kind, Space, Vectors
+from loop.vision.embedding import Space, Vectors
 
 MOST = 20_000  # boxes clustered, by highest score
 READ = 10 * MOST  # boxes read; several boxes of one object count once

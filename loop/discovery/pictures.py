@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image
 
-from loop.chunked import chunked
 from loop.discovery import contact_sheet
 from loop.discovery import map_page as cluster_map
 from loop.discovery.gather import Unknown
@@ -17,7 +16,8 @@ from loop.discovery.tracking import Member, UnknownCluster
 from loop.errors import ImageError
 from loop.label_studio.payloads import Task
 from loop.parts import Parts
-from loop.vision.crops import crop
+from loop.storage.queries import chunked
+from loop.vision.embedding import crop
 
 AT_ONCE = 16  # images in memory at a time
 MARGIN = 0.1  # of a box, on each side: the surroundings help a person to recognise an object

@@ -6,8 +6,9 @@ import numpy as np
 
 from loop.discovery.grouping import renumbered, task_groups
 from loop.parts import Parts
+from loop.references.entries import Kind
 from loop.serving.write_groups import write, write_groups
-from loop.vision.embedding import Kind, Space, Vectors
+from loop.vision.embedding import Space, Vectors
 
 
 def spread(parts: Parts, project_id: int, space: Space, *, seed: int = 0) -> str:

@@ -8,12 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from loop.discovery.tracking import Member
+from loop.references.entries import Kind
 from loop.references.vector_store import State
 from loop.regions import Box
 from loop.reviews.verdicts import Decision
 from loop.storage.taxonomy_tables import matches
 from loop.storage.vector_tables import vectors
-from loop.vision.embedding import Kind, Space
+from loop.vision.embedding import Space
 
 UNCONFIRMED = ("", Decision.FALSE_POSITIVE)  # a deleted box may show an object without a label
 

@@ -15,7 +15,7 @@ from loop.gate.report import PICTURES, Picture, Report, Side, boxes_on, broken, 
 from loop.gate.rule import Ruling, rule
 from loop.parts import Parts
 from loop.registry.store import Version
-from loop.vision.image_files import thumbnail
+from loop.vision.image_files import make_thumbnail
 
 LAST = 1000  # newest trainings whose snapshots are searched
 
@@ -78,7 +78,7 @@ def _report(
 def _picture(mistakes: Mistakes, path: Path, champion: Evaluation, candidate: Evaluation, threshold: float) -> Picture:
     truth, before = boxes_on(champion, mistakes.image, threshold)
     _, after = boxes_on(candidate, mistakes.image, threshold)
-    return Picture(mistakes, *thumbnail(path), truth=truth, champion=before, candidate=after)
+    return Picture(mistakes, *make_thumbnail(path), truth=truth, champion=before, candidate=after)
 
 
 def _latency(parts: Parts, other: tuple[Path, int | None], candidate: Version, images: list[Path]) -> Latency:

@@ -51,7 +51,7 @@ def records(parts: Parts) -> list[Finding]:
                 "run any other loop command: it migrates",
             )
         ]
-    if damage := database.damage(parts.engine):
+    if damage := database.find_damage(parts.engine):
         advice = "stop all services, copy the file, restore a backup, then run `loop rebuild` for each project"
         return [wrong("records", f"revision {current}, damaged: {damage}", advice)]
     return [ok("records", f"{parts.engine.dialect.name}, revision {current}, no damage")]

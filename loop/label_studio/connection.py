@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from loop.errors import Refused, UpstreamError
-from loop.secrecy import learn
+from loop.secrecy import add_secret
 
 Json = dict[str, Any]
 ADVICE = {  # by the status of an answer
@@ -57,7 +57,7 @@ class Connection:
     def authorization(self) -> str:
         """Return the current Authorization header; a personal access token is refreshed if needed."""
         header = str(self._wrapper.get_headers()["Authorization"])
-        learn(header.rpartition(" ")[2])
+        add_secret(header.rpartition(" ")[2])
         return header
 
     def is_own(self, address: str) -> bool:

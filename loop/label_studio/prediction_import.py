@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from loop.chunked import chunked
 from loop.errors import NotStored, Refused
 from loop.label_studio.payloads import predictions_of
+from loop.storage.queries import chunked
 
 BATCH = 200  # predictions a request
 TOO_MUCH = (400, 413)  # status of a batch that is refused because of one of its predictions, or of its size

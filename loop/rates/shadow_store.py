@@ -7,9 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop import region_json
 from loop.rates.shadow_comparison import Tried
-from loop.regions import Region
+from loop.regions import Region, read_regions
 from loop.storage.tables import predictions, verdicts
 
 
@@ -43,7 +42,7 @@ class ShadowLog:
                     Tried(
                         shadow=version,
                         champion=served_verdicts[0].version if served_verdicts else served[task_id].version,
-                        by_shadow=region_json.read_all(row.regions),
+                        by_shadow=read_regions(row.regions),
                         by_champion=_regions(verdict.predicted for verdict in served_verdicts),
                         reviewed=_regions(verdict.reviewed for verdict in served_verdicts),
                     )
@@ -68,4 +67,4 @@ def _shadowed_tasks(project_id: int) -> sa.Select[Any]:
 
 
 def _regions(contents: Iterable[dict[str, Any] | None]) -> tuple[Region, ...]:
-    return region_json.read_all(content for content in contents if content)
+    return read_regions(content for content in contents if content)

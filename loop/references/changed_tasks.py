@@ -7,12 +7,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop import region_json
-from loop.chunked import chunked
 from loop.references.wanted import Judged, Named
-from loop.regions import Box, Region
+from loop.regions import Box, Region, read_region
 from loop.reviews.verdicts import Decision
-from loop.storage.tables import deletions, predictions, reviews, verdicts
+from loop.storage.queries import chunked, is_deleted
+from loop.storage.tables import predictions, reviews, verdicts
 from loop.storage.taxonomy_tables import named_boxes
 from loop.storage.vector_tables import planned_tasks
 from loop.vision.embedding import Space
@@ -86,12 +85,8 @@ def _planned(connection: sa.Connection, project_id: int, embedder: str) -> dict[
 
 
 def _newest_of_living_tasks(project_id: int) -> sa.Select[Any]:
-    is_gone = sa.exists().where(
-        deletions.c.project_id == predictions.c.project_id,
-        deletions.c.kind == "task",
-        deletions.c.object_id == predictions.c.task_id,
-        deletions.c.received_at >= predictions.c.served_at,
-    )
+    columns = predictions.c
+    is_gone = is_deleted("task", columns.project_id, columns.task_id, columns.served_at)
     return (
         sa.select(predictions.c.task_id, sa.func.max(predictions.c.id).label("prediction_id"))
         .where(predictions.c.project_id == project_id, sa.not_(predictions.c.is_shadow), ~is_gone)
@@ -106,16 +101,11 @@ def _newest_predictions(project_id: int) -> sa.Select[Any]:
 
 def _reviews(project_id: int) -> sa.Select[Any]:
     """Select reviews that stand. Any change of them changes their count or the time of their last record."""
-    is_gone = sa.exists().where(
-        deletions.c.project_id == reviews.c.project_id,
-        deletions.c.received_at >= reviews.c.created_at,
-        sa.or_(
-            sa.and_(deletions.c.kind == "annotation", deletions.c.object_id == reviews.c.annotation_id),
-            sa.and_(deletions.c.kind == "task", deletions.c.object_id == reviews.c.task_id),
-        ),
-    )
-    query = sa.select(reviews.c.task_id, sa.literal("r"), sa.func.count(), sa.func.max(reviews.c.recorded_at))
-    return query.where(reviews.c.project_id == project_id, ~is_gone).group_by(reviews.c.task_id)
+    columns = reviews.c
+    is_gone = is_deleted("annotation", columns.project_id, columns.annotation_id, columns.created_at)
+    has_no_task = is_deleted("task", columns.project_id, columns.task_id, columns.created_at)
+    query = sa.select(columns.task_id, sa.literal("r"), sa.func.count(), sa.func.max(columns.recorded_at))
+    return query.where(columns.project_id == project_id, ~is_gone, ~has_no_task).group_by(columns.task_id)
 
 
 def _verdicts(project_id: int) -> sa.Select[Any]:
@@ -138,20 +128,16 @@ def _named(project_id: int) -> sa.Select[Any]:
 
 def _is_named(project_id: int) -> sa.ColumnElement[bool]:
     """Select boxes of a project that a person named, of tasks that were not deleted since."""
-    is_gone = sa.exists().where(
-        deletions.c.project_id == named_boxes.c.project_id,
-        deletions.c.kind == "task",
-        deletions.c.object_id == named_boxes.c.task_id,
-        deletions.c.received_at >= named_boxes.c.named_at,
-    )
-    return sa.and_(named_boxes.c.project_id == project_id, ~is_gone)
+    columns = named_boxes.c
+    is_gone = is_deleted("task", columns.project_id, columns.task_id, columns.named_at)
+    return sa.and_(columns.project_id == project_id, ~is_gone)
 
 
 def _read_judged(row: sa.Row[Any]) -> Judged:
     return Judged(
         decision=Decision(row.decision),
-        predicted=region_json.read(row.predicted) if row.predicted else None,
-        reviewed=region_json.read(row.reviewed) if row.reviewed else None,
+        predicted=read_region(row.predicted) if row.predicted else None,
+        reviewed=read_region(row.reviewed) if row.reviewed else None,
         image=row.image or "",
         version=row.version,
     )

@@ -9,10 +9,11 @@ from loop.errors import MilvusDown
 from loop.label_studio.views import only_tasks
 from loop.parts import Parts
 from loop.references.collection import Collection
+from loop.references.entries import Entry, Kind, Neighbour
 from loop.references.label_errors import Contradiction, ErrorPolicy, Suspect, contradictions, suspects, tasks_of
 from loop.references.plan import source_of
 from loop.references.vector_store import Row, State
-from loop.vision.embedding import Entry, Kind, Neighbour, Space
+from loop.vision.embedding import Space
 
 VIEW_TITLE = "Labels to check"
 MOST_IN_VIEW = 200  # tasks; each is a condition of the view's filter

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from loop.chunked import chunked
 from loop.errors import MilvusDown
+from loop.references.entries import Entry, Neighbour
 from loop.references.milvus_format import (
     KEY,
     SCALARS,
@@ -22,7 +22,8 @@ from loop.references.milvus_format import (
     row,
     search_params,
 )
-from loop.vision.embedding import Entry, Neighbour, Space, Vectors
+from loop.storage.queries import chunked
+from loop.vision.embedding import Space, Vectors
 
 NOT_LOADED = 101  # Milvus' code for a collection that is `released`, as all are after a restart
 AT_ONCE = 500  # rows per upsert, at most 1280 numbers each: a message of 2.5 MB

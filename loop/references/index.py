@@ -7,11 +7,11 @@ import time
 from contextlib import suppress
 
 from loop.errors import MilvusDown, UpstreamError
+from loop.job_queue import DEFAULT
 from loop.parts import Parts
-from loop.queue import DEFAULT
+from loop.references.entries import Kind
 from loop.references.make import Work, compare, delete_gone, make_some, settle
 from loop.references.plan import plan, source_of
-from loop.vision.embedding import Kind
 
 log = logging.getLogger(__name__)
 SECONDS = (10.0, 120.0)  # least and most time that a job works before it gives way to others

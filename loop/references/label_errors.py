@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from loop.vision.embedding import Entry, Neighbour
+from loop.references.entries import Entry, Neighbour
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,15 @@ from functools import partial
 import numpy as np
 
 from loop.errors import ImageError
-from loop.isolation import Fault, attempt_all
+from loop.failures import Fault, attempt_all
 from loop.label_studio.payloads import Task
 from loop.parts import Parts
 from loop.references.collection import Collection
+from loop.references.entries import Entry, Kind
 from loop.references.plan import Source
 from loop.references.vector_store import Row, State
 from loop.regions import Pixels
-from loop.vision.embedding import Embedder, Entry, Kind, Vectors
+from loop.vision.embedding import Embedder, Vectors
 
 TASKS = 16  # tasks whose images are in memory at the same time
 DELETED = 5000  # vectors per batch

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from loop.errors import MilvusDown
 from loop.references.collection import Collection, guarded
+from loop.references.entries import Kind
 from loop.references.milvus_format import (
     EMBEDDER,
     FINGERPRINT,
@@ -24,7 +25,7 @@ from loop.references.milvus_format import (
     alias_name,
     collection_name,
 )
-from loop.vision.embedding import Kind, Space
+from loop.vision.embedding import Space
 
 # Short pauses find a restarted server at once; gRPC's own pauses last up to two minutes.
 PAUSES = {"initial": 100, "min": 100, "max": 500}  # milliseconds

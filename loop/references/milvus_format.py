@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from loop.vision.embedding import Entry, Kind, Space, Vectors
+from loop.references.entries import Entry, Kind
+from loop.vision.embedding import Space, Vectors
 
 KEY, VECTOR = "key", "vector"
 KEY_LENGTH, TEXT_LENGTH = 32, 16_384  # bytes

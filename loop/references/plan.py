@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from loop.chunked import chunked
 from loop.label_studio.payloads import Review
 from loop.label_studio.projects import Project
 from loop.parts import Parts
 from loop.references.wanted import Drawn, Shown, TaskFacts, wanted
+from loop.storage.queries import chunked
 from loop.vision.embedding import Space
 
 AT_ONCE = 50  # tasks per transaction: a long transaction would block events, which have a second

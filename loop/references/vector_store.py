@@ -10,11 +10,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop.chunked import chunked
+from loop.references.entries import Entry, Kind
 from loop.references.wanted import Wanted
 from loop.regions import Box
+from loop.storage.queries import chunked
 from loop.storage.vector_tables import planned_tasks, vectors
-from loop.vision.embedding import Entry, Kind, Space
+from loop.vision.embedding import Space
 
 RETRY = (60.0, 24 * 3600.0)  # seconds until a failed image is tried again: first, longest
 

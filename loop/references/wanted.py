@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from loop.references.entries import Entry, Kind, crop_key, entry_key
 from loop.regions import Box, Region
 from loop.reviews.verdicts import Decision
-from loop.vision.embedding import Entry, Kind, Space, crop_key, entry_key
+from loop.vision.embedding import Space
 
 NAMED = "named"  # the verdict of a box that a person named as one of a cluster
 

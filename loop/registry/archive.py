@@ -1,4 +1,4 @@
-"""Archives of weights: a tar.gz with the weights and a manifest, written the same every time, read with distrust."""
+"""Archives of weights: a tar.gz with the weights and a manifest, written reproducibly, read with distrust."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from typing import IO
 from loop.errors import ArchiveRefused
 from loop.registry import manifest as manifests
 from loop.registry.manifest import HEX, Manifest
-from loop.vision.weights_file import sha256_of
+from loop.storage.files import sha256_of
 
 WEIGHTS, MANIFEST = "weights.pt", "manifest.json"
 PIECE = 1024 * 1024  # bytes read at a time
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """Most that an archive may hold, in bytes unpacked; *manifest* also bounds the headers of its members."""
+class ArchiveLimits:
+    """The most that an archive may hold: bytes when unpacked, bytes of its manifest, number of members."""
 
     bytes: int = 2 * 1024**3
     manifest: int = 64 * 1024
@@ -33,8 +33,8 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Unpacked:
-    """Weights as a file of our own, what an archive says about them, the SHA-256 of what was given, their name."""
+class UnpackedWeights:
+    """Weights as a file of our own, the manifest beside them, the SHA-256 of the given file, a name for messages."""
 
     weights: Path
     manifest: Manifest | None
@@ -43,7 +43,7 @@ class Unpacked:
 
 
 def write(weights: Path, manifest: Manifest, out: Path) -> str:
-    """Write an archive, whole or not at all, and return its SHA-256; the same version gives the same bytes."""
+    """Write an archive, whole or not at all; return its SHA-256. The same version gives the same bytes."""
     half = out.with_name(f".{out.name}.half")
     try:
         with (
@@ -61,14 +61,16 @@ def write(weights: Path, manifest: Manifest, out: Path) -> str:
     return sha256_of(out)
 
 
-def read(archive: Path, scratch: Path, *, sha256: str | None = None, limits: Limits | None = None) -> Unpacked:
+def read(
+    archive: Path, scratch: Path, *, sha256: str | None = None, limits: ArchiveLimits | None = None
+) -> UnpackedWeights:
     """
     Copy the weights of an archive, or bare weights, into the folder *scratch*. Raises ArchiveRefused.
 
-    An archive needs one `.pt`, and may have a `manifest.json` beside it; further plain files are left out. No member is
-    written under a name of its own, and nothing is loaded.
+    An archive needs one `.pt`, and may have a `manifest.json` beside it; other plain files are left out. No member is
+    written under its own name, and nothing is loaded.
     """
-    limits = limits or Limits()
+    limits = limits or ArchiveLimits()
     if sha256 is not None and not HEX.fullmatch(sha256.lower()):
         raise ArchiveRefused(f"--sha256: expected 64 hexadecimal digits, found {sha256!r:.80}")
     if not archive.is_file():
@@ -76,43 +78,43 @@ def read(archive: Path, scratch: Path, *, sha256: str | None = None, limits: Lim
         raise ArchiveRefused(f"{archive} is {kind}: give a .pt, or a tar.gz with one")
     try:
         is_packed = _begins_as_gzip(archive)
-        found = sha256_of(archive if is_packed else _copied(archive, scratch / WEIGHTS, limits))
+        digest = sha256_of(archive if is_packed else _copy(archive, scratch / WEIGHTS, limits))
     except OSError as error:
         raise ArchiveRefused(f"{archive} cannot be read: {error.strerror}") from error
-    if sha256 is not None and found != sha256.lower():
-        raise ArchiveRefused(f"{archive.name} has the SHA-256 {found}, expected {sha256.lower()}")
+    if sha256 is not None and digest != sha256.lower():
+        raise ArchiveRefused(f"{archive.name} has the SHA-256 {digest}, expected {sha256.lower()}")
     if not is_packed:
-        return Unpacked(scratch / WEIGHTS, None, found, archive.name)
+        return UnpackedWeights(scratch / WEIGHTS, None, digest, archive.name)
     try:
         _unzip(archive, scratch / "archive.tar", limits)
-        with (scratch / "archive.tar").open("rb") as file, tarfile.open(fileobj=_Careful(file), mode="r:") as tar:
-            said = _take(tar, scratch / WEIGHTS, limits)
+        with (scratch / "archive.tar").open("rb") as file, tarfile.open(fileobj=_SmallReads(file), mode="r:") as tar:
+            manifest = _extract(tar, scratch / WEIGHTS, limits)
     except (tarfile.TarError, zlib.error, EOFError, OSError, UnicodeError) as error:
         raise ArchiveRefused(f"{archive.name} cannot be read as a tar.gz: {error}") from error
     finally:
         (scratch / "archive.tar").unlink(missing_ok=True)
     name = f"the .pt in {archive.name}"
-    return Unpacked(scratch / WEIGHTS, None if said is None else manifests.read(said), found, name)
+    return UnpackedWeights(scratch / WEIGHTS, None if manifest is None else manifests.read(manifest), digest, name)
 
 
-class _Careful(io.RawIOBase):
-    """A file that gives no large piece at once: tarfile would read a header of any size into memory."""
+class _SmallReads(io.RawIOBase):
+    """A file that refuses large reads: tarfile would read a header of any size into memory."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
 
     def read(self, size: int = -1) -> bytes:
-        """Read up to *size* bytes. Raises ArchiveRefused where that is not a small piece."""
+        """Read up to *size* bytes. Raises ArchiveRefused for more than PIECE bytes."""
         if not 0 <= size <= PIECE:
             raise ArchiveRefused("the archive has a member with too large a header")
         return self._file.read(size)
 
     def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a position."""
+        """Move to a position, and return it."""
         return self._file.seek(position, whence)
 
     def tell(self) -> int:
-        """Where it is."""
+        """Return the position."""
         return self._file.tell()
 
 
@@ -121,13 +123,13 @@ def _begins_as_gzip(path: Path) -> bool:
         return file.read(2) == b"\x1f\x8b"
 
 
-def _copied(weights: Path, to: Path, limits: Limits) -> Path:
+def _copy(weights: Path, to: Path, limits: ArchiveLimits) -> Path:
     if weights.stat().st_size > limits.bytes:
         raise ArchiveRefused(f"{weights.name} has more than {limits.bytes} bytes")
     return Path(shutil.copyfile(weights, to))
 
 
-def _unzip(archive: Path, to: Path, limits: Limits) -> None:
+def _unzip(archive: Path, to: Path, limits: ArchiveLimits) -> None:
     written = 0
     with gzip.open(archive, "rb") as packed, to.open("wb") as file:
         while piece := packed.read(PIECE):
@@ -137,25 +139,27 @@ def _unzip(archive: Path, to: Path, limits: Limits) -> None:
             file.write(piece)
 
 
-def _take(tar: tarfile.TarFile, to: Path, limits: Limits) -> bytes | None:
-    """Copy the weights out, and return the manifest's text where there is one."""
-    files = [member for member in _members(tar, limits) if member.isreg() and not _name(member).startswith(".")]
-    weights = [member for member in files if _name(member).endswith(".pt")]
-    manifest = [member for member in files if _name(member) == MANIFEST]
+def _extract(tar: tarfile.TarFile, to: Path, limits: ArchiveLimits) -> bytes | None:
+    """Copy the weights out; return the text of the manifest, None where the archive has none."""
+    files = [
+        member for member in _check_members(tar, limits) if member.isreg() and not _file_name(member).startswith(".")
+    ]
+    weights = [member for member in files if _file_name(member).endswith(".pt")]
+    manifest = [member for member in files if _file_name(member) == MANIFEST]
     if len(weights) != 1 or len(manifest) > 1:
         names = ", ".join(member.name for member in files) or "nothing"
         raise ArchiveRefused(f"expected one .pt and at most one {MANIFEST}, found {names:.200}")
     with to.open("wb") as file:
-        for piece in _pieces(tar, weights[0]):
+        for piece in _read_pieces(tar, weights[0]):
             file.write(piece)
     if not manifest:
         return None
     if manifest[0].size > limits.manifest:
         raise ArchiveRefused(f"{MANIFEST} has {manifest[0].size} bytes: expected at most {limits.manifest}")
-    return b"".join(_pieces(tar, manifest[0]))
+    return b"".join(_read_pieces(tar, manifest[0]))
 
 
-def _members(tar: tarfile.TarFile, limits: Limits) -> Iterator[tarfile.TarInfo]:
+def _check_members(tar: tarfile.TarFile, limits: ArchiveLimits) -> Iterator[tarfile.TarInfo]:
     names: set[str] = set()
     for member in tar:
         name = member.name
@@ -171,23 +175,23 @@ def _members(tar: tarfile.TarFile, limits: Limits) -> Iterator[tarfile.TarInfo]:
         yield member
 
 
-def _pieces(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[bytes]:
+def _read_pieces(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[bytes]:
     file = tar.extractfile(member)
     assert file is not None  # it is a plain file
-    left = member.size
-    while left > 0:
-        piece = file.read(min(PIECE, left))
+    remaining = member.size
+    while remaining > 0:
+        piece = file.read(min(PIECE, remaining))
         if not piece:
             raise ArchiveRefused(f"the archive ends within {member.name!r:.120}")
-        left -= len(piece)
+        remaining -= len(piece)
         yield piece
 
 
-def _name(member: tarfile.TarInfo) -> str:
+def _file_name(member: tarfile.TarInfo) -> str:
     return PurePosixPath(member.name).name
 
 
 def _append(tar: tarfile.TarFile, name: str, size: int, content: IO[bytes]) -> None:
-    member = tarfile.TarInfo(name)  # without owner and time, which would differ from one writing to the next
+    member = tarfile.TarInfo(name)  # without owner and time, which would differ each time
     member.size, member.mode = size, 0o644
     tar.addfile(member, content)

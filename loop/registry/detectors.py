@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from loop.errors import UpstreamError, WeightsRefused
-from loop.registry.probe import Probed, probe
+from loop.registry.probe import ProbedWeights, probe
 from loop.storage.files import copy_whole
 from loop.vision.detector import Detector
 from loop.vision.image_files import read_prepared
+from loop.vision.ultralytics_detector import UltralyticsDetector
 from loop.vision.ultralytics_setup import prepare_ultralytics
+from loop.vision.ultralytics_weights import check_device
 from loop.vision.weights_kind import EXPECTED
-from loop.vision.weights_loading import use_device
 
 WARM_UP = 3  # images that are not timed
 
@@ -24,64 +25,64 @@ class Detectors:
     """Loads and times detectors, and finds the weights that a project starts from."""
 
     def __init__(self, device: str, image_size: int | None, base: str, downloads: Path) -> None:
-        """*image_size*, in pixels of the longer side, is for weights that bring none; None: as they were trained."""
+        """*image_size*, in pixels of the longer side, is for weights without a size of their own; None: as trained."""
         self._device, self._image_size, self._downloads = device, image_size, downloads
         self._base = Path(base).expanduser()
 
     def check_device(self) -> None:
-        """Raise PayloadError where the device of the settings is not here."""
-        use_device(self._device)
+        """Raise PayloadError where this machine lacks the device of the settings."""
+        check_device(self._device)
 
     def load(self, weights: Path, image_size: int | None = None) -> Detector:
         """
-        Bring weights into memory, to detect at *image_size* pixels, at that of the settings, or as they were trained.
+        Load weights into memory, to detect at *image_size* pixels, at the size of the settings, or as trained.
 
-        They have detected once, on nothing, when this returns. Raises WeightsRefused, and PayloadError for LOOP_DEVICE.
+        The detector has detected once, on an empty image. Raises WeightsRefused, and PayloadError for LOOP_DEVICE.
         """
-        return Detector(weights, device=self._device, image_size=image_size or self._image_size)
+        return UltralyticsDetector(weights, device=self._device, image_size=image_size or self._image_size)
 
-    def probe(self, weights: Path, pickle_sha256: str, image_size: int | None) -> Probed:
-        """Load weights from elsewhere once, in a process of their own. Raises ArchiveRefused, WeightsRefused."""
+    def probe(self, weights: Path, pickle_sha256: str, image_size: int | None) -> ProbedWeights:
+        """Load weights from elsewhere in a process of their own. Raises ArchiveRefused, WeightsRefused."""
         return probe(weights, pickle_sha256, image_size or self._image_size)
 
     def latencies(
         self, weights: Sequence[tuple[Path, int | None]], images: Sequence[Path], times: int = 20
     ) -> list[float]:
         """
-        Median milliseconds an image of each of the weights, at the size at which they serve.
+        Return the median milliseconds for an image of each of the weights, at the size at which they serve.
 
-        They take turns, image by image, so that a machine that is busy for a while is so for all of them.
+        The weights take turns, image by image: a machine that is busy for a while slows all of them.
         """
         detectors = [self.load(path, image_size) for path, image_size in weights]
-        spent: list[list[float]] = [[] for _ in detectors]
+        durations: list[list[float]] = [[] for _ in detectors]
         for path in [*images[:WARM_UP], *(images[n % len(images)] for n in range(times))]:
             pixels = read_prepared(path)
-            for detector, mine in zip(detectors, spent, strict=True):
+            for detector, own_durations in zip(detectors, durations, strict=True):
                 started = time.perf_counter()
                 detector.detect([pixels], floor=0.05)
-                mine.append(1000 * (time.perf_counter() - started))
-        return [statistics.median(mine[-times:]) for mine in spent]
+                own_durations.append(1000 * (time.perf_counter() - started))
+        return [statistics.median(own_durations[-times:]) for own_durations in durations]
 
     def base(self) -> Path:
         """
-        The weights that a project starts from.
+        Return the weights that a project starts from.
 
-        A path is taken as it is; a name that ultralytics publishes, such as `yolo11n.pt`, is downloaded once. Raises
-        WeightsRefused where there is no such file, and UpstreamError where it cannot be downloaded.
+        A path stays as it is; weights that ultralytics publishes by a name, such as `yolo11n.pt`, are downloaded once.
+        Raises WeightsRefused where no such file exists, UpstreamError where it cannot be downloaded.
         """
-        here = self.base_if_here()
-        if here and here.suffix.lower() == ".pt":
-            return here
-        if here:
-            raise WeightsRefused(f"LOOP_BASE_WEIGHTS {here}", "a file of another ending than .pt", "rename it")
-        given = self._base
-        if given.is_dir() or given.parent != Path() or not _is_published(given.name):
-            kind = "a folder" if given.is_dir() else "no file on this machine, and no name that ultralytics publishes"
-            raise WeightsRefused(f"LOOP_BASE_WEIGHTS {given}", kind, EXPECTED)
-        return _download(self._downloads / given.name)
+        file = self.base_if_here()
+        if file and file.suffix.lower() == ".pt":
+            return file
+        if file:
+            raise WeightsRefused(f"LOOP_BASE_WEIGHTS {file}", "a file of another ending than .pt", "rename it")
+        base = self._base
+        if base.is_dir() or base.parent != Path() or not _is_published(base.name):
+            kind = "a folder" if base.is_dir() else "no file on this machine, and no name that ultralytics publishes"
+            raise WeightsRefused(f"LOOP_BASE_WEIGHTS {base}", kind, EXPECTED)
+        return _download(self._downloads / base.name)
 
     def base_if_here(self) -> Path | None:
-        """The same without a download: None where they would have to be downloaded."""
+        """Return the same weights without a download, None where they are not on this machine."""
         places = (self._base, self._downloads / self._base.name)
         return next((place for place in places if place.is_file()), None)
 
@@ -94,17 +95,17 @@ def _is_published(name: str) -> bool:
 
 
 def _download(target: Path) -> Path:
-    """Fetch published weights: the only download there is."""
+    """Download weights that ultralytics publishes."""
     prepare_ultralytics()
     from ultralytics.utils.downloads import attempt_download_asset
 
     with tempfile.TemporaryDirectory() as scratch:
-        found = Path(scratch, target.name)
+        file = Path(scratch, target.name)
         try:
-            attempt_download_asset(str(found))
-        except (OSError, RuntimeError) as error:  # every failure of its HTTP clients is one of these
+            attempt_download_asset(str(file))
+        except (OSError, RuntimeError) as error:  # every failure of ultralytics' HTTP clients is one of these
             raise UpstreamError(f"could not download {target.name}: {error}") from error
-        if not found.exists():
+        if not file.exists():
             raise UpstreamError(f"could not download {target.name}: set LOOP_BASE_WEIGHTS to a local file")
-        copy_whole(found, target)
+        copy_whole(file, target)
     return target

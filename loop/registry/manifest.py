@@ -1,4 +1,4 @@
-"""What an archive says about the weights in it, as JSON and back. Pure."""
+"""The manifest of an archive: facts about its weights, as JSON and back. Pure."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ HEX = re.compile(r"[0-9a-f]{64}")
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """
-    What is known of weights beside themselves; all of it may be missing.
+    The facts about weights; each of them may be missing.
 
     *classes* are the names in the order of the weights, *image_size* the pixels of the longer side at which they serve,
-    *thresholds* the floor and the display threshold, *source* says where they come from.
+    *thresholds* the floor and the display threshold, *source* the place where they come from.
     """
 
     classes: tuple[str, ...] = ()
@@ -32,8 +32,8 @@ class Manifest:
 
 
 def write(manifest: Manifest) -> str:
-    """The same manifest gives the same text."""
-    kept = {
+    """Return the JSON of a manifest; the same manifest gives the same text."""
+    content = {
         "format": FORMAT,
         "classes": list(manifest.classes),
         "image_size": manifest.image_size,
@@ -41,64 +41,65 @@ def write(manifest: Manifest) -> str:
         "weights_sha256": manifest.weights_sha256,
         "source": dict(manifest.source),
     }
-    return json.dumps(kept, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def read(text: str | bytes) -> Manifest:
-    """Read a manifest. Raises ArchiveRefused, which names the key."""
+    """Read a manifest. Raises ArchiveRefused, which names the wrong key."""
     try:
-        kept = json.loads(text)
+        content = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ArchiveRefused(f"manifest.json is no JSON: {error}") from error
-    if not isinstance(kept, Mapping) or kept.get("format") != FORMAT:
+    if not isinstance(content, Mapping) or content.get("format") != FORMAT:
         raise ArchiveRefused(f'manifest.json: expected an object with "format": {FORMAT}')
     return Manifest(
-        classes=_classes(kept.get("classes")),
-        image_size=_image_size(kept.get("image_size")),
-        thresholds=_thresholds(kept.get("thresholds")),
-        weights_sha256=_digest(kept.get("weights_sha256")),
-        source=_source(kept.get("source")),
+        classes=_read_classes(content.get("classes")),
+        image_size=_read_image_size(content.get("image_size")),
+        thresholds=_read_thresholds(content.get("thresholds")),
+        weights_sha256=_read_digest(content.get("weights_sha256")),
+        source=_read_source(content.get("source")),
     )
 
 
-def _classes(value: object) -> tuple[str, ...]:
+def _read_classes(value: object) -> tuple[str, ...]:
     if value is None:
         return ()
-    if not isinstance(value, Sequence) or isinstance(value, str) or not all(isinstance(one, str) for one in value):
-        raise _wrong("classes", "a list of names", value)
+    if not isinstance(value, Sequence) or isinstance(value, str) or not all(isinstance(name, str) for name in value):
+        raise _refusal("classes", "a list of names", value)
     return tuple(value)
 
 
-def _image_size(value: object) -> int | None:
+def _read_image_size(value: object) -> int | None:
     if value is None or (isinstance(value, int) and not isinstance(value, bool) and 32 <= value <= 8192):
         return value
-    raise _wrong("image_size", "pixels from 32 to 8192", value)
+    raise _refusal("image_size", "pixels from 32 to 8192", value)
 
 
-def _thresholds(value: object) -> dict[str, float]:
+def _read_thresholds(value: object) -> dict[str, float]:
     if value is None:
         return {}
     if not isinstance(value, Mapping) or not set(value) <= {"floor", "display"}:
-        raise _wrong("thresholds", "floor and display", value)
-    for one in value.values():
-        if isinstance(one, bool) or not isinstance(one, int | float) or not (math.isfinite(one) and 0 <= one <= 1):
-            raise _wrong("thresholds", "numbers from 0 to 1", value)
-    return {str(name): float(one) for name, one in value.items()}
+        raise _refusal("thresholds", "floor and display", value)
+    for threshold in value.values():
+        is_number = isinstance(threshold, int | float) and not isinstance(threshold, bool)
+        if not is_number or not (math.isfinite(threshold) and 0 <= threshold <= 1):
+            raise _refusal("thresholds", "numbers from 0 to 1", value)
+    return {str(name): float(threshold) for name, threshold in value.items()}
 
 
-def _digest(value: object) -> str | None:
+def _read_digest(value: object) -> str | None:
     if value is None or (isinstance(value, str) and HEX.fullmatch(value)):
         return value
-    raise _wrong("weights_sha256", "64 hexadecimal digits", value)
+    raise _refusal("weights_sha256", "64 hexadecimal digits", value)
 
 
-def _source(value: object) -> Mapping[str, Any]:
+def _read_source(value: object) -> Mapping[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise _wrong("source", "an object", value)
+        raise _refusal("source", "an object", value)
     return dict(value)
 
 
-def _wrong(key: str, expected: str, found: object) -> ArchiveRefused:
+def _refusal(key: str, expected: str, found: object) -> ArchiveRefused:
     return ArchiveRefused(f"manifest.json {key}: expected {expected}, found {found!r:.120}")

@@ -1,4 +1,4 @@
-"""Every move of an alias to a version: the aliases are where the last moves left them."""
+"""The log of all moves of aliases to versions; each alias is where its last move left it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ CHAMPION, PREVIOUS, CANDIDATE = "champion", "previous", "candidate"
 
 
 class MoveLog:
-    """The log in the records; the registry writes it in the transaction that moves the alias."""
+    """The log in the records; the registry appends to it in the transaction that moves the alias."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
     def of_version(self, project_id: int, name: str) -> Sequence[str]:
-        """When an alias moved to a version, and why; oldest first, a line each."""
+        """Return one line for each move of an alias to a version: the time, the alias and the reason; oldest first."""
         query = sa.select(moves).where(moves.c.project_id == project_id, moves.c.version == name).order_by(moves.c.id)
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
@@ -32,36 +32,36 @@ class MoveLog:
             return connection.execute(query).first() is not None
 
     def retired(self, project_id: int, *, before: str) -> dict[str, datetime]:
-        """When each version that was the champion ceased to be; *before* the first, that name served."""
+        """Return when each former champion stopped serving; *before* is the name that served before the first move."""
         query = sa.select(moves).where(*_is_of_champion(project_id)).order_by(moves.c.id)
-        found: dict[str, datetime] = {}
+        moments: dict[str, datetime] = {}
         with self._engine.connect() as connection:
             for row in connection.execute(query):
-                found[before] = row.moved_at
-                found.pop(row.version, None)
+                moments[before] = row.moved_at
+                moments.pop(row.version, None)
                 before = row.version
-        return found
+        return moments
 
     def last(self, project_id: int) -> int:
-        """The number of the move that let the champion serve; 0 where none does."""
+        """Return the number of the move that made the champion serve; 0 where no version serves."""
         query = sa.select(sa.func.max(moves.c.id)).where(*_is_of_champion(project_id))
         with self._engine.connect() as connection:
             return int(connection.scalar(query) or 0)
 
 
 def serve(connection: sa.Connection, project_id: int, name: str, why: str) -> None:
-    """Let a version be the champion, and the one that was `previous`; nothing where it is already."""
+    """Make a version the champion, and the former champion `previous`; do nothing where it is the champion already."""
     query = sa.select(aliases.c.version).where(aliases.c.project_id == project_id, aliases.c.alias == CHAMPION)
-    served = connection.scalar(query)
-    if served == name:
+    champion = connection.scalar(query)
+    if champion == name:
         return
-    if served:
-        move(connection, project_id, PREVIOUS, served, why)
+    if champion:
+        move(connection, project_id, PREVIOUS, champion, why)
     move(connection, project_id, CHAMPION, name, why)
 
 
 def move(connection: sa.Connection, project_id: int, alias: str, version: str, why: str) -> None:
-    """Let an alias point at a version, and log it."""
+    """Point an alias at a version, and log the move."""
     is_alias = sa.and_(aliases.c.project_id == project_id, aliases.c.alias == alias)
     connection.execute(aliases.delete().where(is_alias))
     row = {"project_id": project_id, "alias": alias, "version": version}

@@ -1,4 +1,4 @@
-"""Versions of a project's detector: written once, never changed; aliases move over them."""
+"""Versions of a project's detector: written once, never changed; aliases point to them."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ import sqlalchemy as sa
 from loop.errors import DamagedWeights, NoChampion, Pinned, UnknownVersion, VersionExists
 from loop.registry.moves import CANDIDATE, CHAMPION, PREVIOUS, move, serve
 from loop.registry.version_order import version_key
+from loop.storage.files import sha256_of
 from loop.storage.tables import aliases, projects, versions
-from loop.vision.weights_file import sha256_of
 
-FIRST = "0.0.0"  # the weights that a project starts from
-ABANDONED = 3600.0  # seconds after which a file without a version is one that a crash left behind
+FIRST = "0.0.0"  # the number of the weights that a project starts from
+ABANDONED = 3600.0  # seconds; a file without a version that is older was left by a crash
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of weights: where they come from, what they name, at which thresholds they serve."""
+    """The facts about weights: where they come from, their classes, the thresholds at which they serve."""
 
     snapshot: str | None = None
     parent: str | None = None
@@ -50,26 +50,26 @@ class Version:
 
     @property
     def image_size(self) -> int | None:
-        """Pixels of the longer side at which it serves, where that is known."""
-        found = self.facts.training.get("image_size")
-        return found if isinstance(found, int) else None
+        """Pixels of the longer side at which the version serves, None where unknown."""
+        pixels = self.facts.training.get("image_size")
+        return pixels if isinstance(pixels, int) else None
 
     def verify(self) -> None:
-        """Raise DamagedWeights where the file is not the one that was registered."""
+        """Raise DamagedWeights where the file differs from the registered weights."""
         try:
-            found = sha256_of(self.weights)
+            sha256 = sha256_of(self.weights)
         except OSError as error:
-            found = f"none ({error.strerror})"
-        if found != self.sha256:
-            raise DamagedWeights(self.name, self.weights, self.sha256, found)
+            sha256 = f"none ({error.strerror})"
+        if sha256 != self.sha256:
+            raise DamagedWeights(self.name, self.weights, self.sha256, sha256)
 
 
 class WeightsRegistry:
     """
     The registry: weights in files under *root* named by their SHA-256, versions and aliases in the records.
 
-    A file is there, whole, before the row that names it; a row carries all that is served with the weights. So what
-    serves is one alias, and moving it is one transaction.
+    A file is complete before the row that names it is written. The row has everything that serving needs beside the
+    weights: the champion changes by moving one alias in one transaction.
     """
 
     def __init__(self, engine: sa.Engine, root: Path, model_name: str) -> None:
@@ -85,22 +85,22 @@ class WeightsRegistry:
         model_name: str | None = None,
     ) -> Version:
         """
-        Copy *weights* in as the next version, or as *number*; the `candidate` alias moves to it.
+        Copy *weights* in as the next version, or as version *number*; move the `candidate` alias to it.
 
         Raises VersionExists.
         """
-        kept = self._keep(project_id, weights)
+        file = self._store(project_id, weights)
         with self._engine.begin() as connection:
             _lock(connection, project_id)
-            known = list(connection.scalars(_names(project_id)))
-            name = f"{model_name or self.model_name}@{number or next_number(known)}"
-            if name in known:
+            names = list(connection.scalars(_select_names(project_id)))
+            name = f"{model_name or self.model_name}@{number or next_number(names)}"
+            if name in names:
                 raise VersionExists(name)
             row = {
                 "project_id": project_id,
                 "name": name,
-                "weights": str(kept.relative_to(self._root)),
-                "sha256": kept.stem,
+                "weights": str(file.relative_to(self._root)),
+                "sha256": file.stem,
                 **asdict(facts or Facts()),
                 "created_at": datetime.now(UTC),
             }
@@ -117,18 +117,19 @@ class WeightsRegistry:
         return known[full]
 
     def list(self, project_id: int) -> list[Version]:
-        """All versions of a project in the order of their numbers, 1.2.0 before 1.10.0."""
+        """Return all versions of a project in the order of their numbers, 1.2.0 before 1.10.0."""
         query = sa.select(versions).where(versions.c.project_id == project_id)
         with self._engine.connect() as connection:
-            found = [self._read(row) for row in connection.execute(query)]
-        return sorted(found, key=lambda version: version_key(version.name))
+            rows = [self._read(row) for row in connection.execute(query)]
+        return sorted(rows, key=lambda version: version_key(version.name))
 
     def of_training(self, project_id: int, training_id: int) -> Version | None:
-        """The version that a training made, if it got so far."""
-        return next((one for one in self.list(project_id) if one.facts.training.get("training") == training_id), None)
+        """Return the version that a training made; None where it made none yet."""
+        known = self.list(project_id)
+        return next((version for version in known if version.facts.training.get("training") == training_id), None)
 
     def at(self, project_id: int, alias: str) -> Version | None:
-        """The version that an alias points at, if any."""
+        """Return the version that an alias points to, None where it points to none."""
         joined = versions.join(
             aliases,
             sa.and_(aliases.c.project_id == versions.c.project_id, aliases.c.version == versions.c.name),
@@ -140,49 +141,49 @@ class WeightsRegistry:
         return self._read(row) if row else None
 
     def champion(self, project_id: int) -> Version | None:
-        """The version that serves, if any."""
+        """Return the version that serves, None where none does."""
         return self.at(project_id, CHAMPION)
 
     def promote(self, project_id: int, name: str, why: str, *, pin: bool = False) -> Version:
         """
-        Let a version serve, and stay where *pin*. The one that served becomes `previous`; both move together.
+        Make a version the champion, and the former champion `previous`, in one transaction; *pin* the project to it.
 
-        Raises UnknownVersion, and Pinned where the project is to stay on another one.
+        Raises UnknownVersion, and Pinned where the project is pinned to another version.
         """
         version = self.get(project_id, name)
         with self._engine.begin() as connection:
             pinned = _lock(connection, project_id)
             if pin:
-                connection.execute(_project(project_id).values(pinned=version.name))
+                connection.execute(_update_project(project_id).values(pinned=version.name))
             elif pinned not in (None, version.name):
                 raise Pinned(project_id, pinned)
             serve(connection, project_id, version.name, why)
         return version
 
     def roll_back(self, project_id: int, why: str) -> Version:
-        """Let the version serve that served before. Raises NoChampion where there is none, Pinned."""
+        """Make the previous version the champion. Raises NoChampion where there is none, Pinned."""
         previous = self.at(project_id, PREVIOUS)
         if previous is None:
             raise NoChampion(f"project {project_id} has no version to go back to")
         return self.promote(project_id, previous.name, why)
 
     def unpin(self, project_id: int) -> None:
-        """Let the gate decide again."""
+        """Remove the pin: the gate decides again."""
         with self._engine.begin() as connection:
-            connection.execute(_project(project_id).values(pinned=None))
+            connection.execute(_update_project(project_id).values(pinned=None))
 
     def tidy(self, project_id: int) -> int:
-        """Delete files that a crash left without a version; return how many."""
+        """Delete the files that a crash left without a version; return their number."""
         folder = self._root / str(project_id)
-        left = [path for path in folder.glob("*") if path.is_file() and time.time() - path.stat().st_mtime > ABANDONED]
-        kept = {version.weights for version in self.list(project_id)} if left else set()
-        gone = [path for path in left if path not in kept]
-        for path in gone:
+        old = [path for path in folder.glob("*") if path.is_file() and time.time() - path.stat().st_mtime > ABANDONED]
+        registered = {version.weights for version in self.list(project_id)} if old else set()
+        abandoned = [path for path in old if path not in registered]
+        for path in abandoned:
             path.unlink(missing_ok=True)
-        return len(gone)
+        return len(abandoned)
 
-    def _keep(self, project_id: int, weights: Path) -> Path:
-        """Copy weights to where they stay: on disk, under the SHA-256 of what was copied, before anything names it."""
+    def _store(self, project_id: int, weights: Path) -> Path:
+        """Copy weights to their place in the registry, synced to disk, under the SHA-256 of the copy."""
         folder = self._root / str(project_id)
         folder.mkdir(parents=True, exist_ok=True)
         half = folder / f"{uuid.uuid4().hex}.half"
@@ -206,22 +207,22 @@ class WeightsRegistry:
 
 
 def next_number(names: list[str]) -> str:
-    """1.0.0 for the first training, then one minor version a training."""
-    found = [re.search(r"@(\d+)\.(\d+)\.\d+$", name) for name in names]
-    major, minor = max(((int(match[1]), int(match[2])) for match in found if match), default=(0, 0))
+    """Return the number for a new version: 1.0.0 for the first training, then the next minor version."""
+    matches = [re.search(r"@(\d+)\.(\d+)\.\d+$", name) for name in names]
+    major, minor = max(((int(match[1]), int(match[2])) for match in matches if match), default=(0, 0))
     return f"{major}.{minor + 1}.0" if major else "1.0.0"
 
 
-def _names(project_id: int) -> sa.Select[Any]:
+def _select_names(project_id: int) -> sa.Select[Any]:
     return sa.select(versions.c.name).where(versions.c.project_id == project_id)
 
 
-def _project(project_id: int) -> sa.Update:
+def _update_project(project_id: int) -> sa.Update:
     return projects.update().where(projects.c.id == project_id)
 
 
 def _lock(connection: sa.Connection, project_id: int) -> str | None:
-    """Let nobody else move this project's aliases until the transaction ends; return the version it is pinned to."""
-    connection.execute(_project(project_id).values(id=projects.c.id))
+    """Lock this project's aliases until the transaction ends; return the version that the project is pinned to."""
+    connection.execute(_update_project(project_id).values(id=projects.c.id))
     pinned: str | None = connection.scalar(sa.select(projects.c.pinned).where(projects.c.id == project_id))
     return pinned

@@ -13,11 +13,13 @@ from loop.label_studio.classes import fit_classes, join_names
 from loop.label_studio.projects import Project
 from loop.parts import Parts
 from loop.registry import archive
-from loop.registry.archive import Unpacked
+from loop.registry.archive import UnpackedWeights
 from loop.registry.manifest import Manifest
-from loop.registry.probe import Probed
+from loop.registry.probe import ProbedWeights
 from loop.registry.store import Facts, Version
-from loop.vision import weights_file
+from loop.registry.weights_check import check_weights
+from loop.storage.files import sha256_of
+from loop.vision.weights_kind import check_kind
 
 NAME, NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"), re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}")
 
@@ -48,7 +50,7 @@ def add(
     with tempfile.TemporaryDirectory(prefix="loop-add-") as scratch:
         found = archive.read(file, Path(scratch), sha256=sha256)
         said = found.manifest or Manifest()
-        if said.weights_sha256 and weights_file.sha256_of(found.weights) != said.weights_sha256:
+        if said.weights_sha256 and sha256_of(found.weights) != said.weights_sha256:
             raise ArchiveRefused("the weights are not those that manifest.json names by their SHA-256")
         probed = _probed(parts, found, said.image_size)
         if said.classes and said.classes != probed.classes:
@@ -72,11 +74,11 @@ def export(parts: Parts, project_id: int, name: str, out: Path) -> str:
     return archive.write(version.weights, manifest, out)
 
 
-def _probed(parts: Parts, found: Unpacked, image_size: int | None) -> Probed:
+def _probed(parts: Parts, found: UnpackedWeights, image_size: int | None) -> ProbedWeights:
     """Check weights before anything of them is loaded, then let them detect. Raises ArchiveRefused, WeightsRefused."""
     try:
-        weights_file.recognise(found.weights, found.name)
-        return parts.detectors.probe(found.weights, weights_file.check(found.weights), image_size)
+        check_kind(found.weights, found.name)
+        return parts.detectors.probe(found.weights, check_weights(found.weights), image_size)
     except WeightsRefused as error:
         raise WeightsRefused(found.name, error.kind, error.advice) from error
 
@@ -95,7 +97,7 @@ def _fit(project: Project, classes: Sequence[str]) -> str:
     return f"{line}; without one, and so never shown: {join_names(fit.classes)}" if fit.classes else line
 
 
-def _facts(parts: Parts, file: Path, found: Unpacked, said: Manifest, probed: Probed) -> Facts:
+def _facts(parts: Parts, file: Path, found: UnpackedWeights, said: Manifest, probed: ProbedWeights) -> Facts:
     source = {"from": file.name, "archive": found.sha256, "source": dict(said.source), "image_size": probed.image_size}
     thresholds = asdict(parts.policies.thresholds) | dict(said.thresholds)
     return Facts(classes=probed.classes, thresholds=thresholds, training=source)

@@ -8,6 +8,6 @@ _NUMBERS = re.compile(r"\d+")
 
 
 def version_key(name: str) -> tuple[str, list[int], str]:
-    """What to sort version names by: the part before the @, then the numbers after it, as numbers."""
+    """Return the sort key of a version name: the part before the @, then the numbers after it, as numbers."""
     model, _, number = name.rpartition("@")
     return model, [int(digits) for digits in _NUMBERS.findall(number)], number

@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from loop.chunked import chunked
 from loop.errors import UpstreamError
-from loop.isolation import Fault, attempt, attempt_all
+from loop.failures import Fault, attempt, attempt_all
 from loop.label_studio.payloads import Review
 from loop.notices import Kind
 from loop.parts import Parts
@@ -17,6 +16,7 @@ from loop.reviews.review_store import CountedReview
 from loop.reviews.set_aside import Step
 from loop.reviews.verdicts import Verdict, judge, seen_by_reviewer, shares_an_id
 from loop.serving.store import LoggedPrediction
+from loop.storage.queries import chunked
 from loop.vision.ask_vectors import ask_vectors
 
 

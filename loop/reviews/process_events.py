@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from loop.errors import LoopError, PayloadError
-from loop.isolation import Fault, attempt
+from loop.failures import Fault, attempt
 from loop.label_studio.label_config import LabelConfig, parse
 from loop.label_studio.payloads import read_review, task_data
 from loop.label_studio.webhook import CREATED, START_TRAINING

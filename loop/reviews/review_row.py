@@ -9,9 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop import region_json
 from loop.label_studio.payloads import Review
 from loop.label_studio.result_format import Unread, Why
+from loop.regions import read_regions, write_regions
 from loop.vision.addresses import identify_all
 
 
@@ -25,7 +25,7 @@ def write(review: Review, data: Mapping[str, Any]) -> dict[str, Any]:
         "updated_at": review.updated_at,
         "unique_id": review.unique_id,
         "data": identify_all(data),
-        "regions": region_json.write_all(review.regions),
+        "regions": write_regions(review.regions),
         "unread": [asdict(one) for one in review.unread] or None,
         "annotator": review.annotator,
         "lead_time": review.lead_time,
@@ -44,7 +44,7 @@ def read(row: sa.Row[Any]) -> Review:
         unique_id=row.unique_id,
         project_id=row.project_id,
         task_id=row.task_id,
-        regions=region_json.read_all(row.regions),
+        regions=read_regions(row.regions),
         unread=tuple(Unread(Why(one["why"]), one["text"], one["label"]) for one in row.unread or ()),
         created_at=row.created_at,
         updated_at=row.updated_at,

@@ -10,12 +10,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop.chunked import chunked
 from loop.label_studio.payloads import Review
 from loop.reviews import review_row
 from loop.reviews.set_aside import Step
 from loop.reviews.verdicts import counted_review_key
 from loop.storage.exchange_tables import set_aside
+from loop.storage.queries import chunked, is_deleted
 from loop.storage.tables import deletions, reviews, verdicts
 from loop.vision.addresses import identify
 
@@ -213,15 +213,10 @@ def _bury(connection: sa.Connection, project_id: int, kind: str, object_id: int,
 
 def _is_standing(project_id: int) -> sa.ColumnElement[bool]:
     """Neither the annotation nor its task was deleted after the annotation was made."""
-    gone = sa.exists().where(
-        deletions.c.project_id == reviews.c.project_id,
-        deletions.c.received_at >= reviews.c.created_at,
-        sa.or_(
-            sa.and_(deletions.c.kind == ANNOTATION, deletions.c.object_id == reviews.c.annotation_id),
-            sa.and_(deletions.c.kind == TASK, deletions.c.object_id == reviews.c.task_id),
-        ),
-    )
-    return sa.and_(reviews.c.project_id == project_id, ~gone)
+    columns = reviews.c
+    is_gone = is_deleted(ANNOTATION, columns.project_id, columns.annotation_id, columns.created_at)
+    has_no_task = is_deleted(TASK, columns.project_id, columns.task_id, columns.created_at)
+    return sa.and_(columns.project_id == project_id, ~is_gone, ~has_no_task)
 
 
 def _is_complete() -> sa.ColumnElement[bool]:

@@ -8,9 +8,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from loop.chunked import chunked
 from loop.errors import PayloadError
-from loop.isolation import Fault, attempt
+from loop.failures import Fault, attempt
 from loop.label_studio.label_config import LabelConfig
 from loop.label_studio.payloads import Review, read_review, task_data
 from loop.label_studio.projects import Project
@@ -22,6 +21,7 @@ from loop.reviews.reading import reading_config
 from loop.reviews.review_store import ANNOTATION, TASK
 from loop.reviews.set_aside import Step
 from loop.serving.pre_annotate import has
+from loop.storage.queries import chunked
 from loop.storage.storable import is_id
 
 MOST_NAMED = 5  # unreadable annotations named of a task

@@ -7,14 +7,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop import region_json
-from loop.chunked import chunked
 from loop.label_studio.payloads import Review
+from loop.regions import write_region
 from loop.reviews.bulk.store import Progress
 from loop.reviews.verdict_query import Cursor, Source, VerdictFilter, VerdictRecord
 from loop.reviews.verdicts import Verdict
 from loop.serving.store import LoggedPrediction
 from loop.storage.exchange_tables import operations
+from loop.storage.queries import chunked
 from loop.storage.tables import reviews, verdicts
 
 PAGE = 500
@@ -85,8 +85,8 @@ def _verdict_row(review: Review, prediction: LoggedPrediction, verdict: Verdict,
         "decision": verdict.decision.value,
         "is_moved": verdict.is_moved,
         "is_relabelled": verdict.is_relabelled,
-        "predicted": region_json.write(verdict.predicted) if verdict.predicted else None,
-        "reviewed": region_json.write(verdict.reviewed) if verdict.reviewed else None,
+        "predicted": write_region(verdict.predicted) if verdict.predicted else None,
+        "reviewed": write_region(verdict.reviewed) if verdict.reviewed else None,
         "annotator": review.annotator,
         "lead_time": review.lead_time,
         "reviewed_at": review.updated_at,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from loop.errors import NotStored, PayloadError
-from loop.isolation import Fault, attempt_all
+from loop.failures import Fault, attempt_all
 from loop.label_studio.label_config import LabelConfig
 from loop.label_studio.payloads import Task, predictions_of, read_task
 from loop.label_studio.projects import Project

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from loop.errors import DetectorBroken, LoopError
-from loop.failures import told
+from loop.failures import describe_error
 from loop.label_studio.label_config import parse
 from loop.parts import Parts
 from loop.serving.pre_annotate import as_result, suggest, to_log
@@ -165,7 +165,7 @@ class Predictor:
     def _set_aside(self, project_id: int, served: Served, error: Exception) -> Served:
         """Let a version that does not work answer nothing, and why, until it can be loaded."""
         now = time.monotonic()
-        silent = replace(served, detector=None, error=f"nothing is predicted: {told(error)}")
+        silent = replace(served, detector=None, error=f"nothing is predicted: {describe_error(error)}")
         with self._lock:
             self._slots[project_id] = _Slot(silent, now, failed=served.version, failed_at=now)
         log.error("project %d: %s", project_id, silent.error, exc_info=None if isinstance(error, LoopError) else error)

@@ -9,9 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop import region_json
-from loop.chunked import chunked
-from loop.regions import Region
+from loop.regions import Region, read_regions, write_regions
+from loop.storage.queries import chunked
 from loop.storage.tables import predictions
 
 QUEUE, AUDIT = "queue", "audit"
@@ -138,8 +137,8 @@ def _row(one: LoggedPrediction) -> dict[str, Any]:
         "task_id": one.task_id,
         "image": one.image,
         "version": one.version,
-        "regions": region_json.write_all(one.regions),
-        "candidates": region_json.write_all(one.candidates),
+        "regions": write_regions(one.regions),
+        "candidates": write_regions(one.candidates),
         "threshold": one.threshold,
         "score": one.score,
         "stream": one.stream,
@@ -156,8 +155,8 @@ def _read(row: sa.Row[Any]) -> LoggedPrediction:
         task_id=row.task_id,
         image=row.image,
         version=row.version,
-        regions=region_json.read_all(row.regions),
-        candidates=region_json.read_all(row.candidates),
+        regions=read_regions(row.regions),
+        candidates=read_regions(row.candidates),
         threshold=row.threshold,
         score=row.score,
         stream=row.stream,

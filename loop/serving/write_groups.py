@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import Any
 
-from loop.isolation import Fault, attempt
+from loop.failures import Fault, attempt
 from loop.label_studio.payloads import predictions_of
 from loop.parts import Parts
 from loop.serving.priority import NO_GROUP

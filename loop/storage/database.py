@@ -1,4 +1,4 @@
-"""The engine that reaches the records, and their migration."""
+"""The connection to the records, and their migration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ADDRESS = (
     "an address that SQLAlchemy can open, such as postgresql+psycopg://host/name, "
     "with / # ? : and @ in a password as %2F %23 %3F %3A %40"
 )
-ADVICE = {  # what to do, by what SQLite reports
+ADVICE = {  # by a part of the error of SQLite
     "locked": "another program holds it: try again, and see which program has it open",
     "full": "make room on its disk",
     "readonly": "let this user write the file and its folder",
@@ -25,15 +25,15 @@ ADVICE = {  # what to do, by what SQLite reports
 
 def connect(url: str | sa.URL) -> sa.Engine:
     """
-    Return an engine; SQLite is opened in WAL mode, so that readers and one writer never wait for each other.
+    Return an engine; SQLite is opened in WAL mode, in which readers and one writer never wait for each other.
 
-    Raises PayloadError at an address that is none; what goes wrong later raises RecordsDown.
+    Raises PayloadError for an address that cannot be read; later errors of the database raise RecordsDown.
     """
     try:
         engine = sa.create_engine(url)
     except (sa.exc.ArgumentError, ImportError) as error:
         raise PayloadError("LOOP_DATABASE_URL", ADDRESS, f"{type(error).__name__}: {error}") from None
-    except ValueError:  # it names parts of the address, which may be parts of its password
+    except ValueError:  # its text may have parts of the password
         raise PayloadError("LOOP_DATABASE_URL", ADDRESS, "a port that is no number") from None
     if file := _file(engine.url):
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -44,18 +44,18 @@ def connect(url: str | sa.URL) -> sa.Engine:
 
 
 def migrate(url: str | sa.URL) -> None:
-    """Bring the tables to the newest revision; several processes may do so at once. Raises RecordsDown."""
+    """Bring the tables to the newest revision; several processes may do this at once. Raises RecordsDown."""
     from alembic import command
     from alembic.config import Config
     from alembic.util.exc import CommandError
 
     engine = connect(url)
     engine.dispose()
-    config = Config(attributes={"url": engine.url})  # not an option: those are text, in which "%" has a meaning
+    config = Config(attributes={"url": engine.url})  # not an option: in the text of an option, "%" has a meaning
     config.set_main_option("script_location", "loop:storage/migrations")
     file = _file(engine.url)
     try:
-        if not file:  # elsewhere a transaction holds the whole upgrade
+        if not file:  # other databases upgrade in one transaction
             command.upgrade(config, "head")
             return
         with file.with_name(f"{file.name}.migrating").open("w") as lock:
@@ -66,13 +66,13 @@ def migrate(url: str | sa.URL) -> None:
 
 
 def _file(url: sa.URL) -> Path | None:
-    """The file of SQLite's records; other databases have none."""
+    """Return the file of records in SQLite; None for other databases."""
     is_file = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
     return Path(url.database or "") if is_file else None
 
 
 def revisions(engine: sa.Engine) -> tuple[str | None, str | None]:
-    """The revision of the records, and the newest that this code has."""
+    """Return the revision of the records, and the newest revision of this code."""
     from alembic.config import Config
     from alembic.migration import MigrationContext
     from alembic.script import ScriptDirectory
@@ -84,17 +84,17 @@ def revisions(engine: sa.Engine) -> tuple[str | None, str | None]:
     return here, ScriptDirectory.from_config(config).get_current_head()
 
 
-def damage(engine: sa.Engine) -> str | None:
-    """What SQLite's own check finds wrong with the file, if anything; other databases look after themselves."""
+def find_damage(engine: sa.Engine) -> str | None:
+    """Return the errors that SQLite's own check reports, None without any; other databases are not checked."""
     if engine.dialect.name != "sqlite":
         return None
     with engine.connect() as connection:
-        said = [str(line) for line in connection.scalars(sa.text("PRAGMA quick_check(3)"))]
-    return None if said == ["ok"] else "; ".join(said)
+        lines = [str(line) for line in connection.scalars(sa.text("PRAGMA quick_check(3)"))]
+    return None if lines == ["ok"] else "; ".join(lines)
 
 
 def _name_error(context: sa.engine.ExceptionContext) -> None:
-    """Have what the database itself reports raised as RecordsDown; a broken constraint stays what it is."""
+    """Raise errors of the database itself as RecordsDown; a broken constraint stays an error of SQLAlchemy."""
     kinds = (sa.exc.OperationalError, sa.exc.InternalError, sa.exc.InterfaceError)
     error = context.sqlalchemy_exception
     if isinstance(error, kinds) or type(error) is sa.exc.DatabaseError:
@@ -109,8 +109,11 @@ def _down(url: sa.URL | None, error: BaseException) -> RecordsDown:
 
 def _tune_sqlite(connection: sa.engine.interfaces.DBAPIConnection, _: object) -> None:
     """
-    NORMAL: a committed record survives any crash of a process; a power cut may take the last ones, which the sweep
-    brings back from Label Studio. FULL stalled for up to 0.9 s under inference, and Label Studio waits only 1 s.
+    Set the pragmas of a connection to SQLite.
+
+    With synchronous=NORMAL a committed record survives any crash of a process. A power cut may lose the last records,
+    which the sync brings back from Label Studio. FULL stalled for up to 0.9 s under inference, and Label Studio waits
+    only 1 s.
     """
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=15000", "foreign_keys=ON"):

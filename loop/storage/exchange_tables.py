@@ -1,4 +1,4 @@
-"""The tables of what comes in bulk, of what others are told, and of what is set aside."""
+"""The tables of bulk operations, notices, deliveries, and tasks that were set aside."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from sqlalchemy import JSON, Column, Float, Index, Integer, String, Table, Text
 from loop.storage.message_column import Message
 from loop.storage.tables import Id, Instant, metadata
 
-operations = Table(  # reviews that came in bulk, by the key that makes a second try safe
+operations = Table(  # reviews from programs, by the key that makes a second try safe
     "operations",
     metadata,
     Column("project_id", Id, primary_key=True),
     Column("key", String(128), primary_key=True),
     Column("operation", String(8), nullable=False),
-    Column("digest", String(64), nullable=False),  # of what was asked for: a key is for one operation
+    Column("digest", String(64), nullable=False),  # of the request: a key is for one operation
     Column("state", String(8), nullable=False),
     Column("task_id", Id),
     Column("annotation_id", Id),
-    Column("annotation_made_at", Instant),  # tells ids that were given out again apart
-    Column("annotation_changed_at", Instant),  # the state found at the start; when done, the state it left
+    Column("annotation_made_at", Instant),  # tells annotations with the same id apart: ids are given out again
+    Column("annotation_changed_at", Instant),  # before the operation; once done, after it
     Column("actor", Text),
     Column("confidence", Float),
     Column("reasoning", Text),
@@ -27,7 +27,7 @@ operations = Table(  # reviews that came in bulk, by the key that makes a second
     Index("operations_of_annotation", "project_id", "annotation_id"),
 )
 
-notices = Table(  # what happened here that others may want to know
+notices = Table(  # messages to other programs about what happened
     "notices",
     metadata,
     Column("id", String(36), primary_key=True),
@@ -38,20 +38,20 @@ notices = Table(  # what happened here that others may want to know
     Column("created_at", Instant, nullable=False),
 )
 
-deliveries = Table(  # of a notice to a receiver
+deliveries = Table(  # the way of each notice to each receiver
     "deliveries",
     metadata,
     Column("notice_id", String(36), primary_key=True),
     Column("url", Text, primary_key=True),
     Column("attempts", Integer, nullable=False, default=0),
-    Column("due_at", Instant),  # None: over, delivered or given up
+    Column("due_at", Instant),  # None: delivered or given up
     Column("delivered_at", Instant),
     Column("status", Integer),  # of the last answer
     Column("error", Message),
     Index("deliveries_due", "due_at"),
 )
 
-set_aside = Table(  # tasks that something could not be done for, by the step at which that was
+set_aside = Table(  # tasks that could not be worked on, by the step that failed
     "set_aside",
     metadata,
     Column("project_id", Id, primary_key=True),

@@ -1,8 +1,9 @@
-"""Files and folders that are there whole or not at all, also after their writer was killed."""
+"""Files and folders that are written whole or not at all, also where the writer is killed."""
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import secrets
 import shutil
 import tempfile
@@ -14,19 +15,25 @@ PREFIX = ".writing-"
 
 
 def copy_whole(source: Path, target: Path) -> None:
-    """Copy a file; *target* is replaced whole or stays as it was."""
+    """Copy a file; *target* is replaced whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = target.with_suffix(".tmp")
     shutil.copy(source, scratch)
     scratch.rename(target)
 
 
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 @contextmanager
 def scratch_folder(root: Path) -> Iterator[Path]:
     """
-    Make a folder in *root*, which is gone afterwards unless it was renamed.
+    Make a folder in *root* for the `with` block; it is removed afterwards unless it was renamed.
 
-    Those that killed writers left there are removed; one that is in use is left alone.
+    Folders that killed writers left in *root* are removed; folders in use are left alone.
     """
     root.mkdir(parents=True, exist_ok=True)
     for folder in root.glob(f"{PREFIX}*"):
@@ -36,7 +43,7 @@ def scratch_folder(root: Path) -> Iterator[Path]:
     scratch = root / f"{PREFIX}{secrets.token_hex(8)}"
     try:
         with _lock_of(scratch).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # before there is a folder that might be taken for abandoned
+            fcntl.flock(lock, fcntl.LOCK_EX)  # before the folder exists: without a lock it would count as abandoned
             scratch.mkdir()
             yield scratch
     finally:
@@ -59,7 +66,7 @@ def _lock_of(scratch: Path) -> Path:
 
 
 def _is_abandoned(scratch: Path) -> bool:
-    """Whether nobody holds the lock of a folder: its writer is dead."""
+    """Whether no process holds the lock of a folder: its writer is dead."""
     try:
         with _lock_of(scratch).open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""What the records can hold: ids of 64 bits, text that UTF-8 can write. Pure."""
+"""Checks that the records can hold a value: ids of 64 bits, text that UTF-8 can write. Pure."""
 
 from __future__ import annotations
 

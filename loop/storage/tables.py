@@ -12,22 +12,22 @@ from loop.storage.message_column import Message
 
 
 class Instant(sa.types.TypeDecorator[datetime]):
-    """A moment: aware datetimes outside, UTC without a zone in the table, so that every database orders them."""
+    """A time: aware datetimes in Python, UTC without a zone in the table, which every database can order."""
 
     impl = sa.DateTime
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, _dialect: sa.Dialect) -> datetime | None:
-        """Drop the zone after moving to UTC."""
+        """Convert to UTC and drop the zone."""
         return value.astimezone(UTC).replace(tzinfo=None) if value else None
 
     def process_result_value(self, value: Any | None, _dialect: sa.Dialect) -> datetime | None:
-        """Give the zone back."""
+        """Add the zone."""
         return value.replace(tzinfo=UTC) if value else None
 
 
 metadata = sa.MetaData()
-Id = sa.BigInteger  # of Label Studio
+Id = sa.BigInteger  # an id of Label Studio
 
 projects = Table(
     "projects",
@@ -36,12 +36,12 @@ projects = Table(
     Column("title", Text, nullable=False),
     Column("label_config", Text, nullable=False),
     Column("connected_at", Instant, nullable=False),
-    Column("reviews_seen_at", Instant),  # reviews recorded until then have been trained on
-    Column("synced_until", Instant),  # changes in Label Studio until then are known
-    Column("refresh_asked", Integer, nullable=False, default=0),  # counts the asks
-    Column("refresh_done", Integer, nullable=False, default=0),  # the ask that the last refresh answered
-    Column("refreshed_version", Text),  # the version it predicted by
-    Column("policy", JSON, nullable=False, default=dict),  # what this project decides otherwise than the settings
+    Column("reviews_seen_at", Instant),  # reviews recorded until then were trained on
+    Column("synced_until", Instant),  # changes in Label Studio until then are recorded
+    Column("refresh_asked", Integer, nullable=False, default=0),  # counts the requests
+    Column("refresh_done", Integer, nullable=False, default=0),  # the request that the last refresh answered
+    Column("refreshed_version", Text),  # the version that predicted then
+    Column("policy", JSON, nullable=False, default=dict),  # the settings that this project overrides
     Column("pinned", Text),  # the version that serves whatever the gate says
     Column("shadow", Text),  # the version that answers beside the champion
     Column("shadow_share", Float, nullable=False, default=0.0),  # of the tasks
@@ -54,12 +54,12 @@ classes = Table(
     Column("project_id", Id, primary_key=True),
     Column("class_id", Integer, primary_key=True),
     Column("name", Text, nullable=False),
-    Column("merged_into", Integer),  # the class that its boxes are now; its own id stays taken
+    Column("merged_into", Integer),  # the class that its boxes have now; its own id stays in use
     Column("is_retired", Boolean, nullable=False, default=False),  # its boxes are in no snapshot
     sa.UniqueConstraint("project_id", "name"),
 )
 
-former_names = Table(  # of classes that were renamed: reviews and detectors still have them
+former_names = Table(  # of renamed classes: reviews and detectors still have them
     "former_names",
     metadata,
     Column("project_id", Id, primary_key=True),
@@ -78,7 +78,7 @@ events = Table(
     Column("received_at", Instant, nullable=False),
     Column("processed_at", Instant),
     Column("error", Message),  # why it was set aside
-    Column("dismissed_at", Instant),  # somebody has seen that it was, and lets it lie
+    Column("dismissed_at", Instant),  # when a person dismissed the error
     Index("events_pending", "project_id", "processed_at"),
 )
 
@@ -87,21 +87,21 @@ reviews = Table(
     metadata,
     Column("project_id", Id, primary_key=True),
     Column("annotation_id", Id, primary_key=True),
-    Column("created_at", Instant, primary_key=True),  # Label Studio on SQLite gives ids out again
+    Column("created_at", Instant, primary_key=True),  # part of the key: Label Studio on SQLite gives ids out again
     Column("task_id", Id, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Column("unique_id", Text, nullable=False),
-    Column("data", JSON, nullable=False),  # of the task, as it was at the time
+    Column("data", JSON, nullable=False),  # of the task, at that time
     Column("regions", JSON, nullable=False),
-    Column("unread", JSON(none_as_null=True)),  # what was not read, and why; empty where the regions are all there are
+    Column("unread", JSON(none_as_null=True)),  # the unread parts and the reasons; empty where all was read
     Column("annotator", Id),
     Column("lead_time", Float),
     Column("is_skipped", Boolean, nullable=False),
     Column("is_ground_truth", Boolean, nullable=False),
-    Column("is_unseen", Boolean, nullable=False),  # made of a prediction in bulk; nobody looked at it
+    Column("is_unseen", Boolean, nullable=False),  # made in bulk from a prediction; no person looked at it
     Column("parent_prediction", Id),
     Column("recorded_at", Instant, nullable=False),
-    Column("told_at", Instant),  # an event changed something that no sweep has compared with Label Studio since
+    Column("told_at", Instant),  # the last change by an event that no sync has compared with Label Studio
     Index("reviews_of_task", "project_id", "task_id"),
     Index("reviews_told", "project_id", "told_at"),
 )
@@ -123,14 +123,14 @@ predictions = Table(
     Column("task_id", Id, nullable=False),
     Column("image", Text, nullable=False),
     Column("version", Text, nullable=False),
-    Column("regions", JSON, nullable=False),  # what was shown
-    Column("candidates", JSON, nullable=False),  # what was kept back: above the floor, under the threshold
+    Column("regions", JSON, nullable=False),  # shown boxes
+    Column("candidates", JSON, nullable=False),  # held-back boxes: above the floor, under the threshold
     Column("threshold", Float, nullable=False),
     Column("score", Float, nullable=False),
     Column("stream", String(8), nullable=False),
     Column("propensity", Float, nullable=False),
-    Column("execution", String(36), nullable=False),  # the request or job that served it
-    Column("is_shadow", Boolean, nullable=False, default=False),  # of a version that is only tried
+    Column("execution", String(36), nullable=False),  # the request or job that made it
+    Column("is_shadow", Boolean, nullable=False, default=False),  # made by a shadow
     Column("served_at", Instant, nullable=False),
     Index("predictions_of_task", "project_id", "task_id"),
 )
@@ -167,13 +167,13 @@ splits = Table(
     Column("project_id", Id, primary_key=True),
     Column("task_id", Id, primary_key=True),
     Column("side", String(8), nullable=False),
-    Column("group", Text),  # what stays on one side together
+    Column("group", Text),  # tasks of one group stay on one side
     Column("image_hash", String(16)),  # perceptual: near-duplicates differ in few bits; empty for a flat image
     Column("image", String(16)),  # of the address that the hash was taken from
     Column("is_left_out", Boolean, nullable=False, default=False),  # of training, by a person
 )
 
-whole_vectors = Table(  # of the images of those tasks, where a tower says what near-duplicates are
+whole_vectors = Table(  # of whole images, where near-duplicates are judged by an open_clip model
     "whole_vectors",
     metadata,
     Column("project_id", Id, primary_key=True),
@@ -193,8 +193,8 @@ trainings = Table(
     Column("state", String(16), nullable=False),
     Column("asked_by", Text, nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
-    Column("stalled", Integer, nullable=False, default=0),  # starts since it last got further
-    Column("is_cancelled", Boolean, nullable=False, default=False),  # asked to stop
+    Column("stalled", Integer, nullable=False, default=0),  # starts since its last progress
+    Column("is_cancelled", Boolean, nullable=False, default=False),  # a person asked it to stop
     Column("snapshot", String(64)),
     Column("reviews_until", Instant),  # reviews recorded until then are in the snapshot
     Column("progress", JSON),

@@ -1,4 +1,4 @@
-"""The tables of taxonomies, of what detections were matched to, and of clusters."""
+"""The tables of taxonomies, matches, clusters, and groups of tasks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, String, Tab
 
 from loop.storage.tables import Id, Instant, metadata
 
-taxonomies = Table(  # every taxonomy that was applied, the newest is in force
+taxonomies = Table(  # every taxonomy that was applied; the newest is in force
     "taxonomies",
     metadata,
     Column("project_id", Id, primary_key=True),
@@ -17,20 +17,20 @@ taxonomies = Table(  # every taxonomy that was applied, the newest is in force
     Column("applied_at", Instant, nullable=False),
 )
 
-matches = Table(  # what each detection was matched to; the detection is a key in `vectors`
+matches = Table(  # the node of each detection; `detection` is a key in `vectors`
     "matches",
     metadata,
     Column("project_id", Id, primary_key=True),
     Column("embedder", String(64), primary_key=True),  # its fingerprint
     Column("detection", String(32), primary_key=True),
-    Column("node", Text),  # none: unknown
+    Column("node", Text),  # NULL: unknown
     Column("score", Float, nullable=False),
     Column("votes", JSON, nullable=False),  # references and similarities, best first
     Column("is_shown", Boolean, nullable=False),  # whether Label Studio has it
     Index("matches_by_node", "project_id", "embedder", "node"),
 )
 
-reapplications = Table(  # each carries what takes it back
+reapplications = Table(  # each with the changes that undo it
     "reapplications",
     metadata,
     Column("id", Integer, primary_key=True),
@@ -43,7 +43,7 @@ reapplications = Table(  # each carries what takes it back
     Column("undone_at", Instant),
 )
 
-clusters = Table(  # of the unknown: those of the last discovery, and all that a person decided on
+clusters = Table(  # those of the last discovery, and all that a person decided on
     "clusters",
     metadata,
     Column("project_id", Id, primary_key=True),
@@ -51,15 +51,15 @@ clusters = Table(  # of the unknown: those of the last discovery, and all that a
     Column("state", String(12), nullable=False),
     Column("facts", JSON, nullable=False),  # persistence, stability, nearest node, suggested name
     Column("members", JSON, nullable=False),  # the medoid first
-    Column("likely", JSON, nullable=False),  # what is in no cluster, and near to this one
+    Column("likely", JSON, nullable=False),  # unknown boxes in no cluster that are near to this cluster
     Column("found_at", Instant, nullable=False),
     Column("decided_at", Instant),
-    Column("name", Text),  # that it was promoted by
-    Column("parent", Text),  # that was asked for
-    Column("node", Text),  # what it became
+    Column("name", Text),  # given at its promotion
+    Column("parent", Text),  # given at its promotion
+    Column("node", Text),  # that it became
 )
 
-named_boxes = Table(  # members of clusters that a person named: references, until a review of their task says more
+named_boxes = Table(  # members of promoted clusters: references, until a review of their task replaces them
     "named_boxes",
     metadata,
     Column("project_id", Id, primary_key=True),
@@ -73,7 +73,7 @@ named_boxes = Table(  # members of clusters that a person named: references, unt
     Column("named_at", Instant, nullable=False),
 )
 
-task_groups = Table(  # tasks that show like things, as Label Studio's queue is spread over them
+task_groups = Table(  # groups of tasks that show similar objects; the queue is spread over them
     "task_groups",
     metadata,
     Column("project_id", Id, primary_key=True),

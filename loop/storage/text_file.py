@@ -1,4 +1,4 @@
-"""Text files that people wrote, in the encoding that they are in."""
+"""Text files that people wrote, in whatever encoding."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ _DECLARED = re.compile(rb"\s*<\?xml[^>]*?encoding\s*=\s*[\"']([A-Za-z][\w.-]*)")
 
 
 def encoding_of(head: bytes) -> str:
-    """The encoding of a text that begins like this: what its XML declares, its byte order mark, its zeros, or UTF-8."""
+    """Return the encoding of a text by its beginning: its XML declaration, byte order mark or zeros; else UTF-8."""
     declared = _DECLARED.match(head)
-    if declared and not declared[1].lower().startswith(b"utf-16"):  # in which it could not be read here
+    if declared and not declared[1].lower().startswith(b"utf-16"):  # a declaration in ASCII cannot be UTF-16
         return declared[1].decode()
     return json.detect_encoding(head)
 
 
 def read_text(path: Path, expected: str) -> str:
-    """Read a whole text file. Raises PayloadError, naming the file and what was *expected*, where it is none."""
+    """Read a whole text file. Raises PayloadError, with the file and the *expected* content, where it is no text."""
     try:
         content = path.read_bytes()
         return content.decode(encoding_of(content[:200]))
     except OSError as error:
         raise PayloadError(str(path), expected, error.strerror or type(error).__name__) from error
     except (UnicodeDecodeError, LookupError) as error:
-        raise PayloadError(str(path), f"{expected}; save it as UTF-8", _undecodable(error)) from error
+        raise PayloadError(str(path), f"{expected}; save it as UTF-8", _describe(error)) from error
 
 
 @contextmanager
 def naming(path: Path | None) -> Iterator[None]:
-    """Have an error in a label config or a taxonomy that came out of a file name the file."""
+    """Add the name of the file to an error in a label config or a taxonomy that was read from it."""
     try:
         yield
     except (LabelConfigError, TaxonomyError) as error:
@@ -43,7 +43,7 @@ def naming(path: Path | None) -> Iterator[None]:
         raise type(error)(f"{path}: {error.field}", error.expected, error.found) from error
 
 
-def _undecodable(error: UnicodeDecodeError | LookupError) -> str:
+def _describe(error: UnicodeDecodeError | LookupError) -> str:
     if isinstance(error, LookupError):
         return str(error)
     return f"byte {error.object[error.start]:#04x} at position {error.start}, which is no {error.encoding.upper()}"

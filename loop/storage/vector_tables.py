@@ -1,4 +1,4 @@
-"""The tables of what should stand in the vector collections."""
+"""The tables of the vectors that the collections should hold."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from sqlalchemy import JSON, Column, Float, Index, Integer, String, Table, Text
 from loop.storage.message_column import Message
 from loop.storage.tables import Id, Instant, metadata
 
-vectors = Table(  # what should stand in a vector collection, and how far it is
+vectors = Table(  # the entries that the collections should hold, and the state of each
     "vectors",
     metadata,
     Column("project_id", Id, primary_key=True),
     Column("embedder", String(64), primary_key=True),  # its fingerprint
     Column("kind", String(16), primary_key=True),
     Column("key", String(32), primary_key=True),
-    Column("crop", String(32), nullable=False),  # the place on the image; what has one has one vector
+    Column("crop", String(32), nullable=False),  # the key of the place on the image; the same crop has the same vector
     Column("task_id", Id, nullable=False),
     Column("image", Text, nullable=False),
     Column("box", JSON, nullable=False),
@@ -26,14 +26,14 @@ vectors = Table(  # what should stand in a vector collection, and how far it is
     Column("state", String(8), nullable=False),
     Column("tries", Integer, nullable=False, default=0),
     Column("due_at", Instant),  # None: at once
-    Column("error", Message),  # why there is none
+    Column("error", Message),  # why the vector could not be made
     Column("made_at", Instant),  # when Milvus acknowledged it
     Index("vectors_by_state", "project_id", "embedder", "state"),
     Index("vectors_of_crop", "project_id", "embedder", "crop"),
     Index("vectors_of_task", "project_id", "embedder", "task_id"),
 )
 
-planned_tasks = Table(  # tasks whose wanted vectors stand in the table above, as the records were then
+planned_tasks = Table(  # tasks whose entries are in the table above, with the state of the records then
     "planned_tasks",
     metadata,
     Column("project_id", Id, primary_key=True),

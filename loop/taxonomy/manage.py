@@ -8,12 +8,12 @@ import numpy as np
 
 from loop.errors import PayloadError
 from loop.parts import Parts
+from loop.references.entries import Entry
 from loop.references.plan import source_of
 from loop.taxonomy.calibration import Calibrated, calibrate, without_group
 from loop.taxonomy.match import NEAREST, Matcher, matcher_of, neighbours, vectors_of
 from loop.taxonomy.matching import Match, codes
 from loop.taxonomy.taxonomy import Taxonomy, with_thresholds
-from loop.vision.embedding import Entry
 
 SLACK = 40  # extra neighbours to search for: neighbours of the same group do not vote
 

@@ -12,6 +12,7 @@ from loop.errors import MilvusDown, UpstreamError
 from loop.label_studio.projects import Project
 from loop.parts import Parts
 from loop.references.collection import Collection
+from loop.references.entries import Kind, Neighbour, crop_key, entry_key
 from loop.references.plan import source_of
 from loop.regions import Region
 from loop.serving.predict import Suggestion
@@ -21,7 +22,7 @@ from loop.taxonomy.matching import match as vote
 from loop.taxonomy.publish import publish, publish_views
 from loop.taxonomy.result import Matched
 from loop.taxonomy.taxonomy import Taxonomy
-from loop.vision.embedding import Kind, Neighbour, Space, Vectors, crop_key, entry_key
+from loop.vision.embedding import Space, Vectors
 
 NEAREST = 10  # references that vote
 AT_ONCE = 500  # detections

@@ -9,14 +9,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop.chunked import chunked
 from loop.errors import StalePlan
+from loop.references.entries import Kind
 from loop.references.vector_store import State
+from loop.storage.queries import chunked
 from loop.storage.taxonomy_tables import matches, reapplications
 from loop.storage.vector_tables import vectors
 from loop.taxonomy.matching import Match, Vote
 from loop.taxonomy.reapply_plan import Change, Plan, inverse
-from loop.vision.embedding import Kind, Space
+from loop.vision.embedding import Space
 
 
 @dataclass(frozen=True, slots=True)

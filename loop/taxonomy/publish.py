@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from loop.chunked import chunked
 from loop.errors import Refused
-from loop.isolation import Fault, attempt
+from loop.failures import Fault, attempt
 from loop.label_studio.payloads import predictions_of
 from loop.label_studio.projects import Project
 from loop.parts import Parts
+from loop.storage.queries import chunked
 from loop.taxonomy import control as match_control
 from loop.taxonomy.matching import Match
 from loop.taxonomy.result import Matched, with_matches

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from loop.chunked import chunked
 from loop.errors import PayloadError, StalePlan
 from loop.parts import Parts
+from loop.references.entries import Kind
 from loop.references.vector_store import State
+from loop.storage.queries import chunked
 from loop.taxonomy.match import AT_ONCE, Matcher, matcher_of, place_detections, place_references, show, vectors_of
 from loop.taxonomy.matching import Match
 from loop.taxonomy.reapply_plan import Plan, applied, plan_reapply, settled
 from loop.taxonomy.taxonomy import Taxonomy
-from loop.vision.embedding import Kind
 
 
 @dataclass(frozen=True, slots=True)

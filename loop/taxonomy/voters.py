@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from loop.parts import Parts
+from loop.references.entries import Kind, crop_key, entry_key
 from loop.references.plan import source_of
 from loop.references.vector_store import Row
 from loop.serving.store import LoggedPrediction
 from loop.taxonomy.matching import Vote
-from loop.vision.embedding import Kind, crop_key, entry_key
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 from loop.errors import LoopError, TrainingFailed
 from loop.failures import name_tasks, tasks_in
 from loop.storage.files import copy_whole
-from loop.vision.ultralytics_setup import threads
+from loop.vision.ultralytics_setup import thread_count
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Callbacks:
         """Report the first epoch, and use all cores."""
         import torch
 
-        torch.set_num_threads(threads())  # ultralytics leaves one core idle
+        torch.set_num_threads(thread_count())  # ultralytics leaves one core idle
         self._started = time.monotonic()
         self._watch.report(Progress(trainer.start_epoch, trainer.epochs, trainer.batch_size))
 

@@ -12,7 +12,7 @@ from loop.datasets import folder as dataset_folder
 from loop.datasets.assemble import assemble
 from loop.datasets.folder import Snapshot
 from loop.errors import TrainingCancelled, TrainingFailed, UpstreamError
-from loop.failures import told
+from loop.failures import describe_error
 from loop.gate.compare import judge
 from loop.gate.evaluation import Evaluation
 from loop.notices import Kind
@@ -50,7 +50,7 @@ def retrain(parts: Parts, project_id: int) -> str:
         outcome = Outcome(State.CANCELLED, "cancelled")
     except Exception as error:
         log.exception("training %d of project %d failed", training.id, project_id)
-        outcome = Outcome(State.FAILED, told(error), parts.trainings.get(training.id).version)
+        outcome = Outcome(State.FAILED, describe_error(error), parts.trainings.get(training.id).version)
     end(parts, training, outcome, reviews_until)
     ask_when_due(parts, project_id)
     return f"{outcome.version or f'training {training.id}'} {outcome.state}: {outcome.reason}"

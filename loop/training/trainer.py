@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from loop.datasets.yolo_format import read_data_file
 from loop.errors import LoopError, TrainingCancelled, TrainingFailed
-from loop.failures import is_out_of_memory, told
+from loop.failures import describe_error, is_out_of_memory
 from loop.storage.files import copy_whole
 from loop.training import checkpoints
 from loop.training.callbacks import Callbacks, Watch
@@ -127,8 +127,8 @@ def _train(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Wa
         raise
     except Exception as error:
         if not is_out_of_memory(error):
-            raise TrainingFailed(told(error)) from error
-        return _TooBig(callbacks.batch, told(error))
+            raise TrainingFailed(describe_error(error)) from error
+        return _TooBig(callbacks.batch, describe_error(error))
     if not checkpoint.exists() and last.exists():  # on several GPUs ultralytics trains in children without callbacks
         copy_whole(last, checkpoint)
     return None

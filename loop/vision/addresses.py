@@ -1,4 +1,4 @@
-"""The addresses of images: what identifies one, and which files it may name where no server is asked. Pure."""
+"""The addresses of images: the identity of an address, and the files that it may name on this machine. Pure."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from urllib.parse import unquote, unquote_plus, unquote_to_bytes
 CLOUD_SCHEMES = ("s3", "s3s", "gs", "azure-blob", "azure_spi", "dbx")
 LOCAL_FILES = "/data/local-files/"  # where Label Studio serves files of its own machine, the path in its `d`
 RESOLVER = re.compile(r"/(?:tasks|projects)/\d+/resolve/?\?(?:.*&)?fileuri=([\w-]+)")
-UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")  # what Label Studio puts before the name of an uploaded file
+UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")  # Label Studio puts this prefix before the name of an uploaded file
 DIGEST = ";sha256="
 LARGE = 200  # letters
 
 
 def scheme_of(address: str) -> str:
-    """Return the scheme of an address in small letters; empty for a path."""
+    """Return the scheme of an address in lower case; empty for a path."""
     if is_inline(address):
         return "data"
     scheme, separator, _ = address[:40].partition("://")
@@ -38,7 +38,7 @@ def is_digest(address: str) -> bool:
 
 def identify(address: str) -> str:
     """
-    Return what identifies an address, in logs and where two are compared: a digest of a `data:` URI, else itself.
+    Return the identity of an address, for logs and comparisons: a digest of a `data:` URI, else the address itself.
 
     The identity of an identity is itself.
     """
@@ -50,7 +50,7 @@ def identify(address: str) -> str:
 
 
 def identify_all(value: Any) -> Any:
-    """Return the same JSON with each `data:` URI of any length worth the trouble replaced by its identity."""
+    """Return the same JSON with each `data:` URI of more than LARGE letters replaced by its identity."""
     if isinstance(value, Mapping):
         return {key: identify_all(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -63,7 +63,7 @@ def read_inline(address: str) -> bytes:
     """Return the content of a `data:` URI (RFC 2397), as browsers read it. Raises ValueError."""
     head, comma, body = address.partition(",")
     if not comma:
-        raise ValueError("a data: URI has a comma before its content, and this has none")
+        raise ValueError("the data: URI has no comma before its content")
     content = unquote_to_bytes(body.partition("#")[0])
     if not re.search(r";\s*base64\s*$", head, re.IGNORECASE):
         return content
@@ -75,16 +75,16 @@ def read_inline(address: str) -> bytes:
 
 
 def file_paths(address: str) -> list[tuple[str, ...]]:
-    """Return the paths that an address may mean as a file, likeliest first, each as its parts, without `..`."""
-    texts = _texts(_unresolved(address))
+    """Return the file paths that an address may mean, the likeliest first, each as its parts, without `..`."""
+    texts = _read_paths(_unwrap(address))
     texts += [text.replace("\\", "/") for text in texts if "\\" in text]
     paths = [tuple(part for part in text.split("/") if part not in ("", ".")) for text in texts]
     return [path for path in dict.fromkeys(paths) if path and ".." not in path]
 
 
-def _texts(address: str) -> list[str]:
+def _read_paths(address: str) -> list[str]:
     """
-    The paths in an address, as written and as percent-decoded.
+    Return the paths in an address, as written and as percent-decoded.
 
     Only Label Studio's own local-files address names its file in `d`. The key of a cloud object may have `#` and `?`.
     """
@@ -101,21 +101,21 @@ def _texts(address: str) -> list[str]:
     return [unquote(path), path] if scheme else [rest, unquote(path), path]
 
 
-def _unresolved(address: str) -> str:
-    """The cloud address in an address of Label Studio's resolver; any other stays."""
-    resolved = RESOLVER.search(address)
+def _unwrap(address: str) -> str:
+    """Return the cloud address inside an address of Label Studio's resolver; any other address stays."""
+    wrapped = RESOLVER.search(address)
     try:
-        return base64.urlsafe_b64decode(resolved[1] + "==").decode() if resolved else address
+        return base64.urlsafe_b64decode(wrapped[1] + "==").decode() if wrapped else address
     except ValueError:
         return address
 
 
 def original_name(parts: tuple[str, ...]) -> str | None:
-    """Return the name that an uploaded file had before it was uploaded, as `stored_name` gives it; None of others."""
+    """Return the name of an uploaded file before the upload, as `stored_name` gives it; None for any other file."""
     name = parts[-1]
     return UPLOAD.sub("", name, count=1) if "upload" in parts[:-1] and UPLOAD.match(name) else None
 
 
 def stored_name(name: str) -> str:
-    """Return the name under which Label Studio stores an uploaded file, but for its prefix."""
+    """Return the name under which Label Studio stores an uploaded file, without its prefix."""
     return re.sub(r"[^-\w.]", "", name.strip().replace(" ", "_"))

@@ -8,21 +8,21 @@ from pathlib import Path
 from loop.errors import PayloadError
 from loop.vision import open_clip_embedder, yolo_embedder
 from loop.vision.embedding import Embedder, Space
-from loop.vision.open_clip_embedder import OpenClipEmbedder, Tower
+from loop.vision.open_clip_embedder import OpenClipEmbedder, OpenClipModel
 from loop.vision.yolo_embedder import YoloEmbedder
 
 YOLO, OPEN_CLIP, NONE = "yolo:", "open_clip:", "none"
-DEFAULT_TOWER = Tower("ViT-B-32", "laion2b_s34b_b79k")
+DEFAULT_MODEL = OpenClipModel("ViT-B-32", "laion2b_s34b_b79k")
 EXPECTED = "yolo:, yolo:WEIGHTS, open_clip:, open_clip:MODEL/TAG, open_clip:MODEL/CHECKPOINT, open_clip:FOLDER or none"
-BLOCKS, BLOCK = 64, 65_536  # blocks of a file that tell it from others, and their bytes
+BLOCKS, BLOCK = 64, 65_536  # blocks of a file that are read for its fingerprint, and the bytes of each
 
 
 class Embedders:
     """
-    The embedder of a setting.
+    The embedder that a setting names.
 
-    `yolo:` follows the detector that serves, so its space changes with every version; `yolo:WEIGHTS` stays. Raises
-    PayloadError for a setting that names none.
+    `yolo:` follows the detector that serves: its space changes with every version. The space of `yolo:WEIGHTS` stays.
+    Raises PayloadError for a setting that names no embedder.
     """
 
     def __init__(self, setting: str, *, device: str = "", image_size: int = 640) -> None:
@@ -30,7 +30,7 @@ class Embedders:
         if not self._setting.startswith((YOLO, OPEN_CLIP)) and self._setting != NONE:
             raise PayloadError("LOOP_EMBEDDER", EXPECTED, setting)
         if self._setting.startswith(OPEN_CLIP):
-            self._tower()  # refused now, not in a job
+            self._open_clip_model()  # a wrong setting is refused now, not in a job
 
     @property
     def is_off(self) -> bool:
@@ -39,14 +39,14 @@ class Embedders:
 
     def space(self, version: str, weights: Path | None, image_size: int | None = None) -> Space | None:
         """
-        The space of the embedder while *version* with these *weights* serves; None where nothing is embedded.
+        Return the space of the embedder while *version* with these *weights* serves; None where nothing is embedded.
 
         *image_size* is the version's own, if it has one.
         """
         if self.is_off:
             return None
         if self._setting.startswith(OPEN_CLIP):
-            return self.whole_space()
+            return self.whole_image_space()
         fixed = self._setting.removeprefix(YOLO)
         source = Path(fixed) if fixed else weights
         if source is None or not source.is_file():
@@ -55,53 +55,52 @@ class Embedders:
         content = f"{fingerprint_of(source)} {self._pixels(image_size)}"
         return Space(name, _hash(yolo_embedder.PREPARATION, content))
 
-    def whole_space(self) -> Space | None:
+    def whole_image_space(self) -> Space | None:
         """
-        The space that whole images can be compared in, whatever version serves; None where there is none.
+        Return the space in which whole images can be compared, whatever version serves; None for a detector.
 
-        It is that of a tower. In a detector's maps, averaged over an image, all images are alike (docs/benchmarks.md).
+        In a detector's maps, averaged over an image, all images are alike (docs/benchmarks.md).
         """
         if not self._setting.startswith(OPEN_CLIP):
             return None
-        tower = self._tower()
-        content = fingerprint_of(tower.file) if tower.file else ""
-        return _space(self._setting, open_clip_embedder.PREPARATION, tower.model, tower.weights, content)
+        model = self._open_clip_model()
+        content = fingerprint_of(model.file) if model.file else ""
+        return Space(self._setting, _hash(open_clip_embedder.PREPARATION, model.name, model.weights, content))
 
     def load(self, space: Space, weights: Path | None, image_size: int | None = None) -> Embedder:
-        """Bring the embedder of a *space* into memory. Raises UpstreamError where its weights cannot be had."""
+        """Load the embedder of a *space* into memory. Raises UpstreamError where its weights cannot be had."""
         if self._setting.startswith(OPEN_CLIP):
-            return OpenClipEmbedder(self._tower(), space, device=self._device)
+            return OpenClipEmbedder(self._open_clip_model(), space, device=self._device)
         fixed = self._setting.removeprefix(YOLO)
         source = Path(fixed) if fixed else weights
         assert source is not None
         return YoloEmbedder(source, space, device=self._device, image_size=self._pixels(image_size))
 
     def _pixels(self, of_version: int | None) -> int:
-        """At what size weights look: that of the version that serves, unless the setting names other weights."""
+        """Return the size that images are scaled to: the version's own, unless the setting names other weights."""
         is_fixed = self._setting != YOLO
         return self._image_size if is_fixed or of_version is None else of_version
 
-    def _tower(self) -> Tower:
+    def _open_clip_model(self) -> OpenClipModel:
         text = self._setting.removeprefix(OPEN_CLIP)
         if not text:
-            return DEFAULT_TOWER
+            return DEFAULT_MODEL
         if text.startswith("/") or Path(text).is_dir():
-            return Tower(text)
+            return OpenClipModel(text)
         model, _, weights = text.partition("/")
         if not weights:
             raise PayloadError("LOOP_EMBEDDER", EXPECTED, self._setting)
-        return Tower(model, weights)
+        return OpenClipModel(model, weights)
 
 
 def fingerprint_of(path: Path) -> str:
     """
-    Tell the content of a file, or of a folder's files, from others.
+    Return a hash that tells the content of a file, or of a folder's files, from others; empty without a file.
 
-    Only its length and blocks evenly spread over it are read, so that asking again and again costs nothing: a training
-    changes all of them.
+    Only the length and blocks evenly spread over the file are read, which is fast: a training changes all of them.
     """
     if path.is_dir():
-        return _hash(*(f"{one.name} {fingerprint_of(one)}" for one in sorted(path.iterdir()) if one.is_file()))
+        return _hash(*(f"{file.name} {fingerprint_of(file)}" for file in sorted(path.iterdir()) if file.is_file()))
     if not path.is_file():
         return ""
     digest, length = hashlib.sha256(), path.stat().st_size
@@ -111,10 +110,6 @@ def fingerprint_of(path: Path) -> str:
             file.seek(number * max(0, length - BLOCK) // (BLOCKS - 1))
             digest.update(file.read(BLOCK))
     return digest.hexdigest()
-
-
-def _space(name: str, *facts: str) -> Space:
-    return Space(name, _hash(*facts))
 
 
 def _hash(*words: str) -> str:

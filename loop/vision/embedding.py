@@ -1,11 +1,10 @@
-"""What an embedding is: one unit vector for one box on one image, by one embedder. Pure."""
+"""An embedding: the unit vector that an embedder makes of a box, and the crop that it is shown. Pure."""
 
 from __future__ import annotations
 
-import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
@@ -15,20 +14,14 @@ from loop.regions import Box, Pixels
 
 Vectors = NDArray[np.float32]  # (n, dimension), each row of unit length
 
-SAME_PLACE = 4  # decimals of the image; Label Studio rounds what it stores
-
-
-class Kind(StrEnum):
-    """The two kinds of collections."""
-
-    REFERENCES = "references"  # what a person confirmed, corrected or drew
-    DETECTIONS = "detections"  # what the detector found, shown or held back
+SLIVER = 1e-6  # of a pixel: rounding errors alone do not add a row or a column of pixels
+MARGIN = 0.0  # of the box, on each side; measured: the surroundings of an object make its vector worse
 
 
 @dataclass(frozen=True, slots=True)
 class Space:
     """
-    The space that vectors of one embedder lie in: only vectors of the same space can be compared.
+    The space of one embedder's vectors: only vectors of the same space can be compared.
 
     *fingerprint* changes whenever the same crop could get another vector: other weights, another preparation.
     """
@@ -44,56 +37,38 @@ class Embedder(Protocol):
     dimension: int
 
     def embed(self, images: Sequence[Pixels], boxes: Sequence[Sequence[Box]]) -> list[Vectors]:
-        """Embed the boxes of each image; float32 (boxes, dimension) an image, unit length, in the order given."""
+        """Embed the boxes of each image; float32 (boxes, dimension) for each image, unit length, in the order given."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+def crop(image: Pixels, box: Box, margin: float = MARGIN) -> Pixels:
+    """Cut *box* and a margin around it out of an image, clipped to the image; at least one pixel."""
+    left, top, right, bottom = pixel_box(box, image.shape[1], image.shape[0], margin)
+    return np.ascontiguousarray(image[top:bottom, left:right])
+
+
+def pixel_box(box: Box, width: int, height: int, margin: float = MARGIN) -> tuple[int, int, int, int]:
     """
-    One vector's scalars: whose it is and what is known about it.
+    Return the columns and rows that *box* and a margin around it cover: left, top, right, bottom.
 
-    *label* is the reviewed one of a reference, the predicted one of a detection. *verdict* is empty where nobody
-    reviewed it, *node* where the taxonomy has not placed it, *version* where a person drew it. *score* is 0 without a
-    confidence.
+    Right and bottom are exclusive. The result lies on the image and has at least one pixel, also for a box without
+    extent or beside the image.
     """
-
-    key: str
-    task: int
-    region: str
-    label: str
-    version: str = ""
-    score: float = 0.0
-    verdict: str = ""
-    node: str = ""
+    more_x, more_y = margin * (box.x1 - box.x0), margin * (box.y1 - box.y0)
+    left, right = _span(box.x0 - more_x, box.x1 + more_x, width)
+    top, bottom = _span(box.y0 - more_y, box.y1 + more_y, height)
+    return left, top, right, bottom
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbour:
-    """One entry found near a vector, with the cosine of the angle between the two."""
-
-    entry: Entry
-    similarity: float
-
-
-def crop_key(image: str, box: Box) -> str:
-    """What is looked at: a place on an image, by the image's address and the box to a ten-thousandth of it."""
-    sides = (round(side, SAME_PLACE) + 0.0 for side in (box.x0, box.y0, box.x1, box.y1))
-    return _short_hash(image, *(f"{side:.{SAME_PLACE}f}" for side in sides))
-
-
-def entry_key(crop: str, task_id: int, space: Space) -> str:
-    """The key of a vector: the crop, the task it is on (two tasks may show one image), and the embedder."""
-    return _short_hash(crop, str(task_id), space.fingerprint)
-
-
-def normalised(raw: NDArray[np.floating]) -> Vectors:
-    """Scale each row to unit length; a row without direction gets the same one every time."""
-    found = np.nan_to_num(np.asarray(raw, np.float32))
-    lengths = np.linalg.norm(found, axis=1, keepdims=True)
-    found = np.where(lengths > 0, found, 1.0)
-    unit: Vectors = (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
+def normalise(raw: NDArray[np.floating]) -> Vectors:
+    """Scale each row to unit length; every row without a direction gets the same vector."""
+    rows = np.nan_to_num(np.asarray(raw, np.float32))
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    rows = np.where(lengths > 0, rows, 1.0)
+    unit: Vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     return unit
 
 
-def _short_hash(*words: str) -> str:
-    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:32]
+def _span(low: float, high: float, size: int) -> tuple[int, int]:
+    first = min(size - 1, max(0, math.floor(low * size + SLIVER)))
+    last = max(first + 1, min(size, math.ceil(high * size - SLIVER)))
+    return first, last

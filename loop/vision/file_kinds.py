@@ -1,10 +1,10 @@
-"""What a file that is no readable image is instead, by its first bytes. Pure."""
+"""Names a file that is no readable image for what it is, by its first bytes. Pure."""
 
 from __future__ import annotations
 
 import re
 
-HEAD = 4096  # bytes that are looked at
+HEAD = 4096  # bytes that are read
 CONVERT = "convert it to JPEG or PNG"
 AGAIN = "fetch or export the image again"
 FRAMES = "import single frames of it"
@@ -52,15 +52,15 @@ KINDS: tuple[tuple[bytes, str, str], ...] = (
 
 
 def describe_file(content: bytes) -> str:
-    """Say what a file is that should be an image and cannot be read as one, and what to do."""
+    """Return the kind of a file that cannot be read as an image, and what to do."""
     head = content[:HEAD]
     for pattern, kind, advice in KINDS:
         if re.match(pattern, head, re.DOTALL):
-            return f"this is {kind}{_code(head)}: {advice}"
+            return f"this is {kind}{_error_code(head)}: {advice}"
     return f"this is no image that is known here (it begins with {head[:8].hex(' ')}): {CONVERT}"
 
 
-def _code(head: bytes) -> str:
-    """The code of an error that a cloud storage answers with in XML."""
+def _error_code(head: bytes) -> str:
+    """Return the code of an error that a cloud storage answers in XML."""
     code = re.search(rb"<Code>(\w{1,40})</Code>", head)
     return f" ({code[1].decode()})" if code else ""

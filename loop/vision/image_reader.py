@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +16,10 @@ from PIL import Image, UnidentifiedImageError
 from loop.errors import ImageError, ImageTooLarge, ImageUnreadable
 from loop.regions import Pixels
 from loop.vision.file_kinds import describe_file
-from loop.vision.orientation import Orientation, read_orientation
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF", "TIFF", "JPEG2000")  # a JPEG may turn out to be an MPO
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF", "TIFF", "JPEG2000")  # Pillow may call a JPEG an MPO
 PAGE = 255  # the white behind transparent pixels
-TURNS = {
+TURNS = {  # by orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -31,18 +32,32 @@ SHALLOW = ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr", "LA", "PA", "RGBA", "R
 DEEP = ("I;16", "I;16L", "I;16B", "I;16N")  # and of 16-bit grey
 NEW_SUBFILE_TYPE, BITS, PHOTOMETRIC = 254, 258, 262  # of the TIFF tags
 SRGB_GAMMA = 1 / 2.2
-GAMMA_TOLERANCE = 0.02  # browsers take what is nearer to sRGB for sRGB
+GAMMA_TOLERANCE = 0.02  # browsers take a gamma nearer to sRGB's than this for sRGB
+ORIENTATION, SHORT = 0x0112, 3  # the EXIF field, and the only type of it that counts
+UPRIGHT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Orientation:
+    """
+    How an image is turned to be shown upright, 1 to 8.
+
+    *is_plain*: every reader takes the same from the EXIF data. The field is missing, or it has the right form.
+    """
+
+    value: int = UPRIGHT
+    is_plain: bool = True
 
 
 @contextmanager
-def opening(content: bytes, address: str, most_pixels: int) -> Iterator[Image.Image]:
+def open_image(content: bytes, address: str, most_pixels: int) -> Iterator[Image.Image]:
     """
-    Open an image file, with nothing decoded yet; whatever goes wrong until the end is raised as an ImageError.
+    Open an image file without decoding it; any error inside the `with` block is raised as an ImageError.
 
     *address* names the image in errors. Raises ImageTooLarge, ImageUnreadable.
     """
-    Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit of pixels; ours decides
-    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # of broken metadata
+    Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit is off: *most_pixels* is the limit
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # about broken metadata
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             _check(image, address, most_pixels)
@@ -57,21 +72,21 @@ def opening(content: bytes, address: str, most_pixels: int) -> Iterator[Image.Im
         raise ImageUnreadable(address, f"{describe_file(content)} ({error})") from error
 
 
-def upright(image: Image.Image) -> Image.Image:
-    """Decode an image as `flat`, turned as browsers turn it."""
-    return turned(flat(image), image)
+def decode_upright(image: Image.Image) -> Image.Image:
+    """Decode an image to 8-bit RGB or grey without transparency, turned as browsers turn it."""
+    return turn(flatten(image), image)
 
 
 def read_pixels(content: bytes, address: str, most_pixels: int) -> Pixels:
     """
     Return the picture of an image file as a browser shows it, upright: BGR, uint8 (height, width, 3).
 
-    Of an animation it is the first frame, of a document the first page. Transparent pixels are shown on white, colour
+    An animation gives its first frame, a document its first page. Transparent pixels are shown on white, colour
     profiles are not applied. *address* names the image in errors. Raises ImageTooLarge before more than *most_pixels*
     are decoded, ImageUnreadable.
     """
-    with opening(content, address, most_pixels) as image:
-        return as_pixels(upright(image))
+    with open_image(content, address, most_pixels) as image:
+        return as_pixels(decode_upright(image))
 
 
 def as_pixels(image: Image.Image) -> Pixels:
@@ -79,12 +94,12 @@ def as_pixels(image: Image.Image) -> Pixels:
     return np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
 
 
-def orientation(image: Image.Image) -> Orientation:
+def orientation_of(image: Image.Image) -> Orientation:
     """
     Return the orientation of an image that browsers obey.
 
-    Pillow's own function also obeys that of a WebP, of XMP and of text chunks, which browsers do not. (A TIFF it has
-    turned when it loads it.)
+    Pillow's own function also obeys the orientation of a WebP, of XMP and of text chunks, which browsers do not.
+    (Pillow turns a TIFF itself when it loads it.)
     """
     if image.format in ("JPEG", "MPO"):
         exif = next((data for data in app1_segments(image) if data.startswith(b"Exif\x00")), b"")
@@ -94,24 +109,24 @@ def orientation(image: Image.Image) -> Orientation:
 
 
 def app1_segments(image: Image.Image) -> list[bytes]:
-    """The APP1 segments of a JPEG, which have its EXIF data and more, in their order."""
+    """Return the APP1 segments of a JPEG in their order; they have its EXIF data and more."""
     return [data for name, data in image.applist if name == "APP1"]  # type: ignore[attr-defined]
 
 
-def turned(picture: Image.Image, image: Image.Image) -> Image.Image:
-    """Turn a picture of an image as browsers turn that."""
-    turn = TURNS.get(orientation(image).value)
-    return picture if turn is None else picture.transpose(turn)
+def turn(picture: Image.Image, image: Image.Image) -> Image.Image:
+    """Turn the *picture* of an image as browsers turn the image."""
+    transpose = TURNS.get(orientation_of(image).value)
+    return picture if transpose is None else picture.transpose(transpose)
 
 
-def flat(image: Image.Image) -> Image.Image:
+def flatten(image: Image.Image) -> Image.Image:
     """Decode an image to its end, to 8-bit RGB or grey (modes RGB and L), without transparency."""
     if image.info.get("default_image"):
-        image.seek(1)  # of an animated PNG whose first picture is for those who do not know animations
+        image.seek(1)  # an animated PNG whose first picture is for programs that know no animations
     image.load()
-    curve = _curve(image)
+    curve = _gamma_curve(image)
     if image.mode in DEEP:
-        return Image.fromarray(_grey(image, curve))
+        return Image.fromarray(_reduce_grey(image, curve))
     if image.has_transparency_data:
         _make_key_shallow(image)
         layer = image.convert("RGBA")
@@ -123,7 +138,7 @@ def flat(image: Image.Image) -> Image.Image:
     return picture if curve is None else picture.point(list(curve[::257]) * len(picture.getbands()))
 
 
-def _grey(image: Image.Image, curve: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+def _reduce_grey(image: Image.Image, curve: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
     """Reduce 16-bit grey to its high byte, as browsers do."""
     values = np.asarray(image).astype(np.uint16)
     is_clear = values == image.info["transparency"] if isinstance(image.info.get("transparency"), int) else None
@@ -139,14 +154,14 @@ def _grey(image: Image.Image, curve: NDArray[np.uint8] | None) -> NDArray[np.uin
 
 
 def _make_key_shallow(image: Image.Image) -> None:
-    """Bring the transparent colour of a 16-bit PNG to the 8 bits that Pillow gives of its pixels."""
+    """Reduce the transparent colour of a 16-bit PNG to 8 bits, as Pillow does with its pixels."""
     key = image.info.get("transparency")
     if isinstance(key, tuple) and max(key) > 255:
         image.info["transparency"] = tuple(value >> 8 for value in key)
 
 
-def _curve(image: Image.Image) -> NDArray[np.uint8] | None:
-    """Map each 16-bit value of a PNG with a gamma of its own to what is shown in sRGB; None where that is the same."""
+def _gamma_curve(image: Image.Image) -> NDArray[np.uint8] | None:
+    """Return the sRGB value of each 16-bit value of a PNG with a gamma of its own; None where no value changes."""
     gamma = image.info.get("gamma")
     has_profile = "srgb" in image.info or "icc_profile" in image.info
     if image.format != "PNG" or not gamma or has_profile or abs(gamma - SRGB_GAMMA) < GAMMA_TOLERANCE:
@@ -158,7 +173,7 @@ def _curve(image: Image.Image) -> NDArray[np.uint8] | None:
 
 
 def _check(image: Image.Image, address: str, most_pixels: int) -> None:
-    """Refuse what must not be decoded, and what has no defined look in 8 bits."""
+    """Refuse an image with too many pixels, and one without a defined look in 8 bits."""
     if image.width * image.height > most_pixels:
         size = f"{image.width} x {image.height}"
         raise ImageTooLarge(address, f"{size} is more than {most_pixels} pixels (LOOP_IMAGE_PIXELS)")
@@ -168,3 +183,28 @@ def _check(image: Image.Image, address: str, most_pixels: int) -> None:
         raise ImageUnreadable(address, why)
     if image.format == "TIFF" and image.tag_v2.get(NEW_SUBFILE_TYPE, 0) & 1:  # type: ignore[attr-defined]
         raise ImageUnreadable(address, "this TIFF begins with a preview, as raw files do: convert it to JPEG or PNG")
+
+
+def read_orientation(tiff: bytes) -> Orientation:
+    """Read EXIF data, which have the form of a TIFF. A field of the wrong form, or of another value, is not obeyed."""
+    order = {b"II*\x00": "<", b"MM\x00*": ">"}.get(tiff[:4])
+    if order is None:
+        return Orientation()
+    fields, is_whole = _read_orientation_fields(tiff, order)
+    values = [value for kind, count, value in fields if (kind, count) == (SHORT, 1) and 1 <= value <= 8]
+    return Orientation(values[0] if values else UPRIGHT, is_whole and len(values) == len(fields) <= 1)
+
+
+def _read_orientation_fields(tiff: bytes, order: str) -> tuple[list[tuple[int, int, int]], bool]:
+    """Return type, count and value of each orientation field, and whether the list of fields is whole."""
+    fields = []
+    try:
+        (start,) = struct.unpack_from(f"{order}I", tiff, 4)
+        (number,) = struct.unpack_from(f"{order}H", tiff, start)
+        for index in range(number):
+            tag, kind, count, value = struct.unpack_from(f"{order}HHIH2x", tiff, start + 2 + 12 * index)
+            if tag == ORIENTATION:
+                fields.append((kind, count, value))
+    except struct.error:
+        return fields, False
+    return fields, True

@@ -1,4 +1,4 @@
-"""The images of tasks: fetched within limits from where tasks may point, decoded upright."""
+"""The images of tasks: fetched within limits, from the addresses that tasks may have, and decoded upright."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ FETCHERS = 8
 
 
 class Account(Protocol):
-    """What is asked of a Label Studio to read its files."""
+    """The part of the Label Studio client that reading files needs."""
 
     url: str
 
     def authorization(self) -> str:
-        """The Authorization header of this moment."""
+        """Return the Authorization header for a request now."""
 
     def is_own(self, address: str) -> bool:
-        """Whether an absolute address is served by it."""
+        """Whether this Label Studio serves an absolute address."""
 
     def get(self, path: str) -> Any:
-        """The JSON that a path of its API answers. Raises UpstreamError."""
+        """Return the JSON of a path of its API. Raises UpstreamError."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
-    """How large and how slow an image may be, and whether private addresses may be read."""
+    """Limits of size and time for one image, and whether private addresses may be read."""
 
     bytes: int = 50_000_000
     pixels: int = 100_000_000
@@ -66,12 +66,12 @@ class Images:
         if not address:
             raise ImageUnreadable(address, "the task's data has no address of an image")
         if is_inline(address):
-            return self._inline(address, task_id)
+            return self._read_inline(address, task_id)
         deadline = time.monotonic() + self._limits.seconds
         try:
-            url = self._resolved(address, task_id)
+            url = self._resolve(address, task_id)
             for _ in range(REDIRECTS):
-                content, url = self._step(url, address, deadline)
+                content, url = self._request(url, address, deadline)
                 if content is not None:
                     return content
         except (httpx.HTTPError, httpx.InvalidURL, UpstreamError, ValueError) as error:
@@ -79,26 +79,26 @@ class Images:
         raise ImageUnreadable(address, f"more than {REDIRECTS} redirects")
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close all connections."""
         self._client.close()
 
     def load(self, tasks: Iterable[Task]) -> Iterator[Pixels | ImageError]:
         """Fetch and decode in parallel, in the order of *tasks*; a broken image gives its error in its place."""
         with ThreadPoolExecutor(FETCHERS) as pool:
-            yield from pool.map(self._loaded, tasks)
+            yield from pool.map(self._load, tasks)
 
     def decode(self, content: bytes, address: str) -> Pixels:
-        """Return the picture of an image file, see `read_pixels`. Raises ImageError."""
+        """Return the picture of an image file (see `read_pixels`). Raises ImageError."""
         return read_pixels(content, address, self._limits.pixels)
 
-    def _loaded(self, task: Task) -> Pixels | ImageError:
+    def _load(self, task: Task) -> Pixels | ImageError:
         try:
             return self.decode(self.fetch(task.image, task.id), identify(task.image))
         except ImageError as error:
             return error
 
-    def _resolved(self, address: str, task_id: int) -> str:
-        """The URL to ask: paths are Label Studio's own, cloud addresses go through its resolver."""
+    def _resolve(self, address: str, task_id: int) -> str:
+        """Return the URL to request: a path is Label Studio's own, a cloud address goes through its resolver."""
         scheme = scheme_of(address)
         if scheme in ("http", "https"):
             return address
@@ -108,13 +108,13 @@ class Images:
             encoded = base64.urlsafe_b64encode(address.encode()).decode()
             return f"{self._account.url}/tasks/{task_id}/resolve/?fileuri={encoded}"
         if not scheme and address.startswith("/"):
-            prefix = urlsplit(self._account.url).path  # of a Label Studio that is served under a path
+            prefix = urlsplit(self._account.url).path  # empty unless Label Studio is served under a path
             return self._account.url.removesuffix(prefix if address.startswith(f"{prefix}/") else "") + address
         raise ImageForbidden(address, "expected http(s), a path of Label Studio or a cloud storage address")
 
-    def _inline(self, address: str, task_id: int) -> bytes:
-        """The content of a `data:` URI; of one whose identity is all that is known, from the task itself."""
-        uri = self._asked(address, task_id) if is_digest(address) else address
+    def _read_inline(self, address: str, task_id: int) -> bytes:
+        """Return the content of a `data:` URI; where only its identity is known, the task is asked for the URI."""
+        uri = self._fetch_uri(address, task_id) if is_digest(address) else address
         if len(uri) * 3 // 4 > self._limits.bytes + 1000:
             raise ImageTooLarge(identify(address), f"more than {self._limits.bytes} bytes (LOOP_IMAGE_BYTES)")
         try:
@@ -122,32 +122,32 @@ class Images:
         except ValueError as error:
             raise ImageUnreadable(identify(address), str(error)) from error
 
-    def _asked(self, identity: str, task_id: int) -> str:
-        """Ask Label Studio for the `data:` URI of a task that has that identity."""
+    def _fetch_uri(self, identity: str, task_id: int) -> str:
+        """Ask Label Studio for the `data:` URI of a task that has this *identity*."""
         try:
             data = self._account.get(f"api/tasks/{task_id}/").get("data") if self._account else None
         except UpstreamError as error:
             raise ImageUnreadable(identity, f"task {task_id}, which has it, cannot be asked for: {error}") from error
         values = data.values() if isinstance(data, dict) else ()
         uris = (value.strip() for value in values if isinstance(value, str) and is_inline(value.strip()))
-        found = next((uri for uri in uris if identify(uri) == identity), None)
-        if found is None:
+        uri = next((uri for uri in uris if identify(uri) == identity), None)
+        if uri is None:
             raise ImageUnreadable(identity, f"task {task_id} has another image by now")
-        return found
+        return uri
 
-    def _step(self, url: str, address: str, deadline: float) -> tuple[bytes | None, str]:
-        """Ask one URL: the content, or where it redirects to."""
+    def _request(self, url: str, address: str, deadline: float) -> tuple[bytes | None, str]:
+        """Request one URL; return its content, or None and the URL that it redirects to."""
         headers = self._headers(url, address)
-        left = max(0.001, deadline - time.monotonic())
-        with self._client.stream("GET", url, headers=headers, timeout=left) as answer:
+        seconds = max(0.001, deadline - time.monotonic())
+        with self._client.stream("GET", url, headers=headers, timeout=seconds) as answer:
             if answer.is_redirect:
                 return None, urljoin(url, answer.headers["location"])
             if not answer.is_success:
                 raise ImageUnreadable(address, f"HTTP {answer.status_code}")
-            return self._body(answer, address, deadline), url
+            return self._read_body(answer, address, deadline), url
 
     def _headers(self, url: str, address: str) -> dict[str, str]:
-        """Send our key to Label Studio's file paths only; everyone else must have a public address."""
+        """Return our key for Label Studio's file paths, nothing for other hosts, which must have a public address."""
         if self._account and self._account.is_own(url):
             path = posixpath.normpath(unquote(urlsplit(url).path)) + "/"
             prefix = urlsplit(self._account.url).path
@@ -161,7 +161,7 @@ class Images:
             raise ImageForbidden(address, f"{parts.hostname} has a private address (LOOP_ALLOW_PRIVATE_ADDRESSES)")
         return {}
 
-    def _body(self, answer: httpx.Response, address: str, deadline: float) -> bytes:
+    def _read_body(self, answer: httpx.Response, address: str, deadline: float) -> bytes:
         chunks, size = [], 0
         for chunk in answer.iter_bytes():
             size += len(chunk)
@@ -175,7 +175,7 @@ class Images:
 
 def _is_public(host: str, address: str) -> bool:
     try:
-        found = socket.getaddrinfo(host, None, proto=socket.IPPROTO_TCP)
+        entries = socket.getaddrinfo(host, None, proto=socket.IPPROTO_TCP)
     except OSError as error:
         raise ImageUnreadable(address, f"{host}: {error}") from error
-    return all(ipaddress.ip_address(str(entry[4][0]).split("%")[0]).is_global for entry in found)
+    return all(ipaddress.ip_address(str(entry[4][0]).split("%")[0]).is_global for entry in entries)

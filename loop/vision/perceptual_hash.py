@@ -1,4 +1,4 @@
-"""The perceptual hash of an image: near-duplicates have nearly the same. Pure."""
+"""The perceptual hash of an image: those of near-duplicates differ in few bits. Pure."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 from scipy.fft import dct
 
 SIDE = 32  # pixels of the square that an image is shrunk to before it is hashed
-FLAT = 1.0  # grey levels: what varies less (RMS, coarse structure only) is a blank page, and looks like nothing
+FLAT = 1.0  # grey levels: an image that varies less (RMS, coarse structure only) is blank, and has no hash
 
 
-def look_of(grey: NDArray[np.uint8]) -> int | None:
+def hash_image(grey: NDArray[np.uint8]) -> int | None:
     """
-    Return the perceptual hash of an image: 64 bits, of which near-duplicates differ in few; None for a flat image.
+    Return the perceptual hash of an image, 64 bits; None for a flat image, whose bits would be noise.
 
     *grey* is the image shrunk to (32, 32). A bit says whether one of the 8 x 8 lowest coefficients of its discrete
     cosine transform is above their median (Zauner, Implementation and benchmarking of perceptual image hash functions,
-    2010). The mean brightness has no part in it; a flat image has none, because its bits would be noise.
+    2010). The mean brightness has no part in it.
     """
     basis = _basis()
     coefficients = (basis @ grey.astype(np.float64) @ basis.T).ravel()
@@ -32,6 +32,6 @@ def look_of(grey: NDArray[np.uint8]) -> int | None:
 
 @cache
 def _basis() -> NDArray[np.float64]:
-    """The 8 lowest rows of the orthonormal DCT-II matrix."""
+    """Return the 8 lowest rows of the orthonormal DCT-II matrix."""
     rows: NDArray[np.float64] = dct(np.eye(SIDE), axis=0, norm="ortho")[:8]
     return rows

@@ -1,4 +1,4 @@
-"""How ultralytics is made to run here: off the network, and with all cores."""
+"""Makes ultralytics run off the network, without code from weights, and with the same results everywhere."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 
-def threads() -> int:
-    """How many threads a computation may use."""
+def thread_count() -> int:
+    """Return how many threads a computation may use."""
     return int(os.environ.get("OMP_NUM_THREADS") or 0) or os.cpu_count() or 1
 
 
 def prepare_ultralytics() -> None:
     """
-    Keep ultralytics off the network and from running what weights say; call this before anything of it is used.
+    Keep ultralytics off the network, and from running code of weights; call this before any use of ultralytics.
 
-    It would look there for a font, and, at every file that is no image, for a package to install. Unless told to load
-    safely, it runs any code in a pickle, and at a training evaluates the activation that the weights name as text.
+    By itself it downloads a font, and a package for every file that is no image. Without its safe mode it runs any code
+    in a pickle, and a training evaluates the activation that the weights name as text.
     """
     os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count() or 1))
     os.environ.setdefault("ULTRALYTICS_SAFE_LOAD", "true")
@@ -30,8 +30,8 @@ def prepare_ultralytics() -> None:
     from PIL import Image
     from ultralytics.utils import USER_CONFIG_DIR, patches
 
-    Image.MAX_IMAGE_PIXELS = None  # else larger ones are no images to it; ours were let in by LOOP_IMAGE_PIXELS
-    patches._pil_plugins_registered = True  # else its Image.open imports a HEIF plugin where Pillow's would just refuse
+    Image.MAX_IMAGE_PIXELS = None  # else it refuses large images that LOOP_IMAGE_PIXELS allows
+    patches._pil_plugins_registered = True  # else its Image.open imports a HEIF plugin for files that Pillow refuses
     font = Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
     _take_paths_literally()
     for name in ("Arial.ttf", "Arial.Unicode.ttf"):
@@ -41,7 +41,7 @@ def prepare_ultralytics() -> None:
 
 @cache
 def _take_paths_literally() -> None:
-    """Have files that are here opened by their very path: ultralytics drops a `'` in it, and ends it at a `?`."""
+    """Have ultralytics open a file by its exact path: it drops a `'` in a path, and ends the path at a `?`."""
     from ultralytics.nn import autobackend, tasks
     from ultralytics.utils import checks, downloads
 
@@ -61,14 +61,14 @@ def _take_paths_literally() -> None:
 
 def repeat_arithmetic() -> None:
     """
-    Have torch compute the same to the last bit as everywhere else on this machine; call this before every pass.
+    Have torch compute the same, to the last bit, in every process of this machine; call this before every pass.
 
-    The last bits depend on the number of threads. It is one number a Python thread, and ultralytics changes it whenever
-    it loads weights. On a GPU they depend on the algorithm, which cuDNN may choose by timing.
+    The last bits depend on the number of threads, which every Python thread has for itself, and which ultralytics
+    changes whenever it loads weights. On a GPU they depend on the algorithm, which cuDNN may choose by timing.
     """
     import torch
 
-    if torch.get_num_threads() != threads():
-        torch.set_num_threads(threads())
+    if torch.get_num_threads() != thread_count():
+        torch.set_num_threads(thread_count())
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True

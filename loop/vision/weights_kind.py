@@ -1,15 +1,26 @@
-"""What a file of weights is when it is not a YOLO detector, and what would do instead. Pure."""
+"""Recognises a file that is no YOLO detector, without loading it, and says what to give instead."""
 
 from __future__ import annotations
 
+import pickletools
+import zipfile
+import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
+
+from loop.errors import WeightsRefused
 
 EXPECTED = "give the .pt of a detection model that ultralytics trained or publishes, such as yolo11n.pt"
+GIVE_ORIGINAL = "give the .pt that it was exported from"
+SAVE_WHOLE = "save the whole model with ultralytics: `model.save('weights.pt')`"
 START = 512  # bytes that tell the format of a file
+PICKLE = "data.pkl"
+MOST_PICKLE = 16 * 1024 * 1024  # bytes; the pickle of a YOLO11x has less than 1 MiB
+UNREADABLE = (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, RuntimeError, zlib.error)  # a damaged zip
 
-EXPORTS = {  # by suffix: what ultralytics and others export to
+EXPORTS = {  # the formats that ultralytics and others export to, by suffix
     ".onnx": "ONNX",
     ".engine": "TensorRT",
     ".trt": "TensorRT",
@@ -48,7 +59,7 @@ OTHERS = {
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What a file is, and what to do about it."""
+    """The kind of a file that is no YOLO detector, and advice for the person who gave it."""
 
     kind: str
     advice: str = EXPECTED
@@ -57,11 +68,28 @@ class Diagnosis:
         return f"{self.kind}: {self.advice}"
 
 
-def of_start(start: bytes, name: str) -> Diagnosis | None:
-    """What a file is by its first bytes and its name; None where it is a zip, as `torch.save` writes it."""
+def check_kind(path: Path, name: str = "") -> None:
+    """
+    Refuse a file that is certainly no YOLO detector, by its content alone; *name* stands for its path in the message.
+
+    A file that passes may still not load. Raises WeightsRefused with the kind of the file and advice.
+    """
+    shown_name = name or str(path)
+    try:
+        diagnosis = Diagnosis("a folder") if path.is_dir() else _diagnose(path, shown_name)
+    except UNREADABLE as error:
+        diagnosis = Diagnosis(f"a damaged file ({error})", "copy or download it again")
+    except OSError as error:
+        diagnosis = Diagnosis(f"a file that cannot be read ({error.strerror})", "see that it is there and may be read")
+    if diagnosis:
+        raise WeightsRefused(shown_name, diagnosis.kind, diagnosis.advice)
+
+
+def diagnose_start(start: bytes, name: str) -> Diagnosis | None:
+    """Diagnose a file by its first bytes and its name; None for a zip, as `torch.save` writes it."""
     suffix = PurePath(name).suffix.lower()
     begins = start.startswith
-    known = (
+    rules = (
         (not start, Diagnosis("an empty file", "copy or download it again")),
         (
             begins(b"version https://git-lfs"),
@@ -73,7 +101,7 @@ def of_start(start: bytes, name: str) -> Diagnosis | None:
         ),
         (
             suffix in EXPORTS,
-            Diagnosis(f"a model exported to {EXPORTS.get(suffix)}, which cannot be trained", _EXPORTED),
+            Diagnosis(f"a model exported to {EXPORTS.get(suffix)}, which cannot be trained", GIVE_ORIGINAL),
         ),
         (
             begins((b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"BZh", b"\xfd7zXZ")) or start[257:262] == b"ustar",
@@ -85,21 +113,21 @@ def of_start(start: bytes, name: str) -> Diagnosis | None:
         ),
         (not begins(b"PK"), Diagnosis("no file that torch.save writes")),
     )
-    return next((diagnosis for applies, diagnosis in known if applies), None)
+    return next((diagnosis for applies, diagnosis in rules if applies), None)
 
 
-def of_entries(names: Iterable[str]) -> Diagnosis | None:
-    """What a zip is by the names in it, where it is none of `torch.save`."""
-    known = list(names)
-    if any(name.endswith("/constants.pkl") or "/code/" in name for name in known):
-        return Diagnosis("a model exported to TorchScript, which cannot be trained", _EXPORTED)
-    if not any(name.endswith("/data.pkl") for name in known):
+def diagnose_entries(names: Iterable[str]) -> Diagnosis | None:
+    """Diagnose a zip by the names of its entries; None for a zip of `torch.save`."""
+    entries = list(names)
+    if any(name.endswith("/constants.pkl") or "/code/" in name for name in entries):
+        return Diagnosis("a model exported to TorchScript, which cannot be trained", GIVE_ORIGINAL)
+    if not any(name.endswith(f"/{PICKLE}") for name in entries):
         return Diagnosis("a zip without weights of torch.save in it", "unpack it and give the .pt")
     return None
 
 
-def of_imports(imports: Iterable[str]) -> Diagnosis | None:
-    """What a checkpoint is by what its pickle imports, each `module name`, where that is no YOLO detector."""
+def diagnose_imports(imports: Iterable[str]) -> Diagnosis | None:
+    """Diagnose a checkpoint by the imports of its pickle, each `module name`; None for a YOLO detector."""
     names = [name.partition(" ")[::2] for name in imports]
     networks = [name for module, name in names if module.startswith("ultralytics.") and module.endswith(".tasks")]
     kind = next((TASKS[network] for network in networks if network in TASKS), None)
@@ -113,8 +141,29 @@ def of_imports(imports: Iterable[str]) -> Diagnosis | None:
         return Diagnosis(OTHERS.get(foreign[0].partition(".")[0], kind))
     if any(module.startswith("torch.nn.modules") for module, _ in names):
         return Diagnosis("a network of plain PyTorch, not of ultralytics")
-    return Diagnosis("tensors without the network, a state dict", _WHOLE) if names else None
+    return Diagnosis("tensors without the network, a state dict", SAVE_WHOLE) if names else None
 
 
-_EXPORTED = "give the .pt that it was exported from"
-_WHOLE = "save the whole model with ultralytics: `model.save('weights.pt')`"
+def _diagnose(path: Path, name: str) -> Diagnosis | None:
+    with path.open("rb") as file:
+        start = file.read(START)
+    diagnosis = diagnose_start(start, name)
+    if diagnosis:
+        return diagnosis
+    with zipfile.ZipFile(path) as archive:
+        entries = {entry.filename: entry for entry in archive.infolist()}
+        diagnosis = diagnose_entries(entries)
+        pickles = [entry for name, entry in entries.items() if name.endswith(f"/{PICKLE}")]
+        if diagnosis or pickles[0].file_size > MOST_PICKLE:
+            return diagnosis
+        return diagnose_imports(_read_imports(archive.read(pickles[0])))
+
+
+def _read_imports(pickled: bytes) -> list[str]:
+    """Return the imports of a pickle, each `module name`, in order, as far as the pickle can be read."""
+    names: dict[str, None] = {}
+    with suppress(ValueError, IndexError, KeyError, TypeError):  # pickletools raises these
+        for operation, argument, _ in pickletools.genops(pickled):
+            if operation.name in ("GLOBAL", "INST"):
+                names[str(argument)] = None
+    return list(names)

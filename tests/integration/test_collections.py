@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from loop.errors import MilvusDown
+from loop.references.entries import Entry, Kind
 from loop.references.milvus_client import References
 from loop.references.milvus_format import IndexPolicy
-from loop.vision.embedding import Entry, Kind, Space, normalised
+from loop.vision.embedding import Space, normalise
 from tests.integration.milvus import MilvusProcess
 
 pytestmark = pytest.mark.timeout(120)
@@ -46,7 +47,7 @@ def entry(key, label="Car", task=1, **more):
 
 
 def vectors(count, seed=0):
-    return normalised(np.random.default_rng(seed).normal(size=(count, DIMENSION)))
+    return normalise(np.random.default_rng(seed).normal(size=(count, DIMENSION)))
 
 
 def soon(call):

@@ -10,7 +10,7 @@ from loop.errors import LoopError, PayloadError, UpstreamError, WeightsRefused
 from loop.installation.connect import connect
 from loop.registry.transfer import add
 from loop.settings import Settings
-from loop.vision.detector import Detector
+from loop.vision.ultralytics_detector import UltralyticsDetector
 from loop.vision.ultralytics_setup import prepare_ultralytics
 from loop.wiring import build
 from scripts.demo.scenes import WARM_START
@@ -249,5 +249,5 @@ def test_weights_that_may_not_be_read_are_refused(connectable, tmp_path):
 
 
 def test_the_same_weights_at_two_sizes_are_two_detectors(tmp_path):
-    assert Detector(WARM_START, device="cpu").image_size == 512
-    assert Detector(WARM_START, device="cpu", image_size=96).image_size == 96
+    assert UltralyticsDetector(WARM_START, device="cpu").image_size == 512
+    assert UltralyticsDetector(WARM_START, device="cpu", image_size=96).image_size == 96

@@ -11,12 +11,12 @@ from PIL import Image
 
 from loop.discovery.decide import promote
 from loop.discovery.discover import discover
+from loop.references.entries import Kind
 from loop.references.index import build as build_references
 from loop.references.plan import source_of
 from loop.regions import Region
 from loop.serving.store import LoggedPrediction
 from loop.settings import Settings
-from loop.vision.embedding import Kind
 from loop.wiring import build
 from scripts.demo import features, scenes
 from scripts.discovery_features import NOVEL

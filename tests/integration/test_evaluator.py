@@ -10,14 +10,14 @@ from loop.gate import evaluator
 from loop.gate.evaluator import evaluate
 from loop.regions import Box
 from loop.registry.detectors import Detectors
-from loop.vision.detector import Detector
 from loop.vision.image_files import read_prepared
+from loop.vision.ultralytics_detector import UltralyticsDetector
 from scripts.demo import project, scenes
 
 
 @pytest.fixture(scope="module")
 def detector():
-    return Detector(scenes.WARM_START, image_size=128)
+    return UltralyticsDetector(scenes.WARM_START, image_size=128)
 
 
 @pytest.fixture(scope="module")

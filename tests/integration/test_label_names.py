@@ -11,8 +11,8 @@ from loop.regions import Region
 from loop.training.callbacks import Watch
 from loop.training.retrain import retrain
 from loop.training.trainer import TrainingPolicy, train
-from loop.vision.detector import Detector
 from loop.vision.image_cache import ImageCache
+from loop.vision.ultralytics_detector import UltralyticsDetector
 from loop.wiring import build
 from scripts.demo.scenes import WARM_START
 from tests.builders import picture, review
@@ -70,4 +70,4 @@ def test_an_export_with_an_emoji_in_a_label_is_converted_and_trained(tmp_path):
     weights = train(snapshot.data, WARM_START, tmp_path / "run", policy, Watch(lambda _: None, lambda: None))
 
     assert snapshot.class_names == ("🚗 Car", "Person")
-    assert Detector(weights, device="cpu").class_names == snapshot.class_names
+    assert UltralyticsDetector(weights, device="cpu").class_names == snapshot.class_names

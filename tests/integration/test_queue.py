@@ -11,10 +11,10 @@ from redis import Redis
 from rq import Queue
 from rq.job import Job
 
-from loop import queue as queues
+from loop import job_queue as queues
 from loop.errors import UpstreamError
 from loop.installation.processes import EmbeddedRedis
-from loop.queue import DEFAULT, GPU, JobQueue
+from loop.job_queue import DEFAULT, GPU, JobQueue
 from loop.settings import Settings
 from loop.training.ask import ask_training
 from loop.training.retrain import cancel
@@ -135,7 +135,7 @@ def test_a_failed_job_does_not_stand_in_the_way(jobs, connection):
 
 def test_a_job_whose_worker_was_killed_is_asked_for_again(redis, jobs, connection):
     worker = subprocess.Popen(
-        [sys.executable, "-c", f"from loop.queue import JobQueue; JobQueue({redis.address!r}).work('default')"]
+        [sys.executable, "-c", f"from loop.job_queue import JobQueue; JobQueue({redis.address!r}).work('default')"]
     )
     Queue(DEFAULT, connection=connection).enqueue(time.sleep, 60, job_id="review-1", unique=True)
     deadline = time.monotonic() + 20

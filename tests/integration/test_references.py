@@ -18,6 +18,7 @@ from PIL import Image
 
 from loop.errors import MilvusDown
 from loop.references import check as vet
+from loop.references.entries import Kind
 from loop.references.index import build as build_references
 from loop.references.index import index, rebuild
 from loop.references.label_errors import ErrorPolicy
@@ -26,7 +27,6 @@ from loop.references.vector_store import State
 from loop.regions import Box, Region
 from loop.serving.store import LoggedPrediction
 from loop.settings import Settings
-from loop.vision.embedding import Kind
 from loop.wiring import build
 from scripts.demo import features, scenes
 from tests.builders import CONFIG, NOON, review

@@ -8,8 +8,8 @@ import psutil
 import pytest
 
 from loop.errors import MilvusDown
+from loop.references.entries import Kind
 from loop.references.plan import source_of
-from loop.vision.embedding import Kind
 from loop.wiring import build
 from tests.integration.conftest import loop_running, make_project, run_loop, settings_of, until
 

@@ -43,7 +43,7 @@ def test_flipped_photos_join_their_originals_and_other_things_on_the_same_backgr
     split = sides(assemble(parts, 1))
 
     tasks = sorted(split)
-    name = f"{PREPARATION}:{parts.embedders.whole_space().fingerprint}"
+    name = f"{PREPARATION}:{parts.embedders.whole_image_space().fingerprint}"
     twins = parts.whole_vectors.read(1, name, {}, parts.policies.dataset.twin_cosine).among(tasks)
     labels = dict(zip(tasks, twins.linked(np.arange(len(tasks)), twins.widest).tolist(), strict=True))
     found = [task for task in range(1, COUNT + 1) if labels[task] == labels[100 + task]]

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from loop.errors import ArchiveRefused, WeightsRefused
+from loop.registry.layer_names import LAYERS
 from loop.registry.promote import promote, roll_back
 from loop.registry.store import FIRST, Facts
 from loop.registry.transfer import add, export
 from loop.serving.predict import Thresholds
 from loop.serving.predictor import Predictor
 from loop.settings import Settings
-from loop.vision.layer_names import LAYERS
 from loop.vision.ultralytics_setup import prepare_ultralytics
 from loop.wiring import build
 from scripts.demo import scenes

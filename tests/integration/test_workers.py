@@ -13,7 +13,7 @@ from rq import Queue
 from rq.job import Job
 
 from loop.installation.processes import EmbeddedRedis
-from loop.queue import DEFAULT, JobQueue
+from loop.job_queue import DEFAULT, JobQueue
 from tests.integration.conftest import until
 
 WORK = """

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import islice
 
 from loop.errors import LoopError, Refused, UpstreamError
-from loop.isolation import Fault, attempt
+from loop.failures import Fault, attempt
 from loop.label_studio.projects import Project
 from loop.parts import Parts
 from loop.reviews.bulk.operations import Create, Operation, Update, digest, read_operation

@@ -10,8 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop.chunked import chunked
 from loop.storage.exchange_tables import operations
+from loop.storage.queries import chunked
 
 
 class Progress(StrEnum):

@@ -1,36 +1,36 @@
 """
-Whether a pickled checkpoint only rebuilds tensors and known layers, read from its opcodes without running one. Pure.
+Checks that a pickled checkpoint only rebuilds tensors and known layers, from its opcodes, without running any. Pure.
 
-A pickle is a program: it imports what it names and calls it. A list of allowed imports is not enough, because calling
-an allowed class is running its constructor, and that of ultralytics' DetectionModel evaluates text of its argument. So
-the program is followed on a stack of kinds: layers may be made empty and filled, a few functions may be called, and a
-class may be nothing but what is made. Only what `torch.save` writes is understood; all else is an objection.
+A pickle is a program: it imports functions and classes and calls them. A list of allowed imports is not enough, because
+calling an allowed class runs its constructor, and ultralytics' DetectionModel evaluates text of its argument. The check
+follows the program on a stack of kinds of values: it may make known layers empty and fill them, call a few
+functions, and may use a class only to make an object. Only the opcodes that `torch.save` writes are understood; any
+other is an objection.
 """
 
 from __future__ import annotations
 
 import pickletools
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 
-from loop.vision.layer_names import LAYERS
+from loop.registry.layer_names import LAYERS
 
-PROTOCOL = 2  # what torch.save writes; later ones can name attributes of what they import
+PROTOCOL = 2  # of torch.save; later protocols can name attributes of their imports
 MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
-class _Name:
+class _ImportedName:
     """An import, as pickletools gives it: module and name with a space between."""
 
     text: str
 
 
 MARK, EMPTY, TUPLE, LIST, DICT, OBJECT, VALUE = "mark", "empty tuple", "tuple", "list", "dict", "object", "value"
-Kind = str | _Name
+_ValueKind = str | _ImportedName
 
-CALLED: dict[str, Kind] = {  # what may be called, and what kind of thing that gives
+CALLED: dict[str, _ValueKind] = {  # the functions that may be called, and the kind of their result
     "torch._utils _rebuild_tensor": VALUE,
     "torch._utils _rebuild_tensor_v2": VALUE,
     "torch._utils _rebuild_parameter": VALUE,
@@ -51,7 +51,7 @@ CALLED: dict[str, Kind] = {  # what may be called, and what kind of thing that g
 STORED = ("Double", "Float", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool")
 TYPES = ("float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool")
 PLAIN = {f"torch {name}Storage" for name in STORED} | {f"torch {name}" for name in TYPES}  # may be values
-PUSHES: dict[str, Kind] = {
+PUSHES: dict[str, _ValueKind] = {
     **dict.fromkeys(("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "NONE", "NEWTRUE", "NEWFALSE"), VALUE),
     **dict.fromkeys(("BINUNICODE", "SHORT_BINSTRING"), VALUE),
     "EMPTY_TUPLE": EMPTY,
@@ -64,21 +64,11 @@ FILLS = {"APPEND": (LIST, 1), "APPENDS": (LIST, None), "SETITEM": (DICT, 2), "SE
 
 
 class _Objection(Exception):
-    """What is wrong with the program."""
-
-
-def imports(pickled: bytes) -> list[str]:
-    """What a pickle imports, each `module name`, in its order; as far as it can be read."""
-    names: dict[str, None] = {}
-    with suppress(ValueError, IndexError, KeyError, TypeError):  # what pickletools raises
-        for operation, argument, _ in pickletools.genops(pickled):
-            if operation.name in ("GLOBAL", "INST"):
-                names[str(argument)] = None
-    return list(names)
+    """The reason why the program is refused."""
 
 
 def objections(pickled: bytes) -> list[str]:
-    """Say what a pickled checkpoint does that rebuilding a detector does not need; nothing where it is harmless."""
+    """Return the reasons why a pickled checkpoint does more than rebuild a detector; empty for a harmless one."""
     try:
         operations = [(operation.name, argument) for operation, argument, _ in pickletools.genops(pickled)]
         names = dict.fromkeys(str(argument) for name, argument in operations if name in ("GLOBAL", "INST"))
@@ -89,7 +79,7 @@ def objections(pickled: bytes) -> list[str]:
         _Machine().run(iter(operations))
     except _Objection as objection:
         return [str(objection)]
-    except (ValueError, IndexError, KeyError, TypeError):  # what pickletools and an empty stack raise
+    except (ValueError, IndexError, KeyError, TypeError):  # pickletools and an empty stack raise these
         return ["is not a whole pickle"]
     return []
 
@@ -98,8 +88,8 @@ class _Machine:
     """The pickle machine over kinds instead of values."""
 
     def __init__(self) -> None:
-        self._stack: list[Kind] = []
-        self._memo: dict[int, Kind] = {}
+        self._stack: list[_ValueKind] = []
+        self._memo: dict[int, _ValueKind] = {}
         self._does: dict[str, Callable[[], None]] = {
             "REDUCE": self._call,
             "NEWOBJ": self._make,
@@ -111,7 +101,7 @@ class _Machine:
     def run(self, operations: Iterator[tuple[str, object]]) -> None:
         for name, argument in operations:
             if name == "STOP":
-                self._data(self._stack.pop())
+                self._check_value(self._stack.pop())
                 return
             self._step(name, argument)
         raise _Objection("has no end")
@@ -120,9 +110,9 @@ class _Machine:
         if name in PUSHES:
             self._stack.append(PUSHES[name])
         elif name == "GLOBAL":
-            self._stack.append(_Name(str(argument)))
+            self._stack.append(_ImportedName(str(argument)))
         elif name in ("BINPUT", "LONG_BINPUT"):
-            self._memo[int(str(argument))] = self._kept(self._stack[-1])
+            self._memo[int(str(argument))] = self._check_memo(self._stack[-1])
         elif name in ("BINGET", "LONG_BINGET"):
             self._stack.append(self._memo[int(str(argument))])
         elif name in TUPLES:
@@ -136,35 +126,35 @@ class _Machine:
                 f"uses {name}{'' if argument is None else f' {argument}'}, which torch.save does not write"
             )
 
-    def _kept(self, kind: Kind) -> Kind:
+    def _check_memo(self, kind: _ValueKind) -> _ValueKind:
         if kind == MARK:  # a mark is no value: it could be put back elsewhere to hide what follows
             raise _Objection("is not a whole pickle")
         return kind
 
-    def _data(self, kind: Kind) -> None:
-        """A class or function among the data could be called later."""
-        if isinstance(kind, _Name) and kind.text not in PLAIN:
+    def _check_value(self, kind: _ValueKind) -> None:
+        """Refuse a class or function as a value: it could be called later."""
+        if isinstance(kind, _ImportedName) and kind.text not in PLAIN:
             raise _Objection(f"keeps {_dotted(kind)} as a value")
 
     def _take(self, count: int | None) -> None:
-        """Take values off the stack; None: all above the mark."""
+        """Take *count* values off the stack; None: all above the mark."""
         while count is None or count > 0:
             kind = self._stack.pop()
             if kind == MARK:
                 if count is None:
                     return
                 raise _Objection("is not a whole pickle")
-            self._data(kind)
+            self._check_value(kind)
             count = None if count is None else count - 1
 
-    def _replace(self, count: int | None, kind: Kind) -> None:
+    def _replace(self, count: int | None, kind: _ValueKind) -> None:
         self._take(count)
         self._stack.append(kind)
 
-    def _fill(self, wanted: str, count: int | None) -> None:
+    def _fill(self, container: str, count: int | None) -> None:
         self._take(count)
-        if self._stack[-1] != wanted:
-            raise _Objection(f"adds to {_dotted(self._stack[-1])} as if it were a {wanted}")
+        if self._stack[-1] != container:
+            raise _Objection(f"adds to {_dotted(self._stack[-1])} as if it were a {container}")
 
     def _fill_object(self) -> None:
         self._take(1)
@@ -172,17 +162,17 @@ class _Machine:
             raise _Objection(f"sets attributes of {_dotted(self._stack[-1])}")
 
     def _call(self) -> None:
-        arguments, called = self._stack.pop(), self._stack.pop()
-        if not isinstance(called, _Name) or called.text not in CALLED or arguments not in (EMPTY, TUPLE):
-            raise _Objection(f"calls {_dotted(called)}")
-        self._stack.append(CALLED[called.text])
+        arguments, function = self._stack.pop(), self._stack.pop()
+        if not isinstance(function, _ImportedName) or function.text not in CALLED or arguments not in (EMPTY, TUPLE):
+            raise _Objection(f"calls {_dotted(function)}")
+        self._stack.append(CALLED[function.text])
 
     def _make(self) -> None:
-        arguments, made = self._stack.pop(), self._stack.pop()
-        if not isinstance(made, _Name) or made.text not in LAYERS or arguments != EMPTY:
-            raise _Objection(f"makes {_dotted(made)} of {_dotted(arguments)}")
+        arguments, layer = self._stack.pop(), self._stack.pop()
+        if not isinstance(layer, _ImportedName) or layer.text not in LAYERS or arguments != EMPTY:
+            raise _Objection(f"makes {_dotted(layer)} of {_dotted(arguments)}")
         self._stack.append(OBJECT)
 
 
-def _dotted(kind: Kind) -> str:
-    return kind.text.replace(" ", ".") if isinstance(kind, _Name) else f"a {kind}"
+def _dotted(kind: _ValueKind) -> str:
+    return kind.text.replace(" ", ".") if isinstance(kind, _ImportedName) else f"a {kind}"

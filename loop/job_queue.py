@@ -1,4 +1,4 @@
-"""Jobs on RQ: each has an id that names the work, so a hundred asks for the same work make one job."""
+"""The queues of jobs, on RQ: a job's id names its work, and a hundred requests for the same work make one job."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from loop.worker import Stopped
 
 GPU, DEFAULT = "gpu", "default"
-SHORT, LONG = 3600, 7 * 24 * 3600  # seconds a job may take
+SHORT, LONG = 3600, 7 * 24 * 3600  # seconds that a job may take
 LOCK_SECONDS = 15.0
-KEPT_FAILURES = 24 * 3600  # seconds; RQ's own default is a year
+FAILURE_SECONDS = 24 * 3600  # that a failed job stays in Redis; RQ's own default is a year
 
 
 class JobQueue:
@@ -30,56 +30,57 @@ class JobQueue:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        # Label Studio waits one second for us, so Redis must answer or be given up well before that.
+        # Label Studio waits one second for an answer: a request to Redis must end well before that.
         retry = Retry(NoBackoff(), 0)
         try:
             self._redis = Redis.from_url(url, socket_connect_timeout=0.4, socket_timeout=0.4, retry=retry)
-        except ValueError:  # it names parts of the address, which may be parts of its password
+        except ValueError:  # its text may have parts of the password
             expected = "an address such as redis://host:6379/0, with / # ? and @ in a password as %2F %23 %3F %40"
             raise PayloadError("LOOP_REDIS_URL", expected, "another scheme or a port that is no number") from None
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close all connections."""
         self._redis.close()
 
     def ask_review(self, project_id: int) -> bool:
-        """Ask that the pending events of a project be worked on."""
+        """Ask for a job that works on the pending events of a project."""
         return self._ask(DEFAULT, "loop.jobs.review", project_id)
 
     def ask_refresh(self, project_id: int) -> bool:
-        """Ask that the open tasks of a project be predicted by the champion."""
+        """Ask for a job that predicts the open tasks of a project with the champion."""
         return self._ask(DEFAULT, "loop.jobs.refresh", project_id, timeout=LONG)
 
     def ask_sync(self, project_id: int) -> bool:
-        """Ask that the reviews of a project that no event told us of be recorded."""
+        """Ask for a job that records the reviews of a project for which no event came."""
         return self._ask(DEFAULT, "loop.jobs.sync", project_id)
 
     def ask_index(self, project_id: int) -> bool:
-        """Ask that what is new of a project gets its vectors."""
+        """Ask for a job that makes the missing vectors of a project."""
         return self._ask(DEFAULT, "loop.jobs.index", project_id)
 
     def ask_discover(self, project_id: int) -> bool:
-        """Ask that what nothing has a name for be clustered."""
+        """Ask for a job that clusters the unknown of a project."""
         return self._ask(DEFAULT, "loop.jobs.discover", project_id, timeout=LONG)
 
     def ask_match(self, project_id: int) -> bool:
-        """Ask that the detections of a project that have a new vector be matched to the taxonomy."""
+        """Ask for a job that matches the detections of a project that have a new vector."""
         return self._ask(DEFAULT, "loop.jobs.match", project_id)
 
     def ask_retrain(self, project_id: int) -> bool:
-        """Ask that the open training of a project be run."""
+        """Ask for a job that runs the open training of a project."""
         return self._ask(GPU, "loop.jobs.retrain", project_id, timeout=LONG)
 
     def ask_deliver(self) -> bool:
-        """Ask that what is due be sent to its receivers."""
+        """Ask for a job that sends the notices that are due."""
         return self._ask(DEFAULT, "loop.jobs.deliver")
 
     @contextmanager
     def alone(self, name: str) -> Iterator[bool]:
         """
-        Try to hold the lock *name* on all machines, and say whether it is held.
+        Try to take the lock *name*, which only one process of all machines has; yield whether it was taken.
 
-        It is renewed while it is held, and runs out LOCK_SECONDS after its holder was killed. Raises UpstreamError.
+        The lock is renewed during the `with` block, and expires LOCK_SECONDS after its process was killed. Raises
+        UpstreamError.
         """
         lock = self._redis.lock(f"loop:{name}", timeout=LOCK_SECONDS, thread_local=False)
         try:
@@ -93,7 +94,7 @@ class JobQueue:
 
         def renew() -> None:
             while not ended.wait(LOCK_SECONDS / 3):
-                with suppress(RedisError):  # the next turn tries again
+                with suppress(RedisError):  # the next renewal tries again
                     lock.reacquire()
 
         threading.Thread(target=renew, daemon=True).start()
@@ -106,15 +107,15 @@ class JobQueue:
 
     def work(self, queue: str, stopped: Stopped = lambda *_: None) -> None:
         """
-        Be a worker of one queue until told to stop.
+        Work on the jobs of one queue until a signal to stop.
 
-        A job that it is stopped in goes back to the queue, and *stopped* is called with its function and arguments.
+        A job that is stopped goes back to the queue, and *stopped* is called with its function and arguments.
         """
         from rq import Queue
 
         from loop.worker import LoopWorker
 
-        connection = Redis.from_url(self._url)  # a worker waits for jobs as long as it takes
+        connection = Redis.from_url(self._url)  # without a timeout: a worker waits for jobs
         try:
             worker = LoopWorker([Queue(queue, connection=connection)], connection=connection, stopped=stopped)
             worker.work(logging_level="WARNING")
@@ -123,21 +124,21 @@ class JobQueue:
 
     def put_back(self) -> None:
         """
-        Forget the workers of this machine that are gone, and enqueue again what they had begun. Raises UpstreamError.
+        Remove the dead workers of this machine from Redis, and enqueue their jobs again. Raises UpstreamError.
 
         Only for a Redis that no worker uses at this moment.
         """
-        from loop.worker import bury_the_dead, put_back
+        from loop.worker import forget_dead_workers, put_back
 
         try:
-            bury_the_dead(self._redis)
+            forget_dead_workers(self._redis)
             for name in (GPU, DEFAULT):
                 put_back(self._redis, name)
         except RedisError as error:
             raise _no_answer(error) from error
 
     def schedule(self, *jobs: tuple[Callable[[], str], int]) -> None:
-        """Have each job run on `default` now and then every so many seconds, until stopped."""
+        """Run each job on `default` now, and then every so many seconds, until a signal to stop."""
         from rq.cron import CronScheduler
 
         scheduler = CronScheduler(connection=self._redis)
@@ -149,7 +150,7 @@ class JobQueue:
             raise _no_answer(error) from error
 
     def workers(self) -> Mapping[str, int]:
-        """How many workers listen to each queue. Raises UpstreamError."""
+        """Return how many workers listen to each queue. Raises UpstreamError."""
         from rq import Worker
 
         try:
@@ -159,7 +160,7 @@ class JobQueue:
         return Counter(names)
 
     def lengths(self) -> Mapping[str, int]:
-        """How many jobs wait in each queue. Raises UpstreamError."""
+        """Return how many jobs wait in each queue. Raises UpstreamError."""
         from rq import Queue
 
         try:
@@ -168,7 +169,7 @@ class JobQueue:
             raise _no_answer(error) from error
 
     def oldest(self) -> datetime | None:
-        """When the job that waits longest in `default` was enqueued. Raises UpstreamError."""
+        """Return when the first waiting job of `default` was enqueued; None without one. Raises UpstreamError."""
         from rq import Queue
 
         try:
@@ -178,7 +179,7 @@ class JobQueue:
         return waiting[0].enqueued_at if waiting else None
 
     def last_scheduled(self, job: str) -> datetime | None:
-        """When the schedule last asked for a job, such as `loop.jobs.sweep`. Raises UpstreamError."""
+        """Return when the schedule last enqueued a job, such as `loop.jobs.sweep`. Raises UpstreamError."""
         from rq.cron import get_cron_job_history_key
 
         try:
@@ -191,12 +192,12 @@ class JobQueue:
         """
         Enqueue unless the same work waits or runs already; return whether a job was added. Raises UpstreamError.
 
-        What a running job has read too early for is found by the next sweep.
+        The next sweep asks again for work that came too late for a running job.
         """
         job_id = "-".join([function.rsplit(".", 1)[1], *map(str, ids)])
-        options: dict[str, Any] = {"job_timeout": timeout, "result_ttl": 0, "failure_ttl": KEPT_FAILURES}
+        options: dict[str, Any] = {"job_timeout": timeout, "result_ttl": 0, "failure_ttl": FAILURE_SECONDS}
         try:
-            return not self._stands(job_id) and self._add(queue, function, ids, job_id, options)
+            return not self._is_open(job_id) and self._add(queue, function, ids, job_id, options)
         except RedisError as error:
             raise _no_answer(error) from error
 
@@ -206,12 +207,12 @@ class JobQueue:
 
         try:
             Queue(queue, connection=self._redis).enqueue(function, *ids, job_id=job_id, unique=True, **options)
-        except DuplicateJobError:  # somebody else asked in this moment
+        except DuplicateJobError:  # another process asked at the same moment
             return False
         return True
 
-    def _stands(self, job_id: str) -> bool:
-        """Whether a job waits or runs; one that ended or lost its worker is removed."""
+    def _is_open(self, job_id: str) -> bool:
+        """Whether a job waits or runs; a job that ended or lost its worker is removed."""
         from rq.exceptions import InvalidJobOperation, NoSuchJobError
         from rq.job import Job, JobStatus
 
@@ -221,12 +222,12 @@ class JobQueue:
             job = Job.fetch(job_id, connection=self._redis)
         except NoSuchJobError:
             return False
-        status = job.get_status(refresh=False)  # as it was fetched: a job that ended since has none
+        status = job.get_status(refresh=False)  # as it was fetched: a job that ended since has no status
         if status in (JobStatus.CREATED, JobStatus.QUEUED, JobStatus.SCHEDULED, JobStatus.DEFERRED):
             return True
         if status == JobStatus.STARTED and not is_abandoned(job):
             return True
-        with suppress(InvalidJobOperation, ValueError):  # so RQ says that it, or its execution, is gone by now
+        with suppress(InvalidJobOperation, ValueError):  # RQ raises these where the job is gone by now
             job.delete()
         return False
 

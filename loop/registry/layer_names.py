@@ -1,8 +1,8 @@
 """
-The classes that a detector's checkpoint may be made of: layers of ultralytics and torch, by exact name. Pure.
+The classes that a detector's checkpoint may consist of: layers of ultralytics and torch, by exact name. Pure.
 
-They are all that the installed versions define, but for TorchVision, which downloads weights when it is built; a test
-says when a new version has others.
+The list has all classes of the installed versions except TorchVision, which downloads weights when it is built. A test
+fails when a new version has others.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ FURTHER = {
 
 
 def _names(root: str, table: Mapping[str, str]) -> Iterator[str]:
-    """Names as pickletools gives them: module and class with a space between."""
+    """Yield names as pickletools gives them: module and class with a space between."""
     for module, classes in table.items():
         yield from (f"{root}{module} {name}" for name in classes.split())
 

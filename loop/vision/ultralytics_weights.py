@@ -1,4 +1,4 @@
-"""Weights brought into memory as ultralytics' model, or refused with what they are."""
+"""Loads weights as a model of ultralytics, or refuses them by their kind."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from loop.errors import PayloadError, WeightsRefused
-from loop.failures import told
-from loop.vision import weights_file
+from loop.failures import describe_error
 from loop.vision.ultralytics_setup import prepare_ultralytics
-from loop.vision.weights_kind import EXPECTED, TASKS
+from loop.vision.weights_kind import EXPECTED, TASKS, check_kind
 
-IMAGE_SIZE = 640  # pixels, where nothing tells at which size weights were trained
+IMAGE_SIZE = 640  # pixels, for weights that do not say at which size they were trained
 SMALLEST, LARGEST = 32, 8192
 
 
 def open_model(weights: Path) -> Any:
     """
-    Load a YOLO detector, on the CPU; nothing has been detected with it yet.
+    Load a YOLO detector, on the CPU, without detecting anything.
 
-    Raises WeightsRefused for everything else, and for a detector whose numbers are not numbers.
+    Raises WeightsRefused for any other file, and for a detector with values that are not numbers.
     """
-    weights_file.recognise(weights)
+    check_kind(weights)
     prepare_ultralytics()
     from ultralytics import YOLO
     from ultralytics.nn.tasks import DetectionModel
@@ -29,9 +28,9 @@ def open_model(weights: Path) -> Any:
     try:
         model = YOLO(str(weights), task="detect")
         network, names = model.model, class_names(model)
-        broken = _first_broken(network)
-    except Exception as error:  # what torch and ultralytics raise for weights that they cannot load may be anything
-        raise WeightsRefused(weights, f"no detector that can be loaded ({told(error)})", EXPECTED) from error
+        broken = _find_broken(network)
+    except Exception as error:  # torch and ultralytics may raise anything for weights that they cannot load
+        raise WeightsRefused(weights, f"no detector that can be loaded ({describe_error(error)})", EXPECTED) from error
     if type(network) is not DetectionModel:
         kind = TASKS.get(type(network).__name__, f"a {type(network).__name__}, which is no YOLO detector")
         raise WeightsRefused(weights, kind, EXPECTED)
@@ -45,9 +44,9 @@ def open_model(weights: Path) -> Any:
 
 def class_names(model: Any) -> tuple[str, ...]:
     """
-    The names of a model's classes, as its weights have them.
+    Return the names of a model's classes, as its weights have them.
 
-    Its property `names` would replace codes of ImageNet, such as `n01440764`, with other words.
+    The model's property `names` would replace codes of ImageNet, such as `n01440764`, with other words.
     """
     names = model.model.names
     by_id = names if isinstance(names, dict) else dict(enumerate(names))
@@ -55,16 +54,16 @@ def class_names(model: Any) -> tuple[str, ...]:
 
 
 def trained_size(model: Any) -> int:
-    """At how many pixels of the longer side a model was trained, rounded up to its stride."""
-    told_size = (model.ckpt or {}).get("train_args", {}).get("imgsz")
-    sizes = told_size if isinstance(told_size, list | tuple) else [told_size]
-    whole = [size for size in sizes if isinstance(size, int) and SMALLEST <= size <= LARGEST]
+    """Return the pixels of the longer side at which a model was trained, rounded up to its stride."""
+    argument = (model.ckpt or {}).get("train_args", {}).get("imgsz")
+    sizes = argument if isinstance(argument, list | tuple) else [argument]
+    usable = [size for size in sizes if isinstance(size, int) and SMALLEST <= size <= LARGEST]
     stride = int(model.model.stride.max())
-    return -(-max(whole, default=IMAGE_SIZE) // stride) * stride
+    return -(-max(usable, default=IMAGE_SIZE) // stride) * stride
 
 
-def use_device(device: str) -> None:
-    """Raise PayloadError where a device, as `LOOP_DEVICE` names it, is not here; empty: the best there is."""
+def check_device(device: str) -> None:
+    """Raise PayloadError where this machine lacks a device, named as in `LOOP_DEVICE`; empty: the best device here."""
     if not device:
         return
     prepare_ultralytics()
@@ -78,7 +77,7 @@ def use_device(device: str) -> None:
         raise PayloadError("LOOP_DEVICE", f"cpu, or a GPU that torch sees here ({gpus})", device) from error
 
 
-def _first_broken(network: Any) -> str | None:
-    """The name of the first tensor that holds something other than finite numbers."""
-    tensors = network.state_dict().items()
-    return next((name for name, one in tensors if one.is_floating_point() and not bool(one.isfinite().all())), None)
+def _find_broken(network: Any) -> str | None:
+    """Return the name of the first tensor that holds a value other than a finite number."""
+    numbers = ((name, tensor) for name, tensor in network.state_dict().items() if tensor.is_floating_point())
+    return next((name for name, tensor in numbers if not bool(tensor.isfinite().all())), None)

@@ -1,0 +1,35 @@
+"""Parts that many queries share: lists cut to a length, and the condition that an object was deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from loop.storage.tables import deletions
+
+Item = TypeVar("Item")
+PARAMETERS = 500  # of a query; SQLite takes a limited number
+
+
+def chunked(items: Iterable[Item], size: int = PARAMETERS) -> Iterator[list[Item]]:
+    """Yield the items in lists of *size*, by default as many as a query may have as parameters; the last is shorter."""
+    everything = list(items)
+    return (everything[start : start + size] for start in range(0, len(everything), size))
+
+
+def is_deleted(
+    kind: str, project_id: sa.ColumnElement[int], object_id: sa.ColumnElement[int], since: sa.ColumnElement[Any]
+) -> sa.ColumnElement[bool]:
+    """
+    Whether an object of a *kind* (annotation or task) was deleted at *since* or later.
+
+    *since* is when the object existed: Label Studio on SQLite gives the ids of deleted objects out again.
+    """
+    return sa.exists().where(
+        deletions.c.project_id == project_id,
+        deletions.c.kind == kind,
+        deletions.c.object_id == object_id,
+        deletions.c.received_at >= since,
+    )
