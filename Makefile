@@ -14,7 +14,7 @@ test: setup check
 	$(VENV)/python -m pytest
 
 test-unit:
-	$(VENV)/python -m pytest --ignore tests/integration
+	$(VENV)/python -m pytest -m "not integration and not long"
 
 test-long: setup
 	$(VENV)/python -m pytest -m long

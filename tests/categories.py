@@ -10,7 +10,7 @@ from loop.taxonomy.taxonomy import Enrichment, Node, Taxonomy
 from tests.builders import CONFIG
 from tests.fake_vectors import FakeEmbedders, FakeReferences
 from tests.fakes import FakeImages, FakeLabelStudio
-from tests.test_index import LEFT, RIGHT, predicted, region, reviewed
+from tests.references.test_index import LEFT, RIGHT, predicted, region, reviewed
 
 TREE = Taxonomy(
     (

@@ -13,9 +13,20 @@ from tests.builders import CONFIG
 from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio, FakeQueue
 from tests.judged import judge, write_snapshot
 
+pytest_plugins = ["tests.services"]
+
 # The same examples every time: a test that fails is one that somebody broke.
 hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None, max_examples=300)
 hypothesis.settings.load_profile("fixed")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark the tests in folders called `integration`, and run them last."""
+    for item in items:
+        if "/integration/" in item.nodeid:
+            item.add_marker("integration")
+    items.sort(key=lambda item: item.get_closest_marker("integration") is not None)
 
 
 @pytest.fixture

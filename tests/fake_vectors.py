@@ -1,4 +1,4 @@
-"""A Milvus and an embedder in memory, for tests of what is done with them; the real ones are in tests/integration."""
+"""A Milvus and an embedder in memory, for tests of what is done with them; the integration tests have real ones."""
 
 import hashlib
 from dataclasses import replace

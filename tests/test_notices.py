@@ -13,7 +13,7 @@ from loop.outbox import DeliveryState, Outbox
 from loop.registry.promote import announce_move, promote, roll_back
 from loop.settings import Settings
 from tests.builders import NOON, created, ls_region, region, served
-from tests.test_review import take
+from tests.reviews.test_process_events import take
 
 NOTICE = Notice("a-b-c", 7, "review.recorded", {"task": 1, "text": "ü"}, NOON)
 API_PAGE = (Path(__file__).parent.parent / "docs" / "api.md").read_text()

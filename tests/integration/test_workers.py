@@ -14,7 +14,7 @@ from rq.job import Job
 
 from loop.installation.processes import EmbeddedRedis
 from loop.job_queue import DEFAULT, JobQueue
-from tests.integration.conftest import until
+from tests.services import until
 
 WORK = """
 import sys

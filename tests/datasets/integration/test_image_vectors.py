@@ -1,0 +1,53 @@
+"""Near-duplicates by real features of whole images: twins are found, other images of the same places are not."""
+
+from contextlib import closing
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import ImageOps
+
+from loop.datasets.assemble import assemble, find_leaks
+from loop.datasets.image_vectors import PREPARATION
+from loop.settings import Settings
+from loop.wiring import build
+from scripts.demo import features, scenes
+from tests.builders import CONFIG, region, review
+from tests.datasets.test_image_vectors import Folder, sides
+
+pytestmark = pytest.mark.timeout(200)
+COUNT = 14
+
+
+@pytest.fixture
+def parts(tmp_path):
+    settings = {"LOOP_HOME": str(tmp_path / "home"), "LOOP_EMBEDDER": f"open_clip:{features.efficientnet(224)}"}
+    with closing(build(Settings.read(settings), migrate=True)) as built:
+        built.projects.save(1, "Scenes", CONFIG)
+        yield replace(built, image_cache=Folder())
+
+
+def recorded(parts, folder, task, image):
+    image.save(folder / f"{task}.jpg", quality=90)
+    parts.reviews.record(review(region(), annotation=task, task=task), {"image": str(folder / f"{task}.jpg")})
+
+
+def test_flipped_photos_join_their_originals_and_other_things_on_the_same_backgrounds_do_not(parts, tmp_path):
+    palette = scenes.palettes()[0]
+    few = replace(palette, backgrounds=palette.backgrounds[:2])  # so that most scenes share theirs
+    shown = [one.image for one in scenes.compose(few, COUNT, seed=8, prefix="t")]
+    for task, image in enumerate(shown, 1):
+        recorded(parts, tmp_path, task, image)
+        recorded(parts, tmp_path, 100 + task, ImageOps.mirror(image))
+
+    split = sides(assemble(parts, 1))
+
+    tasks = sorted(split)
+    name = f"{PREPARATION}:{parts.embedders.whole_image_space().fingerprint}"
+    twins = parts.whole_vectors.read(1, name, {}, parts.policies.dataset.twin_cosine).among(tasks)
+    labels = dict(zip(tasks, twins.linked(np.arange(len(tasks)), twins.widest).tolist(), strict=True))
+    found = [task for task in range(1, COUNT + 1) if labels[task] == labels[100 + task]]
+    assert len(found) >= COUNT / 2
+    assert len(set(labels.values())) == 2 * COUNT - len(found)
+    assert all(split[task] is split[100 + task] for task in found)
+    assert find_leaks(parts, 1) == []

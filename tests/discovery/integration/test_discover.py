@@ -1,0 +1,124 @@
+"""From boxes that nobody has a label for to a category: real images, real features, a real Milvus Lite."""
+
+import threading
+from collections import Counter
+from dataclasses import replace
+from functools import partial
+from http.server import ThreadingHTTPServer
+
+import pytest
+from PIL import Image
+
+from loop.discovery.decide import promote
+from loop.discovery.discover import discover
+from loop.references.entries import Kind
+from loop.references.index import build as build_references
+from loop.references.plan import source_of
+from loop.regions import Region
+from loop.serving.store import LoggedPrediction
+from loop.settings import Settings
+from loop.wiring import build
+from scripts.demo import features, scenes
+from scripts.discovery_features import NOVEL
+from tests.builders import CONFIG, NOON
+from tests.fakes import FakeLabelStudio, FakeQueue
+from tests.integration.milvus import MilvusProcess
+from tests.references.integration.test_index import Quiet, accept, environment
+
+pytestmark = pytest.mark.timeout(600)
+REVIEWED, OPEN = 12, 24  # scenes
+KNOWN = {label: scenes.CLASSES[label] for label in ("Bird", "Cattle", "Fruit")}
+UNSEEN = {label: NOVEL[label] for label in ("Insect", "Roadsign")}
+
+
+@pytest.fixture(scope="module")
+def milvus(tmp_path_factory):
+    process = MilvusProcess(tmp_path_factory.mktemp("milvus"))
+    process.start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="module")
+def composed():
+    """Scenes of known categories to be reviewed, and of known and unseen ones that stay open."""
+    known, _ = scenes.palettes(classes=KNOWN)
+    both, _ = scenes.palettes(classes={**KNOWN, **UNSEEN})
+    return [
+        *scenes.compose(known, REVIEWED, seed=3, prefix="reviewed"),
+        *scenes.compose(both, OPEN, seed=4, prefix="open"),
+    ]
+
+
+@pytest.fixture
+def parts(tmp_path, tmp_path_factory, milvus, composed):
+    """The detector finds the known categories, and doubts that the unseen ones are anything."""
+    folder = tmp_path_factory.mktemp("images")
+    for scene in composed:
+        scene.image.save(folder / f"{scene.name}.png")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    settings = environment(tmp_path / "home", milvus, f"open_clip:{features.efficientnet()}")
+    parts = build(Settings.read(settings), migrate=True)
+    parts = replace(parts, queue=FakeQueue(), label_studio=FakeLabelStudio())
+    config = CONFIG
+    for old, new in (("Car", "Bird"), ("Person", "Cattle")):
+        config = config.replace(f'"{old}"', f'"{new}"')
+    parts.label_studio.fields["label_config"] = config.replace(
+        '    <Label value="Cattle"/>', '    <Label value="Cattle"/>\n    <Label value="Fruit"/>'
+    )
+    parts.projects.save(1, "Scenes", parts.label_studio.fields["label_config"])
+    for task, scene in enumerate(composed, start=1):
+        address = f"http://127.0.0.1:{server.server_port}/{scene.name}.png"
+        predict(parts, task, address, scene.objects)
+        if task <= REVIEWED:
+            accept(
+                parts, task, address, [Region(f"{task}-{n}", at, name) for n, (name, at) in enumerate(scene.objects)]
+            )
+    yield parts
+    for kind in Kind:
+        parts.references.drop(1, kind, source_of(parts, 1).space)
+    parts.close()
+    server.shutdown()
+    server.server_close()
+
+
+def predict(parts, task, image, objects):
+    shown = tuple(Region(f"{task}-{n}", at, name, 0.9) for n, (name, at) in enumerate(objects) if name in KNOWN)
+    held = tuple(Region(f"{task}-{n}", at, "Bird", 0.1) for n, (name, at) in enumerate(objects) if name not in KNOWN)
+    one = LoggedPrediction(1, task, "yolo_detector@0.0.0", shown, held, 0.25, 0.5, "queue", 0.05, NOON, image)
+    parts.predictions.append([one])
+
+
+def truth(composed, member):
+    """What a member shows."""
+    return composed[member.task - 1].objects[int(member.region.split("-")[1])][0]
+
+
+def test_a_category_that_nobody_labelled_is_found_named_once_and_known_from_then_on(parts, composed):
+    assert build_references(parts, 1).endswith("all there")
+
+    line = discover(parts, 1)
+
+    clusters = [one.found for one in parts.clusters.all(1)]
+    shown = {one.id: Counter(truth(composed, member) for member in one.members) for one in clusters}
+    assert line.startswith(f"{len(clusters)} clusters"), line
+    signs = max(clusters, key=lambda one: shown[one.id]["Roadsign"])
+    assert shown[signs.id]["Roadsign"] >= max(10, 0.9 * signs.size), shown
+    with Image.open(parts.discoveries.sheet(1, signs.id)) as sheet:
+        assert sheet.width > 300
+
+    promote(parts, 1, signs.id, "Roadsign")
+    assert build_references(parts, 1).endswith("all there")
+
+    named = {
+        entry.region
+        for entries, _ in parts.references.current(1, Kind.REFERENCES).pages()
+        for entry in entries
+        if (entry.label, entry.verdict) == ("Roadsign", "named")
+    }
+    assert named == {member.region for member in signs.members}
+    again = discover(parts, 1)
+    left = [member for one in parts.clusters.all(1) if one.state == "open" for member in one.found.members]
+    assert not named & {member.region for member in left}
+    assert "match a node by now" in again

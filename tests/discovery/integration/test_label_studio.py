@@ -1,0 +1,154 @@
+"""What a discovery does in a real Label Studio: a label, a view, the order of the queue."""
+
+from collections import Counter
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+from playwright.sync_api import expect
+
+from loop.discovery.decide import NOTHING, promote
+from loop.discovery.discover import discover
+from loop.label_studio.label_config import parse
+from loop.references.index import index
+from loop.regions import Region
+from loop.registry import follow
+from loop.serving.store import LoggedPrediction
+from loop.wiring import build
+from scripts.demo import project as projects
+from tests.builders import NOON, ls_region
+from tests.fake_vectors import FakeReferences
+from tests.fakes import FakeImages, FakeQueue
+from tests.services import project_of, settings_of
+from tests.unknown import POLICY, Looks, at
+
+pytestmark = [
+    pytest.mark.timeout(300),
+    # Playwright's event loop leaves its pipes to the garbage collector
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+SHOWN = ["car"] * 8 + ["insect"] * 8 + ["tool"] * 8  # what the tasks show, by the order of their ids
+
+
+@pytest.fixture
+def made(api, label_studio, tmp_path):
+    """A project of 24 tasks, each with a prediction; the surest are the cars, then the insects."""
+    project_id = projects.create(api, "Discovery", ("item", "Other"))
+    tasks = [{"data": {"image": f"/data/upload/x/{n}.jpg"}} for n in range(len(SHOWN))]
+    api.post(f"/api/projects/{project_id}/import", json=tasks).raise_for_status()
+    with closing(build(settings_of(label_studio, tmp_path / "home"), migrate=True)) as built:
+        parts = replace(built, embedders=Looks(), references=FakeReferences(), queue=FakeQueue(), images=FakeImages())
+        parts.projects.save(project_id, "Discovery", project_of(api, project_id)["label_config"])
+        (tmp_path / "some.pt").write_bytes(b"weights")
+        version = parts.registry.add(project_id, tmp_path / "some.pt")
+        parts.registry.promote(project_id, version.name, "first")
+        ids = sorted(parts.label_studio.task_ids(project_id))
+        for n, task_id in enumerate(ids):
+            predict(parts, project_id, task_id, n, version.name)
+        follow.follow(parts, project_id)
+        parts.label_studio.update_project(project_id, sampling="Uncertainty sampling")
+        index(parts, project_id)
+        yield parts, project_id, ids
+
+
+def predict(parts, project_id, task_id, n, version):
+    """The tools are the least certain, then the insects; within each the later the surer."""
+    place = at(SHOWN[n], task_id)
+    score = round(0.9 - 0.3 * (n // 8) + 0.01 * (n % 8), 2)
+    regions = (Region(f"r{n}", place, "item", 0.3),)
+    one = LoggedPrediction(
+        project_id, task_id, version, regions, (), 0.25, score, "queue", 0.05, NOON, f"/data/upload/x/{n}.jpg"
+    )
+    parts.predictions.append([one])
+    stored = {"task": task_id, "model_version": version, "score": score, "result": [ls_region(f"r{n}", "item")]}
+    parts.label_studio.store_predictions(project_id, [stored])
+
+
+def stored(parts, project_id):
+    """The predictions in Label Studio by task."""
+    return {task["id"]: task["predictions"][0] for task in parts.label_studio.open_tasks(project_id)}
+
+
+def served(api, project_id, ids, count):
+    """Which of the tasks the label stream serves, one after the other, each reviewed."""
+    order = []
+    for _ in range(count):
+        task = api.get(f"/api/projects/{project_id}/next").raise_for_status().json()
+        order.append(ids.index(task["id"]))
+        api.post(f"/api/tasks/{task['id']}/annotations/", json={"result": [], "lead_time": 1.0}).raise_for_status()
+    return order
+
+
+def test_a_cluster_that_is_promoted_is_a_label_and_a_view(api, made):
+    parts, project_id, ids = made
+    discover(parts, project_id, POLICY)
+    clusters = parts.clusters.all(project_id)
+    insects = next(one.found for one in clusters if {ids.index(m.task) for m in one.found.members} == set(range(8, 16)))
+    before = project_of(api, project_id)["label_config"]
+
+    lines = promote(parts, project_id, insects.id, "Insect & Co")
+
+    assert len(lines) == 5, lines
+    config = project_of(api, project_id)["label_config"]
+    assert parse(config).label_names == ("item", "Other", "Insect & Co")
+    assert config.replace('    <Label value="Insect &amp; Co"/>\n', "") == before
+    annotation = {"result": [ls_region("new", "Insect & Co")], "lead_time": 1.0}
+    api.post(f"/api/tasks/{ids[8]}/annotations/", json=annotation).raise_for_status()
+    (view,) = [one for one in parts.label_studio.views(project_id) if one["data"]["title"] == "Likely Insect & Co"]
+    found = api.get("/api/tasks", params={"view": view["id"], "fields": "all"}).raise_for_status().json()
+    assert {ids.index(task["id"]) for task in found["tasks"]} == set(range(8, 16))
+    assert NOTHING in promote(parts, project_id, insects.id, "Insect & Co")[0]
+    assert project_of(api, project_id)["label_config"] == config
+
+
+def test_a_person_sees_the_view_in_the_data_manager(api, made, page, label_studio, tmp_path):
+    parts, project_id, ids = made
+    discover(parts, project_id, POLICY)
+    tools = next(one.found for one in parts.clusters.all(project_id) if ids[16] in one.found.tasks)
+    promote(parts, project_id, tools.id, "Tool")
+    (view,) = [one for one in parts.label_studio.views(project_id) if one["data"]["title"] == "Likely Tool"]
+
+    page.goto(f"{label_studio.url}/projects/{project_id}/data?tab={view['id']}")
+
+    expect(page.get_by_text("Likely Tool").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(f"Tasks: {len(tools.tasks)} / {len(SHOWN)}")).to_be_visible(timeout=60_000)
+    page.get_by_role("button", name="Filters").click()  # opening them changes nothing
+    page.wait_for_timeout(2000)
+    page.screenshot(path=tmp_path / "view.png")
+    expect(page.get_by_text(f"Tasks: {len(tools.tasks)} / {len(SHOWN)}")).to_be_visible()
+    (after,) = [one for one in parts.label_studio.views(project_id) if one["id"] == view["id"]]
+    assert after["data"]["filters"] == view["data"]["filters"]
+
+
+def test_the_queue_goes_round_the_groups_and_within_each_by_score(api, made):
+    parts, project_id, ids = made
+    before = served(api, project_id, ids, 2)
+    assert before == [16, 17]  # by score alone
+    line = discover(parts, project_id, POLICY)
+    groups = parts.groups.all(project_id)
+    by_group = Counter(groups[task] for task in ids)
+
+    found = stored(parts, project_id)
+    order = served(api, project_id, ids, 12)
+
+    assert line.endswith("22 predictions changed")
+    assert {task: one["cluster"] for task, one in found.items()} == {task: groups[task] for task in found}
+    visited = Counter(groups[ids[n]] for n in order)
+    assert set(visited) == set(by_group)
+    assert max(visited.values()) - min(visited.values()) <= 1, visited
+    for group in by_group:
+        of_group = [n for n in order if groups[ids[n]] == group]
+        assert of_group == sorted(of_group, key=lambda n: found[ids[n]]["score"])
+    assert discover(parts, project_id, POLICY).endswith("0 predictions changed")
+
+
+def test_without_the_setting_the_groups_are_taken_back(made):
+    parts, project_id, _ = made
+    discover(parts, project_id, POLICY)
+    off = replace(parts, policies=replace(parts.policies, is_spread=False))
+
+    line = discover(off, project_id, POLICY)
+
+    assert "24 predictions are in no group any more" in line
+    assert {one["cluster"] for one in stored(parts, project_id).values()} == {None}
+    assert parts.groups.all(project_id) == {}

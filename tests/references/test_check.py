@@ -1,0 +1,135 @@
+"""What of the reference collection may be wrong, and how much stands in it."""
+
+from dataclasses import replace
+
+import pytest
+
+from loop.errors import MilvusDown
+from loop.references import check as vet
+from loop.references.entries import Entry, Kind, Neighbour
+from loop.references.index import index
+from loop.references.label_errors import ErrorPolicy, contradictions, suspects, tasks_of
+from tests.fake_vectors import FakeEmbedders, FakeReferences
+from tests.fakes import FakeImages, FakeLabelStudio
+from tests.references.test_index import predicted, region, reviewed
+
+POLICY = ErrorPolicy(neighbours=4, least=3, share=0.7, twins=0.98)
+
+
+def entry(key, label="Car", task=None):
+    return Entry(key=key, task=int(key) if task is None else task, region=f"r{key}", label=label)
+
+
+def near(*labels, similarity=0.9, first=10):
+    return [Neighbour(entry(str(first + n), label), similarity) for n, label in enumerate(labels)]
+
+
+def test_a_reference_whose_neighbours_all_say_otherwise_is_suspect():
+    wrong = entry("1", "Car")
+
+    (found,) = suspects({wrong: near("Bird", "Bird", "Bird", "Car")}, POLICY)
+
+    assert (found.entry, found.suggested, found.share) == (wrong, "Bird", 0.75)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [["Bird", "Bird", "Car", "Car"], ["Car"] * 4, ["Bird", "Bird"], [], ["Bird", "Fish", "Cow", "Dog"]],
+    ids=["divided", "agreed", "too-few", "none", "all-differ"],
+)
+def test_a_reference_is_not_suspect_where_its_neighbours_are(labels):
+    assert suspects({entry("1"): near(*labels)}, POLICY) == []
+
+
+def test_boxes_of_the_same_task_have_no_vote():
+    same = [Neighbour(entry(str(n), "Bird", task=1), 0.99) for n in range(20, 30)]
+
+    assert suspects({entry("1"): [*same, *near("Car", "Car", "Car")]}, POLICY) == []
+
+
+def test_only_the_nearest_vote():
+    found = {entry("1"): [*near("Car", "Car", "Car", "Car"), *near(*["Bird"] * 20, similarity=0.5, first=50)]}
+
+    assert suspects(found, POLICY) == []
+
+
+def test_twins_with_two_labels_are_one_contradiction():
+    car, bird = entry("1", "Car"), entry("2", "Bird")
+    found = {car: [Neighbour(bird, 0.99)], bird: [Neighbour(car, 0.99)], entry("3"): [Neighbour(car, 1.0)]}
+
+    (pair,) = contradictions(found, POLICY)
+
+    assert {pair.one, pair.other} == {car, bird}
+    assert contradictions({car: [Neighbour(bird, 0.9)]}, POLICY) == []
+    assert tasks_of([], [pair]) == [1, 2]
+
+
+@pytest.fixture
+def parts(parts):
+    studio = FakeLabelStudio(tasks=[{"id": task} for task in (1, 2)])
+    return replace(parts, embedders=FakeEmbedders(), references=FakeReferences(), label_studio=studio)
+
+
+def test_an_empty_collection_and_one_reference_only_have_nothing_wrong(parts):
+    assert vet.check(parts, 1).tasks == []
+
+    predicted(parts)
+    reviewed(parts, region("1l", "Car"))
+    index(parts, 1)
+
+    found = vet.check(parts, 1)
+    assert (found.references, found.tasks, found.without_task) == (1, [], [])
+
+
+def test_the_same_crop_under_two_labels_is_found_and_shown_in_one_view(parts):
+    for task, label in ((1, "Car"), (2, "Person")):
+        predicted(parts, task=task)
+        reviewed(parts, region(f"{task}l", label), task=task, annotation=task)
+    index(parts, 1)
+
+    found = vet.check(parts, 1)
+    first, second = (vet.make_view(parts, 1, found.tasks) for _ in range(2))
+
+    assert len(found.contradictions) == 1
+    assert sorted(found.tasks) == [1, 2]
+    assert "added" in first
+    assert "shows 2 tasks" in second
+    (view,) = parts.label_studio.views(1)
+    assert [item["value"] for item in view["data"]["filters"]["items"]] == found.tasks
+
+
+def test_vectors_whose_task_or_image_is_gone_are_listed(parts):
+    parts = replace(parts, images=FakeImages(broken=[2]))
+    for task in (1, 2, 3):
+        predicted(parts, task=task, image=f"/{task}.jpg")
+    index(parts, 1)
+
+    found = vet.check(parts, 1)
+
+    assert found.without_task == [3]
+    assert {row.wanted.entry.task for row in found.without_image} == {2}
+
+
+def test_stats_count_by_label_verdict_and_state(parts):
+    predicted(parts)
+    reviewed(parts, region("1l", "Car"))
+    index(parts, 1)
+
+    references, detections = vet.stats(parts, 1).kinds
+
+    assert (references.kind, references.labels, references.verdicts) == (Kind.REFERENCES, {"Car": 1}, {"corrected": 1})
+    assert detections.verdicts == {"corrected": 1, "false_positive": 1, "not reviewed": 1}
+    assert (detections.entries, detections.index, detections.is_current) == (3, "FLAT", True)
+
+
+def test_with_milvus_down_stats_say_what_the_records_say_and_check_says_why_not(parts):
+    predicted(parts)
+    index(parts, 1)
+    parts.references.is_down = True
+
+    found = vet.stats(parts, 1)
+
+    assert "did not answer" in found.error
+    assert found.kinds[1].states == {"done": 3}
+    with pytest.raises(MilvusDown):
+        vet.check(parts, 1)

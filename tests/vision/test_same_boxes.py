@@ -1,0 +1,171 @@
+"""The same weights give an image the same boxes and vectors, to the bit, whatever else goes through them."""
+
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from threading import Barrier
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from loop.regions import Box
+from loop.vision.embedding import Space
+from loop.vision.open_clip_embedder import OpenClipEmbedder, OpenClipModel
+from loop.vision.ultralytics_detector import UltralyticsDetector
+from loop.vision.yolo_embedder import YoloEmbedder
+from tests.tiny_networks import write_detector, write_tower
+
+FLOOR, SIDE = 0.02, 96
+SIZES = [(96, 96), (40, 60), (60, 40), (200, 300), (31, 500), (500, 31), (97, 33), (1, 1), (640, 480), (96, 96)]
+IMAGES = range(len(SIZES))
+BOXES = [Box(0, 0, 1, 1), Box(0.1, 0.2, 0.5, 0.7), Box(0.5, 0.5, 0.500001, 0.500001), Box(0.9, 0.9, 1, 1)]
+SPACE = Space("tested", "")
+
+
+@pytest.fixture(scope="module")
+def images():
+    rng = np.random.default_rng(7)
+    return [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in SIZES]
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    return write_detector(tmp_path_factory.mktemp("weights") / "tiny.pt")
+
+
+@pytest.fixture(scope="module")
+def detector(weights):
+    return UltralyticsDetector(weights, device="cpu", image_size=SIDE)
+
+
+@pytest.fixture(scope="module")
+def alone(weights, images):
+    """What each image gets from a detector that has seen nothing else."""
+    found = [UltralyticsDetector(weights, device="cpu", image_size=SIDE).detect([image], FLOOR)[0] for image in images]
+    assert sum(map(len, found)) > 50
+    return found
+
+
+@pytest.fixture(scope="module", params=["yolo", "tower"])
+def embedder(request, weights, tmp_path_factory):
+    if request.param == "yolo":
+        return YoloEmbedder(weights, SPACE, device="cpu", image_size=SIDE)
+    folder = write_tower(tmp_path_factory.mktemp("tower") / "model")
+    return OpenClipEmbedder(OpenClipModel(str(folder)), SPACE, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def vectors_alone(embedder, images):
+    return [np.stack([embedder.embed([image], [[box]])[0][0] for box in BOXES]) for image in images]
+
+
+@examples(max_examples=30)
+@given(st.lists(st.sampled_from(IMAGES), min_size=1, max_size=20))
+def test_boxes_do_not_depend_on_the_other_images_of_a_call_nor_on_those_before(detector, images, alone, chosen):
+    found = detector.detect([images[index] for index in chosen], FLOOR)
+
+    assert found == [alone[index] for index in chosen]
+
+
+@examples(max_examples=15)
+@given(st.lists(st.tuples(st.sampled_from(IMAGES), st.lists(st.sampled_from(BOXES), max_size=6)), max_size=6))
+def test_vectors_do_not_depend_on_other_images_and_boxes(embedder, images, vectors_alone, chosen):
+    found = embedder.embed([images[index] for index, _ in chosen], [boxes for _, boxes in chosen])
+
+    for vectors, (index, boxes) in zip(found, chosen, strict=True):
+        expected = [vectors_alone[index][BOXES.index(box)] for box in boxes]
+        assert vectors.shape == (len(boxes), embedder.dimension)
+        assert vectors.tolist() == [vector.tolist() for vector in expected]
+
+
+def test_a_lower_floor_only_adds_boxes(detector, images, alone):
+    lower = detector.detect(images, FLOOR / 10)
+
+    assert [[one for one in found if one.confidence >= FLOOR] for found in lower] == alone
+
+
+def test_threads_of_one_process_get_the_same_at_once(detector, images, alone):
+    barrier = Barrier(4)
+
+    def ask(number):
+        barrier.wait()
+        order = np.random.default_rng(number).permutation(len(images))
+        found = detector.detect([images[index] for index in order], FLOOR)
+        return [found[place] for place in np.argsort(order)]
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(ask, range(4)))
+
+    assert answers == [alone] * 4
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_another_number_of_threads_set_by_others_changes_nothing(detector, embedder, images, alone, count):
+    """Ultralytics sets one whenever it loads weights; it holds for the Python thread that does so."""
+    import torch
+
+    expected = embedder.embed(images, [BOXES] * len(images))
+
+    def ask():
+        torch.set_num_threads(count)
+        return detector.detect(images, FLOOR)
+
+    def embed():
+        torch.set_num_threads(count)
+        return embedder.embed(images, [BOXES] * len(images))
+
+    with ThreadPoolExecutor(1) as pool:
+        found, vectors = pool.submit(ask).result(), pool.submit(embed).result()
+
+    assert found == alone
+    assert all(np.array_equal(one, other) for one, other in zip(vectors, expected, strict=True))
+
+
+def test_other_weights_in_the_process_change_nothing(weights, detector, images, alone):
+    other = UltralyticsDetector(weights, device="cpu", image_size=2 * SIDE)
+    other.detect(images, FLOOR)
+
+    assert detector.detect(images, FLOOR) == alone
+
+
+IN_A_PROCESS = """
+import json, sys
+from dataclasses import asdict
+from pathlib import Path
+import numpy as np
+from loop.vision.ultralytics_detector import UltralyticsDetector
+from tests.vision.test_same_boxes import FLOOR, SIDE
+
+detector = UltralyticsDetector(Path(sys.argv[1]), device="cpu", image_size=SIDE)
+images = list(np.load(sys.argv[2]).values())
+for start in range(0, len(images), 3):
+    for found in detector.detect(images[start : start + 3], FLOOR):
+        print(json.dumps([asdict(one) for one in found]))
+"""
+
+
+def test_another_process_gets_the_same(weights, images, alone, tmp_path):
+    np.savez(tmp_path / "images.npz", *images)
+
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_PROCESS, str(weights), str(tmp_path / "images.npz")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+    found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
+    assert found == [json.loads(json.dumps([asdict(one) for one in boxes])) for boxes in alone]
+
+
+def test_boxes_and_confidences_are_rounded(detector, images):
+    for found in detector.detect(images, FLOOR):
+        for one in found:
+            numbers = (*asdict(one.box).values(), one.confidence)
+            assert all(number == round(number, 4) for number in numbers)
