@@ -9,7 +9,7 @@ from loop.label_studio.classes import Labels
 from loop.registry.store import Facts
 from loop.training.retrain import retrain
 from loop.vision.image_files import prepare_file
-from scripts.planted import harmed
+from scripts.bench.harmed_evaluations import harmed
 from tests.builders import picture, region
 from tests.evaluations import evaluation
 from tests.fakes import PlantedDetectors

@@ -15,8 +15,9 @@ import pytest
 from loop.settings import Settings
 from loop.wiring import build
 from scripts.demo import project as projects
-from scripts.demo import scenes, studio
+from scripts.demo import scenes
 from scripts.demo.annotator import Annotator
+from scripts.demo.label_studio import free_port, running
 
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -37,8 +38,8 @@ def label_studio(tmp_path_factory, local_files):
         "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED": "true",
         "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT": str(local_files),
     }
-    with studio.running(tmp_path_factory.mktemp("label-studio"), environment=environment) as running:
-        yield running
+    with running(tmp_path_factory.mktemp("label-studio"), environment=environment) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +62,7 @@ def settings_of(label_studio, home, **more):
             "LABEL_STUDIO_API_KEY": label_studio.token,
             "BASIC_AUTH_USER": "loop",
             "BASIC_AUTH_PASS": secrets.token_urlsafe(8),
-            "LOOP_PORT": str(studio.free_port()),
+            "LOOP_PORT": str(free_port()),
             "LOOP_BASE_WEIGHTS": str(scenes.WARM_START),
             "LOOP_IMAGE_SIZE": str(IMAGE_SIZE),
             "LOOP_EPOCHS": str(EPOCHS),

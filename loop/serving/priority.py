@@ -3,7 +3,7 @@ How likely a task's pre-annotation needs no work: the score that orders the queu
 
 Read each confidence as the chance that the detection is right. A box shown is right with that chance; a candidate
 kept back under the threshold is rightly absent with the chance that is left. All of them must be right, so the chances
-are multiplied. `scripts/measure_priority.py` compares this with other ways; docs/how-it-works.md has the figures.
+are multiplied. `scripts/bench/priority.py` compares this with other ways; docs/how-it-works.md has the figures.
 """
 
 from __future__ import annotations

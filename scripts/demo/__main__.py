@@ -28,7 +28,7 @@ from loop.regions import Pixels
 from loop.registry.store import Version
 from loop.training.store import State
 from loop.wiring import build
-from scripts.demo import newcomers, project, report, scenes, stage
+from scripts.demo import new_category, project, report, scenes, services
 from scripts.demo.annotator import Annotator
 from scripts.demo.scenes import Scene
 
@@ -80,31 +80,31 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         progress = stack.enter_context(show_progress())
-        work = options.rounds * (2 * options.round_size + options.epochs) + (0 if options.data else newcomers.STEPS)
+        work = options.rounds * (2 * options.round_size + options.epochs) + (0 if options.data else new_category.STEPS)
         bar = Bar(progress, progress.add_task("", total=work))
         bar.say("starting Label Studio")
-        url, token, login = stack.enter_context(stage.label_studio(options, out))
-        settings = stage.loop_settings(options, out, url, token)
+        url, token, login = stack.enter_context(services.label_studio(options, out))
+        settings = services.loop_settings(options, out, url, token)
         bar.say("starting the loop")
-        stack.enter_context(stage.loop_up(settings, out))
-        client = stack.enter_context(httpx.Client(base_url=url, auth=stage.Signed(url, token), timeout=60))
+        stack.enter_context(services.loop_up(settings, out))
+        client = stack.enter_context(httpx.Client(base_url=url, auth=services.Signed(url, token), timeout=60))
         project_id = project.create(client, "Demo of the loop", labels)
         project.upload(client, project_id, shown, lambda count: bar.say("uploading scenes", count))
         bar.say("connecting the project")
-        stage.loop(settings, "connect", "--project", str(project_id))
+        services.loop(settings, "connect", "--project", str(project_id))
         parts = stack.enter_context(closing(build(settings)))
         unseen_data = project.write_dataset(out / "unseen", labels, unseen)
         annotator = Annotator(client, project_id, shown)
         game = Game(options, parts, client, project_id, annotator, unseen, unseen_data, bar)
         rows = [play_round(game, number) for number in range(1, options.rounds + 1)]
-        scenery = newcomers.Scenery(settings, parts, client, project_id, {scene.name: scene for scene in shown})
-        outcome = None if options.data else newcomers.play(scenery, lambda what: bar.say(what, 1))
+        scenery = new_category.Scenery(settings, parts, client, project_id, {scene.name: scene for scene in shown})
+        outcome = None if options.data else new_category.play(scenery, lambda what: bar.say(what, 1))
         bar.say("done")
         progress.update(bar.task, completed=work)
         progress.stop()
         show(game, rows, out)
         if outcome:
-            show_newcomers(game, outcome)
+            show_new_category(game, outcome)
         console.print(f"Label Studio: {url}/projects/{project_id}/data   {login}", highlight=False, soft_wrap=True)
         if options.keep:
             console.print("It keeps running until Ctrl-C.")
@@ -146,7 +146,7 @@ def play_round(game: Game, number: int) -> report.Row:
     """Review, wait for what the webhooks bring about, measure."""
     parts, project_id = game.parts, game.project_id
     game.bar.say(f"round {number}: predicting the open tasks")
-    stage.until(lambda: queue_follows(game), "the queue does not follow the champion")
+    services.until(lambda: queue_follows(game), "the queue does not follow the champion")
     shown_by = champion(game).name
     for _ in range(game.options.round_size):
         game.bar.say(f"round {number}: reviewing what {shown_by} suggests", 1)
@@ -180,7 +180,7 @@ def wait_for_training(game: Game, number: int) -> None:
             sys.exit(f"demo: training failed: {training.error}")
         return training is not None and training.ended_at is not None
 
-    stage.until(is_over, "no training ended")
+    services.until(is_over, "no training ended")
 
 
 def queue_follows(game: Game) -> bool:
@@ -217,9 +217,9 @@ def show(game: Game, rows: Sequence[report.Row], out: Path) -> None:
     console.print(f"pictures: {out}/rounds.png, before-and-after.jpg", highlight=False, soft_wrap=True)
 
 
-def show_newcomers(game: Game, outcome: newcomers.Outcome) -> None:
+def show_new_category(game: Game, outcome: new_category.Outcome) -> None:
     """Print how what had no name is told, and where the pictures of it are."""
-    console.print(newcomers.table(outcome))
+    console.print(new_category.table(outcome))
     folder = game.parts.discoveries.path(game.project_id)
     console.print(f"clusters: {folder}, with a map and a sheet of each", highlight=False, soft_wrap=True)
 

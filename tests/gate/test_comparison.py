@@ -7,7 +7,7 @@ import pytest
 
 from loop.gate.comparison import contrast
 from loop.gate.report import broken, fixed
-from scripts.planted import draw, harmed
+from scripts.bench.harmed_evaluations import draw, harmed
 from tests.evaluations import evaluation
 
 GOOD = evaluation(80)

@@ -15,7 +15,7 @@ from loop.gate.report_page import page
 from loop.gate.rule import GatePolicy, Outcome, Ruling, rule
 from loop.regions import Box
 from loop.vision.image_files import THUMBNAIL, make_thumbnail
-from scripts.planted import harmed
+from scripts.bench.harmed_evaluations import harmed
 from tests.builders import picture
 from tests.evaluations import evaluation
 

@@ -8,7 +8,7 @@ import pytest
 from loop.gate.comparison import Change, Comparison, Latency, Part, contrast, expanded
 from loop.gate.evaluation import Metrics
 from loop.gate.rule import GatePolicy, Outcome, objection_to_promoting, rule
-from scripts.planted import draw, harmed
+from scripts.bench.harmed_evaluations import draw, harmed
 from tests.evaluations import evaluation
 
 POLICY = GatePolicy()

@@ -10,7 +10,7 @@ from loop.rates.alerts import alerts, read_alert
 from loop.rates.change_points import Outcome, changes
 from loop.rates.rates import Judged
 from loop.reviews.verdicts import Decision
-from scripts.played import Year, play_year
+from scripts.bench.simulated_projects import Year, simulate_year
 from tests.builders import NOON
 
 
@@ -128,8 +128,8 @@ def test_cohorts_of_a_task_each_are_not_watched():
 def test_a_quiet_year_of_imports_and_promotions_is_quiet_and_a_fall_in_it_is_seen():
     quiet, fallen = Year(import_days=10, promotion_days=40), Year(import_days=10, fall=0.2)
 
-    false_alarms = alerts(play_year(np.random.default_rng(0), quiet), field="source")
-    seen = alerts(play_year(np.random.default_rng(5), fallen), field="source")
+    false_alarms = alerts(simulate_year(np.random.default_rng(0), quiet), field="source")
+    seen = alerts(simulate_year(np.random.default_rng(5), fallen), field="source")
 
     assert false_alarms == []
     assert "confirmed" in {one.rate for one in seen if one.cohort == "all tasks"}

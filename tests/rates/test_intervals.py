@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from loop.rates.audit import PredictedTask, done_line, pooled
 from loop.rates.intervals import Cluster, Interval, estimate, wilson
-from scripts.measure_rates import held
+from scripts.bench.rates import held
 
 
 @pytest.mark.parametrize(

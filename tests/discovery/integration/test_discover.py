@@ -18,8 +18,8 @@ from loop.regions import Region
 from loop.serving.store import LoggedPrediction
 from loop.settings import Settings
 from loop.wiring import build
+from scripts.bench.discovery_features import NOVEL
 from scripts.demo import features, scenes
-from scripts.discovery_features import NOVEL
 from tests.builders import CONFIG, NOON
 from tests.fakes import FakeLabelStudio, FakeQueue
 from tests.integration.milvus import MilvusProcess

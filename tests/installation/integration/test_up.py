@@ -19,7 +19,7 @@ from rq import Queue
 
 from loop.training.store import State
 from loop.wiring import build
-from scripts.demo.studio import free_port
+from scripts.demo.label_studio import free_port
 from tests.services import children, run_loop, until
 from tests.trainings import reviewed_project, settings_in
 

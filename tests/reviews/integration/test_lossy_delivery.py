@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from loop.wiring import build
-from scripts.demo import studio
+from scripts.demo.label_studio import free_port
 from tests.builders import ls_annotation, ls_region
 from tests.integration import lossy_proxy
 from tests.services import children, loop_running, make_project, run_loop, settings_of, until
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.timeout(400), pytest.mark.long]
 @pytest.fixture
 def lossy(label_studio, tmp_path):
     """A loop whose webhooks come through the proxy."""
-    port = studio.free_port()
+    port = free_port()
     more = {"LOOP_URL": f"http://127.0.0.1:{port}", "LOOP_RETRAIN_AFTER": "1000", "LOOP_WEB_WORKERS": "1"}
     settings = settings_of(label_studio, tmp_path / "home", **more)
     with (

@@ -1,8 +1,8 @@
 """
 Measure how alike near-duplicates are, and how alike other images of one place, by hash and by embedding.
 
-`python -m scripts.measure_twins [SCENES] [LOOP_EMBEDDER…]` prints the tables of `docs/benchmarks.md`. Composed scenes,
-embedded whole, as LOOP_TWIN_COSINE compares them; without a setting, by EfficientNet-Lite0 through open_clip.
+`python -m scripts.bench.near_duplicates [SCENES] [LOOP_EMBEDDER…]` prints the tables of `docs/benchmarks.md`. Composed
+scenes, embedded whole, as LOOP_TWIN_COSINE compares them; without a setting, by EfficientNet-Lite0 through open_clip.
 """
 
 from __future__ import annotations

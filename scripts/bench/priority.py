@@ -1,7 +1,7 @@
 """
 Compare ways to order the queue: how much of the annotators' work stands in its first 30%.
 
-`python -m scripts.measure_priority WEIGHTS…` predicts composed scenes by each of the weights, for instance the versions
+`python -m scripts.bench.priority WEIGHTS…` predicts composed scenes by each of the weights, for instance the versions
 that a demo trained, and counts what an annotator would have to do to each.
 """
 

@@ -1,4 +1,4 @@
-"""Projects and years of reviews played by chance, whose truth is known."""
+"""Simulated projects and years of reviews, whose truth is known."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from loop.serving.priority import task_score
 
 Numbers = NDArray[Any]
 
-TASKS, BATCH, AUDIT_SHARE = 2000, 200, 0.05  # of a played project
+TASKS, BATCH, AUDIT_SHARE = 2000, 200, 0.05  # of a simulated project
 THRESHOLD = 0.25
 DAYS, A_DAY, COHORTS = 250, 40, 20  # a year of work, its tasks a day, its cohorts
 FIRST_DAY = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -25,7 +25,7 @@ FIRST_DAY = datetime(2026, 1, 5, 8, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A played project: what each task holds, how sure the detector is of it, and which are reviewed, by task."""
+    """A simulated project: what each task holds, how sure the detector is of it, and which are reviewed, by task."""
 
     objects: Numbers
     missed: Numbers
@@ -39,7 +39,7 @@ class Project:
         return float(self.missed.sum() / self.objects.sum())
 
 
-def play(
+def simulate_project(
     rng: np.random.Generator,
     *,
     share: float = AUDIT_SHARE,
@@ -110,7 +110,7 @@ class Year:
     is_in_one_cohort: bool = False
 
 
-def play_year(rng: np.random.Generator, year: Year) -> list[Judged]:
+def simulate_year(rng: np.random.Generator, year: Year) -> list[Judged]:
     """Return the verdicts of a year, task by task in the order of review."""
     hardness = rng.beta(1.2, 2.5, DAYS * A_DAY)
     is_audit = rng.random(len(hardness)) < AUDIT_SHARE

@@ -1,4 +1,4 @@
-"""The stage of the demo: a Label Studio and a `loop up` of its own, and how to wait for them."""
+"""The services of the demo: a Label Studio and a `loop up` of its own, and how to wait for them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ import httpx
 
 from loop.label_studio.client import LabelStudio
 from loop.settings import Settings
-from scripts.demo import features, scenes, studio
+from scripts.demo import features, scenes
+from scripts.demo.label_studio import free_port, running
 
 Says = Callable[[str], None]
 
@@ -32,7 +33,7 @@ def loop_settings(options: argparse.Namespace, out: Path, url: str, token: str) 
             "LABEL_STUDIO_API_KEY": token,
             "BASIC_AUTH_USER": "loop",
             "BASIC_AUTH_PASS": secrets.token_urlsafe(12),
-            "LOOP_PORT": str(studio.free_port()),
+            "LOOP_PORT": str(free_port()),
             "LOOP_BASE_WEIGHTS": str(scenes.WARM_START),
             "LOOP_IMAGE_SIZE": str(options.image_size),
             "LOOP_EPOCHS": str(options.epochs),
@@ -49,7 +50,7 @@ def label_studio(options: argparse.Namespace, out: Path) -> Iterator[tuple[str, 
     if options.url:
         yield options.url.rstrip("/"), options.token or "", ""
         return
-    with studio.running(out / "label-studio") as own:
+    with running(out / "label-studio") as own:
         yield own.url, own.token, f"user {own.email}   password {own.password}"
 
 

@@ -1,7 +1,7 @@
 """
 Measure what the vectors cost: crops a second, and Milvus Lite's writes and searches by size and index.
 
-`python -m scripts.measure_references [ROWS…]` prints the tables of `docs/benchmarks.md`; composed scenes, random unit
+`python -m scripts.bench.references [ROWS…]` prints the tables of `docs/benchmarks.md`; composed scenes, random unit
 vectors for the sizes. It starts a Milvus Lite of its own and stops it.
 """
 

@@ -1,7 +1,7 @@
 """
 Measure what it changes and costs that every image goes through the network alone.
 
-`python -m scripts.measure_same_boxes [WEIGHTS] [PIXELS…]`: composed scenes, with ultralytics' own batches and validator
+`python -m scripts.bench.same_boxes [WEIGHTS] [PIXELS…]`: composed scenes, with ultralytics' own batches and validator
 beside ours. WEIGHTS know one class, as those that the demo starts from do.
 """
 

@@ -16,7 +16,7 @@ from loop.references.plan import is_due, source_of
 from loop.regions import Box, Region
 from loop.settings import Settings
 from loop.taxonomy.match import of_regions
-from scripts.demo import project, scenes, stage
+from scripts.demo import project, scenes, services
 from scripts.demo.annotator import scene_name
 from scripts.demo.scenes import Scene
 
@@ -64,7 +64,7 @@ class Scenery:
 
     def loop(self, *arguments: str) -> str:
         """Run a command of the loop on the project."""
-        return stage.loop(self.settings, *arguments, "--project", str(self.project_id))
+        return services.loop(self.settings, *arguments, "--project", str(self.project_id))
 
 
 def made() -> tuple[list[Scene], list[Scene]]:
@@ -74,7 +74,7 @@ def made() -> tuple[list[Scene], list[Scene]]:
     return first, scenes.compose(palette, NEW, seed=4, prefix="later")
 
 
-def play(scenery: Scenery, say: stage.Says) -> Outcome:
+def play(scenery: Scenery, say: services.Says) -> Outcome:
     """Do by commands what a person would do, and count what came of it."""
     first, later = made()
     say("compound: references of what reviewers confirmed")
@@ -134,7 +134,7 @@ def _come(scenery: Scenery, some: Sequence[Scene]) -> None:
         source = source_of(parts, project_id)
         return source is not None and not parts.matches.unmatched(project_id, source.space, 1)
 
-    stage.until(is_done, "new scenes were not matched")
+    services.until(is_done, "new scenes were not matched")
 
 
 def _tasks(scenery: Scenery, some: Sequence[Scene]) -> dict[int, Scene]:

@@ -1,7 +1,7 @@
 """
 Measure how long the rates take with a year of work in real records: ten thousand tasks of twenty cohorts.
 
-`python -m scripts.measure_rate_records` fills a database in a temporary folder and prints the seconds of each question.
+`python -m scripts.bench.rate_records` fills a database in a temporary folder and prints the seconds of each question.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from loop.reviews.verdicts import Decision, Verdict
 from loop.serving.store import LoggedPrediction
 from loop.settings import Settings
 from loop.wiring import build
-from scripts.played import Year, play_year
+from scripts.bench.simulated_projects import Year, simulate_year
 
 ROUNDS = 3
 CONFIG = """<View><Image name="image" value="$image"/>
@@ -40,7 +40,7 @@ def main() -> None:
         with closing(build(settings, migrate=True)) as parts:
             parts.projects.save(1, "A year", CONFIG)
             verdicts = _fill(
-                parts, by_task(play_year(np.random.default_rng(1), Year(import_days=10, promotion_days=40)))
+                parts, by_task(simulate_year(np.random.default_rng(1), Year(import_days=10, promotion_days=40)))
             )
             size = (Path(folder) / "loop.sqlite3").stat().st_size / 1e6
             table = Table(f"{verdicts} verdicts, {size:.0f} MB of records", "seconds", box=None)

@@ -1,4 +1,4 @@
-"""Real features of composed scenes whose categories were partly never labelled, for `measure_discovery`."""
+"""Real features of composed scenes whose categories were partly never labelled, for `scripts.bench.discovery`."""
 
 from __future__ import annotations
 

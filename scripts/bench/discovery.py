@@ -1,7 +1,7 @@
 """
 Measure, on composed scenes, how well matching, calibration and discovery do with real features.
 
-`python -m scripts.measure_discovery --cache DIR [WEIGHTS]` takes EfficientNet-Lite0, or the feature maps of a
+`python -m scripts.bench.discovery --cache DIR [WEIGHTS]` takes EfficientNet-Lite0, or the feature maps of a
 detector's WEIGHTS. Vectors are kept in the cache: the first run takes a minute or two a fold.
 """
 
@@ -26,7 +26,7 @@ from loop.discovery.neighbour_graph import NOISE, Vectors
 from loop.taxonomy.calibration import calibrate, without_group
 from loop.taxonomy.matching import MatchPolicy, Neighbours, codes, match, node_scores
 from loop.taxonomy.taxonomy import Node, Taxonomy, promoted, with_thresholds
-from scripts.discovery_features import KNOWN, NOVEL, Cut, Features, features
+from scripts.bench.discovery_features import KNOWN, NOVEL, Cut, Features, features
 
 K = 10  # neighbours that vote
 COVERAGE = 0.9

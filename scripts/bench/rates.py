@@ -1,8 +1,8 @@
 """
 Measure what `docs/rates.md` says: is the missed rate right, do its intervals hold, how fast is a fall seen.
 
-`python -m scripts.measure_rates missed` plays projects whose truth is known, of which the queue has served a part;
-`… batches` places the audit in two ways; `… changes` plays quiet years and falls.
+`python -m scripts.bench.rates missed` simulates projects whose truth is known, of which the queue has served a part;
+`… batches` places the audit in two ways; `… changes` simulates quiet years and falls.
 """
 
 from __future__ import annotations
@@ -20,9 +20,18 @@ from loop.rates.alerts import Alert, alerts
 from loop.rates.audit import PredictedTask, pooled
 from loop.rates.intervals import Cluster, Estimate, Interval, estimate, wilson
 from loop.rates.rates import Judged
-from scripts.played import A_DAY, FIRST_DAY, Numbers, Year, play, play_year, predicted, reviewed_until
+from scripts.bench.simulated_projects import (
+    A_DAY,
+    FIRST_DAY,
+    Numbers,
+    Year,
+    predicted,
+    reviewed_until,
+    simulate_project,
+    simulate_year,
+)
 
-PROJECTS, YEARS = 1000, 40  # played for each row
+PROJECTS, YEARS = 1000, 40  # simulated for each row
 
 
 def of_audit(tasks: Sequence[PredictedTask]) -> Estimate | None:
@@ -89,7 +98,7 @@ def held(ways: Sequence[str], done: float, *, projects: int = PROJECTS, seed: in
     rng = np.random.default_rng(seed)
     found: dict[str, list[tuple[Estimate | None, float]]] = {way: [] for way in ways}
     for _ in range(projects):
-        project = play(rng, **made)
+        project = simulate_project(rng, **made)
         tasks = predicted(project, reviewed_until(project, done))
         for way in ways:
             found[way].append((WAYS[way](tasks), project.truth))
@@ -116,8 +125,8 @@ def missed() -> Table:
         for done, share in ((0.1, 0.05), (0.3, 0.05), (0.7, 0.05), (0.3, 0.2)):
             for way, one in held(list(WAYS), done, share=share, hardest=hardest).items():
                 shares = (f"{one.coverage:.1%}", f"{one.width:.3f}", f"{one.none:.1%}")
-                played = (f"{hardest:.0%}", f"{done:.0%}", f"{share:.0%}")
-                table.add_row(*played, way, f"{one.bias:+.3f}", f"{one.spread:.3f}", *shares)
+                conditions = (f"{hardest:.0%}", f"{done:.0%}", f"{share:.0%}")
+                table.add_row(*conditions, way, f"{one.bias:+.3f}", f"{one.spread:.3f}", *shares)
     return table
 
 
@@ -153,7 +162,7 @@ def quiet() -> Table:
     """Alerts of quiet years; every one of them is false."""
     table = Table("quiet year", "false alarms a year", "years without any", "by the audit alone", box=None)
     for name, year in QUIET.items():
-        years = [play_year(np.random.default_rng(seed), year) for seed in range(YEARS)]
+        years = [simulate_year(np.random.default_rng(seed), year) for seed in range(YEARS)]
         if name == UNCLASSED:
             years = [[replace(one, confidence=None) for one in judged] for judged in years]
         found = [alerts(judged, field="source") for judged in years]
@@ -169,7 +178,7 @@ def falls() -> Table:
     columns = ("fall of the confirmed rate", "seen", "tasks until seen", "working days", "change placed within")
     table = Table(*columns, box=None)
     for name, year in FALLS.items():
-        first = [_first_alert(play_year(np.random.default_rng(seed), year), year) for seed in range(YEARS)]
+        first = [_first_alert(simulate_year(np.random.default_rng(seed), year), year) for seed in range(YEARS)]
         seen = [one for one in first if one]
         days = np.array([(one.seen_at - FIRST_DAY).total_seconds() / 86400 - year.fall_day for one in seen])
         off = np.array([abs((one.changed_at - FIRST_DAY).total_seconds() / 86400 - year.fall_day) for one in seen])

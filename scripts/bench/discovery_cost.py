@@ -1,9 +1,9 @@
 """
 Measure what a discovery costs by the number of tasks, on vectors that are made up: real records, a real Milvus Lite.
 
-`python -m scripts.measure_discover [TASKS…]` prints the table of `docs/benchmarks.md`. Every task has eight boxes of 40
-categories, 20 of which have references, and some of none; a tenth of the tasks is reviewed. Images are of one colour,
-so that neither fetching nor decoding them is in it. It starts a Milvus Lite of its own and stops it.
+`python -m scripts.bench.discovery_cost [TASKS…]` prints the table of `docs/benchmarks.md`. Every task has eight boxes
+of 40 categories, 20 of which have references, and some of none; a tenth of the tasks is reviewed. Images are of one
+colour, so that neither fetching nor decoding them is in it. It starts a Milvus Lite of its own and stops it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from loop.vision.embedders import Embedders
 from loop.vision.embedding import Space, Vectors, normalise
 from loop.vision.images import Images
 from loop.wiring import build as build_parts
-from scripts.measure_references import milvus
+from scripts.bench.references import milvus
 
 BOXES, CATEGORIES, KNOWN, DIMENSION = 8, 40, 20, 448
 SIZES = (1_000, 10_000)
@@ -49,7 +49,7 @@ CONFIG = (
     + "".join(f'<Label value="c{n}"/>' for n in range(KNOWN))
     + "</RectangleLabels></View>"
 )
-SPACE = Space("planted", "f" * 64)
+SPACE = Space("made-up", "f" * 64)
 out = Console()
 
 
@@ -157,7 +157,7 @@ def fill(parts: Parts, tasks: int) -> None:
             image = f"/{task}.jpg"
             some.append(
                 LoggedPrediction(
-                    1, task, "planted@1.0.0", tuple(shown), tuple(held), 0.25, 0.5, "queue", 0.05, now, image
+                    1, task, "made_up@1.0.0", tuple(shown), tuple(held), 0.25, 0.5, "queue", 0.05, now, image
                 )
             )
             if task % 10 == 0:

@@ -1,7 +1,7 @@
 """
-Measure how often the gate is right, on planted cases whose truth is known.
+Measure how often the gate is right, on cases whose truth is known.
 
-`python -m scripts.measure_gate FIRST.pt OLDER.pt NEWER.pt` runs real detectors, for instance three versions that a demo
+`python -m scripts.bench.gate FIRST.pt OLDER.pt NEWER.pt` runs real detectors, for instance three versions that a demo
 trained, over a large pool of composed scenes. Copies of what they find are made worse by known amounts, so that it is
 known on the whole pool which of two is better. Held-out sets of several sizes are drawn from the pool, the gate decides
 on each, and its decisions are counted.
@@ -28,8 +28,8 @@ from loop.gate.evaluator import evaluate
 from loop.gate.rule import GatePolicy, Outcome, rule
 from loop.rates.intervals import wilson
 from loop.vision.ultralytics_detector import UltralyticsDetector
+from scripts.bench.harmed_evaluations import draw, harmed
 from scripts.demo import project, scenes
-from scripts.planted import draw, harmed
 
 CONFIDENCES = (0.5, 0.8, 0.9, 0.95, 0.975, 0.99)
 NOISE = 0.1  # share of detections harmed on both sides, so that two equal ones still differ image by image
@@ -77,7 +77,7 @@ def pool(weights: Sequence[Path], count: int) -> list[Evaluation]:
 
 
 def cases(first: Evaluation, older: Evaluation, newer: Evaluation) -> Iterator[Case]:
-    """The planted cases: real versions, small differences, none at all, and a class destroyed."""
+    """The cases: real versions, small differences, none at all, and a class destroyed."""
     yield Case("a first version, beside weights that know no class", first.with_nothing_found(), first)
     yield Case("a real newer version", older, newer)
     base = harmed(newer, NOISE, seed=1)
@@ -137,7 +137,7 @@ def _share(count: int, total: int) -> str:
 
 
 def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="measure_gate", description=__doc__)
+    parser = argparse.ArgumentParser(prog="scripts.bench.gate", description=__doc__)
     parser.add_argument("first", type=Path, help="weights of a weak first version")
     parser.add_argument("older", type=Path, help="weights of an older version")
     parser.add_argument("newer", type=Path, help="weights of a newer one of the same classes")

@@ -1,6 +1,6 @@
 """
 Measure conversion: tasks a second and peak memory, of `loop dataset convert`, of a project's own snapshot, and of Label
-Studio's SDK, on the same made-up tasks with tiny images. `python -m scripts.measure_conversion [--tasks 5000 50000]`.
+Studio's SDK, on the same made-up tasks with tiny images. `python -m scripts.bench.conversion [--tasks 5000 50000]`.
 
 Each is measured in a process of its own, in turns. The SDK's converter is measured twice: as it writes labels alone,
 and as it copies the images too, which is what a training needs. It opens no image.
@@ -61,7 +61,7 @@ def _told(count: int, runs: list[dict[str, float]]) -> str:
 
 
 def _measured(way: str, folder: str) -> dict[str, float]:
-    command = [sys.executable, "-m", "scripts.measure_conversion", "--run", way, folder]
+    command = [sys.executable, "-m", "scripts.bench.conversion", "--run", way, folder]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr)
