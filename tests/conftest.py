@@ -2,7 +2,6 @@
 
 import shutil
 from dataclasses import replace
-from functools import partial
 
 import hypothesis
 import pytest
@@ -11,7 +10,6 @@ from loop.settings import Settings
 from loop.wiring import build
 from tests.builders import CONFIG
 from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio, FakeQueue
-from tests.judged import judge, write_snapshot
 
 pytest_plugins = ["tests.services"]
 
@@ -53,14 +51,3 @@ def parts(settings, empty_records):
         built, queue=FakeQueue(), label_studio=FakeLabelStudio(), images=FakeImages(), detectors=FakeDetectors()
     )
     built.close()
-
-
-@pytest.fixture
-def snapshot(parts, tmp_path):
-    return write_snapshot(parts, tmp_path, 12)
-
-
-@pytest.fixture
-def judged(parts, snapshot, tmp_path):
-    """Have a candidate judged; return the parts and its training."""
-    return partial(judge, parts, tmp_path, snapshot)

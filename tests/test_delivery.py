@@ -20,7 +20,7 @@ from loop.notices import RetryPolicy, signature
 from loop.outbox import DeliveryState, Outbox
 from loop.storage.exchange_tables import deliveries, notices
 from tests.builders import NOON
-from tests.receiver import receiver
+from tests.fakes import receiver
 
 
 @pytest.fixture

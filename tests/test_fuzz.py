@@ -22,10 +22,9 @@ from loop.settings import Settings
 from loop.storage.storable import is_text
 from loop.training.after_reviews import rebuild, review, sync
 from loop.wiring import build
-from tests.builders import CONFIG, created, ls_annotation, ls_region, ls_task, picture, region, served
-from tests.bulk_studio import BulkStudio
+from tests.builders import CONFIG, created, ls_annotation, ls_region, ls_task, mutants, picture, region, served
 from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio, FakeQueue
-from tests.mutants import mutants
+from tests.reviews.bulk.fakes import BulkStudio
 
 CAR = (Box(0, 0, 0.5, 0.5), "car", 0.9)
 GOOD, BAD = (1, 3), 2

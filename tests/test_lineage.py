@@ -12,7 +12,7 @@ from loop.errors import PayloadError, UnknownVersion
 from loop.registry.store import Facts
 from loop.training.after_reviews import review
 from tests.builders import created, ls_region, region, served
-from tests.trainings import review_tasks
+from tests.training.builders import review_tasks
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from loop.errors import LoopError
 from loop.settings import Settings
 from loop.wiring import build
 from tests.builders import CONFIG
-from tests.hostile import SERVERS, calls, commands, files
-from tests.running import loop
+from tests.cli.builders import SERVERS, calls, commands, files
+from tests.terminal import loop
 
 KEY = "5ecre7f3a9c1d2e4b5061728394a5b6c7d8e9f0a"
 PASSWORDS = ("5ecre7-basic", "5ecre7-redis/1", "5ecre7-milvus", "5ecre7-notify", "5ecre7-hook", "5ecre7-studio")

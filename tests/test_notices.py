@@ -12,8 +12,8 @@ from loop.notices import Kind, Notice, RetryPolicy, headers
 from loop.outbox import DeliveryState, Outbox
 from loop.registry.promote import announce_move, promote, roll_back
 from loop.settings import Settings
-from tests.builders import NOON, created, ls_region, region, served
-from tests.reviews.test_process_events import take
+from tests.builders import NOON, created, kinds, ls_region, region, served
+from tests.reviews.builders import take
 
 NOTICE = Notice("a-b-c", 7, "review.recorded", {"task": 1, "text": "ü"}, NOON)
 API_PAGE = (Path(__file__).parent.parent / "docs" / "api.md").read_text()
@@ -124,11 +124,6 @@ def test_a_given_up_delivery_is_due_again_when_asked_for(outbox):
     (again,) = outbox.due("http://one.example/", most=1)
     assert again.attempts == 0
     assert outbox.retry("unknown") == 0
-
-
-def kinds(parts):
-    outbox = parts.outbox
-    return [(one.notice.kind, one.notice.data) for one in reversed(outbox.last(most=100))]
 
 
 @pytest.fixture

@@ -1,61 +1,12 @@
 """The loop's own HTTP API, over real records and a model of Label Studio."""
 
-import base64
-import shutil
 import threading
 from dataclasses import replace
 
 import pytest
 
-from backend.app import create_app
-from loop.settings import Settings
-from loop.training.after_reviews import review
-from tests.builders import CONFIG, region, served
-from tests.bulk_studio import BulkStudio
-from tests.fakes import FakeImages, FakeQueue
-
-AUTH = {"Authorization": "Basic " + base64.b64encode(b"user:pass").decode()}
-BULK, VERDICTS = "/loop/api/v1/annotations/bulk", "/loop/api/v1/verdicts"
-CAR = {"label": "Car", "box": [0.1, 0.1, 0.4, 0.4]}
-
-
-@pytest.fixture
-def app(tmp_path, empty_records):
-    (tmp_path / "home").mkdir()
-    shutil.copy(empty_records, tmp_path / "home")
-    settings = Settings.read(
-        {"LOOP_HOME": str(tmp_path / "home"), "BASIC_AUTH_USER": "user", "BASIC_AUTH_PASS": "pass"}
-    )
-    app = create_app(settings)
-    built = app.extensions["parts"]
-    built.projects.save(1, "Cars", CONFIG)
-    app.extensions["parts"] = replace(
-        built, queue=FakeQueue(), images=FakeImages(broken=[4]), label_studio=BulkStudio(4)
-    )
-    yield app
-    built.close()
-
-
-@pytest.fixture
-def parts(app):
-    return app.extensions["parts"]
-
-
-@pytest.fixture
-def client(app):
-    return app.test_client()
-
-
-def create(task=1, **fields):
-    return {"operation": "create", "task": task, "regions": [CAR], **fields}
-
-
-def bulk(client, *operations, project=1, headers=None):
-    return client.post(BULK, json={"project": project, "operations": operations}, headers={**AUTH, **(headers or {})})
-
-
-def verdicts(client, query):
-    return client.get(f"{VERDICTS}?{query}", headers=AUTH)
+from tests.backend.builders import AUTH, BULK, CAR, VERDICTS, bulk, create, verdicts
+from tests.reviews.bulk.fakes import BulkStudio
 
 
 def test_all_that_succeeds_is_answered_200(client):
@@ -207,18 +158,6 @@ def test_no_more_than_two_bulk_requests_are_worked_on_at_once(app, parts):
     assert (third.status_code, third.json["type"]) == (429, "Busy")
     assert third.headers["Retry-After"]
     assert statuses == [200, 200]
-
-
-@pytest.fixture
-def judged(client, parts):
-    """Three tasks reviewed in bulk, each with a confirmed box and a deleted one."""
-    for task in (1, 2, 3):
-        parts.predictions.append([served(region(f"p{task}"), region(f"q{task}"), task=task)])
-        bulk(client, create(task, regions=[{**CAR, "id": f"p{task}"}], actor=f"bot-{task}"))
-    for event in parts.label_studio.sent:
-        parts.events.append(1, event["action"], event)
-    review(parts, 1)
-    return client
 
 
 def test_verdicts_come_in_pages(judged):

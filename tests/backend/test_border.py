@@ -40,16 +40,6 @@ def app(tmp_path, empty_records):
     built.close()
 
 
-@pytest.fixture
-def parts(app):
-    return app.extensions["parts"]
-
-
-@pytest.fixture
-def client(app):
-    return app.test_client()
-
-
 def predict(client, tasks):
     return client.post("/predict", json={"tasks": tasks, "project": "1.1", "label_config": CONFIG})
 

@@ -6,7 +6,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from backend.openapi import ROUTES, document
-from tests.backend.test_api import AUTH, BULK, app, client, create, judged, parts  # noqa: F401 (fixtures)
+from tests.backend.builders import AUTH, BULK, create
 from tests.builders import CONFIG, created, ls_region, ls_task
 
 SCHEMAS = document()["components"]["schemas"]
@@ -22,7 +22,7 @@ def errors(schema, value):
     return [error.message for error in Draft202012Validator(whole).iter_errors(value)]
 
 
-def test_every_route_of_the_app_is_in_it_and_no_other(app):  # noqa: F811
+def test_every_route_of_the_app_is_in_it_and_no_other(app):
     routes = {
         (method.lower(), rule.rule)
         for rule in app.url_map.iter_rules()
@@ -34,7 +34,7 @@ def test_every_route_of_the_app_is_in_it_and_no_other(app):  # noqa: F811
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_a_route_asks_for_what_it_is_said_to_ask_for(client, method, path):  # noqa: F811
+def test_a_route_asks_for_what_it_is_said_to_ask_for(client, method, path):
     answer = client.open(path, method=method.upper(), **({"json": {}} if method == "post" else {}))
 
     is_open = not document()["paths"][path][method]["security"]
@@ -97,7 +97,7 @@ ASKED = [
 
 
 @pytest.mark.parametrize(("method", "path", "sent", "status"), ASKED)
-def test_what_is_answered_is_what_is_described(judged, method, path, sent, status):  # noqa: F811
+def test_what_is_answered_is_what_is_described(judged, method, path, sent, status):
     answer = judged.open(path, method=method.upper(), headers=AUTH, **({} if sent is None else {"json": sent}))
 
     assert answer.status_code == status
@@ -107,7 +107,7 @@ def test_what_is_answered_is_what_is_described(judged, method, path, sent, statu
     assert not (schema and errors(schema, answer.json))
 
 
-def test_the_page_names_every_route_and_loads_nothing(client):  # noqa: F811
+def test_the_page_names_every_route_and_loads_nothing(client):
     answer = client.get("/loop/api/v1/", headers=AUTH)
 
     assert answer.status_code == 200

@@ -37,16 +37,6 @@ def app(tmp_path):
     built.close()
 
 
-@pytest.fixture
-def parts(app):
-    return app.extensions["parts"]
-
-
-@pytest.fixture
-def client(app):
-    return app.test_client()
-
-
 def predict(client, tasks, project="1.1795399212", config=CONFIG):
     params = {"login": None, "password": None, "context": None}
     body = {"tasks": tasks, "project": project, "label_config": config, "params": params}

@@ -8,7 +8,7 @@ import pytest
 from loop.datasets.export_file import read_export
 from loop.errors import PayloadError
 from tests.builders import CONFIG
-from tests.running import loop
+from tests.terminal import loop
 
 CASES = Path(__file__).parents[1] / "cases"
 TASK = {"id": 1, "data": {"image": "a.jpg"}, "annotations": []}

@@ -15,7 +15,7 @@ from loop.rates.intervals import estimate
 from loop.rates.rates import By, Rates
 from loop.registry.store import Facts
 from loop.secrecy import redact
-from tests.running import loop
+from tests.terminal import loop
 
 FIELDS = (
     Field("version"),

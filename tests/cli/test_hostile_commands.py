@@ -13,8 +13,8 @@ from loop.cli.failures import BUG, DONE, FAILED, WRONG_USAGE, explain
 from loop.settings import Settings
 from loop.wiring import build
 from tests.builders import CONFIG
-from tests.hostile import SERVERS, calls, commands, files
-from tests.running import loop
+from tests.cli.builders import SERVERS, calls, commands, files
+from tests.terminal import loop
 
 COMMANDS = {path: command for path, command in commands() if path[-1] not in SERVERS}
 OF_A_PROJECT = [

@@ -1,14 +1,11 @@
 """From reviews to a dataset: real records, and real images from an HTTP server on this machine."""
 
-import io
 import json
 import random
 import threading
 import time
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import yaml
@@ -31,52 +28,7 @@ from loop.training.retrain import retrain
 from loop.training.store import State
 from loop.wiring import build
 from tests.builders import CONFIG, picture, region, review, served
-from tests.fakes import FakeQueue
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("served")
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as running:
-        thread = threading.Thread(target=running.serve_forever, daemon=True)
-        thread.start()
-        yield folder, f"http://127.0.0.1:{running.server_address[1]}"
-        running.shutdown()
-        thread.join()
-
-
-def photo(seed):
-    """A picture that looks like no other."""
-    rng = random.Random(seed)
-    pixels = bytes(rng.randrange(256) for _ in range(3 * 64))
-    content = io.BytesIO()
-    Image.frombytes("RGB", (8, 8), pixels).resize((64, 48)).save(content, "JPEG", quality=90)
-    return content.getvalue()
-
-
-@pytest.fixture
-def settings(tmp_path):
-    return Settings.read(
-        {
-            "LOOP_HOME": str(tmp_path / "home"),
-            "LABEL_STUDIO_API_KEY": "k",
-            "LOOP_ALLOW_PRIVATE_ADDRESSES": "true",
-            "LOOP_GROUP_FIELD": "day",
-        }
-    )
-
-
-@pytest.fixture
-def parts(settings):
-    with closing(build(settings, migrate=True)) as built:
-        for project in (1, 2):
-            built.projects.save(project, "Cars", CONFIG)
-        yield replace(built, queue=FakeQueue())
+from tests.datasets.builders import photo
 
 
 @pytest.fixture

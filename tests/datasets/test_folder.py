@@ -23,9 +23,7 @@ from loop.vision.image_cache import ImageCache
 from loop.vision.image_files import prepare_file
 from loop.vision.images import ImageLimits, Images
 from tests.builders import picture, region
-
-LABELS = Labels.of(["Car"])
-SIDES = {1: Side.TRAIN, 2: Side.TRAIN, 3: Side.HELD_OUT, 4: Side.TRAIN, 9: Side.TRAIN}
+from tests.datasets.builders import ADDRESS, ITEMS, LABELS, SIDES, item
 
 
 @pytest.fixture
@@ -42,14 +40,6 @@ def find(tmp_path):
         return prepare_file(path, item.image, 1_000_000, path.parent / "prepared")
 
     return found
-
-
-def item(task, *regions):
-    return LabelledImage(task, f"/data/{task}.jpg", regions or (region(),), annotation_id=10 * task)
-
-
-ADDRESS = "/data/1.jpg"
-ITEMS = [item(1), item(2), item(3), item(9)]
 
 
 def write(root, find, items=None, sides=None, labels=LABELS, **how):
@@ -314,7 +304,7 @@ KILLED = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from tests.datasets.test_folder import ITEMS, LABELS, SIDES, item
+from tests.datasets.builders import ITEMS, LABELS, SIDES, item
 from loop.datasets.writer import writing
 from loop.vision.image_files import prepare_file
 

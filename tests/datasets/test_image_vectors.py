@@ -4,7 +4,6 @@ import io
 import random
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,10 +14,13 @@ from loop.datasets.splits import Side
 from loop.errors import LeakedSplit, TrainingCancelled, UpstreamError
 from loop.settings import Settings
 from loop.vision.embedders import Embedders
-from loop.vision.image_files import prepare_file, read_shrunk
+from loop.vision.image_files import read_shrunk
 from loop.wiring import build
 from tests.builders import CONFIG, region, review
-from tests.fake_vectors import FakeEmbedders, FixedEmbedders, Killed
+from tests.datasets.builders import sides
+from tests.datasets.fakes import FolderImages
+from tests.fakes import Killed
+from tests.vision.fakes import FakeEmbedders, FixedEmbedders
 
 
 def photo(seed):
@@ -27,19 +29,12 @@ def photo(seed):
     return Image.frombytes("RGB", (8, 6), bytes(rng.randrange(256) for _ in range(3 * 48))).resize((64, 48))
 
 
-class Folder:
-    """Finds images on this machine by their path."""
-
-    def find(self, project_id, task_id, address, *, with_hash=True):
-        return prepare_file(Path(address), address, 10**6, Path(address).parent)
-
-
 @pytest.fixture
 def parts(tmp_path):
     with closing(build(Settings.read({"LOOP_HOME": str(tmp_path / "home")}), migrate=True)) as built:
         for project in (1, 2):
             built.projects.save(project, "Cars", CONFIG)
-        yield replace(built, image_cache=Folder(), embedders=FixedEmbedders())
+        yield replace(built, image_cache=FolderImages(), embedders=FixedEmbedders())
 
 
 @pytest.fixture
@@ -53,10 +48,6 @@ def reviewed(parts, tmp_path):
         parts.reviews.record(made, {"image": str(path)})
 
     return recorded
-
-
-def sides(snapshot):
-    return {one.task: one.side for one in snapshot.items()}
 
 
 def without(parts):

@@ -16,7 +16,7 @@ from loop.label_studio.label_config_edit import with_label
 from loop.taxonomy import taxonomy_yaml as taxonomy_format
 from loop.taxonomy.name_category import begun
 from tests.builders import ls_annotation, ls_region, picture
-from tests.wicked_names import NAMES, config_of
+from tests.label_studio.builders import NAMES, config_of
 
 IN_XML = st.characters(
     exclude_categories=["Cs"], exclude_characters=[*map(chr, [*range(9), 11, 12, *range(14, 32)]), "\ufffe", "\uffff"]

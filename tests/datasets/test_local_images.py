@@ -16,8 +16,8 @@ from loop.datasets import convert
 from loop.datasets.local_images import LocalImages
 from loop.datasets.snapshots import LabelledImage
 from loop.errors import ImageError, ImageUnreadable
-from tests import image_samples as samples
 from tests.builders import CONFIG, ls_annotation, ls_region, picture
+from tests.vision import image_samples as samples
 
 
 @pytest.fixture

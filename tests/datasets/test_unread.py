@@ -7,18 +7,17 @@ import pytest
 from loop.datasets.assemble import assemble
 from loop.outbox import Outbox
 from loop.training.after_reviews import review
-from tests.builders import created, served
+from tests.builders import created, kinds, served
 from tests.builders import region as box_of
-from tests.datasets.test_assemble import parts, photo, server, settings  # noqa: F401 (fixtures)
-from tests.shapes import CONFIG, brush, polygon, rectangle
-from tests.test_notices import kinds
+from tests.datasets.builders import photo
+from tests.label_studio.builders import SHAPES, brush, polygon, rectangle
 
 
 @pytest.fixture
-def told(parts, server):  # noqa: F811
+def told(parts, server):
     """Let events of reviews of pictures come, and work on them."""
     folder, url = server
-    parts.projects.save(1, "Cars", CONFIG)
+    parts.projects.save(1, "Cars", SHAPES)
     parts = replace(parts, outbox=Outbox(parts.engine, ["http://one.example/"]))
 
     def take(task, *results):
@@ -42,7 +41,7 @@ def test_a_polygon_beside_a_box_is_in_the_dataset_as_a_box(told):
     for task in range(1, 6):
         told(task, rectangle("auto"))
 
-    parts = told(6, rectangle("Person", x=60), polygon())  # noqa: F811
+    parts = told(6, rectangle("Person", x=60), polygon())
 
     assert len(lines_of(assemble(parts, 1), 6)) == 2
     assert [str(one.decision) for one in parts.rates.judged(1) if one.task_id == 6] == ["corrected", "missed"]
@@ -52,7 +51,7 @@ def test_the_image_of_an_unread_review_is_in_no_dataset_and_is_named(told):
     for task in range(1, 6):
         told(task, rectangle("auto"))
 
-    parts = told(6, rectangle("Person"), brush())  # noqa: F811
+    parts = told(6, rectangle("Person"), brush())
 
     snapshot = assemble(parts, 1)
     assert 6 not in {item.task for item in snapshot.items()}
@@ -66,6 +65,6 @@ def test_an_image_whose_only_box_has_no_extent_is_no_background(told):
     for task in range(1, 6):
         told(task, rectangle("auto"))
 
-    parts = told(6, rectangle("Person", width=0))  # noqa: F811
+    parts = told(6, rectangle("Person", width=0))
 
     assert assemble(parts, 1).report["left_out"] == {"none of its boxes has an extent": [6]}

@@ -14,8 +14,8 @@ from loop.references.plan import source_of
 from loop.taxonomy.matching import Match
 from loop.taxonomy.taxonomy import Node, Taxonomy
 from tests.builders import CONFIG
+from tests.discovery.builders import INSECTS, TOOLS, found, looking, planted, references, states, unknown_tasks
 from tests.fakes import FakeLabelStudio
-from tests.unknown import INSECTS, TOOLS, found, looking, planted, references, states, unknown_tasks
 
 
 @pytest.fixture

@@ -15,9 +15,7 @@ from loop.reviews.judging import judge_tasks
 from loop.taxonomy.matching import Match
 from loop.taxonomy.taxonomy import Node, Taxonomy
 from tests.builders import CONFIG, region, review
-from tests.fake_vectors import FakeReferences
-from tests.fakes import FakeImages
-from tests.unknown import (
+from tests.discovery.builders import (
     INSECTS,
     POLICY,
     TOOLS,
@@ -30,6 +28,8 @@ from tests.unknown import (
     tasks_of,
     unknown_tasks,
 )
+from tests.fakes import FakeImages
+from tests.references.fakes import FakeReferences
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from loop.label_studio.payloads import predictions_of
 from loop.references.plan import source_of
 from loop.serving.refresh import refresh
 from loop.serving.write_groups import write_groups
+from tests.discovery.builders import INSECTS, POLICY, TOOLS, looking
 from tests.fakes import FakeDetectors, FakeLabelStudio
-from tests.unknown import INSECTS, POLICY, TOOLS, looking
 
 VERSION = "yolo_detector@1.0.0"
 

@@ -8,7 +8,7 @@ import pytest
 from loop.gate.average_precision import average_precisions, over_classes, resample
 from loop.gate.comparison import contrast
 from loop.vision.ultralytics_setup import prepare_ultralytics
-from tests.evaluations import evaluation
+from tests.gate.builders import evaluation
 
 
 def validators(found, times):

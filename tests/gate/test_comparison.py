@@ -8,7 +8,7 @@ import pytest
 from loop.gate.comparison import contrast
 from loop.gate.report import broken, fixed
 from scripts.bench.harmed_evaluations import draw, harmed
-from tests.evaluations import evaluation
+from tests.gate.builders import evaluation
 
 GOOD = evaluation(80)
 BAD = harmed(GOOD, 0.4, seed=1)

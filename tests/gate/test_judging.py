@@ -11,7 +11,7 @@ from loop.gate.promote_by_hand import promote_by_hand
 from loop.installation.status import status
 from loop.training.retrain import retrain
 from loop.training.store import State
-from tests.judged import BAD, GOOD, NEW, OLD, add, serve, write_snapshot
+from tests.gate.builders import BAD, GOOD, NEW, OLD, add, serve, write_snapshot
 
 
 def test_a_better_candidate_serves(judged):

@@ -13,7 +13,7 @@ from loop.errors import NotPassed, UnknownReport, UnknownSnapshot, UnknownVersio
 from loop.gate.compare import compare
 from loop.gate.promote_by_hand import promote_by_hand
 from loop.registry.moves import CHAMPION
-from tests.judged import BAD, GOOD, OLD, add
+from tests.gate.builders import BAD, GOOD, OLD, add
 
 
 def run_command(parts, *arguments):

@@ -17,7 +17,7 @@ from loop.regions import Box
 from loop.vision.image_files import THUMBNAIL, make_thumbnail
 from scripts.bench.harmed_evaluations import harmed
 from tests.builders import picture
-from tests.evaluations import evaluation
+from tests.gate.builders import evaluation
 
 CLASSES = ("Bird", "<b>Cattle</b>", "Fish & chips")
 CHAMPION = evaluation(30, CLASSES)

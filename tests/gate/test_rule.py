@@ -9,7 +9,7 @@ from loop.gate.comparison import Change, Comparison, Latency, Part, contrast, ex
 from loop.gate.evaluation import Metrics
 from loop.gate.rule import GatePolicy, Outcome, objection_to_promoting, rule
 from scripts.bench.harmed_evaluations import draw, harmed
-from tests.evaluations import evaluation
+from tests.gate.builders import evaluation
 
 POLICY = GatePolicy()
 BETTER = Change(0.4, 0.5, 0.04, 0.16, 0.999)

@@ -13,7 +13,7 @@ from loop.label_studio.label_config import parse
 from loop.label_studio.result_format import Why, read_result
 from loop.label_studio.shapes import brush_box
 from loop.regions import Box
-from tests.shapes import CONFIG, brush
+from tests.label_studio.builders import SHAPES, brush
 
 
 def code_of(mask):
@@ -61,7 +61,7 @@ def test_a_stroke_with_our_label_is_read_and_one_whose_code_does_not_fit_is_name
     good, bad = brush(name="good"), brush(name="bad")
     good["value"]["rle"] = code_of(mask)
 
-    reading = read_result([good, bad], parse(CONFIG), "annotation 1")
+    reading = read_result([good, bad], parse(SHAPES), "annotation 1")
 
     (found,) = reading.regions
     assert (found.id, found.label, found.shape) == ("good", "Car", "brush")

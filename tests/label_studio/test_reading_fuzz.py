@@ -13,11 +13,11 @@ from loop.label_studio.payloads import read_prediction, read_review
 from loop.label_studio.result_format import read_result, write_result
 from loop.regions import Box, Region
 from loop.storage.storable import is_text
-from tests import shapes
 from tests.builders import ls_annotation
-from tests.wicked_names import NAMES, attribute, config_of
+from tests.label_studio import builders as shapes
+from tests.label_studio.builders import NAMES, attribute, config_of
 
-CONFIG = parse(shapes.CONFIG)
+CONFIG = parse(shapes.SHAPES)
 NOTHING = [shapes.polygon("Road"), shapes.choice(), shapes.rectangle(to_name="ir"), shapes.rectangle(item_index=3)]
 OURS = [
     *(shapes.rectangle(label) for label in ("Car", "auto", "Person", "Plane", "")),

@@ -10,12 +10,12 @@ from loop.label_studio.result_format import Why, read_result, write_result
 from loop.regions import Box
 from tests.builders import CONFIG as PLAIN
 from tests.builders import ls_region, region
-from tests.shapes import CONFIG, bare, brush, choice, ellipse, point, polygon, rectangle, tag
+from tests.label_studio.builders import SHAPES, bare, brush, choice, ellipse, point, polygon, rectangle, tag
 
 BOX = Box(0.1, 0.1, 0.4, 0.4)
 
 
-def read(*results, config=CONFIG):
+def read(*results, config=SHAPES):
     return read_result(list(results), parse(config), "annotation 1")
 
 
@@ -26,7 +26,7 @@ def without(one, *keys, **changes):
 def test_regions_come_back_as_they_were_written():
     regions = [region("a", "Car", Box(0.1, 0.2, 0.3, 0.4), 0.9), region("b", "Person", Box(0.0, 0.0, 1.0, 1.0))]
 
-    result = write_result(regions, parse(CONFIG), (640, 480))
+    result = write_result(regions, parse(SHAPES), (640, 480))
 
     assert [one["value"]["rectanglelabels"] for one in result] == [["auto"], ["Person"]]
     for before, after in zip(regions, read(*result).regions, strict=True):
@@ -190,7 +190,7 @@ def test_an_empty_result_is_read_and_says_that_nothing_is_there():
 
 
 def test_a_label_that_the_project_has_and_the_config_lost_is_known():
-    (found,) = read_result([rectangle("Plane")], parse(CONFIG).having(["Plane"]), "annotation 1").regions
+    (found,) = read_result([rectangle("Plane")], parse(SHAPES).having(["Plane"]), "annotation 1").regions
 
     assert found.label == "Plane"
 

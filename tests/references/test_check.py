@@ -9,9 +9,11 @@ from loop.references import check as vet
 from loop.references.entries import Entry, Kind, Neighbour
 from loop.references.index import index
 from loop.references.label_errors import ErrorPolicy, contradictions, suspects, tasks_of
-from tests.fake_vectors import FakeEmbedders, FakeReferences
+from tests.builders import region
 from tests.fakes import FakeImages, FakeLabelStudio
-from tests.references.test_index import predicted, region, reviewed
+from tests.references.builders import predicted, reviewed
+from tests.references.fakes import FakeReferences
+from tests.vision.fakes import FakeEmbedders
 
 POLICY = ErrorPolicy(neighbours=4, least=3, share=0.7, twins=0.98)
 

@@ -13,29 +13,16 @@ from loop.references.vector_store import State, VectorLog
 from loop.reviews.judging import judge_tasks
 from loop.reviews.review_store import ANNOTATION, TASK
 from loop.vision.embedding import Space
-from tests.builders import NOON, box, region, review, served
-from tests.fake_vectors import FakeEmbedders, FakeReferences, Killed
-from tests.fakes import FakeImages
-
-IMAGE = "/data/upload/1/a.jpg"
-LEFT, RIGHT, BELOW = box(0.1, 0.1, 0.3, 0.3), box(0.6, 0.1, 0.9, 0.4), box(0.1, 0.6, 0.4, 0.9)
+from tests.builders import NOON, box, region, served
+from tests.fakes import FakeImages, Killed
+from tests.references.builders import BELOW, LEFT, predicted, reviewed
+from tests.references.fakes import FakeReferences
+from tests.vision.fakes import FakeEmbedders
 
 
 @pytest.fixture
 def parts(parts):
     return replace(parts, embedders=FakeEmbedders(), references=FakeReferences())
-
-
-def predicted(parts, task=1, *, image=IMAGE, version="yolo_detector@1.0.0", minutes=-10, tag=""):
-    """A car on the left and a person on the right are shown, something below is held back."""
-    shown = (region(f"{tag}{task}l", "Car", LEFT, 0.9), region(f"{tag}{task}r", "Person", RIGHT, 0.6))
-    one = served(*shown, task=task, image=image, version=version, minutes=minutes)
-    parts.predictions.append([replace(one, candidates=(region(f"{tag}{task}c", "Car", BELOW, 0.1),))])
-
-
-def reviewed(parts, *regions, task=1, annotation=1, edited=5, image=IMAGE):
-    parts.reviews.record(review(*regions, annotation=annotation, task=task, edited=edited), {"image": image})
-    judge_tasks(parts, 1, [task])
 
 
 def entries(parts, kind):

@@ -7,7 +7,8 @@ import pytest
 from loop.references.entries import Kind
 from loop.references.index import index
 from tests.builders import box, region, served
-from tests.fake_vectors import FakeEmbedders, FakeReferences
+from tests.references.fakes import FakeReferences
+from tests.vision.fakes import FakeEmbedders
 
 
 class Picky(FakeEmbedders):

@@ -15,7 +15,8 @@ from loop.registry import archive, manifest
 from loop.registry.archive import ArchiveLimits
 from loop.registry.manifest import Manifest
 from loop.registry.weights_check import check_weights
-from tests.checkpoints import checkpoint, packed, special
+from tests.registry.builders import packed, special
+from tests.vision.builders import checkpoint
 
 SAID = Manifest(("Car", "Person"), 320, {"floor": 0.05, "display": 0.3}, "a" * 64, {"version": "yolo_detector@1.0.0"})
 

@@ -16,7 +16,7 @@ from loop.training.retrain import retrain
 from loop.training.store import Outcome, State
 from tests.builders import ls_task
 from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio, FakeQueue
-from tests.killing import Deadly, killed_in
+from tests.registry.fakes import Deadly, killed_in
 
 CAR = (Box(0, 0, 0.5, 0.5), "car", 0.9)
 OLD, NEW = "yolo_detector@1.0.0", "yolo_detector@1.1.0"

@@ -12,8 +12,9 @@ from loop.registry.manifest import Manifest
 from loop.registry.store import Facts
 from loop.registry.transfer import add, export
 from loop.serving.predict import Thresholds
-from tests.checkpoints import Running, checkpoint, packed
 from tests.fakes import FakeDetectors
+from tests.registry.builders import packed
+from tests.vision.builders import Running, checkpoint
 
 NAMED = ("car", "person", "dog")  # by the fake detector
 

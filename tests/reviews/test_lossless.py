@@ -7,8 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loop.training.after_reviews import rebuild, review, sync
-from tests.studio_model import StudioModel, boxes
-from tests.sweeping import arrive, connected, run_and_be_killed, state
+from tests.label_studio.builders import boxes
+from tests.label_studio.fakes import StudioModel
+from tests.reviews.builders import arrive, connected, run_and_be_killed, state
 
 TASKS, ACTS = 2, 16
 OFTEN = {"annotate": 8, "edit": 4, "star": 3, "delete": 3, "unskip": 2, "import": 2}  # the others once

@@ -5,14 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from loop.training.after_reviews import review
 from tests.builders import NOON, created, ls_annotation, ls_region, ls_task, region, served
-
-
-def take(parts, *events):
-    for event in events:
-        parts.events.append(1, event["action"], event)
-    return review(parts, 1)
+from tests.reviews.builders import take
 
 
 def deleted(*ids):

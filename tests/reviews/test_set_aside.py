@@ -21,8 +21,9 @@ from loop.reviews.set_aside import Step
 from loop.storage.tables import projects, reviews
 from loop.training.after_reviews import rebuild, review, sync
 from tests.builders import CONFIG, NOON, created, ls_annotation, ls_region, ls_task, region, served
-from tests.receiver import receiver
-from tests.studio_model import StudioModel, boxes
+from tests.fakes import receiver
+from tests.label_studio.builders import boxes
+from tests.label_studio.fakes import StudioModel
 
 UNFORESEEN = [
     pytest.param({"parent_prediction": {"id": 7}}, id="parent-an-object"),

@@ -6,8 +6,9 @@ from loop.reviews.review_store import ANNOTATION
 from loop.training.after_reviews import review, sync
 from tests.builders import NOON, region
 from tests.builders import review as one_review
-from tests.studio_model import StudioModel, boxes
-from tests.sweeping import arrive, connected, run_and_be_killed, state
+from tests.label_studio.builders import boxes
+from tests.label_studio.fakes import StudioModel
+from tests.reviews.builders import arrive, connected, run_and_be_killed, state
 
 TASKS = 2
 

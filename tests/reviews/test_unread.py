@@ -17,8 +17,8 @@ from loop.training.after_reviews import review, sync
 from loop.wiring import build
 from tests.builders import NOON, created, ls_annotation, ls_task, region, served
 from tests.fakes import FakeImages, FakeQueue
-from tests.shapes import CONFIG, bare, brush, polygon, rectangle, tag
-from tests.studio_model import StudioModel
+from tests.label_studio.builders import SHAPES, bare, brush, polygon, rectangle, tag
+from tests.label_studio.fakes import StudioModel
 
 SEEN = region("p", at=region().box)
 
@@ -26,8 +26,8 @@ SEEN = region("p", at=region().box)
 @pytest.fixture
 def parts(parts):
     parts = replace(parts, label_studio=StudioModel(1))
-    parts.projects.save(1, "Cars", CONFIG)
-    parts.label_studio.fields["label_config"] = CONFIG
+    parts.projects.save(1, "Cars", SHAPES)
+    parts.label_studio.fields["label_config"] = SHAPES
     parts.label_studio.clock += timedelta(hours=1)  # a sweep that has read the task reads it no more
     parts.predictions.append([served(SEEN)])
     return parts
@@ -100,7 +100,7 @@ def test_a_label_that_is_added_later_makes_its_reviews_readable(parts, is_told):
     take(parts, event)
     sync(parts, 1)
     assert list(parts.reviews.unread(1)) == [1]
-    parts.label_studio.fields["label_config"] = CONFIG.replace('<Label value="Person"/>', '<Label value="Plane"/>', 1)
+    parts.label_studio.fields["label_config"] = SHAPES.replace('<Label value="Person"/>', '<Label value="Plane"/>', 1)
 
     if is_told:
         take(parts, {"action": "PROJECT_UPDATED", "project": {**parts.label_studio.fields}})
@@ -115,17 +115,17 @@ def test_a_config_that_reads_alike_has_nothing_read_again(parts):
     sync(parts, 1)
     moment = parts.projects.get(1).synced_until
 
-    parts.projects.save(1, "Cars", CONFIG.replace("<View>", "<View><Header value='Look well'/>"))
+    parts.projects.save(1, "Cars", SHAPES.replace("<View>", "<View><Header value='Look well'/>"))
 
     assert parts.projects.get(1).synced_until == moment
 
 
 def test_a_config_that_cannot_work_leaves_the_one_before_in_force(parts):
-    parts.label_studio.fields["label_config"] = CONFIG.replace('value="$image"', 'valueList="$images"')
+    parts.label_studio.fields["label_config"] = SHAPES.replace('value="$image"', 'valueList="$images"')
 
     sync(parts, 1)
 
-    assert parts.projects.get(1).label_config == CONFIG
+    assert parts.projects.get(1).label_config == SHAPES
 
 
 def test_records_of_before_are_read_again_by_the_first_sweep_after_an_upgrade(tmp_path):
@@ -142,7 +142,7 @@ def test_records_of_before_are_read_again_by_the_first_sweep_after_an_upgrade(tm
         annotation = ls_annotation(polygon(points=[(10, 10), (40, 10), (40, 40), (10, 40)]))
         studio = StudioModel(0)
         studio.tasks = [ls_task(1, annotations=[annotation])]
-        studio.fields["label_config"] = CONFIG
+        studio.fields["label_config"] = SHAPES
         parts = replace(built, label_studio=studio, queue=FakeQueue(), images=FakeImages())
         assert decisions(parts) == ["false_positive"]
         sync(parts, 1)
@@ -154,7 +154,7 @@ def _write_as_before(url):
     """A project with a task whose review was read without its polygon, in the tables of that time."""
     box = {"id": "p", "box": [0.1, 0.1, 0.4, 0.4], "label": "Car"}
     rows = {
-        "projects": {"id": 1, "title": "Cars", "label_config": CONFIG, "connected_at": NOON, "synced_until": NOON}
+        "projects": {"id": 1, "title": "Cars", "label_config": SHAPES, "connected_at": NOON, "synced_until": NOON}
         | {"refresh_asked": 0, "refresh_done": 0, "policy": {}, "shadow_share": 0.0, "is_shadow_shown": False},
         "reviews": {"project_id": 1, "annotation_id": 1, "created_at": NOON, "updated_at": NOON, "recorded_at": NOON}
         | {"task_id": 1, "unique_id": "", "data": {"image": "/data/upload/1/a.jpg"}, "regions": []}

@@ -11,7 +11,8 @@ from loop.serving.refresh import refresh
 from loop.training.after_reviews import sync
 from tests.builders import ls_task
 from tests.fakes import FakeDetectors, FakeLabelStudio
-from tests.studio_model import StudioModel, boxes
+from tests.label_studio.builders import boxes
+from tests.label_studio.fakes import StudioModel
 
 FOREIGN = [None, 7, "x", {}, {"id": 1}, [None], [3], [286, 287], [[]], [{}], [{"model_version": {"a": 1}}], True]
 

@@ -13,7 +13,7 @@ from loop.serving.predictor import Predictor
 from loop.serving.refresh import refresh
 from tests.builders import CONFIG, ls_task, review
 from tests.fakes import FakeImages, FakeLabelStudio
-from tests.tiny_networks import write_detector
+from tests.vision.builders import write_detector
 
 SIZES = [(96, 96), (40, 90), (300, 200), (31, 500), (64, 64), (640, 480), (97, 33)]
 TASKS = [ls_task(number) for number in range(1, len(SIZES) + 1)]

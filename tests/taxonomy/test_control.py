@@ -7,33 +7,14 @@ import pytest
 from loop.errors import LabelConfigError
 from loop.label_studio.label_config import parse
 from loop.taxonomy.control import Kind, find
-from loop.taxonomy.taxonomy import Node, Taxonomy
 from loop.taxonomy.taxonomy_yaml import read
+from tests.taxonomy.builders import ANIMALS, CHOICES, TAXONOMY, config
 
 FOLDER = Path(__file__).parents[2] / "label_config"
-TREE = Taxonomy(
-    (
-        Node("animal", "Animal"),
-        Node("bird", "Bird", "animal", labels=("Aves",)),
-        Node("owl", "", "bird"),
-        Node("plant", "Plant"),
-    )
-)
-TAXONOMY = """<Taxonomy name="category" toName="image" perRegion="true">
-  <Choice value="ANIMAL"><Choice value="Aves" alias="av"><Choice value="Snowy"/></Choice></Choice>
-</Taxonomy>"""
-CHOICES = """<Choices name="kind" toName="image" perRegion="true">
-  <View><Choice value="bird"/></View><Choice value="Plants" alias="plant"><Choice value="owl"/></Choice>
-</Choices>"""
-
-
-def config(*controls):
-    return f"""<View><Image name="image" value="$image"/><Image name="other" value="$other"/>
-    <RectangleLabels name="label" toName="image"><Label value="Aves"/></RectangleLabels>{"".join(controls)}</View>"""
 
 
 def path(xml, node):
-    return find(xml).path_of([TREE.by_id[one] for one in TREE.path(node)])
+    return find(xml).path_of([ANIMALS.by_id[one] for one in ANIMALS.path(node)])
 
 
 def test_a_taxonomy_comes_before_choices_wherever_it_stands():

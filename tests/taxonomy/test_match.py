@@ -10,10 +10,11 @@ from loop.references.vector_store import State
 from loop.taxonomy import manage as categorise
 from loop.taxonomy.match import is_due, match
 from loop.taxonomy.reapply import dry_run
-from tests.categories import TREE, matching, nodes, placed, with_references
-from tests.fake_vectors import Killed
-from tests.judged import add
-from tests.references.test_index import LEFT, predicted, region, reviewed
+from tests.builders import region
+from tests.fakes import Killed
+from tests.gate.builders import add
+from tests.references.builders import LEFT, predicted, reviewed
+from tests.taxonomy.builders import TREE, matching, nodes, placed, with_references
 
 
 @pytest.fixture

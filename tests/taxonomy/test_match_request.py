@@ -8,9 +8,9 @@ import pytest
 from loop.taxonomy import manage as categorise
 from loop.taxonomy.match import match
 from loop.taxonomy.match_request import MatchNow
-from tests.builders import CONFIG
-from tests.categories import TREE, matching, with_references
-from tests.references.test_index import LEFT, RIGHT, region
+from tests.builders import CONFIG, region
+from tests.references.builders import LEFT, RIGHT
+from tests.taxonomy.builders import TREE, matching, with_references
 
 
 @pytest.fixture

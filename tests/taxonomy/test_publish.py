@@ -17,7 +17,7 @@ from loop.taxonomy.taxonomy import Node, Taxonomy
 from loop.taxonomy.views import plan_views
 from tests.builders import ls_annotation, ls_region, ls_task
 from tests.fakes import FakeDetector, FakeImages, FakeLabelStudio
-from tests.taxonomy.test_control import TAXONOMY, TREE, config
+from tests.taxonomy.builders import ANIMALS, TAXONOMY, config
 
 VERSION = "yolo_detector@1.0.0"
 BIRD = Match("bird", 0.8)
@@ -44,7 +44,7 @@ def shown(parts, task):
 
 
 def published(parts, matches):
-    return publish(parts, parts.projects.get(1), TREE, matches)
+    return publish(parts, parts.projects.get(1), ANIMALS, matches)
 
 
 def test_matches_are_shown_in_the_predictions_and_only_what_differs_is_written(ready):
@@ -98,7 +98,7 @@ def test_what_is_known_at_once_is_stored_at_once(ready):
 
     def matching(suggestions):
         return {
-            one.task_id: Matched({region.id: BIRD for region in one.shown}, TREE, control)
+            one.task_id: Matched({region.id: BIRD for region in one.shown}, ANIMALS, control)
             for one in suggestions
             if one.task_id == 4
         }
@@ -112,8 +112,8 @@ def test_what_is_known_at_once_is_stored_at_once(ready):
 
 
 def test_without_a_champion_nothing_is_shown(parts):
-    assert "nothing serves yet" in publish(parts, parts.projects.get(1), TREE, {1: {"r1": BIRD}})
-    assert "nothing serves yet" in publish_views(parts, 1, TREE)
+    assert "nothing serves yet" in publish(parts, parts.projects.get(1), ANIMALS, {1: {"r1": BIRD}})
+    assert "nothing serves yet" in publish_views(parts, 1, ANIMALS)
 
 
 def titles(parts):
@@ -125,8 +125,8 @@ def values(tab):
 
 
 def test_every_node_has_one_view_in_the_order_of_the_tree(ready):
-    publish_views(ready, 1, TREE)
-    said = publish_views(ready, 1, TREE)
+    publish_views(ready, 1, ANIMALS)
+    said = publish_views(ready, 1, ANIMALS)
 
     assert "0 added, 0 changed, 0 deleted" in said
     assert titles(ready) == ["Category: Animal", "Category: Bird", "Category: owl", "Category: Plant"]
@@ -134,7 +134,7 @@ def test_every_node_has_one_view_in_the_order_of_the_tree(ready):
 
 
 def test_a_view_finds_its_node_and_what_is_below(ready):
-    publish_views(ready, 1, TREE)
+    publish_views(ready, 1, ANIMALS)
     published(ready, {1: {"r1": Match("owl", 0.5)}, 2: {"r2": Match("animal", 0.5)}})
 
     keys = [
@@ -147,12 +147,12 @@ def test_a_view_finds_its_node_and_what_is_below(ready):
 
 
 def test_a_view_follows_a_new_champion_and_keeps_what_people_set_on_it(ready, tmp_path):
-    publish_views(ready, 1, TREE)
+    publish_views(ready, 1, ANIMALS)
     ready.label_studio.tabs[0]["data"] |= {"columnsWidth": {"x": 1}, "ordering": ["-tasks:id"]}
     (tmp_path / "next.pt").write_bytes(b"more")
     ready.registry.promote(1, ready.registry.add(1, tmp_path / "next.pt").name, "better")
 
-    assert "4 changed" in publish_views(ready, 1, TREE)
+    assert "4 changed" in publish_views(ready, 1, ANIMALS)
 
     first = ready.label_studio.tabs[0]
     assert values(first) == ['"yolo_detector@1.1.0 Animal"']
@@ -160,7 +160,7 @@ def test_a_view_follows_a_new_champion_and_keeps_what_people_set_on_it(ready, tm
 
 
 def test_views_of_nodes_that_are_gone_are_deleted_and_no_others(ready):
-    publish_views(ready, 1, TREE)
+    publish_views(ready, 1, ANIMALS)
     copy = deepcopy(ready.label_studio.tabs[1]["data"]) | {"title": "Category: Bird copy"}
     narrowed = deepcopy(ready.label_studio.tabs[2]["data"])
     narrowed["filters"]["items"].append(
@@ -199,16 +199,16 @@ def test_only_our_filter_of_a_view_that_somebody_changed_is_renewed():
 
 
 def test_a_view_that_two_made_at_once_is_deleted_again(ready):
-    publish_views(ready, 1, TREE)
+    publish_views(ready, 1, ANIMALS)
     ready.label_studio.create_view(1, ready.label_studio.tabs[0]["data"])
 
-    publish_views(ready, 1, TREE)
+    publish_views(ready, 1, ANIMALS)
 
     assert titles(ready).count("Category: Animal") == 1
 
 
 def test_of_too_many_nodes_the_deepest_have_no_view(ready):
-    said = publish_views(ready, 1, TREE, most=3)
+    said = publish_views(ready, 1, ANIMALS, most=3)
 
     assert "the 1 deepest nodes have none" in said
     assert titles(ready) == ["Category: Animal", "Category: Bird", "Category: Plant"]

@@ -10,8 +10,9 @@ from loop.taxonomy import manage as categorise
 from loop.taxonomy.match import match
 from loop.taxonomy.reapply import dry_run, reapply, undo
 from loop.taxonomy.taxonomy import Node, Taxonomy
-from tests.categories import TREE, everything, matching, nodes, placed, with_references
-from tests.references.test_index import BELOW, LEFT, RIGHT, predicted, region, reviewed
+from tests.builders import region
+from tests.references.builders import BELOW, LEFT, RIGHT, predicted, reviewed
+from tests.taxonomy.builders import TREE, everything, matching, nodes, placed, with_references
 
 
 @pytest.fixture

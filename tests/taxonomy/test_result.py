@@ -15,7 +15,7 @@ from loop.taxonomy.result import Matched, with_matches
 from loop.taxonomy.taxonomy import Enrichment, Mode, Node, Taxonomy, enriched
 from scripts.demo.annotator import corrected
 from tests.builders import CONFIG, ls_region
-from tests.taxonomy.test_control import CHOICES, TAXONOMY, config
+from tests.taxonomy.builders import CHOICES, TAXONOMY, config
 
 VERSION = "yolo_detector@1.0.0"
 TREE = Taxonomy(

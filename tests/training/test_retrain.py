@@ -13,15 +13,11 @@ from loop.storage.exchange_tables import notices
 from loop.training.ask import ask_when_due
 from loop.training.retrain import ATTEMPTS, cancel, retrain
 from loop.training.store import Phase, State
-from tests.evaluations import evaluation
-from tests.fakes import FakeDetectors, FakeQueue
-from tests.trainings import review_tasks
+from tests.fakes import FakeDetectors, FakeQueue, Killed
+from tests.gate.builders import evaluation
+from tests.training.builders import review_tasks
 
 CANDIDATE = b"weights of a candidate"
-
-
-class Killed(BaseException):
-    """The process ends here; nobody catches that."""
 
 
 class Dying:

@@ -15,8 +15,8 @@ from loop.errors import ImageError, ImageTooLarge, ImageUnreadable
 from loop.vision.image_files import THUMBNAIL, make_thumbnail, prepare, read_prepared, read_shrunk
 from loop.vision.image_reader import read_pixels
 from loop.vision.ultralytics_setup import prepare_ultralytics
-from tests import image_samples as samples
-from tests.image_samples import RGB, saved
+from tests.vision import image_samples as samples
+from tests.vision.image_samples import RGB, saved
 
 CASES = Path(__file__).parents[1] / "cases"
 SHOWN = samples.shown()

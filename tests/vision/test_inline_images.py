@@ -22,7 +22,7 @@ from loop.vision.image_reader import read_pixels
 from loop.vision.images import ImageLimits, Images
 from tests.builders import created, ls_region
 from tests.fakes import FakeDetector
-from tests.image_samples import saved
+from tests.vision.image_samples import saved
 
 NOISE = saved(Image.frombytes("RGB", (400, 300), random.Random(0).randbytes(360_000)), "PNG")
 URI = f"data:image/png;base64,{base64.b64encode(NOISE).decode()}"

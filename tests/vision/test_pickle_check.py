@@ -10,7 +10,7 @@ import pytest
 
 from loop.registry.pickle_check import objections
 from scripts.demo.scenes import WARM_START
-from tests.checkpoints import LAYER, Running
+from tests.vision.builders import LAYER, Running
 
 P = b"\x80\x02"
 

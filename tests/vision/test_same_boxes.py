@@ -18,9 +18,8 @@ from loop.vision.embedding import Space
 from loop.vision.open_clip_embedder import OpenClipEmbedder, OpenClipModel
 from loop.vision.ultralytics_detector import UltralyticsDetector
 from loop.vision.yolo_embedder import YoloEmbedder
-from tests.tiny_networks import write_detector, write_tower
+from tests.vision.builders import FLOOR, SIDE, write_detector, write_tower
 
-FLOOR, SIDE = 0.02, 96
 SIZES = [(96, 96), (40, 60), (60, 40), (200, 300), (31, 500), (500, 31), (97, 33), (1, 1), (640, 480), (96, 96)]
 IMAGES = range(len(SIZES))
 BOXES = [Box(0, 0, 1, 1), Box(0.1, 0.2, 0.5, 0.7), Box(0.5, 0.5, 0.500001, 0.500001), Box(0.9, 0.9, 1, 1)]
@@ -139,7 +138,7 @@ from dataclasses import asdict
 from pathlib import Path
 import numpy as np
 from loop.vision.ultralytics_detector import UltralyticsDetector
-from tests.vision.test_same_boxes import FLOOR, SIDE
+from tests.vision.builders import FLOOR, SIDE
 
 detector = UltralyticsDetector(Path(sys.argv[1]), device="cpu", image_size=SIDE)
 images = list(np.load(sys.argv[2]).values())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from loop.errors import WeightsRefused
 from loop.vision.weights_kind import check_kind, diagnose_entries, diagnose_imports, diagnose_start
-from tests.checkpoints import LAYER, checkpoint
+from tests.vision.builders import LAYER, checkpoint
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 5613764\n"
 
@@ -157,7 +157,7 @@ def test_a_file_that_is_damaged_anywhere_is_refused_or_left_to_torch(tmp_path_fa
 
 def test_what_pickles_run_is_not_run(tmp_path):
     marker = tmp_path / "it-ran"
-    from tests.checkpoints import Running
+    from tests.vision.builders import Running
 
     path = checkpoint(tmp_path / "best.pt", pickle.dumps(Running(marker.touch), 2))
 

@@ -13,7 +13,8 @@ from loop.settings import Settings
 from loop.wiring import build
 from scripts.demo import features, scenes
 from tests.builders import CONFIG, region, review
-from tests.datasets.test_image_vectors import Folder, sides
+from tests.datasets.builders import sides
+from tests.datasets.fakes import FolderImages
 
 pytestmark = pytest.mark.timeout(200)
 COUNT = 14
@@ -24,7 +25,7 @@ def parts(tmp_path):
     settings = {"LOOP_HOME": str(tmp_path / "home"), "LOOP_EMBEDDER": f"open_clip:{features.efficientnet(224)}"}
     with closing(build(Settings.read(settings), migrate=True)) as built:
         built.projects.save(1, "Scenes", CONFIG)
-        yield replace(built, image_cache=Folder())
+        yield replace(built, image_cache=FolderImages())
 
 
 def recorded(parts, folder, task, image):

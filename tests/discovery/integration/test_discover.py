@@ -21,9 +21,9 @@ from loop.wiring import build
 from scripts.bench.discovery_features import NOVEL
 from scripts.demo import features, scenes
 from tests.builders import CONFIG, NOON
-from tests.fakes import FakeLabelStudio, FakeQueue
-from tests.integration.milvus import MilvusProcess
-from tests.references.integration.test_index import Quiet, accept, environment
+from tests.fakes import FakeLabelStudio, FakeQueue, QuietFiles
+from tests.references.builders import accept, environment
+from tests.references.integration.milvus import MilvusProcess
 
 pytestmark = pytest.mark.timeout(600)
 REVIEWED, OPEN = 12, 24  # scenes
@@ -56,7 +56,7 @@ def parts(tmp_path, tmp_path_factory, milvus, composed):
     folder = tmp_path_factory.mktemp("images")
     for scene in composed:
         scene.image.save(folder / f"{scene.name}.png")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietFiles, directory=folder))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     settings = environment(tmp_path / "home", milvus, f"open_clip:{features.efficientnet()}")
     parts = build(Settings.read(settings), migrate=True)

@@ -17,10 +17,11 @@ from loop.serving.store import LoggedPrediction
 from loop.wiring import build
 from scripts.demo import project as projects
 from tests.builders import NOON, ls_region
-from tests.fake_vectors import FakeReferences
+from tests.discovery.builders import POLICY, at
+from tests.discovery.fakes import RowEmbedders
 from tests.fakes import FakeImages, FakeQueue
+from tests.references.fakes import FakeReferences
 from tests.services import project_of, settings_of
-from tests.unknown import POLICY, Looks, at
 
 pytestmark = [
     pytest.mark.timeout(300),
@@ -37,7 +38,9 @@ def made(api, label_studio, tmp_path):
     tasks = [{"data": {"image": f"/data/upload/x/{n}.jpg"}} for n in range(len(SHOWN))]
     api.post(f"/api/projects/{project_id}/import", json=tasks).raise_for_status()
     with closing(build(settings_of(label_studio, tmp_path / "home"), migrate=True)) as built:
-        parts = replace(built, embedders=Looks(), references=FakeReferences(), queue=FakeQueue(), images=FakeImages())
+        parts = replace(
+            built, embedders=RowEmbedders(), references=FakeReferences(), queue=FakeQueue(), images=FakeImages()
+        )
         parts.projects.save(project_id, "Discovery", project_of(api, project_id)["label_config"])
         (tmp_path / "some.pt").write_bytes(b"weights")
         version = parts.registry.add(project_id, tmp_path / "some.pt")

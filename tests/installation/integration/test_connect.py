@@ -15,7 +15,7 @@ from loop.vision.ultralytics_setup import prepare_ultralytics
 from loop.wiring import build
 from scripts.demo.scenes import WARM_START
 from tests.fakes import FakeLabelStudio, FakeQueue
-from tests.wicked_names import config_of
+from tests.label_studio.builders import config_of
 
 OTHERS = {
     "segmentation": ("yolo11n-seg.yaml", "an instance segmentation model"),

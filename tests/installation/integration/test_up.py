@@ -21,7 +21,7 @@ from loop.training.store import State
 from loop.wiring import build
 from scripts.demo.label_studio import free_port
 from tests.services import children, run_loop, until
-from tests.trainings import reviewed_project, settings_in
+from tests.training.builders import reviewed_project, settings_in
 
 pytestmark = pytest.mark.timeout(600)
 A_FEW_SECONDS = 12.0  # with a machine that does other things as well

@@ -11,8 +11,8 @@ from loop.reviews.verdicts import Decision
 from loop.training.after_reviews import sync
 from loop.wiring import build
 from tests.builders import picture, served
+from tests.label_studio.builders import brush, polygon
 from tests.services import settings_of, until
-from tests.shapes import brush, polygon
 
 pytestmark = [
     pytest.mark.timeout(240),

@@ -10,7 +10,7 @@ from loop.references.entries import Entry, Kind
 from loop.references.milvus_client import References
 from loop.references.milvus_format import IndexPolicy
 from loop.vision.embedding import Space, normalise
-from tests.integration.milvus import MilvusProcess
+from tests.references.integration.milvus import MilvusProcess
 
 pytestmark = pytest.mark.timeout(120)
 

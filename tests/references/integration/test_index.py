@@ -10,7 +10,7 @@ from collections import Counter
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -29,18 +29,14 @@ from loop.serving.store import LoggedPrediction
 from loop.settings import Settings
 from loop.wiring import build
 from scripts.demo import features, scenes
-from tests.builders import CONFIG, NOON, review
-from tests.fakes import FakeLabelStudio, FakeQueue
-from tests.integration.milvus import MilvusProcess
+from tests.builders import CONFIG, NOON
+from tests.fakes import FakeLabelStudio, FakeQueue, QuietFiles
+from tests.references.builders import accept, environment
+from tests.references.integration.milvus import MilvusProcess
 
 pytestmark = pytest.mark.timeout(300)
 SCENES = 24
 CLASSES = {label: scenes.CLASSES[label] for label in ("Bird", "Cattle", "Fruit")}
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -63,23 +59,11 @@ def images(tmp_path_factory, composed):
     folder = tmp_path_factory.mktemp("images")
     for scene in composed:
         scene.image.save(folder / f"{scene.name}.png")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietFiles, directory=folder))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield folder, f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
-
-
-def environment(home, milvus, embedder):
-    return {
-        "LOOP_HOME": str(home),
-        "LOOP_MILVUS_URI": milvus.address,
-        "LOOP_EMBEDDER": embedder,
-        "LOOP_BASE_WEIGHTS": str(scenes.WARM_START),
-        "LOOP_IMAGE_SIZE": "320",
-        "LOOP_ALLOW_PRIVATE_ADDRESSES": "true",
-        "LABEL_STUDIO_API_KEY": "k",
-    }
 
 
 @contextmanager
@@ -107,13 +91,6 @@ def predict(parts, task, image, objects):
     regions = tuple(Region(f"{task}-{n}", box, label, 0.9) for n, (label, box) in enumerate(objects))
     one = LoggedPrediction(1, task, "yolo_detector@0.0.0", regions, (), 0.25, 0.5, "queue", 0.05, NOON, image)
     parts.predictions.append([one])
-
-
-def accept(parts, task, image, regions):
-    from loop.reviews.judging import judge_tasks
-
-    parts.reviews.record(review(*regions, annotation=task, task=task, minutes=10), {"image": image})
-    judge_tasks(parts, 1, [task])
 
 
 def counts(parts):

@@ -19,8 +19,8 @@ from loop.vision.ultralytics_setup import prepare_ultralytics
 from loop.wiring import build
 from scripts.demo import scenes
 from tests.builders import CONFIG, ls_task
-from tests.checkpoints import packed
 from tests.fakes import FakeLabelStudio, FakeQueue
+from tests.registry.builders import packed
 
 pytestmark = pytest.mark.timeout(400)
 ITEMS = CONFIG.replace("Person", "Item")  # the start weights name one class, `item`
@@ -153,7 +153,7 @@ def test_weights_whose_plan_runs_something_at_the_next_training_are_refused(own,
 
 
 def test_weights_that_say_they_are_a_detector_and_are_not_are_refused(own, tmp_path):
-    from tests.checkpoints import checkpoint
+    from tests.vision.builders import checkpoint
 
     path = packed(tmp_path / "a.tar.gz", ("best.pt", checkpoint(tmp_path / "some.pt").read_bytes()))
 

@@ -14,8 +14,8 @@ from loop.reviews.bulk.run import annotate
 from loop.reviews.verdict_query import Source, VerdictFilter
 from loop.training.after_reviews import review
 from tests.builders import CONFIG, ls_annotation, ls_region, region, served
-from tests.bulk_studio import BulkStudio, Killed
-from tests.fakes import FakeImages
+from tests.fakes import FakeImages, Killed
+from tests.reviews.bulk.fakes import BulkStudio
 
 CAR = {"label": "Car", "box": [0.1, 0.1, 0.4, 0.4]}
 

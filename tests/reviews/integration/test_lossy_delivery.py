@@ -10,7 +10,7 @@ import pytest
 from loop.wiring import build
 from scripts.demo.label_studio import free_port
 from tests.builders import ls_annotation, ls_region
-from tests.integration import lossy_proxy
+from tests.reviews.integration import lossy_proxy
 from tests.services import children, loop_running, make_project, run_loop, settings_of, until
 
 pytestmark = [pytest.mark.timeout(400), pytest.mark.long]

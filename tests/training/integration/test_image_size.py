@@ -10,7 +10,7 @@ from loop.registry.store import Facts
 from loop.training.retrain import retrain
 from loop.wiring import build
 from scripts.demo.scenes import WARM_START
-from tests.trainings import reviewed_project, settings_in
+from tests.training.builders import reviewed_project, settings_in
 
 
 class Noting:

@@ -16,8 +16,9 @@ from loop.vision.ultralytics_detector import UltralyticsDetector
 from loop.wiring import build
 from scripts.demo.scenes import WARM_START
 from tests.builders import picture, review
-from tests.trainings import DrawnImages, settings_in, truth
-from tests.wicked_names import NAMES, config_of
+from tests.label_studio.builders import NAMES, config_of
+from tests.training.builders import settings_in
+from tests.training.fakes import DrawnImages, truth
 
 CASES = Path(__file__).parents[2] / "cases"
 WICKED = [NAMES["imagenet-code"], *NAMES.values()]  # ultralytics looks at the first one

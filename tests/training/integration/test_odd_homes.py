@@ -7,8 +7,8 @@ import pytest
 
 from loop.training.store import State
 from loop.wiring import build
-from tests.integration.trainee import run
-from tests.trainings import reviewed_project, settings_in
+from tests.training.builders import reviewed_project, settings_in
+from tests.training.integration.trainee import run
 
 
 @pytest.mark.timeout(300)

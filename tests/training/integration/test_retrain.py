@@ -15,9 +15,9 @@ from loop.storage.exchange_tables import notices
 from loop.training.ask import ask_training
 from loop.training.store import State
 from loop.wiring import build
-from tests.integration.trainee import DEATHS, run, trainee
 from tests.services import run_loop, until
-from tests.trainings import reviewed_project, settings_in
+from tests.training.builders import reviewed_project, settings_in
+from tests.training.integration.trainee import DEATHS, run, trainee
 
 pytestmark = pytest.mark.timeout(600)
 ENDS = (State.PROMOTED, State.REFUSED)

@@ -17,7 +17,8 @@ from loop.training.callbacks import Watch
 from loop.training.trainer import TrainingPolicy, train
 from loop.wiring import build
 from scripts.demo.scenes import WARM_START
-from tests.trainings import reviewed_project, settings_in
+from tests.fakes import Killed
+from tests.training.builders import reviewed_project, settings_in
 
 POLICY = TrainingPolicy(epochs=2, batch=4, image_size=64, device="cpu")
 
@@ -221,10 +222,6 @@ def test_ultralytics_halves_them_itself_in_the_first_epoch_and_that_is_told(snap
     trained(snapshot, run, watching(told.append))
 
     assert [(one.epoch, one.batch) for one in told] == [(0, 4), (1, 2), (2, 2)]
-
-
-class Killed(BaseException):
-    """The process ends here."""
 
 
 def test_killed_after_the_last_checkpoint_nothing_is_trained_again(snapshot, run):

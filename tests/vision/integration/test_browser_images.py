@@ -8,7 +8,7 @@ import pytest
 
 from loop.errors import ImageUnreadable
 from loop.vision.image_reader import read_pixels
-from tests import image_samples as samples
+from tests.vision import image_samples as samples
 
 pytestmark = [
     # Playwright's event loop leaves its pipes to the garbage collector

@@ -14,8 +14,8 @@ from loop.training.after_reviews import sync
 from loop.vision.image_reader import read_pixels
 from loop.wiring import build
 from scripts.demo import project as projects
-from tests import image_samples as samples
 from tests.services import settings_of
+from tests.vision import image_samples as samples
 
 pytestmark = [
     pytest.mark.timeout(240),

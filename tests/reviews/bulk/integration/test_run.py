@@ -16,7 +16,7 @@ import pytest
 from loop.notices import signature
 from loop.reviews.verdict_query import VerdictFilter
 from loop.wiring import build
-from tests.receiver import receiver
+from tests.fakes import receiver
 from tests.services import loop_running, make_project, run_loop, settings_of, until
 
 pytestmark = pytest.mark.timeout(300)

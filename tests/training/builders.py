@@ -1,19 +1,15 @@
-"""Small projects to train on for real: pictures of one rectangle each, reviewed, at hand without a Label Studio."""
+"""Small projects to train on for real, at hand without a Label Studio."""
 
-import io
-import random
 from contextlib import closing
 
-from PIL import Image, ImageDraw
-
-from loop.regions import Box, Region
+from loop.regions import Region
 from loop.settings import Settings
 from loop.vision.image_cache import ImageCache
 from loop.wiring import build
 from scripts.demo.scenes import WARM_START
 from tests.builders import CONFIG, review
+from tests.training.fakes import DrawnImages, truth
 
-SIZE = (96, 64)
 ALL_PASS = {  # a gate that one held-out image is enough for
     "LOOP_GATE_IMAGES": "0",
     "LOOP_GATE_BOXES": "0",
@@ -21,27 +17,6 @@ ALL_PASS = {  # a gate that one held-out image is enough for
     "LOOP_GATE_CLASS_DROP": "1",
     "LOOP_GATE_LATENCY_RATIO": "1000",
 }
-COLOURS = {"Car": "red", "Person": "blue"}
-
-
-class DrawnImages:
-    """Draws the image of a task."""
-
-    def fetch(self, source, task_id):
-        box, label = truth(task_id)
-        canvas = Image.new("RGB", SIZE, "grey")
-        corners = (box.x0 * SIZE[0], box.y0 * SIZE[1], box.x1 * SIZE[0], box.y1 * SIZE[1])
-        ImageDraw.Draw(canvas).rectangle(corners, fill=COLOURS[label])
-        content = io.BytesIO()
-        canvas.save(content, "JPEG")
-        return content.getvalue()
-
-
-def truth(task_id):
-    """What is on the picture of a task."""
-    rng = random.Random(task_id)
-    left, top = rng.uniform(0.05, 0.5), rng.uniform(0.05, 0.5)
-    return Box(left, top, left + rng.uniform(0.2, 0.4), top + rng.uniform(0.2, 0.4)), rng.choice(sorted(COLOURS))
 
 
 def settings_in(folder, **more):

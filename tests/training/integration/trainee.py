@@ -18,7 +18,7 @@ from loop.wiring import build
 def trainee(settings, death=None):
     """Run the open training of project 1 in a process of its own; *death* names where it kills itself."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.integration.preloaded"])
+    context.set_forkserver_preload(["tests.training.integration.preloaded"])
     process = context.Process(target=_train, args=(settings, death), daemon=True)
     process.start()
     try:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from loop.settings import Settings
+from loop.training.after_reviews import review
 from loop.wiring import build
 from tests.builders import CONFIG, region, served
 from tests.fakes import FakeImages, FakeQueue
@@ -67,3 +68,9 @@ def _die_at(statement):
 
     sa.event.listen(sa.Engine, "before_cursor_execute", count)
     sa.event.listen(sa.Engine, "commit", count)
+
+
+def take(parts, *events):
+    for event in events:
+        parts.events.append(1, event["action"], event)
+    return review(parts, 1)

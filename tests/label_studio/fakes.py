@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 
-from tests.builders import CONFIG, NOON, ls_annotation, ls_region, ls_task
+from tests.builders import CONFIG, NOON, ls_annotation, ls_task
 from tests.fakes import FakeLabelStudio
+from tests.label_studio.builders import boxes
 
 
 class StudioModel(FakeLabelStudio):
@@ -105,9 +106,3 @@ class StudioModel(FakeLabelStudio):
 
 def _bare(task):
     return {"id": task["id"], "data": task["data"]}
-
-
-def boxes(*names):
-    """Boxes by name; one named plane has the label Plane, which the label config may lack."""
-    labels = {"plane": "Plane"}
-    return [ls_region(name, labels.get(name, "Car"), x=10.0 * at) for at, name in enumerate(names)]

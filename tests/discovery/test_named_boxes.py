@@ -8,7 +8,7 @@ from loop.discovery.decide import promote
 from loop.references.index import index
 from loop.reviews.review_store import TASK
 from tests.builders import NOON, region, served
-from tests.unknown import at, looking, planted, references, reviewed
+from tests.discovery.builders import at, looking, planted, references, reviewed
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A project with references of two labels, for tests of what detections are matched to."""
+"""A taxonomy, label configs with a control for it, and a project with references of two labels."""
 
 from dataclasses import replace
 
@@ -7,10 +7,11 @@ from loop.references.index import index
 from loop.references.plan import source_of
 from loop.taxonomy.match import of_tasks
 from loop.taxonomy.taxonomy import Enrichment, Node, Taxonomy
-from tests.builders import CONFIG
-from tests.fake_vectors import FakeEmbedders, FakeReferences
+from tests.builders import CONFIG, region
 from tests.fakes import FakeImages, FakeLabelStudio
-from tests.references.test_index import LEFT, RIGHT, predicted, region, reviewed
+from tests.references.builders import LEFT, RIGHT, predicted, reviewed
+from tests.references.fakes import FakeReferences
+from tests.vision.fakes import FakeEmbedders
 
 TREE = Taxonomy(
     (
@@ -19,6 +20,20 @@ TREE = Taxonomy(
         Node("person", parent="thing", labels=("Person",)),
     )
 )
+ANIMALS = Taxonomy(
+    (
+        Node("animal", "Animal"),
+        Node("bird", "Bird", "animal", labels=("Aves",)),
+        Node("owl", "", "bird"),
+        Node("plant", "Plant"),
+    )
+)
+TAXONOMY = """<Taxonomy name="category" toName="image" perRegion="true">
+  <Choice value="ANIMAL"><Choice value="Aves" alias="av"><Choice value="Snowy"/></Choice></Choice>
+</Taxonomy>"""
+CHOICES = """<Choices name="kind" toName="image" perRegion="true">
+  <View><Choice value="bird"/></View><Choice value="Plants" alias="plant"><Choice value="owl"/></Choice>
+</Choices>"""
 
 
 def matching(parts):
@@ -56,3 +71,8 @@ def placed(parts, kind=Kind.DETECTIONS):
 def everything(parts):
     space = source_of(parts, 1).space
     return parts.matches.of_keys(1, space, parts.references.find(1, Kind.DETECTIONS, space).rows)
+
+
+def config(*controls):
+    return f"""<View><Image name="image" value="$image"/><Image name="other" value="$other"/>
+    <RectangleLabels name="label" toName="image"><Label value="Aves"/></RectangleLabels>{"".join(controls)}</View>"""

@@ -1,4 +1,4 @@
-"""Processes of our own that are killed outright at a chosen point."""
+"""Child processes that are killed outright at a chosen point."""
 
 import os
 import signal

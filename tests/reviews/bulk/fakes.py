@@ -1,11 +1,8 @@
 """A model of Label Studio's annotation API, which may die before or after it does what it is asked."""
 
 from loop.errors import Refused, UpstreamError
-from tests.studio_model import StudioModel
-
-
-class Killed(BaseException):
-    """We were killed here."""
+from tests.fakes import Killed
+from tests.label_studio.fakes import StudioModel
 
 
 class BulkStudio(StudioModel):

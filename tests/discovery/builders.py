@@ -1,10 +1,7 @@
 """A project in which the detector doubts insects and tools, for tests of what is unknown."""
 
-import hashlib
 from collections import Counter
 from dataclasses import replace
-
-import numpy as np
 
 from loop.discovery.cluster_store import ClusterState
 from loop.discovery.clustering import ClusterPolicy
@@ -16,28 +13,17 @@ from loop.references.index import index
 from loop.references.plan import source_of
 from loop.reviews.judging import judge_tasks
 from tests.builders import box, region, review, served
-from tests.fake_vectors import FakeEmbedders, FakeReferences
+from tests.discovery.fakes import ROWS, RowEmbedders
 from tests.fakes import FakeLabelStudio
+from tests.references.fakes import FakeReferences
 
 INSECTS, TOOLS = list(range(11, 21)), list(range(21, 29))
 POLICY = ClusterPolicy(resamples=3)
-ROWS = {"car": 0.1, "insect": 0.4, "tool": 0.7}  # what a box shows, by how far down it is
-
-
-class Looks(FakeEmbedders):
-    """Vectors that tell what a box shows by the row that it is in, with a little of each box's own."""
-
-    dimension = 16
-
-    def _vector(self, shown):
-        own = np.frombuffer(hashlib.sha256(repr(shown).encode()).digest()[:16], np.uint8) / 2550
-        row = min(range(len(ROWS)), key=lambda one: abs(shown.y0 - list(ROWS.values())[one]))
-        return own.astype(np.float32) + np.eye(16, dtype=np.float32)[row]
 
 
 def looking(parts):
     """Ten tasks with a reviewed car; on others the detector doubts what it sees: ten insects, eight tools."""
-    parts = replace(parts, embedders=Looks(), references=FakeReferences(), label_studio=FakeLabelStudio())
+    parts = replace(parts, embedders=RowEmbedders(), references=FakeReferences(), label_studio=FakeLabelStudio())
     for task in range(1, 11):
         predicted(parts, task, ("Car", at("car", task), 0.9))
         reviewed(parts, task, ("Car", at("car", task)))

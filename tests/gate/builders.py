@@ -1,0 +1,98 @@
+"""Evaluations made up from nothing, and a project whose newest training is judged on them."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from loop.datasets.snapshots import LabelledImage
+from loop.datasets.splits import Side
+from loop.datasets.writer import writing
+from loop.gate.evaluation import IOUS, Evaluation, Found, Labels, Metrics
+from loop.gate.true_positives import matched
+from loop.label_studio.classes import Labels as ClassIndex
+from loop.registry.store import Facts
+from loop.training.retrain import retrain
+from loop.vision.image_files import prepare_file
+from scripts.bench.harmed_evaluations import harmed
+from tests.builders import picture, region
+from tests.gate.fakes import EvaluatedDetectors
+
+CLASSES = ("Bird", "Cattle", "Fish")
+
+
+def evaluation(images=40, classes=CLASSES, boxes=3, false=2, found=0.85, spread=0.06, seed=0):
+    """
+    A detector that finds a share *found* of the labels, off by *spread* of their size, and *false* wrong ones an image.
+
+    The labels depend on the numbers of images, classes and boxes alone.
+    """
+    truth, rng = np.random.default_rng(1), np.random.default_rng(seed)
+    of_label = np.repeat(np.arange(images, dtype=np.int32), boxes)
+    label_class = truth.integers(0, len(classes), len(of_label)).astype(np.int32)
+    label_box = _boxes(truth, len(of_label))
+    kept = rng.random(len(of_label)) < found
+    wrong = np.repeat(np.arange(images, dtype=np.int32), false)
+    image = np.concatenate([of_label[kept], wrong])
+    near = label_box[kept] + rng.normal(0, spread, (kept.sum(), 4)) * 0.2
+    order = np.argsort(image, kind="stable")
+    detections = Found(
+        image=image[order],
+        class_id=np.concatenate([label_class[kept], rng.integers(0, len(classes), len(wrong))])[order].astype(np.int32),
+        box=np.concatenate([near, _boxes(rng, len(wrong))])[order].astype(np.float32),
+        confidence=np.concatenate([rng.uniform(0.3, 1, kept.sum()), rng.uniform(0, 0.6, len(wrong))])[order].astype(
+            "f4"
+        ),
+        hits=np.zeros((len(image), IOUS), bool),
+    )
+    labels = Labels(of_label, label_class, label_box.astype(np.float32))
+    names = tuple(f"task-{number:08d}" for number in range(images))
+    return matched(Evaluation(tuple(classes), names, labels, detections, Metrics(0.5, 0.3, images, len(of_label))))
+
+
+def _boxes(rng, count):
+    corner = rng.uniform(0, 0.8, (count, 2))
+    return np.concatenate([corner, corner + 0.2], axis=1)
+
+
+GOOD = evaluation(12)
+BAD = harmed(GOOD, 0.7, seed=1)
+OLD, NEW = b"champion", b"candidate"
+
+
+def write_snapshot(parts, folder, held_out):
+    """A dataset of held-out images that are named as the evaluations name theirs, and one to train on."""
+    (folder / "image.jpg").write_bytes(picture())
+    labels = ClassIndex.of(["Car"])
+    sides = dict(enumerate([Side.HELD_OUT] * held_out + [Side.TRAIN]))
+    with writing(parts.snapshots / "1") as draft:
+        items = [LabelledImage(number, "", (region(),)) for number in sides]
+        draft.add(items, labels, lambda item: prepare_file(folder / "image.jpg", item.image, 1_000_000, folder))
+        return draft.finish(sides, labels)
+
+
+def add(parts, folder, weights, snapshot=None, training=None):
+    (folder / "weights.pt").write_bytes(weights)
+    champion = parts.registry.champion(1)
+    made_by = {"training": training.id, "batch": 4} if training else {}
+    facts = Facts(
+        snapshot=snapshot.hash if snapshot else None, parent=champion.name if champion else None, training=made_by
+    )
+    return parts.registry.add(1, folder / "weights.pt", facts)
+
+
+def serve(parts, version):
+    parts.registry.promote(1, version.name, "a test")
+
+
+def train_and_judge(parts, folder, snapshot, champion=BAD, candidate=GOOD, *, least_images=10, **more):
+    """Judge a training that was cut off after its candidate was registered; return the parts and the training."""
+    gate = replace(parts.policies.gate, least_images=least_images)
+    detectors = EvaluatedDetectors({OLD: champion, NEW: candidate}, **more)
+    parts = replace(parts, detectors=detectors, evaluator=detectors, policies=replace(parts.policies, gate=gate))
+    if parts.registry.champion(1) is None and champion is not None:
+        serve(parts, add(parts, folder, OLD))
+    training = parts.trainings.ask(1, "a test")
+    parts.trainings.note(training.id, snapshot=snapshot.hash)
+    add(parts, folder, NEW, snapshot, training)
+    retrain(parts, 1)
+    return parts, parts.trainings.last(1)[0]

@@ -1,0 +1,39 @@
+"""Predictions and reviews of the same places, for tests of their vectors."""
+
+from dataclasses import replace
+
+from loop.reviews.judging import judge_tasks
+from scripts.demo import scenes
+from tests.builders import box, region, review, served
+
+IMAGE = "/data/upload/1/a.jpg"
+LEFT, RIGHT, BELOW = box(0.1, 0.1, 0.3, 0.3), box(0.6, 0.1, 0.9, 0.4), box(0.1, 0.6, 0.4, 0.9)
+
+
+def predicted(parts, task=1, *, image=IMAGE, version="yolo_detector@1.0.0", minutes=-10, tag=""):
+    """A car on the left and a person on the right are shown, something below is held back."""
+    shown = (region(f"{tag}{task}l", "Car", LEFT, 0.9), region(f"{tag}{task}r", "Person", RIGHT, 0.6))
+    one = served(*shown, task=task, image=image, version=version, minutes=minutes)
+    parts.predictions.append([replace(one, candidates=(region(f"{tag}{task}c", "Car", BELOW, 0.1),))])
+
+
+def reviewed(parts, *regions, task=1, annotation=1, edited=5, image=IMAGE):
+    parts.reviews.record(review(*regions, annotation=annotation, task=task, edited=edited), {"image": image})
+    judge_tasks(parts, 1, [task])
+
+
+def environment(home, milvus, embedder):
+    return {
+        "LOOP_HOME": str(home),
+        "LOOP_MILVUS_URI": milvus.address,
+        "LOOP_EMBEDDER": embedder,
+        "LOOP_BASE_WEIGHTS": str(scenes.WARM_START),
+        "LOOP_IMAGE_SIZE": "320",
+        "LOOP_ALLOW_PRIVATE_ADDRESSES": "true",
+        "LABEL_STUDIO_API_KEY": "k",
+    }
+
+
+def accept(parts, task, image, regions):
+    parts.reviews.record(review(*regions, annotation=task, task=task, minutes=10), {"image": image})
+    judge_tasks(parts, 1, [task])

@@ -1,0 +1,71 @@
+"""Embedders in memory."""
+
+import hashlib
+
+import numpy as np
+from PIL import Image
+
+from loop.vision.embedding import Space, normalise
+from tests.fakes import Killed
+
+
+class FakeEmbedders:
+    """One embedder, whose space a test may change; it counts the crops it was shown."""
+
+    is_off = False
+
+    def __init__(self, fingerprint="1" * 64):
+        self.fingerprint = fingerprint
+        self.shown = []
+        self.dimension = 8
+
+    def space(self, version, weights, image_size=None):
+        return Space(f"fake-{self.fingerprint[0]}", self.fingerprint)
+
+    def whole_image_space(self):
+        return None
+
+    def load(self, space, weights, image_size=None):
+        self.of = space
+        return self
+
+    def embed(self, images, boxes):
+        self.shown += [
+            (self.of.fingerprint, image.shape, box) for image, some in zip(images, boxes, strict=True) for box in some
+        ]
+        return [normalise(np.stack([self._vector(box) for box in some])) if some else [] for some in boxes]
+
+    def _vector(self, box):
+        digest = hashlib.sha256(f"{self.of.fingerprint}{box}".encode()).digest()
+        return np.frombuffer(digest[: self.dimension], np.uint8).astype(np.float32) + 1
+
+
+class FixedEmbedders(FakeEmbedders):
+    """An embedder that no version changes; it sees brightness on a coarse grid, and no left from right."""
+
+    def __init__(self, fingerprint="1" * 64):
+        super().__init__(fingerprint)
+        self.batches = []
+        self.broken = None  # what it raises
+        self.calls_left = None
+
+    def space(self, version, weights, image_size=None):
+        return Space("fixed", self.fingerprint)
+
+    def whole_image_space(self):
+        return self.space("", None)
+
+    def embed(self, images, boxes):
+        if self.broken:
+            raise self.broken
+        if self.calls_left is not None:
+            if self.calls_left == 0:
+                raise Killed
+            self.calls_left -= 1
+        self.batches.append(len(images))
+        return [normalise(self._seen(image)[None]) for image in images]
+
+    def _seen(self, image):
+        small = Image.fromarray(image).convert("L").resize((8, 6), Image.Resampling.BOX)
+        grid = np.asarray(small, np.float32) - np.mean(small)
+        return np.concatenate([(grid + grid[:, ::-1]).ravel(), np.abs(grid - grid[:, ::-1]).ravel()])
