@@ -24,6 +24,7 @@ check:
 	$(VENV)/ruff check .
 	$(VENV)/mypy
 	$(VENV)/lint-imports
+	$(VENV)/deptry .
 
 # Writes what `pip install --no-deps -r requirements.lock` installs; it names versions, no index.
 lock:
