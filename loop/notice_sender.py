@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 
 import httpx
@@ -27,8 +27,8 @@ class Answer:
 class Courier:
     """Sends signed notices. Receivers are the operator's choice, so private addresses are fine."""
 
-    def __init__(self, secret: Callable[[], str], *, seconds: float = SECONDS) -> None:
-        self._secret, self._seconds = secret, seconds
+    def __init__(self, key: Callable[[], str], *, seconds: float = SECONDS) -> None:
+        self._key, self._seconds = key, seconds
 
     @cached_property
     def _ssl(self) -> ssl.SSLContext:
@@ -41,7 +41,7 @@ class Courier:
 
         The body of the answer is not read, and a receiver that answers a byte at a time has no longer than any other.
         """
-        signed = headers(notice, self._secret(), int(time.time()))
+        signed = headers(notice, self._key(), datetime.now(UTC))
         try:
             async with (
                 asyncio.timeout(self._seconds),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
+import base64
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+
+from standardwebhooks import Webhook
+
+STANDARD_KEY = re.compile(r"whsec_(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)")
 
 
 class Kind(StrEnum):
@@ -76,19 +80,24 @@ class RetryPolicy:
         return timedelta(seconds=wait * (1 + self.jitter * (2 * chance - 1)))
 
 
-def headers(notice: Notice, secret: str, timestamp: int) -> dict[str, str]:
-    """The headers of one attempt at *timestamp*, in seconds of the epoch."""
+def standard_key(text: str) -> str:
+    """
+    Return a key as Standard Webhooks writes it, `whsec_` and base64, which every verifier takes.
+
+    A text that is written like this stays as it is; any other text stands for its bytes in UTF-8.
+    """
+    if STANDARD_KEY.fullmatch(text):
+        return text
+    return f"whsec_{base64.b64encode(text.encode()).decode()}"
+
+
+def headers(notice: Notice, key: str, now: datetime) -> dict[str, str]:
+    """Return the headers of an attempt at *now*, in UTC, signed with a `standard_key` as Standard Webhooks demands."""
     return {
         "Content-Type": "application/json",
         "User-Agent": "label-studio-yolo-loop",
         "X-Loop-Event": notice.kind,
-        "X-Loop-Event-Id": notice.id,
-        "X-Loop-Timestamp": str(timestamp),
-        "X-Loop-Signature": signature(notice.body(), secret, timestamp),
+        "webhook-id": notice.id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": Webhook(key).sign(notice.id, now, notice.body().decode()),
     }
-
-
-def signature(body: bytes, secret: str, timestamp: int) -> str:
-    """HMAC-SHA256 over the timestamp, a full stop and the body: nobody without the secret makes or replays one."""
-    signed = f"{timestamp}.".encode() + body
-    return f"sha256={hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()}"

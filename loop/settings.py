@@ -104,7 +104,7 @@ class Settings(BaseSettings):
     image_seconds: float = Field(20.0, gt=0, description="longest wait for one image, in seconds")
     allow_private_addresses: bool = Field(False, description="also read task images from private addresses")
     notify_urls: str = Field("", description="webhook URLs that receive notices, comma-separated")
-    notify_secret: str = Field("", description="key that signs notices; empty: derived from the webhook key")
+    notify_secret: str = Field("", description="key that signs notices: any text; empty: derived from the webhook key")
     embedder: str = Field(
         "yolo:",
         description="embedder that makes the vectors: yolo:, open_clip:MODEL/TAG-OR-PATH, open_clip:FOLDER or none",

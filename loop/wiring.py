@@ -20,6 +20,7 @@ from loop.label_studio.class_store import ClassList
 from loop.label_studio.client import LabelStudio
 from loop.label_studio.projects import ProjectList
 from loop.notice_sender import Courier
+from loop.notices import standard_key
 from loop.outbox import Outbox
 from loop.parts import DatasetPolicy, Parts, Policies
 from loop.rates.store import RateLog
@@ -75,7 +76,7 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Parts:
         events=EventLog(engine),
         set_aside=SetAsideStore(engine),
         outbox=Outbox(engine, settings.receivers),
-        courier=Courier(lambda: settings.notify_key),
+        courier=Courier(lambda: standard_key(settings.notify_key)),
         predictions=PredictionLog(engine),
         reviews=ReviewLog(engine),
         verdicts=VerdictLog(engine),

@@ -1,6 +1,5 @@
 """Deliveries to real receivers on this machine."""
 
-import json
 import os
 import signal
 import socket
@@ -13,20 +12,23 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from standardwebhooks import Webhook
 
 from loop.delivery import deliver
 from loop.notice_sender import Courier
-from loop.notices import RetryPolicy, signature
+from loop.notices import RetryPolicy, standard_key
 from loop.outbox import DeliveryState, Outbox
 from loop.storage.exchange_tables import deliveries, notices
 from tests.builders import NOON
 from tests.fakes import receiver
 
+KEY = standard_key("s3cret")
+
 
 @pytest.fixture
 def told(parts):
     def of(*urls, seconds=1.0):
-        return replace(parts, outbox=Outbox(parts.engine, urls), courier=Courier(lambda: "s3cret", seconds=seconds))
+        return replace(parts, outbox=Outbox(parts.engine, urls), courier=Courier(lambda: KEY, seconds=seconds))
 
     return of
 
@@ -52,9 +54,8 @@ def test_a_notice_comes_signed_with_its_id_and_kind(told):
     (kept,) = parts.outbox.last()
     assert line == "1 delivered, 0 failed"
     assert (kept.state, kept.status, kept.attempts, kept.error) == (DeliveryState.DELIVERED, 204, 1, None)
-    assert json.loads(body)["id"] == sent["X-Loop-Event-Id"] == kept.notice.id
+    assert Webhook(KEY).verify(body, dict(sent))["id"] == sent["webhook-id"] == kept.notice.id
     assert sent["X-Loop-Event"] == "model.promoted"
-    assert sent["X-Loop-Signature"] == signature(body, "s3cret", int(sent["X-Loop-Timestamp"]))
     assert sent["Content-Type"] == "application/json"
 
 
@@ -234,5 +235,5 @@ def test_killed_between_sending_and_recording_it_is_sent_again_with_the_same_id(
 
         got = list(one.got)
     assert len(got) == 2
-    assert len({sent["X-Loop-Event-Id"] for sent, _ in got}) == 1
+    assert len({sent["webhook-id"] for sent, _ in got}) == 1
     assert states(parts) == {one.url: DeliveryState.DELIVERED}

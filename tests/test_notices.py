@@ -3,12 +3,13 @@
 import json
 import re
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from standardwebhooks import WebhookVerificationError
 
-from loop.notices import Kind, Notice, RetryPolicy, headers
+from loop.notices import Kind, Notice, RetryPolicy, headers, standard_key
 from loop.outbox import DeliveryState, Outbox
 from loop.registry.promote import announce_move, promote, roll_back
 from loop.settings import Settings
@@ -24,25 +25,56 @@ def outbox(parts):
     return Outbox(parts.engine, ["http://one.example/", "http://two.example/", "http://one.example/"])
 
 
-def is_ours():
-    """The snippet that the page gives to receivers."""
-    (snippet,) = re.findall(r"```python\n(def is_ours.*?)```", API_PAGE, re.DOTALL)
-    found = {}
-    exec(snippet, found)  # noqa: S102 (it is our own)
-    return found["is_ours"]
+def read_notice(headers, body, key):
+    """Run the snippet that the page gives to receivers."""
+    (snippet,) = re.findall(r"```python\n(from standardwebhooks.*?)```", API_PAGE, re.DOTALL)
+    names = {}
+    exec(snippet, names)  # noqa: S102 (it is our own)
+    return names["read_notice"](headers, body, key)
 
 
-def test_a_receiver_can_check_what_is_sent_as_the_page_says():
-    sent = headers(NOTICE, "s3cret", int(time.time()))
+@pytest.mark.parametrize(
+    "secret",
+    [
+        pytest.param("s3cret", id="text"),
+        pytest.param("ümläut 🐞 \x00", id="text-beyond-ascii"),
+        pytest.param("f0" * 32, id="hexadecimal"),
+        pytest.param("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", id="standard"),
+        pytest.param("whsec_", id="no-standard-one"),
+        pytest.param("whsec_abc", id="no-base64"),
+    ],
+)
+def test_a_receiver_can_check_what_is_sent_as_the_page_says(secret):
+    sent = headers(NOTICE, standard_key(secret), datetime.now(UTC))
 
-    assert is_ours()(sent, NOTICE.body(), "s3cret")
-    assert not is_ours()(sent, NOTICE.body(), "guess")
-    assert not is_ours()(sent, NOTICE.body() + b" ", "s3cret")
-    assert not is_ours()({**sent, "X-Loop-Timestamp": str(int(time.time()) - 1)}, NOTICE.body(), "s3cret")
+    assert read_notice(sent, NOTICE.body(), standard_key(secret)) == json.loads(NOTICE.body())
+
+
+@pytest.mark.parametrize(
+    ("changed", "more", "key"),
+    [
+        pytest.param({}, b"", "guess", id="other-key"),
+        pytest.param({}, b" ", "s3cret", id="other-body"),
+        pytest.param({"webhook-timestamp": str(int(time.time()) - 1)}, b"", "s3cret", id="other-time"),
+        pytest.param({"webhook-id": "other"}, b"", "s3cret", id="other-id"),
+    ],
+)
+def test_what_was_changed_on_the_way_is_not_ours(changed, more, key):
+    sent = headers(NOTICE, standard_key("s3cret"), datetime.now(UTC))
+
+    with pytest.raises(WebhookVerificationError):
+        read_notice(sent | changed, NOTICE.body() + more, standard_key(key))
 
 
 def test_an_old_notice_cannot_be_played_again():
-    assert not is_ours()(headers(NOTICE, "s3cret", int(time.time()) - 3600), NOTICE.body(), "s3cret")
+    sent = headers(NOTICE, standard_key("s3cret"), datetime.now(UTC) - timedelta(hours=1))
+
+    with pytest.raises(WebhookVerificationError, match="too old"):
+        read_notice(sent, NOTICE.body(), standard_key("s3cret"))
+
+
+def test_a_standard_key_is_used_as_it_is_and_any_other_text_by_its_bytes():
+    assert standard_key("whsec_c3VwZXJzZWNyZXQ=") == standard_key("supersecret") == "whsec_c3VwZXJzZWNyZXQ="
 
 
 def test_a_body_says_what_happened():

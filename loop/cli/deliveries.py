@@ -10,6 +10,7 @@ import typer
 from loop.cli import screen
 from loop.cli.options import AsJson, out
 from loop.errors import PayloadError
+from loop.notices import standard_key
 from loop.settings import Settings
 from loop.storage.storable import LARGEST_ID
 from loop.wiring import build
@@ -47,5 +48,5 @@ def retry_deliveries(notice: Annotated[str, typer.Argument(help="The id of a not
 
 @app.command("secret")
 def show_secret() -> None:
-    """Print the key that signs notices, for their receivers."""
-    typer.echo(Settings.read().notify_key)
+    """Print the key that signs notices, as receivers give it to a verifier of Standard Webhooks."""
+    typer.echo(standard_key(Settings.read().notify_key))
