@@ -124,7 +124,7 @@ def test_of_a_healthy_installation_all_is_well(patient):
 
 def jwt(**claims):
     body = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
-    return f"eyJhbGciOiJIUzI1NiJ9.{body}.signature"
+    return f"eyJhbGciOiJIUzI1NiJ9.{body}.c2lnbmVk"
 
 
 @pytest.mark.parametrize(
