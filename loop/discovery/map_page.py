@@ -1,11 +1,10 @@
-"""Draws a map of the unknown, with a point per detection and a colour per cluster. Pure."""
+"""Draws a map of the unknown, with a point per detection and a colour per cluster."""
 
 from __future__ import annotations
 
-import html
 import io
-import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,9 @@ from PIL import Image
 
 from loop.discovery.contact_sheet import data_uri
 from loop.discovery.neighbour_graph import NOISE, Labels
+from loop.page_template import fill
 
+TEMPLATE = Path(__file__).with_name("map.html.j2")
 COLOURS = (
     *("#4363d8", "#e6194b", "#3cb44b", "#f58231", "#911eb4", "#008080", "#9a6324", "#f032e6", "#808000", "#000075"),
     *("#800000", "#469990", "#bfa100", "#6a3d9a", "#1b9e77", "#d95f02", "#7570b3", "#e7298a", "#66a61e", "#e6ab02"),
@@ -70,66 +71,15 @@ def map_page(
         "labels": [int(label) for label in labels[shown]],
         "captions": [captions[row] for row in shown.tolist()],
         "names": list(names),
-        "colours": [_colour(one) for one in range(len(names))],
+        "colours": [_colour(cluster) for cluster in range(len(names))],
         "grey": GREY,
         "images": images,
     }
     summary = f"{len(labels)} unknown detections, {len(names)} clusters"
     if len(shown) < len(labels) or len(images) < len(shown):
         summary += f"; {len(shown)} points shown, {len(images)} of them with their crop"
-    return PAGE.replace("@SAID@", html.escape(summary)).replace("@DATA@", _script_safe(content))
+    return fill(TEMPLATE, summary=summary, content=content)
 
 
 def _colour(cluster: int) -> str:
     return GREY if cluster == NOISE else COLOURS[cluster % len(COLOURS)]
-
-
-def _script_safe(content: object) -> str:
-    """JSON that cannot end the script element around it."""
-    text = json.dumps(content, ensure_ascii=True, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>The unknown</title>
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline';
- script-src 'unsafe-inline'">
-<style>
-body { margin: 0; font: 14px sans-serif; display: flex; height: 100vh }
-main { flex: 1; padding: 8px } svg { width: 100%; height: calc(100% - 2em) }
-aside { width: 16em; padding: 8px; overflow: auto } aside div { cursor: default }
-#card { position: fixed; display: none; background: white; border: 1px solid #888; padding: 4px; pointer-events: none }
-#card img { display: block; min-width: 96px; image-rendering: auto }
-circle.dim { opacity: 0.12 }
-</style></head><body>
-<main><div>@SAID@</div><svg viewBox="-2 -2 104 104" role="img" aria-label="Map of the unknown"></svg></main>
-<aside></aside><div id="card"></div>
-<script>
-const data = @DATA@;
-const [svg, card, aside] = ["svg", "#card", "aside"].map(one => document.querySelector(one));
-const colour = label => label < 0 ? data.grey : data.colours[label];
-const name = label => label < 0 ? "in no cluster" : data.names[label];
-data.points.forEach(([x, y], at) => {
-  const dot = document.createElementNS("http://www.w3.org/2000/svg", "circle");
-  dot.setAttribute("cx", 100 * x); dot.setAttribute("cy", 100 * (1 - y)); dot.setAttribute("r", 0.6);
-  dot.setAttribute("fill", colour(data.labels[at])); dot.dataset.at = at; svg.append(dot);
-});
-svg.addEventListener("mouseover", event => {
-  const at = event.target.dataset.at; if (at === undefined) { card.style.display = "none"; return }
-  card.replaceChildren();
-  if (data.images[at]) { const image = new Image(); image.src = data.images[at]; card.append(image) }
-  card.append(name(data.labels[at]) + ": " + data.captions[at]);
-  card.style.display = "block";
-  card.style.left = Math.min(event.clientX + 12, innerWidth - 200) + "px";
-  card.style.top = Math.min(event.clientY + 12, innerHeight - 160) + "px";
-});
-[...data.names.keys(), -1].forEach(label => {
-  const line = document.createElement("div");
-  line.style.color = colour(label); line.textContent = "\\u25cf " + name(label);
-  const dots = () => svg.querySelectorAll("circle");
-  line.onmouseenter = () => dots().forEach(d => d.classList.toggle("dim", data.labels[d.dataset.at] !== label));
-  line.onmouseleave = () => dots().forEach(d => d.classList.remove("dim"));
-  aside.append(line);
-});
-</script></body></html>
-"""
