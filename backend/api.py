@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable
 from uuid import uuid4
 
 from flask import Blueprint, Response, current_app, jsonify, render_template, request
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from werkzeug.exceptions import UnsupportedMediaType
 
-from backend.api_schemas import BulkAnswer, BulkResult, VerdictPage, VerdictQuery
+from backend.api_schemas import BulkAnswer, BulkRequest, BulkResult, VerdictPage, VerdictQuery
 from backend.openapi import document
 from backend.protocol import body
 from loop.errors import Busy, PayloadError
 from loop.parts import Parts
 from loop.printable import shorten
-from loop.reviews.bulk.operations import MOST_OPERATIONS, Operation, as_payload_error
+from loop.reviews.bulk.operations import Operation
 from loop.reviews.bulk.run import Outcome, annotate
 from loop.reviews.verdict_query import VerdictFilter, read_cursor
-from loop.storage.storable import is_id
+from loop.validation import read
 
 LARGEST_BODY = 32 * 1024 * 1024  # bytes
 LONGEST_KEY = 100  # characters; a position is added
 AT_ONCE = threading.BoundedSemaphore(2)  # bulk requests: each makes Label Studio call us, which needs threads too
 MULTI_STATUS = 207
 
-Model = TypeVar("Model", bound=BaseModel)
 api = Blueprint("api", __name__, url_prefix="/loop/api/v1", template_folder="templates")
 
 
@@ -37,12 +35,12 @@ def bulk() -> tuple[Response, int]:
     if not request.is_json:
         raise UnsupportedMediaType(f"Content-Type: expected application/json, found {request.mimetype or 'none'}")
     request.max_content_length = LARGEST_BODY
-    project_id, operations = _operations(body())
-    asked = ((f"operations[{index}]", one) for index, one in enumerate(operations))
+    sent = read(BulkRequest, body())
+    asked = ((f"operations[{index}]", operation) for index, operation in enumerate(sent.operations))
     if not AT_ONCE.acquire(blocking=False):
         raise Busy("bulk requests: two are being worked on; send this one again in a while")
     try:
-        outcomes = list(annotate(_parts(), project_id, asked, _key_of(request.headers.get("Idempotency-Key"))))
+        outcomes = list(annotate(_parts(), sent.project, asked, _key_of(request.headers.get("Idempotency-Key"))))
     finally:
         AT_ONCE.release()
     failed = sum(one.error is not None for one in outcomes)
@@ -58,7 +56,7 @@ def bulk() -> tuple[Response, int]:
 @api.get("/verdicts")
 def verdicts() -> Response:
     """A page of verdicts with their provenance."""
-    query = _read(VerdictQuery, request.args.to_dict())
+    query = read(VerdictQuery, request.args.to_dict())
     parts = _parts()
     parts.projects.get(query.project)
     after = read_cursor(query.cursor) if query.cursor else None
@@ -81,20 +79,6 @@ def page() -> Response:
     return answer
 
 
-def _operations(sent: Mapping[str, Any]) -> tuple[int, list[object]]:
-    """The project and the operations, not looked at yet. Raises PayloadError."""
-    project, operations = sent.get("project"), sent.get("operations")
-    if not is_id(project):
-        raise PayloadError("project", "a project id, an integer", project)
-    if not isinstance(operations, list):
-        raise PayloadError("operations", "a list of operations", operations)
-    if len(operations) > MOST_OPERATIONS:
-        raise PayloadError("operations", f"at most {MOST_OPERATIONS} of them", f"{len(operations)}")
-    for unknown in sorted(set(sent) - {"project", "operations"}):
-        raise PayloadError(shorten(unknown), "no such field", sent[unknown])
-    return project, operations
-
-
 def _key_of(header: str | None) -> Callable[[int, Operation], str]:
     """The key of an operation that brings none: of the request's key and its position, else one of its own."""
     if header is None:
@@ -113,13 +97,6 @@ def _result(one: Outcome) -> BulkResult:
         key=one.key,
         is_repeated=one.is_repeated,
     )
-
-
-def _read(model: type[Model], sent: Mapping[str, str]) -> Model:
-    try:
-        return model.model_validate(sent)
-    except ValidationError as error:
-        raise as_payload_error(error) from error
 
 
 def _json(answer: BaseModel) -> Response:

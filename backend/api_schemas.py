@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
 from backend.protocol_schemas import shown
 from loop.reviews.bulk.operations import MOST_OPERATIONS, AnyOperation, Id, Strict
@@ -41,7 +41,7 @@ class BulkRequest(Strict):
         }
     )
     project: Id
-    operations: Annotated[list[AnyOperation], Field(max_length=MOST_OPERATIONS)]
+    operations: Annotated[list[SkipValidation[AnyOperation]], Field(max_length=MOST_OPERATIONS)]
 
 
 class BulkResult(BaseModel):

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
 from loop.cli import rates_screen
 from loop.cli.options import AsJson, ProjectId, out
@@ -21,11 +20,11 @@ from loop.rates.assess import Asked, assess, seconds_by_version
 from loop.rates.compare_shadow import compare_shadows
 from loop.rates.rates import By
 from loop.regions import write_region
-from loop.reviews.bulk.operations import as_payload_error
 from loop.reviews.verdict_query import Stream, VerdictFilter
 from loop.reviews.verdicts import Decision, Verdict
 from loop.storage.storable import LARGEST_ID
 from loop.storage.text_file import naming, read_text
+from loop.validation import read
 from loop.wiring import build
 
 app = typer.Typer()
@@ -84,10 +83,7 @@ def verdicts(  # noqa: PLR0913, PLR0917 (each is an option)
 
 def _print_of_project(**wanted: object) -> None:
     """Print the verdicts that match a VerdictFilter of these fields. Raises PayloadError."""
-    try:
-        query = VerdictFilter.model_validate(wanted)
-    except ValidationError as error:
-        raise as_payload_error(error) from error
+    query = read(VerdictFilter, wanted)
     parts = build(migrate=True)
     parts.projects.get(query.project)
     count = 0

@@ -23,6 +23,7 @@ from loop.label_studio.label_config import BOXES, LabelConfig
 from loop.label_studio.shapes import NoBox, outline
 from loop.regions import Box, Region
 from loop.storage.storable import is_text
+from loop.validation import as_payload_error
 
 MOST_OPERATIONS = 1000  # a request
 MOST_REGIONS = 1000  # an operation
@@ -155,6 +156,7 @@ class Delete(_Operation):
 
 Operation = Create | Update | Delete
 AnyOperation = Annotated[Operation, Field(discriminator="operation")]
+KINDS = ("create", "update", "delete")
 _ANY: TypeAdapter[Operation] = TypeAdapter(AnyOperation)
 
 
@@ -162,38 +164,22 @@ def read_operation(json: object, config: LabelConfig, where: str) -> Operation:
     """Read one operation; PayloadError names the field below *where*, such as `operations[3].regions[0].box`."""
     if not isinstance(json, Mapping):
         raise PayloadError(where, "an operation, a JSON object", json)
+    kind = json.get("operation")
+    if kind not in KINDS:
+        raise PayloadError(f"{where}.operation", "create, update or delete", kind)
     try:
         operation = _ANY.validate_python(json)
     except ValidationError as error:
-        raise as_payload_error(error, where, skip=(str(json.get("operation")),)) from error
+        raise as_payload_error(error, where, skip=(kind,)) from error
     if not isinstance(operation, Delete):
         _check_labels(operation, config, where)
     return operation
-
-
-def as_payload_error(error: ValidationError, where: str = "", *, skip: tuple[str, ...] = ()) -> PayloadError:
-    """The first thing that is wrong; *skip* leaves out the steps that name a member of a union."""
-    first = error.errors(include_url=False)[0]
-    steps = [step for at, step in enumerate(first["loc"]) if at or step not in skip]
-    field = where
-    for step in steps:
-        field += f"[{step}]" if isinstance(step, int) else f".{step}" if field else str(step)
-    if first["type"].startswith("union_tag"):
-        return PayloadError(f"{where}.operation", "create, update or delete", _tag(first["input"]))
-    if first["type"] == "missing":
-        return PayloadError(field, "a value", None)
-    expected = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    return PayloadError(field, expected[:1].lower() + expected[1:], first["input"])
 
 
 def digest(operation: Operation) -> str:
     """What an operation asks for, as a SHA-256: the same for the same content, whatever its key."""
     text = json.dumps(operation.model_dump(exclude={"key"}), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _tag(json: object) -> object:
-    return json.get("operation") if isinstance(json, Mapping) else json
 
 
 def _check_labels(operation: _Written, config: LabelConfig, where: str) -> None:
