@@ -81,7 +81,11 @@ def _read(export: Path) -> Iterator[Any]:
 
 
 def _elements(file: IO[str], name: str) -> Iterator[Any]:
-    """Yield the elements of the list in a file."""
+    """
+    Yield the elements of the list in a file.
+
+    ijson cannot do this: it refuses NaN, which Python writes into JSON, and takes gigabytes for 50,000 open brackets.
+    """
     decoder, buffer = json.JSONDecoder(), file.read(CHUNK)
     answer = API_ANSWER.match(buffer)
     at = answer.end() if answer else _skip_blanks(buffer, 0)
