@@ -7,9 +7,9 @@ Each is named by its advisory, its CVE or its issue at the scanner's repository.
 import pytest
 
 from loop.errors import ArchiveRefused
-from loop.vision import weights_file
-from loop.vision.pickle_check import objections
-from tests.checkpoints import LAYER, checkpoint
+from loop.registry.pickle_check import objections
+from loop.registry.weights_check import check_weights
+from tests.vision.builders import LAYER, checkpoint
 
 P = b"\x80\x02"
 TRUE = b"U\x04true"  # an argument
@@ -131,18 +131,18 @@ def test_a_zip_that_a_scanner_cannot_read_and_torch_can_is_refused(tmp_path, dam
     path.write_bytes(damage(path.read_bytes()))
 
     with pytest.raises(ArchiveRefused):
-        weights_file.check(path)
+        check_weights(path)
 
 
 def test_a_pickle_under_a_name_that_scanners_skip_is_refused(tmp_path):
     path = checkpoint(tmp_path / "a.pt", **{"config.p": P + RUN + b"."})  # CVE-2025-1889
 
     with pytest.raises(ArchiveRefused, match=r"config\.p"):
-        weights_file.check(path)
+        check_weights(path)
 
 
 def test_a_bare_pickle_named_as_weights_is_refused(tmp_path):
     (tmp_path / "a.bin").write_bytes(P + RUN + b".")  # CVE-2025-10155
 
     with pytest.raises(ArchiveRefused, match=r"torch\.save"):
-        weights_file.check(tmp_path / "a.bin")
+        check_weights(tmp_path / "a.bin")
