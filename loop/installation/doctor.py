@@ -16,7 +16,7 @@ from loop.installation.checks_model import LOADED, MODEL
 from loop.installation.checks_project import PROJECT
 from loop.installation.checks_reviews import REVIEWS
 from loop.installation.checks_work import WORK
-from loop.installation.findings import Finding, Level, told_safely, wrong
+from loop.installation.findings import Finding, Level, redact_finding, wrong
 from loop.label_studio.projects import Project
 from loop.parts import Parts
 
@@ -86,11 +86,11 @@ def _run(checks: Sequence[tuple[str, Check]], seconds: float) -> list[Finding]:
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
     late = f"no answer within {seconds:g} s"
-    found = [
+    complete = [
         results.get(place) or [wrong(name, late, "the service hangs or is very slow: try again, then read its log")]
         for place, (name, _) in enumerate(checks)
     ]
-    return [told_safely(one) for findings in found for one in findings]
+    return [redact_finding(finding) for findings in complete for finding in findings]
 
 
 def _name(check: Callable[..., object]) -> str:

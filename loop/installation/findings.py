@@ -1,4 +1,4 @@
-"""What the doctor finds, and how it is told. Pure."""
+"""The findings of the doctor. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at: what was *found*, and where that is not well, what to do about it."""
+    """The result of one check: what was *found* and, unless all is well, the *advice*."""
 
     check: str
     level: Level
@@ -31,34 +31,34 @@ class Finding:
 
 
 def ok(check: str, found: str) -> Finding:
-    """All is well."""
+    """Return a finding that all is well."""
     return Finding(check, Level.OK, found)
 
 
 def warning(check: str, found: str, advice: str) -> Finding:
-    """It works, and not as well as it should, or not for long."""
+    """Return a finding about something that works badly, or soon will not."""
     return Finding(check, Level.WARNING, found, advice)
 
 
 def wrong(check: str, found: str, advice: str) -> Finding:
-    """It does not work."""
+    """Return a finding about something that does not work."""
     return Finding(check, Level.WRONG, found, advice)
 
 
 def is_anything_wrong(findings: Iterable[Finding]) -> bool:
     """Whether something does not work."""
-    return any(one.level == Level.WRONG for one in findings)
+    return any(finding.level == Level.WRONG for finding in findings)
 
 
-def told_safely(finding: Finding) -> Finding:
-    """The same without passwords and signatures that an address in it may carry."""
+def redact_finding(finding: Finding) -> Finding:
+    """Return the same finding without passwords and signatures of addresses in it."""
     return replace(finding, found=redact(finding.found), advice=redact(finding.advice))
 
 
 def is_private(url: str) -> bool:
-    """Whether an address is one that Label Studio calls only where its guards are off, as far as its text tells."""
+    """Whether Label Studio calls an address only with its guards off, as far as the text of the address tells."""
     host = urlsplit(url).hostname or ""
-    if "." not in host and ":" not in host:  # localhost, or a name of the own network
+    if "." not in host and ":" not in host:  # localhost, or a name in the local network
         return True
     try:
         return not ipaddress.ip_address(host).is_global

@@ -1,4 +1,4 @@
-"""The process that outlives a killed `loop up`, to end all that it started; run by `python -m`."""
+"""The process that outlives a killed `loop up`, and ends the processes that it started; run by `python -m`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from loop import process_table as processes
 
-PATIENCE = 3.0  # seconds to write down what is in memory
+PATIENCE = 3.0  # seconds that a process gets to write its data
 
 
 @dataclass
 class Guard:
-    """Holds one end of a pipe; the guard sees it closed when this process ends, however it ends."""
+    """Starts the guard, and holds one end of a pipe to it: the guard sees the pipe close when this process ends."""
 
     run: str
     process: subprocess.Popen[bytes] | None = None
@@ -25,14 +25,14 @@ class Guard:
         return self.process is not None and self.process.poll() is None
 
     def start(self) -> None:
-        """Start it, or start it again, in a session of its own, where no signal of a terminal reaches it."""
+        """Start the guard, or start it again, in its own session: no signal of a terminal reaches it."""
         command = [sys.executable, "-m", "loop.installation.guard", self.run]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
 
     def stop(self) -> None:
-        """Let it see that there is nothing left, and end."""
+        """Close the pipe, and wait until the guard has ended."""
         if self.process and self.process.stdin:
             with suppress(OSError):
                 self.process.stdin.close()
@@ -40,7 +40,7 @@ class Guard:
 
 
 def main(run: str) -> None:
-    """Wait until the other end of standard input is gone, then end every process of *run*."""
+    """Wait until the other end of standard input is closed, then end every process of *run*."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     while sys.stdin.buffer.read(1):

@@ -21,13 +21,13 @@ from redis.retry import Retry
 from loop import redis_server
 from loop.errors import UpstreamError
 
-STOP_SECONDS = 10.0  # that Redis gets to write its data down
-READY_SECONDS = 30.0  # that Redis gets to read its data
+STOP_SECONDS = 10.0  # for Redis to write its data
+READY_SECONDS = 30.0  # for Redis to read its data
 
 
 @dataclass
 class Program:
-    """A part that is a process of its own; its output goes to a log file."""
+    """A part of the installation that runs as its own process; its output goes to a log file."""
 
     name: str
     address: str
@@ -37,7 +37,7 @@ class Program:
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start the process in a session of its own, so that Ctrl-C reaches us alone."""
+        """Start the process in its own session: Ctrl-C reaches only `loop up`."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -47,15 +47,15 @@ class Program:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_ending_with(os.getpid()),  # noqa: PLW1509 (started before any thread)
+                preexec_fn=_end_with(os.getpid()),  # noqa: PLW1509 (started before any thread)
             )
 
     def is_alive(self) -> bool:
-        """Whether it does what it is there for."""
+        """Whether the part works."""
         return self.is_running()
 
     def is_running(self) -> bool:
-        """Whether there is a process."""
+        """Whether the process runs."""
         return self.process is not None and self.process.poll() is None
 
     def ask_to_stop(self) -> None:
@@ -71,7 +71,7 @@ class Program:
 
 
 class EmbeddedRedis(Program):
-    """A real Redis-protocol server from a package, persisted, on a socket that only its owner can open."""
+    """A server of the Redis protocol from a package; its data is on disk, and only its owner can open its socket."""
 
     def __init__(
         self, socket: Path, folder: Path, environment: dict[str, str] | None = None, log: Path | None = None
@@ -82,10 +82,10 @@ class EmbeddedRedis(Program):
         super().__init__("redis", address, command, environment or dict(os.environ), log or folder / "redis.log")
 
     def start(self) -> None:
-        """Start it and wait until it answers; another on its socket is stopped first. Raises UpstreamError."""
+        """Start the server and wait until it answers; stop another on its socket first. Raises UpstreamError."""
         if self.is_alive() and self.is_running():
             return
-        self.kill()  # where it runs and does not answer
+        self.kill()  # if it runs and does not answer
         self._shut_down()
         redis_server.make_folders(self.socket, self.folder)
         super().start()
@@ -96,14 +96,14 @@ class EmbeddedRedis(Program):
             time.sleep(0.05)
 
     def is_alive(self) -> bool:
-        """Whether it answers."""
+        """Whether the server answers."""
         try:
             return bool(self._client(timeout=2.0).ping())
         except RedisError:
             return False
 
     def stop(self) -> None:
-        """Let it write its data and end."""
+        """Ask the server to write its data and end, and wait for it."""
         self.ask_to_stop()
         if self.process:
             with suppress(subprocess.TimeoutExpired):
@@ -117,15 +117,15 @@ class EmbeddedRedis(Program):
         return Redis(unix_socket_path=str(self.socket), socket_timeout=timeout, retry=Retry(NoBackoff(), 0))
 
 
-def _ending_with(parent: int) -> Callable[[], None]:
-    """What a process does first, so that Linux stops it when its *parent* ends, also one that is killed outright."""
+def _end_with(parent: int) -> Callable[[], None]:
+    """Return the first steps of a process: Linux stops it when its *parent* ends, even if the parent is killed."""
 
     def prepare() -> None:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # its parent handles them in its own way
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # its parent handles them itself
             signal.signal(number, signal.SIG_DFL)
         if sys.platform == "linux":
             ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
-        if os.getppid() != parent:  # it ended before
+        if os.getppid() != parent:  # the parent has ended already
             os._exit(1)
 
     return prepare

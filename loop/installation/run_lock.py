@@ -1,4 +1,4 @@
-"""The lock that makes a `loop up` the only one of its LOOP_HOME, and the mark of what it starts."""
+"""The lock that allows one `loop up` per LOOP_HOME, and the mark of the processes that it starts."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ PATIENCE = 3.0  # seconds that processes of a killed run get to end by themselve
 
 
 @contextmanager
-def holding(home: Path) -> Iterator[str]:
+def hold(home: Path) -> Iterator[str]:
     """
-    Hold *home* as long as this process runs, and give the mark of its run.
+    Lock *home* as long as this process runs, and yield the mark of its run.
 
-    What a run before, killed with all that should have ended it, has left behind is ended first. Raises LoopError
-    where another `loop up` holds it, or a process of the run before does not go.
+    Processes that a killed run left behind are ended first. Raises LoopError if another `loop up` holds the lock, or a
+    process of the last run does not end.
     """
     with (home / "up.lock").open("a+") as file:
         try:
@@ -34,7 +34,9 @@ def holding(home: Path) -> Iterator[str]:
                 f"another `loop up` (process {pid}) runs on LOOP_HOME={home}: stop it, or set another LOOP_HOME"
             ) from error
         if (before := _read(file).get("run")) and (left := processes.end(before, seconds=PATIENCE)):
-            raise LoopError(f"processes of the last `loop up` do not end: {', '.join(str(one.pid) for one in left)}")
+            raise LoopError(
+                f"processes of the last `loop up` do not end: {', '.join(str(process.pid) for process in left)}"
+            )
         run = secrets.token_hex(16)
         _write(file, json.dumps({"run": run, "pid": os.getpid()}))
         yield run
@@ -44,10 +46,10 @@ def holding(home: Path) -> Iterator[str]:
 def _read(file: IO[str]) -> dict[str, str]:
     file.seek(0)
     try:
-        found = json.loads(file.read())
+        content = json.loads(file.read())
     except ValueError:  # nobody has run yet, or is writing
         return {}
-    return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+    return {str(key): str(value) for key, value in content.items()} if isinstance(content, dict) else {}
 
 
 def _write(file: IO[str], text: str) -> None:

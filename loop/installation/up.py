@@ -1,4 +1,4 @@
-"""Everything on one machine: starts the parts, starts again what dies, stops all of it."""
+"""Runs the whole installation on one machine: starts its parts, restarts those that die, stops all."""
 
 from __future__ import annotations
 
@@ -23,39 +23,39 @@ from loop.settings import Settings
 from loop.vision.embedders import NONE
 
 START_SECONDS = 90.0
-STOP_SECONDS = 5.0  # until a part that was asked to stop is killed
-PORT_SECONDS = 12.0  # until somebody else has given a port back
-BACKOFF = (1.0, 30.0)  # seconds before a part is started again: at first, at most
-ONE_PRESS = 0.5  # seconds within which signals count as one: a closing terminal may send several
+STOP_SECONDS = 5.0  # until a part that does not stop is killed
+PORT_SECONDS = 12.0  # for another process to free a port
+BACKOFF = (1.0, 30.0)  # seconds before a part is restarted: the first time, and at most
+ONE_PRESS = 0.5  # seconds in which several signals count as one: a closing terminal may send several
 
 
 class Stopping:
-    """The signals to stop that have come since this was made."""
+    """The signals to stop that have come since it was created."""
 
     def __init__(self) -> None:
-        self._came: list[float] = []
-        is_kept_up = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # by `nohup`
-        for number in (signal.SIGINT, signal.SIGTERM, *(() if is_kept_up else (signal.SIGHUP,))):
-            signal.signal(number, lambda *_: self._came.append(time.monotonic()))
+        self._moments: list[float] = []
+        is_nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # as with `nohup`
+        for number in (signal.SIGINT, signal.SIGTERM, *(() if is_nohup else (signal.SIGHUP,))):
+            signal.signal(number, lambda *_: self._moments.append(time.monotonic()))
 
     def __bool__(self) -> bool:
-        return bool(self._came)
+        return bool(self._moments)
 
     @property
     def is_hurried(self) -> bool:
-        """Whether there was one more after the first."""
-        return bool(self._came) and self._came[-1] - self._came[0] > ONE_PRESS
+        """Whether another signal came after the first."""
+        return bool(self._moments) and self._moments[-1] - self._moments[0] > ONE_PRESS
 
 
 def up(settings: Settings, stopping: Stopping, say: Callable[[str], None]) -> None:
-    """Be the one `loop up` of LOOP_HOME until it is *stopping*. Raises LoopError."""
-    with run_lock.holding(settings.home) as mark:
+    """Run the installation of LOOP_HOME until it is *stopping*. Raises LoopError."""
+    with run_lock.hold(settings.home) as mark:
         _clear(settings, stopping)
         run(parts_of(settings, mark), settings, stopping, Guard(mark), lambda line: _say(say, line))
 
 
 def parts_of(settings: Settings, mark: str = "") -> list[Program]:
-    """The parts of an installation, in the order they start; their processes carry the *mark*."""
+    """Return the parts of an installation in the order of their start; their processes carry the *mark*."""
     environment = {**os.environ, **settings.environment(), "PYTHONUNBUFFERED": "1", processes.MARK: mark}
     logs = settings.home / "logs"
 
@@ -111,14 +111,14 @@ def run(
 
 
 def _put_back(settings: Settings) -> None:
-    """No worker of this Redis can run yet: what workers had begun, they will not end."""
+    """Put jobs that a worker had begun back into their queues: no worker of this Redis runs yet."""
     queue = JobQueue(settings.redis)
     queue.put_back()
     queue.close()
 
 
 def _stop(parts: Sequence[Program], stopping: Stopping, guard: Guard) -> None:
-    """Stop all that uses Redis at once, then Redis, then what is left of either. Raises LoopError where any stays."""
+    """Stop the parts that use Redis, then Redis, then remaining processes. Raises LoopError if a process stays."""
     last = [part for part in parts if isinstance(part, EmbeddedRedis)]
     _end([part for part in parts if part not in last], stopping, STOP_SECONDS)
     processes.end(guard.run, but=[part.process.pid for part in last if part.process])
@@ -130,7 +130,7 @@ def _stop(parts: Sequence[Program], stopping: Stopping, guard: Guard) -> None:
 
 
 def _end(parts: Sequence[Program], stopping: Stopping, seconds: float) -> None:
-    """Ask programs to stop, and kill those that have not after some *seconds*, or when it is hurried."""
+    """Ask programs to stop; kill those that still run after *seconds*, or after a second signal."""
     deadline = time.monotonic() + seconds
     for part in parts:
         part.ask_to_stop()
@@ -163,7 +163,7 @@ def _keep(parts: Sequence[Program], stopping: Stopping, guard: Guard, say: Calla
 
 
 def _clear(settings: Settings, stopping: Stopping) -> None:
-    """Refuse a port that is taken; forget the counters of processes of an earlier run."""
+    """Wait for the port of the backend, and delete the counters of an earlier run. Raises LoopError."""
     deadline = time.monotonic() + PORT_SECONDS
     while (error := _bind_error(settings)) and not stopping:
         if time.monotonic() > deadline:
@@ -201,6 +201,6 @@ def _wait_for_web(settings: Settings, parts: Sequence[Program], stopping: Stoppi
 
 
 def _say(say: Callable[[str], None], line: str) -> None:
-    """Say a line, if anybody still listens: a terminal that was closed is no reason to leave a stop half done."""
+    """Print a line; a closed terminal is no reason to leave a stop half done."""
     with suppress(OSError):
         say(line)
