@@ -28,6 +28,8 @@ def as_payload_error(error: ValidationError, where: str = "", *, skip: tuple[str
     for step in steps:
         field += f"[{step}]" if isinstance(step, int) else f".{shorten(step)}" if field else shorten(step)
     found = first["input"]
+    if isinstance(found, str) and first["type"].endswith("_type"):
+        found = repr(found)  # the quotes tell '1' from 1
     match first["type"]:
         case "missing":
             return PayloadError(field, "a value", None)

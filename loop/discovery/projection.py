@@ -17,7 +17,7 @@ def coordinates(vectors: Vectors, *, seed: int = 0) -> NDArray[np.float32]:
     Lay vectors (n, dimension) out as float32 (n, 2) in [0, 1]; the same vectors and seed give the same.
 
     Neighbours stay neighbours, by t-SNE; distances between groups mean little. Of more than MOST vectors, or fewer than
-    10, the two principal components are taken.
+    10, the two principal components are taken. openTSNE is 1.4 times as fast, and has no wheel for Linux on ARM.
     """
     if len(vectors) < 3:
         return np.linspace(0.25, 0.75, 2 * len(vectors), dtype=np.float32).reshape(-1, 2)

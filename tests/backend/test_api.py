@@ -75,22 +75,26 @@ def test_without_any_key_the_same_request_is_done_again(client, parts):
 
 
 @pytest.mark.parametrize(
-    ("body", "field"),
+    ("body", "field", "words"),
     [
-        pytest.param([], "body", id="a-list"),
-        pytest.param({"operations": []}, "project", id="no-project"),
-        pytest.param({"project": "1", "operations": []}, "project", id="project-as-text"),
-        pytest.param({"project": True, "operations": []}, "project", id="project-as-bool"),
-        pytest.param({"project": 1}, "operations", id="no-operations"),
-        pytest.param({"project": 1, "operations": {}}, "operations", id="no-list"),
-        pytest.param({"project": 1, "operations": [{}] * 1001}, "operations", id="too-many"),
-        pytest.param({"project": 1, "operations": [], "dry_run": True}, "dry_run", id="an-unknown-field"),
+        pytest.param([], "body", "a JSON object, found []", id="a-list"),
+        pytest.param({"operations": []}, "project", "a value, found None", id="no-project"),
+        pytest.param({"project": "1", "operations": []}, "project", "a valid integer, found '1'", id="project-as-text"),
+        pytest.param(
+            {"project": True, "operations": []}, "project", "a valid integer, found True", id="project-as-bool"
+        ),
+        pytest.param({"project": 0, "operations": []}, "project", "greater than or equal to 1", id="project-zero"),
+        pytest.param({"project": 1}, "operations", "a value, found None", id="no-operations"),
+        pytest.param({"project": 1, "operations": {}}, "operations", "a valid list, found {}", id="no-list"),
+        pytest.param({"project": 1, "operations": [{}] * 1001}, "operations", "at most 1000 of them", id="too-many"),
+        pytest.param({"project": 1, "operations": [], "dry": 1}, "dry", "no such field, found 1", id="unknown-field"),
     ],
 )
-def test_a_request_that_cannot_be_read_is_told_which_field(client, body, field):
+def test_a_request_that_cannot_be_read_is_told_which_field(client, body, field, words):
     answer = client.post(BULK, json=body, headers=AUTH)
 
     assert (answer.status_code, answer.json["field"], answer.json["type"]) == (400, field, "PayloadError")
+    assert answer.json["error"].startswith(f"{field}: expected {words}")
 
 
 def test_a_body_that_is_nested_too_deeply_is_told_so(client):
