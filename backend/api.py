@@ -14,11 +14,11 @@ from backend.api_schemas import BulkAnswer, BulkRequest, BulkResult, VerdictPage
 from backend.openapi import document
 from backend.protocol import body
 from loop.errors import Busy, PayloadError
-from loop.parts import Parts
 from loop.printable import shorten
 from loop.reviews.bulk.operations import Operation
 from loop.reviews.bulk.run import Outcome, annotate
 from loop.reviews.verdict_query import VerdictFilter, read_cursor
+from loop.rooms import Rooms
 from loop.validation import read
 
 LARGEST_BODY = 32 * 1024 * 1024  # bytes
@@ -40,7 +40,9 @@ def bulk() -> tuple[Response, int]:
     if not AT_ONCE.acquire(blocking=False):
         raise Busy("bulk requests: two are being worked on; send this one again in a while")
     try:
-        outcomes = list(annotate(_parts(), sent.project, asked, _key_of(request.headers.get("Idempotency-Key"))))
+        outcomes = list(
+            annotate(_rooms().reviews, sent.project, asked, _key_of(request.headers.get("Idempotency-Key")))
+        )
     finally:
         AT_ONCE.release()
     failed = sum(one.error is not None for one in outcomes)
@@ -57,11 +59,11 @@ def bulk() -> tuple[Response, int]:
 def verdicts() -> Response:
     """A page of verdicts with their provenance."""
     query = read(VerdictQuery, request.args.to_dict())
-    parts = _parts()
-    parts.projects.get(query.project)
+    rooms = _rooms()
+    rooms.studio.projects.get(query.project)
     after = read_cursor(query.cursor) if query.cursor else None
     wanted = VerdictFilter(**query.model_dump(exclude={"limit", "cursor"}))
-    records, place = parts.verdicts.page(wanted, after, query.limit)
+    records, place = rooms.reviews.verdicts.page(wanted, after, query.limit)
     return _json(VerdictPage(verdicts=records, next=place.text() if place else None))
 
 
@@ -103,6 +105,6 @@ def _json(answer: BaseModel) -> Response:
     return Response(answer.model_dump_json(), mimetype="application/json")
 
 
-def _parts() -> Parts:
-    found: Parts = current_app.extensions["parts"]
+def _rooms() -> Rooms:
+    found: Rooms = current_app.extensions["rooms"]
     return found

@@ -34,10 +34,10 @@ def create_app(settings: Settings | None = None) -> Flask:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     app = Flask("backend")
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
-    parts = build(settings, migrate=True)
-    predictor = Predictor(parts)
+    rooms = build(settings, migrate=True)
+    predictor = Predictor(rooms.serving)
     predictor.warm_up()
-    app.extensions.update(parts=parts, predictor=predictor)
+    app.extensions.update(rooms=rooms, predictor=predictor)
     app.register_blueprint(protocol)
     app.register_blueprint(intake)
     app.register_blueprint(api)

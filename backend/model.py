@@ -11,7 +11,7 @@ from label_studio_ml.model import LabelStudioMLBase
 from loop.errors import PayloadError, UpstreamError
 from loop.label_studio.payloads import project_id_of
 from loop.label_studio.webhook import START_TRAINING
-from loop.parts import Parts
+from loop.rooms import Rooms
 from loop.serving.predictor import Predictor
 from loop.training.ask import ask_training
 from loop.wiring import build
@@ -56,7 +56,7 @@ class YoloBackend(LabelStudioMLBase):  # type: ignore[misc]
         data = kwargs.get("data", args[1] if len(args) > 1 else None)
         if event == START_TRAINING and isinstance(data, dict):
             try:
-                ask_training(_parts(), project_id_of(data.get("project")), "Start Training in Label Studio")
+                ask_training(_rooms().trainings, project_id_of(data.get("project")), "Start Training in Label Studio")
             except UpstreamError as error:
                 return {"status": f"training kept for later: {error}"}
             return {"status": "training asked for"}
@@ -69,13 +69,13 @@ def predictor() -> Predictor:
 
 
 @cache
-def _parts() -> Parts:
+def _rooms() -> Rooms:
     return build(migrate=True)
 
 
 @cache
 def _predictor() -> Predictor:
-    return Predictor(_parts())
+    return Predictor(_rooms().serving)
 
 
 def _is_old() -> bool:

@@ -75,7 +75,7 @@ def versions() -> Response:
     ids = (
         [project_id_of(wanted)]
         if wanted
-        else [project.id for project in current_app.extensions["parts"].projects.all()]
+        else [project.id for project in current_app.extensions["rooms"].studio.projects.all()]
     )
     return jsonify(versions=[name for project_id in ids for name in predictor().versions(project_id)])
 

@@ -16,7 +16,7 @@ from backend.protocol import body
 from loop.errors import PayloadError, Unauthorized, UpstreamError
 from loop.label_studio.payloads import project_id_of
 from loop.label_studio.webhook import ACTIONS, PROJECT_HEADER, SECRET_HEADER, START_TRAINING
-from loop.parts import Parts
+from loop.rooms import Rooms
 
 intake = Blueprint("intake", __name__)
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ def webhook() -> tuple[Response, int]:
     to its ML backend, and is let in by basic auth alone; nothing else is, so what the hook sends that Label Studio adds
     by itself for an ML backend is refused.
     """
-    parts: Parts = current_app.extensions["parts"]
+    rooms: Rooms = current_app.extensions["rooms"]
     request.max_content_length = LARGEST_EVENT
     sent = body()
     action = sent.get("action")
@@ -46,14 +46,14 @@ def webhook() -> tuple[Response, int]:
         raise Unauthorized(f"{action} without {SECRET_HEADER}: run `loop connect` for its project")
     project_id = _project_id(sent)
     if has_secret:
-        _check_secret(parts, project_id)
+        _check_secret(rooms, project_id)
     try:
-        is_new = parts.events.append(project_id, action, {**sent, **_moment(action)})
+        is_new = rooms.reviews.events.append(project_id, action, {**sent, **_moment(action)})
     except RecursionError as error:
         raise PayloadError("body", "JSON that is less deeply nested", "") from error
     EVENTS.labels(project_id, action if action in KNOWN else "other").inc()
     try:
-        parts.queue.ask_review(project_id)
+        rooms.queue.ask_review(project_id)
     except UpstreamError as error:  # the event is kept, and the sweep asks again
         log.warning("%s of project %d is appended, its job is not enqueued: %s", action, project_id, error)
     return jsonify(status="appended" if is_new else "known already"), 202
@@ -66,8 +66,8 @@ def _project_id(sent: Mapping[str, Any]) -> int:
     return project_id_of(sent.get("project"))
 
 
-def _check_secret(parts: Parts, project_id: int) -> None:
-    expected = parts.door.secret_of(project_id)
+def _check_secret(rooms: Rooms, project_id: int) -> None:
+    expected = rooms.studio.door.secret_of(project_id)
     if not hmac.compare_digest(request.headers[SECRET_HEADER].encode(), expected.encode()):
         raise Unauthorized(f"wrong {SECRET_HEADER} for project {project_id}")
 

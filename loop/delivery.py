@@ -8,10 +8,9 @@ import time
 from datetime import UTC, datetime
 
 from loop.failures import fault_of
-from loop.notice_sender import Answer
+from loop.notice_sender import Answer, Courier
 from loop.notices import RetryPolicy
-from loop.outbox import Delivery
-from loop.parts import Parts
+from loop.outbox import Delivery, Outbox
 
 RUN_SECONDS = 10.0  # a run begins no delivery after that; the sweep asks for the next run
 LOOK_SECONDS = 0.2  # how often a receiver's new notices are looked for while others are still at it
@@ -19,7 +18,7 @@ NOT_NOW = (429, 503)  # Too Many Requests, Service Unavailable
 BATCH = 50  # deliveries of a receiver read at a time
 
 
-def deliver(parts: Parts, policy: RetryPolicy | None = None) -> str:
+def deliver(outbox: Outbox, sender: Courier, policy: RetryPolicy | None = None) -> str:
     """
     Send what is due, to all receivers at once, to each in the order it became due.
 
@@ -27,15 +26,15 @@ def deliver(parts: Parts, policy: RetryPolicy | None = None) -> str:
     was tried in vain. What is sent and not recorded, because we were killed in between,
     is sent again with the same id.
     """
-    sent, failed = asyncio.run(_Run(parts, policy or RetryPolicy()).all())
+    sent, failed = asyncio.run(_Run(outbox, sender, policy or RetryPolicy()).all())
     return f"{sent} delivered, {failed} failed"
 
 
 class _Run:
     """One run over all receivers."""
 
-    def __init__(self, parts: Parts, policy: RetryPolicy) -> None:
-        self._outbox, self._courier, self._policy = parts.outbox, parts.courier, policy
+    def __init__(self, outbox: Outbox, sender: Courier, policy: RetryPolicy) -> None:
+        self._outbox, self._sender, self._policy = outbox, sender, policy
         self._ends_at = time.monotonic() + RUN_SECONDS
         self._busy: set[str] = set()
         self._sent = self._failed = 0
@@ -64,7 +63,7 @@ class _Run:
     async def _is_unwell(self, delivery: Delivery) -> bool:
         """Send one, and tell whether its receiver had better be left alone for now. What cannot be sent is given up."""
         try:
-            answer = await self._courier.send(delivery.notice, delivery.url)
+            answer = await self._sender.send(delivery.notice, delivery.url)
         except Exception as error:  # noqa: BLE001 (whatever a notice comes to)
             fault = fault_of(error)
             fault.log(f"notice {delivery.notice.id}")

@@ -10,12 +10,13 @@ from statistics import median
 
 from loop.datasets import folder as dataset_folder
 from loop.errors import PayloadError
-from loop.parts import Parts
 from loop.regions import Region
 from loop.reviews.review_store import KeptReview
 from loop.reviews.verdict_query import VerdictFilter, VerdictRecord
 from loop.serving.store import LoggedPrediction
+from loop.taxonomy.room import TaxonomyRoom
 from loop.taxonomy.voters import Matched, matched
+from loop.training.room import TrainingRoom
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +105,10 @@ class VersionLineage:
     taught: list[str]
 
 
-def of_region(parts: Parts, project_id: int, region_id: str) -> RegionLineage:
+def of_region(trainings: TrainingRoom, taxonomies: TaxonomyRoom, project_id: int, region_id: str) -> RegionLineage:
     """Trace a region by its id. Raises PayloadError where nobody predicted or drew one."""
-    predicted = parts.predictions.with_region(project_id, region_id)
-    reviews = parts.reviews.kept(project_id, region_id=region_id)
+    predicted = trainings.reviews.predictions.with_region(project_id, region_id)
+    reviews = trainings.reviews.store.kept(project_id, region_id=region_id)
     if not predicted and not reviews:
         raise PayloadError("region", f"the id of a region predicted or drawn in project {project_id}", region_id)
     tasks = sorted({one.task_id for one in predicted} | {one.review.task_id for one in reviews})
@@ -115,7 +116,7 @@ def of_region(parts: Parts, project_id: int, region_id: str) -> RegionLineage:
         verdict
         for task in tasks
         for is_shadow in (False, True)
-        for verdict in parts.verdicts.all(VerdictFilter(project=project_id, task=task, is_shadow=is_shadow))
+        for verdict in trainings.reviews.verdicts.all(VerdictFilter(project=project_id, task=task, is_shadow=is_shadow))
         if region_id in _ids(verdict)
     ]
     made_by = {verdict.annotation for verdict in verdicts} | {one.review.id for one in reviews}
@@ -124,22 +125,22 @@ def of_region(parts: Parts, project_id: int, region_id: str) -> RegionLineage:
         shown=[shown for one in predicted for shown in _shown(one, region_id)],
         drawn=[drawn for one in reviews for drawn in _drawn(one, region_id)],
         verdicts=verdicts,
-        learned=[learned for learned in _learned(parts, project_id) if learned.annotation in made_by],
-        matched=list(matched(parts, project_id, predicted, region_id)),
+        learned=[learned for learned in _learned(trainings, project_id) if learned.annotation in made_by],
+        matched=list(matched(taxonomies, project_id, predicted, region_id)),
     )
 
 
-def of_annotator(parts: Parts, project_id: int, annotator: int) -> AnnotatorLineage:
+def of_annotator(trainings: TrainingRoom, project_id: int, annotator: int) -> AnnotatorLineage:
     """What an annotator's reviews were and what they went into. Raises PayloadError where there are none."""
-    reviews = [one.review for one in parts.reviews.kept(project_id) if one.review.annotator == annotator]
+    reviews = [one.review for one in trainings.reviews.store.kept(project_id) if one.review.annotator == annotator]
     if not reviews:
         raise PayloadError("annotator", f"a Label Studio user with reviews in project {project_id}", annotator)
     verdicts: dict[str, Counter[str]] = {}
-    for verdict in parts.verdicts.all(VerdictFilter(project=project_id, annotator=annotator)):
+    for verdict in trainings.reviews.verdicts.all(VerdictFilter(project=project_id, annotator=annotator)):
         verdicts.setdefault(verdict.version, Counter())[verdict.decision.value] += 1
     ids = {review.id for review in reviews}
     learned: dict[str, Counter[str]] = {}
-    for one in _learned(parts, project_id):
+    for one in _learned(trainings, project_id):
         if one.annotation in ids:
             learned.setdefault(one.version or f"training {one.training}, {one.state}", Counter())[one.side] += 1
     seconds = [review.lead_time for review in reviews if review.lead_time is not None]
@@ -153,26 +154,26 @@ def of_annotator(parts: Parts, project_id: int, annotator: int) -> AnnotatorLine
     )
 
 
-def of_version(parts: Parts, project_id: int, name: str) -> VersionLineage:
+def of_version(trainings: TrainingRoom, project_id: int, name: str) -> VersionLineage:
     """What a version was made of and what it did. Raises UnknownVersion."""
-    version = parts.registry.get(project_id, name)
-    versions = {one.name: one for one in parts.registry.list(project_id)}
+    version = trainings.registry.versions.get(project_id, name)
+    versions = {one.name: one for one in trainings.registry.versions.list(project_id)}
     ancestors: list[str] = []
     parent = version.facts.parent
     while parent and parent not in ancestors:
         ancestors.append(parent)
         parent = versions[parent].facts.parent if parent in versions else None
-    annotators = {one.review.id: one.review.annotator for one in parts.reviews.kept(project_id)}
-    learned = [one for one in _learned(parts, project_id) if one.version == version.name]
-    served = parts.predictions.served_by(project_id, version.name)
-    decisions = parts.verdicts.all(VerdictFilter(project=project_id, version=version.name))
+    annotators = {one.review.id: one.review.annotator for one in trainings.reviews.store.kept(project_id)}
+    learned = [one for one in _learned(trainings, project_id) if one.version == version.name]
+    served = trainings.reviews.predictions.served_by(project_id, version.name)
+    decisions = trainings.reviews.verdicts.all(VerdictFilter(project=project_id, version=version.name))
     return VersionLineage(
         version=version.name,
         ancestors=ancestors,
         snapshot=version.facts.snapshot,
         images=dict(Counter(one.side for one in learned)),
         taught_by=dict(Counter(str(annotators.get(one.annotation, "deleted since") or "not known") for one in learned)),
-        moves=list(parts.moves.of_version(project_id, version.name)),
+        moves=list(trainings.registry.moves.of_version(project_id, version.name)),
         predictions=served.predictions,
         tasks=served.tasks,
         verdicts=dict(Counter(one.decision.value for one in decisions)),
@@ -180,10 +181,10 @@ def of_version(parts: Parts, project_id: int, name: str) -> VersionLineage:
     )
 
 
-def _learned(parts: Parts, project_id: int) -> Iterator[Learned]:
+def _learned(trainings: TrainingRoom, project_id: int) -> Iterator[Learned]:
     """Every review in every dataset that is still here, with what was made of it."""
-    for training in parts.trainings.all(project_id):
-        snapshot = dataset_folder.read(parts.snapshots / str(project_id), training.snapshot or "")
+    for training in trainings.store.all(project_id):
+        snapshot = dataset_folder.read(trainings.datasets.snapshots / str(project_id), training.snapshot or "")
         for item in snapshot.items() if snapshot else ():
             if item.annotation is not None and not item.resting:
                 kept = (item.side.value, item.annotation)

@@ -18,14 +18,14 @@ from loop.wiring import build
 def main() -> int:
     """Ask, and say for whom; FAILED where it could not be asked for a project."""
     code = DONE
-    with closing(build(migrate=True)) as parts:
-        for project in parts.projects.all():
-            new = parts.reviews.new_since(project.id, project.reviews_seen_at)
+    with closing(build(migrate=True)) as rooms:
+        for project in rooms.studio.projects.all():
+            new = rooms.reviews.store.new_since(project.id, project.reviews_seen_at)
             if not new:
                 print(f"project {project.id}: nothing new")
                 continue
             try:
-                ask_training(parts, project.id, "scripts/retrain.py")
+                ask_training(rooms.trainings, project.id, "scripts/retrain.py")
             except LoopError as error:
                 print(f"project {project.id}: {error}", file=sys.stderr)
                 code = FAILED

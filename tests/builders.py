@@ -198,6 +198,6 @@ def _keys(value):
     return list(range(len(value))) if isinstance(value, list) else []
 
 
-def kinds(parts):
-    outbox = parts.outbox
+def kinds(rooms):
+    outbox = rooms.outbox
     return [(one.notice.kind, one.notice.data) for one in reversed(outbox.last(most=100))]

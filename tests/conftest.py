@@ -1,11 +1,11 @@
 """Fixtures that many tests share."""
 
 import shutil
-from dataclasses import replace
 
 import hypothesis
 import pytest
 
+from loop.rooms import swap
 from loop.settings import Settings
 from loop.wiring import build
 from tests.builders import CONFIG
@@ -41,13 +41,17 @@ def empty_records(tmp_path_factory):
 
 
 @pytest.fixture
-def parts(settings, empty_records):
+def rooms(settings, empty_records):
     """Real records in a folder of their own, with a fake Label Studio and a fake queue; project 1 is connected."""
     settings.home.mkdir(parents=True)
     shutil.copy(empty_records, settings.home)
     built = build(settings)
-    built.projects.save(1, "Cars", CONFIG)
-    yield replace(
-        built, queue=FakeQueue(), label_studio=FakeLabelStudio(), images=FakeImages(), detectors=FakeDetectors()
+    built.studio.projects.save(1, "Cars", CONFIG)
+    yield swap(
+        built,
+        (built.queue, FakeQueue()),
+        (built.studio.client, FakeLabelStudio()),
+        (built.vision.images, FakeImages()),
+        (built.registry.detectors, FakeDetectors()),
     )
     built.close()

@@ -108,7 +108,7 @@ def loop_up(loop_settings):
 
 
 @pytest.fixture(scope="session")
-def loop_parts(loop_settings, loop_up):
+def loop_rooms(loop_settings, loop_up):
     with closing(build(loop_settings)) as built:
         yield built
 

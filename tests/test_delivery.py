@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -18,6 +17,7 @@ from loop.delivery import deliver
 from loop.notice_sender import Courier
 from loop.notices import RetryPolicy, standard_key
 from loop.outbox import DeliveryState, Outbox
+from loop.rooms import swap
 from loop.storage.exchange_tables import deliveries, notices
 from tests.builders import NOON
 from tests.fakes import receiver
@@ -26,32 +26,36 @@ KEY = standard_key("s3cret")
 
 
 @pytest.fixture
-def told(parts):
+def told(rooms):
     def of(*urls, seconds=1.0):
-        return replace(parts, outbox=Outbox(parts.engine, urls), courier=Courier(lambda: KEY, seconds=seconds))
+        return swap(
+            rooms,
+            (rooms.outbox, Outbox(rooms.engine, urls)),
+            (rooms.sender, Courier(lambda: KEY, seconds=seconds)),
+        )
 
     return of
 
 
-def now_due(parts):
+def now_due(rooms):
     """Let all that waits for its next attempt be due."""
-    with parts.engine.begin() as connection:
+    with rooms.engine.begin() as connection:
         connection.execute(deliveries.update().where(deliveries.c.due_at.is_not(None)).values(due_at=NOON))
 
 
-def states(parts):
-    return {one.url: one.state for one in parts.outbox.last()}
+def states(rooms):
+    return {one.url: one.state for one in rooms.outbox.last()}
 
 
 def test_a_notice_comes_signed_with_its_id_and_kind(told):
     with receiver() as one:
-        parts = told(one.url)
-        parts.outbox.post(7, "model.promoted", "1", {"version": "v"})
+        rooms = told(one.url)
+        rooms.outbox.post(7, "model.promoted", "1", {"version": "v"})
 
-        line = deliver(parts)
+        line = deliver(rooms.outbox, rooms.sender)
 
         ((sent, body),) = one.got
-    (kept,) = parts.outbox.last()
+    (kept,) = rooms.outbox.last()
     assert line == "1 delivered, 0 failed"
     assert (kept.state, kept.status, kept.attempts, kept.error) == (DeliveryState.DELIVERED, 204, 1, None)
     assert Webhook(KEY).verify(body, dict(sent))["id"] == sent["webhook-id"] == kept.notice.id
@@ -76,22 +80,22 @@ def answers(*statuses):
 )
 def test_a_receiver_that_fails_gets_the_same_notice_again(told, first, said):
     with receiver(answers(first, 200)) as one:
-        parts = told(one.url)
-        parts.outbox.post(1, "rates.alert", "1", {})
+        rooms = told(one.url)
+        rooms.outbox.post(1, "rates.alert", "1", {})
 
-        deliver(parts)
-        (failed,) = parts.outbox.last(is_failed=True)
-        deliver(parts)  # not due yet
+        deliver(rooms.outbox, rooms.sender)
+        (failed,) = rooms.outbox.last(is_failed=True)
+        deliver(rooms.outbox, rooms.sender)  # not due yet
         before = len(one.got)
-        now_due(parts)
-        deliver(parts)
+        now_due(rooms)
+        deliver(rooms.outbox, rooms.sender)
 
         got = list(one.got)
     assert said in failed.error
     assert failed.due_at > failed.notice.created_at + timedelta(seconds=3)
     assert (before, len(got)) == (1, 2)
     assert len({body for _, body in got}) == 1
-    assert states(parts) == {one.url: DeliveryState.DELIVERED}
+    assert states(rooms) == {one.url: DeliveryState.DELIVERED}
 
 
 def slowly(handler):
@@ -107,18 +111,18 @@ def slowly(handler):
 )
 def test_a_slow_receiver_is_given_up_in_time_and_holds_nobody_up(told, behave):
     with receiver(behave) as slow, receiver() as quick:
-        parts = told(slow.url, quick.url)
+        rooms = told(slow.url, quick.url)
         for number in range(3):
-            parts.outbox.post(1, "rates.alert", str(number), {})
+            rooms.outbox.post(1, "rates.alert", str(number), {})
         began, came = time.monotonic(), []
         threading.Thread(target=lambda: came.append(_until(lambda: len(quick.got) == 3) - began), daemon=True).start()
 
-        deliver(parts)
+        deliver(rooms.outbox, rooms.sender)
 
         took = time.monotonic() - began
     assert took < 3
     assert came[0] < 0.9  # before the slow one's second was over
-    assert [one.error for one in parts.outbox.last(is_failed=True)] == ["no answer within 1 s"]
+    assert [one.error for one in rooms.outbox.last(is_failed=True)] == ["no answer within 1 s"]
 
 
 def _until(is_so):
@@ -130,13 +134,13 @@ def _until(is_so):
 
 def test_what_is_posted_while_another_receiver_is_slow_is_sent_at_once(told):
     with receiver(lambda _: time.sleep(3) or 200) as slow, receiver() as quick:
-        parts = told(slow.url, quick.url, seconds=2.0)
-        parts.outbox.post(1, "rates.alert", "1", {})
-        running = threading.Thread(target=deliver, args=(parts,))
+        rooms = told(slow.url, quick.url, seconds=2.0)
+        rooms.outbox.post(1, "rates.alert", "1", {})
+        running = threading.Thread(target=deliver, args=(rooms.outbox, rooms.sender))
         running.start()
         _until(lambda: quick.got)
 
-        parts.outbox.post(1, "rates.alert", "2", {})
+        rooms.outbox.post(1, "rates.alert", "2", {})
 
         _until(lambda: len(quick.got) == 2)
         was_running = running.is_alive()
@@ -150,48 +154,48 @@ def test_a_receiver_that_is_not_there_is_tried_once_a_run_and_the_others_are_ser
         probe.bind(("127.0.0.1", 0))
         dead = f"http://127.0.0.1:{probe.getsockname()[1]}/"
     with receiver() as one:
-        parts = told(dead, "no address", one.url)
+        rooms = told(dead, "no address", one.url)
         for number in range(3):
-            parts.outbox.post(1, "rates.alert", str(number), {})
+            rooms.outbox.post(1, "rates.alert", str(number), {})
 
-        assert deliver(parts) == "3 delivered, 2 failed"
+        assert deliver(rooms.outbox, rooms.sender) == "3 delivered, 2 failed"
 
-    assert sum(kept.attempts for kept in parts.outbox.last() if kept.url == dead) == 1
+    assert sum(kept.attempts for kept in rooms.outbox.last() if kept.url == dead) == 1
 
 
 def test_notices_that_a_receiver_refuses_do_not_hold_up_those_it_takes(told):
     with receiver(lambda handler: 422 if handler.headers["X-Loop-Event"] == "rates.alert" else 200) as one:
-        parts = told(one.url)
+        rooms = told(one.url)
         for number in range(3):
-            parts.outbox.post(1, "rates.alert", str(number), {})
-        parts.outbox.post(1, "model.promoted", "1", {})
+            rooms.outbox.post(1, "rates.alert", str(number), {})
+        rooms.outbox.post(1, "model.promoted", "1", {})
 
-        assert deliver(parts) == "1 delivered, 3 failed"
+        assert deliver(rooms.outbox, rooms.sender) == "1 delivered, 3 failed"
 
 
 def test_after_its_last_attempt_a_delivery_is_given_up(told):
     with receiver(lambda _: 500) as one:
-        parts = told(one.url)
-        parts.outbox.post(1, "rates.alert", "1", {})
+        rooms = told(one.url)
+        rooms.outbox.post(1, "rates.alert", "1", {})
 
         for _ in range(4):
-            now_due(parts)
-            deliver(parts, RetryPolicy(most_attempts=3))
+            now_due(rooms)
+            deliver(rooms.outbox, rooms.sender, RetryPolicy(most_attempts=3))
 
-    (kept,) = parts.outbox.last()
+    (kept,) = rooms.outbox.last()
     assert (kept.state, kept.attempts, kept.status) == (DeliveryState.GIVEN_UP, 3, 500)
 
 
 def test_what_waited_in_vain_for_a_day_is_given_up_untried(told):
-    parts = told("http://127.0.0.1:9/")
+    rooms = told("http://127.0.0.1:9/")
     for number in range(3):
-        parts.outbox.post(1, "rates.alert", str(number), {})
-    with parts.engine.begin() as connection:
+        rooms.outbox.post(1, "rates.alert", str(number), {})
+    with rooms.engine.begin() as connection:
         connection.execute(sa.update(notices).values(created_at=NOON - timedelta(days=400)))
 
-    deliver(parts)
+    deliver(rooms.outbox, rooms.sender)
 
-    found = parts.outbox.last()
+    found = rooms.outbox.last()
     assert sorted((one.state.value, one.attempts) for one in found) == [
         ("given up", 0),
         ("given up", 0),
@@ -205,8 +209,8 @@ from dataclasses import replace
 from loop.wiring import build
 from loop.delivery import deliver
 from loop.settings import Settings
-parts = build(Settings.read({"LOOP_HOME": sys.argv[1], "LOOP_NOTIFY_URLS": sys.argv[2]}))
-deliver(parts)
+rooms = build(Settings.read({"LOOP_HOME": sys.argv[1], "LOOP_NOTIFY_URLS": sys.argv[2]}))
+deliver(rooms.outbox, rooms.sender)
 """
 
 
@@ -219,8 +223,8 @@ def test_killed_between_sending_and_recording_it_is_sent_again_with_the_same_id(
         return 200
 
     with receiver(kill_the_sender_once) as one:
-        parts = told(one.url)
-        parts.outbox.post(1, "rates.alert", "1", {})
+        rooms = told(one.url)
+        rooms.outbox.post(1, "rates.alert", "1", {})
         # The sender waits for its pid to be known before it sends.
         sender = subprocess.Popen(
             [sys.executable, "-c", f"sys = __import__('sys'); sys.stdin.readline()\n{SENDER}", settings.home, one.url],
@@ -229,11 +233,11 @@ def test_killed_between_sending_and_recording_it_is_sent_again_with_the_same_id(
         pids.append(sender.pid)
         sender.communicate(b"go\n", timeout=60)
         assert sender.returncode == -signal.SIGKILL
-        assert states(parts) == {one.url: DeliveryState.WAITING}
+        assert states(rooms) == {one.url: DeliveryState.WAITING}
 
-        deliver(parts)
+        deliver(rooms.outbox, rooms.sender)
 
         got = list(one.got)
     assert len(got) == 2
     assert len({sent["webhook-id"] for sent, _ in got}) == 1
-    assert states(parts) == {one.url: DeliveryState.DELIVERED}
+    assert states(rooms) == {one.url: DeliveryState.DELIVERED}

@@ -4,7 +4,6 @@ import copy
 import itertools
 import json
 import shutil
-from dataclasses import replace
 
 import hypothesis
 import pytest
@@ -16,6 +15,7 @@ from loop.datasets.convert import to_dataset, to_verdicts
 from loop.label_studio.webhook import PROJECT_HEADER, SECRET_HEADER
 from loop.regions import Box
 from loop.reviews.bulk.run import annotate
+from loop.rooms import swap
 from loop.serving.predictor import Predictor
 from loop.serving.refresh import refresh
 from loop.settings import Settings
@@ -33,26 +33,32 @@ few = settings(max_examples=80, suppress_health_check=list(hypothesis.HealthChec
 
 
 @pytest.fixture(scope="module")
-def parts(empty_records, tmp_path_factory):
+def rooms(empty_records, tmp_path_factory):
     home = tmp_path_factory.mktemp("fuzz")
     shutil.copy(empty_records, home)
     built = build(Settings.read({"LOOP_HOME": str(home), "LOOP_RETRAIN_AFTER": "1000", "LABEL_STUDIO_API_KEY": "k"}))
-    yield replace(built, queue=FakeQueue(), label_studio=FakeLabelStudio(), images=FakeImages())
+    yield swap(
+        built, (built.queue, FakeQueue()), (built.studio.client, FakeLabelStudio()), (built.vision.images, FakeImages())
+    )
     built.close()
 
 
-def connected(parts):
+def connected(rooms):
     project = next(projects)
-    parts.projects.save(project, "Cars", CONFIG)
-    parts.predictions.append([served(region("p"), region("q"), task=task, project=project) for task in (1, 2, 3)])
+    rooms.studio.projects.save(project, "Cars", CONFIG)
+    rooms.serving.predictions.append(
+        [served(region("p"), region("q"), task=task, project=project) for task in (1, 2, 3)]
+    )
     return project
 
 
-def worked_on(parts, project):
+def worked_on(rooms, project):
     """What is known of the good tasks."""
-    counted = parts.reviews.counted(project)
+    counted = rooms.reviews.store.counted(project)
     regions = {task: counted[task].review.regions if task in counted else None for task in GOOD}
-    verdicts = sorted((one.task_id, str(one.decision)) for one in parts.rates.judged(project) if one.task_id in GOOD)
+    verdicts = sorted(
+        (one.task_id, str(one.decision)) for one in rooms.rates.store.judged(project) if one.task_id in GOOD
+    )
     return regions, verdicts
 
 
@@ -80,29 +86,29 @@ def of_project(event, project):
 @pytest.mark.parametrize("kind", EVENTS)
 @given(data=st.data())
 @settings(few, max_examples=40)
-def test_events(parts, kind, data):
-    project = connected(parts)
+def test_events(rooms, kind, data):
+    project = connected(rooms)
     bad = data.draw(mutants(of_project(EVENTS[kind], project), keep=("action",)))
     good = [of_project(created(*annotation(task)["result"], annotation=task, task=task), project) for task in GOOD]
 
     for event in (good[0], bad, good[1]):
-        parts.events.append(project, event["action"], event)
-    review(parts, project)
+        rooms.reviews.events.append(project, event["action"], event)
+    review(rooms.trainings, project)
 
-    assert worked_on(parts, project) == expected_of_good(parts)
-    assert not parts.events.pending(project)
-    assert all(is_text(one.error) and one.error for one in parts.events.set_aside(project))
+    assert worked_on(rooms, project) == expected_of_good(rooms)
+    assert not rooms.reviews.events.pending(project)
+    assert all(is_text(one.error) and one.error for one in rooms.reviews.events.set_aside(project))
 
 
-def expected_of_good(parts):
+def expected_of_good(rooms):
     """What is known of the good tasks where they are alone."""
     if not hasattr(expected_of_good, "known"):
-        project = connected(parts)
+        project = connected(rooms)
         for task in GOOD:
             event = of_project(created(*annotation(task)["result"], annotation=task, task=task), project)
-            parts.events.append(project, event["action"], event)
-        review(parts, project)
-        expected_of_good.known = worked_on(parts, project)
+            rooms.reviews.events.append(project, event["action"], event)
+        review(rooms.trainings, project)
+        expected_of_good.known = worked_on(rooms, project)
         assert len(expected_of_good.known[1]) == 6
     return expected_of_good.known
 
@@ -140,31 +146,31 @@ def full_task(task, project):
 @pytest.mark.parametrize("use_case", [sync, rebuild])
 @given(data=st.data())
 @few
-def test_tasks_in_a_sweep(parts, use_case, data):
-    project = connected(parts)
+def test_tasks_in_a_sweep(rooms, use_case, data):
+    project = connected(rooms)
     tasks = [full_task(task, project) for task in (1, 2, 3)]
     tasks[1] = data.draw(mutants(tasks[1], keep=("id",)))
-    parts = replace(parts, label_studio=Studio(tasks, project))
+    rooms = swap(rooms, (rooms.studio.client, Studio(tasks, project)))
 
-    use_case(parts, project)
-    use_case(parts, project)
+    use_case(rooms.trainings, project)
+    use_case(rooms.trainings, project)
 
-    assert worked_on(parts, project) == expected_of_good(parts)
-    assert {one.task_id for one in parts.set_aside.all(project)} <= {BAD}
+    assert worked_on(rooms, project) == expected_of_good(rooms)
+    assert {one.task_id for one in rooms.reviews.set_aside.all(project)} <= {BAD}
 
 
 @given(data=st.data())
 @few
-def test_the_project_and_its_hooks_in_a_sweep(parts, data):
-    project = connected(parts)
+def test_the_project_and_its_hooks_in_a_sweep(rooms, data):
+    project = connected(rooms)
     studio = Studio([full_task(task, project) for task in GOOD], project)
     studio.fields = data.draw(mutants(studio.fields, keep=("id",)))
-    hook = {"id": 1, "url": f"{parts.door.url}/webhook", "headers": {PROJECT_HEADER: "1"}, "actions": ["A"]}
+    hook = {"id": 1, "url": f"{rooms.studio.door.url}/webhook", "headers": {PROJECT_HEADER: "1"}, "actions": ["A"]}
     studio.hooks = [data.draw(mutants(hook, keep=("id",)))]
 
-    sync(replace(parts, label_studio=studio), project)
+    sync(swap(rooms, (rooms.studio.client, studio)).trainings, project)
 
-    assert worked_on(parts, project) == expected_of_good(parts)
+    assert worked_on(rooms, project) == expected_of_good(rooms)
 
 
 @pytest.fixture(scope="module")
@@ -172,12 +178,17 @@ def app(empty_records, tmp_path_factory):
     home = tmp_path_factory.mktemp("fuzz-app")
     shutil.copy(empty_records, home)
     app = create_app(Settings.read({"LOOP_HOME": str(home), "LABEL_STUDIO_API_KEY": "k"}))
-    built = app.extensions["parts"]
-    parts = replace(built, queue=FakeQueue(), images=FakeImages(), detectors=FakeDetectors(CAR))
-    parts.projects.save(1, "Cars", CONFIG)
+    built = app.extensions["rooms"]
+    rooms = swap(
+        built,
+        (built.queue, FakeQueue()),
+        (built.vision.images, FakeImages()),
+        (built.registry.detectors, FakeDetectors(CAR)),
+    )
+    rooms.studio.projects.save(1, "Cars", CONFIG)
     (home / "some.pt").write_bytes(b"weights")
-    parts.registry.promote(1, parts.registry.add(1, home / "some.pt").name, "first")
-    app.extensions.update(parts=replace(parts, label_studio=BulkStudio(3)), predictor=Predictor(parts))
+    rooms.registry.versions.promote(1, rooms.registry.versions.add(1, home / "some.pt").name, "first")
+    app.extensions.update(rooms=swap(rooms, (rooms.studio.client, BulkStudio(3))), predictor=Predictor(rooms.serving))
     yield app
     built.close()
 
@@ -195,8 +206,8 @@ def is_answered(answer):
 @given(data=st.data())
 @settings(few, max_examples=40)
 def test_events_that_are_sent(app, kind, data):
-    parts = app.extensions["parts"]
-    headers = {PROJECT_HEADER: "1", SECRET_HEADER: parts.door.secret_of(1)}
+    rooms = app.extensions["rooms"]
+    headers = {PROJECT_HEADER: "1", SECRET_HEADER: rooms.studio.door.secret_of(1)}
 
     answer = post(app, "/webhook", data.draw(mutants(EVENTS[kind])), **headers)
 
@@ -279,8 +290,8 @@ RAW = {"operation": "create", "task": BAD, "result": [ls_region("p"), {"type": "
 @pytest.mark.parametrize("operation", [OPERATION, RAW], ids=["regions", "result"])
 @given(data=st.data())
 @few
-def test_operations_in_bulk(parts, operation, data):
-    project = connected(parts)
+def test_operations_in_bulk(rooms, operation, data):
+    project = connected(rooms)
     studio = BulkStudio(3)
     bad = data.draw(mutants(operation))
     asked = [copy.deepcopy(OPERATION) | {"task": task, "key": f"good {task}"} for task in GOOD]
@@ -288,7 +299,7 @@ def test_operations_in_bulk(parts, operation, data):
 
     outcomes = list(
         annotate(
-            replace(parts, label_studio=studio),
+            swap(rooms, (rooms.studio.client, studio)).reviews,
             project,
             [(f"operations[{at}]", one) for at, one in enumerate(asked)],
             lambda at, _: f"unnamed {at}",
@@ -345,15 +356,15 @@ def test_tasks_of_an_export_in_a_dataset(tmp_path_factory, data):
 
 @given(data=st.data())
 @few
-def test_open_tasks_that_a_job_predicts(parts, tmp_path_factory, data):
-    project = connected(parts)
+def test_open_tasks_that_a_job_predicts(rooms, tmp_path_factory, data):
+    project = connected(rooms)
     weights = tmp_path_factory.getbasetemp() / "some.pt"
     weights.write_bytes(b"weights")
-    parts.registry.promote(project, parts.registry.add(project, weights).name, "first")
+    rooms.registry.versions.promote(project, rooms.registry.versions.add(project, weights).name, "first")
     tasks = [{**full_task(task, project), "annotations": []} for task in (1, 2, 3)]
     tasks[1] = data.draw(mutants(tasks[1], keep=("id", "annotations")))
     studio = Studio(tasks, project)
 
-    refresh(replace(parts, label_studio=studio, detectors=FakeDetectors(CAR)), project)
+    refresh(swap(rooms, (rooms.studio.client, studio), (rooms.registry.detectors, FakeDetectors(CAR))).serving, project)
 
     assert {row["task"] for row in studio.stored} - {BAD} == set(GOOD)

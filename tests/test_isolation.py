@@ -78,12 +78,12 @@ def test_what_a_unit_is_at_fault_for_is_returned_in_words_that_can_be_kept(error
 
 
 @pytest.mark.parametrize("value", [{"id": 1}, [1], 2**63, "\ud800"], ids=["object", "list", "huge", "surrogate"])
-def test_a_value_that_the_records_cannot_hold_is_the_fault_of_its_unit(parts, value):
-    assert isinstance(attempt(lambda: _look_up(parts, value)), Fault)
+def test_a_value_that_the_records_cannot_hold_is_the_fault_of_its_unit(rooms, value):
+    assert isinstance(attempt(lambda: _look_up(rooms, value)), Fault)
 
 
-def _look_up(parts, value):
-    with parts.engine.connect() as connection:
+def _look_up(rooms, value):
+    with rooms.engine.connect() as connection:
         return connection.execute(sa.select(reviews).where(reviews.c.unique_id == value)).all()
 
 

@@ -16,28 +16,28 @@ from tests.training.builders import review_tasks
 
 
 @pytest.fixture
-def learned(parts, tmp_path):
+def learned(rooms, tmp_path):
     """Task 3 was predicted, corrected by annotator 1, and learned from by version 1.1.0, the child of 1.0.0."""
     weights = tmp_path / "some.pt"
     weights.write_bytes(b"weights")
-    parent = parts.registry.add(1, weights)
-    parts.registry.promote(1, parent.name, "first")
-    review_tasks(parts, range(1, 9))
+    parent = rooms.registry.versions.add(1, weights)
+    rooms.registry.versions.promote(1, parent.name, "first")
+    review_tasks(rooms, range(1, 9))
     image = "/data/upload/1/3.jpg"
-    parts.predictions.append([served(region("p", score=0.7), region("q", score=0.6), task=3, image=image)])
+    rooms.serving.predictions.append([served(region("p", score=0.7), region("q", score=0.6), task=3, image=image)])
     event = created(ls_region("p", label="Person"), ls_region("drawn", x=60.0), annotation=33, task=3, minutes=5)
     event["task"]["data"]["image"] = image
-    parts.events.append(1, event["action"], event)
-    review(parts, 1)
-    training = parts.trainings.ask(1, "by hand")
-    snapshot = assemble(parts, 1)
-    child = parts.registry.add(1, weights, Facts(snapshot=snapshot.hash, parent=parent.name))
-    parts.trainings.note(training.id, snapshot=snapshot.hash, version=child.name)
-    return parts
+    rooms.reviews.events.append(1, event["action"], event)
+    review(rooms.trainings, 1)
+    training = rooms.trainings.store.ask(1, "by hand")
+    snapshot = assemble(rooms.datasets, 1)
+    child = rooms.registry.versions.add(1, weights, Facts(snapshot=snapshot.hash, parent=parent.name))
+    rooms.trainings.store.note(training.id, snapshot=snapshot.hash, version=child.name)
+    return rooms
 
 
 def test_a_predicted_region_is_traced_to_the_version_that_learned_from_its_correction(learned):
-    found = lineage.of_region(learned, 1, "p")
+    found = lineage.of_region(learned.trainings, learned.taxonomies, 1, "p")
 
     (shown,) = found.shown
     assert (shown.version, shown.task, shown.stream, shown.region.score) == ("yolo_detector@1.0.0", 3, "queue", 0.7)
@@ -50,7 +50,7 @@ def test_a_predicted_region_is_traced_to_the_version_that_learned_from_its_corre
 
 
 def test_a_region_drawn_by_hand_was_shown_by_nobody(learned):
-    found = lineage.of_region(learned, 1, "drawn")
+    found = lineage.of_region(learned.trainings, learned.taxonomies, 1, "drawn")
 
     assert found.shown == []
     assert [verdict.decision for verdict in found.verdicts] == ["missed"]
@@ -58,7 +58,7 @@ def test_a_region_drawn_by_hand_was_shown_by_nobody(learned):
 
 
 def test_a_false_positive_is_in_no_review_and_is_learned_from_as_its_absence(learned):
-    found = lineage.of_region(learned, 1, "q")
+    found = lineage.of_region(learned.trainings, learned.taxonomies, 1, "q")
 
     assert found.drawn == []
     assert [verdict.decision for verdict in found.verdicts] == ["false_positive"]
@@ -66,7 +66,7 @@ def test_a_false_positive_is_in_no_review_and_is_learned_from_as_its_absence(lea
 
 
 def test_an_annotator_is_traced_to_verdicts_and_versions(learned):
-    found = lineage.of_annotator(learned, 1, 1)
+    found = lineage.of_annotator(learned.trainings, 1, 1)
 
     assert (found.reviews, found.tasks, found.median_seconds) == (1, [3], 2.0)
     assert found.verdicts == {"yolo_detector@1.0.0": {"corrected": 1, "false_positive": 1, "missed": 1}}
@@ -74,8 +74,8 @@ def test_an_annotator_is_traced_to_verdicts_and_versions(learned):
 
 
 def test_a_version_is_traced_to_those_who_taught_it_and_to_what_it_did(learned):
-    child = lineage.of_version(learned, 1, "1.1.0")
-    parent = lineage.of_version(learned, 1, "1.0.0")
+    child = lineage.of_version(learned.trainings, 1, "1.1.0")
+    parent = lineage.of_version(learned.trainings, 1, "1.0.0")
 
     assert child.ancestors == ["yolo_detector@1.0.0"]
     assert child.taught_by == {"1": 1, "not known": 7}
@@ -87,21 +87,25 @@ def test_a_version_is_traced_to_those_who_taught_it_and_to_what_it_did(learned):
 
 
 @pytest.mark.parametrize(
-    ("trace", "what", "error"),
+    ("trace", "error"),
     [
-        pytest.param(lineage.of_region, "nowhere", PayloadError, id="region"),
-        pytest.param(lineage.of_annotator, 99, PayloadError, id="annotator"),
-        pytest.param(lineage.of_version, "9.9.9", UnknownVersion, id="version"),
+        pytest.param(
+            lambda trainings, taxonomies: lineage.of_region(trainings, taxonomies, 1, "nowhere"),
+            PayloadError,
+            id="region",
+        ),
+        pytest.param(lambda trainings, _: lineage.of_annotator(trainings, 1, 99), PayloadError, id="annotator"),
+        pytest.param(lambda trainings, _: lineage.of_version(trainings, 1, "9.9.9"), UnknownVersion, id="version"),
     ],
 )
-def test_what_is_not_known_is_an_error(learned, trace, what, error):
+def test_what_is_not_known_is_an_error(learned, trace, error):
     with pytest.raises(error):
-        trace(learned, 1, what)
+        trace(learned.trainings, learned.taxonomies)
 
 
 def test_regions_of_another_project_are_not_found(learned):
     with pytest.raises(PayloadError):
-        lineage.of_region(learned, 2, "p")
+        lineage.of_region(learned.trainings, learned.taxonomies, 2, "p")
 
 
 def test_the_command_says_it_in_lines_and_in_json(learned, settings, monkeypatch):

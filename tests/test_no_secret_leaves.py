@@ -80,9 +80,9 @@ def home(request, tmp_path, monkeypatch, empty_records):
     home = tmp_path / "home"
     home.mkdir()
     shutil.copy(empty_records, home)
-    parts = build(Settings.read({"LOOP_HOME": str(home)}))
-    parts.projects.save(1, "Cars", CONFIG)
-    parts.close()
+    rooms = build(Settings.read({"LOOP_HOME": str(home)}))
+    rooms.studio.projects.save(1, "Cars", CONFIG)
+    rooms.close()
     for name, value in {**SETTINGS, "LABEL_STUDIO_API_KEY": request.param, "LOOP_HOME": str(home)}.items():
         monkeypatch.setenv(name, value)
     return home

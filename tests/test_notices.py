@@ -12,6 +12,7 @@ from standardwebhooks import WebhookVerificationError
 from loop.notices import Kind, Notice, RetryPolicy, headers, standard_key
 from loop.outbox import DeliveryState, Outbox
 from loop.registry.promote import announce_move, promote, roll_back
+from loop.rooms import swap
 from loop.settings import Settings
 from tests.builders import NOON, created, kinds, ls_region, region, served
 from tests.reviews.builders import take
@@ -21,8 +22,8 @@ API_PAGE = (Path(__file__).parent.parent / "docs" / "api.md").read_text()
 
 
 @pytest.fixture
-def outbox(parts):
-    return Outbox(parts.engine, ["http://one.example/", "http://two.example/", "http://one.example/"])
+def outbox(rooms):
+    return Outbox(rooms.engine, ["http://one.example/", "http://two.example/", "http://one.example/"])
 
 
 def read_notice(headers, body, key):
@@ -137,11 +138,11 @@ def test_what_a_receiver_took_is_not_due_any_more(outbox):
     assert {one.state for one in outbox.last()} == {DeliveryState.DELIVERED, DeliveryState.WAITING}
 
 
-def test_a_receiver_that_is_no_longer_configured_is_sent_nothing(parts, outbox):
+def test_a_receiver_that_is_no_longer_configured_is_sent_nothing(rooms, outbox):
     outbox.post(1, "rates.alert", "week-3", {})
 
-    assert not Outbox(parts.engine, []).is_due()
-    assert not Outbox(parts.engine, ["http://three.example/"]).is_due()
+    assert not Outbox(rooms.engine, []).is_due()
+    assert not Outbox(rooms.engine, ["http://three.example/"]).is_due()
 
 
 def test_a_given_up_delivery_is_due_again_when_asked_for(outbox):
@@ -159,14 +160,13 @@ def test_a_given_up_delivery_is_due_again_when_asked_for(outbox):
 
 
 @pytest.fixture
-def told(parts):
-    from dataclasses import replace
+def told(rooms):
 
-    return replace(parts, outbox=Outbox(parts.engine, ["http://one.example/"]))
+    return swap(rooms, (rooms.outbox, Outbox(rooms.engine, ["http://one.example/"])))
 
 
 def test_a_review_is_told_once_for_each_state_it_counts_in(told):
-    told.predictions.append([served(region("p"))])
+    told.serving.predictions.append([served(region("p"))])
     event = created(ls_region("p"))
 
     take(told, event, event)
@@ -195,13 +195,13 @@ def test_a_review_of_a_task_without_prediction_is_told_too(told):
 
 def test_a_move_of_the_champion_is_told_once(told, tmp_path):
     (tmp_path / "some.pt").write_bytes(b"weights")
-    first, second = (told.registry.add(1, tmp_path / "some.pt") for _ in range(2))
+    first, second = (told.registry.versions.add(1, tmp_path / "some.pt") for _ in range(2))
 
-    promote(told, 1, first.name, "better")
-    promote(told, 1, second.name, "better still")
-    roll_back(told, 1, "worse")
-    promote(told, 1, first.name, "it serves already")
-    announce_move(told, first, Kind.MODEL_PROMOTED, "after a crash")
+    promote(told.registry, 1, first.name, "better")
+    promote(told.registry, 1, second.name, "better still")
+    roll_back(told.registry, 1, "worse")
+    promote(told.registry, 1, first.name, "it serves already")
+    announce_move(told.registry, first, Kind.MODEL_PROMOTED, "after a crash")
 
     assert kinds(told) == [
         ("model.promoted", {"version": first.name, "why": "better"}),

@@ -36,7 +36,7 @@ def import_annotations(
     """Create, update and delete reviews. A second run repeats only the operations that failed."""
     operations = look_through(file)
     outcomes = annotate(
-        build(migrate=True), project, operations.operations(), lambda _, operation: f"file-{digest(operation)}"
+        build(migrate=True).reviews, project, operations.operations(), lambda _, operation: f"file-{digest(operation)}"
     )
     done = repeated = failed = 0
     for number, outcome in enumerate(counted(outcomes, "operations", operations.total), start=1):

@@ -15,7 +15,7 @@ from loop.discovery import decide as clusters
 from loop.discovery.cluster_store import ClusterState, KeptCluster
 from loop.discovery.clustering import ClusterPolicy, Method
 from loop.discovery.pictures import said as describe
-from loop.parts import Parts
+from loop.rooms import Rooms
 from loop.storage.storable import LARGEST_ID
 from loop.wiring import build
 
@@ -46,12 +46,12 @@ def discover(
     the threshold, and boxes whose label is in no node. The command writes
     one contact sheet per cluster, and a map of all clusters.
     """
-    parts = build(migrate=True)
-    parts.projects.get(project)
+    rooms = build(migrate=True)
+    rooms.studio.projects.get(project)
     with narrate(f"project {project}: looking for clusters"):
         line = jobs.discover_now(project, ClusterPolicy(method=method, clusters=count, seed=seed))
     out.print(line)
-    show_clusters(parts.clusters.all(project), everything=False)
+    show_clusters(rooms.discovery.clusters.all(project), everything=False)
 
 
 @app.command("list")
@@ -60,17 +60,17 @@ def list_clusters(
     everything: Annotated[bool, typer.Option("--all", help="Include promoted and dismissed clusters.")] = False,
 ) -> None:
     """List the clusters of the last discovery."""
-    show_clusters(_parts(project).clusters.all(project), everything=everything)
+    show_clusters(_rooms(project).discovery.clusters.all(project), everything=everything)
 
 
 @app.command()
 def show(cluster: ClusterId, project: ProjectId) -> None:
     """Show a cluster: its suggested name, its contact sheet, its members."""
-    parts = _parts(project)
-    record = parts.clusters.find(project, cluster)
+    rooms = _rooms(project)
+    record = rooms.discovery.clusters.find(project, cluster)
     details = record.found
     out.print(f"cluster {details.id}, {_state(record)}: {describe(details)}")
-    sheet = parts.discoveries.sheet(project, details.id)
+    sheet = rooms.discovery.pictures.sheet(project, details.id)
     out.print(str(sheet) if sheet.exists() else "no contact sheet")
     rows = [("member", entry) for entry in details.members[:MOST_SHOWN]]
     rows += [("likely", entry) for entry in details.likely[:MOST_SHOWN]]
@@ -94,20 +94,20 @@ def promote(
     parent: Annotated[str | None, typer.Option("--parent", help="The parent node of a new category.")] = None,
 ) -> None:
     """Make one category of clusters: a taxonomy node, references, a label and a view of the tasks."""
-    parts = _parts(project)
-    ids = [parts.clusters.find(project, prefix).found.id for prefix in chosen]  # all, before any is promoted
+    rooms = _rooms(project)
+    ids = [rooms.discovery.clusters.find(project, prefix).found.id for prefix in chosen]  # all, before any is promoted
     for cluster in ids:
-        for line in clusters.promote(parts, project, cluster, name, parent):
+        for line in clusters.promote(rooms.discovery, project, cluster, name, parent):
             out.print(line)
 
 
 @app.command()
 def dismiss(chosen: ClusterIds, project: ProjectId) -> None:
     """Dismiss clusters. Later clusters that mostly consist of their members stay hidden too."""
-    parts = _parts(project)
-    ids = [parts.clusters.find(project, prefix).found.id for prefix in chosen]
+    rooms = _rooms(project)
+    ids = [rooms.discovery.clusters.find(project, prefix).found.id for prefix in chosen]
     for cluster in ids:
-        out.print(clusters.dismiss(parts, project, cluster))
+        out.print(clusters.dismiss(rooms.discovery, project, cluster))
 
 
 def show_clusters(records: Sequence[KeptCluster], *, everything: bool) -> None:
@@ -142,7 +142,7 @@ def _state(record: KeptCluster) -> str:
     return f"{record.state} to {record.name}" if record.state == ClusterState.PROMOTED else str(record.state)
 
 
-def _parts(project: int) -> Parts:
-    parts = build(migrate=True)
-    parts.projects.get(project)
-    return parts
+def _rooms(project: int) -> Rooms:
+    rooms = build(migrate=True)
+    rooms.studio.projects.get(project)
+    return rooms

@@ -56,11 +56,11 @@ def leaks(
     put_back: Annotated[bool, typer.Option("--put-back", help="First include all excluded tasks again.")] = False,
 ) -> None:
     """Show leaks: training tasks of the same group as a held-out task, or near-duplicates of one."""
-    parts = build(migrate=True)
-    restored = parts.splits.put_back(project) if put_back else 0
-    leaked = assemble.find_leaks(parts, project)
+    rooms = build(migrate=True)
+    restored = rooms.datasets.splits.put_back(project) if put_back else 0
+    leaked = assemble.find_leaks(rooms.datasets, project)
     if leave_out:
-        parts.splits.leave_out(project, [leak.train for leak in leaked])
+        rooms.datasets.splits.leave_out(project, [leak.train for leak in leaked])
     left_out = len(leaked) if leave_out else 0
     if as_json:
         pairs = [asdict(leak) for leak in leaked]
@@ -82,7 +82,7 @@ def leaks(
 @app.command()
 def classes(project: ProjectId, as_json: AsJson = False) -> None:
     """List the classes by id, with the number of reviewed boxes of each."""
-    rows = count_classes(build(migrate=True), project)
+    rows = count_classes(build(migrate=True).datasets, project)
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
         return
@@ -109,9 +109,9 @@ def rename_class(
     old: ClassName, new: Annotated[str, typer.Argument(help="The new name of the class.")], project: ProjectId
 ) -> None:
     """Rename a class, or merge it into the class that has the new name. Old reviews and detectors follow."""
-    parts = build(migrate=True)
-    parts.projects.get(project)
-    renamed = parts.classes.rename(project, old, new)
+    rooms = build(migrate=True)
+    rooms.studio.projects.get(project)
+    renamed = rooms.studio.classes.rename(project, old, new)
     is_merged = renamed.merged_into is not None
     change = f"is part of {new!r} (id {renamed.merged_into})" if is_merged else f"is called {new!r}"
     out.print(f"class {renamed.id}, {old!r}, {change}")
@@ -124,7 +124,7 @@ def retire_class(
     undo: Annotated[bool, typer.Option("--undo", help="Include the boxes of the class again.")] = False,
 ) -> None:
     """Leave the boxes of a class out of future datasets. Its id stays reserved."""
-    parts = build(migrate=True)
-    parts.projects.get(project)
-    retired = parts.classes.retire(project, name, is_retired=not undo)
+    rooms = build(migrate=True)
+    rooms.studio.projects.get(project)
+    retired = rooms.studio.classes.retire(project, name, is_retired=not undo)
     out.print(f"class {retired.id}, {name!r}, is {'taken in again' if undo else 'retired'}")

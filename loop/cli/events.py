@@ -42,7 +42,7 @@ def list_events(
     """List the events that are set aside, newest first."""
     if context.invoked_subcommand:
         return
-    events = build(migrate=True).events.set_aside(project, most=most)
+    events = build(migrate=True).reviews.events.set_aside(project, most=most)
     if as_json:
         typer.echo(json.dumps([_as_json(event) for event in events], indent=2))
     elif events:
@@ -54,10 +54,10 @@ def list_events(
 @app.command("retry")
 def retry_events(project: ProjectId, ids: Ids = None) -> None:
     """Process events that are set aside again, for example after an upgrade or a repair."""
-    parts = build(migrate=True)
-    count = _require_any(parts.events.retry(project, ids or ()), ids)
+    rooms = build(migrate=True)
+    count = _require_any(rooms.reviews.events.retry(project, ids or ()), ids)
     try:
-        parts.queue.ask_review(project)
+        rooms.queue.ask_review(project)
     except UpstreamError as error:
         out.print(f"{count} events wait for the sweep: {error}")
     else:
@@ -67,7 +67,7 @@ def retry_events(project: ProjectId, ids: Ids = None) -> None:
 @app.command("dismiss")
 def dismiss_events(project: ProjectId, ids: Ids = None) -> None:
     """Dismiss events that are set aside. They stay in the log, and no check reports them any more."""
-    count = _require_any(build(migrate=True).events.dismiss(project, ids or ()), ids)
+    count = _require_any(build(migrate=True).reviews.events.dismiss(project, ids or ()), ids)
     out.print(f"{count} events are dismissed")
 
 

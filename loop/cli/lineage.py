@@ -35,14 +35,14 @@ def lineage(
     """Trace a region to its predictions, reviews, verdicts and trainings; or trace an annotator or a version."""
     if sum(value is not None for value in (region, annotator, version)) != 1:
         raise PayloadError("lineage", "one of --region, --annotator, --version", "none or several")
-    parts = build(migrate=True)
+    rooms = build(migrate=True)
     history: RegionLineage | AnnotatorLineage | VersionLineage
     if region is not None:
-        history = tracing.of_region(parts, project, region)
+        history = tracing.of_region(rooms.trainings, rooms.taxonomies, project, region)
     elif annotator is not None:
-        history = tracing.of_annotator(parts, project, annotator)
+        history = tracing.of_annotator(rooms.trainings, project, annotator)
     else:
-        history = tracing.of_version(parts, project, version or "")
+        history = tracing.of_version(rooms.trainings, project, version or "")
     if as_json:
         typer.echo(json.dumps(to_jsonable_python(history), indent=2))
         return

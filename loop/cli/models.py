@@ -18,11 +18,11 @@ from loop.gate.promote_by_hand import promote_by_hand
 from loop.gate.report import as_json as as_plain
 from loop.gate.report_page import page
 from loop.gate.report_store import MODE
-from loop.parts import Parts
 from loop.registry import promote as promoting
 from loop.registry import transfer
 from loop.registry.moves import CANDIDATE, CHAMPION, PREVIOUS
 from loop.registry.store import Version
+from loop.rooms import Rooms
 from loop.serving import shadow as shadowing
 from loop.storage.files import write_whole
 from loop.wiring import build
@@ -34,9 +34,9 @@ app = typer.Typer(no_args_is_help=True, help="Versions of a project's detector."
 @app.command("list")
 def list_models(project: ProjectId) -> None:
     """List the versions of a project by number, newest last."""
-    parts = _parts(project)
-    connected = parts.projects.get(project)
-    marks = {alias: at.name for alias in ALIASES if (at := parts.registry.at(project, alias))}
+    rooms = _rooms(project)
+    connected = rooms.studio.projects.get(project)
+    marks = {alias: at.name for alias in ALIASES if (at := rooms.registry.versions.at(project, alias))}
     marks |= {mark: name for mark, name in (("pinned", connected.pinned), ("shadow", connected.shadow)) if name}
     fields = (
         Field("version"),
@@ -45,7 +45,7 @@ def list_models(project: ProjectId) -> None:
         Field("parent", rank=2),
         Field("created", rank=1),
     )
-    rows = [_version_row(version, marks) for version in parts.registry.list(project)]
+    rows = [_version_row(version, marks) for version in rooms.registry.versions.list(project)]
     show_table(out, fields, rows)
     if not rows:
         out.print(f"project {project} has no versions yet: the first training makes one, as does `loop models add`")
@@ -63,7 +63,7 @@ def _version_row(version: Version, marks: Mapping[str, str]) -> tuple[str, ...]:
 @app.command("show")
 def show_model(name: VersionName, project: ProjectId) -> None:
     """Show the full record of a version."""
-    version = _parts(project).registry.get(project, name)
+    version = _rooms(project).registry.versions.get(project, name)
     typer.echo(json.dumps(asdict(version), indent=2, default=str))
 
 
@@ -77,7 +77,7 @@ def promote_model(
     ] = False,
 ) -> None:
     """Promote a version. A version that the gate did not pass and that never served needs --force and --why."""
-    version = promote_by_hand(_parts(project), project, name, why, is_forced=force)
+    version = promote_by_hand(_rooms(project).gate, project, name, why, is_forced=force)
     out.print(f"{version.name} serves project {project}")
 
 
@@ -93,7 +93,7 @@ def compare_models(
     html: Annotated[Path | None, typer.Option("--html", help="Write the full report to this file.")] = None,
 ) -> None:
     """Compare two versions on the held-out split of a snapshot, by default the newest. Promotes nothing."""
-    report = compare(_parts(project), project, first, second, snapshot)
+    report = compare(_rooms(project).gate, project, first, second, snapshot)
     if html:
         write_whole(page(report).encode(), html.absolute(), mode=MODE)
     if as_json:
@@ -105,15 +105,15 @@ def compare_models(
 @app.command("report")
 def show_report(name: VersionName, project: ProjectId, as_json: AsJson = False) -> None:
     """Print the path of the gate's report on a version, or print the report as JSON."""
-    parts = _parts(project)
-    html, plain = parts.reports.find(project, parts.registry.get(project, name).name)
+    rooms = _rooms(project)
+    html, plain = rooms.gate.reports.find(project, rooms.registry.versions.get(project, name).name)
     typer.echo(plain.read_text() if as_json else str(html))
 
 
 @app.command("rollback")
 def roll_back_model(project: ProjectId, why: Why = "by hand") -> None:
     """Roll back to the version that served before."""
-    version = promoting.roll_back(_parts(project), project, why)
+    version = promoting.roll_back(_rooms(project).registry, project, why)
     out.print(f"{version.name} serves project {project} again")
 
 
@@ -128,8 +128,8 @@ def add_model(
     sha256: Annotated[str | None, typer.Option("--sha256", help="The expected SHA-256 of the file.")] = None,
 ) -> None:
     """Register weights that were trained elsewhere, as a candidate. They are checked before they are loaded."""
-    parts = _parts(project)
-    added, line = transfer.add(parts, project, archive, name=name, number=version, sha256=sha256)
+    rooms = _rooms(project)
+    added, line = transfer.add(rooms.registry, project, archive, name=name, number=version, sha256=sha256)
     out.print(f"{added.name} is a candidate of project {project}; {line}")
 
 
@@ -140,21 +140,21 @@ def export_model(
     to: Annotated[Path, typer.Option("--out", help="The tar.gz to write.")],
 ) -> None:
     """Write a version to an archive that `loop models add` reads. The same version gives the same bytes."""
-    sha256 = transfer.export(_parts(project), project, name, to)
+    sha256 = transfer.export(_rooms(project).registry, project, name, to)
     out.print(f"{to}: SHA-256 {sha256}")
 
 
 @app.command("pin")
 def pin_model(name: VersionName, project: ProjectId, why: Why = "pinned by hand") -> None:
     """Promote a version and pin it: the gate promotes no other version until `loop models unpin`."""
-    version = promoting.pin(_parts(project), project, name, why)
+    version = promoting.pin(_rooms(project).registry, project, name, why)
     out.print(f"{version.name} serves project {project}, and stays")
 
 
 @app.command("unpin")
 def unpin_model(project: ProjectId) -> None:
     """Let the gate decide again."""
-    pinned = promoting.unpin(_parts(project), project)
+    pinned = promoting.unpin(_rooms(project).registry, project)
     out.print(f"project {project} is no longer pinned to {pinned}" if pinned else f"project {project} was not pinned")
 
 
@@ -168,16 +168,16 @@ def shadow_model(
     ] = False,
 ) -> None:
     """Run a version as shadow of the champion: logged and judged, not shown. `loop rates --shadow` compares them."""
-    parts = _parts(project)
+    rooms = _rooms(project)
     if name == "off":
-        shadowing.end(parts, project)
+        shadowing.end(rooms.serving, project)
         out.print(f"project {project} no longer has a shadow")
     else:
-        tried = shadowing.begin(parts, project, name, share, is_shown=is_shown)
+        tried = shadowing.begin(rooms.serving, project, name, share, is_shown=is_shown)
         out.print(f"{tried} answers beside the champion on {share:.0%} of the tasks of project {project}")
 
 
-def _parts(project: int) -> Parts:
-    parts = build(migrate=True)
-    parts.projects.get(project)
-    return parts
+def _rooms(project: int) -> Rooms:
+    rooms = build(migrate=True)
+    rooms.studio.projects.get(project)
+    return rooms

@@ -28,7 +28,7 @@ def connect(project: ProjectId) -> None:
     the detector suggests yet. A second run changes nothing. Weights that do
     not detect on this machine are refused before anything is recorded.
     """
-    changed = connecting.connect(build(migrate=True), project)
+    changed = connecting.connect(build(migrate=True).installation, project)
     for line in changed or [f"project {project}: nothing to change"]:
         out.print(line)
 
@@ -39,18 +39,18 @@ def retrain(
     here: Annotated[bool, typer.Option("--here", help="Train in this process instead of the gpu worker.")] = False,
 ) -> None:
     """Request a training on all reviewed tasks."""
-    parts = build(migrate=True)
-    parts.projects.get(project)
+    rooms = build(migrate=True)
+    rooms.studio.projects.get(project)
     if here:
-        training = parts.trainings.ask(project, "by hand")
+        training = rooms.trainings.store.ask(project, "by hand")
         with narrate(f"project {project}: training here"):
             line = jobs.retrain(project)
-        ended = parts.trainings.get(training.id)
+        ended = rooms.trainings.store.get(training.id)
         if ended.state in (State.FAILED, State.CANCELLED):
             raise TrainingFailed(f"project {project}: {line}; `loop training show {ended.id}` shows all of it")
         out.print(line)
     else:
-        ask_training(parts, project, "by hand")
+        ask_training(rooms.trainings, project, "by hand")
         out.print(f"project {project}: training asked for; `loop status` shows its progress")
 
 

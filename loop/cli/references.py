@@ -23,7 +23,7 @@ MOST_SHOWN = 20
 @app.command()
 def build(project: ProjectId) -> None:
     """Make every missing vector. This may take long."""
-    build_parts(migrate=True).projects.get(project)
+    build_parts(migrate=True).studio.projects.get(project)
     with narrate(f"project {project}: making vectors"):
         line = jobs.build_references(project)
     out.print(line)
@@ -32,7 +32,7 @@ def build(project: ProjectId) -> None:
 @app.command()
 def rebuild(project: ProjectId) -> None:
     """Drop the collections and rebuild them from records and images."""
-    build_parts(migrate=True).projects.get(project)
+    build_parts(migrate=True).studio.projects.get(project)
     with narrate(f"project {project}: making all vectors anew"):
         line = jobs.rebuild_references(project)
     out.print(line)
@@ -41,9 +41,9 @@ def rebuild(project: ProjectId) -> None:
 @app.command()
 def stats(project: ProjectId) -> None:
     """Show embedder, sizes, index, labels and verdicts of the collections."""
-    parts = build_parts(migrate=True)
-    parts.projects.get(project)
-    statistics = vet.stats(parts, project)
+    rooms = build_parts(migrate=True)
+    rooms.studio.projects.get(project)
+    statistics = vet.stats(rooms.references, project)
     if statistics.space is None:
         out.print("nothing to embed with: no weights yet, or LOOP_EMBEDDER=none")
         return
@@ -68,9 +68,9 @@ def check(
     view: Annotated[bool, typer.Option("--view", help="Make a view of these tasks in Label Studio.")] = False,
 ) -> None:
     """List likely label errors, contradictions, and vectors without a source."""
-    parts = build_parts(migrate=True)
-    parts.projects.get(project)
-    report = vet.check(parts, project)
+    rooms = build_parts(migrate=True)
+    rooms.studio.projects.get(project)
+    report = vet.check(rooms.references, project)
     out.print(f"{report.references} references")
     for suspect in report.suspects[:MOST_SHOWN]:
         problem = f"{suspect.entry.label}, but {suspect.share:.0%} of its neighbours say {suspect.suggested}"
@@ -85,7 +85,7 @@ def check(
     for row in report.without_image[:MOST_SHOWN]:
         out.print(f"{_where(row.wanted.entry)}: {row.error}")
     if view:
-        out.print(vet.make_view(parts, project, report.tasks))
+        out.print(vet.make_view(rooms.references, project, report.tasks))
 
 
 def _where(entry: Entry) -> str:

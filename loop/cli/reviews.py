@@ -15,13 +15,13 @@ from loop.datasets import convert
 from loop.datasets.convert import TaskVerdicts
 from loop.errors import PayloadError
 from loop.label_studio.exports import FULL
-from loop.parts import Parts
 from loop.rates.assess import Asked, assess, seconds_by_version
 from loop.rates.compare_shadow import compare_shadows
 from loop.rates.rates import By
 from loop.regions import write_region
 from loop.reviews.verdict_query import Stream, VerdictFilter
 from loop.reviews.verdicts import Decision, Verdict
+from loop.rooms import Rooms
 from loop.storage.storable import LARGEST_ID
 from loop.storage.text_file import naming, read_text
 from loop.validation import read
@@ -84,10 +84,10 @@ def verdicts(  # noqa: PLR0913, PLR0917 (each is an option)
 def _print_of_project(**wanted: object) -> None:
     """Print the verdicts that match a VerdictFilter of these fields. Raises PayloadError."""
     query = read(VerdictFilter, wanted)
-    parts = build(migrate=True)
-    parts.projects.get(query.project)
+    rooms = build(migrate=True)
+    rooms.studio.projects.get(query.project)
     count = 0
-    for count, record in enumerate(parts.verdicts.all(query), start=1):  # noqa: B007 (the number of verdicts)
+    for count, record in enumerate(rooms.reviews.verdicts.all(query), start=1):  # noqa: B007 (the number of verdicts)
         typer.echo(record.model_dump_json())
     if not count:
         typer.echo("no verdict matches; `loop rates` counts all verdicts", err=True)
@@ -138,34 +138,34 @@ def rates(  # noqa: PLR0913, PLR0917 (each is an option)
     as_json: AsJson = False,
 ) -> None:
     """Show the rate of each verdict with its 95% interval, and advice."""
-    parts = build(migrate=True)
+    rooms = build(migrate=True)
     start = since.replace(tzinfo=UTC) if since else None
     if show_alerts:
-        _alerts(parts, project, as_json=as_json)
+        _alerts(rooms, project, as_json=as_json)
     elif show_seconds:
-        _seconds(parts, project, start, as_json=as_json)
+        _seconds(rooms, project, start, as_json=as_json)
     elif is_shadow:
-        _shadow(parts, project, as_json=as_json)
+        _shadow(rooms, project, as_json=as_json)
     else:
         by = by or (By.COHORT if field else By.VERSION)
-        assessment = assess(parts, project, Asked(by, field, start, most))
+        assessment = assess(rooms.rates, project, Asked(by, field, start, most))
         if as_json:
             typer.echo(json.dumps(rates_screen.rates_json(assessment), indent=2))
         else:
             rates_screen.show_rates(out, assessment)
 
 
-def _alerts(parts: Parts, project: int, *, as_json: bool) -> None:
-    parts.projects.get(project)
-    alerts = parts.rates.alerts(project)
+def _alerts(rooms: Rooms, project: int, *, as_json: bool) -> None:
+    rooms.studio.projects.get(project)
+    alerts = rooms.rates.store.alerts(project)
     if as_json:
         typer.echo(json.dumps([alert.body() for alert in alerts], indent=2))
     else:
         rates_screen.show_alerts(out, alerts)
 
 
-def _shadow(parts: Parts, project: int, *, as_json: bool) -> None:
-    rates_by_version = compare_shadows(parts, project)
+def _shadow(rooms: Rooms, project: int, *, as_json: bool) -> None:
+    rates_by_version = compare_shadows(rooms.rates, project)
     if as_json:
         typer.echo(
             json.dumps(
@@ -177,8 +177,8 @@ def _shadow(parts: Parts, project: int, *, as_json: bool) -> None:
         rates_screen.show_plain(out, rates_by_version)
 
 
-def _seconds(parts: Parts, project: int, since: datetime | None, *, as_json: bool) -> None:
-    seconds = seconds_by_version(parts, project, since)
+def _seconds(rooms: Rooms, project: int, since: datetime | None, *, as_json: bool) -> None:
+    seconds = seconds_by_version(rooms.rates, project, since)
     if as_json:
         typer.echo(
             json.dumps(

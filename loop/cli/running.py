@@ -43,7 +43,7 @@ def up() -> None:
 @app.command("status")
 def show_status() -> None:
     """Show services, projects, champions, queues and the last events."""
-    screen.show_status(out, status(build(migrate=True)))
+    screen.show_status(out, status(build(migrate=True).installation))
 
 
 @app.command()
@@ -61,7 +61,7 @@ def doctor(
     tasks that are set aside.
     """
     try:
-        findings = examine(build(), project)
+        findings = examine(build().installation, project)
     except PayloadError as error:  # nothing else can be checked
         findings = [wrong("settings", str(error), "see docs/settings.md")]
     if as_json:

@@ -143,8 +143,8 @@ def show_comparison(out: Console, report: Report) -> None:
         Field("95% interval", is_number=True),
     )
     whole = Part("all", comparison.candidate.images, comparison.candidate.boxes, comparison.overall)
-    parts = [whole, *sorted(comparison.classes, key=lambda part: part.change.lead)]
-    rows = [_part_row(part) for part in [*parts, *(part for part in (comparison.known, comparison.fresh) if part)]]
+    changes = [whole, *sorted(comparison.classes, key=lambda part: part.change.lead)]
+    rows = [_part_row(part) for part in [*changes, *(part for part in (comparison.known, comparison.fresh) if part)]]
     out.print(f"mAP50-95 on the held-out images of snapshot {report.snapshot[:16]}")
     show_table(out, fields, rows)
     fewer, more = len(fixed(comparison.mistakes)), len(broken(comparison.mistakes))

@@ -45,9 +45,9 @@ def check(
     summary = f"{len(taxonomy.nodes)} nodes, {len(taxonomy.node_of_label)} labels, version {taxonomy.version}"
     out.print(f"{file}: {summary}")
     if project is not None:
-        parts = build(migrate=True)
-        parts.projects.get(project)
-        trials = categorise.trial(parts, project, taxonomy, tasks)
+        rooms = build(migrate=True)
+        rooms.studio.projects.get(project)
+        trials = categorise.trial(rooms.taxonomies, project, taxonomy, tasks)
         matched = sum(trial.after.node is not None for trial in trials)
         out.print(f"{len(trials)} detections on {len({trial.entry.task for trial in trials})} tasks: {matched} matched")
         for trial in trials[:MOST_SHOWN]:
@@ -69,29 +69,29 @@ def show(
     if file is not None:
         _print_lines(tree_lines(_read(file)))
         return
-    parts = build(migrate=True)
-    parts.projects.get(project or 0)
-    applied = parts.taxonomies.all(project or 0)
+    rooms = build(migrate=True)
+    rooms.studio.projects.get(project or 0)
+    applied = rooms.taxonomies.store.all(project or 0)
     if not applied:
         out.print("no taxonomy was applied")
         return
     _print_lines(tree_lines(applied[0].taxonomy))
     for version in applied[:MOST_SHOWN]:
         out.print(f"{version.number}: {version.taxonomy.version}, {version.applied_at:%Y-%m-%d %H:%M}, {version.why}")
-    for node, count in sorted(categorise.counts(parts, project or 0).items(), key=lambda pair: -pair[1]):
+    for node, count in sorted(categorise.counts(rooms.taxonomies, project or 0).items(), key=lambda pair: -pair[1]):
         out.print(f"{node or 'unknown'}: {count} detections")
 
 
 @app.command("apply")
 def apply(project: ProjectId, file: File, why: Why = "applied by hand") -> None:
     """Put a taxonomy in force as a new version. `loop taxonomy reapply` updates the stored matches."""
-    out.print(categorise.apply(build(migrate=True), project, _read(file), why))
+    out.print(categorise.apply(build(migrate=True).taxonomies, project, _read(file), why))
 
 
 @app.command("export")
 def export(project: ProjectId) -> None:
     """Print the taxonomy in force as YAML, including promoted clusters and calibrated thresholds."""
-    taxonomy = build(migrate=True).taxonomies.current(project)
+    taxonomy = build(migrate=True).taxonomies.store.current(project)
     if taxonomy is None:
         raise PayloadError("taxonomy", "one that was applied (loop taxonomy apply)", None)
     typer.echo(taxonomy_format.write(taxonomy), nl=False)
@@ -103,12 +103,12 @@ def calibrate(
     is_applied: Annotated[bool, typer.Option("--apply", help="Put the thresholds in force as a new version.")] = False,
 ) -> None:
     """Calibrate the threshold of each node by matching each of its references to all others."""
-    parts = build(migrate=True)
-    parts.projects.get(project)
-    taxonomy, rows = categorise.calibrated(parts, project)
+    rooms = build(migrate=True)
+    rooms.studio.projects.get(project)
+    taxonomy, rows = categorise.calibrated(rooms.taxonomies, project)
     _show_calibrated(rows)
     if is_applied:
-        out.print(categorise.apply(parts, project, taxonomy, "calibrated"))
+        out.print(categorise.apply(rooms.taxonomies, project, taxonomy, "calibrated"))
 
 
 @app.command("reapply")
@@ -122,14 +122,14 @@ def reapply_all(
     """Match all stored detections again, by the current taxonomy and references. Labels of people never change."""
     if is_dry == bool(token):
         raise PayloadError("reapply", "--dry-run, or --token of a dry run", "both" if token else "none")
-    parts = build(migrate=True)
-    parts.projects.get(project)
+    rooms = build(migrate=True)
+    rooms.studio.projects.get(project)
     if token:
         with narrate(f"project {project}: matching everything again"):
             line = jobs.reapply(project, token)
         out.print(line)
         return
-    preview = reapply.dry_run(parts, project)
+    preview = reapply.dry_run(rooms.taxonomies, project)
     for (before, after), times in preview.plan.summary().items():
         out.print(f"{times} from {before or 'unknown'} to {after or 'unknown'}")
     counts = f"{preview.detections} detections, {len(preview.plan.changes)} matches would change"
@@ -139,7 +139,7 @@ def reapply_all(
 @app.command("undo")
 def undo(project: ProjectId) -> None:
     """Undo the last re-application: restore every match that it changed."""
-    build(migrate=True).projects.get(project)
+    build(migrate=True).studio.projects.get(project)
     with narrate(f"project {project}: taking the last re-application back"):
         line = jobs.undo(project)
     out.print(line)

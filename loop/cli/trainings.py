@@ -27,9 +27,9 @@ def list_trainings(
     count: Annotated[int, typer.Option("--count", min=1, max=LARGEST_ID, help="Largest number of rows.")] = 20,
 ) -> None:
     """List the trainings of a project, newest first."""
-    parts = build(migrate=True)
-    parts.projects.get(project)
-    screen.show_trainings(out, parts.trainings.last(project, count))
+    rooms = build(migrate=True)
+    rooms.studio.projects.get(project)
+    screen.show_trainings(out, rooms.trainings.store.last(project, count))
 
 
 @training.command("show")
@@ -39,15 +39,15 @@ def show_training(
     ],
 ) -> None:
     """Show the full record of a training."""
-    typer.echo(json.dumps(asdict(build(migrate=True).trainings.get(training_id)), indent=2, default=str))
+    typer.echo(json.dumps(asdict(build(migrate=True).trainings.store.get(training_id)), indent=2, default=str))
 
 
 @training.command("cancel")
 def cancel_training(project: ProjectId) -> None:
     """Cancel the waiting or running training of a project."""
-    parts = build(migrate=True)
-    parts.projects.get(project)
-    cancelled = training_runs.cancel(parts, project)
+    rooms = build(migrate=True)
+    rooms.studio.projects.get(project)
+    cancelled = training_runs.cancel(rooms.trainings, project)
     if cancelled is None:
         out.print(f"project {project}: no training is open")
     elif cancelled.state == State.CANCELLED:
@@ -70,12 +70,12 @@ def policy(
     reset: Annotated[bool, typer.Option("--reset", help="Use the settings again.")] = False,
 ) -> None:
     """Show when reviews start a training of a project, or override the settings for it."""
-    parts = build(migrate=True)
-    current = parts.projects.get(project).policy
+    rooms = build(migrate=True)
+    current = rooms.studio.projects.get(project).policy
     given: dict[str, Any] = {"retrain_after": retrain_after, "cool_down": cool_down}
     remaining = {name: value for name, value in current.items() if not (reset and name in NAMES)}
     wanted = {**remaining, **{name: value for name, value in given.items() if value is not None}}
     if wanted != current:
-        parts.projects.decide(project, wanted)
-    for name, value in asdict(parts.policies.retrain.of(wanted)).items():
+        rooms.studio.projects.decide(project, wanted)
+    for name, value in asdict(rooms.trainings.retrain_policy.of(wanted)).items():
         out.print(f"{name:<14} {value:<10g} {'of this project' if name in own(wanted) else 'of the settings'}")

@@ -12,6 +12,7 @@ from loop.datasets import folder as dataset_folder
 from loop.datasets.duplicates_by_vector import Embedded
 from loop.datasets.folder import Snapshot
 from loop.datasets.image_vectors import embed_images
+from loop.datasets.room import DatasetsRoom
 from loop.datasets.selection import Selection, Trainable, select
 from loop.datasets.snapshots import LabelledImage, Reason
 from loop.datasets.split_store import Seen, Split
@@ -19,7 +20,6 @@ from loop.datasets.splits import Leak, Side
 from loop.datasets.writer import Draft, writing
 from loop.errors import EmptySnapshot, LeakedSplit, PayloadError, PoisonedSnapshot
 from loop.label_studio.classes import Labels
-from loop.parts import Parts
 from loop.reviews.review_store import TASK, CountedReview
 from loop.storage.queries import chunked
 from loop.vision.image_files import ImageFile
@@ -35,44 +35,44 @@ class _Known:
     contents: frozenset[bytes]
 
 
-def assemble(parts: Parts, project_id: int, check: Callable[[], None] = lambda: None) -> Snapshot:
+def assemble(datasets: DatasetsRoom, project_id: int, check: Callable[[], None] = lambda: None) -> Snapshot:
     """
     Write the dataset of all counted reviews, one image at a time. *check* is called often and raises to stop.
 
     Raises EmptySnapshot, and LeakedSplit if a training image is a near-duplicate or of the group of a held-out one.
     """
-    labels = _labels(parts, project_id)
-    root = parts.snapshots / str(project_id)
+    labels = _labels(datasets, project_id)
+    root = datasets.snapshots / str(project_id)
     with writing(root, shared_images=root / ".images") as draft:
-        split = _survey(parts, project_id, draft, labels, check)
+        split = _survey(datasets, project_id, draft, labels, check)
         if split.leaks:
             raise LeakedSplit(project_id, [(leak.held_out, leak.train) for leak in split.leaks])
-        selection = _select(parts, project_id, draft, split)
+        selection = _select(datasets, project_id, draft, split)
         left_out = dict.fromkeys(selection.background, Reason.BACKGROUND)
         left_out |= dict.fromkeys(_list_left_out(split), Reason.LEFT_OUT)
         return draft.finish(split.sides, labels, left_out=left_out, resting=selection.resting)
 
 
-def find_leaks(parts: Parts, project_id: int) -> list[Leak]:
+def find_leaks(datasets: DatasetsRoom, project_id: int) -> list[Leak]:
     """Return the leaks of the split after assigning a side to every reviewed task."""
-    root = parts.snapshots / str(project_id)
+    root = datasets.snapshots / str(project_id)
     with writing(root) as draft:
         try:
-            return list(_survey(parts, project_id, draft, _labels(parts, project_id), lambda: None).leaks)
+            return list(_survey(datasets, project_id, draft, _labels(datasets, project_id), lambda: None).leaks)
         except EmptySnapshot:
             return []
 
 
-def counted(parts: Parts, project_id: int) -> Iterator[tuple[int, CountedReview]]:
+def counted(datasets: DatasetsRoom, project_id: int) -> Iterator[tuple[int, CountedReview]]:
     """The counted review of each task that has one, ordered by task, read a page at a time."""
-    return ((task_id, latest) for task_id, latest in _latest_reviews(parts, project_id) if not latest.review.unread)
+    return ((task_id, latest) for task_id, latest in _latest_reviews(datasets, project_id) if not latest.review.unread)
 
 
-def _latest_reviews(parts: Parts, project_id: int) -> Iterator[tuple[int, CountedReview]]:
+def _latest_reviews(datasets: DatasetsRoom, project_id: int) -> Iterator[tuple[int, CountedReview]]:
     """The counted reviews, including those that could be read only in part."""
-    task_ids = sorted(parts.reviews.standing(project_id, TASK))
+    task_ids = sorted(datasets.reviews.store.standing(project_id, TASK))
     for page in chunked(task_ids, PAGE):
-        yield from parts.reviews.latest(project_id, page).items()
+        yield from datasets.reviews.store.latest(project_id, page).items()
 
 
 def group_of(data: object, field: str) -> str | None:
@@ -83,20 +83,22 @@ def group_of(data: object, field: str) -> str | None:
     return value.strip() if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
-def _labels(parts: Parts, project_id: int) -> Labels:
-    return parts.classes.book(project_id).labels(parts.projects.get(project_id).config().label_names)
+def _labels(datasets: DatasetsRoom, project_id: int) -> Labels:
+    return datasets.studio.classes.book(project_id).labels(
+        datasets.studio.projects.get(project_id).config().label_names
+    )
 
 
-def _survey(parts: Parts, project_id: int, draft: Draft, labels: Labels, check: Callable[[], None]) -> Split:
+def _survey(datasets: DatasetsRoom, project_id: int, draft: Draft, labels: Labels, check: Callable[[], None]) -> Split:
     """Add every reviewed image to the draft and assign sides. Raises EmptySnapshot."""
-    field = parts.policies.dataset.group_field
-    known = parts.splits.looks(project_id)
-    image_key = parts.projects.get(project_id).config().image_key
+    field = datasets.policy.group_field
+    known = datasets.splits.looks(project_id)
+    image_key = datasets.studio.projects.get(project_id).config().image_key
     addresses: dict[int, str] = {}
     files: dict[int, Path] = {}
 
     def images() -> Iterator[LabelledImage]:
-        for task_id, latest in _latest_reviews(parts, project_id):
+        for task_id, latest in _latest_reviews(datasets, project_id):
             image = latest.image(image_key) or ""
             addresses[task_id] = hashlib.sha256(image.encode()).hexdigest()[:16]
             if not image:
@@ -108,7 +110,7 @@ def _survey(parts: Parts, project_id: int, draft: Draft, labels: Labels, check: 
 
     def find(item: LabelledImage) -> ImageFile:
         is_known = known.get(item.task_id, ("", None))[0] == addresses[item.task_id]
-        file = parts.image_cache.find(project_id, item.task_id, item.image, with_hash=not is_known)
+        file = datasets.vision.cache.find(project_id, item.task_id, item.image, with_hash=not is_known)
         files[item.task_id] = file.path
         return file
 
@@ -125,12 +127,12 @@ def _survey(parts: Parts, project_id: int, draft: Draft, labels: Labels, check: 
     if field:
         without_group = sum(one.group is None for one in seen)
         draft.report.notes[f"tasks without a {field}, grouped by their look alone"] += without_group
-    embedded = _embed(parts, project_id, draft, seen, files, check)
-    return _freeze(parts, project_id, seen, embedded)
+    embedded = _embed(datasets, project_id, draft, seen, files, check)
+    return _freeze(datasets, project_id, seen, embedded)
 
 
 def _embed(
-    parts: Parts,
+    datasets: DatasetsRoom,
     project_id: int,
     draft: Draft,
     seen: Sequence[Seen],
@@ -142,22 +144,22 @@ def _embed(
 
     A flat image has no look and gets no vector, because it would be near every other flat image.
     """
-    space = parts.embedders.whole_image_space() if parts.policies.dataset.twin_cosine else None
+    space = datasets.vision.embedders.whole_image_space() if datasets.policy.twin_cosine else None
     if space is None:
         return None
     addresses = {one.task_id: one.image for one in seen}
     paths = {one.task_id: files[one.task_id] for one in seen if one.look is not None}
-    embedded = embed_images(parts, project_id, space, addresses, paths, check)
+    embedded = embed_images(datasets, project_id, space, addresses, paths, check)
     lacking = len(paths.keys() - embedded.rows.keys())
     if lacking:
         draft.report.notes["images that the embedder has no vector of, compared by their look alone"] += lacking
     return embedded
 
 
-def _freeze(parts: Parts, project_id: int, seen: Sequence[Seen], embedded: Embedded | None) -> Split:
-    policy = parts.policies.dataset
+def _freeze(datasets: DatasetsRoom, project_id: int, seen: Sequence[Seen], embedded: Embedded | None) -> Split:
+    policy = datasets.policy
     share = policy.held_out_share
-    split = parts.splits.freeze(project_id, seen, share=share, twin_bits=policy.twin_bits, embedded=embedded)
+    split = datasets.splits.freeze(project_id, seen, share=share, twin_bits=policy.twin_bits, embedded=embedded)
     if len({split.sides[one.task_id] for one in seen}) < 2:
         raise EmptySnapshot(
             f"all {len(seen)} reviewed tasks belong together (LOOP_GROUP_FIELD={policy.group_field}), so there is "
@@ -170,11 +172,11 @@ def _look(computed: int | None, known: tuple[str, int | None] | None, address: s
     return known[1] if known and known[0] == address else computed
 
 
-def _select(parts: Parts, project_id: int, draft: Draft, split: Split) -> Selection:
+def _select(datasets: DatasetsRoom, project_id: int, draft: Draft, split: Split) -> Selection:
     """Choose the training images of this snapshot, and count them in the report."""
-    policy = parts.policies.dataset.selection
-    learned = _read_learned(parts, project_id) if policy.replay_share < 1 else _Known("", frozenset())
-    hard = parts.splits.hard_negatives(project_id)
+    policy = datasets.policy.selection
+    learned = _read_learned(datasets, project_id) if policy.replay_share < 1 else _Known("", frozenset())
+    hard = datasets.splits.hard_negatives(project_id)
     images = [
         Trainable(image.task_id, image.classes, image.content in learned.contents, image.task_id in hard)
         for image in draft.added
@@ -189,12 +191,12 @@ def _select(parts: Parts, project_id: int, draft: Draft, split: Split) -> Select
     return chosen
 
 
-def _read_learned(parts: Parts, project_id: int) -> _Known:
+def _read_learned(datasets: DatasetsRoom, project_id: int) -> _Known:
     """The training images of the champion's dataset, including those that rested in it."""
-    champion = parts.registry.champion(project_id)
+    champion = datasets.registry.versions.champion(project_id)
     name = champion.facts.snapshot if champion else None
     try:
-        snapshot = dataset_folder.read(parts.snapshots / str(project_id), name or "")
+        snapshot = dataset_folder.read(datasets.snapshots / str(project_id), name or "")
         if snapshot:
             return _Known(snapshot.hash, frozenset(one.content for one in snapshot.items() if one.side is Side.TRAIN))
     except PoisonedSnapshot:  # every image counts as new

@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 from loop.datasets.assemble import counted
+from loop.datasets.room import DatasetsRoom
 from loop.label_studio.classes import ObjectClass
-from loop.parts import Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +20,14 @@ class CountedClass:
     is_undecided: bool  # it has boxes, but no label in the config and no decision
 
 
-def count_classes(parts: Parts, project_id: int) -> list[CountedClass]:
+def count_classes(datasets: DatasetsRoom, project_id: int) -> list[CountedClass]:
     """Count by class id. Raises UnknownProject."""
-    in_config = set(parts.projects.get(project_id).config().label_names)
-    book = parts.classes.book(project_id)
+    in_config = set(datasets.studio.projects.get(project_id).config().label_names)
+    book = datasets.studio.classes.book(project_id)
     labels = book.labels(in_config)
     boxes = Counter(
         labels.ids[region.label]
-        for _, one in counted(parts, project_id)
+        for _, one in counted(datasets, project_id)
         for region in one.review.regions
         if region.label in labels.ids
     )

@@ -64,6 +64,23 @@ def read(root: Path, name: str) -> Snapshot | None:
         raise PoisonedSnapshot(str(folder), {}, f"manifest.json cannot be read: {error}") from error
 
 
+def newest(root: Path, prefix: str = "") -> Snapshot | None:
+    """
+    Return the dataset under *root* that was written last, of those whose hash begins with *prefix*; None if none does.
+
+    Raises PoisonedSnapshot if a manifest is damaged.
+    """
+    manifests = root.glob(f"{prefix[:16]}*/manifest.json")
+    for manifest in sorted(manifests, key=lambda path: path.stat().st_mtime, reverse=True):
+        try:
+            name = str(json.loads(manifest.read_text())["hash"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise PoisonedSnapshot(str(manifest.parent), {}, f"manifest.json cannot be read: {error}") from error
+        if name.startswith(prefix):
+            return read(root, name)
+    return None
+
+
 def items(folder: Path) -> Iterator[Item]:
     """Yield the items of a dataset. Raises PoisonedSnapshot at a line that cannot be read."""
     try:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from loop.datasets.duplicates_by_vector import Embedded
+from loop.datasets.room import DatasetsRoom
 from loop.errors import ImageError, UpstreamError
-from loop.parts import Parts
 from loop.regions import Box, Pixels
 from loop.storage.queries import chunked
 from loop.vision.embedding import Embedder, Space, Vectors
@@ -25,7 +25,7 @@ PREPARATION = "whole-1"  # changes with every change of the image given to an em
 
 
 def embed_images(
-    parts: Parts,
+    datasets: DatasetsRoom,
     project_id: int,
     space: Space,
     addresses: Mapping[int, str],
@@ -39,24 +39,26 @@ def embed_images(
     embedder is logged, and the images after it have no vector.
     """
     name = f"{PREPARATION}:{space.fingerprint}"
-    known = parts.whole_vectors.known(project_id, name)
+    known = datasets.vectors.known(project_id, name)
     missing = [task_id for task_id in files if known.get(task_id) != addresses[task_id]]
     try:
-        _make(parts, project_id, space, {task_id: (addresses[task_id], files[task_id]) for task_id in missing}, check)
+        _make(
+            datasets, project_id, space, {task_id: (addresses[task_id], files[task_id]) for task_id in missing}, check
+        )
     except UpstreamError as error:
         log.warning("project %d: images without a vector are compared by their hashes: %s", project_id, error)
-    return parts.whole_vectors.read(project_id, name, addresses, parts.policies.dataset.twin_cosine)
+    return datasets.vectors.read(project_id, name, addresses, datasets.policy.twin_cosine)
 
 
 def _make(
-    parts: Parts,
+    datasets: DatasetsRoom,
     project_id: int,
     space: Space,
     images: Mapping[int, tuple[str, Path]],
     check: Callable[[], None],
 ) -> None:
     """Make and store vectors in batches, so that a killed run continues. Raises UpstreamError."""
-    embedder = _load(parts, space) if images else None
+    embedder = _load(datasets, space) if images else None
     for task_ids in chunked(images, IMAGES):
         check()
         pixels = {}
@@ -68,12 +70,12 @@ def _make(
         if embedder and pixels:
             vectors = _vectors(embedder, list(pixels.values()))
             addresses = {task_id: images[task_id][0] for task_id in pixels}
-            parts.whole_vectors.keep(project_id, f"{PREPARATION}:{space.fingerprint}", addresses, vectors)
+            datasets.vectors.keep(project_id, f"{PREPARATION}:{space.fingerprint}", addresses, vectors)
 
 
-def _load(parts: Parts, space: Space) -> Embedder:
+def _load(datasets: DatasetsRoom, space: Space) -> Embedder:
     try:
-        return parts.embedders.load(space, None)
+        return datasets.vision.embedders.load(space, None)
     except Exception as error:  # reading foreign weights raises anything
         raise UpstreamError(f"LOOP_EMBEDDER cannot be loaded: {error}") from error
 

@@ -224,6 +224,7 @@ class Draft:
             except PoisonedSnapshot:
                 folder.rename(self._scratch / "damaged")
             else:
+                (folder / "manifest.json").touch()  # the newest dataset is the one written last
                 return standing
         elif folder.exists():
             folder.rmdir()

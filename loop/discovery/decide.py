@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 from loop.discovery.cluster_store import ClusterState, KeptCluster
 from loop.discovery.gather import taxonomy_of
+from loop.discovery.room import DiscoveryRoom
 from loop.errors import ClusterDecided
 from loop.label_studio.label_config_edit import with_label
 from loop.label_studio.views import only_tasks
-from loop.parts import Parts
 from loop.taxonomy.name_category import Named, name_category
 from loop.vision.ask_vectors import ask_vectors
 
@@ -26,23 +26,23 @@ class Asked:
     was_here: bool
 
 
-def dismiss(parts: Parts, project_id: int, cluster: str) -> str:
+def dismiss(discovery: DiscoveryRoom, project_id: int, cluster: str) -> str:
     """
     Dismiss a cluster; *cluster* is an id or its beginning.
 
     Later clusters that mostly consist of its members stay hidden too. Raises UnknownClusterId, and ClusterDecided if it
     was promoted.
     """
-    kept = parts.clusters.find(project_id, cluster)
+    kept = discovery.clusters.find(project_id, cluster)
     if kept.state == ClusterState.DISMISSED:
         return f"cluster {kept.found.id} was dismissed before"
     if kept.state == ClusterState.PROMOTED:
         raise ClusterDecided(kept.found.id, f"was promoted to {kept.name}")
-    parts.clusters.dismiss(project_id, kept.found.id)
+    discovery.clusters.dismiss(project_id, kept.found.id)
     return f"cluster {kept.found.id} with {kept.found.size} boxes does not come back"
 
 
-def promote(parts: Parts, project_id: int, cluster: str, name: str, parent: str | None = None) -> list[str]:
+def promote(discovery: DiscoveryRoom, project_id: int, cluster: str, name: str, parent: str | None = None) -> list[str]:
     """
     Make a cluster a category; return the changes, one line each.
 
@@ -51,29 +51,29 @@ def promote(parts: Parts, project_id: int, cluster: str, name: str, parent: str 
     Raises TaxonomyError, LabelConfigError, UnknownClusterId, ClusterDecided, or UpstreamError because Label Studio does
     not answer or refuses the label; then nothing is changed.
     """
-    asked = _check(parts, project_id, cluster, name, parent)
-    _validate(parts, project_id, asked.named.label)
+    asked = _check(discovery, project_id, cluster, name, parent)
+    _validate(discovery, project_id, asked.named.label)
     changed = []
     if not asked.was_here:
-        parts.clusters.promote(project_id, asked.kept, asked.named.label, parts.label_studio.now())
+        discovery.clusters.promote(project_id, asked.kept, asked.named.label, discovery.studio.client.now())
         changed.append(f"{asked.kept.found.size} boxes of cluster {asked.kept.found.id} are {asked.named.label}")
-    changed += _apply(parts, project_id, asked)
-    changed += _label(parts, project_id, asked.named.label)
-    changed += _view(parts, project_id, asked)
-    ask_vectors(parts, project_id)
+    changed += _apply(discovery, project_id, asked)
+    changed += _label(discovery, project_id, asked.named.label)
+    changed += _view(discovery, project_id, asked)
+    ask_vectors(discovery.vision, project_id)
     return changed or [f"cluster {asked.kept.found.id} is {asked.kept.name} already: {NOTHING}"]
 
 
-def _check(parts: Parts, project_id: int, cluster: str, name: str, parent: str | None) -> Asked:
+def _check(discovery: DiscoveryRoom, project_id: int, cluster: str, name: str, parent: str | None) -> Asked:
     """Check a requested promotion against the cluster and the taxonomy."""
-    kept = parts.clusters.find(project_id, cluster)
+    kept = discovery.clusters.find(project_id, cluster)
     if kept.state == ClusterState.DISMISSED:
         raise ClusterDecided(kept.found.id, "was dismissed")
     was_here = kept.state == ClusterState.PROMOTED
     if was_here and (kept.name != name.strip() or parent not in (None, kept.parent)):
         under = f" under {kept.parent}" if kept.parent else ""
         raise ClusterDecided(kept.found.id, f"was promoted to {kept.name}{under}")
-    taxonomy = taxonomy_of(parts, project_id)
+    taxonomy = taxonomy_of(discovery, project_id)
     if was_here:  # the node may have been moved since, and stays where it is
         parent = None if kept.node in taxonomy.by_id else kept.parent
     named = name_category(taxonomy, name, parent)
@@ -81,49 +81,51 @@ def _check(parts: Parts, project_id: int, cluster: str, name: str, parent: str |
     return Asked(cluster_to_promote, named, was_here)
 
 
-def _validate(parts: Parts, project_id: int, label: str) -> None:
+def _validate(discovery: DiscoveryRoom, project_id: int, label: str) -> None:
     """Ask Label Studio whether it accepts the label."""
-    current = parts.label_studio.project(project_id)["label_config"]
+    current = discovery.studio.client.project(project_id)["label_config"]
     wanted = with_label(current, label)
     if wanted != current:
-        parts.label_studio.validate_config(project_id, wanted)
+        discovery.studio.client.validate_config(project_id, wanted)
 
 
-def _apply(parts: Parts, project_id: int, asked: Asked) -> list[str]:
+def _apply(discovery: DiscoveryRoom, project_id: int, asked: Asked) -> list[str]:
     """Apply the taxonomy with the new category."""
     named, lines = asked.named, list[str]()
-    if parts.taxonomies.current(project_id) is None:
-        lines = [f"began a taxonomy with the {len(taxonomy_of(parts, project_id).nodes)} labels of the project"]
-    number = parts.taxonomies.apply(project_id, named.taxonomy, f"cluster {asked.kept.found.id} is {asked.kept.name}")
+    if discovery.taxonomies.store.current(project_id) is None:
+        lines = [f"began a taxonomy with the {len(taxonomy_of(discovery, project_id).nodes)} labels of the project"]
+    number = discovery.taxonomies.store.apply(
+        project_id, named.taxonomy, f"cluster {asked.kept.found.id} is {asked.kept.name}"
+    )
     if number is None:
         return []
-    parts.matches.show_again(project_id)
+    discovery.taxonomies.matches.show_again(project_id)
     return [*lines, f"node {' / '.join(named.taxonomy.path(named.node))} is in taxonomy {number}"]
 
 
-def _label(parts: Parts, project_id: int, label: str) -> list[str]:
+def _label(discovery: DiscoveryRoom, project_id: int, label: str) -> list[str]:
     """Add the label to Label Studio's current label config, and record the config."""
-    project = parts.label_studio.project(project_id)
+    project = discovery.studio.client.project(project_id)
     wanted = with_label(project["label_config"], label)
     changed = wanted != project["label_config"]
     if changed:
-        parts.label_studio.update_project(project_id, label_config=wanted)
-    parts.projects.save(project_id, str(project["title"]), wanted)
+        discovery.studio.client.update_project(project_id, label_config=wanted)
+    discovery.studio.projects.save(project_id, str(project["title"]), wanted)
     return [f"added the label {label} to the label config"] if changed else []
 
 
-def _view(parts: Parts, project_id: int, asked: Asked) -> list[str]:
+def _view(discovery: DiscoveryRoom, project_id: int, asked: Asked) -> list[str]:
     """Show the tasks of all clusters promoted to the category in a view of the Data Manager."""
-    clusters = parts.clusters.promoted_to(project_id, asked.named.node)
+    clusters = discovery.clusters.promoted_to(project_id, asked.named.node)
     tasks = list(dict.fromkeys(task for one in clusters for task in one.found.tasks))[:MOST_IN_VIEW]
     title = f"Likely {asked.named.label}"
     view = {"title": title, "type": "list", "target": "tasks", "filters": only_tasks(tasks)}
-    for existing in parts.label_studio.views(project_id):
+    for existing in discovery.studio.client.views(project_id):
         data = existing.get("data") or {}
         if data.get("title") == title:
             if data.get("filters") == view["filters"]:
                 return []
-            parts.label_studio.update_view(existing["id"], project_id, {**data, **view})
+            discovery.studio.client.update_view(existing["id"], project_id, {**data, **view})
             return [f"the view “{title}” shows {len(tasks)} tasks"]
-    parts.label_studio.create_view(project_id, view)
+    discovery.studio.client.create_view(project_id, view)
     return [f"added the view “{title}” with {len(tasks)} tasks"]

@@ -12,28 +12,28 @@ from loop.discovery.gather import Unknown, gather, known
 from loop.discovery.hints import cluster_id, likely_members, suggest
 from loop.discovery.neighbour_graph import NOISE
 from loop.discovery.pictures import draw
+from loop.discovery.room import DiscoveryRoom
 from loop.discovery.spread import spread
 from loop.discovery.tracking import UnknownCluster, outcome
 from loop.errors import MilvusDown, UpstreamError
 from loop.notices import Kind
-from loop.parts import Parts
 from loop.references.plan import source_of
 from loop.vision.embedding import Space
 
 LIKELY = 500  # likely members stored per cluster
 
 
-def ask_all(parts: Parts) -> str:
+def ask_all(discovery: DiscoveryRoom) -> str:
     """Ask for a discovery in every project, if anything is embedded. Raises UpstreamError; the schedule asks again."""
-    if parts.embedders.is_off:
+    if discovery.vision.embedders.is_off:
         return "nothing is embedded"
-    projects = [project.id for project in parts.projects.all()]
+    projects = [project.id for project in discovery.studio.projects.all()]
     for project_id in projects:
-        parts.queue.ask_discover(project_id)
+        discovery.queue.ask_discover(project_id)
     return f"asked: discover {projects}"
 
 
-def discover(parts: Parts, project_id: int, policy: ClusterPolicy | None = None) -> str:
+def discover(discovery: DiscoveryRoom, project_id: int, policy: ClusterPolicy | None = None) -> str:
     """
     Cluster the unknown of a project, replace its open clusters, and return a summary.
 
@@ -41,48 +41,48 @@ def discover(parts: Parts, project_id: int, policy: ClusterPolicy | None = None)
     cluster keeps its id while it is mostly the same. Pictures are written before the records. At the end the queue is
     spread over groups of tasks with similar objects.
     """
-    source = source_of(parts, project_id)
+    source = source_of(discovery.references, project_id)
     if source is None:
         return "nothing to embed with: no weights yet, or LOOP_EMBEDDER=none"
     with _one_thread():
         try:
-            summary = _discover(parts, project_id, source.space, policy or ClusterPolicy())
+            summary = _discover(discovery, project_id, source.space, policy or ClusterPolicy())
         except MilvusDown as error:
             return str(error)
         try:
-            spread_summary = spread(parts, project_id, source.space)
+            spread_summary = spread(discovery, project_id, source.space)
         except UpstreamError as error:
             spread_summary = str(error)
     return f"{summary}; {spread_summary}" if spread_summary else summary
 
 
-def _discover(parts: Parts, project_id: int, space: Space, policy: ClusterPolicy) -> str:
-    unknown = gather(parts, project_id, space)
+def _discover(discovery: DiscoveryRoom, project_id: int, space: Space, policy: ClusterPolicy) -> str:
+    unknown = gather(discovery, project_id, space)
     count = len(unknown.members)
     if count < max(3, policy.least(count)):
-        parts.clusters.replace(project_id, [], {})
-        _tidy(parts, project_id)
+        discovery.clusters.replace(project_id, [], {})
+        _tidy(discovery, project_id)
         return f"{count} unknown boxes are too few for a cluster"
-    before = parts.clusters.decided(project_id)
-    result = outcome(_clusters(parts, project_id, space, unknown, policy), before)
-    broken = draw(parts, project_id, result.shown, unknown)
-    parts.clusters.replace(project_id, result.shown, result.dismissed)
-    _tidy(parts, project_id)
-    _announce(parts, project_id, [shown for shown in result.shown if shown.id not in before.open])
+    before = discovery.clusters.decided(project_id)
+    result = outcome(_clusters(discovery, project_id, space, unknown, policy), before)
+    broken = draw(discovery, project_id, result.shown, unknown)
+    discovery.clusters.replace(project_id, result.shown, result.dismissed)
+    _tidy(discovery, project_id)
+    _announce(discovery, project_id, [shown for shown in result.shown if shown.id not in before.open])
     inside = sum(shown.size for shown in result.shown)
     lines = [f"{len(result.shown)} clusters of {inside} among {count} unknown boxes"]
     lines += [f"the {unknown.left_out} least sure left out"] if unknown.left_out else []
     lines += [f"{unknown.matched} match a node by now"] if unknown.matched else []
     lines += [f"{len(result.dismissed)} dismissed ones left out"] if result.dismissed else []
     lines += [f"{broken} images could not be had"] if broken else []
-    return ", ".join([*lines, str(parts.discoveries.path(project_id))])
+    return ", ".join([*lines, str(discovery.pictures.path(project_id))])
 
 
 def _clusters(
-    parts: Parts, project_id: int, space: Space, unknown: Unknown, policy: ClusterPolicy
+    discovery: DiscoveryRoom, project_id: int, space: Space, unknown: Unknown, policy: ClusterPolicy
 ) -> list[UnknownCluster]:
     """Cluster the unknown, and describe each cluster."""
-    references = known(parts, project_id, space)
+    references = known(discovery, project_id, space)
     clustering = cluster(unknown.vectors, policy, references=references.vectors)
     if not clustering.clusters and references.vectors is not None:
         clustering = cluster_beside(unknown.vectors, references.vectors, policy)
@@ -101,18 +101,18 @@ def _clusters(
     return clusters
 
 
-def _tidy(parts: Parts, project_id: int) -> None:
+def _tidy(discovery: DiscoveryRoom, project_id: int) -> None:
     """Remove the sheets of clusters that no longer exist."""
-    parts.discoveries.tidy(project_id, {one.found.id for one in parts.clusters.all(project_id)})
+    discovery.pictures.tidy(project_id, {one.found.id for one in discovery.clusters.all(project_id)})
 
 
-def _announce(parts: Parts, project_id: int, new: Sequence[UnknownCluster]) -> None:
+def _announce(discovery: DiscoveryRoom, project_id: int, new: Sequence[UnknownCluster]) -> None:
     """Post one notice of the clusters that were not open before."""
     if not new:
         return
     summaries = [{"id": one.id, "size": one.size, "suggested": one.suggestion.name} for one in new]
     key = hashlib.sha256(",".join(sorted(one.id for one in new)).encode()).hexdigest()
-    parts.outbox.post(project_id, Kind.CLUSTERS_FOUND, key, {"clusters": summaries})
+    discovery.outbox.post(project_id, Kind.CLUSTERS_FOUND, key, {"clusters": summaries})
 
 
 @contextmanager

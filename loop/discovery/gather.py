@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from loop.discovery.hints import node_means
+from loop.discovery.room import DiscoveryRoom
 from loop.discovery.tracking import Member, one_each
-from loop.parts import Parts
 from loop.references.entries import Kind
 from loop.regions import Box
 from loop.storage.queries import chunked
@@ -46,7 +46,7 @@ class Known:
     vectors: Vectors | None
 
 
-def gather(parts: Parts, project_id: int, space: Space) -> Unknown:
+def gather(discovery: DiscoveryRoom, project_id: int, space: Space) -> Unknown:
     """
     The unknown of a project, one box per object, highest score first. Raises MilvusDown.
 
@@ -55,37 +55,39 @@ def gather(parts: Parts, project_id: int, space: Space) -> Unknown:
     cluster. Boxes that a reviewer drew with a label of no node are added. Boxes that would match a node now are left
     out; only `loop taxonomy reapply` changes their match.
     """
-    taxonomy = taxonomy_of(parts, project_id)
+    taxonomy = taxonomy_of(discovery, project_id)
     labels = taxonomy.node_of_label
-    detections = parts.unknown.detections(project_id, space, READ)
-    missed = parts.unknown.missed(project_id, space, labels)
+    detections = discovery.unknown.detections(project_id, space, READ)
+    missed = discovery.unknown.missed(project_id, space, labels)
     tasks = {member.task for member in (*detections, *missed)}
     named = {
         task: [member.region.box for member in boxes]
-        for task, boxes in parts.task_states.named(project_id, tasks).items()
+        for task, boxes in discovery.references.task_states.named(project_id, tasks).items()
     }
     drawn = one_each(missed, named)
-    detected = one_each(detections, _add_reviewed(parts, project_id, tasks, named))
+    detected = one_each(detections, _add_reviewed(discovery, project_id, tasks, named))
     members = [*drawn, *detected]
     vectors = {
-        **_fetch_vectors(parts, project_id, Kind.REFERENCES, space, [member.key for member in drawn]),
+        **_fetch_vectors(discovery, project_id, Kind.REFERENCES, space, [member.key for member in drawn]),
         **_fetch_vectors(
-            parts, project_id, Kind.DETECTIONS, space, [member.key for member in members[len(drawn) : MOST]]
+            discovery, project_id, Kind.DETECTIONS, space, [member.key for member in members[len(drawn) : MOST]]
         ),
     }
     stored = [member for member in members if member.key in vectors]  # the index job restores missing vectors
-    matched = _match_nodes(matcher_of(parts, project_id, taxonomy), [member.key for member in detected], vectors)
+    matched = _match_nodes(
+        matcher_of(discovery.taxonomies, project_id, taxonomy), [member.key for member in detected], vectors
+    )
     unknown = [member for member in stored if member.key not in matched]
     stacked = np.stack([vectors[member.key] for member in unknown]) if unknown else np.zeros((0, 0), np.float32)
     return Unknown(unknown, stacked, max(0, len(members) - MOST), len(matched))
 
 
-def known(parts: Parts, project_id: int, space: Space) -> Known:
+def known(discovery: DiscoveryRoom, project_id: int, space: Space) -> Known:
     """Sum up the references of a project. Raises MilvusDown."""
-    node_of = taxonomy_of(parts, project_id).node_of_label
+    node_of = taxonomy_of(discovery, project_id).node_of_label
     sums: dict[str, Vectors] = {}
     pages: list[Vectors] = []
-    collection = parts.references.find(project_id, Kind.REFERENCES, space)
+    collection = discovery.references.milvus.find(project_id, Kind.REFERENCES, space)
     for entries, vectors in collection.pages() if collection else ():
         for entry, vector in zip(entries, vectors, strict=True):
             node = node_of.get(entry.label)
@@ -97,19 +99,19 @@ def known(parts: Parts, project_id: int, space: Space) -> Known:
     return Known(means, np.concatenate(pages)[:KNOWN] if pages else None)
 
 
-def taxonomy_of(parts: Parts, project_id: int) -> Taxonomy:
+def taxonomy_of(discovery: DiscoveryRoom, project_id: int) -> Taxonomy:
     """The taxonomy in force, or the project's labels as roots if it has none."""
-    current = parts.taxonomies.current(project_id)
-    return current or begun(parts.projects.get(project_id).config().label_names)
+    current = discovery.taxonomies.store.current(project_id)
+    return current or begun(discovery.studio.projects.get(project_id).config().label_names)
 
 
 def _add_reviewed(
-    parts: Parts, project_id: int, tasks: Iterable[int], named: dict[int, list[Box]]
+    discovery: DiscoveryRoom, project_id: int, tasks: Iterable[int], named: dict[int, list[Box]]
 ) -> dict[int, list[Box]]:
     """The boxes that a person labelled, by task, in the latest review or as members of a cluster."""
     by_task = {task: list(boxes) for task, boxes in named.items()}
     for batch in chunked(sorted(tasks)):
-        for task, counted in parts.reviews.latest(project_id, batch).items():
+        for task, counted in discovery.reviews.store.latest(project_id, batch).items():
             by_task.setdefault(task, []).extend(region.box for region in counted.review.regions if region.label)
     return by_task
 
@@ -123,8 +125,10 @@ def _match_nodes(matcher: Matcher | None, keys: list[str], vectors: Mapping[str,
     return matched
 
 
-def _fetch_vectors(parts: Parts, project_id: int, kind: Kind, space: Space, keys: list[str]) -> dict[str, Vectors]:
-    collection = parts.references.find(project_id, kind, space) if keys else None
+def _fetch_vectors(
+    discovery: DiscoveryRoom, project_id: int, kind: Kind, space: Space, keys: list[str]
+) -> dict[str, Vectors]:
+    collection = discovery.references.milvus.find(project_id, kind, space) if keys else None
     if collection is None:
         return {}
     return {key: vector for batch in chunked(keys, AT_ONCE) for key, (_, vector) in collection.get(batch).items()}

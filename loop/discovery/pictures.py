@@ -12,10 +12,10 @@ from loop.discovery import map_page as cluster_map
 from loop.discovery.gather import Unknown
 from loop.discovery.neighbour_graph import NOISE, Labels
 from loop.discovery.projection import coordinates
+from loop.discovery.room import DiscoveryRoom
 from loop.discovery.tracking import Member, UnknownCluster
 from loop.errors import ImageError
 from loop.label_studio.payloads import Task
-from loop.parts import Parts
 from loop.storage.queries import chunked
 from loop.vision.embedding import crop
 
@@ -23,24 +23,24 @@ AT_ONCE = 16  # images in memory at a time
 MARGIN = 0.1  # of a box, on each side: the surroundings help a person to recognise an object
 
 
-def draw(parts: Parts, project_id: int, clusters: Sequence[UnknownCluster], unknown: Unknown) -> int:
+def draw(discovery: DiscoveryRoom, project_id: int, clusters: Sequence[UnknownCluster], unknown: Unknown) -> int:
     """
     Write the sheets and the map of a project; return the number of images that could not be read.
 
     The crops of such an image are left out. The map shows crops of clusters first, up to its limit.
     """
     labels = _labels(clusters, unknown.members)
-    crops, broken = _crops(parts, _wanted(clusters, unknown.members, labels))
+    crops, broken = _crops(discovery, _wanted(clusters, unknown.members, labels))
     for cluster in clusters:
         shown = [crops[key] for key in (member.key for member in cluster.members) if key in crops]
         sheet = contact_sheet.contact_sheet(shown, f"cluster {cluster.id}, {said(cluster)}")
-        parts.discoveries.keep_sheet(project_id, cluster.id, sheet)
+        discovery.pictures.keep_sheet(project_id, cluster.id, sheet)
     names = [f"{one.id} {one.suggestion.name}".strip() for one in clusters]
     points = coordinates(unknown.vectors)
     captions = [f"task {one.task}, {one.label or 'no label'} {one.score:.2f}" for one in unknown.members]
     pictures = {at: crops[one.key] for at, one in enumerate(unknown.members) if one.key in crops}
     page = cluster_map.map_page(points, labels, names, captions, pictures)
-    parts.discoveries.keep_map(project_id, cluster_map.map_png(points, labels, names), page)
+    discovery.pictures.keep_map(project_id, cluster_map.map_png(points, labels, names), page)
     return broken
 
 
@@ -67,7 +67,7 @@ def _wanted(clusters: Sequence[UnknownCluster], members: Sequence[Member], label
     return list({member.key: member for member in (*on_sheets, *on_map)}.values())
 
 
-def _crops(parts: Parts, wanted: Sequence[Member]) -> tuple[Mapping[str, Image.Image], int]:
+def _crops(discovery: DiscoveryRoom, wanted: Sequence[Member]) -> tuple[Mapping[str, Image.Image], int]:
     """Small pictures of boxes by key, and the number of images that could not be read."""
     by_image: dict[tuple[int, str], list[Member]] = {}
     for member in wanted:
@@ -75,7 +75,7 @@ def _crops(parts: Parts, wanted: Sequence[Member]) -> tuple[Mapping[str, Image.I
     crops: dict[str, Image.Image] = {}
     broken = 0
     for batch in chunked(by_image, AT_ONCE):
-        for at, pixels in zip(batch, parts.images.load([Task(*one) for one in batch]), strict=True):
+        for at, pixels in zip(batch, discovery.vision.images.load([Task(*one) for one in batch]), strict=True):
             if isinstance(pixels, ImageError):
                 broken += 1
                 continue

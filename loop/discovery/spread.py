@@ -5,37 +5,37 @@ from __future__ import annotations
 import numpy as np
 
 from loop.discovery.grouping import renumbered, task_groups
-from loop.parts import Parts
+from loop.discovery.room import DiscoveryRoom
 from loop.references.entries import Kind
 from loop.serving.write_groups import write, write_groups
 from loop.vision.embedding import Space, Vectors
 
 
-def spread(parts: Parts, project_id: int, space: Space, *, seed: int = 0) -> str:
+def spread(discovery: DiscoveryRoom, project_id: int, space: Space, *, seed: int = 0) -> str:
     """
     Group the tasks again and write the groups; remove the groups if spreading is switched off.
 
     Raises MilvusDown, and UpstreamError if Label Studio does not answer; the next discovery continues.
     """
-    before = parts.groups.all(project_id)
-    if not parts.policies.is_spread:
+    before = discovery.serving.groups.all(project_id)
+    if not discovery.serving.policy.is_spread:
         if not before:
             return ""
-        changed = write(parts, project_id, None, None)
-        parts.groups.replace(project_id, {})
+        changed = write(discovery.serving, project_id, None, None)
+        discovery.serving.groups.replace(project_id, {})
         return f"{changed} predictions are in no group any more"
-    groups = renumbered(task_groups(_means(parts, project_id, space), seed=seed), before)
+    groups = renumbered(task_groups(_means(discovery, project_id, space), seed=seed), before)
     if not groups and not before:
         return ""
-    parts.groups.replace(project_id, groups)
-    changed = write_groups(parts, project_id)
+    discovery.serving.groups.replace(project_id, groups)
+    changed = write_groups(discovery.serving, project_id)
     return f"{len(groups)} tasks in {len(set(groups.values()))} groups, {changed} predictions changed"
 
 
-def _means(parts: Parts, project_id: int, space: Space) -> dict[int, Vectors]:
+def _means(discovery: DiscoveryRoom, project_id: int, space: Space) -> dict[int, Vectors]:
     """The sum of the vectors of each task's detections, weighted by score, float32 (dimension,)."""
     sums: dict[int, Vectors] = {}
-    collection = parts.references.find(project_id, Kind.DETECTIONS, space)
+    collection = discovery.references.milvus.find(project_id, Kind.DETECTIONS, space)
     for entries, vectors in collection.pages() if collection else ():
         for entry, vector in zip(entries, vectors, strict=True):
             weighed = np.float32(entry.score) * vector

@@ -8,6 +8,7 @@ from pathlib import Path
 from loop.errors import UnknownReport
 from loop.gate.report import Report, as_json
 from loop.gate.report_page import page
+from loop.gate.rule import Outcome
 from loop.storage.files import write_whole
 
 MODE = 0o644  # the page is for everybody who may read the folder
@@ -33,6 +34,13 @@ class ReportFolder:
         if not all(path.exists() for path in files):
             raise UnknownReport(name)
         return files
+
+    def outcome(self, project_id: int, name: str) -> Outcome | None:
+        """The outcome of the gate for a version; None if the gate never judged it, or its report is unreadable."""
+        try:
+            return Outcome(json.loads((self._folder(project_id, name) / "report.json").read_text())["outcome"])
+        except (OSError, ValueError, KeyError):
+            return None
 
     def _folder(self, project_id: int, name: str) -> Path:
         return self._root / str(project_id) / name.replace("/", "_")

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from loop.errors import UpstreamError
 from loop.installation.findings import Finding, ok, warning, wrong
+from loop.installation.room import InstallationRoom
 from loop.label_studio.token import Token
-from loop.parts import Parts
 
 TESTED = ((1, 23), (1, 23))
 CLOCK_WARNING, CLOCK_WRONG = 5.0, 60.0  # seconds
@@ -16,13 +16,13 @@ SOON = timedelta(days=14)
 NEW_KEY = "make a personal access token in Label Studio (Account & Settings) and set LABEL_STUDIO_API_KEY"
 
 
-def token(parts: Parts) -> list[Finding]:
+def token(installation: InstallationRoom) -> list[Finding]:
     """Check the kind of the API key, and whether Label Studio answers and accepts it."""
-    key = parts.label_studio.token()
+    key = installation.studio.client.token()
     if not key.is_usable:
         return [wrong("token", _describe(key), NEW_KEY)]
     try:
-        parts.label_studio.get("api/projects/", page_size=1)
+        installation.studio.client.get("api/projects/", page_size=1)
     except UpstreamError as error:
         return [_explain_refusal(key, str(error))]
     if key.expires_at and key.expires_at - datetime.now(UTC) < SOON:
@@ -47,13 +47,13 @@ def _explain_refusal(key: Token, error: str) -> Finding:
     return wrong("label studio", f"not reached with a {key.kind}: {error}", advice)
 
 
-def version(parts: Parts) -> list[Finding]:
+def version(installation: InstallationRoom) -> list[Finding]:
     """Check Label Studio's version, and measure how long it takes to answer."""
     began = datetime.now(UTC)
-    answer = parts.label_studio.get("api/version")
+    answer = installation.studio.client.get("api/version")
     milliseconds = (datetime.now(UTC) - began).total_seconds() * 1000
     text = str((answer.get("label-studio-os-package") or {}).get("version") or answer.get("release") or "unknown")
-    summary = f"{parts.label_studio.url} is Label Studio {text}, answers in {milliseconds:.0f} ms"
+    summary = f"{installation.studio.client.url} is Label Studio {text}, answers in {milliseconds:.0f} ms"
     match = re.match(r"(\d+)\.(\d+)", text)
     low, high = TESTED
     if match and low <= (int(match[1]), int(match[2])) <= high:
@@ -62,10 +62,10 @@ def version(parts: Parts) -> list[Finding]:
     return [warning("label studio", summary, f"tested with {tested}: try it on a separate project first")]
 
 
-def clock(parts: Parts) -> list[Finding]:
+def clock(installation: InstallationRoom) -> list[Finding]:
     """Compare the clocks: times decide which prediction a reviewer saw."""
     began = datetime.now(UTC)
-    server_time = parts.label_studio.now()
+    server_time = installation.studio.client.now()
     middle = began + (datetime.now(UTC) - began) / 2
     seconds = (server_time - middle).total_seconds()
     off = max(0.0, abs(seconds + 0.5) - 0.5)  # Label Studio sends whole seconds, rounded down

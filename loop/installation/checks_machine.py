@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from loop.errors import UpstreamError
 from loop.installation.findings import Finding, ok, warning, wrong
-from loop.parts import Parts
+from loop.installation.room import InstallationRoom
 from loop.storage import database
 
 PACKAGES = ("label-studio-yolo-loop", "torch", "ultralytics-opencv-headless", "rq", "sqlalchemy")
@@ -20,7 +20,7 @@ SWEPT = timedelta(minutes=2)
 RECENT = timedelta(days=7)
 
 
-def versions(_: Parts) -> list[Finding]:
+def versions(_: InstallationRoom) -> list[Finding]:
     """Check the versions of Python and of the main packages."""
     summary = f"Python {platform.python_version()}, " + ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
     low, high = TESTED_PYTHON
@@ -40,9 +40,9 @@ def _version(name: str) -> str:
         return "missing"
 
 
-def records(parts: Parts) -> list[Finding]:
+def records(installation: InstallationRoom) -> list[Finding]:
     """Check the revision and the integrity of the records."""
-    current, newest = database.revisions(parts.engine)
+    current, newest = database.revisions(installation.engine)
     if current != newest:
         return [
             wrong(
@@ -51,24 +51,24 @@ def records(parts: Parts) -> list[Finding]:
                 "run any other loop command: it migrates",
             )
         ]
-    if damage := database.find_damage(parts.engine):
+    if damage := database.find_damage(installation.engine):
         advice = "stop all services, copy the file, restore a backup, then run `loop rebuild` for each project"
         return [wrong("records", f"revision {current}, damaged: {damage}", advice)]
-    return [ok("records", f"{parts.engine.dialect.name}, revision {current}, no damage")]
+    return [ok("records", f"{installation.engine.dialect.name}, revision {current}, no damage")]
 
 
-def web(parts: Parts) -> list[Finding]:
+def web(installation: InstallationRoom) -> list[Finding]:
     """Check that the backend answers at the URL that Label Studio is given."""
-    if parts.door.answers():
-        return [ok("web", f"{parts.door.url} answers")]
+    if installation.studio.door.answers():
+        return [ok("web", f"{installation.studio.door.url} answers")]
     advice = "start it with `loop up`; if it runs, set LOOP_URL to the URL at which it is reached"
-    return [wrong("web", f"{parts.door.url} does not answer from here", advice)]
+    return [wrong("web", f"{installation.studio.door.url} does not answer from here", advice)]
 
 
-def redis(parts: Parts) -> list[Finding]:
+def redis(installation: InstallationRoom) -> list[Finding]:
     """Check Redis, and the workers of both queues."""
     try:
-        workers, lengths = parts.queue.workers(), parts.queue.lengths()
+        workers, lengths = installation.queue.workers(), installation.queue.lengths()
     except UpstreamError as error:
         return [wrong("redis", str(error), "start `loop up`, or set LOOP_REDIS_URL")]
     return [ok("redis", "answers"), *(_workers(name, workers.get(name, 0), length) for name, length in lengths.items())]
@@ -81,9 +81,9 @@ def _workers(name: str, workers: int, waiting: int) -> Finding:
     return wrong(f"workers {name}", summary, f"start `loop up`, or `loop worker {name}`")
 
 
-def queue_age(parts: Parts) -> list[Finding]:
+def queue_age(installation: InstallationRoom) -> list[Finding]:
     """Check the age of the oldest waiting job. Trainings do not count: they may wait for one another."""
-    oldest = parts.queue.oldest()
+    oldest = installation.queue.oldest()
     if oldest is None:
         return [ok("queue age", "no job waits")]
     age = datetime.now(UTC) - oldest
@@ -94,9 +94,9 @@ def queue_age(parts: Parts) -> list[Finding]:
     return [ok("queue age", summary)]
 
 
-def schedule(parts: Parts) -> list[Finding]:
+def schedule(installation: InstallationRoom) -> list[Finding]:
     """Check that the schedule runs."""
-    last = parts.queue.last_scheduled("loop.jobs.sweep")
+    last = installation.queue.last_scheduled("loop.jobs.sweep")
     if last is None:
         return [wrong("schedule", "never asked for a sweep", "start `loop up`, or `loop schedule`")]
     age = datetime.now(UTC) - last
@@ -106,9 +106,9 @@ def schedule(parts: Parts) -> list[Finding]:
     return [ok("schedule", summary)]
 
 
-def disk(parts: Parts) -> list[Finding]:
+def disk(installation: InstallationRoom) -> list[Finding]:
     """Check the free space under LOOP_HOME."""
-    home = parts.runs.parent
+    home = installation.trainings.runs.parent
     free = shutil.disk_usage(home).free
     summary = f"{free / 2**30:.1f} GB free under {home}"
     advice = "delete old runs, cached images or snapshots: they are the largest"
@@ -117,10 +117,10 @@ def disk(parts: Parts) -> list[Finding]:
     return [ok("disk", summary)]
 
 
-def notices(parts: Parts) -> list[Finding]:
+def notices(installation: InstallationRoom) -> list[Finding]:
     """Check for recent notices that a receiver did not get."""
     since = datetime.now(UTC) - RECENT
-    failed = [delivery for delivery in parts.outbox.last(is_failed=True) if delivery.notice.created_at > since]
+    failed = [delivery for delivery in installation.outbox.last(is_failed=True) if delivery.notice.created_at > since]
     if not failed:
         return [ok("notices", "none failed")]
     newest = failed[0]

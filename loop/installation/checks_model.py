@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from loop.errors import LoopError, RegistryError
 from loop.installation.findings import Finding, ok, warning, wrong
+from loop.installation.room import InstallationRoom
 from loop.label_studio.classes import FIT_ADVICE, fit_classes, join_names
 from loop.label_studio.projects import Project
-from loop.parts import Parts
 
 
-def weights(parts: Parts, project: Project) -> list[Finding]:
+def weights(installation: InstallationRoom, project: Project) -> list[Finding]:
     """Check that the champion's weights are the registered file."""
-    champion = parts.registry.champion(project.id)
+    champion = installation.registry.versions.champion(project.id)
     if champion is None:
         return [
             warning(
@@ -25,13 +25,13 @@ def weights(parts: Parts, project: Project) -> list[Finding]:
     return [ok("weights", f"{champion.name}, SHA-256 {champion.sha256[:12]}…")]
 
 
-def detector(parts: Parts, project: Project) -> list[Finding]:
+def detector(installation: InstallationRoom, project: Project) -> list[Finding]:
     """Check that the champion, or the base weights, can detect on this machine."""
-    champion = parts.registry.champion(project.id)
+    champion = installation.registry.versions.champion(project.id)
     advice = "check LOOP_DEVICE and `loop models list`; `loop models rollback` goes back to the previous version"
     try:
-        parts.detectors.check_device()
-        served = parts.load(champion)
+        installation.registry.detectors.check_device()
+        served = installation.registry.load(champion)
     except LoopError as error:
         return [wrong("detector", f"nothing is predicted: {error}", advice if champion else "set LOOP_BASE_WEIGHTS")]
     if served.detector is None:
@@ -39,13 +39,13 @@ def detector(parts: Parts, project: Project) -> list[Finding]:
     return [ok("detector", f"{served.version} detects")]
 
 
-def labels(parts: Parts, project: Project) -> list[Finding]:
+def labels(installation: InstallationRoom, project: Project) -> list[Finding]:
     """List labels without a class of the model, and classes without a label."""
-    champion = parts.registry.champion(project.id)
+    champion = installation.registry.versions.champion(project.id)
     names = champion.facts.classes if champion else ()
     if champion is None or not names:
         return [ok("labels", "nothing predicts yet, or its classes are not known")]
-    config = project.config().knowing(parts.classes.book(project.id).synonyms())
+    config = project.config().knowing(installation.studio.classes.book(project.id).synonyms())
     fit = fit_classes(config, names)
     if fit.is_empty:
         classes, wanted = join_names(names), join_names(fit.labels)

@@ -8,41 +8,41 @@ from typing import Any
 from loop.errors import ImageError, ImageForbidden, LabelConfigError, PayloadError, UpstreamError
 from loop.installation.connect import BACKEND_TITLE, SAMPLING
 from loop.installation.findings import Finding, is_private, ok, warning, wrong
+from loop.installation.room import InstallationRoom
 from loop.label_studio.label_config import parse
 from loop.label_studio.payloads import Task, read_task
 from loop.label_studio.projects import Project
 from loop.label_studio.webhook import ACTIONS, PROJECT_HEADER, SECRET_HEADER
-from loop.parts import Parts
 
 GUARDS = "set ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false in Label Studio's environment"
 CLOUD_BROKEN = ("failed", "completed_with_errors")
 LOOKED_AT = 3  # images
 
 
-def backend(parts: Parts, project: Project) -> list[Finding]:
+def backend(installation: InstallationRoom, project: Project) -> list[Finding]:
     """Check that Label Studio reaches the backend: it calls /health and /setup to list its backends."""
     connect = f"run `loop connect --project {project.id}`"
-    backends = parts.label_studio.backends(project.id)
-    ours = [known for known in backends if str(known.get("url", "")).rstrip("/") == parts.door.url]
+    backends = installation.studio.client.backends(project.id)
+    ours = [known for known in backends if str(known.get("url", "")).rstrip("/") == installation.studio.door.url]
     others = [str(known.get("url")) for known in backends if known not in ours and known.get("title") == BACKEND_TITLE]
     if not ours:
-        summary = f"no ML backend {parts.door.url}" + (
+        summary = f"no ML backend {installation.studio.door.url}" + (
             f"; there is one of ours at {', '.join(others)}" if others else ""
         )
         advice = f"{connect}; if LOOP_URL changed, remove the old one" if others else connect
-        return [wrong("backend", summary, f"{advice}. {_guards(parts)}".strip())]
-    return [_backend(parts, ours[0], project.id)]
+        return [wrong("backend", summary, f"{advice}. {_guards(installation)}".strip())]
+    return [_backend(installation, ours[0], project.id)]
 
 
-def _backend(parts: Parts, known: Mapping[str, Any], project_id: int) -> Finding:
+def _backend(installation: InstallationRoom, known: Mapping[str, Any], project_id: int) -> Finding:
     code = str(known.get("state"))
     state = {"CO": "connected", "DI": "disconnected", "ER": "error"}.get(code, code)
-    summary = f"Label Studio calls {parts.door.url}: {state}"
+    summary = f"Label Studio calls {installation.studio.door.url}: {state}"
     if code == "DI":
-        if not parts.door.answers():
+        if not installation.studio.door.answers():
             advice = "start `loop up`, or set LOOP_URL to the URL at which it is reached"
             return wrong("backend", f"{summary}; it does not answer from here either", advice)
-        advice = _guards(parts) or "allow connections from Label Studio's machine to that address"
+        advice = _guards(installation) or "allow connections from Label Studio's machine to that address"
         return wrong("backend", f"{summary}; it answers from here", advice)
     if code == "ER":
         advice = (
@@ -53,21 +53,30 @@ def _backend(parts: Parts, known: Mapping[str, Any], project_id: int) -> Finding
     return ok("backend", summary)
 
 
-def _guards(parts: Parts) -> str:
-    return f"{parts.door.url} is a private address: {GUARDS}" if is_private(parts.door.url) else ""
+def _guards(installation: InstallationRoom) -> str:
+    return (
+        f"{installation.studio.door.url} is a private address: {GUARDS}"
+        if is_private(installation.studio.door.url)
+        else ""
+    )
 
 
-def webhook(parts: Parts, project: Project) -> list[Finding]:
+def webhook(installation: InstallationRoom, project: Project) -> list[Finding]:
     """Check that our webhook exists and is active, with our secret and all actions, and that no other doubles it."""
-    url, repair = f"{parts.door.url}/webhook", f"run `loop sync --project {project.id}`: it repairs the webhook"
-    hooks = parts.label_studio.webhooks(project.id)
+    url, repair = (
+        f"{installation.studio.door.url}/webhook",
+        f"run `loop sync --project {project.id}`: it repairs the webhook",
+    )
+    hooks = installation.studio.client.webhooks(project.id)
     ours = [hook for hook in hooks if hook["url"] == url and PROJECT_HEADER in (hook.get("headers") or {})]
     automatic = [hook for hook in hooks if hook["url"] == url and hook not in ours]
     moved = [hook["url"] for hook in hooks if hook["url"] != url and PROJECT_HEADER in (hook.get("headers") or {})]
-    findings = [_hook(ours[0], parts.door.secret_of(project.id), repair)] if ours else []
+    findings = [_hook(ours[0], installation.studio.door.secret_of(project.id), repair)] if ours else []
     if not ours:
         elsewhere = f"; ours points to {', '.join(moved)}" if moved else ""
-        findings.append(wrong("webhook", f"no webhook to {url}{elsewhere}", f"{repair}. {_guards(parts)}".strip()))
+        findings.append(
+            wrong("webhook", f"no webhook to {url}{elsewhere}", f"{repair}. {_guards(installation)}".strip())
+        )
     if automatic:
         problem = f"{len(automatic)} that Label Studio added by itself for the backend; the backend refuses its events"
         findings.append(warning("webhook", problem, repair))
@@ -88,12 +97,12 @@ def _hook(hook: Mapping[str, Any], secret: str, repair: str) -> Finding:
     return ok("webhook", f"{hook['url']}: active, with our secret, {len(ACTIONS)} actions")
 
 
-def storages(parts: Parts, project: Project) -> list[Finding]:
+def storages(installation: InstallationRoom, project: Project) -> list[Finding]:
     """Check the storages that tasks come from, and their last sync."""
-    storages = parts.label_studio.get("api/storages/", project=project.id)
+    storages = installation.studio.client.get("api/storages/", project=project.id)
     findings = [_storage(storage) for storage in storages]
     if any(storage.get("type") == "localfiles" for storage in storages):
-        findings.append(_local_files(parts))
+        findings.append(_local_files(installation))
     return findings or [ok("storage", "none: the tasks hold their images' addresses or uploads")]
 
 
@@ -111,10 +120,10 @@ def _storage(storage: Mapping[str, Any]) -> Finding:
     return ok("storage", f"{summary}, {storage.get('last_sync_count')} tasks")
 
 
-def _local_files(parts: Parts) -> Finding:
+def _local_files(installation: InstallationRoom) -> Finding:
     """Ask for a missing file: Label Studio answers 404, or 403 with a reason if it serves no local files."""
     try:
-        parts.label_studio.get("data/local-files/", d="loop-doctor/none")
+        installation.studio.client.get("data/local-files/", d="loop-doctor/none")
     except UpstreamError as error:
         if "LOCAL_FILES_SERVING_ENABLED" in str(error):
             advice = (
@@ -125,9 +134,9 @@ def _local_files(parts: Parts) -> Finding:
     return ok("local files", "Label Studio serves them")
 
 
-def images(parts: Parts, project: Project) -> list[Finding]:
+def images(installation: InstallationRoom, project: Project) -> list[Finding]:
     """Check that the images of a few tasks can be read."""
-    page = parts.label_studio.get("api/tasks/", project=project.id, page_size=LOOKED_AT, fields="task_only")
+    page = installation.studio.client.get("api/tasks/", project=project.id, page_size=LOOKED_AT, fields="task_only")
     tasks, findings = [], []
     for json in page["tasks"]:
         try:
@@ -135,7 +144,7 @@ def images(parts: Parts, project: Project) -> list[Finding]:
         except PayloadError as error:
             advice = "the label config must name the field of the task data with the address of the image"
             findings.append(wrong("images", str(error), advice))
-    loaded = zip(tasks, parts.images.load(tasks), strict=True)
+    loaded = zip(tasks, installation.vision.images.load(tasks), strict=True)
     findings += [_broken(task, error) for task, error in loaded if isinstance(error, ImageError)]
     summary = f"{len(tasks)} of {len(tasks)} checked can be read" if tasks else "no task yet"
     return findings or [ok("images", summary)]
@@ -153,10 +162,13 @@ def _broken(task: Task, error: ImageError) -> Finding:
     return wrong("images", f"task {task.id}: {error}", advice)
 
 
-def order(parts: Parts, project: Project) -> list[Finding]:
+def order(installation: InstallationRoom, project: Project) -> list[Finding]:
     """Check that the label stream serves uncertain tasks first: with one wrong field its order is random."""
     connect = f"run `loop connect --project {project.id}`"
-    settings, champion = parts.label_studio.project(project.id), parts.registry.champion(project.id)
+    settings, champion = (
+        installation.studio.client.project(project.id),
+        installation.registry.versions.champion(project.id),
+    )
     findings = _version_followed(settings, champion.name if champion else None, connect)
     if settings.get("sampling") != SAMPLING:
         problem = f"sampling is “{settings.get('sampling')}”: the queue does not follow the scores"
@@ -195,13 +207,13 @@ def _version_followed(settings: Mapping[str, Any], champion: str | None, connect
     ]
 
 
-def predicted(parts: Parts, project: Project) -> list[Finding]:
+def predicted(installation: InstallationRoom, project: Project) -> list[Finding]:
     """Check that the open tasks have a prediction of the champion."""
-    champion = parts.registry.champion(project.id)
-    total = parts.label_studio.count_open(project.id)
+    champion = installation.registry.versions.champion(project.id)
+    total = installation.studio.client.count_open(project.id)
     if champion is None or not total:
         return [ok("predictions", f"{total} open tasks")]
-    done = min(total, parts.label_studio.count_open(project.id, champion.name))
+    done = min(total, installation.studio.client.count_open(project.id, champion.name))
     summary = f"{done} of {total} open tasks ({done / total:.0%}) have a prediction of {champion.name}"
     if done == total:
         return [ok("predictions", summary)]

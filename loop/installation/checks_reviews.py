@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from loop.errors import LabelConfigError
 from loop.installation.findings import Finding, ok, warning, wrong
+from loop.installation.room import InstallationRoom
 from loop.label_studio.projects import Project
-from loop.parts import Parts
 
 MOST_NAMED = 5
 
 
-def label_config(parts: Parts, project: Project) -> list[Finding]:  # noqa: ARG001 (each check takes both)
+def label_config(installation: InstallationRoom, project: Project) -> list[Finding]:  # noqa: ARG001 (each check takes both)
     """Check that the recorded label config is supported: an older version may have accepted it."""
     try:
         config = project.config()
@@ -20,9 +20,9 @@ def label_config(parts: Parts, project: Project) -> list[Finding]:  # noqa: ARG0
     return [ok("label config", f"{len(config.labels)} labels of {', '.join(config.own)} on {config.to_name}")]
 
 
-def reviews(parts: Parts, project: Project) -> list[Finding]:
+def reviews(installation: InstallationRoom, project: Project) -> list[Finding]:
     """List reviews that are not read whole: they give no verdicts, and their images are in no dataset."""
-    unread = parts.reviews.unread(project.id)
+    unread = installation.reviews.store.unread(project.id)
     if not unread:
         return [ok("reviews", "all are read whole")]
     named = [f"task {task_id}: {record.review.unread[0].text}" for task_id, record in list(unread.items())[:MOST_NAMED]]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from loop.installation.findings import Finding, ok, warning
+from loop.installation.room import InstallationRoom
 from loop.label_studio.projects import Project
-from loop.parts import Parts
 
 
-def events(parts: Parts, project: Project) -> list[Finding]:
+def events(installation: InstallationRoom, project: Project) -> list[Finding]:
     """Check for events that could not be processed completely."""
-    newest = next(iter(parts.events.set_aside(project.id, most=1)), None)
+    newest = next(iter(installation.reviews.events.set_aside(project.id, most=1)), None)
     if newest is None:
         return [ok("events", "none is set aside")]
-    count, event = parts.events.count_set_aside(project.id), newest.event
+    count, event = installation.reviews.events.count_set_aside(project.id), newest.event
     summary = f"{count} set aside; the newest, {event.id} {event.action} of {event.received_at:%Y-%m-%d %H:%M:%S} UTC"
     advice = (
         "`loop events` shows them. The sweep reads their reviews from Label Studio instead. After an upgrade or a "
@@ -21,9 +21,9 @@ def events(parts: Parts, project: Project) -> list[Finding]:
     return [warning("events", f"{summary}: {newest.error}", advice)]
 
 
-def tasks(parts: Parts, project: Project) -> list[Finding]:
+def tasks(installation: InstallationRoom, project: Project) -> list[Finding]:
     """Check for tasks whose reviews could not be compared or judged."""
-    waiting = parts.set_aside.all(project.id)
+    waiting = installation.reviews.set_aside.all(project.id)
     if not waiting:
         return [ok("tasks", "none is set aside")]
     newest, count = waiting[0], len({record.task_id for record in waiting})

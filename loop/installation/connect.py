@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from loop.errors import UnknownVersion, UpstreamError, WeightsRefused
+from loop.installation.room import InstallationRoom
 from loop.label_studio.classes import FIT_ADVICE, fit_classes, join_names
 from loop.label_studio.label_config import parse
 from loop.label_studio.webhook import ensure_webhook
-from loop.parts import Parts
 from loop.registry.follow import ask_refresh
 from loop.registry.store import FIRST, Facts
 from loop.training.after_reviews import sync
@@ -30,33 +30,32 @@ VIEW = {
 }
 
 
-def connect(parts: Parts, project_id: int) -> list[str]:
+def connect(installation: InstallationRoom, project_id: int) -> list[str]:
     """
     Connect a project and return what was changed, one line each; nothing where all was as it should be.
 
     Before anything is recorded, the weights to start from have detected once. Raises LabelConfigError, WeightsRefused
     and PayloadError before anything is touched, UpstreamError where Label Studio refuses.
     """
-    project = parts.label_studio.project(project_id)
+    project = installation.studio.client.project(project_id)
     parse(project["label_config"])
-    parts.detectors.check_device()
-    start = _start(parts, project_id)
+    installation.registry.detectors.check_device()
+    start = _start(installation, project_id)
     changed = []
-    if parts.projects.save(project_id, str(project["title"]), project["label_config"]):
-        changed.append(
-            f"recorded “{project['title']}” with the classes {', '.join(parts.projects.class_names(project_id))}"
-        )
-    changed += _first_version(parts, project_id, start)
+    if installation.studio.projects.save(project_id, str(project["title"]), project["label_config"]):
+        names = ", ".join(installation.studio.projects.class_names(project_id))
+        changed.append(f"recorded “{project['title']}” with the classes {names}")
+    changed += _first_version(installation, project_id, start)
     if changed:
-        changed += _fit(parts, project_id)
-    changed += _settings(parts, project)
-    changed += _backend(parts, project_id)
-    changed += ensure_webhook(parts, project_id)
-    changed += _view(parts, project_id)
-    found = sync(parts, project_id)
+        changed += _fit(installation, project_id)
+    changed += _settings(installation, project)
+    changed += _backend(installation, project_id)
+    changed += ensure_webhook(installation.studio, project_id)
+    changed += _view(installation, project_id)
+    found = sync(installation.trainings, project_id)
     if not found.startswith("0 "):
         changed.append(found)
-    ask_refresh(parts, project_id)
+    ask_refresh(installation.registry, project_id)
     return changed
 
 
@@ -70,46 +69,50 @@ class _Start:
     why_none: str = ""
 
 
-def _start(parts: Parts, project_id: int) -> _Start:
+def _start(installation: InstallationRoom, project_id: int) -> _Start:
     """Try the weights to start from, where nothing better serves. Raises WeightsRefused."""
-    if parts.registry.champion(project_id):
+    if installation.registry.versions.champion(project_id):
         return _Start()
     try:
-        weights = parts.detectors.base()
+        weights = installation.registry.detectors.base()
     except UpstreamError as error:
         return _Start(why_none=str(error))
     try:
-        detector = parts.detectors.load(weights)
+        detector = installation.registry.detectors.load(weights)
     except WeightsRefused as error:
         raise WeightsRefused(f"LOOP_BASE_WEIGHTS {weights}", error.kind, error.advice) from error
     return _Start(weights, detector.class_names, detector.image_size)
 
 
-def _first_version(parts: Parts, project_id: int, start: _Start) -> list[str]:
+def _first_version(installation: InstallationRoom, project_id: int, start: _Start) -> list[str]:
     """Let the weights that trainings start from serve until there is something better."""
     if start.why_none:
         return [f"no version yet, tasks stay without pre-annotation until the first training: {start.why_none}"]
     if start.weights is None:
         return []
     try:
-        version = parts.registry.get(project_id, FIRST)
+        version = installation.registry.versions.get(project_id, FIRST)
     except UnknownVersion:
         facts = Facts(
             classes=start.classes,
-            thresholds=asdict(parts.policies.thresholds),
+            thresholds=asdict(installation.registry.thresholds),
             training={"from": start.weights.name, "image_size": start.image_size},
         )
-        version = parts.registry.add(project_id, start.weights, facts, number=FIRST)
-    parts.registry.promote(project_id, version.name, "the weights to start from")
+        version = installation.registry.versions.add(project_id, start.weights, facts, number=FIRST)
+    installation.registry.versions.promote(project_id, version.name, "the weights to start from")
     return [f"{version.name} serves: {start.weights.name}, at {start.image_size} pixels"]
 
 
-def _fit(parts: Parts, project_id: int) -> list[str]:
+def _fit(installation: InstallationRoom, project_id: int) -> list[str]:
     """Say which labels nothing suggests yet."""
-    champion = parts.registry.champion(project_id)
+    champion = installation.registry.versions.champion(project_id)
     if champion is None or not champion.facts.classes:
         return []
-    config = parts.projects.get(project_id).config().knowing(parts.classes.book(project_id).synonyms())
+    config = (
+        installation.studio.projects.get(project_id)
+        .config()
+        .knowing(installation.studio.classes.book(project_id).synonyms())
+    )
     fit = fit_classes(config, champion.facts.classes)
     if fit.is_empty:
         classes, labels = join_names(champion.facts.classes), join_names(config.label_names)
@@ -121,29 +124,31 @@ def _fit(parts: Parts, project_id: int) -> list[str]:
     return []
 
 
-def _settings(parts: Parts, project: dict[str, Any]) -> list[str]:
+def _settings(installation: InstallationRoom, project: dict[str, Any]) -> list[str]:
     """The order of the queue, and that the annotator sees the prediction."""
     wanted = {"sampling": SAMPLING, "show_collab_predictions": True}
     wrong = {key: value for key, value in wanted.items() if project.get(key) != value}
     if wrong:
-        parts.label_studio.update_project(project["id"], **wrong)
+        installation.studio.client.update_project(project["id"], **wrong)
     return [f"{key} set to {value}" for key, value in wrong.items()]
 
 
-def _backend(parts: Parts, project_id: int) -> list[str]:
-    door = parts.door
-    if any(backend["url"].rstrip("/") == door.url for backend in parts.label_studio.backends(project_id)):
+def _backend(installation: InstallationRoom, project_id: int) -> list[str]:
+    door = installation.studio.door
+    if any(backend["url"].rstrip("/") == door.url for backend in installation.studio.client.backends(project_id)):
         return []
     auth = {"auth_method": "BASIC_AUTH", "basic_auth_user": door.user, "basic_auth_pass": door.password}
-    parts.label_studio.create_backend(
+    installation.studio.client.create_backend(
         project=project_id, url=door.url, title=BACKEND_TITLE, is_interactive=False, **(auth if door.user else {})
     )
     return [f"added the ML backend {door.url}"]
 
 
-def _view(parts: Parts, project_id: int) -> list[str]:
+def _view(installation: InstallationRoom, project_id: int) -> list[str]:
     """A tab for people who choose tasks themselves; without any tab the editor shows no prediction at first."""
-    if any((view.get("data") or {}).get("title") == VIEW_TITLE for view in parts.label_studio.views(project_id)):
+    if any(
+        (view.get("data") or {}).get("title") == VIEW_TITLE for view in installation.studio.client.views(project_id)
+    ):
         return []
-    parts.label_studio.create_view(project_id, VIEW)
+    installation.studio.client.create_view(project_id, VIEW)
     return [f"added the view “{VIEW_TITLE}”"]

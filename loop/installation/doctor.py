@@ -17,40 +17,40 @@ from loop.installation.checks_project import PROJECT
 from loop.installation.checks_reviews import REVIEWS
 from loop.installation.checks_work import WORK
 from loop.installation.findings import Finding, Level, redact_finding, wrong
+from loop.installation.room import InstallationRoom
 from loop.label_studio.projects import Project
-from loop.parts import Parts
 
 SECONDS = 10.0  # limit of each check
 LOADING_SECONDS = 120.0  # limit of a check that loads weights into memory
 Check = Callable[[], list[Finding]]
 
 
-def doctor(parts: Parts, project_id: int | None = None, *, seconds: float = SECONDS) -> list[Finding]:
+def doctor(installation: InstallationRoom, project_id: int | None = None, *, seconds: float = SECONDS) -> list[Finding]:
     """
     Run every check and return the findings in the order of the lists; change nothing.
 
     Checks are independent: a check that raises, or takes longer than *seconds*, becomes a finding. If Label Studio does
     not answer, checks that need it are skipped. A new check is a function in one of the lists.
     """
-    general = [(_name(check), partial(check, parts)) for check in (checks_studio.token, *HERE)]
+    general = [(_name(check), partial(check, installation)) for check in (checks_studio.token, *HERE)]
     findings = _run(general, seconds)
     is_reached = not any(each.check in ("token", "label studio") and each.level == Level.WRONG for each in findings)
     if is_reached:
-        findings += _run([(_name(check), partial(check, parts)) for check in STUDIO], seconds)
-    projects, missing = _projects(parts, project_id)
+        findings += _run([(_name(check), partial(check, installation)) for check in STUDIO], seconds)
+    projects, missing = _projects(installation, project_id)
     for project in projects:
         checks = (*(PROJECT if is_reached else ()), *MODEL, *REVIEWS, *WORK)
-        named = [(_name(check), partial(check, parts, project)) for check in checks]
+        named = [(_name(check), partial(check, installation, project)) for check in checks]
         findings += [replace(finding, project=project.id) for finding in _run(named, seconds)]
-        loaded = [(_name(check), partial(check, parts, project)) for check in LOADED]
+        loaded = [(_name(check), partial(check, installation, project)) for check in LOADED]
         findings += [replace(finding, project=project.id) for finding in _run(loaded, max(seconds, LOADING_SECONDS))]
     return findings + missing
 
 
-def _projects(parts: Parts, project_id: int | None) -> tuple[list[Project], list[Finding]]:
+def _projects(installation: InstallationRoom, project_id: int | None) -> tuple[list[Project], list[Finding]]:
     """Return the projects to check, and the findings on reading them."""
     try:
-        known = parts.projects.all()
+        known = installation.studio.projects.all()
     except Exception as error:  # noqa: BLE001 (the check of the records says what to do)
         return [], [wrong("projects", _describe(error), "see the finding on the records")]
     if project_id is None:

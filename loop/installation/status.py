@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from loop.errors import UpstreamError
-from loop.parts import Parts
+from loop.installation.room import InstallationRoom
 from loop.rates.rates import Rates
 from loop.training.store import State, Training
 
@@ -39,23 +39,27 @@ class Status:
     events: list[str]
 
 
-def status(parts: Parts) -> Status:
+def status(installation: InstallationRoom) -> Status:
     """Look at everything that can be seen from here; what does not answer is said, never raised."""
     lines = []
-    for event, error in parts.events.last():
+    for event, error in installation.reviews.events.last():
         state = f"set aside: {error}" if error else "received"
         lines.append(f"{event.received_at:%Y-%m-%d %H:%M:%S} project {event.project_id} {event.action}: {state}")
-    return Status(_parts(parts), [_project(parts, project.id) for project in parts.projects.all()], lines)
+    return Status(
+        _parts(installation),
+        [_project(installation, project.id) for project in installation.studio.projects.all()],
+        lines,
+    )
 
 
-def _parts(parts: Parts) -> dict[str, str]:
+def _parts(installation: InstallationRoom) -> dict[str, str]:
     found = {
-        "Label Studio": f"{parts.label_studio.url} {_answer(parts.label_studio.answers())}",
-        "web": f"{parts.door.url} {_answer(parts.door.answers())}",
-        "milvus": f"{parts.references.address} {_answer(parts.references.answers())}",
+        "Label Studio": f"{installation.studio.client.url} {_answer(installation.studio.client.answers())}",
+        "web": f"{installation.studio.door.url} {_answer(installation.studio.door.answers())}",
+        "milvus": f"{installation.references.milvus.address} {_answer(installation.references.milvus.answers())}",
     }
     try:
-        workers, lengths = parts.queue.workers(), parts.queue.lengths()
+        workers, lengths = installation.queue.workers(), installation.queue.lengths()
     except UpstreamError as error:
         return {**found, "redis": str(error)}
     queues = {
@@ -68,17 +72,17 @@ def _answer(answers: bool) -> str:
     return "answers" if answers else "does not answer"
 
 
-def _project(parts: Parts, project_id: int) -> ProjectStatus:
-    project = parts.projects.get(project_id)
-    champion = parts.registry.champion(project_id)
-    alert = next(iter(parts.rates.alerts(project_id, most=1)), None)
+def _project(installation: InstallationRoom, project_id: int) -> ProjectStatus:
+    project = installation.studio.projects.get(project_id)
+    champion = installation.registry.versions.champion(project_id)
+    alert = next(iter(installation.rates.store.alerts(project_id, most=1)), None)
     return ProjectStatus(
         id=project_id,
         title=project.title,
         champion=champion.name if champion else None,
-        reviewed=parts.reviews.new_since(project_id, None),
-        new_reviews=parts.reviews.new_since(project_id, project.reviews_seen_at),
-        training=next(iter(parts.trainings.last(project_id)), None),
-        rates=parts.rates.by_version(project_id).get(champion.name if champion else "", Rates()),
+        reviewed=installation.reviews.store.new_since(project_id, None),
+        new_reviews=installation.reviews.store.new_since(project_id, project.reviews_seen_at),
+        training=next(iter(installation.trainings.store.last(project_id)), None),
+        rates=installation.rates.store.by_version(project_id).get(champion.name if champion else "", Rates()),
         alert=str(alert) if alert else None,
     )

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import TypeVar
 
 from loop.errors import LoopError
-from loop.parts import Parts
 from loop.rates.audit import PredictedTask, pooled
 from loop.rates.intervals import Estimate
 from loop.rates.rates import NO_VALUE, By, Judged, Rates, by_group, cohort_name, largest, missed_in_audit, tally
 from loop.rates.review_times import Seconds, TimedTask, with_and_without
+from loop.rates.room import RatesRoom
 from loop.registry.version_order import version_key
 from loop.reviews.review_store import CountedReview
 from loop.reviews.verdicts import Decision
@@ -55,36 +55,38 @@ class Assessment:
     more_verdicts: int
 
 
-def assess(parts: Parts, project_id: int, asked: Asked) -> Assessment:
+def assess(rates: RatesRoom, project_id: int, asked: Asked) -> Assessment:
     """Return the rates of a project by group. Raises UnknownProject, and LoopError for cohorts without a field."""
-    parts.projects.get(project_id)
-    field = asked.field or parts.policies.cohort_field
+    rates.studio.projects.get(project_id)
+    field = asked.field or rates.cohort_field
     if asked.by == By.COHORT and not field:
         raise LoopError("cohorts: which field of the task data tells them? Give --field, or set LOOP_COHORT_FIELD")
-    judged = parts.rates.judged(project_id, field=field if asked.by == By.COHORT else "", since=asked.since)
+    judged = rates.store.judged(project_id, field=field if asked.by == By.COHORT else "", since=asked.since)
     grouped = _sort_groups(by_group(judged, asked.by), asked.by)
-    rates = {name: tally(verdicts) for name, verdicts in grouped.items()}
-    is_cut = asked.by == By.COHORT or len(rates) > asked.most > 0
-    shown = _sort_groups(largest(rates, asked.most), asked.by) if is_cut else rates
-    counted = parts.reviews.counted(project_id)
+    rates_by_group = {name: tally(verdicts) for name, verdicts in grouped.items()}
+    is_cut = asked.by == By.COHORT or len(rates_by_group) > asked.most > 0
+    shown = _sort_groups(largest(rates_by_group, asked.most), asked.by) if is_cut else rates_by_group
+    counted = rates.reviews.store.counted(project_id)
     both = (
-        _pool_by_version(parts, project_id, judged, counted) if asked.by == By.VERSION and asked.since is None else {}
+        _pool_by_version(rates, project_id, judged, counted) if asked.by == By.VERSION and asked.since is None else {}
     )
-    timed = by_name(timed_tasks(parts, project_id, judged, counted, field, asked.since), asked.by)
+    timed = by_name(timed_tasks(rates, project_id, judged, counted, field, asked.since), asked.by)
     groups = [
         Group(name, rates_of_group, missed_in_audit(grouped[name]), both.get(name), timed.get(name) if timed else None)
         for name, rates_of_group in shown.items()
     ]
-    hidden = [rates_of_group for name, rates_of_group in rates.items() if name not in shown]
+    hidden = [rates_of_group for name, rates_of_group in rates_by_group.items() if name not in shown]
     return Assessment(asked.by, groups, len(hidden), sum(one.predicted + one.missed for one in hidden))
 
 
-def seconds_by_version(parts: Parts, project_id: int, since: datetime | None = None) -> dict[str, dict[str, Seconds]]:
+def seconds_by_version(
+    rates: RatesRoom, project_id: int, since: datetime | None = None
+) -> dict[str, dict[str, Seconds]]:
     """The annotators' seconds by version, with boxes shown and without; NO_VALUE names tasks never predicted."""
-    parts.projects.get(project_id)
-    judged = parts.rates.judged(project_id, since=since)
-    counted = parts.reviews.counted(project_id)
-    return by_name(timed_tasks(parts, project_id, judged, counted, "", since), By.VERSION)
+    rates.studio.projects.get(project_id)
+    judged = rates.store.judged(project_id, since=since)
+    counted = rates.reviews.store.counted(project_id)
+    return by_name(timed_tasks(rates, project_id, judged, counted, "", since), By.VERSION)
 
 
 def _sort_groups(groups: Mapping[str, T], by: By) -> dict[str, T]:
@@ -101,7 +103,7 @@ def by_name(tasks: Sequence[TimedTask], by: By) -> dict[str, dict[str, Seconds]]
 
 
 def timed_tasks(
-    parts: Parts,
+    rates: RatesRoom,
     project_id: int,
     judged: Sequence[Judged],
     counted: Mapping[int, CountedReview],
@@ -111,7 +113,7 @@ def timed_tasks(
     """Every reviewed task with its seconds; a task without verdicts counts for the last version that predicted it."""
     verdict_of = {verdict.task_id: verdict for verdict in judged}
     shown = {verdict.task_id for verdict in judged if verdict.decision != Decision.MISSED}
-    newest = parts.rates.newest_versions(project_id, set(counted) - set(verdict_of))
+    newest = rates.store.newest_versions(project_id, set(counted) - set(verdict_of))
     timed = []
     for task_id, latest in counted.items():
         review, verdict = latest.review, verdict_of.get(task_id)
@@ -135,10 +137,10 @@ def timed_tasks(
 
 
 def _pool_by_version(
-    parts: Parts, project_id: int, judged: Sequence[Judged], counted: Mapping[int, CountedReview]
+    rates: RatesRoom, project_id: int, judged: Sequence[Judged], counted: Mapping[int, CountedReview]
 ) -> dict[str, Estimate | None]:
     """The missed rate of each version over all tasks it predicted."""
-    predicted = parts.rates.predicted(project_id)
+    predicted = rates.store.predicted(project_id)
     verdicts_of = by_task(judged)
     last_version = {task_id: version for version, tasks in predicted.items() for task_id in tasks}
     for task_id in counted:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from loop.parts import Parts
 from loop.rates.rates import Rates
+from loop.rates.room import RatesRoom
 from loop.rates.shadow_comparison import side_by_side
-from loop.rates.shadow_store import ShadowLog
 
 
-def compare_shadows(parts: Parts, project_id: int) -> dict[str, Rates]:
+def compare_shadows(rates: RatesRoom, project_id: int) -> dict[str, Rates]:
     """
     The rates of each shadow and its champion, on the reviewed tasks that both answered.
 
     Both are judged by overlap alone. The champion keeps an advantage, because the reviewer saw and corrected its boxes.
     """
     groups: dict[str, Rates] = {}
-    for (shadow, champion), comparison in side_by_side(ShadowLog(parts.engine).tried(project_id)).items():
+    for (shadow, champion), comparison in side_by_side(rates.shadows.tried(project_id)).items():
         tasks = f"on {comparison.tasks} tasks"
         groups |= {
             f"{champion} (served, {tasks})": comparison.champion,

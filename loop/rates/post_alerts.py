@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from loop.notices import Kind
-from loop.parts import Parts
 from loop.rates.alerts import alerts
+from loop.rates.room import RatesRoom
 
 
-def watch(parts: Parts, project_id: int) -> str:
+def watch(rates: RatesRoom, project_id: int) -> str:
     """
     Post the alerts of a project that have not been posted yet.
 
     All verdicts are read again each time, so that no alert is lost when a process dies. No alert is posted twice: a
     change is identified by its cohort, its rate and the time between the change and its detection.
     """
-    field = parts.policies.cohort_field
-    known = parts.rates.alerts(project_id)
+    field = rates.cohort_field
+    known = rates.store.alerts(project_id)
     posted = []
-    for alert in alerts(parts.rates.judged(project_id, field=field), field=field):
+    for alert in alerts(rates.store.judged(project_id, field=field), field=field):
         if any(alert.is_same_change(other) for other in known):
             continue
         key = f"{alert.cohort}:{alert.rate}:{alert.stream}:{alert.first_task}:{alert.changed_at.isoformat()}"
-        if parts.outbox.post(project_id, Kind.RATES_ALERT, key, alert.body()):
+        if rates.outbox.post(project_id, Kind.RATES_ALERT, key, alert.body()):
             posted.append(str(alert))
         known.append(alert)
     return "; ".join(posted) or "no new alert"

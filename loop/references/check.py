@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from loop.errors import MilvusDown
 from loop.label_studio.views import only_tasks
-from loop.parts import Parts
 from loop.references.collection import Collection
 from loop.references.entries import Entry, Kind, Neighbour
 from loop.references.label_errors import Contradiction, ErrorPolicy, Suspect, contradictions, suspects, tasks_of
 from loop.references.plan import source_of
+from loop.references.room import ReferencesRoom
 from loop.references.vector_store import Row, State
 from loop.vision.embedding import Space
 
@@ -59,59 +59,59 @@ class Findings:
         return [task for task in tasks_of(self.suspects, self.contradictions) if task not in gone]
 
 
-def stats(parts: Parts, project_id: int) -> Stats:
+def stats(references: ReferencesRoom, project_id: int) -> Stats:
     """Count the vectors in the collections. If Milvus is down, count only the records."""
-    source = source_of(parts, project_id)
+    source = source_of(references, project_id)
     if source is None:
         return Stats(None)
     error = ""
     collections: dict[Kind, tuple[Collection | None, bool]] = {}
     try:
         for kind in Kind:
-            collection = parts.references.find(project_id, kind, source.space)
-            current = parts.references.current(project_id, kind) if collection else None
+            collection = references.milvus.find(project_id, kind, source.space)
+            current = references.milvus.current(project_id, kind) if collection else None
             collections[kind] = collection, bool(collection and current and current.name == collection.name)
         kinds = [
-            _stats(parts, project_id, source.space, kind, at, is_current=is_current)
+            _stats(references, project_id, source.space, kind, at, is_current=is_current)
             for kind, (at, is_current) in collections.items()
         ]
     except MilvusDown as down:
         error = str(down)
-        kinds = [_stats(parts, project_id, source.space, kind, None, is_current=False) for kind in Kind]
+        kinds = [_stats(references, project_id, source.space, kind, None, is_current=False) for kind in Kind]
     return Stats(source.space, kinds, error)
 
 
-def check(parts: Parts, project_id: int, policy: ErrorPolicy | None = None) -> Findings:
+def check(references: ReferencesRoom, project_id: int, policy: ErrorPolicy | None = None) -> Findings:
     """Find references that their neighbours contradict, and vectors whose source is gone. Raises MilvusDown."""
     policy = policy or ErrorPolicy()
-    source = source_of(parts, project_id)
-    collection = parts.references.find(project_id, Kind.REFERENCES, source.space) if source else None
+    source = source_of(references, project_id)
+    collection = references.milvus.find(project_id, Kind.REFERENCES, source.space) if source else None
     near = _neighbours(collection, policy.neighbours + SLACK) if collection else {}
-    existing = parts.label_studio.task_ids(project_id)
-    recorded = parts.vectors.tasks(project_id, source.space) if source else set()
+    existing = references.studio.client.task_ids(project_id)
+    recorded = references.vectors.tasks(project_id, source.space) if source else set()
     return Findings(
         references=len(near),
         suspects=suspects(near, policy),
         contradictions=contradictions(near, policy),
         without_task=sorted(recorded - existing),
-        without_image=parts.vectors.rows(project_id, source.space, State.BROKEN) if source else [],
+        without_image=references.vectors.rows(project_id, source.space, State.BROKEN) if source else [],
     )
 
 
-def make_view(parts: Parts, project_id: int, tasks: list[int]) -> str:
+def make_view(references: ReferencesRoom, project_id: int, tasks: list[int]) -> str:
     """Show tasks in a view of Label Studio's Data Manager, the same one every time; return what was done."""
     shown = tasks[:MOST_IN_VIEW]
     view = {"title": VIEW_TITLE, "type": "list", "target": "tasks", "filters": only_tasks(shown)}
-    for known in parts.label_studio.views(project_id):
+    for known in references.studio.client.views(project_id):
         if (known.get("data") or {}).get("title") == VIEW_TITLE:
-            parts.label_studio.update_view(known["id"], project_id, {**known["data"], **view})
+            references.studio.client.update_view(known["id"], project_id, {**known["data"], **view})
             return f"the view “{VIEW_TITLE}” shows {len(shown)} tasks"
-    parts.label_studio.create_view(project_id, view)
+    references.studio.client.create_view(project_id, view)
     return f"added the view “{VIEW_TITLE}” with {len(shown)} tasks"
 
 
 def _stats(
-    parts: Parts,
+    references: ReferencesRoom,
     project_id: int,
     space: Space,
     kind: Kind,
@@ -122,7 +122,7 @@ def _stats(
     labels: Counter[str] = Counter()
     verdicts: Counter[str] = Counter()
     states: Counter[str] = Counter()
-    for at, label, verdict, state, count in parts.vectors.counts(project_id, space):
+    for at, label, verdict, state, count in references.vectors.counts(project_id, space):
         if at == kind:
             labels[label] += count
             verdicts[verdict or "not reviewed"] += count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -11,10 +11,10 @@ import numpy as np
 from loop.errors import ImageError
 from loop.failures import Fault, attempt_all
 from loop.label_studio.payloads import Task
-from loop.parts import Parts
 from loop.references.collection import Collection
 from loop.references.entries import Entry, Kind
 from loop.references.plan import Source
+from loop.references.room import ReferencesRoom
 from loop.references.vector_store import Row, State
 from loop.regions import Pixels
 from loop.vision.embedding import Embedder, Vectors
@@ -25,35 +25,42 @@ DELETED = 5000  # vectors per batch
 
 @dataclass(slots=True)
 class Work:
-    """One run over a project. The embedder is loaded at its first use."""
+    """
+    One run over a project. The embedder is loaded at its first use.
 
-    parts: Parts
+    *dropped* names, by fingerprint, the embedders whose collections were dropped.
+    """
+
+    references: ReferencesRoom
     project_id: int
     source: Source
     embedder: Embedder | None = None
     made: int = 0
     broken: int = 0
+    dropped: list[str] = field(default_factory=list)
 
     def loaded(self) -> Embedder:
         """Return the embedder, loaded into memory."""
         if self.embedder is None:
-            self.embedder = self.parts.embedders.load(self.source.space, self.source.weights, self.source.image_size)
+            self.embedder = self.references.vision.embedders.load(
+                self.source.space, self.source.weights, self.source.image_size
+            )
         return self.embedder
 
     def collection(self, kind: Kind) -> Collection:
         """Return the collection of a kind; create it if it does not exist."""
-        references, space = self.parts.references, self.source.space
+        references, space = self.references.milvus, self.source.space
         existing = references.find(self.project_id, kind, space)
         return existing or references.create(self.project_id, kind, space, self.loaded().dimension)
 
 
 def delete_gone(work: Work) -> None:
     """Delete vectors that are no longer wanted."""
-    log, space = work.parts.vectors, work.source.space
+    log, space = work.references.vectors, work.source.space
     while rows := log.rows(work.project_id, space, State.GONE, most=DELETED):
         for kind in Kind:
             gone = [row for row in rows if row.wanted.kind == kind]
-            collection = work.parts.references.find(work.project_id, kind, space) if gone else None
+            collection = work.references.milvus.find(work.project_id, kind, space) if gone else None
             if collection:
                 collection.delete([row.wanted.entry.key for row in gone])
             log.remove(work.project_id, space, gone)
@@ -61,7 +68,7 @@ def delete_gone(work: Work) -> None:
 
 def make_some(work: Work) -> bool:
     """Make the due vectors of the next tasks; return whether any were due."""
-    rows = work.parts.vectors.due(work.project_id, work.source.space, TASKS)
+    rows = work.references.vectors.due(work.project_id, work.source.space, TASKS)
     if rows:
         _embed(work, rows)
     return bool(rows)
@@ -69,27 +76,27 @@ def make_some(work: Work) -> bool:
 
 def settle(work: Work) -> str:
     """When no vector is due: find vectors that Milvus lost, fit the index, move the aliases."""
-    parts, space = work.parts, work.source.space
+    references, space = work.references, work.source.space
     lost = 0
     for kind in Kind:
-        collection = parts.references.find(work.project_id, kind, space)
-        done = len(parts.vectors.keys(work.project_id, space, kind, State.DONE))
+        collection = references.milvus.find(work.project_id, kind, space)
+        done = len(references.vectors.keys(work.project_id, space, kind, State.DONE))
         if (collection.count() if collection else 0) != done:
             lost += compare(work, kind)
         if collection:
             collection.fit_index()
     if lost:
         return f"{lost} that Milvus lost are due again"
-    for fingerprint in parts.references.follow(work.project_id, space):
-        parts.vectors.forget(work.project_id, fingerprint)
-        parts.matches.forget(work.project_id, fingerprint)
+    for fingerprint in references.milvus.follow(work.project_id, space):
+        references.vectors.forget(work.project_id, fingerprint)
+        work.dropped.append(fingerprint)
     return "all there"
 
 
 def compare(work: Work, kind: Kind) -> int:
     """Mark vectors that Milvus lost as due, and delete vectors that it should not have; return how many were lost."""
-    log, space = work.parts.vectors, work.source.space
-    collection = work.parts.references.find(work.project_id, kind, space)
+    log, space = work.references.vectors, work.source.space
+    collection = work.references.milvus.find(work.project_id, kind, space)
     stored = collection.keys() if collection else set()
     lost = log.keys(work.project_id, space, kind, State.DONE) - stored
     log.lost(work.project_id, space, kind, lost)
@@ -109,20 +116,20 @@ def _embed(work: Work, rows: Sequence[Row]) -> None:
         if ready:
             entries = [_with_node(row.wanted.entry, stored.get((kind, row.wanted.entry.key))) for row in ready]
             work.collection(kind).upsert(entries, np.stack([known[row.wanted.crop] for row in ready]))
-            work.parts.vectors.set(work.project_id, work.source.space, ready, State.DONE)
+            work.references.vectors.set(work.project_id, work.source.space, ready, State.DONE)
     work.made += len(made)
 
 
 def _find_known(work: Work, rows: Sequence[Row]) -> tuple[dict[tuple[Kind, str], Entry], dict[str, Vectors]]:
     """Return the entries that Milvus has under the keys of rows, and the known vector of each crop under any key."""
-    parts, space = work.parts, work.source.space
-    elsewhere = parts.vectors.with_crops(work.project_id, space, {row.wanted.crop for row in rows})
+    references, space = work.references, work.source.space
+    elsewhere = references.vectors.with_crops(work.project_id, space, {row.wanted.crop for row in rows})
     crops = {(kind, key): crop for crop, (kind, key) in elsewhere.items()}
     crops |= {(row.wanted.kind, row.wanted.entry.key): row.wanted.crop for row in rows}
     entries: dict[tuple[Kind, str], Entry] = {}
     vectors: dict[str, Vectors] = {}
     for kind in Kind:
-        collection = parts.references.find(work.project_id, kind, space)
+        collection = references.milvus.find(work.project_id, kind, space)
         keys = [key for at, key in crops if at == kind]
         for key, (entry, vector) in (collection.get(keys) if collection and keys else {}).items():
             entries[kind, key] = entry
@@ -135,7 +142,7 @@ def _embed_new(work: Work, rows: Sequence[Row]) -> dict[str, Vectors]:
     by_image: dict[tuple[int, str], list[Row]] = {}
     for row in rows:
         by_image.setdefault((row.wanted.entry.task, row.wanted.image), []).append(row)
-    loaded = list(work.parts.images.load([Task(*at) for at in by_image]))
+    loaded = list(work.references.vision.images.load([Task(*at) for at in by_image]))
     readable: list[tuple[Pixels, list[Row]]] = []
     for image, image_rows in zip(loaded, by_image.values(), strict=True):
         if isinstance(image, ImageError):
@@ -159,7 +166,7 @@ def _embed_images(work: Work, images: Sequence[tuple[Pixels, list[Row]]]) -> lis
 
 
 def _set_aside(work: Work, rows: list[Row], error: str) -> None:
-    work.parts.vectors.broken(work.project_id, work.source.space, rows, error)
+    work.references.vectors.broken(work.project_id, work.source.space, rows, error)
     work.broken += len(rows)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from loop.label_studio.payloads import Review
 from loop.label_studio.projects import Project
-from loop.parts import Parts
+from loop.references.room import ReferencesRoom
 from loop.references.wanted import Drawn, Shown, TaskFacts, wanted
 from loop.storage.queries import chunked
 from loop.vision.embedding import Space
@@ -26,41 +26,43 @@ class Source:
     image_size: int | None = None  # of the version
 
 
-def is_due(parts: Parts, project: Project) -> bool:
+def is_due(references: ReferencesRoom, project: Project) -> bool:
     """Return whether a vector is missing, or no longer wanted."""
-    source = source_of(parts, project.id)
+    source = source_of(references, project.id)
     if source is None:
         return False
-    return parts.vectors.is_due(project.id, source.space) or bool(parts.task_states.changed(project.id, source.space))
+    return references.vectors.is_due(project.id, source.space) or bool(
+        references.task_states.changed(project.id, source.space)
+    )
 
 
-def source_of(parts: Parts, project_id: int) -> Source | None:
+def source_of(references: ReferencesRoom, project_id: int) -> Source | None:
     """Return the source of a project's vectors while its champion serves; None without an embedder."""
-    champion = parts.registry.champion(project_id)
-    weights = champion.weights if champion else parts.detectors.base_if_here()
+    champion = references.registry.versions.champion(project_id)
+    weights = champion.weights if champion else references.registry.detectors.base_if_here()
     size = champion.image_size if champion else None
-    space = parts.embedders.space(parts.version_name(champion), weights, size)
+    space = references.vision.embedders.space(references.registry.version_name(champion), weights, size)
     return Source(space, weights, size) if space else None
 
 
-def plan(parts: Parts, project_id: int, space: Space) -> int:
+def plan(references: ReferencesRoom, project_id: int, space: Space) -> int:
     """Plan the vectors of every task whose records changed; return the number of tasks."""
-    changed = parts.task_states.changed(project_id, space)
+    changed = references.task_states.changed(project_id, space)
     for ids in chunked(changed, AT_ONCE):
-        facts = _facts(parts, project_id, ids)
+        facts = _facts(references, project_id, ids)
         plans = {task.task_id: (changed[task.task_id], wanted(task, space)) for task in facts}
-        parts.vectors.plan(project_id, space, plans)
+        references.vectors.plan(project_id, space, plans)
     return len(changed)
 
 
-def _facts(parts: Parts, project_id: int, task_ids: Sequence[int]) -> list[TaskFacts]:
+def _facts(references: ReferencesRoom, project_id: int, task_ids: Sequence[int]) -> list[TaskFacts]:
     """Collect the facts that decide which vectors tasks have."""
-    image_key = parts.projects.get(project_id).config().image_key
-    newest = parts.predictions.newest(project_id, task_ids)
-    standing = parts.task_states.newest_predictions(project_id, task_ids)
-    counted = parts.reviews.counted(project_id, task_ids)
-    judged = parts.task_states.judged(project_id, task_ids)
-    named = parts.task_states.named(project_id, task_ids)
+    image_key = references.studio.projects.get(project_id).config().image_key
+    newest = references.predictions.newest(project_id, task_ids)
+    standing = references.task_states.newest_predictions(project_id, task_ids)
+    counted = references.reviews.store.counted(project_id, task_ids)
+    judged = references.task_states.judged(project_id, task_ids)
+    named = references.task_states.named(project_id, task_ids)
     facts = []
     for task_id in task_ids:
         prediction, review = newest.get(task_id), counted.get(task_id)

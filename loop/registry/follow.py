@@ -5,26 +5,26 @@ from __future__ import annotations
 from contextlib import suppress
 
 from loop.errors import UpstreamError
-from loop.parts import Parts
+from loop.registry.room import RegistryRoom
 
 UNCHANGED = "model_version unchanged"
 
 
-def ask_refresh(parts: Parts, project_id: int) -> None:
+def ask_refresh(registry: RegistryRoom, project_id: int) -> None:
     """Ask that the open tasks of a project be predicted; the sweep asks again where the job is lost."""
-    parts.projects.ask_refresh(project_id)
+    registry.studio.projects.ask_refresh(project_id)
     with suppress(UpstreamError):
-        parts.queue.ask_refresh(project_id)
+        registry.queue.ask_refresh(project_id)
 
 
-def follow(parts: Parts, project_id: int) -> str:
+def follow(registry: RegistryRoom, project_id: int) -> str:
     """
     Set the project's model_version to the champion: only then the label stream is ordered by its scores.
 
     Raises UpstreamError where Label Studio does not answer.
     """
-    champion = parts.registry.champion(project_id)
-    client = parts.label_studio
+    champion = registry.versions.champion(project_id)
+    client = registry.studio.client
     if champion is None or client.project(project_id).get("model_version") == champion.name:
         return UNCHANGED
     try:

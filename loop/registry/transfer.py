@@ -11,11 +11,11 @@ from pathlib import Path
 from loop.errors import ArchiveRefused, VersionExists, WeightsRefused
 from loop.label_studio.classes import fit_classes, join_names
 from loop.label_studio.projects import Project
-from loop.parts import Parts
 from loop.registry import archive
 from loop.registry.archive import UnpackedWeights
 from loop.registry.manifest import Manifest
 from loop.registry.probe import ProbedWeights
+from loop.registry.room import RegistryRoom
 from loop.registry.store import Facts, Version
 from loop.registry.weights_check import check_weights
 from loop.storage.files import sha256_of
@@ -25,7 +25,7 @@ NAME, NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"), re.compile(r"\d{1
 
 
 def add(
-    parts: Parts,
+    registry: RegistryRoom,
     project_id: int,
     file: Path,
     *,
@@ -41,32 +41,32 @@ def add(
     loaded, and what is refused leaves nothing behind. Raises ArchiveRefused, WeightsRefused, VersionExists,
     UnknownProject.
     """
-    project = parts.projects.get(project_id)
-    name = _checked(NAME, name or parts.registry.model_name, "--name: expected letters, digits, - _ .")
+    project = registry.studio.projects.get(project_id)
+    name = _checked(NAME, name or registry.versions.model_name, "--name: expected letters, digits, - _ .")
     if number is not None:
         full = f"{name}@{_checked(NUMBER, number, '--version: expected a number such as 1.2.0')}"
-        if any(version.name == full for version in parts.registry.list(project_id)):
+        if any(version.name == full for version in registry.versions.list(project_id)):
             raise VersionExists(full)
     with tempfile.TemporaryDirectory(prefix="loop-add-") as scratch:
         found = archive.read(file, Path(scratch), sha256=sha256)
         said = found.manifest or Manifest()
         if said.weights_sha256 and sha256_of(found.weights) != said.weights_sha256:
             raise ArchiveRefused("the weights are not those that manifest.json names by their SHA-256")
-        probed = _probed(parts, found, said.image_size)
+        probed = _probed(registry, found, said.image_size)
         if said.classes and said.classes != probed.classes:
             theirs, listed = join_names(probed.classes), join_names(said.classes)
             raise ArchiveRefused(f"the weights name {theirs}, but manifest.json {listed}")
         line = _fit(project, probed.classes)
-        facts = _facts(parts, file, found, said, probed)
-        version = parts.registry.add(project_id, found.weights, facts, number=number, model_name=name)
+        facts = _facts(registry, file, found, said, probed)
+        version = registry.versions.add(project_id, found.weights, facts, number=number, model_name=name)
     return version, line
 
 
-def export(parts: Parts, project_id: int, name: str, out: Path) -> str:
+def export(registry: RegistryRoom, project_id: int, name: str, out: Path) -> str:
     """Write a version as an archive that `add` reads; return its SHA-256. Raises UnknownVersion, DamagedWeights."""
-    version = parts.registry.get(project_id, name)
+    version = registry.versions.get(project_id, name)
     version.verify()
-    thresholds = asdict(parts.thresholds_of(version))
+    thresholds = asdict(registry.thresholds_of(version))
     source = {"version": version.name, "snapshot": version.facts.snapshot, "parent": version.facts.parent}
     if not out.parent.is_dir():
         raise ArchiveRefused(f"--out: there is no folder {out.parent}")
@@ -74,11 +74,11 @@ def export(parts: Parts, project_id: int, name: str, out: Path) -> str:
     return archive.write(version.weights, manifest, out)
 
 
-def _probed(parts: Parts, found: UnpackedWeights, image_size: int | None) -> ProbedWeights:
+def _probed(registry: RegistryRoom, found: UnpackedWeights, image_size: int | None) -> ProbedWeights:
     """Check weights before anything of them is loaded, then let them detect. Raises ArchiveRefused, WeightsRefused."""
     try:
         check_kind(found.weights, found.name)
-        return parts.detectors.probe(found.weights, check_weights(found.weights), image_size)
+        return registry.detectors.probe(found.weights, check_weights(found.weights), image_size)
     except WeightsRefused as error:
         raise WeightsRefused(found.name, error.kind, error.advice) from error
 
@@ -97,9 +97,9 @@ def _fit(project: Project, classes: Sequence[str]) -> str:
     return f"{line}; without one, and so never shown: {join_names(fit.classes)}" if fit.classes else line
 
 
-def _facts(parts: Parts, file: Path, found: UnpackedWeights, said: Manifest, probed: ProbedWeights) -> Facts:
+def _facts(registry: RegistryRoom, file: Path, found: UnpackedWeights, said: Manifest, probed: ProbedWeights) -> Facts:
     source = {"from": file.name, "archive": found.sha256, "source": dict(said.source), "image_size": probed.image_size}
-    thresholds = asdict(parts.policies.thresholds) | dict(said.thresholds)
+    thresholds = asdict(registry.thresholds) | dict(said.thresholds)
     return Facts(classes=probed.classes, thresholds=thresholds, training=source)
 
 

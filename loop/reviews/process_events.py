@@ -12,12 +12,12 @@ from loop.failures import Fault, attempt
 from loop.label_studio.label_config import LabelConfig, parse
 from loop.label_studio.payloads import read_review, task_data
 from loop.label_studio.webhook import CREATED, START_TRAINING
-from loop.parts import Parts
 from loop.registry.follow import ask_refresh
 from loop.reviews.event_store import Event
 from loop.reviews.judging import judge_tasks
 from loop.reviews.reading import reading_config
 from loop.reviews.review_store import ANNOTATION, TASK
+from loop.reviews.room import ReviewsRoom
 from loop.storage.storable import is_id, is_text
 
 MOST_NAMED = 5  # faults named of an event
@@ -25,7 +25,7 @@ Json = Mapping[str, Any]
 Unit = Callable[[], set[int]]  # returns the tasks whose verdicts it may change
 
 
-def review(parts: Parts, project_id: int, start_training: Callable[[], object]) -> str:
+def review(reviews: ReviewsRoom, project_id: int, start_training: Callable[[], object]) -> str:
     """
     Work on all pending events. Doing so twice, or in another order, ends in the same state.
 
@@ -33,27 +33,27 @@ def review(parts: Parts, project_id: int, start_training: Callable[[], object]) 
     the event of that button, before the event counts as done. Raises UnknownProject, and what lies outside of the
     events, such as records that are locked.
     """
-    parts.projects.get(project_id)  # the events of a project that is not connected wait until it is
+    reviews.studio.projects.get(project_id)  # the events of a project that is not connected wait until it is
     worked = set_aside = 0
-    while events := parts.events.pending(project_id):
+    while events := reviews.events.pending(project_id):
         touched, errors = set[int](), dict[int, str]()
         for event in events:
-            task_ids, faults = _work_on(parts, event, start_training)
+            task_ids, faults = _work_on(reviews, event, start_training)
             touched |= task_ids
             if faults:
                 errors[event.id] = "; ".join(fault.error for fault in faults[:MOST_NAMED])
-        judge_tasks(parts, project_id, touched)
+        judge_tasks(reviews, project_id, touched)
         for event_id, error in errors.items():
-            parts.events.done([event_id], error=error)
-        parts.events.done([event.id for event in events if event.id not in errors])
+            reviews.events.done([event_id], error=error)
+        reviews.events.done([event.id for event in events if event.id not in errors])
         worked, set_aside = worked + len(events), set_aside + len(errors)
     told = f", {set_aside} set aside: see `loop events`" if set_aside else ""
     return f"{worked} events{told}"
 
 
-def _work_on(parts: Parts, event: Event, start_training: Callable[[], object]) -> tuple[set[int], list[Fault]]:
+def _work_on(reviews: ReviewsRoom, event: Event, start_training: Callable[[], object]) -> tuple[set[int], list[Fault]]:
     """Apply one event; return the tasks whose verdicts it may change, and what of it cannot be applied."""
-    units = attempt(lambda: _units(parts, event, start_training))
+    units = attempt(lambda: _units(reviews, event, start_training))
     done = [attempt(unit) for unit in units] if not isinstance(units, Fault) else [units]
     faults = [fault for fault in done if isinstance(fault, Fault)]
     for fault in faults:
@@ -61,19 +61,19 @@ def _work_on(parts: Parts, event: Event, start_training: Callable[[], object]) -
     return set(chain.from_iterable(ids for ids in done if not isinstance(ids, Fault))), faults
 
 
-def _units(parts: Parts, event: Event, start_training: Callable[[], object]) -> list[Unit]:
+def _units(reviews: ReviewsRoom, event: Event, start_training: Callable[[], object]) -> list[Unit]:
     """What an event asks for, cut into what can be done or fail by itself. Raises PayloadError."""
     payload, project_id = event.payload, event.project_id
     if event.action in CREATED:
-        config = reading_config(parts, project_id)
-        return [partial(_record, parts, project_id, config, *pair) for pair in _annotations(payload)]
+        config = reading_config(reviews, project_id)
+        return [partial(_record, reviews, project_id, config, *pair) for pair in _annotations(payload)]
     if event.action == "ANNOTATIONS_DELETED":
-        return _deletions(parts, event, ANNOTATION, payload.get("annotations"))
+        return _deletions(reviews, event, ANNOTATION, payload.get("annotations"))
     if event.action == "TASKS_DELETED":
-        return _deletions(parts, event, TASK, payload.get("tasks"))
+        return _deletions(reviews, event, TASK, payload.get("tasks"))
     acts: dict[str, Callable[[], object]] = {
-        "TASKS_CREATED": partial(ask_refresh, parts, project_id),
-        "PROJECT_UPDATED": partial(_take_project, parts, event),
+        "TASKS_CREATED": partial(ask_refresh, reviews.registry, project_id),
+        "PROJECT_UPDATED": partial(_take_project, reviews, event),
         START_TRAINING: start_training,
     }
     return [partial(_changes_no_review, acts[event.action])] if event.action in acts else []
@@ -84,11 +84,11 @@ def _changes_no_review(act: Callable[[], object]) -> set[int]:
     return set()
 
 
-def _record(parts: Parts, project_id: int, config: LabelConfig, annotation: object, task: Json) -> set[int]:
+def _record(reviews: ReviewsRoom, project_id: int, config: LabelConfig, annotation: object, task: Json) -> set[int]:
     found = read_review(annotation, config, project_id=project_id, task_id=task.get("id"))
     if found.project_id != project_id:  # each project has a secret of its own, which opens no other
         raise PayloadError("annotation project", str(project_id), found.project_id)
-    return {found.task_id, *parts.reviews.record(found, task_data(task))}
+    return {found.task_id, *reviews.store.record(found, task_data(task))}
 
 
 def _annotations(payload: Json) -> list[tuple[object, Json]]:
@@ -104,7 +104,7 @@ def _annotations(payload: Json) -> list[tuple[object, Json]]:
     raise PayloadError("annotation", "an annotation or a list of them", annotation)
 
 
-def _deletions(parts: Parts, event: Event, kind: str, listed: object) -> list[Unit]:
+def _deletions(reviews: ReviewsRoom, event: Event, kind: str, listed: object) -> list[Unit]:
     """Delete those that have a readable id, and refuse the others."""
     if not isinstance(listed, list):
         raise PayloadError(f"{kind}s", "a list of objects with an id", listed)
@@ -115,10 +115,10 @@ def _deletions(parts: Parts, event: Event, kind: str, listed: object) -> list[Un
     def refuse() -> set[int]:
         raise PayloadError(f"{kind}s", "objects with an id", wrong)
 
-    return [lambda: set(parts.reviews.delete(event.project_id, kind, moments)), *([refuse] if wrong else [])]
+    return [lambda: set(reviews.store.delete(event.project_id, kind, moments)), *([refuse] if wrong else [])]
 
 
-def _take_project(parts: Parts, event: Event) -> None:
+def _take_project(reviews: ReviewsRoom, event: Event) -> None:
     project = event.payload.get("project")
     if not isinstance(project, Mapping) or project.get("id") != event.project_id:
         raise PayloadError("project", f"the project {event.project_id}", project)
@@ -129,5 +129,5 @@ def _take_project(parts: Parts, event: Event) -> None:
         raise PayloadError("project label_config", "one that can be predicted for", str(error)) from error
     if not (is_text(title) and is_text(label_config)):
         raise PayloadError("project title", "text", title)
-    if not parts.events.is_overtaken(event):  # of one that was set aside
-        parts.projects.save(event.project_id, title, label_config)
+    if not reviews.events.is_overtaken(event):  # of one that was set aside
+        reviews.studio.projects.save(event.project_id, title, label_config)

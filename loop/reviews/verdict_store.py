@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from loop.label_studio.payloads import Review
 from loop.regions import write_region
-from loop.reviews.bulk.store import Progress
+from loop.reviews.operation_store import Progress
 from loop.reviews.verdict_query import Cursor, Source, VerdictFilter, VerdictRecord
 from loop.reviews.verdicts import Verdict
 from loop.serving.store import LoggedPrediction

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from loop.label_studio.projects import Project
 from loop.serving.predict import Suggestion
-
-if TYPE_CHECKING:
-    from loop.parts import Parts
 
 
 class Matches(Protocol):
@@ -24,13 +20,11 @@ MatchBatch = Callable[[Sequence[Suggestion]], Mapping[int, Matches]]  # the matc
 MatchRequest = Callable[[int, str, Sequence[Suggestion]], Mapping[int, Matches]]  # of a project with a label config
 
 
-@dataclass(frozen=True, slots=True)
-class Matching:
-    """
-    How suggestions are matched; the wiring fills it in.
+class Matching(Protocol):
+    """Matches suggestions to the taxonomy; the wiring provides it."""
 
-    *known* gives the matches in the records. *while_answering* makes what matches a request, for at most some seconds.
-    """
+    def known(self, project: Project, suggestions: Sequence[Suggestion]) -> Mapping[int, Matches]:
+        """Return the recorded matches of suggestions, by task."""
 
-    known: Callable[[Parts, Project, Sequence[Suggestion]], Mapping[int, Matches]]
-    while_answering: Callable[[Parts, float], MatchRequest]
+    def while_answering(self) -> MatchRequest:
+        """Return what matches the suggestions of a request, within its time limit."""

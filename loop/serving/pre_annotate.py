@@ -13,10 +13,11 @@ from loop.label_studio.label_config import LabelConfig
 from loop.label_studio.payloads import Task, predictions_of, read_task
 from loop.label_studio.projects import Project
 from loop.label_studio.result_format import write_result
-from loop.parts import Parts
+from loop.registry.served import Served
 from loop.serving.matching import MatchBatch, Matches
-from loop.serving.predict import CHUNK, Served, Suggestion, predict, unreadable
+from loop.serving.predict import CHUNK, Suggestion, predict, unreadable
 from loop.serving.priority import AuditPolicy, audit_draw, audit_score
+from loop.serving.room import ServingRoom
 from loop.serving.store import AUDIT, QUEUE, LoggedPrediction
 from loop.storage.storable import is_id
 
@@ -37,7 +38,7 @@ class Predicted:
     refused: Mapping[int, str] = field(default_factory=dict)
 
 
-def suggest(tasks: Sequence[object], config: LabelConfig, served: Served, parts: Parts) -> list[Suggestion]:
+def suggest(tasks: Sequence[object], config: LabelConfig, served: Served, serving: ServingRoom) -> list[Suggestion]:
     """
     One suggestion a task as Label Studio sends it, in their order.
 
@@ -46,7 +47,7 @@ def suggest(tasks: Sequence[object], config: LabelConfig, served: Served, parts:
     """
     read: list[Task | PayloadError] = [_read(task, config) for task in tasks]
     good = [task for task in read if isinstance(task, Task)]
-    found = iter(_predicted(good, config, served, parts))
+    found = iter(_predicted(good, config, served, serving))
     threshold = served.thresholds.under(config).display
     return [
         next(found) if isinstance(task, Task) else unreadable(id_or_zero(json), served.version, threshold, str(task))
@@ -54,11 +55,13 @@ def suggest(tasks: Sequence[object], config: LabelConfig, served: Served, parts:
     ]
 
 
-def _predicted(tasks: Sequence[Task], config: LabelConfig, served: Served, parts: Parts) -> Iterator[Suggestion]:
+def _predicted(
+    tasks: Sequence[Task], config: LabelConfig, served: Served, serving: ServingRoom
+) -> Iterator[Suggestion]:
     threshold = served.thresholds.under(config).display
     for start in range(0, len(tasks), CHUNK):
         some = tasks[start : start + CHUNK]
-        done = attempt_all(lambda chunk: list(predict(chunk, config, served, parts.images)), some)
+        done = attempt_all(lambda chunk: list(predict(chunk, config, served, serving.vision.images)), some)
         for task, one in zip(some, done, strict=True):
             if isinstance(one, Fault):
                 one.log(f"task {task.id}")
@@ -66,7 +69,7 @@ def _predicted(tasks: Sequence[Task], config: LabelConfig, served: Served, parts
 
 
 def to_log(
-    parts: Parts, suggestions: Sequence[Suggestion], project_id: int, *, execution: str
+    serving: ServingRoom, suggestions: Sequence[Suggestion], project_id: int, *, execution: str
 ) -> list[LoggedPrediction]:
     """
     What is logged of suggestions of one version.
@@ -74,9 +77,9 @@ def to_log(
     Those in the audit are placed among all that the version predicted so far: placed among those of one request, the
     audited tasks of a hard import would be reviewed before those of an easy one, and the audit would not be random.
     """
-    policy = parts.policies.audit
+    policy = serving.policy.audit
     is_any_audited = any(audit_draw(project_id, one.task_id, policy) is not None for one in suggestions)
-    others = parts.predictions.queue_scores(project_id, suggestions[0].version) if is_any_audited else []
+    others = serving.predictions.queue_scores(project_id, suggestions[0].version) if is_any_audited else []
     return with_audit(suggestions, project_id, policy, execution=execution, others=others)
 
 
@@ -132,7 +135,7 @@ def as_result(
 
 
 def predict_all(
-    parts: Parts,
+    serving: ServingRoom,
     project: Project,
     served: Served,
     tasks: Sequence[dict[str, Any]],
@@ -149,22 +152,22 @@ def predict_all(
     at a time, what the regions are matched to, by the tasks' ids; a task that it leaves out is stored without.
     Raises UpstreamError, and DetectorBroken where the version detects on no image any more.
     """
-    config = project.config().knowing(parts.classes.book(project.id).synonyms())
+    config = project.config().knowing(serving.studio.classes.book(project.id).synonyms())
     done, broken, refused = 0, list[Suggestion](), dict[int, str]()
-    ordered = sorted(tasks, key=lambda task: audit_draw(project.id, id_or_zero(task), parts.policies.audit) is not None)
+    ordered = sorted(tasks, key=lambda task: audit_draw(project.id, id_or_zero(task), serving.policy.audit) is not None)
     for start in range(0, len(ordered), BATCH):
-        suggestions = suggest(ordered[start : start + BATCH], config, served, parts)
+        suggestions = suggest(ordered[start : start + BATCH], config, served, serving)
         usable = [one for one in suggestions if one.error is None]
         broken += [one for one in suggestions if one.error]
-        logged = to_log(parts, usable, project.id, execution=execution)
-        parts.predictions.append([replace(one, is_shadow=is_shadow) for one in logged])  # before anybody can see them
+        logged = to_log(serving, usable, project.id, execution=execution)
+        serving.predictions.append([replace(one, is_shadow=is_shadow) for one in logged])  # before anybody can see them
         matched = matching(usable) if matching and is_shown else {}
         rows = [
             {"task": one.task_id, **as_result(one, kept, config, matched.get(one.task_id))}
             for one, kept in zip(usable, logged, strict=True)
         ]
         try:
-            done += parts.label_studio.store_predictions(project.id, rows) if is_shown else len(rows)
+            done += serving.studio.client.store_predictions(project.id, rows) if is_shown else len(rows)
         except NotStored as error:
             done += error.stored
             refused |= error.reasons

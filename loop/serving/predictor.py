@@ -13,9 +13,10 @@ from typing import Any
 from loop.errors import DetectorBroken, LoopError
 from loop.failures import describe_error
 from loop.label_studio.label_config import parse
-from loop.parts import Parts
+from loop.registry.served import Served
 from loop.serving.pre_annotate import as_result, suggest, to_log
-from loop.serving.predict import Served, Suggestion
+from loop.serving.predict import Suggestion
+from loop.serving.room import ServingRoom
 
 CHECK_SECONDS = 1.0  # how often the registry is asked whether there is a new champion
 RETRY_SECONDS = 30.0  # until a champion that could not be loaded is tried again
@@ -43,9 +44,9 @@ class _Slot:
 class Predictor:
     """Predicts tasks as Label Studio sends them. Safe to share between threads."""
 
-    def __init__(self, parts: Parts, *, retry_seconds: float = RETRY_SECONDS) -> None:
-        self._parts, self._retry_seconds = parts, retry_seconds
-        self._match = parts.matching.while_answering(parts, parts.policies.match_seconds)
+    def __init__(self, serving: ServingRoom, *, retry_seconds: float = RETRY_SECONDS) -> None:
+        self._serving, self._retry_seconds = serving, retry_seconds
+        self._match = serving.matching.while_answering()
         self._slots: dict[int, _Slot] = {}
         self._lock = threading.Lock()
         self._loading = threading.Lock()
@@ -57,17 +58,17 @@ class Predictor:
         Where the version cannot be loaded, or detects on no image, each result is empty and has an error that says why.
         Raises PayloadError where the label config has nothing to predict for.
         """
-        config = parse(label_config).knowing(self._parts.classes.book(project_id).synonyms())
+        config = parse(label_config).knowing(self._serving.studio.classes.book(project_id).synonyms())
         served = self.current(project_id)
         try:
-            suggestions = suggest(tasks, config, served, self._parts)
+            suggestions = suggest(tasks, config, served, self._serving)
         except DetectorBroken as error:
             served = self._set_aside(project_id, served, error)
-            suggestions = suggest(tasks, config, served, self._parts)
+            suggestions = suggest(tasks, config, served, self._serving)
         execution = str(uuid.uuid4())
-        logged = to_log(self._parts, suggestions, project_id, execution=execution)
+        logged = to_log(self._serving, suggestions, project_id, execution=execution)
         if served.detector is not None:
-            self._parts.predictions.append(
+            self._serving.predictions.append(
                 [one for one, said in zip(logged, suggestions, strict=True) if said.error is None]
             )
         for said in suggestions:
@@ -89,7 +90,7 @@ class Predictor:
         """
         slot = self._slots.get(project_id)
         if slot is None:
-            return self._parts.version_name(self._parts.registry.champion(project_id))
+            return self._serving.registry.version_name(self._serving.registry.versions.champion(project_id))
         return self.current(project_id).version
 
     def warm_up(self) -> None:
@@ -98,7 +99,7 @@ class Predictor:
 
     def versions(self, project_id: int) -> list[str]:
         """All versions of a project, newest first."""
-        return [version.name for version in reversed(self._parts.registry.list(project_id))]
+        return [version.name for version in reversed(self._serving.registry.versions.list(project_id))]
 
     def current(self, project_id: int) -> Served:
         """
@@ -118,15 +119,15 @@ class Predictor:
         return self._slots[project_id].served
 
     def _load_all(self) -> None:
-        for project in self._parts.projects.all():
+        for project in self._serving.studio.projects.all():
             try:
                 self.current(project.id)
             except Exception:  # whatever the records raise, the other projects are loaded
                 log.exception("project %d: its champion is not known", project.id)
 
     def _look(self, project_id: int) -> None:
-        champion = self._parts.registry.champion(project_id)
-        name = self._parts.version_name(champion)
+        champion = self._serving.registry.versions.champion(project_id)
+        name = self._serving.registry.version_name(champion)
         with self._lock:
             slot = self._slots[project_id]
             is_new = (champion is not None and name != slot.served.version) or slot.served.error is not None
@@ -139,16 +140,18 @@ class Predictor:
             threading.Thread(target=self._swap, args=arguments, name=f"swap-{project_id}", daemon=True).start()
 
     def _load_first(self, project_id: int) -> None:
-        champion = self._parts.registry.champion(project_id)
+        champion = self._serving.registry.versions.champion(project_id)
         try:
-            self._put(project_id, self._parts.load(champion))
+            self._put(project_id, self._serving.registry.load(champion))
         except Exception as error:  # noqa: BLE001 (told, and logged, by _set_aside)
-            thresholds = self._parts.thresholds_of(champion) if champion else self._parts.policies.thresholds
-            self._set_aside(project_id, Served(self._parts.version_name(champion), None, thresholds), error)
+            thresholds = (
+                self._serving.registry.thresholds_of(champion) if champion else self._serving.registry.thresholds
+            )
+            self._set_aside(project_id, Served(self._serving.registry.version_name(champion), None, thresholds), error)
 
     def _swap(self, project_id: int, name: str) -> None:
         try:
-            self._put(project_id, self._parts.load(self._parts.registry.champion(project_id)))
+            self._put(project_id, self._serving.registry.load(self._serving.registry.versions.champion(project_id)))
         except Exception as error:
             with self._lock:
                 slot = self._slots[project_id]

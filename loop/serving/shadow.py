@@ -8,32 +8,32 @@ from typing import Any
 from loop.errors import DetectorBroken, RegistryError
 from loop.label_studio.payloads import task_data
 from loop.label_studio.projects import Project
-from loop.parts import Parts
 from loop.serving.pre_annotate import has, predict_all
+from loop.serving.room import ServingRoom
 from loop.serving.shadow_share import is_tried_on
 from loop.serving.store import LoggedPrediction
 from loop.vision.addresses import identify
 
 
-def begin(parts: Parts, project_id: int, name: str, share: float, *, is_shown: bool = False) -> str:
+def begin(serving: ServingRoom, project_id: int, name: str, share: float, *, is_shown: bool = False) -> str:
     """Have a version tried on a share of the tasks; return its name. Raises RegistryError."""
-    parts.projects.get(project_id)
-    version = parts.registry.get(project_id, name)
-    champion = parts.registry.champion(project_id)
+    serving.studio.projects.get(project_id)
+    version = serving.registry.versions.get(project_id, name)
+    champion = serving.registry.versions.champion(project_id)
     if champion and champion.name == version.name:
         raise RegistryError(f"{version.name} serves: a shadow is another version")
     if not 0.0 < share <= 1.0:
         raise RegistryError(f"--share: expected more than 0 and at most 1, found {share}")
-    parts.load(version)
-    parts.projects.shadow(project_id, version.name, share, is_shown=is_shown)
-    parts.projects.ask_refresh(project_id)
+    serving.registry.load(version)
+    serving.studio.projects.shadow(project_id, version.name, share, is_shown=is_shown)
+    serving.studio.projects.ask_refresh(project_id)
     return version.name
 
 
-def end(parts: Parts, project_id: int) -> None:
+def end(serving: ServingRoom, project_id: int) -> None:
     """Try nothing any more; what was logged and judged stays."""
-    parts.projects.get(project_id)
-    parts.projects.shadow(project_id, None, 0.0, is_shown=False)
+    serving.studio.projects.get(project_id)
+    serving.studio.projects.shadow(project_id, None, 0.0, is_shown=False)
 
 
 def answers(project: Project, champion: str, task: dict[str, Any]) -> bool:
@@ -44,7 +44,7 @@ def answers(project: Project, champion: str, task: dict[str, Any]) -> bool:
     return is_wanted and is_tried_on(project.id, int(task["id"]), project.shadow_share)
 
 
-def answer(parts: Parts, project: Project, tasks: Sequence[dict[str, Any]], execution: str) -> list[str]:
+def answer(serving: ServingRoom, project: Project, tasks: Sequence[dict[str, Any]], execution: str) -> list[str]:
     """
     Predict tasks by the shadow, leaving out what it has answered; say how many in a line.
 
@@ -53,15 +53,15 @@ def answer(parts: Parts, project: Project, tasks: Sequence[dict[str, Any]], exec
     name = project.shadow
     if name is None or not tasks:
         return []
-    known = {} if project.is_shadow_shown else parts.predictions.newest(project.id, _ids(tasks), is_shadow=True)
+    known = {} if project.is_shadow_shown else serving.predictions.newest(project.id, _ids(tasks), is_shadow=True)
     image_key = project.config().image_key
     waiting = [task for task in tasks if not _is_of(known.get(task["id"]), name, task_data(task).get(image_key))]
     if not waiting:
         return []
     is_shown = project.is_shadow_shown
     try:
-        served = parts.load(parts.registry.get(project.id, name))
-        predicted = predict_all(parts, project, served, waiting, execution, is_shadow=True, is_shown=is_shown)
+        served = serving.registry.load(serving.registry.versions.get(project.id, name))
+        predicted = predict_all(serving, project, served, waiting, execution, is_shadow=True, is_shown=is_shown)
     except (RegistryError, DetectorBroken) as error:
         return [f"shadow {name} answers nothing: {error}"]
     return [f"shadow {name}: {predicted.done} of {len(waiting)} tasks predicted"]

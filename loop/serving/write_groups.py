@@ -7,40 +7,40 @@ from typing import Any
 
 from loop.failures import Fault, attempt
 from loop.label_studio.payloads import predictions_of
-from loop.parts import Parts
 from loop.serving.priority import NO_GROUP
+from loop.serving.room import ServingRoom
 
 # Of predictions written, the least certain, with which the queue begins: Label Studio takes 0.16 s for each.
 MOST = 2000
 
 
-def write_groups(parts: Parts, project_id: int, most: int = MOST) -> int:
+def write_groups(serving: ServingRoom, project_id: int, most: int = MOST) -> int:
     """
     Write the groups of the *most* open tasks that the champion is least certain of into what it predicted for them.
 
     Returns how many predictions were changed. A task that is in no group is in one with all others of that kind. A
     project without groups is left alone.
     """
-    groups = parts.groups.all(project_id)
-    return write(parts, project_id, groups, most) if groups and parts.policies.is_spread else 0
+    groups = serving.groups.all(project_id)
+    return write(serving, project_id, groups, most) if groups and serving.policy.is_spread else 0
 
 
-def write(parts: Parts, project_id: int, groups: dict[int, int] | None, most: int | None) -> int:
+def write(serving: ServingRoom, project_id: int, groups: dict[int, int] | None, most: int | None) -> int:
     """Write groups, or with None take them back, on the *most* least certain; return how many were changed."""
-    champion = parts.registry.champion(project_id)
+    champion = serving.registry.versions.champion(project_id)
     found = []
-    for task in parts.label_studio.open_tasks(project_id) if champion else ():
+    for task in serving.studio.client.open_tasks(project_id) if champion else ():
         wanted = None if groups is None else groups.get(task["id"], NO_GROUP)
         for prediction in predictions_of(task, champion.name) if champion else ():
             score = prediction.get("score")
             certainty = float(score) if isinstance(score, int | float) else 0.0
             found.append((certainty, prediction.get("id"), wanted, prediction.get("cluster") == wanted))
     wrong = [one for one in sorted(found, key=itemgetter(0))[:most] if not one[-1]]
-    return sum(_write_group(parts, prediction_id, wanted) for _, prediction_id, wanted, _ in wrong)
+    return sum(_write_group(serving, prediction_id, wanted) for _, prediction_id, wanted, _ in wrong)
 
 
-def _write_group(parts: Parts, prediction_id: Any, group: int | None) -> bool:
-    fault = attempt(lambda: parts.label_studio.update_prediction(prediction_id, cluster=group))
+def _write_group(serving: ServingRoom, prediction_id: Any, group: int | None) -> bool:
+    fault = attempt(lambda: serving.studio.client.update_prediction(prediction_id, cluster=group))
     if isinstance(fault, Fault):  # it is gone since, or Label Studio does not take it
         fault.log(f"the group of prediction {prediction_id}")
     return not isinstance(fault, Fault)

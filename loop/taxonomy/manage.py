@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from loop.errors import PayloadError
-from loop.parts import Parts
 from loop.references.entries import Entry
 from loop.references.plan import source_of
 from loop.taxonomy.calibration import Calibrated, calibrate, without_group
 from loop.taxonomy.match import NEAREST, Matcher, matcher_of, neighbours, vectors_of
 from loop.taxonomy.matching import Match, codes
+from loop.taxonomy.room import TaxonomyRoom
 from loop.taxonomy.taxonomy import Taxonomy, with_thresholds
 
 SLACK = 40  # extra neighbours to search for: neighbours of the same group do not vote
@@ -27,46 +27,47 @@ class Trial:
     after: Match
 
 
-def apply(parts: Parts, project_id: int, taxonomy: Taxonomy, why: str) -> str:
+def apply(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy, why: str) -> str:
     """Put a taxonomy in force. It matches new detections; existing matches stay until `reapply`."""
-    parts.projects.get(project_id)
-    number = parts.taxonomies.apply(project_id, taxonomy, why)
+    taxonomies.studio.projects.get(project_id)
+    number = taxonomies.store.apply(project_id, taxonomy, why)
     if number is None:
         return f"taxonomy {taxonomy.version} is in force already"
-    parts.matches.show_again(project_id)
-    unused = sorted(set(taxonomy.node_of_label) - set(parts.projects.class_names(project_id)))
+    taxonomies.matches.show_again(project_id)
+    unused = sorted(set(taxonomy.node_of_label) - set(taxonomies.studio.projects.class_names(project_id)))
     summary = f"taxonomy {number}, {taxonomy.version}, is in force"
     return f"{summary}; the label config has no {', '.join(unused)}" if unused else summary
 
 
-def trial(parts: Parts, project_id: int, taxonomy: Taxonomy, tasks: int) -> list[Trial]:
+def trial(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy, tasks: int) -> list[Trial]:
     """Match the detections of random tasks by a taxonomy; store nothing. Raises PayloadError, MilvusDown."""
-    matcher = _matcher(parts, project_id, taxonomy)
-    known_tasks = sorted(parts.vectors.tasks(project_id, matcher.space))
+    matcher = _matcher(taxonomies, project_id, taxonomy)
+    known_tasks = sorted(taxonomies.references.vectors.tasks(project_id, matcher.space))
     rng = np.random.default_rng(0)
     count = min(tasks, len(known_tasks))
     sample = sorted(rng.choice(known_tasks, count, replace=False).tolist()) if known_tasks else []
     entries = {
-        row.wanted.entry.key: row.wanted.entry for row in parts.vectors.of_tasks(project_id, matcher.space, sample)
+        row.wanted.entry.key: row.wanted.entry
+        for row in taxonomies.references.vectors.of_tasks(project_id, matcher.space, sample)
     }
-    keys, vectors = vectors_of(parts, project_id, matcher.space, list(entries))
-    before = parts.matches.of_keys(project_id, matcher.space, keys)
+    keys, vectors = vectors_of(taxonomies, project_id, matcher.space, list(entries))
+    before = taxonomies.matches.of_keys(project_id, matcher.space, keys)
     matches = zip(keys, matcher.match(vectors), strict=True)
     return [Trial(entries[key], before.get(key), after) for key, after in matches]
 
 
-def calibrated(parts: Parts, project_id: int) -> tuple[Taxonomy, list[Calibrated]]:
+def calibrated(taxonomies: TaxonomyRoom, project_id: int) -> tuple[Taxonomy, list[Calibrated]]:
     """
     Return the taxonomy in force with calibrated thresholds, and one row per node.
 
     Each reference is matched without the references of its own task and of its task's group. Raises
     PayloadError, MilvusDown.
     """
-    matcher = _matcher(parts, project_id, None)
+    matcher = _matcher(taxonomies, project_id, None)
     if matcher.references is None:
         raise PayloadError("references", "a collection (loop references build)", None)
-    field = parts.policies.dataset.group_field
-    groups = parts.rates.cohorts(project_id, field) if field else {}
+    field = taxonomies.group_field
+    groups = taxonomies.rates.store.cohorts(project_id, field) if field else {}
     truth: list[str] = []
     own: list[str] = []
     near, near_groups = [], []
@@ -85,18 +86,18 @@ def calibrated(parts: Parts, project_id: int) -> tuple[Taxonomy, list[Calibrated
     return with_thresholds(matcher.taxonomy, {row.node: row.threshold for row in rows}), rows
 
 
-def counts(parts: Parts, project_id: int) -> dict[str | None, int]:
+def counts(taxonomies: TaxonomyRoom, project_id: int) -> dict[str | None, int]:
     """Count the detections matched to each node; None is unknown."""
-    source = source_of(parts, project_id)
-    return parts.matches.counts(project_id, source.space) if source else {}
+    source = source_of(taxonomies.references, project_id)
+    return taxonomies.matches.counts(project_id, source.space) if source else {}
 
 
 def _group(entry: Entry, groups: dict[int, str]) -> str:
     return groups.get(entry.task) or f"task {entry.task}"
 
 
-def _matcher(parts: Parts, project_id: int, taxonomy: Taxonomy | None) -> Matcher:
-    matcher = matcher_of(parts, project_id, taxonomy)
+def _matcher(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy | None) -> Matcher:
+    matcher = matcher_of(taxonomies, project_id, taxonomy)
     if matcher is None:
         expected = "an embedder, weights, and a taxonomy that was applied (loop taxonomy apply)"
         raise PayloadError(f"project {project_id}", expected, None)

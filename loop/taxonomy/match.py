@@ -10,7 +10,6 @@ import numpy as np
 
 from loop.errors import MilvusDown, UpstreamError
 from loop.label_studio.projects import Project
-from loop.parts import Parts
 from loop.references.collection import Collection
 from loop.references.entries import Kind, Neighbour, crop_key, entry_key
 from loop.references.plan import source_of
@@ -21,6 +20,7 @@ from loop.taxonomy.matching import NOBODY, Match, Neighbours, codes
 from loop.taxonomy.matching import match as vote
 from loop.taxonomy.publish import publish, publish_views
 from loop.taxonomy.result import Matched
+from loop.taxonomy.room import TaxonomyRoom
 from loop.taxonomy.taxonomy import Taxonomy
 from loop.vision.embedding import Space, Vectors
 
@@ -52,72 +52,72 @@ class Matcher:
         return vote(self.taxonomy, neighbours(self.taxonomy, self.references.search(vectors, NEAREST)))
 
 
-def matcher_of(parts: Parts, project_id: int, taxonomy: Taxonomy | None = None) -> Matcher | None:
+def matcher_of(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy | None = None) -> Matcher | None:
     """Return the matcher of a taxonomy, by default the one in force; None if a part is missing. Raises MilvusDown."""
-    taxonomy = taxonomy or parts.taxonomies.current(project_id)
-    source = source_of(parts, project_id) if taxonomy else None
+    taxonomy = taxonomy or taxonomies.store.current(project_id)
+    source = source_of(taxonomies.references, project_id) if taxonomy else None
     if taxonomy is None or source is None:
         return None
-    return Matcher(taxonomy, source.space, parts.references.find(project_id, Kind.REFERENCES, source.space))
+    return Matcher(taxonomy, source.space, taxonomies.references.milvus.find(project_id, Kind.REFERENCES, source.space))
 
 
-def is_due(parts: Parts, project: Project) -> bool:
+def is_due(taxonomies: TaxonomyRoom, project: Project) -> bool:
     """Return whether detections wait for a match, and no new vector came for a while."""
-    if parts.taxonomies.current(project.id) is None:
+    if taxonomies.store.current(project.id) is None:
         return False
-    source = source_of(parts, project.id)
-    return source is not None and parts.matches.is_due(project.id, source.space, QUIET, MOST)
+    source = source_of(taxonomies.references, project.id)
+    return source is not None and taxonomies.matches.is_due(project.id, source.space, QUIET, MOST)
 
 
-def match(parts: Parts, project_id: int) -> str:
+def match(taxonomies: TaxonomyRoom, project_id: int) -> str:
     """
     Match every detection that has a vector and no match, and write new matches into Label Studio.
 
     A second run, or a run after a kill, ends in the same state. If Milvus or Label Studio is down, the rest stays due.
     """
     try:
-        matcher = matcher_of(parts, project_id)
+        matcher = matcher_of(taxonomies, project_id)
         if matcher is None:
             return "no taxonomy was applied, or nothing to embed with"
         place_references(matcher)
-        count = _match_new(parts, project_id, matcher)
+        count = _match_new(taxonomies, project_id, matcher)
     except MilvusDown as error:
         return str(error)
     try:
-        return f"{count} detections matched; {show(parts, project_id, matcher.taxonomy, matcher.space)}"
+        return f"{count} detections matched; {show(taxonomies, project_id, matcher.taxonomy, matcher.space)}"
     except UpstreamError as error:
         return f"{count} detections matched, not shown yet: {error}"
 
 
-def show(parts: Parts, project_id: int, taxonomy: Taxonomy, space: Space) -> str:
+def show(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy, space: Space) -> str:
     """Write new matches into the predictions in Label Studio, and keep one view per node."""
-    project, lines = parts.projects.get(project_id), list[str]()
-    while due := parts.matches.to_show(project_id, space, AT_ONCE):
-        lines.append(publish(parts, project, taxonomy, of_tasks(parts, project_id, space, set(due.values()))))
-        parts.matches.shown(project_id, space, due)
+    project, lines = taxonomies.studio.projects.get(project_id), list[str]()
+    while due := taxonomies.matches.to_show(project_id, space, AT_ONCE):
+        lines.append(publish(taxonomies, project, taxonomy, of_tasks(taxonomies, project_id, space, set(due.values()))))
+        taxonomies.matches.shown(project_id, space, due)
     if len(lines) > MOST_LINES:
         lines = [*lines[:MOST_LINES], f"and {len(lines) - MOST_LINES} times so"]
     if lines:
-        lines.append(publish_views(parts, project_id, taxonomy))
+        lines.append(publish_views(taxonomies, project_id, taxonomy))
     return "; ".join(lines)
 
 
-def of_tasks(parts: Parts, project_id: int, space: Space, task_ids: Iterable[int]) -> ByTask:
+def of_tasks(taxonomies: TaxonomyRoom, project_id: int, space: Space, task_ids: Iterable[int]) -> ByTask:
     """Return the matches of the regions that the champion last predicted; every task is in the result."""
-    wanted, champion = list(task_ids), parts.registry.champion(project_id)
-    newest = parts.predictions.newest(project_id, wanted, version=champion.name if champion else None)
+    wanted, champion = list(task_ids), taxonomies.registry.versions.champion(project_id)
+    newest = taxonomies.predictions.newest(project_id, wanted, version=champion.name if champion else None)
     regions = [(task_id, prediction.image, prediction.regions) for task_id, prediction in newest.items()]
-    return {task_id: {} for task_id in wanted} | of_regions(parts, project_id, space, regions)
+    return {task_id: {} for task_id in wanted} | of_regions(taxonomies, project_id, space, regions)
 
 
-def of_regions(parts: Parts, project_id: int, space: Space, predicted: Iterable[Predicted]) -> ByTask:
+def of_regions(taxonomies: TaxonomyRoom, project_id: int, space: Space, predicted: Iterable[Predicted]) -> ByTask:
     """Return the recorded matches of regions predicted on images."""
     keys = {
         (task_id, region.id): entry_key(crop_key(image, region.box.clipped()), task_id, space)
         for task_id, image, regions in predicted
         for region in regions
     }
-    known = parts.matches.of_keys(project_id, space, keys.values())
+    known = taxonomies.matches.of_keys(project_id, space, keys.values())
     matches: ByTask = {}
     for (task_id, region_id), key in keys.items():
         if key in known:
@@ -125,15 +125,15 @@ def of_regions(parts: Parts, project_id: int, space: Space, predicted: Iterable[
     return matches
 
 
-def known(parts: Parts, project: Project, suggestions: Sequence[Suggestion]) -> dict[int, Matched]:
+def known(taxonomies: TaxonomyRoom, project: Project, suggestions: Sequence[Suggestion]) -> dict[int, Matched]:
     """Return the recorded matches of suggestions, for example of a version that served before."""
-    taxonomy = parts.taxonomies.current(project.id)
-    source = source_of(parts, project.id) if taxonomy else None
+    taxonomy = taxonomies.store.current(project.id)
+    source = source_of(taxonomies.references, project.id) if taxonomy else None
     if taxonomy is None or source is None:
         return {}
     predicted = [(suggestion.task_id, suggestion.image, suggestion.shown) for suggestion in suggestions]
     control = match_control.find(project.label_config)
-    by_task = of_regions(parts, project.id, source.space, predicted)
+    by_task = of_regions(taxonomies, project.id, source.space, predicted)
     return {task_id: Matched(matches, taxonomy, control) for task_id, matches in by_task.items()}
 
 
@@ -163,30 +163,34 @@ def place_references(matcher: Matcher) -> None:
         matcher.references.place(wrong)
 
 
-def place_detections(parts: Parts, project_id: int, space: Space, found: Mapping[str, Match | None]) -> None:
+def place_detections(
+    taxonomies: TaxonomyRoom, project_id: int, space: Space, found: Mapping[str, Match | None]
+) -> None:
     """Set the node of detections to the node of their match. Raises MilvusDown."""
-    collection = parts.references.find(project_id, Kind.DETECTIONS, space)
+    collection = taxonomies.references.milvus.find(project_id, Kind.DETECTIONS, space)
     if collection:
         collection.place({key: (match.node if match else None) or UNKNOWN for key, match in found.items()})
 
 
-def vectors_of(parts: Parts, project_id: int, space: Space, keys: Sequence[str]) -> tuple[list[str], Vectors]:
+def vectors_of(
+    taxonomies: TaxonomyRoom, project_id: int, space: Space, keys: Sequence[str]
+) -> tuple[list[str], Vectors]:
     """Return the vectors of detections in Milvus. The next index job makes lost vectors again."""
-    collection = parts.references.find(project_id, Kind.DETECTIONS, space)
+    collection = taxonomies.references.milvus.find(project_id, Kind.DETECTIONS, space)
     stored = collection.get(keys) if collection else {}
-    parts.vectors.lost(project_id, space, Kind.DETECTIONS, [key for key in keys if key not in stored])
+    taxonomies.references.vectors.lost(project_id, space, Kind.DETECTIONS, [key for key in keys if key not in stored])
     known = [key for key in keys if key in stored]
     return known, np.stack([stored[key][1] for key in known]) if known else np.zeros((0, 0), np.float32)
 
 
-def _match_new(parts: Parts, project_id: int, matcher: Matcher) -> int:
+def _match_new(taxonomies: TaxonomyRoom, project_id: int, matcher: Matcher) -> int:
     count = 0
-    while waiting := parts.matches.unmatched(project_id, matcher.space, AT_ONCE):
-        keys, vectors = vectors_of(parts, project_id, matcher.space, list(waiting))
+    while waiting := taxonomies.matches.unmatched(project_id, matcher.space, AT_ONCE):
+        keys, vectors = vectors_of(taxonomies, project_id, matcher.space, list(waiting))
         matches = dict(zip(keys, matcher.match(vectors), strict=True))
         place_detections(
-            parts, project_id, matcher.space, matches
+            taxonomies, project_id, matcher.space, matches
         )  # before the records: a record says that everything is done
-        parts.matches.add(project_id, matcher.space, matches)
+        taxonomies.matches.add(project_id, matcher.space, matches)
         count += len(matches)
     return count

@@ -8,20 +8,38 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLate
+from dataclasses import dataclass
 
 import numpy as np
 
 from loop.errors import ImageError, MilvusDown
 from loop.label_studio.payloads import Task
-from loop.parts import Parts
+from loop.label_studio.projects import Project
 from loop.references.plan import Source, source_of
 from loop.serving.predict import Suggestion
 from loop.taxonomy import control as match_control
-from loop.taxonomy.match import ByTask, Matcher, matcher_of, of_regions
+from loop.taxonomy.match import ByTask, Matcher, known, matcher_of, of_regions
 from loop.taxonomy.result import Matched
+from loop.taxonomy.room import TaxonomyRoom
 from loop.vision.embedding import Embedder
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TaxonomyMatching:
+    """Matches what is served to the taxonomy; a request waits at most *seconds* for it."""
+
+    taxonomies: TaxonomyRoom
+    seconds: float
+
+    def known(self, project: Project, suggestions: Sequence[Suggestion]) -> dict[int, Matched]:
+        """Return the recorded matches of suggestions, by task."""
+        return known(self.taxonomies, project, suggestions)
+
+    def while_answering(self) -> MatchNow:
+        """Return what matches the suggestions of a request, within its time limit."""
+        return MatchNow(self.taxonomies, self.seconds)
 
 
 class MatchNow:
@@ -32,8 +50,8 @@ class MatchNow:
     request that finds the thread busy, or waits longer than *seconds*, gets only recorded matches.
     """
 
-    def __init__(self, parts: Parts, seconds: float) -> None:
-        self._parts, self._seconds = parts, seconds
+    def __init__(self, taxonomies: TaxonomyRoom, seconds: float) -> None:
+        self._taxonomies, self._seconds = taxonomies, seconds
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="match")
         self._busy = threading.Lock()
         self._embedder: Embedder | None = None
@@ -42,12 +60,12 @@ class MatchNow:
     def __call__(self, project_id: int, label_config: str, suggestions: Sequence[Suggestion]) -> dict[int, Matched]:
         """Return the matches of shown regions, by task. Never raises, and keeps to the time budget."""
         start = time.monotonic()
-        taxonomy = self._parts.taxonomies.current(project_id) if self._seconds > 0 else None
-        source = source_of(self._parts, project_id) if taxonomy else None
+        taxonomy = self._taxonomies.store.current(project_id) if self._seconds > 0 else None
+        source = source_of(self._taxonomies.references, project_id) if taxonomy else None
         if taxonomy is None or source is None:
             return {}
         predicted = [(each.task_id, each.image, each.shown) for each in suggestions if each.shown]
-        matches_by_task = of_regions(self._parts, project_id, source.space, predicted)
+        matches_by_task = of_regions(self._taxonomies, project_id, source.space, predicted)
         missing = [each for each in suggestions if len(each.shown) > len(matches_by_task.get(each.task_id, {}))]
         if missing and self._busy.acquire(blocking=False):
             future = self._thread.submit(self._compute_and_free, project_id, source, missing)
@@ -64,7 +82,7 @@ class MatchNow:
     def _compute_and_free(self, project_id: int, source: Source, suggestions: Sequence[Suggestion]) -> ByTask:
         """Compute matches, free the thread, and log errors here: the request may no longer wait for them."""
         try:
-            matcher = matcher_of(self._parts, project_id)
+            matcher = matcher_of(self._taxonomies, project_id)
             matches_by_task = self._compute(matcher, source, suggestions) if matcher and matcher.references else {}
         except MilvusDown as error:
             if not self._is_down:  # logs once, not for every request while Milvus is down
@@ -82,7 +100,7 @@ class MatchNow:
         return matches_by_task
 
     def _compute(self, matcher: Matcher, source: Source, suggestions: Sequence[Suggestion]) -> ByTask:
-        loaded = self._parts.images.load([Task(each.task_id, each.image) for each in suggestions])
+        loaded = self._taxonomies.vision.images.load([Task(each.task_id, each.image) for each in suggestions])
         pairs = zip(suggestions, loaded, strict=True)
         readable = [(each, image) for each, image in pairs if not isinstance(image, ImageError)]
         if not readable:
@@ -95,5 +113,5 @@ class MatchNow:
     def _load(self, source: Source) -> Embedder:
         """Return the embedder of a space; the last embedder stays in memory."""
         if self._embedder is None or self._embedder.space != source.space:
-            self._embedder = self._parts.embedders.load(source.space, source.weights, source.image_size)
+            self._embedder = self._taxonomies.vision.embedders.load(source.space, source.weights, source.image_size)
         return self._embedder

@@ -11,11 +11,11 @@ from loop.errors import Refused
 from loop.failures import Fault, attempt
 from loop.label_studio.payloads import predictions_of
 from loop.label_studio.projects import Project
-from loop.parts import Parts
 from loop.storage.queries import chunked
 from loop.taxonomy import control as match_control
 from loop.taxonomy.matching import Match
 from loop.taxonomy.result import Matched, with_matches
+from loop.taxonomy.room import TaxonomyRoom
 from loop.taxonomy.taxonomy import Taxonomy
 from loop.taxonomy.views import TITLE, plan_views
 
@@ -25,7 +25,7 @@ MOST_VIEWS = 100  # largest number of tabs: the Data Manager loads all of them b
 
 
 def publish(
-    parts: Parts, project: Project, taxonomy: Taxonomy, matches_by_task: Mapping[int, Mapping[str, Match]]
+    taxonomies: TaxonomyRoom, project: Project, taxonomy: Taxonomy, matches_by_task: Mapping[int, Mapping[str, Match]]
 ) -> str:
     """
     Write the matches of tasks (task id, region id) into the champion's predictions; return a summary.
@@ -34,18 +34,18 @@ def publish(
     are written; annotations and predictions of other versions never change. A refusal of Label Studio concerns only
     its task. Raises UpstreamError if Label Studio does not answer.
     """
-    champion = parts.registry.champion(project.id)
+    champion = taxonomies.registry.versions.champion(project.id)
     if champion is None:
         return "no matches to show: nothing serves yet"
     control = match_control.find(project.label_config)
     done: Counter[str] = Counter()
     refused: list[str] = []
     for task_ids in chunked(sorted(matches_by_task), AT_ONCE):
-        tasks = parts.label_studio.named_tasks(project.id, task_ids)
+        tasks = taxonomies.studio.client.named_tasks(project.id, task_ids)
         for task_id, task in tasks.items():
             matched = Matched(matches_by_task[task_id], taxonomy, control)
             try:
-                written = attempt(partial(_write, parts, task, matched, champion.name, project.id))
+                written = attempt(partial(_write, taxonomies, task, matched, champion.name, project.id))
             except Refused as error:
                 refused.append(f"task {task_id}: {error}")
             else:
@@ -56,17 +56,17 @@ def publish(
     return "; ".join([summary, *refused[:MOST_NAMED]]) + more
 
 
-def publish_views(parts: Parts, project_id: int, taxonomy: Taxonomy, *, most: int = MOST_VIEWS) -> str:
+def publish_views(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy, *, most: int = MOST_VIEWS) -> str:
     """
     Keep a view for each node, at most *most*: the tasks with a match to the node, or below it, by the champion.
 
     Views change only with the taxonomy or the champion: their tasks follow the predictions. Raises UpstreamError if
     Label Studio does not answer.
     """
-    champion = parts.registry.champion(project_id)
+    champion = taxonomies.registry.versions.champion(project_id)
     if champion is None:
         return "no views of categories: nothing serves yet"
-    client = parts.label_studio
+    client = taxonomies.studio.client
     plan = plan_views(taxonomy, champion.name, client.views(project_id), most=most)
     for view_id, data in plan.changed.items():
         client.update_view(view_id, project_id, data)
@@ -79,7 +79,9 @@ def publish_views(parts: Parts, project_id: int, taxonomy: Taxonomy, *, most: in
     return f"{summary}; the {remaining} deepest nodes have none" if remaining > 0 else summary
 
 
-def _write(parts: Parts, task: Mapping[str, Any], matched: Matched, version: str, project_id: int) -> Counter[str]:
+def _write(
+    taxonomies: TaxonomyRoom, task: Mapping[str, Any], matched: Matched, version: str, project_id: int
+) -> Counter[str]:
     done: Counter[str] = Counter()
     for prediction in _of_version(task, version):
         result = with_matches(prediction["result"], matched, version)
@@ -87,7 +89,7 @@ def _write(parts: Parts, task: Mapping[str, Any], matched: Matched, version: str
             done["right"] += 1
             continue
         fields = {"result": result, "task": task["id"], "project": project_id}
-        parts.label_studio.update_prediction(prediction["id"], **fields)
+        taxonomies.studio.client.update_prediction(prediction["id"], **fields)
         done["written"] += 1
     return done
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from loop.errors import PayloadError, StalePlan
-from loop.parts import Parts
 from loop.references.entries import Kind
 from loop.references.vector_store import State
 from loop.storage.queries import chunked
 from loop.taxonomy.match import AT_ONCE, Matcher, matcher_of, place_detections, place_references, show, vectors_of
 from loop.taxonomy.matching import Match
 from loop.taxonomy.reapply_plan import Plan, applied, plan_reapply, settled
+from loop.taxonomy.room import TaxonomyRoom
 from loop.taxonomy.taxonomy import Taxonomy
 
 
@@ -24,63 +24,67 @@ class DryRun:
     detections: int
 
 
-def dry_run(parts: Parts, project_id: int) -> DryRun:
+def dry_run(taxonomies: TaxonomyRoom, project_id: int) -> DryRun:
     """Match every detection that has a vector by the taxonomy in force, and compare. Raises MilvusDown."""
-    return _plan(parts, project_id, _matcher(parts, project_id))
+    return _plan(taxonomies, project_id, _matcher(taxonomies, project_id))
 
 
-def reapply(parts: Parts, project_id: int, token: str) -> str:
+def reapply(taxonomies: TaxonomyRoom, project_id: int, token: str) -> str:
     """
     Make the changes of the dry run that gave the *token*.
 
     A second run with the same token changes nothing. Raises StalePlan if something changed since the dry run.
     """
-    matcher = _matcher(parts, project_id)
-    preview = _plan(parts, project_id, matcher)
-    last = parts.matches.last(project_id, matcher.space)
+    matcher = _matcher(taxonomies, project_id)
+    preview = _plan(taxonomies, project_id, matcher)
+    last = taxonomies.matches.last(project_id, matcher.space)
     if not preview.plan.changes:
         if last is None or last.token != token:
             _expect(preview.plan, token)
         return "nothing to change"
     _expect(preview.plan, token)
     place_detections(
-        parts, project_id, matcher.space, {change.detection: change.after for change in preview.plan.changes}
+        taxonomies, project_id, matcher.space, {change.detection: change.after for change in preview.plan.changes}
     )
-    parts.matches.follow(project_id, matcher.space, preview.plan, matcher.taxonomy.version)
+    taxonomies.matches.follow(project_id, matcher.space, preview.plan, matcher.taxonomy.version)
     place_references(matcher)
-    return f"{len(preview.plan.changes)} matches changed; {show(parts, project_id, matcher.taxonomy, matcher.space)}"
+    return (
+        f"{len(preview.plan.changes)} matches changed; {show(taxonomies, project_id, matcher.taxonomy, matcher.space)}"
+    )
 
 
-def undo(parts: Parts, project_id: int) -> str:
+def undo(taxonomies: TaxonomyRoom, project_id: int) -> str:
     """
     Undo the last re-application: restore every match. Raises PayloadError without one, StalePlan if a match was changed
     since.
     """
-    matcher = _matcher(parts, project_id)
-    last = parts.matches.last(project_id, matcher.space)
+    matcher = _matcher(taxonomies, project_id)
+    last = taxonomies.matches.last(project_id, matcher.space)
     if last is None:
         raise PayloadError("undo", f"a re-application in project {project_id} that was not taken back", None)
-    current = parts.matches.of_keys(project_id, matcher.space, [change.detection for change in last.undo.changes])
+    current = taxonomies.matches.of_keys(project_id, matcher.space, [change.detection for change in last.undo.changes])
     applied(current, last.undo)  # raises before Milvus is changed
-    place_detections(parts, project_id, matcher.space, {change.detection: change.after for change in last.undo.changes})
-    parts.matches.undo(project_id, matcher.space, last)
-    shown = show(parts, project_id, matcher.taxonomy, matcher.space)
+    place_detections(
+        taxonomies, project_id, matcher.space, {change.detection: change.after for change in last.undo.changes}
+    )
+    taxonomies.matches.undo(project_id, matcher.space, last)
+    shown = show(taxonomies, project_id, matcher.taxonomy, matcher.space)
     return f"{len(last.undo.changes)} matches are as before {last.token}; {shown}"
 
 
-def _matcher(parts: Parts, project_id: int) -> Matcher:
-    matcher = matcher_of(parts, project_id)
+def _matcher(taxonomies: TaxonomyRoom, project_id: int) -> Matcher:
+    matcher = matcher_of(taxonomies, project_id)
     if matcher is None:
         raise PayloadError("taxonomy", "one that was applied (loop taxonomy apply), and an embedder", None)
     return matcher
 
 
-def _plan(parts: Parts, project_id: int, matcher: Matcher) -> DryRun:
-    keys = sorted(parts.vectors.keys(project_id, matcher.space, Kind.DETECTIONS, State.DONE))
-    before = parts.matches.of_keys(project_id, matcher.space, keys)
+def _plan(taxonomies: TaxonomyRoom, project_id: int, matcher: Matcher) -> DryRun:
+    keys = sorted(taxonomies.references.vectors.keys(project_id, matcher.space, Kind.DETECTIONS, State.DONE))
+    before = taxonomies.matches.of_keys(project_id, matcher.space, keys)
     after: dict[str, Match] = {}
     for batch in chunked(keys, AT_ONCE):
-        known, vectors = vectors_of(parts, project_id, matcher.space, batch)
+        known, vectors = vectors_of(taxonomies, project_id, matcher.space, batch)
         for key, match in zip(known, matcher.match(vectors), strict=True):
             after[key] = settled(before.get(key), match)
     before = {key: match for key, match in before.items() if key in after}  # without detections whose vector was lost

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from loop.parts import Parts
 from loop.references.entries import Kind, crop_key, entry_key
 from loop.references.plan import source_of
 from loop.references.vector_store import Row
 from loop.serving.store import LoggedPrediction
 from loop.taxonomy.matching import Vote
+from loop.taxonomy.room import TaxonomyRoom
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +35,20 @@ class Matched:
     voters: list[Voter]
 
 
-def matched(parts: Parts, project_id: int, predicted: Sequence[LoggedPrediction], region_id: str) -> Iterator[Matched]:
+def matched(
+    taxonomies: TaxonomyRoom, project_id: int, predicted: Sequence[LoggedPrediction], region_id: str
+) -> Iterator[Matched]:
     """Yield the match of each place of a region, by the embedder in use."""
-    source = source_of(parts, project_id)
+    source = source_of(taxonomies.references, project_id)
     keys = {
         entry_key(crop_key(logged.image, region.box.clipped()), logged.task_id, source.space): logged.task_id
         for logged in predicted
         for region in (*logged.regions, *logged.candidates)
         if source and region.id == region_id
     }
-    matches = parts.matches.of_keys(project_id, source.space, keys) if source else {}
+    matches = taxonomies.matches.of_keys(project_id, source.space, keys) if source else {}
     voters = {vote.reference for match in matches.values() for vote in match.votes}
-    known = parts.vectors.of_keys(project_id, source.space, Kind.REFERENCES, voters) if source else {}
+    known = taxonomies.references.vectors.of_keys(project_id, source.space, Kind.REFERENCES, voters) if source else {}
     for key, match in matches.items():
         rows = [_voter(vote, known.get(vote.reference)) for vote in match.votes]
         yield Matched(keys[key], source.space.name if source else "", match.node, match.score, rows)

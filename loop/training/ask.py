@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from loop.parts import Parts
+from loop.training.room import TrainingRoom
 from loop.training.store import State
 
 
-def ask_when_due(parts: Parts, project_id: int) -> bool:
+def ask_when_due(trainings: TrainingRoom, project_id: int) -> bool:
     """Ask for a training if the project's policy makes one due now; return whether it was asked for."""
-    if parts.trainings.open(project_id):  # checked first: a training that ends has marked its reviews as seen before
+    if trainings.store.open(project_id):  # checked first: a training that ends has marked its reviews as seen before
         return False
-    project = parts.projects.get(project_id)
-    policy = parts.policies.retrain.of(project.policy)
-    new = parts.reviews.new_since(project_id, project.reviews_seen_at)
+    project = trainings.studio.projects.get(project_id)
+    policy = trainings.retrain_policy.of(project.policy)
+    new = trainings.reviews.store.new_since(project_id, project.reviews_seen_at)
     if new < policy.retrain_after:
         return False
-    last = next(iter(parts.trainings.last(project_id)), None)
+    last = next(iter(trainings.store.last(project_id)), None)
     ended_at = last.ended_at if last else None
     since_last = (datetime.now(UTC) - ended_at).total_seconds() if ended_at else None
     is_cancelled = last is not None and last.state == State.CANCELLED
-    since_cancelled = parts.reviews.new_since(project_id, ended_at) if is_cancelled else None
+    since_cancelled = trainings.reviews.store.new_since(project_id, ended_at) if is_cancelled else None
     if not policy.is_due(new=new, since_last=since_last, since_cancelled=since_cancelled):
         return False
-    ask_training(parts, project_id, f"{new} new reviews")
+    ask_training(trainings, project_id, f"{new} new reviews")
     return True
 
 
-def ask_training(parts: Parts, project_id: int, asked_by: str) -> None:
+def ask_training(trainings: TrainingRoom, project_id: int, asked_by: str) -> None:
     """Open a training unless one is open, and queue the job that runs it."""
-    parts.trainings.ask(project_id, asked_by)
-    parts.queue.ask_retrain(project_id)
+    trainings.store.ask(project_id, asked_by)
+    trainings.queue.ask_retrain(project_id)

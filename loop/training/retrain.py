@@ -16,11 +16,11 @@ from loop.failures import describe_error
 from loop.gate.compare import judge
 from loop.gate.evaluation import Evaluation
 from loop.notices import Kind
-from loop.parts import Parts
 from loop.registry.promote import promote_unless_pinned
 from loop.registry.store import Facts, Version
 from loop.training.ask import ask_when_due
 from loop.training.callbacks import Progress, Watch
+from loop.training.room import TrainingRoom
 from loop.training.store import Outcome, Phase, State, Training, where
 from loop.training.trainer import TrainingPolicy, discard, train
 
@@ -29,163 +29,165 @@ log = logging.getLogger(__name__)
 ATTEMPTS = 3  # starts of a training without progress before it counts as failed
 
 
-def retrain(parts: Parts, project_id: int) -> str:
+def retrain(trainings: TrainingRoom, project_id: int) -> str:
     """
     Run the open training of a project to its end: promoted, refused, held for a person, failed or cancelled.
 
     A killed training is run again and continues: with the same snapshot, from the trainer's last checkpoint, to the
     outcome already recorded.
     """
-    open_trainings = parts.trainings.open(project_id)
+    open_trainings = trainings.store.open(project_id)
     if not open_trainings:
         return "no training asked for"
-    training = parts.trainings.start(open_trainings[0])
-    reviews_until = training.reviews_until or parts.projects.reviews_until(project_id)
+    training = trainings.store.start(open_trainings[0])
+    reviews_until = training.reviews_until or trainings.studio.projects.reviews_until(project_id)
     try:
-        outcome = training.outcome or _run(parts, training, reviews_until)
+        outcome = training.outcome or _run(trainings, training, reviews_until)
         if outcome.state == State.PROMOTED and outcome.version:
-            pin = promote_unless_pinned(parts, project_id, outcome.version, outcome.reason)
+            pin = promote_unless_pinned(trainings.registry, project_id, outcome.version, outcome.reason)
             outcome = replace(outcome, state=State.PASSED, reason=f"it does not serve: {pin}") if pin else outcome
     except TrainingCancelled:
         outcome = Outcome(State.CANCELLED, "cancelled")
     except Exception as error:
         log.exception("training %d of project %d failed", training.id, project_id)
-        outcome = Outcome(State.FAILED, describe_error(error), parts.trainings.get(training.id).version)
-    end(parts, training, outcome, reviews_until)
-    ask_when_due(parts, project_id)
+        outcome = Outcome(State.FAILED, describe_error(error), trainings.store.get(training.id).version)
+    end(trainings, training, outcome, reviews_until)
+    ask_when_due(trainings, project_id)
     return f"{outcome.version or f'training {training.id}'} {outcome.state}: {outcome.reason}"
 
 
-def end(parts: Parts, training: Training, outcome: Outcome, reviews_until: datetime | None) -> None:
+def end(trainings: TrainingRoom, training: Training, outcome: Outcome, reviews_until: datetime | None) -> None:
     """
     Close a training and post the notice; after a kill it runs again with the same result.
 
     Mark the reviews until *reviews_until* as seen, unless the training was cancelled.
     """
-    parts.trainings.settle(training.id, outcome)
+    trainings.store.settle(training.id, outcome)
     if outcome.state is not State.CANCELLED:
         if reviews_until:
-            parts.projects.reviews_seen(training.project_id, reviews_until)
-        _post(parts, training, outcome)
-    discard(_run_folder(parts, training))
-    parts.trainings.end(training.id, outcome.state)
+            trainings.studio.projects.reviews_seen(training.project_id, reviews_until)
+        _post(trainings, training, outcome)
+    discard(_run_folder(trainings, training))
+    trainings.store.end(training.id, outcome.state)
 
 
-def cancel(parts: Parts, project_id: int) -> Training | None:
+def cancel(trainings: TrainingRoom, project_id: int) -> Training | None:
     """
     Ask the open training of a project to stop, and return it; None if no training is open.
 
     A waiting training ends at once. A running training checks every second while it trains, otherwise between its
     steps. Its reviews still count as new.
     """
-    open_trainings = parts.trainings.open(project_id)
+    open_trainings = trainings.store.open(project_id)
     if not open_trainings:
         return None
     training = open_trainings[0]
-    parts.trainings.cancel(training.id)
-    with suppress(UpstreamError), parts.queue.alone(f"retrain-{project_id}") as is_idle:
-        if is_idle and parts.trainings.get(training.id).outcome is None:  # else the request came too late
-            end(parts, training, Outcome(State.CANCELLED, "cancelled"), None)
-    return parts.trainings.get(training.id)
+    trainings.store.cancel(training.id)
+    with suppress(UpstreamError), trainings.queue.alone(f"retrain-{project_id}") as is_idle:
+        if is_idle and trainings.store.get(training.id).outcome is None:  # else the request came too late
+            end(trainings, training, Outcome(State.CANCELLED, "cancelled"), None)
+    return trainings.store.get(training.id)
 
 
-def _run(parts: Parts, training: Training, reviews_until: datetime | None) -> Outcome:
-    _check(parts, training)
-    registered = parts.registry.of_training(training.project_id, training.id)
+def _run(trainings: TrainingRoom, training: Training, reviews_until: datetime | None) -> Outcome:
+    _check(trainings, training)
+    registered = trainings.registry.versions.of_training(training.project_id, training.id)
     if registered:  # a killed run may have registered the version without noting it
-        parts.trainings.note(training.id, version=registered.name)
-        parts.trainings.reach(training.id, Phase.GATE)
-        training = parts.trainings.get(training.id)
+        trainings.store.note(training.id, version=registered.name)
+        trainings.store.reach(training.id, Phase.GATE)
+        training = trainings.store.get(training.id)
     if training.stalled > ATTEMPTS:
         raise TrainingFailed(f"died {ATTEMPTS} times at the same place, {where(training)}: see the log of its worker")
     project_id = training.project_id
-    snapshot = dataset_folder.read(parts.snapshots / str(project_id), training.snapshot or "")
+    snapshot = dataset_folder.read(trainings.datasets.snapshots / str(project_id), training.snapshot or "")
     if snapshot is None:
-        parts.trainings.reach(training.id, Phase.SNAPSHOT)
-        snapshot = assemble(parts, project_id, lambda: _check(parts, training))
-        parts.trainings.note(training.id, snapshot=snapshot.hash, reviews_until=reviews_until)
-        parts.trainings.reach(training.id, Phase.TRAINING)
+        trainings.store.reach(training.id, Phase.SNAPSHOT)
+        snapshot = assemble(trainings.datasets, project_id, lambda: _check(trainings, training))
+        trainings.store.note(training.id, snapshot=snapshot.hash, reviews_until=reviews_until)
+        trainings.store.reach(training.id, Phase.TRAINING)
     dataset_folder.verify(snapshot)
-    candidate, evaluated = _get_candidate(parts, training, snapshot, registered)
-    _check(parts, training)
-    parts.trainings.reach(training.id, Phase.GATE)
-    champion = parts.registry.champion(project_id)  # read now: another version may have been promoted meanwhile
-    ruling = judge(parts, snapshot, champion, candidate, evaluated)
-    _check(parts, training)
+    candidate, evaluated = _get_candidate(trainings, training, snapshot, registered)
+    _check(trainings, training)
+    trainings.store.reach(training.id, Phase.GATE)
+    champion = trainings.registry.versions.champion(
+        project_id
+    )  # read now: another version may have been promoted meanwhile
+    ruling = judge(trainings.gate, snapshot, champion, candidate, evaluated)
+    _check(trainings, training)
     outcome = Outcome(State(ruling.outcome.value), ruling.reason, candidate.name)
     gate = {"outcome": ruling.outcome.value, "reason": ruling.reason}
-    batch = {"asked": parts.policies.training.batch, "used": candidate.facts.training["batch"]}
-    parts.trainings.settle(training.id, outcome, snapshot=snapshot.report, gate=gate, batch=batch)
+    batch = {"asked": trainings.policy.batch, "used": candidate.facts.training["batch"]}
+    trainings.store.settle(training.id, outcome, snapshot=snapshot.report, gate=gate, batch=batch)
     return outcome
 
 
 def _get_candidate(
-    parts: Parts, training: Training, snapshot: Snapshot, registered: Version | None
+    trainings: TrainingRoom, training: Training, snapshot: Snapshot, registered: Version | None
 ) -> tuple[Version, Evaluation]:
     """Train, measure and register a version, unless an earlier run has registered it."""
     if registered:
-        return registered, parts.evaluator.evaluate(registered.weights, snapshot.data, registered.image_size)
-    champion = parts.registry.champion(training.project_id)
-    weights, policy = _train_candidate(parts, training, snapshot, champion)
-    _check(parts, training)
-    parts.trainings.reach(training.id, Phase.MEASURING)
-    evaluated = parts.evaluator.evaluate(weights, snapshot.data, policy.image_size)
-    version = parts.registry.add(
+        return registered, trainings.gate.evaluator.evaluate(registered.weights, snapshot.data, registered.image_size)
+    champion = trainings.registry.versions.champion(training.project_id)
+    weights, policy = _train_candidate(trainings, training, snapshot, champion)
+    _check(trainings, training)
+    trainings.store.reach(training.id, Phase.MEASURING)
+    evaluated = trainings.gate.evaluator.evaluate(weights, snapshot.data, policy.image_size)
+    version = trainings.registry.versions.add(
         training.project_id,
         weights,
         Facts(
             snapshot=snapshot.hash,
             parent=champion.name if champion else None,
             classes=snapshot.class_names,
-            thresholds=asdict(parts.policies.thresholds),
+            thresholds=asdict(trainings.registry.thresholds),
             training={**policy.arguments(), "training": training.id},
             metrics=asdict(evaluated.metrics),
         ),
     )
-    parts.trainings.note(training.id, version=version.name)
+    trainings.store.note(training.id, version=version.name)
     return version, evaluated
 
 
 def _train_candidate(
-    parts: Parts, training: Training, snapshot: Snapshot, champion: Version | None
+    trainings: TrainingRoom, training: Training, snapshot: Snapshot, champion: Version | None
 ) -> tuple[Path, TrainingPolicy]:
     """
     Train, and return the weights with the policy used, whose batch may be smaller for lack of memory.
 
     Without LOOP_IMAGE_SIZE, the image size is the one at which the start weights serve.
     """
-    parts.detectors.check_device()
-    start_weights = champion.weights if champion else parts.detectors.base()
-    image_size = parts.policies.image_size or (champion.image_size if champion else None)
+    trainings.registry.detectors.check_device()
+    start_weights = champion.weights if champion else trainings.registry.detectors.base()
+    image_size = trainings.image_size or (champion.image_size if champion else None)
     if champion is None or image_size is None:
-        image_size = parts.detectors.load(start_weights).image_size
-    wanted_batch = parts.policies.training.batch
+        image_size = trainings.registry.detectors.load(start_weights).image_size
+    wanted_batch = trainings.policy.batch
     batch = min(wanted_batch, int((training.progress or {}).get("batch", wanted_batch)))
 
     def report(progress: Progress) -> None:
         nonlocal batch
         batch = progress.batch
-        parts.trainings.reach(training.id, Phase.TRAINING, batch_asked=wanted_batch, **asdict(progress))
+        trainings.store.reach(training.id, Phase.TRAINING, batch_asked=wanted_batch, **asdict(progress))
 
-    policy = replace(parts.policies.training, batch=batch, image_size=image_size)
-    watch = Watch(report, lambda: _check(parts, training))
-    weights = train(snapshot.data, start_weights, _run_folder(parts, training), policy, watch)
+    policy = replace(trainings.policy, batch=batch, image_size=image_size)
+    watch = Watch(report, lambda: _check(trainings, training))
+    weights = train(snapshot.data, start_weights, _run_folder(trainings, training), policy, watch)
     return weights, replace(policy, batch=batch)
 
 
-def _run_folder(parts: Parts, training: Training) -> Path:
-    return parts.runs / f"training-{training.id}"
+def _run_folder(trainings: TrainingRoom, training: Training) -> Path:
+    return trainings.runs / f"training-{training.id}"
 
 
-def _check(parts: Parts, training: Training) -> None:
+def _check(trainings: TrainingRoom, training: Training) -> None:
     """Raise TrainingCancelled if the training was cancelled."""
-    if parts.trainings.get(training.id).is_cancelled:
+    if trainings.store.get(training.id).is_cancelled:
         raise TrainingCancelled(f"training {training.id} was cancelled")
 
 
-def _post(parts: Parts, training: Training, outcome: Outcome) -> None:
+def _post(trainings: TrainingRoom, training: Training, outcome: Outcome) -> None:
     kind = Kind.TRAINING_FAILED if outcome.state is State.FAILED else Kind.TRAINING_FINISHED
-    snapshot = (parts.trainings.get(training.id).report or {}).get("snapshot", {})
+    snapshot = (trainings.store.get(training.id).report or {}).get("snapshot", {})
     body = {
         "training": training.id,
         "project": training.project_id,
@@ -194,4 +196,4 @@ def _post(parts: Parts, training: Training, outcome: Outcome) -> None:
         "reason": outcome.reason,
         "counts": {key: snapshot.get(key, {}) for key in ("images", "boxes")},
     }
-    parts.outbox.post(training.project_id, kind, str(training.id), body)
+    trainings.outbox.post(training.project_id, kind, str(training.id), body)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 
 from loop.errors import UpstreamError
-from loop.parts import Parts
+from loop.vision.room import VisionRoom
 
 
-def ask_vectors(parts: Parts, project_id: int) -> None:
+def ask_vectors(vision: VisionRoom, project_id: int) -> None:
     """Ask that what is new gets its vectors; the sweep asks again where the job is lost."""
-    if parts.embedders.is_off:
+    if vision.embedders.is_off:
         return
     with suppress(UpstreamError):
-        parts.queue.ask_index(project_id)
+        vision.queue.ask_index(project_id)

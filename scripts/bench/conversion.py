@@ -114,8 +114,8 @@ def _snapshot(folder: Path) -> Callable[[], object]:
     from loop.settings import Settings
     from loop.wiring import build
 
-    parts = build(Settings.read({"LOOP_HOME": str(folder / "home"), "LOOP_BACKGROUND_SHARE": "1"}), migrate=True)
-    return lambda: assemble(parts, 1)
+    rooms = build(Settings.read({"LOOP_HOME": str(folder / "home"), "LOOP_BACKGROUND_SHARE": "1"}), migrate=True)
+    return lambda: assemble(rooms.datasets, 1)
 
 
 def _make(folder: Path, count: int) -> None:
@@ -183,14 +183,14 @@ def _record(folder: Path) -> None:
         def fetch(self, address: str, task_id: int) -> bytes:  # noqa: ARG002
             return (folder / "upload" / "1" / Path(address).name).read_bytes()
 
-    parts = build(Settings.read({"LOOP_HOME": str(folder / "home")}), migrate=True)
-    parts.projects.save(1, "measured", CONFIG)
+    rooms = build(Settings.read({"LOOP_HOME": str(folder / "home")}), migrate=True)
+    rooms.studio.projects.save(1, "measured", CONFIG)
     cache = ImageCache(folder / "home" / "images", FromFolder(None, ImageLimits()))
     for task in read_tasks(folder / "export.json"):
         review = read_review(task["annotations"][0], parse(CONFIG), project_id=1, task_id=task["id"])
-        parts.reviews.record(review, task["data"])
+        rooms.reviews.store.record(review, task["data"])
         cache.find(1, task["id"], task["data"]["image"])
-    parts.close()
+    rooms.close()
 
 
 if __name__ == "__main__":

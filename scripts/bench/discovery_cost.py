@@ -29,11 +29,11 @@ from loop.discovery.spread import spread
 from loop.job_queue import JobQueue
 from loop.label_studio.client import LabelStudio
 from loop.label_studio.payloads import Review, Task
-from loop.parts import Parts
 from loop.references.entries import Kind
 from loop.references.index import build as build_vectors
 from loop.references.plan import source_of
 from loop.regions import Box, Pixels, Region
+from loop.rooms import Rooms, swap
 from loop.serving.store import LoggedPrediction
 from loop.settings import Settings
 from loop.vision.embedders import Embedders
@@ -118,35 +118,35 @@ def main() -> None:
 
 def measured(home: Path, address: str, tasks: int) -> list[str]:
     """Fill a project, then go through a discovery."""
-    parts = build_parts(Settings.read({"LOOP_HOME": str(home), "LOOP_MILVUS_URI": address}), migrate=True)
+    rooms = build_parts(Settings.read({"LOOP_HOME": str(home), "LOOP_MILVUS_URI": address}), migrate=True)
     nobody = Nobody()
-    parts = replace(
-        parts,
-        embedders=cast("Embedders", Planted()),
-        images=cast("Images", Plain()),
-        queue=cast("JobQueue", nobody),
-        label_studio=cast("LabelStudio", nobody),
+    rooms = swap(
+        rooms,
+        (rooms.vision.embedders, cast("Embedders", Planted())),
+        (rooms.vision.images, cast("Images", Plain())),
+        (rooms.queue, cast("JobQueue", nobody)),
+        (rooms.studio.client, cast("LabelStudio", nobody)),
     )
-    fill(parts, tasks)
-    out.print(build_vectors(parts, 1))
-    source = source_of(parts, 1)
+    fill(rooms, tasks)
+    out.print(build_vectors(rooms.references, 1))
+    source = source_of(rooms.references, 1)
     assert source is not None
-    vectors = sum(len(parts.vectors.keys(1, source.space, kind)) for kind in Kind)
+    vectors = sum(len(rooms.references.vectors.keys(1, source.space, kind)) for kind in Kind)
     began = time.monotonic()
-    unknown = len(gather(parts, 1, source.space).members)
+    unknown = len(gather(rooms.discovery, 1, source.space).members)
     gathered = time.monotonic()
-    line = discover(parts, 1)
+    line = discover(rooms.discovery, 1)
     discovered = time.monotonic()
-    spread(parts, 1, source.space)
+    spread(rooms.discovery, 1, source.space)
     times = (gathered - began, discovered - gathered, time.monotonic() - discovered)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    parts.close()
+    rooms.close()
     return [str(vectors), str(unknown), *(f"{one:.0f}" for one in times), f"{peak:.0f}", line.rpartition(",")[0]]
 
 
-def fill(parts: Parts, tasks: int) -> None:
+def fill(rooms: Rooms, tasks: int) -> None:
     """Predict every task, and review a tenth of them."""
-    parts.projects.save(1, "Planted", CONFIG)
+    rooms.studio.projects.save(1, "Planted", CONFIG)
     rng = np.random.default_rng(1)
     now = datetime.now(UTC)
     for start in range(1, tasks + 1, 500):
@@ -163,8 +163,8 @@ def fill(parts: Parts, tasks: int) -> None:
             if task % 10 == 0:
                 drawn = tuple(one for one in regions if round(one.box.y0 * 100) < KNOWN)
                 kept = [replace(one, label=f"c{round(one.box.y0 * 100)}") for one in drawn]
-                parts.reviews.record(Review(task, "", 1, task, tuple(kept), now, now), {"image": image})
-        parts.predictions.append(some)
+                rooms.reviews.store.record(Review(task, "", 1, task, tuple(kept), now, now), {"image": image})
+        rooms.serving.predictions.append(some)
 
 
 def region(task: int, n: int, kind: int) -> Region:

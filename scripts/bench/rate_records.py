@@ -17,12 +17,12 @@ from rich.console import Console
 from rich.table import Table
 
 from loop.label_studio.payloads import Review
-from loop.parts import Parts
 from loop.rates.assess import Asked, assess, by_task, seconds_by_version
 from loop.rates.post_alerts import watch
 from loop.rates.rates import By, Judged
 from loop.regions import Box, Region
 from loop.reviews.verdicts import Decision, Verdict
+from loop.rooms import Rooms
 from loop.serving.store import LoggedPrediction
 from loop.settings import Settings
 from loop.wiring import build
@@ -37,24 +37,24 @@ def main() -> None:
     """Print the median seconds of each question, with least and most."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings.read({"LOOP_HOME": folder, "LOOP_COHORT_FIELD": "source"})
-        with closing(build(settings, migrate=True)) as parts:
-            parts.projects.save(1, "A year", CONFIG)
+        with closing(build(settings, migrate=True)) as rooms:
+            rooms.studio.projects.save(1, "A year", CONFIG)
             verdicts = _fill(
-                parts, by_task(simulate_year(np.random.default_rng(1), Year(import_days=10, promotion_days=40)))
+                rooms, by_task(simulate_year(np.random.default_rng(1), Year(import_days=10, promotion_days=40)))
             )
             size = (Path(folder) / "loop.sqlite3").stat().st_size / 1e6
             table = Table(f"{verdicts} verdicts, {size:.0f} MB of records", "seconds", box=None)
-            for name, ask in _questions(parts).items():
+            for name, ask in _questions(rooms).items():
                 table.add_row(name, _timed(ask))
             Console(width=120).print(table)
 
 
-def _questions(parts: Parts) -> dict[str, Callable[[], object]]:
+def _questions(rooms: Rooms) -> dict[str, Callable[[], object]]:
     return {
-        "loop rates --by version": lambda: assess(parts, 1, Asked()),
-        "loop rates --by cohort": lambda: assess(parts, 1, Asked(By.COHORT)),
-        "loop rates --seconds": lambda: seconds_by_version(parts, 1),
-        "the watch, in every sync": lambda: watch(parts, 1),
+        "loop rates --by version": lambda: assess(rooms.rates, 1, Asked()),
+        "loop rates --by cohort": lambda: assess(rooms.rates, 1, Asked(By.COHORT)),
+        "loop rates --seconds": lambda: seconds_by_version(rooms.rates, 1),
+        "the watch, in every sync": lambda: watch(rooms.rates, 1),
     }
 
 
@@ -67,14 +67,14 @@ def _timed(ask: Callable[[], object]) -> str:
     return f"{sorted(found)[ROUNDS // 2]:.2f} ({min(found):.2f} to {max(found):.2f})"
 
 
-def _fill(parts: Parts, tasks: dict[int, list[Judged]]) -> int:
+def _fill(rooms: Rooms, tasks: dict[int, list[Judged]]) -> int:
     """Record every task as it would have come, but for its pixels; return how many verdicts there are."""
     count = 0
     for task_id, judged in tasks.items():
         verdicts = [_verdict(task_id, place, one) for place, one in enumerate(judged)]
         shown = tuple(one.predicted for one in verdicts if one.predicted)
         last = judged[-1]
-        parts.predictions.append([_prediction(task_id, last, shown)])
+        rooms.serving.predictions.append([_prediction(task_id, last, shown)])
         review = Review(
             id=task_id,
             unique_id="",
@@ -85,9 +85,9 @@ def _fill(parts: Parts, tasks: dict[int, list[Judged]]) -> int:
             updated_at=last.reviewed_at,
             lead_time=10.0,
         )
-        parts.reviews.record(review, {"image": f"/data/upload/1/{task_id}.jpg", "source": last.cohort})
-        (logged,) = parts.predictions.of_task(1, task_id)
-        parts.verdicts.replace(1, task_id, (review, logged, verdicts))
+        rooms.reviews.store.record(review, {"image": f"/data/upload/1/{task_id}.jpg", "source": last.cohort})
+        (logged,) = rooms.serving.predictions.of_task(1, task_id)
+        rooms.reviews.verdicts.replace(1, task_id, (review, logged, verdicts))
         count += len(verdicts)
     return count
 

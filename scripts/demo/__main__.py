@@ -22,10 +22,10 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from loop.parts import Parts
 from loop.rates.rates import Rates
 from loop.regions import Pixels
 from loop.registry.store import Version
+from loop.rooms import Rooms
 from loop.training.store import State
 from loop.wiring import build
 from scripts.demo import new_category, project, report, scenes, services
@@ -61,7 +61,7 @@ class Game:
     """All that the rounds are played with."""
 
     options: argparse.Namespace
-    parts: Parts
+    rooms: Rooms
     client: httpx.Client
     project_id: int
     annotator: Annotator
@@ -92,12 +92,12 @@ def main() -> None:
         project.upload(client, project_id, shown, lambda count: bar.say("uploading scenes", count))
         bar.say("connecting the project")
         services.loop(settings, "connect", "--project", str(project_id))
-        parts = stack.enter_context(closing(build(settings)))
+        rooms = stack.enter_context(closing(build(settings)))
         unseen_data = project.write_dataset(out / "unseen", labels, unseen)
         annotator = Annotator(client, project_id, shown)
-        game = Game(options, parts, client, project_id, annotator, unseen, unseen_data, bar)
+        game = Game(options, rooms, client, project_id, annotator, unseen, unseen_data, bar)
         rows = [play_round(game, number) for number in range(1, options.rounds + 1)]
-        scenery = new_category.Scenery(settings, parts, client, project_id, {scene.name: scene for scene in shown})
+        scenery = new_category.Scenery(settings, rooms, client, project_id, {scene.name: scene for scene in shown})
         outcome = None if options.data else new_category.play(scenery, lambda what: bar.say(what, 1))
         bar.say("done")
         progress.update(bar.task, completed=work)
@@ -144,7 +144,7 @@ def material(options: argparse.Namespace) -> tuple[list[str], list[Scene], list[
 
 def play_round(game: Game, number: int) -> report.Row:
     """Review, wait for what the webhooks bring about, measure."""
-    parts, project_id = game.parts, game.project_id
+    rooms, project_id = game.rooms, game.project_id
     game.bar.say(f"round {number}: predicting the open tasks")
     services.until(lambda: queue_follows(game), "the queue does not follow the champion")
     shown_by = champion(game).name
@@ -155,12 +155,12 @@ def play_round(game: Game, number: int) -> report.Row:
     wait_for_training(game, number)
     version = champion(game)
     game.bar.say(f"round {number}: measuring {version.name}")
-    rates = parts.rates.by_version(project_id).get(shown_by, Rates())
+    rates = rooms.rates.store.by_version(project_id).get(shown_by, Rates())
     return report.Row(
         number,
         version.name,
-        parts.reviews.new_since(project_id, None),
-        parts.evaluator.measure(version.weights, game.unseen_data),
+        rooms.reviews.store.new_since(project_id, None),
+        rooms.gate.evaluator.measure(version.weights, game.unseen_data),
         rates,
     )
 
@@ -171,7 +171,7 @@ def wait_for_training(game: Game, number: int) -> None:
 
     def is_over() -> bool:
         nonlocal seen
-        found = game.parts.trainings.last(game.project_id, number)
+        found = game.rooms.trainings.store.last(game.project_id, number)
         training = found[0] if len(found) == number else None
         epoch = int((training.progress or {}).get("epoch", 0)) if training else 0
         game.bar.say(f"round {number}: training, epoch {epoch}", max(0, epoch - seen))
@@ -191,7 +191,7 @@ def queue_follows(game: Game) -> bool:
 
 def champion(game: Game) -> Version:
     """The version that serves."""
-    found = game.parts.registry.champion(game.project_id)
+    found = game.rooms.registry.versions.champion(game.project_id)
     if found is None:
         sys.exit("demo: no version serves")
     return found
@@ -210,8 +210,8 @@ def show(game: Game, rows: Sequence[report.Row], out: Path) -> None:
     some = game.unseen[:BEFORE_AND_AFTER]
     found = []
     for name in dict.fromkeys((rows[0].version, rows[-1].version)):
-        version = game.parts.registry.get(game.project_id, name)
-        detector = game.parts.detectors.load(version.weights)
+        version = game.rooms.registry.versions.get(game.project_id, name)
+        detector = game.rooms.registry.detectors.load(version.weights)
         found.append((name, detector.detect([pixels(scene) for scene in some], 0.25)))
     report.before_and_after(some, found, out / "before-and-after.jpg")
     console.print(f"pictures: {out}/rounds.png, before-and-after.jpg", highlight=False, soft_wrap=True)
@@ -220,7 +220,7 @@ def show(game: Game, rows: Sequence[report.Row], out: Path) -> None:
 def show_new_category(game: Game, outcome: new_category.Outcome) -> None:
     """Print how what had no name is told, and where the pictures of it are."""
     console.print(new_category.table(outcome))
-    folder = game.parts.discoveries.path(game.project_id)
+    folder = game.rooms.discovery.pictures.path(game.project_id)
     console.print(f"clusters: {folder}, with a map and a sheet of each", highlight=False, soft_wrap=True)
 
 

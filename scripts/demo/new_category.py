@@ -11,9 +11,9 @@ import httpx
 from rich.table import Table
 
 from loop.discovery.cluster_store import ClusterState, KeptCluster
-from loop.parts import Parts
 from loop.references.plan import is_due, source_of
 from loop.regions import Box, Region
+from loop.rooms import Rooms
 from loop.settings import Settings
 from loop.taxonomy.match import of_regions
 from scripts.demo import project, scenes, services
@@ -57,7 +57,7 @@ class Scenery:
     """A project and the truth of what is on its new tasks, by the scene's name."""
 
     settings: Settings
-    parts: Parts
+    rooms: Rooms
     client: httpx.Client
     project_id: int
     truth: dict[str, Scene]
@@ -86,7 +86,7 @@ def play(scenery: Scenery, say: services.Says) -> Outcome:
     before = _told(scenery, first)
     say("compound: discovering")
     scenery.loop("discover")
-    found = scenery.parts.clusters.all(scenery.project_id, ClusterState.OPEN)
+    found = scenery.rooms.discovery.clusters.all(scenery.project_id, ClusterState.OPEN)
     named = [one for one in found if _shows_insects(scenery, one)]
     if not named:
         return Outcome(len(found), 0, 0, {"before it has a name": before})
@@ -125,14 +125,14 @@ def _come(scenery: Scenery, some: Sequence[Scene]) -> None:
     """Have scenes come in as tasks, and wait until all is predicted, embedded and matched."""
     scenery.truth.update({scene.name: scene for scene in some})
     project.upload(scenery.client, scenery.project_id, some, lambda _: None)
-    parts, project_id = scenery.parts, scenery.project_id
+    rooms, project_id = scenery.rooms, scenery.project_id
 
     def is_done() -> bool:
-        predicted = parts.predictions.newest(project_id, _tasks(scenery, some))
-        if len(predicted) < len(some) or is_due(parts, parts.projects.get(project_id)):
+        predicted = rooms.serving.predictions.newest(project_id, _tasks(scenery, some))
+        if len(predicted) < len(some) or is_due(rooms.references, rooms.studio.projects.get(project_id)):
             return False
-        source = source_of(parts, project_id)
-        return source is not None and not parts.matches.unmatched(project_id, source.space, 1)
+        source = source_of(rooms.references, project_id)
+        return source is not None and not rooms.taxonomies.matches.unmatched(project_id, source.space, 1)
 
     services.until(is_done, "new scenes were not matched")
 
@@ -148,13 +148,13 @@ def _tasks(scenery: Scenery, some: Sequence[Scene]) -> dict[int, Scene]:
 
 def _told(scenery: Scenery, some: Sequence[Scene]) -> Told:
     """Count by the truth what the surest box on each object is matched to."""
-    parts, project_id, by_task = scenery.parts, scenery.project_id, _tasks(scenery, some)
-    source = source_of(parts, project_id)
+    rooms, project_id, by_task = scenery.rooms, scenery.project_id, _tasks(scenery, some)
+    source = source_of(rooms.references, project_id)
     assert source is not None
     counts: Counter[str] = Counter()
-    for task, one in parts.predictions.newest(project_id, by_task).items():
+    for task, one in rooms.serving.predictions.newest(project_id, by_task).items():
         regions = (*one.regions, *one.candidates)
-        known = of_regions(parts, project_id, source.space, [(task, one.image, regions)]).get(task, {})
+        known = of_regions(rooms.taxonomies, project_id, source.space, [(task, one.image, regions)]).get(task, {})
         told = [region for region in regions if region.id in known and known[region.id].node == NODE]
         insects = [box for label, box in by_task[task].objects if label == NAME]
         for box in insects:

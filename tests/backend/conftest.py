@@ -1,11 +1,11 @@
 """The app over real records and a model of Label Studio."""
 
 import shutil
-from dataclasses import replace
 
 import pytest
 
 from backend.app import create_app
+from loop.rooms import swap
 from loop.settings import Settings
 from loop.training.after_reviews import review
 from tests.backend.builders import CAR, bulk, create
@@ -22,18 +22,21 @@ def app(tmp_path, empty_records):
         {"LOOP_HOME": str(tmp_path / "home"), "BASIC_AUTH_USER": "user", "BASIC_AUTH_PASS": "pass"}
     )
     app = create_app(settings)
-    built = app.extensions["parts"]
-    built.projects.save(1, "Cars", CONFIG)
-    app.extensions["parts"] = replace(
-        built, queue=FakeQueue(), images=FakeImages(broken=[4]), label_studio=BulkStudio(4)
+    built = app.extensions["rooms"]
+    built.studio.projects.save(1, "Cars", CONFIG)
+    app.extensions["rooms"] = swap(
+        built,
+        (built.queue, FakeQueue()),
+        (built.vision.images, FakeImages(broken=[4])),
+        (built.studio.client, BulkStudio(4)),
     )
     yield app
     built.close()
 
 
 @pytest.fixture
-def parts(app):
-    return app.extensions["parts"]
+def rooms(app):
+    return app.extensions["rooms"]
 
 
 @pytest.fixture
@@ -42,12 +45,12 @@ def client(app):
 
 
 @pytest.fixture
-def judged(client, parts):
+def judged(client, rooms):
     """Three tasks reviewed in bulk, each with a confirmed box and a deleted one."""
     for task in (1, 2, 3):
-        parts.predictions.append([served(region(f"p{task}"), region(f"q{task}"), task=task)])
+        rooms.serving.predictions.append([served(region(f"p{task}"), region(f"q{task}"), task=task)])
         bulk(client, create(task, regions=[{**CAR, "id": f"p{task}"}], actor=f"bot-{task}"))
-    for event in parts.label_studio.sent:
-        parts.events.append(1, event["action"], event)
-    review(parts, 1)
+    for event in rooms.studio.client.sent:
+        rooms.reviews.events.append(1, event["action"], event)
+    review(rooms.trainings, 1)
     return client

@@ -1,10 +1,10 @@
 """The loop's own HTTP API, over real records and a model of Label Studio."""
 
 import threading
-from dataclasses import replace
 
 import pytest
 
+from loop.rooms import swap
 from tests.backend.builders import AUTH, BULK, CAR, VERDICTS, bulk, create, verdicts
 from tests.reviews.bulk.fakes import BulkStudio
 
@@ -45,7 +45,7 @@ def test_mixed_results_are_answered_207_in_order(client):
     }
 
 
-def test_the_requests_key_makes_sending_all_of_it_again_safe(client, parts):
+def test_the_requests_key_makes_sending_all_of_it_again_safe(client, rooms):
     header = {"Idempotency-Key": "night-7"}
     first = bulk(client, create(1), create(1), headers=header)
 
@@ -53,25 +53,25 @@ def test_the_requests_key_makes_sending_all_of_it_again_safe(client, parts):
 
     assert [one["key"] for one in first.json["results"]] == ["night-7:0", "night-7:1"]
     assert [one["id"] for one in again.json["results"]] == [one["id"] for one in first.json["results"]]
-    assert len(parts.label_studio.annotations(1)) == 2
+    assert len(rooms.studio.client.annotations(1)) == 2
 
 
-def test_failures_are_sent_again_with_the_keys_of_their_results(client, parts):
-    parts.label_studio.faults = ["down after"]
+def test_failures_are_sent_again_with_the_keys_of_their_results(client, rooms):
+    rooms.studio.client.faults = ["down after"]
     first = bulk(client, create(1), create(2))
     assert first.json["failed"] == 2
 
     again = bulk(client, *(create(at, key=one["key"]) for at, one in enumerate(first.json["results"], start=1)))
 
     assert again.status_code == 200
-    assert [len(parts.label_studio.annotations(task)) for task in (1, 2)] == [1, 1]
+    assert [len(rooms.studio.client.annotations(task)) for task in (1, 2)] == [1, 1]
 
 
-def test_without_any_key_the_same_request_is_done_again(client, parts):
+def test_without_any_key_the_same_request_is_done_again(client, rooms):
     for _ in range(2):
         bulk(client, create(1))
 
-    assert len(parts.label_studio.annotations(1)) == 2
+    assert len(rooms.studio.client.annotations(1)) == 2
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_an_unknown_project_is_not_found(client):
         assert (answer.status_code, answer.json["type"]) == (404, "UnknownProject")
 
 
-def test_no_more_than_two_bulk_requests_are_worked_on_at_once(app, parts):
+def test_no_more_than_two_bulk_requests_are_worked_on_at_once(app, rooms):
     entered, go_on = threading.Barrier(3), threading.Event()
 
     class Waiting(BulkStudio):
@@ -144,7 +144,7 @@ def test_no_more_than_two_bulk_requests_are_worked_on_at_once(app, parts):
             go_on.wait(10)
             return super().named_tasks(project_id, task_ids)
 
-    app.extensions["parts"] = replace(parts, label_studio=Waiting(4))
+    app.extensions["rooms"] = swap(rooms, (rooms.studio.client, Waiting(4)))
     statuses = []
     threads = [
         threading.Thread(target=lambda: statuses.append(bulk(app.test_client(), create()).status_code))

@@ -3,13 +3,13 @@
 import json
 import logging
 import shutil
-from dataclasses import replace
 
 import pytest
 
 from backend.app import create_app
 from loop.label_studio.webhook import PROJECT_HEADER, SECRET_HEADER
 from loop.regions import Box
+from loop.rooms import swap
 from loop.serving.predictor import Predictor
 from loop.settings import Settings
 from loop.storage.storable import LARGEST_ID
@@ -24,18 +24,18 @@ def app(tmp_path, empty_records):
     (tmp_path / "home").mkdir()
     shutil.copy(empty_records, tmp_path / "home")
     app = create_app(Settings.read({"LOOP_HOME": str(tmp_path / "home"), "LABEL_STUDIO_API_KEY": "k"}))
-    built = app.extensions["parts"]
-    parts = replace(
+    built = app.extensions["rooms"]
+    rooms = swap(
         built,
-        queue=FakeQueue(),
-        images=FakeImages(),
-        detectors=FakeDetectors(CAR),
-        label_studio=FakeLabelStudio([ls_task(1)]),
+        (built.queue, FakeQueue()),
+        (built.vision.images, FakeImages()),
+        (built.registry.detectors, FakeDetectors(CAR)),
+        (built.studio.client, FakeLabelStudio([ls_task(1)])),
     )
-    parts.projects.save(1, "Cars", CONFIG)
+    rooms.studio.projects.save(1, "Cars", CONFIG)
     (tmp_path / "some.pt").write_bytes(b"weights")
-    parts.registry.promote(1, parts.registry.add(1, tmp_path / "some.pt").name, "first")
-    app.extensions.update(parts=parts, predictor=Predictor(parts))
+    rooms.registry.versions.promote(1, rooms.registry.versions.add(1, tmp_path / "some.pt").name, "first")
+    app.extensions.update(rooms=rooms, predictor=Predictor(rooms.serving))
     yield app
     built.close()
 
@@ -65,7 +65,7 @@ TASKS = [
 
 
 @pytest.mark.parametrize("bad", TASKS)
-def test_a_task_of_unforeseen_form_gets_an_empty_prediction_and_costs_only_itself(client, parts, bad):
+def test_a_task_of_unforeseen_form_gets_an_empty_prediction_and_costs_only_itself(client, rooms, bad):
     alone = predict(client, [ls_task(1), ls_task(LARGEST_ID)]).json["results"]
 
     answer = predict(client, [ls_task(1), bad, ls_task(LARGEST_ID)])
@@ -76,7 +76,7 @@ def test_a_task_of_unforeseen_form_gets_an_empty_prediction_and_costs_only_itsel
     assert (empty["result"], empty["model_version"]) == ([], "yolo_detector@1.0.0")
     assert 0 <= empty["score"] <= 1
     assert list(answer.json["errors"]) in (["5"], ["tasks[1]"])
-    assert set(parts.predictions.newest(1, [1, 5, LARGEST_ID])) == {1, LARGEST_ID}
+    assert set(rooms.serving.predictions.newest(1, [1, 5, LARGEST_ID])) == {1, LARGEST_ID}
 
 
 def test_the_same_task_twice_gets_two_results(client):
@@ -85,7 +85,7 @@ def test_the_same_task_twice_gets_two_results(client):
     assert first == second
 
 
-def test_a_task_that_the_detector_fails_on_costs_only_itself(client, app, parts):
+def test_a_task_that_the_detector_fails_on_costs_only_itself(client, app, rooms):
     class Picky(FakeDetector):
         def detect(self, images, floor):
             if any(image.shape[0] == 7 for image in images):
@@ -101,7 +101,9 @@ def test_a_task_that_the_detector_fails_on_costs_only_itself(client, app, parts)
         def load(self, weights, image_size=None):
             return Picky(CAR)
 
-    app.extensions["predictor"] = Predictor(replace(parts, images=Odd(), detectors=Picking()))
+    app.extensions["predictor"] = Predictor(
+        swap(rooms, (rooms.vision.images, Odd()), (rooms.registry.detectors, Picking())).serving
+    )
 
     answer = predict(client, [ls_task(1), ls_task(2), ls_task(3)])
 
@@ -113,8 +115,8 @@ PROJECTS = [2**63, 0, -1, "²", "1" * 40, None, True, [], {}, "\ud800", "x", 1e3
 
 
 @pytest.mark.parametrize("project", PROJECTS, ids=[f"{one!a}"[:20] for one in PROJECTS])
-def test_what_is_no_project_is_refused_by_every_route(client, parts, project):
-    secret = {SECRET_HEADER: parts.door.secret_of(1)}
+def test_what_is_no_project_is_refused_by_every_route(client, rooms, project):
+    secret = {SECRET_HEADER: rooms.studio.door.secret_of(1)}
     answers = [
         client.post("/predict", json={"tasks": [], "project": project, "label_config": CONFIG}),
         client.post("/setup", json={"project": project, "schema": CONFIG}),
@@ -150,8 +152,8 @@ ACTIONS = ["", " ", "A\0B", "\ud800", "x" * 101, "é", 7, None, ["TASKS_CREATED"
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=[f"{one!a}"[:12] for one in ACTIONS])
-def test_what_is_no_action_is_refused(client, parts, action):
-    headers = {PROJECT_HEADER: "1", SECRET_HEADER: parts.door.secret_of(1)}
+def test_what_is_no_action_is_refused(client, rooms, action):
+    headers = {PROJECT_HEADER: "1", SECRET_HEADER: rooms.studio.door.secret_of(1)}
 
     answer = client.post("/webhook", json={"action": action}, headers=headers)
 
@@ -171,20 +173,20 @@ EVENTS = [
 
 
 @pytest.mark.parametrize("event", EVENTS)
-def test_an_event_of_unforeseen_form_is_kept_as_it_came(client, parts, event):
-    headers = {PROJECT_HEADER: "1", SECRET_HEADER: parts.door.secret_of(1)}
+def test_an_event_of_unforeseen_form_is_kept_as_it_came(client, rooms, event):
+    headers = {PROJECT_HEADER: "1", SECRET_HEADER: rooms.studio.door.secret_of(1)}
 
     answer = client.post("/webhook", json=event, headers=headers)
 
     assert answer.status_code == 202
-    (kept,) = parts.events.pending(1)
+    (kept,) = rooms.reviews.events.pending(1)
     assert json.dumps(kept.payload, sort_keys=True).replace('"nan"', "NaN") == json.dumps(event, sort_keys=True)
 
 
 @pytest.mark.parametrize("path", ["/webhook", "/predict", "/setup", "/loop/api/v1/annotations/bulk"])
 @pytest.mark.parametrize("depth", [200, 400, 600, 900, 1100, 100_000])
-def test_json_that_is_nested_deeply_is_answered(client, parts, path, depth):
-    headers = {PROJECT_HEADER: "1", SECRET_HEADER: parts.door.secret_of(1)}
+def test_json_that_is_nested_deeply_is_answered(client, rooms, path, depth):
+    headers = {PROJECT_HEADER: "1", SECRET_HEADER: rooms.studio.door.secret_of(1)}
     nested = "[" * depth + "]" * depth
     known = {"project": 1, "label_config": CONFIG, "schema": CONFIG, "action": "ANNOTATION_CREATED"}
     sent = json.dumps(known | {"operations": [{"operation": "create"}], "tasks": [ls_task(1)], "more": 0})
@@ -199,7 +201,7 @@ def test_json_that_is_nested_deeply_is_answered(client, parts, path, depth):
     answer = client.post(path, data=data, headers=headers, content_type="application/json")
 
     assert answer.status_code in (200, 202, 207, 400)
-    assert all(event.payload for event in parts.events.pending(1))
+    assert all(event.payload for event in rooms.reviews.events.pending(1))
 
 
 def test_an_operation_of_unforeseen_form_costs_only_itself(client):
@@ -232,9 +234,9 @@ def test_a_bug_is_in_the_log_with_its_trace(app, client, caplog):
     assert any("AttributeError" in (record.exc_text or "") for record in caplog.records)
 
 
-def test_an_event_that_is_too_large_is_refused(client, parts, monkeypatch):
+def test_an_event_that_is_too_large_is_refused(client, rooms, monkeypatch):
     monkeypatch.setattr("backend.webhook.LARGEST_EVENT", 1000)
-    headers = {PROJECT_HEADER: "1", SECRET_HEADER: parts.door.secret_of(1)}
+    headers = {PROJECT_HEADER: "1", SECRET_HEADER: rooms.studio.door.secret_of(1)}
     event = {"action": "ANNOTATION_CREATED", "annotation": ls_annotation(*[ls_region()] * 20)}
 
     assert client.post("/webhook", json=event, headers=headers).status_code == 413

@@ -2,7 +2,6 @@
 
 import base64
 import time
-from dataclasses import replace
 
 import pytest
 
@@ -10,6 +9,7 @@ from backend.app import create_app
 from loop.errors import UpstreamError
 from loop.label_studio.webhook import PROJECT_HEADER, SECRET_HEADER
 from loop.regions import Box
+from loop.rooms import swap
 from loop.serving.predictor import Predictor
 from loop.settings import Settings
 from tests.builders import CONFIG, created, ls_region, ls_task
@@ -25,14 +25,17 @@ def app(tmp_path):
         {"LOOP_HOME": str(tmp_path / "home"), "BASIC_AUTH_USER": "user", "BASIC_AUTH_PASS": "pass"}
     )
     app = create_app(settings)
-    parts = replace(
-        app.extensions["parts"], queue=FakeQueue(), images=FakeImages(broken=[13]), detectors=FakeDetectors(CAR, DOG)
+    rooms = swap(
+        app.extensions["rooms"],
+        (app.extensions["rooms"].queue, FakeQueue()),
+        (app.extensions["rooms"].vision.images, FakeImages(broken=[13])),
+        (app.extensions["rooms"].registry.detectors, FakeDetectors(CAR, DOG)),
     )
-    parts.projects.save(1, "Cars", CONFIG)
+    rooms.studio.projects.save(1, "Cars", CONFIG)
     (tmp_path / "some.pt").write_bytes(b"weights")
-    parts.registry.promote(1, parts.registry.add(1, tmp_path / "some.pt").name, "first")
-    built = app.extensions["parts"]
-    app.extensions.update(parts=parts, predictor=Predictor(parts))
+    rooms.registry.versions.promote(1, rooms.registry.versions.add(1, tmp_path / "some.pt").name, "first")
+    built = app.extensions["rooms"]
+    app.extensions.update(rooms=rooms, predictor=Predictor(rooms.serving))
     yield app
     built.close()
 
@@ -89,22 +92,22 @@ def test_only_labels_of_the_config_are_answered(client):
     assert (result[0]["from_name"], result[0]["to_name"], result[0]["type"]) == ("label", "image", "rectanglelabels")
 
 
-def test_a_detector_that_is_older_than_the_name_of_a_class_goes_on_serving(client, parts):
+def test_a_detector_that_is_older_than_the_name_of_a_class_goes_on_serving(client, rooms):
     renamed = CONFIG.replace('"Car"', '"Auto"')
     assert predict(client, [ls_task()], config=renamed).json["results"][0]["result"] == []
 
-    parts.projects.save(1, "Cars", CONFIG)
-    parts.classes.rename(1, "Car", "Auto")
+    rooms.studio.projects.save(1, "Cars", CONFIG)
+    rooms.studio.classes.rename(1, "Car", "Auto")
 
     result = predict(client, [ls_task()], config=renamed).json["results"][0]["result"]
     assert [one["value"]["rectanglelabels"] for one in result] == [["Auto"]]
 
 
-def test_what_is_answered_is_logged_but_broken_images_are_not(client, parts):
+def test_what_is_answered_is_logged_but_broken_images_are_not(client, rooms):
     predict(client, [ls_task(1), ls_task(13)])
 
-    assert len(parts.predictions.of_task(1, 1)) == 1
-    assert parts.predictions.of_task(1, 13) == []
+    assert len(rooms.serving.predictions.of_task(1, 1)) == 1
+    assert rooms.serving.predictions.of_task(1, 13) == []
 
 
 def test_no_tasks_give_no_results(client):
@@ -148,8 +151,8 @@ def test_an_unknown_path_is_not_found(client):
     assert client.get("/nothing", headers=AUTH).status_code == 404
 
 
-def test_versions_are_listed_newest_first(client, parts, tmp_path):
-    parts.registry.add(1, tmp_path / "some.pt")
+def test_versions_are_listed_newest_first(client, rooms, tmp_path):
+    rooms.registry.versions.add(1, tmp_path / "some.pt")
 
     assert client.get("/versions?project=1", headers=AUTH).json["versions"] == [
         "yolo_detector@1.1.0",
@@ -165,16 +168,16 @@ def test_metrics_count_predictions(client):
     assert 'loop_images_broken_total{project="1"}' in text
 
 
-def secret(parts, project=1):
-    return {PROJECT_HEADER: str(project), SECRET_HEADER: parts.door.secret_of(project)}
+def secret(rooms, project=1):
+    return {PROJECT_HEADER: str(project), SECRET_HEADER: rooms.studio.door.secret_of(project)}
 
 
-def test_an_event_with_the_secret_is_appended_and_its_job_asked_for(client, parts):
-    answer = client.post("/webhook", json=created(ls_region()), headers=secret(parts))
+def test_an_event_with_the_secret_is_appended_and_its_job_asked_for(client, rooms):
+    answer = client.post("/webhook", json=created(ls_region()), headers=secret(rooms))
 
     assert answer.status_code == 202
-    assert len(parts.events.pending(1)) == 1
-    assert parts.queue.asked == [("review", 1)]
+    assert len(rooms.reviews.events.pending(1)) == 1
+    assert rooms.queue.asked == [("review", 1)]
 
 
 @pytest.mark.parametrize(
@@ -186,85 +189,85 @@ def test_an_event_with_the_secret_is_appended_and_its_job_asked_for(client, part
         pytest.param(AUTH, id="basic-auth-alone"),
     ],
 )
-def test_an_event_without_the_secret_is_refused(client, parts, headers):
+def test_an_event_without_the_secret_is_refused(client, rooms, headers):
     answer = client.post("/webhook", json=created(ls_region()), headers=headers)
 
     assert answer.status_code == 401
-    assert not parts.events.pending(1)
+    assert not rooms.reviews.events.pending(1)
 
 
-def test_the_secret_of_one_project_does_not_open_another(client, parts):
-    headers = {PROJECT_HEADER: "1", SECRET_HEADER: parts.door.secret_of(2)}
+def test_the_secret_of_one_project_does_not_open_another(client, rooms):
+    headers = {PROJECT_HEADER: "1", SECRET_HEADER: rooms.studio.door.secret_of(2)}
 
     assert client.post("/webhook", json=created(ls_region()), headers=headers).status_code == 401
 
 
-def test_start_training_is_let_in_by_basic_auth(client, parts):
+def test_start_training_is_let_in_by_basic_auth(client, rooms):
     answer = client.post("/webhook", json={"action": "START_TRAINING", "project": {"id": 1}}, headers=AUTH)
 
     assert answer.status_code == 202
-    assert parts.events.pending(1)[0].action == "START_TRAINING"
+    assert rooms.reviews.events.pending(1)[0].action == "START_TRAINING"
 
 
-def test_pressing_start_training_twice_is_two_events(client, parts):
+def test_pressing_start_training_twice_is_two_events(client, rooms):
     for _ in range(2):
         client.post("/webhook", json={"action": "START_TRAINING", "project": {"id": 1}}, headers=AUTH)
 
-    assert len(parts.events.pending(1)) == 2
+    assert len(rooms.reviews.events.pending(1)) == 2
 
 
-def test_an_event_is_taken_in_while_redis_is_down(app, parts):
+def test_an_event_is_taken_in_while_redis_is_down(app, rooms):
     class Down(FakeQueue):
         def ask_review(self, project_id):
             raise UpstreamError("Redis did not answer")
 
-    app.extensions["parts"] = replace(parts, queue=Down())
+    app.extensions["rooms"] = swap(rooms, (rooms.queue, Down()))
 
-    answer = app.test_client().post("/webhook", json=created(ls_region()), headers=secret(parts))
+    answer = app.test_client().post("/webhook", json=created(ls_region()), headers=secret(rooms))
 
     assert answer.status_code == 202
-    assert len(parts.events.pending(1)) == 1
+    assert len(rooms.reviews.events.pending(1)) == 1
 
 
-def test_credentials_in_an_event_are_not_stored(client, parts):
+def test_credentials_in_an_event_are_not_stored(client, rooms):
     event = created(ls_region()) | {"project": {"id": 1, "token": "s3cret"}}
 
-    client.post("/webhook", json=event, headers=secret(parts))
+    client.post("/webhook", json=event, headers=secret(rooms))
 
-    assert "s3cret" not in str(parts.events.pending(1)[0].payload)
+    assert "s3cret" not in str(rooms.reviews.events.pending(1)[0].payload)
 
 
-def test_a_new_champion_is_swapped_in_and_back_while_requests_run(app, client, parts, tmp_path):
+def test_a_new_champion_is_swapped_in_and_back_while_requests_run(app, client, rooms, tmp_path):
     predictor = app.extensions["predictor"]
     assert predictor.version(1) == "yolo_detector@1.0.0"
     predict(client, [ls_task()])
-    new = parts.registry.add(1, tmp_path / "some.pt")
+    new = rooms.registry.versions.add(1, tmp_path / "some.pt")
     before = predict(client, [ls_task()]).json["results"][0]["result"]
 
-    parts.registry.promote(1, new.name, "better")
+    rooms.registry.versions.promote(1, new.name, "better")
     seen = versions_until(client, new.name)
-    parts.registry.roll_back(1, "worse")
+    rooms.registry.versions.roll_back(1, "worse")
     versions_until(client, "yolo_detector@1.0.0")
 
     assert set(seen) <= {"yolo_detector@1.0.0", new.name}
     assert predict(client, [ls_task()]).json["results"][0]["result"] == before
 
 
-def test_a_request_is_one_execution(client, parts):
+def test_a_request_is_one_execution(client, rooms):
     predict(client, [ls_task(1), ls_task(2)])
     predict(client, [ls_task(3)])
 
-    found = parts.predictions.newest(1, [1, 2, 3])
+    found = rooms.serving.predictions.newest(1, [1, 2, 3])
     assert found[1].execution == found[2].execution != found[3].execution
     assert len(found[1].execution) == 36
 
 
-def test_a_champion_whose_file_is_damaged_is_named_and_the_old_one_goes_on(client, parts, tmp_path, caplog):
+def test_a_champion_whose_file_is_damaged_is_named_and_the_old_one_goes_on(client, rooms, tmp_path, caplog):
     (tmp_path / "other.pt").write_bytes(b"other")
-    new = parts.registry.add(1, tmp_path / "other.pt")
+    new = rooms.registry.versions.add(1, tmp_path / "other.pt")
     new.weights.write_bytes(b"damaged")
     predict(client, [ls_task()])
-    parts.registry.promote(1, new.name, "past the use case, which would refuse it")
+    rooms.registry.versions.promote(1, new.name, "past the use case, which would refuse it")
 
     until_logged(client, caplog, f"{new.weights} is damaged")
 

@@ -1,7 +1,6 @@
 """`loop discover` and `loop clusters`, as a person sees them."""
 
 from contextlib import closing
-from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -14,6 +13,7 @@ from loop.discovery.discover import ask_all
 from loop.discovery.hints import Suggestion
 from loop.discovery.tracking import Member, UnknownCluster
 from loop.errors import UnknownClusterId, UnknownProject, UpstreamError
+from loop.rooms import swap
 from loop.settings import Settings
 from loop.vision.embedders import Embedders
 from loop.wiring import build
@@ -28,11 +28,11 @@ def home(tmp_path, monkeypatch):
     """Project 1 with two clusters; the first has a contact sheet."""
     monkeypatch.setenv("LOOP_HOME", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "240")
-    with closing(build(migrate=True)) as parts:
-        parts.projects.save(1, "Cars", CONFIG)
-        parts.clusters.replace(1, [cluster("abcd1111", 6), cluster("abff2222", 3)], {})
-        parts.discoveries.keep_sheet(1, "abcd1111", Image.new("RGB", (8, 8)))
-        yield parts
+    with closing(build(migrate=True)) as rooms:
+        rooms.studio.projects.save(1, "Cars", CONFIG)
+        rooms.discovery.clusters.replace(1, [cluster("abcd1111", 6), cluster("abff2222", 3)], {})
+        rooms.discovery.pictures.keep_sheet(1, "abcd1111", Image.new("RGB", (8, 8)))
+        yield rooms
 
 
 def cluster(name, size):
@@ -62,7 +62,7 @@ def test_a_cluster_is_shown_with_its_members_and_where_its_pictures_are(home):
     shown = loop("clusters", "show", "abcd", "--project", "1")
 
     assert "perhaps [bold]Beetle (50%), nearest to car (0.41), stability 0.83" in shown
-    assert str(home.discoveries.sheet(1, "abcd1111")) in shown
+    assert str(home.discovery.pictures.sheet(1, "abcd1111")) in shown
     assert "region0" in shown
     assert "5 members, 1 likely ones, 6 tasks" in shown
     assert "no contact sheet" in loop("clusters", "show", "abff", "--project", "1")
@@ -103,13 +103,13 @@ def test_a_policy_that_makes_no_sense_is_refused(home):
 
 
 def test_every_project_is_asked_for_where_something_is_embedded(home):
-    parts = replace(home, queue=FakeQueue())
-    home.projects.save(2, "Others", CONFIG)
+    rooms = swap(home, (home.queue, FakeQueue()))
+    home.studio.projects.save(2, "Others", CONFIG)
 
-    assert ask_all(parts) == "asked: discover [1, 2]"
-    assert ask_all(replace(parts, embedders=Embedders("none"))) == "nothing is embedded"
+    assert ask_all(rooms.discovery) == "asked: discover [1, 2]"
+    assert ask_all(swap(rooms, (rooms.vision.embedders, Embedders("none"))).discovery) == "nothing is embedded"
 
-    assert parts.queue.asked == [("discover", 1), ("discover", 2)]
+    assert rooms.queue.asked == [("discover", 1), ("discover", 2)]
 
 
 @pytest.mark.parametrize(("seconds", "found"), [("3600", [3600]), ("0", [])], ids=["hourly", "never"])

@@ -107,13 +107,13 @@ def test_rates_of_many_versions_are_whole_at_any_width(width):
 
 
 @pytest.fixture
-def versions(parts, settings, monkeypatch, tmp_path):
+def versions(rooms, settings, monkeypatch, tmp_path):
     monkeypatch.setenv("LOOP_HOME", str(settings.home))
     weights = tmp_path / "weights.pt"
     weights.write_bytes(b"weights")
     for _ in range(12):
-        parts.registry.add(1, weights, Facts(snapshot="ab" * 32))
-    return parts
+        rooms.registry.versions.add(1, weights, Facts(snapshot="ab" * 32))
+    return rooms
 
 
 def test_versions_are_listed_by_their_numbers(versions):
@@ -123,8 +123,8 @@ def test_versions_are_listed_by_their_numbers(versions):
 
 
 def test_a_version_that_was_added_late_stands_where_its_number_belongs(versions, tmp_path):
-    versions.registry.add(1, tmp_path / "weights.pt", number="1.2.1")
+    versions.registry.versions.add(1, tmp_path / "weights.pt", number="1.2.1")
 
-    names = [version.name for version in versions.registry.list(1)]
+    names = [version.name for version in versions.registry.versions.list(1)]
 
     assert names[2:5] == ["yolo_detector@1.2.0", "yolo_detector@1.2.1", "yolo_detector@1.3.0"]

@@ -43,9 +43,9 @@ def home(tmp_path, monkeypatch, empty_records):
     shutil.copy(empty_records, home)
     for name, value in {**NOWHERE, "LOOP_HOME": str(home)}.items():
         monkeypatch.setenv(name, value)
-    parts = build(Settings.read())
-    parts.projects.save(1, "Cars", CONFIG)
-    parts.close()
+    rooms = build(Settings.read())
+    rooms.studio.projects.save(1, "Cars", CONFIG)
+    rooms.close()
     return home
 
 

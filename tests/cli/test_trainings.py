@@ -17,9 +17,9 @@ from tests.builders import CONFIG
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("LOOP_HOME", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "240")
-    with closing(build(migrate=True)) as parts:
-        parts.projects.save(1, "Cars", CONFIG)
-        yield parts
+    with closing(build(migrate=True)) as rooms:
+        rooms.studio.projects.save(1, "Cars", CONFIG)
+        yield rooms
 
 
 def loop(*arguments):
@@ -31,11 +31,11 @@ def loop(*arguments):
 
 
 def test_the_trainings_of_a_project_are_listed_newest_first(home):
-    first = home.trainings.ask(1, "8 new reviews")
-    home.trainings.settle(first.id, Outcome(State.FAILED, "the loss of epoch 1 is not a number"))
-    home.trainings.end(first.id, State.FAILED)
-    second = home.trainings.start(home.trainings.ask(1, "by hand"))
-    home.trainings.reach(
+    first = home.trainings.store.ask(1, "8 new reviews")
+    home.trainings.store.settle(first.id, Outcome(State.FAILED, "the loss of epoch 1 is not a number"))
+    home.trainings.store.end(first.id, State.FAILED)
+    second = home.trainings.store.start(home.trainings.store.ask(1, "by hand"))
+    home.trainings.store.reach(
         second.id, Phase.TRAINING, epoch=3, epochs=12, batch=4, batch_asked=16, map50_95=0.25, seconds_left=40.0
     )
 
@@ -46,8 +46,8 @@ def test_the_trainings_of_a_project_are_listed_newest_first(home):
 
 
 def test_a_training_is_shown_with_its_report(home):
-    training = home.trainings.ask(1, "by hand")
-    home.trainings.settle(
+    training = home.trainings.store.ask(1, "by hand")
+    home.trainings.store.settle(
         training.id, Outcome(State.REFUSED, "not better", "yolo_detector@1.0.0"), batch={"asked": 16, "used": 4}
     )
 
@@ -67,21 +67,21 @@ def test_where_no_training_is_open_there_is_nothing_to_cancel(home):
 
 
 def test_without_redis_a_training_is_told_to_stop_all_the_same(home):
-    training = home.trainings.ask(1, "by hand")
+    training = home.trainings.store.ask(1, "by hand")
 
     assert "stops within seconds" in loop("training", "cancel", "--project", "1")
-    assert home.trainings.get(training.id).is_cancelled
+    assert home.trainings.store.get(training.id).is_cancelled
 
 
 def test_a_policy_is_the_settings_unless_the_project_decides_otherwise(home):
-    home.projects.decide(1, {"of_somebody_else": 3})
+    home.studio.projects.decide(1, {"of_somebody_else": 3})
 
     assert "of this project" not in loop("policy", "--project", "1")
     changed = loop("policy", "--project", "1", "--cool-down", "90")
     lines = [line.split(maxsplit=2) for line in changed.splitlines()]
     assert lines == [["retrain_after", "50", "of the settings"], ["cool_down", "90", "of this project"]]
     assert "of this project" not in loop("policy", "--project", "1", "--reset")
-    assert home.projects.get(1).policy == {"of_somebody_else": 3}
+    assert home.studio.projects.get(1).policy == {"of_somebody_else": 3}
 
 
 def test_the_policy_of_a_project_that_is_not_connected_is_an_error(home):

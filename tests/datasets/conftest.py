@@ -2,12 +2,12 @@
 
 import threading
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from http.server import ThreadingHTTPServer
 
 import pytest
 
+from loop.rooms import swap
 from loop.settings import Settings
 from loop.wiring import build
 from tests.builders import CONFIG
@@ -38,8 +38,8 @@ def settings(tmp_path):
 
 
 @pytest.fixture
-def parts(settings):
+def rooms(settings):
     with closing(build(settings, migrate=True)) as built:
         for project in (1, 2):
-            built.projects.save(project, "Cars", CONFIG)
-        yield replace(built, queue=FakeQueue())
+            built.studio.projects.save(project, "Cars", CONFIG)
+        yield swap(built, (built.queue, FakeQueue()))

@@ -23,6 +23,7 @@ from loop.datasets.splits import Leak, Side
 from loop.errors import EmptySnapshot, LeakedSplit, PayloadError, UnknownClass
 from loop.registry.store import Facts
 from loop.reviews.verdicts import judge
+from loop.rooms import swap
 from loop.settings import Settings
 from loop.training.retrain import retrain
 from loop.training.store import State
@@ -32,7 +33,7 @@ from tests.datasets.builders import photo
 
 
 @pytest.fixture
-def reviewed(parts, server):
+def reviewed(rooms, server):
     """Records a review of a task, whose picture is the one of that number unless said otherwise."""
     folder, url = server
 
@@ -42,13 +43,13 @@ def reviewed(parts, server):
             (folder / name).write_bytes(photo(name.split(".", 1)[0]))
         regions = (region(),) if not regions else [one for one in regions if one]
         made = review(*regions, annotation=1000 + task, task=task, project=project, minutes=minutes)
-        parts.reviews.record(made, {"image": f"{url}/{name}", **data})
+        rooms.reviews.store.record(made, {"image": f"{url}/{name}", **data})
 
     return recorded
 
 
-def with_policy(parts, **changes):
-    return replace(parts, policies=replace(parts.policies, dataset=replace(parts.policies.dataset, **changes)))
+def with_policy(rooms, **changes):
+    return swap(rooms, (rooms.datasets.policy, replace(rooms.datasets.policy, **changes)))
 
 
 def side_of(snapshot, task):
@@ -56,23 +57,23 @@ def side_of(snapshot, task):
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_too_few_reviews_are_told(parts, reviewed, count):
+def test_too_few_reviews_are_told(rooms, reviewed, count):
     for task in range(1, count + 1):
         reviewed(task)
 
     with pytest.raises(EmptySnapshot, match=f"{count} usable of {count} reviewed tasks"):
-        assemble(parts, 1)
-    assert find_leaks(parts, 1) == []
+        assemble(rooms.datasets, 1)
+    assert find_leaks(rooms.datasets, 1) == []
 
 
-def test_everything_reviewed_goes_in_and_nothing_changes_sides(parts, reviewed):
+def test_everything_reviewed_goes_in_and_nothing_changes_sides(rooms, reviewed):
     for task in range(1, 11):
         reviewed(task)
-    first = assemble(parts, 1)
+    first = assemble(rooms.datasets, 1)
     for task in range(11, 41):
         reviewed(task)
 
-    second = assemble(parts, 1)
+    second = assemble(rooms.datasets, 1)
 
     before = {one.task: (one.annotation, one.side) for one in first.items()}
     after = {one.task: (one.annotation, one.side) for one in second.items()}
@@ -82,16 +83,16 @@ def test_everything_reviewed_goes_in_and_nothing_changes_sides(parts, reviewed):
     dataset_folder.verify(second)
 
 
-def test_the_same_reviews_in_another_home_and_order_give_the_same_hash(parts, reviewed, settings, tmp_path):
+def test_the_same_reviews_in_another_home_and_order_give_the_same_hash(rooms, reviewed, settings, tmp_path):
     for task in range(1, 31):
         reviewed(task)
-    one = assemble(parts, 1)
+    one = assemble(rooms.datasets, 1)
 
     with closing(build(replace_home(settings, tmp_path / "other"), migrate=True)) as other:
-        other.projects.save(1, "Cars", CONFIG)
-        for found in reversed(parts.reviews.counted(1).values()):
-            other.reviews.record(found.review, found.data)
-        again = assemble(other, 1)
+        other.studio.projects.save(1, "Cars", CONFIG)
+        for found in reversed(rooms.reviews.store.counted(1).values()):
+            other.reviews.store.record(found.review, found.data)
+        again = assemble(other.datasets, 1)
 
     assert one.hash == again.hash
     assert one.folder != again.folder
@@ -101,13 +102,15 @@ def replace_home(settings, home):
     return Settings.read({**settings.environment(), "LOOP_HOME": str(home)})
 
 
-def test_two_projects_at_once_do_not_meet(parts, reviewed):
+def test_two_projects_at_once_do_not_meet(rooms, reviewed):
     for task in range(1, 21):
         reviewed(task)
         reviewed(task, project=2, image=f"{100 + task}.jpg")
     found = {}
 
-    threads = [threading.Thread(target=lambda p=project: found.update({p: assemble(parts, p)})) for project in (1, 2)]
+    threads = [
+        threading.Thread(target=lambda p=project: found.update({p: assemble(rooms.datasets, p)})) for project in (1, 2)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -117,12 +120,12 @@ def test_two_projects_at_once_do_not_meet(parts, reviewed):
     assert found[1].hash != found[2].hash
 
 
-def test_the_same_project_twice_at_once_gives_each_task_one_side(parts, reviewed):
+def test_the_same_project_twice_at_once_gives_each_task_one_side(rooms, reviewed):
     for task in range(1, 21):
         reviewed(task)
     found = []
 
-    threads = [threading.Thread(target=lambda: found.append(assemble(parts, 1))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: found.append(assemble(rooms.datasets, 1))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -132,11 +135,11 @@ def test_the_same_project_twice_at_once_gives_each_task_one_side(parts, reviewed
     assert len(found) == 4
 
 
-def test_tasks_of_one_group_stay_together_where_half_of_them_have_none(parts, reviewed):
+def test_tasks_of_one_group_stay_together_where_half_of_them_have_none(rooms, reviewed):
     for task in range(1, 41):
         reviewed(task, **({"day": f"{task % 5}"} if task % 2 else {}))
 
-    snapshot = assemble(parts, 1)
+    snapshot = assemble(rooms.datasets, 1)
 
     by_day = {day: {one.side for one in snapshot.items() if one.task % 2 and one.task % 5 == day} for day in range(5)}
     assert all(len(sides) == 1 for sides in by_day.values())
@@ -159,84 +162,84 @@ def test_a_group_is_what_the_field_says(data, group):
     assert group_of(data, "") is None
 
 
-def test_a_project_whose_tasks_are_all_of_one_group_is_told_so(parts, reviewed):
+def test_a_project_whose_tasks_are_all_of_one_group_is_told_so(rooms, reviewed):
     for task in range(1, 11):
         reviewed(task, day="Monday")
 
     with pytest.raises(EmptySnapshot, match="LOOP_GROUP_FIELD=day"):
-        assemble(parts, 1)
+        assemble(rooms.datasets, 1)
 
     reviewed(11, day="Tuesday")
-    assert side_of(assemble(parts, 1), 11) is not side_of(assemble(parts, 1), 1)
+    assert side_of(assemble(rooms.datasets, 1), 11) is not side_of(assemble(rooms.datasets, 1), 1)
 
 
-def test_a_near_twin_joins_the_side_of_the_task_it_is_like(parts, reviewed, server):
+def test_a_near_twin_joins_the_side_of_the_task_it_is_like(rooms, reviewed, server):
     for task in range(1, 31):
         reviewed(task)
-    before = {one.task: one.side for one in assemble(parts, 1).items()}
+    before = {one.task: one.side for one in assemble(rooms.datasets, 1).items()}
     for task in range(1, 31):
         image = Image.open(server[0] / f"{task}.jpg").resize((128, 96))
         image.save(server[0] / f"again-{task}.jpg", quality=60)
         reviewed(100 + task, image=f"again-{task}.jpg")
 
-    after = {one.task: one.side for one in assemble(parts, 1).items()}
+    after = {one.task: one.side for one in assemble(rooms.datasets, 1).items()}
 
     assert [after[100 + task] for task in range(1, 31)] == [before[task] for task in range(1, 31)]
     assert set(before.values()) == set(Side)
 
 
-def test_an_image_that_is_gone_costs_only_its_task(parts, reviewed):
+def test_an_image_that_is_gone_costs_only_its_task(rooms, reviewed):
     for task in range(1, 11):
         reviewed(task)
     reviewed(11, image="gone.jpg")
 
-    assert assemble(parts, 1).report["left_out"] == {Reason.NO_IMAGE: [11]}
+    assert assemble(rooms.datasets, 1).report["left_out"] == {Reason.NO_IMAGE: [11]}
 
 
-def test_a_record_with_a_box_that_is_no_number_costs_only_its_task(parts, reviewed):
+def test_a_record_with_a_box_that_is_no_number_costs_only_its_task(rooms, reviewed):
     for task in range(1, 11):
         reviewed(task)
     box = replace(region().box, x1=float("nan"))
     reviewed(11, region(at=box))
 
-    assert assemble(parts, 1).report["left_out"] == {Reason.BROKEN_BOX: [11]}
+    assert assemble(rooms.datasets, 1).report["left_out"] == {Reason.BROKEN_BOX: [11]}
 
 
-def leaky(parts, reviewed):
+def leaky(rooms, reviewed):
     """Thirty tasks; then the picture of a training task is replaced by that of a held-out one."""
     for task in range(1, 31):
         reviewed(task)
-    sides = {one.task: one.side for one in assemble(parts, 1).items()}
+    sides = {one.task: one.side for one in assemble(rooms.datasets, 1).items()}
     held = next(task for task, side in sides.items() if side is Side.HELD_OUT)
     train = next(task for task, side in sides.items() if side is Side.TRAIN)
     reviewed(train, image=f"{held}.jpg", minutes=5)
     return held, train
 
 
-def test_an_image_that_was_replaced_by_a_held_out_one_blocks_and_is_named(parts, reviewed):
-    held, train = leaky(parts, reviewed)
+def test_an_image_that_was_replaced_by_a_held_out_one_blocks_and_is_named(rooms, reviewed):
+    held, train = leaky(rooms, reviewed)
 
     with pytest.raises(LeakedSplit, match=rf"{train} \(like {held}\).*loop dataset leaks --project 1") as caught:
-        assemble(parts, 1)
+        assemble(rooms.datasets, 1)
 
     assert caught.value.pairs == [(held, train)]
-    assert find_leaks(parts, 1) == [Leak(held, train, "near-duplicate, 0 bits apart")]
+    assert find_leaks(rooms.datasets, 1) == [Leak(held, train, "near-duplicate, 0 bits apart")]
 
 
-def test_a_training_with_a_leak_fails_and_says_the_way_out(parts, reviewed):
-    leaky(parts, reviewed)
-    parts.trainings.ask(1, "by hand")
+def test_a_training_with_a_leak_fails_and_says_the_way_out(rooms, reviewed):
+    leaky(rooms, reviewed)
+    rooms.trainings.store.ask(1, "by hand")
 
-    assert "--leave-out" in retrain(parts, 1)
-    assert parts.trainings.last(1)[0].state is State.FAILED
+    assert "--leave-out" in retrain(rooms.trainings, 1)
+    assert rooms.trainings.store.last(1)[0].state is State.FAILED
 
 
-def test_a_field_that_is_set_later_shows_its_leaks(parts, reviewed):
+def test_a_field_that_is_set_later_shows_its_leaks(rooms, reviewed):
     for task in range(1, 31):
         reviewed(task, day=f"{task % 3}")
-    sides = {one.task: one.side for one in assemble(with_policy(parts, group_field=""), 1).items()}
+    sides = {one.task: one.side for one in assemble(with_policy(rooms, group_field="").datasets, 1).items()}
 
-    found = find_leaks(parts, 1)
+    found = find_leaks(rooms.datasets, 1)
 
     held_days = {task % 3 for task, side in sides.items() if side is Side.HELD_OUT}
     assert [one.train for one in found] == [t for t, s in sides.items() if s is Side.TRAIN and t % 3 in held_days]
@@ -247,42 +250,42 @@ def loop(settings, *arguments):
     return CliRunner().invoke(app, [*map(str, ("dataset", *arguments)), "--project", "1"], env=settings.environment())
 
 
-def test_the_command_shows_leaks_leaves_them_out_and_puts_them_back(parts, reviewed, settings):
-    held, train = leaky(parts, reviewed)
+def test_the_command_shows_leaks_leaves_them_out_and_puts_them_back(rooms, reviewed, settings):
+    held, train = leaky(rooms, reviewed)
 
     shown = json.loads(loop(settings, "leaks", "--json").stdout)
     done = loop(settings, "leaks", "--leave-out")
 
     assert shown["leaks"] == [{"held_out": held, "train": train, "why": "near-duplicate, 0 bits apart"}]
     assert "left out of training: 1" in done.stdout
-    snapshot = assemble(parts, 1)
+    snapshot = assemble(rooms.datasets, 1)
     assert snapshot.report["left_out"] == {Reason.LEFT_OUT: [train]}
     assert train not in {one.task for one in snapshot.items()}
     assert held in {one.task for one in snapshot.items()}
     assert "no leaks" in loop(settings, "leaks").stdout
     assert "put back: 1" in loop(settings, "leaks", "--put-back").stdout
     with pytest.raises(LeakedSplit):
-        assemble(parts, 1)
+        assemble(rooms.datasets, 1)
 
 
-def test_the_share_of_images_with_nothing_on_them_is_limited_and_hard_negatives_come_first(parts, reviewed):
+def test_the_share_of_images_with_nothing_on_them_is_limited_and_hard_negatives_come_first(rooms, reviewed):
     for task in range(1, 41):
         reviewed(task)
     for task in range(41, 81):
         reviewed(task, None)
     hard = {45, 60}
     for task in hard:
-        parts.predictions.append([served(region("p"), task=task)])
-        (seen,) = parts.predictions.of_task(1, task)
-        parts.verdicts.replace(1, task, (review(task=task), seen, judge(seen.regions, [])))
+        rooms.serving.predictions.append([served(region("p"), task=task)])
+        (seen,) = rooms.serving.predictions.of_task(1, task)
+        rooms.reviews.verdicts.replace(1, task, (review(task=task), seen, judge(seen.regions, [])))
 
-    snapshot = assemble(with_policy(parts, selection=SelectionPolicy(1.0, 0.2)), 1)
+    snapshot = assemble(with_policy(rooms, selection=SelectionPolicy(1.0, 0.2)).datasets, 1)
 
     train = [one for one in snapshot.items() if one.side is Side.TRAIN]
     empty = {one.task for one in train if not one.boxes}
     kept_hard = hard & {one.task for one in train}
     assert len(empty) == int(0.25 * (len(train) - len(empty)))
-    everything = assemble(with_policy(parts, selection=SelectionPolicy(1.0, 1.0)), 1)
+    everything = assemble(with_policy(rooms, selection=SelectionPolicy(1.0, 1.0)).datasets, 1)
     sides = {one.task: one.side for one in everything.items()}
     assert kept_hard == {task for task in hard if sides[task] is Side.TRAIN}
     assert kept_hard
@@ -292,26 +295,26 @@ def test_the_share_of_images_with_nothing_on_them_is_limited_and_hard_negatives_
     assert snapshot.report["train"]["hard negatives"] == len(kept_hard)
 
 
-def learned(parts, snapshot, tmp_path):
+def learned(rooms, snapshot, tmp_path):
     """Make a version that was trained on a dataset the champion."""
     (tmp_path / "weights.pt").write_bytes(b"weights")
-    version = parts.registry.add(1, tmp_path / "weights.pt", Facts(snapshot=snapshot.hash))
-    parts.registry.promote(1, version.name, "by hand")
+    version = rooms.registry.versions.add(1, tmp_path / "weights.pt", Facts(snapshot=snapshot.hash))
+    rooms.registry.versions.promote(1, version.name, "by hand")
 
 
-def test_a_share_of_what_the_champion_learned_is_repeated_beside_all_that_is_new(parts, reviewed, tmp_path):
+def test_a_share_of_what_the_champion_learned_is_repeated_beside_all_that_is_new(rooms, reviewed, tmp_path):
     for task in range(1, 41):
         reviewed(task, region(label="Person" if task in (7, 9, 11) else "Car"))
-    some = with_policy(parts, selection=SelectionPolicy(0.25, 1.0))
-    first = assemble(some, 1)
-    learned(parts, first, tmp_path)
+    some = with_policy(rooms, selection=SelectionPolicy(0.25, 1.0))
+    first = assemble(some.datasets, 1)
+    learned(rooms, first, tmp_path)
     reviewed(1, region(), region("b"), minutes=5)  # somebody looked again
     for task in range(41, 51):
         reviewed(task)
 
-    second = assemble(some, 1)
-    learned(parts, second, tmp_path)
-    third = assemble(some, 1)
+    second = assemble(some.datasets, 1)
+    learned(rooms, second, tmp_path)
+    third = assemble(some.datasets, 1)
 
     old = [one for one in first.items() if one.side is Side.TRAIN]
     train = {one.task: one for one in second.items() if one.side is Side.TRAIN}
@@ -334,26 +337,26 @@ def label_of(snapshot, one):
     return " ".join(line[:2] for line in path.read_text().splitlines())
 
 
-def test_all_that_was_learned_is_repeated_by_default(parts, reviewed, tmp_path):
+def test_all_that_was_learned_is_repeated_by_default(rooms, reviewed, tmp_path):
     for task in range(1, 21):
         reviewed(task)
-    first = assemble(parts, 1)
-    learned(parts, first, tmp_path)
+    first = assemble(rooms.datasets, 1)
+    learned(rooms, first, tmp_path)
 
-    assert assemble(parts, 1).hash == first.hash
+    assert assemble(rooms.datasets, 1).hash == first.hash
 
 
 BUS = CONFIG.replace('<Label value="Car"/>', '<Label value="Bus"/>')
 
 
-def test_a_label_that_left_the_config_is_named_until_somebody_decides(parts, reviewed):
+def test_a_label_that_left_the_config_is_named_until_somebody_decides(rooms, reviewed):
     for task in range(1, 21):
         reviewed(task)
-    parts.projects.save(1, "Cars", BUS)
+    rooms.studio.projects.save(1, "Cars", BUS)
 
-    before = assemble(parts, 1)
-    now = parts.classes.rename(1, "Car", "Bus")
-    after = assemble(parts, 1)
+    before = assemble(rooms.datasets, 1)
+    now = rooms.studio.classes.rename(1, "Car", "Bus")
+    after = assemble(rooms.datasets, 1)
 
     assert before.report["labels_that_left_the_config"] == {"Car": 20}
     assert (now.id, now.merged_into) == (0, 2)
@@ -363,30 +366,30 @@ def test_a_label_that_left_the_config_is_named_until_somebody_decides(parts, rev
     assert {label_of(after, one) for one in after.items()} == {"2 "}
 
 
-def test_a_renamed_class_keeps_its_id_and_takes_old_and_new_reviews(parts, reviewed):
+def test_a_renamed_class_keeps_its_id_and_takes_old_and_new_reviews(rooms, reviewed):
     for task in range(1, 11):
         reviewed(task)
-    parts.classes.rename(1, "Car", "Auto")
-    parts.projects.save(1, "Cars", CONFIG)
-    parts.projects.save(1, "Cars", CONFIG.replace('"Car"', '"Auto"'))
+    rooms.studio.classes.rename(1, "Car", "Auto")
+    rooms.studio.projects.save(1, "Cars", CONFIG)
+    rooms.studio.projects.save(1, "Cars", CONFIG.replace('"Car"', '"Auto"'))
     for task in range(11, 21):
         reviewed(task, region(label="Auto"))
 
-    snapshot = assemble(parts, 1)
+    snapshot = assemble(rooms.datasets, 1)
 
-    assert parts.projects.class_names(1) == ["Auto", "Person"]
+    assert rooms.studio.projects.class_names(1) == ["Auto", "Person"]
     assert {label_of(snapshot, one) for one in snapshot.items()} == {"0 "}
     assert len(list(snapshot.items())) == 20
 
 
-def test_a_retired_class_is_dropped_counted_and_can_come_back(parts, reviewed):
+def test_a_retired_class_is_dropped_counted_and_can_come_back(rooms, reviewed):
     for task in range(1, 21):
         reviewed(task, region(), region("b", "Person"))
 
-    parts.classes.retire(1, "Person")
-    without = assemble(parts, 1)
-    parts.classes.retire(1, "Person", is_retired=False)
-    again = assemble(parts, 1)
+    rooms.studio.classes.retire(1, "Person")
+    without = assemble(rooms.datasets, 1)
+    rooms.studio.classes.retire(1, "Person", is_retired=False)
+    again = assemble(rooms.datasets, 1)
 
     assert sum(without.report["boxes"].values()) == 20
     assert without.report["notes"]["box dropped: its class is retired"] == 20
@@ -394,28 +397,28 @@ def test_a_retired_class_is_dropped_counted_and_can_come_back(parts, reviewed):
     assert sum(again.report["boxes"].values()) == 40
 
 
-def test_a_merge_can_be_undone_and_names_are_never_ambiguous(parts):
-    parts.classes.rename(1, "Car", "Person")
-    parts.classes.rename(1, "Person", "Car")
+def test_a_merge_can_be_undone_and_names_are_never_ambiguous(rooms):
+    rooms.studio.classes.rename(1, "Car", "Person")
+    rooms.studio.classes.rename(1, "Person", "Car")
 
-    assert parts.classes.book(1).labels(["Car"]).ids == {"Car": 0, "Person": 0}
-    parts.classes.rename(2, "Car", "Auto")
+    assert rooms.studio.classes.book(1).labels(["Car"]).ids == {"Car": 0, "Person": 0}
+    rooms.studio.classes.rename(2, "Car", "Auto")
     with pytest.raises(PayloadError, match="former name of 'Auto'"):
-        parts.classes.rename(2, "Person", "Car")
+        rooms.studio.classes.rename(2, "Person", "Car")
     with pytest.raises(UnknownClass, match="known: Auto, Person"):
-        parts.classes.rename(2, "Car", "Wagon")
+        rooms.studio.classes.rename(2, "Car", "Wagon")
     with pytest.raises(PayloadError):
-        parts.classes.rename(2, "Auto", " ")
-    assert parts.classes.rename(2, "Auto", "Car").former == ("Auto",)
-    parts.projects.save(2, "Cars", BUS)
-    parts.classes.rename(2, "Car", "Bus")
+        rooms.studio.classes.rename(2, "Auto", " ")
+    assert rooms.studio.classes.rename(2, "Auto", "Car").former == ("Auto",)
+    rooms.studio.projects.save(2, "Cars", BUS)
+    rooms.studio.classes.rename(2, "Car", "Bus")
     with pytest.raises(PayloadError, match="part of another class"):
-        parts.classes.rename(2, "Person", "Car")
+        rooms.studio.classes.rename(2, "Person", "Car")
 
 
-def test_the_commands_list_rename_and_retire_classes(parts, reviewed, settings):
+def test_the_commands_list_rename_and_retire_classes(rooms, reviewed, settings):
     reviewed(1, region(), region("b", "Person"))
-    parts.projects.save(1, "Cars", BUS)
+    rooms.studio.projects.save(1, "Cars", BUS)
 
     listed = json.loads(loop(settings, "classes", "--json").stdout)
     renamed = loop(settings, "rename-class", "Car", "Wagon")
@@ -431,50 +434,54 @@ def test_the_commands_list_rename_and_retire_classes(parts, reviewed, settings):
     table = loop(settings, "classes").stdout
     assert "was Car" in table
     assert "retired" in table
-    assert [(row.of.name, row.boxes) for row in count_classes(parts, 1)] == [("Wagon", 1), ("Person", 1), ("Bus", 0)]
+    assert [(row.of.name, row.boxes) for row in count_classes(rooms.datasets, 1)] == [
+        ("Wagon", 1),
+        ("Person", 1),
+        ("Bus", 0),
+    ]
     unknown = loop(settings, "rename-class", "Plane", "Kite")
     assert str(unknown.exception) == "no class 'Plane'; known: Wagon, Person, Bus"
 
 
-def test_a_training_does_not_go_on_with_a_poisoned_dataset(parts, reviewed):
+def test_a_training_does_not_go_on_with_a_poisoned_dataset(rooms, reviewed):
     for task in range(1, 11):
         reviewed(task)
-    snapshot = assemble(parts, 1)
+    snapshot = assemble(rooms.datasets, 1)
     train = next(one for one in snapshot.items() if one.side is Side.TRAIN)
     labels = snapshot.folder / "labels" / "train" / dataset_folder.label_file(train.file)
     labels.unlink()
     labels.write_text("0 nan nan 0.1 0.1\n")
-    training = parts.trainings.ask(1, "by hand")
-    parts.trainings.note(training.id, snapshot=snapshot.hash)
+    training = rooms.trainings.store.ask(1, "by hand")
+    rooms.trainings.store.note(training.id, snapshot=snapshot.hash)
 
-    said = retrain(parts, 1)
+    said = retrain(rooms.trainings, 1)
 
     assert f"task {train.task}" in said
-    assert "is damaged" in parts.trainings.last(1)[0].error
+    assert "is damaged" in rooms.trainings.store.last(1)[0].error
 
 
-def test_images_of_all_datasets_of_a_project_are_one_file(parts, reviewed):
+def test_images_of_all_datasets_of_a_project_are_one_file(rooms, reviewed):
     for task in range(1, 11):
         reviewed(task)
-    first = assemble(parts, 1)
+    first = assemble(rooms.datasets, 1)
     reviewed(11)
 
-    second = assemble(parts, 1)
+    second = assemble(rooms.datasets, 1)
 
     item = next(first.items())
     inodes = {(one.folder / "images" / item.side / item.file).stat().st_ino for one in (first, second)}
     assert len(inodes) == 1
 
 
-def test_ten_thousand_tasks_are_given_their_sides_in_seconds(parts):
+def test_ten_thousand_tasks_are_given_their_sides_in_seconds(rooms):
     rng = random.Random(0)
     seen = [
         Seen(task, f"{task % 500}" if task % 2 else None, rng.getrandbits(63), f"{task:016x}") for task in range(10_000)
     ]
     began = time.monotonic()
 
-    split = parts.splits.freeze(1, seen, share=0.2, twin_bits=4)
-    again = parts.splits.freeze(1, seen, share=0.2, twin_bits=4)
+    split = rooms.datasets.splits.freeze(1, seen, share=0.2, twin_bits=4)
+    again = rooms.datasets.splits.freeze(1, seen, share=0.2, twin_bits=4)
 
     assert time.monotonic() - began < 5
     assert split == again
@@ -482,12 +489,12 @@ def test_ten_thousand_tasks_are_given_their_sides_in_seconds(parts):
     assert 0.15 < list(split.sides.values()).count(Side.HELD_OUT) / 10_000 < 0.25
 
 
-def test_pictures_with_nothing_on_them_are_not_taken_for_one(parts, reviewed, server):
+def test_pictures_with_nothing_on_them_are_not_taken_for_one(rooms, reviewed, server):
     for task in range(1, 31):
         (server[0] / f"blank-{task}.png").write_bytes(picture(colour="white", form="PNG"))
         reviewed(task, image=f"blank-{task}.png")
 
-    sides = {one.task: one.side for one in assemble(parts, 1).items()}
+    sides = {one.task: one.side for one in assemble(rooms.datasets, 1).items()}
 
     assert set(sides.values()) == set(Side)
-    assert find_leaks(parts, 1) == []
+    assert find_leaks(rooms.datasets, 1) == []

@@ -12,6 +12,7 @@ from loop.references.entries import Kind
 from loop.references.index import index
 from loop.references.plan import source_of
 from loop.reviews.judging import judge_tasks
+from loop.rooms import swap
 from tests.builders import box, region, review, served
 from tests.discovery.fakes import ROWS, RowEmbedders
 from tests.fakes import FakeLabelStudio
@@ -21,18 +22,23 @@ INSECTS, TOOLS = list(range(11, 21)), list(range(21, 29))
 POLICY = ClusterPolicy(resamples=3)
 
 
-def looking(parts):
+def looking(rooms):
     """Ten tasks with a reviewed car; on others the detector doubts what it sees: ten insects, eight tools."""
-    parts = replace(parts, embedders=RowEmbedders(), references=FakeReferences(), label_studio=FakeLabelStudio())
+    rooms = swap(
+        rooms,
+        (rooms.vision.embedders, RowEmbedders()),
+        (rooms.references.milvus, FakeReferences()),
+        (rooms.studio.client, FakeLabelStudio()),
+    )
     for task in range(1, 11):
-        predicted(parts, task, ("Car", at("car", task), 0.9))
-        reviewed(parts, task, ("Car", at("car", task)))
+        predicted(rooms, task, ("Car", at("car", task), 0.9))
+        reviewed(rooms, task, ("Car", at("car", task)))
     for task in range(11, 21):
-        predicted(parts, task, ("Person", at("insect", task), 0.1))
+        predicted(rooms, task, ("Person", at("insect", task), 0.1))
     for task in range(21, 29):
-        predicted(parts, task, ("Car", at("tool", task), 0.3))
-    index(parts, 1)
-    return parts
+        predicted(rooms, task, ("Car", at("tool", task), 0.3))
+    index(rooms.references, 1)
+    return rooms
 
 
 def at(what, task, move=0.0):
@@ -40,36 +46,38 @@ def at(what, task, move=0.0):
     return box(left, ROWS[what], left + 0.2, ROWS[what] + 0.2)
 
 
-def predicted(parts, task, *found, version="yolo_detector@1.0.0", minutes=-10):
+def predicted(rooms, task, *found, version="yolo_detector@1.0.0", minutes=-10):
     regions = [region(f"{task}-{n}", label, where, score) for n, (label, where, score) in enumerate(found)]
     one = served(task=task, image=f"/{task}.jpg", version=version, minutes=minutes)
     shown, held = ([one for one in regions if (one.score >= 0.25) is is_shown] for is_shown in (True, False))
-    parts.predictions.append([replace(one, regions=tuple(shown), candidates=tuple(held))])
+    rooms.serving.predictions.append([replace(one, regions=tuple(shown), candidates=tuple(held))])
 
 
-def reviewed(parts, task, *drawn, edited=5, **fields):
+def reviewed(rooms, task, *drawn, edited=5, **fields):
     regions = [region(f"{task}-{n}", label, where) for n, (label, where) in enumerate(drawn)]
     one = review(*regions, annotation=task, task=task, edited=edited, **fields)
-    parts.reviews.record(one, {"image": f"/{task}.jpg"})
-    judge_tasks(parts, 1, [task])
+    rooms.reviews.store.record(one, {"image": f"/{task}.jpg"})
+    judge_tasks(rooms.reviews, 1, [task])
 
 
-def unknown_tasks(parts):
-    return sorted(one.task for one in gather(parts, 1, source_of(parts, 1).space).members)
+def unknown_tasks(rooms):
+    return sorted(one.task for one in gather(rooms.discovery, 1, source_of(rooms.references, 1).space).members)
 
 
-def found(parts, state=ClusterState.OPEN):
-    return [one.found for one in parts.clusters.all(1, state)]
+def found(rooms, state=ClusterState.OPEN):
+    return [one.found for one in rooms.discovery.clusters.all(1, state)]
 
 
-def planted(parts):
+def planted(rooms):
     """The same in the records alone, without clustering: for tests of what comes after."""
     clusters = []
     for tasks in (INSECTS, TOOLS):
-        members = [one for one in gather(parts, 1, source_of(parts, 1).space).members if one.task in tasks]
+        members = [
+            one for one in gather(rooms.discovery, 1, source_of(rooms.references, 1).space).members if one.task in tasks
+        ]
         name = cluster_id([one.key for one in members])
         clusters.append(UnknownCluster(name, tuple(members), (), 0.9, 0.9, Suggestion("car", 0.5, "", 0.0)))
-    parts.clusters.replace(1, clusters, {})
+    rooms.discovery.clusters.replace(1, clusters, {})
     return clusters
 
 
@@ -77,10 +85,10 @@ def tasks_of(cluster):
     return sorted(one.task for one in cluster.members)
 
 
-def references(parts):
-    collection = parts.references.find(1, Kind.REFERENCES, source_of(parts, 1).space)
+def references(rooms):
+    collection = rooms.references.milvus.find(1, Kind.REFERENCES, source_of(rooms.references, 1).space)
     return Counter((entry.label, entry.verdict) for entry, _ in collection.rows.values())
 
 
-def states(parts):
-    return Counter(str(one.state) for one in parts.clusters.all(1))
+def states(rooms):
+    return Counter(str(one.state) for one in rooms.discovery.clusters.all(1))

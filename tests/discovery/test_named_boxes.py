@@ -12,41 +12,41 @@ from tests.discovery.builders import at, looking, planted, references, reviewed
 
 
 @pytest.fixture
-def parts(parts):
-    return looking(parts)
+def rooms(rooms):
+    return looking(rooms)
 
 
-def test_a_review_begun_after_the_naming_says_more_than_the_naming(parts):
-    insects, _ = planted(parts)
-    promote(parts, 1, insects.id, "Insect")
-    index(parts, 1)
-    reviewed(parts, 11, ("Car", at("car", 11)))  # at noon of a day before: who made it could not know the label
+def test_a_review_begun_after_the_naming_says_more_than_the_naming(rooms):
+    insects, _ = planted(rooms)
+    promote(rooms.discovery, 1, insects.id, "Insect")
+    index(rooms.references, 1)
+    reviewed(rooms, 11, ("Car", at("car", 11)))  # at noon of a day before: who made it could not know the label
     ahead = (datetime.now(UTC) - NOON).total_seconds() / 60
-    reviewed(parts, 12, ("Car", at("car", 12)), edited=ahead + 10, lead_time=60.0)
-    reviewed(parts, 13, ("Car", at("car", 13)), edited=ahead + 10, lead_time=7200.0)  # begun before, sent after
+    reviewed(rooms, 12, ("Car", at("car", 12)), edited=ahead + 10, lead_time=60.0)
+    reviewed(rooms, 13, ("Car", at("car", 13)), edited=ahead + 10, lead_time=7200.0)  # begun before, sent after
 
-    index(parts, 1)
+    index(rooms.references, 1)
 
-    assert references(parts) == {("Car", "confirmed"): 10, ("Car", "missed"): 3, ("Insect", "named"): 9}
-
-
-def test_the_named_boxes_of_a_deleted_task_go(parts):
-    insects, _ = planted(parts)
-    promote(parts, 1, insects.id, "Insect")
-    index(parts, 1)
-
-    parts.reviews.delete(1, TASK, {11: datetime.now(UTC)})
-    index(parts, 1)
-
-    assert references(parts)["Insect", "named"] == 9
+    assert references(rooms) == {("Car", "confirmed"): 10, ("Car", "missed"): 3, ("Insect", "named"): 9}
 
 
-def test_named_boxes_of_another_image_are_not_those_of_the_task(parts):
-    insects, _ = planted(parts)
-    promote(parts, 1, insects.id, "Insect")
+def test_the_named_boxes_of_a_deleted_task_go(rooms):
+    insects, _ = planted(rooms)
+    promote(rooms.discovery, 1, insects.id, "Insect")
+    index(rooms.references, 1)
+
+    rooms.reviews.store.delete(1, TASK, {11: datetime.now(UTC)})
+    index(rooms.references, 1)
+
+    assert references(rooms)["Insect", "named"] == 9
+
+
+def test_named_boxes_of_another_image_are_not_those_of_the_task(rooms):
+    insects, _ = planted(rooms)
+    promote(rooms.discovery, 1, insects.id, "Insect")
     one = served(region("x", "Car", at("car", 11), 0.9), task=11, image="/other.jpg", minutes=30)
-    parts.predictions.append([one])
+    rooms.serving.predictions.append([one])
 
-    index(parts, 1)
+    index(rooms.references, 1)
 
-    assert references(parts)["Insect", "named"] == 9
+    assert references(rooms)["Insect", "named"] == 9

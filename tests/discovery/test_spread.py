@@ -9,6 +9,7 @@ from loop.discovery.spread import spread
 from loop.errors import UpstreamError
 from loop.label_studio.payloads import predictions_of
 from loop.references.plan import source_of
+from loop.rooms import swap
 from loop.serving.refresh import refresh
 from loop.serving.write_groups import write_groups
 from tests.discovery.builders import INSECTS, POLICY, TOOLS, looking
@@ -18,13 +19,13 @@ VERSION = "yolo_detector@1.0.0"
 
 
 @pytest.fixture
-def parts(parts, tmp_path):
+def rooms(rooms, tmp_path):
     """Open tasks, each predicted by the champion and by another version, and one that nothing was found on."""
     (tmp_path / "some.pt").write_bytes(b"weights")
-    parts.registry.promote(1, parts.registry.add(1, tmp_path / "some.pt").name, "first")
-    parts = looking(parts)
+    rooms.registry.versions.promote(1, rooms.registry.versions.add(1, tmp_path / "some.pt").name, "first")
+    rooms = looking(rooms)
     tasks = [task(one) for one in (*INSECTS, *TOOLS, 99)]
-    return replace(parts, label_studio=FakeLabelStudio(tasks))
+    return swap(rooms, (rooms.studio.client, FakeLabelStudio(tasks)))
 
 
 def task(number):
@@ -35,69 +36,69 @@ def task(number):
     return {"id": number, "data": {"image": f"/{number}.jpg"}, "predictions": predictions}
 
 
-def spread_now(parts):
-    return spread(parts, 1, source_of(parts, 1).space)
+def spread_now(rooms):
+    return spread(rooms.discovery, 1, source_of(rooms.references, 1).space)
 
 
-def clusters(parts):
+def clusters(rooms):
     """What Label Studio has of the champion by task."""
-    return {one["id"]: predictions_of(one, VERSION)[0].get("cluster") for one in parts.label_studio.tasks}
+    return {one["id"]: predictions_of(one, VERSION)[0].get("cluster") for one in rooms.studio.client.tasks}
 
 
-def test_every_open_task_gets_its_group_in_what_the_champion_predicted(parts):
-    line = spread_now(parts)
+def test_every_open_task_gets_its_group_in_what_the_champion_predicted(rooms):
+    line = spread_now(rooms)
 
     assert line == "28 tasks in 4 groups, 19 predictions changed"
-    found = clusters(parts)
+    found = clusters(rooms)
     assert not {found[one] for one in INSECTS} & {found[one] for one in TOOLS}
     assert found[99] == 0
     assert 0 not in {found[one] for one in (*INSECTS, *TOOLS)}
-    assert {one["predictions"][1]["cluster"] for one in parts.label_studio.tasks} == {None}
+    assert {one["predictions"][1]["cluster"] for one in rooms.studio.client.tasks} == {None}
 
 
-def test_what_is_right_is_not_written_again(parts):
-    spread_now(parts)
+def test_what_is_right_is_not_written_again(rooms):
+    spread_now(rooms)
 
-    assert spread_now(parts).endswith("0 predictions changed")
-    assert len(parts.label_studio.patched) == 19
+    assert spread_now(rooms).endswith("0 predictions changed")
+    assert len(rooms.studio.client.patched) == 19
 
 
-def test_predictions_of_a_later_refresh_get_the_groups_of_the_last_discovery(parts):
-    spread_now(parts)
-    before = clusters(parts)
-    for one in parts.label_studio.tasks:
+def test_predictions_of_a_later_refresh_get_the_groups_of_the_last_discovery(rooms):
+    spread_now(rooms)
+    before = clusters(rooms)
+    for one in rooms.studio.client.tasks:
         one["predictions"][0]["cluster"] = None  # as what is stored anew
 
-    refresh(replace(parts, detectors=FakeDetectors()), 1)
+    refresh(swap(rooms, (rooms.registry.detectors, FakeDetectors())).serving, 1)
 
-    assert clusters(parts) == before
-
-
-def test_of_very_many_tasks_the_least_certain_are_written(parts):
-    parts.groups.replace(1, dict.fromkeys((*INSECTS, *TOOLS), 1))
-
-    assert write_groups(parts, 1, most=3) == 3
-    assert write_groups(parts, 1, most=3) == 0
-
-    assert {one for one, cluster in clusters(parts).items() if cluster is not None} == {27, 28, 99}
+    assert clusters(rooms) == before
 
 
-def test_a_project_that_was_never_spread_is_left_alone(parts):
-    assert write_groups(parts, 1) == 0
-    assert parts.label_studio.patched == []
+def test_of_very_many_tasks_the_least_certain_are_written(rooms):
+    rooms.serving.groups.replace(1, dict.fromkeys((*INSECTS, *TOOLS), 1))
+
+    assert write_groups(rooms.serving, 1, most=3) == 3
+    assert write_groups(rooms.serving, 1, most=3) == 0
+
+    assert {one for one, cluster in clusters(rooms).items() if cluster is not None} == {27, 28, 99}
 
 
-def test_switched_off_it_takes_back_what_it_wrote_and_nothing_else(parts):
-    off = replace(parts, policies=replace(parts.policies, is_spread=False))
+def test_a_project_that_was_never_spread_is_left_alone(rooms):
+    assert write_groups(rooms.serving, 1) == 0
+    assert rooms.studio.client.patched == []
+
+
+def test_switched_off_it_takes_back_what_it_wrote_and_nothing_else(rooms):
+    off = swap(rooms, (rooms.serving.policy, replace(rooms.serving.policy, is_spread=False)))
     assert spread_now(off) == ""
-    assert off.label_studio.patched == []
-    spread_now(parts)
+    assert off.studio.client.patched == []
+    spread_now(rooms)
 
     assert spread_now(off) == "19 predictions are in no group any more"
 
-    assert set(clusters(parts).values()) == {None}
-    assert parts.groups.all(1) == {}
-    assert write_groups(off, 1) == 0
+    assert set(clusters(rooms).values()) == {None}
+    assert rooms.serving.groups.all(1) == {}
+    assert write_groups(off.serving, 1) == 0
 
 
 class Silent(FakeLabelStudio):
@@ -109,11 +110,11 @@ class Silent(FakeLabelStudio):
         super().update_prediction(prediction_id, **fields)
 
 
-def test_with_label_studio_down_the_clusters_stand_and_the_next_discovery_goes_on(parts):
-    silent = replace(parts, label_studio=Silent(parts.label_studio.tasks))
+def test_with_label_studio_down_the_clusters_stand_and_the_next_discovery_goes_on(rooms):
+    silent = swap(rooms, (rooms.studio.client, Silent(rooms.studio.client.tasks)))
 
-    line = discover(silent, 1, POLICY)
+    line = discover(silent.discovery, 1, POLICY)
 
     assert line.endswith("Label Studio did not answer")
-    assert len(parts.clusters.all(1)) == 2
-    assert spread_now(parts).endswith("16 predictions changed")
+    assert len(rooms.discovery.clusters.all(1)) == 2
+    assert spread_now(rooms).endswith("16 predictions changed")

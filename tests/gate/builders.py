@@ -11,6 +11,7 @@ from loop.gate.evaluation import IOUS, Evaluation, Found, Labels, Metrics
 from loop.gate.true_positives import matched
 from loop.label_studio.classes import Labels as ClassIndex
 from loop.registry.store import Facts
+from loop.rooms import swap
 from loop.training.retrain import retrain
 from loop.vision.image_files import prepare_file
 from scripts.bench.harmed_evaluations import harmed
@@ -59,40 +60,42 @@ BAD = harmed(GOOD, 0.7, seed=1)
 OLD, NEW = b"champion", b"candidate"
 
 
-def write_snapshot(parts, folder, held_out):
+def write_snapshot(rooms, folder, held_out):
     """A dataset of held-out images that are named as the evaluations name theirs, and one to train on."""
     (folder / "image.jpg").write_bytes(picture())
     labels = ClassIndex.of(["Car"])
     sides = dict(enumerate([Side.HELD_OUT] * held_out + [Side.TRAIN]))
-    with writing(parts.snapshots / "1") as draft:
+    with writing(rooms.datasets.snapshots / "1") as draft:
         items = [LabelledImage(number, "", (region(),)) for number in sides]
         draft.add(items, labels, lambda item: prepare_file(folder / "image.jpg", item.image, 1_000_000, folder))
         return draft.finish(sides, labels)
 
 
-def add(parts, folder, weights, snapshot=None, training=None):
+def add(rooms, folder, weights, snapshot=None, training=None):
     (folder / "weights.pt").write_bytes(weights)
-    champion = parts.registry.champion(1)
+    champion = rooms.registry.versions.champion(1)
     made_by = {"training": training.id, "batch": 4} if training else {}
     facts = Facts(
         snapshot=snapshot.hash if snapshot else None, parent=champion.name if champion else None, training=made_by
     )
-    return parts.registry.add(1, folder / "weights.pt", facts)
+    return rooms.registry.versions.add(1, folder / "weights.pt", facts)
 
 
-def serve(parts, version):
-    parts.registry.promote(1, version.name, "a test")
+def serve(rooms, version):
+    rooms.registry.versions.promote(1, version.name, "a test")
 
 
-def train_and_judge(parts, folder, snapshot, champion=BAD, candidate=GOOD, *, least_images=10, **more):
-    """Judge a training that was cut off after its candidate was registered; return the parts and the training."""
-    gate = replace(parts.policies.gate, least_images=least_images)
+def train_and_judge(rooms, folder, snapshot, champion=BAD, candidate=GOOD, *, least_images=10, **more):
+    """Judge a training that was cut off after its candidate was registered; return the rooms and the training."""
+    gate = replace(rooms.gate.policy, least_images=least_images)
     detectors = EvaluatedDetectors({OLD: champion, NEW: candidate}, **more)
-    parts = replace(parts, detectors=detectors, evaluator=detectors, policies=replace(parts.policies, gate=gate))
-    if parts.registry.champion(1) is None and champion is not None:
-        serve(parts, add(parts, folder, OLD))
-    training = parts.trainings.ask(1, "a test")
-    parts.trainings.note(training.id, snapshot=snapshot.hash)
-    add(parts, folder, NEW, snapshot, training)
-    retrain(parts, 1)
-    return parts, parts.trainings.last(1)[0]
+    rooms = swap(
+        rooms, (rooms.registry.detectors, detectors), (rooms.gate.evaluator, detectors), (rooms.gate.policy, gate)
+    )
+    if rooms.registry.versions.champion(1) is None and champion is not None:
+        serve(rooms, add(rooms, folder, OLD))
+    training = rooms.trainings.store.ask(1, "a test")
+    rooms.trainings.store.note(training.id, snapshot=snapshot.hash)
+    add(rooms, folder, NEW, snapshot, training)
+    retrain(rooms.trainings, 1)
+    return rooms, rooms.trainings.store.last(1)[0]

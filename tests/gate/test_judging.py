@@ -9,56 +9,57 @@ from rich.console import Console
 from loop.cli import screen
 from loop.gate.promote_by_hand import promote_by_hand
 from loop.installation.status import status
+from loop.rooms import swap
 from loop.training.retrain import retrain
 from loop.training.store import State
 from tests.gate.builders import BAD, GOOD, NEW, OLD, add, serve, write_snapshot
 
 
 def test_a_better_candidate_serves(judged):
-    parts, training = judged()
+    rooms, training = judged()
 
     assert training.state is State.PROMOTED
-    assert parts.registry.champion(1).name == training.version
+    assert rooms.registry.versions.champion(1).name == training.version
     assert "95% interval +" in training.report["gate"]["reason"]
 
 
 def test_a_worse_candidate_does_not_serve_and_its_report_is_kept(judged):
-    parts, training = judged(champion=GOOD, candidate=BAD)
+    rooms, training = judged(champion=GOOD, candidate=BAD)
 
     assert training.state is State.REFUSED
-    assert parts.registry.champion(1).name != training.version
-    html, plain = parts.reports.find(1, training.version)
+    assert rooms.registry.versions.champion(1).name != training.version
+    html, plain = rooms.gate.reports.find(1, training.version)
     assert "not shown to be better" in json.loads(plain.read_text())["reason"]
     assert "Refused" in html.read_text()
 
 
 def test_with_too_little_to_tell_a_person_is_asked(judged):
-    parts, training = judged(least_images=13)
+    rooms, training = judged(least_images=13)
 
     assert training.state is State.HELD
-    assert parts.registry.champion(1).name != training.version
-    assert parts.reports.find(1, training.version)
+    assert rooms.registry.versions.champion(1).name != training.version
+    assert rooms.gate.reports.find(1, training.version)
 
 
 def test_the_status_says_what_to_do_about_a_held_candidate_until_it_is_done(judged):
-    parts, training = judged(least_images=13)
+    rooms, training = judged(least_images=13)
 
-    before = shown(parts)
-    promote_by_hand(parts, 1, training.version, "I looked", is_forced=True)
+    before = shown(rooms)
+    promote_by_hand(rooms.gate, 1, training.version, "I looked", is_forced=True)
 
     assert f"loop models promote {training.version} --project 1 --force --why" in before
     assert f"loop models report {training.version} --project 1" in before
-    assert "--force" not in shown(parts)
+    assert "--force" not in shown(rooms)
 
 
-def shown(parts):
+def shown(rooms):
     out = io.StringIO()
-    found = replace(status_without_network(parts), parts={})
+    found = replace(status_without_network(rooms), parts={})
     screen.show_status(Console(file=out, width=200), found)
     return out.getvalue()
 
 
-def status_without_network(parts):
+def status_without_network(rooms):
     class Quiet:
         url = ""
 
@@ -71,7 +72,9 @@ def status_without_network(parts):
         def lengths(self):
             return {}
 
-    return status(replace(parts, label_studio=Quiet(), door=Quiet(), queue=Quiet()))
+    return status(
+        swap(rooms, (rooms.studio.client, Quiet()), (rooms.studio.door, Quiet()), (rooms.queue, Quiet())).installation
+    )
 
 
 def test_without_a_champion_the_candidate_is_compared_with_finding_nothing(judged):
@@ -81,13 +84,13 @@ def test_without_a_champion_the_candidate_is_compared_with_finding_nothing(judge
 
 
 def test_a_training_that_is_cut_off_after_its_promotion_ends_as_promoted(judged):
-    parts, training = judged()
-    parts.trainings.note(training.id, state=State.RUNNING)
+    rooms, training = judged()
+    rooms.trainings.store.note(training.id, state=State.RUNNING)
 
-    retrain(parts, 1)
+    retrain(rooms.trainings, 1)
 
-    assert parts.trainings.last(1)[0].state is State.PROMOTED
-    assert parts.registry.champion(1).name == training.version
+    assert rooms.trainings.store.last(1)[0].state is State.PROMOTED
+    assert rooms.registry.versions.champion(1).name == training.version
 
 
 def test_a_slow_candidate_is_refused(judged):
@@ -97,12 +100,12 @@ def test_a_slow_candidate_is_refused(judged):
     assert "too slow: 30.0 ms" in training.report["gate"]["reason"]
 
 
-def test_what_the_champion_was_first_measured_on_is_reported_apart(judged, parts, tmp_path):
-    known = write_snapshot(parts, tmp_path, 7)
-    serve(parts, add(parts, tmp_path, OLD, known))
+def test_what_the_champion_was_first_measured_on_is_reported_apart(judged, rooms, tmp_path):
+    known = write_snapshot(rooms, tmp_path, 7)
+    serve(rooms, add(rooms, tmp_path, OLD, known))
 
-    parts, training = judged()
+    rooms, training = judged()
 
-    report = json.loads(parts.reports.find(1, training.version)[1].read_text())
+    report = json.loads(rooms.gate.reports.find(1, training.version)[1].read_text())
     assert report["measured_before_the_champion_was_made"]["images"] == 7
     assert report["measured_since"]["images"] == 5

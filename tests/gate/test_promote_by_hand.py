@@ -16,8 +16,8 @@ from loop.registry.moves import CHAMPION
 from tests.gate.builders import BAD, GOOD, OLD, add
 
 
-def run_command(parts, *arguments):
-    environment = {"LOOP_HOME": str(parts.snapshots.parent), "LABEL_STUDIO_API_KEY": "k"}
+def run_command(rooms, *arguments):
+    environment = {"LOOP_HOME": str(rooms.datasets.snapshots.parent), "LABEL_STUDIO_API_KEY": "k"}
     return CliRunner().invoke(app, ["models", *arguments, "--project", "1"], env=environment)
 
 
@@ -30,100 +30,100 @@ def run_command(parts, *arguments):
     ],
 )
 def test_a_refused_version_serves_only_when_forced_with_a_reason(judged, why, is_forced):
-    parts, training = judged(champion=GOOD, candidate=BAD)
+    rooms, training = judged(champion=GOOD, candidate=BAD)
 
     with pytest.raises(NotPassed, match="the gate refused it"):
-        promote_by_hand(parts, 1, training.version, why, is_forced=is_forced)
+        promote_by_hand(rooms.gate, 1, training.version, why, is_forced=is_forced)
 
-    promote_by_hand(parts, 1, training.version, "I like it", is_forced=True)
-    assert parts.registry.champion(1).name == training.version
+    promote_by_hand(rooms.gate, 1, training.version, "I like it", is_forced=True)
+    assert rooms.registry.versions.champion(1).name == training.version
 
 
 def test_a_version_that_served_before_may_always_serve_again(judged):
-    parts, training = judged(champion=GOOD, candidate=BAD)
-    first = parts.registry.champion(1)
-    promote_by_hand(parts, 1, training.version, "I like it", is_forced=True)
+    rooms, training = judged(champion=GOOD, candidate=BAD)
+    first = rooms.registry.versions.champion(1)
+    promote_by_hand(rooms.gate, 1, training.version, "I like it", is_forced=True)
 
-    assert promote_by_hand(parts, 1, first.name, None) == first
-    assert promote_by_hand(parts, 1, training.version, None).name == training.version
+    assert promote_by_hand(rooms.gate, 1, first.name, None) == first
+    assert promote_by_hand(rooms.gate, 1, training.version, None).name == training.version
 
 
-def test_a_version_that_the_gate_never_saw_needs_a_reason(parts, tmp_path):
-    foreign = add(parts, tmp_path, b"foreign")
+def test_a_version_that_the_gate_never_saw_needs_a_reason(rooms, tmp_path):
+    foreign = add(rooms, tmp_path, b"foreign")
 
     with pytest.raises(NotPassed, match="never judged"):
-        promote_by_hand(parts, 1, foreign.name, "by hand")
+        promote_by_hand(rooms.gate, 1, foreign.name, "by hand")
 
 
 def test_the_reason_is_kept_with_the_move(judged):
-    parts, training = judged(champion=GOOD, candidate=BAD)
+    rooms, training = judged(champion=GOOD, candidate=BAD)
 
-    promote_by_hand(parts, 1, training.version, "the old one is too slow", is_forced=True)
+    promote_by_hand(rooms.gate, 1, training.version, "the old one is too slow", is_forced=True)
 
-    with parts.engine.connect() as connection:
+    with rooms.engine.connect() as connection:
         found = connection.exec_driver_sql("select alias, why from moves order by id desc").first()
     assert tuple(found) == (CHAMPION, "the old one is too slow")
 
 
 def test_the_command_refuses_what_the_gate_refused(judged):
-    parts, training = judged(champion=GOOD, candidate=BAD)
+    rooms, training = judged(champion=GOOD, candidate=BAD)
 
-    done = run_command(parts, "promote", training.version, "--why", "please")
+    done = run_command(rooms, "promote", training.version, "--why", "please")
 
     assert isinstance(done.exception, NotPassed)
-    assert parts.registry.champion(1).name != training.version
+    assert rooms.registry.versions.champion(1).name != training.version
 
 
 def test_the_command_prints_where_the_report_is_and_the_report(judged):
-    parts, training = judged()
-    html, _ = parts.reports.find(1, training.version)
+    rooms, training = judged()
+    html, _ = rooms.gate.reports.find(1, training.version)
 
-    assert run_command(parts, "report", training.version).output.strip() == str(html)
-    assert json.loads(run_command(parts, "report", training.version, "--json").output)["outcome"] == "promoted"
+    assert run_command(rooms, "report", training.version).output.strip() == str(html)
+    assert json.loads(run_command(rooms, "report", training.version, "--json").output)["outcome"] == "promoted"
 
 
-def test_there_is_no_report_of_a_version_that_was_never_judged(parts, tmp_path):
-    version = add(parts, tmp_path, OLD)
+def test_there_is_no_report_of_a_version_that_was_never_judged(rooms, tmp_path):
+    version = add(rooms, tmp_path, OLD)
 
     with pytest.raises(UnknownReport, match="never judged"):
-        parts.reports.find(1, version.name)
+        rooms.gate.reports.find(1, version.name)
 
 
 def test_any_two_versions_are_compared_and_nothing_is_promoted(judged):
-    parts, training = judged(champion=GOOD, candidate=BAD)
-    champion = parts.registry.champion(1)
+    rooms, training = judged(champion=GOOD, candidate=BAD)
+    champion = rooms.registry.versions.champion(1)
 
-    report = compare(parts, 1, training.version, champion.name)
+    report = compare(rooms.gate, 1, training.version, champion.name)
 
     assert report.comparison.overall.lead > 0
     assert report.ruling is None
-    assert parts.registry.champion(1) == champion
+    assert rooms.registry.versions.champion(1) == champion
 
 
 def test_a_snapshot_is_named_by_the_start_of_its_hash(judged, snapshot):
-    parts, training = judged()
+    rooms, training = judged()
 
-    report = compare(parts, 1, training.version, training.version, snapshot.hash[:8])
+    report = compare(rooms.gate, 1, training.version, training.version, snapshot.hash[:8])
 
     assert report.snapshot == snapshot.hash
     with pytest.raises(UnknownSnapshot, match="beef"):
-        compare(parts, 1, training.version, training.version, "beef")
+        compare(rooms.gate, 1, training.version, training.version, "beef")
 
 
-def test_a_comparison_of_what_is_not_there_names_it(parts, tmp_path):
+def test_a_comparison_of_what_is_not_there_names_it(rooms, tmp_path):
     with pytest.raises(UnknownVersion):
-        compare(parts, 1, "7.0.0", "8.0.0")
+        compare(rooms.gate, 1, "7.0.0", "8.0.0")
 
-    name = add(parts, tmp_path, OLD).name
+    name = add(rooms, tmp_path, OLD).name
     with pytest.raises(UnknownSnapshot, match="no snapshot yet"):
-        compare(parts, 1, name, name)
+        compare(rooms.gate, 1, name, name)
 
 
 def test_a_comparison_is_shown_as_a_table(judged):
-    parts, training = judged()
+    rooms, training = judged()
     out = io.StringIO()
 
-    screen.show_comparison(Console(file=out, width=120), compare(parts, 1, "1.0.0", training.version))
+    screen.show_comparison(Console(file=out, width=120), compare(rooms.gate, 1, "1.0.0", training.version))
 
     assert "Cattle" in out.getvalue()
     assert "95% interval" in out.getvalue()

@@ -5,7 +5,6 @@ import io
 import json
 import threading
 import time
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -22,6 +21,7 @@ from loop.installation.findings import Level, is_private, ok, redact_finding, wr
 from loop.label_studio.token import read_token
 from loop.label_studio.webhook import ensure_webhook
 from loop.registry.store import Facts
+from loop.rooms import swap
 from loop.settings import Settings
 from loop.wiring import build
 from tests.builders import CONFIG, ls_task
@@ -102,20 +102,26 @@ class Answering:
 
 
 @pytest.fixture
-def patient(parts, tmp_path):
+def patient(rooms, tmp_path):
     """An installation with nothing wrong."""
-    door = Answering(parts.door)
-    healthy = replace(parts, door=door, label_studio=Studio(door), queue=Queue(), images=FakeImages())
+    door = Answering(rooms.studio.door)
+    healthy = swap(
+        rooms,
+        (rooms.studio.door, door),
+        (rooms.studio.client, Studio(door)),
+        (rooms.queue, Queue()),
+        (rooms.vision.images, FakeImages()),
+    )
     (tmp_path / "w.pt").write_bytes(b"weights")
-    version = parts.registry.add(1, tmp_path / "w.pt", Facts(classes=("Car", "Person")))
-    parts.registry.promote(1, version.name, "first")
-    ensure_webhook(healthy, 1)
+    version = rooms.registry.versions.add(1, tmp_path / "w.pt", Facts(classes=("Car", "Person")))
+    rooms.registry.versions.promote(1, version.name, "first")
+    ensure_webhook(healthy.studio, 1)
     return healthy
 
 
-def unwell(parts, **options):
+def unwell(rooms, **options):
     """The findings that are not ok, by check."""
-    return {one.check: one for one in doctor(parts, **options) if one.level != Level.OK}
+    return {one.check: one for one in doctor(rooms.installation, **options) if one.level != Level.OK}
 
 
 def test_of_a_healthy_installation_all_is_well(patient):
@@ -160,7 +166,7 @@ def test_the_kind_of_a_key_is_told_by_itself(key, kind, is_usable):
     ],
 )
 def test_a_key_that_does_not_work_is_told_and_nothing_more_is_asked(patient, key, refusal, check, word):
-    patient.label_studio.key, patient.label_studio.refusal = key, refusal
+    patient.studio.client.key, patient.studio.client.refusal = key, refusal
 
     found = unwell(patient)
 
@@ -172,7 +178,7 @@ def test_a_key_that_does_not_work_is_told_and_nothing_more_is_asked(patient, key
 
 def test_a_token_that_expires_soon_is_a_warning(patient):
     soon = datetime.now(UTC) + timedelta(days=3)
-    patient.label_studio.key = jwt(token_type="refresh", exp=soon.timestamp())
+    patient.studio.client.key = jwt(token_type="refresh", exp=soon.timestamp())
 
     assert unwell(patient)["token"].level == Level.WARNING
 
@@ -214,7 +220,7 @@ BREAKS = {
 
 @pytest.mark.parametrize(("breaks", "check", "word"), list(BREAKS.values()), ids=list(BREAKS))
 def test_what_is_broken_in_label_studio_is_named_with_what_to_do(patient, breaks, check, word):
-    breaks(patient.label_studio)
+    breaks(patient.studio.client)
 
     found = unwell(patient)
 
@@ -224,66 +230,69 @@ def test_what_is_broken_in_label_studio_is_named_with_what_to_do(patient, breaks
 
 
 def test_local_files_that_are_not_served_are_told(patient):
-    patient.label_studio.stores = [{"type": "localfiles", "title": "d", "status": "completed", "last_sync": "2026"}]
-    patient.label_studio.local_files = "403: enable it with LOCAL_FILES_SERVING_ENABLED environment variable"
+    patient.studio.client.stores = [{"type": "localfiles", "title": "d", "status": "completed", "last_sync": "2026"}]
+    patient.studio.client.local_files = "403: enable it with LOCAL_FILES_SERVING_ENABLED environment variable"
 
     assert "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true" in unwell(patient)["local files"].advice
 
 
 def test_an_image_that_cannot_be_read_is_told_by_its_task(patient):
-    found = unwell(replace(patient, images=FakeImages(broken=[2])))
+    found = unwell(swap(patient, (patient.vision.images, FakeImages(broken=[2]))))
 
     assert found["images"].found.startswith("task 2: ")
 
 
 def test_labels_without_a_class_and_classes_without_a_label_are_told(patient, tmp_path):
-    version = patient.registry.add(1, tmp_path / "w.pt", Facts(classes=("Car", "Lorry"), snapshot="abc"))
-    patient.registry.promote(1, version.name, "renamed")
-    patient.label_studio.fields["model_version"] = version.name
+    version = patient.registry.versions.add(1, tmp_path / "w.pt", Facts(classes=("Car", "Lorry"), snapshot="abc"))
+    patient.registry.versions.promote(1, version.name, "renamed")
+    patient.studio.client.fields["model_version"] = version.name
 
-    found = [one.found for one in doctor(patient) if one.check == "labels"]
+    found = [one.found for one in doctor(patient.installation) if one.check == "labels"]
 
     assert found == ["no class for the labels Person", "no label for the classes Lorry"]
 
 
 def test_classes_of_weights_from_elsewhere_need_no_label(patient, tmp_path):
-    version = patient.registry.add(1, tmp_path / "w.pt", Facts(classes=("Car", "Person", "Zebra", "Bench")))
-    patient.registry.promote(1, version.name, "from elsewhere")
-    patient.label_studio.fields["model_version"] = version.name
+    version = patient.registry.versions.add(1, tmp_path / "w.pt", Facts(classes=("Car", "Person", "Zebra", "Bench")))
+    patient.registry.versions.promote(1, version.name, "from elsewhere")
+    patient.studio.client.fields["model_version"] = version.name
 
-    (found,) = (one for one in doctor(patient) if one.check == "labels")
+    (found,) = (one for one in doctor(patient.installation) if one.check == "labels")
 
     assert found.level == Level.OK
     assert "2 classes of weights that were not trained here" in found.found
 
 
 def test_a_task_without_an_image_is_told(patient):
-    patient.label_studio.tasks[0]["data"] = {"text": "no image"}
+    patient.studio.client.tasks[0]["data"] = {"text": "no image"}
 
     assert unwell(patient)["images"].found.startswith("task 1 data.image")
 
 
 def test_a_project_without_tasks_is_no_fault(patient):
-    patient.label_studio.tasks = []
-    patient.label_studio.fields.update(task_number=0, model_version="")
+    patient.studio.client.tasks = []
+    patient.studio.client.fields.update(task_number=0, model_version="")
 
     assert unwell(patient)["order"].level == Level.WARNING
 
 
 def test_weights_that_changed_are_told(patient):
-    patient.registry.champion(1).weights.write_bytes(b"other")
+    patient.registry.versions.champion(1).weights.write_bytes(b"other")
 
     assert "is damaged" in unwell(patient)["weights"].found
 
 
 def test_weights_that_are_gone_are_told(patient):
-    patient.registry.champion(1).weights.unlink()
+    patient.registry.versions.champion(1).weights.unlink()
 
     assert "No such file" in unwell(patient)["weights"].found
 
 
 def test_a_web_part_that_is_not_there_is_told(patient):
-    assert "loop up" in unwell(replace(patient, door=Answering(patient.door, answers=False)))["web"].advice
+    assert (
+        "loop up"
+        in unwell(swap(patient, (patient.studio.door, Answering(patient.studio.door, answers=False))))["web"].advice
+    )
 
 
 @pytest.mark.parametrize(
@@ -301,10 +310,10 @@ def test_jobs_that_nobody_does_are_told(patient, field, value, check):
     assert list(unwell(patient)) == [check]
 
 
-def test_a_redis_that_is_down_is_told(patient, parts, tmp_path):
+def test_a_redis_that_is_down_is_told(patient, rooms, tmp_path):
     down = build(Settings.read({"LOOP_HOME": str(tmp_path / "x"), "LOOP_REDIS_URL": f"unix://{tmp_path}/none.sock"}))
 
-    found = unwell(replace(patient, queue=down.queue))
+    found = unwell(swap(patient, (patient.queue, down.queue)))
 
     assert {"redis", "queue age", "schedule"} <= set(found)
     assert "LOOP_REDIS_URL" in found["redis"].advice
@@ -350,7 +359,7 @@ def test_an_installation_without_records_is_told_and_raises_nothing(tmp_path):
 
 
 def test_a_label_studio_that_hangs_costs_seconds(patient):
-    patient.label_studio.wait = 30
+    patient.studio.client.wait = 30
     began = time.monotonic()
 
     found = unwell(patient, seconds=0.5)
@@ -361,9 +370,9 @@ def test_a_label_studio_that_hangs_costs_seconds(patient):
 
 
 def test_a_check_that_raises_is_a_finding_and_the_others_go_on(patient):
-    patient.label_studio.backends = None
+    patient.studio.client.backends = None
 
-    found = {one.check: one for one in doctor(patient)}
+    found = {one.check: one for one in doctor(patient.installation)}
 
     assert found["backend"].level == Level.WRONG
     assert found["webhook"].level == Level.OK
@@ -374,22 +383,22 @@ def test_a_project_that_was_never_connected_is_told(patient):
 
 
 def test_each_of_two_projects_is_looked_at(patient):
-    patient.projects.save(2, "More cars", CONFIG)
+    patient.studio.projects.save(2, "More cars", CONFIG)
 
-    assert {one.project for one in doctor(patient)} == {None, 1, 2}
-    assert {one.project for one in doctor(patient, 1)} == {None, 1}
+    assert {one.project for one in doctor(patient.installation)} == {None, 1, 2}
+    assert {one.project for one in doctor(patient.installation, 1)} == {None, 1}
 
 
 def test_no_secret_is_ever_printed(patient):
-    patient.label_studio.key = "5ec3e7" * 7
-    patient.label_studio.hooks[0]["headers"]["X-Loop-Secret"] = "hidden"
+    patient.studio.client.key = "5ec3e7" * 7
+    patient.studio.client.hooks[0]["headers"]["X-Loop-Secret"] = "hidden"
     out = Console(file=io.StringIO(), width=200)
 
-    findings = doctor(patient)
+    findings = doctor(patient.installation)
     screen.show_findings(out, findings)
     told = out.file.getvalue() + json.dumps(screen.findings_json(findings))
 
-    for secret in (patient.label_studio.key, "hidden", patient.door.secret_of(1)):
+    for secret in (patient.studio.client.key, "hidden", patient.studio.door.secret_of(1)):
         assert secret not in told
 
 

@@ -79,11 +79,11 @@ def test_two_homes_share_no_socket(one, other):
 @pytest.mark.parametrize("name", ODD)
 def test_an_installation_of_an_odd_name_keeps_what_it_is_given(tmp_path, name):
     settings = Settings.read({"LOOP_HOME": str(tmp_path / name)})
-    with closing(build(settings, migrate=True)) as parts:
-        parts.projects.save(1, "Cars", CONFIG)
+    with closing(build(settings, migrate=True)) as rooms:
+        rooms.studio.projects.save(1, "Cars", CONFIG)
 
-    with closing(build(settings, migrate=True)) as parts:
-        assert [project.title for project in parts.projects.all()] == ["Cars"]
+    with closing(build(settings, migrate=True)) as rooms:
+        assert [project.title for project in rooms.studio.projects.all()] == ["Cars"]
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name / "loop.sqlite3").exists()
 
@@ -110,11 +110,11 @@ def test_a_home_of_a_user_who_is_not_there_is_a_folder_of_that_name(tmp_path, mo
 def test_a_home_behind_a_link_is_the_same_home(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
-    with closing(build(Settings.read({"LOOP_HOME": str(tmp_path / "link")}), migrate=True)) as parts:
-        parts.projects.save(1, "Cars", CONFIG)
+    with closing(build(Settings.read({"LOOP_HOME": str(tmp_path / "link")}), migrate=True)) as rooms:
+        rooms.studio.projects.save(1, "Cars", CONFIG)
 
-    with closing(build(Settings.read({"LOOP_HOME": str(tmp_path / "real")}))) as parts:
-        assert [project.id for project in parts.projects.all()] == [1]
+    with closing(build(Settings.read({"LOOP_HOME": str(tmp_path / "real")}))) as rooms:
+        assert [project.id for project in rooms.studio.projects.all()] == [1]
 
 
 @pytest.mark.parametrize("name", ["file", "file/below", "n" * 300], ids=["a file", "below a file", "too long a name"])

@@ -35,9 +35,9 @@ def settings(tmp_path):
 
 
 def test_the_trace_of_a_failed_job_has_no_secret(settings, tmp_path):
-    with closing(build(settings, migrate=True)) as parts, closing(Redis.from_url(settings.redis)) as redis:
-        parts.projects.save(1, "Cars", CONFIG)
-        parts.queue.ask_sync(1)
+    with closing(build(settings, migrate=True)) as rooms, closing(Redis.from_url(settings.redis)) as redis:
+        rooms.studio.projects.save(1, "Cars", CONFIG)
+        rooms.queue.ask_sync(1)
 
         with (tmp_path / "worker.log").open("w") as log:
             worker = subprocess.Popen(
@@ -68,8 +68,8 @@ def _trace(redis):
 
 
 def test_a_training_here_that_failed_ends_with_1_and_says_why(settings):
-    with closing(build(settings, migrate=True)) as parts:
-        parts.projects.save(1, "Cars", CONFIG)
+    with closing(build(settings, migrate=True)) as rooms:
+        rooms.studio.projects.save(1, "Cars", CONFIG)
 
     done = subprocess.run(
         [sys.executable, "-m", "loop.cli.main", "retrain", "--project", "1", "--here"],

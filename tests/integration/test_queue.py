@@ -57,17 +57,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from loop.wiring import build
 from loop.training.ask import ask_training
-with closing(build()) as parts:
+with closing(build()) as rooms:
     print("ready", flush=True)
     sys.stdin.readline()
     with ThreadPoolExecutor(5) as pool:
-        list(pool.map(lambda number: ask_training(parts, 1, f"ask {number}"), range(25)))
+        list(pool.map(lambda number: ask_training(rooms.trainings, 1, f"ask {number}"), range(25)))
 """
 
 
 def test_a_hundred_asks_at_once_make_one_training_and_one_job(redis, jobs, tmp_path):
     settings = Settings.read({"LOOP_HOME": str(tmp_path), "LOOP_REDIS_URL": redis.address})
-    with closing(build(settings, migrate=True)) as parts:
+    with closing(build(settings, migrate=True)) as rooms:
         asking = [
             subprocess.Popen(
                 [sys.executable, "-c", ASK],
@@ -87,19 +87,19 @@ def test_a_hundred_asks_at_once_make_one_training_and_one_job(redis, jobs, tmp_p
             one.communicate(timeout=60)
 
         assert [one.returncode for one in asking] == [0] * 4
-        assert len(parts.trainings.last(1, 200)) == 1
+        assert len(rooms.trainings.store.last(1, 200)) == 1
         assert jobs.lengths() == {GPU: 1, DEFAULT: 0}
 
 
 def test_a_training_that_waits_for_a_worker_is_cancelled_at_once(redis, jobs, tmp_path):
     settings = Settings.read({"LOOP_HOME": str(tmp_path), "LOOP_REDIS_URL": redis.address})
-    with closing(build(settings, migrate=True)) as parts:
-        ask_training(parts, 1, "by hand")
+    with closing(build(settings, migrate=True)) as rooms:
+        ask_training(rooms.trainings, 1, "by hand")
 
-        assert cancel(parts, 1).state == State.CANCELLED
-        with parts.queue.alone("retrain-1"):
-            ask_training(parts, 1, "by hand")
-            assert cancel(parts, 1).state == State.ASKED  # it runs, and stops at its next look
+        assert cancel(rooms.trainings, 1).state == State.CANCELLED
+        with rooms.queue.alone("retrain-1"):
+            ask_training(rooms.trainings, 1, "by hand")
+            assert cancel(rooms.trainings, 1).state == State.ASKED  # it runs, and stops at its next look
 
 
 def test_two_projects_have_a_job_each(jobs):

@@ -12,6 +12,7 @@ from loop.installation.checks_reviews import label_config as check
 from loop.installation.connect import connect
 from loop.label_studio.label_config import parse
 from loop.label_studio.label_config_edit import with_label
+from loop.rooms import swap
 from loop.training.after_reviews import review
 from tests.builders import ls_task
 
@@ -50,10 +51,10 @@ EVERY = pytest.mark.parametrize(("tags", "said"), [pytest.param(*pair, id=name) 
 
 
 @pytest.fixture
-def client(parts, settings):
+def client(rooms, settings):
     web = create_app(settings)
     yield web.test_client()
-    web.extensions["parts"].close()
+    web.extensions["rooms"].close()
 
 
 def view(tags):
@@ -76,15 +77,15 @@ def test_setup_and_predict_refuse_it_with_a_message_and_no_500(client, tags, sai
         assert answer.json["type"] == "LabelConfigError"
 
 
-def test_connect_refuses_it_before_anything_is_recorded(parts):
+def test_connect_refuses_it_before_anything_is_recorded(rooms):
     class Studio:
         def project(self, project_id):
             return {"id": project_id, "title": "Pages", "label_config": view(REFUSED["pages"][0])}
 
     with pytest.raises(LabelConfigError, match="Image image valueList"):
-        connect(replace(parts, label_studio=Studio()), 7)
+        connect(swap(rooms, (rooms.studio.client, Studio())).installation, 7)
     with pytest.raises(UnknownProject):
-        parts.projects.get(7)
+        rooms.studio.projects.get(7)
 
 
 def test_the_command_says_it_in_a_line(tmp_path):
@@ -125,22 +126,22 @@ def test_labels_that_stand_twice_are_one_with_all_that_they_stand_for():
     assert config.label_of("label", "c") == "Car"
 
 
-def test_an_event_that_brings_one_is_set_aside_and_the_config_before_stays_in_force(parts):
-    before = parts.projects.get(1).label_config
+def test_an_event_that_brings_one_is_set_aside_and_the_config_before_stays_in_force(rooms):
+    before = rooms.studio.projects.get(1).label_config
     project = {"id": 1, "title": "Pages", "label_config": view(REFUSED["pages"][0])}
-    parts.events.append(1, "PROJECT_UPDATED", {"action": "PROJECT_UPDATED", "project": project})
+    rooms.reviews.events.append(1, "PROJECT_UPDATED", {"action": "PROJECT_UPDATED", "project": project})
 
-    review(parts, 1)
+    review(rooms.trainings, 1)
 
-    (aside,) = parts.events.set_aside(1)
+    (aside,) = rooms.reviews.events.set_aside(1)
     assert "Image image valueList: expected one image a task" in aside.error
-    assert parts.projects.get(1).label_config == before
+    assert rooms.studio.projects.get(1).label_config == before
 
 
-def test_the_doctor_names_one_that_an_older_version_took(parts):
-    project = replace(parts.projects.get(1), label_config=view(REFUSED["dynamic-labels"][0]))
+def test_the_doctor_names_one_that_an_older_version_took(rooms):
+    project = replace(rooms.studio.projects.get(1), label_config=view(REFUSED["dynamic-labels"][0]))
 
-    (finding,) = check(parts, project)
+    (finding,) = check(rooms.installation, project)
 
     assert finding.level.value == "wrong"
     assert "RectangleLabels label value" in finding.found

@@ -19,6 +19,7 @@ from loop.rates.post_alerts import watch
 from loop.rates.rates import By
 from loop.regions import Box
 from loop.reviews.judging import judge_tasks
+from loop.rooms import swap
 from loop.serving.store import AUDIT
 from loop.storage.tables import verdicts
 from tests.builders import NOON, region, review, served
@@ -27,15 +28,15 @@ IMAGE = "/data/upload/1/a.jpg"
 ELSEWHERE = Box(0.6, 0.6, 0.9, 0.9)
 
 
-def reviewed(parts, task, *left, shown=("p",), data=None, stream="queue", version="a@1", score=0.9, **fields):
+def reviewed(rooms, task, *left, shown=("p",), data=None, stream="queue", version="a@1", score=0.9, **fields):
     """One task, predicted and reviewed."""
     boxes = [region(f"{name}{task}", score=score) for name in shown]
-    parts.predictions.append([served(*boxes, task=task, stream=stream, version=version)])
+    rooms.serving.predictions.append([served(*boxes, task=task, stream=stream, version=version)])
     kept = [region(f"{name}{task}", at=ELSEWHERE if name == "new" else None) for name in left]
-    parts.reviews.record(
+    rooms.reviews.store.record(
         review(*kept, task=task, annotation=task, minutes=task, **fields), {"image": IMAGE, **(data or {})}
     )
-    judge_tasks(parts, 1, [task])
+    judge_tasks(rooms.reviews, 1, [task])
 
 
 def shown(found, show=rates_screen.show_rates):
@@ -44,79 +45,79 @@ def shown(found, show=rates_screen.show_rates):
     return out.file.getvalue()
 
 
-def test_verdicts_are_grouped_by_a_field_of_the_task_data(parts):
-    reviewed(parts, 1, "p", data={"source": "day"})
-    reviewed(parts, 2, data={"source": "night"})
-    reviewed(parts, 3, data={"source": "night"})
-    reviewed(parts, 4, "p", data={})
+def test_verdicts_are_grouped_by_a_field_of_the_task_data(rooms):
+    reviewed(rooms, 1, "p", data={"source": "day"})
+    reviewed(rooms, 2, data={"source": "night"})
+    reviewed(rooms, 3, data={"source": "night"})
+    reviewed(rooms, 4, "p", data={})
 
-    found = assess(parts, 1, Asked(By.COHORT, "source"))
+    found = assess(rooms.rates, 1, Asked(By.COHORT, "source"))
 
     assert [(one.name, one.rates.predicted) for one in found.groups] == [("night", 2), ("day", 1), ("(none)", 1)]
 
 
-def test_of_many_cohorts_the_largest_are_shown_and_the_others_counted(parts):
+def test_of_many_cohorts_the_largest_are_shown_and_the_others_counted(rooms):
     for task in range(1, 8):
-        reviewed(parts, task, "p", data={"source": task})
-    reviewed(parts, 8, "p", data={"source": 3})
+        reviewed(rooms, task, "p", data={"source": task})
+    reviewed(rooms, 8, "p", data={"source": 3})
 
-    found = assess(parts, 1, Asked(By.COHORT, "source", most=2))
+    found = assess(rooms.rates, 1, Asked(By.COHORT, "source", most=2))
 
     assert found.groups[0].name == "3"
     assert (found.more_groups, found.more_verdicts) == (5, 5)
     assert "and 5 more with 5 verdicts" in shown(found)
 
 
-def test_without_a_field_there_are_no_cohorts(parts):
+def test_without_a_field_there_are_no_cohorts(rooms):
     with pytest.raises(LoopError, match="LOOP_COHORT_FIELD"):
-        assess(parts, 1, Asked(By.COHORT))
+        assess(rooms.rates, 1, Asked(By.COHORT))
 
 
-def test_a_project_that_was_never_connected_is_told(parts):
+def test_a_project_that_was_never_connected_is_told(rooms):
     with pytest.raises(UnknownProject):
-        assess(parts, 9, Asked())
+        assess(rooms.rates, 9, Asked())
 
 
-def test_a_project_without_verdicts_says_so(parts):
-    assert "no verdicts yet" in shown(assess(parts, 1, Asked()))
+def test_a_project_without_verdicts_says_so(rooms):
+    assert "no verdicts yet" in shown(assess(rooms.rates, 1, Asked()))
 
 
-def test_verdicts_are_grouped_by_annotator(parts):
-    reviewed(parts, 1, "p", annotator=7)
-    reviewed(parts, 2, "p")
+def test_verdicts_are_grouped_by_annotator(rooms):
+    reviewed(rooms, 1, "p", annotator=7)
+    reviewed(rooms, 2, "p")
 
-    assert [one.name for one in assess(parts, 1, Asked(By.ANNOTATOR)).groups] == ["7", "(none)"]
+    assert [one.name for one in assess(rooms.rates, 1, Asked(By.ANNOTATOR)).groups] == ["7", "(none)"]
 
 
-def test_only_reviews_since_a_day_are_counted(parts):
-    reviewed(parts, 1, "p")
-    reviewed(parts, 120, "p")
+def test_only_reviews_since_a_day_are_counted(rooms):
+    reviewed(rooms, 1, "p")
+    reviewed(rooms, 120, "p")
 
-    (found,) = assess(parts, 1, Asked(since=NOON + timedelta(hours=1))).groups
+    (found,) = assess(rooms.rates, 1, Asked(since=NOON + timedelta(hours=1))).groups
 
     assert found.rates.predicted == 1
 
 
-def test_verdicts_on_a_shadow_are_left_out(parts):
+def test_verdicts_on_a_shadow_are_left_out(rooms):
     shadow = served(region("s1"), region("s2", at=ELSEWHERE), task=1, version="b@2")
-    parts.predictions.append([replace(shadow, is_shadow=True)])
+    rooms.serving.predictions.append([replace(shadow, is_shadow=True)])
 
-    reviewed(parts, 1, "p")
+    reviewed(rooms, 1, "p")
 
-    with parts.engine.connect() as connection:
+    with rooms.engine.connect() as connection:
         assert connection.scalar(sa.select(sa.func.count()).where(verdicts.c.is_shadow)) == 2
-    (found,) = assess(parts, 1, Asked()).groups
+    (found,) = assess(rooms.rates, 1, Asked()).groups
     assert (found.name, found.rates.predicted) == ("a@1", 1)
-    assert [one.version for one in parts.rates.judged(1)] == ["a@1"]
+    assert [one.version for one in rooms.rates.store.judged(1)] == ["a@1"]
 
 
-def test_the_audit_tells_what_is_missed_on_all_tasks_beside_the_plain_rate(parts):
+def test_the_audit_tells_what_is_missed_on_all_tasks_beside_the_plain_rate(rooms):
     for task in range(1, 11):
-        reviewed(parts, task, "p", "new")  # the queue: half is missed
+        reviewed(rooms, task, "p", "new")  # the queue: half is missed
     for task in range(11, 21):
-        reviewed(parts, task, "p", stream=AUDIT)
+        reviewed(rooms, task, "p", stream=AUDIT)
 
-    found = assess(parts, 1, Asked())
+    found = assess(rooms.rates, 1, Asked())
 
     (group,) = found.groups
     assert group.rates.shares()["missed"] == (10, 30)
@@ -125,29 +126,29 @@ def test_the_audit_tells_what_is_missed_on_all_tasks_beside_the_plain_rate(parts
     assert rates_screen.FROM_AUDIT in shown(found)
 
 
-def test_both_streams_are_pooled_over_all_tasks_that_a_version_predicted(parts):
+def test_both_streams_are_pooled_over_all_tasks_that_a_version_predicted(rooms):
     for task in range(1, 11):
-        reviewed(parts, task, "p", "new", score=0.4)
+        reviewed(rooms, task, "p", "new", score=0.4)
     for task in range(11, 16):
-        reviewed(parts, task, "p", stream=AUDIT)
-    reviewed(parts, 16, shown=(), stream=AUDIT)  # nothing there and nothing predicted: no verdict, but seen
-    reviewed(parts, 17, shown=())
+        reviewed(rooms, task, "p", stream=AUDIT)
+    reviewed(rooms, 16, shown=(), stream=AUDIT)  # nothing there and nothing predicted: no verdict, but seen
+    reviewed(rooms, 17, shown=())
     open_still = [served(region("p"), task=task, version="a@1") for task in range(101, 141)]
-    parts.predictions.append([replace(one, score=0.9) for one in open_still])
+    rooms.serving.predictions.append([replace(one, score=0.9) for one in open_still])
 
-    (group,) = assess(parts, 1, Asked()).groups
+    (group,) = assess(rooms.rates, 1, Asked()).groups
 
     assert group.audited.share == 0.0
     assert 0.15 < group.pooled.share < 0.3  # 10 missed of 20 objects there, and about 40 more without any
 
 
-def test_seconds_are_told_by_version_with_boxes_and_without(parts):
+def test_seconds_are_told_by_version_with_boxes_and_without(rooms):
     for task, spent in ((1, 4.0), (2, 6.0), (3, 9000.0)):
-        reviewed(parts, task, "p", lead_time=spent)
-    reviewed(parts, 4, "new", shown=(), lead_time=20.0)
-    parts.reviews.record(review(region(), task=5, annotation=5, lead_time=30.0), {})  # never predicted
+        reviewed(rooms, task, "p", lead_time=spent)
+    reviewed(rooms, 4, "new", shown=(), lead_time=20.0)
+    rooms.reviews.store.record(review(region(), task=5, annotation=5, lead_time=30.0), {})  # never predicted
 
-    found = seconds_by_version(parts, 1)
+    found = seconds_by_version(rooms.rates, 1)
 
     assert found["a@1"]["boxes shown"].a_task.median == 5.0
     assert found["a@1"]["boxes shown"].cut == 1
@@ -156,56 +157,60 @@ def test_seconds_are_told_by_version_with_boxes_and_without(parts):
     assert "1 open too long" in shown(found, rates_screen.show_seconds)
 
 
-def test_the_json_has_seconds_and_what_the_audit_says(parts):
-    reviewed(parts, 1, "p", lead_time=4.0, stream=AUDIT)
-    reviewed(parts, 2, "p", lead_time=4.0, stream=AUDIT)
+def test_the_json_has_seconds_and_what_the_audit_says(rooms):
+    reviewed(rooms, 1, "p", lead_time=4.0, stream=AUDIT)
+    reviewed(rooms, 2, "p", lead_time=4.0, stream=AUDIT)
 
-    found = json.loads(json.dumps(rates_screen.rates_json(assess(parts, 1, Asked(By.WEEK)))))
+    found = json.loads(json.dumps(rates_screen.rates_json(assess(rooms.rates, 1, Asked(By.WEEK)))))
 
     (group,) = found["groups"].values()
     assert group["seconds"]["boxes_shown"]["a_task"]["median"] == 4.0
     assert group["missed_all_tasks"]["tasks"] == 2
-    labels = rates_screen.rates_json(assess(parts, 1, Asked(By.LABEL)))
+    labels = rates_screen.rates_json(assess(rooms.rates, 1, Asked(By.LABEL)))
     assert labels["groups"]["Car"]["seconds"] is None
 
 
-def test_text_that_looks_like_markup_is_shown_as_it_is(parts):
-    reviewed(parts, 1, "p", data={"source": "[red]x[/red]"})
+def test_text_that_looks_like_markup_is_shown_as_it_is(rooms):
+    reviewed(rooms, 1, "p", data={"source": "[red]x[/red]"})
 
-    assert "[red]x[/red]" in shown(assess(parts, 1, Asked(By.COHORT, "source")))
+    assert "[red]x[/red]" in shown(assess(rooms.rates, 1, Asked(By.COHORT, "source")))
 
 
-def falling(parts):
+def falling(rooms):
     for task in range(1, 61):
-        reviewed(parts, task, "p")
+        reviewed(rooms, task, "p")
     for task in range(61, 76):
-        reviewed(parts, task)
+        reviewed(rooms, task)
 
 
-def test_a_fall_is_posted_once_and_shown(parts):
-    falling(parts)
+def test_a_fall_is_posted_once_and_shown(rooms):
+    falling(rooms)
 
-    said = [watch(parts, 1) for _ in range(3)]
+    said = [watch(rooms.rates, 1) for _ in range(3)]
 
     assert "confirmed fell" in said[0]
     assert said[1:] == ["no new alert"] * 2
-    assert {one.rate for one in parts.rates.alerts(1)} == {"confirmed", "false_positive"}
-    assert "from 100% to 0%" in str(parts.rates.alerts(1)[0]) or "from 0% to 100%" in str(parts.rates.alerts(1)[0])
-    (project,) = status(replace(parts, label_studio=Answers(), queue=Answers())).projects
+    assert {one.rate for one in rooms.rates.store.alerts(1)} == {"confirmed", "false_positive"}
+    assert "from 100% to 0%" in str(rooms.rates.store.alerts(1)[0]) or "from 0% to 100%" in str(
+        rooms.rates.store.alerts(1)[0]
+    )
+    (project,) = status(swap(rooms, (rooms.studio.client, Answers()), (rooms.queue, Answers())).installation).projects
     assert "all tasks" in project.alert
 
 
-def test_reviews_edited_since_make_no_second_alert_of_the_same_fall(parts):
-    falling(parts)
-    watch(parts, 1)
-    alerts = len(parts.rates.alerts(1))
+def test_reviews_edited_since_make_no_second_alert_of_the_same_fall(rooms):
+    falling(rooms)
+    watch(rooms.rates, 1)
+    alerts = len(rooms.rates.store.alerts(1))
 
     for task in (61, 62):  # the fall begins two tasks later now
-        parts.reviews.record(review(region("p" + str(task)), task=task, annotation=task, minutes=task, edited=200), {})
-        judge_tasks(parts, 1, [task])
-    watch(parts, 1)
+        rooms.reviews.store.record(
+            review(region("p" + str(task)), task=task, annotation=task, minutes=task, edited=200), {}
+        )
+        judge_tasks(rooms.reviews, 1, [task])
+    watch(rooms.rates, 1)
 
-    assert len(parts.rates.alerts(1)) == alerts
+    assert len(rooms.rates.store.alerts(1)) == alerts
 
 
 class Answers:
@@ -221,9 +226,9 @@ class Answers:
         return {}
 
 
-def test_the_command_prints_tables_and_json(settings, parts, monkeypatch):
-    falling(parts)
-    watch(parts, 1)
+def test_the_command_prints_tables_and_json(settings, rooms, monkeypatch):
+    falling(rooms)
+    watch(rooms.rates, 1)
     for name, value in settings.environment().items():
         monkeypatch.setenv(name, value)
 

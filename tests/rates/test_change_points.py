@@ -14,11 +14,11 @@ from scripts.bench.simulated_projects import Year, simulate_year
 from tests.builders import NOON
 
 
-def outcomes(*parts, seed=1, boxes=4):
+def outcomes(*rooms, seed=1, boxes=4):
     """Tasks by (how many, bad share); a third number is their class."""
     rng = np.random.default_rng(seed)
     return [
-        Outcome(int(rng.binomial(boxes, share)), boxes, *risk) for count, share, *risk in parts for _ in range(count)
+        Outcome(int(rng.binomial(boxes, share)), boxes, *risk) for count, share, *risk in rooms for _ in range(count)
     ]
 
 
@@ -72,10 +72,10 @@ def test_too_few_tasks_say_nothing():
     assert changes([Outcome(0, 1)] * 20 + [Outcome(1, 1)] * 9) == []
 
 
-def verdicts(*parts, start=0, **fields):
+def verdicts(*rooms, start=0, **fields):
     """A verdict a task by (how many, decision)."""
     seen = Judged(Decision.CONFIRMED, "a@1", "Car", "queue", "w", confidence=0.9)
-    decisions = [decision for count, decision in parts for _ in range(count)]
+    decisions = [decision for count, decision in rooms for _ in range(count)]
     return [
         replace(seen, decision=decision, task_id=start + at, reviewed_at=NOON + timedelta(minutes=start + at), **fields)
         for at, decision in enumerate(decisions)

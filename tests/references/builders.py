@@ -10,16 +10,16 @@ IMAGE = "/data/upload/1/a.jpg"
 LEFT, RIGHT, BELOW = box(0.1, 0.1, 0.3, 0.3), box(0.6, 0.1, 0.9, 0.4), box(0.1, 0.6, 0.4, 0.9)
 
 
-def predicted(parts, task=1, *, image=IMAGE, version="yolo_detector@1.0.0", minutes=-10, tag=""):
+def predicted(rooms, task=1, *, image=IMAGE, version="yolo_detector@1.0.0", minutes=-10, tag=""):
     """A car on the left and a person on the right are shown, something below is held back."""
     shown = (region(f"{tag}{task}l", "Car", LEFT, 0.9), region(f"{tag}{task}r", "Person", RIGHT, 0.6))
     one = served(*shown, task=task, image=image, version=version, minutes=minutes)
-    parts.predictions.append([replace(one, candidates=(region(f"{tag}{task}c", "Car", BELOW, 0.1),))])
+    rooms.serving.predictions.append([replace(one, candidates=(region(f"{tag}{task}c", "Car", BELOW, 0.1),))])
 
 
-def reviewed(parts, *regions, task=1, annotation=1, edited=5, image=IMAGE):
-    parts.reviews.record(review(*regions, annotation=annotation, task=task, edited=edited), {"image": image})
-    judge_tasks(parts, 1, [task])
+def reviewed(rooms, *regions, task=1, annotation=1, edited=5, image=IMAGE):
+    rooms.reviews.store.record(review(*regions, annotation=annotation, task=task, edited=edited), {"image": image})
+    judge_tasks(rooms.reviews, 1, [task])
 
 
 def environment(home, milvus, embedder):
@@ -34,6 +34,6 @@ def environment(home, milvus, embedder):
     }
 
 
-def accept(parts, task, image, regions):
-    parts.reviews.record(review(*regions, annotation=task, task=task, minutes=10), {"image": image})
-    judge_tasks(parts, 1, [task])
+def accept(rooms, task, image, regions):
+    rooms.reviews.store.record(review(*regions, annotation=task, task=task, minutes=10), {"image": image})
+    judge_tasks(rooms.reviews, 1, [task])

@@ -1,7 +1,5 @@
 """What of the reference collection may be wrong, and how much stands in it."""
 
-from dataclasses import replace
-
 import pytest
 
 from loop.errors import MilvusDown
@@ -9,6 +7,7 @@ from loop.references import check as vet
 from loop.references.entries import Entry, Kind, Neighbour
 from loop.references.index import index
 from loop.references.label_errors import ErrorPolicy, contradictions, suspects, tasks_of
+from loop.rooms import swap
 from tests.builders import region
 from tests.fakes import FakeImages, FakeLabelStudio
 from tests.references.builders import predicted, reviewed
@@ -67,71 +66,76 @@ def test_twins_with_two_labels_are_one_contradiction():
 
 
 @pytest.fixture
-def parts(parts):
+def rooms(rooms):
     studio = FakeLabelStudio(tasks=[{"id": task} for task in (1, 2)])
-    return replace(parts, embedders=FakeEmbedders(), references=FakeReferences(), label_studio=studio)
+    return swap(
+        rooms,
+        (rooms.vision.embedders, FakeEmbedders()),
+        (rooms.references.milvus, FakeReferences()),
+        (rooms.studio.client, studio),
+    )
 
 
-def test_an_empty_collection_and_one_reference_only_have_nothing_wrong(parts):
-    assert vet.check(parts, 1).tasks == []
+def test_an_empty_collection_and_one_reference_only_have_nothing_wrong(rooms):
+    assert vet.check(rooms.references, 1).tasks == []
 
-    predicted(parts)
-    reviewed(parts, region("1l", "Car"))
-    index(parts, 1)
+    predicted(rooms)
+    reviewed(rooms, region("1l", "Car"))
+    index(rooms.references, 1)
 
-    found = vet.check(parts, 1)
+    found = vet.check(rooms.references, 1)
     assert (found.references, found.tasks, found.without_task) == (1, [], [])
 
 
-def test_the_same_crop_under_two_labels_is_found_and_shown_in_one_view(parts):
+def test_the_same_crop_under_two_labels_is_found_and_shown_in_one_view(rooms):
     for task, label in ((1, "Car"), (2, "Person")):
-        predicted(parts, task=task)
-        reviewed(parts, region(f"{task}l", label), task=task, annotation=task)
-    index(parts, 1)
+        predicted(rooms, task=task)
+        reviewed(rooms, region(f"{task}l", label), task=task, annotation=task)
+    index(rooms.references, 1)
 
-    found = vet.check(parts, 1)
-    first, second = (vet.make_view(parts, 1, found.tasks) for _ in range(2))
+    found = vet.check(rooms.references, 1)
+    first, second = (vet.make_view(rooms.references, 1, found.tasks) for _ in range(2))
 
     assert len(found.contradictions) == 1
     assert sorted(found.tasks) == [1, 2]
     assert "added" in first
     assert "shows 2 tasks" in second
-    (view,) = parts.label_studio.views(1)
+    (view,) = rooms.studio.client.views(1)
     assert [item["value"] for item in view["data"]["filters"]["items"]] == found.tasks
 
 
-def test_vectors_whose_task_or_image_is_gone_are_listed(parts):
-    parts = replace(parts, images=FakeImages(broken=[2]))
+def test_vectors_whose_task_or_image_is_gone_are_listed(rooms):
+    rooms = swap(rooms, (rooms.vision.images, FakeImages(broken=[2])))
     for task in (1, 2, 3):
-        predicted(parts, task=task, image=f"/{task}.jpg")
-    index(parts, 1)
+        predicted(rooms, task=task, image=f"/{task}.jpg")
+    index(rooms.references, 1)
 
-    found = vet.check(parts, 1)
+    found = vet.check(rooms.references, 1)
 
     assert found.without_task == [3]
     assert {row.wanted.entry.task for row in found.without_image} == {2}
 
 
-def test_stats_count_by_label_verdict_and_state(parts):
-    predicted(parts)
-    reviewed(parts, region("1l", "Car"))
-    index(parts, 1)
+def test_stats_count_by_label_verdict_and_state(rooms):
+    predicted(rooms)
+    reviewed(rooms, region("1l", "Car"))
+    index(rooms.references, 1)
 
-    references, detections = vet.stats(parts, 1).kinds
+    references, detections = vet.stats(rooms.references, 1).kinds
 
     assert (references.kind, references.labels, references.verdicts) == (Kind.REFERENCES, {"Car": 1}, {"corrected": 1})
     assert detections.verdicts == {"corrected": 1, "false_positive": 1, "not reviewed": 1}
     assert (detections.entries, detections.index, detections.is_current) == (3, "FLAT", True)
 
 
-def test_with_milvus_down_stats_say_what_the_records_say_and_check_says_why_not(parts):
-    predicted(parts)
-    index(parts, 1)
-    parts.references.is_down = True
+def test_with_milvus_down_stats_say_what_the_records_say_and_check_says_why_not(rooms):
+    predicted(rooms)
+    index(rooms.references, 1)
+    rooms.references.milvus.is_down = True
 
-    found = vet.stats(parts, 1)
+    found = vet.stats(rooms.references, 1)
 
     assert "did not answer" in found.error
     assert found.kinds[1].states == {"done": 3}
     with pytest.raises(MilvusDown):
-        vet.check(parts, 1)
+        vet.check(rooms.references, 1)

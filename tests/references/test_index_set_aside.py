@@ -1,11 +1,10 @@
 """An image that the embedder fails on costs only its own vectors."""
 
-from dataclasses import replace
-
 import pytest
 
 from loop.references.entries import Kind
 from loop.references.index import index
+from loop.rooms import swap
 from tests.builders import box, region, served
 from tests.references.fakes import FakeReferences
 from tests.vision.fakes import FakeEmbedders
@@ -25,28 +24,32 @@ class Picky(FakeEmbedders):
         return super().embed(images, boxes)
 
 
-def predicted(parts):
+def predicted(rooms):
     for task in (1, 2, 3):
         one = region(f"r{task}", "Car", box(task / 10, 0.1, 0.9, 0.9), 0.9)
-        parts.predictions.append([served(one, task=task, image=f"/data/upload/1/{task}.jpg")])
+        rooms.serving.predictions.append([served(one, task=task, image=f"/data/upload/1/{task}.jpg")])
 
 
-def test_an_image_that_the_embedder_fails_on_costs_only_its_own_vectors(parts):
-    predicted(parts)
-    parts = replace(parts, embedders=Picky(ValueError("a shape that nobody thought of")), references=FakeReferences())
+def test_an_image_that_the_embedder_fails_on_costs_only_its_own_vectors(rooms):
+    predicted(rooms)
+    rooms = swap(
+        rooms,
+        (rooms.vision.embedders, Picky(ValueError("a shape that nobody thought of"))),
+        (rooms.references.milvus, FakeReferences()),
+    )
 
-    line = index(parts, 1)
+    line = index(rooms.references, 1).line
 
-    found = parts.references.find(1, Kind.DETECTIONS, parts.embedders.space("", None))
+    found = rooms.references.milvus.find(1, Kind.DETECTIONS, rooms.vision.embedders.space("", None))
     assert {entry.region for entry, _ in found.rows.values()} == {"r1", "r3"}
     assert "2 vectors made" in line
 
 
-def test_an_embedder_without_memory_gives_no_image_up(parts):
-    predicted(parts)
-    parts = replace(parts, embedders=Picky(MemoryError()), references=FakeReferences())
+def test_an_embedder_without_memory_gives_no_image_up(rooms):
+    predicted(rooms)
+    rooms = swap(rooms, (rooms.vision.embedders, Picky(MemoryError())), (rooms.references.milvus, FakeReferences()))
 
     with pytest.raises(MemoryError):
-        index(parts, 1)
+        index(rooms.references, 1)
 
-    assert parts.embedders.calls == 1
+    assert rooms.vision.embedders.calls == 1

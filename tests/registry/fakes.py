@@ -2,8 +2,9 @@
 
 import os
 import signal
-from dataclasses import replace
+from operator import attrgetter
 
+from loop.rooms import swap
 from loop.wiring import build
 from tests.fakes import FakeDetectors
 
@@ -20,12 +21,18 @@ class Deadly:
         return getattr(self._part, name)
 
 
-def killed_in(settings, act, **fakes):
-    """Run *act* on parts of its own in a child process, and see it killed."""
+def killed_in(settings, act, fakes=()):
+    """
+    Run *act* on rooms of its own in a child process, and see it killed.
+
+    *fakes* are pairs: where an object stands in the rooms, such as "studio.client", and what stands there instead.
+    """
     child = os.fork()
     if child == 0:
         try:
-            act(replace(build(settings), **{"detectors": FakeDetectors(), **fakes}))
+            rooms = build(settings)
+            fakes = {"registry.detectors": FakeDetectors(), **dict(fakes)}
+            act(swap(rooms, *((attrgetter(place)(rooms), fake) for place, fake in fakes.items())))
         finally:
             os._exit(1)  # it should be dead by now
     _, status = os.waitpid(child, 0)

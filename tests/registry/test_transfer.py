@@ -2,7 +2,6 @@
 
 import os
 import pickle
-from dataclasses import replace
 
 import pytest
 
@@ -11,6 +10,7 @@ from loop.registry import manifest
 from loop.registry.manifest import Manifest
 from loop.registry.store import Facts
 from loop.registry.transfer import add, export
+from loop.rooms import swap
 from loop.serving.predict import Thresholds
 from tests.fakes import FakeDetectors
 from tests.registry.builders import packed
@@ -20,8 +20,8 @@ NAMED = ("car", "person", "dog")  # by the fake detector
 
 
 @pytest.fixture
-def parts(parts):
-    return replace(parts, detectors=FakeDetectors())
+def rooms(rooms):
+    return swap(rooms, (rooms.registry.detectors, FakeDetectors()))
 
 
 @pytest.fixture
@@ -42,13 +42,13 @@ def files(settings):
     return [path for path in (settings.home / "weights").rglob("*") if path.is_file()]
 
 
-def test_weights_from_elsewhere_become_a_candidate_beside_the_others(parts, archive):
-    own = parts.registry.promote(1, parts.registry.add(1, archive()).name, "first")
+def test_weights_from_elsewhere_become_a_candidate_beside_the_others(rooms, archive):
+    own = rooms.registry.versions.promote(1, rooms.registry.versions.add(1, archive()).name, "first")
 
-    version, line = add(parts, 1, archive(classes=NAMED, image_size=320, thresholds={"display": 0.4}))
+    version, line = add(rooms.registry, 1, archive(classes=NAMED, image_size=320, thresholds={"display": 0.4}))
 
-    assert parts.registry.at(1, "candidate") == version
-    assert parts.registry.champion(1) == own
+    assert rooms.registry.versions.at(1, "candidate") == version
+    assert rooms.registry.versions.champion(1) == own
     assert version.name == "yolo_detector@1.1.0"
     assert version.facts.classes == NAMED
     assert version.facts.thresholds == {"floor": 0.05, "display": 0.4}
@@ -56,19 +56,19 @@ def test_weights_from_elsewhere_become_a_candidate_beside_the_others(parts, arch
     assert line == "2 of 3 classes have a label: car, person; without one, and so never shown: dog"
 
 
-def test_a_bare_archive_serves_as_the_settings_say(parts, archive):
-    version, _ = add(parts, 1, archive(), name="bought", number="7.0.1")
+def test_a_bare_archive_serves_as_the_settings_say(rooms, archive):
+    version, _ = add(rooms.registry, 1, archive(), name="bought", number="7.0.1")
 
     assert version.name == "bought@7.0.1"
     assert (version.facts.classes, version.image_size) == (NAMED, 640)
 
 
-def test_a_version_that_exists_is_not_replaced(parts, archive, settings):
-    add(parts, 1, archive(), number="2.0.0")
+def test_a_version_that_exists_is_not_replaced(rooms, archive, settings):
+    add(rooms.registry, 1, archive(), number="2.0.0")
     before = files(settings)
 
     with pytest.raises(VersionExists, match=r"yolo_detector@2\.0\.0 exists"):
-        add(parts, 1, archive(pickled=pickle.dumps({"other": 1}, 2)), number="2.0.0")
+        add(rooms.registry, 1, archive(pickled=pickle.dumps({"other": 1}, 2)), number="2.0.0")
 
     assert files(settings) == before
 
@@ -83,35 +83,35 @@ def test_a_version_that_exists_is_not_replaced(parts, archive, settings):
         pytest.param({}, {"weights_sha256": "0" * 64}, "SHA-256", id="other-weights"),
     ],
 )
-def test_what_is_refused_leaves_nothing_behind(parts, archive, settings, given, said, word):
+def test_what_is_refused_leaves_nothing_behind(rooms, archive, settings, given, said, word):
     path = archive(**said)
 
     with pytest.raises(ArchiveRefused, match=word):
-        add(parts, 1, path, **given)
+        add(rooms.registry, 1, path, **given)
 
-    assert parts.registry.list(1) == []
+    assert rooms.registry.versions.list(1) == []
     assert files(settings) == []
 
 
-def test_weights_without_a_class_of_the_project_are_refused(parts, archive):
-    config = parts.projects.get(1).label_config.replace("Car", "Bus").replace("Person", "Tram")
-    parts.projects.save(1, "Trams", config)
+def test_weights_without_a_class_of_the_project_are_refused(rooms, archive):
+    config = rooms.studio.projects.get(1).label_config.replace("Car", "Bus").replace("Person", "Tram")
+    rooms.studio.projects.save(1, "Trams", config)
 
     with pytest.raises(ArchiveRefused, match=r"none of the weights' classes \(car, person, dog\) is a label"):
-        add(parts, 1, archive())
+        add(rooms.registry, 1, archive())
 
 
-def test_a_project_that_is_not_connected_is_named(parts, archive):
+def test_a_project_that_is_not_connected_is_named(rooms, archive):
     with pytest.raises(UnknownProject):
-        add(parts, 9, archive())
+        add(rooms.registry, 9, archive())
 
 
-def test_a_pickle_that_runs_something_does_not_run(parts, archive, tmp_path, settings):
+def test_a_pickle_that_runs_something_does_not_run(rooms, archive, tmp_path, settings):
     marker = tmp_path / "it-ran"
     pickled = pickle.dumps({"model": Running(os.system, f"touch {marker}")}, 2)
 
     with pytest.raises(WeightsRefused, match=r"imports posix\.system"):
-        add(parts, 1, archive(pickled=pickled))
+        add(rooms.registry, 1, archive(pickled=pickled))
 
     assert not marker.exists()
     assert files(settings) == []
@@ -119,33 +119,33 @@ def test_a_pickle_that_runs_something_does_not_run(parts, archive, tmp_path, set
     assert marker.exists()
 
 
-def test_a_version_that_is_given_out_comes_in_again_as_it_was(parts, archive, tmp_path):
+def test_a_version_that_is_given_out_comes_in_again_as_it_was(rooms, archive, tmp_path):
     facts = Facts(classes=NAMED, thresholds={"floor": 0.1, "display": 0.6}, training={"image_size": 320})
     checkpoint(tmp_path / "own.pt")
-    own = parts.registry.add(1, tmp_path / "own.pt", facts)
-    changed = replace(parts, policies=replace(parts.policies, thresholds=Thresholds(0.01, 0.9)))
+    own = rooms.registry.versions.add(1, tmp_path / "own.pt", facts)
+    changed = swap(rooms, (rooms.registry.thresholds, Thresholds(0.01, 0.9)))
 
-    sha256 = export(parts, 1, "1.0.0", tmp_path / "out.tar.gz")
-    again, _ = add(changed, 1, tmp_path / "out.tar.gz", sha256=sha256)
+    sha256 = export(rooms.registry, 1, "1.0.0", tmp_path / "out.tar.gz")
+    again, _ = add(changed.registry, 1, tmp_path / "out.tar.gz", sha256=sha256)
 
     assert (again.sha256, again.image_size) == (own.sha256, 320)
     assert (again.facts.classes, again.facts.thresholds) == (NAMED, facts.thresholds)
     assert again.facts.training["source"]["version"] == "yolo_detector@1.0.0"
-    assert export(changed, 1, "1.0.0", tmp_path / "twice.tar.gz") == sha256
+    assert export(changed.registry, 1, "1.0.0", tmp_path / "twice.tar.gz") == sha256
 
 
-def test_damaged_weights_are_not_given_out(parts, tmp_path):
-    version = parts.registry.add(1, checkpoint(tmp_path / "own.pt"))
+def test_damaged_weights_are_not_given_out(rooms, tmp_path):
+    version = rooms.registry.versions.add(1, checkpoint(tmp_path / "own.pt"))
     version.weights.write_bytes(b"damaged")
 
     with pytest.raises(DamagedWeights, match=str(version.weights)):
-        export(parts, 1, version.name, tmp_path / "out.tar.gz")
+        export(rooms.registry, 1, version.name, tmp_path / "out.tar.gz")
 
     assert not (tmp_path / "out.tar.gz").exists()
 
 
-def test_an_archive_is_written_whole_or_not_at_all(parts, tmp_path):
-    parts.registry.add(1, checkpoint(tmp_path / "own.pt"))
+def test_an_archive_is_written_whole_or_not_at_all(rooms, tmp_path):
+    rooms.registry.versions.add(1, checkpoint(tmp_path / "own.pt"))
 
     with pytest.raises(LoopError, match="no folder"):
-        export(parts, 1, "1.0.0", tmp_path / "missing" / "out.tar.gz")
+        export(rooms.registry, 1, "1.0.0", tmp_path / "missing" / "out.tar.gz")

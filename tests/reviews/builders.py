@@ -4,10 +4,10 @@ import os
 import shutil
 import signal
 from contextlib import closing, contextmanager
-from dataclasses import replace
 
 import sqlalchemy as sa
 
+from loop.rooms import swap
 from loop.settings import Settings
 from loop.training.after_reviews import review
 from loop.wiring import build
@@ -15,14 +15,14 @@ from tests.builders import CONFIG, region, served
 from tests.fakes import FakeImages, FakeQueue
 
 
-def state(parts):
+def state(rooms):
     """All that a rebuild must agree on."""
-    counted = parts.reviews.counted(1)
+    counted = rooms.reviews.store.counted(1)
     reviews = {
         task: (one.review.id, one.review.regions, one.review.updated_at, one.data) for task, one in counted.items()
     }
-    unread = sorted((task, one.review.unread) for task, one in parts.reviews.unread(1).items())
-    verdicts = sorted((one.decision, one.version, one.label) for one in parts.rates.judged(1))
+    unread = sorted((task, one.review.unread) for task, one in rooms.reviews.store.unread(1).items())
+    verdicts = sorted((one.decision, one.version, one.label) for one in rooms.rates.store.judged(1))
     return reviews, verdicts, unread
 
 
@@ -31,27 +31,29 @@ def connected(empty_records, folder, studio):
     """Parts on records in *folder* that know what was predicted for each task."""
     shutil.copy(empty_records, folder)
     with closing(build(Settings.read({"LOOP_HOME": str(folder), "LOOP_RETRAIN_AFTER": "1000"}))) as built:
-        parts = replace(built, queue=FakeQueue(), label_studio=studio, images=FakeImages())
-        parts.projects.save(1, "Cars", CONFIG)
+        rooms = swap(
+            built, (built.queue, FakeQueue()), (built.studio.client, studio), (built.vision.images, FakeImages())
+        )
+        rooms.studio.projects.save(1, "Cars", CONFIG)
         for task in studio.tasks:
-            parts.predictions.append([served(region("p"), region("q"), task=task["id"])])
-        yield parts
+            rooms.serving.predictions.append([served(region("p"), region("q"), task=task["id"])])
+        yield rooms
 
 
-def arrive(parts, *events):
+def arrive(rooms, *events):
     """Let events come."""
     for event in events:
-        parts.events.append(1, event["action"], event)
+        rooms.reviews.events.append(1, event["action"], event)
 
 
-def run_and_be_killed(parts, use_case, statement):
+def run_and_be_killed(rooms, use_case, statement):
     """Run a use case in a process of its own, which is killed with -9 before its *statement*-th statement or commit."""
-    parts.engine.dispose()  # a fork must not share a connection
+    rooms.engine.dispose()  # a fork must not share a connection
     child = os.fork()
     if not child:
         try:
             _die_at(statement)
-            use_case(parts, 1)
+            use_case(rooms.trainings, 1)
         finally:
             os._exit(0)
     _, status = os.waitpid(child, 0)
@@ -70,7 +72,7 @@ def _die_at(statement):
     sa.event.listen(sa.Engine, "commit", count)
 
 
-def take(parts, *events):
+def take(rooms, *events):
     for event in events:
-        parts.events.append(1, event["action"], event)
-    return review(parts, 1)
+        rooms.reviews.events.append(1, event["action"], event)
+    return review(rooms.trainings, 1)

@@ -61,7 +61,7 @@ def check(empty_records, played, random, fate, kills):
     """
     studio = StudioModel(TASKS)
     waiting = []
-    with tempfile.TemporaryDirectory() as folder, connected(empty_records, folder, studio) as parts:
+    with tempfile.TemporaryDirectory() as folder, connected(empty_records, folder, studio) as rooms:
         for part, share, kill in ((played[: ACTS // 2], 2, kills[:2]), (played[ACTS // 2 :], 1, kills[2:])):
             sent = len(studio.sent)
             for act in part:
@@ -70,18 +70,18 @@ def check(empty_records, played, random, fate, kills):
             waiting += [event for event, what in fates_of for _ in range(TIMES[what])]
             random.shuffle(waiting)
             arrived, waiting = waiting[: len(waiting) // share], waiting[len(waiting) // share :]
-            arrive(parts, *arrived)
-            run_and_be_killed(parts, review, kill[0])
-            run_and_be_killed(parts, sync, kill[1])
-        review(parts, 1)
-        sync(parts, 1)
-        swept = state(parts)
-        sync(parts, 1)
-        again = state(parts)
-        rebuild(parts, 1)
+            arrive(rooms, *arrived)
+            run_and_be_killed(rooms, review, kill[0])
+            run_and_be_killed(rooms, sync, kill[1])
+        review(rooms.trainings, 1)
+        sync(rooms.trainings, 1)
+        swept = state(rooms)
+        sync(rooms.trainings, 1)
+        again = state(rooms)
+        rebuild(rooms.trainings, 1)
 
         assert again == swept
-        assert swept == state(parts)
+        assert swept == state(rooms)
 
 
 streams = given(

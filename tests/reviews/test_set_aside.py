@@ -1,7 +1,6 @@
 """One event, annotation or task of unforeseen form is set aside with its reason; everything else goes on."""
 
 import json
-from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
@@ -18,6 +17,7 @@ from loop.outbox import DeliveryState, Outbox
 from loop.reviews.judging import judge_tasks
 from loop.reviews.review_store import ANNOTATION
 from loop.reviews.set_aside import Step
+from loop.rooms import swap
 from loop.storage.tables import projects, reviews
 from loop.training.after_reviews import rebuild, review, sync
 from tests.builders import CONFIG, NOON, created, ls_annotation, ls_region, ls_task, region, served
@@ -38,97 +38,99 @@ UNFORESEEN = [
 ]
 
 
-def take(parts, *sent):
+def take(rooms, *sent):
     for event in sent:
-        parts.events.append(1, event["action"], event)
-    return review(parts, 1)
+        rooms.reviews.events.append(1, event["action"], event)
+    return review(rooms.trainings, 1)
 
 
-def judged(parts):
-    return sorted((one.task_id, str(one.decision)) for one in parts.rates.judged(1))
+def judged(rooms):
+    return sorted((one.task_id, str(one.decision)) for one in rooms.rates.store.judged(1))
 
 
 @pytest.mark.parametrize("fields", UNFORESEEN)
-def test_an_event_of_unforeseen_form_is_set_aside_and_the_others_are_worked_on(parts, fields):
-    parts.predictions.append([served(region("p"), task=task) for task in (1, 3)])
+def test_an_event_of_unforeseen_form_is_set_aside_and_the_others_are_worked_on(rooms, fields):
+    rooms.serving.predictions.append([served(region("p"), task=task) for task in (1, 3)])
     bad = created(ls_region("p"), annotation=2, task=2) | {}
     bad["annotation"] |= fields
 
     line = take(
-        parts, created(ls_region("p")), bad, created(ls_region("p", label="Person"), annotation=3, task=3, minutes=1)
+        rooms, created(ls_region("p")), bad, created(ls_region("p", label="Person"), annotation=3, task=3, minutes=1)
     )
 
-    assert judged(parts) == [(1, "confirmed"), (3, "corrected")]
-    assert not parts.events.pending(1)
-    (aside,) = parts.events.set_aside(1)
+    assert judged(rooms) == [(1, "confirmed"), (3, "corrected")]
+    assert not rooms.reviews.events.pending(1)
+    (aside,) = rooms.reviews.events.set_aside(1)
     assert next(iter(fields)) in aside.error
     assert line == "3 events, 1 set aside: see `loop events`"
 
 
 @pytest.mark.parametrize("fields", UNFORESEEN)
-def test_of_a_bulk_event_only_the_bad_annotation_is_set_aside(parts, fields):
+def test_of_a_bulk_event_only_the_bad_annotation_is_set_aside(rooms, fields):
     annotations = [ls_annotation(ls_region(), annotation=number, task=number) for number in (1, 2, 3)]
     annotations[1] |= fields
 
-    take(parts, {"action": "ANNOTATIONS_CREATED", "annotation": annotations, "task": [ls_task(1), 7, {"id": {}}]})
+    take(rooms, {"action": "ANNOTATIONS_CREATED", "annotation": annotations, "task": [ls_task(1), 7, {"id": {}}]})
 
-    assert list(parts.reviews.counted(1)) == [1, 3]
-    assert len(parts.events.set_aside(1)) == 1
+    assert list(rooms.reviews.store.counted(1)) == [1, 3]
+    assert len(rooms.reviews.events.set_aside(1)) == 1
 
 
-def test_a_deletion_takes_those_that_it_names_by_an_id(parts):
-    take(parts, *(created(ls_region(), annotation=number, task=number) for number in (1, 2)))
+def test_a_deletion_takes_those_that_it_names_by_an_id(rooms):
+    take(rooms, *(created(ls_region(), annotation=number, task=number) for number in (1, 2)))
 
-    take(parts, {"action": "ANNOTATIONS_DELETED", "annotations": [{"id": "x"}, 7, {"id": 2**63}, {"id": 1}, None]})
+    take(rooms, {"action": "ANNOTATIONS_DELETED", "annotations": [{"id": "x"}, 7, {"id": 2**63}, {"id": 1}, None]})
 
-    assert list(parts.reviews.counted(1)) == [2]
-    (aside,) = parts.events.set_aside(1)
+    assert list(rooms.reviews.store.counted(1)) == [2]
+    (aside,) = rooms.reviews.events.set_aside(1)
     assert "expected objects with an id, found [{'id': 'x'}, 7, {'id': 9223372036854775808}, None]" in aside.error
 
 
-def test_a_deletion_of_more_than_a_query_may_name_is_done(parts):
-    take(parts, *(created(ls_region(), annotation=number, task=number) for number in (1, 2)))
+def test_a_deletion_of_more_than_a_query_may_name_is_done(rooms):
+    take(rooms, *(created(ls_region(), annotation=number, task=number) for number in (1, 2)))
 
-    take(parts, {"action": "TASKS_DELETED", "tasks": [{"id": number} for number in range(2, 40_002)]})
+    take(rooms, {"action": "TASKS_DELETED", "tasks": [{"id": number} for number in range(2, 40_002)]})
 
-    assert list(parts.reviews.counted(1)) == [1]
-    assert not parts.events.set_aside(1)
+    assert list(rooms.reviews.store.counted(1)) == [1]
+    assert not rooms.reviews.events.set_aside(1)
 
 
-def test_records_that_are_locked_set_no_event_aside(parts, monkeypatch):
+def test_records_that_are_locked_set_no_event_aside(rooms, monkeypatch):
     event = created(ls_region())
-    parts.events.append(1, event["action"], event)
+    rooms.reviews.events.append(1, event["action"], event)
     locked = sa.exc.OperationalError("INSERT", {}, Exception("database is locked"))
-    broken = replace(parts, reviews=Failing(parts.reviews, "record", locked))
+    broken = swap(rooms, (rooms.reviews.store, Failing(rooms.reviews.store, "record", locked)))
 
     with pytest.raises(sa.exc.OperationalError):
-        review(broken, 1)
+        review(broken.trainings, 1)
 
-    assert len(parts.events.pending(1)) == 1
-    assert review(parts, 1) == "1 events"
+    assert len(rooms.reviews.events.pending(1)) == 1
+    assert review(rooms.trainings, 1) == "1 events"
 
 
-def test_label_studio_that_does_not_answer_sets_no_task_aside(parts):
-    parts.predictions.append([served(region("p"))])
-    broken = replace(parts, predictions=Failing(parts.predictions, "of_task", UpstreamError("no answer")))
+def test_label_studio_that_does_not_answer_sets_no_task_aside(rooms):
+    rooms.serving.predictions.append([served(region("p"))])
+    broken = swap(
+        rooms, (rooms.serving.predictions, Failing(rooms.serving.predictions, "of_task", UpstreamError("no answer")))
+    )
     event = created(ls_region())
-    parts.events.append(1, event["action"], event)
+    rooms.reviews.events.append(1, event["action"], event)
 
     with pytest.raises(UpstreamError):
-        review(broken, 1)
+        review(broken.trainings, 1)
 
-    assert len(parts.events.pending(1)) == 1
-    assert not parts.set_aside.all(1)
+    assert len(rooms.reviews.events.pending(1)) == 1
+    assert not rooms.reviews.set_aside.all(1)
 
 
-def test_the_events_of_a_project_that_is_not_connected_wait_until_it_is(parts):
-    parts.events.append(9, "START_TRAINING", {"project": {"id": 9}})
+def test_the_events_of_a_project_that_is_not_connected_wait_until_it_is(rooms):
+    rooms.reviews.events.append(9, "START_TRAINING", {"project": {"id": 9}})
 
     with pytest.raises(UnknownProject):
-        review(parts, 9)
+        review(rooms.trainings, 9)
 
-    assert len(parts.events.pending(9)) == 1
-    assert not parts.trainings.open(9)
+    assert len(rooms.reviews.events.pending(9)) == 1
+    assert not rooms.trainings.store.open(9)
 
 
 class Failing:
@@ -144,151 +146,163 @@ class Failing:
         return fail if name == self._method else getattr(self._part, name)
 
 
-def test_events_set_aside_are_worked_on_again_when_asked(parts):
+def test_events_set_aside_are_worked_on_again_when_asked(rooms):
     event = created(ls_region())
-    parts.events.append(1, event["action"], event)
-    broken = replace(parts, reviews=Failing(parts.reviews, "record", KeyError("a bug of ours")))
-    review(broken, 1)
-    assert not parts.reviews.counted(1)
+    rooms.reviews.events.append(1, event["action"], event)
+    broken = swap(rooms, (rooms.reviews.store, Failing(rooms.reviews.store, "record", KeyError("a bug of ours"))))
+    review(broken.trainings, 1)
+    assert not rooms.reviews.store.counted(1)
 
-    assert parts.events.retry(1) == 1
-    review(parts, 1)
+    assert rooms.reviews.events.retry(1) == 1
+    review(rooms.trainings, 1)
 
-    assert list(parts.reviews.counted(1)) == [1]
-    assert not parts.events.set_aside(1)
+    assert list(rooms.reviews.store.counted(1)) == [1]
+    assert not rooms.reviews.events.set_aside(1)
 
 
-def test_an_old_label_config_that_is_worked_on_again_does_not_replace_a_newer_one(parts):
+def test_an_old_label_config_that_is_worked_on_again_does_not_replace_a_newer_one(rooms):
     old = {"action": "PROJECT_UPDATED", "project": {"id": 1, "title": "Old", "label_config": CONFIG}}
     new = {"action": "PROJECT_UPDATED", "project": {"id": 1, "title": "New", "label_config": CONFIG}}
-    parts.events.append(1, old["action"], old)
-    review(replace(parts, projects=Failing(parts.projects, "save", KeyError("a bug of ours"))), 1)
-    take(parts, new)
+    rooms.reviews.events.append(1, old["action"], old)
+    review(
+        swap(
+            rooms, (rooms.studio.projects, Failing(rooms.studio.projects, "save", KeyError("a bug of ours")))
+        ).trainings,
+        1,
+    )
+    take(rooms, new)
 
-    parts.events.retry(1)
-    review(parts, 1)
+    rooms.reviews.events.retry(1)
+    review(rooms.trainings, 1)
 
-    assert parts.projects.get(1).title == "New"
+    assert rooms.studio.projects.get(1).title == "New"
 
 
-def test_a_task_that_cannot_be_judged_has_no_verdicts_and_the_sweep_looks_at_it_again(parts):
-    parts.predictions.append([served(region("p"), task=task) for task in (1, 2)])
+def test_a_task_that_cannot_be_judged_has_no_verdicts_and_the_sweep_looks_at_it_again(rooms):
+    rooms.serving.predictions.append([served(region("p"), task=task) for task in (1, 2)])
     studio = StudioModel(2)
     for task in studio.tasks:
         studio.annotate(task, boxes("p"))
-    parts = replace(parts, label_studio=studio)
-    take(parts, *studio.sent)
-    sync(parts, 1)
-    with parts.engine.begin() as connection:  # as a later version may have left it
+    rooms = swap(rooms, (rooms.studio.client, studio))
+    take(rooms, *studio.sent)
+    sync(rooms.trainings, 1)
+    with rooms.engine.begin() as connection:  # as a later version may have left it
         connection.execute(reviews.update().where(reviews.c.task_id == 1).values(regions=[{"form": "unforeseen"}]))
 
-    judge_tasks(parts, 1, [1, 2])
+    judge_tasks(rooms.reviews, 1, [1, 2])
 
-    assert {task_id for task_id, _ in judged(parts)} == {2}
-    (aside,) = parts.set_aside.all(1)
+    assert {task_id for task_id, _ in judged(rooms)} == {2}
+    (aside,) = rooms.reviews.set_aside.all(1)
     assert (aside.task_id, aside.step) == (1, Step.JUDGE)
-    assert "task 1, at judge" in tasks(parts, parts.projects.get(1))[0].found
+    assert "task 1, at judge" in tasks(rooms.installation, rooms.studio.projects.get(1))[0].found
 
-    sync(parts, 1)  # reads the review again
+    sync(rooms.trainings, 1)  # reads the review again
 
-    assert {task_id for task_id, _ in judged(parts)} == {1, 2}
-    assert not parts.set_aside.all(1)
+    assert {task_id for task_id, _ in judged(rooms)} == {1, 2}
+    assert not rooms.reviews.set_aside.all(1)
 
 
 @pytest.mark.parametrize("bad", [7, None, {"id": "x"}, {"id": 9, "created_at": "9999-12-31T23:59:59-12:00"}, []])
-def test_a_sweep_sets_a_task_aside_that_it_cannot_read_and_compares_the_others(parts, bad):
+def test_a_sweep_sets_a_task_aside_that_it_cannot_read_and_compares_the_others(rooms, bad):
     studio = StudioModel(3)
     for task in studio.tasks:
         studio.annotate(task, boxes("p"))
     good = studio.tasks[1]["annotations"][0]
     studio.tasks[1]["annotations"] = [bad, good]
-    parts = replace(parts, label_studio=studio)
+    rooms = swap(rooms, (rooms.studio.client, studio))
 
-    line = sync(parts, 1)
+    line = sync(rooms.trainings, 1)
 
-    assert list(parts.reviews.counted(1)) == [1, 3]  # of the second, the review that cannot be read may be the one
-    assert [one.task_id for one in parts.set_aside.all(1)] == [2]
+    assert list(rooms.reviews.store.counted(1)) == [
+        1,
+        3,
+    ]  # of the second, the review that cannot be read may be the one
+    assert [one.task_id for one in rooms.reviews.set_aside.all(1)] == [2]
     assert "1 tasks set aside: see `loop doctor`" in line
 
     studio.tasks[1]["annotations"] = [good]  # which changes no time that a sweep asks for
-    sync(parts, 1)
+    sync(rooms.trainings, 1)
 
-    assert list(parts.reviews.counted(1)) == [1, 2, 3]
-    assert not parts.set_aside.all(1)
+    assert list(rooms.reviews.store.counted(1)) == [1, 2, 3]
+    assert not rooms.reviews.set_aside.all(1)
 
 
-def test_of_a_task_with_an_annotation_that_nobody_can_tell_none_is_taken_for_deleted(parts):
+def test_of_a_task_with_an_annotation_that_nobody_can_tell_none_is_taken_for_deleted(rooms):
     studio = StudioModel(1)
     (task,) = studio.tasks
     studio.annotate(task, boxes("p"))
-    parts = replace(parts, label_studio=studio)
-    sync(parts, 1)
+    rooms = swap(rooms, (rooms.studio.client, studio))
+    sync(rooms.trainings, 1)
 
     task["annotations"] = [{"id": {"of": "another form"}}]
     studio.changed_at[1] = studio.clock
-    line = sync(parts, 1)
+    line = sync(rooms.trainings, 1)
 
-    assert list(parts.reviews.standing(1, ANNOTATION)) == [1]
+    assert list(rooms.reviews.store.standing(1, ANNOTATION)) == [1]
     assert "1 tasks set aside" in line
 
 
 @pytest.mark.parametrize("annotations", [7, "x", {"id": 1}, True])
-def test_annotations_that_are_no_list_set_their_task_aside(parts, annotations):
+def test_annotations_that_are_no_list_set_their_task_aside(rooms, annotations):
     studio = StudioModel(2)
     for task in studio.tasks:
         studio.annotate(task, boxes("p"))
     studio.tasks[0]["annotations"] = annotations
-    parts = replace(parts, label_studio=studio)
+    rooms = swap(rooms, (rooms.studio.client, studio))
 
-    rebuild(parts, 1)
+    rebuild(rooms.trainings, 1)
 
-    assert list(parts.reviews.counted(1)) == [2]
-    assert [one.task_id for one in parts.set_aside.all(1)] == [1]
+    assert list(rooms.reviews.store.counted(1)) == [2]
+    assert [one.task_id for one in rooms.reviews.set_aside.all(1)] == [1]
 
 
-def test_a_task_that_is_gone_is_not_set_aside_any_more(parts):
+def test_a_task_that_is_gone_is_not_set_aside_any_more(rooms):
     studio = StudioModel(1)
     studio.tasks[0]["annotations"] = [7]
-    parts = replace(parts, label_studio=studio)
-    sync(parts, 1)
-    assert parts.set_aside.all(1)
+    rooms = swap(rooms, (rooms.studio.client, studio))
+    sync(rooms.trainings, 1)
+    assert rooms.reviews.set_aside.all(1)
 
     studio.wipe()
-    sync(parts, 1)
+    sync(rooms.trainings, 1)
 
-    assert not parts.set_aside.all(1)
+    assert not rooms.reviews.set_aside.all(1)
 
 
-def test_a_label_config_that_cannot_be_read_costs_no_review(parts):
-    with parts.engine.begin() as connection:
+def test_a_label_config_that_cannot_be_read_costs_no_review(rooms):
+    with rooms.engine.begin() as connection:
         connection.execute(projects.update().values(label_config="<View/>"))
 
-    take(parts, created(ls_region()))
+    take(rooms, created(ls_region()))
 
-    assert "label_config: expected RectangleLabels" in parts.reviews.unread(1)[1].review.unread[0].text
-    assert not parts.events.pending(1)
-    assert "label_config" in parts.set_aside.all(1)[0].error
+    assert "label_config: expected RectangleLabels" in rooms.reviews.store.unread(1)[1].review.unread[0].text
+    assert not rooms.reviews.events.pending(1)
+    assert "label_config" in rooms.reviews.set_aside.all(1)[0].error
 
-    parts.projects.save(1, "Cars", CONFIG)
+    rooms.studio.projects.save(1, "Cars", CONFIG)
     studio = StudioModel(0)
     studio.tasks = [ls_task(1, annotations=[ls_annotation(ls_region())])]
-    sync(replace(parts, label_studio=studio), 1)
+    sync(swap(rooms, (rooms.studio.client, studio)).trainings, 1)
 
-    assert list(parts.reviews.counted(1)) == [1]
-    assert not parts.set_aside.all(1)
+    assert list(rooms.reviews.store.counted(1)) == [1]
+    assert not rooms.reviews.set_aside.all(1)
 
 
-def test_the_doctor_tells_what_is_set_aside_and_what_to_do(parts):
+def test_the_doctor_tells_what_is_set_aside_and_what_to_do(rooms):
     assert [
-        one.level.value for one in (*events(parts, parts.projects.get(1)), *tasks(parts, parts.projects.get(1)))
+        one.level.value
+        for one in (
+            *events(rooms.installation, rooms.studio.projects.get(1)),
+            *tasks(rooms.installation, rooms.studio.projects.get(1)),
+        )
     ] == [
         "ok",
         "ok",
     ]
     bad = [created(ls_region(), annotation=2**63 + number) for number in (0, 1)]
-    take(parts, *bad)
+    take(rooms, *bad)
 
-    (finding,) = events(parts, parts.projects.get(1))
+    (finding,) = events(rooms.installation, rooms.studio.projects.get(1))
 
     assert finding.level.value == "warning"
     assert finding.found.startswith("2 set aside; the newest, 2 ANNOTATION_CREATED of ")
@@ -296,10 +310,10 @@ def test_the_doctor_tells_what_is_set_aside_and_what_to_do(parts):
     assert "loop events retry --project 1" in finding.advice
 
 
-def test_the_commands_list_retry_and_dismiss(parts, settings, monkeypatch):
+def test_the_commands_list_retry_and_dismiss(rooms, settings, monkeypatch):
     monkeypatch.setenv("LOOP_HOME", str(settings.home))
     monkeypatch.setenv("LOOP_REDIS_URL", "redis://127.0.0.1:1")
-    take(parts, created(ls_region(), annotation=2**63), created(ls_region(), annotation=2**63 + 1))
+    take(rooms, created(ls_region(), annotation=2**63), created(ls_region(), annotation=2**63 + 1))
     run = CliRunner().invoke
 
     listed = json.loads(run(app, ["events", "--json"]).output)
@@ -309,18 +323,18 @@ def test_the_commands_list_retry_and_dismiss(parts, settings, monkeypatch):
     assert run(app, ["events", "dismiss", "2", "--project", "1"]).output == "1 events are dismissed\n"
     assert "ANNOTATION_CREATED" in run(app, ["events"]).output
     assert run(app, ["events", "retry", "--project", "1"]).output.startswith("1 events wait for the sweep: Redis")
-    assert [one.id for one in parts.events.pending(1)] == [1]
+    assert [one.id for one in rooms.reviews.events.pending(1)] == [1]
     assert run(app, ["events"]).output == "no event is set aside\n"
 
 
-def test_events_too_large_to_be_in_memory_together_are_worked_on_one_after_another(parts, monkeypatch):
+def test_events_too_large_to_be_in_memory_together_are_worked_on_one_after_another(rooms, monkeypatch):
     monkeypatch.setattr("loop.reviews.event_store.MOST_CHARACTERS", 100)
     for number in (1, 2, 3):
         event = created(ls_region(), annotation=number, task=number)
-        parts.events.append(1, event["action"], event)
+        rooms.reviews.events.append(1, event["action"], event)
 
-    assert len(parts.events.pending(1)) == 1
-    assert review(parts, 1) == "3 events, training asked for"
+    assert len(rooms.reviews.events.pending(1)) == 1
+    assert review(rooms.trainings, 1) == "3 events, training asked for"
 
 
 def test_ids_have_64_bits_in_every_database():
@@ -336,28 +350,28 @@ def test_ids_have_64_bits_in_every_database():
             assert f"\t{name} INTEGER" not in text, (table.name, name)
 
 
-def test_no_review_is_lost_to_a_review_far_away_in_time(parts):
+def test_no_review_is_lost_to_a_review_far_away_in_time(rooms):
     take(
-        parts,
+        rooms,
         created(
             ls_region(), annotation=1, task=1, created_at="0001-01-01T00:00:00Z", updated_at="9999-12-31T23:59:59Z"
         ),
         created(ls_region(), annotation=2, task=2),
     )
 
-    assert list(parts.reviews.counted(1)) == [1, 2]
-    assert parts.reviews.counted(1)[2].review.created_at == NOON
+    assert list(rooms.reviews.store.counted(1)) == [1, 2]
+    assert rooms.reviews.store.counted(1)[2].review.created_at == NOON
 
 
-def test_a_project_of_unforeseen_form_holds_no_other_up_in_the_sweep(parts):
-    parts.projects.save(2, "Buses", CONFIG)
-    with parts.engine.begin() as connection:
+def test_a_project_of_unforeseen_form_holds_no_other_up_in_the_sweep(rooms):
+    rooms.studio.projects.save(2, "Buses", CONFIG)
+    with rooms.engine.begin() as connection:
         connection.execute(projects.update().where(projects.c.id == 1).values(policy=["unforeseen"]))
     for number in (1, 2, 3):
         event = created(ls_region(), annotation=number, task=number, project=2)
-        parts.events.append(2, event["action"], event)
+        rooms.reviews.events.append(2, event["action"], event)
 
-    line = _swept(parts)
+    line = _swept(rooms)
 
     assert line.startswith("asked again: review [2], refresh [")
 
@@ -369,8 +383,8 @@ def test_a_project_of_unforeseen_form_holds_no_other_up_in_the_sweep(parts):
         pytest.param({"text": "\ud800\0"}, id="surrogate"),
     ],
 )
-def test_a_notice_is_json_for_every_receiver(parts, body):
-    outbox = Outbox(parts.engine, ["http://127.0.0.1:1/"])
+def test_a_notice_is_json_for_every_receiver(rooms, body):
+    outbox = Outbox(rooms.engine, ["http://127.0.0.1:1/"])
 
     outbox.post(1, "training.finished", "1", body)
 
@@ -378,7 +392,7 @@ def test_a_notice_is_json_for_every_receiver(parts, body):
     assert json.loads(delivery.notice.body(), parse_constant=pytest.fail)["kind"] == "training.finished"
 
 
-def test_a_notice_that_cannot_be_sent_is_given_up_and_told_and_the_others_are_sent(parts):
+def test_a_notice_that_cannot_be_sent_is_given_up_and_told_and_the_others_are_sent(rooms):
     class Clumsy(Courier):
         async def send(self, notice, url):
             if notice.kind == "bad":
@@ -386,14 +400,14 @@ def test_a_notice_that_cannot_be_sent_is_given_up_and_told_and_the_others_are_se
             return await super().send(notice, url)
 
     with receiver() as one:
-        told = replace(parts, outbox=Outbox(parts.engine, [one.url]), courier=Clumsy(lambda: "s3cret"))
+        told = swap(rooms, (rooms.outbox, Outbox(rooms.engine, [one.url])), (rooms.sender, Clumsy(lambda: "s3cret")))
         for kind in ("first", "bad", "last"):
             told.outbox.post(1, kind, kind, {})
 
-        line = deliver(told)
+        line = deliver(told.outbox, told.sender)
 
     assert line == "2 delivered, 1 failed"
     assert sorted(json.loads(body)["kind"] for _, body in one.got) == ["first", "last"]
     (failed,) = told.outbox.last(is_failed=True)
     assert (failed.state, failed.error) == (DeliveryState.GIVEN_UP, "TypeError: a form that nobody thought of")
-    assert "a form that nobody thought of" in notices(told)[0].found
+    assert "a form that nobody thought of" in notices(told.installation)[0].found

@@ -17,67 +17,67 @@ def test_a_killed_sweep_is_made_up_for(empty_records, tmp_path):
     studio = StudioModel(TASKS)
     for task in studio.tasks:
         studio.annotate(task, boxes("p", "drawn"))
-    with connected(empty_records, tmp_path, studio) as parts:
-        kills = [run_and_be_killed(parts, sync, statement) for statement in range(3, 60, 4)]
+    with connected(empty_records, tmp_path, studio) as rooms:
+        kills = [run_and_be_killed(rooms, sync, statement) for statement in range(3, 60, 4)]
 
-        sync(parts, 1)
+        sync(rooms.trainings, 1)
 
         assert sum(kills) > 5
-        assert len(state(parts)[0]) == TASKS
-        assert len(state(parts)[1]) == 2 * TASKS
+        assert len(state(rooms)[0]) == TASKS
+        assert len(state(rooms)[1]) == 2 * TASKS
 
 
 def test_a_review_that_comes_while_the_sweep_reads_is_kept(empty_records, tmp_path):
     studio = StudioModel(TASKS)
     studio.add_task()
-    with connected(empty_records, tmp_path, studio) as parts:
-        parts.reviews.record(
+    with connected(empty_records, tmp_path, studio) as rooms:
+        rooms.reviews.store.record(
             one_review(region("p"), task=TASKS + 1, minutes=30), {}
         )  # the studio's clock is before that
 
-        sync(parts, 1)
+        sync(rooms.trainings, 1)
 
-        assert list(parts.reviews.counted(1)) == [TASKS + 1]
+        assert list(rooms.reviews.store.counted(1)) == [TASKS + 1]
 
 
 def test_a_new_task_under_an_old_id_is_not_judged_by_what_the_old_one_was_shown(empty_records, tmp_path):
     studio = StudioModel(TASKS)
     studio.wipe()
     studio.add_task(boxes("drawn"))
-    with connected(empty_records, tmp_path, studio) as parts:
-        sync(parts, 1)
+    with connected(empty_records, tmp_path, studio) as rooms:
+        sync(rooms.trainings, 1)
 
-        assert list(parts.reviews.counted(1)) == [1]
-        assert not parts.rates.judged(1)
+        assert list(rooms.reviews.store.counted(1)) == [1]
+        assert not rooms.rates.store.judged(1)
 
 
 def test_a_sweep_finds_nothing_new_in_what_the_events_told(empty_records, tmp_path):
     studio = StudioModel(TASKS)
     for task in studio.tasks:
         studio.annotate(task, boxes("p"))
-    with connected(empty_records, tmp_path, studio) as parts:
-        arrive(parts, *studio.sent)
-        review(parts, 1)
-        seen_until = parts.projects.reviews_until(1)
+    with connected(empty_records, tmp_path, studio) as rooms:
+        arrive(rooms, *studio.sent)
+        review(rooms.trainings, 1)
+        seen_until = rooms.studio.projects.reviews_until(1)
 
-        assert sync(parts, 1).startswith("0 tasks")
-        assert parts.reviews.new_since(1, seen_until) == 0
-        assert not parts.reviews.told(1)
+        assert sync(rooms.trainings, 1).startswith("0 tasks")
+        assert rooms.reviews.store.new_since(1, seen_until) == 0
+        assert not rooms.reviews.store.told(1)
 
 
-def test_what_an_event_told_is_to_be_compared_until_a_sweep_says_that_it_was(parts):
-    parts.reviews.record(one_review(region("p")), {})
-    before = parts.reviews.told(1)
+def test_what_an_event_told_is_to_be_compared_until_a_sweep_says_that_it_was(rooms):
+    rooms.reviews.store.record(one_review(region("p")), {})
+    before = rooms.reviews.store.told(1)
 
-    parts.reviews.record(one_review(region("q"), edited=9), {}, is_current=True)
-    assert parts.reviews.told(1) == before  # the sweep is still at it, and may be killed
+    rooms.reviews.store.record(one_review(region("q"), edited=9), {}, is_current=True)
+    assert rooms.reviews.store.told(1) == before  # the sweep is still at it, and may be killed
 
-    parts.reviews.delete(1, ANNOTATION, {1: NOON})
-    parts.reviews.compared(1, before)
-    assert len(parts.reviews.told(1)) == 1  # something else was told meanwhile
+    rooms.reviews.store.delete(1, ANNOTATION, {1: NOON})
+    rooms.reviews.store.compared(1, before)
+    assert len(rooms.reviews.store.told(1)) == 1  # something else was told meanwhile
 
-    parts.reviews.compared(1, parts.reviews.told(1))
-    assert not parts.reviews.told(1)
+    rooms.reviews.store.compared(1, rooms.reviews.store.told(1))
+    assert not rooms.reviews.store.told(1)
 
 
 def test_a_star_that_went_without_an_event_is_found_gone(empty_records, tmp_path):
@@ -88,17 +88,17 @@ def test_a_star_that_went_without_an_event_is_found_gone(empty_records, tmp_path
     studio.star(task, first)
     studio.annotate(task, boxes("q"))
     second = task["annotations"][1]
-    with connected(empty_records, tmp_path, studio) as parts:
-        sync(parts, 1)
-        assert parts.reviews.counted(1)[1].review.id == first["id"]
+    with connected(empty_records, tmp_path, studio) as rooms:
+        sync(rooms.trainings, 1)
+        assert rooms.reviews.store.counted(1)[1].review.id == first["id"]
 
         studio.star(task, second)  # which takes the star of the first away
         studio.edit(task, second, boxes("q"))
         second["ground_truth"] = False
-        sync(parts, 1)
+        sync(rooms.trainings, 1)
 
-        assert parts.reviews.counted(1)[1].review.id == second["id"]
-        assert not parts.reviews.counted(1)[1].review.is_ground_truth
+        assert rooms.reviews.store.counted(1)[1].review.id == second["id"]
+        assert not rooms.reviews.store.counted(1)[1].review.is_ground_truth
 
 
 def test_an_event_worked_on_after_a_sweep_does_not_bring_back_what_was_deleted_before_it(empty_records, tmp_path):
@@ -108,15 +108,15 @@ def test_an_event_worked_on_after_a_sweep_does_not_bring_back_what_was_deleted_b
     (made,) = studio.sent
     studio.delete_annotation(task, task["annotations"][0])  # whose event is lost
     studio.add_task()  # later than the sweep looks back
-    with connected(empty_records, tmp_path, studio) as parts:
-        sync(parts, 1)
-        arrive(parts, made)
-        review(parts, 1)
+    with connected(empty_records, tmp_path, studio) as rooms:
+        sync(rooms.trainings, 1)
+        arrive(rooms, made)
+        review(rooms.trainings, 1)
 
-        sync(parts, 1)
+        sync(rooms.trainings, 1)
 
-        assert not parts.reviews.counted(1)
-        assert not parts.rates.judged(1)
+        assert not rooms.reviews.store.counted(1)
+        assert not rooms.rates.store.judged(1)
 
 
 @pytest.mark.parametrize("gone", ["annotation", "task"])
@@ -132,14 +132,14 @@ def test_a_deletion_told_after_a_sweep_does_not_take_what_has_its_id_since(empty
     deleted = studio.sent[-1]
     studio.annotate(studio.tasks[0], boxes("drawn"))
     studio.add_task()  # later than the sweep looks back
-    with connected(empty_records, tmp_path, studio) as parts:
-        sync(parts, 1)
-        arrive(parts, deleted)
-        review(parts, 1)
+    with connected(empty_records, tmp_path, studio) as rooms:
+        sync(rooms.trainings, 1)
+        arrive(rooms, deleted)
+        review(rooms.trainings, 1)
 
-        sync(parts, 1)
+        sync(rooms.trainings, 1)
 
-        assert list(parts.reviews.counted(1)) == [1]
+        assert list(rooms.reviews.store.counted(1)) == [1]
 
 
 def test_what_an_event_told_late_is_compared_though_the_sweep_is_killed(empty_records, tmp_path):
@@ -149,15 +149,15 @@ def test_what_an_event_told_late_is_compared_though_the_sweep_is_killed(empty_re
     (made,) = studio.sent
     studio.delete_annotation(task, task["annotations"][0])
     studio.add_task()
-    with connected(empty_records, tmp_path, studio) as parts:
-        sync(parts, 1)
-        arrive(parts, made)
-        review(parts, 1)
+    with connected(empty_records, tmp_path, studio) as rooms:
+        sync(rooms.trainings, 1)
+        arrive(rooms, made)
+        review(rooms.trainings, 1)
         kills = 0
 
-        while run_and_be_killed(parts, sync, kills):
+        while run_and_be_killed(rooms, sync, kills):
             kills += 1
 
         assert kills > 10
-        assert not parts.reviews.counted(1)
-        assert not parts.rates.judged(1)
+        assert not rooms.reviews.store.counted(1)
+        assert not rooms.rates.store.judged(1)

@@ -1,7 +1,6 @@
 """A review of which something is not read: it judges nothing, teaches nothing, and is named until it is read."""
 
 from contextlib import closing
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,6 +10,7 @@ from alembic.config import Config
 
 from loop.datasets.assemble import counted
 from loop.installation.checks_reviews import reviews as check_reviews
+from loop.rooms import swap
 from loop.settings import Settings
 from loop.storage.database import migrate
 from loop.training.after_reviews import review, sync
@@ -24,23 +24,23 @@ SEEN = region("p", at=region().box)
 
 
 @pytest.fixture
-def parts(parts):
-    parts = replace(parts, label_studio=StudioModel(1))
-    parts.projects.save(1, "Cars", SHAPES)
-    parts.label_studio.fields["label_config"] = SHAPES
-    parts.label_studio.clock += timedelta(hours=1)  # a sweep that has read the task reads it no more
-    parts.predictions.append([served(SEEN)])
-    return parts
+def rooms(rooms):
+    rooms = swap(rooms, (rooms.studio.client, StudioModel(1)))
+    rooms.studio.projects.save(1, "Cars", SHAPES)
+    rooms.studio.client.fields["label_config"] = SHAPES
+    rooms.studio.client.clock += timedelta(hours=1)  # a sweep that has read the task reads it no more
+    rooms.serving.predictions.append([served(SEEN)])
+    return rooms
 
 
-def take(parts, *events):
+def take(rooms, *events):
     for event in events:
-        parts.events.append(1, event["action"], event)
-    return review(parts, 1)
+        rooms.reviews.events.append(1, event["action"], event)
+    return review(rooms.trainings, 1)
 
 
-def decisions(parts):
-    return sorted(str(one.decision) for one in parts.rates.judged(1))
+def decisions(rooms):
+    return sorted(str(one.decision) for one in rooms.rates.store.judged(1))
 
 
 @pytest.mark.parametrize(
@@ -52,80 +52,80 @@ def decisions(parts):
         pytest.param([rectangle("auto", name="p"), rectangle("Person", to_name="ir", name="q")], id="two-images"),
     ],
 )
-def test_an_object_that_is_drawn_otherwise_is_no_false_positive(parts, results):
-    take(parts, created(*results))
+def test_an_object_that_is_drawn_otherwise_is_no_false_positive(rooms, results):
+    take(rooms, created(*results))
 
-    assert decisions(parts) in (["confirmed"], ["corrected"])
-    assert len(dict(counted(parts, 1))[1].review.regions) == 1
+    assert decisions(rooms) in (["confirmed"], ["corrected"])
+    assert len(dict(counted(rooms.datasets, 1))[1].review.regions) == 1
 
 
-def test_a_review_with_a_brush_stroke_of_our_label_judges_nothing_and_is_named(parts):
-    take(parts, created(rectangle(name="p")))
-    assert decisions(parts) == ["confirmed"]
+def test_a_review_with_a_brush_stroke_of_our_label_judges_nothing_and_is_named(rooms):
+    take(rooms, created(rectangle(name="p")))
+    assert decisions(rooms) == ["confirmed"]
 
-    take(parts, created(brush(), edited=5))
+    take(rooms, created(brush(), edited=5))
 
-    assert decisions(parts) == []
-    assert not dict(counted(parts, 1))
-    assert not parts.reviews.counted(1)
-    assert parts.reviews.new_since(1, None) == 0
-    (finding,) = check_reviews(parts, parts.projects.get(1))
+    assert decisions(rooms) == []
+    assert not dict(counted(rooms.datasets, 1))
+    assert not rooms.reviews.store.counted(1)
+    assert rooms.reviews.store.new_since(1, None) == 0
+    (finding,) = check_reviews(rooms.installation, rooms.studio.projects.get(1))
     assert "task 1: annotation 1 result[0]: a brush stroke is not read" in finding.found
 
 
-def test_an_older_review_of_the_task_does_not_take_its_place(parts):
-    take(parts, created(rectangle(name="p")), created(brush(), annotation=2, minutes=9))
+def test_an_older_review_of_the_task_does_not_take_its_place(rooms):
+    take(rooms, created(rectangle(name="p")), created(brush(), annotation=2, minutes=9))
 
-    assert decisions(parts) == []
-    assert list(parts.reviews.unread(1)) == [1]
-
-
-def test_a_ground_truth_counts_before_a_later_review_that_is_unread(parts):
-    take(parts, created(rectangle(name="p"), ground_truth=True), created(brush(), annotation=2, minutes=9))
-
-    assert decisions(parts) == ["confirmed"]
-    assert not parts.reviews.unread(1)
+    assert decisions(rooms) == []
+    assert list(rooms.reviews.store.unread(1)) == [1]
 
 
-def test_an_unread_skip_is_a_skip(parts):
-    take(parts, created(brush(), was_cancelled=True))
+def test_a_ground_truth_counts_before_a_later_review_that_is_unread(rooms):
+    take(rooms, created(rectangle(name="p"), ground_truth=True), created(brush(), annotation=2, minutes=9))
 
-    assert not parts.reviews.unread(1)
+    assert decisions(rooms) == ["confirmed"]
+    assert not rooms.reviews.store.unread(1)
+
+
+def test_an_unread_skip_is_a_skip(rooms):
+    take(rooms, created(brush(), was_cancelled=True))
+
+    assert not rooms.reviews.store.unread(1)
 
 
 @pytest.mark.parametrize("is_told", [True, False], ids=["told-by-an-event", "found-by-the-sweep"])
-def test_a_label_that_is_added_later_makes_its_reviews_readable(parts, is_told):
+def test_a_label_that_is_added_later_makes_its_reviews_readable(rooms, is_told):
     event = created(rectangle(name="p"), rectangle("Plane", x=60, name="q"))
-    parts.label_studio.tasks = [ls_task(1, annotations=[event["annotation"]])]
-    take(parts, event)
-    sync(parts, 1)
-    assert list(parts.reviews.unread(1)) == [1]
-    parts.label_studio.fields["label_config"] = SHAPES.replace('<Label value="Person"/>', '<Label value="Plane"/>', 1)
+    rooms.studio.client.tasks = [ls_task(1, annotations=[event["annotation"]])]
+    take(rooms, event)
+    sync(rooms.trainings, 1)
+    assert list(rooms.reviews.store.unread(1)) == [1]
+    rooms.studio.client.fields["label_config"] = SHAPES.replace('<Label value="Person"/>', '<Label value="Plane"/>', 1)
 
     if is_told:
-        take(parts, {"action": "PROJECT_UPDATED", "project": {**parts.label_studio.fields}})
-        assert parts.projects.get(1).synced_until is None
-    sync(parts, 1)
+        take(rooms, {"action": "PROJECT_UPDATED", "project": {**rooms.studio.client.fields}})
+        assert rooms.studio.projects.get(1).synced_until is None
+    sync(rooms.trainings, 1)
 
-    assert not parts.reviews.unread(1)
-    assert decisions(parts) == ["confirmed", "missed"]
-
-
-def test_a_config_that_reads_alike_has_nothing_read_again(parts):
-    sync(parts, 1)
-    moment = parts.projects.get(1).synced_until
-
-    parts.projects.save(1, "Cars", SHAPES.replace("<View>", "<View><Header value='Look well'/>"))
-
-    assert parts.projects.get(1).synced_until == moment
+    assert not rooms.reviews.store.unread(1)
+    assert decisions(rooms) == ["confirmed", "missed"]
 
 
-def test_a_config_that_cannot_work_leaves_the_one_before_in_force(parts):
-    parts.label_studio.fields["label_config"] = SHAPES.replace('value="$image"', 'valueList="$images"')
+def test_a_config_that_reads_alike_has_nothing_read_again(rooms):
+    sync(rooms.trainings, 1)
+    moment = rooms.studio.projects.get(1).synced_until
 
-    sync(parts, 1)
+    rooms.studio.projects.save(1, "Cars", SHAPES.replace("<View>", "<View><Header value='Look well'/>"))
 
-    assert parts.projects.get(1).label_config == SHAPES
+    assert rooms.studio.projects.get(1).synced_until == moment
+
+
+def test_a_config_that_cannot_work_leaves_the_one_before_in_force(rooms):
+    rooms.studio.client.fields["label_config"] = SHAPES.replace('value="$image"', 'valueList="$images"')
+
+    sync(rooms.trainings, 1)
+
+    assert rooms.studio.projects.get(1).label_config == SHAPES
 
 
 def test_records_of_before_are_read_again_by_the_first_sweep_after_an_upgrade(tmp_path):
@@ -143,11 +143,13 @@ def test_records_of_before_are_read_again_by_the_first_sweep_after_an_upgrade(tm
         studio = StudioModel(0)
         studio.tasks = [ls_task(1, annotations=[annotation])]
         studio.fields["label_config"] = SHAPES
-        parts = replace(built, label_studio=studio, queue=FakeQueue(), images=FakeImages())
-        assert decisions(parts) == ["false_positive"]
-        sync(parts, 1)
-        assert decisions(parts) == ["corrected"]
-        assert len(parts.reviews.counted(1)[1].review.regions) == 1
+        rooms = swap(
+            built, (built.studio.client, studio), (built.queue, FakeQueue()), (built.vision.images, FakeImages())
+        )
+        assert decisions(rooms) == ["false_positive"]
+        sync(rooms.trainings, 1)
+        assert decisions(rooms) == ["corrected"]
+        assert len(rooms.reviews.store.counted(1)[1].review.regions) == 1
 
 
 def _write_as_before(url):

@@ -5,34 +5,34 @@ from datetime import timedelta
 import pytest
 
 from loop.errors import PayloadError
-from loop.reviews.bulk.store import KeptOperation, Progress
 from loop.reviews.judging import judge_tasks
+from loop.reviews.operation_store import KeptOperation, Progress
 from loop.reviews.verdict_query import Source, VerdictFilter, read_cursor
 from tests.builders import NOON, box, region, review, served
 
 
 @pytest.fixture
-def judged(parts):
+def judged(rooms):
     """Ten tasks of two boxes each: one confirmed, one deleted, and a Person drawn."""
     for task in range(1, 11):
         predicted = (region(f"p{task}"), region(f"q{task}", label="Person", at=box(0.5, 0.5, 0.6, 0.6)))
         stream = "audit" if task == 3 else "queue"
-        parts.predictions.append([served(*predicted, task=task, stream=stream)])
-        record(parts, task, annotation=100 + task, annotator=task % 2, lead_time=2.0)
-    judge_tasks(parts, 1, range(1, 11))
-    return parts
+        rooms.serving.predictions.append([served(*predicted, task=task, stream=stream)])
+        record(rooms, task, annotation=100 + task, annotator=task % 2, lead_time=2.0)
+    judge_tasks(rooms.reviews, 1, range(1, 11))
+    return rooms
 
 
-def record(parts, task, *, minutes=None, **fields):
+def record(rooms, task, *, minutes=None, **fields):
     drawn = region("d", "Person", box(0.8, 0.8, 0.9, 0.9))
     at = task if minutes is None else minutes
-    parts.reviews.record(review(region(f"p{task}"), drawn, task=task, minutes=task, edited=at, **fields), {})
+    rooms.reviews.store.record(review(region(f"p{task}"), drawn, task=task, minutes=task, edited=at, **fields), {})
 
 
-def pages(parts, most=4, between=lambda: None, **wanted):
+def pages(rooms, most=4, between=lambda: None, **wanted):
     after, found = None, []
     while True:
-        records, place = parts.verdicts.page(VerdictFilter(project=1, **wanted), after, most)
+        records, place = rooms.reviews.verdicts.page(VerdictFilter(project=1, **wanted), after, most)
         found += records
         if place is None:
             return found
@@ -52,7 +52,7 @@ def test_pages_together_are_all_verdicts_in_the_order_of_review(judged):
 
 
 def test_the_last_page_says_so_when_it_is_full(judged):
-    records, place = judged.verdicts.page(VerdictFilter(project=1), None, 30)
+    records, place = judged.reviews.verdicts.page(VerdictFilter(project=1), None, 30)
 
     assert (len(records), place) == (30, None)
 
@@ -81,11 +81,11 @@ def test_verdicts_are_filtered(judged, wanted, count):
 
 
 def test_another_project_has_none_of_them(judged):
-    assert judged.verdicts.page(VerdictFilter(project=2)) == ([], None)
+    assert judged.reviews.verdicts.page(VerdictFilter(project=2)) == ([], None)
 
 
 def test_judging_anew_while_paging_loses_and_doubles_nothing(judged):
-    found = pages(judged, between=lambda: judge_tasks(judged, 1, range(1, 11)))
+    found = pages(judged, between=lambda: judge_tasks(judged.reviews, 1, range(1, 11)))
 
     assert names(found) == names(pages(judged))
     assert len(set(names(found))) == 30
@@ -94,7 +94,7 @@ def test_judging_anew_while_paging_loses_and_doubles_nothing(judged):
 def test_a_review_that_is_edited_while_paging_comes_again_and_no_other_is_lost(judged):
     def edit():
         record(judged, 1, minutes=60, annotation=101)
-        judge_tasks(judged, 1, [1])
+        judge_tasks(judged.reviews, 1, [1])
 
     found = names(pages(judged, between=edit))
 
@@ -128,7 +128,7 @@ def operation(state=Progress.DONE, **fields):
     ],
 )
 def test_a_verdict_is_the_operations_only_where_it_left_the_review_so(judged, fields, source):
-    judged.operations.end(*operation(**fields))
+    judged.reviews.operations.end(*operation(**fields))
 
     found = pages(judged, task=4)
 
@@ -139,6 +139,6 @@ def test_a_verdict_is_the_operations_only_where_it_left_the_review_so(judged, fi
 
 def test_a_review_without_seconds_came_past_the_editor(judged):
     record(judged, 5, minutes=30, annotation=105, lead_time=None)
-    judge_tasks(judged, 1, [5])
+    judge_tasks(judged.reviews, 1, [5])
 
     assert {one.source for one in pages(judged, task=5)} == {Source.IMPORT}

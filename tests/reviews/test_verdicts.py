@@ -75,9 +75,9 @@ def test_of_a_split_one_part_is_a_correction_and_the_other_was_missed():
 
 
 def test_of_a_merge_one_part_is_a_correction_and_the_other_a_false_positive():
-    parts = [region("l", at=Box(0.1, 0.1, 0.3, 0.3)), region("r", at=Box(0.3, 0.1, 0.5, 0.3))]
+    predicted = [region("l", at=Box(0.1, 0.1, 0.3, 0.3)), region("r", at=Box(0.3, 0.1, 0.5, 0.3))]
 
-    found = judge(parts, [region("l", at=Box(0.1, 0.1, 0.5, 0.3))])
+    found = judge(predicted, [region("l", at=Box(0.1, 0.1, 0.5, 0.3))])
 
     assert [one.decision for one in found] == [Decision.CORRECTED, Decision.FALSE_POSITIVE]
 

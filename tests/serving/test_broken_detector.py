@@ -1,7 +1,6 @@
 """Where the version that serves cannot be loaded, or fails: empty predictions that say why, and nothing stored."""
 
 import time
-from dataclasses import replace
 
 import pytest
 
@@ -10,6 +9,7 @@ from loop.errors import DetectionFailed, DetectorBroken, WeightsRefused
 from loop.installation.checks_model import detector, labels
 from loop.installation.findings import Level
 from loop.regions import Box
+from loop.rooms import swap
 from loop.serving.predictor import Predictor
 from loop.serving.refresh import is_due, refresh
 from loop.settings import Settings
@@ -50,26 +50,35 @@ class Given(FakeDetectors):
 
 
 @pytest.fixture
-def ready(parts, tmp_path):
+def ready(rooms, tmp_path):
     """A project with a champion and three open tasks."""
     (tmp_path / "some.pt").write_bytes(b"weights")
-    parts.registry.promote(1, parts.registry.add(1, tmp_path / "some.pt").name, "first")
-    return replace(parts, label_studio=FakeLabelStudio([ls_task(n) for n in range(1, 4)]), images=FakeImages())
+    rooms.registry.versions.promote(1, rooms.registry.versions.add(1, tmp_path / "some.pt").name, "first")
+    return swap(
+        rooms,
+        (rooms.studio.client, FakeLabelStudio([ls_task(n) for n in range(1, 4)])),
+        (rooms.vision.images, FakeImages()),
+    )
 
 
 @pytest.fixture
 def served(tmp_path):
-    """Serve a champion whose detectors are given; return the client, the parts and what a request answers."""
+    """Serve a champion whose detectors are given; return the client, the rooms and what a request answers."""
     app = create_app(Settings.read({"LOOP_HOME": str(tmp_path / "home")}))
-    built = app.extensions["parts"]
+    built = app.extensions["rooms"]
 
     def serve(*detectors):
-        parts = replace(built, queue=FakeQueue(), images=FakeImages(), detectors=Given(*detectors))
-        parts.projects.save(1, "Cars", CONFIG)
+        rooms = swap(
+            built,
+            (built.queue, FakeQueue()),
+            (built.vision.images, FakeImages()),
+            (built.registry.detectors, Given(*detectors)),
+        )
+        rooms.studio.projects.save(1, "Cars", CONFIG)
         (tmp_path / "some.pt").write_bytes(b"weights")
-        parts.registry.promote(1, parts.registry.add(1, tmp_path / "some.pt").name, "first")
-        app.extensions.update(parts=parts, predictor=Predictor(parts, retry_seconds=0.0))
-        return parts, app.test_client()
+        rooms.registry.versions.promote(1, rooms.registry.versions.add(1, tmp_path / "some.pt").name, "first")
+        app.extensions.update(rooms=rooms, predictor=Predictor(rooms.serving, retry_seconds=0.0))
+        return rooms, app.test_client()
 
     yield serve
     built.close()
@@ -94,7 +103,7 @@ def set_up(client):
     ],
 )
 def test_a_version_that_does_not_work_answers_nothing_and_says_why(served, broken):
-    parts, client = served(broken)
+    rooms, client = served(broken)
 
     answer = predict(client, ls_task(1), ls_task(2))
 
@@ -102,12 +111,12 @@ def test_a_version_that_does_not_work_answers_nothing_and_says_why(served, broke
     assert set(answer["errors"]) == {"1", "2"}
     assert "nothing is predicted: " in answer["errors"]["1"]
     assert (set_up(client).status_code, set_up(client).json["model_version"]) == (200, VERSION)
-    assert parts.predictions.newest(1, [1, 2]) == {}
+    assert rooms.serving.predictions.newest(1, [1, 2]) == {}
 
 
 def test_a_champion_whose_file_is_damaged_answers_nothing_and_names_the_file(served):
-    parts, client = served(FakeDetector(CAR))
-    weights = parts.registry.champion(1).weights
+    rooms, client = served(FakeDetector(CAR))
+    weights = rooms.registry.versions.champion(1).weights
     weights.write_bytes(b"damaged")
 
     answer = predict(client, ls_task())
@@ -145,54 +154,59 @@ def test_an_image_that_the_detector_fails_on_costs_only_itself(served):
 )
 def test_a_version_that_does_not_work_stores_nothing_and_is_tried_again(ready, broken):
     with pytest.raises((WeightsRefused, DetectorBroken)):
-        refresh(replace(ready, detectors=Given(broken)), 1)
+        refresh(swap(ready, (ready.registry.detectors, Given(broken))).serving, 1)
 
-    assert (ready.label_studio.stored, ready.predictions.newest(1, [1, 2, 3])) == ([], {})
-    assert is_due(ready, ready.projects.get(1))
-    refresh(replace(ready, detectors=Given(FakeDetector(CAR))), 1)
-    assert [row["task"] for row in ready.label_studio.stored] == [1, 2, 3]
+    assert (ready.studio.client.stored, ready.serving.predictions.newest(1, [1, 2, 3])) == ([], {})
+    assert is_due(ready.serving, ready.studio.projects.get(1))
+    refresh(swap(ready, (ready.registry.detectors, Given(FakeDetector(CAR)))).serving, 1)
+    assert [row["task"] for row in ready.studio.client.stored] == [1, 2, 3]
 
 
 def test_an_image_that_the_detector_fails_on_is_named_by_the_job_and_the_others_are_stored(ready):
     failing = Failing(DetectionFailed("the detector failed on it"), passes=[1, 3])
 
-    line = refresh(replace(ready, detectors=Given(failing)), 1)
+    line = refresh(swap(ready, (ready.registry.detectors, Given(failing))).serving, 1)
 
-    assert [row["task"] for row in ready.label_studio.stored] == [1, 3]
+    assert [row["task"] for row in ready.studio.client.stored] == [1, 3]
     assert "task 2: the detector failed on it" in line
 
 
 def test_an_empty_prediction_that_label_studio_kept_of_a_broken_version_is_made_good(ready):
-    studio = ready.label_studio
+    studio = ready.studio.client
     studio.tasks[0]["predictions"] = [{"id": 7, "model_version": VERSION, "result": []}]
 
-    refresh(replace(ready, detectors=Given(FakeDetector(CAR))), 1)
+    refresh(swap(ready, (ready.registry.detectors, Given(FakeDetector(CAR)))).serving, 1)
 
     assert sorted(row["task"] for row in studio.stored) == [1, 2, 3]
     assert [len(one["result"]) for one in studio.tasks[0]["predictions"]] == [1]
 
 
 def test_an_empty_prediction_stays_where_there_is_no_better_one(ready):
-    studio = ready.label_studio
+    studio = ready.studio.client
     studio.tasks[0]["predictions"] = [{"id": 7, "model_version": VERSION, "result": []}]
 
-    refresh(replace(ready, images=FakeImages(broken=[1]), detectors=Given(FakeDetector(CAR))), 1)
+    refresh(
+        swap(
+            ready, (ready.vision.images, FakeImages(broken=[1])), (ready.registry.detectors, Given(FakeDetector(CAR)))
+        ).serving,
+        1,
+    )
 
     assert [one["id"] for one in studio.tasks[0]["predictions"]] == [7]
 
 
 def test_an_empty_prediction_that_was_meant_stays(ready):
-    refresh(replace(ready, detectors=Given(FakeDetector())), 1)
+    refresh(swap(ready, (ready.registry.detectors, Given(FakeDetector()))).serving, 1)
 
-    refresh(replace(ready, detectors=Given(FakeDetector())), 1)
+    refresh(swap(ready, (ready.registry.detectors, Given(FakeDetector()))).serving, 1)
 
-    assert len(ready.label_studio.stored) == 3
+    assert len(ready.studio.client.stored) == 3
 
 
 def test_the_doctor_says_why_nothing_is_predicted(ready):
-    broken = replace(ready, detectors=Given(WeightsRefused("a file", "damaged", "copy it again")))
+    broken = swap(ready, (ready.registry.detectors, Given(WeightsRefused("a file", "damaged", "copy it again"))))
 
-    (found,) = detector(broken, broken.projects.get(1))
+    (found,) = detector(broken.installation, broken.studio.projects.get(1))
 
     assert (found.level, found.found) == (Level.WRONG, f"nothing is predicted: {VERSION} is damaged: copy it again")
 
@@ -200,10 +214,10 @@ def test_the_doctor_says_why_nothing_is_predicted(ready):
 def test_the_doctor_says_that_no_class_fits_a_label(ready, tmp_path):
     from loop.registry.store import Facts
 
-    version = ready.registry.add(1, tmp_path / "some.pt", Facts(classes=("cat", "dog")))
-    ready.registry.promote(1, version.name, "a test")
+    version = ready.registry.versions.add(1, tmp_path / "some.pt", Facts(classes=("cat", "dog")))
+    ready.registry.versions.promote(1, version.name, "a test")
 
-    (found,) = labels(ready, ready.projects.get(1))
+    (found,) = labels(ready.installation, ready.studio.projects.get(1))
 
     assert "no class of yolo_detector@1.1.0 (cat, dog) is a label (Car, Person)" in found.found
     assert "predicted_values" in found.advice

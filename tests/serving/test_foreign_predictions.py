@@ -1,11 +1,10 @@
 """What Label Studio stores as predictions, of whatever form, costs only its task."""
 
-from dataclasses import replace
-
 import pytest
 
 from loop.errors import UpstreamError
 from loop.label_studio.client import PAGE, LabelStudio
+from loop.rooms import swap
 from loop.serving.pre_annotate import has
 from loop.serving.refresh import refresh
 from loop.training.after_reviews import sync
@@ -26,10 +25,10 @@ class Storing(FakeLabelStudio):
 
 
 @pytest.fixture
-def serving(parts, tmp_path):
+def serving(rooms, tmp_path):
     (tmp_path / "some.pt").write_bytes(b"weights")
-    parts.registry.promote(1, parts.registry.add(1, tmp_path / "some.pt").name, "first")
-    return replace(parts, detectors=FakeDetectors())
+    rooms.registry.versions.promote(1, rooms.registry.versions.add(1, tmp_path / "some.pt").name, "first")
+    return swap(rooms, (rooms.registry.detectors, FakeDetectors()))
 
 
 @pytest.mark.parametrize("predictions", FOREIGN, ids=str)
@@ -40,15 +39,15 @@ def test_predictions_of_a_foreign_form_are_none_of_ours(predictions):
 @pytest.mark.parametrize("predictions", FOREIGN, ids=str)
 def test_tasks_with_predictions_of_a_foreign_form_are_predicted_and_compared(serving, predictions):
     studio = Storing([ls_task(1), ls_task(2, predictions=predictions)])
-    refresh(replace(serving, label_studio=studio), 1)
+    refresh(swap(serving, (serving.studio.client, studio)).serving, 1)
     reviewed = StudioModel(2)
     for task in reviewed.tasks:
         reviewed.annotate(task, boxes("p"))
     reviewed.tasks[0]["predictions"] = predictions
-    sync(replace(serving, label_studio=reviewed), 1)
+    sync(swap(serving, (serving.studio.client, reviewed)).trainings, 1)
 
     assert [row["task"] for row in studio.stored] == [1, 2]
-    assert list(serving.reviews.counted(1)) == [1, 2]
+    assert list(serving.reviews.store.counted(1)) == [1, 2]
 
 
 class Answering(LabelStudio):

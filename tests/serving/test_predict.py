@@ -5,7 +5,8 @@ import pytest
 from loop.label_studio.label_config import parse
 from loop.label_studio.payloads import Task
 from loop.regions import Box
-from loop.serving.predict import Served, predict
+from loop.registry.served import Served
+from loop.serving.predict import predict
 from tests.builders import CONFIG
 from tests.fakes import FakeDetector, FakeImages
 

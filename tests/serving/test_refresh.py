@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from loop.regions import Box
+from loop.rooms import swap
 from loop.serving.pre_annotate import to_log, with_audit
 from loop.serving.predict import Suggestion
 from loop.serving.priority import AuditPolicy
@@ -15,66 +16,66 @@ from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio
 
 
 @pytest.fixture
-def ready(parts, tmp_path):
+def ready(rooms, tmp_path):
     """A project with a champion and five open tasks, one with a broken image."""
     (tmp_path / "some.pt").write_bytes(b"weights")
-    parts.registry.promote(1, parts.registry.add(1, tmp_path / "some.pt").name, "first")
+    rooms.registry.versions.promote(1, rooms.registry.versions.add(1, tmp_path / "some.pt").name, "first")
     tasks = [ls_task(n) for n in range(1, 6)]
-    return replace(
-        parts,
-        detectors=FakeDetectors((Box(0, 0, 0.5, 0.5), "car", 0.9)),
-        images=FakeImages(broken=[3]),
-        label_studio=FakeLabelStudio(tasks),
+    return swap(
+        rooms,
+        (rooms.registry.detectors, FakeDetectors((Box(0, 0, 0.5, 0.5), "car", 0.9))),
+        (rooms.vision.images, FakeImages(broken=[3])),
+        (rooms.studio.client, FakeLabelStudio(tasks)),
     )
 
 
 def test_open_tasks_are_predicted_logged_and_followed(ready):
-    refresh(ready, 1)
+    refresh(ready.serving, 1)
 
-    assert [one["task"] for one in ready.label_studio.stored] == [1, 2, 4, 5]
-    assert {one["model_version"] for one in ready.label_studio.stored} == {"yolo_detector@1.0.0"}
-    assert all(0 <= one["score"] <= 1 for one in ready.label_studio.stored)
-    assert ready.label_studio.fields["model_version"] == "yolo_detector@1.0.0"
-    assert len(ready.predictions.of_task(1, 5)) == 1
+    assert [one["task"] for one in ready.studio.client.stored] == [1, 2, 4, 5]
+    assert {one["model_version"] for one in ready.studio.client.stored} == {"yolo_detector@1.0.0"}
+    assert all(0 <= one["score"] <= 1 for one in ready.studio.client.stored)
+    assert ready.studio.client.fields["model_version"] == "yolo_detector@1.0.0"
+    assert len(ready.serving.predictions.of_task(1, 5)) == 1
 
 
 def test_a_champion_that_is_older_than_a_name_is_understood(ready):
-    ready.classes.rename(1, "Car", "Auto")
-    ready.projects.save(1, "Cars", CONFIG.replace('"Car"', '"Auto"'))
+    ready.studio.classes.rename(1, "Car", "Auto")
+    ready.studio.projects.save(1, "Cars", CONFIG.replace('"Car"', '"Auto"'))
 
-    refresh(ready, 1)
+    refresh(ready.serving, 1)
 
-    labels = {one["value"]["rectanglelabels"][0] for row in ready.label_studio.stored for one in row["result"]}
+    labels = {one["value"]["rectanglelabels"][0] for row in ready.studio.client.stored for one in row["result"]}
     assert labels == {"Auto"}
 
 
 def test_done_twice_it_stores_nothing_twice(ready):
-    refresh(ready, 1)
-    refresh(ready, 1)
+    refresh(ready.serving, 1)
+    refresh(ready.serving, 1)
 
-    assert len(ready.label_studio.stored) == 4
+    assert len(ready.studio.client.stored) == 4
 
 
 def test_a_broken_image_is_told(ready):
-    assert "task 3" in refresh(ready, 1)
+    assert "task 3" in refresh(ready.serving, 1)
 
 
 def test_reviewed_tasks_are_left_alone(ready):
-    ready.label_studio.tasks[0]["annotations"] = [{"id": 1}]
+    ready.studio.client.tasks[0]["annotations"] = [{"id": 1}]
 
-    refresh(ready, 1)
+    refresh(ready.serving, 1)
 
-    assert [one["task"] for one in ready.label_studio.stored] == [2, 4, 5]
+    assert [one["task"] for one in ready.studio.client.stored] == [2, 4, 5]
 
 
-def test_without_a_champion_nothing_is_stored(parts):
-    assert "nothing to predict with" in refresh(parts, 1)
+def test_without_a_champion_nothing_is_stored(rooms):
+    assert "nothing to predict with" in refresh(rooms.serving, 1)
 
 
 def test_an_empty_project_is_fine(ready):
-    empty = replace(ready, label_studio=FakeLabelStudio())
+    empty = swap(ready, (ready.studio.client, FakeLabelStudio()))
 
-    assert "0 of 0" in refresh(empty, 1)
+    assert "0 of 0" in refresh(empty.serving, 1)
 
 
 def test_the_score_of_an_audited_task_does_not_depend_on_what_was_found():
@@ -93,16 +94,16 @@ def test_the_score_of_an_audited_task_does_not_depend_on_what_was_found():
     assert all(one.propensity == 0.5 for one in sure)
 
 
-def half_audited(parts):
-    return replace(parts, policies=replace(parts.policies, audit=AuditPolicy(0.5)))
+def half_audited(rooms):
+    return swap(rooms, (rooms.serving.policy, replace(rooms.serving.policy, audit=AuditPolicy(0.5))))
 
 
-def test_the_audited_tasks_of_a_hard_import_are_placed_among_all_tasks(parts):
+def test_the_audited_tasks_of_a_hard_import_are_placed_among_all_tasks(rooms):
     def imported(score, *tasks):
         return [Suggestion(task, "a@1", (), (), 0.25, score, image="/x") for task in tasks]
 
-    parts.predictions.append(to_log(half_audited(parts), imported(0.9, *range(100)), 1, execution="x"))
-    hard = to_log(half_audited(parts), imported(0.1, *range(100, 200)), 1, execution="y")
+    rooms.serving.predictions.append(to_log(half_audited(rooms).serving, imported(0.9, *range(100)), 1, execution="x"))
+    hard = to_log(half_audited(rooms).serving, imported(0.1, *range(100, 200)), 1, execution="y")
 
     placed = [one.score for one in hard if one.stream == AUDIT]
     assert 0.2 < placed.count(0.9) / len(placed) < 0.8
@@ -110,13 +111,14 @@ def test_the_audited_tasks_of_a_hard_import_are_placed_among_all_tasks(parts):
 
 
 def test_audited_tasks_are_predicted_last(ready):
-    ready.label_studio.tasks = [ls_task(number) for number in range(1, 41)]
+    ready.studio.client.tasks = [ls_task(number) for number in range(1, 41)]
 
-    refresh(half_audited(ready), 1)
+    refresh(half_audited(ready).serving, 1)
 
-    stored = [one["task"] for one in ready.label_studio.stored]
+    stored = [one["task"] for one in ready.studio.client.stored]
     streams = [
-        one.stream for _, one in sorted(ready.predictions.newest(1, stored).items(), key=lambda at: stored.index(at[0]))
+        one.stream
+        for _, one in sorted(ready.serving.predictions.newest(1, stored).items(), key=lambda at: stored.index(at[0]))
     ]
     assert streams == sorted(streams, reverse=True)
     assert set(streams) == {QUEUE, AUDIT}

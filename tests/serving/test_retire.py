@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loop.errors import Refused
+from loop.rooms import swap
 from loop.serving.old_predictions import removable
 from loop.serving.refresh import refresh
 from loop.serving.retire import retire
@@ -30,30 +31,35 @@ def versions_of(label_studio):
 
 
 @pytest.fixture
-def ready(parts, tmp_path):
+def ready(rooms, tmp_path):
     """Three versions, of which the third serves; old predictions are removed at once."""
     for number in range(3):
         weights = tmp_path / f"{number}.pt"
         weights.write_bytes(b"weights %d" % number)
-        parts.registry.promote(1, parts.registry.add(1, weights).name, "better")
-    policies = replace(parts.policies, keep_predictions=0.0)
-    return replace(parts, policies=policies, label_studio=FakeLabelStudio(), detectors=FakeDetectors())
+        rooms.registry.versions.promote(1, rooms.registry.versions.add(1, weights).name, "better")
+    policy = replace(rooms.serving.policy, keep_predictions=0.0)
+    return swap(
+        rooms,
+        (rooms.serving.policy, policy),
+        (rooms.studio.client, FakeLabelStudio()),
+        (rooms.registry.detectors, FakeDetectors()),
+    )
 
 
 def test_what_old_versions_predicted_goes_where_the_champions_is_there(ready):
-    ready.label_studio.tasks = [task(1, BASE, V1, V2, V3), task(2, V1, V2)]
+    ready.studio.client.tasks = [task(1, BASE, V1, V2, V3), task(2, V1, V2)]
 
-    assert retire(ready, 1) == "3 old predictions removed"
+    assert retire(ready.serving, 1) == "3 old predictions removed"
 
-    assert versions_of(ready.label_studio) == [[V3], [V1, V2]]
+    assert versions_of(ready.studio.client) == [[V3], [V1, V2]]
 
 
 def test_what_is_not_ours_stays(ready):
-    ready.label_studio.tasks = [task(1, FOREIGN, "", None, V1, "yolo_detector@1.9.0", V3)]
+    ready.studio.client.tasks = [task(1, FOREIGN, "", None, V1, "yolo_detector@1.9.0", V3)]
 
-    retire(ready, 1)
+    retire(ready.serving, 1)
 
-    assert versions_of(ready.label_studio) == [[FOREIGN, "", None, "yolo_detector@1.9.0", V3]]
+    assert versions_of(ready.studio.client) == [[FOREIGN, "", None, "yolo_detector@1.9.0", V3]]
 
 
 @pytest.mark.parametrize(
@@ -68,28 +74,28 @@ def test_what_is_not_ours_stays(ready):
     ids=["annotated", "skipped", "anybody's draft", "an annotation", "a draft"],
 )
 def test_a_task_that_somebody_has_begun_keeps_all(ready, begun):
-    ready.label_studio.tasks = [task(1, V1, V2, V3, **begun)]
+    ready.studio.client.tasks = [task(1, V1, V2, V3, **begun)]
 
-    retire(ready, 1)
+    retire(ready.serving, 1)
 
-    assert versions_of(ready.label_studio) == [[V1, V2, V3]]
+    assert versions_of(ready.studio.client) == [[V1, V2, V3]]
 
 
 def test_a_task_that_does_not_say_whether_somebody_has_begun_it_keeps_all(ready):
-    ready.label_studio.tasks = [{**ls_task(1), "predictions": task(1, V1, V3)["predictions"]}]
+    ready.studio.client.tasks = [{**ls_task(1), "predictions": task(1, V1, V3)["predictions"]}]
 
-    retire(ready, 1)
+    retire(ready.serving, 1)
 
-    assert versions_of(ready.label_studio) == [[V1, V3]]
+    assert versions_of(ready.studio.client) == [[V1, V3]]
 
 
 def test_a_shadow_that_is_shown_keeps_its_predictions(ready):
-    ready.projects.shadow(1, V2, 1.0, is_shown=True)
-    ready.label_studio.tasks = [task(1, V1, V2, V3)]
+    ready.studio.projects.shadow(1, V2, 1.0, is_shown=True)
+    ready.studio.client.tasks = [task(1, V1, V2, V3)]
 
-    retire(ready, 1)
+    retire(ready.serving, 1)
 
-    assert versions_of(ready.label_studio) == [[V2, V3]]
+    assert versions_of(ready.studio.client) == [[V2, V3]]
 
 
 @pytest.mark.parametrize(("keep", "left"), [(-1, [V1, V2, V3]), (3600, [V2, V3]), (0, [V3])], ids=str)
@@ -97,21 +103,21 @@ def test_they_stay_as_long_as_the_setting_says(ready, keep, left):
     with ready.engine.begin() as connection:  # the first version served until yesterday
         then = datetime.now(UTC) - timedelta(days=1)
         connection.execute(sa.update(moves).where(moves.c.version == V2).values(moved_at=then))
-    ready.label_studio.tasks = [task(1, V1, V2, V3)]
+    ready.studio.client.tasks = [task(1, V1, V2, V3)]
 
-    retire(replace(ready, policies=replace(ready.policies, keep_predictions=keep)), 1)
+    retire(swap(ready, (ready.serving.policy, replace(ready.serving.policy, keep_predictions=keep))).serving, 1)
 
-    assert versions_of(ready.label_studio) == [left]
+    assert versions_of(ready.studio.client) == [left]
 
 
 def test_a_run_ends_in_time_and_the_next_goes_on(ready):
-    ready.label_studio.tasks = [task(number, V1, V3) for number in range(1, 6)]
+    ready.studio.client.tasks = [task(number, V1, V3) for number in range(1, 6)]
 
-    said = retire(ready, 1, seconds=-1)
+    said = retire(ready.serving, 1, seconds=-1)
 
     assert said == "0 old predictions removed, and there are more"
-    assert retire(ready, 1) == "5 old predictions removed"
-    assert retire(ready, 1) == "0 old predictions removed"
+    assert retire(ready.serving, 1) == "5 old predictions removed"
+    assert retire(ready.serving, 1) == "0 old predictions removed"
 
 
 def test_a_prediction_that_somebody_else_removed_is_no_error(ready):
@@ -121,28 +127,28 @@ def test_a_prediction_that_somebody_else_removed_is_no_error(ready):
 
     studio = Gone([task(1, V1, V3)])
 
-    assert retire(replace(ready, label_studio=studio), 1) == "0 old predictions removed"
+    assert retire(swap(ready, (ready.studio.client, studio)).serving, 1) == "0 old predictions removed"
 
 
 def test_a_promotion_removes_them_after_the_new_ones_are_stored(ready):
-    ready.label_studio.tasks = [task(1, V2), task(2, V2)]
+    ready.studio.client.tasks = [task(1, V2), task(2, V2)]
 
-    said = refresh(ready, 1)
+    said = refresh(ready.serving, 1)
 
     assert "2 old predictions removed" in said
-    assert versions_of(ready.label_studio) == [[V3], [V3]]
+    assert versions_of(ready.studio.client) == [[V3], [V3]]
 
 
 def test_after_a_rollback_the_version_of_before_predicts_again(ready):
-    ready.label_studio.tasks = [task(1, V2)]
-    refresh(ready, 1)
-    logged = len(ready.predictions.of_task(1, 1))
+    ready.studio.client.tasks = [task(1, V2)]
+    refresh(ready.serving, 1)
+    logged = len(ready.serving.predictions.of_task(1, 1))
 
-    ready.registry.roll_back(1, "it was better")
-    refresh(ready, 1)
+    ready.registry.versions.roll_back(1, "it was better")
+    refresh(ready.serving, 1)
 
-    assert versions_of(ready.label_studio) == [[V2]]
-    assert len(ready.predictions.of_task(1, 1)) == logged + 1
+    assert versions_of(ready.studio.client) == [[V2]]
+    assert len(ready.serving.predictions.of_task(1, 1)) == logged + 1
 
 
 VERSIONS = st.sampled_from([BASE, V1, V2, V3, FOREIGN, None])

@@ -1,7 +1,5 @@
 """A real detector behind requests and jobs: a task is answered alike, whatever it is predicted with."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -9,6 +7,7 @@ from loop.label_studio.label_config import parse
 from loop.label_studio.payloads import read_prediction
 from loop.registry.detectors import Detectors
 from loop.reviews.process_events import judge_tasks
+from loop.rooms import swap
 from loop.serving.predictor import Predictor
 from loop.serving.refresh import refresh
 from tests.builders import CONFIG, ls_task, review
@@ -30,37 +29,37 @@ class MixedImages(FakeImages):
 
 
 @pytest.fixture
-def ready(parts, tmp_path):
+def ready(rooms, tmp_path):
     weights = write_detector(tmp_path / "tiny.pt")
-    parts.projects.save(1, "Cars", SHOWING)
-    parts.registry.promote(1, parts.registry.add(1, weights).name, "first")
-    return replace(
-        parts,
-        detectors=Detectors("cpu", 96, str(weights), tmp_path),
-        images=MixedImages(),
-        label_studio=FakeLabelStudio([ls_task(number) for number in range(1, len(SIZES) + 1)]),
+    rooms.studio.projects.save(1, "Cars", SHOWING)
+    rooms.registry.versions.promote(1, rooms.registry.versions.add(1, weights).name, "first")
+    return swap(
+        rooms,
+        (rooms.registry.detectors, Detectors("cpu", 96, str(weights), tmp_path)),
+        (rooms.vision.images, MixedImages()),
+        (rooms.studio.client, FakeLabelStudio([ls_task(number) for number in range(1, len(SIZES) + 1)])),
     )
 
 
 def test_a_task_is_answered_alike_alone_among_others_and_by_the_job(ready):
-    together = Predictor(ready).predict(1, SHOWING, TASKS).results
-    alone = [Predictor(ready).predict(1, SHOWING, [task]).results[0] for task in reversed(TASKS)][::-1]
-    refresh(ready, 1)
+    together = Predictor(ready.serving).predict(1, SHOWING, TASKS).results
+    alone = [Predictor(ready.serving).predict(1, SHOWING, [task]).results[0] for task in reversed(TASKS)][::-1]
+    refresh(ready.serving, 1)
 
-    stored = {row["task"]: row["result"] for row in ready.label_studio.stored}
+    stored = {row["task"]: row["result"] for row in ready.studio.client.stored}
     assert sum(len(one["result"]) for one in alone) > 20
     assert [one["result"] for one in together] == [one["result"] for one in alone]
     assert stored == {task["id"]: one["result"] for task, one in zip(TASKS, alone, strict=True)}
-    assert [len(ready.predictions.of_task(1, task["id"])) for task in TASKS] == [1] * len(TASKS)
+    assert [len(ready.serving.predictions.of_task(1, task["id"])) for task in TASKS] == [1] * len(TASKS)
 
 
 def test_boxes_that_are_left_as_they_were_shown_are_confirmed_whatever_was_predicted_since(ready):
-    shown = Predictor(ready).predict(1, SHOWING, TASKS[:1]).results[0]
+    shown = Predictor(ready.serving).predict(1, SHOWING, TASKS[:1]).results[0]
     left = read_prediction({"id": 1, **shown}, parse(SHOWING), task_id=1).regions
-    Predictor(ready).predict(1, SHOWING, TASKS[::-1])
-    ready.reviews.record(review(*left, minutes=60 * 24 * 365 * 10), TASKS[0]["data"])
+    Predictor(ready.serving).predict(1, SHOWING, TASKS[::-1])
+    ready.reviews.store.record(review(*left, minutes=60 * 24 * 365 * 10), TASKS[0]["data"])
 
-    judge_tasks(ready, 1, [1])
+    judge_tasks(ready.reviews, 1, [1])
 
-    rates = ready.rates.by_version(1)["yolo_detector@1.0.0"]
+    rates = ready.rates.store.by_version(1)["yolo_detector@1.0.0"]
     assert (rates.confirmed, rates.corrected, rates.false_positive, rates.missed) == (len(left), 0, 0, 0)

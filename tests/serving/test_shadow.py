@@ -1,7 +1,5 @@
 """A version that answers beside the champion."""
 
-from dataclasses import replace
-
 import pytest
 
 from loop.errors import RegistryError, UnknownVersion, UpstreamError
@@ -12,6 +10,7 @@ from loop.regions import Box
 from loop.registry.promote import promote
 from loop.reviews.judge_by_overlap import judge_by_overlap
 from loop.reviews.verdicts import Decision
+from loop.rooms import swap
 from loop.serving import shadow
 from loop.serving.refresh import is_due, refresh
 from loop.serving.shadow_share import is_tried_on
@@ -36,91 +35,96 @@ class Detectors:
 
 
 @pytest.fixture
-def parts(parts, tmp_path):
+def rooms(rooms, tmp_path):
     """A project with a champion, a candidate and ten open tasks."""
     for content in (b"old", b"new"):
         (tmp_path / "some.pt").write_bytes(content)
-        parts.registry.add(1, tmp_path / "some.pt")
-    parts.registry.promote(1, OLD, "first")
+        rooms.registry.versions.add(1, tmp_path / "some.pt")
+    rooms.registry.versions.promote(1, OLD, "first")
     studio = FakeLabelStudio([ls_task(n) for n in range(1, 11)])
-    return replace(parts, label_studio=studio, detectors=Detectors(), images=FakeImages())
+    return swap(
+        rooms,
+        (rooms.studio.client, studio),
+        (rooms.registry.detectors, Detectors()),
+        (rooms.vision.images, FakeImages()),
+    )
 
 
-def said(parts, *, is_shadow):
-    found = parts.predictions.newest(1, range(1, 11), is_shadow=is_shadow)
+def said(rooms, *, is_shadow):
+    found = rooms.serving.predictions.newest(1, range(1, 11), is_shadow=is_shadow)
     return {task: one.version for task, one in found.items()}
 
 
-def stored(parts):
-    return [(one["task"], one["model_version"]) for one in parts.label_studio.stored]
+def stored(rooms):
+    return [(one["task"], one["model_version"]) for one in rooms.studio.client.stored]
 
 
-def test_a_shadow_answers_its_share_and_is_not_shown(parts):
-    shadow.begin(parts, 1, NEW, 0.5)
-    assert is_due(parts, parts.projects.get(1))
+def test_a_shadow_answers_its_share_and_is_not_shown(rooms):
+    shadow.begin(rooms.serving, 1, NEW, 0.5)
+    assert is_due(rooms.serving, rooms.studio.projects.get(1))
 
-    line = refresh(parts, 1)
+    line = refresh(rooms.serving, 1)
 
     mine = [task for task in range(1, 11) if is_tried_on(1, task, 0.5)]
     assert 0 < len(mine) < 10
-    assert said(parts, is_shadow=True) == dict.fromkeys(mine, NEW)
-    assert said(parts, is_shadow=False) == dict.fromkeys(range(1, 11), OLD)
-    assert sorted(stored(parts)) == [(task, OLD) for task in range(1, 11)]
-    assert parts.label_studio.fields["model_version"] == OLD
+    assert said(rooms, is_shadow=True) == dict.fromkeys(mine, NEW)
+    assert said(rooms, is_shadow=False) == dict.fromkeys(range(1, 11), OLD)
+    assert sorted(stored(rooms)) == [(task, OLD) for task in range(1, 11)]
+    assert rooms.studio.client.fields["model_version"] == OLD
     assert f"shadow {NEW}: {len(mine)} of {len(mine)} tasks" in line
 
 
-def test_a_shadow_answers_each_task_once(parts):
-    shadow.begin(parts, 1, NEW, 1.0)
-    refresh(parts, 1)
+def test_a_shadow_answers_each_task_once(rooms):
+    shadow.begin(rooms.serving, 1, NEW, 1.0)
+    refresh(rooms.serving, 1)
 
-    assert "shadow" not in refresh(parts, 1)
-    assert len(parts.predictions.of_task(1, 1, is_shadow=True)) == 1
-
-
-def test_a_shadow_that_is_shown_is_stored_beside_the_champion(parts):
-    shadow.begin(parts, 1, NEW, 1.0)
-    refresh(parts, 1)
-    shadow.begin(parts, 1, NEW, 1.0, is_shown=True)
-    refresh(parts, 1)
-    refresh(parts, 1)
-
-    assert sorted(stored(parts)) == sorted((task, name) for task in range(1, 11) for name in (OLD, NEW))
-    assert len(parts.predictions.of_task(1, 1, is_shadow=True)) == 1
-    assert parts.label_studio.fields["model_version"] == OLD
+    assert "shadow" not in refresh(rooms.serving, 1)
+    assert len(rooms.serving.predictions.of_task(1, 1, is_shadow=True)) == 1
 
 
-def test_a_shown_shadow_that_is_promoted_is_logged_as_served(parts):
-    shadow.begin(parts, 1, NEW, 1.0, is_shown=True)
-    refresh(parts, 1)
+def test_a_shadow_that_is_shown_is_stored_beside_the_champion(rooms):
+    shadow.begin(rooms.serving, 1, NEW, 1.0)
+    refresh(rooms.serving, 1)
+    shadow.begin(rooms.serving, 1, NEW, 1.0, is_shown=True)
+    refresh(rooms.serving, 1)
+    refresh(rooms.serving, 1)
 
-    promote(parts, 1, NEW, "better")
-    refresh(parts, 1)
-    refresh(parts, 1)
-
-    assert said(parts, is_shadow=False) == dict.fromkeys(range(1, 11), NEW)
-    assert [one.version for one in parts.predictions.of_task(1, 1)] == [OLD, NEW]
-    assert len(parts.label_studio.stored) == 20
-
-
-def test_a_shadow_that_is_off_answers_nothing_more(parts):
-    shadow.begin(parts, 1, NEW, 1.0)
-    shadow.end(parts, 1)
-
-    refresh(parts, 1)
-
-    assert said(parts, is_shadow=True) == {}
+    assert sorted(stored(rooms)) == sorted((task, name) for task in range(1, 11) for name in (OLD, NEW))
+    assert len(rooms.serving.predictions.of_task(1, 1, is_shadow=True)) == 1
+    assert rooms.studio.client.fields["model_version"] == OLD
 
 
-def test_a_shadow_whose_weights_are_damaged_costs_the_champion_nothing(parts):
-    shadow.begin(parts, 1, NEW, 1.0)
-    parts.registry.get(1, NEW).weights.write_bytes(b"damaged")
+def test_a_shown_shadow_that_is_promoted_is_logged_as_served(rooms):
+    shadow.begin(rooms.serving, 1, NEW, 1.0, is_shown=True)
+    refresh(rooms.serving, 1)
 
-    line = refresh(parts, 1)
+    promote(rooms.registry, 1, NEW, "better")
+    refresh(rooms.serving, 1)
+    refresh(rooms.serving, 1)
+
+    assert said(rooms, is_shadow=False) == dict.fromkeys(range(1, 11), NEW)
+    assert [one.version for one in rooms.serving.predictions.of_task(1, 1)] == [OLD, NEW]
+    assert len(rooms.studio.client.stored) == 20
+
+
+def test_a_shadow_that_is_off_answers_nothing_more(rooms):
+    shadow.begin(rooms.serving, 1, NEW, 1.0)
+    shadow.end(rooms.serving, 1)
+
+    refresh(rooms.serving, 1)
+
+    assert said(rooms, is_shadow=True) == {}
+
+
+def test_a_shadow_whose_weights_are_damaged_costs_the_champion_nothing(rooms):
+    shadow.begin(rooms.serving, 1, NEW, 1.0)
+    rooms.registry.versions.get(1, NEW).weights.write_bytes(b"damaged")
+
+    line = refresh(rooms.serving, 1)
 
     assert "is damaged" in line
-    assert said(parts, is_shadow=False) == dict.fromkeys(range(1, 11), OLD)
-    assert not is_due(parts, parts.projects.get(1))
+    assert said(rooms, is_shadow=False) == dict.fromkeys(range(1, 11), OLD)
+    assert not is_due(rooms.serving, rooms.studio.projects.get(1))
 
 
 class Failing(FakeLabelStudio):
@@ -132,15 +136,15 @@ class Failing(FakeLabelStudio):
         return super().store_predictions(project_id, predictions)
 
 
-def test_a_shadow_that_is_cut_off_is_asked_for_again_and_the_champion_is_followed(parts):
-    shadow.begin(parts, 1, NEW, 1.0, is_shown=True)
-    failing = replace(parts, label_studio=Failing(parts.label_studio.tasks))
+def test_a_shadow_that_is_cut_off_is_asked_for_again_and_the_champion_is_followed(rooms):
+    shadow.begin(rooms.serving, 1, NEW, 1.0, is_shown=True)
+    failing = swap(rooms, (rooms.studio.client, Failing(rooms.studio.client.tasks)))
 
     with pytest.raises(UpstreamError):
-        refresh(failing, 1)
+        refresh(failing.serving, 1)
 
-    assert failing.label_studio.fields["model_version"] == OLD
-    assert is_due(parts, parts.projects.get(1))
+    assert failing.studio.client.fields["model_version"] == OLD
+    assert is_due(rooms.serving, rooms.studio.projects.get(1))
 
 
 @pytest.mark.parametrize(
@@ -153,9 +157,9 @@ def test_a_shadow_that_is_cut_off_is_asked_for_again_and_the_champion_is_followe
         pytest.param(NEW, float("nan"), "--share", id="no-number"),
     ],
 )
-def test_what_cannot_be_a_shadow_is_refused(parts, name, share, error):
+def test_what_cannot_be_a_shadow_is_refused(rooms, name, share, error):
     with pytest.raises((RegistryError, UnknownVersion), match=error):
-        shadow.begin(parts, 1, name, share)
+        shadow.begin(rooms.serving, 1, name, share)
 
 
 def test_the_share_is_the_same_tasks_every_time_and_grows():
@@ -165,55 +169,55 @@ def test_the_share_is_the_same_tasks_every_time_and_grows():
     assert 900 < len(small) < 1100
 
 
-def reviewed(parts, *regions, task=1, **fields):
+def reviewed(rooms, *regions, task=1, **fields):
     event = created(*regions, task=task, annotation=task, **fields)
-    parts.events.append(1, event["action"], event)
-    work(parts, 1)
+    rooms.reviews.events.append(1, event["action"], event)
+    work(rooms.trainings, 1)
 
 
-def test_a_review_judges_both_and_only_what_served_counts(parts):
-    shadow.begin(parts, 1, NEW, 1.0)
-    refresh(parts, 1)
-    kept = parts.predictions.of_task(1, 1)[0].regions[0]
+def test_a_review_judges_both_and_only_what_served_counts(rooms):
+    shadow.begin(rooms.serving, 1, NEW, 1.0)
+    refresh(rooms.serving, 1)
+    kept = rooms.serving.predictions.of_task(1, 1)[0].regions[0]
 
-    reviewed(parts, ls_region(kept.id, "Car"), ls_region("drawn", "Person", x=60, y=60))
+    reviewed(rooms, ls_region(kept.id, "Car"), ls_region("drawn", "Person", x=60, y=60))
 
-    (only,) = parts.rates.by_version(1).items()
+    (only,) = rooms.rates.store.by_version(1).items()
     assert only == (OLD, Rates(confirmed=1, false_positive=1, missed=1))
-    (tried,) = ShadowLog(parts.engine).tried(1)
+    (tried,) = ShadowLog(rooms.engine).tried(1)
     assert (tried.shadow, tried.champion, len(tried.by_champion), len(tried.reviewed)) == (NEW, OLD, 2, 2)
-    assert compare_shadows(parts, 1) == {
+    assert compare_shadows(rooms.rates, 1) == {
         f"{OLD} (served, on 1 tasks)": Rates(confirmed=1, false_positive=1, missed=1),
         f"{NEW} (shadow, on 1 tasks)": Rates(confirmed=2),
     }
 
 
-def test_a_task_with_nothing_on_it_counts_for_both(parts):
-    shadow.begin(parts, 1, NEW, 1.0)
-    refresh(parts, 1)
+def test_a_task_with_nothing_on_it_counts_for_both(rooms):
+    shadow.begin(rooms.serving, 1, NEW, 1.0)
+    refresh(rooms.serving, 1)
 
-    reviewed(parts, parent_prediction=9)
+    reviewed(rooms, parent_prediction=9)
 
-    assert [found.false_positive for found in compare_shadows(parts, 1).values()] == [2, 2]
-    assert parts.rates.by_version(1) == {OLD: Rates(false_positive=2)}
-
-
-def test_tasks_that_are_not_reviewed_compare_nothing(parts):
-    shadow.begin(parts, 1, NEW, 1.0)
-    refresh(parts, 1)
-
-    assert compare_shadows(parts, 1) == {}
+    assert [found.false_positive for found in compare_shadows(rooms.rates, 1).values()] == [2, 2]
+    assert rooms.rates.store.by_version(1) == {OLD: Rates(false_positive=2)}
 
 
-def test_verdicts_on_a_shadow_go_when_the_review_goes(parts):
-    shadow.begin(parts, 1, NEW, 1.0)
-    refresh(parts, 1)
-    reviewed(parts, ls_region("drawn", "Person", x=60, y=60))
+def test_tasks_that_are_not_reviewed_compare_nothing(rooms):
+    shadow.begin(rooms.serving, 1, NEW, 1.0)
+    refresh(rooms.serving, 1)
+
+    assert compare_shadows(rooms.rates, 1) == {}
+
+
+def test_verdicts_on_a_shadow_go_when_the_review_goes(rooms):
+    shadow.begin(rooms.serving, 1, NEW, 1.0)
+    refresh(rooms.serving, 1)
+    reviewed(rooms, ls_region("drawn", "Person", x=60, y=60))
     event = {"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 1}], "project": 1}
-    parts.events.append(1, event["action"], event)
-    work(parts, 1)
+    rooms.reviews.events.append(1, event["action"], event)
+    work(rooms.trainings, 1)
 
-    assert compare_shadows(parts, 1) == {}
+    assert compare_shadows(rooms.rates, 1) == {}
 
 
 def test_by_overlap_a_box_set_aside_is_confirmed_and_another_label_is_not():
@@ -236,12 +240,12 @@ def test_by_overlap_the_id_says_nothing():
     assert sorted(decisions) == [Decision.FALSE_POSITIVE, Decision.MISSED]
 
 
-def test_each_request_and_each_job_is_an_execution(parts):
-    refresh(parts, 1)
-    first = {one.execution for one in parts.predictions.newest(1, range(1, 11)).values()}
-    promote(parts, 1, NEW, "a test")
-    refresh(parts, 1)
-    second = {one.execution for one in parts.predictions.newest(1, range(1, 11)).values()}
+def test_each_request_and_each_job_is_an_execution(rooms):
+    refresh(rooms.serving, 1)
+    first = {one.execution for one in rooms.serving.predictions.newest(1, range(1, 11)).values()}
+    promote(rooms.registry, 1, NEW, "a test")
+    refresh(rooms.serving, 1)
+    second = {one.execution for one in rooms.serving.predictions.newest(1, range(1, 11)).values()}
 
     assert len(first) == len(second) == 1
     assert len(first | second) == 2

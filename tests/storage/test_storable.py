@@ -69,11 +69,11 @@ def test_a_project_is_read_as_backends_are_sent_it(text):
     assert is_id(project_id_of(text))
 
 
-def test_a_refusal_can_be_kept_and_shown_whatever_it_is_about(parts):
+def test_a_refusal_can_be_kept_and_shown_whatever_it_is_about(rooms):
     with pytest.raises(PayloadError) as refused:
         read_prediction({"id": 1, "task": 1, "model_version": "v\ud800\0"}, parse(CONFIG))
 
     assert is_text(str(refused.value))
     assert str(refused.value).encode()
-    with parts.engine.connect() as connection:
+    with rooms.engine.connect() as connection:
         assert connection.scalar(sa.select(sa.literal(str(refused.value)))) == str(refused.value)

@@ -1,10 +1,9 @@
 """A taxonomy, label configs with a control for it, and a project with references of two labels."""
 
-from dataclasses import replace
-
 from loop.references.entries import Kind
 from loop.references.index import index
 from loop.references.plan import source_of
+from loop.rooms import swap
 from loop.taxonomy.match import of_tasks
 from loop.taxonomy.taxonomy import Enrichment, Node, Taxonomy
 from tests.builders import CONFIG, region
@@ -36,41 +35,41 @@ CHOICES = """<Choices name="kind" toName="image" perRegion="true">
 </Choices>"""
 
 
-def matching(parts):
-    """The parts with vectors and references in memory."""
-    found = replace(
-        parts,
-        embedders=FakeEmbedders(),
-        references=FakeReferences(),
-        label_studio=FakeLabelStudio([]),
-        images=FakeImages(),
+def matching(rooms):
+    """The rooms with vectors and references in memory."""
+    found = swap(
+        rooms,
+        (rooms.vision.embedders, FakeEmbedders()),
+        (rooms.references.milvus, FakeReferences()),
+        (rooms.studio.client, FakeLabelStudio([])),
+        (rooms.vision.images, FakeImages()),
     )
-    found.projects.save(1, "Cars", CONFIG)
+    found.studio.projects.save(1, "Cars", CONFIG)
     return found
 
 
-def with_references(parts):
+def with_references(rooms):
     """Task 1 was reviewed as predicted; task 2 shows the same places, of which one has the other label."""
-    predicted(parts, 1)
-    reviewed(parts, region("1l", "Car", LEFT), region("1r", "Person", RIGHT))
-    predicted(parts, 2, tag="b", image="/data/upload/1/b.jpg")
-    index(parts, 1)
+    predicted(rooms, 1)
+    reviewed(rooms, region("1l", "Car", LEFT), region("1r", "Person", RIGHT))
+    predicted(rooms, 2, tag="b", image="/data/upload/1/b.jpg")
+    index(rooms.references, 1)
 
 
-def nodes(parts, *tasks):
-    source = source_of(parts, 1)
-    found = of_tasks(parts, 1, source.space, tasks)
+def nodes(rooms, *tasks):
+    source = source_of(rooms.references, 1)
+    found = of_tasks(rooms.taxonomies, 1, source.space, tasks)
     return {region_id: one.node for some in found.values() for region_id, one in some.items()}
 
 
-def placed(parts, kind=Kind.DETECTIONS):
-    found = parts.references.find(1, kind, source_of(parts, 1).space)
+def placed(rooms, kind=Kind.DETECTIONS):
+    found = rooms.references.milvus.find(1, kind, source_of(rooms.references, 1).space)
     return {entry.region: entry.node for entry, _ in found.rows.values()}
 
 
-def everything(parts):
-    space = source_of(parts, 1).space
-    return parts.matches.of_keys(1, space, parts.references.find(1, Kind.DETECTIONS, space).rows)
+def everything(rooms):
+    space = source_of(rooms.references, 1).space
+    return rooms.taxonomies.matches.of_keys(1, space, rooms.references.milvus.find(1, Kind.DETECTIONS, space).rows)
 
 
 def config(*controls):

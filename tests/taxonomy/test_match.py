@@ -18,124 +18,124 @@ from tests.taxonomy.builders import TREE, matching, nodes, placed, with_referenc
 
 
 @pytest.fixture
-def parts(parts):
-    return matching(parts)
+def rooms(rooms):
+    return matching(rooms)
 
 
-def test_detections_are_matched_to_the_nodes_of_the_nearest_references(parts):
-    with_references(parts)
-    categorise.apply(parts, 1, TREE, "test")
+def test_detections_are_matched_to_the_nodes_of_the_nearest_references(rooms):
+    with_references(rooms)
+    categorise.apply(rooms.taxonomies, 1, TREE, "test")
 
-    assert "6 detections matched" in match(parts, 1)
+    assert "6 detections matched" in match(rooms.taxonomies, 1)
 
-    assert nodes(parts, 1, 2) == {"1l": "car", "1r": "person", "b2l": "car", "b2r": "person"}
-    assert placed(parts)["b2l"] == "car"
-    assert placed(parts, Kind.REFERENCES) == {"1l": "car", "1r": "person"}
-
-
-def test_a_second_run_matches_nothing(parts):
-    with_references(parts)
-    categorise.apply(parts, 1, TREE, "test")
-    match(parts, 1)
-
-    assert "0 detections matched" in match(parts, 1)
-    assert not is_due(parts, parts.projects.get(1))
+    assert nodes(rooms, 1, 2) == {"1l": "car", "1r": "person", "b2l": "car", "b2r": "person"}
+    assert placed(rooms)["b2l"] == "car"
+    assert placed(rooms, Kind.REFERENCES) == {"1l": "car", "1r": "person"}
 
 
-def test_without_references_all_are_unknown(parts):
-    predicted(parts)
-    index(parts, 1)
-    categorise.apply(parts, 1, TREE, "test")
+def test_a_second_run_matches_nothing(rooms):
+    with_references(rooms)
+    categorise.apply(rooms.taxonomies, 1, TREE, "test")
+    match(rooms.taxonomies, 1)
 
-    match(parts, 1)
-
-    assert nodes(parts, 1) == {"1l": None, "1r": None}
-    assert dry_run(parts, 1).plan.changes == ()
+    assert "0 detections matched" in match(rooms.taxonomies, 1)
+    assert not is_due(rooms.taxonomies, rooms.studio.projects.get(1))
 
 
-def test_one_reference_alone_matches_what_looks_like_it(parts):
-    predicted(parts)
-    reviewed(parts, region("1l", "Car", LEFT))
-    index(parts, 1)
-    categorise.apply(parts, 1, TREE, "test")
+def test_without_references_all_are_unknown(rooms):
+    predicted(rooms)
+    index(rooms.references, 1)
+    categorise.apply(rooms.taxonomies, 1, TREE, "test")
 
-    match(parts, 1)
+    match(rooms.taxonomies, 1)
 
-    assert nodes(parts, 1)["1l"] == "car"
+    assert nodes(rooms, 1) == {"1l": None, "1r": None}
+    assert dry_run(rooms.taxonomies, 1).plan.changes == ()
 
 
-def test_without_a_taxonomy_nothing_is_matched_and_nothing_is_due(parts):
-    with_references(parts)
+def test_one_reference_alone_matches_what_looks_like_it(rooms):
+    predicted(rooms)
+    reviewed(rooms, region("1l", "Car", LEFT))
+    index(rooms.references, 1)
+    categorise.apply(rooms.taxonomies, 1, TREE, "test")
 
-    assert "no taxonomy" in match(parts, 1)
-    assert not is_due(parts, parts.projects.get(1))
+    match(rooms.taxonomies, 1)
+
+    assert nodes(rooms, 1)["1l"] == "car"
+
+
+def test_without_a_taxonomy_nothing_is_matched_and_nothing_is_due(rooms):
+    with_references(rooms)
+
+    assert "no taxonomy" in match(rooms.taxonomies, 1)
+    assert not is_due(rooms.taxonomies, rooms.studio.projects.get(1))
     with pytest.raises(PayloadError, match="loop taxonomy apply"):
-        dry_run(parts, 1)
+        dry_run(rooms.taxonomies, 1)
 
 
-def test_new_vectors_are_due_only_when_nothing_has_come_for_a_while(parts, monkeypatch):
+def test_new_vectors_are_due_only_when_nothing_has_come_for_a_while(rooms, monkeypatch):
     from datetime import timedelta
 
     from loop.taxonomy import match as matching
 
-    with_references(parts)
-    categorise.apply(parts, 1, TREE, "test")
+    with_references(rooms)
+    categorise.apply(rooms.taxonomies, 1, TREE, "test")
 
-    assert not is_due(parts, parts.projects.get(1))
+    assert not is_due(rooms.taxonomies, rooms.studio.projects.get(1))
     monkeypatch.setattr(matching, "QUIET", timedelta(0))
-    assert is_due(parts, parts.projects.get(1))
+    assert is_due(rooms.taxonomies, rooms.studio.projects.get(1))
 
 
-def test_killed_at_any_call_it_ends_in_the_same_state(parts):
-    with_references(parts)
-    categorise.apply(parts, 1, TREE, "test")
+def test_killed_at_any_call_it_ends_in_the_same_state(rooms):
+    with_references(rooms)
+    categorise.apply(rooms.taxonomies, 1, TREE, "test")
     kills = 0
     for calls in range(10):
-        parts.references.calls_left = calls
+        rooms.references.milvus.calls_left = calls
         try:
-            match(parts, 1)
+            match(rooms.taxonomies, 1)
             break
         except Killed:
             kills += 1
-    parts.references.calls_left = None
+    rooms.references.milvus.calls_left = None
     assert kills > 1
-    match(parts, 1)
+    match(rooms.taxonomies, 1)
 
-    assert nodes(parts, 1, 2) == {"1l": "car", "1r": "person", "b2l": "car", "b2r": "person"}
-    assert placed(parts)["b2r"] == "person"
-
-
-def test_milvus_down_leaves_it_due(parts):
-    with_references(parts)
-    categorise.apply(parts, 1, TREE, "test")
-    parts.references.is_down = True
-    assert "did not answer" in match(parts, 1)
-
-    parts.references.is_down = False
-    assert "6 detections matched" in match(parts, 1)
+    assert nodes(rooms, 1, 2) == {"1l": "car", "1r": "person", "b2l": "car", "b2r": "person"}
+    assert placed(rooms)["b2r"] == "person"
 
 
-def test_what_milvus_lost_is_made_again_and_matched_then(parts):
-    with_references(parts)
-    categorise.apply(parts, 1, TREE, "test")
-    space = source_of(parts, 1).space
-    collection = parts.references.find(1, Kind.DETECTIONS, space)
+def test_milvus_down_leaves_it_due(rooms):
+    with_references(rooms)
+    categorise.apply(rooms.taxonomies, 1, TREE, "test")
+    rooms.references.milvus.is_down = True
+    assert "did not answer" in match(rooms.taxonomies, 1)
+
+    rooms.references.milvus.is_down = False
+    assert "6 detections matched" in match(rooms.taxonomies, 1)
+
+
+def test_what_milvus_lost_is_made_again_and_matched_then(rooms):
+    with_references(rooms)
+    categorise.apply(rooms.taxonomies, 1, TREE, "test")
+    space = source_of(rooms.references, 1).space
+    collection = rooms.references.milvus.find(1, Kind.DETECTIONS, space)
     lost = next(iter(collection.rows))
     del collection.rows[lost]
 
-    assert "5 detections matched" in match(parts, 1)
-    assert lost in parts.vectors.keys(1, space, Kind.DETECTIONS, State.DUE)
-    index(parts, 1)
-    assert "1 detections matched" in match(parts, 1)
+    assert "5 detections matched" in match(rooms.taxonomies, 1)
+    assert lost in rooms.references.vectors.keys(1, space, Kind.DETECTIONS, State.DUE)
+    index(rooms.references, 1)
+    assert "1 detections matched" in match(rooms.taxonomies, 1)
 
 
-def test_after_a_rollback_the_matches_are_those_of_the_version_that_serves(parts, tmp_path):
-    version = add(parts, tmp_path, b"any")
-    parts.registry.promote(1, version.name, "test")
+def test_after_a_rollback_the_matches_are_those_of_the_version_that_serves(rooms, tmp_path):
+    version = add(rooms, tmp_path, b"any")
+    rooms.registry.versions.promote(1, version.name, "test")
     assert version.name == "yolo_detector@1.0.0"
-    with_references(parts)
-    categorise.apply(parts, 1, TREE, "test")
-    match(parts, 1)
-    predicted(parts, 2, tag="newer", image="/data/upload/1/b.jpg", version="yolo_detector@1.1.0", minutes=0)
+    with_references(rooms)
+    categorise.apply(rooms.taxonomies, 1, TREE, "test")
+    match(rooms.taxonomies, 1)
+    predicted(rooms, 2, tag="newer", image="/data/upload/1/b.jpg", version="yolo_detector@1.1.0", minutes=0)
 
-    assert nodes(parts, 2) == {"b2l": "car", "b2r": "person"}
+    assert nodes(rooms, 2) == {"b2l": "car", "b2r": "person"}

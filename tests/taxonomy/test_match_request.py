@@ -14,37 +14,37 @@ from tests.taxonomy.builders import TREE, matching, with_references
 
 
 @pytest.fixture
-def parts(parts):
-    return matching(parts)
+def rooms(rooms):
+    return matching(rooms)
 
 
-def suggestion(parts, task=2, tag="b"):
+def suggestion(rooms, task=2, tag="b"):
     from loop.serving.predict import Suggestion
 
     shown = (region(f"{tag}{task}l", "Car", LEFT, 0.9), region(f"{tag}{task}r", "Person", RIGHT, 0.6))
     return Suggestion(task, "yolo_detector@1.0.0", shown, (), 0.25, 0.5, f"/data/upload/1/{tag}.jpg", (64, 64))
 
 
-def test_a_request_takes_what_is_known_and_computes_the_rest(parts):
-    with_references(parts)
-    categorise.apply(parts, 1, TREE, "test")
-    match(parts, 1)
-    now = MatchNow(parts, 5.0)
-    shown = len(parts.embedders.shown)
+def test_a_request_takes_what_is_known_and_computes_the_rest(rooms):
+    with_references(rooms)
+    categorise.apply(rooms.taxonomies, 1, TREE, "test")
+    match(rooms.taxonomies, 1)
+    now = MatchNow(rooms.taxonomies, 5.0)
+    shown = len(rooms.vision.embedders.shown)
 
-    found = now(1, CONFIG, [suggestion(parts), suggestion(parts, 3, "c")])
+    found = now(1, CONFIG, [suggestion(rooms), suggestion(rooms, 3, "c")])
 
     assert {name: one.node for some in found.values() for name, one in some.matches.items()} == {
         "b2l": "car", "b2r": "person", "c3l": "car", "c3r": "person",
     }  # fmt: skip
-    assert len(parts.embedders.shown) == shown + 2
+    assert len(rooms.vision.embedders.shown) == shown + 2
 
 
-def test_a_request_over_its_budget_goes_out_without(parts, monkeypatch):
-    with_references(parts)
-    categorise.apply(parts, 1, TREE, "test")
+def test_a_request_over_its_budget_goes_out_without(rooms, monkeypatch):
+    with_references(rooms)
+    categorise.apply(rooms.taxonomies, 1, TREE, "test")
     slow, ended = threading.Event(), threading.Event()
-    embed = parts.embedders.embed
+    embed = rooms.vision.embedders.embed
 
     def wait(images, boxes):
         slow.wait(20)
@@ -52,32 +52,32 @@ def test_a_request_over_its_budget_goes_out_without(parts, monkeypatch):
         ended.set()
         return found
 
-    monkeypatch.setattr(parts.embedders, "embed", wait)
-    now = MatchNow(parts, 0.2)
+    monkeypatch.setattr(rooms.vision.embedders, "embed", wait)
+    now = MatchNow(rooms.taxonomies, 0.2)
 
     began = time.monotonic()
-    assert now(1, CONFIG, [suggestion(parts)]) == {}
-    assert now(1, CONFIG, [suggestion(parts)]) == {}  # the first is still at it
+    assert now(1, CONFIG, [suggestion(rooms)]) == {}
+    assert now(1, CONFIG, [suggestion(rooms)]) == {}  # the first is still at it
     assert time.monotonic() - began < 5
 
     slow.set()
     assert ended.wait(10)
 
 
-def test_a_milvus_that_fails_after_the_request_went_out_is_warned_of_too(parts, caplog, monkeypatch):
-    with_references(parts)
-    categorise.apply(parts, 1, TREE, "test")
-    find = parts.references.find
+def test_a_milvus_that_fails_after_the_request_went_out_is_warned_of_too(rooms, caplog, monkeypatch):
+    with_references(rooms)
+    categorise.apply(rooms.taxonomies, 1, TREE, "test")
+    find = rooms.references.milvus.find
 
     def hang(*arguments):
         time.sleep(0.5)
-        parts.references.is_down = True
+        rooms.references.milvus.is_down = True
         return find(*arguments)
 
-    monkeypatch.setattr(parts.references, "find", hang)
-    now = MatchNow(parts, 0.05)
+    monkeypatch.setattr(rooms.references.milvus, "find", hang)
+    now = MatchNow(rooms.taxonomies, 0.05)
 
-    assert now(1, CONFIG, [suggestion(parts)]) == {}
+    assert now(1, CONFIG, [suggestion(rooms)]) == {}
     deadline = time.monotonic() + 10
     while not caplog.records and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -85,15 +85,15 @@ def test_a_milvus_that_fails_after_the_request_went_out_is_warned_of_too(parts, 
     assert sum("without matches" in one.message for one in caplog.records) == 1
 
 
-def test_a_request_while_milvus_is_down_warns_once_and_recovers(parts, caplog):
-    with_references(parts)
-    categorise.apply(parts, 1, TREE, "test")
-    now = MatchNow(parts, 5.0)
-    parts.references.is_down = True
+def test_a_request_while_milvus_is_down_warns_once_and_recovers(rooms, caplog):
+    with_references(rooms)
+    categorise.apply(rooms.taxonomies, 1, TREE, "test")
+    now = MatchNow(rooms.taxonomies, 5.0)
+    rooms.references.milvus.is_down = True
 
-    assert now(1, CONFIG, [suggestion(parts)]) == {}
-    assert now(1, CONFIG, [suggestion(parts)]) == {}
+    assert now(1, CONFIG, [suggestion(rooms)]) == {}
+    assert now(1, CONFIG, [suggestion(rooms)]) == {}
     assert sum("without matches" in one.message for one in caplog.records) == 1
 
-    parts.references.is_down = False
-    assert now(1, CONFIG, [suggestion(parts)])[2].matches["b2l"].node == "car"
+    rooms.references.milvus.is_down = False
+    assert now(1, CONFIG, [suggestion(rooms)])[2].matches["b2l"].node == "car"

@@ -1,12 +1,12 @@
 """Matches and the views of categories, in Label Studio."""
 
 from copy import deepcopy
-from dataclasses import replace
 
 import pytest
 
 from loop.errors import Refused
 from loop.regions import Box
+from loop.rooms import swap
 from loop.serving.pre_annotate import predict_all
 from loop.serving.predict import Served
 from loop.taxonomy.control import find
@@ -28,23 +28,23 @@ def predicted(task, *, version=VERSION):
 
 
 @pytest.fixture
-def ready(parts, tmp_path):
+def ready(rooms, tmp_path):
     """A project with a champion and three predicted tasks, the first of them reviewed."""
     (tmp_path / "some.pt").write_bytes(b"weights")
-    parts.registry.promote(1, parts.registry.add(1, tmp_path / "some.pt").name, "first")
-    parts.projects.save(1, "Birds", config(TAXONOMY))
+    rooms.registry.versions.promote(1, rooms.registry.versions.add(1, tmp_path / "some.pt").name, "first")
+    rooms.studio.projects.save(1, "Birds", config(TAXONOMY))
     tasks = [ls_task(task, predictions=[predicted(task)]) for task in (1, 2, 3)]
     tasks[0]["annotations"] = [ls_annotation(ls_region("r1"))]
-    return replace(parts, label_studio=FakeLabelStudio(tasks))
+    return swap(rooms, (rooms.studio.client, FakeLabelStudio(tasks)))
 
 
-def shown(parts, task):
-    (prediction,) = parts.label_studio.tasks[task - 1]["predictions"]
+def shown(rooms, task):
+    (prediction,) = rooms.studio.client.tasks[task - 1]["predictions"]
     return [one["value"]["taxonomy"] for one in prediction["result"] if one["type"] == "taxonomy"]
 
 
-def published(parts, matches):
-    return publish(parts, parts.projects.get(1), ANIMALS, matches)
+def published(rooms, matches):
+    return publish(rooms.taxonomies, rooms.studio.projects.get(1), ANIMALS, matches)
 
 
 def test_matches_are_shown_in_the_predictions_and_only_what_differs_is_written(ready):
@@ -53,19 +53,19 @@ def test_matches_are_shown_in_the_predictions_and_only_what_differs_is_written(r
 
     assert "2 predictions show other matches now, 1 showed theirs" in said
     assert "1 predictions show other matches now, 2 showed theirs" in again
-    assert ready.label_studio.patched == [1, 2, 2]
+    assert ready.studio.client.patched == [1, 2, 2]
     assert shown(ready, 2) == [[["ANIMAL"]]]
 
 
 def test_annotations_and_other_versions_are_left_alone(ready):
-    task = ready.label_studio.tasks[0]
+    task = ready.studio.client.tasks[0]
     task["predictions"].append(predicted(1, version="yolo_detector@0.9.0") | {"id": 99})
     before = deepcopy((task["annotations"], task["predictions"][1]))
 
     published(ready, {1: {"r1": BIRD}})
 
     assert (task["annotations"], task["predictions"][1]) == before
-    assert ready.label_studio.patched == [1]
+    assert ready.studio.client.patched == [1]
 
 
 class Refusing(FakeLabelStudio):
@@ -76,23 +76,25 @@ class Refusing(FakeLabelStudio):
 
 
 def test_a_task_that_label_studio_refuses_costs_only_itself(ready):
-    ready = replace(ready, label_studio=Refusing(ready.label_studio.tasks))
+    ready = swap(ready, (ready.studio.client, Refusing(ready.studio.client.tasks)))
 
     said = published(ready, {task: {f"r{task}": BIRD} for task in (1, 2, 3)})
 
     assert "task 2: Label Studio answered 400: no" in said
-    assert ready.label_studio.patched == [1, 3]
+    assert ready.studio.client.patched == [1, 3]
 
 
 def test_a_task_that_is_gone_and_a_result_that_is_none_cost_only_themselves(ready):
-    ready.label_studio.tasks[1]["predictions"][0]["result"] = ["nonsense"]
+    ready.studio.client.tasks[1]["predictions"][0]["result"] = ["nonsense"]
 
     assert "1 predictions" in published(ready, {task: {f"r{task}": BIRD} for task in (2, 3, 4)})
 
 
 def test_what_is_known_at_once_is_stored_at_once(ready):
-    ready = replace(ready, images=FakeImages(), label_studio=FakeLabelStudio([ls_task(4), ls_task(5)]))
-    project = ready.projects.get(1)
+    ready = swap(
+        ready, (ready.vision.images, FakeImages()), (ready.studio.client, FakeLabelStudio([ls_task(4), ls_task(5)]))
+    )
+    project = ready.studio.projects.get(1)
     served = Served(VERSION, FakeDetector((Box(0, 0, 0.5, 0.5), "aves", 0.9), class_names=("aves",)))
     control = find(project.label_config)
 
@@ -103,21 +105,21 @@ def test_what_is_known_at_once_is_stored_at_once(ready):
             if one.task_id == 4
         }
 
-    predict_all(ready, project, served, ready.label_studio.tasks, "x", matching=matching)
+    predict_all(ready.serving, project, served, ready.studio.client.tasks, "x", matching=matching)
 
-    assert [len(one["result"]) for one in ready.label_studio.stored] == [2, 1]
+    assert [len(one["result"]) for one in ready.studio.client.stored] == [2, 1]
     assert "0 predictions show other" in published(
-        ready, {4: {ready.label_studio.stored[0]["result"][0]["id"]: BIRD}, 5: {}}
+        ready, {4: {ready.studio.client.stored[0]["result"][0]["id"]: BIRD}, 5: {}}
     )
 
 
-def test_without_a_champion_nothing_is_shown(parts):
-    assert "nothing serves yet" in publish(parts, parts.projects.get(1), ANIMALS, {1: {"r1": BIRD}})
-    assert "nothing serves yet" in publish_views(parts, 1, ANIMALS)
+def test_without_a_champion_nothing_is_shown(rooms):
+    assert "nothing serves yet" in publish(rooms.taxonomies, rooms.studio.projects.get(1), ANIMALS, {1: {"r1": BIRD}})
+    assert "nothing serves yet" in publish_views(rooms.taxonomies, 1, ANIMALS)
 
 
-def titles(parts):
-    return [tab["data"]["title"] for tab in parts.label_studio.tabs]
+def titles(rooms):
+    return [tab["data"]["title"] for tab in rooms.studio.client.tabs]
 
 
 def values(tab):
@@ -125,52 +127,52 @@ def values(tab):
 
 
 def test_every_node_has_one_view_in_the_order_of_the_tree(ready):
-    publish_views(ready, 1, ANIMALS)
-    said = publish_views(ready, 1, ANIMALS)
+    publish_views(ready.taxonomies, 1, ANIMALS)
+    said = publish_views(ready.taxonomies, 1, ANIMALS)
 
     assert "0 added, 0 changed, 0 deleted" in said
     assert titles(ready) == ["Category: Animal", "Category: Bird", "Category: owl", "Category: Plant"]
-    assert values(ready.label_studio.tabs[1]) == [f'"{VERSION} Bird"']
+    assert values(ready.studio.client.tabs[1]) == [f'"{VERSION} Bird"']
 
 
 def test_a_view_finds_its_node_and_what_is_below(ready):
-    publish_views(ready, 1, ANIMALS)
+    publish_views(ready.taxonomies, 1, ANIMALS)
     published(ready, {1: {"r1": Match("owl", 0.5)}, 2: {"r2": Match("animal", 0.5)}})
 
     keys = [
-        task["predictions"][0]["result"][0].get("meta", {}).get("categories", []) for task in ready.label_studio.tasks
+        task["predictions"][0]["result"][0].get("meta", {}).get("categories", []) for task in ready.studio.client.tasks
     ]
     animal, bird, owl, plant = (
-        [n for n, key in enumerate(keys, 1) if values(tab)[0].strip('"') in key] for tab in ready.label_studio.tabs
+        [n for n, key in enumerate(keys, 1) if values(tab)[0].strip('"') in key] for tab in ready.studio.client.tabs
     )
     assert (animal, bird, owl, plant) == ([1, 2], [1], [1], [])
 
 
 def test_a_view_follows_a_new_champion_and_keeps_what_people_set_on_it(ready, tmp_path):
-    publish_views(ready, 1, ANIMALS)
-    ready.label_studio.tabs[0]["data"] |= {"columnsWidth": {"x": 1}, "ordering": ["-tasks:id"]}
+    publish_views(ready.taxonomies, 1, ANIMALS)
+    ready.studio.client.tabs[0]["data"] |= {"columnsWidth": {"x": 1}, "ordering": ["-tasks:id"]}
     (tmp_path / "next.pt").write_bytes(b"more")
-    ready.registry.promote(1, ready.registry.add(1, tmp_path / "next.pt").name, "better")
+    ready.registry.versions.promote(1, ready.registry.versions.add(1, tmp_path / "next.pt").name, "better")
 
-    assert "4 changed" in publish_views(ready, 1, ANIMALS)
+    assert "4 changed" in publish_views(ready.taxonomies, 1, ANIMALS)
 
-    first = ready.label_studio.tabs[0]
+    first = ready.studio.client.tabs[0]
     assert values(first) == ['"yolo_detector@1.1.0 Animal"']
     assert (first["data"]["columnsWidth"], first["data"]["ordering"]) == ({"x": 1}, ["-tasks:id"])
 
 
 def test_views_of_nodes_that_are_gone_are_deleted_and_no_others(ready):
-    publish_views(ready, 1, ANIMALS)
-    copy = deepcopy(ready.label_studio.tabs[1]["data"]) | {"title": "Category: Bird copy"}
-    narrowed = deepcopy(ready.label_studio.tabs[2]["data"])
+    publish_views(ready.taxonomies, 1, ANIMALS)
+    copy = deepcopy(ready.studio.client.tabs[1]["data"]) | {"title": "Category: Bird copy"}
+    narrowed = deepcopy(ready.studio.client.tabs[2]["data"])
     narrowed["filters"]["items"].append(
         {"filter": "filter:tasks:id", "operator": "equal", "type": "Number", "value": 1}
     )
-    ready.label_studio.tabs[2]["data"] = narrowed
+    ready.studio.client.tabs[2]["data"] = narrowed
     for data in (copy, {"title": "Category: mine"}, {"title": "Default", "filters": None}):
-        ready.label_studio.create_view(1, data)
+        ready.studio.client.create_view(1, data)
 
-    publish_views(ready, 1, Taxonomy((Node("animal", "Animal"), Node("plant", "Plant"))))
+    publish_views(ready.taxonomies, 1, Taxonomy((Node("animal", "Animal"), Node("plant", "Plant"))))
 
     assert titles(ready) == [
         "Category: Animal",
@@ -199,16 +201,16 @@ def test_only_our_filter_of_a_view_that_somebody_changed_is_renewed():
 
 
 def test_a_view_that_two_made_at_once_is_deleted_again(ready):
-    publish_views(ready, 1, ANIMALS)
-    ready.label_studio.create_view(1, ready.label_studio.tabs[0]["data"])
+    publish_views(ready.taxonomies, 1, ANIMALS)
+    ready.studio.client.create_view(1, ready.studio.client.tabs[0]["data"])
 
-    publish_views(ready, 1, ANIMALS)
+    publish_views(ready.taxonomies, 1, ANIMALS)
 
     assert titles(ready).count("Category: Animal") == 1
 
 
 def test_of_too_many_nodes_the_deepest_have_no_view(ready):
-    said = publish_views(ready, 1, ANIMALS, most=3)
+    said = publish_views(ready.taxonomies, 1, ANIMALS, most=3)
 
     assert "the 1 deepest nodes have none" in said
     assert titles(ready) == ["Category: Animal", "Category: Bird", "Category: Plant"]

@@ -16,119 +16,119 @@ from tests.taxonomy.builders import TREE, everything, matching, nodes, placed, w
 
 
 @pytest.fixture
-def parts(parts):
-    return matching(parts)
+def rooms(rooms):
+    return matching(rooms)
 
 
-def improved(parts):
+def improved(rooms):
     """Matched without references, which come later."""
-    predicted(parts)
-    index(parts, 1)
-    categorise.apply(parts, 1, TREE, "test")
-    match(parts, 1)
-    before = everything(parts)
-    reviewed(parts, region("1l", "Car", LEFT), region("1r", "Person", RIGHT), region("drawn", "Car", BELOW))
-    index(parts, 1)
+    predicted(rooms)
+    index(rooms.references, 1)
+    categorise.apply(rooms.taxonomies, 1, TREE, "test")
+    match(rooms.taxonomies, 1)
+    before = everything(rooms)
+    reviewed(rooms, region("1l", "Car", LEFT), region("1r", "Person", RIGHT), region("drawn", "Car", BELOW))
+    index(rooms.references, 1)
     return before
 
 
-def test_a_dry_run_says_what_would_change_and_changes_nothing(parts):
-    before = improved(parts)
+def test_a_dry_run_says_what_would_change_and_changes_nothing(rooms):
+    before = improved(rooms)
 
-    found = dry_run(parts, 1)
+    found = dry_run(rooms.taxonomies, 1)
 
     assert found.plan.summary() == {(None, "car"): 2, (None, "person"): 1}
-    assert everything(parts) == before
+    assert everything(rooms) == before
 
 
-def test_the_token_of_a_dry_run_applies_it_and_a_second_time_changes_nothing(parts):
-    improved(parts)
-    token = dry_run(parts, 1).plan.token
+def test_the_token_of_a_dry_run_applies_it_and_a_second_time_changes_nothing(rooms):
+    improved(rooms)
+    token = dry_run(rooms.taxonomies, 1).plan.token
 
-    assert "3 matches changed" in reapply(parts, 1, token)
-    after = everything(parts)
-    assert nodes(parts, 1) == {"1l": "car", "1r": "person"}
-    assert placed(parts)["1c"] == "car"
+    assert "3 matches changed" in reapply(rooms.taxonomies, 1, token)
+    after = everything(rooms)
+    assert nodes(rooms, 1) == {"1l": "car", "1r": "person"}
+    assert placed(rooms)["1c"] == "car"
 
-    assert reapply(parts, 1, token) == "nothing to change"
-    assert everything(parts) == after
-    assert dry_run(parts, 1).plan.changes == ()
+    assert reapply(rooms.taxonomies, 1, token) == "nothing to change"
+    assert everything(rooms) == after
+    assert dry_run(rooms.taxonomies, 1).plan.changes == ()
 
 
-def test_undo_restores_the_state_exactly(parts):
-    before = improved(parts)
-    reapply(parts, 1, dry_run(parts, 1).plan.token)
+def test_undo_restores_the_state_exactly(rooms):
+    before = improved(rooms)
+    reapply(rooms.taxonomies, 1, dry_run(rooms.taxonomies, 1).plan.token)
 
-    undo(parts, 1)
+    undo(rooms.taxonomies, 1)
 
-    assert everything(parts) == before
-    assert set(placed(parts).values()) == {""}
+    assert everything(rooms) == before
+    assert set(placed(rooms).values()) == {""}
     with pytest.raises(PayloadError, match="not taken back"):
-        undo(parts, 1)
+        undo(rooms.taxonomies, 1)
 
 
-def test_an_undo_that_is_refused_changes_nothing_in_milvus_either(parts):
-    improved(parts)
-    reapply(parts, 1, dry_run(parts, 1).plan.token)
-    with parts.engine.begin() as connection:
-        connection.execute(matches.delete().where(matches.c.detection == next(iter(everything(parts)))))
-    before = placed(parts)
-
-    with pytest.raises(StalePlan, match="plan again"):
-        undo(parts, 1)
-    assert placed(parts) == before
-
-
-def test_another_token_is_refused(parts):
-    before = improved(parts)
-    token = dry_run(parts, 1).plan.token
-    categorise.apply(parts, 1, Taxonomy((Node("vehicle", labels=("Car",)),)), "another tree")
+def test_an_undo_that_is_refused_changes_nothing_in_milvus_either(rooms):
+    improved(rooms)
+    reapply(rooms.taxonomies, 1, dry_run(rooms.taxonomies, 1).plan.token)
+    with rooms.engine.begin() as connection:
+        connection.execute(matches.delete().where(matches.c.detection == next(iter(everything(rooms)))))
+    before = placed(rooms)
 
     with pytest.raises(StalePlan, match="plan again"):
-        reapply(parts, 1, token)
-    assert everything(parts) == before
+        undo(rooms.taxonomies, 1)
+    assert placed(rooms) == before
 
 
-def test_a_taxonomy_is_applied_once(parts):
-    assert "is in force" in categorise.apply(parts, 1, TREE, "first")
-    assert "already" in categorise.apply(parts, 1, TREE, "again")
+def test_another_token_is_refused(rooms):
+    before = improved(rooms)
+    token = dry_run(rooms.taxonomies, 1).plan.token
+    categorise.apply(rooms.taxonomies, 1, Taxonomy((Node("vehicle", labels=("Car",)),)), "another tree")
+
+    with pytest.raises(StalePlan, match="plan again"):
+        reapply(rooms.taxonomies, 1, token)
+    assert everything(rooms) == before
+
+
+def test_a_taxonomy_is_applied_once(rooms):
+    assert "is in force" in categorise.apply(rooms.taxonomies, 1, TREE, "first")
+    assert "already" in categorise.apply(rooms.taxonomies, 1, TREE, "again")
     with pytest.raises(UnknownProject):
-        categorise.apply(parts, 2, TREE, "another project")
+        categorise.apply(rooms.taxonomies, 2, TREE, "another project")
 
-    categorise.apply(parts, 1, Taxonomy(), "empty")
+    categorise.apply(rooms.taxonomies, 1, Taxonomy(), "empty")
 
-    assert [(one.number, one.why) for one in parts.taxonomies.all(1)] == [(2, "empty"), (1, "first")]
-    assert parts.taxonomies.all(1)[1].taxonomy == TREE
+    assert [(one.number, one.why) for one in rooms.taxonomies.store.all(1)] == [(2, "empty"), (1, "first")]
+    assert rooms.taxonomies.store.all(1)[1].taxonomy == TREE
 
 
-def test_a_trial_stores_nothing(parts):
-    with_references(parts)
+def test_a_trial_stores_nothing(rooms):
+    with_references(rooms)
 
-    found = categorise.trial(parts, 1, TREE, tasks=1)
+    found = categorise.trial(rooms.taxonomies, 1, TREE, tasks=1)
 
     assert {one.after.node for one in found} <= {"car", "person", None}
     assert len({one.entry.task for one in found}) == 1
-    assert everything(parts) == {}
-    assert parts.taxonomies.current(1) is None
+    assert everything(rooms) == {}
+    assert rooms.taxonomies.store.current(1) is None
 
 
-def test_calibration_leaves_a_reference_and_its_task_out(parts):
-    with_references(parts)
-    categorise.apply(parts, 1, TREE, "test")
+def test_calibration_leaves_a_reference_and_its_task_out(rooms):
+    with_references(rooms)
+    categorise.apply(rooms.taxonomies, 1, TREE, "test")
 
-    taxonomy, rows = categorise.calibrated(parts, 1)
+    taxonomy, rows = categorise.calibrated(rooms.taxonomies, 1)
 
     assert [(row.node, row.references) for row in rows] == [("thing", 2), ("car", 1), ("person", 1)]
     assert all(row.coverage is None for row in rows)  # both references are of one task: nobody is left to ask
     assert taxonomy.by_id["car"].threshold == rows[1].threshold
 
 
-def test_lineage_shows_the_references_that_voted(parts):
-    with_references(parts)
-    categorise.apply(parts, 1, TREE, "test")
-    match(parts, 1)
+def test_lineage_shows_the_references_that_voted(rooms):
+    with_references(rooms)
+    categorise.apply(rooms.taxonomies, 1, TREE, "test")
+    match(rooms.taxonomies, 1)
 
-    (found,) = of_region(parts, 1, "b2l").matched
+    (found,) = of_region(rooms.trainings, rooms.taxonomies, 1, "b2l").matched
 
     assert (found.node, found.task) == ("car", 2)
     assert found.voters[0].label == "Car"

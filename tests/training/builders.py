@@ -38,16 +38,16 @@ def settings_in(folder, **more):
 
 def reviewed_project(settings, count=8, *, project=1):
     """Connect a project whose tasks 1 to *count* are reviewed, their images at hand."""
-    with closing(build(settings, migrate=True)) as parts:
-        parts.projects.save(project, "Rectangles", CONFIG)
-        review_tasks(parts, range(1, count + 1), project=project)
+    with closing(build(settings, migrate=True)) as rooms:
+        rooms.studio.projects.save(project, "Rectangles", CONFIG)
+        review_tasks(rooms, range(1, count + 1), project=project)
 
 
-def review_tasks(parts, tasks, *, project=1):
-    cache = ImageCache(parts.image_cache._folder, DrawnImages())
+def review_tasks(rooms, tasks, *, project=1):
+    cache = ImageCache(rooms.vision.cache._folder, DrawnImages())
     for task in tasks:
         box, label = truth(task)
         image = f"/data/upload/{project}/{task}.jpg"
         cache.find(project, task, image)
         found = review(Region(f"r{task}", box, label), annotation=task, task=task, project=project)
-        parts.reviews.record(found, {"image": image})
+        rooms.reviews.store.record(found, {"image": image})

@@ -70,13 +70,13 @@ def write_tower(folder):
     import torch
 
     torch.manual_seed(0)
-    parts = {
+    rooms = {
         "embed_dim": 32,
         "vision_cfg": {"image_size": 64, "patch_size": 16, "width": 64, "head_width": 16, "layers": 2},
         "text_cfg": {"context_length": 8, "vocab_size": 64, "width": 16, "heads": 2, "layers": 1},
     }
     folder.mkdir()
-    torch.save(open_clip.CLIP(**parts).state_dict(), folder / "open_clip_pytorch_model.bin")
+    torch.save(open_clip.CLIP(**rooms).state_dict(), folder / "open_clip_pytorch_model.bin")
     settings = {"mean": [0.5] * 3, "std": [0.25] * 3}
-    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": parts, "preprocess_cfg": settings}))
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": rooms, "preprocess_cfg": settings}))
     return folder

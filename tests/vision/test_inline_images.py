@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import random
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,8 +11,9 @@ from PIL import Image
 
 from loop.errors import ImageTooLarge, ImageUnreadable, UpstreamError
 from loop.label_studio.payloads import Task
+from loop.registry.served import Served
+from loop.rooms import swap
 from loop.serving.pre_annotate import suggest, to_log
-from loop.serving.predict import Served
 from loop.storage.tables import events, predictions, reviews
 from loop.training.after_reviews import review
 from loop.vision.addresses import identify
@@ -112,25 +112,25 @@ def test_of_another_task_the_image_is_not_taken(read, data, task, reason):
         read(data).fetch(identify(URI), task)
 
 
-def test_what_is_recorded_of_a_task_does_not_grow_with_its_image(parts, read):
-    parts = replace(parts, images=read({"image": URI}))
-    config = parts.projects.get(1).config()
+def test_what_is_recorded_of_a_task_does_not_grow_with_its_image(rooms, read):
+    rooms = swap(rooms, (rooms.vision.images, read({"image": URI})))
+    config = rooms.studio.projects.get(1).config()
     task = {"id": 5, "data": {"image": URI}}
-    (suggestion,) = suggest([task], config, Served("v@1.0.0", FakeDetector()), parts)
-    parts.predictions.append(to_log(parts, [suggestion], 1, execution="x"))
+    (suggestion,) = suggest([task], config, Served("v@1.0.0", FakeDetector()), rooms.serving)
+    rooms.serving.predictions.append(to_log(rooms.serving, [suggestion], 1, execution="x"))
     event = created(ls_region("a"), annotation=1, task=5)
 
-    parts.events.append(1, event["action"], {**event, "task": task})
-    review(parts, 1)
+    rooms.reviews.events.append(1, event["action"], {**event, "task": task})
+    review(rooms.trainings, 1)
 
     assert suggestion.error is None
-    with parts.engine.connect() as connection:
+    with rooms.engine.connect() as connection:
         for table in (predictions, events, reviews):
             rows = connection.execute(table.select()).mappings().all()
             assert rows
             assert max(len(json.dumps(dict(row), default=str)) for row in rows) < 5000
-    seen = parts.predictions.of_task(1, 5)[0].image
-    assert parts.reviews.counted(1)[5].image("image") == seen == identify(URI)
+    seen = rooms.serving.predictions.of_task(1, 5)[0].image
+    assert rooms.reviews.store.counted(1)[5].image("image") == seen == identify(URI)
 
 
 def test_the_dataset_has_the_image_of_a_data_uri(tmp_path, read):

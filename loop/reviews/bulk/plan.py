@@ -10,11 +10,11 @@ from loop.errors import ImageError, PayloadError, Refused
 from loop.label_studio.label_config import LabelConfig
 from loop.label_studio.payloads import read_review, read_task
 from loop.label_studio.projects import Project
-from loop.parts import Parts
 from loop.reviews.bulk import regions as bulk_review
 from loop.reviews.bulk.operations import Create, Delete, Operation, Update, digest
 from loop.reviews.bulk.regions import Ground, unique_id
-from loop.reviews.bulk.store import KeptOperation
+from loop.reviews.operation_store import KeptOperation
+from loop.reviews.room import ReviewsRoom
 
 Json = dict[str, Any]
 NOTHING = LabelConfig("", "", "", ())
@@ -31,13 +31,13 @@ class Plan:
 class Planner:
     """Plans the operations of one project; the tasks they name are asked for together."""
 
-    def __init__(self, parts: Parts, project: Project) -> None:
-        self._parts, self._project, self._config = parts, project, project.config()
+    def __init__(self, reviews: ReviewsRoom, project: Project) -> None:
+        self._reviews, self._project, self._config = reviews, project, project.config()
         self._tasks: dict[int, Json] = {}
 
     def look_up(self, task_ids: Iterable[int]) -> None:
         """Get some tasks, and forget all others. Raises UpstreamError."""
-        self._tasks = self._parts.label_studio.named_tasks(self._project.id, sorted(set(task_ids)))
+        self._tasks = self._reviews.studio.client.named_tasks(self._project.id, sorted(set(task_ids)))
 
     def plan(
         self, operation: Operation, where: str, key: str, was_started: KeptOperation | None
@@ -76,7 +76,7 @@ class Planner:
         }
 
         def act() -> KeptOperation:
-            client = self._parts.label_studio
+            client = self._reviews.studio.client
             try:
                 return _ended(kept, client.create_annotation(operation.task, fields))
             except Refused as error:
@@ -106,7 +106,7 @@ class Planner:
         is_timed = operation.lead_time is not None or found.get("lead_time") is not None
         if written.parent_prediction is not None or not (written.result or is_timed):
             fields["parent_prediction"] = written.parent_prediction  # else it would look like a bulk accept
-        client = self._parts.label_studio
+        client = self._reviews.studio.client
         return Plan(before, lambda: _ended(kept, client.update_annotation(operation.annotation, fields)))
 
     def _deletion(
@@ -120,14 +120,14 @@ class Planner:
             return was_started  # it is gone, and its id was given out again
 
         def act() -> KeptOperation:
-            self._parts.label_studio.delete_annotation(found["id"])
+            self._reviews.studio.client.delete_annotation(found["id"])
             return before
 
         return Plan(before, act)
 
     def _annotation(self, operation: Update | Delete, where: str, *, is_gone_fine: object) -> Json | None:
         try:
-            found = self._parts.label_studio.annotation(operation.annotation)
+            found = self._reviews.studio.client.annotation(operation.annotation)
         except Refused as error:
             if error.status != 404:
                 raise
@@ -144,10 +144,10 @@ class Planner:
 
     def _ground(self, task_id: int, where: str, existing: object = None) -> Ground:
         if task_id not in self._tasks:
-            self._tasks |= self._parts.label_studio.named_tasks(self._project.id, [task_id])
+            self._tasks |= self._reviews.studio.client.named_tasks(self._project.id, [task_id])
         if task_id not in self._tasks:
             raise PayloadError(f"{where}.task", f"a task of project {self._project.id}", task_id)
-        logged = [one.regions for one in self._parts.predictions.of_task(self._project.id, task_id)]
+        logged = [one.regions for one in self._reviews.predictions.of_task(self._project.id, task_id)]
         return bulk_review.ground(self._tasks[task_id], logged, self._config, existing)
 
     def _write(self, operation: Create | Update, ground: Ground, where: str, key: str) -> bulk_review.Written:
@@ -158,7 +158,7 @@ class Planner:
 
     def _size(self, task_id: int) -> tuple[int, int]:
         """Width and height of a task's image, read from the image itself. Raises ImageError."""
-        (image,) = self._parts.images.load([read_task(self._tasks[task_id], self._config.image_key)])
+        (image,) = self._reviews.vision.images.load([read_task(self._tasks[task_id], self._config.image_key)])
         if isinstance(image, ImageError):
             raise image
         return int(image.shape[1]), int(image.shape[0])

@@ -10,10 +10,10 @@ from itertools import islice
 from loop.errors import LoopError, Refused, UpstreamError
 from loop.failures import Fault, attempt
 from loop.label_studio.projects import Project
-from loop.parts import Parts
 from loop.reviews.bulk.operations import Create, Operation, Update, digest, read_operation
 from loop.reviews.bulk.plan import Plan, Planner
-from loop.reviews.bulk.store import KeptOperation, Progress
+from loop.reviews.operation_store import KeptOperation, Progress
+from loop.reviews.room import ReviewsRoom
 
 CHUNK = 100  # operations whose tasks are asked for together
 
@@ -32,13 +32,13 @@ class Outcome:
     is_repeated: bool = False  # it was done before
 
 
-def annotate(parts: Parts, project_id: int, asked: Iterable[Asked], key_of: KeyOf) -> Iterator[Outcome]:
+def annotate(reviews: ReviewsRoom, project_id: int, asked: Iterable[Asked], key_of: KeyOf) -> Iterator[Outcome]:
     """
     Do each operation, and yield what became of each in order; *key_of* gives the key of one that brings none.
 
     Where Label Studio stops answering, the rest are failures, and none of them is tried. Raises UnknownProject.
     """
-    return _all(_Writer(parts, parts.projects.get(project_id), key_of), iter(asked))
+    return _all(_Writer(reviews, reviews.studio.projects.get(project_id), key_of), iter(asked))
 
 
 def _all(writer: _Writer, asked: Iterator[Asked]) -> Iterator[Outcome]:
@@ -79,10 +79,10 @@ class _Keyed:
 class _Writer:
     """One run over many operations of a project."""
 
-    def __init__(self, parts: Parts, project: Project, key_of: KeyOf) -> None:
-        self._log, self._project, self._config = parts.operations, project, project.config()
+    def __init__(self, reviews: ReviewsRoom, project: Project, key_of: KeyOf) -> None:
+        self._log, self._project, self._config = reviews.operations, project, project.config()
         self._key_of = key_of
-        self._planner = Planner(parts, project)
+        self._planner = Planner(reviews, project)
         self._known: dict[str, KeptOperation] = {}
         self._down: str | None = None  # why Label Studio is not asked any more
 

@@ -25,7 +25,7 @@ def backend(loop_settings, loop_up):
 
 
 @pytest.fixture(scope="module")
-def connected(api, loop_parts, loop_settings):
+def connected(api, loop_rooms, loop_settings):
     project_id, annotator = make_project(api, "Serving", 6, labels=("item",), seed=4)
     run_loop(loop_settings, "connect", "--project", str(project_id))
     until(lambda: project_of(api, project_id)["model_version"] == "yolo_detector@0.0.0", 60)
@@ -38,10 +38,10 @@ def request_for(api, project_id):
     return {"tasks": tasks, "project": f"{project_id}.1", "label_config": label_config, "params": {}}
 
 
-def test_versions_are_swapped_in_every_process_without_a_failed_request(api, backend, connected, loop_parts):
+def test_versions_are_swapped_in_every_process_without_a_failed_request(api, backend, connected, loop_rooms):
     project_id, _ = connected
-    champion = loop_parts.registry.champion(project_id)
-    other = loop_parts.registry.add(project_id, champion.weights)
+    champion = loop_rooms.registry.versions.champion(project_id)
+    other = loop_rooms.registry.versions.add(project_id, champion.weights)
     body = request_for(api, project_id)
     seen, ended = [], threading.Event()
 
@@ -57,9 +57,9 @@ def test_versions_are_swapped_in_every_process_without_a_failed_request(api, bac
 
     with ThreadPoolExecutor(3) as pool:
         asking = [pool.submit(ask) for _ in range(3)]
-        loop_parts.registry.promote(project_id, other.name, "a test")
+        loop_rooms.registry.versions.promote(project_id, other.name, "a test")
         until(lambda: only(other.name), 60)
-        loop_parts.registry.roll_back(project_id, "a test")
+        loop_rooms.registry.versions.roll_back(project_id, "a test")
         until(lambda: only(champion.name), 60)
         ended.set()
         for one in asking:
@@ -95,7 +95,7 @@ def test_broken_images_cost_only_themselves(api, backend, connected):
     assert [one["result"] for one in answer["results"][: len(good)]] == [one["result"] for one in good]
 
 
-def test_images_of_a_local_files_storage_are_read(api, backend, label_studio, local_files, loop_parts, loop_settings):
+def test_images_of_a_local_files_storage_are_read(api, backend, label_studio, local_files, loop_rooms, loop_settings):
     (local_files / "photos").mkdir()
     (local_files / "photos" / "one.jpg").write_bytes(picture((320, 240)))
     project_id = projects.create(api, "Local files", ["item"])
@@ -115,11 +115,13 @@ def test_metrics_are_of_all_processes(backend):
     assert 'loop_predictions_total{project="' in backend.get("/metrics").text
 
 
-def test_two_projects_are_served_by_their_own_versions(api, backend, connected, loop_parts, loop_settings):
+def test_two_projects_are_served_by_their_own_versions(api, backend, connected, loop_rooms, loop_settings):
     project_id, _ = connected
     other_id, _ = make_project(api, "Other", 1, labels=("item",), seed=6)
     run_loop(loop_settings, "connect", "--project", str(other_id))
-    loop_parts.registry.promote(other_id, loop_parts.registry.add(other_id, loop_parts.detectors.base()).name, "a test")
+    loop_rooms.registry.versions.promote(
+        other_id, loop_rooms.registry.versions.add(other_id, loop_rooms.registry.detectors.base()).name, "a test"
+    )
 
     def versions():
         return [
@@ -130,18 +132,18 @@ def test_two_projects_are_served_by_their_own_versions(api, backend, connected, 
     until(lambda: versions() == [{"yolo_detector@0.0.0"}, {"yolo_detector@1.0.0"}], 30)
 
 
-def test_a_damaged_version_answers_nothing_and_the_doctor_says_why(api, backend, loop_parts, loop_settings):
+def test_a_damaged_version_answers_nothing_and_the_doctor_says_why(api, backend, loop_rooms, loop_settings):
     project_id, _ = make_project(api, "Damaged", 2, labels=("item",), seed=7)
     run_loop(loop_settings, "connect", "--project", str(project_id))
     until(lambda: project_of(api, project_id)["model_version"] == "yolo_detector@0.0.0", 60)
-    weights = loop_parts.registry.champion(project_id).weights
+    weights = loop_rooms.registry.versions.champion(project_id).weights
     whole = weights.read_bytes()
     weights.write_bytes(whole[:100_000])
     try:
         body = request_for(api, project_id)
         answers = [backend.post("/predict", json=body) for _ in range(8)]
         set_up = backend.post("/setup", json={"project": body["project"], "schema": body["label_config"]})
-        diagnosis = {one.check: one for one in doctor(loop_parts, project_id)}["detector"]
+        diagnosis = {one.check: one for one in doctor(loop_rooms.installation, project_id)}["detector"]
     finally:
         weights.write_bytes(whole)
 
@@ -153,7 +155,7 @@ def test_a_damaged_version_answers_nothing_and_the_doctor_says_why(api, backend,
     until(lambda: "errors" not in backend.post("/predict", json=body).json(), 60)
 
 
-def test_what_label_studio_does_not_store_is_named_and_the_rest_is_stored(api, connected, loop_parts):
+def test_what_label_studio_does_not_store_is_named_and_the_rest_is_stored(api, connected, loop_rooms):
     project_id, _ = connected
     first, second, third = (task["id"] for task in request_for(api, project_id)["tasks"][:3])
     api.delete(f"/api/tasks/{second}").raise_for_status()
@@ -163,15 +165,15 @@ def test_what_label_studio_does_not_store_is_named_and_the_rest_is_stored(api, c
     ]
 
     with pytest.raises(NotStored, match="stored 1 of 2 predictions") as refused:
-        loop_parts.label_studio.store_predictions(project_id, rows)
+        loop_rooms.studio.client.store_predictions(project_id, rows)
 
     assert set(refused.value.reasons) == {third}
     assert "valid labels: ['item']" in refused.value.reasons[third]
-    stored = loop_parts.label_studio.named_tasks(project_id, [first])[first]["predictions"]
+    stored = loop_rooms.studio.client.named_tasks(project_id, [first])[first]["predictions"]
     assert "a test" in {one["model_version"] for one in stored}
 
 
-def test_a_project_without_tasks_can_be_connected(api, loop_parts, loop_settings):
+def test_a_project_without_tasks_can_be_connected(api, loop_rooms, loop_settings):
     project_id = projects.create(api, "Empty", ["item"])
 
     run_loop(loop_settings, "connect", "--project", str(project_id))
@@ -179,7 +181,7 @@ def test_a_project_without_tasks_can_be_connected(api, loop_parts, loop_settings
     assert "nothing to change" in run_loop(loop_settings, "connect", "--project", str(project_id))
 
 
-def test_a_project_without_rectangles_is_refused_untouched(api, loop_parts, loop_settings):
+def test_a_project_without_rectangles_is_refused_untouched(api, loop_rooms, loop_settings):
     config = '<View><Text name="t" value="$t"/><Choices name="c" toName="t"><Choice value="x"/></Choices></View>'
     project = api.post("/api/projects", json={"title": "Texts", "label_config": config}).json()
 

@@ -37,10 +37,10 @@ def environment(tmp_path):
             "LOOP_REDIS_URL": "redis://127.0.0.1:9",
         }
     )
-    parts = build(settings, migrate=True)
-    parts.projects.save(1, "Cars", CONFIG)
-    parts.registry.promote(1, parts.registry.add(1, scenes.WARM_START).name, "first")
-    parts.close()
+    rooms = build(settings, migrate=True)
+    rooms.studio.projects.save(1, "Cars", CONFIG)
+    rooms.registry.versions.promote(1, rooms.registry.versions.add(1, scenes.WARM_START).name, "first")
+    rooms.close()
     return {**os.environ, **settings.environment()}
 
 

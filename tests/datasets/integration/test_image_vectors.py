@@ -9,6 +9,7 @@ from PIL import ImageOps
 
 from loop.datasets.assemble import assemble, find_leaks
 from loop.datasets.image_vectors import PREPARATION
+from loop.rooms import swap
 from loop.settings import Settings
 from loop.wiring import build
 from scripts.demo import features, scenes
@@ -21,34 +22,34 @@ COUNT = 14
 
 
 @pytest.fixture
-def parts(tmp_path):
+def rooms(tmp_path):
     settings = {"LOOP_HOME": str(tmp_path / "home"), "LOOP_EMBEDDER": f"open_clip:{features.efficientnet(224)}"}
     with closing(build(Settings.read(settings), migrate=True)) as built:
-        built.projects.save(1, "Scenes", CONFIG)
-        yield replace(built, image_cache=FolderImages())
+        built.studio.projects.save(1, "Scenes", CONFIG)
+        yield swap(built, (built.vision.cache, FolderImages()))
 
 
-def recorded(parts, folder, task, image):
+def recorded(rooms, folder, task, image):
     image.save(folder / f"{task}.jpg", quality=90)
-    parts.reviews.record(review(region(), annotation=task, task=task), {"image": str(folder / f"{task}.jpg")})
+    rooms.reviews.store.record(review(region(), annotation=task, task=task), {"image": str(folder / f"{task}.jpg")})
 
 
-def test_flipped_photos_join_their_originals_and_other_things_on_the_same_backgrounds_do_not(parts, tmp_path):
+def test_flipped_photos_join_their_originals_and_other_things_on_the_same_backgrounds_do_not(rooms, tmp_path):
     palette = scenes.palettes()[0]
     few = replace(palette, backgrounds=palette.backgrounds[:2])  # so that most scenes share theirs
     shown = [one.image for one in scenes.compose(few, COUNT, seed=8, prefix="t")]
     for task, image in enumerate(shown, 1):
-        recorded(parts, tmp_path, task, image)
-        recorded(parts, tmp_path, 100 + task, ImageOps.mirror(image))
+        recorded(rooms, tmp_path, task, image)
+        recorded(rooms, tmp_path, 100 + task, ImageOps.mirror(image))
 
-    split = sides(assemble(parts, 1))
+    split = sides(assemble(rooms.datasets, 1))
 
     tasks = sorted(split)
-    name = f"{PREPARATION}:{parts.embedders.whole_image_space().fingerprint}"
-    twins = parts.whole_vectors.read(1, name, {}, parts.policies.dataset.twin_cosine).among(tasks)
+    name = f"{PREPARATION}:{rooms.vision.embedders.whole_image_space().fingerprint}"
+    twins = rooms.datasets.vectors.read(1, name, {}, rooms.datasets.policy.twin_cosine).among(tasks)
     labels = dict(zip(tasks, twins.linked(np.arange(len(tasks)), twins.widest).tolist(), strict=True))
     found = [task for task in range(1, COUNT + 1) if labels[task] == labels[100 + task]]
     assert len(found) >= COUNT / 2
     assert len(set(labels.values())) == 2 * COUNT - len(found)
     assert all(split[task] is split[100 + task] for task in found)
-    assert find_leaks(parts, 1) == []
+    assert find_leaks(rooms.datasets, 1) == []

@@ -2,7 +2,6 @@
 
 import threading
 from collections import Counter
-from dataclasses import replace
 from functools import partial
 from http.server import ThreadingHTTPServer
 
@@ -15,6 +14,7 @@ from loop.references.entries import Kind
 from loop.references.index import build as build_references
 from loop.references.plan import source_of
 from loop.regions import Region
+from loop.rooms import swap
 from loop.serving.store import LoggedPrediction
 from loop.settings import Settings
 from loop.wiring import build
@@ -51,7 +51,7 @@ def composed():
 
 
 @pytest.fixture
-def parts(tmp_path, tmp_path_factory, milvus, composed):
+def rooms(tmp_path, tmp_path_factory, milvus, composed):
     """The detector finds the known categories, and doubts that the unseen ones are anything."""
     folder = tmp_path_factory.mktemp("images")
     for scene in composed:
@@ -59,35 +59,35 @@ def parts(tmp_path, tmp_path_factory, milvus, composed):
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietFiles, directory=folder))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     settings = environment(tmp_path / "home", milvus, f"open_clip:{features.efficientnet()}")
-    parts = build(Settings.read(settings), migrate=True)
-    parts = replace(parts, queue=FakeQueue(), label_studio=FakeLabelStudio())
+    rooms = build(Settings.read(settings), migrate=True)
+    rooms = swap(rooms, (rooms.queue, FakeQueue()), (rooms.studio.client, FakeLabelStudio()))
     config = CONFIG
     for old, new in (("Car", "Bird"), ("Person", "Cattle")):
         config = config.replace(f'"{old}"', f'"{new}"')
-    parts.label_studio.fields["label_config"] = config.replace(
+    rooms.studio.client.fields["label_config"] = config.replace(
         '    <Label value="Cattle"/>', '    <Label value="Cattle"/>\n    <Label value="Fruit"/>'
     )
-    parts.projects.save(1, "Scenes", parts.label_studio.fields["label_config"])
+    rooms.studio.projects.save(1, "Scenes", rooms.studio.client.fields["label_config"])
     for task, scene in enumerate(composed, start=1):
         address = f"http://127.0.0.1:{server.server_port}/{scene.name}.png"
-        predict(parts, task, address, scene.objects)
+        predict(rooms, task, address, scene.objects)
         if task <= REVIEWED:
             accept(
-                parts, task, address, [Region(f"{task}-{n}", at, name) for n, (name, at) in enumerate(scene.objects)]
+                rooms, task, address, [Region(f"{task}-{n}", at, name) for n, (name, at) in enumerate(scene.objects)]
             )
-    yield parts
+    yield rooms
     for kind in Kind:
-        parts.references.drop(1, kind, source_of(parts, 1).space)
-    parts.close()
+        rooms.references.milvus.drop(1, kind, source_of(rooms.references, 1).space)
+    rooms.close()
     server.shutdown()
     server.server_close()
 
 
-def predict(parts, task, image, objects):
+def predict(rooms, task, image, objects):
     shown = tuple(Region(f"{task}-{n}", at, name, 0.9) for n, (name, at) in enumerate(objects) if name in KNOWN)
     held = tuple(Region(f"{task}-{n}", at, "Bird", 0.1) for n, (name, at) in enumerate(objects) if name not in KNOWN)
     one = LoggedPrediction(1, task, "yolo_detector@0.0.0", shown, held, 0.25, 0.5, "queue", 0.05, NOON, image)
-    parts.predictions.append([one])
+    rooms.serving.predictions.append([one])
 
 
 def truth(composed, member):
@@ -95,30 +95,30 @@ def truth(composed, member):
     return composed[member.task - 1].objects[int(member.region.split("-")[1])][0]
 
 
-def test_a_category_that_nobody_labelled_is_found_named_once_and_known_from_then_on(parts, composed):
-    assert build_references(parts, 1).endswith("all there")
+def test_a_category_that_nobody_labelled_is_found_named_once_and_known_from_then_on(rooms, composed):
+    assert build_references(rooms.references, 1).endswith("all there")
 
-    line = discover(parts, 1)
+    line = discover(rooms.discovery, 1)
 
-    clusters = [one.found for one in parts.clusters.all(1)]
+    clusters = [one.found for one in rooms.discovery.clusters.all(1)]
     shown = {one.id: Counter(truth(composed, member) for member in one.members) for one in clusters}
     assert line.startswith(f"{len(clusters)} clusters"), line
     signs = max(clusters, key=lambda one: shown[one.id]["Roadsign"])
     assert shown[signs.id]["Roadsign"] >= max(10, 0.9 * signs.size), shown
-    with Image.open(parts.discoveries.sheet(1, signs.id)) as sheet:
+    with Image.open(rooms.discovery.pictures.sheet(1, signs.id)) as sheet:
         assert sheet.width > 300
 
-    promote(parts, 1, signs.id, "Roadsign")
-    assert build_references(parts, 1).endswith("all there")
+    promote(rooms.discovery, 1, signs.id, "Roadsign")
+    assert build_references(rooms.references, 1).endswith("all there")
 
     named = {
         entry.region
-        for entries, _ in parts.references.current(1, Kind.REFERENCES).pages()
+        for entries, _ in rooms.references.milvus.current(1, Kind.REFERENCES).pages()
         for entry in entries
         if (entry.label, entry.verdict) == ("Roadsign", "named")
     }
     assert named == {member.region for member in signs.members}
-    again = discover(parts, 1)
-    left = [member for one in parts.clusters.all(1) if one.state == "open" for member in one.found.members]
+    again = discover(rooms.discovery, 1)
+    left = [member for one in rooms.discovery.clusters.all(1) if one.state == "open" for member in one.found.members]
     assert not named & {member.region for member in left}
     assert "match a node by now" in again

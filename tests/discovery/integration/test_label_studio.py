@@ -13,6 +13,7 @@ from loop.label_studio.label_config import parse
 from loop.references.index import index
 from loop.regions import Region
 from loop.registry import follow
+from loop.rooms import swap
 from loop.serving.store import LoggedPrediction
 from loop.wiring import build
 from scripts.demo import project as projects
@@ -38,23 +39,27 @@ def made(api, label_studio, tmp_path):
     tasks = [{"data": {"image": f"/data/upload/x/{n}.jpg"}} for n in range(len(SHOWN))]
     api.post(f"/api/projects/{project_id}/import", json=tasks).raise_for_status()
     with closing(build(settings_of(label_studio, tmp_path / "home"), migrate=True)) as built:
-        parts = replace(
-            built, embedders=RowEmbedders(), references=FakeReferences(), queue=FakeQueue(), images=FakeImages()
+        rooms = swap(
+            built,
+            (built.vision.embedders, RowEmbedders()),
+            (built.references.milvus, FakeReferences()),
+            (built.queue, FakeQueue()),
+            (built.vision.images, FakeImages()),
         )
-        parts.projects.save(project_id, "Discovery", project_of(api, project_id)["label_config"])
+        rooms.studio.projects.save(project_id, "Discovery", project_of(api, project_id)["label_config"])
         (tmp_path / "some.pt").write_bytes(b"weights")
-        version = parts.registry.add(project_id, tmp_path / "some.pt")
-        parts.registry.promote(project_id, version.name, "first")
-        ids = sorted(parts.label_studio.task_ids(project_id))
+        version = rooms.registry.versions.add(project_id, tmp_path / "some.pt")
+        rooms.registry.versions.promote(project_id, version.name, "first")
+        ids = sorted(rooms.studio.client.task_ids(project_id))
         for n, task_id in enumerate(ids):
-            predict(parts, project_id, task_id, n, version.name)
-        follow.follow(parts, project_id)
-        parts.label_studio.update_project(project_id, sampling="Uncertainty sampling")
-        index(parts, project_id)
-        yield parts, project_id, ids
+            predict(rooms, project_id, task_id, n, version.name)
+        follow.follow(rooms.registry, project_id)
+        rooms.studio.client.update_project(project_id, sampling="Uncertainty sampling")
+        index(rooms.references, project_id)
+        yield rooms, project_id, ids
 
 
-def predict(parts, project_id, task_id, n, version):
+def predict(rooms, project_id, task_id, n, version):
     """The tools are the least certain, then the insects; within each the later the surer."""
     place = at(SHOWN[n], task_id)
     score = round(0.9 - 0.3 * (n // 8) + 0.01 * (n % 8), 2)
@@ -62,14 +67,14 @@ def predict(parts, project_id, task_id, n, version):
     one = LoggedPrediction(
         project_id, task_id, version, regions, (), 0.25, score, "queue", 0.05, NOON, f"/data/upload/x/{n}.jpg"
     )
-    parts.predictions.append([one])
+    rooms.serving.predictions.append([one])
     stored = {"task": task_id, "model_version": version, "score": score, "result": [ls_region(f"r{n}", "item")]}
-    parts.label_studio.store_predictions(project_id, [stored])
+    rooms.studio.client.store_predictions(project_id, [stored])
 
 
-def stored(parts, project_id):
+def stored(rooms, project_id):
     """The predictions in Label Studio by task."""
-    return {task["id"]: task["predictions"][0] for task in parts.label_studio.open_tasks(project_id)}
+    return {task["id"]: task["predictions"][0] for task in rooms.studio.client.open_tasks(project_id)}
 
 
 def served(api, project_id, ids, count):
@@ -83,13 +88,13 @@ def served(api, project_id, ids, count):
 
 
 def test_a_cluster_that_is_promoted_is_a_label_and_a_view(api, made):
-    parts, project_id, ids = made
-    discover(parts, project_id, POLICY)
-    clusters = parts.clusters.all(project_id)
+    rooms, project_id, ids = made
+    discover(rooms.discovery, project_id, POLICY)
+    clusters = rooms.discovery.clusters.all(project_id)
     insects = next(one.found for one in clusters if {ids.index(m.task) for m in one.found.members} == set(range(8, 16)))
     before = project_of(api, project_id)["label_config"]
 
-    lines = promote(parts, project_id, insects.id, "Insect & Co")
+    lines = promote(rooms.discovery, project_id, insects.id, "Insect & Co")
 
     assert len(lines) == 5, lines
     config = project_of(api, project_id)["label_config"]
@@ -97,19 +102,19 @@ def test_a_cluster_that_is_promoted_is_a_label_and_a_view(api, made):
     assert config.replace('    <Label value="Insect &amp; Co"/>\n', "") == before
     annotation = {"result": [ls_region("new", "Insect & Co")], "lead_time": 1.0}
     api.post(f"/api/tasks/{ids[8]}/annotations/", json=annotation).raise_for_status()
-    (view,) = [one for one in parts.label_studio.views(project_id) if one["data"]["title"] == "Likely Insect & Co"]
+    (view,) = [one for one in rooms.studio.client.views(project_id) if one["data"]["title"] == "Likely Insect & Co"]
     found = api.get("/api/tasks", params={"view": view["id"], "fields": "all"}).raise_for_status().json()
     assert {ids.index(task["id"]) for task in found["tasks"]} == set(range(8, 16))
-    assert NOTHING in promote(parts, project_id, insects.id, "Insect & Co")[0]
+    assert NOTHING in promote(rooms.discovery, project_id, insects.id, "Insect & Co")[0]
     assert project_of(api, project_id)["label_config"] == config
 
 
 def test_a_person_sees_the_view_in_the_data_manager(api, made, page, label_studio, tmp_path):
-    parts, project_id, ids = made
-    discover(parts, project_id, POLICY)
-    tools = next(one.found for one in parts.clusters.all(project_id) if ids[16] in one.found.tasks)
-    promote(parts, project_id, tools.id, "Tool")
-    (view,) = [one for one in parts.label_studio.views(project_id) if one["data"]["title"] == "Likely Tool"]
+    rooms, project_id, ids = made
+    discover(rooms.discovery, project_id, POLICY)
+    tools = next(one.found for one in rooms.discovery.clusters.all(project_id) if ids[16] in one.found.tasks)
+    promote(rooms.discovery, project_id, tools.id, "Tool")
+    (view,) = [one for one in rooms.studio.client.views(project_id) if one["data"]["title"] == "Likely Tool"]
 
     page.goto(f"{label_studio.url}/projects/{project_id}/data?tab={view['id']}")
 
@@ -119,19 +124,19 @@ def test_a_person_sees_the_view_in_the_data_manager(api, made, page, label_studi
     page.wait_for_timeout(2000)
     page.screenshot(path=tmp_path / "view.png")
     expect(page.get_by_text(f"Tasks: {len(tools.tasks)} / {len(SHOWN)}")).to_be_visible()
-    (after,) = [one for one in parts.label_studio.views(project_id) if one["id"] == view["id"]]
+    (after,) = [one for one in rooms.studio.client.views(project_id) if one["id"] == view["id"]]
     assert after["data"]["filters"] == view["data"]["filters"]
 
 
 def test_the_queue_goes_round_the_groups_and_within_each_by_score(api, made):
-    parts, project_id, ids = made
+    rooms, project_id, ids = made
     before = served(api, project_id, ids, 2)
     assert before == [16, 17]  # by score alone
-    line = discover(parts, project_id, POLICY)
-    groups = parts.groups.all(project_id)
+    line = discover(rooms.discovery, project_id, POLICY)
+    groups = rooms.serving.groups.all(project_id)
     by_group = Counter(groups[task] for task in ids)
 
-    found = stored(parts, project_id)
+    found = stored(rooms, project_id)
     order = served(api, project_id, ids, 12)
 
     assert line.endswith("22 predictions changed")
@@ -142,16 +147,16 @@ def test_the_queue_goes_round_the_groups_and_within_each_by_score(api, made):
     for group in by_group:
         of_group = [n for n in order if groups[ids[n]] == group]
         assert of_group == sorted(of_group, key=lambda n: found[ids[n]]["score"])
-    assert discover(parts, project_id, POLICY).endswith("0 predictions changed")
+    assert discover(rooms.discovery, project_id, POLICY).endswith("0 predictions changed")
 
 
 def test_without_the_setting_the_groups_are_taken_back(made):
-    parts, project_id, _ = made
-    discover(parts, project_id, POLICY)
-    off = replace(parts, policies=replace(parts.policies, is_spread=False))
+    rooms, project_id, _ = made
+    discover(rooms.discovery, project_id, POLICY)
+    off = swap(rooms, (rooms.serving.policy, replace(rooms.serving.policy, is_spread=False)))
 
     line = discover(off, project_id, POLICY)
 
     assert "24 predictions are in no group any more" in line
-    assert {one["cluster"] for one in stored(parts, project_id).values()} == {None}
-    assert parts.groups.all(project_id) == {}
+    assert {one["cluster"] for one in stored(rooms, project_id).values()} == {None}
+    assert rooms.serving.groups.all(project_id) == {}

@@ -1,7 +1,6 @@
 """`loop connect` with all kinds of weights to start from: what does not detect is refused, and nothing is recorded."""
 
 import os
-from dataclasses import replace
 
 import pytest
 import torch
@@ -9,6 +8,7 @@ import torch
 from loop.errors import LoopError, PayloadError, UpstreamError, WeightsRefused
 from loop.installation.connect import connect
 from loop.registry.transfer import add
+from loop.rooms import swap
 from loop.settings import Settings
 from loop.vision.ultralytics_detector import UltralyticsDetector
 from loop.vision.ultralytics_setup import prepare_ultralytics
@@ -74,62 +74,62 @@ def connectable(tmp_path):
 
     def prepare(weights, label_config=ONE_LABEL, **more):
         values = {"LOOP_HOME": str(tmp_path / "home"), "LOOP_BASE_WEIGHTS": str(weights), "LOOP_DEVICE": "cpu", **more}
-        parts = build(Settings.read(values), migrate=True)
-        opened.append(parts)
-        return replace(parts, label_studio=Connectable(label_config), queue=FakeQueue())
+        rooms = build(Settings.read(values), migrate=True)
+        opened.append(rooms)
+        return swap(rooms, (rooms.studio.client, Connectable(label_config)), (rooms.queue, FakeQueue()))
 
     yield prepare
-    for parts in opened:
-        parts.close()
+    for rooms in opened:
+        rooms.close()
 
 
-def assert_nothing_is_recorded(parts):
-    assert parts.projects.all() == []
-    assert parts.registry.list(1) == []
-    assert parts.label_studio.made == []
+def assert_nothing_is_recorded(rooms):
+    assert rooms.studio.projects.all() == []
+    assert rooms.registry.versions.list(1) == []
+    assert rooms.studio.client.made == []
 
 
 @pytest.mark.parametrize(("name", "kind"), OTHERS.values(), ids=OTHERS)
 def test_weights_of_another_task_are_refused_by_name(connectable, made, name, kind):
-    parts = connectable(made(name))
+    rooms = connectable(made(name))
 
     with pytest.raises(WeightsRefused, match=f"LOOP_BASE_WEIGHTS .* is {kind}.*: give the .pt of a detection model"):
-        connect(parts, 1)
+        connect(rooms.installation, 1)
 
-    assert_nothing_is_recorded(parts)
+    assert_nothing_is_recorded(rooms)
 
 
 def test_a_checkpoint_with_values_that_are_not_numbers_is_refused(connectable, tmp_path):
     checkpoint = torch.load(WARM_START, map_location="cpu", weights_only=False)
     next(iter(checkpoint["model"].parameters())).data[0] = float("nan")
     torch.save(checkpoint, tmp_path / "nan.pt")
-    parts = connectable(tmp_path / "nan.pt")
+    rooms = connectable(tmp_path / "nan.pt")
 
     with pytest.raises(WeightsRefused, match=r"model\.0\.conv\.weight holds values that are not numbers"):
-        connect(parts, 1)
+        connect(rooms.installation, 1)
 
-    assert_nothing_is_recorded(parts)
+    assert_nothing_is_recorded(rooms)
 
 
 def test_a_network_that_is_saved_alone_is_refused(connectable, tmp_path):
     checkpoint = torch.load(WARM_START, map_location="cpu", weights_only=False)
     torch.save(checkpoint["model"].state_dict(), tmp_path / "state.pt")
-    parts = connectable(tmp_path / "state.pt")
+    rooms = connectable(tmp_path / "state.pt")
 
     with pytest.raises(WeightsRefused, match="a state dict: save the whole model"):
-        connect(parts, 1)
+        connect(rooms.installation, 1)
 
-    assert_nothing_is_recorded(parts)
+    assert_nothing_is_recorded(rooms)
 
 
 def test_weights_that_are_cut_off_are_refused(connectable, tmp_path):
     (tmp_path / "half.pt").write_bytes(WARM_START.read_bytes()[:1_000_000])
-    parts = connectable(tmp_path / "half.pt")
+    rooms = connectable(tmp_path / "half.pt")
 
     with pytest.raises(WeightsRefused, match=r"a damaged file .*: copy or download it again"):
-        connect(parts, 1)
+        connect(rooms.installation, 1)
 
-    assert_nothing_is_recorded(parts)
+    assert_nothing_is_recorded(rooms)
 
 
 @pytest.mark.parametrize(
@@ -143,35 +143,35 @@ def test_weights_that_are_cut_off_are_refused(connectable, tmp_path):
 )
 def test_weights_that_are_not_there_are_refused(connectable, tmp_path, given, kind):
     (tmp_path / "some.pth").write_bytes(WARM_START.read_bytes())
-    parts = connectable(given.format(tmp_path))
+    rooms = connectable(given.format(tmp_path))
 
     with pytest.raises(WeightsRefused, match=kind):
-        connect(parts, 1)
+        connect(rooms.installation, 1)
 
-    assert_nothing_is_recorded(parts)
+    assert_nothing_is_recorded(rooms)
 
 
 @pytest.mark.parametrize("device", ["cuda:0", "0", "nonsense", "xpu", "intel:gpu", "cuda:99", "-5"])
 def test_a_device_that_is_not_here_is_refused(connectable, device):
     if torch.cuda.is_available() and device in ("0", "cuda:0"):
         pytest.skip("it is here")
-    parts = connectable(WARM_START, LOOP_DEVICE=device)
+    rooms = connectable(WARM_START, LOOP_DEVICE=device)
 
     with pytest.raises(PayloadError, match="LOOP_DEVICE: expected cpu, or a GPU that torch sees here") as refused:
-        connect(parts, 1)
+        connect(rooms.installation, 1)
 
     assert repr(device) in str(refused.value) or device in str(refused.value)
-    assert_nothing_is_recorded(parts)
+    assert_nothing_is_recorded(rooms)
 
 
 def test_published_weights_that_cannot_be_downloaded_leave_the_project_without_a_version(connectable, monkeypatch):
     monkeypatch.setattr("loop.registry.detectors._download", _unreachable)
-    parts = connectable("yolo11x.pt")
+    rooms = connectable("yolo11x.pt")
 
-    lines = connect(parts, 1)
+    lines = connect(rooms.installation, 1)
 
     assert any("no version yet" in line and "no network" in line for line in lines)
-    assert [project.id for project in parts.projects.all()] == [1]
+    assert [project.id for project in rooms.studio.projects.all()] == [1]
 
 
 def _unreachable(target):
@@ -181,29 +181,31 @@ def _unreachable(target):
 @pytest.mark.parametrize("name", ["yolov5n.pt", "it's mine.pt", "yolov3-tiny.pt", "yolov8s-world.pt"])
 def test_weights_of_any_file_name_are_taken(connectable, tmp_path, name):
     (tmp_path / name).write_bytes(WARM_START.read_bytes())
-    parts = connectable(tmp_path / name)
+    rooms = connectable(tmp_path / name)
 
-    lines = connect(parts, 1)
+    lines = connect(rooms.installation, 1)
 
     assert f"yolo_detector@0.0.0 serves: {name}, at 512 pixels" in lines
 
 
 @pytest.mark.parametrize(("setting", "size"), [("", 512), ("160", 160)], ids=["as-trained", "as-set"])
 def test_weights_serve_at_the_size_that_they_were_trained_at_unless_one_is_set(connectable, setting, size):
-    parts = connectable(WARM_START, LOOP_IMAGE_SIZE=setting)
+    rooms = connectable(WARM_START, LOOP_IMAGE_SIZE=setting)
 
-    connect(parts, 1)
+    connect(rooms.installation, 1)
 
-    version = parts.registry.champion(1)
+    version = rooms.registry.versions.champion(1)
     assert version.image_size == size
-    assert parts.load(version).detector.image_size == size
+    assert rooms.registry.load(version).detector.image_size == size
 
 
 def test_connected_again_nothing_changes(connectable):
-    parts = connectable(WARM_START)
-    connect(parts, 1)
+    rooms = connectable(WARM_START)
+    connect(rooms.installation, 1)
 
-    assert not [line for line in connect(parts, 1) if "serves" in line or "recorded" in line or "suggested" in line]
+    assert not [
+        line for line in connect(rooms.installation, 1) if "serves" in line or "recorded" in line or "suggested" in line
+    ]
 
 
 @pytest.mark.parametrize(
@@ -216,36 +218,36 @@ def test_connected_again_nothing_changes(connectable):
     ],
 )
 def test_labels_that_nothing_suggests_are_named_with_what_to_do(connectable, labels, words):
-    parts = connectable(WARM_START, config_of(labels))
+    rooms = connectable(WARM_START, config_of(labels))
 
-    (line,) = (line for line in connect(parts, 1) if "suggested" in line)
+    (line,) = (line for line in connect(rooms.installation, 1) if "suggested" in line)
 
     assert words in line
     assert "predicted_values" in line
 
 
 def test_bare_weights_are_added_as_those_in_an_archive_are(connectable, made, tmp_path):
-    parts = connectable(WARM_START)
-    connect(parts, 1)
+    rooms = connectable(WARM_START)
+    connect(rooms.installation, 1)
 
-    version, _ = add(parts, 1, WARM_START)
+    version, _ = add(rooms.registry, 1, WARM_START)
 
     assert (version.facts.classes, version.image_size) == (("item",), 512)
-    assert version.sha256 == parts.registry.champion(1).sha256
+    assert version.sha256 == rooms.registry.versions.champion(1).sha256
     for other in (made("yolo11n-seg.yaml"), tmp_path):
         with pytest.raises(LoopError, match=r"an instance segmentation model|a folder: give a \.pt"):
-            add(parts, 1, other)
-    assert len(parts.registry.list(1)) == 2
+            add(rooms.registry, 1, other)
+    assert len(rooms.registry.versions.list(1)) == 2
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_weights_that_may_not_be_read_are_refused(connectable, tmp_path):
     (tmp_path / "mine.pt").write_bytes(b"PK")
     (tmp_path / "mine.pt").chmod(0)
-    parts = connectable(tmp_path / "mine.pt")
+    rooms = connectable(tmp_path / "mine.pt")
 
     with pytest.raises(WeightsRefused, match="cannot be read"):
-        connect(parts, 1)
+        connect(rooms.installation, 1)
 
 
 def test_the_same_weights_at_two_sizes_are_two_detectors(tmp_path):

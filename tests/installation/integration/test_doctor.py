@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
-def project_id(api, loop_parts, loop_settings):
+def project_id(api, loop_rooms, loop_settings):
     """A connected project whose tasks are all predicted."""
     project_id, _ = make_project(api, "Patient", 4, labels=("item",), seed=21)
     run_loop(loop_settings, "connect", "--project", str(project_id))
@@ -24,9 +24,9 @@ def project_id(api, loop_parts, loop_settings):
     return project_id
 
 
-def found(parts, project_id, check=None):
+def found(rooms, project_id, check=None):
     """What is not well, by check."""
-    findings = doctor(parts, project_id, seconds=30)
+    findings = doctor(rooms.installation, project_id, seconds=30)
     return {one.check: one for one in findings if one.level != Level.OK and one.check in (check, check or one.check)}
 
 
@@ -34,8 +34,8 @@ def hooks(api, project_id):
     return api.get("/api/webhooks/", params={"project": project_id}).json()
 
 
-def test_a_healthy_project_has_nothing_wrong(loop_parts, loop_settings, project_id):
-    found_all = doctor(loop_parts, project_id, seconds=30)
+def test_a_healthy_project_has_nothing_wrong(loop_rooms, loop_settings, project_id):
+    found_all = doctor(loop_rooms.installation, project_id, seconds=30)
 
     assert [one for one in found_all if one.level == Level.WRONG] == []
     checks = {one.check for one in found_all if one.level == Level.OK}
@@ -56,35 +56,35 @@ def test_a_healthy_project_has_nothing_wrong(loop_parts, loop_settings, project_
     for secret in (
         loop_settings.label_studio_api_key,
         loop_settings.basic_auth_pass,
-        loop_parts.door.secret_of(project_id),
+        loop_rooms.studio.door.secret_of(project_id),
     ):
         assert secret not in said
 
 
 def test_a_missing_and_a_switched_off_hook_are_told_and_repaired_by_the_advice(
-    api, loop_parts, loop_settings, project_id
+    api, loop_rooms, loop_settings, project_id
 ):
     (hook,) = hooks(api, project_id)
     api.patch(f"/api/webhooks/{hook['id']}/", json={"url": hook["url"], "is_active": False}).raise_for_status()
-    assert "switched off" in found(loop_parts, project_id, "webhook")["webhook"].found
+    assert "switched off" in found(loop_rooms, project_id, "webhook")["webhook"].found
 
     api.delete(f"/api/webhooks/{hook['id']}/").raise_for_status()
-    missing = found(loop_parts, project_id, "webhook")["webhook"]
+    missing = found(loop_rooms, project_id, "webhook")["webhook"]
     assert "no webhook" in missing.found
     assert "SSRF_PROTECTION_ENABLED=false" in missing.advice
 
     assert f"loop sync --project {project_id}" in missing.advice
     assert "no new alert" in run_loop(loop_settings, "sync", "--project", str(project_id))
-    assert found(loop_parts, project_id, "webhook") == {}
+    assert found(loop_rooms, project_id, "webhook") == {}
 
 
-def test_a_hook_with_another_secret_and_an_automatic_one_are_told(api, loop_parts, loop_settings, project_id):
+def test_a_hook_with_another_secret_and_an_automatic_one_are_told(api, loop_rooms, loop_settings, project_id):
     (hook,) = hooks(api, project_id)
     headers = {**hook["headers"], "X-Loop-Secret": "stolen"}
     api.patch(f"/api/webhooks/{hook['id']}/", json={"url": hook["url"], "headers": headers}).raise_for_status()
     api.post("/api/webhooks/", json={"project": project_id, "url": hook["url"]}).raise_for_status()
 
-    told = [one for one in doctor(loop_parts, project_id, seconds=30) if one.check == "webhook"]
+    told = [one for one in doctor(loop_rooms.installation, project_id, seconds=30) if one.check == "webhook"]
 
     assert [one.level for one in told] == [Level.WRONG, Level.WARNING]
     assert "secret is not ours" in told[0].found
@@ -101,28 +101,28 @@ def test_a_hook_with_another_secret_and_an_automatic_one_are_told(api, loop_part
     ],
 )
 def test_an_order_that_does_not_follow_the_scores_is_told_and_repaired_by_the_advice(
-    api, loop_parts, loop_settings, project_id, field, broken, word
+    api, loop_rooms, loop_settings, project_id, field, broken, word
 ):
     told = []
 
     def is_told() -> bool:  # once more where a job that was under way repaired it before the doctor looked
         api.patch(f"/api/projects/{project_id}/", json={field: broken}).raise_for_status()
-        told[:] = [one for one in doctor(loop_parts, project_id, seconds=30) if one.check == "order"]
+        told[:] = [one for one in doctor(loop_rooms.installation, project_id, seconds=30) if one.check == "order"]
         return any(word in one.found for one in told)  # hiding the predictions empties model_version as well
 
     until(is_told, 60)
     assert all(f"loop connect --project {project_id}" in one.advice for one in told)
     run_loop(loop_settings, "connect", "--project", str(project_id))
-    until(lambda: found(loop_parts, project_id, "order") == {}, 60)
+    until(lambda: found(loop_rooms, project_id, "order") == {}, 60)
 
 
-def test_a_backend_at_another_address_is_told(loop_parts, loop_settings, tmp_path, project_id):
+def test_a_backend_at_another_address_is_told(loop_rooms, loop_settings, tmp_path, project_id):
     elsewhere = loop_settings.model_copy(update={"url": "http://127.0.0.1:9"})
     with closing(build(elsewhere)) as moved:
         wrong = found(moved, project_id)
 
     assert "does not answer" in wrong["web"].found
-    assert f"there is one of ours at {loop_parts.door.url}" in wrong["backend"].found
+    assert f"there is one of ours at {loop_rooms.studio.door.url}" in wrong["backend"].found
     assert "ours points to" in wrong["webhook"].found
 
 
@@ -174,7 +174,7 @@ def test_a_backend_that_label_studio_reaches_no_more_is_told(api, loop_settings,
 @pytest.mark.parametrize("key", ["wrong" * 8, ""])
 def test_a_wrong_key_is_told_and_nothing_else_is_tried(label_studio, loop_settings, project_id, key):
     with closing(build(loop_settings.model_copy(update={"label_studio_api_key": key}))) as locked:
-        findings = doctor(locked, project_id, seconds=30)
+        findings = doctor(locked.installation, project_id, seconds=30)
 
     (token,) = (one for one in findings if one.check == "token")
     assert token.level == Level.WRONG
@@ -185,26 +185,26 @@ def test_a_wrong_key_is_told_and_nothing_else_is_tried(label_studio, loop_settin
 
 def test_a_label_studio_that_is_not_there_is_told_in_seconds(loop_settings, project_id):
     with closing(build(loop_settings.model_copy(update={"label_studio_url": "http://127.0.0.1:9"}))) as lost:
-        findings = doctor(lost, project_id)
+        findings = doctor(lost.installation, project_id)
 
     (told,) = (one for one in findings if one.check == "label studio")
     assert "LABEL_STUDIO_URL" in told.advice
 
 
-def test_a_project_that_was_never_connected_is_told(loop_parts, loop_settings):
+def test_a_project_that_was_never_connected_is_told(loop_rooms, loop_settings):
     said = run_loop(loop_settings, "doctor", "--project", "99999", ok=False)
 
     assert "Traceback" not in said
-    assert found(loop_parts, 99999, "project")["project"].advice == "run `loop connect --project 99999`"
+    assert found(loop_rooms, 99999, "project")["project"].advice == "run `loop connect --project 99999`"
 
 
-def test_images_that_cannot_be_read_are_told(api, loop_parts):
+def test_images_that_cannot_be_read_are_told(api, loop_rooms):
     project_id, _ = make_project(api, "No images", 0, labels=("item",), seed=22)
-    loop_parts.projects.save(project_id, "No images", project_of(api, project_id)["label_config"])
+    loop_rooms.studio.projects.save(project_id, "No images", project_of(api, project_id)["label_config"])
     tasks = [{"data": {"image": "http://127.0.0.1:9/a.jpg"}}, {"data": {"image": "/data/upload/0/none.jpg"}}]
     api.post(f"/api/projects/{project_id}/import", json=tasks).raise_for_status()
 
-    findings = [one for one in doctor(loop_parts, project_id, seconds=30) if one.check == "images"]
+    findings = [one for one in doctor(loop_rooms.installation, project_id, seconds=30) if one.check == "images"]
 
     assert "LOOP_ALLOW_PRIVATE_ADDRESSES" in findings[0].advice
     assert "HTTP " in findings[1].found  # Label Studio answers 500 for an upload that is not there

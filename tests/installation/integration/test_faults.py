@@ -18,8 +18,8 @@ pytestmark = pytest.mark.timeout(800)
 def own_loop(label_studio, tmp_path):
     """A loop of its own, whose parts may be killed."""
     settings = settings_of(label_studio, tmp_path / "home", LOOP_EPOCHS="12", LOOP_RETRAIN_AFTER="8")
-    with loop_running(settings) as process, closing(build(settings)) as parts:
-        yield settings, parts, process
+    with loop_running(settings) as process, closing(build(settings)) as rooms:
+        yield settings, rooms, process
 
 
 def epochs_of(run):
@@ -28,10 +28,10 @@ def epochs_of(run):
 
 
 def test_redis_and_a_training_worker_are_killed_and_nothing_is_lost(api, own_loop):
-    settings, parts, process = own_loop
+    settings, rooms, process = own_loop
     project_id, annotator = make_project(api, "Faults", 12, seed=2)
     run_loop(settings, "connect", "--project", str(project_id))
-    until(lambda: parts.predictions.newest(project_id, range(1, 10_000)), 120)
+    until(lambda: rooms.serving.predictions.newest(project_id, range(1, 10_000)), 120)
 
     (redis,) = children(process, "valkey-server")
     redis.send_signal(signal.SIGSTOP)  # it neither answers nor refuses: the worst case
@@ -41,18 +41,18 @@ def test_redis_and_a_training_worker_are_killed_and_nothing_is_lost(api, own_loo
     for _ in range(4):
         assert annotator.review_next()
 
-    training = until(lambda: next(iter(parts.trainings.open(project_id)), None), 180)
-    assert parts.reviews.new_since(project_id, None) == 8
-    until(lambda: ((parts.trainings.open(project_id) or [training])[0].progress or {}).get("epoch", 0) >= 2, 180)
+    training = until(lambda: next(iter(rooms.trainings.store.open(project_id)), None), 180)
+    assert rooms.reviews.store.new_since(project_id, None) == 8
+    until(lambda: ((rooms.trainings.store.open(project_id) or [training])[0].progress or {}).get("epoch", 0) >= 2, 180)
     for worker in children(process, "worker", "gpu"):
         os.kill(worker.pid, signal.SIGKILL)
 
     health = httpx.get(f"{settings.backend_url}/health", timeout=2)
     assert health.status_code == 200
-    ended = until(lambda: next((t for t in parts.trainings.last(project_id) if t.ended_at), None), 400)
+    ended = until(lambda: next((t for t in rooms.trainings.store.last(project_id) if t.ended_at), None), 400)
     assert ended.state in (State.PROMOTED, State.REFUSED), ended
     assert ended.attempts == 2
-    epochs = epochs_of(parts.runs / f"training-{ended.id}")
+    epochs = epochs_of(rooms.trainings.runs / f"training-{ended.id}")
     assert (epochs[-1], epochs.count("1")) == ("12", 1)  # it went on and did not begin again
 
 

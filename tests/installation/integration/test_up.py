@@ -50,12 +50,12 @@ def settings(tmp_path, silent_studio, monkeypatch):
 
 
 @pytest.fixture
-def parts(settings):
+def rooms(settings):
     """A project with a training and a refresh asked for."""
     reviewed_project(settings)
     with closing(build(settings)) as built:
-        built.trainings.ask(1, "by hand")
-        built.projects.ask_refresh(1)
+        built.trainings.store.ask(1, "by hand")
+        built.studio.projects.ask_refresh(1)
         yield built
 
 
@@ -98,17 +98,17 @@ def is_ready(process):
     return "ready" in process.log.read_text()
 
 
-def the_epoch(parts):
-    return (parts.trainings.last(1)[0].progress or {}).get("epoch", 0)
+def the_epoch(rooms):
+    return (rooms.trainings.store.last(1)[0].progress or {}).get("epoch", 0)
 
 
-def make_busy(settings, parts, process):
+def make_busy(settings, rooms, process):
     """Wait until a training and a refresh run, and a job whose child has a session of its own."""
     until(lambda: is_ready(process), 120)
     queue = Queue("default", connection=Redis.from_url(settings.redis))
     queue.enqueue(subprocess.call, ["sleep", "600"], start_new_session=True)
     until(lambda: [one for one in of_home(settings) if one.name() == "sleep"], 60)
-    until(lambda: the_epoch(parts) >= 2, 120)
+    until(lambda: the_epoch(rooms) >= 2, 120)
     queue.connection.close()
 
 
@@ -122,10 +122,10 @@ def make_busy(settings, parts, process):
     ],
     ids=lambda number: number.name,
 )
-def test_stopped_or_killed_at_work_nothing_is_left_and_the_training_goes_on(settings, parts, number):
+def test_stopped_or_killed_at_work_nothing_is_left_and_the_training_goes_on(settings, rooms, number):
     with started(settings) as process:
-        make_busy(settings, parts, process)
-        reached = the_epoch(parts)
+        make_busy(settings, rooms, process)
+        reached = the_epoch(rooms)
 
         process.send_signal(number)
 
@@ -133,32 +133,32 @@ def test_stopped_or_killed_at_work_nothing_is_left_and_the_training_goes_on(sett
         said = process.log.read_text()
         assert ("\nstopped" in said) is (number != signal.SIGKILL)
         assert process.returncode == (-9 if number == signal.SIGKILL else 0), said
-    training = parts.trainings.last(1)[0]
+    training = rooms.trainings.store.last(1)[0]
     assert training.ended_at is None
     if number == signal.SIGTERM:
         assert training.stalled == 0  # an orderly stop is no death
     if number in (signal.SIGTERM, signal.SIGKILL):
-        assert_goes_on(settings, parts, reached)
+        assert_goes_on(settings, rooms, reached)
 
 
-def assert_goes_on(settings, parts, reached):
+def assert_goes_on(settings, rooms, reached):
     with started(settings) as process:
-        until(lambda: parts.trainings.last(1)[0].ended_at, 300)
+        until(lambda: rooms.trainings.store.last(1)[0].ended_at, 300)
         process.terminate()
         assert_all_end(settings, process)
-    (ended,) = parts.trainings.last(1, 2)
+    (ended,) = rooms.trainings.store.last(1, 2)
     assert ended.state in (State.PROMOTED, State.REFUSED), ended.error
-    epochs = [line.split(",")[0].strip() for line in results(parts, ended).read_text().splitlines()[1:]]
+    epochs = [line.split(",")[0].strip() for line in results(rooms, ended).read_text().splitlines()[1:]]
     assert (epochs[-1], epochs.count("1")) == ("40", 1)
     assert reached >= 2
 
 
-def results(parts, training):
-    return parts.runs / f"training-{training.id}" / "results.csv"
+def results(rooms, training):
+    return rooms.trainings.runs / f"training-{training.id}" / "results.csv"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
-def test_stopped_or_killed_while_it_starts_nothing_is_left(settings, parts, number):
+def test_stopped_or_killed_while_it_starts_nothing_is_left(settings, rooms, number):
     with started(settings) as process:
         until(lambda: "worker-gpu" in process.log.read_text(), 60, every=0.01)
 
@@ -167,7 +167,7 @@ def test_stopped_or_killed_while_it_starts_nothing_is_left(settings, parts, numb
         assert_all_end(settings, process)
 
 
-def test_a_closed_terminal_stops_it(settings, parts):
+def test_a_closed_terminal_stops_it(settings, rooms):
     master, slave = pty.openpty()
     streams = {"stdin": slave, "stdout": slave, "stderr": slave}
     with started(settings, **streams, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) as process:
@@ -181,9 +181,9 @@ def test_a_closed_terminal_stops_it(settings, parts):
         assert_all_end(settings, process)
 
 
-def test_killed_together_with_its_guard_nothing_is_left(settings, parts):
+def test_killed_together_with_its_guard_nothing_is_left(settings, rooms):
     with started(settings) as process:
-        make_busy(settings, parts, process)
+        make_busy(settings, rooms, process)
         (guard,) = children(process, "loop.installation.guard")
 
         guard.kill()
@@ -244,9 +244,9 @@ def test_two_installations_do_not_touch_each_other(settings, tmp_path):
 
 
 @pytest.mark.long
-def test_a_second_signal_hurries(settings, parts):
+def test_a_second_signal_hurries(settings, rooms):
     with started(settings) as process:
-        make_busy(settings, parts, process)
+        make_busy(settings, rooms, process)
         web = next(one for one in children(process, "gunicorn") if one.ppid() == process.pid)
         web.suspend()  # it does not stop when asked to
         began = time.monotonic()
@@ -259,11 +259,11 @@ def test_a_second_signal_hurries(settings, parts):
         assert time.monotonic() - began < 5
 
 
-def test_a_worker_alone_takes_its_training_with_it(settings, parts):
+def test_a_worker_alone_takes_its_training_with_it(settings, rooms):
     with started(settings.model_copy(update={"default_workers": 1})) as process:
         until(lambda: is_ready(process), 120)
         gpu = next(iter(children(process, "worker", "gpu")))
-        until(lambda: the_epoch(parts) >= 1, 60)
+        until(lambda: the_epoch(rooms) >= 1, 60)
         horses = gpu.children(recursive=True)
         assert horses
 
@@ -277,7 +277,7 @@ def test_a_worker_alone_takes_its_training_with_it(settings, parts):
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(12))
-def test_stopped_or_killed_at_any_moment_nothing_is_left(settings, parts, seed):
+def test_stopped_or_killed_at_any_moment_nothing_is_left(settings, rooms, seed):
     rng = random.Random(seed)
     with started(settings) as process:
         time.sleep(rng.uniform(0.0, 20.0))

@@ -13,7 +13,7 @@ pytestmark = [
 
 
 @pytest.fixture
-def predicted(api, loop_parts, loop_settings):
+def predicted(api, loop_rooms, loop_settings):
     """A connected project whose label is what the start weights know, so that they have something to show."""
     project_id, annotator = make_project(api, "Page", 4, labels=("item",), seed=3)
     run_loop(loop_settings, "connect", "--project", str(project_id))

@@ -33,9 +33,9 @@ CONFIG = """
 @pytest.fixture
 def project(api, label_studio, tmp_path):
     """Records of our own, a project of three tasks with a prediction each, and the tasks' ids."""
-    with closing(build(settings_of(label_studio, tmp_path / "home"), migrate=True)) as parts:
+    with closing(build(settings_of(label_studio, tmp_path / "home"), migrate=True)) as rooms:
         made = api.post("/api/projects", json={"title": "Shapes", "label_config": CONFIG}).raise_for_status().json()
-        parts.projects.save(made["id"], "Shapes", CONFIG)
+        rooms.studio.projects.save(made["id"], "Shapes", CONFIG)
         files = {f"{n}": (f"{n}.jpg", picture((640, 480)), "image/jpeg") for n in range(3)}
         api.post(f"/api/projects/{made['id']}/import", files=files).raise_for_status()
         tasks = sorted(tasks_of(api, made["id"]), key=lambda task: task["id"])
@@ -44,11 +44,11 @@ def project(api, label_studio, tmp_path):
             regions = [Region(f"{task['id']}-a", Box(0.1, 0.1, 0.4, 0.4), "Автомобиль", 0.9)]
             regions += [Region(f"{task['id']}-b", Box(0.6, 0.5, 0.9, 0.9), "Person", 0.8)]
             prediction = served(*regions, task=task["id"], project=made["id"], image=task["data"]["image"])
-            parts.predictions.append([prediction])
-            result = write_result(regions, parts.projects.get(made["id"]).config(), (640, 480))
+            rooms.serving.predictions.append([prediction])
+            result = write_result(regions, rooms.studio.projects.get(made["id"]).config(), (640, 480))
             rows.append({"task": task["id"], "model_version": prediction.version, "score": 0.5, "result": result})
-        assert parts.label_studio.store_predictions(made["id"], rows) == 3
-        yield parts, made["id"], [task["id"] for task in tasks]
+        assert rooms.studio.client.store_predictions(made["id"], rows) == 3
+        yield rooms, made["id"], [task["id"] for task in tasks]
 
 
 def tasks_of(api, project_id):
@@ -56,7 +56,7 @@ def tasks_of(api, project_id):
 
 
 def test_shapes_aliases_and_two_controls_are_read_from_a_real_label_studio(api, label_studio, project, page):
-    parts, project_id, (first, second, third) = project
+    rooms, project_id, (first, second, third) = project
     api.post(
         "/api/dm/views/", json={"project": project_id, "data": {"title": "All", "type": "list"}}
     ).raise_for_status()
@@ -70,7 +70,7 @@ def test_shapes_aliases_and_two_controls_are_read_from_a_real_label_studio(api, 
         drawn = {"result": shapes, "lead_time": 3.0}
         api.post(f"/api/tasks/{task}/annotations/", json=drawn).raise_for_status()
 
-    line = sync(parts, project_id)
+    line = sync(rooms.trainings, project_id)
 
     submitted = tasks_of(api, project_id)[0]["annotations"][0]["result"]
     assert [(one["from_name"], one["value"]["rectanglelabels"]) for one in submitted] == [
@@ -78,7 +78,7 @@ def test_shapes_aliases_and_two_controls_are_read_from_a_real_label_studio(api, 
         ("people", ["Person"]),
     ]
     decisions = {
-        task: sorted(one.decision for one in parts.rates.judged(project_id) if one.task_id == task)
+        task: sorted(one.decision for one in rooms.rates.store.judged(project_id) if one.task_id == task)
         for task in (first, second, third)
     }
     assert decisions[first] == [Decision.CONFIRMED] * 2

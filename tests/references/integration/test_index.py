@@ -25,6 +25,7 @@ from loop.references.label_errors import ErrorPolicy
 from loop.references.plan import source_of
 from loop.references.vector_store import State
 from loop.regions import Box, Region
+from loop.rooms import swap
 from loop.serving.store import LoggedPrediction
 from loop.settings import Settings
 from loop.wiring import build
@@ -69,34 +70,38 @@ def images(tmp_path_factory, composed):
 @contextmanager
 def made(home, milvus, embedder, composed, address):
     """A project whose every object was predicted; half of the tasks were reviewed, one label wrongly."""
-    parts = build(Settings.read(environment(home, milvus, embedder)), migrate=True)
-    parts = replace(parts, queue=FakeQueue(), label_studio=FakeLabelStudio([{"id": n} for n in range(1, SCENES + 1)]))
-    parts.projects.save(1, "Scenes", CONFIG)
+    rooms = build(Settings.read(environment(home, milvus, embedder)), migrate=True)
+    rooms = swap(
+        rooms,
+        (rooms.queue, FakeQueue()),
+        (rooms.studio.client, FakeLabelStudio([{"id": n} for n in range(1, SCENES + 1)])),
+    )
+    rooms.studio.projects.save(1, "Scenes", CONFIG)
     for task, scene in enumerate(composed, start=1):
-        predict(parts, task, f"{address}/{scene.name}.png", scene.objects)
+        predict(rooms, task, f"{address}/{scene.name}.png", scene.objects)
     for task, scene in enumerate(composed[: SCENES // 2], start=1):
         regions = [Region(f"{task}-{n}", box, label) for n, (label, box) in enumerate(scene.objects)]
         if task == 1:
             regions[0] = replace(regions[0], label=next(one for one in CLASSES if one != regions[0].label))
-        accept(parts, task, f"{address}/{scene.name}.png", regions)
-    yield parts
+        accept(rooms, task, f"{address}/{scene.name}.png", regions)
+    yield rooms
     for kind in Kind:
-        source = source_of(parts, 1)
-        if parts.references.find(1, kind, source.space):
-            parts.references.drop(1, kind, source.space)
-    parts.close()
+        source = source_of(rooms.references, 1)
+        if rooms.references.milvus.find(1, kind, source.space):
+            rooms.references.milvus.drop(1, kind, source.space)
+    rooms.close()
 
 
-def predict(parts, task, image, objects):
+def predict(rooms, task, image, objects):
     regions = tuple(Region(f"{task}-{n}", box, label, 0.9) for n, (label, box) in enumerate(objects))
     one = LoggedPrediction(1, task, "yolo_detector@0.0.0", regions, (), 0.25, 0.5, "queue", 0.05, NOON, image)
-    parts.predictions.append([one])
+    rooms.serving.predictions.append([one])
 
 
-def counts(parts):
+def counts(rooms):
     found = {}
     for kind in Kind:
-        collection = parts.references.find(1, kind, source_of(parts, 1).space)
+        collection = rooms.references.milvus.find(1, kind, source_of(rooms.references, 1).space)
         found[kind] = len(collection.keys()) if collection else 0
     return found
 
@@ -107,18 +112,18 @@ def expected(composed):
 
 
 @pytest.fixture(params=["yolo:", "open_clip"])
-def parts(request, tmp_path, milvus, composed, images):
+def rooms(request, tmp_path, milvus, composed, images):
     embedder = f"open_clip:{features.efficientnet()}" if request.param == "open_clip" else request.param
-    with made(tmp_path / "home", milvus, embedder, composed, images[1]) as parts:
-        yield parts
+    with made(tmp_path / "home", milvus, embedder, composed, images[1]) as rooms:
+        yield rooms
 
 
-def test_references_recognise_what_they_show_on_other_images(parts, composed):
-    line = build_references(parts, 1)
+def test_references_recognise_what_they_show_on_other_images(rooms, composed):
+    line = build_references(rooms.references, 1)
 
     assert line.endswith("all there"), line
-    assert counts(parts) == expected(composed)
-    references, detections = (parts.references.current(1, kind) for kind in Kind)
+    assert counts(rooms) == expected(composed)
+    references, detections = (rooms.references.milvus.current(1, kind) for kind in Kind)
     right, asked = 0, 0
     for entries, vectors in detections.pages():
         for entry, near in zip(entries, references.search(vectors, 25), strict=True):
@@ -127,22 +132,22 @@ def test_references_recognise_what_they_show_on_other_images(parts, composed):
             asked += 1
     # A third by chance. The detector knows one class, markers in infrared; the tower was trained on ImageNet.
     assert right / asked > (0.45 if "yolo" in line else 0.7)
-    assert "0 vectors made" in index(parts, 1)
+    assert "0 vectors made" in index(rooms.references, 1).line
 
 
 @pytest.mark.long
 def test_a_wrong_label_is_found_by_those_who_saw_the_same(tmp_path, milvus, composed, images):
     embedder = f"open_clip:{features.efficientnet()}"
-    with made(tmp_path / "home", milvus, embedder, composed, images[1]) as parts:
+    with made(tmp_path / "home", milvus, embedder, composed, images[1]) as rooms:
         again = range(SCENES + 1, SCENES + 4)  # three more tasks with the image of the first one, labelled rightly
         address = f"{images[1]}/{composed[0].name}.png"
         for task in again:
             regions = [Region(f"{task}-{n}", box, label) for n, (label, box) in enumerate(composed[0].objects)]
-            accept(parts, task, address, regions)
-            parts.label_studio.tasks.append({"id": task})
-        assert build_references(parts, 1).endswith("all there")
+            accept(rooms, task, address, regions)
+            rooms.studio.client.tasks.append({"id": task})
+        assert build_references(rooms.references, 1).endswith("all there")
 
-        found = vet.check(parts, 1, ErrorPolicy(neighbours=3))
+        found = vet.check(rooms.references, 1, ErrorPolicy(neighbours=3))
 
         first = next(one for one in found.suspects if one.entry.region == "1-0")
         assert first.suggested == composed[0].objects[0][0]
@@ -154,15 +159,15 @@ def test_a_wrong_label_is_found_by_those_who_saw_the_same(tmp_path, milvus, comp
 
 @pytest.mark.long
 def test_a_rebuild_ends_in_the_same_vectors(tmp_path, milvus, composed, images):
-    with made(tmp_path / "home", milvus, "yolo:", composed, images[1]) as parts:
-        index(parts, 1)
-        space = source_of(parts, 1).space
-        keys = sorted(parts.references.find(1, Kind.DETECTIONS, space).keys())
-        before = parts.references.find(1, Kind.DETECTIONS, space).get(keys)
+    with made(tmp_path / "home", milvus, "yolo:", composed, images[1]) as rooms:
+        index(rooms.references, 1)
+        space = source_of(rooms.references, 1).space
+        keys = sorted(rooms.references.milvus.find(1, Kind.DETECTIONS, space).keys())
+        before = rooms.references.milvus.find(1, Kind.DETECTIONS, space).get(keys)
 
-        rebuild(parts, 1)
+        rebuild(rooms.references, 1)
 
-        after = parts.references.find(1, Kind.DETECTIONS, space).get(keys)
+        after = rooms.references.milvus.find(1, Kind.DETECTIONS, space).get(keys)
         assert sorted(after) == keys
         for key, (entry, vector) in before.items():
             assert after[key][0] == entry
@@ -171,18 +176,18 @@ def test_a_rebuild_ends_in_the_same_vectors(tmp_path, milvus, composed, images):
 
 def test_an_image_that_is_gone_is_reported_and_nothing_else_is_lost(tmp_path, milvus, composed, images):
     folder, address = images
-    with made(tmp_path / "home", milvus, "yolo:", composed, address) as parts:
+    with made(tmp_path / "home", milvus, "yolo:", composed, address) as rooms:
         (folder / f"{composed[2].name}.png").rename(folder / "hidden.png")
         try:
-            line = index(parts, 1)
+            line = index(rooms.references, 1).line
         finally:
             (folder / "hidden.png").rename(folder / f"{composed[2].name}.png")
 
         lost = len(composed[2].objects)
         wanted = expected(composed)
         assert f"{2 * lost} without an image" in line  # as references and as detections
-        assert counts(parts) == {kind: count - lost for kind, count in wanted.items()}
-        assert {row.wanted.entry.task for row in vet.check(parts, 1).without_image} == {3}
+        assert counts(rooms) == {kind: count - lost for kind, count in wanted.items()}
+        assert {row.wanted.entry.task for row in vet.check(rooms.references, 1).without_image} == {3}
 
 
 def test_boxes_lie_where_a_person_sees_them_whatever_exif_says(tmp_path, milvus, composed, images):
@@ -193,11 +198,11 @@ def test_boxes_lie_where_a_person_sees_them_whatever_exif_says(tmp_path, milvus,
     exif[0x0112] = 6  # to be turned clockwise
     turned.save(folder / "turned.jpg", exif=exif, quality=95)
     embedder = f"open_clip:{features.efficientnet()}"
-    with made(tmp_path / "home", milvus, embedder, composed[:1], address) as parts:
-        predict(parts, 2, f"{address}/turned.jpg", [*scene.objects, ("Bird", Box(0.5, 0.5, 0.5 + 1e-5, 0.5 + 1e-5))])
-        index(parts, 1)
+    with made(tmp_path / "home", milvus, embedder, composed[:1], address) as rooms:
+        predict(rooms, 2, f"{address}/turned.jpg", [*scene.objects, ("Bird", Box(0.5, 0.5, 0.5 + 1e-5, 0.5 + 1e-5))])
+        index(rooms.references, 1)
 
-        (entries, vectors), *_ = parts.references.current(1, Kind.DETECTIONS).pages()
+        (entries, vectors), *_ = rooms.references.milvus.current(1, Kind.DETECTIONS).pages()
         by_region = {entry.region: vector for entry, vector in zip(entries, vectors, strict=True)}
         for n in range(len(scene.objects)):
             assert float(by_region[f"1-{n}"] @ by_region[f"2-{n}"]) > 0.8
@@ -205,51 +210,52 @@ def test_boxes_lie_where_a_person_sees_them_whatever_exif_says(tmp_path, milvus,
 
 
 def test_milvus_killed_during_upserts_loses_nothing_acknowledged(tmp_path, milvus, composed, images):
-    with made(tmp_path / "home", milvus, "yolo:", composed, images[1]) as parts:
+    with made(tmp_path / "home", milvus, "yolo:", composed, images[1]) as rooms:
         killer = threading.Timer(1.5, milvus.kill)
         killer.start()
         deadline = time.monotonic() + 60
         with suppress(MilvusDown):  # a rebuild cannot begin without Milvus
             while milvus.process.poll() is None and time.monotonic() < deadline:
-                rebuild(parts, 1)
+                rebuild(rooms.references, 1)
         killer.join()
         milvus.start()
         time.sleep(1)
 
-        until_there(parts)
+        until_there(rooms)
 
-        assert counts(parts) == expected(composed)
+        assert counts(rooms) == expected(composed)
 
 
 def test_the_job_killed_with_9_goes_on_where_it_was(tmp_path, milvus, composed, images):
-    with made(tmp_path / "home", milvus, "yolo:", composed, images[1]) as parts:
+    with made(tmp_path / "home", milvus, "yolo:", composed, images[1]) as rooms:
         code = (
-            "from dataclasses import replace\n"
+            "from loop.rooms import swap\n"
             "from loop.wiring import build; from loop.references.index import index\n"
             "from tests.fakes import FakeQueue\n"
-            "print(index(replace(build(), queue=FakeQueue()), 1))"
+            "rooms = build()\n"
+            "print(index(swap(rooms, (rooms.queue, FakeQueue())).references, 1).line)"
         )
         job = subprocess.Popen(
             [sys.executable, "-c", code], env={**os.environ, **environment(tmp_path / "home", milvus, "yolo:")}
         )
-        space = source_of(parts, 1).space
+        space = source_of(rooms.references, 1).space
         deadline = time.monotonic() + 120
-        while not parts.vectors.keys(1, space, Kind.REFERENCES, State.DONE) and job.poll() is None:
+        while not rooms.references.vectors.keys(1, space, Kind.REFERENCES, State.DONE) and job.poll() is None:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         job.send_signal(signal.SIGKILL)
         job.wait()
-        acknowledged = sum(counts(parts).values())
+        acknowledged = sum(counts(rooms).values())
 
-        line = index(parts, 1)
+        line = index(rooms.references, 1).line
 
         assert acknowledged > 0
-        assert counts(parts) == expected(composed)
+        assert counts(rooms) == expected(composed)
         assert line.endswith("all there"), line
 
 
-def until_there(parts, seconds=60):
+def until_there(rooms, seconds=60):
     deadline = time.monotonic() + seconds
-    while not (line := index(parts, 1)).endswith("all there"):
+    while not (line := index(rooms.references, 1).line).endswith("all there"):
         assert time.monotonic() < deadline, line
         time.sleep(0.2)

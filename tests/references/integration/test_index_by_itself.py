@@ -29,31 +29,31 @@ def loop_up(loop_settings):
 
 
 @pytest.fixture(scope="module")
-def parts(loop_settings, loop_up):
+def rooms(loop_settings, loop_up):
     with closing(build(loop_settings)) as built:
         yield built
 
 
 @pytest.fixture
-def project(api, parts, loop_settings):
+def project(api, rooms, loop_settings):
     project_id, annotator = make_project(api, "References", 6, labels=("item",), seed=21)
     run_loop(loop_settings, "connect", "--project", str(project_id))
     return project_id, annotator
 
 
-def keys(parts, project_id, kind):
+def keys(rooms, project_id, kind):
     with suppress(MilvusDown):
-        found = parts.references.find(project_id, kind, source_of(parts, project_id).space)
+        found = rooms.references.milvus.find(project_id, kind, source_of(rooms.references, project_id).space)
         return found.keys() if found else set()
     return set()
 
 
-def test_reviews_become_references_and_stay_when_milvus_dies(api, parts, loop_settings, loop_up, project):
+def test_reviews_become_references_and_stay_when_milvus_dies(api, rooms, loop_settings, loop_up, project):
     project_id, annotator = project
-    until(lambda: keys(parts, project_id, Kind.DETECTIONS), 90)
+    until(lambda: keys(rooms, project_id, Kind.DETECTIONS), 90)
     task = annotator.review_next()
     drawn = len(api.get(f"/api/tasks/{task}/annotations/").json()[0]["result"])
-    until(lambda: len(keys(parts, project_id, Kind.REFERENCES)) == drawn, 90)
+    until(lambda: len(keys(rooms, project_id, Kind.REFERENCES)) == drawn, 90)
 
     (server,) = [one for one in psutil.Process(loop_up.pid).children() if "milvus_lite" in one.cmdline()]
     listening = {one.laddr.ip for one in server.net_connections() if one.status == psutil.CONN_LISTEN}
@@ -61,19 +61,19 @@ def test_reviews_become_references_and_stay_when_milvus_dies(api, parts, loop_se
     os.kill(server.pid, signal.SIGKILL)
     task = annotator.review_next()
     drawn += len(api.get(f"/api/tasks/{task}/annotations/").json()[0]["result"])
-    until(parts.references.answers, 60)
-    until(lambda: len(keys(parts, project_id, Kind.REFERENCES)) == drawn, 90)
+    until(rooms.references.milvus.answers, 60)
+    until(lambda: len(keys(rooms, project_id, Kind.REFERENCES)) == drawn, 90)
 
     (annotation,) = api.get(f"/api/tasks/{task}/annotations/").json()
     api.delete(f"/api/annotations/{annotation['id']}/").raise_for_status()
     left = drawn - len(annotation["result"])
-    until(lambda: len(keys(parts, project_id, Kind.REFERENCES)) == left, 90)
+    until(lambda: len(keys(rooms, project_id, Kind.REFERENCES)) == left, 90)
 
 
-def test_the_commands_say_how_it_stands_and_make_the_view(api, parts, loop_settings, project):
+def test_the_commands_say_how_it_stands_and_make_the_view(api, rooms, loop_settings, project):
     project_id, annotator = project
     annotator.review_next()
-    until(lambda: parts.reviews.counted(project_id), 30)
+    until(lambda: rooms.reviews.store.counted(project_id), 30)
 
     built = run_loop(loop_settings, "references", "rebuild", "--project", str(project_id))
     stats = run_loop(loop_settings, "references", "stats", "--project", str(project_id))

@@ -2,7 +2,6 @@
 
 import json
 from contextlib import closing
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +9,10 @@ import pytest
 from loop.errors import ArchiveRefused, WeightsRefused
 from loop.registry.layer_names import LAYERS
 from loop.registry.promote import promote, roll_back
+from loop.registry.served import Thresholds
 from loop.registry.store import FIRST, Facts
 from loop.registry.transfer import add, export
-from loop.serving.predict import Thresholds
+from loop.rooms import swap
 from loop.serving.predictor import Predictor
 from loop.settings import Settings
 from loop.vision.ultralytics_setup import prepare_ultralytics
@@ -61,8 +61,13 @@ def settings(tmp_path):
 def own(settings):
     built = build(settings, migrate=True)
     with closing(built):
-        built.projects.save(1, "Items", ITEMS)
-        yield replace(built, queue=FakeQueue(), label_studio=FakeLabelStudio(TASKS), images=Scenes())
+        built.studio.projects.save(1, "Items", ITEMS)
+        yield swap(
+            built,
+            (built.queue, FakeQueue()),
+            (built.studio.client, FakeLabelStudio(TASKS)),
+            (built.vision.images, Scenes()),
+        )
 
 
 @pytest.fixture
@@ -87,9 +92,9 @@ def weaker(model):
         parameter.data.mul_(0.9)
 
 
-def answer(parts):
+def answer(rooms):
     """What `/predict` answers, to the bit."""
-    predictor = Predictor(parts)
+    predictor = Predictor(rooms.serving)
     found = json.dumps(predictor.predict(1, ITEMS, TASKS).results, sort_keys=True)
     assert '"score": 0' in found
     return found
@@ -103,18 +108,23 @@ def test_a_rollback_gives_the_same_predictions_to_the_bit_also_when_the_settings
     own, settings, changed_weights
 ):
     facts = Facts(thresholds={"floor": 0.05, "display": 0.1}, training={"image_size": 128})
-    first = own.registry.add(1, scenes.WARM_START, facts)
-    promote(own, 1, first.name, "first")
+    first = own.registry.versions.add(1, scenes.WARM_START, facts)
+    promote(own.registry, 1, first.name, "first")
     before = answer(own)
-    second = own.registry.add(1, changed_weights(weaker), facts)
+    second = own.registry.versions.add(1, changed_weights(weaker), facts)
 
-    promote(own, 1, second.name, "better")
+    promote(own.registry, 1, second.name, "better")
     between = answer(own)
     environment = {**settings.environment(), "LOOP_SCORE_THRESHOLD": "0.6", "LOOP_IMAGE_SIZE": "320"}
     with closing(build(Settings.read(environment))) as later:
-        changed = replace(later, queue=FakeQueue(), label_studio=own.label_studio, images=own.images)
-        assert changed.policies.thresholds == Thresholds(0.05, 0.6)
-        roll_back(changed, 1, "worse")
+        changed = swap(
+            later,
+            (later.queue, FakeQueue()),
+            (later.studio.client, own.studio.client),
+            (later.vision.images, own.vision.images),
+        )
+        assert changed.registry.thresholds == Thresholds(0.05, 0.6)
+        roll_back(changed.registry, 1, "worse")
         after = answer(changed)
 
     assert any(boxes(before))
@@ -124,13 +134,13 @@ def test_a_rollback_gives_the_same_predictions_to_the_bit_also_when_the_settings
 
 def test_a_version_that_went_out_and_came_in_again_predicts_the_same(own, tmp_path):
     facts = Facts(classes=("item",), thresholds={"floor": 0.05, "display": 0.1}, training={"image_size": 128})
-    promote(own, 1, own.registry.add(1, scenes.WARM_START, facts).name, "first")
+    promote(own.registry, 1, own.registry.versions.add(1, scenes.WARM_START, facts).name, "first")
     before = answer(own)
 
-    sha256 = export(own, 1, "1.0.0", tmp_path / "out.tar.gz")
-    added, line = add(own, 1, tmp_path / "out.tar.gz", sha256=sha256, number="3.0.0")
-    assert own.registry.champion(1).name == "yolo_detector@1.0.0"
-    promote(own, 1, added.name, "the same")
+    sha256 = export(own.registry, 1, "1.0.0", tmp_path / "out.tar.gz")
+    added, line = add(own.registry, 1, tmp_path / "out.tar.gz", sha256=sha256, number="3.0.0")
+    assert own.registry.versions.champion(1).name == "yolo_detector@1.0.0"
+    promote(own.registry, 1, added.name, "the same")
 
     assert line == "1 of 1 classes have a label: item"
     assert any(boxes(before))
@@ -146,10 +156,10 @@ def test_weights_whose_plan_runs_something_at_the_next_training_are_refused(own,
     path = changed_weights(evil)
 
     with pytest.raises(ArchiveRefused, match="unsupported activation"):
-        add(own, 1, packed(tmp_path / "a.tar.gz", ("best.pt", path.read_bytes())))
+        add(own.registry, 1, packed(tmp_path / "a.tar.gz", ("best.pt", path.read_bytes())))
 
     assert not marker.exists()
-    assert own.registry.list(1) == []
+    assert own.registry.versions.list(1) == []
 
 
 def test_weights_that_say_they_are_a_detector_and_are_not_are_refused(own, tmp_path):
@@ -158,7 +168,7 @@ def test_weights_that_say_they_are_a_detector_and_are_not_are_refused(own, tmp_p
     path = packed(tmp_path / "a.tar.gz", ("best.pt", checkpoint(tmp_path / "some.pt").read_bytes()))
 
     with pytest.raises(WeightsRefused, match=r"the \.pt in a\.tar\.gz is no detector that can be loaded"):
-        add(own, 1, path)
+        add(own.registry, 1, path)
 
 
 def test_every_layer_of_the_installed_versions_is_known():
@@ -181,9 +191,9 @@ def test_every_layer_of_the_installed_versions_is_known():
 def test_the_start_weights_are_registered_with_their_classes(own):
     from loop.installation.connect import _first_version, _start
 
-    _first_version(own, 1, _start(own, 1))
+    _first_version(own.installation, 1, _start(own.installation, 1))
 
-    version = own.registry.get(1, FIRST)
+    version = own.registry.versions.get(1, FIRST)
     assert version.facts.classes == ("item",)
     assert version.facts.thresholds == {"floor": 0.05, "display": 0.1}
     assert version.image_size == 128

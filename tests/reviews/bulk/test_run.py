@@ -2,7 +2,6 @@
 
 from collections import Counter
 from contextlib import suppress
-from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from loop.errors import Refused, UnknownProject
 from loop.reviews.bulk.run import annotate
 from loop.reviews.verdict_query import Source, VerdictFilter
+from loop.rooms import swap
 from loop.training.after_reviews import review
 from tests.builders import CONFIG, ls_annotation, ls_region, region, served
 from tests.fakes import FakeImages, Killed
@@ -33,24 +33,24 @@ def delete(annotation, key):
 
 
 @pytest.fixture
-def studio(parts):
+def studio(rooms):
     return BulkStudio(4)
 
 
 @pytest.fixture
-def loop(parts, studio):
-    return replace(parts, label_studio=studio)
+def loop(rooms, studio):
+    return swap(rooms, (rooms.studio.client, studio))
 
 
-def do(parts, *operations, project=1):
+def do(rooms, *operations, project=1):
     asked = ((f"operations[{at}]", one) for at, one in enumerate(operations))
-    return list(annotate(parts, project, asked, lambda at, _: f"position-{at}"))
+    return list(annotate(rooms.reviews, project, asked, lambda at, _: f"position-{at}"))
 
 
-def take_events(parts, studio):
+def take_events(rooms, studio):
     for event in studio.sent:
-        parts.events.append(1, event["action"], event)
-    review(parts, 1)
+        rooms.reviews.events.append(1, event["action"], event)
+    review(rooms.trainings, 1)
 
 
 def test_create_update_and_delete_together(loop, studio):
@@ -90,7 +90,7 @@ def test_what_label_studio_refuses_costs_only_itself(loop, studio):
                 raise Refused("400: no", 400)
             return super().create_annotation(task_id, fields)
 
-    outcomes = do(replace(loop, label_studio=Picky(4)), create(1), create(2), create(3))
+    outcomes = do(swap(loop, (loop.studio.client, Picky(4))), create(1), create(2), create(3))
 
     assert [one.error for one in outcomes] == [None, "400: no", None]
 
@@ -126,13 +126,13 @@ def test_a_key_whose_operation_was_refused_is_free(loop):
         def create_annotation(self, task_id, fields):
             raise Refused("400: no", 400)
 
-    do(replace(loop, label_studio=Picky(4)), create(1, "a"))
+    do(swap(loop, (loop.studio.client, Picky(4))), create(1, "a"))
 
     assert do(loop, create(2, "a"))[0].error is None
 
 
 def test_two_projects_may_use_the_same_key(loop, studio):
-    loop.projects.save(2, "Other", CONFIG)
+    loop.studio.projects.save(2, "Other", CONFIG)
 
     assert [do(loop, create(1, "a"), project=project)[0].error for project in (1, 2)] == [None, None]
     assert studio.writes == 2
@@ -220,7 +220,7 @@ def test_an_image_tells_its_size_where_nothing_else_does(loop, studio):
 
 
 def test_a_broken_image_costs_only_its_operation(loop, studio):
-    broken = replace(loop, images=FakeImages(broken=[1]))
+    broken = swap(loop, (loop.vision.images, FakeImages(broken=[1])))
 
     outcomes = do(broken, create(1), create(2))
 
@@ -232,13 +232,13 @@ def result(studio, task):
 
 
 def test_it_flows_as_an_annotators_work_does(loop, studio):
-    loop.predictions.append([served(region("p"), region("q"))])
+    loop.serving.predictions.append([served(region("p"), region("q"))])
     fields = {"actor": "second-look", "confidence": 0.9, "reasoning": "clear", "lead_time": 1.5}
 
     do(loop, create(1, "a", regions=[{**CAR, "id": "p"}, {"label": "Car", "box": [0.7, 0.7, 0.9, 0.9]}], **fields))
     take_events(loop, studio)
 
-    records, _ = loop.verdicts.page(VerdictFilter(project=1))
+    records, _ = loop.reviews.verdicts.page(VerdictFilter(project=1))
     assert Counter(one.decision.value for one in records) == {"confirmed": 1, "false_positive": 1, "missed": 1}
     assert {(one.source, one.actor, one.confidence, one.reasoning) for one in records} == {
         (Source.BULK, "second-look", 0.9, "clear")
@@ -247,14 +247,14 @@ def test_it_flows_as_an_annotators_work_does(loop, studio):
 
 
 def test_a_review_with_nothing_in_it_counts(loop, studio):
-    loop.predictions.append([served(region("p"))])
+    loop.serving.predictions.append([served(region("p"))])
     studio.annotate(studio.tasks[0], [ls_region("p")])
     studio.annotations(1)[0].update(lead_time=None, parent_prediction=9)  # a bulk accept that nobody looked at
 
     do(loop, update(1, "u"))
     take_events(loop, studio)
 
-    records, _ = loop.verdicts.page(VerdictFilter(project=1))
+    records, _ = loop.reviews.verdicts.page(VerdictFilter(project=1))
     assert [one.decision.value for one in records] == ["false_positive"]
 
 
@@ -269,15 +269,15 @@ RUNS = count()  # each with keys of its own, so that all share the same records
 
 @settings(suppress_health_check=list(HealthCheck), max_examples=60)
 @given(st.lists(st.one_of(MADE, CHANGED, GONE), max_size=8), st.lists(FAULTS, max_size=12))
-def test_wherever_we_are_killed_retries_end_in_what_one_run_gives(parts, played, faults):
+def test_wherever_we_are_killed_retries_end_in_what_one_run_gives(rooms, played, faults):
     untroubled, troubled = _studio(), _studio(faults)
 
-    expected = [one.error is None for one in do(replace(parts, label_studio=untroubled), *_operations(played))]
+    expected = [one.error is None for one in do(swap(rooms, (rooms.studio.client, untroubled)), *_operations(played))]
     operations = _operations(played)
     for _ in faults:
         with suppress(Killed):
-            do(replace(parts, label_studio=troubled), *operations)
-    found = [one.error is None for one in do(replace(parts, label_studio=troubled), *operations)]
+            do(swap(rooms, (rooms.studio.client, troubled)), *operations)
+    found = [one.error is None for one in do(swap(rooms, (rooms.studio.client, troubled)), *operations)]
 
     assert found == expected
     assert _state(troubled) == _state(untroubled)

@@ -25,9 +25,9 @@ def lossy(label_studio, tmp_path):
     with (
         lossy_proxy.running(port, settings.local_url, seed=5) as proxy,
         loop_running(settings) as process,
-        closing(build(settings)) as parts,
+        closing(build(settings)) as rooms,
     ):
-        yield settings, process, parts, proxy
+        yield settings, process, rooms, proxy
 
 
 def annotations_of(api, project_id):
@@ -58,17 +58,17 @@ def work(api, project_id, annotator, random):
     api.delete(f"/api/tasks/{made[3]['task']}/").raise_for_status()
 
 
-def state(parts, project_id):
-    counted = parts.reviews.counted(project_id)
+def state(rooms, project_id):
+    counted = rooms.reviews.store.counted(project_id)
     reviews = {task: (one.review.id, one.review.updated_at, one.review.regions) for task, one in counted.items()}
-    return reviews, sorted((one.decision, one.version, one.label) for one in parts.rates.judged(project_id))
+    return reviews, sorted((one.decision, one.version, one.label) for one in rooms.rates.store.judged(project_id))
 
 
 def test_after_any_mix_of_losses_and_kills_one_sweep_ends_in_what_a_rebuild_gives(api, lossy):
-    settings, process, parts, proxy = lossy
+    settings, process, rooms, proxy = lossy
     project_id, annotator = make_project(api, "Lossy", 24, seed=11)
     run_loop(settings, "connect", "--project", str(project_id))
-    until(lambda: len(parts.predictions.newest(project_id, range(1, 10_000))) >= 24, 90)
+    until(lambda: len(rooms.serving.predictions.newest(project_id, range(1, 10_000))) >= 24, 90)
     draws = random.Random(5)
 
     for _ in range(3):
@@ -78,12 +78,12 @@ def test_after_any_mix_of_losses_and_kills_one_sweep_ends_in_what_a_rebuild_give
             os.kill(worker.pid, signal.SIGKILL)
 
     assert min(proxy.fates[fate] for fate in ("lost", "doubled", "passed")) >= 5
-    until(lambda: not parts.events.pending(project_id), 120)
+    until(lambda: not rooms.reviews.events.pending(project_id), 120)
     run_loop(settings, "sync", "--project", str(project_id))
-    swept = state(parts, project_id)
+    swept = state(rooms, project_id)
     run_loop(settings, "rebuild", "--project", str(project_id))
     there = {one["id"] for one in annotations_of(api, project_id)}
 
-    assert swept == state(parts, project_id)
+    assert swept == state(rooms, project_id)
     assert swept[1]
     assert {review[0] for review in swept[0].values()} <= there

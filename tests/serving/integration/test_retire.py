@@ -10,6 +10,7 @@ from loop.regions import Box
 from loop.reviews.judging import judge_tasks
 from loop.reviews.verdict_query import VerdictFilter
 from loop.reviews.verdicts import Decision
+from loop.rooms import swap
 from loop.serving.refresh import refresh
 from loop.serving.retire import retire
 from loop.wiring import build
@@ -20,29 +21,29 @@ pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture(scope="module")
-def parts(label_studio, tmp_path_factory):
+def rooms(label_studio, tmp_path_factory):
     """Records of our own; nothing runs beside them."""
     folder = tmp_path_factory.mktemp("retire")
     settings = settings_of(label_studio, folder / "home", LOOP_KEEP_PREDICTIONS="-1")
     with closing(build(settings, migrate=True)) as built:
-        yield replace(built, detectors=FakeDetectors((Box(0.1, 0.1, 0.5, 0.5), "car", 0.9)))
+        yield swap(built, (built.registry.detectors, FakeDetectors((Box(0.1, 0.1, 0.5, 0.5), "car", 0.9))))
 
 
 @pytest.fixture
-def project_id(api, parts, tmp_path):
+def project_id(api, rooms, tmp_path):
     """A project of five tasks that two versions have predicted; the second one serves."""
     made, _ = make_project(api, "Old predictions", 5, labels=("Car",), seed=31)
-    parts.projects.save(made, "Old predictions", project_of(api, made)["label_config"])
+    rooms.studio.projects.save(made, "Old predictions", project_of(api, made)["label_config"])
     for number in range(2):
         weights = tmp_path / f"{number}.pt"
         weights.write_bytes(b"weights %d" % number)
-        parts.registry.promote(made, parts.registry.add(made, weights).name, "better")
-        refresh(parts, made)
+        rooms.registry.versions.promote(made, rooms.registry.versions.add(made, weights).name, "better")
+        refresh(rooms.serving, made)
     return made
 
 
-def removing(parts):
-    return replace(parts, policies=replace(parts.policies, keep_predictions=0.0))
+def removing(rooms):
+    return swap(rooms, (rooms.serving.policy, replace(rooms.serving.policy, keep_predictions=0.0)))
 
 
 def stored(api, project_id):
@@ -54,7 +55,7 @@ def stored(api, project_id):
 OLD, NEW = "yolo_detector@1.0.0", "yolo_detector@1.1.0"
 
 
-def test_old_predictions_go_but_from_tasks_that_somebody_has_begun(api, parts, project_id):
+def test_old_predictions_go_but_from_tasks_that_somebody_has_begun(api, rooms, project_id):
     before = stored(api, project_id)
     annotated, skipped, drafted, foreign, untouched = sorted(before)
     api.post(f"/api/tasks/{annotated}/annotations/", json={"result": []}).raise_for_status()
@@ -63,7 +64,7 @@ def test_old_predictions_go_but_from_tasks_that_somebody_has_begun(api, parts, p
     theirs = {"task": foreign, "model_version": "theirs", "result": [], "score": 0.5}
     api.post(f"/api/projects/{project_id}/import/predictions", json=[theirs]).raise_for_status()
 
-    assert retire(removing(parts), project_id) == "2 old predictions removed"
+    assert retire(removing(rooms).serving, project_id) == "2 old predictions removed"
 
     left = {number: set(found) for number, found in stored(api, project_id).items()}
     assert left == {
@@ -73,27 +74,27 @@ def test_old_predictions_go_but_from_tasks_that_somebody_has_begun(api, parts, p
         foreign: {NEW, "theirs"},
         untouched: {NEW},
     }
-    assert retire(removing(parts), project_id) == "0 old predictions removed"
+    assert retire(removing(rooms).serving, project_id) == "0 old predictions removed"
 
 
-def test_a_rollback_gives_the_same_predictions_again(api, parts, project_id):
+def test_a_rollback_gives_the_same_predictions_again(api, rooms, project_id):
     before = {number: found[OLD]["result"] for number, found in stored(api, project_id).items()}
     assert all(before.values())
-    retire(removing(parts), project_id)
+    retire(removing(rooms).serving, project_id)
 
-    parts.registry.roll_back(project_id, "it was better")
-    refresh(removing(parts), project_id)
+    rooms.registry.versions.roll_back(project_id, "it was better")
+    refresh(removing(rooms).serving, project_id)
 
     after = stored(api, project_id)
     assert {number: found[OLD]["result"] for number, found in after.items()} == before
     assert all(set(found) == {OLD} for found in after.values())
-    assert parts.label_studio.project(project_id)["model_version"] == OLD
+    assert rooms.studio.client.project(project_id)["model_version"] == OLD
 
 
-def test_who_opened_a_task_before_its_prediction_went_is_judged_by_what_they_saw(api, parts, project_id):
+def test_who_opened_a_task_before_its_prediction_went_is_judged_by_what_they_saw(api, rooms, project_id):
     task_id = min(stored(api, project_id))
     seen = stored(api, project_id)[task_id][OLD]
-    retire(removing(parts), project_id)
+    retire(removing(rooms).serving, project_id)
 
     refused = api.post(
         f"/api/tasks/{task_id}/annotations/", json={"result": seen["result"], "parent_prediction": seen["id"]}
@@ -101,9 +102,9 @@ def test_who_opened_a_task_before_its_prediction_went_is_judged_by_what_they_saw
     made = api.post(f"/api/tasks/{task_id}/annotations/", json={"result": seen["result"]}).raise_for_status().json()
 
     assert refused.status_code == 400  # why old predictions stay for a while
-    config = parts.projects.get(project_id).config()
+    config = rooms.studio.projects.get(project_id).config()
     review = read_review(made, config, project_id=project_id, task_id=task_id)
-    parts.reviews.record(review, parts.label_studio.named_tasks(project_id, [task_id])[task_id]["data"])
-    judge_tasks(parts, project_id, [task_id])
-    (verdict,) = parts.verdicts.all(VerdictFilter(project=project_id))
+    rooms.reviews.store.record(review, rooms.studio.client.named_tasks(project_id, [task_id])[task_id]["data"])
+    judge_tasks(rooms.reviews, project_id, [task_id])
+    (verdict,) = rooms.reviews.verdicts.all(VerdictFilter(project=project_id))
     assert (verdict.version, verdict.decision) == (OLD, Decision.CONFIRMED)

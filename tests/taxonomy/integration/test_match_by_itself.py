@@ -45,7 +45,7 @@ def loop_up(loop_settings):
 
 
 @pytest.fixture(scope="module")
-def parts(loop_settings, loop_up):
+def rooms(loop_settings, loop_up):
     with closing(build(loop_settings)) as built:
         yield built
 
@@ -58,7 +58,7 @@ def taxonomy(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def project(api, parts, loop_settings):
+def project(api, rooms, loop_settings):
     """Two of eight tasks were reviewed, and what is on them are references."""
     project_id, annotator = make_project(api, "Categories", 8, labels=("item",), seed=22)
     config = project_of(api, project_id)["label_config"].strip().removesuffix("</View>") + CONTROL
@@ -66,7 +66,7 @@ def project(api, parts, loop_settings):
     run_loop(loop_settings, "connect", "--project", str(project_id))
     until(lambda: project_of(api, project_id)["model_version"] == "yolo_detector@0.0.0", 90)
     reviewed = [annotator.review_next() for _ in range(2)]
-    until(lambda: len(parts.reviews.counted(project_id)) == 2, 30)
+    until(lambda: len(rooms.reviews.store.counted(project_id)) == 2, 30)
     run_loop(loop_settings, "references", "build", "--project", str(project_id))
     return project_id, reviewed
 
@@ -101,7 +101,7 @@ def asked(loop_settings, api, project_id, task_id):
 
 
 def test_matches_come_after_prediction_in_requests_and_anew_and_people_are_not_touched(
-    api, parts, loop_settings, loop_up, project, taxonomy
+    api, rooms, loop_settings, loop_up, project, taxonomy
 ):
     project_id, reviewed = project
     before = annotations(api, reviewed)
@@ -129,7 +129,7 @@ def test_matches_come_after_prediction_in_requests_and_anew_and_people_are_not_t
 
 
 def test_with_milvus_down_predictions_go_out_without_matches_until_it_is_back(
-    api, parts, loop_settings, loop_up, project, taxonomy
+    api, rooms, loop_settings, loop_up, project, taxonomy
 ):
     project_id, _ = project
     run_loop(loop_settings, "taxonomy", "apply", str(taxonomy), "--project", str(project_id))

@@ -30,7 +30,7 @@ BIRD, COW, PLANT = Match("bird", 0.81), Match("cattle", 0.7), Match("plant", 0.6
 
 
 @pytest.fixture(scope="module")
-def parts(label_studio, tmp_path_factory):
+def rooms(label_studio, tmp_path_factory):
     """Records of our own, with a champion; nothing runs beside them."""
     folder = tmp_path_factory.mktemp("publish")
     with closing(build(settings_of(label_studio, folder / "home"), migrate=True)) as built:
@@ -39,14 +39,14 @@ def parts(label_studio, tmp_path_factory):
 
 
 @pytest.fixture
-def predicted(api, parts):
+def predicted(api, rooms):
     """A project of three tasks that its champion and an older version predicted: its id and, in order, the tasks'."""
-    built, weights = parts
+    built, weights = rooms
     made = api.post("/api/projects", json={"title": "Birds", "label_config": CONFIG}).raise_for_status().json()
     project_id = made["id"]
-    built.projects.save(project_id, "Birds", CONFIG)
-    champion = built.registry.add(project_id, weights).name
-    built.registry.promote(project_id, champion, "first")
+    built.studio.projects.save(project_id, "Birds", CONFIG)
+    champion = built.registry.versions.add(project_id, weights).name
+    built.registry.versions.promote(project_id, champion, "first")
     files = {f"{n}": (f"{n}.jpg", picture((640, 480)), "image/jpeg") for n in range(3)}
     api.post(f"/api/projects/{project_id}/import", files=files).raise_for_status()
     task_ids = sorted(task["id"] for task in tasks(api, project_id))
@@ -55,18 +55,18 @@ def predicted(api, parts):
             {"task": one, "model_version": version, "score": score, "result": regions(built, project_id, one)}
             for one, score in zip(task_ids, (0.3, 0.1, 0.2), strict=True)
         ]
-        built.label_studio.store_predictions(project_id, rows)
+        built.studio.client.store_predictions(project_id, rows)
     settings = {"model_version": champion, "sampling": "Uncertainty sampling"}
     api.patch(f"/api/projects/{project_id}", json=settings).raise_for_status()
     return project_id, task_ids
 
 
-def regions(parts, project_id, task_id):
+def regions(rooms, project_id, task_id):
     found = [
         Region(f"{task_id}-a", Box(0.1, 0.1, 0.4, 0.6), "Bird", 0.9),
         Region(f"{task_id}-b", Box(0.5, 0.3, 0.9, 0.9), "Cattle", 0.6),
     ]
-    return write_result(found, parts.projects.get(project_id).config(), (640, 480))
+    return write_result(found, rooms.studio.projects.get(project_id).config(), (640, 480))
 
 
 def tasks(api, project_id, view=None):
@@ -83,16 +83,16 @@ def next_task(api, project_id):
     return api.get(f"/api/projects/{project_id}/next").raise_for_status().json()["id"]
 
 
-def test_matches_change_the_champions_results_and_nothing_else(api, parts, predicted):
-    built, _ = parts
+def test_matches_change_the_champions_results_and_nothing_else(api, rooms, predicted):
+    built, _ = rooms
     project_id, (first, second, third) = predicted
     shown = {"result": regions(built, project_id, first), "parent_prediction": None, "lead_time": 3.0}
     review = api.post(f"/api/tasks/{first}/annotations/", json=shown).raise_for_status().json()
     before, served = tasks(api, project_id), next_task(api, project_id)
 
     matches = {first: {f"{first}-a": BIRD}, second: {f"{second}-a": BIRD, f"{second}-b": COW}, third: {}}
-    said = publish(built, built.projects.get(project_id), TREE, matches)
-    again = publish(built, built.projects.get(project_id), TREE, matches)
+    said = publish(built, built.studio.projects.get(project_id), TREE, matches)
+    again = publish(built, built.studio.projects.get(project_id), TREE, matches)
 
     assert "2 predictions show other matches now, 1 showed theirs" in said
     assert "0 predictions show other matches now, 3 showed theirs" in again
@@ -106,10 +106,10 @@ def test_matches_change_the_champions_results_and_nothing_else(api, parts, predi
     assert [one["value"]["taxonomy"] for one in chosen] == [[["Animal", "Bird"]], [["Animal", "Cattle"]]]
 
 
-def test_the_views_follow_the_predictions_by_themselves(api, parts, predicted):
-    built, _ = parts
+def test_the_views_follow_the_predictions_by_themselves(api, rooms, predicted):
+    built, _ = rooms
     project_id, (first, second, third) = predicted
-    project = built.projects.get(project_id)
+    project = built.studio.projects.get(project_id)
     mine = {"title": "Category: mine", "type": "list", "target": "tasks"}
     api.post("/api/dm/views/", json={"project": project_id, "data": mine}).raise_for_status()
 
@@ -126,14 +126,14 @@ def test_the_views_follow_the_predictions_by_themselves(api, parts, predicted):
     assert list(by_view(api, project_id)) == ["Category: mine", "Category: Animal"]
 
 
-def test_an_annotator_sees_a_match_and_keeps_it_by_submitting(api, label_studio, parts, predicted, page, tmp_path):
-    built, _ = parts
+def test_an_annotator_sees_a_match_and_keeps_it_by_submitting(api, label_studio, rooms, predicted, page, tmp_path):
+    built, _ = rooms
     project_id, (first, second, _) = predicted
-    publish(built, built.projects.get(project_id), TREE, {first: {f"{first}-a": BIRD, f"{first}-b": COW}})
+    publish(built, built.studio.projects.get(project_id), TREE, {first: {f"{first}-a": BIRD, f"{first}-b": COW}})
     publish_views(built, project_id, TREE)
     named = {"title": "By id", "type": "list", "target": "tasks", "filters": only_tasks([first, second])}
-    built.label_studio.create_view(project_id, named)
-    views = {one["data"]["title"]: one["id"] for one in built.label_studio.views(project_id)}
+    built.studio.client.create_view(project_id, named)
+    views = {one["data"]["title"]: one["id"] for one in built.studio.client.views(project_id)}
 
     page.goto(f"{label_studio.url}/projects/{project_id}/data?tab={views['By id']}")
     expect(page.get_by_text("Tasks: 2 / 3")).to_be_visible()
@@ -152,7 +152,7 @@ def test_an_annotator_sees_a_match_and_keeps_it_by_submitting(api, label_studio,
     annotation, prediction = task["annotations"][0], task["predictions"][-1]
     assert sorted(one["type"] for one in annotation["result"]) == ["rectanglelabels"] * 2 + ["taxonomy"] * 2
     assert annotation["result"][0]["meta"] == prediction["result"][0]["meta"]
-    config = built.projects.get(project_id).config()
+    config = built.studio.projects.get(project_id).config()
     review = read_review(annotation, config, project_id=project_id, task_id=first)
     verdicts = judge(read_prediction(prediction, config, task_id=first).regions, review.regions)
     assert [one.decision for one in verdicts] == [Decision.CONFIRMED] * 2

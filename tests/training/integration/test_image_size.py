@@ -1,12 +1,11 @@
 """At which size versions are trained, measured and served."""
 
-from dataclasses import replace
-
 import pytest
 
 from loop.datasets.assemble import assemble
 from loop.gate.compare import compare
 from loop.registry.store import Facts
+from loop.rooms import swap
 from loop.training.retrain import retrain
 from loop.wiring import build
 from scripts.demo.scenes import WARM_START
@@ -46,11 +45,11 @@ def opened(tmp_path):
         reviewed_project(settings)
         opened.append(build(settings))
         noting = Noting(opened[-1].detectors, opened[-1].evaluator)
-        return replace(opened[-1], detectors=noting, evaluator=noting)
+        return swap(opened[-1], (opened[-1].registry.detectors, noting), (opened[-1].gate.evaluator, noting))
 
     yield prepare
-    for parts in opened:
-        parts.close()
+    for rooms in opened:
+        rooms.close()
 
 
 def trained_at(version):
@@ -59,9 +58,9 @@ def trained_at(version):
     return torch.load(version.weights, map_location="cpu", weights_only=False)["train_args"]["imgsz"]
 
 
-def serve(parts, image_size):
+def serve(rooms, image_size):
     facts = Facts(classes=("item",), training={"image_size": image_size})
-    return parts.registry.promote(1, parts.registry.add(1, WARM_START, facts).name, "first")
+    return rooms.registry.versions.promote(1, rooms.registry.versions.add(1, WARM_START, facts).name, "first")
 
 
 @pytest.mark.parametrize(
@@ -73,37 +72,37 @@ def serve(parts, image_size):
     ],
 )
 def test_a_training_goes_on_at_the_size_of_the_champion(opened, setting, champion, size):
-    parts = opened(setting)
+    rooms = opened(setting)
     if champion:
-        serve(parts, champion)
-    parts.trainings.ask(1, "a test")
+        serve(rooms, champion)
+    rooms.trainings.store.ask(1, "a test")
 
-    line = retrain(parts, 1)
+    line = retrain(rooms.trainings, 1)
 
-    version = parts.registry.list(1)[-1]
+    version = rooms.registry.versions.list(1)[-1]
     assert "failed" not in line
     assert (version.image_size, trained_at(version)) == (size, size)
-    assert parts.load(version).detector.image_size == size
+    assert rooms.registry.load(version).detector.image_size == size
 
 
 def test_the_gate_measures_each_version_at_its_own_size(opened):
-    parts = opened("64")
-    serve(parts, 96)
-    parts.trainings.ask(1, "a test")
+    rooms = opened("64")
+    serve(rooms, 96)
+    rooms.trainings.store.ask(1, "a test")
 
-    retrain(parts, 1)
+    retrain(rooms.trainings, 1)
 
-    assert sorted(size for size in parts.detectors.sizes if isinstance(size, int)) == [64, 96]
-    assert [96, 64] in parts.detectors.sizes
+    assert sorted(size for size in rooms.registry.detectors.sizes if isinstance(size, int)) == [64, 96]
+    assert [96, 64] in rooms.registry.detectors.sizes
 
 
 def test_two_versions_are_compared_each_at_its_own_size(opened):
-    parts = opened("")
-    first, second = serve(parts, 96), serve(parts, 128)
-    snapshot = assemble(parts, 1)
-    training = parts.trainings.ask(1, "a test")
-    parts.trainings.note(training.id, snapshot=snapshot.hash)
+    rooms = opened("")
+    first, second = serve(rooms, 96), serve(rooms, 128)
+    snapshot = assemble(rooms.datasets, 1)
+    training = rooms.trainings.store.ask(1, "a test")
+    rooms.trainings.store.note(training.id, snapshot=snapshot.hash)
 
-    compare(parts, 1, first.name, second.name)
+    compare(rooms.gate, 1, first.name, second.name)
 
-    assert parts.detectors.sizes == [128, 96, [96, 128]]
+    assert rooms.registry.detectors.sizes == [128, 96, [96, 128]]

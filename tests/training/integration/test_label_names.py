@@ -25,32 +25,32 @@ WICKED = [NAMES["imagenet-code"], *NAMES.values()]  # ultralytics looks at the f
 
 
 @pytest.fixture
-def parts(tmp_path, monkeypatch):
+def rooms(tmp_path, monkeypatch):
     """A project with a reviewed image of each of the labels."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    with closing(build(settings_in(tmp_path, LOOP_BATCH="16"), migrate=True)) as parts:
-        parts.projects.save(1, "Names", config_of(WICKED))
-        cache = ImageCache(parts.image_cache._folder, DrawnImages())
+    with closing(build(settings_in(tmp_path, LOOP_BATCH="16"), migrate=True)) as rooms:
+        rooms.studio.projects.save(1, "Names", config_of(WICKED))
+        cache = ImageCache(rooms.vision.cache._folder, DrawnImages())
         for task, name in enumerate(NAMES.values(), start=1):
             image = f"/data/upload/1/{task}.jpg"
             cache.find(1, task, image)
-            parts.reviews.record(
+            rooms.reviews.store.record(
                 review(Region(f"r{task}", truth(task)[0], name), annotation=task, task=task), {"image": image}
             )
-        yield parts
+        yield rooms
 
 
-def test_labels_of_any_name_are_trained_and_served(parts):
-    parts.trainings.ask(1, "a test")
+def test_labels_of_any_name_are_trained_and_served(rooms):
+    rooms.trainings.store.ask(1, "a test")
 
-    line = retrain(parts, 1)
+    line = retrain(rooms.trainings, 1)
 
-    version = parts.registry.list(1)[-1]
+    version = rooms.registry.versions.list(1)[-1]
     assert "failed" not in line
     assert version.facts.classes == tuple(dict.fromkeys(WICKED))
-    served = parts.load(version)
+    served = rooms.registry.load(version)
     assert served.detector.class_names == version.facts.classes
-    labels = parts.projects.get(1).config().label_map(served.detector.class_names)
+    labels = rooms.studio.projects.get(1).config().label_map(served.detector.class_names)
     assert labels == {name: name for name in WICKED}
     (found,) = served.detector.detect([np.full((64, 96, 3), 128, np.uint8)], 1e-6)
     assert found

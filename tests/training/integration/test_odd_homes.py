@@ -16,14 +16,14 @@ def test_a_training_is_killed_goes_on_and_serves_in_a_home_of_an_odd_name(tmp_pa
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     settings = settings_in(tmp_path / "a ?b%20c#d [x] 'é\" *", LOOP_EPOCHS="2")
     reviewed_project(settings)
-    with closing(build(settings)) as parts:
-        parts.trainings.ask(1, "by hand")
+    with closing(build(settings)) as rooms:
+        rooms.trainings.store.ask(1, "by hand")
         assert run(settings, "in the second epoch") == -9
 
         assert run(settings) == 0
 
-        (ended,) = parts.trainings.last(1)
+        (ended,) = rooms.trainings.store.last(1)
         assert ended.state in (State.PROMOTED, State.REFUSED), ended.error
-        (version,) = parts.registry.list(1)
-        assert len(parts.load(version).detector.detect([np.zeros((64, 64, 3), np.uint8)], 0.05)) == 1
+        (version,) = rooms.registry.versions.list(1)
+        assert len(rooms.registry.load(version).detector.detect([np.zeros((64, 64, 3), np.uint8)], 0.05)) == 1
     assert [path.name for path in tmp_path.iterdir()] == [settings.home.name]

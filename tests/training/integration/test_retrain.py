@@ -31,46 +31,46 @@ def one_thread(monkeypatch):
 
 @pytest.fixture
 def small(tmp_path):
-    """Settings and parts of a project with eight reviews and a training of two epochs asked for."""
+    """Settings and rooms of a project with eight reviews and a training of two epochs asked for."""
     settings = settings_in(tmp_path / "home", LOOP_EPOCHS="2")
     reviewed_project(settings)
-    with closing(build(settings)) as parts:
-        parts.trainings.ask(1, "by hand")
-        yield settings, parts
+    with closing(build(settings)) as rooms:
+        rooms.trainings.store.ask(1, "by hand")
+        yield settings, rooms
 
 
-def the_training(parts):
-    (found,) = parts.trainings.last(1, 2)
+def the_training(rooms):
+    (found,) = rooms.trainings.store.last(1, 2)
     return found
 
 
-def epochs_of(parts, training):
-    lines = (parts.runs / f"training-{training.id}" / "results.csv").read_text().splitlines()[1:]
+def epochs_of(rooms, training):
+    lines = (rooms.trainings.runs / f"training-{training.id}" / "results.csv").read_text().splitlines()[1:]
     return [line.split(",")[0].strip() for line in lines]
 
 
-def assert_ended_once(parts):
+def assert_ended_once(rooms):
     """It ended as if nothing had been: one version, one notice, the row and the champion agree."""
-    ended = the_training(parts)
+    ended = the_training(rooms)
     assert ended.state in ENDS, ended.error
-    (version,) = parts.registry.list(1)
-    champion = parts.registry.champion(1)
+    (version,) = rooms.registry.versions.list(1)
+    champion = rooms.registry.versions.champion(1)
     assert ended.version == version.name
     assert (champion == version) is (ended.state == State.PROMOTED)
-    assert parts.reviews.new_since(1, parts.projects.get(1).reviews_seen_at) == 0
-    with parts.engine.connect() as connection:
+    assert rooms.reviews.store.new_since(1, rooms.studio.projects.get(1).reviews_seen_at) == 0
+    with rooms.engine.connect() as connection:
         told = sa.select(notices.c.kind).where(notices.c.kind.startswith("training."))
         assert list(connection.scalars(told)) == ["training.finished"]
-    assert not list((parts.runs / f"training-{ended.id}").rglob("*.pt"))
+    assert not list((rooms.trainings.runs / f"training-{ended.id}").rglob("*.pt"))
     return ended
 
 
-def dies_and_goes_on(settings, parts, death):
+def dies_and_goes_on(settings, rooms, death):
     assert run(settings, death) == -9
 
     assert run(settings) == 0
 
-    ended = assert_ended_once(parts)
+    ended = assert_ended_once(rooms)
     assert ended.attempts == 2
     return ended
 
@@ -89,14 +89,14 @@ def test_a_training_that_is_killed_at_any_step_goes_on(small, death):
     dies_and_goes_on(*small, death)
 
 
-def killed_at_random(settings, parts, seed, most):
+def killed_at_random(settings, rooms, seed, most):
     """Kill the training at up to *most* random moments, starting it again each time; return how often it was killed."""
     rng, kills = random.Random(seed), 0
-    while the_training(parts).ended_at is None and kills < most:
+    while the_training(rooms).ended_at is None and kills < most:
         with trainee(settings) as process:
             process.join(rng.uniform(0.3, 6.0))
             kills += process.exitcode is None
-    if the_training(parts).ended_at is None:
+    if the_training(rooms).ended_at is None:
         assert run(settings) == 0
     return kills
 
@@ -113,19 +113,21 @@ def test_a_training_killed_at_two_random_moments_ends_as_if_nothing_had_been(sma
 def test_a_training_killed_at_many_random_moments_ends(tmp_path, seed):
     settings = settings_in(tmp_path / "home", LOOP_EPOCHS="1")
     reviewed_project(settings)
-    with closing(build(settings)) as parts:
-        parts.trainings.ask(1, "by hand")
+    with closing(build(settings)) as rooms:
+        rooms.trainings.store.ask(1, "by hand")
 
-        killed_at_random(settings, parts, seed, most=8)
+        killed_at_random(settings, rooms, seed, most=8)
 
-        ended = the_training(parts)
+        ended = the_training(rooms)
         if ended.state == State.FAILED:  # three times at one place, which these short epochs make likely
             assert "died 3 times at the same place" in ended.error
             assert ended.attempts > 3
-            assert len(parts.registry.list(1)) == ("same place, gate" in ended.error)  # a candidate, judged by nobody
-            assert parts.registry.champion(1) is None
+            assert len(rooms.registry.versions.list(1)) == (
+                "same place, gate" in ended.error
+            )  # a candidate, judged by nobody
+            assert rooms.registry.versions.champion(1) is None
         else:
-            assert_ended_once(parts)
+            assert_ended_once(rooms)
 
 
 @pytest.fixture
@@ -142,19 +144,19 @@ def test_a_training_in_a_worker_is_cancelled_within_seconds(redis, tmp_path):
     environment = {**os.environ, **settings.environment()}
     worker = subprocess.Popen([sys.executable, "-m", "loop.cli.main", "worker", "gpu"], env=environment)
     try:
-        with closing(build(settings)) as parts:
-            ask_training(parts, 1, "by hand")
-            until(lambda: (the_training(parts).progress or {}).get("epoch", 0) >= 1)
+        with closing(build(settings)) as rooms:
+            ask_training(rooms.trainings, 1, "by hand")
+            until(lambda: (the_training(rooms).progress or {}).get("epoch", 0) >= 1)
             assert "epoch" in run_loop(settings, "training", "list", "--project", "1")
 
             said = run_loop(settings, "training", "cancel", "--project", "1")
 
             began = time.monotonic()
-            until(lambda: the_training(parts).ended_at)
+            until(lambda: the_training(rooms).ended_at)
             assert time.monotonic() - began < 10
             assert said.startswith("training 1 stops within seconds")
-            assert the_training(parts).state == State.CANCELLED
-            assert parts.reviews.new_since(1, parts.projects.get(1).reviews_seen_at) == 8
+            assert the_training(rooms).state == State.CANCELLED
+            assert rooms.reviews.store.new_since(1, rooms.studio.projects.get(1).reviews_seen_at) == 8
     finally:
         worker.terminate()
         worker.wait(30)
@@ -166,8 +168,8 @@ import sys
 from contextlib import closing
 from loop.wiring import build
 from loop.training.retrain import retrain
-with closing(build()) as parts:
-    print(retrain(parts, 1))
+with closing(build()) as rooms:
+    print(retrain(rooms.trainings, 1))
 """
 
 
@@ -202,7 +204,7 @@ socket.gethostbyname = lambda *what: refuse("look up", *what)
 
 
 def test_nothing_is_downloaded_at_training_time(small, tmp_path):
-    settings, parts = small
+    settings, rooms = small
     empty = tmp_path / "empty"
     empty.mkdir()
     bare = {"HOME": str(empty), "YOLO_CONFIG_DIR": str(empty / "config"), "XDG_CACHE_HOME": "", "XDG_CONFIG_HOME": ""}
@@ -211,7 +213,7 @@ def test_nothing_is_downloaded_at_training_time(small, tmp_path):
     in_a_child(settings, NO_NETWORK, CALLS=str(calls), **bare)
 
     assert not calls.exists(), calls.read_text()
-    assert_ended_once(parts)
+    assert_ended_once(rooms)
 
 
 def test_a_child_that_looks_for_the_network_would_be_noticed(small, tmp_path):
@@ -248,13 +250,13 @@ BaseTrainer._model_train, BaseTrainer.optimizer_step = limited, unlimited
 def test_memory_that_really_runs_out_halves_the_images_a_step_and_says_so(tmp_path):
     settings = settings_in(tmp_path / "home", LOOP_BATCH="16", LOOP_IMAGE_SIZE="320")
     reviewed_project(settings, 16)
-    with closing(build(settings)) as parts:
-        parts.trainings.ask(1, "by hand")
+    with closing(build(settings)) as rooms:
+        rooms.trainings.store.ask(1, "by hand")
 
         said = in_a_child(settings, SHORT_OF_MEMORY.replace("ROOM", "700_000_000"))
 
-        ended = assert_ended_once(parts)
+        ended = assert_ended_once(rooms)
         assert ended.report["batch"]["asked"] == 16
         assert 1 <= ended.report["batch"]["used"] < 16, said
         assert ended.progress["batch"] == ended.report["batch"]["used"]
-        assert parts.registry.list(1)[0].facts.training["batch"] == ended.report["batch"]["used"]
+        assert rooms.registry.versions.list(1)[0].facts.training["batch"] == ended.report["batch"]["used"]

@@ -33,8 +33,8 @@ def one_thread(monkeypatch):
 def made(tmp_path_factory):
     settings = settings_in(tmp_path_factory.mktemp("home"))
     reviewed_project(settings)
-    with closing(build(settings)) as parts:
-        return assemble(parts, 1).folder
+    with closing(build(settings)) as rooms:
+        return assemble(rooms.datasets, 1).folder
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ import os
 import signal
 import time
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 
+from loop.rooms import swap
 from loop.training.retrain import retrain
 from loop.wiring import build
 
@@ -37,8 +38,8 @@ def run(settings, death=None, seconds=120):
 
 
 def _train(settings, death):
-    with closing(build(settings)) as parts:
-        retrain(DEATHS[death](parts) if death else parts, 1)
+    with closing(build(settings)) as rooms:
+        retrain(DEATHS[death](rooms) if death else rooms, 1)
 
 
 def _die(*_, **__):
@@ -69,11 +70,12 @@ class _Dying:
         return call
 
 
-def _at(part, method, **how):
-    return lambda parts: replace(parts, **{part: _Dying(getattr(parts, part), method, **how)})
+def _at(place, method, **how):
+    part = attrgetter(place)
+    return lambda rooms: swap(rooms, (part(rooms), _Dying(part(rooms), method, **how)))
 
 
-def _in_a_checkpoint(parts):
+def _in_a_checkpoint(rooms):
     """Die with half of the second epoch's checkpoint written."""
     write_whole, written = Path.write_bytes, []
 
@@ -86,7 +88,7 @@ def _in_a_checkpoint(parts):
         return write_whole(path, content)
 
     Path.write_bytes = write
-    return parts
+    return rooms
 
 
 def _phase(name, epoch=None):
@@ -94,15 +96,15 @@ def _phase(name, epoch=None):
 
 
 DEATHS = {
-    "in the snapshot": _at("image_cache", "find", is_it=lambda _, task_id, *__, **___: task_id == 5),
-    "in the first epoch": _at("trainings", "reach", after=True, is_it=_phase("training", 0)),
-    "in the second epoch": _at("trainings", "reach", after=True, is_it=_phase("training", 1)),
+    "in the snapshot": _at("vision.cache", "find", is_it=lambda _, task_id, *__, **___: task_id == 5),
+    "in the first epoch": _at("trainings.store", "reach", after=True, is_it=_phase("training", 0)),
+    "in the second epoch": _at("trainings.store", "reach", after=True, is_it=_phase("training", 1)),
     "in a checkpoint": _in_a_checkpoint,
-    "after the last epoch": _at("trainings", "reach", is_it=_phase("measuring")),
-    "before the registration": _at("registry", "add"),
-    "after the registration": _at("registry", "add", after=True),
-    "in the gate": _at("evaluator", "evaluate", is_it=lambda weights, *_: weights.name != "finished.pt"),
-    "before the promotion": _at("registry", "promote"),
-    "after the promotion": _at("registry", "promote", after=True),
-    "before it is closed": _at("trainings", "end"),
+    "after the last epoch": _at("trainings.store", "reach", is_it=_phase("measuring")),
+    "before the registration": _at("registry.versions", "add"),
+    "after the registration": _at("registry.versions", "add", after=True),
+    "in the gate": _at("gate.evaluator", "evaluate", is_it=lambda weights, *_: weights.name != "finished.pt"),
+    "before the promotion": _at("registry.versions", "promote"),
+    "after the promotion": _at("registry.versions", "promote", after=True),
+    "before it is closed": _at("trainings.store", "end"),
 }

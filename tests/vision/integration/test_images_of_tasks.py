@@ -33,7 +33,7 @@ REVIEW = {
 
 
 @pytest.fixture
-def parts(label_studio, tmp_path):
+def rooms(label_studio, tmp_path):
     with closing(build(settings_of(label_studio, tmp_path / "home", LOOP_RETRAIN_AFTER="1000"), migrate=True)) as built:
         yield built
 
@@ -55,7 +55,7 @@ def addresses(local_files):
 
 
 def test_images_of_every_kind_are_predicted_shown_and_in_the_dataset(
-    api, label_studio, local_files, parts, addresses, page
+    api, label_studio, local_files, rooms, addresses, page
 ):
     project_id = projects.create(api, "Images", ["Thing"])
     storage = {"project": project_id, "path": str(local_files / "storage"), "title": "files"}
@@ -63,15 +63,15 @@ def test_images_of_every_kind_are_predicted_shown_and_in_the_dataset(
     tasks = [{"data": {"image": address}} for address in addresses]
     api.post(f"/api/projects/{project_id}/import", json=tasks).raise_for_status()
     config = api.get(f"/api/projects/{project_id}").json()["label_config"]
-    parts.projects.save(project_id, "Images", config)
-    stored = list(parts.label_studio.open_tasks(project_id))
+    rooms.studio.projects.save(project_id, "Images", config)
+    stored = list(rooms.studio.client.open_tasks(project_id))
 
-    served = parts.load(None)
-    predicted = predict_all(parts, parts.projects.get(project_id), served, stored, "a test")
+    served = rooms.registry.load(None)
+    predicted = predict_all(rooms.serving, rooms.studio.projects.get(project_id), served, stored, "a test")
     for task in stored:
         api.post(f"/api/tasks/{task['id']}/annotations", json={"result": [REVIEW], "lead_time": 5}).raise_for_status()
-    sync(parts, project_id)
-    snapshot = assemble.assemble(parts, project_id)
+    sync(rooms.trainings, project_id)
+    snapshot = assemble.assemble(rooms.datasets, project_id)
 
     assert (predicted.done, list(predicted.broken)) == (len(addresses), [])
     assert snapshot.report["left_out"] == {}
@@ -79,7 +79,7 @@ def test_images_of_every_kind_are_predicted_shown_and_in_the_dataset(
     for path in snapshot.folder.glob("images/*/*"):
         content = by_task[int(path.stem.removeprefix("task-"))]
         assert np.array_equal(read_pixels(path.read_bytes(), path.name, 10**6), read_pixels(content, path.name, 10**6))
-    with parts.engine.connect() as connection:
+    with rooms.engine.connect() as connection:
         assert max(len(str(row.data)) for row in connection.execute(reviews.select())) < 500
     inline = next(task["id"] for task in stored if task["data"]["image"].startswith("data:image/png"))
     page.goto(f"{label_studio.url}/projects/{project_id}/data?task={inline}")

@@ -38,17 +38,17 @@ def own(label_studio, tmp_path_factory, told):
     settings = settings_of(
         label_studio, home, LOOP_NOTIFY_URLS=told.url, LOOP_NOTIFY_SECRET="s3cret", LOOP_SCORE_THRESHOLD="0.05"
     )
-    with loop_running(settings), closing(build(settings)) as parts:
-        yield settings, parts
+    with loop_running(settings), closing(build(settings)) as rooms:
+        yield settings, rooms
 
 
 @pytest.fixture
 def project(api, own):
     """A connected project whose tasks are predicted, with their ids."""
-    settings, parts = own
+    settings, rooms = own
     project_id, annotator = make_project(api, "Bulk", TASKS, labels=("item",), seed=12)
     run_loop(settings, "connect", "--project", str(project_id))
-    until(lambda: len(parts.predictions.newest(project_id, range(1, 10_000))) == TASKS, 90)
+    until(lambda: len(rooms.serving.predictions.newest(project_id, range(1, 10_000))) == TASKS, 90)
     return project_id, task_ids(api, project_id), annotator
 
 
@@ -71,13 +71,13 @@ def bulk(settings, project_id, *operations, key=None):
     )
 
 
-def verdicts(parts, project_id, **wanted):
-    return list(parts.verdicts.all(VerdictFilter(project=project_id, **wanted)))
+def verdicts(rooms, project_id, **wanted):
+    return list(rooms.reviews.verdicts.all(VerdictFilter(project=project_id, **wanted)))
 
 
-def predicted_region(parts, project_id, tasks):
+def predicted_region(rooms, project_id, tasks):
     """A task with a predicted region, and the region."""
-    newest = parts.predictions.newest(project_id, tasks)
+    newest = rooms.serving.predictions.newest(project_id, tasks)
     return next((task, one.regions[0]) for task, one in newest.items() if one.regions)
 
 
@@ -87,7 +87,7 @@ def plain(region, **changed):
 
 
 def test_bulk_reviews_flow_as_an_annotators_do_and_say_whose_they_are(api, own, project, told):
-    settings, parts = own
+    settings, rooms = own
     project_id, tasks, annotator = project
     reviewed = annotator.review_next()
     bulk_tasks = [task for task in tasks if task != reviewed]
@@ -95,7 +95,7 @@ def test_bulk_reviews_flow_as_an_annotators_do_and_say_whose_they_are(api, own, 
         settings, project_id, *({"operation": "create", "task": task, "regions": []} for task in bulk_tasks[:2])
     )
     made, gone = (one["id"] for one in first.json()["results"])
-    task, region = predicted_region(parts, project_id, bulk_tasks[2:])
+    task, region = predicted_region(rooms, project_id, bulk_tasks[2:])
     why = {"actor": "second-look", "confidence": 0.9, "reasoning": "plain to see", "lead_time": 1.5}
 
     answer = bulk(
@@ -111,23 +111,23 @@ def test_bulk_reviews_flow_as_an_annotators_do_and_say_whose_they_are(api, own, 
     assert answer.status_code == 207
     assert [one["success"] for one in answer.json()["results"]] == [True, True, True, False, False]
     assert answer.json()["results"][3]["error"].startswith("operations[3].regions[0].label: expected one of item")
-    until(lambda: set(parts.reviews.counted(project_id)) == {reviewed, bulk_tasks[0], task}, 30)
-    found = until(lambda: verdicts(parts, project_id, actor="second-look", task=task), 30)
+    until(lambda: set(rooms.reviews.store.counted(project_id)) == {reviewed, bulk_tasks[0], task}, 30)
+    found = until(lambda: verdicts(rooms, project_id, actor="second-look", task=task), 30)
     decisions = Counter(one.decision.value for one in found)
-    shown = len(parts.predictions.newest(project_id, [task])[task].regions)
+    shown = len(rooms.serving.predictions.newest(project_id, [task])[task].regions)
     assert decisions == Counter(confirmed=1, missed=1, false_positive=shown - 1) + Counter()
     assert {(one.source, one.confidence, one.reasoning, one.lead_time) for one in found} == {
         ("bulk", 0.9, "plain to see", 1.5)
     }
     assert all(one.execution for one in found)
-    assert {one.source for one in verdicts(parts, project_id, task=reviewed)} == {"editor"}
+    assert {one.source for one in verdicts(rooms, project_id, task=reviewed)} == {"editor"}
 
     run_loop(settings, "rebuild", "--project", str(project_id))
-    assert verdicts(parts, project_id, actor="second-look", task=task) == found  # the sweep reads the same times
+    assert verdicts(rooms, project_id, actor="second-look", task=task) == found  # the sweep reads the same times
 
     (stored,) = annotations(api, task)
     api.patch(f"/api/annotations/{stored['id']}/", json={"result": [], "lead_time": 3}).raise_for_status()
-    until(lambda: {one.source for one in verdicts(parts, project_id, task=task)} == {"editor"}, 30)
+    until(lambda: {one.source for one in verdicts(rooms, project_id, task=task)} == {"editor"}, 30)
     lines = run_loop(settings, "verdicts", "--project", str(project_id), "--task", str(task)).splitlines()
     assert [json.loads(line)["decision"] for line in lines] == ["false_positive"] * shown
 
@@ -205,7 +205,7 @@ def lines_of(path, operations):
 def test_killed_between_label_studios_answer_and_our_record_a_second_import_makes_nothing_twice(
     api, own, project, tmp_path
 ):
-    settings, parts = own
+    settings, rooms = own
     project_id, tasks, _ = project
     file = lines_of(
         tmp_path / "reviews.jsonl", [{"operation": "create", "task": task, "regions": [NEW]} for task in tasks]
@@ -229,12 +229,12 @@ def test_killed_between_label_studios_answer_and_our_record_a_second_import_make
 
     assert said.splitlines()[-1] == f"{TASKS} done, 2 of them before; 0 failed"
     assert [len(annotations(api, task)) for task in tasks] == [1] * TASKS
-    until(lambda: len(verdict_tasks(parts, project_id)) == TASKS, 30)
+    until(lambda: len(verdict_tasks(rooms, project_id)) == TASKS, 30)
     assert "12 of them before" in run_loop(settings, "annotations", "import", str(file), "--project", str(project_id))
 
 
-def verdict_tasks(parts, project_id):
-    return {one.task for one in verdicts(parts, project_id) if one.source == "bulk"}
+def verdict_tasks(rooms, project_id):
+    return {one.task for one in verdicts(rooms, project_id) if one.source == "bulk"}
 
 
 def test_label_studio_that_goes_away_in_the_middle_fails_the_rest_and_a_retry_goes_on(own, api, project, tmp_path):

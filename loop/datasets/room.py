@@ -1,0 +1,44 @@
+"""All that this room needs, built once by the wiring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from loop.datasets.image_vector_store import WholeVectors
+from loop.datasets.selection import SelectionPolicy
+from loop.datasets.split_store import SplitList
+from loop.label_studio.room import StudioRoom
+from loop.registry.room import RegistryRoom
+from loop.reviews.room import ReviewsRoom
+from loop.vision.room import VisionRoom
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetPolicy:
+    """
+    Settings of a dataset.
+
+    *group_field*: the field of a task's data that names its group. *twin_bits* and *twin_cosine*: how alike two images
+    are that count as near-duplicates.
+    """
+
+    held_out_share: float
+    group_field: str
+    twin_bits: int
+    twin_cosine: float
+    selection: SelectionPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetsRoom:
+    """Splits and snapshots; *snapshots* is the folder that holds them."""
+
+    studio: StudioRoom
+    vision: VisionRoom
+    registry: RegistryRoom
+    reviews: ReviewsRoom
+    splits: SplitList
+    vectors: WholeVectors
+    snapshots: Path
+    policy: DatasetPolicy

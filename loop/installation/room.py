@@ -1,0 +1,35 @@
+"""All that this room needs, built once by the wiring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from loop.job_queue import JobQueue
+from loop.label_studio.room import StudioRoom
+from loop.outbox import Outbox
+from loop.rates.room import RatesRoom
+from loop.references.room import ReferencesRoom
+from loop.registry.room import RegistryRoom
+from loop.reviews.room import ReviewsRoom
+from loop.serving.room import ServingRoom
+from loop.training.room import TrainingRoom
+from loop.vision.room import VisionRoom
+
+
+@dataclass(frozen=True, slots=True)
+class InstallationRoom:
+    """The other rooms, for connecting a project and for checks; *engine* is that of the records."""
+
+    engine: Engine
+    studio: StudioRoom
+    queue: JobQueue
+    outbox: Outbox
+    vision: VisionRoom
+    registry: RegistryRoom
+    serving: ServingRoom
+    reviews: ReviewsRoom
+    rates: RatesRoom
+    references: ReferencesRoom
+    trainings: TrainingRoom

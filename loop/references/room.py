@@ -1,0 +1,30 @@
+"""All that this room needs, built once by the wiring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from loop.job_queue import JobQueue
+from loop.label_studio.room import StudioRoom
+from loop.references.changed_tasks import TaskStates
+from loop.references.milvus_client import References
+from loop.references.vector_store import VectorLog
+from loop.registry.room import RegistryRoom
+from loop.reviews.room import ReviewsRoom
+from loop.serving.store import PredictionLog
+from loop.vision.room import VisionRoom
+
+
+@dataclass(frozen=True, slots=True)
+class ReferencesRoom:
+    """Vectors in Milvus, and the record of which there should be."""
+
+    studio: StudioRoom
+    queue: JobQueue
+    vision: VisionRoom
+    registry: RegistryRoom
+    reviews: ReviewsRoom
+    predictions: PredictionLog
+    milvus: References
+    vectors: VectorLog
+    task_states: TaskStates

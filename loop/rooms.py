@@ -1,0 +1,73 @@
+"""All rooms of one installation: handed to jobs, the command line and the HTTP door, and to nobody below."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine
+
+from loop.datasets.room import DatasetsRoom
+from loop.discovery.room import DiscoveryRoom
+from loop.gate.room import GateRoom
+from loop.installation.room import InstallationRoom
+from loop.job_queue import JobQueue
+from loop.label_studio.room import StudioRoom
+from loop.notice_sender import Courier
+from loop.outbox import Outbox
+from loop.rates.room import RatesRoom
+from loop.references.room import ReferencesRoom
+from loop.registry.room import RegistryRoom
+from loop.reviews.room import ReviewsRoom
+from loop.serving.room import ServingRoom
+from loop.taxonomy.room import TaxonomyRoom
+from loop.training.room import TrainingRoom
+from loop.vision.room import VisionRoom
+
+Whole = TypeVar("Whole")
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """All rooms of one installation; each reaches out at its first use, not before."""
+
+    engine: Engine
+    queue: JobQueue
+    outbox: Outbox
+    sender: Courier
+    studio: StudioRoom
+    vision: VisionRoom
+    registry: RegistryRoom
+    serving: ServingRoom
+    reviews: ReviewsRoom
+    rates: RatesRoom
+    datasets: DatasetsRoom
+    gate: GateRoom
+    trainings: TrainingRoom
+    references: ReferencesRoom
+    taxonomies: TaxonomyRoom
+    discovery: DiscoveryRoom
+    installation: InstallationRoom
+
+    def close(self) -> None:
+        """Close all connections."""
+        for connected in (self.vision.images, self.studio.client, self.queue, self.references.milvus):
+            connected.close()
+        self.engine.dispose()
+
+
+def swap(whole: Whole, *pairs: tuple[Any, Any]) -> Whole:
+    """
+    Exchange objects wherever a room holds them, for tests and measurements; return the new *whole*.
+
+    Each pair is an object that goes and the object that comes:
+    `swap(rooms, (rooms.studio.client, FakeLabelStudio()))`. A room without any of them stays the same object.
+    """
+    for old, new in pairs:
+        if whole is old:
+            return new  # type: ignore[no-any-return]
+    if not is_dataclass(whole) or isinstance(whole, type):
+        return whole
+    parts = {part.name: getattr(whole, part.name) for part in fields(whole)}
+    changed = {name: new for name, part in parts.items() if (new := swap(part, *pairs)) is not part}
+    return replace(whole, **changed) if changed else whole

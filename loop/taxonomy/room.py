@@ -1,0 +1,29 @@
+"""All that this room needs, built once by the wiring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from loop.label_studio.room import StudioRoom
+from loop.rates.room import RatesRoom
+from loop.references.room import ReferencesRoom
+from loop.registry.room import RegistryRoom
+from loop.serving.store import PredictionLog
+from loop.taxonomy.match_store import MatchLog
+from loop.taxonomy.store import TaxonomyLog
+from loop.vision.room import VisionRoom
+
+
+@dataclass(frozen=True, slots=True)
+class TaxonomyRoom:
+    """The taxonomies of the projects, and matches. *group_field*: the field of a task's data that names its group."""
+
+    studio: StudioRoom
+    vision: VisionRoom
+    registry: RegistryRoom
+    predictions: PredictionLog
+    rates: RatesRoom
+    references: ReferencesRoom
+    store: TaxonomyLog
+    matches: MatchLog
+    group_field: str = ""
