@@ -51,7 +51,7 @@ from loop.reviews.verdict_store import VerdictLog
 from loop.rooms import Rooms
 from loop.secrecy import guard
 from loop.serving.priority import AuditPolicy
-from loop.serving.queue_groups import GroupLog
+from loop.serving.queue_groups import GroupStore
 from loop.serving.room import ServingPolicy, ServingRoom
 from loop.serving.store import PredictionLog
 from loop.settings import Settings
@@ -238,7 +238,7 @@ class _Builder:
             vision=self.vision,
             registry=self.registry,
             predictions=self._predictions,
-            groups=GroupLog(self.engine),
+            groups=GroupStore(self.engine),
             matching=TaxonomyMatching(self.taxonomies, settings.match_seconds),
             policy=ServingPolicy(AuditPolicy(settings.audit_share), settings.spread, settings.keep_predictions),
         )

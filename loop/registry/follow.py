@@ -1,4 +1,4 @@
-"""Label Studio follows the champion: its model_version, and predictions for the open tasks."""
+"""Makes Label Studio follow the champion: its model_version, and predictions for the open tasks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ UNCHANGED = "model_version unchanged"
 
 
 def ask_refresh(registry: RegistryRoom, project_id: int) -> None:
-    """Ask that the open tasks of a project be predicted; the sweep asks again where the job is lost."""
+    """Ask for a job that predicts the open tasks of a project; the sweep asks again where the job is lost."""
     registry.studio.projects.ask_refresh(project_id)
     with suppress(UpstreamError):
         registry.queue.ask_refresh(project_id)
@@ -19,7 +19,7 @@ def ask_refresh(registry: RegistryRoom, project_id: int) -> None:
 
 def follow(registry: RegistryRoom, project_id: int) -> str:
     """
-    Set the project's model_version to the champion: only then the label stream is ordered by its scores.
+    Set the project's model_version to the champion: Label Studio orders the queue by the scores of this version.
 
     Raises UpstreamError where Label Studio does not answer.
     """
@@ -30,7 +30,7 @@ def follow(registry: RegistryRoom, project_id: int) -> str:
     try:
         client.update_project(project_id, model_version=champion.name)
     except UpstreamError as error:
-        if error.status != 400:  # it takes a version only where a prediction of it is stored
+        if error.status != 400:  # Label Studio accepts only a version of which it stores a prediction
             raise
         return f"model_version not set to {champion.name} yet: {error}"
     return f"model_version set to {champion.name}"

@@ -1,4 +1,4 @@
-"""Which version serves: promote, roll back, pin; the queue in Label Studio follows."""
+"""Decides which version serves: promotes, rolls back and pins; the queue in Label Studio follows."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ MOVES = (Kind.MODEL_PROMOTED, Kind.MODEL_ROLLED_BACK)
 
 def promote(registry: RegistryRoom, project_id: int, name: str, why: str) -> Version:
     """
-    Let a version serve, and have the open tasks predicted anew by it.
+    Make a version the champion, and ask that it predicts the open tasks again.
 
     Raises UnknownVersion, Pinned, and, before anything has moved, DamagedWeights or WeightsRefused where the version
-    does not detect here. That tasks are to be predicted is remembered first, so wherever this is cut off, the sweep
-    lets Label Studio follow what serves.
+    does not detect on this machine. The request for predictions is recorded first: where the process is killed, the
+    sweep makes Label Studio follow the champion.
     """
     registry.load(registry.versions.get(project_id, name))
     registry.studio.projects.ask_refresh(project_id)
@@ -32,9 +32,9 @@ def promote(registry: RegistryRoom, project_id: int, name: str, why: str) -> Ver
 
 def promote_unless_pinned(registry: RegistryRoom, project_id: int, name: str, why: str) -> Pinned | None:
     """
-    Promote what the gate passed; where the project is to stay on another version, return that.
+    Promote a version that the gate passed; return the error where the project is pinned to another version.
 
-    Done again by a training that was killed, it does nothing: somebody may have rolled back meanwhile.
+    A training that was killed calls this again. Then it does nothing: a person may have rolled back meanwhile.
     """
     if registry.moves.has_served(project_id, name):
         return None
@@ -47,10 +47,10 @@ def promote_unless_pinned(registry: RegistryRoom, project_id: int, name: str, wh
 
 def roll_back(registry: RegistryRoom, project_id: int, why: str) -> Version:
     """
-    Let the version serve that served before, at once; its stored predictions are in force again.
+    Make the previous version the champion at once; Label Studio uses its stored predictions again.
 
-    Where Label Studio does not answer, the sweep sets its model_version when it does. Raises NoChampion, Pinned, and,
-    before anything has moved, DamagedWeights or WeightsRefused.
+    Where Label Studio does not answer, the sweep sets its model_version later. Raises NoChampion, Pinned, and, before
+    anything has moved, DamagedWeights or WeightsRefused.
     """
     previous = registry.versions.at(project_id, PREVIOUS)
     if previous:
@@ -63,7 +63,7 @@ def roll_back(registry: RegistryRoom, project_id: int, why: str) -> Version:
 
 
 def pin(registry: RegistryRoom, project_id: int, name: str, why: str) -> Version:
-    """Let a version serve, and keep it there whatever the gate says. Raises what `promote` raises."""
+    """Make a version the champion whatever the gate rules. Raises the errors of `promote`."""
     registry.studio.projects.get(project_id)
     registry.load(registry.versions.get(project_id, name))
     registry.studio.projects.ask_refresh(project_id)
@@ -74,27 +74,27 @@ def pin(registry: RegistryRoom, project_id: int, name: str, why: str) -> Version
 
 
 def unpin(registry: RegistryRoom, project_id: int) -> str | None:
-    """Let the gate decide again from the next training on; return the version it was pinned to."""
+    """Remove the pin: the gate decides again from the next training on. Return the version that was pinned."""
     pinned = registry.studio.projects.get(project_id).pinned
     registry.versions.unpin(project_id)
     return pinned
 
 
 def _follow(registry: RegistryRoom, project_id: int) -> None:
-    with suppress(UpstreamError):  # the refresh that is asked for follows later
+    with suppress(UpstreamError):  # the refresh sets it later
         follow(registry, project_id)
     ask_refresh(registry, project_id)
 
 
 def announce_move(registry: RegistryRoom, version: Version, kind: Kind, why: str) -> bool:
-    """Post that *version* serves now, once a move however often it is called; return whether that was news."""
+    """Post a notice that *version* serves now, once for each move; return whether it was posted now."""
     project_id, move = version.project_id, str(registry.moves.last(version.project_id))
-    if any(registry.outbox.has(project_id, one, move) for one in MOVES):
+    if any(registry.outbox.has(project_id, move_kind, move) for move_kind in MOVES):
         return False
     return registry.outbox.post(project_id, kind, move, {"version": version.name, "why": why})
 
 
 def catch_up(registry: RegistryRoom, project_id: int) -> bool:
-    """Post the last move where a process was killed between moving and saying so; return whether it was."""
+    """Post the notice of the last move where a process was killed before it could; return whether it was missing."""
     champion = registry.versions.champion(project_id)
     return champion is not None and announce_move(registry, champion, Kind.MODEL_PROMOTED, "found by the sweep")

@@ -1,4 +1,4 @@
-"""All that this room needs, built once by the wiring; and how a version is brought into memory."""
+"""The stores and policies of this room, built once by the wiring; loads a version into memory."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class RegistryRoom:
 
     def load(self, version: Version | None) -> Served:
         """
-        Bring a version into memory; its detector has detected once. Raises DamagedWeights, WeightsRefused.
+        Load a version into memory; its detector has detected once. Raises DamagedWeights, WeightsRefused.
 
         Without a version, load the start weights, or nothing if they are not on this machine.
         """

@@ -1,4 +1,4 @@
-"""Take weights in from elsewhere as a version, and give a version out, as archives."""
+"""Imports weights from elsewhere as a version, and exports a version as an archive."""
 
 from __future__ import annotations
 
@@ -34,31 +34,31 @@ def add(
     sha256: str | None = None,
 ) -> tuple[Version, str]:
     """
-    Register weights, a `.pt` or an archive with one, as a version, which is a candidate and does not serve.
+    Register weights, a `.pt` or an archive with one, as a candidate version, which does not serve.
 
-    *name* is the part before the @, *number* the part after it, *sha256* what the file is expected to be. Returns
-    the version and a line on which of its classes the label config has. Everything is checked before anything is
-    loaded, and what is refused leaves nothing behind. Raises ArchiveRefused, WeightsRefused, VersionExists,
+    *name* is the part of the version before the @, *number* the part after it, *sha256* the expected hash of the file.
+    Returns the version and a line about its classes that the label config has. Everything is checked before the weights
+    are loaded, and refused weights leave nothing behind. Raises ArchiveRefused, WeightsRefused, VersionExists,
     UnknownProject.
     """
     project = registry.studio.projects.get(project_id)
-    name = _checked(NAME, name or registry.versions.model_name, "--name: expected letters, digits, - _ .")
+    name = _check(NAME, name or registry.versions.model_name, "--name: expected letters, digits, - _ .")
     if number is not None:
-        full = f"{name}@{_checked(NUMBER, number, '--version: expected a number such as 1.2.0')}"
+        full = f"{name}@{_check(NUMBER, number, '--version: expected a number such as 1.2.0')}"
         if any(version.name == full for version in registry.versions.list(project_id)):
             raise VersionExists(full)
     with tempfile.TemporaryDirectory(prefix="loop-add-") as scratch:
-        found = archive.read(file, Path(scratch), sha256=sha256)
-        said = found.manifest or Manifest()
-        if said.weights_sha256 and sha256_of(found.weights) != said.weights_sha256:
+        unpacked = archive.read(file, Path(scratch), sha256=sha256)
+        manifest = unpacked.manifest or Manifest()
+        if manifest.weights_sha256 and sha256_of(unpacked.weights) != manifest.weights_sha256:
             raise ArchiveRefused("the weights are not those that manifest.json names by their SHA-256")
-        probed = _probed(registry, found, said.image_size)
-        if said.classes and said.classes != probed.classes:
-            theirs, listed = join_names(probed.classes), join_names(said.classes)
+        probed = _probe(registry, unpacked, manifest.image_size)
+        if manifest.classes and manifest.classes != probed.classes:
+            theirs, listed = join_names(probed.classes), join_names(manifest.classes)
             raise ArchiveRefused(f"the weights name {theirs}, but manifest.json {listed}")
-        line = _fit(project, probed.classes)
-        facts = _facts(registry, file, found, said, probed)
-        version = registry.versions.add(project_id, found.weights, facts, number=number, model_name=name)
+        line = _describe_fit(project, probed.classes)
+        facts = _make_facts(registry, file, unpacked, manifest, probed)
+        version = registry.versions.add(project_id, unpacked.weights, facts, number=number, model_name=name)
     return version, line
 
 
@@ -74,17 +74,17 @@ def export(registry: RegistryRoom, project_id: int, name: str, out: Path) -> str
     return archive.write(version.weights, manifest, out)
 
 
-def _probed(registry: RegistryRoom, found: UnpackedWeights, image_size: int | None) -> ProbedWeights:
-    """Check weights before anything of them is loaded, then let them detect. Raises ArchiveRefused, WeightsRefused."""
+def _probe(registry: RegistryRoom, unpacked: UnpackedWeights, image_size: int | None) -> ProbedWeights:
+    """Check weights, then load them and detect once. Raises ArchiveRefused, WeightsRefused."""
     try:
-        check_kind(found.weights, found.name)
-        return registry.detectors.probe(found.weights, check_weights(found.weights), image_size)
+        check_kind(unpacked.weights, unpacked.name)
+        return registry.detectors.probe(unpacked.weights, check_weights(unpacked.weights), image_size)
     except WeightsRefused as error:
-        raise WeightsRefused(found.name, error.kind, error.advice) from error
+        raise WeightsRefused(unpacked.name, error.kind, error.advice) from error
 
 
-def _fit(project: Project, classes: Sequence[str]) -> str:
-    """Which classes have a label. Raises ArchiveRefused where none has."""
+def _describe_fit(project: Project, classes: Sequence[str]) -> str:
+    """Return a line about the classes that have a label. Raises ArchiveRefused where none has."""
     config = project.config()
     fit = fit_classes(config, classes)
     if fit.is_empty:
@@ -97,13 +97,20 @@ def _fit(project: Project, classes: Sequence[str]) -> str:
     return f"{line}; without one, and so never shown: {join_names(fit.classes)}" if fit.classes else line
 
 
-def _facts(registry: RegistryRoom, file: Path, found: UnpackedWeights, said: Manifest, probed: ProbedWeights) -> Facts:
-    source = {"from": file.name, "archive": found.sha256, "source": dict(said.source), "image_size": probed.image_size}
-    thresholds = asdict(registry.thresholds) | dict(said.thresholds)
+def _make_facts(
+    registry: RegistryRoom, file: Path, unpacked: UnpackedWeights, manifest: Manifest, probed: ProbedWeights
+) -> Facts:
+    source = {
+        "from": file.name,
+        "archive": unpacked.sha256,
+        "source": dict(manifest.source),
+        "image_size": probed.image_size,
+    }
+    thresholds = asdict(registry.thresholds) | dict(manifest.thresholds)
     return Facts(classes=probed.classes, thresholds=thresholds, training=source)
 
 
-def _checked(pattern: re.Pattern[str], text: str, expected: str) -> str:
+def _check(pattern: re.Pattern[str], text: str, expected: str) -> str:
     if not pattern.fullmatch(text):
         raise ArchiveRefused(f"{expected}, found {text!r:.80}")
     return text

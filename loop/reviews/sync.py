@@ -20,7 +20,7 @@ from loop.reviews.reading import reading_config
 from loop.reviews.review_store import ANNOTATION, TASK
 from loop.reviews.room import ReviewsRoom
 from loop.reviews.set_aside import Step
-from loop.serving.pre_annotate import has
+from loop.serving.pre_annotate import has_prediction
 from loop.storage.queries import chunked
 from loop.storage.storable import is_id
 
@@ -58,7 +58,7 @@ def sync(reviews: ReviewsRoom, project_id: int) -> Synced:
         touched |= changed
         seen.add(task_id)
         faults |= {task_id: unread} if unread else {}
-        is_new |= champion is not None and not task.get("is_labeled") and not has(task, champion.name)
+        is_new |= champion is not None and not task.get("is_labeled") and not has_prediction(task, champion.name)
     touched |= _deleted_tasks(reviews, project_id)
     _set_aside(reviews, project_id, seen | waiting, faults)
     # also what a sweep that was killed had recorded and not judged

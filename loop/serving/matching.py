@@ -1,4 +1,4 @@
-"""What serving is given of the taxonomy: the matches of what is shown, ready to be written into a result."""
+"""The part of the taxonomy that serving needs: the matches of shown boxes, ready to be written into a result."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Matches(Protocol):
     """The matches of one task's regions."""
 
     def write_into(self, result: Sequence[Mapping[str, Any]], version: str) -> list[dict[str, Any]]:
-        """Write them into the result of a prediction of *version*."""
+        """Return the result of a prediction of *version* with the matches written into it."""
 
 
 MatchBatch = Callable[[Sequence[Suggestion]], Mapping[int, Matches]]  # the matches of each task, by its id

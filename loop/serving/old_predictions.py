@@ -1,4 +1,4 @@
-"""Which stored predictions of versions that serve no more may be removed from a task. Pure."""
+"""Decides which stored predictions of former champions may be removed from a task. Pure."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from loop.label_studio.payloads import predictions_of
 Json = Mapping[str, Any]
 
 
-def removable(task: Json, champion: str, old: Collection[str]) -> list[int]:
+def find_removable(task: Json, champion: str, old: Collection[str]) -> list[int]:
     """
-    The ids of the predictions of *old* versions, if nobody has begun the task and the *champion*'s is there instead.
+    Return the ids of the predictions of *old* versions, if nobody has begun the task and the *champion* predicted it.
 
-    A task that does not say whether somebody has begun it counts as begun.
+    A task without the counts of its annotations or drafts counts as begun.
     """
     if is_begun(task) or champion in old or not predictions_of(dict(task), champion):
         return []
-    found = [one.get("id") for version in sorted(set(old)) for one in predictions_of(dict(task), version)]
-    return [prediction_id for prediction_id in found if isinstance(prediction_id, int)]
+    predictions = [prediction for version in sorted(set(old)) for prediction in predictions_of(dict(task), version)]
+    return [prediction["id"] for prediction in predictions if isinstance(prediction.get("id"), int)]
 
 
 def is_begun(task: Json) -> bool:

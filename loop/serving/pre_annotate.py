@@ -1,4 +1,4 @@
-"""Tasks as Label Studio sends them to what is suggested, logged and answered for each."""
+"""From tasks as Label Studio sends them to the suggestion, the log entry and the answer for each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from loop.label_studio.projects import Project
 from loop.label_studio.result_format import write_result
 from loop.registry.served import Served
 from loop.serving.matching import MatchBatch, Matches
-from loop.serving.predict import CHUNK, Suggestion, predict, unreadable
+from loop.serving.predict import CHUNK, Suggestion, predict, suggest_nothing
 from loop.serving.priority import AuditPolicy, audit_draw, audit_score
 from loop.serving.room import ServingRoom
 from loop.serving.store import AUDIT, QUEUE, LoggedPrediction
@@ -25,12 +25,12 @@ BATCH = 200  # tasks predicted, logged and stored at a time
 
 
 @dataclass(frozen=True, slots=True)
-class Predicted:
+class PredictionCounts:
     """
-    How many tasks were predicted, or, where they are shown, stored.
+    How many tasks were predicted, or, where predictions are shown, stored.
 
-    *broken* are the suggestions for tasks that could not be predicted; *refused* says by task why Label Studio did not
-    store a prediction.
+    *broken* are the suggestions for tasks that could not be predicted. *refused* has, by task, the reason why Label
+    Studio did not store a prediction.
     """
 
     done: int = 0
@@ -40,50 +40,52 @@ class Predicted:
 
 def suggest(tasks: Sequence[object], config: LabelConfig, served: Served, serving: ServingRoom) -> list[Suggestion]:
     """
-    One suggestion a task as Label Studio sends it, in their order.
+    Return one suggestion for each task that Label Studio sends, in their order.
 
-    A task that cannot be read or predicted gets an empty one with the reason. Raises what lies outside of the tasks,
-    such as memory that runs out.
+    A task that cannot be read or predicted gets an empty suggestion with the reason. Raises errors that lie outside of
+    the tasks, such as memory that runs out.
     """
     read: list[Task | PayloadError] = [_read(task, config) for task in tasks]
-    good = [task for task in read if isinstance(task, Task)]
-    found = iter(_predicted(good, config, served, serving))
+    readable = [task for task in read if isinstance(task, Task)]
+    suggestions = iter(_predict(readable, config, served, serving))
     threshold = served.thresholds.under(config).display
     return [
-        next(found) if isinstance(task, Task) else unreadable(id_or_zero(json), served.version, threshold, str(task))
+        next(suggestions)
+        if isinstance(task, Task)
+        else suggest_nothing(id_or_zero(json), served.version, threshold, str(task))
         for task, json in zip(read, tasks, strict=True)
     ]
 
 
-def _predicted(
-    tasks: Sequence[Task], config: LabelConfig, served: Served, serving: ServingRoom
-) -> Iterator[Suggestion]:
+def _predict(tasks: Sequence[Task], config: LabelConfig, served: Served, serving: ServingRoom) -> Iterator[Suggestion]:
     threshold = served.thresholds.under(config).display
     for start in range(0, len(tasks), CHUNK):
-        some = tasks[start : start + CHUNK]
-        done = attempt_all(lambda chunk: list(predict(chunk, config, served, serving.vision.images)), some)
-        for task, one in zip(some, done, strict=True):
-            if isinstance(one, Fault):
-                one.log(f"task {task.id}")
-            yield unreadable(task.id, served.version, threshold, one.error) if isinstance(one, Fault) else one
+        batch = tasks[start : start + CHUNK]
+        done = attempt_all(lambda chunk: list(predict(chunk, config, served, serving.vision.images)), batch)
+        for task, result in zip(batch, done, strict=True):
+            if isinstance(result, Fault):
+                result.log(f"task {task.id}")
+                yield suggest_nothing(task.id, served.version, threshold, result.error)
+            else:
+                yield result
 
 
-def to_log(
+def make_log_entries(
     serving: ServingRoom, suggestions: Sequence[Suggestion], project_id: int, *, execution: str
 ) -> list[LoggedPrediction]:
     """
-    What is logged of suggestions of one version.
+    Return the log entries of the suggestions of one version.
 
-    Those in the audit are placed among all that the version predicted so far: placed among those of one request, the
-    audited tasks of a hard import would be reviewed before those of an easy one, and the audit would not be random.
+    Audited tasks are placed among all tasks that the version predicted so far. Placed among the tasks of one request,
+    those of a hard import would be reviewed before those of an easy one: the audit would not be random.
     """
     policy = serving.policy.audit
-    is_any_audited = any(audit_draw(project_id, one.task_id, policy) is not None for one in suggestions)
+    is_any_audited = any(audit_draw(project_id, item.task_id, policy) is not None for item in suggestions)
     others = serving.predictions.queue_scores(project_id, suggestions[0].version) if is_any_audited else []
-    return with_audit(suggestions, project_id, policy, execution=execution, others=others)
+    return assign_streams(suggestions, project_id, policy, execution=execution, others=others)
 
 
-def with_audit(
+def assign_streams(
     suggestions: Iterable[Suggestion],
     project_id: int,
     policy: AuditPolicy,
@@ -92,44 +94,45 @@ def with_audit(
     others: Sequence[float] = (),
 ) -> list[LoggedPrediction]:
     """
-    What is logged of suggestions: those in the audit get a score that their own confidences have no part in.
+    Return the log entries of suggestions, each in its stream: queue or audit.
 
-    It is one of the scores of the queue's tasks among the suggestions and of *others*.
+    The score of an audited task does not depend on its own confidences: it is the score of a queue task among the
+    suggestions and *others*.
     """
-    known = list(suggestions)
-    draws = {one.task_id: audit_draw(project_id, one.task_id, policy) for one in known}
-    queue_scores = [*others, *(one.score for one in known if draws[one.task_id] is None)]
+    items = list(suggestions)
+    draws = {item.task_id: audit_draw(project_id, item.task_id, policy) for item in items}
+    queue_scores = [*others, *(item.score for item in items if draws[item.task_id] is None)]
     now = datetime.now(UTC)
-    logged = []
-    for one in known:
-        draw = draws[one.task_id]
-        logged.append(
+    entries = []
+    for item in items:
+        draw = draws[item.task_id]
+        entries.append(
             LoggedPrediction(
                 project_id=project_id,
-                task_id=one.task_id,
-                image=one.image,
-                version=one.version,
-                regions=one.shown,
-                candidates=one.hidden,
-                threshold=one.threshold,
-                score=one.score if draw is None else audit_score(draw, queue_scores),
+                task_id=item.task_id,
+                image=item.image,
+                version=item.version,
+                regions=item.shown,
+                candidates=item.hidden,
+                threshold=item.threshold,
+                score=item.score if draw is None else audit_score(draw, queue_scores),
                 stream=QUEUE if draw is None else AUDIT,
                 propensity=policy.share,
                 served_at=now,
                 execution=execution,
             )
         )
-    return logged
+    return entries
 
 
-def as_result(
-    suggestion: Suggestion, logged: LoggedPrediction, config: LabelConfig, matched: Matches | None = None
+def write_prediction(
+    suggestion: Suggestion, entry: LoggedPrediction, config: LabelConfig, matched: Matches | None = None
 ) -> dict[str, Any]:
-    """One prediction as Label Studio takes it from a backend, with what its regions were *matched* to where given."""
+    """Write one prediction in Label Studio's form, with the matches of its regions where given."""
     result = write_result(suggestion.shown, config, suggestion.size)
     return {
         "model_version": suggestion.version,
-        "score": logged.score,
+        "score": entry.score,
         "result": matched.write_into(result, suggestion.version) if matched else result,
     }
 
@@ -144,43 +147,45 @@ def predict_all(
     is_shadow: bool = False,
     is_shown: bool = True,
     matching: MatchBatch | None = None,
-) -> Predicted:
+) -> PredictionCounts:
     """
-    Predict tasks by one version, log what it says and, where it *is_shown*, store it in Label Studio.
+    Predict tasks with one version, log the predictions and, where *is_shown*, store them in Label Studio.
 
-    The audited ones come last, when there are the scores of all others to be placed among. *matching* is asked, a batch
-    at a time, what the regions are matched to, by the tasks' ids; a task that it leaves out is stored without.
-    Raises UpstreamError, and DetectorBroken where the version detects on no image any more.
+    Audited tasks come last, because they are placed among the scores of all others. *matching* returns the matches of a
+    batch by task id; a task without matches is stored without. Raises UpstreamError, and DetectorBroken where the
+    version detects on no image any more.
     """
     config = project.config().knowing(serving.studio.classes.book(project.id).synonyms())
     done, broken, refused = 0, list[Suggestion](), dict[int, str]()
     ordered = sorted(tasks, key=lambda task: audit_draw(project.id, id_or_zero(task), serving.policy.audit) is not None)
     for start in range(0, len(ordered), BATCH):
         suggestions = suggest(ordered[start : start + BATCH], config, served, serving)
-        usable = [one for one in suggestions if one.error is None]
-        broken += [one for one in suggestions if one.error]
-        logged = to_log(serving, usable, project.id, execution=execution)
-        serving.predictions.append([replace(one, is_shadow=is_shadow) for one in logged])  # before anybody can see them
+        usable = [item for item in suggestions if item.error is None]
+        broken += [item for item in suggestions if item.error]
+        entries = make_log_entries(serving, usable, project.id, execution=execution)
+        serving.predictions.append(
+            [replace(entry, is_shadow=is_shadow) for entry in entries]
+        )  # before anyone sees them
         matched = matching(usable) if matching and is_shown else {}
         rows = [
-            {"task": one.task_id, **as_result(one, kept, config, matched.get(one.task_id))}
-            for one, kept in zip(usable, logged, strict=True)
+            {"task": item.task_id, **write_prediction(item, entry, config, matched.get(item.task_id))}
+            for item, entry in zip(usable, entries, strict=True)
         ]
         try:
             done += serving.studio.client.store_predictions(project.id, rows) if is_shown else len(rows)
         except NotStored as error:
             done += error.stored
             refused |= error.reasons
-    return Predicted(done, broken, refused)
+    return PredictionCounts(done, broken, refused)
 
 
-def has(task: Mapping[str, Any], version: str) -> bool:
-    """Whether Label Studio stores a prediction of that version for a task."""
+def has_prediction(task: Mapping[str, Any], version: str) -> bool:
+    """Whether Label Studio stores a prediction of a version for a task."""
     return bool(predictions_of(task, version))
 
 
 def id_or_zero(task: object) -> int:
-    """The id of a task as it is sent; 0 where it has none that can be read."""
+    """Return the id of a task as Label Studio sends it; 0 where it cannot be read."""
     task_id = task.get("id") if isinstance(task, Mapping) else None
     return task_id if is_id(task_id) else 0
 

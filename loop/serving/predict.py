@@ -1,4 +1,4 @@
-"""Predict tasks: fetch their images, detect, choose what is shown, and score how likely it needs no work."""
+"""Predicts tasks: fetches their images, detects, splits boxes into shown and held back, and scores each task."""
 
 from __future__ import annotations
 
@@ -14,28 +14,29 @@ from loop.errors import DetectionFailed, ImageError
 from loop.label_studio.label_config import LabelConfig
 from loop.label_studio.payloads import Task
 from loop.regions import Box, Detection, Pixels, Region
-from loop.registry.served import Detects, Served, Thresholds
+from loop.registry.served import Served, Thresholds
 from loop.serving.priority import NOTHING_KNOWN, task_score
 from loop.vision.addresses import identify
+from loop.vision.detector import Detector
 
 CHUNK = 16  # images in memory at a time
 
 
-class Loads(Protocol):
-    """What is asked of the images."""
+class ImageLoader(Protocol):
+    """Loads the images of tasks."""
 
     def load(self, tasks: Iterable[Task]) -> Iterator[Pixels | ImageError]:
-        """Fetch and decode, in the order of the tasks."""
+        """Fetch and decode images, in the order of the tasks; a broken image gives its error in its place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
     """
-    What is suggested for one task; never missing, whatever happened to its image.
+    The suggestion for one task; a task whose image cannot be read has one too.
 
-    *shown* is the pre-annotation, *hidden* lay between floor and threshold. *unmapped* counts the detections whose
-    class the label config lacks. *image* identifies the image by its address, *size* is its width and height in pixels,
-    (0, 0) where *error* says why.
+    *shown* are the shown boxes, *hidden* the held-back boxes. *unmapped* counts the detections whose class the label
+    config lacks. *image* is the identity of the image's address, *size* its width and height in pixels. Where the task
+    could not be predicted, *error* has the reason and *size* is (0, 0).
     """
 
     task_id: int
@@ -50,61 +51,63 @@ class Suggestion:
     error: str | None = None
 
 
-def predict(tasks: Sequence[Task], config: LabelConfig, served: Served, images: Loads) -> Iterator[Suggestion]:
+def predict(tasks: Sequence[Task], config: LabelConfig, served: Served, images: ImageLoader) -> Iterator[Suggestion]:
     """
-    Yield one suggestion a task, in their order; a broken image costs only itself.
+    Yield one suggestion for each task, in their order; a broken image affects only its own task.
 
-    Without a detector nothing is suggested. Raises DetectorBroken where it detects on no image any more.
+    Without a detector the suggestions are empty. Raises DetectorBroken where it detects on no image any more.
     """
     limits = served.thresholds.under(config)
     if served.detector is None:
-        yield from (_nothing(task, served.version, limits.display, error=served.error) for task in tasks)
+        yield from (_make_empty(task, served.version, limits.display, error=served.error) for task in tasks)
         return
     names = config.label_map(served.detector.class_names)
     remaining = iter(tasks)
     while chunk := list(islice(remaining, CHUNK)):
         loaded = list(images.load(chunk))
         readable = [image for image in loaded if not isinstance(image, ImageError)]
-        detected = iter(_detected(served.detector, readable, limits.floor))
+        detected = iter(_detect(served.detector, readable, limits.floor))
         for task, image in zip(chunk, loaded, strict=True):
             if isinstance(image, ImageError):
-                yield _nothing(task, served.version, limits.display, error=str(image))
+                yield _make_empty(task, served.version, limits.display, error=str(image))
                 continue
-            found = next(detected)
-            if isinstance(found, DetectionFailed):
-                yield _nothing(task, served.version, limits.display, error=str(found))
+            detections = next(detected)
+            if isinstance(detections, DetectionFailed):
+                yield _make_empty(task, served.version, limits.display, error=str(detections))
             else:
-                yield _suggestion(task, served.version, found, names, limits, (image.shape[1], image.shape[0]))
+                yield _make_suggestion(
+                    task, served.version, detections, names, limits, (image.shape[1], image.shape[0])
+                )
 
 
-def _detected(detector: Detects, images: Sequence[Pixels], floor: float) -> list[list[Detection] | DetectionFailed]:
-    """What is on each image; where the detector fails on one, the others are detected on by themselves."""
+def _detect(detector: Detector, images: Sequence[Pixels], floor: float) -> list[list[Detection] | DetectionFailed]:
+    """Return the detections of each image; where the detector fails on one image, each image is tried alone."""
     try:
         return [*detector.detect(images, floor)] if images else []
     except DetectionFailed as error:
         if len(images) == 1:
             return [error]
-        return [found for image in images for found in _detected(detector, [image], floor)]
+        return [result for image in images for result in _detect(detector, [image], floor)]
 
 
-def unreadable(task_id: int, version: str, threshold: float, error: str) -> Suggestion:
-    """The suggestion for a task that could not be read."""
-    return _nothing(Task(task_id, ""), version, threshold, error=error)
+def suggest_nothing(task_id: int, version: str, threshold: float, error: str) -> Suggestion:
+    """Return the empty suggestion for a task that could not be read."""
+    return _make_empty(Task(task_id, ""), version, threshold, error=error)
 
 
-def _nothing(task: Task, version: str, threshold: float, error: str | None = None) -> Suggestion:
+def _make_empty(task: Task, version: str, threshold: float, error: str | None = None) -> Suggestion:
     return Suggestion(task.id, version, (), (), threshold, NOTHING_KNOWN, identify(task.image), error=error)
 
 
-def _suggestion(
+def _make_suggestion(
     task: Task,
     version: str,
-    found: Sequence[Detection],
+    detections: Sequence[Detection],
     names: dict[str, str],
     limits: Thresholds,
     size: tuple[int, int],
 ) -> Suggestion:
-    regions = _regions(version, task.id, found, names)
+    regions = _make_regions(version, task.id, detections, names)
     return Suggestion(
         task_id=task.id,
         version=version,
@@ -114,25 +117,25 @@ def _suggestion(
         score=task_score([region.score or 0.0 for region in regions], limits.display),
         image=identify(task.image),
         size=size,
-        unmapped=sum(detection.class_name not in names for detection in found),
+        unmapped=sum(detection.class_name not in names for detection in detections),
     )
 
 
-def _regions(version: str, task_id: int, found: Sequence[Detection], names: dict[str, str]) -> list[Region]:
+def _make_regions(version: str, task_id: int, detections: Sequence[Detection], names: dict[str, str]) -> list[Region]:
     """
-    The regions of detections of known classes, each with an id that stands for its content.
+    Return the regions of detections of known classes, each with an id made of its content.
 
-    So the same answer always has the same ids, and regions of two answers share one only where they are the same. Of
-    regions with the same label and box, the first has the id of the content, the others count on from it.
+    The same prediction always has the same ids, and regions of two predictions share an id only where they are the
+    same. Regions with the same label and box are numbered, and the number is part of the content.
     """
     regions: list[Region] = []
     times: Counter[tuple[str, Box]] = Counter()
-    for one in found:
-        if one.class_name in names and _has_extent(one.box):
-            label = names[one.class_name]
-            region_id = _region_id(version, task_id, label, one.box, times[label, one.box])
-            regions.append(Region(region_id, one.box, label, one.confidence))
-            times[label, one.box] += 1
+    for detection in detections:
+        if detection.class_name in names and _has_extent(detection.box):
+            box, label = detection.box, names[detection.class_name]
+            region_id = _region_id(version, task_id, label, box, times[label, box])
+            regions.append(Region(region_id, box, label, detection.confidence))
+            times[label, box] += 1
     return regions
 
 

@@ -14,19 +14,19 @@ from loop.errors import DetectorBroken, LoopError
 from loop.failures import describe_error
 from loop.label_studio.label_config import parse
 from loop.registry.served import Served
-from loop.serving.pre_annotate import as_result, suggest, to_log
+from loop.serving.pre_annotate import make_log_entries, suggest, write_prediction
 from loop.serving.predict import Suggestion
 from loop.serving.room import ServingRoom
 
-CHECK_SECONDS = 1.0  # how often the registry is asked whether there is a new champion
-RETRY_SECONDS = 30.0  # until a champion that could not be loaded is tried again
+CHECK_SECONDS = 1.0  # between two checks of the registry for a new champion
+RETRY_SECONDS = 30.0  # after which loading a broken champion is tried again
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What one request is answered: one result a task, and what went wrong or did not fit."""
+class PredictorAnswer:
+    """The answer to one request: one result for each task, with the suggestions that they were written from."""
 
     results: list[dict[str, Any]]
     suggestions: list[Suggestion]
@@ -37,12 +37,12 @@ class _Slot:
     served: Served
     checked_at: float
     is_loading: bool = False
-    failed: str = ""  # the champion that could not be loaded
+    failed: str = ""  # name of the champion that could not be loaded
     failed_at: float = 0.0
 
 
 class Predictor:
-    """Predicts tasks as Label Studio sends them. Safe to share between threads."""
+    """Predicts tasks as Label Studio sends them. Threads can share a predictor."""
 
     def __init__(self, serving: ServingRoom, *, retry_seconds: float = RETRY_SECONDS) -> None:
         self._serving, self._retry_seconds = serving, retry_seconds
@@ -51,12 +51,12 @@ class Predictor:
         self._lock = threading.Lock()
         self._loading = threading.Lock()
 
-    def predict(self, project_id: int, label_config: str, tasks: Sequence[object]) -> Answer:
+    def predict(self, project_id: int, label_config: str, tasks: Sequence[object]) -> PredictorAnswer:
         """
-        Predict tasks: one result each, same order and length, all of one version; logged before they are answered.
+        Predict tasks: one result for each, in their order, all of one version, and logged before the answer.
 
-        Where the version cannot be loaded, or detects on no image, each result is empty and has an error that says why.
-        Raises PayloadError where the label config has nothing to predict for.
+        Where the version cannot be loaded, or detects on no image, each result is empty and has the reason as its
+        error. Raises PayloadError where the label config has nothing to predict for.
         """
         config = parse(label_config).knowing(self._serving.studio.classes.book(project_id).synonyms())
         served = self.current(project_id)
@@ -66,27 +66,27 @@ class Predictor:
             served = self._set_aside(project_id, served, error)
             suggestions = suggest(tasks, config, served, self._serving)
         execution = str(uuid.uuid4())
-        logged = to_log(self._serving, suggestions, project_id, execution=execution)
+        entries = make_log_entries(self._serving, suggestions, project_id, execution=execution)
         if served.detector is not None:
             self._serving.predictions.append(
-                [one for one, said in zip(logged, suggestions, strict=True) if said.error is None]
+                [entry for entry, item in zip(entries, suggestions, strict=True) if item.error is None]
             )
-        for said in suggestions:
-            if said.error:
-                log.warning("project %d task %d has no prediction: %s", project_id, said.task_id, said.error)
+        for item in suggestions:
+            if item.error:
+                log.warning("project %d task %d has no prediction: %s", project_id, item.task_id, item.error)
         matched = self._match(project_id, label_config, suggestions)
         results = [
-            as_result(said, one, config, matched.get(said.task_id))
-            for said, one in zip(suggestions, logged, strict=True)
+            write_prediction(item, entry, config, matched.get(item.task_id))
+            for item, entry in zip(suggestions, entries, strict=True)
         ]
-        return Answer(results, suggestions)
+        return PredictorAnswer(results, suggestions)
 
     def version(self, project_id: int) -> str:
         """
-        The version that `predict` answers now.
+        Return the version that `predict` uses now.
 
-        Label Studio waits 3 s for this, less than a detector takes to load; so until one is in memory the registry
-        says which one it will be.
+        Label Studio waits 3 s for this, less than a detector takes to load: until a detector is in memory, this is the
+        champion in the registry.
         """
         slot = self._slots.get(project_id)
         if slot is None:
@@ -94,19 +94,19 @@ class Predictor:
         return self.current(project_id).version
 
     def warm_up(self) -> None:
-        """Load the champions of all connected projects in the background, so that no annotator waits for it."""
+        """Load the champions of all connected projects in the background, before an annotator waits for one."""
         threading.Thread(target=self._load_all, name="warm-up", daemon=True).start()
 
     def versions(self, project_id: int) -> list[str]:
-        """All versions of a project, newest first."""
+        """Return the names of all versions of a project, newest first."""
         return [version.name for version in reversed(self._serving.registry.versions.list(project_id))]
 
     def current(self, project_id: int) -> Served:
         """
-        The champion in memory, or why it is not: it is tried again now and then.
+        Return the champion in memory, or its name with the reason why it does not work; loading is tried again later.
 
         The first request of a project waits for its detector. Later champions are loaded beside the old one, which
-        answers until the new one is ready; a request under way keeps the one it began with.
+        answers until the new champion is ready; a running request keeps the version that it began with.
         """
         slot = self._slots.get(project_id)
         if slot is None:
@@ -115,7 +115,7 @@ class Predictor:
                     self._load_first(project_id)
             return self._slots[project_id].served
         if time.monotonic() - slot.checked_at > CHECK_SECONDS:
-            self._look(project_id)
+            self._check_champion(project_id)
         return self._slots[project_id].served
 
     def _load_all(self) -> None:
@@ -125,7 +125,7 @@ class Predictor:
             except Exception:  # whatever the records raise, the other projects are loaded
                 log.exception("project %d: its champion is not known", project.id)
 
-    def _look(self, project_id: int) -> None:
+    def _check_champion(self, project_id: int) -> None:
         champion = self._serving.registry.versions.champion(project_id)
         name = self._serving.registry.version_name(champion)
         with self._lock:
@@ -143,7 +143,7 @@ class Predictor:
         champion = self._serving.registry.versions.champion(project_id)
         try:
             self._put(project_id, self._serving.registry.load(champion))
-        except Exception as error:  # noqa: BLE001 (told, and logged, by _set_aside)
+        except Exception as error:  # noqa: BLE001 (reported and logged by _set_aside)
             thresholds = (
                 self._serving.registry.thresholds_of(champion) if champion else self._serving.registry.thresholds
             )
@@ -166,7 +166,7 @@ class Predictor:
         log.info("project %d is served by %s", project_id, served.version)
 
     def _set_aside(self, project_id: int, served: Served, error: Exception) -> Served:
-        """Let a version that does not work answer nothing, and why, until it can be loaded."""
+        """Answer with the reason and no boxes while a version does not work."""
         now = time.monotonic()
         silent = replace(served, detector=None, error=f"nothing is predicted: {describe_error(error)}")
         with self._lock:

@@ -1,9 +1,9 @@
 """
-How likely a task's pre-annotation needs no work: the score that orders the queue, lowest first. Pure.
+The order of the queue: a task's score is the chance that its pre-annotation needs no work, lowest first. Pure.
 
-Read each confidence as the chance that the detection is right. A box shown is right with that chance; a candidate
-kept back under the threshold is rightly absent with the chance that is left. All of them must be right, so the chances
-are multiplied. `scripts/bench/priority.py` compares this with other ways; docs/how-it-works.md has the figures.
+Read each confidence as the chance that the detection is right. A shown box is right with this chance; a held-back box
+is rightly absent with the rest of the chance. All must be right: the chances are multiplied.
+`scripts/bench/priority.py` compares this with other ways; docs/how-it-works.md has the figures.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from dataclasses import dataclass
 
 from loop.draws import draw_pair
 
-NO_GROUP = 0  # the group of tasks that nothing was found on, or that came after the grouping
-NOTHING_KNOWN = 0.5  # no box and no candidate says nothing: neither first nor last
+NO_GROUP = 0  # of tasks without detections, or that came after the grouping
+NOTHING_KNOWN = 0.5  # the score without any box: neither first nor last
 
 
 @dataclass(frozen=True, slots=True)
 class AuditPolicy:
-    """The share of tasks served regardless of their score, so that the queue's own blind spots are measured."""
+    """The share of tasks that are served whatever their score, which measures the blind spots of the queue."""
 
     share: float = 0.05
 
 
 def task_score(confidences: Sequence[float], threshold: float) -> float:
     """
-    Score one task in [0, 1] from the confidences of all its candidates, shown (>= *threshold*) or not.
+    Score one task in [0, 1] from the confidences of all its boxes, shown (>= *threshold*) or held back.
 
-    With *threshold* t, a hidden candidate of confidence c < t counts as c / t doubtful: just under the line is a coin
-    that fell the other way, far under it is nothing.
+    With *threshold* t, a held-back box of confidence c < t is rightly absent with the chance 1 - c / 2t: one half just
+    under the threshold, one far under it.
     """
     if not confidences:
         return NOTHING_KNOWN
     score = math.prod(_certainty(confidence, threshold) for confidence in confidences)
     if max(confidences) < threshold:
-        score *= NOTHING_KNOWN  # an empty pre-annotation is never the surest one
+        score *= NOTHING_KNOWN  # an empty pre-annotation is never the most certain
     return score
 
 
@@ -48,16 +48,16 @@ def _certainty(confidence: float, threshold: float) -> float:
 
 def audit_draw(project_id: int, task_id: int, policy: AuditPolicy) -> float | None:
     """
-    Tell whether a task is in the audit: None where it is not, else its own fixed draw in [0, 1).
+    Return the fixed draw in [0, 1) of a task in the audit, None for any other task.
 
-    The draw depends on the ids alone, so a task is in the audit for every version or for none.
+    The draw depends on the ids alone: a task is in the audit for every version or for none.
     """
     chance, draw = draw_pair("audit", project_id, task_id)
     return draw if chance < policy.share else None
 
 
 def audit_score(draw: float, queue_scores: Sequence[float]) -> float:
-    """Place an audited task in the queue by its *draw* alone: at that quantile of the scores of the others."""
+    """Return the score that places an audited task in the queue: the quantile *draw* of the other tasks' scores."""
     if not queue_scores:
         return draw
     ordered = sorted(queue_scores)

@@ -1,4 +1,4 @@
-"""Which tasks show like things, so that the queue can be spread over them."""
+"""Groups of tasks that show similar objects; the queue is spread over them."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import sqlalchemy as sa
 from loop.storage.taxonomy_tables import task_groups
 
 
-class GroupLog:
+class GroupStore:
     """The groups in the records: those of the last discovery."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
     def all(self, project_id: int) -> dict[int, int]:
-        """The number of each task's group."""
+        """Return the number of each task's group."""
         query = sa.select(task_groups.c.task_id, task_groups.c.number).where(task_groups.c.project_id == project_id)
         with self._engine.connect() as connection:
             return {row.task_id: row.number for row in connection.execute(query)}
 
     def replace(self, project_id: int, groups: Mapping[int, int]) -> None:
-        """Put groups in the place of those that there were."""
+        """Replace all groups of a project."""
         rows = [{"project_id": project_id, "task_id": task, "number": number} for task, number in groups.items()]
         with self._engine.begin() as connection:
             connection.execute(task_groups.delete().where(task_groups.c.project_id == project_id))

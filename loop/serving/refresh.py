@@ -1,4 +1,4 @@
-"""Predict the open tasks of a project by its champion, and let Label Studio serve them in the order of doubt."""
+"""Predicts the open tasks of a project with its champion, and makes Label Studio serve the least certain first."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from loop.label_studio.projects import Project
 from loop.registry.follow import follow
 from loop.registry.store import Version
 from loop.serving import shadow
-from loop.serving.pre_annotate import Predicted, has, predict_all
+from loop.serving.pre_annotate import PredictionCounts, has_prediction, predict_all
 from loop.serving.retire import retire
 from loop.serving.room import ServingRoom
 from loop.serving.write_groups import write_groups
 from loop.vision.ask_vectors import ask_vectors
 
 Json = dict[str, Any]
-MOST_NAMED = 10  # broken tasks named in a job's line
+MOST_NAMED = 10  # broken tasks in the line of the job
 
 
 def refresh(serving: ServingRoom, project_id: int) -> str:
     """
     Store the champion's predictions for every open task that lacks them, then make the queue follow them.
 
-    Done twice it stores nothing twice: what Label Studio already has from this version is left out. It counts as done
-    only at the end, so whatever it is killed in the middle of, the sweep asks for it again. Raises UpstreamError,
-    NotStored after all else is done, and RegistryError or DetectorBroken where the champion does not work: nothing is
-    stored for a version that cannot predict.
+    A second run stores nothing twice: tasks with a prediction of this version are left out. The refresh counts as done
+    only at its end: where it is killed, the sweep asks for it again. Raises UpstreamError, NotStored after all other
+    work is done, and RegistryError or DetectorBroken where the champion does not work: nothing is stored for a version
+    that cannot predict.
     """
     project = serving.studio.projects.get(project_id)
     champion = serving.registry.versions.champion(project_id)
@@ -44,27 +44,27 @@ def refresh(serving: ServingRoom, project_id: int) -> str:
     waiting, beside = [], []
     known: dict[int, Json] = {}
     for task in serving.studio.client.open_tasks(project_id):
-        if has(task, champion.name):
+        if has_prediction(task, champion.name):
             known[task["id"]] = task
         else:
             waiting.append(task)
-        if shadow.answers(project, champion.name, task):
+        if shadow.covers(project, champion.name, task):
             beside.append(task)
-    unmeant = _unmeant(serving, project_id, champion.name, known)
-    waiting += [known[task_id] for task_id in unmeant]
+    empty = _find_empty(serving, project_id, champion.name, known)
+    waiting += [known[task_id] for task_id in empty]
     _take_over(serving, project_id, champion.name, list(known), execution)
-    predicted = _predict(serving, project, champion, waiting, unmeant, execution)
+    predicted = _predict(serving, project, champion, waiting, empty, execution)
     ask_vectors(serving.vision, project_id)
     followed = follow(serving.registry, project_id)
     lines = [f"{champion.name}: {predicted.done} of {len(waiting)} open tasks predicted; {followed}"]
     write_groups(serving, project_id)
-    lines += shadow.answer(serving, project, beside, execution)
+    lines += shadow.predict_by_shadow(serving, project, beside, execution)
     if predicted.refused:
         raise NotStored(project_id, dict(predicted.refused), predicted.done)
     serving.studio.projects.refreshed(project, champion.name)
     if serving.policy.keep_predictions == 0:  # else the schedule does it later
         lines.append(retire(serving, project_id))
-    return "; ".join([*lines, *(f"task {one.task_id}: {one.error}" for one in predicted.broken[:MOST_NAMED])])
+    return "; ".join([*lines, *(f"task {item.task_id}: {item.error}" for item in predicted.broken[:MOST_NAMED])])
 
 
 def is_due(serving: ServingRoom, project: Project) -> bool:
@@ -79,47 +79,58 @@ def _predict(
     project: Project,
     champion: Version,
     tasks: Sequence[Json],
-    unmeant: Mapping[int, list[int]],
+    empty: Mapping[int, list[int]],
     execution: str,
-) -> Predicted:
-    """Predict tasks, and remove the *unmeant* predictions of those that now have others."""
+) -> PredictionCounts:
+    """Predict tasks, and remove the *empty* predictions of tasks that now have another."""
     if not tasks:
-        return Predicted()
+        return PredictionCounts()
     matching = partial(serving.matching.known, project)
     predicted = predict_all(serving, project, serving.registry.load(champion), tasks, execution, matching=matching)
-    failed = {one.task_id for one in predicted.broken} | predicted.refused.keys()
-    _remove(serving, (one for task_id, ids in unmeant.items() if task_id not in failed for one in ids))
+    failed = {suggestion.task_id for suggestion in predicted.broken} | predicted.refused.keys()
+    _remove(
+        serving, (prediction_id for task_id, ids in empty.items() if task_id not in failed for prediction_id in ids)
+    )
     return predicted
 
 
-def _unmeant(serving: ServingRoom, project_id: int, version: str, known: Mapping[int, Json]) -> dict[int, list[int]]:
+def _find_empty(serving: ServingRoom, project_id: int, version: str, known: Mapping[int, Json]) -> dict[int, list[int]]:
     """
-    By task, the stored predictions that are empty because nothing could be predicted, not because nothing was found.
+    Return, by task, the stored predictions that are empty because the task could not be predicted.
 
-    Label Studio stores what `/predict` answers while a version is broken or an image is away; our log has none of it.
+    Label Studio stores the answer of `/predict` also while a version is broken or an image cannot be read; our log does
+    not have it. An empty prediction that is in our log has no boxes because nothing was detected.
     """
     stored = {task_id: predictions_of(task, version) for task_id, task in known.items()}
-    empty = {task_id: some for task_id, some in stored.items() if not any(one.get("result") for one in some)}
-    meant = serving.predictions.newest(project_id, empty, version=version)
-    meant |= serving.predictions.newest(project_id, empty, is_shadow=True, version=version)
-    return {task_id: [one["id"] for one in some] for task_id, some in empty.items() if task_id not in meant}
+    without_boxes = {
+        task_id: predictions
+        for task_id, predictions in stored.items()
+        if not any(prediction.get("result") for prediction in predictions)
+    }
+    logged = serving.predictions.newest(project_id, without_boxes, version=version)
+    logged |= serving.predictions.newest(project_id, without_boxes, is_shadow=True, version=version)
+    return {
+        task_id: [prediction["id"] for prediction in predictions]
+        for task_id, predictions in without_boxes.items()
+        if task_id not in logged
+    }
 
 
 def _remove(serving: ServingRoom, prediction_ids: Iterable[int]) -> None:
     for prediction_id in prediction_ids:
-        with suppress(Refused):  # somebody else removed it
+        with suppress(Refused):  # removed already
             serving.studio.client.delete_prediction(prediction_id)
 
 
 def _take_over(serving: ServingRoom, project_id: int, version: str, task_ids: Sequence[int], execution: str) -> None:
-    """What Label Studio was shown of a shadow is what serves once that version is the champion: log it as served."""
+    """Log the predictions of a former shadow that is now the champion as served: Label Studio shows them already."""
     ours = serving.predictions.newest(project_id, task_ids, is_shadow=True, version=version)
     served = serving.predictions.newest(project_id, ours)
     now = datetime.now(UTC)
     serving.predictions.append(
         [
-            replace(one, is_shadow=False, served_at=now, execution=execution)
-            for task_id, one in ours.items()
+            replace(prediction, is_shadow=False, served_at=now, execution=execution)
+            for task_id, prediction in ours.items()
             if task_id not in served or served[task_id].version != version
         ]
     )

@@ -1,4 +1,4 @@
-"""Remove from Label Studio what versions that serve no more have predicted for tasks that nobody has begun."""
+"""Removes predictions of former champions from the tasks in Label Studio that nobody has begun."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from datetime import UTC, datetime, timedelta
 
 from loop.errors import Refused
 from loop.label_studio.projects import Project
-from loop.serving.old_predictions import removable
+from loop.serving.old_predictions import find_removable
 from loop.serving.room import ServingRoom
 
-SECONDS = 60.0  # of a run; what is left is removed by the next
+SECONDS = 60.0  # of a run; the next run goes on
 
 
 def retire(serving: ServingRoom, project_id: int, *, seconds: float = SECONDS) -> str:
     """
     Remove the stored predictions of old versions; our own log keeps them. Return how many were removed.
 
-    A task keeps them until it has the champion's prediction; for good, once it has an annotation, a skip or a draft.
-    They stay for a while after a promotion: Label Studio refuses the annotation of somebody who opened a task before
-    its prediction was removed. Whatever this is killed in the middle of, the next run goes on. Raises UpstreamError.
+    A task keeps them until it has the champion's prediction, and for good once it has an annotation, a skip or a draft.
+    They stay for a while after a promotion, because Label Studio refuses an annotation whose task was opened before its
+    prediction was removed. Where a run is killed, the next run goes on. Raises UpstreamError.
     """
     project, champion = serving.studio.projects.get(project_id), serving.registry.versions.champion(project_id)
     old = _old_versions(serving, project, champion.name) if champion else set()
@@ -27,17 +27,17 @@ def retire(serving: ServingRoom, project_id: int, *, seconds: float = SECONDS) -
         return "no old predictions to remove"
     deadline, removed = time.monotonic() + seconds, 0
     for task in serving.studio.client.untouched_tasks(project_id):
-        for prediction_id in removable(task, champion.name, old):
+        for prediction_id in find_removable(task, champion.name, old):
             if time.monotonic() > deadline:
                 return f"{removed} old predictions removed, and there are more"
-            removed += _is_removed(serving, prediction_id)
+            removed += _remove(serving, prediction_id)
     return f"{removed} old predictions removed"
 
 
 def _old_versions(serving: ServingRoom, project: Project, champion: str) -> set[str]:
-    """The names of our versions that have not served for as long as the setting says, and are no shadow."""
+    """Return the names of versions that stopped serving longer ago than the setting says, and are no shadow."""
     keep = serving.policy.keep_predictions
-    base = serving.registry.version_name(None)  # what predicted before there was a version
+    base = serving.registry.version_name(None)  # the start weights, which predict before the first version
     retired = serving.registry.moves.retired(project.id, before=base)
     if keep < 0 or not retired:
         return set()
@@ -46,14 +46,14 @@ def _old_versions(serving: ServingRoom, project: Project, champion: str) -> set[
         champion,
         project.shadow,
     }
-    return {name for name in ours if retired.get(name, last_move) <= until}  # a shadow of old has never served
+    return {name for name in ours if retired.get(name, last_move) <= until}  # a former shadow has never served
 
 
-def _is_removed(serving: ServingRoom, prediction_id: int) -> bool:
+def _remove(serving: ServingRoom, prediction_id: int) -> bool:
     try:
         serving.studio.client.delete_prediction(prediction_id)
     except Refused as error:
-        if error.status != 404:  # somebody else removed it
+        if error.status != 404:  # removed already
             raise
         return False
     return True

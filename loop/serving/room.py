@@ -8,7 +8,7 @@ from loop.label_studio.room import StudioRoom
 from loop.registry.room import RegistryRoom
 from loop.serving.matching import Matching
 from loop.serving.priority import AuditPolicy
-from loop.serving.queue_groups import GroupLog
+from loop.serving.queue_groups import GroupStore
 from loop.serving.store import PredictionLog
 from loop.vision.room import VisionRoom
 
@@ -35,6 +35,6 @@ class ServingRoom:
     vision: VisionRoom
     registry: RegistryRoom
     predictions: PredictionLog
-    groups: GroupLog
+    groups: GroupStore
     matching: Matching
     policy: ServingPolicy

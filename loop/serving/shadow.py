@@ -1,4 +1,4 @@
-"""Let a version answer beside the champion for a share of the tasks: logged and judged, not shown unless asked for."""
+"""Makes a version predict beside the champion for a share of the tasks: logged and judged, shown only on request."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 from loop.errors import DetectorBroken, RegistryError
 from loop.label_studio.payloads import task_data
 from loop.label_studio.projects import Project
-from loop.serving.pre_annotate import has, predict_all
+from loop.serving.pre_annotate import has_prediction, predict_all
 from loop.serving.room import ServingRoom
-from loop.serving.shadow_share import is_tried_on
+from loop.serving.shadow_share import is_in_share
 from loop.serving.store import LoggedPrediction
 from loop.vision.addresses import identify
 
 
 def begin(serving: ServingRoom, project_id: int, name: str, share: float, *, is_shown: bool = False) -> str:
-    """Have a version tried on a share of the tasks; return its name. Raises RegistryError."""
+    """Make a version the shadow for a share of the tasks; return its name. Raises RegistryError."""
     serving.studio.projects.get(project_id)
     version = serving.registry.versions.get(project_id, name)
     champion = serving.registry.versions.champion(project_id)
@@ -31,31 +31,35 @@ def begin(serving: ServingRoom, project_id: int, name: str, share: float, *, is_
 
 
 def end(serving: ServingRoom, project_id: int) -> None:
-    """Try nothing any more; what was logged and judged stays."""
+    """Stop the shadow; its predictions and verdicts stay in the records."""
     serving.studio.projects.get(project_id)
     serving.studio.projects.shadow(project_id, None, 0.0, is_shown=False)
 
 
-def answers(project: Project, champion: str, task: dict[str, Any]) -> bool:
-    """Whether the project's shadow is to answer a task beside *champion*."""
+def covers(project: Project, champion: str, task: dict[str, Any]) -> bool:
+    """Whether the project's shadow is to predict a task beside *champion*."""
     if project.shadow is None or project.shadow == champion:
         return False
-    is_wanted = not has(task, project.shadow) if project.is_shadow_shown else True
-    return is_wanted and is_tried_on(project.id, int(task["id"]), project.shadow_share)
+    is_missing = not has_prediction(task, project.shadow) if project.is_shadow_shown else True
+    return is_missing and is_in_share(project.id, int(task["id"]), project.shadow_share)
 
 
-def answer(serving: ServingRoom, project: Project, tasks: Sequence[dict[str, Any]], execution: str) -> list[str]:
+def predict_by_shadow(
+    serving: ServingRoom, project: Project, tasks: Sequence[dict[str, Any]], execution: str
+) -> list[str]:
     """
-    Predict tasks by the shadow, leaving out what it has answered; say how many in a line.
+    Predict tasks with the shadow, without those that it predicted before; return a line with their number, if any.
 
-    A shadow that cannot be loaded, or breaks, is said and costs the champion nothing. Raises UpstreamError.
+    A shadow that cannot be loaded, or breaks, is reported in the line; the champion goes on. Raises UpstreamError.
     """
     name = project.shadow
     if name is None or not tasks:
         return []
     known = {} if project.is_shadow_shown else serving.predictions.newest(project.id, _ids(tasks), is_shadow=True)
     image_key = project.config().image_key
-    waiting = [task for task in tasks if not _is_of(known.get(task["id"]), name, task_data(task).get(image_key))]
+    waiting = [
+        task for task in tasks if not _is_prediction_of(known.get(task["id"]), name, task_data(task).get(image_key))
+    ]
     if not waiting:
         return []
     is_shown = project.is_shadow_shown
@@ -67,7 +71,7 @@ def answer(serving: ServingRoom, project: Project, tasks: Sequence[dict[str, Any
     return [f"shadow {name}: {predicted.done} of {len(waiting)} tasks predicted"]
 
 
-def _is_of(known: LoggedPrediction | None, version: str, image: object) -> bool:
+def _is_prediction_of(known: LoggedPrediction | None, version: str, image: object) -> bool:
     return known is not None and (known.version, known.image) == (version, identify(str(image).strip()))
 
 

@@ -1,4 +1,4 @@
-"""Every prediction served, with its regions: Label Studio forgets, we do not."""
+"""The log of all predictions with their regions: Label Studio forgets them, the log does not."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ QUEUE, AUDIT = "queue", "audit"
 @dataclass(frozen=True, slots=True)
 class LoggedPrediction:
     """
-    What one version said about one task, as long as it shows that *image*: ids of deleted tasks are given out again.
+    The prediction of one version for one task. It holds while the task shows *image*: ids are given out again.
 
-    *regions* were shown; *candidates* lay above the floor and under the *threshold*. *propensity* is the chance that
-    the task is in the audit stream, *execution* names the request or job that served it. A shadow's answer is logged
-    and judged, but not shown.
+    *regions* are the shown boxes, *candidates* the held-back boxes, above the floor and under the *threshold*.
+    *propensity* is the chance that the task is in the audit, *execution* the request or job that made the prediction.
+    The prediction of a shadow is logged and judged, but not shown.
     """
 
     project_id: int
@@ -56,96 +56,98 @@ class PredictionLog:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def append(self, served: Sequence[LoggedPrediction]) -> int:
+    def append(self, entries: Sequence[LoggedPrediction]) -> int:
         """
-        Append predictions, leaving out those that repeat what is the newest of their task; return how many.
+        Append predictions, except those that repeat the newest of their task; return how many were appended.
 
         All must be of one project, and all of a shadow or none.
         """
-        if not served:
+        if not entries:
             return 0
-        first = served[0]
-        newest = self.newest(first.project_id, [one.task_id for one in served], is_shadow=first.is_shadow)
-        rows = [_row(one) for one in served if not _repeats(one, newest.get(one.task_id))]
+        first = entries[0]
+        newest = self.newest(first.project_id, [entry.task_id for entry in entries], is_shadow=first.is_shadow)
+        rows = [_row(entry) for entry in entries if not _repeats(entry, newest.get(entry.task_id))]
         if rows:
             with self._engine.begin() as connection:
                 connection.execute(predictions.insert(), rows)
         return len(rows)
 
     def of_task(self, project_id: int, task_id: int, *, is_shadow: bool = False) -> list[LoggedPrediction]:
-        """All that was served for a task, or all that shadows said of it, oldest first."""
-        is_it = (predictions.c.project_id == project_id, predictions.c.task_id == task_id)
-        query = sa.select(predictions).where(*is_it, predictions.c.is_shadow == is_shadow).order_by(predictions.c.id)
+        """Return all predictions for a task, of champions or of shadows, oldest first."""
+        of_task = (predictions.c.project_id == project_id, predictions.c.task_id == task_id)
+        query = sa.select(predictions).where(*of_task, predictions.c.is_shadow == is_shadow).order_by(predictions.c.id)
         with self._engine.connect() as connection:
             return [_read(row) for row in connection.execute(query)]
 
     def newest(
         self, project_id: int, task_ids: Iterable[int], *, is_shadow: bool = False, version: str | None = None
     ) -> dict[int, LoggedPrediction]:
-        """The newest prediction of each task that has one, as served or as a shadow said; of one *version* or any."""
-        found: dict[int, LoggedPrediction] = {}
-        for some in chunked(task_ids):
+        """Return the newest prediction of each task, of champions or of shadows, of one *version* or of any."""
+        entries: dict[int, LoggedPrediction] = {}
+        for ids in chunked(task_ids):
             newest = (
                 sa.select(sa.func.max(predictions.c.id))
                 .where(
                     predictions.c.project_id == project_id,
                     predictions.c.is_shadow == is_shadow,
-                    predictions.c.task_id.in_(some),
+                    predictions.c.task_id.in_(ids),
                     sa.true() if version is None else predictions.c.version == version,
                 )
                 .group_by(predictions.c.task_id)
             )
             with self._engine.connect() as connection:
                 for row in connection.execute(sa.select(predictions).where(predictions.c.id.in_(newest))):
-                    found[row.task_id] = _read(row)
-        return found
+                    entries[row.task_id] = _read(row)
+        return entries
 
     def queue_scores(self, project_id: int, version: str) -> list[float]:
-        """The scores of all that a version predicted for the queue, once a prediction."""
-        is_it = (predictions.c.project_id == project_id, predictions.c.version == version)
-        query = sa.select(predictions.c.score).where(*is_it, predictions.c.stream == QUEUE)
+        """Return the score of every prediction of a version for the queue."""
+        of_version = (predictions.c.project_id == project_id, predictions.c.version == version)
+        query = sa.select(predictions.c.score).where(*of_version, predictions.c.stream == QUEUE)
         with self._engine.connect() as connection:
             return list(connection.scalars(query))
 
     def with_region(self, project_id: int, region_id: str) -> list[LoggedPrediction]:
-        """Every prediction that has a region or a candidate of that id, oldest first."""
-        kept = (sa.cast(column, sa.Text) for column in (predictions.c.regions, predictions.c.candidates))
-        may_have = sa.or_(*(text.contains(region_id, autoescape=True) for text in kept))
+        """Return every prediction that has a region or a candidate with this id, oldest first."""
+        contents = (sa.cast(column, sa.Text) for column in (predictions.c.regions, predictions.c.candidates))
+        may_have = sa.or_(*(text.contains(region_id, autoescape=True) for text in contents))
         query = sa.select(predictions).where(predictions.c.project_id == project_id, may_have)
         with self._engine.connect() as connection:
-            found = [_read(row) for row in connection.execute(query.order_by(predictions.c.id))]
-        return [one for one in found if region_id in {region.id for region in (*one.regions, *one.candidates)}]
+            entries = [_read(row) for row in connection.execute(query.order_by(predictions.c.id))]
+        return [
+            entry for entry in entries if region_id in {region.id for region in (*entry.regions, *entry.candidates)}
+        ]
 
     def served_by(self, project_id: int, version: str) -> ServedCount:
-        """How much a version has predicted."""
+        """Return how much a version has predicted."""
         counts = sa.func.count(), sa.func.count(predictions.c.task_id.distinct())
-        is_it = (predictions.c.project_id == project_id, predictions.c.version == version)
+        of_version = (predictions.c.project_id == project_id, predictions.c.version == version)
         with self._engine.connect() as connection:
-            return ServedCount(*connection.execute(sa.select(*counts).where(*is_it)).one())
+            return ServedCount(*connection.execute(sa.select(*counts).where(*of_version)).one())
 
 
-def _repeats(one: LoggedPrediction, newest: LoggedPrediction | None) -> bool:
-    def said(prediction: LoggedPrediction) -> tuple[object, ...]:
+def _repeats(entry: LoggedPrediction, newest: LoggedPrediction | None) -> bool:
+    def content(prediction: LoggedPrediction) -> tuple[object, ...]:
         return prediction.version, prediction.image, prediction.regions, prediction.threshold
 
-    return newest is not None and said(one) == said(newest)
+    return newest is not None and content(entry) == content(newest)
 
 
-def _row(one: LoggedPrediction) -> dict[str, Any]:
+def _row(entry: LoggedPrediction) -> dict[str, Any]:
     return {
-        "project_id": one.project_id,
-        "task_id": one.task_id,
-        "image": one.image,
-        "version": one.version,
-        "regions": write_regions(one.regions),
-        "candidates": write_regions(one.candidates),
-        "threshold": one.threshold,
-        "score": one.score,
-        "stream": one.stream,
-        "propensity": one.propensity,
-        "execution": one.execution,
-        "is_shadow": one.is_shadow,
-        "served_at": one.served_at or datetime.now(UTC),
+        "project_id": entry.project_id,
+        "task_id": entry.task_id,
+        "image": entry.image,
+        "version": entry.version,
+        "regions": write_regions(entry.regions),
+        "candidates": write_regions(entry.candidates),
+        "threshold": entry.threshold,
+        "score": entry.score,
+        "stream": entry.stream,
+        "propensity": entry.propensity,
+        "execution": entry.execution,
+        "is_shadow": entry.is_shadow,
+        "served_at": entry.served_at or datetime.now(UTC),
     }
 
 

@@ -1,4 +1,4 @@
-"""Write the groups of tasks into their predictions: Label Studio serves the group that least was done of first."""
+"""Writes the groups of tasks into their predictions: Label Studio serves the least reviewed group first."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ MOST = 2000
 
 def write_groups(serving: ServingRoom, project_id: int, most: int = MOST) -> int:
     """
-    Write the groups of the *most* open tasks that the champion is least certain of into what it predicted for them.
+    Write the groups of the *most* open tasks with the lowest scores into the champion's predictions for them.
 
-    Returns how many predictions were changed. A task that is in no group is in one with all others of that kind. A
-    project without groups is left alone.
+    Returns how many predictions were changed. All tasks without a group are one group. A project without groups is left
+    alone.
     """
     groups = serving.groups.all(project_id)
     return write(serving, project_id, groups, most) if groups and serving.policy.is_spread else 0
 
 
 def write(serving: ServingRoom, project_id: int, groups: dict[int, int] | None, most: int | None) -> int:
-    """Write groups, or with None take them back, on the *most* least certain; return how many were changed."""
+    """Write groups, or with None remove them, on the *most* lowest scores; return how many predictions were changed."""
     champion = serving.registry.versions.champion(project_id)
-    found = []
+    predictions = []
     for task in serving.studio.client.open_tasks(project_id) if champion else ():
         wanted = None if groups is None else groups.get(task["id"], NO_GROUP)
         for prediction in predictions_of(task, champion.name) if champion else ():
             score = prediction.get("score")
             certainty = float(score) if isinstance(score, int | float) else 0.0
-            found.append((certainty, prediction.get("id"), wanted, prediction.get("cluster") == wanted))
-    wrong = [one for one in sorted(found, key=itemgetter(0))[:most] if not one[-1]]
-    return sum(_write_group(serving, prediction_id, wanted) for _, prediction_id, wanted, _ in wrong)
+            predictions.append((certainty, prediction.get("id"), wanted, prediction.get("cluster") == wanted))
+    outdated = [row for row in sorted(predictions, key=itemgetter(0))[:most] if not row[-1]]
+    return sum(_write_group(serving, prediction_id, wanted) for _, prediction_id, wanted, _ in outdated)
 
 
 def _write_group(serving: ServingRoom, prediction_id: Any, group: int | None) -> bool:
     fault = attempt(lambda: serving.studio.client.update_prediction(prediction_id, cluster=group))
-    if isinstance(fault, Fault):  # it is gone since, or Label Studio does not take it
+    if isinstance(fault, Fault):  # removed since, or refused by Label Studio
         fault.log(f"the group of prediction {prediction_id}")
     return not isinstance(fault, Fault)

@@ -5,7 +5,7 @@ import pytest
 from loop.errors import UpstreamError
 from loop.label_studio.client import PAGE, LabelStudio
 from loop.rooms import swap
-from loop.serving.pre_annotate import has
+from loop.serving.pre_annotate import has_prediction
 from loop.serving.refresh import refresh
 from loop.training.after_reviews import sync
 from tests.builders import ls_task
@@ -33,7 +33,7 @@ def serving(rooms, tmp_path):
 
 @pytest.mark.parametrize("predictions", FOREIGN, ids=str)
 def test_predictions_of_a_foreign_form_are_none_of_ours(predictions):
-    assert not has({"id": 1, "predictions": predictions}, "yolo_detector@1.0.0")
+    assert not has_prediction({"id": 1, "predictions": predictions}, "yolo_detector@1.0.0")
 
 
 @pytest.mark.parametrize("predictions", FOREIGN, ids=str)

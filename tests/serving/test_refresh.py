@@ -6,7 +6,7 @@ import pytest
 
 from loop.regions import Box
 from loop.rooms import swap
-from loop.serving.pre_annotate import to_log, with_audit
+from loop.serving.pre_annotate import assign_streams, make_log_entries
 from loop.serving.predict import Suggestion
 from loop.serving.priority import AuditPolicy
 from loop.serving.refresh import refresh
@@ -81,7 +81,7 @@ def test_an_empty_project_is_fine(ready):
 def test_the_score_of_an_audited_task_does_not_depend_on_what_was_found():
     def logged(score):
         suggestions = [Suggestion(n, "a@1", (), (), 0.25, score if n == 7 else n / 100) for n in range(100)]
-        return with_audit(suggestions, 1, AuditPolicy(0.5), execution="x")
+        return assign_streams(suggestions, 1, AuditPolicy(0.5), execution="x")
 
     sure, doubtful = logged(1.0), logged(0.0)
 
@@ -102,8 +102,10 @@ def test_the_audited_tasks_of_a_hard_import_are_placed_among_all_tasks(rooms):
     def imported(score, *tasks):
         return [Suggestion(task, "a@1", (), (), 0.25, score, image="/x") for task in tasks]
 
-    rooms.serving.predictions.append(to_log(half_audited(rooms).serving, imported(0.9, *range(100)), 1, execution="x"))
-    hard = to_log(half_audited(rooms).serving, imported(0.1, *range(100, 200)), 1, execution="y")
+    rooms.serving.predictions.append(
+        make_log_entries(half_audited(rooms).serving, imported(0.9, *range(100)), 1, execution="x")
+    )
+    hard = make_log_entries(half_audited(rooms).serving, imported(0.1, *range(100, 200)), 1, execution="y")
 
     placed = [one.score for one in hard if one.stream == AUDIT]
     assert 0.2 < placed.count(0.9) / len(placed) < 0.8

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from loop.errors import Refused
 from loop.rooms import swap
-from loop.serving.old_predictions import removable
+from loop.serving.old_predictions import find_removable
 from loop.serving.refresh import refresh
 from loop.serving.retire import retire
 from loop.storage.tables import moves
@@ -160,7 +160,7 @@ def test_only_old_versions_of_untouched_tasks_ever_go(versions, annotated, skipp
     counts = {"total_annotations": annotated, "cancelled_annotations": skipped, "draft_exists": has_draft}
     one = task(1, *versions, **counts)
 
-    gone = removable(one, V3, old)
+    gone = find_removable(one, V3, old)
 
     by_id = {prediction["id"]: prediction["model_version"] for prediction in one["predictions"]}
     assert {by_id[number] for number in gone} <= old

@@ -13,7 +13,7 @@ from loop.reviews.verdicts import Decision
 from loop.rooms import swap
 from loop.serving import shadow
 from loop.serving.refresh import is_due, refresh
-from loop.serving.shadow_share import is_tried_on
+from loop.serving.shadow_share import is_in_share
 from loop.training.after_reviews import review as work
 from tests.builders import box, created, ls_region, ls_task, region
 from tests.fakes import FakeDetector, FakeImages, FakeLabelStudio
@@ -65,7 +65,7 @@ def test_a_shadow_answers_its_share_and_is_not_shown(rooms):
 
     line = refresh(rooms.serving, 1)
 
-    mine = [task for task in range(1, 11) if is_tried_on(1, task, 0.5)]
+    mine = [task for task in range(1, 11) if is_in_share(1, task, 0.5)]
     assert 0 < len(mine) < 10
     assert said(rooms, is_shadow=True) == dict.fromkeys(mine, NEW)
     assert said(rooms, is_shadow=False) == dict.fromkeys(range(1, 11), OLD)
@@ -163,7 +163,7 @@ def test_what_cannot_be_a_shadow_is_refused(rooms, name, share, error):
 
 
 def test_the_share_is_the_same_tasks_every_time_and_grows():
-    small, large = ({task for task in range(5000) if is_tried_on(7, task, share)} for share in (0.2, 0.5))
+    small, large = ({task for task in range(5000) if is_in_share(7, task, share)} for share in (0.2, 0.5))
 
     assert small < large
     assert 900 < len(small) < 1100

@@ -13,7 +13,7 @@ from loop.errors import ImageTooLarge, ImageUnreadable, UpstreamError
 from loop.label_studio.payloads import Task
 from loop.registry.served import Served
 from loop.rooms import swap
-from loop.serving.pre_annotate import suggest, to_log
+from loop.serving.pre_annotate import make_log_entries, suggest
 from loop.storage.tables import events, predictions, reviews
 from loop.training.after_reviews import review
 from loop.vision.addresses import identify
@@ -117,7 +117,7 @@ def test_what_is_recorded_of_a_task_does_not_grow_with_its_image(rooms, read):
     config = rooms.studio.projects.get(1).config()
     task = {"id": 5, "data": {"image": URI}}
     (suggestion,) = suggest([task], config, Served("v@1.0.0", FakeDetector()), rooms.serving)
-    rooms.serving.predictions.append(to_log(rooms.serving, [suggestion], 1, execution="x"))
+    rooms.serving.predictions.append(make_log_entries(rooms.serving, [suggestion], 1, execution="x"))
     event = created(ls_region("a"), annotation=1, task=5)
 
     rooms.reviews.events.append(1, event["action"], {**event, "task": task})
