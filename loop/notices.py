@@ -1,23 +1,24 @@
-"""A notice as its receivers get it: body, signature, and when it is sent again. Pure."""
+"""Notices to other programs about what happened, and their deliveries to the receivers, in the records."""
 
 from __future__ import annotations
 
-import base64
+import hashlib
 import json
-import re
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from standardwebhooks import Webhook
+import sqlalchemy as sa
 
-STANDARD_KEY = re.compile(r"whsec_(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)")
+from loop.secrecy import redact_texts
+from loop.storage.exchange_tables import deliveries, notices
 
 
-class Kind(StrEnum):
-    """What can have happened."""
+class NoticeKind(StrEnum):
+    """The events that a notice can report."""
 
     REVIEW_RECORDED = "review.recorded"
     TRAINING_FINISHED = "training.finished"
@@ -30,7 +31,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that happened in a project; receivers that get it twice know it by its id."""
+    """Something that happened in a project; a receiver that gets the notice twice knows it by its id."""
 
     id: str
     project_id: int
@@ -39,65 +40,156 @@ class Notice:
     created_at: datetime
 
     def body(self) -> bytes:
-        """The JSON that is sent, the same every time."""
-        said = {
+        """Return the JSON that is sent, the same every time."""
+        content = {
             "id": self.id,
             "kind": self.kind,
             "project": self.project_id,
             "created_at": self.created_at.isoformat(),
             "data": dict(self.data),
         }
-        return json.dumps(said, sort_keys=True).encode()
+        return json.dumps(content, sort_keys=True).encode()
 
 
-def plain(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The same as JSON that every receiver reads; what JSON has no form for, such as NaN or a date, as text."""
-    found: dict[str, Any] = json.loads(json.dumps(data, default=str, skipkeys=True), parse_constant=str)
-    return found
+class DeliveryState(StrEnum):
+    """The states of a delivery."""
+
+    DELIVERED = "delivered"
+    WAITING = "waiting"
+    GIVEN_UP = "given up"
 
 
 @dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """
-    When a delivery that failed is tried again.
+class Delivery:
+    """The delivery of one notice to one receiver; *status* and *error* are of the last attempt."""
 
-    The wait grows from *first* by *factor* up to *longest*, all in seconds, each time by chance up to *jitter* longer
-    or shorter, so that what failed together does not come back together. Eleven waits make 22.5 hours.
-    """
+    notice: Notice
+    url: str
+    attempts: int
+    due_at: datetime | None
+    delivered_at: datetime | None
+    status: int | None
+    error: str | None
 
-    first: float = 5.0
-    factor: float = 3.0
-    longest: float = 6 * 3600.0
-    jitter: float = 0.2
-    most_attempts: int = 12
-    longest_life: timedelta = timedelta(days=1)  # of what was never tried, because its receiver did not answer
-
-    def next_wait(self, attempts: int, chance: float) -> timedelta | None:
-        """The wait after that many failed attempts, by a *chance* in [0, 1]; None: that was the last."""
-        if attempts >= self.most_attempts:
-            return None
-        wait = min(self.longest, self.first * self.factor ** (attempts - 1))
-        return timedelta(seconds=wait * (1 + self.jitter * (2 * chance - 1)))
+    @property
+    def state(self) -> DeliveryState:
+        """The state of the delivery."""
+        if self.delivered_at:
+            return DeliveryState.DELIVERED
+        return DeliveryState.WAITING if self.due_at else DeliveryState.GIVEN_UP
 
 
-def standard_key(text: str) -> str:
-    """
-    Return a key as Standard Webhooks writes it, `whsec_` and base64, which every verifier takes.
+class Outbox:
+    """Notices in the records, each due to every receiver that was configured when it was posted."""
 
-    A text that is written like this stays as it is; any other text stands for its bytes in UTF-8.
-    """
-    if STANDARD_KEY.fullmatch(text):
-        return text
-    return f"whsec_{base64.b64encode(text.encode()).decode()}"
+    def __init__(self, engine: sa.Engine, receivers: Sequence[str]) -> None:
+        self._engine, self.receivers = engine, tuple(dict.fromkeys(receivers))
+
+    def post(self, project_id: int, kind: str, key: str, body: Mapping[str, Any]) -> bool:
+        """Record a notice, due now; return False, and record nothing, where its kind and *key* are known already."""
+        now = datetime.now(UTC)
+        row = {
+            "id": str(uuid.uuid4()),
+            "project_id": project_id,
+            "kind": kind,
+            "key": _key(project_id, kind, key),
+            "body": redact_texts(as_plain_json(body)),
+            "created_at": now,
+        }
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(notices.insert().values(row))
+                for url in self.receivers:
+                    connection.execute(deliveries.insert().values(notice_id=row["id"], url=url, attempts=0, due_at=now))
+        except sa.exc.IntegrityError:
+            return False
+        return True
+
+    def has(self, project_id: int, kind: str, key: str) -> bool:
+        """Whether a notice of this kind and *key* was posted."""
+        query = sa.select(notices.c.id).where(notices.c.key == _key(project_id, kind, key))
+        with self._engine.connect() as connection:
+            return connection.execute(query).first() is not None
+
+    def is_due(self) -> bool:
+        """Whether a delivery is due now."""
+        query = sa.select(deliveries.c.url).where(_is_due(datetime.now(UTC)), deliveries.c.url.in_(self.receivers))
+        with self._engine.connect() as connection:
+            return connection.execute(query.limit(1)).first() is not None
+
+    def due(self, url: str, *, most: int) -> list[Delivery]:
+        """Return the deliveries that are due to a receiver now, the longest due first."""
+        query = _joined().where(_is_due(datetime.now(UTC)), deliveries.c.url == url)
+        return self._read(query.order_by(deliveries.c.due_at, notices.c.created_at).limit(most))
+
+    def last(self, *, is_failed: bool = False, most: int = 100) -> list[Delivery]:
+        """Return the newest deliveries, newest first; *is_failed*: only those whose last attempt failed."""
+        query = _joined().order_by(notices.c.created_at.desc(), deliveries.c.url).limit(most)
+        if is_failed:
+            query = query.where(deliveries.c.delivered_at.is_(None), deliveries.c.error.is_not(None))
+        return self._read(query)
+
+    def record(
+        self, delivery: Delivery, *, status: int | None, error: str | None, due_at: datetime | None = None
+    ) -> None:
+        """Record the result of an attempt; a failed delivery is due again at *due_at*, or given up without it."""
+        values = {
+            "attempts": delivery.attempts + 1,
+            "due_at": due_at,
+            "delivered_at": None if error else datetime.now(UTC),
+            "status": status,
+            "error": error,
+        }
+        this_one = (deliveries.c.notice_id == delivery.notice.id, deliveries.c.url == delivery.url)
+        with self._engine.begin() as connection:
+            connection.execute(deliveries.update().where(*this_one).values(values))
+
+    def give_up_untried(self, url: str, before: datetime) -> None:
+        """Give up the deliveries to a receiver that were posted *before* a time and never tried."""
+        is_old = deliveries.c.notice_id.in_(sa.select(notices.c.id).where(notices.c.created_at < before))
+        untried = (deliveries.c.url == url, deliveries.c.attempts == 0, deliveries.c.due_at.is_not(None), is_old)
+        change = deliveries.update().where(*untried).values(due_at=None, error="the receiver did not answer for a day")
+        with self._engine.begin() as connection:
+            connection.execute(change)
+
+    def retry(self, notice_id: str) -> int:
+        """Make every undelivered delivery of a notice due now, as if it was never tried; return how many there are."""
+        undelivered = (deliveries.c.notice_id == notice_id, deliveries.c.delivered_at.is_(None))
+        with self._engine.begin() as connection:
+            change = deliveries.update().where(*undelivered).values(attempts=0, due_at=datetime.now(UTC))
+            return connection.execute(change).rowcount
+
+    def _read(self, query: sa.Select[Any]) -> list[Delivery]:
+        with self._engine.connect() as connection:
+            return [_delivery(row) for row in connection.execute(query)]
 
 
-def headers(notice: Notice, key: str, now: datetime) -> dict[str, str]:
-    """Return the headers of an attempt at *now*, in UTC, signed with a `standard_key` as Standard Webhooks demands."""
-    return {
-        "Content-Type": "application/json",
-        "User-Agent": "label-studio-yolo-loop",
-        "X-Loop-Event": notice.kind,
-        "webhook-id": notice.id,
-        "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": Webhook(key).sign(notice.id, now, notice.body().decode()),
-    }
+def as_plain_json(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same as JSON that every receiver can read; values without a form in JSON, such as NaN, become text."""
+    content: dict[str, Any] = json.loads(json.dumps(data, default=str, skipkeys=True), parse_constant=str)
+    return content
+
+
+def _key(project_id: int, kind: str, key: str) -> str:
+    return hashlib.sha256(f"{project_id}:{kind}:{key}".encode()).hexdigest()
+
+
+def _joined() -> sa.Select[Any]:
+    columns = [column for column in deliveries.c if column.name != "notice_id"]
+    return sa.select(notices, *columns).join(deliveries, deliveries.c.notice_id == notices.c.id)
+
+
+def _is_due(now: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(deliveries.c.due_at.is_not(None), deliveries.c.due_at <= now)
+
+
+def _delivery(row: sa.Row[Any]) -> Delivery:
+    return Delivery(
+        notice=Notice(row.id, row.project_id, row.kind, row.body, row.created_at),
+        url=row.url,
+        attempts=row.attempts,
+        due_at=row.due_at,
+        delivered_at=row.delivered_at,
+        status=row.status,
+        error=row.error,
+    )

@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine
 
 from loop.datasets.room import DatasetsRoom
+from loop.delivery import NoticeSender
 from loop.discovery.room import DiscoveryRoom
 from loop.gate.room import GateRoom
 from loop.installation.room import InstallationRoom
 from loop.job_queue import JobQueue
 from loop.label_studio.room import StudioRoom
-from loop.notice_sender import Courier
-from loop.outbox import Outbox
+from loop.notices import Outbox
 from loop.rates.room import RatesRoom
 from loop.references.room import ReferencesRoom
 from loop.registry.room import RegistryRoom
@@ -34,7 +34,7 @@ class Rooms:
     engine: Engine
     queue: JobQueue
     outbox: Outbox
-    sender: Courier
+    sender: NoticeSender
     studio: StudioRoom
     vision: VisionRoom
     registry: RegistryRoom

@@ -10,6 +10,7 @@ from loop.datasets.image_vector_store import WholeVectors
 from loop.datasets.room import DatasetPolicy, DatasetsRoom
 from loop.datasets.selection import SelectionPolicy
 from loop.datasets.split_store import SplitList
+from loop.delivery import NoticeSender, standard_key
 from loop.discovery.cluster_store import ClusterLog
 from loop.discovery.picture_folder import DiscoveryFolder
 from loop.discovery.room import DiscoveryRoom
@@ -26,9 +27,7 @@ from loop.label_studio.class_store import ClassList
 from loop.label_studio.client import LabelStudio
 from loop.label_studio.projects import ProjectList
 from loop.label_studio.room import StudioRoom
-from loop.notice_sender import Courier
-from loop.notices import standard_key
-from loop.outbox import Outbox
+from loop.notices import Outbox
 from loop.rates.room import RatesRoom
 from loop.rates.shadow_store import ShadowLog
 from loop.rates.store import RateLog
@@ -90,7 +89,7 @@ class _Builder:
         self.engine = database.connect(settings.database)
         self.queue = JobQueue(settings.redis)
         self.outbox = Outbox(self.engine, settings.receivers)
-        self.sender = Courier(lambda: standard_key(settings.notify_key))
+        self.sender = NoticeSender(lambda: standard_key(settings.notify_key))
         self._predictions = PredictionLog(self.engine)
 
     @cached_property

@@ -13,10 +13,8 @@ import pytest
 import sqlalchemy as sa
 from standardwebhooks import Webhook
 
-from loop.delivery import deliver
-from loop.notice_sender import Courier
-from loop.notices import RetryPolicy, standard_key
-from loop.outbox import DeliveryState, Outbox
+from loop.delivery import NoticeSender, RetryPolicy, deliver, standard_key
+from loop.notices import DeliveryState, Outbox
 from loop.rooms import swap
 from loop.storage.exchange_tables import deliveries, notices
 from tests.builders import NOON
@@ -31,7 +29,7 @@ def told(rooms):
         return swap(
             rooms,
             (rooms.outbox, Outbox(rooms.engine, urls)),
-            (rooms.sender, Courier(lambda: KEY, seconds=seconds)),
+            (rooms.sender, NoticeSender(lambda: KEY, seconds=seconds)),
         )
 
     return of

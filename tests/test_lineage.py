@@ -9,7 +9,7 @@ from loop import lineage
 from loop.cli.tree import app
 from loop.datasets.assemble import assemble
 from loop.errors import PayloadError, UnknownVersion
-from loop.registry.store import Facts
+from loop.registry.store import VersionFacts
 from loop.training.after_reviews import review
 from tests.builders import created, ls_region, region, served
 from tests.training.builders import review_tasks
@@ -31,7 +31,7 @@ def learned(rooms, tmp_path):
     review(rooms.trainings, 1)
     training = rooms.trainings.store.ask(1, "by hand")
     snapshot = assemble(rooms.datasets, 1)
-    child = rooms.registry.versions.add(1, weights, Facts(snapshot=snapshot.hash, parent=parent.name))
+    child = rooms.registry.versions.add(1, weights, VersionFacts(snapshot=snapshot.hash, parent=parent.name))
     rooms.trainings.store.note(training.id, snapshot=snapshot.hash, version=child.name)
     return rooms
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from standardwebhooks import WebhookVerificationError
 
-from loop.notices import Kind, Notice, RetryPolicy, headers, standard_key
-from loop.outbox import DeliveryState, Outbox
+from loop.delivery import RetryPolicy, headers, standard_key
+from loop.notices import DeliveryState, Notice, NoticeKind, Outbox
 from loop.registry.promote import announce_move, promote, roll_back
 from loop.rooms import swap
 from loop.settings import Settings
@@ -201,7 +201,7 @@ def test_a_move_of_the_champion_is_told_once(told, tmp_path):
     promote(told.registry, 1, second.name, "better still")
     roll_back(told.registry, 1, "worse")
     promote(told.registry, 1, first.name, "it serves already")
-    announce_move(told.registry, first, Kind.MODEL_PROMOTED, "after a crash")
+    announce_move(told.registry, first, NoticeKind.MODEL_PROMOTED, "after a crash")
 
     assert kinds(told) == [
         ("model.promoted", {"version": first.name, "why": "better"}),

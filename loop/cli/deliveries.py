@@ -9,8 +9,8 @@ import typer
 
 from loop.cli import screen
 from loop.cli.options import AsJson, out
+from loop.delivery import standard_key
 from loop.errors import PayloadError
-from loop.notices import standard_key
 from loop.settings import Settings
 from loop.storage.storable import LARGEST_ID
 from loop.wiring import build

@@ -13,7 +13,7 @@ from loop.gate.comparison import Part
 from loop.gate.report import Report, broken, fixed
 from loop.installation.findings import Finding, Level
 from loop.installation.status import ProjectStatus, Status
-from loop.outbox import Delivery, DeliveryState
+from loop.notices import Delivery, DeliveryState
 from loop.secrecy import redact
 from loop.training.store import Phase, Training, where
 

@@ -16,7 +16,7 @@ from loop.discovery.room import DiscoveryRoom
 from loop.discovery.spread import spread
 from loop.discovery.tracking import UnknownCluster, outcome
 from loop.errors import MilvusDown, UpstreamError
-from loop.notices import Kind
+from loop.notices import NoticeKind
 from loop.references.plan import source_of
 from loop.vision.embedding import Space
 
@@ -112,7 +112,7 @@ def _announce(discovery: DiscoveryRoom, project_id: int, new: Sequence[UnknownCl
         return
     summaries = [{"id": one.id, "size": one.size, "suggested": one.suggestion.name} for one in new]
     key = hashlib.sha256(",".join(sorted(one.id for one in new)).encode()).hexdigest()
-    discovery.outbox.post(project_id, Kind.CLUSTERS_FOUND, key, {"clusters": summaries})
+    discovery.outbox.post(project_id, NoticeKind.CLUSTERS_FOUND, key, {"clusters": summaries})
 
 
 @contextmanager

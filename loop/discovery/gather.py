@@ -10,7 +10,7 @@ import numpy as np
 from loop.discovery.hints import node_means
 from loop.discovery.room import DiscoveryRoom
 from loop.discovery.tracking import Member, one_each
-from loop.references.entries import Kind
+from loop.references.entries import CollectionKind
 from loop.regions import Box
 from loop.storage.queries import chunked
 from loop.taxonomy.match import Matcher, matcher_of
@@ -68,9 +68,13 @@ def gather(discovery: DiscoveryRoom, project_id: int, space: Space) -> Unknown:
     detected = one_each(detections, _add_reviewed(discovery, project_id, tasks, named))
     members = [*drawn, *detected]
     vectors = {
-        **_fetch_vectors(discovery, project_id, Kind.REFERENCES, space, [member.key for member in drawn]),
+        **_fetch_vectors(discovery, project_id, CollectionKind.REFERENCES, space, [member.key for member in drawn]),
         **_fetch_vectors(
-            discovery, project_id, Kind.DETECTIONS, space, [member.key for member in members[len(drawn) : MOST]]
+            discovery,
+            project_id,
+            CollectionKind.DETECTIONS,
+            space,
+            [member.key for member in members[len(drawn) : MOST]],
         ),
     }
     stored = [member for member in members if member.key in vectors]  # the index job restores missing vectors
@@ -87,7 +91,7 @@ def known(discovery: DiscoveryRoom, project_id: int, space: Space) -> Known:
     node_of = taxonomy_of(discovery, project_id).node_of_label
     sums: dict[str, Vectors] = {}
     pages: list[Vectors] = []
-    collection = discovery.references.milvus.find(project_id, Kind.REFERENCES, space)
+    collection = discovery.references.milvus.find(project_id, CollectionKind.REFERENCES, space)
     for entries, vectors in collection.pages() if collection else ():
         for entry, vector in zip(entries, vectors, strict=True):
             node = node_of.get(entry.label)
@@ -126,7 +130,7 @@ def _match_nodes(matcher: Matcher | None, keys: list[str], vectors: Mapping[str,
 
 
 def _fetch_vectors(
-    discovery: DiscoveryRoom, project_id: int, kind: Kind, space: Space, keys: list[str]
+    discovery: DiscoveryRoom, project_id: int, kind: CollectionKind, space: Space, keys: list[str]
 ) -> dict[str, Vectors]:
     collection = discovery.references.milvus.find(project_id, kind, space) if keys else None
     if collection is None:

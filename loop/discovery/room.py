@@ -9,7 +9,7 @@ from loop.discovery.picture_folder import DiscoveryFolder
 from loop.discovery.unknown_store import UnknownList
 from loop.job_queue import JobQueue
 from loop.label_studio.room import StudioRoom
-from loop.outbox import Outbox
+from loop.notices import Outbox
 from loop.references.room import ReferencesRoom
 from loop.reviews.room import ReviewsRoom
 from loop.serving.room import ServingRoom

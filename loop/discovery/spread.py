@@ -6,7 +6,7 @@ import numpy as np
 
 from loop.discovery.grouping import renumbered, task_groups
 from loop.discovery.room import DiscoveryRoom
-from loop.references.entries import Kind
+from loop.references.entries import CollectionKind
 from loop.serving.write_groups import write, write_groups
 from loop.vision.embedding import Space, Vectors
 
@@ -35,7 +35,7 @@ def spread(discovery: DiscoveryRoom, project_id: int, space: Space, *, seed: int
 def _means(discovery: DiscoveryRoom, project_id: int, space: Space) -> dict[int, Vectors]:
     """The sum of the vectors of each task's detections, weighted by score, float32 (dimension,)."""
     sums: dict[int, Vectors] = {}
-    collection = discovery.references.milvus.find(project_id, Kind.DETECTIONS, space)
+    collection = discovery.references.milvus.find(project_id, CollectionKind.DETECTIONS, space)
     for entries, vectors in collection.pages() if collection else ():
         for entry, vector in zip(entries, vectors, strict=True):
             weighed = np.float32(entry.score) * vector

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from loop.discovery.tracking import Member
-from loop.references.entries import Kind
+from loop.references.entries import CollectionKind
 from loop.references.vector_store import State
 from loop.regions import Box
 from loop.reviews.verdicts import Decision
@@ -33,13 +33,15 @@ class UnknownList:
             matches.c.detection == vectors.c.key,
             matches.c.node.is_not(None),
         )
-        query = _select_done(project_id, space, Kind.DETECTIONS).where(vectors.c.verdict.in_(UNCONFIRMED), ~is_matched)
+        query = _select_done(project_id, space, CollectionKind.DETECTIONS).where(
+            vectors.c.verdict.in_(UNCONFIRMED), ~is_matched
+        )
         return self._read(query.order_by(vectors.c.score.desc(), vectors.c.key).limit(most))
 
     def missed(self, project_id: int, space: Space, labels: Iterable[str]) -> list[Member]:
         """References of missed objects whose label is not in *labels*."""
         known = set(labels)
-        query = _select_done(project_id, space, Kind.REFERENCES).where(vectors.c.verdict == Decision.MISSED)
+        query = _select_done(project_id, space, CollectionKind.REFERENCES).where(vectors.c.verdict == Decision.MISSED)
         return [one for one in self._read(query.order_by(vectors.c.key)) if one.label not in known]
 
     def _read(self, query: sa.Select[Any]) -> list[Member]:
@@ -47,7 +49,7 @@ class UnknownList:
             return [_member(row) for row in connection.execute(query)]
 
 
-def _select_done(project_id: int, space: Space, kind: Kind) -> sa.Select[Any]:
+def _select_done(project_id: int, space: Space, kind: CollectionKind) -> sa.Select[Any]:
     conditions = (vectors.c.project_id == project_id, vectors.c.embedder == space.fingerprint, vectors.c.kind == kind)
     return sa.select(vectors).where(*conditions, vectors.c.state == State.DONE)
 

@@ -12,7 +12,7 @@ from loop.label_studio.classes import FIT_ADVICE, fit_classes, join_names
 from loop.label_studio.label_config import parse
 from loop.label_studio.webhook import ensure_webhook
 from loop.registry.follow import ask_refresh
-from loop.registry.store import FIRST, Facts
+from loop.registry.store import FIRST, VersionFacts
 from loop.training.after_reviews import sync
 
 SAMPLING = "Uncertainty sampling"
@@ -93,7 +93,7 @@ def _first_version(installation: InstallationRoom, project_id: int, start: _Star
     try:
         version = installation.registry.versions.get(project_id, FIRST)
     except UnknownVersion:
-        facts = Facts(
+        facts = VersionFacts(
             classes=start.classes,
             thresholds=asdict(installation.registry.thresholds),
             training={"from": start.weights.name, "image_size": start.image_size},

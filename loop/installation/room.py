@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from loop.job_queue import JobQueue
 from loop.label_studio.room import StudioRoom
-from loop.outbox import Outbox
+from loop.notices import Outbox
 from loop.rates.room import RatesRoom
 from loop.references.room import ReferencesRoom
 from loop.registry.room import RegistryRoom

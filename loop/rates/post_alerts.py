@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loop.notices import Kind
+from loop.notices import NoticeKind
 from loop.rates.alerts import alerts
 from loop.rates.room import RatesRoom
 
@@ -21,7 +21,7 @@ def watch(rates: RatesRoom, project_id: int) -> str:
         if any(alert.is_same_change(other) for other in known):
             continue
         key = f"{alert.cohort}:{alert.rate}:{alert.stream}:{alert.first_task}:{alert.changed_at.isoformat()}"
-        if rates.outbox.post(project_id, Kind.RATES_ALERT, key, alert.body()):
+        if rates.outbox.post(project_id, NoticeKind.RATES_ALERT, key, alert.body()):
             posted.append(str(alert))
         known.append(alert)
     return "; ".join(posted) or "no new alert"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from loop.label_studio.room import StudioRoom
-from loop.outbox import Outbox
+from loop.notices import Outbox
 from loop.rates.shadow_store import ShadowLog
 from loop.rates.store import RateLog
 from loop.reviews.room import ReviewsRoom

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop.notices import Kind
+from loop.notices import NoticeKind
 from loop.rates.alerts import Alert, read_alert
 from loop.rates.audit import PredictedTask
 from loop.rates.rates import NO_VALUE, By, Judged, Rates, cohort_name, group
@@ -81,7 +81,9 @@ class RateLog:
 
     def alerts(self, project_id: int, most: int | None = None) -> list[Alert]:
         """The alerts that were given, newest first."""
-        query = sa.select(notices.c.body).where(notices.c.project_id == project_id, notices.c.kind == Kind.RATES_ALERT)
+        query = sa.select(notices.c.body).where(
+            notices.c.project_id == project_id, notices.c.kind == NoticeKind.RATES_ALERT
+        )
         query = query.order_by(notices.c.created_at.desc()).limit(most)
         with self._engine.connect() as connection:
             return [read_alert(body) for body in connection.scalars(query)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from loop.errors import MilvusDown
 from loop.label_studio.views import only_tasks
 from loop.references.collection import Collection
-from loop.references.entries import Entry, Kind, Neighbour
+from loop.references.entries import CollectionKind, Entry, Neighbour
 from loop.references.label_errors import Contradiction, ErrorPolicy, Suspect, contradictions, suspects, tasks_of
 from loop.references.plan import source_of
 from loop.references.room import ReferencesRoom
@@ -24,7 +24,7 @@ SLACK = 20  # extra neighbours to search for: neighbours of the same task do not
 class KindStats:
     """Counts of one kind of collection: vectors by label, verdict and state, and entries in Milvus."""
 
-    kind: Kind
+    kind: CollectionKind
     labels: dict[str, int]
     verdicts: dict[str, int]
     states: dict[str, int]
@@ -65,9 +65,9 @@ def stats(references: ReferencesRoom, project_id: int) -> Stats:
     if source is None:
         return Stats(None)
     error = ""
-    collections: dict[Kind, tuple[Collection | None, bool]] = {}
+    collections: dict[CollectionKind, tuple[Collection | None, bool]] = {}
     try:
-        for kind in Kind:
+        for kind in CollectionKind:
             collection = references.milvus.find(project_id, kind, source.space)
             current = references.milvus.current(project_id, kind) if collection else None
             collections[kind] = collection, bool(collection and current and current.name == collection.name)
@@ -77,7 +77,7 @@ def stats(references: ReferencesRoom, project_id: int) -> Stats:
         ]
     except MilvusDown as down:
         error = str(down)
-        kinds = [_stats(references, project_id, source.space, kind, None, is_current=False) for kind in Kind]
+        kinds = [_stats(references, project_id, source.space, kind, None, is_current=False) for kind in CollectionKind]
     return Stats(source.space, kinds, error)
 
 
@@ -85,7 +85,7 @@ def check(references: ReferencesRoom, project_id: int, policy: ErrorPolicy | Non
     """Find references that their neighbours contradict, and vectors whose source is gone. Raises MilvusDown."""
     policy = policy or ErrorPolicy()
     source = source_of(references, project_id)
-    collection = references.milvus.find(project_id, Kind.REFERENCES, source.space) if source else None
+    collection = references.milvus.find(project_id, CollectionKind.REFERENCES, source.space) if source else None
     near = _neighbours(collection, policy.neighbours + SLACK) if collection else {}
     existing = references.studio.client.task_ids(project_id)
     recorded = references.vectors.tasks(project_id, source.space) if source else set()
@@ -114,7 +114,7 @@ def _stats(
     references: ReferencesRoom,
     project_id: int,
     space: Space,
-    kind: Kind,
+    kind: CollectionKind,
     collection: Collection | None,
     *,
     is_current: bool,

@@ -12,7 +12,7 @@ from loop.vision.embedding import Space
 SAME_PLACE = 4  # decimals of the image; Label Studio rounds what it stores
 
 
-class Kind(StrEnum):
+class CollectionKind(StrEnum):
     """The two kinds of collections."""
 
     REFERENCES = "references"  # boxes that a person confirmed, corrected or drew

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from loop.errors import MilvusDown, UpstreamError
 from loop.job_queue import DEFAULT
-from loop.references.entries import Kind
+from loop.references.entries import CollectionKind
 from loop.references.make import Work, compare, delete_gone, make_some, settle
 from loop.references.plan import plan, source_of
 from loop.references.room import ReferencesRoom
@@ -45,7 +45,7 @@ def rebuild(references: ReferencesRoom, project_id: int) -> Indexed:
     """Drop the collections of the embedder in use, and rebuild them from records and images."""
     source = source_of(references, project_id)
     if source:
-        for kind in Kind:
+        for kind in CollectionKind:
             if references.milvus.find(project_id, kind, source.space):
                 references.milvus.drop(project_id, kind, source.space)
         references.vectors.forget(project_id, source.space.fingerprint)
@@ -69,7 +69,7 @@ def _run(references: ReferencesRoom, project_id: int, *, is_patient: bool) -> In
 def _make(work: Work, *, is_patient: bool) -> str:
     start = time.monotonic()
     if is_patient:
-        for kind in Kind:
+        for kind in CollectionKind:
             compare(work, kind)
     delete_gone(work)
     while make_some(work):

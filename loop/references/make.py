@@ -12,7 +12,7 @@ from loop.errors import ImageError
 from loop.failures import Fault, attempt_all
 from loop.label_studio.payloads import Task
 from loop.references.collection import Collection
-from loop.references.entries import Entry, Kind
+from loop.references.entries import CollectionKind, Entry
 from loop.references.plan import Source
 from loop.references.room import ReferencesRoom
 from loop.references.vector_store import Row, State
@@ -47,7 +47,7 @@ class Work:
             )
         return self.embedder
 
-    def collection(self, kind: Kind) -> Collection:
+    def collection(self, kind: CollectionKind) -> Collection:
         """Return the collection of a kind; create it if it does not exist."""
         references, space = self.references.milvus, self.source.space
         existing = references.find(self.project_id, kind, space)
@@ -58,7 +58,7 @@ def delete_gone(work: Work) -> None:
     """Delete vectors that are no longer wanted."""
     log, space = work.references.vectors, work.source.space
     while rows := log.rows(work.project_id, space, State.GONE, most=DELETED):
-        for kind in Kind:
+        for kind in CollectionKind:
             gone = [row for row in rows if row.wanted.kind == kind]
             collection = work.references.milvus.find(work.project_id, kind, space) if gone else None
             if collection:
@@ -78,7 +78,7 @@ def settle(work: Work) -> str:
     """When no vector is due: find vectors that Milvus lost, fit the index, move the aliases."""
     references, space = work.references, work.source.space
     lost = 0
-    for kind in Kind:
+    for kind in CollectionKind:
         collection = references.milvus.find(work.project_id, kind, space)
         done = len(references.vectors.keys(work.project_id, space, kind, State.DONE))
         if (collection.count() if collection else 0) != done:
@@ -93,7 +93,7 @@ def settle(work: Work) -> str:
     return "all there"
 
 
-def compare(work: Work, kind: Kind) -> int:
+def compare(work: Work, kind: CollectionKind) -> int:
     """Mark vectors that Milvus lost as due, and delete vectors that it should not have; return how many were lost."""
     log, space = work.references.vectors, work.source.space
     collection = work.references.milvus.find(work.project_id, kind, space)
@@ -111,7 +111,7 @@ def _embed(work: Work, rows: Sequence[Row]) -> None:
     new = {row.wanted.crop: row for row in rows if row.wanted.crop not in known}  # two tasks may show one image
     made = _embed_new(work, list(new.values()))
     known |= made
-    for kind in Kind:
+    for kind in CollectionKind:
         ready = [row for row in rows if row.wanted.kind == kind and row.wanted.crop in known]
         if ready:
             entries = [_with_node(row.wanted.entry, stored.get((kind, row.wanted.entry.key))) for row in ready]
@@ -120,15 +120,15 @@ def _embed(work: Work, rows: Sequence[Row]) -> None:
     work.made += len(made)
 
 
-def _find_known(work: Work, rows: Sequence[Row]) -> tuple[dict[tuple[Kind, str], Entry], dict[str, Vectors]]:
+def _find_known(work: Work, rows: Sequence[Row]) -> tuple[dict[tuple[CollectionKind, str], Entry], dict[str, Vectors]]:
     """Return the entries that Milvus has under the keys of rows, and the known vector of each crop under any key."""
     references, space = work.references, work.source.space
     elsewhere = references.vectors.with_crops(work.project_id, space, {row.wanted.crop for row in rows})
     crops = {(kind, key): crop for crop, (kind, key) in elsewhere.items()}
     crops |= {(row.wanted.kind, row.wanted.entry.key): row.wanted.crop for row in rows}
-    entries: dict[tuple[Kind, str], Entry] = {}
+    entries: dict[tuple[CollectionKind, str], Entry] = {}
     vectors: dict[str, Vectors] = {}
-    for kind in Kind:
+    for kind in CollectionKind:
         collection = references.milvus.find(work.project_id, kind, space)
         keys = [key for at, key in crops if at == kind]
         for key, (entry, vector) in (collection.get(keys) if collection and keys else {}).items():

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from loop.errors import MilvusDown
 from loop.references.collection import Collection, guarded
-from loop.references.entries import Kind
+from loop.references.entries import CollectionKind
 from loop.references.milvus_format import (
     EMBEDDER,
     FINGERPRINT,
@@ -55,16 +55,16 @@ class References:
         if client is not None:
             client.close()
 
-    def find(self, project_id: int, kind: Kind, space: Space) -> Collection | None:
+    def find(self, project_id: int, kind: CollectionKind, space: Space) -> Collection | None:
         """Return the collection of an embedder, or None. Raises MilvusDown."""
         return self._open(collection_name(project_id, kind, space), project_id)
 
-    def current(self, project_id: int, kind: Kind) -> Collection | None:
+    def current(self, project_id: int, kind: CollectionKind) -> Collection | None:
         """Return the collection behind the alias: of the last embedder whose vectors were complete."""
         name = self._alias_target(project_id, kind)
         return self._open(name, project_id) if name else None
 
-    def create(self, project_id: int, kind: Kind, space: Space, dimension: int) -> Collection:
+    def create(self, project_id: int, kind: CollectionKind, space: Space, dimension: int) -> Collection:
         """Return the collection of an embedder; create it if it does not exist. Raises MilvusDown."""
         name = collection_name(project_id, kind, space)
         if not self.ask("has_collection", name):
@@ -79,14 +79,14 @@ class References:
         collections of all earlier embedders are dropped.
         """
         dropped: set[str] = set()
-        for kind in Kind:
+        for kind in CollectionKind:
             name, before = collection_name(project_id, kind, space), self._alias_target(project_id, kind)
             if before != name and self.ask("has_collection", name):
                 self.ask("alter_alias" if before else "create_alias", name, alias_name(project_id, kind))
                 dropped |= self._drop_others(project_id, kind, {name, before})
         return sorted(dropped)
 
-    def drop(self, project_id: int, kind: Kind, space: Space) -> None:
+    def drop(self, project_id: int, kind: CollectionKind, space: Space) -> None:
         """Drop a collection, and the alias if it points to it. Raises MilvusDown."""
         name = collection_name(project_id, kind, space)
         if self._alias_target(project_id, kind) == name:
@@ -116,16 +116,16 @@ class References:
         space = Space(str(properties.get(EMBEDDER, "")), str(properties.get(FINGERPRINT, "")))
         return Collection(self, name, project_id, space, self._policy)
 
-    def _alias_target(self, project_id: int, kind: Kind) -> str | None:
+    def _alias_target(self, project_id: int, kind: CollectionKind) -> str | None:
         alias = alias_name(project_id, kind)
         names = self._names(project_id, kind)
         return next((name for name in names if alias in self.ask("list_aliases", name)["aliases"]), None)
 
-    def _names(self, project_id: int, kind: Kind) -> list[str]:
+    def _names(self, project_id: int, kind: CollectionKind) -> list[str]:
         prefix = f"{alias_name(project_id, kind)}_"
         return [str(name) for name in self.ask("list_collections") if name.startswith(prefix)]
 
-    def _drop_others(self, project_id: int, kind: Kind, kept_names: Iterable[str | None]) -> set[str]:
+    def _drop_others(self, project_id: int, kind: CollectionKind, kept_names: Iterable[str | None]) -> set[str]:
         dropped = set()
         for name in set(self._names(project_id, kind)) - set(kept_names):
             collection = self._open(name, project_id)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from loop.references.entries import Entry, Kind
+from loop.references.entries import CollectionKind, Entry
 from loop.vision.embedding import Space, Vectors
 
 KEY, VECTOR = "key", "vector"
@@ -31,12 +31,12 @@ class IndexPolicy:
     breadth: int = 200
 
 
-def collection_name(project_id: int, kind: Kind, space: Space) -> str:
+def collection_name(project_id: int, kind: CollectionKind, space: Space) -> str:
     """Return the name of the collection of a project, kind and embedder."""
     return f"{alias_name(project_id, kind)}_{space.fingerprint[:24]}"
 
 
-def alias_name(project_id: int, kind: Kind) -> str:
+def alias_name(project_id: int, kind: CollectionKind) -> str:
     """Return the alias of the collection of the embedder in use."""
     return f"loop_p{project_id}_{kind.value}"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop.references.entries import Entry, Kind
+from loop.references.entries import CollectionKind, Entry
 from loop.references.wanted import Wanted
 from loop.regions import Box
 from loop.storage.queries import chunked
@@ -57,7 +57,7 @@ class VectorLog:
         with self._engine.begin() as connection:
             for batch in chunked(tasks):
                 known = {
-                    (Kind(row.kind), row.key): row
+                    (CollectionKind(row.kind), row.key): row
                     for row in connection.execute(sa.select(vectors).where(*is_known, vectors.c.task_id.in_(batch)))
                 }
                 new = {(entry.kind, entry.entry.key): entry for task_id in batch for entry in tasks[task_id][1]}
@@ -91,7 +91,7 @@ class VectorLog:
         with self._engine.connect() as connection:
             return [_read(row) for row in connection.execute(query)]
 
-    def of_keys(self, project_id: int, space: Space, kind: Kind, keys: Iterable[str]) -> dict[str, Row]:
+    def of_keys(self, project_id: int, space: Space, kind: CollectionKind, keys: Iterable[str]) -> dict[str, Row]:
         """Return the vectors of a kind, by key."""
         query = sa.select(vectors).where(_is_of(project_id, space), vectors.c.kind == kind)
         with self._engine.connect() as connection:
@@ -104,13 +104,13 @@ class VectorLog:
 
     def of_tasks(self, project_id: int, space: Space, task_ids: Iterable[int]) -> list[Row]:
         """Return the detections of tasks that have a vector."""
-        is_done = (vectors.c.kind == Kind.DETECTIONS, vectors.c.state == State.DONE)
+        is_done = (vectors.c.kind == CollectionKind.DETECTIONS, vectors.c.state == State.DONE)
         query = sa.select(vectors).where(_is_of(project_id, space), *is_done)
         with self._engine.connect() as connection:
             results = (connection.execute(query.where(vectors.c.task_id.in_(batch))) for batch in chunked(task_ids))
             return [_read(row) for result in results for row in result]
 
-    def keys(self, project_id: int, space: Space, kind: Kind, state: State | None = None) -> set[str]:
+    def keys(self, project_id: int, space: Space, kind: CollectionKind, state: State | None = None) -> set[str]:
         """Return the keys of a kind, in one state or in any."""
         query = sa.select(vectors.c.key).where(_is_of(project_id, space), vectors.c.kind == kind)
         if state is not None:
@@ -124,21 +124,21 @@ class VectorLog:
         with self._engine.connect() as connection:
             return set(connection.scalars(query))
 
-    def with_crops(self, project_id: int, space: Space, crops: Iterable[str]) -> dict[str, tuple[Kind, str]]:
+    def with_crops(self, project_id: int, space: Space, crops: Iterable[str]) -> dict[str, tuple[CollectionKind, str]]:
         """Map each crop to a kind and key under which Milvus may already have its vector."""
         query = sa.select(vectors.c.crop, vectors.c.kind, vectors.c.key).where(_is_of(project_id, space))
-        keys_by_crop: dict[str, tuple[Kind, str]] = {}
+        keys_by_crop: dict[str, tuple[CollectionKind, str]] = {}
         with self._engine.connect() as connection:
             for batch in chunked(set(crops)):
                 rows = connection.execute(query.where(vectors.c.crop.in_(batch), vectors.c.state == State.DONE))
-                keys_by_crop |= {row.crop: (Kind(row.kind), row.key) for row in rows}
+                keys_by_crop |= {row.crop: (CollectionKind(row.kind), row.key) for row in rows}
         return keys_by_crop
 
     def set(self, project_id: int, space: Space, rows: Sequence[Row], state: State) -> None:
         """Set the state of vectors, and clear their errors."""
         self._set(project_id, space, [(row.wanted.kind, row.wanted.entry.key) for row in rows], state)
 
-    def lost(self, project_id: int, space: Space, kind: Kind, keys: Iterable[str]) -> None:
+    def lost(self, project_id: int, space: Space, kind: CollectionKind, keys: Iterable[str]) -> None:
         """Mark vectors that Milvus lost as due."""
         self._set(project_id, space, [(kind, key) for key in keys], State.DUE)
 
@@ -166,23 +166,26 @@ class VectorLog:
                 conditions = (table.c.project_id == project_id, table.c.embedder == fingerprint)
                 connection.execute(table.delete().where(*conditions))
 
-    def counts(self, project_id: int, space: Space) -> list[tuple[Kind, str, str, State, int]]:
+    def counts(self, project_id: int, space: Space) -> list[tuple[CollectionKind, str, str, State, int]]:
         """Count the vectors of each kind, label, verdict and state."""
         columns = (vectors.c.kind, vectors.c.label, vectors.c.verdict, vectors.c.state)
         query = sa.select(*columns, sa.func.count()).where(_is_of(project_id, space)).group_by(*columns)
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(*columns)).all()
-        return [(Kind(kind), label, verdict, State(state), int(count)) for kind, label, verdict, state, count in rows]
+        return [
+            (CollectionKind(kind), label, verdict, State(state), int(count))
+            for kind, label, verdict, state, count in rows
+        ]
 
-    def _set(self, project_id: int, space: Space, keys: Sequence[tuple[Kind, str]], state: State) -> None:
+    def _set(self, project_id: int, space: Space, keys: Sequence[tuple[CollectionKind, str]], state: State) -> None:
         where = {"project_id": project_id, "embedder": space.fingerprint}
         made_at = datetime.now(UTC) if state == State.DONE else None
         with self._engine.begin() as connection:
             _set(connection, where, keys, state=state, tries=0, due_at=None, error=None, made_at=made_at)
 
 
-Known = Mapping[tuple[Kind, str], sa.Row[Any]]
-New = Mapping[tuple[Kind, str], Wanted]
+Known = Mapping[tuple[CollectionKind, str], sa.Row[Any]]
+New = Mapping[tuple[CollectionKind, str], Wanted]
 
 
 def _select_changed(known: Known, new: New) -> list[Wanted]:
@@ -202,18 +205,22 @@ def _replace(connection: sa.Connection, where: Mapping[str, Any], wanted: Sequen
         )
 
 
-def _delete(connection: sa.Connection, where: Mapping[str, Any], keys: Sequence[tuple[Kind, str]]) -> None:
+def _delete(connection: sa.Connection, where: Mapping[str, Any], keys: Sequence[tuple[CollectionKind, str]]) -> None:
     for condition in _key_conditions(where, keys):
         connection.execute(vectors.delete().where(condition))
 
 
-def _set(connection: sa.Connection, where: Mapping[str, Any], keys: Sequence[tuple[Kind, str]], **values: Any) -> None:
+def _set(
+    connection: sa.Connection, where: Mapping[str, Any], keys: Sequence[tuple[CollectionKind, str]], **values: Any
+) -> None:
     for condition in _key_conditions(where, keys):
         connection.execute(vectors.update().where(condition).values(**values))
 
 
-def _key_conditions(where: Mapping[str, Any], keys: Sequence[tuple[Kind, str]]) -> Iterable[sa.ColumnElement[bool]]:
-    for kind in Kind:
+def _key_conditions(
+    where: Mapping[str, Any], keys: Sequence[tuple[CollectionKind, str]]
+) -> Iterable[sa.ColumnElement[bool]]:
+    for kind in CollectionKind:
         for batch in chunked(key for at, key in keys if at == kind):
             conditions = (vectors.c[name] == value for name, value in where.items())
             yield sa.and_(*conditions, vectors.c.kind == kind, vectors.c.key.in_(batch))
@@ -246,5 +253,5 @@ def _row(wanted: Wanted) -> dict[str, Any]:
 
 def _read(row: sa.Row[Any]) -> Row:
     entry = Entry(row.key, row.task_id, row.region, row.label, row.version, row.score, row.verdict)
-    wanted = Wanted(Kind(row.kind), row.crop, row.image, Box(*row.box), entry)
+    wanted = Wanted(CollectionKind(row.kind), row.crop, row.image, Box(*row.box), entry)
     return Row(wanted, State(row.state), row.tries, row.error or "")

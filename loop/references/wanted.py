@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from loop.references.entries import Entry, Kind, crop_key, entry_key
+from loop.references.entries import CollectionKind, Entry, crop_key, entry_key
 from loop.regions import Box, Region
 from loop.reviews.verdicts import Decision
 from loop.vision.embedding import Space
@@ -72,7 +72,7 @@ class TaskFacts:
 class Wanted:
     """One vector that should exist: of a box on an image, with its scalars, in one kind of collection."""
 
-    kind: Kind
+    kind: CollectionKind
     crop: str
     image: str
     box: Box
@@ -87,7 +87,7 @@ def wanted(facts: TaskFacts, space: Space) -> list[Wanted]:
     since. A review that began after the naming replaces the named boxes. Detections are the regions of the newest
     prediction, shown or held back, and every judged region: a deleted region stays as an example of a false positive.
     """
-    vectors: dict[tuple[Kind, str], Wanted] = {}
+    vectors: dict[tuple[CollectionKind, str], Wanted] = {}
     for vector in (*_named(facts, space), *_references(facts, space), *_detections(facts, space)):
         vectors.setdefault((vector.kind, vector.entry.key), vector)
     return list(vectors.values())
@@ -98,7 +98,7 @@ def _named(facts: TaskFacts, space: Space) -> Iterator[Wanted]:
         is_reviewed = facts.drawn and facts.drawn.began and facts.drawn.began >= box.at
         is_current = facts.newest is None or facts.newest.image == box.image
         if is_current and not is_reviewed:
-            yield _make(Kind.REFERENCES, facts.task_id, box.image, box.region, space, "", NAMED)
+            yield _make(CollectionKind.REFERENCES, facts.task_id, box.image, box.region, space, "", NAMED)
 
 
 def _references(facts: TaskFacts, space: Space) -> Iterator[Wanted]:
@@ -109,17 +109,19 @@ def _references(facts: TaskFacts, space: Space) -> Iterator[Wanted]:
         judged = verdicts.get((region.id, region.box))
         decision = judged.decision if judged else Decision.MISSED  # nothing was predicted there
         version = judged.version if judged and judged.predicted else ""
-        yield _make(Kind.REFERENCES, facts.task_id, facts.drawn.image, region, space, version, decision)
+        yield _make(CollectionKind.REFERENCES, facts.task_id, facts.drawn.image, region, space, version, decision)
 
 
 def _detections(facts: TaskFacts, space: Space) -> Iterator[Wanted]:
     for verdict in facts.judged:
         for region in _usable([verdict.predicted] if verdict.predicted else []):
             image, version = verdict.image, verdict.version
-            yield _make(Kind.DETECTIONS, facts.task_id, image, region, space, version, verdict.decision)
+            yield _make(CollectionKind.DETECTIONS, facts.task_id, image, region, space, version, verdict.decision)
     if facts.newest:
         for region in _usable(facts.newest.regions):
-            yield _make(Kind.DETECTIONS, facts.task_id, facts.newest.image, region, space, facts.newest.version, "")
+            yield _make(
+                CollectionKind.DETECTIONS, facts.task_id, facts.newest.image, region, space, facts.newest.version, ""
+            )
 
 
 def _usable(regions: Sequence[Region]) -> Iterable[Region]:
@@ -127,7 +129,9 @@ def _usable(regions: Sequence[Region]) -> Iterable[Region]:
     return (region for region in regions if region.label and region.box.clipped().area > 0)
 
 
-def _make(kind: Kind, task_id: int, image: str, region: Region, space: Space, version: str, verdict: str) -> Wanted:
+def _make(
+    kind: CollectionKind, task_id: int, image: str, region: Region, space: Space, version: str, verdict: str
+) -> Wanted:
     box = region.box.clipped()
     crop = crop_key(image, box)
     entry = Entry(

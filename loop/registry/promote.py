@@ -5,13 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 
 from loop.errors import Pinned, UpstreamError
-from loop.notices import Kind
+from loop.notices import NoticeKind
 from loop.registry.follow import ask_refresh, follow
 from loop.registry.moves import PREVIOUS
 from loop.registry.room import RegistryRoom
 from loop.registry.store import Version
 
-MOVES = (Kind.MODEL_PROMOTED, Kind.MODEL_ROLLED_BACK)
+MOVES = (NoticeKind.MODEL_PROMOTED, NoticeKind.MODEL_ROLLED_BACK)
 
 
 def promote(registry: RegistryRoom, project_id: int, name: str, why: str) -> Version:
@@ -25,7 +25,7 @@ def promote(registry: RegistryRoom, project_id: int, name: str, why: str) -> Ver
     registry.load(registry.versions.get(project_id, name))
     registry.studio.projects.ask_refresh(project_id)
     version = registry.versions.promote(project_id, name, why)
-    announce_move(registry, version, Kind.MODEL_PROMOTED, why)
+    announce_move(registry, version, NoticeKind.MODEL_PROMOTED, why)
     ask_refresh(registry, project_id)
     return version
 
@@ -57,7 +57,7 @@ def roll_back(registry: RegistryRoom, project_id: int, why: str) -> Version:
         registry.load(previous)
     registry.studio.projects.ask_refresh(project_id)
     version = registry.versions.roll_back(project_id, why)
-    announce_move(registry, version, Kind.MODEL_ROLLED_BACK, why)
+    announce_move(registry, version, NoticeKind.MODEL_ROLLED_BACK, why)
     _follow(registry, project_id)
     return version
 
@@ -68,7 +68,7 @@ def pin(registry: RegistryRoom, project_id: int, name: str, why: str) -> Version
     registry.load(registry.versions.get(project_id, name))
     registry.studio.projects.ask_refresh(project_id)
     version = registry.versions.promote(project_id, name, why, pin=True)
-    announce_move(registry, version, Kind.MODEL_PROMOTED, why)
+    announce_move(registry, version, NoticeKind.MODEL_PROMOTED, why)
     _follow(registry, project_id)
     return version
 
@@ -86,7 +86,7 @@ def _follow(registry: RegistryRoom, project_id: int) -> None:
     ask_refresh(registry, project_id)
 
 
-def announce_move(registry: RegistryRoom, version: Version, kind: Kind, why: str) -> bool:
+def announce_move(registry: RegistryRoom, version: Version, kind: NoticeKind, why: str) -> bool:
     """Post a notice that *version* serves now, once for each move; return whether it was posted now."""
     project_id, move = version.project_id, str(registry.moves.last(version.project_id))
     if any(registry.outbox.has(project_id, move_kind, move) for move_kind in MOVES):
@@ -97,4 +97,4 @@ def announce_move(registry: RegistryRoom, version: Version, kind: Kind, why: str
 def catch_up(registry: RegistryRoom, project_id: int) -> bool:
     """Post the notice of the last move where a process was killed before it could; return whether it was missing."""
     champion = registry.versions.champion(project_id)
-    return champion is not None and announce_move(registry, champion, Kind.MODEL_PROMOTED, "found by the sweep")
+    return champion is not None and announce_move(registry, champion, NoticeKind.MODEL_PROMOTED, "found by the sweep")

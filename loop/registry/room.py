@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from loop.errors import WeightsRefused
 from loop.job_queue import JobQueue
 from loop.label_studio.room import StudioRoom
-from loop.outbox import Outbox
+from loop.notices import Outbox
 from loop.registry.detectors import Detectors
 from loop.registry.moves import MoveLog
 from loop.registry.served import Served, Thresholds

@@ -26,7 +26,7 @@ ABANDONED = 3600.0  # seconds; a file without a version that is older was left b
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class VersionFacts:
     """The facts about weights: where they come from, their classes, the thresholds at which they serve."""
 
     snapshot: str | None = None
@@ -45,7 +45,7 @@ class Version:
     name: str
     weights: Path
     sha256: str
-    facts: Facts
+    facts: VersionFacts
     created_at: datetime
 
     @property
@@ -79,7 +79,7 @@ class WeightsRegistry:
         self,
         project_id: int,
         weights: Path,
-        facts: Facts | None = None,
+        facts: VersionFacts | None = None,
         *,
         number: str | None = None,
         model_name: str | None = None,
@@ -101,7 +101,7 @@ class WeightsRegistry:
                 "name": name,
                 "weights": str(file.relative_to(self._root)),
                 "sha256": file.stem,
-                **asdict(facts or Facts()),
+                **asdict(facts or VersionFacts()),
                 "created_at": datetime.now(UTC),
             }
             connection.execute(versions.insert().values(row))
@@ -201,7 +201,7 @@ class WeightsRegistry:
             name=row.name,
             weights=self._root / row.weights,
             sha256=row.sha256,
-            facts=Facts(row.snapshot, row.parent, tuple(row.classes), row.thresholds, row.training, row.metrics),
+            facts=VersionFacts(row.snapshot, row.parent, tuple(row.classes), row.thresholds, row.training, row.metrics),
             created_at=row.created_at,
         )
 

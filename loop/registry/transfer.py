@@ -16,7 +16,7 @@ from loop.registry.archive import UnpackedWeights
 from loop.registry.manifest import Manifest
 from loop.registry.probe import ProbedWeights
 from loop.registry.room import RegistryRoom
-from loop.registry.store import Facts, Version
+from loop.registry.store import Version, VersionFacts
 from loop.registry.weights_check import check_weights
 from loop.storage.files import sha256_of
 from loop.vision.weights_kind import check_kind
@@ -99,7 +99,7 @@ def _describe_fit(project: Project, classes: Sequence[str]) -> str:
 
 def _make_facts(
     registry: RegistryRoom, file: Path, unpacked: UnpackedWeights, manifest: Manifest, probed: ProbedWeights
-) -> Facts:
+) -> VersionFacts:
     source = {
         "from": file.name,
         "archive": unpacked.sha256,
@@ -107,7 +107,7 @@ def _make_facts(
         "image_size": probed.image_size,
     }
     thresholds = asdict(registry.thresholds) | dict(manifest.thresholds)
-    return Facts(classes=probed.classes, thresholds=thresholds, training=source)
+    return VersionFacts(classes=probed.classes, thresholds=thresholds, training=source)
 
 
 def _check(pattern: re.Pattern[str], text: str, expected: str) -> str:

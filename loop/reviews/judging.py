@@ -9,7 +9,7 @@ from functools import partial
 from loop.errors import UpstreamError
 from loop.failures import Fault, attempt, attempt_all
 from loop.label_studio.payloads import Review
-from loop.notices import Kind
+from loop.notices import NoticeKind
 from loop.reviews.judge_by_overlap import judge_by_overlap
 from loop.reviews.review_store import CountedReview
 from loop.reviews.room import ReviewsRoom
@@ -84,7 +84,7 @@ def _tell(reviews: ReviewsRoom, review: Review, seen: LoggedPrediction | None, v
         **({"unread": [one.text for one in review.unread]} if review.unread else {}),
     }
     state = f"{review.id}:{review.updated_at.isoformat()}{':unread' if review.unread else ''}"
-    reviews.outbox.post(review.project_id, Kind.REVIEW_RECORDED, state, said)
+    reviews.outbox.post(review.project_id, NoticeKind.REVIEW_RECORDED, state, said)
 
 
 def _judged_shadows(

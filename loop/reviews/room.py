@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from loop.label_studio.room import StudioRoom
-from loop.outbox import Outbox
+from loop.notices import Outbox
 from loop.registry.room import RegistryRoom
 from loop.reviews.event_store import EventLog
 from loop.reviews.operation_store import OperationLog

@@ -11,7 +11,7 @@ import numpy as np
 from loop.errors import MilvusDown, UpstreamError
 from loop.label_studio.projects import Project
 from loop.references.collection import Collection
-from loop.references.entries import Kind, Neighbour, crop_key, entry_key
+from loop.references.entries import CollectionKind, Neighbour, crop_key, entry_key
 from loop.references.plan import source_of
 from loop.regions import Region
 from loop.serving.predict import Suggestion
@@ -58,7 +58,9 @@ def matcher_of(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy | N
     source = source_of(taxonomies.references, project_id) if taxonomy else None
     if taxonomy is None or source is None:
         return None
-    return Matcher(taxonomy, source.space, taxonomies.references.milvus.find(project_id, Kind.REFERENCES, source.space))
+    return Matcher(
+        taxonomy, source.space, taxonomies.references.milvus.find(project_id, CollectionKind.REFERENCES, source.space)
+    )
 
 
 def is_due(taxonomies: TaxonomyRoom, project: Project) -> bool:
@@ -167,7 +169,7 @@ def place_detections(
     taxonomies: TaxonomyRoom, project_id: int, space: Space, found: Mapping[str, Match | None]
 ) -> None:
     """Set the node of detections to the node of their match. Raises MilvusDown."""
-    collection = taxonomies.references.milvus.find(project_id, Kind.DETECTIONS, space)
+    collection = taxonomies.references.milvus.find(project_id, CollectionKind.DETECTIONS, space)
     if collection:
         collection.place({key: (match.node if match else None) or UNKNOWN for key, match in found.items()})
 
@@ -176,9 +178,11 @@ def vectors_of(
     taxonomies: TaxonomyRoom, project_id: int, space: Space, keys: Sequence[str]
 ) -> tuple[list[str], Vectors]:
     """Return the vectors of detections in Milvus. The next index job makes lost vectors again."""
-    collection = taxonomies.references.milvus.find(project_id, Kind.DETECTIONS, space)
+    collection = taxonomies.references.milvus.find(project_id, CollectionKind.DETECTIONS, space)
     stored = collection.get(keys) if collection else {}
-    taxonomies.references.vectors.lost(project_id, space, Kind.DETECTIONS, [key for key in keys if key not in stored])
+    taxonomies.references.vectors.lost(
+        project_id, space, CollectionKind.DETECTIONS, [key for key in keys if key not in stored]
+    )
     known = [key for key in keys if key in stored]
     return known, np.stack([stored[key][1] for key in known]) if known else np.zeros((0, 0), np.float32)
 

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from loop.errors import StalePlan
-from loop.references.entries import Kind
+from loop.references.entries import CollectionKind
 from loop.references.vector_store import State
 from loop.storage.queries import chunked
 from loop.storage.taxonomy_tables import matches, reapplications
@@ -144,14 +144,14 @@ def _same_detection() -> sa.ColumnElement[bool]:
         matches.c.project_id == vectors.c.project_id,
         matches.c.embedder == vectors.c.embedder,
         matches.c.detection == vectors.c.key,
-        vectors.c.kind == Kind.DETECTIONS,
+        vectors.c.kind == CollectionKind.DETECTIONS,
     )
 
 
 def _unmatched(project_id: int, space: Space) -> sa.Select[tuple[Any, ...]]:
     has_match = sa.exists().where(_same_detection())
     is_of = (vectors.c.project_id == project_id, vectors.c.embedder == space.fingerprint)
-    is_done = (vectors.c.kind == Kind.DETECTIONS, vectors.c.state == State.DONE)
+    is_done = (vectors.c.kind == CollectionKind.DETECTIONS, vectors.c.state == State.DONE)
     return sa.select(vectors.c.key).where(*is_of, *is_done, ~has_match)
 
 

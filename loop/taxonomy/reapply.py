@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from loop.errors import PayloadError, StalePlan
-from loop.references.entries import Kind
+from loop.references.entries import CollectionKind
 from loop.references.vector_store import State
 from loop.storage.queries import chunked
 from loop.taxonomy.match import AT_ONCE, Matcher, matcher_of, place_detections, place_references, show, vectors_of
@@ -80,7 +80,7 @@ def _matcher(taxonomies: TaxonomyRoom, project_id: int) -> Matcher:
 
 
 def _plan(taxonomies: TaxonomyRoom, project_id: int, matcher: Matcher) -> DryRun:
-    keys = sorted(taxonomies.references.vectors.keys(project_id, matcher.space, Kind.DETECTIONS, State.DONE))
+    keys = sorted(taxonomies.references.vectors.keys(project_id, matcher.space, CollectionKind.DETECTIONS, State.DONE))
     before = taxonomies.matches.of_keys(project_id, matcher.space, keys)
     after: dict[str, Match] = {}
     for batch in chunked(keys, AT_ONCE):

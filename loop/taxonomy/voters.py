@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from loop.references.entries import Kind, crop_key, entry_key
+from loop.references.entries import CollectionKind, crop_key, entry_key
 from loop.references.plan import source_of
 from loop.references.vector_store import Row
 from loop.serving.store import LoggedPrediction
@@ -48,7 +48,11 @@ def matched(
     }
     matches = taxonomies.matches.of_keys(project_id, source.space, keys) if source else {}
     voters = {vote.reference for match in matches.values() for vote in match.votes}
-    known = taxonomies.references.vectors.of_keys(project_id, source.space, Kind.REFERENCES, voters) if source else {}
+    known = (
+        taxonomies.references.vectors.of_keys(project_id, source.space, CollectionKind.REFERENCES, voters)
+        if source
+        else {}
+    )
     for key, match in matches.items():
         rows = [_voter(vote, known.get(vote.reference)) for vote in match.votes]
         yield Matched(keys[key], source.space.name if source else "", match.node, match.score, rows)

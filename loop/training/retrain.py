@@ -15,9 +15,9 @@ from loop.errors import TrainingCancelled, TrainingFailed, UpstreamError
 from loop.failures import describe_error
 from loop.gate.compare import judge
 from loop.gate.evaluation import Evaluation
-from loop.notices import Kind
+from loop.notices import NoticeKind
 from loop.registry.promote import promote_unless_pinned
-from loop.registry.store import Facts, Version
+from loop.registry.store import Version, VersionFacts
 from loop.training.ask import ask_when_due
 from loop.training.callbacks import Progress, Watch
 from loop.training.room import TrainingRoom
@@ -135,7 +135,7 @@ def _get_candidate(
     version = trainings.registry.versions.add(
         training.project_id,
         weights,
-        Facts(
+        VersionFacts(
             snapshot=snapshot.hash,
             parent=champion.name if champion else None,
             classes=snapshot.class_names,
@@ -186,7 +186,7 @@ def _check(trainings: TrainingRoom, training: Training) -> None:
 
 
 def _post(trainings: TrainingRoom, training: Training, outcome: Outcome) -> None:
-    kind = Kind.TRAINING_FAILED if outcome.state is State.FAILED else Kind.TRAINING_FINISHED
+    kind = NoticeKind.TRAINING_FAILED if outcome.state is State.FAILED else NoticeKind.TRAINING_FINISHED
     snapshot = (trainings.store.get(training.id).report or {}).get("snapshot", {})
     body = {
         "training": training.id,

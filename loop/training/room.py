@@ -9,7 +9,7 @@ from loop.datasets.room import DatasetsRoom
 from loop.gate.room import GateRoom
 from loop.job_queue import JobQueue
 from loop.label_studio.room import StudioRoom
-from loop.outbox import Outbox
+from loop.notices import Outbox
 from loop.registry.room import RegistryRoom
 from loop.reviews.room import ReviewsRoom
 from loop.training.policy import RetrainPolicy

@@ -29,7 +29,7 @@ from loop.discovery.spread import spread
 from loop.job_queue import JobQueue
 from loop.label_studio.client import LabelStudio
 from loop.label_studio.payloads import Review, Task
-from loop.references.entries import Kind
+from loop.references.entries import CollectionKind
 from loop.references.index import build as build_vectors
 from loop.references.plan import source_of
 from loop.regions import Box, Pixels, Region
@@ -131,7 +131,7 @@ def measured(home: Path, address: str, tasks: int) -> list[str]:
     out.print(build_vectors(rooms.references, 1))
     source = source_of(rooms.references, 1)
     assert source is not None
-    vectors = sum(len(rooms.references.vectors.keys(1, source.space, kind)) for kind in Kind)
+    vectors = sum(len(rooms.references.vectors.keys(1, source.space, kind)) for kind in CollectionKind)
     began = time.monotonic()
     unknown = len(gather(rooms.discovery, 1, source.space).members)
     gathered = time.monotonic()

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from loop.references import milvus_server
-from loop.references.entries import Entry, Kind
+from loop.references.entries import CollectionKind, Entry
 from loop.references.milvus_client import References
 from loop.references.milvus_format import IndexPolicy
 from loop.regions import Pixels
@@ -109,7 +109,7 @@ def measured(references: References, size: int) -> list[str]:
     vectors = normalise(centres[rng.integers(0, 60, size)] + 0.7 * rng.normal(size=(size, DIMENSION)))
     entries = [Entry(f"{n:032d}", n, f"r{n}", f"label {n % 60}") for n in range(size)]
     space = Space("measured", f"{size}".ljust(64, "0"))
-    collection = references.create(1, Kind.REFERENCES, space, DIMENSION)
+    collection = references.create(1, CollectionKind.REFERENCES, space, DIMENSION)
     wrote = size / seconds(lambda: collection.upsert(entries, vectors))
     built = seconds(collection.fit_index)
     queries = normalise(vectors[:100] + 0.01 * rng.normal(size=(100, DIMENSION)))
@@ -121,7 +121,7 @@ def measured(references: References, size: int) -> list[str]:
     collection.upsert(entries[:100], vectors[:100])
     after = 1000 * seconds(lambda: collection.search(queries[:1], K))
     count = 1000 * seconds(collection.count)
-    references.drop(1, Kind.REFERENCES, space)
+    references.drop(1, CollectionKind.REFERENCES, space)
     recall = sum(map(len, hits)) / (K * len(queries))
     return [
         f"{wrote:.0f}",

@@ -13,7 +13,7 @@ from loop.cli.grid import Field, one_line, show_table
 from loop.rates.assess import Assessment, Group
 from loop.rates.intervals import estimate
 from loop.rates.rates import By, Rates
-from loop.registry.store import Facts
+from loop.registry.store import VersionFacts
 from loop.secrecy import redact
 from tests.terminal import loop
 
@@ -112,7 +112,7 @@ def versions(rooms, settings, monkeypatch, tmp_path):
     weights = tmp_path / "weights.pt"
     weights.write_bytes(b"weights")
     for _ in range(12):
-        rooms.registry.versions.add(1, weights, Facts(snapshot="ab" * 32))
+        rooms.registry.versions.add(1, weights, VersionFacts(snapshot="ab" * 32))
     return rooms
 
 

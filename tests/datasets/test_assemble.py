@@ -21,7 +21,7 @@ from loop.datasets.snapshots import Reason
 from loop.datasets.split_store import Seen
 from loop.datasets.splits import Leak, Side
 from loop.errors import EmptySnapshot, LeakedSplit, PayloadError, UnknownClass
-from loop.registry.store import Facts
+from loop.registry.store import VersionFacts
 from loop.reviews.verdicts import judge
 from loop.rooms import swap
 from loop.settings import Settings
@@ -298,7 +298,7 @@ def test_the_share_of_images_with_nothing_on_them_is_limited_and_hard_negatives_
 def learned(rooms, snapshot, tmp_path):
     """Make a version that was trained on a dataset the champion."""
     (tmp_path / "weights.pt").write_bytes(b"weights")
-    version = rooms.registry.versions.add(1, tmp_path / "weights.pt", Facts(snapshot=snapshot.hash))
+    version = rooms.registry.versions.add(1, tmp_path / "weights.pt", VersionFacts(snapshot=snapshot.hash))
     rooms.registry.versions.promote(1, version.name, "by hand")
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from loop.datasets.assemble import assemble
-from loop.outbox import Outbox
+from loop.notices import Outbox
 from loop.rooms import swap
 from loop.training.after_reviews import review
 from tests.builders import created, kinds, served

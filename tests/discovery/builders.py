@@ -8,7 +8,7 @@ from loop.discovery.clustering import ClusterPolicy
 from loop.discovery.gather import gather
 from loop.discovery.hints import Suggestion, cluster_id
 from loop.discovery.tracking import UnknownCluster
-from loop.references.entries import Kind
+from loop.references.entries import CollectionKind
 from loop.references.index import index
 from loop.references.plan import source_of
 from loop.reviews.judging import judge_tasks
@@ -86,7 +86,7 @@ def tasks_of(cluster):
 
 
 def references(rooms):
-    collection = rooms.references.milvus.find(1, Kind.REFERENCES, source_of(rooms.references, 1).space)
+    collection = rooms.references.milvus.find(1, CollectionKind.REFERENCES, source_of(rooms.references, 1).space)
     return Counter((entry.label, entry.verdict) for entry, _ in collection.rows.values())
 
 

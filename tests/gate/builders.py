@@ -10,7 +10,7 @@ from loop.datasets.writer import writing
 from loop.gate.evaluation import IOUS, Evaluation, Found, Labels, Metrics
 from loop.gate.true_positives import matched
 from loop.label_studio.classes import Labels as ClassIndex
-from loop.registry.store import Facts
+from loop.registry.store import VersionFacts
 from loop.rooms import swap
 from loop.training.retrain import retrain
 from loop.vision.image_files import prepare_file
@@ -75,7 +75,7 @@ def add(rooms, folder, weights, snapshot=None, training=None):
     (folder / "weights.pt").write_bytes(weights)
     champion = rooms.registry.versions.champion(1)
     made_by = {"training": training.id, "batch": 4} if training else {}
-    facts = Facts(
+    facts = VersionFacts(
         snapshot=snapshot.hash if snapshot else None, parent=champion.name if champion else None, training=made_by
     )
     return rooms.registry.versions.add(1, folder / "weights.pt", facts)

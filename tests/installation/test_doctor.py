@@ -20,7 +20,7 @@ from loop.installation.doctor import doctor
 from loop.installation.findings import Level, is_private, ok, redact_finding, wrong
 from loop.label_studio.token import read_token
 from loop.label_studio.webhook import ensure_webhook
-from loop.registry.store import Facts
+from loop.registry.store import VersionFacts
 from loop.rooms import swap
 from loop.settings import Settings
 from loop.wiring import build
@@ -113,7 +113,7 @@ def patient(rooms, tmp_path):
         (rooms.vision.images, FakeImages()),
     )
     (tmp_path / "w.pt").write_bytes(b"weights")
-    version = rooms.registry.versions.add(1, tmp_path / "w.pt", Facts(classes=("Car", "Person")))
+    version = rooms.registry.versions.add(1, tmp_path / "w.pt", VersionFacts(classes=("Car", "Person")))
     rooms.registry.versions.promote(1, version.name, "first")
     ensure_webhook(healthy.studio, 1)
     return healthy
@@ -243,7 +243,9 @@ def test_an_image_that_cannot_be_read_is_told_by_its_task(patient):
 
 
 def test_labels_without_a_class_and_classes_without_a_label_are_told(patient, tmp_path):
-    version = patient.registry.versions.add(1, tmp_path / "w.pt", Facts(classes=("Car", "Lorry"), snapshot="abc"))
+    version = patient.registry.versions.add(
+        1, tmp_path / "w.pt", VersionFacts(classes=("Car", "Lorry"), snapshot="abc")
+    )
     patient.registry.versions.promote(1, version.name, "renamed")
     patient.studio.client.fields["model_version"] = version.name
 
@@ -253,7 +255,9 @@ def test_labels_without_a_class_and_classes_without_a_label_are_told(patient, tm
 
 
 def test_classes_of_weights_from_elsewhere_need_no_label(patient, tmp_path):
-    version = patient.registry.versions.add(1, tmp_path / "w.pt", Facts(classes=("Car", "Person", "Zebra", "Bench")))
+    version = patient.registry.versions.add(
+        1, tmp_path / "w.pt", VersionFacts(classes=("Car", "Person", "Zebra", "Bench"))
+    )
     patient.registry.versions.promote(1, version.name, "from elsewhere")
     patient.studio.client.fields["model_version"] = version.name
 

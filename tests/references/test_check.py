@@ -4,7 +4,7 @@ import pytest
 
 from loop.errors import MilvusDown
 from loop.references import check as vet
-from loop.references.entries import Entry, Kind, Neighbour
+from loop.references.entries import CollectionKind, Entry, Neighbour
 from loop.references.index import index
 from loop.references.label_errors import ErrorPolicy, contradictions, suspects, tasks_of
 from loop.rooms import swap
@@ -123,7 +123,11 @@ def test_stats_count_by_label_verdict_and_state(rooms):
 
     references, detections = vet.stats(rooms.references, 1).kinds
 
-    assert (references.kind, references.labels, references.verdicts) == (Kind.REFERENCES, {"Car": 1}, {"corrected": 1})
+    assert (references.kind, references.labels, references.verdicts) == (
+        CollectionKind.REFERENCES,
+        {"Car": 1},
+        {"corrected": 1},
+    )
     assert detections.verdicts == {"corrected": 1, "false_positive": 1, "not reviewed": 1}
     assert (detections.entries, detections.index, detections.is_current) == (3, "FLAT", True)
 

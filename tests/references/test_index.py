@@ -6,7 +6,7 @@ import pytest
 
 from loop.references import plan as plan_vectors
 from loop.references.changed_tasks import TaskStates
-from loop.references.entries import Kind
+from loop.references.entries import CollectionKind
 from loop.references.index import build, index, rebuild
 from loop.references.vector_store import State, VectorLog
 from loop.reviews.judging import judge_tasks
@@ -40,9 +40,9 @@ def test_what_is_shown_and_what_is_held_back_get_one_vector_each(rooms):
 
     index(rooms.references, 1)
 
-    assert said(rooms, Kind.DETECTIONS) == {"1l": ("Car", ""), "1r": ("Person", ""), "1c": ("Car", "")}
-    assert entries(rooms, Kind.DETECTIONS)["1c"].score == pytest.approx(0.1)
-    assert entries(rooms, Kind.REFERENCES) == {}
+    assert said(rooms, CollectionKind.DETECTIONS) == {"1l": ("Car", ""), "1r": ("Person", ""), "1c": ("Car", "")}
+    assert entries(rooms, CollectionKind.DETECTIONS)["1c"].score == pytest.approx(0.1)
+    assert entries(rooms, CollectionKind.REFERENCES) == {}
 
 
 def test_a_second_run_computes_nothing(rooms):
@@ -64,10 +64,10 @@ def test_a_review_makes_references_and_judges_detections(rooms):
     reviewed(rooms, region("1l", "Person", LEFT), missed)
     index(rooms.references, 1)
 
-    assert said(rooms, Kind.REFERENCES) == {"1l": ("Person", "corrected"), "drawn": ("Person", "missed")}
-    assert entries(rooms, Kind.REFERENCES)["1l"].version == "yolo_detector@1.0.0"
+    assert said(rooms, CollectionKind.REFERENCES) == {"1l": ("Person", "corrected"), "drawn": ("Person", "missed")}
+    assert entries(rooms, CollectionKind.REFERENCES)["1l"].version == "yolo_detector@1.0.0"
     detections = {"1l": ("Car", "corrected"), "1r": ("Person", "false_positive"), "1c": ("Car", "")}
-    assert said(rooms, Kind.DETECTIONS) == detections
+    assert said(rooms, CollectionKind.DETECTIONS) == detections
     assert len(rooms.vision.embedders.shown) == 3  # every crop was known: the drawn one is where the candidate was
 
 
@@ -76,7 +76,7 @@ def test_boxes_of_a_review_without_any_prediction_are_references(rooms):
 
     index(rooms.references, 1)
 
-    assert said(rooms, Kind.REFERENCES) == {"drawn": ("Person", "missed")}
+    assert said(rooms, CollectionKind.REFERENCES) == {"drawn": ("Person", "missed")}
 
 
 def test_a_deleted_review_takes_its_references_and_verdicts_with_it(rooms):
@@ -88,8 +88,8 @@ def test_a_deleted_review_takes_its_references_and_verdicts_with_it(rooms):
     judge_tasks(rooms.reviews, 1, [1])
     index(rooms.references, 1)
 
-    assert entries(rooms, Kind.REFERENCES) == {}
-    assert {entry.verdict for entry in entries(rooms, Kind.DETECTIONS).values()} == {""}
+    assert entries(rooms, CollectionKind.REFERENCES) == {}
+    assert {entry.verdict for entry in entries(rooms, CollectionKind.DETECTIONS).values()} == {""}
 
 
 def test_the_detections_of_a_deleted_task_go(rooms):
@@ -100,7 +100,7 @@ def test_the_detections_of_a_deleted_task_go(rooms):
     rooms.reviews.store.delete(1, TASK, {1: datetime.now(UTC)})
     index(rooms.references, 1)
 
-    assert set(entries(rooms, Kind.DETECTIONS)) == {"2l", "2r", "2c"}
+    assert set(entries(rooms, CollectionKind.DETECTIONS)) == {"2l", "2r", "2c"}
 
 
 def test_a_newer_prediction_replaces_what_nobody_judged(rooms):
@@ -111,8 +111,8 @@ def test_a_newer_prediction_replaces_what_nobody_judged(rooms):
 
     index(rooms.references, 1)
 
-    assert set(entries(rooms, Kind.DETECTIONS)) == {"old1l", "old1r", "new"}
-    assert entries(rooms, Kind.DETECTIONS)["new"].version == "yolo_detector@1.1.0"
+    assert set(entries(rooms, CollectionKind.DETECTIONS)) == {"old1l", "old1r", "new"}
+    assert entries(rooms, CollectionKind.DETECTIONS)["new"].version == "yolo_detector@1.1.0"
 
 
 def test_two_tasks_with_one_image_share_what_is_computed(rooms):
@@ -122,10 +122,10 @@ def test_two_tasks_with_one_image_share_what_is_computed(rooms):
     predicted(rooms, task=2)
     index(rooms.references, 1)
 
-    assert len(entries(rooms, Kind.DETECTIONS)) == 6
+    assert len(entries(rooms, CollectionKind.DETECTIONS)) == 6
     assert len(rooms.vision.embedders.shown) == 3
     rebuild(rooms.references, 1)  # now both in one batch
-    assert len(entries(rooms, Kind.DETECTIONS)) == 6
+    assert len(entries(rooms, CollectionKind.DETECTIONS)) == 6
     assert len(rooms.vision.embedders.shown) == 6
 
 
@@ -137,14 +137,14 @@ def test_an_image_that_is_gone_costs_only_itself_and_is_tried_again_later(rooms)
     line = index(rooms.references, 1).line
 
     assert "6 vectors made, 3 without an image" in line
-    assert {entry.task for entry in entries(rooms, Kind.DETECTIONS).values()} == {1, 3}
+    assert {entry.task for entry in entries(rooms, CollectionKind.DETECTIONS).values()} == {1, 3}
     assert not plan_vectors.is_due(rooms.references, rooms.studio.projects.get(1))  # not at once
     space = rooms.vision.embedders.space("", None)
     broken = rooms.references.vectors.rows(1, space, State.BROKEN)
     assert {row.error for row in broken} == {"/data/upload/2.jpg: HTTP 404"}
     rooms.references.vectors.set(1, space, broken, State.DUE)
     index(swap(rooms, (rooms.vision.images, FakeImages())).references, 1)
-    assert len(entries(rooms, Kind.DETECTIONS)) == 9
+    assert len(entries(rooms, CollectionKind.DETECTIONS)) == 9
 
 
 def test_with_milvus_down_everything_waits_and_comes_by_itself(rooms):
@@ -158,7 +158,7 @@ def test_with_milvus_down_everything_waits_and_comes_by_itself(rooms):
     assert plan_vectors.is_due(rooms.references, rooms.studio.projects.get(1))
     rooms.references.milvus.is_down = False
     index(rooms.references, 1)
-    assert len(entries(rooms, Kind.DETECTIONS)) == 3
+    assert len(entries(rooms, CollectionKind.DETECTIONS)) == 3
 
 
 @pytest.mark.parametrize("calls", range(12))
@@ -167,7 +167,7 @@ def test_killed_at_any_change_the_next_run_ends_in_the_same_state(rooms, calls):
     predicted(rooms, task=2, image="/data/upload/1/b.jpg")
     reviewed(rooms, region("1l", "Person", LEFT), region("drawn", "Person", BELOW))
     index(rooms.references, 1)
-    expected = {kind: said(rooms, kind) for kind in Kind}
+    expected = {kind: said(rooms, kind) for kind in CollectionKind}
     fresh = swap(rooms, (rooms.vision.embedders, FakeEmbedders("2" * 64)), (rooms.references.milvus, FakeReferences()))
     fresh.references.milvus.calls_left = calls
 
@@ -182,7 +182,7 @@ def test_killed_at_any_change_the_next_run_ends_in_the_same_state(rooms, calls):
     before = len(fresh.vision.embedders.shown)
     index(fresh.references, 1)
 
-    assert {kind: said(fresh, kind) for kind in Kind} == expected
+    assert {kind: said(fresh, kind) for kind in CollectionKind} == expected
     assert was_killed == (calls < 5)
     assert len(fresh.vision.embedders.shown) - before == 6 - len(acknowledged)  # what Milvus has is not made again
 
@@ -195,7 +195,9 @@ def test_another_embedder_makes_another_collection_and_going_back_costs_nothing(
     rooms.vision.embedders.fingerprint = "2" * 64
     index(rooms.references, 1)
 
-    old, new = (rooms.references.milvus.find(1, Kind.DETECTIONS, Space("", name)) for name in (first, "2" * 64))
+    old, new = (
+        rooms.references.milvus.find(1, CollectionKind.DETECTIONS, Space("", name)) for name in (first, "2" * 64)
+    )
     assert {one[0] for one in rooms.vision.embedders.shown} == {first, "2" * 64}
     assert len(old.rows) == len(new.rows) == 3
     assert not set(old.rows) & set(new.rows)
@@ -209,7 +211,7 @@ def test_another_embedder_makes_another_collection_and_going_back_costs_nothing(
 def test_what_milvus_lost_is_made_again(rooms):
     predicted(rooms)
     index(rooms.references, 1)
-    rows = rooms.references.milvus.find(1, Kind.DETECTIONS, rooms.vision.embedders.space("", None)).rows
+    rows = rooms.references.milvus.find(1, CollectionKind.DETECTIONS, rooms.vision.embedders.space("", None)).rows
     lost = next(iter(rows))
     del rows[lost]
 
@@ -222,7 +224,7 @@ def test_what_milvus_lost_is_made_again(rooms):
 def test_a_build_compares_every_key_and_deletes_what_nobody_wants(rooms):
     predicted(rooms)
     index(rooms.references, 1)
-    rows = rooms.references.milvus.find(1, Kind.DETECTIONS, rooms.vision.embedders.space("", None)).rows
+    rows = rooms.references.milvus.find(1, CollectionKind.DETECTIONS, rooms.vision.embedders.space("", None)).rows
     key = next(iter(rows))
     rows["foreign"] = rows.pop(key)
 
@@ -237,25 +239,25 @@ def test_a_rebuild_makes_the_same_again(rooms):
     predicted(rooms)
     reviewed(rooms, region("1l", "Car", LEFT))
     index(rooms.references, 1)
-    before = {kind: entries(rooms, kind) for kind in Kind}
+    before = {kind: entries(rooms, kind) for kind in CollectionKind}
 
     rebuild(rooms.references, 1)
 
-    assert {kind: entries(rooms, kind) for kind in Kind} == before
+    assert {kind: entries(rooms, kind) for kind in CollectionKind} == before
     assert len(rooms.vision.embedders.shown) == 6
 
 
 def test_the_node_that_the_taxonomy_gave_stays(rooms):
     predicted(rooms)
     index(rooms.references, 1)
-    collection = rooms.references.milvus.find(1, Kind.DETECTIONS, rooms.vision.embedders.space("", None))
+    collection = rooms.references.milvus.find(1, CollectionKind.DETECTIONS, rooms.vision.embedders.space("", None))
     collection.place(dict.fromkeys(collection.rows, "animals"))
 
     reviewed(rooms, region("1l", "Car", LEFT))
     index(rooms.references, 1)
 
-    assert entries(rooms, Kind.DETECTIONS)["1l"].verdict == "confirmed"
-    assert {entry.node for entry in entries(rooms, Kind.DETECTIONS).values()} == {"animals"}
+    assert entries(rooms, CollectionKind.DETECTIONS)["1l"].verdict == "confirmed"
+    assert {entry.node for entry in entries(rooms, CollectionKind.DETECTIONS).values()} == {"animals"}
 
 
 def test_without_an_embedder_nothing_is_due(rooms):
@@ -273,7 +275,7 @@ def test_projects_have_each_their_own(rooms):
 
     index(rooms.references, 2)
 
-    assert rooms.references.milvus.find(2, Kind.DETECTIONS, rooms.vision.embedders.space("", None)) is None
+    assert rooms.references.milvus.find(2, CollectionKind.DETECTIONS, rooms.vision.embedders.space("", None)) is None
 
 
 def test_unchanged_tasks_are_not_planned_again(rooms):

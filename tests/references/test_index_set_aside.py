@@ -2,7 +2,7 @@
 
 import pytest
 
-from loop.references.entries import Kind
+from loop.references.entries import CollectionKind
 from loop.references.index import index
 from loop.rooms import swap
 from tests.builders import box, region, served
@@ -40,7 +40,7 @@ def test_an_image_that_the_embedder_fails_on_costs_only_its_own_vectors(rooms):
 
     line = index(rooms.references, 1).line
 
-    found = rooms.references.milvus.find(1, Kind.DETECTIONS, rooms.vision.embedders.space("", None))
+    found = rooms.references.milvus.find(1, CollectionKind.DETECTIONS, rooms.vision.embedders.space("", None))
     assert {entry.region for entry, _ in found.rows.values()} == {"r1", "r3"}
     assert "2 vectors made" in line
 

@@ -9,7 +9,7 @@ from loop.errors import DamagedWeights, NoChampion, Pinned, UnknownVersion, Upst
 from loop.regions import Box
 from loop.registry.promote import pin, promote, promote_unless_pinned, roll_back, unpin
 from loop.registry.served import Thresholds
-from loop.registry.store import Facts, WeightsRegistry
+from loop.registry.store import VersionFacts, WeightsRegistry
 from loop.rooms import swap
 from loop.serving.refresh import is_due, refresh
 from loop.training.retrain import retrain
@@ -176,7 +176,7 @@ def test_a_pin_can_be_moved_and_needs_a_version(rooms):
 
 
 def test_thresholds_and_image_size_stay_with_the_version_when_the_settings_change(rooms, weights):
-    facts = Facts(thresholds={"floor": 0.1, "display": 0.4}, training={"image_size": 320})
+    facts = VersionFacts(thresholds={"floor": 0.1, "display": 0.4}, training={"image_size": 320})
     own = rooms.registry.versions.add(1, weights(), facts)
     changed = swap(rooms, (rooms.registry.thresholds, Thresholds(0.2, 0.8)))
 
@@ -313,7 +313,7 @@ def test_killed_three_times_on_the_way_there_and_back_it_still_follows(rooms, se
 
 def test_a_training_finds_the_version_that_it_registered(rooms, weights):
     training = rooms.trainings.store.ask(1, "a test")
-    made = rooms.registry.versions.add(1, weights(b"third"), Facts(training={"training": training.id}))
+    made = rooms.registry.versions.add(1, weights(b"third"), VersionFacts(training={"training": training.id}))
 
     assert rooms.registry.versions.of_training(1, training.id) == made
     assert rooms.registry.versions.of_training(1, training.id + 1) is None

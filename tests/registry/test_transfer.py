@@ -8,7 +8,7 @@ import pytest
 from loop.errors import ArchiveRefused, DamagedWeights, LoopError, UnknownProject, VersionExists, WeightsRefused
 from loop.registry import manifest
 from loop.registry.manifest import Manifest
-from loop.registry.store import Facts
+from loop.registry.store import VersionFacts
 from loop.registry.transfer import add, export
 from loop.rooms import swap
 from loop.serving.predict import Thresholds
@@ -120,7 +120,7 @@ def test_a_pickle_that_runs_something_does_not_run(rooms, archive, tmp_path, set
 
 
 def test_a_version_that_is_given_out_comes_in_again_as_it_was(rooms, archive, tmp_path):
-    facts = Facts(classes=NAMED, thresholds={"floor": 0.1, "display": 0.6}, training={"image_size": 320})
+    facts = VersionFacts(classes=NAMED, thresholds={"floor": 0.1, "display": 0.6}, training={"image_size": 320})
     checkpoint(tmp_path / "own.pt")
     own = rooms.registry.versions.add(1, tmp_path / "own.pt", facts)
     changed = swap(rooms, (rooms.registry.thresholds, Thresholds(0.01, 0.9)))

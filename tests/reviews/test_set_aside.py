@@ -7,13 +7,12 @@ import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from loop.cli.tree import app
-from loop.delivery import deliver
+from loop.delivery import NoticeSender, deliver
 from loop.errors import UnknownProject, UpstreamError
 from loop.installation.checks_machine import notices
 from loop.installation.checks_work import events, tasks
 from loop.jobs import _swept
-from loop.notice_sender import Courier
-from loop.outbox import DeliveryState, Outbox
+from loop.notices import DeliveryState, Outbox
 from loop.reviews.judging import judge_tasks
 from loop.reviews.review_store import ANNOTATION
 from loop.reviews.set_aside import Step
@@ -393,7 +392,7 @@ def test_a_notice_is_json_for_every_receiver(rooms, body):
 
 
 def test_a_notice_that_cannot_be_sent_is_given_up_and_told_and_the_others_are_sent(rooms):
-    class Clumsy(Courier):
+    class Clumsy(NoticeSender):
         async def send(self, notice, url):
             if notice.kind == "bad":
                 raise TypeError("a form that nobody thought of")

@@ -212,9 +212,9 @@ def test_the_doctor_says_why_nothing_is_predicted(ready):
 
 
 def test_the_doctor_says_that_no_class_fits_a_label(ready, tmp_path):
-    from loop.registry.store import Facts
+    from loop.registry.store import VersionFacts
 
-    version = ready.registry.versions.add(1, tmp_path / "some.pt", Facts(classes=("cat", "dog")))
+    version = ready.registry.versions.add(1, tmp_path / "some.pt", VersionFacts(classes=("cat", "dog")))
     ready.registry.versions.promote(1, version.name, "a test")
 
     (found,) = labels(ready.installation, ready.studio.projects.get(1))

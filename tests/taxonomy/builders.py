@@ -1,6 +1,6 @@
 """A taxonomy, label configs with a control for it, and a project with references of two labels."""
 
-from loop.references.entries import Kind
+from loop.references.entries import CollectionKind
 from loop.references.index import index
 from loop.references.plan import source_of
 from loop.rooms import swap
@@ -62,14 +62,16 @@ def nodes(rooms, *tasks):
     return {region_id: one.node for some in found.values() for region_id, one in some.items()}
 
 
-def placed(rooms, kind=Kind.DETECTIONS):
+def placed(rooms, kind=CollectionKind.DETECTIONS):
     found = rooms.references.milvus.find(1, kind, source_of(rooms.references, 1).space)
     return {entry.region: entry.node for entry, _ in found.rows.values()}
 
 
 def everything(rooms):
     space = source_of(rooms.references, 1).space
-    return rooms.taxonomies.matches.of_keys(1, space, rooms.references.milvus.find(1, Kind.DETECTIONS, space).rows)
+    return rooms.taxonomies.matches.of_keys(
+        1, space, rooms.references.milvus.find(1, CollectionKind.DETECTIONS, space).rows
+    )
 
 
 def config(*controls):

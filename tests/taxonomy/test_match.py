@@ -3,7 +3,7 @@
 import pytest
 
 from loop.errors import PayloadError
-from loop.references.entries import Kind
+from loop.references.entries import CollectionKind
 from loop.references.index import index
 from loop.references.plan import source_of
 from loop.references.vector_store import State
@@ -30,7 +30,7 @@ def test_detections_are_matched_to_the_nodes_of_the_nearest_references(rooms):
 
     assert nodes(rooms, 1, 2) == {"1l": "car", "1r": "person", "b2l": "car", "b2r": "person"}
     assert placed(rooms)["b2l"] == "car"
-    assert placed(rooms, Kind.REFERENCES) == {"1l": "car", "1r": "person"}
+    assert placed(rooms, CollectionKind.REFERENCES) == {"1l": "car", "1r": "person"}
 
 
 def test_a_second_run_matches_nothing(rooms):
@@ -119,12 +119,12 @@ def test_what_milvus_lost_is_made_again_and_matched_then(rooms):
     with_references(rooms)
     categorise.apply(rooms.taxonomies, 1, TREE, "test")
     space = source_of(rooms.references, 1).space
-    collection = rooms.references.milvus.find(1, Kind.DETECTIONS, space)
+    collection = rooms.references.milvus.find(1, CollectionKind.DETECTIONS, space)
     lost = next(iter(collection.rows))
     del collection.rows[lost]
 
     assert "5 detections matched" in match(rooms.taxonomies, 1)
-    assert lost in rooms.references.vectors.keys(1, space, Kind.DETECTIONS, State.DUE)
+    assert lost in rooms.references.vectors.keys(1, space, CollectionKind.DETECTIONS, State.DUE)
     index(rooms.references, 1)
     assert "1 detections matched" in match(rooms.taxonomies, 1)
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from loop.discovery.decide import promote
 from loop.discovery.discover import discover
-from loop.references.entries import Kind
+from loop.references.entries import CollectionKind
 from loop.references.index import build as build_references
 from loop.references.plan import source_of
 from loop.regions import Region
@@ -76,7 +76,7 @@ def rooms(tmp_path, tmp_path_factory, milvus, composed):
                 rooms, task, address, [Region(f"{task}-{n}", at, name) for n, (name, at) in enumerate(scene.objects)]
             )
     yield rooms
-    for kind in Kind:
+    for kind in CollectionKind:
         rooms.references.milvus.drop(1, kind, source_of(rooms.references, 1).space)
     rooms.close()
     server.shutdown()
@@ -113,7 +113,7 @@ def test_a_category_that_nobody_labelled_is_found_named_once_and_known_from_then
 
     named = {
         entry.region
-        for entries, _ in rooms.references.milvus.current(1, Kind.REFERENCES).pages()
+        for entries, _ in rooms.references.milvus.current(1, CollectionKind.REFERENCES).pages()
         for entry in entries
         if (entry.label, entry.verdict) == ("Roadsign", "named")
     }

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from loop.errors import MilvusDown
-from loop.references.entries import Entry, Kind
+from loop.references.entries import CollectionKind, Entry
 from loop.references.milvus_client import References
 from loop.references.milvus_format import IndexPolicy
 from loop.vision.embedding import Space, normalise
@@ -39,7 +39,7 @@ def references(milvus):
 
 @pytest.fixture
 def collection(references):
-    return references.create(1, Kind.REFERENCES, OURS, DIMENSION)
+    return references.create(1, CollectionKind.REFERENCES, OURS, DIMENSION)
 
 
 def entry(key, label="Car", task=1, **more):
@@ -146,29 +146,29 @@ def test_the_index_becomes_a_graph_when_the_collection_has_grown(collection):
 def test_another_embedder_has_another_collection_and_the_alias_moves_once(references, collection):
     collection.upsert([entry("a")], vectors(1))
     references.follow(1, OURS)
-    new = references.create(1, Kind.REFERENCES, OTHER, 8)
+    new = references.create(1, CollectionKind.REFERENCES, OTHER, 8)
 
     assert new.count() == 0
-    assert references.current(1, Kind.REFERENCES).space == OURS
+    assert references.current(1, CollectionKind.REFERENCES).space == OURS
     assert references.follow(1, OTHER) == []
-    assert references.current(1, Kind.REFERENCES).space == OTHER
-    assert references.find(1, Kind.REFERENCES, OURS).count() == 1  # kept, to go back to
+    assert references.current(1, CollectionKind.REFERENCES).space == OTHER
+    assert references.find(1, CollectionKind.REFERENCES, OURS).count() == 1  # kept, to go back to
 
     third = Space("third", "3" * 64)
-    references.create(1, Kind.REFERENCES, third, 4)
+    references.create(1, CollectionKind.REFERENCES, third, 4)
     assert references.follow(1, third) == [OURS.fingerprint]
-    assert references.find(1, Kind.REFERENCES, OURS) is None
-    references.drop(1, Kind.REFERENCES, third)
-    assert references.current(1, Kind.REFERENCES) is None
+    assert references.find(1, CollectionKind.REFERENCES, OURS) is None
+    references.drop(1, CollectionKind.REFERENCES, third)
+    assert references.current(1, CollectionKind.REFERENCES) is None
 
 
 def test_projects_and_kinds_do_not_mix(references, collection):
     collection.upsert([entry("a")], vectors(1))
 
-    assert references.create(1, Kind.DETECTIONS, OURS, DIMENSION).count() == 0
-    assert references.create(11, Kind.REFERENCES, OURS, DIMENSION).count() == 0
+    assert references.create(1, CollectionKind.DETECTIONS, OURS, DIMENSION).count() == 0
+    assert references.create(11, CollectionKind.REFERENCES, OURS, DIMENSION).count() == 0
     assert references.follow(1, OURS) == []
-    assert references.find(11, Kind.REFERENCES, OURS).count() == 0
+    assert references.find(11, CollectionKind.REFERENCES, OURS).count() == 0
 
 
 def test_what_was_acknowledged_survives_kill_9_and_the_connection_comes_back(milvus, references, collection):
@@ -187,7 +187,7 @@ def test_what_was_acknowledged_survives_kill_9_and_the_connection_comes_back(mil
 
 def test_a_frozen_milvus_is_given_up_in_time(milvus):
     slow = References(milvus.address, seconds=2.0)
-    known = slow.create(2, Kind.REFERENCES, OURS, DIMENSION)
+    known = slow.create(2, CollectionKind.REFERENCES, OURS, DIMENSION)
     milvus.freeze()
     began = time.monotonic()
 

@@ -18,7 +18,7 @@ from PIL import Image
 
 from loop.errors import MilvusDown
 from loop.references import check as vet
-from loop.references.entries import Kind
+from loop.references.entries import CollectionKind
 from loop.references.index import build as build_references
 from loop.references.index import index, rebuild
 from loop.references.label_errors import ErrorPolicy
@@ -85,7 +85,7 @@ def made(home, milvus, embedder, composed, address):
             regions[0] = replace(regions[0], label=next(one for one in CLASSES if one != regions[0].label))
         accept(rooms, task, f"{address}/{scene.name}.png", regions)
     yield rooms
-    for kind in Kind:
+    for kind in CollectionKind:
         source = source_of(rooms.references, 1)
         if rooms.references.milvus.find(1, kind, source.space):
             rooms.references.milvus.drop(1, kind, source.space)
@@ -100,7 +100,7 @@ def predict(rooms, task, image, objects):
 
 def counts(rooms):
     found = {}
-    for kind in Kind:
+    for kind in CollectionKind:
         collection = rooms.references.milvus.find(1, kind, source_of(rooms.references, 1).space)
         found[kind] = len(collection.keys()) if collection else 0
     return found
@@ -108,7 +108,7 @@ def counts(rooms):
 
 def expected(composed):
     every = [len(scene.objects) for scene in composed]
-    return {Kind.REFERENCES: sum(every[: SCENES // 2]), Kind.DETECTIONS: sum(every)}
+    return {CollectionKind.REFERENCES: sum(every[: SCENES // 2]), CollectionKind.DETECTIONS: sum(every)}
 
 
 @pytest.fixture(params=["yolo:", "open_clip"])
@@ -123,7 +123,7 @@ def test_references_recognise_what_they_show_on_other_images(rooms, composed):
 
     assert line.endswith("all there"), line
     assert counts(rooms) == expected(composed)
-    references, detections = (rooms.references.milvus.current(1, kind) for kind in Kind)
+    references, detections = (rooms.references.milvus.current(1, kind) for kind in CollectionKind)
     right, asked = 0, 0
     for entries, vectors in detections.pages():
         for entry, near in zip(entries, references.search(vectors, 25), strict=True):
@@ -162,12 +162,12 @@ def test_a_rebuild_ends_in_the_same_vectors(tmp_path, milvus, composed, images):
     with made(tmp_path / "home", milvus, "yolo:", composed, images[1]) as rooms:
         index(rooms.references, 1)
         space = source_of(rooms.references, 1).space
-        keys = sorted(rooms.references.milvus.find(1, Kind.DETECTIONS, space).keys())
-        before = rooms.references.milvus.find(1, Kind.DETECTIONS, space).get(keys)
+        keys = sorted(rooms.references.milvus.find(1, CollectionKind.DETECTIONS, space).keys())
+        before = rooms.references.milvus.find(1, CollectionKind.DETECTIONS, space).get(keys)
 
         rebuild(rooms.references, 1)
 
-        after = rooms.references.milvus.find(1, Kind.DETECTIONS, space).get(keys)
+        after = rooms.references.milvus.find(1, CollectionKind.DETECTIONS, space).get(keys)
         assert sorted(after) == keys
         for key, (entry, vector) in before.items():
             assert after[key][0] == entry
@@ -202,7 +202,7 @@ def test_boxes_lie_where_a_person_sees_them_whatever_exif_says(tmp_path, milvus,
         predict(rooms, 2, f"{address}/turned.jpg", [*scene.objects, ("Bird", Box(0.5, 0.5, 0.5 + 1e-5, 0.5 + 1e-5))])
         index(rooms.references, 1)
 
-        (entries, vectors), *_ = rooms.references.milvus.current(1, Kind.DETECTIONS).pages()
+        (entries, vectors), *_ = rooms.references.milvus.current(1, CollectionKind.DETECTIONS).pages()
         by_region = {entry.region: vector for entry, vector in zip(entries, vectors, strict=True)}
         for n in range(len(scene.objects)):
             assert float(by_region[f"1-{n}"] @ by_region[f"2-{n}"]) > 0.8
@@ -240,7 +240,7 @@ def test_the_job_killed_with_9_goes_on_where_it_was(tmp_path, milvus, composed, 
         )
         space = source_of(rooms.references, 1).space
         deadline = time.monotonic() + 120
-        while not rooms.references.vectors.keys(1, space, Kind.REFERENCES, State.DONE) and job.poll() is None:
+        while not rooms.references.vectors.keys(1, space, CollectionKind.REFERENCES, State.DONE) and job.poll() is None:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         job.send_signal(signal.SIGKILL)

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from loop.errors import MilvusDown
-from loop.references.entries import Kind
+from loop.references.entries import CollectionKind
 from loop.references.plan import source_of
 from loop.wiring import build
 from tests.services import loop_running, make_project, run_loop, settings_of, until
@@ -50,10 +50,10 @@ def keys(rooms, project_id, kind):
 
 def test_reviews_become_references_and_stay_when_milvus_dies(api, rooms, loop_settings, loop_up, project):
     project_id, annotator = project
-    until(lambda: keys(rooms, project_id, Kind.DETECTIONS), 90)
+    until(lambda: keys(rooms, project_id, CollectionKind.DETECTIONS), 90)
     task = annotator.review_next()
     drawn = len(api.get(f"/api/tasks/{task}/annotations/").json()[0]["result"])
-    until(lambda: len(keys(rooms, project_id, Kind.REFERENCES)) == drawn, 90)
+    until(lambda: len(keys(rooms, project_id, CollectionKind.REFERENCES)) == drawn, 90)
 
     (server,) = [one for one in psutil.Process(loop_up.pid).children() if "milvus_lite" in one.cmdline()]
     listening = {one.laddr.ip for one in server.net_connections() if one.status == psutil.CONN_LISTEN}
@@ -62,12 +62,12 @@ def test_reviews_become_references_and_stay_when_milvus_dies(api, rooms, loop_se
     task = annotator.review_next()
     drawn += len(api.get(f"/api/tasks/{task}/annotations/").json()[0]["result"])
     until(rooms.references.milvus.answers, 60)
-    until(lambda: len(keys(rooms, project_id, Kind.REFERENCES)) == drawn, 90)
+    until(lambda: len(keys(rooms, project_id, CollectionKind.REFERENCES)) == drawn, 90)
 
     (annotation,) = api.get(f"/api/tasks/{task}/annotations/").json()
     api.delete(f"/api/annotations/{annotation['id']}/").raise_for_status()
     left = drawn - len(annotation["result"])
-    until(lambda: len(keys(rooms, project_id, Kind.REFERENCES)) == left, 90)
+    until(lambda: len(keys(rooms, project_id, CollectionKind.REFERENCES)) == left, 90)
 
 
 def test_the_commands_say_how_it_stands_and_make_the_view(api, rooms, loop_settings, project):

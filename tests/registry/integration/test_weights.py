@@ -10,7 +10,7 @@ from loop.errors import ArchiveRefused, WeightsRefused
 from loop.registry.layer_names import LAYERS
 from loop.registry.promote import promote, roll_back
 from loop.registry.served import Thresholds
-from loop.registry.store import FIRST, Facts
+from loop.registry.store import FIRST, VersionFacts
 from loop.registry.transfer import add, export
 from loop.rooms import swap
 from loop.serving.predictor import Predictor
@@ -107,7 +107,7 @@ def boxes(answered):
 def test_a_rollback_gives_the_same_predictions_to_the_bit_also_when_the_settings_changed(
     own, settings, changed_weights
 ):
-    facts = Facts(thresholds={"floor": 0.05, "display": 0.1}, training={"image_size": 128})
+    facts = VersionFacts(thresholds={"floor": 0.05, "display": 0.1}, training={"image_size": 128})
     first = own.registry.versions.add(1, scenes.WARM_START, facts)
     promote(own.registry, 1, first.name, "first")
     before = answer(own)
@@ -133,7 +133,7 @@ def test_a_rollback_gives_the_same_predictions_to_the_bit_also_when_the_settings
 
 
 def test_a_version_that_went_out_and_came_in_again_predicts_the_same(own, tmp_path):
-    facts = Facts(classes=("item",), thresholds={"floor": 0.05, "display": 0.1}, training={"image_size": 128})
+    facts = VersionFacts(classes=("item",), thresholds={"floor": 0.05, "display": 0.1}, training={"image_size": 128})
     promote(own.registry, 1, own.registry.versions.add(1, scenes.WARM_START, facts).name, "first")
     before = answer(own)
 

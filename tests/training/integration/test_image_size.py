@@ -4,7 +4,7 @@ import pytest
 
 from loop.datasets.assemble import assemble
 from loop.gate.compare import compare
-from loop.registry.store import Facts
+from loop.registry.store import VersionFacts
 from loop.rooms import swap
 from loop.training.retrain import retrain
 from loop.wiring import build
@@ -59,7 +59,7 @@ def trained_at(version):
 
 
 def serve(rooms, image_size):
-    facts = Facts(classes=("item",), training={"image_size": image_size})
+    facts = VersionFacts(classes=("item",), training={"image_size": image_size})
     return rooms.registry.versions.promote(1, rooms.registry.versions.add(1, WARM_START, facts).name, "first")
 
 

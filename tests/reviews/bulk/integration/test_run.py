@@ -14,7 +14,7 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
-from loop.notices import standard_key
+from loop.delivery import standard_key
 from loop.reviews.verdict_query import VerdictFilter
 from loop.wiring import build
 from tests.fakes import receiver
