@@ -28,7 +28,6 @@ from loop.taxonomy import reapply as reapplying
 from loop.training import after_reviews
 from loop.training import retrain as retraining
 from loop.training.ask import ask_when_due
-from loop.vision.ask_vectors import ask_vectors
 from loop.wiring import build
 
 log = logging.getLogger(__name__)
@@ -127,7 +126,7 @@ def sync_all() -> str:
         projects = rooms.studio.projects.all()
         for project in projects:
             rooms.queue.ask_sync(project.id)
-            ask_vectors(rooms.vision, project.id)
+            rooms.vision.ask_vectors(project.id)
             _holds(project, lambda project: rooms.registry.versions.tidy(project.id))
     return f"asked: sync {[project.id for project in projects]}"
 

@@ -12,7 +12,7 @@ from loop.delivery import NoticeSender
 from loop.discovery.room import DiscoveryRoom
 from loop.gate.room import GateRoom
 from loop.installation.room import InstallationRoom
-from loop.job_queue import JobQueue
+from loop.job_queue.queue import JobQueue
 from loop.label_studio.room import StudioRoom
 from loop.notices import Outbox
 from loop.rates.room import RatesRoom

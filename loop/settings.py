@@ -13,8 +13,8 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from sqlalchemy import URL
 
-from loop import redis_server
 from loop.errors import PayloadError
+from loop.job_queue import redis_server
 from loop.secrecy import add_secret, secrets_in
 from loop.setting_text import address_problem, key_problem, strip_folder, strip_text
 from loop.storage.key_file import read_key, read_or_make_key

@@ -21,7 +21,7 @@ from loop.gate.report_store import ReportFolder
 from loop.gate.room import GateRoom
 from loop.gate.rule import GatePolicy
 from loop.installation.room import InstallationRoom
-from loop.job_queue import JobQueue
+from loop.job_queue.queue import JobQueue
 from loop.label_studio.backend_address import Door
 from loop.label_studio.class_store import ClassList
 from loop.label_studio.client import LabelStudio

@@ -17,7 +17,7 @@ from loop.installation import up as services
 from loop.installation.doctor import doctor as examine
 from loop.installation.findings import is_anything_wrong, wrong
 from loop.installation.status import status
-from loop.job_queue import DEFAULT, GPU
+from loop.job_queue.queue import DEFAULT, GPU
 from loop.settings import Settings
 from loop.storage.storable import LARGEST_ID
 from loop.wiring import build

@@ -11,7 +11,6 @@ from loop.errors import ClusterDecided
 from loop.label_studio.label_config_edit import with_label
 from loop.label_studio.views import only_tasks
 from loop.taxonomy.name_category import Named, name_category
-from loop.vision.ask_vectors import ask_vectors
 
 NOTHING = "nothing to change"
 MOST_IN_VIEW = 200  # tasks; each is a condition of the view's filter
@@ -60,7 +59,7 @@ def promote(discovery: DiscoveryRoom, project_id: int, cluster: str, name: str, 
     changed += _apply(discovery, project_id, asked)
     changed += _label(discovery, project_id, asked.named.label)
     changed += _view(discovery, project_id, asked)
-    ask_vectors(discovery.vision, project_id)
+    discovery.vision.ask_vectors(project_id)
     return changed or [f"cluster {asked.kept.found.id} is {asked.kept.name} already: {NOTHING}"]
 
 

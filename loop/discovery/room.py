@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from loop.discovery.cluster_store import ClusterLog
 from loop.discovery.picture_folder import DiscoveryFolder
 from loop.discovery.unknown_store import UnknownList
-from loop.job_queue import JobQueue
+from loop.job_queue.queue import JobQueue
 from loop.label_studio.room import StudioRoom
 from loop.notices import Outbox
 from loop.references.room import ReferencesRoom

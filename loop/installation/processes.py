@@ -18,8 +18,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from loop import redis_server
 from loop.errors import UpstreamError
+from loop.job_queue import redis_server
 
 STOP_SECONDS = 10.0  # for Redis to write its data
 READY_SECONDS = 30.0  # for Redis to read its data

@@ -17,7 +17,7 @@ from loop.errors import LoopError
 from loop.installation import run_lock
 from loop.installation.guard import Guard
 from loop.installation.processes import EmbeddedRedis, Program
-from loop.job_queue import DEFAULT, GPU, JobQueue
+from loop.job_queue.queue import DEFAULT, GPU, JobQueue
 from loop.references import milvus_server
 from loop.settings import Settings
 from loop.vision.embedders import NONE

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from loop.errors import MilvusDown, UpstreamError
-from loop.job_queue import DEFAULT
+from loop.job_queue.queue import DEFAULT
 from loop.references.entries import CollectionKind
 from loop.references.make import Work, compare, delete_gone, make_some, settle
 from loop.references.plan import plan, source_of

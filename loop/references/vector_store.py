@@ -17,6 +17,7 @@ from loop.storage.queries import chunked
 from loop.storage.vector_tables import planned_tasks, vectors
 from loop.vision.embedding import Space
 
+VectorKey = tuple[CollectionKind, str]
 RETRY = (60.0, 24 * 3600.0)  # seconds until a failed image is tried again: first, longest
 
 
@@ -95,11 +96,8 @@ class VectorLog:
         """Return the vectors of a kind, by key."""
         query = sa.select(vectors).where(_is_of(project_id, space), vectors.c.kind == kind)
         with self._engine.connect() as connection:
-            rows = [
-                _read(row)
-                for batch in chunked(keys)
-                for row in connection.execute(query.where(vectors.c.key.in_(batch)))
-            ]
+            results = (connection.execute(query.where(vectors.c.key.in_(batch))) for batch in chunked(keys))
+            rows = [_read(row) for result in results for row in result]
         return {row.wanted.entry.key: row for row in rows}
 
     def of_tasks(self, project_id: int, space: Space, task_ids: Iterable[int]) -> list[Row]:
@@ -124,10 +122,10 @@ class VectorLog:
         with self._engine.connect() as connection:
             return set(connection.scalars(query))
 
-    def with_crops(self, project_id: int, space: Space, crops: Iterable[str]) -> dict[str, tuple[CollectionKind, str]]:
+    def with_crops(self, project_id: int, space: Space, crops: Iterable[str]) -> dict[str, VectorKey]:
         """Map each crop to a kind and key under which Milvus may already have its vector."""
         query = sa.select(vectors.c.crop, vectors.c.kind, vectors.c.key).where(_is_of(project_id, space))
-        keys_by_crop: dict[str, tuple[CollectionKind, str]] = {}
+        keys_by_crop: dict[str, VectorKey] = {}
         with self._engine.connect() as connection:
             for batch in chunked(set(crops)):
                 rows = connection.execute(query.where(vectors.c.crop.in_(batch), vectors.c.state == State.DONE))
@@ -173,19 +171,18 @@ class VectorLog:
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(*columns)).all()
         return [
-            (CollectionKind(kind), label, verdict, State(state), int(count))
-            for kind, label, verdict, state, count in rows
+            (CollectionKind(kind), label, verdict, State(state), count) for kind, label, verdict, state, count in rows
         ]
 
-    def _set(self, project_id: int, space: Space, keys: Sequence[tuple[CollectionKind, str]], state: State) -> None:
+    def _set(self, project_id: int, space: Space, keys: Sequence[VectorKey], state: State) -> None:
         where = {"project_id": project_id, "embedder": space.fingerprint}
         made_at = datetime.now(UTC) if state == State.DONE else None
         with self._engine.begin() as connection:
             _set(connection, where, keys, state=state, tries=0, due_at=None, error=None, made_at=made_at)
 
 
-Known = Mapping[tuple[CollectionKind, str], sa.Row[Any]]
-New = Mapping[tuple[CollectionKind, str], Wanted]
+Known = Mapping[VectorKey, sa.Row[Any]]
+New = Mapping[VectorKey, Wanted]
 
 
 def _select_changed(known: Known, new: New) -> list[Wanted]:
@@ -205,21 +202,17 @@ def _replace(connection: sa.Connection, where: Mapping[str, Any], wanted: Sequen
         )
 
 
-def _delete(connection: sa.Connection, where: Mapping[str, Any], keys: Sequence[tuple[CollectionKind, str]]) -> None:
+def _delete(connection: sa.Connection, where: Mapping[str, Any], keys: Sequence[VectorKey]) -> None:
     for condition in _key_conditions(where, keys):
         connection.execute(vectors.delete().where(condition))
 
 
-def _set(
-    connection: sa.Connection, where: Mapping[str, Any], keys: Sequence[tuple[CollectionKind, str]], **values: Any
-) -> None:
+def _set(connection: sa.Connection, where: Mapping[str, Any], keys: Sequence[VectorKey], **values: Any) -> None:
     for condition in _key_conditions(where, keys):
         connection.execute(vectors.update().where(condition).values(**values))
 
 
-def _key_conditions(
-    where: Mapping[str, Any], keys: Sequence[tuple[CollectionKind, str]]
-) -> Iterable[sa.ColumnElement[bool]]:
+def _key_conditions(where: Mapping[str, Any], keys: Sequence[VectorKey]) -> Iterable[sa.ColumnElement[bool]]:
     for kind in CollectionKind:
         for batch in chunked(key for at, key in keys if at == kind):
             conditions = (vectors.c[name] == value for name, value in where.items())

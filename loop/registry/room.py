@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from loop.errors import WeightsRefused
-from loop.job_queue import JobQueue
+from loop.job_queue.queue import JobQueue
 from loop.label_studio.room import StudioRoom
 from loop.notices import Outbox
 from loop.registry.detectors import Detectors

@@ -17,7 +17,6 @@ from loop.reviews.set_aside import Step
 from loop.reviews.verdicts import Verdict, judge, seen_by_reviewer, shares_an_id
 from loop.serving.store import LoggedPrediction
 from loop.storage.queries import chunked
-from loop.vision.ask_vectors import ask_vectors
 
 
 def judge_tasks(reviews: ReviewsRoom, project_id: int, task_ids: Iterable[int]) -> None:
@@ -39,7 +38,7 @@ def judge_tasks(reviews: ReviewsRoom, project_id: int, task_ids: Iterable[int]) 
         errors = {task_id: fault.error for task_id, fault in faults.items()}
         for task_id in reviews.set_aside.replace(project_id, Step.JUDGE, ids, errors):
             faults[task_id].log(f"project {project_id} task {task_id}")
-        ask_vectors(reviews.vision, project_id)
+        reviews.vision.ask_vectors(project_id)
 
 
 def _latest(reviews: ReviewsRoom, project_id: int, task_ids: Sequence[int]) -> list[CountedReview | None]:

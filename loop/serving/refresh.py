@@ -20,7 +20,6 @@ from loop.serving.pre_annotate import PredictionCounts, has_prediction, predict_
 from loop.serving.retire import retire
 from loop.serving.room import ServingRoom
 from loop.serving.write_groups import write_groups
-from loop.vision.ask_vectors import ask_vectors
 
 Json = dict[str, Any]
 MOST_NAMED = 10  # broken tasks in the line of the job
@@ -54,7 +53,7 @@ def refresh(serving: ServingRoom, project_id: int) -> str:
     waiting += [known[task_id] for task_id in empty]
     _take_over(serving, project_id, champion.name, list(known), execution)
     predicted = _predict(serving, project, champion, waiting, empty, execution)
-    ask_vectors(serving.vision, project_id)
+    serving.vision.ask_vectors(project_id)
     followed = follow(serving.registry, project_id)
     lines = [f"{champion.name}: {predicted.done} of {len(waiting)} open tasks predicted; {followed}"]
     write_groups(serving, project_id)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from loop.datasets.room import DatasetsRoom
 from loop.gate.room import GateRoom
-from loop.job_queue import JobQueue
+from loop.job_queue.queue import JobQueue
 from loop.label_studio.room import StudioRoom
 from loop.notices import Outbox
 from loop.registry.room import RegistryRoom

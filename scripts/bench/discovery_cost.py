@@ -26,7 +26,7 @@ from rich.table import Table
 from loop.discovery.discover import discover
 from loop.discovery.gather import gather
 from loop.discovery.spread import spread
-from loop.job_queue import JobQueue
+from loop.job_queue.queue import JobQueue
 from loop.label_studio.client import LabelStudio
 from loop.label_studio.payloads import Review, Task
 from loop.references.entries import CollectionKind

@@ -11,8 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from loop import redis_server
 from loop.errors import LoopError, UpstreamError
+from loop.job_queue import redis_server
 from loop.settings import Settings
 from loop.storage import database
 from loop.wiring import build

@@ -11,7 +11,7 @@ from redis import Redis
 from rq.job import Job
 
 from loop.installation.processes import EmbeddedRedis
-from loop.job_queue import DEFAULT
+from loop.job_queue.queue import DEFAULT
 from loop.settings import Settings
 from loop.wiring import build
 from tests.builders import CONFIG

@@ -11,10 +11,10 @@ from redis import Redis
 from rq import Queue
 from rq.job import Job
 
-from loop import job_queue as queues
 from loop.errors import UpstreamError
 from loop.installation.processes import EmbeddedRedis
-from loop.job_queue import DEFAULT, GPU, JobQueue
+from loop.job_queue import queue as queues
+from loop.job_queue.queue import DEFAULT, GPU, JobQueue
 from loop.settings import Settings
 from loop.training.ask import ask_training
 from loop.training.retrain import cancel

@@ -13,14 +13,14 @@ from rq import Queue
 from rq.job import Job
 
 from loop.installation.processes import EmbeddedRedis
-from loop.job_queue import DEFAULT, JobQueue
+from loop.job_queue.queue import DEFAULT, JobQueue
 from tests.services import until
 
 WORK = """
 import sys
 from redis import Redis
 from rq import Queue
-from loop.worker import LoopWorker
+from loop.job_queue.worker import LoopWorker
 connection = Redis.from_url(sys.argv[1])
 queues = [Queue("default", connection=connection)]
 LoopWorker(queues, connection=connection, stopped=print, job_monitoring_interval=1).work(logging_level="WARNING")

@@ -17,7 +17,7 @@ from redis.retry import Retry
 from loop.errors import PayloadError, UpstreamError
 
 if TYPE_CHECKING:
-    from loop.worker import Stopped
+    from loop.job_queue.worker import Stopped
 
 GPU, DEFAULT = "gpu", "default"
 SHORT, LONG = 3600, 7 * 24 * 3600  # seconds that a job may take
@@ -113,7 +113,7 @@ class JobQueue:
         """
         from rq import Queue
 
-        from loop.worker import LoopWorker
+        from loop.job_queue.worker import LoopWorker
 
         connection = Redis.from_url(self._url)  # without a timeout: a worker waits for jobs
         try:
@@ -128,7 +128,7 @@ class JobQueue:
 
         Only for a Redis that no worker uses at this moment.
         """
-        from loop.worker import forget_dead_workers, put_back
+        from loop.job_queue.worker import forget_dead_workers, put_back
 
         try:
             forget_dead_workers(self._redis)
@@ -216,7 +216,7 @@ class JobQueue:
         from rq.exceptions import InvalidJobOperation, NoSuchJobError
         from rq.job import Job, JobStatus
 
-        from loop.worker import is_abandoned
+        from loop.job_queue.worker import is_abandoned
 
         try:
             job = Job.fetch(job_id, connection=self._redis)

@@ -1,0 +1,1 @@
+"""The queue of jobs on Redis: asking for jobs, the workers that run them, and the Redis server of this machine."""
