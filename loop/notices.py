@@ -119,12 +119,12 @@ class Outbox:
 
     def due(self, url: str, *, most: int) -> list[Delivery]:
         """Return the deliveries that are due to a receiver now, the longest due first."""
-        query = _joined().where(_is_due(datetime.now(UTC)), deliveries.c.url == url)
+        query = _select_joined().where(_is_due(datetime.now(UTC)), deliveries.c.url == url)
         return self._read(query.order_by(deliveries.c.due_at, notices.c.created_at).limit(most))
 
     def last(self, *, is_failed: bool = False, most: int = 100) -> list[Delivery]:
         """Return the newest deliveries, newest first; *is_failed*: only those whose last attempt failed."""
-        query = _joined().order_by(notices.c.created_at.desc(), deliveries.c.url).limit(most)
+        query = _select_joined().order_by(notices.c.created_at.desc(), deliveries.c.url).limit(most)
         if is_failed:
             query = query.where(deliveries.c.delivered_at.is_(None), deliveries.c.error.is_not(None))
         return self._read(query)
@@ -174,7 +174,7 @@ def _key(project_id: int, kind: str, key: str) -> str:
     return hashlib.sha256(f"{project_id}:{kind}:{key}".encode()).hexdigest()
 
 
-def _joined() -> sa.Select[Any]:
+def _select_joined() -> sa.Select[Any]:
     columns = [column for column in deliveries.c if column.name != "notice_id"]
     return sa.select(notices, *columns).join(deliveries, deliveries.c.notice_id == notices.c.id)
 

@@ -27,7 +27,7 @@ class Box:
         """Area in fractions of the image; zero for a box without extent."""
         return max(0.0, self.x1 - self.x0) * max(0.0, self.y1 - self.y0)
 
-    def clipped(self) -> Box:
+    def clip(self) -> Box:
         """Return the part of the box that lies on the image."""
         return Box(*(min(1.0, max(0.0, side)) for side in (self.x0, self.y0, self.x1, self.y1)))
 

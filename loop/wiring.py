@@ -37,9 +37,9 @@ from loop.references.milvus_client import References
 from loop.references.room import ReferencesRoom
 from loop.references.vector_store import VectorLog
 from loop.registry.detectors import Detectors
+from loop.registry.loaded_version import Thresholds
 from loop.registry.moves import MoveLog
 from loop.registry.room import RegistryRoom
-from loop.registry.served import Thresholds
 from loop.registry.store import WeightsRegistry
 from loop.reviews.event_store import EventLog
 from loop.reviews.operation_store import OperationLog

@@ -32,7 +32,7 @@ def test_overlap_is_mutual_and_a_share(one, other):
 
 @given(boxes())
 def test_what_is_clipped_lies_on_the_image(box):
-    clipped = box.clipped()
+    clipped = box.clip()
 
     assert all(0.0 <= side <= 1.0 for side in (clipped.x0, clipped.y0, clipped.x1, clipped.y1))
 

@@ -133,7 +133,7 @@ def _on_image(region: Region) -> Box:
     sides = (box.x0, box.y0, box.x1, box.y1)
     if not all(map(_is_finite, sides)):
         raise PayloadError(f"region {region.id} box", "four finite numbers", box)
-    return box if min(sides) >= 0.0 and max(sides) <= 1.0 else box.clipped()
+    return box if min(sides) >= 0.0 and max(sides) <= 1.0 else box.clip()
 
 
 def _is_finite(number: object) -> bool:

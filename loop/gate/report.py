@@ -93,7 +93,7 @@ def boxes_on(evaluation: Evaluation, image: str, threshold: float) -> tuple[tupl
     shown = [
         Drawn(
             names[detections.class_id[n]],
-            Box(*map(float, detections.box[n])).clipped(),
+            Box(*map(float, detections.box[n])).clip(),
             float(detections.confidence[n]),
             is_right=bool(detections.hits[n, 0]),
         )

@@ -126,13 +126,13 @@ def _detections(facts: TaskFacts, space: Space) -> Iterator[Wanted]:
 
 def _usable(regions: Sequence[Region]) -> Iterable[Region]:
     """Return the regions that have a label and lie on the image at least partly."""
-    return (region for region in regions if region.label and region.box.clipped().area > 0)
+    return (region for region in regions if region.label and region.box.clip().area > 0)
 
 
 def _make(
     kind: CollectionKind, task_id: int, image: str, region: Region, space: Space, version: str, verdict: str
 ) -> Wanted:
-    box = region.box.clipped()
+    box = region.box.clip()
     crop = crop_key(image, box)
     entry = Entry(
         key=entry_key(crop, task_id, space),

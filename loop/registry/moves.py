@@ -31,7 +31,7 @@ class MoveLog:
         with self._engine.connect() as connection:
             return connection.execute(query).first() is not None
 
-    def retired(self, project_id: int, *, before: str) -> dict[str, datetime]:
+    def former_champions(self, project_id: int, *, before: str) -> dict[str, datetime]:
         """Return when each former champion stopped serving; *before* is the name that served before the first move."""
         query = sa.select(moves).where(*_is_of_champion(project_id)).order_by(moves.c.id)
         moments: dict[str, datetime] = {}

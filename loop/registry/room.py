@@ -9,8 +9,8 @@ from loop.job_queue.queue import JobQueue
 from loop.label_studio.room import StudioRoom
 from loop.notices import Outbox
 from loop.registry.detectors import Detectors
+from loop.registry.loaded_version import LoadedVersion, Thresholds
 from loop.registry.moves import MoveLog
-from loop.registry.served import Served, Thresholds
 from loop.registry.store import FIRST, Version, WeightsRegistry
 
 
@@ -26,7 +26,7 @@ class RegistryRoom:
     detectors: Detectors
     thresholds: Thresholds
 
-    def load(self, version: Version | None) -> Served:
+    def load(self, version: Version | None) -> LoadedVersion:
         """
         Load a version into memory; its detector has detected once. Raises DamagedWeights, WeightsRefused.
 
@@ -35,13 +35,13 @@ class RegistryRoom:
         if version is None:
             base = self.detectors.base_if_here()
             detector = self.detectors.load(base) if base else None
-            return Served(self.version_name(None), detector, self.thresholds)
+            return LoadedVersion(self.version_name(None), detector, self.thresholds)
         version.verify()
         try:
             detector = self.detectors.load(version.weights, version.image_size)
         except WeightsRefused as error:
             raise WeightsRefused(version.name, error.kind, error.advice) from error
-        return Served(version.name, detector, self.thresholds_of(version))
+        return LoadedVersion(version.name, detector, self.thresholds_of(version))
 
     def thresholds_of(self, version: Version) -> Thresholds:
         """Return the thresholds a version was registered with; those it lacks come from the settings."""

@@ -54,8 +54,8 @@ def add(
             raise ArchiveRefused("the weights are not those that manifest.json names by their SHA-256")
         probed = _probe(registry, unpacked, manifest.image_size)
         if manifest.classes and manifest.classes != probed.classes:
-            theirs, listed = join_names(probed.classes), join_names(manifest.classes)
-            raise ArchiveRefused(f"the weights name {theirs}, but manifest.json {listed}")
+            named, listed = join_names(probed.classes), join_names(manifest.classes)
+            raise ArchiveRefused(f"the weights name {named}, but manifest.json {listed}")
         line = _describe_fit(project, probed.classes)
         facts = _make_facts(registry, file, unpacked, manifest, probed)
         version = registry.versions.add(project_id, unpacked.weights, facts, number=number, model_name=name)
@@ -88,9 +88,9 @@ def _describe_fit(project: Project, classes: Sequence[str]) -> str:
     config = project.config()
     fit = fit_classes(config, classes)
     if fit.is_empty:
-        theirs, ours = join_names(classes), join_names(config.label_names)
+        names, labels = join_names(classes), join_names(config.label_names)
         raise ArchiveRefused(
-            f"none of the weights' classes ({theirs}) is a label of the project ({ours}): "
+            f"none of the weights' classes ({names}) is a label of the project ({labels}): "
             "say in the label config which class a label is, with predicted_values, and run `loop connect` again"
         )
     line = f"{len(fit.label_of)} of {len(classes)} classes have a label: {join_names(list(fit.label_of))}"

@@ -13,7 +13,7 @@ from loop.label_studio.label_config import LabelConfig
 from loop.label_studio.payloads import Task, predictions_of, read_task
 from loop.label_studio.projects import Project
 from loop.label_studio.result_format import write_result
-from loop.registry.served import Served
+from loop.registry.loaded_version import LoadedVersion
 from loop.serving.matching import MatchBatch, Matches
 from loop.serving.predict import CHUNK, Suggestion, predict, suggest_nothing
 from loop.serving.priority import AuditPolicy, audit_draw, audit_score
@@ -38,7 +38,9 @@ class PredictionCounts:
     refused: Mapping[int, str] = field(default_factory=dict)
 
 
-def suggest(tasks: Sequence[object], config: LabelConfig, served: Served, serving: ServingRoom) -> list[Suggestion]:
+def suggest(
+    tasks: Sequence[object], config: LabelConfig, served: LoadedVersion, serving: ServingRoom
+) -> list[Suggestion]:
     """
     Return one suggestion for each task that Label Studio sends, in their order.
 
@@ -57,7 +59,9 @@ def suggest(tasks: Sequence[object], config: LabelConfig, served: Served, servin
     ]
 
 
-def _predict(tasks: Sequence[Task], config: LabelConfig, served: Served, serving: ServingRoom) -> Iterator[Suggestion]:
+def _predict(
+    tasks: Sequence[Task], config: LabelConfig, served: LoadedVersion, serving: ServingRoom
+) -> Iterator[Suggestion]:
     threshold = served.thresholds.under(config).display
     for start in range(0, len(tasks), CHUNK):
         batch = tasks[start : start + CHUNK]
@@ -140,7 +144,7 @@ def write_prediction(
 def predict_all(
     serving: ServingRoom,
     project: Project,
-    served: Served,
+    served: LoadedVersion,
     tasks: Sequence[dict[str, Any]],
     execution: str,
     *,

@@ -14,7 +14,7 @@ from loop.errors import DetectionFailed, ImageError
 from loop.label_studio.label_config import LabelConfig
 from loop.label_studio.payloads import Task
 from loop.regions import Box, Detection, Pixels, Region
-from loop.registry.served import Served, Thresholds
+from loop.registry.loaded_version import LoadedVersion, Thresholds
 from loop.serving.priority import NOTHING_KNOWN, task_score
 from loop.vision.addresses import identify
 from loop.vision.detector import Detector
@@ -51,7 +51,9 @@ class Suggestion:
     error: str | None = None
 
 
-def predict(tasks: Sequence[Task], config: LabelConfig, served: Served, images: ImageLoader) -> Iterator[Suggestion]:
+def predict(
+    tasks: Sequence[Task], config: LabelConfig, served: LoadedVersion, images: ImageLoader
+) -> Iterator[Suggestion]:
     """
     Yield one suggestion for each task, in their order; a broken image affects only its own task.
 

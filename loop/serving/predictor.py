@@ -13,7 +13,7 @@ from typing import Any
 from loop.errors import DetectorBroken, LoopError
 from loop.failures import describe_error
 from loop.label_studio.label_config import parse
-from loop.registry.served import Served
+from loop.registry.loaded_version import LoadedVersion
 from loop.serving.pre_annotate import make_log_entries, suggest, write_prediction
 from loop.serving.predict import Suggestion
 from loop.serving.room import ServingRoom
@@ -34,7 +34,7 @@ class PredictorAnswer:
 
 @dataclass(frozen=True, slots=True)
 class _Slot:
-    served: Served
+    served: LoadedVersion
     checked_at: float
     is_loading: bool = False
     failed: str = ""  # name of the champion that could not be loaded
@@ -101,7 +101,7 @@ class Predictor:
         """Return the names of all versions of a project, newest first."""
         return [version.name for version in reversed(self._serving.registry.versions.list(project_id))]
 
-    def current(self, project_id: int) -> Served:
+    def current(self, project_id: int) -> LoadedVersion:
         """
         Return the champion in memory, or its name with the reason why it does not work; loading is tried again later.
 
@@ -147,7 +147,9 @@ class Predictor:
             thresholds = (
                 self._serving.registry.thresholds_of(champion) if champion else self._serving.registry.thresholds
             )
-            self._set_aside(project_id, Served(self._serving.registry.version_name(champion), None, thresholds), error)
+            self._set_aside(
+                project_id, LoadedVersion(self._serving.registry.version_name(champion), None, thresholds), error
+            )
 
     def _swap(self, project_id: int, name: str) -> None:
         try:
@@ -160,12 +162,12 @@ class Predictor:
             has_trace = not isinstance(error, LoopError)
             log.exception("project %d: %s cannot be loaded, %s stays: %s", *values, exc_info=has_trace)
 
-    def _put(self, project_id: int, served: Served) -> None:
+    def _put(self, project_id: int, served: LoadedVersion) -> None:
         with self._lock:
             self._slots[project_id] = _Slot(served, time.monotonic())
         log.info("project %d is served by %s", project_id, served.version)
 
-    def _set_aside(self, project_id: int, served: Served, error: Exception) -> Served:
+    def _set_aside(self, project_id: int, served: LoadedVersion, error: Exception) -> LoadedVersion:
         """Answer with the reason and no boxes while a version does not work."""
         now = time.monotonic()
         silent = replace(served, detector=None, error=f"nothing is predicted: {describe_error(error)}")

@@ -38,7 +38,7 @@ def _old_versions(serving: ServingRoom, project: Project, champion: str) -> set[
     """Return the names of versions that stopped serving longer ago than the setting says, and are no shadow."""
     keep = serving.policy.keep_predictions
     base = serving.registry.version_name(None)  # the start weights, which predict before the first version
-    retired = serving.registry.moves.retired(project.id, before=base)
+    retired = serving.registry.moves.former_champions(project.id, before=base)
     if keep < 0 or not retired:
         return set()
     until, last_move = datetime.now(UTC) - timedelta(seconds=keep), max(retired.values())

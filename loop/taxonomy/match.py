@@ -115,7 +115,7 @@ def of_tasks(taxonomies: TaxonomyRoom, project_id: int, space: Space, task_ids: 
 def of_regions(taxonomies: TaxonomyRoom, project_id: int, space: Space, predicted: Iterable[Predicted]) -> ByTask:
     """Return the recorded matches of regions predicted on images."""
     keys = {
-        (task_id, region.id): entry_key(crop_key(image, region.box.clipped()), task_id, space)
+        (task_id, region.id): entry_key(crop_key(image, region.box.clip()), task_id, space)
         for task_id, image, regions in predicted
         for region in regions
     }

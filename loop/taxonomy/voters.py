@@ -41,7 +41,7 @@ def matched(
     """Yield the match of each place of a region, by the embedder in use."""
     source = source_of(taxonomies.references, project_id)
     keys = {
-        entry_key(crop_key(logged.image, region.box.clipped()), logged.task_id, source.space): logged.task_id
+        entry_key(crop_key(logged.image, region.box.clip()), logged.task_id, source.space): logged.task_id
         for logged in predicted
         for region in (*logged.regions, *logged.candidates)
         if source and region.id == region_id

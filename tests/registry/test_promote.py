@@ -7,8 +7,8 @@ import pytest
 
 from loop.errors import DamagedWeights, NoChampion, Pinned, UnknownVersion, UpstreamError
 from loop.regions import Box
+from loop.registry.loaded_version import Thresholds
 from loop.registry.promote import pin, promote, promote_unless_pinned, roll_back, unpin
-from loop.registry.served import Thresholds
 from loop.registry.store import VersionFacts, WeightsRegistry
 from loop.rooms import swap
 from loop.serving.refresh import is_due, refresh

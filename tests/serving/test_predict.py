@@ -5,7 +5,7 @@ import pytest
 from loop.label_studio.label_config import parse
 from loop.label_studio.payloads import Task
 from loop.regions import Box
-from loop.registry.served import Served
+from loop.registry.loaded_version import LoadedVersion
 from loop.serving.predict import predict
 from tests.builders import CONFIG
 from tests.fakes import FakeDetector, FakeImages
@@ -19,7 +19,7 @@ TASKS = [Task(n, f"/data/{n}.jpg") for n in range(1, 4)]
 
 
 def predicted(detector, tasks=TASKS, config=CONFIG, images=None, version="yolo_detector@1.0.0"):
-    return list(predict(tasks, parse(config), Served(version, detector), images or FakeImages()))
+    return list(predict(tasks, parse(config), LoadedVersion(version, detector), images or FakeImages()))
 
 
 def test_what_is_over_the_threshold_is_shown_and_what_is_over_the_floor_kept():

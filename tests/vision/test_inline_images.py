@@ -11,7 +11,7 @@ from PIL import Image
 
 from loop.errors import ImageTooLarge, ImageUnreadable, UpstreamError
 from loop.label_studio.payloads import Task
-from loop.registry.served import Served
+from loop.registry.loaded_version import LoadedVersion
 from loop.rooms import swap
 from loop.serving.pre_annotate import make_log_entries, suggest
 from loop.storage.tables import events, predictions, reviews
@@ -116,7 +116,7 @@ def test_what_is_recorded_of_a_task_does_not_grow_with_its_image(rooms, read):
     rooms = swap(rooms, (rooms.vision.images, read({"image": URI})))
     config = rooms.studio.projects.get(1).config()
     task = {"id": 5, "data": {"image": URI}}
-    (suggestion,) = suggest([task], config, Served("v@1.0.0", FakeDetector()), rooms.serving)
+    (suggestion,) = suggest([task], config, LoadedVersion("v@1.0.0", FakeDetector()), rooms.serving)
     rooms.serving.predictions.append(make_log_entries(rooms.serving, [suggestion], 1, execution="x"))
     event = created(ls_region("a"), annotation=1, task=5)
 

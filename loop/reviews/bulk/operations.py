@@ -90,7 +90,7 @@ class PlainRegion(Strict):
     def region(self) -> Region:
         """The same in our terms, clipped to the image; the id is empty where none was given."""
         sides = self.box or (_fractions(self.percent) if self.percent else [])
-        return Region(self.id or "", Box(*sides).clipped(), self.label)
+        return Region(self.id or "", Box(*sides).clip(), self.label)
 
 
 class _Operation(Strict):

@@ -147,4 +147,4 @@ def test_latencies_are_measured_of_both(harder):
 
 def _moved(box, rng):
     off = rng.uniform(0, 0.3) * (box.x1 - box.x0)
-    return Box(box.x0 + off, box.y0, box.x1 + off, box.y1).clipped()
+    return Box(box.x0 + off, box.y0, box.x1 + off, box.y1).clip()

@@ -8,8 +8,8 @@ import pytest
 
 from loop.errors import ArchiveRefused, WeightsRefused
 from loop.registry.layer_names import LAYERS
+from loop.registry.loaded_version import Thresholds
 from loop.registry.promote import promote, roll_back
-from loop.registry.served import Thresholds
 from loop.registry.store import FIRST, VersionFacts
 from loop.registry.transfer import add, export
 from loop.rooms import swap

@@ -22,7 +22,7 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class LoadedVersion:
     """A version with its detector and thresholds in one object: no prediction can have the name of another version."""
 
     version: str
