@@ -49,8 +49,8 @@ from loop.reviews.set_aside import SetAsideStore
 from loop.reviews.verdict_store import VerdictLog
 from loop.rooms import Rooms
 from loop.secrecy import guard
-from loop.serving.priority import AuditPolicy
 from loop.serving.queue_groups import GroupStore
+from loop.serving.queue_order import AuditPolicy
 from loop.serving.room import ServingPolicy, ServingRoom
 from loop.serving.store import PredictionLog
 from loop.settings import Settings

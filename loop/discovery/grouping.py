@@ -9,7 +9,7 @@ import numpy as np
 
 from loop.discovery.clustering import reduced
 from loop.discovery.neighbour_graph import Vectors
-from loop.serving.priority import NO_GROUP
+from loop.serving.queue_order import NO_GROUP
 
 MOST = 50  # groups; below that, sqrt(n / 2) for n tasks
 DIMENSIONS = 50

@@ -13,7 +13,7 @@ from loop.rates.alerts import Alert, read_alert
 from loop.rates.audit import PredictedTask
 from loop.rates.rates import NO_VALUE, By, Judged, Rates, cohort_name, group
 from loop.reviews.verdicts import Decision
-from loop.serving.priority import task_score
+from loop.serving.queue_order import task_score
 from loop.serving.store import AUDIT
 from loop.storage.exchange_tables import notices
 from loop.storage.tables import predictions, reviews, verdicts

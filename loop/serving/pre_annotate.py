@@ -16,7 +16,7 @@ from loop.label_studio.result_format import write_result
 from loop.registry.loaded_version import LoadedVersion
 from loop.serving.matching import MatchBatch, Matches
 from loop.serving.predict import CHUNK, Suggestion, predict, suggest_nothing
-from loop.serving.priority import AuditPolicy, audit_draw, audit_score
+from loop.serving.queue_order import AuditPolicy, audit_draw, audit_score
 from loop.serving.room import ServingRoom
 from loop.serving.store import AUDIT, QUEUE, LoggedPrediction
 from loop.storage.storable import is_id

@@ -15,7 +15,7 @@ from loop.label_studio.label_config import LabelConfig
 from loop.label_studio.payloads import Task
 from loop.regions import Box, Detection, Pixels, Region
 from loop.registry.loaded_version import LoadedVersion, Thresholds
-from loop.serving.priority import NOTHING_KNOWN, task_score
+from loop.serving.queue_order import NOTHING_KNOWN, task_score
 from loop.vision.addresses import identify
 from loop.vision.detector import Detector
 

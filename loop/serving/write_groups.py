@@ -7,7 +7,7 @@ from typing import Any
 
 from loop.failures import Fault, attempt
 from loop.label_studio.payloads import predictions_of
-from loop.serving.priority import NO_GROUP
+from loop.serving.queue_order import NO_GROUP
 from loop.serving.room import ServingRoom
 
 # Of predictions written, the least certain, with which the queue begins: Label Studio takes 0.16 s for each.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, Column, Float, Index, Integer, String, Table, Text
 
-from loop.storage.message_column import Message
-from loop.storage.tables import Id, Instant, metadata
+from loop.storage.columns import Id, Instant, Message
+from loop.storage.tables import metadata
 
 operations = Table(  # reviews from programs, by the key that makes a second try safe
     "operations",

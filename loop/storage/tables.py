@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
-
 import sqlalchemy as sa
 from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, LargeBinary, String, Table, Text
 
-from loop.storage.message_column import Message
-
-
-class Instant(sa.types.TypeDecorator[datetime]):
-    """A time: aware datetimes in Python, UTC without a zone in the table, which every database can order."""
-
-    impl = sa.DateTime
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, _dialect: sa.Dialect) -> datetime | None:
-        """Convert to UTC and drop the zone."""
-        return value.astimezone(UTC).replace(tzinfo=None) if value else None
-
-    def process_result_value(self, value: Any | None, _dialect: sa.Dialect) -> datetime | None:
-        """Add the zone."""
-        return value.replace(tzinfo=UTC) if value else None
-
+from loop.storage.columns import Id, Instant, Message
 
 metadata = sa.MetaData()
-Id = sa.BigInteger  # an id of Label Studio
 
 projects = Table(
     "projects",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, String, Table, Text
 
-from loop.storage.tables import Id, Instant, metadata
+from loop.storage.columns import Id, Instant
+from loop.storage.tables import metadata
 
 taxonomies = Table(  # every taxonomy that was applied; the newest is in force
     "taxonomies",

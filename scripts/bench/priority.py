@@ -18,7 +18,7 @@ from rich.table import Table
 
 from loop.regions import Region
 from loop.reviews.verdicts import Decision, Verdict, judge
-from loop.serving.priority import task_score
+from loop.serving.queue_order import task_score
 from loop.vision.ultralytics_detector import UltralyticsDetector
 from scripts.demo import scenes
 from scripts.demo.annotator import GOOD_ENOUGH

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from loop.rates.audit import PredictedTask
 from loop.rates.rates import Judged
 from loop.reviews.verdicts import Decision
-from loop.serving.priority import task_score
+from loop.serving.queue_order import task_score
 
 Numbers = NDArray[Any]
 

@@ -8,7 +8,7 @@ from loop.regions import Box
 from loop.rooms import swap
 from loop.serving.pre_annotate import assign_streams, make_log_entries
 from loop.serving.predict import Suggestion
-from loop.serving.priority import AuditPolicy
+from loop.serving.queue_order import AuditPolicy
 from loop.serving.refresh import refresh
 from loop.serving.store import AUDIT, QUEUE
 from tests.builders import CONFIG, ls_task

@@ -6,9 +6,9 @@ import pytest
 
 from loop.errors import Refused
 from loop.regions import Box
+from loop.registry.loaded_version import LoadedVersion
 from loop.rooms import swap
 from loop.serving.pre_annotate import predict_all
-from loop.serving.predict import Served
 from loop.taxonomy.control import find
 from loop.taxonomy.matching import Match
 from loop.taxonomy.publish import publish, publish_views
@@ -95,7 +95,7 @@ def test_what_is_known_at_once_is_stored_at_once(ready):
         ready, (ready.vision.images, FakeImages()), (ready.studio.client, FakeLabelStudio([ls_task(4), ls_task(5)]))
     )
     project = ready.studio.projects.get(1)
-    served = Served(VERSION, FakeDetector((Box(0, 0, 0.5, 0.5), "aves", 0.9), class_names=("aves",)))
+    served = LoadedVersion(VERSION, FakeDetector((Box(0, 0, 0.5, 0.5), "aves", 0.9), class_names=("aves",)))
     control = find(project.label_config)
 
     def matching(suggestions):

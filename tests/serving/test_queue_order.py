@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.serving.priority import NOTHING_KNOWN, AuditPolicy, audit_draw, audit_score, task_score
+from loop.serving.queue_order import NOTHING_KNOWN, AuditPolicy, audit_draw, audit_score, task_score
 
 confidences = st.lists(st.floats(0.001, 1.0), max_size=30)
 thresholds = st.floats(0.05, 0.95)

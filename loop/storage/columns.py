@@ -1,0 +1,38 @@
+"""The types of columns that the tables share."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from loop.secrecy import redact
+
+Id = sa.BigInteger  # an id of Label Studio
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """A time: aware datetimes in Python, UTC without a zone in the table, which every database can order."""
+
+    impl = sa.DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: sa.Dialect) -> datetime | None:
+        """Convert to UTC and drop the zone."""
+        return value.astimezone(UTC).replace(tzinfo=None) if value else None
+
+    def process_result_value(self, value: Any | None, _dialect: sa.Dialect) -> datetime | None:
+        """Add the zone."""
+        return value.replace(tzinfo=UTC) if value else None
+
+
+class Message(sa.types.TypeDecorator[str]):
+    """The message of an error, in which secrets are masked."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, _dialect: sa.Dialect) -> str | None:
+        """Mask the secrets in a message before it is written."""
+        return None if value is None else redact(value)
