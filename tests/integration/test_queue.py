@@ -135,7 +135,11 @@ def test_a_failed_job_does_not_stand_in_the_way(jobs, connection):
 
 def test_a_job_whose_worker_was_killed_is_asked_for_again(redis, jobs, connection):
     worker = subprocess.Popen(
-        [sys.executable, "-c", f"from loop.job_queue import JobQueue; JobQueue({redis.address!r}).work('default')"]
+        [
+            sys.executable,
+            "-c",
+            f"from loop.job_queue.queue import JobQueue; JobQueue({redis.address!r}).work('default')",
+        ]
     )
     Queue(DEFAULT, connection=connection).enqueue(time.sleep, 60, job_id="review-1", unique=True)
     deadline = time.monotonic() + 20
