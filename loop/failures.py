@@ -1,4 +1,4 @@
-"""Whether one unit of work is at fault for an error or what is around it, and what the error says in a short line."""
+"""Tells errors of one unit of work from errors around it, and describes an error in a short line."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ class Outbox:
         return self._read(query.order_by(deliveries.c.due_at, notices.c.created_at).limit(most))
 
     def last(self, *, is_failed: bool = False, most: int = 100) -> list[Delivery]:
-        """Return the newest deliveries, newest first; *is_failed*: only those whose last attempt failed."""
+        """Return the newest deliveries, newest first; *is_failed*: only deliveries whose last attempt failed."""
         query = _select_joined().order_by(notices.c.created_at.desc(), deliveries.c.url).limit(most)
         if is_failed:
             query = query.where(deliveries.c.delivered_at.is_(None), deliveries.c.error.is_not(None))

@@ -23,7 +23,7 @@ def find(run: str, *, but: Collection[int] = ()) -> list[psutil.Process]:
 
 def end(run: str, *, seconds: float = 0.0, but: Collection[int] = ()) -> list[psutil.Process]:
     """
-    Ask every process of *run* to stop, kill those that run after *seconds*, and return those that do not end.
+    Ask every process of *run* to stop, kill the rest after *seconds*, and return the processes that do not end.
 
     The search is repeated until it finds none for a while: a process may have been starting another.
     """

@@ -80,7 +80,7 @@ def enclosing(box: Box, degrees: float, aspect: float) -> Box:
     """
     Return the upright box around *box* turned clockwise by *degrees* about its top left corner.
 
-    *aspect* is width over height of the image in pixels: a turn mixes the two axes, so fractions are not enough.
+    *aspect* is width over height of the image in pixels: a turn mixes the two axes, which have different units.
     """
     if not degrees:
         return box

@@ -138,7 +138,7 @@ class JobQueue:
             raise _no_answer(error) from error
 
     def schedule(self, *jobs: tuple[Callable[[], str], int]) -> None:
-        """Run each job on `default` now, and then every so many seconds, until a signal to stop."""
+        """Run each job on `default` now, and then again after its number of seconds, until a signal to stop."""
         from rq.cron import CronScheduler
 
         scheduler = CronScheduler(connection=self._redis)

@@ -1,1 +1,5 @@
-"""The versions of a project: weights, aliases, archives, promotion and rollback."""
+"""
+The versions of a project: weights, aliases, archives, promotion and rollback.
+
+Other rooms use: detectors, follow, loaded_version, moves, promote, room, store, transfer, version_order.
+"""

@@ -68,7 +68,7 @@ def read(
     Copy the weights of an archive, or bare weights, into the folder *scratch*. Raises ArchiveRefused.
 
     An archive needs one `.pt`, and may have a `manifest.json` beside it; other plain files are left out. No member is
-    written under its own name, so no filter of tarfile is needed, which would let links pass; and nothing is loaded.
+    written under its own name, and nothing is loaded. A filter of tarfile is not used: it would let links pass.
     """
     limits = limits or ArchiveLimits()
     if sha256 is not None and not HEX.fullmatch(sha256.lower()):

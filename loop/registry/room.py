@@ -44,7 +44,7 @@ class RegistryRoom:
         return LoadedVersion(version.name, detector, self.thresholds_of(version))
 
     def thresholds_of(self, version: Version) -> Thresholds:
-        """Return the thresholds a version was registered with; those it lacks come from the settings."""
+        """Return the thresholds of a version; thresholds that it lacks come from the settings."""
         own, ours = version.facts.thresholds, self.thresholds
         return Thresholds(own.get("floor", ours.floor), own.get("display", ours.display))
 

@@ -21,8 +21,8 @@ def check_weights(path: Path) -> str:
     """
     Refuse all but a zip of tensors with one pickle that only rebuilds a detector. Raises ArchiveRefused.
 
-    Returns the SHA-256 of that pickle: torch has a zip reader of its own, so a process that loads the file must check
-    that torch finds the same pickle.
+    Returns the SHA-256 of that pickle: torch has a zip reader of its own. A process that loads the file must check that
+    torch finds the same pickle.
     """
     try:
         with zipfile.ZipFile(path) as file:

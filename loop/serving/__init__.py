@@ -1,1 +1,6 @@
-"""Predictions: made, logged, ordered by uncertainty, and kept up to date in Label Studio."""
+"""
+Predictions: made, logged, ordered by uncertainty, and kept up to date in Label Studio.
+
+Other rooms use: pre_annotate, predict, predictor, queue_groups, queue_order, refresh, retire, room, shadow, store,
+write_groups.
+"""

@@ -27,4 +27,4 @@ class Matching(Protocol):
         """Return the recorded matches of suggestions, by task."""
 
     def while_answering(self) -> MatchRequest:
-        """Return what matches the suggestions of a request, within its time limit."""
+        """Return the function that matches the suggestions of a request, within its time limit."""

@@ -81,7 +81,7 @@ def make_log_entries(
     Return the log entries of the suggestions of one version.
 
     Audited tasks are placed among all tasks that the version predicted so far. Placed among the tasks of one request,
-    those of a hard import would be reviewed before those of an easy one: the audit would not be random.
+    the tasks of a hard import would be reviewed before the tasks of an easy import: the audit would not be random.
     """
     policy = serving.policy.audit
     is_any_audited = any(audit_draw(project_id, item.task_id, policy) is not None for item in suggestions)

@@ -10,7 +10,7 @@ from loop.storage.taxonomy_tables import task_groups
 
 
 class GroupStore:
-    """The groups in the records: those of the last discovery."""
+    """The groups of the last discovery, in the records."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine

@@ -48,7 +48,7 @@ def predict_by_shadow(
     serving: ServingRoom, project: Project, tasks: Sequence[dict[str, Any]], execution: str
 ) -> list[str]:
     """
-    Predict tasks with the shadow, without those that it predicted before; return a line with their number, if any.
+    Predict the tasks that the shadow has not predicted yet; return a line with their number, if any.
 
     A shadow that cannot be loaded, or breaks, is reported in the line; the champion goes on. Raises UpstreamError.
     """

@@ -58,7 +58,7 @@ class PredictionLog:
 
     def append(self, entries: Sequence[LoggedPrediction]) -> int:
         """
-        Append predictions, except those that repeat the newest of their task; return how many were appended.
+        Append predictions that differ from the newest of their task; return how many were appended.
 
         All must be of one project, and all of a shadow or none.
         """

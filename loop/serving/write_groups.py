@@ -10,8 +10,7 @@ from loop.label_studio.payloads import predictions_of
 from loop.serving.queue_order import NO_GROUP
 from loop.serving.room import ServingRoom
 
-# Of predictions written, the least certain, with which the queue begins: Label Studio takes 0.16 s for each.
-MOST = 2000
+MOST = 2000  # predictions, from the start of the queue; Label Studio takes 0.16 s for each
 
 
 def write_groups(serving: ServingRoom, project_id: int, most: int = MOST) -> int:
@@ -26,7 +25,7 @@ def write_groups(serving: ServingRoom, project_id: int, most: int = MOST) -> int
 
 
 def write(serving: ServingRoom, project_id: int, groups: dict[int, int] | None, most: int | None) -> int:
-    """Write groups, or with None remove them, on the *most* lowest scores; return how many predictions were changed."""
+    """Write groups, or with None remove them, to the *most* lowest scores; return how many predictions were changed."""
     champion = serving.registry.versions.champion(project_id)
     predictions = []
     for task in serving.studio.client.open_tasks(project_id) if champion else ():

@@ -44,7 +44,7 @@ reapplications = Table(  # each with the changes that undo it
     Column("undone_at", Instant),
 )
 
-clusters = Table(  # those of the last discovery, and all that a person decided on
+clusters = Table(  # of the last discovery, and all that a person decided on
     "clusters",
     metadata,
     Column("project_id", Id, primary_key=True),

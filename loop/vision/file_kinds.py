@@ -1,4 +1,4 @@
-"""Names a file that is no readable image for what it is, by its first bytes. Pure."""
+"""Names the kind of a file that is no readable image, by its first bytes. Pure."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def prepare(content: bytes, address: str, most_pixels: int) -> PreparedImage:
     """
     Check that an image can be decoded to its end, and make ultralytics read from it the picture that a browser shows.
 
-    The result has *content* itself, the same object, where ultralytics does so already; else a PNG of the same picture.
+    The result has *content* itself, the same object, where ultralytics does this already; else a PNG of the picture.
     *address* names the image in errors. Raises ImageTooLarge before more than *most_pixels* are decoded,
     ImageUnreadable.
     """

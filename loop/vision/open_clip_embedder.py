@@ -40,7 +40,7 @@ class OpenClipEmbedder:
     """
     One image encoder in memory. Raises UpstreamError where its weights cannot be had.
 
-    open_clip downloads the weights of a tag at their first use, and never those of a path.
+    open_clip downloads the weights of a tag at their first use. The weights of a path are never downloaded.
     """
 
     def __init__(self, model: OpenClipModel, space: Space, *, device: str = "", margin: float = MARGIN) -> None:

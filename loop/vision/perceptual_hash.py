@@ -1,4 +1,4 @@
-"""The perceptual hash of an image: those of near-duplicates differ in few bits. Pure."""
+"""The perceptual hash of an image: the hashes of near-duplicates differ in few bits. Pure."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class UltralyticsDetector:
         """Call *receive* with the feature maps of every image from now on: P3, P4, P5, each (1, channels, y, x)."""
         from ultralytics.nn.modules.head import Detect
 
-        network = self._model.predictor.model.model  # the fused one that predicts, inside its backend
+        network = self._model.predictor.model.model  # the fused network that predicts, inside the backend
         head = next(module for module in network.modules() if isinstance(module, Detect))
         head.register_forward_pre_hook(lambda _, inputs: receive(list(inputs[0])))
 

@@ -1,4 +1,4 @@
-"""Recognises a file that is no YOLO detector, without loading it, and says what to give instead."""
+"""Recognises a file that is no YOLO detector, without loading it, and names the file to give instead."""
 
 from __future__ import annotations
 
