@@ -47,7 +47,8 @@ class YoloBackend(LabelStudioMLBase):  # type: ignore[misc]
         project = self._project_id or tasks[0].get("project")
         if project is None:
             raise PayloadError("tasks[0].project", "a project id", None)
-        return predictor().predict(project_id_of(project), self._label_config or "", tasks).results
+        answers = predictor().predict(project_id_of(project), self._label_config or "", tasks)
+        return [answer.as_json() for answer in answers]
 
     def fit(self, *args: Any, **kwargs: Any) -> dict[str, str]:
         """Ask for a training where Start Training was pressed; reviews come in by the webhook of `loop connect`."""

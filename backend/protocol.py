@@ -56,16 +56,17 @@ def predict() -> Response:
     if not isinstance(tasks, list):
         raise PayloadError("tasks", "a list of tasks", tasks)
     project_id = project_id_of(sent.get("project"))
-    answer = predictor().predict(project_id, _text(sent, "label_config"), tasks)
-    PREDICTIONS.labels(project_id).inc(len(answer.results))
-    IMAGES_BROKEN.labels(project_id).inc(sum(said.error is not None for said in answer.suggestions))
-    UNMAPPED.labels(project_id).inc(sum(said.unmapped for said in answer.suggestions))
+    answers = predictor().predict(project_id, _text(sent, "label_config"), tasks)
+    suggestions = [answer.suggestion for answer in answers]
+    PREDICTIONS.labels(project_id).inc(len(answers))
+    IMAGES_BROKEN.labels(project_id).inc(sum(suggestion.error is not None for suggestion in suggestions))
+    UNMAPPED.labels(project_id).inc(sum(suggestion.unmapped for suggestion in suggestions))
     errors = {
-        str(said.task_id) if said.task_id else f"tasks[{place}]": said.error
-        for place, said in enumerate(answer.suggestions)
-        if said.error
+        str(suggestion.task_id) if suggestion.task_id else f"tasks[{place}]": suggestion.error
+        for place, suggestion in enumerate(suggestions)
+        if suggestion.error
     }
-    return jsonify(results=answer.results, **({"errors": errors} if errors else {}))
+    return jsonify(results=[answer.as_json() for answer in answers], **({"errors": errors} if errors else {}))
 
 
 @protocol.get("/versions")

@@ -20,6 +20,11 @@ MatchBatch = Callable[[Sequence[Suggestion]], Mapping[int, Matches]]  # the matc
 MatchRequest = Callable[[int, str, Sequence[Suggestion]], Mapping[int, Matches]]  # of a project with a label config
 
 
+def match_nothing(_: Sequence[Suggestion]) -> Mapping[int, Matches]:
+    """Return no matches."""
+    return {}
+
+
 class Matching(Protocol):
     """Matches suggestions to the taxonomy; the wiring provides it."""
 

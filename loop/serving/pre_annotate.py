@@ -1,41 +1,72 @@
-"""From tasks as Label Studio sends them to the suggestion, the log entry and the answer for each."""
+"""Pre-annotates tasks: from a task as Label Studio sends it to its suggestion, its log entry and its answer."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from loop.errors import NotStored, PayloadError
+from loop.errors import PayloadError
 from loop.failures import Fault, attempt_all
 from loop.label_studio.label_config import LabelConfig
 from loop.label_studio.payloads import Task, predictions_of, read_task
-from loop.label_studio.projects import Project
 from loop.label_studio.result_format import write_result
 from loop.registry.loaded_version import LoadedVersion
-from loop.serving.matching import MatchBatch, Matches
+from loop.serving.matching import MatchBatch
 from loop.serving.predict import CHUNK, Suggestion, predict, suggest_nothing
 from loop.serving.queue_order import AuditPolicy, audit_draw, audit_score
 from loop.serving.room import ServingRoom
 from loop.serving.store import AUDIT, QUEUE, LoggedPrediction
 from loop.storage.storable import is_id
 
-BATCH = 200  # tasks predicted, logged and stored at a time
-
 
 @dataclass(frozen=True, slots=True)
-class PredictionCounts:
-    """
-    How many tasks were predicted, or, where predictions are shown, stored.
+class PreAnnotation:
+    """The suggestion for one task, with its score in the queue and its regions in Label Studio's form."""
 
-    *broken* are the suggestions for tasks that could not be predicted. *refused* has, by task, the reason why Label
-    Studio did not store a prediction.
-    """
+    suggestion: Suggestion
+    score: float
+    result: list[dict[str, Any]]
 
-    done: int = 0
-    broken: Sequence[Suggestion] = ()
-    refused: Mapping[int, str] = field(default_factory=dict)
+    def as_json(self) -> dict[str, Any]:
+        """Write the prediction in Label Studio's form."""
+        return {"model_version": self.suggestion.version, "score": self.score, "result": self.result}
+
+
+def pre_annotate(
+    serving: ServingRoom,
+    project_id: int,
+    config: LabelConfig,
+    served: LoadedVersion,
+    tasks: Sequence[object],
+    *,
+    match: MatchBatch,
+    is_shadow: bool = False,
+    execution: str | None = None,
+) -> list[PreAnnotation]:
+    """
+    Predict tasks with one version: one pre-annotation for each, in their order, logged before anyone sees it.
+
+    A task that cannot be read or predicted gets an empty one with the error, and is not logged. *match* returns the
+    matches of suggestions by task. *execution* names the run that the tasks belong to. Raises DetectorBroken where the
+    version detects on no image any more.
+    """
+    suggestions = suggest(tasks, config, served, serving)
+    usable = [suggestion for suggestion in suggestions if suggestion.error is None]
+    entries = make_log_entries(serving, usable, project_id, execution=execution or str(uuid.uuid4()))
+    if served.detector is not None:
+        serving.predictions.append([replace(entry, is_shadow=is_shadow) for entry in entries])
+    matches, scores = match(usable), iter([entry.score for entry in entries])
+    answers = []
+    for suggestion in suggestions:
+        score = next(scores) if suggestion.error is None else suggestion.score
+        result = write_result(suggestion.shown, config, suggestion.size)
+        matched = matches.get(suggestion.task_id)
+        result = matched.write_into(result, suggestion.version) if matched else result
+        answers.append(PreAnnotation(suggestion, score, result))
+    return answers
 
 
 def suggest(
@@ -127,60 +158,6 @@ def assign_streams(
             )
         )
     return entries
-
-
-def write_prediction(
-    suggestion: Suggestion, entry: LoggedPrediction, config: LabelConfig, matched: Matches | None = None
-) -> dict[str, Any]:
-    """Write one prediction in Label Studio's form, with the matches of its regions where given."""
-    result = write_result(suggestion.shown, config, suggestion.size)
-    return {
-        "model_version": suggestion.version,
-        "score": entry.score,
-        "result": matched.write_into(result, suggestion.version) if matched else result,
-    }
-
-
-def predict_all(
-    serving: ServingRoom,
-    project: Project,
-    served: LoadedVersion,
-    tasks: Sequence[dict[str, Any]],
-    execution: str,
-    *,
-    is_shadow: bool = False,
-    is_shown: bool = True,
-    matching: MatchBatch | None = None,
-) -> PredictionCounts:
-    """
-    Predict tasks with one version, log the predictions and, where *is_shown*, store them in Label Studio.
-
-    Audited tasks come last, because they are placed among the scores of all others. *matching* returns the matches of a
-    batch by task id; a task without matches is stored without. Raises UpstreamError, and DetectorBroken where the
-    version detects on no image any more.
-    """
-    config = project.config().knowing(serving.studio.classes.book(project.id).synonyms())
-    done, broken, refused = 0, list[Suggestion](), dict[int, str]()
-    ordered = sorted(tasks, key=lambda task: audit_draw(project.id, id_or_zero(task), serving.policy.audit) is not None)
-    for start in range(0, len(ordered), BATCH):
-        suggestions = suggest(ordered[start : start + BATCH], config, served, serving)
-        usable = [item for item in suggestions if item.error is None]
-        broken += [item for item in suggestions if item.error]
-        entries = make_log_entries(serving, usable, project.id, execution=execution)
-        serving.predictions.append(
-            [replace(entry, is_shadow=is_shadow) for entry in entries]
-        )  # before anyone sees them
-        matched = matching(usable) if matching and is_shown else {}
-        rows = [
-            {"task": item.task_id, **write_prediction(item, entry, config, matched.get(item.task_id))}
-            for item, entry in zip(usable, entries, strict=True)
-        ]
-        try:
-            done += serving.studio.client.store_predictions(project.id, rows) if is_shown else len(rows)
-        except NotStored as error:
-            done += error.stored
-            refused |= error.reasons
-    return PredictionCounts(done, broken, refused)
 
 
 def has_prediction(task: Mapping[str, Any], version: str) -> bool:

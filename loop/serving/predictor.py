@@ -5,31 +5,21 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
 
 from loop.errors import DetectorBroken, LoopError
 from loop.failures import describe_error
 from loop.label_studio.label_config import parse
 from loop.registry.loaded_version import LoadedVersion
-from loop.serving.pre_annotate import make_log_entries, suggest, write_prediction
-from loop.serving.predict import Suggestion
+from loop.serving.pre_annotate import PreAnnotation, pre_annotate
 from loop.serving.room import ServingRoom
 
 CHECK_SECONDS = 1.0  # between two checks of the registry for a new champion
 RETRY_SECONDS = 30.0  # after which loading a broken champion is tried again
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class PredictorAnswer:
-    """The answer to one request: one result for each task, with the suggestions that they were written from."""
-
-    results: list[dict[str, Any]]
-    suggestions: list[Suggestion]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,35 +41,29 @@ class Predictor:
         self._lock = threading.Lock()
         self._loading = threading.Lock()
 
-    def predict(self, project_id: int, label_config: str, tasks: Sequence[object]) -> PredictorAnswer:
+    def predict(self, project_id: int, label_config: str, tasks: Sequence[object]) -> list[PreAnnotation]:
         """
-        Predict tasks: one result for each, in their order, all of one version, and logged before the answer.
+        Pre-annotate tasks: one answer for each, in their order, all of one version, and logged before the answer.
 
-        Where the version cannot be loaded, or detects on no image, each result is empty and has the reason as its
+        Where the version cannot be loaded, or detects on no image, each answer is empty and has the reason as its
         error. Raises PayloadError where the label config has nothing to predict for.
         """
         config = parse(label_config).knowing(self._serving.studio.classes.book(project_id).synonyms())
         served = self.current(project_id)
+
+        def pre_annotate_by(served: LoadedVersion) -> list[PreAnnotation]:
+            match = partial(self._match, project_id, label_config)
+            return pre_annotate(self._serving, project_id, config, served, tasks, match=match)
+
         try:
-            suggestions = suggest(tasks, config, served, self._serving)
+            answers = pre_annotate_by(served)
         except DetectorBroken as error:
-            served = self._set_aside(project_id, served, error)
-            suggestions = suggest(tasks, config, served, self._serving)
-        execution = str(uuid.uuid4())
-        entries = make_log_entries(self._serving, suggestions, project_id, execution=execution)
-        if served.detector is not None:
-            self._serving.predictions.append(
-                [entry for entry, item in zip(entries, suggestions, strict=True) if item.error is None]
-            )
-        for item in suggestions:
-            if item.error:
-                log.warning("project %d task %d has no prediction: %s", project_id, item.task_id, item.error)
-        matched = self._match(project_id, label_config, suggestions)
-        results = [
-            write_prediction(item, entry, config, matched.get(item.task_id))
-            for item, entry in zip(suggestions, entries, strict=True)
-        ]
-        return PredictorAnswer(results, suggestions)
+            answers = pre_annotate_by(self._set_aside(project_id, served, error))
+        for answer in answers:
+            if answer.suggestion.error:
+                values = (project_id, answer.suggestion.task_id, answer.suggestion.error)
+                log.warning("project %d task %d has no prediction: %s", *values)
+        return answers
 
     def version(self, project_id: int) -> str:
         """

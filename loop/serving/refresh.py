@@ -16,9 +16,10 @@ from loop.label_studio.projects import Project
 from loop.registry.follow import follow
 from loop.registry.store import Version
 from loop.serving import shadow
-from loop.serving.pre_annotate import PredictionCounts, has_prediction, predict_all
+from loop.serving.pre_annotate import has_prediction
 from loop.serving.retire import retire
 from loop.serving.room import ServingRoom
+from loop.serving.store_predictions import PredictionCounts, predict_and_store
 from loop.serving.write_groups import write_groups
 
 Json = dict[str, Any]
@@ -84,8 +85,8 @@ def _predict(
     """Predict tasks, and remove the *empty* predictions of tasks that now have another."""
     if not tasks:
         return PredictionCounts()
-    matching = partial(serving.matching.known, project)
-    predicted = predict_all(serving, project, serving.registry.load(champion), tasks, execution, matching=matching)
+    match = partial(serving.matching.known, project)
+    predicted = predict_and_store(serving, project, serving.registry.load(champion), tasks, execution, match=match)
     failed = {suggestion.task_id for suggestion in predicted.broken} | predicted.refused.keys()
     _remove(
         serving, (prediction_id for task_id, ids in empty.items() if task_id not in failed for prediction_id in ids)

@@ -8,10 +8,11 @@ from typing import Any
 from loop.errors import DetectorBroken, RegistryError
 from loop.label_studio.payloads import task_data
 from loop.label_studio.projects import Project
-from loop.serving.pre_annotate import has_prediction, predict_all
+from loop.serving.pre_annotate import has_prediction
 from loop.serving.room import ServingRoom
 from loop.serving.shadow_share import is_in_share
 from loop.serving.store import LoggedPrediction
+from loop.serving.store_predictions import predict_and_store
 from loop.vision.addresses import identify
 
 
@@ -65,7 +66,7 @@ def predict_by_shadow(
     is_shown = project.is_shadow_shown
     try:
         served = serving.registry.load(serving.registry.versions.get(project.id, name))
-        predicted = predict_all(serving, project, served, waiting, execution, is_shadow=True, is_shown=is_shown)
+        predicted = predict_and_store(serving, project, served, waiting, execution, is_shadow=True, is_shown=is_shown)
     except (RegistryError, DetectorBroken) as error:
         return [f"shadow {name} answers nothing: {error}"]
     return [f"shadow {name}: {predicted.done} of {len(waiting)} tasks predicted"]

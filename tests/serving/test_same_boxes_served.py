@@ -42,19 +42,19 @@ def ready(rooms, tmp_path):
 
 
 def test_a_task_is_answered_alike_alone_among_others_and_by_the_job(ready):
-    together = Predictor(ready.serving).predict(1, SHOWING, TASKS).results
-    alone = [Predictor(ready.serving).predict(1, SHOWING, [task]).results[0] for task in reversed(TASKS)][::-1]
+    together = Predictor(ready.serving).predict(1, SHOWING, TASKS)
+    alone = [Predictor(ready.serving).predict(1, SHOWING, [task])[0] for task in reversed(TASKS)][::-1]
     refresh(ready.serving, 1)
 
     stored = {row["task"]: row["result"] for row in ready.studio.client.stored}
-    assert sum(len(one["result"]) for one in alone) > 20
-    assert [one["result"] for one in together] == [one["result"] for one in alone]
-    assert stored == {task["id"]: one["result"] for task, one in zip(TASKS, alone, strict=True)}
+    assert sum(len(answer.result) for answer in alone) > 20
+    assert [answer.result for answer in together] == [answer.result for answer in alone]
+    assert stored == {task["id"]: answer.result for task, answer in zip(TASKS, alone, strict=True)}
     assert [len(ready.serving.predictions.of_task(1, task["id"])) for task in TASKS] == [1] * len(TASKS)
 
 
 def test_boxes_that_are_left_as_they_were_shown_are_confirmed_whatever_was_predicted_since(ready):
-    shown = Predictor(ready.serving).predict(1, SHOWING, TASKS[:1]).results[0]
+    shown = Predictor(ready.serving).predict(1, SHOWING, TASKS[:1])[0].as_json()
     left = read_prediction({"id": 1, **shown}, parse(SHOWING), task_id=1).regions
     Predictor(ready.serving).predict(1, SHOWING, TASKS[::-1])
     ready.reviews.store.record(review(*left, minutes=60 * 24 * 365 * 10), TASKS[0]["data"])

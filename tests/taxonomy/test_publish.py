@@ -8,7 +8,7 @@ from loop.errors import Refused
 from loop.regions import Box
 from loop.registry.loaded_version import LoadedVersion
 from loop.rooms import swap
-from loop.serving.pre_annotate import predict_all
+from loop.serving.store_predictions import predict_and_store
 from loop.taxonomy.control import find
 from loop.taxonomy.matching import Match
 from loop.taxonomy.publish import publish, publish_views
@@ -105,7 +105,7 @@ def test_what_is_known_at_once_is_stored_at_once(ready):
             if one.task_id == 4
         }
 
-    predict_all(ready.serving, project, served, ready.studio.client.tasks, "x", matching=matching)
+    predict_and_store(ready.serving, project, served, ready.studio.client.tasks, "x", match=matching)
 
     assert [len(one["result"]) for one in ready.studio.client.stored] == [2, 1]
     assert "0 predictions show other" in published(

@@ -95,7 +95,7 @@ def weaker(model):
 def answer(rooms):
     """What `/predict` answers, to the bit."""
     predictor = Predictor(rooms.serving)
-    found = json.dumps(predictor.predict(1, ITEMS, TASKS).results, sort_keys=True)
+    found = json.dumps([item.as_json() for item in predictor.predict(1, ITEMS, TASKS)], sort_keys=True)
     assert '"score": 0' in found
     return found
 
