@@ -188,7 +188,7 @@ def _learned(trainings: TrainingRoom, project_id: int) -> Iterator[Learned]:
         for item in snapshot.items() if snapshot else ():
             if item.annotation is not None and not item.resting:
                 kept = (item.side.value, item.annotation)
-                yield Learned(training.snapshot or "", *kept, training.id, training.state.value, training.version)
+                yield Learned(training.snapshot or "", *kept, training.id, training.status, training.version)
 
 
 def _shown(prediction: LoggedPrediction, region_id: str) -> Iterator[Shown]:

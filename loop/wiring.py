@@ -61,7 +61,7 @@ from loop.taxonomy.room import TaxonomyRoom
 from loop.taxonomy.store import TaxonomyLog
 from loop.training.policy import RetrainPolicy
 from loop.training.room import TrainingRoom
-from loop.training.store import TrainingLog
+from loop.training.store import TrainingStore
 from loop.training.trainer import TrainingPolicy
 from loop.vision.embedders import Embedders
 from loop.vision.image_cache import ImageCache
@@ -191,7 +191,7 @@ class _Builder:
             reviews=self.reviews,
             datasets=self.datasets,
             gate=self.gate,
-            store=TrainingLog(self.engine),
+            store=TrainingStore(self.engine),
             runs=settings.home / "runs",
             policy=TrainingPolicy(
                 epochs=settings.epochs, batch=settings.batch, device=settings.device, freeze=settings.freeze

@@ -12,7 +12,7 @@ from loop.cli.progress import narrate
 from loop.errors import TrainingFailed
 from loop.installation import connect as connecting
 from loop.training.ask import ask_training
-from loop.training.store import State
+from loop.training.store import TrainingState
 from loop.wiring import build
 
 app = typer.Typer()
@@ -46,7 +46,7 @@ def retrain(
         with narrate(f"project {project}: training here"):
             line = jobs.retrain(project)
         ended = rooms.trainings.store.get(training.id)
-        if ended.state in (State.FAILED, State.CANCELLED):
+        if ended.state in (TrainingState.FAILED, TrainingState.CANCELLED):
             raise TrainingFailed(f"project {project}: {line}; `loop training show {ended.id}` shows all of it")
         out.print(line)
     else:

@@ -117,7 +117,7 @@ def _training(training: Training | None) -> str:
         return "none"
     progress = training.progress or {}
     if training.ended_at or not progress:
-        return f"{training.state}{f': {training.error}' if training.error else ''}"
+        return f"{training.status}{f': {training.error}' if training.error else ''}"
     left, map50_95 = progress.get("seconds_left"), progress.get("map50_95")
     batch, batch_asked = progress.get("batch", 0), progress.get("batch_asked", 0)
     details = [

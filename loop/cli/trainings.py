@@ -13,7 +13,7 @@ from loop.cli.options import ProjectId, out
 from loop.storage.storable import LARGEST_ID
 from loop.training import retrain as training_runs
 from loop.training.policy import NAMES, own
-from loop.training.store import State
+from loop.training.store import TrainingState
 from loop.wiring import build
 
 app = typer.Typer()
@@ -39,7 +39,7 @@ def show_training(
     ],
 ) -> None:
     """Show the full record of a training."""
-    typer.echo(json.dumps(asdict(build(migrate=True).trainings.store.get(training_id)), indent=2, default=str))
+    typer.echo(json.dumps(build(migrate=True).trainings.store.get(training_id).as_json(), indent=2, default=str))
 
 
 @training.command("cancel")
@@ -50,7 +50,7 @@ def cancel_training(project: ProjectId) -> None:
     cancelled = training_runs.cancel(rooms.trainings, project)
     if cancelled is None:
         out.print(f"project {project}: no training is open")
-    elif cancelled.state == State.CANCELLED:
+    elif cancelled.state == TrainingState.CANCELLED:
         out.print(f"training {cancelled.id} is cancelled")
     else:
         out.print(

@@ -9,7 +9,7 @@ from typing import Any
 
 from loop.gate.comparison import Change, Comparison, Latency, Mistakes, Part
 from loop.gate.evaluation import Evaluation
-from loop.gate.rule import GatePolicy, Outcome, Ruling, is_dropped, share_needed
+from loop.gate.rule import GateOutcome, GatePolicy, Ruling, is_dropped, share_needed
 from loop.regions import Box
 
 PICTURES = 6  # of images fixed, and as many of images newly broken
@@ -62,7 +62,7 @@ class Report:
     ruling: Ruling | None = None
     pictures: tuple[Picture, ...] = ()
 
-    def outcome(self) -> Outcome | None:
+    def outcome(self) -> GateOutcome | None:
         """The outcome of the gate; None if it was not asked."""
         return self.ruling.outcome if self.ruling else None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from loop.errors import UnknownReport
 from loop.gate.report import Report, as_json
 from loop.gate.report_page import page
-from loop.gate.rule import Outcome
+from loop.gate.rule import GateOutcome
 from loop.storage.files import write_whole
 
 MODE = 0o644  # the page is for everybody who may read the folder
@@ -35,10 +35,10 @@ class ReportFolder:
             raise UnknownReport(name)
         return files
 
-    def outcome(self, project_id: int, name: str) -> Outcome | None:
+    def outcome(self, project_id: int, name: str) -> GateOutcome | None:
         """The outcome of the gate for a version; None if the gate never judged it, or its report is unreadable."""
         try:
-            return Outcome(json.loads((self._folder(project_id, name) / "report.json").read_text())["outcome"])
+            return GateOutcome(json.loads((self._folder(project_id, name) / "report.json").read_text())["outcome"])
         except (OSError, ValueError, KeyError):
             return None
 

@@ -27,7 +27,7 @@ class GatePolicy:
     least_boxes: int = 30
 
 
-class Outcome(StrEnum):
+class GateOutcome(StrEnum):
     """The outcome of the gate."""
 
     PROMOTED = "promoted"
@@ -39,7 +39,7 @@ class Outcome(StrEnum):
 class Ruling:
     """The gate's outcome with its reasons."""
 
-    outcome: Outcome
+    outcome: GateOutcome
     reasons: tuple[str, ...]
 
     @property
@@ -57,11 +57,11 @@ def rule(found: Comparison, policy: GatePolicy) -> Ruling:
     size = _size(found.candidate.images, found.candidate.boxes)
     if found.candidate.images < policy.least_images or found.candidate.boxes < policy.least_boxes:
         needed = f"{policy.least_images} images and {policy.least_boxes} boxes are needed to tell"
-        return Ruling(Outcome.HELD, (f"{_lead(found.overall)} on only {size}: {needed}, so a person decides",))
+        return Ruling(GateOutcome.HELD, (f"{_lead(found.overall)} on only {size}: {needed}, so a person decides",))
     objections = tuple(_objections(found, policy))
     if objections:
-        return Ruling(Outcome.REFUSED, objections)
-    return Ruling(Outcome.PROMOTED, (f"{_lead(found.overall)} on {size}",))
+        return Ruling(GateOutcome.REFUSED, objections)
+    return Ruling(GateOutcome.PROMOTED, (f"{_lead(found.overall)} on {size}",))
 
 
 def share_needed(found: Comparison, policy: GatePolicy) -> float:
@@ -81,9 +81,9 @@ def is_dropped(part: Part, policy: GatePolicy) -> bool:
     return part.images >= policy.class_images and change.lead < -allowed and change.high < -allowed / 2
 
 
-def objection_to_promoting(outcome: Outcome | None, *, has_served: bool) -> str | None:
+def objection_to_promoting(outcome: GateOutcome | None, *, has_served: bool) -> str | None:
     """Say why a version needs --force to be promoted; None if the gate passed it or it has served before."""
-    if has_served or outcome is Outcome.PROMOTED:
+    if has_served or outcome is GateOutcome.PROMOTED:
         return None
     return "the gate never judged it" if outcome is None else f"the gate {outcome} it"
 

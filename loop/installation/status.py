@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from loop.errors import UpstreamError
+from loop.gate.rule import GateOutcome
 from loop.installation.room import InstallationRoom
 from loop.rates.rates import Rates
-from loop.training.store import State, Training
+from loop.training.store import Training
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class ProjectStatus:
     def waits_for_a_person(self) -> bool:
         """Whether the gate left the newest candidate to a person, and nobody has let it serve."""
         training = self.training
-        return training is not None and training.state is State.HELD and training.version != self.champion
+        return training is not None and training.gate is GateOutcome.HELD and training.version != self.champion
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,7 +170,9 @@ trainings = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("project_id", Id, nullable=False),
-    Column("state", String(16), nullable=False),
+    Column("state", String(16), nullable=False),  # of the job
+    Column("gate", String(16)),  # the gate's outcome for the version
+    Column("is_pinned", Boolean, nullable=False, default=False),  # the gate passed a version, a pin kept another
     Column("asked_by", Text, nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
     Column("stalled", Integer, nullable=False, default=0),  # starts since its last progress

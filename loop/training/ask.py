@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from loop.training.room import TrainingRoom
-from loop.training.store import State
+from loop.training.store import TrainingState
 
 
 def ask_when_due(trainings: TrainingRoom, project_id: int) -> bool:
@@ -20,7 +20,7 @@ def ask_when_due(trainings: TrainingRoom, project_id: int) -> bool:
     last = next(iter(trainings.store.last(project_id)), None)
     ended_at = last.ended_at if last else None
     since_last = (datetime.now(UTC) - ended_at).total_seconds() if ended_at else None
-    is_cancelled = last is not None and last.state == State.CANCELLED
+    is_cancelled = last is not None and last.state == TrainingState.CANCELLED
     since_cancelled = trainings.reviews.store.new_since(project_id, ended_at) if is_cancelled else None
     if not policy.is_due(new=new, since_last=since_last, since_cancelled=since_cancelled):
         return False

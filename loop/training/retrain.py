@@ -15,13 +15,14 @@ from loop.errors import TrainingCancelled, TrainingFailed, UpstreamError
 from loop.failures import describe_error
 from loop.gate.compare import judge
 from loop.gate.evaluation import Evaluation
+from loop.gate.rule import GateOutcome
 from loop.notices import NoticeKind
 from loop.registry.promote import promote_unless_pinned
 from loop.registry.store import Version, VersionFacts
 from loop.training.ask import ask_when_due
 from loop.training.callbacks import Progress, Watch
 from loop.training.room import TrainingRoom
-from loop.training.store import Outcome, Phase, State, Training, where
+from loop.training.store import Phase, Training, TrainingEnd, TrainingState, where
 from loop.training.trainer import TrainingPolicy, discard, train
 
 log = logging.getLogger(__name__)
@@ -42,33 +43,36 @@ def retrain(trainings: TrainingRoom, project_id: int) -> str:
     training = trainings.store.start(open_trainings[0])
     reviews_until = training.reviews_until or trainings.studio.projects.reviews_until(project_id)
     try:
-        outcome = training.outcome or _run(trainings, training, reviews_until)
-        if outcome.state == State.PROMOTED and outcome.version:
-            pin = promote_unless_pinned(trainings.registry, project_id, outcome.version, outcome.reason)
-            outcome = replace(outcome, state=State.PASSED, reason=f"it does not serve: {pin}") if pin else outcome
+        training_end = training.end or _run(trainings, training, reviews_until)
+        if training_end.gate is GateOutcome.PROMOTED and training_end.version and not training_end.is_pinned:
+            pin = promote_unless_pinned(trainings.registry, project_id, training_end.version, training_end.reason)
+            if pin:
+                training_end = replace(training_end, is_pinned=True, reason=f"it does not serve: {pin}")
     except TrainingCancelled:
-        outcome = Outcome(State.CANCELLED, "cancelled")
+        training_end = TrainingEnd(TrainingState.CANCELLED, "cancelled")
     except Exception as error:
         log.exception("training %d of project %d failed", training.id, project_id)
-        outcome = Outcome(State.FAILED, describe_error(error), trainings.store.get(training.id).version)
-    end(trainings, training, outcome, reviews_until)
+        training_end = TrainingEnd(
+            TrainingState.FAILED, describe_error(error), trainings.store.get(training.id).version
+        )
+    close(trainings, training, training_end, reviews_until)
     ask_when_due(trainings, project_id)
-    return f"{outcome.version or f'training {training.id}'} {outcome.state}: {outcome.reason}"
+    return f"{training_end.version or f'training {training.id}'} {training_end.status}: {training_end.reason}"
 
 
-def end(trainings: TrainingRoom, training: Training, outcome: Outcome, reviews_until: datetime | None) -> None:
+def close(trainings: TrainingRoom, training: Training, end: TrainingEnd, reviews_until: datetime | None) -> None:
     """
     Close a training and post the notice; after a kill it runs again with the same result.
 
     Mark the reviews until *reviews_until* as seen, unless the training was cancelled.
     """
-    trainings.store.settle(training.id, outcome)
-    if outcome.state is not State.CANCELLED:
+    trainings.store.settle(training.id, end)
+    if end.state is not TrainingState.CANCELLED:
         if reviews_until:
             trainings.studio.projects.reviews_seen(training.project_id, reviews_until)
-        _post(trainings, training, outcome)
+        _post(trainings, training, end)
     discard(_run_folder(trainings, training))
-    trainings.store.end(training.id, outcome.state)
+    trainings.store.end(training.id, end.state)
 
 
 def cancel(trainings: TrainingRoom, project_id: int) -> Training | None:
@@ -84,12 +88,12 @@ def cancel(trainings: TrainingRoom, project_id: int) -> Training | None:
     training = open_trainings[0]
     trainings.store.cancel(training.id)
     with suppress(UpstreamError), trainings.queue.alone(f"retrain-{project_id}") as is_idle:
-        if is_idle and trainings.store.get(training.id).outcome is None:  # else the request came too late
-            end(trainings, training, Outcome(State.CANCELLED, "cancelled"), None)
+        if is_idle and trainings.store.get(training.id).end is None:  # else the request came too late
+            close(trainings, training, TrainingEnd(TrainingState.CANCELLED, "cancelled"), None)
     return trainings.store.get(training.id)
 
 
-def _run(trainings: TrainingRoom, training: Training, reviews_until: datetime | None) -> Outcome:
+def _run(trainings: TrainingRoom, training: Training, reviews_until: datetime | None) -> TrainingEnd:
     _check(trainings, training)
     registered = trainings.registry.versions.of_training(training.project_id, training.id)
     if registered:  # a killed run may have registered the version without noting it
@@ -114,11 +118,11 @@ def _run(trainings: TrainingRoom, training: Training, reviews_until: datetime | 
     )  # read now: another version may have been promoted meanwhile
     ruling = judge(trainings.gate, snapshot, champion, candidate, evaluated)
     _check(trainings, training)
-    outcome = Outcome(State(ruling.outcome.value), ruling.reason, candidate.name)
+    end = TrainingEnd(TrainingState.ENDED, ruling.reason, candidate.name, ruling.outcome)
     gate = {"outcome": ruling.outcome.value, "reason": ruling.reason}
     batch = {"asked": trainings.policy.batch, "used": candidate.facts.training["batch"]}
-    trainings.store.settle(training.id, outcome, snapshot=snapshot.report, gate=gate, batch=batch)
-    return outcome
+    trainings.store.settle(training.id, end, snapshot=snapshot.report, gate=gate, batch=batch)
+    return end
 
 
 def _get_candidate(
@@ -185,15 +189,15 @@ def _check(trainings: TrainingRoom, training: Training) -> None:
         raise TrainingCancelled(f"training {training.id} was cancelled")
 
 
-def _post(trainings: TrainingRoom, training: Training, outcome: Outcome) -> None:
-    kind = NoticeKind.TRAINING_FAILED if outcome.state is State.FAILED else NoticeKind.TRAINING_FINISHED
+def _post(trainings: TrainingRoom, training: Training, end: TrainingEnd) -> None:
+    kind = NoticeKind.TRAINING_FAILED if end.state is TrainingState.FAILED else NoticeKind.TRAINING_FINISHED
     snapshot = (trainings.store.get(training.id).report or {}).get("snapshot", {})
     body = {
         "training": training.id,
         "project": training.project_id,
-        "state": outcome.state.value,
-        "version": outcome.version,
-        "reason": outcome.reason,
+        "state": end.status,
+        "version": end.version,
+        "reason": end.reason,
         "counts": {key: snapshot.get(key, {}) for key in ("images", "boxes")},
     }
     trainings.outbox.post(training.project_id, kind, str(training.id), body)

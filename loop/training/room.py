@@ -13,7 +13,7 @@ from loop.notices import Outbox
 from loop.registry.room import RegistryRoom
 from loop.reviews.room import ReviewsRoom
 from loop.training.policy import RetrainPolicy
-from loop.training.store import TrainingLog
+from loop.training.store import TrainingStore
 from loop.training.trainer import TrainingPolicy
 
 
@@ -32,7 +32,7 @@ class TrainingRoom:
     reviews: ReviewsRoom
     datasets: DatasetsRoom
     gate: GateRoom
-    store: TrainingLog
+    store: TrainingStore
     runs: Path
     policy: TrainingPolicy
     retrain_policy: RetrainPolicy

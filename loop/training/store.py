@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -12,25 +12,24 @@ from typing import Any
 import sqlalchemy as sa
 
 from loop.errors import UnknownTraining
+from loop.gate.rule import GateOutcome
 from loop.storage.tables import trainings
 
 log = logging.getLogger(__name__)
 
 
-class State(StrEnum):
-    """The state of a training."""
+class TrainingState(StrEnum):
+    """The state of a training as a job."""
 
     ASKED = "asked"
     RUNNING = "running"
-    PROMOTED = "promoted"  # the gate passed it
-    PASSED = "passed"  # the gate passed it, but the project is pinned to another version
-    REFUSED = "refused"  # the gate refused it
-    HELD = "held"  # too few images to decide: a person decides
+    ENDED = "ended"  # the gate ruled on its version
     FAILED = "failed"
     CANCELLED = "cancelled"  # a person or a program stopped it
 
 
-OPEN = (State.ASKED, State.RUNNING)
+OPEN = (TrainingState.ASKED, TrainingState.RUNNING)
+PASSED = "passed"  # the status of a version that the gate passed for a project that is pinned to another version
 
 
 class Phase(StrEnum):
@@ -43,12 +42,23 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a training ends; recorded before it is acted on, so that a killed run ends the same way."""
+class TrainingEnd:
+    """
+    How a training ends; recorded before it is acted on, so that a killed run ends the same way.
 
-    state: State
+    *gate* is the gate's outcome for the version, if it was judged.
+    """
+
+    state: TrainingState
     reason: str
     version: str | None = None
+    gate: GateOutcome | None = None
+    is_pinned: bool = False  # the project is pinned to another version
+
+    @property
+    def status(self) -> str:
+        """The end in one word, for people and programs."""
+        return _describe_status(self.state, self.gate, is_pinned=self.is_pinned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +71,9 @@ class Training:
 
     id: int
     project_id: int
-    state: State
+    state: TrainingState
+    gate: GateOutcome | None
+    is_pinned: bool
     asked_by: str
     attempts: int
     stalled: int
@@ -77,13 +89,26 @@ class Training:
     ended_at: datetime | None
 
     @property
-    def outcome(self) -> Outcome | None:
+    def status(self) -> str:
+        """The state in one word, for people and programs: that of the job, or after its end the gate's outcome."""
+        return _describe_status(self.state, self.gate, is_pinned=self.is_pinned)
+
+    @property
+    def end(self) -> TrainingEnd | None:
         """How it ends; None if that is not known yet."""
         stored = (self.report or {}).get("outcome")
-        return Outcome(State(stored["state"]), stored["reason"], stored["version"]) if stored else None
+        if not stored:
+            return None
+        state = TrainingState.ENDED if self.gate else TrainingState(stored["state"])
+        return TrainingEnd(state, stored["reason"], stored["version"], self.gate, self.is_pinned)
+
+    def as_json(self) -> dict[str, Any]:
+        """The record for people and programs; the status stands for state, gate and pin."""
+        record = {**asdict(self), "state": self.status}
+        return {key: value for key, value in record.items() if key not in ("gate", "is_pinned")}
 
 
-class TrainingLog:
+class TrainingStore:
     """The trainings in the records."""
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -94,7 +119,7 @@ class TrainingLog:
         while True:
             if open_trainings := self.open(project_id):
                 return open_trainings[0]
-            values = {"project_id": project_id, "state": State.ASKED, "asked_by": asked_by}
+            values = {"project_id": project_id, "state": TrainingState.ASKED, "asked_by": asked_by}
             try:
                 with self._engine.begin() as connection:
                     connection.execute(trainings.insert().values(**values, asked_at=datetime.now(UTC)))
@@ -139,7 +164,7 @@ class TrainingLog:
     def start(self, training: Training) -> Training:
         """Mark a training as running, count the start, and return it as it is now."""
         counts = {"attempts": trainings.c.attempts + 1, "stalled": trainings.c.stalled + 1}
-        self.note(training.id, state=State.RUNNING, started_at=datetime.now(UTC), **counts)
+        self.note(training.id, state=TrainingState.RUNNING, started_at=datetime.now(UTC), **counts)
         return self.get(training.id)
 
     def excuse(self, training_id: int) -> None:
@@ -165,13 +190,14 @@ class TrainingLog:
         with self._engine.begin() as connection:
             connection.execute(trainings.update().where(is_open).values(values))
 
-    def settle(self, training_id: int, outcome: Outcome, **report: Any) -> None:
+    def settle(self, training_id: int, end: TrainingEnd, **report: Any) -> None:
         """Record how a training ends, with more entries for its report."""
-        stored = {"state": outcome.state.value, "reason": outcome.reason, "version": outcome.version}
+        stored = {"state": end.status, "reason": end.reason, "version": end.version}
         merged = {**(self.get(training_id).report or {}), **report, "outcome": stored}
-        self.note(training_id, report=merged, error=outcome.reason if outcome.state is State.FAILED else None)
+        error = end.reason if end.state is TrainingState.FAILED else None
+        self.note(training_id, report=merged, error=error, gate=end.gate, is_pinned=end.is_pinned)
 
-    def end(self, training_id: int, state: State, **values: Any) -> None:
+    def end(self, training_id: int, state: TrainingState, **values: Any) -> None:
         """Close a training."""
         self.note(training_id, state=state, ended_at=datetime.now(UTC), **values)
 
@@ -179,7 +205,13 @@ class TrainingLog:
 def where(training: Training) -> str:
     """Describe the progress of a training in a few words."""
     progress = training.progress or {}
-    return _describe(progress) if "phase" in progress else training.state.value
+    return _describe(progress) if "phase" in progress else training.status
+
+
+def _describe_status(state: TrainingState, gate: GateOutcome | None, *, is_pinned: bool) -> str:
+    if state is not TrainingState.ENDED or gate is None:
+        return state.value
+    return PASSED if is_pinned else gate.value
 
 
 def _describe(progress: Mapping[str, Any]) -> str:
@@ -199,7 +231,9 @@ def _read(row: sa.Row[Any]) -> Training:
     return Training(
         id=row.id,
         project_id=row.project_id,
-        state=State(row.state),
+        state=TrainingState(row.state),
+        gate=GateOutcome(row.gate) if row.gate else None,
+        is_pinned=row.is_pinned,
         asked_by=row.asked_by,
         attempts=row.attempts,
         stalled=row.stalled,

@@ -25,7 +25,7 @@ from loop.gate.average_precision import average_precisions, over_classes
 from loop.gate.comparison import Change, Comparison, contrast
 from loop.gate.evaluation import Evaluation
 from loop.gate.evaluator import evaluate
-from loop.gate.rule import GatePolicy, Outcome, rule
+from loop.gate.rule import GateOutcome, GatePolicy, rule
 from loop.rates.intervals import wilson
 from loop.vision.ultralytics_detector import UltralyticsDetector
 from scripts.bench.harmed_evaluations import draw, harmed
@@ -123,10 +123,10 @@ def table(title: str, found: dict[int, list[Comparison]]) -> Table:
         boxes = sum(one.candidate.boxes for one in comparisons) / len(comparisons)
         others = [replace(ready, confidence=confidence) for confidence in CONFIDENCES]
         shares = [
-            sum(rule(one, policy).outcome is Outcome.PROMOTED for one in comparisons) / len(comparisons)
+            sum(rule(one, policy).outcome is GateOutcome.PROMOTED for one in comparisons) / len(comparisons)
             for policy in others
         ]
-        cells = [_share(outcomes[outcome], len(comparisons)) for outcome in Outcome]
+        cells = [_share(outcomes[outcome], len(comparisons)) for outcome in GateOutcome]
         shown.add_row(str(size), f"{boxes:.0f}", *cells, *(f"{share:.1%}" for share in shares))
     return shown
 

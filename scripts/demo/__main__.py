@@ -26,7 +26,7 @@ from loop.rates.rates import Rates
 from loop.regions import Pixels
 from loop.registry.store import Version
 from loop.rooms import Rooms
-from loop.training.store import State
+from loop.training.store import TrainingState
 from loop.wiring import build
 from scripts.demo import new_category, project, report, scenes, services
 from scripts.demo.annotator import Annotator
@@ -176,7 +176,7 @@ def wait_for_training(game: Game, number: int) -> None:
         epoch = int((training.progress or {}).get("epoch", 0)) if training else 0
         game.bar.say(f"round {number}: training, epoch {epoch}", max(0, epoch - seen))
         seen = max(seen, epoch)
-        if training and training.state == State.FAILED:
+        if training and training.state == TrainingState.FAILED:
             sys.exit(f"demo: training failed: {training.error}")
         return training is not None and training.ended_at is not None
 

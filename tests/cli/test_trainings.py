@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 
 from loop.cli.tree import app
 from loop.errors import UnknownProject, UnknownTraining
-from loop.training.store import Outcome, Phase, State
+from loop.gate.rule import GateOutcome
+from loop.training.store import Phase, TrainingEnd, TrainingState
 from loop.wiring import build
 from tests.builders import CONFIG
 
@@ -32,8 +33,8 @@ def loop(*arguments):
 
 def test_the_trainings_of_a_project_are_listed_newest_first(home):
     first = home.trainings.store.ask(1, "8 new reviews")
-    home.trainings.store.settle(first.id, Outcome(State.FAILED, "the loss of epoch 1 is not a number"))
-    home.trainings.store.end(first.id, State.FAILED)
+    home.trainings.store.settle(first.id, TrainingEnd(TrainingState.FAILED, "the loss of epoch 1 is not a number"))
+    home.trainings.store.end(first.id, TrainingState.FAILED)
     second = home.trainings.store.start(home.trainings.store.ask(1, "by hand"))
     home.trainings.store.reach(
         second.id, Phase.TRAINING, epoch=3, epochs=12, batch=4, batch_asked=16, map50_95=0.25, seconds_left=40.0
@@ -48,7 +49,9 @@ def test_the_trainings_of_a_project_are_listed_newest_first(home):
 def test_a_training_is_shown_with_its_report(home):
     training = home.trainings.store.ask(1, "by hand")
     home.trainings.store.settle(
-        training.id, Outcome(State.REFUSED, "not better", "yolo_detector@1.0.0"), batch={"asked": 16, "used": 4}
+        training.id,
+        TrainingEnd(TrainingState.ENDED, "not better", "yolo_detector@1.0.0", GateOutcome.REFUSED),
+        batch={"asked": 16, "used": 4},
     )
 
     shown = json.loads(loop("training", "show", str(training.id)))

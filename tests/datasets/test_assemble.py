@@ -26,7 +26,7 @@ from loop.reviews.verdicts import judge
 from loop.rooms import swap
 from loop.settings import Settings
 from loop.training.retrain import retrain
-from loop.training.store import State
+from loop.training.store import TrainingState
 from loop.wiring import build
 from tests.builders import CONFIG, picture, region, review, served
 from tests.datasets.builders import photo
@@ -231,7 +231,7 @@ def test_a_training_with_a_leak_fails_and_says_the_way_out(rooms, reviewed):
     rooms.trainings.store.ask(1, "by hand")
 
     assert "--leave-out" in retrain(rooms.trainings, 1)
-    assert rooms.trainings.store.last(1)[0].state is State.FAILED
+    assert rooms.trainings.store.last(1)[0].state is TrainingState.FAILED
 
 
 def test_a_field_that_is_set_later_shows_its_leaks(rooms, reviewed):

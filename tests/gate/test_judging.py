@@ -11,14 +11,14 @@ from loop.gate.promote_by_hand import promote_by_hand
 from loop.installation.status import status
 from loop.rooms import swap
 from loop.training.retrain import retrain
-from loop.training.store import State
+from loop.training.store import TrainingState
 from tests.gate.builders import BAD, GOOD, NEW, OLD, add, serve, write_snapshot
 
 
 def test_a_better_candidate_serves(judged):
     rooms, training = judged()
 
-    assert training.state is State.PROMOTED
+    assert training.status == "promoted"
     assert rooms.registry.versions.champion(1).name == training.version
     assert "95% interval +" in training.report["gate"]["reason"]
 
@@ -26,7 +26,7 @@ def test_a_better_candidate_serves(judged):
 def test_a_worse_candidate_does_not_serve_and_its_report_is_kept(judged):
     rooms, training = judged(champion=GOOD, candidate=BAD)
 
-    assert training.state is State.REFUSED
+    assert training.status == "refused"
     assert rooms.registry.versions.champion(1).name != training.version
     html, plain = rooms.gate.reports.find(1, training.version)
     assert "not shown to be better" in json.loads(plain.read_text())["reason"]
@@ -36,7 +36,7 @@ def test_a_worse_candidate_does_not_serve_and_its_report_is_kept(judged):
 def test_with_too_little_to_tell_a_person_is_asked(judged):
     rooms, training = judged(least_images=13)
 
-    assert training.state is State.HELD
+    assert training.status == "held"
     assert rooms.registry.versions.champion(1).name != training.version
     assert rooms.gate.reports.find(1, training.version)
 
@@ -80,23 +80,23 @@ def status_without_network(rooms):
 def test_without_a_champion_the_candidate_is_compared_with_finding_nothing(judged):
     _, training = judged(champion=None)
 
-    assert training.state is State.PROMOTED
+    assert training.status == "promoted"
 
 
 def test_a_training_that_is_cut_off_after_its_promotion_ends_as_promoted(judged):
     rooms, training = judged()
-    rooms.trainings.store.note(training.id, state=State.RUNNING)
+    rooms.trainings.store.note(training.id, state=TrainingState.RUNNING)
 
     retrain(rooms.trainings, 1)
 
-    assert rooms.trainings.store.last(1)[0].state is State.PROMOTED
+    assert rooms.trainings.store.last(1)[0].status == "promoted"
     assert rooms.registry.versions.champion(1).name == training.version
 
 
 def test_a_slow_candidate_is_refused(judged):
     _, training = judged(milliseconds={OLD: 10.0, NEW: 30.0})
 
-    assert training.state is State.REFUSED
+    assert training.status == "refused"
     assert "too slow: 30.0 ms" in training.report["gate"]["reason"]
 
 

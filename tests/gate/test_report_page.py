@@ -12,7 +12,7 @@ from PIL import Image
 from loop.gate.comparison import Latency, contrast
 from loop.gate.report import Picture, Report, Side, as_json, boxes_on, broken, fixed
 from loop.gate.report_page import page
-from loop.gate.rule import GatePolicy, Outcome, Ruling, rule
+from loop.gate.rule import GateOutcome, GatePolicy, Ruling, rule
 from loop.regions import Box
 from loop.vision.image_files import THUMBNAIL, make_thumbnail
 from scripts.bench.harmed_evaluations import harmed
@@ -85,7 +85,7 @@ def test_names_of_classes_cannot_change_the_page():
     assert "Fish &amp; chips" in html
 
 
-@pytest.mark.parametrize("outcome", Outcome)
+@pytest.mark.parametrize("outcome", GateOutcome)
 def test_the_page_says_what_was_decided_and_why(outcome):
     html = page(report(ruling=Ruling(outcome, ("first reason", "second reason"))))
 

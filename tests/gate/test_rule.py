@@ -7,7 +7,7 @@ import pytest
 
 from loop.gate.comparison import Change, Comparison, Latency, Part, contrast, expanded
 from loop.gate.evaluation import Metrics
-from loop.gate.rule import GatePolicy, Outcome, objection_to_promoting, rule
+from loop.gate.rule import GateOutcome, GatePolicy, objection_to_promoting, rule
 from scripts.bench.harmed_evaluations import draw, harmed
 from tests.gate.builders import evaluation
 
@@ -25,14 +25,14 @@ def found(overall=BETTER, classes=(), known=None, latency=None, images=50, boxes
 def test_a_candidate_that_leads_for_sure_is_promoted():
     ruling = rule(found(), POLICY)
 
-    assert ruling.outcome is Outcome.PROMOTED
+    assert ruling.outcome is GateOutcome.PROMOTED
     assert "0.500 against 0.400" in ruling.reason
 
 
 def test_a_lead_that_may_be_chance_is_refused():
     ruling = rule(found(UNSURE), POLICY)
 
-    assert ruling.outcome is Outcome.REFUSED
+    assert ruling.outcome is GateOutcome.REFUSED
     assert "80.0% of resamples where 95.5% are needed" in ruling.reason
 
 
@@ -41,14 +41,14 @@ def test_a_lead_that_may_be_chance_is_refused():
 def test_on_too_small_a_split_a_person_decides(images, boxes, overall):
     ruling = rule(found(overall, images=images, boxes=boxes), POLICY)
 
-    assert ruling.outcome is Outcome.HELD
+    assert ruling.outcome is GateOutcome.HELD
     assert "a person decides" in ruling.reason
 
 
 def test_a_class_that_falls_too_far_is_named_and_refused():
     ruling = rule(found(classes=[Part("Bird", 12, 20, DROPPED), Part("Fish", 12, 20, BETTER)]), POLICY)
 
-    assert ruling.outcome is Outcome.REFUSED
+    assert ruling.outcome is GateOutcome.REFUSED
     assert "class Bird falls" in ruling.reason
     assert "Fish" not in ruling.reason
 
@@ -62,22 +62,22 @@ def test_a_class_that_falls_too_far_is_named_and_refused():
 )
 def test_a_class_that_may_have_lost_little_does_not_block(unsure):
 
-    assert rule(found(classes=[Part("Bird", 12, 20, unsure)]), POLICY).outcome is Outcome.PROMOTED
+    assert rule(found(classes=[Part("Bird", 12, 20, unsure)]), POLICY).outcome is GateOutcome.PROMOTED
 
 
 def test_a_class_on_few_images_does_not_block():
     """Its interval would be made of resamples of the same two images."""
-    assert rule(found(classes=[Part("Bird", 2, 3, DROPPED)]), POLICY).outcome is Outcome.PROMOTED
+    assert rule(found(classes=[Part("Bird", 2, 3, DROPPED)]), POLICY).outcome is GateOutcome.PROMOTED
 
 
 def test_forgetting_is_refused_and_named():
     ruling = rule(found(known=Part("known", 30, 90, DROPPED)), POLICY)
 
-    assert ruling.outcome is Outcome.REFUSED
+    assert ruling.outcome is GateOutcome.REFUSED
     assert "forgets: on the 30 held-out images with 90 boxes that the champion was first measured on" in ruling.reason
 
 
-@pytest.mark.parametrize(("milliseconds", "outcome"), [(14.9, Outcome.PROMOTED), (15.1, Outcome.REFUSED)])
+@pytest.mark.parametrize(("milliseconds", "outcome"), [(14.9, GateOutcome.PROMOTED), (15.1, GateOutcome.REFUSED)])
 def test_a_candidate_may_take_so_much_longer_and_no_more(milliseconds, outcome):
     assert rule(found(latency=Latency(10.0, milliseconds)), POLICY).outcome is outcome
 
@@ -97,11 +97,11 @@ def test_every_objection_is_named():
 @pytest.mark.parametrize(
     ("outcome", "has_served", "objection"),
     [
-        pytest.param(Outcome.PROMOTED, False, None, id="passed"),
-        pytest.param(Outcome.REFUSED, False, "the gate refused it", id="refused"),
-        pytest.param(Outcome.HELD, False, "the gate held it", id="held"),
+        pytest.param(GateOutcome.PROMOTED, False, None, id="passed"),
+        pytest.param(GateOutcome.REFUSED, False, "the gate refused it", id="refused"),
+        pytest.param(GateOutcome.HELD, False, "the gate held it", id="held"),
         pytest.param(None, False, "the gate never judged it", id="never-judged"),
-        pytest.param(Outcome.REFUSED, True, None, id="refused-and-served"),
+        pytest.param(GateOutcome.REFUSED, True, None, id="refused-and-served"),
         pytest.param(None, True, None, id="start-weights"),
     ],
 )
@@ -125,15 +125,15 @@ def outcomes(champion, candidate):
 
 
 def test_on_64_images_a_truly_better_candidate_is_promoted_nearly_always():
-    assert list(outcomes(WORSE, BASE)).count(Outcome.PROMOTED) >= 0.95 * RUNS
+    assert list(outcomes(WORSE, BASE)).count(GateOutcome.PROMOTED) >= 0.95 * RUNS
 
 
 def test_on_64_images_a_truly_worse_candidate_is_promoted_nearly_never():
-    assert list(outcomes(BASE, WORSE)).count(Outcome.PROMOTED) <= 0.02 * RUNS
+    assert list(outcomes(BASE, WORSE)).count(GateOutcome.PROMOTED) <= 0.02 * RUNS
 
 
 def test_on_64_images_one_that_is_as_good_is_promoted_rarely():
-    assert list(outcomes(harmed(POOL, NOISE, seed=3), BASE)).count(Outcome.PROMOTED) <= 0.15 * RUNS
+    assert list(outcomes(harmed(POOL, NOISE, seed=3), BASE)).count(GateOutcome.PROMOTED) <= 0.15 * RUNS
 
 
 def test_a_better_candidate_that_lost_a_class_is_refused():
@@ -141,19 +141,19 @@ def test_a_better_candidate_that_lost_a_class_is_refused():
     champion = harmed(POOL, 0.25, seed=5)
 
     assert contrast(champion, lost, resamples=1).overall.lead > 0
-    assert set(outcomes(champion, lost)) == {Outcome.REFUSED}
+    assert set(outcomes(champion, lost)) == {GateOutcome.REFUSED}
 
 
 def test_a_first_version_beside_one_that_knows_no_class_needs_no_person_when_there_is_enough_to_tell():
     few = np.arange(POLICY.least_images)
     champion, candidate = (draw(one, few) for one in (POOL.with_nothing_found(), harmed(POOL, 0.6, seed=6)))
 
-    assert rule(contrast(champion, candidate), POLICY).outcome is Outcome.PROMOTED
+    assert rule(contrast(champion, candidate), POLICY).outcome is GateOutcome.PROMOTED
 
 
 def test_a_person_is_asked_about_what_the_policy_says_and_not_about_more():
     few = np.arange(3)
     comparison = contrast(draw(POOL.with_nothing_found(), few), draw(POOL, few))
 
-    assert rule(comparison, POLICY).outcome is Outcome.HELD
-    assert rule(comparison, replace(POLICY, least_images=1, least_boxes=1)).outcome is Outcome.PROMOTED
+    assert rule(comparison, POLICY).outcome is GateOutcome.HELD
+    assert rule(comparison, replace(POLICY, least_images=1, least_boxes=1)).outcome is GateOutcome.PROMOTED

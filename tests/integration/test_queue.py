@@ -18,7 +18,7 @@ from loop.job_queue.queue import DEFAULT, GPU, JobQueue
 from loop.settings import Settings
 from loop.training.ask import ask_training
 from loop.training.retrain import cancel
-from loop.training.store import State
+from loop.training.store import TrainingState
 from loop.wiring import build
 
 
@@ -96,10 +96,10 @@ def test_a_training_that_waits_for_a_worker_is_cancelled_at_once(redis, jobs, tm
     with closing(build(settings, migrate=True)) as rooms:
         ask_training(rooms.trainings, 1, "by hand")
 
-        assert cancel(rooms.trainings, 1).state == State.CANCELLED
+        assert cancel(rooms.trainings, 1).state == TrainingState.CANCELLED
         with rooms.queue.alone("retrain-1"):
             ask_training(rooms.trainings, 1, "by hand")
-            assert cancel(rooms.trainings, 1).state == State.ASKED  # it runs, and stops at its next look
+            assert cancel(rooms.trainings, 1).state == TrainingState.ASKED  # it runs, and stops at its next look
 
 
 def test_two_projects_have_a_job_each(jobs):

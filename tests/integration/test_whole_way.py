@@ -3,7 +3,6 @@
 import pytest
 
 from loop.label_studio.webhook import PROJECT_HEADER
-from loop.training.store import State
 from tests.services import RETRAIN_AFTER, make_project, project_of, run_loop, until
 
 pytestmark = pytest.mark.timeout(400)
@@ -51,7 +50,7 @@ def test_reviews_lead_to_a_better_version_by_webhooks_alone(api, connected, loop
     assert rates.missed > RETRAIN_AFTER  # the start weights know no Thing
 
     training = until(lambda: next((t for t in loop_rooms.trainings.store.last(project_id) if t.ended_at), None), 200)
-    assert training.state == State.PROMOTED, training
+    assert training.status == "promoted", training
     assert training.report["snapshot"]["images"]["train"] + training.report["snapshot"]["images"]["held_out"] == 16
 
     assert served_by(api, loop_rooms, project_id) == "yolo_detector@1.0.0"

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from loop.errors import DamagedWeights, NoChampion, Pinned, UnknownVersion, UpstreamError
+from loop.gate.rule import GateOutcome
 from loop.regions import Box
 from loop.registry.loaded_version import Thresholds
 from loop.registry.promote import pin, promote, promote_unless_pinned, roll_back, unpin
@@ -13,7 +14,7 @@ from loop.registry.store import VersionFacts, WeightsRegistry
 from loop.rooms import swap
 from loop.serving.refresh import is_due, refresh
 from loop.training.retrain import retrain
-from loop.training.store import Outcome, State
+from loop.training.store import TrainingEnd, TrainingState
 from tests.builders import ls_task
 from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio, FakeQueue
 from tests.registry.fakes import Deadly, killed_in
@@ -322,7 +323,7 @@ def test_a_training_finds_the_version_that_it_registered(rooms, weights):
 def passed(rooms, name):
     """A training that was killed after it was settled that *name* passed the gate."""
     training = rooms.trainings.store.ask(1, "a test")
-    rooms.trainings.store.settle(training.id, Outcome(State.PROMOTED, "better", name))
+    rooms.trainings.store.settle(training.id, TrainingEnd(TrainingState.ENDED, "better", name, GateOutcome.PROMOTED))
     return training.id
 
 
@@ -334,7 +335,7 @@ def test_a_training_that_is_run_again_does_not_take_a_rollback_back(rooms, third
     assert retrain(rooms.trainings, 1) == f"{third} promoted: better"
 
     assert rooms.registry.versions.champion(1).name == NEW
-    assert rooms.trainings.store.get(training).state == State.PROMOTED
+    assert rooms.trainings.store.get(training).status == "promoted"
 
 
 def test_what_passed_the_gate_of_a_pinned_project_is_kept_and_told(rooms, third):
@@ -345,7 +346,7 @@ def test_what_passed_the_gate_of_a_pinned_project_is_kept_and_told(rooms, third)
 
     assert line.startswith(f"{third} passed: it does not serve: project 1 is pinned to {OLD}")
     assert rooms.registry.versions.champion(1).name == OLD
-    assert rooms.trainings.store.get(training).state == State.PASSED
+    assert rooms.trainings.store.get(training).status == "passed"
     assert rooms.trainings.store.get(training).ended_at
 
 

@@ -157,7 +157,7 @@ def test_enough_new_reviews_ask_for_one_training(rooms):
 def test_reviews_that_were_trained_on_do_not_ask_again(rooms):
     take(rooms, *(created(ls_region(), annotation=n, task=n) for n in (1, 2, 3)))
     (training,) = rooms.trainings.store.open(1)
-    rooms.trainings.store.end(training.id, "refused")
+    rooms.trainings.store.end(training.id, "ended")
     rooms.studio.projects.reviews_seen(1, datetime.now(UTC))
 
     take(rooms, created(ls_region(), annotation=4, task=4))

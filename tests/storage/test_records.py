@@ -11,7 +11,7 @@ from loop.regions import Box
 from loop.reviews.review_store import ANNOTATION, TASK
 from loop.reviews.verdicts import judge
 from loop.secrecy import redact_json
-from loop.training.store import State
+from loop.training.store import TrainingState
 from tests.builders import CONFIG, NOON, created, ls_region, region, review, served
 
 
@@ -189,7 +189,7 @@ def test_two_projects_train_each_for_itself(rooms):
 
 def test_after_a_training_ended_the_next_can_be_asked_for(rooms):
     first = rooms.trainings.store.ask(1, "by hand")
-    rooms.trainings.store.end(first.id, State.REFUSED)
+    rooms.trainings.store.end(first.id, TrainingState.ENDED)
 
     assert rooms.trainings.store.ask(1, "by hand").id != first.id
 

@@ -14,7 +14,7 @@ from loop.rooms import swap
 from loop.storage.exchange_tables import notices
 from loop.training.ask import ask_when_due
 from loop.training.retrain import ATTEMPTS, cancel, retrain
-from loop.training.store import Phase, State
+from loop.training.store import Phase, TrainingState
 from tests.fakes import FakeDetectors, FakeQueue, Killed
 from tests.gate.builders import evaluation
 from tests.training.builders import review_tasks
@@ -101,7 +101,7 @@ def test_a_training_ends_promoted_and_is_told_of_once(asked):
     ended = last(asked)
     (version,) = asked.registry.versions.list(1)
     assert line.startswith("yolo_detector@1.0.0 promoted: mAP50-95 ")
-    assert (ended.state, ended.version, ended.error) == (State.PROMOTED, version.name, None)
+    assert (ended.status, ended.version, ended.error) == ("promoted", version.name, None)
     assert asked.registry.versions.champion(1) == version
     ((kind, body),) = told(asked)
     assert (kind, body["training"], body["project"], body["state"]) == ("training.finished", ended.id, 1, "promoted")
@@ -138,7 +138,7 @@ def test_killed_at_any_step_it_ends_once_and_as_if_nothing_had_been(asked, place
     ended = last(asked)
     (version,) = asked.registry.versions.list(1)
     assert "promoted" in again or again == "no training asked for"
-    assert (ended.state, ended.version) == (State.PROMOTED, version.name)
+    assert (ended.status, ended.version) == ("promoted", version.name)
     assert ended.report["gate"]["outcome"] == "promoted"
     assert asked.registry.versions.champion(1) == version
     assert [kind for kind, _ in told(asked)] == ["training.finished"]
@@ -174,7 +174,7 @@ def test_the_gate_looks_at_who_serves_when_the_candidate_is_there(asked, tmp_pat
 
     retrain(swap(asked, (asked.gate.evaluator, Promoting(champion=0.9))).trainings, 1)
 
-    assert last(asked).state == State.REFUSED
+    assert last(asked).status == "refused"
     assert asked.registry.versions.champion(1) == better
 
 
@@ -185,7 +185,7 @@ def test_three_deaths_at_the_same_place_are_a_failure(asked):
 
     retrain(asked.trainings, 1)
 
-    assert last(asked).state == State.FAILED
+    assert last(asked).state == TrainingState.FAILED
     assert last(asked).error == "died 3 times at the same place, measuring: see the log of its worker"
     assert [kind for kind, _ in told(asked)] == ["training.failed"]
     assert asked.reviews.store.new_since(1, asked.studio.projects.get(1).reviews_seen_at) == 0
@@ -200,7 +200,7 @@ def test_a_start_that_got_as_far_as_a_version_is_no_death_at_the_same_place(aske
 
     retrain(asked.trainings, 1)
 
-    assert last(asked).state == State.PROMOTED
+    assert last(asked).status == "promoted"
 
 
 def test_what_died_in_the_gate_leaves_a_candidate_that_serves_only_by_force(asked):
@@ -211,7 +211,7 @@ def test_what_died_in_the_gate_leaves_a_candidate_that_serves_only_by_force(aske
     retrain(asked.trainings, 1)
 
     (version,) = asked.registry.versions.list(1)
-    assert last(asked).state == State.FAILED
+    assert last(asked).state == TrainingState.FAILED
     assert last(asked).error == "died 3 times at the same place, gate: see the log of its worker"
     assert asked.registry.versions.champion(1) is None
     ((kind, body),) = told(asked)
@@ -304,7 +304,7 @@ class Locks(FakeQueue):
 def test_a_training_that_only_waits_is_cancelled_at_once(asked):
     found = cancel(swap(asked, (asked.queue, Locks(is_free=True))).trainings, 1)
 
-    assert (found.state, bool(found.ended_at)) == (State.CANCELLED, True)
+    assert (found.state, bool(found.ended_at)) == (TrainingState.CANCELLED, True)
     assert retrain(asked.trainings, 1) == "no training asked for"
     assert told(asked) == []
 
@@ -312,12 +312,12 @@ def test_a_training_that_only_waits_is_cancelled_at_once(asked):
 def test_a_training_that_runs_stops_at_its_next_look(asked):
     class Cancelling(Measuring):
         def evaluate(self, weights, data, image_size=None):
-            assert cancel(swap(asked, (asked.queue, Locks(is_free=False))).trainings, 1).state == State.RUNNING
+            assert cancel(swap(asked, (asked.queue, Locks(is_free=False))).trainings, 1).state == TrainingState.RUNNING
             return super().evaluate(weights, data, image_size)
 
     retrain(swap(asked, (asked.gate.evaluator, Cancelling())).trainings, 1)
 
-    assert last(asked).state == State.CANCELLED
+    assert last(asked).state == TrainingState.CANCELLED
     assert asked.registry.versions.champion(1) is None
 
 
@@ -329,7 +329,7 @@ def test_with_redis_down_a_cancelled_training_ends_when_it_is_run(asked):
     cancel(swap(asked, (asked.queue, Down())).trainings, 1)
     retrain(asked.trainings, 1)
 
-    assert last(asked).state == State.CANCELLED
+    assert last(asked).state == TrainingState.CANCELLED
 
 
 def test_a_training_whose_outcome_is_known_can_no_longer_be_cancelled(asked):
@@ -339,7 +339,7 @@ def test_a_training_whose_outcome_is_known_can_no_longer_be_cancelled(asked):
     cancel(swap(asked, (asked.queue, Locks(is_free=True))).trainings, 1)
     retrain(asked.trainings, 1)
 
-    assert last(asked).state == State.PROMOTED
+    assert last(asked).status == "promoted"
 
 
 def test_where_no_training_is_open_nothing_is_cancelled(rooms):
@@ -376,7 +376,7 @@ def test_by_hand_neither_number_nor_cool_down_counts(asked):
     asked.studio.projects.decide(1, {"retrain_after": 99, "cool_down": 3600})
     retrain(asked.trainings, 1)
 
-    assert asked.trainings.store.ask(1, "by hand").state == State.ASKED
+    assert asked.trainings.store.ask(1, "by hand").state == TrainingState.ASKED
 
 
 def test_an_ended_training_stays_as_it_is(asked):
@@ -384,6 +384,6 @@ def test_an_ended_training_stays_as_it_is(asked):
     ended = last(asked)
 
     asked.trainings.store.cancel(ended.id)
-    asked.trainings.store.end(ended.id, State.FAILED, error="too late")
+    asked.trainings.store.end(ended.id, TrainingState.FAILED, error="too late")
 
     assert last(asked) == ended

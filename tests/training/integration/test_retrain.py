@@ -13,14 +13,14 @@ import sqlalchemy as sa
 from loop.installation.processes import EmbeddedRedis
 from loop.storage.exchange_tables import notices
 from loop.training.ask import ask_training
-from loop.training.store import State
+from loop.training.store import TrainingState
 from loop.wiring import build
 from tests.services import run_loop, until
 from tests.training.builders import reviewed_project, settings_in
 from tests.training.integration.trainee import DEATHS, run, trainee
 
 pytestmark = pytest.mark.timeout(600)
-ENDS = (State.PROMOTED, State.REFUSED)
+ENDS = ("promoted", "refused")
 
 
 @pytest.fixture(autouse=True)
@@ -52,11 +52,11 @@ def epochs_of(rooms, training):
 def assert_ended_once(rooms):
     """It ended as if nothing had been: one version, one notice, the row and the champion agree."""
     ended = the_training(rooms)
-    assert ended.state in ENDS, ended.error
+    assert ended.status in ENDS, ended.error
     (version,) = rooms.registry.versions.list(1)
     champion = rooms.registry.versions.champion(1)
     assert ended.version == version.name
-    assert (champion == version) is (ended.state == State.PROMOTED)
+    assert (champion == version) is (ended.status == "promoted")
     assert rooms.reviews.store.new_since(1, rooms.studio.projects.get(1).reviews_seen_at) == 0
     with rooms.engine.connect() as connection:
         told = sa.select(notices.c.kind).where(notices.c.kind.startswith("training."))
@@ -119,7 +119,7 @@ def test_a_training_killed_at_many_random_moments_ends(tmp_path, seed):
         killed_at_random(settings, rooms, seed, most=8)
 
         ended = the_training(rooms)
-        if ended.state == State.FAILED:  # three times at one place, which these short epochs make likely
+        if ended.state == TrainingState.FAILED:  # three times at one place, which these short epochs make likely
             assert "died 3 times at the same place" in ended.error
             assert ended.attempts > 3
             assert len(rooms.registry.versions.list(1)) == (
@@ -155,7 +155,7 @@ def test_a_training_in_a_worker_is_cancelled_within_seconds(redis, tmp_path):
             until(lambda: the_training(rooms).ended_at)
             assert time.monotonic() - began < 10
             assert said.startswith("training 1 stops within seconds")
-            assert the_training(rooms).state == State.CANCELLED
+            assert the_training(rooms).state == TrainingState.CANCELLED
             assert rooms.reviews.store.new_since(1, rooms.studio.projects.get(1).reviews_seen_at) == 8
     finally:
         worker.terminate()
