@@ -62,7 +62,7 @@ class NoticeSender:
     """Sends signed notices by HTTP. The operator chooses the receivers: they may have private addresses."""
 
     def __init__(self, key: Callable[[], str], *, seconds: float = SECONDS) -> None:
-        self._key, self._seconds = key, seconds
+        self.key, self._seconds = key, seconds
 
     @cached_property
     def _ssl(self) -> ssl.SSLContext:
@@ -75,7 +75,7 @@ class NoticeSender:
 
         The body of the answer is not read: a receiver that answers slowly has no more time than any other.
         """
-        signed = headers(notice, self._key(), datetime.now(UTC))
+        signed = headers(notice, self.key(), datetime.now(UTC))
         try:
             async with (
                 asyncio.timeout(self._seconds),

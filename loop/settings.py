@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,9 +13,9 @@ from sqlalchemy import URL
 
 from loop.errors import PayloadError
 from loop.job_queue import redis_server
-from loop.secrecy import add_secret, secrets_in
+from loop.secrecy import secrets_in
 from loop.setting_text import address_problem, key_problem, strip_folder, strip_text
-from loop.storage.key_file import read_key, read_or_make_key
+from loop.storage.key_file import read_key
 
 PASSWORDS = ("basic_auth_user", "basic_auth_pass", "notify_secret", "webhook_secret")  # a quote may be a part of them
 
@@ -215,11 +213,6 @@ class Settings(BaseSettings):
         return tuple(url.strip() for url in self.notify_urls.split(",") if url.strip())
 
     @property
-    def notify_key(self) -> str:
-        """Key that signs notices."""
-        return self.notify_secret or self._derived("notices")
-
-    @property
     def redis(self) -> str:
         """URL of Redis: by default a socket under LOOP_HOME, which every command on this machine finds."""
         return self.redis_url or redis_server.url(self.redis_socket)
@@ -238,13 +231,3 @@ class Settings(BaseSettings):
     def database(self) -> str | URL:
         """URL of the records: by default SQLite under LOOP_HOME."""
         return self.database_url or URL.create("sqlite", database=str(self.home / "loop.sqlite3"))
-
-    def webhook_secret_of(self, project_id: int) -> str:
-        """Return the secret that Label Studio's webhook of a project sends; each project has its own."""
-        return self._derived(str(project_id))
-
-    def _derived(self, purpose: str) -> str:
-        key = self.webhook_secret or read_or_make_key(self.home)
-        derived = hmac.new(key.encode(), purpose.encode(), hashlib.sha256).hexdigest()
-        add_secret(derived)
-        return derived

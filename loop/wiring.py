@@ -55,6 +55,7 @@ from loop.serving.room import ServingPolicy, ServingRoom
 from loop.serving.store import PredictionLog
 from loop.settings import Settings
 from loop.storage import database
+from loop.storage.key_file import DerivedSecrets
 from loop.taxonomy.match_request import TaxonomyMatching
 from loop.taxonomy.match_store import MatchLog
 from loop.taxonomy.room import TaxonomyRoom
@@ -86,10 +87,11 @@ class _Builder:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._secrets = DerivedSecrets(settings.home, settings.webhook_secret)
         self.engine = database.connect(settings.database)
         self.queue = JobQueue(settings.redis)
         self.outbox = Outbox(self.engine, settings.receivers)
-        self.sender = NoticeSender(lambda: standard_key(settings.notify_key))
+        self.sender = NoticeSender(lambda: standard_key(settings.notify_secret or self._secrets.of("notices")))
         self._predictions = PredictionLog(self.engine)
 
     @cached_property
@@ -98,7 +100,7 @@ class _Builder:
         return StudioRoom(
             client=LabelStudio(settings.label_studio_url, settings.label_studio_api_key),
             door=Door(
-                settings.backend_url, settings.basic_auth_user, settings.basic_auth_pass, settings.webhook_secret_of
+                settings.backend_url, settings.basic_auth_user, settings.basic_auth_pass, self._secrets.of_webhook
             ),
             projects=ProjectList(self.engine),
             classes=ClassList(self.engine),

@@ -14,6 +14,8 @@ from loop.notices import DeliveryState, Notice, NoticeKind, Outbox
 from loop.registry.promote import announce_move, promote, roll_back
 from loop.rooms import swap
 from loop.settings import Settings
+from loop.storage.key_file import DerivedSecrets
+from loop.wiring import build
 from tests.builders import NOON, created, kinds, ls_region, region, served
 from tests.reviews.builders import take
 
@@ -110,12 +112,11 @@ def test_chance_spreads_the_waits():
 
 def test_the_secret_is_the_operators_or_follows_from_the_kept_key(tmp_path):
     def key(**more):
-        return Settings.read({"LOOP_HOME": str(tmp_path), **more}).notify_key
+        return build(Settings.read({"LOOP_HOME": str(tmp_path), **more})).sender.key()
 
-    assert key(LOOP_NOTIFY_SECRET="mine") == "mine"
+    assert key(LOOP_NOTIFY_SECRET="mine") == standard_key("mine")
     assert key() == key()
-    assert len(key()) == 64
-    assert key() != Settings.read({"LOOP_HOME": str(tmp_path)}).webhook_secret_of(1)
+    assert key() != standard_key(DerivedSecrets(tmp_path).of_webhook(1))
     assert key(LOOP_WEBHOOK_SECRET="shared") != key()
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from loop.errors import ImageUnreadable, LoopError, PayloadError, UpstreamError
 from loop.secrecy import MASK, add_secret, guard, mask, redact, redact_texts
 from loop.settings import Settings
+from loop.storage.key_file import DerivedSecrets
 from loop.wiring import build
 
 KEY = "f3a9c1d2e4b5061728394a5b6c7d8e9f0a1b2c3d"
@@ -179,7 +180,7 @@ def test_every_secret_of_the_settings_is_known(tmp_path):
     )
 
     guard(settings.secrets())
-    derived = settings.webhook_secret_of(3)
+    derived = DerivedSecrets(settings.home, settings.webhook_secret).of_webhook(3)
 
     named = ("basic", "redis", "data/b@se", "milvus", "first", "second", "notify", "webhook")
     for secret in (KEY, derived, *(f"{name}-secret" for name in named)):

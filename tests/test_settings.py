@@ -6,6 +6,7 @@ import pytest
 
 from loop.errors import PayloadError
 from loop.settings import Settings
+from loop.storage.key_file import DerivedSecrets
 
 
 def test_without_anything_set_the_defaults_hold():
@@ -51,8 +52,8 @@ def test_a_long_home_still_has_a_socket(tmp_path):
 
 
 def test_webhook_secrets_are_kept_and_differ_by_project(tmp_path):
-    settings = Settings.read({"LOOP_HOME": str(tmp_path)})
+    secrets = DerivedSecrets(tmp_path)
 
-    assert settings.webhook_secret_of(1) == Settings.read({"LOOP_HOME": str(tmp_path)}).webhook_secret_of(1)
-    assert settings.webhook_secret_of(1) != settings.webhook_secret_of(2)
+    assert secrets.of_webhook(1) == DerivedSecrets(tmp_path).of_webhook(1)
+    assert secrets.of_webhook(1) != secrets.of_webhook(2)
     assert stat.S_IMODE((tmp_path / "webhook.key").stat().st_mode) == 0o600

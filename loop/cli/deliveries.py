@@ -9,9 +9,7 @@ import typer
 
 from loop.cli import screen
 from loop.cli.options import AsJson, out
-from loop.delivery import standard_key
 from loop.errors import PayloadError
-from loop.settings import Settings
 from loop.storage.storable import LARGEST_ID
 from loop.wiring import build
 
@@ -49,4 +47,4 @@ def retry_deliveries(notice: Annotated[str, typer.Argument(help="The id of a not
 @app.command("secret")
 def show_secret() -> None:
     """Print the key that signs notices, as receivers give it to a verifier of Standard Webhooks."""
-    typer.echo(standard_key(Settings.read().notify_key))
+    typer.echo(build(migrate=True).sender.key())

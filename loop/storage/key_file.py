@@ -1,14 +1,38 @@
-"""The key of the installation, in a file that only its owner may read."""
+"""The key of the installation, in a file that only its owner may read, and the secrets derived from it."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 import secrets
 import tempfile
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+from loop.secrecy import add_secret
+
 KEY_FILE = "webhook.key"
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedSecrets:
+    """Secrets that follow from one key: *key*, or where it is empty, the key of the installation in *home*."""
+
+    home: Path
+    key: str = ""
+
+    def of(self, purpose: str) -> str:
+        """Return the secret for a purpose, 64 hexadecimal digits; make the key of the installation if it has none."""
+        key = self.key or read_or_make_key(self.home)
+        derived = hmac.new(key.encode(), purpose.encode(), hashlib.sha256).hexdigest()
+        add_secret(derived)
+        return derived
+
+    def of_webhook(self, project_id: int) -> str:
+        """Return the secret that Label Studio's webhook of a project sends; each project has its own."""
+        return self.of(str(project_id))
 
 
 def read_key(home: Path) -> str:
