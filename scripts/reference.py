@@ -15,10 +15,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from loop.cli.failures import BUG, DONE, FAILED, WRONG_USAGE
-from loop.cli.tree import app
+from loop.cli.tree import load_all
 from loop.settings import Settings
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -103,7 +101,7 @@ def commands(group: Any, prefix: str = "loop") -> Iterator[tuple[str, Any]]:
 
 def commands_page() -> str:
     """docs/commands.md."""
-    every = list(commands(typer.main.get_command(app)))
+    every = list(commands(load_all()))
     sections = groupby(every, key=lambda pair: pair[1].callback.__module__)
     codes = _table(("code", "meaning"), ((str(code), meaning) for code, meaning in EXIT_CODES))
     texts = [_section(module, list(section)) for module, section in sections]

@@ -4,9 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-import typer
 
-from loop.cli.tree import app
+from loop.cli.tree import load_all
 from loop.settings import Settings
 from scripts.reference import commands, commands_page, settings_page
 
@@ -15,7 +14,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 FOLDERS = ("backend", "docs", "label_config", "loop", "scripts", "tests")
 COMMANDS = {
     name: {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
-    for name, command in commands(typer.main.get_command(app))
+    for name, command in commands(load_all())
 }
 RENEW = "run `python -m scripts.reference` and commit what it writes"
 

@@ -17,15 +17,12 @@ from loop.reviews.bulk.run import annotate
 from loop.wiring import build
 
 MOST_NAMED = 20  # failures printed
-app = typer.Typer(no_args_is_help=True, help="Reviews in bulk.")
+app = typer.Typer()
+annotations_group = typer.Typer(no_args_is_help=True, help="Reviews in bulk.")
+app.add_typer(annotations_group, name="annotations")
 
 
-@app.callback()
-def _group() -> None:
-    """Reviews in bulk."""
-
-
-@app.command("import")
+@annotations_group.command("import")
 def import_annotations(
     file: Annotated[
         Path, typer.Argument(help="Operations of the HTTP API: a JSON array, or one JSON object per line.")

@@ -19,8 +19,9 @@ from loop.rooms import Rooms
 from loop.storage.storable import LARGEST_ID
 from loop.wiring import build
 
-top = typer.Typer()
-app = typer.Typer(no_args_is_help=True, help="Clusters of the unknown.")
+app = typer.Typer()
+clusters_group = typer.Typer(no_args_is_help=True, help="Clusters of the unknown.")
+app.add_typer(clusters_group, name="clusters")
 MOST_SHOWN = 20
 DEFAULT = ClusterPolicy()
 
@@ -32,7 +33,7 @@ Seed = Annotated[
 ]
 
 
-@top.command()
+@app.command()
 def discover(
     project: ProjectId,
     method: Annotated[Method, typer.Option("--method", help="The clustering method.")] = DEFAULT.method,
@@ -54,7 +55,7 @@ def discover(
     show_clusters(rooms.discovery.clusters.all(project), everything=False)
 
 
-@app.command("list")
+@clusters_group.command("list")
 def list_clusters(
     project: ProjectId,
     everything: Annotated[bool, typer.Option("--all", help="Include promoted and dismissed clusters.")] = False,
@@ -63,7 +64,7 @@ def list_clusters(
     show_clusters(_rooms(project).discovery.clusters.all(project), everything=everything)
 
 
-@app.command()
+@clusters_group.command()
 def show(cluster: ClusterId, project: ProjectId) -> None:
     """Show a cluster: its suggested name, its contact sheet, its members."""
     rooms = _rooms(project)
@@ -86,7 +87,7 @@ def show(cluster: ClusterId, project: ProjectId) -> None:
     out.print(f"{details.size} members, {len(details.likely)} likely ones, {len(details.tasks)} tasks")
 
 
-@app.command()
+@clusters_group.command()
 def promote(
     chosen: ClusterIds,
     project: ProjectId,
@@ -101,7 +102,7 @@ def promote(
             out.print(line)
 
 
-@app.command()
+@clusters_group.command()
 def dismiss(chosen: ClusterIds, project: ProjectId) -> None:
     """Dismiss clusters. Later clusters that mostly consist of their members stay hidden too."""
     rooms = _rooms(project)

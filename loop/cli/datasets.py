@@ -19,17 +19,19 @@ from loop.settings import Settings
 from loop.storage.text_file import naming, read_text
 from loop.wiring import build
 
-app = typer.Typer(no_args_is_help=True, help="YOLO datasets.")
+app = typer.Typer()
+dataset_group = typer.Typer(no_args_is_help=True, help="YOLO datasets.")
+app.add_typer(dataset_group, name="dataset")
 
 ClassName = Annotated[str, typer.Argument(help="The name of a class, as `loop dataset classes` shows it.")]
 
 
-@app.callback()
+@dataset_group.callback()
 def _group() -> None:
     """YOLO datasets."""
 
 
-@app.command("convert")
+@dataset_group.command("convert")
 def convert_dataset(
     export: Annotated[Path, typer.Argument(help="Label Studio's JSON export.")],
     label_config: Annotated[Path, typer.Option("--label-config", help="A file with the label config of the project.")],
@@ -46,7 +48,7 @@ def convert_dataset(
     typer.echo(json.dumps({"hash": snapshot.hash, "folder": str(snapshot.folder), **snapshot.report}, indent=2))
 
 
-@app.command()
+@dataset_group.command()
 def leaks(
     project: ProjectId,
     as_json: AsJson = False,
@@ -79,7 +81,7 @@ def leaks(
         out.print(f"put back: {restored}; left out of training: {left_out}")
 
 
-@app.command()
+@dataset_group.command()
 def classes(project: ProjectId, as_json: AsJson = False) -> None:
     """List the classes by id, with the number of reviewed boxes of each."""
     rows = count_classes(build(migrate=True).datasets, project)
@@ -104,7 +106,7 @@ def _class_row(row: CountedClass) -> tuple[str, ...]:
     return (str(row.of.id), row.of.name, str(row.boxes), "yes" if row.is_in_config else "no", "; ".join(notes))
 
 
-@app.command("rename-class")
+@dataset_group.command("rename-class")
 def rename_class(
     old: ClassName, new: Annotated[str, typer.Argument(help="The new name of the class.")], project: ProjectId
 ) -> None:
@@ -117,7 +119,7 @@ def rename_class(
     out.print(f"class {renamed.id}, {old!r}, {change}")
 
 
-@app.command("retire-class")
+@dataset_group.command("retire-class")
 def retire_class(
     name: ClassName,
     project: ProjectId,

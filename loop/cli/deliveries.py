@@ -13,10 +13,12 @@ from loop.errors import PayloadError
 from loop.storage.storable import LARGEST_ID
 from loop.wiring import build
 
-app = typer.Typer(help="Notices to the receivers in LOOP_NOTIFY_URLS.")
+app = typer.Typer()
+deliveries_group = typer.Typer(help="Notices to the receivers in LOOP_NOTIFY_URLS.")
+app.add_typer(deliveries_group, name="deliveries")
 
 
-@app.callback(invoke_without_command=True)
+@deliveries_group.callback(invoke_without_command=True)
 def list_deliveries(
     context: typer.Context,
     failed: Annotated[bool, typer.Option("--failed", help="Only deliveries whose last attempt failed.")] = False,
@@ -35,7 +37,7 @@ def list_deliveries(
         screen.show_deliveries(out, deliveries)
 
 
-@app.command("retry")
+@deliveries_group.command("retry")
 def retry_deliveries(notice: Annotated[str, typer.Argument(help="The id of a notice.")]) -> None:
     """Send a notice again to every receiver that did not get it. Attempts are counted from zero."""
     count = build(migrate=True).outbox.retry(notice)
@@ -44,7 +46,7 @@ def retry_deliveries(notice: Annotated[str, typer.Argument(help="The id of a not
     out.print(f"{count} deliveries are due; the schedule sends them within ten seconds")
 
 
-@app.command("secret")
+@deliveries_group.command("secret")
 def show_secret() -> None:
     """Print the key that signs notices, as receivers give it to a verifier of Standard Webhooks."""
     typer.echo(build(migrate=True).sender.key())

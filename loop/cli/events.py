@@ -14,7 +14,9 @@ from loop.reviews.event_store import SetAsideEvent
 from loop.storage.storable import LARGEST_ID
 from loop.wiring import build
 
-app = typer.Typer(help="Events of Label Studio that could not be processed, with the reasons.")
+app = typer.Typer()
+events_group = typer.Typer(help="Events of Label Studio that could not be processed, with the reasons.")
+app.add_typer(events_group, name="events")
 FIELDS = (
     Field("id", is_number=True),
     Field("project", rank=3, is_number=True),
@@ -30,7 +32,7 @@ Ids = Annotated[
 ]
 
 
-@app.callback(invoke_without_command=True)
+@events_group.callback(invoke_without_command=True)
 def list_events(
     context: typer.Context,
     project: OneProject = None,
@@ -51,7 +53,7 @@ def list_events(
         out.print("no event is set aside")
 
 
-@app.command("retry")
+@events_group.command("retry")
 def retry_events(project: ProjectId, ids: Ids = None) -> None:
     """Process events that are set aside again, for example after an upgrade or a repair."""
     rooms = build(migrate=True)
@@ -64,7 +66,7 @@ def retry_events(project: ProjectId, ids: Ids = None) -> None:
         out.print(f"{count} events are worked on again; `loop events` shows which of them fail")
 
 
-@app.command("dismiss")
+@events_group.command("dismiss")
 def dismiss_events(project: ProjectId, ids: Ids = None) -> None:
     """Dismiss events that are set aside. They stay in the log, and no check reports them any more."""
     count = _require_any(build(migrate=True).reviews.events.dismiss(project, ids or ()), ids)

@@ -5,17 +5,13 @@ from __future__ import annotations
 import errno
 import logging
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
-import httpx
 import typer
-from redis.exceptions import RedisError
-from sqlalchemy.exc import SQLAlchemyError
 
 from loop.errors import LoopError
 from loop.secrecy import redact
-from loop.settings import Settings
 
 DONE, FAILED, WRONG_USAGE, BUG = 0, 1, 2, 70
 ADVICE = {
@@ -30,17 +26,6 @@ ADVICE = {
     errno.ENAMETOOLONG: "give a shorter path",
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
 }
-
-
-KINDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
-    (LoopError, "{error}"),
-    (UnicodeEncodeError, "{error}: an argument or a name has bytes that are no text in UTF-8"),
-    (UnicodeError, "a text cannot be read or written: {error}; save the file as UTF-8"),
-    (RedisError, "Redis did not answer: {error}; start `loop up`, or set LOOP_REDIS_URL"),
-    ((httpx.HTTPError, httpx.InvalidURL), "no answer over HTTP: {error}; see that the address is right and answers"),
-    (SQLAlchemyError, "the records: {error}; `loop doctor` looks at them"),
-    (MemoryError, "not enough memory {error}; give fewer or smaller files, or run it where there is more"),
-)
 
 
 def explained(command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
@@ -60,9 +45,24 @@ def explain(error: Exception) -> str | None:
     """Say what is wrong, where, and what to do; return None for an error that only a bug causes."""
     if isinstance(error, OSError):
         return _explain_file(error)
-    message = next((message for kind, message in KINDS if isinstance(error, kind)), None)
+    message = next((message for kind, message in _messages() if isinstance(error, kind)), None)
     text = str(error) or type(error).__name__
     return message.format(error=text if isinstance(error, LoopError) else text.splitlines()[0]) if message else None
+
+
+def _messages() -> Iterator[tuple[type[Exception] | tuple[type[Exception], ...], str]]:
+    import httpx
+    from redis.exceptions import RedisError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    yield LoopError, "{error}"
+    yield UnicodeEncodeError, "{error}: an argument or a name has bytes that are no text in UTF-8"
+    yield UnicodeError, "a text cannot be read or written: {error}; save the file as UTF-8"
+    yield RedisError, "Redis did not answer: {error}; start `loop up`, or set LOOP_REDIS_URL"
+    no_answer = "no answer over HTTP: {error}; see that the address is right and answers"
+    yield (httpx.HTTPError, httpx.InvalidURL), no_answer
+    yield SQLAlchemyError, "the records: {error}; `loop doctor` looks at them"
+    yield MemoryError, "not enough memory {error}; give fewer or smaller files, or run it where there is more"
 
 
 def _explain_file(error: OSError) -> str:
@@ -82,6 +82,8 @@ def note_bug(error: Exception, arguments: list[str]) -> str:
 
 def note_trace(trace: str) -> str:
     """Write a trace under LOOP_HOME; return the file, or the trace if no file can be written."""
+    from loop.settings import Settings
+
     text = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC {redact(trace)}\n"
     try:
         log = Settings.read().home / "logs" / "errors.log"

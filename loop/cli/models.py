@@ -28,10 +28,12 @@ from loop.storage.files import write_whole
 from loop.wiring import build
 
 ALIASES = (CHAMPION, PREVIOUS, CANDIDATE)
-app = typer.Typer(no_args_is_help=True, help="Versions of a project's detector.")
+app = typer.Typer()
+models_group = typer.Typer(no_args_is_help=True, help="Versions of a project's detector.")
+app.add_typer(models_group, name="models")
 
 
-@app.command("list")
+@models_group.command("list")
 def list_models(project: ProjectId) -> None:
     """List the versions of a project by number, newest last."""
     rooms = _rooms(project)
@@ -60,14 +62,14 @@ def _version_row(version: Version, marks: Mapping[str, str]) -> tuple[str, ...]:
     )
 
 
-@app.command("show")
+@models_group.command("show")
 def show_model(name: VersionName, project: ProjectId) -> None:
     """Show the full record of a version."""
     version = _rooms(project).registry.versions.get(project, name)
     typer.echo(json.dumps(asdict(version), indent=2, default=str))
 
 
-@app.command("promote")
+@models_group.command("promote")
 def promote_model(
     name: VersionName,
     project: ProjectId,
@@ -81,7 +83,7 @@ def promote_model(
     out.print(f"{version.name} serves project {project}")
 
 
-@app.command("compare")
+@models_group.command("compare")
 def compare_models(
     first: Annotated[str, typer.Argument(help="The version to compare with.")],
     second: Annotated[str, typer.Argument(help="The version to be compared.")],
@@ -102,7 +104,7 @@ def compare_models(
         screen.show_comparison(out, report)
 
 
-@app.command("report")
+@models_group.command("report")
 def show_report(name: VersionName, project: ProjectId, as_json: AsJson = False) -> None:
     """Print the path of the gate's report on a version, or print the report as JSON."""
     rooms = _rooms(project)
@@ -110,14 +112,14 @@ def show_report(name: VersionName, project: ProjectId, as_json: AsJson = False) 
     typer.echo(plain.read_text() if as_json else str(html))
 
 
-@app.command("rollback")
+@models_group.command("rollback")
 def roll_back_model(project: ProjectId, why: Why = "by hand") -> None:
     """Roll back to the version that served before."""
     version = promoting.roll_back(_rooms(project).registry, project, why)
     out.print(f"{version.name} serves project {project} again")
 
 
-@app.command("add")
+@models_group.command("add")
 def add_model(
     archive: Annotated[
         Path, typer.Argument(help="A .pt file, or a tar.gz of a .pt file and, optionally, a manifest.json.")
@@ -133,7 +135,7 @@ def add_model(
     out.print(f"{added.name} is a candidate of project {project}; {line}")
 
 
-@app.command("export")
+@models_group.command("export")
 def export_model(
     name: VersionName,
     project: ProjectId,
@@ -144,21 +146,21 @@ def export_model(
     out.print(f"{to}: SHA-256 {sha256}")
 
 
-@app.command("pin")
+@models_group.command("pin")
 def pin_model(name: VersionName, project: ProjectId, why: Why = "pinned by hand") -> None:
     """Promote a version and pin it: the gate promotes no other version until `loop models unpin`."""
     version = promoting.pin(_rooms(project).registry, project, name, why)
     out.print(f"{version.name} serves project {project}, and stays")
 
 
-@app.command("unpin")
+@models_group.command("unpin")
 def unpin_model(project: ProjectId) -> None:
     """Let the gate decide again."""
     pinned = promoting.unpin(_rooms(project).registry, project)
     out.print(f"project {project} is no longer pinned to {pinned}" if pinned else f"project {project} was not pinned")
 
 
-@app.command("shadow")
+@models_group.command("shadow")
 def shadow_model(
     name: Annotated[str, typer.Argument(help="A version, or `off` to end the shadow.")],
     project: ProjectId,

@@ -16,11 +16,13 @@ from loop.references.check import KindStats
 from loop.references.entries import Entry
 from loop.wiring import build as build_parts
 
-app = typer.Typer(no_args_is_help=True, help="Vectors of confirmed boxes (references) and of detections.")
+app = typer.Typer()
+references_group = typer.Typer(no_args_is_help=True, help="Vectors of confirmed boxes (references) and of detections.")
+app.add_typer(references_group, name="references")
 MOST_SHOWN = 20
 
 
-@app.command()
+@references_group.command()
 def build(project: ProjectId) -> None:
     """Make every missing vector. This may take long."""
     build_parts(migrate=True).studio.projects.get(project)
@@ -29,7 +31,7 @@ def build(project: ProjectId) -> None:
     out.print(line)
 
 
-@app.command()
+@references_group.command()
 def rebuild(project: ProjectId) -> None:
     """Drop the collections and rebuild them from records and images."""
     build_parts(migrate=True).studio.projects.get(project)
@@ -38,7 +40,7 @@ def rebuild(project: ProjectId) -> None:
     out.print(line)
 
 
-@app.command()
+@references_group.command()
 def stats(project: ProjectId) -> None:
     """Show embedder, sizes, index, labels and verdicts of the collections."""
     rooms = build_parts(migrate=True)
@@ -62,7 +64,7 @@ def stats(project: ProjectId) -> None:
         out.print(statistics.error)
 
 
-@app.command()
+@references_group.command()
 def check(
     project: ProjectId,
     view: Annotated[bool, typer.Option("--view", help="Make a view of these tasks in Label Studio.")] = False,

@@ -23,13 +23,17 @@ from loop.taxonomy.matching import Match
 from loop.taxonomy.taxonomy import Taxonomy, tree_lines
 from loop.wiring import build
 
-app = typer.Typer(no_args_is_help=True, help="The taxonomy: a tree of categories, and the detections matched to it.")
+app = typer.Typer()
+taxonomy_group = typer.Typer(
+    no_args_is_help=True, help="The taxonomy: a tree of categories, and the detections matched to it."
+)
+app.add_typer(taxonomy_group, name="taxonomy")
 
 File = Annotated[Path, typer.Argument(help="A taxonomy file, such as label_config/taxonomy.yaml.")]
 MOST_SHOWN = 20
 
 
-@app.command("check")
+@taxonomy_group.command("check")
 def check(
     file: File,
     project: Annotated[
@@ -56,7 +60,7 @@ def check(
             out.print(f"{where}: {after}{'' if before == after else f', now {before}'}")
 
 
-@app.command("show")
+@taxonomy_group.command("show")
 def show(
     file: Annotated[Path | None, typer.Argument(help="A taxonomy file, instead of --project.")] = None,
     project: Annotated[
@@ -82,13 +86,13 @@ def show(
         out.print(f"{node or 'unknown'}: {count} detections")
 
 
-@app.command("apply")
+@taxonomy_group.command("apply")
 def apply(project: ProjectId, file: File, why: Why = "applied by hand") -> None:
     """Put a taxonomy in force as a new version. `loop taxonomy reapply` updates the stored matches."""
     out.print(categorise.apply(build(migrate=True).taxonomies, project, _read(file), why))
 
 
-@app.command("export")
+@taxonomy_group.command("export")
 def export(project: ProjectId) -> None:
     """Print the taxonomy in force as YAML, including promoted clusters and calibrated thresholds."""
     taxonomy = build(migrate=True).taxonomies.store.current(project)
@@ -97,7 +101,7 @@ def export(project: ProjectId) -> None:
     typer.echo(taxonomy_format.write(taxonomy), nl=False)
 
 
-@app.command("calibrate")
+@taxonomy_group.command("calibrate")
 def calibrate(
     project: ProjectId,
     is_applied: Annotated[bool, typer.Option("--apply", help="Put the thresholds in force as a new version.")] = False,
@@ -111,7 +115,7 @@ def calibrate(
         out.print(categorise.apply(rooms.taxonomies, project, taxonomy, "calibrated"))
 
 
-@app.command("reapply")
+@taxonomy_group.command("reapply")
 def reapply_all(
     project: ProjectId,
     is_dry: Annotated[
@@ -136,7 +140,7 @@ def reapply_all(
     out.print(f"{counts}; token {preview.plan.token}")
 
 
-@app.command("undo")
+@taxonomy_group.command("undo")
 def undo(project: ProjectId) -> None:
     """Undo the last re-application: restore every match that it changed."""
     build(migrate=True).studio.projects.get(project)

@@ -1,38 +1,86 @@
-"""Every command of `loop`, as one app."""
+"""Every command of `loop`; the file of a command is imported when the command runs."""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_group
 
-from loop.cli import annotations as bulk
-from loop.cli import (
-    clusters,
-    datasets,
-    deliveries,
-    events,
-    lineage,
-    models,
-    projects,
-    references,
-    reviews,
-    running,
-    taxonomy,
-    trainings,
-)
+TOP = {  # by file: its commands, with the first line of their help
+    "running": {
+        "up": "Start all services on this machine: Redis, workers, schedule, web.",
+        "status": "Show services, projects, champions, queues and the last events.",
+        "doctor": "Check the installation and print findings with advice. Exits with 1 if a finding is wrong.",
+        "worker": "Run one RQ worker. `loop up` starts its own workers.",
+        "schedule": "Run the schedule of sweeps, syncs and discoveries. `loop up` starts its own schedule.",
+    },
+    "projects": {
+        "connect": "Connect a Label Studio project, and print the changes.",
+        "retrain": "Request a training on all reviewed tasks.",
+        "sync": (
+            "Catch up on missed events by comparing with Label Studio. The schedule does this every five minutes."
+        ),
+        "rebuild": "Delete the recorded reviews of a project, and read all reviews from Label Studio again.",
+    },
+    "reviews": {
+        "verdicts": "Print one verdict per line, as JSON: of an export, or of a project with provenance.",
+        "rates": "Show the rate of each verdict with its 95% interval, and advice.",
+    },
+    "trainings": {
+        "policy": "Show when reviews start a training of a project, or override the settings for it.",
+        "training": "Trainings of a project's detector.",
+    },
+    "lineage": {
+        "lineage": (
+            "Trace a region to its predictions, reviews, verdicts and trainings; or trace an annotator or a version."
+        ),
+    },
+    "clusters": {
+        "discover": "Cluster the unknown, and show the clusters.",
+        "clusters": "Clusters of the unknown.",
+    },
+    "models": {"models": "Versions of a project's detector."},
+    "datasets": {"dataset": "YOLO datasets."},
+    "taxonomy": {"taxonomy": "The taxonomy: a tree of categories, and the detections matched to it."},
+    "annotations": {"annotations": "Reviews in bulk."},
+    "references": {"references": "Vectors of confirmed boxes (references) and of detections."},
+    "deliveries": {"deliveries": "Notices to the receivers in LOOP_NOTIFY_URLS."},
+    "events": {"events": "Events of Label Studio that could not be processed, with the reasons."},
+}
+FILE_OF = {name: file for file, lines in TOP.items() for name in lines}
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Label Studio, YOLO, and a loop that learns.",
-)
-for top in (running.app, projects.app, reviews.app, trainings.app, lineage.app, clusters.top):
-    app.add_typer(top)
-app.add_typer(clusters.app, name="clusters")
-app.add_typer(models.app, name="models")
-app.add_typer(datasets.app, name="dataset")
-app.add_typer(taxonomy.app, name="taxonomy")
-app.add_typer(bulk.app, name="annotations")
-app.add_typer(references.app, name="references")
-app.add_typer(deliveries.app, name="deliveries")
-app.add_typer(events.app, name="events")
+
+class _Loop(TyperGroup):
+    """Knows the names and first lines of all commands, and imports only the file of the command that is run."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands = {name: TyperCommand(name, help=line) for lines in TOP.values() for name, line in lines.items()}
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Import the command that the arguments name."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command and load(str(name)), rest
+
+
+app = typer.Typer(cls=_Loop, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def loop() -> None:
+    """Label Studio, YOLO, and a loop that learns."""
+
+
+def load(name: str) -> Any:
+    """Import a command, or a group of commands, of `loop`."""
+    return get_group(import_module(f"loop.cli.{FILE_OF[name]}").app).commands[name]
+
+
+def load_all() -> Any:
+    """Return `loop` with every command imported."""
+    whole: Any = get_command(app)
+    whole.commands = {name: load(name) for name in FILE_OF}
+    return whole

@@ -3,9 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
-from typer.main import get_command
-
-from loop.cli.tree import app
+from loop.cli.tree import load_all
 
 TEXTS = {
     bool: [""],
@@ -20,7 +18,7 @@ SERVERS = {"up", "worker", "schedule"}  # they run until they are stopped
 
 def commands(group=None, path=()):
     """Every command with its path, such as ("models", "list")."""
-    for name, command in (group or get_command(app)).commands.items():
+    for name, command in (group or load_all()).commands.items():
         if not hasattr(command, "commands"):
             yield (*path, name), command
             continue
