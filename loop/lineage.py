@@ -1,4 +1,4 @@
-"""Trace what is known: from a region to all that led to it and learned from it; from an annotator or a version back."""
+"""Traces a region, an annotator or a version through all records, to what led to it and what came of it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from loop.training.room import TrainingRoom
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A region as a version predicted it. *is_candidate*: it lay under the threshold and was kept back."""
+class ShownRegion:
+    """A region as a version predicted it; *is_candidate*: held back, under the threshold."""
 
     region: Region
     task: int
@@ -37,7 +37,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class DrawnRegion:
     """A region as a reviewer left it."""
 
     region: Region
@@ -49,8 +49,8 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
-    """A dataset that holds a review, and the training and version that it went into."""
+class ReviewUse:
+    """The use of a review: the dataset that holds it, with the training and the version of this dataset."""
 
     snapshot: str
     side: str
@@ -62,23 +62,23 @@ class Learned:
 
 @dataclass(frozen=True, slots=True)
 class RegionLineage:
-    """All that is known of one region."""
+    """All records of one region."""
 
     region: str
-    shown: list[Shown]
-    drawn: list[Drawn]
+    shown: list[ShownRegion]
+    drawn: list[DrawnRegion]
     verdicts: list[VerdictRecord]
-    learned: list[Learned]
+    learned: list[ReviewUse]
     matched: list[Matched]
 
 
 @dataclass(frozen=True, slots=True)
 class AnnotatorLineage:
     """
-    What one annotator touched.
+    All records of one annotator.
 
-    *verdicts* counts their decisions by version, *learned* how many of their reviews each version was trained or
-    measured on; *median_seconds* is of their reviews.
+    *verdicts* counts their decisions by version. *learned* counts, by version and side of the split, their reviews that
+    the version was trained or measured on. *median_seconds* is the median time of their reviews.
     """
 
     annotator: int
@@ -91,7 +91,7 @@ class AnnotatorLineage:
 
 @dataclass(frozen=True, slots=True)
 class VersionLineage:
-    """Where a version comes from, who taught it, what it did. *taught_by* counts the reviews of each annotator."""
+    """The origin and the use of a version; *taught_by* counts its reviews by annotator, *taught* has its children."""
 
     version: str
     ancestors: list[str]
@@ -106,12 +106,12 @@ class VersionLineage:
 
 
 def of_region(trainings: TrainingRoom, taxonomies: TaxonomyRoom, project_id: int, region_id: str) -> RegionLineage:
-    """Trace a region by its id. Raises PayloadError where nobody predicted or drew one."""
+    """Trace a region by its id. Raises PayloadError where no region of this id was predicted or drawn."""
     predicted = trainings.reviews.predictions.with_region(project_id, region_id)
     reviews = trainings.reviews.store.kept(project_id, region_id=region_id)
     if not predicted and not reviews:
         raise PayloadError("region", f"the id of a region predicted or drawn in project {project_id}", region_id)
-    tasks = sorted({one.task_id for one in predicted} | {one.review.task_id for one in reviews})
+    tasks = sorted({entry.task_id for entry in predicted} | {row.review.task_id for row in reviews})
     verdicts = [
         verdict
         for task in tasks
@@ -119,20 +119,20 @@ def of_region(trainings: TrainingRoom, taxonomies: TaxonomyRoom, project_id: int
         for verdict in trainings.reviews.verdicts.all(VerdictFilter(project=project_id, task=task, is_shadow=is_shadow))
         if region_id in _ids(verdict)
     ]
-    made_by = {verdict.annotation for verdict in verdicts} | {one.review.id for one in reviews}
+    annotations = {verdict.annotation for verdict in verdicts} | {row.review.id for row in reviews}
     return RegionLineage(
         region=region_id,
-        shown=[shown for one in predicted for shown in _shown(one, region_id)],
-        drawn=[drawn for one in reviews for drawn in _drawn(one, region_id)],
+        shown=[region for entry in predicted for region in _trace_shown(entry, region_id)],
+        drawn=[region for row in reviews for region in _trace_drawn(row, region_id)],
         verdicts=verdicts,
-        learned=[learned for learned in _learned(trainings, project_id) if learned.annotation in made_by],
+        learned=[use for use in _trace_uses(trainings, project_id) if use.annotation in annotations],
         matched=list(matched(taxonomies, project_id, predicted, region_id)),
     )
 
 
 def of_annotator(trainings: TrainingRoom, project_id: int, annotator: int) -> AnnotatorLineage:
-    """What an annotator's reviews were and what they went into. Raises PayloadError where there are none."""
-    reviews = [one.review for one in trainings.reviews.store.kept(project_id) if one.review.annotator == annotator]
+    """Trace an annotator's reviews and their uses. Raises PayloadError for a user without reviews."""
+    reviews = [row.review for row in trainings.reviews.store.kept(project_id) if row.review.annotator == annotator]
     if not reviews:
         raise PayloadError("annotator", f"a Label Studio user with reviews in project {project_id}", annotator)
     verdicts: dict[str, Counter[str]] = {}
@@ -140,62 +140,62 @@ def of_annotator(trainings: TrainingRoom, project_id: int, annotator: int) -> An
         verdicts.setdefault(verdict.version, Counter())[verdict.decision.value] += 1
     ids = {review.id for review in reviews}
     learned: dict[str, Counter[str]] = {}
-    for one in _learned(trainings, project_id):
-        if one.annotation in ids:
-            learned.setdefault(one.version or f"training {one.training}, {one.state}", Counter())[one.side] += 1
+    for use in _trace_uses(trainings, project_id):
+        if use.annotation in ids:
+            learned.setdefault(use.version or f"training {use.training}, {use.state}", Counter())[use.side] += 1
     seconds = [review.lead_time for review in reviews if review.lead_time is not None]
     return AnnotatorLineage(
         annotator=annotator,
         reviews=len(reviews),
         tasks=sorted({review.task_id for review in reviews}),
         median_seconds=median(seconds) if seconds else None,
-        verdicts={version: dict(found) for version, found in verdicts.items()},
-        learned={version: dict(found) for version, found in learned.items()},
+        verdicts={version: dict(counts) for version, counts in verdicts.items()},
+        learned={version: dict(counts) for version, counts in learned.items()},
     )
 
 
 def of_version(trainings: TrainingRoom, project_id: int, name: str) -> VersionLineage:
-    """What a version was made of and what it did. Raises UnknownVersion."""
+    """Trace a version: its origin, its reviews, its predictions and verdicts. Raises UnknownVersion."""
     version = trainings.registry.versions.get(project_id, name)
-    versions = {one.name: one for one in trainings.registry.versions.list(project_id)}
+    versions = {known.name: known for known in trainings.registry.versions.list(project_id)}
     ancestors: list[str] = []
     parent = version.facts.parent
     while parent and parent not in ancestors:
         ancestors.append(parent)
         parent = versions[parent].facts.parent if parent in versions else None
-    annotators = {one.review.id: one.review.annotator for one in trainings.reviews.store.kept(project_id)}
-    learned = [one for one in _learned(trainings, project_id) if one.version == version.name]
+    annotators = {row.review.id: row.review.annotator for row in trainings.reviews.store.kept(project_id)}
+    uses = [use for use in _trace_uses(trainings, project_id) if use.version == version.name]
     served = trainings.reviews.predictions.served_by(project_id, version.name)
     decisions = trainings.reviews.verdicts.all(VerdictFilter(project=project_id, version=version.name))
     return VersionLineage(
         version=version.name,
         ancestors=ancestors,
         snapshot=version.facts.snapshot,
-        images=dict(Counter(one.side for one in learned)),
-        taught_by=dict(Counter(str(annotators.get(one.annotation, "deleted since") or "not known") for one in learned)),
+        images=dict(Counter(use.side for use in uses)),
+        taught_by=dict(Counter(str(annotators.get(use.annotation, "deleted since") or "not known") for use in uses)),
         moves=list(trainings.registry.moves.of_version(project_id, version.name)),
         predictions=served.predictions,
         tasks=served.tasks,
-        verdicts=dict(Counter(one.decision.value for one in decisions)),
-        taught=[one.name for one in versions.values() if one.facts.parent == version.name],
+        verdicts=dict(Counter(verdict.decision.value for verdict in decisions)),
+        taught=[child.name for child in versions.values() if child.facts.parent == version.name],
     )
 
 
-def _learned(trainings: TrainingRoom, project_id: int) -> Iterator[Learned]:
-    """Every review in every dataset that is still here, with what was made of it."""
+def _trace_uses(trainings: TrainingRoom, project_id: int) -> Iterator[ReviewUse]:
+    """Yield every use of a review in a dataset that still exists."""
     for training in trainings.store.all(project_id):
         snapshot = dataset_folder.read(trainings.datasets.snapshots / str(project_id), training.snapshot or "")
         for item in snapshot.items() if snapshot else ():
             if item.annotation is not None and not item.resting:
-                kept = (item.side.value, item.annotation)
-                yield Learned(training.snapshot or "", *kept, training.id, training.status, training.version)
+                place = (item.side.value, item.annotation)
+                yield ReviewUse(training.snapshot or "", *place, training.id, training.status, training.version)
 
 
-def _shown(prediction: LoggedPrediction, region_id: str) -> Iterator[Shown]:
+def _trace_shown(prediction: LoggedPrediction, region_id: str) -> Iterator[ShownRegion]:
     for is_candidate, regions in ((False, prediction.regions), (True, prediction.candidates)):
         for region in regions:
             if region.id == region_id:
-                yield Shown(
+                yield ShownRegion(
                     region=region,
                     task=prediction.task_id,
                     version=prediction.version,
@@ -210,11 +210,11 @@ def _shown(prediction: LoggedPrediction, region_id: str) -> Iterator[Shown]:
                 )
 
 
-def _drawn(kept: KeptReview, region_id: str) -> Iterator[Drawn]:
-    review = kept.review
+def _trace_drawn(row: KeptReview, region_id: str) -> Iterator[DrawnRegion]:
+    review = row.review
     for region in review.regions:
         if region.id == region_id:
-            yield Drawn(region, review.task_id, review.id, review.annotator, review.updated_at, kept.is_counted)
+            yield DrawnRegion(region, review.task_id, review.id, review.annotator, review.updated_at, row.is_counted)
 
 
 def _ids(verdict: VerdictRecord) -> set[str]:

@@ -13,7 +13,7 @@ from pydantic_core import to_jsonable_python
 from loop import lineage as tracing
 from loop.cli.options import AsJson, ProjectId, out
 from loop.errors import PayloadError
-from loop.lineage import AnnotatorLineage, Drawn, Learned, RegionLineage, Shown, VersionLineage
+from loop.lineage import AnnotatorLineage, DrawnRegion, RegionLineage, ReviewUse, ShownRegion, VersionLineage
 from loop.reviews.verdict_query import VerdictRecord
 from loop.storage.storable import LARGEST_ID
 from loop.taxonomy.voters import Matched
@@ -66,7 +66,7 @@ def _describe_match(match: Matched) -> Iterator[str]:
         yield f"  {voter.similarity:.3f} {voter.label or ''} {where}"
 
 
-def _describe_shown(shown: Shown) -> str:
+def _describe_shown(shown: ShownRegion) -> str:
     status = "kept back under the threshold" if shown.is_candidate else "shown"
     status = "by a shadow, not shown" if shown.is_shadow else status
     confidence = "" if shown.region.score is None else f" {shown.region.score:.2f}"
@@ -75,7 +75,7 @@ def _describe_shown(shown: Shown) -> str:
     return f"{prediction}, {served}, {shown.served_at:%Y-%m-%d %H:%M:%S}"
 
 
-def _describe_drawn(drawn: Drawn) -> str:
+def _describe_drawn(drawn: DrawnRegion) -> str:
     counts = "counts" if drawn.is_counted else "does not count"
     where = f"on task {drawn.task} in annotation {drawn.annotation} by annotator {drawn.annotator}"
     return f"{drawn.region.label} {where}, {counts}, {drawn.reviewed_at:%Y-%m-%d %H:%M:%S}"
@@ -89,7 +89,7 @@ def _describe_verdict(verdict: VerdictRecord) -> str:
     return f"{decision} on {verdict.version} by {reviewer}{seconds} ({verdict.source.value})"
 
 
-def _describe_learned(learned: Learned) -> str:
+def _describe_learned(learned: ReviewUse) -> str:
     version = f", {learned.version}" if learned.version else ""
     where = f"annotation {learned.annotation} on the {learned.side} side of {learned.snapshot[:16]}"
     return f"{where}: training {learned.training} {learned.state}{version}"
