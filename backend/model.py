@@ -9,7 +9,8 @@ from typing import Any
 from label_studio_ml.model import LabelStudioMLBase
 
 from loop.errors import PayloadError, UpstreamError
-from loop.label_studio.payloads import project_id_of
+from loop.label_studio.payloads import project_id_of, project_of
+from loop.label_studio.tasks import read_tasks
 from loop.label_studio.webhook import START_TRAINING
 from loop.rooms import Rooms
 from loop.serving.predictor import Predictor
@@ -44,11 +45,12 @@ class YoloBackend(LabelStudioMLBase):  # type: ignore[misc]
         """One prediction a task, same order and length."""
         if not tasks:
             return []
-        project = self._project_id or tasks[0].get("project")
+        stored = read_tasks(tasks)
+        project = self._project_id or stored[0].project
         if project is None:
             raise PayloadError("tasks[0].project", "a project id", None)
-        answers = predictor().predict(project_id_of(project), self._label_config or "", tasks)
-        return [answer.as_json() for answer in answers]
+        answers = predictor().predict(project_id_of(project), self._label_config or "", stored)
+        return [answer.prediction.as_answer() for answer in answers]
 
     def fit(self, *args: Any, **kwargs: Any) -> dict[str, str]:
         """Ask for a training where Start Training was pressed; reviews come in by the webhook of `loop connect`."""
@@ -57,7 +59,7 @@ class YoloBackend(LabelStudioMLBase):  # type: ignore[misc]
         data = kwargs.get("data", args[1] if len(args) > 1 else None)
         if event == START_TRAINING and isinstance(data, dict):
             try:
-                ask_training(_rooms().trainings, project_id_of(data.get("project")), "Start Training in Label Studio")
+                ask_training(_rooms().trainings, project_of(data), "Start Training in Label Studio")
             except UpstreamError as error:
                 return {"status": f"training kept for later: {error}"}
             return {"status": "training asked for"}

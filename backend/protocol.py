@@ -10,7 +10,8 @@ from flask import Blueprint, Response, current_app, jsonify, request
 from backend.metrics import IMAGES_BROKEN, PREDICTIONS, UNMAPPED, exposition
 from loop.errors import PayloadError
 from loop.label_studio.label_config import parse
-from loop.label_studio.payloads import project_id_of
+from loop.label_studio.payloads import project_id_of, project_of
+from loop.label_studio.tasks import read_tasks
 from loop.serving.predictor import Predictor
 
 protocol = Blueprint("protocol", __name__)
@@ -45,17 +46,15 @@ def setup() -> Response:
     """Answer the version that `/predict` will answer."""
     sent = body()
     parse(_text(sent, "schema"))
-    return jsonify(model_version=predictor().version(project_id_of(sent.get("project"))))
+    return jsonify(model_version=predictor().version(project_of(sent)))
 
 
 @protocol.post("/predict")
 def predict() -> Response:
     """One result a task, in their order."""
     sent = body()
-    tasks = sent.get("tasks")
-    if not isinstance(tasks, list):
-        raise PayloadError("tasks", "a list of tasks", tasks)
-    project_id = project_id_of(sent.get("project"))
+    tasks = read_tasks(sent.get("tasks"))
+    project_id = project_of(sent)
     answers = predictor().predict(project_id, _text(sent, "label_config"), tasks)
     suggestions = [answer.suggestion for answer in answers]
     PREDICTIONS.labels(project_id).inc(len(answers))
@@ -66,7 +65,8 @@ def predict() -> Response:
         for place, suggestion in enumerate(suggestions)
         if suggestion.error
     }
-    return jsonify(results=[answer.as_json() for answer in answers], **({"errors": errors} if errors else {}))
+    results = [answer.prediction.as_answer() for answer in answers]
+    return jsonify(results=results, **({"errors": errors} if errors else {}))
 
 
 @protocol.get("/versions")

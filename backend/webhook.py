@@ -14,7 +14,7 @@ from flask import Blueprint, Response, current_app, jsonify, request
 from backend.metrics import EVENTS
 from backend.protocol import body
 from loop.errors import PayloadError, Unauthorized, UpstreamError
-from loop.label_studio.payloads import project_id_of
+from loop.label_studio.payloads import project_id_of, project_of
 from loop.label_studio.webhook import ACTIONS, PROJECT_HEADER, SECRET_HEADER, START_TRAINING
 from loop.rooms import Rooms
 
@@ -63,11 +63,11 @@ def _project_id(sent: Mapping[str, Any]) -> int:
     """The project the event is of: as the hook's header says, else as Start Training gives it."""
     if PROJECT_HEADER in request.headers:
         return project_id_of(request.headers[PROJECT_HEADER])
-    return project_id_of(sent.get("project"))
+    return project_of(sent)
 
 
 def _check_secret(rooms: Rooms, project_id: int) -> None:
-    expected = rooms.studio.door.secret_of(project_id)
+    expected = rooms.studio.backend.secret_of(project_id)
     if not hmac.compare_digest(request.headers[SECRET_HEADER].encode(), expected.encode()):
         raise Unauthorized(f"wrong {SECRET_HEADER} for project {project_id}")
 

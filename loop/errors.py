@@ -36,10 +36,10 @@ class Unauthorized(LoopError):
 
 
 class ImageError(LoopError):
-    """One image cannot be had; *source* is its address as the task gives it."""
+    """One image cannot be had; *source* is its address as the task gives it, *status* that of an HTTP answer."""
 
-    def __init__(self, source: str, reason: str) -> None:
-        self.source, self.reason = source, reason
+    def __init__(self, source: str, reason: str, status: int | None = None) -> None:
+        self.source, self.reason, self.status = source, reason, status
         super().__init__(f"{shorten(source)}: {reason}" if source else reason)
 
 
@@ -225,6 +225,10 @@ class UpstreamError(LoopError):
 
 class Refused(UpstreamError):
     """Label Studio answered with an error; *status* is its HTTP status."""
+
+
+class LegacyTokenRefused(Refused):
+    """The key is a legacy token, and Label Studio has them disabled."""
 
 
 class RecordsDown(UpstreamError):

@@ -47,7 +47,7 @@ def refresh(project_id: int) -> str:
 def sync(project_id: int) -> str:
     """Record the reviews of a project that no event told us of, look for falls in its rates, and tidy up."""
     steps: dict[str, Callable[[Rooms], str]] = {
-        "sync": lambda rooms: after_reviews.sync(rooms.trainings, project_id),
+        "sync": lambda rooms: after_reviews.sync(rooms.trainings, project_id).line,
         "watch": lambda rooms: watching.watch(rooms.rates, project_id),
         "retire": lambda rooms: retiring.retire(rooms.serving, project_id),
     }
@@ -56,7 +56,7 @@ def sync(project_id: int) -> str:
 
 def rebuild(project_id: int) -> str:
     """Read all reviews of a project from Label Studio again."""
-    return _alone("sync", project_id, lambda rooms: after_reviews.rebuild(rooms.trainings, project_id))
+    return _alone("sync", project_id, lambda rooms: after_reviews.rebuild(rooms.trainings, project_id).line)
 
 
 def index(project_id: int) -> str:

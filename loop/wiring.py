@@ -22,11 +22,9 @@ from loop.gate.room import GateRoom
 from loop.gate.rule import GatePolicy
 from loop.installation.room import InstallationRoom
 from loop.job_queue.queue import JobQueue
-from loop.label_studio.backend_address import Door
-from loop.label_studio.class_store import ClassList
 from loop.label_studio.client import LabelStudio
-from loop.label_studio.projects import ProjectList
-from loop.label_studio.room import StudioRoom
+from loop.label_studio.projects import ClassStore, ProjectStore
+from loop.label_studio.room import BackendAddress, StudioRoom
 from loop.notices import Outbox
 from loop.rates.room import RatesRoom
 from loop.rates.shadow_store import ShadowLog
@@ -99,11 +97,11 @@ class _Builder:
         settings = self._settings
         return StudioRoom(
             client=LabelStudio(settings.label_studio_url, settings.label_studio_api_key),
-            door=Door(
+            backend=BackendAddress(
                 settings.backend_url, settings.basic_auth_user, settings.basic_auth_pass, self._secrets.of_webhook
             ),
-            projects=ProjectList(self.engine),
-            classes=ClassList(self.engine),
+            projects=ProjectStore(self.engine),
+            classes=ClassStore(self.engine),
         )
 
     @cached_property

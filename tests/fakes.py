@@ -11,6 +11,9 @@ import numpy as np
 
 from loop.errors import ImageUnreadable, UpstreamError
 from loop.label_studio.label_config import parse
+from loop.label_studio.states import ProjectState, write_project
+from loop.label_studio.tasks import StoredPrediction, StoredTask, write_prediction
+from loop.label_studio.views import View, write_view
 from loop.regions import Detection
 from loop.registry.probe import ProbedWeights
 from tests.builders import CONFIG
@@ -69,7 +72,7 @@ class FakeLabelStudio:
         pass
 
     def project(self, project_id):
-        return self.fields
+        return ProjectState.of(self.fields)
 
     def now(self):
         return datetime.now(UTC)
@@ -80,56 +83,56 @@ class FakeLabelStudio:
     def prediction(self, prediction_id):
         if prediction_id not in self.predictions:
             raise UpstreamError("404")
-        return self.predictions[prediction_id]
+        return StoredPrediction(self.predictions[prediction_id])
 
-    def update_project(self, project_id, **fields):
-        self.fields.update(fields)
-        return self.fields
+    def update_project(self, project_id, **changes):
+        self.fields.update(write_project(changes))
 
     def delete_prediction(self, prediction_id):
         for task in self.tasks:
             task["predictions"] = [one for one in task.get("predictions") or [] if one.get("id") != prediction_id]
 
-    def update_prediction(self, prediction_id, **fields):
+    def update_prediction(self, prediction_id, **changes):
         for task in self.tasks:
             for prediction in task.get("predictions") or []:
                 if prediction["id"] == prediction_id:
-                    prediction.update(fields)
+                    prediction.update(write_prediction(changes))
                     self.patched.append(prediction_id)
 
     def named_tasks(self, project_id, task_ids):
-        return {task["id"]: task for task in self.tasks if task["id"] in task_ids}
+        return {task["id"]: StoredTask(task) for task in self.tasks if task["id"] in task_ids}
 
     def open_tasks(self, project_id):
-        return iter([task for task in self.tasks if not task.get("annotations")])
+        return iter([StoredTask(task) for task in self.tasks if not task.get("annotations")])
 
     def untouched_tasks(self, project_id):
-        return iter(list(self.tasks))
+        return map(StoredTask, list(self.tasks))
 
     def tasks_since(self, project_id, moment):
-        return iter(self.tasks)
+        return map(StoredTask, self.tasks)
 
     def task_ids(self, project_id):
         return {task["id"] for task in self.tasks}
 
     def views(self, project_id):
-        return self.tabs
+        return [View.of(tab) for tab in self.tabs]
 
-    def create_view(self, project_id, data):
-        self.tabs.append({"id": max((tab["id"] for tab in self.tabs), default=0) + 1, "data": dict(data)})
+    def create_view(self, project_id, view):
+        self.tabs.append({"id": max((tab["id"] for tab in self.tabs), default=0) + 1, "data": write_view(view)})
 
-    def update_view(self, view_id, project_id, data):
+    def update_view(self, project_id, view):
         for tab in self.tabs:
-            if tab["id"] == view_id:
-                tab["data"] = dict(data)
+            if tab["id"] == view.id:
+                tab["data"] = write_view(view)
 
     def delete_view(self, view_id):
         self.tabs = [tab for tab in self.tabs if tab["id"] != view_id]
 
     def store_predictions(self, project_id, predictions):
-        self.stored += predictions
+        rows = [prediction.as_row() for prediction in predictions]
+        self.stored += rows
         for task in self.tasks:
-            new = [one for one in predictions if one["task"] == task["id"]]
+            new = [one for one in rows if one["task"] == task["id"]]
             for one in new:
                 one.setdefault("id", next(self.ids))
             task.setdefault("predictions", []).extend(new)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from backend.app import create_app
 from loop.datasets.convert import to_dataset, to_verdicts
+from loop.label_studio.states import WebhookState
 from loop.label_studio.webhook import PROJECT_HEADER, SECRET_HEADER
 from loop.regions import Box
 from loop.reviews.bulk.run import annotate
@@ -121,7 +122,7 @@ class Studio(FakeLabelStudio):
         self.fields, self.hooks = {**self.fields, "id": project}, []
 
     def webhooks(self, project_id):
-        return self.hooks
+        return [WebhookState.of(hook) for hook in self.hooks]
 
     def create_webhook(self, **fields):
         self.hooks.append({"id": 1, **fields})
@@ -133,7 +134,7 @@ class Studio(FakeLabelStudio):
         pass
 
     def store_predictions(self, project_id, predictions):
-        self.stored += predictions
+        self.stored += [prediction.as_row() for prediction in predictions]
         return len(predictions)
 
 
@@ -165,7 +166,7 @@ def test_the_project_and_its_hooks_in_a_sweep(rooms, data):
     project = connected(rooms)
     studio = Studio([full_task(task, project) for task in GOOD], project)
     studio.fields = data.draw(mutants(studio.fields, keep=("id",)))
-    hook = {"id": 1, "url": f"{rooms.studio.door.url}/webhook", "headers": {PROJECT_HEADER: "1"}, "actions": ["A"]}
+    hook = {"id": 1, "url": f"{rooms.studio.backend.url}/webhook", "headers": {PROJECT_HEADER: "1"}, "actions": ["A"]}
     studio.hooks = [data.draw(mutants(hook, keep=("id",)))]
 
     sync(swap(rooms, (rooms.studio.client, studio)).trainings, project)
@@ -207,7 +208,7 @@ def is_answered(answer):
 @settings(few, max_examples=40)
 def test_events_that_are_sent(app, kind, data):
     rooms = app.extensions["rooms"]
-    headers = {PROJECT_HEADER: "1", SECRET_HEADER: rooms.studio.door.secret_of(1)}
+    headers = {PROJECT_HEADER: "1", SECRET_HEADER: rooms.studio.backend.secret_of(1)}
 
     answer = post(app, "/webhook", data.draw(mutants(EVENTS[kind])), **headers)
 

@@ -76,6 +76,6 @@ def policy(
     remaining = {name: value for name, value in current.items() if not (reset and name in NAMES)}
     wanted = {**remaining, **{name: value for name, value in given.items() if value is not None}}
     if wanted != current:
-        rooms.studio.projects.decide(project, wanted)
+        rooms.studio.projects.set_policy(project, wanted)
     for name, value in asdict(rooms.trainings.retrain_policy.of(wanted)).items():
         out.print(f"{name:<14} {value:<10g} {'of this project' if name in own(wanted) else 'of the settings'}")

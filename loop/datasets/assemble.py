@@ -19,7 +19,7 @@ from loop.datasets.split_store import Seen, Split
 from loop.datasets.splits import Leak, Side
 from loop.datasets.writer import Draft, writing
 from loop.errors import EmptySnapshot, LeakedSplit, PayloadError, PoisonedSnapshot
-from loop.label_studio.classes import Labels
+from loop.label_studio.classes import ClassIndex
 from loop.reviews.review_store import TASK, CountedReview
 from loop.storage.queries import chunked
 from loop.vision.image_files import ImageFile
@@ -83,13 +83,15 @@ def group_of(data: object, field: str) -> str | None:
     return value.strip() if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
-def _labels(datasets: DatasetsRoom, project_id: int) -> Labels:
+def _labels(datasets: DatasetsRoom, project_id: int) -> ClassIndex:
     return datasets.studio.classes.book(project_id).labels(
         datasets.studio.projects.get(project_id).config().label_names
     )
 
 
-def _survey(datasets: DatasetsRoom, project_id: int, draft: Draft, labels: Labels, check: Callable[[], None]) -> Split:
+def _survey(
+    datasets: DatasetsRoom, project_id: int, draft: Draft, labels: ClassIndex, check: Callable[[], None]
+) -> Split:
     """Add every reviewed image to the draft and assign sides. Raises EmptySnapshot."""
     field = datasets.policy.group_field
     known = datasets.splits.looks(project_id)

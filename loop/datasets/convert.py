@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from loop.datasets.assemble import group_of
 from loop.datasets.duplicates_by_hash import Looks
@@ -19,12 +18,12 @@ from loop.datasets.splits import assign, together
 from loop.datasets.writer import Draft, writing
 from loop.errors import EmptySnapshot, ImageError, PayloadError
 from loop.failures import Fault, attempt
-from loop.label_studio.classes import Labels
-from loop.label_studio.exports import FULL, has_ids_alone, infer_config
+from loop.label_studio.classes import ClassIndex
+from loop.label_studio.exports import FULL, infer_config
 from loop.label_studio.label_config import LabelConfig, parse
-from loop.label_studio.payloads import Review, StoredPrediction, read_prediction, read_review, read_task, task_data
+from loop.label_studio.payloads import ReadPrediction, Review
+from loop.label_studio.tasks import StoredTask
 from loop.reviews.verdicts import Verdict, counted_review_key, judge, seen_by_reviewer
-from loop.storage.storable import LARGEST_ID
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ def to_dataset(
         raise PayloadError("--out", "a folder that is new or empty", str(out))
     policy = policy or ConversionPolicy()
     config = parse(label_config)
-    labels = Labels.of(config.label_names)
+    labels = ClassIndex.of(config.label_names)
     with writing(out.absolute().parent) as draft:
         files = LocalImages(images, draft.prepared, policy.most_pixels)
         draft.add(
@@ -92,15 +91,15 @@ def to_verdicts(export: Path, label_config: str | None = None) -> Iterator[TaskV
             continue
         verdicts = attempt(partial(_judge_task, task, config))
         if isinstance(verdicts, Fault):
-            yield TaskVerdicts(task["id"], "", [], verdicts.error)
+            yield TaskVerdicts(task.id, "", [], verdicts.error)
         elif verdicts:
             yield verdicts
 
 
 def _check_predictions(export: Path) -> None:
     """Raise PayloadError if the export has predictions, but only their ids."""
-    predicted = (task for task in read_tasks(export) if task.get("predictions"))
-    if has_ids_alone(next(predicted, {})) and all(has_ids_alone(task) for task in predicted):
+    predicted = (task for task in read_tasks(export) if task.is_predicted)
+    if next(predicted, StoredTask({})).has_ids_alone and all(task.has_ids_alone for task in predicted):
         raise PayloadError(str(export), FULL, "predictions by their ids alone, as its own JSON export has them")
 
 
@@ -108,37 +107,21 @@ def why_nothing(export: Path) -> str:
     """Say why an export gives no verdicts, by counting its tasks, reviews and predictions."""
     tasks = reviewed = predicted = 0
     for task in read_tasks(export):
-        annotations, predictions = task.get("annotations"), task.get("predictions")
-        is_reviewed = isinstance(annotations, list) and any(
-            isinstance(one, dict) and not one.get("was_cancelled") for one in annotations
-        )
-        tasks, reviewed = tasks + 1, reviewed + is_reviewed
-        predicted += bool(is_reviewed and predictions)
+        tasks, reviewed = tasks + 1, reviewed + task.is_reviewed
+        predicted += task.is_reviewed and task.is_predicted
     return f"{tasks} tasks, {reviewed} of them reviewed, {predicted} of those with a prediction"
 
 
-def _judge_task(task: dict[str, Any], config: LabelConfig) -> TaskVerdicts | None:
+def _judge_task(task: StoredTask, config: LabelConfig) -> TaskVerdicts | None:
     """Judge one task. Raises PayloadError."""
     review = _counted_review(task, config)
-    prediction = _seen_prediction(review, _predictions(task, config)) if review else None
+    prediction = _seen_prediction(review, task.read_predictions(config)) if review else None
     if review is None or prediction is None:
         return None
     faults = [one.text for one in (*review.unread, *prediction.unread)]
     if faults:
-        return TaskVerdicts(task["id"], prediction.version, [], "; ".join(faults))
-    return TaskVerdicts(task["id"], prediction.version, judge(prediction.regions, review.regions))
-
-
-def _predictions(task: dict[str, Any], config: LabelConfig) -> list[StoredPrediction]:
-    """The predictions of a task, oldest first. Raises PayloadError."""
-    stored = task.get("predictions") or []
-    if not isinstance(stored, list) or not all(isinstance(one, dict) for one in stored):
-        raise PayloadError(f"task {task['id']} predictions", "a list of predictions in full", stored)
-    predictions = [
-        read_prediction(one, config, task_id=task["id"], prediction_id=LARGEST_ID - number)
-        for number, one in enumerate(stored, start=1)
-    ]
-    return sorted(predictions, key=lambda one: one.created_at)
+        return TaskVerdicts(task.id, prediction.version, [], "; ".join(faults))
+    return TaskVerdicts(task.id, prediction.version, judge(prediction.regions, review.regions))
 
 
 def _labelled_images(
@@ -151,28 +134,21 @@ def _labelled_images(
             continue
         review = attempt(partial(_counted_review, task, config))
         if isinstance(review, Fault):
-            draft.report.leave_out(Reason.NO_REVIEW, task["id"], review.error)
+            draft.report.leave_out(Reason.NO_REVIEW, task.id, review.error)
             continue
         if review:
             try:
-                image = files.keep(read_task(task, config.image_key).image)
+                image = files.keep(task.read(config.image_key).image)
             except (PayloadError, ImageError) as error:
-                draft.report.leave_out(Reason.NO_IMAGE, task["id"], str(error))
+                draft.report.leave_out(Reason.NO_IMAGE, task.id, str(error))
                 continue
-            group = group_of(task_data(task), policy.group_field)
-            yield LabelledImage(task["id"], image, review.regions, review.id, group, review.unread)
+            group = group_of(task.data, policy.group_field)
+            yield LabelledImage(task.id, image, review.regions, review.id, group, review.unread)
 
 
-def _counted_review(task: dict[str, Any], config: LabelConfig) -> Review | None:
+def _counted_review(task: StoredTask, config: LabelConfig) -> Review | None:
     """The counted review of a task, even if it is read only in part. Raises PayloadError."""
-    annotations = task.get("annotations") or []
-    if not isinstance(annotations, list) or not all(isinstance(one, dict) for one in annotations):
-        raise PayloadError(f"task {task['id']} annotations", "a list of annotations", annotations)
-    reviews = [
-        read_review(one, config, project_id=task.get("project") or 1, task_id=task["id"], annotation_id=number)
-        for number, one in enumerate(annotations, start=1)
-    ]
-    complete = [one for one in reviews if one.is_complete]
+    complete = [review for review in task.read_reviews(config) if review.is_complete]
     return max(complete, key=_rank, default=None)
 
 
@@ -180,7 +156,7 @@ def _rank(review: Review) -> tuple[bool, float]:
     return counted_review_key(is_ground_truth=review.is_ground_truth, completed_at=review.updated_at.timestamp())
 
 
-def _seen_prediction(review: Review, predictions: Sequence[StoredPrediction]) -> StoredPrediction | None:
+def _seen_prediction(review: Review, predictions: Sequence[ReadPrediction]) -> ReadPrediction | None:
     """Find the prediction that the reviewer saw: by id, or by time and boxes if it was deleted since."""
     for prediction in predictions:
         if prediction.id == review.parent_prediction:

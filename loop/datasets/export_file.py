@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from loop.errors import PayloadError
-from loop.label_studio.exports import API_ANSWER, EXPECTED, kind_of_bytes, kind_of_task, kind_of_text
-from loop.storage.storable import is_id
+from loop.label_studio.exports import API_ANSWER, EXPECTED, exported_task, kind_of_bytes, kind_of_task, kind_of_text
+from loop.label_studio.tasks import StoredTask
 from loop.storage.text_file import encoding_of
 
 CHUNK = 1 << 20  # characters read at a time
@@ -28,7 +28,7 @@ class NoTask:
     is_other_kind: bool = False  # an element of another kind of export
 
 
-def read_export(export: Path) -> Iterator[dict[str, Any] | NoTask]:
+def read_export(export: Path) -> Iterator[StoredTask | NoTask]:
     """
     Yield the tasks of a JSON export, or of an answer of /api/tasks/; it may be larger than memory.
 
@@ -48,12 +48,12 @@ def read_export(export: Path) -> Iterator[dict[str, Any] | NoTask]:
         raise PayloadError(str(export), EXPECTED, "none of them a task")
 
 
-def read_tasks(export: Path) -> Iterator[dict[str, Any]]:
+def read_tasks(export: Path) -> Iterator[StoredTask]:
     """Yield the tasks of an export, without the elements that are no task."""
     return (task for task in read_export(export) if not isinstance(task, NoTask))
 
 
-def _task(element: object, number: int) -> dict[str, Any] | NoTask:
+def _task(element: object, number: int) -> StoredTask | NoTask:
     where = f"element {number}"
     if isinstance(element, PayloadError):
         return NoTask(number, element)
@@ -61,8 +61,10 @@ def _task(element: object, number: int) -> dict[str, Any] | NoTask:
         return NoTask(number, PayloadError(where, "a task, a JSON object", element))
     if kind := kind_of_task(element):
         return NoTask(number, PayloadError(where, EXPECTED, kind), is_other_kind=True)
-    task = {"id": number, **element}
-    return task if is_id(task["id"]) else NoTask(number, PayloadError(f"{where} id", "an id of a task", task["id"]))
+    try:
+        return exported_task(element, number)
+    except PayloadError as error:
+        return NoTask(number, error)
 
 
 def _read(export: Path) -> Iterator[Any]:

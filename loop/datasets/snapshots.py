@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from loop.datasets.splits import Side
-from loop.label_studio.classes import Labels
+from loop.label_studio.classes import ClassIndex
 from loop.label_studio.result_format import Unread, Why
 from loop.regions import Region
 
@@ -132,7 +132,7 @@ class Report:
         return {**told, "left_out": left_out, "left_out_counts": dict(sorted(self.counts.items()))}
 
 
-def problem(item: LabelledImage, labels: Labels, report: Report) -> Reason | None:
+def problem(item: LabelledImage, labels: ClassIndex, report: Report) -> Reason | None:
     """Say why the labels of an image cannot be used, if so; labels that nobody knows or decided on are counted."""
     if item.unread:
         report.unknown_labels.update(one.label for one in item.unread if one.label)

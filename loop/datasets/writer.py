@@ -20,7 +20,7 @@ from loop.datasets.snapshots import Item, LabelledImage, Reason, Report, content
 from loop.datasets.splits import Side
 from loop.datasets.yolo_format import Note, data_file, write_lines
 from loop.errors import EmptySnapshot, ImageError, PayloadError, PoisonedSnapshot
-from loop.label_studio.classes import Labels
+from loop.label_studio.classes import ClassIndex
 from loop.storage.files import scratch_folder
 from loop.vision.image_files import ImageFile
 from loop.vision.images import FETCHERS
@@ -81,7 +81,9 @@ class Draft:
         self.report = Report()
         self.added: list[Added] = []
 
-    def add(self, images: Iterable[LabelledImage], labels: Labels, find: FindImage, *, at_once: int = FETCHERS) -> None:
+    def add(
+        self, images: Iterable[LabelledImage], labels: ClassIndex, find: FindImage, *, at_once: int = FETCHERS
+    ) -> None:
         """Check images, some *at_once*, and write their labels down; what cannot be used is left out and reported."""
         with ThreadPoolExecutor(at_once) as pool:
             ids: set[int] = set()
@@ -107,7 +109,7 @@ class Draft:
     def finish(
         self,
         sides: Mapping[int, Side],
-        labels: Labels,
+        labels: ClassIndex,
         *,
         left_out: Mapping[int, Reason] | None = None,
         resting: Collection[int] = (),
@@ -135,7 +137,7 @@ class Draft:
         snapshot = Snapshot(name.hexdigest(), self._scratch, labels.names, self.report.as_json())
         return self._committed(snapshot, into or self._root / name.hexdigest()[:16])
 
-    def _add(self, image: LabelledImage, found: ImageFile, labels: Labels) -> None:
+    def _add(self, image: LabelledImage, found: ImageFile, labels: ClassIndex) -> None:
         try:
             lines = write_lines(image.regions, labels)
         except PayloadError:

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from loop.errors import PayloadError
-from loop.label_studio.classes import Labels
+from loop.label_studio.classes import ClassIndex
 from loop.regions import Box, Region
 
 
@@ -36,9 +36,9 @@ class Lines:
     boxes: int
 
 
-def write_lines(regions: Sequence[Region], labels: Labels) -> Lines:
+def write_lines(regions: Sequence[Region], labels: ClassIndex) -> Lines:
     """
-    Write one line per box: class id, centre x, centre y, width, height, in fractions. Labels must be known.
+    Write one line per box: class id, centre x, centre y, width, height, in fractions. ClassIndex must be known.
 
     Raises PayloadError at a box that is not four finite numbers, because clipping would invent a box.
     """
@@ -85,7 +85,7 @@ def read_lines(text: str, class_names: Sequence[str], where: str = "label file")
     return regions
 
 
-def data_file(labels: Labels) -> str:
+def data_file(labels: ClassIndex) -> str:
     """
     Write `data.yaml` for a dataset folder with the sides `train` and `held_out`; paths are relative to it.
 
@@ -103,7 +103,7 @@ def data_file(labels: Labels) -> str:
     return text
 
 
-def read_data_file(text: str) -> Labels:
+def read_data_file(text: str) -> ClassIndex:
     """Read the classes of a `data.yaml` that `data_file` wrote, former names too. Raises PayloadError."""
     try:
         content = yaml.safe_load(text)
@@ -111,7 +111,7 @@ def read_data_file(text: str) -> Labels:
         former = {str(name): int(class_id) for name, class_id in (content.get("former_names") or {}).items()}
     except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise PayloadError("data.yaml", "names of classes by id", f"{error}") from error
-    return Labels(names, {name: class_id for class_id, name in enumerate(names)} | former)
+    return ClassIndex(names, {name: class_id for class_id, name in enumerate(names)} | former)
 
 
 class _Name(str):

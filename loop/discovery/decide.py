@@ -9,7 +9,7 @@ from loop.discovery.gather import taxonomy_of
 from loop.discovery.room import DiscoveryRoom
 from loop.errors import ClusterDecided
 from loop.label_studio.label_config_edit import with_label
-from loop.label_studio.views import only_tasks
+from loop.label_studio.views import ViewChange, put_view, show_tasks
 from loop.taxonomy.name_category import Named, name_category
 
 NOTHING = "nothing to change"
@@ -82,7 +82,7 @@ def _check(discovery: DiscoveryRoom, project_id: int, cluster: str, name: str, p
 
 def _validate(discovery: DiscoveryRoom, project_id: int, label: str) -> None:
     """Ask Label Studio whether it accepts the label."""
-    current = discovery.studio.client.project(project_id)["label_config"]
+    current = discovery.studio.client.project(project_id).label_config
     wanted = with_label(current, label)
     if wanted != current:
         discovery.studio.client.validate_config(project_id, wanted)
@@ -105,11 +105,11 @@ def _apply(discovery: DiscoveryRoom, project_id: int, asked: Asked) -> list[str]
 def _label(discovery: DiscoveryRoom, project_id: int, label: str) -> list[str]:
     """Add the label to Label Studio's current label config, and record the config."""
     project = discovery.studio.client.project(project_id)
-    wanted = with_label(project["label_config"], label)
-    changed = wanted != project["label_config"]
+    wanted = with_label(project.label_config, label)
+    changed = wanted != project.label_config
     if changed:
         discovery.studio.client.update_project(project_id, label_config=wanted)
-    discovery.studio.projects.save(project_id, str(project["title"]), wanted)
+    discovery.studio.projects.save(project_id, project.title, wanted)
     return [f"added the label {label} to the label config"] if changed else []
 
 
@@ -118,13 +118,7 @@ def _view(discovery: DiscoveryRoom, project_id: int, asked: Asked) -> list[str]:
     clusters = discovery.clusters.promoted_to(project_id, asked.named.node)
     tasks = list(dict.fromkeys(task for one in clusters for task in one.found.tasks))[:MOST_IN_VIEW]
     title = f"Likely {asked.named.label}"
-    view = {"title": title, "type": "list", "target": "tasks", "filters": only_tasks(tasks)}
-    for existing in discovery.studio.client.views(project_id):
-        data = existing.get("data") or {}
-        if data.get("title") == title:
-            if data.get("filters") == view["filters"]:
-                return []
-            discovery.studio.client.update_view(existing["id"], project_id, {**data, **view})
-            return [f"the view “{title}” shows {len(tasks)} tasks"]
-    discovery.studio.client.create_view(project_id, view)
-    return [f"added the view “{title}” with {len(tasks)} tasks"]
+    change = put_view(discovery.studio.client, project_id, show_tasks(title, tasks))
+    if change == ViewChange.ADDED:
+        return [f"added the view “{title}” with {len(tasks)} tasks"]
+    return [f"the view “{title}” shows {len(tasks)} tasks"] if change == ViewChange.CHANGED else []

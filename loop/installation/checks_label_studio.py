@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-from loop.errors import UpstreamError
+from loop.errors import LegacyTokenRefused, UpstreamError
 from loop.installation.findings import Finding, ok, warning, wrong
 from loop.installation.room import InstallationRoom
-from loop.label_studio.token import Token
+from loop.label_studio.connection import Token
 
 TESTED = ((1, 23), (1, 23))
 CLOCK_WARNING, CLOCK_WRONG = 5.0, 60.0  # seconds
@@ -22,9 +22,9 @@ def token(installation: InstallationRoom) -> list[Finding]:
     if not key.is_usable:
         return [wrong("token", _describe(key), NEW_KEY)]
     try:
-        installation.studio.client.get("api/projects/", page_size=1)
+        installation.studio.client.check_key()
     except UpstreamError as error:
-        return [_explain_refusal(key, str(error))]
+        return [_explain_refusal(key, error)]
     if key.expires_at and key.expires_at - datetime.now(UTC) < SOON:
         return [warning("token", f"{_describe(key)}; it works", NEW_KEY)]
     return [ok("token", f"{_describe(key)}; it works")]
@@ -37,11 +37,11 @@ def _describe(key: Token) -> str:
     return f"{key.kind}, {word} {key.expires_at:%Y-%m-%d}"
 
 
-def _explain_refusal(key: Token, error: str) -> Finding:
-    if "legacy token authentication has been disabled" in error:
+def _explain_refusal(key: Token, error: UpstreamError) -> Finding:
+    if isinstance(error, LegacyTokenRefused):
         advice = f"enable legacy tokens in the organization's settings (Access Token Settings), or {NEW_KEY}"
         return wrong("token", f"{key.kind}, and Label Studio has them disabled", advice)
-    if " with 401" in error or " with 403" in error or "is no good" in error:
+    if error.status in (401, 403):
         return wrong("token", f"{key.kind}; Label Studio does not accept it: {error}", NEW_KEY)
     advice = "check that Label Studio runs, that LABEL_STUDIO_URL is right, and any proxy between"
     return wrong("label studio", f"not reached with a {key.kind}: {error}", advice)
@@ -50,9 +50,8 @@ def _explain_refusal(key: Token, error: str) -> Finding:
 def version(installation: InstallationRoom) -> list[Finding]:
     """Check Label Studio's version, and measure how long it takes to answer."""
     began = datetime.now(UTC)
-    answer = installation.studio.client.get("api/version")
+    text = installation.studio.client.version()
     milliseconds = (datetime.now(UTC) - began).total_seconds() * 1000
-    text = str((answer.get("label-studio-os-package") or {}).get("version") or answer.get("release") or "unknown")
     summary = f"{installation.studio.client.url} is Label Studio {text}, answers in {milliseconds:.0f} ms"
     match = re.match(r"(\d+)\.(\d+)", text)
     low, high = TESTED

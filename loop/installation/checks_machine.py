@@ -59,10 +59,10 @@ def records(installation: InstallationRoom) -> list[Finding]:
 
 def web(installation: InstallationRoom) -> list[Finding]:
     """Check that the backend answers at the URL that Label Studio is given."""
-    if installation.studio.door.answers():
-        return [ok("web", f"{installation.studio.door.url} answers")]
+    if installation.studio.backend.answers():
+        return [ok("web", f"{installation.studio.backend.url} answers")]
     advice = "start it with `loop up`; if it runs, set LOOP_URL to the URL at which it is reached"
-    return [wrong("web", f"{installation.studio.door.url} does not answer from here", advice)]
+    return [wrong("web", f"{installation.studio.backend.url} does not answer from here", advice)]
 
 
 def redis(installation: InstallationRoom) -> list[Finding]:

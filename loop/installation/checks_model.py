@@ -45,7 +45,7 @@ def labels(installation: InstallationRoom, project: Project) -> list[Finding]:
     names = champion.facts.classes if champion else ()
     if champion is None or not names:
         return [ok("labels", "nothing predicts yet, or its classes are not known")]
-    config = project.config().knowing(installation.studio.classes.book(project.id).synonyms())
+    config = project.config().with_synonyms(installation.studio.classes.book(project.id).synonyms())
     fit = fit_classes(config, names)
     if fit.is_empty:
         classes, wanted = join_names(names), join_names(fit.labels)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from loop.errors import ImageError, ImageForbidden, LabelConfigError, PayloadError, UpstreamError
+from loop.errors import ImageError, ImageForbidden, LabelConfigError, PayloadError
 from loop.installation.connect import BACKEND_TITLE, SAMPLING
 from loop.installation.findings import Finding, is_private, ok, warning, wrong
 from loop.installation.room import InstallationRoom
 from loop.label_studio.label_config import parse
-from loop.label_studio.payloads import Task, read_task
+from loop.label_studio.payloads import Task
 from loop.label_studio.projects import Project
-from loop.label_studio.webhook import ACTIONS, PROJECT_HEADER, SECRET_HEADER
+from loop.label_studio.states import DISCONNECTED, FAILED, BackendState, ProjectState, StorageState, WebhookState
+from loop.label_studio.webhook import ACTIONS, SECRET_HEADER, is_ours
 
 GUARDS = "set ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false in Label Studio's environment"
 CLOUD_BROKEN = ("failed", "completed_with_errors")
@@ -23,10 +21,10 @@ def backend(installation: InstallationRoom, project: Project) -> list[Finding]:
     """Check that Label Studio reaches the backend: it calls /health and /setup to list its backends."""
     connect = f"run `loop connect --project {project.id}`"
     backends = installation.studio.client.backends(project.id)
-    ours = [known for known in backends if str(known.get("url", "")).rstrip("/") == installation.studio.door.url]
-    others = [str(known.get("url")) for known in backends if known not in ours and known.get("title") == BACKEND_TITLE]
+    ours = [known for known in backends if known.url == installation.studio.backend.url]
+    others = [known.url for known in backends if known not in ours and known.title == BACKEND_TITLE]
     if not ours:
-        summary = f"no ML backend {installation.studio.door.url}" + (
+        summary = f"no ML backend {installation.studio.backend.url}" + (
             f"; there is one of ours at {', '.join(others)}" if others else ""
         )
         advice = f"{connect}; if LOOP_URL changed, remove the old one" if others else connect
@@ -34,29 +32,27 @@ def backend(installation: InstallationRoom, project: Project) -> list[Finding]:
     return [_backend(installation, ours[0], project.id)]
 
 
-def _backend(installation: InstallationRoom, known: Mapping[str, Any], project_id: int) -> Finding:
-    code = str(known.get("state"))
-    state = {"CO": "connected", "DI": "disconnected", "ER": "error"}.get(code, code)
-    summary = f"Label Studio calls {installation.studio.door.url}: {state}"
-    if code == "DI":
-        if not installation.studio.door.answers():
+def _backend(installation: InstallationRoom, known: BackendState, project_id: int) -> Finding:
+    summary = f"Label Studio calls {installation.studio.backend.url}: {known.state}"
+    if known.state == DISCONNECTED:
+        if not installation.studio.backend.answers():
             advice = "start `loop up`, or set LOOP_URL to the URL at which it is reached"
             return wrong("backend", f"{summary}; it does not answer from here either", advice)
         advice = _guards(installation) or "allow connections from Label Studio's machine to that address"
         return wrong("backend", f"{summary}; it answers from here", advice)
-    if code == "ER":
+    if known.state == FAILED:
         advice = (
             "if it says 401, basic auth differs: remove the backend in Label Studio and run "
             f"`loop connect --project {project_id}`; otherwise read the log of the backend"
         )
-        return wrong("backend", f"{summary}: {str(known.get('error_message'))[:200]}", advice)
+        return wrong("backend", f"{summary}: {known.error[:200]}", advice)
     return ok("backend", summary)
 
 
 def _guards(installation: InstallationRoom) -> str:
     return (
-        f"{installation.studio.door.url} is a private address: {GUARDS}"
-        if is_private(installation.studio.door.url)
+        f"{installation.studio.backend.url} is a private address: {GUARDS}"
+        if is_private(installation.studio.backend.url)
         else ""
     )
 
@@ -64,14 +60,14 @@ def _guards(installation: InstallationRoom) -> str:
 def webhook(installation: InstallationRoom, project: Project) -> list[Finding]:
     """Check that our webhook exists and is active, with our secret and all actions, and that no other doubles it."""
     url, repair = (
-        f"{installation.studio.door.url}/webhook",
+        f"{installation.studio.backend.url}/webhook",
         f"run `loop sync --project {project.id}`: it repairs the webhook",
     )
     hooks = installation.studio.client.webhooks(project.id)
-    ours = [hook for hook in hooks if hook["url"] == url and PROJECT_HEADER in (hook.get("headers") or {})]
-    automatic = [hook for hook in hooks if hook["url"] == url and hook not in ours]
-    moved = [hook["url"] for hook in hooks if hook["url"] != url and PROJECT_HEADER in (hook.get("headers") or {})]
-    findings = [_hook(ours[0], installation.studio.door.secret_of(project.id), repair)] if ours else []
+    ours = [hook for hook in hooks if hook.url == url and is_ours(hook)]
+    automatic = [hook for hook in hooks if hook.url == url and not is_ours(hook)]
+    moved = [hook.url for hook in hooks if hook.url != url and is_ours(hook)]
+    findings = [_hook(ours[0], installation.studio.backend.secret_of(project.id), repair)] if ours else []
     if not ours:
         elsewhere = f"; ours points to {', '.join(moved)}" if moved else ""
         findings.append(
@@ -83,64 +79,58 @@ def webhook(installation: InstallationRoom, project: Project) -> list[Finding]:
     return findings
 
 
-def _hook(hook: Mapping[str, Any], secret: str, repair: str) -> Finding:
-    missing = [action for action in ACTIONS if action not in (hook.get("actions") or [])]
+def _hook(hook: WebhookState, secret: str, repair: str) -> Finding:
+    missing = [action for action in ACTIONS if action not in hook.actions]
     faults = {
-        "switched off": not hook.get("is_active"),
-        "its secret is not ours": (hook.get("headers") or {}).get(SECRET_HEADER) != secret,
-        "it sends no payload": not hook.get("send_payload"),
-        f"it does not send {', '.join(missing)}": bool(missing) and not hook.get("send_for_all_actions"),
+        "switched off": not hook.is_active,
+        "its secret is not ours": hook.headers.get(SECRET_HEADER) != secret,
+        "it sends no payload": not hook.sends_payload,
+        f"it does not send {', '.join(missing)}": bool(missing) and not hook.sends_all,
     }
     problems = [text for text, is_present in faults.items() if is_present]
     if problems:
-        return wrong("webhook", f"{hook['url']}: {'; '.join(problems)}", repair)
-    return ok("webhook", f"{hook['url']}: active, with our secret, {len(ACTIONS)} actions")
+        return wrong("webhook", f"{hook.url}: {'; '.join(problems)}", repair)
+    return ok("webhook", f"{hook.url}: active, with our secret, {len(ACTIONS)} actions")
 
 
 def storages(installation: InstallationRoom, project: Project) -> list[Finding]:
     """Check the storages that tasks come from, and their last sync."""
-    storages = installation.studio.client.get("api/storages/", project=project.id)
+    storages = installation.studio.client.storages(project.id)
     findings = [_storage(storage) for storage in storages]
-    if any(storage.get("type") == "localfiles" for storage in storages):
+    if any(storage.is_local for storage in storages):
         findings.append(_local_files(installation))
     return findings or [ok("storage", "none: the tasks hold their images' addresses or uploads")]
 
 
-def _storage(storage: Mapping[str, Any]) -> Finding:
-    status, last = str(storage.get("status")), storage.get("last_sync")
-    summary = (
-        f"{storage.get('type')} “{storage.get('title') or storage.get('id')}”: {status}, last sync {last or 'never'}"
-    )
-    if status in CLOUD_BROKEN:
+def _storage(storage: StorageState) -> Finding:
+    synced_at = storage.synced_at or "never"
+    summary = f"{storage.kind} “{storage.title}”: {storage.status}, last sync {synced_at}"
+    if storage.status in CLOUD_BROKEN:
         return wrong(
             "storage", summary, "open the project's Cloud Storage settings: the card of the storage shows the reason"
         )
-    if not last:
+    if not storage.synced_at:
         return warning("storage", summary, "press Sync Storage if some of its tasks are missing")
-    return ok("storage", f"{summary}, {storage.get('last_sync_count')} tasks")
+    return ok("storage", f"{summary}, {storage.synced_tasks} tasks")
 
 
 def _local_files(installation: InstallationRoom) -> Finding:
-    """Ask for a missing file: Label Studio answers 404, or 403 with a reason if it serves no local files."""
-    try:
-        installation.studio.client.get("data/local-files/", d="loop-doctor/none")
-    except UpstreamError as error:
-        if "LOCAL_FILES_SERVING_ENABLED" in str(error):
-            advice = (
-                "set LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true and LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT "
-                "in Label Studio's environment"
-            )
-            return wrong("local files", "Label Studio does not serve them", advice)
-    return ok("local files", "Label Studio serves them")
+    """Check that Label Studio serves the files of its machine."""
+    if installation.studio.client.serves_local_files():
+        return ok("local files", "Label Studio serves them")
+    advice = (
+        "set LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true and LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT "
+        "in Label Studio's environment"
+    )
+    return wrong("local files", "Label Studio does not serve them", advice)
 
 
 def images(installation: InstallationRoom, project: Project) -> list[Finding]:
     """Check that the images of a few tasks can be read."""
-    page = installation.studio.client.get("api/tasks/", project=project.id, page_size=LOOKED_AT, fields="task_only")
     tasks, findings = [], []
-    for json in page["tasks"]:
+    for stored in installation.studio.client.first_tasks(project.id, LOOKED_AT):
         try:
-            tasks.append(read_task(json, project.config().image_key))
+            tasks.append(stored.read(project.config().image_key))
         except PayloadError as error:
             advice = "the label config must name the field of the task data with the address of the image"
             findings.append(wrong("images", str(error), advice))
@@ -153,7 +143,7 @@ def images(installation: InstallationRoom, project: Project) -> list[Finding]:
 def _broken(task: Task, error: ImageError) -> Finding:
     if isinstance(error, ImageForbidden):
         advice = "set LOOP_ALLOW_PRIVATE_ADDRESSES=true if that address is intended; other addresses are never read"
-    elif "HTTP 401" in str(error) or "HTTP 403" in str(error):
+    elif error.status in (401, 403):
         advice = "give the user of the API key access to the project, or check that the storage serves files"
     else:
         advice = (
@@ -170,35 +160,35 @@ def order(installation: InstallationRoom, project: Project) -> list[Finding]:
         installation.registry.versions.champion(project.id),
     )
     findings = _version_followed(settings, champion.name if champion else None, connect)
-    if settings.get("sampling") != SAMPLING:
-        problem = f"sampling is “{settings.get('sampling')}”: the queue does not follow the scores"
+    if settings.sampling != SAMPLING:
+        problem = f"sampling is “{settings.sampling}”: the queue does not follow the scores"
         findings.append(wrong("order", problem, f"{connect}: it sets {SAMPLING}"))
-    if not settings.get("show_collab_predictions"):
+    if not settings.shows_predictions:
         findings.append(wrong("order", "annotators do not see predictions", connect))
-    if settings.get("label_config") != project.label_config:
-        findings.append(_changed_config(settings.get("label_config"), f"`loop sync --project {project.id}` reads it"))
+    if settings.label_config != project.label_config:
+        findings.append(_changed_config(settings.label_config, f"`loop sync --project {project.id}` reads it"))
     return findings or [ok("order", f"{SAMPLING}, model_version {champion.name if champion else ''}")]
 
 
-def _changed_config(label_config: object, advice: str) -> Finding:
+def _changed_config(label_config: str, advice: str) -> Finding:
     """Report a label config that differs from the recorded one: not read yet, or not supported."""
     try:
-        parse(str(label_config))
+        parse(label_config)
     except LabelConfigError as error:
         problem = f"the label config in Label Studio is not supported; the previous one stays in force: {error}"
         return wrong("label config", problem, "change it in the project's settings")
     return warning("label config", "changed in Label Studio and not read yet", advice)
 
 
-def _version_followed(settings: Mapping[str, Any], champion: str | None, connect: str) -> list[Finding]:
+def _version_followed(settings: ProjectState, champion: str | None, connect: str) -> list[Finding]:
     """Check that the project's model_version is the exact name of the champion."""
     if champion is None:
         advice = "set LOOP_BASE_WEIGHTS, or review tasks until the first training"
         return [warning("order", "no version serves yet: the order of the queue is random", advice)]
-    if settings.get("model_version") == champion:
+    if settings.version == champion:
         return []
-    problem = f"model_version is “{settings.get('model_version')}”, {champion} serves"
-    if not settings.get("task_number", 1):
+    problem = f"model_version is “{settings.version}”, {champion} serves"
+    if not settings.has_tasks:
         return [warning("order", f"{problem}; no task yet", "it is set once a prediction is stored")]
     return [
         wrong(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from loop.errors import UnknownVersion, UpstreamError, WeightsRefused
 from loop.installation.room import InstallationRoom
 from loop.label_studio.classes import FIT_ADVICE, fit_classes, join_names
 from loop.label_studio.label_config import parse
+from loop.label_studio.states import ProjectChanges, ProjectState
+from loop.label_studio.views import IS_OPEN, View, ViewChange, put_view
 from loop.label_studio.webhook import ensure_webhook
 from loop.registry.follow import ask_refresh
 from loop.registry.store import FIRST, VersionFacts
@@ -17,17 +18,7 @@ from loop.training.after_reviews import sync
 
 SAMPLING = "Uncertainty sampling"
 BACKEND_TITLE = "YOLO loop"
-VIEW_TITLE = "Least certain first"
-VIEW = {
-    "title": VIEW_TITLE,
-    "type": "list",
-    "target": "tasks",
-    "ordering": ["tasks:predictions_score"],
-    "filters": {
-        "conjunction": "and",
-        "items": [{"filter": "filter:tasks:completed_at", "operator": "empty", "type": "Datetime", "value": True}],
-    },
-}
+VIEW = View("Least certain first", (IS_OPEN,), ordering=("tasks:predictions_score",))
 
 
 def connect(installation: InstallationRoom, project_id: int) -> list[str]:
@@ -38,13 +29,13 @@ def connect(installation: InstallationRoom, project_id: int) -> list[str]:
     and PayloadError before anything is touched, UpstreamError where Label Studio refuses.
     """
     project = installation.studio.client.project(project_id)
-    parse(project["label_config"])
+    parse(project.label_config)
     installation.registry.detectors.check_device()
     start = _start(installation, project_id)
     changed = []
-    if installation.studio.projects.save(project_id, str(project["title"]), project["label_config"]):
+    if installation.studio.projects.save(project_id, project.title, project.label_config):
         names = ", ".join(installation.studio.projects.class_names(project_id))
-        changed.append(f"recorded “{project['title']}” with the classes {names}")
+        changed.append(f"recorded “{project.title}” with the classes {names}")
     changed += _first_version(installation, project_id, start)
     if changed:
         changed += _fit(installation, project_id)
@@ -52,9 +43,8 @@ def connect(installation: InstallationRoom, project_id: int) -> list[str]:
     changed += _backend(installation, project_id)
     changed += ensure_webhook(installation.studio, project_id)
     changed += _view(installation, project_id)
-    found = sync(installation.trainings, project_id)
-    if not found.startswith("0 "):
-        changed.append(found)
+    synced = sync(installation.trainings, project_id)
+    changed += [synced.line] if synced.changed else []
     ask_refresh(installation.registry, project_id)
     return changed
 
@@ -111,7 +101,7 @@ def _fit(installation: InstallationRoom, project_id: int) -> list[str]:
     config = (
         installation.studio.projects.get(project_id)
         .config()
-        .knowing(installation.studio.classes.book(project_id).synonyms())
+        .with_synonyms(installation.studio.classes.book(project_id).synonyms())
     )
     fit = fit_classes(config, champion.facts.classes)
     if fit.is_empty:
@@ -124,31 +114,29 @@ def _fit(installation: InstallationRoom, project_id: int) -> list[str]:
     return []
 
 
-def _settings(installation: InstallationRoom, project: dict[str, Any]) -> list[str]:
-    """The order of the queue, and that the annotator sees the prediction."""
-    wanted = {"sampling": SAMPLING, "show_collab_predictions": True}
-    wrong = {key: value for key, value in wanted.items() if project.get(key) != value}
-    if wrong:
-        installation.studio.client.update_project(project["id"], **wrong)
-    return [f"{key} set to {value}" for key, value in wrong.items()]
+def _settings(installation: InstallationRoom, project: ProjectState) -> list[str]:
+    """Set the order of the queue, and let annotators see predictions."""
+    changes, lines = ProjectChanges(), list[str]()
+    if project.sampling != SAMPLING:
+        changes["sampling"] = SAMPLING
+        lines.append(f"sampling set to {SAMPLING}")
+    if not project.shows_predictions:
+        changes["shows_predictions"] = True
+        lines.append("show_collab_predictions set to True")
+    if changes:
+        installation.studio.client.update_project(project.id, **changes)
+    return lines
 
 
 def _backend(installation: InstallationRoom, project_id: int) -> list[str]:
-    door = installation.studio.door
-    if any(backend["url"].rstrip("/") == door.url for backend in installation.studio.client.backends(project_id)):
+    ours, client = installation.studio.backend, installation.studio.client
+    if any(backend.url == ours.url for backend in client.backends(project_id)):
         return []
-    auth = {"auth_method": "BASIC_AUTH", "basic_auth_user": door.user, "basic_auth_pass": door.password}
-    installation.studio.client.create_backend(
-        project=project_id, url=door.url, title=BACKEND_TITLE, is_interactive=False, **(auth if door.user else {})
-    )
-    return [f"added the ML backend {door.url}"]
+    client.create_backend(project_id, BACKEND_TITLE, ours.url, ours.user, ours.password)
+    return [f"added the ML backend {ours.url}"]
 
 
 def _view(installation: InstallationRoom, project_id: int) -> list[str]:
-    """A tab for people who choose tasks themselves; without any tab the editor shows no prediction at first."""
-    if any(
-        (view.get("data") or {}).get("title") == VIEW_TITLE for view in installation.studio.client.views(project_id)
-    ):
-        return []
-    installation.studio.client.create_view(project_id, VIEW)
-    return [f"added the view “{VIEW_TITLE}”"]
+    """Add a view for people who choose tasks themselves; without any view the editor shows no prediction at first."""
+    change = put_view(installation.studio.client, project_id, VIEW, overwrites=False)
+    return [f"added the view “{VIEW.title}”"] if change == ViewChange.ADDED else []

@@ -56,7 +56,7 @@ def status(installation: InstallationRoom) -> Status:
 def _parts(installation: InstallationRoom) -> dict[str, str]:
     found = {
         "Label Studio": f"{installation.studio.client.url} {_answer(installation.studio.client.answers())}",
-        "web": f"{installation.studio.door.url} {_answer(installation.studio.door.answers())}",
+        "web": f"{installation.studio.backend.url} {_answer(installation.studio.backend.answers())}",
         "milvus": f"{installation.references.milvus.address} {_answer(installation.references.milvus.answers())}",
     }
     try:

@@ -31,7 +31,7 @@ class ObjectClass:
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
+class ClassIndex:
     """
     The class of a box by its label.
 
@@ -45,7 +45,7 @@ class Labels:
     undecided: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, names: Sequence[str]) -> Labels:
+    def of(cls, names: Sequence[str]) -> ClassIndex:
         """Make one class of each distinct name, without former names."""
         distinct = tuple(dict.fromkeys(names))
         return cls(distinct, {name: class_id for class_id, name in enumerate(distinct)})
@@ -70,7 +70,7 @@ class ClassBook:
                 return known
         raise UnknownClass(name, [known.name for known in current])
 
-    def labels(self, in_config: Iterable[str]) -> Labels:
+    def labels(self, in_config: Iterable[str]) -> ClassIndex:
         """Return the class of each label, for a label config with the labels *in_config*."""
         present = {self._follow(known).id for known in self.classes if {known.name, *known.former} & set(in_config)}
         ids: dict[str, int] = {}
@@ -82,7 +82,7 @@ class ClassBook:
                 retired |= set(names)
             elif current.id not in present:
                 undecided |= set(names)
-        return Labels(tuple(known.name for known in self.classes), ids, frozenset(retired), frozenset(undecided))
+        return ClassIndex(tuple(known.name for known in self.classes), ids, frozenset(retired), frozenset(undecided))
 
     def synonyms(self) -> dict[str, tuple[str, ...]]:
         """Map each name of a class that was ever renamed or merged to all its names, the current name first."""

@@ -1,205 +1,219 @@
-"""The requests to Label Studio's API that the loop needs."""
+"""The requests to Label Studio's API that the loop needs; answers come as dataclasses."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Unpack
 
 from loop.errors import UpstreamError
 from loop.label_studio import prediction_import
-from loop.label_studio.connection import Connection, Json
-from loop.label_studio.payloads import tasks_with_ids
-from loop.label_studio.token import Token, read_token
-from loop.label_studio.views import IS_OPEN, Condition, filters
+from loop.label_studio.annotations import Annotation, AnnotationChanges, write_annotation
+from loop.label_studio.connection import ONCE, Connection, Json
+from loop.label_studio.prediction_import import NewPrediction
+from loop.label_studio.states import (
+    BackendState,
+    ProjectChanges,
+    ProjectState,
+    StorageState,
+    WebhookState,
+    write_project,
+)
+from loop.label_studio.tasks import (
+    PredictionChanges,
+    StoredPrediction,
+    StoredTask,
+    stored_tasks,
+    write_prediction,
+)
+from loop.label_studio.views import IS_OPEN, Condition, View, write_conditions, write_view
 
 PAGE = 200  # tasks a request
 FEW = 50  # tasks a request, if they must be worked on before they change
 SELECTED = 100  # tasks named in one address
-ONCE = {"max_retries": 0}  # a write is not repeated by itself: the caller can find out whether it was done
 
 
 class LabelStudio(Connection):
     """A connected Label Studio."""
 
-    def answers(self) -> bool:
-        """Whether Label Studio answers and accepts our key."""
-        try:
-            self._ask("GET", "api/version", request_options={"max_retries": 0, "timeout_in_seconds": 3})
-            self._ask("GET", "api/projects/", params={"page_size": 1})
-        except UpstreamError:
-            return False
-        return True
-
-    def token(self) -> Token:
-        """Return the kind of our key, without the key itself."""
-        return read_token(self._api_key, datetime.now(UTC))
-
-    def get(self, path: str, **params: Any) -> Any:
-        """Return the answer of a path, asked once; for the doctor, which checks more than the loop uses."""
-        return self._ask("GET", path, params=params, request_options={"max_retries": 0})
-
-    def project(self, project_id: int) -> Json:
+    def project(self, project_id: int) -> ProjectState:
         """Return one project. Raises Refused if it does not exist."""
-        return self._ask("GET", f"api/projects/{project_id}/")
+        return ProjectState.of(self._ask("GET", f"api/projects/{project_id}/"))
 
-    def update_project(self, project_id: int, **fields: Any) -> Json:
+    def update_project(self, project_id: int, **changes: Unpack[ProjectChanges]) -> None:
         """Change fields of a project."""
-        return self._ask("PATCH", f"api/projects/{project_id}/", json=fields)
+        self._ask("PATCH", f"api/projects/{project_id}/", json=write_project(changes))
 
     def validate_config(self, project_id: int, label_config: str) -> None:
         """Check a label config against a project and its annotations. Raises Refused if they do not fit."""
         self._ask("POST", f"api/projects/{project_id}/validate/", json={"label_config": label_config})
 
-    def now(self) -> datetime:
-        """Return the time of Label Studio's clock, to the second."""
-        return parsedate_to_datetime(self._answer("GET", "api/version").headers["Date"])
-
-    def open_tasks(self, project_id: int) -> Iterator[Json]:
+    def open_tasks(self, project_id: int) -> Iterator[StoredTask]:
         """Yield every task with fewer annotations than the project asks for, with its predictions, by id."""
         return self._tasks(project_id, IS_OPEN)
 
-    def untouched_tasks(self, project_id: int) -> Iterator[Json]:
+    def untouched_tasks(self, project_id: int) -> Iterator[StoredTask]:
         """Yield every open task with several predictions but no annotation, skip or draft, by id, in small pages."""
-        counts = [
-            ("total_annotations", "equal", 0),
-            ("cancelled_annotations", "equal", 0),
-            ("total_predictions", "greater", 1),
-        ]
-        is_wanted: list[Condition] = [(column, operator, "Number", value) for column, operator, value in counts]
-        return self._tasks(project_id, IS_OPEN, *is_wanted, ("draft_exists", "equal", "Boolean", False), page_size=FEW)
+        conditions = (
+            Condition("total_annotations", "equal", "Number", 0),
+            Condition("cancelled_annotations", "equal", "Number", 0),
+            Condition("total_predictions", "greater", "Number", 1),
+            Condition("draft_exists", "equal", "Boolean", False),
+        )
+        return self._tasks(project_id, IS_OPEN, *conditions, page_size=FEW)
 
-    def tasks_since(self, project_id: int, moment: datetime | None) -> Iterator[Json]:
+    def tasks_since(self, project_id: int, moment: datetime | None) -> Iterator[StoredTask]:
         """Yield every task changed after *moment*, or ever reviewed, with annotations and predictions, by id."""
         if moment is None:
-            return self._tasks(project_id, ("total_annotations", "greater", "Number", 0))
+            return self._tasks(project_id, Condition("total_annotations", "greater", "Number", 0))
         text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")  # any other form is a 500
-        return self._tasks(project_id, ("updated_at", "greater", "Datetime", text))
+        return self._tasks(project_id, Condition("updated_at", "greater", "Datetime", text))
 
-    def named_tasks(self, project_id: int, task_ids: Sequence[int]) -> dict[int, Json]:
+    def named_tasks(self, project_id: int, task_ids: Sequence[int]) -> dict[int, StoredTask]:
         """Return the tasks that the project has, with annotations and predictions, by id."""
-        tasks: dict[int, Json] = {}
+        tasks: dict[int, StoredTask] = {}
         for start in range(0, len(task_ids), SELECTED):
             selected = {"all": False, "included": list(task_ids[start : start + SELECTED])}
             params = {"project": project_id, "fields": "all", "page_size": SELECTED}
             query = json.dumps({"selectedItems": selected, "ordering": ["tasks:id"]})
             page = self._ask("GET", "api/tasks/", params={**params, "query": query}).get("tasks")
-            tasks |= {task["id"]: task for task in tasks_with_ids(page)}
+            tasks |= {task.id: task for task in stored_tasks(page)}
         return tasks
+
+    def task_data(self, task_id: int) -> Mapping[str, object]:
+        """Return the data of one task; asked once. Raises Refused if it does not exist."""
+        return StoredTask(self._ask("GET", f"api/tasks/{task_id}/", request_options=ONCE)).data
+
+    def first_tasks(self, project_id: int, count: int) -> list[StoredTask]:
+        """Return a few tasks, without annotations and predictions; asked once."""
+        params = {"project": project_id, "page_size": count, "fields": "task_only"}
+        return [
+            StoredTask(task) for task in self._ask("GET", "api/tasks/", params=params, request_options=ONCE)["tasks"]
+        ]
 
     def count_open(self, project_id: int, version: str | None = None) -> int:
         """Count the open tasks, or those of them with a stored prediction of a version."""
-        of_version = [("predictions_model_versions", "contains", "List", [version])] if version else []
-        query = json.dumps({"filters": filters(IS_OPEN, *of_version)})
-        return int(self.get("api/tasks/", project=project_id, page_size=1, fields="task_only", query=query)["total"])
+        has_version = [Condition("predictions_model_versions", "contains", "List", [version])] if version else []
+        query = json.dumps({"filters": write_conditions([IS_OPEN, *has_version])})
+        params = {"project": project_id, "page_size": 1, "fields": "task_only", "query": query}
+        return int(self._ask("GET", "api/tasks/", params=params, request_options=ONCE)["total"])
 
     def task_ids(self, project_id: int) -> set[int]:
         """Return the ids of all tasks."""
-        return {task["id"] for task in self._tasks(project_id, fields="task_only")}
+        return {task.id for task in self._tasks(project_id, fields="task_only")}
 
     def _tasks(
         self, project_id: int, *conditions: Condition, fields: str = "all", page_size: int = PAGE
-    ) -> Iterator[Json]:
+    ) -> Iterator[StoredTask]:
         """Yield tasks page by page, by the last id: page numbers would shift if tasks change meanwhile."""
         params = {"project": project_id, "fields": fields, "page_size": page_size}
         last_id = 0
         while True:
-            query = {"ordering": ["tasks:id"], "filters": filters(*conditions, ("id", "greater", "Number", last_id))}
-            page = self._ask("GET", "api/tasks/", params={**params, "query": json.dumps(query)}).get("tasks")
-            tasks = tasks_with_ids(page)
+            filters = write_conditions([*conditions, Condition("id", "greater", "Number", last_id)])
+            query = json.dumps({"ordering": ["tasks:id"], "filters": filters})
+            page = self._ask("GET", "api/tasks/", params={**params, "query": query}).get("tasks")
+            tasks = stored_tasks(page)
             yield from tasks
             if not isinstance(page, list) or (page and not tasks):
                 raise UpstreamError(f"{self.url} answered api/tasks/ with something else than tasks")
             if len(page) < page_size:
                 return
-            last_id = max(task["id"] for task in tasks)
+            last_id = max(task.id for task in tasks)
 
-    def store_predictions(self, project_id: int, predictions: Sequence[Mapping[str, Any]]) -> int:
+    def store_predictions(self, project_id: int, predictions: Sequence[NewPrediction]) -> int:
         """Add predictions; return how many were stored. Raises NotStored, after all that fit are stored."""
         return prediction_import.store(self, project_id, predictions)
 
-    def import_predictions(self, project_id: int, rows: Sequence[Mapping[str, Any]]) -> int:
+    def import_predictions(self, project_id: int, predictions: Sequence[NewPrediction]) -> int:
         """Add predictions in one request; return how many were created: unfit ones are left out."""
-        answer = self._ask("POST", f"api/projects/{project_id}/import/predictions", json=list(rows))
+        rows = [prediction.as_row() for prediction in predictions]
+        answer = self._ask("POST", f"api/projects/{project_id}/import/predictions", json=rows)
         return int(answer.get("created", 0))
 
-    def prediction(self, prediction_id: int) -> Json:
+    def prediction(self, prediction_id: int) -> StoredPrediction:
         """Return one stored prediction. Raises Refused if it does not exist."""
-        return self._ask("GET", f"api/predictions/{prediction_id}/")
+        return StoredPrediction(self._ask("GET", f"api/predictions/{prediction_id}/"))
 
     def delete_prediction(self, prediction_id: int) -> None:
         """Remove a stored prediction."""
         self._ask("DELETE", f"api/predictions/{prediction_id}/")
 
-    def update_prediction(self, prediction_id: int, **fields: Any) -> Json:
-        """Change fields of a stored prediction; some installations refuse a result without `project`."""
-        return self._ask("PATCH", f"api/predictions/{prediction_id}/", json=fields)
+    def update_prediction(self, prediction_id: int, **changes: Unpack[PredictionChanges]) -> None:
+        """Change fields of a stored prediction; some installations refuse a result without its project."""
+        self._ask("PATCH", f"api/predictions/{prediction_id}/", json=write_prediction(changes))
 
-    def annotation(self, annotation_id: int) -> Json:
+    def annotation(self, annotation_id: int) -> Annotation:
         """Return one annotation. Raises Refused with 404 if it does not exist."""
-        return self._ask("GET", f"api/annotations/{annotation_id}/")
+        return Annotation(self._ask("GET", f"api/annotations/{annotation_id}/"))
 
-    def create_annotation(self, task_id: int, fields: Mapping[str, Any]) -> Json:
+    def create_annotation(self, task_id: int, **fields: Unpack[AnnotationChanges]) -> Annotation:
         """Add an annotation to a task. Raises Refused with 409 if its `unique_id` exists already."""
-        return self._ask("POST", f"api/tasks/{task_id}/annotations/", json=dict(fields), request_options=ONCE)
+        path, content = f"api/tasks/{task_id}/annotations/", write_annotation(fields)
+        return Annotation(self._ask("POST", path, json=content, request_options=ONCE))
 
-    def update_annotation(self, annotation_id: int, fields: Mapping[str, Any]) -> Json:
+    def update_annotation(self, annotation_id: int, **changes: Unpack[AnnotationChanges]) -> Annotation:
         """Change fields of an annotation."""
-        return self._ask("PATCH", f"api/annotations/{annotation_id}/", json=dict(fields), request_options=ONCE)
+        path, content = f"api/annotations/{annotation_id}/", write_annotation(changes)
+        return Annotation(self._ask("PATCH", path, json=content, request_options=ONCE))
 
     def delete_annotation(self, annotation_id: int) -> None:
         """Remove an annotation."""
         self._ask("DELETE", f"api/annotations/{annotation_id}/", request_options=ONCE)
 
-    def annotation_of(self, project_id: int, task_id: int, unique_id: str) -> Json | None:
+    def annotation_of(self, project_id: int, task_id: int, unique_id: str) -> Annotation | None:
         """Return the annotation of a task with that `unique_id`, if any: only exports have the field."""
         params = {"exportType": "JSON", "ids[]": [task_id]}
         tasks: Any = self._ask("GET", f"api/projects/{project_id}/export", params=params)
-        annotations = (annotation for task in tasks for annotation in task.get("annotations") or [])
-        return next((annotation for annotation in annotations if annotation.get("unique_id") == unique_id), None)
+        annotations = (annotation for task in tasks for annotation in StoredTask(task).annotations)
+        return next((annotation for annotation in annotations if annotation.unique_id == unique_id), None)
 
-    def webhooks(self, project_id: int) -> list[Json]:
+    def webhooks(self, project_id: int) -> list[WebhookState]:
         """Return the webhooks of a project."""
-        return self._list("api/webhooks/", project_id)
+        return [WebhookState.of(webhook) for webhook in self._list("api/webhooks/", project_id)]
 
-    def create_webhook(self, **fields: Any) -> Json:
+    def create_webhook(self, **fields: object) -> None:
         """Add a webhook."""
-        return self._ask("POST", "api/webhooks/", json=fields)
+        self._ask("POST", "api/webhooks/", json=fields)
 
-    def update_webhook(self, webhook_id: int, **fields: Any) -> Json:
+    def update_webhook(self, webhook_id: int, **fields: object) -> None:
         """Change a webhook."""
-        return self._ask("PATCH", f"api/webhooks/{webhook_id}/", json=fields)
+        self._ask("PATCH", f"api/webhooks/{webhook_id}/", json=fields)
 
     def delete_webhook(self, webhook_id: int) -> None:
         """Remove a webhook."""
         self._ask("DELETE", f"api/webhooks/{webhook_id}/")
 
-    def backends(self, project_id: int) -> list[Json]:
-        """Return the ML backends of a project."""
-        return self._list("api/ml/", project_id)
+    def backends(self, project_id: int) -> list[BackendState]:
+        """Return the ML backends of a project: Label Studio calls each of them to tell its state."""
+        return [BackendState.of(backend) for backend in self._list("api/ml/", project_id)]
 
-    def create_backend(self, **fields: Any) -> Json:
+    def create_backend(self, project_id: int, title: str, url: str, user: str = "", password: str = "") -> None:
         """Add an ML backend; Label Studio calls its /health and /setup before it answers."""
-        return self._ask("POST", "api/ml/", json=fields)
+        fields = {"project": project_id, "url": url, "title": title, "is_interactive": False}
+        auth = {"auth_method": "BASIC_AUTH", "basic_auth_user": user, "basic_auth_pass": password}
+        self._ask("POST", "api/ml/", json={**fields, **(auth if user else {})})
 
-    def views(self, project_id: int) -> list[Json]:
-        """Return the views (tabs) of a project's Data Manager."""
-        return self._list("api/dm/views/", project_id)
+    def storages(self, project_id: int) -> list[StorageState]:
+        """Return the storages that the tasks of a project come from; asked once."""
+        return [StorageState.of(storage) for storage in self._list("api/storages/", project_id, **ONCE)]
 
-    def create_view(self, project_id: int, data: Mapping[str, Any]) -> Json:
+    def views(self, project_id: int) -> list[View]:
+        """Return the views of a project's Data Manager."""
+        return [View.of(view) for view in self._list("api/dm/views/", project_id)]
+
+    def create_view(self, project_id: int, view: View) -> None:
         """Add a view."""
-        return self._ask("POST", "api/dm/views/", json={"project": project_id, "data": dict(data)})
+        self._ask("POST", "api/dm/views/", json={"project": project_id, "data": write_view(view)})
 
-    def update_view(self, view_id: int, project_id: int, data: Mapping[str, Any]) -> Json:
+    def update_view(self, project_id: int, view: View) -> None:
         """Change a view."""
-        return self._ask("PATCH", f"api/dm/views/{view_id}/", json={"project": project_id, "data": dict(data)})
+        self._ask("PATCH", f"api/dm/views/{view.id}/", json={"project": project_id, "data": write_view(view)})
 
     def delete_view(self, view_id: int) -> None:
         """Remove a view."""
         self._ask("DELETE", f"api/dm/views/{view_id}/")
 
-    def _list(self, path: str, project_id: int) -> list[Json]:
-        answer: Any = self._ask("GET", path, params={"project": project_id})
+    def _list(self, path: str, project_id: int, **options: object) -> list[Json]:
+        answer: Any = self._ask("GET", path, params={"project": project_id}, request_options=options)
         return list(answer)

@@ -1,17 +1,22 @@
-"""The connection to Label Studio: requests with its key, and errors that say what to do."""
+"""The connection to Label Studio: requests with its key, its version and clock, and errors with advice."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from loop.errors import Refused, UpstreamError
+from loop.errors import LegacyTokenRefused, Refused, UpstreamError
 from loop.secrecy import add_secret
 
 Json = dict[str, Any]
+ONCE = {"max_retries": 0}  # a write is not repeated by itself: the caller can find out whether it was done
+LEGACY_TOKENS_OFF = "legacy token authentication has been disabled"  # in Label Studio's answer
 ADVICE = {  # by the status of an answer
     401: "; set LABEL_STUDIO_API_KEY to a key of this Label Studio",
     403: "; the user of LABEL_STUDIO_API_KEY may not do that there",
@@ -20,6 +25,15 @@ ADVICE = {  # by the status of an answer
     502: "; a proxy before it has no answer from it: try again when it runs",
     503: "; it is busy or starting: try again",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """The kind of a key for Label Studio, as far as the key itself tells; the key is left out."""
+
+    kind: str
+    is_usable: bool
+    expires_at: datetime | None = None
 
 
 class Connection:
@@ -45,7 +59,7 @@ class Connection:
             return Sdk(base_url=self.url, api_key=self._api_key, timeout=self._timeout)._client_wrapper
         except ApiError as error:
             text = f"Label Studio at {self.url} cannot be asked with this key: {_detail(error.body)}"
-            raise UpstreamError(f"{text}; set LABEL_STUDIO_API_KEY to a new one") from error
+            raise UpstreamError(f"{text}; set LABEL_STUDIO_API_KEY to a new one", error.status_code) from error
         except (ValueError, OverflowError) as error:
             raise UpstreamError("LABEL_STUDIO_API_KEY is no key of Label Studio: copy it again") from error
 
@@ -53,6 +67,40 @@ class Connection:
         """Close the connections."""
         if "_wrapper" in self.__dict__:
             self._wrapper.httpx_client.httpx_client.close()
+
+    def answers(self) -> bool:
+        """Whether Label Studio answers and accepts our key."""
+        try:
+            self._ask("GET", "api/version", request_options={"max_retries": 0, "timeout_in_seconds": 3})
+            self.check_key()
+        except UpstreamError:
+            return False
+        return True
+
+    def token(self) -> Token:
+        """Return the kind of our key, without the key itself."""
+        return read_token(self._api_key, datetime.now(UTC))
+
+    def check_key(self) -> None:
+        """Ask for something that needs the key, once. Raises UpstreamError, with the status if there was an answer."""
+        self._ask("GET", "api/projects/", params={"page_size": 1}, request_options=ONCE)
+
+    def version(self) -> str:
+        """Return the version of Label Studio, `unknown` if it does not tell; asked once."""
+        answer = self._ask("GET", "api/version", request_options=ONCE)
+        return str((answer.get("label-studio-os-package") or {}).get("version") or answer.get("release") or "unknown")
+
+    def serves_local_files(self) -> bool:
+        """Whether it serves files of its machine: asked for a missing file, it names the setting if it does not."""
+        try:
+            self._ask("GET", "data/local-files/", params={"d": "loop-doctor/none"}, request_options=ONCE)
+        except UpstreamError as error:
+            return "LOCAL_FILES_SERVING_ENABLED" not in str(error)
+        return True
+
+    def now(self) -> datetime:
+        """Return the time of Label Studio's clock, to the second."""
+        return parsedate_to_datetime(self._answer("GET", "api/version").headers["Date"])
 
     def authorization(self) -> str:
         """Return the current Authorization header; a personal access token is refreshed if needed."""
@@ -80,13 +128,16 @@ class Connection:
         try:
             answer = self._wrapper.httpx_client.request(path, method=method, **request)
         except ApiError as error:
-            raise UpstreamError(f"Label Studio at {self.url} refuses the key: {_detail(error.body)}") from error
+            text = f"Label Studio at {self.url} refuses the key: {_detail(error.body)}"
+            raise UpstreamError(text, error.status_code) from error
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             text = f"Label Studio at {self.url} did not answer {method} {path}: {error or type(error).__name__}"
             raise UpstreamError(f"{text}; does it run, and is LABEL_STUDIO_URL right?") from error
         if answer.is_error:
             text = f"Label Studio answered {method} {path} with {answer.status_code}: {_detail(answer.text)}"
-            raise Refused(text + ADVICE.get(answer.status_code, ""), answer.status_code)
+            is_legacy = answer.status_code == 401 and LEGACY_TOKENS_OFF in answer.text
+            refusal = LegacyTokenRefused if is_legacy else Refused
+            raise refusal(text + ADVICE.get(answer.status_code, ""), answer.status_code)
         return answer
 
 
@@ -101,3 +152,26 @@ def _detail(body: object) -> str:
     if isinstance(body, Mapping):
         return str(body.get("validation_errors") or body.get("detail") or body)[:300]
     return str(body)[:300]
+
+
+def read_token(key: str, now: datetime) -> Token:
+    """
+    Return the kind of a key.
+
+    A personal access token is a JWT of the type `refresh`. It is exchanged for `access` tokens, which live five minutes
+    and are useless as a setting. Any other key counts as a legacy token. Label Studio itself checks the signature.
+    """
+    if not key:
+        return Token("no key", is_usable=False)
+    import jwt
+
+    try:
+        claims = jwt.decode(key, options={"verify_signature": False})
+    except jwt.InvalidTokenError:
+        return Token("legacy token", is_usable=True)
+    until = claims.get("exp")
+    expires_at = datetime.fromtimestamp(until, UTC) if isinstance(until, int | float) else None
+    if claims.get("token_type") == "access":
+        return Token("access token, which lives for minutes", is_usable=False, expires_at=expires_at)
+    is_over = expires_at is not None and expires_at <= now
+    return Token("personal access token", is_usable=not is_over, expires_at=expires_at)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
+from loop.errors import PayloadError
+from loop.label_studio.annotations import objects
 from loop.label_studio.label_config import BOXES, LabelConfig
+from loop.label_studio.tasks import StoredTask
 
 EXPECTED = "a list of tasks, as Label Studio exports it in its format JSON (Export > JSON)"
 FULL = (
@@ -62,13 +65,15 @@ def kind_of_task(task: Mapping[str, object]) -> str | None:
     return None
 
 
-def has_ids_alone(task: Mapping[str, object]) -> bool:
-    """Whether a task has only the ids of its predictions, as in Label Studio's own JSON export."""
-    predictions = task.get("predictions")
-    return isinstance(predictions, list) and bool(predictions) and all(isinstance(one, int) for one in predictions)
+def exported_task(element: Mapping[str, object], number: int) -> StoredTask:
+    """Return a task of an export; a task without an id gets its *number*. Raises PayloadError for any other id."""
+    task = StoredTask({"id": number, **element})
+    if not task.id:
+        raise PayloadError(f"element {number} id", "an id of a task", element.get("id"))
+    return task
 
 
-def infer_config(tasks: Iterable[Mapping[str, Any]]) -> LabelConfig:
+def infer_config(tasks: Iterable[StoredTask]) -> LabelConfig:
     """
     Return the controls and the image of the predicted boxes of an export; without predicted boxes, of its reviews.
 
@@ -78,24 +83,23 @@ def infer_config(tasks: Iterable[Mapping[str, Any]]) -> LabelConfig:
     predicted: Controls = {}
     reviewed: Controls = {}
     for task in tasks:
-        for key, controls in (("predictions", predicted), ("annotations", reviewed)):
-            for control, image in _boxes(task.get(key)):
-                controls.setdefault(image, set()).add(control)
+        for prediction in task.predictions:
+            _add_boxes(predicted, prediction.result)
+        with suppress(PayloadError):
+            for annotation in task.annotations:
+                _add_boxes(reviewed, annotation.result)
     for image, names in (predicted or reviewed).items():
         own = tuple(sorted(names))
         return LabelConfig(own[0], image, "", (), own=own, is_inferred=True)
     return LabelConfig("", "", "", (), is_inferred=True)
 
 
-def _boxes(holders: object) -> Iterator[tuple[str, str]]:
-    """Yield the control and the image of each box of predictions or annotations."""
-    for holder in holders if isinstance(holders, list) else ():
-        result = holder.get("result") if isinstance(holder, Mapping) else None
-        for region in result if isinstance(result, list) else ():
-            if isinstance(region, Mapping) and region.get("type") == BOXES:
-                control, image = region.get("from_name"), region.get("to_name")
-                if isinstance(control, str) and isinstance(image, str):
-                    yield control, image
+def _add_boxes(controls: Controls, result: object) -> None:
+    """Add the control and the image of each box of a result."""
+    for region in objects(result):
+        control, image = region.get("from_name"), region.get("to_name")
+        if region.get("type") == BOXES and isinstance(control, str) and isinstance(image, str):
+            controls.setdefault(image, set()).add(control)
 
 
 def _kind_of_object(text: str) -> str:

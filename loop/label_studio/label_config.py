@@ -58,11 +58,11 @@ class LabelConfig:
     is_inferred: bool = False
     fault: str = ""
 
-    def knowing(self, synonyms: Mapping[str, tuple[str, ...]]) -> LabelConfig:
+    def with_synonyms(self, synonyms: Mapping[str, tuple[str, ...]]) -> LabelConfig:
         """Return the same config, for detectors with other names of a class than the config has."""
         return replace(self, synonyms=synonyms)
 
-    def having(self, classes: Iterable[str]) -> LabelConfig:
+    def with_classes(self, classes: Iterable[str]) -> LabelConfig:
         """Return the same config, for reviews with labels that the project has and the config lost."""
         return replace(self, classes=frozenset(classes))
 

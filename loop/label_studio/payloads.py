@@ -66,8 +66,8 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredPrediction:
-    """One prediction that Label Studio stores; with an *unread* part it cannot be judged."""
+class ReadPrediction:
+    """One prediction with its regions; with an *unread* part it cannot be judged."""
 
     id: int
     task_id: int
@@ -76,18 +76,6 @@ class StoredPrediction:
     created_at: datetime
     score: float | None = None
     unread: tuple[Unread, ...] = ()
-
-
-def tasks_with_ids(listed: object) -> list[dict[str, Any]]:
-    """Return the tasks of a list that have a readable id."""
-    return [one for one in listed if isinstance(one, dict) and is_id(one.get("id"))] if isinstance(listed, list) else []
-
-
-def predictions_of(task: Json, version: str) -> list[Json]:
-    """Return the predictions of a version that Label Studio stores for a task."""
-    stored = task.get("predictions")
-    predictions = stored if isinstance(stored, list) else []
-    return [one for one in predictions if isinstance(one, Mapping) and one.get("model_version") == version]
 
 
 def read_task(json: object, image_key: str) -> Task:
@@ -100,12 +88,6 @@ def read_task(json: object, image_key: str) -> Task:
     if not is_text(image) or not image.strip():
         raise PayloadError(f"task {task_id} data.{image_key}", "the address of an image", image)
     return Task(task_id, image.strip())
-
-
-def task_data(json: Json) -> Json:
-    """Return the data of a task; empty if it has none."""
-    data = json.get("data")
-    return data if isinstance(data, Mapping) else {}
 
 
 def read_review(
@@ -147,12 +129,12 @@ def read_review(
 
 def read_prediction(
     json: Json, config: LabelConfig, *, task_id: object = None, prediction_id: int | None = None
-) -> StoredPrediction:
+) -> ReadPrediction:
     """Read a prediction of the API or an export; ids given here replace missing ones. Raises PayloadError."""
     prediction_id = _id(json, "id", "prediction", default=prediction_id)
     where = f"prediction {prediction_id}"
     reading = read_result(json.get("result"), config, where)
-    return StoredPrediction(
+    return ReadPrediction(
         id=prediction_id,
         task_id=_id(json, "task", where, default=task_id),
         version=_text(json, "model_version", where),
@@ -171,6 +153,11 @@ def project_id_of(project: object) -> int:
     if not is_id(project_id):
         raise PayloadError("project", "a project id", project)
     return project_id
+
+
+def project_of(body: Json) -> int:
+    """Read the id of the project that a request or an event names. Raises PayloadError."""
+    return project_id_of(body.get("project"))
 
 
 def _is_unseen(json: Json) -> bool:

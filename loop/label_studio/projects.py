@@ -1,8 +1,8 @@
-"""The connected projects in the records, with their label configs and settings."""
+"""The connected projects in the records, with their label configs, settings and classes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,9 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from loop.errors import LabelConfigError, UnknownProject
-from loop.label_studio import class_store
+from loop.label_studio.classes import ClassBook, ObjectClass
 from loop.label_studio.label_config import LabelConfig, parse
-from loop.storage.tables import classes, projects, reviews
+from loop.storage.tables import classes, former_names, projects, reviews
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Project:
         return parse(self.label_config)
 
 
-class ProjectList:
+class ProjectStore:
     """The projects in the records."""
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -82,10 +82,10 @@ class ProjectList:
                 connection.execute(projects.update().where(is_project).values(title=title, label_config=label_config))
                 if known.label_config != label_config and _reading_rules(known.label_config) != config.reading_rules:
                     connection.execute(projects.update().where(is_project).values(synced_until=None))
-            class_store.append(connection, project_id, config.label_names)
+            _append_classes(connection, project_id, config.label_names)
         return known is None or (known.title, known.label_config) != (title, label_config)
 
-    def reviews_seen(self, project_id: int, moment: datetime) -> None:
+    def mark_reviews_seen(self, project_id: int, moment: datetime) -> None:
         """Record that all reviews recorded until *moment* have been trained on."""
         self._set(project_id, reviews_seen_at=moment)
 
@@ -96,11 +96,11 @@ class ProjectList:
             newest: datetime | None = connection.scalar(query)
         return newest
 
-    def decide(self, project_id: int, policy: Mapping[str, Any]) -> None:
+    def set_policy(self, project_id: int, policy: Mapping[str, Any]) -> None:
         """Record a project's own values in place of the settings."""
         self._set(project_id, policy=dict(policy))
 
-    def synced(self, project_id: int, moment: datetime | None, *, label_config: str | None = None) -> None:
+    def record_sync(self, project_id: int, moment: datetime | None, *, label_config: str | None = None) -> None:
         """
         Record that all changes in Label Studio until *moment* are known; None forgets them.
 
@@ -115,11 +115,11 @@ class ProjectList:
         """Record that there are tasks to predict; a refresh that begins later answers it."""
         self._set(project_id, refresh_asked=projects.c.refresh_asked + 1)
 
-    def refreshed(self, project: Project, version: str) -> None:
+    def record_refresh(self, project: Project, version: str) -> None:
         """Record that *version* has answered the requests for a refresh known to *project*."""
         self._set(project.id, refresh_done=project.refresh_asked, refreshed_version=version)
 
-    def shadow(self, project_id: int, version: str | None, share: float, *, is_shown: bool) -> None:
+    def set_shadow(self, project_id: int, version: str | None, share: float, *, is_shown: bool) -> None:
         """Record the shadow of a project and the share of the tasks that it is tried on; None ends it."""
         self._set(project_id, shadow=version, shadow_share=share, is_shadow_shown=is_shown)
 
@@ -132,6 +132,36 @@ class ProjectList:
     def _set(self, project_id: int, **values: Any) -> None:
         with self._engine.begin() as connection:
             connection.execute(projects.update().where(projects.c.id == project_id).values(values))
+
+
+class ClassStore:
+    """The classes of the projects in the records; the id of a class never moves."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def book(self, project_id: int) -> ClassBook:
+        """Return all classes of a project."""
+        with self._engine.connect() as connection:
+            return _read_book(connection, project_id)
+
+    def rename(self, project_id: int, old: str, new: str) -> ObjectClass:
+        """Rename a class, or merge it into the class with the name *new*; return the class with that name."""
+        with self._engine.begin() as connection:
+            changed = _read_book(connection, project_id).rename(old, new)
+            for changed_class in changed:
+                _write(connection, project_id, changed_class)
+            is_project = projects.c.id == project_id  # reviews that had the new name before can be read now
+            connection.execute(projects.update().where(is_project).values(synced_until=None))
+        return changed[-1]
+
+    def retire(self, project_id: int, name: str, *, is_retired: bool = True) -> ObjectClass:
+        """Leave the boxes of a class out of all later snapshots, or take them in again."""
+        with self._engine.begin() as connection:
+            known = _read_book(connection, project_id).get(name)
+            is_class = sa.and_(classes.c.project_id == project_id, classes.c.class_id == known.id)
+            connection.execute(classes.update().where(is_class).values(is_retired=is_retired))
+        return known
 
 
 def _reading_rules(label_config: str) -> object:
@@ -158,3 +188,35 @@ def _project(row: sa.Row[Any]) -> Project:
         shadow_share=row.shadow_share,
         is_shadow_shown=row.is_shadow_shown,
     )
+
+
+def _append_classes(connection: sa.Connection, project_id: int, labels: Iterable[str]) -> None:
+    """Add a class for each label that is no current or former name of a class."""
+    known = _read_book(connection, project_id).classes
+    taken = {name for known_class in known for name in (known_class.name, *known_class.former)}
+    new = [label for label in dict.fromkeys(labels) if label not in taken]
+    for class_id, name in enumerate(new, start=len(known)):
+        connection.execute(classes.insert().values(project_id=project_id, class_id=class_id, name=name))
+
+
+def _read_book(connection: sa.Connection, project_id: int) -> ClassBook:
+    former: dict[int, list[str]] = {}
+    query = sa.select(former_names).where(former_names.c.project_id == project_id).order_by(former_names.c.name)
+    for row in connection.execute(query):
+        former.setdefault(row.class_id, []).append(row.name)
+    query = sa.select(classes).where(classes.c.project_id == project_id).order_by(classes.c.class_id)
+    return ClassBook(
+        tuple(
+            ObjectClass(row.class_id, row.name, tuple(former.get(row.class_id, ())), row.merged_into, row.is_retired)
+            for row in connection.execute(query)
+        )
+    )
+
+
+def _write(connection: sa.Connection, project_id: int, changed: ObjectClass) -> None:
+    is_class = sa.and_(classes.c.project_id == project_id, classes.c.class_id == changed.id)
+    connection.execute(classes.update().where(is_class).values(name=changed.name, merged_into=changed.merged_into))
+    is_former = sa.and_(former_names.c.project_id == project_id, former_names.c.class_id == changed.id)
+    connection.execute(former_names.delete().where(is_former))
+    for name in changed.former:
+        connection.execute(former_names.insert().values(project_id=project_id, name=name, class_id=changed.id))

@@ -1,29 +1,126 @@
-"""Conditions on tasks, in the form of Label Studio's Data Manager. Pure."""
+"""The views (tabs) of Label Studio's Data Manager, and their conditions on tasks. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any, NamedTuple, Protocol
 
-Condition = tuple[str, str, str, Any]  # column, operator, type of the column, value
-IS_OPEN: Condition = ("completed_at", "empty", "Datetime", True)  # has fewer annotations than the project asks for
-
-
-def filters(*conditions: Condition) -> dict[str, Any]:
-    """Return the filters for conditions that must all hold."""
-    items = [
-        {"filter": f"filter:tasks:{column}", "operator": operator, "type": kind, "value": value}
-        for column, operator, kind, value in conditions
-    ]
-    return {"conjunction": "and", "items": items}
+Json = Mapping[str, Any]
+PREFIX = "filter:tasks:"  # of a column's name in a filter
 
 
-def only_tasks(task_ids: Sequence[int]) -> dict[str, Any]:
+class Condition(NamedTuple):
+    """A condition on tasks: the column, the operator, the type of the column and the value."""
+
+    column: str
+    operator: str
+    kind: str
+    value: object
+
+    @classmethod
+    def of(cls, json: Json) -> Condition:
+        """Read a condition as the API gives it."""
+        column = str(json.get("filter")).removeprefix(PREFIX)
+        return cls(column, str(json.get("operator")), str(json.get("type")), json.get("value"))
+
+    def as_json(self) -> dict[str, Any]:
+        """Write it as the API takes it."""
+        return {"filter": PREFIX + self.column, "operator": self.operator, "type": self.kind, "value": self.value}
+
+
+IS_OPEN = Condition("completed_at", "empty", "Datetime", True)  # has fewer annotations than the project asks for
+
+
+@dataclass(frozen=True, slots=True)
+class View:
     """
-    Return the filters for these tasks alone, one condition per task: a view may have some hundred conditions.
+    A view that lists the tasks for which all *conditions* hold, or, if it *is_any*, at least one of them.
+
+    *ordering* names columns, such as `tasks:predictions_score`. *id* is 0 before Label Studio has the view; *data* is
+    then all that Label Studio has of it.
+    """
+
+    title: str
+    conditions: tuple[Condition, ...]
+    ordering: tuple[str, ...] = ()
+    is_any: bool = False
+    id: int = 0
+    data: Json = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, json: Json) -> View:
+        """Read a view as the API gives it."""
+        data = json.get("data") or {}
+        filters = data.get("filters") or {}
+        conditions = tuple(Condition.of(item) for item in filters.get("items") or [])
+        is_any, ordering = filters.get("conjunction") == "or", tuple(data.get("ordering") or [])
+        return cls(str(data.get("title") or ""), conditions, ordering, is_any, int(json["id"]), data)
+
+
+class ViewChange(Enum):
+    """Whether `put_view` changed anything."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    NOTHING = "nothing"
+
+
+class Views(Protocol):
+    """The requests to Label Studio that `put_view` needs."""
+
+    def views(self, project_id: int) -> list[View]:
+        """Return the views of a project."""
+
+    def create_view(self, project_id: int, view: View) -> None:
+        """Add a view."""
+
+    def update_view(self, project_id: int, view: View) -> None:
+        """Change a view."""
+
+
+def put_view(client: Views, project_id: int, view: View, *, overwrites: bool = True) -> ViewChange:
+    """
+    Add a view, or give the view with its title its conditions. Raises UpstreamError.
+
+    Without *overwrites*, a view with its title stays as it is.
+    """
+    known = next((known for known in client.views(project_id) if known.title == view.title), None)
+    if known is None:
+        client.create_view(project_id, view)
+        return ViewChange.ADDED
+    if not overwrites or (known.conditions, known.is_any) == (view.conditions, view.is_any):
+        return ViewChange.NOTHING
+    client.update_view(project_id, replace(view, id=known.id, data=known.data))
+    return ViewChange.CHANGED
+
+
+def show_tasks(title: str, task_ids: Sequence[int]) -> View:
+    """
+    Return a view of these tasks alone, one condition per task: a view may have some hundred conditions.
 
     Label Studio's server also knows a filter by a list of ids (`in_list`), but its Data Manager does not: with one such
     view, no tab of the project opens.
     """
-    conditions: list[Condition] = [("id", "equal", "Number", task_id) for task_id in task_ids or [0]]
-    return filters(*conditions) | {"conjunction": "or"}
+    conditions = tuple(Condition("id", "equal", "Number", task_id) for task_id in task_ids or [0])
+    return View(title, conditions, is_any=True)
+
+
+def write_view(view: View) -> dict[str, Any]:
+    """Write a view as the API takes it; everything else that Label Studio has of it stays."""
+    filters = view.data.get("filters") or {}
+    known = [*(filters.get("items") or []), *({} for _ in view.conditions)]
+    items = [
+        item if item and Condition.of(item) == condition else {**item, **condition.as_json()}
+        for item, condition in zip(known, view.conditions, strict=False)
+    ]
+    ordering = {"ordering": list(view.ordering)} if view.ordering else {}
+    written = {"conjunction": "or" if view.is_any else "and", "items": items}
+    content = {"title": view.title, **ordering, "filters": {**filters, **written}}
+    return {"type": "list", "target": "tasks", **view.data, **content}
+
+
+def write_conditions(conditions: Sequence[Condition]) -> dict[str, Any]:
+    """Write conditions that must all hold as filters of the API."""
+    return {"conjunction": "and", "items": [condition.as_json() for condition in conditions]}

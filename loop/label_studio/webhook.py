@@ -1,16 +1,34 @@
-"""The webhook by which Label Studio sends us the events of a project."""
+"""The webhook by which Label Studio sends us the events of a project, and the content of its events."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from loop.errors import LoopError, PayloadError
+from loop.label_studio.annotations import Annotation
+from loop.label_studio.label_config import parse
 from loop.label_studio.room import StudioRoom
+from loop.label_studio.states import WebhookState
+from loop.label_studio.tasks import StoredTask, stored_tasks
+from loop.storage.storable import is_id, is_text
 
+Json = Mapping[str, Any]
 CREATED = ("ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_CREATED")
-ACTIONS = [*CREATED, "ANNOTATIONS_DELETED", "TASKS_CREATED", "TASKS_DELETED", "PROJECT_UPDATED"]  # our webhook's events
+ANNOTATIONS_DELETED, TASKS_DELETED = "ANNOTATIONS_DELETED", "TASKS_DELETED"
+TASKS_CREATED, PROJECT_UPDATED = "TASKS_CREATED", "PROJECT_UPDATED"
+ACTIONS = [*CREATED, ANNOTATIONS_DELETED, TASKS_CREATED, TASKS_DELETED, PROJECT_UPDATED]  # the events of our webhook
 START_TRAINING = "START_TRAINING"  # the button in Label Studio; the event goes to the ML backend, not to the webhook
 SECRET_HEADER, PROJECT_HEADER = "X-Loop-Secret", "X-Loop-Project"
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedObjects:
+    """The ids that an event of a deletion names, and those of its objects that have no readable id."""
+
+    ids: tuple[int, ...]
+    unreadable: tuple[object, ...]
 
 
 def ensure_webhook(studio: StudioRoom, project_id: int) -> list[str]:
@@ -19,29 +37,69 @@ def ensure_webhook(studio: StudioRoom, project_id: int) -> list[str]:
 
     Label Studio adds a webhook without a secret for an ML backend by itself: it is removed.
     """
-    url = f"{studio.door.url}/webhook"
-    headers = {PROJECT_HEADER: str(project_id), SECRET_HEADER: studio.door.secret_of(project_id)}
+    url = f"{studio.backend.url}/webhook"
+    headers = {PROJECT_HEADER: str(project_id), SECRET_HEADER: studio.backend.secret_of(project_id)}
     wanted = {"headers": headers, "is_active": True, "send_payload": True, "send_for_all_actions": False}
     changed, ours = [], None
-    for hook in studio.client.webhooks(project_id):
-        if hook.get("url") != url:
+    for webhook in studio.client.webhooks(project_id):
+        if webhook.url != url:
             continue
-        if ours is None and _is_ours(hook):
-            ours = hook
+        if ours is None and is_ours(webhook):
+            ours = webhook
         else:
-            studio.client.delete_webhook(hook["id"])
+            studio.client.delete_webhook(webhook.id)
             changed.append("removed a webhook without our secret")
     if ours is None:
         studio.client.create_webhook(project=project_id, url=url, actions=ACTIONS, **wanted)
         return [*changed, f"added the webhook {url}"]
-    actions = ours.get("actions")
-    has_actions = isinstance(actions, list) and sorted(map(str, actions)) == sorted(ACTIONS)
-    if any(ours.get(key) != value for key, value in wanted.items()) or not has_actions:
-        studio.client.update_webhook(ours["id"], url=url, actions=ACTIONS, **wanted)
+    is_right = ours.headers == headers and ours.is_active and ours.sends_payload and not ours.sends_all
+    if not is_right or sorted(ours.actions) != sorted(ACTIONS):
+        studio.client.update_webhook(ours.id, url=url, actions=ACTIONS, **wanted)
         changed.append("repaired the webhook")
     return changed
 
 
-def _is_ours(hook: Mapping[str, Any]) -> bool:
-    headers = hook.get("headers")
-    return isinstance(headers, Mapping) and PROJECT_HEADER in headers
+def is_ours(webhook: WebhookState) -> bool:
+    """Whether we made a webhook: it names a project in our header."""
+    return PROJECT_HEADER in webhook.headers
+
+
+def read_annotations(payload: Json) -> list[tuple[Annotation, StoredTask]]:
+    """
+    Read the annotations of an event, each with its task; without one, with a task without fields.
+
+    An event of a bulk action has lists under the same singular keys. Raises PayloadError.
+    """
+    annotation, task = payload.get("annotation"), payload.get("task")
+    if isinstance(annotation, Mapping):
+        return [(Annotation(annotation), StoredTask(task))]
+    if not isinstance(annotation, list):
+        raise PayloadError("annotation", "an annotation or a list of them", annotation)
+    tasks = {task.id: task for task in stored_tasks(task)}
+    annotations = [Annotation(one) for one in annotation]
+    return [(one, tasks.get(one.task_id or 0, StoredTask({}))) for one in annotations]
+
+
+def read_deleted(payload: Json, kind: str) -> DeletedObjects:
+    """Read which objects of a *kind*, `annotation` or `task`, an event says are deleted. Raises PayloadError."""
+    deleted = payload.get(f"{kind}s")
+    if not isinstance(deleted, list):
+        raise PayloadError(f"{kind}s", "a list of objects with an id", deleted)
+    ids = [one.get("id") if isinstance(one, Mapping) else None for one in deleted]
+    unreadable = [one for one, object_id in zip(deleted, ids, strict=True) if not is_id(object_id)]
+    return DeletedObjects(tuple(object_id for object_id in ids if is_id(object_id)), tuple(unreadable))
+
+
+def read_project_update(payload: Json, project_id: int) -> tuple[str, str]:
+    """Read the title and the label config of a changed project. Raises PayloadError."""
+    project = payload.get("project")
+    if not isinstance(project, Mapping) or project.get("id") != project_id:
+        raise PayloadError("project", f"the project {project_id}", project)
+    label_config, title = project.get("label_config") or "", project.get("title") or ""
+    try:
+        parse(label_config)
+    except LoopError as error:
+        raise PayloadError("project label_config", "one that can be predicted for", str(error)) from error
+    if not (is_text(title) and is_text(label_config)):
+        raise PayloadError("project title", "text", title)
+    return title, label_config

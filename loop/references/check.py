@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from loop.errors import MilvusDown
-from loop.label_studio.views import only_tasks
+from loop.label_studio.views import ViewChange, put_view, show_tasks
 from loop.references.collection import Collection
 from loop.references.entries import CollectionKind, Entry, Neighbour
 from loop.references.label_errors import Contradiction, ErrorPolicy, Suspect, contradictions, suspects, tasks_of
@@ -101,13 +101,10 @@ def check(references: ReferencesRoom, project_id: int, policy: ErrorPolicy | Non
 def make_view(references: ReferencesRoom, project_id: int, tasks: list[int]) -> str:
     """Show tasks in a view of Label Studio's Data Manager, the same one every time; return what was done."""
     shown = tasks[:MOST_IN_VIEW]
-    view = {"title": VIEW_TITLE, "type": "list", "target": "tasks", "filters": only_tasks(shown)}
-    for known in references.studio.client.views(project_id):
-        if (known.get("data") or {}).get("title") == VIEW_TITLE:
-            references.studio.client.update_view(known["id"], project_id, {**known["data"], **view})
-            return f"the view “{VIEW_TITLE}” shows {len(shown)} tasks"
-    references.studio.client.create_view(project_id, view)
-    return f"added the view “{VIEW_TITLE}” with {len(shown)} tasks"
+    change = put_view(references.studio.client, project_id, show_tasks(VIEW_TITLE, shown))
+    if change == ViewChange.ADDED:
+        return f"added the view “{VIEW_TITLE}” with {len(shown)} tasks"
+    return f"the view “{VIEW_TITLE}” shows {len(shown)} tasks"
 
 
 def _stats(

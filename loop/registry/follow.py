@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 
 from loop.errors import UpstreamError
 from loop.registry.room import RegistryRoom
 
-UNCHANGED = "model_version unchanged"
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """Whether the project's model_version needed a change, and a line about it."""
+
+    was_due: bool
+    line: str
 
 
 def ask_refresh(registry: RegistryRoom, project_id: int) -> None:
@@ -17,7 +24,7 @@ def ask_refresh(registry: RegistryRoom, project_id: int) -> None:
         registry.queue.ask_refresh(project_id)
 
 
-def follow(registry: RegistryRoom, project_id: int) -> str:
+def follow(registry: RegistryRoom, project_id: int) -> Followed:
     """
     Set the project's model_version to the champion: Label Studio orders the queue by the scores of this version.
 
@@ -25,12 +32,12 @@ def follow(registry: RegistryRoom, project_id: int) -> str:
     """
     champion = registry.versions.champion(project_id)
     client = registry.studio.client
-    if champion is None or client.project(project_id).get("model_version") == champion.name:
-        return UNCHANGED
+    if champion is None or client.project(project_id).version == champion.name:
+        return Followed(was_due=False, line="model_version unchanged")
     try:
-        client.update_project(project_id, model_version=champion.name)
+        client.update_project(project_id, version=champion.name)
     except UpstreamError as error:
         if error.status != 400:  # Label Studio accepts only a version of which it stores a prediction
             raise
-        return f"model_version not set to {champion.name} yet: {error}"
-    return f"model_version set to {champion.name}"
+        return Followed(was_due=True, line=f"model_version not set to {champion.name} yet: {error}")
+    return Followed(was_due=True, line=f"model_version set to {champion.name}")

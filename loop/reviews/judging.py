@@ -115,6 +115,6 @@ def _parent_version(reviews: ReviewsRoom, review: Review) -> str | None:
     if review.parent_prediction is None:
         return None
     try:
-        return str(reviews.studio.client.prediction(review.parent_prediction).get("model_version"))
+        return reviews.studio.client.prediction(review.parent_prediction).version
     except UpstreamError:
         return None

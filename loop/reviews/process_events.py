@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from itertools import chain
-from typing import Any
 
-from loop.errors import LoopError, PayloadError
+from loop.errors import PayloadError
 from loop.failures import Fault, attempt
-from loop.label_studio.label_config import LabelConfig, parse
-from loop.label_studio.payloads import read_review, task_data
-from loop.label_studio.webhook import CREATED, START_TRAINING
+from loop.label_studio.annotations import Annotation
+from loop.label_studio.label_config import LabelConfig
+from loop.label_studio.tasks import StoredTask
+from loop.label_studio.webhook import (
+    ANNOTATIONS_DELETED,
+    CREATED,
+    PROJECT_UPDATED,
+    START_TRAINING,
+    TASKS_CREATED,
+    TASKS_DELETED,
+    read_annotations,
+    read_deleted,
+    read_project_update,
+)
 from loop.registry.follow import ask_refresh
 from loop.reviews.event_store import Event
 from loop.reviews.judging import judge_tasks
 from loop.reviews.reading import reading_config
 from loop.reviews.review_store import ANNOTATION, TASK
 from loop.reviews.room import ReviewsRoom
-from loop.storage.storable import is_id, is_text
 
 MOST_NAMED = 5  # faults named of an event
-Json = Mapping[str, Any]
 Unit = Callable[[], set[int]]  # returns the tasks whose verdicts it may change
 
 
@@ -66,14 +74,14 @@ def _units(reviews: ReviewsRoom, event: Event, start_training: Callable[[], obje
     payload, project_id = event.payload, event.project_id
     if event.action in CREATED:
         config = reading_config(reviews, project_id)
-        return [partial(_record, reviews, project_id, config, *pair) for pair in _annotations(payload)]
-    if event.action == "ANNOTATIONS_DELETED":
-        return _deletions(reviews, event, ANNOTATION, payload.get("annotations"))
-    if event.action == "TASKS_DELETED":
-        return _deletions(reviews, event, TASK, payload.get("tasks"))
+        return [partial(_record, reviews, project_id, config, *pair) for pair in read_annotations(payload)]
+    if event.action == ANNOTATIONS_DELETED:
+        return _deletions(reviews, event, ANNOTATION)
+    if event.action == TASKS_DELETED:
+        return _deletions(reviews, event, TASK)
     acts: dict[str, Callable[[], object]] = {
-        "TASKS_CREATED": partial(ask_refresh, reviews.registry, project_id),
-        "PROJECT_UPDATED": partial(_take_project, reviews, event),
+        TASKS_CREATED: partial(ask_refresh, reviews.registry, project_id),
+        PROJECT_UPDATED: partial(_take_project, reviews, event),
         START_TRAINING: start_training,
     }
     return [partial(_changes_no_review, acts[event.action])] if event.action in acts else []
@@ -84,50 +92,28 @@ def _changes_no_review(act: Callable[[], object]) -> set[int]:
     return set()
 
 
-def _record(reviews: ReviewsRoom, project_id: int, config: LabelConfig, annotation: object, task: Json) -> set[int]:
-    found = read_review(annotation, config, project_id=project_id, task_id=task.get("id"))
-    if found.project_id != project_id:  # each project has a secret of its own, which opens no other
-        raise PayloadError("annotation project", str(project_id), found.project_id)
-    return {found.task_id, *reviews.store.record(found, task_data(task))}
+def _record(
+    reviews: ReviewsRoom, project_id: int, config: LabelConfig, annotation: Annotation, task: StoredTask
+) -> set[int]:
+    review = annotation.read(config, project_id=project_id, task_id=task.id or None)
+    if review.project_id != project_id:  # each project has a secret of its own, which opens no other
+        raise PayloadError("annotation project", str(project_id), review.project_id)
+    return {review.task_id, *reviews.store.record(review, task.data)}
 
 
-def _annotations(payload: Json) -> list[tuple[object, Json]]:
-    """The annotations of an event, each with its task; a bulk event carries lists under the same singular keys."""
-    annotation, task = payload.get("annotation"), payload.get("task")
-    if isinstance(annotation, Mapping):
-        return [(annotation, task if isinstance(task, Mapping) else {})]
-    if isinstance(annotation, list):
-        listed = task if isinstance(task, list) else []
-        tasks = {one["id"]: one for one in listed if isinstance(one, Mapping) and is_id(one.get("id"))}
-        ids = [one.get("task") if isinstance(one, Mapping) else None for one in annotation]
-        return [(one, tasks.get(at, {}) if is_id(at) else {}) for one, at in zip(annotation, ids, strict=True)]
-    raise PayloadError("annotation", "an annotation or a list of them", annotation)
-
-
-def _deletions(reviews: ReviewsRoom, event: Event, kind: str, listed: object) -> list[Unit]:
-    """Delete those that have a readable id, and refuse the others."""
-    if not isinstance(listed, list):
-        raise PayloadError(f"{kind}s", "a list of objects with an id", listed)
-    right = [isinstance(one, Mapping) and is_id(one.get("id")) for one in listed]
-    moments = {one["id"]: event.received_at for one, is_right in zip(listed, right, strict=True) if is_right}
-    wrong = [one for one, is_right in zip(listed, right, strict=True) if not is_right]
+def _deletions(reviews: ReviewsRoom, event: Event, kind: str) -> list[Unit]:
+    """Delete the objects with a readable id, and refuse the others."""
+    deleted = read_deleted(event.payload, kind)
+    moments = dict.fromkeys(deleted.ids, event.received_at)
 
     def refuse() -> set[int]:
-        raise PayloadError(f"{kind}s", "objects with an id", wrong)
+        raise PayloadError(f"{kind}s", "objects with an id", list(deleted.unreadable))
 
-    return [lambda: set(reviews.store.delete(event.project_id, kind, moments)), *([refuse] if wrong else [])]
+    units: list[Unit] = [lambda: set(reviews.store.delete(event.project_id, kind, moments))]
+    return [*units, refuse] if deleted.unreadable else units
 
 
 def _take_project(reviews: ReviewsRoom, event: Event) -> None:
-    project = event.payload.get("project")
-    if not isinstance(project, Mapping) or project.get("id") != event.project_id:
-        raise PayloadError("project", f"the project {event.project_id}", project)
-    label_config, title = project.get("label_config") or "", project.get("title") or ""
-    try:
-        parse(label_config)
-    except LoopError as error:
-        raise PayloadError("project label_config", "one that can be predicted for", str(error)) from error
-    if not (is_text(title) and is_text(label_config)):
-        raise PayloadError("project title", "text", title)
+    title, label_config = read_project_update(event.payload, event.project_id)
     if not reviews.events.is_overtaken(event):  # of one that was set aside
         reviews.studio.projects.save(event.project_id, title, label_config)

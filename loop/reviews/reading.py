@@ -15,6 +15,6 @@ def reading_config(reviews: ReviewsRoom, project_id: int) -> LabelConfig:
     """
     labels = reviews.studio.classes.book(project_id).labels(())
     try:
-        return reviews.studio.projects.get(project_id).config().having(labels.ids)
+        return reviews.studio.projects.get(project_id).config().with_classes(labels.ids)
     except LabelConfigError as error:
         return LabelConfig("", "", "", (), fault=str(error))

@@ -3,36 +3,31 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from loop.errors import PayloadError
 from loop.failures import Fault, attempt_all
 from loop.label_studio.label_config import LabelConfig
-from loop.label_studio.payloads import Task, predictions_of, read_task
+from loop.label_studio.payloads import Task
+from loop.label_studio.prediction_import import NewPrediction
 from loop.label_studio.result_format import write_result
+from loop.label_studio.tasks import StoredTask
 from loop.registry.loaded_version import LoadedVersion
 from loop.serving.matching import MatchBatch
 from loop.serving.predict import CHUNK, Suggestion, predict, suggest_nothing
 from loop.serving.queue_order import AuditPolicy, audit_draw, audit_score
 from loop.serving.room import ServingRoom
 from loop.serving.store import AUDIT, QUEUE, LoggedPrediction
-from loop.storage.storable import is_id
 
 
 @dataclass(frozen=True, slots=True)
 class PreAnnotation:
-    """The suggestion for one task, with its score in the queue and its regions in Label Studio's form."""
+    """The suggestion for one task, and the prediction that Label Studio gets: with its score in the queue."""
 
     suggestion: Suggestion
-    score: float
-    result: list[dict[str, Any]]
-
-    def as_json(self) -> dict[str, Any]:
-        """Write the prediction in Label Studio's form."""
-        return {"model_version": self.suggestion.version, "score": self.score, "result": self.result}
+    prediction: NewPrediction
 
 
 def pre_annotate(
@@ -40,7 +35,7 @@ def pre_annotate(
     project_id: int,
     config: LabelConfig,
     served: LoadedVersion,
-    tasks: Sequence[object],
+    tasks: Sequence[StoredTask],
     *,
     match: MatchBatch,
     is_shadow: bool = False,
@@ -65,15 +60,16 @@ def pre_annotate(
         result = write_result(suggestion.shown, config, suggestion.size)
         matched = matches.get(suggestion.task_id)
         result = matched.write_into(result, suggestion.version) if matched else result
-        answers.append(PreAnnotation(suggestion, score, result))
+        prediction = NewPrediction(suggestion.task_id, suggestion.version, score, result)
+        answers.append(PreAnnotation(suggestion, prediction))
     return answers
 
 
 def suggest(
-    tasks: Sequence[object], config: LabelConfig, served: LoadedVersion, serving: ServingRoom
+    tasks: Sequence[StoredTask], config: LabelConfig, served: LoadedVersion, serving: ServingRoom
 ) -> list[Suggestion]:
     """
-    Return one suggestion for each task that Label Studio sends, in their order.
+    Return one suggestion for each task, in their order.
 
     A task that cannot be read or predicted gets an empty suggestion with the reason. Raises errors that lie outside of
     the tasks, such as memory that runs out.
@@ -85,8 +81,8 @@ def suggest(
     return [
         next(suggestions)
         if isinstance(task, Task)
-        else suggest_nothing(id_or_zero(json), served.version, threshold, str(task))
-        for task, json in zip(read, tasks, strict=True)
+        else suggest_nothing(stored.id, served.version, threshold, str(task))
+        for task, stored in zip(read, tasks, strict=True)
     ]
 
 
@@ -160,19 +156,8 @@ def assign_streams(
     return entries
 
 
-def has_prediction(task: Mapping[str, Any], version: str) -> bool:
-    """Whether Label Studio stores a prediction of a version for a task."""
-    return bool(predictions_of(task, version))
-
-
-def id_or_zero(task: object) -> int:
-    """Return the id of a task as Label Studio sends it; 0 where it cannot be read."""
-    task_id = task.get("id") if isinstance(task, Mapping) else None
-    return task_id if is_id(task_id) else 0
-
-
-def _read(task: object, config: LabelConfig) -> Task | PayloadError:
+def _read(task: StoredTask, config: LabelConfig) -> Task | PayloadError:
     try:
-        return read_task(task, config.image_key)
+        return task.read(config.image_key)
     except PayloadError as error:
         return error

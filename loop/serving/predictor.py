@@ -12,6 +12,7 @@ from functools import partial
 from loop.errors import DetectorBroken, LoopError
 from loop.failures import describe_error
 from loop.label_studio.label_config import parse
+from loop.label_studio.tasks import StoredTask
 from loop.registry.loaded_version import LoadedVersion
 from loop.serving.pre_annotate import PreAnnotation, pre_annotate
 from loop.serving.room import ServingRoom
@@ -41,14 +42,14 @@ class Predictor:
         self._lock = threading.Lock()
         self._loading = threading.Lock()
 
-    def predict(self, project_id: int, label_config: str, tasks: Sequence[object]) -> list[PreAnnotation]:
+    def predict(self, project_id: int, label_config: str, tasks: Sequence[StoredTask]) -> list[PreAnnotation]:
         """
         Pre-annotate tasks: one answer for each, in their order, all of one version, and logged before the answer.
 
         Where the version cannot be loaded, or detects on no image, each answer is empty and has the reason as its
         error. Raises PayloadError where the label config has nothing to predict for.
         """
-        config = parse(label_config).knowing(self._serving.studio.classes.book(project_id).synonyms())
+        config = parse(label_config).with_synonyms(self._serving.studio.classes.book(project_id).synonyms())
         served = self.current(project_id)
 
         def pre_annotate_by(served: LoadedVersion) -> list[PreAnnotation]:

@@ -8,21 +8,18 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 from loop.errors import NotStored, Refused
-from loop.label_studio.payloads import predictions_of
 from loop.label_studio.projects import Project
+from loop.label_studio.tasks import StoredTask
 from loop.registry.follow import follow
 from loop.registry.store import Version
 from loop.serving import shadow
-from loop.serving.pre_annotate import has_prediction
 from loop.serving.retire import retire
 from loop.serving.room import ServingRoom
 from loop.serving.store_predictions import PredictionCounts, predict_and_store
 from loop.serving.write_groups import write_groups
 
-Json = dict[str, Any]
 MOST_NAMED = 10  # broken tasks in the line of the job
 
 
@@ -38,14 +35,14 @@ def refresh(serving: ServingRoom, project_id: int) -> str:
     project = serving.studio.projects.get(project_id)
     champion = serving.registry.versions.champion(project_id)
     if champion is None:
-        serving.studio.projects.refreshed(project, "")
+        serving.studio.projects.record_refresh(project, "")
         return "nothing to predict with yet"
     execution = str(uuid.uuid4())
     waiting, beside = [], []
-    known: dict[int, Json] = {}
+    known: dict[int, StoredTask] = {}
     for task in serving.studio.client.open_tasks(project_id):
-        if has_prediction(task, champion.name):
-            known[task["id"]] = task
+        if task.has(champion.name):
+            known[task.id] = task
         else:
             waiting.append(task)
         if shadow.covers(project, champion.name, task):
@@ -55,13 +52,13 @@ def refresh(serving: ServingRoom, project_id: int) -> str:
     _take_over(serving, project_id, champion.name, list(known), execution)
     predicted = _predict(serving, project, champion, waiting, empty, execution)
     serving.vision.ask_vectors(project_id)
-    followed = follow(serving.registry, project_id)
+    followed = follow(serving.registry, project_id).line
     lines = [f"{champion.name}: {predicted.done} of {len(waiting)} open tasks predicted; {followed}"]
     write_groups(serving, project_id)
     lines += shadow.predict_by_shadow(serving, project, beside, execution)
     if predicted.refused:
         raise NotStored(project_id, dict(predicted.refused), predicted.done)
-    serving.studio.projects.refreshed(project, champion.name)
+    serving.studio.projects.record_refresh(project, champion.name)
     if serving.policy.keep_predictions == 0:  # else the schedule does it later
         lines.append(retire(serving, project_id))
     return "; ".join([*lines, *(f"task {item.task_id}: {item.error}" for item in predicted.broken[:MOST_NAMED])])
@@ -78,7 +75,7 @@ def _predict(
     serving: ServingRoom,
     project: Project,
     champion: Version,
-    tasks: Sequence[Json],
+    tasks: Sequence[StoredTask],
     empty: Mapping[int, list[int]],
     execution: str,
 ) -> PredictionCounts:
@@ -94,23 +91,25 @@ def _predict(
     return predicted
 
 
-def _find_empty(serving: ServingRoom, project_id: int, version: str, known: Mapping[int, Json]) -> dict[int, list[int]]:
+def _find_empty(
+    serving: ServingRoom, project_id: int, version: str, known: Mapping[int, StoredTask]
+) -> dict[int, list[int]]:
     """
     Return, by task, the stored predictions that are empty because the task could not be predicted.
 
     Label Studio stores the answer of `/predict` also while a version is broken or an image cannot be read; our log does
     not have it. An empty prediction that is in our log has no boxes because nothing was detected.
     """
-    stored = {task_id: predictions_of(task, version) for task_id, task in known.items()}
+    stored = {task_id: task.predictions_of(version) for task_id, task in known.items()}
     without_boxes = {
         task_id: predictions
         for task_id, predictions in stored.items()
-        if not any(prediction.get("result") for prediction in predictions)
+        if all(prediction.is_empty for prediction in predictions)
     }
     logged = serving.predictions.newest(project_id, without_boxes, version=version)
     logged |= serving.predictions.newest(project_id, without_boxes, is_shadow=True, version=version)
     return {
-        task_id: [prediction["id"] for prediction in predictions]
+        task_id: [prediction.id for prediction in predictions if prediction.id]
         for task_id, predictions in without_boxes.items()
         if task_id not in logged
     }

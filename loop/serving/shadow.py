@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from loop.errors import DetectorBroken, RegistryError
-from loop.label_studio.payloads import task_data
 from loop.label_studio.projects import Project
-from loop.serving.pre_annotate import has_prediction
+from loop.label_studio.tasks import StoredTask
 from loop.serving.room import ServingRoom
 from loop.serving.shadow_share import is_in_share
 from loop.serving.store import LoggedPrediction
@@ -26,7 +24,7 @@ def begin(serving: ServingRoom, project_id: int, name: str, share: float, *, is_
     if not 0.0 < share <= 1.0:
         raise RegistryError(f"--share: expected more than 0 and at most 1, found {share}")
     serving.registry.load(version)
-    serving.studio.projects.shadow(project_id, version.name, share, is_shown=is_shown)
+    serving.studio.projects.set_shadow(project_id, version.name, share, is_shown=is_shown)
     serving.studio.projects.ask_refresh(project_id)
     return version.name
 
@@ -34,20 +32,18 @@ def begin(serving: ServingRoom, project_id: int, name: str, share: float, *, is_
 def end(serving: ServingRoom, project_id: int) -> None:
     """Stop the shadow; its predictions and verdicts stay in the records."""
     serving.studio.projects.get(project_id)
-    serving.studio.projects.shadow(project_id, None, 0.0, is_shown=False)
+    serving.studio.projects.set_shadow(project_id, None, 0.0, is_shown=False)
 
 
-def covers(project: Project, champion: str, task: dict[str, Any]) -> bool:
+def covers(project: Project, champion: str, task: StoredTask) -> bool:
     """Whether the project's shadow is to predict a task beside *champion*."""
     if project.shadow is None or project.shadow == champion:
         return False
-    is_missing = not has_prediction(task, project.shadow) if project.is_shadow_shown else True
-    return is_missing and is_in_share(project.id, int(task["id"]), project.shadow_share)
+    is_missing = not task.has(project.shadow) if project.is_shadow_shown else True
+    return is_missing and is_in_share(project.id, task.id, project.shadow_share)
 
 
-def predict_by_shadow(
-    serving: ServingRoom, project: Project, tasks: Sequence[dict[str, Any]], execution: str
-) -> list[str]:
+def predict_by_shadow(serving: ServingRoom, project: Project, tasks: Sequence[StoredTask], execution: str) -> list[str]:
     """
     Predict the tasks that the shadow has not predicted yet; return a line with their number, if any.
 
@@ -56,11 +52,10 @@ def predict_by_shadow(
     name = project.shadow
     if name is None or not tasks:
         return []
-    known = {} if project.is_shadow_shown else serving.predictions.newest(project.id, _ids(tasks), is_shadow=True)
+    ids = [] if project.is_shadow_shown else [task.id for task in tasks]
+    known = serving.predictions.newest(project.id, ids, is_shadow=True)
     image_key = project.config().image_key
-    waiting = [
-        task for task in tasks if not _is_prediction_of(known.get(task["id"]), name, task_data(task).get(image_key))
-    ]
+    waiting = [task for task in tasks if not _is_prediction_of(known.get(task.id), name, task.data.get(image_key))]
     if not waiting:
         return []
     is_shown = project.is_shadow_shown
@@ -74,7 +69,3 @@ def predict_by_shadow(
 
 def _is_prediction_of(known: LoggedPrediction | None, version: str, image: object) -> bool:
     return known is not None and (known.version, known.image) == (version, identify(str(image).strip()))
-
-
-def _ids(tasks: Sequence[dict[str, Any]]) -> list[int]:
-    return [task["id"] for task in tasks]

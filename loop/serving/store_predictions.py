@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from loop.errors import NotStored
 from loop.label_studio.projects import Project
+from loop.label_studio.tasks import StoredTask
 from loop.registry.loaded_version import LoadedVersion
 from loop.serving.matching import MatchBatch, match_nothing
-from loop.serving.pre_annotate import id_or_zero, pre_annotate
+from loop.serving.pre_annotate import pre_annotate
 from loop.serving.predict import Suggestion
 from loop.serving.queue_order import audit_draw
 from loop.serving.room import ServingRoom
@@ -36,7 +36,7 @@ def predict_and_store(
     serving: ServingRoom,
     project: Project,
     served: LoadedVersion,
-    tasks: Sequence[dict[str, Any]],
+    tasks: Sequence[StoredTask],
     execution: str,
     *,
     is_shadow: bool = False,
@@ -49,22 +49,18 @@ def predict_and_store(
     Audited tasks come last, because they are placed among the scores of all others. *match* returns the matches of a
     batch by task id. Raises UpstreamError, and DetectorBroken where the version detects on no image any more.
     """
-    config = project.config().knowing(serving.studio.classes.book(project.id).synonyms())
+    config = project.config().with_synonyms(serving.studio.classes.book(project.id).synonyms())
     done, broken, refused = 0, list[Suggestion](), dict[int, str]()
-    ordered = sorted(tasks, key=lambda task: audit_draw(project.id, id_or_zero(task), serving.policy.audit) is not None)
+    ordered = sorted(tasks, key=lambda task: audit_draw(project.id, task.id, serving.policy.audit) is not None)
     for start in range(0, len(ordered), BATCH):
         batch = ordered[start : start + BATCH]
         answers = pre_annotate(
             serving, project.id, config, served, batch, match=match, is_shadow=is_shadow, execution=execution
         )
         broken += [answer.suggestion for answer in answers if answer.suggestion.error]
-        rows = [
-            {"task": answer.suggestion.task_id, **answer.as_json()}
-            for answer in answers
-            if answer.suggestion.error is None
-        ]
+        predictions = [answer.prediction for answer in answers if answer.suggestion.error is None]
         try:
-            done += serving.studio.client.store_predictions(project.id, rows) if is_shown else len(rows)
+            done += serving.studio.client.store_predictions(project.id, predictions) if is_shown else len(predictions)
         except NotStored as error:
             done += error.stored
             refused |= error.reasons

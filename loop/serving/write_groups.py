@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
-from typing import Any
-
 from loop.failures import Fault, attempt
-from loop.label_studio.payloads import predictions_of
+from loop.label_studio.tasks import StoredPrediction
 from loop.serving.queue_order import NO_GROUP
 from loop.serving.room import ServingRoom
 
@@ -27,19 +24,17 @@ def write_groups(serving: ServingRoom, project_id: int, most: int = MOST) -> int
 def write(serving: ServingRoom, project_id: int, groups: dict[int, int] | None, most: int | None) -> int:
     """Write groups, or with None remove them, to the *most* lowest scores; return how many predictions were changed."""
     champion = serving.registry.versions.champion(project_id)
-    predictions = []
+    predictions: list[tuple[StoredPrediction, int | None]] = []
     for task in serving.studio.client.open_tasks(project_id) if champion else ():
-        wanted = None if groups is None else groups.get(task["id"], NO_GROUP)
-        for prediction in predictions_of(task, champion.name) if champion else ():
-            score = prediction.get("score")
-            certainty = float(score) if isinstance(score, int | float) else 0.0
-            predictions.append((certainty, prediction.get("id"), wanted, prediction.get("cluster") == wanted))
-    outdated = [row for row in sorted(predictions, key=itemgetter(0))[:most] if not row[-1]]
-    return sum(_write_group(serving, prediction_id, wanted) for _, prediction_id, wanted, _ in outdated)
+        group = None if groups is None else groups.get(task.id, NO_GROUP)
+        predictions += [(prediction, group) for prediction in task.predictions_of(champion.name if champion else "")]
+    least_certain = sorted(predictions, key=lambda pair: pair[0].score)[:most]
+    outdated = [(prediction.id or 0, group) for prediction, group in least_certain if prediction.group != group]
+    return sum(_write_group(serving, prediction_id, group) for prediction_id, group in outdated)
 
 
-def _write_group(serving: ServingRoom, prediction_id: Any, group: int | None) -> bool:
-    fault = attempt(lambda: serving.studio.client.update_prediction(prediction_id, cluster=group))
+def _write_group(serving: ServingRoom, prediction_id: int, group: int | None) -> bool:
+    fault = attempt(lambda: serving.studio.client.update_prediction(prediction_id, group=group))
     if isinstance(fault, Fault):  # removed since, or refused by Label Studio
         fault.log(f"the group of prediction {prediction_id}")
     return not isinstance(fault, Fault)

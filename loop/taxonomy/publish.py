@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from loop.errors import Refused
 from loop.failures import Fault, attempt
-from loop.label_studio.payloads import predictions_of
 from loop.label_studio.projects import Project
+from loop.label_studio.tasks import StoredTask
 from loop.storage.queries import chunked
 from loop.taxonomy import control as match_control
 from loop.taxonomy.matching import Match
@@ -68,10 +67,10 @@ def publish_views(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy,
         return "no views of categories: nothing serves yet"
     client = taxonomies.studio.client
     plan = plan_views(taxonomy, champion.name, client.views(project_id), most=most)
-    for view_id, data in plan.changed.items():
-        client.update_view(view_id, project_id, data)
-    for data in plan.added:
-        client.create_view(project_id, data)
+    for view in plan.changed:
+        client.update_view(project_id, view)
+    for view in plan.added:
+        client.create_view(project_id, view)
     for view_id in plan.gone:
         client.delete_view(view_id)
     summary = f"views “{TITLE}…”: {len(plan.added)} added, {len(plan.changed)} changed, {len(plan.gone)} deleted"
@@ -79,25 +78,15 @@ def publish_views(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy,
     return f"{summary}; the {remaining} deepest nodes have none" if remaining > 0 else summary
 
 
-def _write(
-    taxonomies: TaxonomyRoom, task: Mapping[str, Any], matched: Matched, version: str, project_id: int
-) -> Counter[str]:
+def _write(taxonomies: TaxonomyRoom, task: StoredTask, matched: Matched, version: str, project_id: int) -> Counter[str]:
     done: Counter[str] = Counter()
-    for prediction in _of_version(task, version):
-        result = with_matches(prediction["result"], matched, version)
-        if result == prediction["result"]:
+    for prediction in task.predictions_of(version):
+        if prediction.id is None or not prediction.is_readable:  # Label Studio stores any content
+            continue
+        result = with_matches(prediction.result, matched, version)
+        if result == prediction.result:
             done["right"] += 1
             continue
-        fields = {"result": result, "task": task["id"], "project": project_id}
-        taxonomies.studio.client.update_prediction(prediction["id"], **fields)
+        taxonomies.studio.client.update_prediction(prediction.id, result=result, task_id=task.id, project_id=project_id)
         done["written"] += 1
     return done
-
-
-def _of_version(task: Mapping[str, Any], version: str) -> Sequence[Mapping[str, Any]]:
-    """Return the readable predictions of a version: Label Studio stores any content."""
-    return [
-        prediction
-        for prediction in predictions_of(task, version)
-        if all(isinstance(part, Mapping) for part in prediction.get("result") or [None])
-    ]

@@ -8,15 +8,13 @@ not, and then opens no tab of the project.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
-from loop.label_studio.views import filters
+from loop.label_studio.views import Condition, View
 from loop.taxonomy.taxonomy import Taxonomy
 
-Json = dict[str, Any]
 TITLE = "Category: "
 COLUMN = "predictions_results"
 PLAIN = " /.,:&+()@'"  # characters that stay in a key; others that JSON texts may write differently are %-encoded
@@ -24,10 +22,10 @@ PLAIN = " /.,:&+()@'"  # characters that stay in a key; others that JSON texts m
 
 @dataclass(frozen=True, slots=True)
 class ViewPlan:
-    """The changes of a project's views; *changed* and *gone* are by view id."""
+    """The changes of a project's views; *gone* are the ids of views to delete."""
 
-    added: tuple[Json, ...]
-    changed: Mapping[int, Json]
+    added: tuple[View, ...]
+    changed: tuple[View, ...]
     gone: tuple[int, ...]
 
 
@@ -36,13 +34,12 @@ def keys(taxonomy: Taxonomy, node_id: str, version: str) -> list[str]:
     return [_key(version, taxonomy.distinct_names[ancestor]) for ancestor in taxonomy.path(node_id)]
 
 
-def view(name: str, version: str) -> Json:
+def view(name: str, version: str) -> View:
     """Return the view of the node with the name *name*."""
-    condition = (COLUMN, "contains", "String", f'"{_key(version, name)}"')
-    return {"title": f"{TITLE}{name}", "type": "list", "target": "tasks", "filters": filters(condition)}
+    return View(f"{TITLE}{name}", (Condition(COLUMN, "contains", "String", f'"{_key(version, name)}"'),))
 
 
-def plan_views(taxonomy: Taxonomy, version: str, known: Sequence[Mapping[str, Any]], *, most: int) -> ViewPlan:
+def plan_views(taxonomy: Taxonomy, version: str, known: Sequence[View], *, most: int) -> ViewPlan:
     """
     Compare the views in Label Studio with one view per node, at most *most*, nearest to the roots.
 
@@ -51,22 +48,23 @@ def plan_views(taxonomy: Taxonomy, version: str, known: Sequence[Mapping[str, An
     """
     wanted = _node_names(taxonomy, most)
     missing = dict.fromkeys(wanted)
-    changed: dict[int, Json] = {}
+    changed: list[View] = []
     gone: list[int] = []
     for known_view in known:
-        data = known_view.get("data") or {}
-        name = _name_of(data)
+        name = _name_of(known_view)
         if name is None:
             continue
-        items = data["filters"]["items"]
-        value = view(name, version)["filters"]["items"][0]["value"]
-        renewed = [{**item, "value": value} if _is_filter_of(item, name) else item for item in items]
-        if name not in missing and len(items) == 1:  # its node is gone, or two processes made it at once
-            gone.append(int(known_view["id"]))
-        elif name in wanted and renewed != items:
-            changed[int(known_view["id"])] = {**data, "filters": {**data["filters"], "items": renewed}}
+        value = view(name, version).conditions[0].value
+        renewed = tuple(
+            condition._replace(value=value) if _is_filter_of(condition, name) else condition
+            for condition in known_view.conditions
+        )
+        if name not in missing and len(renewed) == 1:  # its node is gone, or two processes made it at once
+            gone.append(known_view.id)
+        elif name in wanted and renewed != known_view.conditions:
+            changed.append(replace(known_view, conditions=renewed))
         missing.pop(name, None)
-    return ViewPlan(tuple(view(name, version) for name in missing), changed, tuple(gone))
+    return ViewPlan(tuple(view(name, version) for name in missing), tuple(changed), tuple(gone))
 
 
 def _node_names(taxonomy: Taxonomy, most: int) -> list[str]:
@@ -86,14 +84,13 @@ def _key(version: str, name: str) -> str:
     return f"{version} {quote(name, safe=PLAIN)}"
 
 
-def _name_of(data: Mapping[str, Any]) -> str | None:
+def _name_of(known: View) -> str | None:
     """Return the node name of a view; None if the view is not ours."""
-    title = str(data.get("title") or "")
-    name = title.removeprefix(TITLE)
-    items = (data.get("filters") or {}).get("items") or []
-    return name if title.startswith(TITLE) and any(_is_filter_of(item, name) for item in items) else None
+    name = known.title.removeprefix(TITLE)
+    is_ours = any(_is_filter_of(condition, name) for condition in known.conditions)
+    return name if known.title.startswith(TITLE) and is_ours else None
 
 
-def _is_filter_of(item: Mapping[str, Any], name: str) -> bool:
-    is_ours = item.get("filter") == f"filter:tasks:{COLUMN}" and item.get("operator") == "contains"
-    return is_ours and str(item.get("value") or "").endswith(f'{_key("", name)}"')
+def _is_filter_of(condition: Condition, name: str) -> bool:
+    is_ours = (condition.column, condition.operator) == (COLUMN, "contains")
+    return is_ours and str(condition.value or "").endswith(f'{_key("", name)}"')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from loop.reviews import process_events
@@ -20,16 +21,16 @@ def review(trainings: TrainingRoom, project_id: int) -> str:
     return f"{line}, {ASKED}" if ask_when_due(trainings, project_id) else line
 
 
-def sync(trainings: TrainingRoom, project_id: int) -> str:
+def sync(trainings: TrainingRoom, project_id: int) -> Synced:
     """Record the changes that no event reported, see `sync.sync`."""
     return _ask_after(trainings, project_id, syncing.sync(trainings.reviews, project_id))
 
 
-def rebuild(trainings: TrainingRoom, project_id: int) -> str:
+def rebuild(trainings: TrainingRoom, project_id: int) -> Synced:
     """Read all reviews from Label Studio again, see `sync.rebuild`."""
     return _ask_after(trainings, project_id, syncing.rebuild(trainings.reviews, project_id))
 
 
-def _ask_after(trainings: TrainingRoom, project_id: int, synced: Synced) -> str:
+def _ask_after(trainings: TrainingRoom, project_id: int, synced: Synced) -> Synced:
     is_asked = bool(synced.changed) and ask_when_due(trainings, project_id)
-    return f"{synced.line}, {ASKED}" if is_asked else synced.line
+    return replace(synced, line=f"{synced.line}, {ASKED}") if is_asked else synced

@@ -69,7 +69,7 @@ def close(trainings: TrainingRoom, training: Training, end: TrainingEnd, reviews
     trainings.store.settle(training.id, end)
     if end.state is not TrainingState.CANCELLED:
         if reviews_until:
-            trainings.studio.projects.reviews_seen(training.project_id, reviews_until)
+            trainings.studio.projects.mark_reviews_seen(training.project_id, reviews_until)
         _post(trainings, training, end)
     discard(_run_folder(trainings, training))
     trainings.store.end(training.id, end.state)

@@ -9,7 +9,7 @@ import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urljoin, urlsplit
 
 import httpx
@@ -20,7 +20,7 @@ from loop.vision.addresses import CLOUD_SCHEMES, identify, is_digest, is_inline,
 from loop.vision.image_reader import read_pixels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from loop.label_studio.payloads import Task
 
@@ -40,8 +40,8 @@ class Account(Protocol):
     def is_own(self, address: str) -> bool:
         """Whether this Label Studio serves an absolute address."""
 
-    def get(self, path: str) -> Any:
-        """Return the JSON of a path of its API. Raises UpstreamError."""
+    def task_data(self, task_id: int) -> Mapping[str, object]:
+        """Return the data of a task. Raises UpstreamError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +125,10 @@ class Images:
     def _fetch_uri(self, identity: str, task_id: int) -> str:
         """Ask Label Studio for the `data:` URI of a task that has this *identity*."""
         try:
-            data = self._account.get(f"api/tasks/{task_id}/").get("data") if self._account else None
+            data = self._account.task_data(task_id) if self._account else {}
         except UpstreamError as error:
             raise ImageUnreadable(identity, f"task {task_id}, which has it, cannot be asked for: {error}") from error
-        values = data.values() if isinstance(data, dict) else ()
-        uris = (value.strip() for value in values if isinstance(value, str) and is_inline(value.strip()))
+        uris = (value.strip() for value in data.values() if isinstance(value, str) and is_inline(value.strip()))
         uri = next((uri for uri in uris if identify(uri) == identity), None)
         if uri is None:
             raise ImageUnreadable(identity, f"task {task_id} has another image by now")
@@ -143,7 +142,7 @@ class Images:
             if answer.is_redirect:
                 return None, urljoin(url, answer.headers["location"])
             if not answer.is_success:
-                raise ImageUnreadable(address, f"HTTP {answer.status_code}")
+                raise ImageUnreadable(address, f"HTTP {answer.status_code}", answer.status_code)
             return self._read_body(answer, address, deadline), url
 
     def _headers(self, url: str, address: str) -> dict[str, str]:

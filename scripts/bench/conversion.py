@@ -171,7 +171,6 @@ def _task(task: int, rng: random.Random) -> dict[str, object]:
 def _record(folder: Path) -> None:
     from loop.datasets.export_file import read_tasks
     from loop.label_studio.label_config import parse
-    from loop.label_studio.payloads import read_review
     from loop.settings import Settings
     from loop.vision.image_cache import ImageCache
     from loop.vision.images import ImageLimits, Images
@@ -187,9 +186,9 @@ def _record(folder: Path) -> None:
     rooms.studio.projects.save(1, "measured", CONFIG)
     cache = ImageCache(folder / "home" / "images", FromFolder(None, ImageLimits()))
     for task in read_tasks(folder / "export.json"):
-        review = read_review(task["annotations"][0], parse(CONFIG), project_id=1, task_id=task["id"])
-        rooms.reviews.store.record(review, task["data"])
-        cache.find(1, task["id"], task["data"]["image"])
+        review = task.annotations[0].read(parse(CONFIG), project_id=1, task_id=task.id)
+        rooms.reviews.store.record(review, task.data)
+        cache.find(1, task.id, task.data["image"])
     rooms.close()
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from rich.console import Console
@@ -29,6 +29,7 @@ from loop.discovery.spread import spread
 from loop.job_queue.queue import JobQueue
 from loop.label_studio.client import LabelStudio
 from loop.label_studio.payloads import Review, Task
+from loop.label_studio.tasks import StoredTask
 from loop.references.entries import CollectionKind
 from loop.references.index import build as build_vectors
 from loop.references.plan import source_of
@@ -95,7 +96,7 @@ class Plain:
 class Nobody:
     """Neither a Label Studio nor a queue: there are no open tasks, and nobody waits."""
 
-    def open_tasks(self, _: int) -> Iterator[dict[str, Any]]:
+    def open_tasks(self, _: int) -> Iterator[StoredTask]:
         """None."""
         return iter(())
 

@@ -12,7 +12,7 @@ import httpx
 from PIL import Image
 
 from loop.datasets.yolo_format import data_file, read_lines, write_lines
-from loop.label_studio.classes import Labels
+from loop.label_studio.classes import ClassIndex
 from loop.regions import Region
 from scripts.demo.scenes import Scene
 
@@ -67,7 +67,7 @@ def own_scenes(folder: Path) -> tuple[list[str], list[Scene]]:
 
 def write_dataset(folder: Path, labels: Sequence[str], scenes: Sequence[Scene]) -> Path:
     """Write scenes as the held-out side of a YOLO dataset; return its `data.yaml`."""
-    classes = Labels.of(labels)
+    classes = ClassIndex.of(labels)
     for kind in ("images", "labels"):
         (folder / kind / "held_out").mkdir(parents=True)
     for scene in scenes:

@@ -116,7 +116,7 @@ PROJECTS = [2**63, 0, -1, "²", "1" * 40, None, True, [], {}, "\ud800", "x", 1e3
 
 @pytest.mark.parametrize("project", PROJECTS, ids=[f"{one!a}"[:20] for one in PROJECTS])
 def test_what_is_no_project_is_refused_by_every_route(client, rooms, project):
-    secret = {SECRET_HEADER: rooms.studio.door.secret_of(1)}
+    secret = {SECRET_HEADER: rooms.studio.backend.secret_of(1)}
     answers = [
         client.post("/predict", json={"tasks": [], "project": project, "label_config": CONFIG}),
         client.post("/setup", json={"project": project, "schema": CONFIG}),
@@ -153,7 +153,7 @@ ACTIONS = ["", " ", "A\0B", "\ud800", "x" * 101, "é", 7, None, ["TASKS_CREATED"
 
 @pytest.mark.parametrize("action", ACTIONS, ids=[f"{one!a}"[:12] for one in ACTIONS])
 def test_what_is_no_action_is_refused(client, rooms, action):
-    headers = {PROJECT_HEADER: "1", SECRET_HEADER: rooms.studio.door.secret_of(1)}
+    headers = {PROJECT_HEADER: "1", SECRET_HEADER: rooms.studio.backend.secret_of(1)}
 
     answer = client.post("/webhook", json={"action": action}, headers=headers)
 
@@ -174,7 +174,7 @@ EVENTS = [
 
 @pytest.mark.parametrize("event", EVENTS)
 def test_an_event_of_unforeseen_form_is_kept_as_it_came(client, rooms, event):
-    headers = {PROJECT_HEADER: "1", SECRET_HEADER: rooms.studio.door.secret_of(1)}
+    headers = {PROJECT_HEADER: "1", SECRET_HEADER: rooms.studio.backend.secret_of(1)}
 
     answer = client.post("/webhook", json=event, headers=headers)
 
@@ -186,7 +186,7 @@ def test_an_event_of_unforeseen_form_is_kept_as_it_came(client, rooms, event):
 @pytest.mark.parametrize("path", ["/webhook", "/predict", "/setup", "/loop/api/v1/annotations/bulk"])
 @pytest.mark.parametrize("depth", [200, 400, 600, 900, 1100, 100_000])
 def test_json_that_is_nested_deeply_is_answered(client, rooms, path, depth):
-    headers = {PROJECT_HEADER: "1", SECRET_HEADER: rooms.studio.door.secret_of(1)}
+    headers = {PROJECT_HEADER: "1", SECRET_HEADER: rooms.studio.backend.secret_of(1)}
     nested = "[" * depth + "]" * depth
     known = {"project": 1, "label_config": CONFIG, "schema": CONFIG, "action": "ANNOTATION_CREATED"}
     sent = json.dumps(known | {"operations": [{"operation": "create"}], "tasks": [ls_task(1)], "more": 0})
@@ -236,7 +236,7 @@ def test_a_bug_is_in_the_log_with_its_trace(app, client, caplog):
 
 def test_an_event_that_is_too_large_is_refused(client, rooms, monkeypatch):
     monkeypatch.setattr("backend.webhook.LARGEST_EVENT", 1000)
-    headers = {PROJECT_HEADER: "1", SECRET_HEADER: rooms.studio.door.secret_of(1)}
+    headers = {PROJECT_HEADER: "1", SECRET_HEADER: rooms.studio.backend.secret_of(1)}
     event = {"action": "ANNOTATION_CREATED", "annotation": ls_annotation(*[ls_region()] * 20)}
 
     assert client.post("/webhook", json=event, headers=headers).status_code == 413

@@ -169,7 +169,7 @@ def test_metrics_count_predictions(client):
 
 
 def secret(rooms, project=1):
-    return {PROJECT_HEADER: str(project), SECRET_HEADER: rooms.studio.door.secret_of(project)}
+    return {PROJECT_HEADER: str(project), SECRET_HEADER: rooms.studio.backend.secret_of(project)}
 
 
 def test_an_event_with_the_secret_is_appended_and_its_job_asked_for(client, rooms):
@@ -197,7 +197,7 @@ def test_an_event_without_the_secret_is_refused(client, rooms, headers):
 
 
 def test_the_secret_of_one_project_does_not_open_another(client, rooms):
-    headers = {PROJECT_HEADER: "1", SECRET_HEADER: rooms.studio.door.secret_of(2)}
+    headers = {PROJECT_HEADER: "1", SECRET_HEADER: rooms.studio.backend.secret_of(2)}
 
     assert client.post("/webhook", json=created(ls_region()), headers=headers).status_code == 401
 

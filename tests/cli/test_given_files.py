@@ -7,6 +7,7 @@ import pytest
 
 from loop.datasets.export_file import read_export
 from loop.errors import PayloadError
+from loop.label_studio.tasks import read_tasks
 from tests.builders import CONFIG
 from tests.terminal import loop
 
@@ -72,7 +73,7 @@ def test_an_answer_of_the_api_is_read_as_an_export_is(tmp_path):
     answer = tmp_path / "answer.json"
     answer.write_text(json.dumps({"total_annotations": 1, "total_predictions": 0, "total": 1, "tasks": [TASK]}))
 
-    assert list(read_export(answer)) == [TASK]
+    assert list(read_export(answer)) == read_tasks([TASK])
 
 
 @pytest.mark.parametrize("end", ["", "}}", ', "x": 1'])
@@ -120,7 +121,7 @@ def test_an_export_is_read_in_its_encoding(tmp_path, encoding):
 
     (task,) = read_export(export)
 
-    assert task["data"]["image"] == "ü.jpg"
+    assert task.data["image"] == "ü.jpg"
 
 
 LATIN = '<?xml version="1.0" encoding="iso-8859-1"?>' + CONFIG.replace("Car", "Vögel")

@@ -77,7 +77,7 @@ def test_without_redis_a_training_is_told_to_stop_all_the_same(home):
 
 
 def test_a_policy_is_the_settings_unless_the_project_decides_otherwise(home):
-    home.studio.projects.decide(1, {"of_somebody_else": 3})
+    home.studio.projects.set_policy(1, {"of_somebody_else": 3})
 
     assert "of this project" not in loop("policy", "--project", "1")
     changed = loop("policy", "--project", "1", "--cool-down", "90")

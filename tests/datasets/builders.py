@@ -7,11 +7,11 @@ from PIL import Image
 
 from loop.datasets.snapshots import LabelledImage
 from loop.datasets.splits import Side
-from loop.label_studio.classes import Labels
+from loop.label_studio.classes import ClassIndex
 from tests.builders import region
 
 ADDRESS = "/data/1.jpg"
-LABELS = Labels.of(["Car"])
+LABELS = ClassIndex.of(["Car"])
 SIDES = {1: Side.TRAIN, 2: Side.TRAIN, 3: Side.HELD_OUT, 4: Side.TRAIN, 9: Side.TRAIN}
 
 

@@ -12,6 +12,7 @@ from loop.datasets import convert
 from loop.datasets.convert import ConversionPolicy
 from loop.datasets.export_file import read_export
 from loop.errors import EmptySnapshot, LabelConfigError, PayloadError
+from loop.label_studio.tasks import read_tasks
 from tests.builders import CONFIG, NOON, ls_annotation, ls_region, picture
 
 
@@ -173,7 +174,7 @@ def test_an_export_is_read_a_piece_at_a_time_wherever_it_is_cut(tmp_path):
     (tmp_path / "export.json").write_text(json.dumps(tasks, indent=1, ensure_ascii=False), encoding="utf-8-sig")
     assert (tmp_path / "export.json").stat().st_size > 5 << 20
 
-    assert list(read_export(tmp_path / "export.json")) == tasks
+    assert list(read_export(tmp_path / "export.json")) == read_tasks(tasks)
 
 
 def test_a_mistake_in_a_large_export_is_told_where_it_is_without_reading_on(tmp_path):
@@ -187,7 +188,7 @@ def test_a_task_larger_than_what_is_read_at_a_time_is_read_too(tmp_path):
     tasks = [{"id": 1, "data": {"image": "x" * (9 << 20)}}, {"data": {}}]
     (tmp_path / "export.json").write_text(json.dumps(tasks))
 
-    assert list(read_export(tmp_path / "export.json")) == [tasks[0], {"id": 2, "data": {}}]
+    assert list(read_export(tmp_path / "export.json")) == read_tasks([tasks[0], {"id": 2, "data": {}}])
 
 
 def test_the_order_of_an_export_changes_nothing(folder):

@@ -17,7 +17,7 @@ from loop.datasets.snapshots import LabelledImage, Reason
 from loop.datasets.splits import Side
 from loop.datasets.writer import writing
 from loop.errors import EmptySnapshot, ImageTooLarge, ImageUnreadable, PoisonedSnapshot
-from loop.label_studio.classes import Labels
+from loop.label_studio.classes import ClassIndex
 from loop.regions import Box
 from loop.vision.image_cache import ImageCache
 from loop.vision.image_files import prepare_file
@@ -147,7 +147,7 @@ def test_other_folders_and_threads_that_end_in_another_order_give_the_same_bytes
     [
         pytest.param({"items": [item(1), item(2, region(at=Box(0, 0, 1, 1))), item(3)]}, id="a-box"),
         pytest.param({"sides": {**SIDES, 2: Side.HELD_OUT}}, id="a-side"),
-        pytest.param({"labels": Labels.of(["Car", "Bus"])}, id="a-class"),
+        pytest.param({"labels": ClassIndex.of(["Car", "Bus"])}, id="a-class"),
         pytest.param({"items": [item(1), item(3)]}, id="an-image"),
     ],
 )
@@ -195,7 +195,7 @@ def test_of_two_tasks_of_one_id_the_second_is_left_out_and_named(tmp_path, find)
 
 
 def test_labels_that_nobody_decided_on_are_counted_by_name(tmp_path, find):
-    labels = Labels(("Car", "Bus"), {"Car": 0, "Bus": 1}, undecided=frozenset({"Bus"}))
+    labels = ClassIndex(("Car", "Bus"), {"Car": 0, "Bus": 1}, undecided=frozenset({"Bus"}))
 
     snapshot = write(tmp_path / "out", find, [*ITEMS, item(4, region(label="Bus"), region("b", "Tram"))], labels=labels)
     kept = write(tmp_path / "out", find, [*ITEMS, item(4, region(label="Bus"))], labels=labels)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from loop.datasets import convert
 from loop.datasets.yolo_format import data_file, read_data_file
 from loop.errors import PayloadError
-from loop.label_studio.classes import ClassBook, Labels, ObjectClass
+from loop.label_studio.classes import ClassBook, ClassIndex, ObjectClass
 from loop.label_studio.label_config import parse
 from loop.label_studio.label_config_edit import with_label
 from loop.taxonomy import taxonomy_yaml as taxonomy_format
@@ -41,7 +41,7 @@ def folder(tmp_path_factory):
 
 @pytest.mark.parametrize("name", [pytest.param(name, id=key) for key, name in NAMES.items()])
 def test_a_name_is_read_back_as_it_is(name, folder):
-    labels = Labels.of(parse(config_of(["first", name])).label_names)
+    labels = ClassIndex.of(parse(config_of(["first", name])).label_names)
 
     text = data_file(labels)
 
@@ -55,7 +55,7 @@ def test_a_name_is_read_back_as_it_is(name, folder):
 @example(["n0", "Car", "car", "CAR"])
 @settings(max_examples=200)
 def test_any_labels_that_xml_can_hold_are_read_back_as_they_are(folder, names):
-    labels = Labels.of(parse(config_of(names)).label_names)
+    labels = ClassIndex.of(parse(config_of(names)).label_names)
 
     found = as_ultralytics_reads(data_file(labels), folder)
 
@@ -75,7 +75,7 @@ def test_former_names_are_read_back_as_they_are(names, former):
 
 
 def test_names_that_need_no_escape_are_written_as_they_were_before():
-    assert data_file(Labels.of(["Car", "yes"])) == (
+    assert data_file(ClassIndex.of(["Car", "yes"])) == (
         'train: images/train\nval: images/held_out\nnames:\n  0: "Car"\n  1: "yes"\n'
     )
 
@@ -87,7 +87,7 @@ def test_a_data_file_without_classes_is_refused(text):
 
 
 def test_a_label_that_stands_twice_is_one_class():
-    labels = Labels.of(parse(config_of(["Car", "Person", "Car"])).label_names)
+    labels = ClassIndex.of(parse(config_of(["Car", "Person", "Car"])).label_names)
 
     assert (labels.names, labels.ids) == (("Car", "Person"), {"Car": 0, "Person": 1})
 
@@ -102,7 +102,7 @@ def test_a_name_becomes_a_node_of_the_taxonomy_and_a_label_of_the_config(name):
 
 def test_of_two_labels_that_differ_in_case_one_can_be_renamed():
     book = ClassBook((ObjectClass(0, "Auto", ("Car",)), ObjectClass(1, "car")))
-    config = parse(config_of(["Auto", "car"])).knowing(book.synonyms())
+    config = parse(config_of(["Auto", "car"])).with_synonyms(book.synonyms())
 
     assert config.label_map(["Car", "car"]) == {"Car": "Auto", "car": "car"}
 

@@ -5,11 +5,11 @@ import yaml
 
 from loop.datasets.yolo_format import Note, data_file, read_lines, write_lines
 from loop.errors import PayloadError
-from loop.label_studio.classes import Labels
+from loop.label_studio.classes import ClassIndex
 from loop.regions import Box, Region
 from tests.builders import region
 
-IDS = Labels.of(["Car", "Person"])
+IDS = ClassIndex.of(["Car", "Person"])
 
 
 def test_a_line_is_class_centre_and_size():
@@ -48,7 +48,7 @@ def test_a_rotated_box_is_counted():
 
 
 def test_the_data_file_names_classes_by_id():
-    data = yaml.safe_load(data_file(Labels.of(["Car", 'a "quoted": name', "yes"])))
+    data = yaml.safe_load(data_file(ClassIndex.of(["Car", 'a "quoted": name', "yes"])))
 
     assert data["names"] == {0: "Car", 1: 'a "quoted": name', 2: "yes"}
     assert (data["train"], data["val"]) == ("images/train", "images/held_out")
@@ -65,7 +65,7 @@ def test_a_box_that_is_not_four_numbers_is_refused_and_never_clipped_into_one(nu
 
 
 def test_boxes_of_a_retired_class_are_dropped_and_counted():
-    labels = Labels(("Car", "Person"), {"Car": 0, "Person": 1}, retired=frozenset({"Car"}))
+    labels = ClassIndex(("Car", "Person"), {"Car": 0, "Person": 1}, retired=frozenset({"Car"}))
 
     lines = write_lines([region(), region("b", "Person")], labels)
 
@@ -73,7 +73,7 @@ def test_boxes_of_a_retired_class_are_dropped_and_counted():
 
 
 def test_the_data_file_says_what_renamed_classes_were_called():
-    data = yaml.safe_load(data_file(Labels(("Auto", "Person"), {"Auto": 0, "Car": 0, "Person": 1})))
+    data = yaml.safe_load(data_file(ClassIndex(("Auto", "Person"), {"Auto": 0, "Car": 0, "Person": 1})))
 
     assert (data["names"], data["former_names"]) == ({0: "Auto", 1: "Person"}, {"Car": 0})
 

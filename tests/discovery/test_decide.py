@@ -50,7 +50,7 @@ def test_a_promoted_cluster_is_a_node_with_references_a_label_and_a_view(rooms):
     config = rooms.studio.client.fields["label_config"]
     assert parse(config).label_names == ("Car", "Person", "Insect")
     assert rooms.studio.projects.get(1).label_config == config
-    (view,) = rooms.studio.client.views(1)
+    (view,) = rooms.studio.client.tabs
     assert sorted(item["value"] for item in view["data"]["filters"]["items"]) == INSECTS
     assert rooms.queue.asked[-1] == ("index", 1)
     assert unknown_tasks(rooms) == TOOLS
@@ -141,7 +141,7 @@ def test_two_clusters_of_one_name_share_node_and_view(rooms):
 
     promote(rooms.discovery, 1, tools.id, "Thing")
 
-    (view,) = rooms.studio.client.views(1)
+    (view,) = rooms.studio.client.tabs
     assert sorted(item["value"] for item in view["data"]["filters"]["items"]) == [*INSECTS, *TOOLS]
     assert [node.id for node in rooms.taxonomies.store.current(1).nodes] == ["car", "person", "thing"]
 
@@ -238,7 +238,7 @@ def test_killed_anywhere_promoting_again_does_what_is_missing(rooms, left):
     assert [node.id for node in rooms.taxonomies.store.current(1).nodes] == ["car", "person", "insect"]
     assert parse(rooms.studio.client.fields["label_config"]).label_names == ("Car", "Person", "Insect")
     assert "Insect" in rooms.studio.projects.get(1).label_config
-    assert len(rooms.studio.client.views(1)) == 1
+    assert len(rooms.studio.client.tabs) == 1
 
 
 def test_projects_have_each_their_own_clusters(rooms):

@@ -7,7 +7,7 @@ import pytest
 from loop.discovery.discover import discover
 from loop.discovery.spread import spread
 from loop.errors import UpstreamError
-from loop.label_studio.payloads import predictions_of
+from loop.label_studio.tasks import StoredTask
 from loop.references.plan import source_of
 from loop.rooms import swap
 from loop.serving.refresh import refresh
@@ -42,7 +42,7 @@ def spread_now(rooms):
 
 def clusters(rooms):
     """What Label Studio has of the champion by task."""
-    return {one["id"]: predictions_of(one, VERSION)[0].get("cluster") for one in rooms.studio.client.tasks}
+    return {one["id"]: StoredTask(one).predictions_of(VERSION)[0].group for one in rooms.studio.client.tasks}
 
 
 def test_every_open_task_gets_its_group_in_what_the_champion_predicted(rooms):
@@ -104,10 +104,10 @@ def test_switched_off_it_takes_back_what_it_wrote_and_nothing_else(rooms):
 class Silent(FakeLabelStudio):
     """It takes three changes, then does not answer any more."""
 
-    def update_prediction(self, prediction_id, **fields):
+    def update_prediction(self, prediction_id, **changes):
         if len(self.patched) == 3:
             raise UpstreamError("Label Studio did not answer")
-        super().update_prediction(prediction_id, **fields)
+        super().update_prediction(prediction_id, **changes)
 
 
 def test_with_label_studio_down_the_clusters_stand_and_the_next_discovery_goes_on(rooms):

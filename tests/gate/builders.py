@@ -9,7 +9,7 @@ from loop.datasets.splits import Side
 from loop.datasets.writer import writing
 from loop.gate.evaluation import IOUS, Evaluation, Found, Labels, Metrics
 from loop.gate.true_positives import matched
-from loop.label_studio.classes import Labels as ClassIndex
+from loop.label_studio.classes import ClassIndex
 from loop.registry.store import VersionFacts
 from loop.rooms import swap
 from loop.training.retrain import retrain

@@ -73,7 +73,9 @@ def status_without_network(rooms):
             return {}
 
     return status(
-        swap(rooms, (rooms.studio.client, Quiet()), (rooms.studio.door, Quiet()), (rooms.queue, Quiet())).installation
+        swap(
+            rooms, (rooms.studio.client, Quiet()), (rooms.studio.backend, Quiet()), (rooms.queue, Quiet())
+        ).installation
     )
 
 

@@ -14,11 +14,13 @@ from typer.testing import CliRunner
 
 from loop.cli import screen
 from loop.cli.tree import app
-from loop.errors import UpstreamError
+from loop.errors import LegacyTokenRefused, Refused, UpstreamError
 from loop.installation import checks_machine as checks_here
 from loop.installation.doctor import doctor
 from loop.installation.findings import Level, is_private, ok, redact_finding, wrong
-from loop.label_studio.token import read_token
+from loop.label_studio.connection import read_token
+from loop.label_studio.states import BackendState, StorageState, WebhookState
+from loop.label_studio.tasks import read_tasks
 from loop.label_studio.webhook import ensure_webhook
 from loop.registry.store import VersionFacts
 from loop.rooms import swap
@@ -28,7 +30,6 @@ from tests.builders import CONFIG, ls_task
 from tests.fakes import FakeImages, FakeLabelStudio, FakeQueue
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-VERSION = {"label-studio-os-package": {"version": "1.23.2"}}
 
 
 class Studio(FakeLabelStudio):
@@ -36,8 +37,8 @@ class Studio(FakeLabelStudio):
 
     def __init__(self, door):
         super().__init__([ls_task(1), ls_task(2)])
-        self.key, self.version, self.refusal, self.wait, self.off = "0" * 40, VERSION, None, 0.0, timedelta()
-        self.hooks, self.stores, self.local_files = [], [], "HTTP 404"
+        self.key, self.number, self.refusal, self.wait, self.off = "0" * 40, "1.23.2", None, 0.0, timedelta()
+        self.hooks, self.stores, self.has_local_files = [], [], True
         self.mls = [{"url": door.url, "state": "CO", "title": "YOLO loop"}]
         self.predicted = 2
         self.fields.update(
@@ -50,24 +51,31 @@ class Studio(FakeLabelStudio):
     def now(self):
         return datetime.now(UTC) + self.off
 
-    def get(self, path, **params):
+    def check_key(self):
         time.sleep(self.wait)
         if self.refusal:
-            raise UpstreamError(self.refusal)
-        if path == "data/local-files/":
-            raise UpstreamError(self.local_files)
-        return {"api/version": self.version, "api/storages/": self.stores, "api/tasks/": {"tasks": self.tasks}}.get(
-            path
-        )
+            raise self.refusal
+
+    def version(self):
+        return self.number
+
+    def storages(self, project_id):
+        return [StorageState.of(store) for store in self.stores]
+
+    def first_tasks(self, project_id, count):
+        return read_tasks(self.tasks)
+
+    def serves_local_files(self):
+        return self.has_local_files
 
     def count_open(self, project_id, version=None):
         return self.predicted if version else 2
 
     def backends(self, project_id):
-        return self.mls
+        return [BackendState.of(backend) for backend in self.mls]
 
     def webhooks(self, project_id):
-        return self.hooks
+        return [WebhookState.of(hook) for hook in self.hooks]
 
     def create_webhook(self, **fields):
         self.hooks.append({"id": len(self.hooks) + 1, **fields})
@@ -104,10 +112,10 @@ class Answering:
 @pytest.fixture
 def patient(rooms, tmp_path):
     """An installation with nothing wrong."""
-    door = Answering(rooms.studio.door)
+    door = Answering(rooms.studio.backend)
     healthy = swap(
         rooms,
-        (rooms.studio.door, door),
+        (rooms.studio.backend, door),
         (rooms.studio.client, Studio(door)),
         (rooms.queue, Queue()),
         (rooms.vision.images, FakeImages()),
@@ -157,12 +165,12 @@ def test_the_kind_of_a_key_is_told_by_itself(key, kind, is_usable):
         pytest.param("", None, "token", "LABEL_STUDIO_API_KEY", id="no-key"),
         pytest.param(jwt(token_type="refresh", exp=1.0), None, "token", "LABEL_STUDIO_API_KEY", id="expired"),
         pytest.param(
-            *("a" * 40, "answered GET with 401: legacy token authentication has been disabled for this organization"),
+            *("a" * 40, LegacyTokenRefused("legacy token authentication has been disabled for this organization", 401)),
             *("token", "enable legacy tokens"),
             id="legacy-disabled",
         ),
-        pytest.param("a" * 40, "answered GET api/projects/ with 401: Invalid token.", "token", "personal", id="401"),
-        pytest.param("a" * 40, "did not answer GET", "label studio", "LABEL_STUDIO_URL", id="unreachable"),
+        pytest.param("a" * 40, Refused("Invalid token.", 401), "token", "personal", id="401"),
+        pytest.param("a" * 40, UpstreamError("no answer"), "label studio", "LABEL_STUDIO_URL", id="unreachable"),
     ],
 )
 def test_a_key_that_does_not_work_is_told_and_nothing_more_is_asked(patient, key, refusal, check, word):
@@ -184,7 +192,7 @@ def test_a_token_that_expires_soon_is_a_warning(patient):
 
 
 BREAKS = {
-    "another-version": (lambda it: setattr(it, "version", {"release": "1.20.0"}), "label studio", "tested with"),
+    "another-version": (lambda it: setattr(it, "number", "1.20.0"), "label studio", "tested with"),
     "clock-off": (lambda it: setattr(it, "off", timedelta(seconds=90)), "clock", "NTP"),
     "no-backend": (lambda it: it.mls.clear(), "backend", "loop connect"),
     "backend-elsewhere": (lambda it: it.mls[0].update(url="http://old:9090"), "backend", "remove the old one"),
@@ -231,7 +239,7 @@ def test_what_is_broken_in_label_studio_is_named_with_what_to_do(patient, breaks
 
 def test_local_files_that_are_not_served_are_told(patient):
     patient.studio.client.stores = [{"type": "localfiles", "title": "d", "status": "completed", "last_sync": "2026"}]
-    patient.studio.client.local_files = "403: enable it with LOCAL_FILES_SERVING_ENABLED environment variable"
+    patient.studio.client.has_local_files = False
 
     assert "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true" in unwell(patient)["local files"].advice
 
@@ -295,7 +303,9 @@ def test_weights_that_are_gone_are_told(patient):
 def test_a_web_part_that_is_not_there_is_told(patient):
     assert (
         "loop up"
-        in unwell(swap(patient, (patient.studio.door, Answering(patient.studio.door, answers=False))))["web"].advice
+        in unwell(swap(patient, (patient.studio.backend, Answering(patient.studio.backend, answers=False))))[
+            "web"
+        ].advice
     )
 
 
@@ -402,7 +412,7 @@ def test_no_secret_is_ever_printed(patient):
     screen.show_findings(out, findings)
     told = out.file.getvalue() + json.dumps(screen.findings_json(findings))
 
-    for secret in (patient.studio.client.key, "hidden", patient.studio.door.secret_of(1)):
+    for secret in (patient.studio.client.key, "hidden", patient.studio.backend.secret_of(1)):
         assert secret not in told
 
 

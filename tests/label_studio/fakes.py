@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from loop.label_studio.states import WebhookState
+from loop.label_studio.tasks import StoredTask
 from tests.builders import CONFIG, NOON, ls_annotation, ls_task
 from tests.fakes import FakeLabelStudio
 from tests.label_studio.builders import boxes
@@ -92,13 +94,14 @@ class StudioModel(FakeLabelStudio):
         return self.clock
 
     def tasks_since(self, project_id, moment):
-        return iter([one for one in self.tasks if moment is None or self.changed_at.get(one["id"], NOON) > moment])
+        changed = [one for one in self.tasks if moment is None or self.changed_at.get(one["id"], NOON) > moment]
+        return map(StoredTask, changed)
 
     def task_ids(self, project_id):
         return {task["id"] for task in self.tasks}
 
     def webhooks(self, project_id):
-        return self.hooks
+        return [WebhookState.of(hook) for hook in self.hooks]
 
     def create_webhook(self, **fields):
         self.hooks.append({"id": 1, **fields})

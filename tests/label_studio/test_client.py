@@ -52,7 +52,7 @@ def test_a_refusal_says_what_to_do(answering, status, body, said):
     studio = answering(status, body)
 
     with pytest.raises(Refused) as refused:
-        studio.get("api/projects/1/")
+        studio.project(1)
 
     assert said in str(refused.value)
     assert refused.value.status == status
@@ -63,5 +63,5 @@ def test_an_answer_that_is_no_json_asks_for_the_address(answering, body):
     studio = answering(200, body)
 
     with pytest.raises(UpstreamError, match="LABEL_STUDIO_URL"):
-        studio.get("api/projects/1/")
+        studio.project(1)
     studio.close()

@@ -51,12 +51,12 @@ def test_a_detector_that_says_another_name_of_a_renamed_class_is_understood():
     was_car = {"Auto": ("Auto", "Car"), "Car": ("Auto", "Car")}
     old, new = parse(CONFIG), parse(CONFIG.replace('"Car"', '"Auto"'))
 
-    assert new.knowing(was_car).label_map(["Car", "car", "Person", "Bus"]) == {
+    assert new.with_synonyms(was_car).label_map(["Car", "car", "Person", "Bus"]) == {
         "Car": "Auto",
         "car": "Auto",
         "Person": "Person",
     }
-    assert old.knowing(was_car).label_map(["Auto"]) == {"Auto": "Car"}
+    assert old.with_synonyms(was_car).label_map(["Auto"]) == {"Auto": "Car"}
     assert new.label_map(["Car"]) == {}
 
 

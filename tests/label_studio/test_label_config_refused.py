@@ -12,6 +12,7 @@ from loop.installation.checks_reviews import label_config as check
 from loop.installation.connect import connect
 from loop.label_studio.label_config import parse
 from loop.label_studio.label_config_edit import with_label
+from loop.label_studio.states import ProjectState
 from loop.rooms import swap
 from loop.training.after_reviews import review
 from tests.builders import ls_task
@@ -80,7 +81,7 @@ def test_setup_and_predict_refuse_it_with_a_message_and_no_500(client, tags, sai
 def test_connect_refuses_it_before_anything_is_recorded(rooms):
     class Studio:
         def project(self, project_id):
-            return {"id": project_id, "title": "Pages", "label_config": view(REFUSED["pages"][0])}
+            return ProjectState.of({"id": project_id, "title": "Pages", "label_config": view(REFUSED["pages"][0])})
 
     with pytest.raises(LabelConfigError, match="Image image valueList"):
         connect(swap(rooms, (rooms.studio.client, Studio())).installation, 7)

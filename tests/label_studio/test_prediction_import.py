@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loop.errors import NotStored, Refused
-from loop.label_studio.prediction_import import store
+from loop.label_studio.prediction_import import NewPrediction, store
+from loop.label_studio.states import ProjectState
+from loop.label_studio.tasks import read_tasks
 from tests.builders import CONFIG, ls_region
 
 VERSION = "yolo_detector@1.0.0"
@@ -23,13 +25,15 @@ class Studio:
         self.stored, self.requests = [], 0
 
     def project(self, project_id):
-        return {"label_config": CONFIG}
+        return ProjectState.of({"id": project_id, "label_config": CONFIG})
 
     def named_tasks(self, project_id, task_ids):
         stored = {row["task"]: [row] for row in self.stored}
-        return {task: {"id": task, "predictions": stored.get(task, [])} for task in task_ids if task in self._tasks}
+        tasks = [{"id": task, "predictions": stored.get(task, [])} for task in task_ids if task in self._tasks]
+        return {task.id: task for task in read_tasks(tasks)}
 
-    def import_predictions(self, project_id, rows):
+    def import_predictions(self, project_id, predictions):
+        rows = [prediction.as_row() for prediction in predictions]
         self.requests += 1
         tasks = [row["task"] for row in rows]
         if len(rows) > self._largest:
@@ -42,7 +46,7 @@ class Studio:
 
 
 def rows(tasks, label="Car"):
-    return [{"task": n, "model_version": VERSION, "result": [ls_region("a", label)], "score": 0.5} for n in tasks]
+    return [NewPrediction(n, VERSION, 0.5, [ls_region("a", label)]) for n in tasks]
 
 
 def test_what_fits_is_stored_in_batches():

@@ -190,7 +190,7 @@ def test_an_empty_result_is_read_and_says_that_nothing_is_there():
 
 
 def test_a_label_that_the_project_has_and_the_config_lost_is_known():
-    (found,) = read_result([rectangle("Plane")], parse(SHAPES).having(["Plane"]), "annotation 1").regions
+    (found,) = read_result([rectangle("Plane")], parse(SHAPES).with_classes(["Plane"]), "annotation 1").regions
 
     assert found.label == "Plane"
 

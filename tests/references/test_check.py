@@ -100,7 +100,7 @@ def test_the_same_crop_under_two_labels_is_found_and_shown_in_one_view(rooms):
     assert sorted(found.tasks) == [1, 2]
     assert "added" in first
     assert "shows 2 tasks" in second
-    (view,) = rooms.studio.client.views(1)
+    (view,) = rooms.studio.client.tabs
     assert [item["value"] for item in view["data"]["filters"]["items"]] == found.tasks
 
 

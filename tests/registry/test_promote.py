@@ -7,6 +7,7 @@ import pytest
 
 from loop.errors import DamagedWeights, NoChampion, Pinned, UnknownVersion, UpstreamError
 from loop.gate.rule import GateOutcome
+from loop.label_studio.prediction_import import NewPrediction
 from loop.regions import Box
 from loop.registry.loaded_version import Thresholds
 from loop.registry.promote import pin, promote, promote_unless_pinned, roll_back, unpin
@@ -36,11 +37,11 @@ class Down(FakeLabelStudio):
 class Choosy(FakeLabelStudio):
     """As the real one: it takes a version only where a prediction of it is stored."""
 
-    def update_project(self, project_id, **fields):
-        version = fields.get("model_version")
+    def update_project(self, project_id, **changes):
+        version = changes.get("version")
         if version and version not in {one["model_version"] for one in self.stored}:
             raise UpstreamError("no such version", 400)
-        return super().update_project(project_id, **fields)
+        super().update_project(project_id, **changes)
 
 
 @pytest.fixture
@@ -262,7 +263,7 @@ def test_killed_between_alias_and_model_version_the_sweep_lets_it_follow(rooms, 
     assert not due(rooms)
 
 
-@pytest.mark.parametrize("method", ["update_project", "refreshed"])
+@pytest.mark.parametrize("method", ["update_project", "record_refresh"])
 def test_killed_between_storing_predictions_and_model_version_the_sweep_lets_it_follow(rooms, settings, method):
     promote(rooms.registry, 1, OLD, "a test")
     studio, detectors, images = rooms.studio.client, rooms.registry.detectors, rooms.vision.images
@@ -276,7 +277,7 @@ def test_killed_between_storing_predictions_and_model_version_the_sweep_lets_it_
     killed_in(settings, act, {"registry.detectors": detectors, "vision.images": images, "queue": FakeQueue()})
     logged = rooms.serving.predictions.newest(1, [1, 2, 3])
     assert {one.version for one in logged.values()} == {OLD}  # the child came so far
-    studio.store_predictions(1, [{"task": n, "model_version": OLD} for n in (1, 2, 3)])  # as it had in its own memory
+    studio.store_predictions(1, [NewPrediction(n, OLD, 0.5, []) for n in (1, 2, 3)])  # as it had in its own memory
 
     assert due(rooms)
     refresh(rooms.serving, 1)
@@ -296,7 +297,7 @@ def test_killed_three_times_on_the_way_there_and_back_it_still_follows(rooms, se
 
     def followed(own):
         projects = own.studio.projects
-        refresh(swap(own, (projects, Deadly(projects, "refreshed"))).serving, 1)
+        refresh(swap(own, (projects, Deadly(projects, "record_refresh"))).serving, 1)
 
     def back(own):
         roll_back(swap(own, (own.outbox, Deadly(own.outbox, "post"))).registry, 1, "a test")

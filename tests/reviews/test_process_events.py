@@ -158,7 +158,7 @@ def test_reviews_that_were_trained_on_do_not_ask_again(rooms):
     take(rooms, *(created(ls_region(), annotation=n, task=n) for n in (1, 2, 3)))
     (training,) = rooms.trainings.store.open(1)
     rooms.trainings.store.end(training.id, "ended")
-    rooms.studio.projects.reviews_seen(1, datetime.now(UTC))
+    rooms.studio.projects.mark_reviews_seen(1, datetime.now(UTC))
 
     take(rooms, created(ls_region(), annotation=4, task=4))
 

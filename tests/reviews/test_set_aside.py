@@ -210,7 +210,7 @@ def test_a_sweep_sets_a_task_aside_that_it_cannot_read_and_compares_the_others(r
     studio.tasks[1]["annotations"] = [bad, good]
     rooms = swap(rooms, (rooms.studio.client, studio))
 
-    line = sync(rooms.trainings, 1)
+    line = sync(rooms.trainings, 1).line
 
     assert list(rooms.reviews.store.counted(1)) == [
         1,
@@ -235,7 +235,7 @@ def test_of_a_task_with_an_annotation_that_nobody_can_tell_none_is_taken_for_del
 
     task["annotations"] = [{"id": {"of": "another form"}}]
     studio.changed_at[1] = studio.clock
-    line = sync(rooms.trainings, 1)
+    line = sync(rooms.trainings, 1).line
 
     assert list(rooms.reviews.store.standing(1, ANNOTATION)) == [1]
     assert "1 tasks set aside" in line

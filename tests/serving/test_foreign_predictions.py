@@ -4,8 +4,8 @@ import pytest
 
 from loop.errors import UpstreamError
 from loop.label_studio.client import PAGE, LabelStudio
+from loop.label_studio.tasks import StoredTask
 from loop.rooms import swap
-from loop.serving.pre_annotate import has_prediction
 from loop.serving.refresh import refresh
 from loop.training.after_reviews import sync
 from tests.builders import ls_task
@@ -20,7 +20,7 @@ class Storing(FakeLabelStudio):
     """Keeps the predictions that it is sent apart from those of its tasks."""
 
     def store_predictions(self, project_id, predictions):
-        self.stored += predictions
+        self.stored += [prediction.as_row() for prediction in predictions]
         return len(predictions)
 
 
@@ -33,7 +33,7 @@ def serving(rooms, tmp_path):
 
 @pytest.mark.parametrize("predictions", FOREIGN, ids=str)
 def test_predictions_of_a_foreign_form_are_none_of_ours(predictions):
-    assert not has_prediction({"id": 1, "predictions": predictions}, "yolo_detector@1.0.0")
+    assert not StoredTask({"id": 1, "predictions": predictions}).has("yolo_detector@1.0.0")
 
 
 @pytest.mark.parametrize("predictions", FOREIGN, ids=str)
@@ -65,7 +65,7 @@ def test_tasks_that_nobody_can_refer_to_are_passed_over():
     listed = [*({"id": number} for number in range(1, PAGE - 2)), {"id": None}, 7, {"id": 2**63}]
     client = Answering({"tasks": listed}, {"tasks": [{"id": PAGE}]})
 
-    assert [task["id"] for task in client.open_tasks(1)] == [*range(1, PAGE - 2), PAGE]
+    assert [task.id for task in client.open_tasks(1)] == [*range(1, PAGE - 2), PAGE]
 
 
 @pytest.mark.parametrize("answer", [{}, {"tasks": None}, {"tasks": "x"}, {"tasks": [7] * PAGE}, {"detail": "hm"}])

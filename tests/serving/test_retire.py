@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loop.errors import Refused
+from loop.label_studio.tasks import StoredTask
 from loop.rooms import swap
 from loop.serving.old_predictions import find_removable
 from loop.serving.refresh import refresh
@@ -90,7 +91,7 @@ def test_a_task_that_does_not_say_whether_somebody_has_begun_it_keeps_all(ready)
 
 
 def test_a_shadow_that_is_shown_keeps_its_predictions(ready):
-    ready.studio.projects.shadow(1, V2, 1.0, is_shown=True)
+    ready.studio.projects.set_shadow(1, V2, 1.0, is_shown=True)
     ready.studio.client.tasks = [task(1, V1, V2, V3)]
 
     retire(ready.serving, 1)
@@ -160,7 +161,7 @@ def test_only_old_versions_of_untouched_tasks_ever_go(versions, annotated, skipp
     counts = {"total_annotations": annotated, "cancelled_annotations": skipped, "draft_exists": has_draft}
     one = task(1, *versions, **counts)
 
-    gone = find_removable(one, V3, old)
+    gone = find_removable(StoredTask(one), V3, old)
 
     by_id = {prediction["id"]: prediction["model_version"] for prediction in one["predictions"]}
     assert {by_id[number] for number in gone} <= old

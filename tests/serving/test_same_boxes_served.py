@@ -5,6 +5,7 @@ import pytest
 
 from loop.label_studio.label_config import parse
 from loop.label_studio.payloads import read_prediction
+from loop.label_studio.tasks import read_tasks
 from loop.registry.detectors import Detectors
 from loop.reviews.process_events import judge_tasks
 from loop.rooms import swap
@@ -28,6 +29,12 @@ class MixedImages(FakeImages):
             yield np.random.default_rng(task.id).integers(0, 256, (*size, 3), dtype=np.uint8)
 
 
+def answers(ready, tasks):
+    """What `/predict` answers."""
+    answered = Predictor(ready.serving).predict(1, SHOWING, read_tasks(tasks))
+    return [answer.prediction.as_answer() for answer in answered]
+
+
 @pytest.fixture
 def ready(rooms, tmp_path):
     weights = write_detector(tmp_path / "tiny.pt")
@@ -42,21 +49,21 @@ def ready(rooms, tmp_path):
 
 
 def test_a_task_is_answered_alike_alone_among_others_and_by_the_job(ready):
-    together = Predictor(ready.serving).predict(1, SHOWING, TASKS)
-    alone = [Predictor(ready.serving).predict(1, SHOWING, [task])[0] for task in reversed(TASKS)][::-1]
+    together = answers(ready, TASKS)
+    alone = [answers(ready, [task])[0] for task in reversed(TASKS)][::-1]
     refresh(ready.serving, 1)
 
     stored = {row["task"]: row["result"] for row in ready.studio.client.stored}
-    assert sum(len(answer.result) for answer in alone) > 20
-    assert [answer.result for answer in together] == [answer.result for answer in alone]
-    assert stored == {task["id"]: answer.result for task, answer in zip(TASKS, alone, strict=True)}
+    assert sum(len(answer["result"]) for answer in alone) > 20
+    assert [answer["result"] for answer in together] == [answer["result"] for answer in alone]
+    assert stored == {task["id"]: answer["result"] for task, answer in zip(TASKS, alone, strict=True)}
     assert [len(ready.serving.predictions.of_task(1, task["id"])) for task in TASKS] == [1] * len(TASKS)
 
 
 def test_boxes_that_are_left_as_they_were_shown_are_confirmed_whatever_was_predicted_since(ready):
-    shown = Predictor(ready.serving).predict(1, SHOWING, TASKS[:1])[0].as_json()
+    shown = answers(ready, TASKS[:1])[0]
     left = read_prediction({"id": 1, **shown}, parse(SHOWING), task_id=1).regions
-    Predictor(ready.serving).predict(1, SHOWING, TASKS[::-1])
+    answers(ready, TASKS[::-1])
     ready.reviews.store.record(review(*left, minutes=60 * 24 * 365 * 10), TASKS[0]["data"])
 
     judge_tasks(ready.reviews, 1, [1])

@@ -131,7 +131,7 @@ class Failing(FakeLabelStudio):
     """Goes away when the second version's predictions are stored."""
 
     def store_predictions(self, project_id, predictions):
-        if any(one["model_version"] == NEW for one in predictions):
+        if any(one.version == NEW for one in predictions):
             raise UpstreamError("no answer")
         return super().store_predictions(project_id, predictions)
 

@@ -117,7 +117,7 @@ def test_the_status_of_each_project_is_the_same(upgraded):
 
 
 def test_the_secret_of_each_webhook_is_the_same(rooms):
-    secrets = {project: rooms.studio.door.secret_of(int(project)) for project in EXPECTED["secrets"]}
+    secrets = {project: rooms.studio.backend.secret_of(int(project)) for project in EXPECTED["secrets"]}
 
     assert secrets == EXPECTED["secrets"]
 

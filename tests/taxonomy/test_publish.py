@@ -5,6 +5,8 @@ from copy import deepcopy
 import pytest
 
 from loop.errors import Refused
+from loop.label_studio.tasks import read_tasks
+from loop.label_studio.views import View, write_view
 from loop.regions import Box
 from loop.registry.loaded_version import LoadedVersion
 from loop.rooms import swap
@@ -69,10 +71,10 @@ def test_annotations_and_other_versions_are_left_alone(ready):
 
 
 class Refusing(FakeLabelStudio):
-    def update_prediction(self, prediction_id, **fields):
+    def update_prediction(self, prediction_id, **changes):
         if prediction_id == 2:
             raise Refused("Label Studio answered 400: no", 400)
-        super().update_prediction(prediction_id, **fields)
+        super().update_prediction(prediction_id, **changes)
 
 
 def test_a_task_that_label_studio_refuses_costs_only_itself(ready):
@@ -105,7 +107,7 @@ def test_what_is_known_at_once_is_stored_at_once(ready):
             if one.task_id == 4
         }
 
-    predict_and_store(ready.serving, project, served, ready.studio.client.tasks, "x", match=matching)
+    predict_and_store(ready.serving, project, served, read_tasks(ready.studio.client.tasks), "x", match=matching)
 
     assert [len(one["result"]) for one in ready.studio.client.stored] == [2, 1]
     assert "0 predictions show other" in published(
@@ -170,7 +172,7 @@ def test_views_of_nodes_that_are_gone_are_deleted_and_no_others(ready):
     )
     ready.studio.client.tabs[2]["data"] = narrowed
     for data in (copy, {"title": "Category: mine"}, {"title": "Default", "filters": None}):
-        ready.studio.client.create_view(1, data)
+        ready.studio.client.tabs.append({"id": len(ready.studio.client.tabs) + 1, "data": data})
 
     publish_views(ready.taxonomies, 1, Taxonomy((Node("animal", "Animal"), Node("plant", "Plant"))))
 
@@ -188,21 +190,23 @@ def test_only_our_filter_of_a_view_that_somebody_changed_is_renewed():
     tree = Taxonomy((Node("bird", "Bird"),))
     extra = {"filter": "filter:tasks:id", "operator": "equal", "type": "Number", "value": 1}
     (bird,) = plan_views(tree, VERSION, [], most=9).added
+    bird = deepcopy(write_view(bird))
     bird["filters"]["items"].append(extra)
     gone = deepcopy(bird) | {"title": "Category: Fish"}
     gone["filters"]["items"][0]["value"] = f'"{VERSION} Fish"'
     renamed = deepcopy(bird) | {"title": "Bird"}
-    known = [{"id": 1, "data": bird}, {"id": 2, "data": gone}, {"id": 3, "data": renamed}]
+    known = [View.of({"id": number, "data": data}) for number, data in enumerate((bird, gone, renamed), start=1)]
 
     plan = plan_views(tree, "yolo_detector@2.0.0", known, most=9)
 
-    assert (plan.added, plan.gone, list(plan.changed)) == ((), (), [1])
-    assert [one["value"] for one in plan.changed[1]["filters"]["items"]] == ['"yolo_detector@2.0.0 Bird"', 1]
+    assert (plan.added, plan.gone, [one.id for one in plan.changed]) == ((), (), [1])
+    assert [one.value for one in plan.changed[0].conditions] == ['"yolo_detector@2.0.0 Bird"', 1]
+    assert write_view(plan.changed[0])["filters"]["items"][1] == extra
 
 
 def test_a_view_that_two_made_at_once_is_deleted_again(ready):
     publish_views(ready.taxonomies, 1, ANIMALS)
-    ready.studio.client.create_view(1, ready.studio.client.tabs[0]["data"])
+    ready.studio.client.create_view(1, ready.studio.client.views(1)[0])
 
     publish_views(ready.taxonomies, 1, ANIMALS)
 
@@ -221,7 +225,7 @@ def test_nodes_of_one_name_have_views_of_their_own():
 
     plan = plan_views(Taxonomy(nodes), VERSION, [], most=9)
 
-    found = {one["title"]: one["filters"]["items"][0]["value"] for one in plan.added}
+    found = {one.title: one.conditions[0].value for one in plan.added}
     assert list(found) == [
         "Category: A",
         "Category: A/Other",

@@ -119,7 +119,7 @@ STEPS = [
     pytest.param("trainings.store", "settle", "after", 1, id="after-the-outcome-is-known"),
     pytest.param("registry.versions", "promote", "before", 1, id="before-the-promotion"),
     pytest.param("registry.versions", "promote", "after", 1, id="after-the-promotion"),
-    pytest.param("studio.projects", "reviews_seen", "after", 1, id="after-the-reviews-are-seen"),
+    pytest.param("studio.projects", "mark_reviews_seen", "after", 1, id="after-the-reviews-are-seen"),
     pytest.param("outbox", "post", "after", 1, id="after-it-is-told-of"),
     pytest.param("trainings.store", "end", "before", 1, id="before-it-is-closed"),
     pytest.param("trainings.store", "end", "after", 1, id="after-it-is-closed"),
@@ -358,13 +358,13 @@ def test_after_a_cancelled_training_the_same_reviews_ask_with_the_next_one(asked
 
 
 def test_the_sweep_asks_once_the_cool_down_is_over(asked):
-    asked.studio.projects.decide(1, {"retrain_after": 2, "cool_down": 3600, "of_somebody_else": 1})
+    asked.studio.projects.set_policy(1, {"retrain_after": 2, "cool_down": 3600, "of_somebody_else": 1})
     retrain(asked.trainings, 1)
     review_tasks(asked, range(20, 25))
 
     jobs._swept(asked)
     too_early = list(asked.trainings.store.open(1))
-    asked.studio.projects.decide(1, {"retrain_after": 2, "cool_down": 0})
+    asked.studio.projects.set_policy(1, {"retrain_after": 2, "cool_down": 0})
     jobs._swept(asked)
 
     assert too_early == []
@@ -373,7 +373,7 @@ def test_the_sweep_asks_once_the_cool_down_is_over(asked):
 
 
 def test_by_hand_neither_number_nor_cool_down_counts(asked):
-    asked.studio.projects.decide(1, {"retrain_after": 99, "cool_down": 3600})
+    asked.studio.projects.set_policy(1, {"retrain_after": 99, "cool_down": 3600})
     retrain(asked.trainings, 1)
 
     assert asked.trainings.store.ask(1, "by hand").state == TrainingState.ASKED

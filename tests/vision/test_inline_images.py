@@ -11,6 +11,7 @@ from PIL import Image
 
 from loop.errors import ImageTooLarge, ImageUnreadable, UpstreamError
 from loop.label_studio.payloads import Task
+from loop.label_studio.tasks import StoredTask
 from loop.registry.loaded_version import LoadedVersion
 from loop.rooms import swap
 from loop.serving.pre_annotate import make_log_entries, suggest
@@ -42,10 +43,10 @@ class Studio:
     def is_own(self, address):
         return address.startswith(self.url)
 
-    def get(self, path):
-        if path != "api/tasks/5/":
-            raise UpstreamError(f"no {path}", 404)
-        return {"id": 5, "data": self.data}
+    def task_data(self, task_id):
+        if task_id != 5:
+            raise UpstreamError(f"no task {task_id}", 404)
+        return self.data
 
 
 @pytest.fixture
@@ -116,7 +117,7 @@ def test_what_is_recorded_of_a_task_does_not_grow_with_its_image(rooms, read):
     rooms = swap(rooms, (rooms.vision.images, read({"image": URI})))
     config = rooms.studio.projects.get(1).config()
     task = {"id": 5, "data": {"image": URI}}
-    (suggestion,) = suggest([task], config, LoadedVersion("v@1.0.0", FakeDetector()), rooms.serving)
+    (suggestion,) = suggest([StoredTask(task)], config, LoadedVersion("v@1.0.0", FakeDetector()), rooms.serving)
     rooms.serving.predictions.append(make_log_entries(rooms.serving, [suggestion], 1, execution="x"))
     event = created(ls_region("a"), annotation=1, task=5)
 

@@ -19,8 +19,8 @@ from pydantic import (
 )
 
 from loop.errors import PayloadError
+from loop.label_studio.annotations import check_rectangle
 from loop.label_studio.label_config import BOXES, LabelConfig
-from loop.label_studio.shapes import NoBox, outline
 from loop.regions import Box, Region
 from loop.storage.storable import is_text
 from loop.validation import as_payload_error
@@ -187,27 +187,20 @@ def _check_labels(operation: _Written, config: LabelConfig, where: str) -> None:
     for index, plain in enumerate(operation.regions or []):
         _check_label(plain.label, config, f"{where}.regions[{index}].label")
     for index, raw in enumerate(operation.result or []):
-        if raw.get("type") == BOXES:  # other controls of the config are not ours to judge
-            _check_raw_box(raw, config, f"{where}.result[{index}]")
+        _check_raw_box(raw, config, f"{where}.result[{index}]")
 
 
 def _check_raw_box(raw: Mapping[str, Any], config: LabelConfig, where: str) -> None:
-    for key, expected in (("from_name", config.own), ("to_name", (config.to_name,))):
-        if raw.get(key) not in expected:
-            raise PayloadError(f"{where}.{key}", " or ".join(expected), raw.get(key))
-    value = raw.get("value")
-    try:
-        found = outline(raw, where)
-    except NoBox as error:
-        raise PayloadError(f"{where}.value", "a rectangle", value) from error
-    labels = value.get(BOXES) if isinstance(value, Mapping) else None
-    for label in labels if isinstance(labels, list) and labels else [labels]:
+    rectangle = check_rectangle(raw, config, where)
+    if rectangle is None:  # other controls of the config are not ours to judge
+        return
+    for label in rectangle.labels:
         _check_label(label, config, f"{where}.value.{BOXES}")
-    box = found.box
+    box = rectangle.box
     try:
-        _checked([box.x0, box.y0, box.x1, box.y1], unit="percent of the image", is_turned=bool(found.rotation))
+        _checked([box.x0, box.y0, box.x1, box.y1], unit="percent of the image", is_turned=rectangle.is_turned)
     except ValueError as error:
-        raise PayloadError(f"{where}.value", str(error), value) from error
+        raise PayloadError(f"{where}.value", str(error), rectangle.value) from error
 
 
 def _check_label(label: object, config: LabelConfig, where: str) -> None:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from loop.errors import ImageError, PayloadError, Refused
+from loop.label_studio.annotations import Annotation, AnnotationChanges
 from loop.label_studio.label_config import LabelConfig
-from loop.label_studio.payloads import read_review, read_task
 from loop.label_studio.projects import Project
+from loop.label_studio.tasks import StoredTask
 from loop.reviews.bulk import regions as bulk_review
 from loop.reviews.bulk.operations import Create, Delete, Operation, Update, digest
 from loop.reviews.bulk.regions import Ground, unique_id
 from loop.reviews.operation_store import KeptOperation
 from loop.reviews.room import ReviewsRoom
 
-Json = dict[str, Any]
 NOTHING = LabelConfig("", "", "", ())
 
 
@@ -33,7 +32,7 @@ class Planner:
 
     def __init__(self, reviews: ReviewsRoom, project: Project) -> None:
         self._reviews, self._project, self._config = reviews, project, project.config()
-        self._tasks: dict[int, Json] = {}
+        self._tasks: dict[int, StoredTask] = {}
 
     def look_up(self, task_ids: Iterable[int]) -> None:
         """Get some tasks, and forget all others. Raises UpstreamError."""
@@ -67,50 +66,50 @@ class Planner:
     def _creation(self, operation: Create, where: str, kept: KeptOperation) -> Plan:
         ground = self._ground(operation.task, where)
         written = self._write(operation, ground, where, kept.key)
-        fields: Json = {
-            "result": written.result,
-            "unique_id": unique_id(self._project.id, kept.key),
-            "parent_prediction": written.parent_prediction,
-            "lead_time": operation.lead_time,
-            "was_cancelled": False,
-        }
+        fields = AnnotationChanges(
+            result=written.result,
+            unique_id=unique_id(self._project.id, kept.key),
+            parent_prediction=written.parent_prediction,
+            lead_time=operation.lead_time,
+            is_skipped=False,
+        )
 
         def act() -> KeptOperation:
             client = self._reviews.studio.client
             try:
-                return _ended(kept, client.create_annotation(operation.task, fields))
+                return _ended(kept, client.create_annotation(operation.task, **fields))
             except Refused as error:
                 if error.status != 409:
                     raise
             made = client.annotation_of(self._project.id, operation.task, fields["unique_id"])
             if made is None:
                 raise PayloadError(f"{where}.key", "a new one", f"one of another annotation: {kept.key}")
-            is_ours = made.get("result") == fields["result"]
+            is_ours = made.result == written.result
             return _ended(kept, made) if is_ours else replace(_ended(kept, made), changed_at=None)
 
         return Plan(kept, act)
 
     def _update(
-        self, operation: Update, where: str, kept: KeptOperation, found: Json, was_started: KeptOperation | None
+        self, operation: Update, where: str, kept: KeptOperation, found: Annotation, was_started: KeptOperation | None
     ) -> Plan | KeptOperation:
         before = _ended(kept, found)
-        ground = self._ground(found["task"], where, found.get("result"))
+        ground = self._ground(found.task_id or 0, where, found.result)
         written = self._write(operation, ground, where, kept.key)
         if was_started and was_started.changed_at != before.changed_at:
-            if found.get("result") == written.result:
+            if found.result == written.result:
                 return before
             raise PayloadError(f"{where}.annotation", "what it was when the operation began", "a later state")
-        fields: Json = {"result": written.result, "was_cancelled": False}
+        changes = AnnotationChanges(result=written.result, is_skipped=False)
         if operation.lead_time is not None:
-            fields["lead_time"] = operation.lead_time
-        is_timed = operation.lead_time is not None or found.get("lead_time") is not None
+            changes["lead_time"] = operation.lead_time
+        is_timed = operation.lead_time is not None or found.is_timed
         if written.parent_prediction is not None or not (written.result or is_timed):
-            fields["parent_prediction"] = written.parent_prediction  # else it would look like a bulk accept
+            changes["parent_prediction"] = written.parent_prediction  # else it would look like a bulk accept
         client = self._reviews.studio.client
-        return Plan(before, lambda: _ended(kept, client.update_annotation(operation.annotation, fields)))
+        return Plan(before, lambda: _ended(kept, client.update_annotation(operation.annotation, **changes)))
 
     def _deletion(
-        self, kept: KeptOperation, found: Json | None, was_started: KeptOperation | None
+        self, kept: KeptOperation, found: Annotation | None, was_started: KeptOperation | None
     ) -> Plan | KeptOperation:
         if found is None and was_started:
             return replace(was_started, error=None)
@@ -120,26 +119,26 @@ class Planner:
             return was_started  # it is gone, and its id was given out again
 
         def act() -> KeptOperation:
-            self._reviews.studio.client.delete_annotation(found["id"])
+            self._reviews.studio.client.delete_annotation(before.annotation_id or 0)
             return before
 
         return Plan(before, act)
 
-    def _annotation(self, operation: Update | Delete, where: str, *, is_gone_fine: object) -> Json | None:
+    def _annotation(self, operation: Update | Delete, where: str, *, is_gone_fine: object) -> Annotation | None:
         try:
             found = self._reviews.studio.client.annotation(operation.annotation)
         except Refused as error:
             if error.status != 404:
                 raise
-            found = {}
-        if found.get("project") != self._project.id:
+            found = Annotation({})
+        if found.project_id != self._project.id:
             if is_gone_fine:
                 return None
             raise PayloadError(
                 f"{where}.annotation", f"an annotation of project {self._project.id}", operation.annotation
             )
-        if operation.task not in (None, found.get("task")):
-            raise PayloadError(f"{where}.task", f"{found.get('task')}, the annotation's own", operation.task)
+        if operation.task not in (None, found.task_id):
+            raise PayloadError(f"{where}.task", f"{found.task_id}, the annotation's own", operation.task)
         return found
 
     def _ground(self, task_id: int, where: str, existing: object = None) -> Ground:
@@ -158,15 +157,15 @@ class Planner:
 
     def _size(self, task_id: int) -> tuple[int, int]:
         """Width and height of a task's image, read from the image itself. Raises ImageError."""
-        (image,) = self._reviews.vision.images.load([read_task(self._tasks[task_id], self._config.image_key)])
+        (image,) = self._reviews.vision.images.load([self._tasks[task_id].read(self._config.image_key)])
         if isinstance(image, ImageError):
             raise image
         return int(image.shape[1]), int(image.shape[0])
 
 
-def _ended(kept: KeptOperation, annotation: Json) -> KeptOperation:
+def _ended(kept: KeptOperation, annotation: Annotation) -> KeptOperation:
     """What is known of an operation by the annotation it is about."""
-    review = read_review(annotation, NOTHING, project_id=kept.project_id)  # whatever its regions are
+    review = annotation.read(NOTHING, project_id=kept.project_id)  # whatever its regions are
     return replace(
         kept, task_id=review.task_id, annotation_id=review.id, made_at=review.created_at, changed_at=review.updated_at
     )

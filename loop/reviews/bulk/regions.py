@@ -5,18 +5,28 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from loop.errors import PayloadError
-from loop.label_studio.label_config import BOXES, LabelConfig
-from loop.label_studio.payloads import StoredPrediction, read_prediction
-from loop.label_studio.result_format import read_result, write_result
+from loop.label_studio.annotations import (
+    MANUAL,
+    add_ids,
+    add_origins,
+    image_size,
+    read_origins,
+    read_rectangle,
+    region_ids,
+)
+from loop.label_studio.label_config import LabelConfig
+from loop.label_studio.payloads import ReadPrediction
+from loop.label_studio.result_format import write_result
+from loop.label_studio.tasks import StoredPrediction, StoredTask
 from loop.regions import Region
 from loop.reviews.bulk.operations import Create, PlainRegion, Update
 from loop.reviews.verdicts import JudgePolicy
 
-Json = Mapping[str, Any]
 NAMESPACE = uuid.UUID("6f0b9a2e-6f3c-5d0e-9d2a-3c1f5f0a7b11")
 
 
@@ -26,14 +36,14 @@ class Ground:
     What a review can refer to.
 
     *predictions* are those that Label Studio stores for the task, *logged* the regions of all that was ever served for
-    it, *existing* the result of the annotation that is updated. *size* is the image's width and height in pixels, None
-    where nothing in Label Studio tells.
+    it, *origins* those of the regions of the annotation that is updated, by their ids. *size* is the image's width and
+    height in pixels, None where nothing in Label Studio tells.
     """
 
     task_id: int
-    predictions: tuple[StoredPrediction, ...] = ()
+    predictions: tuple[ReadPrediction, ...] = ()
     logged: tuple[Region, ...] = ()
-    existing: tuple[Json, ...] = ()
+    origins: Mapping[str, str] = field(default_factory=dict)
     size: tuple[int, int] | None = None
 
     def predicted(self) -> dict[str, Region]:
@@ -55,22 +65,15 @@ def unique_id(project_id: int, key: str) -> str:
     return str(uuid.uuid5(NAMESPACE, f"{project_id}:{key}"))
 
 
-def ground(task: Json, logged: Iterable[Sequence[Region]], config: LabelConfig, existing: object = ()) -> Ground:
+def ground(task: StoredTask, logged: Iterable[Sequence[Region]], config: LabelConfig, existing: object = ()) -> Ground:
     """Read what a task as Label Studio has it, what was *logged* for it, and an annotation's result tell."""
-    predictions, annotations = _objects(task.get("predictions")), _objects(task.get("annotations"))
-    known = _objects(existing)
     return Ground(
-        task_id=task["id"],
-        predictions=tuple(_readable(predictions, task["id"], config)),
+        task_id=task.id,
+        predictions=tuple(_read_all(task.predictions, task.id, config)),
         logged=tuple(region for regions in logged for region in regions),
-        existing=tuple(known),
-        size=_size([*known, *(one for each in (*predictions, *annotations) for one in _objects(each.get("result")))]),
+        origins=read_origins(existing),
+        size=image_size(existing) or task.image_size(),
     )
-
-
-def _objects(listed: object) -> list[Json]:
-    """The JSON objects of a list; Label Studio keeps whatever others wrote."""
-    return [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
 
 
 def write(operation: Create | Update, known: Ground, config: LabelConfig, *, where: str, seed: str) -> Written:
@@ -82,11 +85,14 @@ def write(operation: Create | Update, known: Ground, config: LabelConfig, *, whe
     """
     size = tuple(operation.size) if operation.size else known.size
     if operation.result is not None:
-        raws = [{"id": _new_id(seed, index), **raw} for index, raw in enumerate(operation.result)]
-        result = [{"origin": _origin_of_raw(raw, known, config), **raw} for raw in raws]
+        raws = add_ids(operation.result, [_new_id(seed, index) for index in range(len(operation.result))])
+        origins = [
+            _origin_of_raw(raw, region_id, known, config) for raw, region_id in zip(raws, region_ids(raws), strict=True)
+        ]
+        result = add_origins(raws, origins)
     else:
         result = _plain(operation, known, config, where, seed, (size[0], size[1]) if size else (0, 0))
-    return Written(result, _parent({str(one["id"]) for one in result}, known.predictions))
+    return Written(result, _parent(set(region_ids(result)), known.predictions))
 
 
 def needs_size(operation: Create | Update, known: Ground) -> bool:
@@ -98,20 +104,18 @@ def _plain(
     operation: Create | Update, known: Ground, config: LabelConfig, where: str, seed: str, size: tuple[int, int]
 ) -> list[dict[str, Any]]:
     predicted = known.predicted()
-    drawn = {str(one.get("id")): str(one.get("origin") or "manual") for one in known.existing}
     regions, origins = list[Region](), list[str]()
     for index, plain in enumerate(operation.regions or []):
         region, at = _region(plain, config), f"{where}.regions[{index}].id"
-        if region.id and region.id not in predicted and region.id not in drawn:
+        if region.id and region.id not in predicted and region.id not in known.origins:
             raise PayloadError(at, f"the id of a predicted region of task {known.task_id}", region.id)
         if region.id and any(region.id == other.id for other in regions):
             raise PayloadError(at, "each id once", region.id)
         found = predicted.get(region.id)
-        origins.append(_origin(region, found) if found else drawn.get(region.id, "manual"))
+        origins.append(_origin(region, found) if found else known.origins.get(region.id, MANUAL))
         score = found.score if found else None
         regions.append(replace(region, id=region.id or _new_id(seed, index), score=score))
-    written = write_result(regions, config, size)
-    return [{**one, "origin": origin} for one, origin in zip(written, origins, strict=True)]
+    return add_origins(write_result(regions, config, size), origins)
 
 
 def _region(plain: PlainRegion, config: LabelConfig) -> Region:
@@ -126,16 +130,14 @@ def _origin(region: Region, predicted: Region) -> str:
     return "prediction" if is_same else "prediction-changed"
 
 
-def _origin_of_raw(raw: Json, known: Ground, config: LabelConfig) -> str:
-    predicted = known.predicted().get(str(raw.get("id")))
-    drawn = {str(one.get("id")): str(one.get("origin") or "manual") for one in known.existing}
-    regions = read_result([raw], config, "operation").regions
-    if predicted is None or raw.get("type") != BOXES or not regions:
-        return drawn.get(str(raw.get("id")), "manual")
-    return _origin(regions[0], predicted)
+def _origin_of_raw(raw: Mapping[str, Any], region_id: str, known: Ground, config: LabelConfig) -> str:
+    predicted, region = known.predicted().get(region_id), read_rectangle(raw, config)
+    if predicted is None or region is None:
+        return known.origins.get(region_id, MANUAL)
+    return _origin(region, predicted)
 
 
-def _parent(ids: set[str], predictions: Sequence[StoredPrediction]) -> int | None:
+def _parent(ids: set[str], predictions: Sequence[ReadPrediction]) -> int | None:
     """The prediction that most of the ids are of; of equals the newest."""
     shared = [(sum(region.id in ids for region in one.regions), one.created_at, one.id) for one in predictions]
     most = max(shared, default=None)
@@ -146,18 +148,8 @@ def _new_id(seed: str, index: int) -> str:
     return hashlib.sha256(f"{seed}:{index}".encode()).hexdigest()[:10]
 
 
-def _readable(predictions: Iterable[Json], task_id: int, config: LabelConfig) -> Iterable[StoredPrediction]:
-    """Predictions of others may hold anything; what cannot be read cannot be referred to."""
-    for one in predictions:
-        try:
-            yield read_prediction(one, config, task_id=task_id)
-        except PayloadError:
-            continue
-
-
-def _size(regions: Iterable[Json]) -> tuple[int, int] | None:
-    for one in regions:
-        size = (one.get("original_width"), one.get("original_height"))
-        if all(isinstance(side, int) and side > 0 for side in size):
-            return int(size[0] or 0), int(size[1] or 0)
-    return None
+def _read_all(predictions: Iterable[StoredPrediction], task_id: int, config: LabelConfig) -> Iterable[ReadPrediction]:
+    """Read the predictions; those of other programs may hold anything, and are left out if they cannot be read."""
+    for prediction in predictions:
+        with suppress(PayloadError):
+            yield prediction.read(config, task_id=task_id)

@@ -10,6 +10,7 @@ import pytest
 from loop.errors import NotStored
 from loop.installation.doctor import doctor
 from loop.installation.findings import Level
+from loop.label_studio.prediction_import import NewPrediction
 from scripts.demo import project as projects
 from tests.builders import ls_region, picture
 from tests.services import make_project, project_of, run_loop, until
@@ -160,7 +161,7 @@ def test_what_label_studio_does_not_store_is_named_and_the_rest_is_stored(api, c
     first, second, third = (task["id"] for task in request_for(api, project_id)["tasks"][:3])
     api.delete(f"/api/tasks/{second}").raise_for_status()
     rows = [
-        {"task": task, "model_version": "a test", "score": 0.5, "result": [ls_region("a", label)]}
+        NewPrediction(task, "a test", 0.5, [ls_region("a", label)])
         for task, label in ((first, "item"), (second, "item"), (third, "no such label"))
     ]
 
@@ -169,8 +170,7 @@ def test_what_label_studio_does_not_store_is_named_and_the_rest_is_stored(api, c
 
     assert set(refused.value.reasons) == {third}
     assert "valid labels: ['item']" in refused.value.reasons[third]
-    stored = loop_rooms.studio.client.named_tasks(project_id, [first])[first]["predictions"]
-    assert "a test" in {one["model_version"] for one in stored}
+    assert loop_rooms.studio.client.named_tasks(project_id, [first])[first].has("a test")
 
 
 def test_a_project_without_tasks_can_be_connected(api, loop_rooms, loop_settings):

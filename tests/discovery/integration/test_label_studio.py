@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from loop.discovery.decide import NOTHING, promote
 from loop.discovery.discover import discover
 from loop.label_studio.label_config import parse
+from loop.label_studio.prediction_import import NewPrediction
 from loop.references.index import index
 from loop.regions import Region
 from loop.registry import follow
@@ -68,13 +69,13 @@ def predict(rooms, project_id, task_id, n, version):
         project_id, task_id, version, regions, (), 0.25, score, "queue", 0.05, NOON, f"/data/upload/x/{n}.jpg"
     )
     rooms.serving.predictions.append([one])
-    stored = {"task": task_id, "model_version": version, "score": score, "result": [ls_region(f"r{n}", "item")]}
+    stored = NewPrediction(task_id, version, score, [ls_region(f"r{n}", "item")])
     rooms.studio.client.store_predictions(project_id, [stored])
 
 
 def stored(rooms, project_id):
     """The predictions in Label Studio by task."""
-    return {task["id"]: task["predictions"][0] for task in rooms.studio.client.open_tasks(project_id)}
+    return {task.id: task.predictions[0] for task in rooms.studio.client.open_tasks(project_id)}
 
 
 def served(api, project_id, ids, count):
@@ -102,8 +103,8 @@ def test_a_cluster_that_is_promoted_is_a_label_and_a_view(api, made):
     assert config.replace('    <Label value="Insect &amp; Co"/>\n', "") == before
     annotation = {"result": [ls_region("new", "Insect & Co")], "lead_time": 1.0}
     api.post(f"/api/tasks/{ids[8]}/annotations/", json=annotation).raise_for_status()
-    (view,) = [one for one in rooms.studio.client.views(project_id) if one["data"]["title"] == "Likely Insect & Co"]
-    found = api.get("/api/tasks", params={"view": view["id"], "fields": "all"}).raise_for_status().json()
+    (view,) = [one for one in rooms.studio.client.views(project_id) if one.title == "Likely Insect & Co"]
+    found = api.get("/api/tasks", params={"view": view.id, "fields": "all"}).raise_for_status().json()
     assert {ids.index(task["id"]) for task in found["tasks"]} == set(range(8, 16))
     assert NOTHING in promote(rooms.discovery, project_id, insects.id, "Insect & Co")[0]
     assert project_of(api, project_id)["label_config"] == config
@@ -114,9 +115,9 @@ def test_a_person_sees_the_view_in_the_data_manager(api, made, page, label_studi
     discover(rooms.discovery, project_id, POLICY)
     tools = next(one.found for one in rooms.discovery.clusters.all(project_id) if ids[16] in one.found.tasks)
     promote(rooms.discovery, project_id, tools.id, "Tool")
-    (view,) = [one for one in rooms.studio.client.views(project_id) if one["data"]["title"] == "Likely Tool"]
+    (view,) = [one for one in rooms.studio.client.views(project_id) if one.title == "Likely Tool"]
 
-    page.goto(f"{label_studio.url}/projects/{project_id}/data?tab={view['id']}")
+    page.goto(f"{label_studio.url}/projects/{project_id}/data?tab={view.id}")
 
     expect(page.get_by_text("Likely Tool").first).to_be_visible(timeout=60_000)
     expect(page.get_by_text(f"Tasks: {len(tools.tasks)} / {len(SHOWN)}")).to_be_visible(timeout=60_000)
@@ -124,8 +125,8 @@ def test_a_person_sees_the_view_in_the_data_manager(api, made, page, label_studi
     page.wait_for_timeout(2000)
     page.screenshot(path=tmp_path / "view.png")
     expect(page.get_by_text(f"Tasks: {len(tools.tasks)} / {len(SHOWN)}")).to_be_visible()
-    (after,) = [one for one in rooms.studio.client.views(project_id) if one["id"] == view["id"]]
-    assert after["data"]["filters"] == view["data"]["filters"]
+    (after,) = [one for one in rooms.studio.client.views(project_id) if one.id == view.id]
+    assert after.data["filters"] == view.data["filters"]
 
 
 def test_the_queue_goes_round_the_groups_and_within_each_by_score(api, made):

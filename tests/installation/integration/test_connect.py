@@ -43,7 +43,7 @@ class Connectable(FakeLabelStudio):
     def webhooks(self, project_id):
         return []
 
-    def create_backend(self, **fields):
+    def create_backend(self, *fields):
         self.made.append(fields)
 
     def create_webhook(self, **fields):

@@ -56,7 +56,7 @@ def test_a_healthy_project_has_nothing_wrong(loop_rooms, loop_settings, project_
     for secret in (
         loop_settings.label_studio_api_key,
         loop_settings.basic_auth_pass,
-        loop_rooms.studio.door.secret_of(project_id),
+        loop_rooms.studio.backend.secret_of(project_id),
     ):
         assert secret not in said
 
@@ -122,7 +122,7 @@ def test_a_backend_at_another_address_is_told(loop_rooms, loop_settings, tmp_pat
         wrong = found(moved, project_id)
 
     assert "does not answer" in wrong["web"].found
-    assert f"there is one of ours at {loop_rooms.studio.door.url}" in wrong["backend"].found
+    assert f"there is one of ours at {loop_rooms.studio.backend.url}" in wrong["backend"].found
     assert "ours points to" in wrong["webhook"].found
 
 

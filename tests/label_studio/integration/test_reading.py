@@ -5,6 +5,7 @@ from contextlib import closing
 import pytest
 from playwright.sync_api import expect
 
+from loop.label_studio.prediction_import import NewPrediction
 from loop.label_studio.result_format import write_result
 from loop.regions import Box, Region
 from loop.reviews.verdicts import Decision
@@ -46,7 +47,7 @@ def project(api, label_studio, tmp_path):
             prediction = served(*regions, task=task["id"], project=made["id"], image=task["data"]["image"])
             rooms.serving.predictions.append([prediction])
             result = write_result(regions, rooms.studio.projects.get(made["id"]).config(), (640, 480))
-            rows.append({"task": task["id"], "model_version": prediction.version, "score": 0.5, "result": result})
+            rows.append(NewPrediction(task["id"], prediction.version, 0.5, result))
         assert rooms.studio.client.store_predictions(made["id"], rows) == 3
         yield rooms, made["id"], [task["id"] for task in tasks]
 
@@ -70,7 +71,7 @@ def test_shapes_aliases_and_two_controls_are_read_from_a_real_label_studio(api, 
         drawn = {"result": shapes, "lead_time": 3.0}
         api.post(f"/api/tasks/{task}/annotations/", json=drawn).raise_for_status()
 
-    line = sync(rooms.trainings, project_id)
+    line = sync(rooms.trainings, project_id).line
 
     submitted = tasks_of(api, project_id)[0]["annotations"][0]["result"]
     assert [(one["from_name"], one["value"]["rectanglelabels"]) for one in submitted] == [

@@ -16,7 +16,7 @@ def project_id(api):
 
 def test_a_legacy_token_is_found_out(label_studio, project_id):
     with closing(LabelStudio(label_studio.url, label_studio.token)) as client:
-        assert client.project(project_id)["title"] == "Tokens"
+        assert client.project(project_id).title == "Tokens"
         assert client.authorization().startswith("Token ")
 
 
@@ -25,7 +25,7 @@ def test_a_personal_access_token_is_found_out_and_refreshed(api, label_studio, p
     pat = api.post("/api/token/", json={}).raise_for_status().json()["token"]
 
     with closing(LabelStudio(label_studio.url, pat)) as client:
-        assert client.project(project_id)["title"] == "Tokens"
+        assert client.project(project_id).title == "Tokens"
         assert client.authorization().startswith("Bearer ")
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from loop.errors import ArchiveRefused, WeightsRefused
+from loop.label_studio.tasks import read_tasks
 from loop.registry.layer_names import LAYERS
 from loop.registry.loaded_version import Thresholds
 from loop.registry.promote import promote, roll_back
@@ -95,7 +96,8 @@ def weaker(model):
 def answer(rooms):
     """What `/predict` answers, to the bit."""
     predictor = Predictor(rooms.serving)
-    found = json.dumps([item.as_json() for item in predictor.predict(1, ITEMS, TASKS)], sort_keys=True)
+    answers = predictor.predict(1, ITEMS, read_tasks(TASKS))
+    found = json.dumps([answer.prediction.as_answer() for answer in answers], sort_keys=True)
     assert '"score": 0' in found
     return found
 

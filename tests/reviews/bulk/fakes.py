@@ -1,6 +1,7 @@
 """A model of Label Studio's annotation API, which may die before or after it does what it is asked."""
 
 from loop.errors import Refused, UpstreamError
+from loop.label_studio.annotations import Annotation, write_annotation
 from tests.fakes import Killed
 from tests.label_studio.fakes import StudioModel
 
@@ -19,19 +20,19 @@ class BulkStudio(StudioModel):
 
     def annotation(self, annotation_id):
         self._answer()
-        return dict(self._found(annotation_id)[1])
+        return Annotation(dict(self._found(annotation_id)[1]))
 
-    def create_annotation(self, task_id, fields):
-        return self._write(self._create, task_id, fields)
+    def create_annotation(self, task_id, **fields):
+        return Annotation(self._write(self._create, task_id, write_annotation(fields)))
 
-    def update_annotation(self, annotation_id, fields):
-        return self._write(self._update, annotation_id, fields)
+    def update_annotation(self, annotation_id, **changes):
+        return Annotation(self._write(self._update, annotation_id, write_annotation(changes)))
 
     def delete_annotation(self, annotation_id):
         return self._write(self._delete, annotation_id)
 
     def annotation_of(self, project_id, task_id, unique_id):
-        return next((dict(one) for one in self.annotations(task_id) if one["unique_id"] == unique_id), None)
+        return next((Annotation(dict(one)) for one in self.annotations(task_id) if one["unique_id"] == unique_id), None)
 
     def annotations(self, task_id):
         return next(one["annotations"] for one in self.tasks if one["id"] == task_id)

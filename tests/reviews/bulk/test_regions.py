@@ -5,6 +5,7 @@ import pytest
 from loop.errors import PayloadError
 from loop.label_studio.label_config import parse
 from loop.label_studio.payloads import read_review
+from loop.label_studio.tasks import StoredTask
 from loop.reviews.bulk.operations import read_operation
 from loop.reviews.bulk.regions import ground, unique_id, write
 from tests.builders import CONFIG, ls_annotation, ls_region, ls_task, region
@@ -20,7 +21,7 @@ def stored(*regions, number=9, minutes=0, **fields):
 def written(*regions, predictions=(), logged=(), existing=None, seed="k", **fields):
     operation = {"operation": "create", "task": 1, **({"regions": list(regions)} if not fields else {}), **fields}
     config = parse(CONFIG)
-    known = ground(ls_task(1, predictions=list(predictions)), logged, config, existing)
+    known = ground(StoredTask(ls_task(1, predictions=list(predictions))), logged, config, existing)
     return write(read_operation(operation, config, "here"), known, config, where="here", seed=seed)
 
 

@@ -85,10 +85,10 @@ def test_a_broken_operation_costs_only_itself(loop, broken):
 
 def test_what_label_studio_refuses_costs_only_itself(loop, studio):
     class Picky(BulkStudio):
-        def create_annotation(self, task_id, fields):
+        def create_annotation(self, task_id, **fields):
             if task_id == 2:
                 raise Refused("400: no", 400)
-            return super().create_annotation(task_id, fields)
+            return super().create_annotation(task_id, **fields)
 
     outcomes = do(swap(loop, (loop.studio.client, Picky(4))), create(1), create(2), create(3))
 
@@ -123,7 +123,7 @@ def test_a_key_of_another_operation_is_refused(loop, studio):
 
 def test_a_key_whose_operation_was_refused_is_free(loop):
     class Picky(BulkStudio):
-        def create_annotation(self, task_id, fields):
+        def create_annotation(self, task_id, **fields):
             raise Refused("400: no", 400)
 
     do(swap(loop, (loop.studio.client, Picky(4))), create(1, "a"))

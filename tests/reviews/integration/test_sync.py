@@ -64,10 +64,10 @@ def test_a_task_stays_open_until_it_has_all_the_annotations_that_the_project_wan
     api.patch(f"/api/projects/{project_id}/", json={"maximum_annotations": 2}).raise_for_status()
     reviewed = annotator.review_next()
 
-    assert reviewed in [task["id"] for task in loop_rooms.studio.client.open_tasks(project_id)]
+    assert reviewed in [task.id for task in loop_rooms.studio.client.open_tasks(project_id)]
 
     api.patch(f"/api/projects/{project_id}/", json={"maximum_annotations": 1}).raise_for_status()
-    until(lambda: reviewed not in [task["id"] for task in loop_rooms.studio.client.open_tasks(project_id)])
+    until(lambda: reviewed not in [task.id for task in loop_rooms.studio.client.open_tasks(project_id)])
 
 
 def test_a_model_version_that_was_emptied_is_set_again(api, loop_rooms, loop_settings, deaf):

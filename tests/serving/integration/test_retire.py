@@ -88,7 +88,7 @@ def test_a_rollback_gives_the_same_predictions_again(api, rooms, project_id):
     after = stored(api, project_id)
     assert {number: found[OLD]["result"] for number, found in after.items()} == before
     assert all(set(found) == {OLD} for found in after.values())
-    assert rooms.studio.client.project(project_id)["model_version"] == OLD
+    assert rooms.studio.client.project(project_id).version == OLD
 
 
 def test_who_opened_a_task_before_its_prediction_went_is_judged_by_what_they_saw(api, rooms, project_id):
@@ -104,7 +104,7 @@ def test_who_opened_a_task_before_its_prediction_went_is_judged_by_what_they_saw
     assert refused.status_code == 400  # why old predictions stay for a while
     config = rooms.studio.projects.get(project_id).config()
     review = read_review(made, config, project_id=project_id, task_id=task_id)
-    rooms.reviews.store.record(review, rooms.studio.client.named_tasks(project_id, [task_id])[task_id]["data"])
+    rooms.reviews.store.record(review, rooms.studio.client.named_tasks(project_id, [task_id])[task_id].data)
     judge_tasks(rooms.reviews, project_id, [task_id])
     (verdict,) = rooms.reviews.verdicts.all(VerdictFilter(project=project_id))
     assert (verdict.version, verdict.decision) == (OLD, Decision.CONFIRMED)

@@ -168,7 +168,7 @@ def fill(parts, folder: Path) -> None:
     parts.projects.save(1, "Cars", CONFIG)
     parts.projects.save(2, "Boats", CONFIG.replace("Car", "Boat"))
     parts.projects.decide(1, {"retrain_after": 7})
-    parts.projects.synced(1, datetime.now(UTC))
+    parts.projects.record_sync(1, datetime.now(UTC))
     train(parts, folder)
     parts = unknown.looking(parts)
     apply(parts, 1, categories.TREE, "the first")

@@ -7,8 +7,9 @@ import pytest
 from playwright.sync_api import expect
 
 from loop.label_studio.payloads import read_prediction, read_review
+from loop.label_studio.prediction_import import NewPrediction
 from loop.label_studio.result_format import write_result
-from loop.label_studio.views import only_tasks
+from loop.label_studio.views import show_tasks
 from loop.regions import Box, Region
 from loop.reviews.verdicts import Decision, judge
 from loop.taxonomy.matching import Match
@@ -52,7 +53,7 @@ def predicted(api, rooms):
     task_ids = sorted(task["id"] for task in tasks(api, project_id))
     for version in ("yolo_detector@0.9.0", champion):
         rows = [
-            {"task": one, "model_version": version, "score": score, "result": regions(built, project_id, one)}
+            NewPrediction(one, version, score, regions(built, project_id, one))
             for one, score in zip(task_ids, (0.3, 0.1, 0.2), strict=True)
         ]
         built.studio.client.store_predictions(project_id, rows)
@@ -131,9 +132,8 @@ def test_an_annotator_sees_a_match_and_keeps_it_by_submitting(api, label_studio,
     project_id, (first, second, _) = predicted
     publish(built, built.studio.projects.get(project_id), TREE, {first: {f"{first}-a": BIRD, f"{first}-b": COW}})
     publish_views(built, project_id, TREE)
-    named = {"title": "By id", "type": "list", "target": "tasks", "filters": only_tasks([first, second])}
-    built.studio.client.create_view(project_id, named)
-    views = {one["data"]["title"]: one["id"] for one in built.studio.client.views(project_id)}
+    built.studio.client.create_view(project_id, show_tasks("By id", [first, second]))
+    views = {one.title: one.id for one in built.studio.client.views(project_id)}
 
     page.goto(f"{label_studio.url}/projects/{project_id}/data?tab={views['By id']}")
     expect(page.get_by_text("Tasks: 2 / 3")).to_be_visible()
