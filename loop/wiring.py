@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from loop import policies
 from loop.datasets.image_vector_store import WholeVectors
-from loop.datasets.room import DatasetPolicy, DatasetsRoom
-from loop.datasets.selection import SelectionPolicy
+from loop.datasets.room import DatasetsRoom
 from loop.datasets.split_store import SplitList
 from loop.delivery import NoticeSender, standard_key
 from loop.discovery.cluster_store import ClusterLog
@@ -19,7 +20,6 @@ from loop.errors import PayloadError
 from loop.gate.evaluator import Evaluator
 from loop.gate.report_store import ReportFolder
 from loop.gate.room import GateRoom
-from loop.gate.rule import GatePolicy
 from loop.installation.room import InstallationRoom
 from loop.job_queue.queue import JobQueue
 from loop.label_studio.client import LabelStudio
@@ -48,8 +48,7 @@ from loop.reviews.verdict_store import VerdictLog
 from loop.rooms import Rooms
 from loop.secrecy import guard
 from loop.serving.queue_groups import GroupStore
-from loop.serving.queue_order import AuditPolicy
-from loop.serving.room import ServingPolicy, ServingRoom
+from loop.serving.room import ServingRoom
 from loop.serving.store import PredictionLog
 from loop.settings import Settings
 from loop.storage import database
@@ -61,12 +60,16 @@ from loop.taxonomy.store import TaxonomyLog
 from loop.training.policy import RetrainPolicy
 from loop.training.room import TrainingRoom
 from loop.training.store import TrainingStore
-from loop.training.trainer import TrainingPolicy
 from loop.vision.embedders import Embedders
 from loop.vision.image_cache import ImageCache
-from loop.vision.images import ImageLimits, Images
+from loop.vision.images import Images
 from loop.vision.room import VisionRoom
 from loop.vision.ultralytics_weights import IMAGE_SIZE
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Room = TypeVar("Room", bound="DataclassInstance")
 
 
 def build(settings: Settings | None = None, *, migrate: bool = False) -> Rooms:
@@ -76,12 +79,12 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Rooms:
     guard(settings.secrets())
     if migrate:
         database.migrate(settings.database)
-    builder = _Builder(settings)
+    builder = RoomBuilder(settings)
     return Rooms(**{field.name: getattr(builder, field.name) for field in fields(Rooms)})
 
 
-class _Builder:
-    """Builds each room once, from the rooms below it."""
+class RoomBuilder:
+    """Builds each room once, from its own objects and the rooms below it."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -90,12 +93,19 @@ class _Builder:
         self.queue = JobQueue(settings.redis)
         self.outbox = Outbox(self.engine, settings.receivers)
         self.sender = NoticeSender(lambda: standard_key(settings.notify_secret or self._secrets.of("notices")))
-        self._predictions = PredictionLog(self.engine)
+        self.predictions = PredictionLog(self.engine)
+
+    def _room(self, kind: type[Room], **own: Any) -> Room:
+        """Build a room from its *own* objects; all others are attributes of the same name."""
+        others = {field.name for field in fields(kind)} - own.keys()
+        return kind(**own, **{name: getattr(self, name) for name in others})
 
     @cached_property
     def studio(self) -> StudioRoom:
+        """Label Studio, and the connected projects."""
         settings = self._settings
-        return StudioRoom(
+        return self._room(
+            StudioRoom,
             client=LabelStudio(settings.label_studio_url, settings.label_studio_api_key),
             backend=BackendAddress(
                 settings.backend_url, settings.basic_auth_user, settings.basic_auth_pass, self._secrets.of_webhook
@@ -106,24 +116,22 @@ class _Builder:
 
     @cached_property
     def vision(self) -> VisionRoom:
-        settings = self._settings
-        images = Images(self.studio.client, _image_limits(settings))
-        return VisionRoom(
-            queue=self.queue,
+        """Images and embedders."""
+        settings, client = self._settings, self.studio.client
+        images = Images(client, policies.image_limits(settings))
+        return self._room(
+            VisionRoom,
             images=images,
             cache=ImageCache(settings.home / "images", images, settings.image_pixels),
-            embedders=Embedders(
-                settings.embedder, device=settings.device, image_size=settings.image_size or IMAGE_SIZE
-            ),
+            embedders=Embedders(settings.embedder, settings.device, settings.image_size or IMAGE_SIZE),
         )
 
     @cached_property
     def registry(self) -> RegistryRoom:
+        """The versions of every project."""
         settings = self._settings
-        return RegistryRoom(
-            studio=self.studio,
-            queue=self.queue,
-            outbox=self.outbox,
+        return self._room(
+            RegistryRoom,
             versions=WeightsRegistry(self.engine, settings.home / "weights", settings.model_name),
             moves=MoveLog(self.engine),
             detectors=Detectors(settings.device, settings.image_size, settings.base_weights, settings.home / "base"),
@@ -132,12 +140,9 @@ class _Builder:
 
     @cached_property
     def reviews(self) -> ReviewsRoom:
-        return ReviewsRoom(
-            studio=self.studio,
-            outbox=self.outbox,
-            vision=self.vision,
-            registry=self.registry,
-            predictions=self._predictions,
+        """Events, reviews and verdicts."""
+        return self._room(
+            ReviewsRoom,
             events=EventLog(self.engine),
             set_aside=SetAsideStore(self.engine),
             store=ReviewLog(self.engine),
@@ -147,10 +152,9 @@ class _Builder:
 
     @cached_property
     def rates(self) -> RatesRoom:
-        return RatesRoom(
-            studio=self.studio,
-            outbox=self.outbox,
-            reviews=self.reviews,
+        """Verdicts over time."""
+        return self._room(
+            RatesRoom,
             store=RateLog(self.engine),
             shadows=ShadowLog(self.engine),
             cohort_field=self._settings.cohort_field,
@@ -158,72 +162,54 @@ class _Builder:
 
     @cached_property
     def datasets(self) -> DatasetsRoom:
-        return DatasetsRoom(
-            studio=self.studio,
-            vision=self.vision,
-            registry=self.registry,
-            reviews=self.reviews,
+        """Splits and snapshots."""
+        return self._room(
+            DatasetsRoom,
             splits=SplitList(self.engine),
             vectors=WholeVectors(self.engine),
             snapshots=self._settings.home / "snapshots",
-            policy=_dataset_policy(self._settings),
+            policy=policies.dataset_policy(self._settings),
         )
 
     @cached_property
     def gate(self) -> GateRoom:
-        return GateRoom(
-            studio=self.studio,
-            registry=self.registry,
-            datasets=self.datasets,
+        """Candidate against champion."""
+        return self._room(
+            GateRoom,
             evaluator=Evaluator(self.registry.detectors),
             reports=ReportFolder(self._settings.home / "reports"),
-            policy=_gate_policy(self._settings),
+            policy=policies.gate_policy(self._settings),
         )
 
     @cached_property
     def trainings(self) -> TrainingRoom:
+        """Trainings, asked for and run."""
         settings = self._settings
-        return TrainingRoom(
-            studio=self.studio,
-            queue=self.queue,
-            outbox=self.outbox,
-            registry=self.registry,
-            reviews=self.reviews,
-            datasets=self.datasets,
-            gate=self.gate,
+        return self._room(
+            TrainingRoom,
             store=TrainingStore(self.engine),
             runs=settings.home / "runs",
-            policy=TrainingPolicy(
-                epochs=settings.epochs, batch=settings.batch, device=settings.device, freeze=settings.freeze
-            ),
+            policy=policies.training_policy(settings),
             retrain_policy=RetrainPolicy(settings.retrain_after, settings.cool_down),
             image_size=settings.image_size,
         )
 
     @cached_property
     def references(self) -> ReferencesRoom:
-        settings = self._settings
-        return ReferencesRoom(
-            studio=self.studio,
-            queue=self.queue,
-            vision=self.vision,
-            registry=self.registry,
-            reviews=self.reviews,
-            predictions=self._predictions,
-            milvus=References(settings.milvus_uri or milvus_server.address(settings.milvus_folder)),
+        """Vectors in Milvus."""
+        address = self._settings.milvus_uri or milvus_server.address(self._settings.milvus_folder)
+        return self._room(
+            ReferencesRoom,
+            milvus=References(address),
             vectors=VectorLog(self.engine),
             task_states=TaskStates(self.engine),
         )
 
     @cached_property
     def taxonomies(self) -> TaxonomyRoom:
-        return TaxonomyRoom(
-            studio=self.studio,
-            vision=self.vision,
-            registry=self.registry,
-            predictions=self._predictions,
-            rates=self.rates,
-            references=self.references,
+        """Taxonomies and matches."""
+        return self._room(
+            TaxonomyRoom,
             store=TaxonomyLog(self.engine),
             matches=MatchLog(self.engine),
             group_field=self._settings.group_field,
@@ -231,28 +217,19 @@ class _Builder:
 
     @cached_property
     def serving(self) -> ServingRoom:
-        settings = self._settings
-        return ServingRoom(
-            studio=self.studio,
-            vision=self.vision,
-            registry=self.registry,
-            predictions=self._predictions,
+        """Predictions and the order of the queue."""
+        return self._room(
+            ServingRoom,
             groups=GroupStore(self.engine),
-            matching=TaxonomyMatching(self.taxonomies, settings.match_seconds),
-            policy=ServingPolicy(AuditPolicy(settings.audit_share), settings.spread, settings.keep_predictions),
+            matching=TaxonomyMatching(self.taxonomies, self._settings.match_seconds),
+            policy=policies.serving_policy(self._settings),
         )
 
     @cached_property
     def discovery(self) -> DiscoveryRoom:
-        return DiscoveryRoom(
-            studio=self.studio,
-            queue=self.queue,
-            outbox=self.outbox,
-            vision=self.vision,
-            serving=self.serving,
-            reviews=self.reviews,
-            references=self.references,
-            taxonomies=self.taxonomies,
+        """Clusters of the unknown."""
+        return self._room(
+            DiscoveryRoom,
             unknown=UnknownList(self.engine),
             clusters=ClusterLog(self.engine),
             pictures=DiscoveryFolder(self._settings.home / "discoveries"),
@@ -260,19 +237,8 @@ class _Builder:
 
     @cached_property
     def installation(self) -> InstallationRoom:
-        return InstallationRoom(
-            engine=self.engine,
-            studio=self.studio,
-            queue=self.queue,
-            outbox=self.outbox,
-            vision=self.vision,
-            registry=self.registry,
-            serving=self.serving,
-            reviews=self.reviews,
-            rates=self.rates,
-            references=self.references,
-            trainings=self.trainings,
-        )
+        """All other rooms, for set-up and checks."""
+        return self._room(InstallationRoom)
 
 
 def _make_home(home: Path) -> None:
@@ -280,32 +246,3 @@ def _make_home(home: Path) -> None:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise PayloadError("LOOP_HOME", "a folder that can be made and written", f"{home}: {error.strerror}") from error
-
-
-def _image_limits(settings: Settings) -> ImageLimits:
-    return ImageLimits(
-        bytes=settings.image_bytes,
-        pixels=settings.image_pixels,
-        seconds=settings.image_seconds,
-        allow_private_addresses=settings.allow_private_addresses,
-    )
-
-
-def _dataset_policy(settings: Settings) -> DatasetPolicy:
-    return DatasetPolicy(
-        held_out_share=settings.held_out_share,
-        group_field=settings.group_field,
-        twin_bits=settings.twin_bits,
-        twin_cosine=settings.twin_cosine,
-        selection=SelectionPolicy(settings.replay_share, settings.background_share),
-    )
-
-
-def _gate_policy(settings: Settings) -> GatePolicy:
-    return GatePolicy(
-        confidence=settings.gate_confidence,
-        class_drop=settings.gate_class_drop,
-        latency_ratio=settings.gate_latency_ratio,
-        least_images=settings.gate_images,
-        least_boxes=settings.gate_boxes,
-    )

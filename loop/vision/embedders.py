@@ -25,7 +25,7 @@ class Embedders:
     Raises PayloadError for a setting that names no embedder.
     """
 
-    def __init__(self, setting: str, *, device: str = "", image_size: int = 640) -> None:
+    def __init__(self, setting: str, device: str = "", image_size: int = 640) -> None:
         self._setting, self._device, self._image_size = setting.strip(), device, image_size
         if not self._setting.startswith((YOLO, OPEN_CLIP)) and self._setting != NONE:
             raise PayloadError("LOOP_EMBEDDER", EXPECTED, setting)
