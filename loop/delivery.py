@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
-import httpx
-
 from loop.failures import fault_of
 from loop.notices import Delivery, Notice, Outbox
 
@@ -67,6 +65,8 @@ class NoticeSender:
     @cached_property
     def _ssl(self) -> ssl.SSLContext:
         """Made once: reading the certificates takes longer than a delivery."""
+        import httpx
+
         return httpx.create_ssl_context()
 
     async def send(self, notice: Notice, url: str) -> DeliveryAnswer:
@@ -75,6 +75,8 @@ class NoticeSender:
 
         The body of the answer is not read: a receiver that answers slowly has no more time than any other.
         """
+        import httpx
+
         signed = headers(notice, self.key(), datetime.now(UTC))
         try:
             async with (

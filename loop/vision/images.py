@@ -9,10 +9,9 @@ import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urljoin, urlsplit
-
-import httpx
 
 from loop.errors import ImageError, ImageForbidden, ImageTooLarge, ImageUnreadable, UpstreamError
 from loop.regions import Pixels
@@ -21,6 +20,8 @@ from loop.vision.image_reader import read_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    import httpx
 
     from loop.label_studio.payloads import Task
 
@@ -59,7 +60,13 @@ class Images:
 
     def __init__(self, account: Account | None, limits: ImageLimits) -> None:
         self._account, self._limits = account, limits
-        self._client = httpx.Client(timeout=limits.seconds, follow_redirects=False)
+
+    @cached_property
+    def _client(self) -> httpx.Client:
+        """Made at the first fetch: importing httpx and reading the certificates take time."""
+        import httpx
+
+        return httpx.Client(timeout=self._limits.seconds, follow_redirects=False)
 
     def fetch(self, address: str, task_id: int) -> bytes:
         """Return the file behind a task's image address. Raises ImageError."""
@@ -67,6 +74,8 @@ class Images:
             raise ImageUnreadable(address, "the task's data has no address of an image")
         if is_inline(address):
             return self._read_inline(address, task_id)
+        import httpx
+
         deadline = time.monotonic() + self._limits.seconds
         try:
             url = self._resolve(address, task_id)
@@ -80,7 +89,8 @@ class Images:
 
     def close(self) -> None:
         """Close all connections."""
-        self._client.close()
+        if "_client" in self.__dict__:
+            self._client.close()
 
     def load(self, tasks: Iterable[Task]) -> Iterator[Pixels | ImageError]:
         """Fetch and decode in parallel, in the order of *tasks*; a broken image gives its error in its place."""

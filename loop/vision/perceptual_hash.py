@@ -6,7 +6,6 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import dct
 
 SIDE = 32  # pixels of the square that an image is shrunk to before it is hashed
 FLAT = 1.0  # grey levels: an image that varies less (RMS, coarse structure only) is blank, and has no hash
@@ -33,5 +32,7 @@ def hash_image(grey: NDArray[np.uint8]) -> int | None:
 @cache
 def _basis() -> NDArray[np.float64]:
     """Return the 8 lowest rows of the orthonormal DCT-II matrix."""
+    from scipy.fft import dct
+
     rows: NDArray[np.float64] = dct(np.eye(SIDE), axis=0, norm="ortho")[:8]
     return rows
