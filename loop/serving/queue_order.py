@@ -3,7 +3,7 @@ The order of the queue: a task's score is the chance that its pre-annotation nee
 
 Read each confidence as the chance that the detection is right. A shown box is right with this chance; a held-back box
 is rightly absent with the rest of the chance. All must be right: the chances are multiplied.
-`scripts/bench/priority.py` compares this with other ways; docs/how-it-works.md has the figures.
+`scripts/bench/priority.py` compares this with other ways; docs/tried.md has the figures.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ class Embedders:
         """
         Return the space in which whole images can be compared, whatever version serves; None for a detector.
 
-        In a detector's maps, averaged over an image, all images are alike (docs/benchmarks.md).
+        In a detector's maps, averaged over an image, all images are alike (docs/tried.md).
         """
         if not self._setting.startswith(OPEN_CLIP):
             return None
