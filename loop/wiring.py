@@ -18,7 +18,7 @@ from loop.discovery.room import DiscoveryRoom
 from loop.discovery.unknown_store import UnknownList
 from loop.errors import PayloadError
 from loop.gate.evaluator import Evaluator
-from loop.gate.report_store import ReportFolder
+from loop.gate.report_store import ReportStore
 from loop.gate.room import GateRoom
 from loop.installation.room import InstallationRoom
 from loop.job_queue.queue import JobQueue
@@ -177,7 +177,7 @@ class RoomBuilder:
         return self._room(
             GateRoom,
             evaluator=Evaluator(self.registry.detectors),
-            reports=ReportFolder(self._settings.home / "reports"),
+            reports=ReportStore(self._settings.home / "reports"),
             policy=policies.gate_policy(self._settings),
         )
 

@@ -16,7 +16,7 @@ from loop.cli.options import AsJson, ProjectId, VersionName, Why, out
 from loop.gate.compare import compare
 from loop.gate.promote_by_hand import promote_by_hand
 from loop.gate.report import as_json as as_plain
-from loop.gate.report_page import page
+from loop.gate.report_page import make_page
 from loop.gate.report_store import MODE
 from loop.registry import promote as promoting
 from loop.registry import transfer
@@ -97,7 +97,7 @@ def compare_models(
     """Compare two versions on the held-out split of a snapshot, by default the newest. Promotes nothing."""
     report = compare(_rooms(project).gate, project, first, second, snapshot)
     if html:
-        write_whole(page(report).encode(), html.absolute(), mode=MODE)
+        write_whole(make_page(report).encode(), html.absolute(), mode=MODE)
     if as_json:
         typer.echo(json.dumps(as_plain(report), indent=2))
     else:

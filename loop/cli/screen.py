@@ -10,12 +10,12 @@ from rich.console import Console
 
 from loop.cli.grid import Field, show_table
 from loop.gate.comparison import Part
-from loop.gate.report import Report, broken, fixed
+from loop.gate.report import GateReport, list_broken, list_fixed
 from loop.installation.findings import Finding, Level
 from loop.installation.status import ProjectStatus, Status
 from loop.notices import Delivery, DeliveryState
 from loop.secrecy import redact
-from loop.training.store import Phase, Training, where
+from loop.training.store import Phase, Training, describe_progress
 
 STYLE = {Level.OK: "green", Level.WARNING: "yellow", Level.WRONG: "bold red"}
 
@@ -121,7 +121,7 @@ def _training(training: Training | None) -> str:
     left, map50_95 = progress.get("seconds_left"), progress.get("map50_95")
     batch, batch_asked = progress.get("batch", 0), progress.get("batch_asked", 0)
     details = [
-        where(training),
+        describe_progress(training),
         *([f"mAP50-95 {map50_95:.3f}"] if map50_95 is not None else []),
         *([f"{left:.0f} s left"] if left is not None and progress["phase"] == Phase.TRAINING else []),
         *([f"{batch} images a step instead of {batch_asked}: out of memory"] if batch < batch_asked else []),
@@ -130,7 +130,7 @@ def _training(training: Training | None) -> str:
     return ", ".join(details)
 
 
-def show_comparison(out: Console, report: Report) -> None:
+def show_comparison(out: Console, report: GateReport) -> None:
     """Print the comparison of two versions: one row for all classes, one row per class."""
     comparison = report.comparison
     names = [side.name.rpartition("@")[2] for side in (report.champion, report.candidate)]
@@ -147,7 +147,7 @@ def show_comparison(out: Console, report: Report) -> None:
     rows = [_part_row(part) for part in [*changes, *(part for part in (comparison.known, comparison.fresh) if part)]]
     out.print(f"mAP50-95 on the held-out images of snapshot {report.snapshot[:16]}")
     show_table(out, fields, rows)
-    fewer, more = len(fixed(comparison.mistakes)), len(broken(comparison.mistakes))
+    fewer, more = len(list_fixed(comparison.mistakes)), len(list_broken(comparison.mistakes))
     out.print(f"{report.candidate.name} has fewer mistakes on {fewer} images, more on {more}")
     if comparison.latency:
         out.print(f"{comparison.latency.champion:.1f} and {comparison.latency.candidate:.1f} ms an image")

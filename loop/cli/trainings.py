@@ -12,7 +12,7 @@ from loop.cli import screen
 from loop.cli.options import ProjectId, out
 from loop.storage.storable import LARGEST_ID
 from loop.training import retrain as training_runs
-from loop.training.policy import NAMES, own
+from loop.training.policy import NAMES, read_own
 from loop.training.store import TrainingState
 from loop.wiring import build
 
@@ -78,4 +78,4 @@ def policy(
     if wanted != current:
         rooms.studio.projects.set_policy(project, wanted)
     for name, value in asdict(rooms.trainings.retrain_policy.of(wanted)).items():
-        out.print(f"{name:<14} {value:<10g} {'of this project' if name in own(wanted) else 'of the settings'}")
+        out.print(f"{name:<14} {value:<10g} {'of this project' if name in read_own(wanted) else 'of the settings'}")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from loop.gate.evaluation import IOUS, Evaluation, Found
+from loop.gate.evaluation import IOUS, Evaluation, PredictedBoxes
 
 GRID = np.linspace(0.0, 1.0, 101)  # the recalls at which COCO reads precision
 AREA_BELOW = np.concatenate(([0.0], np.cumsum([0.005, *[0.01] * 99, 0.005])))  # trapezoids of the first n points
@@ -21,11 +21,11 @@ def resample(images: int, times: int, rng: np.random.Generator) -> Counts:
     return rng.multinomial(images, np.full(images, 1 / max(1, images)), size=times).astype(np.float32)
 
 
-def with_metrics(evaluation: Evaluation) -> Evaluation:
+def add_metrics(evaluation: Evaluation) -> Evaluation:
     """Return the evaluation with its mAP50 and mAP50-95 on all images."""
     once = np.ones((1, len(evaluation.images)), np.float32)
     map50, map50_95 = (
-        float(over_classes(average_precisions(evaluation, once, ious))[0]) for ious in (range(1), range(IOUS))
+        float(average_classes(average_precisions(evaluation, once, ious))[0]) for ious in (range(1), range(IOUS))
     )
     return replace(evaluation, metrics=replace(evaluation.metrics, map50=map50, map50_95=map50_95))
 
@@ -39,7 +39,7 @@ def average_precisions(
     It is NaN where a resample has no label of the class. *counts* holds how often each image is in each resample.
     A resample of every image once equals `ap_per_class` in ultralytics' `utils/metrics.py`, to rounding.
     """
-    detections = evaluation.found
+    detections = evaluation.detections
     labels = counts @ evaluation.label_counts().astype(np.float32)
     ranked = np.argsort(-detections.confidence, kind="stable")
     class_ids = detections.class_id[ranked]
@@ -52,7 +52,7 @@ def average_precisions(
     return result
 
 
-def over_classes(precisions: NDArray[np.float64]) -> NDArray[np.float64]:
+def average_classes(precisions: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean over the classes that have labels, one value per resample; zero where no class has labels."""
     known = ~np.isnan(precisions)
     means: NDArray[np.float64] = np.where(known, precisions, 0.0).sum(axis=1) / np.maximum(1, known.sum(axis=1))
@@ -60,7 +60,7 @@ def over_classes(precisions: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _class_precisions(
-    detections: Found, ranked: NDArray[np.intp], counts: Counts, labels: Counts, ious: Sequence[int]
+    detections: PredictedBoxes, ranked: NDArray[np.intp], counts: Counts, labels: Counts, ious: Sequence[int]
 ) -> NDArray[np.float64]:
     """
     AP of one class whose detections are *ranked* by confidence.

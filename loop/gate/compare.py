@@ -11,7 +11,7 @@ from loop.datasets.folder import Snapshot
 from loop.errors import UnknownSnapshot
 from loop.gate.comparison import Latency, Mistakes, contrast
 from loop.gate.evaluation import Evaluation
-from loop.gate.report import PICTURES, Picture, Report, Side, boxes_on, broken, fixed
+from loop.gate.report import PICTURES, ComparedVersion, GateReport, Picture, list_boxes, list_broken, list_fixed
 from loop.gate.room import GateRoom
 from loop.gate.rule import Ruling, rule
 from loop.registry.store import Version
@@ -26,13 +26,13 @@ def judge(
 
     Without a champion the candidate is compared with the start weights, or with a detector that finds nothing.
     """
-    report = _report(gate, snapshot, champion, candidate, evaluated)
+    report = _make_report(gate, snapshot, champion, candidate, evaluated)
     ruling = rule(report.comparison, gate.policy)
-    gate.reports.keep(replace(report, ruling=ruling))
+    gate.reports.write(replace(report, ruling=ruling))
     return ruling
 
 
-def compare(gate: GateRoom, project_id: int, first: str, second: str, snapshot: str | None = None) -> Report:
+def compare(gate: GateRoom, project_id: int, first: str, second: str, snapshot: str | None = None) -> GateReport:
     """
     Measure two versions on the held-out split of a snapshot, by default the newest. Promote nothing.
 
@@ -41,49 +41,53 @@ def compare(gate: GateRoom, project_id: int, first: str, second: str, snapshot: 
     versions = [gate.registry.versions.get(project_id, name) for name in (first, second)]
     chosen = _find_snapshot(gate, project_id, snapshot)
     evaluated = gate.evaluator.evaluate(versions[1].weights, chosen.data, versions[1].image_size)
-    return _report(gate, chosen, versions[0], versions[1], evaluated)
+    return _make_report(gate, chosen, versions[0], versions[1], evaluated)
 
 
-def _report(
+def _make_report(
     gate: GateRoom, snapshot: Snapshot, champion: Version | None, candidate: Version, evaluated: Evaluation
-) -> Report:
+) -> GateReport:
     project_id, images = candidate.project_id, snapshot.held_out()
     weights = champion.weights if champion else gate.registry.detectors.base_if_here()
     image_size = champion.image_size if champion else None
-    before = gate.evaluator.evaluate(weights, snapshot.data, image_size) if weights else evaluated.with_nothing_found()
+    before = gate.evaluator.evaluate(weights, snapshot.data, image_size) if weights else evaluated.without_detections()
     threshold = gate.registry.thresholds.under(gate.studio.projects.get(project_id).config()).display
     comparison = contrast(
         before,
         evaluated,
-        known=_known(gate, champion),
+        known=_list_known_images(gate, champion),
         threshold=threshold,
-        latency=_latency(gate, (weights, image_size), candidate, list(images.values())) if weights else None,
+        latency=_measure_latency(gate, (weights, image_size), candidate, list(images.values())) if weights else None,
     )
-    chosen = [*fixed(comparison.mistakes)[:PICTURES], *broken(comparison.mistakes)[:PICTURES]]
-    return Report(
+    chosen = [*list_fixed(comparison.mistakes)[:PICTURES], *list_broken(comparison.mistakes)[:PICTURES]]
+    return GateReport(
         project_id=project_id,
-        champion=_side(gate, champion),
-        candidate=_side(gate, candidate),
+        champion=_describe_version(gate, champion),
+        candidate=_describe_version(gate, candidate),
         snapshot=snapshot.hash,
         made_at=datetime.now(UTC),
         threshold=threshold,
         policy=gate.policy,
         comparison=comparison,
-        pictures=tuple(_picture(mistakes, images[mistakes.image], before, evaluated, threshold) for mistakes in chosen),
+        pictures=tuple(
+            _make_picture(mistakes, images[mistakes.image], before, evaluated, threshold) for mistakes in chosen
+        ),
     )
 
 
-def _picture(mistakes: Mistakes, path: Path, champion: Evaluation, candidate: Evaluation, threshold: float) -> Picture:
-    truth, before = boxes_on(champion, mistakes.image, threshold)
-    _, after = boxes_on(candidate, mistakes.image, threshold)
+def _make_picture(
+    mistakes: Mistakes, path: Path, champion: Evaluation, candidate: Evaluation, threshold: float
+) -> Picture:
+    truth, before = list_boxes(champion, mistakes.image, threshold)
+    _, after = list_boxes(candidate, mistakes.image, threshold)
     return Picture(mistakes, *make_thumbnail(path), truth=truth, champion=before, candidate=after)
 
 
-def _latency(gate: GateRoom, other: tuple[Path, int | None], candidate: Version, images: list[Path]) -> Latency:
+def _measure_latency(gate: GateRoom, other: tuple[Path, int | None], candidate: Version, images: list[Path]) -> Latency:
     return Latency(*gate.registry.detectors.latencies((other, (candidate.weights, candidate.image_size)), images))
 
 
-def _known(gate: GateRoom, champion: Version | None) -> frozenset[str]:
+def _list_known_images(gate: GateRoom, champion: Version | None) -> frozenset[str]:
     """Names of the held-out images of the champion's own snapshot, if the snapshot still exists."""
     if champion is None or not champion.facts.snapshot:
         return frozenset()
@@ -91,10 +95,10 @@ def _known(gate: GateRoom, champion: Version | None) -> frozenset[str]:
     return frozenset(snapshot.held_out()) if snapshot else frozenset()
 
 
-def _side(gate: GateRoom, version: Version | None) -> Side:
+def _describe_version(gate: GateRoom, version: Version | None) -> ComparedVersion:
     if version is None:
-        return Side(gate.registry.version_name(None), "", None)
-    return Side(version.name, version.sha256, version.facts.snapshot)
+        return ComparedVersion(gate.registry.version_name(None), "", None)
+    return ComparedVersion(version.name, version.sha256, version.facts.snapshot)
 
 
 def _find_snapshot(gate: GateRoom, project_id: int, prefix: str | None) -> Snapshot:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
-from loop.gate.average_precision import Counts, average_precisions, over_classes, resample
+from loop.gate.average_precision import Counts, average_classes, average_precisions, resample
 from loop.gate.evaluation import Evaluation, Metrics
 
 RESAMPLES = 1000
@@ -19,7 +19,7 @@ HIGH = 0.975  # upper quantile of the 95% interval; the lower one is 1 - HIGH
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class MetricChange:
     """
     AP of both sides, the 95% interval of the candidate's lead, and the share of resamples in which it leads.
 
@@ -45,7 +45,7 @@ class Part:
     name: str
     images: int
     boxes: int
-    change: Change
+    change: MetricChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Comparison:
 
     champion: Metrics
     candidate: Metrics
-    overall: Change
+    overall: MetricChange
     classes: tuple[Part, ...]
     known: Part | None
     fresh: Part | None
@@ -90,7 +90,7 @@ class Comparison:
     resamples: int
 
 
-def expanded(level: float, images: int) -> float:
+def expand_level(level: float, images: int) -> float:
     """
     The share of resamples that corresponds to a confidence of *level* on a number of images.
 
@@ -126,10 +126,10 @@ def contrast(
     return Comparison(
         champion=champion.metrics,
         candidate=candidate.metrics,
-        overall=_change(len(champion.images), *map(over_classes, whole), *map(over_classes, drawn)),
-        classes=tuple(_classes(champion, whole, drawn)),
-        known=_part("old images", champion, candidate, is_known, resamples, seed) if is_known.any() else None,
-        fresh=_part("new images", champion, candidate, ~is_known, resamples, seed)
+        overall=_compute_change(len(champion.images), *map(average_classes, whole), *map(average_classes, drawn)),
+        classes=tuple(_compare_classes(champion, whole, drawn)),
+        known=_compare_part("old images", champion, candidate, is_known, resamples, seed) if is_known.any() else None,
+        fresh=_compare_part("new images", champion, candidate, ~is_known, resamples, seed)
         if 0 < is_known.sum() < len(is_known)
         else None,
         mistakes=tuple(Mistakes(name, int(a), int(b)) for name, a, b in zip(champion.images, *wrong, strict=True)),
@@ -149,46 +149,46 @@ def _measure(
     size = len(champion.images)
     once = np.zeros((1, size), np.float32)
     once[:, images] = 1
-    pairs = [_pair(champion, candidate, once)]
+    pairs = [_measure_pair(champion, candidate, once)]
     for start in range(0, resamples, AT_ONCE):
         times = np.zeros((min(AT_ONCE, resamples - start), size), np.float32)
         times[:, images] = resample(len(images), len(times), rng)
-        pairs.append(_pair(champion, candidate, times))
+        pairs.append(_measure_pair(champion, candidate, times))
     drawn = (np.concatenate([pair[0] for pair in pairs[1:]]), np.concatenate([pair[1] for pair in pairs[1:]]))
     return pairs[0], drawn
 
 
-def _pair(champion: Evaluation, candidate: Evaluation, counts: Counts) -> Pair:
+def _measure_pair(champion: Evaluation, candidate: Evaluation, counts: Counts) -> Pair:
     return average_precisions(champion, counts), average_precisions(candidate, counts)
 
 
-def _classes(evaluation: Evaluation, whole: Pair, drawn: Pair) -> Iterator[Part]:
+def _compare_classes(evaluation: Evaluation, whole: Pair, drawn: Pair) -> Iterator[Part]:
     counts = evaluation.label_counts()
     for class_id in np.flatnonzero(counts.any(axis=0)):
         labels = counts[:, class_id]
         images = int((labels > 0).sum())
-        change = _change(images, *(side[:, class_id] for side in (*whole, *drawn)))
+        change = _compute_change(images, *(side[:, class_id] for side in (*whole, *drawn)))
         yield Part(evaluation.class_names[class_id], images, int(labels.sum()), change)
 
 
-def _part(
+def _compare_part(
     name: str, champion: Evaluation, candidate: Evaluation, chosen: NDArray[np.bool_], resamples: int, seed: int
 ) -> Part:
     whole, drawn = _measure(champion, candidate, np.flatnonzero(chosen), resamples, seed)
-    change = _change(int(chosen.sum()), *map(over_classes, whole), *map(over_classes, drawn))
+    change = _compute_change(int(chosen.sum()), *map(average_classes, whole), *map(average_classes, drawn))
     return Part(name, int(chosen.sum()), int(champion.label_counts()[chosen].sum()), change)
 
 
-def _change(
+def _compute_change(
     images: int,
     champion: NDArray[np.float64],
     candidate: NDArray[np.float64],
     champion_drawn: NDArray[np.float64],
     candidate_drawn: NDArray[np.float64],
-) -> Change:
+) -> MetricChange:
     leads = candidate_drawn - champion_drawn
     leads = leads[~np.isnan(leads)]
-    high_at = expanded(HIGH, images)
+    high_at = expand_level(HIGH, images)
     low, high = np.quantile(leads, [1 - high_at, high_at]) if len(leads) else (0.0, 0.0)
     better = float((leads > 0).mean()) if len(leads) else 0.0
-    return Change(float(champion[0]), float(candidate[0]), float(low), float(high), better)
+    return MetricChange(float(champion[0]), float(candidate[0]), float(low), float(high), better)

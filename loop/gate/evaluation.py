@@ -21,7 +21,7 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Labels:
+class TrueBoxes:
     """All true boxes of a split, one per entry: image and class by index, box as `xyxy` in fractions."""
 
     image: NDArray[np.int32]
@@ -30,7 +30,7 @@ class Labels:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class PredictedBoxes:
     """All detections on a split, one per entry; `hits` is True for each IoU threshold with a true positive."""
 
     image: NDArray[np.int32]
@@ -50,8 +50,8 @@ class Evaluation:
 
     class_names: tuple[str, ...]
     images: tuple[str, ...]
-    labels: Labels
-    found: Found
+    labels: TrueBoxes
+    detections: PredictedBoxes
     metrics: Metrics
 
     def label_counts(self) -> NDArray[np.int32]:
@@ -66,20 +66,20 @@ class Evaluation:
 
         A label without a matching box is one mistake. A shown box without a matching label is another.
         """
-        shown = self.found.confidence >= threshold
-        right = shown & self.found.hits[:, 0]
-        size = len(self.images)
-        missed = np.bincount(self.labels.image, minlength=size) - np.bincount(self.found.image[right], minlength=size)
-        return missed + np.bincount(self.found.image[shown & ~right], minlength=size)
+        detections, size = self.detections, len(self.images)
+        shown = detections.confidence >= threshold
+        right = shown & detections.hits[:, 0]
+        missed = np.bincount(self.labels.image, minlength=size) - np.bincount(detections.image[right], minlength=size)
+        return missed + np.bincount(detections.image[shown & ~right], minlength=size)
 
-    def with_nothing_found(self) -> Evaluation:
+    def without_detections(self) -> Evaluation:
         """The evaluation of a detector that finds nothing on the same split."""
-        detections = self.found
-        empty = Found(
+        detections = self.detections
+        empty = PredictedBoxes(
             detections.image[:0],
             detections.class_id[:0],
             detections.box[:0],
             detections.confidence[:0],
             detections.hits[:0],
         )
-        return replace(self, found=empty, metrics=replace(self.metrics, map50=0.0, map50_95=0.0))
+        return replace(self, detections=empty, metrics=replace(self.metrics, map50=0.0, map50_95=0.0))

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loop.datasets.yolo_format import read_data_file, read_lines
-from loop.gate.average_precision import with_metrics
-from loop.gate.evaluation import IOUS, Evaluation, Found, Labels, Metrics
-from loop.gate.true_positives import matched
+from loop.gate.average_precision import add_metrics
+from loop.gate.evaluation import IOUS, Evaluation, Metrics, PredictedBoxes, TrueBoxes
+from loop.gate.true_positives import mark_hits
 from loop.registry.detectors import Detectors
 from loop.vision.image_files import read_prepared
 
@@ -50,13 +50,13 @@ def evaluate(detector: Detector, data: Path) -> Evaluation:
     paths = sorted((data.parent / "images" / "held_out").iterdir())
     labels, detections = [], []
     for path in paths:
-        labels.append(_labels(data.parent / "labels" / "held_out" / f"{path.stem}.txt", classes.names))
+        labels.append(_read_labels(data.parent / "labels" / "held_out" / f"{path.stem}.txt", classes.names))
         prediction = detector.look(read_prepared(path), FLOOR, is_multi_label=True)
         class_id = class_ids[prediction.class_id]
         is_known = class_id >= 0
         detections.append((class_id[is_known], prediction.box[is_known], prediction.confidence[is_known]))
     names = tuple(path.stem for path in paths)
-    return with_metrics(matched(_evaluation(classes.names, names, labels, detections)))
+    return add_metrics(mark_hits(_join_images(classes.names, names, labels, detections)))
 
 
 def _map_classes(class_names: Sequence[str], ids: Mapping[str, int]) -> NDArray[np.int32]:
@@ -65,7 +65,7 @@ def _map_classes(class_names: Sequence[str], ids: Mapping[str, int]) -> NDArray[
     return np.array([ids.get(name, folded.get(name.casefold(), -1)) for name in class_names], np.int32)
 
 
-def _labels(path: Path, class_names: Sequence[str]) -> tuple[list[int], list[list[float]]]:
+def _read_labels(path: Path, class_names: Sequence[str]) -> tuple[list[int], list[list[float]]]:
     """Class ids and boxes of a label file; a repeated line counts once, as in ultralytics."""
     lines = dict.fromkeys(path.read_text().splitlines())
     regions = read_lines("\n".join(lines), class_names, str(path))
@@ -73,20 +73,20 @@ def _labels(path: Path, class_names: Sequence[str]) -> tuple[list[int], list[lis
     return [class_names.index(region.label) for region in regions], boxes
 
 
-def _evaluation(
+def _join_images(
     class_names: tuple[str, ...], images: tuple[str, ...], labels: Sequence[Any], detections: Sequence[Any]
 ) -> Evaluation:
     """Join the labels and detections of all images; hits and metrics are left at zero."""
-    image = _index([class_id for class_id, _, _ in detections])
+    image = _number_images([class_id for class_id, _, _ in detections])
     return Evaluation(
         class_names=class_names,
         images=images,
-        labels=Labels(
-            image=_index([class_id for class_id, _ in labels]),
+        labels=TrueBoxes(
+            image=_number_images([class_id for class_id, _ in labels]),
             class_id=_join([class_id for class_id, _ in labels], (), np.int32),
             box=_join([box for _, box in labels], (4,), np.float32),
         ),
-        found=Found(
+        detections=PredictedBoxes(
             image=image,
             class_id=_join([class_id for class_id, _, _ in detections], (), np.int32),
             box=_join([box for _, box, _ in detections], (4,), np.float32),
@@ -101,6 +101,6 @@ def _join(arrays: Sequence[Any], shape: tuple[int, ...], kind: type) -> NDArray[
     return np.concatenate([np.asarray(array, kind).reshape(-1, *shape) for array in [[], *arrays]])
 
 
-def _index(arrays: Sequence[Any]) -> NDArray[np.int32]:
+def _number_images(arrays: Sequence[Any]) -> NDArray[np.int32]:
     """The number of the image of each entry."""
     return np.repeat(np.arange(len(arrays), dtype=np.int32), [len(array) for array in arrays])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loop.errors import NotPassed
 from loop.gate.room import GateRoom
-from loop.gate.rule import objection_to_promoting
+from loop.gate.rule import find_objection
 from loop.registry.promote import promote
 from loop.registry.store import Version
 
@@ -16,9 +16,9 @@ def promote_by_hand(gate: GateRoom, project_id: int, name: str, why: str | None,
     A version that the gate refused, held or never judged must be forced, with a reason, unless it has served before.
     """
     version = gate.registry.versions.get(project_id, name)
-    outcome = gate.reports.outcome(project_id, version.name)
+    outcome = gate.reports.read_outcome(project_id, version.name)
     has_served = gate.registry.moves.has_served(project_id, version.name)
-    objection = objection_to_promoting(outcome, has_served=has_served)
+    objection = find_objection(outcome, has_served=has_served)
     if objection and not (is_forced and why and why.strip()):
         raise NotPassed(version.name, objection)
     return promote(gate.registry, project_id, version.name, why or "by hand")

@@ -7,16 +7,16 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from loop.gate.comparison import Change, Comparison, Latency, Mistakes, Part
+from loop.gate.comparison import Comparison, Latency, MetricChange, Mistakes, Part
 from loop.gate.evaluation import Evaluation
-from loop.gate.rule import GateOutcome, GatePolicy, Ruling, is_dropped, share_needed
+from loop.gate.rule import GateOutcome, GatePolicy, Ruling, is_dropped, needed_share
 from loop.regions import Box
 
 PICTURES = 6  # of images fixed, and as many of images newly broken
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class ComparedVersion:
     """One of the two versions compared; *snapshot* is the snapshot it was trained on."""
 
     name: str
@@ -25,7 +25,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class DrawnBox:
     """One box in a picture; a true box has no confidence."""
 
     label: str
@@ -42,18 +42,18 @@ class Picture:
     jpeg: bytes
     width: int
     height: int
-    truth: tuple[Drawn, ...]
-    champion: tuple[Drawn, ...]
-    candidate: tuple[Drawn, ...]
+    truth: tuple[DrawnBox, ...]
+    champion: tuple[DrawnBox, ...]
+    candidate: tuple[DrawnBox, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class GateReport:
     """A comparison with its inputs; *ruling* is None where the gate was not asked."""
 
     project_id: int
-    champion: Side
-    candidate: Side
+    champion: ComparedVersion
+    candidate: ComparedVersion
     snapshot: str
     made_at: datetime
     threshold: float
@@ -67,31 +67,33 @@ class Report:
         return self.ruling.outcome if self.ruling else None
 
 
-def fixed(mistakes: Sequence[Mistakes]) -> list[Mistakes]:
+def list_fixed(mistakes: Sequence[Mistakes]) -> list[Mistakes]:
     """The images on which the candidate has fewer boxes wrong than the champion, the most improved first."""
     return sorted(
         (one for one in mistakes if one.candidate < one.champion), key=lambda one: one.candidate - one.champion
     )
 
 
-def broken(mistakes: Sequence[Mistakes]) -> list[Mistakes]:
+def list_broken(mistakes: Sequence[Mistakes]) -> list[Mistakes]:
     """The images on which the candidate has more boxes wrong than the champion, the worst first."""
     return sorted(
         (one for one in mistakes if one.candidate > one.champion), key=lambda one: one.champion - one.candidate
     )
 
 
-def boxes_on(evaluation: Evaluation, image: str, threshold: float) -> tuple[tuple[Drawn, ...], tuple[Drawn, ...]]:
+def list_boxes(
+    evaluation: Evaluation, image: str, threshold: float
+) -> tuple[tuple[DrawnBox, ...], tuple[DrawnBox, ...]]:
     """The true boxes of an image, and the boxes shown at *threshold*; a box is right by IoU 0.5."""
     at = evaluation.images.index(image)
-    names, labels, detections = evaluation.class_names, evaluation.labels, evaluation.found
+    names, labels, detections = evaluation.class_names, evaluation.labels, evaluation.detections
     truth = [
-        Drawn(names[labels.class_id[n]], Box(*map(float, labels.box[n])), None, is_right=True)
+        DrawnBox(names[labels.class_id[n]], Box(*map(float, labels.box[n])), None, is_right=True)
         for n in range(len(labels.image))
         if labels.image[n] == at
     ]
     shown = [
-        Drawn(
+        DrawnBox(
             names[detections.class_id[n]],
             Box(*map(float, detections.box[n])).clip(),
             float(detections.confidence[n]),
@@ -103,7 +105,7 @@ def boxes_on(evaluation: Evaluation, image: str, threshold: float) -> tuple[tupl
     return tuple(truth), tuple(shown)
 
 
-def as_json(report: Report) -> dict[str, Any]:
+def as_json(report: GateReport) -> dict[str, Any]:
     """The report as plain JSON, without the pictures."""
     comparison = report.comparison
     return {
@@ -115,24 +117,24 @@ def as_json(report: Report) -> dict[str, Any]:
         "candidate": asdict(report.candidate) | {"metrics": asdict(comparison.candidate)},
         "snapshot": report.snapshot,
         "resamples": comparison.resamples,
-        "ahead_in_needed": share_needed(comparison, report.policy),
-        "overall": _change(comparison.overall),
-        "classes": [_part(one) | {"is_dropped": is_dropped(one, report.policy)} for one in comparison.classes],
-        "measured_before_the_champion_was_made": _part(comparison.known) if comparison.known else None,
-        "measured_since": _part(comparison.fresh) if comparison.fresh else None,
-        "latency_ms": _latency(comparison.latency),
+        "ahead_in_needed": needed_share(comparison, report.policy),
+        "overall": _change_json(comparison.overall),
+        "classes": [_part_json(one) | {"is_dropped": is_dropped(one, report.policy)} for one in comparison.classes],
+        "measured_before_the_champion_was_made": _part_json(comparison.known) if comparison.known else None,
+        "measured_since": _part_json(comparison.fresh) if comparison.fresh else None,
+        "latency_ms": _latency_json(comparison.latency),
         "display_threshold": report.threshold,
-        "fixed": [asdict(one) for one in fixed(comparison.mistakes)],
-        "broken": [asdict(one) for one in broken(comparison.mistakes)],
+        "fixed": [asdict(one) for one in list_fixed(comparison.mistakes)],
+        "broken": [asdict(one) for one in list_broken(comparison.mistakes)],
         "policy": asdict(report.policy),
     }
 
 
-def _part(part: Part) -> dict[str, Any]:
-    return {"name": part.name, "images": part.images, "boxes": part.boxes, **_change(part.change)}
+def _part_json(part: Part) -> dict[str, Any]:
+    return {"name": part.name, "images": part.images, "boxes": part.boxes, **_change_json(part.change)}
 
 
-def _change(change: Change) -> dict[str, Any]:
+def _change_json(change: MetricChange) -> dict[str, Any]:
     return {
         "champion": change.champion,
         "candidate": change.candidate,
@@ -142,5 +144,5 @@ def _change(change: Change) -> dict[str, Any]:
     }
 
 
-def _latency(latency: Latency | None) -> dict[str, float] | None:
+def _latency_json(latency: Latency | None) -> dict[str, float] | None:
     return None if latency is None else asdict(latency) | {"ratio": latency.ratio}

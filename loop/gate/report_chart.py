@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from loop.gate.comparison import Change
-from loop.gate.report import Drawn, Picture
+from loop.gate.comparison import MetricChange
+from loop.gate.report import DrawnBox, Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Scale:
         return 8 + (self.width - 16) * (value + self.reach) / (2 * self.reach)
 
 
-def scale_of(changes: Sequence[Change], floor: float) -> Scale:
+def make_scale(changes: Sequence[MetricChange], floor: float) -> Scale:
     """Return the scale on which all intervals of *changes* and the allowed fall *floor* have room."""
     widest = max((abs(end) for change in changes for end in (change.low, change.high, change.lead)), default=0.0)
     return Scale(max(widest, floor) * 1.08)
@@ -37,7 +37,7 @@ class Caption:
     width: float
 
 
-def caption(drawn: Drawn, picture: Picture) -> Caption:
+def make_caption(drawn: DrawnBox, picture: Picture) -> Caption:
     """Return the caption of a box, moved to lie within the picture."""
     text = f"{drawn.label} {drawn.confidence or 0:.2f}"
     width = 7.6 * len(text) + 8

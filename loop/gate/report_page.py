@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loop.gate.comparison import Mistakes, Part
-from loop.gate.report import Picture, Report, Side, broken, fixed
-from loop.gate.report_chart import Scale, caption, scale_of
-from loop.gate.rule import is_dropped, share_needed
+from loop.gate.report import ComparedVersion, GateReport, Picture, list_broken, list_fixed
+from loop.gate.report_chart import Scale, make_caption, make_scale
+from loop.gate.rule import is_dropped, needed_share
 from loop.page_template import fill
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _TableRow:
     part: Part
     tag: str = ""
     is_total: bool = False
@@ -29,7 +29,7 @@ class _Table:
     note: str
     first_column: str
     scale: Scale
-    rows: list[_Row]
+    rows: list[_TableRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,34 +38,34 @@ class _Gallery:
     pictures: list[tuple[str, Picture]]  # each with the id of its image in the page
 
 
-def page(report: Report) -> str:
+def make_page(report: GateReport) -> str:
     """Return the report as HTML."""
     return fill(
         TEMPLATE,
         report=report,
-        reasons=[_sentence(reason) for reason in report.ruling.reasons] if report.ruling else [],
-        cards=_cards(report),
-        tables=[_classes(report), *_subsets(report)],
-        galleries=_galleries(report),
-        facts=_facts(report),
-        caption=caption,
-        short=_short,
+        reasons=[_make_sentence(reason) for reason in report.ruling.reasons] if report.ruling else [],
+        cards=_make_cards(report),
+        tables=[_make_class_table(report), *_make_subset_tables(report)],
+        galleries=_make_galleries(report),
+        facts=_list_facts(report),
+        caption=make_caption,
+        short=_shorten,
         jpeg_uri=lambda jpeg: f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}",
     )
 
 
-def _sentence(text: str) -> str:
+def _make_sentence(text: str) -> str:
     return f"{text}." if text.startswith("mAP") else f"{text[:1].upper()}{text[1:]}."
 
 
-def _cards(report: Report) -> list[tuple[str, str]]:
+def _make_cards(report: GateReport) -> list[tuple[str, str]]:
     comparison, latency = report.comparison, report.comparison.latency
     ratio = f"{latency.ratio:.2f} times, {report.policy.latency_ratio:g} allowed" if latency else "no champion to time"
     return [
         (f"{comparison.overall.champion:.3f} → {comparison.overall.candidate:.3f}", "mAP50-95"),
         (
             f"{comparison.overall.better:.1%}",
-            f"of {comparison.resamples} resamples ahead; {share_needed(comparison, report.policy):.1%} needed",
+            f"of {comparison.resamples} resamples ahead; {needed_share(comparison, report.policy):.1%} needed",
         ),
         (f"{comparison.candidate.images} / {comparison.candidate.boxes}", "held-out images / boxes"),
         (
@@ -75,60 +75,60 @@ def _cards(report: Report) -> list[tuple[str, str]]:
     ]
 
 
-def _classes(report: Report) -> _Table:
+def _make_class_table(report: GateReport) -> _Table:
     comparison, policy = report.comparison, report.policy
     whole = Part("all classes", comparison.candidate.images, comparison.candidate.boxes, comparison.overall)
-    rows = [_Row(whole, is_total=True)]
+    rows = [_TableRow(whole, is_total=True)]
     for part in sorted(comparison.classes, key=lambda part: part.change.lead):
         rare = "" if part.images >= policy.class_images else "too rare to judge"
-        rows.append(_Row(part, "dropped" if is_dropped(part, policy) else rare))
+        rows.append(_TableRow(part, "dropped" if is_dropped(part, policy) else rare))
     return _Table(
         "Average precision by class",
         "AP over IoU 0.5 to 0.95. The bar is the 95% interval of the change, by a paired bootstrap over images; "
         f"the dashed line is how far a class may fall ({policy.class_drop:.2f}).",
         "class",
-        scale_of([row.part.change for row in rows], policy.class_drop),
+        make_scale([row.part.change for row in rows], policy.class_drop),
         rows,
     )
 
 
-def _subsets(report: Report) -> list[_Table]:
+def _make_subset_tables(report: GateReport) -> list[_Table]:
     """The table of old and new images; no table if it would have no row."""
     known, fresh, policy = report.comparison.known, report.comparison.fresh, report.policy
     rows = []
     if known:
         name = "images that the champion was first measured on"
         tag = "dropped" if is_dropped(known, policy) else ""
-        rows.append(_Row(Part(name, known.images, known.boxes, known.change), tag))
+        rows.append(_TableRow(Part(name, known.images, known.boxes, known.change), tag))
     if fresh:
-        rows.append(_Row(Part("images held out since then", fresh.images, fresh.boxes, fresh.change)))
+        rows.append(_TableRow(Part("images held out since then", fresh.images, fresh.boxes, fresh.change)))
     table = _Table(
         "Old images and new ones",
         "A fall on the old ones is forgetting. The two may show different classes.",
         "held-out images",
-        scale_of([row.part.change for row in rows], policy.class_drop),
+        make_scale([row.part.change for row in rows], policy.class_drop),
         rows,
     )
     return [table] if rows else []
 
 
-def _galleries(report: Report) -> list[_Gallery]:
+def _make_galleries(report: GateReport) -> list[_Gallery]:
     mistakes = report.comparison.mistakes
-    better, worse = fixed(mistakes), broken(mistakes)
+    better, worse = list_fixed(mistakes), list_broken(mistakes)
     clean = sum(image.candidate == 0 for image in better)
     return [
         _Gallery(
             f"Images fixed: {len(better)} of {len(mistakes)} have fewer mistakes, {clean} none any more",
-            _pictures(report, better),
+            _choose_pictures(report, better),
         ),
         _Gallery(
             f"Images newly broken: {len(worse)} of {len(mistakes)} have more mistakes",
-            _pictures(report, worse),
+            _choose_pictures(report, worse),
         ),
     ]
 
 
-def _pictures(report: Report, wanted: Collection[Mistakes]) -> list[tuple[str, Picture]]:
+def _choose_pictures(report: GateReport, wanted: Collection[Mistakes]) -> list[tuple[str, Picture]]:
     names = {image.image for image in wanted}
     return [
         (f"image-{number}", picture)
@@ -137,12 +137,12 @@ def _pictures(report: Report, wanted: Collection[Mistakes]) -> list[tuple[str, P
     ]
 
 
-def _facts(report: Report) -> list[tuple[str, str]]:
+def _list_facts(report: GateReport) -> list[tuple[str, str]]:
     policy = report.policy
     return [
         ("project", str(report.project_id)),
         ("measured on snapshot", report.snapshot),
-        *((side.name, _provenance(side)) for side in (report.champion, report.candidate)),
+        *((side.name, _describe_provenance(side)) for side in (report.champion, report.candidate)),
         ("resamples", str(report.comparison.resamples)),
         ("least held-out size", f"{policy.least_images} images, {policy.least_boxes} boxes"),
         ("class judged from", f"{policy.class_images} images"),
@@ -150,10 +150,10 @@ def _facts(report: Report) -> list[tuple[str, str]]:
     ]
 
 
-def _provenance(side: Side) -> str:
+def _describe_provenance(side: ComparedVersion) -> str:
     return f"SHA-256 {side.sha256}, trained on {side.snapshot or 'no snapshot'}"
 
 
-def _short(name: str) -> str:
+def _shorten(name: str) -> str:
     """The version number alone, short enough for a column head."""
     return name.rpartition("@")[2] or name

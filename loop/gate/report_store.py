@@ -6,25 +6,25 @@ import json
 from pathlib import Path
 
 from loop.errors import UnknownReport
-from loop.gate.report import Report, as_json
-from loop.gate.report_page import page
+from loop.gate.report import GateReport, as_json
+from loop.gate.report_page import make_page
 from loop.gate.rule import GateOutcome
 from loop.storage.files import write_whole
 
 MODE = 0o644  # the page is for everybody who may read the folder
 
 
-class ReportFolder:
+class ReportStore:
     """Reports under *root*, in one folder per project and version."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def keep(self, report: Report) -> Path:
+    def write(self, report: GateReport) -> Path:
         """Write a report in place of an older one of the same version; return its page."""
         folder = self._folder(report.project_id, report.candidate.name)
         write_whole(json.dumps(as_json(report), indent=1).encode(), folder / "report.json", mode=MODE)
-        write_whole(page(report).encode(), folder / "report.html", mode=MODE)
+        write_whole(make_page(report).encode(), folder / "report.html", mode=MODE)
         return folder / "report.html"
 
     def find(self, project_id: int, name: str) -> tuple[Path, Path]:
@@ -35,7 +35,7 @@ class ReportFolder:
             raise UnknownReport(name)
         return files
 
-    def outcome(self, project_id: int, name: str) -> GateOutcome | None:
+    def read_outcome(self, project_id: int, name: str) -> GateOutcome | None:
         """The outcome of the gate for a version; None if the gate never judged it, or its report is unreadable."""
         try:
             return GateOutcome(json.loads((self._folder(project_id, name) / "report.json").read_text())["outcome"])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from loop.datasets.room import DatasetsRoom
 from loop.gate.evaluator import Evaluator
-from loop.gate.report_store import ReportFolder
+from loop.gate.report_store import ReportStore
 from loop.gate.rule import GatePolicy
 from loop.label_studio.room import StudioRoom
 from loop.registry.room import RegistryRoom
@@ -20,5 +20,5 @@ class GateRoom:
     registry: RegistryRoom
     datasets: DatasetsRoom
     evaluator: Evaluator
-    reports: ReportFolder
+    reports: ReportStore
     policy: GatePolicy

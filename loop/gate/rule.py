@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from loop.gate.comparison import Change, Comparison, Part, expanded
+from loop.gate.comparison import Comparison, MetricChange, Part, expand_level
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +48,27 @@ class Ruling:
         return "; ".join(self.reasons)
 
 
-def rule(found: Comparison, policy: GatePolicy) -> Ruling:
+def rule(comparison: Comparison, policy: GatePolicy) -> Ruling:
     """
     Pass a candidate that leads with enough confidence, drops no class, forgets nothing, and is quick enough.
 
     Every objection is named, not only the first. A person decides if the split is too small.
     """
-    size = _size(found.candidate.images, found.candidate.boxes)
-    if found.candidate.images < policy.least_images or found.candidate.boxes < policy.least_boxes:
+    size = _describe_size(comparison.candidate.images, comparison.candidate.boxes)
+    if comparison.candidate.images < policy.least_images or comparison.candidate.boxes < policy.least_boxes:
         needed = f"{policy.least_images} images and {policy.least_boxes} boxes are needed to tell"
-        return Ruling(GateOutcome.HELD, (f"{_lead(found.overall)} on only {size}: {needed}, so a person decides",))
-    objections = tuple(_objections(found, policy))
+        return Ruling(
+            GateOutcome.HELD, (f"{_describe_lead(comparison.overall)} on only {size}: {needed}, so a person decides",)
+        )
+    objections = tuple(_list_objections(comparison, policy))
     if objections:
         return Ruling(GateOutcome.REFUSED, objections)
-    return Ruling(GateOutcome.PROMOTED, (f"{_lead(found.overall)} on {size}",))
+    return Ruling(GateOutcome.PROMOTED, (f"{_describe_lead(comparison.overall)} on {size}",))
 
 
-def share_needed(found: Comparison, policy: GatePolicy) -> float:
+def needed_share(comparison: Comparison, policy: GatePolicy) -> float:
     """The share of resamples in which the candidate must lead on a split of this size."""
-    return expanded(policy.confidence, found.candidate.images)
+    return expand_level(policy.confidence, comparison.candidate.images)
 
 
 def is_dropped(part: Part, policy: GatePolicy) -> bool:
@@ -81,29 +83,29 @@ def is_dropped(part: Part, policy: GatePolicy) -> bool:
     return part.images >= policy.class_images and change.lead < -allowed and change.high < -allowed / 2
 
 
-def objection_to_promoting(outcome: GateOutcome | None, *, has_served: bool) -> str | None:
+def find_objection(outcome: GateOutcome | None, *, has_served: bool) -> str | None:
     """Say why a version needs --force to be promoted; None if the gate passed it or it has served before."""
     if has_served or outcome is GateOutcome.PROMOTED:
         return None
     return "the gate never judged it" if outcome is None else f"the gate {outcome} it"
 
 
-def _objections(comparison: Comparison, policy: GatePolicy) -> Iterator[str]:
-    overall, latency, needed = comparison.overall, comparison.latency, share_needed(comparison, policy)
+def _list_objections(comparison: Comparison, policy: GatePolicy) -> Iterator[str]:
+    overall, latency, needed = comparison.overall, comparison.latency, needed_share(comparison, policy)
     if overall.better < needed:
-        size = _size(comparison.candidate.images, comparison.candidate.boxes)
+        size = _describe_size(comparison.candidate.images, comparison.candidate.boxes)
         yield (
-            f"not shown to be better: {_lead(overall)} on {size}, "
+            f"not shown to be better: {_describe_lead(overall)} on {size}, "
             f"ahead in {overall.better:.1%} of resamples where {needed:.1%} are needed"
         )
     for part in comparison.classes:
         if is_dropped(part, policy):
-            yield f"class {part.name} falls by more than {policy.class_drop:.2f}: {_lead(part.change, 'AP')}"
+            yield f"class {part.name} falls by more than {policy.class_drop:.2f}: {_describe_lead(part.change, 'AP')}"
     if comparison.known and is_dropped(comparison.known, policy):
-        size = _size(comparison.known.images, comparison.known.boxes)
+        size = _describe_size(comparison.known.images, comparison.known.boxes)
         yield (
             f"forgets: on the {size} that the champion was first measured on it falls by more than "
-            f"{policy.class_drop:.2f}: {_lead(comparison.known.change)}"
+            f"{policy.class_drop:.2f}: {_describe_lead(comparison.known.change)}"
         )
     if latency and latency.ratio > policy.latency_ratio:
         yield (
@@ -112,12 +114,12 @@ def _objections(comparison: Comparison, policy: GatePolicy) -> Iterator[str]:
         )
 
 
-def _lead(change: Change, metric: str = "mAP50-95") -> str:
+def _describe_lead(change: MetricChange, metric: str = "mAP50-95") -> str:
     return (
         f"{metric} {change.candidate:.3f} against {change.champion:.3f} "
         f"({change.lead:+.3f}, 95% interval {change.low:+.3f} to {change.high:+.3f})"
     )
 
 
-def _size(images: int, boxes: int) -> str:
+def _describe_size(images: int, boxes: int) -> str:
     return f"{images} held-out images with {boxes} boxes"

@@ -12,9 +12,9 @@ from loop.gate.evaluation import IOUS, Evaluation
 THRESHOLDS = np.linspace(0.5, 0.95, IOUS)
 
 
-def matched(evaluation: Evaluation) -> Evaluation:
+def mark_hits(evaluation: Evaluation) -> Evaluation:
     """Return the evaluation with `hits` computed from its boxes, by the rule of `match_predictions` in ultralytics."""
-    labels, detections = evaluation.labels, evaluation.found
+    labels, detections = evaluation.labels, evaluation.detections
     hits = np.zeros((len(detections.image), IOUS), bool)
     for image in range(len(evaluation.images)):
         on_image = np.flatnonzero(labels.image == image)
@@ -23,7 +23,7 @@ def matched(evaluation: Evaluation) -> Evaluation:
         overlap = _ious(labels.box[on_image], detections.box[ranked])
         overlap[labels.class_id[on_image][:, None] != detections.class_id[ranked]] = 0
         hits[ranked] = _claim(overlap)
-    return replace(evaluation, found=replace(detections, hits=hits))
+    return replace(evaluation, detections=replace(detections, hits=hits))
 
 
 def _claim(overlap: NDArray[np.float64]) -> NDArray[np.bool_]:

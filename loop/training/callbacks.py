@@ -20,7 +20,7 @@ LOOK_SECONDS = 1.0  # between two checks whether the training must stop
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class TrainingProgress:
     """Progress of a training: mAP50-95 on the held-out split after the last epoch; *batch* as it is used now."""
 
     epoch: int
@@ -34,7 +34,7 @@ class Progress:
 class Watch:
     """*report* receives the progress of a training; *check* raises to stop it."""
 
-    report: Callable[[Progress], None]
+    report: Callable[[TrainingProgress], None]
     check: Callable[[], None]
 
 
@@ -52,9 +52,9 @@ class Callbacks:
         "on_fit_epoch_end",
     )
 
-    def __init__(self, kept: Path, batch: int, watch: Watch) -> None:
+    def __init__(self, checkpoint: Path, batch: int, watch: Watch) -> None:
         self.batch = batch
-        self._checkpoint, self._watch = kept, watch
+        self._checkpoint, self._watch = checkpoint, watch
         self._checked = self._started = time.monotonic()
 
     def on_pretrain_routine_end(self, trainer: Any) -> None:
@@ -75,7 +75,7 @@ class Callbacks:
 
         torch.set_num_threads(thread_count())  # ultralytics leaves one core idle
         self._started = time.monotonic()
-        self._watch.report(Progress(trainer.start_epoch, trainer.epochs, trainer.batch_size))
+        self._watch.report(TrainingProgress(trainer.start_epoch, trainer.epochs, trainer.batch_size))
 
     def on_train_batch_start(self, trainer: Any) -> None:
         """Note the number of images per step, which ultralytics may halve in the first epoch."""
@@ -119,9 +119,8 @@ class Callbacks:
         epoch_seconds = (time.monotonic() - self._started) / (done - trainer.start_epoch)
         measured = trainer.metrics.get("metrics/mAP50-95(B)")
         map50_95 = None if measured is None else float(measured)
-        self._watch.report(
-            Progress(done, trainer.epochs, trainer.batch_size, map50_95, epoch_seconds * (trainer.epochs - done))
-        )
+        seconds_left = epoch_seconds * (trainer.epochs - done)
+        self._watch.report(TrainingProgress(done, trainer.epochs, trainer.batch_size, map50_95, seconds_left))
 
 
 def _skipped_files(dataset: Any) -> set[str]:

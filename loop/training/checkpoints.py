@@ -10,7 +10,7 @@ from typing import Any
 from loop.errors import TrainingFailed
 
 
-def kept(run: Path) -> Path:
+def checkpoint_path(run: Path) -> Path:
     """The path of the checkpoint of a run."""
     return run / "kept.pt"
 
@@ -42,7 +42,7 @@ def finish(run: Path, finished: Path, class_names: Sequence[str]) -> None:
     from ultralytics.utils.torch_utils import strip_optimizer
 
     scratch = run / "finished.tmp"
-    checkpoint = strip_optimizer(kept(run), str(scratch))
+    checkpoint = strip_optimizer(checkpoint_path(run), str(scratch))
     if not checkpoint:
         raise TrainingFailed(f"ultralytics ended without weights in {run}")
     names = dict(enumerate(class_names))

@@ -16,7 +16,7 @@ class RetrainPolicy:
 
     def of(self, project: Mapping[str, Any]) -> RetrainPolicy:
         """The policy with the project's own values in place of the defaults."""
-        return RetrainPolicy(**{**asdict(self), **own(project)})
+        return RetrainPolicy(**{**asdict(self), **read_own(project)})
 
     def is_due(self, *, new: int, since_last: float | None, since_cancelled: int | None) -> bool:
         """
@@ -31,6 +31,6 @@ class RetrainPolicy:
 NAMES = tuple(field.name for field in fields(RetrainPolicy))
 
 
-def own(project: Mapping[str, Any]) -> dict[str, Any]:
+def read_own(project: Mapping[str, Any]) -> dict[str, Any]:
     """The project's own values of this policy."""
     return {name: project[name] for name in NAMES if name in project}

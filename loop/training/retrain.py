@@ -20,9 +20,9 @@ from loop.notices import NoticeKind
 from loop.registry.promote import promote_unless_pinned
 from loop.registry.store import Version, VersionFacts
 from loop.training.ask import ask_when_due
-from loop.training.callbacks import Progress, Watch
+from loop.training.callbacks import TrainingProgress, Watch
 from loop.training.room import TrainingRoom
-from loop.training.store import Phase, Training, TrainingEnd, TrainingState, where
+from loop.training.store import Phase, Training, TrainingEnd, TrainingState, describe_progress
 from loop.training.trainer import TrainingPolicy, discard, train
 
 log = logging.getLogger(__name__)
@@ -101,7 +101,9 @@ def _run(trainings: TrainingRoom, training: Training, reviews_until: datetime | 
         trainings.store.reach(training.id, Phase.GATE)
         training = trainings.store.get(training.id)
     if training.stalled > ATTEMPTS:
-        raise TrainingFailed(f"died {ATTEMPTS} times at the same place, {where(training)}: see the log of its worker")
+        raise TrainingFailed(
+            f"died {ATTEMPTS} times at the same place, {describe_progress(training)}: see the log of its worker"
+        )
     project_id = training.project_id
     snapshot = dataset_folder.read(trainings.datasets.snapshots / str(project_id), training.snapshot or "")
     if snapshot is None:
@@ -168,7 +170,7 @@ def _train_candidate(
     wanted_batch = trainings.policy.batch
     batch = min(wanted_batch, int((training.progress or {}).get("batch", wanted_batch)))
 
-    def report(progress: Progress) -> None:
+    def report(progress: TrainingProgress) -> None:
         nonlocal batch
         batch = progress.batch
         trainings.store.reach(training.id, Phase.TRAINING, batch_asked=wanted_batch, **asdict(progress))

@@ -202,7 +202,7 @@ class TrainingStore:
         self.note(training_id, state=state, ended_at=datetime.now(UTC), **values)
 
 
-def where(training: Training) -> str:
+def describe_progress(training: Training) -> str:
     """Describe the progress of a training in a few words."""
     progress = training.progress or {}
     return _describe(progress) if "phase" in progress else training.status

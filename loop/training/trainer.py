@@ -58,7 +58,7 @@ def train(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Wat
     if finished.exists():
         return finished
     prepare_ultralytics()
-    while not checkpoints.is_complete(checkpoints.kept(run)):
+    while not checkpoints.is_complete(checkpoints.checkpoint_path(run)):
         too_big = _train_in_thread(data, start, run, policy, watch)
         if too_big is None:
             break
@@ -111,7 +111,7 @@ def _train(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Wa
     """Train to the end and return None, or return the batch for which memory ran out."""
     from ultralytics import YOLO
 
-    checkpoint, last = checkpoints.kept(run), run / "weights" / "last.pt"
+    checkpoint, last = checkpoints.checkpoint_path(run), run / "weights" / "last.pt"
     resume = checkpoints.read(checkpoint) is not None
     if resume:  # the checkpoint that ultralytics writes may be cut off
         copy_whole(checkpoint, last)

@@ -21,8 +21,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from loop.gate.average_precision import average_precisions, over_classes
-from loop.gate.comparison import Change, Comparison, contrast
+from loop.gate.average_precision import average_classes, average_precisions
+from loop.gate.comparison import Comparison, MetricChange, contrast
 from loop.gate.evaluation import Evaluation
 from loop.gate.evaluator import evaluate
 from loop.gate.rule import GateOutcome, GatePolicy, rule
@@ -48,7 +48,7 @@ class Case:
     def lead(self) -> float:
         """By how much the candidate truly leads: mAP50-95 on the whole pool."""
         once = np.ones((1, len(self.champion.images)), np.float32)
-        both = (over_classes(average_precisions(one, once))[0] for one in (self.candidate, self.champion))
+        both = (average_classes(average_precisions(one, once))[0] for one in (self.candidate, self.champion))
         return float(next(both) - next(both))
 
 
@@ -78,7 +78,7 @@ def pool(weights: Sequence[Path], count: int) -> list[Evaluation]:
 
 def cases(first: Evaluation, older: Evaluation, newer: Evaluation) -> Iterator[Case]:
     """The cases: real versions, small differences, none at all, and a class destroyed."""
-    yield Case("a first version, beside weights that know no class", first.with_nothing_found(), first)
+    yield Case("a first version, beside weights that know no class", first.without_detections(), first)
     yield Case("a real newer version", older, newer)
     base = harmed(newer, NOISE, seed=1)
     for rate in (0.02, 0.05, 0.1):
@@ -102,8 +102,8 @@ def runs(case: Case, size: int, options: argparse.Namespace) -> Iterator[Compari
 def turn(found: Comparison) -> Comparison:
     """The same comparison with candidate and champion in each other's place."""
 
-    def other(change: Change) -> Change:
-        return Change(change.candidate, change.champion, -change.high, -change.low, 1 - change.better)
+    def other(change: MetricChange) -> MetricChange:
+        return MetricChange(change.candidate, change.champion, -change.high, -change.low, 1 - change.better)
 
     return replace(
         found,

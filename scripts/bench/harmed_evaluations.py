@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from loop.gate.evaluation import Evaluation, Found, Labels
-from loop.gate.true_positives import matched
+from loop.gate.evaluation import Evaluation, PredictedBoxes, TrueBoxes
+from loop.gate.true_positives import mark_hits
 
 SHIFT = 0.25  # of a box's own width and height
 
@@ -17,47 +17,47 @@ def harmed(evaluation: Evaluation, rate: float, *, seed: int, of_class: int | No
     """
     A copy in which a share *rate* of the detections, drawn at random, is harmed; of one class, or of all.
 
-    A third of them is dropped, a third moved by a quarter of their size, a third called by another class. What is right
-    is then found out anew.
+    A third of them is dropped, a third moved by a quarter of their size, a third called by another class. The hits
+    are then computed again.
     """
     rng = np.random.default_rng(seed)
-    found = evaluation.found
-    size = len(found.image)
+    detections = evaluation.detections
+    size = len(detections.image)
     is_chosen = rng.random(size) < rate
     if of_class is not None:
-        is_chosen &= found.class_id == of_class
+        is_chosen &= detections.class_id == of_class
     kind = np.where(is_chosen, rng.integers(0, 3, size), -1)
-    extent = found.box[:, 2:] - found.box[:, :2]
+    extent = detections.box[:, 2:] - detections.box[:, :2]
     shift = np.where((kind == 1)[:, None], extent * SHIFT * rng.choice([-1, 1], (size, 2)), 0.0)
     other = rng.integers(1, len(evaluation.class_names), size)
-    class_id = np.where(kind == 2, (found.class_id + other) % len(evaluation.class_names), found.class_id)
-    kept = kind != 0
-    moved = (found.box + np.concatenate([shift, shift], axis=1)).astype(np.float32)
-    changed = Found(
-        image=found.image[kept],
-        class_id=class_id[kept].astype(np.int32),
-        box=moved[kept],
-        confidence=found.confidence[kept],
-        hits=found.hits[kept],
+    class_id = np.where(kind == 2, (detections.class_id + other) % len(evaluation.class_names), detections.class_id)
+    is_left = kind != 0
+    moved = (detections.box + np.concatenate([shift, shift], axis=1)).astype(np.float32)
+    changed = PredictedBoxes(
+        image=detections.image[is_left],
+        class_id=class_id[is_left].astype(np.int32),
+        box=moved[is_left],
+        confidence=detections.confidence[is_left],
+        hits=detections.hits[is_left],
     )
-    return matched(replace(evaluation, found=changed))
+    return mark_hits(replace(evaluation, detections=changed))
 
 
 def draw(evaluation: Evaluation, images: NDArray[np.intp]) -> Evaluation:
     """The evaluation on a held-out set of these images of the pool, in this order; one may come more than once."""
-    labels, found = evaluation.labels, evaluation.found
+    labels, detections = evaluation.labels, evaluation.detections
     of_labels, label_image = _entries(labels.image, images)
-    of_found, found_image = _entries(found.image, images)
+    of_detections, detection_image = _entries(detections.image, images)
     return replace(
         evaluation,
         images=tuple(f"{number}" for number in range(len(images))),
-        labels=Labels(label_image, labels.class_id[of_labels], labels.box[of_labels]),
-        found=Found(
-            found_image,
-            found.class_id[of_found],
-            found.box[of_found],
-            found.confidence[of_found],
-            found.hits[of_found],
+        labels=TrueBoxes(label_image, labels.class_id[of_labels], labels.box[of_labels]),
+        detections=PredictedBoxes(
+            detection_image,
+            detections.class_id[of_detections],
+            detections.box[of_detections],
+            detections.confidence[of_detections],
+            detections.hits[of_detections],
         ),
         metrics=replace(evaluation.metrics, images=len(images), boxes=len(label_image)),
     )

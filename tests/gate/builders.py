@@ -7,8 +7,8 @@ import numpy as np
 from loop.datasets.snapshots import LabelledImage
 from loop.datasets.splits import Side
 from loop.datasets.writer import writing
-from loop.gate.evaluation import IOUS, Evaluation, Found, Labels, Metrics
-from loop.gate.true_positives import matched
+from loop.gate.evaluation import IOUS, Evaluation, Metrics, PredictedBoxes, TrueBoxes
+from loop.gate.true_positives import mark_hits
 from loop.label_studio.classes import ClassIndex
 from loop.registry.store import VersionFacts
 from loop.rooms import swap
@@ -21,33 +21,35 @@ from tests.gate.fakes import EvaluatedDetectors
 CLASSES = ("Bird", "Cattle", "Fish")
 
 
-def evaluation(images=40, classes=CLASSES, boxes=3, false=2, found=0.85, spread=0.06, seed=0):
+def evaluation(images=40, classes=CLASSES, boxes=3, false=2, recall=0.85, spread=0.06, seed=0):
     """
-    A detector that finds a share *found* of the labels, off by *spread* of their size, and *false* wrong ones an image.
+    A detector that finds a share *recall* of the labels, off by *spread* of their size.
 
-    The labels depend on the numbers of images, classes and boxes alone.
+    It has *false* wrong boxes on each image. The labels depend on the numbers of images, classes and boxes alone.
     """
     truth, rng = np.random.default_rng(1), np.random.default_rng(seed)
     of_label = np.repeat(np.arange(images, dtype=np.int32), boxes)
     label_class = truth.integers(0, len(classes), len(of_label)).astype(np.int32)
     label_box = _boxes(truth, len(of_label))
-    kept = rng.random(len(of_label)) < found
+    is_detected = rng.random(len(of_label)) < recall
     wrong = np.repeat(np.arange(images, dtype=np.int32), false)
-    image = np.concatenate([of_label[kept], wrong])
-    near = label_box[kept] + rng.normal(0, spread, (kept.sum(), 4)) * 0.2
+    image = np.concatenate([of_label[is_detected], wrong])
+    near = label_box[is_detected] + rng.normal(0, spread, (is_detected.sum(), 4)) * 0.2
     order = np.argsort(image, kind="stable")
-    detections = Found(
+    detections = PredictedBoxes(
         image=image[order],
-        class_id=np.concatenate([label_class[kept], rng.integers(0, len(classes), len(wrong))])[order].astype(np.int32),
-        box=np.concatenate([near, _boxes(rng, len(wrong))])[order].astype(np.float32),
-        confidence=np.concatenate([rng.uniform(0.3, 1, kept.sum()), rng.uniform(0, 0.6, len(wrong))])[order].astype(
-            "f4"
+        class_id=np.concatenate([label_class[is_detected], rng.integers(0, len(classes), len(wrong))])[order].astype(
+            np.int32
         ),
+        box=np.concatenate([near, _boxes(rng, len(wrong))])[order].astype(np.float32),
+        confidence=np.concatenate([rng.uniform(0.3, 1, is_detected.sum()), rng.uniform(0, 0.6, len(wrong))])[
+            order
+        ].astype("f4"),
         hits=np.zeros((len(image), IOUS), bool),
     )
-    labels = Labels(of_label, label_class, label_box.astype(np.float32))
+    labels = TrueBoxes(of_label, label_class, label_box.astype(np.float32))
     names = tuple(f"task-{number:08d}" for number in range(images))
-    return matched(Evaluation(tuple(classes), names, labels, detections, Metrics(0.5, 0.3, images, len(of_label))))
+    return mark_hits(Evaluation(tuple(classes), names, labels, detections, Metrics(0.5, 0.3, images, len(of_label))))
 
 
 def _boxes(rng, count):

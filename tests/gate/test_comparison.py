@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from loop.gate.comparison import contrast
-from loop.gate.report import broken, fixed
+from loop.gate.report import list_broken, list_fixed
 from scripts.bench.harmed_evaluations import draw, harmed
 from tests.gate.builders import evaluation
 
@@ -70,11 +70,11 @@ def test_labels_that_differ_are_never_compared():
 def test_what_the_champion_was_first_measured_on_is_told_apart_from_what_came_since():
     known = set(GOOD.images[:50])
 
-    found = contrast(BAD, GOOD, known=known)
+    comparison = contrast(BAD, GOOD, known=known)
 
-    assert (found.known.images, found.fresh.images) == (50, 30)
-    assert found.known.boxes + found.fresh.boxes == 240
-    assert found.known.change != found.fresh.change
+    assert (comparison.known.images, comparison.fresh.images) == (50, 30)
+    assert comparison.known.boxes + comparison.fresh.boxes == 240
+    assert comparison.known.change != comparison.fresh.change
 
 
 def test_without_new_images_there_is_no_fresh_part_and_without_old_ones_no_known_part():
@@ -87,17 +87,17 @@ def test_without_new_images_there_is_no_fresh_part_and_without_old_ones_no_known
 
 
 def test_mistakes_are_labels_not_found_and_boxes_shown_where_nothing_is():
-    found = evaluation(4, boxes=2, false=3, found=1.0, spread=0.0)
+    measured = evaluation(4, boxes=2, false=3, recall=1.0, spread=0.0)
 
-    assert found.mistakes(threshold=0.0).tolist() == [3, 3, 3, 3]
-    assert found.mistakes(threshold=0.7).sum() <= 8
-    assert found.with_nothing_found().mistakes(0.25).tolist() == [2, 2, 2, 2]
+    assert measured.mistakes(threshold=0.0).tolist() == [3, 3, 3, 3]
+    assert measured.mistakes(threshold=0.7).sum() <= 8
+    assert measured.without_detections().mistakes(0.25).tolist() == [2, 2, 2, 2]
 
 
 def test_images_are_fixed_or_broken_by_their_mistakes_the_clearest_first():
     mistakes = contrast(BAD, GOOD).mistakes
 
-    better, worse = fixed(mistakes), broken(mistakes)
+    better, worse = list_fixed(mistakes), list_broken(mistakes)
 
     assert len(better) > len(worse)
     assert better[0].champion - better[0].candidate == max(one.champion - one.candidate for one in mistakes)

@@ -54,8 +54,8 @@ def test_the_status_says_what_to_do_about_a_held_candidate_until_it_is_done(judg
 
 def shown(rooms):
     out = io.StringIO()
-    found = replace(status_without_network(rooms), parts={})
-    screen.show_status(Console(file=out, width=200), found)
+    report = replace(status_without_network(rooms), parts={})
+    screen.show_status(Console(file=out, width=200), report)
     return out.getvalue()
 
 

@@ -61,8 +61,8 @@ def test_the_reason_is_kept_with_the_move(judged):
     promote_by_hand(rooms.gate, 1, training.version, "the old one is too slow", is_forced=True)
 
     with rooms.engine.connect() as connection:
-        found = connection.exec_driver_sql("select alias, why from moves order by id desc").first()
-    assert tuple(found) == (CHAMPION, "the old one is too slow")
+        move = connection.exec_driver_sql("select alias, why from moves order by id desc").first()
+    assert tuple(move) == (CHAMPION, "the old one is too slow")
 
 
 def test_the_command_refuses_what_the_gate_refused(judged):

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from loop.gate.comparison import Latency, contrast
-from loop.gate.report import Picture, Report, Side, as_json, boxes_on, broken, fixed
-from loop.gate.report_page import page
+from loop.gate.report import ComparedVersion, GateReport, Picture, as_json, list_boxes, list_broken, list_fixed
+from loop.gate.report_page import make_page
 from loop.gate.rule import GateOutcome, GatePolicy, Ruling, rule
 from loop.regions import Box
 from loop.vision.image_files import THUMBNAIL, make_thumbnail
@@ -28,14 +28,14 @@ def report(champion=CHAMPION, candidate=CANDIDATE, **more):
     comparison = contrast(champion, candidate, known=champion.images[:20], latency=Latency(10.0, 11.0))
     jpeg = picture()
     pictures = []
-    for one in [*fixed(comparison.mistakes)[:2], *broken(comparison.mistakes)[:2]]:
-        truth, before = boxes_on(champion, one.image, 0.25)
-        _, after = boxes_on(candidate, one.image, 0.25)
-        pictures.append(Picture(one, jpeg, 64, 48, truth, before, after))
+    for mistakes in [*list_fixed(comparison.mistakes)[:2], *list_broken(comparison.mistakes)[:2]]:
+        truth, before = list_boxes(champion, mistakes.image, 0.25)
+        _, after = list_boxes(candidate, mistakes.image, 0.25)
+        pictures.append(Picture(mistakes, jpeg, 64, 48, truth, before, after))
     made = {
         "project_id": 1,
-        "champion": Side("yolo_detector@1.0.0", "a" * 64, "5" * 64),
-        "candidate": Side("yolo_detector@1.1.0", "b" * 64, "6" * 64),
+        "champion": ComparedVersion("yolo_detector@1.0.0", "a" * 64, "5" * 64),
+        "candidate": ComparedVersion("yolo_detector@1.1.0", "b" * 64, "6" * 64),
         "snapshot": "6" * 64,
         "made_at": datetime(2026, 1, 1, tzinfo=UTC),
         "threshold": 0.25,
@@ -44,7 +44,7 @@ def report(champion=CHAMPION, candidate=CANDIDATE, **more):
         "ruling": rule(comparison, GatePolicy()),
         "pictures": tuple(pictures),
     }
-    return Report(**{**made, **more})
+    return GateReport(**{**made, **more})
 
 
 class Reader(HTMLParser):
@@ -69,16 +69,16 @@ class Reader(HTMLParser):
 def test_the_page_is_whole_and_needs_nothing_from_outside():
     reader = Reader()
 
-    reader.feed(page(report()))
+    reader.feed(make_page(report()))
 
     assert reader.open == []
     assert reader.pointers
     assert all(pointer.startswith(("data:image/jpeg;base64,", "#image-")) for pointer in reader.pointers)
-    assert not re.search(r"https?:|@import|url\(|<script", page(report()))
+    assert not re.search(r"https?:|@import|url\(|<script", make_page(report()))
 
 
 def test_names_of_classes_cannot_change_the_page():
-    html = page(report())
+    html = make_page(report())
 
     assert "<b>Cattle" not in html
     assert "&lt;b&gt;Cattle&lt;/b&gt;" in html
@@ -87,21 +87,21 @@ def test_names_of_classes_cannot_change_the_page():
 
 @pytest.mark.parametrize("outcome", GateOutcome)
 def test_the_page_says_what_was_decided_and_why(outcome):
-    html = page(report(ruling=Ruling(outcome, ("first reason", "second reason"))))
+    html = make_page(report(ruling=Ruling(outcome, ("first reason", "second reason"))))
 
     assert outcome.value.capitalize() in html
     assert "<li>First reason.</li><li>Second reason.</li>" in html
 
 
 def test_a_comparison_without_a_ruling_says_so():
-    assert ">Compared<" in page(report(ruling=None))
+    assert ">Compared<" in make_page(report(ruling=None))
 
 
 def test_a_page_without_boxes_pictures_or_latency_is_whole_too():
-    nothing = CHAMPION.with_nothing_found()
+    nothing = CHAMPION.without_detections()
     reader = Reader()
 
-    reader.feed(page(report(nothing, nothing, comparison=contrast(nothing, nothing), pictures=())))
+    reader.feed(make_page(report(nothing, nothing, comparison=contrast(nothing, nothing), pictures=())))
 
     assert reader.open == []
 
@@ -109,18 +109,18 @@ def test_a_page_without_boxes_pictures_or_latency_is_whole_too():
 def test_the_json_has_every_number_of_the_page():
     made = report()
 
-    found = json.loads(json.dumps(as_json(made)))
+    stored = json.loads(json.dumps(as_json(made)))
 
-    assert found["outcome"] == "refused"
-    assert [part["name"] for part in found["classes"]] == list(CLASSES)
-    assert found["overall"]["interval"][0] < found["overall"]["lead"] < found["overall"]["interval"][1]
-    assert found["measured_before_the_champion_was_made"]["images"] == 20
-    assert found["latency_ms"] == {"champion": 10.0, "candidate": 11.0, "ratio": 1.1}
-    assert len(found["broken"]) == len(broken(made.comparison.mistakes))
+    assert stored["outcome"] == "refused"
+    assert [part["name"] for part in stored["classes"]] == list(CLASSES)
+    assert stored["overall"]["interval"][0] < stored["overall"]["lead"] < stored["overall"]["interval"][1]
+    assert stored["measured_before_the_champion_was_made"]["images"] == 20
+    assert stored["latency_ms"] == {"champion": 10.0, "candidate": 11.0, "ratio": 1.1}
+    assert len(stored["broken"]) == len(list_broken(made.comparison.mistakes))
 
 
 def test_the_boxes_of_a_picture_are_those_shown_and_the_true_ones():
-    truth, shown = boxes_on(CHAMPION, CHAMPION.images[3], 0.25)
+    truth, shown = list_boxes(CHAMPION, CHAMPION.images[3], 0.25)
 
     assert len(truth) == 3
     assert all(one.confidence >= 0.25 for one in shown)

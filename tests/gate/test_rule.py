@@ -5,32 +5,32 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from loop.gate.comparison import Change, Comparison, Latency, Part, contrast, expanded
+from loop.gate.comparison import Comparison, Latency, MetricChange, Part, contrast, expand_level
 from loop.gate.evaluation import Metrics
-from loop.gate.rule import GateOutcome, GatePolicy, objection_to_promoting, rule
+from loop.gate.rule import GateOutcome, GatePolicy, find_objection, rule
 from scripts.bench.harmed_evaluations import draw, harmed
 from tests.gate.builders import evaluation
 
 POLICY = GatePolicy()
-BETTER = Change(0.4, 0.5, 0.04, 0.16, 0.999)
-UNSURE = Change(0.4, 0.42, -0.03, 0.07, 0.8)
-DROPPED = Change(0.6, 0.2, -0.55, -0.25, 0.0)
+BETTER = MetricChange(0.4, 0.5, 0.04, 0.16, 0.999)
+UNSURE = MetricChange(0.4, 0.42, -0.03, 0.07, 0.8)
+DROPPED = MetricChange(0.6, 0.2, -0.55, -0.25, 0.0)
 
 
-def found(overall=BETTER, classes=(), known=None, latency=None, images=50, boxes=150):
+def compared(overall=BETTER, classes=(), known=None, latency=None, images=50, boxes=150):
     before, after = Metrics(0.5, overall.champion, images, boxes), Metrics(0.6, overall.candidate, images, boxes)
     return Comparison(before, after, overall, tuple(classes), known, None, (), latency, 1000)
 
 
 def test_a_candidate_that_leads_for_sure_is_promoted():
-    ruling = rule(found(), POLICY)
+    ruling = rule(compared(), POLICY)
 
     assert ruling.outcome is GateOutcome.PROMOTED
     assert "0.500 against 0.400" in ruling.reason
 
 
 def test_a_lead_that_may_be_chance_is_refused():
-    ruling = rule(found(UNSURE), POLICY)
+    ruling = rule(compared(UNSURE), POLICY)
 
     assert ruling.outcome is GateOutcome.REFUSED
     assert "80.0% of resamples where 95.5% are needed" in ruling.reason
@@ -39,14 +39,14 @@ def test_a_lead_that_may_be_chance_is_refused():
 @pytest.mark.parametrize(("images", "boxes"), [(9, 100), (100, 29), (0, 0)])
 @pytest.mark.parametrize("overall", [BETTER, UNSURE])
 def test_on_too_small_a_split_a_person_decides(images, boxes, overall):
-    ruling = rule(found(overall, images=images, boxes=boxes), POLICY)
+    ruling = rule(compared(overall, images=images, boxes=boxes), POLICY)
 
     assert ruling.outcome is GateOutcome.HELD
     assert "a person decides" in ruling.reason
 
 
 def test_a_class_that_falls_too_far_is_named_and_refused():
-    ruling = rule(found(classes=[Part("Bird", 12, 20, DROPPED), Part("Fish", 12, 20, BETTER)]), POLICY)
+    ruling = rule(compared(classes=[Part("Bird", 12, 20, DROPPED), Part("Fish", 12, 20, BETTER)]), POLICY)
 
     assert ruling.outcome is GateOutcome.REFUSED
     assert "class Bird falls" in ruling.reason
@@ -56,22 +56,22 @@ def test_a_class_that_falls_too_far_is_named_and_refused():
 @pytest.mark.parametrize(
     "unsure",
     [
-        pytest.param(Change(0.6, 0.4, -0.4, -0.04, 0.0), id="it-may-be-little"),
-        pytest.param(Change(0.6, 0.51, -0.12, -0.06, 0.0), id="it-is-little"),
+        pytest.param(MetricChange(0.6, 0.4, -0.4, -0.04, 0.0), id="it-may-be-little"),
+        pytest.param(MetricChange(0.6, 0.51, -0.12, -0.06, 0.0), id="it-is-little"),
     ],
 )
 def test_a_class_that_may_have_lost_little_does_not_block(unsure):
 
-    assert rule(found(classes=[Part("Bird", 12, 20, unsure)]), POLICY).outcome is GateOutcome.PROMOTED
+    assert rule(compared(classes=[Part("Bird", 12, 20, unsure)]), POLICY).outcome is GateOutcome.PROMOTED
 
 
 def test_a_class_on_few_images_does_not_block():
     """Its interval would be made of resamples of the same two images."""
-    assert rule(found(classes=[Part("Bird", 2, 3, DROPPED)]), POLICY).outcome is GateOutcome.PROMOTED
+    assert rule(compared(classes=[Part("Bird", 2, 3, DROPPED)]), POLICY).outcome is GateOutcome.PROMOTED
 
 
 def test_forgetting_is_refused_and_named():
-    ruling = rule(found(known=Part("known", 30, 90, DROPPED)), POLICY)
+    ruling = rule(compared(known=Part("known", 30, 90, DROPPED)), POLICY)
 
     assert ruling.outcome is GateOutcome.REFUSED
     assert "forgets: on the 30 held-out images with 90 boxes that the champion was first measured on" in ruling.reason
@@ -79,19 +79,19 @@ def test_forgetting_is_refused_and_named():
 
 @pytest.mark.parametrize(("milliseconds", "outcome"), [(14.9, GateOutcome.PROMOTED), (15.1, GateOutcome.REFUSED)])
 def test_a_candidate_may_take_so_much_longer_and_no_more(milliseconds, outcome):
-    assert rule(found(latency=Latency(10.0, milliseconds)), POLICY).outcome is outcome
+    assert rule(compared(latency=Latency(10.0, milliseconds)), POLICY).outcome is outcome
 
 
 @pytest.mark.parametrize(("images", "share"), [(2, 1.0), (10, 0.973), (16, 0.965), (64, 0.954), (10_000, 0.95)])
 def test_on_few_images_it_must_lead_in_more_resamples(images, share):
     """Student's t over the normal: a bootstrap of few images is too sure of itself."""
-    assert expanded(0.95, images) == pytest.approx(share, abs=0.001)
+    assert expand_level(0.95, images) == pytest.approx(share, abs=0.001)
 
 
 def test_every_objection_is_named():
     dropped, slow = Part("Bird", 12, 20, DROPPED), Latency(10.0, 40.0)
 
-    assert len(rule(found(UNSURE, classes=[dropped], latency=slow), POLICY).reasons) == 3
+    assert len(rule(compared(UNSURE, classes=[dropped], latency=slow), POLICY).reasons) == 3
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_every_objection_is_named():
     ],
 )
 def test_who_may_be_promoted_by_hand(outcome, has_served, objection):
-    assert objection_to_promoting(outcome, has_served=has_served) == objection
+    assert find_objection(outcome, has_served=has_served) == objection
 
 
 POOL = evaluation(800, [f"class {number}" for number in range(6)], boxes=4)
@@ -146,14 +146,14 @@ def test_a_better_candidate_that_lost_a_class_is_refused():
 
 def test_a_first_version_beside_one_that_knows_no_class_needs_no_person_when_there_is_enough_to_tell():
     few = np.arange(POLICY.least_images)
-    champion, candidate = (draw(one, few) for one in (POOL.with_nothing_found(), harmed(POOL, 0.6, seed=6)))
+    champion, candidate = (draw(one, few) for one in (POOL.without_detections(), harmed(POOL, 0.6, seed=6)))
 
     assert rule(contrast(champion, candidate), POLICY).outcome is GateOutcome.PROMOTED
 
 
 def test_a_person_is_asked_about_what_the_policy_says_and_not_about_more():
     few = np.arange(3)
-    comparison = contrast(draw(POOL.with_nothing_found(), few), draw(POOL, few))
+    comparison = contrast(draw(POOL.without_detections(), few), draw(POOL, few))
 
     assert rule(comparison, POLICY).outcome is GateOutcome.HELD
     assert rule(comparison, replace(POLICY, least_images=1, least_boxes=1)).outcome is GateOutcome.PROMOTED

@@ -49,5 +49,5 @@ def review_tasks(rooms, tasks, *, project=1):
         box, label = truth(task)
         image = f"/data/upload/{project}/{task}.jpg"
         cache.find(project, task, image)
-        found = review(Region(f"r{task}", box, label), annotation=task, task=task, project=project)
-        rooms.reviews.store.record(found, {"image": image})
+        submitted = review(Region(f"r{task}", box, label), annotation=task, task=task, project=project)
+        rooms.reviews.store.record(submitted, {"image": image})

@@ -29,15 +29,15 @@ class Dying:
         self._part, self._method, self._when, self._left = part, method, when, time
 
     def __getattr__(self, name):
-        found = getattr(self._part, name)
-        return self._dying(found) if name == self._method else found
+        method = getattr(self._part, name)
+        return self._dying(method) if name == self._method else method
 
-    def _dying(self, found):
+    def _dying(self, method):
         def call(*args, **kwargs):
             self._left -= 1
             if self._left == 0 and self._when == "before":
                 raise Killed
-            answer = found(*args, **kwargs)
+            answer = method(*args, **kwargs)
             if self._left == 0:
                 raise Killed
             return answer
@@ -58,8 +58,8 @@ class Measuring(FakeDetectors):
     def evaluate(self, weights, data, image_size=None):
         names = sorted(path.stem for path in (data.parent / "images" / "held_out").iterdir())
         is_candidate = weights.read_bytes() == CANDIDATE
-        found = evaluation(len(names), false=0, found=self._candidate if is_candidate else self._champion)
-        return replace(found, images=tuple(names))
+        measured = evaluation(len(names), false=0, recall=self._candidate if is_candidate else self._champion)
+        return replace(measured, images=tuple(names))
 
     def latencies(self, weights, images):
         return [10.0 for _ in weights]
@@ -84,11 +84,11 @@ def ready(rooms, training):
     (folder / "finished.pt").write_bytes(CANDIDATE)
 
 
-def told(rooms):
+def read_notices(rooms):
     """The notices of trainings; promotions have their own."""
     with rooms.engine.connect() as connection:
-        told_of = sa.select(notices).where(notices.c.kind.startswith("training."))
-        return [(row.kind, row.body) for row in connection.execute(told_of)]
+        query = sa.select(notices).where(notices.c.kind.startswith("training."))
+        return [(row.kind, row.body) for row in connection.execute(query)]
 
 
 def last(rooms):
@@ -103,7 +103,7 @@ def test_a_training_ends_promoted_and_is_told_of_once(asked):
     assert line.startswith("yolo_detector@1.0.0 promoted: mAP50-95 ")
     assert (ended.status, ended.version, ended.error) == ("promoted", version.name, None)
     assert asked.registry.versions.champion(1) == version
-    ((kind, body),) = told(asked)
+    ((kind, body),) = read_notices(asked)
     assert (kind, body["training"], body["project"], body["state"]) == ("training.finished", ended.id, 1, "promoted")
     assert body["version"] == version.name
     assert sum(body["counts"]["images"].values()) == 8
@@ -141,7 +141,7 @@ def test_killed_at_any_step_it_ends_once_and_as_if_nothing_had_been(asked, place
     assert (ended.status, ended.version) == ("promoted", version.name)
     assert ended.report["gate"]["outcome"] == "promoted"
     assert asked.registry.versions.champion(1) == version
-    assert [kind for kind, _ in told(asked)] == ["training.finished"]
+    assert [kind for kind, _ in read_notices(asked)] == ["training.finished"]
     assert asked.reviews.store.new_since(1, asked.studio.projects.get(1).reviews_seen_at) == 0
     assert not asked.trainings.store.open(1)
 
@@ -160,7 +160,7 @@ def test_a_refused_candidate_is_told_of_as_well(asked):
     retrain(swap(asked, (asked.gate.evaluator, Measuring(candidate=0.0))).trainings, 1)
 
     assert asked.registry.versions.champion(1) is None
-    assert [(kind, body["state"]) for kind, body in told(asked)] == [("training.finished", "refused")]
+    assert [(kind, body["state"]) for kind, body in read_notices(asked)] == [("training.finished", "refused")]
 
 
 def test_the_gate_looks_at_who_serves_when_the_candidate_is_there(asked, tmp_path):
@@ -187,7 +187,7 @@ def test_three_deaths_at_the_same_place_are_a_failure(asked):
 
     assert last(asked).state == TrainingState.FAILED
     assert last(asked).error == "died 3 times at the same place, measuring: see the log of its worker"
-    assert [kind for kind, _ in told(asked)] == ["training.failed"]
+    assert [kind for kind, _ in read_notices(asked)] == ["training.failed"]
     assert asked.reviews.store.new_since(1, asked.studio.projects.get(1).reviews_seen_at) == 0
 
 
@@ -206,7 +206,7 @@ def test_a_start_that_got_as_far_as_a_version_is_no_death_at_the_same_place(aske
 def test_what_died_in_the_gate_leaves_a_candidate_that_serves_only_by_force(asked):
     for _ in range(ATTEMPTS):
         with pytest.raises(Killed):
-            retrain(swap(asked, (asked.gate.reports, Dying(asked.gate.reports, "keep", "before"))).trainings, 1)
+            retrain(swap(asked, (asked.gate.reports, Dying(asked.gate.reports, "write", "before"))).trainings, 1)
 
     retrain(asked.trainings, 1)
 
@@ -214,7 +214,7 @@ def test_what_died_in_the_gate_leaves_a_candidate_that_serves_only_by_force(aske
     assert last(asked).state == TrainingState.FAILED
     assert last(asked).error == "died 3 times at the same place, gate: see the log of its worker"
     assert asked.registry.versions.champion(1) is None
-    ((kind, body),) = told(asked)
+    ((kind, body),) = read_notices(asked)
     assert (kind, body["version"]) == ("training.failed", version.name)
     with pytest.raises(NotPassed):
         promote_by_hand(asked.gate, 1, version.name, "it looks fine")
@@ -302,11 +302,11 @@ class Locks(FakeQueue):
 
 
 def test_a_training_that_only_waits_is_cancelled_at_once(asked):
-    found = cancel(swap(asked, (asked.queue, Locks(is_free=True))).trainings, 1)
+    cancelled = cancel(swap(asked, (asked.queue, Locks(is_free=True))).trainings, 1)
 
-    assert (found.state, bool(found.ended_at)) == (TrainingState.CANCELLED, True)
+    assert (cancelled.state, bool(cancelled.ended_at)) == (TrainingState.CANCELLED, True)
     assert retrain(asked.trainings, 1) == "no training asked for"
-    assert told(asked) == []
+    assert read_notices(asked) == []
 
 
 def test_a_training_that_runs_stops_at_its_next_look(asked):

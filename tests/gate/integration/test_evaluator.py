@@ -24,12 +24,12 @@ def detector():
 def composed(detector):
     """Scenes whose truth is what the start weights find on them, so that they are right about all of it."""
     known, _ = scenes.palettes()
-    found = scenes.compose(known, 8, seed=3, prefix="e")
-    images = [np.ascontiguousarray(np.asarray(scene.image)[:, :, ::-1]) for scene in found]
+    made = scenes.compose(known, 8, seed=3, prefix="e")
+    images = [np.ascontiguousarray(np.asarray(scene.image)[:, :, ::-1]) for scene in made]
     detected = detector.detect(images, 0.2)
     return [
         scenes.Scene(scene.name, scene.image, tuple((one.class_name, one.box) for one in boxes))
-        for scene, boxes in zip(found, detected, strict=True)
+        for scene, boxes in zip(made, detected, strict=True)
     ]
 
 
@@ -82,9 +82,9 @@ def harder(detector, composed, tmp_path_factory):
     """The same with half of the truth moved or called otherwise, and an image with nothing on it."""
     rng = np.random.default_rng(1)
     changed = []
-    for one in composed:
-        objects = tuple(("Car" if rng.random() < 0.2 else "item", _moved(box, rng)) for _, box in one.objects)
-        changed.append(scenes.Scene(one.name, one.image, objects))
+    for scene in composed:
+        objects = tuple(("Car" if rng.random() < 0.2 else "item", _moved(box, rng)) for _, box in scene.objects)
+        changed.append(scenes.Scene(scene.name, scene.image, objects))
     changed[0] = scenes.Scene(changed[0].name, changed[0].image, ())
     data = project.write_dataset(tmp_path_factory.mktemp("harder") / "set", ["Car", "item"], changed)
     return data, evaluate(detector, data)
@@ -97,9 +97,9 @@ def test_images_of_the_networks_own_shape_are_measured_as_ultralytics_measures_t
     rng = np.random.default_rng(2)
     square = [
         scenes.Scene(
-            one.name, one.image.resize((128, 128)), tuple(("item", _moved(box, rng)) for _, box in one.objects)
+            scene.name, scene.image.resize((128, 128)), tuple(("item", _moved(box, rng)) for _, box in scene.objects)
         )
-        for one in composed
+        for scene in composed
     ]
     data = project.write_dataset(tmp_path / "square", ["item"], square)
 
@@ -111,27 +111,32 @@ def test_images_of_the_networks_own_shape_are_measured_as_ultralytics_measures_t
 
 
 def test_labels_and_detections_are_kept_where_they_are_on_the_image(harder):
-    data, found = harder
+    data, evaluation = harder
     names = sorted(path.stem for path in (data.parent / "images" / "held_out").iterdir())
 
-    assert sorted(found.images) == names
-    for at, name in enumerate(found.images):
+    assert sorted(evaluation.images) == names
+    for number, name in enumerate(evaluation.images):
         lines = (data.parent / "labels" / "held_out" / f"{name}.txt").read_text()
-        written = sorted(astuple(region.box) for region in read_lines(lines, found.class_names))
-        kept = sorted(map(tuple, found.labels.box[found.labels.image == at].tolist()))
-        assert np.array(kept) == pytest.approx(np.array(written), abs=2e-3)
+        written = sorted(astuple(region.box) for region in read_lines(lines, evaluation.class_names))
+        stored = sorted(map(tuple, evaluation.labels.box[evaluation.labels.image == number].tolist()))
+        assert np.array(stored) == pytest.approx(np.array(written), abs=2e-3)
 
 
 def test_the_boxes_that_are_measured_are_those_that_are_served(detector, harder):
-    data, found = harder
-    image = read_prepared(data.parent / "images" / "held_out" / f"{found.images[1]}.jpg")
+    data, evaluation = harder
+    image = read_prepared(data.parent / "images" / "held_out" / f"{evaluation.images[1]}.jpg")
 
     (served,) = detector.detect([image], evaluator.FLOOR)
 
     assert served
-    is_measured = found.found.image == 1
-    assert found.found.box[is_measured] == pytest.approx(np.array([astuple(one.box) for one in served], np.float32))
-    assert found.found.confidence[is_measured].tolist() == np.array([one.confidence for one in served], "f4").tolist()
+    is_measured = evaluation.detections.image == 1
+    assert evaluation.detections.box[is_measured] == pytest.approx(
+        np.array([astuple(one.box) for one in served], np.float32)
+    )
+    assert (
+        evaluation.detections.confidence[is_measured].tolist()
+        == np.array([one.confidence for one in served], "f4").tolist()
+    )
 
 
 def test_latencies_are_measured_of_both(harder):

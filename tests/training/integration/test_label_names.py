@@ -52,9 +52,9 @@ def test_labels_of_any_name_are_trained_and_served(rooms):
     assert served.detector.class_names == version.facts.classes
     labels = rooms.studio.projects.get(1).config().label_map(served.detector.class_names)
     assert labels == {name: name for name in WICKED}
-    (found,) = served.detector.detect([np.full((64, 96, 3), 128, np.uint8)], 1e-6)
-    assert found
-    assert {one.class_name for one in found} <= set(WICKED)
+    (detections,) = served.detector.detect([np.full((64, 96, 3), 128, np.uint8)], 1e-6)
+    assert detections
+    assert {one.class_name for one in detections} <= set(WICKED)
 
 
 def test_an_export_with_an_emoji_in_a_label_is_converted_and_trained(tmp_path):

@@ -40,8 +40,8 @@ def small(tmp_path):
 
 
 def the_training(rooms):
-    (found,) = rooms.trainings.store.last(1, 2)
-    return found
+    (training,) = rooms.trainings.store.last(1, 2)
+    return training
 
 
 def epochs_of(rooms, training):
@@ -59,8 +59,8 @@ def assert_ended_once(rooms):
     assert (champion == version) is (ended.status == "promoted")
     assert rooms.reviews.store.new_since(1, rooms.studio.projects.get(1).reviews_seen_at) == 0
     with rooms.engine.connect() as connection:
-        told = sa.select(notices.c.kind).where(notices.c.kind.startswith("training."))
-        assert list(connection.scalars(told)) == ["training.finished"]
+        kinds = sa.select(notices.c.kind).where(notices.c.kind.startswith("training."))
+        assert list(connection.scalars(kinds)) == ["training.finished"]
     assert not list((rooms.trainings.runs / f"training-{ended.id}").rglob("*.pt"))
     return ended
 
@@ -149,12 +149,12 @@ def test_a_training_in_a_worker_is_cancelled_within_seconds(redis, tmp_path):
             until(lambda: (the_training(rooms).progress or {}).get("epoch", 0) >= 1)
             assert "epoch" in run_loop(settings, "training", "list", "--project", "1")
 
-            said = run_loop(settings, "training", "cancel", "--project", "1")
+            output = run_loop(settings, "training", "cancel", "--project", "1")
 
             began = time.monotonic()
             until(lambda: the_training(rooms).ended_at)
             assert time.monotonic() - began < 10
-            assert said.startswith("training 1 stops within seconds")
+            assert output.startswith("training 1 stops within seconds")
             assert the_training(rooms).state == TrainingState.CANCELLED
             assert rooms.reviews.store.new_since(1, rooms.studio.projects.get(1).reviews_seen_at) == 8
     finally:
@@ -220,10 +220,10 @@ def test_a_child_that_looks_for_the_network_would_be_noticed(small, tmp_path):
     calls = tmp_path / "calls"
     settings = small[0].model_copy(update={"base_weights": "yolo11n.pt"})
 
-    said = in_a_child(settings, NO_NETWORK, CALLS=str(calls), HOME=str(tmp_path))
+    output = in_a_child(settings, NO_NETWORK, CALLS=str(calls), HOME=str(tmp_path))
 
     assert "github.com" in calls.read_text()
-    assert "could not download yolo11n.pt" in said
+    assert "could not download yolo11n.pt" in output
 
 
 # What torch does on the CPU once the address space is limited to what is in use, and some more, while it trains. What
@@ -253,10 +253,10 @@ def test_memory_that_really_runs_out_halves_the_images_a_step_and_says_so(tmp_pa
     with closing(build(settings)) as rooms:
         rooms.trainings.store.ask(1, "by hand")
 
-        said = in_a_child(settings, SHORT_OF_MEMORY.replace("ROOM", "700_000_000"))
+        output = in_a_child(settings, SHORT_OF_MEMORY.replace("ROOM", "700_000_000"))
 
         ended = assert_ended_once(rooms)
         assert ended.report["batch"]["asked"] == 16
-        assert 1 <= ended.report["batch"]["used"] < 16, said
+        assert 1 <= ended.report["batch"]["used"] < 16, output
         assert ended.progress["batch"] == ended.report["batch"]["used"]
         assert rooms.registry.versions.list(1)[0].facts.training["batch"] == ended.report["batch"]["used"]

@@ -61,12 +61,12 @@ def a_task(snapshot, kind="labels"):
 
 
 def test_progress_is_reported_epoch_by_epoch(snapshot, run):
-    told = []
+    reports = []
 
-    weights = trained(snapshot, run, watching(told.append))
+    weights = trained(snapshot, run, watching(reports.append))
 
-    assert [(one.epoch, one.epochs, one.batch) for one in told] == [(0, 2, 4), (1, 2, 4), (2, 2, 4)]
-    assert told[-1].seconds_left == 0
+    assert [(one.epoch, one.epochs, one.batch) for one in reports] == [(0, 2, 4), (1, 2, 4), (2, 2, 4)]
+    assert reports[-1].seconds_left == 0
     assert all(bool(value.isfinite().all()) for value in torch_state(weights))
 
 
@@ -110,7 +110,7 @@ def test_a_loss_that_is_no_number_is_an_error(snapshot, run, tmp_path):
     with pytest.raises(TrainingFailed, match="the loss of epoch 1 is not a number"):
         trained(snapshot, run, watching(), start=tmp_path / "nan.pt")
 
-    assert not checkpoints.kept(run).exists()
+    assert not checkpoints.checkpoint_path(run).exists()
 
 
 def test_weights_that_are_no_numbers_after_the_last_step_are_an_error(snapshot, run, monkeypatch):
@@ -128,9 +128,9 @@ def test_weights_that_are_no_numbers_after_the_last_step_are_an_error(snapshot, 
         trained(snapshot, run, watching(), TrainingPolicy(epochs=1, batch=16, image_size=64, device="cpu"))
 
 
-def short_of_memory_above(most, told):
+def short_of_memory_above(most, reports):
     def report(progress):
-        told.append((progress.epoch, progress.batch))
+        reports.append((progress.epoch, progress.batch))
         if progress.batch > most:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
@@ -138,24 +138,24 @@ def short_of_memory_above(most, told):
 
 
 def test_out_of_memory_halves_the_images_a_step(snapshot, run):
-    told = []
+    reports = []
 
-    trained(snapshot, run, watching(short_of_memory_above(1, told)))
+    trained(snapshot, run, watching(short_of_memory_above(1, reports)))
 
-    assert told == [(0, 4), (0, 2), (0, 1), (1, 1), (2, 1)]
+    assert reports == [(0, 4), (0, 2), (0, 1), (1, 1), (2, 1)]
 
 
 def test_out_of_memory_in_a_later_epoch_goes_on_from_the_checkpoint(snapshot, run):
-    told = []
+    reports = []
 
     def report(progress):
-        told.append((progress.epoch, progress.batch))
+        reports.append((progress.epoch, progress.batch))
         if (progress.epoch, progress.batch) == (1, 4):
             raise torch.OutOfMemoryError("CUDA out of memory")
 
     trained(snapshot, run, watching(report))
 
-    assert told == [(0, 4), (1, 4), (1, 2), (2, 2)]
+    assert reports == [(0, 4), (1, 4), (1, 2), (2, 2)]
 
 
 def without_memory_for_kernels():
@@ -171,17 +171,17 @@ def without_memory_for_kernels():
 
 
 def test_out_of_memory_for_the_code_of_a_kernel_halves_them_too(snapshot, run):
-    told = []
+    reports = []
 
     def report(progress):
-        told.append((progress.epoch, progress.batch))
+        reports.append((progress.epoch, progress.batch))
         if progress.batch > 2:
             without_memory_for_kernels()
             raise RuntimeError("could not create a primitive")  # a process with memory to spare: the words alone
 
     trained(snapshot, run, watching(report))
 
-    assert told == [(0, 4), (0, 2), (1, 2), (2, 2)]
+    assert reports == [(0, 4), (0, 2), (1, 2), (2, 2)]
 
 
 def test_out_of_memory_with_one_image_a_step_is_a_failure_that_says_what_to_do(snapshot, run):
@@ -190,12 +190,12 @@ def test_out_of_memory_with_one_image_a_step_is_a_failure_that_says_what_to_do(s
 
 
 def test_ctrl_c_ends_it_at_its_next_look(snapshot, run):
-    told = []
+    reports = []
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background ignores it
 
     def report(progress):
-        told.append(progress.epoch)
-        if len(told) == 1:
+        reports.append(progress.epoch)
+        if len(reports) == 1:
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
     try:
@@ -204,13 +204,13 @@ def test_ctrl_c_ends_it_at_its_next_look(snapshot, run):
     finally:
         signal.signal(signal.SIGINT, before)
 
-    assert told[-1] < 100
+    assert reports[-1] < 100
 
 
 def test_ultralytics_halves_them_itself_in_the_first_epoch_and_that_is_told(snapshot, run, monkeypatch):
     from ultralytics.models.yolo.detect import DetectionTrainer
 
-    prepare, told = DetectionTrainer.preprocess_batch, []
+    prepare, reports = DetectionTrainer.preprocess_batch, []
 
     def short(trainer, batch):
         if trainer.batch_size > 2:
@@ -219,9 +219,9 @@ def test_ultralytics_halves_them_itself_in_the_first_epoch_and_that_is_told(snap
 
     monkeypatch.setattr(DetectionTrainer, "preprocess_batch", short)
 
-    trained(snapshot, run, watching(told.append))
+    trained(snapshot, run, watching(reports.append))
 
-    assert [(one.epoch, one.batch) for one in told] == [(0, 4), (1, 2), (2, 2)]
+    assert [(one.epoch, one.batch) for one in reports] == [(0, 4), (1, 2), (2, 2)]
 
 
 def test_killed_after_the_last_checkpoint_nothing_is_trained_again(snapshot, run):
@@ -231,21 +231,21 @@ def test_killed_after_the_last_checkpoint_nothing_is_trained_again(snapshot, run
 
     with pytest.raises(Killed):
         trained(snapshot, run, watching(die))
-    told = []
+    reports = []
 
-    weights = trained(snapshot, run, watching(told.append))
+    weights = trained(snapshot, run, watching(reports.append))
 
-    assert (told, weights.exists()) == ([], True)
+    assert (reports, weights.exists()) == ([], True)
 
 
 def test_a_checkpoint_that_cannot_be_read_is_begun_again(snapshot, run):
     run.mkdir()
-    checkpoints.kept(run).write_bytes(b"half a checkpo")
-    told = []
+    checkpoints.checkpoint_path(run).write_bytes(b"half a checkpo")
+    reports = []
 
-    trained(snapshot, run, watching(told.append))
+    trained(snapshot, run, watching(reports.append))
 
-    assert [one.epoch for one in told] == [0, 1, 2]
+    assert [one.epoch for one in reports] == [0, 1, 2]
 
 
 def test_whoever_watches_may_end_it(snapshot, run):

@@ -48,22 +48,22 @@ def _die(*_, **__):
 
 
 class _Dying:
-    """A part in whose method the process dies, at a call of which *is_it* is true."""
+    """A part in whose method the process dies, at a call of which *is_deadly* is true."""
 
-    def __init__(self, part, method, *, after=False, is_it=lambda *_, **__: True):
-        self._part, self._method, self._after, self._is_it = part, method, after, is_it
+    def __init__(self, part, method, *, after=False, is_deadly=lambda *_, **__: True):
+        self._part, self._method, self._after, self._is_deadly = part, method, after, is_deadly
 
     def __getattr__(self, name):
-        found = getattr(self._part, name)
-        return self._dying(found) if name == self._method else found
+        method = getattr(self._part, name)
+        return self._dying(method) if name == self._method else method
 
-    def _dying(self, found):
+    def _dying(self, method):
         def call(*args, **kwargs):
-            is_it = self._is_it(*args, **kwargs)
-            if is_it and not self._after:
+            is_deadly = self._is_deadly(*args, **kwargs)
+            if is_deadly and not self._after:
                 _die()
-            answer = found(*args, **kwargs)
-            if is_it:
+            answer = method(*args, **kwargs)
+            if is_deadly:
                 _die()
             return answer
 
@@ -96,14 +96,14 @@ def _phase(name, epoch=None):
 
 
 DEATHS = {
-    "in the snapshot": _at("vision.cache", "find", is_it=lambda _, task_id, *__, **___: task_id == 5),
-    "in the first epoch": _at("trainings.store", "reach", after=True, is_it=_phase("training", 0)),
-    "in the second epoch": _at("trainings.store", "reach", after=True, is_it=_phase("training", 1)),
+    "in the snapshot": _at("vision.cache", "find", is_deadly=lambda _, task_id, *__, **___: task_id == 5),
+    "in the first epoch": _at("trainings.store", "reach", after=True, is_deadly=_phase("training", 0)),
+    "in the second epoch": _at("trainings.store", "reach", after=True, is_deadly=_phase("training", 1)),
     "in a checkpoint": _in_a_checkpoint,
-    "after the last epoch": _at("trainings.store", "reach", is_it=_phase("measuring")),
+    "after the last epoch": _at("trainings.store", "reach", is_deadly=_phase("measuring")),
     "before the registration": _at("registry.versions", "add"),
     "after the registration": _at("registry.versions", "add", after=True),
-    "in the gate": _at("gate.evaluator", "evaluate", is_it=lambda weights, *_: weights.name != "finished.pt"),
+    "in the gate": _at("gate.evaluator", "evaluate", is_deadly=lambda weights, *_: weights.name != "finished.pt"),
     "before the promotion": _at("registry.versions", "promote"),
     "after the promotion": _at("registry.versions", "promote", after=True),
     "before it is closed": _at("trainings.store", "end"),
