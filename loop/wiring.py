@@ -12,10 +12,10 @@ from loop.datasets.image_vector_store import WholeVectors
 from loop.datasets.room import DatasetsRoom
 from loop.datasets.split_store import SplitList
 from loop.delivery import NoticeSender, standard_key
-from loop.discovery.cluster_store import ClusterLog
+from loop.discovery.cluster_store import ClusterStore
 from loop.discovery.picture_folder import DiscoveryFolder
 from loop.discovery.room import DiscoveryRoom
-from loop.discovery.unknown_store import UnknownList
+from loop.discovery.unknown_store import UnknownStore
 from loop.errors import PayloadError
 from loop.gate.evaluator import Evaluator
 from loop.gate.report_store import ReportStore
@@ -230,8 +230,8 @@ class RoomBuilder:
         """Clusters of the unknown."""
         return self._room(
             DiscoveryRoom,
-            unknown=UnknownList(self.engine),
-            clusters=ClusterLog(self.engine),
+            unknown=UnknownStore(self.engine),
+            clusters=ClusterStore(self.engine),
             pictures=DiscoveryFolder(self._settings.home / "discoveries"),
         )
 

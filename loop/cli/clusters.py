@@ -12,9 +12,9 @@ from loop.cli.grid import Field, show_table
 from loop.cli.options import ProjectId, out
 from loop.cli.progress import narrate
 from loop.discovery import decide as clusters
-from loop.discovery.cluster_store import ClusterState, KeptCluster
+from loop.discovery.cluster_store import ClusterRecord, ClusterState
 from loop.discovery.clustering import ClusterPolicy, Method
-from loop.discovery.pictures import said as describe
+from loop.discovery.pictures import describe
 from loop.rooms import Rooms
 from loop.storage.storable import LARGEST_ID
 from loop.wiring import build
@@ -69,9 +69,9 @@ def show(cluster: ClusterId, project: ProjectId) -> None:
     """Show a cluster: its suggested name, its contact sheet, its members."""
     rooms = _rooms(project)
     record = rooms.discovery.clusters.find(project, cluster)
-    details = record.found
+    details = record.cluster
     out.print(f"cluster {details.id}, {_state(record)}: {describe(details)}")
-    sheet = rooms.discovery.pictures.sheet(project, details.id)
+    sheet = rooms.discovery.pictures.sheet_path(project, details.id)
     out.print(str(sheet) if sheet.exists() else "no contact sheet")
     rows = [("member", entry) for entry in details.members[:MOST_SHOWN]]
     rows += [("likely", entry) for entry in details.likely[:MOST_SHOWN]]
@@ -96,7 +96,8 @@ def promote(
 ) -> None:
     """Make one category of clusters: a taxonomy node, references, a label and a view of the tasks."""
     rooms = _rooms(project)
-    ids = [rooms.discovery.clusters.find(project, prefix).found.id for prefix in chosen]  # all, before any is promoted
+    # every cluster is looked up before the first is promoted
+    ids = [rooms.discovery.clusters.find(project, prefix).cluster.id for prefix in chosen]
     for cluster in ids:
         for line in clusters.promote(rooms.discovery, project, cluster, name, parent):
             out.print(line)
@@ -106,12 +107,12 @@ def promote(
 def dismiss(chosen: ClusterIds, project: ProjectId) -> None:
     """Dismiss clusters. Later clusters that mostly consist of their members stay hidden too."""
     rooms = _rooms(project)
-    ids = [rooms.discovery.clusters.find(project, prefix).found.id for prefix in chosen]
+    ids = [rooms.discovery.clusters.find(project, prefix).cluster.id for prefix in chosen]
     for cluster in ids:
         out.print(clusters.dismiss(rooms.discovery, project, cluster))
 
 
-def show_clusters(records: Sequence[KeptCluster], *, everything: bool) -> None:
+def show_clusters(records: Sequence[ClusterRecord], *, everything: bool) -> None:
     """Print one row per cluster."""
     shown = [cluster for cluster in records if everything or cluster.state == ClusterState.OPEN]
     if not shown:
@@ -130,8 +131,8 @@ def show_clusters(records: Sequence[KeptCluster], *, everything: bool) -> None:
     show_table(out, fields, [_cluster_row(cluster) for cluster in shown])
 
 
-def _cluster_row(record: KeptCluster) -> tuple[str, ...]:
-    cluster, hint = record.found, record.found.suggestion
+def _cluster_row(record: ClusterRecord) -> tuple[str, ...]:
+    cluster, hint = record.cluster, record.cluster.hint
     persistence = "" if cluster.persistence is None else f"{cluster.persistence:.2f}"
     nearest = f"{hint.nearest} {hint.likeness:.2f}" if hint.nearest else ""
     label = f"{hint.name} {hint.agreement:.0%}" if hint.name else ""
@@ -139,7 +140,7 @@ def _cluster_row(record: KeptCluster) -> tuple[str, ...]:
     return (cluster.id, _state(record), *counts, nearest, label)
 
 
-def _state(record: KeptCluster) -> str:
+def _state(record: ClusterRecord) -> str:
     return f"{record.state} to {record.name}" if record.state == ClusterState.PROMOTED else str(record.state)
 
 

@@ -20,7 +20,7 @@ from loop.taxonomy import reapply
 from loop.taxonomy import taxonomy_yaml as taxonomy_format
 from loop.taxonomy.calibration import Calibrated
 from loop.taxonomy.matching import Match
-from loop.taxonomy.taxonomy import Taxonomy, tree_lines
+from loop.taxonomy.taxonomy import Taxonomy
 from loop.wiring import build
 
 app = typer.Typer()
@@ -152,6 +152,17 @@ def undo(project: ProjectId) -> None:
 def _read(file: Path) -> Taxonomy:
     with naming(file):
         return taxonomy_format.read(read_text(file, "a taxonomy in YAML"))
+
+
+def tree_lines(taxonomy: Taxonomy, parent: str | None = None, depth: int = 0) -> list[str]:
+    """Draw the tree, one line per node, children indented under their parent."""
+    lines = []
+    for node in taxonomy.children(parent):
+        labels = f"  labels: {', '.join(node.labels)}" if node.labels else ""
+        threshold = "" if node.threshold is None else f"  threshold: {node.threshold:g}"
+        lines.append(f"{'  ' * depth}{node.id}{f' ({node.title})' if node.title else ''}{labels}{threshold}")
+        lines += tree_lines(taxonomy, node.id, depth + 1)
+    return lines
 
 
 def _print_lines(lines: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Finds a category that makes up all of the unknown, by clustering it beside references. Pure."""
+"""Finds the only new category of a project, by clustering the unknown together with references. Pure."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from loop.discovery.clustering import Cluster, Clustering, ClusterPolicy, cluster
+from loop.discovery.clustering import Clustering, ClusterPolicy, VectorCluster, cluster
 from loop.discovery.neighbour_graph import NOISE, Vectors
 
-LEAST = 50  # least references to cluster beside, if that many exist
-DENSE = 0.2  # least persistence: on synthetic vectors, noise stays below it and a single group is mostly above
+LEAST = 50  # least number of references in the clustering, if that many exist
+DENSE = 0.2  # least persistence: on synthetic vectors, noise is below it and a single group is mostly above
 
 
 def cluster_beside(vectors: Vectors, references: Vectors, policy: ClusterPolicy | None = None) -> Clustering:
     """
-    Cluster vectors (n, dimension) together with about as many references; keep clusters that are mostly *vectors*.
+    Cluster vectors (n, dimension) together with about as many references; return clusters that are mostly *vectors*.
 
-    Density clustering finds a cluster only where it is apart from other vectors. Forty boxes of one new category alone
-    have no cluster; beside references they are one.
+    Density clustering finds a cluster only if it is apart from other vectors. Forty boxes of one new category alone
+    are no cluster; with references beside them, they are one.
     """
     policy = policy or ClusterPolicy()
     count, least = len(vectors), policy.least(len(vectors))
@@ -27,7 +27,7 @@ def cluster_beside(vectors: Vectors, references: Vectors, policy: ClusterPolicy 
     both = np.concatenate([vectors, references[: max(LEAST, count)]])
     clustering = cluster(both, replace(policy, least_members=least))
     labels = np.full(count, NOISE, np.intp)
-    mostly_new: list[Cluster] = []
+    mostly_new: list[VectorCluster] = []
     for candidate in clustering.clusters:
         own = candidate.members[candidate.members < count]
         if len(own) >= max(least, candidate.size / 2) and (candidate.persistence or 0.0) >= DENSE:

@@ -1,4 +1,4 @@
-"""Stores the clusters of the unknown: those of the last discovery, and those that a person decided on."""
+"""Stores the clusters of the unknown: of the last discovery, and all clusters that a person decided on."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop.discovery.hints import Suggestion
-from loop.discovery.tracking import Decided, Member, UnknownCluster
+from loop.discovery.hints import NameHint
+from loop.discovery.tracking import ClusterMembers, Member, UnknownCluster
 from loop.errors import ClusterDecided, UnknownClusterId
 from loop.regions import Box
 from loop.storage.queries import chunked
@@ -27,10 +27,10 @@ class ClusterState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class KeptCluster:
-    """One cluster in the records; *name*, *parent* and *node* are those it was promoted to."""
+class ClusterRecord:
+    """One cluster in the records; *name*, *parent* and *node* name the category that it was promoted to."""
 
-    found: UnknownCluster
+    cluster: UnknownCluster
     state: ClusterState
     found_at: datetime
     decided_at: datetime | None = None
@@ -39,81 +39,82 @@ class KeptCluster:
     node: str = ""
 
 
-class ClusterLog:
-    """The clusters in the records, and the boxes that were named with them."""
+class ClusterStore:
+    """The clusters in the records, and the boxes that got a name with them."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def all(self, project_id: int, state: ClusterState | None = None) -> list[KeptCluster]:
-        """The clusters of a project, optionally in one state: open clusters first, then by size, largest first."""
+    def all(self, project_id: int, state: ClusterState | None = None) -> list[ClusterRecord]:
+        """Return the clusters of a project, optionally in one state: open clusters first, then the largest."""
         query = sa.select(clusters).where(clusters.c.project_id == project_id)
         if state is not None:
             query = query.where(clusters.c.state == state)
         with self._engine.connect() as connection:
-            stored = [_read(row) for row in connection.execute(query)]
-        return sorted(stored, key=lambda one: (one.state != ClusterState.OPEN, -one.found.size, one.found.id))
+            records = [_read(row) for row in connection.execute(query)]
+        return sorted(records, key=lambda row: (row.state != ClusterState.OPEN, -row.cluster.size, row.cluster.id))
 
-    def find(self, project_id: int, prefix: str) -> KeptCluster:
-        """The one cluster whose id begins with *prefix*. Raises UnknownClusterId."""
-        all_clusters = self.all(project_id)
-        matches = [one for one in all_clusters if prefix and one.found.id.startswith(prefix)]
+    def find(self, project_id: int, prefix: str) -> ClusterRecord:
+        """Return the only cluster whose id begins with *prefix*. Raises UnknownClusterId."""
+        records = self.all(project_id)
+        matches = [record for record in records if prefix and record.cluster.id.startswith(prefix)]
         if len(matches) != 1:
-            choices = matches or [one for one in all_clusters if one.state == ClusterState.OPEN]
-            raise UnknownClusterId(prefix, [one.found.id for one in choices], is_ambiguous=len(matches) > 1)
+            choices = matches or [record for record in records if record.state == ClusterState.OPEN]
+            raise UnknownClusterId(prefix, [record.cluster.id for record in choices], is_ambiguous=len(matches) > 1)
         return matches[0]
 
-    def decided(self, project_id: int) -> Decided:
-        """The members of all clusters, by state and id."""
+    def members(self, project_id: int) -> ClusterMembers:
+        """Return the members of all clusters, by state and id."""
         by_state: dict[ClusterState, dict[str, tuple[Member, ...]]] = {state: {} for state in ClusterState}
-        for stored in self.all(project_id):
-            by_state[stored.state][stored.found.id] = stored.found.members
-        return Decided(
+        for record in self.all(project_id):
+            by_state[record.state][record.cluster.id] = record.cluster.members
+        return ClusterMembers(
             *(by_state[state] for state in (ClusterState.OPEN, ClusterState.DISMISSED, ClusterState.PROMOTED))
         )
 
     def replace(
-        self, project_id: int, found: Sequence[UnknownCluster], dismissed: Mapping[str, Sequence[Member]]
+        self, project_id: int, new: Sequence[UnknownCluster], dismissed: Mapping[str, Sequence[Member]]
     ) -> None:
-        """Replace the open clusters by those found, and add members to *dismissed* clusters."""
+        """Replace the open clusters by *new* clusters, and add members to *dismissed* clusters."""
         now = datetime.now(UTC)
         of_project = clusters.c.project_id == project_id
         with self._engine.begin() as connection:
             connection.execute(clusters.delete().where(of_project, clusters.c.state == ClusterState.OPEN))
             decided = set(connection.scalars(sa.select(clusters.c.id).where(of_project)))
-            rows = [_row(project_id, one, now) for one in found if one.id not in decided]
+            rows = [_row(project_id, cluster, now) for cluster in new if cluster.id not in decided]
             if rows:
                 connection.execute(clusters.insert(), rows)
             for name, more in dismissed.items():
                 is_cluster = sa.and_(of_project, clusters.c.id == name)
                 known = connection.scalar(sa.select(clusters.c.members).where(is_cluster)) or []
-                members = [*known, *(_write(one) for one in more)]
+                members = [*known, *map(_write_member, more)]
                 connection.execute(clusters.update().where(is_cluster).values(members=members))
 
     def dismiss(self, project_id: int, cluster_id: str) -> None:
         """Dismiss a cluster for good. Raises ClusterDecided if it is no longer open."""
         self._decide(project_id, cluster_id, state=ClusterState.DISMISSED, decided_at=datetime.now(UTC))
 
-    def promote(self, project_id: int, kept: KeptCluster, label: str, moment: datetime) -> None:
+    def promote(self, project_id: int, record: ClusterRecord, label: str, moment: datetime) -> None:
         """
-        Record the promotion of a cluster, with its members as boxes of a *label* since *moment*; all or nothing.
+        Record the promotion of a cluster, and its members as boxes with a *label* since *moment*; all or nothing.
 
-        Boxes that have a name already keep it. Raises ClusterDecided if the cluster is no longer open.
+        A box that has a name already keeps it. Raises ClusterDecided if the cluster is no longer open.
         """
-        values = {"decided_at": moment, "name": kept.name, "parent": kept.parent, "node": kept.node}
-        facts = {"project_id": project_id, "label": label, "cluster": kept.found.id, "named_at": moment}
+        cluster = record.cluster
+        values = {"decided_at": moment, "name": record.name, "parent": record.parent, "node": record.node}
+        facts = {"project_id": project_id, "label": label, "cluster": cluster.id, "named_at": moment}
         with self._engine.begin() as connection:
-            if not _decide(connection, project_id, kept.found.id, state=ClusterState.PROMOTED, **values):
-                raise ClusterDecided(kept.found.id)
-            named = _named_boxes(connection, project_id, {member.task for member in kept.found.members})
-            new = {(member.task, member.crop): member for member in kept.found.members}
+            if not _decide(connection, project_id, cluster.id, state=ClusterState.PROMOTED, **values):
+                raise ClusterDecided(cluster.id)
+            named = _read_named_boxes(connection, project_id, {member.task for member in cluster.members})
+            new = {(member.task, member.crop): member for member in cluster.members}
             rows = [{**facts, **_box_row(member)} for at, member in new.items() if at not in named]
             if rows:
                 connection.execute(named_boxes.insert(), rows)
 
-    def promoted_to(self, project_id: int, node: str) -> list[KeptCluster]:
-        """The clusters promoted to a node."""
-        return [one for one in self.all(project_id, ClusterState.PROMOTED) if one.node == node]
+    def promoted_to(self, project_id: int, node: str) -> list[ClusterRecord]:
+        """Return the clusters promoted to a node."""
+        return [record for record in self.all(project_id, ClusterState.PROMOTED) if record.node == node]
 
     def _decide(self, project_id: int, cluster_id: str, **values: Any) -> None:
         with self._engine.begin() as connection:
@@ -131,7 +132,7 @@ def _decide(connection: sa.Connection, project_id: int, cluster_id: str, **value
     return connection.execute(clusters.update().where(*is_cluster).values(**values)).rowcount > 0
 
 
-def _named_boxes(connection: sa.Connection, project_id: int, tasks: Iterable[int]) -> set[tuple[int, str]]:
+def _read_named_boxes(connection: sa.Connection, project_id: int, tasks: Iterable[int]) -> set[tuple[int, str]]:
     query = sa.select(named_boxes.c.task_id, named_boxes.c.crop).where(named_boxes.c.project_id == project_id)
     return {
         (row.task_id, row.crop)
@@ -150,26 +151,26 @@ def _row(project_id: int, cluster: UnknownCluster, now: datetime) -> dict[str, A
         "project_id": project_id,
         "id": cluster.id,
         "state": ClusterState.OPEN,
-        "facts": {"persistence": cluster.persistence, "stability": cluster.stability, **asdict(cluster.suggestion)},
-        "members": [_write(member) for member in cluster.members],
-        "likely": [_write(member) for member in cluster.likely],
+        "facts": {"persistence": cluster.persistence, "stability": cluster.stability, **asdict(cluster.hint)},
+        "members": [_write_member(member) for member in cluster.members],
+        "likely": [_write_member(member) for member in cluster.likely],
         "found_at": now,
     }
 
 
-def _read(row: sa.Row[Any]) -> KeptCluster:
+def _read(row: sa.Row[Any]) -> ClusterRecord:
     facts = dict(row.facts)
     persistence, stability = facts.pop("persistence"), facts.pop("stability")
-    members, likely = (tuple(_member(content) for content in contents) for contents in (row.members, row.likely))
-    cluster = UnknownCluster(row.id, members, likely, persistence, stability, Suggestion(**facts))
+    members, likely = (tuple(_read_member(content) for content in contents) for contents in (row.members, row.likely))
+    cluster = UnknownCluster(row.id, members, likely, persistence, stability, NameHint(**facts))
     state = ClusterState(row.state)
-    return KeptCluster(cluster, state, row.found_at, row.decided_at, row.name or "", row.parent, row.node or "")
+    return ClusterRecord(cluster, state, row.found_at, row.decided_at, row.name or "", row.parent, row.node or "")
 
 
-def _write(member: Member) -> dict[str, Any]:
+def _write_member(member: Member) -> dict[str, Any]:
     return asdict(member)
 
 
-def _member(content: Mapping[str, Any]) -> Member:
+def _read_member(content: Mapping[str, Any]) -> Member:
     box = content["box"]
     return Member(**{**content, "box": Box(box["x0"], box["y0"], box["x1"], box["y1"])})

@@ -9,15 +9,25 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from loop.discovery.neighbour_graph import CELLS, NOISE, Graph, Labels, Vectors, in_one_piece, neighbour_graph
-from loop.discovery.reachability import core_distances, mutual_reachability, parting_distances
+from loop.discovery.neighbour_graph import (
+    CELLS,
+    NOISE,
+    Graph,
+    Labels,
+    Vectors,
+    build_graph,
+    connect_pieces,
+    core_distances,
+    mutual_reachability,
+    parting_distances,
+)
 from loop.errors import PayloadError
 
-VOTERS = 5  # clustered neighbours that decide the cluster of noise
+VOTERS = 5  # clustered neighbours that decide which cluster a vector in no cluster joins
 
 
 class Method(StrEnum):
-    """How clusters are found."""
+    """The algorithm that finds clusters."""
 
     HDBSCAN = "hdbscan"  # finds the number of clusters, and leaves out noise
     KMEANS = "kmeans"  # a given number of clusters, without noise
@@ -25,13 +35,13 @@ class Method(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClusterPolicy:
-    """Settings of the clustering. *least_members* None grows with the logarithm of the number of vectors."""
+    """The settings of a clustering. *least_members* None grows with the logarithm of the number of vectors."""
 
     method: Method = Method.HDBSCAN
     least_members: int | None = None
-    min_samples: int = 5  # neighbours that the density of a place is measured by
-    merge: float = 0.2  # least mean cosine between the members of two clusters to merge them; above 1: never
-    attach: float = 0.5  # least mean cosine to clustered neighbours for noise to join them; above 1: never
+    min_samples: int = 5  # neighbours that measure the density of a place
+    merge: float = 0.2  # least mean cosine between the members of two clusters that are merged; above 1: never
+    attach: float = 0.5  # least mean cosine to clustered neighbours at which noise joins them; above 1: never
     clusters: int = 10  # of k-means
     dimensions: int = 50  # principal components kept; 0 keeps the vectors as they are
     neighbours: int = 20  # edges of the graph from each vector
@@ -48,18 +58,19 @@ class ClusterPolicy:
             raise PayloadError("clusters", "1 or more", self.clusters)
 
     def least(self, count: int) -> int:
-        """The least members of a cluster among *count* vectors."""
+        """Return the least number of members of a cluster among *count* vectors."""
         return self.least_members or max(5, round(math.log2(max(2, count))))
 
 
 @dataclass(frozen=True, eq=False)
-class Cluster:
+class VectorCluster:
     """
     One cluster; *members* are rows of the vectors, nearest to the medoid first.
 
-    *persistence* in [0, 1] says how much denser the members lie than where the cluster parts from the rest: the mean of
-    1 - core distance / parting distance; None by k-means. *stability* is the mean over resamples of the best Jaccard
-    index between it and a cluster of the resample (C. Hennig, 2007): above 0.75 it is stable, below 0.5 it dissolves.
+    *persistence* in [0, 1] compares the density of the members with the density where the cluster parts from the rest:
+    the mean of 1 - core distance / parting distance; None by k-means. *stability* is the mean over resamples of the
+    best Jaccard index between it and a cluster of the resample (C. Hennig, 2007): above 0.75 it is stable, below 0.5 it
+    dissolves.
     """
 
     members: NDArray[np.intp]
@@ -69,21 +80,21 @@ class Cluster:
 
     @property
     def size(self) -> int:
-        """How many members it has."""
+        """The number of members."""
         return len(self.members)
 
 
 @dataclass(frozen=True, eq=False)
 class Clustering:
-    """The clusters of some vectors, the largest first; *labels* are places among them."""
+    """The clusters of some vectors, the largest first; *labels* holds the place among them of each vector."""
 
     labels: Labels
-    clusters: tuple[Cluster, ...]
+    clusters: tuple[VectorCluster, ...]
 
 
 def cluster(vectors: Vectors, policy: ClusterPolicy | None = None, *, references: Vectors | None = None) -> Clustering:
     """
-    Find the clusters of vectors (n, dimension), any finite floats; the same vectors and policy give the same.
+    Find the clusters of vectors (n, dimension), any finite floats. The same vectors and policy give the same clusters.
 
     Vectors are scaled to unit length, centred, reduced to principal components, and scaled again. *references* are
     known vectors that count for the centre and the components only. Fewer vectors than a cluster's least members give
@@ -93,12 +104,12 @@ def cluster(vectors: Vectors, policy: ClusterPolicy | None = None, *, references
     policy = policy or ClusterPolicy()
     if len(vectors) < max(3, policy.least(len(vectors))):
         return Clustering(np.full(len(vectors), NOISE, np.intp), ())
-    points = reduced(vectors, policy.dimensions, seed=policy.seed, references=references)
-    graph = neighbour_graph(points, policy.neighbours)
-    labels = _sort_by_size(_labels(points, graph, policy))
+    points = reduce_dimensions(vectors, policy.dimensions, seed=policy.seed, references=references)
+    graph = build_graph(points, policy.neighbours)
+    labels = _sort_by_size(_assign_labels(points, graph, policy))
     apart = parting_distances(mutual_reachability(graph, policy.min_samples), labels, policy.least(len(points)))
     core = core_distances(graph, policy.min_samples)
-    stability = stabilities(points, graph, labels, policy)
+    stability = measure_stability(points, graph, labels, policy)
     is_density = policy.method is Method.HDBSCAN
     return Clustering(
         labels,
@@ -111,7 +122,9 @@ def cluster(vectors: Vectors, policy: ClusterPolicy | None = None, *, references
     )
 
 
-def reduced(vectors: Vectors, dimensions: int, *, seed: int = 0, references: Vectors | None = None) -> Vectors:
+def reduce_dimensions(
+    vectors: Vectors, dimensions: int, *, seed: int = 0, references: Vectors | None = None
+) -> Vectors:
     """Centre unit vectors, keep the first principal components of them and the references, scale to unit length."""
     points = _unit(np.asarray(vectors, np.float32))
     fitted = points if references is None else np.concatenate([points, _unit(np.asarray(references, np.float32))])
@@ -124,15 +137,19 @@ def reduced(vectors: Vectors, dimensions: int, *, seed: int = 0, references: Vec
     return _unit(points)
 
 
-def stabilities(vectors: Vectors, graph: Graph, labels: Labels, policy: ClusterPolicy) -> list[float]:
-    """The mean over resamples without replacement of each cluster's best Jaccard index with a cluster found there."""
+def measure_stability(vectors: Vectors, graph: Graph, labels: Labels, policy: ClusterPolicy) -> list[float]:
+    """
+    Return for each cluster the mean, over resamples without replacement, of its best Jaccard index.
+
+    The index compares the cluster with each cluster of the resample.
+    """
     clusters = int(labels.max()) + 1
     rng = np.random.default_rng(policy.seed)
     sums, draws = np.zeros(clusters), np.zeros(clusters)
     for _ in range(policy.resamples if clusters else 0):
         drawn = np.sort(rng.choice(len(labels), max(3, round(policy.share * len(labels))), replace=False))
-        part = in_one_piece(graph[drawn][:, drawn], vectors[drawn])
-        new_labels = _labels(vectors[drawn], part, policy, least=round(policy.share * policy.least(len(labels))))
+        part = connect_pieces(graph[drawn][:, drawn], vectors[drawn])
+        new_labels = _assign_labels(vectors[drawn], part, policy, least=round(policy.share * policy.least(len(labels))))
         for label in range(clusters):
             is_own = labels[drawn] == label
             if is_own.any():
@@ -143,7 +160,7 @@ def stabilities(vectors: Vectors, graph: Graph, labels: Labels, policy: ClusterP
     return [float(mean) for mean in sums / np.maximum(draws, 1)]
 
 
-def _labels(vectors: Vectors, graph: Graph, policy: ClusterPolicy, least: int | None = None) -> Labels:
+def _assign_labels(vectors: Vectors, graph: Graph, policy: ClusterPolicy, least: int | None = None) -> Labels:
     from sklearn.cluster import HDBSCAN, KMeans
 
     if policy.method is Method.KMEANS:
@@ -157,14 +174,14 @@ def _labels(vectors: Vectors, graph: Graph, policy: ClusterPolicy, least: int | 
         copy=True,
     )
     leaves = np.asarray(density.fit_predict(graph), np.intp)
-    return attached(vectors, merged(vectors, leaves, policy.merge), policy.attach)
+    return attach_noise(vectors, merge_clusters(vectors, leaves, policy.merge), policy.attach)
 
 
-def merged(vectors: Vectors, labels: Labels, likeness: float) -> Labels:
+def merge_clusters(vectors: Vectors, labels: Labels, likeness: float) -> Labels:
     """
-    Join clusters of unit vectors while the mean cosine between the members of any two is at least *likeness*.
+    Merge clusters of unit vectors while the mean cosine between the members of any two is at least *likeness*.
 
-    The most alike first: average linkage, in which the mean cosine is the product of the clusters' means.
+    The two most alike are merged first (average linkage). Their mean cosine is the product of their means.
     """
     joined = labels.copy()
     names = [int(name) for name in np.unique(labels[labels != NOISE])]
@@ -184,12 +201,12 @@ def merged(vectors: Vectors, labels: Labels, likeness: float) -> Labels:
     return np.unique(joined, return_inverse=True)[1] - int((joined == NOISE).any())
 
 
-def attached(vectors: Vectors, labels: Labels, likeness: float) -> Labels:
+def attach_noise(vectors: Vectors, labels: Labels, likeness: float) -> Labels:
     """
-    Let a unit vector in no cluster join the cluster of all but one of its VOTERS nearest clustered vectors.
+    Add a unit vector that is in no cluster to the cluster of all but one of its VOTERS nearest clustered vectors.
 
-    Their mean cosine to it must be at least *likeness*. HDBSCAN alone leaves out vectors at the edge of a cluster that
-    clearly belong to it.
+    Their mean cosine to the vector must be at least *likeness*. HDBSCAN alone leaves out vectors at the edge of a
+    cluster that clearly belong to it.
     """
     joined = labels.copy()
     inside, outside = np.flatnonzero(labels != NOISE), np.flatnonzero(labels == NOISE)
@@ -219,13 +236,13 @@ def _sort_by_size(labels: Labels) -> Labels:
 
 def _describe(
     vectors: Vectors, members: NDArray[np.intp], core: NDArray[np.float64], apart: float | None, stability: float
-) -> Cluster:
+) -> VectorCluster:
     own = vectors[members]
     likeness = own @ own.sum(axis=0)  # of unit vectors: the medoid is the one nearest to all others
     medoid = int(likeness.argmax())
     order = np.argsort(-(own @ own[medoid]), kind="stable")
     persistence = None if apart is None else float(np.clip(1 - core[members] / max(apart, 1e-12), 0, 1).mean())
-    return Cluster(members[order], int(members[medoid]), persistence, stability)
+    return VectorCluster(members[order], int(members[medoid]), persistence, stability)
 
 
 def _jaccard(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 
 from loop.discovery.beside_references import cluster_beside
 from loop.discovery.clustering import ClusterPolicy, cluster
-from loop.discovery.gather import Unknown, gather, known
-from loop.discovery.hints import cluster_id, likely_members, suggest
+from loop.discovery.gather import UnknownBoxes, gather, read_references
+from loop.discovery.hints import find_likely_members, make_cluster_id, make_hint
 from loop.discovery.neighbour_graph import NOISE
 from loop.discovery.pictures import draw
 from loop.discovery.room import DiscoveryRoom
-from loop.discovery.spread import spread
-from loop.discovery.tracking import UnknownCluster, outcome
+from loop.discovery.spread import spread_queue
+from loop.discovery.tracking import UnknownCluster, track
 from loop.errors import MilvusDown, UpstreamError
 from loop.notices import NoticeKind
 from loop.references.plan import source_of
@@ -24,7 +24,7 @@ LIKELY = 500  # likely members stored per cluster
 
 
 def ask_all(discovery: DiscoveryRoom) -> str:
-    """Ask for a discovery in every project, if anything is embedded. Raises UpstreamError; the schedule asks again."""
+    """Ask for a discovery in every project, if boxes are embedded. Raises UpstreamError; the schedule asks again."""
     if discovery.vision.embedders.is_off:
         return "nothing is embedded"
     projects = [project.id for project in discovery.studio.projects.all()]
@@ -37,8 +37,8 @@ def discover(discovery: DiscoveryRoom, project_id: int, policy: ClusterPolicy | 
     """
     Cluster the unknown of a project, replace its open clusters, and return a summary.
 
-    No box is embedded here; a box without a vector takes part the next time. Dismissed clusters do not come back. A
-    cluster keeps its id while it is mostly the same. Pictures are written before the records. At the end the queue is
+    It embeds no boxes: a box without a vector takes part in the next discovery. Dismissed clusters do not come back. A
+    cluster keeps its id while it is mostly the same. Pictures are written before the records. At the end, the queue is
     spread over groups of tasks with similar objects.
     """
     source = source_of(discovery.references, project_id)
@@ -50,7 +50,7 @@ def discover(discovery: DiscoveryRoom, project_id: int, policy: ClusterPolicy | 
         except MilvusDown as error:
             return str(error)
         try:
-            spread_summary = spread(discovery, project_id, source.space)
+            spread_summary = spread_queue(discovery, project_id, source.space)
         except UpstreamError as error:
             spread_summary = str(error)
     return f"{summary}; {spread_summary}" if spread_summary else summary
@@ -61,15 +61,15 @@ def _discover(discovery: DiscoveryRoom, project_id: int, space: Space, policy: C
     count = len(unknown.members)
     if count < max(3, policy.least(count)):
         discovery.clusters.replace(project_id, [], {})
-        _tidy(discovery, project_id)
+        _remove_old_sheets(discovery, project_id)
         return f"{count} unknown boxes are too few for a cluster"
-    before = discovery.clusters.decided(project_id)
-    result = outcome(_clusters(discovery, project_id, space, unknown, policy), before)
+    before = discovery.clusters.members(project_id)
+    result = track(_find_clusters(discovery, project_id, space, unknown, policy), before)
     broken = draw(discovery, project_id, result.shown, unknown)
     discovery.clusters.replace(project_id, result.shown, result.dismissed)
-    _tidy(discovery, project_id)
-    _announce(discovery, project_id, [shown for shown in result.shown if shown.id not in before.open])
-    inside = sum(shown.size for shown in result.shown)
+    _remove_old_sheets(discovery, project_id)
+    _announce(discovery, project_id, [cluster for cluster in result.shown if cluster.id not in before.open])
+    inside = sum(cluster.size for cluster in result.shown)
     lines = [f"{len(result.shown)} clusters of {inside} among {count} unknown boxes"]
     lines += [f"the {unknown.left_out} least sure left out"] if unknown.left_out else []
     lines += [f"{unknown.matched} match a node by now"] if unknown.matched else []
@@ -78,40 +78,41 @@ def _discover(discovery: DiscoveryRoom, project_id: int, space: Space, policy: C
     return ", ".join([*lines, str(discovery.pictures.path(project_id))])
 
 
-def _clusters(
-    discovery: DiscoveryRoom, project_id: int, space: Space, unknown: Unknown, policy: ClusterPolicy
+def _find_clusters(
+    discovery: DiscoveryRoom, project_id: int, space: Space, unknown: UnknownBoxes, policy: ClusterPolicy
 ) -> list[UnknownCluster]:
-    """Cluster the unknown, and describe each cluster."""
-    references = known(discovery, project_id, space)
+    """Cluster the unknown, and make a hint about each cluster."""
+    references = read_references(discovery, project_id, space)
     clustering = cluster(unknown.vectors, policy, references=references.vectors)
     if not clustering.clusters and references.vectors is not None:
         clustering = cluster_beside(unknown.vectors, references.vectors, policy)
-    attached = likely_members(unknown.vectors, clustering.labels)
-    names = [member.label for member in unknown.members]
+    nearest = find_likely_members(unknown.vectors, clustering.labels)
+    labels = [member.label for member in unknown.members]
     clusters = []
     for label, group in enumerate(clustering.clusters):
         members = tuple(
             unknown.members[at] for at in (group.medoid, *(at for at in group.members if at != group.medoid))
         )
-        near = (attached == label) & (clustering.labels == NOISE)
+        near = (nearest == label) & (clustering.labels == NOISE)
         likely = tuple(unknown.members[at] for at in near.nonzero()[0][:LIKELY])
-        hint = suggest(group, unknown.vectors, references.means, names)
-        name = cluster_id([member.key for member in members])
-        clusters.append(UnknownCluster(name, members, likely, group.persistence, group.stability, hint))
+        hint = make_hint(group, unknown.vectors, references.means, labels)
+        cluster_id = make_cluster_id([member.key for member in members])
+        clusters.append(UnknownCluster(cluster_id, members, likely, group.persistence, group.stability, hint))
     return clusters
 
 
-def _tidy(discovery: DiscoveryRoom, project_id: int) -> None:
+def _remove_old_sheets(discovery: DiscoveryRoom, project_id: int) -> None:
     """Remove the sheets of clusters that no longer exist."""
-    discovery.pictures.tidy(project_id, {one.found.id for one in discovery.clusters.all(project_id)})
+    cluster_ids = {record.cluster.id for record in discovery.clusters.all(project_id)}
+    discovery.pictures.remove_other_sheets(project_id, cluster_ids)
 
 
 def _announce(discovery: DiscoveryRoom, project_id: int, new: Sequence[UnknownCluster]) -> None:
-    """Post one notice of the clusters that were not open before."""
+    """Post one notice about the clusters that were not open before."""
     if not new:
         return
-    summaries = [{"id": one.id, "size": one.size, "suggested": one.suggestion.name} for one in new]
-    key = hashlib.sha256(",".join(sorted(one.id for one in new)).encode()).hexdigest()
+    summaries = [{"id": cluster.id, "size": cluster.size, "suggested": cluster.hint.name} for cluster in new]
+    key = hashlib.sha256(",".join(sorted(cluster.id for cluster in new)).encode()).hexdigest()
     discovery.outbox.post(project_id, NoticeKind.CLUSTERS_FOUND, key, {"clusters": summaries})
 
 

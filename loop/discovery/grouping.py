@@ -7,37 +7,37 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from loop.discovery.clustering import reduced
+from loop.discovery.clustering import reduce_dimensions
 from loop.discovery.neighbour_graph import Vectors
 from loop.serving.queue_order import NO_GROUP
 
-MOST = 50  # groups; below that, sqrt(n / 2) for n tasks
+MOST = 50  # groups
 DIMENSIONS = 50
 
 
-def task_groups(means: Mapping[int, Vectors], *, seed: int = 0) -> dict[int, int]:
+def group_tasks(means: Mapping[int, Vectors], *, seed: int = 0) -> dict[int, int]:
     """
     Group tasks by k-means on the mean vector, float32 (dimension,), of the detections of each.
 
-    About sqrt(n / 2) groups of n tasks, numbered from 1; the same means and seed give the same.
+    It makes about sqrt(n / 2) groups of n tasks, numbered from 1; the same means and seed give the same groups.
     """
     if len(means) < 2:
         return dict.fromkeys(means, NO_GROUP + 1)
     from sklearn.cluster import KMeans
 
     tasks = sorted(means)
-    vectors = reduced(np.stack([means[task] for task in tasks]), DIMENSIONS, seed=seed)
+    vectors = reduce_dimensions(np.stack([means[task] for task in tasks]), DIMENSIONS, seed=seed)
     distinct = len(np.unique(vectors.round(4), axis=0))
     count = max(1, min(MOST, distinct, round(math.sqrt(len(tasks) / 2))))
     labels = KMeans(count, n_init=3, random_state=seed).fit_predict(vectors)
     return {task: NO_GROUP + 1 + int(label) for task, label in zip(tasks, labels, strict=True)}
 
 
-def renumbered(groups: Mapping[int, int], before: Mapping[int, int]) -> dict[int, int]:
+def keep_numbers(groups: Mapping[int, int], before: Mapping[int, int]) -> dict[int, int]:
     """
-    Give each group the number of the group *before* that it shares most tasks with, one to one, or a new number.
+    Renumber *groups*: each gets the number of the group *before* that it shares most tasks with, or a new number.
 
-    Label Studio counts the tasks done per number; a number must keep its meaning.
+    No two groups get the same number. Label Studio counts finished tasks per number; a number must keep its meaning.
     """
     from scipy.optimize import linear_sum_assignment
 

@@ -1,4 +1,4 @@
-"""Stores the pictures of a discovery on disk: a contact sheet per cluster, and a map of all."""
+"""Writes the pictures of a discovery on disk: a contact sheet per cluster, and a map of all clusters."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ MODE = 0o644  # the pictures are for everybody who may read the folder
 
 
 class DiscoveryFolder:
-    """Pictures under *root*, in one folder per project; each is written whole or not at all."""
+    """The pictures under *root*, in one folder per project; each is written whole or not at all."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def path(self, project_id: int) -> Path:
-        """The folder of a project."""
+        """Return the folder of a project."""
         return self._root / str(project_id)
 
-    def sheet(self, project_id: int, cluster_id: str) -> Path:
-        """The path of the contact sheet of a cluster."""
+    def sheet_path(self, project_id: int, cluster_id: str) -> Path:
+        """Return the path of the contact sheet of a cluster."""
         return self.path(project_id) / f"cluster-{cluster_id}.jpg"
 
-    def keep_sheet(self, project_id: int, cluster_id: str, sheet: Image.Image) -> None:
+    def write_sheet(self, project_id: int, cluster_id: str, sheet: Image.Image) -> None:
         """Write the contact sheet of a cluster."""
         content = io.BytesIO()
         sheet.save(content, "JPEG", quality=85)
-        write_whole(content.getvalue(), self.sheet(project_id, cluster_id), mode=MODE)
+        write_whole(content.getvalue(), self.sheet_path(project_id, cluster_id), mode=MODE)
 
-    def keep_map(self, project_id: int, png: bytes, page: str) -> None:
+    def write_map(self, project_id: int, png: bytes, page: str) -> None:
         """Write the map, as a picture and as a page."""
         write_whole(png, self.path(project_id) / "map.png", mode=MODE)
         write_whole(page.encode(), self.path(project_id) / "map.html", mode=MODE)
 
-    def tidy(self, project_id: int, cluster_ids: Collection[str]) -> None:
-        """Remove the sheets of all other clusters."""
+    def remove_other_sheets(self, project_id: int, cluster_ids: Collection[str]) -> None:
+        """Remove the sheets of all clusters but *cluster_ids*."""
         for sheet in self.path(project_id).glob("cluster-*.jpg"):
             if sheet.stem.removeprefix("cluster-") not in cluster_ids:
                 sheet.unlink(missing_ok=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from loop.discovery.cluster_store import ClusterLog
+from loop.discovery.cluster_store import ClusterStore
 from loop.discovery.picture_folder import DiscoveryFolder
-from loop.discovery.unknown_store import UnknownList
+from loop.discovery.unknown_store import UnknownStore
 from loop.job_queue.queue import JobQueue
 from loop.label_studio.room import StudioRoom
 from loop.notices import Outbox
@@ -19,7 +19,7 @@ from loop.vision.room import VisionRoom
 
 @dataclass(frozen=True, slots=True)
 class DiscoveryRoom:
-    """Clusters of the unknown."""
+    """The unknown boxes, their clusters, and the pictures of the clusters."""
 
     studio: StudioRoom
     queue: JobQueue
@@ -29,6 +29,6 @@ class DiscoveryRoom:
     reviews: ReviewsRoom
     references: ReferencesRoom
     taxonomies: TaxonomyRoom
-    unknown: UnknownList
-    clusters: ClusterLog
+    unknown: UnknownStore
+    clusters: ClusterStore
     pictures: DiscoveryFolder

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from loop.discovery.grouping import renumbered, task_groups
+from loop.discovery.grouping import group_tasks, keep_numbers
 from loop.discovery.room import DiscoveryRoom
 from loop.references.entries import CollectionKind
 from loop.serving.write_groups import write, write_groups
 from loop.vision.embedding import Space, Vectors
 
 
-def spread(discovery: DiscoveryRoom, project_id: int, space: Space, *, seed: int = 0) -> str:
+def spread_queue(discovery: DiscoveryRoom, project_id: int, space: Space, *, seed: int = 0) -> str:
     """
-    Group the tasks again and write the groups; remove the groups if spreading is switched off.
+    Group the tasks again and write the groups into the predictions; remove the groups if spreading is switched off.
 
     Raises MilvusDown, and UpstreamError if Label Studio does not answer; the next discovery continues.
     """
@@ -24,7 +24,7 @@ def spread(discovery: DiscoveryRoom, project_id: int, space: Space, *, seed: int
         changed = write(discovery.serving, project_id, None, None)
         discovery.serving.groups.replace(project_id, {})
         return f"{changed} predictions are in no group any more"
-    groups = renumbered(task_groups(_means(discovery, project_id, space), seed=seed), before)
+    groups = keep_numbers(group_tasks(_sum_vectors(discovery, project_id, space), seed=seed), before)
     if not groups and not before:
         return ""
     discovery.serving.groups.replace(project_id, groups)
@@ -32,8 +32,8 @@ def spread(discovery: DiscoveryRoom, project_id: int, space: Space, *, seed: int
     return f"{len(groups)} tasks in {len(set(groups.values()))} groups, {changed} predictions changed"
 
 
-def _means(discovery: DiscoveryRoom, project_id: int, space: Space) -> dict[int, Vectors]:
-    """The sum of the vectors of each task's detections, weighted by score, float32 (dimension,)."""
+def _sum_vectors(discovery: DiscoveryRoom, project_id: int, space: Space) -> dict[int, Vectors]:
+    """Return the sum of the vectors of each task's detections, weighted by score, float32 (dimension,)."""
     sums: dict[int, Vectors] = {}
     collection = discovery.references.milvus.find(project_id, CollectionKind.DETECTIONS, space)
     for entries, vectors in collection.pages() if collection else ():

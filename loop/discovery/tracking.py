@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from loop.discovery.hints import Suggestion, is_dismissed
+from loop.discovery.hints import NameHint, is_dismissed
 from loop.regions import Box
 
-SAME_OBJECT = 0.5  # intersection over union from which on two boxes show the same object
-SAME_CLUSTER = 0.5  # Jaccard index of their members from which on two clusters are the same
+SAME_OBJECT = 0.5  # least intersection over union of two boxes of the same object
+SAME_CLUSTER = 0.5  # least Jaccard index of the members of two clusters that are the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Member:
     """
     One box that may belong to a cluster: a detection, or a reference whose label is in no node.
 
-    *key* is the key of its vector, *crop* its place on the image, *label* the label by a detector or a reviewer.
+    *key* is the key of its vector, *crop* its place on the image, *label* the label of a detector or a reviewer.
     """
 
     key: str
@@ -36,7 +36,7 @@ class UnknownCluster:
     """
     One cluster of the unknown: its *members*, the medoid first, then nearest first.
 
-    *likely* are boxes in no cluster that are near this one. *persistence* and *stability* are as in `clustering`.
+    *likely* are boxes in no cluster that are near this one. *persistence* and *stability* are those of `VectorCluster`.
     """
 
     id: str
@@ -44,22 +44,22 @@ class UnknownCluster:
     likely: tuple[Member, ...]
     persistence: float | None
     stability: float
-    suggestion: Suggestion
+    hint: NameHint
 
     @property
     def size(self) -> int:
-        """How many members it has."""
+        """The number of members."""
         return len(self.members)
 
     @property
     def tasks(self) -> list[int]:
         """The tasks of the members, then of the likely members, each once, nearest to the medoid first."""
-        return list(dict.fromkeys(one.task for one in (*self.members, *self.likely)))
+        return list(dict.fromkeys(member.task for member in (*self.members, *self.likely)))
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
-    """The members of clusters by state and id, those still open included."""
+class ClusterMembers:
+    """The members of all clusters before a discovery, by state and id."""
 
     open: Mapping[str, Sequence[Member]]
     dismissed: Mapping[str, Sequence[Member]]
@@ -67,15 +67,15 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """The clusters shown after a discovery, and the new members of dismissed clusters, by id."""
+class TrackedClusters:
+    """The clusters *shown* after a discovery, and the new members of *dismissed* clusters, by id."""
 
     shown: tuple[UnknownCluster, ...]
     dismissed: Mapping[str, tuple[Member, ...]]
 
 
 class Places:
-    """Boxes by task, to find the same object again; another version moves boxes a little and has other keys."""
+    """Boxes by task, to find the same object again: boxes of another version are moved a little and have other keys."""
 
     def __init__(self, clusters: Mapping[str, Iterable[Member]]) -> None:
         self._by_task: dict[tuple[int, str], list[tuple[Member, str]]] = {}
@@ -84,22 +84,22 @@ class Places:
                 self._by_task.setdefault((member.task, member.image), []).append((member, name))
 
     def find(self, member: Member) -> tuple[Member, str] | None:
-        """The box that shows the same object, with its cluster; None if no box does."""
+        """Return the box that shows the same object, with its cluster; None if no box does."""
         candidates = self._by_task.get((member.task, member.image), ())
         overlaps = [(candidate[0].box.iou(member.box), at) for at, candidate in enumerate(candidates)]
         best, at = max(overlaps, default=(0.0, 0))
         return candidates[at] if best >= SAME_OBJECT else None
 
 
-def one_each(found: Iterable[Member], known: Mapping[int, Sequence[Box]]) -> list[Member]:
+def keep_one_per_object(members: Iterable[Member], known: Mapping[int, Sequence[Box]]) -> list[Member]:
     """
-    Keep one box per object, by highest score, and none of an object that a *known* box of its task shows.
+    Return the box with the highest score of each object, without objects that a *known* box of their task shows.
 
-    The boxes are sorted by score, highest first, then by key; the order of *found* does not matter.
+    The boxes are sorted by score, highest first, then by key; the order of *members* does not matter.
     """
     taken = {task: list(boxes) for task, boxes in known.items()}
     unique = []
-    for member in sorted(found, key=lambda member: (-member.score, member.key)):
+    for member in sorted(members, key=lambda member: (-member.score, member.key)):
         boxes = taken.setdefault(member.task, [])
         if all(member.box.iou(other) < SAME_OBJECT for other in boxes):
             boxes.append(member.box)
@@ -107,19 +107,17 @@ def one_each(found: Iterable[Member], known: Mapping[int, Sequence[Box]]) -> lis
     return unique
 
 
-def outcome(found: Sequence[UnknownCluster], decided: Decided) -> Outcome:
+def track(clusters: Sequence[UnknownCluster], before: ClusterMembers) -> TrackedClusters:
     """
-    Select the clusters *found* that a person is shown.
+    Select the new *clusters* that a person is shown.
 
-    Clusters that mostly consist of dismissed or promoted members, by task and place, are left out. A cluster that was
-    open before keeps its id, even if it gained or lost a few members.
+    A cluster that mostly consists of dismissed or promoted members, by task and place, is left out. A cluster that was
+    open *before* keeps its id, even if it gained or lost a few members.
     """
-    dismissed, promoted, open_places = (
-        Places(members) for members in (decided.dismissed, decided.promoted, decided.open)
-    )
+    dismissed, promoted, open_places = (Places(members) for members in (before.dismissed, before.promoted, before.open))
     shown, more = [], dict[str, tuple[Member, ...]]()
-    taken = {*decided.dismissed, *decided.promoted}
-    for cluster in found:
+    taken = {*before.dismissed, *before.promoted}
+    for cluster in clusters:
         if _is_among(cluster, promoted):
             continue
         if _is_among(cluster, dismissed):
@@ -127,29 +125,29 @@ def outcome(found: Sequence[UnknownCluster], decided: Decided) -> Outcome:
             new = tuple(member for member in cluster.members if dismissed.find(member) is None)
             more[name] = (*more.get(name, ()), *new)
             continue
-        name = _find_same(cluster, open_places, decided.open)
+        name = _find_same(cluster, open_places, before.open)
         tracked = replace(cluster, id=name) if name and name not in taken else cluster
         if tracked.id not in taken:
             taken.add(tracked.id)
             shown.append(tracked)
-    return Outcome(tuple(shown), more)
+    return TrackedClusters(tuple(shown), more)
 
 
 def _is_among(cluster: UnknownCluster, places: Places) -> bool:
-    """Whether the members are mostly boxes of the clusters of *places*, taken together."""
+    """Return whether most members are boxes of the clusters of *places*, taken together."""
     matches = [places.find(member) for member in cluster.members]
     names = [match[0].key if match else member.key for member, match in zip(cluster.members, matches, strict=True)]
     return is_dismissed(names, [frozenset(match[0].key for match in matches if match)])
 
 
 def _most_shared(cluster: UnknownCluster, places: Places) -> tuple[str, int]:
-    """The cluster of *places* that most members are in, and their number; empty if no member is in one."""
+    """Return the cluster of *places* with most of the members, and their number; empty if no member is in one."""
     shared = Counter(match[1] for match in map(places.find, cluster.members) if match)
-    return max(shared.items(), key=lambda one: (one[1], one[0]), default=("", 0))
+    return max(shared.items(), key=lambda item: (item[1], item[0]), default=("", 0))
 
 
 def _find_same(cluster: UnknownCluster, places: Places, clusters: Mapping[str, Sequence[Member]]) -> str:
-    """The id of the same cluster before; empty if it is a new cluster."""
+    """Return the id of the same cluster before; empty for a new cluster."""
     name, shared = _most_shared(cluster, places)
     if not name:
         return ""

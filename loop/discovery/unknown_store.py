@@ -16,17 +16,17 @@ from loop.storage.taxonomy_tables import matches
 from loop.storage.vector_tables import vectors
 from loop.vision.embedding import Space
 
-UNCONFIRMED = ("", Decision.FALSE_POSITIVE)  # a deleted box may show an object without a label
+UNCONFIRMED = ("", Decision.FALSE_POSITIVE)  # verdicts; a deleted box may show an object without a label
 
 
-class UnknownList:
-    """Reads the unknown boxes from the vectors and matches; all of them have a vector in Milvus."""
+class UnknownStore:
+    """The unknown boxes of the records; all of them have a vector in Milvus."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
     def detections(self, project_id: int, space: Space, most: int | None = None) -> list[Member]:
-        """Detections that no reviewer kept and that match no node, highest score first."""
+        """Return detections that no reviewer kept and that match no node, highest score first."""
         is_matched = sa.exists().where(
             matches.c.project_id == vectors.c.project_id,
             matches.c.embedder == vectors.c.embedder,
@@ -39,14 +39,14 @@ class UnknownList:
         return self._read(query.order_by(vectors.c.score.desc(), vectors.c.key).limit(most))
 
     def missed(self, project_id: int, space: Space, labels: Iterable[str]) -> list[Member]:
-        """References of missed objects whose label is not in *labels*."""
+        """Return references of missed objects whose label is not in *labels*."""
         known = set(labels)
         query = _select_done(project_id, space, CollectionKind.REFERENCES).where(vectors.c.verdict == Decision.MISSED)
-        return [one for one in self._read(query.order_by(vectors.c.key)) if one.label not in known]
+        return [member for member in self._read(query.order_by(vectors.c.key)) if member.label not in known]
 
     def _read(self, query: sa.Select[Any]) -> list[Member]:
         with self._engine.connect() as connection:
-            return [_member(row) for row in connection.execute(query)]
+            return [_read_member(row) for row in connection.execute(query)]
 
 
 def _select_done(project_id: int, space: Space, kind: CollectionKind) -> sa.Select[Any]:
@@ -54,6 +54,6 @@ def _select_done(project_id: int, space: Space, kind: CollectionKind) -> sa.Sele
     return sa.select(vectors).where(*conditions, vectors.c.state == State.DONE)
 
 
-def _member(row: sa.Row[Any]) -> Member:
+def _read_member(row: sa.Row[Any]) -> Member:
     box = Box(*row.box)
     return Member(row.key, row.crop, row.task_id, row.image, box, row.region, row.label, row.score)

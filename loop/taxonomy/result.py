@@ -8,7 +8,7 @@ from typing import Any
 
 from loop.taxonomy.control import Kind, MatchControl
 from loop.taxonomy.matching import Match
-from loop.taxonomy.taxonomy import Taxonomy, enriched
+from loop.taxonomy.taxonomy import Taxonomy, collect_enrichment
 from loop.taxonomy.views import keys
 
 Json = dict[str, Any]
@@ -70,7 +70,7 @@ def _is_ours(item: Mapping[str, Any], ids: set[Any], control: MatchControl | Non
 def _meta(taxonomy: Taxonomy, node: str, version: str) -> Json:
     """Return the meta of a matched region. The editor shows the text line by line, and keeps the other keys."""
     names = "/".join(taxonomy.by_id[ancestor].name for ancestor in taxonomy.path(node))
-    lines = [f"{LINE}{names}", *(f"{field}: {value}" for field, value in enriched(taxonomy, node).items())]
+    lines = [f"{LINE}{names}", *(f"{field}: {value}" for field, value in collect_enrichment(taxonomy, node).items())]
     return {"text": ["\n".join(" ".join(line.split()) for line in lines)], KEYS: keys(taxonomy, node, version)}
 
 

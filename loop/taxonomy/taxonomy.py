@@ -113,7 +113,16 @@ class Taxonomy:
         return tuple(reversed(path))
 
 
-def enriched(taxonomy: Taxonomy, node_id: str) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class NamedCategory:
+    """The taxonomy with the category, its node, and its Label Studio label."""
+
+    taxonomy: Taxonomy
+    node: str
+    label: str
+
+
+def collect_enrichment(taxonomy: Taxonomy, node_id: str) -> dict[str, str]:
     """
     Return the fields that a match to a node adds, collected from the root down to the node.
 
@@ -127,12 +136,12 @@ def enriched(taxonomy: Taxonomy, node_id: str) -> dict[str, str]:
     return fields
 
 
-def promoted(taxonomy: Taxonomy, name: str, *, parent: str | None = None) -> Taxonomy:
+def add_category(taxonomy: Taxonomy, name: str, *, parent: str | None = None) -> Taxonomy:
     """
-    Add a category that a person named; *name* becomes its title and its label.
+    Add a category with a *name*, which becomes its title and its label.
 
-    A label that is already in that place changes nothing. Raises TaxonomyError if the parent is unknown, or the label
-    has another parent.
+    A label that has a node at that place already changes nothing. Raises TaxonomyError if the name is empty, the parent
+    is unknown, or the label's node has another parent.
     """
     name = name.strip()
     if not name:
@@ -142,8 +151,38 @@ def promoted(taxonomy: Taxonomy, name: str, *, parent: str | None = None) -> Tax
         if parent not in (None, taxonomy.by_id[owner].parent):
             raise TaxonomyError(f"node {owner} parent", f"{parent}, as asked", taxonomy.by_id[owner].parent)
         return taxonomy
-    node = Node(id=_free_id(name, taxonomy.by_id), title=name, parent=parent, labels=(name,))
+    node = Node(id=_make_id(name, taxonomy.by_id), title=name, parent=parent, labels=(name,))
     return Taxonomy((*taxonomy.nodes, node))
+
+
+def begin_taxonomy(labels: Iterable[str]) -> Taxonomy:
+    """Return the first taxonomy of a project: each label of its config is a root."""
+    taxonomy = Taxonomy()
+    for label in labels:
+        taxonomy = add_category(taxonomy, label)
+    return taxonomy
+
+
+def name_category(taxonomy: Taxonomy, name: str, parent: str | None = None) -> NamedCategory:
+    """
+    Add a category that a person named under *parent*, or find the node with that label, id or title.
+
+    A node without a label gets the name as its label. A second call changes nothing. Raises TaxonomyError as
+    `add_category` does.
+    """
+    name = name.strip()
+    node = taxonomy.by_id.get(taxonomy.node_of_label.get(name, "")) or _find_by_name(taxonomy, name)
+    if node is None:
+        grown = add_category(taxonomy, name, parent=parent)
+        return NamedCategory(grown, grown.node_of_label[name], name)
+    if parent not in (None, node.parent):
+        raise TaxonomyError(f"node {node.id} parent", f"{parent}, as asked", node.parent)
+    if name in node.labels:
+        return NamedCategory(taxonomy, node.id, name)
+    if node.labels:
+        return NamedCategory(taxonomy, node.id, node.labels[0])
+    grown = Taxonomy(tuple(replace(other, labels=(name,)) if other is node else other for other in taxonomy.nodes))
+    return NamedCategory(grown, node.id, name)
 
 
 def with_thresholds(taxonomy: Taxonomy, thresholds: Mapping[str, float]) -> Taxonomy:
@@ -153,24 +192,17 @@ def with_thresholds(taxonomy: Taxonomy, thresholds: Mapping[str, float]) -> Taxo
     )
 
 
-def tree_lines(taxonomy: Taxonomy, parent: str | None = None, depth: int = 0) -> list[str]:
-    """Draw the tree, one line per node, children indented under their parent."""
-    lines = []
-    for node in taxonomy.children(parent):
-        labels = f"  labels: {', '.join(node.labels)}" if node.labels else ""
-        threshold = "" if node.threshold is None else f"  threshold: {node.threshold:g}"
-        lines.append(f"{'  ' * depth}{node.id}{f' ({node.title})' if node.title else ''}{labels}{threshold}")
-        lines += tree_lines(taxonomy, node.id, depth + 1)
-    return lines
-
-
 def _unique(names: Mapping[str, str]) -> set[str]:
     """Return the ids of nodes whose name is unique, ignoring case."""
     counts = Counter(name.casefold() for name in names.values())
     return {node_id for node_id, name in names.items() if counts[name.casefold()] == 1}
 
 
-def _free_id(name: str, taken: Iterable[str]) -> str:
+def _find_by_name(taxonomy: Taxonomy, name: str) -> Node | None:
+    return next((node for node in taxonomy.nodes if name and name in (node.id, node.title)), None)
+
+
+def _make_id(name: str, taken: Iterable[str]) -> str:
     """Make an unused id from a name: `Stag beetle` becomes `stag-beetle`, then `stag-beetle-2`."""
     stem = "-".join("".join(letter if letter.isalnum() else " " for letter in name.casefold()).split()) or "node"
     number, node_id = 1, stem

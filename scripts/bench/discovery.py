@@ -21,11 +21,11 @@ from rich.table import Table
 from sklearn.metrics import adjusted_rand_score
 
 from loop.discovery.clustering import Clustering, ClusterPolicy, Method, cluster
-from loop.discovery.hints import likely_members
+from loop.discovery.hints import find_likely_members
 from loop.discovery.neighbour_graph import NOISE, Vectors
 from loop.taxonomy.calibration import calibrate, without_group
 from loop.taxonomy.matching import MatchPolicy, Neighbours, codes, match, node_scores
-from loop.taxonomy.taxonomy import Node, Taxonomy, promoted, with_thresholds
+from loop.taxonomy.taxonomy import Node, Taxonomy, add_category, with_thresholds
 from scripts.bench.discovery_features import KNOWN, NOVEL, Cut, Features, features
 
 K = 10  # neighbours that vote
@@ -89,7 +89,7 @@ def measure(stored: Features, policy: ClusterPolicy) -> dict[str, float]:
         figures |= classified(grown, more, unit(stored[f"{which}_vectors"]), stored[f"{which}_labels"], said)
 
     for name in NOVEL:
-        taxonomy = promoted(taxonomy, name)
+        taxonomy = add_category(taxonomy, name)
     every = references.with_more(unlabelled[~is_known], truth[~is_known], stored["unlabelled_stamps"][~is_known])
     taxonomy = every.calibrated(taxonomy)
     for which, said in (("again", "stamps seen"), ("later", "stamps held out")):
@@ -130,7 +130,7 @@ def agreement(vectors: Vectors, found: Clustering, truth: Names) -> dict[str, fl
     """How well clusters and novel categories agree: of their members, and of all that is near a cluster too."""
     novel = np.isin(truth, list(NOVEL))
     inside = novel & (found.labels != NOISE)
-    attached = likely_members(vectors, found.labels)
+    attached = find_likely_members(vectors, found.labels)
     near = novel & (attached != NOISE)
     return {
         "unknown": float(len(truth)),
@@ -151,7 +151,7 @@ def name_clusters(taxonomy: Taxonomy, found: Clustering, truth: Names) -> tuple[
         kinds, counts = np.unique(truth[one.members], return_counts=True)
         name = str(kinds[counts.argmax()])
         if name in NOVEL and counts.max() > one.size / 2:
-            taxonomy = promoted(taxonomy, name)
+            taxonomy = add_category(taxonomy, name)
             members += one.members.tolist()
             names += [name] * one.size
     return np.array(members, np.intp), np.array(names, str), taxonomy

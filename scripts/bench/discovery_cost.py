@@ -25,7 +25,7 @@ from rich.table import Table
 
 from loop.discovery.discover import discover
 from loop.discovery.gather import gather
-from loop.discovery.spread import spread
+from loop.discovery.spread import spread_queue
 from loop.job_queue.queue import JobQueue
 from loop.label_studio.client import LabelStudio
 from loop.label_studio.payloads import Review, Task
@@ -138,7 +138,7 @@ def measured(home: Path, address: str, tasks: int) -> list[str]:
     gathered = time.monotonic()
     line = discover(rooms.discovery, 1)
     discovered = time.monotonic()
-    spread(rooms.discovery, 1, source.space)
+    spread_queue(rooms.discovery, 1, source.space)
     times = (gathered - began, discovered - gathered, time.monotonic() - discovered)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     rooms.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 from rich.table import Table
 
-from loop.discovery.cluster_store import ClusterState, KeptCluster
+from loop.discovery.cluster_store import ClusterRecord, ClusterState
 from loop.references.plan import is_due, source_of
 from loop.regions import Box, Region
 from loop.rooms import Rooms
@@ -91,7 +91,7 @@ def play(scenery: Scenery, say: services.Says) -> Outcome:
     if not named:
         return Outcome(len(found), 0, 0, {"before it has a name": before})
     say(f"compound: naming {len(named)} of {len(found)} clusters")
-    scenery.loop("clusters", "promote", *(one.found.id for one in named), "--name", NAME, "--parent", PARENT)
+    scenery.loop("clusters", "promote", *(one.cluster.id for one in named), "--name", NAME, "--parent", PARENT)
     scenery.loop("references", "build")
     scenery.loop("taxonomy", "calibrate", "--apply")
     say("compound: matching everything again")
@@ -105,7 +105,7 @@ def play(scenery: Scenery, say: services.Says) -> Outcome:
         "the same scenes, after": after,
         "scenes that came later": _told(scenery, later),
     }
-    return Outcome(len(found), len(named), sum(one.found.size for one in named), rows)
+    return Outcome(len(found), len(named), sum(one.cluster.size for one in named), rows)
 
 
 def table(outcome: Outcome) -> Table:
@@ -169,12 +169,12 @@ def _surest(box: Box, regions: Sequence[Region]) -> Region | None:
     return max(on_it, key=lambda region: region.score or 0.0, default=None)
 
 
-def _shows_insects(scenery: Scenery, one: KeptCluster) -> bool:
+def _shows_insects(scenery: Scenery, one: ClusterRecord) -> bool:
     """What a person sees on a contact sheet: whether most members lie on an insect, or show a part of one."""
-    images = [scenery.truth.get(scene_name(member.image)) for member in one.found.members]
+    images = [scenery.truth.get(scene_name(member.image)) for member in one.cluster.members]
     hits = sum(
         any(label == NAME and _shows(member.box, box) for label, box in (scene.objects if scene else ()))
-        for member, scene in zip(one.found.members, images, strict=True)
+        for member, scene in zip(one.cluster.members, images, strict=True)
     )
     return hits > len(images) / 2
 

@@ -10,7 +10,7 @@ from loop import jobs
 from loop.cli.running import scheduled
 from loop.cli.tree import app
 from loop.discovery.discover import ask_all
-from loop.discovery.hints import Suggestion
+from loop.discovery.hints import NameHint
 from loop.discovery.tracking import Member, UnknownCluster
 from loop.errors import UnknownClusterId, UnknownProject, UpstreamError
 from loop.rooms import swap
@@ -20,7 +20,7 @@ from loop.wiring import build
 from tests.builders import CONFIG, box
 from tests.fakes import FakeQueue
 
-HINT = Suggestion("car", 0.41, "[bold]Beetle", 0.5)
+HINT = NameHint("car", 0.41, "[bold]Beetle", 0.5)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def home(tmp_path, monkeypatch):
     with closing(build(migrate=True)) as rooms:
         rooms.studio.projects.save(1, "Cars", CONFIG)
         rooms.discovery.clusters.replace(1, [cluster("abcd1111", 6), cluster("abff2222", 3)], {})
-        rooms.discovery.pictures.keep_sheet(1, "abcd1111", Image.new("RGB", (8, 8)))
+        rooms.discovery.pictures.write_sheet(1, "abcd1111", Image.new("RGB", (8, 8)))
         yield rooms
 
 
@@ -62,7 +62,7 @@ def test_a_cluster_is_shown_with_its_members_and_where_its_pictures_are(home):
     shown = loop("clusters", "show", "abcd", "--project", "1")
 
     assert "perhaps [bold]Beetle (50%), nearest to car (0.41), stability 0.83" in shown
-    assert str(home.discovery.pictures.sheet(1, "abcd1111")) in shown
+    assert str(home.discovery.pictures.sheet_path(1, "abcd1111")) in shown
     assert "region0" in shown
     assert "5 members, 1 likely ones, 6 tasks" in shown
     assert "no contact sheet" in loop("clusters", "show", "abff", "--project", "1")

@@ -14,7 +14,7 @@ from loop.label_studio.classes import ClassBook, ClassIndex, ObjectClass
 from loop.label_studio.label_config import parse
 from loop.label_studio.label_config_edit import with_label
 from loop.taxonomy import taxonomy_yaml as taxonomy_format
-from loop.taxonomy.name_category import begun
+from loop.taxonomy.taxonomy import begin_taxonomy
 from tests.builders import ls_annotation, ls_region, picture
 from tests.label_studio.builders import NAMES, config_of
 
@@ -94,7 +94,7 @@ def test_a_label_that_stands_twice_is_one_class():
 
 @pytest.mark.parametrize("name", [pytest.param(name, id=key) for key, name in NAMES.items()])
 def test_a_name_becomes_a_node_of_the_taxonomy_and_a_label_of_the_config(name):
-    taxonomy = begun(["first", name])
+    taxonomy = begin_taxonomy(["first", name])
 
     assert taxonomy_format.read(taxonomy_format.write(taxonomy)) == taxonomy
     assert parse(with_label(config_of(["first"]), name)).label_names == ("first", name)

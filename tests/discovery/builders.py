@@ -6,7 +6,7 @@ from dataclasses import replace
 from loop.discovery.cluster_store import ClusterState
 from loop.discovery.clustering import ClusterPolicy
 from loop.discovery.gather import gather
-from loop.discovery.hints import Suggestion, cluster_id
+from loop.discovery.hints import NameHint, make_cluster_id
 from loop.discovery.tracking import UnknownCluster
 from loop.references.entries import CollectionKind
 from loop.references.index import index
@@ -46,26 +46,30 @@ def at(what, task, move=0.0):
     return box(left, ROWS[what], left + 0.2, ROWS[what] + 0.2)
 
 
-def predicted(rooms, task, *found, version="yolo_detector@1.0.0", minutes=-10):
-    regions = [region(f"{task}-{n}", label, where, score) for n, (label, where, score) in enumerate(found)]
-    one = served(task=task, image=f"/{task}.jpg", version=version, minutes=minutes)
-    shown, held = ([one for one in regions if (one.score >= 0.25) is is_shown] for is_shown in (True, False))
-    rooms.serving.predictions.append([replace(one, regions=tuple(shown), candidates=tuple(held))])
+def predicted(rooms, task, *boxes, version="yolo_detector@1.0.0", minutes=-10):
+    regions = [region(f"{task}-{n}", label, where, score) for n, (label, where, score) in enumerate(boxes)]
+    prediction = served(task=task, image=f"/{task}.jpg", version=version, minutes=minutes)
+    shown, held_back = ([box for box in regions if (box.score >= 0.25) is is_shown] for is_shown in (True, False))
+    rooms.serving.predictions.append([replace(prediction, regions=tuple(shown), candidates=tuple(held_back))])
 
 
 def reviewed(rooms, task, *drawn, edited=5, **fields):
     regions = [region(f"{task}-{n}", label, where) for n, (label, where) in enumerate(drawn)]
-    one = review(*regions, annotation=task, task=task, edited=edited, **fields)
-    rooms.reviews.store.record(one, {"image": f"/{task}.jpg"})
+    annotated = review(*regions, annotation=task, task=task, edited=edited, **fields)
+    rooms.reviews.store.record(annotated, {"image": f"/{task}.jpg"})
     judge_tasks(rooms.reviews, 1, [task])
 
 
+def unknown_members(rooms):
+    return gather(rooms.discovery, 1, source_of(rooms.references, 1).space).members
+
+
 def unknown_tasks(rooms):
-    return sorted(one.task for one in gather(rooms.discovery, 1, source_of(rooms.references, 1).space).members)
+    return sorted(member.task for member in unknown_members(rooms))
 
 
-def found(rooms, state=ClusterState.OPEN):
-    return [one.found for one in rooms.discovery.clusters.all(1, state)]
+def clusters_in(rooms, state=ClusterState.OPEN):
+    return [record.cluster for record in rooms.discovery.clusters.all(1, state)]
 
 
 def planted(rooms):
@@ -73,16 +77,18 @@ def planted(rooms):
     clusters = []
     for tasks in (INSECTS, TOOLS):
         members = [
-            one for one in gather(rooms.discovery, 1, source_of(rooms.references, 1).space).members if one.task in tasks
+            member
+            for member in gather(rooms.discovery, 1, source_of(rooms.references, 1).space).members
+            if member.task in tasks
         ]
-        name = cluster_id([one.key for one in members])
-        clusters.append(UnknownCluster(name, tuple(members), (), 0.9, 0.9, Suggestion("car", 0.5, "", 0.0)))
+        name = make_cluster_id([member.key for member in members])
+        clusters.append(UnknownCluster(name, tuple(members), (), 0.9, 0.9, NameHint("car", 0.5, "", 0.0)))
     rooms.discovery.clusters.replace(1, clusters, {})
     return clusters
 
 
 def tasks_of(cluster):
-    return sorted(one.task for one in cluster.members)
+    return sorted(member.task for member in cluster.members)
 
 
 def references(rooms):
@@ -91,4 +97,4 @@ def references(rooms):
 
 
 def states(rooms):
-    return Counter(str(one.state) for one in rooms.discovery.clusters.all(1))
+    return Counter(str(record.state) for record in rooms.discovery.clusters.all(1))

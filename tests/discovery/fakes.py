@@ -16,5 +16,5 @@ class RowEmbedders(FakeEmbedders):
 
     def _vector(self, shown):
         own = np.frombuffer(hashlib.sha256(repr(shown).encode()).digest()[:16], np.uint8) / 2550
-        row = min(range(len(ROWS)), key=lambda one: abs(shown.y0 - list(ROWS.values())[one]))
+        row = min(range(len(ROWS)), key=lambda place: abs(shown.y0 - list(ROWS.values())[place]))
         return own.astype(np.float32) + np.eye(16, dtype=np.float32)[row]

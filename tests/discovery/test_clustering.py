@@ -11,12 +11,10 @@ from PIL import Image
 from sklearn.cluster import HDBSCAN
 from sklearn.metrics import adjusted_rand_score
 
-from loop.discovery.clustering import ClusterPolicy, Method, attached, cluster, merged, reduced
-from loop.discovery.contact_sheet import MOST, TILE, contact_sheet
-from loop.discovery.hints import cluster_id, is_dismissed, likely_members, node_means, suggest
-from loop.discovery.map_page import CROPS, map_page, map_png
-from loop.discovery.neighbour_graph import NOISE, in_one_piece, neighbour_graph
-from loop.discovery.projection import coordinates
+from loop.discovery.clustering import ClusterPolicy, Method, attach_noise, cluster, merge_clusters, reduce_dimensions
+from loop.discovery.drawings import CROPS, MOST_ON_SHEET, TILE, draw_contact_sheet, draw_map, lay_out, write_map_page
+from loop.discovery.hints import find_likely_members, is_dismissed, make_cluster_id, make_hint, node_means
+from loop.discovery.neighbour_graph import NOISE, build_graph, connect_pieces
 from loop.errors import PayloadError
 
 
@@ -35,24 +33,26 @@ def groups(sizes, *, noise=0, spread=0.6, dimension=32, seed=0):
 def test_groups_are_found_and_noise_is_left_out():
     vectors, truth = groups([60, 40, 30], noise=30)
 
-    found = cluster(vectors)
+    clustering = cluster(vectors)
 
-    assert [one.size for one in found.clusters] == sorted((one.size for one in found.clusters), reverse=True)
-    inside = (truth != NOISE) & (found.labels != NOISE)
+    assert [group.size for group in clustering.clusters] == sorted(
+        (group.size for group in clustering.clusters), reverse=True
+    )
+    inside = (truth != NOISE) & (clustering.labels != NOISE)
     assert inside.sum() > 0.9 * (truth != NOISE).sum()
-    assert adjusted_rand_score(truth[inside], found.labels[inside]) > 0.9
-    assert (found.labels[truth == NOISE] == NOISE).mean() > 0.6
-    assert all(one.stability > 0.75 and 0 < one.persistence <= 1 for one in found.clusters)
+    assert adjusted_rand_score(truth[inside], clustering.labels[inside]) > 0.9
+    assert (clustering.labels[truth == NOISE] == NOISE).mean() > 0.6
+    assert all(group.stability > 0.75 and 0 < group.persistence <= 1 for group in clustering.clusters)
 
 
 def test_members_come_nearest_to_the_medoid_first():
     vectors, _ = groups([40, 40])
 
-    found = cluster(vectors)
+    clustering = cluster(vectors)
 
-    for place, one in enumerate(found.clusters):
-        assert one.members[0] == one.medoid
-        assert sorted(one.members) == np.flatnonzero(found.labels == place).tolist()
+    for place, group in enumerate(clustering.clusters):
+        assert group.members[0] == group.medoid
+        assert sorted(group.members) == np.flatnonzero(clustering.labels == place).tolist()
 
 
 def test_the_same_vectors_give_the_same_clusters():
@@ -61,25 +61,25 @@ def test_the_same_vectors_give_the_same_clusters():
     first, second = cluster(vectors), cluster(vectors)
 
     assert (first.labels == second.labels).all()
-    assert [one.stability for one in first.clusters] == [one.stability for one in second.clusters]
+    assert [group.stability for group in first.clusters] == [group.stability for group in second.clusters]
 
 
 def test_k_means_puts_everything_into_as_many_as_asked():
     vectors, truth = groups([40, 30, 20])
 
-    found = cluster(vectors, ClusterPolicy(method=Method.KMEANS, clusters=3))
+    clustering = cluster(vectors, ClusterPolicy(method=Method.KMEANS, clusters=3))
 
-    assert adjusted_rand_score(truth, found.labels) > 0.9
-    assert [one.persistence for one in found.clusters] == [None] * 3
+    assert adjusted_rand_score(truth, clustering.labels) > 0.9
+    assert [group.persistence for group in clustering.clusters] == [None] * 3
 
 
 def test_what_is_torn_apart_is_not_stable():
     rng = np.random.default_rng(0)
     blob = rng.normal(size=(120, 8)).astype(np.float32)
 
-    found = cluster(blob, ClusterPolicy(method=Method.KMEANS, clusters=6))
+    clustering = cluster(blob, ClusterPolicy(method=Method.KMEANS, clusters=6))
 
-    assert np.mean([one.stability for one in found.clusters]) < 0.75
+    assert np.mean([group.stability for group in clustering.clusters]) < 0.75
 
 
 def test_the_graph_finds_what_all_distances_find():
@@ -92,14 +92,14 @@ def test_the_graph_finds_what_all_distances_find():
         copy=True,
     )
 
-    assert adjusted_rand_score(every.fit_predict(reduced(vectors, 0)), cluster(vectors, policy).labels) > 0.9
+    assert adjusted_rand_score(every.fit_predict(reduce_dimensions(vectors, 0)), cluster(vectors, policy).labels) > 0.9
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 4])
 def test_too_few_vectors_are_no_cluster(count):
-    found = cluster(np.ones((count, 8), np.float32))
+    clustering = cluster(np.ones((count, 8), np.float32))
 
-    assert (found.labels.tolist(), found.clusters) == ([NOISE] * count, ())
+    assert (clustering.labels.tolist(), clustering.clusters) == ([NOISE] * count, ())
 
 
 def test_vectors_that_are_all_equal_do_no_harm():
@@ -118,9 +118,9 @@ def test_clusters_that_are_alike_are_merged_and_noise_stays():
     east, north = [1.0, 0.0], [0.0, 1.0]
     vectors = np.array([east, east, [0.9, 0.1], [0.9, 0.1], north, north, north], np.float32)
 
-    found = merged(vectors, np.array([0, 0, 1, 1, 2, 2, NOISE]), 0.5)
+    labels = merge_clusters(vectors, np.array([0, 0, 1, 1, 2, 2, NOISE]), 0.5)
 
-    assert found.tolist() == [0, 0, 0, 0, 1, 1, NOISE]
+    assert labels.tolist() == [0, 0, 0, 0, 1, 1, NOISE]
 
 
 @pytest.mark.parametrize(
@@ -138,16 +138,16 @@ def test_noise_joins_the_cluster_that_its_nearest_are_in(noise, likeness, joins)
     vectors = np.array([[1.0, 0.0]] * 5 + [[0.0, 1.0]] * 5 + [noise], np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
 
-    found = attached(vectors, np.array([0] * 5 + [1] * 5 + [NOISE]), likeness)
+    labels = attach_noise(vectors, np.array([0] * 5 + [1] * 5 + [NOISE]), likeness)
 
-    assert found.tolist() == [0] * 5 + [1] * 5 + [joins]
+    assert labels.tolist() == [0] * 5 + [1] * 5 + [joins]
 
 
 def test_noise_between_two_clusters_stays_noise():
     angles = np.radians([0, 1, 2, 88, 89, 90, 45])
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
 
-    assert attached(vectors, np.array([0, 0, 0, 1, 1, 1, NOISE]), 0.5)[-1] == NOISE
+    assert attach_noise(vectors, np.array([0, 0, 0, 1, 1, 1, NOISE]), 0.5)[-1] == NOISE
 
 
 @pytest.mark.parametrize("wrong", [{"min_samples": 0}, {"min_samples": 30}, {"least_members": 1}, {"clusters": 0}])
@@ -159,20 +159,20 @@ def test_a_policy_that_cannot_be_followed_is_refused(wrong):
 def test_the_graph_is_one_piece_with_exact_distances():
     vectors, _ = groups([30, 30, 30], spread=0.01)
 
-    graph = neighbour_graph(vectors, 5)
+    graph = build_graph(vectors, 5)
 
     from scipy.sparse.csgraph import connected_components
 
     assert connected_components(graph, directed=False)[0] == 1
     rows, columns = graph.nonzero()
     assert np.allclose(graph.data, np.linalg.norm(vectors[rows] - vectors[columns], axis=1), atol=1e-2)
-    assert (in_one_piece(graph, vectors) != graph).nnz == 0
+    assert (connect_pieces(graph, vectors) != graph).nnz == 0
 
 
 def test_hundreds_of_heaps_of_copies_are_joined_in_seconds():
     heaps = np.repeat(np.random.default_rng(0).normal(size=(400, 16)), 25, axis=0).astype(np.float32)
 
-    graph = neighbour_graph(heaps, 5)
+    graph = build_graph(heaps, 5)
 
     from scipy.sparse.csgraph import connected_components
 
@@ -181,32 +181,32 @@ def test_hundreds_of_heaps_of_copies_are_joined_in_seconds():
 
 def test_the_nearest_node_and_the_most_given_label_are_suggested():
     vectors, truth = groups([30, 30, 30])
-    means = node_means(vectors, [["bird", "fish", None][one] for one in truth])
-    found = cluster(vectors)
-    birds = next(one for one in found.clusters if truth[one.medoid] == 0)
+    means = node_means(vectors, [["bird", "fish", None][group] for group in truth])
+    clustering = cluster(vectors)
+    birds = next(group for group in clustering.clusters if truth[group.medoid] == 0)
     labels = np.where(np.arange(len(truth)) % 3 == 0, "", "Owl").tolist()
 
-    said = suggest(birds, vectors, means, labels)
+    hint = make_hint(birds, vectors, means, labels)
 
     assert set(means) == {"bird", "fish"}
-    assert (said.nearest, said.name) == ("bird", "Owl")
-    assert said.likeness > 0.9
-    assert said.agreement == pytest.approx(2 / 3, abs=0.2)
-    assert suggest(birds, vectors, {}, [""] * len(truth)).nearest is None
+    assert (hint.nearest, hint.name) == ("bird", "Owl")
+    assert hint.likeness > 0.9
+    assert hint.agreement == pytest.approx(2 / 3, abs=0.2)
+    assert make_hint(birds, vectors, {}, [""] * len(truth)).nearest is None
 
 
 def test_what_is_near_a_cluster_is_likely_a_member_and_what_is_far_is_not():
     vectors, truth = groups([40, 40], noise=20, spread=0.3)
-    vectors = reduced(vectors, 0)
+    vectors = reduce_dimensions(vectors, 0)
     labels = truth.copy()
     left_out = np.flatnonzero(truth == 0)[:10]
     labels[left_out] = NOISE
 
-    found = likely_members(vectors, labels)
+    likely = find_likely_members(vectors, labels)
 
-    assert (found[left_out] == 0).mean() > 0.6
-    assert (found[truth == NOISE] == NOISE).mean() > 0.9
-    assert (found[labels != NOISE] == labels[labels != NOISE]).all()
+    assert (likely[left_out] == 0).mean() > 0.6
+    assert (likely[truth == NOISE] == NOISE).mean() > 0.9
+    assert (likely[labels != NOISE] == labels[labels != NOISE]).all()
 
 
 def test_a_dismissed_cluster_is_known_again_also_when_it_has_grown():
@@ -215,38 +215,38 @@ def test_a_dismissed_cluster_is_known_again_also_when_it_has_grown():
     assert is_dismissed(list("abcdefgh"), dismissed)
     assert not is_dismissed(list("abuvwxyz"), dismissed)
     assert not is_dismissed([], dismissed)
-    assert cluster_id("cab") == cluster_id("abc") != cluster_id("abd")
+    assert make_cluster_id("cab") == make_cluster_id("abc") != make_cluster_id("abd")
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 9, 40])
 def test_a_map_has_a_place_for_each_vector(count):
     vectors, _ = groups([count])
 
-    places = coordinates(vectors)
+    places = lay_out(vectors)
 
     assert places.shape == (count, 2)
     assert ((places >= 0) & (places <= 1)).all()
-    assert (places == coordinates(vectors)).all()
+    assert (places == lay_out(vectors)).all()
 
 
 def test_a_sheet_shows_crops_of_any_shape():
     crops = [Image.new("RGB", size, "red") for size in ((1, 1), (500, 3), (3, 500), (40, 40))]
 
-    sheet = contact_sheet(crops, "cluster 1")
+    sheet = draw_contact_sheet(crops, "cluster 1")
 
     assert sheet.width >= 4 * TILE
     assert sheet.height < 2 * TILE
-    assert contact_sheet(crops * 50, "").height < (MOST // 10 + 1) * (TILE + 10)
-    assert contact_sheet([], "nothing").width > 0
+    assert draw_contact_sheet(crops * 50, "").height < (MOST_ON_SHEET // 10 + 1) * (TILE + 10)
+    assert draw_contact_sheet([], "nothing").width > 0
 
 
 def test_the_picture_of_the_map_is_a_png():
     vectors, truth = groups([20, 20], noise=5)
 
-    content = map_png(coordinates(vectors), truth, ["one", "$5_{ $x^$ <b>"])
+    content = draw_map(lay_out(vectors), truth, ["one", "$5_{ $x^$ <b>"])
 
     assert Image.open(io.BytesIO(content)).size == (990, 770)
-    assert map_png(np.zeros((0, 2), np.float32), np.zeros(0, int), [])
+    assert draw_map(np.zeros((0, 2), np.float32), np.zeros(0, int), [])
 
 
 def data_of(page):
@@ -257,7 +257,7 @@ def test_the_page_carries_each_crop_within_itself():
     vectors, truth = groups([3, 3], noise=2)
     crops = {row: Image.new("RGB", (30, 20), "blue") for row in range(8)}
 
-    page = map_page(vectors[:, :2], truth, ["one", "two"], [f"task {row}" for row in range(8)], crops)
+    page = write_map_page(vectors[:, :2], truth, ["one", "two"], [f"task {row}" for row in range(8)], crops)
 
     data = data_of(page)
     assert len(data["images"]) == 8
@@ -269,7 +269,7 @@ def test_the_page_carries_each_crop_within_itself():
 def test_foreign_text_stays_text():
     evil = "</script><script>alert(1)</script>"
 
-    page = map_page(np.zeros((1, 2), np.float32), np.array([0]), [evil], [evil], {})
+    page = write_map_page(np.zeros((1, 2), np.float32), np.array([0]), [evil], [evil], {})
 
     assert evil not in page
     assert data_of(page)["names"] == data_of(page)["captions"] == [evil]
@@ -279,7 +279,7 @@ def test_a_page_of_many_points_is_limited_and_says_so():
     count = CROPS + 10
     crops = dict.fromkeys(range(count), Image.new("RGB", (8, 8)))
 
-    page = map_page(np.zeros((count, 2), np.float32), np.zeros(count, int), ["a"], [""] * count, crops)
+    page = write_map_page(np.zeros((count, 2), np.float32), np.zeros(count, int), ["a"], [""] * count, crops)
 
     assert len(data_of(page)["images"]) == CROPS
     assert f"{count} points shown, {CROPS} of them with their crop" in page

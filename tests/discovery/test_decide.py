@@ -15,7 +15,7 @@ from loop.rooms import swap
 from loop.taxonomy.matching import Match
 from loop.taxonomy.taxonomy import Node, Taxonomy
 from tests.builders import CONFIG
-from tests.discovery.builders import INSECTS, TOOLS, found, looking, planted, references, states, unknown_tasks
+from tests.discovery.builders import INSECTS, TOOLS, clusters_in, looking, planted, references, states, unknown_tasks
 from tests.fakes import FakeLabelStudio
 
 
@@ -54,7 +54,7 @@ def test_a_promoted_cluster_is_a_node_with_references_a_label_and_a_view(rooms):
     assert sorted(item["value"] for item in view["data"]["filters"]["items"]) == INSECTS
     assert rooms.queue.asked[-1] == ("index", 1)
     assert unknown_tasks(rooms) == TOOLS
-    assert [one.id for one in found(rooms, ClusterState.PROMOTED)] == [insects.id]
+    assert [cluster.id for cluster in clusters_in(rooms, ClusterState.PROMOTED)] == [insects.id]
 
 
 def test_promoting_twice_changes_nothing_and_another_name_is_an_error(rooms):
@@ -192,15 +192,15 @@ def steps(rooms, left):
     def dying(part, *names):
         class Dying:
             def __getattr__(self, name):
-                found = getattr(part, name)
+                attribute = getattr(part, name)
                 if name not in names:
-                    return found
+                    return attribute
 
                 def call(*args, **kwargs):
                     if calls[0] == 0:
                         raise Dead
                     calls[0] -= 1
-                    return found(*args, **kwargs)
+                    return attribute(*args, **kwargs)
 
                 return call
 
@@ -249,4 +249,4 @@ def test_projects_have_each_their_own_clusters(rooms):
         dismiss(rooms.discovery, 2, insects.id)
     rooms.discovery.clusters.replace(2, [], {})
 
-    assert len(found(rooms)) == 2
+    assert len(clusters_in(rooms)) == 2

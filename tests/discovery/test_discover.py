@@ -6,7 +6,6 @@ from loop.discovery.cluster_store import ClusterState
 from loop.discovery.clustering import ClusterPolicy, Method
 from loop.discovery.decide import dismiss
 from loop.discovery.discover import discover
-from loop.discovery.gather import gather
 from loop.references.index import index
 from loop.references.plan import source_of
 from loop.reviews.judging import judge_tasks
@@ -19,12 +18,13 @@ from tests.discovery.builders import (
     POLICY,
     TOOLS,
     at,
-    found,
+    clusters_in,
     looking,
     predicted,
     reviewed,
     states,
     tasks_of,
+    unknown_members,
     unknown_tasks,
 )
 from tests.fakes import FakeImages
@@ -39,7 +39,7 @@ def rooms(rooms):
 def discovered(rooms):
     """The insects and the tools, as a discovery finds them."""
     discover(rooms.discovery, 1, POLICY)
-    insects, tools = found(rooms)
+    insects, tools = clusters_in(rooms)
     return insects, tools
 
 
@@ -47,27 +47,23 @@ def test_what_nothing_has_a_name_for_becomes_clusters(rooms):
     line = discover(rooms.discovery, 1, POLICY)
 
     assert line.startswith("2 clusters of 18 among 18 unknown boxes"), line
-    insects, tools = found(rooms)
+    insects, tools = clusters_in(rooms)
     assert (tasks_of(insects), tasks_of(tools)) == (INSECTS, TOOLS)
-    hint = insects.suggestion
+    hint = insects.hint
     assert (hint.name, hint.agreement, hint.nearest) == ("Person", 1.0, "car")
     assert not set(insects.likely) & set(insects.members)
-    sheets = {f"cluster-{one.id}.jpg" for one in (insects, tools)}
+    sheets = {f"cluster-{cluster.id}.jpg" for cluster in (insects, tools)}
     assert {path.name for path in rooms.discovery.pictures.path(1).iterdir()} == {*sheets, "map.png", "map.html"}
 
 
 def test_one_category_that_is_all_there_is_of_the_unknown_is_found(rooms):
-    tools = {
-        one.key: Match("car", 0.9)
-        for one in gather(rooms.discovery, 1, source_of(rooms.references, 1).space).members
-        if one.task > 20
-    }
+    tools = {member.key: Match("car", 0.9) for member in unknown_members(rooms) if member.task > 20}
     rooms.taxonomies.matches.add(1, source_of(rooms.references, 1).space, tools)
 
     line = discover(rooms.discovery, 1, POLICY)
 
     assert line.startswith("1 clusters of 10 among 10 unknown boxes"), line
-    (insects,) = found(rooms)
+    (insects,) = clusters_in(rooms)
     assert tasks_of(insects) == INSECTS
 
 
@@ -88,7 +84,7 @@ def test_the_same_again_gives_the_same_clusters(rooms):
 
 def test_what_matches_a_node_is_no_unknown(rooms):
     space = source_of(rooms.references, 1).space
-    keys = {one.task: one.key for one in gather(rooms.discovery, 1, space).members}
+    keys = {member.task: member.key for member in unknown_members(rooms)}
     rooms.taxonomies.matches.add(1, space, {keys[11]: Match("car", 0.9), keys[12]: Match(None, 0.1)})
 
     assert unknown_tasks(rooms) == list(range(12, 29))
@@ -129,11 +125,9 @@ def test_one_object_counts_once_by_its_surest_box_or_as_a_person_drew_it(rooms):
     reviewed(rooms, 41, ("Car", at("insect", 41, 0.02)))
     index(rooms.references, 1)
 
-    members = [
-        one for one in gather(rooms.discovery, 1, source_of(rooms.references, 1).space).members if one.task >= 40
-    ]
+    members = [member for member in unknown_members(rooms) if member.task >= 40]
 
-    assert [(one.task, one.label, one.score) for one in members] == [(41, "Car", 0.0), (40, "Person", 0.4)]
+    assert [(member.task, member.label, member.score) for member in members] == [(41, "Car", 0.0), (40, "Person", 0.4)]
 
 
 def test_a_drawn_box_whose_label_is_in_no_node_is_unknown(rooms):
@@ -141,11 +135,9 @@ def test_a_drawn_box_whose_label_is_in_no_node_is_unknown(rooms):
     reviewed(rooms, 40, ("Person", at("insect", 40)), ("Car", at("car", 40)))
     index(rooms.references, 1)
 
-    members = [
-        one for one in gather(rooms.discovery, 1, source_of(rooms.references, 1).space).members if one.task == 40
-    ]
+    members = [member for member in unknown_members(rooms) if member.task == 40]
 
-    assert [(one.label, one.box) for one in members] == [("Person", at("insect", 40))]
+    assert [(member.label, member.box) for member in members] == [("Person", at("insect", 40))]
 
 
 def test_with_too_little_or_nothing_to_embed_with_or_milvus_down_a_line_says_so(rooms, tmp_path):
@@ -156,10 +148,10 @@ def test_with_too_little_or_nothing_to_embed_with_or_milvus_down_a_line_says_so(
 
     assert "did not answer" in discover(down.discovery, 1, POLICY)
     assert "nothing to embed with" in discover(off.discovery, 1, POLICY)
-    assert len(found(rooms)) == 2  # what cannot look leaves what was found alone
+    assert len(clusters_in(rooms)) == 2  # what cannot look leaves what was found alone
     rooms.studio.projects.save(2, "Others", CONFIG)
     assert discover(rooms.discovery, 2, POLICY) == "0 unknown boxes are too few for a cluster"
-    assert len(found(rooms)) == 2
+    assert len(clusters_in(rooms)) == 2
 
 
 def test_clusters_whose_boxes_have_a_name_by_now_go_with_their_sheets(rooms):
@@ -171,34 +163,34 @@ def test_clusters_whose_boxes_have_a_name_by_now_go_with_their_sheets(rooms):
     line = discover(rooms.discovery, 1, POLICY)
 
     assert "too few" in line
-    assert found(rooms) == []
-    assert not rooms.discovery.pictures.sheet(1, insects.id).exists()
+    assert clusters_in(rooms) == []
+    assert not rooms.discovery.pictures.sheet_path(1, insects.id).exists()
 
 
 def test_an_image_that_is_gone_costs_only_itself(rooms):
     line = discover(swap(rooms, (rooms.vision.images, FakeImages(broken=[11, 21]))).discovery, 1, POLICY)
 
     assert "2 images could not be had" in line
-    assert [one.size for one in found(rooms)] == [10, 8]
+    assert [cluster.size for cluster in clusters_in(rooms)] == [10, 8]
 
 
 def test_k_means_puts_everything_in_as_many_clusters_as_asked_for(rooms):
     discover(rooms.discovery, 1, ClusterPolicy(method=Method.KMEANS, clusters=3, resamples=0))
 
-    assert sum(one.size for one in found(rooms)) == 18
-    assert len(found(rooms)) == 3
+    assert sum(cluster.size for cluster in clusters_in(rooms)) == 18
+    assert len(clusters_in(rooms)) == 3
 
 
-def test_new_clusters_are_told_once(rooms):
+def test_new_clusters_are_announced_once(rooms):
     rooms = swap(rooms, (rooms.outbox, type(rooms.outbox)(rooms.engine, ["http://receiver.example"])))
 
     _, tools = discovered(rooms)
     dismiss(rooms.discovery, 1, tools.id)
     discover(rooms.discovery, 1, POLICY)
 
-    (told,) = rooms.outbox.last()
-    assert told.notice.kind == "clusters.found"
-    assert [one["size"] for one in told.notice.data["clusters"]] == [10, 8]
+    (posted,) = rooms.outbox.last()
+    assert posted.notice.kind == "clusters.found"
+    assert [cluster["size"] for cluster in posted.notice.data["clusters"]] == [10, 8]
 
 
 def test_a_cluster_that_grew_keeps_its_id(rooms):
@@ -222,8 +214,8 @@ def test_a_dismissed_cluster_does_not_come_back(rooms):
     line = discover(rooms.discovery, 1, POLICY)
 
     assert "1 dismissed ones left out" in line
-    assert [tasks_of(one) for one in found(rooms)] == [TOOLS]
-    (gone,) = found(rooms, ClusterState.DISMISSED)
+    assert [tasks_of(cluster) for cluster in clusters_in(rooms)] == [TOOLS]
+    (gone,) = clusters_in(rooms, ClusterState.DISMISSED)
     assert tasks_of(gone) == [*INSECTS, *range(30, 34)]  # it grew
 
 
@@ -238,4 +230,4 @@ def test_a_dismissed_cluster_stays_away_when_another_version_moves_its_boxes_and
 
     discover(rooms.discovery, 1, POLICY)
 
-    assert [tasks_of(one) for one in found(rooms)] == [TOOLS]
+    assert [tasks_of(cluster) for cluster in clusters_in(rooms)] == [TOOLS]

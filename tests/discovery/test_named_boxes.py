@@ -44,8 +44,8 @@ def test_the_named_boxes_of_a_deleted_task_go(rooms):
 def test_named_boxes_of_another_image_are_not_those_of_the_task(rooms):
     insects, _ = planted(rooms)
     promote(rooms.discovery, 1, insects.id, "Insect")
-    one = served(region("x", "Car", at("car", 11), 0.9), task=11, image="/other.jpg", minutes=30)
-    rooms.serving.predictions.append([one])
+    prediction = served(region("x", "Car", at("car", 11), 0.9), task=11, image="/other.jpg", minutes=30)
+    rooms.serving.predictions.append([prediction])
 
     index(rooms.references, 1)
 

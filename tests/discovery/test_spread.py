@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from loop.discovery.discover import discover
-from loop.discovery.spread import spread
+from loop.discovery.spread import spread_queue
 from loop.errors import UpstreamError
 from loop.label_studio.tasks import StoredTask
 from loop.references.plan import source_of
@@ -24,7 +24,7 @@ def rooms(rooms, tmp_path):
     (tmp_path / "some.pt").write_bytes(b"weights")
     rooms.registry.versions.promote(1, rooms.registry.versions.add(1, tmp_path / "some.pt").name, "first")
     rooms = looking(rooms)
-    tasks = [task(one) for one in (*INSECTS, *TOOLS, 99)]
+    tasks = [task(number) for number in (*INSECTS, *TOOLS, 99)]
     return swap(rooms, (rooms.studio.client, FakeLabelStudio(tasks)))
 
 
@@ -37,23 +37,24 @@ def task(number):
 
 
 def spread_now(rooms):
-    return spread(rooms.discovery, 1, source_of(rooms.references, 1).space)
+    return spread_queue(rooms.discovery, 1, source_of(rooms.references, 1).space)
 
 
 def clusters(rooms):
     """What Label Studio has of the champion by task."""
-    return {one["id"]: StoredTask(one).predictions_of(VERSION)[0].group for one in rooms.studio.client.tasks}
+    tasks = rooms.studio.client.tasks
+    return {stored["id"]: StoredTask(stored).predictions_of(VERSION)[0].group for stored in tasks}
 
 
 def test_every_open_task_gets_its_group_in_what_the_champion_predicted(rooms):
     line = spread_now(rooms)
 
     assert line == "28 tasks in 4 groups, 19 predictions changed"
-    found = clusters(rooms)
-    assert not {found[one] for one in INSECTS} & {found[one] for one in TOOLS}
-    assert found[99] == 0
-    assert 0 not in {found[one] for one in (*INSECTS, *TOOLS)}
-    assert {one["predictions"][1]["cluster"] for one in rooms.studio.client.tasks} == {None}
+    group_of = clusters(rooms)
+    assert not {group_of[number] for number in INSECTS} & {group_of[number] for number in TOOLS}
+    assert group_of[99] == 0
+    assert 0 not in {group_of[number] for number in (*INSECTS, *TOOLS)}
+    assert {stored["predictions"][1]["cluster"] for stored in rooms.studio.client.tasks} == {None}
 
 
 def test_what_is_right_is_not_written_again(rooms):
@@ -66,8 +67,8 @@ def test_what_is_right_is_not_written_again(rooms):
 def test_predictions_of_a_later_refresh_get_the_groups_of_the_last_discovery(rooms):
     spread_now(rooms)
     before = clusters(rooms)
-    for one in rooms.studio.client.tasks:
-        one["predictions"][0]["cluster"] = None  # as what is stored anew
+    for stored in rooms.studio.client.tasks:
+        stored["predictions"][0]["cluster"] = None  # as what is stored anew
 
     refresh(swap(rooms, (rooms.registry.detectors, FakeDetectors())).serving, 1)
 
@@ -80,7 +81,7 @@ def test_of_very_many_tasks_the_least_certain_are_written(rooms):
     assert write_groups(rooms.serving, 1, most=3) == 3
     assert write_groups(rooms.serving, 1, most=3) == 0
 
-    assert {one for one, cluster in clusters(rooms).items() if cluster is not None} == {27, 28, 99}
+    assert {number for number, cluster in clusters(rooms).items() if cluster is not None} == {27, 28, 99}
 
 
 def test_a_project_that_was_never_spread_is_left_alone(rooms):

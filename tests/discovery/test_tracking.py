@@ -7,15 +7,14 @@ from hypothesis import strategies as st
 
 from loop.discovery import clustering
 from loop.discovery.beside_references import cluster_beside
-from loop.discovery.grouping import MOST, renumbered, task_groups
-from loop.discovery.hints import Suggestion
-from loop.discovery.tracking import Decided, Member, UnknownCluster, one_each, outcome
+from loop.discovery.grouping import MOST, group_tasks, keep_numbers
+from loop.discovery.hints import NameHint
+from loop.discovery.tracking import ClusterMembers, Member, UnknownCluster, keep_one_per_object, track
 from loop.errors import TaxonomyError
-from loop.taxonomy.name_category import begun, name_category
-from loop.taxonomy.taxonomy import Node, Taxonomy
+from loop.taxonomy.taxonomy import Node, Taxonomy, begin_taxonomy, name_category
 from tests.builders import box
 
-HINT = Suggestion(None, 0.0, "", 0.0)
+HINT = NameHint(None, 0.0, "", 0.0)
 
 
 def member(task, left=0.1, *, key="", score=0.1, image=""):
@@ -31,33 +30,35 @@ def members(tasks, left=0.1):
     return [member(task, left, key=f"old-{task}") for task in tasks]
 
 
-def ids(found):
-    return [one.id for one in found]
+def ids(clusters):
+    return [cluster.id for cluster in clusters]
 
 
 def test_of_the_boxes_of_one_object_the_surest_stays():
-    found = one_each([member(1, 0.1, score=0.2), member(1, 0.12, score=0.3), member(2, 0.1), member(1, 0.6)], {})
+    boxes = keep_one_per_object(
+        [member(1, 0.1, score=0.2), member(1, 0.12, score=0.3), member(2, 0.1), member(1, 0.6)], {}
+    )
 
-    assert [(one.task, one.box.x0) for one in found] == [(1, 0.12), (1, 0.6), (2, 0.1)]
+    assert [(entry.task, entry.box.x0) for entry in boxes] == [(1, 0.12), (1, 0.6), (2, 0.1)]
 
 
 def test_a_box_where_something_is_known_is_left_out():
     known = {1: [box(0.11, 0.1, 0.31, 0.3)], 2: [box(0.8, 0.8, 0.9, 0.9)]}
 
-    assert [one.task for one in one_each([member(1), member(2)], known)] == [2]
+    assert [entry.task for entry in keep_one_per_object([member(1), member(2)], known)] == [2]
 
 
 @given(st.lists(st.tuples(st.integers(1, 3), st.floats(0, 0.8), st.floats(0, 1)), max_size=12), st.randoms())
 def test_the_same_boxes_in_any_order_give_the_same(boxes, rng):
-    found = [member(task, left, key=str(n), score=score) for n, (task, left, score) in enumerate(boxes)]
-    mixed = rng.sample(found, len(found))
+    members = [member(task, left, key=str(n), score=score) for n, (task, left, score) in enumerate(boxes)]
+    mixed = rng.sample(members, len(members))
 
-    kept = one_each(found, {})
+    unique = keep_one_per_object(members, {})
 
-    assert kept == one_each(mixed, {})
-    assert one_each(kept, {}) == kept
-    assert all(any(one.task == other.task and one.box.iou(other.box) >= 0.5 for other in kept)
-               or one.box.area == 0 for one in found)  # fmt: skip
+    assert unique == keep_one_per_object(mixed, {})
+    assert keep_one_per_object(unique, {}) == unique
+    assert all(any(entry.task == other.task and entry.box.iou(other.box) >= 0.5 for other in unique)
+               or entry.box.area == 0 for entry in members)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -66,50 +67,52 @@ def test_the_same_boxes_in_any_order_give_the_same(boxes, rng):
     ids=["same", "half", "less", "none"],
 )
 def test_a_cluster_of_which_half_was_dismissed_is_not_shown(tasks, is_shown):
-    decided = Decided(open={}, dismissed={"gone": members(range(4))}, promoted={})
+    before = ClusterMembers(open={}, dismissed={"gone": members(range(4))}, promoted={})
 
-    found = outcome([cluster("new", tasks, left=0.12)], decided)
+    tracked = track([cluster("new", tasks, left=0.12)], before)
 
-    assert ids(found.shown) == (["new"] if is_shown else [])
-    assert {task for task in tasks if task >= 4} == {one.task for one in found.dismissed.get("gone", ())} or is_shown
+    assert ids(tracked.shown) == (["new"] if is_shown else [])
+    assert {task for task in tasks if task >= 4} == {
+        entry.task for entry in tracked.dismissed.get("gone", ())
+    } or is_shown
 
 
 def test_two_dismissed_clusters_that_became_one_stay_away():
-    decided = Decided({}, {"a": members(range(3)), "b": members(range(3, 7))}, {})
+    before = ClusterMembers({}, {"a": members(range(3)), "b": members(range(3, 7))}, {})
 
-    found = outcome([cluster("new", range(8))], decided)
+    tracked = track([cluster("new", range(8))], before)
 
-    assert found.shown == ()
-    assert [one.task for one in found.dismissed["b"]] == [7]
+    assert tracked.shown == ()
+    assert [entry.task for entry in tracked.dismissed["b"]] == [7]
 
 
 def test_what_was_promoted_is_not_shown_again():
-    decided = Decided({}, {}, {"car": members(range(4))})
+    before = ClusterMembers({}, {}, {"car": members(range(4))})
 
-    assert outcome([cluster("new", range(4))], decided).shown == ()
+    assert track([cluster("new", range(4))], before).shown == ()
 
 
 def test_a_cluster_keeps_its_id_while_it_is_mostly_the_same():
-    decided = Decided({"old": members(range(4)), "other": members(range(20, 24))}, {}, {})
+    before = ClusterMembers({"old": members(range(4)), "other": members(range(20, 24))}, {}, {})
 
-    found = outcome([cluster("grown", range(6)), cluster("new", range(10, 14)), cluster("part", [20])], decided)
+    tracked = track([cluster("grown", range(6)), cluster("new", range(10, 14)), cluster("part", [20])], before)
 
-    assert ids(found.shown) == ["old", "new", "part"]
+    assert ids(tracked.shown) == ["old", "new", "part"]
 
 
 def test_two_halves_of_a_cluster_do_not_both_keep_its_id():
-    decided = Decided({"old": members(range(4))}, {}, {})
+    before = ClusterMembers({"old": members(range(4))}, {}, {})
 
-    found = outcome([cluster("one", [0, 1]), cluster("two", [2, 3])], decided)
+    tracked = track([cluster("one", [0, 1]), cluster("two", [2, 3])], before)
 
-    assert ids(found.shown) == ["old", "two"]
+    assert ids(tracked.shown) == ["old", "two"]
 
 
 def test_a_task_with_another_image_shows_something_else():
-    decided = Decided({}, {"gone": [member(1, image="/a.jpg")]}, {})
+    before = ClusterMembers({}, {"gone": [member(1, image="/a.jpg")]}, {})
     new = UnknownCluster("new", (member(1, image="/b.jpg"),), (), None, 1.0, HINT)
 
-    assert ids(outcome([new], decided).shown) == ["new"]
+    assert ids(track([new], before).shown) == ["new"]
 
 
 TREE = Taxonomy(
@@ -129,11 +132,11 @@ TREE = Taxonomy(
     ids=["new", "by-label", "by-id", "by-title", "node-without-label"],
 )
 def test_a_name_is_a_new_node_or_the_one_that_is_called_so(name, parent, node, label):
-    found = name_category(TREE, name, parent)
+    category = name_category(TREE, name, parent)
 
-    assert (found.node, found.label) == (node, label)
-    assert found.taxonomy.node_of_label[label] == node
-    assert name_category(found.taxonomy, name, parent) == found
+    assert (category.node, category.label) == (node, label)
+    assert category.taxonomy.node_of_label[label] == node
+    assert name_category(category.taxonomy, name, parent) == category
 
 
 @pytest.mark.parametrize(("name", "parent"), [("Owl", "cars"), ("New", "nowhere"), ("  ", None)])
@@ -143,7 +146,7 @@ def test_a_name_that_contradicts_the_tree_is_refused(name, parent):
 
 
 def test_a_project_without_a_taxonomy_begins_with_its_labels():
-    assert begun(["Car", "Stag beetle"]).node_of_label == {"Car": "car", "Stag beetle": "stag-beetle"}
+    assert begin_taxonomy(["Car", "Stag beetle"]).node_of_label == {"Car": "car", "Stag beetle": "stag-beetle"}
 
 
 def means(*kinds):
@@ -155,33 +158,33 @@ def means(*kinds):
 def test_tasks_that_show_like_things_are_a_group():
     kinds = [0] * 6 + [1] * 6 + [2] * 6
 
-    found = task_groups(means(*kinds))
+    groups = group_tasks(means(*kinds))
 
-    assert found == task_groups(means(*kinds))
-    assert len({(kind, found[task]) for task, kind in enumerate(kinds)}) == 3
-    assert min(found.values()) == 1
+    assert groups == group_tasks(means(*kinds))
+    assert len({(kind, groups[task]) for task, kind in enumerate(kinds)}) == 3
+    assert min(groups.values()) == 1
 
 
 def test_there_are_no_more_groups_than_make_sense():
     rng = np.random.default_rng(0)
 
-    assert task_groups({}) == {}
-    assert task_groups(means(0)) == {0: 1}
-    assert set(task_groups(dict.fromkeys(range(5), np.ones(4, np.float32)))) == set(range(5))
-    many = task_groups({task: rng.random(4, np.float32) for task in range(6000)})
+    assert group_tasks({}) == {}
+    assert group_tasks(means(0)) == {0: 1}
+    assert set(group_tasks(dict.fromkeys(range(5), np.ones(4, np.float32)))) == set(range(5))
+    many = group_tasks({task: rng.random(4, np.float32) for task in range(6000)})
     assert len(set(many.values())) == MOST
 
 
 def test_groups_keep_their_numbers_from_one_grouping_to_the_next():
     before = {1: 5, 2: 5, 3: 7, 4: 7, 5: 0}
 
-    found = renumbered({1: 2, 2: 2, 3: 1, 4: 1, 5: 3, 6: 1}, before)
+    groups = keep_numbers({1: 2, 2: 2, 3: 1, 4: 1, 5: 3, 6: 1}, before)
 
-    assert found == {1: 5, 2: 5, 3: 7, 4: 7, 5: 8, 6: 7}
+    assert groups == {1: 5, 2: 5, 3: 7, 4: 7, 5: 8, 6: 7}
 
 
 def test_a_group_that_fell_apart_leaves_its_number_to_one_part():
-    assert sorted(set(renumbered({1: 1, 2: 1, 3: 2}, {1: 4, 2: 4, 3: 4}).values())) == [4, 5]
+    assert sorted(set(keep_numbers({1: 1, 2: 1, 3: 2}, {1: 4, 2: 4, 3: 4}).values())) == [4, 5]
 
 
 def around(count, *, centre=None, seed=0, spread=0.7):
@@ -197,13 +200,13 @@ KNOWN = np.concatenate([around(30, centre=one, seed=one, spread=0.5) for one in 
 def test_one_category_alone_is_a_cluster_beside_what_is_known():
     new = around(40, centre=9, seed=9)
 
-    found = cluster_beside(new, KNOWN)
+    result = cluster_beside(new, KNOWN)
 
     assert clustering.cluster(new, references=KNOWN).clusters == ()  # without it there is nothing to be apart from
-    (one,) = found.clusters
-    assert one.size >= 36
-    assert one.medoid in one.members
-    assert set(found.labels[one.members]) == {0}
+    (group,) = result.clusters
+    assert group.size >= 36
+    assert group.medoid in group.members
+    assert set(result.labels[group.members]) == {0}
 
 
 def test_what_is_scattered_or_like_what_is_known_is_no_cluster_beside_it():

@@ -12,7 +12,7 @@ from loop.reviews.verdicts import Decision, judge
 from loop.taxonomy.control import find
 from loop.taxonomy.matching import Match
 from loop.taxonomy.result import Matched, with_matches
-from loop.taxonomy.taxonomy import Enrichment, Mode, Node, Taxonomy, enriched
+from loop.taxonomy.taxonomy import Enrichment, Mode, Node, Taxonomy, collect_enrichment
 from scripts.demo.annotator import corrected
 from tests.builders import CONFIG, ls_region
 from tests.taxonomy.builders import CHOICES, TAXONOMY, config
@@ -43,8 +43,8 @@ def written(result, *arguments, **matches):
 
 
 def test_a_field_that_replaces_overrides_and_one_that_appends_joins():
-    assert enriched(TREE, "bird") == {"kingdom": "Aves", "care": "look; feed"}
-    assert enriched(TREE, "rock") == {"care": "none"}
+    assert collect_enrichment(TREE, "bird") == {"kingdom": "Aves", "care": "look; feed"}
+    assert collect_enrichment(TREE, "rock") == {"care": "none"}
 
 
 def test_a_match_is_a_taxonomy_result_of_the_region_and_text_that_people_read():

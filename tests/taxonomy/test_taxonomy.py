@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from loop.cli.taxonomy import tree_lines
 from loop.cli.tree import app
 from loop.errors import PayloadError, TaxonomyError
 from loop.label_studio.label_config import parse
-from loop.taxonomy.taxonomy import Enrichment, Mode, Node, Taxonomy, promoted, tree_lines, with_thresholds
+from loop.taxonomy.taxonomy import Enrichment, Mode, Node, Taxonomy, add_category, with_thresholds
 from loop.taxonomy.taxonomy_yaml import read, write
 from scripts.demo.scenes import CLASSES
 from tests.builders import CONFIG
@@ -114,21 +115,21 @@ def test_the_version_changes_with_any_field():
 
 
 def test_promoting_adds_one_node_under_its_parent():
-    grown = promoted(read(EXAMPLE), " Insect ", parent="animal")
+    grown = add_category(read(EXAMPLE), " Insect ", parent="animal")
 
     assert grown.nodes[-1] == Node("insect", "Insect", "animal", ("Insect",))
     assert grown.path("insect") == ("animal", "insect")
 
 
 def test_promoting_twice_is_promoting_once():
-    once = promoted(read(EXAMPLE), "Insect", parent="animal")
+    once = add_category(read(EXAMPLE), "Insect", parent="animal")
 
-    assert promoted(once, "Insect", parent="animal") is once
-    assert promoted(once, "Insect") is once
+    assert add_category(once, "Insect", parent="animal") is once
+    assert add_category(once, "Insect") is once
 
 
 def test_promoting_a_name_that_is_an_id_already_gets_another_id():
-    assert promoted(read(EXAMPLE), "Animal").nodes[-1].id == "animal-2"
+    assert add_category(read(EXAMPLE), "Animal").nodes[-1].id == "animal-2"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,7 @@ def test_promoting_a_name_that_is_an_id_already_gets_another_id():
 )
 def test_what_cannot_be_promoted_is_refused(name, parent, said):
     with pytest.raises(TaxonomyError, match=said):
-        promoted(read(EXAMPLE), name, parent=parent)
+        add_category(read(EXAMPLE), name, parent=parent)
 
 
 def test_the_tree_is_drawn_with_children_under_their_parent():
@@ -178,6 +179,6 @@ def test_check_fails_with_one_of_our_errors(tmp_path, content):
 def test_a_promoted_label_is_one_that_a_label_config_can_hold():
     from loop.label_studio.label_config_edit import with_label
 
-    grown = promoted(Taxonomy(), "Road & <rail> “signs”")
+    grown = add_category(Taxonomy(), "Road & <rail> “signs”")
 
     assert parse(with_label(CONFIG, grown.nodes[0].labels[0])).label_names[-1] == grown.nodes[0].labels[0]

@@ -86,8 +86,8 @@ def rooms(tmp_path, tmp_path_factory, milvus, composed):
 def predict(rooms, task, image, objects):
     shown = tuple(Region(f"{task}-{n}", at, name, 0.9) for n, (name, at) in enumerate(objects) if name in KNOWN)
     held = tuple(Region(f"{task}-{n}", at, "Bird", 0.1) for n, (name, at) in enumerate(objects) if name not in KNOWN)
-    one = LoggedPrediction(1, task, "yolo_detector@0.0.0", shown, held, 0.25, 0.5, "queue", 0.05, NOON, image)
-    rooms.serving.predictions.append([one])
+    prediction = LoggedPrediction(1, task, "yolo_detector@0.0.0", shown, held, 0.25, 0.5, "queue", 0.05, NOON, image)
+    rooms.serving.predictions.append([prediction])
 
 
 def truth(composed, member):
@@ -100,12 +100,12 @@ def test_a_category_that_nobody_labelled_is_found_named_once_and_known_from_then
 
     line = discover(rooms.discovery, 1)
 
-    clusters = [one.found for one in rooms.discovery.clusters.all(1)]
-    shown = {one.id: Counter(truth(composed, member) for member in one.members) for one in clusters}
+    clusters = [record.cluster for record in rooms.discovery.clusters.all(1)]
+    shown = {cluster.id: Counter(truth(composed, member) for member in cluster.members) for cluster in clusters}
     assert line.startswith(f"{len(clusters)} clusters"), line
-    signs = max(clusters, key=lambda one: shown[one.id]["Roadsign"])
+    signs = max(clusters, key=lambda cluster: shown[cluster.id]["Roadsign"])
     assert shown[signs.id]["Roadsign"] >= max(10, 0.9 * signs.size), shown
-    with Image.open(rooms.discovery.pictures.sheet(1, signs.id)) as sheet:
+    with Image.open(rooms.discovery.pictures.sheet_path(1, signs.id)) as sheet:
         assert sheet.width > 300
 
     promote(rooms.discovery, 1, signs.id, "Roadsign")
@@ -119,6 +119,11 @@ def test_a_category_that_nobody_labelled_is_found_named_once_and_known_from_then
     }
     assert named == {member.region for member in signs.members}
     again = discover(rooms.discovery, 1)
-    left = [member for one in rooms.discovery.clusters.all(1) if one.state == "open" for member in one.found.members]
+    left = [
+        member
+        for record in rooms.discovery.clusters.all(1)
+        if record.state == "open"
+        for member in record.cluster.members
+    ]
     assert not named & {member.region for member in left}
     assert "match a node by now" in again

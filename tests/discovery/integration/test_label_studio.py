@@ -65,10 +65,10 @@ def predict(rooms, project_id, task_id, n, version):
     place = at(SHOWN[n], task_id)
     score = round(0.9 - 0.3 * (n // 8) + 0.01 * (n % 8), 2)
     regions = (Region(f"r{n}", place, "item", 0.3),)
-    one = LoggedPrediction(
+    prediction = LoggedPrediction(
         project_id, task_id, version, regions, (), 0.25, score, "queue", 0.05, NOON, f"/data/upload/x/{n}.jpg"
     )
-    rooms.serving.predictions.append([one])
+    rooms.serving.predictions.append([prediction])
     stored = NewPrediction(task_id, version, score, [ls_region(f"r{n}", "item")])
     rooms.studio.client.store_predictions(project_id, [stored])
 
@@ -92,7 +92,11 @@ def test_a_cluster_that_is_promoted_is_a_label_and_a_view(api, made):
     rooms, project_id, ids = made
     discover(rooms.discovery, project_id, POLICY)
     clusters = rooms.discovery.clusters.all(project_id)
-    insects = next(one.found for one in clusters if {ids.index(m.task) for m in one.found.members} == set(range(8, 16)))
+    insects = next(
+        record.cluster
+        for record in clusters
+        if {ids.index(member.task) for member in record.cluster.members} == set(range(8, 16))
+    )
     before = project_of(api, project_id)["label_config"]
 
     lines = promote(rooms.discovery, project_id, insects.id, "Insect & Co")
@@ -103,9 +107,9 @@ def test_a_cluster_that_is_promoted_is_a_label_and_a_view(api, made):
     assert config.replace('    <Label value="Insect &amp; Co"/>\n', "") == before
     annotation = {"result": [ls_region("new", "Insect & Co")], "lead_time": 1.0}
     api.post(f"/api/tasks/{ids[8]}/annotations/", json=annotation).raise_for_status()
-    (view,) = [one for one in rooms.studio.client.views(project_id) if one.title == "Likely Insect & Co"]
-    found = api.get("/api/tasks", params={"view": view.id, "fields": "all"}).raise_for_status().json()
-    assert {ids.index(task["id"]) for task in found["tasks"]} == set(range(8, 16))
+    (view,) = [view for view in rooms.studio.client.views(project_id) if view.title == "Likely Insect & Co"]
+    page = api.get("/api/tasks", params={"view": view.id, "fields": "all"}).raise_for_status().json()
+    assert {ids.index(task["id"]) for task in page["tasks"]} == set(range(8, 16))
     assert NOTHING in promote(rooms.discovery, project_id, insects.id, "Insect & Co")[0]
     assert project_of(api, project_id)["label_config"] == config
 
@@ -113,9 +117,11 @@ def test_a_cluster_that_is_promoted_is_a_label_and_a_view(api, made):
 def test_a_person_sees_the_view_in_the_data_manager(api, made, page, label_studio, tmp_path):
     rooms, project_id, ids = made
     discover(rooms.discovery, project_id, POLICY)
-    tools = next(one.found for one in rooms.discovery.clusters.all(project_id) if ids[16] in one.found.tasks)
+    tools = next(
+        record.cluster for record in rooms.discovery.clusters.all(project_id) if ids[16] in record.cluster.tasks
+    )
     promote(rooms.discovery, project_id, tools.id, "Tool")
-    (view,) = [one for one in rooms.studio.client.views(project_id) if one.title == "Likely Tool"]
+    (view,) = [view for view in rooms.studio.client.views(project_id) if view.title == "Likely Tool"]
 
     page.goto(f"{label_studio.url}/projects/{project_id}/data?tab={view.id}")
 
@@ -125,7 +131,7 @@ def test_a_person_sees_the_view_in_the_data_manager(api, made, page, label_studi
     page.wait_for_timeout(2000)
     page.screenshot(path=tmp_path / "view.png")
     expect(page.get_by_text(f"Tasks: {len(tools.tasks)} / {len(SHOWN)}")).to_be_visible()
-    (after,) = [one for one in rooms.studio.client.views(project_id) if one.id == view.id]
+    (after,) = [stored_view for stored_view in rooms.studio.client.views(project_id) if stored_view.id == view.id]
     assert after.data["filters"] == view.data["filters"]
 
 
@@ -137,17 +143,19 @@ def test_the_queue_goes_round_the_groups_and_within_each_by_score(api, made):
     groups = rooms.serving.groups.all(project_id)
     by_group = Counter(groups[task] for task in ids)
 
-    found = stored(rooms, project_id)
+    predictions = stored(rooms, project_id)
     order = served(api, project_id, ids, 12)
 
     assert line.endswith("22 predictions changed")
-    assert {task: one["cluster"] for task, one in found.items()} == {task: groups[task] for task in found}
+    assert {task: prediction["cluster"] for task, prediction in predictions.items()} == {
+        task: groups[task] for task in predictions
+    }
     visited = Counter(groups[ids[n]] for n in order)
     assert set(visited) == set(by_group)
     assert max(visited.values()) - min(visited.values()) <= 1, visited
     for group in by_group:
         of_group = [n for n in order if groups[ids[n]] == group]
-        assert of_group == sorted(of_group, key=lambda n: found[ids[n]]["score"])
+        assert of_group == sorted(of_group, key=lambda n: predictions[ids[n]]["score"])
     assert discover(rooms.discovery, project_id, POLICY).endswith("0 predictions changed")
 
 
@@ -159,5 +167,5 @@ def test_without_the_setting_the_groups_are_taken_back(made):
     line = discover(off, project_id, POLICY)
 
     assert "24 predictions are in no group any more" in line
-    assert {one["cluster"] for one in stored(rooms, project_id).values()} == {None}
+    assert {prediction["cluster"] for prediction in stored(rooms, project_id).values()} == {None}
     assert rooms.serving.groups.all(project_id) == {}

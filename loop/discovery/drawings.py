@@ -1,0 +1,151 @@
+"""Draws contact sheets of clusters, and the map of the unknown: a point per detection, a colour per cluster."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from loop.discovery.clustering import reduce_dimensions
+from loop.discovery.neighbour_graph import NOISE, Labels, Vectors
+from loop.page_template import fill
+
+TILE, GAP, TITLE = 96, 4, 22  # pixels
+MOST_ON_SHEET = 60  # crops
+TEMPLATE = Path(__file__).with_name("map.html.j2")
+COLOURS = (
+    *("#4363d8", "#e6194b", "#3cb44b", "#f58231", "#911eb4", "#008080", "#9a6324", "#f032e6", "#808000", "#000075"),
+    *("#800000", "#469990", "#bfa100", "#6a3d9a", "#1b9e77", "#d95f02", "#7570b3", "#e7298a", "#66a61e", "#e6ab02"),
+)
+GREY = "#b0b0b0"
+POINTS = 20_000  # on a page
+CROPS = 1500  # within a page
+BYTES = 8_000_000  # of crops within a page
+MOST_NEIGHBOURS = 5000  # vectors; t-SNE takes minutes for more
+DIMENSIONS = 50  # principal components that t-SNE reads
+
+Points = NDArray[np.float32]  # (n, 2) in [0, 1]
+
+
+def draw_contact_sheet(crops: Sequence[Image.Image], title: str, *, columns: int = 10) -> Image.Image:
+    """
+    Lay out the first MOST_ON_SHEET crops in rows, each whole within its tile, under a title.
+
+    The medoid comes first and has a frame.
+    """
+    shown = crops[:MOST_ON_SHEET]
+    columns = max(1, min(columns, len(shown)))
+    rows = max(1, math.ceil(len(shown) / columns))
+    step = TILE + GAP
+    sheet = Image.new("RGB", (max(320, columns * step + GAP), TITLE + rows * step + GAP), "white")
+    draw = ImageDraw.Draw(sheet)
+    left_out = f" (first {len(shown)})" if len(crops) > len(shown) else ""
+    draw.text((GAP, GAP), f"{title}: {len(crops)}{left_out}", fill="black")
+    for place, crop in enumerate(shown):
+        tile = fit_crop(crop, TILE)
+        left, top = GAP + place % columns * step, TITLE + place // columns * step
+        sheet.paste(tile, (left + (TILE - tile.width) // 2, top + (TILE - tile.height) // 2))
+        if place == 0:
+            draw.rectangle((left - 2, top - 2, left + TILE + 1, top + TILE + 1), outline="#e6194b", width=2)
+    return sheet
+
+
+def fit_crop(crop: Image.Image, side: int) -> Image.Image:
+    """Scale a crop, up or down, to fit a square; at least one pixel wide and high."""
+    scale = side / max(crop.size)
+    size = (max(1, round(crop.width * scale)), max(1, round(crop.height * scale)))
+    return crop.convert("RGB").resize(size)
+
+
+def lay_out(vectors: Vectors, *, seed: int = 0) -> Points:
+    """
+    Lay out vectors (n, dimension) as points (n, 2) in [0, 1]; the same vectors and seed give the same points.
+
+    t-SNE keeps neighbours together; distances between groups mean little. More than MOST_NEIGHBOURS vectors, or fewer
+    than 10, are laid out by two principal components. openTSNE is 1.4 times as fast, but has no wheel for Linux on ARM.
+    """
+    if len(vectors) < 3:
+        return np.linspace(0.25, 0.75, 2 * len(vectors), dtype=np.float32).reshape(-1, 2)
+    components = reduce_dimensions(vectors, DIMENSIONS, seed=seed)
+    if not 10 <= len(vectors) <= MOST_NEIGHBOURS:
+        from sklearn.decomposition import PCA
+
+        plane = PCA(2, random_state=seed).fit_transform(components)
+    else:
+        from sklearn.manifold import TSNE
+
+        plane = TSNE(perplexity=min(30.0, len(components) / 4), init="pca", random_state=seed).fit_transform(components)
+    low, high = plane.min(axis=0), plane.max(axis=0)
+    scaled: NDArray[np.float32] = ((plane - low) / np.maximum(high - low, 1e-12)).astype(np.float32)
+    return scaled
+
+
+def draw_map(points: Points, labels: Labels, names: Sequence[str]) -> bytes:
+    """Draw the map as a PNG. A legend shows the *names* of at most twenty clusters."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 7), dpi=110)
+    FigureCanvasAgg(figure)
+    axes = figure.add_axes((0.02, 0.02, 0.74, 0.93))
+    for cluster in (NOISE, *range(len(names))):
+        is_member = labels == cluster
+        if not is_member.any():
+            continue
+        name = "in no cluster" if cluster == NOISE else names[cluster]
+        label = f"{name} ({int(is_member.sum())})".replace("$", r"\$") if cluster < len(COLOURS) else None
+        axes.scatter(points[is_member, 0], points[is_member, 1], s=9, c=_colour(cluster), label=label, linewidths=0)
+    axes.set(xticks=[], yticks=[], title=f"{len(labels)} unknown detections, {len(names)} clusters")
+    if len(labels):
+        figure.legend(loc="center right", fontsize=8, frameon=False)
+    content = io.BytesIO()
+    figure.savefig(content, format="png", metadata={"Software": None})
+    return content.getvalue()
+
+
+def write_map_page(
+    points: Points, labels: Labels, names: Sequence[str], captions: Sequence[str], crops: Mapping[int, Image.Image]
+) -> str:
+    """
+    Return the map as one HTML page that loads no other file. Hovering over a point shows its crop and caption.
+
+    The page has at most POINTS points, clusters first, and as many crops as CROPS and BYTES allow. It states both
+    numbers if it leaves some out. Captions and names are foreign text and are escaped.
+    """
+    shown = np.concatenate([np.flatnonzero(labels != NOISE), np.flatnonzero(labels == NOISE)])[:POINTS]
+    images: dict[int, str] = {}
+    size = 0
+    for at, row in enumerate(shown.tolist()):
+        if row in crops and len(images) < CROPS and size < BYTES:
+            images[at] = _make_data_uri(crops[row])
+            size += len(images[at])
+    content = {
+        "points": [[round(float(x), 4), round(float(y), 4)] for x, y in points[shown]],
+        "labels": [int(label) for label in labels[shown]],
+        "captions": [captions[row] for row in shown.tolist()],
+        "names": list(names),
+        "colours": [_colour(cluster) for cluster in range(len(names))],
+        "grey": GREY,
+        "images": images,
+    }
+    summary = f"{len(labels)} unknown detections, {len(names)} clusters"
+    if len(shown) < len(labels) or len(images) < len(shown):
+        summary += f"; {len(shown)} points shown, {len(images)} of them with their crop"
+    return fill(TEMPLATE, summary=summary, content=content)
+
+
+def _make_data_uri(crop: Image.Image, side: int = 64, quality: int = 70) -> str:
+    """Return a small JPEG of a crop as a data URI."""
+    content = io.BytesIO()
+    fit_crop(crop, side).save(content, "JPEG", quality=quality)
+    return f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}"
+
+
+def _colour(cluster: int) -> str:
+    return GREY if cluster == NOISE else COLOURS[cluster % len(COLOURS)]
