@@ -85,7 +85,7 @@ def worker(queue: Annotated[str, typer.Argument(help=f"The queue: {GPU} or {DEFA
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for chatty in ("rq", "httpx", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    build(migrate=True).queue.work(queue, jobs.stopped)
+    build(migrate=True).queue.work(queue, jobs.excuse_stopped)
 
 
 @app.command()

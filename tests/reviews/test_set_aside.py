@@ -11,7 +11,7 @@ from loop.delivery import NoticeSender, deliver
 from loop.errors import UnknownProject, UpstreamError
 from loop.installation.checks_machine import notices
 from loop.installation.checks_work import events, tasks
-from loop.jobs import _swept
+from loop.jobs import _ask_again
 from loop.notices import DeliveryState, Outbox
 from loop.reviews.judging import judge_tasks
 from loop.reviews.review_store import ANNOTATION
@@ -370,7 +370,7 @@ def test_a_project_of_unforeseen_form_holds_no_other_up_in_the_sweep(rooms):
         event = created(ls_region(), annotation=number, task=number, project=2)
         rooms.reviews.events.append(2, event["action"], event)
 
-    line = _swept(rooms)
+    line = _ask_again(rooms)
 
     assert line.startswith("asked again: review [2], refresh [")
 

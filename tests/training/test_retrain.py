@@ -362,10 +362,10 @@ def test_the_sweep_asks_once_the_cool_down_is_over(asked):
     retrain(asked.trainings, 1)
     review_tasks(asked, range(20, 25))
 
-    jobs._swept(asked)
+    jobs._ask_again(asked)
     too_early = list(asked.trainings.store.open(1))
     asked.studio.projects.set_policy(1, {"retrain_after": 2, "cool_down": 0})
-    jobs._swept(asked)
+    jobs._ask_again(asked)
 
     assert too_early == []
     assert [one.asked_by for one in asked.trainings.store.open(1)] == ["5 new reviews"]
