@@ -10,7 +10,7 @@ from loop.registry.room import RegistryRoom
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
+class FollowResult:
     """Whether the project's model_version needed a change, and a line about it."""
 
     was_due: bool
@@ -24,7 +24,7 @@ def ask_refresh(registry: RegistryRoom, project_id: int) -> None:
         registry.queue.ask_refresh(project_id)
 
 
-def follow(registry: RegistryRoom, project_id: int) -> Followed:
+def follow(registry: RegistryRoom, project_id: int) -> FollowResult:
     """
     Set the project's model_version to the champion: Label Studio orders the queue by the scores of this version.
 
@@ -33,11 +33,11 @@ def follow(registry: RegistryRoom, project_id: int) -> Followed:
     champion = registry.versions.champion(project_id)
     client = registry.studio.client
     if champion is None or client.project(project_id).version == champion.name:
-        return Followed(was_due=False, line="model_version unchanged")
+        return FollowResult(was_due=False, line="model_version unchanged")
     try:
         client.update_project(project_id, version=champion.name)
     except UpstreamError as error:
         if error.status != 400:  # Label Studio accepts only a version of which it stores a prediction
             raise
-        return Followed(was_due=True, line=f"model_version not set to {champion.name} yet: {error}")
-    return Followed(was_due=True, line=f"model_version set to {champion.name}")
+        return FollowResult(was_due=True, line=f"model_version not set to {champion.name} yet: {error}")
+    return FollowResult(was_due=True, line=f"model_version set to {champion.name}")
