@@ -1,6 +1,5 @@
 """
 Predictions: made, logged, ordered by uncertainty, and kept up to date in Label Studio.
 
-Other rooms use: pre_annotate, predict, predictor, queue_groups, queue_order, refresh, retire, room, shadow, store,
-write_groups.
+Other rooms use: predict, predictor, queue_groups, queue_order, refresh, retire, room, shadow, store, write_groups.
 """
