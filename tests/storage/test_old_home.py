@@ -138,8 +138,8 @@ def test_names_thresholds_and_weights_of_the_versions_are_the_same(rooms):
 
 def test_decisions_on_clusters_are_the_same(rooms):
     clusters = {
-        cluster.found.id: [cluster.state, cluster.found.size, cluster.name, cluster.node]
-        for cluster in rooms.discovery.clusters.all(1)
+        record.cluster.id: [record.state, record.cluster.size, record.name, record.node]
+        for record in rooms.discovery.clusters.all(1)
     }
 
     assert clusters == EXPECTED["clusters"]
