@@ -115,7 +115,9 @@ def discover_all() -> str:
 def match(project_id: int) -> str:
     """Match detections with a new vector to the taxonomy, and write the matches into Label Studio."""
     os.nice(10)
-    return _run_alone("match", project_id, lambda rooms: loop.taxonomy.match.match(rooms.taxonomies, project_id))
+    return _run_alone(
+        "match", project_id, lambda rooms: loop.taxonomy.match.match_detections(rooms.taxonomies, project_id)
+    )
 
 
 def reapply(project_id: int, token: str) -> str:

@@ -14,8 +14,8 @@ from loop.regions import Region
 from loop.reviews.review_store import KeptReview
 from loop.reviews.verdict_query import VerdictFilter, VerdictRecord
 from loop.serving.store import LoggedPrediction
+from loop.taxonomy.recorded_matches import MatchTrace, trace_matches
 from loop.taxonomy.room import TaxonomyRoom
-from loop.taxonomy.voters import Matched, matched
 from loop.training.room import TrainingRoom
 
 
@@ -69,7 +69,7 @@ class RegionLineage:
     drawn: list[DrawnRegion]
     verdicts: list[VerdictRecord]
     learned: list[ReviewUse]
-    matched: list[Matched]
+    matched: list[MatchTrace]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def of_region(trainings: TrainingRoom, taxonomies: TaxonomyRoom, project_id: int
         drawn=[region for row in reviews for region in _trace_drawn(row, region_id)],
         verdicts=verdicts,
         learned=[use for use in _trace_uses(trainings, project_id) if use.annotation in annotations],
-        matched=list(matched(taxonomies, project_id, predicted, region_id)),
+        matched=list(trace_matches(taxonomies, project_id, predicted, region_id)),
     )
 
 

@@ -54,7 +54,7 @@ from loop.settings import Settings
 from loop.storage import database
 from loop.storage.key_file import DerivedSecrets
 from loop.taxonomy.match_request import TaxonomyMatching
-from loop.taxonomy.match_store import MatchLog
+from loop.taxonomy.match_store import MatchStore
 from loop.taxonomy.room import TaxonomyRoom
 from loop.taxonomy.store import TaxonomyLog
 from loop.training.policy import RetrainPolicy
@@ -211,7 +211,7 @@ class RoomBuilder:
         return self._room(
             TaxonomyRoom,
             store=TaxonomyLog(self.engine),
-            matches=MatchLog(self.engine),
+            matches=MatchStore(self.engine),
             group_field=self._settings.group_field,
         )
 

@@ -16,7 +16,7 @@ from loop.errors import PayloadError
 from loop.lineage import AnnotatorLineage, DrawnRegion, RegionLineage, ReviewUse, ShownRegion, VersionLineage
 from loop.reviews.verdict_query import VerdictRecord
 from loop.storage.storable import LARGEST_ID
-from loop.taxonomy.voters import Matched
+from loop.taxonomy.recorded_matches import MatchTrace
 from loop.wiring import build
 
 app = typer.Typer()
@@ -59,7 +59,7 @@ def _region_lines(history: RegionLineage) -> Iterator[tuple[str, str]]:
     yield from (("matched", line) for match in history.matched for line in _describe_match(match))
 
 
-def _describe_match(match: Matched) -> Iterator[str]:
+def _describe_match(match: MatchTrace) -> Iterator[str]:
     yield f"{match.node or 'unknown'} {match.score:.2f} in the taxonomy, task {match.task}, by {match.embedder}"
     for voter in match.voters:
         where = "no longer a reference" if voter.task is None else f"task {voter.task} region {voter.region}"

@@ -15,12 +15,10 @@ from loop.cli.progress import narrate
 from loop.errors import PayloadError
 from loop.storage.storable import LARGEST_ID
 from loop.storage.text_file import naming, read_text
-from loop.taxonomy import manage as categorise
-from loop.taxonomy import reapply
-from loop.taxonomy import taxonomy_yaml as taxonomy_format
-from loop.taxonomy.calibration import Calibrated
-from loop.taxonomy.matching import Match
+from loop.taxonomy import manage, reapply, taxonomy_yaml
+from loop.taxonomy.calibration import NodeCalibration
 from loop.taxonomy.taxonomy import Taxonomy
+from loop.taxonomy.voting import Match
 from loop.wiring import build
 
 app = typer.Typer()
@@ -51,7 +49,7 @@ def check(
     if project is not None:
         rooms = build(migrate=True)
         rooms.studio.projects.get(project)
-        trials = categorise.trial(rooms.taxonomies, project, taxonomy, tasks)
+        trials = manage.try_taxonomy(rooms.taxonomies, project, taxonomy, tasks)
         matched = sum(trial.after.node is not None for trial in trials)
         out.print(f"{len(trials)} detections on {len({trial.entry.task for trial in trials})} tasks: {matched} matched")
         for trial in trials[:MOST_SHOWN]:
@@ -82,14 +80,14 @@ def show(
     _print_lines(tree_lines(applied[0].taxonomy))
     for version in applied[:MOST_SHOWN]:
         out.print(f"{version.number}: {version.taxonomy.version}, {version.applied_at:%Y-%m-%d %H:%M}, {version.why}")
-    for node, count in sorted(categorise.counts(rooms.taxonomies, project or 0).items(), key=lambda pair: -pair[1]):
+    for node, count in sorted(manage.count_matches(rooms.taxonomies, project or 0).items(), key=lambda pair: -pair[1]):
         out.print(f"{node or 'unknown'}: {count} detections")
 
 
 @taxonomy_group.command("apply")
 def apply(project: ProjectId, file: File, why: Why = "applied by hand") -> None:
     """Put a taxonomy in force as a new version. `loop taxonomy reapply` updates the stored matches."""
-    out.print(categorise.apply(build(migrate=True).taxonomies, project, _read(file), why))
+    out.print(manage.apply(build(migrate=True).taxonomies, project, _read(file), why))
 
 
 @taxonomy_group.command("export")
@@ -98,7 +96,7 @@ def export(project: ProjectId) -> None:
     taxonomy = build(migrate=True).taxonomies.store.current(project)
     if taxonomy is None:
         raise PayloadError("taxonomy", "one that was applied (loop taxonomy apply)", None)
-    typer.echo(taxonomy_format.write(taxonomy), nl=False)
+    typer.echo(taxonomy_yaml.write(taxonomy), nl=False)
 
 
 @taxonomy_group.command("calibrate")
@@ -109,10 +107,10 @@ def calibrate(
     """Calibrate the threshold of each node by matching each of its references to all others."""
     rooms = build(migrate=True)
     rooms.studio.projects.get(project)
-    taxonomy, rows = categorise.calibrated(rooms.taxonomies, project)
-    _show_calibrated(rows)
+    taxonomy, rows = manage.calibrate(rooms.taxonomies, project)
+    _show_calibration(rows)
     if is_applied:
-        out.print(categorise.apply(rooms.taxonomies, project, taxonomy, "calibrated"))
+        out.print(manage.apply(rooms.taxonomies, project, taxonomy, "calibrated"))
 
 
 @taxonomy_group.command("reapply")
@@ -151,7 +149,7 @@ def undo(project: ProjectId) -> None:
 
 def _read(file: Path) -> Taxonomy:
     with naming(file):
-        return taxonomy_format.read(read_text(file, "a taxonomy in YAML"))
+        return taxonomy_yaml.read(read_text(file, "a taxonomy in YAML"))
 
 
 def tree_lines(taxonomy: Taxonomy, parent: str | None = None, depth: int = 0) -> list[str]:
@@ -170,7 +168,7 @@ def _print_lines(lines: Sequence[str]) -> None:
         out.print(printable(line))
 
 
-def _show_calibrated(rows: Sequence[Calibrated]) -> None:
+def _show_calibration(rows: Sequence[NodeCalibration]) -> None:
     fields = (
         Field("node", folds=True),
         Field("references", rank=2, is_number=True),
@@ -180,10 +178,10 @@ def _show_calibrated(rows: Sequence[Calibrated]) -> None:
         Field("read from", rank=3),
         Field("note", folds=True),
     )
-    show_table(out, fields, [_calibrated_row(row) for row in rows])
+    show_table(out, fields, [_calibration_row(row) for row in rows])
 
 
-def _calibrated_row(row: Calibrated) -> tuple[str, ...]:
+def _calibration_row(row: NodeCalibration) -> tuple[str, ...]:
     shares = ("" if share is None else f"{share:.2f}" for share in (row.coverage, row.risk))
     note = "" if row.reaches or row.risk is None else "risk above what is asked"
     return (row.node, str(row.references), f"{row.threshold:.3f}", *shares, row.basis.value, note)

@@ -28,7 +28,7 @@ def match_nothing(_: Sequence[Suggestion]) -> Mapping[int, Matches]:
 class Matching(Protocol):
     """Matches suggestions to the taxonomy; the wiring provides it."""
 
-    def known(self, project: Project, suggestions: Sequence[Suggestion]) -> Mapping[int, Matches]:
+    def find_recorded(self, project: Project, suggestions: Sequence[Suggestion]) -> Mapping[int, Matches]:
         """Return the recorded matches of suggestions, by task."""
 
     def while_answering(self) -> MatchRequest:

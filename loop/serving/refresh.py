@@ -82,7 +82,7 @@ def _predict(
     """Predict tasks, and remove the *empty* predictions of tasks that now have another."""
     if not tasks:
         return PredictionCounts()
-    match = partial(serving.matching.known, project)
+    match = partial(serving.matching.find_recorded, project)
     predicted = predict_and_store(serving, project, serving.registry.load(champion), tasks, execution, match=match)
     failed = {suggestion.task_id for suggestion in predicted.broken} | predicted.refused.keys()
     _remove(

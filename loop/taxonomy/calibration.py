@@ -10,8 +10,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from loop.taxonomy.matching import Codes, MatchPolicy, Neighbours, Scores, membership, node_scores
 from loop.taxonomy.taxonomy import Taxonomy
+from loop.taxonomy.voting import MatchPolicy, Neighbours, Places, Scores, membership, node_scores
 
 
 class Basis(StrEnum):
@@ -34,7 +34,7 @@ class CalibrationPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibrated:
+class NodeCalibration:
     """
     One node's threshold with its effect on the references: one row of the table.
 
@@ -62,14 +62,14 @@ class _Sample:
         return len(self.scores)
 
 
-def calibrate(
+def calibrate_nodes(
     taxonomy: Taxonomy,
     neighbours: Neighbours,
-    truth: Codes,
+    truth: Places,
     *,
     policy: CalibrationPolicy | None = None,
     votes: MatchPolicy | None = None,
-) -> list[Calibrated]:
+) -> list[NodeCalibration]:
     """
     Calibrate every node by leave-one-out matches of the references; return one row per node, in their order.
 
@@ -81,7 +81,7 @@ def calibrate(
     policy, votes = policy or CalibrationPolicy(), votes or MatchPolicy()
     scores = node_scores(taxonomy, neighbours, votes)
     member = np.vstack([membership(taxonomy), np.zeros(len(taxonomy.nodes), bool)])  # NOBODY is the last
-    own = _samples(taxonomy, scores, member, truth)
+    own = _collect_samples(taxonomy, scores, member, truth)
     rows = []
     for place, node in enumerate(taxonomy.nodes):
         siblings = [sibling.id for sibling in taxonomy.children(node.parent)]
@@ -91,20 +91,20 @@ def calibrate(
             Basis.ALL: _join(own.values()),
         }
         default = votes.threshold if node.threshold is None else node.threshold
-        rows.append(_calibrated(node.id, int(member[truth, place].sum()), pools, default, policy))
+        rows.append(_calibrate_node(node.id, int(member[truth, place].sum()), pools, default, policy))
     return rows
 
 
-def _calibrated(
+def _calibrate_node(
     node: str, references: int, pools: Mapping[Basis, _Sample], default: float, policy: CalibrationPolicy
-) -> Calibrated:
-    """One node's row: its threshold from the first pool that is large enough, and what it gives among its own."""
+) -> NodeCalibration:
+    """Calibrate one node on the first pool that is large enough; measure the threshold on the node's own matches."""
     own = pools[Basis.OWN]
     basis = next((basis for basis, pool in pools.items() if len(pool) >= policy.least), Basis.NOTHING)
-    threshold = default if basis is Basis.NOTHING else _threshold(pools[basis], policy)
+    threshold = default if basis is Basis.NOTHING else _find_threshold(pools[basis], policy)
     accepted = own.right[own.scores >= threshold]
     risk = float(1 - accepted.mean()) if len(accepted) else None
-    return Calibrated(
+    return NodeCalibration(
         node=node,
         references=references,
         threshold=threshold,
@@ -127,7 +127,9 @@ def without_group(neighbours: Neighbours, own: NDArray[np.str_], groups: NDArray
     return Neighbours(*(np.take_along_axis(array, order, 1) for array in (neighbours.ids, neighbours.scores, nodes)))
 
 
-def _samples(taxonomy: Taxonomy, scores: Scores, member: NDArray[np.bool_], truth: Codes) -> dict[str, _Sample]:
+def _collect_samples(
+    taxonomy: Taxonomy, scores: Scores, member: NDArray[np.bool_], truth: Places
+) -> dict[str, _Sample]:
     """Return for each node the matches that chose it among its siblings, of references under its parent."""
     samples = {}
     places = {node.id: place for place, node in enumerate(taxonomy.nodes)}
@@ -148,7 +150,7 @@ def _join(samples: Iterable[_Sample]) -> _Sample:
     return _Sample(np.concatenate([part.scores for part in parts]), np.concatenate([part.right for part in parts]))
 
 
-def _threshold(sample: _Sample, policy: CalibrationPolicy) -> float:
+def _find_threshold(sample: _Sample, policy: CalibrationPolicy) -> float:
     order = np.argsort(-sample.scores, kind="stable")
     scores, right = sample.scores[order], sample.right[order]
     wrong = np.cumsum(~right) / np.arange(1, len(right) + 1)

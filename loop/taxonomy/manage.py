@@ -7,20 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from loop.errors import PayloadError
-from loop.references.entries import Entry
+from loop.references.entries import Entry, Neighbour
 from loop.references.plan import source_of
-from loop.taxonomy.calibration import Calibrated, calibrate, without_group
-from loop.taxonomy.match import NEAREST, Matcher, matcher_of, neighbours, vectors_of
-from loop.taxonomy.matching import Match, codes
+from loop.taxonomy.calibration import NodeCalibration, calibrate_nodes, without_group
+from loop.taxonomy.match import NEAREST, Matcher, fetch_vectors, matcher_of, stack_neighbours
 from loop.taxonomy.room import TaxonomyRoom
 from loop.taxonomy.taxonomy import Taxonomy, with_thresholds
+from loop.taxonomy.voting import Match, find_places
 
 SLACK = 40  # extra neighbours to search for: neighbours of the same group do not vote
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """The match of one detection now, and by the taxonomy on trial."""
+    """The match of one detection: *before* in the records, *after* by the taxonomy that is tried."""
 
     entry: Entry
     before: Match | None
@@ -39,7 +39,7 @@ def apply(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy, why: st
     return f"{summary}; the label config has no {', '.join(unused)}" if unused else summary
 
 
-def trial(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy, tasks: int) -> list[Trial]:
+def try_taxonomy(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy, tasks: int) -> list[Trial]:
     """Match the detections of random tasks by a taxonomy; store nothing. Raises PayloadError, MilvusDown."""
     matcher = _matcher(taxonomies, project_id, taxonomy)
     known_tasks = sorted(taxonomies.references.vectors.tasks(project_id, matcher.space))
@@ -50,13 +50,13 @@ def trial(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy, tasks: 
         row.wanted.entry.key: row.wanted.entry
         for row in taxonomies.references.vectors.of_tasks(project_id, matcher.space, sample)
     }
-    keys, vectors = vectors_of(taxonomies, project_id, matcher.space, list(entries))
+    keys, vectors = fetch_vectors(taxonomies, project_id, matcher.space, list(entries))
     before = taxonomies.matches.of_keys(project_id, matcher.space, keys)
     matches = zip(keys, matcher.match(vectors), strict=True)
     return [Trial(entries[key], before.get(key), after) for key, after in matches]
 
 
-def calibrated(taxonomies: TaxonomyRoom, project_id: int) -> tuple[Taxonomy, list[Calibrated]]:
+def calibrate(taxonomies: TaxonomyRoom, project_id: int) -> tuple[Taxonomy, list[NodeCalibration]]:
     """
     Return the taxonomy in force with calibrated thresholds, and one row per node.
 
@@ -68,25 +68,23 @@ def calibrated(taxonomies: TaxonomyRoom, project_id: int) -> tuple[Taxonomy, lis
         raise PayloadError("references", "a collection (loop references build)", None)
     field = taxonomies.group_field
     groups = taxonomies.rates.store.cohorts(project_id, field) if field else {}
-    truth: list[str] = []
-    own: list[str] = []
-    near, near_groups = [], []
+    labels: list[str] = []
+    own_groups: list[str] = []
+    hits: list[list[Neighbour]] = []
     for entries, vectors in matcher.references.pages():
-        for entry, hits in zip(entries, matcher.references.search(vectors, NEAREST + SLACK), strict=True):
-            truth.append(entry.label)
-            own.append(_group(entry, groups))
-            near.append(hits)
-            near_groups.append([_group(hit.entry, groups) for hit in hits])
-    all_neighbours = neighbours(matcher.taxonomy, near, NEAREST + SLACK)
-    named = np.full(all_neighbours.ids.shape, "", dtype=object)
-    for row, names in enumerate(near_groups):
-        named[row, : len(names)] = names
-    voters = without_group(all_neighbours, np.array(own, object), named, NEAREST)
-    rows = calibrate(matcher.taxonomy, voters, codes(matcher.taxonomy, truth))
+        labels += [entry.label for entry in entries]
+        own_groups += [_group(entry, groups) for entry in entries]
+        hits += matcher.references.search(vectors, NEAREST + SLACK)
+    all_neighbours = stack_neighbours(matcher.taxonomy, hits, NEAREST + SLACK)
+    hit_groups = np.full(all_neighbours.ids.shape, "", dtype=object)
+    for row, nearest in enumerate(hits):
+        hit_groups[row, : len(nearest)] = [_group(hit.entry, groups) for hit in nearest]
+    voters = without_group(all_neighbours, np.array(own_groups, object), hit_groups, NEAREST)
+    rows = calibrate_nodes(matcher.taxonomy, voters, find_places(matcher.taxonomy, labels))
     return with_thresholds(matcher.taxonomy, {row.node: row.threshold for row in rows}), rows
 
 
-def counts(taxonomies: TaxonomyRoom, project_id: int) -> dict[str | None, int]:
+def count_matches(taxonomies: TaxonomyRoom, project_id: int) -> dict[str | None, int]:
     """Count the detections matched to each node; None is unknown."""
     source = source_of(taxonomies.references, project_id)
     return taxonomies.matches.counts(project_id, source.space) if source else {}

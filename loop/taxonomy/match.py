@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,30 +11,21 @@ import numpy as np
 from loop.errors import MilvusDown, UpstreamError
 from loop.label_studio.projects import Project
 from loop.references.collection import Collection
-from loop.references.entries import CollectionKind, Neighbour, crop_key, entry_key
+from loop.references.entries import CollectionKind, Neighbour
 from loop.references.plan import source_of
-from loop.regions import Region
-from loop.serving.predict import Suggestion
-from loop.taxonomy import control as match_control
-from loop.taxonomy.matching import NOBODY, Match, Neighbours, codes
-from loop.taxonomy.matching import match as vote
 from loop.taxonomy.publish import publish, publish_views
-from loop.taxonomy.result import Matched
+from loop.taxonomy.recorded_matches import find_task_matches
 from loop.taxonomy.room import TaxonomyRoom
 from loop.taxonomy.taxonomy import Taxonomy
+from loop.taxonomy.voting import NOBODY, Match, Neighbours, find_places, vote
 from loop.vision.embedding import Space, Vectors
 
 NEAREST = 10  # references that vote
 AT_ONCE = 500  # detections
-QUIET, MOST = (
-    timedelta(seconds=30),
-    timedelta(minutes=5),
-)  # least time without a new vector before a run, and longest wait
-MOST_LINES = 3  # of a job's line
+QUIET = timedelta(seconds=30)  # without a new vector, before a run
+LONGEST_WAIT = timedelta(minutes=5)  # of a detection for newer vectors
+MOST_LINES = 3  # of batches named in a job's line
 UNKNOWN = ""  # the node of an entry without a match
-
-Predicted = tuple[int, str, Sequence[Region]]  # a task, its image, regions on it
-ByTask = dict[int, dict[str, Match]]  # by the region's id
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +40,7 @@ class Matcher:
         """Match unit vectors, float32 (n, dimension). Raises MilvusDown."""
         if self.references is None or not len(vectors):
             return [Match(None, 0.0)] * len(vectors)
-        return vote(self.taxonomy, neighbours(self.taxonomy, self.references.search(vectors, NEAREST)))
+        return vote(self.taxonomy, stack_neighbours(self.taxonomy, self.references.search(vectors, NEAREST)))
 
 
 def matcher_of(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy | None = None) -> Matcher | None:
@@ -64,14 +55,14 @@ def matcher_of(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy | N
 
 
 def is_due(taxonomies: TaxonomyRoom, project: Project) -> bool:
-    """Return whether detections wait for a match, and no new vector came for a while."""
+    """Return whether detections wait for a match, and no new vector was made for a while."""
     if taxonomies.store.current(project.id) is None:
         return False
     source = source_of(taxonomies.references, project.id)
-    return source is not None and taxonomies.matches.is_due(project.id, source.space, QUIET, MOST)
+    return source is not None and taxonomies.matches.is_due(project.id, source.space, QUIET, LONGEST_WAIT)
 
 
-def match(taxonomies: TaxonomyRoom, project_id: int) -> str:
+def match_detections(taxonomies: TaxonomyRoom, project_id: int) -> str:
     """
     Match every detection that has a vector and no match, and write new matches into Label Studio.
 
@@ -86,70 +77,36 @@ def match(taxonomies: TaxonomyRoom, project_id: int) -> str:
     except MilvusDown as error:
         return str(error)
     try:
-        return f"{count} detections matched; {show(taxonomies, project_id, matcher.taxonomy, matcher.space)}"
+        return f"{count} detections matched; {show_matches(taxonomies, project_id, matcher.taxonomy, matcher.space)}"
     except UpstreamError as error:
         return f"{count} detections matched, not shown yet: {error}"
 
 
-def show(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy, space: Space) -> str:
+def show_matches(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy, space: Space) -> str:
     """Write new matches into the predictions in Label Studio, and keep one view per node."""
     project, lines = taxonomies.studio.projects.get(project_id), list[str]()
-    while due := taxonomies.matches.to_show(project_id, space, AT_ONCE):
-        lines.append(publish(taxonomies, project, taxonomy, of_tasks(taxonomies, project_id, space, set(due.values()))))
-        taxonomies.matches.shown(project_id, space, due)
+    while due := taxonomies.matches.find_unshown(project_id, space, AT_ONCE):
+        matches = find_task_matches(taxonomies, project_id, space, set(due.values()))
+        lines.append(publish(taxonomies, project, taxonomy, matches))
+        taxonomies.matches.mark_shown(project_id, space, due)
     if len(lines) > MOST_LINES:
-        lines = [*lines[:MOST_LINES], f"and {len(lines) - MOST_LINES} times so"]
+        lines = [*lines[:MOST_LINES], f"{len(lines) - MOST_LINES} more batches"]
     if lines:
         lines.append(publish_views(taxonomies, project_id, taxonomy))
     return "; ".join(lines)
 
 
-def of_tasks(taxonomies: TaxonomyRoom, project_id: int, space: Space, task_ids: Iterable[int]) -> ByTask:
-    """Return the matches of the regions that the champion last predicted; every task is in the result."""
-    wanted, champion = list(task_ids), taxonomies.registry.versions.champion(project_id)
-    newest = taxonomies.predictions.newest(project_id, wanted, version=champion.name if champion else None)
-    regions = [(task_id, prediction.image, prediction.regions) for task_id, prediction in newest.items()]
-    return {task_id: {} for task_id in wanted} | of_regions(taxonomies, project_id, space, regions)
-
-
-def of_regions(taxonomies: TaxonomyRoom, project_id: int, space: Space, predicted: Iterable[Predicted]) -> ByTask:
-    """Return the recorded matches of regions predicted on images."""
-    keys = {
-        (task_id, region.id): entry_key(crop_key(image, region.box.clip()), task_id, space)
-        for task_id, image, regions in predicted
-        for region in regions
-    }
-    known = taxonomies.matches.of_keys(project_id, space, keys.values())
-    matches: ByTask = {}
-    for (task_id, region_id), key in keys.items():
-        if key in known:
-            matches.setdefault(task_id, {})[region_id] = known[key]
-    return matches
-
-
-def known(taxonomies: TaxonomyRoom, project: Project, suggestions: Sequence[Suggestion]) -> dict[int, Matched]:
-    """Return the recorded matches of suggestions, for example of a version that served before."""
-    taxonomy = taxonomies.store.current(project.id)
-    source = source_of(taxonomies.references, project.id) if taxonomy else None
-    if taxonomy is None or source is None:
-        return {}
-    predicted = [(suggestion.task_id, suggestion.image, suggestion.shown) for suggestion in suggestions]
-    control = match_control.find(project.label_config)
-    by_task = of_regions(taxonomies, project.id, source.space, predicted)
-    return {task_id: Matched(matches, taxonomy, control) for task_id, matches in by_task.items()}
-
-
-def neighbours(taxonomy: Taxonomy, found: Sequence[Sequence[Neighbour]], k: int = NEAREST) -> Neighbours:
+def stack_neighbours(taxonomy: Taxonomy, hits: Sequence[Sequence[Neighbour]], k: int = NEAREST) -> Neighbours:
     """Return the hits of a search as arrays (queries, k); NOBODY fills missing places."""
-    width = max(k, max(map(len, found), default=0))
-    ids = np.full((len(found), width), "", dtype=object)
-    scores = np.zeros((len(found), width), np.float32)
-    labels = np.full((len(found), width), "", dtype=object)
-    for row, near in enumerate(found):
-        for column, hit in enumerate(near):
+    width = max(k, max(map(len, hits), default=0))
+    ids = np.full((len(hits), width), "", dtype=object)
+    scores = np.zeros((len(hits), width), np.float32)
+    labels = np.full((len(hits), width), "", dtype=object)
+    for row, nearest in enumerate(hits):
+        for column, hit in enumerate(nearest):
             ids[row, column], labels[row, column] = hit.entry.key, hit.entry.label
             scores[row, column] = hit.similarity
-    nodes = codes(taxonomy, labels.ravel().tolist()).reshape(labels.shape)
+    nodes = find_places(taxonomy, labels.ravel().tolist()).reshape(labels.shape)
     return Neighbours(ids.astype(str), scores, np.where(labels == "", NOBODY, nodes))
 
 
@@ -166,18 +123,18 @@ def place_references(matcher: Matcher) -> None:
 
 
 def place_detections(
-    taxonomies: TaxonomyRoom, project_id: int, space: Space, found: Mapping[str, Match | None]
+    taxonomies: TaxonomyRoom, project_id: int, space: Space, matches: Mapping[str, Match | None]
 ) -> None:
     """Set the node of detections to the node of their match. Raises MilvusDown."""
     collection = taxonomies.references.milvus.find(project_id, CollectionKind.DETECTIONS, space)
     if collection:
-        collection.place({key: (match.node if match else None) or UNKNOWN for key, match in found.items()})
+        collection.place({key: (match.node if match else None) or UNKNOWN for key, match in matches.items()})
 
 
-def vectors_of(
+def fetch_vectors(
     taxonomies: TaxonomyRoom, project_id: int, space: Space, keys: Sequence[str]
 ) -> tuple[list[str], Vectors]:
-    """Return the vectors of detections in Milvus. The next index job makes lost vectors again."""
+    """Return the *keys* that have a vector in Milvus, and the vectors. The next index job makes lost vectors again."""
     collection = taxonomies.references.milvus.find(project_id, CollectionKind.DETECTIONS, space)
     stored = collection.get(keys) if collection else {}
     taxonomies.references.vectors.lost(
@@ -189,12 +146,10 @@ def vectors_of(
 
 def _match_new(taxonomies: TaxonomyRoom, project_id: int, matcher: Matcher) -> int:
     count = 0
-    while waiting := taxonomies.matches.unmatched(project_id, matcher.space, AT_ONCE):
-        keys, vectors = vectors_of(taxonomies, project_id, matcher.space, list(waiting))
+    while waiting := taxonomies.matches.find_unmatched(project_id, matcher.space, AT_ONCE):
+        keys, vectors = fetch_vectors(taxonomies, project_id, matcher.space, list(waiting))
         matches = dict(zip(keys, matcher.match(vectors), strict=True))
-        place_detections(
-            taxonomies, project_id, matcher.space, matches
-        )  # before the records: a record says that everything is done
+        place_detections(taxonomies, project_id, matcher.space, matches)  # first: a recorded match is complete
         taxonomies.matches.add(project_id, matcher.space, matches)
         count += len(matches)
     return count

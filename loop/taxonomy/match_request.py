@@ -1,4 +1,4 @@
-"""Match the regions of a /predict answer within a time budget."""
+"""Matches the regions of a /predict answer within a time limit."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from loop.label_studio.payloads import Task
 from loop.label_studio.projects import Project
 from loop.references.plan import Source, source_of
 from loop.serving.predict import Suggestion
-from loop.taxonomy import control as match_control
-from loop.taxonomy.match import ByTask, Matcher, known, matcher_of, of_regions
-from loop.taxonomy.result import Matched
+from loop.taxonomy.control import find_control
+from loop.taxonomy.match import Matcher, matcher_of
+from loop.taxonomy.recorded_matches import MatchesByTask, find_region_matches, find_suggestion_matches
+from loop.taxonomy.result import TaskMatches
 from loop.taxonomy.room import TaxonomyRoom
 from loop.vision.embedding import Embedder
 
@@ -33,12 +34,12 @@ class TaxonomyMatching:
     taxonomies: TaxonomyRoom
     seconds: float
 
-    def known(self, project: Project, suggestions: Sequence[Suggestion]) -> dict[int, Matched]:
+    def find_recorded(self, project: Project, suggestions: Sequence[Suggestion]) -> dict[int, TaskMatches]:
         """Return the recorded matches of suggestions, by task."""
-        return known(self.taxonomies, project, suggestions)
+        return find_suggestion_matches(self.taxonomies, project, suggestions)
 
     def while_answering(self) -> MatchNow:
-        """Return what matches the suggestions of a request, within its time limit."""
+        """Return the function that matches the suggestions of a request, within its time limit."""
         return MatchNow(self.taxonomies, self.seconds)
 
 
@@ -46,8 +47,8 @@ class MatchNow:
     """
     Matches the regions of suggestions. Safe to share between threads.
 
-    Recorded matches are read. The other regions are embedded and searched in the background, one request at a time; a
-    request that finds the thread busy, or waits longer than *seconds*, gets only recorded matches.
+    It reads recorded matches, and computes the others in the background, for one request at a time. If the thread is
+    busy, or needs longer than *seconds*, the request gets only recorded matches.
     """
 
     def __init__(self, taxonomies: TaxonomyRoom, seconds: float) -> None:
@@ -57,29 +58,29 @@ class MatchNow:
         self._embedder: Embedder | None = None
         self._is_down = False
 
-    def __call__(self, project_id: int, label_config: str, suggestions: Sequence[Suggestion]) -> dict[int, Matched]:
-        """Return the matches of shown regions, by task. Never raises, and keeps to the time budget."""
+    def __call__(self, project_id: int, label_config: str, suggestions: Sequence[Suggestion]) -> dict[int, TaskMatches]:
+        """Return the matches of shown regions, by task. Never raises, and keeps the time limit."""
         start = time.monotonic()
         taxonomy = self._taxonomies.store.current(project_id) if self._seconds > 0 else None
         source = source_of(self._taxonomies.references, project_id) if taxonomy else None
         if taxonomy is None or source is None:
             return {}
         predicted = [(each.task_id, each.image, each.shown) for each in suggestions if each.shown]
-        matches_by_task = of_regions(self._taxonomies, project_id, source.space, predicted)
+        matches_by_task = find_region_matches(self._taxonomies, project_id, source.space, predicted)
         missing = [each for each in suggestions if len(each.shown) > len(matches_by_task.get(each.task_id, {}))]
         if missing and self._busy.acquire(blocking=False):
             future = self._thread.submit(self._compute_and_free, project_id, source, missing)
             matches_by_task |= self._wait_for(future, self._seconds - (time.monotonic() - start))
-        control = match_control.find(label_config)
-        return {task_id: Matched(matches, taxonomy, control) for task_id, matches in matches_by_task.items()}
+        control = find_control(label_config)
+        return {task_id: TaskMatches(matches, taxonomy, control) for task_id, matches in matches_by_task.items()}
 
-    def _wait_for(self, future: Future[ByTask], seconds: float) -> ByTask:
+    def _wait_for(self, future: Future[MatchesByTask], seconds: float) -> MatchesByTask:
         try:
             return future.result(max(0.0, seconds))
         except TooLate:
             return {}
 
-    def _compute_and_free(self, project_id: int, source: Source, suggestions: Sequence[Suggestion]) -> ByTask:
+    def _compute_and_free(self, project_id: int, source: Source, suggestions: Sequence[Suggestion]) -> MatchesByTask:
         """Compute matches, free the thread, and log errors here: the request may no longer wait for them."""
         try:
             matcher = matcher_of(self._taxonomies, project_id)
@@ -99,7 +100,7 @@ class MatchNow:
         self._is_down = False
         return matches_by_task
 
-    def _compute(self, matcher: Matcher, source: Source, suggestions: Sequence[Suggestion]) -> ByTask:
+    def _compute(self, matcher: Matcher, source: Source, suggestions: Sequence[Suggestion]) -> MatchesByTask:
         loaded = self._taxonomies.vision.images.load([Task(each.task_id, each.image) for each in suggestions])
         pairs = zip(suggestions, loaded, strict=True)
         readable = [(each, image) for each, image in pairs if not isinstance(image, ImageError)]

@@ -1,4 +1,4 @@
-"""The match of each detection, and the re-applications with their undo."""
+"""Stores the match of each detection, and the re-applications with their undo."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from loop.references.vector_store import State
 from loop.storage.queries import chunked
 from loop.storage.taxonomy_tables import matches, reapplications
 from loop.storage.vector_tables import vectors
-from loop.taxonomy.matching import Match, Vote
-from loop.taxonomy.reapply_plan import Change, Plan, inverse
+from loop.taxonomy.reapply_plan import MatchChange, ReapplyPlan, invert
+from loop.taxonomy.voting import Match, Vote
 from loop.vision.embedding import Space
 
 
 @dataclass(frozen=True, slots=True)
-class Reapplied:
+class Reapplication:
     """One re-application; *undo* is the inverse plan."""
 
     id: int
     token: str
     taxonomy: str
-    undo: Plan
+    undo: ReapplyPlan
     applied_at: datetime
 
 
-class MatchLog:
-    """The matches in the records; their vectors are in the table `vectors`."""
+class MatchStore:
+    """The matches in the records; the vectors of their detections are in the table `vectors`."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
@@ -45,9 +45,9 @@ class MatchLog:
                 matches_by_key |= _read_all(connection, project_id, space, matches.c.detection.in_(batch))
         return matches_by_key
 
-    def unmatched(self, project_id: int, space: Space, most: int | None = None) -> dict[str, int]:
+    def find_unmatched(self, project_id: int, space: Space, most: int | None = None) -> dict[str, int]:
         """Return detections with a vector and without a match, each with its task."""
-        query = _unmatched(project_id, space).with_only_columns(vectors.c.key, vectors.c.task_id)
+        query = _select_unmatched(project_id, space).with_only_columns(vectors.c.key, vectors.c.task_id)
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(vectors.c.task_id).limit(most))
             return {row.key: row.task_id for row in rows}
@@ -58,27 +58,27 @@ class MatchLog:
 
         A detection waits for newer vectors at most for *most*.
         """
-        if self.to_show(project_id, space, 1):
+        if self.find_unshown(project_id, space, 1):
             return True
         made = sa.func.min(vectors.c.made_at), sa.func.max(vectors.c.made_at)
         with self._engine.connect() as connection:
-            first, last = connection.execute(_unmatched(project_id, space).with_only_columns(*made)).one()
+            first, last = connection.execute(_select_unmatched(project_id, space).with_only_columns(*made)).one()
         now = datetime.now(UTC)
         return first is not None and (now - last >= quiet or now - first >= most)
 
-    def add(self, project_id: int, space: Space, found: Mapping[str, Match]) -> None:
+    def add(self, project_id: int, space: Space, new: Mapping[str, Match]) -> None:
         """Record the matches of detections that had none."""
         with self._engine.begin() as connection:
-            _write(connection, project_id, space, found)
+            _write(connection, project_id, space, new)
 
-    def to_show(self, project_id: int, space: Space, most: int | None = None) -> dict[str, int]:
+    def find_unshown(self, project_id: int, space: Space, most: int | None = None) -> dict[str, int]:
         """Return detections whose match Label Studio may not have yet, with their tasks."""
         query = sa.select(matches.c.detection, vectors.c.task_id).join(vectors, _same_detection())
         query = query.where(_is_of(project_id, space), sa.not_(matches.c.is_shown)).order_by(vectors.c.task_id)
         with self._engine.connect() as connection:
             return {row.detection: row.task_id for row in connection.execute(query.limit(most))}
 
-    def shown(self, project_id: int, space: Space, keys: Iterable[str]) -> None:
+    def mark_shown(self, project_id: int, space: Space, keys: Iterable[str]) -> None:
         """Record that Label Studio has the matches of detections."""
         with self._engine.begin() as connection:
             for batch in chunked(keys):
@@ -86,7 +86,7 @@ class MatchLog:
                 connection.execute(matches.update().where(*conditions).values(is_shown=True))
 
     def show_again(self, project_id: int) -> None:
-        """Mark every match to be written into Label Studio again, after a change of the taxonomy."""
+        """Mark all matches as not yet in Label Studio, after a change of the taxonomy."""
         with self._engine.begin() as connection:
             connection.execute(matches.update().where(matches.c.project_id == project_id).values(is_shown=False))
 
@@ -97,26 +97,26 @@ class MatchLog:
                 conditions = (table.c.project_id == project_id, table.c.embedder == fingerprint)
                 connection.execute(table.delete().where(*conditions))
 
-    def follow(self, project_id: int, space: Space, plan: Plan, taxonomy: str) -> None:
+    def follow(self, project_id: int, space: Space, plan: ReapplyPlan, taxonomy: str) -> None:
         """
         Follow a plan and record its inverse, in one transaction.
 
         Raises StalePlan if a match differs from the start of the plan.
         """
         row = {"project_id": project_id, "embedder": space.fingerprint, "taxonomy": taxonomy, "token": plan.token}
-        undo = [asdict(change) for change in inverse(plan).changes]
+        undo = [asdict(change) for change in invert(plan).changes]
         with self._engine.begin() as connection:
             _move(connection, project_id, space, plan)
             connection.execute(reapplications.insert().values(**row, undo=undo, applied_at=datetime.now(UTC)))
 
-    def undo(self, project_id: int, space: Space, done: Reapplied) -> None:
+    def undo(self, project_id: int, space: Space, last: Reapplication) -> None:
         """Undo a re-application, in one transaction. Raises StalePlan if a match was changed since."""
-        condition = reapplications.c.id == done.id
+        condition = reapplications.c.id == last.id
         with self._engine.begin() as connection:
-            _move(connection, project_id, space, done.undo)
+            _move(connection, project_id, space, last.undo)
             connection.execute(reapplications.update().where(condition).values(undone_at=datetime.now(UTC)))
 
-    def last(self, project_id: int, space: Space) -> Reapplied | None:
+    def last(self, project_id: int, space: Space) -> Reapplication | None:
         """Return the last re-application that was not undone."""
         is_of = (reapplications.c.project_id == project_id, reapplications.c.embedder == space.fingerprint)
         query = sa.select(reapplications).where(*is_of, reapplications.c.undone_at.is_(None))
@@ -124,11 +124,11 @@ class MatchLog:
             row = connection.execute(query.order_by(reapplications.c.id.desc()).limit(1)).first()
         if row is None:
             return None
-        undo = Plan(tuple(_read_change(change) for change in row.undo), row.token)
-        return Reapplied(row.id, row.token, row.taxonomy, undo, row.applied_at)
+        undo = ReapplyPlan(tuple(_read_change(change) for change in row.undo), row.token)
+        return Reapplication(row.id, row.token, row.taxonomy, undo, row.applied_at)
 
     def counts(self, project_id: int, space: Space) -> dict[str | None, int]:
-        """Count the standing detections of each node; None is unknown."""
+        """Count the detections matched to each node; None is unknown."""
         query = sa.select(matches.c.node, sa.func.count()).join(vectors, _same_detection())
         query = query.where(_is_of(project_id, space)).group_by(matches.c.node)
         with self._engine.connect() as connection:
@@ -148,14 +148,14 @@ def _same_detection() -> sa.ColumnElement[bool]:
     )
 
 
-def _unmatched(project_id: int, space: Space) -> sa.Select[tuple[Any, ...]]:
+def _select_unmatched(project_id: int, space: Space) -> sa.Select[tuple[Any, ...]]:
     has_match = sa.exists().where(_same_detection())
     is_of = (vectors.c.project_id == project_id, vectors.c.embedder == space.fingerprint)
     is_done = (vectors.c.kind == CollectionKind.DETECTIONS, vectors.c.state == State.DONE)
     return sa.select(vectors.c.key).where(*is_of, *is_done, ~has_match)
 
 
-def _move(connection: sa.Connection, project_id: int, space: Space, plan: Plan) -> None:
+def _move(connection: sa.Connection, project_id: int, space: Space, plan: ReapplyPlan) -> None:
     for batch in chunked(plan.changes):
         condition = matches.c.detection.in_([change.detection for change in batch])
         current = _read_all(connection, project_id, space, condition)
@@ -166,7 +166,7 @@ def _move(connection: sa.Connection, project_id: int, space: Space, plan: Plan) 
         _write(connection, project_id, space, {change.detection: change.after for change in batch if change.after})
 
 
-def _write(connection: sa.Connection, project_id: int, space: Space, found: Mapping[str, Match]) -> None:
+def _write(connection: sa.Connection, project_id: int, space: Space, new: Mapping[str, Match]) -> None:
     rows = [
         {
             "project_id": project_id,
@@ -177,7 +177,7 @@ def _write(connection: sa.Connection, project_id: int, space: Space, found: Mapp
             "votes": [[vote.reference, vote.score] for vote in match.votes],
             "is_shown": False,
         }
-        for key, match in found.items()
+        for key, match in new.items()
     ]
     for batch in chunked(rows):
         connection.execute(matches.insert(), batch)
@@ -190,9 +190,9 @@ def _read_all(
     return {row.detection: Match(row.node, row.score, tuple(Vote(*vote) for vote in row.votes)) for row in rows}
 
 
-def _read_change(content: Mapping[str, Any]) -> Change:
+def _read_change(content: Mapping[str, Any]) -> MatchChange:
     before, after = (_read_match(content[side]) for side in ("before", "after"))
-    return Change(content["detection"], before, after)
+    return MatchChange(content["detection"], before, after)
 
 
 def _read_match(content: Mapping[str, Any] | None) -> Match | None:

@@ -11,12 +11,12 @@ from loop.failures import Fault, attempt
 from loop.label_studio.projects import Project
 from loop.label_studio.tasks import StoredTask
 from loop.storage.queries import chunked
-from loop.taxonomy import control as match_control
-from loop.taxonomy.matching import Match
-from loop.taxonomy.result import Matched, with_matches
+from loop.taxonomy.control import find_control
+from loop.taxonomy.result import TaskMatches, with_matches
 from loop.taxonomy.room import TaxonomyRoom
 from loop.taxonomy.taxonomy import Taxonomy
 from loop.taxonomy.views import TITLE, plan_views
+from loop.taxonomy.voting import Match
 
 AT_ONCE = 100  # tasks in memory at the same time
 MOST_NAMED = 10  # refused tasks named in the summary
@@ -36,15 +36,15 @@ def publish(
     champion = taxonomies.registry.versions.champion(project.id)
     if champion is None:
         return "no matches to show: nothing serves yet"
-    control = match_control.find(project.label_config)
+    control = find_control(project.label_config)
     done: Counter[str] = Counter()
     refused: list[str] = []
     for task_ids in chunked(sorted(matches_by_task), AT_ONCE):
         tasks = taxonomies.studio.client.named_tasks(project.id, task_ids)
         for task_id, task in tasks.items():
-            matched = Matched(matches_by_task[task_id], taxonomy, control)
+            matches = TaskMatches(matches_by_task[task_id], taxonomy, control)
             try:
-                written = attempt(partial(_write, taxonomies, task, matched, champion.name, project.id))
+                written = attempt(partial(_write_matches, taxonomies, project.id, champion.name, task, matches))
             except Refused as error:
                 refused.append(f"task {task_id}: {error}")
             else:
@@ -78,12 +78,14 @@ def publish_views(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy,
     return f"{summary}; the {remaining} deepest nodes have none" if remaining > 0 else summary
 
 
-def _write(taxonomies: TaxonomyRoom, task: StoredTask, matched: Matched, version: str, project_id: int) -> Counter[str]:
+def _write_matches(
+    taxonomies: TaxonomyRoom, project_id: int, version: str, task: StoredTask, matches: TaskMatches
+) -> Counter[str]:
     done: Counter[str] = Counter()
     for prediction in task.predictions_of(version):
         if prediction.id is None or not prediction.is_readable:  # Label Studio stores any content
             continue
-        result = with_matches(prediction.result, matched, version)
+        result = with_matches(prediction.result, matches, version)
         if result == prediction.result:
             done["right"] += 1
             continue

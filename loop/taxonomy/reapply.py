@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loop.errors import PayloadError, StalePlan
 from loop.references.entries import CollectionKind
 from loop.references.vector_store import State
 from loop.storage.queries import chunked
-from loop.taxonomy.match import AT_ONCE, Matcher, matcher_of, place_detections, place_references, show, vectors_of
-from loop.taxonomy.matching import Match
-from loop.taxonomy.reapply_plan import Plan, applied, plan_reapply, settled
+from loop.taxonomy.match import (
+    AT_ONCE,
+    Matcher,
+    fetch_vectors,
+    matcher_of,
+    place_detections,
+    place_references,
+    show_matches,
+)
+from loop.taxonomy.reapply_plan import MatchChange, ReapplyPlan, apply_plan, keep_if_equal, plan_reapply
 from loop.taxonomy.room import TaxonomyRoom
 from loop.taxonomy.taxonomy import Taxonomy
+from loop.taxonomy.voting import Match
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +29,7 @@ class DryRun:
     """The plan of a re-application, over a number of *detections*."""
 
     taxonomy: Taxonomy
-    plan: Plan
+    plan: ReapplyPlan
     detections: int
 
 
@@ -43,14 +52,11 @@ def reapply(taxonomies: TaxonomyRoom, project_id: int, token: str) -> str:
             _expect(preview.plan, token)
         return "nothing to change"
     _expect(preview.plan, token)
-    place_detections(
-        taxonomies, project_id, matcher.space, {change.detection: change.after for change in preview.plan.changes}
-    )
+    place_detections(taxonomies, project_id, matcher.space, _matches_after(preview.plan.changes))
     taxonomies.matches.follow(project_id, matcher.space, preview.plan, matcher.taxonomy.version)
     place_references(matcher)
-    return (
-        f"{len(preview.plan.changes)} matches changed; {show(taxonomies, project_id, matcher.taxonomy, matcher.space)}"
-    )
+    shown = show_matches(taxonomies, project_id, matcher.taxonomy, matcher.space)
+    return f"{len(preview.plan.changes)} matches changed; {shown}"
 
 
 def undo(taxonomies: TaxonomyRoom, project_id: int) -> str:
@@ -63,12 +69,10 @@ def undo(taxonomies: TaxonomyRoom, project_id: int) -> str:
     if last is None:
         raise PayloadError("undo", f"a re-application in project {project_id} that was not taken back", None)
     current = taxonomies.matches.of_keys(project_id, matcher.space, [change.detection for change in last.undo.changes])
-    applied(current, last.undo)  # raises before Milvus is changed
-    place_detections(
-        taxonomies, project_id, matcher.space, {change.detection: change.after for change in last.undo.changes}
-    )
+    apply_plan(current, last.undo)  # raises before Milvus is changed
+    place_detections(taxonomies, project_id, matcher.space, _matches_after(last.undo.changes))
     taxonomies.matches.undo(project_id, matcher.space, last)
-    shown = show(taxonomies, project_id, matcher.taxonomy, matcher.space)
+    shown = show_matches(taxonomies, project_id, matcher.taxonomy, matcher.space)
     return f"{len(last.undo.changes)} matches are as before {last.token}; {shown}"
 
 
@@ -84,13 +88,17 @@ def _plan(taxonomies: TaxonomyRoom, project_id: int, matcher: Matcher) -> DryRun
     before = taxonomies.matches.of_keys(project_id, matcher.space, keys)
     after: dict[str, Match] = {}
     for batch in chunked(keys, AT_ONCE):
-        known, vectors = vectors_of(taxonomies, project_id, matcher.space, batch)
-        for key, match in zip(known, matcher.match(vectors), strict=True):
-            after[key] = settled(before.get(key), match)
+        stored, vectors = fetch_vectors(taxonomies, project_id, matcher.space, batch)
+        for key, match in zip(stored, matcher.match(vectors), strict=True):
+            after[key] = keep_if_equal(before.get(key), match)
     before = {key: match for key, match in before.items() if key in after}  # without detections whose vector was lost
     return DryRun(matcher.taxonomy, plan_reapply(before, after), len(after))
 
 
-def _expect(plan: Plan, token: str) -> None:
+def _matches_after(changes: Sequence[MatchChange]) -> dict[str, Match | None]:
+    return {change.detection: change.after for change in changes}
+
+
+def _expect(plan: ReapplyPlan, token: str) -> None:
     if plan.token != token:
         raise StalePlan(f"the token {token} is not of what would change now ({plan.token}): plan again with --dry-run")

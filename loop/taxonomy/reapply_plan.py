@@ -1,4 +1,4 @@
-"""The changes from an old to a new matching, and their inverse. Pure."""
+"""The changes from the old to the new matches, and their inverse. Pure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from loop.errors import StalePlan
-from loop.taxonomy.matching import Match
+from loop.taxonomy.voting import Match
 
 SAME_SCORE = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class MatchChange:
     """The change of one detection's match; None is no match."""
 
     detection: str
@@ -31,14 +31,14 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ReapplyPlan:
     """
-    The changes that lead from one matching to another, in the order of the detections' keys.
+    The changes from the old to the new matches, in the order of the detections' keys.
 
     *token* is a hash of the content: equal changes give equal tokens.
     """
 
-    changes: tuple[Change, ...]
+    changes: tuple[MatchChange, ...]
     token: str
 
     def summary(self) -> dict[tuple[str | None, str | None], int]:
@@ -47,9 +47,9 @@ class Plan:
         return {move: times for move, times in moves.most_common() if move is not None}
 
 
-def settled(old: Match | None, new: Match) -> Match:
+def keep_if_equal(old: Match | None, new: Match) -> Match:
     """
-    Return the old match if the new match equals it: similarities of two searches differ in their last digits.
+    Return *old* if it equals *new*, else *new*: similarities of two searches differ in their last digits.
 
     Matches are equal with the same node, the same references and all scores within SAME_SCORE.
     """
@@ -60,25 +60,25 @@ def settled(old: Match | None, new: Match) -> Match:
     return old if is_same else new
 
 
-def plan_reapply(old: Mapping[str, Match], new: Mapping[str, Match]) -> Plan:
+def plan_reapply(old: Mapping[str, Match], new: Mapping[str, Match]) -> ReapplyPlan:
     """
-    Compare two matchings by the keys of detections; equal matches are no change.
+    Compare old and new matches by the keys of detections; equal matches are no change.
 
     A detection that *new* lacks loses its match.
     """
     changes = tuple(
-        Change(key, old.get(key), new.get(key)) for key in sorted({*old, *new}) if old.get(key) != new.get(key)
+        MatchChange(key, old.get(key), new.get(key)) for key in sorted({*old, *new}) if old.get(key) != new.get(key)
     )
-    return Plan(changes, _token(changes))
+    return ReapplyPlan(changes, _token(changes))
 
 
-def inverse(plan: Plan) -> Plan:
+def invert(plan: ReapplyPlan) -> ReapplyPlan:
     """Return the plan that undoes a plan."""
-    changes = tuple(Change(change.detection, change.after, change.before) for change in plan.changes)
-    return Plan(changes, _token(changes))
+    changes = tuple(MatchChange(change.detection, change.after, change.before) for change in plan.changes)
+    return ReapplyPlan(changes, _token(changes))
 
 
-def applied(matches: Mapping[str, Match], plan: Plan) -> dict[str, Match]:
+def apply_plan(matches: Mapping[str, Match], plan: ReapplyPlan) -> dict[str, Match]:
     """Return the matches after a plan. Raises StalePlan if a match differs from the start of the plan."""
     moved = [change.detection for change in plan.changes if matches.get(change.detection) != change.before]
     if moved:
@@ -92,6 +92,6 @@ def applied(matches: Mapping[str, Match], plan: Plan) -> dict[str, Match]:
     return result
 
 
-def _token(changes: tuple[Change, ...]) -> str:
+def _token(changes: tuple[MatchChange, ...]) -> str:
     content = json.dumps([asdict(change) for change in changes], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:16]

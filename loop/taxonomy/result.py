@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from loop.taxonomy.control import Kind, MatchControl
-from loop.taxonomy.matching import Match
+from loop.taxonomy.control import ControlKind, MatchControl
 from loop.taxonomy.taxonomy import Taxonomy, collect_enrichment
-from loop.taxonomy.views import keys
+from loop.taxonomy.views import view_keys
+from loop.taxonomy.voting import Match
 
 Json = dict[str, Any]
 KEYS = "categories"  # key of a region's meta: views find tasks by it, and later runs find earlier matches
@@ -20,10 +20,10 @@ DIGITS = 4  # digits of a score; smaller changes are ignored
 
 
 @dataclass(frozen=True, slots=True)
-class Matched:
-    """The matches of one task's regions, by region id; without a *control* they give no per-region result."""
+class TaskMatches:
+    """The matches of one task's regions, by region id. Without a *control* they are written into `meta` only."""
 
-    matches: Mapping[str, Match]
+    by_region: Mapping[str, Match]
     taxonomy: Taxonomy
     control: MatchControl | None = None
 
@@ -32,7 +32,7 @@ class Matched:
         return with_matches(result, self, version)
 
 
-def with_matches(result: Sequence[Mapping[str, Any]], matched: Matched, version: str) -> list[Json]:
+def with_matches(result: Sequence[Mapping[str, Any]], matches: TaskMatches, version: str) -> list[Json]:
     """
     Write the matches of a prediction of *version* into its result, in place of earlier matches.
 
@@ -41,18 +41,18 @@ def with_matches(result: Sequence[Mapping[str, Any]], matched: Matched, version:
     without a match, or matched to unknown, loses both. Everything else stays; a second call changes nothing.
     """
     ids = {item.get("id") for item in result if _is_rectangle(item)}
-    others = [item for item in result if not _is_ours(item, ids, matched.control)]
+    others = [item for item in result if not _is_ours(item, ids, matches.control)]
     written: list[Json] = []
     for item in others:
         if not _is_rectangle(item):
             written.append(dict(item))
             continue
-        match = matched.matches.get(str(item.get("id")))
-        node = match.node if match and match.node in matched.taxonomy.by_id else None
-        region = _with_meta(item, _meta(matched.taxonomy, node, version) if node else {})
+        match = matches.by_region.get(str(item.get("id")))
+        node = match.node if match and match.node in matches.taxonomy.by_id else None
+        region = _with_meta(item, _meta(matches.taxonomy, node, version) if node else {})
         written.append(region)
         if match and node:
-            written += _control_result(region, match, node, matched)
+            written += _control_result(region, match, node, matches)
     return written
 
 
@@ -62,7 +62,7 @@ def _is_rectangle(item: Mapping[str, Any]) -> bool:
 
 def _is_ours(item: Mapping[str, Any], ids: set[Any], control: MatchControl | None) -> bool:
     """Return whether an item is an earlier match: of this control, or of a former control of the label config."""
-    if item.get("id") not in ids or item.get("type") not in list(Kind):
+    if item.get("id") not in ids or item.get("type") not in list(ControlKind):
         return False
     return (control is not None and item.get("from_name") == control.name) or KEYS in _meta_of(item)
 
@@ -71,7 +71,7 @@ def _meta(taxonomy: Taxonomy, node: str, version: str) -> Json:
     """Return the meta of a matched region. The editor shows the text line by line, and keeps the other keys."""
     names = "/".join(taxonomy.by_id[ancestor].name for ancestor in taxonomy.path(node))
     lines = [f"{LINE}{names}", *(f"{field}: {value}" for field, value in collect_enrichment(taxonomy, node).items())]
-    return {"text": ["\n".join(" ".join(line.split()) for line in lines)], KEYS: keys(taxonomy, node, version)}
+    return {"text": ["\n".join(" ".join(line.split()) for line in lines)], KEYS: view_keys(taxonomy, node, version)}
 
 
 def _with_meta(item: Mapping[str, Any], ours: Json) -> Json:
@@ -97,9 +97,9 @@ def _meta_of(item: Mapping[str, Any]) -> Mapping[str, Any]:
     return meta if isinstance(meta, Mapping) else {}
 
 
-def _control_result(region: Json, match: Match, node: str, matched: Matched) -> list[Json]:
+def _control_result(region: Json, match: Match, node: str, matches: TaskMatches) -> list[Json]:
     """Return the result of the control; empty without a control, or if it lacks the node."""
-    control, taxonomy = matched.control, matched.taxonomy
+    control, taxonomy = matches.control, matches.taxonomy
     path = control.path_of([taxonomy.by_id[ancestor] for ancestor in taxonomy.path(node)]) if control else ()
     if not control or not path:
         return []

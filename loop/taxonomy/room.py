@@ -9,7 +9,7 @@ from loop.rates.room import RatesRoom
 from loop.references.room import ReferencesRoom
 from loop.registry.room import RegistryRoom
 from loop.serving.store import PredictionLog
-from loop.taxonomy.match_store import MatchLog
+from loop.taxonomy.match_store import MatchStore
 from loop.taxonomy.store import TaxonomyLog
 from loop.vision.room import VisionRoom
 
@@ -25,5 +25,5 @@ class TaxonomyRoom:
     rates: RatesRoom
     references: ReferencesRoom
     store: TaxonomyLog
-    matches: MatchLog
+    matches: MatchStore
     group_field: str = ""

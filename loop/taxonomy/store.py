@@ -1,4 +1,4 @@
-"""The taxonomies of each project, in all versions."""
+"""The log of each project's applied taxonomies."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from functools import lru_cache
 import sqlalchemy as sa
 
 from loop.storage.taxonomy_tables import taxonomies
-from loop.taxonomy import taxonomy_yaml as taxonomy_format
+from loop.taxonomy import taxonomy_yaml
 from loop.taxonomy.taxonomy import Taxonomy
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
+class AppliedTaxonomy:
     """One applied taxonomy, with its *number* in the project, from 1."""
 
     number: int
@@ -37,7 +37,7 @@ class TaxonomyLog:
                 return None
             number = last.number + 1 if last else 1
             row = {"project_id": project_id, "number": number, "version": taxonomy.version, "why": why}
-            content = {"content": taxonomy_format.write(taxonomy), "applied_at": datetime.now(UTC)}
+            content = {"content": taxonomy_yaml.write(taxonomy), "applied_at": datetime.now(UTC)}
             connection.execute(taxonomies.insert().values(**row, **content))
         return number
 
@@ -46,20 +46,20 @@ class TaxonomyLog:
         newest = self._read(_of(project_id).limit(1))
         return newest[0].taxonomy if newest else None
 
-    def all(self, project_id: int) -> list[Applied]:
+    def all(self, project_id: int) -> list[AppliedTaxonomy]:
         """Return all taxonomies of a project, newest first."""
         return self._read(_of(project_id))
 
-    def _read(self, query: sa.Select[tuple[object, ...]]) -> list[Applied]:
+    def _read(self, query: sa.Select[tuple[object, ...]]) -> list[AppliedTaxonomy]:
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
-        return [Applied(row.number, _parse(row.content), row.why, row.applied_at) for row in rows]
+        return [AppliedTaxonomy(row.number, _parse(row.content), row.why, row.applied_at) for row in rows]
 
 
 @lru_cache(64)
 def _parse(content: str) -> Taxonomy:
     """Read a taxonomy, cached: YAML takes milliseconds, and every request needs it."""
-    return taxonomy_format.read(content)
+    return taxonomy_yaml.read(content)
 
 
 def _of(project_id: int) -> sa.Select[tuple[object, ...]]:

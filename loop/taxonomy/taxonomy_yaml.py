@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -21,7 +21,7 @@ def read(text: str) -> Taxonomy:
     Raises TaxonomyError, with the node and the field, for unreadable content and for nodes that are no tree.
     """
     try:
-        content = yaml.load(text, _Loader)  # noqa: S506 (it is a safe loader)
+        content = yaml.load(text, _TaxonomyLoader)  # noqa: S506 (it is a safe loader)
     except RecursionError as error:
         raise TaxonomyError("taxonomy", "well-formed YAML", "something nested too deeply") from error
     except (yaml.YAMLError, ValueError) as error:  # a ValueError is an invalid date
@@ -33,10 +33,10 @@ def read(text: str) -> Taxonomy:
     nodes = content.get("nodes") or []
     if not isinstance(nodes, list):
         raise TaxonomyError("nodes", "a list of nodes", nodes)
-    return Taxonomy(tuple(_node(node, f"node {place}") for place, node in enumerate(nodes, start=1)))
+    return Taxonomy(tuple(_read_node(node, f"node {place}") for place, node in enumerate(nodes, start=1)))
 
 
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
+class _TaxonomyLoader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
     """Loads plain values, and refuses a mapping with a duplicate key: the first value would be lost."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -48,7 +48,7 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
         return mapping
 
 
-class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
+class _TaxonomyDumper(yaml.SafeDumper):  # type: ignore[misc]
     """Writes text with unprintable characters in double quotes: otherwise PyYAML would not read it back."""
 
 
@@ -56,20 +56,20 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
 
 
-_Dumper.add_representer(str, _represent_text)
+_TaxonomyDumper.add_representer(str, _represent_text)
 
 
 def write(taxonomy: Taxonomy) -> str:
     """Write a taxonomy for `read`, without empty fields; comments are lost."""
     if not taxonomy.nodes:
         return "nodes: []\n"
-    return "nodes:\n" + "".join(map(_entry, taxonomy.nodes))
+    return "nodes:\n" + "".join(map(_write_node, taxonomy.nodes))
 
 
-def _node(content: object, where: str) -> Node:
+def _read_node(content: object, where: str) -> Node:
     if not isinstance(content, Mapping):
         raise TaxonomyError(where, f"a mapping with the keys {', '.join(KEYS)}", content)
-    node_id = _text(content, "id", where)
+    node_id = _read_text(content, "id", where)
     if not node_id:
         raise TaxonomyError(f"{where} id", "a name", content.get("id"))
     where = f"node {node_id}"
@@ -78,16 +78,16 @@ def _node(content: object, where: str) -> Node:
         raise TaxonomyError(f"{where} {unknown[0]}", f"one of the keys {', '.join(KEYS)}", unknown[0])
     return Node(
         id=node_id,
-        title=_text(content, "title", where),
-        parent=_text(content, "parent", where) or None,
-        labels=_texts(content, "labels", where),
-        examples=_texts(content, "examples", where),
-        threshold=_threshold(content, where),
-        enrichment=_enrichment(content.get("enrichment"), where),
+        title=_read_text(content, "title", where),
+        parent=_read_text(content, "parent", where) or None,
+        labels=_read_texts(content, "labels", where),
+        examples=_read_texts(content, "examples", where),
+        threshold=_read_threshold(content, where),
+        enrichment=_read_enrichment(content.get("enrichment"), where),
     )
 
 
-def _text(content: Mapping[Any, Any], key: str, where: str) -> str:
+def _read_text(content: Mapping[Any, Any], key: str, where: str) -> str:
     value = content.get(key)
     if value is None:
         return ""
@@ -98,7 +98,7 @@ def _text(content: Mapping[Any, Any], key: str, where: str) -> str:
     return value.strip()
 
 
-def _texts(content: Mapping[Any, Any], key: str, where: str) -> tuple[str, ...]:
+def _read_texts(content: Mapping[Any, Any], key: str, where: str) -> tuple[str, ...]:
     values = content.get(key)
     if values is None:
         return ()
@@ -113,7 +113,7 @@ def _texts(content: Mapping[Any, Any], key: str, where: str) -> tuple[str, ...]:
     return texts
 
 
-def _threshold(content: Mapping[Any, Any], where: str) -> float | None:
+def _read_threshold(content: Mapping[Any, Any], where: str) -> float | None:
     value = content.get("threshold")
     if value is None:
         return None
@@ -122,15 +122,15 @@ def _threshold(content: Mapping[Any, Any], where: str) -> float | None:
     return float(value)
 
 
-def _enrichment(content: object, where: str) -> dict[str, Enrichment]:
+def _read_enrichment(content: object, where: str) -> dict[str, Enrichment]:
     if content is None:
         return {}
     if not isinstance(content, Mapping):
         raise TaxonomyError(f"{where} enrichment", "a mapping of field to value", content)
-    return {str(name): _field(value, f"{where} enrichment.{name}") for name, value in content.items()}
+    return {str(name): _read_field(value, f"{where} enrichment.{name}") for name, value in content.items()}
 
 
-def _field(content: object, where: str) -> Enrichment:
+def _read_field(content: object, where: str) -> Enrichment:
     """Read `value`, or `{value: …, mode: append}`."""
     if is_text(content):
         return Enrichment(content)
@@ -144,14 +144,14 @@ def _field(content: object, where: str) -> Enrichment:
     return Enrichment(content["value"], Mode(mode))
 
 
-def _entry(node: Node) -> str:
+def _write_node(node: Node) -> str:
     """Write one node as an item of a block list."""
     fields: dict[str, Any] = {
         "id": node.id,
         "title": node.title,
         "parent": node.parent,
-        "labels": _list(node.labels),
-        "examples": _list(node.examples),
+        "labels": list(node.labels),
+        "examples": list(node.examples),
         "threshold": node.threshold,
         "enrichment": {
             name: field.value if field.mode is Mode.REPLACE else {"value": field.value, "mode": field.mode.value}
@@ -159,9 +159,5 @@ def _entry(node: Node) -> str:
         },
     }
     filled = {key: value for key, value in fields.items() if value not in (None, "", [], {})}
-    text: str = yaml.dump([filled], Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    text: str = yaml.dump([filled], Dumper=_TaxonomyDumper, sort_keys=False, allow_unicode=True, width=120)
     return text
-
-
-def _list(values: Sequence[str]) -> list[str]:
-    return list(values)

@@ -29,13 +29,13 @@ class ViewPlan:
     gone: tuple[int, ...]
 
 
-def keys(taxonomy: Taxonomy, node_id: str, version: str) -> list[str]:
+def view_keys(taxonomy: Taxonomy, node_id: str, version: str) -> list[str]:
     """Return the keys of a match to a node by *version*: one for the node and for each node above it."""
     return [_key(version, taxonomy.distinct_names[ancestor]) for ancestor in taxonomy.path(node_id)]
 
 
-def view(name: str, version: str) -> View:
-    """Return the view of the node with the name *name*."""
+def make_view(name: str, version: str) -> View:
+    """Make the view of the node with this *name*."""
     return View(f"{TITLE}{name}", (Condition(COLUMN, "contains", "String", f'"{_key(version, name)}"'),))
 
 
@@ -54,7 +54,7 @@ def plan_views(taxonomy: Taxonomy, version: str, known: Sequence[View], *, most:
         name = _name_of(known_view)
         if name is None:
             continue
-        value = view(name, version).conditions[0].value
+        value = make_view(name, version).conditions[0].value
         renewed = tuple(
             condition._replace(value=value) if _is_filter_of(condition, name) else condition
             for condition in known_view.conditions
@@ -64,7 +64,7 @@ def plan_views(taxonomy: Taxonomy, version: str, known: Sequence[View], *, most:
         elif name in wanted and renewed != known_view.conditions:
             changed.append(replace(known_view, conditions=renewed))
         missing.pop(name, None)
-    return ViewPlan(tuple(view(name, version) for name in missing), tuple(changed), tuple(gone))
+    return ViewPlan(tuple(make_view(name, version) for name in missing), tuple(changed), tuple(gone))
 
 
 def _node_names(taxonomy: Taxonomy, most: int) -> list[str]:

@@ -23,9 +23,9 @@ from sklearn.metrics import adjusted_rand_score
 from loop.discovery.clustering import Clustering, ClusterPolicy, Method, cluster
 from loop.discovery.hints import find_likely_members
 from loop.discovery.neighbour_graph import NOISE, Vectors
-from loop.taxonomy.calibration import calibrate, without_group
-from loop.taxonomy.matching import MatchPolicy, Neighbours, codes, match, node_scores
+from loop.taxonomy.calibration import calibrate_nodes, without_group
 from loop.taxonomy.taxonomy import Node, Taxonomy, add_category, with_thresholds
+from loop.taxonomy.voting import MatchPolicy, Neighbours, find_places, node_scores, vote
 from scripts.bench.discovery_features import KNOWN, NOVEL, Cut, Features, features
 
 K = 10  # neighbours that vote
@@ -46,7 +46,7 @@ class References:
         """The nearest references of each query."""
         likeness = queries @ self.vectors.T
         order = np.argsort(-likeness, axis=1, kind="stable")[:, :k]
-        places = codes(taxonomy, self.labels.tolist())
+        places = find_places(taxonomy, self.labels.tolist())
         return Neighbours(order.astype(str), np.take_along_axis(likeness, order, 1), places[order])
 
     def with_more(self, vectors: Vectors, labels: Names, stamps: Names) -> References:
@@ -59,7 +59,7 @@ class References:
         """The taxonomy with thresholds from matches of each reference without those of its stamp."""
         near = self.near(taxonomy, self.vectors, len(self.labels))
         near = without_group(near, self.stamps, self.stamps[near.ids.astype(int)], K)
-        rows = calibrate(taxonomy, near, codes(taxonomy, self.labels.tolist()))
+        rows = calibrate_nodes(taxonomy, near, find_places(taxonomy, self.labels.tolist()))
         return with_thresholds(taxonomy, {row.node: row.threshold for row in rows})
 
 
@@ -72,7 +72,7 @@ def measure(stored: Features, policy: ClusterPolicy) -> dict[str, float]:
     is_known, later_known = np.isin(truth, list(KNOWN)), np.isin(later_truth, list(KNOWN))
     figures = {"known accuracy at 90%": at_coverage(taxonomy, references, later[later_known], later_truth[later_known])}
 
-    placed = match(taxonomy, references.near(taxonomy, unlabelled))
+    placed = vote(taxonomy, references.near(taxonomy, unlabelled))
     unknown = np.flatnonzero([one.node is None for one in placed])
     figures["novel left unknown"] = float(np.isin(np.flatnonzero(~is_known), unknown).mean())
     figures["known left unknown"] = float(np.isin(np.flatnonzero(is_known), unknown).mean())
@@ -102,7 +102,7 @@ def classified(
     taxonomy: Taxonomy, references: References, queries: Vectors, truth: Names, said: str
 ) -> dict[str, float]:
     """The share of later detections that are matched to the node they should be."""
-    placed = np.array([one.node or "" for one in match(taxonomy, references.near(taxonomy, queries))])
+    placed = np.array([one.node or "" for one in vote(taxonomy, references.near(taxonomy, queries))])
     right = placed == np.array([taxonomy.node_of_label.get(name, "?") for name in truth])
     novel = np.isin(truth, list(NOVEL))
     figures = {f"novel classified, {said}": float(right[novel].mean())}

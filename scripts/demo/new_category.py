@@ -15,7 +15,7 @@ from loop.references.plan import is_due, source_of
 from loop.regions import Box, Region
 from loop.rooms import Rooms
 from loop.settings import Settings
-from loop.taxonomy.match import of_regions
+from loop.taxonomy.recorded_matches import find_region_matches
 from scripts.demo import project, scenes, services
 from scripts.demo.annotator import scene_name
 from scripts.demo.scenes import Scene
@@ -132,7 +132,7 @@ def _come(scenery: Scenery, some: Sequence[Scene]) -> None:
         if len(predicted) < len(some) or is_due(rooms.references, rooms.studio.projects.get(project_id)):
             return False
         source = source_of(rooms.references, project_id)
-        return source is not None and not rooms.taxonomies.matches.unmatched(project_id, source.space, 1)
+        return source is not None and not rooms.taxonomies.matches.find_unmatched(project_id, source.space, 1)
 
     services.until(is_done, "new scenes were not matched")
 
@@ -154,7 +154,9 @@ def _told(scenery: Scenery, some: Sequence[Scene]) -> Told:
     counts: Counter[str] = Counter()
     for task, one in rooms.serving.predictions.newest(project_id, by_task).items():
         regions = (*one.regions, *one.candidates)
-        known = of_regions(rooms.taxonomies, project_id, source.space, [(task, one.image, regions)]).get(task, {})
+        known = find_region_matches(rooms.taxonomies, project_id, source.space, [(task, one.image, regions)]).get(
+            task, {}
+        )
         told = [region for region in regions if region.id in known and known[region.id].node == NODE]
         insects = [box for label, box in by_task[task].objects if label == NAME]
         for box in insects:

@@ -13,7 +13,7 @@ from loop.errors import PayloadError
 from loop.label_studio.classes import ClassBook, ClassIndex, ObjectClass
 from loop.label_studio.label_config import parse
 from loop.label_studio.label_config_edit import with_label
-from loop.taxonomy import taxonomy_yaml as taxonomy_format
+from loop.taxonomy import taxonomy_yaml
 from loop.taxonomy.taxonomy import begin_taxonomy
 from tests.builders import ls_annotation, ls_region, picture
 from tests.label_studio.builders import NAMES, config_of
@@ -96,7 +96,7 @@ def test_a_label_that_stands_twice_is_one_class():
 def test_a_name_becomes_a_node_of_the_taxonomy_and_a_label_of_the_config(name):
     taxonomy = begin_taxonomy(["first", name])
 
-    assert taxonomy_format.read(taxonomy_format.write(taxonomy)) == taxonomy
+    assert taxonomy_yaml.read(taxonomy_yaml.write(taxonomy)) == taxonomy
     assert parse(with_label(config_of(["first"]), name)).label_names == ("first", name)
 
 

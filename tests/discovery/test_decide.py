@@ -12,8 +12,8 @@ from loop.label_studio.label_config import parse
 from loop.references.index import index
 from loop.references.plan import source_of
 from loop.rooms import swap
-from loop.taxonomy.matching import Match
 from loop.taxonomy.taxonomy import Node, Taxonomy
+from loop.taxonomy.voting import Match
 from tests.builders import CONFIG
 from tests.discovery.builders import INSECTS, TOOLS, clusters_in, looking, planted, references, states, unknown_tasks
 from tests.fakes import FakeLabelStudio
@@ -104,11 +104,11 @@ def test_what_label_studio_shows_of_matches_is_written_anew_with_the_taxonomy(ro
     space = source_of(rooms.references, 1).space
     key = tools.members[0].key
     rooms.taxonomies.matches.add(1, space, {key: Match(None, 0.1)})
-    rooms.taxonomies.matches.shown(1, space, [key])
+    rooms.taxonomies.matches.mark_shown(1, space, [key])
 
     promote(rooms.discovery, 1, insects.id, "Insect")
 
-    assert set(rooms.taxonomies.matches.to_show(1, space)) == {key}
+    assert set(rooms.taxonomies.matches.find_unshown(1, space)) == {key}
 
 
 def test_of_two_people_who_decide_at_once_one_is_told(rooms):

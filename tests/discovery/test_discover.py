@@ -10,8 +10,8 @@ from loop.references.index import index
 from loop.references.plan import source_of
 from loop.reviews.judging import judge_tasks
 from loop.rooms import swap
-from loop.taxonomy.matching import Match
 from loop.taxonomy.taxonomy import Node, Taxonomy
+from loop.taxonomy.voting import Match
 from tests.builders import CONFIG, region, review
 from tests.discovery.builders import (
     INSECTS,

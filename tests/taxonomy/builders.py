@@ -4,7 +4,7 @@ from loop.references.entries import CollectionKind
 from loop.references.index import index
 from loop.references.plan import source_of
 from loop.rooms import swap
-from loop.taxonomy.match import of_tasks
+from loop.taxonomy.recorded_matches import find_task_matches
 from loop.taxonomy.taxonomy import Enrichment, Node, Taxonomy
 from tests.builders import CONFIG, region
 from tests.fakes import FakeImages, FakeLabelStudio
@@ -37,15 +37,15 @@ CHOICES = """<Choices name="kind" toName="image" perRegion="true">
 
 def matching(rooms):
     """The rooms with vectors and references in memory."""
-    found = swap(
+    rooms = swap(
         rooms,
         (rooms.vision.embedders, FakeEmbedders()),
         (rooms.references.milvus, FakeReferences()),
         (rooms.studio.client, FakeLabelStudio([])),
         (rooms.vision.images, FakeImages()),
     )
-    found.studio.projects.save(1, "Cars", CONFIG)
-    return found
+    rooms.studio.projects.save(1, "Cars", CONFIG)
+    return rooms
 
 
 def with_references(rooms):
@@ -58,13 +58,13 @@ def with_references(rooms):
 
 def nodes(rooms, *tasks):
     source = source_of(rooms.references, 1)
-    found = of_tasks(rooms.taxonomies, 1, source.space, tasks)
-    return {region_id: one.node for some in found.values() for region_id, one in some.items()}
+    by_task = find_task_matches(rooms.taxonomies, 1, source.space, tasks)
+    return {region_id: match.node for matches in by_task.values() for region_id, match in matches.items()}
 
 
 def placed(rooms, kind=CollectionKind.DETECTIONS):
-    found = rooms.references.milvus.find(1, kind, source_of(rooms.references, 1).space)
-    return {entry.region: entry.node for entry, _ in found.rows.values()}
+    collection = rooms.references.milvus.find(1, kind, source_of(rooms.references, 1).space)
+    return {entry.region: entry.node for entry, _ in collection.rows.values()}
 
 
 def everything(rooms):

@@ -6,7 +6,7 @@ import pytest
 
 from loop.errors import LabelConfigError
 from loop.label_studio.label_config import parse
-from loop.taxonomy.control import Kind, find
+from loop.taxonomy.control import ControlKind, find_control
 from loop.taxonomy.taxonomy_yaml import read
 from tests.taxonomy.builders import ANIMALS, CHOICES, TAXONOMY, config
 
@@ -14,13 +14,13 @@ FOLDER = Path(__file__).parents[2] / "label_config"
 
 
 def path(xml, node):
-    return find(xml).path_of([ANIMALS.by_id[one] for one in ANIMALS.path(node)])
+    return find_control(xml).path_of([ANIMALS.by_id[ancestor] for ancestor in ANIMALS.path(node)])
 
 
 def test_a_taxonomy_comes_before_choices_wherever_it_stands():
-    assert (found := find(config(CHOICES, TAXONOMY))).kind is Kind.TAXONOMY
-    assert found.name == "category"
-    assert find(config(CHOICES)).kind is Kind.CHOICES
+    assert (control := find_control(config(CHOICES, TAXONOMY))).kind is ControlKind.TAXONOMY
+    assert control.name == "category"
+    assert find_control(config(CHOICES)).kind is ControlKind.CHOICES
 
 
 @pytest.mark.parametrize(
@@ -33,14 +33,14 @@ def test_a_taxonomy_comes_before_choices_wherever_it_stands():
         TAXONOMY.replace('name="category"', ""),
         CHOICES.replace('perRegion="true"', 'perItem="true"'),
     ],
-    ids=["none", "per-task", "said-not", "other-image", "nameless", "per-item"],
+    ids=["none", "per-task", "set-to-false", "other-image", "nameless", "per-item"],
 )
 def test_what_cannot_show_a_match_of_a_region_is_no_control(control):
-    assert find(config(control)) is None
+    assert find_control(config(control)) is None
 
 
 def test_attributes_are_read_without_regard_to_case_as_the_editor_does():
-    assert find(config(TAXONOMY.replace("perRegion", "perregion"))) is not None
+    assert find_control(config(TAXONOMY.replace("perRegion", "perregion"))) is not None
 
 
 @pytest.mark.parametrize(
@@ -85,14 +85,14 @@ def test_choices_that_we_cannot_know_get_the_names_of_the_nodes(source):
 def test_the_worked_example_shows_every_node_of_the_worked_taxonomy():
     taxonomy = read((FOLDER / "taxonomy.yaml").read_text())
     xml = (FOLDER / "rectangles_taxonomy.xml").read_text()
-    control = find(xml)
+    control = find_control(xml)
 
     for node in taxonomy.nodes:
-        nodes = [taxonomy.by_id[one] for one in taxonomy.path(node.id)]
-        assert control.path_of(nodes) == tuple(one.title for one in nodes)
+        nodes = [taxonomy.by_id[ancestor] for ancestor in taxonomy.path(node.id)]
+        assert control.path_of(nodes) == tuple(node.title for node in nodes)
     assert set(parse(xml).label_names) == set(taxonomy.node_of_label)
 
 
 def test_a_config_that_is_none_is_refused():
     with pytest.raises(LabelConfigError, match="well-formed XML"):
-        find("<View>")
+        find_control("<View>")

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from loop.taxonomy import manage as categorise
-from loop.taxonomy.match import match
+from loop.taxonomy import manage
+from loop.taxonomy.match import match_detections
 from loop.taxonomy.match_request import MatchNow
 from tests.builders import CONFIG, region
 from tests.references.builders import LEFT, RIGHT
@@ -27,14 +27,16 @@ def suggestion(rooms, task=2, tag="b"):
 
 def test_a_request_takes_what_is_known_and_computes_the_rest(rooms):
     with_references(rooms)
-    categorise.apply(rooms.taxonomies, 1, TREE, "test")
-    match(rooms.taxonomies, 1)
+    manage.apply(rooms.taxonomies, 1, TREE, "test")
+    match_detections(rooms.taxonomies, 1)
     now = MatchNow(rooms.taxonomies, 5.0)
     shown = len(rooms.vision.embedders.shown)
 
-    found = now(1, CONFIG, [suggestion(rooms), suggestion(rooms, 3, "c")])
+    matches = now(1, CONFIG, [suggestion(rooms), suggestion(rooms, 3, "c")])
 
-    assert {name: one.node for some in found.values() for name, one in some.matches.items()} == {
+    assert {
+        name: match.node for of_task in matches.values() for name, match in of_task.by_region.items()
+    } == {
         "b2l": "car", "b2r": "person", "c3l": "car", "c3r": "person",
     }  # fmt: skip
     assert len(rooms.vision.embedders.shown) == shown + 2
@@ -42,15 +44,15 @@ def test_a_request_takes_what_is_known_and_computes_the_rest(rooms):
 
 def test_a_request_over_its_budget_goes_out_without(rooms, monkeypatch):
     with_references(rooms)
-    categorise.apply(rooms.taxonomies, 1, TREE, "test")
+    manage.apply(rooms.taxonomies, 1, TREE, "test")
     slow, ended = threading.Event(), threading.Event()
     embed = rooms.vision.embedders.embed
 
     def wait(images, boxes):
         slow.wait(20)
-        found = embed(images, boxes)
+        vectors = embed(images, boxes)
         ended.set()
-        return found
+        return vectors
 
     monkeypatch.setattr(rooms.vision.embedders, "embed", wait)
     now = MatchNow(rooms.taxonomies, 0.2)
@@ -66,7 +68,7 @@ def test_a_request_over_its_budget_goes_out_without(rooms, monkeypatch):
 
 def test_a_milvus_that_fails_after_the_request_went_out_is_warned_of_too(rooms, caplog, monkeypatch):
     with_references(rooms)
-    categorise.apply(rooms.taxonomies, 1, TREE, "test")
+    manage.apply(rooms.taxonomies, 1, TREE, "test")
     find = rooms.references.milvus.find
 
     def hang(*arguments):
@@ -82,18 +84,18 @@ def test_a_milvus_that_fails_after_the_request_went_out_is_warned_of_too(rooms, 
     while not caplog.records and time.monotonic() < deadline:
         time.sleep(0.05)
 
-    assert sum("without matches" in one.message for one in caplog.records) == 1
+    assert sum("without matches" in record.message for record in caplog.records) == 1
 
 
 def test_a_request_while_milvus_is_down_warns_once_and_recovers(rooms, caplog):
     with_references(rooms)
-    categorise.apply(rooms.taxonomies, 1, TREE, "test")
+    manage.apply(rooms.taxonomies, 1, TREE, "test")
     now = MatchNow(rooms.taxonomies, 5.0)
     rooms.references.milvus.is_down = True
 
     assert now(1, CONFIG, [suggestion(rooms)]) == {}
     assert now(1, CONFIG, [suggestion(rooms)]) == {}
-    assert sum("without matches" in one.message for one in caplog.records) == 1
+    assert sum("without matches" in record.message for record in caplog.records) == 1
 
     rooms.references.milvus.is_down = False
-    assert now(1, CONFIG, [suggestion(rooms)])[2].matches["b2l"].node == "car"
+    assert now(1, CONFIG, [suggestion(rooms)])[2].by_region["b2l"].node == "car"

@@ -11,12 +11,12 @@ from loop.regions import Box
 from loop.registry.loaded_version import LoadedVersion
 from loop.rooms import swap
 from loop.serving.store_predictions import predict_and_store
-from loop.taxonomy.control import find
-from loop.taxonomy.matching import Match
+from loop.taxonomy.control import find_control
 from loop.taxonomy.publish import publish, publish_views
-from loop.taxonomy.result import Matched
+from loop.taxonomy.result import TaskMatches
 from loop.taxonomy.taxonomy import Node, Taxonomy
 from loop.taxonomy.views import plan_views
+from loop.taxonomy.voting import Match
 from tests.builders import ls_annotation, ls_region, ls_task
 from tests.fakes import FakeDetector, FakeImages, FakeLabelStudio
 from tests.taxonomy.builders import ANIMALS, TAXONOMY, config
@@ -50,10 +50,10 @@ def published(rooms, matches):
 
 
 def test_matches_are_shown_in_the_predictions_and_only_what_differs_is_written(ready):
-    said = published(ready, {1: {"r1": BIRD}, 2: {"r2": BIRD}, 3: {"r3": Match(None, 0.1)}})
+    summary = published(ready, {1: {"r1": BIRD}, 2: {"r2": BIRD}, 3: {"r3": Match(None, 0.1)}})
     again = published(ready, {1: {"r1": BIRD}, 2: {"r2": Match("animal", 0.5)}, 3: {}})
 
-    assert "2 predictions show other matches now, 1 showed theirs" in said
+    assert "2 predictions show other matches now, 1 showed theirs" in summary
     assert "1 predictions show other matches now, 2 showed theirs" in again
     assert ready.studio.client.patched == [1, 2, 2]
     assert shown(ready, 2) == [[["ANIMAL"]]]
@@ -80,9 +80,9 @@ class Refusing(FakeLabelStudio):
 def test_a_task_that_label_studio_refuses_costs_only_itself(ready):
     ready = swap(ready, (ready.studio.client, Refusing(ready.studio.client.tasks)))
 
-    said = published(ready, {task: {f"r{task}": BIRD} for task in (1, 2, 3)})
+    summary = published(ready, {task: {f"r{task}": BIRD} for task in (1, 2, 3)})
 
-    assert "task 2: Label Studio answered 400: no" in said
+    assert "task 2: Label Studio answered 400: no" in summary
     assert ready.studio.client.patched == [1, 3]
 
 
@@ -98,13 +98,13 @@ def test_what_is_known_at_once_is_stored_at_once(ready):
     )
     project = ready.studio.projects.get(1)
     served = LoadedVersion(VERSION, FakeDetector((Box(0, 0, 0.5, 0.5), "aves", 0.9), class_names=("aves",)))
-    control = find(project.label_config)
+    control = find_control(project.label_config)
 
     def matching(suggestions):
         return {
-            one.task_id: Matched({region.id: BIRD for region in one.shown}, ANIMALS, control)
-            for one in suggestions
-            if one.task_id == 4
+            suggestion.task_id: TaskMatches({region.id: BIRD for region in suggestion.shown}, ANIMALS, control)
+            for suggestion in suggestions
+            if suggestion.task_id == 4
         }
 
     predict_and_store(ready.serving, project, served, read_tasks(ready.studio.client.tasks), "x", match=matching)
@@ -130,9 +130,9 @@ def values(tab):
 
 def test_every_node_has_one_view_in_the_order_of_the_tree(ready):
     publish_views(ready.taxonomies, 1, ANIMALS)
-    said = publish_views(ready.taxonomies, 1, ANIMALS)
+    summary = publish_views(ready.taxonomies, 1, ANIMALS)
 
-    assert "0 added, 0 changed, 0 deleted" in said
+    assert "0 added, 0 changed, 0 deleted" in summary
     assert titles(ready) == ["Category: Animal", "Category: Bird", "Category: owl", "Category: Plant"]
     assert values(ready.studio.client.tabs[1]) == [f'"{VERSION} Bird"']
 
@@ -214,9 +214,9 @@ def test_a_view_that_two_made_at_once_is_deleted_again(ready):
 
 
 def test_of_too_many_nodes_the_deepest_have_no_view(ready):
-    said = publish_views(ready.taxonomies, 1, ANIMALS, most=3)
+    summary = publish_views(ready.taxonomies, 1, ANIMALS, most=3)
 
-    assert "the 1 deepest nodes have none" in said
+    assert "the 1 deepest nodes have none" in summary
     assert titles(ready) == ["Category: Animal", "Category: Bird", "Category: Plant"]
 
 
@@ -225,12 +225,12 @@ def test_nodes_of_one_name_have_views_of_their_own():
 
     plan = plan_views(Taxonomy(nodes), VERSION, [], most=9)
 
-    found = {one.title: one.conditions[0].value for one in plan.added}
-    assert list(found) == [
+    values_by_title = {view.title: view.conditions[0].value for view in plan.added}
+    assert list(values_by_title) == [
         "Category: A",
         "Category: A/Other",
         "Category: B",
         "Category: B/other",
         'Category: Größe "1%"',
     ]
-    assert found['Category: Größe "1%"'] == f'"{VERSION} Gr%C3%B6%C3%9Fe %221%25%22"'
+    assert values_by_title['Category: Größe "1%"'] == f'"{VERSION} Gr%C3%B6%C3%9Fe %221%25%22"'

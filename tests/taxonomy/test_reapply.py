@@ -6,8 +6,8 @@ from loop.errors import PayloadError, StalePlan, UnknownProject
 from loop.lineage import of_region
 from loop.references.index import index
 from loop.storage.taxonomy_tables import matches
-from loop.taxonomy import manage as categorise
-from loop.taxonomy.match import match
+from loop.taxonomy import manage
+from loop.taxonomy.match import match_detections
 from loop.taxonomy.reapply import dry_run, reapply, undo
 from loop.taxonomy.taxonomy import Node, Taxonomy
 from tests.builders import region
@@ -24,8 +24,8 @@ def improved(rooms):
     """Matched without references, which come later."""
     predicted(rooms)
     index(rooms.references, 1)
-    categorise.apply(rooms.taxonomies, 1, TREE, "test")
-    match(rooms.taxonomies, 1)
+    manage.apply(rooms.taxonomies, 1, TREE, "test")
+    match_detections(rooms.taxonomies, 1)
     before = everything(rooms)
     reviewed(rooms, region("1l", "Car", LEFT), region("1r", "Person", RIGHT), region("drawn", "Car", BELOW))
     index(rooms.references, 1)
@@ -35,9 +35,9 @@ def improved(rooms):
 def test_a_dry_run_says_what_would_change_and_changes_nothing(rooms):
     before = improved(rooms)
 
-    found = dry_run(rooms.taxonomies, 1)
+    preview = dry_run(rooms.taxonomies, 1)
 
-    assert found.plan.summary() == {(None, "car"): 2, (None, "person"): 1}
+    assert preview.plan.summary() == {(None, "car"): 2, (None, "person"): 1}
     assert everything(rooms) == before
 
 
@@ -82,7 +82,7 @@ def test_an_undo_that_is_refused_changes_nothing_in_milvus_either(rooms):
 def test_another_token_is_refused(rooms):
     before = improved(rooms)
     token = dry_run(rooms.taxonomies, 1).plan.token
-    categorise.apply(rooms.taxonomies, 1, Taxonomy((Node("vehicle", labels=("Car",)),)), "another tree")
+    manage.apply(rooms.taxonomies, 1, Taxonomy((Node("vehicle", labels=("Car",)),)), "another tree")
 
     with pytest.raises(StalePlan, match="plan again"):
         reapply(rooms.taxonomies, 1, token)
@@ -90,33 +90,33 @@ def test_another_token_is_refused(rooms):
 
 
 def test_a_taxonomy_is_applied_once(rooms):
-    assert "is in force" in categorise.apply(rooms.taxonomies, 1, TREE, "first")
-    assert "already" in categorise.apply(rooms.taxonomies, 1, TREE, "again")
+    assert "is in force" in manage.apply(rooms.taxonomies, 1, TREE, "first")
+    assert "already" in manage.apply(rooms.taxonomies, 1, TREE, "again")
     with pytest.raises(UnknownProject):
-        categorise.apply(rooms.taxonomies, 2, TREE, "another project")
+        manage.apply(rooms.taxonomies, 2, TREE, "another project")
 
-    categorise.apply(rooms.taxonomies, 1, Taxonomy(), "empty")
+    manage.apply(rooms.taxonomies, 1, Taxonomy(), "empty")
 
-    assert [(one.number, one.why) for one in rooms.taxonomies.store.all(1)] == [(2, "empty"), (1, "first")]
+    assert [(version.number, version.why) for version in rooms.taxonomies.store.all(1)] == [(2, "empty"), (1, "first")]
     assert rooms.taxonomies.store.all(1)[1].taxonomy == TREE
 
 
 def test_a_trial_stores_nothing(rooms):
     with_references(rooms)
 
-    found = categorise.trial(rooms.taxonomies, 1, TREE, tasks=1)
+    trials = manage.try_taxonomy(rooms.taxonomies, 1, TREE, tasks=1)
 
-    assert {one.after.node for one in found} <= {"car", "person", None}
-    assert len({one.entry.task for one in found}) == 1
+    assert {trial.after.node for trial in trials} <= {"car", "person", None}
+    assert len({trial.entry.task for trial in trials}) == 1
     assert everything(rooms) == {}
     assert rooms.taxonomies.store.current(1) is None
 
 
 def test_calibration_leaves_a_reference_and_its_task_out(rooms):
     with_references(rooms)
-    categorise.apply(rooms.taxonomies, 1, TREE, "test")
+    manage.apply(rooms.taxonomies, 1, TREE, "test")
 
-    taxonomy, rows = categorise.calibrated(rooms.taxonomies, 1)
+    taxonomy, rows = manage.calibrate(rooms.taxonomies, 1)
 
     assert [(row.node, row.references) for row in rows] == [("thing", 2), ("car", 1), ("person", 1)]
     assert all(row.coverage is None for row in rows)  # both references are of one task: nobody is left to ask
@@ -125,11 +125,11 @@ def test_calibration_leaves_a_reference_and_its_task_out(rooms):
 
 def test_lineage_shows_the_references_that_voted(rooms):
     with_references(rooms)
-    categorise.apply(rooms.taxonomies, 1, TREE, "test")
-    match(rooms.taxonomies, 1)
+    manage.apply(rooms.taxonomies, 1, TREE, "test")
+    match_detections(rooms.taxonomies, 1)
 
-    (found,) = of_region(rooms.trainings, rooms.taxonomies, 1, "b2l").matched
+    (trace,) = of_region(rooms.trainings, rooms.taxonomies, 1, "b2l").matched
 
-    assert (found.node, found.task) == ("car", 2)
-    assert found.voters[0].label == "Car"
-    assert (found.voters[0].task, found.voters[0].region) == (1, "1l")
+    assert (trace.node, trace.task) == ("car", 2)
+    assert trace.voters[0].label == "Car"
+    assert (trace.voters[0].task, trace.voters[0].region) == (1, "1l")

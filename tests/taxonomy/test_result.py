@@ -9,10 +9,10 @@ from loop.label_studio.label_config import parse
 from loop.label_studio.result_format import read_result
 from loop.regions import Box, Region
 from loop.reviews.verdicts import Decision, judge
-from loop.taxonomy.control import find
-from loop.taxonomy.matching import Match
-from loop.taxonomy.result import Matched, with_matches
+from loop.taxonomy.control import find_control
+from loop.taxonomy.result import TaskMatches, with_matches
 from loop.taxonomy.taxonomy import Enrichment, Mode, Node, Taxonomy, collect_enrichment
+from loop.taxonomy.voting import Match
 from scripts.demo.annotator import corrected
 from tests.builders import CONFIG, ls_region
 from tests.taxonomy.builders import CHOICES, TAXONOMY, config
@@ -35,7 +35,7 @@ BIRD = Match("bird", 0.812345)
 
 
 def matched(control=TAXONOMY, taxonomy=TREE, **matches):
-    return Matched(matches, taxonomy, find(config(control)))
+    return TaskMatches(matches, taxonomy, find_control(config(control)))
 
 
 def written(result, *arguments, **matches):

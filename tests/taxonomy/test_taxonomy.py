@@ -36,7 +36,7 @@ def test_an_empty_file_is_a_taxonomy_without_nodes():
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         pytest.param(CYCLE, "node a parent.*cycle.*a -> b -> c -> a", id="cycle"),
         pytest.param("nodes: [{id: a, parent: a}]", "node a parent.*cycle", id="own-parent"),
@@ -64,8 +64,8 @@ def test_an_empty_file_is_a_taxonomy_without_nodes():
         pytest.param("just words", "one key `nodes`", id="words"),
     ],
 )
-def test_what_is_no_taxonomy_is_refused_by_node_and_field(text, said):
-    with pytest.raises(TaxonomyError, match=said):
+def test_what_is_no_taxonomy_is_refused_by_node_and_field(text, message):
+    with pytest.raises(TaxonomyError, match=message):
         read(text)
 
 
@@ -133,15 +133,15 @@ def test_promoting_a_name_that_is_an_id_already_gets_another_id():
 
 
 @pytest.mark.parametrize(
-    ("name", "parent", "said"),
+    ("name", "parent", "message"),
     [
         pytest.param("Insect", "nobody", "unknown|one of", id="unknown-parent"),
         pytest.param("Fish", "plant", "node fish parent", id="known-elsewhere"),
         pytest.param("  ", None, "a name", id="no-name"),
     ],
 )
-def test_what_cannot_be_promoted_is_refused(name, parent, said):
-    with pytest.raises(TaxonomyError, match=said):
+def test_what_cannot_be_promoted_is_refused(name, parent, message):
+    with pytest.raises(TaxonomyError, match=message):
         add_category(read(EXAMPLE), name, parent=parent)
 
 

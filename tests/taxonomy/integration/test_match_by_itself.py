@@ -78,8 +78,8 @@ def predictions(api, project_id):
 
 
 def annotations(api, tasks):
-    found = [one for task in tasks for one in api.get(f"/api/tasks/{task}/annotations/").json()]
-    return [{key: value for key, value in one.items() if key != "created_ago"} for one in found]
+    all_annotations = [each for task in tasks for each in api.get(f"/api/tasks/{task}/annotations/").json()]
+    return [{key: value for key, value in each.items() if key != "created_ago"} for each in all_annotations]
 
 
 def views(api, project_id):

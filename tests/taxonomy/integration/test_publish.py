@@ -12,9 +12,9 @@ from loop.label_studio.result_format import write_result
 from loop.label_studio.views import show_tasks
 from loop.regions import Box, Region
 from loop.reviews.verdicts import Decision, judge
-from loop.taxonomy.matching import Match
 from loop.taxonomy.publish import publish, publish_views
 from loop.taxonomy.taxonomy_yaml import read
+from loop.taxonomy.voting import Match
 from loop.wiring import build
 from tests.builders import picture
 from tests.services import settings_of, until
@@ -63,11 +63,11 @@ def predicted(api, rooms):
 
 
 def regions(rooms, project_id, task_id):
-    found = [
+    regions = [
         Region(f"{task_id}-a", Box(0.1, 0.1, 0.4, 0.6), "Bird", 0.9),
         Region(f"{task_id}-b", Box(0.5, 0.3, 0.9, 0.9), "Cattle", 0.6),
     ]
-    return write_result(found, rooms.studio.projects.get(project_id).config(), (640, 480))
+    return write_result(regions, rooms.studio.projects.get(project_id).config(), (640, 480))
 
 
 def tasks(api, project_id, view=None):
@@ -92,10 +92,10 @@ def test_matches_change_the_champions_results_and_nothing_else(api, rooms, predi
     before, served = tasks(api, project_id), next_task(api, project_id)
 
     matches = {first: {f"{first}-a": BIRD}, second: {f"{second}-a": BIRD, f"{second}-b": COW}, third: {}}
-    said = publish(built, built.studio.projects.get(project_id), TREE, matches)
+    summary = publish(built, built.studio.projects.get(project_id), TREE, matches)
     again = publish(built, built.studio.projects.get(project_id), TREE, matches)
 
-    assert "2 predictions show other matches now, 1 showed theirs" in said
+    assert "2 predictions show other matches now, 1 showed theirs" in summary
     assert "0 predictions show other matches now, 3 showed theirs" in again
     assert api.get(f"/api/annotations/{review['id']}/").json()["result"] == review["result"]
     assert served == next_task(api, project_id) == second
@@ -116,13 +116,17 @@ def test_the_views_follow_the_predictions_by_themselves(api, rooms, predicted):
 
     publish_views(built, project_id, TREE)
     publish(built, project, TREE, {first: {f"{first}-a": BIRD}, second: {f"{second}-a": COW}, third: {}})
-    found = by_view(api, project_id)
+    tasks_by_view = by_view(api, project_id)
     publish(built, project, TREE, {first: {}, second: {}, third: {f"{third}-a": PLANT}})
     later = by_view(api, project_id)
     publish_views(built, project_id, read("nodes: [{id: animal, title: Animal}]"))
 
-    assert found["Category: Animal"] == [first, second]
-    assert (found["Category: Bird"], found["Category: Cattle"], found["Category: Plant"]) == ([first], [second], [])
+    assert tasks_by_view["Category: Animal"] == [first, second]
+    assert (tasks_by_view["Category: Bird"], tasks_by_view["Category: Cattle"], tasks_by_view["Category: Plant"]) == (
+        [first],
+        [second],
+        [],
+    )
     assert (later["Category: Animal"], later["Category: Plant"]) == ([], [third])
     assert list(by_view(api, project_id)) == ["Category: mine", "Category: Animal"]
 

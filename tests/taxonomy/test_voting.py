@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loop.errors import PayloadError, StalePlan
-from loop.taxonomy.calibration import Basis, CalibrationPolicy, calibrate, without_group
-from loop.taxonomy.matching import NOBODY, Match, MatchPolicy, Neighbours, Vote, codes, match, node_scores
-from loop.taxonomy.reapply_plan import applied, inverse, plan_reapply
+from loop.taxonomy.calibration import Basis, CalibrationPolicy, calibrate_nodes, without_group
+from loop.taxonomy.reapply_plan import apply_plan, invert, plan_reapply
 from loop.taxonomy.taxonomy import Node, Taxonomy
+from loop.taxonomy.voting import NOBODY, Match, MatchPolicy, Neighbours, Vote, find_places, node_scores, vote
 
 TREE = Taxonomy(
     (
@@ -42,40 +42,40 @@ def with_threshold(node, threshold):
 
 
 def test_the_nearest_references_decide_and_are_kept():
-    (found,) = match(TREE, near([("bird", 0.9), ("fish", 0.5), ("bird", 0.85), ("tool", 0.3)]))
+    (match,) = vote(TREE, near([("bird", 0.9), ("fish", 0.5), ("bird", 0.85), ("tool", 0.3)]))
 
-    assert found.node == "bird"
-    assert found.score == pytest.approx(0.875, abs=0.01)
-    assert [vote.reference for vote in found.votes] == ["bird-0", "bird-2"]
-    assert [vote.score for vote in found.votes] == pytest.approx([0.9, 0.85])
+    assert match.node == "bird"
+    assert match.score == pytest.approx(0.875, abs=0.01)
+    assert [ballot.reference for ballot in match.votes] == ["bird-0", "bird-2"]
+    assert [ballot.score for ballot in match.votes] == pytest.approx([0.9, 0.85])
 
 
 def test_where_no_child_holds_the_parent_is_the_answer():
     torn = near([("bird", 0.7), ("fish", 0.7), ("bird", 0.7), ("fish", 0.7)])
 
-    (found,) = match(TREE, torn, MatchPolicy(threshold=0.6))
+    (match,) = vote(TREE, torn, MatchPolicy(threshold=0.6))
 
-    assert found.node == "animal"
-    assert {vote.reference for vote in found.votes} == {"bird-0", "fish-1", "bird-2", "fish-3"}
+    assert match.node == "animal"
+    assert {ballot.reference for ballot in match.votes} == {"bird-0", "fish-1", "bird-2", "fish-3"}
 
 
 def test_a_child_is_not_asked_where_its_parent_does_not_hold():
-    (found,) = match(with_threshold("animal", 0.95), near([("bird", 0.9), ("bird", 0.9)]))
+    (match,) = vote(with_threshold("animal", 0.95), near([("bird", 0.9), ("bird", 0.9)]))
 
-    assert (found.node, len(found.votes)) == (None, 2)
-    assert found.score == pytest.approx(0.9)
+    assert (match.node, len(match.votes)) == (None, 2)
+    assert match.score == pytest.approx(0.9)
 
 
 def test_below_every_threshold_it_is_unknown():
-    assert match(TREE, near([("tool", 0.3)]))[0].node is None
+    assert vote(TREE, near([("tool", 0.3)]))[0].node is None
 
 
 def test_a_nodes_own_threshold_comes_before_the_policys():
-    assert match(with_threshold("tool", 0.2), near([("tool", 0.3)]))[0].node == "tool"
+    assert vote(with_threshold("tool", 0.2), near([("tool", 0.3)]))[0].node == "tool"
 
 
 def test_one_reference_is_enough_to_vote():
-    assert match(TREE, near([("tool", 0.8)]))[0] == Match(
+    assert vote(TREE, near([("tool", 0.8)]))[0] == Match(
         "tool", pytest.approx(0.8), (Vote("tool-0", pytest.approx(0.8)),)
     )
 
@@ -83,18 +83,18 @@ def test_one_reference_is_enough_to_vote():
 def test_without_references_everything_is_unknown():
     nothing = Neighbours(np.zeros((2, 0), str), np.zeros((2, 0), np.float32), np.zeros((2, 0), np.intp))
 
-    assert match(TREE, nothing) == [Match(None, 0.0), Match(None, 0.0)]
-    assert match(Taxonomy(), near([("tool", 0.8)]))[0].node is None
+    assert vote(TREE, nothing) == [Match(None, 0.0), Match(None, 0.0)]
+    assert vote(Taxonomy(), near([("tool", 0.8)]))[0].node is None
 
 
 def test_references_of_no_node_and_threshold_zero_make_no_match():
-    (found,) = match(with_threshold("tool", 0.0), near([("elsewhere", 0.9)]))
+    (match,) = vote(with_threshold("tool", 0.0), near([("elsewhere", 0.9)]))
 
-    assert (found.node, found.votes) == (None, ())
+    assert (match.node, match.votes) == (None, ())
 
 
 def test_labels_of_no_node_have_no_place():
-    assert codes(TREE, ["Tool", "Bird", "Car"]).tolist() == [PLACES["tool"], PLACES["bird"], NOBODY]
+    assert find_places(TREE, ["Tool", "Bird", "Car"]).tolist() == [PLACES["tool"], PLACES["bird"], NOBODY]
 
 
 def test_arrays_of_different_shapes_are_refused():
@@ -128,9 +128,9 @@ def test_ten_thousand_queries_take_seconds():
     )
 
     began = time.process_time()
-    found = match(TREE, many)
+    matched = vote(TREE, many)
 
-    assert len(found) == 10_000
+    assert len(matched) == 10_000
     assert time.process_time() - began < 5
 
 
@@ -144,7 +144,9 @@ def test_a_threshold_keeps_the_risk_that_is_asked_for():
     is_wrong = (scores < 0.7) & (np.arange(100) % 2 == 0)
     truth = np.where(is_wrong, PLACES["fish"], PLACES["bird"])
 
-    row = by_node(calibrate(TREE, neighbours, truth, policy=CalibrationPolicy(risk=0.05, least_coverage=0.0)))["bird"]
+    row = by_node(calibrate_nodes(TREE, neighbours, truth, policy=CalibrationPolicy(risk=0.05, least_coverage=0.0)))[
+        "bird"
+    ]
 
     assert row.basis is Basis.OWN
     assert row.risk == pytest.approx(0.05, abs=0.02)
@@ -156,18 +158,20 @@ def test_a_threshold_keeps_the_risk_that_is_asked_for():
 def test_without_risk_something_is_left_that_is_unknown():
     scores = np.linspace(0.99, 0.5, 100)
 
-    row = by_node(calibrate(TREE, near(*([("tool", score)] for score in scores)), np.full(100, PLACES["tool"])))["tool"]
+    row = by_node(calibrate_nodes(TREE, near(*([("tool", score)] for score in scores)), np.full(100, PLACES["tool"])))[
+        "tool"
+    ]
 
     assert row.coverage == pytest.approx(0.95, abs=0.02)
     assert (row.references, row.risk, row.reaches) == (100, 0.0, True)
 
 
-def test_a_risk_that_cannot_be_kept_is_said():
+def test_a_risk_that_cannot_be_kept_is_reported():
     rng = np.random.default_rng(0)
     neighbours = near(*([("bird", score)] for score in rng.uniform(0.5, 0.9, 200)))
     truth = rng.choice([PLACES["bird"], PLACES["fish"]], 200)
 
-    row = by_node(calibrate(TREE, neighbours, truth))["bird"]
+    row = by_node(calibrate_nodes(TREE, neighbours, truth))["bird"]
 
     assert not row.reaches
     assert row.coverage == pytest.approx(0.8, abs=0.1)
@@ -177,7 +181,7 @@ def test_a_node_with_few_references_takes_those_of_its_siblings_then_of_all():
     many = [[("bird", score)] for score in np.linspace(0.6, 0.9, 40)]
     truth = np.array([PLACES["bird"]] * 40 + [PLACES["tool"]])
 
-    rows = by_node(calibrate(TREE, near(*many, [("tool", 0.95)]), truth))
+    rows = by_node(calibrate_nodes(TREE, near(*many, [("tool", 0.95)]), truth))
 
     assert (rows["bird"].basis, rows["fish"].basis) == (Basis.OWN, Basis.SIBLINGS)
     assert rows["fish"].threshold == rows["bird"].threshold
@@ -187,7 +191,7 @@ def test_a_node_with_few_references_takes_those_of_its_siblings_then_of_all():
 
 
 def test_with_one_reference_the_default_stays():
-    rows = calibrate(TREE, near([("tool", 0.9)]), np.array([PLACES["tool"]]))
+    rows = calibrate_nodes(TREE, near([("tool", 0.9)]), np.array([PLACES["tool"]]))
 
     assert {row.basis for row in rows} == {Basis.NOTHING}
     assert {row.threshold for row in rows} == {MatchPolicy().threshold}
@@ -196,16 +200,16 @@ def test_with_one_reference_the_default_stays():
 def test_without_any_reference_there_are_rows_with_defaults():
     nothing = Neighbours(np.zeros((0, 5), str), np.zeros((0, 5), np.float32), np.zeros((0, 5), np.intp))
 
-    assert [row.references for row in calibrate(TREE, nothing, np.zeros(0, np.intp))] == [0, 0, 0, 0]
+    assert [row.references for row in calibrate_nodes(TREE, nothing, np.zeros(0, np.intp))] == [0, 0, 0, 0]
 
 
 def test_what_shows_the_same_thing_does_not_vote():
     neighbours = near([("bird", 0.9), ("fish", 0.8), ("tool", 0.7)])
 
-    kept = without_group(neighbours, np.array(["a"]), np.array([["a", "b", "a"]]), k=2)
+    voters = without_group(neighbours, np.array(["a"]), np.array([["a", "b", "a"]]), k=2)
 
-    assert kept.ids[0, 0] == "fish-1"
-    assert kept.nodes.tolist() == [[PLACES["fish"], NOBODY]]
+    assert voters.ids[0, 0] == "fish-1"
+    assert voters.nodes.tolist() == [[PLACES["fish"], NOBODY]]
 
 
 A, B, C = Match("bird", 0.9, (Vote("r1", 0.9),)), Match("fish", 0.8), Match(None, 0.2)
@@ -232,10 +236,10 @@ matches = st.dictionaries(
 def test_a_plan_leads_there_and_its_inverse_back(old, new):
     plan = plan_reapply(old, new)
 
-    assert applied(old, plan) == new
-    assert applied(applied(old, plan), inverse(plan)) == old
-    assert plan_reapply(applied(old, plan), new).changes == ()
-    assert inverse(inverse(plan)) == plan
+    assert apply_plan(old, plan) == new
+    assert apply_plan(apply_plan(old, plan), invert(plan)) == old
+    assert plan_reapply(apply_plan(old, plan), new).changes == ()
+    assert invert(invert(plan)) == plan
 
 
 @settings(deadline=None, max_examples=50)
@@ -252,5 +256,5 @@ def test_a_plan_for_what_has_changed_since_does_nothing():
     plan = plan_reapply({"1": C, "2": C}, {"1": A, "2": A})
 
     with pytest.raises(StalePlan, match=r"1 matches are others .* of 1"):
-        applied(before, plan)
+        apply_plan(before, plan)
     assert before == {"1": B, "2": C}

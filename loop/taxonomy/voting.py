@@ -1,4 +1,4 @@
-"""Matching of detections to nodes of the taxonomy, by a vote of the nearest references. Pure."""
+"""The vote of the nearest references, which matches detections to nodes of the taxonomy. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOBODY = -1  # the node of a missing neighbour, or of a label without a node
 CHUNK = 4096  # queries per batch
 
 Scores = NDArray[np.float32]
-Codes = NDArray[np.intp]
+Places = NDArray[np.intp]  # of nodes in the taxonomy
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Neighbours:
 
     ids: NDArray[np.str_]
     scores: Scores
-    nodes: Codes
+    nodes: Places
 
     def __post_init__(self) -> None:
         if not self.ids.shape == self.scores.shape == self.nodes.shape or self.ids.ndim != 2:
@@ -69,25 +69,25 @@ class Match:
     votes: tuple[Vote, ...] = ()
 
 
-def codes(taxonomy: Taxonomy, labels: Sequence[str]) -> Codes:
+def find_places(taxonomy: Taxonomy, labels: Sequence[str]) -> Places:
     """Return the place in the taxonomy of each label's node; NOBODY for labels without a node."""
     places = {node.id: place for place, node in enumerate(taxonomy.nodes)}
     place_of_label = {label: places[node] for label, node in taxonomy.node_of_label.items()}
     return np.array([place_of_label.get(label, NOBODY) for label in labels], np.intp)
 
 
-def match(taxonomy: Taxonomy, neighbours: Neighbours, policy: MatchPolicy | None = None) -> list[Match]:
+def vote(taxonomy: Taxonomy, neighbours: Neighbours, policy: MatchPolicy | None = None) -> list[Match]:
     """
     Match every query: from the roots down, to the best child while its score reaches its threshold.
 
-    If no root reaches it, or no neighbour votes, the query is unknown. Of equal scores, the first in the taxonomy wins.
+    If no root reaches its threshold, or no neighbour votes, the query is unknown. Of equal scores, the first in the
+    taxonomy wins.
     """
     policy = policy or MatchPolicy()
     matches: list[Match] = []
     for part in _chunks(neighbours):
         scores = node_scores(taxonomy, part, policy)
-        placed, reached = descend(taxonomy, scores, policy)
-        matches += _with_votes(taxonomy, part, placed, reached)
+        matches += _add_votes(taxonomy, part, *descend(taxonomy, scores, policy))
     return matches
 
 
@@ -118,12 +118,12 @@ def node_scores(taxonomy: Taxonomy, neighbours: Neighbours, policy: MatchPolicy)
     return np.stack([scores[:, member[:, place]].max(axis=1) for place in range(len(taxonomy.nodes))], axis=1)
 
 
-def descend(taxonomy: Taxonomy, scores: Scores, policy: MatchPolicy) -> tuple[Codes, Scores]:
-    """Go down from the roots; return the place reached by each query, NOBODY for unknown, and its score."""
-    placed = np.full(len(scores), NOBODY, np.intp)
-    reached = np.zeros(len(scores), np.float32)
+def descend(taxonomy: Taxonomy, scores: Scores, policy: MatchPolicy) -> tuple[Places, Scores]:
+    """Go down from the roots; return the place that each query reaches, NOBODY for unknown, and its score."""
+    reached = np.full(len(scores), NOBODY, np.intp)
+    best_scores = np.zeros(len(scores), np.float32)
     places = {node.id: place for place, node in enumerate(taxonomy.nodes)}
-    level: list[tuple[Node | None, Codes]] = [(None, np.arange(len(scores)))]
+    level: list[tuple[Node | None, Places]] = [(None, np.arange(len(scores)))]
     while level:
         parent, rows = level.pop()
         children = taxonomy.children(parent.id if parent else None)
@@ -136,10 +136,10 @@ def descend(taxonomy: Taxonomy, scores: Scores, policy: MatchPolicy) -> tuple[Co
         score = among[np.arange(len(rows)), best]
         holds = (score >= limits[best]) & (score > 0.0)  # a threshold of 0 still needs a vote
         if parent is None:
-            reached[rows] = score
-        placed[rows[holds]], reached[rows[holds]] = columns[best[holds]], score[holds]
+            best_scores[rows] = score
+        reached[rows[holds]], best_scores[rows[holds]] = columns[best[holds]], score[holds]
         level += [(child, rows[holds & (best == index)]) for index, child in enumerate(children)]
-    return placed, reached
+    return reached, best_scores
 
 
 def membership(taxonomy: Taxonomy) -> NDArray[np.bool_]:
@@ -151,16 +151,16 @@ def membership(taxonomy: Taxonomy) -> NDArray[np.bool_]:
     return member
 
 
-def _with_votes(taxonomy: Taxonomy, neighbours: Neighbours, placed: Codes, reached: Scores) -> Iterator[Match]:
+def _add_votes(taxonomy: Taxonomy, neighbours: Neighbours, places: Places, scores: Scores) -> Iterator[Match]:
     """Yield matches with their supporting references; an unknown match gets all neighbours with a node."""
     member = membership(taxonomy)
     below = np.vstack([member, np.zeros(len(taxonomy.nodes), bool)])  # NOBODY is -1, the last
-    for row, place in enumerate(placed):
+    for row, place in enumerate(places):
         nodes = neighbours.nodes[row]
         mine = nodes >= 0 if place == NOBODY else below[nodes, place]
         votes = sorted(zip(-neighbours.scores[row][mine], neighbours.ids[row][mine], strict=True))
         node = None if place == NOBODY else taxonomy.nodes[place].id
-        yield Match(node, float(reached[row]), tuple(Vote(str(name), float(-score)) for score, name in votes))
+        yield Match(node, float(scores[row]), tuple(Vote(str(name), float(-score)) for score, name in votes))
 
 
 def _chunks(neighbours: Neighbours) -> Iterator[Neighbours]:
