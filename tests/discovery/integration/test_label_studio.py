@@ -147,7 +147,7 @@ def test_the_queue_goes_round_the_groups_and_within_each_by_score(api, made):
     order = served(api, project_id, ids, 12)
 
     assert line.endswith("22 predictions changed")
-    assert {task: prediction["cluster"] for task, prediction in predictions.items()} == {
+    assert {task: prediction.group for task, prediction in predictions.items()} == {
         task: groups[task] for task in predictions
     }
     visited = Counter(groups[ids[n]] for n in order)
@@ -155,7 +155,7 @@ def test_the_queue_goes_round_the_groups_and_within_each_by_score(api, made):
     assert max(visited.values()) - min(visited.values()) <= 1, visited
     for group in by_group:
         of_group = [n for n in order if groups[ids[n]] == group]
-        assert of_group == sorted(of_group, key=lambda n: predictions[ids[n]]["score"])
+        assert of_group == sorted(of_group, key=lambda n: predictions[ids[n]].score)
     assert discover(rooms.discovery, project_id, POLICY).endswith("0 predictions changed")
 
 
@@ -164,8 +164,8 @@ def test_without_the_setting_the_groups_are_taken_back(made):
     discover(rooms.discovery, project_id, POLICY)
     off = swap(rooms, (rooms.serving.policy, replace(rooms.serving.policy, is_spread=False)))
 
-    line = discover(off, project_id, POLICY)
+    line = discover(off.discovery, project_id, POLICY)
 
     assert "24 predictions are in no group any more" in line
-    assert {prediction["cluster"] for prediction in stored(rooms, project_id).values()} == {None}
+    assert {prediction.group for prediction in stored(rooms, project_id).values()} == {None}
     assert rooms.serving.groups.all(project_id) == {}
