@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from loop import policies
-from loop.datasets.image_vector_store import WholeVectors
+from loop.datasets.image_vector_store import ImageVectorStore
 from loop.datasets.room import DatasetsRoom
-from loop.datasets.split_store import SplitList
+from loop.datasets.split_store import SplitStore
 from loop.delivery import NoticeSender, standard_key
 from loop.discovery.cluster_store import ClusterStore
 from loop.discovery.picture_folder import DiscoveryFolder
@@ -165,8 +165,8 @@ class RoomBuilder:
         """Splits and snapshots."""
         return self._room(
             DatasetsRoom,
-            splits=SplitList(self.engine),
-            vectors=WholeVectors(self.engine),
+            splits=SplitStore(self.engine),
+            vectors=ImageVectorStore(self.engine),
             snapshots=self._settings.home / "snapshots",
             policy=policies.dataset_policy(self._settings),
         )

@@ -103,7 +103,7 @@ def _print_of_export(export: Path, label_config: str | None) -> None:
         for verdict in task.verdicts:
             typer.echo(json.dumps(_verdict_json(task, verdict)))
     if not judged:
-        raise PayloadError(str(export), FULL, convert.why_nothing(export))
+        raise PayloadError(str(export), FULL, convert.explain_nothing(export))
     typer.echo(f"{judged} tasks judged, {left_out} left out", err=True)
 
 

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loop.datasets import folder as dataset_folder
-from loop.datasets.duplicates_by_vector import Embedded
 from loop.datasets.folder import Snapshot
 from loop.datasets.image_vectors import embed_images
+from loop.datasets.near_duplicates import ImageVectors
 from loop.datasets.room import DatasetsRoom
 from loop.datasets.selection import Selection, Trainable, select
 from loop.datasets.snapshots import LabelledImage, Reason
-from loop.datasets.split_store import Seen, Split
+from loop.datasets.split_store import ReviewedTask, Split
 from loop.datasets.splits import Leak, Side
-from loop.datasets.writer import Draft, writing
+from loop.datasets.writer import Draft, open_draft
 from loop.errors import EmptySnapshot, LeakedSplit, PayloadError, PoisonedSnapshot
 from loop.label_studio.classes import ClassIndex
 from loop.reviews.review_store import TASK, CountedReview
@@ -41,9 +41,9 @@ def assemble(datasets: DatasetsRoom, project_id: int, check: Callable[[], None] 
 
     Raises EmptySnapshot, and LeakedSplit if a training image is a near-duplicate or of the group of a held-out one.
     """
-    labels = _labels(datasets, project_id)
+    labels = _read_classes(datasets, project_id)
     root = datasets.snapshots / str(project_id)
-    with writing(root, shared_images=root / ".images") as draft:
+    with open_draft(root, shared_images=root / ".images") as draft:
         split = _survey(datasets, project_id, draft, labels, check)
         if split.leaks:
             raise LeakedSplit(project_id, [(leak.held_out, leak.train) for leak in split.leaks])
@@ -56,26 +56,26 @@ def assemble(datasets: DatasetsRoom, project_id: int, check: Callable[[], None] 
 def find_leaks(datasets: DatasetsRoom, project_id: int) -> list[Leak]:
     """Return the leaks of the split after assigning a side to every reviewed task."""
     root = datasets.snapshots / str(project_id)
-    with writing(root) as draft:
+    with open_draft(root) as draft:
         try:
-            return list(_survey(datasets, project_id, draft, _labels(datasets, project_id), lambda: None).leaks)
+            return list(_survey(datasets, project_id, draft, _read_classes(datasets, project_id), lambda: None).leaks)
         except EmptySnapshot:
             return []
 
 
-def counted(datasets: DatasetsRoom, project_id: int) -> Iterator[tuple[int, CountedReview]]:
+def read_counted(datasets: DatasetsRoom, project_id: int) -> Iterator[tuple[int, CountedReview]]:
     """The counted review of each task that has one, ordered by task, read a page at a time."""
-    return ((task_id, latest) for task_id, latest in _latest_reviews(datasets, project_id) if not latest.review.unread)
+    return ((task_id, latest) for task_id, latest in _read_latest(datasets, project_id) if not latest.review.unread)
 
 
-def _latest_reviews(datasets: DatasetsRoom, project_id: int) -> Iterator[tuple[int, CountedReview]]:
+def _read_latest(datasets: DatasetsRoom, project_id: int) -> Iterator[tuple[int, CountedReview]]:
     """The counted reviews, including those that could be read only in part."""
     task_ids = sorted(datasets.reviews.store.standing(project_id, TASK))
     for page in chunked(task_ids, PAGE):
         yield from datasets.reviews.store.latest(project_id, page).items()
 
 
-def group_of(data: object, field: str) -> str | None:
+def read_group(data: object, field: str) -> str | None:
     """The group of a task by a field of its data; None if no field is set or the value is empty or missing."""
     value = data.get(field) if field and isinstance(data, dict) else None
     if value is None or (isinstance(value, str) and not value.strip()):
@@ -83,7 +83,7 @@ def group_of(data: object, field: str) -> str | None:
     return value.strip() if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
-def _labels(datasets: DatasetsRoom, project_id: int) -> ClassIndex:
+def _read_classes(datasets: DatasetsRoom, project_id: int) -> ClassIndex:
     return datasets.studio.classes.book(project_id).labels(
         datasets.studio.projects.get(project_id).config().label_names
     )
@@ -94,20 +94,20 @@ def _survey(
 ) -> Split:
     """Add every reviewed image to the draft and assign sides. Raises EmptySnapshot."""
     field = datasets.policy.group_field
-    known = datasets.splits.looks(project_id)
+    known = datasets.splits.read_looks(project_id)
     image_key = datasets.studio.projects.get(project_id).config().image_key
     addresses: dict[int, str] = {}
     files: dict[int, Path] = {}
 
     def images() -> Iterator[LabelledImage]:
-        for task_id, latest in _latest_reviews(datasets, project_id):
+        for task_id, latest in _read_latest(datasets, project_id):
             image = latest.image(image_key) or ""
             addresses[task_id] = hashlib.sha256(image.encode()).hexdigest()[:16]
             if not image:
                 missing = PayloadError(f"data.{image_key}", "the address of an image", latest.data.get(image_key))
                 draft.report.leave_out(Reason.NO_IMAGE, task_id, str(missing))
                 continue
-            group = group_of(latest.data, field)
+            group = read_group(latest.data, field)
             yield LabelledImage(task_id, image, latest.review.regions, latest.review.id, group, latest.review.unread)
 
     def find(item: LabelledImage) -> ImageFile:
@@ -122,12 +122,12 @@ def _survey(
         losses = draft.report.losses()
         raise EmptySnapshot(f"{usable}: at least one to train on and one to measure on are needed; {losses}")
     seen = [
-        Seen(one.task_id, one.group, _look(one.look, known.get(one.task_id), address), address)
-        for one in draft.added
-        for address in [addresses[one.task_id]]
+        ReviewedTask(image.task_id, image.group, _choose_look(image.look, known.get(image.task_id), address), address)
+        for image in draft.added
+        for address in [addresses[image.task_id]]
     ]
     if field:
-        without_group = sum(one.group is None for one in seen)
+        without_group = sum(image.group is None for image in seen)
         draft.report.notes[f"tasks without a {field}, grouped by their look alone"] += without_group
     embedded = _embed(datasets, project_id, draft, seen, files, check)
     return _freeze(datasets, project_id, seen, embedded)
@@ -137,12 +137,12 @@ def _embed(
     datasets: DatasetsRoom,
     project_id: int,
     draft: Draft,
-    seen: Sequence[Seen],
+    seen: Sequence[ReviewedTask],
     files: Mapping[int, Path],
     check: Callable[[], None],
-) -> Embedded | None:
+) -> ImageVectors | None:
     """
-    The vectors that near-duplicates are found by, if the policy uses them. Count the images without a vector.
+    The vectors that find near-duplicates, if the policy uses them. Count the images without a vector.
 
     A flat image has no look and gets no vector, because it would be near every other flat image.
     """
@@ -158,7 +158,9 @@ def _embed(
     return embedded
 
 
-def _freeze(datasets: DatasetsRoom, project_id: int, seen: Sequence[Seen], embedded: Embedded | None) -> Split:
+def _freeze(
+    datasets: DatasetsRoom, project_id: int, seen: Sequence[ReviewedTask], embedded: ImageVectors | None
+) -> Split:
     policy = datasets.policy
     share = policy.held_out_share
     split = datasets.splits.freeze(project_id, seen, share=share, twin_bits=policy.twin_bits, embedded=embedded)
@@ -170,7 +172,7 @@ def _freeze(datasets: DatasetsRoom, project_id: int, seen: Sequence[Seen], embed
     return split
 
 
-def _look(computed: int | None, known: tuple[str, int | None] | None, address: str) -> int | None:
+def _choose_look(computed: int | None, known: tuple[str, int | None] | None, address: str) -> int | None:
     return known[1] if known and known[0] == address else computed
 
 
@@ -178,7 +180,7 @@ def _select(datasets: DatasetsRoom, project_id: int, draft: Draft, split: Split)
     """Choose the training images of this snapshot, and count them in the report."""
     policy = datasets.policy.selection
     learned = _read_learned(datasets, project_id) if policy.replay_share < 1 else _Known("", frozenset())
-    hard = datasets.splits.hard_negatives(project_id)
+    hard = datasets.splits.read_hard_negatives(project_id)
     images = [
         Trainable(image.task_id, image.classes, image.content in learned.contents, image.task_id in hard)
         for image in draft.added

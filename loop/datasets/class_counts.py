@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from loop.datasets.assemble import counted
+from loop.datasets.assemble import read_counted
 from loop.datasets.room import DatasetsRoom
 from loop.label_studio.classes import ObjectClass
 
@@ -27,16 +27,16 @@ def count_classes(datasets: DatasetsRoom, project_id: int) -> list[CountedClass]
     labels = book.labels(in_config)
     boxes = Counter(
         labels.ids[region.label]
-        for _, one in counted(datasets, project_id)
-        for region in one.review.regions
+        for _, counted in read_counted(datasets, project_id)
+        for region in counted.review.regions
         if region.label in labels.ids
     )
     return [
         CountedClass(
-            of=one,
-            boxes=boxes[one.id],
-            is_in_config=bool({one.name, *one.former} & in_config),
-            is_undecided=one.name in labels.undecided and boxes[one.id] > 0,
+            of=known,
+            boxes=boxes[known.id],
+            is_in_config=bool({known.name, *known.former} & in_config),
+            is_undecided=known.name in labels.undecided and boxes[known.id] > 0,
         )
-        for one in book.classes
+        for known in book.classes
     ]

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from loop.datasets.assemble import group_of
-from loop.datasets.duplicates_by_hash import Looks
+from loop.datasets.assemble import read_group
 from loop.datasets.export_file import NoTask, read_export, read_tasks
 from loop.datasets.folder import Snapshot
 from loop.datasets.local_images import LocalImages
+from loop.datasets.near_duplicates import NearByHash
 from loop.datasets.snapshots import LabelledImage, Reason
-from loop.datasets.splits import assign, together
-from loop.datasets.writer import Draft, writing
+from loop.datasets.splits import assign, join_families
+from loop.datasets.writer import Draft, open_draft
 from loop.errors import EmptySnapshot, ImageError, PayloadError
 from loop.failures import Fault, attempt
 from loop.label_studio.classes import ClassIndex
@@ -61,16 +61,14 @@ def to_dataset(
     policy = policy or ConversionPolicy()
     config = parse(label_config)
     labels = ClassIndex.of(config.label_names)
-    with writing(out.absolute().parent) as draft:
+    with open_draft(out.absolute().parent) as draft:
         files = LocalImages(images, draft.prepared, policy.most_pixels)
-        draft.add(
-            _labelled_images(export, config, policy, draft, files), labels, files.find, at_once=os.cpu_count() or 1
-        )
+        draft.add(_read_images(export, config, policy, draft, files), labels, files.find, at_once=os.cpu_count() or 1)
         if not draft.added and not draft.report.counts:
-            raise EmptySnapshot(f"{export}: nothing to train on in it: {why_nothing(export)}")
-        draft.take_out(files.contradictions())
+            raise EmptySnapshot(f"{export}: nothing to train on in it: {explain_nothing(export)}")
+        draft.take_out(files.find_contradictions())
         groups = [one.group for one in draft.added]
-        families = together(groups, Looks([one.look for one in draft.added], policy.twin_bits))
+        families = join_families(groups, NearByHash([one.look for one in draft.added], policy.twin_bits))
         ids = [one.task_id for one in draft.added]
         sides = assign({}, ids, project_id=0, share=policy.held_out_share, labels=families.labels)
         return draft.finish(sides, labels, into=out.absolute())
@@ -103,7 +101,7 @@ def _check_predictions(export: Path) -> None:
         raise PayloadError(str(export), FULL, "predictions by their ids alone, as its own JSON export has them")
 
 
-def why_nothing(export: Path) -> str:
+def explain_nothing(export: Path) -> str:
     """Say why an export gives no verdicts, by counting its tasks, reviews and predictions."""
     tasks = reviewed = predicted = 0
     for task in read_tasks(export):
@@ -114,8 +112,8 @@ def why_nothing(export: Path) -> str:
 
 def _judge_task(task: StoredTask, config: LabelConfig) -> TaskVerdicts | None:
     """Judge one task. Raises PayloadError."""
-    review = _counted_review(task, config)
-    prediction = _seen_prediction(review, task.read_predictions(config)) if review else None
+    review = _choose_review(task, config)
+    prediction = _find_seen_prediction(review, task.read_predictions(config)) if review else None
     if review is None or prediction is None:
         return None
     faults = [one.text for one in (*review.unread, *prediction.unread)]
@@ -124,7 +122,7 @@ def _judge_task(task: StoredTask, config: LabelConfig) -> TaskVerdicts | None:
     return TaskVerdicts(task.id, prediction.version, judge(prediction.regions, review.regions))
 
 
-def _labelled_images(
+def _read_images(
     export: Path, config: LabelConfig, policy: ConversionPolicy, draft: Draft, files: LocalImages
 ) -> Iterator[LabelledImage]:
     """The reviewed tasks of an export; tasks whose review or image cannot be read are left out and named."""
@@ -132,21 +130,21 @@ def _labelled_images(
         if isinstance(task, NoTask):
             draft.report.leave_out(Reason.NO_REVIEW, task.number, str(task.error))
             continue
-        review = attempt(partial(_counted_review, task, config))
+        review = attempt(partial(_choose_review, task, config))
         if isinstance(review, Fault):
             draft.report.leave_out(Reason.NO_REVIEW, task.id, review.error)
             continue
         if review:
             try:
-                image = files.keep(task.read(config.image_key).image)
+                image = files.store(task.read(config.image_key).image)
             except (PayloadError, ImageError) as error:
                 draft.report.leave_out(Reason.NO_IMAGE, task.id, str(error))
                 continue
-            group = group_of(task.data, policy.group_field)
+            group = read_group(task.data, policy.group_field)
             yield LabelledImage(task.id, image, review.regions, review.id, group, review.unread)
 
 
-def _counted_review(task: StoredTask, config: LabelConfig) -> Review | None:
+def _choose_review(task: StoredTask, config: LabelConfig) -> Review | None:
     """The counted review of a task, even if it is read only in part. Raises PayloadError."""
     complete = [review for review in task.read_reviews(config) if review.is_complete]
     return max(complete, key=_rank, default=None)
@@ -156,7 +154,7 @@ def _rank(review: Review) -> tuple[bool, float]:
     return counted_review_key(is_ground_truth=review.is_ground_truth, completed_at=review.updated_at.timestamp())
 
 
-def _seen_prediction(review: Review, predictions: Sequence[ReadPrediction]) -> ReadPrediction | None:
+def _find_seen_prediction(review: Review, predictions: Sequence[ReadPrediction]) -> ReadPrediction | None:
     """Find the prediction that the reviewer saw: by id, or by time and boxes if it was deleted since."""
     for prediction in predictions:
         if prediction.id == review.parent_prediction:

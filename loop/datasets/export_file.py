@@ -38,8 +38,8 @@ def read_export(export: Path) -> Iterator[StoredTask | NoTask]:
     first element is of another kind of export, and at the end if no element is a task.
     """
     tasks = number = 0
-    for number, element in enumerate(_read(export), start=1):
-        task = _task(element, number)
+    for number, element in enumerate(_read_file(export), start=1):
+        task = _read_task(element, number)
         if isinstance(task, NoTask) and task.is_other_kind and number == 1:
             raise PayloadError(str(export), EXPECTED, task.error.found)
         tasks += not isinstance(task, NoTask)
@@ -53,7 +53,7 @@ def read_tasks(export: Path) -> Iterator[StoredTask]:
     return (task for task in read_export(export) if not isinstance(task, NoTask))
 
 
-def _task(element: object, number: int) -> StoredTask | NoTask:
+def _read_task(element: object, number: int) -> StoredTask | NoTask:
     where = f"element {number}"
     if isinstance(element, PayloadError):
         return NoTask(number, element)
@@ -67,7 +67,7 @@ def _task(element: object, number: int) -> StoredTask | NoTask:
         return NoTask(number, error)
 
 
-def _read(export: Path) -> Iterator[Any]:
+def _read_file(export: Path) -> Iterator[Any]:
     """Yield the elements of an export; a PayloadError stands for an element that is nested too deeply."""
     try:
         with export.open("rb") as raw:
@@ -75,14 +75,14 @@ def _read(export: Path) -> Iterator[Any]:
         if kind := kind_of_bytes(head):
             raise PayloadError(str(export), EXPECTED, kind)
         with export.open(encoding=encoding_of(head)) as file:
-            yield from _elements(file, str(export))
+            yield from _read_elements(file, str(export))
     except OSError as error:
         raise PayloadError(str(export), EXPECTED, error.strerror or type(error).__name__) from error
     except UnicodeDecodeError as error:
         raise PayloadError(str(export), "JSON in UTF-8 or UTF-16", str(error)) from error
 
 
-def _elements(file: IO[str], name: str) -> Iterator[Any]:
+def _read_elements(file: IO[str], name: str) -> Iterator[Any]:
     """
     Yield the elements of the list in a file.
 
@@ -96,7 +96,7 @@ def _elements(file: IO[str], name: str) -> Iterator[Any]:
     at, more, is_first = at + 1, CHUNK, True
     while True:
         at = _skip_blanks(buffer, at)
-        step = _step(decoder, buffer, at, is_first=is_first)
+        step = _read_step(decoder, buffer, at, is_first=is_first)
         if step is None:  # the buffer ends within an element
             read = file.read(more)
             if not read:
@@ -114,7 +114,9 @@ def _elements(file: IO[str], name: str) -> Iterator[Any]:
         raise PayloadError(name, "JSON", "something after the end of the list")
 
 
-def _step(decoder: json.JSONDecoder, buffer: str, at: int, *, is_first: bool) -> tuple[Any, int, bool] | str | None:
+def _read_step(
+    decoder: json.JSONDecoder, buffer: str, at: int, *, is_first: bool
+) -> tuple[Any, int, bool] | str | None:
     """Return the next element, its end, and whether the list ends; None to read on; a text for a fault."""
     if at >= len(buffer):
         return None
@@ -127,7 +129,7 @@ def _step(decoder: json.JSONDecoder, buffer: str, at: int, *, is_first: bool) ->
     try:
         element, end = decoder.raw_decode(buffer, at)
     except RecursionError:
-        after = _end(buffer, at)
+        after = _find_end(buffer, at)
         element, end = PayloadError("a task", "JSON that is less deeply nested", buffer[at : at + 40]), after or 0
         return (element, end, False) if after else None
     except json.JSONDecodeError as error:
@@ -136,7 +138,7 @@ def _step(decoder: json.JSONDecoder, buffer: str, at: int, *, is_first: bool) ->
     return None if end == len(buffer) else (element, end, False)  # a number may go on
 
 
-def _end(buffer: str, at: int) -> int | None:
+def _find_end(buffer: str, at: int) -> int | None:
     """The end of the object or list that begins at *at*; None if the buffer ends within it."""
     depth = 0
     for token in TOKEN.finditer(buffer, at):

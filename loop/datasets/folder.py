@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loop.datasets.ordered_map import in_order
+from loop.datasets.ordered_map import map_in_order
 from loop.datasets.snapshots import Item
 from loop.datasets.splits import Side
 from loop.datasets.yolo_format import read_lines
@@ -45,7 +45,7 @@ class Snapshot:
 
     def items(self) -> Iterator[Item]:
         """Yield its items, by task. Raises PoisonedSnapshot at a line that cannot be read."""
-        return items(self.folder)
+        return read_items(self.folder)
 
     def held_out(self) -> dict[str, Path]:
         """The held-out images by name; a task has the same name in every dataset of its project."""
@@ -64,7 +64,7 @@ def read(root: Path, name: str) -> Snapshot | None:
         raise PoisonedSnapshot(str(folder), {}, f"manifest.json cannot be read: {error}") from error
 
 
-def newest(root: Path, prefix: str = "") -> Snapshot | None:
+def find_newest(root: Path, prefix: str = "") -> Snapshot | None:
     """
     Return the dataset under *root* that was written last, of those whose hash begins with *prefix*; None if none does.
 
@@ -81,7 +81,7 @@ def newest(root: Path, prefix: str = "") -> Snapshot | None:
     return None
 
 
-def items(folder: Path) -> Iterator[Item]:
+def read_items(folder: Path) -> Iterator[Item]:
     """Yield the items of a dataset. Raises PoisonedSnapshot at a line that cannot be read."""
     try:
         with (folder / "items.jsonl").open(encoding="utf-8") as file:
@@ -102,14 +102,14 @@ def verify(snapshot: Snapshot) -> None:
     problems: dict[int, str] = {}
     files = 0
     with ThreadPoolExecutor(READERS) as pool:
-        for item, problem in in_order(pool, lambda item: (item, _problem(snapshot, item)), snapshot.items()):
+        for item, problem in map_in_order(pool, lambda item: (item, _find_problem(snapshot, item)), snapshot.items()):
             files += not item.resting
             if problem:
                 problems[item.task] = problem
     faults = []
     if not _is_readable(folder):
         faults.append("manifest.json cannot be read")
-    if _hash(folder) != snapshot.hash:
+    if _compute_hash(folder) != snapshot.hash:
         faults.append("data.yaml or items.jsonl is not as it was written")
     for kind in ("images", "labels"):
         count = sum(1 for side in Side for _ in (folder / kind / side).glob("*"))
@@ -124,7 +124,7 @@ def label_file(file: str) -> str:
     return f"{file.rsplit('.', 1)[0]}.txt"
 
 
-def _problem(snapshot: Snapshot, item: Item) -> str | None:
+def _find_problem(snapshot: Snapshot, item: Item) -> str | None:
     if item.resting:
         return None
     labels = snapshot.folder / "labels" / item.side / label_file(item.file)
@@ -148,7 +148,7 @@ def _is_readable(folder: Path) -> bool:
         return False
 
 
-def _hash(folder: Path) -> str:
+def _compute_hash(folder: Path) -> str:
     digest = hashlib.sha256()
     for name in ("data.yaml", "items.jsonl"):
         try:

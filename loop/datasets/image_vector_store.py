@@ -7,26 +7,26 @@ from collections.abc import Mapping
 import numpy as np
 import sqlalchemy as sa
 
-from loop.datasets.duplicates_by_vector import Embedded, Halves
+from loop.datasets.near_duplicates import Halves, ImageVectors
 from loop.storage.tables import whole_vectors
 from loop.vision.embedding import Vectors
 
 HALF = np.dtype("<f2")  # the stored byte order, on every machine
 
 
-class WholeVectors:
+class ImageVectorStore:
     """The vectors in the records; a task has one vector, of the embedder used last."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def known(self, project_id: int, embedder: str) -> dict[int, str]:
+    def read_addresses(self, project_id: int, embedder: str) -> dict[int, str]:
         """The name of the image address behind each vector of an embedder, by task."""
         query = sa.select(whole_vectors.c.task_id, whole_vectors.c.image).where(*_conditions(project_id, embedder))
         with self._engine.connect() as connection:
             return {row.task_id: row.image for row in connection.execute(query)}
 
-    def keep(self, project_id: int, embedder: str, images: Mapping[int, str], vectors: Vectors) -> None:
+    def replace(self, project_id: int, embedder: str, images: Mapping[int, str], vectors: Vectors) -> None:
         """Store one vector per task; *images* maps tasks to addresses, *vectors* are in the same order."""
         rows = [
             {
@@ -46,7 +46,7 @@ class WholeVectors:
         except sa.exc.IntegrityError:  # another process stores the same vectors at this moment
             return
 
-    def read(self, project_id: int, embedder: str, images: Mapping[int, str], least: float) -> Embedded:
+    def read(self, project_id: int, embedder: str, images: Mapping[int, str], least: float) -> ImageVectors:
         """All vectors of an embedder, except those of tasks whose address in *images* has changed since."""
         query = sa.select(whole_vectors.c.task_id, whole_vectors.c.image, whole_vectors.c.vector)
         query = query.where(*_conditions(project_id, embedder)).order_by(whole_vectors.c.task_id)
@@ -58,7 +58,7 @@ class WholeVectors:
                     rows[task_id] = len(rows)
                     content += vector
         vectors: Halves = np.frombuffer(content, HALF).reshape(len(rows), -1) if rows else np.zeros((0, 1), HALF)
-        return Embedded(rows, vectors, least)
+        return ImageVectors(rows, vectors, least)
 
 
 def _conditions(project_id: int, embedder: str) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from loop.datasets.duplicates_by_vector import Embedded
+from loop.datasets.near_duplicates import ImageVectors
 from loop.datasets.room import DatasetsRoom
 from loop.errors import ImageError, UpstreamError
 from loop.regions import Box, Pixels
@@ -31,7 +31,7 @@ def embed_images(
     addresses: Mapping[int, str],
     files: Mapping[int, Path],
     check: Callable[[], None],
-) -> Embedded:
+) -> ImageVectors:
     """
     Return the vectors of the images of a project's tasks, after making missing vectors from their *files*.
 
@@ -39,10 +39,10 @@ def embed_images(
     embedder is logged, and the images after it have no vector.
     """
     name = f"{PREPARATION}:{space.fingerprint}"
-    known = datasets.vectors.known(project_id, name)
+    known = datasets.vectors.read_addresses(project_id, name)
     missing = [task_id for task_id in files if known.get(task_id) != addresses[task_id]]
     try:
-        _make(
+        _make_missing(
             datasets, project_id, space, {task_id: (addresses[task_id], files[task_id]) for task_id in missing}, check
         )
     except UpstreamError as error:
@@ -50,7 +50,7 @@ def embed_images(
     return datasets.vectors.read(project_id, name, addresses, datasets.policy.twin_cosine)
 
 
-def _make(
+def _make_missing(
     datasets: DatasetsRoom,
     project_id: int,
     space: Space,
@@ -68,9 +68,9 @@ def _make(
             except ImageError as error:
                 log.warning("project %d: task %d has no vector: %s", project_id, task_id, error)
         if embedder and pixels:
-            vectors = _vectors(embedder, list(pixels.values()))
+            vectors = _embed(embedder, list(pixels.values()))
             addresses = {task_id: images[task_id][0] for task_id in pixels}
-            datasets.vectors.keep(project_id, f"{PREPARATION}:{space.fingerprint}", addresses, vectors)
+            datasets.vectors.replace(project_id, f"{PREPARATION}:{space.fingerprint}", addresses, vectors)
 
 
 def _load(datasets: DatasetsRoom, space: Space) -> Embedder:
@@ -80,7 +80,7 @@ def _load(datasets: DatasetsRoom, space: Space) -> Embedder:
         raise UpstreamError(f"LOOP_EMBEDDER cannot be loaded: {error}") from error
 
 
-def _vectors(embedder: Embedder, pixels: Sequence[Pixels]) -> Vectors:
+def _embed(embedder: Embedder, pixels: Sequence[Pixels]) -> Vectors:
     try:
         return np.concatenate(embedder.embed(pixels, [[WHOLE]] * len(pixels)))
     except Exception as error:  # torch raises anything, also where memory runs out

@@ -32,7 +32,7 @@ class LocalImages:
         self._root, self._prepared, self._most_pixels = str(root.resolve()).rstrip("/"), prepared, most_pixels
         self._tasks: dict[str, list[tuple[int, str]]] = defaultdict(list)  # by file: tasks and addresses
 
-    def keep(self, address: str) -> str:
+    def store(self, address: str) -> str:
         """Write the image of a `data:` URI to a file and return its identity; return other addresses unchanged."""
         if not is_inline(address):
             return address
@@ -40,20 +40,20 @@ class LocalImages:
             content = read_inline(address)
         except ValueError as error:
             raise ImageUnreadable(identify(address), str(error)) from error
-        write_whole(content, self._inline(identify(address)))
+        write_whole(content, self._inline_path(identify(address)))
         return identify(address)
 
     def find(self, item: LabelledImage) -> ImageFile:
         """Return the image of a task, ready for a dataset. Raises ImageError."""
         address = item.image
         if is_inline(address):
-            path = self._inline(address)
+            path = self._inline_path(address)
         else:
-            path, parts = self._find(address)
+            path, parts = self._find_file(address)
             self._tasks[str(path)].append((item.task_id, "/".join(parts)))
         return prepare_file(path, address, self._most_pixels, self._prepared)
 
-    def contradictions(self) -> dict[int, str]:
+    def find_contradictions(self) -> dict[int, str]:
         """
         Return the tasks whose file matches several addresses, with the reason; at most one address can be right.
 
@@ -68,10 +68,10 @@ class LocalImages:
                 contradicted |= {task_id: reason for task_id, _ in tasks}
         return contradicted
 
-    def _inline(self, identity: str) -> Path:
+    def _inline_path(self, identity: str) -> Path:
         return self._prepared / f"inline-{hashlib.sha256(identity.encode()).hexdigest()}"
 
-    def _find(self, address: str) -> tuple[Path, Parts]:
+    def _find_file(self, address: str) -> tuple[Path, Parts]:
         """The file of an address, and the path that matched."""
         candidates = file_paths(address)
         for parts in candidates:
@@ -80,7 +80,7 @@ class LocalImages:
                 if os.path.isfile(path) and self._is_inside(path):  # noqa: PTH113 (a Path would take as long as the rest)
                     return Path(path), parts
         for parts in candidates:
-            files = self._similar_files(parts)
+            files = self._find_similar_files(parts)
             if len(files) > 1:
                 names = ", ".join(map(str, files[:NAMED])) + ", …" * (len(files) > NAMED)
                 raise ImageUnreadable(address, f"it may be any of {len(files)} files: {names}; keep its own alone")
@@ -88,12 +88,12 @@ class LocalImages:
                 return files[0], parts
         raise ImageUnreadable(address, f"no such file in {self._root}: put it there, or name its folder by --images")
 
-    def _similar_files(self, parts: Parts) -> list[Path]:
+    def _find_similar_files(self, parts: Parts) -> list[Path]:
         """The files whose path ends *parts* up to Unicode form, or else the files that an upload may come from."""
-        wanted_parts = tuple(map(_normal, parts))
+        wanted_parts = tuple(map(_compose, parts))
         files = self._files.get(wanted_parts[-1], [])
         suffixes = [
-            path_parts for path_parts in files if wanted_parts[-len(path_parts) :] == tuple(map(_normal, path_parts))
+            path_parts for path_parts in files if wanted_parts[-len(path_parts) :] == tuple(map(_compose, path_parts))
         ]
         longest = max(map(len, suffixes), default=0)
         matches = [path_parts for path_parts in suffixes if len(path_parts) == longest]
@@ -110,7 +110,7 @@ class LocalImages:
             above = tuple(part for part in folder[len(self._root) :].split("/") if part)
             for name in sorted(names):
                 if self._is_inside(f"{folder}/{name}"):
-                    by_name[_normal(name)].append((*above, name))
+                    by_name[_compose(name)].append((*above, name))
         return dict(by_name)
 
     @cached_property
@@ -123,15 +123,15 @@ class LocalImages:
 
     def _is_inside(self, path: str) -> bool:
         folder, name = path.rsplit("/", 1)
-        real = os.path.realpath(path) if os.path.islink(path) else f"{_real(folder)}/{name}"  # noqa: PTH114
+        real = os.path.realpath(path) if os.path.islink(path) else f"{_resolve(folder)}/{name}"  # noqa: PTH114
         return real.startswith(f"{self._root}/")
 
 
-def _normal(text: str) -> str:
+def _compose(text: str) -> str:
     """Compose accented letters, which systems write in one or two characters."""
     return unicodedata.normalize("NFC", text)
 
 
 @lru_cache(maxsize=1024)
-def _real(folder: str) -> str:
+def _resolve(folder: str) -> str:
     return os.path.realpath(folder)

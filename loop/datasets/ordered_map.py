@@ -8,15 +8,15 @@ from concurrent.futures import Executor, Future
 from itertools import islice
 from typing import TypeVar
 
-CHUNK = 32  # things that one thread takes at a time
+CHUNK = 32  # items that one thread takes at a time
 AHEAD = 16  # chunks under way
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-def in_order(pool: Executor, work: Callable[[T], R], things: Iterable[T]) -> Iterator[R]:
-    """Yield *work* of each of the *things*, in order; at most about 500 are in memory."""
+def map_in_order(pool: Executor, work: Callable[[T], R], things: Iterable[T]) -> Iterator[R]:
+    """Yield *work* of each of the *things*, in order, with at most about 500 in memory."""
     source = iter(things)
     waiting: deque[Future[list[R]]] = deque()
     while chunk := list(islice(source, CHUNK)):

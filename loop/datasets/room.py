@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from loop.datasets.image_vector_store import WholeVectors
+from loop.datasets.image_vector_store import ImageVectorStore
 from loop.datasets.selection import SelectionPolicy
-from loop.datasets.split_store import SplitList
+from loop.datasets.split_store import SplitStore
 from loop.label_studio.room import StudioRoom
 from loop.registry.room import RegistryRoom
 from loop.reviews.room import ReviewsRoom
@@ -38,7 +38,7 @@ class DatasetsRoom:
     vision: VisionRoom
     registry: RegistryRoom
     reviews: ReviewsRoom
-    splits: SplitList
-    vectors: WholeVectors
+    splits: SplitStore
+    vectors: ImageVectorStore
     snapshots: Path
     policy: DatasetPolicy

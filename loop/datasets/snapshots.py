@@ -1,4 +1,4 @@
-"""What goes into a dataset, and what is told of it. Pure."""
+"""The images of a dataset, and the report on them. Pure."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from loop.label_studio.classes import ClassIndex
 from loop.label_studio.result_format import Unread, Why
 from loop.regions import Region
 
-MOST_NAMED = 100  # tasks named in a report, each reason
+MOST_NAMED = 100  # tasks named in a report, for each reason
 NAMED_IN_A_LINE = 3
 
 
 class Reason(StrEnum):
-    """Why a reviewed image is left out whole: with an object missing, it would teach that nothing is there."""
+    """The reason to leave out a whole image; with an object missing, it would teach that nothing is at its place."""
 
     NO_CONFIG = Why.NO_CONFIG.value
     NO_RESULT = Why.NO_RESULT.value
@@ -38,9 +38,9 @@ class Reason(StrEnum):
 @dataclass(frozen=True, slots=True)
 class LabelledImage:
     """
-    One reviewed image: all its objects, none on a negative. *group* is what it must stay on one side with.
+    One reviewed image with all its objects; a negative has none. Images with the same *group* stay on one side.
 
-    With something *unread* in its review the regions are not all its objects.
+    If a part of its review is *unread*, the regions are not all its objects.
     """
 
     task_id: int
@@ -56,8 +56,8 @@ class Item:
     """
     One image of a dataset, as `items.jsonl` has it.
 
-    *image* and *labels* are SHA-256 of the file's content. A *resting* one was learned before by the version that this
-    training starts from, and is not repeated: it is no file of this dataset.
+    *image* and *labels* are the SHA-256 of the files. A *resting* image was learned before by the version that this
+    training starts from. It is not repeated, and the dataset has no files for it.
     """
 
     task: int
@@ -71,8 +71,8 @@ class Item:
 
     @property
     def content(self) -> bytes:
-        """What a detector learns of it: as long as it is the same, there is nothing new."""
-        return content_of(self.task, self.image, self.labels)
+        """A hash of everything that a detector learns from it; the same hash has nothing new to learn."""
+        return hash_content(self.task, self.image, self.labels)
 
     def as_json(self) -> dict[str, Any]:
         """The item as plain JSON."""
@@ -80,8 +80,8 @@ class Item:
 
 
 @dataclass
-class Report:
-    """What went in, what was done to boxes, what was left out and why."""
+class SnapshotReport:
+    """The counts of images and boxes written, of changes to boxes, and of images left out, with the reasons."""
 
     images: Counter[str] = field(default_factory=Counter)
     boxes: Counter[str] = field(default_factory=Counter)
@@ -94,7 +94,7 @@ class Report:
     causes: dict[int, str] = field(default_factory=dict)
 
     def leave_out(self, reason: Reason, task_id: int, cause: str = "") -> None:
-        """Count one image left out; the first of each reason are named, with the *cause* where there is more to say."""
+        """Count an image that is left out. Name the first images of each reason, with the *cause* if it is given."""
         self.counts[reason.value] += 1
         cause = cause.removeprefix(f"task {task_id} ")
         named = self.left_out.setdefault(reason.value, [])
@@ -104,7 +104,7 @@ class Report:
                 self.causes.setdefault(task_id, cause)
 
     def losses(self) -> str:
-        """Say in a line how many images were left out, why, and the causes of the first."""
+        """Describe in one line how many images were left out, why, and the causes of the first."""
         if not self.counts:
             return "no task was left out"
         parts = []
@@ -118,33 +118,33 @@ class Report:
         return f"left out: {', '.join(parts)}"
 
     def as_json(self) -> dict[str, Any]:
-        """The report as plain JSON: counts by side, of boxes, by label; what was left out, counted and named."""
-        told: dict[str, Any] = {"images": dict(self.images), "boxes": dict(self.boxes), "notes": dict(self.notes)}
+        """The report as plain JSON: counts by side, of boxes and by label, and the images left out."""
+        record: dict[str, Any] = {"images": dict(self.images), "boxes": dict(self.boxes), "notes": dict(self.notes)}
         if self.train:
-            told["train"] = dict(self.train)
+            record["train"] = dict(self.train)
         if self.undecided:
-            told["labels_that_left_the_config"] = dict(self.undecided)
+            record["labels_that_left_the_config"] = dict(self.undecided)
         if self.unknown_labels:
-            told["unknown_labels"] = dict(self.unknown_labels)
+            record["unknown_labels"] = dict(self.unknown_labels)
         left_out = {reason: sorted(task_ids) for reason, task_ids in sorted(self.left_out.items())}
         if self.causes:
-            told["causes"] = {str(task_id): cause for task_id, cause in sorted(self.causes.items())}
-        return {**told, "left_out": left_out, "left_out_counts": dict(sorted(self.counts.items()))}
+            record["causes"] = {str(task_id): cause for task_id, cause in sorted(self.causes.items())}
+        return {**record, "left_out": left_out, "left_out_counts": dict(sorted(self.counts.items()))}
 
 
-def problem(item: LabelledImage, labels: ClassIndex, report: Report) -> Reason | None:
-    """Say why the labels of an image cannot be used, if so; labels that nobody knows or decided on are counted."""
+def find_problem(item: LabelledImage, labels: ClassIndex, report: SnapshotReport) -> Reason | None:
+    """Return why the labels of an image cannot be used, if so. Count labels that are unknown or undecided."""
     if item.unread:
         report.unknown_labels.update(one.label for one in item.unread if one.label)
         return Reason(item.unread[0].why.value)
-    found = Counter(region.label for region in item.regions)
-    if unknown := found.keys() - labels.ids.keys():
-        report.unknown_labels.update({label: found[label] for label in unknown})
+    labelled = Counter(region.label for region in item.regions)
+    if unknown := labelled.keys() - labels.ids.keys():
+        report.unknown_labels.update({label: labelled[label] for label in unknown})
         return Reason.UNKNOWN_LABEL
-    report.undecided.update({label: times for label, times in found.items() if label in labels.undecided})
+    report.undecided.update({label: times for label, times in labelled.items() if label in labels.undecided})
     return None
 
 
-def content_of(task_id: int, image: str, labels: str) -> bytes:
-    """Name by its content what a detector learns of a task."""
+def hash_content(task_id: int, image: str, labels: str) -> bytes:
+    """Hash everything that a detector learns from a task."""
     return hashlib.sha256(f"{task_id}:{image}:{labels}".encode()).digest()[:12]

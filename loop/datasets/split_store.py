@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from loop.datasets.duplicates_by_hash import Looks
-from loop.datasets.duplicates_by_vector import Either, Embedded
-from loop.datasets.splits import Leak, Side, Twins, assign, leaks, together
+from loop.datasets.near_duplicates import ImageVectors, NearByEither, NearByHash
+from loop.datasets.splits import Leak, NearDuplicates, Side, assign, join_families, list_leaks
 from loop.reviews.verdicts import Decision
 from loop.storage.tables import splits, verdicts
 
@@ -17,7 +16,7 @@ TRIES = 5  # at assigning sides, while another process assigns sides to the same
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ReviewedTask:
     """A reviewed task: its group, the look of its image, and the name of the image's address."""
 
     task_id: int
@@ -36,7 +35,7 @@ class Split:
 
 
 @dataclass(slots=True)
-class _Row:
+class _SplitRow:
     side: Side | None
     group: str | None
     look: int | None
@@ -44,27 +43,29 @@ class _Row:
     is_left_out: bool = False
 
 
-class SplitList:
+class SplitStore:
     """The splits in the records."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def looks(self, project_id: int) -> dict[int, tuple[str, int | None]]:
+    def read_looks(self, project_id: int) -> dict[int, tuple[str, int | None]]:
         """The name of the image address and the look of each task whose image was read."""
         query = sa.select(splits.c.task_id, splits.c.image, splits.c.image_hash)
         query = query.where(splits.c.project_id == project_id, splits.c.image.is_not(None))
         with self._engine.connect() as connection:
-            return {task_id: (image, _read(image_hash)) for task_id, image, image_hash in connection.execute(query)}
+            return {
+                task_id: (image, _read_hash(image_hash)) for task_id, image, image_hash in connection.execute(query)
+            }
 
     def freeze(
         self,
         project_id: int,
-        seen: Sequence[Seen],
+        seen: Sequence[ReviewedTask],
         *,
         share: float,
         twin_bits: int,
-        embedded: Embedded | None = None,
+        embedded: ImageVectors | None = None,
     ) -> Split:
         """
         Assign a permanent side to each task that has none, and store the group and look of every task.
@@ -96,7 +97,7 @@ class SplitList:
         with self._engine.begin() as connection:
             return connection.execute(splits.update().where(is_left_out).values(is_left_out=False)).rowcount
 
-    def hard_negatives(self, project_id: int) -> set[int]:
+    def read_hard_negatives(self, project_id: int) -> set[int]:
         """The tasks with a false positive."""
         query = sa.select(verdicts.c.task_id).where(
             verdicts.c.project_id == project_id, verdicts.c.decision == Decision.FALSE_POSITIVE.value
@@ -108,39 +109,39 @@ class SplitList:
 def _freeze(
     connection: sa.Connection,
     project_id: int,
-    seen: Sequence[Seen],
+    seen: Sequence[ReviewedTask],
     share: float,
     twin_bits: int,
-    embedded: Embedded | None,
+    embedded: ImageVectors | None,
 ) -> Split:
     query = sa.select(splits).where(splits.c.project_id == project_id)
     rows = {
-        row.task_id: _Row(Side(row.side), row.group, _read(row.image_hash), row.image, row.is_left_out)
+        row.task_id: _SplitRow(Side(row.side), row.group, _read_hash(row.image_hash), row.image, row.is_left_out)
         for row in connection.execute(query)
     }
     known = {task_id: row.side for task_id, row in rows.items() if row.side}
     left_out = frozenset(task_id for task_id, row in rows.items() if row.is_left_out)
     changed = []
     for task in seen:
-        row = rows.setdefault(task.task_id, _Row(None, None, None, None))
+        row = rows.setdefault(task.task_id, _SplitRow(None, None, None, None))
         if (row.group, row.look, row.image) != (task.group, task.look, task.image):
             row.group, row.look, row.image = task.group, task.look, task.image
             changed.append(task)
     ids = sorted(task_id for task_id in rows if task_id not in left_out)
     groups = [rows[task_id].group for task_id in ids]
-    looks = Looks([rows[task_id].look for task_id in ids], twin_bits)
-    twins: Twins = Either(looks, embedded.among(ids)) if embedded else looks
-    families = together(groups, twins)
+    looks = NearByHash([rows[task_id].look for task_id in ids], twin_bits)
+    twins: NearDuplicates = NearByEither(looks, embedded.among(ids)) if embedded else looks
+    families = join_families(groups, twins)
     new = assign(known, ids, project_id=project_id, share=share, labels=families.labels)
-    _keep(connection, project_id, changed, new)
+    _store(connection, project_id, changed, new)
     sides = {**known, **new}
     reviewed = {task.task_id for task in seen}
-    all_leaks = leaks(ids, [sides[task_id] for task_id in ids], groups, families, twins)
+    all_leaks = list_leaks(ids, [sides[task_id] for task_id in ids], groups, families, twins)
     standing = tuple(leak for leak in all_leaks if {leak.held_out, leak.train} <= reviewed)
     return Split(sides, standing, left_out & reviewed)
 
 
-def _keep(connection: sa.Connection, project_id: int, changed: Sequence[Seen], new: dict[int, Side]) -> None:
+def _store(connection: sa.Connection, project_id: int, changed: Sequence[ReviewedTask], new: dict[int, Side]) -> None:
     rows = [
         {
             "project_id": project_id,
@@ -166,5 +167,5 @@ def _keep(connection: sa.Connection, project_id: int, changed: Sequence[Seen], n
         connection.execute(change.where(is_task), updated)
 
 
-def _read(image_hash: str | None) -> int | None:
+def _read_hash(image_hash: str | None) -> int | None:
     return int(image_hash, 16) if image_hash else None

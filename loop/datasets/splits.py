@@ -24,7 +24,7 @@ class Side(StrEnum):
     HELD_OUT = "held_out"
 
 
-class Twins(Protocol):
+class NearDuplicates(Protocol):
     """
     Finds near-duplicates by perceptual hashes, vectors, or either. A task is its place in a list.
 
@@ -33,11 +33,11 @@ class Twins(Protocol):
 
     widest: int
 
-    def linked(self, members: Ints, width: int) -> Ints:
+    def link_chains(self, members: Ints, width: int) -> Ints:
         """Label *members*: equal for tasks linked by a chain of near-duplicates."""
 
-    def nearest(self, ones: Ints, others: Ints, width: int) -> list[tuple[int, int, str]]:
-        """Pair each of *ones* with its nearest of *others* within *width*, if any: one, other, how near."""
+    def pair_nearest(self, tasks: Ints, others: Ints, width: int) -> list[tuple[int, int, str]]:
+        """Pair each of *tasks* with its nearest of *others* within *width*, if any: task, other, how near."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +57,18 @@ class Leak:
     why: str
 
 
-def together(groups: Sequence[str | None], twins: Twins) -> Families:
+def join_families(groups: Sequence[str | None], twins: NearDuplicates) -> Families:
     """
     Join the tasks of one group, and near-duplicates, into families.
 
     Chains are followed, because each frame of a video is like the next. Looks that would join more than half of all
     tasks show the place and not the objects (a camera that never moves, one printed form). Such a family is cut by ever
-    narrower widths, at last by the groups alone, which a person named. Below twenty tasks a family may hold all but
-    one.
+    narrower widths, at last by the groups alone, which a person named. Below twenty tasks a family may hold all tasks
+    but one.
     """
     count = len(groups)
     most = count // 2 if count >= 20 else count - 1
-    codes = _codes(groups)
+    codes = _number_groups(groups)
     labels: Ints = np.zeros(count, np.int64)
     widths = np.full(count, twins.widest + 1)
     for width in range(twins.widest, -2, -1):
@@ -76,7 +76,7 @@ def together(groups: Sequence[str | None], twins: Twins) -> Families:
         too_large = np.flatnonzero((sizes[labels] > most) if width < twins.widest else np.ones(count, bool))
         if not len(too_large):
             break
-        labels[too_large] = labels.max() + 1 + joined(codes[too_large], twins.linked(too_large, width))
+        labels[too_large] = labels.max() + 1 + join_labels(codes[too_large], twins.link_chains(too_large, width))
         labels = np.unique(labels, return_inverse=True)[1].astype(np.int64)
         widths[too_large] = width
     return Families(labels, widths)
@@ -121,8 +121,12 @@ def assign(
     return sides
 
 
-def leaks(
-    task_ids: Sequence[int], sides: Sequence[Side], groups: Sequence[str | None], families: Families, twins: Twins
+def list_leaks(
+    task_ids: Sequence[int],
+    sides: Sequence[Side],
+    groups: Sequence[str | None],
+    families: Families,
+    twins: NearDuplicates,
 ) -> list[Leak]:
     """
     Return the training tasks that share a group with a held-out task or are its near-duplicate, by training task.
@@ -130,13 +134,13 @@ def leaks(
     Each leak names the nearest held-out task. All arguments have one entry per task.
     """
     is_held_out = np.array([side is Side.HELD_OUT for side in sides], dtype=bool)
-    codes = _codes(groups)
+    codes = _number_groups(groups)
     by_train: dict[int, Leak] = {}
     mixed = set(families.labels[is_held_out].tolist()) & set(families.labels[~is_held_out].tolist())
     places = np.flatnonzero(np.isin(families.labels, list(mixed)))
     for members in _split_by_label(places, families.labels):
         measured, trained = members[is_held_out[members]], members[~is_held_out[members]]
-        for train, other, near in twins.nearest(trained, measured, int(families.widths[members[0]])):
+        for train, other, near in twins.pair_nearest(trained, measured, int(families.widths[members[0]])):
             by_train[train] = Leak(task_ids[other], task_ids[train], f"near-duplicate, {near}")
         by_code = {int(codes[place]): int(place) for place in reversed(measured)}
         for train in trained.tolist():
@@ -146,7 +150,7 @@ def leaks(
     return [by_train[train] for train in sorted(by_train, key=lambda place: task_ids[place])]
 
 
-def joined(codes: Ints, looks: Ints) -> Ints:
+def join_labels(codes: Ints, looks: Ints) -> Ints:
     """Label the tasks: equal for tasks linked by equal codes or equal looks, directly or through others."""
     count = len(codes)
     code, look = np.unique(codes, return_inverse=True)[1], np.unique(looks, return_inverse=True)[1]
@@ -159,7 +163,7 @@ def joined(codes: Ints, looks: Ints) -> Ints:
     return labels
 
 
-def _codes(groups: Sequence[str | None]) -> Ints:
+def _number_groups(groups: Sequence[str | None]) -> Ints:
     """The number of each task's group; a task without a group gets a number of its own."""
     numbers: dict[str, int] = {}
     alone = len(groups)

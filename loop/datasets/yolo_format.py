@@ -28,7 +28,7 @@ class Note(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class LabelLines:
     """The label file of one image, and the counted changes to its boxes."""
 
     text: str
@@ -36,7 +36,7 @@ class Lines:
     boxes: int
 
 
-def write_lines(regions: Sequence[Region], labels: ClassIndex) -> Lines:
+def write_lines(regions: Sequence[Region], labels: ClassIndex) -> LabelLines:
     """
     Write one line per box: class id, centre x, centre y, width, height, in fractions. ClassIndex must be known.
 
@@ -45,7 +45,7 @@ def write_lines(regions: Sequence[Region], labels: ClassIndex) -> Lines:
     lines: list[str] = []
     notes: Counter[Note] = Counter()
     for region in regions:
-        box = _on_image(region)
+        box = _clip_to_image(region)
         if region.label in labels.retired:
             notes[Note.RETIRED] += 1
             continue
@@ -63,7 +63,7 @@ def write_lines(regions: Sequence[Region], labels: ClassIndex) -> Lines:
         width, height = box.x1 - box.x0, box.y1 - box.y0
         x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
         lines.append(f"{labels.ids[region.label]} {x:.6f} {y:.6f} {width:.6f} {height:.6f}\n")
-    return Lines("".join(lines), notes, len(lines))
+    return LabelLines("".join(lines), notes, len(lines))
 
 
 def read_lines(text: str, class_names: Sequence[str], where: str = "label file") -> list[Region]:
@@ -85,7 +85,7 @@ def read_lines(text: str, class_names: Sequence[str], where: str = "label file")
     return regions
 
 
-def data_file(labels: ClassIndex) -> str:
+def write_data_file(labels: ClassIndex) -> str:
     """
     Write `data.yaml` for a dataset folder with the sides `train` and `held_out`; paths are relative to it.
 
@@ -99,7 +99,7 @@ def data_file(labels: ClassIndex) -> str:
     }
     if labels.former:
         content["former_names"] = {_Name(name): class_id for name, class_id in sorted(labels.former.items())}
-    text: str = yaml.dump(content, Dumper=_Dumper, sort_keys=False, width=math.inf)
+    text: str = yaml.dump(content, Dumper=_QuotingDumper, sort_keys=False, width=math.inf)
     return text
 
 
@@ -120,15 +120,17 @@ class _Name(str):
     __slots__ = ()
 
 
-class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
+class _QuotingDumper(yaml.SafeDumper):  # type: ignore[misc]
     """Writes names in quotes."""
 
 
-_Dumper.add_representer(_Name, lambda dumper, name: dumper.represent_scalar("tag:yaml.org,2002:str", name, style='"'))
+_QuotingDumper.add_representer(
+    _Name, lambda dumper, name: dumper.represent_scalar("tag:yaml.org,2002:str", name, style='"')
+)
 
 
-def _on_image(region: Region) -> Box:
-    """The part of a box that lies on the image. Raises PayloadError."""
+def _clip_to_image(region: Region) -> Box:
+    """Return the part of a box that lies on the image. Raises PayloadError."""
     box = region.box
     sides = (box.x0, box.y0, box.x1, box.y1)
     if not all(map(_is_finite, sides)):

@@ -103,7 +103,7 @@ def _describe_version(gate: GateRoom, version: Version | None) -> ComparedVersio
 
 def _find_snapshot(gate: GateRoom, project_id: int, prefix: str | None) -> Snapshot:
     """The newest snapshot of a project whose hash begins with *prefix*, if given. Raises UnknownSnapshot."""
-    snapshot = dataset_folder.newest(gate.datasets.snapshots / str(project_id), prefix or "")
+    snapshot = dataset_folder.find_newest(gate.datasets.snapshots / str(project_id), prefix or "")
     if snapshot is None:
         raise UnknownSnapshot(project_id, prefix)
     return snapshot

@@ -25,9 +25,8 @@ from PIL import Image, ImageEnhance
 from rich.console import Console
 from rich.table import Table
 
-from loop.datasets.duplicates_by_hash import Looks
-from loop.datasets.duplicates_by_vector import Alike, Either
-from loop.datasets.splits import together
+from loop.datasets.near_duplicates import NearByEither, NearByHash, NearByVector
+from loop.datasets.splits import join_families
 from loop.regions import Box
 from loop.settings import Settings
 from loop.vision.embedders import YOLO, Embedders
@@ -97,12 +96,12 @@ def cost() -> Table:
     table = Table("tasks", f"seconds, median (least to most) of {ROUNDS}", "memory beside the vectors, MB", box=None)
     for size in SIZES:
         vectors = normalise(np.random.default_rng(size).normal(size=(size, 1280))).astype(np.float16)
-        twins = Either(Looks([None] * size, 4), Alike(vectors, np.arange(size), 0.95))
+        twins = NearByEither(NearByHash([None] * size, 4), NearByVector(vectors, np.arange(size), 0.95))
         took, peaks = [], []
         for _ in range(ROUNDS):
             tracemalloc.start()
             began = time.perf_counter()
-            together([None] * size, twins)
+            join_families([None] * size, twins)
             took.append(time.perf_counter() - began)
             peaks.append(tracemalloc.get_traced_memory()[1] / 1e6)
             tracemalloc.stop()

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 from PIL import Image
 
-from loop.datasets.yolo_format import data_file, read_lines, write_lines
+from loop.datasets.yolo_format import read_lines, write_data_file, write_lines
 from loop.label_studio.classes import ClassIndex
 from loop.regions import Region
 from scripts.demo.scenes import Scene
@@ -74,7 +74,7 @@ def write_dataset(folder: Path, labels: Sequence[str], scenes: Sequence[Scene]) 
         regions = [Region("", box, label) for label, box in scene.objects]
         (folder / "images" / "held_out" / f"{scene.name}.jpg").write_bytes(_jpeg(scene.image))
         (folder / "labels" / "held_out" / f"{scene.name}.txt").write_text(write_lines(regions, classes).text)
-    (folder / "data.yaml").write_text(data_file(classes))
+    (folder / "data.yaml").write_text(write_data_file(classes))
     return folder / "data.yaml"
 
 

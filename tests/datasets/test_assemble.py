@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 
 from loop.cli.tree import app
 from loop.datasets import folder as dataset_folder
-from loop.datasets.assemble import assemble, find_leaks, group_of
+from loop.datasets.assemble import assemble, find_leaks, read_group
 from loop.datasets.class_counts import count_classes
 from loop.datasets.selection import SelectionPolicy
 from loop.datasets.snapshots import Reason
-from loop.datasets.split_store import Seen
+from loop.datasets.split_store import ReviewedTask
 from loop.datasets.splits import Leak, Side
 from loop.errors import EmptySnapshot, LeakedSplit, PayloadError, UnknownClass
 from loop.registry.store import VersionFacts
@@ -34,7 +34,7 @@ from tests.datasets.builders import photo
 
 @pytest.fixture
 def reviewed(rooms, server):
-    """Records a review of a task, whose picture is the one of that number unless said otherwise."""
+    """Records a review of a task, whose picture is the one of that number unless another number is given."""
     folder, url = server
 
     def recorded(task, *regions, project=1, image=None, minutes=0, **data):
@@ -90,8 +90,8 @@ def test_the_same_reviews_in_another_home_and_order_give_the_same_hash(rooms, re
 
     with closing(build(replace_home(settings, tmp_path / "other"), migrate=True)) as other:
         other.studio.projects.save(1, "Cars", CONFIG)
-        for found in reversed(rooms.reviews.store.counted(1).values()):
-            other.reviews.store.record(found.review, found.data)
+        for counted in reversed(rooms.reviews.store.counted(1).values()):
+            other.reviews.store.record(counted.review, counted.data)
         again = assemble(other.datasets, 1)
 
     assert one.hash == again.hash
@@ -106,33 +106,34 @@ def test_two_projects_at_once_do_not_meet(rooms, reviewed):
     for task in range(1, 21):
         reviewed(task)
         reviewed(task, project=2, image=f"{100 + task}.jpg")
-    found = {}
+    snapshots = {}
 
     threads = [
-        threading.Thread(target=lambda p=project: found.update({p: assemble(rooms.datasets, p)})) for project in (1, 2)
+        threading.Thread(target=lambda p=project: snapshots.update({p: assemble(rooms.datasets, p)}))
+        for project in (1, 2)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    assert {project: len(list(one.items())) for project, one in found.items()} == {1: 20, 2: 20}
-    assert found[1].hash != found[2].hash
+    assert {project: len(list(one.items())) for project, one in snapshots.items()} == {1: 20, 2: 20}
+    assert snapshots[1].hash != snapshots[2].hash
 
 
 def test_the_same_project_twice_at_once_gives_each_task_one_side(rooms, reviewed):
     for task in range(1, 21):
         reviewed(task)
-    found = []
+    snapshots = []
 
-    threads = [threading.Thread(target=lambda: found.append(assemble(rooms.datasets, 1))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: snapshots.append(assemble(rooms.datasets, 1))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    assert len({one.hash for one in found}) == 1
-    assert len(found) == 4
+    assert len({one.hash for one in snapshots}) == 1
+    assert len(snapshots) == 4
 
 
 def test_tasks_of_one_group_stay_together_where_half_of_them_have_none(rooms, reviewed):
@@ -158,8 +159,8 @@ def test_tasks_of_one_group_stay_together_where_half_of_them_have_none(rooms, re
     ],
 )
 def test_a_group_is_what_the_field_says(data, group):
-    assert group_of(data, "day") == group
-    assert group_of(data, "") is None
+    assert read_group(data, "day") == group
+    assert read_group(data, "") is None
 
 
 def test_a_project_whose_tasks_are_all_of_one_group_is_told_so(rooms, reviewed):
@@ -239,11 +240,11 @@ def test_a_field_that_is_set_later_shows_its_leaks(rooms, reviewed):
         reviewed(task, day=f"{task % 3}")
     sides = {one.task: one.side for one in assemble(with_policy(rooms, group_field="").datasets, 1).items()}
 
-    found = find_leaks(rooms.datasets, 1)
+    leaks = find_leaks(rooms.datasets, 1)
 
     held_days = {task % 3 for task, side in sides.items() if side is Side.HELD_OUT}
-    assert [one.train for one in found] == [t for t, s in sides.items() if s is Side.TRAIN and t % 3 in held_days]
-    assert {one.why for one in found} == {f"one group: {day}" for day in held_days}
+    assert [one.train for one in leaks] == [t for t, s in sides.items() if s is Side.TRAIN and t % 3 in held_days]
+    assert {one.why for one in leaks} == {f"one group: {day}" for day in held_days}
 
 
 def loop(settings, *arguments):
@@ -305,16 +306,16 @@ def learned(rooms, snapshot, tmp_path):
 def test_a_share_of_what_the_champion_learned_is_repeated_beside_all_that_is_new(rooms, reviewed, tmp_path):
     for task in range(1, 41):
         reviewed(task, region(label="Person" if task in (7, 9, 11) else "Car"))
-    some = with_policy(rooms, selection=SelectionPolicy(0.25, 1.0))
-    first = assemble(some.datasets, 1)
+    repeating = with_policy(rooms, selection=SelectionPolicy(0.25, 1.0))
+    first = assemble(repeating.datasets, 1)
     learned(rooms, first, tmp_path)
     reviewed(1, region(), region("b"), minutes=5)  # somebody looked again
     for task in range(41, 51):
         reviewed(task)
 
-    second = assemble(some.datasets, 1)
+    second = assemble(repeating.datasets, 1)
     learned(rooms, second, tmp_path)
-    third = assemble(some.datasets, 1)
+    third = assemble(repeating.datasets, 1)
 
     old = [one for one in first.items() if one.side is Side.TRAIN]
     train = {one.task: one for one in second.items() if one.side is Side.TRAIN}
@@ -454,9 +455,9 @@ def test_a_training_does_not_go_on_with_a_poisoned_dataset(rooms, reviewed):
     training = rooms.trainings.store.ask(1, "by hand")
     rooms.trainings.store.note(training.id, snapshot=snapshot.hash)
 
-    said = retrain(rooms.trainings, 1)
+    line = retrain(rooms.trainings, 1)
 
-    assert f"task {train.task}" in said
+    assert f"task {train.task}" in line
     assert "is damaged" in rooms.trainings.store.last(1)[0].error
 
 
@@ -476,7 +477,8 @@ def test_images_of_all_datasets_of_a_project_are_one_file(rooms, reviewed):
 def test_ten_thousand_tasks_are_given_their_sides_in_seconds(rooms):
     rng = random.Random(0)
     seen = [
-        Seen(task, f"{task % 500}" if task % 2 else None, rng.getrandbits(63), f"{task:016x}") for task in range(10_000)
+        ReviewedTask(task, f"{task % 500}" if task % 2 else None, rng.getrandbits(63), f"{task:016x}")
+        for task in range(10_000)
     ]
     began = time.monotonic()
 

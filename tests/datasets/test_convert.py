@@ -121,8 +121,8 @@ def test_images_are_found_by_their_path_and_never_outside_the_folder(folder):
 
     snapshot = to_dataset(folder, [nested, climbing, *TASKS[2:]])
 
-    (found,) = snapshot.folder.glob("images/*/task-00000001.jpg")
-    assert found.read_bytes() == picture(colour="blue")
+    (path,) = snapshot.folder.glob("images/*/task-00000001.jpg")
+    assert path.read_bytes() == picture(colour="blue")
     assert snapshot.report["left_out"] == {"the image cannot be read": [2]}
 
 
@@ -215,11 +215,11 @@ def test_tasks_of_one_group_and_copies_of_one_picture_stay_on_one_side(folder):
     for share in (0.1, 0.3, 0.5, 0.7):
         policy = ConversionPolicy(held_out_share=share, group_field="day")
         export = write(folder, tasks)
-        found = sides(convert.to_dataset(export, CONFIG, folder / "images", folder / f"out-{share}", policy))
+        assigned = sides(convert.to_dataset(export, CONFIG, folder / "images", folder / f"out-{share}", policy))
 
         groups = [{1, 4, 2, 5}, {3, 6}, {8, 9}]
-        assert [len({found[task] for task in group}) for group in groups] == [1, 1, 1]
-        assert len(set(found.values())) == 2
+        assert [len({assigned[task] for task in group}) for group in groups] == [1, 1, 1]
+        assert len(set(assigned.values())) == 2
 
 
 def test_a_task_without_its_image_costs_only_itself(folder):

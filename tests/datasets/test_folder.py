@@ -15,7 +15,7 @@ import yaml
 from loop.datasets import folder as dataset_folder
 from loop.datasets.snapshots import LabelledImage, Reason
 from loop.datasets.splits import Side
-from loop.datasets.writer import writing
+from loop.datasets.writer import open_draft
 from loop.errors import EmptySnapshot, ImageTooLarge, ImageUnreadable, PoisonedSnapshot
 from loop.label_studio.classes import ClassIndex
 from loop.regions import Box
@@ -31,7 +31,7 @@ def find(tmp_path):
     """Finds the picture of every task but number 9."""
     (tmp_path / "source").mkdir()
 
-    def found(item):
+    def prepare(item):
         if item.task_id == 9:
             raise ImageUnreadable(item.image, "HTTP 404")
         path = tmp_path / "source" / f"{item.task_id}.jpg"
@@ -39,11 +39,11 @@ def find(tmp_path):
             path.write_bytes(picture(colour=(item.task_id, 0, 0)))
         return prepare_file(path, item.image, 1_000_000, path.parent / "prepared")
 
-    return found
+    return prepare
 
 
 def write(root, find, items=None, sides=None, labels=LABELS, **how):
-    with writing(root, shared_images=how.pop("shared_images", None)) as draft:
+    with open_draft(root, shared_images=how.pop("shared_images", None)) as draft:
         draft.add(ITEMS if items is None else items, labels, find)
         return draft.finish(sides or SIDES, labels, **how)
 
@@ -91,9 +91,9 @@ def test_images_on_another_disk_are_copied_once_for_all_datasets_of_a_project(tm
     first = write(root, find, ITEMS[:3], shared_images=root / ".images")
     second = write(root, find, [*ITEMS[:3], item(4)], shared_images=root / ".images")
 
-    kept = {one.folder / "images" / "train" / "task-00000001.jpg" for one in (first, second)}
-    assert len(kept) == 2
-    assert len({path.stat().st_ino for path in kept}) == 1
+    copies = {one.folder / "images" / "train" / "task-00000001.jpg" for one in (first, second)}
+    assert len(copies) == 2
+    assert len({path.stat().st_ino for path in copies}) == 1
 
 
 def test_a_jpeg_without_its_end_mark_gets_one_in_the_dataset_and_stays_as_it_is_at_its_source(tmp_path, find):
@@ -198,11 +198,11 @@ def test_labels_that_nobody_decided_on_are_counted_by_name(tmp_path, find):
     labels = ClassIndex(("Car", "Bus"), {"Car": 0, "Bus": 1}, undecided=frozenset({"Bus"}))
 
     snapshot = write(tmp_path / "out", find, [*ITEMS, item(4, region(label="Bus"), region("b", "Tram"))], labels=labels)
-    kept = write(tmp_path / "out", find, [*ITEMS, item(4, region(label="Bus"))], labels=labels)
+    known = write(tmp_path / "out", find, [*ITEMS, item(4, region(label="Bus"))], labels=labels)
 
     assert snapshot.report["unknown_labels"] == {"Tram": 1}
-    assert kept.report["labels_that_left_the_config"] == {"Bus": 1}
-    assert kept.report["boxes"]["train"] == 3
+    assert known.report["labels_that_left_the_config"] == {"Bus": 1}
+    assert known.report["boxes"]["train"] == 3
 
 
 def test_the_items_say_what_every_image_came_from(tmp_path, find):
@@ -304,12 +304,12 @@ KILLED = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from tests.datasets.builders import ITEMS, LABELS, SIDES, item
-from loop.datasets.writer import writing
+from tests.datasets.builders import ITEMS, LABELS, SIDES
+from loop.datasets.writer import open_draft
 from loop.vision.image_files import prepare_file
 
-def find(one):
-    return prepare_file(Path(sys.argv[1]) / "source" / f"{one.task_id}.jpg", "", 10**6, Path(sys.argv[1]))
+def find(item):
+    return prepare_file(Path(sys.argv[1]) / "source" / f"{item.task_id}.jpg", "", 10**6, Path(sys.argv[1]))
 
 class Slow(dict):
     def __getitem__(self, task):
@@ -317,7 +317,7 @@ class Slow(dict):
         time.sleep(60 if task == 3 else 0)
         return super().__getitem__(task)
 
-with writing(Path(sys.argv[1]) / "out") as draft:
+with open_draft(Path(sys.argv[1]) / "out") as draft:
     draft.add(ITEMS[:3], LABELS, find)
     draft.finish(Slow(SIDES), LABELS)
 """
@@ -329,7 +329,7 @@ def test_a_writer_that_is_killed_leaves_no_dataset_and_the_next_one_clears_up(tm
     running = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path), root], stdout=subprocess.PIPE)
     for _ in range(3):
         assert running.stdout.readline() == b"writing\n"
-    with writing(tmp_path / "out"):  # while the other one lives, its folder is left alone
+    with open_draft(tmp_path / "out"):  # while the other one lives, its folder is left alone
         assert len(list((tmp_path / "out").glob(".writing-*/items.jsonl"))) == 1
 
     running.send_signal(signal.SIGKILL)
@@ -377,9 +377,9 @@ def test_an_image_that_was_damaged_in_the_cache_is_fetched_again(tmp_path):
     cache = ImageCache(tmp_path, images)
     cache.find(1, 1, ADDRESS).path.write_bytes(picture()[:200])
 
-    found = cache.find(1, 1, ADDRESS)
+    image = cache.find(1, 1, ADDRESS)
 
-    assert (found.path.read_bytes(), images.count) == (picture(), 2)
+    assert (image.path.read_bytes(), images.count) == (picture(), 2)
     images.close()
 
 

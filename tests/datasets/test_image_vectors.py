@@ -79,12 +79,12 @@ def test_an_embedder_set_later_moves_nothing_and_names_the_leaks_with_their_simi
     with pytest.raises(LeakedSplit):
         assemble(rooms.datasets, 1)
 
-    found = find_leaks(rooms.datasets, 1)
+    leaks = find_leaks(rooms.datasets, 1)
     apart = {task for task in range(1, 31) if before[task] is not before[100 + task]}
     assert apart
-    assert {one.train % 100 for one in found} == apart
-    assert {one.why for one in found} == {"near-duplicate, cosine 1.000"}
-    rooms.datasets.splits.leave_out(1, [one.train for one in found])
+    assert {one.train % 100 for one in leaks} == apart
+    assert {one.why for one in leaks} == {"near-duplicate, cosine 1.000"}
+    rooms.datasets.splits.leave_out(1, [one.train for one in leaks])
     after = sides(assemble(rooms.datasets, 1))
     assert after.items() <= before.items()
     assert len(after) == 60 - len(apart)
@@ -131,12 +131,12 @@ def test_the_same_task_of_two_projects_has_two_vectors(rooms, reviewed):
 
 def test_a_vector_of_an_image_that_a_task_no_longer_shows_is_not_read(rooms):
     vectors = np.eye(2, dtype=np.float32)
-    rooms.datasets.vectors.keep(1, "e", {1: "old", 2: "same"}, vectors)
+    rooms.datasets.vectors.replace(1, "e", {1: "old", 2: "same"}, vectors)
 
-    found = rooms.datasets.vectors.read(1, "e", {1: "new", 2: "same"}, 0.95)
+    stored = rooms.datasets.vectors.read(1, "e", {1: "new", 2: "same"}, 0.95)
 
-    assert found.rows == {2: 0}
-    assert found.vectors.tolist() == [[0, 1]]
+    assert stored.rows == {2: 0}
+    assert stored.vectors.tolist() == [[0, 1]]
     assert rooms.datasets.vectors.read(2, "e", {}, 0.95).rows == {}
     assert rooms.datasets.vectors.read(1, "other", {}, 0.95).rows == {}
 
@@ -203,10 +203,10 @@ def test_a_broken_embedder_is_told_once_and_the_hashes_decide(rooms, reviewed, c
     reviewed(41, photo(1).resize((128, 96)))
     rooms.vision.embedders.broken = error
 
-    found = assemble(rooms.datasets, 1)
+    assembled = assemble(rooms.datasets, 1)
 
-    assert sides(found)[41] is sides(expected)[1]
-    assert sum(found.report["notes"].values()) == 41
+    assert sides(assembled)[41] is sides(expected)[1]
+    assert sum(assembled.report["notes"].values()) == 41
     assert [str(error) in record.message for record in caplog.records] == [True]
 
 

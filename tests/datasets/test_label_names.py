@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from loop.datasets import convert
-from loop.datasets.yolo_format import data_file, read_data_file
+from loop.datasets.yolo_format import read_data_file, write_data_file
 from loop.errors import PayloadError
 from loop.label_studio.classes import ClassBook, ClassIndex, ObjectClass
 from loop.label_studio.label_config import parse
@@ -43,7 +43,7 @@ def folder(tmp_path_factory):
 def test_a_name_is_read_back_as_it_is(name, folder):
     labels = ClassIndex.of(parse(config_of(["first", name])).label_names)
 
-    text = data_file(labels)
+    text = write_data_file(labels)
 
     assert labels.names == ("first", name)
     assert as_ultralytics_reads(text, folder) == ["first", name]
@@ -57,10 +57,10 @@ def test_a_name_is_read_back_as_it_is(name, folder):
 def test_any_labels_that_xml_can_hold_are_read_back_as_they_are(folder, names):
     labels = ClassIndex.of(parse(config_of(names)).label_names)
 
-    found = as_ultralytics_reads(data_file(labels), folder)
+    read = as_ultralytics_reads(write_data_file(labels), folder)
 
-    assert found == list(dict.fromkeys(names))
-    assert len(labels.ids) == len(found)
+    assert read == list(dict.fromkeys(names))
+    assert len(labels.ids) == len(read)
 
 
 @given(LABELS, LABELS)
@@ -69,13 +69,13 @@ def test_former_names_are_read_back_as_they_are(names, former):
     book = ClassBook((ObjectClass(0, distinct[0], tuple(others)), *map(ObjectClass, range(1, 9), distinct[1:])))
     labels = book.labels(names)
 
-    found = read_data_file(data_file(labels))
+    read = read_data_file(write_data_file(labels))
 
-    assert (found.names, found.ids) == (labels.names, labels.ids)
+    assert (read.names, read.ids) == (labels.names, labels.ids)
 
 
 def test_names_that_need_no_escape_are_written_as_they_were_before():
-    assert data_file(ClassIndex.of(["Car", "yes"])) == (
+    assert write_data_file(ClassIndex.of(["Car", "yes"])) == (
         'train: images/train\nval: images/held_out\nnames:\n  0: "Car"\n  1: "yes"\n'
     )
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from loop.datasets.ordered_map import AHEAD, CHUNK, in_order
+from loop.datasets.ordered_map import AHEAD, CHUNK, map_in_order
 
 
 def late(number):
@@ -17,7 +17,7 @@ def late(number):
 @pytest.mark.parametrize("count", [0, 1, CHUNK, 2 * AHEAD * CHUNK + 1])
 def test_results_come_in_the_order_of_the_things(count):
     with ThreadPoolExecutor(8) as pool:
-        assert list(in_order(pool, late, iter(range(count)))) == [number * number for number in range(count)]
+        assert list(map_in_order(pool, late, iter(range(count)))) == [number * number for number in range(count)]
 
 
 def test_few_things_are_taken_before_they_are_needed():
@@ -30,7 +30,7 @@ def test_few_things_are_taken_before_they_are_needed():
             yield taken
 
     with ThreadPoolExecutor(2) as pool:
-        results = in_order(pool, str, things())
+        results = map_in_order(pool, str, things())
         for number in range(1, 3000):
             assert next(results) == str(number)
             assert taken - number <= AHEAD * CHUNK
@@ -39,4 +39,4 @@ def test_few_things_are_taken_before_they_are_needed():
 
 def test_an_error_of_the_work_is_raised():
     with ThreadPoolExecutor(2) as pool, pytest.raises(ZeroDivisionError):
-        list(in_order(pool, lambda number: 1 / number, range(3)))
+        list(map_in_order(pool, lambda number: 1 / number, range(3)))

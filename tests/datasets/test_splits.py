@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.datasets.duplicates_by_hash import Looks
-from loop.datasets.splits import Leak, Side, assign, leaks, together
+from loop.datasets.near_duplicates import NearByHash
+from loop.datasets.splits import Leak, Side, assign, join_families, list_leaks
 
 ids = st.lists(st.integers(1, 10_000), unique=True, max_size=60)
 BITS = 4
@@ -34,7 +34,7 @@ def test_a_family_is_on_one_side_and_two_families_are_enough_for_both(labels, sh
     sides = assign({}, range(len(labels)), project_id=1, share=share, labels=labels)
 
     by_family = {label: {sides[task] for task, own in enumerate(labels) if own == label} for label in labels}
-    assert all(len(found) == 1 for found in by_family.values())
+    assert all(len(sides_of_family) == 1 for sides_of_family in by_family.values())
     assert len(set(sides.values())) == min(2, len(by_family))
 
 
@@ -45,7 +45,7 @@ def test_a_new_task_joins_the_side_of_its_family(labels, cut):
     sides = known | assign(known, range(len(labels)), project_id=1, share=0.3, labels=labels)
 
     by_family = {label: {sides[task] for task, own in enumerate(labels) if own == label} for label in labels}
-    assert all(len(found) == 1 for found in by_family.values())
+    assert all(len(sides_of_family) == 1 for sides_of_family in by_family.values())
 
 
 @pytest.mark.parametrize("size", [1, 10])
@@ -66,7 +66,7 @@ def test_a_family_larger_than_the_held_out_side_is_trained_on():
 
 def families(looks, groups=None, bits=BITS):
     groups = groups or [None] * len(looks)
-    return together(groups, Looks(looks, bits)).labels.tolist()
+    return join_families(groups, NearByHash(looks, bits)).labels.tolist()
 
 
 def scattered(count, seed=0):
@@ -152,7 +152,7 @@ def test_bands_find_what_all_pairs_find(looks, data, width):
     ]
     looks = [*looks, *near]
 
-    labels = Looks(looks, width).linked(np.arange(len(looks)), width).tolist()
+    labels = NearByHash(looks, width).link_chains(np.arange(len(looks)), width).tolist()
 
     reached = [{at} for at in range(len(looks))]
     for a in range(len(looks)):
@@ -161,7 +161,7 @@ def test_bands_find_what_all_pairs_find(looks, data, width):
                 reached[a] |= reached[b]
                 for at in reached[b]:
                     reached[at] = reached[a]
-    assert partition(labels) == {frozenset(found) for found in reached}
+    assert partition(labels) == {frozenset(reach) for reach in reached}
 
 
 def test_fifty_thousand_looks_are_compared_in_seconds():
@@ -177,9 +177,9 @@ def test_fifty_thousand_looks_are_compared_in_seconds():
 
 def leaked(sides, looks, groups=None):
     groups = groups or [None] * len(looks)
-    twins = Looks(looks, BITS)
+    twins = NearByHash(looks, BITS)
     task_ids = list(range(100, 100 + len(looks)))
-    return leaks(task_ids, sides, groups, together(groups, twins), twins)
+    return list_leaks(task_ids, sides, groups, join_families(groups, twins), twins)
 
 
 def test_a_twin_on_the_other_side_is_a_leak_with_the_nearest_of_the_held_out():
@@ -194,9 +194,9 @@ def test_a_group_on_both_sides_is_a_leak_of_each_of_its_training_tasks():
     groups = ["a", "a", "a", *[None] * 30]
     sides = [Side.TRAIN, Side.HELD_OUT, Side.TRAIN, *[Side.TRAIN] * 30]
 
-    found = leaked(sides, scattered(33), groups)
+    leaks = leaked(sides, scattered(33), groups)
 
-    assert found == [Leak(101, 100, "one group: a"), Leak(101, 102, "one group: a")]
+    assert leaks == [Leak(101, 100, "one group: a"), Leak(101, 102, "one group: a")]
 
 
 def test_a_place_that_looks_alike_on_most_images_is_no_leak():

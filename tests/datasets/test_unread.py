@@ -13,7 +13,7 @@ from tests.label_studio.builders import SHAPES, brush, polygon, rectangle
 
 
 @pytest.fixture
-def told(rooms, server):
+def record(rooms, server):
     """Let events of reviews of pictures come, and work on them."""
     folder, url = server
     rooms.studio.projects.save(1, "Cars", SHAPES)
@@ -36,21 +36,21 @@ def lines_of(snapshot, task):
     return path.read_text().splitlines()
 
 
-def test_a_polygon_beside_a_box_is_in_the_dataset_as_a_box(told):
+def test_a_polygon_beside_a_box_is_in_the_dataset_as_a_box(record):
     for task in range(1, 6):
-        told(task, rectangle("auto"))
+        record(task, rectangle("auto"))
 
-    rooms = told(6, rectangle("Person", x=60), polygon())
+    rooms = record(6, rectangle("Person", x=60), polygon())
 
     assert len(lines_of(assemble(rooms.datasets, 1), 6)) == 2
     assert [str(one.decision) for one in rooms.rates.store.judged(1) if one.task_id == 6] == ["corrected", "missed"]
 
 
-def test_the_image_of_an_unread_review_is_in_no_dataset_and_is_named(told):
+def test_the_image_of_an_unread_review_is_in_no_dataset_and_is_named(record):
     for task in range(1, 6):
-        told(task, rectangle("auto"))
+        record(task, rectangle("auto"))
 
-    rooms = told(6, rectangle("Person"), brush())
+    rooms = record(6, rectangle("Person"), brush())
 
     snapshot = assemble(rooms.datasets, 1)
     assert 6 not in {item.task for item in snapshot.items()}
@@ -60,10 +60,10 @@ def test_the_image_of_an_unread_review_is_in_no_dataset_and_is_named(told):
     assert kinds(rooms)[-1][1]["unread"] == [snapshot.report["causes"]["6"]]
 
 
-def test_an_image_whose_only_box_has_no_extent_is_no_background(told):
+def test_an_image_whose_only_box_has_no_extent_is_no_background(record):
     for task in range(1, 6):
-        told(task, rectangle("auto"))
+        record(task, rectangle("auto"))
 
-    rooms = told(6, rectangle("Person", width=0))
+    rooms = record(6, rectangle("Person", width=0))
 
     assert assemble(rooms.datasets, 1).report["left_out"] == {"none of its boxes has an extent": [6]}

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from loop.datasets.yolo_format import Note, data_file, read_lines, write_lines
+from loop.datasets.yolo_format import Note, read_lines, write_data_file, write_lines
 from loop.errors import PayloadError
 from loop.label_studio.classes import ClassIndex
 from loop.regions import Box, Region
@@ -48,7 +48,7 @@ def test_a_rotated_box_is_counted():
 
 
 def test_the_data_file_names_classes_by_id():
-    data = yaml.safe_load(data_file(ClassIndex.of(["Car", 'a "quoted": name', "yes"])))
+    data = yaml.safe_load(write_data_file(ClassIndex.of(["Car", 'a "quoted": name', "yes"])))
 
     assert data["names"] == {0: "Car", 1: 'a "quoted": name', 2: "yes"}
     assert (data["train"], data["val"]) == ("images/train", "images/held_out")
@@ -73,7 +73,7 @@ def test_boxes_of_a_retired_class_are_dropped_and_counted():
 
 
 def test_the_data_file_says_what_renamed_classes_were_called():
-    data = yaml.safe_load(data_file(ClassIndex(("Auto", "Person"), {"Auto": 0, "Car": 0, "Person": 1})))
+    data = yaml.safe_load(write_data_file(ClassIndex(("Auto", "Person"), {"Auto": 0, "Car": 0, "Person": 1})))
 
     assert (data["names"], data["former_names"]) == ({0: "Auto", 1: "Person"}, {"Car": 0})
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from loop.datasets.snapshots import LabelledImage
 from loop.datasets.splits import Side
-from loop.datasets.writer import writing
+from loop.datasets.writer import open_draft
 from loop.gate.evaluation import IOUS, Evaluation, Metrics, PredictedBoxes, TrueBoxes
 from loop.gate.true_positives import mark_hits
 from loop.label_studio.classes import ClassIndex
@@ -67,7 +67,7 @@ def write_snapshot(rooms, folder, held_out):
     (folder / "image.jpg").write_bytes(picture())
     labels = ClassIndex.of(["Car"])
     sides = dict(enumerate([Side.HELD_OUT] * held_out + [Side.TRAIN]))
-    with writing(rooms.datasets.snapshots / "1") as draft:
+    with open_draft(rooms.datasets.snapshots / "1") as draft:
         items = [LabelledImage(number, "", (region(),)) for number in sides]
         draft.add(items, labels, lambda item: prepare_file(folder / "image.jpg", item.image, 1_000_000, folder))
         return draft.finish(sides, labels)

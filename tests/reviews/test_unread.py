@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from loop.datasets.assemble import counted
+from loop.datasets.assemble import read_counted
 from loop.installation.checks_reviews import reviews as check_reviews
 from loop.rooms import swap
 from loop.settings import Settings
@@ -56,7 +56,7 @@ def test_an_object_that_is_drawn_otherwise_is_no_false_positive(rooms, results):
     take(rooms, created(*results))
 
     assert decisions(rooms) in (["confirmed"], ["corrected"])
-    assert len(dict(counted(rooms.datasets, 1))[1].review.regions) == 1
+    assert len(dict(read_counted(rooms.datasets, 1))[1].review.regions) == 1
 
 
 def test_a_review_with_a_brush_stroke_of_our_label_judges_nothing_and_is_named(rooms):
@@ -66,7 +66,7 @@ def test_a_review_with_a_brush_stroke_of_our_label_judges_nothing_and_is_named(r
     take(rooms, created(brush(), edited=5))
 
     assert decisions(rooms) == []
-    assert not dict(counted(rooms.datasets, 1))
+    assert not dict(read_counted(rooms.datasets, 1))
     assert not rooms.reviews.store.counted(1)
     assert rooms.reviews.store.new_since(1, None) == 0
     (finding,) = check_reviews(rooms.installation, rooms.studio.projects.get(1))

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.datasets.duplicates_by_hash import Looks
-from loop.datasets.duplicates_by_vector import STEPS, Alike, Either, Embedded
-from loop.datasets.splits import Leak, Side, leaks, together
+from loop.datasets.near_duplicates import STEPS, ImageVectors, NearByEither, NearByHash, NearByVector
+from loop.datasets.splits import Leak, Side, join_families, list_leaks
 from loop.vision.embedding import normalise
 
 LEAST = 0.95
@@ -34,11 +33,11 @@ def halves(vectors):
 
 
 def alike(vectors, least=LEAST):
-    return Alike(halves(vectors), np.arange(len(vectors)), least)
+    return NearByVector(halves(vectors), np.arange(len(vectors)), least)
 
 
 def families(twins, count):
-    return together([None] * count, twins).labels.tolist()
+    return join_families([None] * count, twins).labels.tolist()
 
 
 def test_vectors_within_the_cosine_are_one_family_and_others_are_not():
@@ -63,20 +62,20 @@ def test_a_chain_of_frames_is_one_family():
 
 def test_a_task_without_a_vector_is_like_nothing():
     one = directions(1)[0]
-    embedded = Embedded({7: 0, 8: 1}, halves([one, one]), LEAST)
+    embedded = ImageVectors({7: 0, 8: 1}, halves([one, one]), LEAST)
 
     labels = families(embedded.among([7, 99, 8, 98]), 4)
 
     assert labels[0] == labels[2]
     assert len(set(labels)) == 3
-    assert len(set(families(Embedded({}, np.zeros((0, 1), np.float16), LEAST).among([1, 2]), 2))) == 2
+    assert len(set(families(ImageVectors({}, np.zeros((0, 1), np.float16), LEAST).among([1, 2]), 2))) == 2
 
 
 def test_vectors_that_are_alike_on_most_images_do_not_make_one_family_of_all():
     place = directions(1)[0]
     fixed = [turned(place, 0.985, seed=n) for n in range(300)]
 
-    twins = Either(Looks([None] * 400, 4), alike([*fixed, *directions(100, seed=1)]))
+    twins = NearByEither(NearByHash([None] * 400, 4), alike([*fixed, *directions(100, seed=1)]))
 
     assert max(np.bincount(families(twins, 400))) <= 200
 
@@ -87,7 +86,7 @@ def test_either_way_makes_twins_and_a_chain_may_go_both_ways(bits):
     vectors = [one, turned(one, 0.96), *rest]
     looks = [None, 12345, 12345, *[None] * 28]
 
-    labels = families(Either(Looks(looks, bits), alike(vectors)), 31)
+    labels = families(NearByEither(NearByHash(looks, bits), alike(vectors)), 31)
 
     assert labels[0] == labels[1]
     assert (labels[1] == labels[2]) is (bits >= 0)
@@ -97,10 +96,10 @@ def test_either_way_makes_twins_and_a_chain_may_go_both_ways(bits):
 @given(st.integers(0, 12), st.integers(1, 5), st.sampled_from([0.3, 0.6]))
 def test_tiles_find_what_all_pairs_find(count, seed, least):
     vectors = halves(directions(count, seed, 4)) if count else np.zeros((0, 4), np.float16)
-    twins = Alike(vectors, np.arange(count), least, tile=3)
+    twins = NearByVector(vectors, np.arange(count), least, tile=3)
 
-    labels = twins.linked(np.arange(count), STEPS)
-    pairs = twins.nearest(np.arange(0, count, 2), np.arange(1, count, 2), STEPS)
+    labels = twins.link_chains(np.arange(count), STEPS)
+    pairs = twins.pair_nearest(np.arange(0, count, 2), np.arange(1, count, 2), STEPS)
 
     cosines = vectors.astype(np.float32) @ vectors.astype(np.float32).T
     reached = cosines >= least
@@ -117,16 +116,16 @@ def test_a_twin_by_its_vector_is_a_leak_with_its_similarity():
     vectors = [one, turned(one, 0.955), turned(one, 0.975), *rest]
     looks = [None] * 32
     sides = [Side.TRAIN, Side.HELD_OUT, Side.HELD_OUT, *[Side.TRAIN] * 29]
-    twins = Either(Looks(looks, 4), alike(vectors))
+    twins = NearByEither(NearByHash(looks, 4), alike(vectors))
 
-    found = leaks(list(range(100, 132)), sides, [None] * 32, together([None] * 32, twins), twins)
+    leaks = list_leaks(list(range(100, 132)), sides, [None] * 32, join_families([None] * 32, twins), twins)
 
-    assert found == [Leak(102, 100, "near-duplicate, cosine 0.975")]
+    assert leaks == [Leak(102, 100, "near-duplicate, cosine 0.975")]
 
 
 def test_ten_thousand_vectors_are_compared_in_seconds_without_all_pairs_at_once():
     vectors = directions(9_000, dimension=512)
-    twins = Either(Looks([None] * 10_000, 4), alike([*vectors, *(vectors[:1000] + 0.01)]))
+    twins = NearByEither(NearByHash([None] * 10_000, 4), alike([*vectors, *(vectors[:1000] + 0.01)]))
     tracemalloc.start()
     began = time.monotonic()
 

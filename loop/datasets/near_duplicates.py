@@ -1,0 +1,199 @@
+"""Finds images that look alike, by their perceptual hashes, by the vectors of an embedder, or by either. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from loop.datasets.splits import Ints, NearDuplicates, join_labels
+
+BATCH = 1_000_000  # pairs in memory at a time
+TILE = 1024  # images compared at a time with as many others
+STEPS = 4  # in which the width shrinks for a family that is too large
+EQUAL = 0.999  # least cosine of two vectors of one image, made in different batches and stored in half precision
+
+Hashes = NDArray[np.uint64]
+Halves = NDArray[np.float16]  # (images, dimension), each row of unit length
+
+
+class NearByHash:
+    """The perceptual hashes of many images; a task is its place in the list. None is near nothing."""
+
+    def __init__(self, looks: Sequence[int | None], widest: int) -> None:
+        self.widest = widest
+        self._known = np.array([look is not None for look in looks], dtype=bool)
+        self._hashes = np.array([look or 0 for look in looks], dtype=np.uint64)
+
+    def link_chains(self, members: Ints, width: int) -> Ints:
+        """
+        Label *members*: equal for images linked by a chain whose steps each change at most *width* bits.
+
+        A negative width links nothing, not even equal hashes.
+        """
+        labels = np.arange(len(members)) + len(members)
+        known = self._known[members]
+        if width >= 0 and known.any():
+            hashes, place = np.unique(self._hashes[members[known]], return_inverse=True)
+            labels[known] = _label_hash_chains(hashes, width)[place]
+        return labels
+
+    def pair_nearest(self, tasks: Ints, others: Ints, width: int) -> list[tuple[int, int, str]]:
+        """Pair each of *tasks* with its nearest of *others* within *width* bits, if any: task, other, how near."""
+        tasks, others = tasks[self._known[tasks]], others[self._known[others]]
+        pairs = []
+        for task in tasks if len(others) else ():
+            distances = np.bitwise_count(self._hashes[others] ^ self._hashes[task])
+            at = int(distances.argmin())
+            if distances[at] <= width:
+                pairs.append((int(task), int(others[at]), f"{distances[at]} bits apart"))
+        return pairs
+
+
+@dataclass(frozen=True, slots=True)
+class ImageVectors:
+    """Vectors of whole images by one embedder, the row of each task, and the least cosine of near-duplicates."""
+
+    rows: Mapping[int, int]
+    vectors: Halves
+    least: float
+
+    def among(self, task_ids: Sequence[int]) -> NearByVector:
+        """The near-duplicates among tasks; each task is its place in the list."""
+        return NearByVector(
+            self.vectors, np.array([self.rows.get(task, -1) for task in task_ids], np.int64), self.least
+        )
+
+
+class NearByVector:
+    """
+    Near-duplicates by the cosine of their vectors; a task is its place in *rows*, -1 where it has no vector.
+
+    The least cosine is *least* at the widest width, and EQUAL at 0. All pairs are compared, a tile at a time.
+    """
+
+    widest = STEPS
+
+    def __init__(self, vectors: Halves, rows: Ints, least: float, *, tile: int = TILE) -> None:
+        self._vectors, self._rows, self._least, self._tile = vectors, rows, least, tile
+
+    def link_chains(self, members: Ints, width: int) -> Ints:
+        """Label *members*: equal for tasks linked by a chain of near-duplicates."""
+        labels: Ints = np.arange(len(members)) + len(members)
+        known = self._rows[members] >= 0
+        if width >= 0:
+            labels[known] = self._label_vector_chains(self._rows[members[known]], self._cosine(width))
+        return labels
+
+    def pair_nearest(self, tasks: Ints, others: Ints, width: int) -> list[tuple[int, int, str]]:
+        """Pair each of *tasks* with its nearest of *others* within *width*, if any: task, other, how near."""
+        tasks, others = tasks[self._rows[tasks] >= 0], others[self._rows[others] >= 0]
+        if width < 0 or not len(tasks) or not len(others):
+            return []
+        best, at = np.full(len(tasks), -np.inf, np.float32), np.zeros(len(tasks), np.int64)
+        for block, other_block in _tiles(len(tasks), len(others), self._tile):
+            cosines = self._of(self._rows[tasks[block]]) @ self._of(self._rows[others[other_block]]).T
+            nearest = cosines.argmax(axis=1)
+            cosine = cosines[np.arange(len(nearest)), nearest]
+            is_nearer = cosine > best[block]
+            best[block][is_nearer] = cosine[is_nearer]
+            at[block][is_nearer] = nearest[is_nearer] + other_block.start
+        near = np.flatnonzero(best >= self._cosine(width))
+        return [(int(tasks[task]), int(others[at[task]]), f"cosine {min(1.0, float(best[task])):.3f}") for task in near]
+
+    def _cosine(self, width: int) -> float:
+        """The least cosine within a width."""
+        equal = max(EQUAL, self._least)
+        return equal - (equal - self._least) * min(width, STEPS) / STEPS
+
+    def _label_vector_chains(self, rows: Ints, least: float) -> Ints:
+        labels: Ints = np.arange(len(rows))
+        for block, other_block in _tiles(len(rows), len(rows), self._tile):
+            if other_block.start < block.start:
+                continue
+            is_near = self._of(rows[block]) @ self._of(rows[other_block]).T >= least
+            is_near &= labels[block][:, None] != labels[other_block]  # skip pairs that are linked already
+            first, second = np.nonzero(is_near)
+            if len(first):
+                ends = labels[block][first], labels[other_block][second]
+                graph = coo_matrix((np.ones(len(first), bool), ends), shape=(len(rows),) * 2)
+                labels = connected_components(graph, directed=False)[1][labels].astype(np.int64)
+        return labels
+
+    def _of(self, rows: Ints) -> NDArray[np.float32]:
+        return self._vectors[rows].astype(np.float32)
+
+
+class NearByEither:
+    """Near-duplicates by any of several measures; each measure uses at most its own widest width."""
+
+    def __init__(self, *ways: NearDuplicates) -> None:
+        self._ways = ways
+        self.widest = max(way.widest for way in ways)
+
+    def link_chains(self, members: Ints, width: int) -> Ints:
+        """Label *members*: equal for tasks linked by a chain whose steps may use different measures."""
+        labels: Ints = np.arange(len(members))
+        for way in self._ways:
+            labels = join_labels(labels, way.link_chains(members, min(width, way.widest)))
+        return labels
+
+    def pair_nearest(self, tasks: Ints, others: Ints, width: int) -> list[tuple[int, int, str]]:
+        """Pair each of *tasks* with its nearest of *others*, by the first measure that finds any."""
+        pairs: dict[int, tuple[int, int, str]] = {}
+        for way in self._ways:
+            left = np.array([task for task in tasks.tolist() if task not in pairs], np.int64)
+            pairs |= {pair[0]: pair for pair in way.pair_nearest(left, others, min(width, way.widest))}
+        return list(pairs.values())
+
+
+def _label_hash_chains(hashes: Hashes, width: int) -> Ints:
+    labels = np.arange(len(hashes))
+    for first, second in _near_pairs(hashes, width):
+        graph = coo_matrix((np.ones(len(first), bool), (labels[first], labels[second])), shape=(len(hashes),) * 2)
+        labels = connected_components(graph, directed=False)[1][labels]
+    return labels.astype(np.int64)
+
+
+def _near_pairs(hashes: Hashes, width: int) -> Iterator[tuple[Ints, Ints]]:
+    """
+    Yield all pairs that differ in at most *width* bits, in batches; a pair may come more than once.
+
+    Such a pair shares at least one of *width* + 1 bands of bits. Only hashes that share a band are compared.
+    """
+    cuts = np.linspace(0, 64, width + 2).astype(int)
+    batch: list[tuple[Ints, Ints]] = []
+    pairs = 0
+    for low, high in pairwise(cuts.tolist()):
+        band = (hashes >> np.uint64(low)) & np.uint64((1 << high - low) - 1)
+        order = np.argsort(band, kind="stable")
+        end = np.searchsorted(band[order], band[order], side="right")
+        at = np.arange(len(hashes))
+        for step in range(1, len(hashes)):
+            at = at[at + step < end[at]]
+            if not len(at):
+                break
+            first, second = order[at], order[at + step]
+            is_near = np.bitwise_count(hashes[first] ^ hashes[second]) <= width
+            batch.append((first[is_near], second[is_near]))
+            pairs += len(batch[-1][0])
+            if pairs > BATCH:
+                yield _concatenate(batch)
+                batch, pairs = [], 0
+    if batch:
+        yield _concatenate(batch)
+
+
+def _concatenate(batch: list[tuple[Ints, Ints]]) -> tuple[Ints, Ints]:
+    return np.concatenate([first for first, _ in batch]), np.concatenate([second for _, second in batch])
+
+
+def _tiles(rows: int, columns: int, size: int) -> Iterator[tuple[slice, slice]]:
+    for top in range(0, rows, size):
+        for left in range(0, columns, size):
+            yield slice(top, min(rows, top + size)), slice(left, min(columns, left + size))
