@@ -1,1 +1,5 @@
-"""Starts, connects, shows and checks an installation."""
+"""
+Starts, connects, shows and checks an installation.
+
+Other rooms use: connect, doctor, findings, room, status, up.
+"""

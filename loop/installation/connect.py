@@ -23,10 +23,10 @@ VIEW = View("Least certain first", (IS_OPEN,), ordering=("tasks:predictions_scor
 
 def connect(installation: InstallationRoom, project_id: int) -> list[str]:
     """
-    Connect a project and return what was changed, one line each; nothing where all was as it should be.
+    Connect a project and return the changes, one line each; none if all is as it should be.
 
-    Before anything is recorded, the weights to start from have detected once. Raises LabelConfigError, WeightsRefused
-    and PayloadError before anything is touched, UpstreamError where Label Studio refuses.
+    The weights to start from must detect once before anything is recorded. Raises LabelConfigError, WeightsRefused and
+    PayloadError before anything is changed, and UpstreamError if Label Studio refuses.
     """
     project = installation.studio.client.project(project_id)
     parse(project.label_config)
@@ -51,7 +51,7 @@ def connect(installation: InstallationRoom, project_id: int) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Start:
-    """The weights that trainings start from and what they name and detect at, or why there are none."""
+    """The weights that trainings start from, their classes and image size; or the reason why there are none."""
 
     weights: Path | None = None
     classes: tuple[str, ...] = ()
@@ -60,7 +60,7 @@ class _Start:
 
 
 def _start(installation: InstallationRoom, project_id: int) -> _Start:
-    """Try the weights to start from, where nothing better serves. Raises WeightsRefused."""
+    """Try the weights to start from, unless a version serves. Raises WeightsRefused."""
     if installation.registry.versions.champion(project_id):
         return _Start()
     try:
@@ -75,7 +75,7 @@ def _start(installation: InstallationRoom, project_id: int) -> _Start:
 
 
 def _first_version(installation: InstallationRoom, project_id: int, start: _Start) -> list[str]:
-    """Let the weights that trainings start from serve until there is something better."""
+    """Let the weights that trainings start from serve until a version is trained."""
     if start.why_none:
         return [f"no version yet, tasks stay without pre-annotation until the first training: {start.why_none}"]
     if start.weights is None:
@@ -94,7 +94,7 @@ def _first_version(installation: InstallationRoom, project_id: int, start: _Star
 
 
 def _fit(installation: InstallationRoom, project_id: int) -> list[str]:
-    """Say which labels nothing suggests yet."""
+    """Return a line about the labels that nothing suggests yet."""
     champion = installation.registry.versions.champion(project_id)
     if champion is None or not champion.facts.classes:
         return []
@@ -106,8 +106,8 @@ def _fit(installation: InstallationRoom, project_id: int) -> list[str]:
     fit = fit_classes(config, champion.facts.classes)
     if fit.is_empty:
         classes, labels = join_names(champion.facts.classes), join_names(config.label_names)
-        found = f"no class of {champion.name} ({classes}) is a label of the project ({labels})"
-        return [f"WARNING: nothing will be suggested, because {found}: {FIT_ADVICE}"]
+        reason = f"no class of {champion.name} ({classes}) is a label of the project ({labels})"
+        return [f"WARNING: nothing will be suggested, because {reason}: {FIT_ADVICE}"]
     if fit.labels:
         labels = join_names(fit.labels)
         return [f"not suggested, because {champion.name} has no class for them: {labels}. {FIT_ADVICE.capitalize()}"]

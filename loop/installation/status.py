@@ -1,4 +1,4 @@
-"""How the installation stands: what a person wants to know first."""
+"""The status of the installation: its parts, projects and last events."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from loop.training.store import Training
 
 @dataclass(frozen=True, slots=True)
 class ProjectStatus:
-    """One project: who serves, what was reviewed, the newest training, the verdicts on the champion, the last alert."""
+    """One project: its champion, reviews, newest training, verdicts on the champion, and last alert."""
 
     id: int
     title: str
@@ -26,14 +26,14 @@ class ProjectStatus:
 
     @property
     def waits_for_a_person(self) -> bool:
-        """Whether the gate left the newest candidate to a person, and nobody has let it serve."""
+        """Whether the gate left the newest candidate version to a person, and it does not serve."""
         training = self.training
         return training is not None and training.gate is GateOutcome.HELD and training.version != self.champion
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """All parts with how each is, and all projects."""
+    """The state of each part, all projects, and the last events."""
 
     parts: dict[str, str]
     projects: list[ProjectStatus]
@@ -41,7 +41,7 @@ class Status:
 
 
 def status(installation: InstallationRoom) -> Status:
-    """Look at everything that can be seen from here; what does not answer is said, never raised."""
+    """Return the status; a part that does not answer is reported in it, and never raises."""
     lines = []
     for event, error in installation.reviews.events.last():
         state = f"set aside: {error}" if error else "received"
@@ -54,7 +54,7 @@ def status(installation: InstallationRoom) -> Status:
 
 
 def _parts(installation: InstallationRoom) -> dict[str, str]:
-    found = {
+    states = {
         "Label Studio": f"{installation.studio.client.url} {_answer(installation.studio.client.answers())}",
         "web": f"{installation.studio.backend.url} {_answer(installation.studio.backend.answers())}",
         "milvus": f"{installation.references.milvus.address} {_answer(installation.references.milvus.answers())}",
@@ -62,11 +62,11 @@ def _parts(installation: InstallationRoom) -> dict[str, str]:
     try:
         workers, lengths = installation.queue.workers(), installation.queue.lengths()
     except UpstreamError as error:
-        return {**found, "redis": str(error)}
+        return {**states, "redis": str(error)}
     queues = {
         f"queue {name}": f"{workers.get(name, 0)} workers, {length} jobs wait" for name, length in lengths.items()
     }
-    return {**found, "redis": _answer(True), **queues}
+    return {**states, "redis": _answer(True), **queues}
 
 
 def _answer(answers: bool) -> str:
