@@ -39,7 +39,7 @@ def run(settings, death=None, seconds=120):
 
 def _train(settings, death):
     with closing(build(settings)) as rooms:
-        retrain(DEATHS[death](rooms) if death else rooms, 1)
+        retrain((DEATHS[death](rooms) if death else rooms).trainings, 1)
 
 
 def _die(*_, **__):
