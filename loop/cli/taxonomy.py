@@ -142,7 +142,7 @@ def reapply_all(
 def undo(project: ProjectId) -> None:
     """Undo the last re-application: restore every match that it changed."""
     build(migrate=True).studio.projects.get(project)
-    with narrate(f"project {project}: taking the last re-application back"):
+    with narrate(f"project {project}: undoing the last re-application"):
         line = jobs.undo(project)
     out.print(line)
 
@@ -175,7 +175,7 @@ def _show_calibration(rows: Sequence[NodeCalibration]) -> None:
         Field("threshold", is_number=True),
         Field("coverage", rank=1, is_number=True),
         Field("risk", rank=1, is_number=True),
-        Field("read from", rank=3),
+        Field("calibrated on", rank=3),
         Field("note", folds=True),
     )
     show_table(out, fields, [_calibration_row(row) for row in rows])
@@ -183,7 +183,7 @@ def _show_calibration(rows: Sequence[NodeCalibration]) -> None:
 
 def _calibration_row(row: NodeCalibration) -> tuple[str, ...]:
     shares = ("" if share is None else f"{share:.2f}" for share in (row.coverage, row.risk))
-    note = "" if row.reaches or row.risk is None else "risk above what is asked"
+    note = "" if row.reaches or row.risk is None else "risk above the limit"
     return (row.node, str(row.references), f"{row.threshold:.3f}", *shares, row.basis.value, note)
 
 

@@ -1,1 +1,5 @@
-"""Clusters of detections that no category matches, for a person to name or dismiss."""
+"""
+Clusters of detections that no category matches, for a person to name or dismiss.
+
+Other rooms use: cluster_store, clustering, decide, discover, picture_folder, pictures, room, unknown_store.
+"""

@@ -112,7 +112,7 @@ class ClusterStore:
             if rows:
                 connection.execute(named_boxes.insert(), rows)
 
-    def promoted_to(self, project_id: int, node: str) -> list[ClusterRecord]:
+    def find_promoted(self, project_id: int, node: str) -> list[ClusterRecord]:
         """Return the clusters promoted to a node."""
         return [record for record in self.all(project_id, ClusterState.PROMOTED) if record.node == node]
 

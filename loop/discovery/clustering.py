@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -107,19 +108,16 @@ def cluster(vectors: Vectors, policy: ClusterPolicy | None = None, *, references
     points = reduce_dimensions(vectors, policy.dimensions, seed=policy.seed, references=references)
     graph = build_graph(points, policy.neighbours)
     labels = _sort_by_size(_assign_labels(points, graph, policy))
-    apart = parting_distances(mutual_reachability(graph, policy.min_samples), labels, policy.least(len(points)))
     core = core_distances(graph, policy.min_samples)
     stability = measure_stability(points, graph, labels, policy)
-    is_density = policy.method is Method.HDBSCAN
-    return Clustering(
-        labels,
-        tuple(
-            _describe(
-                points, np.flatnonzero(labels == label), core, apart[label] if is_density else None, stability[label]
-            )
-            for label in range(labels.max() + 1)
-        ),
+    apart: Sequence[float | None] = [None] * len(stability)
+    if policy.method is Method.HDBSCAN:
+        apart = parting_distances(mutual_reachability(graph, policy.min_samples), labels, policy.least(len(points)))
+    clusters = (
+        _make_cluster(points, np.flatnonzero(labels == label), core, apart[label], stability[label])
+        for label in range(len(stability))
     )
+    return Clustering(labels, tuple(clusters))
 
 
 def reduce_dimensions(
@@ -138,11 +136,7 @@ def reduce_dimensions(
 
 
 def measure_stability(vectors: Vectors, graph: Graph, labels: Labels, policy: ClusterPolicy) -> list[float]:
-    """
-    Return for each cluster the mean, over resamples without replacement, of its best Jaccard index.
-
-    The index compares the cluster with each cluster of the resample.
-    """
+    """Return each cluster's mean, over resamples without replacement, of its best Jaccard index with a new cluster."""
     clusters = int(labels.max()) + 1
     rng = np.random.default_rng(policy.seed)
     sums, draws = np.zeros(clusters), np.zeros(clusters)
@@ -234,7 +228,7 @@ def _sort_by_size(labels: Labels) -> Labels:
     return renumbered
 
 
-def _describe(
+def _make_cluster(
     vectors: Vectors, members: NDArray[np.intp], core: NDArray[np.float64], apart: float | None, stability: float
 ) -> VectorCluster:
     own = vectors[members]

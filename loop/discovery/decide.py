@@ -116,7 +116,7 @@ def _add_label(discovery: DiscoveryRoom, project_id: int, label: str) -> list[st
 
 def _update_view(discovery: DiscoveryRoom, project_id: int, category: NamedCategory) -> list[str]:
     """Show the tasks of all clusters promoted to the category in a Data Manager view; return the changes."""
-    records = discovery.clusters.promoted_to(project_id, category.node)
+    records = discovery.clusters.find_promoted(project_id, category.node)
     tasks = list(dict.fromkeys(task for record in records for task in record.cluster.tasks))[:MOST_IN_VIEW]
     title = f"Likely {category.label}"
     change = put_view(discovery.studio.client, project_id, show_tasks(title, tasks))

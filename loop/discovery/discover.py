@@ -72,9 +72,9 @@ def _discover(discovery: DiscoveryRoom, project_id: int, space: Space, policy: C
     inside = sum(cluster.size for cluster in result.shown)
     lines = [f"{len(result.shown)} clusters of {inside} among {count} unknown boxes"]
     lines += [f"the {unknown.left_out} least sure left out"] if unknown.left_out else []
-    lines += [f"{unknown.matched} match a node by now"] if unknown.matched else []
-    lines += [f"{len(result.dismissed)} dismissed ones left out"] if result.dismissed else []
-    lines += [f"{broken} images could not be had"] if broken else []
+    lines += [f"{unknown.matched} match a node now"] if unknown.matched else []
+    lines += [f"{len(result.dismissed)} dismissed clusters left out"] if result.dismissed else []
+    lines += [f"{broken} images could not be read"] if broken else []
     return ", ".join([*lines, str(discovery.pictures.path(project_id))])
 
 

@@ -56,8 +56,8 @@ def gather(discovery: DiscoveryRoom, project_id: int, space: Space) -> UnknownBo
     """
     taxonomy = taxonomy_of(discovery, project_id)
     labels = taxonomy.node_of_label
-    detections = discovery.unknown.detections(project_id, space, READ)
-    missed = discovery.unknown.missed(project_id, space, labels)
+    detections = discovery.unknown.find_detections(project_id, space, READ)
+    missed = discovery.unknown.find_missed(project_id, space, labels)
     tasks = {member.task for member in (*detections, *missed)}
     named = {
         task: [member.region.box for member in boxes]

@@ -63,7 +63,7 @@ def find_likely_members(vectors: Vectors, labels: Labels, *, nearest: int = 5, q
     inside, outside = np.flatnonzero(labels != NOISE), np.flatnonzero(labels == NOISE)
     if not len(inside) or not len(outside):
         return likely
-    limits = _limits(vectors, labels, inside, nearest, quantile)
+    limits = _find_limits(vectors, labels, inside, nearest, quantile)
     clusters = int(labels.max()) + 1
     for rows in np.array_split(outside, -(-len(outside) * len(inside) // CELLS)):
         likeness = vectors[rows] @ vectors[inside].T
@@ -91,7 +91,7 @@ def make_cluster_id(members: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(sorted(members)).encode()).hexdigest()[:8]
 
 
-def _limits(
+def _find_limits(
     vectors: Vectors, labels: Labels, inside: NDArray[np.intp], nearest: int, quantile: float
 ) -> NDArray[np.float32]:
     """Return for each cluster the quantile of its members' mean cosine to their nearest fellow members."""

@@ -121,7 +121,7 @@ def track(clusters: Sequence[UnknownCluster], before: ClusterMembers) -> Tracked
         if _is_among(cluster, promoted):
             continue
         if _is_among(cluster, dismissed):
-            name = _most_shared(cluster, dismissed)[0]
+            name = _find_most_shared(cluster, dismissed)[0]
             new = tuple(member for member in cluster.members if dismissed.find(member) is None)
             more[name] = (*more.get(name, ()), *new)
             continue
@@ -140,7 +140,7 @@ def _is_among(cluster: UnknownCluster, places: Places) -> bool:
     return is_dismissed(names, [frozenset(match[0].key for match in matches if match)])
 
 
-def _most_shared(cluster: UnknownCluster, places: Places) -> tuple[str, int]:
+def _find_most_shared(cluster: UnknownCluster, places: Places) -> tuple[str, int]:
     """Return the cluster of *places* with most of the members, and their number; empty if no member is in one."""
     shared = Counter(match[1] for match in map(places.find, cluster.members) if match)
     return max(shared.items(), key=lambda item: (item[1], item[0]), default=("", 0))
@@ -148,7 +148,7 @@ def _most_shared(cluster: UnknownCluster, places: Places) -> tuple[str, int]:
 
 def _find_same(cluster: UnknownCluster, places: Places, clusters: Mapping[str, Sequence[Member]]) -> str:
     """Return the id of the same cluster before; empty for a new cluster."""
-    name, shared = _most_shared(cluster, places)
+    name, shared = _find_most_shared(cluster, places)
     if not name:
         return ""
     union = cluster.size + len(clusters[name]) - shared

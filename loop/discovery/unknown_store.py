@@ -25,7 +25,7 @@ class UnknownStore:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def detections(self, project_id: int, space: Space, most: int | None = None) -> list[Member]:
+    def find_detections(self, project_id: int, space: Space, most: int | None = None) -> list[Member]:
         """Return detections that no reviewer kept and that match no node, highest score first."""
         is_matched = sa.exists().where(
             matches.c.project_id == vectors.c.project_id,
@@ -38,7 +38,7 @@ class UnknownStore:
         )
         return self._read(query.order_by(vectors.c.score.desc(), vectors.c.key).limit(most))
 
-    def missed(self, project_id: int, space: Space, labels: Iterable[str]) -> list[Member]:
+    def find_missed(self, project_id: int, space: Space, labels: Iterable[str]) -> list[Member]:
         """Return references of missed objects whose label is not in *labels*."""
         known = set(labels)
         query = _select_done(project_id, space, CollectionKind.REFERENCES).where(vectors.c.verdict == Decision.MISSED)

@@ -15,10 +15,10 @@ from loop.taxonomy.voting import MatchPolicy, Neighbours, Places, Scores, member
 
 
 class Basis(StrEnum):
-    """The references whose matches a threshold was calibrated on."""
+    """The references on whose matches a threshold was calibrated."""
 
     OWN = "own references"
-    SIBLINGS = "those of its siblings too"
+    SIBLINGS = "own and siblings' references"
     ALL = "all references"
     NOTHING = "too few references anywhere"
 

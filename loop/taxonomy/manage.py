@@ -41,7 +41,7 @@ def apply(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy, why: st
 
 def try_taxonomy(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy, tasks: int) -> list[Trial]:
     """Match the detections of random tasks by a taxonomy; store nothing. Raises PayloadError, MilvusDown."""
-    matcher = _matcher(taxonomies, project_id, taxonomy)
+    matcher = _require_matcher(taxonomies, project_id, taxonomy)
     known_tasks = sorted(taxonomies.references.vectors.tasks(project_id, matcher.space))
     rng = np.random.default_rng(0)
     count = min(tasks, len(known_tasks))
@@ -63,7 +63,7 @@ def calibrate(taxonomies: TaxonomyRoom, project_id: int) -> tuple[Taxonomy, list
     Each reference is matched without the references of its own task and of its task's group. Raises
     PayloadError, MilvusDown.
     """
-    matcher = _matcher(taxonomies, project_id, None)
+    matcher = _require_matcher(taxonomies, project_id, None)
     if matcher.references is None:
         raise PayloadError("references", "a collection (loop references build)", None)
     field = taxonomies.group_field
@@ -87,14 +87,14 @@ def calibrate(taxonomies: TaxonomyRoom, project_id: int) -> tuple[Taxonomy, list
 def count_matches(taxonomies: TaxonomyRoom, project_id: int) -> dict[str | None, int]:
     """Count the detections matched to each node; None is unknown."""
     source = source_of(taxonomies.references, project_id)
-    return taxonomies.matches.counts(project_id, source.space) if source else {}
+    return taxonomies.matches.count_by_node(project_id, source.space) if source else {}
 
 
 def _group(entry: Entry, groups: dict[int, str]) -> str:
     return groups.get(entry.task) or f"task {entry.task}"
 
 
-def _matcher(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy | None) -> Matcher:
+def _require_matcher(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy | None) -> Matcher:
     matcher = matcher_of(taxonomies, project_id, taxonomy)
     if matcher is None:
         expected = "an embedder, weights, and a taxonomy that was applied (loop taxonomy apply)"

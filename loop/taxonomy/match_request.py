@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TaxonomyMatching:
-    """Matches what is served to the taxonomy; a request waits at most *seconds* for it."""
+    """Matches suggestions to the taxonomy; a request waits at most *seconds* for the matches."""
 
     taxonomies: TaxonomyRoom
     seconds: float

@@ -127,7 +127,7 @@ class MatchStore:
         undo = ReapplyPlan(tuple(_read_change(change) for change in row.undo), row.token)
         return Reapplication(row.id, row.token, row.taxonomy, undo, row.applied_at)
 
-    def counts(self, project_id: int, space: Space) -> dict[str | None, int]:
+    def count_by_node(self, project_id: int, space: Space) -> dict[str | None, int]:
         """Count the detections matched to each node; None is unknown."""
         query = sa.select(matches.c.node, sa.func.count()).join(vectors, _same_detection())
         query = query.where(_is_of(project_id, space)).group_by(matches.c.node)
@@ -161,7 +161,7 @@ def _move(connection: sa.Connection, project_id: int, space: Space, plan: Reappl
         current = _read_all(connection, project_id, space, condition)
         moved = [change.detection for change in batch if current.get(change.detection) != change.before]
         if moved:
-            raise StalePlan(f"{len(moved)} matches are others by now, such as of detection {moved[0]}: plan again")
+            raise StalePlan(f"{len(moved)} matches have changed since, such as of detection {moved[0]}: plan again")
         connection.execute(matches.delete().where(_is_of(project_id, space), condition))
         _write(connection, project_id, space, {change.detection: change.after for change in batch if change.after})
 

@@ -35,7 +35,7 @@ class DryRun:
 
 def dry_run(taxonomies: TaxonomyRoom, project_id: int) -> DryRun:
     """Match every detection that has a vector by the taxonomy in force, and compare. Raises MilvusDown."""
-    return _plan(taxonomies, project_id, _matcher(taxonomies, project_id))
+    return _plan_changes(taxonomies, project_id, _require_matcher(taxonomies, project_id))
 
 
 def reapply(taxonomies: TaxonomyRoom, project_id: int, token: str) -> str:
@@ -44,15 +44,15 @@ def reapply(taxonomies: TaxonomyRoom, project_id: int, token: str) -> str:
 
     A second run with the same token changes nothing. Raises StalePlan if something changed since the dry run.
     """
-    matcher = _matcher(taxonomies, project_id)
-    preview = _plan(taxonomies, project_id, matcher)
+    matcher = _require_matcher(taxonomies, project_id)
+    preview = _plan_changes(taxonomies, project_id, matcher)
     last = taxonomies.matches.last(project_id, matcher.space)
     if not preview.plan.changes:
         if last is None or last.token != token:
-            _expect(preview.plan, token)
+            _check_token(preview.plan, token)
         return "nothing to change"
-    _expect(preview.plan, token)
-    place_detections(taxonomies, project_id, matcher.space, _matches_after(preview.plan.changes))
+    _check_token(preview.plan, token)
+    place_detections(taxonomies, project_id, matcher.space, _select_after(preview.plan.changes))
     taxonomies.matches.follow(project_id, matcher.space, preview.plan, matcher.taxonomy.version)
     place_references(matcher)
     shown = show_matches(taxonomies, project_id, matcher.taxonomy, matcher.space)
@@ -64,26 +64,26 @@ def undo(taxonomies: TaxonomyRoom, project_id: int) -> str:
     Undo the last re-application: restore every match. Raises PayloadError without one, StalePlan if a match was changed
     since.
     """
-    matcher = _matcher(taxonomies, project_id)
+    matcher = _require_matcher(taxonomies, project_id)
     last = taxonomies.matches.last(project_id, matcher.space)
     if last is None:
-        raise PayloadError("undo", f"a re-application in project {project_id} that was not taken back", None)
+        raise PayloadError("undo", f"a re-application in project {project_id} that was not undone", None)
     current = taxonomies.matches.of_keys(project_id, matcher.space, [change.detection for change in last.undo.changes])
     apply_plan(current, last.undo)  # raises before Milvus is changed
-    place_detections(taxonomies, project_id, matcher.space, _matches_after(last.undo.changes))
+    place_detections(taxonomies, project_id, matcher.space, _select_after(last.undo.changes))
     taxonomies.matches.undo(project_id, matcher.space, last)
     shown = show_matches(taxonomies, project_id, matcher.taxonomy, matcher.space)
     return f"{len(last.undo.changes)} matches are as before {last.token}; {shown}"
 
 
-def _matcher(taxonomies: TaxonomyRoom, project_id: int) -> Matcher:
+def _require_matcher(taxonomies: TaxonomyRoom, project_id: int) -> Matcher:
     matcher = matcher_of(taxonomies, project_id)
     if matcher is None:
         raise PayloadError("taxonomy", "one that was applied (loop taxonomy apply), and an embedder", None)
     return matcher
 
 
-def _plan(taxonomies: TaxonomyRoom, project_id: int, matcher: Matcher) -> DryRun:
+def _plan_changes(taxonomies: TaxonomyRoom, project_id: int, matcher: Matcher) -> DryRun:
     keys = sorted(taxonomies.references.vectors.keys(project_id, matcher.space, CollectionKind.DETECTIONS, State.DONE))
     before = taxonomies.matches.of_keys(project_id, matcher.space, keys)
     after: dict[str, Match] = {}
@@ -95,10 +95,12 @@ def _plan(taxonomies: TaxonomyRoom, project_id: int, matcher: Matcher) -> DryRun
     return DryRun(matcher.taxonomy, plan_reapply(before, after), len(after))
 
 
-def _matches_after(changes: Sequence[MatchChange]) -> dict[str, Match | None]:
+def _select_after(changes: Sequence[MatchChange]) -> dict[str, Match | None]:
     return {change.detection: change.after for change in changes}
 
 
-def _expect(plan: ReapplyPlan, token: str) -> None:
+def _check_token(plan: ReapplyPlan, token: str) -> None:
     if plan.token != token:
-        raise StalePlan(f"the token {token} is not of what would change now ({plan.token}): plan again with --dry-run")
+        raise StalePlan(
+            f"the token {token} belongs to other changes, {plan.token} to today's: plan again with --dry-run"
+        )

@@ -82,7 +82,9 @@ def apply_plan(matches: Mapping[str, Match], plan: ReapplyPlan) -> dict[str, Mat
     """Return the matches after a plan. Raises StalePlan if a match differs from the start of the plan."""
     moved = [change.detection for change in plan.changes if matches.get(change.detection) != change.before]
     if moved:
-        raise StalePlan(f"plan {plan.token}: {len(moved)} matches are others by now, such as of {moved[0]}; plan again")
+        raise StalePlan(
+            f"plan {plan.token}: {len(moved)} matches have changed since, such as of {moved[0]}; plan again"
+        )
     result = dict(matches)
     for change in plan.changes:
         if change.after is None:

@@ -96,9 +96,9 @@ class Taxonomy:
         """
         short = {node.id: " ".join(node.name.split()) for node in self.nodes}
         long = {node_id: "/".join(short[above] for above in self.path(node_id)) for node_id in short}
-        unique = _unique(short)
+        unique = _find_unique(short)
         names = {node_id: short[node_id] if node_id in unique else long[node_id] for node_id in short}
-        unique = _unique(names)
+        unique = _find_unique(names)
         return {node_id: name if node_id in unique else f"{name} ({node_id})" for node_id, name in names.items()}
 
     def children(self, parent: str | None = None) -> tuple[Node, ...]:
@@ -192,7 +192,7 @@ def with_thresholds(taxonomy: Taxonomy, thresholds: Mapping[str, float]) -> Taxo
     )
 
 
-def _unique(names: Mapping[str, str]) -> set[str]:
+def _find_unique(names: Mapping[str, str]) -> set[str]:
     """Return the ids of nodes whose name is unique, ignoring case."""
     counts = Counter(name.casefold() for name in names.values())
     return {node_id for node_id, name in names.items() if counts[name.casefold()] == 1}

@@ -69,15 +69,15 @@ def plan_views(taxonomy: Taxonomy, version: str, known: Sequence[View], *, most:
 
 def _node_names(taxonomy: Taxonomy, most: int) -> list[str]:
     """Return the names of the nodes in the order of the tree, without the deepest nodes beyond *most*."""
-    ordered = list(_down(taxonomy, None))
+    ordered = list(_walk(taxonomy, None))
     shown = set(sorted(ordered, key=lambda node: len(taxonomy.path(node)))[:most])
     return [taxonomy.distinct_names[node] for node in ordered if node in shown]
 
 
-def _down(taxonomy: Taxonomy, parent: str | None) -> Iterator[str]:
+def _walk(taxonomy: Taxonomy, parent: str | None) -> Iterator[str]:
     for node in taxonomy.children(parent):
         yield node.id
-        yield from _down(taxonomy, node.id)
+        yield from _walk(taxonomy, node.id)
 
 
 def _key(version: str, name: str) -> str:

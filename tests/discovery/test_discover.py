@@ -96,7 +96,7 @@ def test_what_a_reviewer_kept_is_known_and_what_looks_like_it_now(rooms):
 
     line = discover(rooms.discovery, 1, POLICY)
 
-    assert "among 8 unknown boxes, 9 match a node by now" in line
+    assert "among 8 unknown boxes, 9 match a node now" in line
     assert unknown_tasks(rooms) == TOOLS
 
 
@@ -170,7 +170,7 @@ def test_clusters_whose_boxes_have_a_name_by_now_go_with_their_sheets(rooms):
 def test_an_image_that_is_gone_costs_only_itself(rooms):
     line = discover(swap(rooms, (rooms.vision.images, FakeImages(broken=[11, 21]))).discovery, 1, POLICY)
 
-    assert "2 images could not be had" in line
+    assert "2 images could not be read" in line
     assert [cluster.size for cluster in clusters_in(rooms)] == [10, 8]
 
 
@@ -213,7 +213,7 @@ def test_a_dismissed_cluster_does_not_come_back(rooms):
 
     line = discover(rooms.discovery, 1, POLICY)
 
-    assert "1 dismissed ones left out" in line
+    assert "1 dismissed clusters left out" in line
     assert [tasks_of(cluster) for cluster in clusters_in(rooms)] == [TOOLS]
     (gone,) = clusters_in(rooms, ClusterState.DISMISSED)
     assert tasks_of(gone) == [*INSECTS, *range(30, 34)]  # it grew

@@ -1,4 +1,4 @@
-"""Everything stored is matched anew on request, and that can be taken back; taxonomies are tried and applied."""
+"""All stored detections are matched again on request, and that can be undone; taxonomies are tried and applied."""
 
 import pytest
 
@@ -63,7 +63,7 @@ def test_undo_restores_the_state_exactly(rooms):
 
     assert everything(rooms) == before
     assert set(placed(rooms).values()) == {""}
-    with pytest.raises(PayloadError, match="not taken back"):
+    with pytest.raises(PayloadError, match="not undone"):
         undo(rooms.taxonomies, 1)
 
 

@@ -1,4 +1,4 @@
-"""Matching by vote, calibration, and plans that can be taken back."""
+"""Matching by vote, calibration, and plans that can be undone."""
 
 import time
 
@@ -255,6 +255,6 @@ def test_a_plan_for_what_has_changed_since_does_nothing():
     before = {"1": B, "2": C}
     plan = plan_reapply({"1": C, "2": C}, {"1": A, "2": A})
 
-    with pytest.raises(StalePlan, match=r"1 matches are others .* of 1"):
+    with pytest.raises(StalePlan, match=r"1 matches have changed .* of 1"):
         apply_plan(before, plan)
     assert before == {"1": B, "2": C}

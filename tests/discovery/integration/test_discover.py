@@ -126,4 +126,4 @@ def test_a_category_that_nobody_labelled_is_found_named_once_and_known_from_then
         for member in record.cluster.members
     ]
     assert not named & {member.region for member in left}
-    assert "match a node by now" in again
+    assert "match a node now" in again
