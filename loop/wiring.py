@@ -27,8 +27,8 @@ from loop.label_studio.projects import ClassStore, ProjectStore
 from loop.label_studio.room import BackendAddress, StudioRoom
 from loop.notices import Outbox
 from loop.rates.room import RatesRoom
-from loop.rates.shadow_store import ShadowLog
-from loop.rates.store import RateLog
+from loop.rates.shadow_store import ShadowStore
+from loop.rates.store import RateStore
 from loop.references import milvus_server
 from loop.references.changed_tasks import TaskStates
 from loop.references.milvus_client import References
@@ -155,8 +155,8 @@ class RoomBuilder:
         """Verdicts over time."""
         return self._room(
             RatesRoom,
-            store=RateLog(self.engine),
-            shadows=ShadowLog(self.engine),
+            store=RateStore(self.engine),
+            shadows=ShadowStore(self.engine),
             cohort_field=self._settings.cohort_field,
         )
 

@@ -9,9 +9,9 @@ from rich.console import Console
 
 from loop.cli.grid import Field, one_line, show_table
 from loop.rates.alerts import Alert
-from loop.rates.assess import Assessment, Group
+from loop.rates.assess import Assessment, RatesGroup
 from loop.rates.intervals import Estimate, wilson
-from loop.rates.rates import By, Rates, advise
+from loop.rates.rates import Grouping, Rates, advise
 from loop.rates.review_times import Seconds, Spread
 
 FROM_AUDIT = "missed (all tasks, from the audit)"
@@ -23,7 +23,7 @@ def show_rates(out: Console, assessment: Assessment) -> None:
     if not assessment.groups:
         out.print("no verdicts yet: nothing that was predicted has been reviewed")
         return
-    is_pooled = assessment.by == By.VERSION
+    is_pooled = assessment.by == Grouping.VERSION
     shares = [Field(name.replace("_", " "), is_number=True) for name in Rates().shares()]
     estimates = [Field(FROM_AUDIT, is_number=True), *([Field(FROM_BOTH, is_number=True)] if is_pooled else [])]
     rows = [_group_row(group, is_pooled=is_pooled) for group in assessment.groups]
@@ -35,7 +35,7 @@ def show_rates(out: Console, assessment: Assessment) -> None:
             out.print(f"{one_line(group.name)}: {advice}")
 
 
-def _group_row(group: Group, *, is_pooled: bool) -> tuple[str, ...]:
+def _group_row(group: RatesGroup, *, is_pooled: bool) -> tuple[str, ...]:
     shares = (_share(*share) for share in group.rates.shares().values())
     pooled = [_estimate(group.pooled, "tasks")] if is_pooled else []
     return (group.name, *shares, _estimate(group.audited, "audited tasks"), *pooled)
@@ -101,7 +101,7 @@ def plain_json(rates: Rates) -> dict[str, object]:
     return {**shares, "advice": advise(rates)}
 
 
-def _group_json(group: Group) -> dict[str, object]:
+def _group_json(group: RatesGroup) -> dict[str, object]:
     return {
         **plain_json(group.rates),
         "missed_all_tasks": _estimate_json(group.audited),

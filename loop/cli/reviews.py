@@ -15,9 +15,9 @@ from loop.datasets import convert
 from loop.datasets.convert import TaskVerdicts
 from loop.errors import PayloadError
 from loop.label_studio.exports import FULL
-from loop.rates.assess import Asked, assess, seconds_by_version
+from loop.rates.assess import RatesRequest, assess, measure_seconds_by_version
 from loop.rates.compare_shadow import compare_shadows
-from loop.rates.rates import By
+from loop.rates.rates import Grouping
 from loop.regions import write_region
 from loop.reviews.verdict_query import Stream, VerdictFilter
 from loop.reviews.verdicts import Decision, Verdict
@@ -120,7 +120,9 @@ def _verdict_json(task: TaskVerdicts, verdict: Verdict) -> dict[str, Any]:
 @app.command()
 def rates(  # noqa: PLR0913, PLR0917 (each is an option)
     project: ProjectId,
-    by: Annotated[By | None, typer.Option("--by", help="Group by; default: version, or cohort with --field.")] = None,
+    by: Annotated[
+        Grouping | None, typer.Option("--by", help="Group by; default: version, or cohort with --field.")
+    ] = None,
     field: Annotated[str, typer.Option("--field", help="Task data field whose values are the cohorts.")] = "",
     since: Annotated[
         datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="Reviews from this day on; UTC.")
@@ -147,8 +149,8 @@ def rates(  # noqa: PLR0913, PLR0917 (each is an option)
     elif is_shadow:
         _shadow(rooms, project, as_json=as_json)
     else:
-        by = by or (By.COHORT if field else By.VERSION)
-        assessment = assess(rooms.rates, project, Asked(by, field, start, most))
+        by = by or (Grouping.COHORT if field else Grouping.VERSION)
+        assessment = assess(rooms.rates, project, RatesRequest(by, field, start, most))
         if as_json:
             typer.echo(json.dumps(rates_screen.rates_json(assessment), indent=2))
         else:
@@ -157,7 +159,7 @@ def rates(  # noqa: PLR0913, PLR0917 (each is an option)
 
 def _alerts(rooms: Rooms, project: int, *, as_json: bool) -> None:
     rooms.studio.projects.get(project)
-    alerts = rooms.rates.store.alerts(project)
+    alerts = rooms.rates.store.read_alerts(project)
     if as_json:
         typer.echo(json.dumps([alert.body() for alert in alerts], indent=2))
     else:
@@ -178,7 +180,7 @@ def _shadow(rooms: Rooms, project: int, *, as_json: bool) -> None:
 
 
 def _seconds(rooms: Rooms, project: int, since: datetime | None, *, as_json: bool) -> None:
-    seconds = seconds_by_version(rooms.rates, project, since)
+    seconds = measure_seconds_by_version(rooms.rates, project, since)
     if as_json:
         typer.echo(
             json.dumps(

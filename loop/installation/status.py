@@ -76,7 +76,7 @@ def _answer(answers: bool) -> str:
 def _project(installation: InstallationRoom, project_id: int) -> ProjectStatus:
     project = installation.studio.projects.get(project_id)
     champion = installation.registry.versions.champion(project_id)
-    alert = next(iter(installation.rates.store.alerts(project_id, most=1)), None)
+    alert = next(iter(installation.rates.store.read_alerts(project_id, most=1)), None)
     return ProjectStatus(
         id=project_id,
         title=project.title,
@@ -84,6 +84,6 @@ def _project(installation: InstallationRoom, project_id: int) -> ProjectStatus:
         reviewed=installation.reviews.store.new_since(project_id, None),
         new_reviews=installation.reviews.store.new_since(project_id, project.reviews_seen_at),
         training=next(iter(installation.trainings.store.last(project_id)), None),
-        rates=installation.rates.store.by_version(project_id).get(champion.name if champion else "", Rates()),
+        rates=installation.rates.store.count_by_version(project_id).get(champion.name if champion else "", Rates()),
         alert=str(alert) if alert else None,
     )

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from loop.rates.change_points import Change, ChangePolicy, Outcome, changes
-from loop.rates.rates import AUDIT, Judged
+from loop.rates.change_points import ChangePolicy, RateChange, TaskOutcome, find_changes
+from loop.rates.rates import AUDIT, RatedVerdict
 from loop.reviews.verdicts import Decision
 
 ALL_TASKS = "all tasks"
@@ -71,34 +71,34 @@ def read_alert(body: dict[str, object]) -> Alert:
 class _Task:
     """One reviewed task: its *last* verdict, its number of verdicts by decision, and its *risk* class."""
 
-    last: Judged
+    last: RatedVerdict
     confirmed: int
     predicted: int
     wrong: int
     missed: int
     risk: int
 
-    def outcome(self, rate: str, *, by_risk: bool) -> Outcome | None:
+    def outcome(self, rate: str, *, by_risk: bool) -> TaskOutcome | None:
         """The outcome of this task for a rate; None if the rate has no box on it."""
         bad, total = {
             "confirmed": (self.predicted - self.confirmed, self.predicted),
             "missed": (self.missed, self.predicted - self.wrong + self.missed),
             "false_positive": (self.wrong, self.predicted),
         }[rate]
-        return Outcome(bad, total, self.risk if by_risk else 0) if total else None
+        return TaskOutcome(bad, total, self.risk if by_risk else 0) if total else None
 
 
-def alerts(judged: Iterable[Judged], *, field: str = "", policy: ChangePolicy | None = None) -> list[Alert]:
+def find_alerts(judged: Iterable[RatedVerdict], *, field: str = "", policy: ChangePolicy | None = None) -> list[Alert]:
     """
     Return all alerts of a project's verdicts, in the order they could be seen.
 
     The whole project is watched and, if *field* is given, each cohort of FEWEST_TASKS or more. Over both streams a task
-    is compared with tasks of like confidence. A change that makes all detections less sure is expected there, and not
-    seen. Therefore the audit, which comes in random order, is also watched without regard to confidence. Versions are
-    not separated. A promotion that improves the rates is a change without an alert, and later rates are compared with
-    those after it.
+    is compared with tasks of like confidence. This comparison expects a change that makes all detections less sure, and
+    does not see it. Therefore the audit, which comes in random order, is also watched without regard to confidence.
+    Versions are not separated. A promotion that improves the rates is a change without an alert, and later rates are
+    compared with the rates after it.
     """
-    tasks = _tasks(judged)
+    tasks = _group_tasks(judged)
     cohorts = {ALL_TASKS: tasks}
     if field:
         for task in tasks:
@@ -109,21 +109,21 @@ def alerts(judged: Iterable[Judged], *, field: str = "", policy: ChangePolicy | 
             continue
         audit = [task for task in members if task.last.stream == AUDIT]
         for rate in RATES:
-            all_alerts += _find_alerts(cohort, rate, BOTH, members, policy)
-            all_alerts += _find_alerts(cohort, rate, AUDIT, audit, policy)
+            all_alerts += _find_rate_alerts(cohort, rate, BOTH, members, policy)
+            all_alerts += _find_rate_alerts(cohort, rate, AUDIT, audit, policy)
     return sorted(all_alerts, key=lambda alert: alert.seen_at)
 
 
-def _tasks(judged: Iterable[Judged]) -> list[_Task]:
+def _group_tasks(judged: Iterable[RatedVerdict]) -> list[_Task]:
     """The tasks in the order they were reviewed."""
-    by_task: dict[int, list[Judged]] = {}
+    by_task: dict[int, list[RatedVerdict]] = {}
     for verdict in judged:
         by_task.setdefault(verdict.task_id, []).append(verdict)
-    tasks = [_task(verdicts) for verdicts in by_task.values()]
+    tasks = [_make_task(verdicts) for verdicts in by_task.values()]
     return sorted(tasks, key=lambda task: (task.last.reviewed_at, task.last.task_id))
 
 
-def _task(verdicts: Sequence[Judged]) -> _Task:
+def _make_task(verdicts: Sequence[RatedVerdict]) -> _Task:
     decisions = [verdict.decision for verdict in verdicts]
     missed = decisions.count(Decision.MISSED)
     return _Task(
@@ -132,26 +132,26 @@ def _task(verdicts: Sequence[Judged]) -> _Task:
         predicted=len(decisions) - missed,
         wrong=decisions.count(Decision.FALSE_POSITIVE),
         missed=missed,
-        risk=_risk([verdict.confidence or 0.0 for verdict in verdicts if verdict.decision != Decision.MISSED]),
+        risk=_classify_risk([verdict.confidence or 0.0 for verdict in verdicts if verdict.decision != Decision.MISSED]),
     )
 
 
-def _risk(confidences: Sequence[float]) -> int:
+def _classify_risk(confidences: Sequence[float]) -> int:
     """The risk class of a task by the confidences of its boxes shown; the last class if no box was shown."""
     return bisect(CHANCES, math.prod(confidences)) if confidences else len(CHANCES) + 1
 
 
-def _find_alerts(
+def _find_rate_alerts(
     cohort: str, rate: str, stream: str, tasks: Sequence[_Task], policy: ChangePolicy | None
 ) -> list[Alert]:
     by_risk = stream != AUDIT
     measured = [(task, outcome) for task in tasks if (outcome := task.outcome(rate, by_risk=by_risk))]
     measured_tasks = [task for task, _ in measured]
-    all_changes = changes([outcome for _, outcome in measured], policy)
-    return [_alert(cohort, rate, stream, measured_tasks, change) for change in all_changes if change.is_worse]
+    all_changes = find_changes([outcome for _, outcome in measured], policy)
+    return [_make_alert(cohort, rate, stream, measured_tasks, change) for change in all_changes if change.is_worse]
 
 
-def _alert(cohort: str, rate: str, stream: str, tasks: Sequence[_Task], change: Change) -> Alert:
+def _make_alert(cohort: str, rate: str, stream: str, tasks: Sequence[_Task], change: RateChange) -> Alert:
     first, seen = tasks[change.first], tasks[change.seen]
     before, after = (1 - share if rate == "confirmed" else share for share in (change.before, change.after))
     return Alert(

@@ -8,10 +8,20 @@ from datetime import datetime
 from typing import TypeVar
 
 from loop.errors import LoopError
-from loop.rates.audit import PredictedTask, pooled
+from loop.rates.audit import PredictedTask, pool_versions
 from loop.rates.intervals import Estimate
-from loop.rates.rates import NO_VALUE, By, Judged, Rates, by_group, cohort_name, largest, missed_in_audit, tally
-from loop.rates.review_times import Seconds, TimedTask, with_and_without
+from loop.rates.rates import (
+    NO_VALUE,
+    Grouping,
+    RatedVerdict,
+    Rates,
+    choose_largest,
+    estimate_missed,
+    group_verdicts,
+    name_cohort,
+    tally,
+)
+from loop.rates.review_times import Seconds, TimedTask, measure_with_and_without
 from loop.rates.room import RatesRoom
 from loop.registry.version_order import version_key
 from loop.reviews.review_store import CountedReview
@@ -21,17 +31,17 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RatesRequest:
     """A request: the grouping, the *field* that makes cohorts, reviews from *since* on, the *most* groups shown."""
 
-    by: By = By.VERSION
+    by: Grouping = Grouping.VERSION
     field: str = ""
     since: datetime | None = None
     most: int = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class RatesGroup:
     """
     One group: its rates, and the missed rate over all tasks from the audit alone.
 
@@ -49,63 +59,69 @@ class Group:
 class Assessment:
     """The groups shown, and the numbers of hidden groups and of their verdicts."""
 
-    by: By
-    groups: Sequence[Group]
+    by: Grouping
+    groups: Sequence[RatesGroup]
     more_groups: int
     more_verdicts: int
 
 
-def assess(rates: RatesRoom, project_id: int, asked: Asked) -> Assessment:
+def assess(rates: RatesRoom, project_id: int, request: RatesRequest) -> Assessment:
     """Return the rates of a project by group. Raises UnknownProject, and LoopError for cohorts without a field."""
     rates.studio.projects.get(project_id)
-    field = asked.field or rates.cohort_field
-    if asked.by == By.COHORT and not field:
+    field = request.field or rates.cohort_field
+    if request.by == Grouping.COHORT and not field:
         raise LoopError("cohorts: which field of the task data tells them? Give --field, or set LOOP_COHORT_FIELD")
-    judged = rates.store.judged(project_id, field=field if asked.by == By.COHORT else "", since=asked.since)
-    grouped = _sort_groups(by_group(judged, asked.by), asked.by)
+    judged = rates.store.read_verdicts(
+        project_id, field=field if request.by == Grouping.COHORT else "", since=request.since
+    )
+    grouped = _sort_groups(group_verdicts(judged, request.by), request.by)
     rates_by_group = {name: tally(verdicts) for name, verdicts in grouped.items()}
-    is_cut = asked.by == By.COHORT or len(rates_by_group) > asked.most > 0
-    shown = _sort_groups(largest(rates_by_group, asked.most), asked.by) if is_cut else rates_by_group
+    is_cut = request.by == Grouping.COHORT or len(rates_by_group) > request.most > 0
+    shown = _sort_groups(choose_largest(rates_by_group, request.most), request.by) if is_cut else rates_by_group
     counted = rates.reviews.store.counted(project_id)
     both = (
-        _pool_by_version(rates, project_id, judged, counted) if asked.by == By.VERSION and asked.since is None else {}
+        _pool_by_version(rates, project_id, judged, counted)
+        if request.by == Grouping.VERSION and request.since is None
+        else {}
     )
-    timed = by_name(timed_tasks(rates, project_id, judged, counted, field, asked.since), asked.by)
+    timed = group_seconds(list_timed_tasks(rates, project_id, judged, counted, field, request.since), request.by)
     groups = [
-        Group(name, rates_of_group, missed_in_audit(grouped[name]), both.get(name), timed.get(name) if timed else None)
+        RatesGroup(
+            name, rates_of_group, estimate_missed(grouped[name]), both.get(name), timed.get(name) if timed else None
+        )
         for name, rates_of_group in shown.items()
     ]
     hidden = [rates_of_group for name, rates_of_group in rates_by_group.items() if name not in shown]
-    return Assessment(asked.by, groups, len(hidden), sum(one.predicted + one.missed for one in hidden))
+    return Assessment(request.by, groups, len(hidden), sum(one.predicted + one.missed for one in hidden))
 
 
-def seconds_by_version(
+def measure_seconds_by_version(
     rates: RatesRoom, project_id: int, since: datetime | None = None
 ) -> dict[str, dict[str, Seconds]]:
     """The annotators' seconds by version, with boxes shown and without; NO_VALUE names tasks never predicted."""
     rates.studio.projects.get(project_id)
-    judged = rates.store.judged(project_id, since=since)
+    judged = rates.store.read_verdicts(project_id, since=since)
     counted = rates.reviews.store.counted(project_id)
-    return by_name(timed_tasks(rates, project_id, judged, counted, "", since), By.VERSION)
+    return group_seconds(list_timed_tasks(rates, project_id, judged, counted, "", since), Grouping.VERSION)
 
 
-def _sort_groups(groups: Mapping[str, T], by: By) -> dict[str, T]:
+def _sort_groups(groups: Mapping[str, T], by: Grouping) -> dict[str, T]:
     """Sort versions by their numbers; leave any other grouping in its order."""
-    return {name: groups[name] for name in (sorted(groups, key=version_key) if by == By.VERSION else groups)}
+    return {name: groups[name] for name in (sorted(groups, key=version_key) if by == Grouping.VERSION else groups)}
 
 
-def by_name(tasks: Sequence[TimedTask], by: By) -> dict[str, dict[str, Seconds]]:
-    """Seconds by group; empty by label, because a task has many labels."""
+def group_seconds(tasks: Sequence[TimedTask], by: Grouping) -> dict[str, dict[str, Seconds]]:
+    """Measure seconds by group; empty by label, because a task has many labels."""
     groups: dict[str, list[TimedTask]] = {}
-    for task in tasks if by != By.LABEL else ():
+    for task in tasks if by != Grouping.LABEL else ():
         groups.setdefault(getattr(task, by.value), []).append(task)
-    return {name: with_and_without(members) for name, members in _sort_groups(groups, by).items()}
+    return {name: measure_with_and_without(members) for name, members in _sort_groups(groups, by).items()}
 
 
-def timed_tasks(
+def list_timed_tasks(
     rates: RatesRoom,
     project_id: int,
-    judged: Sequence[Judged],
+    judged: Sequence[RatedVerdict],
     counted: Mapping[int, CountedReview],
     field: str,
     since: datetime | None,
@@ -113,7 +129,7 @@ def timed_tasks(
     """Every reviewed task with its seconds; a task without verdicts counts for the last version that predicted it."""
     verdict_of = {verdict.task_id: verdict for verdict in judged}
     shown = {verdict.task_id for verdict in judged if verdict.decision != Decision.MISSED}
-    newest = rates.store.newest_versions(project_id, set(counted) - set(verdict_of))
+    newest = rates.store.read_newest_versions(project_id, set(counted) - set(verdict_of))
     timed = []
     for task_id, latest in counted.items():
         review, verdict = latest.review, verdict_of.get(task_id)
@@ -129,7 +145,7 @@ def timed_tasks(
                 is_shown=task_id in shown,
                 stream=stream,
                 week=f"{review.updated_at:%G-W%V}",
-                cohort=cohort_name(latest.data, field),
+                cohort=name_cohort(latest.data, field),
                 annotator=NO_VALUE if review.annotator is None else str(review.annotator),
             )
         )
@@ -137,31 +153,31 @@ def timed_tasks(
 
 
 def _pool_by_version(
-    rates: RatesRoom, project_id: int, judged: Sequence[Judged], counted: Mapping[int, CountedReview]
+    rates: RatesRoom, project_id: int, judged: Sequence[RatedVerdict], counted: Mapping[int, CountedReview]
 ) -> dict[str, Estimate | None]:
     """The missed rate of each version over all tasks it predicted."""
-    predicted = rates.store.predicted(project_id)
-    verdicts_of = by_task(judged)
+    predicted = rates.store.read_predicted_tasks(project_id)
+    verdicts_of = group_by_task(judged)
     last_version = {task_id: version for version, tasks in predicted.items() for task_id in tasks}
     for task_id in counted:
         verdicts = verdicts_of.get(task_id)
         version = verdicts[0].version if verdicts else last_version.get(task_id)
         task = predicted.get(version or "", {}).get(task_id)
         if task and version:
-            predicted[version][task_id] = reviewed(task, verdicts or [])
-    return dict(zip(predicted, pooled([list(tasks.values()) for tasks in predicted.values()]), strict=True))
+            predicted[version][task_id] = add_verdicts(task, verdicts or [])
+    return dict(zip(predicted, pool_versions([list(tasks.values()) for tasks in predicted.values()]), strict=True))
 
 
-def by_task(judged: Sequence[Judged]) -> dict[int, list[Judged]]:
-    """Verdicts by task."""
-    groups: dict[int, list[Judged]] = {}
+def group_by_task(judged: Sequence[RatedVerdict]) -> dict[int, list[RatedVerdict]]:
+    """Group verdicts by task."""
+    groups: dict[int, list[RatedVerdict]] = {}
     for verdict in judged:
         groups.setdefault(verdict.task_id, []).append(verdict)
     return groups
 
 
-def reviewed(task: PredictedTask, seen: Sequence[Judged]) -> PredictedTask:
-    """The task with its verdicts counted; no verdicts mean no prediction and no object."""
+def add_verdicts(task: PredictedTask, seen: Sequence[RatedVerdict]) -> PredictedTask:
+    """Count the verdicts of a task; no verdicts mean no prediction and no object."""
     decisions = [verdict.decision for verdict in seen]
     missed = decisions.count(Decision.MISSED)
     objects = len(decisions) - decisions.count(Decision.FALSE_POSITIVE)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loop.rates.intervals import Cluster, Estimate, Interval, estimate
+from loop.rates.intervals import BoxCluster, Estimate, Interval, estimate
 
 DONE = 0.99  # share of the queue's tasks up to a score that are reviewed; annotators have the rest open
 
@@ -39,7 +39,7 @@ class PredictedTask:
     objects: int = 0
 
 
-def pooled(versions: Iterable[Sequence[PredictedTask]]) -> list[Estimate | None]:
+def pool_versions(versions: Iterable[Sequence[PredictedTask]]) -> list[Estimate | None]:
     """
     Return the missed rate of each version over all the tasks it predicted, from both streams.
 
@@ -51,13 +51,13 @@ def pooled(versions: Iterable[Sequence[PredictedTask]]) -> list[Estimate | None]
     estimates = []
     for tasks in versions:
         remaining = [task for task in tasks if task.task_id not in taken_ids]
-        line = done_line([task for task in remaining if not task.is_audit])
+        line = find_done_line([task for task in remaining if not task.is_audit])
         estimates.append(_post_stratify(remaining, line))
         taken_ids |= {task.task_id for task in remaining if task.is_audit and task.score <= line}
     return estimates
 
 
-def done_line(queue: Sequence[PredictedTask]) -> float:
+def find_done_line(queue: Sequence[PredictedTask]) -> float:
     """Return the highest score up to which the queue's tasks are reviewed, all but one in a hundred; -1 if none is."""
     ordered = sorted(queue, key=lambda task: task.score)
     line, reviewed = -1.0, 0
@@ -77,8 +77,8 @@ def _post_stratify(tasks: Sequence[PredictedTask], line: float) -> Estimate | No
     Medicine 27, 2008, 1693-1702), and from the uncertain number of objects on the rest.
     """
     below, above = ([task for task in tasks if (task.score > line) == is_above] for is_above in (False, True))
-    done = [_cluster(task) for task in below if task.is_reviewed]
-    sample = [_cluster(task) for task in above if task.is_audit and task.is_reviewed]
+    done = [_make_cluster(task) for task in below if task.is_reviewed]
+    sample = [_make_cluster(task) for task in above if task.is_audit and task.is_reviewed]
     if len(sample) == len(above):  # every task above the line is in the sample
         return estimate(done + sample, len(done + sample))
     done_estimate, rest_estimate = estimate(done, len(done)), estimate(sample, len(above))
@@ -97,5 +97,5 @@ def _post_stratify(tasks: Sequence[PredictedTask], line: float) -> Estimate | No
     return Estimate(share, Interval(max(0.0, low), min(1.0, high)), done_estimate.tasks + rest_estimate.tasks)
 
 
-def _cluster(task: PredictedTask) -> Cluster:
-    return Cluster(task.missed, task.objects)
+def _make_cluster(task: PredictedTask) -> BoxCluster:
+    return BoxCluster(task.missed, task.objects)

@@ -30,7 +30,7 @@ PRIOR = 20  # prior weight, in tasks, of the variance of independent boxes
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TaskOutcome:
     """One task: *bad* of *total* boxes; *risk* (from 0) is the class of tasks that seem as hard."""
 
     bad: int
@@ -53,7 +53,7 @@ class ChangePolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class RateChange:
     """
     A change between the tasks *first* - 1 and *first*, detected at the task *seen*.
 
@@ -71,23 +71,23 @@ class Change:
         return self.after > self.before
 
 
-def changes(outcomes: Sequence[Outcome], policy: ChangePolicy | None = None) -> list[Change]:
+def find_changes(outcomes: Sequence[TaskOutcome], policy: ChangePolicy | None = None) -> list[RateChange]:
     """
     Return every change in the order of detection; a detection does not depend on the tasks after it.
 
     After a change the rate is estimated again from its place on. Ten thousand tasks take a fraction of a second.
     """
     policy = policy or ChangePolicy()
-    all_changes: list[Change] = []
+    all_changes: list[RateChange] = []
     start = 0
     while len(outcomes) - start >= policy.least_before + policy.least_after:
         sums = _Sums(outcomes[start:])
         seen = _detect(sums, policy)
         if seen is None:
             break
-        first = _cut(sums, seen, policy)
+        first = _locate_change(sums, seen, policy)
         before, after = sums.shares(first, seen)
-        all_changes.append(Change(start + first, start + seen - 1, before, after))
+        all_changes.append(RateChange(start + first, start + seen - 1, before, after))
         start += first
     return all_changes
 
@@ -95,7 +95,7 @@ def changes(outcomes: Sequence[Outcome], policy: ChangePolicy | None = None) -> 
 class _Sums:
     """Running sums over tasks, by class; row *n* holds those of the first *n* tasks."""
 
-    def __init__(self, outcomes: Sequence[Outcome]) -> None:
+    def __init__(self, outcomes: Sequence[TaskOutcome]) -> None:
         classes = max(outcome.risk for outcome in outcomes) + 1
         bad, total = (np.zeros((len(outcomes) + 1, classes)) for _ in range(2))
         for row, outcome in enumerate(outcomes, start=1):
@@ -171,7 +171,7 @@ def _is_change(sums: _Sums, cuts: Numbers, ends: Numbers, policy: ChangePolicy) 
     return np.asarray((np.abs(root) >= policy.threshold) & (np.abs(difference) >= policy.least_change))
 
 
-def _cut(sums: _Sums, end: int, policy: ChangePolicy) -> int:
+def _locate_change(sums: _Sums, end: int, policy: ChangePolicy) -> int:
     """The cut where the two parts differ most; it may be nearer to *end* than the cut that was detected."""
     cuts = np.arange(policy.least_before, end - LEAST_PLACED + 1)
     root, _ = sums.root(cuts, np.full(len(cuts), end))

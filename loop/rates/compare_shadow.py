@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loop.rates.rates import Rates
 from loop.rates.room import RatesRoom
-from loop.rates.shadow_comparison import side_by_side
+from loop.rates.shadow_comparison import compare_side_by_side
 
 
 def compare_shadows(rates: RatesRoom, project_id: int) -> dict[str, Rates]:
@@ -14,7 +14,7 @@ def compare_shadows(rates: RatesRoom, project_id: int) -> dict[str, Rates]:
     Both are judged by overlap alone. The champion keeps an advantage, because the reviewer saw and corrected its boxes.
     """
     groups: dict[str, Rates] = {}
-    for (shadow, champion), comparison in side_by_side(rates.shadows.tried(project_id)).items():
+    for (shadow, champion), comparison in compare_side_by_side(rates.shadows.read_answers(project_id)).items():
         tasks = f"on {comparison.tasks} tasks"
         groups |= {
             f"{champion} (served, {tasks})": comparison.champion,

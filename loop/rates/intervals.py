@@ -21,7 +21,7 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
+class BoxCluster:
     """The contribution of one task to a share: *part* of the *whole* of its objects."""
 
     part: int
@@ -51,17 +51,17 @@ def wilson(successes: float, total: float, z: float = 1.96) -> Interval | None:
     return Interval(max(0.0, centre - half), min(1.0, centre + half))
 
 
-def estimate(sample: Sequence[Cluster], population: float = math.inf) -> Estimate | None:
+def estimate(sample: Sequence[BoxCluster], population: float = math.inf) -> Estimate | None:
     """
     Return the share of the objects in a *population* of tasks, given as their number, from a random *sample* of them.
 
     Every task had the same chance, so its inverse cancels in Hájek's ratio of sums. The variance is linearised with the
-    task as the unit, for the boxes of one image are not independent (Särndal, Swensson, Wretman: Model Assisted Survey
-    Sampling, 1992, sections 5.6 and 7.3). The interval is Wilson's for as many independent boxes as would have that
-    variance, with Student's t for the few tasks there may be (Franco, Little, Louis, Slud: J. Survey Statistics and
-    Methodology 7, 2019, 334-364). None if fewer than two tasks have an object, unless the sample is the population.
+    task as the unit, because the boxes of one image are not independent (Särndal, Swensson, Wretman: Model Assisted
+    Survey Sampling, 1992, sections 5.6 and 7.3). The interval is Wilson's for as many independent boxes as would have
+    that variance, with Student's t for few tasks (Franco, Little, Louis, Slud: J. Survey Statistics and Methodology 7,
+    2019, 334-364). None if fewer than two tasks have an object, unless the sample is the population.
     """
-    part, whole = (np.array([getattr(one, name) for one in sample], float) for name in ("part", "whole"))
+    part, whole = (np.array([getattr(task, name) for task in sample], float) for name in ("part", "whole"))
     total, tasks = float(whole.sum()), int(np.count_nonzero(whole))
     unsampled = 1.0 - len(sample) / population if population else 0.0
     if not total or (tasks < 2 and unsampled > 0.0):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loop.notices import NoticeKind
-from loop.rates.alerts import alerts
+from loop.rates.alerts import find_alerts
 from loop.rates.room import RatesRoom
 
 
@@ -15,9 +15,9 @@ def watch(rates: RatesRoom, project_id: int) -> str:
     change is identified by its cohort, its rate and the time between the change and its detection.
     """
     field = rates.cohort_field
-    known = rates.store.alerts(project_id)
+    known = rates.store.read_alerts(project_id)
     posted = []
-    for alert in alerts(rates.store.judged(project_id, field=field), field=field):
+    for alert in find_alerts(rates.store.read_verdicts(project_id, field=field), field=field):
         if any(alert.is_same_change(other) for other in known):
             continue
         key = f"{alert.cohort}:{alert.rate}:{alert.stream}:{alert.first_task}:{alert.changed_at.isoformat()}"

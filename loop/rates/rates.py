@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from loop.rates.intervals import Cluster, Estimate, estimate, wilson
+from loop.rates.intervals import BoxCluster, Estimate, estimate, wilson
 from loop.reviews.verdicts import Decision
 
 AUDIT = "audit"  # the stream of a random share of all tasks
@@ -17,7 +17,7 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 NO_VALUE = "(none)"  # of a task whose data lacks the field
 
 
-class By(StrEnum):
+class Grouping(StrEnum):
     """The properties that verdicts can be grouped by."""
 
     VERSION = "version"
@@ -29,7 +29,7 @@ class By(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class RatedVerdict:
     """One verdict with its grouping properties; *confidence* is that of the predicted box."""
 
     decision: Decision
@@ -45,7 +45,7 @@ class Judged:
     reviewed_at: datetime = LONG_AGO
 
 
-def cohort_name(data: Mapping[str, object], field: str) -> str:
+def name_cohort(data: Mapping[str, object], field: str) -> str:
     """
     The cohort of a task: the value of the *field* of its data, as text.
 
@@ -113,37 +113,37 @@ def count(decisions: Iterable[Decision], *, relabelled: int = 0) -> Rates:
     return Rates(**{decision.value: counts[decision] for decision in Decision}, relabelled=relabelled)
 
 
-def largest(groups: Mapping[str, Rates], most: int) -> dict[str, Rates]:
-    """The groups with the most verdicts, largest first; all of them where *most* is 0."""
+def choose_largest(groups: Mapping[str, Rates], most: int) -> dict[str, Rates]:
+    """Choose the groups with the most verdicts, largest first; all of them if *most* is 0."""
     ordered = sorted(groups.items(), key=lambda item: -(item[1].predicted + item[1].missed))
     return dict(ordered[: most or None])
 
 
-def missed_in_audit(judged: Iterable[Judged]) -> Estimate | None:
-    """The missed rate over all tasks, from the audited tasks; None if they are too few."""
+def estimate_missed(judged: Iterable[RatedVerdict]) -> Estimate | None:
+    """Estimate the missed rate over all tasks from the audited tasks; None if they are too few."""
     tasks: dict[int, list[Decision]] = {}
     for verdict in judged:
         if verdict.stream == AUDIT and verdict.decision != Decision.FALSE_POSITIVE:
             tasks.setdefault(verdict.task_id, []).append(verdict.decision)
-    return estimate([Cluster(decisions.count(Decision.MISSED), len(decisions)) for decisions in tasks.values()])
+    return estimate([BoxCluster(decisions.count(Decision.MISSED), len(decisions)) for decisions in tasks.values()])
 
 
-def by_group(judged: Iterable[Judged], by: By) -> dict[str, list[Judged]]:
-    """Verdicts by one of their properties, in the order the groups first appear."""
-    groups: dict[str, list[Judged]] = {}
+def group_verdicts(judged: Iterable[RatedVerdict], by: Grouping) -> dict[str, list[RatedVerdict]]:
+    """Group verdicts by one of their properties, in the order the groups first appear."""
+    groups: dict[str, list[RatedVerdict]] = {}
     for verdict in judged:
         groups.setdefault(getattr(verdict, by.value), []).append(verdict)
     return groups
 
 
-def tally(judged: Sequence[Judged]) -> Rates:
+def tally(judged: Sequence[RatedVerdict]) -> Rates:
     """Count verdicts into rates."""
     return count((one.decision for one in judged), relabelled=sum(one.is_relabelled for one in judged))
 
 
-def group(judged: Iterable[Judged], by: By) -> dict[str, Rates]:
-    """Count verdicts by one of their properties, in the order the groups first appear."""
-    return {name: tally(verdicts) for name, verdicts in by_group(judged, by).items()}
+def rate_groups(judged: Iterable[RatedVerdict], by: Grouping) -> dict[str, Rates]:
+    """Count the verdicts of each group, in the order the groups first appear."""
+    return {name: tally(verdicts) for name, verdicts in group_verdicts(judged, by).items()}
 
 
 def advise(rates: Rates, policy: RatePolicy | None = None) -> list[str]:

@@ -50,7 +50,7 @@ class Seconds:
     unknown: int
 
 
-def seconds(tasks: Iterable[TimedTask], policy: SecondsPolicy | None = None) -> Seconds:
+def measure_seconds(tasks: Iterable[TimedTask], policy: SecondsPolicy | None = None) -> Seconds:
     """
     Return the median seconds with the quartiles.
 
@@ -64,23 +64,23 @@ def seconds(tasks: Iterable[TimedTask], policy: SecondsPolicy | None = None) -> 
     counted = [task for task in timed if (task.seconds or 0.0) <= policy.longest]
     return Seconds(
         tasks=len(counted),
-        a_task=_spread([task.seconds or 0.0 for task in counted]),
-        an_object=_spread([(task.seconds or 0.0) / task.objects for task in counted if task.objects]),
+        a_task=_compute_spread([task.seconds or 0.0 for task in counted]),
+        an_object=_compute_spread([(task.seconds or 0.0) / task.objects for task in counted if task.objects]),
         cut=len(timed) - len(counted),
         unknown=len(all_tasks) - len(timed),
     )
 
 
-def with_and_without(tasks: Iterable[TimedTask]) -> dict[str, Seconds]:
+def measure_with_and_without(tasks: Iterable[TimedTask]) -> dict[str, Seconds]:
     """The seconds of tasks on which boxes were shown, and of the others."""
     all_tasks = list(tasks)
     return {
-        name: seconds(task for task in all_tasks if task.is_shown == is_shown)
+        name: measure_seconds(task for task in all_tasks if task.is_shown == is_shown)
         for name, is_shown in (("boxes shown", True), ("nothing shown", False))
     }
 
 
-def _spread(values: Sequence[float]) -> Spread | None:
+def _compute_spread(values: Sequence[float]) -> Spread | None:
     if not values:
         return None
     low, median, high = np.quantile(np.array(values), [0.25, 0.5, 0.75])

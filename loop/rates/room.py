@@ -6,18 +6,18 @@ from dataclasses import dataclass
 
 from loop.label_studio.room import StudioRoom
 from loop.notices import Outbox
-from loop.rates.shadow_store import ShadowLog
-from loop.rates.store import RateLog
+from loop.rates.shadow_store import ShadowStore
+from loop.rates.store import RateStore
 from loop.reviews.room import ReviewsRoom
 
 
 @dataclass(frozen=True, slots=True)
 class RatesRoom:
-    """Verdicts over time. *cohort_field*: the field of a task's data that names its cohort; empty: none does."""
+    """Verdicts over time; *cohort_field* is the field of a task's data that names its cohort, empty for no cohorts."""
 
     studio: StudioRoom
     outbox: Outbox
     reviews: ReviewsRoom
-    store: RateLog
-    shadows: ShadowLog
+    store: RateStore
+    shadows: ShadowStore
     cohort_field: str = ""

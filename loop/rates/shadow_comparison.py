@@ -1,4 +1,4 @@
-"""How a shadow would have done on tasks beside the version that served. Pure."""
+"""Rates of a shadow and of the version that served, on the same tasks. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from loop.reviews.judge_by_overlap import judge_by_overlap
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class ShadowAnswer:
     """The predictions of both versions on one task, and the regions that the reviewer left."""
 
     shadow: str
@@ -30,22 +30,22 @@ class SideBySide:
     champion: Rates
 
 
-def side_by_side(tried: Iterable[Tried]) -> dict[tuple[str, str], SideBySide]:
+def compare_side_by_side(answers: Iterable[ShadowAnswer]) -> dict[tuple[str, str], SideBySide]:
     """Compare each shadow with the champion of its time, on the tasks that both answered."""
-    groups: dict[tuple[str, str], list[Tried]] = {}
-    for answer in tried:
+    groups: dict[tuple[str, str], list[ShadowAnswer]] = {}
+    for answer in answers:
         groups.setdefault((answer.shadow, answer.champion), []).append(answer)
     return {
         pair: SideBySide(
             len(members),
-            _rates((answer.by_shadow, answer.reviewed) for answer in members),
-            _rates((answer.by_champion, answer.reviewed) for answer in members),
+            _count_rates((answer.by_shadow, answer.reviewed) for answer in members),
+            _count_rates((answer.by_champion, answer.reviewed) for answer in members),
         )
         for pair, members in groups.items()
     }
 
 
-def _rates(pairs: Iterable[tuple[Sequence[Region], Sequence[Region]]]) -> Rates:
+def _count_rates(pairs: Iterable[tuple[Sequence[Region], Sequence[Region]]]) -> Rates:
     verdicts = [verdict for predicted, reviewed in pairs for verdict in judge_by_overlap(predicted, reviewed)]
     return count(
         (verdict.decision for verdict in verdicts), relabelled=sum(verdict.is_relabelled for verdict in verdicts)

@@ -1,4 +1,4 @@
-"""Reads the predictions of shadows on reviewed tasks, with the predictions that served there."""
+"""Reads the predictions of shadows on reviewed tasks, with the predictions that were served for them."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop.rates.shadow_comparison import Tried
+from loop.rates.shadow_comparison import ShadowAnswer
 from loop.regions import Region, read_regions
 from loop.storage.tables import predictions, verdicts
 
 
-class ShadowLog:
+class ShadowStore:
     """Predictions and verdicts, read side by side."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def tried(self, project_id: int) -> list[Tried]:
+    def read_answers(self, project_id: int) -> list[ShadowAnswer]:
         """
-        Every reviewed task on which a version answered as a shadow, once for each such version.
+        Return each reviewed task that a version answered as a shadow, once for each such version.
 
         Every region of a task is in exactly one verdict on the version that served. The verdicts therefore give its
         predicted and its reviewed regions. A task without a verdict is left out: it is not reviewed, or it has neither
@@ -28,18 +28,19 @@ class ShadowLog:
         """
         rows: dict[int, list[sa.Row[Any]]] = {}
         with self._engine.connect() as connection:
-            for row in connection.execute(_verdicts(project_id)):
+            for row in connection.execute(_select_verdicts(project_id)):
                 rows.setdefault(row.task_id, []).append(row)
             newest = {
-                (row.task_id, row.version): row for row in connection.execute(_predictions(project_id, is_shadow=True))
+                (row.task_id, row.version): row
+                for row in connection.execute(_select_predictions(project_id, is_shadow=True))
             }
-            served = {row.task_id: row for row in connection.execute(_predictions(project_id, is_shadow=False))}
+            served = {row.task_id: row for row in connection.execute(_select_predictions(project_id, is_shadow=False))}
         answers = []
         for (task_id, version), row in newest.items():
             if task_id in rows and task_id in served and row.image == served[task_id].image:
                 served_verdicts = [verdict for verdict in rows[task_id] if not verdict.is_shadow]
                 answers.append(
-                    Tried(
+                    ShadowAnswer(
                         shadow=version,
                         champion=served_verdicts[0].version if served_verdicts else served[task_id].version,
                         by_shadow=read_regions(row.regions),
@@ -50,19 +51,19 @@ class ShadowLog:
         return answers
 
 
-def _predictions(project_id: int, *, is_shadow: bool) -> sa.Select[Any]:
+def _select_predictions(project_id: int, *, is_shadow: bool) -> sa.Select[Any]:
     columns = (predictions.c.task_id, predictions.c.version, predictions.c.image, predictions.c.regions)
-    conditions = (predictions.c.is_shadow == is_shadow, predictions.c.task_id.in_(_shadowed_tasks(project_id)))
+    conditions = (predictions.c.is_shadow == is_shadow, predictions.c.task_id.in_(_select_shadowed_tasks(project_id)))
     return sa.select(*columns).where(predictions.c.project_id == project_id, *conditions).order_by(predictions.c.id)
 
 
-def _verdicts(project_id: int) -> sa.Select[Any]:
+def _select_verdicts(project_id: int) -> sa.Select[Any]:
     columns = (verdicts.c.task_id, verdicts.c.version, verdicts.c.is_shadow, verdicts.c.predicted, verdicts.c.reviewed)
-    conditions = (verdicts.c.project_id == project_id, verdicts.c.task_id.in_(_shadowed_tasks(project_id)))
+    conditions = (verdicts.c.project_id == project_id, verdicts.c.task_id.in_(_select_shadowed_tasks(project_id)))
     return sa.select(*columns).where(*conditions).order_by(verdicts.c.id)
 
 
-def _shadowed_tasks(project_id: int) -> sa.Select[Any]:
+def _select_shadowed_tasks(project_id: int) -> sa.Select[Any]:
     return sa.select(predictions.c.task_id).where(predictions.c.project_id == project_id, predictions.c.is_shadow)
 
 

@@ -1,4 +1,4 @@
-"""Reads the data of rates from the records: verdicts with cohorts, predictions by version, alerts given."""
+"""Reads the data of rates from the records: verdicts with cohorts, predictions by version, posted alerts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from loop.notices import NoticeKind
 from loop.rates.alerts import Alert, read_alert
 from loop.rates.audit import PredictedTask
-from loop.rates.rates import NO_VALUE, By, Judged, Rates, cohort_name, group
+from loop.rates.rates import NO_VALUE, Grouping, RatedVerdict, Rates, name_cohort, rate_groups
 from loop.reviews.verdicts import Decision
 from loop.serving.queue_order import task_score
 from loop.serving.store import AUDIT
@@ -19,15 +19,15 @@ from loop.storage.exchange_tables import notices
 from loop.storage.tables import predictions, reviews, verdicts
 
 
-class RateLog:
-    """The verdicts, predictions and notices in the records that rates are made of."""
+class RateStore:
+    """Reads verdicts, predictions and notices from the records."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def judged(self, project_id: int, *, field: str = "", since: datetime | None = None) -> list[Judged]:
+    def read_verdicts(self, project_id: int, *, field: str = "", since: datetime | None = None) -> list[RatedVerdict]:
         """
-        Every verdict of a project in the order they were given, without those on shadows.
+        Return every verdict of a project in the order they were given, without verdicts on shadows.
 
         *field* of the tasks' data names their cohorts. *since* drops earlier reviews.
         """
@@ -35,23 +35,23 @@ class RateLog:
         query = sa.select(*columns).where(verdicts.c.project_id == project_id, sa.not_(verdicts.c.is_shadow))
         if since is not None:
             query = query.where(verdicts.c.reviewed_at >= since)
-        cohorts = self.cohorts(project_id, field) if field else {}
+        cohorts = self.read_cohorts(project_id, field) if field else {}
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(verdicts.c.id))
-            return [_judged(row, cohorts.get(row.task_id, NO_VALUE)) for row in rows]
+            return [_read_verdict(row, cohorts.get(row.task_id, NO_VALUE)) for row in rows]
 
-    def by_version(self, project_id: int) -> dict[str, Rates]:
+    def count_by_version(self, project_id: int) -> dict[str, Rates]:
         """The four verdicts counted by version, in the order the versions were first reviewed."""
-        return group(self.judged(project_id), By.VERSION)
+        return rate_groups(self.read_verdicts(project_id), Grouping.VERSION)
 
-    def cohorts(self, project_id: int, field: str) -> dict[int, str]:
+    def read_cohorts(self, project_id: int, field: str) -> dict[int, str]:
         """The cohort of every reviewed task, by its newest data."""
         query = sa.select(reviews.c.task_id, reviews.c.data).where(reviews.c.project_id == project_id)
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(reviews.c.recorded_at))
-            return {row.task_id: cohort_name(row.data, field) for row in rows}
+            return {row.task_id: name_cohort(row.data, field) for row in rows}
 
-    def predicted(self, project_id: int) -> dict[str, dict[int, PredictedTask]]:
+    def read_predicted_tasks(self, project_id: int) -> dict[str, dict[int, PredictedTask]]:
         """The predictions of each version by task, versions in the order they first served, without shadows."""
         columns = [predictions.c[name] for name in ("task_id", "version", "score", "stream")]
         conditions = (predictions.c.project_id == project_id, sa.not_(predictions.c.is_shadow))
@@ -67,10 +67,12 @@ class RateLog:
             for row in connection.execute(
                 audited.where(*conditions, predictions.c.stream == AUDIT).order_by(predictions.c.id)
             ):
-                by_version[row.version][row.task_id] = PredictedTask(row.task_id, _own_score(row), is_audit=True)
+                by_version[row.version][row.task_id] = PredictedTask(
+                    row.task_id, _compute_own_score(row), is_audit=True
+                )
         return by_version
 
-    def newest_versions(self, project_id: int, task_ids: Iterable[int]) -> dict[int, tuple[str, str]]:
+    def read_newest_versions(self, project_id: int, task_ids: Iterable[int]) -> dict[int, tuple[str, str]]:
         """The version that last predicted each task, and its stream; tasks never predicted are absent."""
         wanted = set(task_ids)
         columns = [predictions.c[name] for name in ("task_id", "version", "stream")]
@@ -79,8 +81,8 @@ class RateLog:
             rows = connection.execute(query.order_by(predictions.c.id)) if wanted else ()
             return {row.task_id: (row.version, row.stream) for row in rows if row.task_id in wanted}
 
-    def alerts(self, project_id: int, most: int | None = None) -> list[Alert]:
-        """The alerts that were given, newest first."""
+    def read_alerts(self, project_id: int, most: int | None = None) -> list[Alert]:
+        """Return the alerts that were posted, newest first."""
         query = sa.select(notices.c.body).where(
             notices.c.project_id == project_id, notices.c.kind == NoticeKind.RATES_ALERT
         )
@@ -95,9 +97,9 @@ _COLUMNS = (
 )
 
 
-def _judged(row: sa.Row[Any], cohort: str) -> Judged:
+def _read_verdict(row: sa.Row[Any], cohort: str) -> RatedVerdict:
     predicted, reviewed = row.predicted or {}, row.reviewed or {}
-    return Judged(
+    return RatedVerdict(
         decision=Decision(row.decision),
         version=row.version,
         label=predicted.get("label") or reviewed.get("label", ""),
@@ -112,10 +114,10 @@ def _judged(row: sa.Row[Any], cohort: str) -> Judged:
     )
 
 
-def _own_score(row: sa.Row[Any]) -> float:
+def _compute_own_score(row: sa.Row[Any]) -> float:
     """The score that an audited task would have in the queue."""
-    return task_score(_confidences((*row.regions, *row.candidates)), row.threshold)
+    return task_score(_read_confidences((*row.regions, *row.candidates)), row.threshold)
 
 
-def _confidences(regions: Iterable[dict[str, Any]]) -> list[float]:
+def _read_confidences(regions: Iterable[dict[str, Any]]) -> list[float]:
     return [float(region.get("score") or 0.0) for region in regions]

@@ -67,7 +67,7 @@ def calibrate(taxonomies: TaxonomyRoom, project_id: int) -> tuple[Taxonomy, list
     if matcher.references is None:
         raise PayloadError("references", "a collection (loop references build)", None)
     field = taxonomies.group_field
-    groups = taxonomies.rates.store.cohorts(project_id, field) if field else {}
+    groups = taxonomies.rates.store.read_cohorts(project_id, field) if field else {}
     labels: list[str] = []
     own_groups: list[str] = []
     hits: list[list[Neighbour]] = []

@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from loop.label_studio.payloads import Review
-from loop.rates.assess import Asked, assess, by_task, seconds_by_version
+from loop.rates.assess import RatesRequest, assess, group_by_task, measure_seconds_by_version
 from loop.rates.post_alerts import watch
-from loop.rates.rates import By, Judged
+from loop.rates.rates import Grouping, RatedVerdict
 from loop.regions import Box, Region
 from loop.reviews.verdicts import Decision, Verdict
 from loop.rooms import Rooms
@@ -40,7 +40,7 @@ def main() -> None:
         with closing(build(settings, migrate=True)) as rooms:
             rooms.studio.projects.save(1, "A year", CONFIG)
             verdicts = _fill(
-                rooms, by_task(simulate_year(np.random.default_rng(1), Year(import_days=10, promotion_days=40)))
+                rooms, group_by_task(simulate_year(np.random.default_rng(1), Year(import_days=10, promotion_days=40)))
             )
             size = (Path(folder) / "loop.sqlite3").stat().st_size / 1e6
             table = Table(f"{verdicts} verdicts, {size:.0f} MB of records", "seconds", box=None)
@@ -51,9 +51,9 @@ def main() -> None:
 
 def _questions(rooms: Rooms) -> dict[str, Callable[[], object]]:
     return {
-        "loop rates --by version": lambda: assess(rooms.rates, 1, Asked()),
-        "loop rates --by cohort": lambda: assess(rooms.rates, 1, Asked(By.COHORT)),
-        "loop rates --seconds": lambda: seconds_by_version(rooms.rates, 1),
+        "loop rates --by version": lambda: assess(rooms.rates, 1, RatesRequest()),
+        "loop rates --by cohort": lambda: assess(rooms.rates, 1, RatesRequest(Grouping.COHORT)),
+        "loop rates --seconds": lambda: measure_seconds_by_version(rooms.rates, 1),
         "the watch, in every sync": lambda: watch(rooms.rates, 1),
     }
 
@@ -67,7 +67,7 @@ def _timed(ask: Callable[[], object]) -> str:
     return f"{sorted(found)[ROUNDS // 2]:.2f} ({min(found):.2f} to {max(found):.2f})"
 
 
-def _fill(rooms: Rooms, tasks: dict[int, list[Judged]]) -> int:
+def _fill(rooms: Rooms, tasks: dict[int, list[RatedVerdict]]) -> int:
     """Record every task as it would have come, but for its pixels; return how many verdicts there are."""
     count = 0
     for task_id, judged in tasks.items():
@@ -92,7 +92,7 @@ def _fill(rooms: Rooms, tasks: dict[int, list[Judged]]) -> int:
     return count
 
 
-def _prediction(task_id: int, judged: Judged, shown: tuple[Region, ...]) -> LoggedPrediction:
+def _prediction(task_id: int, judged: RatedVerdict, shown: tuple[Region, ...]) -> LoggedPrediction:
     return LoggedPrediction(
         project_id=1,
         task_id=task_id,
@@ -108,7 +108,7 @@ def _prediction(task_id: int, judged: Judged, shown: tuple[Region, ...]) -> Logg
     )
 
 
-def _verdict(task_id: int, place: int, judged: Judged) -> Verdict:
+def _verdict(task_id: int, place: int, judged: RatedVerdict) -> Verdict:
     region = Region(f"{task_id}-{place}", Box(0.1, 0.1, 0.4, 0.4), "Thing", judged.confidence)
     predicted = None if judged.decision == Decision.MISSED else region
     reviewed = None if judged.decision == Decision.FALSE_POSITIVE else region

@@ -16,10 +16,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from loop.rates.alerts import Alert, alerts
-from loop.rates.audit import PredictedTask, pooled
-from loop.rates.intervals import Cluster, Estimate, Interval, estimate, wilson
-from loop.rates.rates import Judged
+from loop.rates.alerts import Alert, find_alerts
+from loop.rates.audit import PredictedTask, pool_versions
+from loop.rates.intervals import BoxCluster, Estimate, Interval, estimate, wilson
+from loop.rates.rates import RatedVerdict
 from scripts.bench.simulated_projects import (
     A_DAY,
     FIRST_DAY,
@@ -36,12 +36,12 @@ PROJECTS, YEARS = 1000, 40  # simulated for each row
 
 def of_audit(tasks: Sequence[PredictedTask]) -> Estimate | None:
     """The estimate from the audit alone."""
-    return estimate([Cluster(one.missed, one.objects) for one in tasks if one.is_audit and one.is_reviewed])
+    return estimate([BoxCluster(one.missed, one.objects) for one in tasks if one.is_audit and one.is_reviewed])
 
 
 def of_both(tasks: Sequence[PredictedTask]) -> Estimate | None:
     """The post-stratified estimate from both streams."""
-    return pooled([tasks])[0]
+    return pool_versions([tasks])[0]
 
 
 def plain(tasks: Sequence[PredictedTask]) -> Estimate | None:
@@ -165,7 +165,7 @@ def quiet() -> Table:
         years = [simulate_year(np.random.default_rng(seed), year) for seed in range(YEARS)]
         if name == UNCLASSED:
             years = [[replace(one, confidence=None) for one in judged] for judged in years]
-        found = [alerts(judged, field="source") for judged in years]
+        found = [find_alerts(judged, field="source") for judged in years]
         a_year = np.array([len(one) for one in found])
         spread = a_year.std(ddof=1) / YEARS**0.5
         by_audit = sum(alert.stream == "audit" for one in found for alert in one) / YEARS
@@ -189,9 +189,9 @@ def falls() -> Table:
     return table
 
 
-def _first_alert(judged: Sequence[Judged], year: Year) -> Alert | None:
+def _first_alert(judged: Sequence[RatedVerdict], year: Year) -> Alert | None:
     cohort = "source=source 0" if year.is_in_one_cohort else "all tasks"
-    late = (one for one in alerts(judged, field="source") if (one.seen_at - FIRST_DAY).days >= year.fall_day)
+    late = (one for one in find_alerts(judged, field="source") if (one.seen_at - FIRST_DAY).days >= year.fall_day)
     return next((one for one in late if (one.cohort, one.rate) == (cohort, "confirmed")), None)
 
 

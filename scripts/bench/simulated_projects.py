@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loop.rates.audit import PredictedTask
-from loop.rates.rates import Judged
+from loop.rates.rates import RatedVerdict
 from loop.reviews.verdicts import Decision
 from loop.serving.queue_order import task_score
 
@@ -110,19 +110,19 @@ class Year:
     is_in_one_cohort: bool = False
 
 
-def simulate_year(rng: np.random.Generator, year: Year) -> list[Judged]:
+def simulate_year(rng: np.random.Generator, year: Year) -> list[RatedVerdict]:
     """Return the verdicts of a year, task by task in the order of review."""
     hardness = rng.beta(1.2, 2.5, DAYS * A_DAY)
     is_audit = rng.random(len(hardness)) < AUDIT_SHARE
     cohorts = rng.integers(COHORTS, size=len(hardness))
     confidences = [_confidences(rng, one) for one in hardness]
-    found: list[Judged] = []
+    found: list[RatedVerdict] = []
     for place, task in enumerate(_order(rng, confidences, is_audit, year.import_days * A_DAY)):
         day, minute = divmod(place, A_DAY)
         version = day // year.promotion_days if year.promotion_days else 3
         right = year.best * (0.55, 0.8, 0.92, 1.0)[min(version, 3)]
         falls = day >= year.fall_day and (not year.is_in_one_cohort or cohorts[task] == 0)
-        seen = Judged(
+        seen = RatedVerdict(
             decision=Decision.MISSED,
             version=f"yolo_detector@1.{version}.0",
             label="Thing",

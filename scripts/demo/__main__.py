@@ -155,7 +155,7 @@ def play_round(game: Game, number: int) -> report.Row:
     wait_for_training(game, number)
     version = champion(game)
     game.bar.say(f"round {number}: measuring {version.name}")
-    rates = rooms.rates.store.by_version(project_id).get(shown_by, Rates())
+    rates = rooms.rates.store.count_by_version(project_id).get(shown_by, Rates())
     return report.Row(
         number,
         version.name,

@@ -10,9 +10,9 @@ from rich.console import Console
 
 from loop.cli import rates_screen
 from loop.cli.grid import Field, one_line, show_table
-from loop.rates.assess import Assessment, Group
+from loop.rates.assess import Assessment, RatesGroup
 from loop.rates.intervals import estimate
-from loop.rates.rates import By, Rates
+from loop.rates.rates import Grouping, Rates
 from loop.registry.store import VersionFacts
 from loop.secrecy import redact
 from tests.terminal import loop
@@ -89,7 +89,7 @@ def test_no_cell_of_any_text_is_cut_or_obeyed(rows, width, is_terminal):
 
 def rates(name):
     counted = Rates(confirmed=345, corrected=122, false_positive=38, missed=97)
-    return Group(name, counted, estimate([]), estimate([]), None)
+    return RatesGroup(name, counted, estimate([]), estimate([]), None)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -97,7 +97,7 @@ def test_rates_of_many_versions_are_whole_at_any_width(width):
     out = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None, soft_wrap=True)
     groups = [rates(f"yolo_detector@1.{minor}.0") for minor in range(12)]
 
-    rates_screen.show_rates(out, Assessment(By.VERSION, groups, 0, 0))
+    rates_screen.show_rates(out, Assessment(Grouping.VERSION, groups, 0, 0))
 
     table, _, _ = out.file.getvalue().partition("missed: annotate")
     lines = table.splitlines()[:-1]

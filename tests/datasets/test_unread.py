@@ -43,7 +43,10 @@ def test_a_polygon_beside_a_box_is_in_the_dataset_as_a_box(record):
     rooms = record(6, rectangle("Person", x=60), polygon())
 
     assert len(lines_of(assemble(rooms.datasets, 1), 6)) == 2
-    assert [str(one.decision) for one in rooms.rates.store.judged(1) if one.task_id == 6] == ["corrected", "missed"]
+    assert [str(one.decision) for one in rooms.rates.store.read_verdicts(1) if one.task_id == 6] == [
+        "corrected",
+        "missed",
+    ]
 
 
 def test_the_image_of_an_unread_review_is_in_no_dataset_and_is_named(record):
@@ -56,7 +59,7 @@ def test_the_image_of_an_unread_review_is_in_no_dataset_and_is_named(record):
     assert 6 not in {item.task for item in snapshot.items()}
     assert snapshot.report["left_out"] == {"something was drawn that is not read as a box": [6]}
     assert snapshot.report["causes"]["6"].startswith("annotation 6 result[1]: a brush stroke is not read: its code")
-    assert not [one for one in rooms.rates.store.judged(1) if one.task_id == 6]
+    assert not [one for one in rooms.rates.store.read_verdicts(1) if one.task_id == 6]
     assert kinds(rooms)[-1][1]["unread"] == [snapshot.report["causes"]["6"]]
 
 

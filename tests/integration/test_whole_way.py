@@ -46,7 +46,7 @@ def test_reviews_lead_to_a_better_version_by_webhooks_alone(api, connected, loop
         assert annotator.review_next()
 
     until(lambda: loop_rooms.reviews.store.new_since(project_id, None) == RETRAIN_AFTER, 30)
-    rates = until(lambda: loop_rooms.rates.store.by_version(project_id).get(first), 30)
+    rates = until(lambda: loop_rooms.rates.store.count_by_version(project_id).get(first), 30)
     assert rates.missed > RETRAIN_AFTER  # the start weights know no Thing
 
     training = until(lambda: next((t for t in loop_rooms.trainings.store.last(project_id) if t.ended_at), None), 200)

@@ -6,9 +6,9 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from loop.rates.alerts import alerts, read_alert
-from loop.rates.change_points import Outcome, changes
-from loop.rates.rates import Judged
+from loop.rates.alerts import find_alerts, read_alert
+from loop.rates.change_points import TaskOutcome, find_changes
+from loop.rates.rates import RatedVerdict
 from loop.reviews.verdicts import Decision
 from scripts.bench.simulated_projects import Year, simulate_year
 from tests.builders import NOON
@@ -18,21 +18,23 @@ def outcomes(*rooms, seed=1, boxes=4):
     """Tasks by (how many, bad share); a third number is their class."""
     rng = np.random.default_rng(seed)
     return [
-        Outcome(int(rng.binomial(boxes, share)), boxes, *risk) for count, share, *risk in rooms for _ in range(count)
+        TaskOutcome(int(rng.binomial(boxes, share)), boxes, *risk)
+        for count, share, *risk in rooms
+        for _ in range(count)
     ]
 
 
 def test_a_fall_is_seen_and_placed():
-    (found,) = changes(outcomes((200, 0.1), (60, 0.4)))
+    (change,) = find_changes(outcomes((200, 0.1), (60, 0.4)))
 
-    assert found.is_worse
-    assert found.first == pytest.approx(200, abs=5)
-    assert found.seen < 230
-    assert (found.before, found.after) == (pytest.approx(0.1, abs=0.05), pytest.approx(0.4, abs=0.15))
+    assert change.is_worse
+    assert change.first == pytest.approx(200, abs=5)
+    assert change.seen < 230
+    assert (change.before, change.after) == (pytest.approx(0.1, abs=0.05), pytest.approx(0.4, abs=0.15))
 
 
 def test_after_a_change_the_rate_is_learned_anew():
-    better, worse = changes(outcomes((200, 0.6), (150, 0.1), (60, 0.4)))
+    better, worse = find_changes(outcomes((200, 0.6), (150, 0.1), (60, 0.4)))
 
     assert not better.is_worse
     assert worse.is_worse
@@ -42,39 +44,39 @@ def test_after_a_change_the_rate_is_learned_anew():
 def test_what_was_seen_does_not_depend_on_what_comes_later():
     tasks = outcomes((200, 0.1), (300, 0.4), (200, 0.1))
 
-    whole = changes(tasks)
+    whole = find_changes(tasks)
 
     for end in (210, 240, 400, 560):
-        assert changes(tasks[:end]) == [one for one in whole if one.seen < end]
+        assert find_changes(tasks[:end]) == [one for one in whole if one.seen < end]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 1.0])
 def test_a_steady_rate_is_no_change(share):
-    assert changes(outcomes((1500, share))) == []
+    assert find_changes(outcomes((1500, share))) == []
 
 
 def test_hard_tasks_that_come_together_are_no_change_where_their_class_is_known():
     blocks = [(40, 0.5, 0), (80, 0.05, 1)] * 6
 
-    assert changes(outcomes(*blocks)) == []
-    assert changes(outcomes(*(block[:2] for block in blocks)))
+    assert find_changes(outcomes(*blocks)) == []
+    assert find_changes(outcomes(*(block[:2] for block in blocks)))
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_boxes_that_are_bad_together_are_no_change(seed):
     bad = np.random.default_rng(seed).binomial(1, 0.2, 400) * 10
 
-    assert changes([Outcome(int(one), 10) for one in bad]) == []
+    assert find_changes([TaskOutcome(int(one), 10) for one in bad]) == []
 
 
 def test_too_few_tasks_say_nothing():
-    assert changes([]) == []
-    assert changes([Outcome(0, 1)] * 20 + [Outcome(1, 1)] * 9) == []
+    assert find_changes([]) == []
+    assert find_changes([TaskOutcome(0, 1)] * 20 + [TaskOutcome(1, 1)] * 9) == []
 
 
 def verdicts(*rooms, start=0, **fields):
     """A verdict a task by (how many, decision)."""
-    seen = Judged(Decision.CONFIRMED, "a@1", "Car", "queue", "w", confidence=0.9)
+    seen = RatedVerdict(Decision.CONFIRMED, "a@1", "Car", "queue", "w", confidence=0.9)
     decisions = [decision for count, decision in rooms for _ in range(count)]
     return [
         replace(seen, decision=decision, task_id=start + at, reviewed_at=NOON + timedelta(minutes=start + at), **fields)
@@ -83,10 +85,10 @@ def verdicts(*rooms, start=0, **fields):
 
 
 def test_a_fall_calls_for_an_alert_of_each_rate_it_shows_in():
-    found = alerts(verdicts((100, Decision.CONFIRMED), (30, Decision.FALSE_POSITIVE)))
+    alerts = find_alerts(verdicts((100, Decision.CONFIRMED), (30, Decision.FALSE_POSITIVE)))
 
-    assert {(one.cohort, one.rate) for one in found} == {("all tasks", "confirmed"), ("all tasks", "false_positive")}
-    first = found[0]
+    assert {(one.cohort, one.rate) for one in alerts} == {("all tasks", "confirmed"), ("all tasks", "false_positive")}
+    first = alerts[0]
     assert (first.first_task, first.before, first.after) == (100, 1.0, 0.0)
     assert str(first).startswith("all tasks: confirmed fell from 100% to 0%")
     assert read_alert(first.body()) == first
@@ -96,10 +98,10 @@ def test_a_fall_in_one_cohort_is_told_of_that_cohort():
     steady = verdicts((900, Decision.CONFIRMED), start=0, cohort="a")
     falling = verdicts((60, Decision.CONFIRMED), (30, Decision.CORRECTED), start=1000, cohort="b")
 
-    found = alerts([*steady, *falling], field="source")
+    alerts = find_alerts([*steady, *falling], field="source")
 
-    assert "source=b" in {one.cohort for one in found}
-    assert "source=a" not in {one.cohort for one in found}
+    assert "source=b" in {one.cohort for one in alerts}
+    assert "source=a" not in {one.cohort for one in alerts}
 
 
 def test_a_promotion_that_improves_the_rates_calls_for_nothing_and_a_fall_after_it_does():
@@ -107,29 +109,31 @@ def test_a_promotion_that_improves_the_rates_calls_for_nothing_and_a_fall_after_
     after = verdicts((80, Decision.CONFIRMED), start=60, version="a@2")
     fall = verdicts((30, Decision.CORRECTED), start=140, version="a@2")
 
-    assert alerts([*before, *after]) == []
-    (found,) = alerts([*before, *after, *fall])
+    assert find_alerts([*before, *after]) == []
+    (alert,) = find_alerts([*before, *after, *fall])
 
-    assert (found.before, found.version_before, found.version_after) == (1.0, "a@2", "a@2")
+    assert (alert.before, alert.version_before, alert.version_after) == (1.0, "a@2", "a@2")
 
 
 def test_a_fall_with_a_promotion_names_the_version():
-    found = alerts([*verdicts((80, Decision.CONFIRMED)), *verdicts((30, Decision.CORRECTED), start=80, version="a@2")])
+    alerts = find_alerts(
+        [*verdicts((80, Decision.CONFIRMED)), *verdicts((30, Decision.CORRECTED), start=80, version="a@2")]
+    )
 
-    assert str(found[0]).endswith("since a@2 serves")
+    assert str(alerts[0]).endswith("since a@2 serves")
 
 
 def test_cohorts_of_a_task_each_are_not_watched():
     many = verdicts((300, Decision.CONFIRMED))
 
-    assert alerts([replace(one, cohort=str(one.task_id)) for one in many], field="image") == []
+    assert find_alerts([replace(one, cohort=str(one.task_id)) for one in many], field="image") == []
 
 
 def test_a_quiet_year_of_imports_and_promotions_is_quiet_and_a_fall_in_it_is_seen():
     quiet, fallen = Year(import_days=10, promotion_days=40), Year(import_days=10, fall=0.2)
 
-    false_alarms = alerts(simulate_year(np.random.default_rng(0), quiet), field="source")
-    seen = alerts(simulate_year(np.random.default_rng(5), fallen), field="source")
+    false_alarms = find_alerts(simulate_year(np.random.default_rng(0), quiet), field="source")
+    seen = find_alerts(simulate_year(np.random.default_rng(5), fallen), field="source")
 
     assert false_alarms == []
     assert "confirmed" in {one.rate for one in seen if one.cohort == "all tasks"}

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.rates.audit import PredictedTask, done_line, pooled
-from loop.rates.intervals import Cluster, Interval, estimate, wilson
+from loop.rates.audit import PredictedTask, find_done_line, pool_versions
+from loop.rates.intervals import BoxCluster, Interval, estimate, wilson
 from scripts.bench.rates import held
 
 
@@ -38,28 +38,28 @@ def test_a_share_lies_within_its_interval(pair):
 def test_of_nothing_there_is_no_interval():
     assert wilson(0, 0) is None
     assert estimate([]) is None
-    assert estimate([Cluster(1, 2)]) is None
+    assert estimate([BoxCluster(1, 2)]) is None
 
 
 def test_boxes_that_are_missed_together_say_less_than_boxes_that_are_missed_alone():
-    together = estimate([Cluster(5, 5)] * 10 + [Cluster(0, 5)] * 10)
-    alone = estimate([Cluster(2, 5), Cluster(3, 5)] * 10)
+    together = estimate([BoxCluster(5, 5)] * 10 + [BoxCluster(0, 5)] * 10)
+    alone = estimate([BoxCluster(2, 5), BoxCluster(3, 5)] * 10)
 
     assert together.share == alone.share == 0.5
     assert together.interval.high - together.interval.low > 3 * (alone.interval.high - alone.interval.low)
 
 
 def test_where_nothing_was_missed_the_tasks_are_what_counts():
-    found = estimate([Cluster(0, 50)] * 20)
+    estimated = estimate([BoxCluster(0, 50)] * 20)
 
-    assert found.share == 0.0
-    assert 0.1 < found.interval.high < 0.25
+    assert estimated.share == 0.0
+    assert 0.1 < estimated.interval.high < 0.25
 
 
 def test_of_all_there_is_the_share_is_known():
-    found = estimate([Cluster(1, 2), Cluster(0, 2)], population=2)
+    estimated = estimate([BoxCluster(1, 2), BoxCluster(0, 2)], population=2)
 
-    assert (found.share, found.interval) == (0.25, Interval(0.25, 0.25))
+    assert (estimated.share, estimated.interval) == (0.25, Interval(0.25, 0.25))
 
 
 def queue(*reviewed, start=0.0):
@@ -67,15 +67,15 @@ def queue(*reviewed, start=0.0):
 
 
 def test_the_queue_is_done_up_to_the_first_that_is_open():
-    assert done_line(queue(True, True, False, True)) == 0.01
-    assert done_line(queue(False, True)) == -1.0
-    assert done_line([]) == -1.0
+    assert find_done_line(queue(True, True, False, True)) == 0.01
+    assert find_done_line(queue(False, True)) == -1.0
+    assert find_done_line([]) == -1.0
 
 
 def test_of_tasks_with_one_score_all_must_be_done():
     tied = [PredictedTask(task, 0.5, False, task < 3) for task in range(4)]
 
-    assert done_line([*queue(True), *tied]) == 0.0
+    assert find_done_line([*queue(True), *tied]) == 0.0
 
 
 def test_what_is_done_stands_for_itself_and_the_audit_above_it_for_the_rest():
@@ -84,9 +84,9 @@ def test_what_is_done_stands_for_itself_and_the_audit_above_it_for_the_rest():
     audit = [PredictedTask(task, 0.9, True, True, 0, 1) for task in range(200, 210)]  # nothing missed
     like_done = [PredictedTask(task, 0.05, True, True, 1, 1) for task in range(300, 303)]
 
-    (found,) = pooled([[*done, *left, *audit, *like_done]])
+    (estimated,) = pool_versions([[*done, *left, *audit, *like_done]])
 
-    assert found.share == pytest.approx(53 / 103)  # 53 of 53, and 0 of 50
+    assert estimated.share == pytest.approx(53 / 103)  # 53 of 53, and 0 of 50
 
 
 def test_an_audited_task_stands_for_nothing_once_the_queue_is_past_its_like():
@@ -97,14 +97,14 @@ def test_an_audited_task_stands_for_nothing_once_the_queue_is_past_its_like():
     again = [PredictedTask(task, 0.5, True, True, missed, 1) for task, missed in ((90, 1), (91, 1), (92, 0), (93, 0))]
     open_still = [PredictedTask(task, 0.6, False) for task in range(30, 50)]
 
-    _, found = pooled([[*first, *hard, *easy, *open_still], [*open_still, *again]])
+    _, estimated = pool_versions([[*first, *hard, *easy, *open_still], [*open_still, *again]])
 
-    assert found.share == 0.0
+    assert estimated.share == 0.0
 
 
 def test_with_too_little_audited_nothing_is_said():
-    assert pooled([queue(True, False, False)]) == [None]
-    assert pooled([[]]) == [None]
+    assert pool_versions([queue(True, False, False)]) == [None]
+    assert pool_versions([[]]) == [None]
 
 
 @pytest.fixture(scope="module")
@@ -116,11 +116,11 @@ def played():
 
 @pytest.mark.parametrize(("way", "widest"), [("audit alone", 0.35), ("both, post-stratified", 0.25)])
 def test_the_estimate_is_unbiased_and_its_interval_holds(played, way, widest):
-    found = played[way]
+    simulated = played[way]
 
-    assert abs(found.bias) < 3 * found.spread / 120**0.5
-    assert found.coverage >= 0.9
-    assert found.width < widest
+    assert abs(simulated.bias) < 3 * simulated.spread / 120**0.5
+    assert simulated.coverage >= 0.9
+    assert simulated.width < widest
 
 
 @pytest.mark.parametrize("way", ["all reviews, plain", "audit for the rest"])

@@ -2,12 +2,24 @@
 
 import pytest
 
-from loop.rates.rates import By, Judged, Rates, advise, cohort_name, count, group, largest, missed_in_audit
+from loop.rates.rates import (
+    Grouping,
+    RatedVerdict,
+    Rates,
+    advise,
+    choose_largest,
+    count,
+    estimate_missed,
+    name_cohort,
+    rate_groups,
+)
 from loop.reviews.verdicts import Decision
 
 
 def judged(decision, **fields):
-    return Judged(**{"decision": decision, "version": "a@1", "label": "Car", "stream": "queue", "week": "w", **fields})
+    return RatedVerdict(
+        **{"decision": decision, "version": "a@1", "label": "Car", "stream": "queue", "week": "w", **fields}
+    )
 
 
 def test_each_rate_is_a_share_of_what_it_could_have_been():
@@ -33,11 +45,11 @@ def test_verdicts_are_grouped_by_what_is_asked_for():
         judged(Decision.MISSED, stream="audit"),
     ]
 
-    assert group(verdicts, By.LABEL) == {
+    assert rate_groups(verdicts, Grouping.LABEL) == {
         "Car": Rates(confirmed=1, missed=1),
         "Person": Rates(corrected=1, relabelled=1),
     }
-    assert list(group(verdicts, By.STREAM)) == ["queue", "audit"]
+    assert list(rate_groups(verdicts, Grouping.STREAM)) == ["queue", "audit"]
 
 
 @pytest.mark.parametrize(
@@ -53,15 +65,15 @@ def test_verdicts_are_grouped_by_what_is_asked_for():
     ],
 )
 def test_a_cohort_is_a_value_of_any_type(value, name):
-    assert cohort_name({"source": value}, "source") == name
-    assert cohort_name({}, "source") == "(none)"
+    assert name_cohort({"source": value}, "source") == name
+    assert name_cohort({}, "source") == "(none)"
 
 
 def test_the_largest_groups_come_first():
     groups = {"small": Rates(missed=1), "large": Rates(confirmed=5, missed=5), "middle": Rates(false_positive=4)}
 
-    assert list(largest(groups, 2)) == ["large", "middle"]
-    assert len(largest(groups, 0)) == 3
+    assert list(choose_largest(groups, 2)) == ["large", "middle"]
+    assert len(choose_largest(groups, 0)) == 3
 
 
 def test_what_the_audit_says_is_told_from_the_audit_alone():
@@ -69,11 +81,11 @@ def test_what_the_audit_says_is_told_from_the_audit_alone():
     verdicts += [judged(Decision.CONFIRMED, task_id=task, stream="audit") for task in range(100, 110)]
     verdicts += [judged(Decision.MISSED, task_id=100, stream="audit")]
 
-    found = missed_in_audit(verdicts)
+    missed = estimate_missed(verdicts)
 
-    assert found.share == pytest.approx(1 / 11)
-    assert found.tasks == 10
-    assert missed_in_audit(verdicts[:50]) is None
+    assert missed.share == pytest.approx(1 / 11)
+    assert missed.tasks == 10
+    assert estimate_missed(verdicts[:50]) is None
 
 
 @pytest.mark.parametrize(

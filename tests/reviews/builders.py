@@ -22,7 +22,7 @@ def state(rooms):
         task: (one.review.id, one.review.regions, one.review.updated_at, one.data) for task, one in counted.items()
     }
     unread = sorted((task, one.review.unread) for task, one in rooms.reviews.store.unread(1).items())
-    verdicts = sorted((one.decision, one.version, one.label) for one in rooms.rates.store.judged(1))
+    verdicts = sorted((one.decision, one.version, one.label) for one in rooms.rates.store.read_verdicts(1))
     return reviews, verdicts, unread
 
 

@@ -14,7 +14,7 @@ def deleted(*ids):
 
 
 def rates(rooms):
-    return rooms.rates.store.by_version(1).get("yolo_detector@1.0.0")
+    return rooms.rates.store.count_by_version(1).get("yolo_detector@1.0.0")
 
 
 def test_a_review_is_judged_against_what_was_served(rooms):
@@ -58,7 +58,7 @@ def test_with_all_boxes_deleted_label_studio_says_which_version_was_seen(rooms, 
 
     take(rooms, created(parent_prediction=parent))
 
-    assert list(rooms.rates.store.by_version(1)) == [version]
+    assert list(rooms.rates.store.count_by_version(1)) == [version]
 
 
 def test_an_event_of_another_project_than_its_hooks_is_refused(rooms):
@@ -99,7 +99,7 @@ def test_a_skip_is_no_verdict(rooms):
 def test_a_task_that_was_never_predicted_gives_no_verdict(rooms):
     take(rooms, created(ls_region("drawn")))
 
-    assert not rooms.rates.store.by_version(1)
+    assert not rooms.rates.store.count_by_version(1)
     assert list(rooms.reviews.store.counted(1)) == [1]
 
 

@@ -44,7 +44,7 @@ def take(rooms, *sent):
 
 
 def judged(rooms):
-    return sorted((one.task_id, str(one.decision)) for one in rooms.rates.store.judged(1))
+    return sorted((one.task_id, str(one.decision)) for one in rooms.rates.store.read_verdicts(1))
 
 
 @pytest.mark.parametrize("fields", UNFORESEEN)

@@ -48,7 +48,7 @@ def test_a_new_task_under_an_old_id_is_not_judged_by_what_the_old_one_was_shown(
         sync(rooms.trainings, 1)
 
         assert list(rooms.reviews.store.counted(1)) == [1]
-        assert not rooms.rates.store.judged(1)
+        assert not rooms.rates.store.read_verdicts(1)
 
 
 def test_a_sweep_finds_nothing_new_in_what_the_events_told(empty_records, tmp_path):
@@ -116,7 +116,7 @@ def test_an_event_worked_on_after_a_sweep_does_not_bring_back_what_was_deleted_b
         sync(rooms.trainings, 1)
 
         assert not rooms.reviews.store.counted(1)
-        assert not rooms.rates.store.judged(1)
+        assert not rooms.rates.store.read_verdicts(1)
 
 
 @pytest.mark.parametrize("gone", ["annotation", "task"])
@@ -160,4 +160,4 @@ def test_what_an_event_told_late_is_compared_though_the_sweep_is_killed(empty_re
 
         assert kills > 10
         assert not rooms.reviews.store.counted(1)
-        assert not rooms.rates.store.judged(1)
+        assert not rooms.rates.store.read_verdicts(1)

@@ -40,7 +40,7 @@ def take(rooms, *events):
 
 
 def decisions(rooms):
-    return sorted(str(one.decision) for one in rooms.rates.store.judged(1))
+    return sorted(str(one.decision) for one in rooms.rates.store.read_verdicts(1))
 
 
 @pytest.mark.parametrize(

@@ -68,5 +68,5 @@ def test_boxes_that_are_left_as_they_were_shown_are_confirmed_whatever_was_predi
 
     judge_tasks(ready.reviews, 1, [1])
 
-    rates = ready.rates.store.by_version(1)["yolo_detector@1.0.0"]
+    rates = ready.rates.store.count_by_version(1)["yolo_detector@1.0.0"]
     assert (rates.confirmed, rates.corrected, rates.false_positive, rates.missed) == (len(left), 0, 0, 0)

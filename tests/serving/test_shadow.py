@@ -5,7 +5,7 @@ import pytest
 from loop.errors import RegistryError, UnknownVersion, UpstreamError
 from loop.rates.compare_shadow import compare_shadows
 from loop.rates.rates import Rates
-from loop.rates.shadow_store import ShadowLog
+from loop.rates.shadow_store import ShadowStore
 from loop.regions import Box
 from loop.registry.promote import promote
 from loop.reviews.judge_by_overlap import judge_by_overlap
@@ -182,9 +182,9 @@ def test_a_review_judges_both_and_only_what_served_counts(rooms):
 
     reviewed(rooms, ls_region(kept.id, "Car"), ls_region("drawn", "Person", x=60, y=60))
 
-    (only,) = rooms.rates.store.by_version(1).items()
+    (only,) = rooms.rates.store.count_by_version(1).items()
     assert only == (OLD, Rates(confirmed=1, false_positive=1, missed=1))
-    (tried,) = ShadowLog(rooms.engine).tried(1)
+    (tried,) = ShadowStore(rooms.engine).read_answers(1)
     assert (tried.shadow, tried.champion, len(tried.by_champion), len(tried.reviewed)) == (NEW, OLD, 2, 2)
     assert compare_shadows(rooms.rates, 1) == {
         f"{OLD} (served, on 1 tasks)": Rates(confirmed=1, false_positive=1, missed=1),
@@ -199,7 +199,7 @@ def test_a_task_with_nothing_on_it_counts_for_both(rooms):
     reviewed(rooms, parent_prediction=9)
 
     assert [found.false_positive for found in compare_shadows(rooms.rates, 1).values()] == [2, 2]
-    assert rooms.rates.store.by_version(1) == {OLD: Rates(false_positive=2)}
+    assert rooms.rates.store.count_by_version(1) == {OLD: Rates(false_positive=2)}
 
 
 def test_tasks_that_are_not_reviewed_compare_nothing(rooms):

@@ -151,7 +151,7 @@ def test_rates_are_counted_by_the_version_that_was_reviewed(rooms):
         verdicts = judge(seen.regions, [region("p"), region("m", at=Box(0.6, 0.6, 0.9, 0.9))])
         rooms.reviews.verdicts.replace(1, task, (review(task=task), seen, verdicts))
 
-    rates = rooms.rates.store.by_version(1)
+    rates = rooms.rates.store.count_by_version(1)
 
     assert list(rates) == ["a@1", "b@2"]
     assert (rates["a@1"].confirmed, rates["a@1"].missed, rates["a@1"].confirmed_rate) == (1, 1, 1.0)

@@ -79,7 +79,7 @@ def test_shapes_aliases_and_two_controls_are_read_from_a_real_label_studio(api, 
         ("people", ["Person"]),
     ]
     decisions = {
-        task: sorted(one.decision for one in rooms.rates.store.judged(project_id) if one.task_id == task)
+        task: sorted(one.decision for one in rooms.rates.store.read_verdicts(project_id) if one.task_id == task)
         for task in (first, second, third)
     }
     assert decisions[first] == [Decision.CONFIRMED] * 2

@@ -61,7 +61,9 @@ def work(api, project_id, annotator, random):
 def state(rooms, project_id):
     counted = rooms.reviews.store.counted(project_id)
     reviews = {task: (one.review.id, one.review.updated_at, one.review.regions) for task, one in counted.items()}
-    return reviews, sorted((one.decision, one.version, one.label) for one in rooms.rates.store.judged(project_id))
+    return reviews, sorted(
+        (one.decision, one.version, one.label) for one in rooms.rates.store.read_verdicts(project_id)
+    )
 
 
 def test_after_any_mix_of_losses_and_kills_one_sweep_ends_in_what_a_rebuild_gives(api, lossy):

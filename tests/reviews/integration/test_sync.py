@@ -35,7 +35,7 @@ def test_reviews_deletions_and_imports_without_events_are_found(api, loop_rooms,
     assert said.startswith("3 tasks")
     assert "added the webhook" in said
     assert set(loop_rooms.reviews.store.counted(project_id)) == {kept, unannotated, deleted}
-    assert loop_rooms.rates.store.by_version(project_id)["yolo_detector@0.0.0"].reviewed > 0
+    assert loop_rooms.rates.store.count_by_version(project_id)["yolo_detector@0.0.0"].reviewed > 0
 
     take_hook_away()
     (annotation,) = api.get(f"/api/tasks/{unannotated}/annotations/").json()
