@@ -18,6 +18,7 @@ from scripts.demo import project as projects
 from scripts.demo import scenes
 from scripts.demo.annotator import Annotator
 from scripts.demo.label_studio import free_port, running
+from tests.references.integration.milvus import MilvusProcess
 
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -186,3 +187,11 @@ def children(process, *words):
             if all(word in " ".join(child.cmdline()) for word in words):
                 found.append(child)
     return found
+
+
+@pytest.fixture(scope="module")
+def milvus(tmp_path_factory):
+    process = MilvusProcess(tmp_path_factory.mktemp("milvus"))
+    process.start()
+    yield process
+    process.stop()

@@ -5,32 +5,26 @@ import itertools
 import json
 import shutil
 
-import hypothesis
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.app import create_app
 from loop.datasets.convert import to_dataset, to_verdicts
 from loop.label_studio.states import WebhookState
-from loop.label_studio.webhook import PROJECT_HEADER, SECRET_HEADER
-from loop.regions import Box
+from loop.label_studio.webhook import PROJECT_HEADER
 from loop.reviews.bulk.run import annotate
 from loop.rooms import swap
-from loop.serving.predictor import Predictor
 from loop.serving.refresh import refresh
 from loop.settings import Settings
 from loop.storage.storable import is_text
 from loop.training.after_reviews import rebuild, review, sync
 from loop.wiring import build
-from tests.builders import CONFIG, created, ls_annotation, ls_region, ls_task, mutants, picture, region, served
+from tests.builders import CONFIG, created, ls_task, picture, region, served
 from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio, FakeQueue
+from tests.mutants import BAD, CAR, EVENTS, GOOD, OPERATION, RAW, annotation, few, full_task, mutants
 from tests.reviews.bulk.fakes import BulkStudio
 
-CAR = (Box(0, 0, 0.5, 0.5), "car", 0.9)
-GOOD, BAD = (1, 3), 2
 projects = itertools.count(1000)  # a project for each example: making records anew takes longer than the rest
-few = settings(max_examples=80, suppress_health_check=list(hypothesis.HealthCheck))
 
 
 @pytest.fixture(scope="module")
@@ -61,21 +55,6 @@ def worked_on(rooms, project):
         (one.task_id, str(one.decision)) for one in rooms.rates.store.read_verdicts(project) if one.task_id in GOOD
     )
     return regions, verdicts
-
-
-def annotation(task, project=1):
-    return ls_annotation(ls_region("p"), ls_region("new", x=60.0), annotation=task, task=task, project=project)
-
-
-EVENTS = {
-    "created": created(ls_region("p"), ls_region("new", x=60.0), annotation=BAD, task=BAD, parent_prediction=9),
-    "bulk": {"action": "ANNOTATIONS_CREATED", "annotation": [annotation(BAD)], "task": [ls_task(BAD)]},
-    "deleted": {"action": "ANNOTATIONS_DELETED", "annotations": [{"id": BAD}, {"id": 77}], "project": {"id": 1}},
-    "tasks-deleted": {"action": "TASKS_DELETED", "tasks": [{"id": BAD}, {"id": 77}], "project": {"id": 1}},
-    "tasks-created": {"action": "TASKS_CREATED", "tasks": [ls_task(BAD)], "project": {"id": 1}},
-    "project": {"action": "PROJECT_UPDATED", "project": {"id": 1, "title": "Cars", "label_config": CONFIG}},
-    "training": {"action": "START_TRAINING", "project": {"id": 1}},
-}
 
 
 def of_project(event, project):
@@ -138,12 +117,6 @@ class Studio(FakeLabelStudio):
         return len(predictions)
 
 
-def full_task(task, project):
-    predictions = [{"id": task, "model_version": "other@1", "score": 0.5, "result": [ls_region("p")], "cluster": None}]
-    fields = {"predictions": predictions, "is_labeled": True, "updated_at": "2026-01-01T12:00:00Z"}
-    return ls_task(task, annotations=[annotation(task, project)], **fields)
-
-
 @pytest.mark.parametrize("use_case", [sync, rebuild])
 @given(data=st.data())
 @few
@@ -174,120 +147,6 @@ def test_the_project_and_its_hooks_in_a_sweep(rooms, data):
     assert worked_on(rooms, project) == expected_of_good(rooms)
 
 
-@pytest.fixture(scope="module")
-def app(empty_records, tmp_path_factory):
-    home = tmp_path_factory.mktemp("fuzz-app")
-    shutil.copy(empty_records, home)
-    app = create_app(Settings.read({"LOOP_HOME": str(home), "LABEL_STUDIO_API_KEY": "k"}))
-    built = app.extensions["rooms"]
-    rooms = swap(
-        built,
-        (built.queue, FakeQueue()),
-        (built.vision.images, FakeImages()),
-        (built.registry.detectors, FakeDetectors(CAR)),
-    )
-    rooms.studio.projects.save(1, "Cars", CONFIG)
-    (home / "some.pt").write_bytes(b"weights")
-    rooms.registry.versions.promote(1, rooms.registry.versions.add(1, home / "some.pt").name, "first")
-    app.extensions.update(rooms=swap(rooms, (rooms.studio.client, BulkStudio(3))), predictor=Predictor(rooms.serving))
-    yield app
-    built.close()
-
-
-def post(app, path, body, **headers):
-    data = json.dumps(body)
-    return app.test_client().post(path, data=data, headers=headers, content_type="application/json")
-
-
-def is_answered(answer):
-    return answer.status_code < 500 and answer.json is not None and (answer.status_code < 400 or answer.json["error"])
-
-
-@pytest.mark.parametrize("kind", EVENTS)
-@given(data=st.data())
-@settings(few, max_examples=40)
-def test_events_that_are_sent(app, kind, data):
-    rooms = app.extensions["rooms"]
-    headers = {PROJECT_HEADER: "1", SECRET_HEADER: rooms.studio.backend.secret_of(1)}
-
-    answer = post(app, "/webhook", data.draw(mutants(EVENTS[kind])), **headers)
-
-    assert answer.status_code in (202, 400)
-    assert is_answered(answer)
-    assert post(app, "/webhook", EVENTS[kind], **headers).status_code == 202
-
-
-@given(data=st.data())
-@few
-def test_tasks_to_predict(app, data):
-    def body(*tasks):
-        return {"tasks": tasks, "project": "1.5", "label_config": CONFIG}
-
-    bad = data.draw(mutants(full_task(BAD, 1)))
-    alone = post(app, "/predict", body(ls_task(1), ls_task(3))).json["results"]
-
-    answer = post(app, "/predict", body(ls_task(1), bad, ls_task(3)))
-
-    assert answer.status_code == 200
-    first, middle, last = answer.json["results"]
-    assert [first, last] == alone
-    assert middle["result"] or answer.json["errors"]
-
-
-@pytest.mark.parametrize("path", ["/predict", "/setup"])
-@given(data=st.data())
-@few
-def test_requests(app, path, data):
-    body = {"tasks": [ls_task(1)], "project": "1.5", "label_config": CONFIG, "schema": CONFIG, "params": {"a": None}}
-
-    answer = post(app, path, data.draw(mutants(body)))
-
-    assert answer.status_code in (200, 400)
-    assert is_answered(answer)
-
-
-PIECES = [
-    "<",
-    ">",
-    '"',
-    "&",
-    "&amp;",
-    "\0",
-    "\ud800",
-    "$image",
-    "<!DOCTYPE x>",
-    "<Label/>",
-    "<Image/>",
-    "'",
-    "😀",
-    "{{",
-]
-
-
-@given(at=st.integers(0, len(CONFIG)), cut=st.integers(0, 40), piece=st.sampled_from(PIECES))
-@few
-def test_label_configs(app, at, cut, piece):
-    config = CONFIG[:at] + piece + CONFIG[at + cut :]
-    tasks = {"tasks": [ls_task(1)], "project": "1", "label_config": config}
-
-    answers = [post(app, "/setup", {"project": "1", "schema": config}), post(app, "/predict", tasks)]
-
-    assert all(answer.status_code in (200, 400) and is_answered(answer) for answer in answers)
-    assert post(app, "/predict", {**tasks, "label_config": CONFIG}).json["results"][0]["result"]
-
-
-OPERATION = {
-    "operation": "create",
-    "key": "k",
-    "task": BAD,
-    "actor": "a",
-    "confidence": 0.5,
-    "lead_time": 1.5,
-    "regions": [{"label": "Car", "box": [0.1, 0.1, 0.4, 0.4], "id": None}],
-}
-RAW = {"operation": "create", "task": BAD, "result": [ls_region("p"), {"type": "choices", "value": {"choices": ["x"]}}]}
-
-
 @pytest.mark.parametrize("operation", [OPERATION, RAW], ids=["regions", "result"])
 @given(data=st.data())
 @few
@@ -310,17 +169,6 @@ def test_operations_in_bulk(rooms, operation, data):
     assert [outcomes[0].error, outcomes[2].error] == [None, None]
     assert [len(studio.annotations(task)) for task in GOOD] == [1, 1]
     assert outcomes[1].error is None or is_text(outcomes[1].error)
-
-
-@given(data=st.data())
-@few
-def test_operations_that_are_sent(app, data):
-    body = {"project": 1, "operations": [OPERATION, RAW]}
-
-    answer = post(app, "/loop/api/v1/annotations/bulk", data.draw(mutants(body)))
-
-    assert answer.status_code in (200, 207, 400, 404)
-    assert is_answered(answer)
 
 
 @pytest.mark.parametrize("label_config", [CONFIG, None], ids=["with-config", "without"])

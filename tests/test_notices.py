@@ -209,3 +209,19 @@ def test_a_move_of_the_champion_is_told_once(told, tmp_path):
         ("model.promoted", {"version": second.name, "why": "better still"}),
         ("model.rolled_back", {"version": first.name, "why": "worse"}),
     ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({"value": float("nan"), "when": NOON, "path": {1, 2}, "bytes": b"x", 7: "key"}, id="no-json"),
+        pytest.param({"text": "\ud800\0"}, id="surrogate"),
+    ],
+)
+def test_a_notice_is_json_for_every_receiver(rooms, body):
+    outbox = Outbox(rooms.engine, ["http://127.0.0.1:1/"])
+
+    outbox.post(1, "training.finished", "1", body)
+
+    (delivery,) = outbox.due("http://127.0.0.1:1/", most=5)
+    assert json.loads(delivery.notice.body(), parse_constant=pytest.fail)["kind"] == "training.finished"

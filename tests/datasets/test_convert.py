@@ -10,43 +10,9 @@ from PIL import Image
 
 from loop.datasets import convert
 from loop.datasets.convert import ConversionPolicy
-from loop.datasets.export_file import read_export
-from loop.errors import EmptySnapshot, LabelConfigError, PayloadError
-from loop.label_studio.tasks import read_tasks
-from tests.builders import CONFIG, NOON, ls_annotation, ls_region, picture
-
-
-def prediction(*regions, number=1, version="yolo_detector@1.0.0"):
-    return {"id": number, "result": list(regions), "model_version": version, "created_at": NOON.isoformat()}
-
-
-def exported(task, *annotations, predictions=(), image=None):
-    return {
-        "id": task,
-        "data": {"image": image or f"/data/upload/1/{task}.jpg"},
-        "annotations": list(annotations),
-        "predictions": list(predictions),
-        "project": 1,
-    }
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """A label config and the pictures of tasks 1 to 12."""
-    (tmp_path / "images").mkdir()
-    for task in range(1, 13):
-        (tmp_path / "images" / f"{task}.jpg").write_bytes(picture())
-    (tmp_path / "config.xml").write_text(CONFIG)
-    return tmp_path
-
-
-def write(folder, tasks):
-    (folder / "export.json").write_text(json.dumps(tasks))
-    return folder / "export.json"
-
-
-def to_dataset(folder, tasks, out="out"):
-    return convert.to_dataset(write(folder, tasks), CONFIG, folder / "images", folder / out)
+from loop.errors import LabelConfigError, PayloadError
+from tests.builders import CONFIG, ls_annotation, ls_region, picture
+from tests.datasets.builders import exported, prediction, to_dataset, write
 
 
 def loop(*arguments):
@@ -126,34 +92,6 @@ def test_images_are_found_by_their_path_and_never_outside_the_folder(folder):
     assert snapshot.report["left_out"] == {"the image cannot be read": [2]}
 
 
-@pytest.mark.parametrize(
-    ("content", "error"),
-    [
-        pytest.param("{", PayloadError, id="no-json"),
-        pytest.param('{"id": 1}', PayloadError, id="no-list"),
-        pytest.param("[1]", PayloadError, id="numbers"),
-        pytest.param('[{"id": 1}', PayloadError, id="no-end"),
-        pytest.param('[{"id": 1} {"id": 2}]', PayloadError, id="no-comma"),
-        pytest.param('[{"id": 1}] []', PayloadError, id="two-lists"),
-        pytest.param('[{"id": 1},]', PayloadError, id="a-comma-too-many"),
-        pytest.param('[{"id": tru}]', PayloadError, id="no-word"),
-        pytest.param('[{"id": "x"}]', PayloadError, id="no-number"),
-        pytest.param('[{"id": 1}, {"id": 2, "data": {"image": "\\ud8', PayloadError, id="cut-off"),
-        pytest.param("", PayloadError, id="nothing"),
-        pytest.param('[{"id": 1, "annotations": [{"id": 1, "created_at": "then"}]}]', EmptySnapshot, id="no-time"),
-        pytest.param('[{"id": 1, "annotations": {"id": 1}}]', EmptySnapshot, id="no-annotations"),
-        pytest.param("[]", EmptySnapshot, id="empty"),
-    ],
-)
-def test_what_is_no_export_is_refused(folder, content, error):
-    (folder / "export.json").write_text(content)
-
-    with pytest.raises(error):
-        convert.to_dataset(folder / "export.json", CONFIG, folder / "images", folder / "out")
-
-    assert sorted(path.name for path in folder.iterdir()) == ["config.xml", "export.json", "images"]
-
-
 def test_a_review_with_a_box_that_is_no_number_costs_only_its_task(folder):
     broken = exported(1, ls_annotation(ls_region(x=float("nan"))))
 
@@ -167,28 +105,6 @@ def test_of_two_tasks_with_one_id_the_first_is_taken_and_the_other_named(folder)
 
     assert snapshot.report["left_out"] == {"another task before it has its id": [3]}
     assert next(snapshot.folder.glob("labels/*/task-00000003.txt")).read_text().startswith("0 ")
-
-
-def test_an_export_is_read_a_piece_at_a_time_wherever_it_is_cut(tmp_path):
-    tasks = [{"id": n, "data": {"text": 'é"]},' * (n % 700), "n": -1.5e-3}, "annotations": []} for n in range(1, 3001)]
-    (tmp_path / "export.json").write_text(json.dumps(tasks, indent=1, ensure_ascii=False), encoding="utf-8-sig")
-    assert (tmp_path / "export.json").stat().st_size > 5 << 20
-
-    assert list(read_export(tmp_path / "export.json")) == read_tasks(tasks)
-
-
-def test_a_mistake_in_a_large_export_is_told_where_it_is_without_reading_on(tmp_path):
-    (tmp_path / "export.json").write_text('[{"id": oh}, ' + '{"id": 1}, ' * 500_000)
-
-    with pytest.raises(PayloadError, match="Expecting value: line 1 column 9"):
-        list(read_export(tmp_path / "export.json"))
-
-
-def test_a_task_larger_than_what_is_read_at_a_time_is_read_too(tmp_path):
-    tasks = [{"id": 1, "data": {"image": "x" * (9 << 20)}}, {"data": {}}]
-    (tmp_path / "export.json").write_text(json.dumps(tasks))
-
-    assert list(read_export(tmp_path / "export.json")) == read_tasks([tasks[0], {"id": 2, "data": {}}])
 
 
 def test_the_order_of_an_export_changes_nothing(folder):

@@ -4,10 +4,12 @@ import json
 
 import pytest
 
+from loop.datasets import convert
 from loop.datasets.convert import to_verdicts
 from loop.datasets.export_file import read_export
-from loop.errors import PayloadError
-from tests.builders import ls_annotation, ls_region, ls_task
+from loop.errors import EmptySnapshot, PayloadError
+from loop.label_studio.tasks import read_tasks
+from tests.builders import CONFIG, ls_annotation, ls_region, ls_task
 
 BAD_ELEMENTS = [
     pytest.param("null", "expected a task, a JSON object, found None", id="null"),
@@ -51,3 +53,53 @@ def test_a_list_without_a_task_is_no_export(tmp_path):
 
     with pytest.raises(PayloadError, match="none of them a task"):
         list(read_export(tmp_path / "export.json"))
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        pytest.param("{", PayloadError, id="no-json"),
+        pytest.param('{"id": 1}', PayloadError, id="no-list"),
+        pytest.param("[1]", PayloadError, id="numbers"),
+        pytest.param('[{"id": 1}', PayloadError, id="no-end"),
+        pytest.param('[{"id": 1} {"id": 2}]', PayloadError, id="no-comma"),
+        pytest.param('[{"id": 1}] []', PayloadError, id="two-lists"),
+        pytest.param('[{"id": 1},]', PayloadError, id="a-comma-too-many"),
+        pytest.param('[{"id": tru}]', PayloadError, id="no-word"),
+        pytest.param('[{"id": "x"}]', PayloadError, id="no-number"),
+        pytest.param('[{"id": 1}, {"id": 2, "data": {"image": "\\ud8', PayloadError, id="cut-off"),
+        pytest.param("", PayloadError, id="nothing"),
+        pytest.param('[{"id": 1, "annotations": [{"id": 1, "created_at": "then"}]}]', EmptySnapshot, id="no-time"),
+        pytest.param('[{"id": 1, "annotations": {"id": 1}}]', EmptySnapshot, id="no-annotations"),
+        pytest.param("[]", EmptySnapshot, id="empty"),
+    ],
+)
+def test_what_is_no_export_is_refused(folder, content, error):
+    (folder / "export.json").write_text(content)
+
+    with pytest.raises(error):
+        convert.to_dataset(folder / "export.json", CONFIG, folder / "images", folder / "out")
+
+    assert sorted(path.name for path in folder.iterdir()) == ["config.xml", "export.json", "images"]
+
+
+def test_an_export_is_read_a_piece_at_a_time_wherever_it_is_cut(tmp_path):
+    tasks = [{"id": n, "data": {"text": 'é"]},' * (n % 700), "n": -1.5e-3}, "annotations": []} for n in range(1, 3001)]
+    (tmp_path / "export.json").write_text(json.dumps(tasks, indent=1, ensure_ascii=False), encoding="utf-8-sig")
+    assert (tmp_path / "export.json").stat().st_size > 5 << 20
+
+    assert list(read_export(tmp_path / "export.json")) == read_tasks(tasks)
+
+
+def test_a_mistake_in_a_large_export_is_told_where_it_is_without_reading_on(tmp_path):
+    (tmp_path / "export.json").write_text('[{"id": oh}, ' + '{"id": 1}, ' * 500_000)
+
+    with pytest.raises(PayloadError, match="Expecting value: line 1 column 9"):
+        list(read_export(tmp_path / "export.json"))
+
+
+def test_a_task_larger_than_what_is_read_at_a_time_is_read_too(tmp_path):
+    tasks = [{"id": 1, "data": {"image": "x" * (9 << 20)}}, {"data": {}}]
+    (tmp_path / "export.json").write_text(json.dumps(tasks))
+
+    assert list(read_export(tmp_path / "export.json")) == read_tasks([tasks[0], {"id": 2, "data": {}}])

@@ -19,9 +19,8 @@ from loop.vision.image_files import read_shrunk
 from loop.wiring import build
 from tests.builders import CONFIG, region, review
 from tests.datasets.builders import sides
-from tests.datasets.fakes import FolderImages
 from tests.fakes import Killed
-from tests.vision.fakes import FakeEmbedders, FixedEmbedders
+from tests.vision.fakes import FakeEmbedders, FixedEmbedders, FolderImages
 
 
 def photo(seed):

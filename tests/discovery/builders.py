@@ -3,10 +3,13 @@
 from collections import Counter
 from dataclasses import replace
 
+import numpy as np
+
 from loop.discovery.cluster_store import ClusterState
 from loop.discovery.clustering import ClusterPolicy
 from loop.discovery.gather import gather
 from loop.discovery.hints import NameHint, make_cluster_id
+from loop.discovery.neighbour_graph import NOISE
 from loop.discovery.tracking import UnknownCluster
 from loop.references.entries import CollectionKind
 from loop.references.index import index
@@ -98,3 +101,15 @@ def references(rooms):
 
 def states(rooms):
     return Counter(str(record.state) for record in rooms.discovery.clusters.all(1))
+
+
+def groups(sizes, *, noise=0, spread=0.6, dimension=32, seed=0):
+    """Vectors around a centre a group, and noise; returns them with the group of each."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(len(sizes), dimension))
+    truth = np.repeat([*range(len(sizes)), NOISE], [*sizes, noise])
+    vectors = np.where(truth[:, None] < 0, 0, centres[truth]) + rng.normal(size=(len(truth), dimension)) * np.where(
+        truth[:, None] < 0, 1.0, spread
+    )
+    order = rng.permutation(len(truth))
+    return vectors[order].astype(np.float32), truth[order]

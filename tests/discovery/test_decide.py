@@ -185,62 +185,6 @@ def test_a_label_config_that_nothing_can_be_added_to_is_refused_before_anything_
     assert states(rooms) == {"open": 2}
 
 
-def steps(rooms, left):
-    """Parts of which everything that changes anything dies after *left* calls."""
-    calls = [left]
-
-    def dying(part, *names):
-        class Dying:
-            def __getattr__(self, name):
-                attribute = getattr(part, name)
-                if name not in names:
-                    return attribute
-
-                def call(*args, **kwargs):
-                    if calls[0] == 0:
-                        raise Dead
-                    calls[0] -= 1
-                    return attribute(*args, **kwargs)
-
-                return call
-
-        return Dying()
-
-    return swap(
-        rooms,
-        (rooms.discovery.clusters, dying(rooms.discovery.clusters, "promote")),
-        (rooms.taxonomies.store, dying(rooms.taxonomies.store, "apply")),
-        (rooms.studio.projects, dying(rooms.studio.projects, "save")),
-        (rooms.studio.client, dying(rooms.studio.client, "update_project", "create_view", "update_view")),
-        (rooms.queue, dying(rooms.queue, "ask_index")),
-    )
-
-
-class Dead(BaseException):
-    """The process dies here."""
-
-
-@pytest.mark.parametrize("left", range(7))
-def test_killed_anywhere_promoting_again_does_what_is_missing(rooms, left):
-    insects, _ = planted(rooms)
-    try:
-        promote(steps(rooms, left).discovery, 1, insects.id, "Insect")
-    except Dead:
-        was_killed = True
-    else:
-        was_killed = False
-
-    promote(rooms.discovery, 1, insects.id, "Insect")
-    index(rooms.references, 1)
-
-    assert was_killed == (left < 6)
-    assert references(rooms) == {("Car", "confirmed"): 10, ("Insect", "named"): 10}
-    assert [node.id for node in rooms.taxonomies.store.current(1).nodes] == ["car", "person", "insect"]
-    assert parse(rooms.studio.client.fields["label_config"]).label_names == ("Car", "Person", "Insect")
-    assert "Insect" in rooms.studio.projects.get(1).label_config
-    assert len(rooms.studio.client.tabs) == 1
-
-
 def test_projects_have_each_their_own_clusters(rooms):
     insects, _ = planted(rooms)
     rooms.studio.projects.save(2, "Others", CONFIG)

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from loop.references.entries import CollectionKind
+from loop.references.plan import source_of
 from loop.reviews.judging import judge_tasks
 from scripts.demo import scenes
 from tests.builders import box, region, review, served
@@ -37,3 +39,11 @@ def environment(home, milvus, embedder):
 def accept(rooms, task, image, regions):
     rooms.reviews.store.record(review(*regions, annotation=task, task=task, minutes=10), {"image": image})
     judge_tasks(rooms.reviews, 1, [task])
+
+
+def count_vectors(rooms):
+    found = {}
+    for kind in CollectionKind:
+        collection = rooms.references.milvus.find(1, kind, source_of(rooms.references, 1).space)
+        found[kind] = len(collection.keys()) if collection else 0
+    return found

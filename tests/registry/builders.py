@@ -3,6 +3,8 @@
 import io
 import tarfile
 
+from loop.serving.refresh import is_due
+
 
 def packed(path, *members):
     """An archive of members: (name, content), or a TarInfo for what is no plain file."""
@@ -23,3 +25,12 @@ def special(name, kind, target=""):
     info = tarfile.TarInfo(name)
     info.type, info.linkname = kind, target
     return info
+
+
+def due(rooms):
+    return is_due(rooms.serving, rooms.studio.projects.get(1))
+
+
+def served(rooms):
+    """What serves, and what Label Studio's queue follows."""
+    return rooms.registry.versions.champion(1).name, rooms.studio.client.fields["model_version"]

@@ -4,9 +4,10 @@ import os
 import signal
 from operator import attrgetter
 
+from loop.errors import UpstreamError
 from loop.rooms import swap
 from loop.wiring import build
-from tests.fakes import FakeDetectors
+from tests.fakes import FakeDetectors, FakeLabelStudio
 
 
 class Deadly:
@@ -38,3 +39,13 @@ def killed_in(settings, act, fakes=()):
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status), "nobody was killed"
     assert os.WTERMSIG(status) == signal.SIGKILL
+
+
+class Choosy(FakeLabelStudio):
+    """As the real one: it takes a version only where a prediction of it is stored."""
+
+    def update_project(self, project_id, **changes):
+        version = changes.get("version")
+        if version and version not in {one["model_version"] for one in self.stored}:
+            raise UpstreamError("no such version", 400)
+        super().update_project(project_id, **changes)

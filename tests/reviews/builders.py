@@ -76,3 +76,7 @@ def take(rooms, *events):
     for event in events:
         rooms.reviews.events.append(1, event["action"], event)
     return review(rooms.trainings, 1)
+
+
+def decisions(rooms):
+    return sorted((one.task_id, str(one.decision)) for one in rooms.rates.store.read_verdicts(1))

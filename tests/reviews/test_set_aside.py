@@ -8,21 +8,17 @@ from typer.testing import CliRunner
 
 from loop.cli.tree import app
 from loop.delivery import NoticeSender, deliver
-from loop.errors import UnknownProject, UpstreamError
+from loop.errors import UnknownProject
 from loop.installation.checks_machine import notices
-from loop.installation.checks_work import events, tasks
-from loop.jobs import _ask_again
 from loop.notices import DeliveryState, Outbox
-from loop.reviews.judging import judge_tasks
-from loop.reviews.review_store import ANNOTATION
-from loop.reviews.set_aside import Step
 from loop.rooms import swap
-from loop.storage.tables import projects, reviews
-from loop.training.after_reviews import rebuild, review, sync
+from loop.storage.tables import projects
+from loop.training.after_reviews import review, sync
 from tests.builders import CONFIG, NOON, created, ls_annotation, ls_region, ls_task, region, served
 from tests.fakes import receiver
-from tests.label_studio.builders import boxes
 from tests.label_studio.fakes import StudioModel
+from tests.reviews.builders import decisions, take
+from tests.reviews.fakes import Failing
 
 UNFORESEEN = [
     pytest.param({"parent_prediction": {"id": 7}}, id="parent-an-object"),
@@ -37,16 +33,6 @@ UNFORESEEN = [
 ]
 
 
-def take(rooms, *sent):
-    for event in sent:
-        rooms.reviews.events.append(1, event["action"], event)
-    return review(rooms.trainings, 1)
-
-
-def judged(rooms):
-    return sorted((one.task_id, str(one.decision)) for one in rooms.rates.store.read_verdicts(1))
-
-
 @pytest.mark.parametrize("fields", UNFORESEEN)
 def test_an_event_of_unforeseen_form_is_set_aside_and_the_others_are_worked_on(rooms, fields):
     rooms.serving.predictions.append([served(region("p"), task=task) for task in (1, 3)])
@@ -57,7 +43,7 @@ def test_an_event_of_unforeseen_form_is_set_aside_and_the_others_are_worked_on(r
         rooms, created(ls_region("p")), bad, created(ls_region("p", label="Person"), annotation=3, task=3, minutes=1)
     )
 
-    assert judged(rooms) == [(1, "confirmed"), (3, "corrected")]
+    assert decisions(rooms) == [(1, "confirmed"), (3, "corrected")]
     assert not rooms.reviews.events.pending(1)
     (aside,) = rooms.reviews.events.set_aside(1)
     assert next(iter(fields)) in aside.error
@@ -107,21 +93,6 @@ def test_records_that_are_locked_set_no_event_aside(rooms, monkeypatch):
     assert review(rooms.trainings, 1) == "1 events"
 
 
-def test_label_studio_that_does_not_answer_sets_no_task_aside(rooms):
-    rooms.serving.predictions.append([served(region("p"))])
-    broken = swap(
-        rooms, (rooms.serving.predictions, Failing(rooms.serving.predictions, "of_task", UpstreamError("no answer")))
-    )
-    event = created(ls_region())
-    rooms.reviews.events.append(1, event["action"], event)
-
-    with pytest.raises(UpstreamError):
-        review(broken.trainings, 1)
-
-    assert len(rooms.reviews.events.pending(1)) == 1
-    assert not rooms.reviews.set_aside.all(1)
-
-
 def test_the_events_of_a_project_that_is_not_connected_wait_until_it_is(rooms):
     rooms.reviews.events.append(9, "START_TRAINING", {"project": {"id": 9}})
 
@@ -130,19 +101,6 @@ def test_the_events_of_a_project_that_is_not_connected_wait_until_it_is(rooms):
 
     assert len(rooms.reviews.events.pending(9)) == 1
     assert not rooms.trainings.store.open(9)
-
-
-class Failing:
-    """A part of which one method raises."""
-
-    def __init__(self, part, method, error):
-        self._part, self._method, self._error = part, method, error
-
-    def __getattr__(self, name):
-        def fail(*_, **__):
-            raise self._error
-
-        return fail if name == self._method else getattr(self._part, name)
 
 
 def test_events_set_aside_are_worked_on_again_when_asked(rooms):
@@ -177,97 +135,6 @@ def test_an_old_label_config_that_is_worked_on_again_does_not_replace_a_newer_on
     assert rooms.studio.projects.get(1).title == "New"
 
 
-def test_a_task_that_cannot_be_judged_has_no_verdicts_and_the_sweep_looks_at_it_again(rooms):
-    rooms.serving.predictions.append([served(region("p"), task=task) for task in (1, 2)])
-    studio = StudioModel(2)
-    for task in studio.tasks:
-        studio.annotate(task, boxes("p"))
-    rooms = swap(rooms, (rooms.studio.client, studio))
-    take(rooms, *studio.sent)
-    sync(rooms.trainings, 1)
-    with rooms.engine.begin() as connection:  # as a later version may have left it
-        connection.execute(reviews.update().where(reviews.c.task_id == 1).values(regions=[{"form": "unforeseen"}]))
-
-    judge_tasks(rooms.reviews, 1, [1, 2])
-
-    assert {task_id for task_id, _ in judged(rooms)} == {2}
-    (aside,) = rooms.reviews.set_aside.all(1)
-    assert (aside.task_id, aside.step) == (1, Step.JUDGE)
-    assert "task 1, at judge" in tasks(rooms.installation, rooms.studio.projects.get(1))[0].found
-
-    sync(rooms.trainings, 1)  # reads the review again
-
-    assert {task_id for task_id, _ in judged(rooms)} == {1, 2}
-    assert not rooms.reviews.set_aside.all(1)
-
-
-@pytest.mark.parametrize("bad", [7, None, {"id": "x"}, {"id": 9, "created_at": "9999-12-31T23:59:59-12:00"}, []])
-def test_a_sweep_sets_a_task_aside_that_it_cannot_read_and_compares_the_others(rooms, bad):
-    studio = StudioModel(3)
-    for task in studio.tasks:
-        studio.annotate(task, boxes("p"))
-    good = studio.tasks[1]["annotations"][0]
-    studio.tasks[1]["annotations"] = [bad, good]
-    rooms = swap(rooms, (rooms.studio.client, studio))
-
-    line = sync(rooms.trainings, 1).line
-
-    assert list(rooms.reviews.store.counted(1)) == [
-        1,
-        3,
-    ]  # of the second, the review that cannot be read may be the one
-    assert [one.task_id for one in rooms.reviews.set_aside.all(1)] == [2]
-    assert "1 tasks set aside: see `loop doctor`" in line
-
-    studio.tasks[1]["annotations"] = [good]  # which changes no time that a sweep asks for
-    sync(rooms.trainings, 1)
-
-    assert list(rooms.reviews.store.counted(1)) == [1, 2, 3]
-    assert not rooms.reviews.set_aside.all(1)
-
-
-def test_of_a_task_with_an_annotation_that_nobody_can_tell_none_is_taken_for_deleted(rooms):
-    studio = StudioModel(1)
-    (task,) = studio.tasks
-    studio.annotate(task, boxes("p"))
-    rooms = swap(rooms, (rooms.studio.client, studio))
-    sync(rooms.trainings, 1)
-
-    task["annotations"] = [{"id": {"of": "another form"}}]
-    studio.changed_at[1] = studio.clock
-    line = sync(rooms.trainings, 1).line
-
-    assert list(rooms.reviews.store.standing(1, ANNOTATION)) == [1]
-    assert "1 tasks set aside" in line
-
-
-@pytest.mark.parametrize("annotations", [7, "x", {"id": 1}, True])
-def test_annotations_that_are_no_list_set_their_task_aside(rooms, annotations):
-    studio = StudioModel(2)
-    for task in studio.tasks:
-        studio.annotate(task, boxes("p"))
-    studio.tasks[0]["annotations"] = annotations
-    rooms = swap(rooms, (rooms.studio.client, studio))
-
-    rebuild(rooms.trainings, 1)
-
-    assert list(rooms.reviews.store.counted(1)) == [2]
-    assert [one.task_id for one in rooms.reviews.set_aside.all(1)] == [1]
-
-
-def test_a_task_that_is_gone_is_not_set_aside_any_more(rooms):
-    studio = StudioModel(1)
-    studio.tasks[0]["annotations"] = [7]
-    rooms = swap(rooms, (rooms.studio.client, studio))
-    sync(rooms.trainings, 1)
-    assert rooms.reviews.set_aside.all(1)
-
-    studio.wipe()
-    sync(rooms.trainings, 1)
-
-    assert not rooms.reviews.set_aside.all(1)
-
-
 def test_a_label_config_that_cannot_be_read_costs_no_review(rooms):
     with rooms.engine.begin() as connection:
         connection.execute(projects.update().values(label_config="<View/>"))
@@ -285,28 +152,6 @@ def test_a_label_config_that_cannot_be_read_costs_no_review(rooms):
 
     assert list(rooms.reviews.store.counted(1)) == [1]
     assert not rooms.reviews.set_aside.all(1)
-
-
-def test_the_doctor_tells_what_is_set_aside_and_what_to_do(rooms):
-    assert [
-        one.level.value
-        for one in (
-            *events(rooms.installation, rooms.studio.projects.get(1)),
-            *tasks(rooms.installation, rooms.studio.projects.get(1)),
-        )
-    ] == [
-        "ok",
-        "ok",
-    ]
-    bad = [created(ls_region(), annotation=2**63 + number) for number in (0, 1)]
-    take(rooms, *bad)
-
-    (finding,) = events(rooms.installation, rooms.studio.projects.get(1))
-
-    assert finding.level.value == "warning"
-    assert finding.found.startswith("2 set aside; the newest, 2 ANNOTATION_CREATED of ")
-    assert "annotation id: expected an id, an integer from 1 to 2^63 - 1, found 9223372036854775809" in finding.found
-    assert "loop events retry --project 1" in finding.advice
 
 
 def test_the_commands_list_retry_and_dismiss(rooms, settings, monkeypatch):
@@ -360,35 +205,6 @@ def test_no_review_is_lost_to_a_review_far_away_in_time(rooms):
 
     assert list(rooms.reviews.store.counted(1)) == [1, 2]
     assert rooms.reviews.store.counted(1)[2].review.created_at == NOON
-
-
-def test_a_project_of_unforeseen_form_holds_no_other_up_in_the_sweep(rooms):
-    rooms.studio.projects.save(2, "Buses", CONFIG)
-    with rooms.engine.begin() as connection:
-        connection.execute(projects.update().where(projects.c.id == 1).values(policy=["unforeseen"]))
-    for number in (1, 2, 3):
-        event = created(ls_region(), annotation=number, task=number, project=2)
-        rooms.reviews.events.append(2, event["action"], event)
-
-    line = _ask_again(rooms)
-
-    assert line.startswith("asked again: review [2], refresh [")
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        pytest.param({"value": float("nan"), "when": NOON, "path": {1, 2}, "bytes": b"x", 7: "key"}, id="no-json"),
-        pytest.param({"text": "\ud800\0"}, id="surrogate"),
-    ],
-)
-def test_a_notice_is_json_for_every_receiver(rooms, body):
-    outbox = Outbox(rooms.engine, ["http://127.0.0.1:1/"])
-
-    outbox.post(1, "training.finished", "1", body)
-
-    (delivery,) = outbox.due("http://127.0.0.1:1/", most=5)
-    assert json.loads(delivery.notice.body(), parse_constant=pytest.fail)["kind"] == "training.finished"
 
 
 def test_a_notice_that_cannot_be_sent_is_given_up_and_told_and_the_others_are_sent(rooms):

@@ -8,14 +8,12 @@ from loop.rates.rates import Rates
 from loop.rates.shadow_store import ShadowStore
 from loop.regions import Box
 from loop.registry.promote import promote
-from loop.reviews.judge_by_overlap import judge_by_overlap
-from loop.reviews.verdicts import Decision
 from loop.rooms import swap
 from loop.serving import shadow
 from loop.serving.refresh import is_due, refresh
 from loop.serving.shadow_share import is_in_share
 from loop.training.after_reviews import review as work
-from tests.builders import box, created, ls_region, ls_task, region
+from tests.builders import created, ls_region, ls_task
 from tests.fakes import FakeDetector, FakeImages, FakeLabelStudio
 
 OLD, NEW = "yolo_detector@1.0.0", "yolo_detector@1.1.0"
@@ -218,26 +216,6 @@ def test_verdicts_on_a_shadow_go_when_the_review_goes(rooms):
     work(rooms.trainings, 1)
 
     assert compare_shadows(rooms.rates, 1) == {}
-
-
-def test_by_overlap_a_box_set_aside_is_confirmed_and_another_label_is_not():
-    aside, other = region("p", at=box(0.12, 0.1, 0.42, 0.4)), region("q", "Person", at=box(0.6, 0.6, 0.9, 0.9))
-    left = [region("a"), region("b", "Car", at=box(0.6, 0.6, 0.9, 0.9))]
-
-    verdicts = judge_by_overlap([aside, other], left)
-
-    assert [(one.decision, one.predicted.id, one.reviewed.id) for one in verdicts] == [
-        (Decision.CONFIRMED, "p", "a"),
-        (Decision.CORRECTED, "q", "b"),
-    ]
-
-
-def test_by_overlap_the_id_says_nothing():
-    far = region("same", at=box(0.6, 0.6, 0.9, 0.9))
-
-    decisions = [one.decision for one in judge_by_overlap([region("same")], [far])]
-
-    assert sorted(decisions) == [Decision.FALSE_POSITIVE, Decision.MISSED]
 
 
 def test_each_request_and_each_job_is_an_execution(rooms):

@@ -1,11 +1,14 @@
 """A taxonomy, label configs with a control for it, and a project with references of two labels."""
 
+import numpy as np
+
 from loop.references.entries import CollectionKind
 from loop.references.index import index
 from loop.references.plan import source_of
 from loop.rooms import swap
 from loop.taxonomy.recorded_matches import find_task_matches
 from loop.taxonomy.taxonomy import Enrichment, Node, Taxonomy
+from loop.taxonomy.voting import NOBODY, Neighbours
 from tests.builders import CONFIG, region
 from tests.fakes import FakeImages, FakeLabelStudio
 from tests.references.builders import LEFT, RIGHT, predicted, reviewed
@@ -77,3 +80,25 @@ def everything(rooms):
 def config(*controls):
     return f"""<View><Image name="image" value="$image"/><Image name="other" value="$other"/>
     <RectangleLabels name="label" toName="image"><Label value="Aves"/></RectangleLabels>{"".join(controls)}</View>"""
+
+
+FAUNA = Taxonomy(
+    (
+        Node("animal"),
+        Node("bird", parent="animal", labels=("Bird",)),
+        Node("fish", parent="animal", labels=("Fish",)),
+        Node("tool", labels=("Tool",)),
+    )
+)
+PLACES = {node.id: place for place, node in enumerate(FAUNA.nodes)}
+
+
+def near(*queries):
+    """Neighbours of each query, given as (node, score) pairs; a reference's id is its node and its place."""
+    k = max(map(len, queries))
+    padded = [[*query, *[(None, 0.0)] * (k - len(query))] for query in queries]
+    return Neighbours(
+        np.array([[f"{node}-{place}" for place, (node, _) in enumerate(query)] for query in padded]),
+        np.array([[score for _, score in query] for query in padded], np.float32),
+        np.array([[PLACES.get(node, NOBODY) for node, _ in query] for query in padded], np.intp),
+    )

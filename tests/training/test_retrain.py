@@ -1,98 +1,17 @@
 """A training from its asking to its end, wherever it is killed; what trains is done already."""
 
-from contextlib import nullcontext
-from dataclasses import replace
 from operator import attrgetter
 
 import pytest
-import sqlalchemy as sa
 
-from loop import jobs
-from loop.errors import NotPassed, PayloadError, UpstreamError
+from loop.errors import NotPassed, PayloadError
 from loop.gate.promote_by_hand import promote_by_hand
 from loop.rooms import swap
-from loop.storage.exchange_tables import notices
-from loop.training.ask import ask_when_due
-from loop.training.retrain import ATTEMPTS, cancel, retrain
+from loop.training.retrain import ATTEMPTS, retrain
 from loop.training.store import Phase, TrainingState
-from tests.fakes import FakeDetectors, FakeQueue, Killed
-from tests.gate.builders import evaluation
-from tests.training.builders import review_tasks
-
-CANDIDATE = b"weights of a candidate"
-
-
-class Dying:
-    """A part in whose method we are killed, before or after it did its work; once."""
-
-    def __init__(self, part, method, when, time=1):
-        self._part, self._method, self._when, self._left = part, method, when, time
-
-    def __getattr__(self, name):
-        method = getattr(self._part, name)
-        return self._dying(method) if name == self._method else method
-
-    def _dying(self, method):
-        def call(*args, **kwargs):
-            self._left -= 1
-            if self._left == 0 and self._when == "before":
-                raise Killed
-            answer = method(*args, **kwargs)
-            if self._left == 0:
-                raise Killed
-            return answer
-
-        return call
-
-
-class Measuring(FakeDetectors):
-    """Finds a share of what is on the held-out images by a candidate, and by a champion."""
-
-    def __init__(self, candidate=0.9, champion=0.1):
-        super().__init__()
-        self._candidate, self._champion = candidate, champion
-
-    def base(self):
-        return None
-
-    def evaluate(self, weights, data, image_size=None):
-        names = sorted(path.stem for path in (data.parent / "images" / "held_out").iterdir())
-        is_candidate = weights.read_bytes() == CANDIDATE
-        measured = evaluation(len(names), false=0, recall=self._candidate if is_candidate else self._champion)
-        return replace(measured, images=tuple(names))
-
-    def latencies(self, weights, images):
-        return [10.0 for _ in weights]
-
-
-@pytest.fixture
-def asked(rooms):
-    """A project with eight reviews and a training asked for, whose epochs are over."""
-    gate = replace(rooms.gate.policy, least_images=0, least_boxes=0)
-    measuring = Measuring()
-    rooms = swap(
-        rooms, (rooms.registry.detectors, measuring), (rooms.gate.evaluator, measuring), (rooms.gate.policy, gate)
-    )
-    review_tasks(rooms, range(1, 9))
-    ready(rooms, rooms.trainings.store.ask(1, "by hand"))
-    return rooms
-
-
-def ready(rooms, training):
-    folder = rooms.trainings.runs / f"training-{training.id}"
-    folder.mkdir(parents=True)
-    (folder / "finished.pt").write_bytes(CANDIDATE)
-
-
-def read_notices(rooms):
-    """The notices of trainings; promotions have their own."""
-    with rooms.engine.connect() as connection:
-        query = sa.select(notices).where(notices.c.kind.startswith("training."))
-        return [(row.kind, row.body) for row in connection.execute(query)]
-
-
-def last(rooms):
-    return rooms.trainings.store.last(1)[0]
+from tests.fakes import Killed
+from tests.training.builders import last, read_notices, ready, review_tasks
+from tests.training.fakes import Dying, Measuring
 
 
 def test_a_training_ends_promoted_and_is_told_of_once(asked):
@@ -288,95 +207,6 @@ def test_a_review_that_comes_while_a_training_runs_counts_for_the_next_exactly_o
     first, second = reversed(asked.trainings.store.last(1, 2))
     images = [sum(one.report["snapshot"]["images"].values()) for one in (first, second)]
     assert images == [8, 9]
-
-
-class Locks(FakeQueue):
-    """A queue whose locks are free, or held by somebody else."""
-
-    def __init__(self, is_free):
-        super().__init__()
-        self._is_free = is_free
-
-    def alone(self, name):
-        return nullcontext(self._is_free)
-
-
-def test_a_training_that_only_waits_is_cancelled_at_once(asked):
-    cancelled = cancel(swap(asked, (asked.queue, Locks(is_free=True))).trainings, 1)
-
-    assert (cancelled.state, bool(cancelled.ended_at)) == (TrainingState.CANCELLED, True)
-    assert retrain(asked.trainings, 1) == "no training asked for"
-    assert read_notices(asked) == []
-
-
-def test_a_training_that_runs_stops_at_its_next_look(asked):
-    class Cancelling(Measuring):
-        def evaluate(self, weights, data, image_size=None):
-            assert cancel(swap(asked, (asked.queue, Locks(is_free=False))).trainings, 1).state == TrainingState.RUNNING
-            return super().evaluate(weights, data, image_size)
-
-    retrain(swap(asked, (asked.gate.evaluator, Cancelling())).trainings, 1)
-
-    assert last(asked).state == TrainingState.CANCELLED
-    assert asked.registry.versions.champion(1) is None
-
-
-def test_with_redis_down_a_cancelled_training_ends_when_it_is_run(asked):
-    class Down(FakeQueue):
-        def alone(self, name):
-            raise UpstreamError("Redis did not answer")
-
-    cancel(swap(asked, (asked.queue, Down())).trainings, 1)
-    retrain(asked.trainings, 1)
-
-    assert last(asked).state == TrainingState.CANCELLED
-
-
-def test_a_training_whose_outcome_is_known_can_no_longer_be_cancelled(asked):
-    with pytest.raises(Killed):
-        retrain(swap(asked, (asked.registry.versions, Dying(asked.registry.versions, "promote", "after"))).trainings, 1)
-
-    cancel(swap(asked, (asked.queue, Locks(is_free=True))).trainings, 1)
-    retrain(asked.trainings, 1)
-
-    assert last(asked).status == "promoted"
-
-
-def test_where_no_training_is_open_nothing_is_cancelled(rooms):
-    assert cancel(rooms.trainings, 1) is None
-
-
-def test_after_a_cancelled_training_the_same_reviews_ask_with_the_next_one(asked):
-    asked = swap(asked, (asked.trainings.retrain_policy, replace(asked.trainings.retrain_policy, retrain_after=5)))
-    cancel(swap(asked, (asked.queue, Locks(is_free=True))).trainings, 1)
-    assert not ask_when_due(asked.trainings, 1)
-
-    review_tasks(asked, [30])
-
-    assert ask_when_due(asked.trainings, 1)
-    assert last(asked).asked_by == "9 new reviews"
-
-
-def test_the_sweep_asks_once_the_cool_down_is_over(asked):
-    asked.studio.projects.set_policy(1, {"retrain_after": 2, "cool_down": 3600, "of_somebody_else": 1})
-    retrain(asked.trainings, 1)
-    review_tasks(asked, range(20, 25))
-
-    jobs._ask_again(asked)
-    too_early = list(asked.trainings.store.open(1))
-    asked.studio.projects.set_policy(1, {"retrain_after": 2, "cool_down": 0})
-    jobs._ask_again(asked)
-
-    assert too_early == []
-    assert [one.asked_by for one in asked.trainings.store.open(1)] == ["5 new reviews"]
-    assert asked.queue.asked.count(("retrain", 1)) >= 1
-
-
-def test_by_hand_neither_number_nor_cool_down_counts(asked):
-    asked.studio.projects.set_policy(1, {"retrain_after": 99, "cool_down": 3600})
-    retrain(asked.trainings, 1)
-
-    assert asked.trainings.store.ask(1, "by hand").state == TrainingState.ASKED
 
 
 def test_an_ended_training_stays_as_it_is(asked):

@@ -3,10 +3,12 @@
 import io
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+CASES = Path(__file__).parents[1] / "cases"
 WIDTH, HEIGHT = 64, 48
 XMP = b'<x:xmpmeta><rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></x:xmpmeta>'
 
@@ -83,8 +85,8 @@ JPEG = saved(RGB, "JPEG", quality=95, subsampling=0)
 ADOBE_XMP = b"http://ns.adobe.com/xap/1.0/\0" + XMP
 
 
-def shown():
-    """By name, files that browsers show."""
+def _jpegs():
+    """JPEGs by name."""
     return {
         **{f"exif-{value}.jpg": with_segments(JPEG, orientation(value)) for value in range(10)},
         "exif-big-endian.jpg": with_segments(JPEG, orientation(6, order=">")),
@@ -100,6 +102,12 @@ def shown():
         "stored-as-rgb.jpg": saved(RGB, "JPEG", keep_rgb=True),
         "grey.jpg": saved(GREY, "JPEG"),
         "cmyk.jpg": saved(RGB.convert("CMYK"), "JPEG", quality=95),
+    }
+
+
+def _pngs():
+    """PNGs by name."""
+    return {
         "plain.png": saved(RGB, "PNG"),
         "grey.png": saved(GREY, "PNG"),
         "one-bit.png": saved(GREY.convert("1"), "PNG"),
@@ -129,6 +137,12 @@ def shown():
         "animated-after-a-picture.png": saved(
             FRAMES[0], "PNG", save_all=True, append_images=FRAMES[1:], duration=9000, default_image=True
         ),
+    }
+
+
+def _other_forms():
+    """Files of other formats by name."""
+    return {
         "plain.webp": saved(RGB, "WEBP", lossless=True),
         "lossy.webp": saved(RGB, "WEBP", quality=90),
         "rgba.webp": saved(RGBA, "WEBP", lossless=True),
@@ -148,6 +162,11 @@ def shown():
     }
 
 
+def shown():
+    """By name, files that browsers show."""
+    return {**_jpegs(), **_pngs(), **_other_forms()}
+
+
 def readable():
     """By name, files that can be read too, though only some browsers show them."""
     return {
@@ -158,6 +177,12 @@ def readable():
         "pages.tif": saved(RGB, "TIFF", save_all=True, append_images=FRAMES),
         "plain.jp2": saved(RGB, "JPEG2000"),
     }
+
+
+def good():
+    """By name, all files that can be read."""
+    cases = {name: (CASES / name).read_bytes() for name in ("g16.png", "rot.webp")}
+    return {**shown(), **readable(), **cases}
 
 
 def refused():

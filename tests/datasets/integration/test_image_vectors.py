@@ -15,7 +15,7 @@ from loop.wiring import build
 from scripts.demo import features, scenes
 from tests.builders import CONFIG, region, review
 from tests.datasets.builders import sides
-from tests.datasets.fakes import FolderImages
+from tests.vision.fakes import FolderImages
 
 pytestmark = pytest.mark.timeout(200)
 COUNT = 14

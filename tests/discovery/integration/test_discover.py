@@ -23,20 +23,11 @@ from scripts.demo import features, scenes
 from tests.builders import CONFIG, NOON
 from tests.fakes import FakeLabelStudio, FakeQueue, QuietFiles
 from tests.references.builders import accept, environment
-from tests.references.integration.milvus import MilvusProcess
 
 pytestmark = pytest.mark.timeout(600)
 REVIEWED, OPEN = 12, 24  # scenes
 KNOWN = {label: scenes.CLASSES[label] for label in ("Bird", "Cattle", "Fruit")}
 UNSEEN = {label: NOVEL[label] for label in ("Insect", "Roadsign")}
-
-
-@pytest.fixture(scope="module")
-def milvus(tmp_path_factory):
-    process = MilvusProcess(tmp_path_factory.mktemp("milvus"))
-    process.start()
-    yield process
-    process.stop()
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,8 @@ from loop.vision.ultralytics_detector import UltralyticsDetector
 from loop.vision.ultralytics_setup import prepare_ultralytics
 from loop.wiring import build
 from scripts.demo.scenes import WARM_START
-from tests.fakes import FakeLabelStudio, FakeQueue
+from tests.fakes import FakeQueue
+from tests.installation.fakes import Connectable
 from tests.label_studio.builders import config_of
 
 OTHERS = {
@@ -27,27 +28,6 @@ OTHERS = {
 
 
 ONE_LABEL = config_of(["item"])
-
-
-class Connectable(FakeLabelStudio):
-    """Lets itself be connected."""
-
-    def __init__(self, label_config):
-        super().__init__()
-        self.fields["label_config"] = label_config
-        self.made = []
-
-    def backends(self, project_id):
-        return []
-
-    def webhooks(self, project_id):
-        return []
-
-    def create_backend(self, *fields):
-        self.made.append(fields)
-
-    def create_webhook(self, **fields):
-        self.made.append(fields)
 
 
 @pytest.fixture(scope="module")

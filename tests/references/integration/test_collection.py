@@ -10,20 +10,11 @@ from loop.references.entries import CollectionKind, Entry
 from loop.references.milvus_client import References
 from loop.references.milvus_format import IndexPolicy
 from loop.vision.embedding import Space, normalise
-from tests.references.integration.milvus import MilvusProcess
 
 pytestmark = pytest.mark.timeout(120)
 
 OURS, OTHER = Space("one", "1" * 64), Space("other", "2" * 64)
 DIMENSION = 16
-
-
-@pytest.fixture(scope="module")
-def milvus(tmp_path_factory):
-    process = MilvusProcess(tmp_path_factory.mktemp("milvus"))
-    process.start()
-    yield process
-    process.stop()
 
 
 @pytest.fixture

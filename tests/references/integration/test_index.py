@@ -32,20 +32,11 @@ from loop.wiring import build
 from scripts.demo import features, scenes
 from tests.builders import CONFIG, NOON
 from tests.fakes import FakeLabelStudio, FakeQueue, QuietFiles
-from tests.references.builders import accept, environment
-from tests.references.integration.milvus import MilvusProcess
+from tests.references.builders import accept, count_vectors, environment
 
 pytestmark = pytest.mark.timeout(300)
 SCENES = 24
 CLASSES = {label: scenes.CLASSES[label] for label in ("Bird", "Cattle", "Fruit")}
-
-
-@pytest.fixture(scope="module")
-def milvus(tmp_path_factory):
-    process = MilvusProcess(tmp_path_factory.mktemp("milvus"))
-    process.start()
-    yield process
-    process.stop()
 
 
 @pytest.fixture(scope="module")
@@ -98,14 +89,6 @@ def predict(rooms, task, image, objects):
     rooms.serving.predictions.append([one])
 
 
-def counts(rooms):
-    found = {}
-    for kind in CollectionKind:
-        collection = rooms.references.milvus.find(1, kind, source_of(rooms.references, 1).space)
-        found[kind] = len(collection.keys()) if collection else 0
-    return found
-
-
 def expected(composed):
     every = [len(scene.objects) for scene in composed]
     return {CollectionKind.REFERENCES: sum(every[: SCENES // 2]), CollectionKind.DETECTIONS: sum(every)}
@@ -122,7 +105,7 @@ def test_references_recognise_what_they_show_on_other_images(rooms, composed):
     line = build_references(rooms.references, 1)
 
     assert line.endswith("all there"), line
-    assert counts(rooms) == expected(composed)
+    assert count_vectors(rooms) == expected(composed)
     references, detections = (rooms.references.milvus.current(1, kind) for kind in CollectionKind)
     right, asked = 0, 0
     for entries, vectors in detections.pages():
@@ -186,7 +169,7 @@ def test_an_image_that_is_gone_is_reported_and_nothing_else_is_lost(tmp_path, mi
         lost = len(composed[2].objects)
         wanted = expected(composed)
         assert f"{2 * lost} without an image" in line  # as references and as detections
-        assert counts(rooms) == {kind: count - lost for kind, count in wanted.items()}
+        assert count_vectors(rooms) == {kind: count - lost for kind, count in wanted.items()}
         assert {row.wanted.entry.task for row in vet.check(rooms.references, 1).without_image} == {3}
 
 
@@ -223,7 +206,7 @@ def test_milvus_killed_during_upserts_loses_nothing_acknowledged(tmp_path, milvu
 
         until_there(rooms)
 
-        assert counts(rooms) == expected(composed)
+        assert count_vectors(rooms) == expected(composed)
 
 
 def test_the_job_killed_with_9_goes_on_where_it_was(tmp_path, milvus, composed, images):
@@ -245,12 +228,12 @@ def test_the_job_killed_with_9_goes_on_where_it_was(tmp_path, milvus, composed, 
             time.sleep(0.01)
         job.send_signal(signal.SIGKILL)
         job.wait()
-        acknowledged = sum(counts(rooms).values())
+        acknowledged = sum(count_vectors(rooms).values())
 
         line = index(rooms.references, 1).line
 
         assert acknowledged > 0
-        assert counts(rooms) == expected(composed)
+        assert count_vectors(rooms) == expected(composed)
         assert line.endswith("all there"), line
 
 

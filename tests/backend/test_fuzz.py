@@ -1,0 +1,131 @@
+"""Requests of whatever form: an answer, and none is an internal error."""
+
+import json
+import shutil
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backend.app import create_app
+from loop.label_studio.webhook import PROJECT_HEADER, SECRET_HEADER
+from loop.rooms import swap
+from loop.serving.predictor import Predictor
+from loop.settings import Settings
+from tests.builders import CONFIG, ls_task
+from tests.fakes import FakeDetectors, FakeImages, FakeQueue
+from tests.mutants import BAD, CAR, EVENTS, OPERATION, RAW, few, full_task, mutants
+from tests.reviews.bulk.fakes import BulkStudio
+
+
+@pytest.fixture(scope="module")
+def app(empty_records, tmp_path_factory):
+    home = tmp_path_factory.mktemp("fuzz-app")
+    shutil.copy(empty_records, home)
+    app = create_app(Settings.read({"LOOP_HOME": str(home), "LABEL_STUDIO_API_KEY": "k"}))
+    built = app.extensions["rooms"]
+    rooms = swap(
+        built,
+        (built.queue, FakeQueue()),
+        (built.vision.images, FakeImages()),
+        (built.registry.detectors, FakeDetectors(CAR)),
+    )
+    rooms.studio.projects.save(1, "Cars", CONFIG)
+    (home / "some.pt").write_bytes(b"weights")
+    rooms.registry.versions.promote(1, rooms.registry.versions.add(1, home / "some.pt").name, "first")
+    app.extensions.update(rooms=swap(rooms, (rooms.studio.client, BulkStudio(3))), predictor=Predictor(rooms.serving))
+    yield app
+    built.close()
+
+
+def post(app, path, body, **headers):
+    data = json.dumps(body)
+    return app.test_client().post(path, data=data, headers=headers, content_type="application/json")
+
+
+def is_answered(answer):
+    return answer.status_code < 500 and answer.json is not None and (answer.status_code < 400 or answer.json["error"])
+
+
+@pytest.mark.parametrize("kind", EVENTS)
+@given(data=st.data())
+@settings(few, max_examples=40)
+def test_events_that_are_sent(app, kind, data):
+    rooms = app.extensions["rooms"]
+    headers = {PROJECT_HEADER: "1", SECRET_HEADER: rooms.studio.backend.secret_of(1)}
+
+    answer = post(app, "/webhook", data.draw(mutants(EVENTS[kind])), **headers)
+
+    assert answer.status_code in (202, 400)
+    assert is_answered(answer)
+    assert post(app, "/webhook", EVENTS[kind], **headers).status_code == 202
+
+
+@given(data=st.data())
+@few
+def test_tasks_to_predict(app, data):
+    def body(*tasks):
+        return {"tasks": tasks, "project": "1.5", "label_config": CONFIG}
+
+    bad = data.draw(mutants(full_task(BAD, 1)))
+    alone = post(app, "/predict", body(ls_task(1), ls_task(3))).json["results"]
+
+    answer = post(app, "/predict", body(ls_task(1), bad, ls_task(3)))
+
+    assert answer.status_code == 200
+    first, middle, last = answer.json["results"]
+    assert [first, last] == alone
+    assert middle["result"] or answer.json["errors"]
+
+
+@pytest.mark.parametrize("path", ["/predict", "/setup"])
+@given(data=st.data())
+@few
+def test_requests(app, path, data):
+    body = {"tasks": [ls_task(1)], "project": "1.5", "label_config": CONFIG, "schema": CONFIG, "params": {"a": None}}
+
+    answer = post(app, path, data.draw(mutants(body)))
+
+    assert answer.status_code in (200, 400)
+    assert is_answered(answer)
+
+
+PIECES = [
+    "<",
+    ">",
+    '"',
+    "&",
+    "&amp;",
+    "\0",
+    "\ud800",
+    "$image",
+    "<!DOCTYPE x>",
+    "<Label/>",
+    "<Image/>",
+    "'",
+    "😀",
+    "{{",
+]
+
+
+@given(at=st.integers(0, len(CONFIG)), cut=st.integers(0, 40), piece=st.sampled_from(PIECES))
+@few
+def test_label_configs(app, at, cut, piece):
+    config = CONFIG[:at] + piece + CONFIG[at + cut :]
+    tasks = {"tasks": [ls_task(1)], "project": "1", "label_config": config}
+
+    answers = [post(app, "/setup", {"project": "1", "schema": config}), post(app, "/predict", tasks)]
+
+    assert all(answer.status_code in (200, 400) and is_answered(answer) for answer in answers)
+    assert post(app, "/predict", {**tasks, "label_config": CONFIG}).json["results"][0]["result"]
+
+
+@given(data=st.data())
+@few
+def test_operations_that_are_sent(app, data):
+    body = {"project": 1, "operations": [OPERATION, RAW]}
+
+    answer = post(app, "/loop/api/v1/annotations/bulk", data.draw(mutants(body)))
+
+    assert answer.status_code in (200, 207, 400, 404)
+    assert is_answered(answer)

@@ -1,0 +1,79 @@
+"""Events by webhook."""
+
+import pytest
+
+from loop.errors import UpstreamError
+from loop.label_studio.webhook import PROJECT_HEADER, SECRET_HEADER
+from loop.rooms import swap
+from tests.backend.builders import AUTH
+from tests.builders import created, ls_region
+from tests.fakes import FakeQueue
+
+
+def secret(rooms, project=1):
+    return {PROJECT_HEADER: str(project), SECRET_HEADER: rooms.studio.backend.secret_of(project)}
+
+
+def test_an_event_with_the_secret_is_appended_and_its_job_asked_for(client, rooms):
+    answer = client.post("/webhook", json=created(ls_region()), headers=secret(rooms))
+
+    assert answer.status_code == 202
+    assert len(rooms.reviews.events.pending(1)) == 1
+    assert rooms.queue.asked == [("review", 1)]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param({}, id="none"),
+        pytest.param({PROJECT_HEADER: "1", SECRET_HEADER: "guess"}, id="wrong"),
+        pytest.param({PROJECT_HEADER: "1", SECRET_HEADER: ""}, id="empty"),
+        pytest.param(AUTH, id="basic-auth-alone"),
+    ],
+)
+def test_an_event_without_the_secret_is_refused(client, rooms, headers):
+    answer = client.post("/webhook", json=created(ls_region()), headers=headers)
+
+    assert answer.status_code == 401
+    assert not rooms.reviews.events.pending(1)
+
+
+def test_the_secret_of_one_project_does_not_open_another(client, rooms):
+    headers = {PROJECT_HEADER: "1", SECRET_HEADER: rooms.studio.backend.secret_of(2)}
+
+    assert client.post("/webhook", json=created(ls_region()), headers=headers).status_code == 401
+
+
+def test_start_training_is_let_in_by_basic_auth(client, rooms):
+    answer = client.post("/webhook", json={"action": "START_TRAINING", "project": {"id": 1}}, headers=AUTH)
+
+    assert answer.status_code == 202
+    assert rooms.reviews.events.pending(1)[0].action == "START_TRAINING"
+
+
+def test_pressing_start_training_twice_is_two_events(client, rooms):
+    for _ in range(2):
+        client.post("/webhook", json={"action": "START_TRAINING", "project": {"id": 1}}, headers=AUTH)
+
+    assert len(rooms.reviews.events.pending(1)) == 2
+
+
+def test_an_event_is_taken_in_while_redis_is_down(app, rooms):
+    class Down(FakeQueue):
+        def ask_review(self, project_id):
+            raise UpstreamError("Redis did not answer")
+
+    app.extensions["rooms"] = swap(rooms, (rooms.queue, Down()))
+
+    answer = app.test_client().post("/webhook", json=created(ls_region()), headers=secret(rooms))
+
+    assert answer.status_code == 202
+    assert len(rooms.reviews.events.pending(1)) == 1
+
+
+def test_credentials_in_an_event_are_not_stored(client, rooms):
+    event = created(ls_region()) | {"project": {"id": 1, "token": "s3cret"}}
+
+    client.post("/webhook", json=event, headers=secret(rooms))
+
+    assert "s3cret" not in str(rooms.reviews.events.pending(1)[0].payload)

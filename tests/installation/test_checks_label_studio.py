@@ -1,0 +1,77 @@
+"""What the doctor finds in Label Studio."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from loop.errors import LegacyTokenRefused, Refused, UpstreamError
+from loop.installation.findings import Level, is_private
+from loop.label_studio.connection import read_token
+from tests.installation.builders import jwt, unwell
+from tests.installation.fakes import NOW
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "is_usable"),
+    [
+        pytest.param("", "no key", False, id="none"),
+        pytest.param("a" * 40, "legacy token", True, id="legacy"),
+        pytest.param("a.b.c", "legacy token", True, id="no-jwt"),
+        pytest.param(jwt(token_type="refresh", exp=NOW.timestamp() + 9), "personal access token", True, id="pat"),
+        pytest.param(jwt(token_type="refresh", exp=NOW.timestamp() - 9), "personal access token", False, id="expired"),
+        pytest.param(jwt(token_type="access", exp=NOW.timestamp() + 9), "access token", False, id="access"),
+    ],
+)
+def test_the_kind_of_a_key_is_told_by_itself(key, kind, is_usable):
+    found = read_token(key, NOW)
+
+    assert found.kind.startswith(kind)
+    assert found.is_usable is is_usable
+
+
+@pytest.mark.parametrize(
+    ("key", "refusal", "check", "word"),
+    [
+        pytest.param("", None, "token", "LABEL_STUDIO_API_KEY", id="no-key"),
+        pytest.param(jwt(token_type="refresh", exp=1.0), None, "token", "LABEL_STUDIO_API_KEY", id="expired"),
+        pytest.param(
+            *("a" * 40, LegacyTokenRefused("legacy token authentication has been disabled for this organization", 401)),
+            *("token", "enable legacy tokens"),
+            id="legacy-disabled",
+        ),
+        pytest.param("a" * 40, Refused("Invalid token.", 401), "token", "personal", id="401"),
+        pytest.param("a" * 40, UpstreamError("no answer"), "label studio", "LABEL_STUDIO_URL", id="unreachable"),
+    ],
+)
+def test_a_key_that_does_not_work_is_told_and_nothing_more_is_asked(patient, key, refusal, check, word):
+    patient.studio.client.key, patient.studio.client.refusal = key, refusal
+
+    found = unwell(patient)
+
+    assert list(found) == [check]
+    assert found[check].level == Level.WRONG
+    assert word in found[check].advice
+    assert not key or key not in str(found)
+
+
+def test_a_token_that_expires_soon_is_a_warning(patient):
+    soon = datetime.now(UTC) + timedelta(days=3)
+    patient.studio.client.key = jwt(token_type="refresh", exp=soon.timestamp())
+
+    assert unwell(patient)["token"].level == Level.WARNING
+
+
+@pytest.mark.parametrize(
+    ("url", "private"),
+    [
+        ("http://127.0.0.1:9090", True),
+        ("http://localhost:9090", True),
+        ("http://web:9090", True),
+        ("http://[::1]:9090", True),
+        ("http://192.168.1.5:9090", True),
+        ("https://loop.example.com", False),
+        ("http://8.8.8.8", False),
+    ],
+)
+def test_private_addresses_are_told_by_their_text(url, private):
+    assert is_private(url) is private

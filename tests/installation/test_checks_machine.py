@@ -1,0 +1,86 @@
+"""What the doctor finds on this machine."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from loop.installation import checks_machine as checks_here
+from loop.installation.findings import Level
+from loop.rooms import swap
+from loop.settings import Settings
+from loop.wiring import build
+from tests.installation.builders import unwell
+from tests.installation.fakes import Answering
+
+
+def test_a_web_part_that_is_not_there_is_told(patient):
+    assert (
+        "loop up"
+        in unwell(swap(patient, (patient.studio.backend, Answering(patient.studio.backend, answers=False))))[
+            "web"
+        ].advice
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "check"),
+    [
+        ("workers_found", {"default": 1}, "workers gpu"),
+        ("waiting_since", datetime(2026, 1, 1, tzinfo=UTC), "queue age"),
+        ("swept", timedelta(minutes=5), "schedule"),
+        ("swept", None, "schedule"),
+    ],
+)
+def test_jobs_that_nobody_does_are_told(patient, field, value, check):
+    setattr(patient.queue, field, value)
+
+    assert list(unwell(patient)) == [check]
+
+
+def test_a_redis_that_is_down_is_told(patient, rooms, tmp_path):
+    down = build(Settings.read({"LOOP_HOME": str(tmp_path / "x"), "LOOP_REDIS_URL": f"unix://{tmp_path}/none.sock"}))
+
+    found = unwell(swap(patient, (patient.queue, down.queue)))
+
+    assert {"redis", "queue age", "schedule"} <= set(found)
+    assert "LOOP_REDIS_URL" in found["redis"].advice
+    down.close()
+
+
+def test_little_space_is_told(patient, monkeypatch):
+    monkeypatch.setattr(checks_here, "VERY_LITTLE", 2**60)
+    monkeypatch.setattr(checks_here, "LITTLE", 2**60)
+
+    assert unwell(patient)["disk"].level == Level.WRONG
+
+
+def test_records_of_another_revision_are_told(patient):
+    with patient.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0000'"))
+
+    assert "migrates" in unwell(patient)["records"].advice
+
+
+def test_damaged_records_are_told(patient, settings):
+    patient.engine.dispose()
+    path = settings.home / "loop.sqlite3"
+    with patient.engine.connect() as connection:
+        connection.execute(sa.text("PRAGMA wal_checkpoint(TRUNCATE)"))
+    patient.engine.dispose()
+    content = bytearray(path.read_bytes())
+    content[8192 : 8192 + 4096] = b"\xff" * 4096
+    path.write_bytes(content)
+
+    found = unwell(patient)
+
+    assert found["records"].level == Level.WRONG
+
+
+def test_an_installation_without_records_is_told_and_raises_nothing(tmp_path):
+    empty = build(Settings.read({"LOOP_HOME": str(tmp_path / "new"), "LABEL_STUDIO_URL": "http://127.0.0.1:9"}))
+
+    found = unwell(empty, seconds=5)
+
+    assert {"token", "records", "projects", "web", "redis"} <= set(found)
+    empty.close()

@@ -1,0 +1,160 @@
+"""What a kill in the middle of a promotion leaves."""
+
+import os
+import time
+
+import pytest
+
+from loop.label_studio.prediction_import import NewPrediction
+from loop.regions import Box
+from loop.registry.promote import promote, roll_back
+from loop.registry.store import WeightsRegistry
+from loop.rooms import swap
+from loop.serving.refresh import refresh
+from tests.builders import ls_task
+from tests.fakes import FakeDetectors, FakeImages, FakeQueue
+from tests.registry.builders import due, served
+from tests.registry.fakes import Choosy, Deadly, killed_in
+
+CAR = (Box(0, 0, 0.5, 0.5), "car", 0.9)
+
+
+OLD, NEW = "yolo_detector@1.0.0", "yolo_detector@1.1.0"
+
+
+OLD, NEW = "yolo_detector@1.0.0", "yolo_detector@1.1.0"
+
+
+@pytest.fixture
+def weights(tmp_path):
+    def make(content=b"weights"):
+        path = tmp_path / "some.pt"
+        path.write_bytes(content)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def rooms(rooms, weights):
+    """A project with two versions, the newer of which serves, and three open tasks."""
+    rooms.registry.versions.promote(1, rooms.registry.versions.add(1, weights(b"old")).name, "first")
+    rooms.registry.versions.promote(1, rooms.registry.versions.add(1, weights(b"new")).name, "better")
+    studio = Choosy([ls_task(n) for n in range(1, 4)])
+    ready = swap(
+        rooms,
+        (rooms.studio.client, studio),
+        (rooms.registry.detectors, FakeDetectors(CAR)),
+        (rooms.vision.images, FakeImages()),
+    )
+    refresh(ready.serving, 1)
+    return ready
+
+
+def test_killed_between_the_copy_of_the_weights_and_the_row_nothing_is_registered(rooms, settings, weights):
+    path = weights(b"third")
+
+    def act(own):
+        WeightsRegistry(Deadly(own.engine, "begin"), settings.home / "weights", "yolo_detector").add(1, path)
+
+    killed_in(settings, act)
+    folder = settings.home / "weights" / "1"
+    assert len(rooms.registry.versions.list(1)) == 2
+    assert len(list(folder.iterdir())) == 3
+    assert rooms.registry.versions.tidy(1) == 0  # somebody may be about to write the row
+
+    for file in folder.iterdir():
+        os.utime(file, (time.time() - 7200, time.time() - 7200))
+    assert rooms.registry.versions.tidy(1) == 1
+    for version in rooms.registry.versions.list(1):
+        version.verify()
+
+
+def test_killed_between_the_copy_and_the_row_the_next_try_registers_one_version(rooms, settings, weights):
+    path = weights(b"third")
+    killed_in(
+        settings,
+        lambda own: WeightsRegistry(Deadly(own.engine, "begin"), own.registry.versions._root, "x").add(1, path),
+    )
+
+    rooms.registry.versions.add(1, path)
+
+    assert len(rooms.registry.versions.list(1)) == 3
+    assert len(list((settings.home / "weights" / "1").iterdir())) == 3
+
+
+@pytest.mark.parametrize("method", ["roll_back", "ask_refresh"])
+def test_killed_before_the_alias_moved_nothing_has_changed(rooms, settings, method):
+    def act(own):
+        part = own.registry.versions if method == "roll_back" else own.studio.projects
+        roll_back(swap(own, (part, Deadly(part, method))).registry, 1, "worse")
+
+    killed_in(settings, act, {"studio.client": rooms.studio.client, "queue": FakeQueue()})
+
+    if due(rooms):
+        refresh(rooms.serving, 1)
+    assert served(rooms) == (NEW, NEW)
+
+
+@pytest.mark.parametrize("method", ["project", "update_project"])
+def test_killed_between_alias_and_model_version_the_sweep_lets_it_follow(rooms, settings, method):
+    studio = rooms.studio.client
+    fakes = {"studio.client": Deadly(studio, method), "queue": FakeQueue()}
+    killed_in(settings, lambda own: roll_back(own.registry, 1, "x"), fakes)
+    assert served(rooms) == (OLD, NEW)
+
+    assert due(rooms)
+    refresh(rooms.serving, 1)
+
+    assert served(rooms) == (OLD, OLD)
+    assert not due(rooms)
+
+
+@pytest.mark.parametrize("method", ["update_project", "record_refresh"])
+def test_killed_between_storing_predictions_and_model_version_the_sweep_lets_it_follow(rooms, settings, method):
+    promote(rooms.registry, 1, OLD, "a test")
+    studio, detectors, images = rooms.studio.client, rooms.registry.detectors, rooms.vision.images
+
+    def act(own):
+        dying = swap(
+            own, (own.studio.client, Deadly(studio, method)), (own.studio.projects, Deadly(own.studio.projects, method))
+        )
+        refresh(dying.serving, 1)
+
+    killed_in(settings, act, {"registry.detectors": detectors, "vision.images": images, "queue": FakeQueue()})
+    logged = rooms.serving.predictions.newest(1, [1, 2, 3])
+    assert {one.version for one in logged.values()} == {OLD}  # the child came so far
+    studio.store_predictions(1, [NewPrediction(n, OLD, 0.5, []) for n in (1, 2, 3)])  # as it had in its own memory
+
+    assert due(rooms)
+    refresh(rooms.serving, 1)
+
+    assert served(rooms) == (OLD, OLD)
+    assert len(rooms.serving.predictions.of_task(1, 1)) == 2
+    assert not due(rooms)
+
+
+def test_killed_three_times_on_the_way_there_and_back_it_still_follows(rooms, settings):
+    """The queue follows the other version, and all that was noted down says that the first one was followed."""
+    fakes = {"registry.detectors": rooms.registry.detectors, "vision.images": rooms.vision.images, "queue": FakeQueue()}
+    studio = rooms.studio.client
+
+    def there(own):
+        promote(swap(own, (own.outbox, Deadly(own.outbox, "post"))).registry, 1, OLD, "a test")
+
+    def followed(own):
+        projects = own.studio.projects
+        refresh(swap(own, (projects, Deadly(projects, "record_refresh"))).serving, 1)
+
+    def back(own):
+        roll_back(swap(own, (own.outbox, Deadly(own.outbox, "post"))).registry, 1, "a test")
+
+    for act in (there, followed, back):
+        killed_in(settings, act, {"studio.client": studio, **fakes})
+    studio.fields["model_version"] = OLD  # as the second one had in its own memory
+    assert served(rooms) == (NEW, OLD)
+
+    assert due(rooms)
+    refresh(rooms.serving, 1)
+
+    assert served(rooms) == (NEW, NEW)

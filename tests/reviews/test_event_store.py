@@ -1,0 +1,28 @@
+"""The event log."""
+
+from loop.secrecy import redact_json
+from tests.builders import created, ls_region
+
+
+def test_an_event_is_appended_once(rooms):
+    event = created(ls_region())
+
+    assert rooms.reviews.events.append(1, event["action"], event)
+    assert not rooms.reviews.events.append(1, event["action"], event)
+    assert len(rooms.reviews.events.pending(1)) == 1
+
+
+def test_the_same_event_of_two_projects_is_two(rooms):
+    event = created(ls_region())
+
+    assert rooms.reviews.events.append(1, event["action"], event)
+    assert rooms.reviews.events.append(2, event["action"], event)
+
+
+def test_credentials_are_never_stored():
+    payload = {"project": {"token": "s", "task_data_password": "s", "title": "Cars"}, "tasks": [{"api_key": "s"}]}
+
+    assert redact_json(payload) == {
+        "project": {"token": "[redacted]", "task_data_password": "[redacted]", "title": "Cars"},
+        "tasks": [{"api_key": "[redacted]"}],
+    }

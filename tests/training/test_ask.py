@@ -1,0 +1,28 @@
+"""When a training is asked for."""
+
+from loop import jobs
+from loop.training.retrain import retrain
+from loop.training.store import TrainingState
+from tests.training.builders import review_tasks
+
+
+def test_the_sweep_asks_once_the_cool_down_is_over(asked):
+    asked.studio.projects.set_policy(1, {"retrain_after": 2, "cool_down": 3600, "of_somebody_else": 1})
+    retrain(asked.trainings, 1)
+    review_tasks(asked, range(20, 25))
+
+    jobs._ask_again(asked)
+    too_early = list(asked.trainings.store.open(1))
+    asked.studio.projects.set_policy(1, {"retrain_after": 2, "cool_down": 0})
+    jobs._ask_again(asked)
+
+    assert too_early == []
+    assert [one.asked_by for one in asked.trainings.store.open(1)] == ["5 new reviews"]
+    assert asked.queue.asked.count(("retrain", 1)) >= 1
+
+
+def test_by_hand_neither_number_nor_cool_down_counts(asked):
+    asked.studio.projects.set_policy(1, {"retrain_after": 99, "cool_down": 3600})
+    retrain(asked.trainings, 1)
+
+    assert asked.trainings.store.ask(1, "by hand").state == TrainingState.ASKED
