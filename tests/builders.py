@@ -109,6 +109,6 @@ def picture(size=(64, 48), colour="red", form="JPEG", **options):
     return content.getvalue()
 
 
-def kinds(rooms):
+def posted_notices(rooms):
     outbox = rooms.outbox
     return [(one.notice.kind, one.notice.data) for one in reversed(outbox.last(most=100))]

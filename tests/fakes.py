@@ -133,8 +133,8 @@ class FakeLabelStudio:
         self.stored += rows
         for task in self.tasks:
             new = [one for one in rows if one["task"] == task["id"]]
-            for one in new:
-                one.setdefault("id", next(self.ids))
+            for row in new:
+                row.setdefault("id", next(self.ids))
             task.setdefault("predictions", []).extend(new)
         return len(predictions)
 
@@ -161,22 +161,22 @@ class FakeDetector:
 
     image_size = 640
 
-    def __init__(self, *found, class_names=("car", "person", "dog")):
+    def __init__(self, *detections, class_names=("car", "person", "dog")):
         self.class_names = class_names
-        self._found = [Detection(*one) for one in found]
+        self._found = [Detection(*one) for one in detections]
         self.floors = []
 
     def detect(self, images, floor):
         self.floors.append(floor)
-        kept = [one for one in self._found if one.confidence >= floor]
-        return [sorted(kept, key=lambda one: -one.confidence) for _ in images]
+        sure = [one for one in self._found if one.confidence >= floor]
+        return [sorted(sure, key=lambda detection: -detection.confidence) for _ in images]
 
 
 class FakeDetectors:
     """Loads the same fake detector for all weights, and has none to start from."""
 
-    def __init__(self, *found):
-        self._found = found
+    def __init__(self, *detections):
+        self._found = detections
 
     def check_device(self):
         pass

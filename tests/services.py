@@ -130,9 +130,9 @@ def run_loop(settings, *arguments, ok=True):
 def until(is_so, seconds=60.0, every=0.2):
     deadline = time.monotonic() + seconds
     while True:
-        found = is_so()
-        if found:
-            return found
+        answer = is_so()
+        if answer:
+            return answer
         assert time.monotonic() < deadline, f"not so after {seconds} s"
         time.sleep(every)
 
@@ -140,13 +140,13 @@ def until(is_so, seconds=60.0, every=0.2):
 def make_project(api, title, count, *, labels=("Thing",), seed=1):
     """A project of composed scenes whose objects are all of one label, and its annotator."""
     known, _ = scenes.palettes()
-    found = [
+    scenes_of_label = [
         scenes.Scene(scene.name, scene.image, tuple((labels[0], box) for _, box in scene.objects))
         for scene in scenes.compose(known, count, seed=seed, prefix=f"s{seed}")
     ]
     project_id = projects.create(api, title, labels)
-    projects.upload(api, project_id, found, lambda _: None)
-    return project_id, Annotator(api, project_id, found)
+    projects.upload(api, project_id, scenes_of_label, lambda _: None)
+    return project_id, Annotator(api, project_id, scenes_of_label)
 
 
 @pytest.fixture
@@ -181,12 +181,12 @@ def project_of(api, project_id):
 
 def children(process, *words):
     """The processes below *process* whose command has all the words."""
-    found = []
+    processes = []
     for child in psutil.Process(process.pid).children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # also one that is dead and not yet reaped
             if all(word in " ".join(child.cmdline()) for word in words):
-                found.append(child)
-    return found
+                processes.append(child)
+    return processes
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ KEY = standard_key("s3cret")
 
 
 @pytest.fixture
-def told(rooms):
+def sending_to(rooms):
     def of(*urls, seconds=1.0):
         return swap(
             rooms,
@@ -45,18 +45,18 @@ def states(rooms):
     return {one.url: one.state for one in rooms.outbox.last()}
 
 
-def test_a_notice_comes_signed_with_its_id_and_kind(told):
-    with receiver() as one:
-        rooms = told(one.url)
+def test_a_notice_comes_signed_with_its_id_and_kind(sending_to):
+    with receiver() as server:
+        rooms = sending_to(server.url)
         rooms.outbox.post(7, "model.promoted", "1", {"version": "v"})
 
         line = deliver(rooms.outbox, rooms.sender)
 
-        ((sent, body),) = one.got
-    (kept,) = rooms.outbox.last()
+        ((sent, body),) = server.got
+    (last,) = rooms.outbox.last()
     assert line == "1 delivered, 0 failed"
-    assert (kept.state, kept.status, kept.attempts, kept.error) == (DeliveryState.DELIVERED, 204, 1, None)
-    assert Webhook(KEY).verify(body, dict(sent))["id"] == sent["webhook-id"] == kept.notice.id
+    assert (last.state, last.status, last.attempts, last.error) == (DeliveryState.DELIVERED, 204, 1, None)
+    assert Webhook(KEY).verify(body, dict(sent))["id"] == sent["webhook-id"] == last.notice.id
     assert sent["X-Loop-Event"] == "model.promoted"
     assert sent["Content-Type"] == "application/json"
 
@@ -68,7 +68,7 @@ def answers(*statuses):
 
 
 @pytest.mark.parametrize(
-    ("first", "said"),
+    ("first", "message"),
     [
         pytest.param(500, "answered 500", id="fails"),
         pytest.param(404, "answered 404", id="not-found"),
@@ -76,24 +76,24 @@ def answers(*statuses):
         pytest.param(None, "RemoteProtocolError", id="hangs-up"),
     ],
 )
-def test_a_receiver_that_fails_gets_the_same_notice_again(told, first, said):
-    with receiver(answers(first, 200)) as one:
-        rooms = told(one.url)
+def test_a_receiver_that_fails_gets_the_same_notice_again(sending_to, first, message):
+    with receiver(answers(first, 200)) as server:
+        rooms = sending_to(server.url)
         rooms.outbox.post(1, "rates.alert", "1", {})
 
         deliver(rooms.outbox, rooms.sender)
         (failed,) = rooms.outbox.last(is_failed=True)
         deliver(rooms.outbox, rooms.sender)  # not due yet
-        before = len(one.got)
+        before = len(server.got)
         now_due(rooms)
         deliver(rooms.outbox, rooms.sender)
 
-        got = list(one.got)
-    assert said in failed.error
+        got = list(server.got)
+    assert message in failed.error
     assert failed.due_at > failed.notice.created_at + timedelta(seconds=3)
     assert (before, len(got)) == (1, 2)
     assert len({body for _, body in got}) == 1
-    assert states(rooms) == {one.url: DeliveryState.DELIVERED}
+    assert states(rooms) == {server.url: DeliveryState.DELIVERED}
 
 
 def slowly(handler):
@@ -107,9 +107,9 @@ def slowly(handler):
 @pytest.mark.parametrize(
     "behave", [pytest.param(lambda _: time.sleep(5) or 200, id="silent"), pytest.param(slowly, id="a-byte-at-a-time")]
 )
-def test_a_slow_receiver_is_given_up_in_time_and_holds_nobody_up(told, behave):
+def test_a_slow_receiver_is_given_up_in_time_and_holds_nobody_up(sending_to, behave):
     with receiver(behave) as slow, receiver() as quick:
-        rooms = told(slow.url, quick.url)
+        rooms = sending_to(slow.url, quick.url)
         for number in range(3):
             rooms.outbox.post(1, "rates.alert", str(number), {})
         began, came = time.monotonic(), []
@@ -130,9 +130,9 @@ def _until(is_so):
     return time.monotonic()
 
 
-def test_what_is_posted_while_another_receiver_is_slow_is_sent_at_once(told):
+def test_what_is_posted_while_another_receiver_is_slow_is_sent_at_once(sending_to):
     with receiver(lambda _: time.sleep(3) or 200) as slow, receiver() as quick:
-        rooms = told(slow.url, quick.url, seconds=2.0)
+        rooms = sending_to(slow.url, quick.url, seconds=2.0)
         rooms.outbox.post(1, "rates.alert", "1", {})
         running = threading.Thread(target=deliver, args=(rooms.outbox, rooms.sender))
         running.start()
@@ -147,12 +147,12 @@ def test_what_is_posted_while_another_receiver_is_slow_is_sent_at_once(told):
     assert was_running
 
 
-def test_a_receiver_that_is_not_there_is_tried_once_a_run_and_the_others_are_served(told):
+def test_a_receiver_that_is_not_there_is_tried_once_a_run_and_the_others_are_served(sending_to):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         dead = f"http://127.0.0.1:{probe.getsockname()[1]}/"
-    with receiver() as one:
-        rooms = told(dead, "no address", one.url)
+    with receiver() as server:
+        rooms = sending_to(dead, "no address", server.url)
         for number in range(3):
             rooms.outbox.post(1, "rates.alert", str(number), {})
 
@@ -161,9 +161,9 @@ def test_a_receiver_that_is_not_there_is_tried_once_a_run_and_the_others_are_ser
     assert sum(kept.attempts for kept in rooms.outbox.last() if kept.url == dead) == 1
 
 
-def test_notices_that_a_receiver_refuses_do_not_hold_up_those_it_takes(told):
-    with receiver(lambda handler: 422 if handler.headers["X-Loop-Event"] == "rates.alert" else 200) as one:
-        rooms = told(one.url)
+def test_notices_that_a_receiver_refuses_do_not_hold_up_those_it_takes(sending_to):
+    with receiver(lambda handler: 422 if handler.headers["X-Loop-Event"] == "rates.alert" else 200) as server:
+        rooms = sending_to(server.url)
         for number in range(3):
             rooms.outbox.post(1, "rates.alert", str(number), {})
         rooms.outbox.post(1, "model.promoted", "1", {})
@@ -171,21 +171,21 @@ def test_notices_that_a_receiver_refuses_do_not_hold_up_those_it_takes(told):
         assert deliver(rooms.outbox, rooms.sender) == "1 delivered, 3 failed"
 
 
-def test_after_its_last_attempt_a_delivery_is_given_up(told):
-    with receiver(lambda _: 500) as one:
-        rooms = told(one.url)
+def test_after_its_last_attempt_a_delivery_is_given_up(sending_to):
+    with receiver(lambda _: 500) as server:
+        rooms = sending_to(server.url)
         rooms.outbox.post(1, "rates.alert", "1", {})
 
         for _ in range(4):
             now_due(rooms)
             deliver(rooms.outbox, rooms.sender, RetryPolicy(most_attempts=3))
 
-    (kept,) = rooms.outbox.last()
-    assert (kept.state, kept.attempts, kept.status) == (DeliveryState.GIVEN_UP, 3, 500)
+    (delivery,) = rooms.outbox.last()
+    assert (delivery.state, delivery.attempts, delivery.status) == (DeliveryState.GIVEN_UP, 3, 500)
 
 
-def test_what_waited_in_vain_for_a_day_is_given_up_untried(told):
-    rooms = told("http://127.0.0.1:9/")
+def test_what_waited_in_vain_for_a_day_is_given_up_untried(sending_to):
+    rooms = sending_to("http://127.0.0.1:9/")
     for number in range(3):
         rooms.outbox.post(1, "rates.alert", str(number), {})
     with rooms.engine.begin() as connection:
@@ -193,8 +193,8 @@ def test_what_waited_in_vain_for_a_day_is_given_up_untried(told):
 
     deliver(rooms.outbox, rooms.sender)
 
-    found = rooms.outbox.last()
-    assert sorted((one.state.value, one.attempts) for one in found) == [
+    last = rooms.outbox.last()
+    assert sorted((one.state.value, one.attempts) for one in last) == [
         ("given up", 0),
         ("given up", 0),
         ("waiting", 1),
@@ -212,7 +212,7 @@ deliver(rooms.outbox, rooms.sender)
 """
 
 
-def test_killed_between_sending_and_recording_it_is_sent_again_with_the_same_id(told, settings):
+def test_killed_between_sending_and_recording_it_is_sent_again_with_the_same_id(sending_to, settings):
     pids = []
 
     def kill_the_sender_once(_):
@@ -220,22 +220,22 @@ def test_killed_between_sending_and_recording_it_is_sent_again_with_the_same_id(
             os.kill(pids.pop(), signal.SIGKILL)
         return 200
 
-    with receiver(kill_the_sender_once) as one:
-        rooms = told(one.url)
+    with receiver(kill_the_sender_once) as own:
+        rooms = sending_to(own.url)
         rooms.outbox.post(1, "rates.alert", "1", {})
         # The sender waits for its pid to be known before it sends.
         sender = subprocess.Popen(
-            [sys.executable, "-c", f"sys = __import__('sys'); sys.stdin.readline()\n{SENDER}", settings.home, one.url],
+            [sys.executable, "-c", f"sys = __import__('sys'); sys.stdin.readline()\n{SENDER}", settings.home, own.url],
             stdin=subprocess.PIPE,
         )
         pids.append(sender.pid)
         sender.communicate(b"go\n", timeout=60)
         assert sender.returncode == -signal.SIGKILL
-        assert states(rooms) == {one.url: DeliveryState.WAITING}
+        assert states(rooms) == {own.url: DeliveryState.WAITING}
 
         deliver(rooms.outbox, rooms.sender)
 
-        got = list(one.got)
+        got = list(own.got)
     assert len(got) == 2
     assert len({sent["webhook-id"] for sent, _ in got}) == 1
-    assert states(rooms) == {one.url: DeliveryState.DELIVERED}
+    assert states(rooms) == {own.url: DeliveryState.DELIVERED}

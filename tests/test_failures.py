@@ -158,9 +158,9 @@ def test_many_tasks_are_named_by_the_first():
 
 
 def test_a_foreign_error_is_one_short_line_that_names_its_tasks():
-    said = describe_error(FileNotFoundError(f"Image Not Found /s/images/train/task-00000012.jpg\n{'x' * 1000}"))
+    message = describe_error(FileNotFoundError(f"Image Not Found /s/images/train/task-00000012.jpg\n{'x' * 1000}"))
 
-    assert said == "FileNotFoundError: task 12: Image Not Found /s/images/train/task-00000012.jpg"
+    assert message == "FileNotFoundError: task 12: Image Not Found /s/images/train/task-00000012.jpg"
     assert len(describe_error(RuntimeError("y" * 1000))) < 320
 
 

@@ -52,7 +52,7 @@ def worked_on(rooms, project):
     counted = rooms.reviews.store.counted(project)
     regions = {task: counted[task].review.regions if task in counted else None for task in GOOD}
     verdicts = sorted(
-        (one.task_id, str(one.decision)) for one in rooms.rates.store.read_verdicts(project) if one.task_id in GOOD
+        (row.task_id, str(row.decision)) for row in rooms.rates.store.read_verdicts(project) if row.task_id in GOOD
     )
     return regions, verdicts
 

@@ -37,40 +37,40 @@ def learned(rooms, tmp_path):
 
 
 def test_a_predicted_region_is_traced_to_the_version_that_learned_from_its_correction(learned):
-    found = lineage.of_region(learned.trainings, learned.taxonomies, 1, "p")
+    trace = lineage.of_region(learned.trainings, learned.taxonomies, 1, "p")
 
-    (shown,) = found.shown
+    (shown,) = trace.shown
     assert (shown.version, shown.task, shown.stream, shown.region.score) == ("yolo_detector@1.0.0", 3, "queue", 0.7)
-    (drawn,) = found.drawn
+    (drawn,) = trace.drawn
     assert (drawn.annotation, drawn.annotator, drawn.is_counted) == (33, 1, True)
-    (verdict,) = found.verdicts
+    (verdict,) = trace.verdicts
     assert (verdict.decision, verdict.is_relabelled, verdict.annotation) == ("corrected", True, 33)
-    (taught,) = found.learned
+    (taught,) = trace.learned
     assert (taught.annotation, taught.version, taught.training) == (33, "yolo_detector@1.1.0", 1)
 
 
 def test_a_region_drawn_by_hand_was_shown_by_nobody(learned):
-    found = lineage.of_region(learned.trainings, learned.taxonomies, 1, "drawn")
+    trace = lineage.of_region(learned.trainings, learned.taxonomies, 1, "drawn")
 
-    assert found.shown == []
-    assert [verdict.decision for verdict in found.verdicts] == ["missed"]
-    assert [taught.version for taught in found.learned] == ["yolo_detector@1.1.0"]
+    assert trace.shown == []
+    assert [verdict.decision for verdict in trace.verdicts] == ["missed"]
+    assert [taught.version for taught in trace.learned] == ["yolo_detector@1.1.0"]
 
 
 def test_a_false_positive_is_in_no_review_and_is_learned_from_as_its_absence(learned):
-    found = lineage.of_region(learned.trainings, learned.taxonomies, 1, "q")
+    trace = lineage.of_region(learned.trainings, learned.taxonomies, 1, "q")
 
-    assert found.drawn == []
-    assert [verdict.decision for verdict in found.verdicts] == ["false_positive"]
-    assert [taught.annotation for taught in found.learned] == [33]
+    assert trace.drawn == []
+    assert [verdict.decision for verdict in trace.verdicts] == ["false_positive"]
+    assert [taught.annotation for taught in trace.learned] == [33]
 
 
 def test_an_annotator_is_traced_to_verdicts_and_versions(learned):
-    found = lineage.of_annotator(learned.trainings, 1, 1)
+    trace = lineage.of_annotator(learned.trainings, 1, 1)
 
-    assert (found.reviews, found.tasks, found.median_seconds) == (1, [3], 2.0)
-    assert found.verdicts == {"yolo_detector@1.0.0": {"corrected": 1, "false_positive": 1, "missed": 1}}
-    assert sum(found.learned["yolo_detector@1.1.0"].values()) == 1
+    assert (trace.reviews, trace.tasks, trace.median_seconds) == (1, [3], 2.0)
+    assert trace.verdicts == {"yolo_detector@1.0.0": {"corrected": 1, "false_positive": 1, "missed": 1}}
+    assert sum(trace.learned["yolo_detector@1.1.0"].values()) == 1
 
 
 def test_a_version_is_traced_to_those_who_taught_it_and_to_what_it_did(learned):
@@ -111,9 +111,9 @@ def test_regions_of_another_project_are_not_found(learned):
 def test_the_command_says_it_in_lines_and_in_json(learned, settings, monkeypatch):
     for variable, value in settings.environment().items():
         monkeypatch.setenv(variable, value)
-    said = CliRunner().invoke(app, ["lineage", "--project", "1", "--region", "p"]).output
-    found = json.loads(CliRunner().invoke(app, ["lineage", "--project", "1", "--version", "1.1.0", "--json"]).output)
+    output = CliRunner().invoke(app, ["lineage", "--project", "1", "--region", "p"]).output
+    content = json.loads(CliRunner().invoke(app, ["lineage", "--project", "1", "--version", "1.1.0", "--json"]).output)
 
-    assert "corrected (relabelled) on yolo_detector@1.0.0 by annotator 1 in 2.0 s (editor)" in said
-    assert "training 1 asked, yolo_detector@1.1.0" in said
-    assert found["ancestors"] == ["yolo_detector@1.0.0"]
+    assert "corrected (relabelled) on yolo_detector@1.0.0 by annotator 1 in 2.0 s (editor)" in output
+    assert "training 1 asked, yolo_detector@1.1.0" in output
+    assert content["ancestors"] == ["yolo_detector@1.0.0"]

@@ -89,8 +89,8 @@ def home(request, tmp_path, monkeypatch, empty_records):
 
 
 def assert_no_secret_in(text):
-    found = [secret for secret in ("5ecre7", KEY[6:20], KEY[30:]) if secret in text]
-    assert not found, text[max(0, text.find(found[0]) - 200) :][:400]
+    leaked = [secret for secret in ("5ecre7", KEY[6:20], KEY[30:]) if secret in text]
+    assert not leaked, text[max(0, text.find(leaked[0]) - 200) :][:400]
 
 
 def test_no_command_prints_or_logs_a_secret(home, logged, tmp_path):

@@ -16,7 +16,7 @@ from loop.rooms import swap
 from loop.settings import Settings
 from loop.storage.key_file import DerivedSecrets
 from loop.wiring import build
-from tests.builders import NOON, created, kinds, ls_region, region, served
+from tests.builders import NOON, created, ls_region, posted_notices, region, served
 from tests.reviews.builders import take
 
 NOTICE = Notice("a-b-c", 7, "review.recorded", {"task": 1, "text": "ü"}, NOON)
@@ -81,9 +81,9 @@ def test_a_standard_key_is_used_as_it_is_and_any_other_text_by_its_bytes():
 
 
 def test_a_body_says_what_happened():
-    said = json.loads(NOTICE.body())
+    content = json.loads(NOTICE.body())
 
-    assert said == {
+    assert content == {
         "id": "a-b-c",
         "kind": "review.recorded",
         "project": 7,
@@ -161,20 +161,20 @@ def test_a_given_up_delivery_is_due_again_when_asked_for(outbox):
 
 
 @pytest.fixture
-def told(rooms):
+def posting(rooms):
 
     return swap(rooms, (rooms.outbox, Outbox(rooms.engine, ["http://one.example/"])))
 
 
-def test_a_review_is_told_once_for_each_state_it_counts_in(told):
-    told.serving.predictions.append([served(region("p"))])
+def test_a_review_is_told_once_for_each_state_it_counts_in(posting):
+    posting.serving.predictions.append([served(region("p"))])
     event = created(ls_region("p"))
 
-    take(told, event, event)
-    take(told, created(ls_region("p", label="Person"), edited=5))
-    take(told, created(annotation=2, task=2, was_cancelled=True))  # a skip is no review
+    take(posting, event, event)
+    take(posting, created(ls_region("p", label="Person"), edited=5))
+    take(posting, created(annotation=2, task=2, was_cancelled=True))  # a skip is no review
 
-    told_of = kinds(told)
+    told_of = posted_notices(posting)
     assert [kind for kind, _ in told_of] == ["review.recorded"] * 2
     assert [data["verdicts"] for _, data in told_of] == [{"confirmed": 1}, {"corrected": 1}]
     assert told_of[0][1] | {"verdicts": 0} == {
@@ -188,23 +188,23 @@ def test_a_review_is_told_once_for_each_state_it_counts_in(told):
     }
 
 
-def test_a_review_of_a_task_without_prediction_is_told_too(told):
-    take(told, created(ls_region("d")))
+def test_a_review_of_a_task_without_prediction_is_told_too(posting):
+    take(posting, created(ls_region("d")))
 
-    assert [data["version"] for _, data in kinds(told)] == [None]
+    assert [data["version"] for _, data in posted_notices(posting)] == [None]
 
 
-def test_a_move_of_the_champion_is_told_once(told, tmp_path):
+def test_a_move_of_the_champion_is_told_once(posting, tmp_path):
     (tmp_path / "some.pt").write_bytes(b"weights")
-    first, second = (told.registry.versions.add(1, tmp_path / "some.pt") for _ in range(2))
+    first, second = (posting.registry.versions.add(1, tmp_path / "some.pt") for _ in range(2))
 
-    promote(told.registry, 1, first.name, "better")
-    promote(told.registry, 1, second.name, "better still")
-    roll_back(told.registry, 1, "worse")
-    promote(told.registry, 1, first.name, "it serves already")
-    announce_move(told.registry, first, NoticeKind.MODEL_PROMOTED, "after a crash")
+    promote(posting.registry, 1, first.name, "better")
+    promote(posting.registry, 1, second.name, "better still")
+    roll_back(posting.registry, 1, "worse")
+    promote(posting.registry, 1, first.name, "it serves already")
+    announce_move(posting.registry, first, NoticeKind.MODEL_PROMOTED, "after a crash")
 
-    assert kinds(told) == [
+    assert posted_notices(posting) == [
         ("model.promoted", {"version": first.name, "why": "better"}),
         ("model.promoted", {"version": second.name, "why": "better still"}),
         ("model.rolled_back", {"version": first.name, "why": "worse"}),

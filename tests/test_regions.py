@@ -25,9 +25,9 @@ def test_half_of_a_box_overlaps_by_half():
 
 
 @given(boxes(), boxes())
-def test_overlap_is_mutual_and_a_share(one, other):
-    assert one.iou(other) == pytest.approx(other.iou(one))
-    assert 0.0 <= one.iou(other) <= 1.0 + 1e-9
+def test_overlap_is_mutual_and_a_share(box, other):
+    assert box.iou(other) == pytest.approx(other.iou(box))
+    assert 0.0 <= box.iou(other) <= 1.0 + 1e-9
 
 
 @given(boxes())

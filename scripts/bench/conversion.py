@@ -41,11 +41,11 @@ def main() -> None:
     for count in asked.tasks:
         with tempfile.TemporaryDirectory() as folder:
             _make(Path(folder), count)
-            found: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
+            measured: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
             for _ in range(asked.rounds):
                 for way in WAYS:
-                    found[way].append(_measured(way, folder))
-        for way, runs in found.items():
+                    measured[way].append(_measured(way, folder))
+        for way, runs in measured.items():
             print(f"{count:>7} {way:<9} {_told(count, runs)}", flush=True)
 
 

@@ -52,8 +52,8 @@ class References:
     def with_more(self, vectors: Vectors, labels: Names, stamps: Names) -> References:
         """These and others."""
         ours, more = (self.vectors, self.labels, self.stamps), (vectors, labels, stamps)
-        found: list[NDArray[Any]] = [np.concatenate(pair) for pair in zip(ours, more, strict=True)]
-        return References(*found)
+        arrays: list[NDArray[Any]] = [np.concatenate(pair) for pair in zip(ours, more, strict=True)]
+        return References(*arrays)
 
     def calibrated(self, taxonomy: Taxonomy) -> Taxonomy:
         """The taxonomy with thresholds from matches of each reference without those of its stamp."""
@@ -76,38 +76,38 @@ def measure(stored: Features, policy: ClusterPolicy) -> dict[str, float]:
     unknown = np.flatnonzero([one.node is None for one in placed])
     figures["novel left unknown"] = float(np.isin(np.flatnonzero(~is_known), unknown).mean())
     figures["known left unknown"] = float(np.isin(np.flatnonzero(is_known), unknown).mean())
-    found = cluster(unlabelled[unknown], policy, references=references.vectors)
-    figures |= agreement(unlabelled[unknown], found, truth[unknown])
+    clustering = cluster(unlabelled[unknown], policy, references=references.vectors)
+    figures |= agreement(unlabelled[unknown], clustering, truth[unknown])
 
-    members, names, grown = name_clusters(taxonomy, found, truth[unknown])
-    figures["clusters named"] = float(len(np.unique(found.labels[members])))
+    members, names, grown = name_clusters(taxonomy, clustering, truth[unknown])
+    figures["clusters named"] = float(len(np.unique(clustering.labels[members])))
     figures["their members named rightly"] = float((names == truth[unknown[members]]).mean()) if len(names) else 0.0
     rows = unknown[members]
     more = references.with_more(unlabelled[rows], names, stored["unlabelled_stamps"][rows])
     grown = more.calibrated(grown)
-    for which, said in (("again", "stamps seen"), ("later", "stamps held out")):
-        figures |= classified(grown, more, unit(stored[f"{which}_vectors"]), stored[f"{which}_labels"], said)
+    for which, title in (("again", "stamps seen"), ("later", "stamps held out")):
+        figures |= classified(grown, more, unit(stored[f"{which}_vectors"]), stored[f"{which}_labels"], title)
 
     for name in NOVEL:
         taxonomy = add_category(taxonomy, name)
     every = references.with_more(unlabelled[~is_known], truth[~is_known], stored["unlabelled_stamps"][~is_known])
     taxonomy = every.calibrated(taxonomy)
-    for which, said in (("again", "stamps seen"), ("later", "stamps held out")):
-        best = classified(taxonomy, every, unit(stored[f"{which}_vectors"]), stored[f"{which}_labels"], said)
-        figures[f"were all novel labelled, {said}"] = best[f"novel classified, {said}"]
+    for which, title in (("again", "stamps seen"), ("later", "stamps held out")):
+        best = classified(taxonomy, every, unit(stored[f"{which}_vectors"]), stored[f"{which}_labels"], title)
+        figures[f"were all novel labelled, {title}"] = best[f"novel classified, {title}"]
     return figures
 
 
 def classified(
-    taxonomy: Taxonomy, references: References, queries: Vectors, truth: Names, said: str
+    taxonomy: Taxonomy, references: References, queries: Vectors, truth: Names, title: str
 ) -> dict[str, float]:
     """The share of later detections that are matched to the node they should be."""
     placed = np.array([one.node or "" for one in vote(taxonomy, references.near(taxonomy, queries))])
     right = placed == np.array([taxonomy.node_of_label.get(name, "?") for name in truth])
     novel = np.isin(truth, list(NOVEL))
-    figures = {f"novel classified, {said}": float(right[novel].mean())}
-    figures |= {f"  {name}": float(right[truth == name].mean()) for name in NOVEL if said == "stamps held out"}
-    return figures | {f"known classified then, {said}": float(right[~novel].mean())}
+    figures = {f"novel classified, {title}": float(right[novel].mean())}
+    figures |= {f"  {name}": float(right[truth == name].mean()) for name in NOVEL if title == "stamps held out"}
+    return figures | {f"known classified then, {title}": float(right[~novel].mean())}
 
 
 def with_again(stored: Features) -> Features:
@@ -126,34 +126,34 @@ def at_coverage(taxonomy: Taxonomy, references: References, queries: Vectors, tr
     return float((named == truth)[surest].mean())
 
 
-def agreement(vectors: Vectors, found: Clustering, truth: Names) -> dict[str, float]:
+def agreement(vectors: Vectors, clustering: Clustering, truth: Names) -> dict[str, float]:
     """How well clusters and novel categories agree: of their members, and of all that is near a cluster too."""
     novel = np.isin(truth, list(NOVEL))
-    inside = novel & (found.labels != NOISE)
-    attached = find_likely_members(vectors, found.labels)
+    inside = novel & (clustering.labels != NOISE)
+    attached = find_likely_members(vectors, clustering.labels)
     near = novel & (attached != NOISE)
     return {
         "unknown": float(len(truth)),
-        "clusters": float(len(found.clusters)),
-        "ARI of members": float(adjusted_rand_score(truth[inside], found.labels[inside])) if inside.any() else 0.0,
+        "clusters": float(len(clustering.clusters)),
+        "ARI of members": float(adjusted_rand_score(truth[inside], clustering.labels[inside])) if inside.any() else 0.0,
         "novel in clusters": float(inside.sum() / max(1, novel.sum())),
         "ARI with likely members": float(adjusted_rand_score(truth[near], attached[near])) if near.any() else 0.0,
         "novel in or near clusters": float(near.sum() / max(1, novel.sum())),
-        "ARI, noise as one": float(adjusted_rand_score(truth[novel], found.labels[novel])),
+        "ARI, noise as one": float(adjusted_rand_score(truth[novel], clustering.labels[novel])),
     }
 
 
-def name_clusters(taxonomy: Taxonomy, found: Clustering, truth: Names) -> tuple[NDArray[np.intp], Names, Taxonomy]:
+def name_clusters(taxonomy: Taxonomy, clustering: Clustering, truth: Names) -> tuple[NDArray[np.intp], Names, Taxonomy]:
     """Do what a person would: name each cluster that is mostly of one novel category by it, dismiss the others."""
     members: list[int] = []
     names: list[str] = []
-    for one in found.clusters:
-        kinds, counts = np.unique(truth[one.members], return_counts=True)
+    for group in clustering.clusters:
+        kinds, counts = np.unique(truth[group.members], return_counts=True)
         name = str(kinds[counts.argmax()])
-        if name in NOVEL and counts.max() > one.size / 2:
+        if name in NOVEL and counts.max() > group.size / 2:
             taxonomy = add_category(taxonomy, name)
-            members += one.members.tolist()
-            names += [name] * one.size
+            members += group.members.tolist()
+            names += [name] * group.size
     return np.array(members, np.intp), np.array(names, str), taxonomy
 
 
@@ -190,19 +190,19 @@ def main() -> None:
     )
     runs = [(int(fold), int(seed)) for fold in options.folds.split(",") for seed in options.seeds.split(",")]
     how = Cut(options.margin, options.side)
-    found = [
+    results = [
         measure(with_again(features(fold, seed, options.cache, options.weights, how)), policy) for fold, seed in runs
     ]
-    show(runs, found)
+    show(runs, results)
 
 
-def show(runs: Sequence[tuple[int, int]], found: Sequence[dict[str, float]]) -> None:
+def show(runs: Sequence[tuple[int, int]], results: Sequence[dict[str, float]]) -> None:
     """Print the table."""
     table = Table(
         "composed scenes", "median (least to most)", *(f"fold {fold}, seed {seed}" for fold, seed in runs), box=None
     )
-    for figure in found[0]:
-        values = [one[figure] for one in found]
+    for figure in results[0]:
+        values = [one[figure] for one in results]
         spread = f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
         table.add_row(figure, spread, *(f"{value:.2f}" for value in values))
     Console(width=140).print(table)

@@ -151,21 +151,21 @@ def fill(rooms: Rooms, tasks: int) -> None:
     rng = np.random.default_rng(1)
     now = datetime.now(UTC)
     for start in range(1, tasks + 1, 500):
-        some = []
+        batch = []
         for task in range(start, min(start + 500, tasks + 1)):
             regions = [region(task, n, int(kind)) for n, kind in enumerate(rng.integers(0, CATEGORIES + 8, BOXES))]
             shown, held = regions[:4], [replace(one, score=0.1) for one in regions[4:]]
             image = f"/{task}.jpg"
-            some.append(
+            batch.append(
                 LoggedPrediction(
                     1, task, "made_up@1.0.0", tuple(shown), tuple(held), 0.25, 0.5, "queue", 0.05, now, image
                 )
             )
             if task % 10 == 0:
                 drawn = tuple(one for one in regions if round(one.box.y0 * 100) < KNOWN)
-                kept = [replace(one, label=f"c{round(one.box.y0 * 100)}") for one in drawn]
-                rooms.reviews.store.record(Review(task, "", 1, task, tuple(kept), now, now), {"image": image})
-        rooms.serving.predictions.append(some)
+                relabelled = [replace(one, label=f"c{round(one.box.y0 * 100)}") for one in drawn]
+                rooms.reviews.store.record(Review(task, "", 1, task, tuple(relabelled), now, now), {"image": image})
+        rooms.serving.predictions.append(batch)
 
 
 def region(task: int, n: int, kind: int) -> Region:

@@ -39,13 +39,13 @@ def features(fold: int, seed: int, cache: Path, weights: Path | None, how: Cut) 
     file = cache / f"{of}-fold{fold}-seed{seed}.npz"
     if not file.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        one = embedder(weights, how)
-        found: Features = {}
+        model = embedder(weights, how)
+        sets: Features = {}
         for which, made in scene_sets(fold, seed).items():
-            found[f"{which}_labels"] = np.array([label for scene in made for label, _ in scene.objects])
-            found[f"{which}_stamps"] = np.array([stamp for scene in made for stamp in scene.stamps])
-            found[f"{which}_vectors"] = embedded(one, made)
-        np.savez(file, allow_pickle=False, **found)
+            sets[f"{which}_labels"] = np.array([label for scene in made for label, _ in scene.objects])
+            sets[f"{which}_stamps"] = np.array([stamp for scene in made for stamp in scene.stamps])
+            sets[f"{which}_vectors"] = embedded(model, made)
+        np.savez(file, allow_pickle=False, **sets)
     with np.load(file) as stored:
         return dict(stored)
 
@@ -57,12 +57,12 @@ def scene_sets(fold: int, seed: int) -> dict[str, list[scenes.Scene]]:
     References are of known categories only. Unlabelled scenes show the known ones by stamps held out, the novel ones by
     the others; later scenes are of stamps held out alone. So no query is of a stamp that a reference shows.
     """
-    shown, kept = scenes.palettes(classes={**KNOWN, **NOVEL}, first=fold)
-    held_out = {label: kept.stamps[label] for label in KNOWN} | {label: shown.stamps[label] for label in NOVEL}
+    shown, unseen = scenes.palettes(classes={**KNOWN, **NOVEL}, first=fold)
+    held_out = {label: unseen.stamps[label] for label in KNOWN} | {label: shown.stamps[label] for label in NOVEL}
     palettes = {
         "reference": scenes.Palette({label: shown.stamps[label] for label in KNOWN}, shown.backgrounds),
         "unlabelled": scenes.Palette(held_out, shown.backgrounds),
-        "later": kept,
+        "later": unseen,
     }
     return {
         which: scenes.compose(palettes[which], SETS[which], seed=1000 * (seed - 1) + 100 * place + fold, prefix=which)
@@ -77,11 +77,11 @@ def embedder(weights: Path | None, how: Cut) -> Embedder:
     return YoloEmbedder(weights, Space("measured", ""), image_size=how.side)
 
 
-def embedded(one: Embedder, made: Sequence[scenes.Scene]) -> NDArray[np.float32]:
+def embedded(model: Embedder, made: Sequence[scenes.Scene]) -> NDArray[np.float32]:
     """Embed the boxes of scenes as drawn, in their order."""
-    found: list[NDArray[np.float32]] = []
+    vectors: list[NDArray[np.float32]] = []
     for start in range(0, len(made), AT_ONCE):
-        some = made[start : start + AT_ONCE]
-        images = [np.ascontiguousarray(np.asarray(scene.image)[:, :, ::-1]) for scene in some]
-        found += one.embed(images, [[box for _, box in scene.objects] for scene in some])
-    return np.concatenate(found)
+        batch = made[start : start + AT_ONCE]
+        images = [np.ascontiguousarray(np.asarray(scene.image)[:, :, ::-1]) for scene in batch]
+        vectors += model.embed(images, [[box for _, box in scene.objects] for scene in batch])
+    return np.concatenate(vectors)

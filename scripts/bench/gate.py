@@ -60,9 +60,9 @@ def main() -> None:
     size = f"{len(newer.images)} composed scenes with {newer.metrics.boxes} boxes"
     console.print(f"pool of {size}, {options.runs} runs a cell, {options.resamples} resamples a run")
     for case in cases(first, older, newer):
-        found = {size: list(runs(case, size, options)) for size in options.sizes}
-        console.print(table(f"{case.name}: truly {case.lead:+.3f}", found))
-        turned = {size: [turn(one) for one in comparisons] for size, comparisons in found.items()}
+        counted = {size: list(runs(case, size, options)) for size in options.sizes}
+        console.print(table(f"{case.name}: truly {case.lead:+.3f}", counted))
+        turned = {size: [turn(one) for one in comparisons] for size, comparisons in counted.items()}
         console.print(table(f"the other way round: truly {-case.lead:+.3f}", turned))
     console.print(f"{time.monotonic() - started:.0f} s")
 
@@ -99,26 +99,26 @@ def runs(case: Case, size: int, options: argparse.Namespace) -> Iterator[Compari
         yield contrast(*sides, resamples=options.resamples, seed=number)
 
 
-def turn(found: Comparison) -> Comparison:
+def turn(comparison: Comparison) -> Comparison:
     """The same comparison with candidate and champion in each other's place."""
 
     def other(change: MetricChange) -> MetricChange:
         return MetricChange(change.candidate, change.champion, -change.high, -change.low, 1 - change.better)
 
     return replace(
-        found,
-        champion=found.candidate,
-        candidate=found.champion,
-        overall=other(found.overall),
-        classes=tuple(replace(part, change=other(part.change)) for part in found.classes),
+        comparison,
+        champion=comparison.candidate,
+        candidate=comparison.champion,
+        overall=other(comparison.overall),
+        classes=tuple(replace(part, change=other(part.change)) for part in comparison.classes),
     )
 
 
-def table(title: str, found: dict[int, list[Comparison]]) -> Table:
+def table(title: str, counted: dict[int, list[Comparison]]) -> Table:
     """Share promoted with its 95% interval, a row a size; then what it would be at other confidences."""
     shown = Table("images", "boxes", "promoted", "refused", "held", *map(str, CONFIDENCES), title=title, box=None)
     ready = replace(GatePolicy(), least_images=0, least_boxes=0)
-    for size, comparisons in found.items():
+    for size, comparisons in counted.items():
         outcomes = Counter(rule(one, GatePolicy()).outcome for one in comparisons)
         boxes = sum(one.candidate.boxes for one in comparisons) / len(comparisons)
         others = [replace(ready, confidence=confidence) for confidence in CONFIDENCES]

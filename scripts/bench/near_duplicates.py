@@ -86,8 +86,8 @@ def main() -> None:
         space = chosen.space("", weights)
         assert space is not None, f"{setting} embeds nothing"
         see = partial(seen, chosen.load(space, weights))
-        some = [one.image for one in scenes.compose(scenes.palettes()[0], count, seed=7, prefix="t")]
-        out.print(setting, near(see, some), apart(see, some))
+        pictures = [one.image for one in scenes.compose(scenes.palettes()[0], count, seed=7, prefix="t")]
+        out.print(setting, near(see, pictures), apart(see, pictures))
     out.print(cost())
 
 
@@ -110,25 +110,25 @@ def cost() -> Table:
     return table
 
 
-def near(see: Callable[[Sequence[Picture]], Seen], some: Sequence[Picture]) -> Table:
+def near(see: Callable[[Sequence[Picture]], Seen], pictures: Sequence[Picture]) -> Table:
     """Near-duplicates: what they have in common with what they were made of."""
-    table = _table(f"near-duplicates of {len(some)} scenes", "5% are below")
-    whole = see(some)
+    table = _table(f"near-duplicates of {len(pictures)} scenes", "5% are below")
+    whole = see(pictures)
     for name, change in CHANGES.items():
-        pairs = whole.beside(see([change(image, random.Random(at)) for at, image in enumerate(some)]))
+        pairs = whole.beside(see([change(image, random.Random(at)) for at, image in enumerate(pictures)]))
         _add(table, name, pairs, float(np.quantile(pairs.cosines, 0.05)))
-    first = see([frame(image, at, 0) for at, image in enumerate(some)])
+    first = see([frame(image, at, 0) for at, image in enumerate(pictures)])
     for when in (1, 2, 5, 10):
-        pairs = first.beside(see([frame(image, at, when) for at, image in enumerate(some)]))
+        pairs = first.beside(see([frame(image, at, when) for at, image in enumerate(pictures)]))
         _add(table, f"{when} frames later in a video", pairs, float(np.quantile(pairs.cosines, 0.05)))
     return table
 
 
-def apart(see: Callable[[Sequence[Picture]], Seen], some: Sequence[Picture]) -> Table:
+def apart(see: Callable[[Sequence[Picture]], Seen], pictures: Sequence[Picture]) -> Table:
     """Other images: what they have in common all the same."""
     table = _table("other images", "most")
-    pairs = see(some).among()
-    _add(table, f"any two of {len(some)} scenes", pairs, pairs.cosines.max())
+    pairs = see(pictures).among()
+    _add(table, f"any two of {len(pictures)} scenes", pairs, pairs.cosines.max())
     palette, _ = scenes.palettes()
     photos = [Image.open(path).convert("RGB") for path in palette.backgrounds[:PLACES]]
     for name, shown in PLACED.items():

@@ -45,12 +45,12 @@ ORDERS: dict[str, Order] = {
 def main() -> None:
     """Print a row an order and a column a version: median over the seeds, least and most."""
     table = Table("order", *(f"{Path(name).parent.name}" for name in sys.argv[1:]), box=None)
-    found = [
+    measured = [
         [measure(UltralyticsDetector(Path(name), image_size=160), seed) for seed in SEEDS] for name in sys.argv[1:]
     ]
     for order in [*ORDERS, "random"]:
         cells = []
-        for version in found:
+        for version in measured:
             shares = [seed[order] for seed in version]
             cells.append(f"{statistics.median(shares):.2f} ({min(shares):.2f} to {max(shares):.2f})")
         table.add_row(order, *cells)

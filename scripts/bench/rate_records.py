@@ -59,12 +59,12 @@ def _questions(rooms: Rooms) -> dict[str, Callable[[], object]]:
 
 
 def _timed(ask: Callable[[], object]) -> str:
-    found = []
+    times = []
     for _ in range(ROUNDS):
         began = time.perf_counter()
         ask()
-        found.append(time.perf_counter() - began)
-    return f"{sorted(found)[ROUNDS // 2]:.2f} ({min(found):.2f} to {max(found):.2f})"
+        times.append(time.perf_counter() - began)
+    return f"{sorted(times)[ROUNDS // 2]:.2f} ({min(times):.2f} to {max(times):.2f})"
 
 
 def _fill(rooms: Rooms, tasks: dict[int, list[RatedVerdict]]) -> int:

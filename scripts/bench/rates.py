@@ -96,13 +96,13 @@ class Held:
 def held(ways: Sequence[str], done: float, *, projects: int = PROJECTS, seed: int = 1, **made: Any) -> dict[str, Held]:
     """Play projects of which *done* is reviewed, and compare the estimates of each way with the truth."""
     rng = np.random.default_rng(seed)
-    found: dict[str, list[tuple[Estimate | None, float]]] = {way: [] for way in ways}
+    estimates: dict[str, list[tuple[Estimate | None, float]]] = {way: [] for way in ways}
     for _ in range(projects):
         project = simulate_project(rng, **made)
         tasks = predicted(project, reviewed_until(project, done))
         for way in ways:
-            found[way].append((WAYS[way](tasks), project.truth))
-    return {way: _held(answers) for way, answers in found.items()}
+            estimates[way].append((WAYS[way](tasks), project.truth))
+    return {way: _held(answers) for way, answers in estimates.items()}
 
 
 def _held(answers: Sequence[tuple[Estimate | None, float]]) -> Held:
@@ -123,10 +123,10 @@ def missed() -> Table:
     table = Table(*columns, box=None)
     for hardest in (0.6, 0.1):
         for done, share in ((0.1, 0.05), (0.3, 0.05), (0.7, 0.05), (0.3, 0.2)):
-            for way, one in held(list(WAYS), done, share=share, hardest=hardest).items():
-                shares = (f"{one.coverage:.1%}", f"{one.width:.3f}", f"{one.none:.1%}")
+            for way, result in held(list(WAYS), done, share=share, hardest=hardest).items():
+                shares = (f"{result.coverage:.1%}", f"{result.width:.3f}", f"{result.none:.1%}")
                 conditions = (f"{hardest:.0%}", f"{done:.0%}", f"{share:.0%}")
-                table.add_row(*conditions, way, f"{one.bias:+.3f}", f"{one.spread:.3f}", *shares)
+                table.add_row(*conditions, way, f"{result.bias:+.3f}", f"{result.spread:.3f}", *shares)
     return table
 
 
@@ -136,9 +136,13 @@ def batches() -> Table:
     for by_batch in (True, False):
         for done in (0.1, 0.3, 0.7):
             ways = held(list(WAYS)[:2], done, projects=200, batches_differ=1.5, is_placed_by_batch=by_batch)
-            for way, one in ways.items():
+            for way, result in ways.items():
                 table.add_row(
-                    "their batch" if by_batch else "all", f"{done:.0%}", way, f"{one.bias:+.3f}", f"{one.coverage:.1%}"
+                    "their batch" if by_batch else "all",
+                    f"{done:.0%}",
+                    way,
+                    f"{result.bias:+.3f}",
+                    f"{result.coverage:.1%}",
                 )
     return table
 
@@ -165,10 +169,10 @@ def quiet() -> Table:
         years = [simulate_year(np.random.default_rng(seed), year) for seed in range(YEARS)]
         if name == UNCLASSED:
             years = [[replace(one, confidence=None) for one in judged] for judged in years]
-        found = [find_alerts(judged, field="source") for judged in years]
-        a_year = np.array([len(one) for one in found])
+        alarms = [find_alerts(judged, field="source") for judged in years]
+        a_year = np.array([len(one) for one in alarms])
         spread = a_year.std(ddof=1) / YEARS**0.5
-        by_audit = sum(alert.stream == "audit" for one in found for alert in one) / YEARS
+        by_audit = sum(alert.stream == "audit" for one in alarms for alert in one) / YEARS
         table.add_row(name, f"{a_year.mean():.2f} ± {spread:.2f}", f"{np.mean(a_year == 0):.0%}", f"{by_audit:.2f}")
     return table
 

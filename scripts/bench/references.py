@@ -48,8 +48,8 @@ def embedders() -> Table:
     table = Table(
         "embedder", "dimension", "image px", "crops/s, median (least to most)", "5-NN, held-out stamps", box=None
     )
-    known, kept = scenes.palettes()
-    shown, asked = scenes.compose(known, 100, seed=1, prefix="r"), scenes.compose(kept, 60, seed=2, prefix="q")
+    known, unseen = scenes.palettes()
+    shown, asked = scenes.compose(known, 100, seed=1, prefix="r"), scenes.compose(unseen, 60, seed=2, prefix="q")
     for setting, size in (("yolo:", 320), ("yolo:", 640), (f"open_clip:{features.efficientnet()}", features.SIDE)):
         chosen = Embedders(setting, image_size=size)
         space = chosen.space("warm start", scenes.WARM_START)
@@ -63,8 +63,8 @@ def embedders() -> Table:
 
 def rate(embedder: Embedder, shown: list[scenes.Scene]) -> list[float]:
     """Crops a second over 16 scenes, in rounds."""
-    some = shown[:16]
-    images, boxes = [pixels(one) for one in some], [[box for _, box in one.objects] for one in some]
+    batch = shown[:16]
+    images, boxes = [pixels(one) for one in batch], [[box for _, box in one.objects] for one in batch]
     count = sum(map(len, boxes))
     embedder.embed(images, boxes)
     return [count / seconds(lambda: embedder.embed(images, boxes)) for _ in range(ROUNDS)]
@@ -79,10 +79,10 @@ def accuracy(embedder: Embedder, shown: list[scenes.Scene], asked: list[scenes.S
     return sum(int(vote == label) for vote, label in zip(votes, truth, strict=True)) / len(truth)
 
 
-def embedded(embedder: Embedder, some: list[scenes.Scene]) -> tuple[Vectors, list[str]]:
+def embedded(embedder: Embedder, shown: list[scenes.Scene]) -> tuple[Vectors, list[str]]:
     """The vectors and labels of all objects."""
-    found = [embedder.embed([pixels(one)], [[box for _, box in one.objects]])[0] for one in some if one.objects]
-    return np.concatenate(found), [label for one in some for label, _ in one.objects]
+    vectors = [embedder.embed([pixels(one)], [[box for _, box in one.objects]])[0] for one in shown if one.objects]
+    return np.concatenate(vectors), [label for one in shown for label, _ in one.objects]
 
 
 def pixels(scene: scenes.Scene) -> Pixels:
@@ -116,7 +116,7 @@ def measured(references: References, size: int) -> list[str]:
     exact = np.argsort(-(queries @ vectors.T), axis=1)[:, :K]
     first = collection.search(queries, K)
     hits = [{int(one.entry.key) for one in found} & set(row.tolist()) for found, row in zip(first, exact, strict=True)]
-    one = [1000 * seconds(lambda: collection.search(queries[:1], K)) for _ in range(3 * ROUNDS)]
+    single = [1000 * seconds(lambda: collection.search(queries[:1], K)) for _ in range(3 * ROUNDS)]
     many = [1000 * seconds(lambda: collection.search(queries, K)) for _ in range(ROUNDS)]
     collection.upsert(entries[:100], vectors[:100])
     after = 1000 * seconds(lambda: collection.search(queries[:1], K))
@@ -125,7 +125,7 @@ def measured(references: References, size: int) -> list[str]:
     recall = sum(map(len, hits)) / (K * len(queries))
     return [
         f"{wrote:.0f}",
-        spread(one, 0),
+        spread(single, 0),
         spread(many, 0),
         f"{after:.0f}",
         f"{count:.0f}",

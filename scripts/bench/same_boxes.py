@@ -38,9 +38,9 @@ def main() -> None:
         detector = UltralyticsDetector(weights, device="cpu", image_size=side)
         for name, measure in QUESTIONS.items():
             rows.setdefault(name, []).append([str(side), *measure(weights, detector)])
-    for name, found in rows.items():
+    for name, values in rows.items():
         table = Table("px", *COLUMNS[name], title=name, box=None)
-        for row in found:
+        for row in values:
             table.add_row(*row)
         console.print(table)
 
@@ -64,8 +64,8 @@ def precision(weights: Path, detector: UltralyticsDetector) -> list[str]:
     cells = []
     with tempfile.TemporaryDirectory() as scratch:
         for is_mixed in (False, True):
-            found = composed(detector, is_mixed=is_mixed)
-            data = project.write_dataset(Path(scratch) / str(is_mixed), detector.class_names, found)
+            made = composed(detector, is_mixed=is_mixed)
+            data = project.write_dataset(Path(scratch) / str(is_mixed), detector.class_names, made)
             ours = evaluate(detector, data).metrics
             options = {"imgsz": detector.image_size, "device": "cpu", "workers": 0, "plots": False, "verbose": False}
             theirs = YOLO(str(weights)).val(data=str(data), project=scratch, **options)
@@ -118,12 +118,14 @@ COLUMNS = dict(
 def composed(detector: UltralyticsDetector, *, is_mixed: bool) -> list[scenes.Scene]:
     """Scenes whose objects are all of the class that the weights know."""
     known, _ = scenes.palettes()
-    found = scenes.compose(known, SCENES, seed=21, prefix="m")
+    made = scenes.compose(known, SCENES, seed=21, prefix="m")
     sizes = SIZES if is_mixed else (scenes.SIZE,)
     (label,) = detector.class_names
     return [
-        scenes.Scene(one.name, one.image.resize(sizes[at % len(sizes)]), tuple((label, box) for _, box in one.objects))
-        for at, one in enumerate(found)
+        scenes.Scene(
+            scene.name, scene.image.resize(sizes[at % len(sizes)]), tuple((label, box) for _, box in scene.objects)
+        )
+        for at, scene in enumerate(made)
     ]
 
 
@@ -151,9 +153,9 @@ def in_batches(detector: UltralyticsDetector) -> Callable[[Sequence[Pixels]], li
     return detect
 
 
-def shown(found: Sequence[tuple[Any, float]]) -> int:
+def shown(detections: Sequence[tuple[Any, float]]) -> int:
     """How many boxes of an image are shown."""
-    return sum(confidence >= SHOWN for _, confidence in found)
+    return sum(confidence >= SHOWN for _, confidence in detections)
 
 
 def timed(detect: Callable[[Sequence[Pixels]], Any], images: Sequence[Pixels]) -> float:

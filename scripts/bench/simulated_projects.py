@@ -86,9 +86,9 @@ def predicted(project: Project, reviewed: Numbers) -> list[PredictedTask]:
 
 def reviewed_until(project: Project, share: float) -> Numbers:
     """Which tasks are reviewed when this share of the queue is done."""
-    found = np.zeros(len(project.order), bool)
-    found[project.order[: round(share * len(project.order))]] = True
-    return found
+    is_reviewed = np.zeros(len(project.order), bool)
+    is_reviewed[project.order[: round(share * len(project.order))]] = True
+    return is_reviewed
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def simulate_year(rng: np.random.Generator, year: Year) -> list[RatedVerdict]:
     is_audit = rng.random(len(hardness)) < AUDIT_SHARE
     cohorts = rng.integers(COHORTS, size=len(hardness))
     confidences = [_confidences(rng, one) for one in hardness]
-    found: list[RatedVerdict] = []
+    judged: list[RatedVerdict] = []
     for place, task in enumerate(_order(rng, confidences, is_audit, year.import_days * A_DAY)):
         day, minute = divmod(place, A_DAY)
         version = day // year.promotion_days if year.promotion_days else 3
@@ -134,8 +134,8 @@ def simulate_year(rng: np.random.Generator, year: Year) -> list[RatedVerdict]:
         )
         lost = year.fall / right if falls else 0.0
         decided = _verdicts(rng, confidences[task], hardness[task], right, lost)
-        found += [replace(seen, decision=decision, confidence=confidence) for decision, confidence in decided]
-    return found
+        judged += [replace(seen, decision=decision, confidence=confidence) for decision, confidence in decided]
+    return judged
 
 
 def _confidences(rng: np.random.Generator, hardness: float) -> list[float]:
@@ -158,13 +158,13 @@ def _verdicts(
     rng: np.random.Generator, confidences: Sequence[float], hardness: float, right: float, lost: float
 ) -> list[tuple[Decision, float | None]]:
     """What a reviewer says of one task: boxes of the same image are right or wrong together, more than by chance."""
-    found: list[tuple[Decision, float | None]] = []
+    verdicts: list[tuple[Decision, float | None]] = []
     alike = rng.beta(8 * right, 8 * (1 - right))
     for confidence in confidences:
         if confidence < THRESHOLD:
             continue
         is_right = rng.random() < min(0.98, alike * (0.4 + 0.7 * confidence)) and rng.random() >= lost
         wrong = Decision.FALSE_POSITIVE if rng.random() < 0.4 else Decision.CORRECTED
-        found.append((Decision.CONFIRMED if is_right else wrong, confidence))
+        verdicts.append((Decision.CONFIRMED if is_right else wrong, confidence))
     missed = int(rng.poisson(2.5 * hardness * (1.05 - right)))
-    return found + [(Decision.MISSED, None)] * missed
+    return verdicts + [(Decision.MISSED, None)] * missed

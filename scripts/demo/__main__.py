@@ -134,9 +134,9 @@ def material(options: argparse.Namespace) -> tuple[list[str], list[Scene], list[
     """The labels, the scenes that become tasks, and those that only measure."""
     count = options.rounds * options.round_size
     if options.data:
-        labels, found = project.own_scenes(options.data)
-        kept = max(1, len(found) // 5)
-        return labels, found[kept : kept + count], found[:kept]
+        labels, own = project.own_scenes(options.data)
+        unseen = max(1, len(own) // 5)
+        return labels, own[unseen : unseen + count], own[:unseen]
     known, unknown = scenes.palettes()
     shown = scenes.compose(known, count, seed=1, prefix="scene")
     return sorted(scenes.CLASSES), shown, scenes.compose(unknown, 60, seed=2, prefix="unseen")
@@ -171,8 +171,8 @@ def wait_for_training(game: Game, number: int) -> None:
 
     def is_over() -> bool:
         nonlocal seen
-        found = game.rooms.trainings.store.last(game.project_id, number)
-        training = found[0] if len(found) == number else None
+        last = game.rooms.trainings.store.last(game.project_id, number)
+        training = last[0] if len(last) == number else None
         epoch = int((training.progress or {}).get("epoch", 0)) if training else 0
         game.bar.say(f"round {number}: training, epoch {epoch}", max(0, epoch - seen))
         seen = max(seen, epoch)
@@ -185,16 +185,16 @@ def wait_for_training(game: Game, number: int) -> None:
 
 def queue_follows(game: Game) -> bool:
     """Whether Label Studio serves the champion's predictions."""
-    found = game.client.get(f"/api/projects/{game.project_id}").raise_for_status().json()
-    return bool(found["model_version"] == champion(game).name)
+    fields = game.client.get(f"/api/projects/{game.project_id}").raise_for_status().json()
+    return bool(fields["model_version"] == champion(game).name)
 
 
 def champion(game: Game) -> Version:
     """The version that serves."""
-    found = game.rooms.registry.versions.champion(game.project_id)
-    if found is None:
+    version = game.rooms.registry.versions.champion(game.project_id)
+    if version is None:
         sys.exit("demo: no version serves")
-    return found
+    return version
 
 
 def pixels(scene: Scene) -> Pixels:
@@ -207,13 +207,13 @@ def show(game: Game, rows: Sequence[report.Row], out: Path) -> None:
     title = OWN_TITLE if game.options.data else TITLE
     console.print(report.table(rows, title=title))
     report.plot(rows, out / "rounds.png", title=title)
-    some = game.unseen[:BEFORE_AND_AFTER]
-    found = []
+    shown = game.unseen[:BEFORE_AND_AFTER]
+    detected = []
     for name in dict.fromkeys((rows[0].version, rows[-1].version)):
         version = game.rooms.registry.versions.get(game.project_id, name)
         detector = game.rooms.registry.detectors.load(version.weights)
-        found.append((name, detector.detect([pixels(scene) for scene in some], 0.25)))
-    report.before_and_after(some, found, out / "before-and-after.jpg")
+        detected.append((name, detector.detect([pixels(scene) for scene in shown], 0.25)))
+    report.before_and_after(shown, detected, out / "before-and-after.jpg")
     console.print(f"pictures: {out}/rounds.png, before-and-after.jpg", highlight=False, soft_wrap=True)
 
 

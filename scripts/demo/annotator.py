@@ -59,11 +59,11 @@ def corrected(
     result = []
     regions = [region for region in predicted if region["type"] == "rectanglelabels"]
     for region in sorted(regions, key=lambda region: -float(region.get("score") or 0)):
-        found = _closest(_box(region), left)
-        if found is None:
+        match = _closest(_box(region), left)
+        if match is None:
             continue  # a false positive is deleted
-        left.remove(found)
-        label, box = found
+        left.remove(match)
+        label, box = match
         is_fine = region["value"]["rectanglelabels"] == [label] and _box(region).iou(box) >= GOOD_ENOUGH
         reviewed = {**region, "origin": "prediction"} if is_fine else _redrawn(region, label, box)
         result += [reviewed, *_carried(reviewed, predicted)]
@@ -74,14 +74,14 @@ def _carried(region: Mapping[str, Any], predicted: Sequence[dict[str, Any]]) -> 
     """What other controls say of a region: the editor moves it along."""
     sides = {key: side for key, side in region["value"].items() if key != "rectanglelabels"}
     return [
-        {**one, "value": {**one["value"], **sides}, "origin": region["origin"]}
-        for one in predicted
-        if one.get("id") == region["id"] and one["type"] != "rectanglelabels"
+        {**other, "value": {**other["value"], **sides}, "origin": region["origin"]}
+        for other in predicted
+        if other.get("id") == region["id"] and other["type"] != "rectanglelabels"
     ]
 
 
 def _closest(box: Box, truth: Sequence[tuple[str, Box]]) -> tuple[str, Box] | None:
-    best = max(truth, key=lambda one: box.iou(one[1]), default=None)
+    best = max(truth, key=lambda candidate: box.iou(candidate[1]), default=None)
     return best if best and box.iou(best[1]) >= SAME_OBJECT else None
 
 

@@ -86,11 +86,11 @@ def play(scenery: Scenery, say: services.Says) -> Outcome:
     before = _told(scenery, first)
     say("compound: discovering")
     scenery.loop("discover")
-    found = scenery.rooms.discovery.clusters.all(scenery.project_id, ClusterState.OPEN)
-    named = [one for one in found if _shows_insects(scenery, one)]
+    clusters = scenery.rooms.discovery.clusters.all(scenery.project_id, ClusterState.OPEN)
+    named = [one for one in clusters if _shows_insects(scenery, one)]
     if not named:
-        return Outcome(len(found), 0, 0, {"before it has a name": before})
-    say(f"compound: naming {len(named)} of {len(found)} clusters")
+        return Outcome(len(clusters), 0, 0, {"before it has a name": before})
+    say(f"compound: naming {len(named)} of {len(clusters)} clusters")
     scenery.loop("clusters", "promote", *(one.cluster.id for one in named), "--name", NAME, "--parent", PARENT)
     scenery.loop("references", "build")
     scenery.loop("taxonomy", "calibrate", "--apply")
@@ -105,7 +105,7 @@ def play(scenery: Scenery, say: services.Says) -> Outcome:
         "the same scenes, after": after,
         "scenes that came later": _told(scenery, later),
     }
-    return Outcome(len(found), len(named), sum(one.cluster.size for one in named), rows)
+    return Outcome(len(clusters), len(named), sum(one.cluster.size for one in named), rows)
 
 
 def table(outcome: Outcome) -> Table:
@@ -115,21 +115,21 @@ def table(outcome: Outcome) -> Table:
     shown = Table(title=title, box=None, title_justify="left")
     for heading in ("", "insects", "detected", "told", "boxes of other things"):
         shown.add_column(heading, justify="right" if heading else "left", no_wrap=True)
-    for name, told in outcome.rows.items():
-        share = f"{told.right} ({told.right / told.detected:.0%})" if told.detected else "0"
-        shown.add_row(name, str(told.objects), str(told.detected), share, str(told.wrong))
+    for name, row in outcome.rows.items():
+        share = f"{row.right} ({row.right / row.detected:.0%})" if row.detected else "0"
+        shown.add_row(name, str(row.objects), str(row.detected), share, str(row.wrong))
     return shown
 
 
-def _come(scenery: Scenery, some: Sequence[Scene]) -> None:
+def _come(scenery: Scenery, shown: Sequence[Scene]) -> None:
     """Have scenes come in as tasks, and wait until all is predicted, embedded and matched."""
-    scenery.truth.update({scene.name: scene for scene in some})
-    project.upload(scenery.client, scenery.project_id, some, lambda _: None)
+    scenery.truth.update({scene.name: scene for scene in shown})
+    project.upload(scenery.client, scenery.project_id, shown, lambda _: None)
     rooms, project_id = scenery.rooms, scenery.project_id
 
     def is_done() -> bool:
-        predicted = rooms.serving.predictions.newest(project_id, _tasks(scenery, some))
-        if len(predicted) < len(some) or is_due(rooms.references, rooms.studio.projects.get(project_id)):
+        predicted = rooms.serving.predictions.newest(project_id, _tasks(scenery, shown))
+        if len(predicted) < len(shown) or is_due(rooms.references, rooms.studio.projects.get(project_id)):
             return False
         source = source_of(rooms.references, project_id)
         return source is not None and not rooms.taxonomies.matches.find_unmatched(project_id, source.space, 1)
@@ -137,32 +137,32 @@ def _come(scenery: Scenery, some: Sequence[Scene]) -> None:
     services.until(is_done, "new scenes were not matched")
 
 
-def _tasks(scenery: Scenery, some: Sequence[Scene]) -> dict[int, Scene]:
+def _tasks(scenery: Scenery, shown: Sequence[Scene]) -> dict[int, Scene]:
     """The tasks of scenes."""
-    names = {scene.name: scene for scene in some}
+    names = {scene.name: scene for scene in shown}
     query = httpx.QueryParams(project=scenery.project_id, fields="task_only", page_size=1000)
-    found = scenery.client.get("/api/tasks", params=query).raise_for_status().json()["tasks"]
-    named = {int(task["id"]): scene_name(task["data"]["image"]) for task in found}
+    rows = scenery.client.get("/api/tasks", params=query).raise_for_status().json()["tasks"]
+    named = {int(task["id"]): scene_name(task["data"]["image"]) for task in rows}
     return {task: names[name] for task, name in named.items() if name in names}
 
 
-def _told(scenery: Scenery, some: Sequence[Scene]) -> Told:
+def _told(scenery: Scenery, shown: Sequence[Scene]) -> Told:
     """Count by the truth what the surest box on each object is matched to."""
-    rooms, project_id, by_task = scenery.rooms, scenery.project_id, _tasks(scenery, some)
+    rooms, project_id, by_task = scenery.rooms, scenery.project_id, _tasks(scenery, shown)
     source = source_of(rooms.references, project_id)
     assert source is not None
     counts: Counter[str] = Counter()
-    for task, one in rooms.serving.predictions.newest(project_id, by_task).items():
-        regions = (*one.regions, *one.candidates)
-        known = find_region_matches(rooms.taxonomies, project_id, source.space, [(task, one.image, regions)]).get(
-            task, {}
-        )
-        told = [region for region in regions if region.id in known and known[region.id].node == NODE]
+    for task, prediction in rooms.serving.predictions.newest(project_id, by_task).items():
+        regions = (*prediction.regions, *prediction.candidates)
+        known = find_region_matches(
+            rooms.taxonomies, project_id, source.space, [(task, prediction.image, regions)]
+        ).get(task, {})
+        matched = [region for region in regions if region.id in known and known[region.id].node == NODE]
         insects = [box for label, box in by_task[task].objects if label == NAME]
         for box in insects:
             region = _surest(box, regions)
-            counts.update(objects=1, detected=region is not None, right=region in told)
-        counts["wrong"] += sum(not any(_shows(region.box, box) for box in insects) for region in told)
+            counts.update(objects=1, detected=region is not None, right=region in matched)
+        counts["wrong"] += sum(not any(_shows(region.box, box) for box in insects) for region in matched)
     return Told(*(counts[name] for name in ("objects", "detected", "right", "wrong")))
 
 
@@ -171,12 +171,12 @@ def _surest(box: Box, regions: Sequence[Region]) -> Region | None:
     return max(on_it, key=lambda region: region.score or 0.0, default=None)
 
 
-def _shows_insects(scenery: Scenery, one: ClusterRecord) -> bool:
+def _shows_insects(scenery: Scenery, cluster: ClusterRecord) -> bool:
     """What a person sees on a contact sheet: whether most members lie on an insect, or show a part of one."""
-    images = [scenery.truth.get(scene_name(member.image)) for member in one.cluster.members]
+    images = [scenery.truth.get(scene_name(member.image)) for member in cluster.cluster.members]
     hits = sum(
         any(label == NAME and _shows(member.box, box) for label, box in (scene.objects if scene else ()))
-        for member, scene in zip(one.cluster.members, images, strict=True)
+        for member, scene in zip(cluster.cluster.members, images, strict=True)
     )
     return hits > len(images) / 2
 

@@ -41,10 +41,10 @@ def create(client: httpx.Client, title: str, labels: Sequence[str]) -> int:
 def upload(client: httpx.Client, project_id: int, scenes: Sequence[Scene], report: Callable[[int], None]) -> None:
     """Upload scenes as tasks; Label Studio keeps one file a field name, so each has its own."""
     for start in range(0, len(scenes), UPLOADED_AT_ONCE):
-        some = scenes[start : start + UPLOADED_AT_ONCE]
-        files = {scene.name: (f"{scene.name}.jpg", _jpeg(scene.image), "image/jpeg") for scene in some}
+        batch = scenes[start : start + UPLOADED_AT_ONCE]
+        files = {scene.name: (f"{scene.name}.jpg", _jpeg(scene.image), "image/jpeg") for scene in batch}
         client.post(f"/api/projects/{project_id}/import", files=files).raise_for_status()
-        report(len(some))
+        report(len(batch))
 
 
 def own_scenes(folder: Path) -> tuple[list[str], list[Scene]]:

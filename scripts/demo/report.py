@@ -91,8 +91,8 @@ def before_and_after(
         squeeze=False,
         layout="constrained",
     )
-    for row, (name, found) in zip(grid, versions, strict=True):
-        for axes, scene, detections in zip(row, scenes, found, strict=True):
+    for row, (name, boxes) in zip(grid, versions, strict=True):
+        for axes, scene, detections in zip(row, scenes, boxes, strict=True):
             axes.imshow(scene.image)
             axes.set(xticks=[], yticks=[])
             for detection in detections:

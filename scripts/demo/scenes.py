@@ -51,12 +51,12 @@ class Palette:
 def palettes(*, classes: dict[str, str] = CLASSES, first: int = 2) -> tuple[Palette, Palette]:
     """Split stamps and backgrounds: one palette for tasks, one that no task ever shows, every fifth from *first*."""
     shown: dict[str, tuple[Path, ...]] = {}
-    kept: dict[str, tuple[Path, ...]] = {}
+    unseen: dict[str, tuple[Path, ...]] = {}
     for label, folder in classes.items():
-        shown[label], kept[label] = _split(_stamps(STAMPS / folder), first)
+        shown[label], unseen[label] = _split(_stamps(STAMPS / folder), first)
     photos = [path for path in sorted(BACKGROUNDS.glob("*.jpg")) if path.name not in WITH_ANIMALS]
-    some, rest = _split(photos, first)
-    return Palette(shown, some), Palette(kept, rest)
+    photos_shown, rest = _split(photos, first)
+    return Palette(shown, photos_shown), Palette(unseen, rest)
 
 
 def compose(palette: Palette, count: int, *, seed: int, prefix: str) -> list[Scene]:
@@ -72,8 +72,8 @@ def _stamps(folder: Path) -> list[Path]:
 
 def _split(paths: Sequence[Path], first: int) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     """Keep every fifth by name, a systematic sample: it leaves no kind of fruit to one side by luck."""
-    kept = paths[first::5]
-    return tuple(path for path in paths if path not in kept), tuple(kept)
+    apart = paths[first::5]
+    return tuple(path for path in paths if path not in apart), tuple(apart)
 
 
 def _scene(palette: Palette, rng: random.Random, name: str) -> Scene:

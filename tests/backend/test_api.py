@@ -150,38 +150,38 @@ def test_no_more_than_two_bulk_requests_are_worked_on_at_once(app, rooms):
         threading.Thread(target=lambda: statuses.append(bulk(app.test_client(), create()).status_code))
         for _ in range(2)
     ]
-    for one in threads:
-        one.start()
+    for thread in threads:
+        thread.start()
     entered.wait(10)
 
     third = bulk(app.test_client(), create())
 
     go_on.set()
-    for one in threads:
-        one.join()
+    for thread in threads:
+        thread.join()
     assert (third.status_code, third.json["type"]) == (429, "Busy")
     assert third.headers["Retry-After"]
     assert statuses == [200, 200]
 
 
 def test_verdicts_come_in_pages(judged):
-    found, cursor = [], ""
+    verdicts_seen, cursor = [], ""
     while cursor is not None:
         page = verdicts(judged, f"project=1&limit=4{f'&cursor={cursor}' if cursor else ''}").json
         assert len(page["verdicts"]) <= 4
-        found += page["verdicts"]
+        verdicts_seen += page["verdicts"]
         cursor = page["next"]
 
-    assert [(one["task"], one["decision"]) for one in found] == [
+    assert [(one["task"], one["decision"]) for one in verdicts_seen] == [
         (task, decision) for task in (1, 2, 3) for decision in ("confirmed", "false_positive")
     ]
-    assert {one["source"] for one in found} == {"bulk"}
+    assert {one["source"] for one in verdicts_seen} == {"bulk"}
 
 
 def test_verdicts_are_filtered_by_what_is_asked(judged):
-    found = verdicts(judged, "project=1&actor=bot-2&decision=confirmed&stream=queue&until=2099-01-01").json
+    page = verdicts(judged, "project=1&actor=bot-2&decision=confirmed&stream=queue&until=2099-01-01").json
 
-    assert [one["task"] for one in found["verdicts"]] == [2]
+    assert [one["task"] for one in page["verdicts"]] == [2]
 
 
 @pytest.mark.parametrize(

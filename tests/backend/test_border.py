@@ -179,8 +179,8 @@ def test_an_event_of_unforeseen_form_is_kept_as_it_came(client, rooms, event):
     answer = client.post("/webhook", json=event, headers=headers)
 
     assert answer.status_code == 202
-    (kept,) = rooms.reviews.events.pending(1)
-    assert json.dumps(kept.payload, sort_keys=True).replace('"nan"', "NaN") == json.dumps(event, sort_keys=True)
+    (stored,) = rooms.reviews.events.pending(1)
+    assert json.dumps(stored.payload, sort_keys=True).replace('"nan"', "NaN") == json.dumps(event, sort_keys=True)
 
 
 @pytest.mark.parametrize("path", ["/webhook", "/predict", "/setup", "/loop/api/v1/annotations/bulk"])

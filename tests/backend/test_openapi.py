@@ -47,10 +47,10 @@ def test_every_schema_is_a_schema():
 
 
 def test_every_reference_leads_somewhere():
-    found = set(re.findall(r"#/components/schemas/(\w+)", str(document())))
+    names = set(re.findall(r"#/components/schemas/(\w+)", str(document())))
 
-    assert found <= set(SCHEMAS)
-    assert "BulkRequest" in found
+    assert names <= set(SCHEMAS)
+    assert "BulkRequest" in names
 
 
 @pytest.mark.parametrize(("name", "example"), EXAMPLES)
@@ -68,8 +68,8 @@ def test_what_is_taken_has_an_example_that_its_model_reads(model):
 
 def test_every_route_says_what_it_answers_when_something_is_wrong():
     for methods in document()["paths"].values():
-        for one in methods.values():
-            for status, answer in one["responses"].items():
+        for operation in methods.values():
+            for status, answer in operation["responses"].items():
                 assert answer["description"]
                 if int(status) >= 400:
                     assert answer["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Error"}

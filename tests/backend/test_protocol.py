@@ -185,9 +185,9 @@ def test_a_request_is_one_execution(client, rooms):
     predict(client, [ls_task(1), ls_task(2)])
     predict(client, [ls_task(3)])
 
-    found = rooms.serving.predictions.newest(1, [1, 2, 3])
-    assert found[1].execution == found[2].execution != found[3].execution
-    assert len(found[1].execution) == 36
+    predictions = rooms.serving.predictions.newest(1, [1, 2, 3])
+    assert predictions[1].execution == predictions[2].execution != predictions[3].execution
+    assert len(predictions[1].execution) == 36
 
 
 def test_a_champion_whose_file_is_damaged_is_named_and_the_old_one_goes_on(client, rooms, tmp_path, caplog):
@@ -200,10 +200,10 @@ def test_a_champion_whose_file_is_damaged_is_named_and_the_old_one_goes_on(clien
     until_logged(client, caplog, f"{new.weights} is damaged")
 
     assert predict(client, [ls_task()]).json["results"][0]["model_version"] == "yolo_detector@1.0.0"
-    said = [record for record in caplog.records if "is damaged" in record.getMessage()]
+    warnings = [record for record in caplog.records if "is damaged" in record.getMessage()]
     time.sleep(1.2)
     predict(client, [ls_task()])
-    assert len([record for record in caplog.records if "is damaged" in record.getMessage()]) == len(said) == 1
+    assert len([record for record in caplog.records if "is damaged" in record.getMessage()]) == len(warnings) == 1
 
 
 def until_logged(client, caplog, words, seconds=10):

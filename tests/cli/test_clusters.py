@@ -112,8 +112,8 @@ def test_every_project_is_asked_for_where_something_is_embedded(home):
     assert rooms.queue.asked == [("discover", 1), ("discover", 2)]
 
 
-@pytest.mark.parametrize(("seconds", "found"), [("3600", [3600]), ("0", [])], ids=["hourly", "never"])
-def test_the_schedule_discovers_as_often_as_is_set(seconds, found):
+@pytest.mark.parametrize(("seconds", "count"), [("3600", [3600]), ("0", [])], ids=["hourly", "never"])
+def test_the_schedule_discovers_as_often_as_is_set(seconds, count):
     planned = scheduled(Settings.read({"LOOP_DISCOVER_EVERY": seconds}))
 
-    assert [every for job, every in planned if job is jobs.discover_all] == found
+    assert [every for job, every in planned if job is jobs.discover_all] == count

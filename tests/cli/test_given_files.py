@@ -144,25 +144,25 @@ def test_a_label_config_is_read_in_its_encoding(tmp_path, config):
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "message"),
     [
         (CONFIG.replace("Car", "Vögel").encode("latin-1"), "byte 0xf6 at position"),
         (b'<?xml version="1.0" encoding="nonsense"?><View/>', "nonsense"),
         (b"<View>", "config.xml: label_config: expected well-formed XML"),
     ],
 )
-def test_a_label_config_that_cannot_be_read_is_named(tmp_path, config, said):
+def test_a_label_config_that_cannot_be_read_is_named(tmp_path, config, message):
     export = tmp_path / "export.json"
     export.write_text(json.dumps([TASK]))
 
     ended = converted(export, tmp_path, config)
 
     assert ended.code == 1
-    assert said in ended.err
+    assert message in ended.err
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("nodes: [{id: a}]\nnodes: []\n", "the key 'nodes' twice"),
         ("nodes: [{id: a, id: b}]\n", "the key 'id' twice"),
@@ -174,7 +174,7 @@ def test_a_label_config_that_cannot_be_read_is_named(tmp_path, config, said):
         ("a: &a [x]\n" + "".join(f"b{n}: &b{n} [*a, *a]\n" for n in range(3)), "one key `nodes`"),
     ],
 )
-def test_a_taxonomy_that_cannot_be_read_is_named_with_the_place(tmp_path, text, said):
+def test_a_taxonomy_that_cannot_be_read_is_named_with_the_place(tmp_path, text, message):
     file = tmp_path / "taxonomy.yaml"
     file.write_text(text)
 
@@ -182,7 +182,7 @@ def test_a_taxonomy_that_cannot_be_read_is_named_with_the_place(tmp_path, text, 
 
     assert ended.code == 1
     assert ended.err.startswith(f"loop: {file}")
-    assert said in ended.err
+    assert message in ended.err
 
 
 def test_a_taxonomy_that_multiplies_itself_is_refused_at_once(tmp_path):

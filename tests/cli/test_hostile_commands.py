@@ -136,9 +136,9 @@ def test_a_bug_is_one_line_and_its_trace_is_in_a_file(home, monkeypatch):
 
 
 def test_a_full_disk_says_where_and_what_to_do():
-    said = explain(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/data/x"))
+    message = explain(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/data/x"))
 
-    assert said == "/data/x: No space left on device; make room on that disk, then run the command again"
+    assert message == "/data/x: No space left on device; make room on that disk, then run the command again"
 
 
 def run(*arguments, shell_end="", environment):

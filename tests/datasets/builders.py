@@ -54,8 +54,8 @@ def replace_home(settings, home):
     return Settings.read({**settings.environment(), "LOOP_HOME": str(home)})
 
 
-def label_of(snapshot, one):
-    path = snapshot.folder / "labels" / one.side / dataset_folder.label_file(one.file)
+def label_of(snapshot, task):
+    path = snapshot.folder / "labels" / task.side / dataset_folder.label_file(task.file)
     return " ".join(line[:2] for line in path.read_text().splitlines())
 
 

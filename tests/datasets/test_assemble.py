@@ -53,7 +53,7 @@ def test_everything_reviewed_goes_in_and_nothing_changes_sides(rooms, reviewed):
 def test_the_same_reviews_in_another_home_and_order_give_the_same_hash(rooms, reviewed, settings, tmp_path):
     for task in range(1, 31):
         reviewed(task)
-    one = assemble(rooms.datasets, 1)
+    snapshot = assemble(rooms.datasets, 1)
 
     with closing(build(replace_home(settings, tmp_path / "other"), migrate=True)) as other:
         other.studio.projects.save(1, "Cars", CONFIG)
@@ -61,8 +61,8 @@ def test_the_same_reviews_in_another_home_and_order_give_the_same_hash(rooms, re
             other.reviews.store.record(counted.review, counted.data)
         again = assemble(other.datasets, 1)
 
-    assert one.hash == again.hash
-    assert one.folder != again.folder
+    assert snapshot.hash == again.hash
+    assert snapshot.folder != again.folder
 
 
 def test_two_projects_at_once_do_not_meet(rooms, reviewed):

@@ -108,10 +108,10 @@ def test_of_two_tasks_with_one_id_the_first_is_taken_and_the_other_named(folder)
 
 
 def test_the_order_of_an_export_changes_nothing(folder):
-    one, other = to_dataset(folder, TASKS), to_dataset(folder, TASKS[::-1], "other")
+    first, second = to_dataset(folder, TASKS), to_dataset(folder, TASKS[::-1], "other")
 
-    assert one.hash == other.hash
-    assert (one.folder / "items.jsonl").read_bytes() == (other.folder / "items.jsonl").read_bytes()
+    assert first.hash == second.hash
+    assert (first.folder / "items.jsonl").read_bytes() == (second.folder / "items.jsonl").read_bytes()
 
 
 def sides(snapshot):

@@ -80,7 +80,7 @@ def test_the_manifest_says_what_is_in_it_and_stays_small(tmp_path, find):
     same = find(item(1))
     sides = {**SIDES, **dict.fromkeys(left_out, Side.TRAIN)}
 
-    snapshot = write_dataset(tmp_path / "out", lambda one: same, [*ITEMS[:3], *many], sides, left_out=left_out)
+    snapshot = write_dataset(tmp_path / "out", lambda item_: same, [*ITEMS[:3], *many], sides, left_out=left_out)
 
     manifest = json.loads((snapshot.folder / "manifest.json").read_text())
     assert manifest["hash"] == snapshot.hash

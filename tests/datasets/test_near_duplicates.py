@@ -22,10 +22,10 @@ def directions(count, seed=0, dimension=64):
 
 def turned(vector, cosine, seed=9):
     """A vector at that cosine to another one."""
-    one = vector / np.linalg.norm(vector)
-    beside = np.random.default_rng(seed).normal(size=one.shape)
-    beside -= (beside @ one) * one
-    return cosine * one + np.sqrt(1 - cosine**2) * beside / np.linalg.norm(beside)
+    unit = vector / np.linalg.norm(vector)
+    beside = np.random.default_rng(seed).normal(size=unit.shape)
+    beside -= (beside @ unit) * unit
+    return cosine * unit + np.sqrt(1 - cosine**2) * beside / np.linalg.norm(beside)
 
 
 def halves(vectors):
@@ -41,9 +41,9 @@ def families(twins, count):
 
 
 def test_vectors_within_the_cosine_are_one_family_and_others_are_not():
-    one, other, *rest = directions(30)
+    vector, other, *rest = directions(30)
 
-    labels = families(alike([one, turned(one, 0.96), other, turned(other, 0.94), *rest]), 32)
+    labels = families(alike([vector, turned(vector, 0.96), other, turned(other, 0.94), *rest]), 32)
 
     assert labels[0] == labels[1]
     assert len(set(labels)) == 31
@@ -61,8 +61,8 @@ def test_a_chain_of_frames_is_one_family():
 
 
 def test_a_task_without_a_vector_is_like_nothing():
-    one = directions(1)[0]
-    embedded = ImageVectors({7: 0, 8: 1}, halves([one, one]), LEAST)
+    vector = directions(1)[0]
+    embedded = ImageVectors({7: 0, 8: 1}, halves([vector, vector]), LEAST)
 
     labels = families(embedded.among([7, 99, 8, 98]), 4)
 
@@ -82,8 +82,8 @@ def test_vectors_that_are_alike_on_most_images_do_not_make_one_family_of_all():
 
 @pytest.mark.parametrize("bits", [-1, 0, 4, 10])
 def test_either_way_makes_twins_and_a_chain_may_go_both_ways(bits):
-    one, *rest = directions(30)
-    vectors = [one, turned(one, 0.96), *rest]
+    vector, *rest = directions(30)
+    vectors = [vector, turned(vector, 0.96), *rest]
     looks = [None, 12345, 12345, *[None] * 28]
 
     labels = families(NearByEither(NearByHash(looks, bits), alike(vectors)), 31)
@@ -112,8 +112,8 @@ def test_tiles_find_what_all_pairs_find(count, seed, least):
 
 
 def test_a_twin_by_its_vector_is_a_leak_with_its_similarity():
-    one, *rest = directions(30)
-    vectors = [one, turned(one, 0.955), turned(one, 0.975), *rest]
+    vector, *rest = directions(30)
+    vectors = [vector, turned(vector, 0.955), turned(vector, 0.975), *rest]
     looks = [None] * 32
     sides = [Side.TRAIN, Side.HELD_OUT, Side.HELD_OUT, *[Side.TRAIN] * 29]
     twins = NearByEither(NearByHash(looks, 4), alike(vectors))

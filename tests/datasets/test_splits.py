@@ -85,9 +85,9 @@ def partition(labels):
 
 
 def test_near_duplicates_are_one_family_and_others_are_not():
-    one, other, *rest = scattered(30)
+    first, other, *rest = scattered(30)
 
-    labels = families([one, changed(one, 3, 40, 41, 63), other, changed(other, 1, 2, 3, 4, 5), *rest])
+    labels = families([first, changed(first, 3, 40, 41, 63), other, changed(other, 1, 2, 3, 4, 5), *rest])
 
     assert labels[0] == labels[1]
     assert len(set(labels)) == len(labels) - 1
@@ -109,8 +109,8 @@ def test_images_without_a_look_are_no_family():
 
 
 def test_tasks_of_one_group_are_one_family_across_their_twins():
-    one, *rest = scattered(30)
-    looks, groups = [one, changed(one, 1), *rest], [None] * 31
+    first, *rest = scattered(30)
+    looks, groups = [first, changed(first, 1), *rest], [None] * 31
     groups[1] = groups[2] = "a"
 
     labels = families(looks, groups)
@@ -183,8 +183,8 @@ def leaked(sides, looks, groups=None):
 
 
 def test_a_twin_on_the_other_side_is_a_leak_with_the_nearest_of_the_held_out():
-    one, *rest = scattered(30)
-    looks = [one, changed(one, 1, 2, 3), changed(one, 1), *rest]
+    first, *rest = scattered(30)
+    looks = [first, changed(first, 1, 2, 3), changed(first, 1), *rest]
     sides = [Side.TRAIN, Side.HELD_OUT, Side.HELD_OUT, *[Side.TRAIN] * len(rest)]
 
     assert leaked(sides, looks) == [Leak(102, 100, "near-duplicate, 1 bits apart")]

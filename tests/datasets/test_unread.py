@@ -6,7 +6,7 @@ from loop.datasets.assemble import assemble
 from loop.notices import Outbox
 from loop.rooms import swap
 from loop.training.after_reviews import review
-from tests.builders import created, kinds, served
+from tests.builders import created, posted_notices, served
 from tests.builders import region as box_of
 from tests.datasets.builders import photo
 from tests.label_studio.builders import SHAPES, brush, polygon, rectangle
@@ -60,7 +60,7 @@ def test_the_image_of_an_unread_review_is_in_no_dataset_and_is_named(record):
     assert snapshot.report["left_out"] == {"something was drawn that is not read as a box": [6]}
     assert snapshot.report["causes"]["6"].startswith("annotation 6 result[1]: a brush stroke is not read: its code")
     assert not [one for one in rooms.rates.store.read_verdicts(1) if one.task_id == 6]
-    assert kinds(rooms)[-1][1]["unread"] == [snapshot.report["causes"]["6"]]
+    assert posted_notices(rooms)[-1][1]["unread"] == [snapshot.report["causes"]["6"]]
 
 
 def test_an_image_whose_only_box_has_no_extent_is_no_background(record):

@@ -87,9 +87,9 @@ def test_the_same_content_is_the_same_dataset_in_any_order(tmp_path, find):
 
 
 def test_other_folders_and_threads_that_end_in_another_order_give_the_same_bytes(tmp_path, find):
-    def late(one):
+    def late(item):
         time.sleep(random.random() / 50)
-        return find(one)
+        return find(item)
 
     items = [item(n) for n in range(10, 90)]
     sides = {n: Side.HELD_OUT if n % 5 == 0 else Side.TRAIN for n in range(10, 90)}

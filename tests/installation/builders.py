@@ -39,12 +39,12 @@ def started(settings, **options):
 
 def of_home(settings):
     """Every process of this machine, but this one, that was started with that LOOP_HOME."""
-    found = []
+    processes = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             if process.pid != os.getpid() and process.environ().get("LOOP_HOME") == str(settings.home):
-                found.append(process)
-    return found
+                processes.append(process)
+    return processes
 
 
 def assert_all_end(settings, process):

@@ -23,10 +23,10 @@ from tests.installation.fakes import NOW
     ],
 )
 def test_the_kind_of_a_key_is_told_by_itself(key, kind, is_usable):
-    found = read_token(key, NOW)
+    token = read_token(key, NOW)
 
-    assert found.kind.startswith(kind)
-    assert found.is_usable is is_usable
+    assert token.kind.startswith(kind)
+    assert token.is_usable is is_usable
 
 
 @pytest.mark.parametrize(
@@ -46,12 +46,12 @@ def test_the_kind_of_a_key_is_told_by_itself(key, kind, is_usable):
 def test_a_key_that_does_not_work_is_told_and_nothing_more_is_asked(patient, key, refusal, check, word):
     patient.studio.client.key, patient.studio.client.refusal = key, refusal
 
-    found = unwell(patient)
+    findings = unwell(patient)
 
-    assert list(found) == [check]
-    assert found[check].level == Level.WRONG
-    assert word in found[check].advice
-    assert not key or key not in str(found)
+    assert list(findings) == [check]
+    assert findings[check].level == Level.WRONG
+    assert word in findings[check].advice
+    assert not key or key not in str(findings)
 
 
 def test_a_token_that_expires_soon_is_a_warning(patient):

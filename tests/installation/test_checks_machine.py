@@ -41,10 +41,10 @@ def test_jobs_that_nobody_does_are_told(patient, field, value, check):
 def test_a_redis_that_is_down_is_told(patient, rooms, tmp_path):
     down = build(Settings.read({"LOOP_HOME": str(tmp_path / "x"), "LOOP_REDIS_URL": f"unix://{tmp_path}/none.sock"}))
 
-    found = unwell(swap(patient, (patient.queue, down.queue)))
+    findings = unwell(swap(patient, (patient.queue, down.queue)))
 
-    assert {"redis", "queue age", "schedule"} <= set(found)
-    assert "LOOP_REDIS_URL" in found["redis"].advice
+    assert {"redis", "queue age", "schedule"} <= set(findings)
+    assert "LOOP_REDIS_URL" in findings["redis"].advice
     down.close()
 
 
@@ -72,15 +72,15 @@ def test_damaged_records_are_told(patient, settings):
     content[8192 : 8192 + 4096] = b"\xff" * 4096
     path.write_bytes(content)
 
-    found = unwell(patient)
+    findings = unwell(patient)
 
-    assert found["records"].level == Level.WRONG
+    assert findings["records"].level == Level.WRONG
 
 
 def test_an_installation_without_records_is_told_and_raises_nothing(tmp_path):
     empty = build(Settings.read({"LOOP_HOME": str(tmp_path / "new"), "LABEL_STUDIO_URL": "http://127.0.0.1:9"}))
 
-    found = unwell(empty, seconds=5)
+    findings = unwell(empty, seconds=5)
 
-    assert {"token", "records", "projects", "web", "redis"} <= set(found)
+    assert {"token", "records", "projects", "web", "redis"} <= set(findings)
     empty.close()

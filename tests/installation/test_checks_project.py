@@ -51,11 +51,11 @@ BREAKS = {
 def test_what_is_broken_in_label_studio_is_named_with_what_to_do(patient, breaks, check, word):
     breaks(patient.studio.client)
 
-    found = unwell(patient)
+    findings = unwell(patient)
 
-    assert list(found) == [check]
-    assert word in found[check].advice
-    assert found[check].project in (1, None)
+    assert list(findings) == [check]
+    assert word in findings[check].advice
+    assert findings[check].project in (1, None)
 
 
 def test_local_files_that_are_not_served_are_told(patient):
@@ -66,9 +66,9 @@ def test_local_files_that_are_not_served_are_told(patient):
 
 
 def test_an_image_that_cannot_be_read_is_told_by_its_task(patient):
-    found = unwell(swap(patient, (patient.vision.images, FakeImages(broken=[2]))))
+    findings = unwell(swap(patient, (patient.vision.images, FakeImages(broken=[2]))))
 
-    assert found["images"].found.startswith("task 2: ")
+    assert findings["images"].found.startswith("task 2: ")
 
 
 def test_labels_without_a_class_and_classes_without_a_label_are_told(patient, tmp_path):
@@ -78,9 +78,9 @@ def test_labels_without_a_class_and_classes_without_a_label_are_told(patient, tm
     patient.registry.versions.promote(1, version.name, "renamed")
     patient.studio.client.fields["model_version"] = version.name
 
-    found = [one.found for one in doctor(patient.installation) if one.check == "labels"]
+    texts = [one.found for one in doctor(patient.installation) if one.check == "labels"]
 
-    assert found == ["no class for the labels Person", "no label for the classes Lorry"]
+    assert texts == ["no class for the labels Person", "no label for the classes Lorry"]
 
 
 def test_classes_of_weights_from_elsewhere_need_no_label(patient, tmp_path):
@@ -90,10 +90,10 @@ def test_classes_of_weights_from_elsewhere_need_no_label(patient, tmp_path):
     patient.registry.versions.promote(1, version.name, "from elsewhere")
     patient.studio.client.fields["model_version"] = version.name
 
-    (found,) = (one for one in doctor(patient.installation) if one.check == "labels")
+    (finding,) = (one for one in doctor(patient.installation) if one.check == "labels")
 
-    assert found.level == Level.OK
-    assert "2 classes of weights that were not trained here" in found.found
+    assert finding.level == Level.OK
+    assert "2 classes of weights that were not trained here" in finding.found
 
 
 def test_a_task_without_an_image_is_told(patient):

@@ -7,8 +7,8 @@ from tests.reviews.builders import take
 
 def test_the_doctor_tells_what_is_set_aside_and_what_to_do(rooms):
     assert [
-        one.level.value
-        for one in (
+        row.level.value
+        for row in (
             *events(rooms.installation, rooms.studio.projects.get(1)),
             *tasks(rooms.installation, rooms.studio.projects.get(1)),
         )

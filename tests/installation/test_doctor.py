@@ -25,20 +25,20 @@ def test_a_label_studio_that_hangs_costs_seconds(patient):
     patient.studio.client.wait = 30
     began = time.monotonic()
 
-    found = unwell(patient, seconds=0.5)
+    findings = unwell(patient, seconds=0.5)
 
     assert time.monotonic() - began < 3
     assert all(thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread())
-    assert "no answer within 0.5 s" in found["token"].found
+    assert "no answer within 0.5 s" in findings["token"].found
 
 
 def test_a_check_that_raises_is_a_finding_and_the_others_go_on(patient):
     patient.studio.client.backends = None
 
-    found = {one.check: one for one in doctor(patient.installation)}
+    finding_of = {one.check: one for one in doctor(patient.installation)}
 
-    assert found["backend"].level == Level.WRONG
-    assert found["webhook"].level == Level.OK
+    assert finding_of["backend"].level == Level.WRONG
+    assert finding_of["webhook"].level == Level.OK
 
 
 def test_a_project_that_was_never_connected_is_told(patient):
@@ -59,14 +59,14 @@ def test_no_secret_is_ever_printed(patient):
 
     findings = doctor(patient.installation)
     screen.show_findings(out, findings)
-    told = out.file.getvalue() + json.dumps(screen.findings_json(findings))
+    output = out.file.getvalue() + json.dumps(screen.findings_json(findings))
 
     for secret in (patient.studio.client.key, "hidden", patient.studio.backend.secret_of(1)):
-        assert secret not in told
+        assert secret not in output
 
 
 @pytest.mark.parametrize(
-    ("found", "told"),
+    ("address", "shown"),
     [
         (
             "https://b.example/a.jpg?X-Amz-Signature=abc&part=1: HTTP 403",
@@ -76,8 +76,8 @@ def test_no_secret_is_ever_printed(patient):
         ("/data/local-files/?d=a@b/c.jpg", "/data/local-files/?d=a@b/c.jpg"),
     ],
 )
-def test_passwords_and_signatures_in_addresses_are_left_out(found, told):
-    assert redact_finding(wrong("x", found, found)) == wrong("x", told, told)
+def test_passwords_and_signatures_in_addresses_are_left_out(address, shown):
+    assert redact_finding(wrong("x", address, address)) == wrong("x", shown, shown)
 
 
 def run(monkeypatch, environment, *arguments):

@@ -61,19 +61,19 @@ def test_every_client_finds_the_socket_that_the_server_of_a_home_opens(name):
     settings = Settings.read({"LOOP_HOME": f"/srv/{name}"})
     argument = redis_server.command(settings.redis_socket, settings.home / "redis")
 
-    found = Redis.from_url(settings.redis).connection_pool.connection_kwargs["path"]
+    socket_path = Redis.from_url(settings.redis).connection_pool.connection_kwargs["path"]
 
-    assert found == str(settings.redis_socket) == argument[argument.index("--unixsocket") + 1]
-    assert len(os.fsencode(found)) < redis_server.SOCKET_BYTES
-    assert " " not in found  # redis-py cannot read what the server says of a connection else
+    assert socket_path == str(settings.redis_socket) == argument[argument.index("--unixsocket") + 1]
+    assert len(os.fsencode(socket_path)) < redis_server.SOCKET_BYTES
+    assert " " not in socket_path  # redis-py cannot read what the server says of a connection else
 
 
 @given(NAMES, NAMES)
 @settings(max_examples=100)
-def test_two_homes_share_no_socket(one, other):
-    sockets = {Settings.read({"LOOP_HOME": f"/srv/{name}"}).redis_socket for name in (one, other)}
+def test_two_homes_share_no_socket(first, second):
+    sockets = {Settings.read({"LOOP_HOME": f"/srv/{name}"}).redis_socket for name in (first, second)}
 
-    assert len(sockets) == len({one, other})
+    assert len(sockets) == len({first, second})
 
 
 @pytest.mark.parametrize("name", ODD)

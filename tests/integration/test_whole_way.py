@@ -12,8 +12,8 @@ pytestmark = pytest.mark.timeout(400)
 def connected(api, loop_settings, loop_rooms):
     """A project of 22 tasks that `loop connect` has just set up."""
     project_id, annotator = make_project(api, "Whole way", 22)
-    said = run_loop(loop_settings, "connect", "--project", str(project_id))
-    return project_id, annotator, said
+    output = run_loop(loop_settings, "connect", "--project", str(project_id))
+    return project_id, annotator, output
 
 
 def served_by(api, rooms, project_id):
@@ -27,13 +27,13 @@ def served_by(api, rooms, project_id):
 
 
 def test_connect_sets_the_project_up_and_says_so(api, connected, loop_settings):
-    project_id, _, said = connected
+    project_id, _, output = connected
 
-    assert "yolo_detector@0.0.0 serves" in said
+    assert "yolo_detector@0.0.0 serves" in output
     assert project_of(api, project_id)["sampling"] == "Uncertainty sampling"
     hooks = api.get("/api/webhooks/", params={"project": project_id}).json()
     assert [PROJECT_HEADER in hook["headers"] for hook in hooks] == [True]
-    assert "added the view" in said
+    assert "added the view" in output
     assert "nothing to change" in run_loop(loop_settings, "connect", "--project", str(project_id))
 
 

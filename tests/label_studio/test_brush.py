@@ -63,8 +63,8 @@ def test_a_stroke_with_our_label_is_read_and_one_whose_code_does_not_fit_is_name
 
     reading = read_result([good, bad], parse(SHAPES), "annotation 1")
 
-    (found,) = reading.regions
-    assert (found.id, found.label, found.shape) == ("good", "Car", "brush")
-    assert found.box.is_close_to(Box(0.1, 0.1, 0.5, 0.5), 1e-9)
+    (box_region,) = reading.regions
+    assert (box_region.id, box_region.label, box_region.shape) == ("good", "Car", "brush")
+    assert box_region.box.is_close_to(Box(0.1, 0.1, 0.5, 0.5), 1e-9)
     assert reading.unread[0].why is Why.SHAPE
     assert "a brush stroke is not read: its code" in reading.unread[0].text

@@ -40,7 +40,7 @@ def answering():
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "said"),
+    ("status", "body", "message"),
     [
         (401, json.dumps({"detail": "Invalid token."}).encode(), "Invalid token.; set LABEL_STUDIO_API_KEY"),
         (403, b"{}", "may not do that"),
@@ -48,13 +48,13 @@ def answering():
         (400, json.dumps({"validation_errors": {"title": ["too short"]}}).encode(), "too short"),
     ],
 )
-def test_a_refusal_says_what_to_do(answering, status, body, said):
+def test_a_refusal_says_what_to_do(answering, status, body, message):
     studio = answering(status, body)
 
     with pytest.raises(Refused) as refused:
         studio.project(1)
 
-    assert said in str(refused.value)
+    assert message in str(refused.value)
     assert refused.value.status == status
 
 

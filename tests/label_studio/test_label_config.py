@@ -71,7 +71,7 @@ def test_other_controls_are_left_alone():
 
 
 @pytest.mark.parametrize(
-    ("xml", "said"),
+    ("xml", "message"),
     [
         pytest.param("", "the XML of a label config", id="empty"),
         pytest.param("<View", "well-formed XML", id="cut-off"),
@@ -83,8 +83,8 @@ def test_other_controls_are_left_alone():
         pytest.param(with_threshold("much"), "a number from 0 to 1", id="threshold-of-words"),
     ],
 )
-def test_what_cannot_be_predicted_for_is_refused(xml, said):
-    with pytest.raises(LabelConfigError, match=said):
+def test_what_cannot_be_predicted_for_is_refused(xml, message):
+    with pytest.raises(LabelConfigError, match=message):
         parse(xml)
 
 

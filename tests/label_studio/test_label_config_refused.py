@@ -48,7 +48,7 @@ REFUSED = {
     "brush-only": (IMAGE + '<BrushLabels name="b" toName="image"><Label value="Car"/></BrushLabels>', r"BrushLabels"),
     "boxes-on-video": ('<Video name="image" value="$v"/>' + BOXES, r"expected RectangleLabels with toName of an Image"),
 }
-EVERY = pytest.mark.parametrize(("tags", "said"), [pytest.param(*pair, id=name) for name, pair in REFUSED.items()])
+EVERY = pytest.mark.parametrize(("tags", "message"), [pytest.param(*pair, id=name) for name, pair in REFUSED.items()])
 
 
 @pytest.fixture
@@ -63,13 +63,13 @@ def view(tags):
 
 
 @EVERY
-def test_it_is_refused_by_name(tags, said):
-    with pytest.raises(LabelConfigError, match=said):
+def test_it_is_refused_by_name(tags, message):
+    with pytest.raises(LabelConfigError, match=message):
         parse(view(tags))
 
 
 @EVERY
-def test_setup_and_predict_refuse_it_with_a_message_and_no_500(client, tags, said):
+def test_setup_and_predict_refuse_it_with_a_message_and_no_500(client, tags, message):
     setup = client.post("/setup", json={"project": "1.1", "schema": view(tags)})
     predicted = client.post("/predict", json={"project": "1.1", "label_config": view(tags), "tasks": [ls_task()]})
 

@@ -82,14 +82,14 @@ def test_a_result_that_is_null_is_no_background(converted):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("a09_valueList", r"Image image valueList: .*pages.*\$images"),
         ("a15_dynamic", r"RectangleLabels label value: .*\$labels"),
     ],
 )
-def test_a_config_that_cannot_work_is_refused_by_name(converted, name, said):
-    with pytest.raises(LabelConfigError, match=said):
+def test_a_config_that_cannot_work_is_refused_by_name(converted, name, message):
+    with pytest.raises(LabelConfigError, match=message):
         converted(name)
 
 

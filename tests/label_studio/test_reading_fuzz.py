@@ -61,14 +61,14 @@ def mutated(draw, whole):
 RESULTS = st.lists(mutated(st.sampled_from([*OURS, *NOTHING, shapes.bare()])), max_size=5)
 
 
-def is_drawn_by_our_control(one):
-    return (one.get("from_name"), one.get("to_name"), one.get("item_index")) == ("label", "image", None)
+def is_drawn_by_our_control(result):
+    return (result.get("from_name"), result.get("to_name"), result.get("item_index")) == ("label", "image", None)
 
 
 @given(RESULTS)
 def test_every_result_of_our_control_is_read_or_named(results):
-    for one in (one for one in results if is_drawn_by_our_control(one)):
-        reading = read_result([one], CONFIG, "annotation 1")
+    for result in (one for one in results if is_drawn_by_our_control(one)):
+        reading = read_result([result], CONFIG, "annotation 1")
 
         assert len(reading.regions) + len(reading.unread) == 1
 
@@ -77,20 +77,20 @@ def test_every_result_of_our_control_is_read_or_named(results):
 def test_what_is_read_can_be_kept_and_what_is_not_can_be_told(results):
     reading = read_result(results, CONFIG, "annotation 1")
 
-    for one in reading.regions:
-        assert one.label in CONFIG.label_names
-        json.dumps([one.box.x0, one.box.y0, one.box.x1, one.box.y1, one.score, one.rotation], allow_nan=False)
-        assert is_text(one.id)
-    for one in reading.unread:
-        assert is_text(one.text)
-        assert one.text.startswith("annotation 1 result[")
+    for each in reading.regions:
+        assert each.label in CONFIG.label_names
+        json.dumps([each.box.x0, each.box.y0, each.box.x1, each.box.y1, each.score, each.rotation], allow_nan=False)
+        assert is_text(each.id)
+    for each in reading.unread:
+        assert is_text(each.text)
+        assert each.text.startswith("annotation 1 result[")
 
 
 @given(st.sampled_from(OURS), RESULTS, st.integers(0, 5))
 def test_an_object_of_ours_never_makes_a_background(ours, others, place):
-    one = {**ours, "id": "ours"}
+    result = {**ours, "id": "ours"}
 
-    reading = read_result([*others[:place], one, *others[place:]], CONFIG, "annotation 1")
+    reading = read_result([*others[:place], result, *others[place:]], CONFIG, "annotation 1")
 
     is_read = any(region.id == "ours" for region in reading.regions)
     is_named = any(f"result[{min(place, len(others))}]" in unread.text for unread in reading.unread)

@@ -19,8 +19,8 @@ def read(*results, config=SHAPES):
     return read_result(list(results), parse(config), "annotation 1")
 
 
-def without(one, *keys, **changes):
-    return {**one, "value": {key: value for key, value in (one["value"] | changes).items() if key not in keys}}
+def without(result, *keys, **changes):
+    return {**result, "value": {key: value for key, value in (result["value"] | changes).items() if key not in keys}}
 
 
 def test_regions_come_back_as_they_were_written():
@@ -57,27 +57,27 @@ def test_what_is_ours_is_read_as_the_box_around_it(result, label, box, shape):
     reading = read(result)
 
     assert not reading.unread
-    (found,) = reading.regions
-    assert (found.label, found.shape) == (label, shape)
-    assert found.box.is_close_to(box, 1e-9)
+    (region,) = reading.regions
+    assert (region.label, region.shape) == (label, shape)
+    assert region.box.is_close_to(box, 1e-9)
 
 
 def test_an_ellipse_that_is_turned_is_enclosed_in_pixels():
     turned = ellipse(rotation=90, original_width=400, original_height=200)
 
-    (found,) = read(turned).regions
+    (region,) = read(turned).regions
 
-    assert found.box.is_close_to(Box(0.4, 0.3, 0.6, 0.7), 1e-9)  # 40 by 40 pixels: as wide as it is high
-    assert found.rotation == 90
+    assert region.box.is_close_to(Box(0.4, 0.3, 0.6, 0.7), 1e-9)  # 40 by 40 pixels: as wide as it is high
+    assert region.rotation == 90
 
 
 def test_a_rotated_box_becomes_its_enclosing_box_in_pixels():
     turned = without(ls_region(x=50, y=25, width=50, height=50, original_width=400, original_height=200), rotation=90)
 
-    (found,) = read(turned).regions
+    (region,) = read(turned).regions
 
-    assert found.rotation == 90
-    assert found.box.is_close_to(Box(0.25, 0.25, 0.5, 1.25), 1e-9)
+    assert region.rotation == 90
+    assert region.box.is_close_to(Box(0.25, 0.25, 0.5, 1.25), 1e-9)
 
 
 @pytest.mark.parametrize("score", ["0.5", 0.5])
@@ -87,9 +87,9 @@ def test_a_score_that_is_written_as_text_is_read(score):
 
 @pytest.mark.parametrize("score", ["high", None, [], math.nan, math.inf, True, 10**400])
 def test_a_score_that_is_no_number_costs_nothing_but_itself(score):
-    (found,) = read(rectangle(score=score)).regions
+    (region,) = read(rectangle(score=score)).regions
 
-    assert (found.score, found.label) == (None, "Car")
+    assert (region.score, region.label) == (None, "Car")
 
 
 @pytest.mark.parametrize("results", [[bare(), tag()], [tag(), bare()], [bare(), tag("Shadow"), tag()]])
@@ -101,9 +101,9 @@ def test_a_rectangle_with_labels_of_its_own_result_is_one_region(results):
 
 
 def test_the_second_label_of_a_pair_is_a_further_one():
-    (found,) = read(bare(), tag("Car"), tag("Person")).regions
+    (region,) = read(bare(), tag("Car"), tag("Person")).regions
 
-    assert (found.label, found.further_labels) == ("Car", ("Person",))
+    assert (region.label, region.further_labels) == ("Car", ("Person",))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_what_says_nothing_of_our_boxes_is_left_alone(result):
 
 
 @pytest.mark.parametrize(
-    ("result", "why", "said"),
+    ("result", "why", "message"),
     [
         pytest.param(rectangle("Plane"), Why.UNKNOWN_LABEL, "Plane", id="unknown-label"),
         pytest.param(rectangle("Plane", control="gone"), Why.UNKNOWN_LABEL, "Plane", id="unknown-of-a-control-gone"),
@@ -159,14 +159,14 @@ def test_what_says_nothing_of_our_boxes_is_left_alone(result):
         pytest.param(None, Why.BROKEN, "expected a region", id="null-region"),
     ],
 )
-def test_what_is_ours_and_not_read_is_named(result, why, said):
+def test_what_is_ours_and_not_read_is_named(result, why, message):
     reading = read(result, rectangle(name="q"))
 
     assert [one.id for one in reading.regions] == ["q"]
     (unread,) = reading.unread
     assert unread.why is why
     assert unread.text.startswith("annotation 1 result[")
-    assert re.search(said, unread.text)
+    assert re.search(message, unread.text)
 
 
 def test_a_result_that_is_on_an_image_of_another_name_alone_is_unread():
@@ -190,9 +190,9 @@ def test_an_empty_result_is_read_and_says_that_nothing_is_there():
 
 
 def test_a_label_that_the_project_has_and_the_config_lost_is_known():
-    (found,) = read_result([rectangle("Plane")], parse(SHAPES).with_classes(["Plane"]), "annotation 1").regions
+    (region,) = read_result([rectangle("Plane")], parse(SHAPES).with_classes(["Plane"]), "annotation 1").regions
 
-    assert found.label == "Plane"
+    assert region.label == "Plane"
 
 
 TWO = """<View><Image name="image" value="$image"/>

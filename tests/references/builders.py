@@ -15,8 +15,8 @@ LEFT, RIGHT, BELOW = box(0.1, 0.1, 0.3, 0.3), box(0.6, 0.1, 0.9, 0.4), box(0.1, 
 def predicted(rooms, task=1, *, image=IMAGE, version="yolo_detector@1.0.0", minutes=-10, tag=""):
     """A car on the left and a person on the right are shown, something below is held back."""
     shown = (region(f"{tag}{task}l", "Car", LEFT, 0.9), region(f"{tag}{task}r", "Person", RIGHT, 0.6))
-    one = served(*shown, task=task, image=image, version=version, minutes=minutes)
-    rooms.serving.predictions.append([replace(one, candidates=(region(f"{tag}{task}c", "Car", BELOW, 0.1),))])
+    prediction = served(*shown, task=task, image=image, version=version, minutes=minutes)
+    rooms.serving.predictions.append([replace(prediction, candidates=(region(f"{tag}{task}c", "Car", BELOW, 0.1),))])
 
 
 def reviewed(rooms, *regions, task=1, annotation=1, edited=5, image=IMAGE):
@@ -42,8 +42,8 @@ def accept(rooms, task, image, regions):
 
 
 def count_vectors(rooms):
-    found = {}
+    count_of = {}
     for kind in CollectionKind:
         collection = rooms.references.milvus.find(1, kind, source_of(rooms.references, 1).space)
-        found[kind] = len(collection.keys()) if collection else 0
-    return found
+        count_of[kind] = len(collection.keys()) if collection else 0
+    return count_of

@@ -111,8 +111,8 @@ class FakeCollection:
             yield [entry for entry, _ in self.rows.values()], np.stack([vector for _, vector in self.rows.values()])
 
     def search(self, vectors, k):
-        found = []
+        nearest = []
         for vector in vectors:
             near = [Neighbour(entry, float(other @ vector)) for entry, other in self.rows.values()]
-            found.append(sorted(near, key=lambda one: -one.similarity)[:k])
-        return found
+            nearest.append(sorted(near, key=lambda neighbour: -neighbour.similarity)[:k])
+        return nearest

@@ -28,9 +28,9 @@ def near(*labels, similarity=0.9, first=10):
 def test_a_reference_whose_neighbours_all_say_otherwise_is_suspect():
     wrong = entry("1", "Car")
 
-    (found,) = suspects({wrong: near("Bird", "Bird", "Bird", "Car")}, POLICY)
+    (suspect,) = suspects({wrong: near("Bird", "Bird", "Bird", "Car")}, POLICY)
 
-    assert (found.entry, found.suggested, found.share) == (wrong, "Bird", 0.75)
+    assert (suspect.entry, suspect.suggested, suspect.share) == (wrong, "Bird", 0.75)
 
 
 @pytest.mark.parametrize(
@@ -49,16 +49,16 @@ def test_boxes_of_the_same_task_have_no_vote():
 
 
 def test_only_the_nearest_vote():
-    found = {entry("1"): [*near("Car", "Car", "Car", "Car"), *near(*["Bird"] * 20, similarity=0.5, first=50)]}
+    neighbours = {entry("1"): [*near("Car", "Car", "Car", "Car"), *near(*["Bird"] * 20, similarity=0.5, first=50)]}
 
-    assert suspects(found, POLICY) == []
+    assert suspects(neighbours, POLICY) == []
 
 
 def test_twins_with_two_labels_are_one_contradiction():
     car, bird = entry("1", "Car"), entry("2", "Bird")
-    found = {car: [Neighbour(bird, 0.99)], bird: [Neighbour(car, 0.99)], entry("3"): [Neighbour(car, 1.0)]}
+    neighbours = {car: [Neighbour(bird, 0.99)], bird: [Neighbour(car, 0.99)], entry("3"): [Neighbour(car, 1.0)]}
 
-    (pair,) = contradictions(found, POLICY)
+    (pair,) = contradictions(neighbours, POLICY)
 
     assert {pair.one, pair.other} == {car, bird}
     assert contradictions({car: [Neighbour(bird, 0.9)]}, POLICY) == []
@@ -83,8 +83,8 @@ def test_an_empty_collection_and_one_reference_only_have_nothing_wrong(rooms):
     reviewed(rooms, region("1l", "Car"))
     index(rooms.references, 1)
 
-    found = vet.check(rooms.references, 1)
-    assert (found.references, found.tasks, found.without_task) == (1, [], [])
+    report = vet.check(rooms.references, 1)
+    assert (report.references, report.tasks, report.without_task) == (1, [], [])
 
 
 def test_the_same_crop_under_two_labels_is_found_and_shown_in_one_view(rooms):
@@ -93,15 +93,15 @@ def test_the_same_crop_under_two_labels_is_found_and_shown_in_one_view(rooms):
         reviewed(rooms, region(f"{task}l", label), task=task, annotation=task)
     index(rooms.references, 1)
 
-    found = vet.check(rooms.references, 1)
-    first, second = (vet.make_view(rooms.references, 1, found.tasks) for _ in range(2))
+    report = vet.check(rooms.references, 1)
+    first, second = (vet.make_view(rooms.references, 1, report.tasks) for _ in range(2))
 
-    assert len(found.contradictions) == 1
-    assert sorted(found.tasks) == [1, 2]
+    assert len(report.contradictions) == 1
+    assert sorted(report.tasks) == [1, 2]
     assert "added" in first
     assert "shows 2 tasks" in second
     (view,) = rooms.studio.client.tabs
-    assert [item["value"] for item in view["data"]["filters"]["items"]] == found.tasks
+    assert [item["value"] for item in view["data"]["filters"]["items"]] == report.tasks
 
 
 def test_vectors_whose_task_or_image_is_gone_are_listed(rooms):
@@ -110,10 +110,10 @@ def test_vectors_whose_task_or_image_is_gone_are_listed(rooms):
         predicted(rooms, task=task, image=f"/{task}.jpg")
     index(rooms.references, 1)
 
-    found = vet.check(rooms.references, 1)
+    report = vet.check(rooms.references, 1)
 
-    assert found.without_task == [3]
-    assert {row.wanted.entry.task for row in found.without_image} == {2}
+    assert report.without_task == [3]
+    assert {row.wanted.entry.task for row in report.without_image} == {2}
 
 
 def test_stats_count_by_label_verdict_and_state(rooms):
@@ -137,9 +137,9 @@ def test_with_milvus_down_stats_say_what_the_records_say_and_check_says_why_not(
     index(rooms.references, 1)
     rooms.references.milvus.is_down = True
 
-    found = vet.stats(rooms.references, 1)
+    stats = vet.stats(rooms.references, 1)
 
-    assert "did not answer" in found.error
-    assert found.kinds[1].states == {"done": 3}
+    assert "did not answer" in stats.error
+    assert stats.kinds[1].states == {"done": 3}
     with pytest.raises(MilvusDown):
         vet.check(rooms.references, 1)

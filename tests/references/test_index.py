@@ -26,11 +26,11 @@ def rooms(rooms):
 
 def entries(rooms, kind):
     """What stands in the collection in use, by region."""
-    found = rooms.references.milvus.find(1, kind, rooms.vision.embedders.space("", None))
-    return {entry.region: entry for entry, _ in found.rows.values()} if found else {}
+    collection = rooms.references.milvus.find(1, kind, rooms.vision.embedders.space("", None))
+    return {entry.region: entry for entry, _ in collection.rows.values()} if collection else {}
 
 
-def said(rooms, kind):
+def judgement(rooms, kind):
     return {name: (entry.label, entry.verdict) for name, entry in entries(rooms, kind).items()}
 
 
@@ -39,7 +39,7 @@ def test_what_is_shown_and_what_is_held_back_get_one_vector_each(rooms):
 
     index(rooms.references, 1)
 
-    assert said(rooms, CollectionKind.DETECTIONS) == {"1l": ("Car", ""), "1r": ("Person", ""), "1c": ("Car", "")}
+    assert judgement(rooms, CollectionKind.DETECTIONS) == {"1l": ("Car", ""), "1r": ("Person", ""), "1c": ("Car", "")}
     assert entries(rooms, CollectionKind.DETECTIONS)["1c"].score == pytest.approx(0.1)
     assert entries(rooms, CollectionKind.REFERENCES) == {}
 
@@ -63,10 +63,10 @@ def test_a_review_makes_references_and_judges_detections(rooms):
     reviewed(rooms, region("1l", "Person", LEFT), missed)
     index(rooms.references, 1)
 
-    assert said(rooms, CollectionKind.REFERENCES) == {"1l": ("Person", "corrected"), "drawn": ("Person", "missed")}
+    assert judgement(rooms, CollectionKind.REFERENCES) == {"1l": ("Person", "corrected"), "drawn": ("Person", "missed")}
     assert entries(rooms, CollectionKind.REFERENCES)["1l"].version == "yolo_detector@1.0.0"
     detections = {"1l": ("Car", "corrected"), "1r": ("Person", "false_positive"), "1c": ("Car", "")}
-    assert said(rooms, CollectionKind.DETECTIONS) == detections
+    assert judgement(rooms, CollectionKind.DETECTIONS) == detections
     assert len(rooms.vision.embedders.shown) == 3  # every crop was known: the drawn one is where the candidate was
 
 
@@ -75,7 +75,7 @@ def test_boxes_of_a_review_without_any_prediction_are_references(rooms):
 
     index(rooms.references, 1)
 
-    assert said(rooms, CollectionKind.REFERENCES) == {"drawn": ("Person", "missed")}
+    assert judgement(rooms, CollectionKind.REFERENCES) == {"drawn": ("Person", "missed")}
 
 
 def test_a_deleted_review_takes_its_references_and_verdicts_with_it(rooms):
@@ -105,8 +105,8 @@ def test_the_detections_of_a_deleted_task_go(rooms):
 def test_a_newer_prediction_replaces_what_nobody_judged(rooms):
     predicted(rooms, tag="old")
     reviewed(rooms, region("old1l", "Car", LEFT))
-    one = served(region("new", "Car", box(0.5, 0.5, 0.6, 0.6), 0.9), version="yolo_detector@1.1.0", minutes=30)
-    rooms.serving.predictions.append([one])
+    prediction = served(region("new", "Car", box(0.5, 0.5, 0.6, 0.6), 0.9), version="yolo_detector@1.1.0", minutes=30)
+    rooms.serving.predictions.append([prediction])
 
     index(rooms.references, 1)
 
@@ -166,7 +166,7 @@ def test_killed_at_any_change_the_next_run_ends_in_the_same_state(rooms, calls):
     predicted(rooms, task=2, image="/data/upload/1/b.jpg")
     reviewed(rooms, region("1l", "Person", LEFT), region("drawn", "Person", BELOW))
     index(rooms.references, 1)
-    expected = {kind: said(rooms, kind) for kind in CollectionKind}
+    expected = {kind: judgement(rooms, kind) for kind in CollectionKind}
     fresh = swap(rooms, (rooms.vision.embedders, FakeEmbedders("2" * 64)), (rooms.references.milvus, FakeReferences()))
     fresh.references.milvus.calls_left = calls
 
@@ -181,7 +181,7 @@ def test_killed_at_any_change_the_next_run_ends_in_the_same_state(rooms, calls):
     before = len(fresh.vision.embedders.shown)
     index(fresh.references, 1)
 
-    assert {kind: said(fresh, kind) for kind in CollectionKind} == expected
+    assert {kind: judgement(fresh, kind) for kind in CollectionKind} == expected
     assert was_killed == (calls < 5)
     assert len(fresh.vision.embedders.shown) - before == 6 - len(acknowledged)  # what Milvus has is not made again
 

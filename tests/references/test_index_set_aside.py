@@ -26,8 +26,8 @@ class Picky(FakeEmbedders):
 
 def predicted(rooms):
     for task in (1, 2, 3):
-        one = region(f"r{task}", "Car", box(task / 10, 0.1, 0.9, 0.9), 0.9)
-        rooms.serving.predictions.append([served(one, task=task, image=f"/data/upload/1/{task}.jpg")])
+        car = region(f"r{task}", "Car", box(task / 10, 0.1, 0.9, 0.9), 0.9)
+        rooms.serving.predictions.append([served(car, task=task, image=f"/data/upload/1/{task}.jpg")])
 
 
 def test_an_image_that_the_embedder_fails_on_costs_only_its_own_vectors(rooms):
@@ -40,8 +40,8 @@ def test_an_image_that_the_embedder_fails_on_costs_only_its_own_vectors(rooms):
 
     line = index(rooms.references, 1).line
 
-    found = rooms.references.milvus.find(1, CollectionKind.DETECTIONS, rooms.vision.embedders.space("", None))
-    assert {entry.region for entry, _ in found.rows.values()} == {"r1", "r3"}
+    collection = rooms.references.milvus.find(1, CollectionKind.DETECTIONS, rooms.vision.embedders.space("", None))
+    assert {entry.region for entry, _ in collection.rows.values()} == {"r1", "r3"}
     assert "2 vectors made" in line
 
 

@@ -19,8 +19,8 @@ def rooms(rooms):
 
 def entries(rooms, kind):
     """What stands in the collection in use, by region."""
-    found = rooms.references.milvus.find(1, kind, rooms.vision.embedders.space("", None))
-    return {entry.region: entry for entry, _ in found.rows.values()} if found else {}
+    collection = rooms.references.milvus.find(1, kind, rooms.vision.embedders.space("", None))
+    return {entry.region: entry for entry, _ in collection.rows.values()} if collection else {}
 
 
 def test_another_embedder_makes_another_collection_and_going_back_costs_nothing(rooms):

@@ -36,9 +36,9 @@ def written(folder, name):
 def test_what_was_written_is_read_again(tmp_path, scratch):
     path, sha256 = written(tmp_path, "a.tar.gz")
 
-    found = archive.read(path, scratch, sha256=sha256)
+    archived = archive.read(path, scratch, sha256=sha256)
 
-    assert (found.weights.read_bytes(), found.manifest, found.sha256) == (b"weights", SAID, sha256)
+    assert (archived.weights.read_bytes(), archived.manifest, archived.sha256) == (b"weights", SAID, sha256)
 
 
 def test_the_same_version_gives_the_same_bytes(tmp_path):
@@ -53,9 +53,9 @@ def test_an_archive_with_nothing_but_one_pt_is_read(tmp_path, scratch):
         tmp_path / "a.tar.gz", special("run", tarfile.DIRTYPE), ("run/best.pt", b"w"), ("run/._best.pt", b"x")
     )
 
-    found = archive.read(path, scratch)
+    archived = archive.read(path, scratch)
 
-    assert (found.weights.read_bytes(), found.manifest) == (b"w", None)
+    assert (archived.weights.read_bytes(), archived.manifest) == (b"w", None)
 
 
 GOOD = ("weights.pt", b"weights")
@@ -139,7 +139,7 @@ def test_a_member_that_is_cut_off_is_refused(tmp_path, scratch):
 
 
 @pytest.mark.parametrize(
-    ("said", "word"),
+    ("fields", "word"),
     [
         ({"classes": "Car"}, "classes"),
         ({"classes": [1]}, "classes"),
@@ -151,9 +151,9 @@ def test_a_member_that_is_cut_off_is_refused(tmp_path, scratch):
         ({"source": "x"}, "source"),
     ],
 )
-def test_a_manifest_that_makes_no_sense_is_refused_by_its_key(said, word):
+def test_a_manifest_that_makes_no_sense_is_refused_by_its_key(fields, word):
     with pytest.raises(ArchiveRefused, match=word):
-        manifest.read(json.dumps({"format": 1, **said}))
+        manifest.read(json.dumps({"format": 1, **fields}))
 
 
 def test_a_file_that_torch_writes_gives_the_sum_of_its_pickle(tmp_path):

@@ -139,7 +139,7 @@ def test_killed_three_times_on_the_way_there_and_back_it_still_follows(rooms, se
     fakes = {"registry.detectors": rooms.registry.detectors, "vision.images": rooms.vision.images, "queue": FakeQueue()}
     studio = rooms.studio.client
 
-    def there(own):
+    def promote_old(own):
         promote(swap(own, (own.outbox, Deadly(own.outbox, "post"))).registry, 1, OLD, "a test")
 
     def followed(own):
@@ -149,7 +149,7 @@ def test_killed_three_times_on_the_way_there_and_back_it_still_follows(rooms, se
     def back(own):
         roll_back(swap(own, (own.outbox, Deadly(own.outbox, "post"))).registry, 1, "a test")
 
-    for act in (there, followed, back):
+    for act in (promote_old, followed, back):
         killed_in(settings, act, {"studio.client": studio, **fakes})
     studio.fields["model_version"] = OLD  # as the second one had in its own memory
     assert served(rooms) == (NEW, OLD)

@@ -28,11 +28,11 @@ def rooms(rooms):
 def archive(tmp_path):
     """Make an archive of harmless weights, which say what is given of them."""
 
-    def make(*, pickled=None, **said):
+    def make(*, pickled=None, **fields):
         weights = checkpoint(tmp_path / "some.pt", *([pickled] if pickled else []))
         members = [("weights.pt", weights.read_bytes())]
-        if said:
-            members.append(("manifest.json", manifest.write(Manifest(**said)).encode()))
+        if fields:
+            members.append(("manifest.json", manifest.write(Manifest(**fields)).encode()))
         return packed(tmp_path / "given.tar.gz", *members)
 
     return make
@@ -74,7 +74,7 @@ def test_a_version_that_exists_is_not_replaced(rooms, archive, settings):
 
 
 @pytest.mark.parametrize(
-    ("given", "said", "word"),
+    ("given", "fields", "word"),
     [
         pytest.param({"sha256": "0" * 64}, {}, "SHA-256", id="sum"),
         pytest.param({"number": "1.2"}, {}, "--version", id="number"),
@@ -83,8 +83,8 @@ def test_a_version_that_exists_is_not_replaced(rooms, archive, settings):
         pytest.param({}, {"weights_sha256": "0" * 64}, "SHA-256", id="other-weights"),
     ],
 )
-def test_what_is_refused_leaves_nothing_behind(rooms, archive, settings, given, said, word):
-    path = archive(**said)
+def test_what_is_refused_leaves_nothing_behind(rooms, archive, settings, given, fields, word):
+    path = archive(**fields)
 
     with pytest.raises(ArchiveRefused, match=word):
         add(rooms.registry, 1, path, **given)

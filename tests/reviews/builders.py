@@ -19,7 +19,7 @@ def state(rooms):
     """All that a rebuild must agree on."""
     counted = rooms.reviews.store.counted(1)
     reviews = {
-        task: (one.review.id, one.review.regions, one.review.updated_at, one.data) for task, one in counted.items()
+        task: (row.review.id, row.review.regions, row.review.updated_at, row.data) for task, row in counted.items()
     }
     unread = sorted((task, one.review.unread) for task, one in rooms.reviews.store.unread(1).items())
     verdicts = sorted((one.decision, one.version, one.label) for one in rooms.rates.store.read_verdicts(1))

@@ -22,8 +22,8 @@ def test_a_review_is_judged_against_what_was_served(rooms):
 
     take(rooms, created(ls_region("p", x=10, y=10, width=30, height=30), ls_region("drawn", x=60)))
 
-    found = rates(rooms)
-    assert (found.confirmed, found.corrected, found.false_positive, found.missed) == (1, 0, 1, 1)
+    counted = rates(rooms)
+    assert (counted.confirmed, counted.corrected, counted.false_positive, counted.missed) == (1, 0, 1, 1)
 
 
 def test_the_same_event_twice_counts_once(rooms):
@@ -191,9 +191,9 @@ def test_the_rates_add_up_to_what_was_predicted(rooms):
 
     take(rooms, created(ls_region("p"), ls_region("q", label="Person"), ls_region("new", x=70)))
 
-    found = rates(rooms)
-    assert found.predicted == 3
-    assert found.reviewed == 3
+    counted = rates(rooms)
+    assert counted.predicted == 3
+    assert counted.reviewed == 3
 
 
 def accepted_in_bulk(*regions, **fields):

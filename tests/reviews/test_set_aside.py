@@ -214,15 +214,15 @@ def test_a_notice_that_cannot_be_sent_is_given_up_and_told_and_the_others_are_se
                 raise TypeError("a form that nobody thought of")
             return await super().send(notice, url)
 
-    with receiver() as one:
-        told = swap(rooms, (rooms.outbox, Outbox(rooms.engine, [one.url])), (rooms.sender, Clumsy(lambda: "s3cret")))
+    with receiver() as host:
+        ours = swap(rooms, (rooms.outbox, Outbox(rooms.engine, [host.url])), (rooms.sender, Clumsy(lambda: "s3cret")))
         for kind in ("first", "bad", "last"):
-            told.outbox.post(1, kind, kind, {})
+            ours.outbox.post(1, kind, kind, {})
 
-        line = deliver(told.outbox, told.sender)
+        line = deliver(ours.outbox, ours.sender)
 
     assert line == "2 delivered, 1 failed"
-    assert sorted(json.loads(body)["kind"] for _, body in one.got) == ["first", "last"]
-    (failed,) = told.outbox.last(is_failed=True)
+    assert sorted(json.loads(body)["kind"] for _, body in host.got) == ["first", "last"]
+    (failed,) = ours.outbox.last(is_failed=True)
     assert (failed.state, failed.error) == (DeliveryState.GIVEN_UP, "TypeError: a form that nobody thought of")
-    assert "a form that nobody thought of" in notices(told.installation)[0].found
+    assert "a form that nobody thought of" in notices(ours.installation)[0].found

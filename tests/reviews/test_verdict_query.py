@@ -30,12 +30,12 @@ def record(rooms, task, *, minutes=None, **fields):
 
 
 def pages(rooms, most=4, between=lambda: None, **wanted):
-    after, found = None, []
+    after, records_seen = None, []
     while True:
         records, place = rooms.reviews.verdicts.page(VerdictFilter(project=1, **wanted), after, most)
-        found += records
+        records_seen += records
         if place is None:
-            return found
+            return records_seen
         after = read_cursor(place.text())
         between()
 
@@ -45,10 +45,10 @@ def names(records):
 
 
 def test_pages_together_are_all_verdicts_in_the_order_of_review(judged):
-    found = names(pages(judged))
+    regions = names(pages(judged))
 
     expected = ["confirmed", "false_positive", "missed"]
-    assert found == [(task, decision) for task in range(1, 11) for decision in expected]
+    assert regions == [(task, decision) for task in range(1, 11) for decision in expected]
 
 
 def test_the_last_page_says_so_when_it_is_full(judged):
@@ -85,10 +85,10 @@ def test_another_project_has_none_of_them(judged):
 
 
 def test_judging_anew_while_paging_loses_and_doubles_nothing(judged):
-    found = pages(judged, between=lambda: judge_tasks(judged.reviews, 1, range(1, 11)))
+    records = pages(judged, between=lambda: judge_tasks(judged.reviews, 1, range(1, 11)))
 
-    assert names(found) == names(pages(judged))
-    assert len(set(names(found))) == 30
+    assert names(records) == names(pages(judged))
+    assert len(set(names(records))) == 30
 
 
 def test_a_review_that_is_edited_while_paging_comes_again_and_no_other_is_lost(judged):
@@ -96,11 +96,11 @@ def test_a_review_that_is_edited_while_paging_comes_again_and_no_other_is_lost(j
         record(judged, 1, minutes=60, annotation=101)
         judge_tasks(judged.reviews, 1, [1])
 
-    found = names(pages(judged, between=edit))
+    regions = names(pages(judged, between=edit))
 
-    assert {task for task, _ in found[3:-3]} == set(range(2, 11))
-    assert found[-3:] == found[:3]
-    assert len(found) == 33
+    assert {task for task, _ in regions[3:-3]} == set(range(2, 11))
+    assert regions[-3:] == regions[:3]
+    assert len(regions) == 33
 
 
 @pytest.mark.parametrize("text", ["", "x", "!!", "bnVsbA", "WzEsMiwzLDRd", "[]" * 100, "é"])
@@ -130,10 +130,10 @@ def operation(state=Progress.DONE, **fields):
 def test_a_verdict_is_the_operations_only_where_it_left_the_review_so(judged, fields, source):
     judged.reviews.operations.end(*operation(**fields))
 
-    found = pages(judged, task=4)
+    records = pages(judged, task=4)
 
     actor = "bot" if source == Source.BULK else None
-    assert {(one.source, one.actor) for one in found} == {(source, actor)}
+    assert {(one.source, one.actor) for one in records} == {(source, actor)}
     assert len(pages(judged, actor="bot")) == (3 if actor else 0)
 
 

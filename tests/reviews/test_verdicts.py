@@ -69,32 +69,32 @@ def test_a_turned_box_was_moved_though_its_enclosing_box_is_the_same():
 def test_of_a_split_one_part_is_a_correction_and_the_other_was_missed():
     whole = region("p", at=Box(0.1, 0.1, 0.5, 0.3))
 
-    found = judge([whole], [region("p", at=Box(0.1, 0.1, 0.3, 0.3)), region("new", at=Box(0.3, 0.1, 0.5, 0.3))])
+    verdicts = judge([whole], [region("p", at=Box(0.1, 0.1, 0.3, 0.3)), region("new", at=Box(0.3, 0.1, 0.5, 0.3))])
 
-    assert [one.decision for one in found] == [Decision.CORRECTED, Decision.MISSED]
+    assert [one.decision for one in verdicts] == [Decision.CORRECTED, Decision.MISSED]
 
 
 def test_of_a_merge_one_part_is_a_correction_and_the_other_a_false_positive():
     predicted = [region("l", at=Box(0.1, 0.1, 0.3, 0.3)), region("r", at=Box(0.3, 0.1, 0.5, 0.3))]
 
-    found = judge(predicted, [region("l", at=Box(0.1, 0.1, 0.5, 0.3))])
+    verdicts = judge(predicted, [region("l", at=Box(0.1, 0.1, 0.5, 0.3))])
 
-    assert [one.decision for one in found] == [Decision.CORRECTED, Decision.FALSE_POSITIVE]
+    assert [one.decision for one in verdicts] == [Decision.CORRECTED, Decision.FALSE_POSITIVE]
 
 
 def test_of_duplicates_one_is_confirmed():
-    found = judge([region("a"), region("b")], [region("b")])
+    verdicts = judge([region("a"), region("b")], [region("b")])
 
-    assert [one.decision for one in found] == [Decision.FALSE_POSITIVE, Decision.CONFIRMED]
+    assert [one.decision for one in verdicts] == [Decision.FALSE_POSITIVE, Decision.CONFIRMED]
 
 
 def test_in_a_crowd_without_ids_every_box_finds_its_own():
     at = [Box(0.1 + 0.02 * n, 0.1, 0.16 + 0.02 * n, 0.9) for n in range(30)]
     predicted = [region(f"p{n}", at=box) for n, box in enumerate(at)]
 
-    found = judge(predicted, [region("", at=box) for box in reversed(at)])
+    verdicts = judge(predicted, [region("", at=box) for box in reversed(at)])
 
-    assert {one.decision for one in found} == {Decision.CONFIRMED}
+    assert {one.decision for one in verdicts} == {Decision.CONFIRMED}
 
 
 def test_a_deleted_prediction_is_a_false_positive():
@@ -155,12 +155,12 @@ labels = st.sampled_from(["Car", "Person", ""])
 
 @st.composite
 def scenes(draw, ids):
-    found = []
+    regions = []
     for _ in range(draw(st.integers(0, 8))):
         x, y = draw(coordinates), draw(coordinates)
         at = Box(x, y, x + draw(coordinates), y + draw(coordinates))
-        found.append(Region(draw(ids), at, draw(labels)))
-    return found
+        regions.append(Region(draw(ids), at, draw(labels)))
+    return regions
 
 
 @given(scenes(st.sampled_from("abcdef")), scenes(st.sampled_from("abcdefxyz") | st.just("")))

@@ -43,10 +43,10 @@ class Given(FakeDetectors):
         self._detectors = list(detectors)
 
     def load(self, weights, image_size=None):
-        found = self._detectors.pop(0) if len(self._detectors) > 1 else self._detectors[0]
-        if isinstance(found, Exception):
-            raise found
-        return found
+        detector = self._detectors.pop(0) if len(self._detectors) > 1 else self._detectors[0]
+        if isinstance(detector, Exception):
+            raise detector
+        return detector
 
 
 @pytest.fixture
@@ -206,9 +206,9 @@ def test_an_empty_prediction_that_was_meant_stays(ready):
 def test_the_doctor_says_why_nothing_is_predicted(ready):
     broken = swap(ready, (ready.registry.detectors, Given(WeightsRefused("a file", "damaged", "copy it again"))))
 
-    (found,) = detector(broken.installation, broken.studio.projects.get(1))
+    (finding,) = detector(broken.installation, broken.studio.projects.get(1))
 
-    assert (found.level, found.found) == (Level.WRONG, f"nothing is predicted: {VERSION} is damaged: copy it again")
+    assert (finding.level, finding.found) == (Level.WRONG, f"nothing is predicted: {VERSION} is damaged: copy it again")
 
 
 def test_the_doctor_says_that_no_class_fits_a_label(ready, tmp_path):
@@ -217,7 +217,7 @@ def test_the_doctor_says_that_no_class_fits_a_label(ready, tmp_path):
     version = ready.registry.versions.add(1, tmp_path / "some.pt", VersionFacts(classes=("cat", "dog")))
     ready.registry.versions.promote(1, version.name, "a test")
 
-    (found,) = labels(ready.installation, ready.studio.projects.get(1))
+    (finding,) = labels(ready.installation, ready.studio.projects.get(1))
 
-    assert "no class of yolo_detector@1.1.0 (cat, dog) is a label (Car, Person)" in found.found
-    assert "predicted_values" in found.advice
+    assert "no class of yolo_detector@1.1.0 (cat, dog) is a label (Car, Person)" in finding.found
+    assert "predicted_values" in finding.advice

@@ -63,8 +63,8 @@ def test_more_tasks_than_fit_at_once_keep_their_order():
     assert [one.task_id for one in suggestions if one.error] == list(range(0, 100, 7))
 
 
-def ids(*found, version="a@1", task=1):
-    (suggestion,) = predicted(FakeDetector(*found), [Task(task, "/data/a.jpg")], version=version)
+def ids(*rows, version="a@1", task=1):
+    (suggestion,) = predicted(FakeDetector(*rows), [Task(task, "/data/a.jpg")], version=version)
     return [region.id for region in (*suggestion.shown, *suggestion.hidden)]
 
 

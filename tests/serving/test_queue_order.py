@@ -11,13 +11,13 @@ thresholds = st.floats(0.05, 0.95)
 
 
 @given(confidences, thresholds)
-def test_the_score_is_a_number_from_0_to_1(found, threshold):
-    assert 0.0 <= task_score(found, threshold) <= 1.0
+def test_the_score_is_a_number_from_0_to_1(detections, threshold):
+    assert 0.0 <= task_score(detections, threshold) <= 1.0
 
 
 @given(confidences.filter(len), thresholds)
-def test_one_more_doubtful_box_never_makes_a_task_surer(found, threshold):
-    assert task_score([*found, threshold], threshold) <= task_score([*found, 1.0], threshold)
+def test_one_more_doubtful_box_never_makes_a_task_surer(detections, threshold):
+    assert task_score([*detections, threshold], threshold) <= task_score([*detections, 1.0], threshold)
 
 
 def test_a_doubtful_box_comes_before_a_sure_one():

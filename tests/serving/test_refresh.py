@@ -119,8 +119,8 @@ def test_audited_tasks_are_predicted_last(ready):
 
     stored = [one["task"] for one in ready.studio.client.stored]
     streams = [
-        one.stream
-        for _, one in sorted(ready.serving.predictions.newest(1, stored).items(), key=lambda at: stored.index(at[0]))
+        row.stream
+        for _, row in sorted(ready.serving.predictions.newest(1, stored).items(), key=lambda at: stored.index(at[0]))
     ]
     assert streams == sorted(streams, reverse=True)
     assert set(streams) == {QUEUE, AUDIT}

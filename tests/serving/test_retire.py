@@ -114,9 +114,9 @@ def test_they_stay_as_long_as_the_setting_says(ready, keep, left):
 def test_a_run_ends_in_time_and_the_next_goes_on(ready):
     ready.studio.client.tasks = [task(number, V1, V3) for number in range(1, 6)]
 
-    said = retire(ready.serving, 1, seconds=-1)
+    line = retire(ready.serving, 1, seconds=-1)
 
-    assert said == "0 old predictions removed, and there are more"
+    assert line == "0 old predictions removed, and there are more"
     assert retire(ready.serving, 1) == "5 old predictions removed"
     assert retire(ready.serving, 1) == "0 old predictions removed"
 
@@ -134,9 +134,9 @@ def test_a_prediction_that_somebody_else_removed_is_no_error(ready):
 def test_a_promotion_removes_them_after_the_new_ones_are_stored(ready):
     ready.studio.client.tasks = [task(1, V2), task(2, V2)]
 
-    said = refresh(ready.serving, 1)
+    line = refresh(ready.serving, 1)
 
-    assert "2 old predictions removed" in said
+    assert "2 old predictions removed" in line
     assert versions_of(ready.studio.client) == [[V3], [V3]]
 
 
@@ -159,11 +159,11 @@ NUMBERS = st.integers(0, 2)
 @given(st.lists(VERSIONS), NUMBERS, NUMBERS, st.booleans(), st.sets(st.sampled_from([BASE, V1, V2])))
 def test_only_old_versions_of_untouched_tasks_ever_go(versions, annotated, skipped, has_draft, old):
     counts = {"total_annotations": annotated, "cancelled_annotations": skipped, "draft_exists": has_draft}
-    one = task(1, *versions, **counts)
+    row = task(1, *versions, **counts)
 
-    gone = find_removable(StoredTask(one), V3, old)
+    gone = find_removable(StoredTask(row), V3, old)
 
-    by_id = {prediction["id"]: prediction["model_version"] for prediction in one["predictions"]}
+    by_id = {prediction["id"]: prediction["model_version"] for prediction in row["predictions"]}
     assert {by_id[number] for number in gone} <= old
     if annotated or skipped or has_draft or V3 not in versions:
         assert gone == []

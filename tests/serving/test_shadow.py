@@ -48,9 +48,9 @@ def rooms(rooms, tmp_path):
     )
 
 
-def said(rooms, *, is_shadow):
-    found = rooms.serving.predictions.newest(1, range(1, 11), is_shadow=is_shadow)
-    return {task: one.version for task, one in found.items()}
+def versions_logged(rooms, *, is_shadow):
+    predictions = rooms.serving.predictions.newest(1, range(1, 11), is_shadow=is_shadow)
+    return {task: one.version for task, one in predictions.items()}
 
 
 def stored(rooms):
@@ -65,8 +65,8 @@ def test_a_shadow_answers_its_share_and_is_not_shown(rooms):
 
     mine = [task for task in range(1, 11) if is_in_share(1, task, 0.5)]
     assert 0 < len(mine) < 10
-    assert said(rooms, is_shadow=True) == dict.fromkeys(mine, NEW)
-    assert said(rooms, is_shadow=False) == dict.fromkeys(range(1, 11), OLD)
+    assert versions_logged(rooms, is_shadow=True) == dict.fromkeys(mine, NEW)
+    assert versions_logged(rooms, is_shadow=False) == dict.fromkeys(range(1, 11), OLD)
     assert sorted(stored(rooms)) == [(task, OLD) for task in range(1, 11)]
     assert rooms.studio.client.fields["model_version"] == OLD
     assert f"shadow {NEW}: {len(mine)} of {len(mine)} tasks" in line
@@ -100,7 +100,7 @@ def test_a_shown_shadow_that_is_promoted_is_logged_as_served(rooms):
     refresh(rooms.serving, 1)
     refresh(rooms.serving, 1)
 
-    assert said(rooms, is_shadow=False) == dict.fromkeys(range(1, 11), NEW)
+    assert versions_logged(rooms, is_shadow=False) == dict.fromkeys(range(1, 11), NEW)
     assert [one.version for one in rooms.serving.predictions.of_task(1, 1)] == [OLD, NEW]
     assert len(rooms.studio.client.stored) == 20
 
@@ -111,7 +111,7 @@ def test_a_shadow_that_is_off_answers_nothing_more(rooms):
 
     refresh(rooms.serving, 1)
 
-    assert said(rooms, is_shadow=True) == {}
+    assert versions_logged(rooms, is_shadow=True) == {}
 
 
 def test_a_shadow_whose_weights_are_damaged_costs_the_champion_nothing(rooms):
@@ -121,7 +121,7 @@ def test_a_shadow_whose_weights_are_damaged_costs_the_champion_nothing(rooms):
     line = refresh(rooms.serving, 1)
 
     assert "is damaged" in line
-    assert said(rooms, is_shadow=False) == dict.fromkeys(range(1, 11), OLD)
+    assert versions_logged(rooms, is_shadow=False) == dict.fromkeys(range(1, 11), OLD)
     assert not is_due(rooms.serving, rooms.studio.projects.get(1))
 
 
@@ -176,9 +176,9 @@ def reviewed(rooms, *regions, task=1, **fields):
 def test_a_review_judges_both_and_only_what_served_counts(rooms):
     shadow.begin(rooms.serving, 1, NEW, 1.0)
     refresh(rooms.serving, 1)
-    kept = rooms.serving.predictions.of_task(1, 1)[0].regions[0]
+    predicted = rooms.serving.predictions.of_task(1, 1)[0].regions[0]
 
-    reviewed(rooms, ls_region(kept.id, "Car"), ls_region("drawn", "Person", x=60, y=60))
+    reviewed(rooms, ls_region(predicted.id, "Car"), ls_region("drawn", "Person", x=60, y=60))
 
     (only,) = rooms.rates.store.count_by_version(1).items()
     assert only == (OLD, Rates(confirmed=1, false_positive=1, missed=1))

@@ -16,8 +16,8 @@ def test_many_processes_may_migrate_at_once(tmp_path):
 
     running = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(4)]
 
-    said = [process.communicate()[1] for process in running]
-    assert [process.returncode for process in running] == [0] * 4, said
+    outputs = [process.communicate()[1] for process in running]
+    assert [process.returncode for process in running] == [0] * 4, outputs
 
 
 def test_rates_are_counted_by_the_version_that_was_reviewed(rooms):

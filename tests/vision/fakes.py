@@ -33,7 +33,7 @@ class FakeEmbedders:
 
     def embed(self, images, boxes):
         self.shown += [
-            (self.of.fingerprint, image.shape, box) for image, some in zip(images, boxes, strict=True) for box in some
+            (self.of.fingerprint, image.shape, box) for image, own in zip(images, boxes, strict=True) for box in own
         ]
         return [normalise(np.stack([self._vector(box) for box in some])) if some else [] for some in boxes]
 

@@ -46,9 +46,9 @@ def test_a_data_uri_is_identified_by_a_digest_and_any_other_address_by_itself():
 def test_the_data_of_a_task_is_kept_with_the_identities_of_its_images():
     large = URI + "A" * 300
 
-    kept = identify_all({"image": f" {large}", "text": "data: none", "more": [1, large]})
+    data = identify_all({"image": f" {large}", "text": "data: none", "more": [1, large]})
 
-    assert kept == {"image": identify(large), "text": "data: none", "more": [1, identify(large)]}
+    assert data == {"image": identify(large), "text": "data: none", "more": [1, identify(large)]}
 
 
 RESOLVED = "/tasks/7/resolve/?fileuri=" + base64.urlsafe_b64encode(b"s3://bucket/a/b#1.jpg").decode()

@@ -27,10 +27,10 @@ def test_a_margin_ends_at_the_edge_of_the_image():
 def test_any_box_gives_at_least_one_pixel_of_the_image(x0, y0, x1, y1, width, height):
     image = np.zeros((height, width, 3), np.uint8)
 
-    found = crop(image, Box(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)))
+    cut = crop(image, Box(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)))
 
-    assert 1 <= found.shape[0] <= height
-    assert 1 <= found.shape[1] <= width
+    assert 1 <= cut.shape[0] <= height
+    assert 1 <= cut.shape[1] <= width
 
 
 def test_a_crop_shows_what_is_in_the_box_and_nothing_else():
@@ -57,11 +57,11 @@ def test_a_key_is_of_one_task_and_one_embedder():
 
 
 def test_vectors_have_unit_length_whatever_comes_in():
-    found = normalise(np.array([[3.0, 4.0], [0.0, 0.0], [np.nan, 1.0], [1e-30, 0.0]]))
+    vectors = normalise(np.array([[3.0, 4.0], [0.0, 0.0], [np.nan, 1.0], [1e-30, 0.0]]))
 
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-6)
-    np.testing.assert_allclose(found[0], [0.6, 0.8], atol=1e-6)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(vectors[0], [0.6, 0.8], atol=1e-6)
 
 
 @pytest.mark.parametrize("setting", ["clip", "open_clip:ViT-B-32", "yolo", ""])
@@ -71,18 +71,18 @@ def test_a_setting_that_names_no_embedder_is_refused_by_name(setting):
 
 
 def test_yolo_follows_the_weights_that_serve(tmp_path):
-    one, other = tmp_path / "one.pt", tmp_path / "other.pt"
-    one.write_bytes(b"1" * 1000)
-    other.write_bytes(b"2" * 1000)
-    yolo, fixed = Embedders("yolo:"), Embedders(f"yolo:{one}")
+    first, second = tmp_path / "one.pt", tmp_path / "other.pt"
+    first.write_bytes(b"1" * 1000)
+    second.write_bytes(b"2" * 1000)
+    yolo, fixed = Embedders("yolo:"), Embedders(f"yolo:{first}")
 
-    assert yolo.space("v@1", one) != yolo.space("v@2", other)
-    assert yolo.space("v@1", one).name == "loop://v@1/detection_embedding"
-    assert yolo.space("v@1", one) != Embedders("yolo:", image_size=320).space("v@1", one)
-    assert fixed.space("v@1", one) == fixed.space("v@2", other)
+    assert yolo.space("v@1", first) != yolo.space("v@2", second)
+    assert yolo.space("v@1", first).name == "loop://v@1/detection_embedding"
+    assert yolo.space("v@1", first) != Embedders("yolo:", image_size=320).space("v@1", first)
+    assert fixed.space("v@1", first) == fixed.space("v@2", second)
     assert yolo.space("v@1", None) is None
     assert yolo.space("v@1", tmp_path / "gone.pt") is None
-    assert Embedders("none").space("v@1", one) is None
+    assert Embedders("none").space("v@1", first) is None
 
 
 def test_open_clip_does_not_depend_on_the_version_that_serves(tmp_path):
@@ -99,10 +99,10 @@ def test_open_clip_does_not_depend_on_the_version_that_serves(tmp_path):
 
 def test_a_fingerprint_tells_content_not_names(tmp_path):
     content = np.random.default_rng(0).bytes(10_000_000)
-    one, same, other = tmp_path / "one", tmp_path / "same", tmp_path / "other"
-    one.write_bytes(content)
+    first, same, other = tmp_path / "one", tmp_path / "same", tmp_path / "other"
+    first.write_bytes(content)
     same.write_bytes(content)
     other.write_bytes(content[:-1] + b"?")
 
-    assert fingerprint_of(one) == fingerprint_of(same)
-    assert fingerprint_of(one) != fingerprint_of(other)
+    assert fingerprint_of(first) == fingerprint_of(same)
+    assert fingerprint_of(first) != fingerprint_of(other)

@@ -152,7 +152,7 @@ def test_the_key_of_a_cloud_object_reaches_label_studio_untouched(own, server, a
 
 
 @pytest.mark.parametrize(
-    ("address", "error", "said"),
+    ("address", "error", "message"),
     [
         pytest.param("/data/upload/1/none.jpg", ImageUnreadable, "HTTP 404", id="missing"),
         pytest.param("/data/upload/1/text.jpg", ImageUnreadable, "this is a text", id="text"),
@@ -173,8 +173,8 @@ def test_the_key_of_a_cloud_object_reaches_label_studio_untouched(own, server, a
         pytest.param("http://no-such-host.invalid/a.jpg", ImageUnreadable, "no-such-host", id="no-such-host"),
     ],
 )
-def test_what_cannot_or_may_not_be_read_is_refused(own, address, error, said):
-    with pytest.raises(error, match=said):
+def test_what_cannot_or_may_not_be_read_is_refused(own, address, error, message):
+    with pytest.raises(error, match=message):
         fetched(own, address)
 
 

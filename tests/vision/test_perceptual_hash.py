@@ -43,9 +43,9 @@ def look(tmp_path, content):
     ],
 )
 def test_the_same_picture_keeps_its_look(tmp_path, content):
-    one, other = look(tmp_path, saved(photo())), look(tmp_path, content)
+    before, after = look(tmp_path, saved(photo())), look(tmp_path, content)
 
-    assert (one ^ other).bit_count() <= 4
+    assert (before ^ after).bit_count() <= 4
 
 
 def test_another_picture_has_another_look(tmp_path):

@@ -45,9 +45,9 @@ def detector(weights):
 @pytest.fixture(scope="module")
 def alone(weights, images):
     """What each image gets from a detector that has seen nothing else."""
-    found = [UltralyticsDetector(weights, device="cpu", image_size=SIDE).detect([image], FLOOR)[0] for image in images]
-    assert sum(map(len, found)) > 50
-    return found
+    each = [UltralyticsDetector(weights, device="cpu", image_size=SIDE).detect([image], FLOOR)[0] for image in images]
+    assert sum(map(len, each)) > 50
+    return each
 
 
 @pytest.fixture(scope="module", params=["yolo", "tower"])
@@ -66,17 +66,17 @@ def vectors_alone(embedder, images):
 @examples(max_examples=30)
 @given(st.lists(st.sampled_from(IMAGES), min_size=1, max_size=20))
 def test_boxes_do_not_depend_on_the_other_images_of_a_call_nor_on_those_before(detector, images, alone, chosen):
-    found = detector.detect([images[index] for index in chosen], FLOOR)
+    detections = detector.detect([images[index] for index in chosen], FLOOR)
 
-    assert found == [alone[index] for index in chosen]
+    assert detections == [alone[index] for index in chosen]
 
 
 @examples(max_examples=15)
 @given(st.lists(st.tuples(st.sampled_from(IMAGES), st.lists(st.sampled_from(BOXES), max_size=6)), max_size=6))
 def test_vectors_do_not_depend_on_other_images_and_boxes(embedder, images, vectors_alone, chosen):
-    found = embedder.embed([images[index] for index, _ in chosen], [boxes for _, boxes in chosen])
+    embedded = embedder.embed([images[index] for index, _ in chosen], [boxes for _, boxes in chosen])
 
-    for vectors, (index, boxes) in zip(found, chosen, strict=True):
+    for vectors, (index, boxes) in zip(embedded, chosen, strict=True):
         expected = [vectors_alone[index][BOXES.index(box)] for box in boxes]
         assert vectors.shape == (len(boxes), embedder.dimension)
         assert vectors.tolist() == [vector.tolist() for vector in expected]
@@ -94,8 +94,8 @@ def test_threads_of_one_process_get_the_same_at_once(detector, images, alone):
     def ask(number):
         barrier.wait()
         order = np.random.default_rng(number).permutation(len(images))
-        found = detector.detect([images[index] for index in order], FLOOR)
-        return [found[place] for place in np.argsort(order)]
+        detections = detector.detect([images[index] for index in order], FLOOR)
+        return [detections[place] for place in np.argsort(order)]
 
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(ask, range(4)))
@@ -119,9 +119,9 @@ def test_another_number_of_threads_set_by_others_changes_nothing(detector, embed
         return embedder.embed(images, [BOXES] * len(images))
 
     with ThreadPoolExecutor(1) as pool:
-        found, vectors = pool.submit(ask).result(), pool.submit(embed).result()
+        detections, vectors = pool.submit(ask).result(), pool.submit(embed).result()
 
-    assert found == alone
+    assert detections == alone
     assert all(np.array_equal(one, other) for one, other in zip(vectors, expected, strict=True))
 
 
@@ -159,12 +159,12 @@ def test_another_process_gets_the_same(weights, images, alone, tmp_path):
     )
     assert done.returncode == 0, done.stderr
 
-    found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
-    assert found == [json.loads(json.dumps([asdict(one) for one in boxes])) for boxes in alone]
+    detections = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
+    assert detections == [json.loads(json.dumps([asdict(one) for one in boxes])) for boxes in alone]
 
 
 def test_boxes_and_confidences_are_rounded(detector, images):
-    for found in detector.detect(images, FLOOR):
-        for one in found:
-            numbers = (*asdict(one.box).values(), one.confidence)
+    for detections in detector.detect(images, FLOOR):
+        for detection in detections:
+            numbers = (*asdict(detection.box).values(), detection.confidence)
             assert all(number == round(number, 4) for number in numbers)

@@ -63,8 +63,8 @@ def test_versions_are_swapped_in_every_process_without_a_failed_request(api, bac
         loop_rooms.registry.versions.roll_back(project_id, "a test")
         until(lambda: only(champion.name), 60)
         ended.set()
-        for one in asking:
-            one.result()
+        for thread in asking:
+            thread.result()
 
     assert Counter(status for status, _ in seen).keys() == {200}
     assert all(len(versions) == 1 for _, versions in seen), "a request was answered by two versions"
@@ -185,7 +185,7 @@ def test_a_project_without_rectangles_is_refused_untouched(api, loop_rooms, loop
     config = '<View><Text name="t" value="$t"/><Choices name="c" toName="t"><Choice value="x"/></Choices></View>'
     project = api.post("/api/projects", json={"title": "Texts", "label_config": config}).json()
 
-    said = run_loop(loop_settings, "connect", "--project", str(project["id"]), ok=False)
+    output = run_loop(loop_settings, "connect", "--project", str(project["id"]), ok=False)
 
-    assert "RectangleLabels" in said
+    assert "RectangleLabels" in output
     assert api.get("/api/webhooks/", params={"project": project["id"]}).json() == []

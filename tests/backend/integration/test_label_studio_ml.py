@@ -45,7 +45,7 @@ def environment(tmp_path):
 
 
 def test_it_predicts_the_champion_of_the_tasks_project(environment, tmp_path):
-    said = {
+    request = {
         "setup": {"project": "1.179", "schema": CONFIG},
         "predict": {
             "tasks": [ls_task(1, project=1), ls_task(2, "http://10.0.0.1/private.jpg", project=1)],
@@ -57,7 +57,7 @@ def test_it_predicts_the_champion_of_the_tasks_project(environment, tmp_path):
 
     done = subprocess.run(
         [sys.executable, "-c", SERVER, str(tmp_path / "models")],
-        input=json.dumps(said),
+        input=json.dumps(request),
         env=environment,
         capture_output=True,
         text=True,

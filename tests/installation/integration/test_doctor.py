@@ -24,7 +24,7 @@ def project_id(api, loop_rooms, loop_settings):
     return project_id
 
 
-def found(rooms, project_id, check=None):
+def unwell(rooms, project_id, check=None):
     """What is not well, by check."""
     findings = doctor(rooms.installation, project_id, seconds=30)
     return {one.check: one for one in findings if one.level != Level.OK and one.check in (check, check or one.check)}
@@ -51,14 +51,14 @@ def test_a_healthy_project_has_nothing_wrong(loop_rooms, loop_settings, project_
         "predictions",
     } <= checks
     assert {"records", "web", "redis", "workers gpu", "workers default", "schedule", "disk", "weights"} <= checks
-    said = run_loop(loop_settings, "doctor", "--project", str(project_id), "--json")
-    assert len(json.loads(said)) == len(found_all)
+    output = run_loop(loop_settings, "doctor", "--project", str(project_id), "--json")
+    assert len(json.loads(output)) == len(found_all)
     for secret in (
         loop_settings.label_studio_api_key,
         loop_settings.basic_auth_pass,
         loop_rooms.studio.backend.secret_of(project_id),
     ):
-        assert secret not in said
+        assert secret not in output
 
 
 def test_a_missing_and_a_switched_off_hook_are_told_and_repaired_by_the_advice(
@@ -66,16 +66,16 @@ def test_a_missing_and_a_switched_off_hook_are_told_and_repaired_by_the_advice(
 ):
     (hook,) = hooks(api, project_id)
     api.patch(f"/api/webhooks/{hook['id']}/", json={"url": hook["url"], "is_active": False}).raise_for_status()
-    assert "switched off" in found(loop_rooms, project_id, "webhook")["webhook"].found
+    assert "switched off" in unwell(loop_rooms, project_id, "webhook")["webhook"].found
 
     api.delete(f"/api/webhooks/{hook['id']}/").raise_for_status()
-    missing = found(loop_rooms, project_id, "webhook")["webhook"]
+    missing = unwell(loop_rooms, project_id, "webhook")["webhook"]
     assert "no webhook" in missing.found
     assert "SSRF_PROTECTION_ENABLED=false" in missing.advice
 
     assert f"loop sync --project {project_id}" in missing.advice
     assert "no new alert" in run_loop(loop_settings, "sync", "--project", str(project_id))
-    assert found(loop_rooms, project_id, "webhook") == {}
+    assert unwell(loop_rooms, project_id, "webhook") == {}
 
 
 def test_a_hook_with_another_secret_and_an_automatic_one_are_told(api, loop_rooms, loop_settings, project_id):
@@ -84,11 +84,11 @@ def test_a_hook_with_another_secret_and_an_automatic_one_are_told(api, loop_room
     api.patch(f"/api/webhooks/{hook['id']}/", json={"url": hook["url"], "headers": headers}).raise_for_status()
     api.post("/api/webhooks/", json={"project": project_id, "url": hook["url"]}).raise_for_status()
 
-    told = [one for one in doctor(loop_rooms.installation, project_id, seconds=30) if one.check == "webhook"]
+    findings = [one for one in doctor(loop_rooms.installation, project_id, seconds=30) if one.check == "webhook"]
 
-    assert [one.level for one in told] == [Level.WRONG, Level.WARNING]
-    assert "secret is not ours" in told[0].found
-    assert "stolen" not in told[0].found
+    assert [one.level for one in findings] == [Level.WRONG, Level.WARNING]
+    assert "secret is not ours" in findings[0].found
+    assert "stolen" not in findings[0].found
     run_loop(loop_settings, "sync", "--project", str(project_id))
 
 
@@ -103,23 +103,23 @@ def test_a_hook_with_another_secret_and_an_automatic_one_are_told(api, loop_room
 def test_an_order_that_does_not_follow_the_scores_is_told_and_repaired_by_the_advice(
     api, loop_rooms, loop_settings, project_id, field, broken, word
 ):
-    told = []
+    findings = []
 
     def is_told() -> bool:  # once more where a job that was under way repaired it before the doctor looked
         api.patch(f"/api/projects/{project_id}/", json={field: broken}).raise_for_status()
-        told[:] = [one for one in doctor(loop_rooms.installation, project_id, seconds=30) if one.check == "order"]
-        return any(word in one.found for one in told)  # hiding the predictions empties model_version as well
+        findings[:] = [one for one in doctor(loop_rooms.installation, project_id, seconds=30) if one.check == "order"]
+        return any(word in one.found for one in findings)  # hiding the predictions empties model_version as well
 
     until(is_told, 60)
-    assert all(f"loop connect --project {project_id}" in one.advice for one in told)
+    assert all(f"loop connect --project {project_id}" in one.advice for one in findings)
     run_loop(loop_settings, "connect", "--project", str(project_id))
-    until(lambda: found(loop_rooms, project_id, "order") == {}, 60)
+    until(lambda: unwell(loop_rooms, project_id, "order") == {}, 60)
 
 
 def test_a_backend_at_another_address_is_told(loop_rooms, loop_settings, tmp_path, project_id):
     elsewhere = loop_settings.model_copy(update={"url": "http://127.0.0.1:9"})
     with closing(build(elsewhere)) as moved:
-        wrong = found(moved, project_id)
+        wrong = unwell(moved, project_id)
 
     assert "does not answer" in wrong["web"].found
     assert f"there is one of ours at {loop_rooms.studio.backend.url}" in wrong["backend"].found
@@ -154,12 +154,12 @@ def test_a_backend_that_label_studio_reaches_no_more_is_told(api, loop_settings,
     url = f"http://127.0.0.1:{server.server_port}"
     made = api.post("/api/ml/", json={"project": project_id, "url": url}).raise_for_status().json()
     with closing(build(loop_settings.model_copy(update={"url": url}))) as theirs:
-        assert "backend" not in found(theirs, project_id, "backend")
+        assert "backend" not in unwell(theirs, project_id, "backend")
         monkeypatch.setattr(Backend, "setup_status", 401)
-        refused = found(theirs, project_id, "backend")["backend"]
+        refused = unwell(theirs, project_id, "backend")["backend"]
         server.shutdown()
         server.server_close()
-        gone = found(theirs, project_id, "backend")["backend"]
+        gone = unwell(theirs, project_id, "backend")["backend"]
     api.delete(f"/api/ml/{made['id']}/")
     for hook in hooks(api, project_id):
         if hook["url"].startswith(url):
@@ -187,15 +187,15 @@ def test_a_label_studio_that_is_not_there_is_told_in_seconds(loop_settings, proj
     with closing(build(loop_settings.model_copy(update={"label_studio_url": "http://127.0.0.1:9"}))) as lost:
         findings = doctor(lost.installation, project_id)
 
-    (told,) = (one for one in findings if one.check == "label studio")
-    assert "LABEL_STUDIO_URL" in told.advice
+    (finding,) = (one for one in findings if one.check == "label studio")
+    assert "LABEL_STUDIO_URL" in finding.advice
 
 
 def test_a_project_that_was_never_connected_is_told(loop_rooms, loop_settings):
-    said = run_loop(loop_settings, "doctor", "--project", "99999", ok=False)
+    output = run_loop(loop_settings, "doctor", "--project", "99999", ok=False)
 
-    assert "Traceback" not in said
-    assert found(loop_rooms, 99999, "project")["project"].advice == "run `loop connect --project 99999`"
+    assert "Traceback" not in output
+    assert unwell(loop_rooms, 99999, "project")["project"].advice == "run `loop connect --project 99999`"
 
 
 def test_images_that_cannot_be_read_are_told(api, loop_rooms):

@@ -62,12 +62,12 @@ def test_a_part_that_dies_starts_again(own_loop):
     web.kill()
 
     def is_new():
-        found = [one for one in children(process, "gunicorn") if one.ppid() == process.pid]
+        gunicorns = [one for one in children(process, "gunicorn") if one.ppid() == process.pid]
         try:
             answers = httpx.get(f"{settings.backend_url}/health", timeout=1).is_success
         except httpx.HTTPError:
             return False
-        return answers and found and found[0].pid != web.pid
+        return answers and gunicorns and gunicorns[0].pid != web.pid
 
     until(is_new, 60)
 

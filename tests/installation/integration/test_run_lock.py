@@ -14,9 +14,9 @@ def test_a_second_one_on_the_same_home_is_refused_by_name(settings):
         until(lambda: is_ready(process), 120)
         other = settings.model_copy(update={"port": free_port()})
 
-        said = run_loop(other, "up", ok=False)
+        error = run_loop(other, "up", ok=False)
 
-        assert f"another `loop up` (process {process.pid}) runs on LOOP_HOME={settings.home}" in said.replace("\n", "")
+        assert f"another `loop up` (process {process.pid}) runs on LOOP_HOME={settings.home}" in error.replace("\n", "")
         assert process.poll() is None
         process.terminate()
         assert_all_end(settings, process)

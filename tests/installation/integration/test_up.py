@@ -35,9 +35,9 @@ def test_stopped_or_killed_at_work_nothing_is_left_and_the_training_goes_on(sett
         process.send_signal(number)
 
         assert_all_end(settings, process)
-        said = process.log.read_text()
-        assert ("\nstopped" in said) is (number != signal.SIGKILL)
-        assert process.returncode == (-9 if number == signal.SIGKILL else 0), said
+        log = process.log.read_text()
+        assert ("\nstopped" in log) is (number != signal.SIGKILL)
+        assert process.returncode == (-9 if number == signal.SIGKILL else 0), log
     training = rooms.trainings.store.last(1)[0]
     assert training.ended_at is None
     if number == signal.SIGTERM:

@@ -41,9 +41,9 @@ def connection(redis):
 
 @pytest.fixture
 def jobs(redis, connection):
-    found = JobQueue(redis.address)
-    yield found
-    found.close()
+    queue = JobQueue(redis.address)
+    yield queue
+    queue.close()
 
 
 def test_a_hundred_asks_make_one_job(jobs):
@@ -80,11 +80,11 @@ def test_a_hundred_asks_at_once_make_one_training_and_one_job(redis, jobs, tmp_p
         ]
         assert [one.stdout.readline() for one in asking] == ["ready\n"] * 4
 
-        for one in asking:
-            one.stdin.write("go\n")
-            one.stdin.flush()
-        for one in asking:
-            one.communicate(timeout=60)
+        for thread in asking:
+            thread.stdin.write("go\n")
+            thread.stdin.flush()
+        for thread in asking:
+            thread.communicate(timeout=60)
 
         assert [one.returncode for one in asking] == [0] * 4
         assert len(rooms.trainings.store.last(1, 200)) == 1
@@ -113,9 +113,9 @@ def test_a_job_that_ends_while_it_is_looked_at_harms_nobody_who_asks(jobs, conne
     fetch = Job.fetch
 
     def fetch_what_ends(*what, **how):
-        found = fetch(*what, **how)
+        jobs_fetched = fetch(*what, **how)
         connection.flushall()
-        return found
+        return jobs_fetched
 
     jobs.ask_review(1)
     (key,) = connection.keys("rq:job:*")

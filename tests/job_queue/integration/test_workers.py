@@ -43,9 +43,9 @@ def queue(redis):
 
 @pytest.fixture
 def jobs(redis):
-    found = JobQueue(redis.address)
-    yield found
-    found.close()
+    queue = JobQueue(redis.address)
+    yield queue
+    queue.close()
 
 
 @pytest.fixture

@@ -58,12 +58,12 @@ def test_an_entry_comes_back_as_it_was_written(collection):
 
     collection.upsert(written, vectors(2))
 
-    found = collection.get(["a", "b", "c"])
-    assert found.keys() == {"a", "b"}
-    assert found["b"][0] == written[1]
-    assert strange.startswith(found["a"][0].label)
-    assert len(found["a"][0].label.encode()) > 16_000
-    np.testing.assert_allclose(found["a"][1], vectors(2)[0], atol=1e-6)
+    rows = collection.get(["a", "b", "c"])
+    assert rows.keys() == {"a", "b"}
+    assert rows["b"][0] == written[1]
+    assert strange.startswith(rows["a"][0].label)
+    assert len(rows["a"][0].label.encode()) > 16_000
+    np.testing.assert_allclose(rows["a"][1], vectors(2)[0], atol=1e-6)
     assert [one.key for one in next(collection.pages())[0]] == ["a", "b"]
 
 
@@ -80,10 +80,10 @@ def test_the_nearest_come_first(collection):
     made = vectors(20)
     collection.upsert([entry(f"{n:02d}", task=n) for n in range(20)], made)
 
-    found = collection.search(made[4:6], 5)
+    neighbours = collection.search(made[4:6], 5)
 
-    assert [near[0].entry.key for near in found] == ["04", "05"]
-    assert found[0][0].similarity == pytest.approx(1, abs=1e-5)
+    assert [near[0].entry.key for near in neighbours] == ["04", "05"]
+    assert neighbours[0][0].similarity == pytest.approx(1, abs=1e-5)
 
 
 def test_an_empty_collection_and_one_entry_only_can_be_searched(collection):

@@ -85,8 +85,8 @@ def made(home, milvus, embedder, composed, address):
 
 def predict(rooms, task, image, objects):
     regions = tuple(Region(f"{task}-{n}", box, label, 0.9) for n, (label, box) in enumerate(objects))
-    one = LoggedPrediction(1, task, "yolo_detector@0.0.0", regions, (), 0.25, 0.5, "queue", 0.05, NOON, image)
-    rooms.serving.predictions.append([one])
+    prediction = LoggedPrediction(1, task, "yolo_detector@0.0.0", regions, (), 0.25, 0.5, "queue", 0.05, NOON, image)
+    rooms.serving.predictions.append([prediction])
 
 
 def expected(composed):
@@ -130,14 +130,14 @@ def test_a_wrong_label_is_found_by_those_who_saw_the_same(tmp_path, milvus, comp
             rooms.studio.client.tasks.append({"id": task})
         assert build_references(rooms.references, 1).endswith("all there")
 
-        found = vet.check(rooms.references, 1, ErrorPolicy(neighbours=3))
+        report = vet.check(rooms.references, 1, ErrorPolicy(neighbours=3))
 
-        first = next(one for one in found.suspects if one.entry.region == "1-0")
+        first = next(one for one in report.suspects if one.entry.region == "1-0")
         assert first.suggested == composed[0].objects[0][0]
         assert first.share == pytest.approx(1)
-        contradicting = {one.region for pair in found.contradictions for one in (pair.one, pair.other)}
+        contradicting = {one.region for pair in report.contradictions for one in (pair.one, pair.other)}
         assert contradicting >= {"1-0", *(f"{task}-0" for task in again)}
-        assert len(found.tasks) < SCENES // 2
+        assert len(report.tasks) < SCENES // 2
 
 
 @pytest.mark.long

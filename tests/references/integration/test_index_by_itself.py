@@ -43,8 +43,8 @@ def project(api, rooms, loop_settings):
 
 def keys(rooms, project_id, kind):
     with suppress(MilvusDown):
-        found = rooms.references.milvus.find(project_id, kind, source_of(rooms.references, project_id).space)
-        return found.keys() if found else set()
+        collection = rooms.references.milvus.find(project_id, kind, source_of(rooms.references, project_id).space)
+        return collection.keys() if collection else set()
     return set()
 
 

@@ -79,9 +79,9 @@ def changed_weights(tmp_path):
     from ultralytics.nn.tasks import torch_safe_load
 
     def make(change):
-        kept, _ = torch_safe_load(str(scenes.WARM_START))
-        change(kept["model"])
-        torch.save(kept, tmp_path / "changed.pt")
+        content, _ = torch_safe_load(str(scenes.WARM_START))
+        change(content["model"])
+        torch.save(content, tmp_path / "changed.pt")
         return tmp_path / "changed.pt"
 
     return make
@@ -97,9 +97,9 @@ def answer(rooms):
     """What `/predict` answers, to the bit."""
     predictor = Predictor(rooms.serving)
     answers = predictor.predict(1, ITEMS, read_tasks(TASKS))
-    found = json.dumps([answer.prediction.as_answer() for answer in answers], sort_keys=True)
-    assert '"score": 0' in found
-    return found
+    results = json.dumps([answer.prediction.as_answer() for answer in answers], sort_keys=True)
+    assert '"score": 0' in results
+    return results
 
 
 def boxes(answered):
@@ -180,14 +180,14 @@ def test_every_layer_of_the_installed_versions_is_known():
     from torch import nn
 
     modules = [f"ultralytics.nn.modules.{name}" for name in ("activation", "block", "conv", "head", "transformer")]
-    found = {
+    layers = {
         f"{name} {layer}"
         for name in modules
         for layer, kind in vars(importlib.import_module(name)).items()
         if isinstance(kind, type) and issubclass(kind, nn.Module) and kind.__module__ == name
     }
 
-    assert found - LAYERS == {"ultralytics.nn.modules.block TorchVision"}
+    assert layers - LAYERS == {"ultralytics.nn.modules.block TorchVision"}
 
 
 def test_the_start_weights_are_registered_with_their_classes(own):

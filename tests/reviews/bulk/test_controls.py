@@ -24,21 +24,21 @@ def written(predicted=(), **fields):
 
 @pytest.mark.parametrize("label", ["Car", "auto"])
 def test_a_label_may_come_by_value_or_alias_and_is_written_as_the_editor_does(label):
-    (one,) = written(regions=[{"label": label, "box": BOX}], size=[640, 480])
+    (result,) = written(regions=[{"label": label, "box": BOX}], size=[640, 480])
 
-    assert (one["from_name"], one["value"]["rectanglelabels"]) == ("label", ["auto"])
+    assert (result["from_name"], result["value"]["rectanglelabels"]) == ("label", ["auto"])
 
 
 def test_a_label_of_the_second_control_is_written_to_it():
-    (one,) = written(regions=[{"label": "Person", "box": BOX}], size=[640, 480])
+    (result,) = written(regions=[{"label": "Person", "box": BOX}], size=[640, 480])
 
-    assert one["from_name"] == "people"
+    assert result["from_name"] == "people"
 
 
 def test_a_predicted_box_is_confirmed_by_its_alias():
-    (one,) = written([ls_region("p", "auto")], regions=[{"id": "p", "label": "Car", "box": BOX}])
+    (result,) = written([ls_region("p", "auto")], regions=[{"id": "p", "label": "Car", "box": BOX}])
 
-    assert one["origin"] == "prediction"
+    assert result["origin"] == "prediction"
 
 
 def test_a_raw_result_may_be_of_any_control_of_ours():

@@ -16,10 +16,10 @@ def read(operation, where="operations[3]"):
 
 
 def nested(depth):
-    found = []
+    value = []
     for _ in range(depth):
-        found = [found]
-    return found
+        value = [value]
+    return value
 
 
 def create(**fields):
@@ -127,9 +127,9 @@ def test_percent_and_fractions_say_the_same():
     percent = {"label": "Car", "percent": {"x": 10, "y": 20, "width": 30, "height": 25}}
     fractions = {"label": "Car", "box": [0.1, 0.2, 0.4, 0.45]}
 
-    found = [read(create(regions=[one])).regions[0].region() for one in (percent, fractions)]
+    regions = [read(create(regions=[one])).regions[0].region() for one in (percent, fractions)]
 
-    assert found[0].box.is_close_to(found[1].box, 1e-12)
+    assert regions[0].box.is_close_to(regions[1].box, 1e-12)
 
 
 def test_a_side_a_rounding_error_off_the_image_is_its_edge():

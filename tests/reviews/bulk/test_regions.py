@@ -14,8 +14,8 @@ LEFT, MOVED = [0.1, 0.1, 0.4, 0.4], [0.2, 0.1, 0.5, 0.4]
 
 
 def stored(*regions, number=9, minutes=0, **fields):
-    kept = ls_annotation(*regions, annotation=number, minutes=minutes)
-    return {**kept, "model_version": "v@1", **fields}
+    annotation = ls_annotation(*regions, annotation=number, minutes=minutes)
+    return {**annotation, "model_version": "v@1", **fields}
 
 
 def written(*regions, predictions=(), logged=(), existing=None, seed="k", **fields):
@@ -42,9 +42,9 @@ def test_a_raw_region_says_so_too_unless_it_does_already():
     raw = [ls_region("p"), ls_region("q", x=20), ls_region("n"), ls_region("p", origin="manual")]
     predictions = [stored(ls_region("p"), ls_region("q"))]
 
-    found = written(result=raw, predictions=predictions).result
+    results = written(result=raw, predictions=predictions).result
 
-    assert [one["origin"] for one in found] == ["prediction", "prediction-changed", "manual", "manual"]
+    assert [one["origin"] for one in results] == ["prediction", "prediction-changed", "manual", "manual"]
 
 
 def test_the_parent_is_the_prediction_that_the_ids_are_of():
@@ -57,17 +57,17 @@ def test_the_parent_is_the_prediction_that_the_ids_are_of():
 
 @pytest.mark.parametrize("regions", [[], [{"id": "p", "label": "Car", "box": LEFT}], [{"label": "Car", "box": LEFT}]])
 def test_what_is_written_counts_as_a_review(regions):
-    found = written(*regions, predictions=[stored(ls_region("p"))])
+    annotation = written(*regions, predictions=[stored(ls_region("p"))])
 
-    review = ls_annotation(*found.result, lead_time=None, parent_prediction=found.parent_prediction)
+    review = ls_annotation(*annotation.result, lead_time=None, parent_prediction=annotation.parent_prediction)
 
     assert read_review(review, parse(CONFIG)).is_complete
 
 
 def test_an_id_that_only_our_log_knows_is_fine():
-    found = written({"id": "p", "label": "Car", "box": LEFT}, logged=[[region("p")]])
+    review = written({"id": "p", "label": "Car", "box": LEFT}, logged=[[region("p")]])
 
-    assert (found.result[0]["origin"], found.parent_prediction) == ("prediction", None)
+    assert (review.result[0]["origin"], review.parent_prediction) == ("prediction", None)
 
 
 def test_an_id_that_nothing_has_is_refused():
@@ -81,15 +81,15 @@ def test_an_id_twice_is_refused():
 
 
 def test_a_drawn_region_that_is_updated_stays_drawn():
-    found = written({"id": "d", "label": "Car", "box": MOVED}, existing=[ls_region("d", origin="manual")])
+    review = written({"id": "d", "label": "Car", "box": MOVED}, existing=[ls_region("d", origin="manual")])
 
-    assert found.result[0]["origin"] == "manual"
+    assert review.result[0]["origin"] == "manual"
 
 
 def test_the_image_size_is_what_anything_in_the_task_tells():
-    found = written({"label": "Car", "box": LEFT}, predictions=[stored(ls_region("p"))])
+    review = written({"label": "Car", "box": LEFT}, predictions=[stored(ls_region("p"))])
 
-    assert (found.result[0]["original_width"], found.result[0]["original_height"]) == (640, 480)
+    assert (review.result[0]["original_width"], review.result[0]["original_height"]) == (640, 480)
 
 
 def test_the_same_operation_writes_the_same():

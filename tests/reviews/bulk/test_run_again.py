@@ -128,9 +128,9 @@ def test_wherever_we_are_killed_retries_end_in_what_one_run_gives(rooms, played,
     for _ in faults:
         with suppress(Killed):
             do(swap(rooms, (rooms.studio.client, troubled)), *operations)
-    found = [one.error is None for one in do(swap(rooms, (rooms.studio.client, troubled)), *operations)]
+    outcomes = [one.error is None for one in do(swap(rooms, (rooms.studio.client, troubled)), *operations)]
 
-    assert found == expected
+    assert outcomes == expected
     assert _state(troubled) == _state(untroubled)
 
 

@@ -46,9 +46,9 @@ def work(api, project_id, annotator, random):
     again = {"result": starred["result"], "lead_time": 3.0, "ground_truth": True}
     api.post(f"/api/tasks/{starred['task']}/annotations/", json=again).raise_for_status()
     api.delete(f"/api/annotations/{deleted['id']}/").raise_for_status()
-    some = {"selectedItems": {"all": False, "included": [made[0]["task"], made[1]["task"]]}}
+    selection = {"selectedItems": {"all": False, "included": [made[0]["task"], made[1]["task"]]}}
     for action in ("predictions_to_annotations", "delete_tasks_annotations"):
-        api.post("/api/dm/actions", params={"id": action, "project": project_id}, json=some).raise_for_status()
+        api.post("/api/dm/actions", params={"id": action, "project": project_id}, json=selection).raise_for_status()
     image = api.get(f"/api/tasks/{made[2]['task']}").json()["data"]["image"]
     imported = {
         "data": {"image": image},
@@ -84,8 +84,8 @@ def test_after_any_mix_of_losses_and_kills_one_sweep_ends_in_what_a_rebuild_give
     run_loop(settings, "sync", "--project", str(project_id))
     swept = state(rooms, project_id)
     run_loop(settings, "rebuild", "--project", str(project_id))
-    there = {one["id"] for one in annotations_of(api, project_id)}
+    annotations = {one["id"] for one in annotations_of(api, project_id)}
 
     assert swept == state(rooms, project_id)
     assert swept[1]
-    assert {review[0] for review in swept[0].values()} <= there
+    assert {review[0] for review in swept[0].values()} <= annotations

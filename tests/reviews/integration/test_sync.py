@@ -29,25 +29,25 @@ def test_reviews_deletions_and_imports_without_events_are_found(api, loop_rooms,
         return run_loop(loop_settings, "sync", "--project", str(project_id))
 
     take_hook_away()
-    kept, unannotated, deleted = (annotator.review_next() for _ in range(3))
+    reviewed, unannotated, deleted = (annotator.review_next() for _ in range(3))
     assert not loop_rooms.reviews.store.counted(project_id)
-    said = sync()
-    assert said.startswith("3 tasks")
-    assert "added the webhook" in said
-    assert set(loop_rooms.reviews.store.counted(project_id)) == {kept, unannotated, deleted}
+    output = sync()
+    assert output.startswith("3 tasks")
+    assert "added the webhook" in output
+    assert set(loop_rooms.reviews.store.counted(project_id)) == {reviewed, unannotated, deleted}
     assert loop_rooms.rates.store.count_by_version(project_id)["yolo_detector@0.0.0"].reviewed > 0
 
     take_hook_away()
     (annotation,) = api.get(f"/api/tasks/{unannotated}/annotations/").json()
     api.delete(f"/api/annotations/{annotation['id']}/").raise_for_status()
     api.delete(f"/api/tasks/{deleted}/").raise_for_status()
-    image = api.get(f"/api/tasks/{kept}").json()["data"]["image"]
+    image = api.get(f"/api/tasks/{reviewed}").json()["data"]["image"]
     imported = {"data": {"image": image}, "annotations": [{"result": ls_annotation(ls_region(label="item"))["result"]}]}
     api.post(f"/api/projects/{project_id}/import", json=[imported]).raise_for_status()
     sync()
     counted = loop_rooms.reviews.store.counted(project_id)
     assert {one["id"] for one in annotations_of(api, project_id)} == {one.review.id for one in counted.values()}
-    assert kept in counted
+    assert reviewed in counted
     assert unannotated not in counted
     assert len(counted) == 2  # the imported one, which on SQLite has the ids of what was deleted
 
@@ -76,9 +76,9 @@ def test_a_model_version_that_was_emptied_is_set_again(api, loop_rooms, loop_set
     api.patch(f"/api/projects/{project_id}/", json={"show_collab_predictions": False}).raise_for_status()
     assert project_of(api, project_id)["model_version"] == ""
 
-    said = run_loop(loop_settings, "sync", "--project", str(project_id))
+    output = run_loop(loop_settings, "sync", "--project", str(project_id))
 
-    assert "model_version set to yolo_detector@0.0.0" in said
+    assert "model_version set to yolo_detector@0.0.0" in output
 
 
 def test_a_switched_off_webhook_is_switched_on_again(api, loop_rooms, loop_settings, deaf):

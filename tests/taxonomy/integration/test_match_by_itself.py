@@ -121,8 +121,8 @@ def test_matches_come_after_prediction_in_requests_and_anew_and_people_are_not_t
     assert categories(asked(loop_settings, api, project_id, matched)) == {("Thing", "Item")}
 
     region = next(one["id"] for one in stored[matched] if one.get("meta"))
-    told = run_loop(loop_settings, "lineage", "--project", str(project_id), "--region", region)
-    assert "matched        item" in told
+    output = run_loop(loop_settings, "lineage", "--project", str(project_id), "--region", region)
+    assert "matched        item" in output
 
     plan = run_loop(loop_settings, "taxonomy", "reapply", "--project", str(project_id), "--dry-run")
     assert " 0 matches would change" in plan
@@ -155,6 +155,6 @@ def test_a_taxonomy_that_is_no_tree_is_refused_by_name(loop_settings, project, t
     file = tmp_path / "cycle.yaml"
     file.write_text("nodes: [{id: a, parent: b}, {id: b, parent: a}]")
 
-    told = run_loop(loop_settings, "taxonomy", "apply", str(file), "--project", str(project[0]), ok=False)
+    message = run_loop(loop_settings, "taxonomy", "apply", str(file), "--project", str(project[0]), ok=False)
 
-    assert "node a parent: expected no cycle" in told
+    assert "node a parent: expected no cycle" in message

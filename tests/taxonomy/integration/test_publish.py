@@ -53,8 +53,8 @@ def predicted(api, rooms):
     task_ids = sorted(task["id"] for task in tasks(api, project_id))
     for version in ("yolo_detector@0.9.0", champion):
         rows = [
-            NewPrediction(one, version, score, regions(built, project_id, one))
-            for one, score in zip(task_ids, (0.3, 0.1, 0.2), strict=True)
+            NewPrediction(task_id, version, score, regions(built, project_id, task_id))
+            for task_id, score in zip(task_ids, (0.3, 0.1, 0.2), strict=True)
         ]
         built.studio.client.store_predictions(project_id, rows)
     settings = {"model_version": champion, "sampling": "Uncertainty sampling"}
@@ -100,9 +100,9 @@ def test_matches_change_the_champions_results_and_nothing_else(api, rooms, predi
     assert api.get(f"/api/annotations/{review['id']}/").json()["result"] == review["result"]
     assert served == next_task(api, project_id) == second
     for old, new in zip(before, tasks(api, project_id), strict=True):
-        for was, one in zip(old["predictions"], new["predictions"], strict=True):
-            is_written = one["model_version"] == "yolo_detector@1.0.0" and matches[new["id"]]
-            assert [key for key in was if was[key] != one[key]] == (["result", "updated_at"] if is_written else [])
+        for was, now in zip(old["predictions"], new["predictions"], strict=True):
+            is_written = now["model_version"] == "yolo_detector@1.0.0" and matches[new["id"]]
+            assert [key for key in was if was[key] != now[key]] == (["result", "updated_at"] if is_written else [])
     chosen = [one for one in tasks(api, project_id)[1]["predictions"][-1]["result"] if one["type"] == "taxonomy"]
     assert [one["value"]["taxonomy"] for one in chosen] == [[["Animal", "Bird"]], [["Animal", "Cattle"]]]
 

@@ -39,8 +39,8 @@ def draw(browser):
     def drawn(name, content):
         suffix = name.rsplit(".", 1)[-1]
         uri = f"data:image/{TYPES.get(suffix, suffix)};base64,{base64.b64encode(content).decode()}"
-        found = page.evaluate(DRAWN, uri)
-        return found and np.array(found[2], np.uint8).reshape(found[0], found[1], 4)[:, :, 2::-1]
+        shown = page.evaluate(DRAWN, uri)
+        return shown and np.array(shown[2], np.uint8).reshape(shown[0], shown[1], 4)[:, :, 2::-1]
 
     return drawn
 

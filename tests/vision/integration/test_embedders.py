@@ -47,35 +47,35 @@ def boxes(scene):
 
 
 def test_every_box_gets_a_unit_vector_in_its_place(embedder, shown):
-    some = [boxes(scene) for scene in shown]
-    some[3] = []
+    boxes_of = [boxes(scene) for scene in shown]
+    boxes_of[3] = []
 
-    found = embedder.embed([pixels(scene) for scene in shown], some)
+    vectors = embedder.embed([pixels(scene) for scene in shown], boxes_of)
 
-    assert [one.shape for one in found] == [(len(wanted), embedder.dimension) for wanted in some]
-    every = np.concatenate(found)
+    assert [one.shape for one in vectors] == [(len(wanted), embedder.dimension) for wanted in boxes_of]
+    every = np.concatenate(vectors)
     assert every.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(every, axis=1), 1, atol=1e-5)
-    alone = embedder.embed([pixels(shown[9])], [some[9]])[0]
-    np.testing.assert_allclose(alone, found[9], atol=1e-2)
+    alone = embedder.embed([pixels(shown[9])], [boxes_of[9]])[0]
+    np.testing.assert_allclose(alone, vectors[9], atol=1e-2)
 
 
 def test_a_box_of_one_pixel_one_at_the_edge_and_the_whole_image_work(embedder, shown):
-    (found,) = embedder.embed([pixels(shown[0])], [[PIXEL, Box(0.999, 0.999, 1, 1), Box(0, 0, 1, 1)]])
+    (vectors,) = embedder.embed([pixels(shown[0])], [[PIXEL, Box(0.999, 0.999, 1, 1), Box(0, 0, 1, 1)]])
 
-    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
-    assert float(found[0] @ found[2]) < 0.999
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert float(vectors[0] @ vectors[2]) < 0.999
 
 
 def test_an_image_of_one_pixel_works(embedder):
-    (found,) = embedder.embed([np.zeros((1, 1, 3), np.uint8)], [[Box(0, 0, 1, 1)]])
+    (vectors,) = embedder.embed([np.zeros((1, 1, 3), np.uint8)], [[Box(0, 0, 1, 1)]])
 
-    assert found.shape == (1, embedder.dimension)
+    assert vectors.shape == (1, embedder.dimension)
 
 
 def test_the_same_crop_elsewhere_looks_more_alike_than_its_background(embedder, shown):
     """Boxes are read where they are: an object moved by half an image is still itself."""
-    scene = max(shown, key=lambda one: len(one.objects))
+    scene = max(shown, key=lambda drawn: len(drawn.objects))
     image, box = pixels(scene), boxes(scene)[0]
     height, width = image.shape[:2]
     wide = np.full((height, 2 * width, 3), 127, np.uint8)
@@ -84,9 +84,9 @@ def test_the_same_crop_elsewhere_looks_more_alike_than_its_background(embedder, 
     beside = Box(box.x0 / 2, box.y0, box.x1 / 2, box.y1)
 
     (here,) = embedder.embed([image], [[box]])
-    (there,) = embedder.embed([wide], [[moved, beside]])
+    (vectors,) = embedder.embed([wide], [[moved, beside]])
 
-    assert float(here[0] @ there[0]) > float(here[0] @ there[1]) + 0.05
+    assert float(here[0] @ vectors[0]) > float(here[0] @ vectors[1]) + 0.05
 
 
 @pytest.mark.parametrize("setting", ["open_clip:ViT-B-32//no/such/file.pt", "open_clip:/no/such/folder"])

@@ -42,16 +42,16 @@ def rooms(label_studio, tmp_path):
 def addresses(local_files):
     """Each file in a `data:` URI, and each served from a folder, under a name that needs care."""
     files = samples.shown()
-    found = {}
+    address_of = {}
     (local_files / "storage").mkdir(exist_ok=True)
     for name, content in files.items():
         path = f"storage/a#1 & é {name}"
         (local_files / path).write_bytes(content)
-        found[f"/data/local-files/?d={quote(path)}"] = content
+        address_of[f"/data/local-files/?d={quote(path)}"] = content
     for name in ("exif-6.jpg", "deep-grey.png", "rgba.png", "plain.webp"):
         kind = name.rsplit(".", 1)[1].replace("jpg", "jpeg")
-        found[f"data:image/{kind};base64,{base64.b64encode(files[name]).decode()}"] = files[name]
-    return found
+        address_of[f"data:image/{kind};base64,{base64.b64encode(files[name]).decode()}"] = files[name]
+    return address_of
 
 
 def test_images_of_every_kind_are_predicted_shown_and_in_the_dataset(

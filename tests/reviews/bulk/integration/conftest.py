@@ -11,17 +11,17 @@ from tests.services import loop_running, make_project, run_loop, settings_of, un
 
 
 @pytest.fixture(scope="module")
-def told():
-    with receiver() as one:
-        yield one
+def notice_server():
+    with receiver() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
-def own(label_studio, tmp_path_factory, told):
+def own(label_studio, tmp_path_factory, notice_server):
     """A loop of its own that tells a receiver what happens."""
     home = tmp_path_factory.mktemp("bulk") / "home"
     settings = settings_of(
-        label_studio, home, LOOP_NOTIFY_URLS=told.url, LOOP_NOTIFY_SECRET="s3cret", LOOP_SCORE_THRESHOLD="0.05"
+        label_studio, home, LOOP_NOTIFY_URLS=notice_server.url, LOOP_NOTIFY_SECRET="s3cret", LOOP_SCORE_THRESHOLD="0.05"
     )
     with loop_running(settings), closing(build(settings)) as rooms:
         yield settings, rooms

@@ -41,14 +41,14 @@ def create_empty(settings, project_id, tasks):
     return [one["id"] for one in answer.json()["results"]]
 
 
-def assert_second_look(found, shown):
+def assert_second_look(recorded, shown):
     """Every verdict is of the operation that confirmed one box, drew another and deleted the rest."""
-    decisions = Counter(one.decision.value for one in found)
+    decisions = Counter(one.decision.value for one in recorded)
     assert decisions == Counter(confirmed=1, missed=1, false_positive=shown - 1) + Counter()
-    assert {(one.source, one.confidence, one.reasoning, one.lead_time) for one in found} == {
+    assert {(one.source, one.confidence, one.reasoning, one.lead_time) for one in recorded} == {
         ("bulk", 0.9, "plain to see", 1.5)
     }
-    assert all(one.execution for one in found)
+    assert all(one.execution for one in recorded)
 
 
 def empty_by_hand(api, task):
@@ -62,7 +62,7 @@ def assert_signed(notice):
     assert Webhook(standard_key("s3cret")).verify(body, dict(headers), json_parse=False) is None
 
 
-def test_bulk_reviews_flow_as_an_annotators_do_and_say_whose_they_are(api, own, project, told):
+def test_bulk_reviews_flow_as_an_annotators_do_and_say_whose_they_are(api, own, project, notice_server):
     settings, rooms = own
     project_id, tasks, annotator = project
     reviewed = annotator.review_next()
@@ -85,21 +85,21 @@ def test_bulk_reviews_flow_as_an_annotators_do_and_say_whose_they_are(api, own, 
     assert [one["success"] for one in answer.json()["results"]] == [True, True, True, False, False]
     assert answer.json()["results"][3]["error"].startswith("operations[3].regions[0].label: expected one of item")
     until(lambda: set(rooms.reviews.store.counted(project_id)) == {reviewed, bulk_tasks[0], task}, 30)
-    found = until(lambda: verdicts(rooms, project_id, actor="second-look", task=task), 30)
+    recorded = until(lambda: verdicts(rooms, project_id, actor="second-look", task=task), 30)
     shown = len(rooms.serving.predictions.newest(project_id, [task])[task].regions)
-    assert_second_look(found, shown)
+    assert_second_look(recorded, shown)
     assert {one.source for one in verdicts(rooms, project_id, task=reviewed)} == {"editor"}
 
     run_loop(settings, "rebuild", "--project", str(project_id))
-    assert verdicts(rooms, project_id, actor="second-look", task=task) == found  # the sweep reads the same times
+    assert verdicts(rooms, project_id, actor="second-look", task=task) == recorded  # the sweep reads the same times
 
     empty_by_hand(api, task)
     until(lambda: {one.source for one in verdicts(rooms, project_id, task=task)} == {"editor"}, 30)
     lines = run_loop(settings, "verdicts", "--project", str(project_id), "--task", str(task)).splitlines()
     assert [json.loads(line)["decision"] for line in lines] == ["false_positive"] * shown
 
-    until(lambda: task in {json.loads(body)["data"].get("task") for _, body in told.got}, 60)
-    assert_signed(next(one for one in told.got if json.loads(one[1])["kind"] == "review.recorded"))
+    until(lambda: task in {json.loads(body)["data"].get("task") for _, body in notice_server.got}, 60)
+    assert_signed(next(one for one in notice_server.got if json.loads(one[1])["kind"] == "review.recorded"))
     assert "review.recorded" in run_loop(settings, "deliveries")
 
 

@@ -92,9 +92,9 @@ def test_killed_between_label_studios_answer_and_our_record_a_second_import_make
         assert process.returncode == -signal.SIGKILL
     assert [len(annotations(api, task)) for task in tasks] == [1] * 3 + [0] * (TASKS - 3)
 
-    said = run_loop(settings, "annotations", "import", str(file), "--project", str(project_id))
+    output = run_loop(settings, "annotations", "import", str(file), "--project", str(project_id))
 
-    assert said.splitlines()[-1] == f"{TASKS} done, 2 of them before; 0 failed"
+    assert output.splitlines()[-1] == f"{TASKS} done, 2 of them before; 0 failed"
     assert [len(annotations(api, task)) for task in tasks] == [1] * TASKS
     until(lambda: len(verdict_tasks(rooms, project_id)) == TASKS, 30)
     assert "12 of them before" in run_loop(settings, "annotations", "import", str(file), "--project", str(project_id))
@@ -118,12 +118,12 @@ def test_label_studio_that_goes_away_in_the_middle_fails_the_rest_and_a_retry_go
     with proxy(settings.label_studio_url, hang_up_at_the_third) as address:
         away = settings.model_copy(update={"label_studio_url": address})
         with importing(away, file, project_id) as running:
-            said, _ = running.communicate(timeout=60)
+            output, _ = running.communicate(timeout=60)
     assert running.returncode == 1
-    assert "2 done, 0 of them before; 10 failed" in said
+    assert "2 done, 0 of them before; 10 failed" in output
     assert len(answered) == 3  # the rest was not tried
 
-    said = run_loop(settings, "annotations", "import", str(file), "--project", str(project_id))
+    output = run_loop(settings, "annotations", "import", str(file), "--project", str(project_id))
 
-    assert said.splitlines()[-1] == f"{TASKS} done, 2 of them before; 0 failed"
+    assert output.splitlines()[-1] == f"{TASKS} done, 2 of them before; 0 failed"
     assert [len(annotations(api, task)) for task in tasks] == [1] * TASKS
