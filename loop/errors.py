@@ -1,22 +1,20 @@
-"""Everything that can go wrong, as one tree: each class stands under its parent, and says what it carries."""
+"""The errors of the loop as one tree: each class stands below its parent, and names the data that it carries."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 from loop.printable import list_by_task, shorten
 from loop.secrecy import redact
 
 
 class LoopError(Exception):
-    """The root: catch it to report any trouble of ours in one line, which never carries a secret."""
+    """The root of all errors; its message is one line without secrets."""
 
     def __init__(self, *messages: str) -> None:
         super().__init__(*(redact(message) for message in messages))
 
 
 class PayloadError(LoopError):
-    """Something was sent that we cannot read; *field* names the part."""
+    """A value from outside cannot be read; *field* names it."""
 
     def __init__(self, field: str, expected: str, found: object) -> None:
         self.field, self.expected, self.found = field, expected, found
@@ -24,7 +22,7 @@ class PayloadError(LoopError):
 
 
 class LabelConfigError(PayloadError):
-    """The label config has nothing we can predict for."""
+    """The label config has no labels that can be predicted."""
 
 
 class TaxonomyError(PayloadError):
@@ -36,7 +34,7 @@ class Unauthorized(LoopError):
 
 
 class ImageError(LoopError):
-    """One image cannot be had; *source* is its address as the task gives it, *status* that of an HTTP answer."""
+    """An image cannot be loaded; *source* is its address in the task, *status* the HTTP status of an answer."""
 
     def __init__(self, source: str, reason: str, status: int | None = None) -> None:
         self.source, self.reason, self.status = source, reason, status
@@ -44,80 +42,78 @@ class ImageError(LoopError):
 
 
 class ImageForbidden(ImageError):
-    """The address is not one we may read."""
+    """The address may not be read."""
 
 
 class ImageTooLarge(ImageError):
-    """More bytes or pixels than the limits allow."""
+    """The image has more bytes or pixels than the limits allow."""
 
 
 class ImageUnreadable(ImageError):
-    """No answer, or an answer that is not an image."""
+    """The address does not answer, or its answer is not an image."""
 
 
 class RegistryError(LoopError):
-    """The registry cannot do what was asked."""
+    """A request to the registry cannot be carried out."""
 
 
 class UnknownVersion(RegistryError):
-    """No version of that name."""
+    """The project has no version of this name."""
 
     def __init__(self, name: str, known: list[str]) -> None:
         super().__init__(f"no version {shorten(name)!r}; known: {', '.join(known) or 'none'}")
 
 
 class VersionExists(RegistryError):
-    """There is a version of that name, and versions never change."""
+    """A version of this name exists, and versions never change."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"{name} exists, and versions never change: choose another --version")
 
 
 class UnknownSnapshot(RegistryError):
-    """No such snapshot of the project is here."""
+    """The project has no such snapshot."""
 
     def __init__(self, project_id: int, wanted: str | None) -> None:
-        which = f"no snapshot that begins with {wanted!r}" if wanted else "no snapshot yet"
-        super().__init__(f"project {project_id} has {which}: `loop models list` names those of its versions")
+        missing = f"no snapshot that begins with {wanted!r}" if wanted else "no snapshot yet"
+        super().__init__(f"project {project_id} has {missing}: `loop models list` names those of its versions")
 
 
 class UnknownReport(RegistryError):
-    """The gate never judged that version."""
+    """The gate has not judged this version."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"no report of {name}: the gate never judged it; `loop models compare` measures any two")
 
 
 class NotPassed(RegistryError):
-    """The gate did not pass a version; *objection* says how."""
+    """The gate did not pass a version; *objection* is the reason."""
 
     def __init__(self, name: str, objection: str) -> None:
         super().__init__(f'{name}: {objection}; `--force --why "…"` lets it serve all the same')
 
 
 class NoChampion(RegistryError):
-    """Nothing has been promoted yet, or there is nothing to go back to."""
+    """The project has no champion, or none before it to roll back to."""
 
 
 class Pinned(RegistryError):
-    """The project is to stay on one version."""
+    """The project is pinned to a version."""
 
     def __init__(self, project_id: int, name: str) -> None:
-        self.project_id, self.name = project_id, name
-        super().__init__(
-            f"project {project_id} is pinned to {name}: run `loop models unpin --project {project_id}` first"
-        )
+        advice = f"run `loop models unpin --project {project_id}` first"
+        super().__init__(f"project {project_id} is pinned to {name}: {advice}")
 
 
 class DamagedWeights(RegistryError):
-    """A weights file is missing or is not what was registered."""
+    """A weights file is missing or differs from the registered one."""
 
-    def __init__(self, name: str, path: Path, expected: str, found: str) -> None:
+    def __init__(self, name: str, path: object, expected: str, found: str) -> None:
         super().__init__(f"{name}: {path} is damaged: expected SHA-256 {expected}, found {found}")
 
 
 class WeightsRefused(RegistryError):
-    """*Weights* are no detector that works here: *kind* says what they are, *advice* what would do."""
+    """The weights are not a detector that works here; *kind* describes them, *advice* names the next step."""
 
     def __init__(self, weights: object, kind: str, advice: str) -> None:
         self.kind, self.advice = kind, advice
@@ -125,58 +121,56 @@ class WeightsRefused(RegistryError):
 
 
 class ArchiveRefused(RegistryError):
-    """An archive of weights is not let in; nothing of it was run and nothing is left of it."""
+    """An archive of weights is refused; none of it was executed or kept."""
 
 
 class DetectionFailed(LoopError):
-    """The detector raised an error on one image, and goes on with others."""
+    """The detector raised an error for one image, and works on others."""
 
 
 class DetectorBroken(LoopError):
-    """The detector raises an error on any image: its device is gone, or its memory."""
+    """The detector raises an error for every image: its device is gone, or its memory is full."""
 
 
 class UnknownProject(LoopError):
     """The project was never connected."""
 
     def __init__(self, project_id: int) -> None:
-        self.project_id = project_id
         super().__init__(f"project {project_id} is not connected: run `loop connect --project {project_id}`")
 
 
 class UnknownClass(LoopError):
-    """No class of that name."""
+    """The project has no class of this name."""
 
     def __init__(self, name: str, known: list[str]) -> None:
         super().__init__(f"no class {name!r}; known: {', '.join(known) or 'none'}")
 
 
 class EmptySnapshot(LoopError):
-    """Too little has been reviewed to train on."""
+    """Too few tasks are reviewed to train on."""
 
 
 class UnknownTraining(LoopError):
-    """No training of that id."""
+    """No training has this id."""
 
     def __init__(self, training_id: int) -> None:
-        super().__init__(f"no training {training_id}; `loop training list --project ID` shows those there are")
+        super().__init__(f"no training {training_id}; `loop training list --project ID` lists all")
 
 
 class LeakedSplit(LoopError):
-    """Training tasks of one group with, or near-duplicates of, held-out ones; *pairs* are (held-out, training)."""
+    """Training tasks share a group with held-out tasks or are near-duplicates; *pairs* are (held-out, training)."""
 
     def __init__(self, project_id: int, pairs: list[tuple[int, int]]) -> None:
-        self.project_id, self.pairs = project_id, pairs
+        self.pairs = pairs
         named = ", ".join(f"{train} (like {held_out})" for held_out, train in pairs[:20])
-        more = f" and {len(pairs) - 20} more" * (len(pairs) > 20)
-        super().__init__(
-            f"{len(pairs)} training tasks are of one group with held-out ones, or near-duplicates: {named}{more}; "
-            f"see `loop dataset leaks --project {project_id}`, and take them out of training with its --leave-out"
-        )
+        named += f" and {len(pairs) - 20} more" * (len(pairs) > 20)
+        advice = f"see `loop dataset leaks --project {project_id}`, and take them out of training with its --leave-out"
+        kind = "training tasks are of one group with held-out ones, or near-duplicates"
+        super().__init__(f"{len(pairs)} {kind}: {named}; {advice}")
 
 
 class PoisonedSnapshot(LoopError):
-    """A dataset on disk is not what was written; *task_ids* are the tasks whose images or labels are damaged."""
+    """A dataset on disk was changed; *task_ids* are the tasks whose images or labels are damaged."""
 
     def __init__(self, folder: str, problems: dict[int, str], rest: str = "") -> None:
         self.folder, self.problems, self.task_ids = folder, problems, sorted(problems)
@@ -185,22 +179,25 @@ class PoisonedSnapshot(LoopError):
 
 
 class StalePlan(LoopError):
-    """The matches are no longer those that the plan was made for."""
+    """The matches have changed since the plan was made."""
 
 
-class UnknownClusterId(LoopError):
-    """No cluster whose id begins so, or several."""
+class NoSuchCluster(LoopError):
+    """No cluster has an id that begins so; *open_ids* are the clusters that can be decided on."""
 
-    def __init__(self, wanted: str, known: list[str], *, is_ambiguous: bool = False) -> None:
-        which = f"{len(known)} clusters begin with {wanted!r}" if is_ambiguous else f"no cluster {wanted!r}"
-        super().__init__(f"{which}; {'they are' if is_ambiguous else 'open'}: {', '.join(known[:20]) or 'none'}")
+    def __init__(self, prefix: str, open_ids: list[str]) -> None:
+        super().__init__(f"no cluster {prefix!r}; open: {', '.join(open_ids[:20]) or 'none'}")
+
+
+class AmbiguousCluster(LoopError):
+    """Several clusters have an id that begins so."""
 
 
 class ClusterDecided(LoopError):
-    """A person has decided on a cluster already, or a discovery has replaced it."""
+    """A person has already decided on the cluster, or a discovery has replaced it."""
 
-    def __init__(self, cluster_id: str, what: str = "is not open any more") -> None:
-        super().__init__(f"cluster {cluster_id} {what}; `loop clusters list` shows how it stands")
+    def __init__(self, cluster_id: str, state: str = "is not open any more") -> None:
+        super().__init__(f"cluster {cluster_id} {state}; `loop clusters list` shows how it stands")
 
 
 class TrainingFailed(LoopError):
@@ -208,15 +205,15 @@ class TrainingFailed(LoopError):
 
 
 class TrainingCancelled(LoopError):
-    """Somebody asked a training to stop."""
+    """A training was asked to stop."""
 
 
 class Busy(LoopError):
-    """Too much is asked at once; the same later will do."""
+    """Too many requests at once; the request can be sent again later."""
 
 
 class UpstreamError(LoopError):
-    """Label Studio or Redis did not answer as it should; *status* is that of its answer, if there was one."""
+    """Label Studio, Redis or the database failed; *status* is the HTTP status of an answer, if any."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
         self.status = status
@@ -228,26 +225,25 @@ class Refused(UpstreamError):
 
 
 class LegacyTokenRefused(Refused):
-    """The key is a legacy token, and Label Studio has them disabled."""
+    """The key is a legacy token, and Label Studio has disabled legacy tokens."""
 
 
 class RecordsDown(UpstreamError):
-    """The database of the records did not do what was asked."""
+    """The database of the records failed."""
 
 
 class NotStored(UpstreamError):
-    """Label Studio did not store some predictions; *reasons* are by task, *stored* is how many others it stored."""
+    """Label Studio did not store some predictions; *reasons* are by task, *stored* counts the stored ones."""
 
     def __init__(self, project_id: int, reasons: dict[int, str], stored: int) -> None:
         self.reasons, self.stored, total = reasons, stored, stored + len(reasons)
-        super().__init__(
-            f"Label Studio stored {stored} of {total} predictions: {list_by_task(reasons, 5, 500)}; where its label "
-            f"config has changed, run `loop sync --project {project_id}`; they are tried again by themselves"
-        )
+        listed = f"Label Studio stored {stored} of {total} predictions: {list_by_task(reasons, 5, 500)}"
+        advice = f"where its label config has changed, run `loop sync --project {project_id}`"
+        super().__init__(f"{listed}; {advice}; they are tried again by themselves")
 
 
 class MilvusDown(UpstreamError):
-    """Milvus did not answer as it should; *address* is where it was asked, *code* its own, 0 without an answer."""
+    """Milvus at *address* failed; *code* is its error code, 0 without an answer."""
 
     def __init__(self, address: str, reason: str, code: int = 0) -> None:
         self.address, self.reason, self.code = address, reason, code

@@ -12,10 +12,12 @@ import sqlalchemy as sa
 
 from loop.discovery.hints import NameHint
 from loop.discovery.tracking import ClusterMembers, Member, UnknownCluster
-from loop.errors import ClusterDecided, UnknownClusterId
+from loop.errors import AmbiguousCluster, ClusterDecided, NoSuchCluster
 from loop.regions import Box
 from loop.storage.queries import chunked
 from loop.storage.taxonomy_tables import clusters, named_boxes
+
+MOST_NAMED = 20  # clusters in an error message
 
 
 class ClusterState(StrEnum):
@@ -55,12 +57,15 @@ class ClusterStore:
         return sorted(records, key=lambda row: (row.state != ClusterState.OPEN, -row.cluster.size, row.cluster.id))
 
     def find(self, project_id: int, prefix: str) -> ClusterRecord:
-        """Return the only cluster whose id begins with *prefix*. Raises UnknownClusterId."""
+        """Return the only cluster whose id begins with *prefix*. Raises NoSuchCluster, AmbiguousCluster."""
         records = self.all(project_id)
         matches = [record for record in records if prefix and record.cluster.id.startswith(prefix)]
-        if len(matches) != 1:
-            choices = matches or [record for record in records if record.state == ClusterState.OPEN]
-            raise UnknownClusterId(prefix, [record.cluster.id for record in choices], is_ambiguous=len(matches) > 1)
+        if not matches:
+            open_ids = [record.cluster.id for record in records if record.state == ClusterState.OPEN]
+            raise NoSuchCluster(prefix, open_ids)
+        if len(matches) > 1:
+            ids = ", ".join(record.cluster.id for record in matches[:MOST_NAMED])
+            raise AmbiguousCluster(f"{len(matches)} clusters begin with {prefix!r}; they are: {ids}")
         return matches[0]
 
     def members(self, project_id: int) -> ClusterMembers:

@@ -29,7 +29,7 @@ def dismiss(discovery: DiscoveryRoom, project_id: int, cluster: str) -> str:
     """
     Dismiss a cluster; *cluster* is an id or its beginning.
 
-    Later clusters that mostly consist of its members stay hidden too. Raises UnknownClusterId, and ClusterDecided if it
+    Later clusters that mostly consist of its members stay hidden too. Raises NoSuchCluster, and ClusterDecided if it
     was promoted.
     """
     record = discovery.clusters.find(project_id, cluster)
@@ -47,7 +47,7 @@ def promote(discovery: DiscoveryRoom, project_id: int, cluster: str, name: str, 
 
     The cluster becomes a node under *parent*. Its members become references, its name a label of the project's label
     config, and its tasks a view. The decision is recorded first; after a kill, the same call does the missing steps.
-    Raises TaxonomyError, LabelConfigError, UnknownClusterId, ClusterDecided, and UpstreamError if Label Studio does not
+    Raises TaxonomyError, LabelConfigError, NoSuchCluster, ClusterDecided, and UpstreamError if Label Studio does not
     answer or refuses the label; then nothing is changed.
     """
     promotion = _check(discovery, project_id, cluster, name, parent)

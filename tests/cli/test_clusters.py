@@ -12,7 +12,7 @@ from loop.cli.tree import app
 from loop.discovery.discover import ask_all
 from loop.discovery.hints import NameHint
 from loop.discovery.tracking import Member, UnknownCluster
-from loop.errors import UnknownClusterId, UnknownProject, UpstreamError
+from loop.errors import AmbiguousCluster, UnknownProject, UpstreamError
 from loop.rooms import swap
 from loop.settings import Settings
 from loop.vision.embedders import Embedders
@@ -78,7 +78,7 @@ def test_a_dismissed_cluster_is_listed_only_with_all(home):
 
 
 def test_an_id_that_is_not_clear_names_those_that_are_meant(home):
-    with pytest.raises(UnknownClusterId, match="2 clusters begin with 'ab'; they are: abcd1111, abff2222"):
+    with pytest.raises(AmbiguousCluster, match="2 clusters begin with 'ab'; they are: abcd1111, abff2222"):
         loop("clusters", "show", "ab", "--project", "1")
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from loop.discovery.cluster_store import ClusterState
 from loop.discovery.decide import NOTHING, dismiss, promote
-from loop.errors import ClusterDecided, LabelConfigError, Refused, TaxonomyError, UnknownClusterId
+from loop.errors import ClusterDecided, LabelConfigError, NoSuchCluster, Refused, TaxonomyError
 from loop.label_studio.label_config import parse
 from loop.references.index import index
 from loop.references.plan import source_of
@@ -29,9 +29,9 @@ def test_dismissing_twice_changes_nothing_and_an_unknown_one_is_named(rooms):
     dismiss(rooms.discovery, 1, insects.id)
 
     assert "before" in dismiss(rooms.discovery, 1, insects.id)
-    with pytest.raises(UnknownClusterId, match=tools.id):
+    with pytest.raises(NoSuchCluster, match=tools.id):
         dismiss(rooms.discovery, 1, "zz")
-    with pytest.raises(UnknownClusterId):
+    with pytest.raises(NoSuchCluster):
         dismiss(rooms.discovery, 1, "")
     with pytest.raises(ClusterDecided, match="dismissed"):
         promote(rooms.discovery, 1, insects.id, "Insect")
@@ -189,7 +189,7 @@ def test_projects_have_each_their_own_clusters(rooms):
     insects, _ = planted(rooms)
     rooms.studio.projects.save(2, "Others", CONFIG)
 
-    with pytest.raises(UnknownClusterId):
+    with pytest.raises(NoSuchCluster):
         dismiss(rooms.discovery, 2, insects.id)
     rooms.discovery.clusters.replace(2, [], {})
 
