@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]  # an upright image, (height, width, 3), in BGR as OpenCV and ultralytics have it
+Pixels: TypeAlias = (
+    "NDArray[np.uint8]"  # an upright image, (height, width, 3), in BGR as OpenCV and ultralytics have it
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
-from loop.cli import screen
 from loop.cli.grid import Field, show_table
 from loop.cli.options import AsJson, ProjectId, VersionName, Why, out
 from loop.gate.compare import compare
+from loop.gate.comparison import Part
 from loop.gate.promote_by_hand import promote_by_hand
+from loop.gate.report import GateReport, list_broken, list_fixed
 from loop.gate.report import as_json as as_plain
 from loop.gate.report_page import make_page
 from loop.gate.report_store import MODE
@@ -101,7 +103,36 @@ def compare_models(
     if as_json:
         typer.echo(json.dumps(as_plain(report), indent=2))
     else:
-        screen.show_comparison(out, report)
+        show_comparison(out, report)
+
+
+def show_comparison(out: Console, report: GateReport) -> None:
+    """Print the comparison of two versions: one row for all classes, one row per class."""
+    comparison = report.comparison
+    names = [side.name.rpartition("@")[2] for side in (report.champion, report.candidate)]
+    fields = (
+        Field("class", folds=True),
+        Field("images", rank=3, is_number=True),
+        Field("boxes", rank=2, is_number=True),
+        *(Field(name, rank=1, is_number=True) for name in names),
+        Field("change", is_number=True),
+        Field("95% interval", is_number=True),
+    )
+    whole = Part("all", comparison.candidate.images, comparison.candidate.boxes, comparison.overall)
+    changes = [whole, *sorted(comparison.classes, key=lambda part: part.change.lead)]
+    rows = [_part_row(part) for part in [*changes, *(part for part in (comparison.known, comparison.fresh) if part)]]
+    out.print(f"mAP50-95 on the held-out images of snapshot {report.snapshot[:16]}")
+    show_table(out, fields, rows)
+    fewer, more = len(list_fixed(comparison.mistakes)), len(list_broken(comparison.mistakes))
+    out.print(f"{report.candidate.name} has fewer mistakes on {fewer} images, more on {more}")
+    if comparison.latency:
+        out.print(f"{comparison.latency.champion:.1f} and {comparison.latency.candidate:.1f} ms an image")
+
+
+def _part_row(part: Part) -> tuple[str, ...]:
+    change = part.change
+    numbers = (f"{change.champion:.3f}", f"{change.candidate:.3f}", f"{change.lead:+.3f}")
+    return (part.name, str(part.images), str(part.boxes), *numbers, f"{change.low:+.3f} to {change.high:+.3f}")
 
 
 @models_group.command("report")

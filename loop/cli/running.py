@@ -9,14 +9,9 @@ from typing import Annotated
 
 import typer
 
-from loop import jobs
 from loop.cli import screen
 from loop.cli.options import AsJson, out
 from loop.errors import LoopError, PayloadError
-from loop.installation import up as services
-from loop.installation.doctor import doctor as examine
-from loop.installation.findings import is_anything_wrong, wrong
-from loop.installation.status import status
 from loop.job_queue.queue import DEFAULT, GPU
 from loop.settings import Settings
 from loop.storage.storable import LARGEST_ID
@@ -35,6 +30,8 @@ def up() -> None:
     or a kill ends all services; interrupted work goes on at the next start.
     One `loop up` runs per LOOP_HOME.
     """
+    from loop.installation import up as services
+
     stopping, settings = services.Stopping(), Settings.read()
     build(settings, migrate=True)
     services.up(settings, stopping, out.print)
@@ -43,6 +40,8 @@ def up() -> None:
 @app.command("status")
 def show_status() -> None:
     """Show services, projects, champions, queues and the last events."""
+    from loop.installation.status import status
+
     screen.show_status(out, status(build(migrate=True).installation))
 
 
@@ -60,6 +59,9 @@ def doctor(
     queue, versions, disk, reviews that are not read whole, and events and
     tasks that are set aside.
     """
+    from loop.installation.doctor import doctor as examine
+    from loop.installation.findings import is_anything_wrong, wrong
+
     try:
         findings = examine(build().installation, project)
     except PayloadError as error:  # nothing else can be checked
@@ -80,6 +82,8 @@ def worker(queue: Annotated[str, typer.Argument(help=f"The queue: {GPU} or {DEFA
     More machines can run workers: set LOOP_REDIS_URL and LOOP_DATABASE_URL
     there to those of this machine.
     """
+    from loop import jobs
+
     if queue not in (GPU, DEFAULT):
         raise LoopError(f"queue: expected {GPU} or {DEFAULT}, found {queue}")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -96,6 +100,8 @@ def schedule() -> None:
 
 def scheduled(settings: Settings) -> list[tuple[Callable[[], str], int]]:
     """Return the scheduled jobs, each with its interval in seconds."""
+    from loop import jobs
+
     every = settings.discover_every
     discoveries: list[tuple[Callable[[], str], int]] = [(jobs.discover_all, every)] if every else []
     return [(jobs.sweep, SWEEP_SECONDS), (jobs.sync_all, SYNC_SECONDS), *discoveries]

@@ -9,54 +9,11 @@ from dataclasses import asdict
 from rich.console import Console
 
 from loop.cli.grid import Field, show_table
-from loop.gate.comparison import Part
-from loop.gate.report import GateReport, list_broken, list_fixed
 from loop.installation.findings import Finding, Level
 from loop.installation.status import ProjectStatus, Status
-from loop.notices import Delivery, DeliveryState
-from loop.secrecy import redact
 from loop.training.store import Phase, Training, describe_progress
 
 STYLE = {Level.OK: "green", Level.WARNING: "yellow", Level.WRONG: "bold red"}
-
-
-def show_deliveries(out: Console, deliveries: Sequence[Delivery]) -> None:
-    """Print one row per delivery."""
-    fields = (
-        Field("notice"),
-        Field("kind", rank=1),
-        Field("project", rank=4, is_number=True),
-        Field("receiver", folds=True),
-        Field("attempts", rank=5, is_number=True),
-        Field("state"),
-        Field("error", rank=3, folds=True),
-    )
-    show_table(out, fields, [_delivery_row(delivery) for delivery in deliveries])
-
-
-def _delivery_row(delivery: Delivery) -> tuple[str, ...]:
-    notice, state = delivery.notice, delivery.state.value
-    if delivery.state == DeliveryState.WAITING and delivery.due_at:
-        state = f"due {delivery.due_at:%m-%d %H:%M} UTC"
-    counts = (delivery.url, str(delivery.attempts), state, delivery.error or "")
-    return (notice.id, notice.kind, str(notice.project_id), *counts)
-
-
-def delivery_json(delivery: Delivery) -> dict[str, object]:
-    """Return a delivery as plain JSON."""
-    return {
-        "id": delivery.notice.id,
-        "kind": delivery.notice.kind,
-        "project": delivery.notice.project_id,
-        "created_at": delivery.notice.created_at.isoformat(),
-        "receiver": redact(delivery.url),
-        "state": delivery.state.value,
-        "attempts": delivery.attempts,
-        "due_at": delivery.due_at.isoformat() if delivery.due_at else None,
-        "delivered_at": delivery.delivered_at.isoformat() if delivery.delivered_at else None,
-        "status": delivery.status,
-        "error": delivery.error,
-    }
 
 
 def show_status(out: Console, report: Status) -> None:
@@ -128,35 +85,6 @@ def _training(training: Training | None) -> str:
         *(["to be cancelled"] if training.is_cancelled else []),
     ]
     return ", ".join(details)
-
-
-def show_comparison(out: Console, report: GateReport) -> None:
-    """Print the comparison of two versions: one row for all classes, one row per class."""
-    comparison = report.comparison
-    names = [side.name.rpartition("@")[2] for side in (report.champion, report.candidate)]
-    fields = (
-        Field("class", folds=True),
-        Field("images", rank=3, is_number=True),
-        Field("boxes", rank=2, is_number=True),
-        *(Field(name, rank=1, is_number=True) for name in names),
-        Field("change", is_number=True),
-        Field("95% interval", is_number=True),
-    )
-    whole = Part("all", comparison.candidate.images, comparison.candidate.boxes, comparison.overall)
-    changes = [whole, *sorted(comparison.classes, key=lambda part: part.change.lead)]
-    rows = [_part_row(part) for part in [*changes, *(part for part in (comparison.known, comparison.fresh) if part)]]
-    out.print(f"mAP50-95 on the held-out images of snapshot {report.snapshot[:16]}")
-    show_table(out, fields, rows)
-    fewer, more = len(list_fixed(comparison.mistakes)), len(list_broken(comparison.mistakes))
-    out.print(f"{report.candidate.name} has fewer mistakes on {fewer} images, more on {more}")
-    if comparison.latency:
-        out.print(f"{comparison.latency.champion:.1f} and {comparison.latency.candidate:.1f} ms an image")
-
-
-def _part_row(part: Part) -> tuple[str, ...]:
-    change = part.change
-    numbers = (f"{change.champion:.3f}", f"{change.candidate:.3f}", f"{change.lead:+.3f}")
-    return (part.name, str(part.images), str(part.boxes), *numbers, f"{change.low:+.3f} to {change.high:+.3f}")
 
 
 def show_findings(out: Console, findings: Sequence[Finding]) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-import numpy as np
 import sqlalchemy as sa
 
-from loop.datasets.near_duplicates import Halves, ImageVectors
 from loop.storage.tables import whole_vectors
 from loop.vision.embedding import Vectors
 
-HALF = np.dtype("<f2")  # the stored byte order, on every machine
+if TYPE_CHECKING:
+    from loop.datasets.near_duplicates import Halves, ImageVectors
+
+HALF = "<f2"  # the stored byte order, on every machine
 
 
 class ImageVectorStore:
@@ -48,6 +50,10 @@ class ImageVectorStore:
 
     def read(self, project_id: int, embedder: str, images: Mapping[int, str], least: float) -> ImageVectors:
         """All vectors of an embedder, except those of tasks whose address in *images* has changed since."""
+        import numpy as np
+
+        from loop.datasets.near_duplicates import ImageVectors
+
         query = sa.select(whole_vectors.c.task_id, whole_vectors.c.image, whole_vectors.c.vector)
         query = query.where(*_conditions(project_id, embedder)).order_by(whole_vectors.c.task_id)
         rows: dict[int, int] = {}

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from loop.datasets.near_duplicates import ImageVectors, NearByEither, NearByHash
-from loop.datasets.splits import Leak, NearDuplicates, Side, assign, join_families, list_leaks
 from loop.reviews.verdicts import Decision
 from loop.storage.tables import splits, verdicts
+
+if TYPE_CHECKING:
+    from loop.datasets.near_duplicates import ImageVectors
+    from loop.datasets.splits import Leak, NearDuplicates, Side
 
 TRIES = 5  # at assigning sides, while another process assigns sides to the same tasks
 
@@ -114,6 +117,9 @@ def _freeze(
     twin_bits: int,
     embedded: ImageVectors | None,
 ) -> Split:
+    from loop.datasets.near_duplicates import NearByEither, NearByHash
+    from loop.datasets.splits import Side, assign, join_families, list_leaks
+
     query = sa.select(splits).where(splits.c.project_id == project_id)
     rows = {
         row.task_id: _SplitRow(Side(row.side), row.group, _read_hash(row.image_hash), row.image, row.is_left_out)

@@ -10,7 +10,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop.discovery.hints import NameHint
 from loop.discovery.tracking import ClusterMembers, Member, UnknownCluster
 from loop.errors import AmbiguousCluster, ClusterDecided, NoSuchCluster
 from loop.regions import Box
@@ -164,6 +163,8 @@ def _row(project_id: int, cluster: UnknownCluster, now: datetime) -> dict[str, A
 
 
 def _read(row: sa.Row[Any]) -> ClusterRecord:
+    from loop.discovery.hints import NameHint
+
     facts = dict(row.facts)
     persistence, stability = facts.pop("persistence"), facts.pop("stability")
     members, likely = (tuple(_read_member(content) for content in contents) for contents in (row.members, row.likely))

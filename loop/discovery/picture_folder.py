@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 from collections.abc import Collection
 from pathlib import Path
-
-from PIL import Image
+from typing import TYPE_CHECKING
 
 from loop.storage.files import write_whole
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 MODE = 0o644  # the pictures are for everybody who may read the folder
 

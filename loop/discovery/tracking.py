@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from loop.discovery.hints import NameHint, is_dismissed
 from loop.regions import Box
+
+if TYPE_CHECKING:
+    from loop.discovery.hints import NameHint
 
 SAME_OBJECT = 0.5  # least intersection over union of two boxes of the same object
 SAME_CLUSTER = 0.5  # least Jaccard index of the members of two clusters that are the same
@@ -135,6 +138,8 @@ def track(clusters: Sequence[UnknownCluster], before: ClusterMembers) -> Tracked
 
 def _is_among(cluster: UnknownCluster, places: Places) -> bool:
     """Return whether most members are boxes of the clusters of *places*, taken together."""
+    from loop.discovery.hints import is_dismissed
+
     matches = [places.find(member) for member in cluster.members]
     names = [match[0].key if match else member.key for member, match in zip(cluster.members, matches, strict=True)]
     return is_dismissed(names, [frozenset(match[0].key for match in matches if match)])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from loop.errors import UnknownReport
-from loop.gate.report import GateReport, as_json
-from loop.gate.report_page import make_page
 from loop.gate.rule import GateOutcome
 from loop.storage.files import write_whole
+
+if TYPE_CHECKING:
+    from loop.gate.report import GateReport
 
 MODE = 0o644  # the page is for everybody who may read the folder
 
@@ -22,6 +24,9 @@ class ReportStore:
 
     def write(self, report: GateReport) -> Path:
         """Write a report in place of an older one of the same version; return its page."""
+        from loop.gate.report import as_json
+        from loop.gate.report_page import make_page
+
         folder = self._folder(report.project_id, report.candidate.name)
         write_whole(json.dumps(as_json(report), indent=1).encode(), folder / "report.json", mode=MODE)
         write_whole(make_page(report).encode(), folder / "report.html", mode=MODE)

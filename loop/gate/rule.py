@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from loop.gate.comparison import Comparison, MetricChange, Part, expand_level
+if TYPE_CHECKING:
+    from loop.gate.comparison import Comparison, MetricChange, Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ def rule(comparison: Comparison, policy: GatePolicy) -> Ruling:
 
 def needed_share(comparison: Comparison, policy: GatePolicy) -> float:
     """The share of resamples in which the candidate must lead on a split of this size."""
+    from loop.gate.comparison import expand_level
+
     return expand_level(policy.confidence, comparison.candidate.images)
 
 

@@ -50,11 +50,12 @@ class Connection:
 
     @cached_property
     def _wrapper(self) -> Any:
-        from label_studio_sdk import LabelStudio as Sdk
-        from label_studio_sdk.core.api_error import ApiError
-
         if not self._api_key:
             raise UpstreamError(f"no key for Label Studio at {self.url}: set LABEL_STUDIO_API_KEY")
+        # The public class adds typed calls that we do not use, and takes a second to import.
+        from label_studio_sdk.base_client import LabelStudioBase as Sdk
+        from label_studio_sdk.core.api_error import ApiError
+
         try:
             return Sdk(base_url=self.url, api_key=self._api_key, timeout=self._timeout)._client_wrapper
         except ApiError as error:

@@ -7,10 +7,13 @@ from bisect import bisect
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from loop.rates.change_points import ChangePolicy, RateChange, TaskOutcome, find_changes
 from loop.rates.rates import AUDIT, RatedVerdict
 from loop.reviews.verdicts import Decision
+
+if TYPE_CHECKING:
+    from loop.rates.change_points import ChangePolicy, RateChange, TaskOutcome
 
 ALL_TASKS = "all tasks"
 BOTH = "both"  # streams
@@ -80,6 +83,8 @@ class _Task:
 
     def outcome(self, rate: str, *, by_risk: bool) -> TaskOutcome | None:
         """The outcome of this task for a rate; None if the rate has no box on it."""
+        from loop.rates.change_points import TaskOutcome
+
         bad, total = {
             "confirmed": (self.predicted - self.confirmed, self.predicted),
             "missed": (self.missed, self.predicted - self.wrong + self.missed),
@@ -144,6 +149,8 @@ def _classify_risk(confidences: Sequence[float]) -> int:
 def _find_rate_alerts(
     cohort: str, rate: str, stream: str, tasks: Sequence[_Task], policy: ChangePolicy | None
 ) -> list[Alert]:
+    from loop.rates.change_points import find_changes
+
     by_risk = stream != AUDIT
     measured = [(task, outcome) for task in tasks if (outcome := task.outcome(rate, by_risk=by_risk))]
     measured_tasks = [task for task, _ in measured]

@@ -16,8 +16,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from loop.rates.intervals import BoxCluster, Estimate, Interval, estimate
 
 DONE = 0.99  # share of the queue's tasks up to a score that are reviewed; annotators have the rest open
@@ -76,6 +74,8 @@ def _post_stratify(tasks: Sequence[PredictedTask], line: float) -> Estimate | No
     The interval follows from that of the rest (the method of variance estimates recovery: Zou, Donner: Statistics in
     Medicine 27, 2008, 1693-1702), and from the uncertain number of objects on the rest.
     """
+    import numpy as np
+
     below, above = ([task for task in tasks if (task.score > line) == is_above] for is_above in (False, True))
     done = [_make_cluster(task) for task in below if task.is_reviewed]
     sample = [_make_cluster(task) for task in above if task.is_audit and task.is_reviewed]

@@ -6,9 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from scipy.special import stdtrit
-
 CONFIDENCE = 0.95
 
 
@@ -61,6 +58,9 @@ def estimate(sample: Sequence[BoxCluster], population: float = math.inf) -> Esti
     that variance, with Student's t for few tasks (Franco, Little, Louis, Slud: J. Survey Statistics and Methodology 7,
     2019, 334-364). None if fewer than two tasks have an object, unless the sample is the population.
     """
+    import numpy as np
+    from scipy.special import stdtrit
+
     part, whole = (np.array([getattr(task, name) for task in sample], float) for name in ("part", "whole"))
     total, tasks = float(whole.sum()), int(np.count_nonzero(whole))
     unsampled = 1.0 - len(sample) / population if population else 0.0

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-import numpy as np
-
 from loop.errors import MilvusDown
 from loop.references.entries import Entry, Neighbour
 from loop.references.milvus_format import (
@@ -68,6 +66,8 @@ class Collection:
 
     def place(self, nodes: Mapping[str, str]) -> None:
         """Set the taxonomy node of entries by key."""
+        import numpy as np
+
         for batch in chunked(nodes, AT_ONCE):
             entries = self.get(batch)
             if entries:
@@ -86,6 +86,8 @@ class Collection:
 
     def pages(self, *, size: int = 1000) -> Iterator[tuple[list[Entry], Vectors]]:
         """Yield all entries with their vectors, in pages."""
+        import numpy as np
+
         for rows in self._pages([*SCALARS, VECTOR], size):
             yield [read_entry(stored) for stored in rows], np.stack([read_vector(stored) for stored in rows])
 

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-import numpy as np
-
 from loop.references.entries import CollectionKind, Entry
 from loop.vision.embedding import Space, Vectors
 
@@ -70,6 +68,8 @@ def read_entry(found: Mapping[str, Any]) -> Entry:
 
 def read_vector(found: Mapping[str, Any]) -> Vectors:
     """Read one row's vector back, float32 (dimension,)."""
+    import numpy as np
+
     vector: Vectors = np.asarray(found[VECTOR], np.float32)
     return vector
 

@@ -7,16 +7,17 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from loop.errors import UpstreamError, WeightsRefused
-from loop.registry.probe import ProbedWeights, probe
 from loop.storage.files import copy_whole
-from loop.vision.detector import Detector
-from loop.vision.image_files import read_prepared
-from loop.vision.ultralytics_detector import UltralyticsDetector
 from loop.vision.ultralytics_setup import prepare_ultralytics
 from loop.vision.ultralytics_weights import check_device
 from loop.vision.weights_kind import EXPECTED
+
+if TYPE_CHECKING:
+    from loop.registry.probe import ProbedWeights
+    from loop.vision.detector import Detector
 
 WARM_UP = 3  # images that are not timed
 
@@ -39,10 +40,14 @@ class Detectors:
 
         The detector has detected once, on an empty image. Raises WeightsRefused, and PayloadError for LOOP_DEVICE.
         """
+        from loop.vision.ultralytics_detector import UltralyticsDetector
+
         return UltralyticsDetector(weights, device=self._device, image_size=image_size or self._image_size)
 
     def probe(self, weights: Path, pickle_sha256: str, image_size: int | None) -> ProbedWeights:
         """Load weights from elsewhere in a process of their own. Raises ArchiveRefused, WeightsRefused."""
+        from loop.registry.probe import probe
+
         return probe(weights, pickle_sha256, image_size or self._image_size)
 
     def latencies(
@@ -53,6 +58,8 @@ class Detectors:
 
         The weights take turns, image by image: a machine that is busy for a while slows all of them.
         """
+        from loop.vision.image_files import read_prepared
+
         detectors = [self.load(path, image_size) for path, image_size in weights]
         durations: list[list[float]] = [[] for _ in detectors]
         for path in [*images[:WARM_UP], *(images[n % len(images)] for n in range(times))]:

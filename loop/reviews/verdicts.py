@@ -6,9 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-import numpy as np
-from scipy.optimize import linear_sum_assignment
-
 from loop.regions import Region
 
 
@@ -75,6 +72,9 @@ def _by_overlap(
     predicted: Sequence[Region], reviewed: Sequence[Region], paired: dict[int, int], same_object: float
 ) -> dict[int, int]:
     """The one-to-one assignment of the largest total IoU (Hungarian method) among what ids did not pair."""
+    import numpy as np
+    from scipy.optimize import linear_sum_assignment
+
     rows = [index for index in range(len(predicted)) if index not in paired]
     columns = [index for index in range(len(reviewed)) if index not in set(paired.values())]
     if not rows or not columns:

@@ -13,6 +13,7 @@ ADDRESS = (
     "an address that SQLAlchemy can open, such as postgresql+psycopg://host/name, "
     "with / # ? : and @ in a password as %2F %23 %3F %3A %40"
 )
+NEWEST = "0004"  # the last revision in migrations/versions
 ADVICE = {  # by a part of the error of SQLite
     "locked": "another program holds it: try again, and see which program has it open",
     "full": "make room on its disk",
@@ -45,12 +46,13 @@ def connect(url: str | sa.URL) -> sa.Engine:
 
 def migrate(url: str | sa.URL) -> None:
     """Bring the tables to the newest revision; several processes may do this at once. Raises RecordsDown."""
+    engine = connect(url)
+    if _is_newest(engine):  # spares the import of Alembic
+        return
     from alembic import command
     from alembic.config import Config
     from alembic.util.exc import CommandError
 
-    engine = connect(url)
-    engine.dispose()
     config = Config(attributes={"url": engine.url})  # not an option: in the text of an option, "%" has a meaning
     config.set_main_option("script_location", "loop:storage/migrations")
     file = _file(engine.url)
@@ -63,6 +65,17 @@ def migrate(url: str | sa.URL) -> None:
             command.upgrade(config, "head")
     except (sa.exc.DBAPIError, CommandError, OSError) as error:
         raise _down(engine.url, error) from error
+
+
+def _is_newest(engine: sa.Engine) -> bool:
+    """Whether the tables have the newest revision; False also for records without any, or that cannot be read."""
+    try:
+        with engine.connect() as connection:
+            return bool(connection.scalar(sa.text("SELECT version_num FROM alembic_version")) == NEWEST)
+    except (RecordsDown, sa.exc.DBAPIError):
+        return False
+    finally:
+        engine.dispose()
 
 
 def _file(url: sa.URL) -> Path | None:

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLate
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from loop.errors import ImageError, MilvusDown
 from loop.label_studio.payloads import Task
@@ -18,11 +17,13 @@ from loop.label_studio.projects import Project
 from loop.references.plan import Source, source_of
 from loop.serving.predict import Suggestion
 from loop.taxonomy.control import find_control
-from loop.taxonomy.match import Matcher, matcher_of
 from loop.taxonomy.recorded_matches import MatchesByTask, find_region_matches, find_suggestion_matches
 from loop.taxonomy.result import TaskMatches
 from loop.taxonomy.room import TaxonomyRoom
 from loop.vision.embedding import Embedder
+
+if TYPE_CHECKING:
+    from loop.taxonomy.match import Matcher
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +83,8 @@ class MatchNow:
 
     def _compute_and_free(self, project_id: int, source: Source, suggestions: Sequence[Suggestion]) -> MatchesByTask:
         """Compute matches, free the thread, and log errors here: the request may no longer wait for them."""
+        from loop.taxonomy.match import matcher_of
+
         try:
             matcher = matcher_of(self._taxonomies, project_id)
             matches_by_task = self._compute(matcher, source, suggestions) if matcher and matcher.references else {}
@@ -101,6 +104,8 @@ class MatchNow:
         return matches_by_task
 
     def _compute(self, matcher: Matcher, source: Source, suggestions: Sequence[Suggestion]) -> MatchesByTask:
+        import numpy as np
+
         loaded = self._taxonomies.vision.images.load([Task(each.task_id, each.image) for each in suggestions])
         pairs = zip(suggestions, loaded, strict=True)
         readable = [(each, image) for each, image in pairs if not isinstance(image, ImageError)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -16,8 +16,10 @@ from loop.storage.queries import chunked
 from loop.storage.taxonomy_tables import matches, reapplications
 from loop.storage.vector_tables import vectors
 from loop.taxonomy.reapply_plan import MatchChange, ReapplyPlan, invert
-from loop.taxonomy.voting import Match, Vote
 from loop.vision.embedding import Space
+
+if TYPE_CHECKING:
+    from loop.taxonomy.voting import Match
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,8 @@ def _write(connection: sa.Connection, project_id: int, space: Space, new: Mappin
 def _read_all(
     connection: sa.Connection, project_id: int, space: Space, *conditions: sa.ColumnElement[bool]
 ) -> dict[str, Match]:
+    from loop.taxonomy.voting import Match, Vote
+
     rows = connection.execute(sa.select(matches).where(_is_of(project_id, space), *conditions))
     return {row.detection: Match(row.node, row.score, tuple(Vote(*vote) for vote in row.votes)) for row in rows}
 
@@ -196,6 +200,8 @@ def _read_change(content: Mapping[str, Any]) -> MatchChange:
 
 
 def _read_match(content: Mapping[str, Any] | None) -> Match | None:
+    from loop.taxonomy.voting import Match, Vote
+
     if content is None:
         return None
     return Match(content["node"], content["score"], tuple(Vote(**vote) for vote in content["votes"]))

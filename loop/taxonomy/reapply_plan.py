@@ -7,9 +7,12 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from loop.errors import StalePlan
-from loop.taxonomy.voting import Match
+
+if TYPE_CHECKING:
+    from loop.taxonomy.voting import Match
 
 SAME_SCORE = 1e-4
 

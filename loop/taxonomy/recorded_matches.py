@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
 from loop.label_studio.projects import Project
 from loop.references.entries import CollectionKind, crop_key, entry_key
@@ -15,11 +16,13 @@ from loop.serving.store import LoggedPrediction
 from loop.taxonomy.control import find_control
 from loop.taxonomy.result import TaskMatches
 from loop.taxonomy.room import TaxonomyRoom
-from loop.taxonomy.voting import Match, Vote
 from loop.vision.embedding import Space
 
+if TYPE_CHECKING:
+    from loop.taxonomy.voting import Match, Vote
+
 PredictedRegions = tuple[int, str, Sequence[Region]]  # a task, its image, regions on it
-MatchesByTask = dict[int, dict[str, Match]]  # by the region's id
+MatchesByTask: TypeAlias = "dict[int, dict[str, Match]]"  # by the region's id
 
 
 @dataclass(frozen=True, slots=True)

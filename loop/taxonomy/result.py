@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from loop.taxonomy.control import ControlKind, MatchControl
 from loop.taxonomy.taxonomy import Taxonomy, collect_enrichment
 from loop.taxonomy.views import view_keys
-from loop.taxonomy.voting import Match
+
+if TYPE_CHECKING:
+    from loop.taxonomy.voting import Match
 
 Json = dict[str, Any]
 KEYS = "categories"  # key of a region's meta: views find tasks by it, and later runs find earlier matches

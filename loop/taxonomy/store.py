@@ -9,7 +9,6 @@ from functools import lru_cache
 import sqlalchemy as sa
 
 from loop.storage.taxonomy_tables import taxonomies
-from loop.taxonomy import taxonomy_yaml
 from loop.taxonomy.taxonomy import Taxonomy
 
 
@@ -31,6 +30,8 @@ class TaxonomyLog:
 
     def apply(self, project_id: int, taxonomy: Taxonomy, why: str) -> int | None:
         """Put a taxonomy in force and return its number; None if it is in force already."""
+        from loop.taxonomy import taxonomy_yaml
+
         with self._engine.begin() as connection:
             last = connection.execute(_of(project_id).limit(1)).first()
             if last is not None and last.version == taxonomy.version:
@@ -59,6 +60,8 @@ class TaxonomyLog:
 @lru_cache(64)
 def _parse(content: str) -> Taxonomy:
     """Read a taxonomy, cached: YAML takes milliseconds, and every request needs it."""
+    from loop.taxonomy import taxonomy_yaml
+
     return taxonomy_yaml.read(content)
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from threading import Event
 from typing import Any, NamedTuple
 
-from loop.datasets.yolo_format import read_data_file
 from loop.errors import LoopError, TrainingCancelled, TrainingFailed
 from loop.failures import describe_error, is_out_of_memory
 from loop.storage.files import copy_whole
@@ -73,6 +72,8 @@ def train(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Wat
         )
         policy = replace(policy, batch=smaller)
         _free_memory()
+    from loop.datasets.yolo_format import read_data_file
+
     checkpoints.finish(run, finished, read_data_file(data.read_text()).names)
     return finished
 

@@ -6,10 +6,8 @@ import hashlib
 from pathlib import Path
 
 from loop.errors import PayloadError
-from loop.vision import open_clip_embedder, yolo_embedder
 from loop.vision.embedding import Embedder, Space
-from loop.vision.open_clip_embedder import OpenClipEmbedder, OpenClipModel
-from loop.vision.yolo_embedder import YoloEmbedder
+from loop.vision.open_clip_embedder import PREPARATION, OpenClipEmbedder, OpenClipModel
 
 YOLO, OPEN_CLIP, NONE = "yolo:", "open_clip:", "none"
 DEFAULT_MODEL = OpenClipModel("ViT-B-32", "laion2b_s34b_b79k")
@@ -51,9 +49,11 @@ class Embedders:
         source = Path(fixed) if fixed else weights
         if source is None or not source.is_file():
             return None
+        from loop.vision.yolo_embedder import PREPARATION as ROI_ALIGN
+
         name = self._setting if fixed else f"loop://{version}/detection_embedding"
         content = f"{fingerprint_of(source)} {self._pixels(image_size)}"
-        return Space(name, _hash(yolo_embedder.PREPARATION, content))
+        return Space(name, _hash(ROI_ALIGN, content))
 
     def whole_image_space(self) -> Space | None:
         """
@@ -65,12 +65,14 @@ class Embedders:
             return None
         model = self._open_clip_model()
         content = fingerprint_of(model.file) if model.file else ""
-        return Space(self._setting, _hash(open_clip_embedder.PREPARATION, model.name, model.weights, content))
+        return Space(self._setting, _hash(PREPARATION, model.name, model.weights, content))
 
     def load(self, space: Space, weights: Path | None, image_size: int | None = None) -> Embedder:
         """Load the embedder of a *space* into memory. Raises UpstreamError where its weights cannot be had."""
         if self._setting.startswith(OPEN_CLIP):
             return OpenClipEmbedder(self._open_clip_model(), space, device=self._device)
+        from loop.vision.yolo_embedder import YoloEmbedder
+
         fixed = self._setting.removeprefix(YOLO)
         source = Path(fixed) if fixed else weights
         assert source is not None

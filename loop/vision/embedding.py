@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from loop.regions import Box, Pixels
 
-Vectors = NDArray[np.float32]  # (n, dimension), each row of unit length
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Vectors: TypeAlias = "NDArray[np.float32]"  # (n, dimension), each row of unit length
 
 SLIVER = 1e-6  # of a pixel: rounding errors alone do not add a row or a column of pixels
 MARGIN = 0.0  # of the box, on each side; measured: the surroundings of an object make its vector worse
@@ -42,6 +43,8 @@ class Embedder(Protocol):
 
 def crop(image: Pixels, box: Box, margin: float = MARGIN) -> Pixels:
     """Cut *box* and a margin around it out of an image, clipped to the image; at least one pixel."""
+    import numpy as np
+
     left, top, right, bottom = pixel_box(box, image.shape[1], image.shape[0], margin)
     return np.ascontiguousarray(image[top:bottom, left:right])
 
@@ -61,6 +64,8 @@ def pixel_box(box: Box, width: int, height: int, margin: float = MARGIN) -> tupl
 
 def normalise(raw: NDArray[np.floating]) -> Vectors:
     """Scale each row to unit length; every row without a direction gets the same vector."""
+    import numpy as np
+
     rows = np.nan_to_num(np.asarray(raw, np.float32))
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     rows = np.where(lengths > 0, rows, 1.0)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from loop.storage.files import write_whole
-from loop.vision.image_files import ANY_SIZE, ImageFile, PreparedImage, identify_file, prepare
 from loop.vision.images import Images
+
+if TYPE_CHECKING:
+    from loop.vision.image_files import ImageFile, PreparedImage
 
 PREPARATION = "2"  # changes with the way files are prepared: older files are prepared again
 
@@ -20,6 +23,8 @@ class ImageCache:
 
     def find(self, project_id: int, task_id: int, address: str, *, with_hash: bool = True) -> ImageFile:
         """Return the file of a task's image at *address*; *with_hash*: with its perceptual hash. Raises ImageError."""
+        from loop.vision.image_files import ANY_SIZE, identify_file, prepare
+
         key = hashlib.sha256(f"{project_id}:{task_id}:{address}".encode()).hexdigest()
         folder = self._folder / key[:3]
         for path in folder.glob(f"{key[:32]}-*"):
@@ -39,6 +44,8 @@ class ImageCache:
         return self._store(prepare(content, address, self._most_pixels), key)
 
     def _store(self, prepared: PreparedImage, key: str) -> ImageFile:
+        from loop.vision.image_files import ImageFile
+
         sha256 = prepared.sha256
         target = self._folder / key[:3] / f"{key[:32]}-{sha256[:16]}-{PREPARATION}{prepared.suffix}"
         if not target.exists():

@@ -16,7 +16,6 @@ from urllib.parse import unquote, urljoin, urlsplit
 from loop.errors import ImageError, ImageForbidden, ImageTooLarge, ImageUnreadable, UpstreamError
 from loop.regions import Pixels
 from loop.vision.addresses import CLOUD_SCHEMES, identify, is_digest, is_inline, read_inline, scheme_of
-from loop.vision.image_reader import read_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -99,6 +98,8 @@ class Images:
 
     def decode(self, content: bytes, address: str) -> Pixels:
         """Return the picture of an image file (see `read_pixels`). Raises ImageError."""
+        from loop.vision.image_reader import read_pixels
+
         return read_pixels(content, address, self._limits.pixels)
 
     def _load(self, task: Task) -> Pixels | ImageError:

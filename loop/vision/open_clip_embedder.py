@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
+from typing import TYPE_CHECKING
 
 from loop.errors import UpstreamError
 from loop.regions import Box, Pixels
 from loop.vision.embedding import MARGIN, Space, Vectors, crop, normalise
 from loop.vision.ultralytics_setup import repeat_arithmetic
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 PREPARATION = "crop-2"  # changes with every change of the computation here
 
@@ -44,6 +45,7 @@ class OpenClipEmbedder:
     """
 
     def __init__(self, model: OpenClipModel, space: Space, *, device: str = "", margin: float = MARGIN) -> None:
+        import numpy as np
         import torch
 
         self.space, self._margin = space, margin
@@ -64,6 +66,8 @@ class OpenClipEmbedder:
         return [self._embed_image(image, image_boxes) for image, image_boxes in zip(images, boxes, strict=True)]
 
     def _embed_image(self, image: Pixels, boxes: Sequence[Box]) -> Vectors:
+        import numpy as np
+
         vectors = [self._encode(crop(image, box, self._margin)) for box in boxes]
         return np.concatenate([np.zeros((0, self.dimension), np.float32), *vectors])
 
@@ -77,6 +81,9 @@ class OpenClipEmbedder:
 
     def _prepare(self, pixels: Pixels) -> NDArray[np.float32]:
         """Return a crop in the form of the encoder's input: RGB, float32 (3, height, width)."""
+        import numpy as np
+        from PIL import Image
+
         image = Image.fromarray(pixels[:, :, ::-1]).resize(self._size, Image.Resampling.BICUBIC)
         scaled = (np.asarray(image, np.float32) / 255 - self._mean) / self._std
         return np.ascontiguousarray(scaled.transpose(2, 0, 1))

@@ -23,8 +23,8 @@ from rich.table import Table
 
 from loop.gate.average_precision import average_classes, average_precisions
 from loop.gate.comparison import Comparison, MetricChange, contrast
+from loop.gate.evaluate import evaluate
 from loop.gate.evaluation import Evaluation
-from loop.gate.evaluator import evaluate
 from loop.gate.rule import GateOutcome, GatePolicy, rule
 from loop.rates.intervals import wilson
 from loop.vision.ultralytics_detector import UltralyticsDetector

@@ -19,7 +19,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from loop.gate.evaluator import evaluate
+from loop.gate.evaluate import evaluate
 from loop.regions import Pixels
 from loop.vision import ultralytics_setup
 from loop.vision.ultralytics_detector import UltralyticsDetector

@@ -3,42 +3,51 @@
 import inspect
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 
 from loop.cli.tree import TOP, load_all
 
 PRINT_IMPORTS = """
 import atexit, sys
-atexit.register(lambda: print(*sys.modules, file=sys.stderr))
+at_start = set(sys.modules)
+atexit.register(lambda: print(*set(sys.modules) - at_start, file=sys.stderr))
 from loop.cli.main import run
 sys.exit(run(sys.argv[1:]))
 """
-TO_PRINT = {"annotated_doc", "attr", "markdown_it", "mdurl", "pygments", "rich", "shellingham", "typer"}
+PRINTING = {"annotated_doc", "attr", "markdown_it", "mdurl", "pygments", "rich", "shellingham", "typer"}
+SETTINGS = {"annotated_types", "dotenv", "pydantic", "pydantic_core", "pydantic_settings", "typing_extensions"}
+QUEUES = {"click", "dateutil", "redis", "rq", "six"}
+HTTP = {"anyio", "certifi", "h11", "httpcore", "httpx", "idna", "sniffio"}
+LABEL_STUDIO = {"defusedxml", "jwt", "label_studio_sdk"}
+RECORDS = {"greenlet", "sqlalchemy"}
 
 
-def imports(*arguments, home):
+def imports(*arguments, home, **variables):
     """Run a command in a process of its own; return the modules of `loop`, and the other packages, it imported."""
-    environment = {"LOOP_HOME": str(home), "PATH": ""}
     program = [sys.executable, "-c", PRINT_IMPORTS, *arguments]
+    environment = {"LOOP_HOME": str(home), "PATH": "", **variables}
     ended = subprocess.run(program, capture_output=True, text=True, env=environment, check=True)
     modules = ended.stderr.splitlines()[-1].split()
-    packages = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names - at_start()
+    packages = {name.partition(".")[0] for name in modules} & packages_distributions().keys()
     return {name for name in modules if name.startswith("loop.")}, packages - {"loop"}
-
-
-def at_start():
-    """Packages that Python itself imports in this environment, and names that packages make up for themselves."""
-    program = [sys.executable, "-c", "import sys; print(*sys.modules)"]
-    ended = subprocess.run(program, capture_output=True, text=True, check=True)
-    return {name.partition(".")[0] for name in ended.stdout.split()}
 
 
 def test_the_help_of_loop_imports_no_wiring_and_only_libraries_that_print(tmp_path):
     ours, libraries = imports("--help", home=tmp_path)
 
-    assert ours == {
-        f"loop.{name}" for name in ("cli", "cli.failures", "cli.main", "cli.tree", "errors", "printable", "secrecy")
-    }
-    assert libraries <= TO_PRINT
+    assert {name.split(".")[1] for name in ours} == {"cli", "errors", "printable", "secrecy"}
+    assert libraries <= PRINTING
+
+
+def test_the_status_of_an_installation_imports_only_libraries_of_its_parts(tmp_path):
+    studio = {"LABEL_STUDIO_URL": "http://127.0.0.1:9", "LABEL_STUDIO_API_KEY": "a" * 40}
+    imports("status", home=tmp_path)  # makes the records
+
+    ours, libraries = imports("status", home=tmp_path, **studio)
+
+    allowed = PRINTING | SETTINGS | QUEUES | HTTP | LABEL_STUDIO | RECORDS | {"typing_inspection"}
+    assert sorted(libraries - allowed) == []
+    assert "loop.jobs" not in ours
 
 
 def test_the_help_of_loop_says_of_each_command_what_its_own_help_begins_with():

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from loop.cli import screen
+from loop.cli.models import show_comparison
 from loop.cli.tree import app
 from loop.errors import NotPassed, UnknownReport, UnknownSnapshot, UnknownVersion
 from loop.gate.compare import compare
@@ -123,7 +123,7 @@ def test_a_comparison_is_shown_as_a_table(judged):
     rooms, training = judged()
     out = io.StringIO()
 
-    screen.show_comparison(Console(file=out, width=120), compare(rooms.gate, 1, "1.0.0", training.version))
+    show_comparison(Console(file=out, width=120), compare(rooms.gate, 1, "1.0.0", training.version))
 
     assert "Cattle" in out.getvalue()
     assert "95% interval" in out.getvalue()

@@ -7,7 +7,7 @@ import pytest
 
 from loop.datasets.yolo_format import read_lines
 from loop.gate import evaluator
-from loop.gate.evaluator import evaluate
+from loop.gate.evaluate import evaluate
 from loop.regions import Box
 from loop.registry.detectors import Detectors
 from loop.vision.image_files import read_prepared

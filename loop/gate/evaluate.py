@@ -1,0 +1,90 @@
+"""Evaluates a detector on a labelled dataset as `yolo val` does, on the images as the detector serves them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loop.datasets.yolo_format import read_data_file, read_lines
+from loop.gate.average_precision import add_metrics
+from loop.gate.evaluation import IOUS, Evaluation, Metrics, PredictedBoxes, TrueBoxes
+from loop.gate.true_positives import mark_hits
+from loop.vision.image_files import read_prepared
+
+if TYPE_CHECKING:
+    from loop.vision.detector import Detector
+
+FLOOR = 0.001  # the least confidence that counts; `yolo val` has the same
+
+
+def evaluate(detector: Detector, data: Path) -> Evaluation:
+    """
+    Run a detector on the held-out side of the dataset whose `data.yaml` is *data*, image by image as it serves.
+
+    The detector may know other classes, in another order. Classes are matched to the dataset's by name without case.
+    Detections of any other class are left out, which makes versions with different class lists comparable. A box
+    counts for every class it may have. Raises ImageUnreadable, PayloadError.
+    """
+    classes = read_data_file(data.read_text())
+    class_ids = _map_classes(detector.class_names, classes.ids)
+    paths = sorted((data.parent / "images" / "held_out").iterdir())
+    labels, detections = [], []
+    for path in paths:
+        labels.append(_read_labels(data.parent / "labels" / "held_out" / f"{path.stem}.txt", classes.names))
+        prediction = detector.look(read_prepared(path), FLOOR, is_multi_label=True)
+        class_id = class_ids[prediction.class_id]
+        is_known = class_id >= 0
+        detections.append((class_id[is_known], prediction.box[is_known], prediction.confidence[is_known]))
+    names = tuple(path.stem for path in paths)
+    return add_metrics(mark_hits(_join_images(classes.names, names, labels, detections)))
+
+
+def _map_classes(class_names: Sequence[str], ids: Mapping[str, int]) -> NDArray[np.int32]:
+    """The dataset's id of each of the detector's classes; -1 for a class that the dataset lacks."""
+    folded = {name.casefold(): class_id for name, class_id in ids.items()}
+    return np.array([ids.get(name, folded.get(name.casefold(), -1)) for name in class_names], np.int32)
+
+
+def _read_labels(path: Path, class_names: Sequence[str]) -> tuple[list[int], list[list[float]]]:
+    """Class ids and boxes of a label file; a repeated line counts once, as in ultralytics."""
+    lines = dict.fromkeys(path.read_text().splitlines())
+    regions = read_lines("\n".join(lines), class_names, str(path))
+    boxes = [[region.box.x0, region.box.y0, region.box.x1, region.box.y1] for region in regions]
+    return [class_names.index(region.label) for region in regions], boxes
+
+
+def _join_images(
+    class_names: tuple[str, ...], images: tuple[str, ...], labels: Sequence[Any], detections: Sequence[Any]
+) -> Evaluation:
+    """Join the labels and detections of all images; hits and metrics are left at zero."""
+    image = _number_images([class_id for class_id, _, _ in detections])
+    return Evaluation(
+        class_names=class_names,
+        images=images,
+        labels=TrueBoxes(
+            image=_number_images([class_id for class_id, _ in labels]),
+            class_id=_join([class_id for class_id, _ in labels], (), np.int32),
+            box=_join([box for _, box in labels], (4,), np.float32),
+        ),
+        detections=PredictedBoxes(
+            image=image,
+            class_id=_join([class_id for class_id, _, _ in detections], (), np.int32),
+            box=_join([box for _, box, _ in detections], (4,), np.float32),
+            confidence=_join([confidence for _, _, confidence in detections], (), np.float32),
+            hits=np.zeros((len(image), IOUS), np.bool_),
+        ),
+        metrics=Metrics(0.0, 0.0, len(images), sum(len(class_id) for class_id, _ in labels)),
+    )
+
+
+def _join(arrays: Sequence[Any], shape: tuple[int, ...], kind: type) -> NDArray[Any]:
+    return np.concatenate([np.asarray(array, kind).reshape(-1, *shape) for array in [[], *arrays]])
+
+
+def _number_images(arrays: Sequence[Any]) -> NDArray[np.int32]:
+    """The number of the image of each entry."""
+    return np.repeat(np.arange(len(arrays), dtype=np.int32), [len(array) for array in arrays])
