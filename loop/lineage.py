@@ -11,7 +11,7 @@ from statistics import median
 from loop.datasets import folder as dataset_folder
 from loop.errors import PayloadError
 from loop.regions import Region
-from loop.reviews.review_store import KeptReview
+from loop.reviews.review_store import StoredReview
 from loop.reviews.verdict_query import VerdictFilter, VerdictRecord
 from loop.serving.store import LoggedPrediction
 from loop.taxonomy.recorded_matches import MatchTrace, trace_matches
@@ -108,7 +108,7 @@ class VersionLineage:
 def of_region(trainings: TrainingRoom, taxonomies: TaxonomyRoom, project_id: int, region_id: str) -> RegionLineage:
     """Trace a region by its id. Raises PayloadError where no region of this id was predicted or drawn."""
     predicted = trainings.reviews.predictions.with_region(project_id, region_id)
-    reviews = trainings.reviews.store.kept(project_id, region_id=region_id)
+    reviews = trainings.reviews.store.all(project_id, region_id=region_id)
     if not predicted and not reviews:
         raise PayloadError("region", f"the id of a region predicted or drawn in project {project_id}", region_id)
     tasks = sorted({entry.task_id for entry in predicted} | {row.review.task_id for row in reviews})
@@ -132,7 +132,7 @@ def of_region(trainings: TrainingRoom, taxonomies: TaxonomyRoom, project_id: int
 
 def of_annotator(trainings: TrainingRoom, project_id: int, annotator: int) -> AnnotatorLineage:
     """Trace an annotator's reviews and their uses. Raises PayloadError for a user without reviews."""
-    reviews = [row.review for row in trainings.reviews.store.kept(project_id) if row.review.annotator == annotator]
+    reviews = [row.review for row in trainings.reviews.store.all(project_id) if row.review.annotator == annotator]
     if not reviews:
         raise PayloadError("annotator", f"a Label Studio user with reviews in project {project_id}", annotator)
     verdicts: dict[str, Counter[str]] = {}
@@ -163,7 +163,7 @@ def of_version(trainings: TrainingRoom, project_id: int, name: str) -> VersionLi
     while parent and parent not in ancestors:
         ancestors.append(parent)
         parent = versions[parent].facts.parent if parent in versions else None
-    annotators = {row.review.id: row.review.annotator for row in trainings.reviews.store.kept(project_id)}
+    annotators = {row.review.id: row.review.annotator for row in trainings.reviews.store.all(project_id)}
     uses = [use for use in _trace_uses(trainings, project_id) if use.version == version.name]
     served = trainings.reviews.predictions.served_by(project_id, version.name)
     decisions = trainings.reviews.verdicts.all(VerdictFilter(project=project_id, version=version.name))
@@ -210,7 +210,7 @@ def _trace_shown(prediction: LoggedPrediction, region_id: str) -> Iterator[Shown
                 )
 
 
-def _trace_drawn(row: KeptReview, region_id: str) -> Iterator[DrawnRegion]:
+def _trace_drawn(row: StoredReview, region_id: str) -> Iterator[DrawnRegion]:
     review = row.review
     for region in review.regions:
         if region.id == region_id:

@@ -39,12 +39,12 @@ from loop.registry.loaded_version import Thresholds
 from loop.registry.moves import MoveLog
 from loop.registry.room import RegistryRoom
 from loop.registry.store import WeightsRegistry
-from loop.reviews.event_store import EventLog
-from loop.reviews.operation_store import OperationLog
-from loop.reviews.review_store import ReviewLog
+from loop.reviews.event_store import EventStore
+from loop.reviews.operation_store import OperationStore
+from loop.reviews.review_store import ReviewStore
 from loop.reviews.room import ReviewsRoom
 from loop.reviews.set_aside import SetAsideStore
-from loop.reviews.verdict_store import VerdictLog
+from loop.reviews.verdict_store import VerdictStore
 from loop.rooms import Rooms
 from loop.secrecy import guard
 from loop.serving.queue_groups import GroupStore
@@ -143,11 +143,11 @@ class RoomBuilder:
         """Events, reviews and verdicts."""
         return self._room(
             ReviewsRoom,
-            events=EventLog(self.engine),
+            events=EventStore(self.engine),
             set_aside=SetAsideStore(self.engine),
-            store=ReviewLog(self.engine),
-            verdicts=VerdictLog(self.engine),
-            operations=OperationLog(self.engine),
+            store=ReviewStore(self.engine),
+            verdicts=VerdictStore(self.engine),
+            operations=OperationStore(self.engine),
         )
 
     @cached_property

@@ -49,7 +49,7 @@ def connected(rooms):
 
 def worked_on(rooms, project):
     """What is known of the good tasks."""
-    counted = rooms.reviews.store.counted(project)
+    counted = rooms.reviews.store.find_counted(project)
     regions = {task: counted[task].review.regions if task in counted else None for task in GOOD}
     verdicts = sorted(
         (row.task_id, str(row.decision)) for row in rooms.rates.store.read_verdicts(project) if row.task_id in GOOD
@@ -77,7 +77,7 @@ def test_events(rooms, kind, data):
 
     assert worked_on(rooms, project) == expected_of_good(rooms)
     assert not rooms.reviews.events.pending(project)
-    assert all(is_text(one.error) and one.error for one in rooms.reviews.events.set_aside(project))
+    assert all(is_text(one.error) and one.error for one in rooms.reviews.events.find_set_aside(project))
 
 
 def expected_of_good(rooms):

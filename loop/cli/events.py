@@ -44,7 +44,7 @@ def list_events(
     """List the events that are set aside, newest first."""
     if context.invoked_subcommand:
         return
-    events = build(migrate=True).reviews.events.set_aside(project, most=most)
+    events = build(migrate=True).reviews.events.find_set_aside(project, most=most)
     if as_json:
         typer.echo(json.dumps([_as_json(event) for event in events], indent=2))
     elif events:

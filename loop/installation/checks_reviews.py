@@ -22,7 +22,7 @@ def label_config(installation: InstallationRoom, project: Project) -> list[Findi
 
 def reviews(installation: InstallationRoom, project: Project) -> list[Finding]:
     """List reviews that are not read whole: they give no verdicts, and their images are in no dataset."""
-    unread = installation.reviews.store.unread(project.id)
+    unread = installation.reviews.store.find_unread(project.id)
     if not unread:
         return [ok("reviews", "all are read whole")]
     named = [f"task {task_id}: {record.review.unread[0].text}" for task_id, record in list(unread.items())[:MOST_NAMED]]

@@ -9,7 +9,7 @@ from loop.label_studio.projects import Project
 
 def events(installation: InstallationRoom, project: Project) -> list[Finding]:
     """Check for events that could not be processed completely."""
-    newest = next(iter(installation.reviews.events.set_aside(project.id, most=1)), None)
+    newest = next(iter(installation.reviews.events.find_set_aside(project.id, most=1)), None)
     if newest is None:
         return [ok("events", "none is set aside")]
     count, event = installation.reviews.events.count_set_aside(project.id), newest.event

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from loop.rates.rates import Rates, count
 from loop.regions import Region
-from loop.reviews.judge_by_overlap import judge_by_overlap
+from loop.reviews.verdicts import judge_by_overlap
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ def _facts(references: ReferencesRoom, project_id: int, task_ids: Sequence[int])
     image_key = references.studio.projects.get(project_id).config().image_key
     newest = references.predictions.newest(project_id, task_ids)
     standing = references.task_states.newest_predictions(project_id, task_ids)
-    counted = references.reviews.store.counted(project_id, task_ids)
+    counted = references.reviews.store.find_counted(project_id, task_ids)
     judged = references.task_states.judged(project_id, task_ids)
     named = references.task_states.named(project_id, task_ids)
     facts = []

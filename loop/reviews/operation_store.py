@@ -1,4 +1,4 @@
-"""What was asked for in bulk, by the key that makes a second try safe."""
+"""All operations of reviews in bulk, each by the key that makes a retry safe."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from loop.storage.exchange_tables import operations
 from loop.storage.queries import chunked
 
 
-class Progress(StrEnum):
-    """How far an operation came."""
+class OperationState(StrEnum):
+    """The state of an operation."""
 
-    STARTED = "started"  # Label Studio was asked, and what it did is not known
+    STARTED = "started"  # Label Studio was asked; its answer is not known
     DONE = "done"
     FAILED = "failed"  # nothing was changed
 
 
 @dataclass(frozen=True, slots=True)
-class KeptOperation:
+class StoredOperation:
     """
     One operation.
 
-    *digest* is of all it asks for. *made_at* is when Label Studio made the annotation, *changed_at* the time of the
-    state that was found at the start and, once done, of the state that it left; None where others changed it since.
+    *digest* identifies its content. *made_at* is when Label Studio made the annotation. *changed_at* is the time of the
+    annotation's state before the operation and, once it is done, after it; None if others changed it since.
     """
 
     project_id: int
     key: str
     operation: str
     digest: str
-    state: Progress = Progress.STARTED
+    state: OperationState = OperationState.STARTED
     task_id: int | None = None
     annotation_id: int | None = None
     made_at: datetime | None = None
@@ -46,68 +46,68 @@ class KeptOperation:
     error: str | None = None
 
 
-class OperationLog:
-    """The log in the records."""
+class OperationStore:
+    """The operations in the records."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def known(self, project_id: int, keys: Sequence[str]) -> dict[str, KeptOperation]:
-        """The operations of those keys that were ever started, by key."""
-        found: dict[str, KeptOperation] = {}
-        for some in chunked(keys):
-            is_one = operations.c.key.in_(some)
-            query = sa.select(operations).where(operations.c.project_id == project_id, is_one)
+    def find(self, project_id: int, keys: Sequence[str]) -> dict[str, StoredOperation]:
+        """Return the operations with these keys, by key."""
+        by_key: dict[str, StoredOperation] = {}
+        for some_keys in chunked(keys):
+            has_key = operations.c.key.in_(some_keys)
+            query = sa.select(operations).where(operations.c.project_id == project_id, has_key)
             with self._engine.connect() as connection:
-                found |= {row.key: _read(row) for row in connection.execute(query)}
-        return found
+                by_key |= {row.key: _read(row) for row in connection.execute(query)}
+        return by_key
 
-    def begin(self, operation: KeptOperation) -> None:
-        """Remember that Label Studio is about to be asked."""
-        self._put(replace(operation, state=Progress.STARTED, error=None))
+    def begin(self, operation: StoredOperation) -> None:
+        """Record that Label Studio is about to be asked."""
+        self._put(replace(operation, state=OperationState.STARTED, error=None))
 
-    def end(self, operation: KeptOperation, state: Progress, error: str | None = None) -> None:
-        """Remember what became of it."""
+    def end(self, operation: StoredOperation, state: OperationState, error: str | None = None) -> None:
+        """Record the result."""
         self._put(replace(operation, state=state, error=error))
 
-    def _put(self, one: KeptOperation) -> None:
-        is_it = sa.and_(operations.c.project_id == one.project_id, operations.c.key == one.key)
-        change = operations.update().where(is_it).values(_row(one))
+    def _put(self, operation: StoredOperation) -> None:
+        has_key = sa.and_(operations.c.project_id == operation.project_id, operations.c.key == operation.key)
+        change = operations.update().where(has_key).values(_row(operation))
         try:
             with self._engine.begin() as connection:
                 if not connection.execute(change).rowcount:
-                    connection.execute(operations.insert().values(_row(one)))
-        except sa.exc.IntegrityError:  # another process keeps the same key in this moment
+                    connection.execute(operations.insert().values(_row(operation)))
+        except sa.exc.IntegrityError:  # another process stored the same key at this moment
             with self._engine.begin() as connection:
                 connection.execute(change)
 
 
-def _row(one: KeptOperation) -> dict[str, Any]:
+def _row(operation: StoredOperation) -> dict[str, Any]:
     return {
-        "project_id": one.project_id,
-        "key": one.key,
-        "operation": one.operation,
-        "digest": one.digest,
-        "state": one.state.value,
-        "task_id": one.task_id,
-        "annotation_id": one.annotation_id,
-        "annotation_made_at": one.made_at,
-        "annotation_changed_at": one.changed_at,
-        "actor": one.actor,
-        "confidence": one.confidence,
-        "reasoning": one.reasoning,
-        "error": one.error,
+        "project_id": operation.project_id,
+        "key": operation.key,
+        "operation": operation.operation,
+        "digest": operation.digest,
+        "state": operation.state.value,
+        "task_id": operation.task_id,
+        "annotation_id": operation.annotation_id,
+        "annotation_made_at": operation.made_at,
+        "annotation_changed_at": operation.changed_at,
+        "actor": operation.actor,
+        "confidence": operation.confidence,
+        "reasoning": operation.reasoning,
+        "error": operation.error,
         "asked_at": datetime.now(UTC),
     }
 
 
-def _read(row: sa.Row[Any]) -> KeptOperation:
-    return KeptOperation(
+def _read(row: sa.Row[Any]) -> StoredOperation:
+    return StoredOperation(
         project_id=row.project_id,
         key=row.key,
         operation=row.operation,
         digest=row.digest,
-        state=Progress(row.state),
+        state=OperationState(row.state),
         task_id=row.task_id,
         annotation_id=row.annotation_id,
         made_at=row.annotation_made_at,

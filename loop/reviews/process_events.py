@@ -1,4 +1,4 @@
-"""Work on the events of a project: reviews are recorded and judged."""
+"""Process the events of a project: record reviews and judge them."""
 
 from __future__ import annotations
 
@@ -23,72 +23,74 @@ from loop.label_studio.webhook import (
     read_project_update,
 )
 from loop.registry.follow import ask_refresh
-from loop.reviews.event_store import Event
+from loop.reviews.event_store import ReceivedEvent
 from loop.reviews.judging import judge_tasks
-from loop.reviews.reading import reading_config
 from loop.reviews.review_store import ANNOTATION, TASK
 from loop.reviews.room import ReviewsRoom
 
-MOST_NAMED = 5  # faults named of an event
+MOST_NAMED = 5  # faults in the error of one event
 Unit = Callable[[], set[int]]  # returns the tasks whose verdicts it may change
 
 
 def review(reviews: ReviewsRoom, project_id: int, start_training: Callable[[], object]) -> str:
     """
-    Work on all pending events. Doing so twice, or in another order, ends in the same state.
+    Process all pending events. Doing this twice, or in another order, gives the same state.
 
-    What an event says and cannot be done is set aside with its reason; all else is done. *start_training* is called for
-    the event of that button, before the event counts as done. Raises UnknownProject, and what lies outside of the
-    events, such as records that are locked.
+    An event that cannot be processed completely is set aside with the reason, after the rest of it is processed.
+    *start_training* is called for the event of that button, before the event is marked as processed. Raises
+    UnknownProject, and errors from outside the events, such as locked records.
     """
-    reviews.studio.projects.get(project_id)  # the events of a project that is not connected wait until it is
-    worked = set_aside = 0
+    reviews.studio.projects.get(project_id)  # the events of a project that is not connected stay pending
+    processed = set_aside = 0
     while events := reviews.events.pending(project_id):
         touched, errors = set[int](), dict[int, str]()
         for event in events:
-            task_ids, faults = _work_on(reviews, event, start_training)
+            task_ids, faults = _process(reviews, event, start_training)
             touched |= task_ids
             if faults:
                 errors[event.id] = "; ".join(fault.error for fault in faults[:MOST_NAMED])
         judge_tasks(reviews, project_id, touched)
         for event_id, error in errors.items():
-            reviews.events.done([event_id], error=error)
-        reviews.events.done([event.id for event in events if event.id not in errors])
-        worked, set_aside = worked + len(events), set_aside + len(errors)
-    told = f", {set_aside} set aside: see `loop events`" if set_aside else ""
-    return f"{worked} events{told}"
+            reviews.events.mark_processed([event_id], error=error)
+        reviews.events.mark_processed([event.id for event in events if event.id not in errors])
+        processed, set_aside = processed + len(events), set_aside + len(errors)
+    suffix = f", {set_aside} set aside: see `loop events`" if set_aside else ""
+    return f"{processed} events{suffix}"
 
 
-def _work_on(reviews: ReviewsRoom, event: Event, start_training: Callable[[], object]) -> tuple[set[int], list[Fault]]:
-    """Apply one event; return the tasks whose verdicts it may change, and what of it cannot be applied."""
-    units = attempt(lambda: _units(reviews, event, start_training))
-    done = [attempt(unit) for unit in units] if not isinstance(units, Fault) else [units]
-    faults = [fault for fault in done if isinstance(fault, Fault)]
+def _process(
+    reviews: ReviewsRoom, event: ReceivedEvent, start_training: Callable[[], object]
+) -> tuple[set[int], list[Fault]]:
+    """Process one event; return the tasks whose verdicts it may change, and a fault for each part that failed."""
+    units = attempt(lambda: _split(reviews, event, start_training))
+    results = [attempt(unit) for unit in units] if not isinstance(units, Fault) else [units]
+    faults = [result for result in results if isinstance(result, Fault)]
     for fault in faults:
         fault.log(f"project {event.project_id} event {event.id}")
-    return set(chain.from_iterable(ids for ids in done if not isinstance(ids, Fault))), faults
+    return set(chain.from_iterable(ids for ids in results if not isinstance(ids, Fault))), faults
 
 
-def _units(reviews: ReviewsRoom, event: Event, start_training: Callable[[], object]) -> list[Unit]:
-    """What an event asks for, cut into what can be done or fail by itself. Raises PayloadError."""
+def _split(reviews: ReviewsRoom, event: ReceivedEvent, start_training: Callable[[], object]) -> list[Unit]:
+    """Split an event into units of work, each of which can fail by itself. Raises PayloadError."""
     payload, project_id = event.payload, event.project_id
     if event.action in CREATED:
-        config = reading_config(reviews, project_id)
+        config = reviews.reading_config(project_id)
         return [partial(_record, reviews, project_id, config, *pair) for pair in read_annotations(payload)]
     if event.action == ANNOTATIONS_DELETED:
-        return _deletions(reviews, event, ANNOTATION)
+        return _split_deletion(reviews, event, ANNOTATION)
     if event.action == TASKS_DELETED:
-        return _deletions(reviews, event, TASK)
-    acts: dict[str, Callable[[], object]] = {
+        return _split_deletion(reviews, event, TASK)
+    actions: dict[str, Callable[[], object]] = {
         TASKS_CREATED: partial(ask_refresh, reviews.registry, project_id),
-        PROJECT_UPDATED: partial(_take_project, reviews, event),
+        PROJECT_UPDATED: partial(_save_project, reviews, event),
         START_TRAINING: start_training,
     }
-    return [partial(_changes_no_review, acts[event.action])] if event.action in acts else []
+    return [partial(_run, actions[event.action])] if event.action in actions else []
 
 
-def _changes_no_review(act: Callable[[], object]) -> set[int]:
-    act()
+def _run(action: Callable[[], object]) -> set[int]:
+    """Run an action that changes no review."""
+    action()
     return set()
 
 
@@ -96,13 +98,13 @@ def _record(
     reviews: ReviewsRoom, project_id: int, config: LabelConfig, annotation: Annotation, task: StoredTask
 ) -> set[int]:
     review = annotation.read(config, project_id=project_id, task_id=task.id or None)
-    if review.project_id != project_id:  # each project has a secret of its own, which opens no other
+    if review.project_id != project_id:  # the webhook secret of a project is valid for that project only
         raise PayloadError("annotation project", str(project_id), review.project_id)
     return {review.task_id, *reviews.store.record(review, task.data)}
 
 
-def _deletions(reviews: ReviewsRoom, event: Event, kind: str) -> list[Unit]:
-    """Delete the objects with a readable id, and refuse the others."""
+def _split_deletion(reviews: ReviewsRoom, event: ReceivedEvent, kind: str) -> list[Unit]:
+    """Return a unit that deletes the objects with a readable id, and one that refuses the others."""
     deleted = read_deleted(event.payload, kind)
     moments = dict.fromkeys(deleted.ids, event.received_at)
 
@@ -113,7 +115,7 @@ def _deletions(reviews: ReviewsRoom, event: Event, kind: str) -> list[Unit]:
     return [*units, refuse] if deleted.unreadable else units
 
 
-def _take_project(reviews: ReviewsRoom, event: Event) -> None:
+def _save_project(reviews: ReviewsRoom, event: ReceivedEvent) -> None:
     title, label_config = read_project_update(event.payload, event.project_id)
-    if not reviews.events.is_overtaken(event):  # of one that was set aside
+    if not reviews.events.is_overtaken(event):  # an event that was set aside is processed after later ones
         reviews.studio.projects.save(event.project_id, title, label_config)

@@ -1,4 +1,4 @@
-"""A review as a row of the records, and back."""
+"""A review to a row of the records, and back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from loop.vision.addresses import identify_all
 
 
 def write(review: Review, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the row of a review that is recorded now; *data* is that of its task."""
+    """Return the row of a review that is recorded now; *data* is the data of its task."""
     return {
         "project_id": review.project_id,
         "annotation_id": review.id,
@@ -26,7 +26,7 @@ def write(review: Review, data: Mapping[str, Any]) -> dict[str, Any]:
         "unique_id": review.unique_id,
         "data": identify_all(data),
         "regions": write_regions(review.regions),
-        "unread": [asdict(one) for one in review.unread] or None,
+        "unread": [asdict(part) for part in review.unread] or None,
         "annotator": review.annotator,
         "lead_time": review.lead_time,
         "is_skipped": review.is_skipped,
@@ -45,7 +45,7 @@ def read(row: sa.Row[Any]) -> Review:
         project_id=row.project_id,
         task_id=row.task_id,
         regions=read_regions(row.regions),
-        unread=tuple(Unread(Why(one["why"]), one["text"], one["label"]) for one in row.unread or ()),
+        unread=tuple(Unread(Why(part["why"]), part["text"], part["label"]) for part in row.unread or ()),
         created_at=row.created_at,
         updated_at=row.updated_at,
         annotator=row.annotator,

@@ -1,4 +1,4 @@
-"""Every review: one row an annotation, the newest state of it, whatever order events came in."""
+"""All reviews: one row per annotation with its newest state, in whatever order events came."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ ANNOTATION, TASK = "annotation", "task"
 
 @dataclass(frozen=True, slots=True)
 class CountedReview:
-    """The one review of a task that counts, with the data of its task."""
+    """The review of a task that counts, with the data of its task."""
 
     review: Review
     data: Mapping[str, Any]
 
     def image(self, image_key: str) -> str | None:
-        """The identity of the image's address."""
+        """Return the identity of the image's address."""
         address = self.data.get(image_key)
         return identify(address.strip()) if isinstance(address, str) else None
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A review about which an event told something that no sweep has compared with Label Studio since."""
+class UncomparedReview:
+    """A review that an event changed at *told_at*, and that no sync has compared with Label Studio since."""
 
     annotation_id: int
     task_id: int
@@ -45,146 +45,151 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptReview:
-    """A review that was not deleted, and whether it is the one of its task that counts."""
+class StoredReview:
+    """A review that was not deleted, and whether it counts for its task."""
 
     review: Review
     is_counted: bool
 
 
-class ReviewLog:
-    """Reviews and deletions in the records."""
+class ReviewStore:
+    """The reviews and deletions in the records."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
     def record(self, review: Review, data: Mapping[str, Any], *, is_current: bool = False) -> set[int]:
         """
-        Keep the state of a review unless a newer one is known; return the tasks for which that changed anything.
+        Store the state of a review unless a newer one is stored; return the tasks that this changes.
 
-        Of two annotations with one id the later made is the one there is: the other's id was given out again.
-        *is_current* says that Label Studio has it so now: it takes the star of a ground truth away without a new time,
-        and what we read of it follows the label config.
-        An event may be older than what the last sweep saw, so what it changed is kept in mind for the next, see told.
+        Of two annotations with one id, the one made later exists: Label Studio gave the id out again. *is_current* says
+        that Label Studio has this state now: it can remove the star of a ground truth without a new time, and a new
+        label config changes the regions that are read. An event may be older than the state that the last sync saw, so
+        a review that an event changed is compared by the next sync, see `find_uncompared`.
         """
-        is_id = sa.and_(reviews.c.project_id == review.project_id, reviews.c.annotation_id == review.id)
-        query = sa.select(reviews).where(is_id)
+        has_id = sa.and_(reviews.c.project_id == review.project_id, reviews.c.annotation_id == review.id)
         with self._engine.begin() as connection:
-            known = connection.execute(query).all()
-            if any(_stands_against(one, review, is_current=is_current) for one in known):
+            known = connection.execute(sa.select(reviews).where(has_id)).all()
+            if any(_stands_against(row, review, is_current=is_current) for row in known):
                 return set()
-            connection.execute(reviews.delete().where(is_id))
-            kept: Mapping[str, Any] = next((one.data for one in known if one.task_id == review.task_id), {})
-            told_at = next((one.told_at for one in known), None) if is_current else datetime.now(UTC)
-            row = {**review_row.write(review, data or kept), "told_at": told_at}  # some events come without the task
-            connection.execute(reviews.insert().values(row))
-            others = {one.task_id for one in known} - {review.task_id}
-            is_left = sa.and_(verdicts.c.annotation_id == review.id, verdicts.c.task_id.in_(others))
-            connection.execute(verdicts.delete().where(verdicts.c.project_id == review.project_id, is_left))
+            connection.execute(reviews.delete().where(has_id))
+            data = data or next((row.data for row in known if row.task_id == review.task_id), {})  # events may lack it
+            told_at = next((row.told_at for row in known), None) if is_current else datetime.now(UTC)
+            connection.execute(reviews.insert().values({**review_row.write(review, data), "told_at": told_at}))
+            others = {row.task_id for row in known} - {review.task_id}
+            is_of_other = sa.and_(verdicts.c.annotation_id == review.id, verdicts.c.task_id.in_(others))
+            connection.execute(verdicts.delete().where(verdicts.c.project_id == review.project_id, is_of_other))
         return {review.task_id, *others}
 
     def delete(
         self, project_id: int, kind: str, moments: Mapping[int, datetime], *, is_current: bool = False
     ) -> list[int]:
         """
-        Remember that annotations or tasks were deleted at some moments by id, and return the tasks concerned.
+        Record that annotations or tasks were deleted; return the tasks concerned. *moments* maps each id to the time.
 
-        What was made after that moment under the same id is another object, and stays. Unless *is_current* an event
-        said so, which may have come after the id was given out again: that is kept in mind for the next sweep.
+        An object that was made later with the same id is another object, and stays. If not *is_current*, an event
+        reported the deletion, perhaps after the id was given out again: the next sync compares these reviews.
         """
         with self._engine.begin() as connection:
             for object_id, moment in moments.items():
-                _bury(connection, project_id, kind, object_id, moment)
+                _record_deletion(connection, project_id, kind, object_id, moment)
             concerned: dict[int, None] = {}
             for ids in chunked(moments):
                 if kind == TASK:
-                    is_gone = (verdicts.c.project_id == project_id, verdicts.c.task_id.in_(ids))
-                    connection.execute(verdicts.delete().where(*is_gone))
+                    is_of_task = (verdicts.c.project_id == project_id, verdicts.c.task_id.in_(ids))
+                    connection.execute(verdicts.delete().where(*is_of_task))
                 column = reviews.c.annotation_id if kind == ANNOTATION else reviews.c.task_id
-                is_it = sa.and_(reviews.c.project_id == project_id, column.in_(ids))
+                has_id = sa.and_(reviews.c.project_id == project_id, column.in_(ids))
                 if not is_current:
-                    connection.execute(reviews.update().where(is_it).values(told_at=datetime.now(UTC)))
-                query = sa.select(reviews.c.task_id).where(is_it).distinct()
+                    connection.execute(reviews.update().where(has_id).values(told_at=datetime.now(UTC)))
+                query = sa.select(reviews.c.task_id).where(has_id).distinct()
                 concerned |= dict.fromkeys(connection.scalars(query))
             return list(concerned)
 
-    def exhume(self, project_id: int, kind: str, moments: Mapping[int, datetime]) -> bool:
-        """Take back deletions of what is there after all, made at some moments by id; return whether there were any."""
-        is_it = (deletions.c.project_id == project_id, deletions.c.kind == kind)
-        is_wrong = (deletions.c.object_id == sa.bindparam("object"), deletions.c.received_at >= sa.bindparam("moment"))
-        with self._engine.begin() as connection:
-            wrong = deletions.delete().where(*is_it, *is_wrong)
-            return (
-                sum(connection.execute(wrong, {"object": one, "moment": at}).rowcount for one, at in moments.items())
-                > 0
-            )
+    def undelete(self, project_id: int, kind: str, moments: Mapping[int, datetime]) -> bool:
+        """
+        Remove deletion records of objects that still exist; return whether any were removed.
 
-    def told(self, project_id: int) -> list[Told]:
-        """What events told since it was last compared."""
+        *moments* maps the id of each object to when it was created.
+        """
+        is_of_kind = (deletions.c.project_id == project_id, deletions.c.kind == kind)
+        is_wrong = (deletions.c.object_id == sa.bindparam("object"), deletions.c.received_at >= sa.bindparam("moment"))
+        change = deletions.delete().where(*is_of_kind, *is_wrong)
+        with self._engine.begin() as connection:
+            removed = [
+                connection.execute(change, {"object": object_id, "moment": moment}).rowcount
+                for object_id, moment in moments.items()
+            ]
+        return sum(removed) > 0
+
+    def find_uncompared(self, project_id: int) -> list[UncomparedReview]:
+        """Return the reviews that events changed and that no sync has compared since."""
         columns = (reviews.c.annotation_id, reviews.c.task_id, reviews.c.told_at)
         query = sa.select(*columns).where(reviews.c.project_id == project_id, reviews.c.told_at.is_not(None))
         with self._engine.connect() as connection:
-            return [Told(*row) for row in connection.execute(query)]
+            return [UncomparedReview(*row) for row in connection.execute(query)]
 
-    def compared(self, project_id: int, told: Sequence[Told]) -> None:
-        """Forget that events told that; what they told of the same reviews since is still to be compared."""
-        if not told:
+    def mark_compared(self, project_id: int, uncompared: Sequence[UncomparedReview]) -> None:
+        """Mark reviews as compared, unless an event has changed them again."""
+        if not uncompared:
             return
-        is_it = (reviews.c.annotation_id == sa.bindparam("annotation"), reviews.c.told_at == sa.bindparam("moment"))
-        change = reviews.update().where(reviews.c.project_id == project_id, *is_it).values(told_at=None)
+        is_same = (reviews.c.annotation_id == sa.bindparam("annotation"), reviews.c.told_at == sa.bindparam("moment"))
+        change = reviews.update().where(reviews.c.project_id == project_id, *is_same).values(told_at=None)
+        rows = [{"annotation": review.annotation_id, "moment": review.told_at} for review in uncompared]
         with self._engine.begin() as connection:
-            connection.execute(change, [{"annotation": one.annotation_id, "moment": one.told_at} for one in told])
+            connection.execute(change, rows)
 
     def forget(self, project_id: int) -> None:
-        """Drop all that is known of a project's reviews."""
+        """Delete a project's reviews, deletions and verdicts."""
         with self._engine.begin() as connection:
             for table in (reviews, deletions, verdicts):
                 connection.execute(table.delete().where(table.c.project_id == project_id))
 
-    def counted(self, project_id: int, task_ids: Sequence[int] | None = None) -> dict[int, CountedReview]:
+    def find_counted(self, project_id: int, task_ids: Sequence[int] | None = None) -> dict[int, CountedReview]:
         """
-        The review that counts of each task that has one: ground truth first, then the latest completed.
+        Return the review of each task that counts, by task: ground truth first, then the latest completed.
 
-        A task whose review is unread in part is left out: an older review of it does not take its place. So is a task
-        that the sweep set aside for a review that it cannot read at all.
+        A task whose latest review is unread in part is left out: no older review takes its place. A task that the sync
+        set aside, because a review cannot be read at all, is left out too.
         """
-        every = self.latest(project_id, task_ids)
-        return {task_id: one for task_id, one in every.items() if not one.review.unread}
+        latest = self.latest(project_id, task_ids)
+        return {task_id: counted for task_id, counted in latest.items() if not counted.review.unread}
 
     def latest(self, project_id: int, task_ids: Sequence[int] | None = None) -> dict[int, CountedReview]:
-        """The same, with those that are unread in part."""
+        """Return the same, including reviews that are unread in part."""
         query = sa.select(reviews).where(_is_standing(project_id), _is_complete(), _is_compared())
         of_tasks = [sa.true()] if task_ids is None else [reviews.c.task_id.in_(ids) for ids in chunked(task_ids)]
         best: dict[int, sa.Row[Any]] = {}
         with self._engine.connect() as connection:
-            for row in chain.from_iterable(connection.execute(query.where(those)) for those in of_tasks):
+            for row in chain.from_iterable(connection.execute(query.where(chunk)) for chunk in of_tasks):
                 if row.task_id not in best or _rank(row) > _rank(best[row.task_id]):
                     best[row.task_id] = row
         return {task_id: CountedReview(review_row.read(row), row.data) for task_id, row in sorted(best.items())}
 
-    def unread(self, project_id: int) -> dict[int, CountedReview]:
-        """The reviews that would count and are unread in part, by task: their tasks are in no dataset."""
+    def find_unread(self, project_id: int) -> dict[int, CountedReview]:
+        """Return the reviews that would count but are unread in part, by task. These tasks are in no dataset."""
         is_unread = (_is_standing(project_id), _is_complete(), reviews.c.unread.is_not(None))
         with self._engine.connect() as connection:
             query = sa.select(reviews.c.task_id).where(*is_unread).distinct().order_by(reviews.c.task_id)
             latest = self.latest(project_id, list(connection.scalars(query)))
-        return {task_id: one for task_id, one in latest.items() if one.review.unread}
+        return {task_id: counted for task_id, counted in latest.items() if counted.review.unread}
 
-    def kept(self, project_id: int, *, region_id: str | None = None) -> list[KeptReview]:
-        """Every review that was not deleted, by annotation; of a region's id, those that have it."""
+    def all(self, project_id: int, *, region_id: str | None = None) -> list[StoredReview]:
+        """Return all reviews that were not deleted, by annotation; only those with *region_id* if it is given."""
         query = sa.select(reviews).where(_is_standing(project_id)).order_by(reviews.c.annotation_id)
         if region_id is not None:
             query = query.where(sa.cast(reviews.c.regions, sa.Text).contains(region_id, autoescape=True))
         with self._engine.connect() as connection:
-            found = [review_row.read(row) for row in connection.execute(query)]
+            read = [review_row.read(row) for row in connection.execute(query)]
+        task_ids = None
         if region_id is not None:
-            found = [one for one in found if region_id in {region.id for region in one.regions}]
-        counted = self.counted(project_id, sorted({one.task_id for one in found}) if region_id is not None else None)
-        ids = {one.review.id for one in counted.values()}
-        return [KeptReview(one, one.id in ids) for one in found]
+            read = [review for review in read if region_id in {region.id for region in review.regions}]
+            task_ids = sorted({review.task_id for review in read})
+        counted_ids = {counted.review.id for counted in self.find_counted(project_id, task_ids).values()}
+        return [StoredReview(review, review.id in counted_ids) for review in read]
 
     def standing(self, project_id: int, kind: str, task_id: int | None = None) -> dict[int, datetime]:
-        """The annotations, or the tasks with annotations, that were not deleted: when the last of each was made."""
+        """Return when each annotation, or the last annotation of each task, was made; without deleted ones."""
         column = reviews.c.annotation_id if kind == ANNOTATION else reviews.c.task_id
         query = sa.select(column, sa.func.max(reviews.c.created_at)).where(_is_standing(project_id)).group_by(column)
         if task_id is not None:
@@ -193,7 +198,7 @@ class ReviewLog:
             return dict(connection.execute(query).all())
 
     def new_since(self, project_id: int, moment: datetime | None) -> int:
-        """How many tasks have a completed review, read whole, recorded after *moment*."""
+        """Return the number of tasks with a completed review that is read whole and was recorded after *moment*."""
         is_new = (_is_standing(project_id), _is_complete(), reviews.c.unread.is_(None))
         query = sa.select(sa.func.count(reviews.c.task_id.distinct())).where(*is_new)
         if moment is not None:
@@ -202,21 +207,21 @@ class ReviewLog:
             return int(connection.scalar(query) or 0)
 
 
-def _bury(connection: sa.Connection, project_id: int, kind: str, object_id: int, moment: datetime) -> None:
-    """Keep the latest moment at which an id was free."""
+def _record_deletion(connection: sa.Connection, project_id: int, kind: str, object_id: int, moment: datetime) -> None:
+    """Store the latest moment at which the id belonged to no object."""
     row = {"project_id": project_id, "kind": kind, "object_id": object_id}
-    is_it = sa.and_(*(deletions.c[name] == value for name, value in row.items()))
-    known = connection.scalar(sa.select(deletions.c.received_at).where(is_it))
-    connection.execute(deletions.delete().where(is_it))
+    has_id = sa.and_(*(deletions.c[name] == value for name, value in row.items()))
+    known = connection.scalar(sa.select(deletions.c.received_at).where(has_id))
+    connection.execute(deletions.delete().where(has_id))
     connection.execute(deletions.insert().values(**row, received_at=max(moment, known or moment)))
 
 
 def _is_standing(project_id: int) -> sa.ColumnElement[bool]:
     """Neither the annotation nor its task was deleted after the annotation was made."""
     columns = reviews.c
-    is_gone = is_deleted(ANNOTATION, columns.project_id, columns.annotation_id, columns.created_at)
-    has_no_task = is_deleted(TASK, columns.project_id, columns.task_id, columns.created_at)
-    return sa.and_(columns.project_id == project_id, ~is_gone, ~has_no_task)
+    annotation_is_gone = is_deleted(ANNOTATION, columns.project_id, columns.annotation_id, columns.created_at)
+    task_is_gone = is_deleted(TASK, columns.project_id, columns.task_id, columns.created_at)
+    return sa.and_(columns.project_id == project_id, ~annotation_is_gone, ~task_is_gone)
 
 
 def _is_complete() -> sa.ColumnElement[bool]:
@@ -226,16 +231,16 @@ def _is_complete() -> sa.ColumnElement[bool]:
 
 
 def _is_compared() -> sa.ColumnElement[bool]:
-    """Its task is not set aside for what of its reviews cannot be read."""
+    """The task is not set aside for a review that cannot be read."""
     of_task = (set_aside.c.project_id == reviews.c.project_id, set_aside.c.task_id == reviews.c.task_id)
     return ~sa.exists().where(*of_task, set_aside.c.step == Step.COMPARE.value)
 
 
 def _stands_against(known: sa.Row[Any], other: Review, *, is_current: bool) -> bool:
-    """Whether what is known of an annotation is at least as new as another state of it."""
+    """Whether the stored state of an annotation is at least as new as another state of it."""
     ours, theirs = (known.created_at, known.updated_at), (other.created_at, other.updated_at)
-    # Nothing else is compared: webhook and API tell the same state in different words (one has no unique_id).
-    # But Label Studio's own state may be read otherwise than before, by another label config.
+    # Compare nothing else: webhook and API describe the same state differently (one has no unique_id).
+    # But after a change of the label config the current state may be read differently.
     now = review_row.write(other, {})
     is_same = all(getattr(known, name) == now[name] for name in ("is_ground_truth", "regions", "unread"))
     return ours > theirs or (ours == theirs and (is_same or not is_current))

@@ -1,17 +1,19 @@
-"""All that this room needs, built once by the wiring."""
+"""The objects of this room, built once by the wiring."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from loop.errors import LabelConfigError
+from loop.label_studio.label_config import LabelConfig
 from loop.label_studio.room import StudioRoom
 from loop.notices import Outbox
 from loop.registry.room import RegistryRoom
-from loop.reviews.event_store import EventLog
-from loop.reviews.operation_store import OperationLog
-from loop.reviews.review_store import ReviewLog
+from loop.reviews.event_store import EventStore
+from loop.reviews.operation_store import OperationStore
+from loop.reviews.review_store import ReviewStore
 from loop.reviews.set_aside import SetAsideStore
-from loop.reviews.verdict_store import VerdictLog
+from loop.reviews.verdict_store import VerdictStore
 from loop.serving.store import PredictionLog
 from loop.vision.room import VisionRoom
 
@@ -25,8 +27,20 @@ class ReviewsRoom:
     vision: VisionRoom
     registry: RegistryRoom
     predictions: PredictionLog
-    events: EventLog
+    events: EventStore
     set_aside: SetAsideStore
-    store: ReviewLog
-    verdicts: VerdictLog
-    operations: OperationLog
+    store: ReviewStore
+    verdicts: VerdictStore
+    operations: OperationStore
+
+    def reading_config(self, project_id: int) -> LabelConfig:
+        """
+        Return the label config that a project's reviews are read by: its own, with classes that it has lost.
+
+        If today's code refuses a label config that an older version accepted, all reviews are recorded as unread.
+        """
+        labels = self.studio.classes.book(project_id).labels(())
+        try:
+            return self.studio.projects.get(project_id).config().with_classes(labels.ids)
+        except LabelConfigError as error:
+            return LabelConfig("", "", "", (), fault=str(error))

@@ -1,4 +1,4 @@
-"""Which verdicts are asked for, from where on, and what each says with its provenance. Pure."""
+"""A filter of verdicts, a cursor into their order, and a verdict with its provenance. Pure."""
 
 from __future__ import annotations
 
@@ -18,46 +18,46 @@ MOST = 1000  # verdicts a page
 
 
 class Stream(StrEnum):
-    """Why a task was served when it was: its score, or regardless of it."""
+    """Whether a task was served by its score (queue) or regardless of it (audit)."""
 
     QUEUE = "queue"
     AUDIT = "audit"
 
 
-class Source(StrEnum):
-    """How the review came about that a verdict is from."""
+class ReviewSource(StrEnum):
+    """How a review was made."""
 
     EDITOR = "editor"  # in Label Studio's editor
-    BULK = "bulk"  # as an operation, sent to us
-    IMPORT = "import"  # past the editor: annotations of imported tasks, or another program's
+    BULK = "bulk"  # by an operation in bulk
+    IMPORT = "import"  # with imported tasks, or by another program
 
 
 class VerdictFilter(BaseModel):
-    """Which verdicts of a project; what is left out does not matter."""
+    """Selects verdicts of a project; a field that is left out selects all."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     project: Annotated[int, Field(ge=1, le=LARGEST_ID, description="Label Studio's project id")]
-    version: Annotated[str | None, Field(description="that was judged, such as yolo_detector@1.2.0")] = None
+    version: Annotated[str | None, Field(description="the version that was judged, such as yolo_detector@1.2.0")] = None
     decision: Decision | None = None
-    label: Annotated[str | None, Field(description="as predicted; of what was missed, as drawn")] = None
+    label: Annotated[str | None, Field(description="the predicted label; the drawn label of a missed object")] = None
     stream: Stream | None = None
     annotator: Annotated[int | None, Field(ge=1, le=LARGEST_ID, description="Label Studio's user id")] = None
-    actor: Annotated[str | None, Field(description="who decided, of reviews that came in bulk")] = None
+    actor: Annotated[str | None, Field(description="the actor of a review in bulk")] = None
     task: Annotated[int | None, Field(ge=1, le=LARGEST_ID)] = None
     since: Annotated[datetime | None, Field(description="reviewed at this time or later; ISO 8601")] = None
     until: Annotated[datetime | None, Field(description="reviewed before this time; ISO 8601")] = None
-    is_shadow: Annotated[bool, Field(description="those on a version that is only tried, instead")] = False
+    is_shadow: Annotated[bool, Field(description="only verdicts on a shadow")] = False
 
     @field_validator("since", "until")
     @classmethod
-    def _has_a_zone(cls, moment: datetime | None) -> datetime | None:
-        """A time without a zone is UTC."""
-        return _utc(moment) if moment else None
+    def _move_to_utc(cls, moment: datetime | None) -> datetime | None:
+        """Read a time without a zone as UTC."""
+        return _to_utc(moment) if moment else None
 
     @field_validator("version", "label", "actor")
     @classmethod
-    def _can_be_looked_up(cls, text: str | None) -> str | None:
+    def _check_text(cls, text: str | None) -> str | None:
         if text is not None and not is_text(text):
             raise ValueError("text without NUL and half surrogate pairs")
         return text
@@ -76,14 +76,14 @@ class VerdictRecord(BaseModel):
     predicted: Annotated[
         dict[str, Any] | None, Field(description="id, label, score, and box in fractions, x0 y0 x1 y1")
     ]
-    reviewed: Annotated[dict[str, Any] | None, Field(description="what the reviewer left in its place")]
+    reviewed: Annotated[dict[str, Any] | None, Field(description="the box that the reviewer left in its place")]
     version: str
     prediction: Annotated[int, Field(description="the entry of our prediction log that was judged")]
-    execution: Annotated[str, Field(description="the request or job that served it; empty where it is not known")]
+    execution: Annotated[str, Field(description="the request or job that served it; empty if unknown")]
     stream: Stream
     propensity: Annotated[float, Field(description="the chance that the task is in the audit")]
     is_shadow: bool
-    source: Source
+    source: ReviewSource
     annotator: Annotated[int | None, Field(description="Label Studio's user id")]
     actor: str | None = None
     confidence: float | None = None
@@ -100,8 +100,8 @@ class Cursor(NamedTuple):
     """
     The place after a verdict.
 
-    Verdicts are replaced when a review is judged anew, and their row ids with them. This order stays: a verdict of a
-    review that nobody touched keeps its place, one of a review that was edited moves to the end.
+    Judging a review again replaces its verdicts and their row ids, but not this order: the verdicts of an untouched
+    review keep their places, and those of an edited review move to the end.
     """
 
     reviewed_at: datetime
@@ -110,22 +110,22 @@ class Cursor(NamedTuple):
     position: int
 
     def text(self) -> str:
-        """As it is handed out: nothing that callers should read."""
-        known = [self.reviewed_at.isoformat(), self.task, self.version, self.position]
-        return base64.urlsafe_b64encode(json.dumps(known).encode()).decode().rstrip("=")
+        """Return the cursor as text, which callers should not read."""
+        place = [self.reviewed_at.isoformat(), self.task, self.version, self.position]
+        return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
 
 
 def read_cursor(text: str) -> Cursor:
     """Read what `Cursor.text` wrote. Raises PayloadError."""
     try:
-        kept = _PLACE.validate_json(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        _utc(kept[0])
-    except ValueError as error:  # no base64, no JSON, or none of ours
+        place = _PLACE.validate_json(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        _to_utc(place[0])
+    except ValueError as error:  # not base64, not JSON, or not a cursor
         raise PayloadError("cursor", "the `next` of an earlier page", text) from error
-    return Cursor(*kept)
+    return Cursor(*place)
 
 
-def _utc(moment: datetime) -> datetime:
+def _to_utc(moment: datetime) -> datetime:
     try:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except OverflowError as error:

@@ -1,4 +1,4 @@
-"""Every verdict with its provenance: replaced when a task is judged anew, read in pages."""
+"""All verdicts with their provenance: replaced when a task is judged again, read in pages."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from loop.label_studio.payloads import Review
 from loop.regions import write_region
-from loop.reviews.operation_store import Progress
-from loop.reviews.verdict_query import Cursor, Source, VerdictFilter, VerdictRecord
+from loop.reviews.operation_store import OperationState
+from loop.reviews.verdict_query import Cursor, ReviewSource, VerdictFilter, VerdictRecord
 from loop.reviews.verdicts import Verdict
 from loop.serving.store import LoggedPrediction
 from loop.storage.exchange_tables import operations
@@ -21,7 +21,7 @@ PAGE = 500
 IN_ORDER = (verdicts.c.reviewed_at, verdicts.c.task_id, verdicts.c.version, verdicts.c.position)
 
 
-class VerdictLog:
+class VerdictStore:
     """The verdicts in the records."""
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -30,15 +30,14 @@ class VerdictLog:
     def replace(
         self, project_id: int, task_id: int, *judged: tuple[Review, LoggedPrediction, Sequence[Verdict]] | None
     ) -> None:
-        """Set the verdicts of a task on what served and on shadows; None: no review counts or nothing was predicted."""
+        """Set the verdicts of a task, on the shown prediction and on shadows; None: nothing can be judged."""
         with self._engine.begin() as connection:
             of_task = (verdicts.c.project_id == project_id, verdicts.c.task_id == task_id)
             connection.execute(verdicts.delete().where(*of_task))
             rows = [
-                _verdict_row(one[0], one[1], verdict, position)
-                for one in judged
-                if one
-                for position, verdict in enumerate(one[2])
+                _verdict_row(review, prediction, verdict, position)
+                for review, prediction, decided in filter(None, judged)
+                for position, verdict in enumerate(decided)
             ]
             if rows:
                 connection.execute(verdicts.insert(), rows)
@@ -46,22 +45,21 @@ class VerdictLog:
     def page(
         self, wanted: VerdictFilter, after: Cursor | None = None, most: int = PAGE
     ) -> tuple[list[VerdictRecord], Cursor | None]:
-        """At most *most* verdicts in the order of review, and where the next page begins; None after the last."""
+        """Return at most *most* verdicts in the order of review, and the start of the next page or None."""
         query = sa.select(verdicts).where(*_conditions(wanted)).order_by(*IN_ORDER).limit(most + 1)
         if after:
             query = query.where(sa.tuple_(*IN_ORDER) > sa.tuple_(*_bound(after)))
         with self._engine.connect() as connection:
-            found = connection.execute(query).all()
-            kept = _operations(connection, wanted.project, sorted({row.annotation_id for row in found}))
-        rows = found[:most]
-        records = [_record(row, kept.get((row.annotation_id, row.reviewed_at))) for row in rows]
-        if len(found) <= most:
+            rows = connection.execute(query).all()
+            by_state = _operations(connection, wanted.project, sorted({row.annotation_id for row in rows}))
+        records = [_record(row, by_state.get((row.annotation_id, row.reviewed_at))) for row in rows[:most]]
+        if len(rows) <= most:
             return records, None
-        last = rows[-1]
+        last = rows[most - 1]
         return records, Cursor(last.reviewed_at, last.task_id, last.version, last.position)
 
     def all(self, wanted: VerdictFilter) -> Iterator[VerdictRecord]:
-        """Every verdict that is asked for, a page at a time in memory."""
+        """Yield all verdicts that match, with one page in memory at a time."""
         after: Cursor | None = None
         while True:
             records, after = self.page(wanted, after)
@@ -95,7 +93,7 @@ def _verdict_row(review: Review, prediction: LoggedPrediction, verdict: Verdict,
 
 def _conditions(wanted: VerdictFilter) -> list[sa.ColumnElement[bool]]:
     label = sa.func.coalesce(verdicts.c.predicted["label"].as_string(), verdicts.c.reviewed["label"].as_string())
-    made = [verdicts.c.project_id == wanted.project, verdicts.c.is_shadow == wanted.is_shadow]
+    conditions = [verdicts.c.project_id == wanted.project, verdicts.c.is_shadow == wanted.is_shadow]
     for column, value in (
         (verdicts.c.version, wanted.version),
         (verdicts.c.decision, wanted.decision and wanted.decision.value),
@@ -105,18 +103,22 @@ def _conditions(wanted: VerdictFilter) -> list[sa.ColumnElement[bool]]:
         (verdicts.c.task_id, wanted.task),
     ):
         if value is not None:
-            made.append(column == value)
+            conditions.append(column == value)
     if wanted.since is not None:
-        made.append(verdicts.c.reviewed_at >= wanted.since)
+        conditions.append(verdicts.c.reviewed_at >= wanted.since)
     if wanted.until is not None:
-        made.append(verdicts.c.reviewed_at < wanted.until)
+        conditions.append(verdicts.c.reviewed_at < wanted.until)
     if wanted.actor is not None:
-        made += _is_decided_by(wanted.project, wanted.actor)
-    return made
+        conditions += _is_decided_by(wanted.project, wanted.actor)
+    return conditions
 
 
 def _is_decided_by(project_id: int, actor: str) -> list[sa.ColumnElement[bool]]:
-    """That an operation of an actor left the review so; the few annotations of theirs are looked up once, at first."""
+    """
+    Return the conditions that an operation of *actor* left the review in its state.
+
+    The first condition looks up the few annotations of the actor, once.
+    """
     is_theirs = (operations.c.project_id == project_id, operations.c.actor == actor)
     is_state = (
         operations.c.annotation_id == verdicts.c.annotation_id,
@@ -127,9 +129,9 @@ def _is_decided_by(project_id: int, actor: str) -> list[sa.ColumnElement[bool]]:
 
 
 def _is_of_review() -> tuple[sa.ColumnElement[bool], ...]:
-    """That an operation left the state that its annotation is in, of the annotation that has its id today."""
+    """Return the conditions that an operation is done, and that its annotation still has the id it had then."""
     return (
-        operations.c.state == Progress.DONE.value,
+        operations.c.state == OperationState.DONE.value,
         operations.c.operation != "delete",
         reviews.c.project_id == operations.c.project_id,
         reviews.c.annotation_id == operations.c.annotation_id,
@@ -140,14 +142,14 @@ def _is_of_review() -> tuple[sa.ColumnElement[bool], ...]:
 def _operations(
     connection: sa.Connection, project_id: int, annotation_ids: Sequence[int]
 ) -> dict[tuple[int, Any], sa.Row[Any]]:
-    """The operations that left the present states of some annotations, by id and the time of the state."""
-    found = {}
-    for some in chunked(annotation_ids):
-        is_one = operations.c.annotation_id.in_(some)
-        query = sa.select(operations).where(operations.c.project_id == project_id, is_one, *_is_of_review())
+    """Return the operations on these annotations, by annotation id and the time of the state that they left."""
+    by_state = {}
+    for some_ids in chunked(annotation_ids):
+        has_id = operations.c.annotation_id.in_(some_ids)
+        query = sa.select(operations).where(operations.c.project_id == project_id, has_id, *_is_of_review())
         for row in connection.execute(query):
-            found[(row.annotation_id, row.annotation_changed_at)] = row
-    return found
+            by_state[(row.annotation_id, row.annotation_changed_at)] = row
+    return by_state
 
 
 def _bound(after: Cursor) -> list[sa.BindParameter[Any]]:
@@ -155,7 +157,7 @@ def _bound(after: Cursor) -> list[sa.BindParameter[Any]]:
 
 
 def _record(row: sa.Row[Any], operation: sa.Row[Any] | None) -> VerdictRecord:
-    past_the_editor = Source.IMPORT if row.lead_time is None else Source.EDITOR  # the editor always sends the seconds
+    without_operation = ReviewSource.IMPORT if row.lead_time is None else ReviewSource.EDITOR  # the editor sends it
     return VerdictRecord(
         task=row.task_id,
         annotation=row.annotation_id,
@@ -170,7 +172,7 @@ def _record(row: sa.Row[Any], operation: sa.Row[Any] | None) -> VerdictRecord:
         stream=row.stream,
         propensity=row.propensity,
         is_shadow=row.is_shadow,
-        source=Source.BULK if operation else past_the_editor,
+        source=ReviewSource.BULK if operation else without_operation,
         annotator=row.annotator,
         actor=operation.actor if operation else None,
         confidence=operation.confidence if operation else None,

@@ -1,9 +1,9 @@
-"""What the reviewer decided about each predicted region. Pure."""
+"""Verdicts: the reviewer's decision about each predicted region. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from loop.regions import Region
@@ -36,19 +36,22 @@ class Verdict:
 @dataclass(frozen=True, slots=True)
 class JudgePolicy:
     """
-    What counts as the same.
+    When two boxes show the same object, and when a box was left where it was.
 
-    Boxes whose IoU is at least *same_object* show the same object. A box no side of which moved by more than
-    *same_place* (fractions of the image) was left alone: Label Studio rounds what it stores.
+    Boxes whose IoU is at least *same_object* show the same object. A box was left where it was if no side moved by more
+    than *same_place*, in fractions of the image: Label Studio rounds coordinates.
     """
 
     same_object: float = 0.5
     same_place: float = 0.001
 
 
+ANY_PLACE = JudgePolicy(same_place=1.0)  # no box that overlaps enough counts as moved
+
+
 def judge(predicted: Sequence[Region], reviewed: Sequence[Region], policy: JudgePolicy | None = None) -> list[Verdict]:
     """
-    Pair each predicted region with what the reviewer left in its place: by region id first, then by overlap.
+    Pair each predicted region with the reviewed region in its place: by region id first, then by overlap.
 
     Every region appears in exactly one verdict, so confirmed + corrected + false positive = predicted, and
     confirmed + corrected + missed = reviewed.
@@ -56,14 +59,38 @@ def judge(predicted: Sequence[Region], reviewed: Sequence[Region], policy: Judge
     policy = policy or JudgePolicy()
     pairs = _by_id(predicted, reviewed)
     pairs |= _by_overlap(predicted, reviewed, pairs, policy.same_object)
-    taken = set(pairs.values())
-    verdicts = [_verdict(region, reviewed, pairs.get(index), policy) for index, region in enumerate(predicted)]
-    missed = (region for index, region in enumerate(reviewed) if index not in taken)
+    paired = set(pairs.values())
+    verdicts = [_decide(region, reviewed, pairs.get(index), policy) for index, region in enumerate(predicted)]
+    missed = (region for index, region in enumerate(reviewed) if index not in paired)
     return verdicts + [Verdict(Decision.MISSED, None, region) for region in missed]
 
 
+def judge_by_overlap(predicted: Sequence[Region], reviewed: Sequence[Region]) -> list[Verdict]:
+    """
+    Judge a prediction that the reviewer did not see: a box is confirmed if a reviewed box overlaps it by half.
+
+    Region ids and exact places are ignored, because they come from the prediction that the reviewer saw.
+    """
+    originals: dict[int, Region] = {}
+
+    def strip(region: Region) -> Region:
+        copy = replace(region, id="", rotation=0.0)
+        originals[id(copy)] = region
+        return copy
+
+    ours, theirs = [strip(region) for region in predicted], [strip(region) for region in reviewed]
+    return [
+        replace(
+            verdict,
+            predicted=originals[id(verdict.predicted)] if verdict.predicted else None,
+            reviewed=originals[id(verdict.reviewed)] if verdict.reviewed else None,
+        )
+        for verdict in judge(ours, theirs, ANY_PLACE)
+    ]
+
+
 def _by_id(predicted: Sequence[Region], reviewed: Sequence[Region]) -> dict[int, int]:
-    """A region's id survives being moved and relabelled; an id used twice pairs once."""
+    """Pair regions by id. A region keeps its id when it is moved or relabelled; an id used twice pairs once."""
     at = {region.id: index for index, region in reversed(list(enumerate(reviewed))) if region.id}
     return {index: at.pop(region.id) for index, region in enumerate(predicted) if region.id and region.id in at}
 
@@ -71,7 +98,7 @@ def _by_id(predicted: Sequence[Region], reviewed: Sequence[Region]) -> dict[int,
 def _by_overlap(
     predicted: Sequence[Region], reviewed: Sequence[Region], paired: dict[int, int], same_object: float
 ) -> dict[int, int]:
-    """The one-to-one assignment of the largest total IoU (Hungarian method) among what ids did not pair."""
+    """Pair the regions left over by ids: the one-to-one assignment with the largest total IoU (Hungarian method)."""
     import numpy as np
     from scipy.optimize import linear_sum_assignment
 
@@ -80,8 +107,8 @@ def _by_overlap(
     if not rows or not columns:
         return {}
     overlap = np.array([[predicted[row].box.iou(reviewed[column].box) for column in columns] for row in rows])
-    # Pairs below the line are worth nothing, so none is taken at the cost of one above it. Among equal overlaps the
-    # one with the same label is the same object.
+    # A pair with too little overlap is worth nothing, so it never replaces a pair with enough. Of equal overlaps the
+    # pair with the same label is the same object.
     same_label = np.array([[predicted[row].label == reviewed[column].label for column in columns] for row in rows])
     worth = np.where(overlap >= same_object, overlap + 0.01 * same_label, 0.0)
     return {
@@ -91,10 +118,10 @@ def _by_overlap(
     }
 
 
-def _verdict(region: Region, reviewed: Sequence[Region], at: int | None, policy: JudgePolicy) -> Verdict:
-    if at is None:
+def _decide(region: Region, reviewed: Sequence[Region], index: int | None, policy: JudgePolicy) -> Verdict:
+    if index is None:
         return Verdict(Decision.FALSE_POSITIVE, region, None)
-    left = reviewed[at]
+    left = reviewed[index]
     is_moved = _is_moved(region, left, policy)
     is_touched = is_moved or left.label != region.label
     return Verdict(Decision.CORRECTED if is_touched else Decision.CONFIRMED, region, left, is_moved=is_moved)
@@ -115,12 +142,12 @@ def seen_by_reviewer(
     reviewed: Sequence[Region], began: float, served: Sequence[tuple[float, Sequence[Region]]]
 ) -> int | None:
     """
-    Return which prediction the reviewer had in front of them, out of all that were *served* for the task.
+    Return the index of the prediction that the reviewer saw, out of all that were *served* for the task.
 
-    *served* pairs the time of each with its regions, oldest first; *began* is when the review began; both in seconds.
-    It is the prediction that shares most region ids with the review, and of equals the one that has most of those
-    regions as the reviewer left them: before ids stood for content, two predictions of a version could share them. Of
-    equals again it is the newest. Where none shares an id, it is the newest one served by then.
+    *served* pairs the time of each prediction with its regions, oldest first; *began* is when the review began; both in
+    seconds. The reviewer saw the prediction that shares most region ids with the review. Of equal predictions it is the
+    one with most of these regions untouched: in old records two predictions of a version can share ids. Of equals again
+    it is the newest. If no prediction shares an id, it is the newest that was served before the review began.
     """
     left = {region.id: region for region in reviewed if region.id}
     shared = [[region for region in regions if region.id in left] for _, regions in served]
@@ -136,5 +163,5 @@ def _is_untouched(region: Region, left: Region) -> bool:
 
 
 def counted_review_key(*, is_ground_truth: bool, completed_at: float) -> tuple[bool, float]:
-    """Order the completed reviews of one task: ground truth first, then the latest; the largest counts."""
+    """Return the key that orders the completed reviews of one task, by ground truth, then time; the largest counts."""
     return is_ground_truth, completed_at

@@ -57,7 +57,7 @@ def test_the_same_reviews_in_another_home_and_order_give_the_same_hash(rooms, re
 
     with closing(build(replace_home(settings, tmp_path / "other"), migrate=True)) as other:
         other.studio.projects.save(1, "Cars", CONFIG)
-        for counted in reversed(rooms.reviews.store.counted(1).values()):
+        for counted in reversed(rooms.reviews.store.find_counted(1).values()):
             other.reviews.store.record(counted.review, counted.data)
         again = assemble(other.datasets, 1)
 

@@ -134,7 +134,7 @@ def test_an_event_that_brings_one_is_set_aside_and_the_config_before_stays_in_fo
 
     review(rooms.trainings, 1)
 
-    (aside,) = rooms.reviews.events.set_aside(1)
+    (aside,) = rooms.reviews.events.find_set_aside(1)
     assert "Image image valueList: expected one image a task" in aside.error
     assert rooms.studio.projects.get(1).label_config == before
 

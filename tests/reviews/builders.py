@@ -17,11 +17,11 @@ from tests.fakes import FakeImages, FakeQueue
 
 def state(rooms):
     """All that a rebuild must agree on."""
-    counted = rooms.reviews.store.counted(1)
+    counted = rooms.reviews.store.find_counted(1)
     reviews = {
         task: (row.review.id, row.review.regions, row.review.updated_at, row.data) for task, row in counted.items()
     }
-    unread = sorted((task, one.review.unread) for task, one in rooms.reviews.store.unread(1).items())
+    unread = sorted((task, one.review.unread) for task, one in rooms.reviews.store.find_unread(1).items())
     verdicts = sorted((one.decision, one.version, one.label) for one in rooms.rates.store.read_verdicts(1))
     return reviews, verdicts, unread
 

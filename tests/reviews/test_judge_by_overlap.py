@@ -1,7 +1,6 @@
 """Verdicts on a prediction that the reviewer did not see."""
 
-from loop.reviews.judge_by_overlap import judge_by_overlap
-from loop.reviews.verdicts import Decision
+from loop.reviews.verdicts import Decision, judge_by_overlap
 from tests.builders import box, region
 
 

@@ -64,7 +64,7 @@ def test_with_all_boxes_deleted_label_studio_says_which_version_was_seen(rooms, 
 def test_an_event_of_another_project_than_its_hooks_is_refused(rooms):
     take(rooms, created(ls_region(), project=2), {"action": "PROJECT_UPDATED", "project": {"id": 2, "title": "x"}})
 
-    assert not rooms.reviews.store.counted(2)
+    assert not rooms.reviews.store.find_counted(2)
     assert all(error for _, error in rooms.reviews.events.last())
 
 
@@ -100,7 +100,7 @@ def test_a_task_that_was_never_predicted_gives_no_verdict(rooms):
     take(rooms, created(ls_region("drawn")))
 
     assert not rooms.rates.store.count_by_version(1)
-    assert list(rooms.reviews.store.counted(1)) == [1]
+    assert list(rooms.reviews.store.find_counted(1)) == [1]
 
 
 def test_a_bulk_event_holds_many_reviews(rooms):
@@ -113,7 +113,7 @@ def test_a_bulk_event_holds_many_reviews(rooms):
 
     take(rooms, event)
 
-    counted = rooms.reviews.store.counted(1)
+    counted = rooms.reviews.store.find_counted(1)
     assert [counted[n].image("image") for n in (1, 2)] == ["/data/b.jpg", "/data/upload/1/a.jpg"]
 
 
@@ -123,7 +123,7 @@ def test_a_review_of_a_deleted_task_is_kept_and_does_not_count(rooms):
 
     take(rooms, {"action": "TASKS_DELETED", "tasks": [{"id": 1}], "project": {"id": 1}}, event)
 
-    assert not rooms.reviews.store.counted(1)
+    assert not rooms.reviews.store.find_counted(1)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_review_of_a_deleted_task_is_kept_and_does_not_count(rooms):
 def test_an_event_that_cannot_be_read_is_kept_with_its_error_and_holds_nobody_up(rooms, broken):
     take(rooms, broken, created(ls_region()))
 
-    assert list(rooms.reviews.store.counted(1)) == [1]
+    assert list(rooms.reviews.store.find_counted(1)) == [1]
     assert not rooms.reviews.events.pending(1)
     assert sum(error is not None for _, error in rooms.reviews.events.last()) == 1
 
@@ -208,7 +208,7 @@ def test_a_prediction_accepted_in_bulk_is_no_review(rooms):
 
     take(rooms, accepted_in_bulk(ls_region("p")))
 
-    assert not rooms.reviews.store.counted(1)
+    assert not rooms.reviews.store.find_counted(1)
     assert rates(rooms) is None
 
 
@@ -226,4 +226,4 @@ def test_a_prediction_accepted_in_bulk_counts_once_somebody_looked_at_it(rooms):
 def test_a_prediction_accepted_in_bulk_counts_as_ground_truth(rooms):
     take(rooms, accepted_in_bulk(ls_region("p"), ground_truth=True))
 
-    assert list(rooms.reviews.store.counted(1)) == [1]
+    assert list(rooms.reviews.store.find_counted(1)) == [1]

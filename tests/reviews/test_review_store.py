@@ -13,21 +13,21 @@ def test_the_newest_state_of_a_review_is_kept_in_either_order(rooms):
         for state in order:
             rooms.reviews.store.record(state, {"image": "/data/a.jpg"})
 
-    assert rooms.reviews.store.counted(1)[1].review.regions[0].label == "Person"
+    assert rooms.reviews.store.find_counted(1)[1].review.regions[0].label == "Person"
 
 
 def test_ground_truth_counts_before_the_latest(rooms):
     rooms.reviews.store.record(review(region("a"), annotation=1, is_ground_truth=True), {})
     rooms.reviews.store.record(review(region("b"), annotation=2, minutes=5), {})
 
-    assert rooms.reviews.store.counted(1)[1].review.id == 1
+    assert rooms.reviews.store.find_counted(1)[1].review.id == 1
 
 
 def test_a_skip_does_not_count_and_an_empty_review_does(rooms):
     rooms.reviews.store.record(review(task=1, annotation=1, is_skipped=True), {})
     rooms.reviews.store.record(review(task=2, annotation=2), {})
 
-    assert list(rooms.reviews.store.counted(1)) == [2]
+    assert list(rooms.reviews.store.find_counted(1)) == [2]
 
 
 def test_a_deleted_review_does_not_count_and_the_one_before_it_does(rooms):
@@ -37,7 +37,7 @@ def test_a_deleted_review_does_not_count_and_the_one_before_it_does(rooms):
     touched = rooms.reviews.store.delete(1, "annotation", {2: NOON + timedelta(minutes=9)})
 
     assert touched == [1]
-    assert rooms.reviews.store.counted(1)[1].review.id == 1
+    assert rooms.reviews.store.find_counted(1)[1].review.id == 1
 
 
 def test_what_stands_is_known_by_id_and_moment(rooms):
@@ -55,7 +55,7 @@ def test_a_deletion_that_comes_before_its_review_is_remembered(rooms):
 
     rooms.reviews.store.record(review(region("a"), annotation=1), {})
 
-    assert not rooms.reviews.store.counted(1)
+    assert not rooms.reviews.store.find_counted(1)
 
 
 def test_an_id_given_out_again_is_another_review(rooms):
@@ -64,7 +64,7 @@ def test_an_id_given_out_again_is_another_review(rooms):
 
     rooms.reviews.store.record(review(region("b"), annotation=1, task=2, minutes=20), {})
 
-    assert list(rooms.reviews.store.counted(1)) == [2]
+    assert list(rooms.reviews.store.find_counted(1)) == [2]
 
 
 def test_an_id_given_out_again_ends_the_annotation_that_had_it(rooms):
@@ -72,7 +72,7 @@ def test_an_id_given_out_again_ends_the_annotation_that_had_it(rooms):
         for minutes in order:
             rooms.reviews.store.record(review(region("a"), annotation=1, task=1 + minutes, minutes=minutes), {})
 
-    assert list(rooms.reviews.store.counted(1)) == [21]
+    assert list(rooms.reviews.store.find_counted(1)) == [21]
 
 
 def test_the_reviews_of_a_deleted_task_do_not_count(rooms):
@@ -80,7 +80,7 @@ def test_the_reviews_of_a_deleted_task_do_not_count(rooms):
 
     rooms.reviews.store.delete(1, "task", {1: NOON + timedelta(minutes=9)})
 
-    assert not rooms.reviews.store.counted(1)
+    assert not rooms.reviews.store.find_counted(1)
     assert rooms.reviews.store.new_since(1, None) == 0
 
 
@@ -98,5 +98,5 @@ def test_projects_do_not_see_each_others_reviews(rooms):
     rooms.reviews.store.record(review(region("a"), project=1), {})
     rooms.reviews.store.record(review(region("b"), project=2, task=9), {})
 
-    assert list(rooms.reviews.store.counted(1)) == [1]
-    assert list(rooms.reviews.store.counted(2)) == [9]
+    assert list(rooms.reviews.store.find_counted(1)) == [1]
+    assert list(rooms.reviews.store.find_counted(2)) == [9]

@@ -45,7 +45,7 @@ def test_an_event_of_unforeseen_form_is_set_aside_and_the_others_are_worked_on(r
 
     assert decisions(rooms) == [(1, "confirmed"), (3, "corrected")]
     assert not rooms.reviews.events.pending(1)
-    (aside,) = rooms.reviews.events.set_aside(1)
+    (aside,) = rooms.reviews.events.find_set_aside(1)
     assert next(iter(fields)) in aside.error
     assert line == "3 events, 1 set aside: see `loop events`"
 
@@ -57,8 +57,8 @@ def test_of_a_bulk_event_only_the_bad_annotation_is_set_aside(rooms, fields):
 
     take(rooms, {"action": "ANNOTATIONS_CREATED", "annotation": annotations, "task": [ls_task(1), 7, {"id": {}}]})
 
-    assert list(rooms.reviews.store.counted(1)) == [1, 3]
-    assert len(rooms.reviews.events.set_aside(1)) == 1
+    assert list(rooms.reviews.store.find_counted(1)) == [1, 3]
+    assert len(rooms.reviews.events.find_set_aside(1)) == 1
 
 
 def test_a_deletion_takes_those_that_it_names_by_an_id(rooms):
@@ -66,8 +66,8 @@ def test_a_deletion_takes_those_that_it_names_by_an_id(rooms):
 
     take(rooms, {"action": "ANNOTATIONS_DELETED", "annotations": [{"id": "x"}, 7, {"id": 2**63}, {"id": 1}, None]})
 
-    assert list(rooms.reviews.store.counted(1)) == [2]
-    (aside,) = rooms.reviews.events.set_aside(1)
+    assert list(rooms.reviews.store.find_counted(1)) == [2]
+    (aside,) = rooms.reviews.events.find_set_aside(1)
     assert "expected objects with an id, found [{'id': 'x'}, 7, {'id': 9223372036854775808}, None]" in aside.error
 
 
@@ -76,8 +76,8 @@ def test_a_deletion_of_more_than_a_query_may_name_is_done(rooms):
 
     take(rooms, {"action": "TASKS_DELETED", "tasks": [{"id": number} for number in range(2, 40_002)]})
 
-    assert list(rooms.reviews.store.counted(1)) == [1]
-    assert not rooms.reviews.events.set_aside(1)
+    assert list(rooms.reviews.store.find_counted(1)) == [1]
+    assert not rooms.reviews.events.find_set_aside(1)
 
 
 def test_records_that_are_locked_set_no_event_aside(rooms, monkeypatch):
@@ -108,13 +108,13 @@ def test_events_set_aside_are_worked_on_again_when_asked(rooms):
     rooms.reviews.events.append(1, event["action"], event)
     broken = swap(rooms, (rooms.reviews.store, Failing(rooms.reviews.store, "record", KeyError("a bug of ours"))))
     review(broken.trainings, 1)
-    assert not rooms.reviews.store.counted(1)
+    assert not rooms.reviews.store.find_counted(1)
 
     assert rooms.reviews.events.retry(1) == 1
     review(rooms.trainings, 1)
 
-    assert list(rooms.reviews.store.counted(1)) == [1]
-    assert not rooms.reviews.events.set_aside(1)
+    assert list(rooms.reviews.store.find_counted(1)) == [1]
+    assert not rooms.reviews.events.find_set_aside(1)
 
 
 def test_an_old_label_config_that_is_worked_on_again_does_not_replace_a_newer_one(rooms):
@@ -141,7 +141,7 @@ def test_a_label_config_that_cannot_be_read_costs_no_review(rooms):
 
     take(rooms, created(ls_region()))
 
-    assert "label_config: expected RectangleLabels" in rooms.reviews.store.unread(1)[1].review.unread[0].text
+    assert "label_config: expected RectangleLabels" in rooms.reviews.store.find_unread(1)[1].review.unread[0].text
     assert not rooms.reviews.events.pending(1)
     assert "label_config" in rooms.reviews.set_aside.all(1)[0].error
 
@@ -150,7 +150,7 @@ def test_a_label_config_that_cannot_be_read_costs_no_review(rooms):
     studio.tasks = [ls_task(1, annotations=[ls_annotation(ls_region())])]
     sync(swap(rooms, (rooms.studio.client, studio)).trainings, 1)
 
-    assert list(rooms.reviews.store.counted(1)) == [1]
+    assert list(rooms.reviews.store.find_counted(1)) == [1]
     assert not rooms.reviews.set_aside.all(1)
 
 
@@ -203,8 +203,8 @@ def test_no_review_is_lost_to_a_review_far_away_in_time(rooms):
         created(ls_region(), annotation=2, task=2),
     )
 
-    assert list(rooms.reviews.store.counted(1)) == [1, 2]
-    assert rooms.reviews.store.counted(1)[2].review.created_at == NOON
+    assert list(rooms.reviews.store.find_counted(1)) == [1, 2]
+    assert rooms.reviews.store.find_counted(1)[2].review.created_at == NOON
 
 
 def test_a_notice_that_cannot_be_sent_is_given_up_and_told_and_the_others_are_sent(rooms):

@@ -68,7 +68,7 @@ def test_a_sweep_sets_a_task_aside_that_it_cannot_read_and_compares_the_others(r
 
     line = sync(rooms.trainings, 1).line
 
-    assert list(rooms.reviews.store.counted(1)) == [
+    assert list(rooms.reviews.store.find_counted(1)) == [
         1,
         3,
     ]  # of the second, the review that cannot be read may be the one
@@ -78,7 +78,7 @@ def test_a_sweep_sets_a_task_aside_that_it_cannot_read_and_compares_the_others(r
     studio.tasks[1]["annotations"] = [good]  # which changes no time that a sweep asks for
     sync(rooms.trainings, 1)
 
-    assert list(rooms.reviews.store.counted(1)) == [1, 2, 3]
+    assert list(rooms.reviews.store.find_counted(1)) == [1, 2, 3]
     assert not rooms.reviews.set_aside.all(1)
 
 
@@ -107,7 +107,7 @@ def test_annotations_that_are_no_list_set_their_task_aside(rooms, annotations):
 
     rebuild(rooms.trainings, 1)
 
-    assert list(rooms.reviews.store.counted(1)) == [2]
+    assert list(rooms.reviews.store.find_counted(1)) == [2]
     assert [one.task_id for one in rooms.reviews.set_aside.all(1)] == [1]
 
 

@@ -37,7 +37,7 @@ def test_a_review_that_comes_while_the_sweep_reads_is_kept(empty_records, tmp_pa
 
         sync(rooms.trainings, 1)
 
-        assert list(rooms.reviews.store.counted(1)) == [TASKS + 1]
+        assert list(rooms.reviews.store.find_counted(1)) == [TASKS + 1]
 
 
 def test_a_new_task_under_an_old_id_is_not_judged_by_what_the_old_one_was_shown(empty_records, tmp_path):
@@ -47,7 +47,7 @@ def test_a_new_task_under_an_old_id_is_not_judged_by_what_the_old_one_was_shown(
     with connected(empty_records, tmp_path, studio) as rooms:
         sync(rooms.trainings, 1)
 
-        assert list(rooms.reviews.store.counted(1)) == [1]
+        assert list(rooms.reviews.store.find_counted(1)) == [1]
         assert not rooms.rates.store.read_verdicts(1)
 
 
@@ -62,22 +62,22 @@ def test_a_sweep_finds_nothing_new_in_what_the_events_told(empty_records, tmp_pa
 
         assert sync(rooms.trainings, 1).changed == 0
         assert rooms.reviews.store.new_since(1, seen_until) == 0
-        assert not rooms.reviews.store.told(1)
+        assert not rooms.reviews.store.find_uncompared(1)
 
 
 def test_what_an_event_told_is_to_be_compared_until_a_sweep_says_that_it_was(rooms):
     rooms.reviews.store.record(one_review(region("p")), {})
-    before = rooms.reviews.store.told(1)
+    before = rooms.reviews.store.find_uncompared(1)
 
     rooms.reviews.store.record(one_review(region("q"), edited=9), {}, is_current=True)
-    assert rooms.reviews.store.told(1) == before  # the sweep is still at it, and may be killed
+    assert rooms.reviews.store.find_uncompared(1) == before  # the sweep is still at it, and may be killed
 
     rooms.reviews.store.delete(1, ANNOTATION, {1: NOON})
-    rooms.reviews.store.compared(1, before)
-    assert len(rooms.reviews.store.told(1)) == 1  # something else was told meanwhile
+    rooms.reviews.store.mark_compared(1, before)
+    assert len(rooms.reviews.store.find_uncompared(1)) == 1  # something else was told meanwhile
 
-    rooms.reviews.store.compared(1, rooms.reviews.store.told(1))
-    assert not rooms.reviews.store.told(1)
+    rooms.reviews.store.mark_compared(1, rooms.reviews.store.find_uncompared(1))
+    assert not rooms.reviews.store.find_uncompared(1)
 
 
 def test_a_star_that_went_without_an_event_is_found_gone(empty_records, tmp_path):
@@ -90,15 +90,15 @@ def test_a_star_that_went_without_an_event_is_found_gone(empty_records, tmp_path
     second = task["annotations"][1]
     with connected(empty_records, tmp_path, studio) as rooms:
         sync(rooms.trainings, 1)
-        assert rooms.reviews.store.counted(1)[1].review.id == first["id"]
+        assert rooms.reviews.store.find_counted(1)[1].review.id == first["id"]
 
         studio.star(task, second)  # which takes the star of the first away
         studio.edit(task, second, boxes("q"))
         second["ground_truth"] = False
         sync(rooms.trainings, 1)
 
-        assert rooms.reviews.store.counted(1)[1].review.id == second["id"]
-        assert not rooms.reviews.store.counted(1)[1].review.is_ground_truth
+        assert rooms.reviews.store.find_counted(1)[1].review.id == second["id"]
+        assert not rooms.reviews.store.find_counted(1)[1].review.is_ground_truth
 
 
 def test_an_event_worked_on_after_a_sweep_does_not_bring_back_what_was_deleted_before_it(empty_records, tmp_path):
@@ -115,7 +115,7 @@ def test_an_event_worked_on_after_a_sweep_does_not_bring_back_what_was_deleted_b
 
         sync(rooms.trainings, 1)
 
-        assert not rooms.reviews.store.counted(1)
+        assert not rooms.reviews.store.find_counted(1)
         assert not rooms.rates.store.read_verdicts(1)
 
 
@@ -139,7 +139,7 @@ def test_a_deletion_told_after_a_sweep_does_not_take_what_has_its_id_since(empty
 
         sync(rooms.trainings, 1)
 
-        assert list(rooms.reviews.store.counted(1)) == [1]
+        assert list(rooms.reviews.store.find_counted(1)) == [1]
 
 
 def test_what_an_event_told_late_is_compared_though_the_sweep_is_killed(empty_records, tmp_path):
@@ -159,5 +159,5 @@ def test_what_an_event_told_late_is_compared_though_the_sweep_is_killed(empty_re
             kills += 1
 
         assert kills > 10
-        assert not rooms.reviews.store.counted(1)
+        assert not rooms.reviews.store.find_counted(1)
         assert not rooms.rates.store.read_verdicts(1)

@@ -67,7 +67,7 @@ def test_a_review_with_a_brush_stroke_of_our_label_judges_nothing_and_is_named(r
 
     assert decisions(rooms) == []
     assert not dict(read_counted(rooms.datasets, 1))
-    assert not rooms.reviews.store.counted(1)
+    assert not rooms.reviews.store.find_counted(1)
     assert rooms.reviews.store.new_since(1, None) == 0
     (finding,) = check_reviews(rooms.installation, rooms.studio.projects.get(1))
     assert "task 1: annotation 1 result[0]: a brush stroke is not read" in finding.found
@@ -77,20 +77,20 @@ def test_an_older_review_of_the_task_does_not_take_its_place(rooms):
     take(rooms, created(rectangle(name="p")), created(brush(), annotation=2, minutes=9))
 
     assert decisions(rooms) == []
-    assert list(rooms.reviews.store.unread(1)) == [1]
+    assert list(rooms.reviews.store.find_unread(1)) == [1]
 
 
 def test_a_ground_truth_counts_before_a_later_review_that_is_unread(rooms):
     take(rooms, created(rectangle(name="p"), ground_truth=True), created(brush(), annotation=2, minutes=9))
 
     assert decisions(rooms) == ["confirmed"]
-    assert not rooms.reviews.store.unread(1)
+    assert not rooms.reviews.store.find_unread(1)
 
 
 def test_an_unread_skip_is_a_skip(rooms):
     take(rooms, created(brush(), was_cancelled=True))
 
-    assert not rooms.reviews.store.unread(1)
+    assert not rooms.reviews.store.find_unread(1)
 
 
 @pytest.mark.parametrize("is_told", [True, False], ids=["told-by-an-event", "found-by-the-sweep"])
@@ -99,7 +99,7 @@ def test_a_label_that_is_added_later_makes_its_reviews_readable(rooms, is_told):
     rooms.studio.client.tasks = [ls_task(1, annotations=[event["annotation"]])]
     take(rooms, event)
     sync(rooms.trainings, 1)
-    assert list(rooms.reviews.store.unread(1)) == [1]
+    assert list(rooms.reviews.store.find_unread(1)) == [1]
     rooms.studio.client.fields["label_config"] = SHAPES.replace('<Label value="Person"/>', '<Label value="Plane"/>', 1)
 
     if is_told:
@@ -107,7 +107,7 @@ def test_a_label_that_is_added_later_makes_its_reviews_readable(rooms, is_told):
         assert rooms.studio.projects.get(1).synced_until is None
     sync(rooms.trainings, 1)
 
-    assert not rooms.reviews.store.unread(1)
+    assert not rooms.reviews.store.find_unread(1)
     assert decisions(rooms) == ["confirmed", "missed"]
 
 
@@ -149,7 +149,7 @@ def test_records_of_before_are_read_again_by_the_first_sweep_after_an_upgrade(tm
         assert decisions(rooms) == ["false_positive"]
         sync(rooms.trainings, 1)
         assert decisions(rooms) == ["corrected"]
-        assert len(rooms.reviews.store.counted(1)[1].review.regions) == 1
+        assert len(rooms.reviews.store.find_counted(1)[1].review.regions) == 1
 
 
 def _write_as_before(url):

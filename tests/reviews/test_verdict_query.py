@@ -6,8 +6,8 @@ import pytest
 
 from loop.errors import PayloadError
 from loop.reviews.judging import judge_tasks
-from loop.reviews.operation_store import KeptOperation, Progress
-from loop.reviews.verdict_query import Source, VerdictFilter, read_cursor
+from loop.reviews.operation_store import OperationState, StoredOperation
+from loop.reviews.verdict_query import ReviewSource, VerdictFilter, read_cursor
 from tests.builders import NOON, box, region, review, served
 
 
@@ -109,9 +109,9 @@ def test_a_cursor_of_others_is_refused(text):
         read_cursor(text)
 
 
-def operation(state=Progress.DONE, **fields):
+def operation(state=OperationState.DONE, **fields):
     known = {"annotation_id": 104, "made_at": NOON + timedelta(minutes=4), "changed_at": NOON + timedelta(minutes=4)}
-    return KeptOperation(
+    return StoredOperation(
         **{"project_id": 1, "key": "k", "operation": "create", "digest": "", "actor": "bot", **known, **fields},
     ), state
 
@@ -119,12 +119,12 @@ def operation(state=Progress.DONE, **fields):
 @pytest.mark.parametrize(
     ("fields", "source"),
     [
-        pytest.param({}, Source.BULK, id="as-the-operation-left-it"),
-        pytest.param({"changed_at": NOON}, Source.EDITOR, id="edited-since"),
-        pytest.param({"made_at": NOON}, Source.EDITOR, id="another-annotation-of-that-id"),
-        pytest.param({"state": Progress.STARTED}, Source.EDITOR, id="not-known-to-be-done"),
-        pytest.param({"operation": "delete"}, Source.EDITOR, id="a-deletion"),
-        pytest.param({"project_id": 2}, Source.EDITOR, id="of-another-project"),
+        pytest.param({}, ReviewSource.BULK, id="as-the-operation-left-it"),
+        pytest.param({"changed_at": NOON}, ReviewSource.EDITOR, id="edited-since"),
+        pytest.param({"made_at": NOON}, ReviewSource.EDITOR, id="another-annotation-of-that-id"),
+        pytest.param({"state": OperationState.STARTED}, ReviewSource.EDITOR, id="not-known-to-be-done"),
+        pytest.param({"operation": "delete"}, ReviewSource.EDITOR, id="a-deletion"),
+        pytest.param({"project_id": 2}, ReviewSource.EDITOR, id="of-another-project"),
     ],
 )
 def test_a_verdict_is_the_operations_only_where_it_left_the_review_so(judged, fields, source):
@@ -132,7 +132,7 @@ def test_a_verdict_is_the_operations_only_where_it_left_the_review_so(judged, fi
 
     records = pages(judged, task=4)
 
-    actor = "bot" if source == Source.BULK else None
+    actor = "bot" if source == ReviewSource.BULK else None
     assert {(one.source, one.actor) for one in records} == {(source, actor)}
     assert len(pages(judged, actor="bot")) == (3 if actor else 0)
 
@@ -141,4 +141,4 @@ def test_a_review_without_seconds_came_past_the_editor(judged):
     record(judged, 5, minutes=30, annotation=105, lead_time=None)
     judge_tasks(judged.reviews, 1, [5])
 
-    assert {one.source for one in pages(judged, task=5)} == {Source.IMPORT}
+    assert {one.source for one in pages(judged, task=5)} == {ReviewSource.IMPORT}

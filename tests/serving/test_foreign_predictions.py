@@ -47,7 +47,7 @@ def test_tasks_with_predictions_of_a_foreign_form_are_predicted_and_compared(ser
     sync(swap(serving, (serving.studio.client, reviewed)).trainings, 1)
 
     assert [row["task"] for row in studio.stored] == [1, 2]
-    assert list(serving.reviews.store.counted(1)) == [1, 2]
+    assert list(serving.reviews.store.find_counted(1)) == [1, 2]
 
 
 class Answering(LabelStudio):

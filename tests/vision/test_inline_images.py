@@ -131,7 +131,7 @@ def test_what_is_recorded_of_a_task_does_not_grow_with_its_image(rooms, read):
             assert rows
             assert max(len(json.dumps(dict(row), default=str)) for row in rows) < 5000
     seen = rooms.serving.predictions.of_task(1, 5)[0].image
-    assert rooms.reviews.store.counted(1)[5].image("image") == seen == identify(URI)
+    assert rooms.reviews.store.find_counted(1)[5].image("image") == seen == identify(URI)
 
 
 def test_the_dataset_has_the_image_of_a_data_uri(tmp_path, read):

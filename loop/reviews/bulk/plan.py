@@ -13,7 +13,7 @@ from loop.label_studio.tasks import StoredTask
 from loop.reviews.bulk import regions as bulk_review
 from loop.reviews.bulk.operations import Create, Delete, Operation, Update, digest
 from loop.reviews.bulk.regions import Ground, unique_id
-from loop.reviews.operation_store import KeptOperation
+from loop.reviews.operation_store import StoredOperation
 from loop.reviews.room import ReviewsRoom
 
 NOTHING = LabelConfig("", "", "", ())
@@ -23,8 +23,8 @@ NOTHING = LabelConfig("", "", "", ())
 class Plan:
     """An operation that can be asked for; *act* does so and returns what is then known of it."""
 
-    kept: KeptOperation
-    act: Callable[[], KeptOperation]
+    kept: StoredOperation
+    act: Callable[[], StoredOperation]
 
 
 class Planner:
@@ -39,14 +39,14 @@ class Planner:
         self._tasks = self._reviews.studio.client.named_tasks(self._project.id, sorted(set(task_ids)))
 
     def plan(
-        self, operation: Operation, where: str, key: str, was_started: KeptOperation | None
-    ) -> Plan | KeptOperation:
+        self, operation: Operation, where: str, key: str, was_started: StoredOperation | None
+    ) -> Plan | StoredOperation:
         """
         What is to be done; or, of one that *was started* and cut off, what turns out to be done already.
 
         Raises PayloadError where it cannot be done, ImageError, UpstreamError.
         """
-        kept = KeptOperation(
+        kept = StoredOperation(
             project_id=self._project.id,
             key=key,
             operation=operation.operation,
@@ -63,7 +63,7 @@ class Planner:
         assert found is not None
         return self._update(operation, where, kept, found, was_started)
 
-    def _creation(self, operation: Create, where: str, kept: KeptOperation) -> Plan:
+    def _creation(self, operation: Create, where: str, kept: StoredOperation) -> Plan:
         ground = self._ground(operation.task, where)
         written = self._write(operation, ground, where, kept.key)
         fields = AnnotationChanges(
@@ -74,7 +74,7 @@ class Planner:
             is_skipped=False,
         )
 
-        def act() -> KeptOperation:
+        def act() -> StoredOperation:
             client = self._reviews.studio.client
             try:
                 return _ended(kept, client.create_annotation(operation.task, **fields))
@@ -90,8 +90,13 @@ class Planner:
         return Plan(kept, act)
 
     def _update(
-        self, operation: Update, where: str, kept: KeptOperation, found: Annotation, was_started: KeptOperation | None
-    ) -> Plan | KeptOperation:
+        self,
+        operation: Update,
+        where: str,
+        kept: StoredOperation,
+        found: Annotation,
+        was_started: StoredOperation | None,
+    ) -> Plan | StoredOperation:
         before = _ended(kept, found)
         ground = self._ground(found.task_id or 0, where, found.result)
         written = self._write(operation, ground, where, kept.key)
@@ -109,8 +114,8 @@ class Planner:
         return Plan(before, lambda: _ended(kept, client.update_annotation(operation.annotation, **changes)))
 
     def _deletion(
-        self, kept: KeptOperation, found: Annotation | None, was_started: KeptOperation | None
-    ) -> Plan | KeptOperation:
+        self, kept: StoredOperation, found: Annotation | None, was_started: StoredOperation | None
+    ) -> Plan | StoredOperation:
         if found is None and was_started:
             return replace(was_started, error=None)
         assert found is not None
@@ -118,7 +123,7 @@ class Planner:
         if was_started and was_started.made_at != before.made_at:
             return was_started  # it is gone, and its id was given out again
 
-        def act() -> KeptOperation:
+        def act() -> StoredOperation:
             self._reviews.studio.client.delete_annotation(before.annotation_id or 0)
             return before
 
@@ -163,7 +168,7 @@ class Planner:
         return int(image.shape[1]), int(image.shape[0])
 
 
-def _ended(kept: KeptOperation, annotation: Annotation) -> KeptOperation:
+def _ended(kept: StoredOperation, annotation: Annotation) -> StoredOperation:
     """What is known of an operation by the annotation it is about."""
     review = annotation.read(NOTHING, project_id=kept.project_id)  # whatever its regions are
     return replace(

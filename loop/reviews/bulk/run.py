@@ -12,7 +12,7 @@ from loop.failures import Fault, attempt
 from loop.label_studio.projects import Project
 from loop.reviews.bulk.operations import Create, Operation, Update, digest, read_operation
 from loop.reviews.bulk.plan import Plan, Planner
-from loop.reviews.operation_store import KeptOperation, Progress
+from loop.reviews.operation_store import OperationState, StoredOperation
 from loop.reviews.room import ReviewsRoom
 
 CHUNK = 100  # operations whose tasks are asked for together
@@ -83,7 +83,7 @@ class _Writer:
         self._log, self._project, self._config = reviews.operations, project, project.config()
         self._key_of = key_of
         self._planner = Planner(reviews, project)
-        self._known: dict[str, KeptOperation] = {}
+        self._known: dict[str, StoredOperation] = {}
         self._down: str | None = None  # why Label Studio is not asked any more
 
     def read(self, asked: Asked, position: int) -> _Keyed:
@@ -94,8 +94,8 @@ class _Writer:
 
     def look_up(self, read: Sequence[_Keyed]) -> None:
         """Get what is known of operations, and the tasks of those that are still to be done."""
-        self._known = self._log.known(self._project.id, [one.key for one in read])
-        is_open = [one.key not in self._known or self._known[one.key].state != Progress.DONE for one in read]
+        self._known = self._log.find(self._project.id, [one.key for one in read])
+        is_open = [one.key not in self._known or self._known[one.key].state != OperationState.DONE for one in read]
         operations = [one.operation for one, is_one in zip(read, is_open, strict=True) if is_one]
         tasks = [one.task for one in operations if isinstance(one, Create | Update) and one.task]
         if self._down is None:
@@ -108,13 +108,13 @@ class _Writer:
         """Do one operation unless it was done; whatever of ours is wrong with it is in its outcome."""
         operation, key = asked.operation, asked.key
         name, kept = operation.operation, self._known.get(key)
-        if kept and kept.state != Progress.FAILED and kept.digest != asked.digest:
+        if kept and kept.state != OperationState.FAILED and kept.digest != asked.digest:
             return Outcome(name, key, error=f"{where}.key: expected a new one, found that of another operation")
-        if kept and kept.state == Progress.DONE:
+        if kept and kept.state == OperationState.DONE:
             return Outcome(name, key, kept.annotation_id, is_repeated=True)
         if self._down:
             return Outcome(name, key, error=self._down)
-        was_started = kept if kept and kept.state == Progress.STARTED else None
+        was_started = kept if kept and kept.state == OperationState.STARTED else None
         try:
             self._known[key] = self._carried_out(self._planner.plan(operation, where, key, was_started))
         except LoopError as error:
@@ -123,9 +123,9 @@ class _Writer:
             return Outcome(name, key, error=str(error))
         return Outcome(name, key, self._known[key].annotation_id)
 
-    def _carried_out(self, plan: Plan | KeptOperation) -> KeptOperation:
+    def _carried_out(self, plan: Plan | StoredOperation) -> StoredOperation:
         """Act between two records. Only what Label Studio refused outright is known not to have happened."""
-        if isinstance(plan, KeptOperation):
+        if isinstance(plan, StoredOperation):
             ended = plan
         else:
             self._log.begin(plan.kept)
@@ -133,7 +133,7 @@ class _Writer:
                 ended = plan.act()
             except LoopError as error:
                 is_refused = isinstance(error, Refused) and (error.status or 500) < 500
-                self._log.end(plan.kept, Progress.FAILED if is_refused else Progress.STARTED, str(error))
+                self._log.end(plan.kept, OperationState.FAILED if is_refused else OperationState.STARTED, str(error))
                 raise
-        self._log.end(ended, Progress.DONE)
-        return replace(ended, state=Progress.DONE)
+        self._log.end(ended, OperationState.DONE)
+        return replace(ended, state=OperationState.DONE)

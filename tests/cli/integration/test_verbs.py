@@ -30,7 +30,7 @@ def test_a_version_is_given_out_taken_in_tried_in_the_shadow_pinned_and_traced(
     tasks = api.get("/api/tasks", params={"project": project_id, "page_size": 50}).json()["tasks"]
     until(lambda: all(versions_of(api, task["id"]) == [first, second] for task in tasks), 60)
     reviewed = annotator.review_next()
-    until(lambda: reviewed in loop_rooms.reviews.store.counted(project_id), 30)
+    until(lambda: reviewed in loop_rooms.reviews.store.find_counted(project_id), 30)
     until(lambda: loop_rooms.rates.store.count_by_version(project_id).get(first), 30)
     (annotation,) = api.get(f"/api/tasks/{reviewed}/annotations/").json()
     traced = run_loop(loop_settings, "lineage", *at, "--region", annotation["result"][0]["id"], "--json")

@@ -73,7 +73,7 @@ def test_reviews_become_references_and_stay_when_milvus_dies(api, rooms, loop_se
 def test_the_commands_say_how_it_stands_and_make_the_view(api, rooms, loop_settings, project):
     project_id, annotator = project
     annotator.review_next()
-    until(lambda: rooms.reviews.store.counted(project_id), 30)
+    until(lambda: rooms.reviews.store.find_counted(project_id), 30)
 
     built = run_loop(loop_settings, "references", "rebuild", "--project", str(project_id))
     stats = run_loop(loop_settings, "references", "stats", "--project", str(project_id))

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from loop.errors import Refused, UnknownProject
-from loop.reviews.verdict_query import Source, VerdictFilter
+from loop.reviews.verdict_query import ReviewSource, VerdictFilter
 from loop.rooms import swap
 from loop.training.after_reviews import review
 from tests.builders import ls_annotation, ls_region, region, served
@@ -114,7 +114,7 @@ def test_it_flows_as_an_annotators_work_does(loop, studio):
     records, _ = loop.reviews.verdicts.page(VerdictFilter(project=1))
     assert Counter(one.decision.value for one in records) == {"confirmed": 1, "false_positive": 1, "missed": 1}
     assert {(one.source, one.actor, one.confidence, one.reasoning) for one in records} == {
-        (Source.BULK, "second-look", 0.9, "clear")
+        (ReviewSource.BULK, "second-look", 0.9, "clear")
     }
     assert {one.lead_time for one in records} == {1.5}
 

@@ -59,7 +59,7 @@ def work(api, project_id, annotator, random):
 
 
 def state(rooms, project_id):
-    counted = rooms.reviews.store.counted(project_id)
+    counted = rooms.reviews.store.find_counted(project_id)
     reviews = {task: (one.review.id, one.review.updated_at, one.review.regions) for task, one in counted.items()}
     return reviews, sorted(
         (one.decision, one.version, one.label) for one in rooms.rates.store.read_verdicts(project_id)

@@ -30,11 +30,11 @@ def test_reviews_deletions_and_imports_without_events_are_found(api, loop_rooms,
 
     take_hook_away()
     reviewed, unannotated, deleted = (annotator.review_next() for _ in range(3))
-    assert not loop_rooms.reviews.store.counted(project_id)
+    assert not loop_rooms.reviews.store.find_counted(project_id)
     output = sync()
     assert output.startswith("3 tasks")
     assert "added the webhook" in output
-    assert set(loop_rooms.reviews.store.counted(project_id)) == {reviewed, unannotated, deleted}
+    assert set(loop_rooms.reviews.store.find_counted(project_id)) == {reviewed, unannotated, deleted}
     assert loop_rooms.rates.store.count_by_version(project_id)["yolo_detector@0.0.0"].reviewed > 0
 
     take_hook_away()
@@ -45,7 +45,7 @@ def test_reviews_deletions_and_imports_without_events_are_found(api, loop_rooms,
     imported = {"data": {"image": image}, "annotations": [{"result": ls_annotation(ls_region(label="item"))["result"]}]}
     api.post(f"/api/projects/{project_id}/import", json=[imported]).raise_for_status()
     sync()
-    counted = loop_rooms.reviews.store.counted(project_id)
+    counted = loop_rooms.reviews.store.find_counted(project_id)
     assert {one["id"] for one in annotations_of(api, project_id)} == {one.review.id for one in counted.values()}
     assert reviewed in counted
     assert unannotated not in counted

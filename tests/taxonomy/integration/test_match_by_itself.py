@@ -66,7 +66,7 @@ def project(api, rooms, loop_settings):
     run_loop(loop_settings, "connect", "--project", str(project_id))
     until(lambda: project_of(api, project_id)["model_version"] == "yolo_detector@0.0.0", 90)
     reviewed = [annotator.review_next() for _ in range(2)]
-    until(lambda: len(rooms.reviews.store.counted(project_id)) == 2, 30)
+    until(lambda: len(rooms.reviews.store.find_counted(project_id)) == 2, 30)
     run_loop(loop_settings, "references", "build", "--project", str(project_id))
     return project_id, reviewed
 

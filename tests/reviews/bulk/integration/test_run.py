@@ -84,7 +84,7 @@ def test_bulk_reviews_flow_as_an_annotators_do_and_say_whose_they_are(api, own, 
     assert answer.status_code == 207
     assert [one["success"] for one in answer.json()["results"]] == [True, True, True, False, False]
     assert answer.json()["results"][3]["error"].startswith("operations[3].regions[0].label: expected one of item")
-    until(lambda: set(rooms.reviews.store.counted(project_id)) == {reviewed, bulk_tasks[0], task}, 30)
+    until(lambda: set(rooms.reviews.store.find_counted(project_id)) == {reviewed, bulk_tasks[0], task}, 30)
     recorded = until(lambda: verdicts(rooms, project_id, actor="second-look", task=task), 30)
     shown = len(rooms.serving.predictions.newest(project_id, [task])[task].regions)
     assert_second_look(recorded, shown)
