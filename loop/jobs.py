@@ -24,7 +24,7 @@ from loop.discovery.clustering import ClusterPolicy
 from loop.errors import LoopError, UpstreamError
 from loop.failures import Fault, attempt
 from loop.label_studio.projects import Project
-from loop.references.index import Indexed
+from loop.references.index import IndexRun
 from loop.registry.promote import catch_up
 from loop.rooms import Rooms
 from loop.training.ask import ask_when_due
@@ -201,7 +201,7 @@ def _ask_again(rooms: Rooms) -> str:
     return f"asked again: {asked}{', deliver' if is_due else ''}"
 
 
-def _forget_dropped(rooms: Rooms, project_id: int, indexed: Indexed) -> str:
+def _forget_dropped(rooms: Rooms, project_id: int, indexed: IndexRun) -> str:
     """Forget the matches of embedders whose collections were dropped; return the line on the run."""
     for fingerprint in indexed.dropped:
         rooms.taxonomies.matches.forget(project_id, fingerprint)

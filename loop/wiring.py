@@ -31,9 +31,9 @@ from loop.rates.shadow_store import ShadowStore
 from loop.rates.store import RateStore
 from loop.references import milvus_server
 from loop.references.changed_tasks import TaskStates
-from loop.references.milvus_client import References
+from loop.references.milvus_client import Milvus
 from loop.references.room import ReferencesRoom
-from loop.references.vector_store import VectorLog
+from loop.references.vector_store import VectorStore
 from loop.registry.detectors import Detectors
 from loop.registry.loaded_version import Thresholds
 from loop.registry.moves import MoveLog
@@ -200,8 +200,8 @@ class RoomBuilder:
         address = self._settings.milvus_uri or milvus_server.address(self._settings.milvus_folder)
         return self._room(
             ReferencesRoom,
-            milvus=References(address),
-            vectors=VectorLog(self.engine),
+            milvus=Milvus(address),
+            vectors=VectorStore(self.engine),
             task_states=TaskStates(self.engine),
         )
 

@@ -45,7 +45,7 @@ def stats(project: ProjectId) -> None:
     """Show embedder, sizes, index, labels and verdicts of the collections."""
     rooms = build_parts(migrate=True)
     rooms.studio.projects.get(project)
-    statistics = vet.stats(rooms.references, project)
+    statistics = vet.count_vectors(rooms.references, project)
     if statistics.space is None:
         out.print("nothing to embed with: no weights yet, or LOOP_EMBEDDER=none")
         return
@@ -78,8 +78,8 @@ def check(
         problem = f"{suspect.entry.label}, but {suspect.share:.0%} of its neighbours say {suspect.suggested}"
         out.print(f"{_where(suspect.entry)}: {problem}")
     for pair in report.contradictions[:MOST_SHOWN]:
-        likeness = f"looks like {_where(pair.other)} ({pair.similarity:.3f})"
-        out.print(f"{_where(pair.one)}: {pair.one.label}, {likeness}: {pair.other.label}")
+        likeness = f"looks like {_where(pair.second)} ({pair.similarity:.3f})"
+        out.print(f"{_where(pair.first)}: {pair.first.label}, {likeness}: {pair.second.label}")
     counts = f"{len(report.suspects)} likely label errors, {len(report.contradictions)} contradictions"
     out.print(f"{counts}, {len(report.tasks)} tasks to look at")
     if report.without_task:

@@ -17,7 +17,7 @@ from loop.discovery.spread import spread_queue
 from loop.discovery.tracking import UnknownCluster, track
 from loop.errors import MilvusDown, UpstreamError
 from loop.notices import NoticeKind
-from loop.references.plan import source_of
+from loop.references.plan import find_source
 from loop.vision.embedding import Space
 
 LIKELY = 500  # likely members stored per cluster
@@ -41,7 +41,7 @@ def discover(discovery: DiscoveryRoom, project_id: int, policy: ClusterPolicy | 
     cluster keeps its id while it is mostly the same. Pictures are written before the records. At the end, the queue is
     spread over groups of tasks with similar objects.
     """
-    source = source_of(discovery.references, project_id)
+    source = find_source(discovery.references, project_id)
     if source is None:
         return "nothing to embed with: no weights yet, or LOOP_EMBEDDER=none"
     with _one_thread():

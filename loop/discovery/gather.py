@@ -61,7 +61,7 @@ def gather(discovery: DiscoveryRoom, project_id: int, space: Space) -> UnknownBo
     tasks = {member.task for member in (*detections, *missed)}
     named = {
         task: [member.region.box for member in boxes]
-        for task, boxes in discovery.references.task_states.named(project_id, tasks).items()
+        for task, boxes in discovery.references.task_states.read_named(project_id, tasks).items()
     }
     drawn = keep_one_per_object(missed, named)
     detected = keep_one_per_object(detections, _add_reviewed(discovery, project_id, tasks, named))

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from loop.discovery.tracking import Member
 from loop.references.entries import CollectionKind
-from loop.references.vector_store import State
+from loop.references.vector_store import VectorState
 from loop.regions import Box
 from loop.reviews.verdicts import Decision
 from loop.storage.taxonomy_tables import matches
@@ -51,7 +51,7 @@ class UnknownStore:
 
 def _select_done(project_id: int, space: Space, kind: CollectionKind) -> sa.Select[Any]:
     conditions = (vectors.c.project_id == project_id, vectors.c.embedder == space.fingerprint, vectors.c.kind == kind)
-    return sa.select(vectors).where(*conditions, vectors.c.state == State.DONE)
+    return sa.select(vectors).where(*conditions, vectors.c.state == VectorState.DONE)
 
 
 def _read_member(row: sa.Row[Any]) -> Member:

@@ -1,1 +1,6 @@
-"""The reference collection: vectors of boxes in Milvus, kept up with the records."""
+"""
+Vectors of boxes in Milvus, kept up with the records; references are the reviewed boxes.
+
+Other rooms use: changed_tasks, check, collection, entries, index, milvus_client, milvus_server, plan, room,
+vector_store.
+"""

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop.references.wanted import Judged, Named
+from loop.references.wanted import JudgedRegion, NamedBox
 from loop.regions import Box, Region, read_region
 from loop.reviews.verdicts import Decision
 from loop.storage.queries import chunked, is_deleted
@@ -23,21 +23,21 @@ class TaskStates:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def changed(self, project_id: int, space: Space) -> dict[int, str]:
+    def find_changed(self, project_id: int, space: Space) -> dict[int, str]:
         """
         Return the tasks whose records changed since their vectors were planned, each with its current state.
 
         A state is a short text that differs after every change of the records. It is empty if no record is left.
         """
         with self._engine.connect() as connection:
-            current = _states(connection, project_id)
-            planned = _planned(connection, project_id, space.fingerprint)
+            current = _read_states(connection, project_id)
+            planned = _read_planned(connection, project_id, space.fingerprint)
         changed = {task_id: state for task_id, state in current.items() if planned.get(task_id) != state}
         return changed | {task_id: "" for task_id, state in planned.items() if state and task_id not in current}
 
-    def newest_predictions(self, project_id: int, task_ids: Iterable[int]) -> set[int]:
+    def read_newest_predictions(self, project_id: int, task_ids: Iterable[int]) -> set[int]:
         """Return the ids of the standing predictions: the newest of each task that was not deleted since."""
-        query = _newest_of_living_tasks(project_id)
+        query = _select_newest(project_id)
         with self._engine.connect() as connection:
             return {
                 row.prediction_id
@@ -45,9 +45,9 @@ class TaskStates:
                 for row in connection.execute(query.where(predictions.c.task_id.in_(batch)))
             }
 
-    def judged(self, project_id: int, task_ids: Iterable[int]) -> dict[int, list[Judged]]:
+    def read_judged(self, project_id: int, task_ids: Iterable[int]) -> dict[int, list[JudgedRegion]]:
         """Return the verdicts of tasks, each with the image of its prediction."""
-        verdicts_by_task: dict[int, list[Judged]] = {}
+        verdicts_by_task: dict[int, list[JudgedRegion]] = {}
         query = sa.select(verdicts, predictions.c.image).join(
             predictions, predictions.c.id == verdicts.c.prediction_id, isouter=True
         )
@@ -55,36 +55,41 @@ class TaskStates:
             for batch in chunked(task_ids):
                 conditions = (verdicts.c.project_id == project_id, verdicts.c.task_id.in_(batch))
                 for row in connection.execute(query.where(*conditions, sa.not_(verdicts.c.is_shadow))):
-                    verdicts_by_task.setdefault(row.task_id, []).append(_read_judged(row))
+                    verdicts_by_task.setdefault(row.task_id, []).append(_read_judged_region(row))
         return verdicts_by_task
 
-    def named(self, project_id: int, task_ids: Iterable[int]) -> dict[int, list[Named]]:
+    def read_named(self, project_id: int, task_ids: Iterable[int]) -> dict[int, list[NamedBox]]:
         """Return the boxes of tasks that a person named as members of a cluster."""
-        boxes_by_task: dict[int, list[Named]] = {}
+        boxes_by_task: dict[int, list[NamedBox]] = {}
         query = sa.select(named_boxes).where(_is_named(project_id)).order_by(named_boxes.c.crop)
         with self._engine.connect() as connection:
             for batch in chunked(task_ids):
                 for row in connection.execute(query.where(named_boxes.c.task_id.in_(batch))):
                     region = Region(row.region, Box(*row.box), row.label)
-                    boxes_by_task.setdefault(row.task_id, []).append(Named(row.image, region, row.named_at))
+                    boxes_by_task.setdefault(row.task_id, []).append(NamedBox(row.image, region, row.named_at))
         return boxes_by_task
 
 
-def _states(connection: sa.Connection, project_id: int) -> dict[int, str]:
+def _read_states(connection: sa.Connection, project_id: int) -> dict[int, str]:
     facts_by_task: dict[int, list[str]] = {}
-    for query in (_newest_predictions(project_id), _reviews(project_id), _verdicts(project_id), _named(project_id)):
+    for query in (
+        _select_newest_predictions(project_id),
+        _select_reviews(project_id),
+        _select_verdicts(project_id),
+        _select_named(project_id),
+    ):
         for row in connection.execute(query):
             facts_by_task.setdefault(row.task_id, []).append(",".join(map(str, row[1:])))
     return {task_id: ";".join(facts) for task_id, facts in facts_by_task.items()}
 
 
-def _planned(connection: sa.Connection, project_id: int, embedder: str) -> dict[int, str]:
+def _read_planned(connection: sa.Connection, project_id: int, embedder: str) -> dict[int, str]:
     conditions = (planned_tasks.c.project_id == project_id, planned_tasks.c.embedder == embedder)
     query = sa.select(planned_tasks.c.task_id, planned_tasks.c.state).where(*conditions)
     return {row.task_id: row.state for row in connection.execute(query)}
 
 
-def _newest_of_living_tasks(project_id: int) -> sa.Select[Any]:
+def _select_newest(project_id: int) -> sa.Select[Any]:
     columns = predictions.c
     is_gone = is_deleted("task", columns.project_id, columns.task_id, columns.served_at)
     return (
@@ -94,12 +99,12 @@ def _newest_of_living_tasks(project_id: int) -> sa.Select[Any]:
     )
 
 
-def _newest_predictions(project_id: int) -> sa.Select[Any]:
-    newest = _newest_of_living_tasks(project_id).subquery()
+def _select_newest_predictions(project_id: int) -> sa.Select[Any]:
+    newest = _select_newest(project_id).subquery()
     return sa.select(newest.c.task_id, sa.literal("p"), newest.c.prediction_id)
 
 
-def _reviews(project_id: int) -> sa.Select[Any]:
+def _select_reviews(project_id: int) -> sa.Select[Any]:
     """Select reviews that stand. Any change of them changes their count or the time of their last record."""
     columns = reviews.c
     is_gone = is_deleted("annotation", columns.project_id, columns.annotation_id, columns.created_at)
@@ -108,7 +113,7 @@ def _reviews(project_id: int) -> sa.Select[Any]:
     return query.where(columns.project_id == project_id, ~is_gone, ~has_no_task).group_by(columns.task_id)
 
 
-def _verdicts(project_id: int) -> sa.Select[Any]:
+def _select_verdicts(project_id: int) -> sa.Select[Any]:
     """Select verdicts. All verdicts of a task are rewritten together, from one review and one prediction."""
     facts = (
         sa.func.count(),
@@ -120,7 +125,7 @@ def _verdicts(project_id: int) -> sa.Select[Any]:
     return sa.select(verdicts.c.task_id, sa.literal("v"), *facts).where(*conditions).group_by(verdicts.c.task_id)
 
 
-def _named(project_id: int) -> sa.Select[Any]:
+def _select_named(project_id: int) -> sa.Select[Any]:
     facts = (sa.func.count(), sa.func.max(named_boxes.c.named_at))
     query = sa.select(named_boxes.c.task_id, sa.literal("n"), *facts).where(_is_named(project_id))
     return query.group_by(named_boxes.c.task_id)
@@ -133,8 +138,8 @@ def _is_named(project_id: int) -> sa.ColumnElement[bool]:
     return sa.and_(columns.project_id == project_id, ~is_gone)
 
 
-def _read_judged(row: sa.Row[Any]) -> Judged:
-    return Judged(
+def _read_judged_region(row: sa.Row[Any]) -> JudgedRegion:
+    return JudgedRegion(
         decision=Decision(row.decision),
         predicted=read_region(row.predicted) if row.predicted else None,
         reviewed=read_region(row.reviewed) if row.reviewed else None,

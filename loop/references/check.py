@@ -9,10 +9,17 @@ from loop.errors import MilvusDown
 from loop.label_studio.views import ViewChange, put_view, show_tasks
 from loop.references.collection import Collection
 from loop.references.entries import CollectionKind, Entry, Neighbour
-from loop.references.label_errors import Contradiction, ErrorPolicy, Suspect, contradictions, suspects, tasks_of
-from loop.references.plan import source_of
+from loop.references.label_errors import (
+    Contradiction,
+    ErrorPolicy,
+    Suspect,
+    find_contradictions,
+    find_suspects,
+    list_tasks,
+)
+from loop.references.plan import find_source
 from loop.references.room import ReferencesRoom
-from loop.references.vector_store import Row, State
+from loop.references.vector_store import VectorRow, VectorState
 from loop.vision.embedding import Space
 
 VIEW_TITLE = "Labels to check"
@@ -34,8 +41,8 @@ class KindStats:
 
 
 @dataclass(frozen=True, slots=True)
-class Stats:
-    """The collections of the embedder in use; *error* says why Milvus did not answer."""
+class CollectionStats:
+    """The collections of the embedder in use; *error* is the reason why Milvus did not answer."""
 
     space: Space | None
     kinds: list[KindStats] = field(default_factory=list)
@@ -43,27 +50,27 @@ class Stats:
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class LabelFindings:
     """Likely errors of the references."""
 
     references: int
     suspects: list[Suspect]
     contradictions: list[Contradiction]
     without_task: list[int]  # tasks that Label Studio no longer has
-    without_image: list[Row]
+    without_image: list[VectorRow]
 
     @property
     def tasks(self) -> list[int]:
         """Tasks with labels to check, clearest first, without tasks that Label Studio no longer has."""
         gone = set(self.without_task)
-        return [task for task in tasks_of(self.suspects, self.contradictions) if task not in gone]
+        return [task for task in list_tasks(self.suspects, self.contradictions) if task not in gone]
 
 
-def stats(references: ReferencesRoom, project_id: int) -> Stats:
+def count_vectors(references: ReferencesRoom, project_id: int) -> CollectionStats:
     """Count the vectors in the collections. If Milvus is down, count only the records."""
-    source = source_of(references, project_id)
+    source = find_source(references, project_id)
     if source is None:
-        return Stats(None)
+        return CollectionStats(None)
     error = ""
     collections: dict[CollectionKind, tuple[Collection | None, bool]] = {}
     try:
@@ -72,34 +79,36 @@ def stats(references: ReferencesRoom, project_id: int) -> Stats:
             current = references.milvus.current(project_id, kind) if collection else None
             collections[kind] = collection, bool(collection and current and current.name == collection.name)
         kinds = [
-            _stats(references, project_id, source.space, kind, at, is_current=is_current)
+            _count_kind(references, project_id, source.space, kind, at, is_current=is_current)
             for kind, (at, is_current) in collections.items()
         ]
     except MilvusDown as down:
         error = str(down)
-        kinds = [_stats(references, project_id, source.space, kind, None, is_current=False) for kind in CollectionKind]
-    return Stats(source.space, kinds, error)
+        kinds = [
+            _count_kind(references, project_id, source.space, kind, None, is_current=False) for kind in CollectionKind
+        ]
+    return CollectionStats(source.space, kinds, error)
 
 
-def check(references: ReferencesRoom, project_id: int, policy: ErrorPolicy | None = None) -> Findings:
+def check(references: ReferencesRoom, project_id: int, policy: ErrorPolicy | None = None) -> LabelFindings:
     """Find references that their neighbours contradict, and vectors whose source is gone. Raises MilvusDown."""
     policy = policy or ErrorPolicy()
-    source = source_of(references, project_id)
+    source = find_source(references, project_id)
     collection = references.milvus.find(project_id, CollectionKind.REFERENCES, source.space) if source else None
-    near = _neighbours(collection, policy.neighbours + SLACK) if collection else {}
+    near = _find_neighbours(collection, policy.neighbours + SLACK) if collection else {}
     existing = references.studio.client.task_ids(project_id)
     recorded = references.vectors.tasks(project_id, source.space) if source else set()
-    return Findings(
+    return LabelFindings(
         references=len(near),
-        suspects=suspects(near, policy),
-        contradictions=contradictions(near, policy),
+        suspects=find_suspects(near, policy),
+        contradictions=find_contradictions(near, policy),
         without_task=sorted(recorded - existing),
-        without_image=references.vectors.rows(project_id, source.space, State.BROKEN) if source else [],
+        without_image=references.vectors.read(project_id, source.space, VectorState.BROKEN) if source else [],
     )
 
 
 def make_view(references: ReferencesRoom, project_id: int, tasks: list[int]) -> str:
-    """Show tasks in a view of Label Studio's Data Manager, the same one every time; return what was done."""
+    """Show tasks in a view of Label Studio's Data Manager, the same view every time; return a line about it."""
     shown = tasks[:MOST_IN_VIEW]
     change = put_view(references.studio.client, project_id, show_tasks(VIEW_TITLE, shown))
     if change == ViewChange.ADDED:
@@ -107,7 +116,7 @@ def make_view(references: ReferencesRoom, project_id: int, tasks: list[int]) -> 
     return f"the view “{VIEW_TITLE}” shows {len(shown)} tasks"
 
 
-def _stats(
+def _count_kind(
     references: ReferencesRoom,
     project_id: int,
     space: Space,
@@ -128,7 +137,7 @@ def _stats(
     return KindStats(kind, dict(labels), dict(verdicts), dict(states), entries, index, is_current)
 
 
-def _neighbours(collection: Collection, k: int) -> dict[Entry, list[Neighbour]]:
+def _find_neighbours(collection: Collection, k: int) -> dict[Entry, list[Neighbour]]:
     """Map every entry to its nearest other entries."""
     neighbours: dict[Entry, list[Neighbour]] = {}
     for entries, vectors in collection.pages():

@@ -29,7 +29,7 @@ QUERIES = 100  # vectors per search
 LONG = 600.0  # seconds that building an index or loading a collection may take
 
 
-class Asks(Protocol):
+class MilvusCaller(Protocol):
     """A client of Milvus, owned by the caller."""
 
     address: str
@@ -41,7 +41,7 @@ class Asks(Protocol):
 class Collection:
     """One collection. If Milvus released it, it is loaded and the call repeated."""
 
-    def __init__(self, milvus: Asks, name: str, project_id: int, space: Space, policy: IndexPolicy) -> None:
+    def __init__(self, milvus: MilvusCaller, name: str, project_id: int, space: Space, policy: IndexPolicy) -> None:
         self._milvus, self.name, self.space = milvus, name, space
         self._project_id, self._policy = project_id, policy
 
@@ -78,10 +78,10 @@ class Collection:
         """Return the *k* nearest entries of each vector, nearest first; fewer in a smaller collection."""
         options = {"limit": k, "filter": "", "search_params": search_params(k)}
         neighbours: list[list[Neighbour]] = []
-        for some in chunked(vectors, QUERIES):
-            batch = [vector.tolist() for vector in some]
+        for queries in chunked(vectors, QUERIES):
+            batch = [vector.tolist() for vector in queries]
             results = self._ask("search", data=batch, anns_field=VECTOR, output_fields=list(SCALARS), **options)
-            neighbours += [[_neighbour(hit) for hit in hits] for hits in results]
+            neighbours += [[_read_neighbour(hit) for hit in hits] for hits in results]
         return neighbours
 
     def pages(self, *, size: int = 1000) -> Iterator[tuple[list[Entry], Vectors]]:
@@ -137,7 +137,7 @@ class Collection:
         options = {"batch_size": size, "filter": "", "output_fields": fields}
         pages = self._ask("query_iterator", **options)
         try:
-            while rows := guarded(self._milvus.address, pages.next):
+            while rows := call_milvus(self._milvus.address, pages.next):
                 yield list(rows)
         finally:
             pages.close()
@@ -153,7 +153,7 @@ class Collection:
         return self._milvus.ask(method, self.name, *arguments, **options)
 
 
-def guarded(address: str, call: Callable[[], Any]) -> Any:
+def call_milvus(address: str, call: Callable[[], Any]) -> Any:
     """Call a function of Milvus' client; raise its errors as MilvusDown."""
     from grpc import RpcError
     from pymilvus import MilvusException
@@ -166,5 +166,5 @@ def guarded(address: str, call: Callable[[], Any]) -> Any:
         raise MilvusDown(address, str(error)) from error
 
 
-def _neighbour(hit: Mapping[str, Any]) -> Neighbour:
+def _read_neighbour(hit: Mapping[str, Any]) -> Neighbour:
     return Neighbour(read_entry({**hit["entity"], KEY: hit[KEY]}), float(hit["distance"]))

@@ -1,4 +1,4 @@
-"""The entries of the vector collections: the kinds of collections, keys, and what stands beside a vector. Pure."""
+"""The entries of the vector collections: the kinds of collections, keys, and the scalars beside a vector. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import StrEnum
 from loop.regions import Box
 from loop.vision.embedding import Space
 
-SAME_PLACE = 4  # decimals of the image; Label Studio rounds what it stores
+SAME_PLACE = 4  # decimals of the image; Label Studio rounds the numbers that it stores
 
 
 class CollectionKind(StrEnum):
@@ -22,11 +22,11 @@ class CollectionKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Entry:
     """
-    The scalars that stand beside one vector: whose vector it is, and what is known about the box.
+    The scalars beside one vector: its task and region, and the facts about its box.
 
-    *label* is the reviewed label of a reference, the predicted label of a detection. *verdict* is empty where nobody
-    reviewed the box, *node* where the taxonomy has not placed it, *version* where a person drew it. *score* is 0
-    without a confidence.
+    *label* is the reviewed label of a reference, the predicted label of a detection. *verdict* is empty if nobody
+    reviewed the box, *node* if the taxonomy has not placed it, *version* if a person drew it. *score* is 0 without a
+    confidence.
     """
 
     key: str

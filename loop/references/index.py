@@ -1,4 +1,4 @@
-"""Make one vector of every served detection and every reviewed box."""
+"""Make one vector for every served detection and every reviewed box."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from loop.errors import MilvusDown, UpstreamError
 from loop.job_queue.queue import DEFAULT
 from loop.references.entries import CollectionKind
-from loop.references.make import Work, compare, delete_gone, make_some, settle
-from loop.references.plan import plan, source_of
+from loop.references.make import Work, compare, delete_gone, make_next, settle
+from loop.references.plan import find_source, plan
 from loop.references.room import ReferencesRoom
 
 log = logging.getLogger(__name__)
@@ -19,14 +19,14 @@ SECONDS = (10.0, 120.0)  # least and most time that a job works before it gives 
 
 
 @dataclass(frozen=True, slots=True)
-class Indexed:
+class IndexRun:
     """A line on a run, and the fingerprints of the embedders whose collections it dropped."""
 
     line: str
     dropped: tuple[str, ...] = ()
 
 
-def index(references: ReferencesRoom, project_id: int) -> Indexed:
+def index(references: ReferencesRoom, project_id: int) -> IndexRun:
     """
     Make due vectors for a while; the next run makes the rest.
 
@@ -36,14 +36,14 @@ def index(references: ReferencesRoom, project_id: int) -> Indexed:
     return _run(references, project_id, is_patient=False)
 
 
-def build(references: ReferencesRoom, project_id: int) -> Indexed:
+def build(references: ReferencesRoom, project_id: int) -> IndexRun:
     """Compare every key with Milvus, then make all missing vectors, however long it takes."""
     return _run(references, project_id, is_patient=True)
 
 
-def rebuild(references: ReferencesRoom, project_id: int) -> Indexed:
+def rebuild(references: ReferencesRoom, project_id: int) -> IndexRun:
     """Drop the collections of the embedder in use, and rebuild them from records and images."""
-    source = source_of(references, project_id)
+    source = find_source(references, project_id)
     if source:
         for kind in CollectionKind:
             if references.milvus.find(project_id, kind, source.space):
@@ -52,10 +52,10 @@ def rebuild(references: ReferencesRoom, project_id: int) -> Indexed:
     return _run(references, project_id, is_patient=True)
 
 
-def _run(references: ReferencesRoom, project_id: int, *, is_patient: bool) -> Indexed:
-    source = source_of(references, project_id)
+def _run(references: ReferencesRoom, project_id: int, *, is_patient: bool) -> IndexRun:
+    source = find_source(references, project_id)
     if source is None:
-        return Indexed("nothing to embed with")
+        return IndexRun("nothing to embed with")
     plan(references, project_id, source.space)
     work = Work(references, project_id, source)
     try:
@@ -63,7 +63,7 @@ def _run(references: ReferencesRoom, project_id: int, *, is_patient: bool) -> In
     except MilvusDown as error:
         progress = str(error)
     broken = f", {work.broken} without an image" if work.broken else ""
-    return Indexed(f"{source.space.name}: {work.made} vectors made{broken}; {progress}", tuple(work.dropped))
+    return IndexRun(f"{source.space.name}: {work.made} vectors made{broken}; {progress}", tuple(work.dropped))
 
 
 def _make(work: Work, *, is_patient: bool) -> str:
@@ -72,7 +72,7 @@ def _make(work: Work, *, is_patient: bool) -> str:
         for kind in CollectionKind:
             compare(work, kind)
     delete_gone(work)
-    while make_some(work):
+    while make_next(work):
         log.info("project %d: %d vectors made", work.project_id, work.made)
         if not is_patient and _is_enough(work.references, time.monotonic() - start):
             return "more is due"

@@ -35,45 +35,47 @@ class Suspect:
 class Contradiction:
     """Two references that show the same object under two labels."""
 
-    one: Entry
-    other: Entry
+    first: Entry
+    second: Entry
     similarity: float
 
 
-def suspects(found: Mapping[Entry, Sequence[Neighbour]], policy: ErrorPolicy) -> list[Suspect]:
+def find_suspects(neighbours: Mapping[Entry, Sequence[Neighbour]], policy: ErrorPolicy) -> list[Suspect]:
     """
     Return references whose label their nearest neighbours contradict, clearest first.
 
     Boxes of the same task do not vote: an annotator often repeats an error on one image. The weight of a vote is its
     similarity.
     """
-    results = (_vote(entry, _others(entry, near)[: policy.neighbours], policy) for entry, near in found.items())
+    results = (
+        _vote(entry, _choose_others(entry, near)[: policy.neighbours], policy) for entry, near in neighbours.items()
+    )
     suspected = (suspect for suspect in results if suspect)
     return sorted(suspected, key=lambda suspect: (-suspect.share, suspect.entry.task, suspect.entry.key))
 
 
-def contradictions(found: Mapping[Entry, Sequence[Neighbour]], policy: ErrorPolicy) -> list[Contradiction]:
+def find_contradictions(neighbours: Mapping[Entry, Sequence[Neighbour]], policy: ErrorPolicy) -> list[Contradiction]:
     """Return pairs of references that look the same under different labels, each pair once, most similar first."""
     pairs: dict[tuple[str, str], Contradiction] = {}
-    for entry, near in found.items():
+    for entry, near in neighbours.items():
         for neighbour in near:
             if neighbour.similarity >= policy.twins and neighbour.entry.label != entry.label:
                 first, second = sorted((entry, neighbour.entry), key=lambda reference: reference.key)
                 pairs.setdefault((first.key, second.key), Contradiction(first, second, neighbour.similarity))
-    return sorted(pairs.values(), key=lambda pair: (-pair.similarity, pair.one.key))
+    return sorted(pairs.values(), key=lambda pair: (-pair.similarity, pair.first.key))
 
 
-def tasks_of(suspected: Sequence[Suspect], contradicting: Sequence[Contradiction]) -> list[int]:
+def list_tasks(suspected: Sequence[Suspect], contradicting: Sequence[Contradiction]) -> list[int]:
     """Return the tasks to check, each once, suspects first."""
-    return list(dict.fromkeys([suspect.entry.task for suspect in suspected] + list(_tasks(contradicting))))
+    return list(dict.fromkeys([suspect.entry.task for suspect in suspected] + list(_list_contradicting(contradicting))))
 
 
-def _tasks(contradicting: Sequence[Contradiction]) -> Iterator[int]:
+def _list_contradicting(contradicting: Sequence[Contradiction]) -> Iterator[int]:
     for pair in contradicting:
-        yield from (pair.one.task, pair.other.task)
+        yield from (pair.first.task, pair.second.task)
 
 
-def _others(entry: Entry, near: Sequence[Neighbour]) -> list[Neighbour]:
+def _choose_others(entry: Entry, near: Sequence[Neighbour]) -> list[Neighbour]:
     return [neighbour for neighbour in near if neighbour.entry.task != entry.task]
 
 

@@ -13,9 +13,9 @@ from loop.failures import Fault, attempt_all
 from loop.label_studio.payloads import Task
 from loop.references.collection import Collection
 from loop.references.entries import CollectionKind, Entry
-from loop.references.plan import Source
+from loop.references.plan import EmbedderSource
 from loop.references.room import ReferencesRoom
-from loop.references.vector_store import Row, State
+from loop.references.vector_store import VectorRow, VectorState
 from loop.regions import Pixels
 from loop.vision.embedding import Embedder, Vectors
 
@@ -33,13 +33,13 @@ class Work:
 
     references: ReferencesRoom
     project_id: int
-    source: Source
+    source: EmbedderSource
     embedder: Embedder | None = None
     made: int = 0
     broken: int = 0
     dropped: list[str] = field(default_factory=list)
 
-    def loaded(self) -> Embedder:
+    def load_embedder(self) -> Embedder:
         """Return the embedder, loaded into memory."""
         if self.embedder is None:
             self.embedder = self.references.vision.embedders.load(
@@ -47,40 +47,40 @@ class Work:
             )
         return self.embedder
 
-    def collection(self, kind: CollectionKind) -> Collection:
+    def open_collection(self, kind: CollectionKind) -> Collection:
         """Return the collection of a kind; create it if it does not exist."""
-        references, space = self.references.milvus, self.source.space
-        existing = references.find(self.project_id, kind, space)
-        return existing or references.create(self.project_id, kind, space, self.loaded().dimension)
+        milvus, space = self.references.milvus, self.source.space
+        existing = milvus.find(self.project_id, kind, space)
+        return existing or milvus.create(self.project_id, kind, space, self.load_embedder().dimension)
 
 
 def delete_gone(work: Work) -> None:
     """Delete vectors that are no longer wanted."""
-    log, space = work.references.vectors, work.source.space
-    while rows := log.rows(work.project_id, space, State.GONE, most=DELETED):
+    store, space = work.references.vectors, work.source.space
+    while rows := store.read(work.project_id, space, VectorState.GONE, most=DELETED):
         for kind in CollectionKind:
             gone = [row for row in rows if row.wanted.kind == kind]
             collection = work.references.milvus.find(work.project_id, kind, space) if gone else None
             if collection:
                 collection.delete([row.wanted.entry.key for row in gone])
-            log.remove(work.project_id, space, gone)
+            store.remove(work.project_id, space, gone)
 
 
-def make_some(work: Work) -> bool:
+def make_next(work: Work) -> bool:
     """Make the due vectors of the next tasks; return whether any were due."""
-    rows = work.references.vectors.due(work.project_id, work.source.space, TASKS)
+    rows = work.references.vectors.read_due(work.project_id, work.source.space, TASKS)
     if rows:
         _embed(work, rows)
     return bool(rows)
 
 
 def settle(work: Work) -> str:
-    """When no vector is due: find vectors that Milvus lost, fit the index, move the aliases."""
+    """After the last due vector: find vectors that Milvus lost, fit the index, move the aliases."""
     references, space = work.references, work.source.space
     lost = 0
     for kind in CollectionKind:
         collection = references.milvus.find(work.project_id, kind, space)
-        done = len(references.vectors.keys(work.project_id, space, kind, State.DONE))
+        done = len(references.vectors.keys(work.project_id, space, kind, VectorState.DONE))
         if (collection.count() if collection else 0) != done:
             lost += compare(work, kind)
         if collection:
@@ -95,17 +95,17 @@ def settle(work: Work) -> str:
 
 def compare(work: Work, kind: CollectionKind) -> int:
     """Mark vectors that Milvus lost as due, and delete vectors that it should not have; return how many were lost."""
-    log, space = work.references.vectors, work.source.space
+    store, space = work.references.vectors, work.source.space
     collection = work.references.milvus.find(work.project_id, kind, space)
     stored = collection.keys() if collection else set()
-    lost = log.keys(work.project_id, space, kind, State.DONE) - stored
-    log.lost(work.project_id, space, kind, lost)
+    lost = store.keys(work.project_id, space, kind, VectorState.DONE) - stored
+    store.mark_lost(work.project_id, space, kind, lost)
     if collection:
-        collection.delete(sorted(stored - log.keys(work.project_id, space, kind)))
+        collection.delete(sorted(stored - store.keys(work.project_id, space, kind)))
     return len(lost)
 
 
-def _embed(work: Work, rows: Sequence[Row]) -> None:
+def _embed(work: Work, rows: Sequence[VectorRow]) -> None:
     """Make the vectors of rows that Milvus does not have yet, and write them to Milvus."""
     stored, known = _find_known(work, rows)
     new = {row.wanted.crop: row for row in rows if row.wanted.crop not in known}  # two tasks may show one image
@@ -115,12 +115,14 @@ def _embed(work: Work, rows: Sequence[Row]) -> None:
         ready = [row for row in rows if row.wanted.kind == kind and row.wanted.crop in known]
         if ready:
             entries = [_with_node(row.wanted.entry, stored.get((kind, row.wanted.entry.key))) for row in ready]
-            work.collection(kind).upsert(entries, np.stack([known[row.wanted.crop] for row in ready]))
-            work.references.vectors.set(work.project_id, work.source.space, ready, State.DONE)
+            work.open_collection(kind).upsert(entries, np.stack([known[row.wanted.crop] for row in ready]))
+            work.references.vectors.set(work.project_id, work.source.space, ready, VectorState.DONE)
     work.made += len(made)
 
 
-def _find_known(work: Work, rows: Sequence[Row]) -> tuple[dict[tuple[CollectionKind, str], Entry], dict[str, Vectors]]:
+def _find_known(
+    work: Work, rows: Sequence[VectorRow]
+) -> tuple[dict[tuple[CollectionKind, str], Entry], dict[str, Vectors]]:
     """Return the entries that Milvus has under the keys of rows, and the known vector of each crop under any key."""
     references, space = work.references, work.source.space
     elsewhere = references.vectors.with_crops(work.project_id, space, {row.wanted.crop for row in rows})
@@ -137,13 +139,13 @@ def _find_known(work: Work, rows: Sequence[Row]) -> tuple[dict[tuple[CollectionK
     return entries, vectors
 
 
-def _embed_new(work: Work, rows: Sequence[Row]) -> dict[str, Vectors]:
+def _embed_new(work: Work, rows: Sequence[VectorRow]) -> dict[str, Vectors]:
     """Embed crops without a vector. Rows of an image that cannot be read or embedded are set aside."""
-    by_image: dict[tuple[int, str], list[Row]] = {}
+    by_image: dict[tuple[int, str], list[VectorRow]] = {}
     for row in rows:
         by_image.setdefault((row.wanted.entry.task, row.wanted.image), []).append(row)
     loaded = list(work.references.vision.images.load([Task(*at) for at in by_image]))
-    readable: list[tuple[Pixels, list[Row]]] = []
+    readable: list[tuple[Pixels, list[VectorRow]]] = []
     for image, image_rows in zip(loaded, by_image.values(), strict=True):
         if isinstance(image, ImageError):
             _set_aside(work, image_rows, str(image))
@@ -160,16 +162,16 @@ def _embed_new(work: Work, rows: Sequence[Row]) -> dict[str, Vectors]:
     return vectors_by_crop
 
 
-def _embed_images(work: Work, images: Sequence[tuple[Pixels, list[Row]]]) -> list[Vectors]:
+def _embed_images(work: Work, images: Sequence[tuple[Pixels, list[VectorRow]]]) -> list[Vectors]:
     boxes = [[row.wanted.box for row in rows] for _, rows in images]
-    return work.loaded().embed([image for image, _ in images], boxes) if images else []
+    return work.load_embedder().embed([image for image, _ in images], boxes) if images else []
 
 
-def _set_aside(work: Work, rows: list[Row], error: str) -> None:
-    work.references.vectors.broken(work.project_id, work.source.space, rows, error)
+def _set_aside(work: Work, rows: list[VectorRow], error: str) -> None:
+    work.references.vectors.mark_broken(work.project_id, work.source.space, rows, error)
     work.broken += len(rows)
 
 
 def _with_node(entry: Entry, stored: Entry | None) -> Entry:
-    """Return the entry with the taxonomy node of the stored entry; the log does not record nodes."""
+    """Return the entry with the taxonomy node of the stored entry; the records do not have nodes."""
     return replace(entry, node=stored.node) if stored else entry

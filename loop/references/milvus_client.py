@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from loop.errors import MilvusDown
-from loop.references.collection import Collection, guarded
+from loop.references.collection import Collection, call_milvus
 from loop.references.entries import CollectionKind
 from loop.references.milvus_format import (
     EMBEDDER,
@@ -31,7 +31,7 @@ from loop.vision.embedding import Space
 PAUSES = {"initial": 100, "min": 100, "max": 500}  # milliseconds
 
 
-class References:
+class Milvus:
     """A Milvus server. It is connected at the first call, and again at the first call after it was down."""
 
     def __init__(self, address: str, *, seconds: float = 30.0, policy: IndexPolicy | None = None) -> None:
@@ -98,7 +98,7 @@ class References:
         if self._client is None and not self.answers():  # the client itself would try for longer
             raise MilvusDown(self.address, "nobody listens there")
         limits = {"timeout": self._seconds, **options}  # without a timeout it tries again for minutes
-        return guarded(self.address, lambda: getattr(self._connect(), method)(*arguments, **limits))
+        return call_milvus(self.address, lambda: getattr(self._connect(), method)(*arguments, **limits))
 
     def _connect(self) -> Any:
         from pymilvus import MilvusClient
@@ -106,7 +106,7 @@ class References:
         with self._lock:
             if self._client is None:
                 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # it raises everything that it logs
-                self._client = MilvusClient(uri=self.address, timeout=self._seconds, grpc_options=_channel())
+                self._client = MilvusClient(uri=self.address, timeout=self._seconds, grpc_options=_channel_options())
         return self._client
 
     def _open(self, name: str, project_id: int) -> Collection | None:
@@ -156,5 +156,5 @@ class References:
         )
 
 
-def _channel() -> dict[str, int]:
+def _channel_options() -> dict[str, int]:
     return {f"grpc.{option}_reconnect_backoff_ms": pause for option, pause in PAUSES.items()}

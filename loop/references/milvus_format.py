@@ -61,16 +61,16 @@ def row(entry: Entry, vector: Vectors, project_id: int) -> dict[str, Any]:
     return {**scalars, "project": project_id, VECTOR: vector}
 
 
-def read_entry(found: Mapping[str, Any]) -> Entry:
+def read_entry(stored: Mapping[str, Any]) -> Entry:
     """Read one row's scalars back."""
-    return Entry(**{name: found[name] for name in SCALARS})
+    return Entry(**{name: stored[name] for name in SCALARS})
 
 
-def read_vector(found: Mapping[str, Any]) -> Vectors:
+def read_vector(stored: Mapping[str, Any]) -> Vectors:
     """Read one row's vector back, float32 (dimension,)."""
     import numpy as np
 
-    vector: Vectors = np.asarray(found[VECTOR], np.float32)
+    vector: Vectors = np.asarray(stored[VECTOR], np.float32)
     return vector
 
 

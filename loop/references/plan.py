@@ -10,7 +10,7 @@ from pathlib import Path
 from loop.label_studio.payloads import Review
 from loop.label_studio.projects import Project
 from loop.references.room import ReferencesRoom
-from loop.references.wanted import Drawn, Shown, TaskFacts, wanted
+from loop.references.wanted import TaskFacts, TaskPrediction, TaskReview, list_wanted
 from loop.storage.queries import chunked
 from loop.vision.embedding import Space
 
@@ -18,7 +18,7 @@ AT_ONCE = 50  # tasks per transaction: a long transaction would block events, wh
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class EmbedderSource:
     """The space of new vectors, and the weights that serve."""
 
     space: Space
@@ -28,41 +28,41 @@ class Source:
 
 def is_due(references: ReferencesRoom, project: Project) -> bool:
     """Return whether a vector is missing, or no longer wanted."""
-    source = source_of(references, project.id)
+    source = find_source(references, project.id)
     if source is None:
         return False
     return references.vectors.is_due(project.id, source.space) or bool(
-        references.task_states.changed(project.id, source.space)
+        references.task_states.find_changed(project.id, source.space)
     )
 
 
-def source_of(references: ReferencesRoom, project_id: int) -> Source | None:
+def find_source(references: ReferencesRoom, project_id: int) -> EmbedderSource | None:
     """Return the source of a project's vectors while its champion serves; None without an embedder."""
     champion = references.registry.versions.champion(project_id)
     weights = champion.weights if champion else references.registry.detectors.base_if_here()
     size = champion.image_size if champion else None
     space = references.vision.embedders.space(references.registry.version_name(champion), weights, size)
-    return Source(space, weights, size) if space else None
+    return EmbedderSource(space, weights, size) if space else None
 
 
 def plan(references: ReferencesRoom, project_id: int, space: Space) -> int:
     """Plan the vectors of every task whose records changed; return the number of tasks."""
-    changed = references.task_states.changed(project_id, space)
+    changed = references.task_states.find_changed(project_id, space)
     for ids in chunked(changed, AT_ONCE):
-        facts = _facts(references, project_id, ids)
-        plans = {task.task_id: (changed[task.task_id], wanted(task, space)) for task in facts}
+        facts = _collect_facts(references, project_id, ids)
+        plans = {task.task_id: (changed[task.task_id], list_wanted(task, space)) for task in facts}
         references.vectors.plan(project_id, space, plans)
     return len(changed)
 
 
-def _facts(references: ReferencesRoom, project_id: int, task_ids: Sequence[int]) -> list[TaskFacts]:
+def _collect_facts(references: ReferencesRoom, project_id: int, task_ids: Sequence[int]) -> list[TaskFacts]:
     """Collect the facts that decide which vectors tasks have."""
     image_key = references.studio.projects.get(project_id).config().image_key
     newest = references.predictions.newest(project_id, task_ids)
-    standing = references.task_states.newest_predictions(project_id, task_ids)
+    standing = references.task_states.read_newest_predictions(project_id, task_ids)
     counted = references.reviews.store.find_counted(project_id, task_ids)
-    judged = references.task_states.judged(project_id, task_ids)
-    named = references.task_states.named(project_id, task_ids)
+    judged = references.task_states.read_judged(project_id, task_ids)
+    named = references.task_states.read_named(project_id, task_ids)
     facts = []
     for task_id in task_ids:
         prediction, review = newest.get(task_id), counted.get(task_id)
@@ -71,8 +71,8 @@ def _facts(references: ReferencesRoom, project_id: int, task_ids: Sequence[int])
         facts.append(
             TaskFacts(
                 task_id,
-                Shown(shown.image, shown.version, (*shown.regions, *shown.candidates)) if shown else None,
-                Drawn(image, review.review.regions, _begun(review.review)) if review and image else None,
+                TaskPrediction(shown.image, shown.version, (*shown.regions, *shown.candidates)) if shown else None,
+                TaskReview(image, review.review.regions, _find_begin(review.review)) if review and image else None,
                 tuple(judged.get(task_id, ())),
                 tuple(named.get(task_id, ())),
             )
@@ -80,6 +80,6 @@ def _facts(references: ReferencesRoom, project_id: int, task_ids: Sequence[int])
     return facts
 
 
-def _begun(review: Review) -> datetime:
+def _find_begin(review: Review) -> datetime:
     """Return the earliest time at which the review or its last edit began: lead times of all edits add up."""
     return review.updated_at - timedelta(seconds=review.lead_time or 0.0)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from loop.job_queue.queue import JobQueue
 from loop.label_studio.room import StudioRoom
 from loop.references.changed_tasks import TaskStates
-from loop.references.milvus_client import References
-from loop.references.vector_store import VectorLog
+from loop.references.milvus_client import Milvus
+from loop.references.vector_store import VectorStore
 from loop.registry.room import RegistryRoom
 from loop.reviews.room import ReviewsRoom
 from loop.serving.store import PredictionLog
@@ -17,7 +17,7 @@ from loop.vision.room import VisionRoom
 
 @dataclass(frozen=True, slots=True)
 class ReferencesRoom:
-    """Vectors in Milvus, and the record of which there should be."""
+    """Vectors in Milvus, and the records of the vectors that should exist."""
 
     studio: StudioRoom
     queue: JobQueue
@@ -25,6 +25,6 @@ class ReferencesRoom:
     registry: RegistryRoom
     reviews: ReviewsRoom
     predictions: PredictionLog
-    milvus: References
-    vectors: VectorLog
+    milvus: Milvus
+    vectors: VectorStore
     task_states: TaskStates

@@ -11,11 +11,11 @@ from loop.regions import Box, Region
 from loop.reviews.verdicts import Decision
 from loop.vision.embedding import Space
 
-NAMED = "named"  # the verdict of a box that a person named as one of a cluster
+NAMED = "named"  # the verdict of a box that a person named as a member of a cluster
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class TaskPrediction:
     """The prediction of one version on a task's *image*: shown and held-back regions."""
 
     image: str
@@ -24,7 +24,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class TaskReview:
     """The regions of the review that counts on the *image*; *began* is the start of its last edit."""
 
     image: str
@@ -33,7 +33,7 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedBox:
     """A box that nobody drew, and that a person named as a member of a cluster at the time *at*."""
 
     image: str
@@ -42,7 +42,7 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedRegion:
     """One verdict on a version. A missed box has no *predicted* region, a false positive no *reviewed* region."""
 
     decision: Decision
@@ -62,14 +62,14 @@ class TaskFacts:
     """
 
     task_id: int
-    newest: Shown | None = None
-    drawn: Drawn | None = None
-    judged: tuple[Judged, ...] = ()
-    named: tuple[Named, ...] = ()
+    newest: TaskPrediction | None = None
+    drawn: TaskReview | None = None
+    judged: tuple[JudgedRegion, ...] = ()
+    named: tuple[NamedBox, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedVector:
     """One vector that should exist: of a box on an image, with its scalars, in one kind of collection."""
 
     kind: CollectionKind
@@ -79,7 +79,7 @@ class Wanted:
     entry: Entry
 
 
-def wanted(facts: TaskFacts, space: Space) -> list[Wanted]:
+def list_wanted(facts: TaskFacts, space: Space) -> list[WantedVector]:
     """
     Return the vectors that a task should have in *space*, each key once per kind.
 
@@ -87,51 +87,55 @@ def wanted(facts: TaskFacts, space: Space) -> list[Wanted]:
     since. A review that began after the naming replaces the named boxes. Detections are the regions of the newest
     prediction, shown or held back, and every judged region: a deleted region stays as an example of a false positive.
     """
-    vectors: dict[tuple[CollectionKind, str], Wanted] = {}
-    for vector in (*_named(facts, space), *_references(facts, space), *_detections(facts, space)):
+    vectors: dict[tuple[CollectionKind, str], WantedVector] = {}
+    for vector in (*_list_named(facts, space), *_list_references(facts, space), *_list_detections(facts, space)):
         vectors.setdefault((vector.kind, vector.entry.key), vector)
     return list(vectors.values())
 
 
-def _named(facts: TaskFacts, space: Space) -> Iterator[Wanted]:
+def _list_named(facts: TaskFacts, space: Space) -> Iterator[WantedVector]:
     for box in facts.named:
         is_reviewed = facts.drawn and facts.drawn.began and facts.drawn.began >= box.at
         is_current = facts.newest is None or facts.newest.image == box.image
         if is_current and not is_reviewed:
-            yield _make(CollectionKind.REFERENCES, facts.task_id, box.image, box.region, space, "", NAMED)
+            yield _make_wanted(CollectionKind.REFERENCES, facts.task_id, box.image, box.region, space, "", NAMED)
 
 
-def _references(facts: TaskFacts, space: Space) -> Iterator[Wanted]:
+def _list_references(facts: TaskFacts, space: Space) -> Iterator[WantedVector]:
     if facts.drawn is None:
         return
     verdicts = {(verdict.reviewed.id, verdict.reviewed.box): verdict for verdict in facts.judged if verdict.reviewed}
-    for region in _usable(facts.drawn.regions):
+    for region in _choose_usable(facts.drawn.regions):
         judged = verdicts.get((region.id, region.box))
-        decision = judged.decision if judged else Decision.MISSED  # nothing was predicted there
+        decision = judged.decision if judged else Decision.MISSED  # no box was predicted at its place
         version = judged.version if judged and judged.predicted else ""
-        yield _make(CollectionKind.REFERENCES, facts.task_id, facts.drawn.image, region, space, version, decision)
+        yield _make_wanted(
+            CollectionKind.REFERENCES, facts.task_id, facts.drawn.image, region, space, version, decision
+        )
 
 
-def _detections(facts: TaskFacts, space: Space) -> Iterator[Wanted]:
+def _list_detections(facts: TaskFacts, space: Space) -> Iterator[WantedVector]:
     for verdict in facts.judged:
-        for region in _usable([verdict.predicted] if verdict.predicted else []):
+        for region in _choose_usable([verdict.predicted] if verdict.predicted else []):
             image, version = verdict.image, verdict.version
-            yield _make(CollectionKind.DETECTIONS, facts.task_id, image, region, space, version, verdict.decision)
+            yield _make_wanted(
+                CollectionKind.DETECTIONS, facts.task_id, image, region, space, version, verdict.decision
+            )
     if facts.newest:
-        for region in _usable(facts.newest.regions):
-            yield _make(
+        for region in _choose_usable(facts.newest.regions):
+            yield _make_wanted(
                 CollectionKind.DETECTIONS, facts.task_id, facts.newest.image, region, space, facts.newest.version, ""
             )
 
 
-def _usable(regions: Sequence[Region]) -> Iterable[Region]:
+def _choose_usable(regions: Sequence[Region]) -> Iterable[Region]:
     """Return the regions that have a label and lie on the image at least partly."""
     return (region for region in regions if region.label and region.box.clip().area > 0)
 
 
-def _make(
+def _make_wanted(
     kind: CollectionKind, task_id: int, image: str, region: Region, space: Space, version: str, verdict: str
-) -> Wanted:
+) -> WantedVector:
     box = region.box.clip()
     crop = crop_key(image, box)
     entry = Entry(
@@ -143,4 +147,4 @@ def _make(
         score=region.score or 0.0,
         verdict=str(verdict),
     )
-    return Wanted(kind, crop, image, box, entry)
+    return WantedVector(kind, crop, image, box, entry)

@@ -8,7 +8,7 @@ import numpy as np
 
 from loop.errors import PayloadError
 from loop.references.entries import Entry, Neighbour
-from loop.references.plan import source_of
+from loop.references.plan import find_source
 from loop.taxonomy.calibration import NodeCalibration, calibrate_nodes, without_group
 from loop.taxonomy.match import NEAREST, Matcher, fetch_vectors, matcher_of, stack_neighbours
 from loop.taxonomy.room import TaxonomyRoom
@@ -86,7 +86,7 @@ def calibrate(taxonomies: TaxonomyRoom, project_id: int) -> tuple[Taxonomy, list
 
 def count_matches(taxonomies: TaxonomyRoom, project_id: int) -> dict[str | None, int]:
     """Count the detections matched to each node; None is unknown."""
-    source = source_of(taxonomies.references, project_id)
+    source = find_source(taxonomies.references, project_id)
     return taxonomies.matches.count_by_node(project_id, source.space) if source else {}
 
 

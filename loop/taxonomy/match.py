@@ -12,7 +12,7 @@ from loop.errors import MilvusDown, UpstreamError
 from loop.label_studio.projects import Project
 from loop.references.collection import Collection
 from loop.references.entries import CollectionKind, Neighbour
-from loop.references.plan import source_of
+from loop.references.plan import find_source
 from loop.taxonomy.publish import publish, publish_views
 from loop.taxonomy.recorded_matches import find_task_matches
 from loop.taxonomy.room import TaxonomyRoom
@@ -46,7 +46,7 @@ class Matcher:
 def matcher_of(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy | None = None) -> Matcher | None:
     """Return the matcher of a taxonomy, by default the one in force; None if a part is missing. Raises MilvusDown."""
     taxonomy = taxonomy or taxonomies.store.current(project_id)
-    source = source_of(taxonomies.references, project_id) if taxonomy else None
+    source = find_source(taxonomies.references, project_id) if taxonomy else None
     if taxonomy is None or source is None:
         return None
     return Matcher(
@@ -58,7 +58,7 @@ def is_due(taxonomies: TaxonomyRoom, project: Project) -> bool:
     """Return whether detections wait for a match, and no new vector was made for a while."""
     if taxonomies.store.current(project.id) is None:
         return False
-    source = source_of(taxonomies.references, project.id)
+    source = find_source(taxonomies.references, project.id)
     return source is not None and taxonomies.matches.is_due(project.id, source.space, QUIET, LONGEST_WAIT)
 
 
@@ -137,7 +137,7 @@ def fetch_vectors(
     """Return the *keys* that have a vector in Milvus, and the vectors. The next index job makes lost vectors again."""
     collection = taxonomies.references.milvus.find(project_id, CollectionKind.DETECTIONS, space)
     stored = collection.get(keys) if collection else {}
-    taxonomies.references.vectors.lost(
+    taxonomies.references.vectors.mark_lost(
         project_id, space, CollectionKind.DETECTIONS, [key for key in keys if key not in stored]
     )
     known = [key for key in keys if key in stored]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from loop.errors import ImageError, MilvusDown
 from loop.label_studio.payloads import Task
 from loop.label_studio.projects import Project
-from loop.references.plan import Source, source_of
+from loop.references.plan import EmbedderSource, find_source
 from loop.serving.predict import Suggestion
 from loop.taxonomy.control import find_control
 from loop.taxonomy.recorded_matches import MatchesByTask, find_region_matches, find_suggestion_matches
@@ -63,7 +63,7 @@ class MatchNow:
         """Return the matches of shown regions, by task. Never raises, and keeps the time limit."""
         start = time.monotonic()
         taxonomy = self._taxonomies.store.current(project_id) if self._seconds > 0 else None
-        source = source_of(self._taxonomies.references, project_id) if taxonomy else None
+        source = find_source(self._taxonomies.references, project_id) if taxonomy else None
         if taxonomy is None or source is None:
             return {}
         predicted = [(each.task_id, each.image, each.shown) for each in suggestions if each.shown]
@@ -81,7 +81,9 @@ class MatchNow:
         except TooLate:
             return {}
 
-    def _compute_and_free(self, project_id: int, source: Source, suggestions: Sequence[Suggestion]) -> MatchesByTask:
+    def _compute_and_free(
+        self, project_id: int, source: EmbedderSource, suggestions: Sequence[Suggestion]
+    ) -> MatchesByTask:
         """Compute matches, free the thread, and log errors here: the request may no longer wait for them."""
         from loop.taxonomy.match import matcher_of
 
@@ -103,7 +105,7 @@ class MatchNow:
         self._is_down = False
         return matches_by_task
 
-    def _compute(self, matcher: Matcher, source: Source, suggestions: Sequence[Suggestion]) -> MatchesByTask:
+    def _compute(self, matcher: Matcher, source: EmbedderSource, suggestions: Sequence[Suggestion]) -> MatchesByTask:
         import numpy as np
 
         loaded = self._taxonomies.vision.images.load([Task(each.task_id, each.image) for each in suggestions])
@@ -116,7 +118,7 @@ class MatchNow:
         matches = iter(matcher.match(np.concatenate(vectors)))
         return {each.task_id: {region.id: next(matches) for region in each.shown} for each, _ in readable}
 
-    def _load(self, source: Source) -> Embedder:
+    def _load(self, source: EmbedderSource) -> Embedder:
         """Return the embedder of a space; the last embedder stays in memory."""
         if self._embedder is None or self._embedder.space != source.space:
             self._embedder = self._taxonomies.vision.embedders.load(source.space, source.weights, source.image_size)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from loop.errors import StalePlan
 from loop.references.entries import CollectionKind
-from loop.references.vector_store import State
+from loop.references.vector_store import VectorState
 from loop.storage.queries import chunked
 from loop.storage.taxonomy_tables import matches, reapplications
 from loop.storage.vector_tables import vectors
@@ -153,7 +153,7 @@ def _same_detection() -> sa.ColumnElement[bool]:
 def _select_unmatched(project_id: int, space: Space) -> sa.Select[tuple[Any, ...]]:
     has_match = sa.exists().where(_same_detection())
     is_of = (vectors.c.project_id == project_id, vectors.c.embedder == space.fingerprint)
-    is_done = (vectors.c.kind == CollectionKind.DETECTIONS, vectors.c.state == State.DONE)
+    is_done = (vectors.c.kind == CollectionKind.DETECTIONS, vectors.c.state == VectorState.DONE)
     return sa.select(vectors.c.key).where(*is_of, *is_done, ~has_match)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from loop.errors import PayloadError, StalePlan
 from loop.references.entries import CollectionKind
-from loop.references.vector_store import State
+from loop.references.vector_store import VectorState
 from loop.storage.queries import chunked
 from loop.taxonomy.match import (
     AT_ONCE,
@@ -84,7 +84,9 @@ def _require_matcher(taxonomies: TaxonomyRoom, project_id: int) -> Matcher:
 
 
 def _plan_changes(taxonomies: TaxonomyRoom, project_id: int, matcher: Matcher) -> DryRun:
-    keys = sorted(taxonomies.references.vectors.keys(project_id, matcher.space, CollectionKind.DETECTIONS, State.DONE))
+    keys = sorted(
+        taxonomies.references.vectors.keys(project_id, matcher.space, CollectionKind.DETECTIONS, VectorState.DONE)
+    )
     before = taxonomies.matches.of_keys(project_id, matcher.space, keys)
     after: dict[str, Match] = {}
     for batch in chunked(keys, AT_ONCE):

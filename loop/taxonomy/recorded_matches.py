@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from loop.label_studio.projects import Project
 from loop.references.entries import CollectionKind, crop_key, entry_key
-from loop.references.plan import source_of
-from loop.references.vector_store import Row
+from loop.references.plan import find_source
+from loop.references.vector_store import VectorRow
 from loop.regions import Region
 from loop.serving.predict import Suggestion
 from loop.serving.store import LoggedPrediction
@@ -79,7 +79,7 @@ def find_suggestion_matches(
 ) -> dict[int, TaskMatches]:
     """Return the recorded matches of suggestions, for example of a version that served before."""
     taxonomy = taxonomies.store.current(project.id)
-    source = source_of(taxonomies.references, project.id) if taxonomy else None
+    source = find_source(taxonomies.references, project.id) if taxonomy else None
     if taxonomy is None or source is None:
         return {}
     predicted = [(suggestion.task_id, suggestion.image, suggestion.shown) for suggestion in suggestions]
@@ -92,7 +92,7 @@ def trace_matches(
     taxonomies: TaxonomyRoom, project_id: int, predictions: Sequence[LoggedPrediction], region_id: str
 ) -> Iterator[MatchTrace]:
     """Yield the match of each place of a region, by the embedder in use."""
-    source = source_of(taxonomies.references, project_id)
+    source = find_source(taxonomies.references, project_id)
     if source is None:
         return
     space = source.space
@@ -110,7 +110,7 @@ def trace_matches(
         yield MatchTrace(keys[key], space.name, match.node, match.score, traced)
 
 
-def _trace_vote(vote: Vote, row: Row | None) -> Voter:
+def _trace_vote(vote: Vote, row: VectorRow | None) -> Voter:
     if row is None:
         return Voter(vote.score, vote.reference)
     entry = row.wanted.entry

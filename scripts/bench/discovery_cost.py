@@ -32,7 +32,7 @@ from loop.label_studio.payloads import Review, Task
 from loop.label_studio.tasks import StoredTask
 from loop.references.entries import CollectionKind
 from loop.references.index import build as build_vectors
-from loop.references.plan import source_of
+from loop.references.plan import find_source
 from loop.regions import Box, Pixels, Region
 from loop.rooms import Rooms, swap
 from loop.serving.store import LoggedPrediction
@@ -130,7 +130,7 @@ def measured(home: Path, address: str, tasks: int) -> list[str]:
     )
     fill(rooms, tasks)
     out.print(build_vectors(rooms.references, 1))
-    source = source_of(rooms.references, 1)
+    source = find_source(rooms.references, 1)
     assert source is not None
     vectors = sum(len(rooms.references.vectors.keys(1, source.space, kind)) for kind in CollectionKind)
     began = time.monotonic()

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from loop.references import milvus_server
 from loop.references.entries import CollectionKind, Entry
-from loop.references.milvus_client import References
+from loop.references.milvus_client import Milvus
 from loop.references.milvus_format import IndexPolicy
 from loop.regions import Pixels
 from loop.vision.embedders import Embedders
@@ -96,13 +96,13 @@ def collections(address: str, sizes: tuple[int, ...]) -> Table:
     table = Table("index", "vectors", *columns, "index built, s", box=None)
     for size in sizes:
         for name, above in (("FLAT", 10**9), ("HNSW", 0)):
-            references = References(address, seconds=600.0, policy=IndexPolicy(graph_above=above))
+            references = Milvus(address, seconds=600.0, policy=IndexPolicy(graph_above=above))
             table.add_row(name, str(size), *measured(references, size))
             references.close()
     return table
 
 
-def measured(references: References, size: int) -> list[str]:
+def measured(references: Milvus, size: int) -> list[str]:
     """One row: a collection of random directions around 60 centres."""
     rng = np.random.default_rng(size)
     centres = rng.normal(size=(60, DIMENSION))
@@ -155,7 +155,7 @@ def milvus() -> Iterator[str]:
         process = subprocess.Popen([sys.executable, *milvus_server.command(folder)], stdout=subprocess.DEVNULL)
         address = milvus_server.address(folder)
         try:
-            while not References(address).answers():
+            while not Milvus(address).answers():
                 time.sleep(0.2)
             yield address
         finally:

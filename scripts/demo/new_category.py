@@ -11,7 +11,7 @@ import httpx
 from rich.table import Table
 
 from loop.discovery.cluster_store import ClusterRecord, ClusterState
-from loop.references.plan import is_due, source_of
+from loop.references.plan import find_source, is_due
 from loop.regions import Box, Region
 from loop.rooms import Rooms
 from loop.settings import Settings
@@ -131,7 +131,7 @@ def _come(scenery: Scenery, shown: Sequence[Scene]) -> None:
         predicted = rooms.serving.predictions.newest(project_id, _tasks(scenery, shown))
         if len(predicted) < len(shown) or is_due(rooms.references, rooms.studio.projects.get(project_id)):
             return False
-        source = source_of(rooms.references, project_id)
+        source = find_source(rooms.references, project_id)
         return source is not None and not rooms.taxonomies.matches.find_unmatched(project_id, source.space, 1)
 
     services.until(is_done, "new scenes were not matched")
@@ -149,7 +149,7 @@ def _tasks(scenery: Scenery, shown: Sequence[Scene]) -> dict[int, Scene]:
 def _told(scenery: Scenery, shown: Sequence[Scene]) -> Told:
     """Count by the truth what the surest box on each object is matched to."""
     rooms, project_id, by_task = scenery.rooms, scenery.project_id, _tasks(scenery, shown)
-    source = source_of(rooms.references, project_id)
+    source = find_source(rooms.references, project_id)
     assert source is not None
     counts: Counter[str] = Counter()
     for task, prediction in rooms.serving.predictions.newest(project_id, by_task).items():

@@ -13,7 +13,7 @@ from loop.discovery.neighbour_graph import NOISE
 from loop.discovery.tracking import UnknownCluster
 from loop.references.entries import CollectionKind
 from loop.references.index import index
-from loop.references.plan import source_of
+from loop.references.plan import find_source
 from loop.reviews.judging import judge_tasks
 from loop.rooms import swap
 from tests.builders import box, region, review, served
@@ -64,7 +64,7 @@ def reviewed(rooms, task, *drawn, edited=5, **fields):
 
 
 def unknown_members(rooms):
-    return gather(rooms.discovery, 1, source_of(rooms.references, 1).space).members
+    return gather(rooms.discovery, 1, find_source(rooms.references, 1).space).members
 
 
 def unknown_tasks(rooms):
@@ -81,7 +81,7 @@ def planted(rooms):
     for tasks in (INSECTS, TOOLS):
         members = [
             member
-            for member in gather(rooms.discovery, 1, source_of(rooms.references, 1).space).members
+            for member in gather(rooms.discovery, 1, find_source(rooms.references, 1).space).members
             if member.task in tasks
         ]
         name = make_cluster_id([member.key for member in members])
@@ -95,7 +95,7 @@ def tasks_of(cluster):
 
 
 def references(rooms):
-    collection = rooms.references.milvus.find(1, CollectionKind.REFERENCES, source_of(rooms.references, 1).space)
+    collection = rooms.references.milvus.find(1, CollectionKind.REFERENCES, find_source(rooms.references, 1).space)
     return Counter((entry.label, entry.verdict) for entry, _ in collection.rows.values())
 
 

@@ -10,7 +10,7 @@ from loop.discovery.decide import NOTHING, dismiss, promote
 from loop.errors import ClusterDecided, LabelConfigError, NoSuchCluster, Refused, TaxonomyError
 from loop.label_studio.label_config import parse
 from loop.references.index import index
-from loop.references.plan import source_of
+from loop.references.plan import find_source
 from loop.rooms import swap
 from loop.taxonomy.taxonomy import Node, Taxonomy
 from loop.taxonomy.voting import Match
@@ -101,7 +101,7 @@ def test_what_people_moved_in_the_taxonomy_since_stays_where_they_put_it(rooms):
 
 def test_what_label_studio_shows_of_matches_is_written_anew_with_the_taxonomy(rooms):
     insects, tools = planted(rooms)
-    space = source_of(rooms.references, 1).space
+    space = find_source(rooms.references, 1).space
     key = tools.members[0].key
     rooms.taxonomies.matches.add(1, space, {key: Match(None, 0.1)})
     rooms.taxonomies.matches.mark_shown(1, space, [key])
@@ -120,7 +120,7 @@ def test_of_two_people_who_decide_at_once_one_is_told(rooms):
         rooms.discovery.clusters.promote(1, replace(seen, name="Insect", node="insect"), "Insect", datetime.now(UTC))
 
     assert states(rooms) == {"dismissed": 1, "open": 1}
-    assert rooms.references.task_states.named(1, INSECTS) == {}
+    assert rooms.references.task_states.read_named(1, INSECTS) == {}
 
 
 def test_a_box_in_two_clusters_is_named_once(rooms):
@@ -172,7 +172,7 @@ def test_what_cannot_be_promoted_touches_nothing(rooms, name, parent, broken, er
     assert states(rooms) == {"open": 2}
     assert rooms.taxonomies.store.current(1) is None
     assert studio.fields["label_config"] == CONFIG
-    assert rooms.references.task_states.named(1, INSECTS) == {}
+    assert rooms.references.task_states.read_named(1, INSECTS) == {}
 
 
 def test_a_label_config_that_nothing_can_be_added_to_is_refused_before_anything_is_touched(rooms):

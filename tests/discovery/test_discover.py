@@ -7,7 +7,7 @@ from loop.discovery.clustering import ClusterPolicy, Method
 from loop.discovery.decide import dismiss
 from loop.discovery.discover import discover
 from loop.references.index import index
-from loop.references.plan import source_of
+from loop.references.plan import find_source
 from loop.reviews.judging import judge_tasks
 from loop.rooms import swap
 from loop.taxonomy.taxonomy import Node, Taxonomy
@@ -58,7 +58,7 @@ def test_what_nothing_has_a_name_for_becomes_clusters(rooms):
 
 def test_one_category_that_is_all_there_is_of_the_unknown_is_found(rooms):
     tools = {member.key: Match("car", 0.9) for member in unknown_members(rooms) if member.task > 20}
-    rooms.taxonomies.matches.add(1, source_of(rooms.references, 1).space, tools)
+    rooms.taxonomies.matches.add(1, find_source(rooms.references, 1).space, tools)
 
     line = discover(rooms.discovery, 1, POLICY)
 
@@ -83,7 +83,7 @@ def test_the_same_again_gives_the_same_clusters(rooms):
 
 
 def test_what_matches_a_node_is_no_unknown(rooms):
-    space = source_of(rooms.references, 1).space
+    space = find_source(rooms.references, 1).space
     keys = {member.task: member.key for member in unknown_members(rooms)}
     rooms.taxonomies.matches.add(1, space, {keys[11]: Match("car", 0.9), keys[12]: Match(None, 0.1)})
 

@@ -8,7 +8,7 @@ from loop.discovery.discover import discover
 from loop.discovery.spread import spread_queue
 from loop.errors import UpstreamError
 from loop.label_studio.tasks import StoredTask
-from loop.references.plan import source_of
+from loop.references.plan import find_source
 from loop.rooms import swap
 from loop.serving.refresh import refresh
 from loop.serving.write_groups import write_groups
@@ -37,7 +37,7 @@ def task(number):
 
 
 def spread_now(rooms):
-    return spread_queue(rooms.discovery, 1, source_of(rooms.references, 1).space)
+    return spread_queue(rooms.discovery, 1, find_source(rooms.references, 1).space)
 
 
 def clusters(rooms):

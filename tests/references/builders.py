@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from loop.references.entries import CollectionKind
-from loop.references.plan import source_of
+from loop.references.plan import find_source
 from loop.reviews.judging import judge_tasks
 from scripts.demo import scenes
 from tests.builders import box, region, review, served
@@ -44,6 +44,6 @@ def accept(rooms, task, image, regions):
 def count_vectors(rooms):
     count_of = {}
     for kind in CollectionKind:
-        collection = rooms.references.milvus.find(1, kind, source_of(rooms.references, 1).space)
+        collection = rooms.references.milvus.find(1, kind, find_source(rooms.references, 1).space)
         count_of[kind] = len(collection.keys()) if collection else 0
     return count_of

@@ -6,7 +6,7 @@ from loop.errors import MilvusDown
 from loop.references import check as vet
 from loop.references.entries import CollectionKind, Entry, Neighbour
 from loop.references.index import index
-from loop.references.label_errors import ErrorPolicy, contradictions, suspects, tasks_of
+from loop.references.label_errors import ErrorPolicy, find_contradictions, find_suspects, list_tasks
 from loop.rooms import swap
 from tests.builders import region
 from tests.fakes import FakeImages, FakeLabelStudio
@@ -28,7 +28,7 @@ def near(*labels, similarity=0.9, first=10):
 def test_a_reference_whose_neighbours_all_say_otherwise_is_suspect():
     wrong = entry("1", "Car")
 
-    (suspect,) = suspects({wrong: near("Bird", "Bird", "Bird", "Car")}, POLICY)
+    (suspect,) = find_suspects({wrong: near("Bird", "Bird", "Bird", "Car")}, POLICY)
 
     assert (suspect.entry, suspect.suggested, suspect.share) == (wrong, "Bird", 0.75)
 
@@ -39,30 +39,30 @@ def test_a_reference_whose_neighbours_all_say_otherwise_is_suspect():
     ids=["divided", "agreed", "too-few", "none", "all-differ"],
 )
 def test_a_reference_is_not_suspect_where_its_neighbours_are(labels):
-    assert suspects({entry("1"): near(*labels)}, POLICY) == []
+    assert find_suspects({entry("1"): near(*labels)}, POLICY) == []
 
 
 def test_boxes_of_the_same_task_have_no_vote():
     same = [Neighbour(entry(str(n), "Bird", task=1), 0.99) for n in range(20, 30)]
 
-    assert suspects({entry("1"): [*same, *near("Car", "Car", "Car")]}, POLICY) == []
+    assert find_suspects({entry("1"): [*same, *near("Car", "Car", "Car")]}, POLICY) == []
 
 
 def test_only_the_nearest_vote():
     neighbours = {entry("1"): [*near("Car", "Car", "Car", "Car"), *near(*["Bird"] * 20, similarity=0.5, first=50)]}
 
-    assert suspects(neighbours, POLICY) == []
+    assert find_suspects(neighbours, POLICY) == []
 
 
 def test_twins_with_two_labels_are_one_contradiction():
     car, bird = entry("1", "Car"), entry("2", "Bird")
     neighbours = {car: [Neighbour(bird, 0.99)], bird: [Neighbour(car, 0.99)], entry("3"): [Neighbour(car, 1.0)]}
 
-    (pair,) = contradictions(neighbours, POLICY)
+    (pair,) = find_contradictions(neighbours, POLICY)
 
-    assert {pair.one, pair.other} == {car, bird}
-    assert contradictions({car: [Neighbour(bird, 0.9)]}, POLICY) == []
-    assert tasks_of([], [pair]) == [1, 2]
+    assert {pair.first, pair.second} == {car, bird}
+    assert find_contradictions({car: [Neighbour(bird, 0.9)]}, POLICY) == []
+    assert list_tasks([], [pair]) == [1, 2]
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_stats_count_by_label_verdict_and_state(rooms):
     reviewed(rooms, region("1l", "Car"))
     index(rooms.references, 1)
 
-    references, detections = vet.stats(rooms.references, 1).kinds
+    references, detections = vet.count_vectors(rooms.references, 1).kinds
 
     assert (references.kind, references.labels, references.verdicts) == (
         CollectionKind.REFERENCES,
@@ -137,7 +137,7 @@ def test_with_milvus_down_stats_say_what_the_records_say_and_check_says_why_not(
     index(rooms.references, 1)
     rooms.references.milvus.is_down = True
 
-    stats = vet.stats(rooms.references, 1)
+    stats = vet.count_vectors(rooms.references, 1)
 
     assert "did not answer" in stats.error
     assert stats.kinds[1].states == {"done": 3}

@@ -8,7 +8,7 @@ from loop.references import plan as plan_vectors
 from loop.references.changed_tasks import TaskStates
 from loop.references.entries import CollectionKind
 from loop.references.index import index, rebuild
-from loop.references.vector_store import State, VectorLog
+from loop.references.vector_store import VectorState, VectorStore
 from loop.reviews.judging import judge_tasks
 from loop.reviews.review_store import ANNOTATION, TASK
 from loop.rooms import swap
@@ -139,9 +139,9 @@ def test_an_image_that_is_gone_costs_only_itself_and_is_tried_again_later(rooms)
     assert {entry.task for entry in entries(rooms, CollectionKind.DETECTIONS).values()} == {1, 3}
     assert not plan_vectors.is_due(rooms.references, rooms.studio.projects.get(1))  # not at once
     space = rooms.vision.embedders.space("", None)
-    broken = rooms.references.vectors.rows(1, space, State.BROKEN)
+    broken = rooms.references.vectors.read(1, space, VectorState.BROKEN)
     assert {row.error for row in broken} == {"/data/upload/2.jpg: HTTP 404"}
-    rooms.references.vectors.set(1, space, broken, State.DUE)
+    rooms.references.vectors.set(1, space, broken, VectorState.DUE)
     index(swap(rooms, (rooms.vision.images, FakeImages())).references, 1)
     assert len(entries(rooms, CollectionKind.DETECTIONS)) == 9
 
@@ -221,11 +221,11 @@ def test_unchanged_tasks_are_not_planned_again(rooms):
     for task in range(1, 6):
         predicted(rooms, task=task)
     space = rooms.vision.embedders.space("", None)
-    states, log = TaskStates(rooms.engine), VectorLog(rooms.engine)
+    states, store = TaskStates(rooms.engine), VectorStore(rooms.engine)
     assert plan_vectors.plan(rooms.references, 1, space) == 5
 
     reviewed(rooms, region("3l", "Car", LEFT), task=3, annotation=3)
 
-    assert set(states.changed(1, space)) == {3}
+    assert set(states.find_changed(1, space)) == {3}
     assert plan_vectors.plan(rooms.references, 1, space) == 1
-    assert len(log.rows(1, space, State.DUE)) == 16
+    assert len(store.read(1, space, VectorState.DUE)) == 16

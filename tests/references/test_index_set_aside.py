@@ -19,7 +19,7 @@ class Picky(FakeEmbedders):
 
     def embed(self, images, boxes):
         self.calls += 1
-        if any(one.x0 == pytest.approx(0.2) for some in boxes for one in some):
+        if any(box.x0 == pytest.approx(0.2) for crops in boxes for box in crops):
             raise self.error
         return super().embed(images, boxes)
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from loop.references.entries import CollectionKind
 from loop.references.index import index
-from loop.references.plan import source_of
+from loop.references.plan import find_source
 from loop.rooms import swap
 from loop.taxonomy.recorded_matches import find_task_matches
 from loop.taxonomy.taxonomy import Enrichment, Node, Taxonomy
@@ -60,18 +60,18 @@ def with_references(rooms):
 
 
 def nodes(rooms, *tasks):
-    source = source_of(rooms.references, 1)
+    source = find_source(rooms.references, 1)
     by_task = find_task_matches(rooms.taxonomies, 1, source.space, tasks)
     return {region_id: match.node for matches in by_task.values() for region_id, match in matches.items()}
 
 
 def placed(rooms, kind=CollectionKind.DETECTIONS):
-    collection = rooms.references.milvus.find(1, kind, source_of(rooms.references, 1).space)
+    collection = rooms.references.milvus.find(1, kind, find_source(rooms.references, 1).space)
     return {entry.region: entry.node for entry, _ in collection.rows.values()}
 
 
 def everything(rooms):
-    space = source_of(rooms.references, 1).space
+    space = find_source(rooms.references, 1).space
     return rooms.taxonomies.matches.of_keys(
         1, space, rooms.references.milvus.find(1, CollectionKind.DETECTIONS, space).rows
     )

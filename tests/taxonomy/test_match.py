@@ -5,8 +5,8 @@ import pytest
 from loop.errors import PayloadError
 from loop.references.entries import CollectionKind
 from loop.references.index import index
-from loop.references.plan import source_of
-from loop.references.vector_store import State
+from loop.references.plan import find_source
+from loop.references.vector_store import VectorState
 from loop.taxonomy import manage
 from loop.taxonomy.match import is_due, match_detections
 from loop.taxonomy.reapply import dry_run
@@ -118,13 +118,13 @@ def test_milvus_down_leaves_it_due(rooms):
 def test_what_milvus_lost_is_made_again_and_matched_then(rooms):
     with_references(rooms)
     manage.apply(rooms.taxonomies, 1, TREE, "test")
-    space = source_of(rooms.references, 1).space
+    space = find_source(rooms.references, 1).space
     collection = rooms.references.milvus.find(1, CollectionKind.DETECTIONS, space)
     lost = next(iter(collection.rows))
     del collection.rows[lost]
 
     assert "5 detections matched" in match_detections(rooms.taxonomies, 1)
-    assert lost in rooms.references.vectors.keys(1, space, CollectionKind.DETECTIONS, State.DUE)
+    assert lost in rooms.references.vectors.keys(1, space, CollectionKind.DETECTIONS, VectorState.DUE)
     index(rooms.references, 1)
     assert "1 detections matched" in match_detections(rooms.taxonomies, 1)
 

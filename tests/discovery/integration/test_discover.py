@@ -12,7 +12,7 @@ from loop.discovery.decide import promote
 from loop.discovery.discover import discover
 from loop.references.entries import CollectionKind
 from loop.references.index import build as build_references
-from loop.references.plan import source_of
+from loop.references.plan import find_source
 from loop.regions import Region
 from loop.rooms import swap
 from loop.serving.store import LoggedPrediction
@@ -68,7 +68,7 @@ def rooms(tmp_path, tmp_path_factory, milvus, composed):
             )
     yield rooms
     for kind in CollectionKind:
-        rooms.references.milvus.drop(1, kind, source_of(rooms.references, 1).space)
+        rooms.references.milvus.drop(1, kind, find_source(rooms.references, 1).space)
     rooms.close()
     server.shutdown()
     server.server_close()

@@ -6,7 +6,7 @@ import sys
 import time
 
 from loop.references import milvus_server
-from loop.references.milvus_client import References
+from loop.references.milvus_client import Milvus
 
 
 class MilvusProcess:
@@ -22,7 +22,7 @@ class MilvusProcess:
             command = [sys.executable, *milvus_server.command(self.folder)]
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         deadline = time.monotonic() + 60
-        while not References(self.address).answers():
+        while not Milvus(self.address).answers():
             assert self.process.poll() is None, (self.folder / "log").read_text()
             assert time.monotonic() < deadline
             time.sleep(0.1)

@@ -7,7 +7,7 @@ import pytest
 
 from loop.errors import MilvusDown
 from loop.references.entries import CollectionKind, Entry
-from loop.references.milvus_client import References
+from loop.references.milvus_client import Milvus
 from loop.references.milvus_format import IndexPolicy
 from loop.vision.embedding import Space, normalise
 
@@ -19,7 +19,7 @@ DIMENSION = 16
 
 @pytest.fixture
 def references(milvus):
-    made = References(milvus.address, seconds=5.0, policy=IndexPolicy(graph_above=50))
+    made = Milvus(milvus.address, seconds=5.0, policy=IndexPolicy(graph_above=50))
     yield made
     for name in made.ask("list_collections"):
         for alias in made.ask("list_aliases", name)["aliases"]:
@@ -177,7 +177,7 @@ def test_what_was_acknowledged_survives_kill_9_and_the_connection_comes_back(mil
 
 
 def test_a_frozen_milvus_is_given_up_in_time(milvus):
-    slow = References(milvus.address, seconds=2.0)
+    slow = Milvus(milvus.address, seconds=2.0)
     known = slow.create(2, CollectionKind.REFERENCES, OURS, DIMENSION)
     milvus.freeze()
     began = time.monotonic()

@@ -22,8 +22,8 @@ from loop.references.entries import CollectionKind
 from loop.references.index import build as build_references
 from loop.references.index import index, rebuild
 from loop.references.label_errors import ErrorPolicy
-from loop.references.plan import source_of
-from loop.references.vector_store import State
+from loop.references.plan import find_source
+from loop.references.vector_store import VectorState
 from loop.regions import Box, Region
 from loop.rooms import swap
 from loop.serving.store import LoggedPrediction
@@ -77,7 +77,7 @@ def made(home, milvus, embedder, composed, address):
         accept(rooms, task, f"{address}/{scene.name}.png", regions)
     yield rooms
     for kind in CollectionKind:
-        source = source_of(rooms.references, 1)
+        source = find_source(rooms.references, 1)
         if rooms.references.milvus.find(1, kind, source.space):
             rooms.references.milvus.drop(1, kind, source.space)
     rooms.close()
@@ -135,7 +135,7 @@ def test_a_wrong_label_is_found_by_those_who_saw_the_same(tmp_path, milvus, comp
         first = next(one for one in report.suspects if one.entry.region == "1-0")
         assert first.suggested == composed[0].objects[0][0]
         assert first.share == pytest.approx(1)
-        contradicting = {one.region for pair in report.contradictions for one in (pair.one, pair.other)}
+        contradicting = {one.region for pair in report.contradictions for one in (pair.first, pair.second)}
         assert contradicting >= {"1-0", *(f"{task}-0" for task in again)}
         assert len(report.tasks) < SCENES // 2
 
@@ -144,7 +144,7 @@ def test_a_wrong_label_is_found_by_those_who_saw_the_same(tmp_path, milvus, comp
 def test_a_rebuild_ends_in_the_same_vectors(tmp_path, milvus, composed, images):
     with made(tmp_path / "home", milvus, "yolo:", composed, images[1]) as rooms:
         index(rooms.references, 1)
-        space = source_of(rooms.references, 1).space
+        space = find_source(rooms.references, 1).space
         keys = sorted(rooms.references.milvus.find(1, CollectionKind.DETECTIONS, space).keys())
         before = rooms.references.milvus.find(1, CollectionKind.DETECTIONS, space).get(keys)
 
@@ -221,9 +221,12 @@ def test_the_job_killed_with_9_goes_on_where_it_was(tmp_path, milvus, composed, 
         job = subprocess.Popen(
             [sys.executable, "-c", code], env={**os.environ, **environment(tmp_path / "home", milvus, "yolo:")}
         )
-        space = source_of(rooms.references, 1).space
+        space = find_source(rooms.references, 1).space
         deadline = time.monotonic() + 120
-        while not rooms.references.vectors.keys(1, space, CollectionKind.REFERENCES, State.DONE) and job.poll() is None:
+        while (
+            not rooms.references.vectors.keys(1, space, CollectionKind.REFERENCES, VectorState.DONE)
+            and job.poll() is None
+        ):
             assert time.monotonic() < deadline
             time.sleep(0.01)
         job.send_signal(signal.SIGKILL)

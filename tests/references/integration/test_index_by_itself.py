@@ -9,7 +9,7 @@ import pytest
 
 from loop.errors import MilvusDown
 from loop.references.entries import CollectionKind
-from loop.references.plan import source_of
+from loop.references.plan import find_source
 from loop.wiring import build
 from tests.services import loop_running, make_project, run_loop, settings_of, until
 
@@ -43,7 +43,7 @@ def project(api, rooms, loop_settings):
 
 def keys(rooms, project_id, kind):
     with suppress(MilvusDown):
-        collection = rooms.references.milvus.find(project_id, kind, source_of(rooms.references, project_id).space)
+        collection = rooms.references.milvus.find(project_id, kind, find_source(rooms.references, project_id).space)
         return collection.keys() if collection else set()
     return set()
 
