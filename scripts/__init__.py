@@ -1,1 +1,1 @@
-"""What a person or a cron job runs."""
+"""Programs that a person or a cron job runs."""

@@ -1,1 +1,1 @@
-"""The demo: a real Label Studio, the real loop, a played annotator and composed scenes."""
+"""The demo: a real Label Studio, the real loop, a simulated annotator and composed scenes."""

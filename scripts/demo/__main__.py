@@ -1,8 +1,8 @@
 """
 Run the demo: `python -m scripts.demo`.
 
-A Label Studio and a `loop up` of their own, a project of composed scenes, an annotator who corrects what the label
-stream serves, and rounds of training that nothing but webhooks ask for. The loop does not know that it is a demo.
+It starts its own Label Studio and `loop up`, and makes a project of composed scenes. A simulated annotator corrects the
+tasks that the label stream serves; webhooks alone start the trainings. The loop has no code for the demo.
 """
 
 from __future__ import annotations
@@ -40,25 +40,25 @@ console = Console(width=None if sys.stdout.isatty() else 110)
 
 @dataclass(slots=True)
 class Bar:
-    """The progress all the way: a bar on a terminal, a line per stage elsewhere."""
+    """The progress of the whole demo: a bar on a terminal, a line per stage elsewhere."""
 
     progress: Progress
     task: TaskID
     began: float = field(default_factory=time.monotonic)
     stage: str = ""
 
-    def say(self, what: str, done: float = 0) -> None:
-        """Say what is going on, and how many steps it has come further."""
-        self.progress.update(self.task, description=what, advance=done)
-        stage = what.partition(", epoch")[0]
+    def say(self, text: str, done: float = 0) -> None:
+        """Show the current work, and move the bar by *done* steps."""
+        self.progress.update(self.task, description=text, advance=done)
+        stage = text.partition(", epoch")[0]
         if stage != self.stage and not console.is_terminal:
             console.print(f"{time.monotonic() - self.began:5.0f} s  {stage}", highlight=False, soft_wrap=True)
         self.stage = stage
 
 
 @dataclass(frozen=True, slots=True)
-class Game:
-    """All that the rounds are played with."""
+class DemoRun:
+    """Everything that the rounds need."""
 
     options: argparse.Namespace
     rooms: Rooms
@@ -66,16 +66,16 @@ class Game:
     project_id: int
     annotator: Annotator
     unseen: Sequence[Scene]
-    unseen_data: Path  # the same as a YOLO dataset
+    unseen_data: Path  # the unseen scenes as a YOLO dataset
     bar: Bar
 
 
 def main() -> None:
-    """Play the rounds and show what came of them."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("demo: stopped"))  # so that what was started is stopped
+    """Run the rounds and show their results."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("demo: stopped"))  # leaving the stack stops the services
     options = read_options()
     console.print("composing the scenes" if not options.data else f"reading {options.data}", highlight=False)
-    labels, shown, unseen = material(options)
+    labels, shown, unseen = read_material(options)
     out = (options.out or Path("demo-out") / f"{datetime.now():%Y-%m-%d-%H%M%S}").resolve()  # noqa: DTZ005
     out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -87,7 +87,7 @@ def main() -> None:
         settings = services.loop_settings(options, out, url, token)
         bar.say("starting the loop")
         stack.enter_context(services.loop_up(settings, out))
-        client = stack.enter_context(httpx.Client(base_url=url, auth=services.Signed(url, token), timeout=60))
+        client = stack.enter_context(httpx.Client(base_url=url, auth=services.TokenAuth(url, token), timeout=60))
         project_id = project.create(client, "Demo of the loop", labels)
         project.upload(client, project_id, shown, lambda count: bar.say("uploading scenes", count))
         bar.say("connecting the project")
@@ -95,16 +95,16 @@ def main() -> None:
         rooms = stack.enter_context(closing(build(settings)))
         unseen_data = project.write_dataset(out / "unseen", labels, unseen)
         annotator = Annotator(client, project_id, shown)
-        game = Game(options, rooms, client, project_id, annotator, unseen, unseen_data, bar)
-        rows = [play_round(game, number) for number in range(1, options.rounds + 1)]
-        scenery = new_category.Scenery(settings, rooms, client, project_id, {scene.name: scene for scene in shown})
-        outcome = None if options.data else new_category.play(scenery, lambda what: bar.say(what, 1))
+        run = DemoRun(options, rooms, client, project_id, annotator, unseen, unseen_data, bar)
+        rows = [play_round(run, number) for number in range(1, options.rounds + 1)]
+        tasks = new_category.CategoryRun(settings, rooms, client, project_id, {scene.name: scene for scene in shown})
+        outcome = None if options.data else new_category.play(tasks, lambda text: bar.say(text, 1))
         bar.say("done")
         progress.update(bar.task, completed=work)
         progress.stop()
-        show(game, rows, out)
+        show(run, rows, out)
         if outcome:
-            show_new_category(game, outcome)
+            show_new_category(run, outcome)
         console.print(f"Label Studio: {url}/projects/{project_id}/data   {login}", highlight=False, soft_wrap=True)
         if options.keep:
             console.print("It keeps running until Ctrl-C.")
@@ -115,12 +115,12 @@ def main() -> None:
 def read_options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="demo", description=__doc__)
-    parser.add_argument("--url", help="an existing Label Studio; it must be allowed to call this machine")
-    parser.add_argument("--token", help="its legacy token or personal access token")
-    parser.add_argument("--data", type=Path, help="an own YOLO dataset instead of composed scenes")
-    parser.add_argument("--out", type=Path, help="a folder for all that comes of it; a new one in demo-out by default")
+    parser.add_argument("--url", help="address of an existing Label Studio; it must be allowed to call this machine")
+    parser.add_argument("--token", help="legacy token or personal access token of that Label Studio")
+    parser.add_argument("--data", type=Path, help="a YOLO dataset of yours instead of composed scenes")
+    parser.add_argument("--out", type=Path, help="folder for all output; by default a new folder in demo-out")
     parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--round-size", type=int, default=80, help="tasks reviewed a round")
+    parser.add_argument("--round-size", type=int, default=80, help="tasks reviewed per round")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--image-size", type=int, default=160)
     parser.add_argument("--keep", action="store_true", help="keep Label Studio and the loop running at the end")
@@ -130,102 +130,102 @@ def read_options() -> argparse.Namespace:
     return options
 
 
-def material(options: argparse.Namespace) -> tuple[list[str], list[Scene], list[Scene]]:
-    """The labels, the scenes that become tasks, and those that only measure."""
+def read_material(options: argparse.Namespace) -> tuple[list[str], list[Scene], list[Scene]]:
+    """Return the labels, the scenes that become tasks, and the unseen scenes to measure on."""
     count = options.rounds * options.round_size
     if options.data:
-        labels, own = project.own_scenes(options.data)
-        unseen = max(1, len(own) // 5)
-        return labels, own[unseen : unseen + count], own[:unseen]
+        labels, own_scenes = project.read_scenes(options.data)
+        unseen = max(1, len(own_scenes) // 5)
+        return labels, own_scenes[unseen : unseen + count], own_scenes[:unseen]
     known, unknown = scenes.palettes()
     shown = scenes.compose(known, count, seed=1, prefix="scene")
     return sorted(scenes.CLASSES), shown, scenes.compose(unknown, 60, seed=2, prefix="unseen")
 
 
-def play_round(game: Game, number: int) -> report.Row:
-    """Review, wait for what the webhooks bring about, measure."""
-    rooms, project_id = game.rooms, game.project_id
-    game.bar.say(f"round {number}: predicting the open tasks")
-    services.until(lambda: queue_follows(game), "the queue does not follow the champion")
-    shown_by = champion(game).name
-    for _ in range(game.options.round_size):
-        game.bar.say(f"round {number}: reviewing what {shown_by} suggests", 1)
-        if game.annotator.review_next() is None:
+def play_round(run: DemoRun, number: int) -> report.RoundRow:
+    """Review tasks, wait for the training that the webhooks start, and measure its version."""
+    rooms, project_id = run.rooms, run.project_id
+    run.bar.say(f"round {number}: predicting the open tasks")
+    services.wait_until(lambda: queue_follows(run), "the queue does not follow the champion")
+    shown_by = champion(run).name
+    for _ in range(run.options.round_size):
+        run.bar.say(f"round {number}: reviewing what {shown_by} suggests", 1)
+        if run.annotator.review_next() is None:
             break
-    wait_for_training(game, number)
-    version = champion(game)
-    game.bar.say(f"round {number}: measuring {version.name}")
+    wait_for_training(run, number)
+    version = champion(run)
+    run.bar.say(f"round {number}: measuring {version.name}")
     rates = rooms.rates.store.count_by_version(project_id).get(shown_by, Rates())
-    return report.Row(
+    return report.RoundRow(
         number,
         version.name,
         rooms.reviews.store.new_since(project_id, None),
-        rooms.gate.evaluator.measure(version.weights, game.unseen_data),
+        rooms.gate.evaluator.measure(version.weights, run.unseen_data),
         rates,
     )
 
 
-def wait_for_training(game: Game, number: int) -> None:
+def wait_for_training(run: DemoRun, number: int) -> None:
     """Follow the training of a round to its end."""
-    seen = 0
+    epochs = 0
 
     def is_over() -> bool:
-        nonlocal seen
-        last = game.rooms.trainings.store.last(game.project_id, number)
-        training = last[0] if len(last) == number else None
+        nonlocal epochs
+        trainings = run.rooms.trainings.store.last(run.project_id, number)
+        training = trainings[0] if len(trainings) == number else None
         epoch = int((training.progress or {}).get("epoch", 0)) if training else 0
-        game.bar.say(f"round {number}: training, epoch {epoch}", max(0, epoch - seen))
-        seen = max(seen, epoch)
+        run.bar.say(f"round {number}: training, epoch {epoch}", max(0, epoch - epochs))
+        epochs = max(epochs, epoch)
         if training and training.state == TrainingState.FAILED:
             sys.exit(f"demo: training failed: {training.error}")
         return training is not None and training.ended_at is not None
 
-    services.until(is_over, "no training ended")
+    services.wait_until(is_over, "no training ended")
 
 
-def queue_follows(game: Game) -> bool:
-    """Whether Label Studio serves the champion's predictions."""
-    fields = game.client.get(f"/api/projects/{game.project_id}").raise_for_status().json()
-    return bool(fields["model_version"] == champion(game).name)
+def queue_follows(run: DemoRun) -> bool:
+    """Return whether Label Studio serves the champion's predictions."""
+    body = run.client.get(f"/api/projects/{run.project_id}").raise_for_status().json()
+    return bool(body["model_version"] == champion(run).name)
 
 
-def champion(game: Game) -> Version:
-    """The version that serves."""
-    version = game.rooms.registry.versions.champion(game.project_id)
+def champion(run: DemoRun) -> Version:
+    """Return the version that serves."""
+    version = run.rooms.registry.versions.champion(run.project_id)
     if version is None:
         sys.exit("demo: no version serves")
     return version
 
 
 def pixels(scene: Scene) -> Pixels:
-    """A scene as detectors take it."""
+    """Return the pixels of a scene as detectors take them: BGR."""
     return np.ascontiguousarray(np.asarray(scene.image)[:, :, ::-1])
 
 
-def show(game: Game, rows: Sequence[report.Row], out: Path) -> None:
+def show(run: DemoRun, rows: Sequence[report.RoundRow], out: Path) -> None:
     """Print the table and write the pictures."""
-    title = OWN_TITLE if game.options.data else TITLE
+    title = OWN_TITLE if run.options.data else TITLE
     console.print(report.table(rows, title=title))
     report.plot(rows, out / "rounds.png", title=title)
-    shown = game.unseen[:BEFORE_AND_AFTER]
-    detected = []
+    pictured = run.unseen[:BEFORE_AND_AFTER]
+    detections = []
     for name in dict.fromkeys((rows[0].version, rows[-1].version)):
-        version = game.rooms.registry.versions.get(game.project_id, name)
-        detector = game.rooms.registry.detectors.load(version.weights)
-        detected.append((name, detector.detect([pixels(scene) for scene in shown], 0.25)))
-    report.before_and_after(shown, detected, out / "before-and-after.jpg")
+        version = run.rooms.registry.versions.get(run.project_id, name)
+        detector = run.rooms.registry.detectors.load(version.weights)
+        detections.append((name, detector.detect([pixels(scene) for scene in pictured], 0.25)))
+    report.before_and_after(pictured, detections, out / "before-and-after.jpg")
     console.print(f"pictures: {out}/rounds.png, before-and-after.jpg", highlight=False, soft_wrap=True)
 
 
-def show_new_category(game: Game, outcome: new_category.Outcome) -> None:
-    """Print how what had no name is told, and where the pictures of it are."""
+def show_new_category(run: DemoRun, outcome: new_category.CategoryOutcome) -> None:
+    """Print how the new category is matched, and where its pictures are."""
     console.print(new_category.table(outcome))
-    folder = game.rooms.discovery.pictures.path(game.project_id)
+    folder = run.rooms.discovery.pictures.path(run.project_id)
     console.print(f"clusters: {folder}, with a map and a sheet of each", highlight=False, soft_wrap=True)
 
 
 def show_progress() -> Progress:
-    """A bar of all steps; it moves on a terminal only."""
+    """Return a bar of all steps; it moves on a terminal only."""
     columns = (TextColumn("{task.description:<52}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=console, refresh_per_second=4)
 

@@ -1,4 +1,4 @@
-"""A played annotator: opens what the label stream serves and corrects it to the truth, as the editor would post it."""
+"""A simulated annotator: corrects the tasks that the label stream serves to the truth."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from loop.regions import Box
 from scripts.demo.scenes import Scene
 
 GOOD_ENOUGH = 0.75  # IoU from which a box of the right label is left alone
-SAME_OBJECT = 0.5  # IoU from which a prediction is taken to mean an object
+SAME_OBJECT = 0.5  # IoU from which a predicted box shows the same object
 
 Truth = Mapping[str, Sequence[tuple[str, Box]]]
 
 
 class Annotator:
-    """One annotator of one project, by the API and in the form that Label Studio's editor posts."""
+    """One annotator of one project; posts annotations through the API, in the form of Label Studio's editor."""
 
     def __init__(self, client: httpx.Client, project_id: int, scenes: Sequence[Scene]) -> None:
         self._client, self._project_id = client, project_id
@@ -28,7 +28,7 @@ class Annotator:
         self._sizes = {scene.name: scene.image.size for scene in scenes}
 
     def review_next(self) -> int | None:
-        """Review the task that the label stream serves; return its id, None when there is none left."""
+        """Review the task that the label stream serves; return its id, or None when no task is left."""
         began = time.monotonic()
         answer = self._client.get(f"/api/projects/{self._project_id}/next")
         if answer.status_code == httpx.codes.NOT_FOUND:
@@ -37,7 +37,7 @@ class Annotator:
         name = scene_name(task["data"]["image"])
         prediction = task["predictions"][0] if task["predictions"] else None
         annotation = {
-            "result": corrected(prediction["result"] if prediction else [], self._truth[name], self._sizes[name]),
+            "result": correct(prediction["result"] if prediction else [], self._truth[name], self._sizes[name]),
             "parent_prediction": prediction["id"] if prediction else None,
             "was_cancelled": False,
             "lead_time": time.monotonic() - began,
@@ -47,41 +47,41 @@ class Annotator:
 
 
 def scene_name(address: str) -> str:
-    """The scene behind an uploaded file: Label Studio puts eight digits before its name."""
+    """Return the name of the scene in an uploaded file: Label Studio puts eight hexadecimal digits before it."""
     return re.sub(r"^[0-9a-f]{8}-", "", address.rsplit("/", 1)[-1]).rsplit(".", 1)[0]
 
 
-def corrected(
+def correct(
     predicted: Sequence[dict[str, Any]], truth: Sequence[tuple[str, Box]], size: tuple[int, int]
 ) -> list[dict[str, Any]]:
-    """Correct a prediction to the truth: leave what is good enough, move, relabel, delete, and draw what is missing."""
-    left = list(truth)
+    """Correct a prediction to the truth: keep good boxes, move, relabel or delete others, and draw missing boxes."""
+    remaining = list(truth)
     result = []
     regions = [region for region in predicted if region["type"] == "rectanglelabels"]
     for region in sorted(regions, key=lambda region: -float(region.get("score") or 0)):
-        match = _closest(_box(region), left)
-        if match is None:
+        closest = _find_closest(_box(region), remaining)
+        if closest is None:
             continue  # a false positive is deleted
-        left.remove(match)
-        label, box = match
+        remaining.remove(closest)
+        label, box = closest
         is_fine = region["value"]["rectanglelabels"] == [label] and _box(region).iou(box) >= GOOD_ENOUGH
-        reviewed = {**region, "origin": "prediction"} if is_fine else _redrawn(region, label, box)
-        result += [reviewed, *_carried(reviewed, predicted)]
-    return result + [_drawn(label, box, size) for label, box in left]
+        reviewed = {**region, "origin": "prediction"} if is_fine else _redraw(region, label, box)
+        result += [reviewed, *_move_other_results(reviewed, predicted)]
+    return result + [_draw(label, box, size) for label, box in remaining]
 
 
-def _carried(region: Mapping[str, Any], predicted: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What other controls say of a region: the editor moves it along."""
+def _move_other_results(region: Mapping[str, Any], predicted: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the results of other controls on a region, at the region's new place, as the editor moves them."""
     sides = {key: side for key, side in region["value"].items() if key != "rectanglelabels"}
     return [
-        {**other, "value": {**other["value"], **sides}, "origin": region["origin"]}
-        for other in predicted
-        if other.get("id") == region["id"] and other["type"] != "rectanglelabels"
+        {**result, "value": {**result["value"], **sides}, "origin": region["origin"]}
+        for result in predicted
+        if result.get("id") == region["id"] and result["type"] != "rectanglelabels"
     ]
 
 
-def _closest(box: Box, truth: Sequence[tuple[str, Box]]) -> tuple[str, Box] | None:
-    best = max(truth, key=lambda candidate: box.iou(candidate[1]), default=None)
+def _find_closest(box: Box, truth: Sequence[tuple[str, Box]]) -> tuple[str, Box] | None:
+    best = max(truth, key=lambda labelled: box.iou(labelled[1]), default=None)
     return best if best and box.iou(best[1]) >= SAME_OBJECT else None
 
 
@@ -97,11 +97,11 @@ def _value(label: str, box: Box) -> dict[str, Any]:
     return {**percent, "rotation": 0, "rectanglelabels": [label]}
 
 
-def _redrawn(region: Mapping[str, Any], label: str, box: Box) -> dict[str, Any]:
+def _redraw(region: Mapping[str, Any], label: str, box: Box) -> dict[str, Any]:
     return {**region, "value": _value(label, box), "origin": "prediction-changed"}
 
 
-def _drawn(label: str, box: Box, size: tuple[int, int]) -> dict[str, Any]:
+def _draw(label: str, box: Box, size: tuple[int, int]) -> dict[str, Any]:
     return {
         "id": secrets.token_urlsafe(8)[:10],
         "from_name": "label",

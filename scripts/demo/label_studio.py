@@ -33,7 +33,7 @@ QUIET = {
 
 
 @dataclass(frozen=True, slots=True)
-class Studio:
+class StudioServer:
     """How to reach a running Label Studio."""
 
     url: str
@@ -44,15 +44,15 @@ class Studio:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
+    """Return a free port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 @contextmanager
-def running(folder: Path, *, environment: dict[str, str] | None = None) -> Iterator[Studio]:
-    """Start a Label Studio whose data lives in *folder*; stop it by its own id at the end."""
+def running(folder: Path, *, environment: dict[str, str] | None = None) -> Iterator[StudioServer]:
+    """Start a Label Studio whose data lives in *folder*; stop it at the end."""
     start_from_migrated(folder)
     process, studio = start(folder, environment=environment)
     try:
@@ -61,7 +61,7 @@ def running(folder: Path, *, environment: dict[str, str] | None = None) -> Itera
         stop(process)
 
 
-def start(folder: Path, *, environment: dict[str, str] | None = None) -> tuple[subprocess.Popen[bytes], Studio]:
+def start(folder: Path, *, environment: dict[str, str] | None = None) -> tuple[subprocess.Popen[bytes], StudioServer]:
     """Start the server and wait until it answers."""
     port, token, password = free_port(), secrets.token_hex(20), secrets.token_urlsafe(12)
     command = [
@@ -77,7 +77,7 @@ def start(folder: Path, *, environment: dict[str, str] | None = None) -> tuple[s
             start_new_session=True,
             env={**os.environ, **QUIET, **(environment or {})},
         )
-    studio = Studio(f"http://127.0.0.1:{port}", token, EMAIL, password, process.pid)
+    studio = StudioServer(f"http://127.0.0.1:{port}", token, EMAIL, password, process.pid)
     try:
         _wait(process, studio, folder)
     except BaseException:
@@ -97,7 +97,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def start_from_migrated(folder: Path) -> None:
-    """Give *folder* a database with all migrations applied, made once per version: they take a minute."""
+    """Copy a database with all migrations applied into *folder*; migrating, once per version, takes a minute."""
     folder.mkdir(parents=True, exist_ok=True)
     database = folder / "label_studio.sqlite3"
     if database.exists():
@@ -123,7 +123,7 @@ def _migrate() -> None:
         scratch.rename(MIGRATED)
 
 
-def _wait(process: subprocess.Popen[bytes], studio: Studio, folder: Path, seconds: float = 180) -> None:
+def _wait(process: subprocess.Popen[bytes], studio: StudioServer, folder: Path, seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:

@@ -21,7 +21,7 @@ UPLOADED_AT_ONCE = 25
 
 
 def label_config(labels: Sequence[str]) -> str:
-    """A label config with one rectangle label a class."""
+    """Return a label config with one rectangle label per class."""
     lines = "".join(
         f'    <Label value="{escape(label)}" background="{COLOURS[index % len(COLOURS)]}"/>\n'
         for index, label in enumerate(labels)
@@ -39,7 +39,7 @@ def create(client: httpx.Client, title: str, labels: Sequence[str]) -> int:
 
 
 def upload(client: httpx.Client, project_id: int, scenes: Sequence[Scene], report: Callable[[int], None]) -> None:
-    """Upload scenes as tasks; Label Studio keeps one file a field name, so each has its own."""
+    """Upload scenes as tasks; each file has its own field name, as Label Studio keeps one file per name."""
     for start in range(0, len(scenes), UPLOADED_AT_ONCE):
         batch = scenes[start : start + UPLOADED_AT_ONCE]
         files = {scene.name: (f"{scene.name}.jpg", _jpeg(scene.image), "image/jpeg") for scene in batch}
@@ -47,7 +47,7 @@ def upload(client: httpx.Client, project_id: int, scenes: Sequence[Scene], repor
         report(len(batch))
 
 
-def own_scenes(folder: Path) -> tuple[list[str], list[Scene]]:
+def read_scenes(folder: Path) -> tuple[list[str], list[Scene]]:
     """Read a YOLO dataset: `data.yaml`, `images/**`, `labels/**`; return its classes and its images as scenes."""
     import yaml
 

@@ -1,4 +1,4 @@
-"""What the demo shows at its end: the table, the same as a picture, and scenes before and after."""
+"""The report at the end of the demo: the table, its picture, and scenes before and after."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from scripts.demo.scenes import Scene
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One round: the verdicts on the pre-annotations shown in it, and the version that came of it."""
+class RoundRow:
+    """One round: the verdicts on the pre-annotations shown in it, and the version trained from it."""
 
     number: int
     version: str
@@ -32,8 +32,8 @@ class Row:
         return "" if rate is None else f"{rate:.0%}"
 
 
-def table(rows: Sequence[Row], *, title: str) -> Table:
-    """The rounds as a table for the terminal."""
+def table(rows: Sequence[RoundRow], *, title: str) -> Table:
+    """Return the rounds as a table for the terminal."""
     shown = Table(title=title, box=None, title_justify="left")
     counts = ("confirmed", "corrected", "false pos.", "missed", "ready")
     headings = ("round", "version", "labelled", "mAP50", "mAP50-95", *counts)
@@ -47,7 +47,7 @@ def table(rows: Sequence[Row], *, title: str) -> Table:
     return shown
 
 
-def plot(rows: Sequence[Row], path: Path, *, title: str) -> None:
+def plot(rows: Sequence[RoundRow], path: Path, *, title: str) -> None:
     """Draw mAP over labelled images, and the four verdicts of each round."""
     import matplotlib as mpl
 
@@ -66,7 +66,7 @@ def plot(rows: Sequence[Row], path: Path, *, title: str) -> None:
         height = np.array([getattr(row.rates, name) for row in rows], float)
         right.bar([str(row.number) for row in rows], height, bottom=bottom, color=colour, label=name.replace("_", " "))
         bottom += height
-    right.set(xlabel="round", ylabel="verdicts on what was pre-annotated")
+    right.set(xlabel="round", ylabel="verdicts on pre-annotations")
     right.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, 1.12), ncols=4)
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
@@ -78,7 +78,7 @@ def plot(rows: Sequence[Row], path: Path, *, title: str) -> None:
 def before_and_after(
     scenes: Sequence[Scene], versions: Sequence[tuple[str, Sequence[Sequence[Detection]]]], path: Path
 ) -> None:
-    """Draw what each version detects on some scenes, side by side, one row a version."""
+    """Draw the detections of each version on the same scenes, one row per version."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -91,8 +91,8 @@ def before_and_after(
         squeeze=False,
         layout="constrained",
     )
-    for row, (name, boxes) in zip(grid, versions, strict=True):
-        for axes, scene, detections in zip(row, scenes, boxes, strict=True):
+    for row, (name, of_scenes) in zip(grid, versions, strict=True):
+        for axes, scene, detections in zip(row, scenes, of_scenes, strict=True):
             axes.imshow(scene.image)
             axes.set(xticks=[], yticks=[])
             for detection in detections:

@@ -1,4 +1,4 @@
-"""Scenes composed from photo cut-outs on photo backgrounds, with true boxes; always called composed where shown."""
+"""Scenes composed from photo cut-outs on photo backgrounds, with true boxes; all output calls them composed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SIZE = (480, 360)  # width, height in pixels
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One image with what is truly on it."""
+    """One image with its true objects."""
 
     name: str
     image: Image.Image
@@ -42,21 +42,21 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """The cut-outs by class and the backgrounds that scenes are made of."""
+    """The cut-outs by class and the backgrounds, from which scenes are composed."""
 
     stamps: dict[str, tuple[Path, ...]]
     backgrounds: tuple[Path, ...]
 
 
 def palettes(*, classes: dict[str, str] = CLASSES, first: int = 2) -> tuple[Palette, Palette]:
-    """Split stamps and backgrounds: one palette for tasks, one that no task ever shows, every fifth from *first*."""
-    shown: dict[str, tuple[Path, ...]] = {}
-    unseen: dict[str, tuple[Path, ...]] = {}
+    """Split stamps and backgrounds into a palette for tasks and a held-out palette: every fifth file from *first*."""
+    task_stamps: dict[str, tuple[Path, ...]] = {}
+    held_out_stamps: dict[str, tuple[Path, ...]] = {}
     for label, folder in classes.items():
-        shown[label], unseen[label] = _split(_stamps(STAMPS / folder), first)
+        task_stamps[label], held_out_stamps[label] = _split(_stamps(STAMPS / folder), first)
     photos = [path for path in sorted(BACKGROUNDS.glob("*.jpg")) if path.name not in WITH_ANIMALS]
-    photos_shown, rest = _split(photos, first)
-    return Palette(shown, photos_shown), Palette(unseen, rest)
+    task_photos, held_out_photos = _split(photos, first)
+    return Palette(task_stamps, task_photos), Palette(held_out_stamps, held_out_photos)
 
 
 def compose(palette: Palette, count: int, *, seed: int, prefix: str) -> list[Scene]:
@@ -71,9 +71,9 @@ def _stamps(folder: Path) -> list[Path]:
 
 
 def _split(paths: Sequence[Path], first: int) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
-    """Keep every fifth by name, a systematic sample: it leaves no kind of fruit to one side by luck."""
-    apart = paths[first::5]
-    return tuple(path for path in paths if path not in apart), tuple(apart)
+    """Hold out every fifth path by name: a systematic sample has every kind of fruit on both sides."""
+    held_out = paths[first::5]
+    return tuple(path for path in paths if path not in held_out), tuple(held_out)
 
 
 def _scene(palette: Palette, rng: random.Random, name: str) -> Scene:
@@ -95,7 +95,7 @@ def _scene(palette: Palette, rng: random.Random, name: str) -> Scene:
 
 
 def _background(path: Path, rng: random.Random) -> Image.Image:
-    photo = _opened(path)
+    photo = _open(path)
     zoom = rng.uniform(0.6, 1.0)
     width, height = int(photo.width * zoom), int(photo.height * zoom)
     left, top = rng.randint(0, photo.width - width), rng.randint(0, photo.height - height)
@@ -103,7 +103,7 @@ def _background(path: Path, rng: random.Random) -> Image.Image:
 
 
 def _stamp(path: Path, rng: random.Random) -> Image.Image:
-    stamp = _opened(path)
+    stamp = _open(path)
     if rng.random() < 0.5:
         stamp = stamp.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     side = rng.uniform(0.25, 0.5) * SIZE[1]
@@ -121,11 +121,11 @@ def _free_spot(stamp: Image.Image, taken: Sequence[Box], rng: random.Random) -> 
 
 
 @cache
-def _opened(path: Path) -> Image.Image:
-    """A background as it is, a stamp cut to what can be seen of it."""
+def _open(path: Path) -> Image.Image:
+    """Open a background as it is, or a stamp cropped to its visible part."""
     image = Image.open(path)
     if path.suffix == ".jpg":
         return image.convert("RGB")
     stamp = image.convert("RGBA")
-    seen = stamp.getchannel("A").point(lambda alpha: 255 if alpha > 32 else 0).getbbox()
-    return stamp.crop(seen) if seen else stamp
+    visible = stamp.getchannel("A").point(lambda alpha: 255 if alpha > 32 else 0).getbbox()
+    return stamp.crop(visible) if visible else stamp

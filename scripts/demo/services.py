@@ -1,4 +1,4 @@
-"""The services of the demo: a Label Studio and a `loop up` of its own, and how to wait for them."""
+"""The services of the demo: its own Label Studio and `loop up`, and waiting for them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,11 @@ from loop.settings import Settings
 from scripts.demo import features, scenes
 from scripts.demo.label_studio import free_port, running
 
-Says = Callable[[str], None]
-
 PATIENCE = 900.0  # seconds that a training or a refresh may take
 
 
 def loop_settings(options: argparse.Namespace, out: Path, url: str, token: str) -> Settings:
-    """The settings a user would choose for small images on two cores; nothing here is known to the loop as a demo."""
+    """Return the settings that a user would choose for small images on two cores; none is special to the demo."""
     return Settings.read(
         {
             "LOOP_HOME": str(out / "loop"),
@@ -46,7 +44,7 @@ def loop_settings(options: argparse.Namespace, out: Path, url: str, token: str) 
 
 @contextmanager
 def label_studio(options: argparse.Namespace, out: Path) -> Iterator[tuple[str, str, str]]:
-    """The Label Studio to use: its address, a token, and how a person logs in."""
+    """Yield the address of the Label Studio, a token, and the login for a person."""
     if options.url:
         yield options.url.rstrip("/"), options.token or "", ""
         return
@@ -56,7 +54,7 @@ def label_studio(options: argparse.Namespace, out: Path) -> Iterator[tuple[str, 
 
 @contextmanager
 def loop_up(settings: Settings, out: Path) -> Iterator[None]:
-    """Run `loop up` beside us."""
+    """Run `loop up` in a process beside this program."""
     with (out / "loop-up.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "loop.cli.main", "up"],
@@ -66,7 +64,7 @@ def loop_up(settings: Settings, out: Path) -> Iterator[None]:
             start_new_session=True,
         )
     try:
-        until(lambda: b"ready" in (out / "loop-up.log").read_bytes() or process.poll() is not None, "no loop")
+        wait_until(lambda: b"ready" in (out / "loop-up.log").read_bytes() or process.poll() is not None, "no loop")
         if process.poll() is not None:
             sys.exit(f"demo: `loop up` stopped:\n{(out / 'loop-up.log').read_text()[-2000:]}")
         yield
@@ -76,7 +74,7 @@ def loop_up(settings: Settings, out: Path) -> Iterator[None]:
 
 
 def loop(settings: Settings, *arguments: str) -> str:
-    """Run a command of the loop; return what it printed."""
+    """Run a command of the loop; return its output."""
     command = [sys.executable, "-m", "loop.cli.main", *arguments]
     done = subprocess.run(
         command, env={**os.environ, **settings.environment()}, capture_output=True, text=True, check=False
@@ -86,8 +84,8 @@ def loop(settings: Settings, *arguments: str) -> str:
     return done.stdout
 
 
-def until(is_done: Callable[[], bool], otherwise: str) -> None:
-    """Wait until something is so."""
+def wait_until(is_done: Callable[[], bool], otherwise: str) -> None:
+    """Wait until *is_done* returns True; stop the demo with the message *otherwise* after PATIENCE seconds."""
     deadline = time.monotonic() + PATIENCE
     while not is_done():
         if time.monotonic() > deadline:
@@ -95,13 +93,13 @@ def until(is_done: Callable[[], bool], otherwise: str) -> None:
         time.sleep(0.5)
 
 
-class Signed(httpx.Auth):
-    """Signs requests with a legacy token or a personal access token, refreshed where needed."""
+class TokenAuth(httpx.Auth):
+    """Authorizes requests with a legacy token or a personal access token, refreshed where needed."""
 
     def __init__(self, url: str, token: str) -> None:
         self._studio = LabelStudio(url, token)
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Add the header of this moment."""
+        """Add the current header."""
         request.headers["Authorization"] = self._studio.authorization()
         yield request

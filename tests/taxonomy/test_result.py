@@ -13,7 +13,7 @@ from loop.taxonomy.control import find_control
 from loop.taxonomy.result import TaskMatches, with_matches
 from loop.taxonomy.taxonomy import Enrichment, Mode, Node, Taxonomy, collect_enrichment
 from loop.taxonomy.voting import Match
-from scripts.demo.annotator import corrected
+from scripts.demo.annotator import correct
 from tests.builders import CONFIG, ls_region
 from tests.taxonomy.builders import CHOICES, TAXONOMY, config
 
@@ -134,7 +134,7 @@ def test_results_that_cannot_be_read_are_left_alone(odd):
 def test_the_played_annotator_moves_a_match_along_with_its_region_and_deletes_both():
     result = written([ls_region("a", label="Bird"), ls_region("b", label="Bird", x=70.0, width=20.0)], a=BIRD, b=BIRD)
 
-    left = corrected(result, [("Cow", Box(0.1, 0.1, 0.35, 0.4))], (640, 480))
+    left = correct(result, [("Cow", Box(0.1, 0.1, 0.35, 0.4))], (640, 480))
 
     assert [(one["id"], one["type"]) for one in left] == [("a", "rectanglelabels"), ("a", "taxonomy")]
     assert left[0]["value"]["width"] == left[1]["value"]["width"] == pytest.approx(25.0)
