@@ -16,7 +16,7 @@ from backend.protocol import body
 from loop.errors import Busy, PayloadError
 from loop.printable import shorten
 from loop.reviews.bulk.operations import Operation
-from loop.reviews.bulk.run import Outcome, annotate
+from loop.reviews.bulk.run import OperationOutcome, annotate
 from loop.reviews.verdict_query import VerdictFilter, read_cursor
 from loop.rooms import Rooms
 from loop.validation import read
@@ -90,7 +90,7 @@ def _key_of(header: str | None) -> Callable[[int, Operation], str]:
     return lambda position, _operation: f"{header}:{position}"
 
 
-def _result(one: Outcome) -> BulkResult:
+def _result(one: OperationOutcome) -> BulkResult:
     return BulkResult(
         operation=None if one.operation is None else shorten(one.operation),
         success=one.error is None,

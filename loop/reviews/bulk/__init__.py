@@ -1,1 +1,5 @@
-"""Reviews that programs create, update and delete in bulk."""
+"""
+Reviews that programs create, update and delete in bulk.
+
+Other rooms use: file, operations, run.
+"""

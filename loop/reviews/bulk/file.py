@@ -1,4 +1,4 @@
-"""Operations in a file: JSON, or a JSON object a line."""
+"""Operations in a file: JSON, or one JSON object per line."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import IO
 from loop.errors import PayloadError
 from loop.storage.text_file import encoding_of
 
-EXPECTED = "JSON, or a JSON object a line"
+EXPECTED = "JSON, or one JSON object per line"
 
 
 @dataclass(frozen=True, slots=True)
 class OperationFile:
     """
-    A file of operations, looked through once when it was opened.
+    A file of operations, whose kind and *total* are known.
 
-    *is_lines* tells a file of lines, which is read as it goes, from one of JSON, which is held in memory.
+    A file of lines (*is_lines*) is read line by line; a JSON file is held in memory.
     """
 
     path: Path
@@ -27,24 +27,24 @@ class OperationFile:
     is_lines: bool
 
     def operations(self) -> Iterator[tuple[str, object]]:
-        """Each operation with where it stands; a line that is no JSON comes as the text it is."""
+        """Yield the place and the JSON of each operation; a line that is not JSON is yielded as text."""
         if not self.is_lines:
-            yield from ((f"operations[{at}]", one) for at, one in enumerate(_listed(self.path)))
+            yield from ((f"operations[{index}]", item) for index, item in enumerate(_read_list(self.path)))
             return
-        with _opened(self.path) as file:
+        with _open(self.path) as file:
             for number, line in enumerate(file, start=1):
                 if line.strip():
-                    yield f"line {number}", _parsed(line)
+                    yield f"line {number}", _parse(line)
 
 
 def look_through(path: Path) -> OperationFile:
-    """Tell which kind of file it is and how much is in it. Raises PayloadError where it is neither kind."""
+    """Find out the kind of a file, and count its operations. Raises PayloadError if it is of neither kind."""
     try:
-        with _opened(path) as file:
+        with _open(path) as file:
             filled = (line for line in file if line.strip())
             first = next(filled, "")
-            is_lines = not first.lstrip().startswith("[") and _is_operation(_parsed(first))
-            total = 1 + sum(1 for _ in filled) if is_lines else len(_listed(path))
+            is_lines = not first.lstrip().startswith("[") and _is_operation(_parse(first))
+            total = 1 + sum(1 for _ in filled) if is_lines else len(_read_list(path))
     except OSError as error:
         raise PayloadError(str(path), EXPECTED, error.strerror or type(error).__name__) from error
     except UnicodeDecodeError as error:
@@ -52,36 +52,36 @@ def look_through(path: Path) -> OperationFile:
     return OperationFile(path, total, is_lines)
 
 
-def _listed(path: Path) -> list[object]:
-    """The operations of a JSON file: a list, or an object with a list of that name."""
+def _read_list(path: Path) -> list[object]:
+    """Return the operations of a JSON file: a list, or the list `operations` of an object."""
     try:
-        with _opened(path) as file:
-            found = json.load(file)
+        with _open(path) as file:
+            content = json.load(file)
     except UnicodeDecodeError:
         raise
     except RecursionError as error:
         raise PayloadError(str(path), EXPECTED, "JSON nested too deeply") from error
     except ValueError as error:
         raise PayloadError(str(path), EXPECTED, str(error)) from error
-    operations = found.get("operations") if isinstance(found, dict) else found
+    operations = content.get("operations") if isinstance(content, dict) else content
     if not isinstance(operations, list):
-        raise PayloadError(str(path), "a list of operations", found)
+        raise PayloadError(str(path), "a list of operations", content)
     return operations
 
 
-def _opened(path: Path) -> IO[str]:
-    """Open a file for reading, in the encoding that it is in, without its byte order mark."""
+def _open(path: Path) -> IO[str]:
+    """Open a file for reading in its own encoding, without the byte order mark."""
     with path.open("rb") as raw:
         encoding = encoding_of(raw.read(200))
     return path.open(encoding=encoding)
 
 
-def _parsed(line: str) -> object:
+def _parse(line: str) -> object:
     try:
         return json.loads(line)
     except (ValueError, RecursionError):
         return line
 
 
-def _is_operation(found: object) -> bool:
-    return isinstance(found, dict) and "operation" in found
+def _is_operation(content: object) -> bool:
+    return isinstance(content, dict) and "operation" in content

@@ -1,4 +1,4 @@
-"""Reviews that come in bulk: JSON to operations, each checked by itself. Pure."""
+"""JSON to operations of reviews in bulk, each checked by itself. Pure."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ from loop.regions import Box, Region
 from loop.storage.storable import is_text
 from loop.validation import as_payload_error
 
-MOST_OPERATIONS = 1000  # a request
-MOST_REGIONS = 1000  # an operation
+MOST_OPERATIONS = 1000  # per request
+MOST_REGIONS = 1000  # per operation
 MOST_BYTES = 1_000_000  # of a result, as JSON
-EDGE = 1e-6  # fractions of the image: what is further out is an error, what is not is clipped
+EDGE = 1e-6  # fractions of the image: a box that sticks out by more is an error, by less it is clipped
 
 Model = TypeVar("Model", bound=BaseModel)
-Id = Annotated[int, Field(ge=1, le=2**31 - 1)]  # what Label Studio's columns hold
+Id = Annotated[int, Field(ge=1, le=2**31 - 1)]  # the range of Label Studio's columns
 Fraction = Annotated[float, Field(description="of the image; 0 is its left or top edge, 1 its right or bottom edge")]
 
 
-def _checked_text(text: str) -> str:
+def _check_text(text: str) -> str:
     if not is_text(text):
         raise ValueError("text without NUL and half surrogate pairs")
     return text
 
 
-StoredText = Annotated[str, AfterValidator(_checked_text)]
+StoredText = Annotated[str, AfterValidator(_check_text)]
 
 
 class Strict(BaseModel):
-    """JSON as it must be: no unknown fields, no text for numbers, no NaN."""
+    """Strict JSON: no unknown fields, no text for numbers, no NaN."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
@@ -60,7 +60,7 @@ class Percent(Strict):
 
 
 class PlainRegion(Strict):
-    """One box with its label. With the id of a predicted region it confirms or corrects that; without, it is new."""
+    """One box with its label. With the id of a predicted region it confirms or corrects it; without id it is new."""
 
     label: Annotated[str, Field(min_length=1, description="a label of the project's label config")]
     box: Annotated[
@@ -73,22 +73,22 @@ class PlainRegion(Strict):
 
     @field_validator("box")
     @classmethod
-    def _is_on_the_image(cls, box: list[float] | None) -> list[float] | None:
-        return box if box is None else _checked(box, unit="fractions of the image")
+    def _check_box(cls, box: list[float] | None) -> list[float] | None:
+        return box if box is None else _check_sides(box, unit="fractions of the image")
 
     @field_validator("percent")
     @classmethod
-    def _percent_is_on_the_image(cls, percent: Percent | None) -> Percent | None:
+    def _check_percent(cls, percent: Percent | None) -> Percent | None:
         if percent is not None:
-            _checked(_fractions(percent), unit="percent of the image")
+            _check_sides(_fractions(percent), unit="percent of the image")
         return percent
 
     @model_validator(mode="after")
-    def _is_somewhere(self) -> Self:
+    def _check_place(self) -> Self:
         return _with_one_of(self, "box", "percent")
 
     def region(self) -> Region:
-        """The same in our terms, clipped to the image; the id is empty where none was given."""
+        """Return the region, clipped to the image; without an id its id is empty."""
         sides = self.box or (_fractions(self.percent) if self.percent else [])
         return Region(self.id or "", Box(*sides).clip(), self.label)
 
@@ -103,7 +103,7 @@ class _Operation(Strict):
     reasoning: Annotated[StoredText | None, Field(max_length=10_000)] = None
 
 
-class _Written(_Operation):
+class _WriteOperation(_Operation):
     regions: Annotated[list[PlainRegion] | None, Field(max_length=MOST_REGIONS)] = None
     result: Annotated[
         list[dict[str, Any]] | None,
@@ -112,16 +112,16 @@ class _Written(_Operation):
     lead_time: Annotated[float | None, Field(ge=0, description="seconds the decision took")] = None
     size: Annotated[
         list[Annotated[int, Field(ge=1)]] | None,
-        Field(min_length=2, max_length=2, description="width and height of the image in pixels, where nothing tells"),
+        Field(min_length=2, max_length=2, description="width and height of the image in pixels, if nothing else tells"),
     ] = None
 
     @model_validator(mode="after")
-    def _says_something(self) -> Self:
+    def _check_content(self) -> Self:
         return _with_one_of(self, "regions", "result")
 
     @field_validator("result")
     @classmethod
-    def _is_small(cls, result: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+    def _check_size(cls, result: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
         try:
             size = len(json.dumps(result, allow_nan=False))
         except RecursionError:
@@ -131,15 +131,15 @@ class _Written(_Operation):
         return result
 
 
-class Create(_Written):
+class Create(_WriteOperation):
     """A new review of a task."""
 
     operation: Literal["create"]
     task: Id
 
 
-class Update(_Written):
-    """Other regions for a review that is there."""
+class Update(_WriteOperation):
+    """New regions for an existing review."""
 
     operation: Literal["update"]
     annotation: Id
@@ -147,7 +147,7 @@ class Update(_Written):
 
 
 class Delete(_Operation):
-    """A review taken back."""
+    """The removal of a review."""
 
     operation: Literal["delete"]
     annotation: Id
@@ -177,12 +177,12 @@ def read_operation(json: object, config: LabelConfig, where: str) -> Operation:
 
 
 def digest(operation: Operation) -> str:
-    """What an operation asks for, as a SHA-256: the same for the same content, whatever its key."""
+    """Return the SHA-256 of the content of an operation, without its key."""
     text = json.dumps(operation.model_dump(exclude={"key"}), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _check_labels(operation: _Written, config: LabelConfig, where: str) -> None:
+def _check_labels(operation: _WriteOperation, config: LabelConfig, where: str) -> None:
     """Labels must be in the config, and the rectangles of a raw result on its image."""
     for index, plain in enumerate(operation.regions or []):
         _check_label(plain.label, config, f"{where}.regions[{index}].label")
@@ -192,19 +192,19 @@ def _check_labels(operation: _Written, config: LabelConfig, where: str) -> None:
 
 def _check_raw_box(raw: Mapping[str, Any], config: LabelConfig, where: str) -> None:
     rectangle = check_rectangle(raw, config, where)
-    if rectangle is None:  # other controls of the config are not ours to judge
+    if rectangle is None:  # results of other controls are not checked
         return
     for label in rectangle.labels:
         _check_label(label, config, f"{where}.value.{BOXES}")
     box = rectangle.box
     try:
-        _checked([box.x0, box.y0, box.x1, box.y1], unit="percent of the image", is_turned=rectangle.is_turned)
+        _check_sides([box.x0, box.y0, box.x1, box.y1], unit="percent of the image", is_turned=rectangle.is_turned)
     except ValueError as error:
         raise PayloadError(f"{where}.value", str(error), rectangle.value) from error
 
 
 def _check_label(label: object, config: LabelConfig, where: str) -> None:
-    if not any(label in (one.value, one.written) for one in config.labels):
+    if not any(label in (known.value, known.written) for known in config.labels):
         raise PayloadError(where, f"one of {', '.join(config.label_names)}", label)
 
 
@@ -213,8 +213,8 @@ def _fractions(percent: Percent) -> list[float]:
     return [x, y, x + percent.width / 100, y + percent.height / 100]
 
 
-def _checked(box: list[float], *, unit: str, is_turned: bool = False) -> list[float]:
-    """The same box; ValueError where it has no extent or is not on the image. A turned box may stick out."""
+def _check_sides(box: list[float], *, unit: str, is_turned: bool = False) -> list[float]:
+    """Return the box. Raises ValueError if it is empty or not on the image; a turned box may stick out."""
     x0, y0, x1, y1 = box
     if not (x0 < x1 and y0 < y1):
         raise ValueError(f"a box with extent, in {unit}")

@@ -1,4 +1,4 @@
-"""What one operation needs of Label Studio, given what is there: an act to do, or the finding that it is done."""
+"""Plan one operation by the state of Label Studio: an action to take, or the finding that it is done already."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from loop.label_studio.projects import Project
 from loop.label_studio.tasks import StoredTask
 from loop.reviews.bulk import regions as bulk_review
 from loop.reviews.bulk.operations import Create, Delete, Operation, Update, digest
-from loop.reviews.bulk.regions import Ground, unique_id
+from loop.reviews.bulk.regions import ReviewContext, unique_id
 from loop.reviews.operation_store import StoredOperation
 from loop.reviews.room import ReviewsRoom
 
@@ -20,33 +20,33 @@ NOTHING = LabelConfig("", "", "", ())
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """An operation that can be asked for; *act* does so and returns what is then known of it."""
+class OperationPlan:
+    """An operation that can be done; *act* does it and returns its new record."""
 
-    kept: StoredOperation
+    operation: StoredOperation
     act: Callable[[], StoredOperation]
 
 
-class Planner:
-    """Plans the operations of one project; the tasks they name are asked for together."""
+class OperationPlanner:
+    """Plans the operations of one project; their tasks are fetched together."""
 
     def __init__(self, reviews: ReviewsRoom, project: Project) -> None:
         self._reviews, self._project, self._config = reviews, project, project.config()
         self._tasks: dict[int, StoredTask] = {}
 
     def look_up(self, task_ids: Iterable[int]) -> None:
-        """Get some tasks, and forget all others. Raises UpstreamError."""
+        """Fetch these tasks, and forget all others. Raises UpstreamError."""
         self._tasks = self._reviews.studio.client.named_tasks(self._project.id, sorted(set(task_ids)))
 
     def plan(
         self, operation: Operation, where: str, key: str, was_started: StoredOperation | None
-    ) -> Plan | StoredOperation:
+    ) -> OperationPlan | StoredOperation:
         """
-        What is to be done; or, of one that *was started* and cut off, what turns out to be done already.
+        Return the plan of an operation, or its record if one that *was_started* turns out to be done already.
 
-        Raises PayloadError where it cannot be done, ImageError, UpstreamError.
+        Raises PayloadError if it cannot be done, ImageError, UpstreamError.
         """
-        kept = StoredOperation(
+        stored = StoredOperation(
             project_id=self._project.id,
             key=key,
             operation=operation.operation,
@@ -56,19 +56,19 @@ class Planner:
             reasoning=operation.reasoning,
         )
         if isinstance(operation, Create):
-            return self._creation(operation, where, replace(kept, task_id=operation.task))
-        found = self._annotation(operation, where, is_gone_fine=isinstance(operation, Delete) and was_started)
+            return self._plan_creation(operation, where, replace(stored, task_id=operation.task))
+        annotation = self._find_annotation(operation, where, may_be_gone=isinstance(operation, Delete) and was_started)
         if isinstance(operation, Delete):
-            return self._deletion(kept, found, was_started)
-        assert found is not None
-        return self._update(operation, where, kept, found, was_started)
+            return self._plan_deletion(stored, annotation, was_started)
+        assert annotation is not None
+        return self._plan_update(operation, where, stored, annotation, was_started)
 
-    def _creation(self, operation: Create, where: str, kept: StoredOperation) -> Plan:
-        ground = self._ground(operation.task, where)
-        written = self._write(operation, ground, where, kept.key)
+    def _plan_creation(self, operation: Create, where: str, stored: StoredOperation) -> OperationPlan:
+        context = self._read_context(operation.task, where)
+        written = self._write(operation, context, where, stored.key)
         fields = AnnotationChanges(
             result=written.result,
-            unique_id=unique_id(self._project.id, kept.key),
+            unique_id=unique_id(self._project.id, stored.key),
             parent_prediction=written.parent_prediction,
             lead_time=operation.lead_time,
             is_skipped=False,
@@ -77,49 +77,51 @@ class Planner:
         def act() -> StoredOperation:
             client = self._reviews.studio.client
             try:
-                return _ended(kept, client.create_annotation(operation.task, **fields))
+                return _fill_in(stored, client.create_annotation(operation.task, **fields))
             except Refused as error:
                 if error.status != 409:
                     raise
             made = client.annotation_of(self._project.id, operation.task, fields["unique_id"])
             if made is None:
-                raise PayloadError(f"{where}.key", "a new one", f"one of another annotation: {kept.key}")
+                raise PayloadError(f"{where}.key", "a new one", f"one of another annotation: {stored.key}")
             is_ours = made.result == written.result
-            return _ended(kept, made) if is_ours else replace(_ended(kept, made), changed_at=None)
+            return _fill_in(stored, made) if is_ours else replace(_fill_in(stored, made), changed_at=None)
 
-        return Plan(kept, act)
+        return OperationPlan(stored, act)
 
-    def _update(
+    def _plan_update(
         self,
         operation: Update,
         where: str,
-        kept: StoredOperation,
-        found: Annotation,
+        stored: StoredOperation,
+        annotation: Annotation,
         was_started: StoredOperation | None,
-    ) -> Plan | StoredOperation:
-        before = _ended(kept, found)
-        ground = self._ground(found.task_id or 0, where, found.result)
-        written = self._write(operation, ground, where, kept.key)
+    ) -> OperationPlan | StoredOperation:
+        before = _fill_in(stored, annotation)
+        context = self._read_context(annotation.task_id or 0, where, annotation.result)
+        written = self._write(operation, context, where, stored.key)
         if was_started and was_started.changed_at != before.changed_at:
-            if found.result == written.result:
+            if annotation.result == written.result:
                 return before
-            raise PayloadError(f"{where}.annotation", "what it was when the operation began", "a later state")
+            raise PayloadError(f"{where}.annotation", "its state from when the operation began", "a later state")
         changes = AnnotationChanges(result=written.result, is_skipped=False)
         if operation.lead_time is not None:
             changes["lead_time"] = operation.lead_time
-        is_timed = operation.lead_time is not None or found.is_timed
+        is_timed = operation.lead_time is not None or annotation.is_timed
         if written.parent_prediction is not None or not (written.result or is_timed):
             changes["parent_prediction"] = written.parent_prediction  # else it would look like a bulk accept
         client = self._reviews.studio.client
-        return Plan(before, lambda: _ended(kept, client.update_annotation(operation.annotation, **changes)))
+        return OperationPlan(
+            before, lambda: _fill_in(stored, client.update_annotation(operation.annotation, **changes))
+        )
 
-    def _deletion(
-        self, kept: StoredOperation, found: Annotation | None, was_started: StoredOperation | None
-    ) -> Plan | StoredOperation:
-        if found is None and was_started:
+    def _plan_deletion(
+        self, stored: StoredOperation, annotation: Annotation | None, was_started: StoredOperation | None
+    ) -> OperationPlan | StoredOperation:
+        if annotation is None and was_started:
             return replace(was_started, error=None)
-        assert found is not None
-        before = _ended(kept, found)
+        assert annotation is not None
+        before = _fill_in(stored, annotation)
         if was_started and was_started.made_at != before.made_at:
             return was_started  # it is gone, and its id was given out again
 
@@ -127,50 +129,52 @@ class Planner:
             self._reviews.studio.client.delete_annotation(before.annotation_id or 0)
             return before
 
-        return Plan(before, act)
+        return OperationPlan(before, act)
 
-    def _annotation(self, operation: Update | Delete, where: str, *, is_gone_fine: object) -> Annotation | None:
+    def _find_annotation(self, operation: Update | Delete, where: str, *, may_be_gone: object) -> Annotation | None:
         try:
-            found = self._reviews.studio.client.annotation(operation.annotation)
+            annotation = self._reviews.studio.client.annotation(operation.annotation)
         except Refused as error:
             if error.status != 404:
                 raise
-            found = Annotation({})
-        if found.project_id != self._project.id:
-            if is_gone_fine:
+            annotation = Annotation({})
+        if annotation.project_id != self._project.id:
+            if may_be_gone:
                 return None
             raise PayloadError(
                 f"{where}.annotation", f"an annotation of project {self._project.id}", operation.annotation
             )
-        if operation.task not in (None, found.task_id):
-            raise PayloadError(f"{where}.task", f"{found.task_id}, the annotation's own", operation.task)
-        return found
+        if operation.task not in (None, annotation.task_id):
+            raise PayloadError(f"{where}.task", f"{annotation.task_id}, the annotation's own", operation.task)
+        return annotation
 
-    def _ground(self, task_id: int, where: str, existing: object = None) -> Ground:
+    def _read_context(self, task_id: int, where: str, existing: object = None) -> ReviewContext:
         if task_id not in self._tasks:
             self._tasks |= self._reviews.studio.client.named_tasks(self._project.id, [task_id])
         if task_id not in self._tasks:
             raise PayloadError(f"{where}.task", f"a task of project {self._project.id}", task_id)
-        logged = [one.regions for one in self._reviews.predictions.of_task(self._project.id, task_id)]
-        return bulk_review.ground(self._tasks[task_id], logged, self._config, existing)
+        logged = [prediction.regions for prediction in self._reviews.predictions.of_task(self._project.id, task_id)]
+        return bulk_review.read_context(self._tasks[task_id], logged, self._config, existing)
 
-    def _write(self, operation: Create | Update, ground: Ground, where: str, key: str) -> bulk_review.Written:
-        if bulk_review.needs_size(operation, ground):
-            ground = replace(ground, size=self._size(ground.task_id))
+    def _write(
+        self, operation: Create | Update, context: ReviewContext, where: str, key: str
+    ) -> bulk_review.WrittenReview:
+        if bulk_review.needs_size(operation, context):
+            context = replace(context, size=self._read_size(context.task_id))
         seed = f"{self._project.id}:{key}"
-        return bulk_review.write(operation, ground, self._config, where=where, seed=seed)
+        return bulk_review.write(operation, context, self._config, where=where, seed=seed)
 
-    def _size(self, task_id: int) -> tuple[int, int]:
-        """Width and height of a task's image, read from the image itself. Raises ImageError."""
+    def _read_size(self, task_id: int) -> tuple[int, int]:
+        """Return width and height of the task's image, read from the image itself. Raises ImageError."""
         (image,) = self._reviews.vision.images.load([self._tasks[task_id].read(self._config.image_key)])
         if isinstance(image, ImageError):
             raise image
         return int(image.shape[1]), int(image.shape[0])
 
 
-def _ended(kept: StoredOperation, annotation: Annotation) -> StoredOperation:
-    """What is known of an operation by the annotation it is about."""
-    review = annotation.read(NOTHING, project_id=kept.project_id)  # whatever its regions are
+def _fill_in(stored: StoredOperation, annotation: Annotation) -> StoredOperation:
+    """Return the record of an operation with the ids and times of its annotation."""
+    review = annotation.read(NOTHING, project_id=stored.project_id)  # whatever its regions are
     return replace(
-        kept, task_id=review.task_id, annotation_id=review.id, made_at=review.created_at, changed_at=review.updated_at
+        stored, task_id=review.task_id, annotation_id=review.id, made_at=review.created_at, changed_at=review.updated_at
     )

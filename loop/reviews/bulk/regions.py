@@ -1,4 +1,4 @@
-"""A review that came in bulk as Label Studio keeps it: regions with origins, and the prediction they are of. Pure."""
+"""A review in bulk to Label Studio's form: regions with origins, and their parent prediction. Pure."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ NAMESPACE = uuid.UUID("6f0b9a2e-6f3c-5d0e-9d2a-3c1f5f0a7b11")
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class ReviewContext:
     """
-    What a review can refer to.
+    The state that the regions of a review can refer to.
 
-    *predictions* are those that Label Studio stores for the task, *logged* the regions of all that was ever served for
-    it, *origins* those of the regions of the annotation that is updated, by their ids. *size* is the image's width and
-    height in pixels, None where nothing in Label Studio tells.
+    *predictions* are the task's predictions in Label Studio, *logged* the regions of all predictions that were served.
+    *origins* are the origins of the regions of the annotation to be updated, by region id. *size* is the width and
+    height of the image in pixels, None if Label Studio does not know it.
     """
 
     task_id: int
@@ -47,27 +47,29 @@ class Ground:
     size: tuple[int, int] | None = None
 
     def predicted(self) -> dict[str, Region]:
-        """Every predicted region by its id, as Label Studio stores it where it does."""
+        """Return all predicted regions by id, in Label Studio's state if it stores them."""
         stored = [region for prediction in self.predictions for region in prediction.regions]
         return {region.id: region for region in (*self.logged, *stored) if region.id}
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """A review in Label Studio's form; *parent_prediction* is the stored prediction that the region ids are of."""
+class WrittenReview:
+    """A review in Label Studio's form; most of its region ids come from *parent_prediction*."""
 
     result: list[dict[str, Any]]
     parent_prediction: int | None
 
 
 def unique_id(project_id: int, key: str) -> str:
-    """The `unique_id` of the annotation that a key makes: Label Studio takes each one once."""
+    """Return the `unique_id` of the annotation for a key: Label Studio accepts each value once."""
     return str(uuid.uuid5(NAMESPACE, f"{project_id}:{key}"))
 
 
-def ground(task: StoredTask, logged: Iterable[Sequence[Region]], config: LabelConfig, existing: object = ()) -> Ground:
-    """Read what a task as Label Studio has it, what was *logged* for it, and an annotation's result tell."""
-    return Ground(
+def read_context(
+    task: StoredTask, logged: Iterable[Sequence[Region]], config: LabelConfig, existing: object = ()
+) -> ReviewContext:
+    """Read the context from a task in Label Studio, its *logged* predictions, and the result of an annotation."""
+    return ReviewContext(
         task_id=task.id,
         predictions=tuple(_read_all(task.predictions, task.id, config)),
         logged=tuple(region for regions in logged for region in regions),
@@ -76,50 +78,58 @@ def ground(task: StoredTask, logged: Iterable[Sequence[Region]], config: LabelCo
     )
 
 
-def write(operation: Create | Update, known: Ground, config: LabelConfig, *, where: str, seed: str) -> Written:
+def write(
+    operation: Create | Update, context: ReviewContext, config: LabelConfig, *, where: str, seed: str
+) -> WrittenReview:
     """
-    Write a review as the editor would: each region says whether it is predicted, changed, or drawn.
+    Write a review as the editor does: each region has an origin, which is predicted, changed, or drawn.
 
-    Without these origins the same annotation could be one that nobody looked at. New regions get ids that follow from
-    *seed*, so that the same operation writes the same. Raises PayloadError for an id that nothing has.
+    Without origins the annotation looks like one that nobody has seen. The ids of new regions depend on *seed* and
+    index only, so an operation done twice writes the same. Raises PayloadError for an unknown region id.
     """
-    size = tuple(operation.size) if operation.size else known.size
+    size = tuple(operation.size) if operation.size else context.size
     if operation.result is not None:
         raws = add_ids(operation.result, [_new_id(seed, index) for index in range(len(operation.result))])
         origins = [
-            _origin_of_raw(raw, region_id, known, config) for raw, region_id in zip(raws, region_ids(raws), strict=True)
+            _origin_of_raw(raw, region_id, context, config)
+            for raw, region_id in zip(raws, region_ids(raws), strict=True)
         ]
         result = add_origins(raws, origins)
     else:
-        result = _plain(operation, known, config, where, seed, (size[0], size[1]) if size else (0, 0))
-    return Written(result, _parent(set(region_ids(result)), known.predictions))
+        result = _write_plain(operation, context, config, where, seed, (size[0], size[1]) if size else (0, 0))
+    return WrittenReview(result, _parent(set(region_ids(result)), context.predictions))
 
 
-def needs_size(operation: Create | Update, known: Ground) -> bool:
-    """Whether the image itself must tell its size."""
-    return bool(operation.regions) and operation.size is None and known.size is None
+def needs_size(operation: Create | Update, context: ReviewContext) -> bool:
+    """Whether the size must be read from the image itself."""
+    return bool(operation.regions) and operation.size is None and context.size is None
 
 
-def _plain(
-    operation: Create | Update, known: Ground, config: LabelConfig, where: str, seed: str, size: tuple[int, int]
+def _write_plain(
+    operation: Create | Update,
+    context: ReviewContext,
+    config: LabelConfig,
+    where: str,
+    seed: str,
+    size: tuple[int, int],
 ) -> list[dict[str, Any]]:
-    predicted = known.predicted()
+    predicted = context.predicted()
     regions, origins = list[Region](), list[str]()
     for index, plain in enumerate(operation.regions or []):
-        region, at = _region(plain, config), f"{where}.regions[{index}].id"
-        if region.id and region.id not in predicted and region.id not in known.origins:
-            raise PayloadError(at, f"the id of a predicted region of task {known.task_id}", region.id)
+        region, where_id = _read_region(plain, config), f"{where}.regions[{index}].id"
+        if region.id and region.id not in predicted and region.id not in context.origins:
+            raise PayloadError(where_id, f"the id of a predicted region of task {context.task_id}", region.id)
         if region.id and any(region.id == other.id for other in regions):
-            raise PayloadError(at, "each id once", region.id)
-        found = predicted.get(region.id)
-        origins.append(_origin(region, found) if found else known.origins.get(region.id, MANUAL))
-        score = found.score if found else None
+            raise PayloadError(where_id, "each id once", region.id)
+        original = predicted.get(region.id)
+        origins.append(_origin(region, original) if original else context.origins.get(region.id, MANUAL))
+        score = original.score if original else None
         regions.append(replace(region, id=region.id or _new_id(seed, index), score=score))
     return add_origins(write_result(regions, config, size), origins)
 
 
-def _region(plain: PlainRegion, config: LabelConfig) -> Region:
-    """The region by the label's value, which may have come as its alias."""
+def _read_region(plain: PlainRegion, config: LabelConfig) -> Region:
+    """Return the region with the value of its label, which may be given by alias."""
     region = plain.region()
     return replace(region, label=config.label_of(config.from_name, region.label) or region.label)
 
@@ -130,16 +140,19 @@ def _origin(region: Region, predicted: Region) -> str:
     return "prediction" if is_same else "prediction-changed"
 
 
-def _origin_of_raw(raw: Mapping[str, Any], region_id: str, known: Ground, config: LabelConfig) -> str:
-    predicted, region = known.predicted().get(region_id), read_rectangle(raw, config)
+def _origin_of_raw(raw: Mapping[str, Any], region_id: str, context: ReviewContext, config: LabelConfig) -> str:
+    predicted, region = context.predicted().get(region_id), read_rectangle(raw, config)
     if predicted is None or region is None:
-        return known.origins.get(region_id, MANUAL)
+        return context.origins.get(region_id, MANUAL)
     return _origin(region, predicted)
 
 
 def _parent(ids: set[str], predictions: Sequence[ReadPrediction]) -> int | None:
-    """The prediction that most of the ids are of; of equals the newest."""
-    shared = [(sum(region.id in ids for region in one.regions), one.created_at, one.id) for one in predictions]
+    """Return the prediction that shares most of the ids, the newest of equals; None if none shares any."""
+    shared = [
+        (sum(region.id in ids for region in prediction.regions), prediction.created_at, prediction.id)
+        for prediction in predictions
+    ]
     most = max(shared, default=None)
     return most[2] if most and most[0] else None
 

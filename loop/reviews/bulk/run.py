@@ -1,4 +1,4 @@
-"""Write reviews that come in bulk into Label Studio: each stands alone, none is done twice."""
+"""Write reviews in bulk into Label Studio: operations fail one by one, and none is done twice."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from loop.errors import LoopError, Refused, UpstreamError
 from loop.failures import Fault, attempt
 from loop.label_studio.projects import Project
 from loop.reviews.bulk.operations import Create, Operation, Update, digest, read_operation
-from loop.reviews.bulk.plan import Plan, Planner
+from loop.reviews.bulk.plan import OperationPlan, OperationPlanner
 from loop.reviews.operation_store import OperationState, StoredOperation
 from loop.reviews.room import ReviewsRoom
 
-CHUNK = 100  # operations whose tasks are asked for together
+CHUNK = 100  # operations whose tasks are fetched together
 
-Asked = tuple[str, object]  # where it stands in what was sent, and its JSON
+RawOperation = tuple[str, object]  # its place in the request or file, and its JSON
 KeyOf = Callable[[int, Operation], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one operation; *id* is its annotation, *error* None where it succeeded, now or before."""
+class OperationOutcome:
+    """The outcome of one operation; *id* is its annotation, *error* is None if it succeeded, now or before."""
 
     operation: str | None
     key: str | None
@@ -32,44 +32,46 @@ class Outcome:
     is_repeated: bool = False  # it was done before
 
 
-def annotate(reviews: ReviewsRoom, project_id: int, asked: Iterable[Asked], key_of: KeyOf) -> Iterator[Outcome]:
+def annotate(
+    reviews: ReviewsRoom, project_id: int, operations: Iterable[RawOperation], key_of: KeyOf
+) -> Iterator[OperationOutcome]:
     """
-    Do each operation, and yield what became of each in order; *key_of* gives the key of one that brings none.
+    Do each operation and yield the outcomes in order; *key_of* returns the key of an operation without one.
 
-    Where Label Studio stops answering, the rest are failures, and none of them is tried. Raises UnknownProject.
+    When Label Studio stops answering, all later operations fail and are not tried. Raises UnknownProject.
     """
-    return _all(_Writer(reviews, reviews.studio.projects.get(project_id), key_of), iter(asked))
+    return _run(_Writer(reviews, reviews.studio.projects.get(project_id), key_of), iter(operations))
 
 
-def _all(writer: _Writer, asked: Iterator[Asked]) -> Iterator[Outcome]:
+def _run(writer: _Writer, operations: Iterator[RawOperation]) -> Iterator[OperationOutcome]:
     position = 0
-    while chunk := list(islice(asked, CHUNK)):
-        read = [attempt(partial(writer.read, one, position + at)) for at, one in enumerate(chunk)]
-        writer.look_up([one for one in read if not isinstance(one, Fault)])
-        for (where, json), one in zip(chunk, read, strict=True):
-            if isinstance(one, Fault):
-                yield _failed(one, where, _named(json), None)
+    while chunk := list(islice(operations, CHUNK)):
+        results = [attempt(partial(writer.read, raw, position + index)) for index, raw in enumerate(chunk)]
+        writer.look_up([result for result in results if not isinstance(result, Fault)])
+        for (where, json), result in zip(chunk, results, strict=True):
+            if isinstance(result, Fault):
+                yield _fail(result, where, _operation_name(json), None)
             else:
-                done = attempt(partial(writer.do, one, where))
-                operation = one.operation.operation
-                yield _failed(done, where, operation, one.key) if isinstance(done, Fault) else done
+                outcome = attempt(partial(writer.do, result, where))
+                name = result.operation.operation
+                yield _fail(outcome, where, name, result.key) if isinstance(outcome, Fault) else outcome
         position += len(chunk)
 
 
-def _failed(fault: Fault, where: str, operation: str | None, key: str | None) -> Outcome:
+def _fail(fault: Fault, where: str, operation: str | None, key: str | None) -> OperationOutcome:
     if not isinstance(fault.cause, LoopError):
         fault.log(where)
-    return Outcome(operation, key, error=fault.error)
+    return OperationOutcome(operation, key, error=fault.error)
 
 
-def _named(json: object) -> str | None:
+def _operation_name(json: object) -> str | None:
     name = json.get("operation") if isinstance(json, dict) else None
     return name if isinstance(name, str) else None
 
 
 @dataclass(frozen=True, slots=True)
-class _Keyed:
-    """An operation that can be read, with the key that makes a second try safe, and what tells it from others."""
+class _KeyedOperation:
+    """An operation with the key that makes a retry safe, and the digest of its content."""
 
     operation: Operation
     key: str
@@ -80,60 +82,64 @@ class _Writer:
     """One run over many operations of a project."""
 
     def __init__(self, reviews: ReviewsRoom, project: Project, key_of: KeyOf) -> None:
-        self._log, self._project, self._config = reviews.operations, project, project.config()
+        self._store, self._project, self._config = reviews.operations, project, project.config()
         self._key_of = key_of
-        self._planner = Planner(reviews, project)
+        self._planner = OperationPlanner(reviews, project)
         self._known: dict[str, StoredOperation] = {}
-        self._down: str | None = None  # why Label Studio is not asked any more
+        self._down: str | None = None  # the reason why Label Studio is not asked any more
 
-    def read(self, asked: Asked, position: int) -> _Keyed:
+    def read(self, raw: RawOperation, position: int) -> _KeyedOperation:
         """Read an operation. Raises PayloadError."""
-        where, json = asked
+        where, json = raw
         operation = read_operation(json, self._config, where)
-        return _Keyed(operation, operation.key or self._key_of(position, operation), digest(operation))
+        return _KeyedOperation(operation, operation.key or self._key_of(position, operation), digest(operation))
 
-    def look_up(self, read: Sequence[_Keyed]) -> None:
-        """Get what is known of operations, and the tasks of those that are still to be done."""
-        self._known = self._log.find(self._project.id, [one.key for one in read])
-        is_open = [one.key not in self._known or self._known[one.key].state != OperationState.DONE for one in read]
-        operations = [one.operation for one, is_one in zip(read, is_open, strict=True) if is_one]
-        tasks = [one.task for one in operations if isinstance(one, Create | Update) and one.task]
+    def look_up(self, keyed: Sequence[_KeyedOperation]) -> None:
+        """Load the records of these operations, and fetch the tasks of those that are not done yet."""
+        self._known = self._store.find(self._project.id, [item.key for item in keyed])
+        done = {key for key, stored in self._known.items() if stored.state == OperationState.DONE}
+        operations = [item.operation for item in keyed if item.key not in done]
+        tasks = [
+            operation.task for operation in operations if isinstance(operation, Create | Update) and operation.task
+        ]
         if self._down is None:
             try:
-                attempt(lambda: self._planner.look_up(tasks))  # refused for one of them, each is looked up by itself
+                attempt(lambda: self._planner.look_up(tasks))  # if refused, each task is fetched by itself
             except UpstreamError as error:
                 self._down = str(error)
 
-    def do(self, asked: _Keyed, where: str) -> Outcome:
-        """Do one operation unless it was done; whatever of ours is wrong with it is in its outcome."""
-        operation, key = asked.operation, asked.key
-        name, kept = operation.operation, self._known.get(key)
-        if kept and kept.state != OperationState.FAILED and kept.digest != asked.digest:
-            return Outcome(name, key, error=f"{where}.key: expected a new one, found that of another operation")
-        if kept and kept.state == OperationState.DONE:
-            return Outcome(name, key, kept.annotation_id, is_repeated=True)
+    def do(self, keyed: _KeyedOperation, where: str) -> OperationOutcome:
+        """Do one operation unless it is done already; our own errors go into the outcome."""
+        operation, key = keyed.operation, keyed.key
+        name, known = operation.operation, self._known.get(key)
+        if known and known.state != OperationState.FAILED and known.digest != keyed.digest:
+            error_text = f"{where}.key: expected a new one, found that of another operation"
+            return OperationOutcome(name, key, error=error_text)
+        if known and known.state == OperationState.DONE:
+            return OperationOutcome(name, key, known.annotation_id, is_repeated=True)
         if self._down:
-            return Outcome(name, key, error=self._down)
-        was_started = kept if kept and kept.state == OperationState.STARTED else None
+            return OperationOutcome(name, key, error=self._down)
+        was_started = known if known and known.state == OperationState.STARTED else None
         try:
-            self._known[key] = self._carried_out(self._planner.plan(operation, where, key, was_started))
+            self._known[key] = self._carry_out(self._planner.plan(operation, where, key, was_started))
         except LoopError as error:
             if isinstance(error, UpstreamError) and not isinstance(error, Refused):
                 self._down = str(error)
-            return Outcome(name, key, error=str(error))
-        return Outcome(name, key, self._known[key].annotation_id)
+            return OperationOutcome(name, key, error=str(error))
+        return OperationOutcome(name, key, self._known[key].annotation_id)
 
-    def _carried_out(self, plan: Plan | StoredOperation) -> StoredOperation:
-        """Act between two records. Only what Label Studio refused outright is known not to have happened."""
+    def _carry_out(self, plan: OperationPlan | StoredOperation) -> StoredOperation:
+        """Act, with a record before and after. Only an operation that Label Studio refused is known to have failed."""
         if isinstance(plan, StoredOperation):
             ended = plan
         else:
-            self._log.begin(plan.kept)
+            self._store.begin(plan.operation)
             try:
                 ended = plan.act()
             except LoopError as error:
                 is_refused = isinstance(error, Refused) and (error.status or 500) < 500
-                self._log.end(plan.kept, OperationState.FAILED if is_refused else OperationState.STARTED, str(error))
+                state = OperationState.FAILED if is_refused else OperationState.STARTED
+                self._store.end(plan.operation, state, str(error))
                 raise
-        self._log.end(ended, OperationState.DONE)
+        self._store.end(ended, OperationState.DONE)
         return replace(ended, state=OperationState.DONE)

@@ -6,7 +6,7 @@ from loop.errors import PayloadError
 from loop.label_studio.label_config import parse
 from loop.label_studio.tasks import StoredTask
 from loop.reviews.bulk.operations import read_operation
-from loop.reviews.bulk.regions import ground, write
+from loop.reviews.bulk.regions import read_context, write
 from tests.builders import ls_annotation, ls_region, ls_task
 
 CONFIG = parse("""<View><Image name="image" value="$image"/>
@@ -17,7 +17,7 @@ BOX = [0.1, 0.1, 0.4, 0.4]
 
 def written(predicted=(), **fields):
     prediction = {**ls_annotation(*predicted, annotation=9), "model_version": "v@1"}
-    known = ground(StoredTask(ls_task(1, predictions=[prediction])), [], CONFIG)
+    known = read_context(StoredTask(ls_task(1, predictions=[prediction])), [], CONFIG)
     operation = read_operation({"operation": "create", "task": 1, **fields}, CONFIG, "here")
     return write(operation, known, CONFIG, where="here", seed="k").result
 

@@ -7,7 +7,7 @@ from loop.label_studio.label_config import parse
 from loop.label_studio.payloads import read_review
 from loop.label_studio.tasks import StoredTask
 from loop.reviews.bulk.operations import read_operation
-from loop.reviews.bulk.regions import ground, unique_id, write
+from loop.reviews.bulk.regions import read_context, unique_id, write
 from tests.builders import CONFIG, ls_annotation, ls_region, ls_task, region
 
 LEFT, MOVED = [0.1, 0.1, 0.4, 0.4], [0.2, 0.1, 0.5, 0.4]
@@ -21,7 +21,7 @@ def stored(*regions, number=9, minutes=0, **fields):
 def written(*regions, predictions=(), logged=(), existing=None, seed="k", **fields):
     operation = {"operation": "create", "task": 1, **({"regions": list(regions)} if not fields else {}), **fields}
     config = parse(CONFIG)
-    known = ground(StoredTask(ls_task(1, predictions=list(predictions))), logged, config, existing)
+    known = read_context(StoredTask(ls_task(1, predictions=list(predictions))), logged, config, existing)
     return write(read_operation(operation, config, "here"), known, config, where="here", seed=seed)
 
 
