@@ -87,7 +87,7 @@ def truth(composed, member):
 
 
 def test_a_category_that_nobody_labelled_is_found_named_once_and_known_from_then_on(rooms, composed):
-    assert build_references(rooms.references, 1).endswith("all there")
+    assert build_references(rooms.references, 1).line.endswith("all there")
 
     line = discover(rooms.discovery, 1)
 
@@ -100,7 +100,7 @@ def test_a_category_that_nobody_labelled_is_found_named_once_and_known_from_then
         assert sheet.width > 300
 
     promote(rooms.discovery, 1, signs.id, "Roadsign")
-    assert build_references(rooms.references, 1).endswith("all there")
+    assert build_references(rooms.references, 1).line.endswith("all there")
 
     named = {
         entry.region

@@ -102,7 +102,7 @@ def rooms(request, tmp_path, milvus, composed, images):
 
 
 def test_references_recognise_what_they_show_on_other_images(rooms, composed):
-    line = build_references(rooms.references, 1)
+    line = build_references(rooms.references, 1).line
 
     assert line.endswith("all there"), line
     assert count_vectors(rooms) == expected(composed)
@@ -128,7 +128,7 @@ def test_a_wrong_label_is_found_by_those_who_saw_the_same(tmp_path, milvus, comp
             regions = [Region(f"{task}-{n}", box, label) for n, (label, box) in enumerate(composed[0].objects)]
             accept(rooms, task, address, regions)
             rooms.studio.client.tasks.append({"id": task})
-        assert build_references(rooms.references, 1).endswith("all there")
+        assert build_references(rooms.references, 1).line.endswith("all there")
 
         report = vet.check(rooms.references, 1, ErrorPolicy(neighbours=3))
 
