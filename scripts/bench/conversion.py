@@ -24,7 +24,7 @@ from pathlib import Path
 LABELS = ("Car", "Person", "Bus")
 CONFIG = """<View><Image name="image" value="$image"/><RectangleLabels name="label" toName="image">
 <Label value="Car"/><Label value="Person"/><Label value="Bus"/></RectangleLabels></View>"""
-BOXES = 5  # a task
+BOXES = 5  # per task
 WAYS = ("sdk", "sdk-images", "convert", "snapshot")
 
 
@@ -44,12 +44,12 @@ def main() -> None:
             measured: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
             for _ in range(asked.rounds):
                 for way in WAYS:
-                    measured[way].append(_measured(way, folder))
+                    measured[way].append(_measure(way, folder))
         for way, runs in measured.items():
-            print(f"{count:>7} {way:<9} {_told(count, runs)}", flush=True)
+            print(f"{count:>7} {way:<9} {_format_runs(count, runs)}", flush=True)
 
 
-def _told(count: int, runs: list[dict[str, float]]) -> str:
+def _format_runs(count: int, runs: list[dict[str, float]]) -> str:
     rates = sorted(count / run["seconds"] for run in runs)
     cpu = sorted(1e6 * run["cpu"] / count for run in runs)
     peaks, bases = [run["peak"] for run in runs], [run["base"] for run in runs]
@@ -60,7 +60,7 @@ def _told(count: int, runs: list[dict[str, float]]) -> str:
     )
 
 
-def _measured(way: str, folder: str) -> dict[str, float]:
+def _measure(way: str, folder: str) -> dict[str, float]:
     command = [sys.executable, "-m", "scripts.bench.conversion", "--run", way, folder]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

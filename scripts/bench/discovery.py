@@ -1,8 +1,8 @@
 """
-Measure, on composed scenes, how well matching, calibration and discovery do with real features.
+Measure, on composed scenes, matching, calibration and discovery with real features.
 
 `python -m scripts.bench.discovery --cache DIR [WEIGHTS]` takes EfficientNet-Lite0, or the feature maps of a
-detector's WEIGHTS. Vectors are kept in the cache: the first run takes a minute or two a fold.
+detector's WEIGHTS. Vectors are kept in the cache: the first run takes a minute or two per fold.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from loop.discovery.neighbour_graph import NOISE, Vectors
 from loop.taxonomy.calibration import calibrate_nodes, without_group
 from loop.taxonomy.taxonomy import Node, Taxonomy, add_category, with_thresholds
 from loop.taxonomy.voting import MatchPolicy, Neighbours, find_places, node_scores, vote
-from scripts.bench.discovery_features import KNOWN, NOVEL, Cut, Features, features
+from scripts.bench.discovery_features import KNOWN, NOVEL, Crop, Features, load_features
 
 K = 10  # neighbours that vote
 COVERAGE = 0.9
@@ -35,8 +35,8 @@ Names = NDArray[np.str_]
 
 
 @dataclass(frozen=True)
-class References:
-    """Vectors with their labels and the stamps they show, searched exactly."""
+class ExactReferences:
+    """Vectors with their labels and stamps, searched exactly."""
 
     vectors: Vectors
     labels: Names
@@ -49,14 +49,14 @@ class References:
         places = find_places(taxonomy, self.labels.tolist())
         return Neighbours(order.astype(str), np.take_along_axis(likeness, order, 1), places[order])
 
-    def with_more(self, vectors: Vectors, labels: Names, stamps: Names) -> References:
-        """These and others."""
+    def with_more(self, vectors: Vectors, labels: Names, stamps: Names) -> ExactReferences:
+        """Return these references and others."""
         ours, more = (self.vectors, self.labels, self.stamps), (vectors, labels, stamps)
         arrays: list[NDArray[Any]] = [np.concatenate(pair) for pair in zip(ours, more, strict=True)]
-        return References(*arrays)
+        return ExactReferences(*arrays)
 
-    def calibrated(self, taxonomy: Taxonomy) -> Taxonomy:
-        """The taxonomy with thresholds from matches of each reference without those of its stamp."""
+    def calibrate(self, taxonomy: Taxonomy) -> Taxonomy:
+        """Return the taxonomy with thresholds from matches of each reference, without the references of its stamp."""
         near = self.near(taxonomy, self.vectors, len(self.labels))
         near = without_group(near, self.stamps, self.stamps[near.ids.astype(int)], K)
         rows = calibrate_nodes(taxonomy, near, find_places(taxonomy, self.labels.tolist()))
@@ -64,16 +64,18 @@ class References:
 
 
 def measure(stored: Features, policy: ClusterPolicy) -> dict[str, float]:
-    """All figures of one fold."""
+    """Measure all figures of one fold."""
     unlabelled, later = (unit(stored[f"{which}_vectors"]) for which in ("unlabelled", "later"))
     truth, later_truth = stored["unlabelled_labels"], stored["later_labels"]
-    references = References(unit(stored["reference_vectors"]), stored["reference_labels"], stored["reference_stamps"])
-    taxonomy = references.calibrated(Taxonomy(tuple(Node(name, labels=(name,)) for name in KNOWN)))
+    references = ExactReferences(
+        unit(stored["reference_vectors"]), stored["reference_labels"], stored["reference_stamps"]
+    )
+    taxonomy = references.calibrate(Taxonomy(tuple(Node(name, labels=(name,)) for name in KNOWN)))
     is_known, later_known = np.isin(truth, list(KNOWN)), np.isin(later_truth, list(KNOWN))
     figures = {"known accuracy at 90%": at_coverage(taxonomy, references, later[later_known], later_truth[later_known])}
 
     placed = vote(taxonomy, references.near(taxonomy, unlabelled))
-    unknown = np.flatnonzero([one.node is None for one in placed])
+    unknown = np.flatnonzero([place.node is None for place in placed])
     figures["novel left unknown"] = float(np.isin(np.flatnonzero(~is_known), unknown).mean())
     figures["known left unknown"] = float(np.isin(np.flatnonzero(is_known), unknown).mean())
     clustering = cluster(unlabelled[unknown], policy, references=references.vectors)
@@ -84,25 +86,25 @@ def measure(stored: Features, policy: ClusterPolicy) -> dict[str, float]:
     figures["their members named rightly"] = float((names == truth[unknown[members]]).mean()) if len(names) else 0.0
     rows = unknown[members]
     more = references.with_more(unlabelled[rows], names, stored["unlabelled_stamps"][rows])
-    grown = more.calibrated(grown)
+    grown = more.calibrate(grown)
     for which, title in (("again", "stamps seen"), ("later", "stamps held out")):
-        figures |= classified(grown, more, unit(stored[f"{which}_vectors"]), stored[f"{which}_labels"], title)
+        figures |= measure_matches(grown, more, unit(stored[f"{which}_vectors"]), stored[f"{which}_labels"], title)
 
     for name in NOVEL:
         taxonomy = add_category(taxonomy, name)
     every = references.with_more(unlabelled[~is_known], truth[~is_known], stored["unlabelled_stamps"][~is_known])
-    taxonomy = every.calibrated(taxonomy)
+    taxonomy = every.calibrate(taxonomy)
     for which, title in (("again", "stamps seen"), ("later", "stamps held out")):
-        best = classified(taxonomy, every, unit(stored[f"{which}_vectors"]), stored[f"{which}_labels"], title)
+        best = measure_matches(taxonomy, every, unit(stored[f"{which}_vectors"]), stored[f"{which}_labels"], title)
         figures[f"were all novel labelled, {title}"] = best[f"novel classified, {title}"]
     return figures
 
 
-def classified(
-    taxonomy: Taxonomy, references: References, queries: Vectors, truth: Names, title: str
+def measure_matches(
+    taxonomy: Taxonomy, references: ExactReferences, queries: Vectors, truth: Names, title: str
 ) -> dict[str, float]:
-    """The share of later detections that are matched to the node they should be."""
-    placed = np.array([one.node or "" for one in vote(taxonomy, references.near(taxonomy, queries))])
+    """Return the share of later detections that are matched to the right node."""
+    placed = np.array([place.node or "" for place in vote(taxonomy, references.near(taxonomy, queries))])
     right = placed == np.array([taxonomy.node_of_label.get(name, "?") for name in truth])
     novel = np.isin(truth, list(NOVEL))
     figures = {f"novel classified, {title}": float(right[novel].mean())}
@@ -110,16 +112,16 @@ def classified(
     return figures | {f"known classified then, {title}": float(right[~novel].mean())}
 
 
-def with_again(stored: Features) -> Features:
-    """Keep the last fifth of the unlabelled for later: the same stamps, in scenes that discovery did not see."""
+def split_unlabelled(stored: Features) -> Features:
+    """Move the last fifth of the unlabelled boxes to `again`: the same stamps, in other scenes."""
     last = len(stored["unlabelled_labels"]) * 4 // 5
     parts = {key.removeprefix("unlabelled"): value for key, value in stored.items() if key.startswith("unlabelled")}
     seen = {f"unlabelled{key}": value[:last] for key, value in parts.items()}
     return stored | seen | {f"again{key}": value[last:] for key, value in parts.items()}
 
 
-def at_coverage(taxonomy: Taxonomy, references: References, queries: Vectors, truth: Names) -> float:
-    """Accuracy of the surest matches that make up the coverage."""
+def at_coverage(taxonomy: Taxonomy, references: ExactReferences, queries: Vectors, truth: Names) -> float:
+    """Return the accuracy of the surest matches that make up the coverage."""
     scores = node_scores(taxonomy, references.near(taxonomy, queries), MatchPolicy())
     surest = np.argsort(-scores.max(axis=1), kind="stable")[: round(COVERAGE * len(truth))]
     named = np.array([node.id for node in taxonomy.nodes])[scores.argmax(axis=1)]
@@ -127,7 +129,7 @@ def at_coverage(taxonomy: Taxonomy, references: References, queries: Vectors, tr
 
 
 def agreement(vectors: Vectors, clustering: Clustering, truth: Names) -> dict[str, float]:
-    """How well clusters and novel categories agree: of their members, and of all that is near a cluster too."""
+    """Measure how well clusters and novel categories agree, on members alone and with boxes near a cluster."""
     novel = np.isin(truth, list(NOVEL))
     inside = novel & (clustering.labels != NOISE)
     attached = find_likely_members(vectors, clustering.labels)
@@ -144,7 +146,7 @@ def agreement(vectors: Vectors, clustering: Clustering, truth: Names) -> dict[st
 
 
 def name_clusters(taxonomy: Taxonomy, clustering: Clustering, truth: Names) -> tuple[NDArray[np.intp], Names, Taxonomy]:
-    """Do what a person would: name each cluster that is mostly of one novel category by it, dismiss the others."""
+    """Name each cluster that mostly shows one novel category, and dismiss the others, as a person would."""
     members: list[int] = []
     names: list[str] = []
     for group in clustering.clusters:
@@ -164,22 +166,22 @@ def unit(vectors: Vectors) -> Vectors:
 
 
 def main() -> None:
-    """Print a row a figure: the median over folds, least and most, and each fold's."""
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("weights", nargs="?", type=Path)
-    asked.add_argument("--cache", type=Path, required=True)
-    asked.add_argument("--folds", default="0,2,4", help="first stamp held out; every fifth from there")
-    asked.add_argument("--seeds", default="1")
-    asked.add_argument("--margin", type=float, default=Cut().margin, help="of a box, added on each side")
-    asked.add_argument(
-        "--side", type=int, default=Cut().side, help="pixels that a crop, or a detector's image, is scaled to"
+    """Print one row per figure: the median over folds, least and most, and the value of each fold."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("weights", nargs="?", type=Path)
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--folds", default="0,2,4", help="first stamp to hold out; every fifth from there")
+    parser.add_argument("--seeds", default="1")
+    parser.add_argument("--margin", type=float, default=Crop().margin, help="of a box, added on each side")
+    parser.add_argument(
+        "--side", type=int, default=Crop().side, help="pixels that a crop, or a detector's image, is scaled to"
     )
-    asked.add_argument("--method", type=Method, default=Method.HDBSCAN)
-    asked.add_argument("--merge", type=float, default=ClusterPolicy().merge)
-    asked.add_argument("--attach", type=float, default=ClusterPolicy().attach)
-    asked.add_argument("--dimensions", type=int, default=ClusterPolicy().dimensions)
-    asked.add_argument("--min-samples", type=int, default=ClusterPolicy().min_samples)
-    options = asked.parse_args()
+    parser.add_argument("--method", type=Method, default=Method.HDBSCAN)
+    parser.add_argument("--merge", type=float, default=ClusterPolicy().merge)
+    parser.add_argument("--attach", type=float, default=ClusterPolicy().attach)
+    parser.add_argument("--dimensions", type=int, default=ClusterPolicy().dimensions)
+    parser.add_argument("--min-samples", type=int, default=ClusterPolicy().min_samples)
+    options = parser.parse_args()
     policy = ClusterPolicy(
         method=options.method,
         dimensions=options.dimensions,
@@ -189,9 +191,10 @@ def main() -> None:
         resamples=0,
     )
     runs = [(int(fold), int(seed)) for fold in options.folds.split(",") for seed in options.seeds.split(",")]
-    how = Cut(options.margin, options.side)
+    crop = Crop(options.margin, options.side)
     results = [
-        measure(with_again(features(fold, seed, options.cache, options.weights, how)), policy) for fold, seed in runs
+        measure(split_unlabelled(load_features(fold, seed, options.cache, options.weights, crop)), policy)
+        for fold, seed in runs
     ]
     show(runs, results)
 

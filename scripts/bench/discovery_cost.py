@@ -1,9 +1,9 @@
 """
-Measure what a discovery costs by the number of tasks, on vectors that are made up: real records, a real Milvus Lite.
+Measure what a discovery costs by the number of tasks, on synthetic vectors: real records, a real Milvus Lite.
 
 `python -m scripts.bench.discovery_cost [TASKS…]` prints the table of `docs/benchmarks.md`. Every task has eight boxes
 of 40 categories, 20 of which have references, and some of none; a tenth of the tasks is reviewed. Images are of one
-colour, so that neither fetching nor decoding them is in it. It starts a Milvus Lite of its own and stops it.
+colour, so the times hold neither fetching nor decoding. It starts its own Milvus Lite and stops it.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ SPACE = Space("made-up", "f" * 64)
 out = Console()
 
 
-class Planted:
-    """Vectors around one centre a category; which category a box is of stands in its place."""
+class CategoryEmbedders:
+    """Gives a box a vector around the centre of its category; the place of the box encodes the category."""
 
     is_off, dimension = False, DIMENSION
 
@@ -64,11 +64,11 @@ class Planted:
         self._centres = normalise(rng.normal(size=(CATEGORIES, DIMENSION)))
 
     def space(self, *_: object) -> Space:
-        """The one that there is."""
+        """Return the only space."""
         return SPACE
 
-    def load(self, *_: object) -> Planted:
-        """It is loaded."""
+    def load(self, *_: object) -> CategoryEmbedders:
+        """Return itself, as an embedder."""
         return self
 
     def embed(self, _images: Sequence[Pixels], boxes: Sequence[Sequence[Box]]) -> list[Vectors]:
@@ -82,26 +82,26 @@ class Planted:
         return cast("Vectors", own + (self._centres[kind] if kind < CATEGORIES else 0))
 
 
-class Plain:
+class PlainImages:
     """Images of one colour."""
 
     def load(self, tasks: Iterable[Task]) -> Iterator[Pixels]:
-        """One for each task."""
+        """Return one image for each task."""
         return (np.zeros((48, 64, 3), np.uint8) for _ in tasks)
 
     def close(self) -> None:
         """Nothing to do."""
 
 
-class Nobody:
-    """Neither a Label Studio nor a queue: there are no open tasks, and nobody waits."""
+class EmptyServices:
+    """Stands for Label Studio and the queue: without open tasks, without waiting jobs."""
 
     def open_tasks(self, _: int) -> Iterator[StoredTask]:
-        """None."""
+        """Return no task."""
         return iter(())
 
     def lengths(self) -> dict[str, int]:
-        """No job waits."""
+        """Return that no job waits."""
         return {"gpu": 0, "default": 0}
 
     def close(self) -> None:
@@ -109,22 +109,22 @@ class Nobody:
 
 
 def main() -> None:
-    """Print a row a number of tasks."""
+    """Print one row per number of tasks."""
     table = Table("tasks", "vectors", "unknown", "gather, s", "discover, s", "spread, s", "peak MB", "line", box=None)
     for tasks in [int(one) for one in sys.argv[1:]] or SIZES:
         with milvus() as address, tempfile.TemporaryDirectory() as home:
-            table.add_row(str(tasks), *measured(Path(home), address, tasks))
+            table.add_row(str(tasks), *measure_discovery(Path(home), address, tasks))
             out.print(table)
 
 
-def measured(home: Path, address: str, tasks: int) -> list[str]:
-    """Fill a project, then go through a discovery."""
+def measure_discovery(home: Path, address: str, tasks: int) -> list[str]:
+    """Fill a project, then run a discovery."""
     rooms = build_parts(Settings.read({"LOOP_HOME": str(home), "LOOP_MILVUS_URI": address}), migrate=True)
-    nobody = Nobody()
+    nobody = EmptyServices()
     rooms = swap(
         rooms,
-        (rooms.vision.embedders, cast("Embedders", Planted())),
-        (rooms.vision.images, cast("Images", Plain())),
+        (rooms.vision.embedders, cast("Embedders", CategoryEmbedders())),
+        (rooms.vision.images, cast("Images", PlainImages())),
         (rooms.queue, cast("JobQueue", nobody)),
         (rooms.studio.client, cast("LabelStudio", nobody)),
     )
@@ -169,7 +169,7 @@ def fill(rooms: Rooms, tasks: int) -> None:
 
 
 def region(task: int, n: int, kind: int) -> Region:
-    """A box whose place says of what category it is; the eighth part is of none."""
+    """Return a box whose place encodes its category; kinds from CATEGORIES on have none."""
     left = 0.1 * n + 1e-5 * (task % 1000)
     return Region(f"{task}-{n}", Box(left, kind / 100, left + 0.09, kind / 100 + 0.3), "c0", 0.5)
 

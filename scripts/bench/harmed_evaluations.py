@@ -13,11 +13,11 @@ from loop.gate.true_positives import mark_hits
 SHIFT = 0.25  # of a box's own width and height
 
 
-def harmed(evaluation: Evaluation, rate: float, *, seed: int, of_class: int | None = None) -> Evaluation:
+def harm(evaluation: Evaluation, rate: float, *, seed: int, of_class: int | None = None) -> Evaluation:
     """
-    A copy in which a share *rate* of the detections, drawn at random, is harmed; of one class, or of all.
+    Return a copy in which a random share *rate* of the detections is harmed, of one class or of all.
 
-    A third of them is dropped, a third moved by a quarter of their size, a third called by another class. The hits
+    A third of them is dropped, a third is moved by a quarter of its size, a third gets another class. The hits
     are then computed again.
     """
     rng = np.random.default_rng(seed)
@@ -44,7 +44,7 @@ def harmed(evaluation: Evaluation, rate: float, *, seed: int, of_class: int | No
 
 
 def draw(evaluation: Evaluation, images: NDArray[np.intp]) -> Evaluation:
-    """The evaluation on a held-out set of these images of the pool, in this order; one may come more than once."""
+    """Return the evaluation on these images of the pool, in this order; an image may come more than once."""
     labels, detections = evaluation.labels, evaluation.detections
     of_labels, label_image = _entries(labels.image, images)
     of_detections, detection_image = _entries(detections.image, images)
@@ -64,7 +64,7 @@ def draw(evaluation: Evaluation, images: NDArray[np.intp]) -> Evaluation:
 
 
 def _entries(of_image: NDArray[np.int32], images: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
-    """Which entries are on the images, and the new number of the image of each; *of_image* must not fall."""
+    """Return the entries on the images, and the new number of each entry's image; *of_image* must be sorted."""
     first, last = np.searchsorted(of_image, images, "left"), np.searchsorted(of_image, images, "right")
     entries = [np.arange(start, stop) for start, stop in zip(first, last, strict=True)]
     numbers = np.repeat(np.arange(len(images), dtype=np.int32), last - first)

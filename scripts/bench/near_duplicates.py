@@ -1,5 +1,5 @@
 """
-Measure how alike near-duplicates are, and how alike other images of one place, by hash and by embedding.
+Measure how alike near-duplicates are, and other images of the same place, by hash and by embedding.
 
 `python -m scripts.bench.near_duplicates [SCENES] [LOOP_EMBEDDER…]` prints the tables of `docs/benchmarks.md`. Composed
 scenes, embedded whole, as LOOP_TWIN_COSINE compares them; without a setting, by EfficientNet-Lite0 through open_clip.
@@ -47,31 +47,31 @@ out = Console(width=170)
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """How near pairs of images are: cosines and bits of their hashes."""
+    """The distances of pairs of images: cosines, and differing bits of their hashes."""
 
     cosines: NDArray[np.float32]
     bits: NDArray[np.int64]
 
     def shares(self) -> list[str]:
-        """What share would be linked: by the hash, then by each cosine."""
+        """Return the share of pairs that would be linked: by the hash, then by each cosine."""
         widest = Settings.read({}).twin_bits
         linked = [self.bits <= widest, *(self.cosines >= least for least in COSINES)]
         return [f"{one.mean():.4f}" if 0 < one.mean() < 0.01 else f"{one.mean():.2f}" for one in linked]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """Images as the split sees them."""
+class HashedImages:
+    """Images as the split compares them: vectors and hashes."""
 
     vectors: Vectors
     looks: list[int]
 
-    def beside(self, other: Seen) -> Pairs:
-        """Each with the one in the same place."""
+    def beside(self, other: HashedImages) -> Pairs:
+        """Pair each image with the image at the same place of *other*."""
         return Pairs((self.vectors * other.vectors).sum(axis=1), _bits(self.looks, other.looks))
 
     def among(self) -> Pairs:
-        """Each with each."""
+        """Pair each image with each other."""
         first, second = np.triu_indices(len(self.looks), 1)
         ones, others = zip(*combinations(self.looks, 2), strict=True)
         return Pairs((self.vectors @ self.vectors.T)[first, second], _bits(ones, others))
@@ -85,14 +85,14 @@ def main() -> None:
         weights = Path(setting.removeprefix(YOLO))
         space = chosen.space("", weights)
         assert space is not None, f"{setting} embeds nothing"
-        see = partial(seen, chosen.load(space, weights))
+        see = partial(embed_images, chosen.load(space, weights))
         pictures = [one.image for one in scenes.compose(scenes.palettes()[0], count, seed=7, prefix="t")]
         out.print(setting, near(see, pictures), apart(see, pictures))
     out.print(cost())
 
 
 def cost() -> Table:
-    """How long it takes to find the families among random vectors of 1280 numbers, and what memory beside them."""
+    """Measure the time to find the groups among random vectors of 1280 numbers, and the memory beside them."""
     table = Table("tasks", f"seconds, median (least to most) of {ROUNDS}", "memory beside the vectors, MB", box=None)
     for size in SIZES:
         vectors = normalise(np.random.default_rng(size).normal(size=(size, 1280))).astype(np.float16)
@@ -110,8 +110,8 @@ def cost() -> Table:
     return table
 
 
-def near(see: Callable[[Sequence[Picture]], Seen], pictures: Sequence[Picture]) -> Table:
-    """Near-duplicates: what they have in common with what they were made of."""
+def near(see: Callable[[Sequence[Picture]], HashedImages], pictures: Sequence[Picture]) -> Table:
+    """Compare near-duplicates with their originals."""
     table = _table(f"near-duplicates of {len(pictures)} scenes", "5% are below")
     whole = see(pictures)
     for name, change in CHANGES.items():
@@ -124,8 +124,8 @@ def near(see: Callable[[Sequence[Picture]], Seen], pictures: Sequence[Picture]) 
     return table
 
 
-def apart(see: Callable[[Sequence[Picture]], Seen], pictures: Sequence[Picture]) -> Table:
-    """Other images: what they have in common all the same."""
+def apart(see: Callable[[Sequence[Picture]], HashedImages], pictures: Sequence[Picture]) -> Table:
+    """Compare images that are not near-duplicates."""
     table = _table("other images", "most")
     pairs = see(pictures).among()
     _add(table, f"any two of {len(pictures)} scenes", pairs, pairs.cosines.max())
@@ -133,18 +133,18 @@ def apart(see: Callable[[Sequence[Picture]], Seen], pictures: Sequence[Picture])
     photos = [Image.open(path).convert("RGB") for path in palette.backgrounds[:PLACES]]
     for name, shown in PLACED.items():
         each = [see(list(shown(photo))).among() for photo in photos]
-        pairs = Pairs(np.concatenate([one.cosines for one in each]), np.concatenate([one.bits for one in each]))
+        pairs = Pairs(np.concatenate([pairs.cosines for pairs in each]), np.concatenate([pairs.bits for pairs in each]))
         _add(table, f"{name} ({len(pairs.bits)} pairs)", pairs, pairs.cosines.max())
     return table
 
 
-def seen(embedder: Embedder, images: Sequence[Picture]) -> Seen:
+def embed_images(embedder: Embedder, images: Sequence[Picture]) -> HashedImages:
     """Embed and hash whole images."""
     vectors: list[Vectors] = []
     for start in range(0, len(images), BATCH):
         pixels = [np.ascontiguousarray(np.asarray(one)[:, :, ::-1]) for one in images[start : start + BATCH]]
         vectors += embedder.embed(pixels, [[WHOLE]] * len(pixels))
-    return Seen(np.concatenate(vectors), [_look(one) for one in images])
+    return HashedImages(np.concatenate(vectors), [_look(one) for one in images])
 
 
 def with_things(photo: Picture, rng: random.Random, count: int, least: float, most: float) -> Picture:
@@ -166,7 +166,7 @@ def frame(image: Picture, at: int, when: int) -> Picture:
     return canvas.crop((left, 0, left + int(0.9 * image.width), int(0.9 * image.height)))
 
 
-def cut(share: float) -> Callable[[Picture, random.Random], Picture]:
+def crop_to(share: float) -> Callable[[Picture, random.Random], Picture]:
     """Cut to a share of each side, anywhere."""
 
     def change(image: Picture, rng: random.Random) -> Picture:
@@ -230,9 +230,9 @@ CHANGES: dict[str, Callable[[Picture, random.Random], Picture]] = {
     "brightness 0.7": lambda image, _: ImageEnhance.Brightness(image).enhance(0.7),
     "brightness 1.4": lambda image, _: ImageEnhance.Brightness(image).enhance(1.4),
     "flipped": lambda image, _: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
-    "cut to 95% of each side": cut(0.95),
-    "cut to 90%": cut(0.9),
-    "cut to 80%": cut(0.8),
+    "cut to 95% of each side": crop_to(0.95),
+    "cut to 90%": crop_to(0.9),
+    "cut to 80%": crop_to(0.8),
 }
 PLACED: dict[str, Callable[[Picture], Iterator[Picture]]] = {
     "one background, 2 to 5 other things": _many,

@@ -1,8 +1,8 @@
 """
-Compare ways to order the queue: how much of the annotators' work stands in its first 30%.
+Compare ways to order the queue: the share of the annotators' work in its first 30%.
 
 `python -m scripts.bench.priority WEIGHTS…` predicts composed scenes by each of the weights, for instance the versions
-that a demo trained, and counts what an annotator would have to do to each.
+that a demo trained, and counts the corrections that each scene needs.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ SCENES, SEEDS, FIRST = 150, (11, 12, 13), 0.3
 Order = Callable[[Sequence[float]], float]
 
 
-def shown(confidences: Sequence[float]) -> list[float]:
-    """The confidences of the boxes that are shown."""
+def select_shown(confidences: Sequence[float]) -> list[float]:
+    """Select the confidences of shown boxes."""
     return [confidence for confidence in confidences if confidence >= THRESHOLD]
 
 
 ORDERS: dict[str, Order] = {
     "all right (ours)": lambda confidences: task_score(confidences, THRESHOLD),
-    "mean shown": lambda confidences: statistics.fmean(shown(confidences) or [0.0]),
-    "least shown": lambda confidences: min(shown(confidences) or [0.0]),
-    "fewest shown": lambda confidences: float(len(shown(confidences))),
+    "mean shown": lambda confidences: statistics.fmean(select_shown(confidences) or [0.0]),
+    "least shown": lambda confidences: min(select_shown(confidences) or [0.0]),
+    "fewest shown": lambda confidences: float(len(select_shown(confidences))),
 }
 
 
 def main() -> None:
-    """Print a row an order and a column a version: median over the seeds, least and most."""
+    """Print one row per order and one column per version: median over the seeds, least and most."""
     table = Table("order", *(f"{Path(name).parent.name}" for name in sys.argv[1:]), box=None)
     measured = [
         [measure(UltralyticsDetector(Path(name), image_size=160), seed) for seed in SEEDS] for name in sys.argv[1:]
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def measure(detector: UltralyticsDetector, seed: int) -> dict[str, float]:
-    """The share of all work that stands in the first part of the queue, by order."""
+    """Return the share of all work that is in the first part of the queue, by order."""
     known, _ = scenes.palettes()
     confidences, work = [], []
     for scene in scenes.compose(known, SCENES, seed=seed, prefix="m"):
@@ -76,7 +76,7 @@ def measure(detector: UltralyticsDetector, seed: int) -> dict[str, float]:
 
 
 def is_work(verdict: Verdict) -> bool:
-    """Whether an annotator has something to do; a box that is close enough is left alone."""
+    """Return whether an annotator has something to do; boxes that are close enough need no work."""
     if verdict.predicted and verdict.reviewed and verdict.decision != Decision.CONFIRMED:
         return verdict.is_relabelled or verdict.predicted.box.iou(verdict.reviewed.box) < GOOD_ENOUGH
     return verdict.decision != Decision.CONFIRMED

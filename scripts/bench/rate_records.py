@@ -45,7 +45,7 @@ def main() -> None:
             size = (Path(folder) / "loop.sqlite3").stat().st_size / 1e6
             table = Table(f"{verdicts} verdicts, {size:.0f} MB of records", "seconds", box=None)
             for name, ask in _questions(rooms).items():
-                table.add_row(name, _timed(ask))
+                table.add_row(name, _time(ask))
             Console(width=120).print(table)
 
 
@@ -58,7 +58,7 @@ def _questions(rooms: Rooms) -> dict[str, Callable[[], object]]:
     }
 
 
-def _timed(ask: Callable[[], object]) -> str:
+def _time(ask: Callable[[], object]) -> str:
     times = []
     for _ in range(ROUNDS):
         began = time.perf_counter()
@@ -68,7 +68,7 @@ def _timed(ask: Callable[[], object]) -> str:
 
 
 def _fill(rooms: Rooms, tasks: dict[int, list[RatedVerdict]]) -> int:
-    """Record every task as it would have come, but for its pixels; return how many verdicts there are."""
+    """Record every task as a real one, without pixels; return the number of verdicts."""
     count = 0
     for task_id, judged in tasks.items():
         verdicts = [_verdict(task_id, place, one) for place, one in enumerate(judged)]

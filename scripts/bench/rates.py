@@ -1,8 +1,8 @@
 """
-Measure what `docs/rates.md` says: is the missed rate right, do its intervals hold, how fast is a fall seen.
+Measure the figures of `docs/rates.md`: errors and intervals of the missed rate, and how fast a fall is seen.
 
-`python -m scripts.bench.rates missed` simulates projects whose truth is known, of which the queue has served a part;
-`… batches` places the audit in two ways; `… changes` simulates quiet years and falls.
+`python -m scripts.bench.rates missed` simulates partly reviewed projects whose truth is known; `… batches` places the
+audit in two ways; `… changes` simulates quiet years and falls.
 """
 
 from __future__ import annotations
@@ -25,66 +25,66 @@ from scripts.bench.simulated_projects import (
     FIRST_DAY,
     Numbers,
     Year,
-    predicted,
-    reviewed_until,
+    find_reviewed,
+    list_tasks,
     simulate_project,
     simulate_year,
 )
 
-PROJECTS, YEARS = 1000, 40  # simulated for each row
+PROJECTS, YEARS = 1000, 40  # simulated per row
 
 
-def of_audit(tasks: Sequence[PredictedTask]) -> Estimate | None:
-    """The estimate from the audit alone."""
+def estimate_from_audit(tasks: Sequence[PredictedTask]) -> Estimate | None:
+    """Estimate from the audit alone."""
     return estimate([BoxCluster(one.missed, one.objects) for one in tasks if one.is_audit and one.is_reviewed])
 
 
-def of_both(tasks: Sequence[PredictedTask]) -> Estimate | None:
-    """The post-stratified estimate from both streams."""
+def estimate_from_both(tasks: Sequence[PredictedTask]) -> Estimate | None:
+    """Estimate from both streams, post-stratified."""
     return pool_versions([tasks])[0]
 
 
-def plain(tasks: Sequence[PredictedTask]) -> Estimate | None:
-    """What counting all that is reviewed would say."""
-    done = [one for one in tasks if one.is_reviewed]
-    return _counted(done)
+def count_reviews(tasks: Sequence[PredictedTask]) -> Estimate | None:
+    """Count all reviewed tasks alike."""
+    done = [task for task in tasks if task.is_reviewed]
+    return _count(done)
 
 
-def boxwise(tasks: Sequence[PredictedTask]) -> Estimate | None:
-    """The audit with Wilson's interval over boxes, as if those of one image were independent."""
-    return _counted([one for one in tasks if one.is_audit and one.is_reviewed])
+def count_boxes(tasks: Sequence[PredictedTask]) -> Estimate | None:
+    """Count the audit, with Wilson's interval over boxes as if boxes of one image were independent."""
+    return _count([task for task in tasks if task.is_audit and task.is_reviewed])
 
 
-def by_stream(tasks: Sequence[PredictedTask]) -> Estimate | None:
-    """What it would be to let the audit stand for everything that is not reviewed yet."""
-    done = [one for one in tasks if one.is_reviewed]
-    audit = [one for one in done if one.is_audit]
+def estimate_by_stream(tasks: Sequence[PredictedTask]) -> Estimate | None:
+    """Let the audit stand for all tasks that are not reviewed yet."""
+    done = [task for task in tasks if task.is_reviewed]
+    audit = [task for task in done if task.is_audit]
     if not audit:
         return None
     weight = {True: (len(tasks) - len(done) + len(audit)) / len(audit), False: 1.0}
-    part = sum(weight[one.is_audit] * one.missed for one in done)
-    whole = sum(weight[one.is_audit] * one.objects for one in done)
+    part = sum(weight[task.is_audit] * task.missed for task in done)
+    whole = sum(weight[task.is_audit] * task.objects for task in done)
     return Estimate(part / whole, Interval(0.0, 1.0), len(done)) if whole else None
 
 
-def _counted(tasks: Sequence[PredictedTask]) -> Estimate | None:
-    part, whole = sum(one.missed for one in tasks), sum(one.objects for one in tasks)
+def _count(tasks: Sequence[PredictedTask]) -> Estimate | None:
+    part, whole = sum(task.missed for task in tasks), sum(task.objects for task in tasks)
     interval = wilson(part, whole)
     return Estimate(part / whole, interval, len(tasks)) if interval else None
 
 
 WAYS: dict[str, Callable[[Sequence[PredictedTask]], Estimate | None]] = {
-    "audit alone": of_audit,
-    "both, post-stratified": of_both,
-    "all reviews, plain": plain,
-    "audit for the rest": by_stream,
-    "audit, boxes independent": boxwise,
+    "audit alone": estimate_from_audit,
+    "both, post-stratified": estimate_from_both,
+    "all reviews, plain": count_reviews,
+    "audit for the rest": estimate_by_stream,
+    "audit, boxes independent": count_boxes,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """How a way to estimate did: mean error, its spread, how many intervals held the truth, their mean width."""
+class EstimateErrors:
+    """The errors of a way to estimate: mean, spread, share of intervals that hold the truth, their mean width."""
 
     bias: float
     spread: float
@@ -93,22 +93,24 @@ class Held:
     none: float
 
 
-def held(ways: Sequence[str], done: float, *, projects: int = PROJECTS, seed: int = 1, **made: Any) -> dict[str, Held]:
-    """Play projects of which *done* is reviewed, and compare the estimates of each way with the truth."""
+def measure_ways(
+    ways: Sequence[str], done: float, *, projects: int = PROJECTS, seed: int = 1, **conditions: Any
+) -> dict[str, EstimateErrors]:
+    """Simulate projects of which the share *done* is reviewed; compare the estimates of each way with the truth."""
     rng = np.random.default_rng(seed)
     estimates: dict[str, list[tuple[Estimate | None, float]]] = {way: [] for way in ways}
     for _ in range(projects):
-        project = simulate_project(rng, **made)
-        tasks = predicted(project, reviewed_until(project, done))
+        project = simulate_project(rng, **conditions)
+        tasks = list_tasks(project, find_reviewed(project, done))
         for way in ways:
             estimates[way].append((WAYS[way](tasks), project.truth))
-    return {way: _held(answers) for way, answers in estimates.items()}
+    return {way: _measure_errors(answers) for way, answers in estimates.items()}
 
 
-def _held(answers: Sequence[tuple[Estimate | None, float]]) -> Held:
+def _measure_errors(answers: Sequence[tuple[Estimate | None, float]]) -> EstimateErrors:
     given = [(answer, truth) for answer, truth in answers if answer]
     errors = [answer.share - truth for answer, truth in given]
-    return Held(
+    return EstimateErrors(
         bias=float(np.mean(errors)),
         spread=float(np.std(errors)),
         coverage=float(np.mean([answer.interval.low <= truth <= answer.interval.high for answer, truth in given])),
@@ -117,25 +119,25 @@ def _held(answers: Sequence[tuple[Estimate | None, float]]) -> Held:
     )
 
 
-def missed() -> Table:
-    """How each way to estimate the missed rate does."""
+def measure_missed() -> Table:
+    """Measure each way to estimate the missed rate."""
     columns = ("missed most", "done", "audit", "way", "mean error", "spread", "coverage", "width", "no answer")
     table = Table(*columns, box=None)
     for hardest in (0.6, 0.1):
         for done, share in ((0.1, 0.05), (0.3, 0.05), (0.7, 0.05), (0.3, 0.2)):
-            for way, result in held(list(WAYS), done, share=share, hardest=hardest).items():
+            for way, result in measure_ways(list(WAYS), done, share=share, hardest=hardest).items():
                 shares = (f"{result.coverage:.1%}", f"{result.width:.3f}", f"{result.none:.1%}")
                 conditions = (f"{hardest:.0%}", f"{done:.0%}", f"{share:.0%}")
                 table.add_row(*conditions, way, f"{result.bias:+.3f}", f"{result.spread:.3f}", *shares)
     return table
 
 
-def batches() -> Table:
-    """What it does to place the audited tasks among those of their batch of 200, or among all."""
+def measure_batches() -> Table:
+    """Measure the estimates with audited tasks placed among their batch of 200 tasks, and among all tasks."""
     table = Table("audited tasks are placed among", "done", "way", "mean error", "coverage", box=None)
     for by_batch in (True, False):
         for done in (0.1, 0.3, 0.7):
-            ways = held(list(WAYS)[:2], done, projects=200, batches_differ=1.5, is_placed_by_batch=by_batch)
+            ways = measure_ways(list(WAYS)[:2], done, projects=200, batches_differ=1.5, is_placed_by_batch=by_batch)
             for way, result in ways.items():
                 table.add_row(
                     "their batch" if by_batch else "all",
@@ -162,13 +164,13 @@ FALLS = {
 }
 
 
-def quiet() -> Table:
-    """Alerts of quiet years; every one of them is false."""
+def measure_quiet_years() -> Table:
+    """Count the alerts of quiet years; all of them are false."""
     table = Table("quiet year", "false alarms a year", "years without any", "by the audit alone", box=None)
     for name, year in QUIET.items():
         years = [simulate_year(np.random.default_rng(seed), year) for seed in range(YEARS)]
         if name == UNCLASSED:
-            years = [[replace(one, confidence=None) for one in judged] for judged in years]
+            years = [[replace(verdict, confidence=None) for verdict in verdicts] for verdicts in years]
         alarms = [find_alerts(judged, field="source") for judged in years]
         a_year = np.array([len(one) for one in alarms])
         spread = a_year.std(ddof=1) / YEARS**0.5
@@ -177,15 +179,15 @@ def quiet() -> Table:
     return table
 
 
-def falls() -> Table:
-    """How long it takes until a fall of the confirmed rate is seen."""
+def measure_falls() -> Table:
+    """Measure how long it takes until a fall of the confirmed rate is seen."""
     columns = ("fall of the confirmed rate", "seen", "tasks until seen", "working days", "change placed within")
     table = Table(*columns, box=None)
     for name, year in FALLS.items():
         first = [_first_alert(simulate_year(np.random.default_rng(seed), year), year) for seed in range(YEARS)]
-        seen = [one for one in first if one]
-        days = np.array([(one.seen_at - FIRST_DAY).total_seconds() / 86400 - year.fall_day for one in seen])
-        off = np.array([abs((one.changed_at - FIRST_DAY).total_seconds() / 86400 - year.fall_day) for one in seen])
+        seen = [alert for alert in first if alert]
+        days = np.array([(alert.seen_at - FIRST_DAY).total_seconds() / 86400 - year.fall_day for alert in seen])
+        off = np.array([abs((alert.changed_at - FIRST_DAY).total_seconds() / 86400 - year.fall_day) for alert in seen])
         tasks = days * A_DAY / (20 if year.is_in_one_cohort else 1)
         table.add_row(
             name, f"{len(seen)} of {YEARS}", _quantiles(tasks), _quantiles(days), f"{np.median(off):.1f} days"
@@ -195,8 +197,8 @@ def falls() -> Table:
 
 def _first_alert(judged: Sequence[RatedVerdict], year: Year) -> Alert | None:
     cohort = "source=source 0" if year.is_in_one_cohort else "all tasks"
-    late = (one for one in find_alerts(judged, field="source") if (one.seen_at - FIRST_DAY).days >= year.fall_day)
-    return next((one for one in late if (one.cohort, one.rate) == (cohort, "confirmed")), None)
+    late = (alert for alert in find_alerts(judged, field="source") if (alert.seen_at - FIRST_DAY).days >= year.fall_day)
+    return next((alert for alert in late if (alert.cohort, alert.rate) == (cohort, "confirmed")), None)
 
 
 def _quantiles(values: Numbers) -> str:
@@ -207,9 +209,13 @@ def _quantiles(values: Numbers) -> str:
 
 
 def main() -> None:
-    """Print what is asked for."""
+    """Print the tables named on the command line; all by default."""
     console = Console(width=150)
-    measures = {"missed": [missed], "batches": [batches], "changes": [quiet, falls]}
+    measures = {
+        "missed": [measure_missed],
+        "batches": [measure_batches],
+        "changes": [measure_quiet_years, measure_falls],
+    }
     for name in sys.argv[1:] or measures:
         for measure in measures[name]:
             console.print(measure())

@@ -1,8 +1,8 @@
 """
-Measure what the vectors cost: crops a second, and Milvus Lite's writes and searches by size and index.
+Measure the cost of vectors: crops per second, and Milvus Lite's writes and searches by size and index.
 
 `python -m scripts.bench.references [ROWS…]` prints the tables of `docs/benchmarks.md`; composed scenes, random unit
-vectors for the sizes. It starts a Milvus Lite of its own and stops it.
+vectors for the sizes. It starts its own Milvus Lite and stops it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def embedders() -> Table:
-    """Crops a second, and how often five neighbours among known stamps name a stamp that was held out."""
+    """Measure crops per second, and how often the five nearest known stamps name a held-out stamp rightly."""
     table = Table(
         "embedder", "dimension", "image px", "crops/s, median (least to most)", "5-NN, held-out stamps", box=None
     )
@@ -62,7 +62,7 @@ def embedders() -> Table:
 
 
 def rate(embedder: Embedder, shown: list[scenes.Scene]) -> list[float]:
-    """Crops a second over 16 scenes, in rounds."""
+    """Return the crops per second over 16 scenes, one value per round."""
     batch = shown[:16]
     images, boxes = [pixels(one) for one in batch], [[box for _, box in one.objects] for one in batch]
     count = sum(map(len, boxes))
@@ -71,39 +71,39 @@ def rate(embedder: Embedder, shown: list[scenes.Scene]) -> list[float]:
 
 
 def accuracy(embedder: Embedder, shown: list[scenes.Scene], asked: list[scenes.Scene]) -> float:
-    """The share of objects that the vote of their five nearest names rightly."""
-    references, labels = embedded(embedder, shown)
-    queries, truth = embedded(embedder, asked)
+    """Return the share of objects that their five nearest references name rightly."""
+    references, labels = embed_objects(embedder, shown)
+    queries, truth = embed_objects(embedder, asked)
     nearest = np.argsort(-(queries @ references.T), axis=1)[:, :5]
     votes = [Counter(labels[index] for index in row).most_common(1)[0][0] for row in nearest]
     return sum(int(vote == label) for vote, label in zip(votes, truth, strict=True)) / len(truth)
 
 
-def embedded(embedder: Embedder, shown: list[scenes.Scene]) -> tuple[Vectors, list[str]]:
-    """The vectors and labels of all objects."""
+def embed_objects(embedder: Embedder, shown: list[scenes.Scene]) -> tuple[Vectors, list[str]]:
+    """Return the vectors and labels of all objects."""
     vectors = [embedder.embed([pixels(one)], [[box for _, box in one.objects]])[0] for one in shown if one.objects]
     return np.concatenate(vectors), [label for one in shown for label, _ in one.objects]
 
 
 def pixels(scene: scenes.Scene) -> Pixels:
-    """A scene as the loop has images: BGR."""
+    """Return the pixels of a scene as the loop takes them: BGR."""
     return np.ascontiguousarray(np.asarray(scene.image)[:, :, ::-1])
 
 
 def collections(address: str, sizes: tuple[int, ...]) -> Table:
-    """Writes and searches by index and size."""
+    """Measure writes and searches by index and size."""
     columns = ("upserts/s", "search 1, ms", "search 100, ms", "search after an upsert, ms", "count, ms", "recall@10")
     table = Table("index", "vectors", *columns, "index built, s", box=None)
     for size in sizes:
         for name, above in (("FLAT", 10**9), ("HNSW", 0)):
             references = Milvus(address, seconds=600.0, policy=IndexPolicy(graph_above=above))
-            table.add_row(name, str(size), *measured(references, size))
+            table.add_row(name, str(size), *measure_collection(references, size))
             references.close()
     return table
 
 
-def measured(references: Milvus, size: int) -> list[str]:
-    """One row: a collection of random directions around 60 centres."""
+def measure_collection(references: Milvus, size: int) -> list[str]:
+    """Measure one row: a collection of random directions around 60 centres."""
     rng = np.random.default_rng(size)
     centres = rng.normal(size=(60, DIMENSION))
     vectors = normalise(centres[rng.integers(0, 60, size)] + 0.7 * rng.normal(size=(size, DIMENSION)))
@@ -135,13 +135,13 @@ def measured(references: Milvus, size: int) -> list[str]:
 
 
 def spread(values: list[float], digits: int) -> str:
-    """Median, least and most."""
+    """Write median, least and most."""
     median, least, most = statistics.median(values), min(values), max(values)
     return f"{median:.{digits}f} ({least:.{digits}f} to {most:.{digits}f})"
 
 
 def seconds(call: Callable[[], object]) -> float:
-    """How long a call takes."""
+    """Return the seconds that a call takes."""
     began = time.perf_counter()
     call()
     return time.perf_counter() - began
@@ -149,7 +149,7 @@ def seconds(call: Callable[[], object]) -> float:
 
 @contextmanager
 def milvus() -> Iterator[str]:
-    """A Milvus Lite in a folder of its own."""
+    """Yield the address of a Milvus Lite in its own folder."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         process = subprocess.Popen([sys.executable, *milvus_server.command(folder)], stdout=subprocess.DEVNULL)

@@ -1,8 +1,8 @@
 """
-Measure what it changes and costs that every image goes through the network alone.
+Measure the effects and the cost of sending every image through the network alone.
 
 `python -m scripts.bench.same_boxes [WEIGHTS] [PIXELS…]`: composed scenes, with ultralytics' own batches and validator
-beside ours. WEIGHTS know one class, as those that the demo starts from do.
+beside ours. WEIGHTS know one class, like the start weights of the demo.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ console = Console(width=140)
 
 
 def main() -> None:
-    """Print a table a question, a row an image size."""
+    """Print one table per question, one row per image size."""
     weights = Path(sys.argv[1]) if len(sys.argv) > 1 else scenes.WARM_START
     rows: dict[str, list[list[str]]] = {}
     for side in [int(argument) for argument in sys.argv[2:]] or [160, 320, 640]:
@@ -46,12 +46,12 @@ def main() -> None:
 
 
 def neighbours(_: Path, detector: UltralyticsDetector) -> list[str]:
-    """On how many scenes of mixed sizes the boxes are other beside others than alone."""
-    images = [pixels(scene) for scene in composed(detector, is_mixed=True)]
+    """Count scenes of mixed sizes whose boxes differ between a batch and the scene alone."""
+    images = [pixels(scene) for scene in compose_scenes(detector, is_mixed=True)]
     cells = []
     for detect in (in_batches(detector), one_by_one(detector)):
         alone, together = [detect([image])[0] for image in images], detect(images)
-        counts = sum(shown(one) != shown(other) for one, other in zip(alone, together, strict=True))
+        counts = sum(count_shown(one) != count_shown(other) for one, other in zip(alone, together, strict=True))
         anything = sum(one != other for one, other in zip(alone, together, strict=True))
         cells += [f"{counts} of {len(images)}", f"{anything} of {len(images)}"]
     return cells
@@ -64,7 +64,7 @@ def precision(weights: Path, detector: UltralyticsDetector) -> list[str]:
     cells = []
     with tempfile.TemporaryDirectory() as scratch:
         for is_mixed in (False, True):
-            made = composed(detector, is_mixed=is_mixed)
+            made = compose_scenes(detector, is_mixed=is_mixed)
             data = project.write_dataset(Path(scratch) / str(is_mixed), detector.class_names, made)
             ours = evaluate(detector, data).metrics
             options = {"imgsz": detector.image_size, "device": "cpu", "workers": 0, "plots": False, "verbose": False}
@@ -74,17 +74,17 @@ def precision(weights: Path, detector: UltralyticsDetector) -> list[str]:
 
 
 def seconds(_: Path, detector: UltralyticsDetector) -> list[str]:
-    """Milliseconds an image where one request asks for many of one size; both ways take turns."""
-    images = [pixels(scene) for scene in composed(detector, is_mixed=False)]
+    """Measure milliseconds per image for many images of one size in a request; both ways take turns."""
+    images = [pixels(scene) for scene in compose_scenes(detector, is_mixed=False)]
     ways = in_batches(detector), one_by_one(detector)
-    spent: list[list[float]] = [[timed(way, images) for way in ways] for _ in range(ROUNDS + 1)][1:]
+    spent: list[list[float]] = [[time_detector(way, images) for way in ways] for _ in range(ROUNDS + 1)][1:]
     cells = [f"{statistics.median(row[at] for row in spent):.1f}" for at in range(len(ways))]
     return [*cells, f"{statistics.median(row[1] / row[0] for row in spent):.2f}"]
 
 
 def threads(_: Path, detector: UltralyticsDetector) -> list[str]:
-    """How many boxes, or their confidences, come out otherwise with one thread than with all, for all the rounding."""
-    images = [pixels(scene) for scene in composed(detector, is_mixed=True)]
+    """Count boxes that differ, in place or confidence, between one thread and all threads."""
+    images = [pixels(scene) for scene in compose_scenes(detector, is_mixed=True)]
     usual, ultralytics_setup.thread_count = ultralytics_setup.thread_count, lambda: 1
     try:
         with_one = one_by_one(detector)(images)
@@ -115,8 +115,8 @@ COLUMNS = dict(
 )
 
 
-def composed(detector: UltralyticsDetector, *, is_mixed: bool) -> list[scenes.Scene]:
-    """Scenes whose objects are all of the class that the weights know."""
+def compose_scenes(detector: UltralyticsDetector, *, is_mixed: bool) -> list[scenes.Scene]:
+    """Compose scenes whose objects all have the class that the weights know."""
     known, _ = scenes.palettes()
     made = scenes.compose(known, SCENES, seed=21, prefix="m")
     sizes = SIZES if is_mixed else (scenes.SIZE,)
@@ -130,17 +130,17 @@ def composed(detector: UltralyticsDetector, *, is_mixed: bool) -> list[scenes.Sc
 
 
 def pixels(scene: scenes.Scene) -> Pixels:
-    """A scene as a detector takes it."""
+    """Return the pixels of a scene as a detector takes them: BGR."""
     return np.ascontiguousarray(np.asarray(scene.image)[:, :, ::-1])
 
 
 def one_by_one(detector: UltralyticsDetector) -> Callable[[Sequence[Pixels]], list[Any]]:
-    """The way it is: boxes and confidences of each image."""
+    """Return the way of the loop: boxes and confidences of each image alone."""
     return lambda images: [[(one.box, one.confidence) for one in found] for found in detector.detect(images, FLOOR)]
 
 
 def in_batches(detector: UltralyticsDetector) -> Callable[[Sequence[Pixels]], list[Any]]:
-    """The way of ultralytics."""
+    """Return the way of ultralytics: in batches."""
     model = detector._model
     options = {"imgsz": detector.image_size, "device": "cpu", "verbose": False, "conf": FLOOR}
 
@@ -153,13 +153,13 @@ def in_batches(detector: UltralyticsDetector) -> Callable[[Sequence[Pixels]], li
     return detect
 
 
-def shown(detections: Sequence[tuple[Any, float]]) -> int:
-    """How many boxes of an image are shown."""
+def count_shown(detections: Sequence[tuple[Any, float]]) -> int:
+    """Count the boxes of an image that are shown."""
     return sum(confidence >= SHOWN for _, confidence in detections)
 
 
-def timed(detect: Callable[[Sequence[Pixels]], Any], images: Sequence[Pixels]) -> float:
-    """Milliseconds an image."""
+def time_detector(detect: Callable[[Sequence[Pixels]], Any], images: Sequence[Pixels]) -> float:
+    """Return the milliseconds per image."""
     began = time.perf_counter()
     detect(images)
     return 1000 * (time.perf_counter() - began) / len(images)

@@ -24,14 +24,14 @@ FIRST_DAY = datetime(2026, 1, 5, 8, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Project:
-    """A simulated project: what each task holds, how sure the detector is of it, and which are reviewed, by task."""
+class SimulatedProject:
+    """A simulated project, by task: objects, missed objects, score, stream, and the order of the queue."""
 
     objects: Numbers
     missed: Numbers
     score: Numbers
     is_audit: Numbers
-    order: Numbers  # tasks in the order they are served
+    order: Numbers  # tasks in the order in which they are served
 
     @property
     def truth(self) -> float:
@@ -46,13 +46,13 @@ def simulate_project(
     hardest: float = 0.6,
     batches_differ: float = 0.0,
     is_placed_by_batch: bool = False,
-) -> Project:
+) -> SimulatedProject:
     """
     Make a project whose tasks differ: on a hard image up to *hardest* of the objects are missed, on an easy one few.
 
-    The objects of one image are alike, and the score knows of its hardness only in part, as a detector does. Batches of
-    200 tasks may differ, by that standard deviation of the log odds of hardness, and the audited tasks be placed among
-    those of their batch instead of among all.
+    The objects of one image are alike. The score reflects its hardness only in part. *batches_differ*
+    is the standard deviation, between batches of 200 tasks, of the log odds of hardness. With *is_placed_by_batch* the
+    audited tasks are placed among the tasks of their batch instead of among all.
     """
     hardness = rng.beta(0.8, 1.6, TASKS)
     if batches_differ:
@@ -66,11 +66,11 @@ def simulate_project(
     for batch in np.split(np.arange(TASKS), TASKS // size):
         among = score[batch][~is_audit[batch]]
         placed[batch] = np.where(is_audit[batch], np.quantile(among, draws[batch]), score[batch])
-    return Project(objects, missed, score, is_audit, np.argsort(placed, kind="stable"))
+    return SimulatedProject(objects, missed, score, is_audit, np.argsort(placed, kind="stable"))
 
 
-def predicted(project: Project, reviewed: Numbers) -> list[PredictedTask]:
-    """The project as the estimate sees it: nothing is known of what was not reviewed."""
+def list_tasks(project: SimulatedProject, reviewed: Numbers) -> list[PredictedTask]:
+    """Return the tasks as the estimate sees them: without verdicts where they were not reviewed."""
     return [
         PredictedTask(
             task_id=task,
@@ -84,8 +84,8 @@ def predicted(project: Project, reviewed: Numbers) -> list[PredictedTask]:
     ]
 
 
-def reviewed_until(project: Project, share: float) -> Numbers:
-    """Which tasks are reviewed when this share of the queue is done."""
+def find_reviewed(project: SimulatedProject, share: float) -> Numbers:
+    """Return which tasks are reviewed when this share of the queue is done."""
     is_reviewed = np.zeros(len(project.order), bool)
     is_reviewed[project.order[: round(share * len(project.order))]] = True
     return is_reviewed
@@ -94,12 +94,12 @@ def reviewed_until(project: Project, share: float) -> Numbers:
 @dataclass(frozen=True, slots=True)
 class Year:
     """
-    How a year of reviews goes.
+    The conditions of a year of reviews.
 
     Every *import_days* days the tasks of as many days come in, and are served least certain first; 0: in any order.
-    Every *promotion_days* a version takes over that is right more often, until *best*; 0: one version serves all year,
-    as good as that. From the day *fall_day* on, *fall* of the predicted boxes are right no more; in all cohorts, or in
-    the first alone.
+    Every *promotion_days* days a better version takes over, up to the share *best* of right boxes; 0: a version of this
+    share serves all year. From *fall_day* on, the share *fall* of the predicted boxes is no longer right: in all
+    cohorts, or in the first alone.
     """
 
     import_days: int = 0
@@ -115,7 +115,7 @@ def simulate_year(rng: np.random.Generator, year: Year) -> list[RatedVerdict]:
     hardness = rng.beta(1.2, 2.5, DAYS * A_DAY)
     is_audit = rng.random(len(hardness)) < AUDIT_SHARE
     cohorts = rng.integers(COHORTS, size=len(hardness))
-    confidences = [_confidences(rng, one) for one in hardness]
+    confidences = [_confidences(rng, of_task) for of_task in hardness]
     judged: list[RatedVerdict] = []
     for place, task in enumerate(_order(rng, confidences, is_audit, year.import_days * A_DAY)):
         day, minute = divmod(place, A_DAY)
@@ -139,14 +139,14 @@ def simulate_year(rng: np.random.Generator, year: Year) -> list[RatedVerdict]:
 
 
 def _confidences(rng: np.random.Generator, hardness: float) -> list[float]:
-    """The confidences of all candidates on an image; on a hard one they are lower."""
+    """Draw the confidences of all boxes on an image; on a hard image they are lower."""
     drawn = rng.normal(0.95 - 0.7 * hardness, 0.15, rng.poisson(3.0))
-    return [float(one) for one in np.clip(drawn, 0.05, 0.99)]
+    return [float(confidence) for confidence in np.clip(drawn, 0.05, 0.99)]
 
 
 def _order(rng: np.random.Generator, confidences: Sequence[Sequence[float]], is_audit: Numbers, size: int) -> list[int]:
-    """The least certain first within each import; those in the audit anywhere."""
-    score = np.array([task_score(one, THRESHOLD) for one in confidences])
+    """Order tasks: the least certain first within each import, audited tasks anywhere."""
+    score = np.array([task_score(of_task, THRESHOLD) for of_task in confidences])
     if not size:
         return list(range(len(score)))
     placed = np.where(is_audit, rng.permutation(score), score)
@@ -157,7 +157,7 @@ def _order(rng: np.random.Generator, confidences: Sequence[Sequence[float]], is_
 def _verdicts(
     rng: np.random.Generator, confidences: Sequence[float], hardness: float, right: float, lost: float
 ) -> list[tuple[Decision, float | None]]:
-    """What a reviewer says of one task: boxes of the same image are right or wrong together, more than by chance."""
+    """Draw the verdicts on one task; boxes of one image are right or wrong together more often than by chance."""
     verdicts: list[tuple[Decision, float | None]] = []
     alike = rng.beta(8 * right, 8 * (1 - right))
     for confidence in confidences:

@@ -14,7 +14,7 @@ from loop.registry.store import VersionFacts
 from loop.rooms import swap
 from loop.training.retrain import retrain
 from loop.vision.image_files import prepare_file
-from scripts.bench.harmed_evaluations import harmed
+from scripts.bench.harmed_evaluations import harm
 from tests.builders import picture, region
 from tests.gate.fakes import EvaluatedDetectors
 
@@ -58,7 +58,7 @@ def _boxes(rng, count):
 
 
 GOOD = evaluation(12)
-BAD = harmed(GOOD, 0.7, seed=1)
+BAD = harm(GOOD, 0.7, seed=1)
 OLD, NEW = b"champion", b"candidate"
 
 

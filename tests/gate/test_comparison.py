@@ -7,11 +7,11 @@ import pytest
 
 from loop.gate.comparison import contrast
 from loop.gate.report import list_broken, list_fixed
-from scripts.bench.harmed_evaluations import draw, harmed
+from scripts.bench.harmed_evaluations import draw, harm
 from tests.gate.builders import evaluation
 
 GOOD = evaluation(80)
-BAD = harmed(GOOD, 0.4, seed=1)
+BAD = harm(GOOD, 0.4, seed=1)
 
 
 def test_the_better_one_leads_in_all_resamples_and_its_interval_lies_above_zero():
@@ -34,7 +34,7 @@ def test_the_same_comparison_gives_the_same_numbers():
 def test_the_interval_holds_the_true_lead_nearly_always():
     """On draws from a pool whose truth is known; docs/gate.md has what share it is by size."""
     pool = evaluation(800)
-    other = harmed(pool, 0.2, seed=3)
+    other = harm(pool, 0.2, seed=3)
     truth = contrast(other, pool, resamples=1).overall.lead
     rng = np.random.default_rng(2)
 
@@ -45,7 +45,7 @@ def test_the_interval_holds_the_true_lead_nearly_always():
 
 
 def test_classes_are_counted_and_changed_each_for_itself():
-    one_lost = harmed(GOOD, 1.0, seed=1, of_class=1)
+    one_lost = harm(GOOD, 1.0, seed=1, of_class=1)
 
     bird, cattle, fish = contrast(GOOD, one_lost).classes
 

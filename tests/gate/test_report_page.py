@@ -15,13 +15,13 @@ from loop.gate.report_page import make_page
 from loop.gate.rule import GateOutcome, GatePolicy, Ruling, rule
 from loop.regions import Box
 from loop.vision.image_files import THUMBNAIL, make_thumbnail
-from scripts.bench.harmed_evaluations import harmed
+from scripts.bench.harmed_evaluations import harm
 from tests.builders import picture
 from tests.gate.builders import evaluation
 
 CLASSES = ("Bird", "<b>Cattle</b>", "Fish & chips")
 CHAMPION = evaluation(30, CLASSES)
-CANDIDATE = harmed(CHAMPION, 0.3, seed=1)
+CANDIDATE = harm(CHAMPION, 0.3, seed=1)
 
 
 def report(champion=CHAMPION, candidate=CANDIDATE, **more):

@@ -8,7 +8,7 @@ import pytest
 from loop.gate.comparison import Comparison, Latency, MetricChange, Part, contrast, expand_level
 from loop.gate.evaluation import Metrics
 from loop.gate.rule import GateOutcome, GatePolicy, find_objection, rule
-from scripts.bench.harmed_evaluations import draw, harmed
+from scripts.bench.harmed_evaluations import draw, harm
 from tests.gate.builders import evaluation
 
 POLICY = GatePolicy()
@@ -111,8 +111,8 @@ def test_who_may_be_promoted_by_hand(outcome, has_served, objection):
 
 POOL = evaluation(800, [f"class {number}" for number in range(6)], boxes=4)
 NOISE = 0.1
-BASE = harmed(POOL, NOISE, seed=1)
-WORSE = harmed(POOL, NOISE + 0.15, seed=2)
+BASE = harm(POOL, NOISE, seed=1)
+WORSE = harm(POOL, NOISE + 0.15, seed=2)
 RUNS, SIZE = 50, 64
 
 
@@ -133,12 +133,12 @@ def test_on_64_images_a_truly_worse_candidate_is_promoted_nearly_never():
 
 
 def test_on_64_images_one_that_is_as_good_is_promoted_rarely():
-    assert list(outcomes(harmed(POOL, NOISE, seed=3), BASE)).count(GateOutcome.PROMOTED) <= 0.15 * RUNS
+    assert list(outcomes(harm(POOL, NOISE, seed=3), BASE)).count(GateOutcome.PROMOTED) <= 0.15 * RUNS
 
 
 def test_a_better_candidate_that_lost_a_class_is_refused():
-    lost = harmed(POOL, 1.0, seed=4, of_class=2)
-    champion = harmed(POOL, 0.25, seed=5)
+    lost = harm(POOL, 1.0, seed=4, of_class=2)
+    champion = harm(POOL, 0.25, seed=5)
 
     assert contrast(champion, lost, resamples=1).overall.lead > 0
     assert set(outcomes(champion, lost)) == {GateOutcome.REFUSED}
@@ -146,7 +146,7 @@ def test_a_better_candidate_that_lost_a_class_is_refused():
 
 def test_a_first_version_beside_one_that_knows_no_class_needs_no_person_when_there_is_enough_to_tell():
     few = np.arange(POLICY.least_images)
-    champion, candidate = (draw(one, few) for one in (POOL.without_detections(), harmed(POOL, 0.6, seed=6)))
+    champion, candidate = (draw(one, few) for one in (POOL.without_detections(), harm(POOL, 0.6, seed=6)))
 
     assert rule(contrast(champion, candidate), POLICY).outcome is GateOutcome.PROMOTED
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from loop.rates.audit import PredictedTask, find_done_line, pool_versions
 from loop.rates.intervals import BoxCluster, Interval, estimate, wilson
-from scripts.bench.rates import held
+from scripts.bench.rates import measure_ways
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_with_too_little_audited_nothing_is_said():
 def played():
     """Ways to estimate, on projects whose truth is known and of which three tenths are done."""
     ways = ("audit alone", "both, post-stratified", "all reviews, plain", "audit for the rest")
-    return held(ways, 0.3, projects=120, seed=3)
+    return measure_ways(ways, 0.3, projects=120, seed=3)
 
 
 @pytest.mark.parametrize(("way", "widest"), [("audit alone", 0.35), ("both, post-stratified", 0.25)])
