@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from loop.cli.grid import Field, show_table
-from loop.cli.options import AsJson, ProjectId, out
+from loop.cli.options import AsJson, ProjectId, build_for, out
 from loop.datasets import assemble, convert
 from loop.datasets.class_counts import CountedClass, count_classes
 from loop.datasets.convert import ConversionPolicy
@@ -111,8 +111,7 @@ def rename_class(
     old: ClassName, new: Annotated[str, typer.Argument(help="The new name of the class.")], project: ProjectId
 ) -> None:
     """Rename a class, or merge it into the class that has the new name. Old reviews and detectors follow."""
-    rooms = build(migrate=True)
-    rooms.studio.projects.get(project)
+    rooms = build_for(project)
     renamed = rooms.studio.classes.rename(project, old, new)
     is_merged = renamed.merged_into is not None
     change = f"is part of {new!r} (id {renamed.merged_into})" if is_merged else f"is called {new!r}"
@@ -126,7 +125,6 @@ def retire_class(
     undo: Annotated[bool, typer.Option("--undo", help="Include the boxes of the class again.")] = False,
 ) -> None:
     """Leave the boxes of a class out of future datasets. Its id stays reserved."""
-    rooms = build(migrate=True)
-    rooms.studio.projects.get(project)
+    rooms = build_for(project)
     retired = rooms.studio.classes.retire(project, name, is_retired=not undo)
     out.print(f"class {retired.id}, {name!r}, is {'taken in again' if undo else 'retired'}")

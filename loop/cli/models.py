@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from loop.cli.grid import Field, show_table
-from loop.cli.options import AsJson, ProjectId, VersionName, Why, out
+from loop.cli.options import AsJson, ProjectId, VersionName, Why, build_for, out
 from loop.gate.compare import compare
 from loop.gate.comparison import Part
 from loop.gate.promote_by_hand import promote_by_hand
@@ -24,10 +24,8 @@ from loop.registry import promote as promoting
 from loop.registry import transfer
 from loop.registry.moves import CANDIDATE, CHAMPION, PREVIOUS
 from loop.registry.store import Version
-from loop.rooms import Rooms
 from loop.serving import shadow as shadowing
 from loop.storage.files import write_whole
-from loop.wiring import build
 
 ALIASES = (CHAMPION, PREVIOUS, CANDIDATE)
 app = typer.Typer()
@@ -38,7 +36,7 @@ app.add_typer(models_group, name="models")
 @models_group.command("list")
 def list_models(project: ProjectId) -> None:
     """List the versions of a project by number, newest last."""
-    rooms = _rooms(project)
+    rooms = build_for(project)
     connected = rooms.studio.projects.get(project)
     marks = {alias: at.name for alias in ALIASES if (at := rooms.registry.versions.at(project, alias))}
     marks |= {mark: name for mark, name in (("pinned", connected.pinned), ("shadow", connected.shadow)) if name}
@@ -67,7 +65,7 @@ def _version_row(version: Version, marks: Mapping[str, str]) -> tuple[str, ...]:
 @models_group.command("show")
 def show_model(name: VersionName, project: ProjectId) -> None:
     """Show the full record of a version."""
-    version = _rooms(project).registry.versions.get(project, name)
+    version = build_for(project).registry.versions.get(project, name)
     typer.echo(json.dumps(asdict(version), indent=2, default=str))
 
 
@@ -81,7 +79,7 @@ def promote_model(
     ] = False,
 ) -> None:
     """Promote a version. A version that the gate did not pass and that never served needs --force and --why."""
-    version = promote_by_hand(_rooms(project).gate, project, name, why, is_forced=force)
+    version = promote_by_hand(build_for(project).gate, project, name, why, is_forced=force)
     out.print(f"{version.name} serves project {project}")
 
 
@@ -97,7 +95,7 @@ def compare_models(
     html: Annotated[Path | None, typer.Option("--html", help="Write the full report to this file.")] = None,
 ) -> None:
     """Compare two versions on the held-out split of a snapshot, by default the newest. Promotes nothing."""
-    report = compare(_rooms(project).gate, project, first, second, snapshot)
+    report = compare(build_for(project).gate, project, first, second, snapshot)
     if html:
         write_whole(make_page(report).encode(), html.absolute(), mode=MODE)
     if as_json:
@@ -138,7 +136,7 @@ def _part_row(part: Part) -> tuple[str, ...]:
 @models_group.command("report")
 def show_report(name: VersionName, project: ProjectId, as_json: AsJson = False) -> None:
     """Print the path of the gate's report on a version, or print the report as JSON."""
-    rooms = _rooms(project)
+    rooms = build_for(project)
     html, plain = rooms.gate.reports.find(project, rooms.registry.versions.get(project, name).name)
     typer.echo(plain.read_text() if as_json else str(html))
 
@@ -146,7 +144,7 @@ def show_report(name: VersionName, project: ProjectId, as_json: AsJson = False) 
 @models_group.command("rollback")
 def roll_back_model(project: ProjectId, why: Why = "by hand") -> None:
     """Roll back to the version that served before."""
-    version = promoting.roll_back(_rooms(project).registry, project, why)
+    version = promoting.roll_back(build_for(project).registry, project, why)
     out.print(f"{version.name} serves project {project} again")
 
 
@@ -161,7 +159,7 @@ def add_model(
     sha256: Annotated[str | None, typer.Option("--sha256", help="The expected SHA-256 of the file.")] = None,
 ) -> None:
     """Register weights that were trained elsewhere, as a candidate. They are checked before they are loaded."""
-    rooms = _rooms(project)
+    rooms = build_for(project)
     added, line = transfer.add(rooms.registry, project, archive, name=name, number=version, sha256=sha256)
     out.print(f"{added.name} is a candidate of project {project}; {line}")
 
@@ -173,21 +171,21 @@ def export_model(
     to: Annotated[Path, typer.Option("--out", help="The tar.gz to write.")],
 ) -> None:
     """Write a version to an archive that `loop models add` reads. The same version gives the same bytes."""
-    sha256 = transfer.export(_rooms(project).registry, project, name, to)
+    sha256 = transfer.export(build_for(project).registry, project, name, to)
     out.print(f"{to}: SHA-256 {sha256}")
 
 
 @models_group.command("pin")
 def pin_model(name: VersionName, project: ProjectId, why: Why = "pinned by hand") -> None:
     """Promote a version and pin it: the gate promotes no other version until `loop models unpin`."""
-    version = promoting.pin(_rooms(project).registry, project, name, why)
+    version = promoting.pin(build_for(project).registry, project, name, why)
     out.print(f"{version.name} serves project {project}, and stays")
 
 
 @models_group.command("unpin")
 def unpin_model(project: ProjectId) -> None:
     """Let the gate decide again."""
-    pinned = promoting.unpin(_rooms(project).registry, project)
+    pinned = promoting.unpin(build_for(project).registry, project)
     out.print(f"project {project} is no longer pinned to {pinned}" if pinned else f"project {project} was not pinned")
 
 
@@ -201,16 +199,10 @@ def shadow_model(
     ] = False,
 ) -> None:
     """Run a version as shadow of the champion: logged and judged, not shown. `loop rates --shadow` compares them."""
-    rooms = _rooms(project)
+    rooms = build_for(project)
     if name == "off":
         shadowing.end(rooms.serving, project)
         out.print(f"project {project} no longer has a shadow")
     else:
         tried = shadowing.begin(rooms.serving, project, name, share, is_shown=is_shown)
         out.print(f"{tried} answers beside the champion on {share:.0%} of the tasks of project {project}")
-
-
-def _rooms(project: int) -> Rooms:
-    rooms = build(migrate=True)
-    rooms.studio.projects.get(project)
-    return rooms

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import IO, Annotated, Any, cast
+from typing import IO, TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.console import Console
 
 from loop.secrecy import redact
 from loop.storage.storable import LARGEST_ID
+
+if TYPE_CHECKING:
+    from loop.rooms import Rooms
 
 
 class _Screen:
@@ -30,3 +33,12 @@ OneProject = Annotated[int | None, typer.Option("--project", min=1, max=LARGEST_
 Why = Annotated[str, typer.Option("--why", help="The reason, recorded with the change.")]
 VersionName = Annotated[str, typer.Argument(help="A version, such as yolo_detector@1.2.0 or 1.2.0.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def build_for(project_id: int) -> Rooms:
+    """Build all rooms for a command on a connected project. Raises UnknownProject."""
+    from loop.wiring import build
+
+    rooms = build(migrate=True)
+    rooms.studio.projects.get(project_id)
+    return rooms

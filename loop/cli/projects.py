@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from loop import jobs
-from loop.cli.options import ProjectId, out
+from loop.cli.options import ProjectId, build_for, out
 from loop.cli.progress import narrate
 from loop.errors import TrainingFailed
 from loop.installation import connect as connecting
@@ -39,8 +39,7 @@ def retrain(
     here: Annotated[bool, typer.Option("--here", help="Train in this process instead of the gpu worker.")] = False,
 ) -> None:
     """Request a training on all reviewed tasks."""
-    rooms = build(migrate=True)
-    rooms.studio.projects.get(project)
+    rooms = build_for(project)
     if here:
         training = rooms.trainings.store.ask(project, "by hand")
         with narrate(f"project {project}: training here"):

@@ -9,7 +9,7 @@ import typer
 
 from loop import jobs
 from loop.cli.grid import Field, show_table
-from loop.cli.options import ProjectId, out
+from loop.cli.options import ProjectId, build_for, out
 from loop.cli.progress import narrate
 from loop.references import check as vet
 from loop.references.check import KindStats
@@ -43,8 +43,7 @@ def rebuild(project: ProjectId) -> None:
 @references_group.command()
 def stats(project: ProjectId) -> None:
     """Show embedder, sizes, index, labels and verdicts of the collections."""
-    rooms = build_parts(migrate=True)
-    rooms.studio.projects.get(project)
+    rooms = build_for(project)
     statistics = vet.count_vectors(rooms.references, project)
     if statistics.space is None:
         out.print("nothing to embed with: no weights yet, or LOOP_EMBEDDER=none")
@@ -70,8 +69,7 @@ def check(
     view: Annotated[bool, typer.Option("--view", help="Make a view of these tasks in Label Studio.")] = False,
 ) -> None:
     """List likely label errors, contradictions, and vectors without a source."""
-    rooms = build_parts(migrate=True)
-    rooms.studio.projects.get(project)
+    rooms = build_for(project)
     report = vet.check(rooms.references, project)
     out.print(f"{report.references} references")
     for suspect in report.suspects[:MOST_SHOWN]:

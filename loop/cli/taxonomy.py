@@ -10,7 +10,7 @@ import typer
 
 from loop import jobs
 from loop.cli.grid import Field, printable, show_table
-from loop.cli.options import ProjectId, Why, out
+from loop.cli.options import ProjectId, Why, build_for, out
 from loop.cli.progress import narrate
 from loop.errors import PayloadError
 from loop.storage.storable import LARGEST_ID
@@ -47,8 +47,7 @@ def check(
     summary = f"{len(taxonomy.nodes)} nodes, {len(taxonomy.node_of_label)} labels, version {taxonomy.version}"
     out.print(f"{file}: {summary}")
     if project is not None:
-        rooms = build(migrate=True)
-        rooms.studio.projects.get(project)
+        rooms = build_for(project)
         trials = manage.try_taxonomy(rooms.taxonomies, project, taxonomy, tasks)
         matched = sum(trial.after.node is not None for trial in trials)
         out.print(f"{len(trials)} detections on {len({trial.entry.task for trial in trials})} tasks: {matched} matched")
@@ -105,8 +104,7 @@ def calibrate(
     is_applied: Annotated[bool, typer.Option("--apply", help="Put the thresholds in force as a new version.")] = False,
 ) -> None:
     """Calibrate the threshold of each node by matching each of its references to all others."""
-    rooms = build(migrate=True)
-    rooms.studio.projects.get(project)
+    rooms = build_for(project)
     taxonomy, rows = manage.calibrate(rooms.taxonomies, project)
     _show_calibration(rows)
     if is_applied:
@@ -124,8 +122,7 @@ def reapply_all(
     """Match all stored detections again, by the current taxonomy and references. Labels of people never change."""
     if is_dry == bool(token):
         raise PayloadError("reapply", "--dry-run, or --token of a dry run", "both" if token else "none")
-    rooms = build(migrate=True)
-    rooms.studio.projects.get(project)
+    rooms = build_for(project)
     if token:
         with narrate(f"project {project}: matching everything again"):
             line = jobs.reapply(project, token)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from loop.cli import screen
-from loop.cli.options import ProjectId, out
+from loop.cli.options import ProjectId, build_for, out
 from loop.storage.storable import LARGEST_ID
 from loop.training import retrain as training_runs
 from loop.training.policy import NAMES, read_own
@@ -27,8 +27,7 @@ def list_trainings(
     count: Annotated[int, typer.Option("--count", min=1, max=LARGEST_ID, help="Largest number of rows.")] = 20,
 ) -> None:
     """List the trainings of a project, newest first."""
-    rooms = build(migrate=True)
-    rooms.studio.projects.get(project)
+    rooms = build_for(project)
     screen.show_trainings(out, rooms.trainings.store.last(project, count))
 
 
@@ -45,8 +44,7 @@ def show_training(
 @training.command("cancel")
 def cancel_training(project: ProjectId) -> None:
     """Cancel the waiting or running training of a project."""
-    rooms = build(migrate=True)
-    rooms.studio.projects.get(project)
+    rooms = build_for(project)
     cancelled = training_runs.cancel(rooms.trainings, project)
     if cancelled is None:
         out.print(f"project {project}: no training is open")

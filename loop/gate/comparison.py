@@ -50,7 +50,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Mistakes:
-    """How many boxes of one image each side has wrong, counting boxes above the display threshold."""
+    """The number of wrong boxes of each side on one image, counting boxes above the display threshold."""
 
     image: str
     champion: int

@@ -55,7 +55,7 @@ class Evaluation:
     metrics: Metrics
 
     def label_counts(self) -> NDArray[np.int32]:
-        """How many labels of each class are on each image, (images, classes)."""
+        """Count the labels of each class on each image, (images, classes)."""
         counts = np.zeros((len(self.images), len(self.class_names)), np.int32)
         np.add.at(counts, (self.labels.image, self.labels.class_id), 1)
         return counts
@@ -73,7 +73,7 @@ class Evaluation:
         return missed + np.bincount(detections.image[shown & ~right], minlength=size)
 
     def without_detections(self) -> Evaluation:
-        """The evaluation of a detector that finds nothing on the same split."""
+        """Return the evaluation of a detector that finds nothing on the same split."""
         detections = self.detections
         empty = PredictedBoxes(
             detections.image[:0],

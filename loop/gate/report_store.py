@@ -1,4 +1,4 @@
-"""The gate's reports on disk: a page and its JSON for every version that was judged, whatever the outcome."""
+"""The gate's reports on disk: a page and its JSON for every judged version."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ class _Sums:
         return share
 
     def _dispersion(self, end: Numbers, share: Numbers) -> Numbers:
-        """How much more the tasks vary than independent boxes; at least 1."""
+        """The variance of the tasks relative to that of independent boxes; at least 1."""
         bad_bad, bad_total, total_total = (sums[end] for sums in self._squares)
         variance = (bad_bad - 2 * share * bad_total + share**2 * total_total).sum(-1)
         expected = (share * (1 - share) * self.total[end]).sum(-1)

@@ -1,4 +1,4 @@
-"""How long annotators work on a task, with and without boxes shown at the start. Pure."""
+"""The time that annotators work on a task, with and without boxes shown at the start. Pure."""
 
 from __future__ import annotations
 

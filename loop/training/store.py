@@ -95,7 +95,7 @@ class Training:
 
     @property
     def end(self) -> TrainingEnd | None:
-        """How it ends; None if that is not known yet."""
+        """The end of the training; None if it is not known yet."""
         stored = (self.report or {}).get("outcome")
         if not stored:
             return None
