@@ -117,10 +117,7 @@ def _survey(
         return file
 
     draft.add(images(), labels, find)
-    if len(draft.added) < 2:
-        usable = f"{len(draft.added)} usable of {len(addresses)} reviewed tasks"
-        losses = draft.report.losses()
-        raise EmptySnapshot(f"{usable}: at least one to train on and one to measure on are needed; {losses}")
+    _check_count(draft, len(addresses))
     seen = [
         ReviewedTask(image.task_id, image.group, _choose_look(image.look, known.get(image.task_id), address), address)
         for image in draft.added
@@ -131,6 +128,14 @@ def _survey(
         draft.report.notes[f"tasks without a {field}, grouped by their look alone"] += without_group
     embedded = _embed(datasets, project_id, draft, seen, files, check)
     return _freeze(datasets, project_id, seen, embedded)
+
+
+def _check_count(draft: Draft, reviewed: int) -> None:
+    """Raise EmptySnapshot if fewer than two images are usable."""
+    if len(draft.added) < 2:
+        usable = f"{len(draft.added)} usable of {reviewed} reviewed tasks"
+        losses = draft.report.losses()
+        raise EmptySnapshot(f"{usable}: at least one to train on and one to measure on are needed; {losses}")
 
 
 def _embed(
