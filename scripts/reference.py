@@ -15,7 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from loop.cli.failures import BUG, DONE, FAILED, WRONG_USAGE
+from loop.cli.messages import BUG, DONE, FAILED, WRONG_USAGE
 from loop.cli.tree import load_all
 from loop.settings import Settings
 

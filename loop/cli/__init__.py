@@ -1,1 +1,1 @@
-"""The command `loop`: one file for each command group."""
+"""The command `loop`: its commands by subject, and how they print."""

@@ -9,8 +9,8 @@ import typer
 
 from loop import jobs
 from loop.cli.grid import Field, show_table
-from loop.cli.options import ProjectId, build_for, out
-from loop.cli.progress import narrate
+from loop.cli.messages import narrate
+from loop.cli.options import ProjectId, open_rooms, out
 from loop.discovery import decide as clusters
 from loop.discovery.cluster_store import ClusterRecord, ClusterState
 from loop.discovery.clustering import ClusterPolicy, Method
@@ -45,7 +45,7 @@ def discover(
     the threshold, and boxes whose label is in no node. The command writes
     one contact sheet per cluster, and a map of all clusters.
     """
-    rooms = build_for(project)
+    rooms = open_rooms(project)
     with narrate(f"project {project}: looking for clusters"):
         line = jobs.discover_now(project, ClusterPolicy(method=method, clusters=count, seed=seed))
     out.print(line)
@@ -58,13 +58,13 @@ def list_clusters(
     everything: Annotated[bool, typer.Option("--all", help="Include promoted and dismissed clusters.")] = False,
 ) -> None:
     """List the clusters of the last discovery."""
-    show_clusters(build_for(project).discovery.clusters.all(project), everything=everything)
+    show_clusters(open_rooms(project).discovery.clusters.all(project), everything=everything)
 
 
 @clusters_group.command()
 def show(cluster: ClusterId, project: ProjectId) -> None:
     """Show a cluster: its suggested name, its contact sheet, its members."""
-    rooms = build_for(project)
+    rooms = open_rooms(project)
     record = rooms.discovery.clusters.find(project, cluster)
     details = record.cluster
     out.print(f"cluster {details.id}, {_state(record)}: {describe(details)}")
@@ -92,7 +92,7 @@ def promote(
     parent: Annotated[str | None, typer.Option("--parent", help="The parent node of a new category.")] = None,
 ) -> None:
     """Make one category of clusters: a taxonomy node, references, a label and a view of the tasks."""
-    rooms = build_for(project)
+    rooms = open_rooms(project)
     # every cluster is looked up before the first is promoted
     ids = [rooms.discovery.clusters.find(project, prefix).cluster.id for prefix in chosen]
     for cluster in ids:
@@ -103,7 +103,7 @@ def promote(
 @clusters_group.command()
 def dismiss(chosen: ClusterIds, project: ProjectId) -> None:
     """Dismiss clusters. Later clusters that mostly consist of their members stay hidden too."""
-    rooms = build_for(project)
+    rooms = open_rooms(project)
     ids = [rooms.discovery.clusters.find(project, prefix).cluster.id for prefix in chosen]
     for cluster in ids:
         out.print(clusters.dismiss(rooms.discovery, project, cluster))

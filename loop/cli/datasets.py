@@ -10,14 +10,13 @@ from typing import Annotated
 import typer
 
 from loop.cli.grid import Field, show_table
-from loop.cli.options import AsJson, ProjectId, build_for, out
+from loop.cli.options import AsJson, ProjectId, open_rooms, out
 from loop.datasets import assemble, convert
 from loop.datasets.class_counts import CountedClass, count_classes
 from loop.datasets.convert import ConversionPolicy
 from loop.errors import PayloadError
 from loop.settings import Settings
 from loop.storage.text_file import naming, read_text
-from loop.wiring import build
 
 app = typer.Typer()
 dataset_group = typer.Typer(no_args_is_help=True, help="YOLO datasets.")
@@ -58,7 +57,7 @@ def leaks(
     put_back: Annotated[bool, typer.Option("--put-back", help="First include all excluded tasks again.")] = False,
 ) -> None:
     """Show leaks: training tasks of the same group as a held-out task, or near-duplicates of one."""
-    rooms = build(migrate=True)
+    rooms = open_rooms()
     restored = rooms.datasets.splits.put_back(project) if put_back else 0
     leaked = assemble.find_leaks(rooms.datasets, project)
     if leave_out:
@@ -84,7 +83,7 @@ def leaks(
 @dataset_group.command()
 def classes(project: ProjectId, as_json: AsJson = False) -> None:
     """List the classes by id, with the number of reviewed boxes of each."""
-    rows = count_classes(build(migrate=True).datasets, project)
+    rows = count_classes(open_rooms().datasets, project)
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
         return
@@ -111,7 +110,7 @@ def rename_class(
     old: ClassName, new: Annotated[str, typer.Argument(help="The new name of the class.")], project: ProjectId
 ) -> None:
     """Rename a class, or merge it into the class that has the new name. Old reviews and detectors follow."""
-    rooms = build_for(project)
+    rooms = open_rooms(project)
     renamed = rooms.studio.classes.rename(project, old, new)
     is_merged = renamed.merged_into is not None
     change = f"is part of {new!r} (id {renamed.merged_into})" if is_merged else f"is called {new!r}"
@@ -125,6 +124,6 @@ def retire_class(
     undo: Annotated[bool, typer.Option("--undo", help="Include the boxes of the class again.")] = False,
 ) -> None:
     """Leave the boxes of a class out of future datasets. Its id stays reserved."""
-    rooms = build_for(project)
+    rooms = open_rooms(project)
     retired = rooms.studio.classes.retire(project, name, is_retired=not undo)
     out.print(f"class {retired.id}, {name!r}, is {'taken in again' if undo else 'retired'}")

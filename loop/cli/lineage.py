@@ -11,13 +11,12 @@ import typer
 from pydantic_core import to_jsonable_python
 
 from loop import lineage as tracing
-from loop.cli.options import AsJson, ProjectId, out
+from loop.cli.options import AsJson, ProjectId, open_rooms, out
 from loop.errors import PayloadError
 from loop.lineage import AnnotatorLineage, DrawnRegion, RegionLineage, ReviewUse, ShownRegion, VersionLineage
 from loop.reviews.verdict_query import VerdictRecord
 from loop.storage.storable import LARGEST_ID
 from loop.taxonomy.recorded_matches import MatchTrace
-from loop.wiring import build
 
 app = typer.Typer()
 
@@ -35,7 +34,7 @@ def lineage(
     """Trace a region to its predictions, reviews, verdicts and trainings; or trace an annotator or a version."""
     if sum(value is not None for value in (region, annotator, version)) != 1:
         raise PayloadError("lineage", "one of --region, --annotator, --version", "none or several")
-    rooms = build(migrate=True)
+    rooms = open_rooms()
     history: RegionLineage | AnnotatorLineage | VersionLineage
     if region is not None:
         history = tracing.of_region(rooms.trainings, rooms.taxonomies, project, region)

@@ -22,7 +22,7 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code. An error is a message on stderr, never a trace."""
     try:
-        from loop.cli.failures import explained
+        from loop.cli.messages import explained
 
         return explained(_run, arguments)
     except BrokenPipeError:

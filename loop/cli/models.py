@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from loop.cli.grid import Field, show_table
-from loop.cli.options import AsJson, ProjectId, VersionName, Why, build_for, out
+from loop.cli.options import AsJson, ProjectId, VersionName, Why, open_rooms, out
 from loop.gate.compare import compare
 from loop.gate.comparison import Part
 from loop.gate.promote_by_hand import promote_by_hand
@@ -36,7 +36,7 @@ app.add_typer(models_group, name="models")
 @models_group.command("list")
 def list_models(project: ProjectId) -> None:
     """List the versions of a project by number, newest last."""
-    rooms = build_for(project)
+    rooms = open_rooms(project)
     connected = rooms.studio.projects.get(project)
     marks = {alias: at.name for alias in ALIASES if (at := rooms.registry.versions.at(project, alias))}
     marks |= {mark: name for mark, name in (("pinned", connected.pinned), ("shadow", connected.shadow)) if name}
@@ -65,7 +65,7 @@ def _version_row(version: Version, marks: Mapping[str, str]) -> tuple[str, ...]:
 @models_group.command("show")
 def show_model(name: VersionName, project: ProjectId) -> None:
     """Show the full record of a version."""
-    version = build_for(project).registry.versions.get(project, name)
+    version = open_rooms(project).registry.versions.get(project, name)
     typer.echo(json.dumps(asdict(version), indent=2, default=str))
 
 
@@ -79,7 +79,7 @@ def promote_model(
     ] = False,
 ) -> None:
     """Promote a version. A version that the gate did not pass and that never served needs --force and --why."""
-    version = promote_by_hand(build_for(project).gate, project, name, why, is_forced=force)
+    version = promote_by_hand(open_rooms(project).gate, project, name, why, is_forced=force)
     out.print(f"{version.name} serves project {project}")
 
 
@@ -95,7 +95,7 @@ def compare_models(
     html: Annotated[Path | None, typer.Option("--html", help="Write the full report to this file.")] = None,
 ) -> None:
     """Compare two versions on the held-out split of a snapshot, by default the newest. Promotes nothing."""
-    report = compare(build_for(project).gate, project, first, second, snapshot)
+    report = compare(open_rooms(project).gate, project, first, second, snapshot)
     if html:
         write_whole(make_page(report).encode(), html.absolute(), mode=MODE)
     if as_json:
@@ -136,7 +136,7 @@ def _part_row(part: Part) -> tuple[str, ...]:
 @models_group.command("report")
 def show_report(name: VersionName, project: ProjectId, as_json: AsJson = False) -> None:
     """Print the path of the gate's report on a version, or print the report as JSON."""
-    rooms = build_for(project)
+    rooms = open_rooms(project)
     html, plain = rooms.gate.reports.find(project, rooms.registry.versions.get(project, name).name)
     typer.echo(plain.read_text() if as_json else str(html))
 
@@ -144,7 +144,7 @@ def show_report(name: VersionName, project: ProjectId, as_json: AsJson = False) 
 @models_group.command("rollback")
 def roll_back_model(project: ProjectId, why: Why = "by hand") -> None:
     """Roll back to the version that served before."""
-    version = promoting.roll_back(build_for(project).registry, project, why)
+    version = promoting.roll_back(open_rooms(project).registry, project, why)
     out.print(f"{version.name} serves project {project} again")
 
 
@@ -159,7 +159,7 @@ def add_model(
     sha256: Annotated[str | None, typer.Option("--sha256", help="The expected SHA-256 of the file.")] = None,
 ) -> None:
     """Register weights that were trained elsewhere, as a candidate. They are checked before they are loaded."""
-    rooms = build_for(project)
+    rooms = open_rooms(project)
     added, line = transfer.add(rooms.registry, project, archive, name=name, number=version, sha256=sha256)
     out.print(f"{added.name} is a candidate of project {project}; {line}")
 
@@ -171,21 +171,21 @@ def export_model(
     to: Annotated[Path, typer.Option("--out", help="The tar.gz to write.")],
 ) -> None:
     """Write a version to an archive that `loop models add` reads. The same version gives the same bytes."""
-    sha256 = transfer.export(build_for(project).registry, project, name, to)
+    sha256 = transfer.export(open_rooms(project).registry, project, name, to)
     out.print(f"{to}: SHA-256 {sha256}")
 
 
 @models_group.command("pin")
 def pin_model(name: VersionName, project: ProjectId, why: Why = "pinned by hand") -> None:
     """Promote a version and pin it: the gate promotes no other version until `loop models unpin`."""
-    version = promoting.pin(build_for(project).registry, project, name, why)
+    version = promoting.pin(open_rooms(project).registry, project, name, why)
     out.print(f"{version.name} serves project {project}, and stays")
 
 
 @models_group.command("unpin")
 def unpin_model(project: ProjectId) -> None:
     """Let the gate decide again."""
-    pinned = promoting.unpin(build_for(project).registry, project)
+    pinned = promoting.unpin(open_rooms(project).registry, project)
     out.print(f"project {project} is no longer pinned to {pinned}" if pinned else f"project {project} was not pinned")
 
 
@@ -199,7 +199,7 @@ def shadow_model(
     ] = False,
 ) -> None:
     """Run a version as shadow of the champion: logged and judged, not shown. `loop rates --shadow` compares them."""
-    rooms = build_for(project)
+    rooms = open_rooms(project)
     if name == "off":
         shadowing.end(rooms.serving, project)
         out.print(f"project {project} no longer has a shadow")

@@ -28,17 +28,24 @@ class _Screen:
 
 out = Console(file=cast("IO[str]", _Screen()), highlight=False, markup=False, emoji=False, soft_wrap=True)
 
+
+def optional_project(text: str) -> Any:
+    """Return the option `--project` of a command that works without one as well; *text* is its help."""
+    return typer.Option("--project", min=1, max=LARGEST_ID, help=text)
+
+
 ProjectId = Annotated[int, typer.Option("--project", min=1, max=LARGEST_ID, help="Label Studio's project id.")]
-OneProject = Annotated[int | None, typer.Option("--project", min=1, max=LARGEST_ID, help="Label Studio's project id.")]
+OneProject = Annotated[int | None, optional_project("Label Studio's project id.")]
 Why = Annotated[str, typer.Option("--why", help="The reason, recorded with the change.")]
 VersionName = Annotated[str, typer.Argument(help="A version, such as yolo_detector@1.2.0 or 1.2.0.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
-def build_for(project_id: int) -> Rooms:
-    """Build all rooms for a command on a connected project. Raises UnknownProject."""
+def open_rooms(project: int | None = None) -> Rooms:
+    """Bring the records up to date, and return all rooms. Raises UnknownProject if *project* is not connected."""
     from loop.wiring import build
 
     rooms = build(migrate=True)
-    rooms.studio.projects.get(project_id)
+    if project is not None:
+        rooms.studio.projects.get(project)
     return rooms

@@ -9,12 +9,11 @@ import typer
 
 from loop import jobs
 from loop.cli.grid import Field, show_table
-from loop.cli.options import ProjectId, build_for, out
-from loop.cli.progress import narrate
+from loop.cli.messages import narrate
+from loop.cli.options import ProjectId, open_rooms, out
 from loop.references import check as vet
 from loop.references.check import KindStats
 from loop.references.entries import Entry
-from loop.wiring import build as build_parts
 
 app = typer.Typer()
 references_group = typer.Typer(no_args_is_help=True, help="Vectors of confirmed boxes (references) and of detections.")
@@ -25,7 +24,7 @@ MOST_SHOWN = 20
 @references_group.command()
 def build(project: ProjectId) -> None:
     """Make every missing vector. This may take long."""
-    build_parts(migrate=True).studio.projects.get(project)
+    open_rooms(project)
     with narrate(f"project {project}: making vectors"):
         line = jobs.build_references(project)
     out.print(line)
@@ -34,7 +33,7 @@ def build(project: ProjectId) -> None:
 @references_group.command()
 def rebuild(project: ProjectId) -> None:
     """Drop the collections and rebuild them from records and images."""
-    build_parts(migrate=True).studio.projects.get(project)
+    open_rooms(project)
     with narrate(f"project {project}: making all vectors anew"):
         line = jobs.rebuild_references(project)
     out.print(line)
@@ -43,7 +42,7 @@ def rebuild(project: ProjectId) -> None:
 @references_group.command()
 def stats(project: ProjectId) -> None:
     """Show embedder, sizes, index, labels and verdicts of the collections."""
-    rooms = build_for(project)
+    rooms = open_rooms(project)
     statistics = vet.count_vectors(rooms.references, project)
     if statistics.space is None:
         out.print("nothing to embed with: no weights yet, or LOOP_EMBEDDER=none")
@@ -69,7 +68,7 @@ def check(
     view: Annotated[bool, typer.Option("--view", help="Make a view of these tasks in Label Studio.")] = False,
 ) -> None:
     """List likely label errors, contradictions, and vectors without a source."""
-    rooms = build_for(project)
+    rooms = open_rooms(project)
     report = vet.check(rooms.references, project)
     out.print(f"{report.references} references")
     for suspect in report.suspects[:MOST_SHOWN]:

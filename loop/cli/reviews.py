@@ -1,33 +1,38 @@
-"""Commands on verdicts and their rates."""
+"""Commands on verdicts, and on reviews in bulk."""
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from loop.cli import rates_screen
-from loop.cli.options import AsJson, ProjectId, out
+from loop.cli.messages import counted
+from loop.cli.options import ProjectId, open_rooms, optional_project, out
 from loop.datasets import convert
 from loop.datasets.convert import TaskVerdicts
 from loop.errors import PayloadError
 from loop.label_studio.exports import FULL
-from loop.rates.assess import RatesRequest, assess, measure_seconds_by_version
-from loop.rates.compare_shadow import compare_shadows
-from loop.rates.rates import Grouping
 from loop.regions import write_region
+from loop.reviews.bulk.file import look_through
+from loop.reviews.bulk.operations import digest
+from loop.reviews.bulk.run import annotate
 from loop.reviews.verdict_query import Stream, VerdictFilter
 from loop.reviews.verdicts import Decision, Verdict
-from loop.rooms import Rooms
 from loop.storage.storable import LARGEST_ID
 from loop.storage.text_file import naming, read_text
 from loop.validation import read
-from loop.wiring import build
 
 app = typer.Typer()
+
+
+LabelConfigFile = Annotated[
+    Path | None,
+    typer.Option("--label-config", help="A file with the label config of the project; with an export only."),
+]
 
 
 @app.command()
@@ -35,7 +40,7 @@ def verdicts(  # noqa: PLR0913, PLR0917 (each is an option)
     export: Annotated[Path | None, typer.Argument(help="Label Studio's JSON export, with predictions.")] = None,
     project: Annotated[
         int | None,
-        typer.Option("--project", min=1, max=LARGEST_ID, help="Label Studio's project id, instead of an export."),
+        optional_project("Label Studio's project id, instead of an export."),
     ] = None,
     version: Annotated[str | None, typer.Option(help="The version that was judged.")] = None,
     decision: Annotated[Decision | None, typer.Option(help="The decision of the reviewer.")] = None,
@@ -47,10 +52,7 @@ def verdicts(  # noqa: PLR0913, PLR0917 (each is an option)
     since: Annotated[datetime | None, typer.Option(help="Reviewed at this time or later; UTC.")] = None,
     until: Annotated[datetime | None, typer.Option(help="Reviewed before this time; UTC.")] = None,
     is_shadow: Annotated[bool, typer.Option("--shadow", help="Only verdicts on a shadow.")] = False,
-    label_config: Annotated[
-        Path | None,
-        typer.Option("--label-config", help="A file with the label config of the project; with an export only."),
-    ] = None,
+    label_config: LabelConfigFile = None,
 ) -> None:
     """
     Print one verdict per line, as JSON: of an export, or of a project with provenance.
@@ -66,26 +68,15 @@ def verdicts(  # noqa: PLR0913, PLR0917 (each is an option)
         with naming(label_config):
             _print_of_export(export, read_text(label_config, "a label config in XML") if label_config else None)
         return
-    _print_of_project(
-        project=project,
-        version=version,
-        decision=decision,
-        label=label,
-        stream=stream,
-        annotator=annotator,
-        actor=actor,
-        task=task,
-        since=since,
-        until=until,
-        is_shadow=is_shadow,
-    )
+    scope = {"project": project, "version": version, "decision": decision, "label": label, "stream": stream}
+    review = {"annotator": annotator, "actor": actor, "task": task, "since": since, "until": until}
+    _print_of_project({**scope, **review, "is_shadow": is_shadow})
 
 
-def _print_of_project(**wanted: object) -> None:
+def _print_of_project(fields: dict[str, object]) -> None:
     """Print the verdicts that match a VerdictFilter of these fields. Raises PayloadError."""
-    query = read(VerdictFilter, wanted)
-    rooms = build(migrate=True)
-    rooms.studio.projects.get(query.project)
+    query = read(VerdictFilter, fields)
+    rooms = open_rooms(query.project)
     count = 0
     for count, record in enumerate(rooms.reviews.verdicts.all(query), start=1):  # noqa: B007 (the number of verdicts)
         typer.echo(record.model_dump_json())
@@ -117,75 +108,35 @@ def _verdict_json(task: TaskVerdicts, verdict: Verdict) -> dict[str, Any]:
     }
 
 
-@app.command()
-def rates(  # noqa: PLR0913, PLR0917 (each is an option)
+MOST_NAMED = 20  # failures printed
+annotations_group = typer.Typer(no_args_is_help=True, help="Reviews in bulk.")
+app.add_typer(annotations_group, name="annotations")
+
+
+@annotations_group.command("import")
+def import_annotations(
+    file: Annotated[
+        Path, typer.Argument(help="Operations of the HTTP API: a JSON array, or one JSON object per line.")
+    ],
     project: ProjectId,
-    by: Annotated[
-        Grouping | None, typer.Option("--by", help="Group by; default: version, or cohort with --field.")
-    ] = None,
-    field: Annotated[str, typer.Option("--field", help="Task data field whose values are the cohorts.")] = "",
-    since: Annotated[
-        datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="Reviews from this day on; UTC.")
-    ] = None,
-    most: Annotated[
-        int, typer.Option("--most", min=0, max=LARGEST_ID, help="Largest number of groups, largest first; 0: all.")
-    ] = 20,
-    show_seconds: Annotated[
-        bool, typer.Option("--seconds", help="Show annotators' seconds by version instead.")
-    ] = False,
-    show_alerts: Annotated[bool, typer.Option("--alerts", help="Show past alerts instead.")] = False,
-    is_shadow: Annotated[
-        bool, typer.Option("--shadow", help="Compare a shadow with the version that served, on the same tasks.")
-    ] = False,
-    as_json: AsJson = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON result per line.")] = False,
 ) -> None:
-    """Show the rate of each verdict with its 95% interval, and advice."""
-    rooms = build(migrate=True)
-    start = since.replace(tzinfo=UTC) if since else None
-    if show_alerts:
-        _alerts(rooms, project, as_json=as_json)
-    elif show_seconds:
-        _seconds(rooms, project, start, as_json=as_json)
-    elif is_shadow:
-        _shadow(rooms, project, as_json=as_json)
-    else:
-        by = by or (Grouping.COHORT if field else Grouping.VERSION)
-        assessment = assess(rooms.rates, project, RatesRequest(by, field, start, most))
+    """Create, update and delete reviews. A second run repeats only the operations that failed."""
+    operations = look_through(file)
+    outcomes = annotate(
+        open_rooms().reviews, project, operations.operations(), lambda _, operation: f"file-{digest(operation)}"
+    )
+    done = repeated = failed = 0
+    for number, outcome in enumerate(counted(outcomes, "operations", operations.total), start=1):
+        done += not outcome.error
+        repeated += outcome.is_repeated
+        failed += bool(outcome.error)
         if as_json:
-            typer.echo(json.dumps(rates_screen.rates_json(assessment), indent=2))
-        else:
-            rates_screen.show_rates(out, assessment)
-
-
-def _alerts(rooms: Rooms, project: int, *, as_json: bool) -> None:
-    rooms.studio.projects.get(project)
-    alerts = rooms.rates.store.read_alerts(project)
-    if as_json:
-        typer.echo(json.dumps([alert.body() for alert in alerts], indent=2))
-    else:
-        rates_screen.show_alerts(out, alerts)
-
-
-def _shadow(rooms: Rooms, project: int, *, as_json: bool) -> None:
-    rates_by_version = compare_shadows(rooms.rates, project)
-    if as_json:
-        typer.echo(
-            json.dumps(
-                {name: rates_screen.plain_json(version_rates) for name, version_rates in rates_by_version.items()},
-                indent=2,
-            )
-        )
-    else:
-        rates_screen.show_plain(out, rates_by_version)
-
-
-def _seconds(rooms: Rooms, project: int, since: datetime | None, *, as_json: bool) -> None:
-    seconds = measure_seconds_by_version(rooms.rates, project, since)
-    if as_json:
-        typer.echo(
-            json.dumps(
-                {name: rates_screen.seconds_json(by_condition) for name, by_condition in seconds.items()}, indent=2
-            )
-        )
-    else:
-        rates_screen.show_seconds(out, seconds)
+            typer.echo(json.dumps({**asdict(outcome), "success": outcome.error is None}))
+        elif outcome.error and failed <= MOST_NAMED:
+            out.print(f"operation {number}: {outcome.error}")
+    if not as_json:
+        unnamed = f" ({failed - MOST_NAMED} not named)" if failed > MOST_NAMED else ""
+        out.print(f"{done} done, {repeated} of them before; {failed} failed{unnamed}")
+    if failed:
+        raise typer.Exit(1)

@@ -10,11 +10,10 @@ from typing import Annotated
 import typer
 
 from loop.cli import screen
-from loop.cli.options import AsJson, out
+from loop.cli.options import AsJson, open_rooms, optional_project, out
 from loop.errors import LoopError, PayloadError
 from loop.job_queue.queue import DEFAULT, GPU
 from loop.settings import Settings
-from loop.storage.storable import LARGEST_ID
 from loop.wiring import build
 
 app = typer.Typer()
@@ -42,14 +41,12 @@ def show_status() -> None:
     """Show services, projects, champions, queues and the last events."""
     from loop.installation.status import status
 
-    screen.show_status(out, status(build(migrate=True).installation))
+    screen.show_status(out, status(open_rooms().installation))
 
 
 @app.command()
 def doctor(
-    project: Annotated[
-        int | None, typer.Option("--project", min=1, max=LARGEST_ID, help="Check only this project.")
-    ] = None,
+    project: Annotated[int | None, optional_project("Check only this project.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """
@@ -89,7 +86,7 @@ def worker(queue: Annotated[str, typer.Argument(help=f"The queue: {GPU} or {DEFA
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for chatty in ("rq", "httpx", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    build(migrate=True).queue.work(queue, jobs.excuse_stopped)
+    open_rooms().queue.work(queue, jobs.excuse_stopped)
 
 
 @app.command()

@@ -10,8 +10,8 @@ import typer
 
 from loop import jobs
 from loop.cli.grid import Field, printable, show_table
-from loop.cli.options import ProjectId, Why, build_for, out
-from loop.cli.progress import narrate
+from loop.cli.messages import narrate
+from loop.cli.options import ProjectId, Why, open_rooms, optional_project, out
 from loop.errors import PayloadError
 from loop.storage.storable import LARGEST_ID
 from loop.storage.text_file import naming, read_text
@@ -19,7 +19,6 @@ from loop.taxonomy import manage, reapply, taxonomy_yaml
 from loop.taxonomy.calibration import NodeCalibration
 from loop.taxonomy.taxonomy import Taxonomy
 from loop.taxonomy.voting import Match
-from loop.wiring import build
 
 app = typer.Typer()
 taxonomy_group = typer.Typer(
@@ -36,7 +35,7 @@ def check(
     file: File,
     project: Annotated[
         int | None,
-        typer.Option("--project", min=1, max=LARGEST_ID, help="Try the taxonomy on this project; nothing is stored."),
+        optional_project("Try the taxonomy on this project; nothing is stored."),
     ] = None,
     tasks: Annotated[
         int, typer.Option("--tasks", min=1, max=LARGEST_ID, help="The number of tasks to try it on.")
@@ -47,7 +46,7 @@ def check(
     summary = f"{len(taxonomy.nodes)} nodes, {len(taxonomy.node_of_label)} labels, version {taxonomy.version}"
     out.print(f"{file}: {summary}")
     if project is not None:
-        rooms = build_for(project)
+        rooms = open_rooms(project)
         trials = manage.try_taxonomy(rooms.taxonomies, project, taxonomy, tasks)
         matched = sum(trial.after.node is not None for trial in trials)
         out.print(f"{len(trials)} detections on {len({trial.entry.task for trial in trials})} tasks: {matched} matched")
@@ -60,9 +59,7 @@ def check(
 @taxonomy_group.command("show")
 def show(
     file: Annotated[Path | None, typer.Argument(help="A taxonomy file, instead of --project.")] = None,
-    project: Annotated[
-        int | None, typer.Option("--project", min=1, max=LARGEST_ID, help="Label Studio's project id.")
-    ] = None,
+    project: Annotated[int | None, optional_project("Label Studio's project id.")] = None,
 ) -> None:
     """Show a taxonomy as a tree: of a file, or of a project with its versions and matched detections."""
     if (file is None) == (project is None):
@@ -70,8 +67,7 @@ def show(
     if file is not None:
         _print_lines(tree_lines(_read(file)))
         return
-    rooms = build(migrate=True)
-    rooms.studio.projects.get(project or 0)
+    rooms = open_rooms(project)
     applied = rooms.taxonomies.store.all(project or 0)
     if not applied:
         out.print("no taxonomy was applied")
@@ -86,13 +82,13 @@ def show(
 @taxonomy_group.command("apply")
 def apply(project: ProjectId, file: File, why: Why = "applied by hand") -> None:
     """Put a taxonomy in force as a new version. `loop taxonomy reapply` updates the stored matches."""
-    out.print(manage.apply(build(migrate=True).taxonomies, project, _read(file), why))
+    out.print(manage.apply(open_rooms().taxonomies, project, _read(file), why))
 
 
 @taxonomy_group.command("export")
 def export(project: ProjectId) -> None:
     """Print the taxonomy in force as YAML, including promoted clusters and calibrated thresholds."""
-    taxonomy = build(migrate=True).taxonomies.store.current(project)
+    taxonomy = open_rooms().taxonomies.store.current(project)
     if taxonomy is None:
         raise PayloadError("taxonomy", "one that was applied (loop taxonomy apply)", None)
     typer.echo(taxonomy_yaml.write(taxonomy), nl=False)
@@ -104,7 +100,7 @@ def calibrate(
     is_applied: Annotated[bool, typer.Option("--apply", help="Put the thresholds in force as a new version.")] = False,
 ) -> None:
     """Calibrate the threshold of each node by matching each of its references to all others."""
-    rooms = build_for(project)
+    rooms = open_rooms(project)
     taxonomy, rows = manage.calibrate(rooms.taxonomies, project)
     _show_calibration(rows)
     if is_applied:
@@ -122,7 +118,7 @@ def reapply_all(
     """Match all stored detections again, by the current taxonomy and references. Labels of people never change."""
     if is_dry == bool(token):
         raise PayloadError("reapply", "--dry-run, or --token of a dry run", "both" if token else "none")
-    rooms = build_for(project)
+    rooms = open_rooms(project)
     if token:
         with narrate(f"project {project}: matching everything again"):
             line = jobs.reapply(project, token)
@@ -138,7 +134,7 @@ def reapply_all(
 @taxonomy_group.command("undo")
 def undo(project: ProjectId) -> None:
     """Undo the last re-application: restore every match that it changed."""
-    build(migrate=True).studio.projects.get(project)
+    open_rooms(project)
     with narrate(f"project {project}: undoing the last re-application"):
         line = jobs.undo(project)
     out.print(line)

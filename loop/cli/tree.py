@@ -24,15 +24,14 @@ TOP = {  # by file: its commands, with the first line of their help
             "Catch up on missed events by comparing with Label Studio. The schedule does this every five minutes."
         ),
         "rebuild": "Delete the recorded reviews of a project, and read all reviews from Label Studio again.",
-    },
-    "reviews": {
-        "verdicts": "Print one verdict per line, as JSON: of an export, or of a project with provenance.",
-        "rates": "Show the rate of each verdict with its 95% interval, and advice.",
-    },
-    "trainings": {
         "policy": "Show when reviews start a training of a project, or override the settings for it.",
         "training": "Trainings of a project's detector.",
     },
+    "reviews": {
+        "verdicts": "Print one verdict per line, as JSON: of an export, or of a project with provenance.",
+        "annotations": "Reviews in bulk.",
+    },
+    "rates": {"rates": "Show the rate of each verdict with its 95% interval, and advice."},
     "lineage": {
         "lineage": (
             "Trace a region to its predictions, reviews, verdicts and trainings; or trace an annotator or a version."
@@ -45,10 +44,11 @@ TOP = {  # by file: its commands, with the first line of their help
     "models": {"models": "Versions of a project's detector."},
     "datasets": {"dataset": "YOLO datasets."},
     "taxonomy": {"taxonomy": "The taxonomy: a tree of categories, and the detections matched to it."},
-    "annotations": {"annotations": "Reviews in bulk."},
     "references": {"references": "Vectors of confirmed boxes (references) and of detections."},
-    "deliveries": {"deliveries": "Notices to the receivers in LOOP_NOTIFY_URLS."},
-    "events": {"events": "Events of Label Studio that could not be processed, with the reasons."},
+    "events": {
+        "deliveries": "Notices to the receivers in LOOP_NOTIFY_URLS.",
+        "events": "Events of Label Studio that could not be processed, with the reasons.",
+    },
 }
 FILE_OF = {name: file for file, lines in TOP.items() for name in lines}
 

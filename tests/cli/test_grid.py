@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from loop.cli import rates_screen
+from loop.cli import rates as rates_screen
 from loop.cli.grid import Field, one_line, show_table
 from loop.rates.assess import Assessment, RatesGroup
 from loop.rates.intervals import estimate

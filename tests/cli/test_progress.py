@@ -5,7 +5,7 @@ import logging
 import time
 from contextlib import redirect_stderr, redirect_stdout
 
-from loop.cli.progress import counted, narrate
+from loop.cli.messages import counted, narrate
 from scripts.demo.__main__ import Bar, show_progress
 
 

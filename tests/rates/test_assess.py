@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from rich.console import Console
 from typer.testing import CliRunner
 
-from loop.cli import rates_screen
+from loop.cli import rates as rates_screen
 from loop.cli.tree import app
 from loop.errors import LoopError, UnknownProject
 from loop.installation.status import status

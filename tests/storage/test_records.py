@@ -8,6 +8,7 @@ import pytest
 from loop.errors import UnknownProject
 from loop.regions import Box
 from loop.reviews.verdicts import judge
+from loop.storage.database import NEWEST, revisions
 from tests.builders import CONFIG, region, review, served
 
 
@@ -44,3 +45,7 @@ def test_classes_are_appended_and_never_move(rooms):
 def test_a_project_that_was_never_connected_is_named(rooms):
     with pytest.raises(UnknownProject, match="loop connect --project 9"):
         rooms.studio.projects.get(9)
+
+
+def test_the_records_are_brought_to_the_last_revision(rooms):
+    assert revisions(rooms.engine) == (NEWEST, NEWEST)

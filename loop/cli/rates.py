@@ -1,21 +1,100 @@
-"""Output of `loop rates`: tables on the terminal, and JSON."""
+"""The command that shows the rates of verdicts, as tables or as JSON."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated
 
+import typer
 from rich.console import Console
 
 from loop.cli.grid import Field, one_line, show_table
+from loop.cli.options import AsJson, ProjectId, open_rooms, out
 from loop.rates.alerts import Alert
-from loop.rates.assess import Assessment, RatesGroup
+from loop.rates.assess import Assessment, RatesGroup, RatesRequest, assess, measure_seconds_by_version
+from loop.rates.compare_shadow import compare_shadows
 from loop.rates.intervals import Estimate, wilson
 from loop.rates.rates import Grouping, Rates, advise
 from loop.rates.review_times import Seconds, Spread
+from loop.rooms import Rooms
+from loop.storage.storable import LARGEST_ID
 
 FROM_AUDIT = "missed (all tasks, from the audit)"
 FROM_BOTH = "missed (all its tasks, both streams)"
+
+app = typer.Typer()
+
+
+@app.command()
+def rates(  # noqa: PLR0913, PLR0917 (each is an option)
+    project: ProjectId,
+    by: Annotated[
+        Grouping | None, typer.Option("--by", help="Group by; default: version, or cohort with --field.")
+    ] = None,
+    field: Annotated[str, typer.Option("--field", help="Task data field whose values are the cohorts.")] = "",
+    since: Annotated[
+        datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="Reviews from this day on; UTC.")
+    ] = None,
+    most: Annotated[
+        int, typer.Option("--most", min=0, max=LARGEST_ID, help="Largest number of groups, largest first; 0: all.")
+    ] = 20,
+    show_seconds: Annotated[
+        bool, typer.Option("--seconds", help="Show annotators' seconds by version instead.")
+    ] = False,
+    show_alerts: Annotated[bool, typer.Option("--alerts", help="Show past alerts instead.")] = False,
+    is_shadow: Annotated[
+        bool, typer.Option("--shadow", help="Compare a shadow with the version that served, on the same tasks.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the rate of each verdict with its 95% interval, and advice."""
+    rooms = open_rooms(project)
+    start = since.replace(tzinfo=UTC) if since else None
+    if show_alerts:
+        _print_alerts(rooms, project, as_json=as_json)
+    elif show_seconds:
+        _print_seconds(rooms, project, start, as_json=as_json)
+    elif is_shadow:
+        _print_shadow(rooms, project, as_json=as_json)
+    else:
+        by = by or (Grouping.COHORT if field else Grouping.VERSION)
+        assessment = assess(rooms.rates, project, RatesRequest(by, field, start, most))
+        if as_json:
+            typer.echo(json.dumps(rates_json(assessment), indent=2))
+        else:
+            show_rates(out, assessment)
+
+
+def _print_alerts(rooms: Rooms, project: int, *, as_json: bool) -> None:
+    alerts = rooms.rates.store.read_alerts(project)
+    if as_json:
+        typer.echo(json.dumps([alert.body() for alert in alerts], indent=2))
+    else:
+        show_alerts(out, alerts)
+
+
+def _print_shadow(rooms: Rooms, project: int, *, as_json: bool) -> None:
+    rates_by_version = compare_shadows(rooms.rates, project)
+    if as_json:
+        typer.echo(
+            json.dumps(
+                {name: plain_json(version_rates) for name, version_rates in rates_by_version.items()},
+                indent=2,
+            )
+        )
+    else:
+        show_plain(out, rates_by_version)
+
+
+def _print_seconds(rooms: Rooms, project: int, since: datetime | None, *, as_json: bool) -> None:
+    seconds = measure_seconds_by_version(rooms.rates, project, since)
+    if as_json:
+        typer.echo(json.dumps({name: seconds_json(by_condition) for name, by_condition in seconds.items()}, indent=2))
+    else:
+        show_seconds(out, seconds)
 
 
 def show_rates(out: Console, assessment: Assessment) -> None:

@@ -1,12 +1,16 @@
-"""Error messages and exit codes of commands that fail."""
+"""Messages on stderr: the progress of long commands, log records, and errors with their exit codes."""
 
 from __future__ import annotations
 
 import errno
 import logging
+import threading
+import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import typer
 
@@ -105,3 +109,49 @@ class Teller(logging.Handler):
             trace = record.exc_text or "".join(traceback.format_exception(*record.exc_info))
             text = f"{text}; the trace is in {note_trace(trace)}"
         typer.echo(text, err=True)
+
+
+EVERY = 20.0  # seconds between two lines
+
+T = TypeVar("T")
+
+
+@contextmanager
+def narrate(work: str, *, every: float = EVERY) -> Iterator[None]:
+    """Print the start of *work*, each logged step, and the elapsed time every *every* seconds."""
+    ended, start = threading.Event(), time.monotonic()
+
+    def print_elapsed() -> None:
+        while not ended.wait(every):
+            typer.echo(f"{work}: {time.monotonic() - start:.0f} s so far", err=True)
+
+    steps = Teller()
+    log = logging.getLogger("loop")
+    before = log.level
+    log.addHandler(steps)
+    log.setLevel(logging.INFO)
+    typer.echo(f"{work} …", err=True)
+    threading.Thread(target=print_elapsed, daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+        log.removeHandler(steps)
+        log.setLevel(before)
+
+
+def counted(things: Iterable[T], name: str, total: int, *, every: float = EVERY) -> Iterator[T]:
+    """Yield *things* and show how many are done: a bar on a terminal, lines elsewhere."""
+    from rich.console import Console
+    from rich.progress import track
+
+    screen = Console(stderr=True)
+    if screen.is_terminal:
+        yield from track(things, name, total, console=screen, transient=True)
+        return
+    last = time.monotonic()
+    for number, thing in enumerate(things, start=1):
+        yield thing
+        if time.monotonic() - last >= every:
+            last = time.monotonic()
+            typer.echo(f"{name}: {number} of {total}", err=True)
