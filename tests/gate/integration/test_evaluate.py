@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from loop.datasets.yolo_format import read_lines
-from loop.gate import evaluator
-from loop.gate.evaluate import evaluate
+from loop.gate.evaluate import FLOOR, evaluate
 from loop.regions import Box
 from loop.registry.detectors import Detectors
 from loop.vision.image_files import read_prepared
@@ -126,7 +125,7 @@ def test_the_boxes_that_are_measured_are_those_that_are_served(detector, harder)
     data, evaluation = harder
     image = read_prepared(data.parent / "images" / "held_out" / f"{evaluation.images[1]}.jpg")
 
-    (served,) = detector.detect([image], evaluator.FLOOR)
+    (served,) = detector.detect([image], FLOOR)
 
     assert served
     is_measured = evaluation.detections.image == 1
