@@ -31,7 +31,7 @@ api = Blueprint("api", __name__, url_prefix="/loop/api/v1", template_folder="tem
 
 @api.post("/annotations/bulk")
 def bulk() -> tuple[Response, int]:
-    """Create, update and delete reviews; 200 where all succeeded, 207 where some did not."""
+    """Create, update and delete reviews; answer 200 if all operations succeeded, else 207."""
     if not request.is_json:
         raise UnsupportedMediaType(f"Content-Type: expected application/json, found {request.mimetype or 'none'}")
     request.max_content_length = LARGEST_BODY
@@ -45,19 +45,19 @@ def bulk() -> tuple[Response, int]:
         )
     finally:
         AT_ONCE.release()
-    failed = sum(one.error is not None for one in outcomes)
+    failed = sum(outcome.error is not None for outcome in outcomes)
     answer = BulkAnswer(
         total=len(outcomes),
         succeeded=len(outcomes) - failed,
         failed=failed,
-        results=[_result(one) for one in outcomes],
+        results=[_make_result(outcome) for outcome in outcomes],
     )
     return _json(answer), MULTI_STATUS if failed else 200
 
 
 @api.get("/verdicts")
 def verdicts() -> Response:
-    """A page of verdicts with their provenance."""
+    """Answer one page of verdicts with their provenance."""
     query = read(VerdictQuery, request.args.to_dict())
     rooms = _rooms()
     rooms.studio.projects.get(query.project)
@@ -69,20 +69,20 @@ def verdicts() -> Response:
 
 @api.get("/openapi.json")
 def openapi() -> Response:
-    """The description of the API, OpenAPI 3.1."""
+    """Answer the description of the API, OpenAPI 3.1."""
     return jsonify(document())
 
 
 @api.get("/")
 def page() -> Response:
-    """The same description to read; it loads nothing from anywhere."""
+    """Answer the description as a page; the page loads nothing from elsewhere."""
     answer = Response(render_template("api.html", api=document()))
     answer.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
     return answer
 
 
 def _key_of(header: str | None) -> Callable[[int, Operation], str]:
-    """The key of an operation that brings none: of the request's key and its position, else one of its own."""
+    """Return the function that makes a key for an operation without one, from the key of the request if it has one."""
     if header is None:
         return lambda _position, _operation: str(uuid4())
     if not header.strip() or len(header) > LONGEST_KEY:
@@ -90,14 +90,14 @@ def _key_of(header: str | None) -> Callable[[int, Operation], str]:
     return lambda position, _operation: f"{header}:{position}"
 
 
-def _result(one: OperationOutcome) -> BulkResult:
+def _make_result(outcome: OperationOutcome) -> BulkResult:
     return BulkResult(
-        operation=None if one.operation is None else shorten(one.operation),
-        success=one.error is None,
-        id=one.id,
-        error=one.error,
-        key=one.key,
-        is_repeated=one.is_repeated,
+        operation=None if outcome.operation is None else shorten(outcome.operation),
+        success=outcome.error is None,
+        id=outcome.id,
+        error=outcome.error,
+        key=outcome.key,
+        is_repeated=outcome.is_repeated,
     )
 
 
@@ -106,5 +106,5 @@ def _json(answer: BaseModel) -> Response:
 
 
 def _rooms() -> Rooms:
-    found: Rooms = current_app.extensions["rooms"]
-    return found
+    rooms: Rooms = current_app.extensions["rooms"]
+    return rooms

@@ -42,14 +42,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(intake)
     app.register_blueprint(api)
     app.before_request(lambda: _check_auth(settings))
-    app.after_request(_timed)
+    app.after_request(_observe_seconds)
     app.register_error_handler(LoopError, _answer)
     app.register_error_handler(Exception, _answer_bug)
     return app
 
 
 def _check_auth(settings: Settings) -> None:
-    """Ask for basic auth where it is configured, on all but /health; a webhook shows its secret instead."""
+    """Require basic auth, if it is configured, except for /health and for a webhook that sends its secret."""
     g.began = time.perf_counter()
     if not settings.basic_auth_user or request.endpoint == "protocol.health":
         return
@@ -62,20 +62,20 @@ def _check_auth(settings: Settings) -> None:
         raise Unauthorized("basic auth: wrong or missing user and password")
 
 
-def _timed(response: Response) -> Response:
+def _observe_seconds(response: Response) -> Response:
     SECONDS.labels(request.endpoint or "none").observe(time.perf_counter() - g.get("began", time.perf_counter()))
     return response
 
 
 def _answer(error: LoopError) -> tuple[Response, int]:
-    """The one place where an error becomes an HTTP status."""
+    """Answer an error with its HTTP status, by the table STATUS."""
     status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
     if status >= 500:
         log.error("%s %s: %s", request.method, request.path, error)
-    said = {"error": str(error), "type": type(error).__name__}
+    content = {"error": str(error), "type": type(error).__name__}
     if isinstance(error, PayloadError):
-        said["field"] = error.field
-    response = jsonify(said)
+        content["field"] = error.field
+    response = jsonify(content)
     if status == 429:
         response.headers["Retry-After"] = "10"
     if status == 401:

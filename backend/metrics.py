@@ -1,4 +1,4 @@
-"""What Prometheus is told."""
+"""Metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ SECONDS = Histogram("loop_request_seconds", "Time to answer", ["endpoint"])
 
 
 class _AllProcesses(Collector):
-    """What the processes of gunicorn have counted; the library's own takes brackets in the folder for a pattern."""
+    """Adds up the counts of all processes of gunicorn; the library's collector fails on a folder with brackets."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def collect(self) -> Iterable[Metric]:
-        """The measures, added up."""
+        """Return the sums."""
         files = [str(path) for path in self._folder.glob("*.db")]
         merged: Iterable[Metric] = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
         return merged
 
 
-def exposition() -> bytes:
-    """All measures as text; of all processes where gunicorn runs several."""
+def expose() -> bytes:
+    """Return all metrics as text, of all processes if gunicorn runs several."""
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if not folder:
         return generate_latest(LOCAL)

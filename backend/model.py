@@ -1,4 +1,4 @@
-"""The other door: the same predictor under label-studio-ml's own server, 1.0.9 and 2.x."""
+"""The second door: the same predictor under label-studio-ml's own server, 1.0.9 and 2.x."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class YoloBackend(LabelStudioMLBase):  # type: ignore[misc]
             super().__init__(project_id=project_id, label_config=label_config)
 
     def setup(self) -> None:
-        """Tell the server of 2.x the version; called by its constructor."""
+        """Report the version to the server of 2.x, whose constructor calls this."""
         if self._project_id:
             self.set("model_version", predictor().version(project_id_of(self._project_id)))
 
     def predict(self, tasks: Sequence[dict[str, Any]], *_: Any, **__: Any) -> list[dict[str, Any]]:
-        """One prediction a task, same order and length."""
+        """Return one prediction per task, in the order of the tasks."""
         if not tasks:
             return []
         stored = read_tasks(tasks)
@@ -67,7 +67,7 @@ class YoloBackend(LabelStudioMLBase):  # type: ignore[misc]
 
 
 def predictor() -> Predictor:
-    """The predictor of this process; the server makes a model a request, the detector stays in memory."""
+    """Return the predictor of this process; the server makes a new model per request, the detector stays in memory."""
     return _predictor()
 
 
@@ -82,5 +82,5 @@ def _predictor() -> Predictor:
 
 
 def _is_old() -> bool:
-    """Only 2.x keeps its state by project."""
+    """Whether the server is 1.0.9: only 2.x keeps state by project."""
     return not hasattr(LabelStudioMLBase, "set")

@@ -29,15 +29,15 @@ ERRORS = {
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What one method of one path takes and answers."""
+    """The request and the answers of one method of one path."""
 
     summary: str
-    answers: dict[int, type[BaseModel] | str]  # a model, or the media type of what is no JSON
+    answers: dict[int, type[BaseModel] | str]  # a model, or the media type of an answer that is not JSON
     takes: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
     headers: dict[str, str] = field(default_factory=dict)
     errors: tuple[int, ...] = ()
-    security: tuple[str, ...] = ("basic",)  # any of them will do; none where the door is open
+    security: tuple[str, ...] = ("basic",)  # any of these is enough; empty: no authentication
     more: str = ""
 
 
@@ -95,7 +95,7 @@ ROUTES: dict[tuple[str, str], Route] = {
 
 @cache
 def document() -> Json:
-    """The whole description."""
+    """Return the whole description."""
     _, defined = models_json_schema(_models(), ref_template=REF)
     paths: Json = {}
     for (method, path), route in ROUTES.items():
@@ -131,7 +131,7 @@ def _operation(method: str, path: str, route: Route) -> Json:
     for status in (*route.errors, *((401,) if route.security else ()), 500):
         content = {"application/json": {"schema": _ref(protocol_schemas.Error)}}
         answers[str(status)] = {"description": ERRORS[status], "content": content}
-    said: Json = {
+    operation: Json = {
         "operationId": f"{method}{path}".replace("/", "_").replace(".", "_").rstrip("_"),
         "summary": route.summary,
         "parameters": [*_query(route), *(_header(name, about) for name, about in route.headers.items())],
@@ -139,10 +139,10 @@ def _operation(method: str, path: str, route: Route) -> Json:
         "security": [{name: []} for name in route.security],
     }
     if route.more:
-        said["description"] = route.more
+        operation["description"] = route.more
     if route.takes:
-        said["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(route.takes)}}}
-    return said
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(route.takes)}}}
+    return operation
 
 
 def _answer(model: type[BaseModel] | str) -> Json:
@@ -162,22 +162,22 @@ def _query(route: Route) -> list[Json]:
             "name": name,
             "in": "query",
             "required": name in needed,
-            "description": found.get("description", ""),
-            "schema": _inlined({key: value for key, value in found.items() if key != "description"}, defined),
+            "description": field_schema.get("description", ""),
+            "schema": _inline({key: value for key, value in field_schema.items() if key != "description"}, defined),
         }
-        for name, found in schema["properties"].items()
+        for name, field_schema in schema["properties"].items()
     ]
 
 
-def _inlined(schema: Any, defined: Json) -> Any:
-    """The same schema with what it refers to put in its place: parameters have no definitions of their own."""
+def _inline(schema: Any, defined: Json) -> Any:
+    """Replace each reference by its definition, because parameters have no definitions of their own."""
     if isinstance(schema, list):
-        return [_inlined(one, defined) for one in schema]
+        return [_inline(part, defined) for part in schema]
     if not isinstance(schema, dict):
         return schema
     if "$ref" in schema:
-        return _inlined(defined[schema["$ref"].rsplit("/", 1)[1]], defined)
-    return {key: _inlined(value, defined) for key, value in schema.items()}
+        return _inline(defined[schema["$ref"].rsplit("/", 1)[1]], defined)
+    return {key: _inline(value, defined) for key, value in schema.items()}
 
 
 def _header(name: str, about: str) -> Json:

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
-from backend.metrics import IMAGES_BROKEN, PREDICTIONS, UNMAPPED, exposition
+from backend.metrics import IMAGES_BROKEN, PREDICTIONS, UNMAPPED, expose
 from loop.errors import PayloadError
 from loop.label_studio.label_config import parse
 from loop.label_studio.payloads import project_id_of, project_of
@@ -18,20 +18,20 @@ protocol = Blueprint("protocol", __name__)
 
 
 def body() -> Mapping[str, Any]:
-    """The request's JSON object. Raises PayloadError."""
+    """Return the JSON object of the request. Raises PayloadError."""
     try:
-        found = request.get_json(silent=True)
+        content = request.get_json(silent=True)
     except RecursionError:
-        found = None  # nested so deeply that it cannot be meant
-    if not isinstance(found, Mapping):
+        content = None  # nested too deeply
+    if not isinstance(content, Mapping):
         raise PayloadError("body", "a JSON object", request.get_data(as_text=True))
-    return found
+    return content
 
 
 def predictor() -> Predictor:
-    """The predictor of this app."""
-    found: Predictor = current_app.extensions["predictor"]
-    return found
+    """Return the predictor of this app."""
+    own: Predictor = current_app.extensions["predictor"]
+    return own
 
 
 @protocol.get("/health")
@@ -43,7 +43,7 @@ def health() -> Response:
 
 @protocol.post("/setup")
 def setup() -> Response:
-    """Answer the version that `/predict` will answer."""
+    """Answer the version that serves."""
     sent = body()
     parse(_text(sent, "schema"))
     return jsonify(model_version=predictor().version(project_of(sent)))
@@ -51,7 +51,7 @@ def setup() -> Response:
 
 @protocol.post("/predict")
 def predict() -> Response:
-    """One result a task, in their order."""
+    """Answer one result per task, in the order of the tasks."""
     sent = body()
     tasks = read_tasks(sent.get("tasks"))
     project_id = project_of(sent)
@@ -84,7 +84,7 @@ def versions() -> Response:
 @protocol.get("/metrics")
 def metrics() -> Response:
     """Counters for Prometheus."""
-    return Response(exposition(), mimetype="text/plain; version=0.0.4")
+    return Response(expose(), mimetype="text/plain; version=0.0.4")
 
 
 def _text(sent: Mapping[str, Any], key: str) -> str:

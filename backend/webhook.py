@@ -23,17 +23,16 @@ log = logging.getLogger(__name__)
 
 ACTION = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 KNOWN = frozenset((*ACTIONS, START_TRAINING))
-LARGEST_EVENT = 64 * 2**20  # bytes; the sweep makes up for what a larger one says
+LARGEST_EVENT = 64 * 2**20  # bytes; the sweep finds the change that a larger event reports
 
 
 @intake.post("/webhook")
 def webhook() -> tuple[Response, int]:
     """
-    Take an event in.
+    Append an event to the log, and ask for the job that processes it.
 
-    The hook that `loop connect` adds sends the project's secret. Start Training comes without one, from Label Studio
-    to its ML backend, and is let in by basic auth alone; nothing else is, so what the hook sends that Label Studio adds
-    by itself for an ML backend is refused.
+    The webhook that `loop connect` adds sends the secret of the project. Only Start Training comes without the secret,
+    with basic auth alone. Events of the webhook that Label Studio itself adds for an ML backend are refused.
     """
     rooms: Rooms = current_app.extensions["rooms"]
     request.max_content_length = LARGEST_EVENT
