@@ -1,4 +1,4 @@
-"""What our own API sends over the wire, as its description shows it."""
+"""The requests and answers of our own API, as its description shows them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class BulkRequest(Strict):
 
 
 class BulkResult(BaseModel):
-    """What became of one operation."""
+    """The result of one operation."""
 
     model_config = shown(
         {"operation": "create", "success": True, "id": 31, "error": None, "key": "a", "is_repeated": False}
@@ -59,7 +59,7 @@ class BulkResult(BaseModel):
 
 
 class BulkAnswer(BaseModel):
-    """Counts, and a result an operation, in their order."""
+    """Counts, and one result per operation, in the order of the operations."""
 
     model_config = shown(
         {
@@ -86,7 +86,7 @@ class BulkAnswer(BaseModel):
 
 
 class VerdictQuery(VerdictFilter):
-    """Which verdicts, and which page of them."""
+    """A filter of verdicts, and a page."""
 
     limit: Annotated[int, Field(ge=1, le=MOST, description="verdicts a page")] = 100
     cursor: Annotated[str | None, Field(description="the `next` of the page before")] = None

@@ -15,13 +15,13 @@ from loop.label_studio.webhook import PROJECT_HEADER, SECRET_HEADER
 Json = dict[str, Any]
 REF = "#/components/schemas/{model}"
 ERRORS = {
-    400: "something was sent that cannot be read; `field` names it",
+    400: "a part of the request cannot be read; `field` names it",
     401: "a wrong or missing user, password or secret",
     404: "the project is not connected",
-    409: "the registry cannot do what was asked",
+    409: "the registry cannot do this",
     413: "the body is too large",
     415: "the body is not declared as application/json",
-    429: "too much at once; the same later will do",
+    429: "too many requests at once; send the same again later",
     500: "a bug of ours; the log has the trace",
     502: "Label Studio or Redis did not answer",
 }
@@ -51,7 +51,7 @@ ROUTES: dict[tuple[str, str], Route] = {
         "Predict tasks", {200: protocol_schemas.PredictAnswer}, takes=protocol_schemas.PredictRequest, errors=(400, 413)
     ),
     ("post", "/webhook"): Route(
-        "Take an event of Label Studio in",
+        "Append an event of Label Studio to the log",
         {202: protocol_schemas.EventAnswer},
         takes=protocol_schemas.Event,
         headers={PROJECT_HEADER: "the project's id", SECRET_HEADER: "the project's secret"},
@@ -70,12 +70,12 @@ ROUTES: dict[tuple[str, str], Route] = {
         "Create, update and delete reviews",
         {200: api_schemas.BulkAnswer, 207: api_schemas.BulkAnswer},
         takes=api_schemas.BulkRequest,
-        headers={"Idempotency-Key": "of operations without a key: with their position it is theirs"},
+        headers={"Idempotency-Key": "with its position, the key of an operation without a key"},
         errors=(400, 404, 413, 415, 429),
         more=(
-            "Every operation stands alone: 200 where all succeeded, 207 where some did not, and the results say which. "
-            "Send failures again with the keys of their results. They are written through Label Studio's API, and its "
-            "webhook brings them back as it does an annotator's work."
+            "Operations do not depend on each other: 200 if all succeeded, else 207; the results name the failures. "
+            "Send failures again with the keys of their results. Reviews are written through Label Studio's API, and "
+            "its webhook reports them like an annotator's work."
         ),
     ),
     ("get", "/loop/api/v1/verdicts"): Route(

@@ -1,4 +1,4 @@
-"""What Label Studio's protocol sends over the wire, and our errors, as the description of the API shows them."""
+"""The requests and answers of Label Studio's protocol, and our errors, as the description of the API shows them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def shown(*examples: dict[str, Any]) -> ConfigDict:
 
 
 class Error(BaseModel):
-    """What went wrong: in words, by kind, and in which field where one is to blame."""
+    """An error: its message, its kind, and the wrong field if it has one."""
 
     model_config = shown(
         {"error": "project: expected a project id, found x", "type": "PayloadError", "field": "project"}
@@ -40,7 +40,7 @@ class Error(BaseModel):
 
 
 class Health(BaseModel):
-    """That this process answers."""
+    """The answer of a process that runs."""
 
     model_config = shown({"status": "UP", "model_class": "YoloBackend"})
     status: str
@@ -48,7 +48,7 @@ class Health(BaseModel):
 
 
 class SetupRequest(BaseModel):
-    """What Label Studio sends to learn the version; `project` is the id, or the id and a time."""
+    """Label Studio's question for the version; `project` is the id, or the id and a time."""
 
     model_config = shown({"project": "7.1795399212", "schema": CONFIG_EXAMPLE, "hostname": "", "access_token": ""})
     project: str | int
@@ -56,7 +56,7 @@ class SetupRequest(BaseModel):
 
 
 class SetupAnswer(BaseModel):
-    """The version that `/predict` will answer."""
+    """The version that serves."""
 
     model_config = shown({"model_version": "yolo_detector@1.4.0"})
     model_version: str
@@ -96,7 +96,7 @@ class Prediction(BaseModel):
 
 
 class PredictAnswer(BaseModel):
-    """One result per task, in their order, and what went wrong, by task id; without an id by place, as `tasks[3]`."""
+    """One result per task, in the order of the tasks; errors by task id, or by place (`tasks[3]`) without an id."""
 
     model_config = shown(
         {
@@ -109,14 +109,14 @@ class PredictAnswer(BaseModel):
 
 
 class Event(BaseModel):
-    """An event of Label Studio's webhook; what else it carries depends on the action."""
+    """An event of Label Studio's webhook; its other fields depend on the action."""
 
     model_config = shown({"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 31}], "project": {"id": 7}})
     action: str
 
 
 class EventAnswer(BaseModel):
-    """That the event is kept; work on it comes later."""
+    """Whether the event is new; a job processes it later."""
 
     model_config = shown({"status": "appended"})
     status: str
@@ -130,6 +130,6 @@ class Versions(BaseModel):
 
 
 class VersionsQuery(BaseModel):
-    """Of which project."""
+    """A project."""
 
     project: Annotated[str | None, Field(description="a project id; without it, of every project")] = None
