@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
-from backend.protocol_schemas import shown
+from backend.protocol_schemas import with_examples
 from loop.reviews.bulk.operations import MOST_OPERATIONS, AnyOperation, Id, Strict
 from loop.reviews.verdict_query import MOST, VerdictFilter, VerdictRecord
 
@@ -47,7 +47,7 @@ class BulkRequest(Strict):
 class BulkResult(BaseModel):
     """The result of one operation."""
 
-    model_config = shown(
+    model_config = with_examples(
         {"operation": "create", "success": True, "id": 31, "error": None, "key": "a", "is_repeated": False}
     )
     operation: Annotated[str | None, Field(description="as it was sent, null where that cannot be told")]
@@ -61,7 +61,7 @@ class BulkResult(BaseModel):
 class BulkAnswer(BaseModel):
     """Counts, and one result per operation, in the order of the operations."""
 
-    model_config = shown(
+    model_config = with_examples(
         {
             "total": 2,
             "succeeded": 1,
@@ -95,7 +95,7 @@ class VerdictQuery(VerdictFilter):
 class VerdictPage(BaseModel):
     """Verdicts in the order of review; `next` is null on the last page."""
 
-    model_config = shown(
+    model_config = with_examples(
         {
             "verdicts": [
                 {

@@ -23,7 +23,7 @@ CONFIG_EXAMPLE = (
 )
 
 
-def shown(*examples: dict[str, Any]) -> ConfigDict:
+def with_examples(*examples: dict[str, Any]) -> ConfigDict:
     """The configuration of a model with examples of it."""
     return ConfigDict(json_schema_extra={"examples": list(examples)})
 
@@ -31,7 +31,7 @@ def shown(*examples: dict[str, Any]) -> ConfigDict:
 class Error(BaseModel):
     """An error: its message, its kind, and the wrong field if it has one."""
 
-    model_config = shown(
+    model_config = with_examples(
         {"error": "project: expected a project id, found x", "type": "PayloadError", "field": "project"}
     )
     error: str
@@ -42,7 +42,7 @@ class Error(BaseModel):
 class Health(BaseModel):
     """The answer of a process that runs."""
 
-    model_config = shown({"status": "UP", "model_class": "YoloBackend"})
+    model_config = with_examples({"status": "UP", "model_class": "YoloBackend"})
     status: str
     model_class: str
 
@@ -50,7 +50,9 @@ class Health(BaseModel):
 class SetupRequest(BaseModel):
     """Label Studio's question for the version; `project` is the id, or the id and a time."""
 
-    model_config = shown({"project": "7.1795399212", "schema": CONFIG_EXAMPLE, "hostname": "", "access_token": ""})
+    model_config = with_examples(
+        {"project": "7.1795399212", "schema": CONFIG_EXAMPLE, "hostname": "", "access_token": ""}
+    )
     project: str | int
     label_config: Annotated[str, Field(alias="schema", description="the label config, XML")]
 
@@ -58,14 +60,14 @@ class SetupRequest(BaseModel):
 class SetupAnswer(BaseModel):
     """The version that serves."""
 
-    model_config = shown({"model_version": "yolo_detector@1.4.0"})
+    model_config = with_examples({"model_version": "yolo_detector@1.4.0"})
     model_version: str
 
 
 class TaskToPredict(BaseModel):
     """One task as Label Studio sends it."""
 
-    model_config = shown({"id": 12, "data": {"image": "/data/upload/7/a.jpg"}})
+    model_config = with_examples({"id": 12, "data": {"image": "/data/upload/7/a.jpg"}})
     id: int
     data: dict[str, Any]
 
@@ -73,7 +75,7 @@ class TaskToPredict(BaseModel):
 class PredictRequest(BaseModel):
     """Tasks to predict, all of one project."""
 
-    model_config = shown(
+    model_config = with_examples(
         {
             "tasks": [{"id": 12, "data": {"image": "/data/upload/7/a.jpg"}}],
             "project": "7.1795399212",
@@ -89,7 +91,7 @@ class PredictRequest(BaseModel):
 class Prediction(BaseModel):
     """One task's result; tasks with the lowest score are to be reviewed first."""
 
-    model_config = shown({"model_version": "yolo_detector@1.4.0", "score": 0.31, "result": [REGION_EXAMPLE]})
+    model_config = with_examples({"model_version": "yolo_detector@1.4.0", "score": 0.31, "result": [REGION_EXAMPLE]})
     model_version: str
     score: Annotated[float, Field(ge=0, le=1)]
     result: list[dict[str, Any]]
@@ -98,7 +100,7 @@ class Prediction(BaseModel):
 class PredictAnswer(BaseModel):
     """One result per task, in the order of the tasks; errors by task id, or by place (`tasks[3]`) without an id."""
 
-    model_config = shown(
+    model_config = with_examples(
         {
             "results": [{"model_version": "yolo_detector@1.4.0", "score": 0.31, "result": [REGION_EXAMPLE]}],
             "errors": {"13": "/data/upload/7/b.jpg: HTTP 404"},
@@ -111,21 +113,21 @@ class PredictAnswer(BaseModel):
 class Event(BaseModel):
     """An event of Label Studio's webhook; its other fields depend on the action."""
 
-    model_config = shown({"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 31}], "project": {"id": 7}})
+    model_config = with_examples({"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 31}], "project": {"id": 7}})
     action: str
 
 
 class EventAnswer(BaseModel):
     """Whether the event is new; a job processes it later."""
 
-    model_config = shown({"status": "appended"})
+    model_config = with_examples({"status": "appended"})
     status: str
 
 
 class Versions(BaseModel):
     """Names of versions, newest first."""
 
-    model_config = shown({"versions": ["yolo_detector@1.4.0", "yolo_detector@1.3.0"]})
+    model_config = with_examples({"versions": ["yolo_detector@1.4.0", "yolo_detector@1.3.0"]})
     versions: list[str]
 
 

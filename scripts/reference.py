@@ -132,7 +132,7 @@ def _section(module: str, section: list[tuple[str, Any]]) -> str:
 
 
 def _command(name: str, command: Any) -> str:
-    synopsis = " ".join([name, *(_written(parameter) for parameter in command.params if parameter.required)])
+    synopsis = " ".join([name, *(_write_option(parameter) for parameter in command.params if parameter.required)])
     lines = [f"### `{synopsis}`", inspect.cleandoc(command.help or "")]
     listed = [parameter for parameter in command.params if parameter.help or not parameter.required]
     items = [_item(parameter) for parameter in listed if not _is_project(parameter)]
@@ -141,14 +141,14 @@ def _command(name: str, command: Any) -> str:
 
 def _item(parameter: Any) -> str:
     default = "" if parameter.default in (None, False, "", [], ()) else f" Default: `{parameter.default}`."
-    return f"- `{_written(parameter)}`: {parameter.help or f'Only this {parameter.name}.'}{default}"
+    return f"- `{_write_option(parameter)}`: {parameter.help or f'Only this {parameter.name}.'}{default}"
 
 
 def _is_project(parameter: Any) -> bool:
     return bool(parameter.opts == ["--project"] and parameter.required)
 
 
-def _written(parameter: Any) -> str:
+def _write_option(parameter: Any) -> str:
     """A parameter as one types it, such as `--project ID` or `NAME`."""
     if parameter.param_type_name == "argument":
         name = parameter.metavar or parameter.name.upper()

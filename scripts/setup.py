@@ -66,7 +66,7 @@ def run(*command: str | Path, cwd: Path | None = None) -> None:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def lock(folder: Path) -> Iterator[None]:
     """Let one process at a time build *folder*."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / f"{folder.name}.lock").open("w") as handle:
@@ -80,7 +80,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 def ensure(folder: Path, what: str, build: Callable[[Path], None]) -> Path:
     """Return *folder*, built once; a build that was cut off is started over."""
-    with locked(folder):
+    with lock(folder):
         if not (folder / ".complete").exists():
             print(f"setup: {what} -> {folder}", flush=True)
             shutil.rmtree(folder, ignore_errors=True)

@@ -22,9 +22,9 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code. An error is a message on stderr, never a trace."""
     try:
-        from loop.cli.messages import explained
+        from loop.cli.messages import run_and_explain
 
-        return explained(_run, arguments)
+        return run_and_explain(_run, arguments)
     except BrokenPipeError:
         return _without_reader()
     except KeyboardInterrupt:

@@ -32,7 +32,7 @@ ADVICE = {
 }
 
 
-def explained(command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
+def run_and_explain(command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
     """Run a command and return its exit code. An exception becomes a message on stderr."""
     logging.lastResort = Teller(logging.WARNING)  # for a command that configures no logging
     try:
@@ -140,7 +140,7 @@ def narrate(work: str, *, every: float = EVERY) -> Iterator[None]:
         log.setLevel(before)
 
 
-def counted(things: Iterable[T], name: str, total: int, *, every: float = EVERY) -> Iterator[T]:
+def show_count(things: Iterable[T], name: str, total: int, *, every: float = EVERY) -> Iterator[T]:
     """Yield *things* and show how many are done: a bar on a terminal, lines elsewhere."""
     from rich.console import Console
     from rich.progress import track

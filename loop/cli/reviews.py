@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from loop.cli.messages import counted
+from loop.cli.messages import show_count
 from loop.cli.options import ProjectId, open_rooms, optional_project, out
 from loop.datasets import convert
 from loop.datasets.convert import TaskVerdicts
@@ -127,7 +127,7 @@ def import_annotations(
         open_rooms().reviews, project, operations.operations(), lambda _, operation: f"file-{digest(operation)}"
     )
     done = repeated = failed = 0
-    for number, outcome in enumerate(counted(outcomes, "operations", operations.total), start=1):
+    for number, outcome in enumerate(show_count(outcomes, "operations", operations.total), start=1):
         done += not outcome.error
         repeated += outcome.is_repeated
         failed += bool(outcome.error)

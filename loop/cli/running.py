@@ -92,10 +92,10 @@ def worker(queue: Annotated[str, typer.Argument(help=f"The queue: {GPU} or {DEFA
 @app.command()
 def schedule() -> None:
     """Run the schedule of sweeps, syncs and discoveries. `loop up` starts its own schedule."""
-    build().queue.schedule(*scheduled(Settings.read()))
+    build().queue.schedule(*list_schedule(Settings.read()))
 
 
-def scheduled(settings: Settings) -> list[tuple[Callable[[], str], int]]:
+def list_schedule(settings: Settings) -> list[tuple[Callable[[], str], int]]:
     """Return the scheduled jobs, each with its interval in seconds."""
     from loop import jobs
 

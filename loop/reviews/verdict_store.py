@@ -48,7 +48,7 @@ class VerdictStore:
         """Return at most *most* verdicts in the order of review, and the start of the next page or None."""
         query = sa.select(verdicts).where(*_conditions(wanted)).order_by(*IN_ORDER).limit(most + 1)
         if after:
-            query = query.where(sa.tuple_(*IN_ORDER) > sa.tuple_(*_bound(after)))
+            query = query.where(sa.tuple_(*IN_ORDER) > sa.tuple_(*_bind_cursor(after)))
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
             by_state = _operations(connection, wanted.project, sorted({row.annotation_id for row in rows}))
@@ -152,7 +152,7 @@ def _operations(
     return by_state
 
 
-def _bound(after: Cursor) -> list[sa.BindParameter[Any]]:
+def _bind_cursor(after: Cursor) -> list[sa.BindParameter[Any]]:
     return [sa.bindparam(None, value, type_=column.type) for column, value in zip(IN_ORDER, after, strict=True)]
 
 

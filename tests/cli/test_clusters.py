@@ -7,7 +7,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from loop import jobs
-from loop.cli.running import scheduled
+from loop.cli.running import list_schedule
 from loop.cli.tree import app
 from loop.discovery.discover import ask_all
 from loop.discovery.hints import NameHint
@@ -114,6 +114,6 @@ def test_every_project_is_asked_for_where_something_is_embedded(home):
 
 @pytest.mark.parametrize(("seconds", "count"), [("3600", [3600]), ("0", [])], ids=["hourly", "never"])
 def test_the_schedule_discovers_as_often_as_is_set(seconds, count):
-    planned = scheduled(Settings.read({"LOOP_DISCOVER_EVERY": seconds}))
+    planned = list_schedule(Settings.read({"LOOP_DISCOVER_EVERY": seconds}))
 
     assert [every for job, every in planned if job is jobs.discover_all] == count

@@ -5,7 +5,7 @@ import logging
 import time
 from contextlib import redirect_stderr, redirect_stdout
 
-from loop.cli.messages import counted, narrate
+from loop.cli.messages import narrate, show_count
 from scripts.demo.__main__ import Bar, show_progress
 
 
@@ -33,7 +33,7 @@ def test_after_it_nothing_more_is_said():
 
 def test_what_is_counted_is_told_in_lines_where_there_is_no_terminal():
     with redirect_stderr(io.StringIO()) as err:
-        done = list(counted("abc", "operations", 3, every=0.0))
+        done = list(show_count("abc", "operations", 3, every=0.0))
 
     assert done == ["a", "b", "c"]
     assert err.getvalue().splitlines() == [f"operations: {number} of 3" for number in (1, 2, 3)]

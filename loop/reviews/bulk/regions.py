@@ -46,7 +46,7 @@ class ReviewContext:
     origins: Mapping[str, str] = field(default_factory=dict)
     size: tuple[int, int] | None = None
 
-    def predicted(self) -> dict[str, Region]:
+    def list_predicted(self) -> dict[str, Region]:
         """Return all predicted regions by id, in Label Studio's state if it stores them."""
         stored = [region for prediction in self.predictions for region in prediction.regions]
         return {region.id: region for region in (*self.logged, *stored) if region.id}
@@ -113,7 +113,7 @@ def _write_plain(
     seed: str,
     size: tuple[int, int],
 ) -> list[dict[str, Any]]:
-    predicted = context.predicted()
+    predicted = context.list_predicted()
     regions, origins = list[Region](), list[str]()
     for index, plain in enumerate(operation.regions or []):
         region, where_id = _read_region(plain, config), f"{where}.regions[{index}].id"
@@ -141,7 +141,7 @@ def _origin(region: Region, predicted: Region) -> str:
 
 
 def _origin_of_raw(raw: Mapping[str, Any], region_id: str, context: ReviewContext, config: LabelConfig) -> str:
-    predicted, region = context.predicted().get(region_id), read_rectangle(raw, config)
+    predicted, region = context.list_predicted().get(region_id), read_rectangle(raw, config)
     if predicted is None or region is None:
         return context.origins.get(region_id, MANUAL)
     return _origin(region, predicted)
