@@ -44,7 +44,7 @@ def opened(tmp_path):
         settings = settings_in(tmp_path, LOOP_IMAGE_SIZE=image_size)
         reviewed_project(settings)
         opened.append(build(settings))
-        noting = Noting(opened[-1].detectors, opened[-1].evaluator)
+        noting = Noting(opened[-1].registry.detectors, opened[-1].gate.evaluator)
         return swap(opened[-1], (opened[-1].registry.detectors, noting), (opened[-1].gate.evaluator, noting))
 
     yield prepare

@@ -75,12 +75,12 @@ def test_images_of_every_kind_are_predicted_shown_and_in_the_dataset(
 
     assert (predicted.done, list(predicted.broken)) == (len(addresses), [])
     assert snapshot.report["left_out"] == {}
-    by_task = {task["id"]: addresses[task["data"]["image"]] for task in stored}
+    by_task = {task.id: addresses[str(task.data["image"])] for task in stored}
     for path in snapshot.folder.glob("images/*/*"):
         content = by_task[int(path.stem.removeprefix("task-"))]
         assert np.array_equal(read_pixels(path.read_bytes(), path.name, 10**6), read_pixels(content, path.name, 10**6))
     with rooms.engine.connect() as connection:
         assert max(len(str(row.data)) for row in connection.execute(reviews.select())) < 500
-    inline = next(task["id"] for task in stored if task["data"]["image"].startswith("data:image/png"))
+    inline = next(task.id for task in stored if str(task.data["image"]).startswith("data:image/png"))
     page.goto(f"{label_studio.url}/projects/{project_id}/data?task={inline}")
     page.wait_for_function("[...document.images].some(one => one.naturalWidth == 64 && one.naturalHeight == 48)")
