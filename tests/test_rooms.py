@@ -76,7 +76,7 @@ SOURCES = [
     for path in sorted((ROOT / folder).rglob("*.py"))
     if path.parent.name not in ("old_home", "versions")  # run on an old commit, and migrations
 ]
-LONGEST_FILE, LONGEST_FUNCTION, LARGEST_ROOM = 250, 40, 18  # lines, lines, files
+LONGEST_FILE, LONGEST_FUNCTION, LARGEST_ROOM = 250, 40, 19  # lines, lines, files
 
 
 def test_no_file_and_no_function_is_long():

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from loop.errors import ImageError, MilvusDown
+from loop.label_studio.match_control import find_control
 from loop.label_studio.payloads import Task
 from loop.label_studio.projects import Project
 from loop.references.plan import EmbedderSource, find_source
 from loop.serving.predict import Suggestion
-from loop.taxonomy.control import find_control
 from loop.taxonomy.recorded_matches import MatchesByTask, find_region_matches, find_suggestion_matches
 from loop.taxonomy.result import TaskMatches
 from loop.taxonomy.room import TaxonomyRoom

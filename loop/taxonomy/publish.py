@@ -8,11 +8,11 @@ from functools import partial
 
 from loop.errors import Refused
 from loop.failures import Fault, attempt
+from loop.label_studio.match_control import find_control
 from loop.label_studio.projects import Project
 from loop.label_studio.tasks import StoredTask
 from loop.storage.queries import chunked
-from loop.taxonomy.control import find_control
-from loop.taxonomy.result import TaskMatches, with_matches
+from loop.taxonomy.result import TaskMatches
 from loop.taxonomy.room import TaxonomyRoom
 from loop.taxonomy.taxonomy import Taxonomy
 from loop.taxonomy.views import TITLE, plan_views
@@ -85,7 +85,7 @@ def _write_matches(
     for prediction in task.predictions_of(version):
         if prediction.id is None or not prediction.is_readable:  # Label Studio stores any content
             continue
-        result = with_matches(prediction.result, matches, version)
+        result = matches.write_into(prediction.result, version)
         if result == prediction.result:
             done["right"] += 1
             continue

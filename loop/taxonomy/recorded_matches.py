@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from loop.label_studio.match_control import find_control
 from loop.label_studio.projects import Project
 from loop.references.entries import CollectionKind, crop_key, entry_key
 from loop.references.plan import find_source
@@ -13,7 +14,6 @@ from loop.references.vector_store import VectorRow
 from loop.regions import Region
 from loop.serving.predict import Suggestion
 from loop.serving.store import LoggedPrediction
-from loop.taxonomy.control import find_control
 from loop.taxonomy.result import TaskMatches
 from loop.taxonomy.room import TaxonomyRoom
 from loop.vision.embedding import Space

@@ -5,13 +5,13 @@ from copy import deepcopy
 import pytest
 
 from loop.errors import Refused
+from loop.label_studio.match_control import find_control
 from loop.label_studio.tasks import read_tasks
 from loop.label_studio.views import View, write_view
 from loop.regions import Box
 from loop.registry.loaded_version import LoadedVersion
 from loop.rooms import swap
 from loop.serving.store_predictions import predict_and_store
-from loop.taxonomy.control import find_control
 from loop.taxonomy.publish import publish, publish_views
 from loop.taxonomy.result import TaskMatches
 from loop.taxonomy.taxonomy import Node, Taxonomy

@@ -6,11 +6,11 @@ from copy import deepcopy
 import pytest
 
 from loop.label_studio.label_config import parse
+from loop.label_studio.match_control import find_control
 from loop.label_studio.result_format import read_result
 from loop.regions import Box, Region
 from loop.reviews.verdicts import Decision, judge
-from loop.taxonomy.control import find_control
-from loop.taxonomy.result import TaskMatches, with_matches
+from loop.taxonomy.result import TaskMatches
 from loop.taxonomy.taxonomy import Enrichment, Mode, Node, Taxonomy, collect_enrichment
 from loop.taxonomy.voting import Match
 from scripts.demo.annotator import correct
@@ -39,7 +39,7 @@ def matched(control=TAXONOMY, taxonomy=TREE, **matches):
 
 
 def written(result, *arguments, **matches):
-    return with_matches(result, matched(*arguments, **matches), VERSION)
+    return matched(*arguments, **matches).write_into(result, VERSION)
 
 
 def test_a_field_that_replaces_overrides_and_one_that_appends_joins():

@@ -6,7 +6,7 @@ import pytest
 
 from loop.errors import LabelConfigError
 from loop.label_studio.label_config import parse
-from loop.taxonomy.control import ControlKind, find_control
+from loop.label_studio.match_control import ControlKind, find_control
 from loop.taxonomy.taxonomy_yaml import read
 from tests.taxonomy.builders import ANIMALS, CHOICES, TAXONOMY, config
 
