@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any, TypeVar
+from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
@@ -23,8 +22,6 @@ from loop.serving.room import ServingRoom
 from loop.taxonomy.room import TaxonomyRoom
 from loop.training.room import TrainingRoom
 from loop.vision.room import VisionRoom
-
-Whole = TypeVar("Whole")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +51,3 @@ class Rooms:
         for connected in (self.vision.images, self.studio.client, self.queue, self.references.milvus):
             connected.close()
         self.engine.dispose()
-
-
-def swap(whole: Whole, *pairs: tuple[Any, Any]) -> Whole:
-    """
-    Exchange objects wherever a room holds them, for tests and measurements; return the new *whole*.
-
-    Each pair is an object that goes and the object that comes:
-    `swap(rooms, (rooms.studio.client, FakeLabelStudio()))`. A room without any of them stays the same object.
-    """
-    for old, new in pairs:
-        if whole is old:
-            return new  # type: ignore[no-any-return]
-    if not is_dataclass(whole) or isinstance(whole, type):
-        return whole
-    parts = {part.name: getattr(whole, part.name) for part in fields(whole)}
-    changed = {name: new for name, part in parts.items() if (new := swap(part, *pairs)) is not part}
-    return replace(whole, **changed) if changed else whole

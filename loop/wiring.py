@@ -79,8 +79,7 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Rooms:
     guard(settings.secrets())
     if migrate:
         database.migrate(settings.database)
-    builder = RoomBuilder(settings)
-    return Rooms(**{field.name: getattr(builder, field.name) for field in fields(Rooms)})
+    return RoomBuilder(settings).rooms()
 
 
 class RoomBuilder:
@@ -95,10 +94,13 @@ class RoomBuilder:
         self.sender = NoticeSender(lambda: standard_key(settings.notify_secret or self._secrets.of("notices")))
         self.predictions = PredictionLog(self.engine)
 
+    def rooms(self) -> Rooms:
+        """Build all rooms."""
+        return self._room(Rooms)
+
     def _room(self, kind: type[Room], **own: Any) -> Room:
         """Build a room from its *own* objects; all others are attributes of the same name."""
-        others = {field.name for field in fields(kind)} - own.keys()
-        return kind(**own, **{name: getattr(self, name) for name in others})
+        return kind(**own, **{each.name: getattr(self, each.name) for each in fields(kind) if each.name not in own})
 
     @cached_property
     def studio(self) -> StudioRoom:

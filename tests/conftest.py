@@ -5,11 +5,11 @@ import shutil
 import hypothesis
 import pytest
 
-from loop.rooms import swap
 from loop.settings import Settings
 from loop.wiring import build
 from tests.builders import CONFIG
 from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio, FakeQueue
+from tests.swap import swap
 
 pytest_plugins = ["tests.services"]
 

@@ -15,10 +15,10 @@ from standardwebhooks import Webhook
 
 from loop.delivery import NoticeSender, RetryPolicy, deliver, standard_key
 from loop.notices import DeliveryState, Outbox
-from loop.rooms import swap
 from loop.storage.exchange_tables import deliveries, notices
 from tests.builders import NOON
 from tests.fakes import receiver
+from tests.swap import swap
 
 KEY = standard_key("s3cret")
 

@@ -13,7 +13,6 @@ from loop.datasets.convert import to_dataset, to_verdicts
 from loop.label_studio.states import WebhookState
 from loop.label_studio.webhook import PROJECT_HEADER
 from loop.reviews.bulk.run import annotate
-from loop.rooms import swap
 from loop.serving.refresh import refresh
 from loop.settings import Settings
 from loop.storage.storable import is_text
@@ -23,6 +22,7 @@ from tests.builders import CONFIG, created, ls_task, picture, region, served
 from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio, FakeQueue
 from tests.mutants import BAD, CAR, EVENTS, GOOD, OPERATION, RAW, annotation, few, full_task, mutants
 from tests.reviews.bulk.fakes import BulkStudio
+from tests.swap import swap
 
 projects = itertools.count(1000)  # a project for each example: making records anew takes longer than the rest
 

@@ -12,12 +12,12 @@ from standardwebhooks import WebhookVerificationError
 from loop.delivery import RetryPolicy, headers, standard_key
 from loop.notices import DeliveryState, Notice, NoticeKind, Outbox
 from loop.registry.promote import announce_move, promote, roll_back
-from loop.rooms import swap
 from loop.settings import Settings
 from loop.storage.key_file import DerivedSecrets
 from loop.wiring import build
 from tests.builders import NOON, created, ls_region, posted_notices, region, served
 from tests.reviews.builders import take
+from tests.swap import swap
 
 NOTICE = Notice("a-b-c", 7, "review.recorded", {"task": 1, "text": "ü"}, NOON)
 API_PAGE = (Path(__file__).parent.parent / "docs" / "api.md").read_text()

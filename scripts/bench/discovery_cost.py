@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import cast
 
@@ -29,18 +30,21 @@ from loop.discovery.spread import spread_queue
 from loop.job_queue.queue import JobQueue
 from loop.label_studio.client import LabelStudio
 from loop.label_studio.payloads import Review, Task
+from loop.label_studio.room import StudioRoom
 from loop.label_studio.tasks import StoredTask
 from loop.references.entries import CollectionKind
 from loop.references.index import build as build_vectors
 from loop.references.plan import find_source
 from loop.regions import Box, Pixels, Region
-from loop.rooms import Rooms, swap
+from loop.rooms import Rooms
 from loop.serving.store import LoggedPrediction
 from loop.settings import Settings
+from loop.storage import database
 from loop.vision.embedders import Embedders
 from loop.vision.embedding import Space, Vectors, normalise
 from loop.vision.images import Images
-from loop.wiring import build as build_parts
+from loop.vision.room import VisionRoom
+from loop.wiring import RoomBuilder
 from scripts.bench.references import milvus
 
 BOXES, CATEGORIES, KNOWN, DIMENSION = 8, 40, 20, 448
@@ -117,17 +121,30 @@ def main() -> None:
             out.print(table)
 
 
+class SyntheticRooms(RoomBuilder):
+    """Builds the rooms with synthetic images and vectors, and without Label Studio and a queue."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.queue = cast("JobQueue", EmptyServices())
+
+    @cached_property
+    def studio(self) -> StudioRoom:
+        """The projects, without Label Studio."""
+        return replace(super().studio, client=cast("LabelStudio", EmptyServices()))
+
+    @cached_property
+    def vision(self) -> VisionRoom:
+        """Synthetic images and vectors."""
+        images, embedders = cast("Images", PlainImages()), cast("Embedders", CategoryEmbedders())
+        return replace(super().vision, images=images, embedders=embedders)
+
+
 def measure_discovery(home: Path, address: str, tasks: int) -> list[str]:
     """Fill a project, then run a discovery."""
-    rooms = build_parts(Settings.read({"LOOP_HOME": str(home), "LOOP_MILVUS_URI": address}), migrate=True)
-    nobody = EmptyServices()
-    rooms = swap(
-        rooms,
-        (rooms.vision.embedders, cast("Embedders", CategoryEmbedders())),
-        (rooms.vision.images, cast("Images", PlainImages())),
-        (rooms.queue, cast("JobQueue", nobody)),
-        (rooms.studio.client, cast("LabelStudio", nobody)),
-    )
+    settings = Settings.read({"LOOP_HOME": str(home), "LOOP_MILVUS_URI": address})
+    database.migrate(settings.database)
+    rooms = SyntheticRooms(settings).rooms()
     fill(rooms, tasks)
     out.print(build_vectors(rooms.references, 1))
     source = find_source(rooms.references, 1)

@@ -5,13 +5,13 @@ import shutil
 import pytest
 
 from backend.app import create_app
-from loop.rooms import swap
 from loop.settings import Settings
 from loop.training.after_reviews import review
 from tests.backend.builders import CAR, bulk, create
 from tests.builders import CONFIG, region, served
 from tests.fakes import FakeImages, FakeQueue
 from tests.reviews.bulk.fakes import BulkStudio
+from tests.swap import swap
 
 
 @pytest.fixture

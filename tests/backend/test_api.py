@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from loop.rooms import swap
 from tests.backend.builders import AUTH, BULK, CAR, VERDICTS, bulk, create, verdicts
 from tests.reviews.bulk.fakes import BulkStudio
+from tests.swap import swap
 
 
 def test_all_that_succeeds_is_answered_200(client):

@@ -9,12 +9,12 @@ import pytest
 from backend.app import create_app
 from loop.label_studio.webhook import PROJECT_HEADER, SECRET_HEADER
 from loop.regions import Box
-from loop.rooms import swap
 from loop.serving.predictor import Predictor
 from loop.settings import Settings
 from loop.storage.storable import LARGEST_ID
 from tests.builders import CONFIG, created, ls_annotation, ls_region, ls_task
 from tests.fakes import FakeDetector, FakeDetectors, FakeImages, FakeLabelStudio, FakeQueue
+from tests.swap import swap
 
 CAR = (Box(0, 0, 0.5, 0.5), "car", 0.9)
 

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from backend.app import create_app
 from loop.label_studio.webhook import PROJECT_HEADER, SECRET_HEADER
-from loop.rooms import swap
 from loop.serving.predictor import Predictor
 from loop.settings import Settings
 from tests.builders import CONFIG, ls_task
 from tests.fakes import FakeDetectors, FakeImages, FakeQueue
 from tests.mutants import BAD, CAR, EVENTS, OPERATION, RAW, few, full_task, mutants
 from tests.reviews.bulk.fakes import BulkStudio
+from tests.swap import swap
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ import pytest
 
 from backend.app import create_app
 from loop.regions import Box
-from loop.rooms import swap
 from loop.serving.predictor import Predictor
 from loop.settings import Settings
 from tests.backend.builders import AUTH
 from tests.builders import CONFIG, ls_task
 from tests.fakes import FakeDetectors, FakeImages, FakeQueue
+from tests.swap import swap
 
 CAR, DOG = (Box(0, 0, 0.5, 0.5), "car", 0.9), (Box(0.5, 0, 1, 1), "dog", 0.9)
 

@@ -4,10 +4,10 @@ import pytest
 
 from loop.errors import UpstreamError
 from loop.label_studio.webhook import PROJECT_HEADER, SECRET_HEADER
-from loop.rooms import swap
 from tests.backend.builders import AUTH
 from tests.builders import created, ls_region
 from tests.fakes import FakeQueue
+from tests.swap import swap
 
 
 def secret(rooms, project=1):

@@ -13,12 +13,12 @@ from loop.discovery.discover import ask_all
 from loop.discovery.hints import NameHint
 from loop.discovery.tracking import Member, UnknownCluster
 from loop.errors import AmbiguousCluster, UnknownProject, UpstreamError
-from loop.rooms import swap
 from loop.settings import Settings
 from loop.vision.embedders import Embedders
 from loop.wiring import build
 from tests.builders import CONFIG, box
 from tests.fakes import FakeQueue
+from tests.swap import swap
 
 HINT = NameHint("car", 0.41, "[bold]Beetle", 0.5)
 

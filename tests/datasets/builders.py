@@ -13,9 +13,9 @@ from loop.datasets.snapshots import LabelledImage
 from loop.datasets.splits import Side
 from loop.datasets.writer import open_draft
 from loop.label_studio.classes import ClassIndex
-from loop.rooms import swap
 from loop.settings import Settings
 from tests.builders import CONFIG, NOON, region
+from tests.swap import swap
 
 ADDRESS = "/data/1.jpg"
 LABELS = ClassIndex.of(["Car"])

@@ -8,13 +8,13 @@ from http.server import ThreadingHTTPServer
 import pytest
 
 from loop.errors import ImageUnreadable
-from loop.rooms import swap
 from loop.settings import Settings
 from loop.vision.image_files import prepare_file
 from loop.wiring import build
 from tests.builders import CONFIG, picture, region, review
 from tests.datasets.builders import photo
 from tests.fakes import FakeQueue, QuietFiles
+from tests.swap import swap
 
 
 @pytest.fixture(scope="module")

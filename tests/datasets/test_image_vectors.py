@@ -12,7 +12,6 @@ from PIL import Image, ImageOps
 from loop.datasets.assemble import assemble, find_leaks
 from loop.datasets.splits import Side
 from loop.errors import LeakedSplit, TrainingCancelled, UpstreamError
-from loop.rooms import swap
 from loop.settings import Settings
 from loop.vision.embedders import Embedders
 from loop.vision.image_files import read_shrunk
@@ -20,6 +19,7 @@ from loop.wiring import build
 from tests.builders import CONFIG, region, review
 from tests.datasets.builders import sides
 from tests.fakes import Killed
+from tests.swap import swap
 from tests.vision.fakes import FakeEmbedders, FixedEmbedders, FolderImages
 
 

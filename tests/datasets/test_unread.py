@@ -4,12 +4,12 @@ import pytest
 
 from loop.datasets.assemble import assemble
 from loop.notices import Outbox
-from loop.rooms import swap
 from loop.training.after_reviews import review
 from tests.builders import created, posted_notices, served
 from tests.builders import region as box_of
 from tests.datasets.builders import photo
 from tests.label_studio.builders import SHAPES, brush, polygon, rectangle
+from tests.swap import swap
 
 
 @pytest.fixture

@@ -15,11 +15,11 @@ from loop.references.entries import CollectionKind
 from loop.references.index import index
 from loop.references.plan import find_source
 from loop.reviews.judging import judge_tasks
-from loop.rooms import swap
 from tests.builders import box, region, review, served
 from tests.discovery.fakes import ROWS, RowEmbedders
 from tests.fakes import FakeLabelStudio
 from tests.references.fakes import FakeReferences
+from tests.swap import swap
 
 INSECTS, TOOLS = list(range(11, 21)), list(range(21, 29))
 POLICY = ClusterPolicy(resamples=3)

@@ -11,12 +11,12 @@ from loop.errors import ClusterDecided, LabelConfigError, NoSuchCluster, Refused
 from loop.label_studio.label_config import parse
 from loop.references.index import index
 from loop.references.plan import find_source
-from loop.rooms import swap
 from loop.taxonomy.taxonomy import Node, Taxonomy
 from loop.taxonomy.voting import Match
 from tests.builders import CONFIG
 from tests.discovery.builders import INSECTS, TOOLS, clusters_in, looking, planted, references, states, unknown_tasks
 from tests.fakes import FakeLabelStudio
+from tests.swap import swap
 
 
 @pytest.fixture

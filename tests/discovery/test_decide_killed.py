@@ -5,8 +5,8 @@ import pytest
 from loop.discovery.decide import promote
 from loop.label_studio.label_config import parse
 from loop.references.index import index
-from loop.rooms import swap
 from tests.discovery.builders import looking, planted, references
+from tests.swap import swap
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from loop.discovery.discover import discover
 from loop.references.index import index
 from loop.references.plan import find_source
 from loop.reviews.judging import judge_tasks
-from loop.rooms import swap
 from loop.taxonomy.taxonomy import Node, Taxonomy
 from loop.taxonomy.voting import Match
 from tests.builders import CONFIG, region, review
@@ -29,6 +28,7 @@ from tests.discovery.builders import (
 )
 from tests.fakes import FakeImages
 from tests.references.fakes import FakeReferences
+from tests.swap import swap
 
 
 @pytest.fixture

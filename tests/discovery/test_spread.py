@@ -9,11 +9,11 @@ from loop.discovery.spread import spread_queue
 from loop.errors import UpstreamError
 from loop.label_studio.tasks import StoredTask
 from loop.references.plan import find_source
-from loop.rooms import swap
 from loop.serving.refresh import refresh
 from loop.serving.write_groups import write_groups
 from tests.discovery.builders import INSECTS, POLICY, TOOLS, looking
 from tests.fakes import FakeDetectors, FakeLabelStudio
+from tests.swap import swap
 
 VERSION = "yolo_detector@1.0.0"
 

@@ -11,12 +11,12 @@ from loop.gate.evaluation import IOUS, Evaluation, Metrics, PredictedBoxes, True
 from loop.gate.true_positives import mark_hits
 from loop.label_studio.classes import ClassIndex
 from loop.registry.store import VersionFacts
-from loop.rooms import swap
 from loop.training.retrain import retrain
 from loop.vision.image_files import prepare_file
 from scripts.bench.harmed_evaluations import harm
 from tests.builders import picture, region
 from tests.gate.fakes import EvaluatedDetectors
+from tests.swap import swap
 
 CLASSES = ("Bird", "Cattle", "Fish")
 

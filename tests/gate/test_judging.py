@@ -9,10 +9,10 @@ from rich.console import Console
 from loop.cli import screen
 from loop.gate.promote_by_hand import promote_by_hand
 from loop.installation.status import status
-from loop.rooms import swap
 from loop.training.retrain import retrain
 from loop.training.store import TrainingState
 from tests.gate.builders import BAD, GOOD, NEW, OLD, add, serve, write_snapshot
+from tests.swap import swap
 
 
 def test_a_better_candidate_serves(judged):

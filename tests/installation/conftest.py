@@ -4,9 +4,9 @@ import pytest
 
 from loop.label_studio.webhook import ensure_webhook
 from loop.registry.store import VersionFacts
-from loop.rooms import swap
 from tests.fakes import FakeImages
 from tests.installation.fakes import Answering, Queue, Studio
+from tests.swap import swap
 
 
 @pytest.fixture

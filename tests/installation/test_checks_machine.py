@@ -7,11 +7,11 @@ import sqlalchemy as sa
 
 from loop.installation import checks_machine as checks_here
 from loop.installation.findings import Level
-from loop.rooms import swap
 from loop.settings import Settings
 from loop.wiring import build
 from tests.installation.builders import unwell
 from tests.installation.fakes import Answering
+from tests.swap import swap
 
 
 def test_a_web_part_that_is_not_there_is_told(patient):

@@ -7,10 +7,10 @@ import pytest
 from loop.installation.doctor import doctor
 from loop.installation.findings import Level
 from loop.registry.store import VersionFacts
-from loop.rooms import swap
 from tests.builders import CONFIG
 from tests.fakes import FakeImages
 from tests.installation.builders import unwell
+from tests.swap import swap
 
 BREAKS = {
     "another-version": (lambda it: setattr(it, "number", "1.20.0"), "label studio", "tested with"),

@@ -13,9 +13,9 @@ from loop.installation.connect import connect
 from loop.label_studio.label_config import parse
 from loop.label_studio.label_config_edit import with_label
 from loop.label_studio.states import ProjectState
-from loop.rooms import swap
 from loop.training.after_reviews import review
 from tests.builders import ls_task
+from tests.swap import swap
 
 IMAGE = '<Image name="image" value="$image"/>'
 BOXES = '<RectangleLabels name="label" toName="image"><Label value="Car"/></RectangleLabels>'

@@ -19,10 +19,10 @@ from loop.rates.post_alerts import watch
 from loop.rates.rates import Grouping
 from loop.regions import Box
 from loop.reviews.judging import judge_tasks
-from loop.rooms import swap
 from loop.serving.store import AUDIT
 from loop.storage.tables import verdicts
 from tests.builders import NOON, region, review, served
+from tests.swap import swap
 
 IMAGE = "/data/upload/1/a.jpg"
 ELSEWHERE = Box(0.6, 0.6, 0.9, 0.9)

@@ -7,11 +7,11 @@ from loop.references import check as vet
 from loop.references.entries import CollectionKind, Entry, Neighbour
 from loop.references.index import index
 from loop.references.label_errors import ErrorPolicy, find_contradictions, find_suspects, list_tasks
-from loop.rooms import swap
 from tests.builders import region
 from tests.fakes import FakeImages, FakeLabelStudio
 from tests.references.builders import predicted, reviewed
 from tests.references.fakes import FakeReferences
+from tests.swap import swap
 from tests.vision.fakes import FakeEmbedders
 
 POLICY = ErrorPolicy(neighbours=4, least=3, share=0.7, twins=0.98)

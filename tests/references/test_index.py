@@ -11,11 +11,11 @@ from loop.references.index import index, rebuild
 from loop.references.vector_store import VectorState, VectorStore
 from loop.reviews.judging import judge_tasks
 from loop.reviews.review_store import ANNOTATION, TASK
-from loop.rooms import swap
 from tests.builders import NOON, box, region, served
 from tests.fakes import FakeImages, Killed
 from tests.references.builders import BELOW, LEFT, predicted, reviewed
 from tests.references.fakes import FakeReferences
+from tests.swap import swap
 from tests.vision.fakes import FakeEmbedders
 
 

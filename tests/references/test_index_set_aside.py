@@ -4,9 +4,9 @@ import pytest
 
 from loop.references.entries import CollectionKind
 from loop.references.index import index
-from loop.rooms import swap
 from tests.builders import box, region, served
 from tests.references.fakes import FakeReferences
+from tests.swap import swap
 from tests.vision.fakes import FakeEmbedders
 
 

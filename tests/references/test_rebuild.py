@@ -4,11 +4,11 @@ import pytest
 
 from loop.references.entries import CollectionKind
 from loop.references.index import build, index, rebuild
-from loop.rooms import swap
 from loop.vision.embedding import Space
 from tests.builders import region
 from tests.references.builders import LEFT, predicted, reviewed
 from tests.references.fakes import FakeReferences
+from tests.swap import swap
 from tests.vision.fakes import FakeEmbedders
 
 

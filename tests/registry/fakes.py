@@ -5,9 +5,9 @@ import signal
 from operator import attrgetter
 
 from loop.errors import UpstreamError
-from loop.rooms import swap
 from loop.wiring import build
 from tests.fakes import FakeDetectors, FakeLabelStudio
+from tests.swap import swap
 
 
 class Deadly:

@@ -5,11 +5,11 @@ import pytest
 from loop.errors import Pinned, UnknownVersion
 from loop.regions import Box
 from loop.registry.promote import pin, promote, promote_unless_pinned, roll_back, unpin
-from loop.rooms import swap
 from loop.serving.refresh import refresh
 from tests.builders import ls_task
 from tests.fakes import FakeDetectors, FakeImages
 from tests.registry.fakes import Choosy
+from tests.swap import swap
 
 CAR = (Box(0, 0, 0.5, 0.5), "car", 0.9)
 

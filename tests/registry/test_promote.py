@@ -10,7 +10,6 @@ from loop.regions import Box
 from loop.registry.loaded_version import Thresholds
 from loop.registry.promote import pin, promote, roll_back
 from loop.registry.store import VersionFacts
-from loop.rooms import swap
 from loop.serving.refresh import refresh
 from loop.training.retrain import retrain
 from loop.training.store import TrainingEnd, TrainingState
@@ -18,6 +17,7 @@ from tests.builders import ls_task
 from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio
 from tests.registry.builders import due, served
 from tests.registry.fakes import Choosy
+from tests.swap import swap
 
 CAR = (Box(0, 0, 0.5, 0.5), "car", 0.9)
 OLD, NEW = "yolo_detector@1.0.0", "yolo_detector@1.1.0"

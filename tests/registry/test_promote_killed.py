@@ -9,12 +9,12 @@ from loop.label_studio.prediction_import import NewPrediction
 from loop.regions import Box
 from loop.registry.promote import promote, roll_back
 from loop.registry.store import WeightsRegistry
-from loop.rooms import swap
 from loop.serving.refresh import refresh
 from tests.builders import ls_task
 from tests.fakes import FakeDetectors, FakeImages, FakeQueue
 from tests.registry.builders import due, served
 from tests.registry.fakes import Choosy, Deadly, killed_in
+from tests.swap import swap
 
 CAR = (Box(0, 0, 0.5, 0.5), "car", 0.9)
 

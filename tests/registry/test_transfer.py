@@ -10,10 +10,10 @@ from loop.registry import manifest
 from loop.registry.manifest import Manifest
 from loop.registry.store import VersionFacts
 from loop.registry.transfer import add, export
-from loop.rooms import swap
 from loop.serving.predict import Thresholds
 from tests.fakes import FakeDetectors
 from tests.registry.builders import packed
+from tests.swap import swap
 from tests.vision.builders import Running, checkpoint
 
 NAMED = ("car", "person", "dog")  # by the fake detector

@@ -7,12 +7,12 @@ from contextlib import closing, contextmanager
 
 import sqlalchemy as sa
 
-from loop.rooms import swap
 from loop.settings import Settings
 from loop.training.after_reviews import review
 from loop.wiring import build
 from tests.builders import CONFIG, region, served
 from tests.fakes import FakeImages, FakeQueue
+from tests.swap import swap
 
 
 def state(rooms):

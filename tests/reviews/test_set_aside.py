@@ -11,7 +11,6 @@ from loop.delivery import NoticeSender, deliver
 from loop.errors import UnknownProject
 from loop.installation.checks_machine import notices
 from loop.notices import DeliveryState, Outbox
-from loop.rooms import swap
 from loop.storage.tables import projects
 from loop.training.after_reviews import review, sync
 from tests.builders import CONFIG, NOON, created, ls_annotation, ls_region, ls_task, region, served
@@ -19,6 +18,7 @@ from tests.fakes import receiver
 from tests.label_studio.fakes import StudioModel
 from tests.reviews.builders import decisions, take
 from tests.reviews.fakes import Failing
+from tests.swap import swap
 
 UNFORESEEN = [
     pytest.param({"parent_prediction": {"id": 7}}, id="parent-an-object"),

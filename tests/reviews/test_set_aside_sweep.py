@@ -8,7 +8,6 @@ from loop.jobs import _ask_again
 from loop.reviews.judging import judge_tasks
 from loop.reviews.review_store import ANNOTATION
 from loop.reviews.set_aside import Step
-from loop.rooms import swap
 from loop.storage.tables import projects, reviews
 from loop.training.after_reviews import rebuild, review, sync
 from tests.builders import CONFIG, created, ls_region, region, served
@@ -16,6 +15,7 @@ from tests.label_studio.builders import boxes
 from tests.label_studio.fakes import StudioModel
 from tests.reviews.builders import decisions, take
 from tests.reviews.fakes import Failing
+from tests.swap import swap
 
 
 def test_label_studio_that_does_not_answer_sets_no_task_aside(rooms):

@@ -10,7 +10,6 @@ from alembic.config import Config
 
 from loop.datasets.assemble import read_counted
 from loop.installation.checks_reviews import reviews as check_reviews
-from loop.rooms import swap
 from loop.settings import Settings
 from loop.storage.database import migrate
 from loop.training.after_reviews import review, sync
@@ -19,6 +18,7 @@ from tests.builders import NOON, created, ls_annotation, ls_task, region, served
 from tests.fakes import FakeImages, FakeQueue
 from tests.label_studio.builders import SHAPES, bare, brush, polygon, rectangle, tag
 from tests.label_studio.fakes import StudioModel
+from tests.swap import swap
 
 SEEN = region("p", at=region().box)
 

@@ -9,12 +9,12 @@ from loop.errors import DetectionFailed, DetectorBroken, WeightsRefused
 from loop.installation.checks_model import detector, labels
 from loop.installation.findings import Level
 from loop.regions import Box
-from loop.rooms import swap
 from loop.serving.predictor import Predictor
 from loop.serving.refresh import is_due, refresh
 from loop.settings import Settings
 from tests.builders import CONFIG, ls_task
 from tests.fakes import FakeDetector, FakeDetectors, FakeImages, FakeLabelStudio, FakeQueue
+from tests.swap import swap
 
 CAR = (Box(0.1, 0.1, 0.4, 0.4), "car", 0.9)
 VERSION = "yolo_detector@1.0.0"

@@ -5,13 +5,13 @@ import pytest
 from loop.errors import UpstreamError
 from loop.label_studio.client import PAGE, LabelStudio
 from loop.label_studio.tasks import StoredTask
-from loop.rooms import swap
 from loop.serving.refresh import refresh
 from loop.training.after_reviews import sync
 from tests.builders import ls_task
 from tests.fakes import FakeDetectors, FakeLabelStudio
 from tests.label_studio.builders import boxes
 from tests.label_studio.fakes import StudioModel
+from tests.swap import swap
 
 FOREIGN = [None, 7, "x", {}, {"id": 1}, [None], [3], [286, 287], [[]], [{}], [{"model_version": {"a": 1}}], True]
 

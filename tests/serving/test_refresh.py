@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from loop.regions import Box
-from loop.rooms import swap
 from loop.serving.pre_annotate import assign_streams, make_log_entries
 from loop.serving.predict import Suggestion
 from loop.serving.queue_order import AuditPolicy
@@ -13,6 +12,7 @@ from loop.serving.refresh import refresh
 from loop.serving.store import AUDIT, QUEUE
 from tests.builders import CONFIG, ls_task
 from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio
+from tests.swap import swap
 
 
 @pytest.fixture

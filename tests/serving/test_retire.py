@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from loop.errors import Refused
 from loop.label_studio.tasks import StoredTask
-from loop.rooms import swap
 from loop.serving.old_predictions import find_removable
 from loop.serving.refresh import refresh
 from loop.serving.retire import retire
 from loop.storage.tables import moves
 from tests.builders import ls_task
 from tests.fakes import FakeDetectors, FakeLabelStudio
+from tests.swap import swap
 
 BASE, V1, V2, V3, FOREIGN = "yolo_detector@0.0.0", *(f"yolo_detector@1.{n}.0" for n in range(3)), "their-model"
 UNTOUCHED = {"total_annotations": 0, "cancelled_annotations": 0, "draft_exists": False}

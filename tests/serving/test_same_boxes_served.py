@@ -8,11 +8,11 @@ from loop.label_studio.payloads import read_prediction
 from loop.label_studio.tasks import read_tasks
 from loop.registry.detectors import Detectors
 from loop.reviews.process_events import judge_tasks
-from loop.rooms import swap
 from loop.serving.predictor import Predictor
 from loop.serving.refresh import refresh
 from tests.builders import CONFIG, ls_task, review
 from tests.fakes import FakeImages, FakeLabelStudio
+from tests.swap import swap
 from tests.vision.builders import write_detector
 
 SIZES = [(96, 96), (40, 90), (300, 200), (31, 500), (64, 64), (640, 480), (97, 33)]

@@ -8,13 +8,13 @@ from loop.rates.rates import Rates
 from loop.rates.shadow_store import ShadowStore
 from loop.regions import Box
 from loop.registry.promote import promote
-from loop.rooms import swap
 from loop.serving import shadow
 from loop.serving.refresh import is_due, refresh
 from loop.serving.shadow_share import is_in_share
 from loop.training.after_reviews import review as work
 from tests.builders import created, ls_region, ls_task
 from tests.fakes import FakeDetector, FakeImages, FakeLabelStudio
+from tests.swap import swap
 
 OLD, NEW = "yolo_detector@1.0.0", "yolo_detector@1.1.0"
 CAR, PERSON, WRONG = (

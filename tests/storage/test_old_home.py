@@ -16,12 +16,12 @@ from loop.errors import NotPassed, Pinned
 from loop.gate.promote_by_hand import promote_by_hand
 from loop.installation.status import status
 from loop.registry.promote import roll_back, unpin
-from loop.rooms import swap
 from loop.settings import Settings
 from loop.storage import database
 from loop.vision.embedding import Space
 from loop.wiring import build
 from tests.fakes import FakeDetectors, FakeLabelStudio, FakeQueue
+from tests.swap import swap
 
 OLD = Path(__file__).parent / "old_home"  # `make.py` in it made it, with the code of that time
 EXPECTED = json.loads((OLD / "expected.json").read_text())

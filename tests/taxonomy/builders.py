@@ -5,7 +5,6 @@ import numpy as np
 from loop.references.entries import CollectionKind
 from loop.references.index import index
 from loop.references.plan import find_source
-from loop.rooms import swap
 from loop.taxonomy.recorded_matches import find_task_matches
 from loop.taxonomy.taxonomy import Enrichment, Node, Taxonomy
 from loop.taxonomy.voting import NOBODY, Neighbours
@@ -13,6 +12,7 @@ from tests.builders import CONFIG, region
 from tests.fakes import FakeImages, FakeLabelStudio
 from tests.references.builders import LEFT, RIGHT, predicted, reviewed
 from tests.references.fakes import FakeReferences
+from tests.swap import swap
 from tests.vision.fakes import FakeEmbedders
 
 TREE = Taxonomy(

@@ -10,7 +10,6 @@ from loop.label_studio.tasks import read_tasks
 from loop.label_studio.views import View, write_view
 from loop.regions import Box
 from loop.registry.loaded_version import LoadedVersion
-from loop.rooms import swap
 from loop.serving.store_predictions import predict_and_store
 from loop.taxonomy.publish import publish, publish_views
 from loop.taxonomy.result import TaskMatches
@@ -19,6 +18,7 @@ from loop.taxonomy.views import plan_views
 from loop.taxonomy.voting import Match
 from tests.builders import ls_annotation, ls_region, ls_task
 from tests.fakes import FakeDetector, FakeImages, FakeLabelStudio
+from tests.swap import swap
 from tests.taxonomy.builders import ANIMALS, TAXONOMY, config
 
 VERSION = "yolo_detector@1.0.0"

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from loop.rooms import swap
+from tests.swap import swap
 from tests.training.builders import ready, review_tasks
 from tests.training.fakes import Measuring
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from loop.errors import UpstreamError
-from loop.rooms import swap
 from loop.training.ask import ask_when_due
 from loop.training.retrain import cancel, retrain
 from loop.training.store import TrainingState
 from tests.fakes import FakeQueue, Killed
+from tests.swap import swap
 from tests.training.builders import last, read_notices, review_tasks
 from tests.training.fakes import Dying, Measuring
 

@@ -6,10 +6,10 @@ import pytest
 
 from loop.errors import NotPassed, PayloadError
 from loop.gate.promote_by_hand import promote_by_hand
-from loop.rooms import swap
 from loop.training.retrain import ATTEMPTS, retrain
 from loop.training.store import Phase, TrainingState
 from tests.fakes import Killed
+from tests.swap import swap
 from tests.training.builders import last, read_notices, ready, review_tasks
 from tests.training.fakes import Dying, Measuring
 

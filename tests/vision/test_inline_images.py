@@ -13,7 +13,6 @@ from loop.errors import ImageTooLarge, ImageUnreadable, UpstreamError
 from loop.label_studio.payloads import Task
 from loop.label_studio.tasks import StoredTask
 from loop.registry.loaded_version import LoadedVersion
-from loop.rooms import swap
 from loop.serving.pre_annotate import make_log_entries, suggest
 from loop.storage.tables import events, predictions, reviews
 from loop.training.after_reviews import review
@@ -23,6 +22,7 @@ from loop.vision.image_reader import read_pixels
 from loop.vision.images import ImageLimits, Images
 from tests.builders import created, ls_region
 from tests.fakes import FakeDetector
+from tests.swap import swap
 from tests.vision.image_samples import saved
 
 NOISE = saved(Image.frombytes("RGB", (400, 300), random.Random(0).randbytes(360_000)), "PNG")

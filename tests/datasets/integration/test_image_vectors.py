@@ -9,12 +9,12 @@ from PIL import ImageOps
 
 from loop.datasets.assemble import assemble, find_leaks
 from loop.datasets.image_vectors import PREPARATION
-from loop.rooms import swap
 from loop.settings import Settings
 from loop.wiring import build
 from scripts.demo import features, scenes
 from tests.builders import CONFIG, region, review
 from tests.datasets.builders import sides
+from tests.swap import swap
 from tests.vision.fakes import FolderImages
 
 pytestmark = pytest.mark.timeout(200)

@@ -14,7 +14,6 @@ from loop.references.entries import CollectionKind
 from loop.references.index import build as build_references
 from loop.references.plan import find_source
 from loop.regions import Region
-from loop.rooms import swap
 from loop.serving.store import LoggedPrediction
 from loop.settings import Settings
 from loop.wiring import build
@@ -23,6 +22,7 @@ from scripts.demo import features, scenes
 from tests.builders import CONFIG, NOON
 from tests.fakes import FakeLabelStudio, FakeQueue, QuietFiles
 from tests.references.builders import accept, environment
+from tests.swap import swap
 
 pytestmark = pytest.mark.timeout(600)
 REVIEWED, OPEN = 12, 24  # scenes

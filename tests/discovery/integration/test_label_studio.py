@@ -14,7 +14,6 @@ from loop.label_studio.prediction_import import NewPrediction
 from loop.references.index import index
 from loop.regions import Region
 from loop.registry import follow
-from loop.rooms import swap
 from loop.serving.store import LoggedPrediction
 from loop.wiring import build
 from scripts.demo import project as projects
@@ -24,6 +23,7 @@ from tests.discovery.fakes import RowEmbedders
 from tests.fakes import FakeImages, FakeQueue
 from tests.references.fakes import FakeReferences
 from tests.services import project_of, settings_of
+from tests.swap import swap
 
 pytestmark = [
     pytest.mark.timeout(300),

@@ -8,7 +8,6 @@ import torch
 from loop.errors import LoopError, PayloadError, UpstreamError, WeightsRefused
 from loop.installation.connect import connect
 from loop.registry.transfer import add
-from loop.rooms import swap
 from loop.settings import Settings
 from loop.vision.ultralytics_detector import UltralyticsDetector
 from loop.vision.ultralytics_setup import prepare_ultralytics
@@ -17,6 +16,7 @@ from scripts.demo.scenes import WARM_START
 from tests.fakes import FakeQueue
 from tests.installation.fakes import Connectable
 from tests.label_studio.builders import config_of
+from tests.swap import swap
 
 OTHERS = {
     "segmentation": ("yolo11n-seg.yaml", "an instance segmentation model"),

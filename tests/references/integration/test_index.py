@@ -25,7 +25,6 @@ from loop.references.label_errors import ErrorPolicy
 from loop.references.plan import find_source
 from loop.references.vector_store import VectorState
 from loop.regions import Box, Region
-from loop.rooms import swap
 from loop.serving.store import LoggedPrediction
 from loop.settings import Settings
 from loop.wiring import build
@@ -33,6 +32,7 @@ from scripts.demo import features, scenes
 from tests.builders import CONFIG, NOON
 from tests.fakes import FakeLabelStudio, FakeQueue, QuietFiles
 from tests.references.builders import accept, count_vectors, environment
+from tests.swap import swap
 
 pytestmark = pytest.mark.timeout(300)
 SCENES = 24
@@ -212,7 +212,7 @@ def test_milvus_killed_during_upserts_loses_nothing_acknowledged(tmp_path, milvu
 def test_the_job_killed_with_9_goes_on_where_it_was(tmp_path, milvus, composed, images):
     with made(tmp_path / "home", milvus, "yolo:", composed, images[1]) as rooms:
         code = (
-            "from loop.rooms import swap\n"
+            "from tests.swap import swap\n"
             "from loop.wiring import build; from loop.references.index import index\n"
             "from tests.fakes import FakeQueue\n"
             "rooms = build()\n"

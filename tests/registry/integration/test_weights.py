@@ -13,7 +13,6 @@ from loop.registry.loaded_version import Thresholds
 from loop.registry.promote import promote, roll_back
 from loop.registry.store import FIRST, VersionFacts
 from loop.registry.transfer import add, export
-from loop.rooms import swap
 from loop.serving.predictor import Predictor
 from loop.settings import Settings
 from loop.vision.ultralytics_setup import prepare_ultralytics
@@ -22,6 +21,7 @@ from scripts.demo import scenes
 from tests.builders import CONFIG, ls_task
 from tests.fakes import FakeLabelStudio, FakeQueue
 from tests.registry.builders import packed
+from tests.swap import swap
 
 pytestmark = pytest.mark.timeout(400)
 ITEMS = CONFIG.replace("Person", "Item")  # the start weights name one class, `item`

@@ -2,8 +2,8 @@
 
 import pytest
 
-from loop.rooms import swap
 from tests.reviews.bulk.fakes import BulkStudio
+from tests.swap import swap
 
 
 @pytest.fixture

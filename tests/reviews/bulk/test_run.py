@@ -6,12 +6,12 @@ import pytest
 
 from loop.errors import Refused, UnknownProject
 from loop.reviews.verdict_query import ReviewSource, VerdictFilter
-from loop.rooms import swap
 from loop.training.after_reviews import review
 from tests.builders import ls_annotation, ls_region, region, served
 from tests.fakes import FakeImages
 from tests.reviews.bulk.builders import CAR, create, delete, do, update
 from tests.reviews.bulk.fakes import BulkStudio
+from tests.swap import swap
 
 
 def take_events(rooms, studio):

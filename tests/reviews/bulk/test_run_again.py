@@ -8,11 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loop.errors import Refused
-from loop.rooms import swap
 from tests.builders import CONFIG, ls_region
 from tests.fakes import Killed
 from tests.reviews.bulk.builders import CAR, create, delete, do, update
 from tests.reviews.bulk.fakes import BulkStudio
+from tests.swap import swap
 
 
 def test_a_second_try_does_nothing_twice(loop, studio):

@@ -10,12 +10,12 @@ from loop.regions import Box
 from loop.reviews.judging import judge_tasks
 from loop.reviews.verdict_query import VerdictFilter
 from loop.reviews.verdicts import Decision
-from loop.rooms import swap
 from loop.serving.refresh import refresh
 from loop.serving.retire import retire
 from loop.wiring import build
 from tests.fakes import FakeDetectors
 from tests.services import make_project, project_of, settings_of
+from tests.swap import swap
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -5,10 +5,10 @@ import pytest
 from loop.datasets.assemble import assemble
 from loop.gate.compare import compare
 from loop.registry.store import VersionFacts
-from loop.rooms import swap
 from loop.training.retrain import retrain
 from loop.wiring import build
 from scripts.demo.scenes import WARM_START
+from tests.swap import swap
 from tests.training.builders import reviewed_project, settings_in
 
 

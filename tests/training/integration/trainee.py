@@ -10,9 +10,9 @@ from contextlib import closing, contextmanager
 from operator import attrgetter
 from pathlib import Path
 
-from loop.rooms import swap
 from loop.training.retrain import retrain
 from loop.wiring import build
+from tests.swap import swap
 
 
 @contextmanager
