@@ -85,9 +85,9 @@ class MatchNow:
         self, project_id: int, source: EmbedderSource, suggestions: Sequence[Suggestion]
     ) -> MatchesByTask:
         """Compute matches, free the thread, and log errors here: the request may no longer wait for them."""
-        from loop.taxonomy.match import matcher_of
-
         try:
+            from loop.taxonomy.match import matcher_of
+
             matcher = matcher_of(self._taxonomies, project_id)
             matches_by_task = self._compute(matcher, source, suggestions) if matcher and matcher.references else {}
         except MilvusDown as error:

@@ -1,5 +1,6 @@
 """A request is answered with matches, or without where they take too long."""
 
+import sys
 import threading
 import time
 
@@ -98,4 +99,17 @@ def test_a_request_while_milvus_is_down_warns_once_and_recovers(rooms, caplog):
     assert sum("without matches" in record.message for record in caplog.records) == 1
 
     rooms.references.milvus.is_down = False
+    assert now(1, CONFIG, [suggestion(rooms)])[2].by_region["b2l"].node == "car"
+
+
+def test_a_matcher_that_cannot_be_loaded_costs_the_matches_alone(rooms, monkeypatch, caplog):
+    with_references(rooms)
+    manage.apply(rooms.taxonomies, 1, TREE, "test")
+    now = MatchNow(rooms.taxonomies, 5.0)
+
+    with monkeypatch.context() as broken:
+        broken.setitem(sys.modules, "loop.taxonomy.match", None)  # an import of it fails
+        assert now(1, CONFIG, [suggestion(rooms)]) == {}
+
+    assert sum("without matches" in record.message for record in caplog.records) == 1
     assert now(1, CONFIG, [suggestion(rooms)])[2].by_region["b2l"].node == "car"
