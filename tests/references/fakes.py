@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from loop.errors import MilvusDown
-from loop.references.entries import Neighbour
-from loop.references.milvus_format import collection_name
+from loop.references.entries import CollectionKind, Neighbour
+from loop.references.milvus_format import alias_name, collection_name
 from tests.fakes import Killed
 
 
@@ -44,11 +44,15 @@ class FakeReferences:
 
     def follow(self, project_id, space):
         self.change()
-        for name in self.collections:
-            kind = name.split("_")[2]
-            if name.endswith(space.fingerprint[:24]):
+        dropped = set()
+        for kind in CollectionKind:
+            name, before = collection_name(project_id, kind, space), self.aliases.get((project_id, kind))
+            if name != before and name in self.collections:
                 self.aliases[project_id, kind] = name
-        return []
+                others = [other for other in self.collections if other.startswith(f"{alias_name(project_id, kind)}_")]
+                for other in set(others) - {name, before}:
+                    dropped.add(self.collections.pop(other).space.fingerprint)
+        return sorted(dropped)
 
     def check(self):
         if self.is_down:

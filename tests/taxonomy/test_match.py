@@ -3,6 +3,7 @@
 import pytest
 
 from loop.errors import PayloadError
+from loop.jobs import _forget_dropped
 from loop.references.entries import CollectionKind
 from loop.references.index import index
 from loop.references.plan import find_source
@@ -139,3 +140,20 @@ def test_after_a_rollback_the_matches_are_those_of_the_version_that_serves(rooms
     predicted(rooms, 2, tag="newer", image="/data/upload/1/b.jpg", version="yolo_detector@1.1.0", minutes=0)
 
     assert nodes(rooms, 2) == {"b2l": "car", "b2r": "person"}
+
+
+def test_the_matches_of_an_embedder_go_with_its_collections(rooms):
+    with_references(rooms)
+    manage.apply(rooms.taxonomies, 1, TREE, "test")
+    match_detections(rooms.taxonomies, 1)
+    first = find_source(rooms.references, 1).space
+    keys = rooms.references.vectors.keys(1, first, CollectionKind.DETECTIONS)
+
+    def count_matches_after(fingerprint):
+        rooms.vision.embedders.fingerprint = fingerprint
+        _forget_dropped(rooms, 1, index(rooms.references, 1))
+        return len(rooms.taxonomies.matches.of_keys(1, first, keys))
+
+    assert count_matches_after("2" * 64) == len(keys) == 6  # they stay, to go back to
+    assert count_matches_after("3" * 64) == 0
+    assert rooms.references.vectors.keys(1, first, CollectionKind.DETECTIONS) == set()
