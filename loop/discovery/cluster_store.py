@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop.discovery.tracking import ClusterMembers, Member, UnknownCluster
+from loop.discovery.tracking import ClusterMembers, Member, NameHint, UnknownCluster
 from loop.errors import AmbiguousCluster, ClusterDecided, NoSuchCluster
 from loop.regions import Box
 from loop.storage.queries import chunked
@@ -163,8 +163,6 @@ def _row(project_id: int, cluster: UnknownCluster, now: datetime) -> dict[str, A
 
 
 def _read(row: sa.Row[Any]) -> ClusterRecord:
-    from loop.discovery.hints import NameHint
-
     facts = dict(row.facts)
     persistence, stability = facts.pop("persistence"), facts.pop("stability")
     members, likely = (tuple(_read_member(content) for content in contents) for contents in (row.members, row.likely))

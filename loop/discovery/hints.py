@@ -5,29 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from loop.discovery.clustering import VectorCluster
 from loop.discovery.neighbour_graph import CELLS, NOISE, Labels, Vectors
-
-
-@dataclass(frozen=True, slots=True)
-class NameHint:
-    """
-    A hint for a person who names a cluster.
-
-    *nearest* is the node whose references' mean is nearest to the cluster's mean, None without references; *likeness*
-    is the cosine of the two. *name* is the most frequent label of the members, empty without labels; *agreement* is its
-    share.
-    """
-
-    nearest: str | None
-    likeness: float
-    name: str
-    agreement: float
+from loop.discovery.tracking import NameHint
 
 
 def make_hint(
@@ -74,16 +58,6 @@ def find_likely_members(vectors: Vectors, labels: Labels, *, nearest: int = 5, q
         closeness = (np.take_along_axis(likeness, near, 1) * is_voted).sum(axis=1) / is_voted.sum(axis=1)
         likely[rows] = np.where(closeness >= limits[best], best, NOISE)
     return likely
-
-
-def is_dismissed(members: Sequence[str], dismissed: Sequence[frozenset[str]], overlap: float = 0.5) -> bool:
-    """
-    Return whether a cluster with these *members*' keys was dismissed before.
-
-    That is the case if one *dismissed* cluster has at least the share *overlap* of its members.
-    """
-    own = frozenset(members)
-    return any(len(own & other) >= overlap * len(own) for other in dismissed) if own else False
 
 
 def make_cluster_id(members: Sequence[str]) -> str:

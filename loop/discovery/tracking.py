@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from loop.regions import Box
-
-if TYPE_CHECKING:
-    from loop.discovery.hints import NameHint
 
 SAME_OBJECT = 0.5  # least intersection over union of two boxes of the same object
 SAME_CLUSTER = 0.5  # least Jaccard index of the members of two clusters that are the same
@@ -32,6 +28,22 @@ class Member:
     region: str
     label: str
     score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class NameHint:
+    """
+    A hint for a person who names a cluster.
+
+    *nearest* is the node whose references' mean is nearest to the cluster's mean, None without references; *likeness*
+    is the cosine of the two. *name* is the most frequent label of the members, empty without labels; *agreement* is its
+    share.
+    """
+
+    nearest: str | None
+    likeness: float
+    name: str
+    agreement: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +148,18 @@ def track(clusters: Sequence[UnknownCluster], before: ClusterMembers) -> Tracked
     return TrackedClusters(tuple(shown), more)
 
 
+def is_dismissed(members: Sequence[str], dismissed: Sequence[frozenset[str]], overlap: float = 0.5) -> bool:
+    """
+    Return whether a cluster with these *members*' keys was dismissed before.
+
+    That is the case if one *dismissed* cluster has at least the share *overlap* of its members.
+    """
+    own = frozenset(members)
+    return any(len(own & other) >= overlap * len(own) for other in dismissed) if own else False
+
+
 def _is_among(cluster: UnknownCluster, places: Places) -> bool:
     """Return whether most members are boxes of the clusters of *places*, taken together."""
-    from loop.discovery.hints import is_dismissed
-
     matches = [places.find(member) for member in cluster.members]
     names = [match[0].key if match else member.key for member, match in zip(cluster.members, matches, strict=True)]
     return is_dismissed(names, [frozenset(match[0].key for match in matches if match)])

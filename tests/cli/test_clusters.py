@@ -10,8 +10,7 @@ from loop import jobs
 from loop.cli.running import list_schedule
 from loop.cli.tree import app
 from loop.discovery.discover import ask_all
-from loop.discovery.hints import NameHint
-from loop.discovery.tracking import Member, UnknownCluster
+from loop.discovery.tracking import Member, NameHint, UnknownCluster
 from loop.errors import AmbiguousCluster, UnknownProject, UpstreamError
 from loop.settings import Settings
 from loop.vision.embedders import Embedders

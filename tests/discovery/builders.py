@@ -8,9 +8,9 @@ import numpy as np
 from loop.discovery.cluster_store import ClusterState
 from loop.discovery.clustering import ClusterPolicy
 from loop.discovery.gather import gather
-from loop.discovery.hints import NameHint, make_cluster_id
+from loop.discovery.hints import make_cluster_id
 from loop.discovery.neighbour_graph import NOISE
-from loop.discovery.tracking import UnknownCluster
+from loop.discovery.tracking import NameHint, UnknownCluster
 from loop.references.entries import CollectionKind
 from loop.references.index import index
 from loop.references.plan import find_source

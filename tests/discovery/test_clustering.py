@@ -6,8 +6,9 @@ from sklearn.cluster import HDBSCAN
 from sklearn.metrics import adjusted_rand_score
 
 from loop.discovery.clustering import ClusterPolicy, Method, attach_noise, cluster, merge_clusters, reduce_dimensions
-from loop.discovery.hints import find_likely_members, is_dismissed, make_cluster_id, make_hint, node_means
+from loop.discovery.hints import find_likely_members, make_cluster_id, make_hint, node_means
 from loop.discovery.neighbour_graph import NOISE, build_graph, connect_pieces
+from loop.discovery.tracking import is_dismissed
 from loop.errors import PayloadError
 from tests.discovery.builders import groups
 

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from loop.discovery import clustering
 from loop.discovery.beside_references import cluster_beside
 from loop.discovery.grouping import MOST, group_tasks, keep_numbers
-from loop.discovery.hints import NameHint
-from loop.discovery.tracking import ClusterMembers, Member, UnknownCluster, keep_one_per_object, track
+from loop.discovery.tracking import ClusterMembers, Member, NameHint, UnknownCluster, keep_one_per_object, track
 from loop.errors import TaxonomyError
 from loop.taxonomy.taxonomy import Node, Taxonomy, begin_taxonomy, name_category
 from tests.builders import box
