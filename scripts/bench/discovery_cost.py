@@ -146,7 +146,7 @@ def measure_discovery(home: Path, address: str, tasks: int) -> list[str]:
     database.migrate(settings.database)
     rooms = SyntheticRooms(settings).rooms()
     fill(rooms, tasks)
-    out.print(build_vectors(rooms.references, 1))
+    out.print(build_vectors(rooms.references, 1).line)
     source = find_source(rooms.references, 1)
     assert source is not None
     vectors = sum(len(rooms.references.vectors.keys(1, source.space, kind)) for kind in CollectionKind)
