@@ -70,7 +70,8 @@ def find_newest(root: Path, prefix: str = "") -> Snapshot | None:
 
     Raises PoisonedSnapshot if a manifest is damaged.
     """
-    manifests = root.glob(f"{prefix[:16]}*/manifest.json")
+    datasets = root.glob("[!.]*/manifest.json")  # a hidden folder is a draft, perhaps of a killed writer
+    manifests = [manifest for manifest in datasets if manifest.parent.name.startswith(prefix[:16])]
     for manifest in sorted(manifests, key=lambda path: path.stat().st_mtime, reverse=True):
         try:
             name = str(json.loads(manifest.read_text())["hash"])

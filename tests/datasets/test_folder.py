@@ -11,6 +11,7 @@ from loop.datasets.splits import Side
 from loop.errors import PoisonedSnapshot
 from loop.label_studio.classes import ClassIndex
 from loop.regions import Box
+from loop.storage.files import PREFIX
 from tests.builders import picture, region
 from tests.datasets.builders import ITEMS, SIDES, item, write_dataset
 
@@ -46,6 +47,37 @@ def test_a_dataset_is_read_back_by_its_hash(tmp_path, find):
     assert dataset_folder.read(tmp_path / "out", written.hash) == written
     assert dataset_folder.read(tmp_path / "out", "0" * 64) is None
     assert dataset_folder.read(tmp_path / "out", "") is None
+
+
+def test_the_newest_dataset_is_the_one_written_last(tmp_path, find):
+    root = tmp_path / "out"
+    first = write_dataset(root, find)
+    second = write_dataset(root, find, [item(1), item(3)])
+    assert dataset_folder.find_newest(root) == second
+
+    again = write_dataset(root, find)
+
+    assert again == first
+    assert dataset_folder.find_newest(root) == first
+    assert dataset_folder.find_newest(root, second.hash[:8]) == second
+    assert dataset_folder.find_newest(root, second.hash) == second
+
+
+@pytest.mark.parametrize("prefix", ["beef", "0" * 64, "/", "*", "..", "["])
+def test_no_dataset_begins_with_another_prefix(tmp_path, find, prefix):
+    write_dataset(tmp_path / "out", find)
+
+    assert dataset_folder.find_newest(tmp_path / "out", prefix) is None
+    assert dataset_folder.find_newest(tmp_path / "nothing", prefix) is None
+
+
+def test_the_newest_dataset_is_found_beside_the_draft_of_a_killed_writer(tmp_path, find):
+    written = write_dataset(tmp_path / "out", find)
+    draft = tmp_path / "out" / f"{PREFIX}killed"
+    draft.mkdir()
+    (draft / "manifest.json").write_text(json.dumps({"hash": "f" * 64, "classes": [], "report": {}}))
+
+    assert dataset_folder.find_newest(tmp_path / "out") == written
 
 
 def test_labels_that_nobody_decided_on_are_counted_by_name(tmp_path, find):
