@@ -28,7 +28,7 @@ class ProjectStatus:
     def waits_for_a_person(self) -> bool:
         """Whether the gate left the newest candidate version to a person, and it does not serve."""
         training = self.training
-        return training is not None and training.gate is GateOutcome.HELD and training.version != self.champion
+        return training is not None and training.status == GateOutcome.HELD and training.version != self.champion
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,14 @@ import io
 import json
 from dataclasses import replace
 
+import pytest
 from rich.console import Console
 
 from loop.cli import screen
 from loop.gate.promote_by_hand import promote_by_hand
+from loop.gate.rule import GateOutcome
 from loop.installation.status import status
-from loop.training.retrain import retrain
-from loop.training.store import TrainingState
+from loop.training.store import TrainingEnd, TrainingState
 from tests.gate.builders import BAD, GOOD, NEW, OLD, add, serve, write_snapshot
 from tests.swap import swap
 
@@ -85,14 +86,18 @@ def test_without_a_champion_the_candidate_is_compared_with_finding_nothing(judge
     assert training.status == "promoted"
 
 
-def test_a_training_that_is_cut_off_after_its_promotion_ends_as_promoted(judged):
-    rooms, training = judged()
-    rooms.trainings.store.note(training.id, state=TrainingState.RUNNING)
+@pytest.mark.parametrize("is_closed", [False, True], ids=["killed-before-it-is-closed", "closed"])
+def test_only_a_training_that_has_ended_waits_for_a_person(rooms, is_closed):
+    training = rooms.trainings.store.ask(1, "a test")
+    end = TrainingEnd(TrainingState.ENDED, "too few images", "yolo_detector@1.0.0", GateOutcome.HELD)
+    rooms.trainings.store.note(training.id, version=end.version)
+    rooms.trainings.store.settle(training.id, end)
+    if is_closed:
+        rooms.trainings.store.end(training.id, end.state)
 
-    retrain(rooms.trainings, 1)
+    (project,) = status_without_network(rooms).projects
 
-    assert rooms.trainings.store.last(1)[0].status == "promoted"
-    assert rooms.registry.versions.champion(1).name == training.version
+    assert project.waits_for_a_person is is_closed
 
 
 def test_a_slow_candidate_is_refused(judged):
