@@ -44,7 +44,7 @@ class ReportStore:
         """The outcome of the gate for a version; None if the gate never judged it, or its report is unreadable."""
         try:
             return GateOutcome(json.loads((self._folder(project_id, name) / "report.json").read_text())["outcome"])
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def _folder(self, project_id: int, name: str) -> Path:

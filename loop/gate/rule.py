@@ -91,7 +91,7 @@ def find_objection(outcome: GateOutcome | None, *, has_served: bool) -> str | No
     """Say why a version needs --force to be promoted; None if the gate passed it or it has served before."""
     if has_served or outcome is GateOutcome.PROMOTED:
         return None
-    return "the gate never judged it" if outcome is None else f"the gate {outcome} it"
+    return "the gate never judged it, or its report is gone" if outcome is None else f"the gate {outcome} it"
 
 
 def _list_objections(comparison: Comparison, policy: GatePolicy) -> Iterator[str]:

@@ -13,7 +13,8 @@ from loop.errors import NotPassed, UnknownReport, UnknownSnapshot, UnknownVersio
 from loop.gate.compare import compare
 from loop.gate.promote_by_hand import promote_by_hand
 from loop.registry.moves import CHAMPION
-from tests.gate.builders import BAD, GOOD, OLD, add
+from loop.registry.promote import pin, unpin
+from tests.gate.builders import BAD, GOOD, OLD, add, serve
 
 
 def run_command(rooms, *arguments):
@@ -53,6 +54,33 @@ def test_a_version_that_the_gate_never_saw_needs_a_reason(rooms, tmp_path):
 
     with pytest.raises(NotPassed, match="never judged"):
         promote_by_hand(rooms.gate, 1, foreign.name, "by hand")
+
+
+@pytest.fixture
+def passed(judged, rooms, tmp_path):
+    """The rooms and the name of a version that passed the gate and never served, as the project was pinned."""
+    serve(rooms, add(rooms, tmp_path, OLD))
+    pin(rooms.registry, 1, "1.0.0", "a test")
+    rooms, training = judged()
+    unpin(rooms.registry, 1)
+    assert training.status == "passed"
+    return rooms, training.version
+
+
+def test_a_version_that_passed_the_gate_of_a_pinned_project_needs_no_force_later(passed):
+    rooms, name = passed
+
+    assert promote_by_hand(rooms.gate, 1, name, None).name == name
+
+
+@pytest.mark.parametrize("content", [None, "", "{}", "[]", "null", '{"outcome": null}'])
+def test_without_its_report_a_version_that_passed_must_be_forced(passed, content):
+    rooms, name = passed
+    _, plain = rooms.gate.reports.find(1, name)
+    plain.unlink() if content is None else plain.write_text(content)
+
+    with pytest.raises(NotPassed, match="or its report is gone"):
+        promote_by_hand(rooms.gate, 1, name, "by hand")
 
 
 def test_the_reason_is_kept_with_the_move(judged):

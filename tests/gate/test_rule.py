@@ -100,7 +100,7 @@ def test_every_objection_is_named():
         pytest.param(GateOutcome.PROMOTED, False, None, id="passed"),
         pytest.param(GateOutcome.REFUSED, False, "the gate refused it", id="refused"),
         pytest.param(GateOutcome.HELD, False, "the gate held it", id="held"),
-        pytest.param(None, False, "the gate never judged it", id="never-judged"),
+        pytest.param(None, False, "the gate never judged it, or its report is gone", id="never-judged"),
         pytest.param(GateOutcome.REFUSED, True, None, id="refused-and-served"),
         pytest.param(None, True, None, id="start-weights"),
     ],
