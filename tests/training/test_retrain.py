@@ -1,11 +1,13 @@
 """A training from its asking to its end, wherever it is killed; what trains is done already."""
 
+from dataclasses import replace
 from operator import attrgetter
 
 import pytest
 
 from loop.errors import NotPassed, PayloadError
 from loop.gate.promote_by_hand import promote_by_hand
+from loop.registry.promote import pin, promote
 from loop.training.retrain import ATTEMPTS, retrain
 from loop.training.store import Phase, TrainingState
 from tests.fakes import Killed
@@ -63,6 +65,37 @@ def test_killed_at_any_step_it_ends_once_and_as_if_nothing_had_been(asked, place
     assert [kind for kind, _ in read_notices(asked)] == ["training.finished"]
     assert asked.reviews.store.new_since(1, asked.studio.projects.get(1).reviews_seen_at) == 0
     assert not asked.trainings.store.open(1)
+
+
+def pinned(rooms, folder):
+    (folder / "first.pt").write_bytes(b"first")
+    first = rooms.registry.versions.add(1, folder / "first.pt", number="0.1.0")
+    promote(rooms.registry, 1, first.name, "a test")
+    pin(rooms.registry, 1, first.name, "a test")
+    return rooms
+
+
+OTHER_ENDS = {
+    "refused": lambda rooms, _: swap(rooms, (rooms.gate.evaluator, Measuring(candidate=0.0))),
+    "held": lambda rooms, _: swap(rooms, (rooms.gate.policy, replace(rooms.gate.policy, least_images=100))),
+    "passed": pinned,
+}
+
+
+@pytest.mark.parametrize(("method", "when"), [("settle", "after"), ("end", "before")])
+@pytest.mark.parametrize("status", OTHER_ENDS)
+def test_killed_once_its_end_is_recorded_a_training_that_does_not_serve_ends_so(asked, tmp_path, status, method, when):
+    rooms = OTHER_ENDS[status](asked, tmp_path)
+    champion = rooms.registry.versions.champion(1)
+    with pytest.raises(Killed):
+        retrain(swap(rooms, (rooms.trainings.store, Dying(rooms.trainings.store, method, when))).trainings, 1)
+    assert last(rooms).status == "running"
+
+    retrain(rooms.trainings, 1)
+
+    assert last(rooms).status == status
+    assert rooms.registry.versions.champion(1) == champion
+    assert [body["state"] for _, body in read_notices(rooms)] == [status]
 
 
 @pytest.mark.parametrize(("known", "used"), [(4, 4), (64, 16)], ids=["memory-ran-out", "the-setting-was-lowered"])

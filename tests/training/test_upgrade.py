@@ -68,8 +68,19 @@ def test_the_state_of_a_training_of_before_is_that_of_the_job(store):
     assert [training.gate for training in trainings] == ["promoted", "promoted", "refused", "held", None, None, None]
 
 
-def test_a_training_killed_before_the_upgrade_ends_as_it_was_recorded(url):
-    recorded = {"state": "promoted", "reason": "better", "version": "yolo_detector@1.0.0"}
+KILLED = {
+    "promoted": (TrainingState.ENDED, GateOutcome.PROMOTED, False),
+    "passed": (TrainingState.ENDED, GateOutcome.PROMOTED, True),
+    "refused": (TrainingState.ENDED, GateOutcome.REFUSED, False),
+    "held": (TrainingState.ENDED, GateOutcome.HELD, False),
+    "failed": (TrainingState.FAILED, None, False),
+    "cancelled": (TrainingState.CANCELLED, None, False),
+}
+
+
+@pytest.mark.parametrize("status", KILLED)
+def test_a_training_killed_before_the_upgrade_ends_as_it_was_recorded(url, status):
+    recorded = {"state": status, "reason": "a reason", "version": "yolo_detector@1.0.0"}
     write_trainings(url, {"id": 99, "project_id": 2, "state": "running", "report": {"outcome": recorded}})
 
     migrate(url)
@@ -77,10 +88,10 @@ def test_a_training_killed_before_the_upgrade_ends_as_it_was_recorded(url):
     engine = connect(url)
     (training,) = TrainingStore(engine).open(2)
     engine.dispose()
+    state, gate, is_pinned = KILLED[status]
     assert training.status == "running"
-    assert training.end == TrainingEnd(
-        TrainingState.ENDED, "better", "yolo_detector@1.0.0", GateOutcome.PROMOTED, is_pinned=False
-    )
+    assert training.end == TrainingEnd(state, "a reason", "yolo_detector@1.0.0", gate, is_pinned)
+    assert training.end.status == status
 
 
 def test_an_upgrade_can_be_taken_back(url):
