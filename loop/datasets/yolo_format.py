@@ -38,7 +38,7 @@ class LabelLines:
 
 def write_lines(regions: Sequence[Region], labels: ClassIndex) -> LabelLines:
     """
-    Write one line per box: class id, centre x, centre y, width, height, in fractions. ClassIndex must be known.
+    Write one line per box: class id, centre x, centre y, width, height, in fractions. *labels* must know every label.
 
     Raises PayloadError at a box that is not four finite numbers, because clipping would invent a box.
     """
@@ -104,7 +104,7 @@ def write_data_file(labels: ClassIndex) -> str:
 
 
 def read_data_file(text: str) -> ClassIndex:
-    """Read the classes of a `data.yaml` that `data_file` wrote, former names too. Raises PayloadError."""
+    """Read the classes of a `data.yaml` that `write_data_file` wrote, former names too. Raises PayloadError."""
     try:
         content = yaml.safe_load(text)
         names = tuple(str(name) for _, name in sorted(content["names"].items()))

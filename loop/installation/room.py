@@ -13,7 +13,6 @@ from loop.rates.room import RatesRoom
 from loop.references.room import ReferencesRoom
 from loop.registry.room import RegistryRoom
 from loop.reviews.room import ReviewsRoom
-from loop.serving.room import ServingRoom
 from loop.training.room import TrainingRoom
 from loop.vision.room import VisionRoom
 
@@ -28,7 +27,6 @@ class InstallationRoom:
     outbox: Outbox
     vision: VisionRoom
     registry: RegistryRoom
-    serving: ServingRoom
     reviews: ReviewsRoom
     rates: RatesRoom
     references: ReferencesRoom

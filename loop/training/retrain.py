@@ -115,9 +115,8 @@ def _run(trainings: TrainingRoom, training: Training, reviews_until: datetime | 
     candidate, evaluated = _get_candidate(trainings, training, snapshot, registered)
     _check(trainings, training)
     trainings.store.reach(training.id, Phase.GATE)
-    champion = trainings.registry.versions.champion(
-        project_id
-    )  # read now: another version may have been promoted meanwhile
+    # read again: another version may have been promoted meanwhile
+    champion = trainings.registry.versions.champion(project_id)
     ruling = judge(trainings.gate, snapshot, champion, candidate, evaluated)
     _check(trainings, training)
     end = TrainingEnd(TrainingState.ENDED, ruling.reason, candidate.name, ruling.outcome)
