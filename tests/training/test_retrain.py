@@ -173,25 +173,6 @@ def test_what_died_in_the_gate_leaves_a_candidate_that_serves_only_by_force(aske
     assert promote_by_hand(asked.gate, 1, version.name, "it looks fine", is_forced=True) == version
 
 
-def test_deaths_between_which_it_got_further_are_none(rooms):
-    training = rooms.trainings.store.ask(1, "by hand")
-    for epoch in range(1, 20):
-        training = rooms.trainings.store.start(training)
-        rooms.trainings.store.reach(training.id, Phase.TRAINING, epoch=epoch, epochs=20)
-        training = rooms.trainings.store.start(training)
-
-    assert (training.attempts, training.stalled) == (38, 2)
-
-
-def test_the_same_epoch_again_is_no_progress(rooms):
-    training = rooms.trainings.store.ask(1, "by hand")
-    for _ in range(4):
-        training = rooms.trainings.store.start(training)
-        rooms.trainings.store.reach(training.id, Phase.TRAINING, epoch=0, epochs=20)
-
-    assert training.stalled == 4
-
-
 def test_a_training_on_a_device_that_is_not_here_fails_and_says_what_would_do(asked):
     class Elsewhere(Measuring):
         def check_device(self):
