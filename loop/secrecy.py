@@ -25,7 +25,7 @@ PATTERNS = (  # texts that look like credentials; the group stays
         r"(?i)(\bauthorization\b['\"]?\s*[:=]\s*['\"]?(?:(?:token|bearer|basic)\s+)?)(?!\[redacted\])[^\s'\",}]+"
     ),
     re.compile(rf"(?i)(['\"](?:{'|'.join(sorted(SECRET_KEYS))})['\"]\s*:\s*['\"])(?!\[redacted\])[^'\"]+"),
-    re.compile(r"(\b(?:Token|Bearer|Basic)\s+)(?=[^\s'\"]*\d)[\w.+/=-]{8,}"),  # `token` may be one of a dry run
+    re.compile(r"(\b(?:Token|(?i:bearer|basic))\s+)(?=[^\s'\"]*\d)[\w.+/=-]{8,}"),  # `token` may be one of a dry run
     re.compile(r"\beyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*"),
 )
 

@@ -51,6 +51,8 @@ def test_a_known_secret_is_masked_in_whatever_form_it_stands(text):
         ('{"task_data_password":"0f1e2d3c"}', "0f1e2d3c"),
         ("Authorization: Basic dXNlcjpwYXNz", "dXNlcjpwYXNz"),
         ("b'Token 0123456789abcdef'", "0123456789abcdef"),
+        ("refused: bearer abcdefgh1", "abcdefgh1"),
+        ("curl -H 'basic dXNlcjpwYXNz1'", "dXNlcjpwYXNz1"),
         ("the key eyJhbGciOiJIUzI1NiJ9.eyJ0b2tlbl90eXBlIjoicmVmcmVzaCJ9.abcd is over", "eyJ0b2tlbl90"),
     ],
 )
