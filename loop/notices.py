@@ -140,9 +140,9 @@ class Outbox:
             "status": status,
             "error": error,
         }
-        this_one = (deliveries.c.notice_id == delivery.notice.id, deliveries.c.url == delivery.url)
+        of_delivery = (deliveries.c.notice_id == delivery.notice.id, deliveries.c.url == delivery.url)
         with self._engine.begin() as connection:
-            connection.execute(deliveries.update().where(*this_one).values(values))
+            connection.execute(deliveries.update().where(*of_delivery).values(values))
 
     def give_up_untried(self, url: str, before: datetime) -> None:
         """Give up the deliveries to a receiver that were posted *before* a time and never tried."""

@@ -27,15 +27,15 @@ def as_payload_error(error: ValidationError, where: str = "", *, skip: tuple[str
     field = where
     for step in steps:
         field += f"[{step}]" if isinstance(step, int) else f".{shorten(step)}" if field else shorten(step)
-    found = first["input"]
-    if isinstance(found, str) and first["type"].endswith("_type"):
-        found = repr(found)  # the quotes tell '1' from 1
+    value = first["input"]
+    if isinstance(value, str) and first["type"].endswith("_type"):
+        value = repr(value)  # the quotes tell '1' from 1
     match first["type"]:
         case "missing":
             return PayloadError(field, "a value", None)
         case "extra_forbidden":
-            return PayloadError(field, "no such field", found)
+            return PayloadError(field, "no such field", value)
         case "too_long":
             return PayloadError(field, f"at most {first['ctx']['max_length']} of them", first["ctx"]["actual_length"])
     expected = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    return PayloadError(field, expected[:1].lower() + expected[1:], found)
+    return PayloadError(field, expected[:1].lower() + expected[1:], value)

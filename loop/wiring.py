@@ -239,7 +239,7 @@ class RoomBuilder:
 
     @cached_property
     def installation(self) -> InstallationRoom:
-        """All other rooms, for set-up and checks."""
+        """The rooms that set-up and checks need."""
         return self._room(InstallationRoom)
 
 

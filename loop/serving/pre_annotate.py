@@ -44,9 +44,9 @@ def pre_annotate(
     """
     Predict tasks with one version: one pre-annotation for each, in their order, logged before anyone sees it.
 
-    A task that cannot be read or predicted gets an empty one with the error, and is not logged. *match* returns the
-    matches of suggestions by task. *execution* names the run that the tasks belong to. Raises DetectorBroken where the
-    version detects on no image any more.
+    A task that cannot be read or predicted gets an empty one with the error, and is not logged; without a detector
+    nothing is logged. *match* returns the matches of suggestions by task. *execution* names the run that the tasks
+    belong to. Raises DetectorBroken where the version detects on no image any more.
     """
     suggestions = suggest(tasks, config, served, serving)
     usable = [suggestion for suggestion in suggestions if suggestion.error is None]

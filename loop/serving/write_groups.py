@@ -24,10 +24,12 @@ def write_groups(serving: ServingRoom, project_id: int, most: int = MOST) -> int
 def write(serving: ServingRoom, project_id: int, groups: dict[int, int] | None, most: int | None) -> int:
     """Write groups, or with None remove them, to the *most* lowest scores; return how many predictions were changed."""
     champion = serving.registry.versions.champion(project_id)
+    if champion is None:
+        return 0
     predictions: list[tuple[StoredPrediction, int | None]] = []
-    for task in serving.studio.client.open_tasks(project_id) if champion else ():
+    for task in serving.studio.client.open_tasks(project_id):
         group = None if groups is None else groups.get(task.id, NO_GROUP)
-        predictions += [(prediction, group) for prediction in task.predictions_of(champion.name if champion else "")]
+        predictions += [(prediction, group) for prediction in task.predictions_of(champion.name)]
     least_certain = sorted(predictions, key=lambda pair: pair[0].score)[:most]
     outdated = [(prediction.id or 0, group) for prediction, group in least_certain if prediction.group != group]
     return sum(_write_group(serving, prediction_id, group) for prediction_id, group in outdated)
