@@ -43,7 +43,7 @@ def health() -> Response:
 
 @protocol.post("/setup")
 def setup() -> Response:
-    """Answer the version that serves."""
+    """Answer the version that `/predict` uses now: by it Label Studio tells which tasks are predicted already."""
     sent = body()
     parse(_text(sent, "schema"))
     return jsonify(model_version=predictor().version(project_of(sent)))

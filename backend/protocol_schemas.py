@@ -58,7 +58,7 @@ class SetupRequest(BaseModel):
 
 
 class SetupAnswer(BaseModel):
-    """The version that serves."""
+    """The version that `/predict` uses now."""
 
     model_config = with_examples({"model_version": "yolo_detector@1.4.0"})
     model_version: str

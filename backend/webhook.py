@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 ACTION = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 KNOWN = frozenset((*ACTIONS, START_TRAINING))
-LARGEST_EVENT = 64 * 2**20  # bytes; the sweep finds the change that a larger event reports
+LARGEST_EVENT = 64 * 2**20  # bytes; the sync finds the change that a larger event reports
 
 
 @intake.post("/webhook")
@@ -59,7 +59,7 @@ def webhook() -> tuple[Response, int]:
 
 
 def _project_id(sent: Mapping[str, Any]) -> int:
-    """The project the event is of: as the hook's header says, else as Start Training gives it."""
+    """Return the project of the event: our webhook names it in a header, Start Training in the body."""
     if PROJECT_HEADER in request.headers:
         return project_id_of(request.headers[PROJECT_HEADER])
     return project_of(sent)

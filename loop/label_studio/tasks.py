@@ -1,4 +1,4 @@
-"""Tasks with their predictions as Label Studio has them; other rooms never see their JSON. Pure."""
+"""Tasks with their predictions as Label Studio has them; other rooms never read their JSON. Pure."""
 
 from __future__ import annotations
 

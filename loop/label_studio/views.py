@@ -38,8 +38,8 @@ class View:
     """
     A view that lists the tasks for which all *conditions* hold, or, if it *is_any*, at least one of them.
 
-    *ordering* names columns, such as `tasks:predictions_score`. *id* is 0 before Label Studio has the view; *data* is
-    then all that Label Studio has of it.
+    *ordering* names columns, such as `tasks:predictions_score`. *id* is 0 and *data* empty until Label Studio has the
+    view; then *data* is the view as the API gives it.
     """
 
     title: str
@@ -82,7 +82,7 @@ class Views(Protocol):
 
 def put_view(client: Views, project_id: int, view: View, *, overwrites: bool = True) -> ViewChange:
     """
-    Add a view, or give the view with its title its conditions. Raises UpstreamError.
+    Add a view, or give the view with its title these conditions and no others. Raises UpstreamError.
 
     Without *overwrites*, a view with its title stays as it is.
     """
@@ -90,9 +90,11 @@ def put_view(client: Views, project_id: int, view: View, *, overwrites: bool = T
     if known is None:
         client.create_view(project_id, view)
         return ViewChange.ADDED
-    if not overwrites or (known.conditions, known.is_any) == (view.conditions, view.is_any):
+    # Without its filters: Label Studio can narrow a condition by another one inside it (`child_filter`).
+    changed = replace(view, id=known.id, data={**known.data, "filters": {}})
+    if not overwrites or write_view(changed)["filters"] == known.data.get("filters"):
         return ViewChange.NOTHING
-    client.update_view(project_id, replace(view, id=known.id, data=known.data))
+    client.update_view(project_id, changed)
     return ViewChange.CHANGED
 
 

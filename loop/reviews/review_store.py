@@ -149,8 +149,8 @@ class ReviewStore:
         """
         Return the review of each task that counts, by task: ground truth first, then the latest completed.
 
-        A task whose latest review is unread in part is left out: no older review takes its place. A task that the sync
-        set aside, because a review cannot be read at all, is left out too.
+        A task is left out if this review is unread in part: no other review takes its place. A task that the sync set
+        aside, because a review cannot be read at all, is left out too.
         """
         latest = self.latest(project_id, task_ids)
         return {task_id: counted for task_id, counted in latest.items() if not counted.review.unread}

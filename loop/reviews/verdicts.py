@@ -67,9 +67,10 @@ def judge(predicted: Sequence[Region], reviewed: Sequence[Region], policy: Judge
 
 def judge_by_overlap(predicted: Sequence[Region], reviewed: Sequence[Region]) -> list[Verdict]:
     """
-    Judge a prediction that the reviewer did not see: a box is confirmed if a reviewed box overlaps it by half.
+    Judge a prediction that the reviewer did not see.
 
-    Region ids and exact places are ignored, because they come from the prediction that the reviewer saw.
+    A box is confirmed by a reviewed box with the same label and an IoU of at least 0.5. Region ids and exact places are
+    ignored, because they come from the prediction that the reviewer saw.
     """
     originals: dict[int, Region] = {}
 
