@@ -55,18 +55,19 @@ def explain(error: Exception) -> str | None:
 
 
 def _messages() -> Iterator[tuple[type[Exception] | tuple[type[Exception], ...], str]]:
-    import httpx
-    from redis.exceptions import RedisError
-    from sqlalchemy.exc import SQLAlchemyError
-
     yield LoopError, "{error}"
     yield UnicodeEncodeError, "{error}: an argument or a name has bytes that are no text in UTF-8"
     yield UnicodeError, "a text cannot be read or written: {error}; save the file as UTF-8"
+    yield MemoryError, "not enough memory {error}; give fewer or smaller files, or run it where there is more"
+
+    import httpx  # from here on only an error that the kinds above do not have
+    from redis.exceptions import RedisError
+    from sqlalchemy.exc import SQLAlchemyError
+
     yield RedisError, "Redis did not answer: {error}; start `loop up`, or set LOOP_REDIS_URL"
     no_answer = "no answer over HTTP: {error}; see that the address is right and answers"
     yield (httpx.HTTPError, httpx.InvalidURL), no_answer
     yield SQLAlchemyError, "the records: {error}; `loop doctor` looks at them"
-    yield MemoryError, "not enough memory {error}; give fewer or smaller files, or run it where there is more"
 
 
 def _explain_file(error: OSError) -> str:

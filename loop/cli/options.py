@@ -1,4 +1,4 @@
-"""Options and arguments that many commands share, and their output."""
+"""Options, output and rooms that many commands share."""
 
 from __future__ import annotations
 

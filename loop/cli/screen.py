@@ -88,7 +88,7 @@ def _training(training: Training | None) -> str:
 
 
 def show_findings(out: Console, findings: Sequence[Finding]) -> None:
-    """Print finding line per finding, with its advice below."""
+    """Print one line per finding, with its advice below."""
     for finding in findings:
         where = f"project {finding.project} {finding.check}" if finding.project is not None else finding.check
         out.print(f"{finding.level.value:<8}", style=STYLE[finding.level], end="")
