@@ -12,6 +12,7 @@ import httpx
 import psutil
 import pytest
 
+from loop.installation.processes import EmbeddedRedis
 from loop.settings import Settings
 from loop.wiring import build
 from scripts.demo import project as projects
@@ -179,14 +180,33 @@ def project_of(api, project_id):
     return api.get(f"/api/projects/{project_id}").raise_for_status().json()
 
 
-def children(process, *words):
-    """The processes below *process* whose command has all the words."""
+def names_of(processes):
+    """The names of those *processes* that are alive: neither ended nor dead and not yet reaped."""
+    names = set()
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):  # it can end between any two questions
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                names.add(process.name())
+    return names
+
+
+def children(process, *words, recursive=True):
+    """The processes below *process*, or with *recursive* False right below it, whose command has all the words."""
     processes = []
-    for child in psutil.Process(process.pid).children(recursive=True):
+    for child in psutil.Process(process.pid).children(recursive):
         with suppress(psutil.NoSuchProcess):  # also one that is dead and not yet reaped
             if all(word in " ".join(child.cmdline()) for word in words):
                 processes.append(child)
     return processes
+
+
+@pytest.fixture
+def redis(tmp_path):
+    """A Redis of its own."""
+    server = EmbeddedRedis(tmp_path / "r.sock", tmp_path)
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="module")

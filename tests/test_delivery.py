@@ -17,7 +17,7 @@ from loop.delivery import NoticeSender, RetryPolicy, deliver, standard_key
 from loop.notices import DeliveryState, Outbox
 from loop.storage.exchange_tables import deliveries, notices
 from tests.builders import NOON
-from tests.fakes import receiver
+from tests.http_servers import receiver
 from tests.swap import swap
 
 KEY = standard_key("s3cret")

@@ -16,6 +16,7 @@ from loop.settings import Settings
 from loop.vision.embedders import Embedders
 from loop.wiring import build
 from tests.builders import CONFIG, box
+from tests.cli.runner import loop
 from tests.fakes import FakeQueue
 from tests.swap import swap
 
@@ -37,14 +38,6 @@ def home(tmp_path, monkeypatch):
 def cluster(name, size):
     members = [Member(f"{name}-{n}", "", n, "/a.jpg", box(), f"region{n}", "Car", 0.1) for n in range(size)]
     return UnknownCluster(name, tuple(members[:-1]), tuple(members[-1:]), 0.71, 0.83, HINT)
-
-
-def loop(*arguments):
-    done = CliRunner().invoke(app, arguments)
-    if done.exception and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    assert done.exit_code == 0, done.output
-    return done.output
 
 
 def test_the_clusters_are_listed_the_largest_first(home):

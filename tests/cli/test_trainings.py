@@ -12,6 +12,7 @@ from loop.gate.rule import GateOutcome
 from loop.training.store import Phase, TrainingEnd, TrainingState
 from loop.wiring import build
 from tests.builders import CONFIG
+from tests.cli.runner import loop
 
 
 @pytest.fixture
@@ -21,14 +22,6 @@ def home(tmp_path, monkeypatch):
     with closing(build(migrate=True)) as rooms:
         rooms.studio.projects.save(1, "Cars", CONFIG)
         yield rooms
-
-
-def loop(*arguments):
-    done = CliRunner().invoke(app, arguments)
-    if done.exception and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    assert done.exit_code == 0, done.output
-    return done.output
 
 
 def test_the_trainings_of_a_project_are_listed_newest_first(home):

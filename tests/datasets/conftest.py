@@ -1,9 +1,6 @@
 """Real records, and images from an HTTP server on this machine."""
 
-import threading
 from contextlib import closing
-from functools import partial
-from http.server import ThreadingHTTPServer
 
 import pytest
 
@@ -13,19 +10,16 @@ from loop.vision.image_files import prepare_file
 from loop.wiring import build
 from tests.builders import CONFIG, picture, region, review
 from tests.datasets.builders import photo
-from tests.fakes import FakeQueue, QuietFiles
+from tests.fakes import FakeQueue
+from tests.http_servers import serve_folder
 from tests.swap import swap
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietFiles, directory=folder)) as running:
-        thread = threading.Thread(target=running.serve_forever, daemon=True)
-        thread.start()
-        yield folder, f"http://127.0.0.1:{running.server_address[1]}"
-        running.shutdown()
-        thread.join()
+    with serve_folder(folder) as url:
+        yield folder, url
 
 
 @pytest.fixture

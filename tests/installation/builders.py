@@ -13,7 +13,7 @@ from rq import Queue
 
 from loop.installation.doctor import doctor
 from loop.installation.findings import Level
-from tests.services import until
+from tests.services import names_of, until
 
 A_FEW_SECONDS = 12.0  # with a machine that does other things as well
 
@@ -66,7 +66,7 @@ def make_busy(settings, rooms, process):
     until(lambda: is_ready(process), 120)
     queue = Queue("default", connection=Redis.from_url(settings.redis))
     queue.enqueue(subprocess.call, ["sleep", "600"], start_new_session=True)
-    until(lambda: [one for one in of_home(settings) if one.name() == "sleep"], 60)
+    until(lambda: "sleep" in names_of(of_home(settings)), 60)
     until(lambda: the_epoch(rooms) >= 2, 120)
     queue.connection.close()
 

@@ -1,13 +1,13 @@
 """What Label Studio answers when it refuses, and what is made of it for a person."""
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from loop.errors import Refused, UpstreamError
 from loop.label_studio.client import LabelStudio
+from tests.http_servers import serve
 
 KEY = "5ecre7f3a9c1d2e4b5061728394a5b6c7d8e9f0a"
 
@@ -27,16 +27,13 @@ def answering():
         def log_message(self, *_):
             pass
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with serve(Handler) as server:
 
-    def start(status, body):
-        answer.update(status=status, body=body)
-        return LabelStudio(f"http://127.0.0.1:{server.server_port}", KEY, timeout=5)
+        def start(status, body):
+            answer.update(status=status, body=body)
+            return LabelStudio(server.url, KEY, timeout=5)
 
-    yield start
-    server.shutdown()
-    server.server_close()
+        yield start
 
 
 @pytest.mark.parametrize(

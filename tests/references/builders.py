@@ -24,6 +24,12 @@ def reviewed(rooms, *regions, task=1, annotation=1, edited=5, image=IMAGE):
     judge_tasks(rooms.reviews, 1, [task])
 
 
+def entries(rooms, kind):
+    """What stands in the collection in use, by region."""
+    collection = rooms.references.milvus.find(1, kind, rooms.vision.embedders.space("", None))
+    return {entry.region: entry for entry, _ in collection.rows.values()} if collection else {}
+
+
 def environment(home, milvus, embedder):
     return {
         "LOOP_HOME": str(home),

@@ -13,7 +13,7 @@ from loop.reviews.judging import judge_tasks
 from loop.reviews.review_store import ANNOTATION, TASK
 from tests.builders import NOON, box, region, served
 from tests.fakes import FakeImages, Killed
-from tests.references.builders import BELOW, LEFT, predicted, reviewed
+from tests.references.builders import BELOW, LEFT, entries, predicted, reviewed
 from tests.references.fakes import FakeReferences
 from tests.swap import swap
 from tests.vision.fakes import FakeEmbedders
@@ -22,12 +22,6 @@ from tests.vision.fakes import FakeEmbedders
 @pytest.fixture
 def rooms(rooms):
     return swap(rooms, (rooms.vision.embedders, FakeEmbedders()), (rooms.references.milvus, FakeReferences()))
-
-
-def entries(rooms, kind):
-    """What stands in the collection in use, by region."""
-    collection = rooms.references.milvus.find(1, kind, rooms.vision.embedders.space("", None))
-    return {entry.region: entry for entry, _ in collection.rows.values()} if collection else {}
 
 
 def judgement(rooms, kind):

@@ -6,7 +6,7 @@ from loop.references.entries import CollectionKind
 from loop.references.index import build, index, rebuild
 from loop.vision.embedding import Space
 from tests.builders import region
-from tests.references.builders import LEFT, predicted, reviewed
+from tests.references.builders import LEFT, entries, predicted, reviewed
 from tests.references.fakes import FakeReferences
 from tests.swap import swap
 from tests.vision.fakes import FakeEmbedders
@@ -15,12 +15,6 @@ from tests.vision.fakes import FakeEmbedders
 @pytest.fixture
 def rooms(rooms):
     return swap(rooms, (rooms.vision.embedders, FakeEmbedders()), (rooms.references.milvus, FakeReferences()))
-
-
-def entries(rooms, kind):
-    """What stands in the collection in use, by region."""
-    collection = rooms.references.milvus.find(1, kind, rooms.vision.embedders.space("", None))
-    return {entry.region: entry for entry, _ in collection.rows.values()} if collection else {}
 
 
 def test_another_embedder_makes_another_collection_and_going_back_costs_nothing(rooms):

@@ -1,9 +1,14 @@
-"""Archives of weights, good and bad."""
+"""Archives of weights, good and bad, and a project with two versions."""
 
 import io
 import tarfile
 
-from loop.serving.refresh import is_due
+from loop.regions import Box
+from loop.serving.refresh import is_due, refresh
+from tests.builders import ls_task
+from tests.fakes import FakeDetectors, FakeImages
+from tests.registry.fakes import Choosy
+from tests.swap import swap
 
 
 def packed(path, *members):
@@ -25,6 +30,20 @@ def special(name, kind, target=""):
     info = tarfile.TarInfo(name)
     info.type, info.linkname = kind, target
     return info
+
+
+def serve_second_version(rooms, weights):
+    """A project with two versions, the newer of which serves, and three open tasks; *weights* writes a file."""
+    rooms.registry.versions.promote(1, rooms.registry.versions.add(1, weights(b"old")).name, "first")
+    rooms.registry.versions.promote(1, rooms.registry.versions.add(1, weights(b"new")).name, "better")
+    ready = swap(
+        rooms,
+        (rooms.studio.client, Choosy([ls_task(n) for n in range(1, 4)])),
+        (rooms.registry.detectors, FakeDetectors((Box(0, 0, 0.5, 0.5), "car", 0.9))),
+        (rooms.vision.images, FakeImages()),
+    )
+    refresh(ready.serving, 1)
+    return ready
 
 
 def due(rooms):

@@ -3,53 +3,15 @@
 import pytest
 
 from loop.errors import Pinned, UnknownVersion
-from loop.regions import Box
 from loop.registry.promote import pin, promote, promote_unless_pinned, roll_back, unpin
-from loop.serving.refresh import refresh
-from tests.builders import ls_task
-from tests.fakes import FakeDetectors, FakeImages
-from tests.registry.fakes import Choosy
-from tests.swap import swap
-
-CAR = (Box(0, 0, 0.5, 0.5), "car", 0.9)
-
+from tests.registry.builders import serve_second_version
 
 OLD, NEW = "yolo_detector@1.0.0", "yolo_detector@1.1.0"
-
-
-OLD, NEW = "yolo_detector@1.0.0", "yolo_detector@1.1.0"
-
-
-@pytest.fixture
-def weights(tmp_path):
-    def make(content=b"weights"):
-        path = tmp_path / "some.pt"
-        path.write_bytes(content)
-        return path
-
-    return make
 
 
 @pytest.fixture
 def rooms(rooms, weights):
-    """A project with two versions, the newer of which serves, and three open tasks."""
-    rooms.registry.versions.promote(1, rooms.registry.versions.add(1, weights(b"old")).name, "first")
-    rooms.registry.versions.promote(1, rooms.registry.versions.add(1, weights(b"new")).name, "better")
-    studio = Choosy([ls_task(n) for n in range(1, 4)])
-    ready = swap(
-        rooms,
-        (rooms.studio.client, studio),
-        (rooms.registry.detectors, FakeDetectors(CAR)),
-        (rooms.vision.images, FakeImages()),
-    )
-    refresh(ready.serving, 1)
-    return ready
-
-
-@pytest.fixture
-def third(rooms, weights):
-    """A candidate that never served."""
-    return rooms.registry.versions.add(1, weights(b"third")).name
+    return serve_second_version(rooms, weights)
 
 
 def test_a_pinned_project_stays_whatever_the_gate_says(rooms, third):

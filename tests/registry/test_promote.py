@@ -6,20 +6,17 @@ import pytest
 
 from loop.errors import DamagedWeights, NoChampion, UpstreamError
 from loop.gate.rule import GateOutcome
-from loop.regions import Box
 from loop.registry.loaded_version import Thresholds
 from loop.registry.promote import pin, promote, roll_back
 from loop.registry.store import VersionFacts
 from loop.serving.refresh import refresh
 from loop.training.retrain import retrain
 from loop.training.store import TrainingEnd, TrainingState
-from tests.builders import ls_task
-from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio
-from tests.registry.builders import due, served
+from tests.fakes import FakeLabelStudio
+from tests.registry.builders import due, serve_second_version, served
 from tests.registry.fakes import Choosy
 from tests.swap import swap
 
-CAR = (Box(0, 0, 0.5, 0.5), "car", 0.9)
 OLD, NEW = "yolo_detector@1.0.0", "yolo_detector@1.1.0"
 
 
@@ -34,29 +31,8 @@ class Down(FakeLabelStudio):
 
 
 @pytest.fixture
-def weights(tmp_path):
-    def make(content=b"weights"):
-        path = tmp_path / "some.pt"
-        path.write_bytes(content)
-        return path
-
-    return make
-
-
-@pytest.fixture
 def rooms(rooms, weights):
-    """A project with two versions, the newer of which serves, and three open tasks."""
-    rooms.registry.versions.promote(1, rooms.registry.versions.add(1, weights(b"old")).name, "first")
-    rooms.registry.versions.promote(1, rooms.registry.versions.add(1, weights(b"new")).name, "better")
-    studio = Choosy([ls_task(n) for n in range(1, 4)])
-    ready = swap(
-        rooms,
-        (rooms.studio.client, studio),
-        (rooms.registry.detectors, FakeDetectors(CAR)),
-        (rooms.vision.images, FakeImages()),
-    )
-    refresh(ready.serving, 1)
-    return ready
+    return serve_second_version(rooms, weights)
 
 
 def test_a_rollback_is_followed_at_once(rooms):
@@ -111,12 +87,6 @@ def test_missing_weights_are_damaged_too(rooms):
 
     with pytest.raises(DamagedWeights, match="found none"):
         rooms.registry.load(rooms.registry.versions.get(1, OLD))
-
-
-@pytest.fixture
-def third(rooms, weights):
-    """A candidate that never served."""
-    return rooms.registry.versions.add(1, weights(b"third")).name
 
 
 def test_thresholds_and_image_size_stay_with_the_version_when_the_settings_change(rooms, weights):

@@ -6,49 +6,20 @@ import time
 import pytest
 
 from loop.label_studio.prediction_import import NewPrediction
-from loop.regions import Box
 from loop.registry.promote import promote, roll_back
 from loop.registry.store import WeightsRegistry
 from loop.serving.refresh import refresh
-from tests.builders import ls_task
-from tests.fakes import FakeDetectors, FakeImages, FakeQueue
-from tests.registry.builders import due, served
-from tests.registry.fakes import Choosy, Deadly, killed_in
+from tests.fakes import FakeQueue
+from tests.registry.builders import due, serve_second_version, served
+from tests.registry.fakes import Deadly, killed_in
 from tests.swap import swap
 
-CAR = (Box(0, 0, 0.5, 0.5), "car", 0.9)
-
-
 OLD, NEW = "yolo_detector@1.0.0", "yolo_detector@1.1.0"
-
-
-OLD, NEW = "yolo_detector@1.0.0", "yolo_detector@1.1.0"
-
-
-@pytest.fixture
-def weights(tmp_path):
-    def make(content=b"weights"):
-        path = tmp_path / "some.pt"
-        path.write_bytes(content)
-        return path
-
-    return make
 
 
 @pytest.fixture
 def rooms(rooms, weights):
-    """A project with two versions, the newer of which serves, and three open tasks."""
-    rooms.registry.versions.promote(1, rooms.registry.versions.add(1, weights(b"old")).name, "first")
-    rooms.registry.versions.promote(1, rooms.registry.versions.add(1, weights(b"new")).name, "better")
-    studio = Choosy([ls_task(n) for n in range(1, 4)])
-    ready = swap(
-        rooms,
-        (rooms.studio.client, studio),
-        (rooms.registry.detectors, FakeDetectors(CAR)),
-        (rooms.vision.images, FakeImages()),
-    )
-    refresh(ready.serving, 1)
-    return ready
+    return serve_second_version(rooms, weights)
 
 
 def test_killed_between_the_copy_of_the_weights_and_the_row_nothing_is_registered(rooms, settings, weights):

@@ -14,7 +14,7 @@ from loop.notices import DeliveryState, Outbox
 from loop.storage.tables import projects
 from loop.training.after_reviews import review, sync
 from tests.builders import CONFIG, NOON, created, ls_annotation, ls_region, ls_task, region, served
-from tests.fakes import receiver
+from tests.http_servers import receiver
 from tests.label_studio.fakes import StudioModel
 from tests.reviews.builders import decisions, take
 from tests.reviews.fakes import Failing

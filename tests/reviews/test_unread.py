@@ -12,12 +12,13 @@ from loop.datasets.assemble import read_counted
 from loop.installation.checks_reviews import reviews as check_reviews
 from loop.settings import Settings
 from loop.storage.database import migrate
-from loop.training.after_reviews import review, sync
+from loop.training.after_reviews import sync
 from loop.wiring import build
 from tests.builders import NOON, created, ls_annotation, ls_task, region, served
 from tests.fakes import FakeImages, FakeQueue
 from tests.label_studio.builders import SHAPES, bare, brush, polygon, rectangle, tag
 from tests.label_studio.fakes import StudioModel
+from tests.reviews.builders import take
 from tests.swap import swap
 
 SEEN = region("p", at=region().box)
@@ -31,12 +32,6 @@ def rooms(rooms):
     rooms.studio.client.clock += timedelta(hours=1)  # a sweep that has read the task reads it no more
     rooms.serving.predictions.append([served(SEEN)])
     return rooms
-
-
-def take(rooms, *events):
-    for event in events:
-        rooms.reviews.events.append(1, event["action"], event)
-    return review(rooms.trainings, 1)
 
 
 def decisions(rooms):

@@ -1,6 +1,6 @@
 """The records of trainings."""
 
-from loop.training.store import TrainingState
+from loop.training.store import Phase, TrainingState
 
 
 def test_a_hundred_asks_make_one_training(rooms):

@@ -3,9 +3,8 @@
 import base64
 import io
 import struct
-import threading
 import zlib
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -16,6 +15,7 @@ from loop.errors import ImageForbidden, ImageTooLarge, ImageUnreadable
 from loop.label_studio.payloads import Task
 from loop.vision.images import ImageLimits, Images
 from tests.builders import picture
+from tests.http_servers import serve
 
 
 def bomb(side):
@@ -74,12 +74,9 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def server():
-    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    running.seen = []
-    threading.Thread(target=running.serve_forever, daemon=True).start()
-    yield running
-    running.shutdown()
-    running.server_close()
+    with serve(Handler) as running:
+        running.seen = []
+        yield running
 
 
 class Account:

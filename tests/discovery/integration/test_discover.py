@@ -1,9 +1,6 @@
 """From boxes that nobody has a label for to a category: real images, real features, a real Milvus Lite."""
 
-import threading
 from collections import Counter
-from functools import partial
-from http.server import ThreadingHTTPServer
 
 import pytest
 from PIL import Image
@@ -20,7 +17,8 @@ from loop.wiring import build
 from scripts.bench.discovery_features import NOVEL
 from scripts.demo import features, scenes
 from tests.builders import CONFIG, NOON
-from tests.fakes import FakeLabelStudio, FakeQueue, QuietFiles
+from tests.fakes import FakeLabelStudio, FakeQueue
+from tests.http_servers import serve_folder
 from tests.references.builders import accept, environment
 from tests.swap import swap
 
@@ -42,13 +40,18 @@ def composed():
 
 
 @pytest.fixture
-def rooms(tmp_path, tmp_path_factory, milvus, composed):
-    """The detector finds the known categories, and doubts that the unseen ones are anything."""
+def images(tmp_path_factory, composed):
+    """The address of a folder with the scenes as PNG."""
     folder = tmp_path_factory.mktemp("images")
     for scene in composed:
         scene.image.save(folder / f"{scene.name}.png")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietFiles, directory=folder))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with serve_folder(folder) as url:
+        yield url
+
+
+@pytest.fixture
+def rooms(tmp_path, milvus, composed, images):
+    """The detector finds the known categories, and doubts that the unseen ones are anything."""
     settings = environment(tmp_path / "home", milvus, f"open_clip:{features.efficientnet()}")
     rooms = build(Settings.read(settings), migrate=True)
     rooms = swap(rooms, (rooms.queue, FakeQueue()), (rooms.studio.client, FakeLabelStudio()))
@@ -60,7 +63,7 @@ def rooms(tmp_path, tmp_path_factory, milvus, composed):
     )
     rooms.studio.projects.save(1, "Scenes", rooms.studio.client.fields["label_config"])
     for task, scene in enumerate(composed, start=1):
-        address = f"http://127.0.0.1:{server.server_port}/{scene.name}.png"
+        address = f"{images}/{scene.name}.png"
         predict(rooms, task, address, scene.objects)
         if task <= REVIEWED:
             accept(
@@ -70,8 +73,6 @@ def rooms(tmp_path, tmp_path_factory, milvus, composed):
     for kind in CollectionKind:
         rooms.references.milvus.drop(1, kind, find_source(rooms.references, 1).space)
     rooms.close()
-    server.shutdown()
-    server.server_close()
 
 
 def predict(rooms, task, image, objects):

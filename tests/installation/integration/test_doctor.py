@@ -1,15 +1,15 @@
 """The doctor names what is broken on a real Label Studio, one thing at a time."""
 
 import json
-import threading
 from contextlib import closing
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from loop.installation.doctor import doctor
 from loop.installation.findings import Level
 from loop.wiring import build
+from tests.http_servers import serve
 from tests.services import make_project, project_of, run_loop, until
 
 pytestmark = pytest.mark.timeout(300)
@@ -149,20 +149,17 @@ class Backend(BaseHTTPRequestHandler):
 
 
 def test_a_backend_that_label_studio_reaches_no_more_is_told(api, loop_settings, project_id, monkeypatch):
-    server = HTTPServer(("127.0.0.1", 0), Backend)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_port}"
-    made = api.post("/api/ml/", json={"project": project_id, "url": url}).raise_for_status().json()
-    with closing(build(loop_settings.model_copy(update={"url": url}))) as theirs:
+    with serve(Backend) as server:
+        made = api.post("/api/ml/", json={"project": project_id, "url": server.url}).raise_for_status().json()
+        theirs = build(loop_settings.model_copy(update={"url": server.url}))
         assert "backend" not in unwell(theirs, project_id, "backend")
         monkeypatch.setattr(Backend, "setup_status", 401)
         refused = unwell(theirs, project_id, "backend")["backend"]
-        server.shutdown()
-        server.server_close()
-        gone = unwell(theirs, project_id, "backend")["backend"]
+    gone = unwell(theirs, project_id, "backend")["backend"]
+    theirs.close()
     api.delete(f"/api/ml/{made['id']}/")
     for hook in hooks(api, project_id):
-        if hook["url"].startswith(url):
+        if hook["url"].startswith(server.url):
             api.delete(f"/api/webhooks/{hook['id']}/")
 
     assert "error" in refused.found

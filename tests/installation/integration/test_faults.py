@@ -57,12 +57,12 @@ def test_redis_and_a_training_worker_are_killed_and_nothing_is_lost(api, own_loo
 
 def test_a_part_that_dies_starts_again(own_loop):
     settings, _, process = own_loop
-    (web,) = [one for one in children(process, "gunicorn") if one.ppid() == process.pid]
+    (web,) = children(process, "gunicorn", recursive=False)
 
     web.kill()
 
     def is_new():
-        gunicorns = [one for one in children(process, "gunicorn") if one.ppid() == process.pid]
+        gunicorns = children(process, "gunicorn", recursive=False)
         try:
             answers = httpx.get(f"{settings.backend_url}/health", timeout=1).is_success
         except httpx.HTTPError:

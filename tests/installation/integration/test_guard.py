@@ -4,7 +4,7 @@ import pytest
 
 from loop.wiring import build
 from tests.installation.builders import A_FEW_SECONDS, assert_all_end, is_ready, make_busy, of_home, started
-from tests.services import children, until
+from tests.services import children, names_of, until
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -17,11 +17,11 @@ def test_killed_together_with_its_guard_nothing_is_left(settings, rooms):
         guard.kill()
         process.kill()
 
-        until(lambda: {one.name() for one in of_home(settings)} <= {"sleep"}, A_FEW_SECONDS)
+        until(lambda: names_of(of_home(settings)) <= {"sleep"}, A_FEW_SECONDS)
         left = of_home(settings)  # a session of its own, and nobody who knows of it
         with started(settings) as next_one:
             until(lambda: is_ready(next_one), 60)
-            assert not [one for one in left if one.is_running()]
+            assert not names_of(left)
             next_one.terminate()
             assert_all_end(settings, next_one)
 

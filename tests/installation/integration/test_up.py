@@ -8,11 +8,10 @@ import signal
 import termios
 import time
 
-import psutil
 import pytest
 
 from tests.installation.builders import assert_all_end, is_ready, make_busy, started, the_epoch
-from tests.services import children, until
+from tests.services import children, names_of, until
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -90,7 +89,7 @@ def test_a_closed_terminal_stops_it(settings, rooms):
 def test_a_second_signal_hurries(settings, rooms):
     with started(settings) as process:
         make_busy(settings, rooms, process)
-        web = next(one for one in children(process, "gunicorn") if one.ppid() == process.pid)
+        (web,) = children(process, "gunicorn", recursive=False)
         web.suspend()  # it does not stop when asked to
         began = time.monotonic()
 
@@ -112,8 +111,7 @@ def test_a_worker_alone_takes_its_training_with_it(settings, rooms):
 
         gpu.kill()
 
-        psutil.wait_procs(horses, 5)
-        assert not [one for one in horses if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+        until(lambda: not names_of(horses), 5)
         process.terminate()
         assert_all_end(settings, process)
 

@@ -10,7 +10,6 @@ import pytest
 from redis import Redis
 from rq.job import Job
 
-from loop.installation.processes import EmbeddedRedis
 from loop.job_queue.queue import DEFAULT
 from loop.settings import Settings
 from loop.wiring import build
@@ -20,18 +19,15 @@ SECRET = "s3cret-of-label-studio"
 
 
 @pytest.fixture
-def settings(tmp_path):
-    server = EmbeddedRedis(tmp_path / "r.sock", tmp_path)
-    server.start()
-    yield Settings.read(
+def settings(tmp_path, redis):
+    return Settings.read(
         {
             "LOOP_HOME": str(tmp_path / "home"),
-            "LOOP_REDIS_URL": server.address,
+            "LOOP_REDIS_URL": redis.address,
             "LABEL_STUDIO_URL": f"http://user:{SECRET}@127.0.0.1:1",
             "LABEL_STUDIO_API_KEY": "k" * 40,
         }
     )
-    server.stop()
 
 
 def test_the_trace_of_a_failed_job_has_no_secret(settings, tmp_path):

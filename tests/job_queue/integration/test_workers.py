@@ -6,15 +6,13 @@ import subprocess
 import sys
 import time
 
-import psutil
 import pytest
 from redis import Redis
 from rq import Queue
 from rq.job import Job
 
-from loop.installation.processes import EmbeddedRedis
 from loop.job_queue.queue import DEFAULT, JobQueue
-from tests.services import until
+from tests.services import children, names_of, until
 
 WORK = """
 import sys
@@ -25,14 +23,6 @@ connection = Redis.from_url(sys.argv[1])
 queues = [Queue("default", connection=connection)]
 LoopWorker(queues, connection=connection, stopped=print, job_monitoring_interval=1).work(logging_level="WARNING")
 """
-
-
-@pytest.fixture
-def redis(tmp_path):
-    server = EmbeddedRedis(tmp_path / "r.sock", tmp_path)
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture
@@ -53,23 +43,18 @@ def worker(redis, queue):
     """A worker in the middle of a job that has a child in a session of its own."""
     process = subprocess.Popen([sys.executable, "-c", WORK, redis.address], stdout=subprocess.PIPE, text=True)
     queue.enqueue(subprocess.call, ["sleep", "300"], start_new_session=True, job_id="review-1", unique=True)
-    until(lambda: len(psutil.Process(process.pid).children(recursive=True)) == 2, 30)
+    until(lambda: len(children(process)) == 2, 30)
     yield process
     process.kill()
     process.communicate()
 
 
-def below(process):
-    return psutil.Process(process.pid).children(recursive=True)
-
-
 def assert_gone(processes):
-    left = psutil.wait_procs(processes, 5)[1]
-    assert not [one for one in left if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    until(lambda: not names_of(processes), 5)
 
 
 def test_told_to_stop_it_kills_its_job_and_puts_it_back(worker, queue, jobs):
-    horses = below(worker)
+    horses = children(worker)
     began = time.monotonic()
 
     worker.terminate()
@@ -78,9 +63,8 @@ def test_told_to_stop_it_kills_its_job_and_puts_it_back(worker, queue, jobs):
     assert time.monotonic() - began < 6
     assert_gone(horses)
     assert (queue.job_ids, queue.started_job_registry.count, queue.failed_job_registry.count) == (["review-1"], 0, 0)
-    assert (
-        worker.stdout.read().splitlines()[-1] == "subprocess.call (['sleep', '300'],)"
-    )  # whoever is told when a job was stopped
+    # its last line names the job that was stopped
+    assert worker.stdout.read().splitlines()[-1] == "subprocess.call (['sleep', '300'],)"
     assert not jobs.ask_review(1)  # it stands already
 
 
@@ -95,7 +79,7 @@ def test_told_to_stop_without_a_job_it_ends_at_once(redis):
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP], ids=lambda number: number.name)
 def test_killed_it_takes_its_job_with_it(worker, number):
-    horses = below(worker)
+    horses = children(worker)
 
     worker.send_signal(number)
 
@@ -136,7 +120,7 @@ def test_a_worker_whose_id_another_process_has_by_now_is_gone(worker, queue, job
 
 
 def test_a_redis_that_is_away_for_a_while_costs_no_job(worker, redis, queue):
-    horses = below(worker)
+    horses = children(worker)
     redis.kill()
     time.sleep(2)  # and more than one heartbeat
 

@@ -9,8 +9,6 @@ import time
 from collections import Counter
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from functools import partial
-from http.server import ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -30,7 +28,8 @@ from loop.settings import Settings
 from loop.wiring import build
 from scripts.demo import features, scenes
 from tests.builders import CONFIG, NOON
-from tests.fakes import FakeLabelStudio, FakeQueue, QuietFiles
+from tests.fakes import FakeLabelStudio, FakeQueue
+from tests.http_servers import serve_folder
 from tests.references.builders import accept, count_vectors, environment
 from tests.swap import swap
 
@@ -51,11 +50,8 @@ def images(tmp_path_factory, composed):
     folder = tmp_path_factory.mktemp("images")
     for scene in composed:
         scene.image.save(folder / f"{scene.name}.png")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietFiles, directory=folder))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield folder, f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with serve_folder(folder) as url:
+        yield folder, url
 
 
 @contextmanager

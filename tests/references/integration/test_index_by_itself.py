@@ -11,7 +11,7 @@ from loop.errors import MilvusDown
 from loop.references.entries import CollectionKind
 from loop.references.plan import find_source
 from loop.wiring import build
-from tests.services import loop_running, make_project, run_loop, settings_of, until
+from tests.services import children, loop_running, make_project, run_loop, settings_of, until
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.long]
 
@@ -55,7 +55,7 @@ def test_reviews_become_references_and_stay_when_milvus_dies(api, rooms, loop_se
     drawn = len(api.get(f"/api/tasks/{task}/annotations/").json()[0]["result"])
     until(lambda: len(keys(rooms, project_id, CollectionKind.REFERENCES)) == drawn, 90)
 
-    (server,) = [one for one in psutil.Process(loop_up.pid).children() if "milvus_lite" in one.cmdline()]
+    (server,) = children(loop_up, "milvus_lite", recursive=False)
     listening = {one.laddr.ip for one in server.net_connections() if one.status == psutil.CONN_LISTEN}
     assert {address.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
     os.kill(server.pid, signal.SIGKILL)

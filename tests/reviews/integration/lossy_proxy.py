@@ -4,9 +4,11 @@ import random
 import threading
 from collections import Counter
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import httpx
+
+from tests.http_servers import serve
 
 LOST, DOUBLED = 0.3, 0.2
 
@@ -66,12 +68,5 @@ def running(port, target, *, seed):
 
         do_GET = do_POST = _answer  # noqa: N815 (the names that http.server calls)
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with serve(Handler, port):
         yield proxy
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

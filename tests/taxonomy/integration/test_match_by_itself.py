@@ -5,12 +5,11 @@ import signal
 from contextlib import closing
 
 import httpx
-import psutil
 import pytest
 
 from loop.wiring import build
 from scripts.demo import features
-from tests.services import loop_running, make_project, project_of, run_loop, settings_of, until
+from tests.services import children, loop_running, make_project, project_of, run_loop, settings_of, until
 
 pytestmark = pytest.mark.timeout(400)
 TAXONOMY = """
@@ -136,7 +135,7 @@ def test_with_milvus_down_predictions_go_out_without_matches_until_it_is_back(
     new, _ = make_project(api, "Elsewhere", 6, labels=("item",), seed=23)  # tasks that nothing is known of
     tasks = [one["id"] for one in api.get("/api/tasks", params={"project": new}).json()["tasks"]]
     task = next(one for one in tasks if categories(asked(loop_settings, api, project_id, one)))
-    (server,) = [one for one in psutil.Process(loop_up.pid).children() if "milvus_lite" in one.cmdline()]
+    (server,) = children(loop_up, "milvus_lite", recursive=False)
     os.kill(server.pid, signal.SIGSTOP)  # alive and silent is the worst case
     try:
         result = asked(loop_settings, api, project_id, task)

@@ -1,4 +1,4 @@
-"""A small snapshot to train on."""
+"""A small snapshot to train on, and a small training that waits."""
 
 import shutil
 from contextlib import closing
@@ -27,3 +27,13 @@ def snapshot(made, tmp_path):
 @pytest.fixture
 def run(tmp_path):
     return tmp_path / "run"
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Settings and rooms of a project with eight reviews and a training of two epochs asked for."""
+    settings = settings_in(tmp_path / "home", LOOP_EPOCHS="2")
+    reviewed_project(settings)
+    with closing(build(settings)) as rooms:
+        rooms.trainings.store.ask(1, "by hand")
+        yield settings, rooms

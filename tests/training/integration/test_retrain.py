@@ -9,7 +9,6 @@ from contextlib import closing
 
 import pytest
 
-from loop.installation.processes import EmbeddedRedis
 from loop.training.ask import ask_training
 from loop.training.store import TrainingState
 from loop.wiring import build
@@ -24,16 +23,6 @@ pytestmark = pytest.mark.timeout(600)
 def one_thread(monkeypatch):
     """Threads that wait for each other cost more than such small images take."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-
-
-@pytest.fixture
-def small(tmp_path):
-    """Settings and rooms of a project with eight reviews and a training of two epochs asked for."""
-    settings = settings_in(tmp_path / "home", LOOP_EPOCHS="2")
-    reviewed_project(settings)
-    with closing(build(settings)) as rooms:
-        rooms.trainings.store.ask(1, "by hand")
-        yield settings, rooms
 
 
 def epochs_of(rooms, training):
@@ -104,14 +93,6 @@ def test_a_training_killed_at_many_random_moments_ends(tmp_path, seed):
             assert rooms.registry.versions.champion(1) is None
         else:
             assert_ended_once(rooms)
-
-
-@pytest.fixture
-def redis(tmp_path):
-    server = EmbeddedRedis(tmp_path / "r.sock", tmp_path)
-    server.start()
-    yield server
-    server.stop()
 
 
 def test_a_training_in_a_worker_is_cancelled_within_seconds(redis, tmp_path):

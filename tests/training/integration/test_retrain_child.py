@@ -13,16 +13,6 @@ from tests.training.builders import assert_ended_once, reviewed_project, setting
 pytestmark = pytest.mark.timeout(600)
 
 
-@pytest.fixture
-def small(tmp_path):
-    """Settings and rooms of a project with eight reviews and a training of two epochs asked for."""
-    settings = settings_in(tmp_path / "home", LOOP_EPOCHS="2")
-    reviewed_project(settings)
-    with closing(build(settings)) as rooms:
-        rooms.trainings.store.ask(1, "by hand")
-        yield settings, rooms
-
-
 CHILD = """
 import sys
 {before}

@@ -5,7 +5,7 @@ from contextlib import closing
 import pytest
 
 from loop.wiring import build
-from tests.fakes import receiver
+from tests.http_servers import receiver
 from tests.reviews.bulk.integration.builders import TASKS, task_ids
 from tests.services import loop_running, make_project, run_loop, settings_of, until
 

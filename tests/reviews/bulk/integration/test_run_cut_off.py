@@ -5,13 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import httpx
 import pytest
 
+from tests.http_servers import serve
 from tests.reviews.bulk.integration.builders import NEW, TASKS, annotations, verdicts
 from tests.services import run_loop, until
 
@@ -46,12 +46,8 @@ def proxy(target, after_answer):
         def log_message(self, *_):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with serve(Handler) as server:
+        yield server.url
 
 
 def importing(settings, file, project_id):
