@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from sqlalchemy import URL
 
+from loop.environment_settings import EnvironmentSettings
 from loop.errors import PayloadError
 from loop.job_queue import redis_server
 from loop.secrecy import secrets_in
@@ -20,10 +20,8 @@ from loop.storage.key_file import read_key
 PASSWORDS = ("basic_auth_user", "basic_auth_pass", "notify_secret", "webhook_secret")  # a quote may be a part of them
 
 
-class Settings(BaseSettings):
+class Settings(EnvironmentSettings):
     """All settings. Variables without the prefix LOOP_ have the names that Label Studio users know."""
-
-    model_config = SettingsConfigDict(frozen=True, env_prefix="LOOP_", populate_by_name=True, extra="ignore")
 
     home: Path = Field(
         Path("~/.label-studio-yolo-loop"),
@@ -133,18 +131,6 @@ class Settings(BaseSettings):
         return Path(os.path.expanduser(home)).absolute()  # noqa: PTH111 (pathlib's own fails for an unknown user)
 
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 (pydantic-settings passes them by name)
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Use only the values that `read` passes."""
-        return (init_settings,)
-
-    @classmethod
     def read(cls, environment: Mapping[str, str] | None = None) -> Settings:
         """Read the environment, or *environment* instead. Raises PayloadError with the name of the wrong variable."""
         variables = os.environ if environment is None else environment
@@ -185,16 +171,6 @@ class Settings(BaseSettings):
         for address in (*addresses, *self.receivers):
             values |= secrets_in(address)
         return values - {""}
-
-    @classmethod
-    def variables(cls) -> dict[str, str]:
-        """Map each field name to its environment variable."""
-        return {name: field.alias or f"LOOP_{name.upper()}" for name, field in cls.model_fields.items()}
-
-    def environment(self) -> dict[str, str]:
-        """Return the settings as environment variables, for a child process."""
-        values = {variable: getattr(self, name) for name, variable in self.variables().items()}
-        return {variable: "" if value is None else str(value) for variable, value in values.items()}
 
     @property
     def backend_url(self) -> str:
