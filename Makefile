@@ -29,4 +29,4 @@ check:
 # Writes what `pip install --no-deps -r requirements.lock` installs; it names versions, no index.
 lock:
 	$(VENV)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
-		--extra dev --extra label-studio-ml --override requirements.override.txt pyproject.toml -o requirements.lock
+		--extra dev --extra label-studio-ml --extra postgres --override requirements.override.txt pyproject.toml -o requirements.lock
