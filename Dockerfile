@@ -5,7 +5,7 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends libgl1 libglib2.0-0 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --create-home loop \
-    && install -d -o loop -g loop /data
+    && install -d -m 700 -o loop -g loop /data
 
 WORKDIR /app
 COPY requirements.lock ./

@@ -26,7 +26,7 @@ class Settings(EnvironmentSettings):
     home: Path = Field(
         Path("~/.label-studio-yolo-loop"),
         validate_default=True,
-        description="folder of records, weights and snapshots",
+        description="folder of records, weights and snapshots, for its owner only",
     )
     label_studio_url: str = Field(
         "http://localhost:8080", alias="LABEL_STUDIO_URL", description="the Label Studio to work with"

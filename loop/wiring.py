@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import fields
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from loop import policies
@@ -16,7 +15,6 @@ from loop.discovery.cluster_store import ClusterStore
 from loop.discovery.picture_folder import DiscoveryFolder
 from loop.discovery.room import DiscoveryRoom
 from loop.discovery.unknown_store import UnknownStore
-from loop.errors import PayloadError
 from loop.gate.evaluator import Evaluator
 from loop.gate.report_store import ReportStore
 from loop.gate.room import GateRoom
@@ -52,6 +50,7 @@ from loop.serving.room import ServingRoom
 from loop.serving.store import PredictionLog
 from loop.settings import Settings
 from loop.storage import database
+from loop.storage.home_folder import make_home
 from loop.storage.key_file import DerivedSecrets
 from loop.taxonomy.match_request import TaxonomyMatching
 from loop.taxonomy.match_store import MatchStore
@@ -75,7 +74,7 @@ Room = TypeVar("Room", bound="DataclassInstance")
 def build(settings: Settings | None = None, *, migrate: bool = False) -> Rooms:
     """Build the rooms from *settings*, or from the environment; *migrate* brings the records up to date first."""
     settings = settings or Settings.read()
-    _make_home(settings.home)
+    make_home(settings.home)
     guard(settings.secrets())
     if migrate:
         database.migrate(settings.database)
@@ -241,10 +240,3 @@ class RoomBuilder:
     def installation(self) -> InstallationRoom:
         """The rooms that set-up and checks need."""
         return self._room(InstallationRoom)
-
-
-def _make_home(home: Path) -> None:
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PayloadError("LOOP_HOME", "a folder that can be made and written", f"{home}: {error.strerror}") from error

@@ -112,3 +112,9 @@ def picture(size=(64, 48), colour="red", form="JPEG", **options):
 def posted_notices(rooms):
     outbox = rooms.outbox
     return [(one.notice.kind, one.notice.data) for one in reversed(outbox.last(most=100))]
+
+
+def list_open(folder):
+    """The folder itself and all in it, links left out, that other users of the machine may read, write or enter."""
+    paths = (path for path in (folder, *folder.rglob("*")) if not path.is_symlink())
+    return [path for path in paths if path.stat().st_mode & 0o077]

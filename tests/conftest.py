@@ -1,5 +1,6 @@
 """Fixtures that many tests share."""
 
+import os
 import shutil
 
 import hypothesis
@@ -25,6 +26,14 @@ def pytest_collection_modifyitems(items):
         if "/integration/" in item.nodeid:
             item.add_marker("integration")
     items.sort(key=lambda item: item.get_closest_marker("integration") is not None)
+
+
+@pytest.fixture(autouse=True)
+def umask():
+    """Each test begins with the umask of a usual shell; the rooms close what they make."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from scripts.demo import project as projects
 from scripts.demo import scenes
 from scripts.demo.annotator import Annotator
 from scripts.demo.label_studio import free_port, running
+from tests.builders import list_open
 from tests.references.integration.milvus import MilvusProcess
 
 FLAGS = [
@@ -101,6 +102,7 @@ def loop_running(settings):
         process.terminate()
         process.wait(60)
         assert "stopped" in log.read_text()
+        assert list_open(settings.home) == []
 
 
 @pytest.fixture(scope="session")

@@ -88,10 +88,13 @@ def note_bug(error: Exception, arguments: list[str]) -> str:
 def note_trace(trace: str) -> str:
     """Write a trace under LOOP_HOME; return the file, or the trace if no file can be written."""
     from loop.settings import Settings
+    from loop.storage.home_folder import make_home
 
     text = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC {redact(trace)}\n"
     try:
-        log = Settings.read().home / "logs" / "errors.log"
+        home = Settings.read().home
+        make_home(home)
+        log = home / "logs" / "errors.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)

@@ -19,7 +19,6 @@ from loop.gate.promote_by_hand import promote_by_hand
 from loop.gate.report import GateReport, list_broken, list_fixed
 from loop.gate.report import as_json as as_plain
 from loop.gate.report_page import make_page
-from loop.gate.report_store import MODE
 from loop.registry import promote as promoting
 from loop.registry import transfer
 from loop.registry.moves import CANDIDATE, CHAMPION, PREVIOUS
@@ -28,6 +27,7 @@ from loop.serving import shadow as shadowing
 from loop.storage.files import write_whole
 
 ALIASES = (CHAMPION, PREVIOUS, CANDIDATE)
+READABLE = 0o644  # a page at a place of the user's choice
 app = typer.Typer()
 models_group = typer.Typer(no_args_is_help=True, help="Versions of a project's detector.")
 app.add_typer(models_group, name="models")
@@ -97,7 +97,7 @@ def compare_models(
     """Compare two versions on the held-out split of a snapshot, by default the newest. Promotes nothing."""
     report = compare(open_rooms(project).gate, project, first, second, snapshot)
     if html:
-        write_whole(make_page(report).encode(), html.absolute(), mode=MODE)
+        write_whole(make_page(report).encode(), html.absolute(), mode=READABLE)
     if as_json:
         typer.echo(json.dumps(as_plain(report), indent=2))
     else:

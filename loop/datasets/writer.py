@@ -229,7 +229,6 @@ class Draft:
                 return standing
         elif folder.exists():
             folder.rmdir()
-        self._scratch.chmod(0o755)
         self._scratch.rename(folder)
         shutil.rmtree(folder / "damaged", ignore_errors=True)
         return standing

@@ -12,8 +12,6 @@ from loop.storage.files import write_whole
 if TYPE_CHECKING:
     from PIL import Image
 
-MODE = 0o644  # the pictures are for everybody who may read the folder
-
 
 class DiscoveryFolder:
     """The pictures under *root*, in one folder per project; each is written whole or not at all."""
@@ -33,12 +31,12 @@ class DiscoveryFolder:
         """Write the contact sheet of a cluster."""
         content = io.BytesIO()
         sheet.save(content, "JPEG", quality=85)
-        write_whole(content.getvalue(), self.sheet_path(project_id, cluster_id), mode=MODE)
+        write_whole(content.getvalue(), self.sheet_path(project_id, cluster_id))
 
     def write_map(self, project_id: int, png: bytes, page: str) -> None:
         """Write the map, as a picture and as a page."""
-        write_whole(png, self.path(project_id) / "map.png", mode=MODE)
-        write_whole(page.encode(), self.path(project_id) / "map.html", mode=MODE)
+        write_whole(png, self.path(project_id) / "map.png")
+        write_whole(page.encode(), self.path(project_id) / "map.html")
 
     def remove_other_sheets(self, project_id: int, cluster_ids: Collection[str]) -> None:
         """Remove the sheets of all clusters but *cluster_ids*."""

@@ -13,8 +13,6 @@ from loop.storage.files import write_whole
 if TYPE_CHECKING:
     from loop.gate.report import GateReport
 
-MODE = 0o644  # the page is for everybody who may read the folder
-
 
 class ReportStore:
     """Reports under *root*, in one folder per project and version."""
@@ -28,8 +26,8 @@ class ReportStore:
         from loop.gate.report_page import make_page
 
         folder = self._folder(report.project_id, report.candidate.name)
-        write_whole(json.dumps(as_json(report), indent=1).encode(), folder / "report.json", mode=MODE)
-        write_whole(make_page(report).encode(), folder / "report.html", mode=MODE)
+        write_whole(json.dumps(as_json(report), indent=1).encode(), folder / "report.json")
+        write_whole(make_page(report).encode(), folder / "report.html")
         return folder / "report.html"
 
     def find(self, project_id: int, name: str) -> tuple[Path, Path]:

@@ -18,7 +18,7 @@ def copy_whole(source: Path, target: Path) -> None:
     """Copy a file; *target* is replaced whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = target.with_suffix(".tmp")
-    shutil.copy(source, scratch)
+    shutil.copyfile(source, scratch)
     scratch.rename(target)
 
 

@@ -13,6 +13,7 @@ from rq import Queue
 
 from loop.installation.doctor import doctor
 from loop.installation.findings import Level
+from tests.builders import list_open
 from tests.services import names_of, until
 
 A_FEW_SECONDS = 12.0  # with a machine that does other things as well
@@ -50,6 +51,7 @@ def of_home(settings):
 def assert_all_end(settings, process):
     until(lambda: not of_home(settings), A_FEW_SECONDS, every=0.1)
     process.wait(1)
+    assert list_open(settings.home) == []
 
 
 def is_ready(process):
