@@ -9,6 +9,8 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from functools import partial
 
+import scipy.optimize  # noqa: F401 (a job that judges needs it; here it is loaded once, before the worker forks)
+
 import loop.delivery
 import loop.discovery.discover
 import loop.rates.post_alerts

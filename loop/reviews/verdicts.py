@@ -100,13 +100,13 @@ def _by_overlap(
     predicted: Sequence[Region], reviewed: Sequence[Region], paired: dict[int, int], same_object: float
 ) -> dict[int, int]:
     """Pair the regions left over by ids: the one-to-one assignment with the largest total IoU (Hungarian method)."""
-    import numpy as np
-    from scipy.optimize import linear_sum_assignment
-
     rows = [index for index in range(len(predicted)) if index not in paired]
     columns = [index for index in range(len(reviewed)) if index not in set(paired.values())]
     if not rows or not columns:
         return {}
+    import numpy as np
+    from scipy.optimize import linear_sum_assignment
+
     overlap = np.array([[predicted[row].box.iou(reviewed[column].box) for column in columns] for row in rows])
     # A pair with too little overlap is worth nothing, so it never replaces a pair with enough. Of equal overlaps the
     # pair with the same label is the same object.

@@ -54,3 +54,9 @@ def test_the_help_of_loop_says_of_each_command_what_its_own_help_begins_with():
     own = {name: inspect.cleandoc(command.help).partition("\n\n")[0] for name, command in load_all().commands.items()}
 
     assert {name: line for lines in TOP.values() for name, line in lines.items()} == own
+
+
+def test_a_worker_has_loaded_the_library_that_judging_needs_before_it_forks():
+    program = "import sys, loop.jobs; sys.exit('scipy.optimize' not in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
