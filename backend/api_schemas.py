@@ -50,11 +50,11 @@ class BulkResult(BaseModel):
     model_config = with_examples(
         {"operation": "create", "success": True, "id": 31, "error": None, "key": "a", "is_repeated": False}
     )
-    operation: Annotated[str | None, Field(description="as it was sent, null where that cannot be told")]
+    operation: Annotated[str | None, Field(description="as it was sent; null if it is missing or no text")]
     success: bool
     id: Annotated[int | None, Field(description="of the annotation")]
-    error: Annotated[str | None, Field(description="begins with the field where one is to blame")]
-    key: Annotated[str | None, Field(description="to send again with: what was done is not done twice")]
+    error: Annotated[str | None, Field(description="begins with the wrong field, if it is about one field")]
+    key: Annotated[str | None, Field(description="the key of a retry: an operation that succeeded is not repeated")]
     is_repeated: Annotated[bool, Field(description="it was done before, by the same key")]
 
 

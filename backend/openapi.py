@@ -84,8 +84,8 @@ ROUTES: dict[tuple[str, str], Route] = {
         query=api_schemas.VerdictQuery,
         errors=(400, 404),
         more=(
-            "In the order of review. Give `next` of a page as `cursor` for the one after it; a verdict whose review "
-            "nobody touches meanwhile is on exactly one page, one whose review is edited comes again at the end."
+            "In the order of review. Give `next` of a page as `cursor` to get the page after it. A verdict is on one "
+            "page only; if its review is edited meanwhile, the verdicts of the edited review come again at the end."
         ),
     ),
     ("get", "/loop/api/v1/openapi.json"): Route("This description", {200: "application/json"}),
