@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from loop.errors import ImageError, ImageForbidden, LabelConfigError, PayloadError
+from loop.http_addresses import is_same
 from loop.installation.connect import BACKEND_TITLE, SAMPLING
 from loop.installation.findings import Finding, is_private, ok, warning, wrong
 from loop.installation.room import InstallationRoom
@@ -21,7 +22,7 @@ def backend(installation: InstallationRoom, project: Project) -> list[Finding]:
     """Check that Label Studio reaches the backend: it calls /health and /setup to list its backends."""
     connect = f"run `loop connect --project {project.id}`"
     backends = installation.studio.client.backends(project.id)
-    ours = [known for known in backends if known.url == installation.studio.backend.url]
+    ours = [known for known in backends if is_same(known.url, installation.studio.backend.url)]
     others = [known.url for known in backends if known not in ours and known.title == BACKEND_TITLE]
     if not ours:
         summary = f"no ML backend {installation.studio.backend.url}" + (
@@ -64,9 +65,9 @@ def webhook(installation: InstallationRoom, project: Project) -> list[Finding]:
         f"run `loop sync --project {project.id}`: it repairs the webhook",
     )
     hooks = installation.studio.client.webhooks(project.id)
-    ours = [hook for hook in hooks if hook.url == url and is_ours(hook)]
-    automatic = [hook for hook in hooks if hook.url == url and not is_ours(hook)]
-    moved = [hook.url for hook in hooks if hook.url != url and is_ours(hook)]
+    ours = [hook for hook in hooks if is_same(hook.url, url) and is_ours(hook)]
+    automatic = [hook for hook in hooks if is_same(hook.url, url) and not is_ours(hook)]
+    moved = [hook.url for hook in hooks if not is_same(hook.url, url) and is_ours(hook)]
     findings = [_hook(ours[0], installation.studio.backend.secret_of(project.id), repair)] if ours else []
     if not ours:
         elsewhere = f"; ours points to {', '.join(moved)}" if moved else ""

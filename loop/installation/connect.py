@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from loop.errors import UnknownVersion, UpstreamError, WeightsRefused
+from loop.http_addresses import is_same
 from loop.installation.room import InstallationRoom
 from loop.label_studio.classes import FIT_ADVICE, fit_classes, join_names
 from loop.label_studio.label_config import parse
@@ -130,7 +131,7 @@ def _settings(installation: InstallationRoom, project: ProjectState) -> list[str
 
 def _backend(installation: InstallationRoom, project_id: int) -> list[str]:
     ours, client = installation.studio.backend, installation.studio.client
-    if any(backend.url == ours.url for backend in client.backends(project_id)):
+    if any(is_same(backend.url, ours.url) for backend in client.backends(project_id)):
         return []
     client.create_backend(project_id, BACKEND_TITLE, ours.url, ours.user, ours.password)
     return [f"added the ML backend {ours.url}"]

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
 
 from loop.errors import LegacyTokenRefused, Refused, UpstreamError
+from loop.http_addresses import path_within
 from loop.secrecy import add_secret
 
 Json = dict[str, Any]
@@ -109,10 +109,9 @@ class Connection:
         add_secret(header.rpartition(" ")[2])
         return header
 
-    def is_own(self, address: str) -> bool:
-        """Whether an absolute address is served by this Label Studio."""
-        ours, theirs = urlsplit(self.url), urlsplit(address)
-        return (ours.scheme, ours.netloc) == (theirs.scheme, theirs.netloc)
+    def own_path(self, address: str) -> str | None:
+        """Return the path of an address below that of this Label Studio; None for any other address."""
+        return path_within(address, self.url)
 
     def _ask(self, method: str, path: str, **request: Any) -> Json:
         answer = self._answer(method, path, **request)

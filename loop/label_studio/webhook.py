@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loop.errors import LoopError, PayloadError
+from loop.http_addresses import is_same
 from loop.label_studio.annotations import Annotation
 from loop.label_studio.label_config import parse
 from loop.label_studio.room import StudioRoom
@@ -42,7 +43,7 @@ def ensure_webhook(studio: StudioRoom, project_id: int) -> list[str]:
     wanted = {"headers": headers, "is_active": True, "send_payload": True, "send_for_all_actions": False}
     changed, ours = [], None
     for webhook in studio.client.webhooks(project_id):
-        if webhook.url != url:
+        if not is_same(webhook.url, url):
             continue
         if ours is None and is_ours(webhook):
             ours = webhook

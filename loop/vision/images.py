@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import base64
-import ipaddress
-import posixpath
-import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from loop.errors import ImageError, ImageForbidden, ImageTooLarge, ImageUnreadable, UpstreamError
 from loop.regions import Pixels
@@ -37,8 +34,8 @@ class Account(Protocol):
     def authorization(self) -> str:
         """Return the Authorization header for a request now."""
 
-    def is_own(self, address: str) -> bool:
-        """Whether this Label Studio serves an absolute address."""
+    def own_path(self, address: str) -> str | None:
+        """Return the path of an address below that of this Label Studio; None for any other address."""
 
     def task_data(self, task_id: int) -> Mapping[str, object]:
         """Return the data of a task. Raises UpstreamError."""
@@ -67,6 +64,12 @@ class Images:
 
         return httpx.Client(timeout=self._limits.seconds, follow_redirects=False)
 
+    @cached_property
+    def _public_client(self) -> httpx.Client:
+        from loop.vision.public_network import public_client
+
+        return public_client(self._limits.seconds)
+
     def fetch(self, address: str, task_id: int) -> bytes:
         """Return the file behind a task's image address. Raises ImageError."""
         if not address:
@@ -82,14 +85,16 @@ class Images:
                 content, url = self._request(url, address, deadline)
                 if content is not None:
                     return content
-        except (httpx.HTTPError, httpx.InvalidURL, UpstreamError, ValueError) as error:
+        except PermissionError as error:
+            raise ImageForbidden(address, f"{error} (LOOP_ALLOW_PRIVATE_ADDRESSES)") from error
+        except (httpx.HTTPError, httpx.InvalidURL, UpstreamError, OSError, ValueError) as error:
             raise ImageUnreadable(address, f"{type(error).__name__}: {error}") from error
         raise ImageUnreadable(address, f"more than {REDIRECTS} redirects")
 
     def close(self) -> None:
         """Close all connections."""
-        if "_client" in self.__dict__:
-            self._client.close()
+        for name in {"_client", "_public_client"} & self.__dict__.keys():
+            getattr(self, name).close()
 
     def load(self, tasks: Iterable[Task]) -> Iterator[Pixels | ImageError]:
         """Fetch and decode in parallel, in the order of *tasks*; a broken image gives its error in its place."""
@@ -147,29 +152,35 @@ class Images:
 
     def _request(self, url: str, address: str, deadline: float) -> tuple[bytes | None, str]:
         """Request one URL; return its content, or None and the URL that it redirects to."""
-        headers = self._headers(url, address)
+        client, headers = self._route(url, address)
         seconds = max(0.001, deadline - time.monotonic())
-        with self._client.stream("GET", url, headers=headers, timeout=seconds) as answer:
+        with client.stream("GET", url, headers=headers, timeout=seconds) as answer:
             if answer.is_redirect:
                 return None, urljoin(url, answer.headers["location"])
             if not answer.is_success:
                 raise ImageUnreadable(address, f"HTTP {answer.status_code}", answer.status_code)
             return self._read_body(answer, address, deadline), url
 
-    def _headers(self, url: str, address: str) -> dict[str, str]:
-        """Return our key for Label Studio's file paths, nothing for other hosts, which must have a public address."""
-        if self._account and self._account.is_own(url):
-            path = posixpath.normpath(unquote(urlsplit(url).path)) + "/"
-            prefix = urlsplit(self._account.url).path
-            if not path.removeprefix(prefix).startswith(OWN_PATHS):
+    def _route(self, url: str, address: str) -> tuple[httpx.Client, dict[str, str]]:
+        """
+        Return the client and the headers for a URL.
+
+        Label Studio's file paths get our key. All other hosts get none, and must have a public address.
+        """
+        path = self._account.own_path(url) if self._account else None
+        if self._account and path is not None:
+            if not f"{path}/".startswith(OWN_PATHS):
                 raise ImageForbidden(address, f"{path} is not a path where Label Studio serves files")
-            return {"Authorization": self._account.authorization()}
+            return self._client, {"Authorization": self._account.authorization()}
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ImageForbidden(address, f"{url} is not an http(s) address of a host")
-        if not self._limits.allow_private_addresses and not _is_public(parts.hostname, address):
-            raise ImageForbidden(address, f"{parts.hostname} has a private address (LOOP_ALLOW_PRIVATE_ADDRESSES)")
-        return {}
+        if self._limits.allow_private_addresses:
+            return self._client, {}
+        from loop.vision.public_network import look_up_public
+
+        look_up_public(parts.hostname, parts.port or 0)  # the client does so itself, unless it asks through a proxy
+        return self._public_client, {}
 
     def _read_body(self, answer: httpx.Response, address: str, deadline: float) -> bytes:
         chunks, size = [], 0
@@ -181,11 +192,3 @@ class Images:
                 raise ImageUnreadable(address, f"took longer than {self._limits.seconds:g} s")
             chunks.append(chunk)
         return b"".join(chunks)
-
-
-def _is_public(host: str, address: str) -> bool:
-    try:
-        entries = socket.getaddrinfo(host, None, proto=socket.IPPROTO_TCP)
-    except OSError as error:
-        raise ImageUnreadable(address, f"{host}: {error}") from error
-    return all(ipaddress.ip_address(str(entry[4][0]).split("%")[0]).is_global for entry in entries)

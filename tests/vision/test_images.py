@@ -4,6 +4,7 @@ import base64
 import io
 import struct
 import zlib
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 from loop.errors import ImageForbidden, ImageTooLarge, ImageUnreadable
+from loop.http_addresses import path_within
 from loop.label_studio.payloads import Task
 from loop.vision.images import ImageLimits, Images
 from tests.builders import picture
@@ -86,8 +88,8 @@ class Account:
     def authorization(self):
         return "Token secret"
 
-    def is_own(self, address):
-        return address.startswith(self.url + "/")
+    def own_path(self, address):
+        return path_within(address, self.url)
 
 
 @pytest.fixture
@@ -195,6 +197,35 @@ def test_private_addresses_can_be_allowed_and_get_no_key(server):
     assert fetched(images, f"http://127.0.0.1:{port}/elsewhere/good.jpg").shape == (48, 64, 3)
     assert server.seen == [("/elsewhere/good.jpg", None)]
     images.close()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        pytest.param("{server}/data/upload/1/good.jpg", id="beside-the-prefix"),
+        pytest.param("{server}/data/../studio/../data/upload/1/good.jpg", id="climbing-out"),
+        pytest.param("{server}/studio/%2e%2e/data/upload/1/good.jpg", id="climbing-out-hidden"),
+        pytest.param("{server}/data/%2e%2e/studio/data/upload/1/good.jpg", id="climbing-in-hidden"),
+        pytest.param("{server}/studiodata/upload/1/good.jpg", id="the-prefix-as-text"),
+        pytest.param("/studio/../data/upload/1/good.jpg", id="a-path"),
+    ],
+)
+def test_our_key_stays_below_the_path_of_label_studio(server, address):
+    server.seen.clear()
+    images = Images(Account(f"{server.url}/studio"), ImageLimits(seconds=5, allow_private_addresses=True))
+
+    with suppress(ImageUnreadable):
+        images.fetch(address.format(server=server.url), 5)
+
+    assert [key for _, key in server.seen] == [None]
+    images.close()
+
+
+def test_an_address_of_label_studio_written_otherwise_is_its_own(own, server):
+    port = server.server_port
+
+    assert fetched(own, f"HTTP://127.0.0.1:{port}/elsewhere/../data/upload/1/good.jpg").shape == (48, 64, 3)
+    assert server.seen == [("/data/upload/1/good.jpg", "Token secret")]
 
 
 def test_many_are_read_at_once_in_their_order_and_errors_stand_in_place(own):

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from loop.errors import ImageTooLarge, ImageUnreadable, UpstreamError
+from loop.http_addresses import path_within
 from loop.label_studio.payloads import Task
 from loop.label_studio.tasks import StoredTask
 from loop.registry.loaded_version import LoadedVersion
@@ -40,8 +41,8 @@ class Studio:
     def authorization(self):
         return "Token secret"
 
-    def is_own(self, address):
-        return address.startswith(self.url)
+    def own_path(self, address):
+        return path_within(address, self.url)
 
     def task_data(self, task_id):
         if task_id != 5:
