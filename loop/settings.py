@@ -191,12 +191,12 @@ class Settings(EnvironmentSettings):
     @property
     def redis(self) -> str:
         """URL of Redis: by default a socket under LOOP_HOME, which every command on this machine finds."""
-        return self.redis_url or redis_server.url(self.redis_socket)
+        return self.redis_url or redis_server.url(self.redis_folder)
 
     @property
-    def redis_socket(self) -> Path:
-        """Socket of the embedded Redis."""
-        return redis_server.socket_in(self.home / "redis")
+    def redis_folder(self) -> Path:
+        """Folder of the embedded Redis: its data and its socket."""
+        return self.home / "redis"
 
     @property
     def milvus_folder(self) -> Path:

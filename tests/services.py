@@ -205,7 +205,7 @@ def children(process, *words, recursive=True):
 @pytest.fixture
 def redis(tmp_path):
     """A Redis of its own."""
-    server = EmbeddedRedis(tmp_path / "r.sock", tmp_path)
+    server = EmbeddedRedis(tmp_path / "redis")
     server.start()
     yield server
     server.stop()

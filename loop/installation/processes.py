@@ -20,6 +20,7 @@ from redis.retry import Retry
 
 from loop.errors import UpstreamError
 from loop.job_queue import redis_server
+from loop.job_queue.connection import connect
 
 STOP_SECONDS = 10.0  # for Redis to write its data
 READY_SECONDS = 30.0  # for Redis to read its data
@@ -34,6 +35,7 @@ class Program:
     command: Sequence[str]
     environment: dict[str, str]
     log: Path
+    folder: Path | None = None  # that it runs in
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -43,6 +45,7 @@ class Program:
             self.process = subprocess.Popen(
                 self.command,
                 env=self.environment,
+                cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -71,14 +74,11 @@ class Program:
 
 
 class EmbeddedRedis(Program):
-    """A server of the Redis protocol from a package; its data is on disk, and only its owner can open its socket."""
+    """A server of the Redis protocol from a package; its data and its socket are in a folder of its owner."""
 
-    def __init__(
-        self, socket: Path, folder: Path, environment: dict[str, str] | None = None, log: Path | None = None
-    ) -> None:
-        self.socket, self.folder = socket, folder
-        command = redis_server.command(socket, folder)
-        address = redis_server.url(socket)
+    def __init__(self, folder: Path, environment: dict[str, str] | None = None, log: Path | None = None) -> None:
+        self._folder = folder
+        command, address = redis_server.command(folder), redis_server.url(folder)
         super().__init__("redis", address, command, environment or dict(os.environ), log or folder / "redis.log")
 
     def start(self) -> None:
@@ -87,7 +87,7 @@ class EmbeddedRedis(Program):
             return
         self.kill()  # if it runs and does not answer
         self._shut_down()
-        redis_server.make_folders(self.socket, self.folder)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         super().start()
         deadline = time.monotonic() + READY_SECONDS
         while not self.is_alive():
@@ -114,7 +114,7 @@ class EmbeddedRedis(Program):
             self._client(timeout=STOP_SECONDS).shutdown()
 
     def _client(self, timeout: float) -> Redis:
-        return Redis(unix_socket_path=str(self.socket), socket_timeout=timeout, retry=Retry(NoBackoff(), 0))
+        return connect(self.address, socket_timeout=timeout, retry=Retry(NoBackoff(), 0))
 
 
 def _end_with(parent: int) -> Callable[[], None]:

@@ -24,7 +24,7 @@ from loop.vision.embedders import NONE
 
 START_SECONDS = 90.0
 STOP_SECONDS = 5.0  # until a part that does not stop is killed
-PORT_SECONDS = 12.0  # for another process to free a port
+PORT_SECONDS = 12.0  # for an earlier process to free the port, or the data of Milvus
 BACKOFF = (1.0, 30.0)  # seconds before a part is restarted: the first time, and at most
 ONE_PRESS = 0.5  # seconds in which several signals count as one: a closing terminal may send several
 
@@ -65,11 +65,13 @@ def parts_of(settings: Settings, mark: str = "") -> list[Program]:
     cli = ("-m", "loop.cli.main")
     parts: list[Program] = []
     if not settings.redis_url:
-        parts.append(EmbeddedRedis(settings.redis_socket, settings.home / "redis", environment, logs / "redis.log"))
+        parts.append(EmbeddedRedis(settings.redis_folder, environment, logs / "redis.log"))
     if not settings.milvus_uri and settings.embedder != NONE:
-        milvus_server.renew_port(settings.milvus_folder, PORT_SECONDS)
-        address = milvus_server.address(settings.milvus_folder)
-        parts.append(program("milvus", address, *milvus_server.command(settings.milvus_folder)))
+        folder = settings.milvus_folder
+        milvus_server.make_folder(folder, PORT_SECONDS)
+        milvus = program("milvus", milvus_server.address(folder), *milvus_server.command(folder))
+        milvus.folder = folder
+        parts.append(milvus)
     parts.append(program("worker-gpu", f"queue {GPU}", *cli, "worker", GPU))
     parts += [
         program(f"worker-default-{number}", f"queue {DEFAULT}", *cli, "worker", DEFAULT)

@@ -9,12 +9,12 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from loop.errors import PayloadError, UpstreamError
+from loop.job_queue.connection import connect
 
 if TYPE_CHECKING:
     from loop.job_queue.worker import Stopped
@@ -33,7 +33,7 @@ class JobQueue:
         # Label Studio waits one second for an answer: a request to Redis must end well before that.
         retry = Retry(NoBackoff(), 0)
         try:
-            self._redis = Redis.from_url(url, socket_connect_timeout=0.4, socket_timeout=0.4, retry=retry)
+            self._redis = connect(url, socket_connect_timeout=0.4, socket_timeout=0.4, retry=retry)
         except ValueError:  # its text may have parts of the password
             expected = "an address such as redis://host:6379/0, with / # ? and @ in a password as %2F %23 %3F %40"
             raise PayloadError("LOOP_REDIS_URL", expected, "another scheme or a port that is no number") from None
@@ -115,7 +115,7 @@ class JobQueue:
 
         from loop.job_queue.worker import LoopWorker
 
-        connection = Redis.from_url(self._url)  # without a timeout: a worker waits for jobs
+        connection = connect(self._url)  # without a timeout: a worker waits for jobs
         try:
             worker = LoopWorker([Queue(queue, connection=connection)], connection=connection, stopped=stopped)
             worker.work(logging_level="WARNING")

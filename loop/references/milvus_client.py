@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import threading
 from collections.abc import Iterable
+from contextlib import ExitStack
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from loop.errors import MilvusDown
 from loop.references.collection import Collection, call_milvus
@@ -25,6 +27,7 @@ from loop.references.milvus_format import (
     alias_name,
     collection_name,
 )
+from loop.storage import socket_file
 from loop.vision.embedding import Space
 
 # Short pauses find a restarted server at once; gRPC's own pauses last up to two minutes.
@@ -38,15 +41,19 @@ class Milvus:
         self.address, self._seconds, self._policy = address, seconds, policy or IndexPolicy()
         self._client: Any = None
         self._lock = threading.Lock()
+        self._open_folder = ExitStack()  # of a socket with a long path
 
     def answers(self) -> bool:
         """Return whether a server listens at the address, within a second."""
         parts = urlsplit(self.address)
         try:
-            with socket.create_connection((parts.hostname or "", parts.port or 19530), timeout=1.0):
-                return True
+            if parts.scheme == "unix":
+                socket_file.connect(unquote(parts.path), 1.0).close()
+            else:
+                socket.create_connection((parts.hostname or "", parts.port or 19530), timeout=1.0).close()
         except OSError:
             return False
+        return True
 
     def close(self) -> None:
         """Close the connection."""
@@ -54,6 +61,7 @@ class Milvus:
             client, self._client = self._client, None
         if client is not None:
             client.close()
+        self._open_folder.close()
 
     def find(self, project_id: int, kind: CollectionKind, space: Space) -> Collection | None:
         """Return the collection of an embedder, or None. Raises MilvusDown."""
@@ -106,8 +114,18 @@ class Milvus:
         with self._lock:
             if self._client is None:
                 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # it raises everything that it logs
-                self._client = MilvusClient(uri=self.address, timeout=self._seconds, grpc_options=_channel_options())
+                uri = self._short_address()
+                self._client = MilvusClient(uri=uri, timeout=self._seconds, grpc_options=_channel_options())
         return self._client
+
+    def _short_address(self) -> str:
+        """Return the address; the folder of a socket with a long path stays open until the client is closed."""
+        parts = urlsplit(self.address)
+        if parts.scheme != "unix":
+            return self.address
+        self._open_folder.close()
+        path = self._open_folder.enter_context(socket_file.short_path(unquote(parts.path)))
+        return f"unix:{quote(os.fsencode(path), safe='/:')}"
 
     def _open(self, name: str, project_id: int) -> Collection | None:
         if not self.ask("has_collection", name):

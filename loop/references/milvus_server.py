@@ -4,38 +4,41 @@ from __future__ import annotations
 
 import fcntl
 import os
-import socket
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 from loop.errors import LoopError
 
-HOST = "127.0.0.1"  # the default is every address, and Milvus Lite has no authentication
+HOST, PORT = "unix:milvus.sock", 0  # gRPC takes all after "unix:" as the path of a socket
+SOCKET = "milvus.sock:0"
 
 
 def address(folder: Path) -> str:
-    """Return its URI. The port is chosen once and stored in *folder*, where every process finds it."""
-    return f"http://{HOST}:{_stored_port(folder)}"
+    """Return its URI, a socket in *folder*, which only its owner can enter: Milvus Lite asks nobody who calls."""
+    return f"unix:{quote(os.fsencode(folder / SOCKET), safe='/:')}"
 
 
 def command(folder: Path) -> tuple[str, ...]:
-    """Return the arguments of Python that start it. Only one process at a time may open the data."""
-    data = ("--data-dir", str(folder / "data"))
-    return ("-m", "milvus_lite", "server", *data, "--host", HOST, "--port", str(_stored_port(folder)))
-
-
-def renew_port(folder: Path, seconds: float) -> None:
     """
-    Choose another port if another program took the stored one. Call this before the start.
+    Return the arguments of Python that start it in *folder*: the path of a socket must be short.
 
-    A server that a killed run left behind has *seconds* to end. Raises LoopError if it does not: its data cannot be
-    shared.
+    Only one process at a time may open the data.
     """
+    program = ("-P", "-m", "milvus_lite", "server")  # -P: no module is imported from the folder
+    return (*program, "--data-dir", str(folder / "data"), "--host", HOST, "--port", str(PORT))
+
+
+def make_folder(folder: Path, seconds: float) -> None:
+    """
+    Make the folder. A server that a killed run left behind has *seconds* to end.
+
+    Raises LoopError if it does not: its data cannot be shared.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     deadline = time.monotonic() + seconds
-    while not _is_free(_stored_port(folder)):
-        if not _is_held(folder / "data" / "LOCK"):
-            (folder / "port").unlink()
-        elif time.monotonic() > deadline:
+    while _is_held(folder / "data" / "LOCK"):
+        if time.monotonic() > deadline:
             raise LoopError(f"a Milvus Lite has {folder} open: does another `loop up` run on this LOOP_HOME?")
         time.sleep(0.1)
 
@@ -50,34 +53,3 @@ def _is_held(path: Path) -> bool:
         except OSError:
             return True
     return False
-
-
-def _stored_port(folder: Path) -> int:
-    path = folder / "port"
-    folder.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        scratch = folder / f"port.{os.getpid()}"
-        scratch.write_text(str(_free_port()))
-        try:
-            os.link(scratch, path)  # atomic: only one process succeeds
-        except FileExistsError:
-            pass
-        finally:
-            scratch.unlink()
-    return int(path.read_text())
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True

@@ -152,7 +152,8 @@ def milvus() -> Iterator[str]:
     """Yield the address of a Milvus Lite in its own folder."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        process = subprocess.Popen([sys.executable, *milvus_server.command(folder)], stdout=subprocess.DEVNULL)
+        command = [sys.executable, *milvus_server.command(folder)]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=folder)
         address = milvus_server.address(folder)
         try:
             while not Milvus(address).answers():

@@ -9,10 +9,10 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from redis import Redis
 
-from loop.errors import LoopError, UpstreamError
+from loop.errors import LoopError
 from loop.job_queue import redis_server
+from loop.job_queue.connection import connect
 from loop.settings import Settings
 from loop.storage import database
 from loop.wiring import build
@@ -57,23 +57,15 @@ def test_records_are_in_the_home_of_that_name_and_nowhere_else(name):
 
 @given(NAMES)
 @settings(max_examples=100)
-def test_every_client_finds_the_socket_that_the_server_of_a_home_opens(name):
+def test_every_client_finds_the_socket_that_the_server_opens_in_its_home(name):
     settings = Settings.read({"LOOP_HOME": f"/srv/{name}"})
-    argument = redis_server.command(settings.redis_socket, settings.home / "redis")
+    command = redis_server.command(settings.redis_folder)
+    options = dict(zip(command[1::2], command[2::2], strict=True))
 
-    socket_path = Redis.from_url(settings.redis).connection_pool.connection_kwargs["path"]
+    socket = connect(settings.redis).connection_pool.connection_kwargs["path"]
 
-    assert socket_path == str(settings.redis_socket) == argument[argument.index("--unixsocket") + 1]
-    assert len(os.fsencode(socket_path)) < redis_server.SOCKET_BYTES
-    assert " " not in socket_path  # redis-py cannot read what the server says of a connection else
-
-
-@given(NAMES, NAMES)
-@settings(max_examples=100)
-def test_two_homes_share_no_socket(first, second):
-    sockets = {Settings.read({"LOOP_HOME": f"/srv/{name}"}).redis_socket for name in (first, second)}
-
-    assert len(sockets) == len({first, second})
+    assert socket == f"/srv/{name}/redis/redis.sock"
+    assert socket == f"{options['--dir']}/{options['--unixsocket']}"
 
 
 @pytest.mark.parametrize("name", ODD)
@@ -123,13 +115,3 @@ def test_a_home_that_cannot_be_is_refused_by_name(tmp_path, name):
 
     with pytest.raises(LoopError, match="LOOP_HOME"):
         build(Settings.read({"LOOP_HOME": str(tmp_path / name)}), migrate=True)
-
-
-def test_a_socket_that_others_could_replace_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(redis_server, "SHORT_FOLDER", tmp_path)
-    socket = redis_server.socket_in(tmp_path / "a b")
-    socket.parent.mkdir(mode=0o777)
-    socket.parent.chmod(0o777)
-
-    with pytest.raises(UpstreamError, match="open to other users"):
-        redis_server.make_folders(socket, tmp_path / "a b")

@@ -8,12 +8,13 @@ from contextlib import closing
 
 import pytest
 from redis import Redis
-from rq import Queue
+from rq import Queue, SimpleWorker
 from rq.job import Job
 
 from loop.errors import UpstreamError
 from loop.installation.processes import EmbeddedRedis
 from loop.job_queue import queue as queues
+from loop.job_queue.connection import connect
 from loop.job_queue.queue import DEFAULT, GPU, JobQueue
 from loop.settings import Settings
 from loop.training.ask import ask_training
@@ -24,8 +25,7 @@ from loop.wiring import build
 
 @pytest.fixture(scope="module")
 def redis(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("redis")
-    server = EmbeddedRedis(folder / "r.sock", folder)
+    server = EmbeddedRedis(tmp_path_factory.mktemp("redis"))
     server.start()
     yield server
     server.stop()
@@ -205,3 +205,19 @@ def test_what_was_asked_for_survives_a_restart(redis, jobs, connection):
     redis.start()
 
     assert jobs.lengths()[DEFAULT] == 1
+
+
+def test_the_server_of_a_folder_with_a_long_and_odd_path_is_reached_by_clients_and_workers(tmp_path):
+    server = EmbeddedRedis(tmp_path / "a ?b%20c#d 'é\" *" / ("n" * 100) / ("n" * 100))
+    server.start()
+    try:
+        with closing(JobQueue(server.address)) as jobs, closing(connect(server.address)) as connection:
+            assert jobs.ask_review(1)
+            assert jobs.lengths() == {GPU: 0, DEFAULT: 1}
+            job = Queue("other", connection=connection).enqueue(os.getpid)
+
+            SimpleWorker(["other"], connection=connection).work(burst=True)
+
+            assert job.return_value() == os.getpid()
+    finally:
+        server.stop()

@@ -10,7 +10,7 @@ from loop.references.milvus_client import Milvus
 
 
 class MilvusProcess:
-    """Milvus Lite over one folder, on one port."""
+    """Milvus Lite over one folder."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -18,9 +18,10 @@ class MilvusProcess:
         self.process = None
 
     def start(self):
+        milvus_server.make_folder(self.folder, 1.0)
         with (self.folder / "log").open("ab") as log:
             command = [sys.executable, *milvus_server.command(self.folder)]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
         deadline = time.monotonic() + 60
         while not Milvus(self.address).answers():
             assert self.process.poll() is None, (self.folder / "log").read_text()

@@ -1,6 +1,7 @@
 """What the adapter promises of collections holds on a real Milvus Lite."""
 
 import time
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from loop.references.entries import CollectionKind, Entry
 from loop.references.milvus_client import Milvus
 from loop.references.milvus_format import IndexPolicy
 from loop.vision.embedding import Space, normalise
+from tests.references.integration.milvus import MilvusProcess
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -191,3 +193,14 @@ def test_a_frozen_milvus_is_given_up_in_time(milvus):
     assert time.monotonic() - began < 4
     assert soon(lambda: known.search(vectors(1), 3)) == [[]]
     slow.close()
+
+
+def test_a_milvus_in_a_folder_with_a_long_and_odd_path_is_reached(tmp_path):
+    process = MilvusProcess(tmp_path / "a ?b%20c#d 'é\" *" / ("n" * 100) / ("n" * 100))
+    process.start()
+    try:
+        with closing(Milvus(process.address)) as client:
+            assert client.answers()
+            assert client.ask("list_collections") == []
+    finally:
+        process.stop()
