@@ -1,4 +1,4 @@
-# Everything of `loop up` in one image; on a machine with a GPU, run it with `--gpus all`.
+# Everything of `loop up` in one image, closed to all without a login or a token (docs/security.md); on a machine with a GPU, run it with `--gpus all`.
 FROM python:3.11-slim
 
 RUN apt-get update \

@@ -1,8 +1,7 @@
-"""The Flask app: wiring, basic auth, errors to HTTP. Start it with `gunicorn 'backend.app:create_app()'`."""
+"""The Flask app: wiring, access, errors to HTTP. Start it with `gunicorn 'backend.app:create_app()'`."""
 
 from __future__ import annotations
 
-import hmac
 import logging
 import time
 
@@ -10,12 +9,12 @@ from flask import Flask, Response, g, json, jsonify, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from backend import access
 from backend.api import api
 from backend.metrics import SECONDS
 from backend.protocol import protocol
 from backend.webhook import intake
 from loop.errors import Busy, LoopError, PayloadError, RegistryError, Unauthorized, UnknownProject, UpstreamError
-from loop.label_studio.webhook import SECRET_HEADER
 from loop.serving.predictor import Predictor
 from loop.settings import Settings
 from loop.wiring import build
@@ -41,25 +40,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(protocol)
     app.register_blueprint(intake)
     app.register_blueprint(api)
-    app.before_request(lambda: _check_auth(settings))
+    app.before_request(_begin)
+    app.before_request(access.check)
     app.after_request(_observe_seconds)
     app.register_error_handler(LoopError, _answer)
     app.register_error_handler(Exception, _answer_bug)
     return app
 
 
-def _check_auth(settings: Settings) -> None:
-    """Require basic auth, if it is configured, except for /health and for a webhook that sends its secret."""
+def _begin() -> None:
     g.began = time.perf_counter()
-    if not settings.basic_auth_user or request.endpoint == "protocol.health":
-        return
-    if request.endpoint == "intake.webhook" and SECRET_HEADER in request.headers:
-        return
-    given = request.authorization
-    user, password = (given.username or "", given.password or "") if given else ("", "")
-    expected = (settings.basic_auth_user, settings.basic_auth_pass)
-    if not all(hmac.compare_digest(a.encode(), b.encode()) for a, b in zip((user, password), expected, strict=True)):
-        raise Unauthorized("basic auth: wrong or missing user and password")
 
 
 def _observe_seconds(response: Response) -> Response:

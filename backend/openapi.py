@@ -16,11 +16,13 @@ Json = dict[str, Any]
 REF = "#/components/schemas/{model}"
 ERRORS = {
     400: "a part of the request cannot be read; `field` names it",
-    401: "a wrong or missing user, password or secret",
+    401: "a wrong or missing user, password, token or secret",
+    403: "the sender is known and may not do this, such as a read-only token that writes",
     404: "the project is not connected",
     409: "the registry cannot do this",
     413: "the body is too large",
     415: "the body is not declared as application/json",
+    421: "the Host header names a host that is not ours",
     429: "too many requests at once; send the same again later",
     500: "a bug of ours; the log has the trace",
     502: "Label Studio or Redis did not answer",
@@ -37,7 +39,7 @@ class Route:
     query: type[BaseModel] | None = None
     headers: dict[str, str] = field(default_factory=dict)
     errors: tuple[int, ...] = ()
-    security: tuple[str, ...] = ("basic",)  # any of these is enough; empty: no authentication
+    security: tuple[str, ...] = ("basic", "bearer")  # any of these is enough; empty: no authentication
     more: str = ""
 
 
@@ -55,9 +57,12 @@ ROUTES: dict[tuple[str, str], Route] = {
         {202: protocol_schemas.EventAnswer},
         takes=protocol_schemas.Event,
         headers={PROJECT_HEADER: "the project's id", SECRET_HEADER: "the project's secret"},
-        errors=(400, 413),
+        errors=(400, 404, 413, 415),
         security=("secret", "basic"),
-        more="Sent by the webhook that `loop connect` adds. Only Start Training comes without the secret.",
+        more=(
+            "Sent by the webhook that `loop connect` adds. Only Start Training comes without the secret, with the "
+            "login of the ML backend. Events of a project that is not connected are refused."
+        ),
     ),
     ("get", "/versions"): Route(
         "Versions of a project, or of all",
@@ -111,7 +116,20 @@ def document() -> Json:
         "components": {
             "schemas": defined["$defs"],
             "securitySchemes": {
-                "basic": {"type": "http", "scheme": "basic"},
+                "basic": {
+                    "type": "http",
+                    "scheme": "basic",
+                    "description": (
+                        "BASIC_AUTH_USER and BASIC_AUTH_PASS open everything. The login of `loop tokens login`, which "
+                        "Label Studio sends otherwise, opens /setup, /predict, /versions and Start Training of one "
+                        "project."
+                    ),
+                },
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A token of `loop tokens add`. With --read-only, it opens GET alone.",
+                },
                 "secret": {"type": "apiKey", "in": "header", "name": SECRET_HEADER},
             },
         },
@@ -128,7 +146,7 @@ def _models() -> list[tuple[type[BaseModel], JsonSchemaMode]]:
 
 def _operation(method: str, path: str, route: Route) -> Json:
     answers: Json = {str(status): _answer(model) for status, model in route.answers.items()}
-    for status in (*route.errors, *((401,) if route.security else ()), 500):
+    for status in (*route.errors, *((401, 403, 421) if route.security else ()), 500):
         content = {"application/json": {"schema": _ref(protocol_schemas.Error)}}
         answers[str(status)] = {"description": ERRORS[status], "content": content}
     operation: Json = {

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
+from backend import access
 from backend.metrics import IMAGES_BROKEN, PREDICTIONS, UNMAPPED, expose
 from loop.errors import PayloadError
 from loop.label_studio.label_config import parse
@@ -46,15 +47,15 @@ def setup() -> Response:
     """Answer the version that `/predict` uses now: by it Label Studio tells which tasks are predicted already."""
     sent = body()
     parse(_text(sent, "schema"))
-    return jsonify(model_version=predictor().version(project_of(sent)))
+    return jsonify(model_version=predictor().version(access.require(project_of(sent))))
 
 
 @protocol.post("/predict")
 def predict() -> Response:
     """Answer one result per task, in the order of the tasks."""
     sent = body()
+    project_id = access.require(project_of(sent))
     tasks = read_tasks(sent.get("tasks"))
-    project_id = project_of(sent)
     answers = predictor().predict(project_id, _text(sent, "label_config"), tasks)
     suggestions = [answer.suggestion for answer in answers]
     PREDICTIONS.labels(project_id).inc(len(answers))
@@ -71,12 +72,12 @@ def predict() -> Response:
 
 @protocol.get("/versions")
 def versions() -> Response:
-    """All versions of `?project=`, newest first; of every project without it."""
-    wanted = request.args.get("project")
+    """All versions of `?project=`, newest first; without it, of every project that the sender may name."""
+    wanted, projects = request.args.get("project"), current_app.extensions["rooms"].studio.projects
     ids = (
-        [project_id_of(wanted)]
+        [access.require(project_id_of(wanted))]
         if wanted
-        else [project.id for project in current_app.extensions["rooms"].studio.projects.all()]
+        else [project.id for project in projects.all() if access.caller().may_name(project.id)]
     )
     return jsonify(versions=[name for project_id in ids for name in predictor().versions(project_id)])
 

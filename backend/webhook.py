@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import hmac
 import logging
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
+from werkzeug.exceptions import UnsupportedMediaType
 
+from backend import access
 from backend.metrics import EVENTS
 from backend.protocol import body
-from loop.errors import PayloadError, Unauthorized, UpstreamError
-from loop.label_studio.payloads import project_id_of, project_of
-from loop.label_studio.webhook import ACTIONS, PROJECT_HEADER, SECRET_HEADER, START_TRAINING
+from loop.access.callers import CallerKind
+from loop.errors import PayloadError, RecordsDown, Unauthorized, UpstreamError
+from loop.label_studio.payloads import project_of
+from loop.label_studio.webhook import ACTIONS, SECRET_HEADER, START_TRAINING
 from loop.rooms import Rooms
 
 intake = Blueprint("intake", __name__)
@@ -31,21 +34,22 @@ def webhook() -> tuple[Response, int]:
     """
     Append an event to the log, and ask for the job that processes it.
 
-    The webhook that `loop connect` adds sends the secret of the project. Only Start Training comes without the secret,
-    with basic auth alone. Events of the webhook that Label Studio itself adds for an ML backend are refused.
+    The webhook that `loop connect` adds sends the secret of the project, which is checked before the body is read. Only
+    Start Training comes without the secret, with the login of the ML backend. Events of the webhook that Label Studio
+    itself adds for an ML backend are refused. An event of a project that is not connected is refused: its first sync
+    reads everything.
     """
     rooms: Rooms = current_app.extensions["rooms"]
+    if not request.is_json:
+        raise UnsupportedMediaType(f"Content-Type: expected application/json, found {request.mimetype or 'none'}")
     request.max_content_length = LARGEST_EVENT
     sent = body()
     action = sent.get("action")
     if not isinstance(action, str) or not ACTION.fullmatch(action):
         raise PayloadError("action", "the name of an event", action)
-    has_secret = SECRET_HEADER in request.headers
-    if not has_secret and action != START_TRAINING:
-        raise Unauthorized(f"{action} without {SECRET_HEADER}: run `loop connect` for its project")
-    project_id = _project_id(sent)
-    if has_secret:
-        _check_secret(rooms, project_id)
+    project_id = _project_id(sent, action)
+    with suppress(RecordsDown):  # the event itself may still find a place
+        rooms.studio.projects.get(project_id)
     try:
         is_new = rooms.reviews.events.append(project_id, action, {**sent, **_moment(action)})
     except RecursionError as error:
@@ -58,17 +62,14 @@ def webhook() -> tuple[Response, int]:
     return jsonify(status="appended" if is_new else "known already"), 202
 
 
-def _project_id(sent: Mapping[str, Any]) -> int:
-    """Return the project of the event: our webhook names it in a header, Start Training in the body."""
-    if PROJECT_HEADER in request.headers:
-        return project_id_of(request.headers[PROJECT_HEADER])
-    return project_of(sent)
-
-
-def _check_secret(rooms: Rooms, project_id: int) -> None:
-    expected = rooms.studio.backend.secret_of(project_id)
-    if not hmac.compare_digest(request.headers[SECRET_HEADER].encode(), expected.encode()):
-        raise Unauthorized(f"wrong {SECRET_HEADER} for project {project_id}")
+def _project_id(sent: Mapping[str, Any], action: str) -> int:
+    """Return the project of an event: its secret tells the project, and Start Training, without a secret, names it."""
+    sender = access.caller()
+    if sender.kind == CallerKind.WEBHOOK and sender.project:
+        return sender.project
+    if action != START_TRAINING:
+        raise Unauthorized(f"{action} without {SECRET_HEADER}: run `loop connect` for its project")
+    return access.require(project_of(sent))
 
 
 def _moment(action: str) -> dict[str, str]:

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from sqlalchemy import Engine
+
+from loop.access.hosts import OwnHosts
+from loop.access.logins import Login, Logins
+from loop.access.room import AccessRoom
+from loop.access.tokens import TokenStore
 from loop.datasets.room import DatasetPolicy
 from loop.datasets.selection import SelectionPolicy
 from loop.gate.rule import GatePolicy
 from loop.serving.queue_order import AuditPolicy
 from loop.serving.room import ServingPolicy
 from loop.settings import Settings
+from loop.storage.key_file import DerivedSecrets
 from loop.training.trainer import TrainingPolicy
 from loop.vision.images import ImageLimits
+
+
+def access_room(settings: Settings, secrets: DerivedSecrets, engine: Engine) -> AccessRoom:
+    """Who may call the backend."""
+    own = Login(settings.basic_auth_user, settings.basic_auth_pass) if settings.basic_auth_user else None
+    hosts = OwnHosts.of(settings.host, settings.backend_url)
+    return AccessRoom(Logins(secrets, own), TokenStore(engine), hosts, settings.host)
 
 
 def image_limits(settings: Settings) -> ImageLimits:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
+from loop.access.room import AccessRoom
 from loop.datasets.room import DatasetsRoom
 from loop.delivery import NoticeSender
 from loop.discovery.room import DiscoveryRoom
@@ -32,6 +33,7 @@ class Rooms:
     queue: JobQueue
     outbox: Outbox
     sender: NoticeSender
+    access: AccessRoom
     studio: StudioRoom
     vision: VisionRoom
     registry: RegistryRoom

@@ -26,6 +26,7 @@ PATTERNS = (  # texts that look like credentials; the group stays
     ),
     re.compile(rf"(?i)(['\"](?:{'|'.join(sorted(SECRET_KEYS))})['\"]\s*:\s*['\"])(?!\[redacted\])[^'\"]+"),
     re.compile(r"(\b(?:Token|(?i:bearer|basic))\s+)(?=[^\s'\"]*\d)[\w.+/=-]{8,}"),  # `token` may be one of a dry run
+    re.compile(r"\bloop_[\w-]{43}"),  # a bearer token of ours
     re.compile(r"\beyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*"),
 )
 

@@ -35,9 +35,9 @@ class Settings(EnvironmentSettings):
         "", alias="LABEL_STUDIO_API_KEY", description="legacy token or personal access token; the kind is detected"
     )
     basic_auth_user: str = Field(
-        "", alias="BASIC_AUTH_USER", description="user name for HTTP basic auth on the backend"
+        "", alias="BASIC_AUTH_USER", description="user that opens the whole backend; empty: a login for each project"
     )
-    basic_auth_pass: str = Field("", alias="BASIC_AUTH_PASS", description="password for HTTP basic auth on the backend")
+    basic_auth_pass: str = Field("", alias="BASIC_AUTH_PASS", description="password of that user")
     url: str = Field("", description="URL at which Label Studio reaches the backend; empty: http://HOST:PORT")
     host: str = Field("127.0.0.1", description="address that the backend listens on")
     port: int = Field(9090, ge=1, le=65535, description="port that the backend listens on")
@@ -150,7 +150,10 @@ class Settings(EnvironmentSettings):
         return settings
 
     def _check(self) -> None:
-        """Check the API key and the addresses. Raises PayloadError."""
+        """Check the API key, the login and the addresses. Raises PayloadError."""
+        if bool(self.basic_auth_user) != bool(self.basic_auth_pass):
+            missing = "BASIC_AUTH_USER" if self.basic_auth_pass else "BASIC_AUTH_PASS"
+            raise PayloadError(missing, "a user and a password, or neither: each project then has its own", "nothing")
         if problem := key_problem(self.label_studio_api_key):
             expected = "a key in one line of ASCII, as Label Studio shows it under Account & Settings"
             raise PayloadError("LABEL_STUDIO_API_KEY", expected, problem)

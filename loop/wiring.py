@@ -88,6 +88,7 @@ class RoomBuilder:
         self._settings = settings
         self._secrets = DerivedSecrets(settings.home, settings.webhook_secret)
         self.engine = database.connect(settings.database)
+        self.access = policies.access_room(settings, self._secrets, self.engine)
         self.queue = JobQueue(settings.redis)
         self.outbox = Outbox(self.engine, settings.receivers)
         self.sender = NoticeSender(lambda: standard_key(settings.notify_secret or self._secrets.of("notices")))
@@ -108,9 +109,7 @@ class RoomBuilder:
         return self._room(
             StudioRoom,
             client=LabelStudio(settings.label_studio_url, settings.label_studio_api_key),
-            backend=BackendAddress(
-                settings.backend_url, settings.basic_auth_user, settings.basic_auth_pass, self._secrets.of_webhook
-            ),
+            backend=BackendAddress(settings.backend_url, self.access.logins.of_project, self._secrets.of_webhook),
             projects=ProjectStore(self.engine),
             classes=ClassStore(self.engine),
         )

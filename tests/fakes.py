@@ -74,6 +74,9 @@ class FakeLabelStudio:
     def now(self):
         return datetime.now(UTC)
 
+    def backends(self, project_id):
+        return []
+
     def validate_config(self, project_id, label_config):
         parse(label_config)
 

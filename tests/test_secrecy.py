@@ -162,7 +162,9 @@ def test_an_address_that_cannot_be_used_is_refused_without_its_password(tmp_path
 
 
 def test_a_password_keeps_its_quotes():
-    assert Settings.read({"BASIC_AUTH_PASS": ' "a" \n'}).basic_auth_pass == '"a"'
+    settings = Settings.read({"BASIC_AUTH_USER": "u", "BASIC_AUTH_PASS": ' "a" \n'})
+
+    assert settings.basic_auth_pass == '"a"'
 
 
 def test_every_secret_of_the_settings_is_known(tmp_path):

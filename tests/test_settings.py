@@ -18,9 +18,15 @@ def test_without_anything_set_the_defaults_hold():
 
 
 def test_names_that_label_studio_users_know_are_kept():
-    settings = Settings.read({"LABEL_STUDIO_URL": "http://studio:8080", "BASIC_AUTH_USER": "u"})
+    settings = Settings.read({"LABEL_STUDIO_URL": "http://studio:8080", "BASIC_AUTH_USER": "u", "BASIC_AUTH_PASS": "p"})
 
     assert (settings.label_studio_url, settings.basic_auth_user) == ("http://studio:8080", "u")
+
+
+@pytest.mark.parametrize(("given", "missing"), [("USER", "PASS"), ("PASS", "USER")])
+def test_half_a_login_is_refused_by_name(given, missing):
+    with pytest.raises(PayloadError, match=f"^BASIC_AUTH_{missing}: expected a user and a password"):
+        Settings.read({f"BASIC_AUTH_{given}": "half"})
 
 
 def test_an_empty_variable_is_as_good_as_none():

@@ -45,6 +45,7 @@ TOP = {  # by file: its commands, with the first line of their help
     "datasets": {"dataset": "YOLO datasets."},
     "taxonomy": {"taxonomy": "The taxonomy: a tree of categories, and the detections matched to it."},
     "references": {"references": "Vectors of confirmed boxes (references) and of detections."},
+    "tokens": {"tokens": "Tokens with which programs call the backend."},
     "events": {
         "deliveries": "Notices to the receivers in LOOP_NOTIFY_URLS.",
         "events": "Events of Label Studio that could not be processed, with the reasons.",

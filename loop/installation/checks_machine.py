@@ -1,4 +1,4 @@
-"""Checks of this installation: versions, records, web, Redis, workers, schedule, notices, disk."""
+"""Checks of this installation: versions, records, web, access, Redis, workers, schedule, notices, disk."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 
+import httpx
+
+from loop.access.hosts import is_loopback
 from loop.errors import UpstreamError
 from loop.installation.findings import Finding, ok, warning, wrong
 from loop.installation.room import InstallationRoom
@@ -63,6 +66,21 @@ def web(installation: InstallationRoom) -> list[Finding]:
         return [ok("web", f"{installation.studio.backend.url} answers")]
     advice = "start it with `loop up`; if it runs, set LOOP_URL to the URL at which it is reached"
     return [wrong("web", f"{installation.studio.backend.url} does not answer from here", advice)]
+
+
+def access(installation: InstallationRoom) -> list[Finding]:
+    """Check that the backend refuses a request without a credential."""
+    own, tokens = installation.access.logins.own, installation.access.tokens.all()
+    login = f"the user {own.user} of BASIC_AUTH_USER" if own else "a login for each project"
+    where = "this machine alone" if is_loopback(installation.access.listens_on) else installation.access.listens_on
+    summary = f"listens on {where}; open to {login} and {len(tokens)} tokens"
+    try:
+        if installation.studio.backend.is_closed():
+            return [ok("access", summary)]
+    except httpx.HTTPError:
+        return [ok("access", f"{summary}; not tried, because it does not answer")]
+    advice = "stop what listens there and start `loop up` again; a proxy must pass on the Authorization header"
+    return [wrong("access", f"{installation.studio.backend.url} answers without a credential", advice)]
 
 
 def redis(installation: InstallationRoom) -> list[Finding]:
@@ -134,4 +152,4 @@ def _span(span: timedelta) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
-HERE = (versions, records, web, redis, queue_age, schedule, notices, disk)
+HERE = (versions, records, web, access, redis, queue_age, schedule, notices, disk)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from loop.errors import ImageError, ImageForbidden, LabelConfigError, PayloadError
 from loop.http_addresses import is_same
-from loop.installation.connect import BACKEND_TITLE, SAMPLING
+from loop.installation.connect import SAMPLING
 from loop.installation.findings import Finding, is_private, ok, warning, wrong
 from loop.installation.room import InstallationRoom
 from loop.label_studio.label_config import parse
 from loop.label_studio.payloads import Task
 from loop.label_studio.projects import Project
 from loop.label_studio.states import DISCONNECTED, FAILED, BackendState, ProjectState, StorageState, WebhookState
-from loop.label_studio.webhook import ACTIONS, SECRET_HEADER, is_ours
+from loop.label_studio.webhook import ACTIONS, BACKEND_TITLE, SECRET_HEADER, is_ours
 
 GUARDS = "set ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false in Label Studio's environment"
 CLOUD_BROKEN = ("failed", "completed_with_errors")
@@ -43,8 +43,8 @@ def _backend(installation: InstallationRoom, known: BackendState, project_id: in
         return wrong("backend", f"{summary}; it answers from here", advice)
     if known.state == FAILED:
         advice = (
-            "if it says 401, basic auth differs: remove the backend in Label Studio and run "
-            f"`loop connect --project {project_id}`; otherwise read the log of the backend"
+            f"if it says 401, run `loop connect --project {project_id}`, which repairs the login; "
+            "otherwise read the log of the backend"
         )
         return wrong("backend", f"{summary}: {known.error[:200]}", advice)
     return ok("backend", summary)

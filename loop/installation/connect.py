@@ -6,19 +6,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from loop.errors import UnknownVersion, UpstreamError, WeightsRefused
-from loop.http_addresses import is_same
 from loop.installation.room import InstallationRoom
 from loop.label_studio.classes import FIT_ADVICE, fit_classes, join_names
 from loop.label_studio.label_config import parse
 from loop.label_studio.states import ProjectChanges, ProjectState
 from loop.label_studio.views import IS_OPEN, View, ViewChange, put_view
-from loop.label_studio.webhook import ensure_webhook
+from loop.label_studio.webhook import ensure_backend, ensure_webhook
 from loop.registry.follow import ask_refresh
 from loop.registry.store import FIRST, VersionFacts
 from loop.training.after_reviews import sync
 
 SAMPLING = "Uncertainty sampling"
-BACKEND_TITLE = "YOLO loop"
 VIEW = View("Least certain first", (IS_OPEN,), ordering=("tasks:predictions_score",))
 
 
@@ -41,7 +39,7 @@ def connect(installation: InstallationRoom, project_id: int) -> list[str]:
     if changed:
         changed += _fit(installation, project_id)
     changed += _settings(installation, project)
-    changed += _backend(installation, project_id)
+    changed += ensure_backend(installation.studio, project_id)
     changed += ensure_webhook(installation.studio, project_id)
     changed += _view(installation, project_id)
     synced = sync(installation.trainings, project_id)
@@ -127,14 +125,6 @@ def _settings(installation: InstallationRoom, project: ProjectState) -> list[str
     if changes:
         installation.studio.client.update_project(project.id, **changes)
     return lines
-
-
-def _backend(installation: InstallationRoom, project_id: int) -> list[str]:
-    ours, client = installation.studio.backend, installation.studio.client
-    if any(is_same(backend.url, ours.url) for backend in client.backends(project_id)):
-        return []
-    client.create_backend(project_id, BACKEND_TITLE, ours.url, ours.user, ours.password)
-    return [f"added the ML backend {ours.url}"]
 
 
 def _view(installation: InstallationRoom, project_id: int) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
+from loop.access.room import AccessRoom
 from loop.job_queue.queue import JobQueue
 from loop.label_studio.room import StudioRoom
 from loop.notices import Outbox
@@ -22,6 +23,7 @@ class InstallationRoom:
     """The other rooms, for connecting a project and for checks; *engine* is that of the records."""
 
     engine: Engine
+    access: AccessRoom
     studio: StudioRoom
     queue: JobQueue
     outbox: Outbox

@@ -13,7 +13,7 @@ from contextlib import suppress
 import httpx
 
 from loop import process_table as processes
-from loop.errors import LoopError
+from loop.errors import LoopError, UpstreamError
 from loop.installation import run_lock
 from loop.installation.guard import Guard
 from loop.installation.processes import EmbeddedRedis, Program
@@ -104,7 +104,10 @@ def run(
             say(f"{part.name:<18} {part.address}")
             if isinstance(part, EmbeddedRedis):
                 _put_back(settings)
+        say(f"{'access':<18} {_describe_access(settings)}")
         _wait_for_web(settings, parts, stopping)
+        if not stopping:
+            _ask_sync(settings)
         say("stopping" if stopping else "ready")
         _keep(parts, stopping, guard, say)
     finally:
@@ -117,6 +120,21 @@ def _put_back(settings: Settings) -> None:
     queue = JobQueue(settings.redis)
     queue.put_back()
     queue.close()
+
+
+def _ask_sync(settings: Settings) -> None:
+    """Ask for a sync, which repairs the login that Label Studio sends: it tries a login on the web part first."""
+    queue = JobQueue(settings.redis)
+    with suppress(UpstreamError):  # the schedule asks again
+        queue.ask_sync_all()
+    queue.close()
+
+
+def _describe_access(settings: Settings) -> str:
+    """Say who gets in, without any secret."""
+    if settings.basic_auth_user:
+        return f"the user {settings.basic_auth_user}, and tokens of `loop tokens add`"
+    return "`loop connect` gives Label Studio a login; `loop tokens add` makes a token for a program"
 
 
 def _stop(parts: Sequence[Program], stopping: Stopping, guard: Guard) -> None:

@@ -54,6 +54,10 @@ class JobQueue:
         """Ask for a job that records the reviews of a project for which no event came."""
         return self._ask(DEFAULT, "loop.jobs.sync", project_id)
 
+    def ask_sync_all(self) -> bool:
+        """Ask for a job that asks for the sync of every project."""
+        return self._ask(DEFAULT, "loop.jobs.sync_all")
+
     def ask_index(self, project_id: int) -> bool:
         """Ask for a job that makes the missing vectors of a project."""
         return self._ask(DEFAULT, "loop.jobs.index", project_id)

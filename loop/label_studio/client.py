@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Unpack
 
+from loop.access.logins import Login
 from loop.errors import UpstreamError
 from loop.label_studio import prediction_import
 from loop.label_studio.annotations import Annotation, AnnotationChanges, write_annotation
@@ -18,6 +19,7 @@ from loop.label_studio.states import (
     ProjectState,
     StorageState,
     WebhookState,
+    write_login,
     write_project,
 )
 from loop.label_studio.tasks import (
@@ -188,11 +190,15 @@ class LabelStudio(Connection):
         """Return the ML backends of a project: Label Studio calls each of them to tell its state."""
         return [BackendState.of(backend) for backend in self._list("api/ml/", project_id)]
 
-    def create_backend(self, project_id: int, title: str, url: str, user: str = "", password: str = "") -> None:
+    def create_backend(self, project_id: int, title: str, url: str, login: Login) -> None:
         """Add an ML backend; Label Studio calls its /health and /setup before it answers."""
         fields = {"project": project_id, "url": url, "title": title, "is_interactive": False}
-        auth = {"auth_method": "BASIC_AUTH", "basic_auth_user": user, "basic_auth_pass": password}
-        self._ask("POST", "api/ml/", json={**fields, **(auth if user else {})})
+        self._ask("POST", "api/ml/", json={**fields, **write_login(login)})
+
+    def update_backend_login(self, project_id: int, backend: BackendState, login: Login) -> None:
+        """Let Label Studio send another login to an ML backend; it calls /health and /setup before it answers."""
+        fields = {"project": project_id, "url": backend.url, **write_login(login)}
+        self._ask("PATCH", f"api/ml/{backend.id}", json=fields)
 
     def storages(self, project_id: int) -> list[StorageState]:
         """Return the storages that the tasks of a project come from; asked once."""

@@ -18,6 +18,17 @@ from loop.storage.storable import is_id, is_text
 Json = Mapping[str, Any]
 LONGEST_ID = 20  # digits
 LONGEST = 1e8  # seconds of a review: three years
+RESULT_FIELDS = dict.fromkeys(  # the fields of a region that are read
+    (
+        *("id", "type", "from_name", "to_name", "item_index", "value", "origin", "score"),
+        *("original_width", "original_height"),
+    )
+)
+ANNOTATION_FIELDS = {  # the fields of an annotation that are read; None stands for the whole value
+    **dict.fromkeys(("id", "unique_id", "project", "task", "created_at", "updated_at", "completed_by", "lead_time")),
+    **dict.fromkeys(("was_cancelled", "ground_truth", "parent_prediction")),
+    "result": RESULT_FIELDS,
+}
 UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
 
 

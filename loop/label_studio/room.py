@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 import httpx
 
+from loop.access.logins import Login
 from loop.label_studio.client import LabelStudio
 from loop.label_studio.projects import ClassStore, ProjectStore
 
 
 @dataclass(frozen=True, slots=True)
 class BackendAddress:
-    """The backend's URL as Label Studio calls it, its basic auth, and the webhook secret of each project."""
+    """The backend's URL as Label Studio calls it, and of each project the login and the secret of the webhook."""
 
     url: str
-    user: str
-    password: str
+    login_of: Callable[[int], Login]
     secret_of: Callable[[int], str]
 
     def answers(self) -> bool:
@@ -26,6 +26,10 @@ class BackendAddress:
             return httpx.get(f"{self.url}/health", timeout=2.0).is_success
         except httpx.HTTPError:
             return False
+
+    def is_closed(self) -> bool:
+        """Whether the backend refuses a request without a credential. Raises httpx.HTTPError."""
+        return httpx.get(f"{self.url}/versions", timeout=2.0).status_code == httpx.codes.UNAUTHORIZED
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
+from loop.access.logins import Login
+
 Json = Mapping[str, Any]
 CONNECTED, DISCONNECTED, FAILED = "connected", "disconnected", "error"
+BASIC_AUTH, REFUSED = (
+    "BASIC_AUTH",
+    "401 Client Error",
+)  # the way to send a user, and a part of the error if it is refused
 BACKEND_STATES = {"CO": CONNECTED, "DI": DISCONNECTED, "ER": FAILED}
 
 
@@ -54,22 +60,37 @@ class ProjectChanges(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class BackendState:
-    """An ML backend of a project; *state* is a word of BACKEND_STATES, or Label Studio's code if it is unknown."""
+    """
+    An ML backend of a project.
 
+    *state* is a word of BACKEND_STATES, or Label Studio's code if it is unknown. *user* is the user that Label Studio
+    sends; empty if it sends none. Label Studio never shows the password.
+    """
+
+    id: int
     url: str
     title: str
     state: str
     error: str
+    user: str
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the backend refused the user and the password that Label Studio sent."""
+        return self.state == FAILED and REFUSED in self.error
 
     @classmethod
     def of(cls, json: Json) -> BackendState:
         """Read an ML backend as the API gives it."""
         code = str(json.get("state"))
+        is_sent = json.get("auth_method") == BASIC_AUTH
         return cls(
+            id=int(json.get("id") or 0),
             url=str(json.get("url", "")).rstrip("/"),
             title=str(json.get("title")),
             state=BACKEND_STATES.get(code, code),
             error=str(json.get("error_message")),
+            user=str(json.get("basic_auth_user") or "") if is_sent else "",
         )
 
 
@@ -131,3 +152,8 @@ def write_project(changes: ProjectChanges) -> dict[str, Any]:
     """Write changes of a project as the API takes them."""
     names = {"version": "model_version", "shows_predictions": "show_collab_predictions"}
     return {names.get(name, name): value for name, value in changes.items()}
+
+
+def write_login(login: Login) -> dict[str, str]:
+    """Write the login that Label Studio sends to an ML backend as the API takes it."""
+    return {"auth_method": BASIC_AUTH, "basic_auth_user": login.user, "basic_auth_pass": login.password}

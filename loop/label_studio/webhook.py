@@ -1,4 +1,4 @@
-"""The webhook by which Label Studio sends us the events of a project, and the content of its events."""
+"""The ML backend and the webhook by which Label Studio reaches us, and the content of the webhook's events."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from loop.errors import LoopError, PayloadError
 from loop.http_addresses import is_same
 from loop.label_studio.annotations import Annotation
 from loop.label_studio.label_config import parse
+from loop.label_studio.payloads import ANNOTATION_FIELDS
 from loop.label_studio.room import StudioRoom
 from loop.label_studio.states import WebhookState
 from loop.label_studio.tasks import StoredTask, stored_tasks
@@ -24,12 +25,49 @@ START_TRAINING = "START_TRAINING"  # the button in Label Studio; the event goes 
 SECRET_HEADER, PROJECT_HEADER = "X-Loop-Secret", "X-Loop-Project"
 
 
+Fields = Mapping[str, Any] | None  # the fields that are kept, each with those in it; None keeps the whole value
+_TASK = {"id": None, "data": None}
+_CREATED: Mapping[str, Fields] = {"annotation": ANNOTATION_FIELDS, "task": _TASK}
+FIELDS: Mapping[str, Mapping[str, Fields]] = {  # by action
+    **dict.fromkeys(CREATED, _CREATED),
+    ANNOTATIONS_DELETED: {"annotations": {"id": None}},
+    TASKS_DELETED: {"tasks": {"id": None}},
+    PROJECT_UPDATED: {"project": dict.fromkeys(("id", "title", "label_config"))},
+    START_TRAINING: {"pressed_at": None},
+}
+BACKEND_TITLE = "YOLO loop"
+
+
 @dataclass(frozen=True, slots=True)
 class DeletedObjects:
     """The ids that an event of a deletion names, and those of its objects that have no readable id."""
 
     ids: tuple[int, ...]
     unreadable: tuple[object, ...]
+
+
+def ensure_backend(studio: StudioRoom, project_id: int) -> list[str]:
+    """Add our ML backend to a project, or repair its login; return the changes, one line each. Raises UpstreamError."""
+    ours, login = studio.backend, studio.backend.login_of(project_id)
+    if not any(is_same(backend.url, ours.url) for backend in studio.client.backends(project_id)):
+        studio.client.create_backend(project_id, BACKEND_TITLE, ours.url, login)
+        return [f"added the ML backend {ours.url} with the user {login.user}"]
+    return repair_login(studio, project_id)
+
+
+def repair_login(studio: StudioRoom, project_id: int) -> list[str]:
+    """
+    Let Label Studio send our login to our ML backend, if it sends another or none; return the changes, one line each.
+
+    A backend that somebody removed in Label Studio stays away. Raises UpstreamError, also where the backend does not
+    answer Label Studio.
+    """
+    login, changed = studio.backend.login_of(project_id), list[str]()
+    for backend in studio.client.backends(project_id):
+        if is_same(backend.url, studio.backend.url) and (backend.user != login.user or backend.is_refused):
+            studio.client.update_backend_login(project_id, backend, login)
+            changed.append(f"repaired the login of the ML backend: Label Studio sends the user {login.user}")
+    return changed
 
 
 def ensure_webhook(studio: StudioRoom, project_id: int) -> list[str]:
@@ -63,6 +101,28 @@ def ensure_webhook(studio: StudioRoom, project_id: int) -> list[str]:
 def is_ours(webhook: WebhookState) -> bool:
     """Whether we made a webhook: it names a project in our header."""
     return PROJECT_HEADER in webhook.headers
+
+
+def keep_used(action: str, payload: Json) -> dict[str, Any]:
+    """
+    Return an event with the fields that are read of it, and nothing else; their values stay as they are.
+
+    Of an unknown action, nothing is read but its name.
+    """
+    fields = FIELDS.get(action, {})
+    used = {key: _cut(payload[key], inner) for key, inner in fields.items() if key in payload}
+    return {"action": action, **used}
+
+
+def _cut(value: object, fields: Fields) -> object:
+    """Keep some fields of a JSON object, or of each object of a list; None keeps all."""
+    if fields is None:
+        return value
+    if isinstance(value, list):
+        return [_cut(item, fields) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _cut(value[key], inner) for key, inner in fields.items() if key in value}
+    return value
 
 
 def read_annotations(payload: Json) -> list[tuple[Annotation, StoredTask]]:

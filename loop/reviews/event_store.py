@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from loop.label_studio.webhook import keep_used
 from loop.secrecy import redact_json
 from loop.storage.tables import events
 from loop.vision.addresses import identify_all
@@ -45,14 +46,14 @@ class EventStore:
         self._engine = engine
 
     def append(self, project_id: int, action: str, payload: Mapping[str, Any]) -> bool:
-        """Append an event; return False if it is stored already."""
+        """Append the fields of an event that are used; return False if the same event is stored already."""
         clean = _make_storable(redact_json(identify_all(payload)))
         text = json.dumps(clean, sort_keys=True, separators=(",", ":"))
         row = {
             "key": hashlib.sha256(f"{project_id}:{action}:{text}".encode()).hexdigest(),
             "project_id": project_id,
             "action": action,
-            "payload": clean,
+            "payload": keep_used(action, clean),
             "received_at": datetime.now(UTC),
         }
         try:

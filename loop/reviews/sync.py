@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from loop.errors import PayloadError
+from loop.errors import PayloadError, UpstreamError
 from loop.failures import Fault, attempt
 from loop.label_studio.annotations import Annotation
 from loop.label_studio.label_config import LabelConfig
 from loop.label_studio.payloads import Review
 from loop.label_studio.projects import Project
 from loop.label_studio.tasks import StoredTask
-from loop.label_studio.webhook import ensure_webhook
+from loop.label_studio.webhook import ensure_webhook, repair_login
 from loop.registry import follow
 from loop.reviews.judging import judge_tasks
 from loop.reviews.review_store import ANNOTATION, TASK
@@ -75,9 +75,13 @@ def rebuild(reviews: ReviewsRoom, project_id: int) -> Synced:
 
 
 def _describe(reviews: ReviewsRoom, project_id: int, changed: int) -> Iterator[str]:
-    """Repair webhook and model_version, and yield what was found and done."""
+    """Repair webhook, login and model_version, and yield what was found and done."""
     yield f"{changed} tasks whose reviews were not known"
     yield from ensure_webhook(reviews.studio, project_id)
+    try:
+        yield from repair_login(reviews.studio, project_id)
+    except UpstreamError as error:  # Label Studio tries a login before it takes it, and our web part may be down
+        yield f"the login of the ML backend is not repaired: {error}"
     if set_aside := len(reviews.set_aside.ids(project_id)):
         yield f"{set_aside} tasks set aside: see `loop doctor`"
     if unread := len(reviews.store.find_unread(project_id)):

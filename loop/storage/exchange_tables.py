@@ -1,8 +1,8 @@
-"""The tables of bulk operations, notices, deliveries, and tasks that were set aside."""
+"""The tables of bulk operations, notices, deliveries, tokens, and tasks that were set aside."""
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Float, Index, Integer, String, Table, Text
+from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, String, Table, Text
 
 from loop.storage.columns import Id, Instant, Message
 from loop.storage.tables import metadata
@@ -49,6 +49,16 @@ deliveries = Table(  # the way of each notice to each receiver
     Column("status", Integer),  # of the last answer
     Column("error", Message),
     Index("deliveries_due", "due_at"),
+)
+
+tokens = Table(  # bearer tokens of programs
+    "tokens",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("hash", String(64), unique=True, nullable=False),  # SHA-256 of the token
+    Column("is_read_only", Boolean, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("used_at", Instant),  # to the minute
 )
 
 set_aside = Table(  # tasks that could not be worked on, by the step that failed

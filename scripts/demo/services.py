@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import secrets
 import subprocess
 import sys
 import time
@@ -29,8 +28,6 @@ def loop_settings(options: argparse.Namespace, out: Path, url: str, token: str) 
             "LOOP_HOME": str(out / "loop"),
             "LABEL_STUDIO_URL": url,
             "LABEL_STUDIO_API_KEY": token,
-            "BASIC_AUTH_USER": "loop",
-            "BASIC_AUTH_PASS": secrets.token_urlsafe(12),
             "LOOP_PORT": str(free_port()),
             "LOOP_BASE_WEIGHTS": str(scenes.WARM_START),
             "LOOP_IMAGE_SIZE": str(options.image_size),

@@ -7,7 +7,7 @@ import pytest
 from backend.app import create_app
 from loop.settings import Settings
 from loop.training.after_reviews import review
-from tests.backend.builders import CAR, bulk, create
+from tests.backend.builders import CAR, LOGIN, bulk, create
 from tests.builders import CONFIG, region, served
 from tests.fakes import FakeImages, FakeQueue
 from tests.reviews.bulk.fakes import BulkStudio
@@ -18,9 +18,7 @@ from tests.swap import swap
 def app(tmp_path, empty_records):
     (tmp_path / "home").mkdir()
     shutil.copy(empty_records, tmp_path / "home")
-    settings = Settings.read(
-        {"LOOP_HOME": str(tmp_path / "home"), "BASIC_AUTH_USER": "user", "BASIC_AUTH_PASS": "pass"}
-    )
+    settings = Settings.read({"LOOP_HOME": str(tmp_path / "home"), **LOGIN})
     app = create_app(settings)
     built = app.extensions["rooms"]
     built.studio.projects.save(1, "Cars", CONFIG)

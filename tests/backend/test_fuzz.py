@@ -11,6 +11,7 @@ from backend.app import create_app
 from loop.label_studio.webhook import PROJECT_HEADER, SECRET_HEADER
 from loop.serving.predictor import Predictor
 from loop.settings import Settings
+from tests.backend.builders import LOGIN, client_of
 from tests.builders import CONFIG, ls_task
 from tests.fakes import FakeDetectors, FakeImages, FakeQueue
 from tests.mutants import BAD, CAR, EVENTS, OPERATION, RAW, few, full_task, mutants
@@ -22,7 +23,7 @@ from tests.swap import swap
 def app(empty_records, tmp_path_factory):
     home = tmp_path_factory.mktemp("fuzz-app")
     shutil.copy(empty_records, home)
-    app = create_app(Settings.read({"LOOP_HOME": str(home), "LABEL_STUDIO_API_KEY": "k"}))
+    app = create_app(Settings.read({"LOOP_HOME": str(home), "LABEL_STUDIO_API_KEY": "k", **LOGIN}))
     built = app.extensions["rooms"]
     rooms = swap(
         built,
@@ -40,7 +41,7 @@ def app(empty_records, tmp_path_factory):
 
 def post(app, path, body, **headers):
     data = json.dumps(body)
-    return app.test_client().post(path, data=data, headers=headers, content_type="application/json")
+    return client_of(app).post(path, data=data, headers=headers, content_type="application/json")
 
 
 def is_answered(answer):

@@ -8,7 +8,7 @@ from backend.app import create_app
 from loop.regions import Box
 from loop.serving.predictor import Predictor
 from loop.settings import Settings
-from tests.backend.builders import AUTH
+from tests.backend.builders import AUTH, LOGIN
 from tests.builders import CONFIG, ls_task
 from tests.fakes import FakeDetectors, FakeImages, FakeQueue
 from tests.swap import swap
@@ -18,9 +18,7 @@ CAR, DOG = (Box(0, 0, 0.5, 0.5), "car", 0.9), (Box(0.5, 0, 1, 1), "dog", 0.9)
 
 @pytest.fixture
 def app(tmp_path):
-    settings = Settings.read(
-        {"LOOP_HOME": str(tmp_path / "home"), "BASIC_AUTH_USER": "user", "BASIC_AUTH_PASS": "pass"}
-    )
+    settings = Settings.read({"LOOP_HOME": str(tmp_path / "home"), **LOGIN})
     app = create_app(settings)
     rooms = swap(
         app.extensions["rooms"],

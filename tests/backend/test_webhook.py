@@ -2,6 +2,8 @@
 
 import pytest
 
+from loop import secrecy
+from loop.access.logins import Logins
 from loop.errors import UpstreamError
 from loop.label_studio.webhook import PROJECT_HEADER, SECRET_HEADER
 from tests.backend.builders import AUTH
@@ -12,6 +14,10 @@ from tests.swap import swap
 
 def secret(rooms, project=1):
     return {PROJECT_HEADER: str(project), SECRET_HEADER: rooms.studio.backend.secret_of(project)}
+
+
+def secret_of_nobody():
+    return {PROJECT_HEADER: "1", SECRET_HEADER: "0" * 64}
 
 
 def test_an_event_with_the_secret_is_appended_and_its_job_asked_for(client, rooms):
@@ -42,6 +48,63 @@ def test_the_secret_of_one_project_does_not_open_another(client, rooms):
     headers = {PROJECT_HEADER: "1", SECRET_HEADER: rooms.studio.backend.secret_of(2)}
 
     assert client.post("/webhook", json=created(ls_region()), headers=headers).status_code == 401
+
+
+def test_the_secret_is_asked_for_before_the_body_is_read(client):
+    answers = [client.post("/webhook", data=b"{" * 1000, headers=headers) for headers in ({}, secret_of_nobody())]
+
+    assert [answer.status_code for answer in answers] == [401, 401]
+
+
+def test_the_secret_alone_says_of_no_project_that_it_is_right(client, rooms):
+    headers = {SECRET_HEADER: rooms.studio.backend.secret_of(1)}
+
+    answer = client.post("/webhook", json=created(ls_region()), headers=headers)
+
+    assert (answer.status_code, answer.json["field"]) == (400, "project")
+
+
+def test_an_event_of_a_project_that_is_not_connected_is_refused(client, rooms):
+    answer = client.post("/webhook", json=created(ls_region()), headers=secret(rooms, 2))
+
+    assert (answer.status_code, answer.json["type"]) == (404, "UnknownProject")
+    assert rooms.reviews.events.pending_projects() == []
+
+
+def test_the_events_of_wrong_secrets_leave_nothing_in_memory(client, rooms):
+    rooms.studio.backend.secret_of(1)
+    before = len(secrecy._known)
+
+    for project in range(1, 50):
+        client.post("/webhook", json={}, headers={PROJECT_HEADER: str(project), SECRET_HEADER: "guess"})
+
+    assert len(secrecy._known) == before
+
+
+def test_only_json_is_an_event(client, rooms):
+    answer = client.post("/webhook", data="{}", content_type="text/plain", headers=secret(rooms))
+
+    assert answer.status_code == 415
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}], ids=["nothing", "a-wrong-token"])
+def test_start_training_without_a_login_is_refused(client, rooms, headers):
+    answer = client.post("/webhook", json={"action": "START_TRAINING", "project": {"id": 1}}, headers=headers)
+
+    assert answer.status_code == 401
+    assert not rooms.reviews.events.pending(1)
+
+
+def test_start_training_is_let_in_by_the_login_of_its_project_alone(client, rooms):
+    login = Logins(rooms.access.logins.secrets).of_project(1)
+    pressed = [
+        client.post(
+            "/webhook", json={"action": "START_TRAINING", "project": project}, auth=(login.user, login.password)
+        )
+        for project in (1, 2)
+    ]
+
+    assert [answer.status_code for answer in pressed] == [202, 403]
 
 
 def test_start_training_is_let_in_by_basic_auth(client, rooms):

@@ -3,6 +3,8 @@
 import time
 from datetime import UTC, datetime, timedelta
 
+import httpx
+
 from loop.label_studio.connection import read_token
 from loop.label_studio.states import BackendState, StorageState, WebhookState
 from loop.label_studio.tasks import read_tasks
@@ -41,7 +43,9 @@ class Studio(FakeLabelStudio):
         super().__init__([ls_task(1), ls_task(2)])
         self.key, self.number, self.refusal, self.wait, self.off = "0" * 40, "1.23.2", None, 0.0, timedelta()
         self.hooks, self.stores, self.has_local_files = [], [], True
-        self.mls = [{"url": door.url, "state": "CO", "title": "YOLO loop"}]
+        login = {"auth_method": "BASIC_AUTH", "basic_auth_user": door.login_of(1).user}
+        self.mls = [{"id": 5, "url": door.url, "state": "CO", "title": "YOLO loop", **login}]
+        self.logins = []
         self.predicted = 2
         self.fields.update(
             sampling="Uncertainty sampling", model_version="yolo_detector@1.0.0", show_collab_predictions=True
@@ -82,6 +86,12 @@ class Studio(FakeLabelStudio):
     def create_webhook(self, **fields):
         self.hooks.append({"id": len(self.hooks) + 1, **fields})
 
+    def update_backend_login(self, project_id, backend, login):
+        if self.refusal:
+            raise self.refusal
+        self.logins.append((project_id, backend.id, login))
+        self.mls[0].update(auth_method="BASIC_AUTH", basic_auth_user=login.user, state="CO")
+
 
 class Queue(FakeQueue):
     """Workers listen, the schedule sweeps, no job waits."""
@@ -99,13 +109,18 @@ class Queue(FakeQueue):
 
 
 class Answering:
-    """A door that answers from here, or does not."""
+    """A door that answers from here, or does not, and is closed, or is not."""
 
-    def __init__(self, door, answers=True):
-        self._door, self._answers = door, answers
+    def __init__(self, door, answers=True, is_closed=True):
+        self._door, self._answers, self._is_closed = door, answers, is_closed
 
     def answers(self):
         return self._answers
+
+    def is_closed(self):
+        if not self._answers:
+            raise httpx.ConnectError("nobody there")
+        return self._is_closed
 
     def __getattr__(self, name):
         return getattr(self._door, name)

@@ -18,7 +18,7 @@ BREAKS = {
     "no-backend": (lambda it: it.mls.clear(), "backend", "loop connect"),
     "backend-elsewhere": (lambda it: it.mls[0].update(url="http://old:9090"), "backend", "remove the old one"),
     "guards-on": (lambda it: it.mls[0].update(state="DI"), "backend", "ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION"),
-    "setup-fails": (lambda it: it.mls[0].update(state="ER", error_message="401"), "backend", "basic auth differs"),
+    "setup-fails": (lambda it: it.mls[0].update(state="ER", error_message="401"), "backend", "repairs the login"),
     "no-hook": (lambda it: it.hooks.clear(), "webhook", "loop sync"),
     "hook-off": (lambda it: it.hooks[0].update(is_active=False), "webhook", "loop sync"),
     "hook-secret": (lambda it: it.hooks[0]["headers"].update({"X-Loop-Secret": "x"}), "webhook", "loop sync"),

@@ -14,6 +14,7 @@ from loop.label_studio.label_config import parse
 from loop.label_studio.label_config_edit import with_label
 from loop.label_studio.states import ProjectState
 from loop.training.after_reviews import review
+from tests.backend.builders import client_of
 from tests.builders import ls_task
 from tests.swap import swap
 
@@ -53,8 +54,8 @@ EVERY = pytest.mark.parametrize(("tags", "message"), [pytest.param(*pair, id=nam
 
 @pytest.fixture
 def client(rooms, settings):
-    web = create_app(settings)
-    yield web.test_client()
+    web = create_app(settings.model_copy(update={"basic_auth_user": "user", "basic_auth_pass": "pass"}))
+    yield client_of(web)
     web.extensions["rooms"].close()
 
 

@@ -12,6 +12,14 @@ def test_an_event_is_appended_once(rooms):
     assert len(rooms.reviews.events.pending(1)) == 1
 
 
+def test_events_that_differ_in_what_is_not_kept_are_two(rooms):
+    one, other = ({"action": "TASKS_CREATED", "tasks": [{"id": task}]} for task in (1, 2))
+
+    assert rooms.reviews.events.append(1, "TASKS_CREATED", one)
+    assert rooms.reviews.events.append(1, "TASKS_CREATED", other)
+    assert not rooms.reviews.events.append(1, "TASKS_CREATED", other)
+
+
 def test_the_same_event_of_two_projects_is_two(rooms):
     event = created(ls_region())
 

@@ -12,6 +12,7 @@ from loop.regions import Box
 from loop.serving.predictor import Predictor
 from loop.serving.refresh import is_due, refresh
 from loop.settings import Settings
+from tests.backend.builders import LOGIN, client_of
 from tests.builders import CONFIG, ls_task
 from tests.fakes import FakeDetector, FakeDetectors, FakeImages, FakeLabelStudio, FakeQueue
 from tests.swap import swap
@@ -64,7 +65,7 @@ def ready(rooms, tmp_path):
 @pytest.fixture
 def served(tmp_path):
     """Serve a champion whose detectors are given; return the client, the rooms and what a request answers."""
-    app = create_app(Settings.read({"LOOP_HOME": str(tmp_path / "home")}))
+    app = create_app(Settings.read({"LOOP_HOME": str(tmp_path / "home"), **LOGIN}))
     built = app.extensions["rooms"]
 
     def serve(*detectors):
@@ -78,7 +79,7 @@ def served(tmp_path):
         (tmp_path / "some.pt").write_bytes(b"weights")
         rooms.registry.versions.promote(1, rooms.registry.versions.add(1, tmp_path / "some.pt").name, "first")
         app.extensions.update(rooms=rooms, predictor=Predictor(rooms.serving, retry_seconds=0.0))
-        return rooms, app.test_client()
+        return rooms, client_of(app)
 
     yield serve
     built.close()

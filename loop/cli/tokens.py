@@ -1,0 +1,65 @@
+"""Commands on the bearer tokens of programs, and on the login that Label Studio sends."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from loop.access.tokens import ProgramToken
+from loop.cli.grid import Field, show_table
+from loop.cli.options import AsJson, ProjectId, open_rooms, out
+
+app = typer.Typer()
+tokens_group = typer.Typer(no_args_is_help=True, help="Tokens with which programs call the backend.")
+app.add_typer(tokens_group, name="tokens")
+TokenName = Annotated[str, typer.Argument(metavar="NAME", help="A name for the token, such as that of the program.")]
+FIELDS = (Field("name"), Field("may"), Field("created at", rank=2), Field("last used at", rank=1))
+MINUTE = "%Y-%m-%d %H:%M"
+
+
+@tokens_group.command("add")
+def add_token(
+    name: TokenName,
+    read_only: Annotated[bool, typer.Option("--read-only", help="The token opens GET requests only.")] = False,
+) -> None:
+    """
+    Make a token and print it. It is shown once: the records hold only its hash.
+
+    A program sends it as `Authorization: Bearer TOKEN`. It opens every route
+    of the backend except the one for Label Studio's events.
+    """
+    typer.echo(open_rooms().access.tokens.add(name, is_read_only=read_only))
+
+
+@tokens_group.command("list")
+def list_tokens(as_json: AsJson = False) -> None:
+    """List the tokens, and when each was last used."""
+    tokens = open_rooms().access.tokens.all()
+    if as_json:
+        typer.echo(json.dumps([asdict(token) for token in tokens], indent=2, default=str))
+    elif tokens:
+        show_table(out, FIELDS, [_as_row(token) for token in tokens])
+    else:
+        out.print("no tokens; `loop tokens add NAME` makes one")
+
+
+@tokens_group.command("revoke")
+def revoke_token(name: TokenName) -> None:
+    """Revoke a token. It opens nothing from then on."""
+    open_rooms().access.tokens.revoke(name)
+    out.print(f"{name} is revoked")
+
+
+@tokens_group.command("login")
+def show_login(project: ProjectId) -> None:
+    """Print USER:PASSWORD that Label Studio sends to the ML backend of a project, to add the backend by hand."""
+    login = open_rooms(project).access.logins.of_project(project)
+    typer.echo(f"{login.user}:{login.password}")
+
+
+def _as_row(token: ProgramToken) -> tuple[str, ...]:
+    used = f"{token.used_at:{MINUTE}}" if token.used_at else "never"
+    return token.name, "read" if token.is_read_only else "read and write", f"{token.created_at:{MINUTE}}", used

@@ -1,0 +1,84 @@
+"""Without any setting an installation is closed, and Label Studio gets in, also after an upgrade."""
+
+import json
+from http.server import BaseHTTPRequestHandler
+
+import httpx
+import pytest
+
+from loop.label_studio.states import CONNECTED
+from tests.http_servers import serve
+from tests.services import loop_running, make_project, run_loop, settings_of, until
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def settings(label_studio, tmp_path_factory):
+    home = tmp_path_factory.mktemp("closed")
+    return settings_of(label_studio, home, BASIC_AUTH_USER="", BASIC_AUTH_PASS="")
+
+
+class OldBackend(BaseHTTPRequestHandler):
+    """Answers anybody, as the backend of before did without BASIC_AUTH_USER."""
+
+    def do_GET(self):
+        self.answer({"status": "UP"})
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer({"model_version": "yolo_detector@0.0.0"})
+
+    def answer(self, content):
+        body = json.dumps(content).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def backend_of(api, project_id):
+    (backend,) = api.get("/api/ml/", params={"project": project_id}).raise_for_status().json()
+    return backend
+
+
+def test_label_studio_predicts_and_starts_trainings_by_the_login_of_its_project(api, settings):
+    project_id, _ = make_project(api, "Closed", 4, labels=("item",), seed=11)
+    with loop_running(settings):
+        lines = run_loop(settings, "connect", "--project", str(project_id))
+        backend = backend_of(api, project_id)
+        stranger = httpx.get(f"{settings.local_url}/versions")
+        trained = api.post(f"/api/ml/{backend['id']}/train", json={})
+        first = api.get("/api/tasks", params={"project": project_id, "page_size": 1}).json()["tasks"][0]["id"]
+        until(lambda: api.get(f"/api/tasks/{first}").json()["predictions"], 60)
+        requested = run_loop(settings, "training", "list", "--project", str(project_id))
+
+    assert f"with the user project-{project_id}" in lines
+    assert (backend["basic_auth_user"], backend["state"]) == (f"project-{project_id}", "CO")
+    assert stranger.status_code == 401
+    assert trained.status_code == 200
+    assert "Start Training" in requested
+
+
+def test_a_backend_that_was_added_without_a_login_is_repaired_at_the_next_start(api, settings):
+    project_id, _ = make_project(api, "Upgraded", 4, labels=("item",), seed=12)
+    with loop_running(settings):
+        run_loop(settings, "connect", "--project", str(project_id))
+        login = run_loop(settings, "tokens", "login", "--project", str(project_id)).strip()
+    api.delete(f"/api/ml/{backend_of(api, project_id)['id']}").raise_for_status()
+    with serve(OldBackend, settings.port):
+        added = {"project": project_id, "url": settings.backend_url, "title": "YOLO loop"}
+        api.post("/api/ml/", json=added).raise_for_status()
+        assert backend_of(api, project_id)["auth_method"] == "NONE"
+
+    with loop_running(settings):
+        until(lambda: backend_of(api, project_id)["basic_auth_user"], 60)
+        assert backend_of(api, project_id)["state"] == "CO"
+        found = run_loop(settings, "doctor", "--project", str(project_id))
+
+    assert login.startswith(f"project-{project_id}:")
+    assert f"Label Studio calls {settings.backend_url}: {CONNECTED}" in found
+    assert "open to a login for each project" in found

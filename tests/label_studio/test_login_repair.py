@@ -1,0 +1,69 @@
+"""The login that Label Studio sends to our ML backend is ours, also after an upgrade."""
+
+import pytest
+
+from loop.errors import Refused
+from loop.label_studio.webhook import ensure_backend, repair_login
+from loop.reviews.sync import sync
+from tests.installation.fakes import Studio
+from tests.swap import swap
+
+REFUSED = "401 Client Error: UNAUTHORIZED for url: http://127.0.0.1:9090/setup"
+OTHERS = {
+    "none, as before the upgrade": {"auth_method": "NONE", "basic_auth_user": ""},
+    "none, with an old user": {"auth_method": "NONE"},
+    "another user": {"basic_auth_user": "loop"},
+    "an old password": {"state": "ER", "error_message": REFUSED},
+}
+
+
+@pytest.fixture
+def studio(rooms):
+    return swap(rooms, (rooms.studio.client, Studio(rooms.studio.backend))).studio
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+def test_another_login_is_replaced_by_ours_once(studio, other):
+    studio.client.mls[0].update(other)
+
+    lines = [ensure_backend(studio, 1), ensure_backend(studio, 1)]
+
+    assert studio.client.logins == [(1, 5, studio.backend.login_of(1))]
+    assert lines == [["repaired the login of the ML backend: Label Studio sends the user project-1"], []]
+
+
+@pytest.mark.parametrize(
+    "fine",
+    [{}, {"state": "ER", "error_message": "500 Server Error"}, {"url": "http://elsewhere", "auth_method": "NONE"}],
+    ids=["ours", "ours-and-broken", "of-another-program"],
+)
+def test_nothing_else_is_touched(studio, fine):
+    studio.client.mls[0].update(fine)
+
+    assert repair_login(studio, 1) == []
+    assert studio.client.logins == []
+
+
+def test_a_backend_that_somebody_removed_stays_away(studio):
+    studio.client.mls.clear()
+
+    assert repair_login(studio, 1) == []
+
+
+def test_a_sync_repairs_it(rooms):
+    healed = swap(rooms, (rooms.studio.client, Studio(rooms.studio.backend)))
+    healed.studio.client.mls[0].update(OTHERS["none, as before the upgrade"])
+
+    line = sync(healed.reviews, 1).line
+
+    assert "repaired the login of the ML backend" in line
+
+
+def test_a_sync_goes_on_where_the_backend_does_not_answer(rooms):
+    healed = swap(rooms, (rooms.studio.client, Studio(rooms.studio.backend)))
+    healed.studio.client.mls[0].update(OTHERS["another user"])
+    healed.studio.client.refusal = Refused("Label Studio answered PATCH api/ml/5 with 400: Can't connect", 400)
+
+    line = sync(healed.reviews, 1).line
+
+    assert "the login of the ML backend is not repaired: Label Studio answered PATCH api/ml/5 with 400" in line
