@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from loop.cli.grid import Field, show_table
-from loop.cli.options import AsJson, OneProject, ProjectId, open_rooms, out
+from loop.cli.options import AsJson, Most, OneProject, ProjectId, open_rooms, out
 from loop.errors import PayloadError, UpstreamError
 from loop.notices import Delivery, DeliveryState
 from loop.reviews.event_store import SetAsideEvent
@@ -38,9 +38,7 @@ Ids = Annotated[
 def list_events(
     context: typer.Context,
     project: OneProject = None,
-    most: Annotated[
-        int, typer.Option("--most", min=1, max=LARGEST_ID, help="Largest number of rows, newest first.")
-    ] = 50,
+    most: Most = 50,
     as_json: AsJson = False,
 ) -> None:
     """List the events that are set aside, newest first."""
@@ -106,9 +104,7 @@ app.add_typer(deliveries_group, name="deliveries")
 def list_deliveries(
     context: typer.Context,
     failed: Annotated[bool, typer.Option("--failed", help="Only deliveries whose last attempt failed.")] = False,
-    most: Annotated[
-        int, typer.Option("--most", min=1, max=LARGEST_ID, help="Largest number of rows, newest first.")
-    ] = 50,
+    most: Most = 50,
     as_json: AsJson = False,
 ) -> None:
     """List deliveries, newest first."""

@@ -39,6 +39,7 @@ OneProject = Annotated[int | None, optional_project("Label Studio's project id."
 Why = Annotated[str, typer.Option("--why", help="The reason, recorded with the change.")]
 VersionName = Annotated[str, typer.Argument(help="A version, such as yolo_detector@1.2.0 or 1.2.0.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Most = Annotated[int, typer.Option("--most", min=1, max=LARGEST_ID, help="Largest number of rows, newest first.")]
 
 
 def open_rooms(project: int | None = None) -> Rooms:
