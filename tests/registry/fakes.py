@@ -6,6 +6,7 @@ from operator import attrgetter
 
 from loop.errors import UpstreamError
 from loop.wiring import build
+from tests import child
 from tests.fakes import FakeDetectors, FakeLabelStudio
 from tests.swap import swap
 
@@ -17,6 +18,8 @@ class Deadly:
         self._part, self._method = part, method
 
     def __getattr__(self, name):
+        if name.startswith("__"):  # pickle asks for these before the object has a part
+            raise AttributeError(name)
         if name == self._method:
             os.kill(os.getpid(), signal.SIGKILL)
         return getattr(self._part, name)
@@ -26,19 +29,16 @@ def killed_in(settings, act, fakes=()):
     """
     Run *act* on rooms of its own in a child process, and see it killed.
 
-    *fakes* are pairs: where an object stands in the rooms, such as "studio.client", and what stands there instead.
+    *fakes* are pairs: where an object stands in the rooms, such as "studio.client", and what stands there instead. All
+    of them are pickled.
     """
-    child = os.fork()
-    if child == 0:
-        try:
-            rooms = build(settings)
-            fakes = {"registry.detectors": FakeDetectors(), **dict(fakes)}
-            act(swap(rooms, *((attrgetter(place)(rooms), fake) for place, fake in fakes.items())))
-        finally:
-            os._exit(1)  # it should be dead by now
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status), "nobody was killed"
-    assert os.WTERMSIG(status) == signal.SIGKILL
+    assert child.run(_act, settings, act, dict(fakes)) == -signal.SIGKILL, "nobody was killed"
+
+
+def _act(settings, act, fakes):
+    rooms = build(settings)
+    fakes = {"registry.detectors": FakeDetectors(), **fakes}
+    act(swap(rooms, *((attrgetter(place)(rooms), fake) for place, fake in fakes.items())))
 
 
 class Choosy(FakeLabelStudio):

@@ -1,6 +1,6 @@
 """Which version serves: promote, roll back, pin; and what a kill in the middle leaves."""
 
-import os
+from contextlib import closing
 
 import pytest
 
@@ -12,6 +12,8 @@ from loop.registry.store import VersionFacts
 from loop.serving.refresh import refresh
 from loop.training.retrain import retrain
 from loop.training.store import TrainingEnd, TrainingState
+from loop.wiring import build
+from tests import child
 from tests.fakes import FakeLabelStudio
 from tests.registry.builders import due, serve_second_version, served
 from tests.registry.fakes import Choosy
@@ -99,20 +101,19 @@ def test_thresholds_and_image_size_stay_with_the_version_when_the_settings_chang
     assert changed.registry.load(rooms.registry.versions.get(1, OLD)).thresholds == Thresholds(0.2, 0.8)  # it has none
 
 
+def add_version(settings, path):
+    with closing(build(settings)) as own:
+        own.registry.versions.add(1, path)
+
+
 def test_two_processes_that_add_at_once_get_two_versions(rooms, weights, settings):
     path = weights()
-    children = []
-    for _ in range(6):
-        child = os.fork()
-        if child == 0:
-            from loop.wiring import build
 
-            build(settings).registry.versions.add(1, path)
-            os._exit(0)
-        children.append(child)
-    statuses = [os.waitpid(child, 0)[1] for child in children]
+    children = [child.start(add_version, settings, path) for _ in range(6)]
+    for process in children:
+        process.join(60)
 
-    assert statuses == [0] * 6
+    assert [process.exitcode for process in children] == [0] * 6
     assert [one.name.split("@")[1] for one in rooms.registry.versions.list(1)[2:]] == [f"1.{n}.0" for n in range(2, 8)]
 
 

@@ -2,6 +2,7 @@
 
 import os
 import time
+from functools import partial
 
 import pytest
 
@@ -22,13 +23,35 @@ def rooms(rooms, weights):
     return serve_second_version(rooms, weights)
 
 
+def add_and_die(path, own):
+    versions = own.registry.versions
+    WeightsRegistry(Deadly(own.engine, "begin"), versions._root, versions.model_name).add(1, path)
+
+
+def roll_back_and_die(method, own):
+    part = own.registry.versions if method == "roll_back" else own.studio.projects
+    roll_back(swap(own, (part, Deadly(part, method))).registry, 1, "worse")
+
+
+def refresh_and_die(method, own):
+    parts = (own.studio.client, own.studio.projects)
+    refresh(swap(own, *((part, Deadly(part, method)) for part in parts)).serving, 1)
+
+
+def take_back(own):
+    roll_back(own.registry, 1, "x")
+
+
+def promote_and_die(own):
+    promote(swap(own, (own.outbox, Deadly(own.outbox, "post"))).registry, 1, OLD, "a test")
+
+
+def take_back_and_die(own):
+    roll_back(swap(own, (own.outbox, Deadly(own.outbox, "post"))).registry, 1, "a test")
+
+
 def test_killed_between_the_copy_of_the_weights_and_the_row_nothing_is_registered(rooms, settings, weights):
-    path = weights(b"third")
-
-    def act(own):
-        WeightsRegistry(Deadly(own.engine, "begin"), settings.home / "weights", "yolo_detector").add(1, path)
-
-    killed_in(settings, act)
+    killed_in(settings, partial(add_and_die, weights(b"third")))
     folder = settings.home / "weights" / "1"
     assert len(rooms.registry.versions.list(1)) == 2
     assert len(list(folder.iterdir())) == 3
@@ -43,10 +66,7 @@ def test_killed_between_the_copy_of_the_weights_and_the_row_nothing_is_registere
 
 def test_killed_between_the_copy_and_the_row_the_next_try_registers_one_version(rooms, settings, weights):
     path = weights(b"third")
-    killed_in(
-        settings,
-        lambda own: WeightsRegistry(Deadly(own.engine, "begin"), own.registry.versions._root, "x").add(1, path),
-    )
+    killed_in(settings, partial(add_and_die, path))
 
     rooms.registry.versions.add(1, path)
 
@@ -56,11 +76,8 @@ def test_killed_between_the_copy_and_the_row_the_next_try_registers_one_version(
 
 @pytest.mark.parametrize("method", ["roll_back", "ask_refresh"])
 def test_killed_before_the_alias_moved_nothing_has_changed(rooms, settings, method):
-    def act(own):
-        part = own.registry.versions if method == "roll_back" else own.studio.projects
-        roll_back(swap(own, (part, Deadly(part, method))).registry, 1, "worse")
-
-    killed_in(settings, act, {"studio.client": rooms.studio.client, "queue": FakeQueue()})
+    fakes = {"studio.client": rooms.studio.client, "queue": FakeQueue()}
+    killed_in(settings, partial(roll_back_and_die, method), fakes)
 
     if due(rooms):
         refresh(rooms.serving, 1)
@@ -71,7 +88,7 @@ def test_killed_before_the_alias_moved_nothing_has_changed(rooms, settings, meth
 def test_killed_between_alias_and_model_version_the_sweep_lets_it_follow(rooms, settings, method):
     studio = rooms.studio.client
     fakes = {"studio.client": Deadly(studio, method), "queue": FakeQueue()}
-    killed_in(settings, lambda own: roll_back(own.registry, 1, "x"), fakes)
+    killed_in(settings, take_back, fakes)
     assert served(rooms) == (OLD, NEW)
 
     assert due(rooms)
@@ -84,15 +101,13 @@ def test_killed_between_alias_and_model_version_the_sweep_lets_it_follow(rooms, 
 @pytest.mark.parametrize("method", ["update_project", "record_refresh"])
 def test_killed_between_storing_predictions_and_model_version_the_sweep_lets_it_follow(rooms, settings, method):
     promote(rooms.registry, 1, OLD, "a test")
-    studio, detectors, images = rooms.studio.client, rooms.registry.detectors, rooms.vision.images
-
-    def act(own):
-        dying = swap(
-            own, (own.studio.client, Deadly(studio, method)), (own.studio.projects, Deadly(own.studio.projects, method))
-        )
-        refresh(dying.serving, 1)
-
-    killed_in(settings, act, {"registry.detectors": detectors, "vision.images": images, "queue": FakeQueue()})
+    studio = rooms.studio.client
+    parts = {
+        "studio.client": studio,
+        "registry.detectors": rooms.registry.detectors,
+        "vision.images": rooms.vision.images,
+    }
+    killed_in(settings, partial(refresh_and_die, method), {**parts, "queue": FakeQueue()})
     logged = rooms.serving.predictions.newest(1, [1, 2, 3])
     assert {one.version for one in logged.values()} == {OLD}  # the child came so far
     studio.store_predictions(1, [NewPrediction(n, OLD, 0.5, []) for n in (1, 2, 3)])  # as it had in its own memory
@@ -110,17 +125,7 @@ def test_killed_three_times_on_the_way_there_and_back_it_still_follows(rooms, se
     fakes = {"registry.detectors": rooms.registry.detectors, "vision.images": rooms.vision.images, "queue": FakeQueue()}
     studio = rooms.studio.client
 
-    def promote_old(own):
-        promote(swap(own, (own.outbox, Deadly(own.outbox, "post"))).registry, 1, OLD, "a test")
-
-    def followed(own):
-        projects = own.studio.projects
-        refresh(swap(own, (projects, Deadly(projects, "record_refresh"))).serving, 1)
-
-    def back(own):
-        roll_back(swap(own, (own.outbox, Deadly(own.outbox, "post"))).registry, 1, "a test")
-
-    for act in (promote_old, followed, back):
+    for act in (promote_and_die, partial(refresh_and_die, "record_refresh"), take_back_and_die):
         killed_in(settings, act, {"studio.client": studio, **fakes})
     studio.fields["model_version"] = OLD  # as the second one had in its own memory
     assert served(rooms) == (NEW, OLD)

@@ -4,12 +4,14 @@ import os
 import shutil
 import signal
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import sqlalchemy as sa
 
 from loop.settings import Settings
 from loop.training.after_reviews import review
 from loop.wiring import build
+from tests import child
 from tests.builders import CONFIG, region, served
 from tests.fakes import FakeImages, FakeQueue
 from tests.swap import swap
@@ -30,10 +32,7 @@ def state(rooms):
 def connected(empty_records, folder, studio):
     """Parts on records in *folder* that know what was predicted for each task."""
     shutil.copy(empty_records, folder)
-    with closing(build(Settings.read({"LOOP_HOME": str(folder), "LOOP_RETRAIN_AFTER": "1000"}))) as built:
-        rooms = swap(
-            built, (built.queue, FakeQueue()), (built.studio.client, studio), (built.vision.images, FakeImages())
-        )
+    with closing(_build(folder, studio)) as rooms:
         rooms.studio.projects.save(1, "Cars", CONFIG)
         for task in studio.tasks:
             rooms.serving.predictions.append([served(region("p"), region("q"), task=task["id"])])
@@ -48,16 +47,21 @@ def arrive(rooms, *events):
 
 def run_and_be_killed(rooms, use_case, statement):
     """Run a use case in a process of its own, which is killed with -9 before its *statement*-th statement or commit."""
-    rooms.engine.dispose()  # a fork must not share a connection
-    child = os.fork()
-    if not child:
-        try:
-            _die_at(statement)
-            use_case(rooms.trainings, 1)
-        finally:
-            os._exit(0)
-    _, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status)
+    folder, studio = Path(rooms.engine.url.database).parent, rooms.studio.client
+    code = child.run(_run_and_die, folder, studio, use_case, statement)
+    assert code in (0, -signal.SIGKILL)
+    return code != 0
+
+
+def _run_and_die(folder, studio, use_case, statement):
+    with closing(_build(folder, studio)) as rooms:
+        _die_at(statement)
+        use_case(rooms.trainings, 1)
+
+
+def _build(folder, studio):
+    built = build(Settings.read({"LOOP_HOME": str(folder), "LOOP_RETRAIN_AFTER": "1000"}))
+    return swap(built, (built.queue, FakeQueue()), (built.studio.client, studio), (built.vision.images, FakeImages()))
 
 
 def _die_at(statement):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import time
@@ -12,16 +11,14 @@ from pathlib import Path
 
 from loop.training.retrain import retrain
 from loop.wiring import build
+from tests import child
 from tests.swap import swap
 
 
 @contextmanager
 def trainee(settings, death=None):
     """Run the open training of project 1 in a process of its own; *death* names where it kills itself."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.training.integration.preloaded"])
-    process = context.Process(target=_train, args=(settings, death), daemon=True)
-    process.start()
+    process = child.start(_train, settings, death)
     try:
         yield process
     finally:
@@ -31,10 +28,7 @@ def trainee(settings, death=None):
 
 def run(settings, death=None, seconds=120):
     """Let a process train to its end, and return its exit code: negative for the signal that ended it."""
-    with trainee(settings, death) as process:
-        process.join(seconds)
-        assert process.exitcode is not None, f"still training after {seconds} s"
-        return process.exitcode
+    return child.run(_train, settings, death, seconds=seconds)
 
 
 def _train(settings, death):
