@@ -15,12 +15,24 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from loop.errors import ArchiveRefused
+from loop.printable import shorten
 from loop.registry import manifest as manifests
 from loop.registry.manifest import HEX, Manifest
 from loop.storage.files import sha256_of
 
 WEIGHTS, MANIFEST = "weights.pt", "manifest.json"
 PIECE = 1024 * 1024  # bytes read at a time
+MOST_HEADER = 4096  # bytes; tarfile takes time by the square of an extended header's size
+READS = 16  # of headers, a member
+BROKEN = (
+    tarfile.TarError,
+    zlib.error,
+    EOFError,
+    OSError,
+    ValueError,
+    OverflowError,
+    RecursionError,
+)  # of a hostile tar
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,26 +99,36 @@ def read(
         return UnpackedWeights(scratch / WEIGHTS, None, digest, archive.name)
     try:
         _unzip(archive, scratch / "archive.tar", limits)
-        with (scratch / "archive.tar").open("rb") as file, tarfile.open(fileobj=_SmallReads(file), mode="r:") as tar:
-            manifest = _extract(tar, scratch / WEIGHTS, limits)
-    except (tarfile.TarError, zlib.error, EOFError, OSError, UnicodeError) as error:
-        raise ArchiveRefused(f"{archive.name} cannot be read as a tar.gz: {error}") from error
+        with (scratch / "archive.tar").open("rb") as file:
+            headers = _Headers(file, READS * limits.members)
+            with tarfile.open(fileobj=headers, mode="r:") as tar:
+                members = list(_check_members(tar, limits))
+            manifest = _extract(file, members, scratch / WEIGHTS, limits)
+    except BROKEN as error:
+        raise ArchiveRefused(f"{archive.name} cannot be read as a tar.gz: {shorten(str(error))}") from error
     finally:
         (scratch / "archive.tar").unlink(missing_ok=True)
     name = f"the .pt in {archive.name}"
     return UnpackedWeights(scratch / WEIGHTS, None if manifest is None else manifests.read(manifest), digest, name)
 
 
-class _SmallReads(io.RawIOBase):
-    """A file that refuses large reads: tarfile would read a header of any size into memory."""
+class _Headers(io.RawIOBase):
+    """
+    The headers of a tar, each of limited size, in a limited number of reads.
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
+    Tarfile by itself reads a header of any size, follows headers to headers, and follows sizes to where they lead.
+    """
+
+    def __init__(self, file: IO[bytes], most_reads: int) -> None:
+        self._file, self._reads_left = file, most_reads
 
     def read(self, size: int = -1) -> bytes:
-        """Read up to *size* bytes. Raises ArchiveRefused for more than PIECE bytes."""
-        if not 0 <= size <= PIECE:
+        """Read up to *size* bytes. Raises ArchiveRefused."""
+        self._reads_left -= 1
+        if not 0 <= size <= MOST_HEADER:
             raise ArchiveRefused("the archive has a member with too large a header")
+        if self._reads_left < 0:
+            raise ArchiveRefused("the archive has too many headers")
         return self._file.read(size)
 
     def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
@@ -139,11 +161,9 @@ def _unzip(archive: Path, to: Path, limits: ArchiveLimits) -> None:
             file.write(piece)
 
 
-def _extract(tar: tarfile.TarFile, to: Path, limits: ArchiveLimits) -> bytes | None:
+def _extract(tar: IO[bytes], members: list[tarfile.TarInfo], to: Path, limits: ArchiveLimits) -> bytes | None:
     """Copy the weights out; return the text of the manifest, None where the archive has none."""
-    files = [
-        member for member in _check_members(tar, limits) if member.isreg() and not _file_name(member).startswith(".")
-    ]
+    files = [member for member in members if member.isreg() and not _file_name(member).startswith(".")]
     weights = [member for member in files if _file_name(member).endswith(".pt")]
     manifest = [member for member in files if _file_name(member) == MANIFEST]
     if len(weights) != 1 or len(manifest) > 1:
@@ -171,16 +191,17 @@ def _check_members(tar: tarfile.TarFile, limits: ArchiveLimits) -> Iterator[tarf
             raise ArchiveRefused(f"the member {name!r:.120} comes twice or has no printable name")
         if not (member.isreg() or member.isdir()) or member.issparse():
             raise ArchiveRefused(f"the member {name!r:.120} is no plain file: links, devices and holes are not read")
+        if not 0 <= member.size <= limits.bytes:  # before tarfile goes on to where the size leads
+            raise ArchiveRefused(f"the member {name!r:.120} has a size of {shorten(member.size, 20)} bytes")
         names.add(name)
         yield member
 
 
-def _read_pieces(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[bytes]:
-    file = tar.extractfile(member)
-    assert file is not None  # it is a plain file
+def _read_pieces(tar: IO[bytes], member: tarfile.TarInfo) -> Iterator[bytes]:
+    tar.seek(member.offset_data)
     remaining = member.size
     while remaining > 0:
-        piece = file.read(min(PIECE, remaining))
+        piece = tar.read(min(PIECE, remaining))
         if not piece:
             raise ArchiveRefused(f"the archive ends within {member.name!r:.120}")
         remaining -= len(piece)

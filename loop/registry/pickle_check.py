@@ -14,7 +14,9 @@ import pickletools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from loop.printable import shorten
 from loop.registry.layer_names import LAYERS
+from loop.vision.weights_kind import MOST_OPERATIONS
 
 PROTOCOL = 2  # of torch.save; later protocols can name attributes of their imports
 MOST_NAMED = 5
@@ -51,6 +53,7 @@ CALLED: dict[str, _ValueKind] = {  # the functions that may be called, and the k
 STORED = ("Double", "Float", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool")
 TYPES = ("float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool")
 PLAIN = {f"torch {name}Storage" for name in STORED} | {f"torch {name}" for name in TYPES}  # may be values
+KNOWN = frozenset({*CALLED, *PLAIN, *LAYERS})
 PUSHES: dict[str, _ValueKind] = {
     **dict.fromkeys(("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "NONE", "NEWTRUE", "NEWFALSE"), VALUE),
     **dict.fromkeys(("BINUNICODE", "SHORT_BINSTRING"), VALUE),
@@ -70,18 +73,25 @@ class _Objection(Exception):
 def objections(pickled: bytes) -> list[str]:
     """Return the reasons why a pickled checkpoint does more than rebuild a detector; empty for a harmless one."""
     try:
-        operations = [(operation.name, argument) for operation, argument, _ in pickletools.genops(pickled)]
-        names = dict.fromkeys(str(argument) for name, argument in operations if name in ("GLOBAL", "INST"))
-        foreign = [name for name in names if name not in CALLED and name not in PLAIN | LAYERS]
+        imports = (str(argument) for name, argument in _operations(pickled) if name in ("GLOBAL", "INST"))
+        foreign = list(dict.fromkeys(name for name in imports if name not in KNOWN))
         if foreign:
-            more = f" and {len(foreign) - MOST_NAMED} more" if len(foreign) > MOST_NAMED else ""
-            return [f"imports {', '.join(name.replace(' ', '.') for name in foreign[:MOST_NAMED])}{more}"]
-        _Machine().run(iter(operations))
+            named = ", ".join(shorten(name.replace(" ", ".")) for name in foreign[:MOST_NAMED])
+            return [f"imports {named}{f' and {len(foreign) - MOST_NAMED} more' if len(foreign) > MOST_NAMED else ''}"]
+        _Machine().run(_operations(pickled))
     except _Objection as objection:
-        return [str(objection)]
+        return [shorten(str(objection), 500)]
     except (ValueError, IndexError, KeyError, TypeError):  # pickletools and an empty stack raise these
         return ["is not a whole pickle"]
     return []
+
+
+def _operations(pickled: bytes) -> Iterator[tuple[str, object]]:
+    """Yield the operations one by one: a program of one byte an operation must cost little memory and time."""
+    for number, (operation, argument, _) in enumerate(pickletools.genops(pickled)):
+        if number == MOST_OPERATIONS:
+            raise _Objection(f"has more than {MOST_OPERATIONS} operations")
+        yield operation.name, argument
 
 
 class _Machine:

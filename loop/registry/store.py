@@ -83,13 +83,15 @@ class WeightsRegistry:
         *,
         number: str | None = None,
         model_name: str | None = None,
+        sha256: str | None = None,
     ) -> Version:
         """
         Copy *weights* in as the next version, or as version *number*; move the `candidate` alias to it.
 
-        Raises VersionExists.
+        Raises VersionExists, and DamagedWeights where the copy has another *sha256* than the weights had when they were
+        checked.
         """
-        file = self._store(project_id, weights)
+        file = self._store(project_id, weights, sha256)
         with self._engine.begin() as connection:
             _lock(connection, project_id)
             names = list(connection.scalars(_select_names(project_id)))
@@ -182,7 +184,7 @@ class WeightsRegistry:
             path.unlink(missing_ok=True)
         return len(abandoned)
 
-    def _store(self, project_id: int, weights: Path) -> Path:
+    def _store(self, project_id: int, weights: Path, expected: str | None) -> Path:
         """Copy weights to their place in the registry, synced to disk, under the SHA-256 of the copy."""
         folder = self._root / str(project_id)
         folder.mkdir(parents=True, exist_ok=True)
@@ -191,7 +193,10 @@ class WeightsRegistry:
             shutil.copyfile(weights, half)
             with half.open("rb") as file:
                 os.fsync(file.fileno())
-            return half.replace(folder / f"{sha256_of(half)}.pt")
+            sha256 = sha256_of(half)
+            if expected not in (None, sha256):
+                raise DamagedWeights("new weights", weights, str(expected), sha256)
+            return half.replace(folder / f"{sha256}.pt")
         finally:
             half.unlink(missing_ok=True)
 

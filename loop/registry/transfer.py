@@ -50,7 +50,8 @@ def add(
     with tempfile.TemporaryDirectory(prefix="loop-add-") as scratch:
         unpacked = archive.read(file, Path(scratch), sha256=sha256)
         manifest = unpacked.manifest or Manifest()
-        if manifest.weights_sha256 and sha256_of(unpacked.weights) != manifest.weights_sha256:
+        checked = sha256_of(unpacked.weights)
+        if manifest.weights_sha256 not in (None, checked):
             raise ArchiveRefused("the weights are not those that manifest.json names by their SHA-256")
         probed = _probe(registry, unpacked, manifest.image_size)
         if manifest.classes and manifest.classes != probed.classes:
@@ -58,7 +59,9 @@ def add(
             raise ArchiveRefused(f"the weights name {named}, but manifest.json {listed}")
         line = _describe_fit(project, probed.classes)
         facts = _make_facts(registry, file, unpacked, manifest, probed)
-        version = registry.versions.add(project_id, unpacked.weights, facts, number=number, model_name=name)
+        version = registry.versions.add(
+            project_id, unpacked.weights, facts, number=number, model_name=name, sha256=checked
+        )
     return version, line
 
 

@@ -2,5 +2,5 @@
 The records (tables and migrations), and files that are written whole or not at all.
 
 Other rooms use: database, exchange_tables, files, home_folder, key_file, queries, socket_file, storable, tables,
-taxonomy_tables, text_file, vector_tables.
+taxonomy_tables, text_file, vector_tables, zip_layout.
 """

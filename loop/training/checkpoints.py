@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from loop.errors import TrainingFailed
+from loop.errors import TrainingFailed, WeightsRefused
+from loop.vision.ultralytics_setup import prepare_ultralytics
+from loop.vision.weights_kind import check_kind
 
 
 def checkpoint_path(run: Path) -> Path:
@@ -16,12 +18,14 @@ def checkpoint_path(run: Path) -> Path:
 
 
 def read(path: Path) -> dict[str, Any] | None:
-    """The content of a checkpoint; None if it is missing or cannot be read."""
-    import torch
+    """The content of a checkpoint, without running any code in it; None if it is missing or cannot be read."""
+    prepare_ultralytics()
+    from ultralytics.nn.tasks import torch_safe_load
 
     try:
-        checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=False)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
+        check_kind(path)
+        checkpoint: dict[str, Any] = torch_safe_load(str(path), safe_only=True)[0]
+    except (WeightsRefused, OSError, RuntimeError, EOFError, TypeError, pickle.UnpicklingError):
         return None
     return checkpoint
 

@@ -8,6 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from loop.errors import DetectorBroken
+
+SAFE = {"ULTRALYTICS_SAFE_LOAD": "true", "YOLO_AUTOINSTALL": "false", "YOLO_OFFLINE": "true"}
+
 
 def thread_count() -> int:
     """Return how many threads a computation may use."""
@@ -22,10 +26,8 @@ def prepare_ultralytics() -> None:
     in a pickle, and a training evaluates the activation that the weights name as text.
     """
     os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count() or 1))
-    os.environ.setdefault("ULTRALYTICS_SAFE_LOAD", "true")
-    os.environ.setdefault("YOLO_AUTOINSTALL", "false")
-    os.environ.setdefault("YOLO_OFFLINE", "true")
     os.environ.setdefault("YOLO_VERBOSE", "false")
+    os.environ.update(SAFE)
     import matplotlib as mpl
     from PIL import Image
     from ultralytics.utils import USER_CONFIG_DIR, patches
@@ -34,6 +36,7 @@ def prepare_ultralytics() -> None:
     patches._pil_plugins_registered = True  # else its Image.open imports a HEIF plugin for files that Pillow refuses
     font = Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
     _take_paths_literally()
+    _load_safely()
     for name in ("Arial.ttf", "Arial.Unicode.ttf"):
         if not (Path(USER_CONFIG_DIR) / name).exists():
             shutil.copy(font, Path(USER_CONFIG_DIR) / name)
@@ -57,6 +60,20 @@ def _take_paths_literally() -> None:
     downloads.attempt_download_asset = find_literally
     for module in (checks, tasks, autobackend):
         module.check_suffix = check_literally
+
+
+def _load_safely() -> None:
+    """Switch ultralytics' safe mode on, also where it was imported before, with another environment."""
+    from ultralytics import utils
+    from ultralytics.nn import tasks
+    from ultralytics.utils import checks
+
+    if not tasks._SafeLoad.SUPPORTED:  # it would load any code without a word
+        raise DetectorBroken(
+            "this torch is too old to load weights without running their code: install requirements.lock"
+        )
+    utils.SAFE_LOAD = tasks.SAFE_LOAD = True
+    utils.AUTOINSTALL = checks.AUTOINSTALL = False
 
 
 def repeat_arithmetic() -> None:

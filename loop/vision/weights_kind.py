@@ -8,16 +8,21 @@ import zlib
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePath
 
 from loop.errors import WeightsRefused
+from loop.printable import shorten
+from loop.storage.zip_layout import check_layout, open_zip
 
 EXPECTED = "give the .pt of a detection model that ultralytics trained or publishes, such as yolo11n.pt"
 GIVE_ORIGINAL = "give the .pt that it was exported from"
 SAVE_WHOLE = "save the whole model with ultralytics: `model.save('weights.pt')`"
 START = 512  # bytes that tell the format of a file
+ZIP = b"PK\x03\x04"  # at the first byte, as torch demands; it takes any other file for a pickle
 PICKLE = "data.pkl"
 MOST_PICKLE = 16 * 1024 * 1024  # bytes; the pickle of a YOLO11x has less than 1 MiB
+MOST_OPERATIONS = 1_000_000  # of a pickle
 UNREADABLE = (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, RuntimeError, zlib.error)  # a damaged zip
 
 EXPORTS = {  # the formats that ultralytics and others export to, by suffix
@@ -78,7 +83,7 @@ def check_kind(path: Path, name: str = "") -> None:
     try:
         diagnosis = Diagnosis("a folder") if path.is_dir() else _diagnose(path, shown_name)
     except UNREADABLE as error:
-        diagnosis = Diagnosis(f"a damaged file ({error})", "copy or download it again")
+        diagnosis = Diagnosis(f"a damaged file ({shorten(str(error), 300)})", "copy or download it again")
     except OSError as error:
         diagnosis = Diagnosis(f"a file that cannot be read ({error.strerror})", "see that it is there and may be read")
     if diagnosis:
@@ -111,7 +116,7 @@ def diagnose_start(start: bytes, name: str) -> Diagnosis | None:
             begins(b"\x80"),
             Diagnosis("a pickle of PyTorch before 1.6", "load and save it again with a PyTorch of today"),
         ),
-        (not begins(b"PK"), Diagnosis("no file that torch.save writes")),
+        (not begins(ZIP), Diagnosis("no file that torch.save writes")),
     )
     return next((diagnosis for applies, diagnosis in rules if applies), None)
 
@@ -137,7 +142,7 @@ def diagnose_imports(imports: Iterable[str]) -> Diagnosis | None:
         return None
     foreign = next(((module, name) for module, name in names if module.partition(".")[0] not in OWN), None)
     if foreign:
-        kind = f"no detector of ultralytics: it imports {'.'.join(foreign)}"
+        kind = f"no detector of ultralytics: it imports {shorten('.'.join(foreign))}"
         return Diagnosis(OTHERS.get(foreign[0].partition(".")[0], kind))
     if any(module.startswith("torch.nn.modules") for module, _ in names):
         return Diagnosis("a network of plain PyTorch, not of ultralytics")
@@ -146,24 +151,31 @@ def diagnose_imports(imports: Iterable[str]) -> Diagnosis | None:
 
 def _diagnose(path: Path, name: str) -> Diagnosis | None:
     with path.open("rb") as file:
-        start = file.read(START)
-    diagnosis = diagnose_start(start, name)
-    if diagnosis:
-        return diagnosis
-    with zipfile.ZipFile(path) as archive:
-        entries = {entry.filename: entry for entry in archive.infolist()}
-        diagnosis = diagnose_entries(entries)
-        pickles = [entry for name, entry in entries.items() if name.endswith(f"/{PICKLE}")]
-        if diagnosis or pickles[0].file_size > MOST_PICKLE:
+        diagnosis = diagnose_start(file.read(START), name)
+        if diagnosis:
             return diagnosis
-        return diagnose_imports(_read_imports(archive.read(pickles[0])))
+        with open_zip(file) as archive:
+            diagnosis = diagnose_entries(archive.namelist())
+            if diagnosis:
+                return diagnosis
+            check_layout(file, archive)
+            return diagnose_imports(_read_imports(read_pickle(archive)))
+
+
+def read_pickle(archive: zipfile.ZipFile) -> bytes:
+    """Return the pickle of a zip of `torch.save`. Raises BadZipFile where it has not one of a limited size."""
+    pickles = [entry for entry in archive.infolist() if entry.filename.endswith(f"/{PICKLE}")]
+    if len(pickles) != 1 or pickles[0].file_size > MOST_PICKLE:
+        sizes = ", ".join(f"{entry.file_size} bytes" for entry in pickles[:2])
+        raise zipfile.BadZipFile(f"{len(pickles)} pickles ({sizes}): expected one of at most {MOST_PICKLE} bytes")
+    return archive.read(pickles[0])
 
 
 def _read_imports(pickled: bytes) -> list[str]:
     """Return the imports of a pickle, each `module name`, in order, as far as the pickle can be read."""
     names: dict[str, None] = {}
     with suppress(ValueError, IndexError, KeyError, TypeError):  # pickletools raises these
-        for operation, argument, _ in pickletools.genops(pickled):
+        for operation, argument, _ in islice(pickletools.genops(pickled), MOST_OPERATIONS):
             if operation.name in ("GLOBAL", "INST"):
                 names[str(argument)] = None
     return list(names)
