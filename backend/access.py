@@ -59,7 +59,10 @@ def _identify(access: AccessRoom) -> Caller:
         if sender is None:
             raise Unauthorized(f"wrong {SECRET_HEADER} for project {project_id}: run `loop sync`, which repairs it")
         return sender
-    given = request.authorization
+    try:
+        given = request.authorization
+    except ValueError:  # Werkzeug's reader does so for text outside of ASCII
+        given = None
     sender = None
     if given is not None and given.type == "basic":
         sender = access.logins.identify(Login(given.username or "", given.password or ""))

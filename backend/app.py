@@ -34,6 +34,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask("backend")
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     rooms = build(settings, migrate=True)
+    rooms.access.logins.secrets.check()  # nothing starts that nobody could be let in to
     predictor = Predictor(rooms.serving)
     predictor.warm_up()
     app.extensions.update(rooms=rooms, predictor=predictor)

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 import httpx
 
 from loop.access.hosts import is_loopback
+from loop.access.room import AccessRoom
 from loop.errors import UpstreamError
 from loop.installation.findings import Finding, ok, warning, wrong
 from loop.installation.room import InstallationRoom
@@ -21,6 +22,7 @@ LITTLE, VERY_LITTLE = 5 * 2**30, 2**30  # bytes
 WAITED = timedelta(minutes=10)  # wait after which a job of the default queue is late
 SWEPT = timedelta(minutes=2)
 RECENT = timedelta(days=7)
+SHORT = 12  # characters of a secret that can be guessed
 
 
 def versions(_: InstallationRoom) -> list[Finding]:
@@ -76,11 +78,22 @@ def access(installation: InstallationRoom) -> list[Finding]:
     summary = f"listens on {where}; open to {login} and {len(tokens)} tokens"
     try:
         if installation.studio.backend.is_closed():
-            return [ok("access", summary)]
+            return [*_weak(installation.access), ok("access", summary)]
     except httpx.HTTPError:
         return [ok("access", f"{summary}; not tried, because it does not answer")]
     advice = "stop what listens there and start `loop up` again; a proxy must pass on the Authorization header"
     return [wrong("access", f"{installation.studio.backend.url} answers without a credential", advice)]
+
+
+def _weak(access: AccessRoom) -> list[Finding]:
+    """Return a finding for each secret of the settings that can be guessed."""
+    own, key = access.logins.own, access.logins.secrets.key
+    short = {
+        "LOOP_WEBHOOK_SECRET": 0 < len(key) < SHORT,
+        "BASIC_AUTH_PASS": own is not None and len(own.password) < SHORT and not is_loopback(access.listens_on),
+    }
+    advice = "set it to 32 random characters; the next sync gives Label Studio what follows from it"
+    return [warning("access", f"{name} is shorter than {SHORT} characters", advice) for name in short if short[name]]
 
 
 def redis(installation: InstallationRoom) -> list[Finding]:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from loop.errors import PayloadError
 from loop.secrecy import add_secret
 
 KEY_FILE = "webhook.key"
@@ -28,6 +29,10 @@ class DerivedSecrets:
         derived = self._derive(purpose)
         add_secret(derived)
         return derived
+
+    def check(self) -> None:
+        """Make the key of the installation if there is none. Raises PayloadError if it cannot be made or read."""
+        self._derive("")
 
     def is_of(self, purpose: str, given: str) -> bool:
         """Whether a text that somebody sent is the secret for a purpose; the time it takes tells nothing about it."""
@@ -57,14 +62,26 @@ def read_key(home: Path) -> str:
 
 
 def read_or_make_key(home: Path) -> str:
-    """Read the key of the installation; make it first where it has none, atomically and readable by its owner alone."""
+    """
+    Read the key of the installation; make it first where it has none, atomically and readable by its owner alone.
+
+    Raises PayloadError.
+    """
     path = home / KEY_FILE
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent)  # only its owner may read it
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(32))
-        with suppress(FileExistsError):  # another process made the key first
-            os.link(temporary, path)
-        Path(temporary).unlink()
-    return path.read_text()
+    try:
+        if not path.exists():
+            _make_key(path)
+        return path.read_text()
+    except OSError as error:
+        expected = "a folder in which the key of all logins can be made and read, or LOOP_WEBHOOK_SECRET"
+        raise PayloadError("LOOP_HOME", expected, f"{path}: {error.strerror}") from error
+
+
+def _make_key(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent)  # only its owner may read it
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(32))
+    with suppress(FileExistsError):  # another process made the key first
+        os.link(temporary, path)
+    Path(temporary).unlink()

@@ -5,6 +5,7 @@ import pytest
 from backend.app import create_app
 from backend.openapi import ROUTES
 from loop.access.logins import Logins
+from loop.errors import PayloadError
 from loop.settings import Settings
 from tests.backend.builders import AUTH, BULK, VERDICTS, create
 from tests.builders import CONFIG
@@ -33,6 +34,13 @@ def test_without_any_setting_every_route_but_health_is_closed(tmp_path, host):
 
     assert {path for path, status in answers.items() if status == 200} == {"/", "/health"}
     assert {status for path, status in answers.items() if path not in ("/", "/health")} == {401}
+
+
+def test_nothing_starts_without_a_key_that_logins_follow_from(tmp_path, empty_records):
+    (tmp_path / "webhook.key").mkdir()
+
+    with pytest.raises(PayloadError, match=r"^LOOP_HOME: expected .* the key .* or LOOP_WEBHOOK_SECRET"):
+        create_app(Settings.read({"LOOP_HOME": str(tmp_path)}))
 
 
 def test_the_login_of_a_project_opens_what_label_studio_calls_and_nothing_else(client, rooms):

@@ -62,6 +62,27 @@ def test_events_that_are_sent(app, kind, data):
     assert post(app, "/webhook", EVENTS[kind], **headers).status_code == 202
 
 
+HEADER = st.text(st.characters(max_codepoint=255, exclude_categories=["Cc"]), max_size=60)
+SCHEMES = st.sampled_from(
+    ("Basic ", "Bearer ", "Bearer loop_", "basic dXNlcjpwYXNz", "Basic cHJvamVjdC0xOg==", "Digest ", "")
+)
+
+
+@given(scheme=SCHEMES, rest=HEADER, host=st.one_of(st.just("localhost"), HEADER), project=HEADER, secret=HEADER)
+@settings(few, max_examples=200)
+def test_headers_of_whatever_form(app, scheme, rest, host, project, secret):
+    headers = {"Authorization": scheme + rest, "Host": host}
+    hooked = {**headers, PROJECT_HEADER: project, SECRET_HEADER: secret}
+
+    answers = [
+        app.test_client().get("/versions", headers=headers),
+        app.test_client().post("/webhook", json={"action": "TASKS_CREATED"}, headers=hooked),
+    ]
+
+    assert all(is_answered(answer) for answer in answers)
+    assert answers[1].status_code in (400, 401, 421)
+
+
 @given(data=st.data())
 @few
 def test_tasks_to_predict(app, data):

@@ -1,9 +1,13 @@
 """The doctor tells who gets in."""
 
+from dataclasses import replace
+
 import pytest
 
+from loop.access.logins import Login, Logins
 from loop.installation.checks_machine import access
 from loop.installation.findings import Level
+from loop.storage.key_file import DerivedSecrets
 from tests.installation.fakes import Answering
 from tests.swap import swap
 
@@ -27,6 +31,24 @@ def test_a_backend_that_refuses_strangers_is_well(examine, patient):
         Level.OK,
         "listens on this machine alone; open to a login for each project and 1 tokens",
     )
+
+
+@pytest.mark.parametrize(
+    ("own", "key", "listens_on", "named"),
+    [
+        (Login("loop", "short"), "", "0.0.0.0", ["BASIC_AUTH_PASS"]),
+        (Login("loop", "short"), "", "127.0.0.1", []),
+        (None, "short", "127.0.0.1", ["LOOP_WEBHOOK_SECRET"]),
+        (Login("loop", "long enough of it"), "long enough of it", "0.0.0.0", []),
+    ],
+)
+def test_a_secret_that_can_be_guessed_is_named(patient, own, key, listens_on, named):
+    logins = Logins(DerivedSecrets(patient.access.logins.secrets.home, key), own)
+    weak = swap(patient, (patient.access, replace(patient.access, logins=logins, listens_on=listens_on)))
+
+    findings = [finding for finding in access(weak.installation) if finding.level == Level.WARNING]
+
+    assert [finding.found.split()[0] for finding in findings] == named
 
 
 def test_a_backend_that_answers_strangers_is_named(examine):
