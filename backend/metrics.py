@@ -11,6 +11,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, Metric, gen
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+UNCONNECTED = "unconnected"  # in place of the id of every project that is not connected: ids can be invented
+
 PREDICTIONS = Counter("loop_predictions", "Tasks predicted", ["project"])
 IMAGES_BROKEN = Counter("loop_images_broken", "Tasks whose image could not be read", ["project"])
 UNMAPPED = Counter("loop_detections_unmapped", "Detections of a class that the label config lacks", ["project"])

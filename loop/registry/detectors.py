@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 import statistics
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from loop.errors import UpstreamError, WeightsRefused
-from loop.storage.files import copy_whole
+from loop.storage.files import copy_whole, sha256_of
 from loop.vision.ultralytics_setup import prepare_ultralytics
 from loop.vision.ultralytics_weights import check_device
-from loop.vision.weights_kind import EXPECTED
+from loop.vision.weights_kind import EXPECTED, check_kind
 
 if TYPE_CHECKING:
     from loop.registry.probe import ProbedWeights
     from loop.vision.detector import Detector
+    from loop.vision.ultralytics_detector import UltralyticsDetector
 
 WARM_UP = 3  # images that are not timed
 
@@ -29,6 +33,8 @@ class Detectors:
         """*image_size*, in pixels of the longer side, is for weights without a size of their own; None: as trained."""
         self._device, self._image_size, self._downloads = device, image_size, downloads
         self._base = Path(base).expanduser()
+        self._in_memory: WeakValueDictionary[tuple[str, int | None], UltralyticsDetector] = WeakValueDictionary()
+        self._loading = threading.Lock()
 
     def check_device(self) -> None:
         """Raise PayloadError where this machine lacks the device of the settings."""
@@ -38,11 +44,20 @@ class Detectors:
         """
         Load weights into memory, to detect at *image_size* pixels, at the size of the settings, or as trained.
 
-        The detector has detected once, on an empty image. Raises WeightsRefused, and PayloadError for LOOP_DEVICE.
+        The detector has detected once, on an empty image. All who hold weights of one content share one detector, which
+        leaves the memory with the last of them. Raises WeightsRefused, and PayloadError for LOOP_DEVICE.
         """
         from loop.vision.ultralytics_detector import UltralyticsDetector
 
-        return UltralyticsDetector(weights, device=self._device, image_size=image_size or self._image_size)
+        check_kind(weights)
+        size = image_size or self._image_size
+        with self._loading:
+            key = (sha256_of(weights), size)
+            detector = self._in_memory.get(key)
+            if detector is None or detector.is_broken:
+                gc.collect()  # a network refers to itself: one that nobody holds goes before another comes
+                detector = self._in_memory[key] = UltralyticsDetector(weights, device=self._device, image_size=size)
+        return detector
 
     def probe(self, weights: Path, pickle_sha256: str, image_size: int | None) -> ProbedWeights:
         """Load weights from elsewhere in a process of their own. Raises ArchiveRefused, WeightsRefused."""

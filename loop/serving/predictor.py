@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from loop.errors import DetectorBroken, LoopError
+from loop.errors import DetectorBroken, LoopError, UnknownProject
 from loop.failures import describe_error
 from loop.label_studio.label_config import parse
 from loop.label_studio.tasks import StoredTask
@@ -19,6 +19,7 @@ from loop.serving.room import ServingRoom
 
 CHECK_SECONDS = 1.0  # between two checks of the registry for a new champion
 RETRY_SECONDS = 30.0  # after which loading a broken champion is tried again
+UNCONNECTED = 0  # in place of the id of every project that is not connected: an invented id costs no memory
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,8 @@ class Predictor:
         error. Raises PayloadError where the label config has nothing to predict for.
         """
         config = parse(label_config).with_synonyms(self._serving.studio.classes.book(project_id).synonyms())
-        served = self.current(project_id)
+        place = self._place_of(project_id)
+        served = self.current(place)
 
         def pre_annotate_by(served: LoadedVersion) -> list[PreAnnotation]:
             match = partial(self._match, project_id, label_config)
@@ -59,7 +61,7 @@ class Predictor:
         try:
             answers = pre_annotate_by(served)
         except DetectorBroken as error:
-            answers = pre_annotate_by(self._set_aside(project_id, served, error))
+            answers = pre_annotate_by(self._set_aside(place, served, error))
         for answer in answers:
             if answer.suggestion.error:
                 values = (project_id, answer.suggestion.task_id, answer.suggestion.error)
@@ -77,6 +79,10 @@ class Predictor:
         if slot is None:
             return self._serving.registry.version_name(self._serving.registry.versions.champion(project_id))
         return self.current(project_id).version
+
+    def has_own(self, project_id: int) -> bool:
+        """Whether a project has a place of its own in memory: it is connected, or has a champion."""
+        return project_id in self._slots
 
     def warm_up(self) -> None:
         """Load the champions of all connected projects in the background, before an annotator waits for one."""
@@ -102,6 +108,15 @@ class Predictor:
         if time.monotonic() - slot.checked_at > CHECK_SECONDS:
             self._check_champion(project_id)
         return self._slots[project_id].served
+
+    def _place_of(self, project_id: int) -> int:
+        """Return the key of a project's slot: all projects that are not connected share the start weights."""
+        if self.has_own(project_id) or self._serving.registry.versions.champion(project_id):
+            return project_id
+        try:
+            return self._serving.studio.projects.get(project_id).id
+        except UnknownProject:
+            return UNCONNECTED
 
     def _load_all(self) -> None:
         for project in self._serving.studio.projects.all():

@@ -28,7 +28,7 @@ class UltralyticsDetector:
 
     Every image goes through the network alone: in a batch, ultralytics would pad it to the shape of the others, which
     changes the last bits of the results. Boxes and confidences are rounded, because another number of threads, or a
-    GPU, may still change their last bits. Threads can share a detector.
+    GPU, may still change their last bits. Threads can share a detector. *is_broken*: it detects on no image any more.
     """
 
     def __init__(self, weights: Path, *, device: str = "", image_size: int | None = None) -> None:
@@ -41,6 +41,7 @@ class UltralyticsDetector:
         self._model = open_model(weights)
         self.image_size = image_size or trained_size(self._model)
         self._lock = threading.Lock()
+        self.is_broken = False
         self.class_names = class_names(self._model)
         try:
             self._set_up(device)
@@ -110,6 +111,7 @@ class UltralyticsDetector:
         try:
             self._rows(self._empty_image(), 1.0, is_multi_label=False)
         except Exception:  # noqa: BLE001 (torch may raise anything; the first error says more)
+            self.is_broken = True
             return DetectorBroken(describe_error(error))
         return DetectionFailed(f"the detector failed on it: {describe_error(error)}")
 

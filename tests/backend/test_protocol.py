@@ -204,6 +204,16 @@ def test_a_champion_whose_file_is_damaged_is_named_and_the_old_one_goes_on(clien
     assert len([record for record in caplog.records if "is damaged" in record.getMessage()]) == len(warnings) == 1
 
 
+def test_metrics_have_no_label_for_an_invented_project(client):
+    for project in range(5000, 5010):
+        predict(client, [ls_task(1)], project=f"{project}.1")
+
+    metrics = client.get("/metrics", headers=AUTH).text
+
+    assert 'project="unconnected"' in metrics
+    assert 'project="500' not in metrics
+
+
 def until_logged(client, caplog, words, seconds=10):
     deadline = time.monotonic() + seconds
     while not any(words in record.getMessage() for record in caplog.records):
