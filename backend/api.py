@@ -35,11 +35,11 @@ def bulk() -> tuple[Response, int]:
     if not request.is_json:
         raise UnsupportedMediaType(f"Content-Type: expected application/json, found {request.mimetype or 'none'}")
     request.max_content_length = LARGEST_BODY
-    sent = read(BulkRequest, body())
-    asked = ((f"operations[{index}]", operation) for index, operation in enumerate(sent.operations))
     if not AT_ONCE.acquire(blocking=False):
         raise Busy("bulk requests: two are being worked on; send this one again in a while")
     try:
+        sent = read(BulkRequest, body())
+        asked = ((f"operations[{index}]", operation) for index, operation in enumerate(sent.operations))
         outcomes = list(
             annotate(_rooms().reviews, sent.project, asked, _key_of(request.headers.get("Idempotency-Key")))
         )

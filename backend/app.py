@@ -1,4 +1,4 @@
-"""The Flask app: wiring, access, errors to HTTP. Start it with `gunicorn 'backend.app:create_app()'`."""
+"""The Flask app: wiring, access, errors to HTTP. Start it with `backend/gunicorn_options.py`."""
 
 from __future__ import annotations
 
@@ -11,16 +11,35 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from backend import access
 from backend.api import api
+from backend.body import Deadlines
+from backend.gate import Gate
 from backend.metrics import SECONDS
 from backend.protocol import protocol
 from backend.webhook import intake
-from loop.errors import Busy, LoopError, PayloadError, RegistryError, Unauthorized, UnknownProject, UpstreamError
+from loop.errors import (
+    Busy,
+    LoopError,
+    Overloaded,
+    PayloadError,
+    RegistryError,
+    Unauthorized,
+    UnknownProject,
+    UpstreamError,
+)
 from loop.serving.predictor import Predictor
 from loop.settings import Settings
 from loop.wiring import build
 
-STATUS = {PayloadError: 400, Unauthorized: 401, UnknownProject: 404, RegistryError: 409, Busy: 429, UpstreamError: 502}
-LARGEST_BODY = 256 * 1024 * 1024  # bytes; Label Studio sends all selected tasks in one request
+STATUS = {
+    PayloadError: 400,
+    Unauthorized: 401,
+    UnknownProject: 404,
+    RegistryError: 409,
+    Overloaded: 503,  # before its parent
+    Busy: 429,
+    UpstreamError: 502,
+}
+LARGEST_BODY = 8 * 2**20  # bytes, unless a route allows more
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +56,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     rooms.access.logins.secrets.check()  # nothing starts that nobody could be let in to
     predictor = Predictor(rooms.serving)
     predictor.warm_up()
-    app.extensions.update(rooms=rooms, predictor=predictor)
+    app.extensions.update(rooms=rooms, predictor=predictor, gate=Gate(), deadlines=Deadlines())
     app.register_blueprint(protocol)
     app.register_blueprint(intake)
     app.register_blueprint(api)
@@ -67,7 +86,7 @@ def _answer(error: LoopError) -> tuple[Response, int]:
     if isinstance(error, PayloadError):
         content["field"] = error.field
     response = jsonify(content)
-    if status == 429:
+    if status in (429, 503):
         response.headers["Retry-After"] = "10"
     if status == 401:
         response.headers["WWW-Authenticate"] = 'Basic realm="label-studio-yolo-loop"'

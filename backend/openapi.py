@@ -19,6 +19,7 @@ ERRORS = {
     401: "a wrong or missing user, password, token or secret",
     403: "the sender is known and may not do this, such as a read-only token that writes",
     404: "the project is not connected",
+    408: "the body did not arrive in time",
     409: "the registry cannot do this",
     413: "the body is too large",
     415: "the body is not declared as application/json",
@@ -26,6 +27,7 @@ ERRORS = {
     429: "too many requests at once; send the same again later",
     500: "a bug of ours; the log has the trace",
     502: "Label Studio or Redis did not answer",
+    503: "the process is full; send the same again after the seconds in `Retry-After`",
 }
 
 
@@ -47,17 +49,23 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("get", "/"): Route("The same as /health", {200: protocol_schemas.Health}, security=()),
     ("get", "/health"): Route("Whether this process answers", {200: protocol_schemas.Health}, security=()),
     ("post", "/setup"): Route(
-        "The version in force", {200: protocol_schemas.SetupAnswer}, takes=protocol_schemas.SetupRequest, errors=(400,)
+        "The version in force",
+        {200: protocol_schemas.SetupAnswer},
+        takes=protocol_schemas.SetupRequest,
+        errors=(400, 408),
     ),
     ("post", "/predict"): Route(
-        "Predict tasks", {200: protocol_schemas.PredictAnswer}, takes=protocol_schemas.PredictRequest, errors=(400, 413)
+        "Predict tasks",
+        {200: protocol_schemas.PredictAnswer},
+        takes=protocol_schemas.PredictRequest,
+        errors=(400, 408, 413, 503),
     ),
     ("post", "/webhook"): Route(
         "Append an event of Label Studio to the log",
         {202: protocol_schemas.EventAnswer},
         takes=protocol_schemas.Event,
         headers={PROJECT_HEADER: "the project's id", SECRET_HEADER: "the project's secret"},
-        errors=(400, 404, 413, 415),
+        errors=(400, 404, 408, 413, 415),
         security=("secret", "basic"),
         more=(
             "Sent by the webhook that `loop connect` adds. Only Start Training comes without the secret, with the "
@@ -76,7 +84,7 @@ ROUTES: dict[tuple[str, str], Route] = {
         {200: api_schemas.BulkAnswer, 207: api_schemas.BulkAnswer},
         takes=api_schemas.BulkRequest,
         headers={"Idempotency-Key": "with its position, the key of an operation without a key"},
-        errors=(400, 404, 413, 415, 429),
+        errors=(400, 404, 408, 413, 415, 429),
         more=(
             "Operations do not depend on each other: 200 if all succeeded, else 207; the results name the failures. "
             "Send failures again with the keys of their results. Reviews are written through Label Studio's API, and "

@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Blueprint, Response, current_app, json, jsonify, request
 
 from backend import access
-from backend.metrics import IMAGES_BROKEN, PREDICTIONS, UNMAPPED, expose
+from backend.body import read_body
+from backend.gate import Gate
+from backend.metrics import IMAGES_BROKEN, PREDICTIONS, UNCONNECTED, UNMAPPED, expose
 from loop.errors import PayloadError
 from loop.label_studio.label_config import parse
 from loop.label_studio.payloads import project_id_of, project_of
 from loop.label_studio.tasks import read_tasks
 from loop.serving.predictor import Predictor
 
+LARGEST_REQUEST = 256 * 2**20  # bytes of a request for predictions; Label Studio sends all selected tasks in one
+LONGEST_SHOWN = 1000  # bytes of a body that is no JSON
+
 protocol = Blueprint("protocol", __name__)
 
 
 def body() -> Mapping[str, Any]:
     """Return the JSON object of the request. Raises PayloadError."""
+    content = read_body()
     try:
-        content = request.get_json(silent=True)
-    except RecursionError:
-        content = None  # nested too deeply
-    if not isinstance(content, Mapping):
-        raise PayloadError("body", "a JSON object", request.get_data(as_text=True))
-    return content
+        sent = json.loads(content) if request.is_json else None
+    except (ValueError, RecursionError):  # no JSON, or nested too deeply
+        sent = None
+    if not isinstance(sent, Mapping):
+        raise PayloadError("body", "a JSON object", content[:LONGEST_SHOWN].decode(errors="replace"))
+    return sent
 
 
 def predictor() -> Predictor:
@@ -53,14 +60,18 @@ def setup() -> Response:
 @protocol.post("/predict")
 def predict() -> Response:
     """Answer one result per task, in the order of the tasks."""
-    sent = body()
-    project_id = access.require(project_of(sent))
-    tasks = read_tasks(sent.get("tasks"))
-    answers = predictor().predict(project_id, _text(sent, "label_config"), tasks)
+    request.max_content_length = LARGEST_REQUEST
+    gate: Gate = current_app.extensions["gate"]
+    with gate.entered():
+        sent = body()
+        project_id = access.require(project_of(sent))
+        tasks = read_tasks(sent.get("tasks"))
+        answers = gate.run(partial(predictor().predict, project_id, _text(sent, "label_config"), tasks))
     suggestions = [answer.suggestion for answer in answers]
-    PREDICTIONS.labels(project_id).inc(len(answers))
-    IMAGES_BROKEN.labels(project_id).inc(sum(suggestion.error is not None for suggestion in suggestions))
-    UNMAPPED.labels(project_id).inc(sum(suggestion.unmapped for suggestion in suggestions))
+    label = str(project_id) if predictor().has_own(project_id) else UNCONNECTED
+    PREDICTIONS.labels(label).inc(len(answers))
+    IMAGES_BROKEN.labels(label).inc(sum(suggestion.error is not None for suggestion in suggestions))
+    UNMAPPED.labels(label).inc(sum(suggestion.unmapped for suggestion in suggestions))
     errors = {
         str(suggestion.task_id) if suggestion.task_id else f"tasks[{place}]": suggestion.error
         for place, suggestion in enumerate(suggestions)

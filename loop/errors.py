@@ -153,9 +153,6 @@ class EmptySnapshot(LoopError):
 class UnknownTraining(LoopError):
     """No training has this id."""
 
-    def __init__(self, training_id: int) -> None:
-        super().__init__(f"no training {training_id}; `loop training list --project ID` lists all")
-
 
 class LeakedSplit(LoopError):
     """Training tasks share a group with held-out tasks or are near-duplicates; *pairs* are (held-out, training)."""
@@ -183,10 +180,7 @@ class StalePlan(LoopError):
 
 
 class NoSuchCluster(LoopError):
-    """No cluster has an id that begins so; *open_ids* are the clusters that can be decided on."""
-
-    def __init__(self, prefix: str, open_ids: list[str]) -> None:
-        super().__init__(f"no cluster {prefix!r}; open: {', '.join(open_ids[:20]) or 'none'}")
+    """No cluster has an id that begins so."""
 
 
 class AmbiguousCluster(LoopError):
@@ -210,6 +204,10 @@ class TrainingCancelled(LoopError):
 
 class Busy(LoopError):
     """Too many requests at once; the request can be sent again later."""
+
+
+class Overloaded(Busy):
+    """This process has no room for the request now, neither a turn nor memory."""
 
 
 class UpstreamError(LoopError):

@@ -31,8 +31,9 @@ OTHER_WAYS = """\
 ## Other ways to start
 
 `scripts/retrain.py` asks for a training of every project with new reviews, for cron. The web part alone is
-`gunicorn 'backend.app:create_app()'`; it asks for the same logins and tokens. Under label-studio-ml's own server, which
-has a basic auth of its own and none by default, use `YoloBackend` of `backend/model.py`.
+`gunicorn --config python:backend.gunicorn_options 'backend.app:create_app()'`; it asks for the same logins and tokens,
+and the options have the threads and the worker by which slow clients never keep others waiting. Under label-studio-ml's
+own server, which has a basic auth of its own and none by default, use `YoloBackend` of `backend/model.py`.
 
 ## Output
 

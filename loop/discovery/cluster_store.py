@@ -61,7 +61,7 @@ class ClusterStore:
         matches = [record for record in records if prefix and record.cluster.id.startswith(prefix)]
         if not matches:
             open_ids = [record.cluster.id for record in records if record.state == ClusterState.OPEN]
-            raise NoSuchCluster(prefix, open_ids)
+            raise NoSuchCluster(f"no cluster {prefix!r}; open: {', '.join(open_ids[:20]) or 'none'}")
         if len(matches) > 1:
             ids = ", ".join(record.cluster.id for record in matches[:MOST_NAMED])
             raise AmbiguousCluster(f"{len(matches)} clusters begin with {prefix!r}; they are: {ids}")

@@ -85,9 +85,8 @@ def parts_of(settings: Settings, mark: str = "") -> list[Program]:
 
 def _gunicorn(settings: Settings) -> tuple[str, ...]:
     return (
-        *("-m", "gunicorn", "backend.app:create_app()", "--bind", f"{settings.host}:{settings.port}"),
-        *("--workers", str(settings.web_workers), "--worker-class", "gthread", "--threads", "8"),
-        *("--timeout", "120", "--graceful-timeout", "4", "--no-control-socket"),
+        *("-m", "gunicorn", "--config", "python:backend.gunicorn_options", "backend.app:create_app()"),
+        *("--bind", f"{settings.host}:{settings.port}", "--workers", str(settings.web_workers)),
     )
 
 

@@ -151,7 +151,7 @@ class TrainingStore:
         with self._engine.connect() as connection:
             row = connection.execute(sa.select(trainings).where(trainings.c.id == training_id)).one_or_none()
         if row is None:
-            raise UnknownTraining(training_id)
+            raise UnknownTraining(f"no training {training_id}; `loop training list --project ID` lists all")
         return _read(row)
 
     def of_version(self, project_id: int, name: str) -> Training | None:

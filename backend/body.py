@@ -1,0 +1,88 @@
+"""Reads the body of a request within a time limit."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from socket import SHUT_RD, socket
+
+from flask import current_app, request
+from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
+
+PATIENCE = 10.0  # seconds for any body, and then
+SPEED = 2**20  # bytes a second
+TICK = 0.1  # seconds between two looks at the clock
+
+
+@dataclass(slots=True, eq=False)
+class _Reading:
+    socket: socket
+    deadline: float
+    is_late: bool = False
+
+
+class Deadlines:
+    """
+    Sockets that are read, each until its deadline.
+
+    A thread shuts a late socket for reading, which ends the call that reads from it; the answer can still be sent.
+    A timeout of the socket would not do: it begins anew with every byte.
+    """
+
+    def __init__(self) -> None:
+        self._readings: set[_Reading] = set()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def until(self, sock: socket | None, seconds: float) -> Iterator[_Reading | None]:
+        """Shut a socket that is still read after *seconds*; do nothing without a socket."""
+        if sock is None:
+            yield None
+            return
+        reading = _Reading(sock, time.monotonic() + seconds)
+        with self._changed:
+            if self._thread is None:  # here, and not before: a server may have been forked since
+                self._thread = threading.Thread(target=self._watch, name="deadlines", daemon=True)
+                self._thread.start()
+            self._readings.add(reading)
+            self._changed.notify()
+        try:
+            yield reading
+        finally:
+            with self._changed:
+                self._readings.discard(reading)
+
+    def _watch(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._readings)
+                for reading in [each for each in self._readings if each.deadline < time.monotonic()]:
+                    reading.is_late = True
+                    self._readings.discard(reading)
+                    with suppress(OSError):  # it has been closed
+                        reading.socket.shutdown(SHUT_RD)
+            time.sleep(TICK)
+
+
+def read_body() -> bytes:
+    """Return the body of the request, of at most `max_content_length`. Raises RequestTimeout, RequestEntityTooLarge."""
+    size = request.content_length or request.max_content_length or 0
+    seconds = PATIENCE + size / SPEED
+    with _deadlines().until(request.environ.get("gunicorn.socket"), seconds) as reading:
+        try:
+            content = request.get_data(cache=False)
+        finally:  # a body that was cut off ends in some error, or early
+            if reading and reading.is_late:
+                raise RequestTimeout(f"the body did not arrive within {seconds:.0f} s")
+    if request.content_length is None and len(content) == request.max_content_length:
+        raise RequestEntityTooLarge  # Werkzeug ends a body of unknown length there without a word
+    return content
+
+
+def _deadlines() -> Deadlines:
+    own: Deadlines = current_app.extensions["deadlines"]
+    return own

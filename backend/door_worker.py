@@ -1,0 +1,104 @@
+"""gunicorn's worker of threads, of which none waits for a client: neither for a request, nor for the end of one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from selectors import EVENT_READ
+from socket import MSG_PEEK, SHUT_WR, SO_RCVLOWAT, SOL_SOCKET
+from typing import Any
+
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+WAIT_SECONDS = 5.0  # for the head of a request, and for a client to close a connection that we have closed
+REST_SECONDS = 0.05  # in which the rest of a body may come, for another request on the same connection
+LARGEST_HEAD = 2**14  # bytes; the parser has limits of its own
+END_OF_HEAD = b"\r\n\r\n"
+PIECE = 2**16  # bytes
+
+
+class DoorWorker(ThreadWorker):  # type: ignore[misc]
+    """
+    A request gets a thread when its head has arrived, and a closed connection is left to the client without one.
+
+    gunicorn's own worker gives every new connection a thread, for as long as its head takes to arrive; it waits five
+    seconds for a body that nobody reads, and in its main thread two for a client that does not close a connection.
+    """
+
+    def enqueue_req(self, conn: TConn) -> None:
+        """Give a connection a thread once the head of a request has arrived."""
+        if self._has_head(conn):
+            super().enqueue_req(conn)
+        else:
+            self._wait_for(conn, self.on_pending_socket_readable)
+
+    def on_pending_socket_readable(self, conn: TConn, client: Any) -> None:
+        """Look again whether the head has arrived."""
+        if self._has_head(conn):
+            self.poller.unregister(client)
+            self.pending_conns.remove(conn)
+            super().enqueue_req(conn)
+
+    def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
+        """Keep a connection for another request, or close our side and wait for the client's, in no thread."""
+        if not fs.cancelled() and fs.exception() is None and fs.result():
+            super().finish_request(conn, fs)
+            return
+        try:
+            conn.sock.shutdown(SHUT_WR)
+        except OSError:
+            self._close(conn)
+        else:
+            self._wait_for(conn, self._drain)
+
+    def _keepalive_after(self, conn: TConn, keepalive: bool) -> bool:
+        """Whether a connection can be kept: not where a body that nobody has read is still to come."""
+        return bool(keepalive and conn.parser.finish_body(deadline=time.monotonic() + REST_SECONDS))
+
+    def _wait_for(self, conn: TConn, act: Callable[[TConn, Any], None]) -> None:
+        """Have the poller call *act* when data come; the connection is closed if none come in time."""
+        conn.sock.setblocking(False)
+        conn.timeout = time.monotonic() + WAIT_SECONDS
+        self.pending_conns.append(conn)
+        self.poller.register(conn.sock, EVENT_READ, partial(act, conn))
+
+    def _has_head(self, conn: TConn) -> bool:
+        """
+        Whether a thread would not wait for the head of a request, looking at the data without taking them.
+
+        If it would, the poller does not report the socket before more data have come.
+        """
+        if self.cfg.is_ssl:
+            return True
+        buffered = conn.parser.unreader.buf.getvalue() if conn.parser else b""
+        try:
+            conn.sock.setblocking(False)
+            seen = conn.sock.recv(LARGEST_HEAD, MSG_PEEK)
+        except BlockingIOError:
+            return END_OF_HEAD in buffered
+        except OSError:
+            return True  # the thread will meet the error
+        known = conn.sock.getsockopt(SOL_SOCKET, SO_RCVLOWAT)
+        is_over = len(seen) < known or len(seen) >= LARGEST_HEAD  # the client has sent its last byte, or too many
+        is_there = is_over or END_OF_HEAD in buffered + seen
+        conn.sock.setsockopt(SOL_SOCKET, SO_RCVLOWAT, 1 if is_there else len(seen) + 1)
+        return is_there
+
+    def _drain(self, conn: TConn, client: Any) -> None:
+        """Throw away data of a connection that is closed on our side; without that, the client may lose our answer."""
+        try:
+            is_over = not conn.sock.recv(PIECE)
+        except BlockingIOError:
+            return
+        except OSError:
+            is_over = True
+        if is_over:
+            self.poller.unregister(client)
+            self.pending_conns.remove(conn)
+            self._close(conn)
+
+    def _close(self, conn: TConn) -> None:
+        self.nr_conns -= 1
+        conn.close()

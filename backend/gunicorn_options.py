@@ -1,0 +1,11 @@
+"""Options for gunicorn: `gunicorn --config python:backend.gunicorn_options 'backend.app:create_app()'`."""
+
+from backend.gate import PREDICTS, WAITING
+
+OTHERS = 16  # threads for requests that take no time; none of them is ever held by a prediction
+
+worker_class = "backend.door_worker.DoorWorker"
+threads = PREDICTS + WAITING + OTHERS
+timeout = 120
+graceful_timeout = 4
+control_socket_disable = True

@@ -1,0 +1,122 @@
+"""What controls never waits for what works: gunicorn itself, held by clients, image servers and Label Studio."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from backend.gate import PREDICTS, WAITING
+from tests.backend.integration.busy import (
+    backend,
+    clients,
+    hanging_server,
+    head,
+    predict_body,
+    resident,
+    settings_in,
+    slowest,
+)
+
+pytestmark = pytest.mark.timeout(200)
+
+AT_ONCE = 0.2  # seconds
+FULL = PREDICTS + WAITING
+
+
+@pytest.fixture(scope="module")
+def studio():
+    with hanging_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def served(studio, tmp_path_factory):
+    settings = settings_in(tmp_path_factory.mktemp("busy"), studio.url, LOOP_IMAGE_SECONDS="4")
+    with backend(settings) as (process, client):
+        yield settings, process, client
+
+
+def assert_prompt(client, settings):
+    seconds = slowest(client, settings)
+    assert max(seconds.values()) < AT_ONCE, seconds
+
+
+def test_slow_bodies_hold_predictions_only_and_end_with_408(served):
+    settings, _, client = served
+    with clients(settings, FULL, head("/predict", 1000) + b'{"tasks"') as slow:
+        assert_prompt(client, settings)
+        refused = client.post("/predict", content=predict_body(), headers={"Content-Type": "application/json"})
+        first = slow[0].recv(1000)
+
+    assert (refused.status_code, refused.json()["type"]) == (503, "Overloaded")
+    assert int(refused.headers["Retry-After"]) > 0
+    assert first.startswith(b"HTTP/1.1 408")
+
+
+@pytest.mark.parametrize("host", ["images", "label-studio"])
+def test_slow_images_hold_predictions_only(served, studio, host):
+    settings, _, client = served
+    address = {
+        "images": f"{studio.url.replace('127.0.0.1', 'localhost')}/a.jpg",
+        "label-studio": "/data/upload/1/a.jpg",
+    }
+    body, json = predict_body(address[host]), {"Content-Type": "application/json"}
+    with ThreadPoolExecutor(FULL) as pool:
+        asked = [
+            pool.submit(
+                httpx.post,
+                f"{settings.local_url}/predict",
+                content=body,
+                headers={**client.headers, **json},
+                timeout=60,
+            )
+            for _ in range(FULL)
+        ]
+        assert_prompt(client, settings)
+        answers = [future.result() for future in asked]
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert all("1" in answer.json()["errors"] for answer in answers)
+
+
+def test_heads_that_do_not_end_and_clients_that_do_not_close_hold_nothing(served):
+    settings, _, client = served
+    closing = b"GET /health HTTP/1.0\r\n\r\n"
+
+    with clients(settings, 60, b"GET /health HTTP/1.1\r\nHost: a"), clients(settings, 60, closing):
+        assert_prompt(client, settings)
+
+
+def test_bodies_that_nobody_reads_hold_nothing(served):
+    settings, _, client = served
+
+    with clients(settings, 60, b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n{"):
+        assert_prompt(client, settings)
+
+
+def test_a_body_over_the_limit_takes_no_more_memory_than_the_limit(served):
+    _, process, client = served
+    before = resident(process)
+    peak = [before]
+
+    def pieces():
+        for _ in range(400):
+            peak.append(resident(process))
+            yield b" " * 2**20
+
+    try:
+        answer = client.post("/setup", content=pieces())
+    except httpx.HTTPError:
+        answer = None  # it hung up before all was sent
+
+    assert answer is None or answer.status_code == 413
+    assert max(peak) - before < 40 * 2**20
+
+
+def test_a_whole_head_in_two_pieces_is_answered_at_once(served):
+    settings, *_ = served
+    with clients(settings, 1, b"GET /health HTTP/1.1\r\nHost: 127.") as (slow,):
+        slow.sendall(b"0.0.1\r\n\r\n")
+        slow.settimeout(1)
+
+        assert slow.recv(1000).startswith(b"HTTP/1.1 200")
