@@ -13,6 +13,7 @@ from loop.label_studio.payloads import project_id_of
 from loop.label_studio.webhook import PROJECT_HEADER, SECRET_HEADER
 from loop.printable import shorten
 from loop.secrecy import redact
+from loop.storage.actor import act_as
 
 OPEN_ENDPOINT = "protocol.health"  # says only that a process answers
 ADVICE = "`loop tokens add NAME` makes a token for a program"
@@ -34,6 +35,7 @@ def check() -> None:
             f"{shorten(request.host)}: not a name of this backend; LOOP_URL gives it the name that others use"
         )
     g.caller = _identify(access)
+    act_as(f"{g.caller.kind} {g.caller.name}")
     if not g.caller.may(request.method, request.endpoint or ""):
         raise Forbidden(redact(f"{g.caller.name} may not {request.method} {shorten(request.path)}; {ADVICE}"))
 

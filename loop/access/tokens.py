@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from loop.access.callers import Caller, CallerKind
 from loop.errors import PayloadError, RecordsDown
+from loop.storage.changes import ChangeKind, record_change
 from loop.storage.exchange_tables import tokens
 
 PREFIX = "loop_"
@@ -46,6 +47,8 @@ class TokenStore:
         try:
             with self._engine.begin() as connection:
                 connection.execute(tokens.insert().values(row))
+                after = f"{name}, {'may read' if is_read_only else 'may write'}"
+                record_change(connection, None, ChangeKind.TOKEN, None, after)
         except sa.exc.IntegrityError:
             raise PayloadError("NAME", "a name that no token has; see `loop tokens list`", name) from None
         return token
@@ -60,6 +63,7 @@ class TokenStore:
         with self._engine.begin() as connection:
             if not connection.execute(tokens.delete().where(tokens.c.name == name)).rowcount:
                 raise PayloadError("NAME", "the name of a token; see `loop tokens list`", name)
+            record_change(connection, None, ChangeKind.TOKEN, name, None)
 
     def identify(self, token: str) -> Caller | None:
         """Return the sender of a token, and note its use; None if there is no such token."""

@@ -1,20 +1,26 @@
-"""The command that traces regions, annotators and versions."""
+"""Commands that trace regions, annotators and versions, and the changes that people and trainings made."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 from pydantic_core import to_jsonable_python
 
 from loop import lineage as tracing
-from loop.cli.options import AsJson, ProjectId, open_rooms, out
-from loop.errors import PayloadError
+from loop.cli.grid import Field, show_table
+from loop.cli.options import AsJson, OneProject, ProjectId, open_rooms, out
+from loop.errors import LabelConfigError, PayloadError
+from loop.label_studio.label_config import parse
 from loop.lineage import AnnotatorLineage, DrawnRegion, RegionLineage, ReviewUse, ShownRegion, VersionLineage
+from loop.printable import shorten
 from loop.reviews.verdict_query import VerdictRecord
+from loop.storage.audit import AuditEntry, AuditTrail
+from loop.storage.changes import ChangeKind
 from loop.storage.storable import LARGEST_ID
 from loop.taxonomy.recorded_matches import MatchTrace
 
@@ -48,6 +54,57 @@ def lineage(
     lines = _region_lines(history) if isinstance(history, RegionLineage) else _lines(asdict(history))
     for name, line in lines:
         out.print(f"{name:<14} {line}")
+
+
+@app.command()
+def audit(
+    project: OneProject = None,
+    since: Annotated[datetime | None, typer.Option("--since", help="Changes at this time or later; UTC.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Show who changed versions, taxonomies, label configs, policies, classes or tokens, when and why.
+
+    Settings and thresholds from the environment are not in the records, and
+    so not here. An empty name: the change is older than this list.
+    """
+    entries = AuditTrail(open_rooms(project).engine).read(project, since.replace(tzinfo=UTC) if since else None)
+    if as_json:
+        typer.echo(json.dumps(to_jsonable_python(entries), indent=2))
+    elif entries:
+        fields = (
+            Field("at"),
+            Field("project", rank=3, is_number=True),
+            Field("who"),
+            Field("change"),
+            Field("to", folds=True),
+            Field("why", rank=1, folds=True),
+        )
+        show_table(out, fields, [_audit_row(entry) for entry in entries])
+    else:
+        out.print("no changes")
+
+
+def _audit_row(entry: AuditEntry) -> tuple[str, ...]:
+    at, project = f"{entry.at:%Y-%m-%d %H:%M:%S}", str(entry.project or "")
+    return (at, project, entry.who, entry.kind, _describe_change(entry), entry.why)
+
+
+def _describe_change(entry: AuditEntry) -> str:
+    before, after = entry.before, entry.after
+    if entry.kind == ChangeKind.LABEL_CONFIG:
+        before, after = (config and _label_names(config) for config in (before, after))
+    texts = [
+        "none" if value is None else value if isinstance(value, str) else json.dumps(value) for value in (before, after)
+    ]
+    return shorten(texts[1] if before is None or texts[0] == texts[1] else " → ".join(texts), 200)
+
+
+def _label_names(label_config: str) -> str:
+    try:
+        return ", ".join(parse(label_config).label_names)
+    except LabelConfigError:
+        return label_config
 
 
 def _region_lines(history: RegionLineage) -> Iterator[tuple[str, str]]:

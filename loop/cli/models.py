@@ -183,9 +183,9 @@ def pin_model(name: VersionName, project: ProjectId, why: Why = "pinned by hand"
 
 
 @models_group.command("unpin")
-def unpin_model(project: ProjectId) -> None:
+def unpin_model(project: ProjectId, why: Why = "unpinned by hand") -> None:
     """Let the gate decide again."""
-    pinned = promoting.unpin(open_rooms(project).registry, project)
+    pinned = promoting.unpin(open_rooms(project).registry, project, why)
     out.print(f"project {project} is no longer pinned to {pinned}" if pinned else f"project {project} was not pinned")
 
 

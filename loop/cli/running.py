@@ -14,6 +14,7 @@ from loop.cli.options import AsJson, open_rooms, optional_project, out
 from loop.errors import LoopError, PayloadError
 from loop.job_queue.queue import DEFAULT, GPU
 from loop.settings import Settings
+from loop.storage.actor import SCHEDULE, act_as
 from loop.wiring import build
 
 app = typer.Typer()
@@ -86,6 +87,7 @@ def worker(queue: Annotated[str, typer.Argument(help=f"The queue: {GPU} or {DEFA
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for chatty in ("rq", "httpx", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    act_as(SCHEDULE)
     open_rooms().queue.work(queue, jobs.excuse_stopped)
 
 

@@ -33,6 +33,7 @@ TOP = {  # by file: its commands, with the first line of their help
     },
     "rates": {"rates": "Show the rate of each verdict with its 95% interval, and advice."},
     "lineage": {
+        "audit": "Show who changed versions, taxonomies, label configs, policies, classes or tokens, when and why.",
         "lineage": (
             "Trace a region to its predictions, reviews, verdicts and trainings; or trace an annotator or a version."
         ),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from loop.reviews.verdicts import Decision
+from loop.storage.changes import ChangeKind, record_change
 from loop.storage.tables import splits, verdicts
 
 if TYPE_CHECKING:
@@ -93,12 +94,16 @@ class SplitStore:
         if rows:
             with self._engine.begin() as connection:
                 connection.execute(change.where(is_task), rows)
+                record_change(connection, project_id, ChangeKind.LEFT_OUT, None, [row["which"] for row in rows])
 
     def put_back(self, project_id: int) -> int:
         """Train again on all tasks that were left out; return their number."""
         is_left_out = sa.and_(splits.c.project_id == project_id, splits.c.is_left_out)
         with self._engine.begin() as connection:
-            return connection.execute(splits.update().where(is_left_out).values(is_left_out=False)).rowcount
+            tasks = list(connection.scalars(sa.select(splits.c.task_id).where(is_left_out)))
+            connection.execute(splits.update().where(is_left_out).values(is_left_out=False))
+            record_change(connection, project_id, ChangeKind.LEFT_OUT, tasks or None, None)
+        return len(tasks)
 
     def read_hard_negatives(self, project_id: int) -> set[int]:
         """The tasks with a false positive."""

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from loop.discovery.tracking import ClusterMembers, Member, NameHint, UnknownCluster
 from loop.errors import AmbiguousCluster, ClusterDecided, NoSuchCluster
 from loop.regions import Box
+from loop.storage.actor import who_acts
 from loop.storage.queries import chunked
 from loop.storage.taxonomy_tables import clusters, named_boxes
 
@@ -133,7 +134,8 @@ def _decide(connection: sa.Connection, project_id: int, cluster_id: str, **value
         clusters.c.id == cluster_id,
         clusters.c.state == ClusterState.OPEN,
     )
-    return connection.execute(clusters.update().where(*is_cluster).values(**values)).rowcount > 0
+    change = clusters.update().where(*is_cluster).values(**values, decided_by=who_acts())
+    return connection.execute(change).rowcount > 0
 
 
 def _read_named_boxes(connection: sa.Connection, project_id: int, tasks: Iterable[int]) -> set[tuple[int, str]]:

@@ -58,7 +58,7 @@ def promote(discovery: DiscoveryRoom, project_id: int, cluster: str, name: str, 
         discovery.clusters.promote(project_id, record, label, discovery.studio.client.now())
         changes.append(f"{record.cluster.size} boxes of cluster {record.cluster.id} are {label}")
     changes += _apply_taxonomy(discovery, project_id, promotion)
-    changes += _add_label(discovery, project_id, label)
+    changes += _add_label(discovery, project_id, label, f"cluster {record.cluster.id} is {record.name}")
     changes += _update_view(discovery, project_id, promotion.category)
     discovery.vision.ask_vectors(project_id)
     return changes or [f"cluster {record.cluster.id} is {record.name} already: {NOTHING}"]
@@ -103,14 +103,14 @@ def _apply_taxonomy(discovery: DiscoveryRoom, project_id: int, promotion: Promot
     return [*lines, f"node {' / '.join(category.taxonomy.path(category.node))} is in taxonomy {number}"]
 
 
-def _add_label(discovery: DiscoveryRoom, project_id: int, label: str) -> list[str]:
+def _add_label(discovery: DiscoveryRoom, project_id: int, label: str, why: str) -> list[str]:
     """Add the label to Label Studio's current label config, and record the config; return the changes."""
     project = discovery.studio.client.project(project_id)
     wanted = with_label(project.label_config, label)
     is_new = wanted != project.label_config
     if is_new:
         discovery.studio.client.update_project(project_id, label_config=wanted)
-    discovery.studio.projects.save(project_id, project.title, wanted)
+    discovery.studio.projects.save(project_id, project.title, wanted, why)
     return [f"added the label {label} to the label config"] if is_new else []
 
 

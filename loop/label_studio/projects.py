@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from loop.errors import LabelConfigError, UnknownProject
 from loop.label_studio.classes import ClassBook, ObjectClass
 from loop.label_studio.label_config import LabelConfig, parse
+from loop.storage.changes import ChangeKind, record_change
 from loop.storage.tables import classes, former_names, projects, reviews
 
 
@@ -65,7 +66,7 @@ class ProjectStore:
         with self._engine.connect() as connection:
             return [_project(row) for row in connection.execute(query)]
 
-    def save(self, project_id: int, title: str, label_config: str) -> bool:
+    def save(self, project_id: int, title: str, label_config: str, why: str = "connected") -> bool:
         """
         Record title and label config of a project, and append its labels to the classes; return whether it changed.
 
@@ -83,6 +84,8 @@ class ProjectStore:
                 if known.label_config != label_config and _reading_rules(known.label_config) != config.reading_rules:
                     connection.execute(projects.update().where(is_project).values(synced_until=None))
             _append_classes(connection, project_id, config.label_names)
+            before = known.label_config if known else None
+            record_change(connection, project_id, ChangeKind.LABEL_CONFIG, before, label_config, why)
         return known is None or (known.title, known.label_config) != (title, label_config)
 
     def mark_reviews_seen(self, project_id: int, moment: datetime) -> None:
@@ -98,7 +101,7 @@ class ProjectStore:
 
     def set_policy(self, project_id: int, policy: Mapping[str, Any]) -> None:
         """Record a project's own values in place of the settings."""
-        self._set(project_id, policy=dict(policy))
+        self._change(project_id, ChangeKind.POLICY, policy=dict(policy))
 
     def record_sync(self, project_id: int, moment: datetime | None, *, label_config: str | None = None) -> None:
         """
@@ -121,13 +124,22 @@ class ProjectStore:
 
     def set_shadow(self, project_id: int, version: str | None, share: float, *, is_shown: bool) -> None:
         """Record the shadow of a project and the share of the tasks that it is tried on; None ends it."""
-        self._set(project_id, shadow=version, shadow_share=share, is_shadow_shown=is_shown)
+        self._change(project_id, ChangeKind.SHADOW, shadow=version, shadow_share=share, is_shadow_shown=is_shown)
 
     def class_names(self, project_id: int) -> list[str]:
         """Return the names of the classes by id; an id never moves."""
         query = sa.select(classes.c.name).where(classes.c.project_id == project_id).order_by(classes.c.class_id)
         with self._engine.connect() as connection:
             return list(connection.scalars(query))
+
+    def _change(self, project_id: int, kind: ChangeKind, **values: Any) -> None:
+        """Set columns, and record the change."""
+        is_project = projects.c.id == project_id
+        with self._engine.begin() as connection:
+            columns = [projects.c[name] for name in values]
+            before = connection.execute(sa.select(*columns).where(is_project)).one()._asdict()
+            connection.execute(projects.update().where(is_project).values(values))
+            record_change(connection, project_id, kind, before, values)
 
     def _set(self, project_id: int, **values: Any) -> None:
         with self._engine.begin() as connection:
@@ -153,6 +165,7 @@ class ClassStore:
                 _write(connection, project_id, changed_class)
             is_project = projects.c.id == project_id  # reviews that had the new name before can be read now
             connection.execute(projects.update().where(is_project).values(synced_until=None))
+            record_change(connection, project_id, ChangeKind.CLASS_NAME, old, new)
         return changed[-1]
 
     def retire(self, project_id: int, name: str, *, is_retired: bool = True) -> ObjectClass:
@@ -161,6 +174,9 @@ class ClassStore:
             known = _read_book(connection, project_id).get(name)
             is_class = sa.and_(classes.c.project_id == project_id, classes.c.class_id == known.id)
             connection.execute(classes.update().where(is_class).values(is_retired=is_retired))
+            retired = (f"{name}, in use", f"{name}, retired")
+            before, after = retired[known.is_retired], retired[is_retired]
+            record_change(connection, project_id, ChangeKind.CLASS_RETIRED, before, after)
         return known
 
 

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from enum import StrEnum
 
 import sqlalchemy as sa
 
 from loop.storage.tables import aliases, moves
 
 CHAMPION, PREVIOUS, CANDIDATE = "champion", "previous", "candidate"
+
+
+class MoveKind(StrEnum):
+    """Why an alias moves."""
+
+    REGISTER = "register"
+    PROMOTE = "promote"
+    ROLL_BACK = "roll back"
 
 
 class MoveLog:
@@ -49,24 +58,24 @@ class MoveLog:
             return int(connection.scalar(query) or 0)
 
 
-def serve(connection: sa.Connection, project_id: int, name: str, why: str) -> None:
+def serve(connection: sa.Connection, project_id: int, name: str, why: str, kind: MoveKind) -> None:
     """Make a version the champion, and the former champion `previous`; do nothing where it is the champion already."""
     query = sa.select(aliases.c.version).where(aliases.c.project_id == project_id, aliases.c.alias == CHAMPION)
     champion = connection.scalar(query)
     if champion == name:
         return
     if champion:
-        move(connection, project_id, PREVIOUS, champion, why)
-    move(connection, project_id, CHAMPION, name, why)
+        move(connection, project_id, PREVIOUS, champion, why, kind)
+    move(connection, project_id, CHAMPION, name, why, kind)
 
 
-def move(connection: sa.Connection, project_id: int, alias: str, version: str, why: str) -> None:
+def move(connection: sa.Connection, project_id: int, alias: str, version: str, why: str, kind: MoveKind) -> None:
     """Point an alias at a version, and log the move."""
     is_alias = sa.and_(aliases.c.project_id == project_id, aliases.c.alias == alias)
     connection.execute(aliases.delete().where(is_alias))
     row = {"project_id": project_id, "alias": alias, "version": version}
     connection.execute(aliases.insert().values(row))
-    connection.execute(moves.insert().values(**row, why=why, moved_at=datetime.now(UTC)))
+    connection.execute(moves.insert().values(**row, kind=kind, why=why, moved_at=datetime.now(UTC)))
 
 
 def _is_of_champion(project_id: int) -> tuple[sa.ColumnElement[bool], ...]:

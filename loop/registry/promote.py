@@ -73,11 +73,10 @@ def pin(registry: RegistryRoom, project_id: int, name: str, why: str) -> Version
     return version
 
 
-def unpin(registry: RegistryRoom, project_id: int) -> str | None:
+def unpin(registry: RegistryRoom, project_id: int, why: str) -> str | None:
     """Remove the pin: the gate decides again from the next training on. Return the version that was pinned."""
-    pinned = registry.studio.projects.get(project_id).pinned
-    registry.versions.unpin(project_id)
-    return pinned
+    registry.studio.projects.get(project_id)
+    return registry.versions.unpin(project_id, why)
 
 
 def _follow(registry: RegistryRoom, project_id: int) -> None:

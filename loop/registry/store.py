@@ -16,8 +16,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from loop.errors import DamagedWeights, NoChampion, Pinned, UnknownVersion, VersionExists
-from loop.registry.moves import CANDIDATE, CHAMPION, PREVIOUS, move, serve
+from loop.registry.moves import CANDIDATE, CHAMPION, PREVIOUS, MoveKind, move, serve
 from loop.registry.version_order import version_key
+from loop.storage.changes import ChangeKind, record_change
 from loop.storage.files import sha256_of
 from loop.storage.tables import aliases, projects, versions
 
@@ -107,7 +108,7 @@ class WeightsRegistry:
                 "created_at": datetime.now(UTC),
             }
             connection.execute(versions.insert().values(row))
-            move(connection, project_id, CANDIDATE, name, "registered")
+            move(connection, project_id, CANDIDATE, name, "registered", MoveKind.REGISTER)
         return self.get(project_id, name)
 
     def get(self, project_id: int, name: str) -> Version:
@@ -146,7 +147,9 @@ class WeightsRegistry:
         """Return the version that serves, None where none does."""
         return self.at(project_id, CHAMPION)
 
-    def promote(self, project_id: int, name: str, why: str, *, pin: bool = False) -> Version:
+    def promote(
+        self, project_id: int, name: str, why: str, *, pin: bool = False, kind: MoveKind = MoveKind.PROMOTE
+    ) -> Version:
         """
         Make a version the champion, and the former champion `previous`, in one transaction; *pin* the project to it.
 
@@ -156,10 +159,10 @@ class WeightsRegistry:
         with self._engine.begin() as connection:
             pinned = _lock(connection, project_id)
             if pin:
-                connection.execute(_update_project(project_id).values(pinned=version.name))
+                _pin(connection, project_id, pinned, version.name, why)
             elif pinned not in (None, version.name):
                 raise Pinned(project_id, pinned)
-            serve(connection, project_id, version.name, why)
+            serve(connection, project_id, version.name, why, kind)
         return version
 
     def roll_back(self, project_id: int, why: str) -> Version:
@@ -167,12 +170,14 @@ class WeightsRegistry:
         previous = self.at(project_id, PREVIOUS)
         if previous is None:
             raise NoChampion(f"project {project_id} has no version to go back to")
-        return self.promote(project_id, previous.name, why)
+        return self.promote(project_id, previous.name, why, kind=MoveKind.ROLL_BACK)
 
-    def unpin(self, project_id: int) -> None:
-        """Remove the pin: the gate decides again."""
+    def unpin(self, project_id: int, why: str) -> str | None:
+        """Remove the pin: the gate decides again. Return the version that was pinned."""
         with self._engine.begin() as connection:
-            connection.execute(_update_project(project_id).values(pinned=None))
+            pinned = _lock(connection, project_id)
+            _pin(connection, project_id, pinned, None, why)
+        return pinned
 
     def tidy(self, project_id: int) -> int:
         """Delete the files that a crash left without a version; return their number."""
@@ -224,6 +229,11 @@ def _select_names(project_id: int) -> sa.Select[Any]:
 
 def _update_project(project_id: int) -> sa.Update:
     return projects.update().where(projects.c.id == project_id)
+
+
+def _pin(connection: sa.Connection, project_id: int, before: str | None, after: str | None, why: str) -> None:
+    connection.execute(_update_project(project_id).values(pinned=after))
+    record_change(connection, project_id, ChangeKind.PIN, before, after, why)
 
 
 def _lock(connection: sa.Connection, project_id: int) -> str | None:

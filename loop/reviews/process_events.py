@@ -27,6 +27,7 @@ from loop.reviews.event_store import ReceivedEvent
 from loop.reviews.judging import judge_tasks
 from loop.reviews.review_store import ANNOTATION, TASK
 from loop.reviews.room import ReviewsRoom
+from loop.storage.actor import LABEL_STUDIO, acting_as
 
 MOST_NAMED = 5  # faults in the error of one event
 Unit = Callable[[], set[int]]  # returns the tasks whose verdicts it may change
@@ -118,4 +119,5 @@ def _split_deletion(reviews: ReviewsRoom, event: ReceivedEvent, kind: str) -> li
 def _save_project(reviews: ReviewsRoom, event: ReceivedEvent) -> None:
     title, label_config = read_project_update(event.payload, event.project_id)
     if not reviews.events.is_overtaken(event):  # an event that was set aside is processed after later ones
-        reviews.studio.projects.save(event.project_id, title, label_config)
+        with acting_as(LABEL_STUDIO):
+            reviews.studio.projects.save(event.project_id, title, label_config, f"event {event.id}")

@@ -14,6 +14,7 @@ from loop.label_studio.payloads import Review
 from loop.reviews import review_row
 from loop.reviews.set_aside import Step
 from loop.reviews.verdicts import counted_review_key
+from loop.storage.changes import ChangeKind, record_change
 from loop.storage.exchange_tables import set_aside
 from loop.storage.queries import chunked, is_deleted
 from loop.storage.tables import deletions, reviews, verdicts
@@ -115,11 +116,9 @@ class ReviewStore:
         is_of_kind = (deletions.c.project_id == project_id, deletions.c.kind == kind)
         is_wrong = (deletions.c.object_id == sa.bindparam("object"), deletions.c.received_at >= sa.bindparam("moment"))
         change = deletions.delete().where(*is_of_kind, *is_wrong)
+        rows = [{"object": object_id, "moment": moment} for object_id, moment in moments.items()]
         with self._engine.begin() as connection:
-            removed = [
-                connection.execute(change, {"object": object_id, "moment": moment}).rowcount
-                for object_id, moment in moments.items()
-            ]
+            removed = [connection.execute(change, row).rowcount for row in rows]
         return sum(removed) > 0
 
     def find_uncompared(self, project_id: int) -> list[UncomparedReview]:
@@ -142,8 +141,10 @@ class ReviewStore:
     def forget(self, project_id: int) -> None:
         """Delete a project's reviews, deletions and verdicts."""
         with self._engine.begin() as connection:
+            rows = {}
             for table in (reviews, deletions, verdicts):
-                connection.execute(table.delete().where(table.c.project_id == project_id))
+                rows[table.name] = connection.execute(table.delete().where(table.c.project_id == project_id)).rowcount
+            record_change(connection, project_id, ChangeKind.REVIEWS_FORGOTTEN, rows, None)
 
     def find_counted(self, project_id: int, task_ids: Sequence[int] | None = None) -> dict[int, CountedReview]:
         """
@@ -226,8 +227,7 @@ def _is_standing(project_id: int) -> sa.ColumnElement[bool]:
 
 def _is_complete() -> sa.ColumnElement[bool]:
     """The same as Review.is_complete."""
-    is_seen = sa.or_(reviews.c.is_ground_truth, sa.not_(reviews.c.is_unseen))
-    return sa.and_(sa.not_(reviews.c.is_skipped), is_seen)
+    return sa.and_(~reviews.c.is_skipped, sa.or_(reviews.c.is_ground_truth, ~reviews.c.is_unseen))
 
 
 def _is_compared() -> sa.ColumnElement[bool]:

@@ -20,6 +20,7 @@ from loop.reviews.judging import judge_tasks
 from loop.reviews.review_store import ANNOTATION, TASK
 from loop.reviews.room import ReviewsRoom
 from loop.reviews.set_aside import Step
+from loop.storage.actor import LABEL_STUDIO, acting_as
 from loop.storage.queries import chunked
 
 MOST_NAMED = 5  # unreadable annotations in the error of one task
@@ -113,7 +114,12 @@ def _follow_label_config(reviews: ReviewsRoom, project_id: int) -> None:
     """Take over Label Studio's label config; `loop doctor` names one that cannot be used."""
     state, known = reviews.studio.client.project(project_id), reviews.studio.projects.get(project_id)
     if state.label_config != known.label_config:
-        attempt(lambda: reviews.studio.projects.save(project_id, state.title or known.title, state.label_config))
+        with acting_as(LABEL_STUDIO):
+            attempt(
+                lambda: reviews.studio.projects.save(
+                    project_id, state.title or known.title, state.label_config, "seen by the sync"
+                )
+            )
 
 
 def _compare(

@@ -13,7 +13,7 @@ ADDRESS = (
     "an address that SQLAlchemy can open, such as postgresql+psycopg://host/name, "
     "with / # ? : and @ in a password as %2F %23 %3F %3A %40"
 )
-NEWEST = "0005"  # the last revision in migrations/versions
+NEWEST = "0006"  # the last revision in migrations/versions
 ADVICE = {  # by a part of the error of SQLite
     "locked": "another program holds it: try again, and see which program has it open",
     "full": "make room on its disk",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, LargeBinary, String, Table, Text
 
+from loop.storage.actor import who_acts
 from loop.storage.columns import Id, Instant, Message
 
 metadata = sa.MetaData()
@@ -226,6 +227,8 @@ moves = Table(
     Column("project_id", Id, nullable=False),
     Column("alias", String(16), nullable=False),
     Column("version", Text, nullable=False),
+    Column("kind", String(16)),  # promote, roll back or register; empty: not recorded yet at that time
     Column("why", Text, nullable=False),
+    Column("who", Text, default=who_acts),
     Column("moved_at", Instant, nullable=False),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, String, Table, Text
 
+from loop.storage.actor import who_acts
 from loop.storage.columns import Id, Instant
 from loop.storage.tables import metadata
 
@@ -15,6 +16,7 @@ taxonomies = Table(  # every taxonomy that was applied; the newest is in force
     Column("version", String(12), nullable=False),  # of its content
     Column("content", Text, nullable=False),  # YAML
     Column("why", Text, nullable=False),
+    Column("who", Text, default=who_acts),
     Column("applied_at", Instant, nullable=False),
 )
 
@@ -55,6 +57,7 @@ clusters = Table(  # of the last discovery, and all that a person decided on
     Column("likely", JSON, nullable=False),  # unknown boxes in no cluster that are near to this cluster
     Column("found_at", Instant, nullable=False),
     Column("decided_at", Instant),
+    Column("decided_by", Text),
     Column("name", Text),  # given at its promotion
     Column("parent", Text),  # given at its promotion
     Column("node", Text),  # that it became

@@ -19,6 +19,7 @@ from loop.gate.rule import GateOutcome
 from loop.notices import NoticeKind
 from loop.registry.promote import promote_unless_pinned
 from loop.registry.store import Version, VersionFacts
+from loop.storage.actor import acting_as
 from loop.training.ask import ask_when_due
 from loop.training.callbacks import TrainingProgress, Watch
 from loop.training.room import TrainingRoom
@@ -41,6 +42,12 @@ def retrain(trainings: TrainingRoom, project_id: int) -> str:
     if not open_trainings:
         return "no training asked for"
     training = trainings.store.start(open_trainings[0])
+    with acting_as(f"training {training.id}"):
+        return _run_to_end(trainings, training)
+
+
+def _run_to_end(trainings: TrainingRoom, training: Training) -> str:
+    project_id = training.project_id
     reviews_until = training.reviews_until or trainings.studio.projects.reviews_until(project_id)
     try:
         training_end = training.end or _run(trainings, training, reviews_until)

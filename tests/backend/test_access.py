@@ -1,5 +1,7 @@
 """Who gets in at the door: by host, login or token, and nobody without."""
 
+from contextvars import Context
+
 import pytest
 
 from backend.app import create_app
@@ -7,6 +9,7 @@ from backend.openapi import ROUTES
 from loop.access.logins import Logins
 from loop.errors import PayloadError
 from loop.settings import Settings
+from loop.storage.actor import who_acts
 from tests.backend.builders import AUTH, BULK, VERDICTS, create
 from tests.builders import CONFIG
 
@@ -62,6 +65,17 @@ def test_the_login_of_a_project_opens_what_label_studio_calls_and_nothing_else(c
 
     assert {name for name, status in statuses.items() if status == 200} == {"setup", "predict", "versions"}
     assert {status for status in statuses.values() if status != 200} == {403}
+
+
+def test_a_change_is_made_in_the_name_of_the_token(client, token):
+    app, headers = client.application, token(is_read_only=True)
+
+    def name_sender():
+        with app.test_request_context(VERDICTS, headers=headers):
+            app.preprocess_request()
+            return who_acts()
+
+    assert Context().run(name_sender) == "reader program"
 
 
 def test_a_token_reads_and_writes(client, token):

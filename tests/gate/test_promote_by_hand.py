@@ -62,7 +62,7 @@ def passed(judged, rooms, tmp_path):
     serve(rooms, add(rooms, tmp_path, OLD))
     pin(rooms.registry, 1, "1.0.0", "a test")
     rooms, training = judged()
-    unpin(rooms.registry, 1)
+    unpin(rooms.registry, 1, "by hand")
     assert training.status == "passed"
     return rooms, training.version
 

@@ -37,10 +37,10 @@ def test_a_pinned_project_is_not_moved_by_hand_either(rooms):
 def test_an_unpinned_project_is_moved_again(rooms, third):
     pin(rooms.registry, 1, OLD, "a test")
 
-    assert unpin(rooms.registry, 1) == OLD
+    assert unpin(rooms.registry, 1, "by hand") == OLD
     assert promote_unless_pinned(rooms.registry, 1, third, "better") is None
     assert rooms.registry.versions.champion(1).name == third
-    assert unpin(rooms.registry, 1) is None
+    assert unpin(rooms.registry, 1, "by hand") is None
 
 
 def test_a_pin_can_be_moved_and_needs_a_version(rooms):

@@ -18,6 +18,7 @@ from loop.installation.status import status
 from loop.registry.promote import roll_back, unpin
 from loop.settings import Settings
 from loop.storage import database
+from loop.storage.audit import AuditTrail
 from loop.vision.embedding import Space
 from loop.wiring import build
 from tests.fakes import FakeDetectors, FakeLabelStudio, FakeQueue
@@ -162,7 +163,7 @@ def test_its_snapshot_can_be_trained_on(rooms):
 
 
 def test_a_version_that_served_before_serves_again_and_back(rooms):
-    unpin(rooms.registry, 1)
+    unpin(rooms.registry, 1, "by hand")
 
     promote_by_hand(rooms.gate, 1, "1.0.0", None)
     assert rooms.registry.versions.champion(1).name == "yolo_detector@1.0.0"
@@ -178,3 +179,10 @@ def test_the_pin_and_the_rulings_of_the_gate_stand(rooms):
         promote_by_hand(rooms.gate, 1, "1.2.0", None)
     with pytest.raises(NotPassed):
         promote_by_hand(rooms.gate, 1, "1.3.0", None)
+
+
+def test_changes_made_before_they_had_a_name_are_in_the_trail_without_one(rooms):
+    entries = AuditTrail(rooms.engine).read(1)
+
+    assert {"promote", "register", "taxonomy", "cluster"} <= {entry.kind for entry in entries}
+    assert {entry.who for entry in entries} == {""}

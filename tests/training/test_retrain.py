@@ -8,6 +8,7 @@ import pytest
 from loop.errors import NotPassed, PayloadError
 from loop.gate.promote_by_hand import promote_by_hand
 from loop.registry.promote import pin, promote
+from loop.storage.audit import AuditTrail
 from loop.training.retrain import ATTEMPTS, retrain
 from loop.training.store import Phase, TrainingState
 from tests.fakes import Killed
@@ -28,6 +29,14 @@ def test_a_training_ends_promoted_and_is_told_of_once(asked):
     assert (kind, body["training"], body["project"], body["state"]) == ("training.finished", ended.id, 1, "promoted")
     assert body["version"] == version.name
     assert sum(body["counts"]["images"].values()) == 8
+
+
+def test_a_training_promotes_in_its_own_name(asked):
+    retrain(asked.trainings, 1)
+
+    (promotion,) = [entry for entry in AuditTrail(asked.engine).read(1) if entry.kind == "promote"]
+    assert promotion.who == f"training {last(asked).id}"
+    assert promotion.why == last(asked).report["outcome"]["reason"]
 
 
 STEPS = [

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from loop.storage import exchange_tables, taxonomy_tables, vector_tables  # noqa: F401 (their tables are in the same metadata)
+from loop.storage import changes, exchange_tables, taxonomy_tables, vector_tables  # noqa: F401 (their tables are in the same metadata)
 from loop.storage.database import connect
 from loop.storage.tables import metadata
 
