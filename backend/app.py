@@ -21,6 +21,7 @@ from loop.errors import (
     LoopError,
     Overloaded,
     PayloadError,
+    RecordsDown,
     RegistryError,
     Unauthorized,
     UnknownProject,
@@ -37,6 +38,7 @@ STATUS = {
     RegistryError: 409,
     Overloaded: 503,  # before its parent
     Busy: 429,
+    RecordsDown: 503,  # before its parent
     UpstreamError: 502,
 }
 LARGEST_BODY = 8 * 2**20  # bytes, unless a route allows more

@@ -27,7 +27,7 @@ ERRORS = {
     429: "too many requests at once; send the same again later",
     500: "a bug of ours; the log has the trace",
     502: "Label Studio or Redis did not answer",
-    503: "the process is full; send the same again after the seconds in `Retry-After`",
+    503: "the process is full, or the records did not answer; send the same again later, where `Retry-After` says when",
 }
 
 
@@ -65,7 +65,7 @@ ROUTES: dict[tuple[str, str], Route] = {
         {202: protocol_schemas.EventAnswer},
         takes=protocol_schemas.Event,
         headers={PROJECT_HEADER: "the project's id", SECRET_HEADER: "the project's secret"},
-        errors=(400, 404, 408, 413, 415),
+        errors=(400, 404, 408, 413, 415, 503),
         security=("secret", "basic"),
         more=(
             "Sent by the webhook that `loop connect` adds. Only Start Training comes without the secret, with the "

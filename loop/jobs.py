@@ -173,6 +173,7 @@ def sweep() -> str:
 
 
 def _ask_again(rooms: Rooms) -> str:
+    rooms.reviews.events.take_over()
     projects, pending = rooms.studio.projects.all(), set(rooms.reviews.events.pending_projects())
     to_review = [project.id for project in projects if project.id in pending]
     to_refresh = [

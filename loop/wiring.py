@@ -143,7 +143,7 @@ class RoomBuilder:
         """Events, reviews and verdicts."""
         return self._room(
             ReviewsRoom,
-            events=EventStore(self.engine),
+            events=EventStore(self.engine, self._settings.home / "spool"),
             set_aside=SetAsideStore(self.engine),
             store=ReviewStore(self.engine),
             verdicts=VerdictStore(self.engine),

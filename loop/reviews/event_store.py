@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
+import threading
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from loop.errors import RecordsDown
+from loop.failures import Fault, attempt
 from loop.label_studio.webhook import keep_used
+from loop.reviews.event_spool import ArrivedEvent, EventSpool
 from loop.secrecy import redact_json
+from loop.storage.database import begin_soon
 from loop.storage.tables import events
 from loop.vision.addresses import identify_all
 
 MOST_CHARACTERS = 64 * 2**20  # JSON of the events that are in memory at once
+INTAKE_SECONDS = 0.2  # that an event waits for the records: Label Studio waits one second for the answer
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +51,69 @@ class SetAsideEvent:
 
 
 class EventStore:
-    """The events in the records. An event is identified by its content: a second delivery changes nothing."""
+    """
+    The events in the records. An event is identified by its content: a second delivery changes nothing.
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+    Events that the records do not take in time wait in the *spool*, and are recorded later in the order of arrival.
+    """
+
+    def __init__(self, engine: sa.Engine, spool: Path) -> None:
+        self._engine, self.spool = engine, EventSpool(spool)
+        self._taking_over = threading.Lock()
 
     def append(self, project_id: int, action: str, payload: Mapping[str, Any]) -> bool:
-        """Append the fields of an event that are used; return False if the same event is stored already."""
-        clean = _make_storable(redact_json(identify_all(payload)))
-        text = json.dumps(clean, sort_keys=True, separators=(",", ":"))
-        row = {
-            "key": hashlib.sha256(f"{project_id}:{action}:{text}".encode()).hexdigest(),
-            "project_id": project_id,
-            "action": action,
-            "payload": keep_used(action, clean),
-            "received_at": datetime.now(UTC),
-        }
+        """
+        Record the fields of an event that are used, or spool them where the records do not take them in time.
+
+        Return False if the same event is recorded already. Raises RecordsDown where neither works.
+        """
+        event = _arrive(project_id, action, payload)
+        if self.spool.is_empty():
+            try:
+                return self._record(event, INTAKE_SECONDS)
+            except RecordsDown as error:
+                log.warning("%s of project %d is spooled: %s", action, project_id, error)
         try:
-            with self._engine.begin() as connection:
+            self.spool.add(event)
+        except OSError as error:
+            raise RecordsDown(f"the event can be stored neither in the records nor as a file: {error}") from error
+        self.take_over(INTAKE_SECONDS)
+        return True
+
+    def take_over(self, seconds: float = math.inf) -> int:
+        """
+        Record the spooled events, oldest first, for a number of seconds or until the records take no more.
+
+        Killed anywhere, it records each event once. Return how many events were removed from the spool.
+        """
+        if not self._taking_over.acquire(blocking=False):
+            return 0
+        try:
+            return self._take_over(time.monotonic() + seconds)
+        finally:
+            self._taking_over.release()
+
+    def _take_over(self, deadline: float) -> int:
+        count = 0
+        for path, event in self.spool.waiting():
+            try:
+                result = attempt(partial(self._record, event, 0.0))
+            except RecordsDown:
+                break
+            if isinstance(result, Fault):
+                self.spool.set_aside(path, result.error)
+            else:
+                self.spool.remove(path)
+            count += 1
+            if time.monotonic() > deadline:
+                break
+        return count
+
+    def _record(self, event: ArrivedEvent, seconds: float) -> bool:
+        """Record an event; return False if it is recorded already. Raises RecordsDown after *seconds*."""
+        row = {field.name: getattr(event, field.name) for field in fields(event)}
+        try:
+            with begin_soon(self._engine, seconds) as connection:
                 connection.execute(events.insert().values(row))
         except sa.exc.IntegrityError:
             return False
@@ -127,6 +183,14 @@ class EventStore:
         query = sa.select(events).order_by(events.c.id.desc()).limit(count)
         with self._engine.connect() as connection:
             return [(_read(row), row.error) for row in connection.execute(query)]
+
+
+def _arrive(project_id: int, action: str, payload: Mapping[str, Any]) -> ArrivedEvent:
+    """Return an event without credentials, as it arrives now."""
+    clean = _make_storable(redact_json(identify_all(payload)))
+    text = json.dumps(clean, sort_keys=True, separators=(",", ":"))
+    key = hashlib.sha256(f"{project_id}:{action}:{text}".encode()).hexdigest()
+    return ArrivedEvent(key, project_id, action, keep_used(action, clean), datetime.now(UTC))
 
 
 def _is_set_aside(project_id: int | None) -> sa.ColumnElement[bool]:

@@ -42,6 +42,7 @@ def review(reviews: ReviewsRoom, project_id: int, start_training: Callable[[], o
     UnknownProject, and errors from outside the events, such as locked records.
     """
     reviews.studio.projects.get(project_id)  # the events of a project that is not connected stay pending
+    reviews.events.take_over()
     processed = set_aside = 0
     while events := reviews.events.pending(project_id):
         touched, errors = set[int](), dict[int, str]()

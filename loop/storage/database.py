@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -13,6 +15,7 @@ ADDRESS = (
     "an address that SQLAlchemy can open, such as postgresql+psycopg://host/name, "
     "with / # ? : and @ in a password as %2F %23 %3F %3A %40"
 )
+PATIENCE = 15.0  # seconds that a statement waits for a lock
 NEWEST = "0006"  # the last revision in migrations/versions
 ADVICE = {  # by a part of the error of SQLite
     "locked": "another program holds it: try again, and see which program has it open",
@@ -42,6 +45,22 @@ def connect(url: str | sa.URL) -> sa.Engine:
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _tune_sqlite)
     return engine
+
+
+@contextmanager
+def begin_soon(engine: sa.Engine, seconds: float) -> Iterator[sa.Connection]:
+    """Begin a transaction in which no statement waits for a lock longer than *seconds*. Raises RecordsDown."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            _set_patience(connection.connection, seconds)
+        try:
+            with connection.begin():
+                if engine.dialect.name == "postgresql":
+                    connection.execute(sa.text(f"SET LOCAL statement_timeout = {round(seconds * 1000) or 1}"))
+                yield connection
+        finally:
+            if engine.dialect.name == "sqlite" and not connection.invalidated:
+                _set_patience(connection.connection, PATIENCE)
 
 
 def migrate(url: str | sa.URL) -> None:
@@ -107,11 +126,16 @@ def find_damage(engine: sa.Engine) -> str | None:
 
 
 def _name_error(context: sa.engine.ExceptionContext) -> None:
-    """Raise errors of the database itself as RecordsDown; a broken constraint stays an error of SQLAlchemy."""
+    """
+    Raise errors of the database itself as RecordsDown.
+
+    A broken constraint, and a value that the database cannot take, stay errors of SQLAlchemy.
+    """
     kinds = (sa.exc.OperationalError, sa.exc.InternalError, sa.exc.InterfaceError)
     error = context.sqlalchemy_exception
-    if isinstance(error, kinds) or type(error) is sa.exc.DatabaseError:
-        context.chained_exception = _down(context.engine.url if context.engine else None, context.original_exception)
+    is_value = "binding parameter" in str(context.original_exception)
+    if (isinstance(error, kinds) and not is_value) or type(error) is sa.exc.DatabaseError:
+        raise _down(context.engine.url if context.engine else None, context.original_exception)
 
 
 def _down(url: sa.URL | None, error: BaseException) -> RecordsDown:
@@ -128,7 +152,14 @@ def _tune_sqlite(connection: sa.engine.interfaces.DBAPIConnection, _: object) ->
     which the sync brings back from Label Studio. FULL stalled for up to 0.9 s under inference, and Label Studio waits
     only 1 s.
     """
+    _set_patience(connection, PATIENCE)
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=15000", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _set_patience(connection: sa.engine.interfaces.DBAPIConnection, seconds: float) -> None:
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={round(seconds * 1000)}")
     cursor.close()

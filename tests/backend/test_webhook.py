@@ -140,3 +140,14 @@ def test_credentials_in_an_event_are_not_stored(client, rooms):
     client.post("/webhook", json=event, headers=secret(rooms))
 
     assert "s3cret" not in str(rooms.reviews.events.pending(1)[0].payload)
+
+
+def test_an_event_that_can_be_stored_nowhere_is_answered_503(client, rooms):
+    (rooms.installation.trainings.runs.parent / "spool").write_text("no folder")
+    with rooms.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE events")
+
+    answer = client.post("/webhook", json=created(ls_region()), headers=secret(rooms))
+
+    assert answer.status_code == 503
+    assert "spool" in answer.json["error"]

@@ -1,0 +1,125 @@
+"""Events that could not be recorded in time, as files that wait for the records."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+DIGITS = 12  # of the number that a file's name begins with
+SUFFIX, WRITING, ASIDE = ".event", ".writing", ".aside"
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivedEvent:
+    """An event without credentials, as it is stored; *key* identifies its content."""
+
+    key: str
+    project_id: int
+    action: str
+    payload: Mapping[str, Any]
+    received_at: datetime
+
+
+class EventSpool:
+    """
+    A folder with one file an event, in the order of their arrival; only its owner may read it.
+
+    A file appears whole or not at all, and is on the disk before `add` returns. No name is used twice, so that several
+    processes may add, read and remove at the same time.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def is_empty(self) -> bool:
+        """Whether no event waits."""
+        return not self._paths()
+
+    def count(self) -> int:
+        """Return how many events wait."""
+        return len(self._paths())
+
+    def add(self, event: ArrivedEvent) -> None:
+        """Add an event behind all others. Raises OSError, and leaves nothing behind then."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        paths = self._paths()
+        number = int(paths[-1].name[:DIGITS]) + 1 if paths else 0
+        path = self._folder / f"{number:0{DIGITS}}-{secrets.token_hex(8)}{SUFFIX}"
+        scratch = path.with_suffix(WRITING)
+        try:
+            _write_through(scratch, _write_event(event))
+            scratch.rename(path)
+        except OSError:
+            scratch.unlink(missing_ok=True)
+            raise
+        _sync_folder(self._folder)
+
+    def waiting(self) -> Iterator[tuple[Path, ArrivedEvent]]:
+        """Yield the events that wait now, oldest first, each with the path by which it is removed."""
+        for path in self._paths():
+            try:
+                yield path, _read_event(path.read_text())
+            except FileNotFoundError:  # another process was faster
+                continue
+            except (ValueError, KeyError, TypeError) as error:  # none of ours is like that
+                self.set_aside(path, error)
+
+    def remove(self, path: Path) -> None:
+        """Remove an event that is recorded."""
+        path.unlink(missing_ok=True)
+
+    def set_aside(self, path: Path, error: object) -> None:
+        """Let an event that can never be recorded wait no longer; its file stays under another name."""
+        log.error("the event in %s cannot be recorded: %s", path.with_suffix(ASIDE), error)
+        with suppress(FileNotFoundError):  # another process was faster
+            path.rename(path.with_suffix(ASIDE))
+
+    def _paths(self) -> list[Path]:
+        try:
+            return sorted(path for path in self._folder.iterdir() if path.suffix == SUFFIX)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+
+def _write_event(event: ArrivedEvent) -> bytes:
+    fields = {
+        "key": event.key,
+        "project_id": event.project_id,
+        "action": event.action,
+        "payload": event.payload,
+        "received_at": event.received_at.isoformat(),
+    }
+    return json.dumps(fields).encode()
+
+
+def _read_event(text: str) -> ArrivedEvent:
+    fields = json.loads(text)
+    moment = datetime.fromisoformat(fields["received_at"])
+    return ArrivedEvent(fields["key"], fields["project_id"], fields["action"], fields["payload"], moment)
+
+
+def _write_through(path: Path, content: bytes) -> None:
+    """Write a file that only its owner may read, and wait until it is on the disk."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

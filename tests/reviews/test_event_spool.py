@@ -1,0 +1,148 @@
+"""Events while the records are locked, the disk is full and processes are killed: none is lost, none comes twice."""
+
+import itertools
+import shutil
+import stat
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from loop.reviews.event_store import EventStore
+from loop.reviews.process_events import review
+from loop.storage.database import connect
+from tests.installation.builders import unwell
+from tests.reviews.builders import arrive
+from tests.reviews.record_lock import Intake, event_of, locked
+
+
+@pytest.fixture
+def records(rooms, settings):
+    rooms.engine.dispose()  # a fork must not share a connection
+    return settings.home / "loop.sqlite3"
+
+
+def numbers_in(events):
+    return [event.payload["annotation"]["id"] for event in events.pending(1, most=10_000)]
+
+
+def test_an_event_that_the_records_do_not_take_waits_in_a_file_and_nobody_waits_for_it(rooms, settings, records):
+    with locked(records):
+        began = time.monotonic()
+        arrive(rooms, event_of(1), event_of(2), event_of(3))
+        seconds = time.monotonic() - began
+
+        waiting = rooms.reviews.events.spool.count()
+
+    assert seconds < 0.9  # Label Studio waits one second
+    assert (waiting, numbers_in(rooms.reviews.events)) == (3, [])
+    spool = settings.home / "spool"
+    assert stat.S_IMODE(spool.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in spool.iterdir()} == {0o600}
+
+
+def test_the_next_event_takes_those_before_it_along_in_order(rooms, records):
+    with locked(records):
+        arrive(rooms, event_of(1), event_of(2))
+
+    arrive(rooms, event_of(3))
+
+    assert numbers_in(rooms.reviews.events) == [1, 2, 3]
+    assert rooms.reviews.events.spool.is_empty()
+
+
+def test_the_job_that_processes_events_takes_spooled_ones_along(rooms, records):
+    with locked(records):
+        arrive(rooms, event_of(1), event_of(1))
+
+    assert review(rooms.reviews, 1, lambda: None) == "1 events"
+    assert rooms.reviews.events.spool.is_empty()
+
+
+def test_the_doctor_tells_of_events_that_wait_for_the_records(rooms, records):
+    with locked(records):
+        arrive(rooms, event_of(1))
+
+    assert "1 events wait" in unwell(rooms)["spool"].found
+
+
+def test_an_event_that_the_records_refuse_holds_no_other_up(rooms, settings, records):
+    with locked(records):
+        arrive(rooms, event_of(1), event_of(2), event_of(3))
+    first, second, _ = sorted((settings.home / "spool").iterdir())
+    first.write_text("{")
+    second.write_text(second.read_text().replace('"project_id": 1', '"project_id": {}'))
+
+    rooms.reviews.events.take_over()
+
+    assert numbers_in(rooms.reviews.events) == [3]
+    assert sorted(path.suffix for path in (settings.home / "spool").iterdir()) == [".aside", ".aside"]
+
+
+def test_on_a_full_disk_an_event_is_refused(rooms, records, tmp_path):
+    intake = Intake(records, tmp_path / "spool", largest_file=10)
+    intake.send(1)
+
+    intake.wait()
+
+    assert intake.taken == ["RecordsDown"]
+    assert list((tmp_path / "spool").iterdir()) == []
+    intake.close()
+
+
+acts = st.lists(
+    st.one_of(
+        st.tuples(st.just("send"), st.integers(1, 8)),
+        st.tuples(st.just("kill"), st.integers(0, 8)),  # milliseconds after the last event was sent
+        st.tuples(st.sampled_from(["lock", "unlock"]), st.just(0)),
+    ),
+    min_size=4,
+    max_size=12,
+)
+
+
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@given(acts)
+def test_whatever_is_locked_and_killed_no_event_is_lost_or_comes_twice(empty_records, played):
+    with tempfile.TemporaryDirectory() as folder:
+        records, spool = Path(folder) / "loop.sqlite3", Path(folder) / "spool"
+        shutil.copy(empty_records, records)
+        taken, sent = play(records, spool, played)
+
+        events = EventStore(connect(f"sqlite:///{records}"), spool)
+        events.take_over()
+
+        recorded = numbers_in(events)
+        assert events.spool.is_empty()
+        assert len(set(recorded)) == len(recorded)
+        assert set(taken) <= set(recorded) <= set(sent)
+        assert recorded == sorted(recorded)
+
+
+def play(records, spool, played):
+    """Play acts on a process that takes events in; return the events that it took, and all that were sent."""
+    intake, numbers, sent, lock = Intake(records, spool), itertools.count(1), [], None
+    try:
+        for act, amount in played:
+            if act == "send":
+                new = list(itertools.islice(numbers, amount))
+                sent += new
+                intake.send(*new)
+            elif act == "kill":
+                time.sleep(amount / 1000)
+                intake.kill()
+            elif act == "lock" and not lock:
+                lock = locked(records)
+                lock.__enter__()
+            elif act == "unlock" and lock:
+                lock.__exit__(None, None, None)
+                lock = None
+        intake.wait()
+    finally:
+        intake.close()
+        if lock:
+            lock.__exit__(None, None, None)
+    return intake.taken, sent
