@@ -41,7 +41,11 @@ class Settings(EnvironmentSettings):
     url: str = Field("", description="URL at which Label Studio reaches the backend; empty: http://HOST:PORT")
     host: str = Field("127.0.0.1", description="address that the backend listens on")
     port: int = Field(9090, ge=1, le=65535, description="port that the backend listens on")
-    web_workers: int = Field(1, ge=1, description="number of gunicorn processes; each holds a detector in memory")
+    web_workers: int | None = Field(
+        None,
+        ge=1,
+        description="number of gunicorn processes, each with a detector in memory; empty: 2 from 8 GB on, else 1",
+    )
     default_workers: int = Field(2, ge=1, description="number of RQ workers for all jobs except trainings")
     redis_url: str = Field("", description="Redis to use; empty: an embedded one under LOOP_HOME")
     database_url: str = Field("", description="SQLAlchemy URL of the records; empty: SQLite under LOOP_HOME")

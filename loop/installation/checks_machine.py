@@ -14,6 +14,7 @@ from loop.access.room import AccessRoom
 from loop.errors import UpstreamError
 from loop.installation.findings import Finding, ok, warning, wrong
 from loop.installation.room import InstallationRoom
+from loop.installation.upkeep import part_states
 from loop.storage import database
 
 PACKAGES = ("label-studio-yolo-loop", "torch", "ultralytics-opencv-headless", "rq", "sqlalchemy")
@@ -23,6 +24,7 @@ WAITED = timedelta(minutes=10)  # wait after which a job of the default queue is
 SWEPT = timedelta(minutes=2)
 RECENT = timedelta(days=7)
 SHORT = 12  # characters of a secret that can be guessed
+RESTARTED = timedelta(hours=1)
 
 
 def versions(_: InstallationRoom) -> list[Finding]:
@@ -60,6 +62,15 @@ def records(installation: InstallationRoom) -> list[Finding]:
         advice = "stop all services, copy the file, restore a backup, then run `loop rebuild` for each project"
         return [wrong("records", f"revision {current}, damaged: {damage}", advice)]
     return [ok("records", f"{installation.engine.dialect.name}, revision {current}, no damage")]
+
+
+def spool(installation: InstallationRoom) -> list[Finding]:
+    """Check for events that wait for the records."""
+    count = installation.reviews.events.spool.count()
+    if not count:
+        return [ok("spool", "no event waits for the records")]
+    advice = "see the finding on the records; the sweep records these events by itself when it can"
+    return [warning("spool", f"{count} events wait for the records", advice)]
 
 
 def web(installation: InstallationRoom) -> list[Finding]:
@@ -137,6 +148,20 @@ def schedule(installation: InstallationRoom) -> list[Finding]:
     return [ok("schedule", summary)]
 
 
+def parts(installation: InstallationRoom) -> list[Finding]:
+    """Check what `loop up` says of the parts that it runs."""
+    home = installation.trainings.runs.parent
+    states = part_states.read(home)
+    advice = f"`loop up` starts it again by itself; its log is in {home / 'logs'}"
+    failing = [wrong(f"part {name}", str(state), advice) for name, state in states.items() if state.fault]
+    restarted = [
+        warning(f"part {name}", str(state), advice)
+        for name, state in states.items()
+        if not state.fault and state.is_recent(RESTARTED)
+    ]
+    return [*failing, *restarted] or [ok("parts", f"{len(states)} run under `loop up`, none was started again lately")]
+
+
 def disk(installation: InstallationRoom) -> list[Finding]:
     """Check the free space under LOOP_HOME."""
     home = installation.trainings.runs.parent
@@ -165,4 +190,4 @@ def _span(span: timedelta) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
-HERE = (versions, records, web, access, redis, queue_age, schedule, notices, disk)
+HERE = (versions, records, spool, web, access, redis, queue_age, schedule, parts, notices, disk)

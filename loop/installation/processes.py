@@ -15,12 +15,13 @@ from pathlib import Path
 
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
 from loop.errors import UpstreamError
 from loop.job_queue import redis_server
 from loop.job_queue.connection import connect
+from loop.job_queue.liveness import PART
 
 STOP_SECONDS = 10.0  # for Redis to write its data
 READY_SECONDS = 30.0  # for Redis to read its data
@@ -37,17 +38,20 @@ class Program:
     log: Path
     folder: Path | None = None  # that it runs in
     process: subprocess.Popen[bytes] | None = None
+    output: int | None = None  # descriptor that standard output goes to, instead of the log
+    prepare: Callable[[], None] = lambda: None  # called before each start
 
     def start(self) -> None:
         """Start the process in its own session: Ctrl-C reaches only `loop up`."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.prepare()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command,
-                env=self.environment,
+                env={**self.environment, PART: self.name},
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
-                stdout=log,
+                stdout=log if self.output is None else self.output,
                 stderr=log,
                 start_new_session=True,
                 preexec_fn=_end_with(os.getpid()),  # noqa: PLW1509 (started before any thread)
@@ -96,9 +100,11 @@ class EmbeddedRedis(Program):
             time.sleep(0.05)
 
     def is_alive(self) -> bool:
-        """Whether the server answers."""
+        """Whether the server answers; one that refuses to write, on a full disk, goes on by itself when it can."""
         try:
             return bool(self._client(timeout=2.0).ping())
+        except ResponseError:
+            return True
         except RedisError:
             return False
 

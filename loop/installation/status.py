@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from loop.errors import UpstreamError
 from loop.gate.rule import GateOutcome
 from loop.installation.room import InstallationRoom
+from loop.installation.upkeep import part_states
 from loop.rates.rates import Rates
 from loop.training.store import Training
 
@@ -47,7 +48,7 @@ def status(installation: InstallationRoom) -> Status:
         state = f"set aside: {error}" if error else "received"
         lines.append(f"{event.received_at:%Y-%m-%d %H:%M:%S} project {event.project_id} {event.action}: {state}")
     return Status(
-        _parts(installation),
+        {**_parts(installation), **_restarted(installation)},
         [_project(installation, project.id) for project in installation.studio.projects.all()],
         lines,
     )
@@ -67,6 +68,12 @@ def _parts(installation: InstallationRoom) -> dict[str, str]:
         f"queue {name}": f"{workers.get(name, 0)} workers, {length} jobs wait" for name, length in lengths.items()
     }
     return {**states, "redis": _answer(True), **queues}
+
+
+def _restarted(installation: InstallationRoom) -> dict[str, str]:
+    """Return the parts that fail their work, or that `loop up` started again, each with what it says of them."""
+    states = part_states.read(installation.trainings.runs.parent)
+    return {f"part {name}": str(state) for name, state in states.items() if state.fault or state.restarts}
 
 
 def _answer(answers: bool) -> str:

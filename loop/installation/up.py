@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 import httpx
 
@@ -16,7 +17,11 @@ from loop import process_table as processes
 from loop.errors import LoopError, UpstreamError
 from loop.installation import run_lock
 from loop.installation.guard import Guard
+from loop.installation.memory import machine_bytes, web_processes
 from loop.installation.processes import EmbeddedRedis, Program
+from loop.installation.upkeep import part_states
+from loop.installation.upkeep.keeper import Keeper
+from loop.installation.upkeep.watch import EVERY_SECONDS, PartWatch
 from loop.job_queue.queue import DEFAULT, GPU, JobQueue
 from loop.references import milvus_server
 from loop.settings import Settings
@@ -25,7 +30,7 @@ from loop.vision.embedders import NONE
 START_SECONDS = 90.0
 STOP_SECONDS = 5.0  # until a part that does not stop is killed
 PORT_SECONDS = 12.0  # for an earlier process to free the port, or the data of Milvus
-BACKOFF = (1.0, 30.0)  # seconds before a part is restarted: the first time, and at most
+WEB = "web"
 ONE_PRESS = 0.5  # seconds in which several signals count as one: a closing terminal may send several
 
 
@@ -70,7 +75,7 @@ def parts_of(settings: Settings, mark: str = "") -> list[Program]:
         folder = settings.milvus_folder
         milvus_server.make_folder(folder, PORT_SECONDS)
         milvus = program("milvus", milvus_server.address(folder), *milvus_server.command(folder))
-        milvus.folder = folder
+        milvus.folder, milvus.prepare = folder, partial(milvus_server.make_folder, folder, PORT_SECONDS)
         parts.append(milvus)
     parts.append(program("worker-gpu", f"queue {GPU}", *cli, "worker", GPU))
     parts += [
@@ -78,15 +83,18 @@ def parts_of(settings: Settings, mark: str = "") -> list[Program]:
         for number in range(1, settings.default_workers + 1)
     ]
     parts.append(program("schedule", "sweep every 10 s", *cli, "schedule"))
+    address, command = f"work of each part, every {EVERY_SECONDS:.0f} s", ("-m", "loop.installation.upkeep.watch")
+    parts.append(PartWatch("watch", address, [sys.executable, *command], environment, logs / "watch.log"))
     metrics = settings.home / "metrics"
-    parts.append(program("web", settings.local_url, *_gunicorn(settings), PROMETHEUS_MULTIPROC_DIR=str(metrics)))
+    parts.append(program(WEB, settings.local_url, *_gunicorn(settings), PROMETHEUS_MULTIPROC_DIR=str(metrics)))
     return parts
 
 
 def _gunicorn(settings: Settings) -> tuple[str, ...]:
+    count = settings.web_workers or web_processes(machine_bytes())
     return (
         *("-m", "gunicorn", "--config", "python:backend.gunicorn_options", "backend.app:create_app()"),
-        *("--bind", f"{settings.host}:{settings.port}", "--workers", str(settings.web_workers)),
+        *("--bind", f"{settings.host}:{settings.port}", "--workers", str(count)),
     )
 
 
@@ -108,7 +116,7 @@ def run(
         if not stopping:
             _ask_sync(settings)
         say("stopping" if stopping else "ready")
-        _keep(parts, stopping, guard, say)
+        _keep(parts, settings, stopping, guard, say)
     finally:
         _stop(parts, stopping, guard)
     say("stopped")
@@ -159,26 +167,22 @@ def _end(parts: Sequence[Program], stopping: Stopping, seconds: float) -> None:
         part.kill()
 
 
-def _keep(parts: Sequence[Program], stopping: Stopping, guard: Guard, say: Callable[[str], None]) -> None:
-    delays = {part.name: BACKOFF[0] for part in parts}
-    due: dict[str, float] = {}
-    while not stopping:
-        if not guard.is_alive():
-            guard.start()
-        for part in parts:
-            if part.is_alive():
-                continue
-            if part.name not in due:
-                due[part.name] = time.monotonic() + delays[part.name]
-                say(f"{part.name:<18} died, starts again in {delays[part.name]:.0f} s")
-            elif time.monotonic() >= due[part.name]:
-                del due[part.name]
-                delays[part.name] = min(BACKOFF[1], 2 * delays[part.name])
-                try:
-                    part.start()
-                except LoopError as error:
-                    say(f"{part.name:<18} {error}")
-        time.sleep(0.5)
+def _keep(
+    parts: Sequence[Program], settings: Settings, stopping: Stopping, guard: Guard, say: Callable[[str], None]
+) -> None:
+    def back_at_work(name: str) -> None:
+        if name == WEB:  # Label Studio sent events to nobody meanwhile
+            _ask_sync(settings)
+
+    keeper = Keeper(parts, settings.home, say, back_at_work)
+    try:
+        while not stopping:
+            if not guard.is_alive():
+                guard.start()
+            keeper.look()
+            time.sleep(0.5)
+    finally:
+        part_states.remove(settings.home)
 
 
 def _clear(settings: Settings, stopping: Stopping) -> None:

@@ -117,11 +117,13 @@ class JobQueue:
         """
         from rq import Queue
 
+        from loop.job_queue.liveness import worker_name
         from loop.job_queue.worker import LoopWorker
 
         connection = connect(self._url)  # without a timeout: a worker waits for jobs
+        queues, name = [Queue(queue, connection=connection)], worker_name()
         try:
-            worker = LoopWorker([Queue(queue, connection=connection)], connection=connection, stopped=stopped)
+            worker = LoopWorker(queues, name, connection=connection, stopped=stopped)
             worker.work(logging_level="WARNING")
         except RedisError as error:
             raise _no_answer(error) from error

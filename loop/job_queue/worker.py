@@ -14,12 +14,14 @@ from typing import Any
 
 import psutil
 from redis import Redis
+from redis.client import Pipeline
 from redis.exceptions import RedisError
 from rq import Queue, Worker
 from rq.exceptions import NoSuchJobError
 from rq.executions import Execution
 from rq.job import Job, JobStatus
 from rq.worker import BaseWorker
+from rq.worker_registration import register
 
 from loop.process_table import kill_tree
 from loop.secrecy import redact
@@ -29,6 +31,8 @@ log = logging.getLogger(__name__)
 PATIENCE = 2.0  # seconds that a job has to end by itself
 CLOCK_SECONDS = 10.0  # by which two clocks of the system may differ
 LOOK_SECONDS = 0.5  # between two checks of a job that its worker still runs
+LIFE_SECONDS = 30  # of a worker in Redis without a sign of life; it gives one at least twice as often
+JOB_SECONDS = 10  # between two signs of life of a worker with a job
 
 Stopped = Callable[[str, tuple[Any, ...]], None]  # takes the name of a job's function and its arguments
 
@@ -41,8 +45,10 @@ class LoopWorker(Worker):
     *stopped* with the name and the arguments of its function.
     """
 
+    max_connection_wait_time = 4.0  # seconds between two attempts to reach Redis
+
     def __init__(self, *args: Any, stopped: Stopped, **options: Any) -> None:
-        super().__init__(*args, **options)
+        super().__init__(*args, **{"worker_ttl": LIFE_SECONDS, "job_monitoring_interval": JOB_SECONDS, **options})
         self._stopped = stopped
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
@@ -56,10 +62,17 @@ class LoopWorker(Worker):
         threading.Thread(target=_end_with, args=[self.pid], daemon=True).start()
         super().main_work_horse(job, queue)
 
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """Give a sign of life; to a Redis that has lost its data, this worker is made known again."""
+        super().heartbeat(timeout, pipeline)
+        if pipeline is None:
+            self._register_again()
+
     def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
         """Report that the job runs; a Redis that does not answer for a while costs no job."""
         try:
             super().maintain_heartbeats(job, execution)
+            self._register_again()
         except RedisError as error:
             log.warning("Redis did not take the heartbeat of %s: %s", job.id, error)
 
@@ -81,6 +94,11 @@ class LoopWorker(Worker):
         queue.enqueue_job(job, at_front=True)
         self._stopped(str(job.func_name), tuple(job.args))
 
+    def _register_again(self) -> None:
+        if self.birth_date and not self.connection.sismember(self.redis_workers_keys, self.key):
+            self.connection.hset(self.key, mapping=self.serialize())
+            register(self)
+
     def _kill_job(self, pid: int) -> None:
         if self.horse_pid == pid:
             kill_tree(pid)
@@ -89,17 +107,17 @@ class LoopWorker(Worker):
 def is_abandoned(job: Job) -> bool:
     """Whether the worker of a started job is gone: Redis does not know it, or its process on this machine ended."""
     workers = Worker.all(connection=job.connection)
-    return all(_is_dead(worker) for worker in workers if worker.name == job.worker_name)
+    return all(is_dead(worker) for worker in workers if worker.name == job.worker_name)
 
 
 def forget_dead_workers(connection: Redis) -> None:
     """Remove from Redis the workers of this machine whose process ended."""
     for worker in Worker.all(connection=connection):
-        if _is_dead(worker):
+        if is_dead(worker):
             worker.register_death()  # type: ignore[no-untyped-call]
 
 
-def _is_dead(worker: BaseWorker) -> bool:
+def is_dead(worker: BaseWorker) -> bool:
     """Whether the process of a worker of this machine ended; another process may have its id by now."""
     if not worker.pid or worker.hostname != socket.gethostname():
         return False

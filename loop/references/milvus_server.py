@@ -43,6 +43,11 @@ def make_folder(folder: Path, seconds: float) -> None:
         time.sleep(0.1)
 
 
+def has_data(folder: Path) -> bool:
+    """Whether a server has the data of *folder* open; one whose folder was removed goes on and stores nothing."""
+    return _is_held(folder / "data" / "LOCK")
+
+
 def _is_held(path: Path) -> bool:
     """Return whether a process holds Milvus Lite's own lock."""
     if not path.exists():

@@ -70,7 +70,7 @@ class EventStore:
         event = _arrive(project_id, action, payload)
         if self.spool.is_empty():
             try:
-                return self._record(event, INTAKE_SECONDS)
+                return self._record(event)
             except RecordsDown as error:
                 log.warning("%s of project %d is spooled: %s", action, project_id, error)
         try:
@@ -97,7 +97,7 @@ class EventStore:
         count = 0
         for path, event in self.spool.waiting():
             try:
-                result = attempt(partial(self._record, event, 0.0))
+                result = attempt(partial(self._record, event))
             except RecordsDown:
                 break
             if isinstance(result, Fault):
@@ -109,11 +109,11 @@ class EventStore:
                 break
         return count
 
-    def _record(self, event: ArrivedEvent, seconds: float) -> bool:
-        """Record an event; return False if it is recorded already. Raises RecordsDown after *seconds*."""
+    def _record(self, event: ArrivedEvent) -> bool:
+        """Record an event; return False if it is recorded already. Raises RecordsDown after INTAKE_SECONDS."""
         row = {field.name: getattr(event, field.name) for field in fields(event)}
         try:
-            with begin_soon(self._engine, seconds) as connection:
+            with begin_soon(self._engine, INTAKE_SECONDS) as connection:
                 connection.execute(events.insert().values(row))
         except sa.exc.IntegrityError:
             return False

@@ -56,7 +56,7 @@ def begin_soon(engine: sa.Engine, seconds: float) -> Iterator[sa.Connection]:
         try:
             with connection.begin():
                 if engine.dialect.name == "postgresql":
-                    connection.execute(sa.text(f"SET LOCAL statement_timeout = {round(seconds * 1000) or 1}"))
+                    connection.execute(sa.text(f"SET LOCAL statement_timeout = {round(seconds * 1000)}"))
                 yield connection
         finally:
             if engine.dialect.name == "sqlite" and not connection.invalidated:

@@ -21,7 +21,8 @@ from rq import Queue
 from loop.job_queue.worker import LoopWorker
 connection = Redis.from_url(sys.argv[1])
 queues = [Queue("default", connection=connection)]
-LoopWorker(queues, connection=connection, stopped=print, job_monitoring_interval=1).work(logging_level="WARNING")
+options = {"job_monitoring_interval": 1, "worker_ttl": 17}
+LoopWorker(queues, connection=connection, stopped=print, **options).work(logging_level="WARNING")
 """
 
 
@@ -130,3 +131,22 @@ def test_a_redis_that_is_away_for_a_while_costs_no_job(worker, redis, queue):
 
     assert [one.is_running() for one in horses] == [True, True]
     assert worker.poll() is None
+
+
+def test_a_worker_with_a_job_is_known_again_to_a_redis_that_lost_its_data(worker, queue, jobs):
+    queue.connection.flushall()
+
+    until(lambda: jobs.workers() == {DEFAULT: 1}, 15)
+
+    assert worker.poll() is None
+
+
+def test_a_worker_without_a_job_is_known_again_to_a_redis_that_lost_its_data(redis, queue, jobs):
+    process = subprocess.Popen([sys.executable, "-c", WORK, redis.address])
+    until(jobs.workers, 30)
+
+    queue.connection.flushall()
+
+    until(lambda: jobs.workers() == {DEFAULT: 1}, 30)
+    process.terminate()
+    process.wait(10)

@@ -1,0 +1,70 @@
+"""Keeps the parts of an installation at work: starts those again that died, and those that fail their work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from loop.errors import LoopError
+from loop.installation.processes import Program
+from loop.installation.upkeep import part_states
+from loop.installation.upkeep.part_health import PartHealth
+from loop.installation.upkeep.watch import PartWatch
+from loop.process_table import kill_tree
+
+
+class Keeper:
+    """Looks after *parts*; *back_at_work* is called with the name of a part that works again after a restart."""
+
+    def __init__(
+        self,
+        parts: Sequence[Program],
+        home: Path,
+        say: Callable[[str], None],
+        back_at_work: Callable[[str], object],
+    ) -> None:
+        self._parts, self._home, self._say, self._back_at_work = parts, home, say, back_at_work
+        self._health = {part.name: PartHealth(time.monotonic()) for part in parts}
+        self._written: object = None
+
+    def look(self) -> None:
+        """Look at every part once, and start again those for which it is time."""
+        for watch in self._parts:
+            for name, fault in watch.reports() if isinstance(watch, PartWatch) else ():
+                self._note(name, fault)
+        for part in self._parts:
+            self._keep(part, self._health[part.name])
+        if (seen := [(health.fault, health.restarts) for health in self._health.values()]) != self._written:
+            part_states.write(self._home, self._health)
+            self._written = seen
+
+    def _note(self, name: str, fault: str) -> None:
+        health = self._health.get(name)
+        if health is None or health.due_at is not None:  # the report is about a process that has ended
+            return
+        if health.note(fault) and health.restarts:
+            self._say(f"{name:<18} works again")
+            self._back_at_work(name)
+
+    def _keep(self, part: Program, health: PartHealth) -> None:
+        now = time.monotonic()
+        if health.due_at is None:
+            if reason := health.reason_to_restart(now, is_alive=part.is_alive()):
+                delay = health.plan_restart(now, reason, datetime.now(UTC))
+                self._say(f"{part.name:<18} {reason}, starts again in {delay:.0f} s")
+                _end(part)
+        elif now >= health.due_at:
+            health.note_start(now)
+            try:
+                part.start()
+            except LoopError as error:
+                self._say(f"{part.name:<18} {error}")
+
+
+def _end(part: Program) -> None:
+    """Kill a part that runs and does not work, with all that it started: it may be stopped or stuck."""
+    if part.process and part.is_running():
+        kill_tree(part.process.pid)
+        part.process.wait()

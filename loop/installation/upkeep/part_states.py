@@ -1,0 +1,65 @@
+"""The file by which `loop up` lets other commands know how its parts are."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psutil
+
+from loop.installation.upkeep.part_health import PartHealth
+from loop.storage.files import write_whole
+
+FILE = "parts.json"
+
+
+@dataclass(frozen=True, slots=True)
+class PartState:
+    """What `loop up` last saw of a part: its *fault* now, and when and why it was started again."""
+
+    fault: str
+    restarts: int
+    reason: str
+    restarted_at: str  # in ISO 8601; empty where it runs since the start
+
+    def __str__(self) -> str:
+        times = "once" if self.restarts == 1 else f"{self.restarts} times"
+        again = f"started again {times}, last {self.restarted_at[:19].replace('T', ' ')} UTC: it {self.reason}"
+        texts = (f"fails its work ({self.fault})" if self.fault else "", again if self.restarts else "")
+        return "; ".join(text for text in texts if text) or "works"
+
+    def is_recent(self, span: timedelta) -> bool:
+        """Whether the part was started again within a time span."""
+        return bool(self.restarted_at) and datetime.now(UTC) - datetime.fromisoformat(self.restarted_at) < span
+
+
+def write(home: Path, parts: Mapping[str, PartHealth]) -> None:
+    """Write the states of all parts; on a full disk the old ones stay."""
+    states = {name: asdict(_state(health)) for name, health in parts.items()}
+    with suppress(OSError):
+        write_whole(json.dumps({"pid": os.getpid(), "parts": states}).encode(), home / FILE)
+
+
+def read(home: Path) -> dict[str, PartState]:
+    """Return the states of the parts of the `loop up` that runs; empty where none runs on this machine."""
+    try:
+        content = json.loads((home / FILE).read_bytes())
+        is_alive = psutil.pid_exists(content["pid"])
+        return {name: PartState(**state) for name, state in content["parts"].items()} if is_alive else {}
+    except FileNotFoundError:
+        return {}
+
+
+def remove(home: Path) -> None:
+    """Remove the file: the parts have stopped."""
+    (home / FILE).unlink(missing_ok=True)
+
+
+def _state(health: PartHealth) -> PartState:
+    moment = health.restarted_at.isoformat() if health.restarted_at else ""
+    return PartState(health.fault, health.restarts, health.reason, moment)

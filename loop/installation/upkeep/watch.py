@@ -1,0 +1,128 @@
+"""Checks that each part does its work, in a process beside `loop up`; run by `python -m`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import httpx
+
+from loop.errors import LoopError, MilvusDown
+from loop.installation.processes import Program
+from loop.job_queue.liveness import SignsOfLife
+from loop.job_queue.queue import DEFAULT, GPU
+from loop.printable import shorten
+from loop.references import milvus_server
+from loop.references.milvus_client import Milvus
+from loop.references.milvus_probe import try_out
+from loop.settings import Settings
+from loop.vision.embedders import NONE
+
+EVERY_SECONDS = 10.0
+ANSWER_SECONDS = 10.0  # that a part has to answer
+QUIET_SECONDS = 40.0  # without a sign of life, after which a worker or the schedule counts as stuck
+LONGEST_FAULT = 300  # characters
+Find = Callable[[], str]  # returns why a part does not work, or nothing; raises LoopError where that is not known
+
+
+@dataclass
+class PartWatch(Program):
+    """The process that checks the others; it reports by lines on its standard output."""
+
+    _pipe: int | None = None
+    _rest: bytes = field(default=b"")
+
+    def start(self) -> None:
+        """Start the process, with a pipe to it."""
+        if self._pipe is not None:
+            os.close(self._pipe)
+        self._pipe, self.output = os.pipe()
+        self._rest = b""
+        os.set_blocking(self._pipe, False)
+        try:
+            super().start()
+        finally:
+            os.close(self.output)
+
+    def reports(self) -> Iterator[tuple[str, str]]:
+        """Yield the reports that have come since: the name of a part, and its fault."""
+        with suppress(BlockingIOError):
+            while self._pipe is not None and (content := os.read(self._pipe, 65536)):
+                self._rest += content
+        *lines, self._rest = self._rest.split(b"\n")
+        for line in lines:
+            name, fault = json.loads(line)
+            yield str(name), str(fault)
+
+
+def checks_of(settings: Settings) -> dict[str, Find]:
+    """Return the check of each part that `loop up` starts; Redis is asked by `loop up` itself."""
+    signs = SignsOfLife(settings.redis)
+    workers = [f"worker-{GPU}", *(f"worker-{DEFAULT}-{number}" for number in range(1, settings.default_workers + 1))]
+    checks: dict[str, Find] = {
+        "web": lambda: _web_fault(settings.local_url),
+        "schedule": lambda: _quiet_fault("asked for no sweep", signs.sweep_age()),
+        **{part: partial(_worker_fault, signs, part) for part in workers},
+    }
+    if not settings.milvus_uri and settings.embedder != NONE:
+        milvus = Milvus(milvus_server.address(settings.milvus_folder), seconds=ANSWER_SECONDS)
+        checks["milvus"] = partial(_milvus_fault, milvus, settings.milvus_folder)
+    return checks
+
+
+def _worker_fault(signs: SignsOfLife, part: str) -> str:
+    return _quiet_fault("gave no sign of life", signs.worker_age(part))
+
+
+def _web_fault(url: str) -> str:
+    try:
+        httpx.get(f"{url}/health", timeout=ANSWER_SECONDS).raise_for_status()
+    except httpx.HTTPError as error:
+        return f"/health: {error or type(error).__name__}"
+    return ""
+
+
+def _quiet_fault(what: str, age: float | None) -> str:
+    if age is None:
+        return f"{what}, as far as Redis knows"
+    return f"{what} for {age:.0f} s" if age > QUIET_SECONDS else ""
+
+
+def _milvus_fault(milvus: Milvus, folder: Path) -> str:
+    if not milvus_server.has_data(folder):
+        return f"the data in {folder} are gone"
+    try:
+        try_out(milvus)
+    except MilvusDown as error:
+        return error.reason
+    return ""
+
+
+def _repeat(part: str, find_fault: Find) -> None:
+    while True:
+        with suppress(LoopError):  # another part is down: that is its own fault
+            line = json.dumps([part, shorten(find_fault(), LONGEST_FAULT)])
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+        time.sleep(EVERY_SECONDS)
+
+
+def main() -> None:
+    """Check all parts until `loop up` ends."""
+    parent = os.getppid()
+    for part, find_fault in checks_of(Settings.read()).items():
+        threading.Thread(target=_repeat, args=(part, find_fault), daemon=True).start()
+    while os.getppid() == parent:
+        time.sleep(1.0)
+
+
+if __name__ == "__main__":
+    main()
