@@ -29,9 +29,9 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(autouse=True)
-def umask():
-    """Each test begins with the umask of a usual shell; the rooms close what they make."""
-    before = os.umask(0o022)
+def umask(request):
+    """Each test begins with the umask of a usual shell; rooms close what they make, also those of the whole session."""
+    before = os.umask(0o077 if "loop_rooms" in request.fixturenames else 0o022)
     yield
     os.umask(before)
 

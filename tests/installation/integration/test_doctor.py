@@ -163,7 +163,7 @@ def test_a_backend_that_label_studio_reaches_no_more_is_told(api, loop_settings,
             api.delete(f"/api/webhooks/{hook['id']}/")
 
     assert "error" in refused.found
-    assert "basic auth differs" in refused.advice
+    assert "repairs the login" in refused.advice
     assert "disconnected; it does not answer from here either" in gone.found
     assert "loop up" in gone.advice
 
