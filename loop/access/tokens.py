@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,11 +15,13 @@ import sqlalchemy as sa
 from loop.access.callers import Caller, CallerKind
 from loop.errors import PayloadError, RecordsDown
 from loop.storage.changes import ChangeKind, record_change
+from loop.storage.database import begin_soon
 from loop.storage.exchange_tables import tokens
 
 PREFIX = "loop_"
 TOKEN = re.compile(r"loop_[A-Za-z0-9_-]{43}")  # 32 random bytes
 NAME = re.compile(r"[A-Za-z0-9][\w.@-]{0,63}", re.ASCII)
+NOTE_SECONDS = 0.1  # that a request waits for the records to note the use of its token
 NOTED_EVERY = timedelta(minutes=1)  # the last use of a token is recorded no more often
 
 
@@ -81,11 +84,8 @@ class TokenStore:
         if token.used_at and now - token.used_at < NOTED_EVERY:
             return
         change = tokens.update().where(tokens.c.name == token.name).values(used_at=now)
-        try:
-            with self._engine.begin() as connection:
-                connection.execute(change)
-        except RecordsDown:  # a request that only reads goes on where nothing can be written
-            return
+        with suppress(RecordsDown), begin_soon(self._engine, NOTE_SECONDS) as connection:  # the request itself goes on
+            connection.execute(change)
 
 
 def _hash(token: str) -> str:

@@ -1,6 +1,7 @@
 """Tokens of programs."""
 
 import sqlite3
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -73,6 +74,20 @@ def test_the_last_use_is_shown_to_the_minute(tokens, rooms):
         connection.execute(sa.update(table).values(used_at=datetime.now(UTC) - timedelta(minutes=2)))
     tokens.identify(token)
     assert tokens.all()[0].used_at >= first
+
+
+def test_a_token_opens_at_once_while_the_records_are_locked(tokens, settings):
+    token = tokens.add("ci", is_read_only=True)
+    with sqlite3.connect(settings.home / "loop.sqlite3", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+
+        sender = tokens.identify(token)
+
+        assert time.monotonic() - began < 2
+        other.execute("ROLLBACK")
+    assert sender.name == "ci"
+    assert tokens.all()[0].used_at is None
 
 
 def test_a_token_is_masked_wherever_it_is_printed(tokens):

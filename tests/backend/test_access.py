@@ -1,5 +1,6 @@
 """Who gets in at the door: by host, login or token, and nobody without."""
 
+import json
 from contextvars import Context
 
 import pytest
@@ -135,6 +136,20 @@ def test_a_page_that_binds_its_name_to_our_address_is_refused_whatever_it_sends(
     answer = client.open(path, method=method, headers={**AUTH, "Host": "evil.example:9090"})
 
     assert (answer.status_code, answer.json["type"]) == (421, "ForeignHost")
+
+
+@pytest.mark.parametrize(("method", "path"), [route for route in ROUTES if route[0] == "post"])
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", None])
+def test_no_route_acts_on_a_body_that_a_page_of_another_site_can_send(client, rooms, method, path, kind):
+    body = json.dumps(
+        {"action": "START_TRAINING", "project": 1, "operations": [create()], "tasks": [], "schema": CONFIG}
+    )
+
+    answer = client.open(path, method=method.upper(), data=body, content_type=kind, headers=AUTH)
+
+    assert answer.status_code in (400, 415)
+    assert rooms.studio.client.sent == []
+    assert not rooms.reviews.events.pending(1)
 
 
 def test_the_name_that_label_studio_is_given_is_ours(tmp_path):
