@@ -27,6 +27,7 @@ from loop.errors import (
     UnknownProject,
     UpstreamError,
 )
+from loop.log_lines import set_up_logs
 from loop.serving.predictor import Predictor
 from loop.settings import Settings
 from loop.wiring import build
@@ -49,9 +50,7 @@ log = logging.getLogger(__name__)
 def create_app(settings: Settings | None = None) -> Flask:
     """Build the app from *settings*, or from the environment."""
     settings = settings or Settings.read()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    for chatty in ("httpx", "alembic"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    set_up_logs()
     app = Flask("backend")
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     rooms = build(settings, migrate=True)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from loop.printable import list_by_task, shorten
-from loop.secrecy import redact
+from loop.printable import as_line, list_by_task, shorten
 
 
 class LoopError(Exception):
-    """The root of all errors; its message is one line without secrets."""
+    """The root of all errors; its message is one line of limited length, without secrets."""
 
     def __init__(self, *messages: str) -> None:
-        super().__init__(*(redact(message) for message in messages))
+        super().__init__(*(as_line(message) for message in messages))
 
 
 class PayloadError(LoopError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,7 @@ from typing import Annotated
 import typer
 
 from loop.cli.grid import Field, show_table
-from loop.cli.options import AsJson, ProjectId, open_rooms, out
+from loop.cli.options import AsJson, ProjectId, open_rooms, out, print_json
 from loop.datasets import assemble, convert
 from loop.datasets.class_counts import CountedClass, count_classes
 from loop.datasets.convert import ConversionPolicy
@@ -44,7 +43,7 @@ def convert_dataset(
     policy = ConversionPolicy(settings.held_out_share, settings.group_field, settings.twin_bits, settings.image_pixels)
     with naming(label_config):
         snapshot = convert.to_dataset(export, read_text(label_config, "a label config in XML"), images, to, policy)
-    typer.echo(json.dumps({"hash": snapshot.hash, "folder": str(snapshot.folder), **snapshot.report}, indent=2))
+    print_json({"hash": snapshot.hash, "folder": str(snapshot.folder), **snapshot.report})
 
 
 @dataset_group.command()
@@ -65,7 +64,7 @@ def leaks(
     left_out = len(leaked) if leave_out else 0
     if as_json:
         pairs = [asdict(leak) for leak in leaked]
-        typer.echo(json.dumps({"leaks": pairs, "left_out": left_out, "put_back": restored}, indent=2))
+        print_json({"leaks": pairs, "left_out": left_out, "put_back": restored})
         return
     if leaked:
         fields = (
@@ -85,7 +84,7 @@ def classes(project: ProjectId, as_json: AsJson = False) -> None:
     """List the classes by id, with the number of reviewed boxes of each."""
     rows = count_classes(open_rooms().datasets, project)
     if as_json:
-        typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
+        print_json([asdict(row) for row in rows])
         return
     fields = (
         Field("id", is_number=True),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from loop.cli.grid import Field, show_table
-from loop.cli.options import AsJson, Most, OneProject, ProjectId, open_rooms, out
+from loop.cli.options import AsJson, Most, OneProject, ProjectId, open_rooms, out, print_json, print_text
 from loop.errors import PayloadError, UpstreamError
 from loop.notices import Delivery, DeliveryState
 from loop.reviews.event_store import SetAsideEvent
@@ -46,7 +45,7 @@ def list_events(
         return
     events = open_rooms().reviews.events.find_set_aside(project, most=most)
     if as_json:
-        typer.echo(json.dumps([_as_json(event) for event in events], indent=2))
+        print_json([_as_json(event) for event in events])
     elif events:
         show_table(out, FIELDS, [_as_row(event) for event in events])
     else:
@@ -112,7 +111,7 @@ def list_deliveries(
         return
     deliveries = open_rooms().outbox.last(is_failed=failed, most=most)
     if as_json:
-        typer.echo(json.dumps([_delivery_json(delivery) for delivery in deliveries], indent=2))
+        print_json([_delivery_json(delivery) for delivery in deliveries])
     else:
         _show_deliveries(deliveries)
 
@@ -131,7 +130,7 @@ def show_secret() -> None:
     """Print the key that signs notices, as receivers give it to a verifier of Standard Webhooks."""
     from loop.wiring import build
 
-    typer.echo(build().sender.key())  # without the records: they may be down
+    print_text(build().sender.key())  # without the records: they may be down
 
 
 def _show_deliveries(deliveries: Sequence[Delivery]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,8 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
+from loop.cli.options import Door
+from loop.printable import one_line
 from loop.secrecy import redact
 
 GAP = 2  # spaces between two columns
@@ -43,7 +44,7 @@ def show_table(out: Console, fields: Sequence[Field], rows: Sequence[Sequence[st
     cells = [[one_line(redact(cell)) for cell in row] for row in rows]  # redacts before a line breaks within a secret
     widths = [max(map(cell_len, (field.name, *column))) for field, *column in _columns(fields, cells)]
     if not out.is_terminal:
-        wide = Console(file=out.file, width=_total(widths), highlight=False)
+        wide = Door(file=out.file, width=_total(widths))
         wide.print(_grid(fields, cells, widths, range(len(fields))), soft_wrap=False)
         return
     shown = _fitting(fields, widths, out.width)
@@ -54,16 +55,6 @@ def show_table(out: Console, fields: Sequence[Field], rows: Sequence[Sequence[st
     dropped = [field.name for place, field in enumerate(fields) if place not in shown]
     if dropped:
         out.print(f"not shown: {', '.join(dropped)}; a wider terminal or a pipe shows every column", soft_wrap=False)
-
-
-def one_line(text: str) -> str:
-    """Replace line breaks by spaces, and control characters by U+FFFD."""
-    return printable("".join(" " if char in "\n\r\t\x85\u2028\u2029" else char for char in text))
-
-
-def printable(text: str) -> str:
-    """Replace control characters and lone surrogates by U+FFFD."""
-    return "".join("\ufffd" if unicodedata.category(char) in ("Cc", "Cs") else char for char in text)
 
 
 def _columns(fields: Sequence[Field], cells: Sequence[Sequence[str]]) -> list[tuple[Field, *tuple[str, ...]]]:

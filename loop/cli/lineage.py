@@ -13,7 +13,7 @@ from pydantic_core import to_jsonable_python
 
 from loop import lineage as tracing
 from loop.cli.grid import Field, show_table
-from loop.cli.options import AsJson, OneProject, ProjectId, open_rooms, out
+from loop.cli.options import AsJson, OneProject, ProjectId, open_rooms, out, print_json
 from loop.errors import LabelConfigError, PayloadError
 from loop.label_studio.label_config import parse
 from loop.lineage import AnnotatorLineage, DrawnRegion, RegionLineage, ReviewUse, ShownRegion, VersionLineage
@@ -49,7 +49,7 @@ def lineage(
     else:
         history = tracing.of_version(rooms.trainings, project, version or "")
     if as_json:
-        typer.echo(json.dumps(to_jsonable_python(history), indent=2))
+        print_json(to_jsonable_python(history))
         return
     lines = _region_lines(history) if isinstance(history, RegionLineage) else _lines(asdict(history))
     for name, line in lines:
@@ -70,7 +70,7 @@ def audit(
     """
     entries = AuditTrail(open_rooms(project).engine).read(project, since.replace(tzinfo=UTC) if since else None)
     if as_json:
-        typer.echo(json.dumps(to_jsonable_python(entries), indent=2))
+        print_json(to_jsonable_python(entries))
     elif entries:
         fields = (
             Field("at"),

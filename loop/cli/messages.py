@@ -15,6 +15,7 @@ from typing import TypeVar
 import typer
 
 from loop.errors import LoopError
+from loop.printable import as_line
 from loop.secrecy import redact
 
 DONE, FAILED, WRONG_USAGE, BUG = 0, 1, 2, 70
@@ -32,6 +33,11 @@ ADVICE = {
 }
 
 
+def tell(text: str) -> None:
+    """Print one line on stderr, of limited length, without secrets and control characters."""
+    typer.echo(as_line(text), err=True)
+
+
 def run_and_explain(command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
     """Run a command and return its exit code. An exception becomes a message on stderr."""
     logging.lastResort = Teller(logging.WARNING)  # for a command that configures no logging
@@ -41,7 +47,7 @@ def run_and_explain(command: Callable[[Sequence[str]], int], arguments: Sequence
         raise
     except Exception as error:  # noqa: BLE001 (the last resort)
         message = explain(error)
-        typer.echo(f"loop: {redact(message or note_bug(error, list(arguments)))}", err=True)
+        tell(f"loop: {message or note_bug(error, list(arguments))}")
         return FAILED if message else BUG
 
 
@@ -80,26 +86,27 @@ def _explain_file(error: OSError) -> str:
 def note_bug(error: Exception, arguments: list[str]) -> str:
     """Report a bug with the file of its trace, or with the trace if no file can be written."""
     trace = "".join(traceback.format_exception(error))
-    where = note_trace(f"loop {' '.join(arguments)}\n{trace}")
+    where = note_trace(f"loop {' '.join(arguments)}", trace)
     summary = redact(f"{type(error).__name__}: {error}").splitlines()[0][:200]
     return f"internal error ({summary}): this is a bug; please report it with the trace in {where}"
 
 
-def note_trace(trace: str) -> str:
-    """Write a trace under LOOP_HOME; return the file, or the trace if no file can be written."""
+def note_trace(message: str, trace: str) -> str:
+    """Write a trace, as a line, under LOOP_HOME; return the file, or the trace if no file can be written."""
+    from loop.log_lines import json_line
     from loop.settings import Settings
     from loop.storage.home_folder import make_home
 
-    text = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC {redact(trace)}\n"
+    line = json_line(datetime.now(UTC), "ERROR", "loop.cli", message, trace)
     try:
         home = Settings.read().home
         make_home(home)
         log = home / "logs" / "errors.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
     except (LoopError, OSError):
-        return text
+        return trace
     return str(log)
 
 
@@ -111,8 +118,8 @@ class Teller(logging.Handler):
         text = record.getMessage()
         if record.exc_info and record.exc_info[0] and not issubclass(record.exc_info[0], LoopError):
             trace = record.exc_text or "".join(traceback.format_exception(*record.exc_info))
-            text = f"{text}; the trace is in {note_trace(trace)}"
-        typer.echo(text, err=True)
+            text = f"{text}; the trace is in {note_trace(text, trace)}"
+        tell(text)
 
 
 EVERY = 20.0  # seconds between two lines
@@ -127,14 +134,14 @@ def narrate(work: str, *, every: float = EVERY) -> Iterator[None]:
 
     def print_elapsed() -> None:
         while not ended.wait(every):
-            typer.echo(f"{work}: {time.monotonic() - start:.0f} s so far", err=True)
+            tell(f"{work}: {time.monotonic() - start:.0f} s so far")
 
     steps = Teller()
     log = logging.getLogger("loop")
     before = log.level
     log.addHandler(steps)
     log.setLevel(logging.INFO)
-    typer.echo(f"{work} …", err=True)
+    tell(f"{work} …")
     threading.Thread(target=print_elapsed, daemon=True).start()
     try:
         yield
@@ -146,10 +153,11 @@ def narrate(work: str, *, every: float = EVERY) -> Iterator[None]:
 
 def show_count(things: Iterable[T], name: str, total: int, *, every: float = EVERY) -> Iterator[T]:
     """Yield *things* and show how many are done: a bar on a terminal, lines elsewhere."""
-    from rich.console import Console
     from rich.progress import track
 
-    screen = Console(stderr=True)
+    from loop.cli.options import Door
+
+    screen = Door(stderr=True)
     if screen.is_terminal:
         yield from track(things, name, total, console=screen, transient=True)
         return
@@ -158,4 +166,4 @@ def show_count(things: Iterable[T], name: str, total: int, *, every: float = EVE
         yield thing
         if time.monotonic() - last >= every:
             last = time.monotonic()
-            typer.echo(f"{name}: {number} of {total}", err=True)
+            tell(f"{name}: {number} of {total}")

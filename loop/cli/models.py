@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +11,17 @@ import typer
 from rich.console import Console
 
 from loop.cli.grid import Field, show_table
-from loop.cli.options import AsJson, ProjectId, VersionName, Why, open_rooms, out
+from loop.cli.options import (
+    AsJson,
+    ProjectId,
+    VersionName,
+    Why,
+    open_rooms,
+    out,
+    print_json,
+    print_json_text,
+    print_text,
+)
 from loop.gate.compare import compare
 from loop.gate.comparison import Part
 from loop.gate.promote_by_hand import promote_by_hand
@@ -66,7 +75,7 @@ def _version_row(version: Version, marks: Mapping[str, str]) -> tuple[str, ...]:
 def show_model(name: VersionName, project: ProjectId) -> None:
     """Show the full record of a version."""
     version = open_rooms(project).registry.versions.get(project, name)
-    typer.echo(json.dumps(asdict(version), indent=2, default=str))
+    print_json(asdict(version), default=str)
 
 
 @models_group.command("promote")
@@ -99,7 +108,7 @@ def compare_models(
     if html:
         write_whole(make_page(report).encode(), html.absolute(), mode=READABLE)
     if as_json:
-        typer.echo(json.dumps(as_plain(report), indent=2))
+        print_json(as_plain(report))
     else:
         show_comparison(out, report)
 
@@ -138,7 +147,7 @@ def show_report(name: VersionName, project: ProjectId, as_json: AsJson = False) 
     """Print the path of the gate's report on a version, or print the report as JSON."""
     rooms = open_rooms(project)
     html, plain = rooms.gate.reports.find(project, rooms.registry.versions.get(project, name).name)
-    typer.echo(plain.read_text() if as_json else str(html))
+    print_json_text(plain.read_text()) if as_json else print_text(str(html))
 
 
 @models_group.command("rollback")

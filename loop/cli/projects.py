@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ import typer
 from loop import jobs
 from loop.cli import screen
 from loop.cli.messages import narrate
-from loop.cli.options import ProjectId, open_rooms, out
+from loop.cli.options import ProjectId, open_rooms, out, print_json
 from loop.errors import TrainingFailed
 from loop.installation import connect as connecting
 from loop.storage.storable import LARGEST_ID
@@ -95,7 +94,7 @@ def show_training(
     ],
 ) -> None:
     """Show the full record of a training."""
-    typer.echo(json.dumps(open_rooms().trainings.store.get(training_id).as_json(), indent=2, default=str))
+    print_json(open_rooms().trainings.store.get(training_id).as_json(), default=str)
 
 
 @training.command("cancel")

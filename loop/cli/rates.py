@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -11,8 +10,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from loop.cli.grid import Field, one_line, show_table
-from loop.cli.options import AsJson, ProjectId, open_rooms, out
+from loop.cli.grid import Field, show_table
+from loop.cli.options import AsJson, ProjectId, open_rooms, out, print_json
 from loop.rates.alerts import Alert
 from loop.rates.assess import Assessment, RatesGroup, RatesRequest, assess, measure_seconds_by_version
 from loop.rates.compare_shadow import compare_shadows
@@ -63,7 +62,7 @@ def rates(  # noqa: PLR0913, PLR0917 (each is an option)
         by = by or (Grouping.COHORT if field else Grouping.VERSION)
         assessment = assess(rooms.rates, project, RatesRequest(by, field, start, most))
         if as_json:
-            typer.echo(json.dumps(rates_json(assessment), indent=2))
+            print_json(rates_json(assessment))
         else:
             show_rates(out, assessment)
 
@@ -71,7 +70,7 @@ def rates(  # noqa: PLR0913, PLR0917 (each is an option)
 def _print_alerts(rooms: Rooms, project: int, *, as_json: bool) -> None:
     alerts = rooms.rates.store.read_alerts(project)
     if as_json:
-        typer.echo(json.dumps([alert.body() for alert in alerts], indent=2))
+        print_json([alert.body() for alert in alerts])
     else:
         show_alerts(out, alerts)
 
@@ -79,12 +78,7 @@ def _print_alerts(rooms: Rooms, project: int, *, as_json: bool) -> None:
 def _print_shadow(rooms: Rooms, project: int, *, as_json: bool) -> None:
     rates_by_version = compare_shadows(rooms.rates, project)
     if as_json:
-        typer.echo(
-            json.dumps(
-                {name: plain_json(version_rates) for name, version_rates in rates_by_version.items()},
-                indent=2,
-            )
-        )
+        print_json({name: plain_json(version_rates) for name, version_rates in rates_by_version.items()})
     else:
         show_plain(out, rates_by_version)
 
@@ -92,7 +86,7 @@ def _print_shadow(rooms: Rooms, project: int, *, as_json: bool) -> None:
 def _print_seconds(rooms: Rooms, project: int, since: datetime | None, *, as_json: bool) -> None:
     seconds = measure_seconds_by_version(rooms.rates, project, since)
     if as_json:
-        typer.echo(json.dumps({name: seconds_json(by_condition) for name, by_condition in seconds.items()}, indent=2))
+        print_json({name: seconds_json(by_condition) for name, by_condition in seconds.items()})
     else:
         show_seconds(out, seconds)
 
@@ -111,7 +105,7 @@ def show_rates(out: Console, assessment: Assessment) -> None:
         out.print(f"and {assessment.more_groups} more with {assessment.more_verdicts} verdicts; --most 0 shows all")
     for group in assessment.groups:
         for advice in advise(group.rates):
-            out.print(f"{one_line(group.name)}: {advice}")
+            out.print(f"{group.name}: {advice}")
 
 
 def _group_row(group: RatesGroup, *, is_pooled: bool) -> tuple[str, ...]:

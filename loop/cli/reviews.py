@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from loop.cli.messages import show_count
-from loop.cli.options import ProjectId, open_rooms, optional_project, out
+from loop.cli.messages import show_count, tell
+from loop.cli.options import ProjectId, open_rooms, optional_project, out, print_json, print_json_text
 from loop.datasets import convert
 from loop.datasets.convert import TaskVerdicts
 from loop.errors import PayloadError
@@ -79,9 +78,9 @@ def _print_of_project(fields: dict[str, object]) -> None:
     rooms = open_rooms(query.project)
     count = 0
     for count, record in enumerate(rooms.reviews.verdicts.all(query), start=1):  # noqa: B007 (the number of verdicts)
-        typer.echo(record.model_dump_json())
+        print_json_text(record.model_dump_json())
     if not count:
-        typer.echo("no verdict matches; `loop rates` counts all verdicts", err=True)
+        tell("no verdict matches; `loop rates` counts all verdicts")
 
 
 def _print_of_export(export: Path, label_config: str | None) -> None:
@@ -90,12 +89,12 @@ def _print_of_export(export: Path, label_config: str | None) -> None:
     for task in convert.to_verdicts(export, label_config):
         judged, left_out = judged + (not task.left_out), left_out + bool(task.left_out)
         if task.left_out:
-            typer.echo(f"task {task.task_id} is left out: {task.left_out}", err=True)
+            tell(f"task {task.task_id} is left out: {task.left_out}")
         for verdict in task.verdicts:
-            typer.echo(json.dumps(_verdict_json(task, verdict)))
+            print_json(_verdict_json(task, verdict), indent=None)
     if not judged:
         raise PayloadError(str(export), FULL, convert.explain_nothing(export))
-    typer.echo(f"{judged} tasks judged, {left_out} left out", err=True)
+    tell(f"{judged} tasks judged, {left_out} left out")
 
 
 def _verdict_json(task: TaskVerdicts, verdict: Verdict) -> dict[str, Any]:
@@ -132,7 +131,7 @@ def import_annotations(
         repeated += outcome.is_repeated
         failed += bool(outcome.error)
         if as_json:
-            typer.echo(json.dumps({**asdict(outcome), "success": outcome.error is None}))
+            print_json({**asdict(outcome), "success": outcome.error is None}, indent=None)
         elif outcome.error and failed <= MOST_NAMED:
             out.print(f"operation {number}: {outcome.error}")
     if not as_json:

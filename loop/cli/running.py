@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from loop.cli import screen
-from loop.cli.options import AsJson, open_rooms, optional_project, out
+from loop.cli.options import AsJson, open_rooms, optional_project, out, print_json
 from loop.errors import LoopError, PayloadError
 from loop.job_queue.queue import DEFAULT, GPU
+from loop.log_lines import set_up_logs
 from loop.settings import Settings
 from loop.storage.actor import SCHEDULE, act_as
 from loop.wiring import build
@@ -65,7 +64,7 @@ def doctor(
     except PayloadError as error:  # nothing else can be checked
         findings = [wrong("settings", str(error), "see docs/settings.md")]
     if as_json:
-        typer.echo(json.dumps(screen.findings_json(findings), indent=2))
+        print_json(screen.findings_json(findings))
     else:
         screen.show_findings(out, findings)
     if is_anything_wrong(findings):
@@ -84,16 +83,15 @@ def worker(queue: Annotated[str, typer.Argument(help=f"The queue: {GPU} or {DEFA
 
     if queue not in (GPU, DEFAULT):
         raise LoopError(f"queue: expected {GPU} or {DEFAULT}, found {queue}")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    for chatty in ("rq", "httpx", "alembic"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
     act_as(SCHEDULE)
+    set_up_logs()
     open_rooms().queue.work(queue, jobs.excuse_stopped)
 
 
 @app.command()
 def schedule() -> None:
     """Run the schedule of sweeps, syncs and discoveries. `loop up` starts its own schedule."""
+    set_up_logs()
     build().queue.schedule(*list_schedule(Settings.read()))
 
 

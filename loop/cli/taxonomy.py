@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from loop import jobs
-from loop.cli.grid import Field, printable, show_table
+from loop.cli.grid import Field, show_table
 from loop.cli.messages import narrate
-from loop.cli.options import ProjectId, Why, open_rooms, optional_project, out
+from loop.cli.options import ProjectId, Why, open_rooms, optional_project, out, print_text
 from loop.errors import PayloadError
 from loop.storage.storable import LARGEST_ID
 from loop.storage.text_file import naming, read_text
@@ -91,7 +91,7 @@ def export(project: ProjectId) -> None:
     taxonomy = open_rooms().taxonomies.store.current(project)
     if taxonomy is None:
         raise PayloadError("taxonomy", "one that was applied (loop taxonomy apply)", None)
-    typer.echo(taxonomy_yaml.write(taxonomy), nl=False)
+    print_text(taxonomy_yaml.write(taxonomy).removesuffix("\n"))
 
 
 @taxonomy_group.command("calibrate")
@@ -158,7 +158,7 @@ def tree_lines(taxonomy: Taxonomy, parent: str | None = None, depth: int = 0) ->
 
 def _print_lines(lines: Sequence[str]) -> None:
     for line in lines:
-        out.print(printable(line))
+        out.print(line)
 
 
 def _show_calibration(rows: Sequence[NodeCalibration]) -> None:

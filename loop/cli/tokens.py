@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from loop.access.tokens import ProgramToken
 from loop.cli.grid import Field, show_table
-from loop.cli.options import AsJson, ProjectId, open_rooms, out
+from loop.cli.options import AsJson, ProjectId, open_rooms, out, print_json, print_text
 
 app = typer.Typer()
 tokens_group = typer.Typer(no_args_is_help=True, help="Tokens with which programs call the backend.")
@@ -31,7 +30,7 @@ def add_token(
     A program sends it as `Authorization: Bearer TOKEN`. It opens every route
     of the backend except the one for Label Studio's events.
     """
-    typer.echo(open_rooms().access.tokens.add(name, is_read_only=read_only))
+    print_text(open_rooms().access.tokens.add(name, is_read_only=read_only))
 
 
 @tokens_group.command("list")
@@ -39,7 +38,7 @@ def list_tokens(as_json: AsJson = False) -> None:
     """List the tokens, and when each was last used."""
     tokens = open_rooms().access.tokens.all()
     if as_json:
-        typer.echo(json.dumps([asdict(token) for token in tokens], indent=2, default=str))
+        print_json([asdict(token) for token in tokens], default=str)
     elif tokens:
         show_table(out, FIELDS, [_as_row(token) for token in tokens])
     else:
@@ -57,7 +56,7 @@ def revoke_token(name: TokenName) -> None:
 def show_login(project: ProjectId) -> None:
     """Print USER:PASSWORD that Label Studio sends to the ML backend of a project, to add the backend by hand."""
     login = open_rooms(project).access.logins.of_project(project)
-    typer.echo(f"{login.user}:{login.password}")
+    print_text(f"{login.user}:{login.password}")
 
 
 def _as_row(token: ProgramToken) -> tuple[str, ...]:

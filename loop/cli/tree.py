@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+from typer.exceptions import TyperException
 from typer.main import get_command, get_group
+
+from loop.printable import as_line
 
 TOP = {  # by file: its commands, with the first line of their help
     "running": {
@@ -62,10 +67,31 @@ class _Loop(TyperGroup):
         super().__init__(**options)
         self.commands = {name: TyperCommand(name, help=line) for lines in TOP.values() for name, line in lines.items()}
 
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        """Read the options of `loop` itself."""
+        with _clean_errors():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        with _clean_errors():
+            return super().invoke(ctx)
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Import the command that the arguments name."""
         name, command, rest = super().resolve_command(ctx, args)
         return name, command and load(str(name)), rest
+
+
+@contextmanager
+def _clean_errors() -> Iterator[None]:
+    """Clean what Typer prints itself about arguments: a shell may have put the name of any file into them."""
+    try:
+        yield
+    except TyperException as error:
+        for name in {"message", "ui_filename"} & vars(error).keys():
+            setattr(error, name, as_line(str(getattr(error, name))))
+        raise
 
 
 app = typer.Typer(cls=_Loop, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)

@@ -17,6 +17,8 @@ from loop.storage.storable import is_id, is_text
 
 Json = Mapping[str, Any]
 LONGEST_ID = 20  # digits
+LONGEST_TEXT = 1000  # characters of an annotation's unique id, or of the name of a version
+LONGEST_ADDRESS = 8192  # characters of the address of an image that is no data: URI
 LONGEST = 1e8  # seconds of a review: three years
 RESULT_FIELDS = dict.fromkeys(  # the fields of a region that are read
     (
@@ -98,7 +100,10 @@ def read_task(json: object, image_key: str) -> Task:
     image = data.get(image_key) if isinstance(data, Mapping) else None
     if not is_text(image) or not image.strip():
         raise PayloadError(f"task {task_id} data.{image_key}", "the address of an image", image)
-    return Task(task_id, image.strip())
+    image = image.strip()
+    if len(image) > LONGEST_ADDRESS and image[:5].lower() != "data:":
+        raise PayloadError(f"task {task_id} data.{image_key}", f"at most {LONGEST_ADDRESS} characters", image)
+    return Task(task_id, image)
 
 
 def read_review(
@@ -193,8 +198,9 @@ def _id(json: Json, key: str, where: str, *, default: object = None) -> int:
 
 def _text(json: Json, key: str, where: str) -> str:
     value = json.get(key) or ""
-    if not is_text(value):
-        raise PayloadError(f"{where} {key}", "text without NUL and half surrogate pairs", value)
+    if not is_text(value) or len(value) > LONGEST_TEXT:
+        expected = f"at most {LONGEST_TEXT} characters without NUL and half surrogate pairs"
+        raise PayloadError(f"{where} {key}", expected, value)
     return value
 
 

@@ -15,6 +15,8 @@ from loop.label_studio.label_config import LabelConfig, parse
 from loop.storage.changes import ChangeKind, record_change
 from loop.storage.tables import classes, former_names, projects, reviews
 
+LONGEST_TITLE = 200  # characters that are kept
+
 
 @dataclass(frozen=True, slots=True)
 class Project:
@@ -72,7 +74,7 @@ class ProjectStore:
 
         If the new config reads reviews differently, the next sync reads all of them. Raises LabelConfigError.
         """
-        config = parse(label_config)
+        config, title = parse(label_config), title[:LONGEST_TITLE]
         is_project = projects.c.id == project_id
         with self._engine.begin() as connection:
             known = connection.execute(sa.select(projects).where(is_project)).one_or_none()

@@ -7,7 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop.secrecy import redact
+from loop.printable import shorten
+
+LONGEST_MESSAGE = 4000  # characters
 
 Id = sa.BigInteger  # an id of Label Studio
 
@@ -28,11 +30,11 @@ class Instant(sa.types.TypeDecorator[datetime]):
 
 
 class Message(sa.types.TypeDecorator[str]):
-    """The message of an error, in which secrets are masked."""
+    """The message of an error, in which secrets are masked, cut to a length."""
 
     impl = sa.Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, _dialect: sa.Dialect) -> str | None:
-        """Mask the secrets in a message before it is written."""
-        return None if value is None else redact(value)
+        """Mask the secrets in a message, and cut it, before it is written."""
+        return None if value is None else shorten(value, LONGEST_MESSAGE)

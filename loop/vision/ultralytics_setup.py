@@ -37,6 +37,7 @@ def prepare_ultralytics() -> None:
     font = Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
     _take_paths_literally()
     _load_safely()
+    _log_as_all_do()
     for name in ("Arial.ttf", "Arial.Unicode.ttf"):
         if not (Path(USER_CONFIG_DIR) / name).exists():
             shutil.copy(font, Path(USER_CONFIG_DIR) / name)
@@ -74,6 +75,15 @@ def _load_safely() -> None:
         )
     utils.SAFE_LOAD = tasks.SAFE_LOAD = True
     utils.AUTOINSTALL = checks.AUTOINSTALL = False
+
+
+def _log_as_all_do() -> None:
+    """Have ultralytics' records printed by the handlers of this process: its own writes them as they are."""
+    from ultralytics.utils import LOGGER
+
+    for handler in [*LOGGER.handlers]:
+        LOGGER.removeHandler(handler)
+    LOGGER.propagate = True
 
 
 def repeat_arithmetic() -> None:

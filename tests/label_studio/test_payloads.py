@@ -28,6 +28,16 @@ def test_a_task_without_data_is_refused():
         read_task(ls_task(7) | {"data": None}, "image")
 
 
+def test_texts_from_outside_have_a_longest_length():
+    with pytest.raises(PayloadError, match="at most 8192 characters") as refused:
+        read_task({"id": 7, "data": {"image": f"https://host.example/{'a' * 1_000_000}"}}, "image")
+    with pytest.raises(PayloadError, match="at most 1000 characters"):
+        read_review(ls_annotation(unique_id="a" * 1001), parse(CONFIG))
+
+    assert len(str(refused.value)) < 400
+    assert read_task({"id": 7, "data": {"image": f"data:image/png;base64,{'a' * 1_000_000}"}}, "image").id == 7
+
+
 @pytest.mark.parametrize(("text", "number"), [("7.1795399212", 7), ("7", 7), (7, 7)])
 def test_the_project_is_read_with_and_without_its_creation_time(text, number):
     assert project_id_of(text) == number

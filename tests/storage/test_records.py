@@ -6,9 +6,12 @@ import sys
 import pytest
 
 from loop.errors import UnknownProject
+from loop.label_studio.projects import LONGEST_TITLE
 from loop.regions import Box
 from loop.reviews.verdicts import judge
+from loop.storage.columns import LONGEST_MESSAGE
 from loop.storage.database import NEWEST, revisions
+from loop.training.store import TrainingState
 from tests.builders import CONFIG, region, review, served
 
 
@@ -32,6 +35,15 @@ def test_rates_are_counted_by_the_version_that_was_reviewed(rooms):
 
     assert list(rates) == ["a@1", "b@2"]
     assert (rates["a@1"].confirmed, rates["a@1"].missed, rates["a@1"].confirmed_rate) == (1, 1, 1.0)
+
+
+def test_titles_and_messages_are_cut_where_they_are_stored(rooms):
+    training = rooms.trainings.store.ask(1, "a person")
+    rooms.studio.projects.save(1, "t" * 10_000, CONFIG)
+    rooms.trainings.store.end(training.id, TrainingState.FAILED, error="e" * 1_000_000)
+
+    assert len(rooms.studio.projects.get(1).title) == LONGEST_TITLE
+    assert len(rooms.trainings.store.get(training.id).error) == LONGEST_MESSAGE + 1
 
 
 def test_classes_are_appended_and_never_move(rooms):
