@@ -1,19 +1,22 @@
-"""Commands that run the loop and show its state."""
+"""Commands that run the loop, show its state, and save it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from loop.cli import screen
+from loop.cli.messages import narrate
 from loop.cli.options import AsJson, open_rooms, optional_project, out, print_json
 from loop.errors import LoopError, PayloadError
 from loop.job_queue.queue import DEFAULT, GPU
 from loop.log_lines import set_up_logs
 from loop.settings import Settings
 from loop.storage.actor import SCHEDULE, act_as
+from loop.storage.home_folder import make_home
 from loop.wiring import build
 
 app = typer.Typer()
@@ -69,6 +72,43 @@ def doctor(
         screen.show_findings(out, findings)
     if is_anything_wrong(findings):
         raise typer.Exit(1)
+
+
+@app.command()
+def backup(file: Annotated[Path, typer.Argument(help="The file to write, such as loop.tar.gz.")]) -> None:
+    """
+    Write all that cannot be made again to one file: records, weights, reports, keys.
+
+    Everything may run meanwhile. Images, vectors and logs are not in it: they
+    are made again. The file is for its owner only, as it has the keys. With
+    another database than SQLite, use its own tool and copy LOOP_HOME.
+    """
+    from loop.installation.backup import backup as save
+
+    settings = Settings.read()
+    make_home(settings.home)
+    with narrate("backup"):
+        line = save(settings.home, settings.database, file.absolute())
+    out.print(line)
+
+
+@app.command()
+def restore(file: Annotated[Path, typer.Argument(help="A file that `loop backup` wrote.")]) -> None:
+    """
+    Restore a backup into an empty LOOP_HOME.
+
+    Every file is checked by its hash first. Restore only a backup of your
+    own: its weights and records are trusted. Stop the installation that it
+    comes from before `loop up`: two of them must not work on one project.
+    """
+    from loop.installation.backup import restore as bring_back
+
+    settings = Settings.read()
+    if settings.database_url:
+        raise PayloadError("LOOP_DATABASE_URL", "empty: a backup has its records in SQLite", "another database")
+    with narrate("restore"):
+        line = bring_back(settings.home, file)
+    out.print(line)
 
 
 @app.command()

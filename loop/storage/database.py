@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ ADDRESS = (
     "with / # ? : and @ in a password as %2F %23 %3F %3A %40"
 )
 PATIENCE = 15.0  # seconds that a statement waits for a lock
+COPY_ADVICE = "SQLite; for another database use its own tool, such as pg_dump, and copy the rest of LOOP_HOME"
 NEWEST = "0006"  # the last revision in migrations/versions
 ADVICE = {  # by a part of the error of SQLite
     "locked": "another program holds it: try again, and see which program has it open",
@@ -101,6 +103,27 @@ def _file(url: sa.URL) -> Path | None:
     """Return the file of records in SQLite; None for other databases."""
     is_file = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
     return Path(url.database or "") if is_file else None
+
+
+def copy_records(url: str | sa.URL, target: Path) -> None:
+    """Write the records as they are at one moment into one file. Raises PayloadError without SQLite, RecordsDown."""
+    address = sa.make_url(url)
+    records = _file(address)
+    if records is None:
+        raise PayloadError("LOOP_DATABASE_URL", COPY_ADVICE, address.get_backend_name())
+    name = f"{records.absolute().as_uri()}?mode=rw"  # it must be there
+    try:
+        with closing(sqlite3.connect(name, uri=True)) as source, closing(sqlite3.connect(target)) as copy:
+            source.backup(copy)  # in one step: a reader of SQLite in WAL mode holds nobody up
+            copy.execute("PRAGMA journal_mode=DELETE")
+    except sqlite3.Error as error:
+        raise _down(address, error) from error
+
+
+def read_column(records: Path, query: str) -> set[str]:
+    """Return the texts of a query with one column in a copy of the records."""
+    with closing(sqlite3.connect(records)) as connection:
+        return {str(text) for (text,) in connection.execute(query)}
 
 
 def revisions(engine: sa.Engine) -> tuple[str | None, str | None]:

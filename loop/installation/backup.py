@@ -1,0 +1,177 @@
+"""One archive of all in an installation that cannot be made again: written while it runs, restored anywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tarfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+import sqlalchemy as sa
+
+from loop.errors import PayloadError
+from loop.storage.database import copy_records, read_column
+from loop.storage.files import PREFIX, scratch_folder
+from loop.storage.home_folder import make_home
+from loop.storage.key_file import KEY_FILE
+from loop.storage.tables import IS_OPEN
+
+RECORDS, MANIFEST = "loop.sqlite3", "backup.json"
+FOLDERS = ("weights", "reports", "snapshots", "spool")
+SAVED = (RECORDS, KEY_FILE, *FOLDERS)
+WEIGHTS = "SELECT weights FROM versions"  # below the folder of weights
+OPEN_SNAPSHOTS = f"SELECT snapshot FROM trainings WHERE {IS_OPEN} AND snapshot IS NOT NULL"  # noqa: S608 (a constant)
+WAITING = (".event", ".aside")  # events that wait for the records; other files are being written
+FORMAT = 1
+PIECE = 1 << 20  # bytes
+
+
+class HashedFile:
+    """A file that is hashed as it is read or written."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._hash = file, hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        """Read up to *size* bytes."""
+        piece = self._file.read(size)
+        self._hash.update(piece)
+        return piece
+
+    def write(self, piece: bytes) -> None:
+        """Write a piece."""
+        self._hash.update(piece)
+        self._file.write(piece)
+
+    @property
+    def sha256(self) -> str:
+        """The hash of all that was read or written, in hexadecimal."""
+        return self._hash.hexdigest()
+
+
+def backup(home: Path, records: str | sa.URL, out: Path) -> str:
+    """
+    Write a backup, whole or not at all, and return a line about it; everything may run meanwhile.
+
+    Images, vectors, logs and caches are left out: they are made again. Raises PayloadError for records that are not in
+    SQLite, RecordsDown, and OSError.
+    """
+    half = out.with_name(f".{out.name}.half")
+    half.touch(mode=0o600)
+    try:
+        with scratch_folder(home) as scratch, half.open("wb") as file:
+            copy = scratch / RECORDS
+            waiting = _copy_waiting(home / "spool", scratch / "spool")  # first: an event is there or in the records
+            copy_records(records, copy)  # then: every file that the records name is complete
+            weights = [home / "weights" / name for name in sorted(read_column(copy, WEIGHTS))]
+            missing = [str(path) for path in weights if not path.exists()]
+            files = {RECORDS: copy, **waiting, **dict(_find_files(home, weights, read_column(copy, OPEN_SNAPSHOTS)))}
+            with tarfile.open(fileobj=file, mode="w:gz", compresslevel=1) as tar:
+                hashes = {name: _add(tar, name, path) for name, path in files.items()}
+                manifest = {"format": FORMAT, "made_at": datetime.now(UTC).isoformat(), "files": hashes}
+                (scratch / MANIFEST).write_text(json.dumps(manifest, indent=1))
+                _add(tar, MANIFEST, scratch / MANIFEST)
+            file.flush()
+            os.fsync(file.fileno())
+        half.replace(out)
+    finally:
+        half.unlink(missing_ok=True)
+    lost = f"; lost before, so not in it: {', '.join(missing)}" if missing else ""
+    return f"{out}: {len(hashes)} files, {out.stat().st_size / 1e6:.1f} MB{lost}"
+
+
+def restore(home: Path, archive: Path) -> str:
+    """
+    Restore a backup into a home that is empty or not there; return a line about it.
+
+    Every file is checked by its hash before the first one is in its place, the records last. Raises PayloadError for a
+    home that is not empty, and for a file that is no whole backup.
+    """
+    make_home(home)
+    if names := sorted(path.name for path in home.iterdir() if not path.name.startswith((PREFIX, "lost+found"))):
+        raise PayloadError("LOOP_HOME", "an empty folder to restore into", f"{home} with {', '.join(names[:5])}")
+    with scratch_folder(home) as scratch:
+        hashes = _extract(archive, scratch)
+        for name in (*FOLDERS, KEY_FILE, RECORDS):
+            if (scratch / name).exists():
+                (scratch / name).rename(home / name)
+    return f"{home}: {len(hashes)} files restored"
+
+
+def _copy_waiting(spool: Path, target: Path) -> dict[str, Path]:
+    """Copy the events that wait for the records; return the copies by their names in the archive."""
+    target.mkdir()
+    for path in sorted(path for path in spool.glob("*") if path.suffix in WAITING):
+        with suppress(FileNotFoundError):  # it came into the records meanwhile
+            shutil.copyfile(path, target / path.name)
+    return {f"spool/{path.name}": path for path in sorted(target.iterdir())}
+
+
+def _find_files(home: Path, weights: Sequence[Path], open_snapshots: set[str]) -> Iterator[tuple[str, Path]]:
+    """
+    Yield the files to save, by their names in the archive.
+
+    Of datasets, the images are left out: the next training fetches them. A dataset whose training has not ended is left
+    out whole, and the training makes it again.
+    """
+    skipped = {"images", ".images", *(name[:16] for name in open_snapshots)}
+    others = [path for folder in ("reports", "snapshots") for path in sorted((home / folder).rglob("*"))]
+    for path in (home / KEY_FILE, *weights, *others):
+        parts = path.relative_to(home).parts
+        is_half = path.name.startswith(".") or any(part.startswith(PREFIX) for part in parts)
+        is_left_out = parts[0] == "snapshots" and not skipped.isdisjoint(parts[2:4])
+        if path.is_file() and not is_half and not is_left_out:
+            yield "/".join(parts), path
+
+
+def _add(tar: tarfile.TarFile, name: str, path: Path) -> str:
+    """Add a file, and return its hash."""
+    with path.open("rb") as file:
+        member = tarfile.TarInfo(name)
+        status = os.fstat(file.fileno())
+        member.size, member.mtime, member.mode = status.st_size, int(status.st_mtime), 0o600
+        hashed = HashedFile(file)
+        tar.addfile(member, hashed)
+    return hashed.sha256
+
+
+def _extract(archive: Path, folder: Path) -> dict[str, str]:
+    """Write the files of a backup into a folder, and check them. Raises PayloadError."""
+    expected = "a backup that `loop backup` wrote"
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            hashes = {member.name: _write(tar, member, folder) for member in tar}
+        manifest = json.loads((folder / MANIFEST).read_text())
+        files, form = dict(manifest["files"]), manifest["format"]
+    except (tarfile.TarError, zlib.error, EOFError, ValueError, KeyError, TypeError, FileNotFoundError) as error:
+        raise PayloadError(str(archive), expected, f"{type(error).__name__}: {error}") from error
+    if form != FORMAT:
+        raise PayloadError(str(archive), f"a backup of format {FORMAT}", form)
+    del hashes[MANIFEST]
+    if wrong := sorted(name for name in {*files, *hashes} if files.get(name) != hashes.get(name)):
+        raise PayloadError(str(archive), f"{expected}, whole", f"{len(wrong)} other files, such as {wrong[0]}")
+    return hashes
+
+
+def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> str:
+    """Write one file under a name that a backup may have, and return its hash. Raises PayloadError."""
+    parts = member.name.split("/")
+    is_known = parts[0] in (*SAVED, MANIFEST) and not {"", ".", ".."}.intersection(parts)
+    content = tar.extractfile(member) if member.isreg() and is_known else None
+    if content is None:
+        raise PayloadError(member.name, "a file of a backup", "another member of the archive")
+    path = folder / member.name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("xb") as file:
+        hashed = HashedFile(file)
+        while piece := content.read(PIECE):
+            hashed.write(piece)
+    os.utime(path, (member.mtime, member.mtime))
+    return hashed.sha256
