@@ -1,5 +1,5 @@
 # `make demo` and `make test` do all their own set-up.
-.PHONY: setup demo test test-unit test-long check lock
+.PHONY: setup demo test test-unit test-long check lock sbom audit
 
 PYTHON ?= python3.11
 VENV := .venv/bin
@@ -26,7 +26,16 @@ check:
 	$(VENV)/lint-imports
 	$(VENV)/deptry .
 
-# Writes what `pip install --no-deps -r requirements.lock` installs; it names versions, no index.
+# Writes what `pip install --no-deps -r requirements.lock` installs; it names versions and hashes, no index.
 lock:
-	$(VENV)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
+	$(VENV)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header --generate-hashes \
 		--extra dev --extra label-studio-ml --extra postgres --override requirements.override.txt pyproject.toml -o requirements.lock
+
+# Writes sbom.cdx.json: what the lock has, for every platform, as CycloneDX. The tool runs in an environment of its own.
+sbom:
+	$(VENV)/uv tool run --from cyclonedx-bom==7.5.0 cyclonedx-py requirements --pyproject pyproject.toml \
+		--output-reproducible --of JSON -o sbom.cdx.json requirements.lock
+
+# Asks PyPI for published vulnerabilities of the lock: it needs the network, so `make check` and CI do not run it.
+audit:
+	$(VENV)/uv tool run --from pip-audit==2.10.1 pip-audit --strict --disable-pip --require-hashes -r requirements.lock

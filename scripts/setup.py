@@ -22,6 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("LOOP_CACHE") or Path.home() / ".cache" / "label-studio-yolo-loop")
+LOCK = ROOT / "requirements.lock"
 LABEL_STUDIO = "1.23.2"
 
 
@@ -89,10 +90,16 @@ def ensure(folder: Path, what: str, build: Callable[[Path], None]) -> Path:
     return folder
 
 
+def read_pins() -> str:
+    """Return the lock without its hashes: the same versions are the same environment, whatever files they come in."""
+    pins = [line for line in LOCK.read_text().splitlines() if not line.startswith(" ")]  # the hashes stand below
+    return "".join(pin.removesuffix(" \\") + "\n" for pin in pins)
+
+
 def packages(folder: Path) -> None:
-    """Install the lock into an environment of its own."""
+    """Install the lock into an environment of its own; pip refuses every file whose hash the lock does not have."""
     venv.create(folder, with_pip=True)
-    run(folder / "bin/python", "-m", "pip", "install", "--no-deps", "-r", ROOT / "requirements.lock")
+    run(folder / "bin/python", "-m", "pip", "install", "--no-deps", "--require-hashes", "-r", LOCK)
 
 
 def label_studio(folder: Path) -> None:
@@ -192,8 +199,7 @@ def entry_point(script: Path, target: Path, old: Path, new: Path) -> None:
 
 def main() -> None:
     """Make the parts named on the command line; all of them by default."""
-    lock = (ROOT / "requirements.lock").read_bytes() + sys.version.encode()
-    name = f"packages-{hashlib.sha256(lock).hexdigest()[:12]}"
+    name = f"packages-{hashlib.sha256(f'{read_pins()}{sys.version}'.encode()).hexdigest()[:12]}"
     checkout_venv(ensure(CACHE / name, "the locked packages, 5.5 GB, some minutes", packages))
     if "--packages-only" in sys.argv:
         return
