@@ -12,11 +12,28 @@ from tests.builders import CONFIG
 from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio, FakeQueue
 from tests.swap import swap
 
-pytest_plugins = ["tests.services"]
+pytest_plugins = ["tests.postgres", "tests.services"]
+
+# Tests of the rooms run on SQLite; again on PostgreSQL in `make test-long`, and these in `make test` already.
+OFTEN_ON_POSTGRESQL = (
+    *("tests/registry/test_pin.py", "tests/registry/test_store.py", "tests/reviews/test_event_store.py"),
+    *("tests/reviews/test_review_store.py", "tests/reviews/test_verdict_query.py", "tests/storage/test_records.py"),
+    *("tests/test_notices.py", "tests/training/test_store.py"),
+)
 
 # The same examples every time: a test that fails is one that somebody broke.
 hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None, max_examples=300)
 hypothesis.settings.load_profile("fixed")
+
+
+def pytest_generate_tests(metafunc):
+    """Run tests on the records on SQLite and on PostgreSQL; the name of the first is that of the test."""
+    if "records" in metafunc.fixturenames:
+        name = metafunc.definition.nodeid.split("::")[0]
+        marks = (pytest.mark.integration,) if name in OFTEN_ON_POSTGRESQL else (pytest.mark.long,)
+        sqlite, postgresql = pytest.param("sqlite", id=pytest.HIDDEN_PARAM), pytest.param("postgresql", marks=marks)
+        is_on_both = metafunc.definition.get_closest_marker("sqlite") is None
+        metafunc.parametrize("records", [sqlite, *([postgresql] if is_on_both else [])], indirect=True)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -37,8 +54,15 @@ def umask(request):
 
 
 @pytest.fixture
-def settings(tmp_path):
-    return Settings.read({"LOOP_HOME": str(tmp_path / "home"), "LOOP_RETRAIN_AFTER": "3", "LABEL_STUDIO_API_KEY": "k"})
+def records(request):
+    """The variables that say where the records are: none for SQLite."""
+    return {"LOOP_DATABASE_URL": request.getfixturevalue("database")} if request.param == "postgresql" else {}
+
+
+@pytest.fixture
+def settings(tmp_path, records):
+    home = str(tmp_path / "home")
+    return Settings.read({"LOOP_HOME": home, "LOOP_RETRAIN_AFTER": "3", "LABEL_STUDIO_API_KEY": "k", **records})
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +77,8 @@ def empty_records(tmp_path_factory):
 def rooms(settings, empty_records):
     """Real records in a folder of their own, with a fake Label Studio and a fake queue; project 1 is connected."""
     settings.home.mkdir(parents=True)
-    shutil.copy(empty_records, settings.home)
+    if not settings.database_url:
+        shutil.copy(empty_records, settings.home)
     built = build(settings)
     built.studio.projects.save(1, "Cars", CONFIG)
     yield swap(

@@ -13,6 +13,7 @@ from loop.errors import LabelConfigError, UnknownProject
 from loop.label_studio.classes import ClassBook, ObjectClass
 from loop.label_studio.label_config import LabelConfig, parse
 from loop.storage.changes import ChangeKind, record_change
+from loop.storage.queries import begin_alone
 from loop.storage.tables import classes, former_names, projects, reviews
 
 LONGEST_TITLE = 200  # characters that are kept
@@ -76,7 +77,7 @@ class ProjectStore:
         """
         config, title = parse(label_config), title[:LONGEST_TITLE]
         is_project = projects.c.id == project_id
-        with self._engine.begin() as connection:
+        with begin_alone(self._engine, project_id) as connection:
             known = connection.execute(sa.select(projects).where(is_project)).one_or_none()
             if known is None:
                 row = {"id": project_id, "title": title, "label_config": label_config}
@@ -161,7 +162,7 @@ class ClassStore:
 
     def rename(self, project_id: int, old: str, new: str) -> ObjectClass:
         """Rename a class, or merge it into the class with the name *new*; return the class with that name."""
-        with self._engine.begin() as connection:
+        with begin_alone(self._engine, project_id) as connection:
             changed = _read_book(connection, project_id).rename(old, new)
             for changed_class in changed:
                 _write(connection, project_id, changed_class)

@@ -16,7 +16,7 @@ from loop.reviews.set_aside import Step
 from loop.reviews.verdicts import counted_review_key
 from loop.storage.changes import ChangeKind, record_change
 from loop.storage.exchange_tables import set_aside
-from loop.storage.queries import chunked, is_deleted
+from loop.storage.queries import begin_alone, chunked, is_deleted
 from loop.storage.tables import deletions, reviews, verdicts
 from loop.vision.addresses import identify
 
@@ -69,7 +69,7 @@ class ReviewStore:
         a review that an event changed is compared by the next sync, see `find_uncompared`.
         """
         has_id = sa.and_(reviews.c.project_id == review.project_id, reviews.c.annotation_id == review.id)
-        with self._engine.begin() as connection:
+        with begin_alone(self._engine, review.project_id) as connection:
             known = connection.execute(sa.select(reviews).where(has_id)).all()
             if any(_stands_against(row, review, is_current=is_current) for row in known):
                 return set()
@@ -91,7 +91,7 @@ class ReviewStore:
         An object that was made later with the same id is another object, and stays. If not *is_current*, an event
         reported the deletion, perhaps after the id was given out again: the next sync compares these reviews.
         """
-        with self._engine.begin() as connection:
+        with begin_alone(self._engine, project_id) as connection:
             for object_id, moment in moments.items():
                 _record_deletion(connection, project_id, kind, object_id, moment)
             concerned: dict[int, None] = {}

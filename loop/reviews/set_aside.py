@@ -10,6 +10,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 
 from loop.storage.exchange_tables import set_aside
+from loop.storage.queries import begin_alone
 
 
 class Step(StrEnum):
@@ -37,10 +38,8 @@ class SetAsideStore:
 
     def all(self, project_id: int) -> list[TaskSetAside]:
         """Return all tasks that are set aside, newest first."""
-        query = sa.select(set_aside).where(set_aside.c.project_id == project_id)
         with self._engine.connect() as connection:
-            rows = connection.execute(query.order_by(set_aside.c.since.desc(), set_aside.c.task_id)).all()
-        return [TaskSetAside(row.task_id, Step(row.step), row.error, row.since) for row in rows]
+            return _read(connection, project_id)
 
     def ids(self, project_id: int) -> set[int]:
         """Return the ids of all tasks that are set aside."""
@@ -50,10 +49,10 @@ class SetAsideStore:
 
     def replace(self, project_id: int, step: Step, tried: Iterable[int], errors: Mapping[int, str]) -> set[int]:
         """Set the tasks in *errors* aside at a step and release the others in *tried*; return the newly set aside."""
-        known = {task.task_id: task for task in self.all(project_id) if task.step == step}
-        passed = [task_id for task_id in tried if task_id in known and task_id not in errors]
         now = datetime.now(UTC)
-        with self._engine.begin() as connection:
+        with begin_alone(self._engine, project_id) as connection:
+            known = {task.task_id: task for task in _read(connection, project_id) if task.step == step}
+            passed = [task_id for task_id in tried if task_id in known and task_id not in errors]
             for task_id in {*passed, *errors} & known.keys():
                 is_at_step = (set_aside.c.task_id == task_id, set_aside.c.step == step.value)
                 connection.execute(set_aside.delete().where(set_aside.c.project_id == project_id, *is_at_step))
@@ -62,3 +61,10 @@ class SetAsideStore:
                 row = {"project_id": project_id, "task_id": task_id, "step": step.value, "error": error, "since": since}
                 connection.execute(set_aside.insert().values(row))
         return errors.keys() - known.keys()
+
+
+def _read(connection: sa.Connection, project_id: int) -> list[TaskSetAside]:
+    """Return all tasks of a project that are set aside, newest first."""
+    query = sa.select(set_aside).where(set_aside.c.project_id == project_id)
+    rows = connection.execute(query.order_by(set_aside.c.since.desc(), set_aside.c.task_id))
+    return [TaskSetAside(row.task_id, Step(row.step), row.error, row.since) for row in rows]

@@ -14,7 +14,7 @@ from loop.reviews.verdict_query import Cursor, ReviewSource, VerdictFilter, Verd
 from loop.reviews.verdicts import Verdict
 from loop.serving.store import LoggedPrediction
 from loop.storage.exchange_tables import operations
-from loop.storage.queries import chunked
+from loop.storage.queries import begin_alone, chunked
 from loop.storage.tables import reviews, verdicts
 
 PAGE = 500
@@ -31,7 +31,7 @@ class VerdictStore:
         self, project_id: int, task_id: int, *judged: tuple[Review, LoggedPrediction, Sequence[Verdict]] | None
     ) -> None:
         """Set the verdicts of a task, on the shown prediction and on shadows; None: nothing can be judged."""
-        with self._engine.begin() as connection:
+        with begin_alone(self._engine, project_id) as connection:
             of_task = (verdicts.c.project_id == project_id, verdicts.c.task_id == task_id)
             connection.execute(verdicts.delete().where(*of_task))
             rows = [

@@ -13,19 +13,25 @@ import sqlalchemy as sa
 from loop.errors import PayloadError, RecordsDown
 
 ADDRESS = (
-    "an address that SQLAlchemy can open, such as postgresql+psycopg://host/name, "
+    "an address that SQLAlchemy can open, such as postgresql://user:password@host/name, "
     "with / # ? : and @ in a password as %2F %23 %3F %3A %40"
 )
 PATIENCE = 15.0  # seconds that a statement waits for a lock
 COPY_ADVICE = "SQLite; for another database use its own tool, such as pg_dump, and copy the rest of LOOP_HOME"
+DRIVER = "a database whose driver is installed: for PostgreSQL, pip install 'psycopg[binary]'"
+POSTGRESQL = ("postgresql", "postgres")  # in an address that leaves the driver to us
+CONNECT_SECONDS = "10"  # until PostgreSQL counts as down; its client alone waits for minutes
 NEWEST = "0006"  # the last revision in migrations/versions
-ADVICE = {  # by a part of the error of SQLite
+ADVICE = {  # by a part of the error of SQLite or PostgreSQL
     "locked": "another program holds it: try again, and see which program has it open",
     "full": "make room on its disk",
     "readonly": "let this user write the file and its folder",
     "unable to open": "let this user write its folder, or set LOOP_HOME to another one",
     "not a database": "the file is damaged or something else: bring back a copy, or move it away",
     "malformed": "the file is damaged: bring back a copy, or move it away and run `loop rebuild` for each project",
+    "password authentication": "correct the user and the password in LOOP_DATABASE_URL",
+    "does not exist": "create it, or correct LOOP_DATABASE_URL",
+    "connection": "start the database, or correct LOOP_DATABASE_URL",
 }
 
 
@@ -33,11 +39,16 @@ def connect(url: str | sa.URL) -> sa.Engine:
     """
     Return an engine; SQLite is opened in WAL mode, in which readers and one writer never wait for each other.
 
+    PostgreSQL is reached by psycopg, and a connection that it closed meanwhile is replaced before it is used.
+
     Raises PayloadError for an address that cannot be read; later errors of the database raise RecordsDown.
     """
     try:
-        engine = sa.create_engine(url)
-    except (sa.exc.ArgumentError, ImportError) as error:
+        address = _choose_driver(sa.make_url(url))
+        engine = sa.create_engine(address, pool_pre_ping=address.get_backend_name() != "sqlite")
+    except ImportError as error:
+        raise PayloadError("LOOP_DATABASE_URL", DRIVER, f"{type(error).__name__}: {error}") from None
+    except sa.exc.ArgumentError as error:
         raise PayloadError("LOOP_DATABASE_URL", ADDRESS, f"{type(error).__name__}: {error}") from None
     except ValueError:  # its text may have parts of the password
         raise PayloadError("LOOP_DATABASE_URL", ADDRESS, "a port that is no number") from None
@@ -65,6 +76,15 @@ def begin_soon(engine: sa.Engine, seconds: float) -> Iterator[sa.Connection]:
                 _set_patience(connection.connection, PATIENCE)
 
 
+def _choose_driver(url: sa.URL) -> sa.URL:
+    """Return the same address with psycopg and a limit to connect in, where it is PostgreSQL's and has none."""
+    if url.drivername in POSTGRESQL:
+        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername == "postgresql+psycopg" and "connect_timeout" not in url.query:
+        url = url.update_query_dict({"connect_timeout": CONNECT_SECONDS})
+    return url
+
+
 def migrate(url: str | sa.URL) -> None:
     """Bring the tables to the newest revision; several processes may do this at once. Raises RecordsDown."""
     engine = connect(url)
@@ -78,7 +98,7 @@ def migrate(url: str | sa.URL) -> None:
     config.set_main_option("script_location", "loop:storage/migrations")
     file = _file(engine.url)
     try:
-        if not file:  # other databases upgrade in one transaction
+        if not file:  # PostgreSQL upgrades in one transaction, which waits for another one (migrations/env.py)
             command.upgrade(config, "head")
             return
         with file.with_name(f"{file.name}.migrating").open("w") as lock:
@@ -97,6 +117,15 @@ def _is_newest(engine: sa.Engine) -> bool:
         return False
     finally:
         engine.dispose()
+
+
+def revision(engine: sa.Engine) -> str | None:
+    """Return the revision of the records; None where they have no tables yet. Raises RecordsDown."""
+    if not sa.inspect(engine).has_table("alembic_version"):
+        return None
+    with engine.connect() as connection:
+        found: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    return found
 
 
 def _file(url: sa.URL) -> Path | None:
@@ -148,21 +177,24 @@ def find_damage(engine: sa.Engine) -> str | None:
     return None if lines == ["ok"] else "; ".join(lines)
 
 
-def _name_error(context: sa.engine.ExceptionContext) -> None:
+def _name_error(context: sa.engine.ExceptionContext) -> RecordsDown | None:
     """
-    Raise errors of the database itself as RecordsDown.
+    Return errors of the database itself as RecordsDown, to be raised.
 
-    A broken constraint, and a value that the database cannot take, stay errors of SQLAlchemy.
+    A broken constraint, and a value that the database cannot take, stay errors of SQLAlchemy. A connection that proves
+    dead before its use is replaced, and is no error.
     """
     kinds = (sa.exc.OperationalError, sa.exc.InternalError, sa.exc.InterfaceError)
     error = context.sqlalchemy_exception
     is_value = "binding parameter" in str(context.original_exception)
-    if (isinstance(error, kinds) and not is_value) or type(error) is sa.exc.DatabaseError:
-        raise _down(context.engine.url if context.engine else None, context.original_exception)
+    is_down = (isinstance(error, kinds) and not is_value) or type(error) is sa.exc.DatabaseError
+    if context.is_pre_ping or not is_down:
+        return None
+    return _down(context.engine.url if context.engine else None, context.original_exception)
 
 
 def _down(url: sa.URL | None, error: BaseException) -> RecordsDown:
-    reason = str(error.orig if isinstance(error, sa.exc.DBAPIError) else error)
+    reason = " ".join(str(error.orig if isinstance(error, sa.exc.DBAPIError) else error).split())
     advice = next((advice for sign, advice in ADVICE.items() if sign in reason), "run `loop doctor`, which looks at it")
     return RecordsDown(f"the records at {url.render_as_string() if url else 'LOOP_DATABASE_URL'}: {reason}; {advice}")
 

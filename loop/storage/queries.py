@@ -1,13 +1,14 @@
-"""Parts that many queries share: lists cut to a length, and the condition that an object was deleted."""
+"""Parts that many queries share: lists cut to a length, what was deleted, and transactions that wait for each other."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from loop.storage.tables import deletions
+from loop.storage.tables import deletions, projects
 
 Item = TypeVar("Item")
 PARAMETERS = 500  # of a query; SQLite takes a limited number
@@ -33,3 +34,16 @@ def is_deleted(
         deletions.c.object_id == object_id,
         deletions.c.received_at >= since,
     )
+
+
+@contextmanager
+def begin_alone(engine: sa.Engine, project_id: int) -> Iterator[sa.Connection]:
+    """
+    Begin a transaction that waits for the others of its kind on the same project, on whatever machine they run.
+
+    For changes that depend on rows that were read before: without it, two processes could read the same rows and both
+    write, as PostgreSQL lets them.
+    """
+    with engine.begin() as connection:
+        connection.execute(projects.update().where(projects.c.id == project_id).values(id=projects.c.id))
+        yield connection

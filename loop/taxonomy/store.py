@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import sqlalchemy as sa
 
+from loop.storage.queries import begin_alone
 from loop.storage.taxonomy_tables import taxonomies
 from loop.taxonomy.taxonomy import Taxonomy
 
@@ -32,7 +33,7 @@ class TaxonomyLog:
         """Put a taxonomy in force and return its number; None if it is in force already."""
         from loop.taxonomy import taxonomy_yaml
 
-        with self._engine.begin() as connection:
+        with begin_alone(self._engine, project_id) as connection:
             last = connection.execute(_of(project_id).limit(1)).first()
             if last is not None and last.version == taxonomy.version:
                 return None

@@ -15,10 +15,11 @@ from tests.swap import swap
 
 
 @pytest.fixture
-def app(tmp_path, empty_records):
+def app(tmp_path, empty_records, records):
     (tmp_path / "home").mkdir()
-    shutil.copy(empty_records, tmp_path / "home")
-    settings = Settings.read({"LOOP_HOME": str(tmp_path / "home"), **LOGIN})
+    if not records:
+        shutil.copy(empty_records, tmp_path / "home")
+    settings = Settings.read({"LOOP_HOME": str(tmp_path / "home"), **LOGIN, **records})
     app = create_app(settings)
     built = app.extensions["rooms"]
     built.studio.projects.save(1, "Cars", CONFIG)

@@ -23,13 +23,14 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture
-def settings(tmp_path):
+def settings(tmp_path, records):
     return Settings.read(
         {
             "LOOP_HOME": str(tmp_path / "home"),
             "LABEL_STUDIO_API_KEY": "k",
             "LOOP_ALLOW_PRIVATE_ADDRESSES": "true",
             "LOOP_GROUP_FIELD": "day",
+            **records,
         }
     )
 

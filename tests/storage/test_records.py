@@ -10,7 +10,7 @@ from loop.label_studio.projects import LONGEST_TITLE
 from loop.regions import Box
 from loop.reviews.verdicts import judge
 from loop.storage.columns import LONGEST_MESSAGE
-from loop.storage.database import NEWEST, revisions
+from loop.storage.database import CONNECT_SECONDS, NEWEST, connect, revisions
 from loop.training.store import TrainingState
 from tests.builders import CONFIG, region, review, served
 
@@ -61,3 +61,11 @@ def test_a_project_that_was_never_connected_is_named(rooms):
 
 def test_the_records_are_brought_to_the_last_revision(rooms):
     assert revisions(rooms.engine) == (NEWEST, NEWEST)
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+def test_an_address_of_postgresql_is_opened_by_the_driver_that_the_lock_has(scheme):
+    engine = connect(f"{scheme}://loop@127.0.0.1:1/loop")
+
+    assert (engine.dialect.name, engine.dialect.driver) == ("postgresql", "psycopg")
+    assert engine.url.query["connect_timeout"] == CONNECT_SECONDS

@@ -1,5 +1,6 @@
 """How Alembic reaches the records; run by Alembic, imported by nobody."""
 
+import sqlalchemy as sa
 from alembic import context
 
 from loop.storage import changes, exchange_tables, taxonomy_tables, vector_tables  # noqa: F401 (their tables are in the same metadata)
@@ -10,5 +11,7 @@ engine = connect(context.config.attributes["url"])
 with engine.connect() as connection:
     context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
     with context.begin_transaction():
+        if connection.dialect.name == "postgresql":  # one process migrates, the others wait and find nothing to do
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('label-studio-yolo-loop migrates'))"))
         context.run_migrations()
 engine.dispose()
