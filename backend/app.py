@@ -15,7 +15,7 @@ from backend.body import Deadlines
 from backend.gate import Gate
 from backend.metrics import SECONDS
 from backend.protocol import protocol
-from backend.webhook import intake
+from backend.webhook import count_refusal, intake
 from loop.errors import (
     Busy,
     LoopError,
@@ -53,8 +53,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     set_up_logs()
     app = Flask("backend")
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
-    rooms = build(settings, migrate=True)
-    rooms.access.logins.secrets.check()  # nothing starts that nobody could be let in to
+    rooms = build(settings)
+    rooms.installation.machine.join(may_lead=True)  # without the key nobody could be let in
     predictor = Predictor(rooms.serving)
     predictor.warm_up()
     app.extensions.update(rooms=rooms, predictor=predictor, gate=Gate(), deadlines=Deadlines())
@@ -64,6 +64,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.before_request(_begin)
     app.before_request(access.check)
     app.after_request(_observe_seconds)
+    app.after_request(count_refusal)
     app.register_error_handler(LoopError, _answer)
     app.register_error_handler(Exception, _answer_bug)
     return app

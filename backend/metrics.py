@@ -17,6 +17,7 @@ PREDICTIONS = Counter("loop_predictions", "Tasks predicted", ["project"])
 IMAGES_BROKEN = Counter("loop_images_broken", "Tasks whose image could not be read", ["project"])
 UNMAPPED = Counter("loop_detections_unmapped", "Detections of a class that the label config lacks", ["project"])
 EVENTS = Counter("loop_events", "Events taken in", ["project", "action"])
+REFUSED = Counter("loop_events_refused", "Events of Label Studio refused, by HTTP status", ["status"])
 SECONDS = Histogram("loop_request_seconds", "Time to answer", ["endpoint"])
 
 

@@ -73,7 +73,9 @@ def predictor() -> Predictor:
 
 @cache
 def _rooms() -> Rooms:
-    return build(migrate=True)
+    rooms = build()
+    rooms.installation.machine.join(may_lead=True)
+    return rooms
 
 
 @cache

@@ -13,12 +13,14 @@ from flask import Blueprint, Response, current_app, jsonify, request
 from werkzeug.exceptions import UnsupportedMediaType
 
 from backend import access
-from backend.metrics import EVENTS
+from backend.metrics import EVENTS, REFUSED
 from backend.protocol import body
+from loop.access.callers import EVENTS as EVENTS_ENDPOINT
 from loop.access.callers import CallerKind
 from loop.errors import PayloadError, RecordsDown, Unauthorized, UpstreamError
-from loop.label_studio.payloads import project_of
-from loop.label_studio.webhook import ACTIONS, SECRET_HEADER, START_TRAINING
+from loop.label_studio.payloads import project_id_of, project_of
+from loop.label_studio.webhook import ACTIONS, PROJECT_HEADER, SECRET_HEADER, START_TRAINING
+from loop.printable import shorten
 from loop.rooms import Rooms
 
 intake = Blueprint("intake", __name__)
@@ -26,6 +28,7 @@ log = logging.getLogger(__name__)
 
 ACTION = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 KNOWN = frozenset((*ACTIONS, START_TRAINING))
+LONGEST_REASON = 300  # characters of a refusal
 LARGEST_EVENT = 64 * 2**20  # bytes; the sync finds the change that a larger event reports
 
 
@@ -75,3 +78,17 @@ def _project_id(sent: Mapping[str, Any], action: str) -> int:
 def _moment(action: str) -> dict[str, str]:
     """Start Training says the same every time; its moment tells two presses from one."""
     return {"pressed_at": datetime.now(UTC).isoformat()} if action == START_TRAINING else {}
+
+
+def count_refusal(response: Response) -> Response:
+    """Log and count an event that was refused; the doctor names it where the project that it claims is connected."""
+    if request.endpoint != EVENTS_ENDPOINT or response.status_code < 400:
+        return response
+    claimed, answer = request.headers.get(PROJECT_HEADER, ""), response.get_json(silent=True) or {}
+    reason = shorten(str(answer.get("error")), LONGEST_REASON)
+    REFUSED.labels(response.status_code).inc()
+    log.warning("an event for project %s from %s is refused: %s", shorten(claimed), request.remote_addr, reason)
+    rooms: Rooms = current_app.extensions["rooms"]
+    with suppress(PayloadError, UpstreamError):  # no project that we can know, or records that are down
+        rooms.reviews.refusals.add(project_id_of(claimed), f"{response.status_code}: {reason}")
+    return response

@@ -81,9 +81,6 @@ class UnknownSnapshot(RegistryError):
 class UnknownReport(RegistryError):
     """The gate has not judged this version."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"no report of {name}: the gate never judged it; `loop models compare` measures any two")
-
 
 class NotPassed(RegistryError):
     """The gate did not pass a version; *objection* is the reason."""
@@ -105,10 +102,11 @@ class Pinned(RegistryError):
 
 
 class DamagedWeights(RegistryError):
-    """A weights file is missing or differs from the registered one."""
+    """A weights file differs from the registered one."""
 
-    def __init__(self, name: str, path: object, expected: str, found: str) -> None:
-        super().__init__(f"{name}: {path} is damaged: expected SHA-256 {expected}, found {found}")
+
+class MissingWeights(RegistryError):
+    """A weights file is not on this machine."""
 
 
 class WeightsRefused(RegistryError):
@@ -227,6 +225,10 @@ class LegacyTokenRefused(Refused):
 
 class RecordsDown(UpstreamError):
     """The database of the records failed."""
+
+
+class MachineUnfit(UpstreamError):
+    """This machine lacks files, a key, a service or the code of the installation that it works for."""
 
 
 class NotStored(UpstreamError):

@@ -1,6 +1,8 @@
-"""The policies of the rooms, read from the settings."""
+"""The policies of the rooms, and the machine that they are on, read from the settings."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from sqlalchemy import Engine
 
@@ -11,11 +13,14 @@ from loop.access.tokens import TokenStore
 from loop.datasets.room import DatasetPolicy
 from loop.datasets.selection import SelectionPolicy
 from loop.gate.rule import GatePolicy
+from loop.installation.machine import Machine
 from loop.serving.queue_order import AuditPolicy
 from loop.serving.room import ServingPolicy
 from loop.settings import Settings
-from loop.storage.key_file import DerivedSecrets
+from loop.storage.installation_store import InstallationStore
+from loop.storage.keys import DerivedSecrets
 from loop.training.trainer import TrainingPolicy
+from loop.vision.embedders import NONE
 from loop.vision.images import ImageLimits
 
 
@@ -66,3 +71,19 @@ def training_policy(settings: Settings) -> TrainingPolicy:
 def serving_policy(settings: Settings) -> ServingPolicy:
     """Which tasks are audits, how the queue is ordered, and how long predictions stay in Label Studio."""
     return ServingPolicy(AuditPolicy(settings.audit_share), settings.spread, settings.keep_predictions)
+
+
+def machine(
+    settings: Settings, engine: Engine, facts: InstallationStore, keys: DerivedSecrets, answers: Callable[[], bool]
+) -> Machine:
+    """Return this machine as a member of the installation; *answers* asks Milvus."""
+    return Machine(
+        engine=engine,
+        facts=facts,
+        keys=keys,
+        home=settings.home,
+        is_shared=bool(settings.database_url),
+        milvus=settings.milvus_uri,
+        embedder=None if settings.embedder == NONE else settings.embedder,
+        answers=answers,
+    )

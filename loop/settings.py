@@ -15,7 +15,7 @@ from loop.errors import PayloadError
 from loop.job_queue import redis_server
 from loop.secrecy import secrets_in
 from loop.setting_text import address_problem, key_problem, strip_folder, strip_text
-from loop.storage.key_file import read_key
+from loop.storage.keys import read_key
 
 PASSWORDS = ("basic_auth_user", "basic_auth_pass", "notify_secret", "webhook_secret")  # a quote may be a part of them
 
@@ -125,7 +125,7 @@ class Settings(EnvironmentSettings):
         "", description="Milvus to use, in a database of its own; empty: an embedded one under LOOP_HOME"
     )
     webhook_secret: str = Field(
-        "", description="key that the webhook secrets are derived from; empty: generated once under LOOP_HOME"
+        "", description="key that the webhook secrets are derived from; empty: generated once, in the records"
     )
 
     @field_validator("home")
@@ -172,7 +172,7 @@ class Settings(EnvironmentSettings):
         values = {
             *(self.label_studio_api_key, self.basic_auth_pass, self.notify_secret, self.webhook_secret),
             base64.b64encode(login.encode()).decode() if self.basic_auth_pass else "",
-            read_key(self.home),
+            "" if self.webhook_secret else read_key(self.home),
         }
         addresses = (self.redis_url, self.database_url, self.milvus_uri, self.label_studio_url, self.url)
         for address in (*addresses, *self.receivers):

@@ -37,12 +37,7 @@ from loop.registry.loaded_version import Thresholds
 from loop.registry.moves import MoveLog
 from loop.registry.room import RegistryRoom
 from loop.registry.store import WeightsRegistry
-from loop.reviews.event_store import EventStore
-from loop.reviews.operation_store import OperationStore
-from loop.reviews.review_store import ReviewStore
-from loop.reviews.room import ReviewsRoom
-from loop.reviews.set_aside import SetAsideStore
-from loop.reviews.verdict_store import VerdictStore
+from loop.reviews.room import ReviewsRoom, open_stores
 from loop.rooms import Rooms
 from loop.secrecy import guard
 from loop.serving.queue_groups import GroupStore
@@ -51,7 +46,8 @@ from loop.serving.store import PredictionLog
 from loop.settings import Settings
 from loop.storage import database
 from loop.storage.home_folder import make_home
-from loop.storage.key_file import DerivedSecrets
+from loop.storage.installation_store import InstallationStore
+from loop.storage.keys import DerivedSecrets
 from loop.taxonomy.match_request import TaxonomyMatching
 from loop.taxonomy.match_store import MatchStore
 from loop.taxonomy.room import TaxonomyRoom
@@ -86,8 +82,9 @@ class RoomBuilder:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._secrets = DerivedSecrets(settings.home, settings.webhook_secret)
         self.engine = database.connect(settings.database)
+        self._facts = InstallationStore(self.engine)
+        self._secrets = DerivedSecrets(self._facts, settings.home, settings.webhook_secret)
         self.access = policies.access_room(settings, self._secrets, self.engine)
         self.queue = JobQueue(settings.redis)
         self.outbox = Outbox(self.engine, settings.receivers)
@@ -141,14 +138,7 @@ class RoomBuilder:
     @cached_property
     def reviews(self) -> ReviewsRoom:
         """Events, reviews and verdicts."""
-        return self._room(
-            ReviewsRoom,
-            events=EventStore(self.engine, self._settings.home / "spool"),
-            set_aside=SetAsideStore(self.engine),
-            store=ReviewStore(self.engine),
-            verdicts=VerdictStore(self.engine),
-            operations=OperationStore(self.engine),
-        )
+        return self._room(ReviewsRoom, **open_stores(self.engine, self._settings.home / "spool"))
 
     @cached_property
     def rates(self) -> RatesRoom:
@@ -238,4 +228,6 @@ class RoomBuilder:
     @cached_property
     def installation(self) -> InstallationRoom:
         """The rooms that set-up and checks need."""
-        return self._room(InstallationRoom)
+        answers = self.references.milvus.answers
+        machine = policies.machine(self._settings, self.engine, self._facts, self._secrets, answers)
+        return self._room(InstallationRoom, machine=machine)

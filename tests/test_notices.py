@@ -13,7 +13,6 @@ from loop.delivery import RetryPolicy, headers, standard_key
 from loop.notices import DeliveryState, Notice, NoticeKind, Outbox
 from loop.registry.promote import announce_move, promote, roll_back
 from loop.settings import Settings
-from loop.storage.key_file import DerivedSecrets
 from loop.wiring import build
 from tests.builders import NOON, created, ls_region, posted_notices, region, served
 from tests.reviews.builders import take
@@ -110,14 +109,17 @@ def test_chance_spreads_the_waits():
     assert policy.next_wait(3, 1.0).total_seconds() == pytest.approx(54)
 
 
-def test_the_secret_is_the_operators_or_follows_from_the_kept_key(tmp_path):
+def test_the_secret_is_the_operators_or_follows_from_the_key_in_the_records(tmp_path):
+    def open_rooms(home="home", **more):
+        return build(Settings.read({"LOOP_HOME": str(tmp_path / home), **more}), migrate=True)
+
     def key(**more):
-        return build(Settings.read({"LOOP_HOME": str(tmp_path), **more})).sender.key()
+        return open_rooms(**more).sender.key()
 
     assert key(LOOP_NOTIFY_SECRET="mine") == standard_key("mine")
     assert key() == key()
-    assert key() != standard_key(DerivedSecrets(tmp_path).of_webhook(1))
-    assert key(LOOP_WEBHOOK_SECRET="shared") != key()
+    assert key() != standard_key(open_rooms().studio.backend.secret_of(1))
+    assert key(home="other", LOOP_WEBHOOK_SECRET="shared") == key(home="third", LOOP_WEBHOOK_SECRET="shared") != key()
 
 
 def test_a_notice_is_due_to_every_receiver_once(outbox):

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from loop.errors import ImageUnreadable, LoopError, PayloadError, UpstreamError
 from loop.secrecy import MASK, add_secret, guard, mask, redact, redact_texts
 from loop.settings import Settings
-from loop.storage.key_file import DerivedSecrets
 from loop.wiring import build
 
 KEY = "f3a9c1d2e4b5061728394a5b6c7d8e9f0a1b2c3d"
@@ -151,7 +150,7 @@ def test_a_key_that_no_header_can_carry_is_refused_by_name_without_a_part_of_it(
         ("LOOP_REDIS_URL", "redis://:s3cret/pw@host:6379/0"),
         ("LOOP_REDIS_URL", "host:s3cret-pw@host"),
         ("LOOP_DATABASE_URL", "postgresql://u:x@s3cret:pw@host/db"),
-        ("LOOP_DATABASE_URL", "postgres://u:s3cret-pw@host:5432/db"),
+        ("LOOP_DATABASE_URL", "postgre://u:s3cret-pw@host:5432/db"),
     ],
 )
 def test_an_address_that_cannot_be_used_is_refused_without_its_password(tmp_path, variable, value):
@@ -183,8 +182,10 @@ def test_every_secret_of_the_settings_is_known(tmp_path):
         }
     )
 
+    own = Settings.read({"LOOP_HOME": str(tmp_path), "LOOP_WEBHOOK_SECRET": settings.webhook_secret})
+    rooms = build(own, migrate=True)
     guard(settings.secrets())
-    derived = DerivedSecrets(settings.home, settings.webhook_secret).of_webhook(3)
+    derived = rooms.studio.backend.secret_of(3)
 
     named = ("basic", "redis", "data/b@se", "milvus", "first", "second", "notify", "webhook")
     for secret in (KEY, derived, *(f"{name}-secret" for name in named)):

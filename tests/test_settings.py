@@ -1,12 +1,9 @@
 """Settings."""
 
-import stat
-
 import pytest
 
 from loop.errors import PayloadError
 from loop.settings import Settings
-from loop.storage.key_file import DerivedSecrets
 
 
 def test_without_anything_set_the_defaults_hold():
@@ -49,11 +46,3 @@ def test_settings_pass_on_to_a_child_process_unchanged(tmp_path):
 
 def test_a_backend_that_listens_everywhere_is_reached_on_this_machine():
     assert Settings.read({"LOOP_HOST": "0.0.0.0"}).backend_url == "http://127.0.0.1:9090"
-
-
-def test_webhook_secrets_are_kept_and_differ_by_project(tmp_path):
-    secrets = DerivedSecrets(tmp_path)
-
-    assert secrets.of_webhook(1) == DerivedSecrets(tmp_path).of_webhook(1)
-    assert secrets.of_webhook(1) != secrets.of_webhook(2)
-    assert stat.S_IMODE((tmp_path / "webhook.key").stat().st_mode) == 0o600

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from loop.access.callers import Caller, CallerKind
-from loop.storage.key_file import DerivedSecrets
+from loop.storage.keys import DerivedSecrets
 from loop.storage.storable import is_id
 
 OF_PROJECT = re.compile(r"project-([1-9][0-9]{0,18})")

@@ -35,7 +35,7 @@ def up() -> None:
     from loop.installation import up as services
 
     stopping, settings = services.Stopping(), Settings.read()
-    build(settings, migrate=True)
+    build(settings, migrate=True).installation.machine.lead()
     services.up(settings, stopping, out.print)
 
 
@@ -116,8 +116,8 @@ def worker(queue: Annotated[str, typer.Argument(help=f"The queue: {GPU} or {DEFA
     """
     Run one RQ worker. `loop up` starts its own workers.
 
-    More machines can run workers: set LOOP_REDIS_URL and LOOP_DATABASE_URL
-    there to those of this machine.
+    More machines can run workers, see docs/scale.md. A worker that lacks
+    files, Milvus, keys or the same code refuses to start, and says so.
     """
     from loop import jobs
 
@@ -125,14 +125,29 @@ def worker(queue: Annotated[str, typer.Argument(help=f"The queue: {GPU} or {DEFA
         raise LoopError(f"queue: expected {GPU} or {DEFAULT}, found {queue}")
     act_as(SCHEDULE)
     set_up_logs()
-    open_rooms().queue.work(queue, jobs.excuse_stopped)
+    rooms = build()
+    rooms.installation.machine.join()
+    rooms.queue.work(queue, jobs.excuse_stopped)
 
 
 @app.command()
 def schedule() -> None:
     """Run the schedule of sweeps, syncs and discoveries. `loop up` starts its own schedule."""
     set_up_logs()
-    build().queue.schedule(*list_schedule(Settings.read()))
+    rooms = open_rooms()
+    rooms.installation.machine.lead()
+    rooms.queue.schedule(*list_schedule(Settings.read()))
+
+
+@app.command()
+def adopt() -> None:
+    """
+    Record that the files of the installation are in this LOOP_HOME, after the old folder was lost or moved.
+
+    Needed only where several machines share the records, see docs/scale.md.
+    """
+    from_place = open_rooms().installation.machine.adopt()
+    out.print(f"the files of the installation were in {from_place}; from now on they are in this LOOP_HOME")
 
 
 def list_schedule(settings: Settings) -> list[tuple[Callable[[], str], int]]:

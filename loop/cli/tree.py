@@ -23,6 +23,9 @@ TOP = {  # by file: its commands, with the first line of their help
         "restore": "Restore a backup into an empty LOOP_HOME.",
         "worker": "Run one RQ worker. `loop up` starts its own workers.",
         "schedule": "Run the schedule of sweeps, syncs and discoveries. `loop up` starts its own schedule.",
+        "adopt": (
+            "Record that the files of the installation are in this LOOP_HOME, after the old folder was lost or moved."
+        ),
     },
     "projects": {
         "connect": "Connect a Label Studio project, and print the changes.",

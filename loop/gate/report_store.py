@@ -35,7 +35,9 @@ class ReportStore:
         folder = self._folder(project_id, name)
         files = folder / "report.html", folder / "report.json"
         if not all(path.exists() for path in files):
-            raise UnknownReport(name)
+            raise UnknownReport(
+                f"no report of {name}: the gate never judged it; `loop models compare` measures any two"
+            )
         return files
 
     def read_outcome(self, project_id: int, name: str) -> GateOutcome | None:

@@ -20,7 +20,7 @@ from loop.errors import PayloadError
 from loop.storage.database import copy_records, read_column
 from loop.storage.files import PREFIX, scratch_folder
 from loop.storage.home_folder import make_home
-from loop.storage.key_file import KEY_FILE
+from loop.storage.keys import KEY_FILE
 from loop.storage.tables import IS_OPEN
 
 RECORDS, MANIFEST = "loop.sqlite3", "backup.json"

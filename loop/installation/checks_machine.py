@@ -13,11 +13,11 @@ from loop.access.hosts import is_loopback
 from loop.access.room import AccessRoom
 from loop.errors import UpstreamError
 from loop.installation.findings import Finding, ok, warning, wrong
+from loop.installation.machine import PACKAGES
 from loop.installation.room import InstallationRoom
 from loop.installation.upkeep import part_states
 from loop.storage import database
 
-PACKAGES = ("label-studio-yolo-loop", "torch", "ultralytics-opencv-headless", "rq", "sqlalchemy")
 TESTED_PYTHON = ((3, 11), (3, 13))
 LITTLE, VERY_LITTLE = 5 * 2**30, 2**30  # bytes
 WAITED = timedelta(minutes=10)  # wait after which a job of the default queue is late
@@ -45,6 +45,13 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return "missing"
+
+
+def machine(installation: InstallationRoom) -> list[Finding]:
+    """Check that this machine has the files, keys, services and code of the installation."""
+    problems = installation.machine.problems()
+    advice = "see docs/scale.md: a worker or a web part refuses to start here"
+    return [wrong("machine", problem, advice) for problem in problems] or [ok("machine", "has all that it needs")]
 
 
 def records(installation: InstallationRoom) -> list[Finding]:
@@ -98,7 +105,7 @@ def access(installation: InstallationRoom) -> list[Finding]:
 
 def _weak(access: AccessRoom) -> list[Finding]:
     """Return a finding for each secret of the settings that can be guessed."""
-    own, key = access.logins.own, access.logins.secrets.key
+    own, key = access.logins.own, access.logins.secrets.given
     short = {
         "LOOP_WEBHOOK_SECRET": 0 < len(key) < SHORT,
         "BASIC_AUTH_PASS": own is not None and len(own.password) < SHORT and not is_loopback(access.listens_on),
@@ -190,4 +197,4 @@ def _span(span: timedelta) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
-HERE = (versions, records, spool, web, access, redis, queue_age, schedule, parts, notices, disk)
+HERE = (versions, records, machine, spool, web, access, redis, queue_age, schedule, parts, notices, disk)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loop.installation.findings import Finding, ok, warning
+from loop.installation.findings import Finding, ok, warning, wrong
 from loop.installation.room import InstallationRoom
 from loop.label_studio.projects import Project
 
@@ -35,4 +35,22 @@ def tasks(installation: InstallationRoom, project: Project) -> list[Finding]:
     return [warning("tasks", summary, advice)]
 
 
-WORK = (events, tasks)
+def refused_events(installation: InstallationRoom, project: Project) -> list[Finding]:
+    """Check for events that were refused, and whether any was accepted since."""
+    refused = installation.reviews.refusals.of(project.id)
+    if refused is None:
+        return [ok("refused events", "none")]
+    summary = (
+        f"{refused.count} or more since {refused.first_at:%Y-%m-%d %H:%M:%S} UTC, the last one "
+        f"{refused.last_at:%Y-%m-%d %H:%M:%S}: {refused.reason}"
+    )
+    if refused.accepted_at and refused.accepted_at > refused.last_at:
+        return [ok("refused events", f"{summary}; others were accepted since")]
+    advice = (
+        f"run `loop sync --project {project.id}`, which repairs the webhook and reads what was missed. If events are "
+        "refused again, another machine or another installation writes its own webhook: run `loop doctor` there"
+    )
+    return [wrong("refused events", summary, advice)]
+
+
+WORK = (events, refused_events, tasks)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 
 from loop.access.room import AccessRoom
+from loop.installation.machine import Machine
 from loop.job_queue.queue import JobQueue
 from loop.label_studio.room import StudioRoom
 from loop.notices import Outbox
@@ -33,3 +34,4 @@ class InstallationRoom:
     rates: RatesRoom
     references: ReferencesRoom
     trainings: TrainingRoom
+    machine: Machine

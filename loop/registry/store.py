@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop.errors import DamagedWeights, NoChampion, Pinned, UnknownVersion, VersionExists
+from loop.errors import DamagedWeights, MissingWeights, NoChampion, Pinned, UnknownVersion, VersionExists
 from loop.registry.moves import CANDIDATE, CHAMPION, PREVIOUS, MoveKind, move, serve
 from loop.registry.version_order import version_key
 from loop.storage.changes import ChangeKind, record_change
@@ -56,13 +56,16 @@ class Version:
         return pixels if isinstance(pixels, int) else None
 
     def verify(self) -> None:
-        """Raise DamagedWeights where the file differs from the registered weights."""
+        """Raise MissingWeights without the file, DamagedWeights where it differs from the registered weights."""
         try:
             sha256 = sha256_of(self.weights)
+        except FileNotFoundError as error:
+            advice = "share LOOP_HOME with the machine that has it, or restore it from a backup"
+            raise MissingWeights(f"{self.name}: {self.weights} is not on this machine: {advice}") from error
         except OSError as error:
             sha256 = f"none ({error.strerror})"
         if sha256 != self.sha256:
-            raise DamagedWeights(self.name, self.weights, self.sha256, sha256)
+            raise _damaged(self.name, self.weights, self.sha256, sha256)
 
 
 class WeightsRegistry:
@@ -200,7 +203,7 @@ class WeightsRegistry:
                 os.fsync(file.fileno())
             sha256 = sha256_of(half)
             if expected not in (None, sha256):
-                raise DamagedWeights("new weights", weights, str(expected), sha256)
+                raise _damaged("new weights", weights, str(expected), sha256)
             return half.replace(folder / f"{sha256}.pt")
         finally:
             half.unlink(missing_ok=True)
@@ -221,6 +224,10 @@ def next_number(names: list[str]) -> str:
     matches = [re.search(r"@(\d+)\.(\d+)\.\d+$", name) for name in names]
     major, minor = max(((int(match[1]), int(match[2])) for match in matches if match), default=(0, 0))
     return f"{major}.{minor + 1}.0" if major else "1.0.0"
+
+
+def _damaged(name: str, path: Path, expected: str, found: str) -> DamagedWeights:
+    return DamagedWeights(f"{name}: {path} is damaged: expected SHA-256 {expected}, found {found}")
 
 
 def _select_names(project_id: int) -> sa.Select[Any]:

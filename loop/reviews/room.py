@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
 
 from loop.errors import LabelConfigError
 from loop.label_studio.label_config import LabelConfig
@@ -11,6 +15,7 @@ from loop.notices import Outbox
 from loop.registry.room import RegistryRoom
 from loop.reviews.event_store import EventStore
 from loop.reviews.operation_store import OperationStore
+from loop.reviews.refusal_store import RefusalStore
 from loop.reviews.review_store import ReviewStore
 from loop.reviews.set_aside import SetAsideStore
 from loop.reviews.verdict_store import VerdictStore
@@ -32,6 +37,7 @@ class ReviewsRoom:
     store: ReviewStore
     verdicts: VerdictStore
     operations: OperationStore
+    refusals: RefusalStore
 
     def reading_config(self, project_id: int) -> LabelConfig:
         """
@@ -44,3 +50,15 @@ class ReviewsRoom:
             return self.studio.projects.get(project_id).config().with_classes(labels.ids)
         except LabelConfigError as error:
             return LabelConfig("", "", "", (), fault=str(error))
+
+
+def open_stores(engine: Engine, spool: Path) -> dict[str, Any]:
+    """Return the stores of this room, by its fields; events that the records do not take wait in *spool*."""
+    return {
+        "events": EventStore(engine, spool),
+        "set_aside": SetAsideStore(engine),
+        "store": ReviewStore(engine),
+        "verdicts": VerdictStore(engine),
+        "operations": OperationStore(engine),
+        "refusals": RefusalStore(engine),
+    }

@@ -70,3 +70,20 @@ set_aside = Table(  # tasks that could not be worked on, by the step that failed
     Column("error", Message, nullable=False),
     Column("since", Instant, nullable=False),
 )
+
+installation = Table(  # facts that all machines of the installation share, by name
+    "installation",
+    metadata,
+    Column("name", String(16), primary_key=True),
+    Column("value", JSON, nullable=False),
+)
+
+refusals = Table(  # events that were refused, by the connected project that they named
+    "refusals",
+    metadata,
+    Column("project_id", Id, primary_key=True, autoincrement=False),
+    Column("refused", Integer, nullable=False),
+    Column("reason", Message, nullable=False),  # of the last one
+    Column("first_at", Instant, nullable=False),
+    Column("last_at", Instant, nullable=False),
+)

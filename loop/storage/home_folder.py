@@ -11,7 +11,7 @@ from loop.errors import PayloadError
 
 OTHERS = 0o077  # the bits of a mode that let other users in
 ROOT = 0  # may read everything anyway; one of its files is no sign of an intruder
-SIGNS = ("loop.sqlite3", "up.lock", "webhook.key")  # an installation has at least one of them
+SIGNS = ("loop.sqlite3", "up.lock", "webhook.key", "installation.id")  # an installation has at least one of them
 
 
 def make_home(home: Path) -> None:

@@ -4,12 +4,13 @@ import pytest
 
 from loop.access.callers import CallerKind
 from loop.access.logins import Login, Logins
-from loop.storage.key_file import KEY_FILE, DerivedSecrets
+from loop.settings import Settings
+from loop.wiring import build
 
 
 @pytest.fixture
-def logins(tmp_path):
-    return Logins(DerivedSecrets(tmp_path))
+def logins(rooms):
+    return rooms.access.logins
 
 
 def test_the_login_of_a_project_opens_that_project_alone(logins):
@@ -20,27 +21,22 @@ def test_the_login_of_a_project_opens_that_project_alone(logins):
     assert not sender.may_name(8)
 
 
-def test_a_login_is_the_same_at_each_start_and_another_in_each_installation_and_project(logins, tmp_path):
-    again, elsewhere = Logins(DerivedSecrets(tmp_path)), Logins(DerivedSecrets(tmp_path / "other"))
+def test_a_login_is_the_same_at_each_start_and_another_in_each_installation_and_project(logins, settings, tmp_path):
+    again = build(settings).access.logins
+    elsewhere = build(Settings.read({"LOOP_HOME": str(tmp_path / "other")}), migrate=True).access.logins
 
     assert again.of_project(7) == logins.of_project(7)
     assert len({one.of_project(project).password for one in (logins, elsewhere) for project in (7, 8)}) == 4
 
 
-def test_the_key_of_all_logins_is_its_owners_alone(logins, tmp_path):
-    logins.of_project(7)
-
-    assert (tmp_path / KEY_FILE).stat().st_mode & 0o777 == 0o600
-
-
-def test_where_the_settings_have_a_login_label_studio_sends_it_and_that_of_the_project_still_opens(tmp_path):
+def test_where_the_settings_have_a_login_label_studio_sends_it_and_that_of_the_project_still_opens(logins):
     own = Login("loop", "secret")
-    logins = Logins(DerivedSecrets(tmp_path), own)
-    derived = Logins(DerivedSecrets(tmp_path)).of_project(7)
+    with_own = Logins(logins.secrets, own)
+    derived = logins.of_project(7)
 
-    assert logins.of_project(7) == own
-    assert logins.identify(own).kind == CallerKind.OPERATOR
-    assert logins.identify(derived).project == 7
+    assert with_own.of_project(7) == own
+    assert with_own.identify(own).kind == CallerKind.OPERATOR
+    assert with_own.identify(derived).project == 7
 
 
 def test_the_secret_of_a_webhook_is_no_login_and_a_login_no_secret(logins):

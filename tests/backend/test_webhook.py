@@ -5,6 +5,8 @@ import pytest
 from loop import secrecy
 from loop.access.logins import Logins
 from loop.errors import UpstreamError
+from loop.installation.checks_work import refused_events
+from loop.installation.findings import Level
 from loop.label_studio.webhook import PROJECT_HEADER, SECRET_HEADER
 from tests.backend.builders import AUTH
 from tests.builders import created, ls_region
@@ -151,3 +153,27 @@ def test_an_event_that_can_be_stored_nowhere_is_answered_503(client, rooms):
 
     assert answer.status_code == 503
     assert "spool" in answer.json["error"]
+
+
+def test_refused_events_are_logged_counted_and_named_by_the_doctor_until_others_are_accepted(client, rooms, caplog):
+    project = rooms.studio.projects.get(1)
+    wrong = {PROJECT_HEADER: "1", SECRET_HEADER: "of another machine"}
+    client.post("/webhook", json=created(ls_region()), headers=wrong)
+
+    (refused,) = refused_events(rooms.installation, project)
+    client.post("/webhook", json=created(ls_region()), headers=secret(rooms))
+    (accepted,) = refused_events(rooms.installation, project)
+
+    assert "an event for project 1 from 127.0.0.1 is refused: wrong X-Loop-Secret for project 1" in caplog.text
+    assert 'loop_events_refused_total{status="401"}' in client.get("/metrics", headers=AUTH).text
+    assert (refused.level, "wrong X-Loop-Secret" in refused.found) == (Level.WRONG, True)
+    assert refused.advice.startswith("run `loop sync --project 1`, which repairs the webhook")
+    assert accepted.level == Level.OK
+
+
+def test_rubbish_makes_no_more_than_a_write_a_second_and_none_for_projects_that_nobody_connected(client, rooms):
+    for project in ("1", "1", "1", "9", "rubbish", ""):
+        client.post("/webhook", json=created(ls_region()), headers={PROJECT_HEADER: project, SECRET_HEADER: "guess"})
+
+    assert rooms.reviews.refusals.of(1).count == 1  # the others wait for the next write
+    assert rooms.reviews.refusals.of(9) is None

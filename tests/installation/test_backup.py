@@ -22,10 +22,11 @@ from loop.reviews.verdict_query import VerdictFilter
 from loop.settings import Settings
 from loop.storage.audit import AuditTrail
 from loop.storage.home_folder import make_home
-from loop.storage.key_file import KEY_FILE
+from loop.storage.keys import KEY_FILE
 from loop.wiring import build
 from tests.builders import list_open, region, review, served
 
+pytestmark = pytest.mark.sqlite
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -41,6 +42,7 @@ def home(rooms, settings, tmp_path):
     rooms.serving.predictions.append([served(region("p"), version=version.name)])
     rooms.reviews.store.record(review(region("p")), {"image": "/data/upload/1/a.jpg"})
     judge_tasks(rooms.reviews, 1, [1])
+    (home / KEY_FILE).write_text("ab" * 32)  # as an older version left it
     rooms.studio.backend.secret_of(1)
     EventSpool(home / "spool").add(ArrivedEvent("1", 1, "ANNOTATION_CREATED", {}, datetime.now(UTC)))
     for name in (

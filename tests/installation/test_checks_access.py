@@ -7,7 +7,8 @@ import pytest
 from loop.access.logins import Login, Logins
 from loop.installation.checks_machine import access
 from loop.installation.findings import Level
-from loop.storage.key_file import DerivedSecrets
+from loop.storage.installation_store import InstallationStore
+from loop.storage.keys import DerivedSecrets
 from tests.installation.fakes import Answering
 from tests.swap import swap
 
@@ -42,8 +43,8 @@ def test_a_backend_that_refuses_strangers_is_well(examine, patient):
         (Login("loop", "long enough of it"), "long enough of it", "0.0.0.0", []),
     ],
 )
-def test_a_secret_that_can_be_guessed_is_named(patient, own, key, listens_on, named):
-    logins = Logins(DerivedSecrets(patient.access.logins.secrets.home, key), own)
+def test_a_secret_that_can_be_guessed_is_named(patient, tmp_path, own, key, listens_on, named):
+    logins = Logins(DerivedSecrets(InstallationStore(patient.engine), tmp_path, key), own)
     weak = swap(patient, (patient.access, replace(patient.access, logins=logins, listens_on=listens_on)))
 
     findings = [finding for finding in access(weak.installation) if finding.level == Level.WARNING]

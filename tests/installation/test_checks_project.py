@@ -118,4 +118,4 @@ def test_weights_that_changed_are_told(patient):
 def test_weights_that_are_gone_are_told(patient):
     patient.registry.versions.champion(1).weights.unlink()
 
-    assert "No such file" in unwell(patient)["weights"].found
+    assert "is not on this machine" in unwell(patient)["weights"].found

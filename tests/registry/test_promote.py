@@ -4,7 +4,7 @@ from contextlib import closing
 
 import pytest
 
-from loop.errors import DamagedWeights, NoChampion, UpstreamError
+from loop.errors import DamagedWeights, MissingWeights, NoChampion, UpstreamError
 from loop.gate.rule import GateOutcome
 from loop.registry.loaded_version import Thresholds
 from loop.registry.promote import pin, promote, roll_back
@@ -84,10 +84,10 @@ def test_damaged_weights_do_not_begin_to_serve(rooms):
     assert rooms.registry.versions.champion(1).name == NEW
 
 
-def test_missing_weights_are_damaged_too(rooms):
+def test_weights_that_are_not_here_are_never_called_damaged(rooms):
     rooms.registry.versions.get(1, OLD).weights.unlink()
 
-    with pytest.raises(DamagedWeights, match="found none"):
+    with pytest.raises(MissingWeights, match=r"is not on this machine: share LOOP_HOME"):
         rooms.registry.load(rooms.registry.versions.get(1, OLD))
 
 

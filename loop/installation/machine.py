@@ -1,0 +1,189 @@
+"""Whether this machine has the files, keys, services and code of the installation that it works for."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+
+import loop
+from loop.errors import MachineUnfit
+from loop.storage import database
+from loop.storage.files import write_whole
+from loop.storage.installation_store import InstallationStore
+from loop.storage.keys import DerivedSecrets
+
+FILES, PLACE, SOFTWARE = "files", "machine", "software"  # names of facts in the records
+MARK = "installation.id"  # the file that tells one LOOP_HOME from another
+PACKAGES = ("label-studio-yolo-loop", "torch", "ultralytics-opencv-headless", "rq", "sqlalchemy")
+SAME_CODE = "install the same version on every machine, and start `loop up` or `loop schedule` first"
+BOOT = Path("/proc/sys/kernel/random/boot_id")  # the same in all containers of a machine
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """
+    This machine as a member of the installation.
+
+    *is_shared* says whether other machines can have the same records: they stand outside of *home*. *milvus* is
+    LOOP_MILVUS_URI, *embedder* is None where nothing is embedded, and *answers* asks Milvus.
+    """
+
+    engine: Engine
+    facts: InstallationStore
+    keys: DerivedSecrets
+    home: Path
+    is_shared: bool
+    milvus: str
+    embedder: str | None
+    answers: Callable[[], bool]
+
+    def lead(self) -> None:
+        """
+        Record what the other machines need to have: this one has the schedule, or runs the whole installation.
+
+        Raises MachineUnfit where the files of the installation are in another folder.
+        """
+        self.keys.lead()
+        if self.is_shared:
+            self.check_files()
+            self.facts.replace(PLACE, _where())
+            self.facts.replace(SOFTWARE, self._software())
+
+    def join(self, *, may_lead: bool = False) -> None:
+        """
+        Raise MachineUnfit, with all that is missing, where this machine cannot work for the installation.
+
+        New records get their tables here, and those in LOOP_HOME are upgraded. Records that other machines have too are
+        upgraded only by the machine that leads. *may_lead* lets the web part of a single machine record its key.
+        """
+        if not self.is_shared or database.revision(self.engine) is None:
+            database.migrate(self.engine.url)
+        if may_lead and not self.is_shared:
+            self.keys.lead()
+        if problems := self.problems():
+            raise MachineUnfit(f"this machine cannot work for the installation: {'; '.join(problems)}")
+
+    def adopt(self) -> str:
+        """Record that the files of the installation are in this LOOP_HOME from now on; return where they were."""
+        before = self.facts.get(FILES) or {}
+        self.facts.replace(FILES, self._own_files())
+        return str(before.get("place", "nowhere"))
+
+    def problems(self) -> list[str]:
+        """Return what this machine lacks, a sentence each."""
+        recorded = database.revision(self.engine)
+        if recorded != database.NEWEST:
+            return [f"the records have revision {recorded or 'none'}, the code here {database.NEWEST}: {SAME_CODE}"]
+        try:
+            self.keys.key()
+        except MachineUnfit as error:
+            return [str(error), *self._other_problems()]
+        return self._other_problems()
+
+    def check_files(self) -> None:
+        """Raise MachineUnfit where the files of the installation are in another folder; the first folder is theirs."""
+        if not self.is_shared:
+            return
+        recorded = self.facts.get(FILES) or self.facts.settle(FILES, self._own_files())
+        if recorded["id"] != read_mark(self.home):
+            raise MachineUnfit(
+                f"LOOP_HOME {self.home} does not have the files of the installation (weights, datasets, reports); they "
+                f"are in {recorded['place']}: share that folder with this machine and set LOOP_HOME to it, or where it "
+                "is lost for ever, run `loop adopt` here"
+            )
+
+    def _other_problems(self) -> list[str]:
+        return list(self._differences()) if self.is_shared else []
+
+    def _differences(self) -> Iterator[str]:
+        has_files = True
+        try:
+            self.check_files()
+        except MachineUnfit as error:
+            has_files = False
+            yield str(error)
+        leader, software = self.facts.get(PLACE) or {}, self.facts.get(SOFTWARE) or {}
+        is_leader = has_files and _is_here(leader)
+        if self.embedder and not self.milvus and leader and not is_leader:
+            yield (
+                f"LOOP_MILVUS_URI is not set: the embedded Milvus serves {leader.get('host')} alone. Start a Milvus "
+                "that all machines reach, and set LOOP_MILVUS_URI on all of them"
+            )
+        if self.embedder and self.milvus and not is_leader and not self.answers():
+            yield f"Milvus at {self.milvus} does not answer from here: start it, or correct LOOP_MILVUS_URI"
+        yield from _compare(self._software(), software)
+
+    def _own_files(self) -> dict[str, str]:
+        return {"id": read_mark(self.home) or _make_mark(self.home), "place": f"{socket.gethostname()}:{self.home}"}
+
+    def _software(self) -> dict[str, str]:
+        """Return what must be the same on all machines, by name."""
+        return {
+            **{name: _version(name) for name in PACKAGES},
+            "the code": _digest(Path(loop.__file__).parent),
+            "LOOP_EMBEDDER": self.embedder or "none",
+            "LOOP_MILVUS_URI": "set" if self.milvus else "not set",
+        }
+
+
+def read_mark(home: Path) -> str:
+    """Return the id of a LOOP_HOME; empty where it has none."""
+    path = home / MARK
+    return path.read_text().strip() if path.is_file() else ""
+
+
+def _make_mark(home: Path) -> str:
+    own = secrets.token_hex(16)
+    scratch = write_whole(f"{own}\n".encode(), home / f"{MARK}.{own}")
+    with suppress(FileExistsError):  # another process made the mark first
+        os.link(scratch, home / MARK)
+    scratch.unlink()
+    return read_mark(home)
+
+
+def _compare(here: Mapping[str, str], there: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each entry that differs; entries that other code does not know are left out."""
+    for name, value in here.items():
+        if name in there and there[name] != value:
+            yield f"{name} is {value} here and {there[name]} where the schedule runs: {SAME_CODE}"
+
+
+def _where() -> dict[str, str]:
+    return {"host": socket.gethostname(), "boot": _boot()}
+
+
+def _is_here(leader: Mapping[str, Any]) -> bool:
+    """Whether the installation's first machine is this one; of a container only the kernel may be the same."""
+    return leader.get("host") == socket.gethostname() or leader.get("boot") == _boot() != ""
+
+
+def _boot() -> str:
+    with suppress(OSError):
+        return BOOT.read_text().strip()
+    return ""
+
+
+def _version(name: str) -> str:
+    """Return the version of a package, without the part that says which devices it was built for."""
+    try:
+        return version(name).partition("+")[0]
+    except PackageNotFoundError:
+        return "missing"
+
+
+def _digest(folder: Path) -> str:
+    """Return a short hash of all modules in a folder."""
+    content = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        content.update(f"{path.relative_to(folder).as_posix()}{os.linesep}".encode() + path.read_bytes())
+    return content.hexdigest()[:12]

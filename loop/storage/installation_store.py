@@ -1,0 +1,42 @@
+"""Facts that all machines of an installation share, in the records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from loop.storage.exchange_tables import installation
+
+
+class InstallationStore:
+    """The facts by name; each is plain JSON."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def get(self, name: str) -> Mapping[str, Any] | None:
+        """Return a fact; None where it was never recorded."""
+        with self._engine.connect() as connection:
+            value: Mapping[str, Any] | None = connection.scalar(
+                sa.select(installation.c.value).where(installation.c.name == name)
+            )
+        return value
+
+    def settle(self, name: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Record a fact unless it is recorded; return the recorded one. Concurrent callers get the same."""
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(installation.insert().values(name=name, value=dict(value)))
+        except sa.exc.IntegrityError:  # another process was first
+            return self.get(name) or value
+        return value
+
+    def replace(self, name: str, value: Mapping[str, Any]) -> None:
+        """Record a fact in place of the recorded one."""
+        change = installation.update().where(installation.c.name == name).values(value=dict(value))
+        with self._engine.begin() as connection:
+            is_known = connection.execute(change).rowcount
+        if not is_known:
+            self.settle(name, value)

@@ -1,0 +1,119 @@
+"""A machine that lacks something of the installation refuses to work for it, and says what."""
+
+from dataclasses import replace
+
+import pytest
+import sqlalchemy as sa
+
+from loop.errors import MachineUnfit
+from loop.installation.checks_machine import machine as check
+from loop.installation.machine import PLACE, SOFTWARE
+from loop.storage.keys import DerivedSecrets
+
+
+@pytest.fixture
+def first(rooms, tmp_path):
+    """The machine that leads; its records are shared."""
+    home = tmp_path / "first"
+    home.mkdir()
+    machine = replace(rooms.installation.machine, home=home, is_shared=True, embedder="yolo:", milvus="")
+    machine.lead()
+    return machine
+
+
+@pytest.fixture
+def elsewhere(first):
+    """The first machine, as if it ran on another host."""
+    first.facts.replace(PLACE, {"host": "first.example", "boot": "another"})
+    return first
+
+
+@pytest.fixture
+def other_home(tmp_path):
+    home = tmp_path / "second"
+    home.mkdir()
+    return home
+
+
+def test_a_machine_with_all_that_it_needs_works(first):
+    replace(first).join()
+
+    assert first.problems() == []
+
+
+def test_a_machine_of_its_own_needs_no_mark(rooms, settings):
+    rooms.installation.machine.join()
+
+    assert not (settings.home / "installation.id").exists() or settings.database_url
+
+
+def test_a_machine_without_the_files_refuses_and_says_where_they_are(first, other_home):
+    second = replace(first, home=other_home)
+
+    with pytest.raises(MachineUnfit, match=rf"LOOP_HOME {other_home} does not have the files .* in .*:{first.home}: "):
+        second.join()
+    with pytest.raises(MachineUnfit):
+        second.lead()
+    with pytest.raises(MachineUnfit):
+        second.check_files()
+
+
+def test_a_folder_under_another_path_is_the_same_folder(first, tmp_path):
+    (tmp_path / "mounted").symlink_to(first.home)
+
+    replace(first, home=tmp_path / "mounted").join()
+
+
+def test_files_that_were_lost_are_given_up_by_hand(first, other_home):
+    second = replace(first, home=other_home)
+
+    assert second.adopt().endswith(f":{first.home}")
+
+    second.join()
+    with pytest.raises(MachineUnfit):
+        first.join()
+
+
+def test_a_machine_elsewhere_needs_a_milvus_that_it_reaches(elsewhere):
+    (missing,) = elsewhere.problems()
+    changed = replace(elsewhere, milvus="http://127.0.0.1:9", answers=lambda: False)
+    (_, is_down, is_set) = [None, *changed.problems()]
+
+    assert missing.startswith("LOOP_MILVUS_URI is not set: the embedded Milvus serves first.example alone")
+    assert is_down == "Milvus at http://127.0.0.1:9 does not answer from here: start it, or correct LOOP_MILVUS_URI"
+    assert is_set.startswith("LOOP_MILVUS_URI is set here and not set where the schedule runs")
+
+
+def test_a_machine_that_embeds_nothing_needs_no_milvus(elsewhere):
+    elsewhere.facts.replace(SOFTWARE, {})
+
+    replace(elsewhere, embedder=None).join()
+
+
+@pytest.mark.parametrize("name", ["the code", "torch", "LOOP_EMBEDDER"])
+def test_a_machine_with_other_code_or_settings_refuses_and_names_them(first, name):
+    there = {**first.facts.get(SOFTWARE), name: "other"}
+    first.facts.replace(SOFTWARE, there)
+
+    with pytest.raises(MachineUnfit, match=f"{name} is .* here and other where the schedule runs: install the same"):
+        first.join()
+
+
+def test_shared_records_are_upgraded_by_the_machine_that_leads_alone(first):
+    with first.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
+
+    with pytest.raises(MachineUnfit, match=r"the records have revision 0001, the code here .*: install the same"):
+        first.join()
+
+
+def test_a_machine_without_the_key_refuses_and_the_doctor_names_all_that_is_missing(first, other_home, rooms):
+    keys = DerivedSecrets(first.facts, other_home, "another")
+    second = replace(rooms.installation, machine=replace(first, home=other_home, keys=keys))
+
+    findings = check(second)
+
+    assert [finding.level.value for finding in findings] == ["wrong"] * 3
+    assert "LOOP_WEBHOOK_SECRET is not that of the installation" in findings[0].found
+    assert "does not have the files of the installation" in findings[1].found
+    assert "LOOP_MILVUS_URI is not set" in findings[2].found
