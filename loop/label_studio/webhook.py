@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
+from loop.access.hosts import is_loopback
 from loop.errors import LoopError, PayloadError
 from loop.http_addresses import is_same
 from loop.label_studio.annotations import Annotation
@@ -64,10 +66,18 @@ def repair_login(studio: StudioRoom, project_id: int) -> list[str]:
     """
     login, changed = studio.backend.login_of(project_id), list[str]()
     for backend in studio.client.backends(project_id):
-        if is_same(backend.url, studio.backend.url) and (backend.user != login.user or backend.is_refused):
+        if _leads_to_us(backend.url, studio.backend.url) and (backend.user != login.user or backend.is_refused):
             studio.client.update_backend_login(project_id, backend, login)
             changed.append(f"repaired the login of the ML backend: Label Studio sends the user {login.user}")
     return changed
+
+
+def _leads_to_us(url: str, ours: str) -> bool:
+    """Whether an address is ours; where ours is one of loopback, other names of loopback lead to us too."""
+    hosts = [urlsplit(address).hostname or "" for address in (url, ours)]
+    if all(map(is_loopback, hosts)):
+        url = url.replace(hosts[0], hosts[1], 1)
+    return is_same(url, ours)
 
 
 def ensure_webhook(studio: StudioRoom, project_id: int) -> list[str]:

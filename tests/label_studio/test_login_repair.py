@@ -32,10 +32,24 @@ def test_another_login_is_replaced_by_ours_once(studio, other):
     assert lines == [["repaired the login of the ML backend: Label Studio sends the user project-1"], []]
 
 
+def test_a_backend_that_was_added_by_another_name_of_loopback_gets_it_too(studio):
+    studio.client.mls[0].update(url="http://localhost:9090/", auth_method="NONE")
+
+    repair_login(studio, 1)
+
+    assert [login for _, _, login in studio.client.logins] == [studio.backend.login_of(1)]
+
+
 @pytest.mark.parametrize(
     "fine",
-    [{}, {"state": "ER", "error_message": "500 Server Error"}, {"url": "http://elsewhere", "auth_method": "NONE"}],
-    ids=["ours", "ours-and-broken", "of-another-program"],
+    [
+        {},
+        {"state": "ER", "error_message": "500 Server Error"},
+        {"url": "http://elsewhere:9090", "auth_method": "NONE"},
+        {"url": "http://localhost:9091", "auth_method": "NONE"},
+        {"url": "http://localhost:9090/other", "auth_method": "NONE"},
+    ],
+    ids=["ours", "ours-and-broken", "of-another-machine", "of-another-program", "at-another-path"],
 )
 def test_nothing_else_is_touched(studio, fine):
     studio.client.mls[0].update(fine)
