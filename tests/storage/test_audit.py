@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from loop.discovery.decide import dismiss, promote
-from loop.errors import Pinned
+from loop.errors import Pinned, UpstreamError
 from loop.registry.promote import pin, roll_back, unpin
 from loop.registry.promote import promote as promote_version
 from loop.storage.actor import acting_as, who_acts
@@ -166,6 +166,18 @@ def test_a_label_config_that_was_changed_in_label_studio_is_its_change(empty_rec
         first, change = trail(rooms, "label config")
         assert (first.who, change.who) == (who_acts(), "Label Studio")
         assert (change.before, change.why) == (first.after, "seen by the sync" if is_lost else "event 1")
+
+
+def test_the_jobs_of_a_worker_act_for_the_schedule(rooms, settings, monkeypatch):
+    monkeypatch.setenv("LOOP_HOME", str(settings.home))
+    monkeypatch.setenv("LOOP_REDIS_URL", f"unix://{settings.home}/none.sock")
+
+    def start_worker():
+        with pytest.raises(UpstreamError):  # no Redis is there to get jobs from
+            loop("worker", "default")
+        return who_acts()
+
+    assert Context().run(start_worker) == "schedule"
 
 
 def test_the_command_shows_a_project_and_what_came_since(rooms, settings, monkeypatch):

@@ -4,11 +4,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from loop.errors import PayloadError
+from loop.settings import Settings
 from loop.storage.home_folder import make_home
+from loop.wiring import build
 from tests.builders import list_open
 
 NOBODY = 65534  # a user that is not the one who runs the tests
@@ -69,6 +72,28 @@ def test_a_file_of_another_user_in_an_open_home_is_refused_by_name_until_it_is_g
     planted.unlink()
     make_home(old_home)
     assert list_open(old_home) == []
+
+
+PLANT = """
+import socket, sys
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[1])
+"""
+
+
+@AS_ROOT
+def test_a_redis_socket_that_another_user_planted_is_not_taken_for_ours():
+    with TemporaryDirectory() as folder:
+        home = Path(folder, "home")
+        (home / "redis").mkdir(parents=True)
+        (home / "up.lock").write_text("")
+        for path in (Path(folder), home, home / "redis"):
+            path.chmod(0o777)
+        socket = home / "redis" / "redis.sock"
+        subprocess.run([sys.executable, "-S", "-c", PLANT, socket], user=NOBODY, group=NOBODY, check=True)
+
+        with pytest.raises(PayloadError, match=r"one of uid 65534: .*redis\.sock"):
+            build(Settings.read({"LOOP_HOME": str(home)}), migrate=True)
 
 
 def test_an_open_folder_with_other_things_in_it_is_refused_and_left_as_it_is(tmp_path):
