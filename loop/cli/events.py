@@ -128,9 +128,11 @@ def retry_deliveries(notice: Annotated[str, typer.Argument(help="The id of a not
 @deliveries_group.command("secret")
 def show_secret() -> None:
     """Print the key that signs notices, as receivers give it to a verifier of Standard Webhooks."""
+    from loop.settings import Settings
     from loop.wiring import build
 
-    print_text(build().sender.key())  # without the records: they may be down
+    settings = Settings.read()
+    print_text(build(settings, migrate=not settings.notify_secret).sender.key())  # a secret of its own needs no records
 
 
 def _show_deliveries(deliveries: Sequence[Delivery]) -> None:

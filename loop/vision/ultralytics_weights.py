@@ -66,6 +66,10 @@ def check_device(device: str) -> None:
     """Raise PayloadError where this machine lacks a device, named as in `LOOP_DEVICE`; empty: the best device here."""
     if not device:
         return
+    if "," in device:  # ultralytics would pickle our callbacks, and with them a connection to the records
+        raise PayloadError(
+            "LOOP_DEVICE", "one device: a training runs on one, and each worker can have its own", device
+        )
     prepare_ultralytics()
     import torch
     from ultralytics.utils.torch_utils import select_device

@@ -18,9 +18,11 @@ from tests.installation.builders import unwell
 from tests.reviews.builders import arrive
 from tests.reviews.record_lock import Intake, event_of, locked
 
+pytestmark = pytest.mark.sqlite
+
 
 @pytest.fixture
-def records(rooms, settings):
+def records_file(rooms, settings):
     rooms.engine.dispose()  # a fork must not share a connection
     return settings.home / "loop.sqlite3"
 
@@ -29,8 +31,8 @@ def numbers_in(events):
     return [event.payload["annotation"]["id"] for event in events.pending(1, most=10_000)]
 
 
-def test_an_event_that_the_records_do_not_take_waits_in_a_file_and_nobody_waits_for_it(rooms, settings, records):
-    with locked(records):
+def test_an_event_that_the_records_do_not_take_waits_in_a_file_and_nobody_waits_for_it(rooms, settings, records_file):
+    with locked(records_file):
         began = time.monotonic()
         arrive(rooms, event_of(1), event_of(2), event_of(3))
         seconds = time.monotonic() - began
@@ -44,8 +46,8 @@ def test_an_event_that_the_records_do_not_take_waits_in_a_file_and_nobody_waits_
     assert {stat.S_IMODE(path.stat().st_mode) for path in spool.iterdir()} == {0o600}
 
 
-def test_the_next_event_takes_those_before_it_along_in_order(rooms, records):
-    with locked(records):
+def test_the_next_event_takes_those_before_it_along_in_order(rooms, records_file):
+    with locked(records_file):
         arrive(rooms, event_of(1), event_of(2))
 
     arrive(rooms, event_of(3))
@@ -54,23 +56,23 @@ def test_the_next_event_takes_those_before_it_along_in_order(rooms, records):
     assert rooms.reviews.events.spool.is_empty()
 
 
-def test_the_job_that_processes_events_takes_spooled_ones_along(rooms, records):
-    with locked(records):
+def test_the_job_that_processes_events_takes_spooled_ones_along(rooms, records_file):
+    with locked(records_file):
         arrive(rooms, event_of(1), event_of(1))
 
     assert review(rooms.reviews, 1, lambda: None) == "1 events"
     assert rooms.reviews.events.spool.is_empty()
 
 
-def test_the_doctor_tells_of_events_that_wait_for_the_records(rooms, records):
-    with locked(records):
+def test_the_doctor_tells_of_events_that_wait_for_the_records(rooms, records_file):
+    with locked(records_file):
         arrive(rooms, event_of(1))
 
     assert "1 events wait" in unwell(rooms)["spool"].found
 
 
-def test_an_event_that_the_records_refuse_holds_no_other_up(rooms, settings, records):
-    with locked(records):
+def test_an_event_that_the_records_refuse_holds_no_other_up(rooms, settings, records_file):
+    with locked(records_file):
         arrive(rooms, event_of(1), event_of(2), event_of(3))
     first, second, _ = sorted((settings.home / "spool").iterdir())
     first.write_text("{")
@@ -82,8 +84,8 @@ def test_an_event_that_the_records_refuse_holds_no_other_up(rooms, settings, rec
     assert sorted(path.suffix for path in (settings.home / "spool").iterdir()) == [".aside", ".aside"]
 
 
-def test_on_a_full_disk_an_event_is_refused(rooms, records, tmp_path):
-    intake = Intake(records, tmp_path / "spool", largest_file=10)
+def test_on_a_full_disk_an_event_is_refused(rooms, records_file, tmp_path):
+    intake = Intake(records_file, tmp_path / "spool", largest_file=10)
     intake.send(1)
 
     intake.wait()
