@@ -1,6 +1,7 @@
 """Options for gunicorn: `gunicorn --config python:backend.gunicorn_options 'backend.app:create_app()'`."""
 
 from backend.gate import PREDICTS, WAITING
+from loop.log_lines import set_up_logs
 
 OTHERS = 16  # threads for requests that take no time; none of them is ever held by a prediction
 
@@ -9,3 +10,8 @@ threads = PREDICTS + WAITING + OTHERS
 timeout = 120
 graceful_timeout = 4
 control_socket_disable = True
+
+
+def on_starting(_server: object) -> None:
+    """Have gunicorn's own process log as its workers do."""
+    set_up_logs()

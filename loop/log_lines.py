@@ -21,7 +21,7 @@ class JsonLines(logging.Formatter):
         """Return the line of a record."""
         moment = datetime.fromtimestamp(record.created, UTC)
         trace = record.exc_text or (record.exc_info and "".join(traceback.format_exception(*record.exc_info))) or ""
-        return json_line(moment, record.levelname, record.name, record.getMessage(), trace)
+        return json_line(moment, record.levelname, record.name, record.getMessage(), trace.rstrip())
 
 
 def json_line(moment: datetime, level: str, logger: str, message: str, trace: str = "") -> str:

@@ -1,6 +1,7 @@
 """Nothing that `loop up` started outlives it, however it ends; and what was cut off goes on at the next start."""
 
 import fcntl
+import json
 import os
 import pty
 import random
@@ -41,8 +42,17 @@ def test_stopped_or_killed_at_work_nothing_is_left_and_the_training_goes_on(sett
     assert training.ended_at is None
     if number == signal.SIGTERM:
         assert training.stalled == 0  # an orderly stop is no death
+        assert_one_line_a_record(settings)
     if number in (signal.SIGTERM, signal.SIGKILL):
         assert_goes_on(settings, rooms, reached)
+
+
+def assert_one_line_a_record(settings):
+    """The log of each of our parts has JSON alone, but for the first line of gunicorn."""
+    logs = [path for path in (settings.home / "logs").glob("*.log") if path.stem not in ("redis", "milvus")]
+    lines = [line for path in logs for line in path.read_text().splitlines() if "Starting gunicorn" not in line]
+    assert len(lines) > 20
+    assert all(set(json.loads(line)) >= {"at", "level", "logger", "message"} for line in lines)
 
 
 def assert_goes_on(settings, rooms, reached):
