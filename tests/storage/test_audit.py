@@ -182,6 +182,7 @@ def test_the_jobs_of_a_worker_act_for_the_schedule(rooms, settings, monkeypatch)
 
 def test_the_command_shows_a_project_and_what_came_since(rooms, settings, monkeypatch):
     monkeypatch.setenv("LOOP_HOME", str(settings.home))
+    monkeypatch.setenv("LOOP_DATABASE_URL", settings.database_url)
     monkeypatch.setenv("COLUMNS", "200")
     rooms.studio.projects.save(1, "Cars", BUS)
     rooms.studio.projects.save(2, "Boats", CONFIG)
