@@ -45,7 +45,7 @@ def test_the_status_of_an_installation_imports_only_libraries_of_its_parts(tmp_p
 
     ours, libraries = imports("status", home=tmp_path, **studio)
 
-    allowed = PRINTING | SETTINGS | QUEUES | HTTP | LABEL_STUDIO | RECORDS | {"typing_inspection"}
+    allowed = PRINTING | SETTINGS | QUEUES | HTTP | LABEL_STUDIO | RECORDS | {"psutil", "typing_inspection"}
     assert sorted(libraries - allowed) == []
     assert "loop.jobs" not in ours
 
