@@ -6,7 +6,7 @@ from contextvars import Context
 import pytest
 
 from backend.app import create_app
-from backend.openapi import ROUTES
+from backend.openapi import ROUTES, document
 from loop.access.logins import Logins
 from loop.errors import PayloadError
 from loop.settings import Settings
@@ -95,6 +95,18 @@ def test_a_read_only_token_writes_nothing(client, token, rooms):
     assert client.get(f"{VERDICTS}?project=1", headers=headers).status_code == 200
     assert client.get("/metrics", headers=headers).status_code == 200
     assert rooms.studio.client.sent == []
+
+
+@pytest.mark.parametrize("is_read_only", [False, True], ids=["a-writing-token", "a-read-only-token"])
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_a_token_opens_the_routes_that_the_description_says(client, token, method, path, is_read_only):
+    security = document()["paths"][path][method]["security"]
+    is_open = not security or ({"bearer": []} in security and not (is_read_only and method == "post"))
+
+    sent = {"json": {}} if method == "post" else {}
+    answer = client.open(path, method=method.upper(), headers=token(is_read_only=is_read_only), **sent)
+
+    assert (answer.status_code not in (401, 403)) is is_open
 
 
 def test_a_revoked_token_opens_nothing(client, token, rooms):
