@@ -54,9 +54,13 @@ def umask(request):
 
 
 @pytest.fixture
-def records(request):
-    """The variables that say where the records are: none for SQLite."""
-    return {"LOOP_DATABASE_URL": request.getfixturevalue("database")} if request.param == "postgresql" else {}
+def records(request, monkeypatch):
+    """The variables that say where the records are, for commands also in the environment: none for SQLite."""
+    if request.param == "sqlite":
+        return {}
+    variables = {"LOOP_DATABASE_URL": request.getfixturevalue("database")}
+    monkeypatch.setenv("LOOP_DATABASE_URL", variables["LOOP_DATABASE_URL"])
+    return variables
 
 
 @pytest.fixture
