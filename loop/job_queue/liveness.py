@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from datetime import UTC, datetime
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -26,15 +25,15 @@ class SignsOfLife:
     """
     Reads the signs of life that Redis has.
 
-    Ages are seconds by the clock of the system, never negative: a moment in the future is as far away as one in the
-    past, because the clock was changed since. None stands for no sign at all. Raises UpstreamError.
+    A sign is any value that changes with each sign of life, whatever the clocks say; None stands for no sign. Raises
+    UpstreamError.
     """
 
     def __init__(self, url: str) -> None:
         self._redis = connect(url, socket_connect_timeout=ANSWER_SECONDS, socket_timeout=ANSWER_SECONDS)
 
-    def worker_age(self, part: str) -> float | None:
-        """Return the age of the last sign of life of the worker that is a *part* of the installation here."""
+    def of_worker(self, part: str) -> object:
+        """Return the last sign of life of the worker that is a *part* of the installation on this machine."""
         from rq import Worker
 
         from loop.job_queue.worker import is_dead
@@ -44,24 +43,19 @@ class SignsOfLife:
         except RedisError as error:
             raise UpstreamError(f"Redis did not answer: {error}") from error
         here = socket.gethostname()
-        moments = [
-            worker.last_heartbeat
+        signs = {
+            (worker.name, worker.last_heartbeat)
             for worker in workers
             if worker.name.startswith(f"{part}.") and worker.hostname == here and not is_dead(worker)
-        ]
-        return _youngest([moment.timestamp() for moment in moments if moment])
+        }
+        return signs or None
 
-    def sweep_age(self) -> float | None:
-        """Return the age of the last sweep that the schedule asked for."""
+    def of_schedule(self) -> object:
+        """Return the sweeps that the schedule asked for."""
         from rq.cron import get_cron_job_history_key
 
         try:
-            sweeps: Any = self._redis.zrange(get_cron_job_history_key("loop.jobs.sweep"), 0, -1, withscores=True)
+            sweeps: Any = self._redis.zrange(get_cron_job_history_key("loop.jobs.sweep"), 0, -1)
         except RedisError as error:
             raise UpstreamError(f"Redis did not answer: {error}") from error
-        return _youngest([float(score) for _, score in sweeps])
-
-
-def _youngest(moments: list[float]) -> float | None:
-    now = datetime.now(UTC).timestamp()
-    return min((abs(now - moment) for moment in moments), default=None)
+        return set(sweeps) or None

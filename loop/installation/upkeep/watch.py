@@ -63,23 +63,36 @@ class PartWatch(Program):
             yield str(name), str(fault)
 
 
+class Silence:
+    """How long a part has given no sign of life, by a clock that never goes back and that no loss of data sets."""
+
+    def __init__(self, what: str, read: Callable[[], object], clock: Callable[[], float] = time.monotonic) -> None:
+        self._what, self._read, self._clock = what, read, clock
+        self._sign: object = None
+        self._heard_at = clock()
+
+    def fault(self) -> str:
+        """Return the fault of a part that has been silent for too long; empty for others."""
+        sign, now = self._read(), self._clock()
+        if sign is not None and sign != self._sign:
+            self._sign, self._heard_at = sign, now
+        seconds = now - self._heard_at
+        return f"{self._what} for {seconds:.0f} s" if seconds > QUIET_SECONDS else ""
+
+
 def checks_of(settings: Settings) -> dict[str, Find]:
     """Return the check of each part that `loop up` starts; Redis is asked by `loop up` itself."""
     signs = SignsOfLife(settings.redis)
     workers = [f"worker-{GPU}", *(f"worker-{DEFAULT}-{number}" for number in range(1, settings.default_workers + 1))]
     checks: dict[str, Find] = {
         "web": lambda: _web_fault(settings.local_url),
-        "schedule": lambda: _quiet_fault("asked for no sweep", signs.sweep_age()),
-        **{part: partial(_worker_fault, signs, part) for part in workers},
+        "schedule": Silence("asked for no sweep", signs.of_schedule).fault,
+        **{part: Silence("gave no sign of life", partial(signs.of_worker, part)).fault for part in workers},
     }
     if not settings.milvus_uri and settings.embedder != NONE:
         milvus = Milvus(milvus_server.address(settings.milvus_folder), seconds=ANSWER_SECONDS)
         checks["milvus"] = partial(_milvus_fault, milvus, settings.milvus_folder)
     return checks
-
-
-def _worker_fault(signs: SignsOfLife, part: str) -> str:
-    return _quiet_fault("gave no sign of life", signs.worker_age(part))
 
 
 def _web_fault(url: str) -> str:
@@ -88,12 +101,6 @@ def _web_fault(url: str) -> str:
     except httpx.HTTPError as error:
         return f"/health: {error or type(error).__name__}"
     return ""
-
-
-def _quiet_fault(what: str, age: float | None) -> str:
-    if age is None:
-        return f"{what}, as far as Redis knows"
-    return f"{what} for {age:.0f} s" if age > QUIET_SECONDS else ""
 
 
 def _milvus_fault(milvus: Milvus, folder: Path) -> str:

@@ -1,0 +1,44 @@
+"""How silence is measured."""
+
+import pytest
+
+from loop.installation.upkeep.watch import QUIET_SECONDS, Silence
+
+
+@pytest.fixture
+def clock():
+    return [0.0]
+
+
+def test_a_part_that_gives_signs_is_not_silent(clock):
+    signs = iter(range(10))
+    silence = Silence("gave no sign", lambda: next(signs), lambda: clock[0])
+
+    faults = []
+    for moment in range(10):
+        clock[0] = moment * QUIET_SECONDS
+        faults.append(silence.fault())
+
+    assert set(faults) == {""}
+
+
+@pytest.mark.parametrize("sign", ["the same", None])
+def test_a_part_that_gives_no_new_sign_for_a_while_is_silent(clock, sign):
+    silence = Silence("gave no sign", lambda: sign, lambda: clock[0])
+    first = silence.fault()
+
+    clock[0] = QUIET_SECONDS + 1
+
+    assert (first, silence.fault()) == ("", "gave no sign for 41 s")
+
+
+def test_a_redis_that_lost_its_data_makes_no_part_silent(clock):
+    signs = iter(["old", None, "new"])
+    silence = Silence("gave no sign", lambda: next(signs), lambda: clock[0])
+
+    faults = []
+    for moment in (0.0, 20.0, 41.0):
+        clock[0] = moment
+        faults.append(silence.fault())
+
+    assert faults == ["", "", ""]
