@@ -33,6 +33,7 @@ CLOCK_SECONDS = 10.0  # by which two clocks of the system may differ
 LOOK_SECONDS = 0.5  # between two checks of a job that its worker still runs
 LIFE_SECONDS = 30  # of a worker in Redis without a sign of life; it gives one at least twice as often
 JOB_SECONDS = 10  # between two signs of life of a worker with a job
+TIDY_SECONDS = 30  # between two looks for jobs that a dead worker had taken and not begun
 
 Stopped = Callable[[str, tuple[Any, ...]], None]  # takes the name of a job's function and its arguments
 
@@ -48,7 +49,8 @@ class LoopWorker(Worker):
     max_connection_wait_time = 4.0  # seconds between two attempts to reach Redis
 
     def __init__(self, *args: Any, stopped: Stopped, **options: Any) -> None:
-        super().__init__(*args, **{"worker_ttl": LIFE_SECONDS, "job_monitoring_interval": JOB_SECONDS, **options})
+        often = {"worker_ttl": LIFE_SECONDS, "job_monitoring_interval": JOB_SECONDS}
+        super().__init__(*args, **{"maintenance_interval": TIDY_SECONDS, **often, **options})
         self._stopped = stopped
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
