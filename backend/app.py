@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from backend import access
 from backend.api import api
-from backend.body import Deadlines
+from backend.body import Deadlines, forget_body
 from backend.gate import Gate
 from backend.metrics import SECONDS
 from backend.protocol import protocol
@@ -65,6 +65,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.before_request(access.check)
     app.after_request(_observe_seconds)
     app.after_request(count_refusal)
+    app.teardown_request(forget_body)
     app.register_error_handler(LoopError, _answer)
     app.register_error_handler(Exception, _answer_bug)
     return app

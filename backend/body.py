@@ -9,11 +9,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from socket import SHUT_RD, socket
 
-from flask import current_app, request
+from flask import current_app, g, request
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
+
+from loop.errors import Overloaded
+from loop.memory_budget import Loan, Use, budget
 
 PATIENCE = 10.0  # seconds for any body, and then
 SPEED = 2**20  # bytes a second
+SMALL = 2**20  # bytes of a body that needs no room of its own
+COPIES = 2  # of a body in memory: as it came, and read
 TICK = 0.1  # seconds between two looks at the clock
 
 
@@ -68,9 +73,19 @@ class Deadlines:
             time.sleep(TICK)
 
 
-def read_body() -> bytes:
-    """Return the body of the request, of at most `max_content_length`. Raises RequestTimeout, RequestEntityTooLarge."""
+def read_body(*, may_wait: bool) -> bytes:
+    """
+    Return the body of the request, of at most `max_content_length`; a large one needs room in this process's memory.
+
+    *may_wait*: the request may wait for that room. Raises RequestTimeout, RequestEntityTooLarge, Overloaded.
+    """
     size = request.content_length or request.max_content_length or 0
+    if SMALL < size <= (request.max_content_length or size):
+        need = size * COPIES
+        loan = budget().take(Use.BODY, need) if may_wait else budget().take_now(Use.BODY, need)
+        if loan is None:
+            raise Overloaded(f"no memory for a body of {size / 2**20:.0f} MB now; send this one again in a while")
+        g.loan = loan
     seconds = PATIENCE + size / SPEED
     with _deadlines().until(request.environ.get("gunicorn.socket"), seconds) as reading:
         try:
@@ -81,6 +96,13 @@ def read_body() -> bytes:
     if request.content_length is None and len(content) == request.max_content_length:
         raise RequestEntityTooLarge  # Werkzeug ends a body of unknown length there without a word
     return content
+
+
+def forget_body(_: BaseException | None) -> None:
+    """Give back the memory that the body of the request took."""
+    loan: Loan | None = g.pop("loan", None)
+    if loan:
+        loan.end()
 
 
 def _deadlines() -> Deadlines:

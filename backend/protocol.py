@@ -24,9 +24,9 @@ LONGEST_SHOWN = 1000  # bytes of a body that is no JSON
 protocol = Blueprint("protocol", __name__)
 
 
-def body() -> Mapping[str, Any]:
-    """Return the JSON object of the request. Raises PayloadError."""
-    content = read_body()
+def body(*, may_wait: bool = False) -> Mapping[str, Any]:
+    """Return the JSON object of the request; *may_wait*: for memory. Raises PayloadError, and as `read_body`."""
+    content = read_body(may_wait=may_wait)
     try:
         sent = json.loads(content) if request.is_json else None
     except (ValueError, RecursionError):  # no JSON, or nested too deeply
@@ -63,7 +63,7 @@ def predict() -> Response:
     request.max_content_length = LARGEST_REQUEST
     gate: Gate = current_app.extensions["gate"]
     with gate.entered():
-        sent = body()
+        sent = body(may_wait=True)
         project_id = access.require(project_of(sent))
         tasks = read_tasks(sent.get("tasks"))
         answers = gate.run(partial(predictor().predict, project_id, _text(sent, "label_config"), tasks))

@@ -14,6 +14,7 @@ from loop.datasets.room import DatasetPolicy
 from loop.datasets.selection import SelectionPolicy
 from loop.gate.rule import GatePolicy
 from loop.installation.machine import Machine
+from loop.installation.memory import machine_bytes, web_processes
 from loop.serving.queue_order import AuditPolicy
 from loop.serving.room import ServingPolicy
 from loop.settings import Settings
@@ -23,12 +24,21 @@ from loop.training.trainer import TrainingPolicy
 from loop.vision.embedders import NONE
 from loop.vision.images import ImageLimits
 
+LEAST_MEMORY = 256 * 2**20  # bytes for images in a process, however small the machine is
+
 
 def access_room(settings: Settings, secrets: DerivedSecrets, engine: Engine) -> AccessRoom:
     """Who may call the backend."""
     own = Login(settings.basic_auth_user, settings.basic_auth_pass) if settings.basic_auth_user else None
     hosts = OwnHosts.of(settings.host, settings.backend_url)
     return AccessRoom(Logins(secrets, own), TokenStore(engine), hosts, settings.host)
+
+
+def image_memory(settings: Settings) -> int:
+    """Bytes of images and requests in one process at a time; by default all processes share a quarter of the memory."""
+    memory = machine_bytes()
+    processes = (settings.web_workers or web_processes(memory)) + settings.default_workers + 1
+    return settings.image_memory or max(LEAST_MEMORY, memory // 4 // processes)
 
 
 def image_limits(settings: Settings) -> ImageLimits:

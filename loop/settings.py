@@ -101,6 +101,11 @@ class Settings(EnvironmentSettings):
     cohort_field: str = Field("", description="task data field whose values are the cohorts; empty: no cohorts")
     image_bytes: int = Field(50_000_000, gt=0, description="largest image file that is read, in bytes")
     image_pixels: int = Field(100_000_000, gt=0, le=1 << 30, description="largest image that is decoded, in pixels")
+    image_memory: int | None = Field(
+        None,
+        ge=64_000_000,
+        description="bytes of images and requests in memory at a time, in each process; empty: a share of the memory",
+    )
     image_seconds: float = Field(20.0, gt=0, description="longest wait for one image, in seconds")
     allow_private_addresses: bool = Field(False, description="also read task images from private addresses")
     notify_urls: str = Field("", description="webhook URLs that receive notices, comma-separated")

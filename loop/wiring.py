@@ -23,6 +23,7 @@ from loop.job_queue.queue import JobQueue
 from loop.label_studio.client import LabelStudio
 from loop.label_studio.projects import ClassStore, ProjectStore
 from loop.label_studio.room import BackendAddress, StudioRoom
+from loop.memory_budget import budget
 from loop.notices import Outbox
 from loop.rates.room import RatesRoom
 from loop.rates.shadow_store import ShadowStore
@@ -72,6 +73,7 @@ def build(settings: Settings | None = None, *, migrate: bool = False) -> Rooms:
     settings = settings or Settings.read()
     make_home(settings.home)
     guard(settings.secrets())
+    budget().total = policies.image_memory(settings)
     if migrate:
         database.migrate(settings.database)
     return RoomBuilder(settings).rooms()
@@ -119,7 +121,7 @@ class RoomBuilder:
         return self._room(
             VisionRoom,
             images=images,
-            cache=ImageCache(settings.home / "images", images, settings.image_pixels),
+            cache=ImageCache(settings.home / "images", images, settings.image_pixels, settings.image_bytes),
             embedders=Embedders(settings.embedder, settings.device, settings.image_size or IMAGE_SIZE),
         )
 

@@ -83,7 +83,7 @@ GROUPS = {
     "Predictions and the queue": (
         *("score_floor", "score_threshold", "audit_share", "cohort_field", "keep_predictions", "spread"),
     ),
-    "Images": ("image_bytes", "image_pixels", "image_seconds", "allow_private_addresses"),
+    "Images": ("image_bytes", "image_pixels", "image_memory", "image_seconds", "allow_private_addresses"),
     "Taxonomy and discovery": ("embedder", "match_seconds", "discover_every"),
     "Notices": ("notify_urls", "notify_secret"),
 }

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from loop.errors import ImageUnreadable, UpstreamError
+from loop.errors import ImageError, ImageUnreadable, UpstreamError
 from loop.label_studio.label_config import parse
 from loop.label_studio.states import ProjectState, write_project
 from loop.label_studio.tasks import StoredPrediction, StoredTask, write_prediction
@@ -147,6 +147,11 @@ class FakeImages:
 
     def close(self):
         pass
+
+    def map(self, work, tasks):
+        tasks = list(tasks)
+        for task, image in zip(tasks, self.load(tasks), strict=True):
+            yield image if isinstance(image, ImageError) else work(task, image)
 
     def load(self, tasks):
         for task in tasks:

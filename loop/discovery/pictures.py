@@ -23,10 +23,9 @@ from loop.discovery.room import DiscoveryRoom
 from loop.discovery.tracking import Member, UnknownCluster
 from loop.errors import ImageError
 from loop.label_studio.payloads import Task
-from loop.storage.queries import chunked
+from loop.regions import Pixels
 from loop.vision.embedding import crop
 
-AT_ONCE = 16  # images in memory at a time
 MARGIN = 0.1  # of a box, on each side: the surroundings help a person to recognise an object
 
 
@@ -80,14 +79,12 @@ def _cut_crops(discovery: DiscoveryRoom, members: Sequence[Member]) -> tuple[Map
     for member in members:
         by_image.setdefault((member.task, member.image), []).append(member)
     crops: dict[str, Image.Image] = {}
-    broken = 0
-    for batch in chunked(by_image, AT_ONCE):
-        images = discovery.vision.images.load([Task(task_id, address) for task_id, address in batch])
-        for place, pixels in zip(batch, images, strict=True):
-            if isinstance(pixels, ImageError):
-                broken += 1
-                continue
-            for member in by_image[place]:
-                cut = Image.fromarray(np.ascontiguousarray(crop(pixels, member.box, MARGIN)[:, :, ::-1]))
-                crops[member.key] = fit_crop(cut, TILE)
+
+    def cut(task: Task, pixels: Pixels) -> None:
+        for member in by_image[task.id, task.image]:
+            part = Image.fromarray(np.ascontiguousarray(crop(pixels, member.box, MARGIN)[:, :, ::-1]))
+            crops[member.key] = fit_crop(part, TILE)
+
+    done = discovery.vision.images.map(cut, [Task(*place) for place in by_image])
+    broken = sum(isinstance(result, ImageError) for result in done)
     return crops, broken

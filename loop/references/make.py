@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import numpy as np
 
 from loop.errors import ImageError
-from loop.failures import Fault, attempt_all
+from loop.failures import Fault, attempt
 from loop.label_studio.payloads import Task
 from loop.references.collection import Collection
 from loop.references.entries import CollectionKind, Entry
@@ -19,7 +18,7 @@ from loop.references.vector_store import VectorRow, VectorState
 from loop.regions import Pixels
 from loop.vision.embedding import Embedder, Vectors
 
-TASKS = 16  # tasks whose images are in memory at the same time
+TASKS = 16  # tasks whose vectors are written to Milvus at the same time
 DELETED = 5000  # vectors per batch
 
 
@@ -144,27 +143,22 @@ def _embed_new(work: Work, rows: Sequence[VectorRow]) -> dict[str, Vectors]:
     by_image: dict[tuple[int, str], list[VectorRow]] = {}
     for row in rows:
         by_image.setdefault((row.wanted.entry.task, row.wanted.image), []).append(row)
-    loaded = list(work.references.vision.images.load([Task(*at) for at in by_image]))
-    readable: list[tuple[Pixels, list[VectorRow]]] = []
-    for image, image_rows in zip(loaded, by_image.values(), strict=True):
-        if isinstance(image, ImageError):
-            _set_aside(work, image_rows, str(image))
-        else:
-            readable.append((image, list({row.wanted.crop: row for row in image_rows}.values())))
+
+    def embed(task: Task, image: Pixels) -> Vectors | Fault:
+        boxes = [row.wanted.box for row in by_image[task.id, task.image]]
+        return attempt(lambda: work.load_embedder().embed([image], [boxes])[0])
+
+    results = work.references.vision.images.map(embed, [Task(*at) for at in by_image])
     vectors_by_crop: dict[str, Vectors] = {}
-    results = attempt_all(partial(_embed_images, work), readable)
-    for (_, image_rows), vectors in zip(readable, results, strict=True):
-        if isinstance(vectors, Fault):
-            vectors.log(f"project {work.project_id} task {image_rows[0].wanted.entry.task}")
-            _set_aside(work, image_rows, vectors.error)
+    for result, image_rows in zip(results, by_image.values(), strict=True):
+        if isinstance(result, ImageError):
+            _set_aside(work, image_rows, str(result))
+        elif isinstance(result, Fault):
+            result.log(f"project {work.project_id} task {image_rows[0].wanted.entry.task}")
+            _set_aside(work, image_rows, result.error)
         else:
-            vectors_by_crop |= {row.wanted.crop: vector for row, vector in zip(image_rows, vectors, strict=True)}
+            vectors_by_crop |= {row.wanted.crop: vector for row, vector in zip(image_rows, result, strict=True)}
     return vectors_by_crop
-
-
-def _embed_images(work: Work, images: Sequence[tuple[Pixels, list[VectorRow]]]) -> list[Vectors]:
-    boxes = [[row.wanted.box for row in rows] for _, rows in images]
-    return work.load_embedder().embed([image for image, _ in images], boxes) if images else []
 
 
 def _set_aside(work: Work, rows: list[VectorRow], error: str) -> None:

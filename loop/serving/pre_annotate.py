@@ -16,10 +16,12 @@ from loop.label_studio.result_format import write_result
 from loop.label_studio.tasks import StoredTask
 from loop.registry.loaded_version import LoadedVersion
 from loop.serving.matching import MatchBatch
-from loop.serving.predict import CHUNK, Suggestion, predict, suggest_nothing
+from loop.serving.predict import Suggestion, predict, suggest_nothing
 from loop.serving.queue_order import AuditPolicy, audit_draw, audit_score
 from loop.serving.room import ServingRoom
 from loop.serving.store import AUDIT, QUEUE, LoggedPrediction
+
+CHUNK = 32  # tasks that are tried again, each alone, where one of them fails in an unforeseen way
 
 
 @dataclass(frozen=True, slots=True)

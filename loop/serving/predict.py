@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeVar
 
 from loop.errors import DetectionFailed, ImageError
 from loop.label_studio.label_config import LabelConfig
@@ -19,14 +19,22 @@ from loop.serving.queue_order import NOTHING_KNOWN, task_score
 from loop.vision.addresses import identify
 from loop.vision.detector import Detector
 
-CHUNK = 16  # images in memory at a time
+R = TypeVar("R")
 
 
 class ImageLoader(Protocol):
     """Loads the images of tasks."""
 
-    def load(self, tasks: Iterable[Task]) -> Iterator[Pixels | ImageError]:
-        """Fetch and decode images, in the order of the tasks; a broken image gives its error in its place."""
+    def map(self, work: Callable[[Task, Pixels], R], tasks: Iterable[Task]) -> Iterator[R | ImageError]:
+        """Yield the result of *work* on the image of each task, in their order; a broken image gives its error."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Detected:
+    """The detections on an image, and its width and height in pixels."""
+
+    detections: Sequence[Detection]
+    size: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,32 +72,21 @@ def predict(
         yield from (_make_empty(task, served.version, limits.display, error=served.error) for task in tasks)
         return
     names = config.label_map(served.detector.class_names)
-    remaining = iter(tasks)
-    while chunk := list(islice(remaining, CHUNK)):
-        loaded = list(images.load(chunk))
-        readable = [image for image in loaded if not isinstance(image, ImageError)]
-        detected = iter(_detect(served.detector, readable, limits.floor))
-        for task, image in zip(chunk, loaded, strict=True):
-            if isinstance(image, ImageError):
-                yield _make_empty(task, served.version, limits.display, error=str(image))
-                continue
-            detections = next(detected)
-            if isinstance(detections, DetectionFailed):
-                yield _make_empty(task, served.version, limits.display, error=str(detections))
-            else:
-                yield _make_suggestion(
-                    task, served.version, detections, names, limits, (image.shape[1], image.shape[0])
-                )
+    detected = images.map(partial(_detect, served.detector, limits.floor), tasks)
+    for task, result in zip(tasks, detected, strict=True):
+        if isinstance(result, _Detected):
+            yield _make_suggestion(task, served.version, result.detections, names, limits, result.size)
+        else:
+            yield _make_empty(task, served.version, limits.display, error=str(result))
 
 
-def _detect(detector: Detector, images: Sequence[Pixels], floor: float) -> list[list[Detection] | DetectionFailed]:
-    """Return the detections of each image; where the detector fails on one image, each image is tried alone."""
+def _detect(detector: Detector, floor: float, _: Task, image: Pixels) -> _Detected | DetectionFailed:
+    """Return the detections on one image, or the error of the detector on it."""
     try:
-        return [*detector.detect(images, floor)] if images else []
+        (detections,) = detector.detect([image], floor)
     except DetectionFailed as error:
-        if len(images) == 1:
-            return [error]
-        return [result for image in images for result in _detect(detector, [image], floor)]
+        return error
+    return _Detected(detections, (image.shape[1], image.shape[0]))
 
 
 def suggest_nothing(task_id: int, version: str, threshold: float, error: str) -> Suggestion:

@@ -11,16 +11,17 @@ from concurrent.futures import TimeoutError as TooLate
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from loop.errors import ImageError, MilvusDown
+from loop.errors import ImageError, MilvusDown, Overloaded
 from loop.label_studio.match_control import find_control
 from loop.label_studio.payloads import Task
 from loop.label_studio.projects import Project
 from loop.references.plan import EmbedderSource, find_source
+from loop.regions import Pixels
 from loop.serving.predict import Suggestion
 from loop.taxonomy.recorded_matches import MatchesByTask, find_region_matches, find_suggestion_matches
 from loop.taxonomy.result import TaskMatches
 from loop.taxonomy.room import TaxonomyRoom
-from loop.vision.embedding import Embedder
+from loop.vision.embedding import Embedder, Vectors
 
 if TYPE_CHECKING:
     from loop.taxonomy.match import Matcher
@@ -95,6 +96,9 @@ class MatchNow:
                 log.warning("predictions go out without matches: %s", error)
             self._is_down = True
             return {}
+        except Overloaded as error:
+            log.warning("predictions go out without matches: %s", error)
+            return {}
         except Exception:  # torch raises anything; an answer without matches is better than none
             log.exception("predictions go out without matches")
             return {}
@@ -108,14 +112,17 @@ class MatchNow:
     def _compute(self, matcher: Matcher, source: EmbedderSource, suggestions: Sequence[Suggestion]) -> MatchesByTask:
         import numpy as np
 
-        loaded = self._taxonomies.vision.images.load([Task(each.task_id, each.image) for each in suggestions])
-        pairs = zip(suggestions, loaded, strict=True)
-        readable = [(each, image) for each, image in pairs if not isinstance(image, ImageError)]
+        tasks = [Task(each.task_id, each.image) for each in suggestions]
+        boxes = {task: [region.box for region in each.shown] for task, each in zip(tasks, suggestions, strict=True)}
+
+        def embed(task: Task, image: Pixels) -> Vectors:
+            return self._load(source).embed([image], [boxes[task]])[0]
+
+        pairs = zip(suggestions, self._taxonomies.vision.images.map(embed, tasks), strict=True)
+        readable = [(each, vectors) for each, vectors in pairs if not isinstance(vectors, ImageError)]
         if not readable:
             return {}
-        boxes = [[region.box for region in each.shown] for each, _ in readable]
-        vectors = self._load(source).embed([image for _, image in readable], boxes)
-        matches = iter(matcher.match(np.concatenate(vectors)))
+        matches = iter(matcher.match(np.concatenate([vectors for _, vectors in readable])))
         return {each.task_id: {region.id: next(matches) for region in each.shown} for each, _ in readable}
 
     def _load(self, source: EmbedderSource) -> Embedder:

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loop.memory_budget import Use, budget
 from loop.storage.files import write_whole
 from loop.vision.images import Images
 
@@ -18,8 +19,11 @@ PREPARATION = "2"  # changes with the way files are prepared: older files are pr
 class ImageCache:
     """The cache in a folder. A file's name has the hash of its content, which reveals damage."""
 
-    def __init__(self, folder: Path, images: Images, most_pixels: int = 100_000_000) -> None:
-        self._folder, self._images, self._most_pixels = folder, images, most_pixels
+    def __init__(
+        self, folder: Path, images: Images, most_pixels: int = 100_000_000, most_bytes: int = 50_000_000
+    ) -> None:
+        self._folder, self._images = folder, images
+        self._most_pixels, self._most_bytes = most_pixels, most_bytes
 
     def find(self, project_id: int, task_id: int, address: str, *, with_hash: bool = True) -> ImageFile:
         """Return the file of a task's image at *address*; *with_hash*: with its perceptual hash. Raises ImageError."""
@@ -35,13 +39,15 @@ class ImageCache:
             elif form == [PREPARATION] and not with_hash:
                 return file
             else:
-                prepared = prepare(path.read_bytes(), address, ANY_SIZE)
-                stored = self._store(prepared, key)
+                with budget().take(Use.FILE, path.stat().st_size):
+                    stored = self._store(prepare(path.read_bytes(), address, ANY_SIZE), key)
                 if stored.path != path:
                     path.unlink(missing_ok=True)
                 return stored
-        content = self._images.fetch(address, task_id)
-        return self._store(prepare(content, address, self._most_pixels), key)
+        with budget().take(Use.FILE, self._most_bytes) as loan:
+            content = self._images.fetch(address, task_id)
+            loan.shrink(len(content))
+            return self._store(prepare(content, address, self._most_pixels), key)
 
     def _store(self, prepared: PreparedImage, key: str) -> ImageFile:
         from loop.vision.image_files import ImageFile

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from loop.errors import ImageUnreadable
+from loop.memory_budget import Use, budget
 from loop.regions import Pixels
 from loop.storage.files import sha256_of, write_whole
 from loop.vision.image_reader import (
@@ -19,6 +20,7 @@ from loop.vision.image_reader import (
     app1_segments,
     as_pixels,
     decode_upright,
+    decoding_bytes,
     flatten,
     open_image,
     orientation_of,
@@ -33,6 +35,7 @@ JPEG_END = b"\xff\xd9"  # ultralytics would write a JPEG without it again, with 
 COMPARED = {"PNG": ".png", "WEBP": ".webp", "BMP": ".bmp"}  # formats beside JPEG that may stay as they are
 ANIMATED = (b"acTL", b"fcTL", b"fdAT", b"ANIM", b"ANMF")  # chunks of PNG and WebP
 FAST = 1  # level of compression; the usual one takes five times as long for a sixth less
+COPIES = 3  # of a picture, at most, while it is compared with OpenCV's, or written as a PNG
 THUMBNAIL = 400  # pixels of the longer side
 ANY_SIZE = 1 << 40  # pixels; for a file that was within the limits when it was read first
 
@@ -81,20 +84,22 @@ def prepare(content: bytes, address: str, most_pixels: int) -> PreparedImage:
         if _is_plain_jpeg(image):
             is_cut = image.format == "JPEG" and not content.endswith(JPEG_END)
             return PreparedImage(content + JPEG_END if is_cut else content, ".jpg", hash_image(_shrink_jpeg(image)))
-        picture = decode_upright(image)
-        image_hash = hash_image(np.asarray(_shrink_to_square(picture), dtype=np.uint8))
-        if image.format in COMPARED and _is_read_alike(image, content, picture):
-            return PreparedImage(content, COMPARED[image.format], image_hash)
-        return PreparedImage(_write_png(picture), ".png", image_hash)
+        with budget().take(Use.PICTURE, decoding_bytes(image, copies=COPIES)):
+            picture = decode_upright(image)
+            image_hash = hash_image(np.asarray(_shrink_to_square(picture), dtype=np.uint8))
+            if image.format in COMPARED and _is_read_alike(image, content, picture):
+                return PreparedImage(content, COMPARED[image.format], image_hash)
+            return PreparedImage(_write_png(picture), ".png", image_hash)
 
 
 def prepare_file(path: Path, address: str, most_pixels: int, into: Path) -> ImageFile:
     """Prepare the image of a file; return the file itself where it can stay as it is, else a new file in *into*."""
-    content = _read(path, address)
-    prepared = prepare(content, address, most_pixels)
-    sha256 = prepared.sha256
-    if prepared.content is not content:
-        path = write_whole(prepared.content, into / f"{sha256}{prepared.suffix}")
+    with budget().take(Use.FILE, path.stat().st_size if path.is_file() else 0):
+        content = _read(path, address)
+        prepared = prepare(content, address, most_pixels)
+        sha256 = prepared.sha256
+        if prepared.content is not content:
+            path = write_whole(prepared.content, into / f"{sha256}{prepared.suffix}")
     return ImageFile(path, sha256, prepared.suffix, prepared.image_hash)
 
 
@@ -109,10 +114,11 @@ def read_shrunk(path: Path, most: int) -> Pixels:
 
     Raises ImageUnreadable.
     """
-    with open_image(_read(path, str(path)), str(path), ANY_SIZE) as image:
+    name = str(path)
+    with open_image(_read(path, name), name, ANY_SIZE) as image, budget().take(Use.PICTURE, decoding_bytes(image)):
         image.draft("RGB", (most, most))  # a JPEG is decoded with no more detail than this
         picture = decode_upright(image).convert("RGB")
-    picture.thumbnail((most, most))
+        picture.thumbnail((most, most))
     return as_pixels(picture)
 
 
@@ -168,8 +174,9 @@ def _write_png(picture: Image.Image) -> bytes:
 
 
 def _shrink_jpeg(image: Image.Image) -> Pixels:
-    image.draft("L", (2 * SIDE, 2 * SIDE))  # the file is read to its end, but only its coarse structure is decoded
-    return np.asarray(turn(_shrink_to_square(flatten(image)), image), dtype=np.uint8)
+    with budget().take(Use.PICTURE, decoding_bytes(image, copies=0)):
+        image.draft("L", (2 * SIDE, 2 * SIDE))  # the file is read to its end, but only its coarse structure is decoded
+        return np.asarray(turn(_shrink_to_square(flatten(image)), image), dtype=np.uint8)
 
 
 def _shrink_to_square(picture: Image.Image) -> Image.Image:

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from loop.errors import ImageError, ImageTooLarge, ImageUnreadable
+from loop.errors import ImageTooLarge, ImageUnreadable, LoopError
+from loop.memory_budget import Use, budget
 from loop.regions import Pixels
 from loop.vision.file_kinds import describe_file
 
@@ -33,6 +34,10 @@ DEEP = ("I;16", "I;16L", "I;16B", "I;16N")  # and of 16-bit grey
 NEW_SUBFILE_TYPE, BITS, PHOTOMETRIC = 254, 258, 262  # of the TIFF tags
 SRGB_GAMMA = 1 / 2.2
 GAMMA_TOLERANCE = 0.02  # browsers take a gamma nearer to sRGB's than this for sRGB
+BLOCK = 2**26  # bytes that Pillow allocates at a time: smaller blocks would stay with the process when they are freed
+STRIP = 2**20  # pixels that are converted at a time
+DECODERS = {"WEBP": 10, "AVIF": 4, "JPEG2000": 13, "TIFF": 4}  # bytes a pixel of their own; 1 for all others
+PROGRESSIVE = 5  # the same for a progressive JPEG, whose coefficients are all in memory
 ORIENTATION, SHORT = 0x0112, 3  # the EXIF field, and the only type of it that counts
 UPRIGHT = 1
 
@@ -57,12 +62,13 @@ def open_image(content: bytes, address: str, most_pixels: int) -> Iterator[Image
     *address* names the image in errors. Raises ImageTooLarge, ImageUnreadable.
     """
     Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit is off: *most_pixels* is the limit
+    Image.core.set_block_size(BLOCK)  # type: ignore[attr-defined]
     warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # about broken metadata
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             _check(image, address, most_pixels)
             yield image
-    except ImageError:
+    except LoopError:
         raise
     except MemoryError as error:
         raise ImageTooLarge(address, "more than fits into memory") from error
@@ -70,6 +76,20 @@ def open_image(content: bytes, address: str, most_pixels: int) -> Iterator[Image
         raise ImageUnreadable(address, describe_file(content)) from error
     except Exception as error:  # Pillow's readers raise anything for foreign bytes
         raise ImageUnreadable(address, f"{describe_file(content)} ({error})") from error
+
+
+def decoding_bytes(image: Image.Image, copies: int = 1) -> int:
+    """Return the bytes at the peak of decoding an open image, with 8-bit RGB *copies* beside it: test_memory.py."""
+    own, flat = 1 if image.mode in ("1", "L", "P") else 4, 1 if image.mode == "L" else 4
+    decoder = DECODERS.get(image.format or "", PROGRESSIVE if image.info.get("progressive") else 1)
+    pixel = own + decoder + 3 * copies
+    if image.has_transparency_data:
+        pixel += 16  # the layer, the page, both together, and their RGB
+    elif image.mode not in ("L", "RGB"):
+        pixel += 7 if image.mode in DEEP else flat
+    if orientation_of(image).value in TURNS:
+        pixel += flat
+    return image.width * image.height * pixel
 
 
 def decode_upright(image: Image.Image) -> Image.Image:
@@ -83,15 +103,32 @@ def read_pixels(content: bytes, address: str, most_pixels: int) -> Pixels:
 
     An animation gives its first frame, a document its first page. Transparent pixels are shown on white, colour
     profiles are not applied. *address* names the image in errors. Raises ImageTooLarge before more than *most_pixels*
-    are decoded, ImageUnreadable.
+    are decoded, ImageUnreadable, and Overloaded where this process has no memory for it in time.
     """
+    with budget().take(Use.PICTURE, measure(content, address, most_pixels)):
+        return decode_pixels(content, address, most_pixels)
+
+
+def measure(content: bytes, address: str, most_pixels: int) -> int:
+    """Return the bytes of memory that `decode_pixels` takes, by the head of the file. Raises as `read_pixels`."""
+    with open_image(content, address, most_pixels) as image:
+        return decoding_bytes(image)
+
+
+def decode_pixels(content: bytes, address: str, most_pixels: int) -> Pixels:
+    """Return the same as `read_pixels`, within memory that the caller has taken."""
     with open_image(content, address, most_pixels) as image:
         return as_pixels(decode_upright(image))
 
 
 def as_pixels(image: Image.Image) -> Pixels:
     """Return a picture as OpenCV and ultralytics have it: BGR, uint8 (height, width, 3)."""
-    return np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    rows = max(1, STRIP // image.width)
+    for top in range(0, image.height, rows):  # not at once: copies of the whole picture would stand side by side
+        bottom = min(top + rows, image.height)
+        pixels[top:bottom] = np.asarray(image.crop((0, top, image.width, bottom)).convert("RGB"))[:, :, ::-1]
+    return pixels
 
 
 def orientation_of(image: Image.Image) -> Orientation:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import base64
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from loop.errors import ImageError, ImageForbidden, ImageTooLarge, ImageUnreadable, UpstreamError
 from loop.regions import Pixels
 from loop.vision.addresses import CLOUD_SCHEMES, identify, is_digest, is_inline, read_inline, scheme_of
+from loop.vision.loading import FetchedFile, load_each
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import httpx
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 OWN_PATHS = ("/data/", "/storage-data/", "/tasks/", "/projects/")  # where Label Studio serves files
 REDIRECTS = 5
 FETCHERS = 8
+
+R = TypeVar("R")
 
 
 class Account(Protocol):
@@ -96,22 +98,31 @@ class Images:
         for name in {"_client", "_public_client"} & self.__dict__.keys():
             getattr(self, name).close()
 
-    def load(self, tasks: Iterable[Task]) -> Iterator[Pixels | ImageError]:
-        """Fetch and decode in parallel, in the order of *tasks*; a broken image gives its error in its place."""
-        with ThreadPoolExecutor(FETCHERS) as pool:
-            yield from pool.map(self._load, tasks)
+    def map(self, work: Callable[[Task, Pixels], R], tasks: Iterable[Task]) -> Iterator[R | ImageError]:
+        """
+        Yield the result of *work* on the image of each task, in their order; a broken image gives its error.
 
-    def decode(self, content: bytes, address: str) -> Pixels:
-        """Return the picture of an image file (see `read_pixels`). Raises ImageError."""
-        from loop.vision.image_reader import read_pixels
+        *work* must not keep the image. Raises Overloaded where this process has no memory for an image in time.
+        """
+        return load_each(self, tasks, work)
 
-        return read_pixels(content, address, self._limits.pixels)
+    def largest_file(self, task: Task) -> int:
+        """Return the most bytes that the file of a task's image may have."""
+        is_here = is_inline(task.image) and not is_digest(task.image)
+        return min(self._limits.bytes, len(task.image)) if is_here else self._limits.bytes
 
-    def _load(self, task: Task) -> Pixels | ImageError:
-        try:
-            return self.decode(self.fetch(task.image, task.id), identify(task.image))
-        except ImageError as error:
-            return error
+    def fetch_file(self, task: Task) -> FetchedFile:
+        """Fetch the file of a task's image. Raises ImageError."""
+        from loop.vision.image_reader import measure
+
+        content, name = self.fetch(task.image, task.id), identify(task.image)
+        return FetchedFile(content, name, measure(content, name, self._limits.pixels))
+
+    def decode_file(self, file: FetchedFile) -> Pixels:
+        """Decode a file, within memory that the caller has taken. Raises ImageError."""
+        from loop.vision.image_reader import decode_pixels
+
+        return decode_pixels(file.content, file.name, self._limits.pixels)
 
     def _resolve(self, address: str, task_id: int) -> str:
         """Return the URL to request: a path is Label Studio's own, a cloud address goes through its resolver."""

@@ -13,12 +13,12 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 from rich.console import Console
@@ -86,12 +86,15 @@ class CategoryEmbedders:
         return cast("Vectors", own + (self._centres[kind] if kind < CATEGORIES else 0))
 
 
+R = TypeVar("R")
+
+
 class PlainImages:
     """Images of one colour."""
 
-    def load(self, tasks: Iterable[Task]) -> Iterator[Pixels]:
-        """Return one image for each task."""
-        return (np.zeros((48, 64, 3), np.uint8) for _ in tasks)
+    def map(self, work: Callable[[Task, Pixels], R], tasks: Iterable[Task]) -> Iterator[R]:
+        """Yield the result of work on one image for each task."""
+        return (work(task, np.zeros((48, 64, 3), np.uint8)) for task in tasks)
 
     def close(self) -> None:
         """Nothing to do."""

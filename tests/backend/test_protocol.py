@@ -5,6 +5,7 @@ import time
 import pytest
 
 from backend.app import create_app
+from loop.errors import Overloaded
 from loop.regions import Box
 from loop.serving.predictor import Predictor
 from loop.settings import Settings
@@ -212,6 +213,20 @@ def test_metrics_have_no_label_for_an_invented_project(client):
 
     assert 'project="unconnected"' in metrics
     assert 'project="500' not in metrics
+
+
+def test_a_request_without_memory_is_told_to_come_back(client, app, rooms):
+    class Full(FakeImages):
+        def map(self, work, tasks):
+            raise Overloaded("memory for images: no room")
+
+    full = swap(rooms, (rooms.vision.images, Full()))
+    app.extensions["predictor"] = Predictor(full.serving)
+
+    answer = predict(client, [ls_task(1)])
+
+    assert (answer.status_code, answer.json["type"]) == (503, "Overloaded")
+    assert int(answer.headers["Retry-After"]) > 0
 
 
 def until_logged(client, caplog, words, seconds=10):

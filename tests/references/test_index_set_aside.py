@@ -52,4 +52,4 @@ def test_an_embedder_without_memory_gives_no_image_up(rooms):
     with pytest.raises(MemoryError):
         index(rooms.references, 1)
 
-    assert rooms.vision.embedders.calls == 1
+    assert rooms.vision.embedders.calls == 2  # for the first image, and for the second, whose memory is missing

@@ -15,6 +15,7 @@ from PIL import Image
 from loop.errors import ImageForbidden, ImageTooLarge, ImageUnreadable
 from loop.http_addresses import path_within
 from loop.label_studio.payloads import Task
+from loop.vision.image_reader import read_pixels
 from loop.vision.images import ImageLimits, Images
 from tests.builders import picture
 from tests.http_servers import serve
@@ -104,7 +105,7 @@ def own(server):
 
 
 def fetched(images, address):
-    return images.decode(images.fetch(address, 5), address)
+    return read_pixels(images.fetch(address, 5), address, 10_000_000)
 
 
 def test_an_upload_is_read_with_our_key(own, server):
@@ -231,6 +232,6 @@ def test_an_address_of_label_studio_written_otherwise_is_its_own(own, server):
 def test_many_are_read_at_once_in_their_order_and_errors_stand_in_place(own):
     names = ["good.jpg", "text.jpg", "grey.png"] * 10
 
-    loaded = list(own.load([Task(n, f"/data/upload/1/{name}") for n, name in enumerate(names)]))
+    loaded = list(own.map(lambda _, image: image, [Task(n, f"/data/upload/1/{name}") for n, name in enumerate(names)]))
 
     assert [isinstance(one, np.ndarray) for one in loaded] == [True, False, True] * 10

@@ -64,7 +64,7 @@ def read():
 
 
 def test_a_data_uri_is_read_without_anybody_being_asked(read):
-    (pixels,) = read().load([Task(5, URI)])
+    (pixels,) = read().map(lambda _, image: image, [Task(5, URI)])
 
     assert np.array_equal(pixels, read_pixels(NOISE, "image", 10**6))
 
@@ -72,7 +72,7 @@ def test_a_data_uri_is_read_without_anybody_being_asked(read):
 def test_the_limits_hold_for_data_uris(read):
     with pytest.raises(ImageTooLarge, match="LOOP_IMAGE_BYTES"):
         read(bytes=10_000).fetch(URI, 5)
-    (error,) = read(pixels=1000).load([Task(5, URI)])
+    (error,) = read(pixels=1000).map(lambda _, image: image, [Task(5, URI)])
 
     assert isinstance(error, ImageTooLarge)
     assert len(str(error)) < 300
@@ -89,7 +89,7 @@ def test_the_limits_hold_for_data_uris(read):
     ],
 )
 def test_a_data_uri_that_is_no_image_is_named_by_its_digest_and_what_it_is(read, uri, reason):
-    (error,) = read().load([Task(5, uri)])
+    (error,) = read().map(lambda _, image: image, [Task(5, uri)])
 
     assert isinstance(error, ImageUnreadable)
     assert reason in str(error)

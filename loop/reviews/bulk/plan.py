@@ -166,10 +166,11 @@ class OperationPlanner:
 
     def _read_size(self, task_id: int) -> tuple[int, int]:
         """Return width and height of the task's image, read from the image itself. Raises ImageError."""
-        (image,) = self._reviews.vision.images.load([self._tasks[task_id].read(self._config.image_key)])
-        if isinstance(image, ImageError):
-            raise image
-        return int(image.shape[1]), int(image.shape[0])
+        task = self._tasks[task_id].read(self._config.image_key)
+        (size,) = self._reviews.vision.images.map(lambda _, image: (int(image.shape[1]), int(image.shape[0])), [task])
+        if isinstance(size, ImageError):
+            raise size
+        return size
 
 
 def _fill_in(stored: StoredOperation, annotation: Annotation) -> StoredOperation:

@@ -19,7 +19,7 @@ from loop.vision.ultralytics_setup import prepare_ultralytics
 from loop.wiring import build
 from scripts.demo import scenes
 from tests.builders import CONFIG, ls_task
-from tests.fakes import FakeLabelStudio, FakeQueue
+from tests.fakes import FakeImages, FakeLabelStudio, FakeQueue
 from tests.registry.builders import packed
 from tests.swap import swap
 
@@ -28,15 +28,13 @@ ITEMS = CONFIG.replace("Person", "Item")  # the start weights name one class, `i
 TASKS = [ls_task(n) for n in range(1, 5)]
 
 
-class Scenes:
+class Scenes(FakeImages):
     """Composed scenes as images of the tasks."""
 
     def __init__(self):
+        super().__init__()
         known, _ = scenes.palettes()
         self.scenes = scenes.compose(known, len(TASKS), seed=5, prefix="w")
-
-    def close(self):
-        pass
 
     def load(self, tasks):
         for task in tasks:
