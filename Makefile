@@ -1,5 +1,5 @@
 # `make demo` and `make test` do all their own set-up.
-.PHONY: setup demo test test-unit test-long check lock sbom audit
+.PHONY: setup demo test test-unit test-long test-chaos check lock sbom audit
 
 PYTHON ?= python3.11
 VENV := .venv/bin
@@ -14,10 +14,15 @@ test: setup check
 	$(VENV)/python -m pytest
 
 test-unit:
-	$(VENV)/python -m pytest -m "not integration and not long"
+	$(VENV)/python -m pytest -m "not integration and not long and not chaos"
 
 test-long: setup
 	$(VENV)/python -m pytest -m long
+
+# Needs the right to mount a small file system.
+test-chaos: setup
+	$(VENV)/python -m pytest -m chaos tests/chaos
+	$(VENV)/python -m scripts.fault_table
 
 check:
 	$(VENV)/ruff format --check .

@@ -5,6 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "reliability.md").read_text()
+FAULTS = r"<!-- faults: begin -->.*<!-- faults: end -->"
 
 
 def test_every_test_that_is_named_exists():
@@ -15,6 +16,7 @@ def test_every_test_that_is_named_exists():
 
 
 def test_every_promise_names_a_test():
-    rows = [line for line in PAGE.splitlines() if line.startswith("| ") and "proved by" not in line]
+    promises = re.sub(FAULTS, "", PAGE, flags=re.DOTALL)
+    rows = [line for line in promises.splitlines() if line.startswith("| ") and "proved by" not in line]
 
     assert [row for row in rows if "::" not in row] == []

@@ -61,9 +61,13 @@ def running(folder: Path, *, environment: dict[str, str] | None = None) -> Itera
         stop(process)
 
 
-def start(folder: Path, *, environment: dict[str, str] | None = None) -> tuple[subprocess.Popen[bytes], StudioServer]:
-    """Start the server and wait until it answers."""
-    port, token, password = free_port(), secrets.token_hex(20), secrets.token_urlsafe(12)
+def start(
+    folder: Path, *, environment: dict[str, str] | None = None, again: StudioServer | None = None
+) -> tuple[subprocess.Popen[bytes], StudioServer]:
+    """Start the server and wait until it answers; *again* is one that has stopped, whose address and user stay."""
+    port = int(again.url.rpartition(":")[2]) if again else free_port()
+    token = again.token if again else secrets.token_hex(20)
+    password = again.password if again else secrets.token_hex(8)  # none that begins with a dash
     command = [
         *(str(ENVIRONMENT / "bin" / "python"), str(ENVIRONMENT / "bin" / "label-studio"), "start", "--no-browser"),
         *("--internal-host", "127.0.0.1", "--port", str(port), "--data-dir", str(folder)),

@@ -1,0 +1,185 @@
+"""The faults that are played: each begins in `with`, and has ended after it."""
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import time
+from contextlib import closing, contextmanager
+
+import psutil
+
+from loop.job_queue.connection import connect
+from tests.chaos.installation import set_clock
+from tests.chaos.studio_proxy import DOWN, HANGING, WELL
+from tests.services import children, until
+
+LOCK_SECONDS = 30.0
+
+
+def kill(*words, recursive=True, count=1):
+    """The first *count* processes with these words in their command are killed with -9."""
+
+    @contextmanager
+    def fault(installation):
+        processes = children(installation.up, *words, recursive=recursive)[:count]
+        assert processes, words
+        for process in processes:
+            os.kill(process.pid, signal.SIGKILL)
+        yield
+
+    return fault
+
+
+@contextmanager
+def web_process_killed(installation):
+    """One of the processes that answer."""
+    (arbiter,) = children(installation.up, "gunicorn", recursive=False)
+    os.kill(arbiter.children()[0].pid, signal.SIGKILL)
+    yield
+
+
+@contextmanager
+def redis_wiped(installation):
+    with closing(connect(installation.settings.redis)) as redis:
+        redis.flushall()
+    yield
+
+
+@contextmanager
+def milvus_folder_gone(installation):
+    shutil.rmtree(installation.home / "milvus")
+    yield
+
+
+@contextmanager
+def disk_full(installation):
+    """Not a byte is free."""
+    ballast = installation.home.parent / "ballast"
+    with ballast.open("wb") as file:
+        try:
+            while True:
+                file.write(bytes(1 << 20))
+                file.flush()
+        except OSError:
+            pass
+    yield
+    ballast.unlink()
+
+
+@contextmanager
+def records_locked(installation):
+    """Another program writes into the records and does not end."""
+    with closing(sqlite3.connect(installation.home / "loop.sqlite3", timeout=60, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        until_at = time.monotonic() + LOCK_SECONDS
+        yield
+        time.sleep(max(0.0, until_at - time.monotonic()))
+        other.execute("ROLLBACK")
+
+
+def studio_is(state):
+    """Label Studio, as the loop sees it, is *state*."""
+
+    @contextmanager
+    def fault(installation):
+        installation.proxy.become(state)
+        yield
+        installation.proxy.become(WELL)
+
+    return fault
+
+
+def hangs(*words, recursive=True):
+    """A process, with all that it started, is alive and does nothing."""
+
+    @contextmanager
+    def fault(installation):
+        process = children(installation.up, *words, recursive=recursive)[0]
+        for each in [*process.children(recursive=True), process]:
+            each.suspend()
+        yield
+        until(lambda: not is_there(process), 180)
+
+    return fault
+
+
+@contextmanager
+def killed_in_an_import(installation):
+    """The command that makes reviews in bulk; run again, it makes none twice."""
+    tasks = installation.open_tasks(12)
+    decided = {task["id"]: installation.annotator.decide(task) for task in tasks}
+    file = installation.home.parent / "import.jsonl"
+    operations = [
+        {"operation": "create", "key": f"chaos-{task}", "task": task, "result": result}
+        for task, (result, _) in decided.items()
+    ]
+    file.write_text("\n".join(json.dumps(operation) for operation in operations))
+    installation.loop_killed("annotations", "import", str(file), within=5.0)
+    installation.loop("annotations", "import", str(file))
+    installation.annotator.decided.update({task: decisions for task, (_, decisions) in decided.items()})
+    yield
+
+
+@contextmanager
+def studio_restored(installation):
+    """Label Studio has the data of a while ago; reviews made since are gone there, and their ids are given again."""
+    installation.studio.back_up()
+    before = dict(installation.annotator.decided)
+    yield
+    installation.studio.restore()
+    installation.annotator.decided = before
+    installation.rooms.queue.ask_sync(installation.project_id)  # the schedule does so every five minutes
+
+
+def clock_is(seconds):
+    """The clock of all parts of the loop is off by a number of seconds, and then right again."""
+
+    @contextmanager
+    def fault(installation):
+        set_clock(installation.clock, seconds)
+        yield
+        time.sleep(10)
+        set_clock(installation.clock, 0)
+
+    return fault
+
+
+def is_there(process):
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+KILLED = {
+    "a web process is killed": web_process_killed,
+    "the web part is killed": kill("gunicorn", recursive=False),
+    "a worker is killed": kill("worker", "default"),
+    "all workers are killed": kill("loop.cli.main", "worker", count=9),
+    "the schedule is killed": kill("loop.cli.main", "schedule"),
+    "Redis is killed": kill("valkey-server"),
+    "Milvus is killed": kill("milvus_lite"),
+}
+HANGING_PARTS = {
+    "Milvus hangs": hangs("milvus_lite"),
+}
+GONE = {
+    "Redis is wiped": redis_wiped,
+    "Milvus' folder is gone": milvus_folder_gone,
+    "the disk is full": disk_full,
+    f"SQLite is locked for {LOCK_SECONDS:.0f} s": records_locked,
+}
+STUDIO = {
+    "Label Studio is down": studio_is(DOWN),
+    "Label Studio hangs": studio_is(HANGING),
+    "Label Studio answers 500": studio_is(500),
+    "Label Studio answers 502": studio_is(502),
+}
+CUT_OFF = {
+    "an import of reviews is killed": killed_in_an_import,
+}
+OTHERS = {
+    "Label Studio is restored from an older backup": studio_restored,
+    "the clock is an hour ahead": clock_is(3600),
+    "the clock is an hour behind": clock_is(-3600),
+}
+FAULTS = {**CUT_OFF, **OTHERS, **KILLED, **GONE, **STUDIO, **HANGING_PARTS}
