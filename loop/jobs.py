@@ -13,6 +13,7 @@ import scipy.optimize  # noqa: F401 (a job that judges needs it; here it is load
 
 import loop.delivery
 import loop.discovery.discover
+import loop.installation.tidy
 import loop.rates.post_alerts
 import loop.references.index
 import loop.references.plan
@@ -27,6 +28,7 @@ from loop.errors import LoopError, UpstreamError
 from loop.failures import Fault, attempt
 from loop.label_studio.projects import Project
 from loop.references.index import IndexRun
+from loop.references.room import ReferencesRoom
 from loop.registry.promote import catch_up
 from loop.rooms import Rooms
 from loop.training.ask import ask_when_due
@@ -68,29 +70,17 @@ def rebuild(project_id: int) -> str:
 def index(project_id: int) -> str:
     """Make the missing vectors of a project, at low priority: annotators wait for other work."""
     os.nice(10)
-    return _run_alone(
-        "index",
-        project_id,
-        lambda rooms: _forget_dropped(rooms, project_id, loop.references.index.index(rooms.references, project_id)),
-    )
+    return _run_alone("index", project_id, partial(_index, loop.references.index.index, project_id))
 
 
 def build_references(project_id: int) -> str:
     """Make every missing vector of a project."""
-    return _run_in_turn(
-        "index",
-        project_id,
-        lambda rooms: _forget_dropped(rooms, project_id, loop.references.index.build(rooms.references, project_id)),
-    )
+    return _run_in_turn("index", project_id, partial(_index, loop.references.index.build, project_id))
 
 
 def rebuild_references(project_id: int) -> str:
     """Drop the vectors of a project, and make all of them again."""
-    return _run_in_turn(
-        "index",
-        project_id,
-        lambda rooms: _forget_dropped(rooms, project_id, loop.references.index.rebuild(rooms.references, project_id)),
-    )
+    return _run_in_turn("index", project_id, partial(_index, loop.references.index.rebuild, project_id))
 
 
 def discover(project_id: int) -> str:
@@ -166,6 +156,13 @@ def deliver() -> str:
     return line
 
 
+def tidy() -> str:
+    """Remove what nothing needs any more, at low priority: annotators wait for other work."""
+    os.nice(10)
+    with closing(build()) as rooms:
+        return loop.installation.tidy.tidy(rooms.installation)
+
+
 def sweep() -> str:
     """Ask again for lost work: pending events, open tasks, missing vectors, trainings whose worker died."""
     with closing(build()) as rooms:
@@ -204,8 +201,9 @@ def _ask_again(rooms: Rooms) -> str:
     return f"asked again: {asked}{', deliver' if is_due else ''}"
 
 
-def _forget_dropped(rooms: Rooms, project_id: int, indexed: IndexRun) -> str:
-    """Forget the matches of embedders whose collections were dropped; return the line on the run."""
+def _index(work: Callable[[ReferencesRoom, int], IndexRun], project_id: int, rooms: Rooms) -> str:
+    """Make vectors, and forget the matches of embedders whose collections were dropped; return the line on the run."""
+    indexed = work(rooms.references, project_id)
     for fingerprint in indexed.dropped:
         rooms.taxonomies.matches.forget(project_id, fingerprint)
     return indexed.line

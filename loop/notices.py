@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from loop.secrecy import redact_texts
 from loop.storage.exchange_tables import deliveries, notices
+from loop.storage.queries import chunked
 
 
 class NoticeKind(StrEnum):
@@ -158,6 +159,31 @@ class Outbox:
         with self._engine.begin() as connection:
             change = deliveries.update().where(*undelivered).values(attempts=0, due_at=datetime.now(UTC))
             return connection.execute(change).rowcount
+
+    def remove_old(self, before: datetime, *, most: int) -> int:
+        """
+        Remove the deliveries and the content of notices posted *before* a time, at most *most*; return their number.
+
+        A notice stays whole while it is due to a receiver, and an alert, which the rates show, for ever. The key of
+        every notice stays: nothing is posted twice.
+        """
+        is_due = sa.exists().where(
+            deliveries.c.notice_id == notices.c.id,
+            deliveries.c.due_at.is_not(None),
+            deliveries.c.url.in_(self.receivers),
+        )
+        has_content = sa.cast(notices.c.body, sa.Text) != "{}"
+        is_old = (notices.c.created_at < before, notices.c.kind != NoticeKind.RATES_ALERT, has_content, ~is_due)
+        old = sa.select(notices.c.id).where(*is_old).limit(most).scalar_subquery()
+        others = [column for column in notices.c if column.name != "body"]
+        with self._engine.begin() as connection:  # written anew: SQLite gives no space back of rows that shrink
+            change = notices.delete().where(notices.c.id.in_(old)).returning(*others)
+            rows = [{**row, "body": {}} for row in connection.execute(change).mappings()]
+            for some in chunked(rows):
+                connection.execute(notices.insert(), some)
+                ids = [row["id"] for row in some]
+                connection.execute(deliveries.delete().where(deliveries.c.notice_id.in_(ids)))
+        return len(rows)
 
     def _read(self, query: sa.Select[Any]) -> list[Delivery]:
         with self._engine.connect() as connection:

@@ -15,6 +15,7 @@ from loop.datasets.selection import SelectionPolicy
 from loop.gate.rule import GatePolicy
 from loop.installation.machine import Machine
 from loop.installation.memory import machine_bytes, web_processes
+from loop.installation.room import RetentionPolicy
 from loop.serving.queue_order import AuditPolicy
 from loop.serving.room import ServingPolicy
 from loop.settings import Settings
@@ -96,4 +97,16 @@ def machine(
         milvus=settings.milvus_uri,
         embedder=None if settings.embedder == NONE else settings.embedder,
         answers=answers,
+    )
+
+
+def retention_policy(settings: Settings) -> RetentionPolicy:
+    """How long what grows stays."""
+    return RetentionPolicy(
+        events=settings.event_days,
+        notices=settings.notice_days,
+        predictions=settings.prediction_days,
+        runs=settings.run_days,
+        snapshots=settings.snapshot_days,
+        images=settings.image_days,
     )

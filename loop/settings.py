@@ -17,6 +17,7 @@ from loop.secrecy import secrets_in
 from loop.setting_text import address_problem, key_problem, strip_folder, strip_text
 from loop.storage.keys import read_key
 
+MOST_DAYS = 36_500  # a hundred years: for ever
 PASSWORDS = ("basic_auth_user", "basic_auth_pass", "notify_secret", "webhook_secret")  # a quote may be a part of them
 
 
@@ -126,6 +127,20 @@ class Settings(EnvironmentSettings):
         description="seconds that predictions of old versions stay on tasks that nobody has begun; -1: for ever",
     )
     spread: bool = Field(True, description="spread the queue over groups of similar tasks")
+    event_days: int = Field(30, ge=1, le=MOST_DAYS, description="days that processed events stay in the records")
+    notice_days: int = Field(
+        30, ge=1, le=MOST_DAYS, description="days that finished deliveries, and what their notices say, stay"
+    )
+    prediction_days: int = Field(
+        90, ge=1, le=MOST_DAYS, description="days that the boxes of a replaced prediction that nobody reviewed stay"
+    )
+    run_days: int = Field(30, ge=1, le=MOST_DAYS, description="days that the folder of a training stays after its end")
+    snapshot_days: int = Field(
+        30, ge=1, le=MOST_DAYS, description="days that a snapshot stays from which no version came"
+    )
+    image_days: int = Field(
+        30, ge=1, le=MOST_DAYS, description="days that cached images stay that no review and no snapshot needs"
+    )
     milvus_uri: str = Field(
         "", description="Milvus to use, in a database of its own; empty: an embedded one under LOOP_HOME"
     )

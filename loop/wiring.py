@@ -232,4 +232,5 @@ class RoomBuilder:
         """The rooms that set-up and checks need."""
         answers = self.references.milvus.answers
         machine = policies.machine(self._settings, self.engine, self._facts, self._secrets, answers)
-        return self._room(InstallationRoom, machine=machine)
+        retention = policies.retention_policy(self._settings)
+        return self._room(InstallationRoom, machine=machine, retention=retention)

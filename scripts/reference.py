@@ -86,6 +86,9 @@ GROUPS = {
     "Images": ("image_bytes", "image_pixels", "image_memory", "image_seconds", "allow_private_addresses"),
     "Taxonomy and discovery": ("embedder", "match_seconds", "discover_every"),
     "Notices": ("notify_urls", "notify_secret"),
+    "How long things stay": (
+        *("event_days", "notice_days", "prediction_days", "run_days", "snapshot_days", "image_days"),
+    ),
 }
 
 

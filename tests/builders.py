@@ -3,6 +3,7 @@
 import io
 from datetime import UTC, datetime, timedelta
 
+import sqlalchemy as sa
 from PIL import Image
 
 from loop.label_studio.payloads import Review
@@ -19,6 +20,7 @@ CONFIG = """
 </View>
 """
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LONG_AGO = NOON - timedelta(days=1000)
 
 
 def box(x0=0.1, y0=0.1, x1=0.4, y1=0.4):
@@ -118,3 +120,14 @@ def list_open(folder):
     """The folder itself and all in it, links left out, that other users of the machine may read, write or enter."""
     paths = (path for path in (folder, *folder.rglob("*")) if not path.is_symlink())
     return [path for path in paths if path.stat().st_mode & 0o077]
+
+
+def read_rows(rooms, table):
+    with rooms.engine.connect() as connection:
+        return connection.execute(sa.select(table)).all()
+
+
+def set_all(rooms, table, **values):
+    """Set the same values in every row of a table."""
+    with rooms.engine.begin() as connection:
+        connection.execute(table.update().values(values))

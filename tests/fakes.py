@@ -51,6 +51,16 @@ class FakeQueue:
         yield
 
 
+class FreeQueue(FakeQueue):
+    """Nothing else runs, but for the jobs named as busy."""
+
+    busy = ()
+
+    @contextmanager
+    def alone(self, name):
+        yield name not in self.busy
+
+
 class FakeLabelStudio:
     """One Label Studio with one project, in memory."""
 

@@ -20,7 +20,7 @@ from loop.storage.home_folder import make_home
 from loop.wiring import build
 
 app = typer.Typer()
-SWEEP_SECONDS, SYNC_SECONDS = 10, 300
+SWEEP_SECONDS, SYNC_SECONDS, TIDY_SECONDS = 10, 300, 6 * 3600
 
 
 @app.command()
@@ -156,4 +156,5 @@ def list_schedule(settings: Settings) -> list[tuple[Callable[[], str], int]]:
 
     every = settings.discover_every
     discoveries: list[tuple[Callable[[], str], int]] = [(jobs.discover_all, every)] if every else []
-    return [(jobs.sweep, SWEEP_SECONDS), (jobs.sync_all, SYNC_SECONDS), *discoveries]
+    regular = [(jobs.sweep, SWEEP_SECONDS), (jobs.sync_all, SYNC_SECONDS), (jobs.tidy, TIDY_SECONDS)]
+    return [*regular, *discoveries]

@@ -20,7 +20,8 @@ from loop.datasets.splits import Leak, Side
 from loop.datasets.writer import Draft, open_draft
 from loop.errors import EmptySnapshot, LeakedSplit, PayloadError, PoisonedSnapshot
 from loop.label_studio.classes import ClassIndex
-from loop.reviews.review_store import TASK, CountedReview
+from loop.reviews.review_store import CountedReview
+from loop.reviews.standing import TASK
 from loop.storage.queries import chunked
 from loop.vision.image_files import ImageFile
 

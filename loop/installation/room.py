@@ -15,8 +15,21 @@ from loop.rates.room import RatesRoom
 from loop.references.room import ReferencesRoom
 from loop.registry.room import RegistryRoom
 from loop.reviews.room import ReviewsRoom
+from loop.serving.room import ServingRoom
 from loop.training.room import TrainingRoom
 from loop.vision.room import VisionRoom
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionPolicy:
+    """Days that each kind stays after nothing needs it any more, see `docs/retention.md`."""
+
+    events: int = 30
+    notices: int = 30
+    predictions: int = 90
+    runs: int = 30
+    snapshots: int = 30
+    images: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +48,5 @@ class InstallationRoom:
     references: ReferencesRoom
     trainings: TrainingRoom
     machine: Machine
+    serving: ServingRoom
+    retention: RetentionPolicy

@@ -1,5 +1,5 @@
 """
 Label Studio's events to reviews, and reviews to verdicts.
 
-Other rooms use: bulk, event_store, process_events, review_store, room, sync, verdict_query, verdicts.
+Other rooms use: bulk, event_store, process_events, review_store, room, standing, sync, verdict_query, verdicts.
 """

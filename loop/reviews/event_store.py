@@ -173,6 +173,22 @@ class EventStore:
         with self._engine.connect() as connection:
             return connection.execute(query.limit(1)).first() is not None
 
+    def remove_old(self, project_id: int, before: datetime, *, most: int) -> int:
+        """
+        Remove events of a project that were processed *before* a time, at most *most*; return their number.
+
+        Events that are set aside stay until they are dismissed. The newest processed event of each action stays, see
+        `is_overtaken`.
+        """
+        columns, later = events.c, events.alias().c
+        is_over = sa.or_(columns.error.is_(None), columns.dismissed_at.is_not(None))
+        is_same = (later.project_id == columns.project_id, later.action == columns.action, later.id > columns.id)
+        is_followed = sa.exists().where(*is_same, later.processed_at.is_not(None), later.error.is_(None))
+        is_old = (columns.project_id == project_id, columns.processed_at < before, is_over, is_followed)
+        ids = sa.select(columns.id).where(*is_old).limit(most)
+        with self._engine.begin() as connection:
+            return connection.execute(events.delete().where(columns.id.in_(ids))).rowcount
+
     def _change(self, project_id: int, ids: Sequence[int], **values: Any) -> int:
         conditions = [_is_set_aside(project_id), *([events.c.id.in_(ids)] if ids else [])]
         with self._engine.begin() as connection:

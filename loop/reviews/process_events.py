@@ -25,8 +25,8 @@ from loop.label_studio.webhook import (
 from loop.registry.follow import ask_refresh
 from loop.reviews.event_store import ReceivedEvent
 from loop.reviews.judging import judge_tasks
-from loop.reviews.review_store import ANNOTATION, TASK
 from loop.reviews.room import ReviewsRoom
+from loop.reviews.standing import ANNOTATION, TASK
 from loop.storage.actor import LABEL_STUDIO, acting_as
 
 MOST_NAMED = 5  # faults in the error of one event

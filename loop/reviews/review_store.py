@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -12,15 +12,12 @@ import sqlalchemy as sa
 
 from loop.label_studio.payloads import Review
 from loop.reviews import review_row
-from loop.reviews.set_aside import Step
+from loop.reviews.standing import ANNOTATION, TASK, is_compared, is_complete, is_standing
 from loop.reviews.verdicts import counted_review_key
 from loop.storage.changes import ChangeKind, record_change
-from loop.storage.exchange_tables import set_aside
-from loop.storage.queries import begin_alone, chunked, is_deleted
+from loop.storage.queries import PARAMETERS, begin_alone, chunked
 from loop.storage.tables import deletions, reviews, verdicts
 from loop.vision.addresses import identify
-
-ANNOTATION, TASK = "annotation", "task"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +155,7 @@ class ReviewStore:
 
     def latest(self, project_id: int, task_ids: Sequence[int] | None = None) -> dict[int, CountedReview]:
         """Return the same, including reviews that are unread in part."""
-        query = sa.select(reviews).where(_is_standing(project_id), _is_complete(), _is_compared())
+        query = sa.select(reviews).where(is_standing(project_id), is_complete(), is_compared())
         of_tasks = [sa.true()] if task_ids is None else [reviews.c.task_id.in_(ids) for ids in chunked(task_ids)]
         best: dict[int, sa.Row[Any]] = {}
         with self._engine.connect() as connection:
@@ -169,7 +166,7 @@ class ReviewStore:
 
     def find_unread(self, project_id: int) -> dict[int, CountedReview]:
         """Return the reviews that would count but are unread in part, by task. These tasks are in no dataset."""
-        is_unread = (_is_standing(project_id), _is_complete(), reviews.c.unread.is_not(None))
+        is_unread = (is_standing(project_id), is_complete(), reviews.c.unread.is_not(None))
         with self._engine.connect() as connection:
             query = sa.select(reviews.c.task_id).where(*is_unread).distinct().order_by(reviews.c.task_id)
             latest = self.latest(project_id, list(connection.scalars(query)))
@@ -177,7 +174,7 @@ class ReviewStore:
 
     def all(self, project_id: int, *, region_id: str | None = None) -> list[StoredReview]:
         """Return all reviews that were not deleted, by annotation; only those with *region_id* if it is given."""
-        query = sa.select(reviews).where(_is_standing(project_id)).order_by(reviews.c.annotation_id)
+        query = sa.select(reviews).where(is_standing(project_id)).order_by(reviews.c.annotation_id)
         if region_id is not None:
             query = query.where(sa.cast(reviews.c.regions, sa.Text).contains(region_id, autoescape=True))
         with self._engine.connect() as connection:
@@ -192,15 +189,22 @@ class ReviewStore:
     def standing(self, project_id: int, kind: str, task_id: int | None = None) -> dict[int, datetime]:
         """Return when each annotation, or the last annotation of each task, was made; without deleted ones."""
         column = reviews.c.annotation_id if kind == ANNOTATION else reviews.c.task_id
-        query = sa.select(column, sa.func.max(reviews.c.created_at)).where(_is_standing(project_id)).group_by(column)
+        query = sa.select(column, sa.func.max(reviews.c.created_at)).where(is_standing(project_id)).group_by(column)
         if task_id is not None:
             query = query.where(reviews.c.task_id == task_id)
         with self._engine.connect() as connection:
             return dict(connection.execute(query).all())
 
+    def read_task_data(self, project_id: int) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        """Yield the task of every review that was not deleted, with the task's data at that time."""
+        query = sa.select(reviews.c.task_id, reviews.c.data).where(is_standing(project_id))
+        with self._engine.connect() as connection:
+            for row in connection.execution_options(yield_per=PARAMETERS).execute(query):
+                yield row.task_id, row.data
+
     def new_since(self, project_id: int, moment: datetime | None) -> int:
         """Return the number of tasks with a completed review that is read whole and was recorded after *moment*."""
-        is_new = (_is_standing(project_id), _is_complete(), reviews.c.unread.is_(None))
+        is_new = (is_standing(project_id), is_complete(), reviews.c.unread.is_(None))
         query = sa.select(sa.func.count(reviews.c.task_id.distinct())).where(*is_new)
         if moment is not None:
             query = query.where(reviews.c.recorded_at > moment)
@@ -215,25 +219,6 @@ def _record_deletion(connection: sa.Connection, project_id: int, kind: str, obje
     known = connection.scalar(sa.select(deletions.c.received_at).where(has_id))
     connection.execute(deletions.delete().where(has_id))
     connection.execute(deletions.insert().values(**row, received_at=max(moment, known or moment)))
-
-
-def _is_standing(project_id: int) -> sa.ColumnElement[bool]:
-    """Neither the annotation nor its task was deleted after the annotation was made."""
-    columns = reviews.c
-    annotation_is_gone = is_deleted(ANNOTATION, columns.project_id, columns.annotation_id, columns.created_at)
-    task_is_gone = is_deleted(TASK, columns.project_id, columns.task_id, columns.created_at)
-    return sa.and_(columns.project_id == project_id, ~annotation_is_gone, ~task_is_gone)
-
-
-def _is_complete() -> sa.ColumnElement[bool]:
-    """The same as Review.is_complete."""
-    return sa.and_(~reviews.c.is_skipped, sa.or_(reviews.c.is_ground_truth, ~reviews.c.is_unseen))
-
-
-def _is_compared() -> sa.ColumnElement[bool]:
-    """The task is not set aside for a review that cannot be read."""
-    of_task = (set_aside.c.project_id == reviews.c.project_id, set_aside.c.task_id == reviews.c.task_id)
-    return ~sa.exists().where(*of_task, set_aside.c.step == Step.COMPARE.value)
 
 
 def _stands_against(known: sa.Row[Any], other: Review, *, is_current: bool) -> bool:

@@ -17,9 +17,9 @@ from loop.label_studio.tasks import StoredTask
 from loop.label_studio.webhook import ensure_webhook, repair_login
 from loop.registry import follow
 from loop.reviews.judging import judge_tasks
-from loop.reviews.review_store import ANNOTATION, TASK
 from loop.reviews.room import ReviewsRoom
 from loop.reviews.set_aside import Step
+from loop.reviews.standing import ANNOTATION, TASK
 from loop.storage.actor import LABEL_STUDIO, acting_as
 from loop.storage.queries import chunked
 

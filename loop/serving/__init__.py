@@ -1,5 +1,6 @@
 """
 Predictions: made, logged, ordered by uncertainty, and kept up to date in Label Studio.
 
-Other rooms use: predict, predictor, queue_groups, queue_order, refresh, retire, room, shadow, store, write_groups.
+Other rooms use: predict, predictor, queue_groups, queue_order, refresh, retire, room, shadow, store, tidy,
+write_groups.
 """

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from loop.regions import Region, read_regions, write_regions
 from loop.storage.queries import chunked
-from loop.storage.tables import predictions
+from loop.storage.tables import predictions, reviews, verdicts
 
 QUEUE, AUDIT = "queue", "audit"
 
@@ -50,6 +50,15 @@ class ServedCount:
     tasks: int
 
 
+@dataclass(frozen=True, slots=True)
+class ReplacedPrediction:
+    """A prediction that a later prediction of its task replaced."""
+
+    id: int
+    task_id: int
+    version: str
+
+
 class PredictionLog:
     """The log in the records."""
 
@@ -73,16 +82,21 @@ class PredictionLog:
         return len(rows)
 
     def of_task(self, project_id: int, task_id: int, *, is_shadow: bool = False) -> list[LoggedPrediction]:
-        """Return all predictions for a task, of champions or of shadows, oldest first."""
+        """Return all predictions for a task that have their boxes, of champions or of shadows, oldest first."""
         of_task = (predictions.c.project_id == project_id, predictions.c.task_id == task_id)
-        query = sa.select(predictions).where(*of_task, predictions.c.is_shadow == is_shadow).order_by(predictions.c.id)
+        of_kind = (predictions.c.is_shadow == is_shadow, _has_boxes())
+        query = sa.select(predictions).where(*of_task, *of_kind).order_by(predictions.c.id)
         with self._engine.connect() as connection:
             return [_read(row) for row in connection.execute(query)]
 
     def newest(
         self, project_id: int, task_ids: Iterable[int], *, is_shadow: bool = False, version: str | None = None
     ) -> dict[int, LoggedPrediction]:
-        """Return the newest prediction of each task, of champions or of shadows, of one *version* or of any."""
+        """
+        Return the newest prediction of each task, of champions or of shadows, of one *version* or of any.
+
+        Predictions whose boxes were dropped are left out.
+        """
         entries: dict[int, LoggedPrediction] = {}
         for ids in chunked(task_ids):
             newest = (
@@ -92,6 +106,7 @@ class PredictionLog:
                     predictions.c.is_shadow == is_shadow,
                     predictions.c.task_id.in_(ids),
                     sa.true() if version is None else predictions.c.version == version,
+                    _has_boxes(),
                 )
                 .group_by(predictions.c.task_id)
             )
@@ -124,6 +139,53 @@ class PredictionLog:
         of_version = (predictions.c.project_id == project_id, predictions.c.version == version)
         with self._engine.connect() as connection:
             return ServedCount(*connection.execute(sa.select(*counts).where(*of_version)).one())
+
+    def find_replaced(
+        self, project_id: int, before: datetime, *, versions: Iterable[str], after: int, most: int
+    ) -> list[ReplacedPrediction]:
+        """
+        Return predictions that were replaced *before* a time and whose boxes nothing in the records needs, by id.
+
+        A later prediction of their task replaced them, the task has no review, and they are of none of the *versions*.
+        Those of the audit are left out, because the rates need their boxes. Only ids *after* one are returned.
+        """
+        columns, later = predictions.c, predictions.alias().c
+        is_same = (later.project_id == columns.project_id, later.task_id == columns.task_id)
+        is_later = (later.is_shadow == columns.is_shadow, later.id > columns.id, later.served_at < before)
+        is_old = (columns.project_id == project_id, columns.id > after, columns.served_at < before, _has_boxes())
+        is_replaced = (columns.version.not_in(list(versions)), columns.stream != AUDIT, _is_unused())
+        query = sa.select(columns.id, columns.task_id, columns.version).where(*is_old, *is_replaced)
+        query = query.where(sa.exists().where(*is_same, *is_later)).order_by(columns.id).limit(most)
+        with self._engine.connect() as connection:
+            return [ReplacedPrediction(*row) for row in connection.execute(query)]
+
+    def drop_boxes(self, ids: Sequence[int]) -> int:
+        """
+        Drop the boxes of predictions unless a review of their task came meanwhile; return how many.
+
+        The rows are written anew: SQLite gives the space of deleted rows back, but not that of rows that shrink.
+        """
+        dropped = {"regions": [], "candidates": [], "image": "", "dropped_at": datetime.now(UTC)}
+        others = [column for column in predictions.c if column.name not in dropped]
+        change = predictions.delete().where(predictions.c.id.in_(ids), _has_boxes(), _is_unused()).returning(*others)
+        with self._engine.begin() as connection:
+            rows = [{**row, **dropped} for row in connection.execute(change).mappings()]
+            if rows:
+                connection.execute(predictions.insert(), rows)
+        return len(rows)
+
+
+def _has_boxes() -> sa.ColumnElement[bool]:
+    return predictions.c.dropped_at.is_(None)
+
+
+def _is_unused() -> sa.ColumnElement[bool]:
+    """No review of the task ever came, and no verdict compares with the prediction."""
+    columns = predictions.c
+    of_task = (reviews.c.project_id == columns.project_id, reviews.c.task_id == columns.task_id)
+    of_verdict = (verdicts.c.project_id == columns.project_id, verdicts.c.task_id == columns.task_id)
+    is_judged = sa.exists().where(*of_verdict, verdicts.c.prediction_id == columns.id)
+    return sa.and_(~sa.exists().where(*of_task), ~is_judged)
 
 
 def _repeats(entry: LoggedPrediction, newest: LoggedPrediction | None) -> bool:

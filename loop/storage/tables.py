@@ -113,6 +113,7 @@ predictions = Table(
     Column("execution", String(36), nullable=False),  # the request or job that made it
     Column("is_shadow", Boolean, nullable=False, default=False),  # made by a shadow
     Column("served_at", Instant, nullable=False),
+    Column("dropped_at", Instant),  # when its boxes were dropped: it was replaced, and nobody had reviewed the task
     Index("predictions_of_task", "project_id", "task_id"),
 )
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +16,7 @@ from loop.vision.images import Images
 if TYPE_CHECKING:
     from loop.vision.image_files import ImageFile, PreparedImage
 
+LETTERS = 32  # of a key
 PREPARATION = "2"  # changes with the way files are prepared: older files are prepared again
 
 
@@ -29,9 +33,9 @@ class ImageCache:
         """Return the file of a task's image at *address*; *with_hash*: with its perceptual hash. Raises ImageError."""
         from loop.vision.image_files import ANY_SIZE, identify_file, prepare
 
-        key = hashlib.sha256(f"{project_id}:{task_id}:{address}".encode()).hexdigest()
+        key = image_key(project_id, task_id, address)
         folder = self._folder / key[:3]
-        for path in folder.glob(f"{key[:32]}-*"):
+        for path in folder.glob(f"{key}-*"):
             file = identify_file(path)
             _, digest, *form = path.stem.split("-")
             if not file.sha256.startswith(digest):
@@ -49,11 +53,40 @@ class ImageCache:
             loan.shrink(len(content))
             return self._store(prepare(content, address, self._most_pixels), key)
 
+    def remove_unneeded(self, needed: Collection[bytes], before: datetime) -> int:
+        """
+        Remove the files written *before* a time whose key is not *needed*; return how many.
+
+        A file that a dataset links to stays: it would free nothing. What killed writers left goes too.
+        """
+        removed = 0
+        for path in self._folder.glob("*/*"):
+            with suppress(FileNotFoundError):  # replaced meanwhile
+                facts = path.stat()
+                is_old = facts.st_nlink == 1 and facts.st_mtime < before.timestamp()
+                if is_old and _read_key(path) not in needed:
+                    path.unlink()
+                    removed += 1
+        return removed
+
     def _store(self, prepared: PreparedImage, key: str) -> ImageFile:
         from loop.vision.image_files import ImageFile
 
         sha256 = prepared.sha256
-        target = self._folder / key[:3] / f"{key[:32]}-{sha256[:16]}-{PREPARATION}{prepared.suffix}"
+        target = self._folder / key[:3] / f"{key}-{sha256[:16]}-{PREPARATION}{prepared.suffix}"
         if not target.exists():
             write_whole(prepared.content, target)
         return ImageFile(target, sha256, prepared.suffix, prepared.image_hash)
+
+
+def image_key(project_id: int, task_id: int, address: str) -> str:
+    """Return the key of a task's image at an address, in hexadecimal; the names of its files begin with it."""
+    return hashlib.sha256(f"{project_id}:{task_id}:{address}".encode()).hexdigest()[:LETTERS]
+
+
+def _read_key(path: Path) -> bytes | None:
+    """Return the key in the name of a file; None for a file that a killed writer left."""
+    try:
+        return bytes.fromhex(path.name[:LETTERS])
+    except ValueError:
+        return None

@@ -6,7 +6,7 @@ import pytest
 
 from loop.discovery.decide import promote
 from loop.references.index import index
-from loop.reviews.review_store import TASK
+from loop.reviews.standing import TASK
 from tests.builders import NOON, region, served
 from tests.discovery.builders import at, looking, planted, references, reviewed
 

@@ -10,7 +10,7 @@ from loop.references.entries import CollectionKind
 from loop.references.index import index, rebuild
 from loop.references.vector_store import VectorState, VectorStore
 from loop.reviews.judging import judge_tasks
-from loop.reviews.review_store import ANNOTATION, TASK
+from loop.reviews.standing import ANNOTATION, TASK
 from tests.builders import NOON, box, region, served
 from tests.fakes import FakeImages, Killed
 from tests.references.builders import BELOW, LEFT, entries, predicted, reviewed

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from loop.reviews.review_store import ANNOTATION, TASK
+from loop.reviews.standing import ANNOTATION, TASK
 from tests.builders import NOON, region, review
 
 

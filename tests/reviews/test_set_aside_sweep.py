@@ -6,8 +6,8 @@ from loop.errors import UpstreamError
 from loop.installation.checks_work import tasks
 from loop.jobs import _ask_again
 from loop.reviews.judging import judge_tasks
-from loop.reviews.review_store import ANNOTATION
 from loop.reviews.set_aside import Step
+from loop.reviews.standing import ANNOTATION
 from loop.storage.tables import projects, reviews
 from loop.training.after_reviews import rebuild, review, sync
 from tests.builders import CONFIG, created, ls_region, region, served

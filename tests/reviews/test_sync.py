@@ -2,7 +2,7 @@
 
 import pytest
 
-from loop.reviews.review_store import ANNOTATION
+from loop.reviews.standing import ANNOTATION
 from loop.training.after_reviews import review, sync
 from tests.builders import NOON, region
 from tests.builders import review as one_review

@@ -3,7 +3,7 @@
 import pytest
 
 from loop.errors import PayloadError
-from loop.jobs import _forget_dropped
+from loop.jobs import _index
 from loop.references.entries import CollectionKind
 from loop.references.index import index
 from loop.references.plan import find_source
@@ -151,7 +151,7 @@ def test_the_matches_of_an_embedder_go_with_its_collections(rooms):
 
     def count_matches_after(fingerprint):
         rooms.vision.embedders.fingerprint = fingerprint
-        _forget_dropped(rooms, 1, index(rooms.references, 1))
+        _index(index, 1, rooms)
         return len(rooms.taxonomies.matches.of_keys(1, first, keys))
 
     assert count_matches_after("2" * 64) == len(keys) == 6  # they stay, to go back to

@@ -1,0 +1,109 @@
+"""Removes what nothing needs any more, kind by kind, each for a limited time; the next run goes on."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from loop.datasets.tidy_images import read_needed, remove_images
+from loop.errors import LoopError
+from loop.failures import describe_error
+from loop.installation.room import InstallationRoom
+from loop.serving.tidy import drop_replaced
+from loop.training.tidy import remove_runs, remove_snapshots
+
+SECONDS = 60.0  # of a run, for each kind and project
+BATCH = 500  # rows removed in one transaction: an event that comes meanwhile waits for it
+log = logging.getLogger(__name__)
+
+
+def tidy(installation: InstallationRoom) -> str:
+    """
+    Remove what nothing needs any more, as `docs/retention.md` says; return how much of each kind.
+
+    A kind that fails holds no other up. Killed anywhere, the next run goes on. Only one process does this at a time.
+    """
+    with installation.queue.alone("tidy") as is_alone:
+        if not is_alone:
+            return "runs already"
+        line = ", ".join(f"{kind} {_remove(installation, kind)}" for kind in KINDS)
+    log.info("tidy: removed: %s", line)
+    return f"removed: {line}"
+
+
+def _remove(installation: InstallationRoom, kind: str) -> int | str:
+    """Remove what is old of one kind; return how much, or why it failed."""
+    before = datetime.now(UTC) - timedelta(days=getattr(installation.retention, kind))
+    try:
+        return KINDS[kind](installation, before)
+    except (LoopError, OSError) as error:
+        log.warning("tidy: %s: %s", kind, describe_error(error))
+        return "failed"
+
+
+def _remove_events(installation: InstallationRoom, before: datetime) -> int:
+    remove = installation.reviews.events.remove_old
+    return sum(_repeat(partial(remove, project_id, before, most=BATCH)) for project_id in _list_projects(installation))
+
+
+def _remove_notices(installation: InstallationRoom, before: datetime) -> int:
+    return _repeat(partial(installation.outbox.remove_old, before, most=BATCH))
+
+
+def _drop_predictions(installation: InstallationRoom, before: datetime) -> int:
+    serving = installation.serving
+    return sum(
+        drop_replaced(serving, project_id, before, seconds=SECONDS) for project_id in _list_projects(installation)
+    )
+
+
+def _remove_runs(installation: InstallationRoom, before: datetime) -> int:
+    return remove_runs(installation.trainings, before)
+
+
+def _remove_snapshots(installation: InstallationRoom, before: datetime) -> int:
+    removed = 0
+    for project_id in _list_projects(installation):
+        with installation.queue.alone(f"retrain-{project_id}") as is_idle:  # no training may use one meanwhile
+            if is_idle:
+                removed += remove_snapshots(installation.trainings, project_id, before)
+    return removed
+
+
+def _remove_images(installation: InstallationRoom, before: datetime) -> int:
+    """Remove cached images, unless the reviews of a project are being read, which says what images they need."""
+    datasets, needed = installation.trainings.datasets, set[bytes]()
+    for project_id in _list_projects(installation):
+        with installation.queue.alone(f"sync-{project_id}") as is_idle:
+            if not is_idle or installation.studio.projects.get(project_id).synced_until is None:
+                return 0
+            needed.update(read_needed(datasets, project_id))
+    return remove_images(datasets, needed, before)
+
+
+KINDS: dict[str, Callable[[InstallationRoom, datetime], int]] = {
+    "events": _remove_events,
+    "notices": _remove_notices,
+    "predictions": _drop_predictions,
+    "runs": _remove_runs,
+    "snapshots": _remove_snapshots,
+    "images": _remove_images,
+}
+
+
+def _list_projects(installation: InstallationRoom) -> list[int]:
+    return [project.id for project in installation.studio.projects.all()]
+
+
+def _repeat(remove: Callable[[], int]) -> int:
+    """Remove a batch at a time until less than a batch is left, or time is up; return how much was removed."""
+    deadline, removed = time.monotonic() + SECONDS, 0
+    while time.monotonic() < deadline:
+        count = remove()
+        removed += count
+        if count < BATCH:
+            break
+    return removed

@@ -1,0 +1,76 @@
+"""Removes the folders of trainings that ended, and snapshots that no version came from."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+from loop.datasets import folder as dataset_folder
+from loop.errors import UnknownTraining
+from loop.storage.files import PREFIX
+from loop.training.room import TrainingRoom
+from loop.training.store import OPEN
+from loop.training.trainer import discard
+
+
+def remove_runs(trainings: TrainingRoom, before: datetime) -> int:
+    """
+    Remove the folders of trainings that ended *before* a time; return how many.
+
+    Of trainings that ended since, weights and checkpoints that a kill left are removed. A folder of a training that the
+    records do not have stays. Killed anywhere, the next run goes on.
+    """
+    removed = 0
+    for run in trainings.runs.glob("training-*"):
+        ended_at = _find_end(trainings, run)
+        if ended_at is None:
+            continue
+        discard(run)
+        if ended_at < before:
+            shutil.rmtree(run)
+            removed += 1
+    return removed
+
+
+def remove_snapshots(trainings: TrainingRoom, project_id: int, before: datetime) -> int:
+    """
+    Remove the snapshots of a project that were written *before* a time and that nothing needs; return how many.
+
+    A snapshot stays that a version was trained or measured on, that an open training uses, or that is the newest. A
+    snapshot goes at once, and what a kill leaves is removed with the drafts of killed writers. No training of the
+    project may run meanwhile.
+    """
+    root = trainings.datasets.snapshots / str(project_id)
+    needed = {version.facts.snapshot for version in trainings.registry.versions.list(project_id)}
+    needed |= {training.snapshot for training in trainings.store.open(project_id)}
+    newest = dataset_folder.find_newest(root)
+    folders = {(name or "")[:16] for name in needed} | ({newest.folder.name} if newest else set())
+    old = [
+        manifest.parent
+        for manifest in root.glob("[!.]*/manifest.json")
+        if manifest.parent.name not in folders and _changed_at(manifest) < before
+    ]
+    for folder in old:
+        gone = folder.rename(root / f"{PREFIX}{secrets.token_hex(8)}")
+        shutil.rmtree(gone, ignore_errors=True)
+    for image in root.glob(".images/*/*"):  # shared copies; those that a snapshot needs have another link
+        if image.stat().st_nlink == 1 and _changed_at(image) < before:
+            image.unlink(missing_ok=True)
+    return len(old)
+
+
+def _find_end(trainings: TrainingRoom, run: Path) -> datetime | None:
+    """Return when the training of a folder ended; None if it is open or not in the records."""
+    match = re.fullmatch(r"training-(\d+)", run.name)
+    try:
+        training = trainings.store.get(int(match[1])) if match else None
+    except UnknownTraining:
+        return None
+    return None if training is None or training.state in OPEN else training.ended_at
+
+
+def _changed_at(path: Path) -> datetime:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
