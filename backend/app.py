@@ -63,6 +63,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(api)
     app.before_request(_begin)
     app.before_request(access.check)
+    app.before_request(_check_query)
     app.after_request(_observe_seconds)
     app.after_request(count_refusal)
     app.teardown_request(forget_body)
@@ -73,6 +74,14 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 def _begin() -> None:
     g.began = time.perf_counter()
+
+
+def _check_query() -> None:
+    """Refuse a query that Werkzeug fails to read. Raises PayloadError."""
+    try:
+        request.query_string.decode()
+    except UnicodeDecodeError as error:
+        raise PayloadError("query", "text in UTF-8, percent-encoded", request.query_string) from error
 
 
 def _observe_seconds(response: Response) -> Response:

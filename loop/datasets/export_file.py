@@ -12,7 +12,6 @@ from typing import IO, Any
 from loop.errors import PayloadError
 from loop.label_studio.exports import API_ANSWER, EXPECTED, exported_task, kind_of_bytes, kind_of_task, kind_of_text
 from loop.label_studio.tasks import StoredTask
-from loop.storage.text_file import encoding_of
 
 CHUNK = 1 << 20  # characters read at a time
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*("|\Z)|[\[\]{}]', re.DOTALL)  # the tokens that nest JSON
@@ -68,13 +67,13 @@ def _read_task(element: object, number: int) -> StoredTask | NoTask:
 
 
 def _read_file(export: Path) -> Iterator[Any]:
-    """Yield the elements of an export; a PayloadError stands for an element that is nested too deeply."""
+    """Yield the elements of an export; a PayloadError stands for one that Python cannot read."""
     try:
         with export.open("rb") as raw:
             head = raw.read(200)
         if kind := kind_of_bytes(head):
             raise PayloadError(str(export), EXPECTED, kind)
-        with export.open(encoding=encoding_of(head)) as file:
+        with export.open(encoding=json.detect_encoding(head)) as file:
             yield from _read_elements(file, str(export))
     except OSError as error:
         raise PayloadError(str(export), EXPECTED, error.strerror or type(error).__name__) from error
@@ -128,14 +127,19 @@ def _read_step(
         at = _skip_blanks(buffer, at + 1)
     try:
         element, end = decoder.raw_decode(buffer, at)
-    except RecursionError:
-        after = _find_end(buffer, at)
-        element, end = PayloadError("a task", "JSON that is less deeply nested", buffer[at : at + 40]), after or 0
-        return (element, end, False) if after else None
     except json.JSONDecodeError as error:
         is_cut = error.msg.startswith("Unterminated string") or error.pos >= len(buffer) - EDGE
         return None if is_cut else str(error)
+    except (RecursionError, ValueError) as error:  # nested too deeply, or a number of more digits than Python reads
+        return _step_over(buffer, at) if buffer[at] in "[{" else str(error)
     return None if end == len(buffer) else (element, end, False)  # a number may go on
+
+
+def _step_over(buffer: str, at: int) -> tuple[PayloadError, int, bool] | None:
+    """Return an error in place of an object or list that Python cannot read, and its end; None to read on."""
+    end = _find_end(buffer, at)
+    error = PayloadError("a task", "JSON that is less deeply nested, with shorter numbers", buffer[at : at + 40])
+    return (error, end, False) if end else None
 
 
 def _find_end(buffer: str, at: int) -> int | None:

@@ -109,7 +109,7 @@ def read_data_file(text: str) -> ClassIndex:
         content = yaml.safe_load(text)
         names = tuple(str(name) for _, name in sorted(content["names"].items()))
         former = {str(name): int(class_id) for name, class_id in (content.get("former_names") or {}).items()}
-    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
+    except (yaml.YAMLError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
         raise PayloadError("data.yaml", "names of classes by id", f"{error}") from error
     return ClassIndex(names, {name: class_id for class_id, name in enumerate(names)} | former)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -31,6 +32,11 @@ OPEN_SNAPSHOTS = f"SELECT snapshot FROM trainings WHERE {IS_OPEN} AND snapshot I
 WAITING = (".event", ".aside")  # events that wait for the records; other files are being written
 FORMAT = 1
 PIECE = 1 << 20  # bytes
+LONGEST_NAME, LONGEST_PART = 1000, 200  # bytes of a file's name in the archive, and between two slashes of it
+BROKEN = (  # errors of an archive that is damaged or another's; not those of a full or broken disk
+    *(tarfile.TarError, zlib.error, gzip.BadGzipFile, EOFError, ValueError, KeyError, TypeError, OverflowError),
+    *(RecursionError, FileNotFoundError, FileExistsError, NotADirectoryError),
+)
 
 
 class HashedFile:
@@ -149,8 +155,8 @@ def _extract(archive: Path, folder: Path) -> dict[str, str]:
         with tarfile.open(archive, "r:gz") as tar:
             hashes = {member.name: _write(tar, member, folder) for member in tar}
         manifest = json.loads((folder / MANIFEST).read_text())
-        files, form = dict(manifest["files"]), manifest["format"]
-    except (tarfile.TarError, zlib.error, EOFError, ValueError, KeyError, TypeError, FileNotFoundError) as error:
+        files, form = {**manifest["files"]}, manifest["format"]
+    except BROKEN as error:
         raise PayloadError(str(archive), expected, f"{type(error).__name__}: {error}") from error
     if form != FORMAT:
         raise PayloadError(str(archive), f"a backup of format {FORMAT}", form)
@@ -162,9 +168,7 @@ def _extract(archive: Path, folder: Path) -> dict[str, str]:
 
 def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> str:
     """Write one file under a name that a backup may have, and return its hash. Raises PayloadError."""
-    parts = member.name.split("/")
-    is_known = parts[0] in (*SAVED, MANIFEST) and not {"", ".", ".."}.intersection(parts)
-    content = tar.extractfile(member) if member.isreg() and is_known else None
+    content = tar.extractfile(member) if member.isreg() and _is_known(member.name) else None
     if content is None:
         raise PayloadError(member.name, "a file of a backup", "another member of the archive")
     path = folder / member.name
@@ -175,3 +179,12 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> str:
             hashed.write(piece)
     os.utime(path, (member.mtime, member.mtime))
     return hashed.sha256
+
+
+def _is_known(name: str) -> bool:
+    """Whether a file of a backup may have this name: a few files by themselves, all others in a folder."""
+    parts = name.split("/")
+    is_placed = parts[0] in (FOLDERS if parts[1:] else (RECORDS, KEY_FILE, MANIFEST))
+    lengths = [len(os.fsencode(part)) for part in parts]
+    is_short = max(lengths) <= LONGEST_PART and sum(lengths) + len(parts) <= LONGEST_NAME
+    return is_placed and is_short and not {"", ".", ".."}.intersection(parts)

@@ -169,9 +169,16 @@ def read_token(key: str, now: datetime) -> Token:
         claims = jwt.decode(key, options={"verify_signature": False})
     except jwt.InvalidTokenError:
         return Token("legacy token", is_usable=True)
-    until = claims.get("exp")
-    expires_at = datetime.fromtimestamp(until, UTC) if isinstance(until, int | float) else None
+    expires_at = _read_time(claims.get("exp"))
     if claims.get("token_type") == "access":
         return Token("access token, which lives for minutes", is_usable=False, expires_at=expires_at)
     is_over = expires_at is not None and expires_at <= now
     return Token("personal access token", is_usable=not is_over, expires_at=expires_at)
+
+
+def _read_time(seconds: object) -> datetime | None:
+    """Return a time from its seconds since the epoch; None if they are missing or no time of a calendar."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int | float) else None
+    except (ValueError, OverflowError, OSError):
+        return None

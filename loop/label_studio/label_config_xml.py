@@ -11,6 +11,8 @@ from defusedxml.ElementTree import fromstring
 
 from loop.errors import LabelConfigError
 
+MOST_LEVELS = 100  # of tags within each other; a person's config has ten
+
 
 def root_of(xml: object) -> Element:
     """Read XML without entities. Raises LabelConfigError."""
@@ -20,6 +22,11 @@ def root_of(xml: object) -> Element:
         root: Element = fromstring(xml, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError) as error:
         raise LabelConfigError("label_config", "well-formed XML", str(error)) from error
+    level = [root]
+    for _ in range(MOST_LEVELS):
+        level = [child for tag in level for child in tag]
+    if level:
+        raise LabelConfigError("label_config", f"at most {MOST_LEVELS} tags within each other", "more")
     return root
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from loop.errors import ArchiveRefused
+from loop.printable import shorten
 
 FORMAT = 1
 HEX = re.compile(r"[0-9a-f]{64}")
@@ -82,7 +82,7 @@ def _read_thresholds(value: object) -> dict[str, float]:
         raise _refusal("thresholds", "floor and display", value)
     for threshold in value.values():
         is_number = isinstance(threshold, int | float) and not isinstance(threshold, bool)
-        if not is_number or not (math.isfinite(threshold) and 0 <= threshold <= 1):
+        if not is_number or not 0 <= threshold <= 1:  # NaN is not either
             raise _refusal("thresholds", "numbers from 0 to 1", value)
     return {str(name): float(threshold) for name, threshold in value.items()}
 
@@ -102,4 +102,4 @@ def _read_source(value: object) -> Mapping[str, Any]:
 
 
 def _refusal(key: str, expected: str, found: object) -> ArchiveRefused:
-    return ArchiveRefused(f"manifest.json {key}: expected {expected}, found {found!r:.120}")
+    return ArchiveRefused(f"manifest.json {key}: expected {expected}, found {shorten(found)}")

@@ -13,7 +13,7 @@ from loop.errors import LabelConfigError, PayloadError, TaxonomyError
 _DECLARED = re.compile(rb"\s*<\?xml[^>]*?encoding\s*=\s*[\"']([A-Za-z][\w.-]*)")
 
 
-def encoding_of(head: bytes) -> str:
+def _encoding_of(head: bytes) -> str:
     """Return the encoding of a text by its beginning: its XML declaration, byte order mark or zeros; else UTF-8."""
     declared = _DECLARED.match(head)
     if declared and not declared[1].lower().startswith(b"utf-16"):  # a declaration in ASCII cannot be UTF-16
@@ -25,10 +25,10 @@ def read_text(path: Path, expected: str) -> str:
     """Read a whole text file. Raises PayloadError, with the file and the *expected* content, where it is no text."""
     try:
         content = path.read_bytes()
-        return content.decode(encoding_of(content[:200]))
+        return content.decode(_encoding_of(content[:200]))
     except OSError as error:
         raise PayloadError(str(path), expected, error.strerror or type(error).__name__) from error
-    except (UnicodeDecodeError, LookupError) as error:
+    except (UnicodeError, LookupError) as error:
         raise PayloadError(str(path), f"{expected}; save it as UTF-8", _describe(error)) from error
 
 
@@ -43,7 +43,7 @@ def naming(path: Path | None) -> Iterator[None]:
         raise type(error)(f"{path}: {error.field}", error.expected, error.found) from error
 
 
-def _describe(error: UnicodeDecodeError | LookupError) -> str:
-    if isinstance(error, LookupError):
+def _describe(error: UnicodeError | LookupError) -> str:
+    if not isinstance(error, UnicodeDecodeError):
         return str(error)
     return f"byte {error.object[error.start]:#04x} at position {error.start}, which is no {error.encoding.upper()}"

@@ -24,6 +24,8 @@ def read(text: str) -> Taxonomy:
         content = yaml.load(text, _TaxonomyLoader)  # noqa: S506 (it is a safe loader)
     except RecursionError as error:
         raise TaxonomyError("taxonomy", "well-formed YAML", "something nested too deeply") from error
+    except (IndexError, KeyError, AttributeError) as error:  # PyYAML's, for `!!bool x` and others
+        raise TaxonomyError("taxonomy", "well-formed YAML", "a tag before a value of another kind") from error
     except (yaml.YAMLError, ValueError) as error:  # a ValueError is an invalid date
         raise TaxonomyError("taxonomy", "well-formed YAML", " ".join(str(error).split())) from error
     if content is None:

@@ -168,6 +168,8 @@ def read_pickle(archive: zipfile.ZipFile) -> bytes:
     if len(pickles) != 1 or pickles[0].file_size > MOST_PICKLE:
         sizes = ", ".join(f"{entry.file_size} bytes" for entry in pickles[:2])
         raise zipfile.BadZipFile(f"{len(pickles)} pickles ({sizes}): expected one of at most {MOST_PICKLE} bytes")
+    if pickles[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise zipfile.BadZipFile("its pickle is packed in a way that torch cannot read")
     return archive.read(pickles[0])
 
 

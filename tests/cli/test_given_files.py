@@ -148,6 +148,8 @@ def test_a_label_config_is_read_in_its_encoding(tmp_path, config):
     [
         (CONFIG.replace("Car", "Vögel").encode("latin-1"), "byte 0xf6 at position"),
         (b'<?xml version="1.0" encoding="nonsense"?><View/>', "nonsense"),
+        (b'<?xml version="1.0" encoding="punycode"?><View/>', "punycode"),
+        (b'<?xml version="1.0" encoding="undefined"?><View/>', "undefined"),
         (b"<View>", "config.xml: label_config: expected well-formed XML"),
     ],
 )
@@ -169,6 +171,9 @@ def test_a_label_config_that_cannot_be_read_is_named(tmp_path, config, message):
         ("nodes:\n\t- id: a\n", "line 2"),
         ('nodes: [{id: "\\ud800"}]\n', "text that can be stored"),
         ("nodes: 2001-99-99\n", "month must be in"),
+        ("nodes: !!bool x\n", "a tag before a value of another kind"),
+        ("nodes: !!int ''\n", "a tag before a value of another kind"),
+        ("nodes: !!timestamp x\n", "a tag before a value of another kind"),
         ("[" * 10_000, "nested too deeply"),
         ("nodes: &a [*a]\n", "node 1"),
         ("a: &a [x]\n" + "".join(f"b{n}: &b{n} [*a, *a]\n" for n in range(3)), "one key `nodes`"),

@@ -19,6 +19,7 @@ BAD_ELEMENTS = [
     pytest.param('{"id": 2, "annotations": [7]}', "expected a list of annotations", id="annotation-a-number"),
     pytest.param('{"id": 2, "annotations": [{"id": 1, "created_at": [], "result": []}]}', "created_at", id="time"),
     pytest.param('{"annotator": 1, "image": "/a.jpg"}', "JSON_MIN", id="json-min"),
+    pytest.param(f'{{"id": 2, "meta": [{"9" * 5000}]}}', "with shorter numbers", id="number-of-too-many-digits"),
     pytest.param(
         '{"id": 2, "meta": ' + "[" * 50_000 + '"]\\"}"' + "]" * 50_000 + "}", "less deeply nested", id="nested"
     ),

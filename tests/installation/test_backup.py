@@ -185,6 +185,10 @@ def alter(content):
     return gzip.compress(bytes(plain))
 
 
+def with_wrong_sum(content):
+    return gzip.compress(gzip.decompress(content)[:600])[:-8] + bytes(8)
+
+
 def add(name):
     def change(content):
         packed = io.BytesIO()
@@ -207,6 +211,12 @@ def add(name):
         pytest.param(add("/outside"), id="an-absolute-path"),
         pytest.param(add("weights/../../outside"), id="a-way-up"),
         pytest.param(add("milvus/data"), id="no-part-of-a-backup"),
+        pytest.param(add("loop.sqlite3"), id="a-file-twice"),
+        pytest.param(add("loop.sqlite3/a"), id="a-file-as-a-folder"),
+        pytest.param(add("backup.json/a"), id="a-folder-in-place-of-the-list"),
+        pytest.param(add("weights"), id="a-folder-as-a-file"),
+        pytest.param(add("weights/" + "a" * 300), id="a-name-that-no-disk-takes"),
+        pytest.param(with_wrong_sum, id="another-sum-within-a-file"),
         pytest.param(lambda _: b"no archive", id="no-archive"),
     ],
 )

@@ -20,6 +20,7 @@ from tests.installation.fakes import NOW
         pytest.param(jwt(token_type="refresh", exp=NOW.timestamp() + 9), "personal access token", True, id="pat"),
         pytest.param(jwt(token_type="refresh", exp=NOW.timestamp() - 9), "personal access token", False, id="expired"),
         pytest.param(jwt(token_type="access", exp=NOW.timestamp() + 9), "access token", False, id="access"),
+        pytest.param(jwt(token_type="refresh", exp=1e30), "personal access token", True, id="no-time-of-a-calendar"),
     ],
 )
 def test_the_kind_of_a_key_is_told_by_itself(key, kind, is_usable):

@@ -20,6 +20,7 @@ from tests.swap import swap
 
 IMAGE = '<Image name="image" value="$image"/>'
 BOXES = '<RectangleLabels name="label" toName="image"><Label value="Car"/></RectangleLabels>'
+DEEP = "<Choice>" * 3000 + "</Choice>" * 3000
 REFUSED = {
     "pages": (IMAGE.replace("value=", "valueList=") + BOXES, r"Image image valueList: expected one image a task"),
     "pages-in-small-letters": (IMAGE.replace("value=", "valuelist=") + BOXES, r"Image image valueList"),
@@ -32,6 +33,10 @@ REFUSED = {
         r"RectangleLabels label value: expected a <Label> for each class.*found \$labels",
     ),
     "dynamic-label": (IMAGE + BOXES.replace('"Car"', '"$kind"'), r"RectangleLabels label value.*found \$kind"),
+    "nested-deeply": (
+        f'{IMAGE}{BOXES}<Taxonomy name="k" toName="image" perRegion="true">{DEEP}</Taxonomy>',
+        r"at most 100 tags within each other",
+    ),
     "no-labels": (
         IMAGE + '<RectangleLabels name="label" toName="image"/>',
         r"RectangleLabels label: expected at least",

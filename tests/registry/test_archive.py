@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import json
+import math
 import tarfile
 import warnings
 import zipfile
@@ -146,6 +147,8 @@ def test_a_member_that_is_cut_off_is_refused(tmp_path, scratch):
         ({"image_size": 31}, "image_size"),
         ({"image_size": True}, "image_size"),
         ({"thresholds": {"floor": 2}}, "thresholds"),
+        ({"thresholds": {"floor": 10**400}}, "thresholds"),
+        ({"thresholds": {"floor": math.nan}}, "thresholds"),
         ({"thresholds": {"other": 0.5}}, "thresholds"),
         ({"weights_sha256": "A" * 64}, "weights_sha256"),
         ({"source": "x"}, "source"),

@@ -115,6 +115,14 @@ def test_a_zip_of_something_else_is_named(tmp_path, entries, kind):
         check_kind(tmp_path / "best.pt")
 
 
+@pytest.mark.parametrize("way", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_that_torch_cannot_unpack_is_damaged(tmp_path, way):
+    path = checkpoint(tmp_path / "best.pt", b"\x80\x02" + LAYER + b".", compress=way)
+
+    with pytest.raises(WeightsRefused, match=r"a damaged file .*packed in a way"):
+        check_kind(path)
+
+
 def test_a_tar_that_is_not_packed_is_an_archive(tmp_path):
     (tmp_path / "best.pt").write_bytes(b"weights")
     with tarfile.open(tmp_path / "archive.pt", "w") as tar:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import IO
 
 from loop.errors import PayloadError
-from loop.storage.text_file import encoding_of
 
 EXPECTED = "JSON, or one JSON object per line"
 
@@ -72,7 +71,7 @@ def _read_list(path: Path) -> list[object]:
 def _open(path: Path) -> IO[str]:
     """Open a file for reading in its own encoding, without the byte order mark."""
     with path.open("rb") as raw:
-        encoding = encoding_of(raw.read(200))
+        encoding = json.detect_encoding(raw.read(200))
     return path.open(encoding=encoding)
 
 

@@ -33,6 +33,8 @@ def test_operations_are_read_whatever_the_encoding_and_the_ends_of_lines(tmp_pat
         pytest.param(b"", id="empty"),
         pytest.param(b"\xff\xfe", id="a-mark-alone"),
         pytest.param(b"[" * 100_000, id="nested"),
+        pytest.param(b'<?xml version="1.0" encoding="x"?>', id="an-unknown-encoding"),
+        pytest.param(b'<?xml version="1.0" encoding="idna"?>\xff', id="an-encoding-of-no-text"),
         pytest.param(b"operation,task\n1,2\n", id="csv"),
     ],
 )
