@@ -11,11 +11,13 @@ from backend.app import create_app
 from loop.label_studio.webhook import PROJECT_HEADER, SECRET_HEADER
 from loop.serving.predictor import Predictor
 from loop.settings import Settings
-from tests.backend.builders import LOGIN, client_of
+from tests.backend.builders import BULK, LOGIN, VERDICTS, client_of
 from tests.builders import CONFIG, ls_task
 from tests.fakes import FakeDetectors, FakeImages, FakeQueue
+from tests.fuzzing import JSON_PIECES, Parser, as_json, damaged, damaged_texts, encoded, feed_few, feed_many, json_like
 from tests.mutants import BAD, CAR, EVENTS, OPERATION, RAW, few, full_task, mutants
 from tests.reviews.bulk.fakes import BulkStudio
+from tests.samples import URL
 from tests.swap import swap
 
 
@@ -147,7 +149,84 @@ def test_label_configs(app, at, cut, piece):
 def test_operations_that_are_sent(app, data):
     body = {"project": 1, "operations": [OPERATION, RAW]}
 
-    answer = post(app, "/loop/api/v1/annotations/bulk", data.draw(mutants(body)))
+    answer = post(app, BULK, data.draw(mutants(body)))
 
     assert answer.status_code in (200, 207, 400, 404)
     assert is_answered(answer)
+
+
+def bodies(*goods):
+    """Bodies of requests: JSON with other values, and texts and bytes that are no JSON any more."""
+    return encoded(as_json(json_like(*goods)) | damaged_texts(*map(json.dumps, goods), pieces=JSON_PIECES))
+
+
+def send_body(path):
+    def send(content, app):
+        headers = {PROJECT_HEADER: "1", SECRET_HEADER: app.extensions["rooms"].studio.backend.secret_of(1)}
+        client = client_of(app)
+        assert is_answered(client.post(path, data=content, headers=headers, content_type="application/json"))
+
+    return send
+
+
+def send_query(path):
+    def send(query, app):
+        as_wsgi = query.encode("utf-8", "surrogatepass").decode("latin-1")
+        assert is_answered(client_of(app).get(path, environ_overrides={"QUERY_STRING": as_wsgi}))
+
+    return send
+
+
+GOOD_HEADERS = (
+    "Basic dXNlcjpwYXNz",
+    "Bearer loop_" + "a" * 43,
+    "application/json; charset=utf-8",
+    "localhost:9090",
+    "1",
+)
+HEADERS = ("Authorization", "Host", "Content-Type", "Idempotency-Key", PROJECT_HEADER, SECRET_HEADER, "Content-Length")
+IN_HEADERS = damaged(GOOD_HEADERS, (*'\0\t:;,="\\ü\xff', "é" * 40, "=" * 3, "a" * 5000, "9" * 30, "-1", "charset=x"))
+
+
+def send_headers(values, app):
+    client = client_of(app)
+    for path in ("/webhook", "/predict", BULK):
+        assert is_answered(client.post(path, data=b'{"action": "TASKS_CREATED"}', headers=values))
+
+
+PREDICT = {"tasks": [full_task(BAD, 1)], "project": "1.5", "label_config": CONFIG, "params": {"context": None}}
+SETUP, OPERATIONS = {"project": "1.5", "schema": CONFIG}, {"project": 1, "operations": [OPERATION, RAW]}
+QUERIES = ("project=1&since=2026-01-01T00:00:00Z&decision=corrected&limit=10&is_shadow=true&label=Car", "project=1")
+IN_QUERIES = damaged_texts(*QUERIES, pieces=("&", "=", "+", "cursor=WyJhIl0", *URL))
+DOORS = {
+    "event": Parser(bodies(*EVENTS.values()), send_body("/webhook"), 20_000),
+    "predict": Parser(bodies(PREDICT), send_body("/predict"), 10_000),
+    "setup": Parser(bodies(SETUP), send_body("/setup"), 10_000),
+    "bulk": Parser(bodies(OPERATIONS), send_body(BULK), 10_000),
+    "verdicts": Parser(IN_QUERIES, send_query(VERDICTS), 10_000),
+    "versions": Parser(IN_QUERIES, send_query("/versions"), 10_000),
+    "headers": Parser(st.dictionaries(st.sampled_from(HEADERS), IN_HEADERS, min_size=1), send_headers, 10_000),
+}
+
+
+FEW = 60  # requests of the short run
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_few_requests_get_no_internal_error(app, name):
+    feed_few(DOORS[name], app, FEW)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("name", DOORS)
+def test_many_requests_get_no_internal_error(app, name):
+    feed_many(DOORS[name], app)
+
+
+@pytest.mark.parametrize("path", ["/versions", VERDICTS])
+def test_a_query_that_is_no_utf_8_is_refused(app, path):
+    answer = client_of(app).get(path, environ_overrides={"QUERY_STRING": "project=\xed\xa0\x80"})
+
+    assert answer.status_code == 400
+    assert answer.json["field"] == "query"

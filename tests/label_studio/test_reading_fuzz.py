@@ -2,7 +2,6 @@
 
 import json
 from contextlib import suppress
-from copy import deepcopy
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +15,7 @@ from loop.storage.storable import is_text
 from tests.builders import ls_annotation
 from tests.label_studio import builders as shapes
 from tests.label_studio.builders import NAMES, attribute, config_of
+from tests.mutants import mutants
 
 CONFIG = parse(shapes.SHAPES)
 NOTHING = [shapes.polygon("Road"), shapes.choice(), shapes.rectangle(to_name="ir"), shapes.rectangle(item_index=3)]
@@ -24,41 +24,7 @@ OURS = [
     shapes.rectangle(width=-5, height=-5),
     *(shapes.polygon(), shapes.ellipse(), shapes.ellipse(rotation=30), shapes.brush(), shapes.point(), shapes.tag()),
 ]
-JUNK = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(),
-    st.sampled_from(
-        [10**400, -(10**5000), 2**63, float("nan"), float("inf"), -0.0, "", "NaN", "1e999", "\ud800", "\0"]
-    ),
-    st.floats(),
-    st.text(max_size=5),
-    st.lists(st.integers(-5, 5), max_size=3),
-    st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
-)
-
-
-@st.composite
-def mutated(draw, whole):
-    """A copy of some JSON with a few values replaced, removed or added."""
-    json_copy = deepcopy(draw(whole))
-    for _ in range(draw(st.integers(0, 3))):
-        at = json_copy
-        while isinstance(at, dict | list) and at:
-            key = draw(st.sampled_from(sorted(at) if isinstance(at, dict) else range(len(at))))
-            if not isinstance(at[key], dict | list) or draw(st.booleans()):
-                break
-            at = at[key]
-        else:
-            continue
-        if draw(st.booleans()) or isinstance(at, list):
-            at[key] = draw(JUNK)
-        else:
-            del at[key]
-    return json_copy
-
-
-RESULTS = st.lists(mutated(st.sampled_from([*OURS, *NOTHING, shapes.bare()])), max_size=5)
+RESULTS = st.lists(st.one_of([st.just(one) | mutants(one) for one in (*OURS, *NOTHING, shapes.bare())]), max_size=5)
 
 
 def is_drawn_by_our_control(result):
@@ -104,9 +70,7 @@ def test_what_says_nothing_of_our_boxes_leaves_a_background(results):
     assert (reading.regions, reading.unread) == ((), ())
 
 
-@given(
-    mutated(st.builds(lambda results: ls_annotation(*results, parent_prediction=3), st.lists(st.sampled_from(OURS))))
-)
+@given(mutants(ls_annotation(*OURS, parent_prediction=3)))
 def test_an_annotation_of_any_form_is_read_or_refused_by_name(annotation):
     for read in (read_review, read_prediction):
         with suppress(PayloadError):

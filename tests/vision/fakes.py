@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from loop.http_addresses import path_within
 from loop.vision.embedding import Space, normalise
 from loop.vision.image_files import prepare_file
 from tests.fakes import Killed
@@ -78,3 +79,19 @@ class FolderImages:
 
     def find(self, project_id, task_id, address, *, with_hash=True):
         return prepare_file(Path(address), address, 10**6, Path(address).parent)
+
+
+class FakeAccount:
+    """Label Studio's own files, at an address."""
+
+    def __init__(self, url):
+        self.url = url
+
+    def authorization(self):
+        return "Token secret"
+
+    def own_path(self, address):
+        return path_within(address, self.url)
+
+    def task_data(self, task_id):
+        return {}

@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 from loop.errors import ImageForbidden, ImageTooLarge, ImageUnreadable
-from loop.http_addresses import path_within
 from loop.label_studio.payloads import Task
 from loop.vision.image_reader import read_pixels
 from loop.vision.images import ImageLimits, Images
 from tests.builders import picture
 from tests.http_servers import serve
+from tests.vision.fakes import FakeAccount
 
 
 def bomb(side):
@@ -82,23 +82,12 @@ def server():
         yield running
 
 
-class Account:
-    def __init__(self, url):
-        self.url = url
-
-    def authorization(self):
-        return "Token secret"
-
-    def own_path(self, address):
-        return path_within(address, self.url)
-
-
 @pytest.fixture
 def own(server):
     """Images of a Label Studio at the server's address; anything else on this machine is private."""
     server.seen.clear()
     images = Images(
-        Account(f"http://127.0.0.1:{server.server_port}"), ImageLimits(bytes=200_000, pixels=10_000_000, seconds=5)
+        FakeAccount(f"http://127.0.0.1:{server.server_port}"), ImageLimits(bytes=200_000, pixels=10_000_000, seconds=5)
     )
     yield images
     images.close()
@@ -115,7 +104,7 @@ def test_an_upload_is_read_with_our_key(own, server):
 
 @pytest.mark.parametrize("address", ["/data/upload/1/good.jpg", "/studio/data/upload/1/good.jpg"])
 def test_a_label_studio_under_a_path_is_asked_under_it_once(address):
-    images = Images(Account("http://studio.example/studio"), ImageLimits())
+    images = Images(FakeAccount("http://studio.example/studio"), ImageLimits())
 
     assert images._resolve(address, 1) == "http://studio.example/studio/data/upload/1/good.jpg"
     images.close()
@@ -181,7 +170,7 @@ def test_what_cannot_or_may_not_be_read_is_refused(own, address, error, message)
 def test_a_redirect_to_a_private_address_is_refused_and_our_key_stays(server):
     port = server.server_port
     server.seen.clear()
-    images = Images(Account(f"http://localhost:{port}"), ImageLimits(seconds=5))
+    images = Images(FakeAccount(f"http://localhost:{port}"), ImageLimits(seconds=5))
 
     with pytest.raises(ImageForbidden):
         images.fetch(f"http://127.0.0.1:{port}/elsewhere/good.jpg", 5)
@@ -193,7 +182,7 @@ def test_a_redirect_to_a_private_address_is_refused_and_our_key_stays(server):
 def test_private_addresses_can_be_allowed_and_get_no_key(server):
     port = server.server_port
     server.seen.clear()
-    images = Images(Account("http://studio.example"), ImageLimits(seconds=5, allow_private_addresses=True))
+    images = Images(FakeAccount("http://studio.example"), ImageLimits(seconds=5, allow_private_addresses=True))
 
     assert fetched(images, f"http://127.0.0.1:{port}/elsewhere/good.jpg").shape == (48, 64, 3)
     assert server.seen == [("/elsewhere/good.jpg", None)]
@@ -213,7 +202,7 @@ def test_private_addresses_can_be_allowed_and_get_no_key(server):
 )
 def test_our_key_stays_below_the_path_of_label_studio(server, address):
     server.seen.clear()
-    images = Images(Account(f"{server.url}/studio"), ImageLimits(seconds=5, allow_private_addresses=True))
+    images = Images(FakeAccount(f"{server.url}/studio"), ImageLimits(seconds=5, allow_private_addresses=True))
 
     with suppress(ImageUnreadable):
         images.fetch(address.format(server=server.url), 5)
