@@ -150,3 +150,18 @@ def test_a_worker_without_a_job_is_known_again_to_a_redis_that_lost_its_data(red
     until(lambda: jobs.workers() == {DEFAULT: 1}, 30)
     process.terminate()
     process.wait(10)
+
+
+@pytest.mark.long
+def test_a_job_that_a_dead_worker_took_and_did_not_begin_is_asked_for_again_within_two_minutes(
+    redis, queue, jobs, tmp_path
+):
+    assert jobs.ask_review(1)
+    queue.connection.rpoplpush(queue.key, queue.intermediate_queue_key)
+    environment = {**os.environ, "LOOP_HOME": str(tmp_path / "home")}
+    process = subprocess.Popen([sys.executable, "-c", WORK, redis.address], env=environment)
+
+    until(lambda: jobs.ask_review(1), 120, every=1)
+
+    process.terminate()
+    process.wait(10)
