@@ -100,6 +100,18 @@ def test_boxes_that_a_review_may_still_be_judged_against_stay(rooms, tmp_path, f
     assert boxes(rooms) == {1: [V1, V3]}
 
 
+def test_boxes_of_a_reviewed_task_and_of_the_audit_stay_whatever_label_studio_says(rooms, tmp_path):
+    promote(rooms, tmp_path, V2, V3)
+    rooms.studio.client.tasks = [{**ls_task(task), **UNTOUCHED} for task in (1, 2)]
+    log(rooms, *(served(region(version), version=version) for version in (V1, V3)))
+    log(rooms, *(served(region(version), task=2, version=version, stream="audit") for version in (V1, V3)))
+    rooms.reviews.store.record(review(region(V1)), {"image": "/data/upload/1/a.jpg"})
+
+    tidy(rooms.installation)
+
+    assert boxes(rooms) == {1: [V1, V3], 2: [V1, V3]}
+
+
 def test_a_prediction_that_was_replaced_lately_stays(rooms, tmp_path):
     promote(rooms, tmp_path, V2, V3)
     log(rooms, served(region("a"), version=V1))
