@@ -76,6 +76,7 @@ def test_the_last_use_is_shown_to_the_minute(tokens, rooms):
     assert tokens.all()[0].used_at >= first
 
 
+@pytest.mark.sqlite
 def test_a_token_opens_at_once_while_the_records_are_locked(tokens, settings):
     token = tokens.add("ci", is_read_only=True)
     with sqlite3.connect(settings.home / "loop.sqlite3", isolation_level=None) as other:

@@ -144,6 +144,7 @@ def test_credentials_in_an_event_are_not_stored(client, rooms):
     assert "s3cret" not in str(rooms.reviews.events.pending(1)[0].payload)
 
 
+@pytest.mark.sqlite
 def test_an_event_that_can_be_stored_nowhere_is_answered_503(client, rooms):
     (rooms.installation.trainings.runs.parent / "spool").write_text("no folder")
     with rooms.engine.begin() as connection:

@@ -160,6 +160,7 @@ def test_an_image_that_is_gone_costs_only_its_task(rooms, reviewed):
     assert assemble(rooms.datasets, 1).report["left_out"] == {Reason.NO_IMAGE: [11]}
 
 
+@pytest.mark.sqlite
 def test_a_record_with_a_box_that_is_no_number_costs_only_its_task(rooms, reviewed):
     for task in range(1, 11):
         reviewed(task)

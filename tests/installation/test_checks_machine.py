@@ -62,6 +62,7 @@ def test_records_of_another_revision_are_told(patient):
     assert "migrates" in unwell(patient)["records"].advice
 
 
+@pytest.mark.sqlite
 def test_damaged_records_are_told(patient, settings):
     patient.engine.dispose()
     path = settings.home / "loop.sqlite3"
