@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -79,6 +80,11 @@ def encoded(texts):
     """The bytes of texts, in the encodings that files have; half surrogate pairs become bytes that are no UTF-8."""
     encodings = st.sampled_from(("utf-8", "utf-8", "utf-8", "utf-8-sig", "utf-16", "utf-16-be"))
     return st.builds(lambda text, encoding: text.encode(encoding, "surrogatepass"), texts, encodings)
+
+
+def passed(texts):
+    """Texts as a system passes them in variables: without NUL, each byte that is no UTF-8 as half a surrogate pair."""
+    return texts.map(lambda text: os.fsdecode(text.encode("utf-8", "surrogatepass").replace(b"\0", b"")))
 
 
 def json_like(*goods):

@@ -40,7 +40,7 @@ from loop.vision.image_files import prepare
 from loop.vision.images import ImageLimits, Images
 from loop.vision.weights_kind import check_kind
 from tests.builders import CONFIG
-from tests.fuzzing import JSON_PIECES, Parser, as_json, damaged_bytes, damaged_texts, encoded, json_like
+from tests.fuzzing import JSON_PIECES, Parser, as_json, damaged_bytes, damaged_texts, encoded, json_like, passed
 from tests.label_studio import builders as shapes
 from tests.mutants import EVENTS, OPERATION, RAW, mutants
 from tests.samples import (
@@ -175,7 +175,7 @@ def weights_files():
 def environments(draw):
     """Variables of the settings, one to three of them with any value."""
     names = sorted(Settings.variables().values())
-    values = st.one_of(st.sampled_from(VALUES), st.text(max_size=20), damaged_texts(*ADDRESSES, pieces=URL))
+    values = passed(st.sampled_from(VALUES) | st.text(max_size=20) | damaged_texts(*ADDRESSES, pieces=URL))
     return {draw(st.sampled_from(names)): draw(values) for _ in range(draw(st.integers(1, 3)))}
 
 
