@@ -27,6 +27,7 @@ def settings(tmp_path, silent_studio, monkeypatch):
         LOOP_REDIS_URL="",
         LOOP_PORT=str(free_port()),
         LOOP_EPOCHS="40",
+        LOOP_DEFAULT_WORKERS="3",  # a refresh and a sync wait for Label Studio
         LABEL_STUDIO_URL=silent_studio,
         LABEL_STUDIO_API_KEY="k",
     )
