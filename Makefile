@@ -41,6 +41,6 @@ sbom:
 	$(VENV)/uv tool run --from cyclonedx-bom==7.5.0 cyclonedx-py requirements --pyproject pyproject.toml \
 		--output-reproducible --of JSON -o sbom.cdx.json requirements.lock
 
-# Asks PyPI for published vulnerabilities of the lock: it needs the network, so `make check` and CI do not run it.
+# Asks for published vulnerabilities of the lock: it needs the network, so `make check` and CI do not run it.
 audit:
 	$(VENV)/uv tool run --from pip-audit==2.10.1 pip-audit --strict --disable-pip --require-hashes -r requirements.lock

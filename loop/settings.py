@@ -129,7 +129,7 @@ class Settings(EnvironmentSettings):
     spread: bool = Field(True, description="spread the queue over groups of similar tasks")
     event_days: int = Field(30, ge=1, le=MOST_DAYS, description="days that processed events stay in the records")
     notice_days: int = Field(
-        30, ge=1, le=MOST_DAYS, description="days that finished deliveries, and what their notices say, stay"
+        30, ge=1, le=MOST_DAYS, description="days that finished deliveries and the content of their notices stay"
     )
     prediction_days: int = Field(
         90, ge=1, le=MOST_DAYS, description="days that the boxes of a replaced prediction that nobody reviewed stay"
@@ -145,7 +145,7 @@ class Settings(EnvironmentSettings):
         "", description="Milvus to use, in a database of its own; empty: an embedded one under LOOP_HOME"
     )
     webhook_secret: str = Field(
-        "", description="key that the webhook secrets are derived from; empty: generated once, in the records"
+        "", description="key that webhook secrets and logins follow from; empty: generated once, in the records"
     )
 
     @field_validator("home")
@@ -227,7 +227,7 @@ class Settings(EnvironmentSettings):
 
     @property
     def milvus_folder(self) -> Path:
-        """Folder of the embedded Milvus: its data and its port."""
+        """Folder of the embedded Milvus: its data and its socket."""
         return self.home / "milvus"
 
     @property

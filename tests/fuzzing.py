@@ -113,8 +113,12 @@ class Parser:
 
 
 def feed_few(parser, place, count):
-    """Feed a parser with the same inputs each time; an error that is no refusal fails, and so does a slow input."""
-    _feed(parser, place, settings(QUIET, max_examples=count))
+    """
+    Feed a parser with the same inputs each time; an error that is no refusal fails, and so does a slow input.
+
+    Some input has to be read to its end: else nothing behind the first check would be tried.
+    """
+    assert _feed(parser, place, settings(QUIET, max_examples=count))
 
 
 def feed_many(parser, place):
@@ -125,11 +129,16 @@ def feed_many(parser, place):
 
 
 def _feed(parser, place, plan):
+    """Return the number of inputs that were read to their end."""
+    count = 0
+
     @plan
     @given(parser.inputs)
     def read(value):
+        nonlocal count
         try:
             parser.read(value, place)
+            count += 1
         except parser.refusals:
             pass
         except Exception:
@@ -137,3 +146,4 @@ def _feed(parser, place, plan):
             raise
 
     read()
+    return count

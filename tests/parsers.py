@@ -82,8 +82,8 @@ def read_event(value, _):
         with suppress(LoopError):
             read(event)
     with suppress(LoopError):
-        for one, task in read_annotations(event):
-            one.read(SHAPES, task_id=task.id)
+        for annotation, task in read_annotations(event):
+            annotation.read(SHAPES, task_id=task.id)
     read_project_update(event, 1)
 
 
@@ -140,9 +140,13 @@ def check_weights_file(content, folder):
     check_weights(path)
 
 
+def packed_weights(pickled, compress=zipfile.ZIP_STORED):
+    return checkpoint(io.BytesIO(), pickled, compress=compress).getvalue()
+
+
 def check_pickle(content, folder):
     assert all(isinstance(reason, str) for reason in objections(content))
-    check_weights_file(checkpoint(folder / "pickled.pt", content).read_bytes(), folder)
+    check_weights_file(packed_weights(content), folder)
 
 
 def read_address(text, _):
@@ -166,9 +170,8 @@ def gzipped(content):
 
 def weights_files():
     """Files as torch.save writes them, and packed ones."""
-    ways = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
-    plans = [(pickled, zipfile.ZIP_STORED) for pickled in PICKLES] + [(PICKLES[1], way) for way in ways]
-    return [checkpoint(io.BytesIO(), pickled, compress=way).getvalue() for pickled, way in plans]
+    ways = (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+    return [*map(packed_weights, PICKLES), *(packed_weights(PICKLES[1], way) for way in ways)]
 
 
 @st.composite
@@ -199,11 +202,7 @@ PARSERS = {
     "annotation": Parser(json_like(TASK["annotations"][0]), read_annotation, 100_000),
     "task": Parser(json_like(TASK), read_task, 80_000),
     "label config": Parser(damaged_texts(CONFIG, shapes.SHAPES, MATCHED, pieces=XML), read_label_config, 100_000),
-    "export file": Parser(
-        encoded(JSON_FILES) | as_json(mutants([TASK])).map(lambda t: t.encode(errors="replace")),
-        read_export_file,
-        40_000,
-    ),
+    "export file": Parser(encoded(JSON_FILES) | encoded(as_json(mutants([TASK]))), read_export_file, 40_000),
     "file of operations": Parser(FILES, read_operations, 60_000),
     "operation": Parser(
         json_like(OPERATION, RAW), lambda value, _: digest(read_operation(value, SHAPES, "o")), 100_000
@@ -219,11 +218,7 @@ PARSERS = {
         lambda content, folder: archive.read(written(content, folder, "archive.tar.gz"), folder),
         60_000,
     ),
-    "backup": Parser(
-        damaged_bytes(BACKUP).map(gzipped) | damaged_bytes(gzipped(BACKUP)),
-        restore_backup,
-        20_000,
-    ),
+    "backup": Parser(damaged_bytes(BACKUP).map(gzipped) | damaged_bytes(gzipped(BACKUP)), restore_backup, 20_000),
     "manifest": Parser(
         as_json(mutants(MANIFEST)) | damaged_texts(json.dumps(MANIFEST), pieces=JSON_PIECES),
         lambda text, _: manifest.read(text),

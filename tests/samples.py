@@ -23,12 +23,8 @@ def packed(*members, form=tarfile.USTAR_FORMAT):
 
 
 RESULTS = [
-    shapes.rectangle(),
-    shapes.polygon(),
-    shapes.ellipse(rotation=30),
-    shapes.brush(),
-    shapes.tag(),
-    shapes.bare(),
+    *(shapes.rectangle(), shapes.rectangle(width=-5, height=-5), shapes.polygon(), shapes.ellipse(rotation=30)),
+    *(shapes.brush(), shapes.point(), shapes.tag(), shapes.bare()),
 ]
 TASK = {**full_task(2, 1), "annotations": [{**annotation(2), "result": RESULTS, "parent_prediction": 2}]}
 MATCHED = CONFIG.replace(
@@ -75,46 +71,10 @@ TAXONOMY = {
     ]
 }
 YAML = (
-    *(
-        "!!int ''",
-        "!!float ''",
-        "!!bool x",
-        "!!timestamp x",
-        "!!binary x",
-        "!!set {a}",
-        "!!omap [a]",
-        "!!python/name:os.x",
-    ),
-    *(
-        "&a [*a]",
-        "*a",
-        "<<: *a",
-        "<<: 1",
-        "? [a]",
-        "- ",
-        ": ",
-        "\t",
-        "%YAML 9.9",
-        "---",
-        "...",
-        "0x" + "f" * 5000,
-        "1:1:1",
-    ),
-    *(
-        "2026-13-45",
-        ".nan",
-        "-.inf",
-        "0b",
-        "0o8",
-        "1_",
-        "no",
-        "\x85",
-        "\ufeff",
-        "\0",
-        "\ud800",
-        "[" * 300,
-        "{a: " * 300,
-    ),
+    *("!!int ''", "!!float ''", "!!bool x", "!!timestamp x", "!!binary x", "!!set {a}", "!!omap [a]"),
+    *("!!python/name:os.x", "&a [*a]", "*a", "<<: *a", "<<: 1", "? [a]", "- ", ": ", "\t", "%YAML 9.9", "---", "..."),
+    *("0x" + "f" * 5000, "1:1:1", "2026-13-45", ".nan", "-.inf", "0b", "0o8", "1_", "no", "\x85", "\ufeff", "\0"),
+    *("\ud800", "[" * 300, "{a: " * 300),
     *("'", '"', "|", ">", "#", "@", "`", "{", "}", "]", "\n", "id: a", "parent: dog", "threshold: 9e999", '"\\ud800"'),
 )
 TAXONOMIES = (
@@ -126,95 +86,20 @@ OPCODES = tuple(
     bytes([code]) for code in b"(.0123BCFGIJKLMNPQRSTUVX\\]abcdefghijlopqrstu}\x80\x81\x82\x85\x86\x87\x88\x8a\x8b\x95"
 )
 ADDRESSES = (
-    *(
-        "/data/upload/1/0123abcd-a.jpg",
-        "https://user:pass@host.example:8443/a%2f..%2fb.jpg?d=c#e",
-        "s3://bucket/key?a#b",
-    ),
-    *(
-        "http://localhost:8080/a/data/local-files/?d=x%20y/..",
-        "data:image/png;base64,iVBORw0KGgo=",
-        "//host/a",
-        "C:\\a\\b",
-    ),
-    *(
-        "/tasks/1/resolve/?fileuri=czM6Ly9hL2I=",
-        "http://[::ffff:1.2.3.4]:80/a",
-        "http://2130706433/",
-        "data:;sha256=0,",
-    ),
+    *("/data/upload/1/0123abcd-a.jpg", "https://user:pass@host.example:8443/a%2f..%2fb.jpg?d=c#e"),
+    *("s3://bucket/key?a#b", "http://localhost:8080/a/data/local-files/?d=x%20y/.."),
+    *("data:image/png;base64,iVBORw0KGgo=", "//host/a", "C:\\a\\b", "/tasks/1/resolve/?fileuri=czM6Ly9hL2I="),
+    *("http://[::ffff:1.2.3.4]:80/a", "http://2130706433/", "data:;sha256=0,"),
 )
 URL = (
-    *(
-        ":",
-        "/",
-        "//",
-        "\\",
-        "?",
-        "#",
-        "@",
-        "[",
-        "]",
-        "%",
-        "%00",
-        "%ff",
-        "%2e%2e",
-        "..",
-        ":99999",
-        ":-1",
-        ":x",
-        "\0",
-        "\n",
-        " ",
-    ),
-    *(
-        "http://",
-        "HTTPS://",
-        "file:///",
-        "data:",
-        ";base64,",
-        "=",
-        "===",
-        "ü",
-        "\ud800",
-        "xn--",
-        "..",
-        "a" * 300,
-        "0x7f.1",
-        "é.",
-    ),
+    *(":", "/", "//", "\\", "?", "#", "@", "[", "]", "%", "%00", "%ff", "%2e%2e", "..", ":99999", ":-1", ":x", "\0"),
+    *("\n", " ", "http://", "HTTPS://", "file:///", "data:", ";base64,", "=", "===", "ü", "\ud800", "xn--", ".."),
+    *("a" * 300, "0x7f.1", "é."),
 )
 VALUES = (
-    *(
-        "nan",
-        "inf",
-        "-1",
-        "0",
-        "1e999",
-        "9" * 5000,
-        "true",
-        "maybe",
-        "",
-        " ",
-        "'",
-        '"',
-        "\ufeff",
-        "\0",
-        "\ud800",
-        "\udcff",
-        "~\0",
-    ),
-    *(
-        "http://[",
-        "http://a:x",
-        "http://user:pa@ss@host",
-        "postgresql://",
-        "sqlite:////x",
-        "unix:///a",
-        "a,b,,",
-        "~nobody",
-        "ü",
-    ),
+    *("nan", "inf", "-1", "0", "1e999", "9" * 5000, "true", "maybe", "", " ", "'", '"', "\ufeff", "\0", "\ud800"),
+    *("\udcff", "~\0", "http://[", "http://a:x", "http://user:pa@ss@host", "postgresql://", "sqlite:////x"),
+    *("unix:///a", "a,b,,", "~nobody", "ü"),
 )
 PLACE = ["2026-01-01T00:00:00+00:00", 1, "yolo_detector@1.0.0", 1]
 CLAIMS = {"token_type": "refresh", "exp": 1_900_000_000, "iat": 1_700_000_000, "user_id": "1"}

@@ -17,7 +17,7 @@ from tests.fakes import FakeDetectors, FakeImages, FakeQueue
 from tests.fuzzing import JSON_PIECES, Parser, as_json, damaged, damaged_texts, encoded, feed_few, feed_many, json_like
 from tests.mutants import BAD, CAR, EVENTS, OPERATION, RAW, few, full_task, mutants
 from tests.reviews.bulk.fakes import BulkStudio
-from tests.samples import URL
+from tests.samples import URL, XML
 from tests.swap import swap
 
 
@@ -64,27 +64,6 @@ def test_events_that_are_sent(app, kind, data):
     assert post(app, "/webhook", EVENTS[kind], **headers).status_code == 202
 
 
-HEADER = st.text(st.characters(max_codepoint=255, exclude_categories=["Cc"]), max_size=60)
-SCHEMES = st.sampled_from(
-    ("Basic ", "Bearer ", "Bearer loop_", "basic dXNlcjpwYXNz", "Basic cHJvamVjdC0xOg==", "Digest ", "")
-)
-
-
-@given(scheme=SCHEMES, rest=HEADER, host=st.one_of(st.just("localhost"), HEADER), project=HEADER, secret=HEADER)
-@settings(few, max_examples=200)
-def test_headers_of_whatever_form(app, scheme, rest, host, project, secret):
-    headers = {"Authorization": scheme + rest, "Host": host}
-    hooked = {**headers, PROJECT_HEADER: project, SECRET_HEADER: secret}
-
-    answers = [
-        app.test_client().get("/versions", headers=headers),
-        app.test_client().post("/webhook", json={"action": "TASKS_CREATED"}, headers=hooked),
-    ]
-
-    assert all(is_answered(answer) for answer in answers)
-    assert answers[1].status_code in (400, 401, 421)
-
-
 @given(data=st.data())
 @few
 def test_tasks_to_predict(app, data):
@@ -102,40 +81,9 @@ def test_tasks_to_predict(app, data):
     assert middle["result"] or answer.json["errors"]
 
 
-@pytest.mark.parametrize("path", ["/predict", "/setup"])
-@given(data=st.data())
+@given(config=damaged_texts(CONFIG, pieces=XML))
 @few
-def test_requests(app, path, data):
-    body = {"tasks": [ls_task(1)], "project": "1.5", "label_config": CONFIG, "schema": CONFIG, "params": {"a": None}}
-
-    answer = post(app, path, data.draw(mutants(body)))
-
-    assert answer.status_code in (200, 400)
-    assert is_answered(answer)
-
-
-PIECES = [
-    "<",
-    ">",
-    '"',
-    "&",
-    "&amp;",
-    "\0",
-    "\ud800",
-    "$image",
-    "<!DOCTYPE x>",
-    "<Label/>",
-    "<Image/>",
-    "'",
-    "😀",
-    "{{",
-]
-
-
-@given(at=st.integers(0, len(CONFIG)), cut=st.integers(0, 40), piece=st.sampled_from(PIECES))
-@few
-def test_label_configs(app, at, cut, piece):
-    config = CONFIG[:at] + piece + CONFIG[at + cut :]
+def test_label_configs(app, config):
     tasks = {"tasks": [ls_task(1)], "project": "1", "label_config": config}
 
     answers = [post(app, "/setup", {"project": "1", "schema": config}), post(app, "/predict", tasks)]
@@ -144,27 +92,17 @@ def test_label_configs(app, at, cut, piece):
     assert post(app, "/predict", {**tasks, "label_config": CONFIG}).json["results"][0]["result"]
 
 
-@given(data=st.data())
-@few
-def test_operations_that_are_sent(app, data):
-    body = {"project": 1, "operations": [OPERATION, RAW]}
-
-    answer = post(app, BULK, data.draw(mutants(body)))
-
-    assert answer.status_code in (200, 207, 400, 404)
-    assert is_answered(answer)
-
-
 def bodies(*goods):
     """Bodies of requests: JSON with other values, and texts and bytes that are no JSON any more."""
     return encoded(as_json(json_like(*goods)) | damaged_texts(*map(json.dumps, goods), pieces=JSON_PIECES))
 
 
-def send_body(path):
+def send_body(path, *statuses):
     def send(content, app):
         headers = {PROJECT_HEADER: "1", SECRET_HEADER: app.extensions["rooms"].studio.backend.secret_of(1)}
-        client = client_of(app)
-        assert is_answered(client.post(path, data=content, headers=headers, content_type="application/json"))
+        answer = client_of(app).post(path, data=content, headers=headers, content_type="application/json")
+        assert is_answered(answer)
+        assert answer.status_code in statuses
 
     return send
 
@@ -172,26 +110,29 @@ def send_body(path):
 def send_query(path):
     def send(query, app):
         as_wsgi = query.encode("utf-8", "surrogatepass").decode("latin-1")
-        assert is_answered(client_of(app).get(path, environ_overrides={"QUERY_STRING": as_wsgi}))
+        answer = client_of(app).get(path, environ_overrides={"QUERY_STRING": as_wsgi})
+        assert is_answered(answer)
+        assert answer.status_code in (200, 400, 404)
 
     return send
 
 
 GOOD_HEADERS = (
-    "Basic dXNlcjpwYXNz",
-    "Bearer loop_" + "a" * 43,
-    "application/json; charset=utf-8",
-    "localhost:9090",
-    "1",
+    *("Basic dXNlcjpwYXNz", "basic cHJvamVjdC0xOg==", "Bearer loop_" + "a" * 43, "Digest a"),
+    *("application/json; charset=utf-8", "localhost:9090", "1"),
 )
 HEADERS = ("Authorization", "Host", "Content-Type", "Idempotency-Key", PROJECT_HEADER, SECRET_HEADER, "Content-Length")
-IN_HEADERS = damaged(GOOD_HEADERS, (*'\0\t:;,="\\ü\xff', "é" * 40, "=" * 3, "a" * 5000, "9" * 30, "-1", "charset=x"))
+PIECES = (*'\0\t:;,="\\ü\xff', "é" * 40, "=" * 3, "a" * 5000, "9" * 30, "-1", "charset=x")
+IN_HEADERS = damaged(GOOD_HEADERS, PIECES) | st.text(st.characters(max_codepoint=255, exclude_categories=["Cc"]))
 
 
 def send_headers(values, app):
     client = client_of(app)
+    assert is_answered(client.get("/versions", headers=values))
     for path in ("/webhook", "/predict", BULK):
-        assert is_answered(client.post(path, data=b'{"action": "TASKS_CREATED"}', headers=values))
+        answer = client.post(path, data=b'{"action": "TASKS_CREATED"}', headers=values)
+        assert is_answered(answer)
+        assert answer.status_code >= 400  # no header is the secret of a webhook
 
 
 PREDICT = {"tasks": [full_task(BAD, 1)], "project": "1.5", "label_config": CONFIG, "params": {"context": None}}
@@ -199,10 +140,10 @@ SETUP, OPERATIONS = {"project": "1.5", "schema": CONFIG}, {"project": 1, "operat
 QUERIES = ("project=1&since=2026-01-01T00:00:00Z&decision=corrected&limit=10&is_shadow=true&label=Car", "project=1")
 IN_QUERIES = damaged_texts(*QUERIES, pieces=("&", "=", "+", "cursor=WyJhIl0", *URL))
 DOORS = {
-    "event": Parser(bodies(*EVENTS.values()), send_body("/webhook"), 20_000),
-    "predict": Parser(bodies(PREDICT), send_body("/predict"), 10_000),
-    "setup": Parser(bodies(SETUP), send_body("/setup"), 10_000),
-    "bulk": Parser(bodies(OPERATIONS), send_body(BULK), 10_000),
+    "event": Parser(bodies(*EVENTS.values()), send_body("/webhook", 202, 400), 20_000),
+    "predict": Parser(bodies(PREDICT), send_body("/predict", 200, 400), 10_000),
+    "setup": Parser(bodies(SETUP), send_body("/setup", 200, 400), 10_000),
+    "bulk": Parser(bodies(OPERATIONS), send_body(BULK, 200, 207, 400, 404), 10_000),
     "verdicts": Parser(IN_QUERIES, send_query(VERDICTS), 10_000),
     "versions": Parser(IN_QUERIES, send_query("/versions"), 10_000),
     "headers": Parser(st.dictionaries(st.sampled_from(HEADERS), IN_HEADERS, min_size=1), send_headers, 10_000),

@@ -1,18 +1,15 @@
 """Results, annotations and label configs of any form: all of ours is read or named, and nothing raises."""
 
 import json
-from contextlib import suppress
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loop.errors import LabelConfigError, PayloadError
+from loop.errors import LabelConfigError
 from loop.label_studio.label_config import parse
-from loop.label_studio.payloads import read_prediction, read_review
 from loop.label_studio.result_format import read_result, write_result
 from loop.regions import Box, Region
 from loop.storage.storable import is_text
-from tests.builders import ls_annotation
 from tests.label_studio import builders as shapes
 from tests.label_studio.builders import NAMES, attribute, config_of
 from tests.mutants import mutants
@@ -68,13 +65,6 @@ def test_what_says_nothing_of_our_boxes_leaves_a_background(results):
     reading = read_result(results, CONFIG, "annotation 1")
 
     assert (reading.regions, reading.unread) == ((), ())
-
-
-@given(mutants(ls_annotation(*OURS, parent_prediction=3)))
-def test_an_annotation_of_any_form_is_read_or_refused_by_name(annotation):
-    for read in (read_review, read_prediction):
-        with suppress(PayloadError):
-            assert isinstance(read(annotation, CONFIG).regions, tuple)
 
 
 @settings(max_examples=100)

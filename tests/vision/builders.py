@@ -26,7 +26,7 @@ def checkpoint(path, pickled=HARMLESS, *, compress=zipfile.ZIP_STORED, **more):
     """A file as torch.save writes it, with a pickle of ours."""
     with zipfile.ZipFile(path, "w", compress) as file:
         for name, content in {"data.pkl": pickled, "version": b"3\n", "data/0": b"\0" * 64, **more}.items():
-            file.writestr(f"best/{name}", content)
+            file.writestr(zipfile.ZipInfo(f"best/{name}"), content, compress)  # the same at any time
     return path
 
 
