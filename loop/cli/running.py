@@ -26,11 +26,11 @@ SWEEP_SECONDS, SYNC_SECONDS, TIDY_SECONDS = 10, 300, 6 * 3600
 @app.command()
 def up() -> None:
     """
-    Start all services on this machine: Redis, workers, schedule, web.
+    Start all services on this machine: Redis, Milvus, workers, schedule, web.
 
-    A service that dies is started again. Ctrl-C, SIGTERM, a closed terminal
-    or a kill ends all services; interrupted work goes on at the next start.
-    One `loop up` runs per LOOP_HOME.
+    A service that dies or fails its work is started again. Ctrl-C, SIGTERM, a
+    closed terminal or a kill ends all services; interrupted work goes on at
+    the next start. One `loop up` runs per LOOP_HOME.
     """
     from loop.installation import up as services
 
@@ -132,7 +132,7 @@ def worker(queue: Annotated[str, typer.Argument(help=f"The queue: {GPU} or {DEFA
 
 @app.command()
 def schedule() -> None:
-    """Run the schedule of sweeps, syncs and discoveries. `loop up` starts its own schedule."""
+    """Run the schedule of sweeps, syncs, discoveries and tidying. `loop up` starts its own schedule."""
     set_up_logs()
     rooms = open_rooms()
     rooms.installation.machine.lead()
