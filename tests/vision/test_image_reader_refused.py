@@ -16,11 +16,6 @@ from tests.vision import image_samples as samples
 from tests.vision.image_samples import RGB, saved
 
 SHOWN, GOOD = samples.shown(), samples.good()
-
-
-SHOWN, GOOD = samples.shown(), samples.good()
-
-
 MOST = 10_000_000  # pixels
 
 
