@@ -14,7 +14,7 @@ from loop.cli.options import AsJson, ProjectId, open_rooms, out, print_json, pri
 app = typer.Typer()
 tokens_group = typer.Typer(no_args_is_help=True, help="Tokens with which programs call the backend.")
 app.add_typer(tokens_group, name="tokens")
-TokenName = Annotated[str, typer.Argument(metavar="NAME", help="A name for the token, such as that of the program.")]
+TokenName = Annotated[str, typer.Argument(metavar="NAME", help="The name of the token, such as that of the program.")]
 FIELDS = (Field("name"), Field("may"), Field("created at", rank=2), Field("last used at", rank=1))
 MINUTE = "%Y-%m-%d %H:%M"
 

@@ -1,5 +1,5 @@
 """
-Starts, connects, shows and checks an installation.
+Starts, connects, shows, checks, saves and tidies an installation.
 
 Other rooms use: backup, connect, doctor, findings, machine, memory, room, status, tidy, up.
 """
