@@ -16,9 +16,8 @@ pytest_plugins = ["tests.postgres", "tests.services"]
 
 # Tests of the rooms run on SQLite; again on PostgreSQL in `make test-long`, and these in `make test` already.
 OFTEN_ON_POSTGRESQL = (
-    *("tests/registry/test_pin.py", "tests/registry/test_store.py", "tests/reviews/test_event_store.py"),
-    *("tests/reviews/test_review_store.py", "tests/reviews/test_verdict_query.py", "tests/storage/test_records.py"),
-    *("tests/test_notices.py", "tests/training/test_store.py"),
+    *("tests/registry/test_store.py", "tests/reviews/test_event_store.py"),
+    *("tests/reviews/test_verdict_query.py", "tests/storage/test_records.py", "tests/training/test_store.py"),
 )
 
 # The same examples every time: a test that fails is one that somebody broke.

@@ -29,6 +29,7 @@ def up(settings):
         assert_all_end(settings, process)
 
 
+@pytest.mark.long
 def test_a_milvus_whose_folder_is_gone_is_named_and_started_again_at_its_address(up):
     settings, process, rooms = up
     before = address(settings.milvus_folder)
