@@ -1,20 +1,22 @@
-"""gunicorn's worker of threads, of which none waits for a client: neither for a request, nor for the end of one."""
+"""gunicorn's worker of threads, of which none waits for the head of a request, or for the end of a connection."""
 
 from __future__ import annotations
 
+import struct
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from selectors import EVENT_READ
-from socket import MSG_PEEK, SHUT_WR, SO_RCVLOWAT, SOL_SOCKET
+from socket import MSG_PEEK, SHUT_RD, SHUT_WR, SO_RCVLOWAT, SO_SNDTIMEO, SOL_SOCKET
 from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 WAIT_SECONDS = 5.0  # for the head of a request, and for a client to close a connection that we have closed
 REST_SECONDS = 0.05  # in which the rest of a body may come, for another request on the same connection
-LARGEST_HEAD = 2**14  # bytes; the parser has limits of its own
+LARGEST_HEAD = 2**14  # bytes
 END_OF_HEAD = b"\r\n\r\n"
 PIECE = 2**16  # bytes
 
@@ -24,11 +26,16 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
     A request gets a thread when its head has arrived, and a closed connection is left to the client without one.
 
     gunicorn's own worker gives every new connection a thread, for as long as its head takes to arrive; it waits five
-    seconds for a body that nobody reads, and in its main thread two for a client that does not close a connection.
+    seconds for a body that nobody reads, for ever for a client that takes no answer, and in its main thread two for one
+    that does not close a connection.
     """
+
+    send_seconds = 5.0  # in which a client must take a part of its answer
 
     def enqueue_req(self, conn: TConn) -> None:
         """Give a connection a thread once the head of a request has arrived."""
+        seconds, rest = divmod(self.send_seconds, 1)
+        conn.sock.setsockopt(SOL_SOCKET, SO_SNDTIMEO, struct.pack("@ll", int(seconds), int(rest * 1e6)))  # a timeval
         if self._has_head(conn):
             super().enqueue_req(conn)
         else:
@@ -80,11 +87,15 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
             return END_OF_HEAD in buffered
         except OSError:
             return True  # the thread will meet the error
-        known = conn.sock.getsockopt(SOL_SOCKET, SO_RCVLOWAT)
-        is_over = len(seen) < known or len(seen) >= LARGEST_HEAD  # the client has sent its last byte, or too many
-        is_there = is_over or END_OF_HEAD in buffered + seen
-        conn.sock.setsockopt(SOL_SOCKET, SO_RCVLOWAT, 1 if is_there else len(seen) + 1)
-        return is_there
+        has_ended = len(seen) < conn.sock.getsockopt(SOL_SOCKET, SO_RCVLOWAT)  # the client sends no more
+        has_head = END_OF_HEAD in buffered + seen
+        is_too_large = not has_head and len(seen) >= LARGEST_HEAD
+        if is_too_large:
+            with suppress(OSError):  # it has been reset
+                conn.sock.shutdown(SHUT_RD)  # the thread reads the bytes that are here, and then meets the end
+        is_ready = has_ended or has_head or is_too_large
+        conn.sock.setsockopt(SOL_SOCKET, SO_RCVLOWAT, 1 if is_ready else len(seen) + 1)
+        return is_ready
 
     def _drain(self, conn: TConn, client: Any) -> None:
         """Throw away data of a connection that is closed on our side; without that, the client may lose our answer."""
