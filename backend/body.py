@@ -1,4 +1,4 @@
-"""Reads the body of a request within a time limit."""
+"""Reads the body of a request within limits of time and memory."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from socket import SHUT_RD, socket
 from flask import current_app, g, request
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
-from loop.errors import Overloaded
 from loop.memory_budget import Loan, Use, budget
 
 PATIENCE = 10.0  # seconds for any body, and then
 SPEED = 2**20  # bytes a second
 SMALL = 2**20  # bytes of a body that needs no room of its own
-COPIES = 2  # of a body in memory: as it came, and read
+COPIES = 3  # of a large body in memory: as it came, as text, and as the texts in it; many small values take more
+BRIEF = 0.5  # seconds that a request waits for memory: Label Studio waits one second for the answer to an event
 TICK = 0.1  # seconds between two looks at the clock
 
 
@@ -73,19 +73,16 @@ class Deadlines:
             time.sleep(TICK)
 
 
-def read_body(*, may_wait: bool) -> bytes:
+def read_body(memory_seconds: float | None = BRIEF) -> bytes:
     """
-    Return the body of the request, of at most `max_content_length`; a large one needs room in this process's memory.
+    Return the body of the request, of at most `max_content_length`.
 
-    *may_wait*: the request may wait for that room. Raises RequestTimeout, RequestEntityTooLarge, Overloaded.
+    A large one waits for memory, for at most *memory_seconds*; None: as long as images do. Raises RequestTimeout,
+    RequestEntityTooLarge, Overloaded.
     """
     size = request.content_length or request.max_content_length or 0
     if SMALL < size <= (request.max_content_length or size):
-        need = size * COPIES
-        loan = budget().take(Use.BODY, need) if may_wait else budget().take_now(Use.BODY, need)
-        if loan is None:
-            raise Overloaded(f"no memory for a body of {size / 2**20:.0f} MB now; send this one again in a while")
-        g.loan = loan
+        g.loan = budget().take(Use.BODY, size * COPIES, memory_seconds)
     seconds = PATIENCE + size / SPEED
     with _deadlines().until(request.environ.get("gunicorn.socket"), seconds) as reading:
         try:

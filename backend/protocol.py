@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, json, jsonify, request
 
 from backend import access
-from backend.body import read_body
+from backend.body import BRIEF, read_body
 from backend.gate import Gate
 from backend.metrics import IMAGES_BROKEN, PREDICTIONS, UNCONNECTED, UNMAPPED, expose
 from loop.errors import PayloadError
@@ -24,9 +24,9 @@ LONGEST_SHOWN = 1000  # bytes of a body that is no JSON
 protocol = Blueprint("protocol", __name__)
 
 
-def body(*, may_wait: bool = False) -> Mapping[str, Any]:
-    """Return the JSON object of the request; *may_wait*: for memory. Raises PayloadError, and as `read_body`."""
-    content = read_body(may_wait=may_wait)
+def body(memory_seconds: float | None = BRIEF) -> Mapping[str, Any]:
+    """Return the JSON object of the request; see `read_body`. Raises PayloadError too."""
+    content = read_body(memory_seconds)
     try:
         sent = json.loads(content) if request.is_json else None
     except (ValueError, RecursionError):  # no JSON, or nested too deeply
@@ -63,7 +63,7 @@ def predict() -> Response:
     request.max_content_length = LARGEST_REQUEST
     gate: Gate = current_app.extensions["gate"]
     with gate.entered():
-        sent = body(may_wait=True)
+        sent = body(memory_seconds=None)
         project_id = access.require(project_of(sent))
         tasks = read_tasks(sent.get("tasks"))
         answers = gate.run(partial(predictor().predict, project_id, _text(sent, "label_config"), tasks))

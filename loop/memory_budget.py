@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from enum import IntEnum
 from types import TracebackType
@@ -65,16 +64,16 @@ class MemoryBudget:
         self._queues: dict[Use, deque[object]] = {use: deque() for use in Use}
         self._changed = threading.Condition()
 
-    def take(self, use: Use, size: int) -> Loan:
+    def take(self, use: Use, size: int, seconds: float | None = None) -> Loan:
         """Borrow bytes, when there is room for them. Raises Overloaded if there is none in time."""
-        ticket, queue, started = object(), self._queues[use], time.monotonic()
+        ticket, queue = object(), self._queues[use]
+        seconds = self.seconds if seconds is None else seconds
         with self._changed:
             queue.append(ticket)
             try:
-                if not self._changed.wait_for(lambda: queue[0] is ticket and self._has_room(use, size), self.seconds):
-                    waited = f"{time.monotonic() - started:.0f} s"
+                if not self._changed.wait_for(lambda: queue[0] is ticket and self._has_room(use, size), seconds):
                     need = f"{size / 2**20:.0f} MB of {self.total / 2**20:.0f} MB (LOOP_IMAGE_MEMORY)"
-                    raise Overloaded(f"memory for images: no room for {need} after {waited}: try again in a while")
+                    raise Overloaded(f"memory: no room for {need} within {seconds:g} s: try again in a while")
                 self._held[use] += size
             finally:
                 queue.remove(ticket)
@@ -111,5 +110,5 @@ _of_process = MemoryBudget()
 
 
 def budget() -> MemoryBudget:
-    """Return the budget of this process: it has one memory, whatever it does at once."""
+    """Return the budget of this process, which has one memory for all that it does at once."""
     return _of_process

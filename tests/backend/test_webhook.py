@@ -1,5 +1,7 @@
 """Events by webhook."""
 
+import threading
+
 import pytest
 
 from loop import secrecy
@@ -8,6 +10,7 @@ from loop.errors import UpstreamError
 from loop.installation.checks_work import refused_events
 from loop.installation.findings import Level
 from loop.label_studio.webhook import PROJECT_HEADER, SECRET_HEADER
+from loop.memory_budget import Use, budget
 from tests.backend.builders import AUTH
 from tests.builders import created, ls_region
 from tests.fakes import FakeQueue
@@ -142,6 +145,26 @@ def test_credentials_in_an_event_are_not_stored(client, rooms):
     client.post("/webhook", json=event, headers=secret(rooms))
 
     assert "s3cret" not in str(rooms.reviews.events.pending(1)[0].payload)
+
+
+LARGE = {**created(ls_region()), "unread": "x" * (2 * 2**20)}
+
+
+def test_a_large_event_waits_a_moment_for_memory(client, rooms):
+    loan = budget().take(Use.BODY, budget().total)
+    threading.Timer(0.1, loan.end).start()
+
+    answer = client.post("/webhook", json=LARGE, headers=secret(rooms))
+
+    assert answer.status_code == 202
+
+
+def test_a_large_event_is_refused_before_label_studio_hangs_up(client, rooms):
+    with budget().take(Use.BODY, budget().total):
+        answer = client.post("/webhook", json=LARGE, headers=secret(rooms))
+
+    assert (answer.status_code, answer.json["type"]) == (503, "Overloaded")
+    assert budget().held == 0
 
 
 @pytest.mark.sqlite
