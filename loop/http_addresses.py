@@ -1,4 +1,4 @@
-"""Compares HTTP addresses parsed and normalised, as they are sent, and tells public IP addresses from others."""
+"""Compares HTTP addresses as they are sent: parsed and normalised."""
 
 from __future__ import annotations
 
@@ -10,17 +10,29 @@ if TYPE_CHECKING:
     import httpx
 
 PORTS = {"http": 80, "https": 443}
-UNICAST = ipaddress.IPv6Network("2000::/3")  # all that IANA gives out; every other IPv6 address has a use of its own
-NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # the last 32 bits are an IPv4 address (RFC 6052)
-COMPATIBLE = ipaddress.IPv6Network("::/96")  # the same, deprecated (RFC 4291)
 
 
 def is_same(address: str, other: str) -> bool:
-    """Whether two addresses are of one scheme, host, port, path and query; a user in them makes no difference."""
+    """
+    Whether two addresses are of one scheme, host, port, path and query; a user in them makes no difference.
+
+    All names of loopback count as one host.
+    """
     first, second = _parse(address), _parse(other)
     if first is None or second is None:
         return address == other
+    if is_loopback(first.host) and is_loopback(second.host):
+        first = first.copy_with(host=second.host)
     return (_origin(first), first.raw_path) == (_origin(second), second.raw_path)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, by its name or its IP address, is reached from its own machine alone."""
+    name = host.strip("[]").rstrip(".").lower()
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
 
 
 def path_within(address: str, site: str) -> str | None:
@@ -37,35 +49,6 @@ def path_within(address: str, site: str) -> str | None:
     readings = (path, inner.path)  # the second is that of a server that takes `%2e%2e` for a name
     is_below = all(reading == prefix or reading.startswith(f"{prefix}/") for reading in readings)
     return path[len(prefix) :] or "/" if is_below else None
-
-
-def is_public(text: str) -> bool:
-    """
-    Whether an IP address is one of the internet's, so that it is nobody's own network or machine.
-
-    An IPv6 address that carries an IPv4 address is public if that is: a gateway sends its packets there.
-    """
-    address = ipaddress.ip_address(text)
-    if isinstance(address, ipaddress.IPv6Address):
-        carried = _carried(address)
-        if carried:
-            return all(_is_public_ipv4(ipv4) for ipv4 in carried)
-        return address in UNICAST and address.is_global
-    return _is_public_ipv4(address)
-
-
-def _is_public_ipv4(address: ipaddress.IPv4Address) -> bool:
-    return address.is_global and not address.is_multicast
-
-
-def _carried(address: ipaddress.IPv6Address) -> tuple[ipaddress.IPv4Address, ...]:
-    """Return the IPv4 addresses that an IPv6 address carries: mapped, 6to4, Teredo, NAT64, compatible."""
-    if address.teredo:
-        return address.teredo
-    if address in NAT64 or address in COMPATIBLE:
-        return (ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF),)
-    ipv4 = address.ipv4_mapped or address.sixtofour
-    return (ipv4,) if ipv4 else ()
 
 
 def _parse(address: str) -> httpx.URL | None:

@@ -9,9 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 import httpx
 
-from loop.access.hosts import is_loopback
 from loop.access.room import AccessRoom
 from loop.errors import UpstreamError
+from loop.http_addresses import is_loopback
 from loop.installation.findings import Finding, ok, warning, wrong
 from loop.installation.machine import PACKAGES
 from loop.installation.room import InstallationRoom
@@ -94,13 +94,21 @@ def access(installation: InstallationRoom) -> list[Finding]:
     login = f"the user {own.user} of BASIC_AUTH_USER" if own else "a login for each project"
     where = "this machine alone" if is_loopback(installation.access.listens_on) else installation.access.listens_on
     summary = f"listens on {where}; open to {login} and {len(tokens)} tokens"
+    url = installation.studio.backend.url
     try:
-        if installation.studio.backend.is_closed():
-            return [*_weak(installation.access), ok("access", summary)]
+        status = installation.studio.backend.answer_to_strangers()
     except httpx.HTTPError:
         return [ok("access", f"{summary}; not tried, because it does not answer")]
-    advice = "stop what listens there and start `loop up` again; a proxy must pass on the Authorization header"
-    return [wrong("access", f"{installation.studio.backend.url} answers without a credential", advice)]
+    if status == httpx.codes.UNAUTHORIZED:
+        return [*_weak(installation.access), ok("access", summary)]
+    if status == httpx.codes.MISDIRECTED_REQUEST:
+        advice = "start the web part with this LOOP_URL; a proxy must pass on the Host header"
+        return [wrong("access", f"{url} is not a name that the backend there knows: it refuses all", advice)]
+    if httpx.codes.is_success(status):
+        advice = "stop what listens there and start `loop up` again; a proxy must pass on the Authorization header"
+        return [wrong("access", f"{url} answers without a credential", advice)]
+    advice = "see the log of the web part, and that of a proxy before it"
+    return [warning("access", f"{url} answers {status} where 401 is expected", advice)]
 
 
 def _weak(access: AccessRoom) -> list[Finding]:

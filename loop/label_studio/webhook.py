@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
-from loop.access.hosts import is_loopback
 from loop.errors import LoopError, PayloadError
 from loop.http_addresses import is_same
 from loop.label_studio.annotations import Annotation
 from loop.label_studio.label_config import parse
 from loop.label_studio.payloads import ANNOTATION_FIELDS
 from loop.label_studio.room import StudioRoom
-from loop.label_studio.states import WebhookState
+from loop.label_studio.states import BackendState, WebhookState
 from loop.label_studio.tasks import StoredTask, stored_tasks
 from loop.storage.storable import is_id, is_text
 
@@ -25,7 +23,7 @@ TASKS_CREATED, PROJECT_UPDATED = "TASKS_CREATED", "PROJECT_UPDATED"
 ACTIONS = [*CREATED, ANNOTATIONS_DELETED, TASKS_CREATED, TASKS_DELETED, PROJECT_UPDATED]  # the events of our webhook
 START_TRAINING = "START_TRAINING"  # the button in Label Studio; the event goes to the ML backend, not to the webhook
 SECRET_HEADER, PROJECT_HEADER = "X-Loop-Secret", "X-Loop-Project"
-
+BACKEND_TITLE = "YOLO loop"
 
 Fields = Mapping[str, Any] | None  # the fields that are kept, each with those in it; None keeps the whole value
 _TASK = {"id": None, "data": None}
@@ -37,7 +35,6 @@ FIELDS: Mapping[str, Mapping[str, Fields]] = {  # by action
     PROJECT_UPDATED: {"project": dict.fromkeys(("id", "title", "label_config"))},
     START_TRAINING: {"pressed_at": None},
 }
-BACKEND_TITLE = "YOLO loop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +47,12 @@ class DeletedObjects:
 
 def ensure_backend(studio: StudioRoom, project_id: int) -> list[str]:
     """Add our ML backend to a project, or repair its login; return the changes, one line each. Raises UpstreamError."""
-    ours, login = studio.backend, studio.backend.login_of(project_id)
-    if not any(is_same(backend.url, ours.url) for backend in studio.client.backends(project_id)):
-        studio.client.create_backend(project_id, BACKEND_TITLE, ours.url, login)
-        return [f"added the ML backend {ours.url} with the user {login.user}"]
-    return repair_login(studio, project_id)
+    ours = _list_ours(studio, project_id)
+    if ours:
+        return _repair(studio, project_id, ours)
+    url, login = studio.backend.url, studio.backend.login_of(project_id)
+    studio.client.create_backend(project_id, BACKEND_TITLE, url, login)
+    return [f"added the ML backend {url} with the user {login.user}"]
 
 
 def repair_login(studio: StudioRoom, project_id: int) -> list[str]:
@@ -64,20 +62,20 @@ def repair_login(studio: StudioRoom, project_id: int) -> list[str]:
     A backend that somebody removed in Label Studio stays away. Raises UpstreamError, also where the backend does not
     answer Label Studio.
     """
+    return _repair(studio, project_id, _list_ours(studio, project_id))
+
+
+def _list_ours(studio: StudioRoom, project_id: int) -> list[BackendState]:
+    return [backend for backend in studio.client.backends(project_id) if is_same(backend.url, studio.backend.url)]
+
+
+def _repair(studio: StudioRoom, project_id: int, ours: list[BackendState]) -> list[str]:
     login, changed = studio.backend.login_of(project_id), list[str]()
-    for backend in studio.client.backends(project_id):
-        if _leads_to_us(backend.url, studio.backend.url) and (backend.user != login.user or backend.is_refused):
+    for backend in ours:
+        if backend.user != login.user or backend.is_refused:
             studio.client.update_backend_login(project_id, backend, login)
             changed.append(f"repaired the login of the ML backend: Label Studio sends the user {login.user}")
     return changed
-
-
-def _leads_to_us(url: str, ours: str) -> bool:
-    """Whether an address is ours; where ours is one of loopback, other names of loopback lead to us too."""
-    hosts = [urlsplit(address).hostname or "" for address in (url, ours)]
-    if all(map(is_loopback, hosts)):
-        url = url.replace(hosts[0], hosts[1], 1)
-    return is_same(url, ours)
 
 
 def ensure_webhook(studio: StudioRoom, project_id: int) -> list[str]:
@@ -147,8 +145,7 @@ def read_annotations(payload: Json) -> list[tuple[Annotation, StoredTask]]:
     if not isinstance(annotation, list):
         raise PayloadError("annotation", "an annotation or a list of them", annotation)
     tasks = {task.id: task for task in stored_tasks(task)}
-    annotations = [Annotation(one) for one in annotation]
-    return [(one, tasks.get(one.task_id or 0, StoredTask({}))) for one in annotations]
+    return [(item, tasks.get(item.task_id or 0, StoredTask({}))) for item in map(Annotation, annotation)]
 
 
 def read_deleted(payload: Json, kind: str) -> DeletedObjects:
@@ -156,8 +153,8 @@ def read_deleted(payload: Json, kind: str) -> DeletedObjects:
     deleted = payload.get(f"{kind}s")
     if not isinstance(deleted, list):
         raise PayloadError(f"{kind}s", "a list of objects with an id", deleted)
-    ids = [one.get("id") if isinstance(one, Mapping) else None for one in deleted]
-    unreadable = [one for one, object_id in zip(deleted, ids, strict=True) if not is_id(object_id)]
+    ids = [item.get("id") if isinstance(item, Mapping) else None for item in deleted]
+    unreadable = [item for item, object_id in zip(deleted, ids, strict=True) if not is_id(object_id)]
     return DeletedObjects(tuple(object_id for object_id in ids if is_id(object_id)), tuple(unreadable))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -10,9 +11,10 @@ from typing import Any
 import httpcore
 import httpx
 
-from loop.http_addresses import is_public
-
 Lookup = Callable[[str, int], list[str]]  # the addresses of a host and a port
+UNICAST = ipaddress.IPv6Network("2000::/3")  # all that IANA gives out; every other IPv6 address has a use of its own
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # the last 32 bits are an IPv4 address (RFC 6052)
+COMPATIBLE = ipaddress.IPv6Network("::/96")  # the same, deprecated (RFC 4291)
 
 
 def look_up_public(host: str, port: int) -> list[str]:
@@ -22,6 +24,35 @@ def look_up_public(host: str, port: int) -> list[str]:
     if not all(is_public(address) for address in addresses):
         raise PermissionError(f"{host} has a private address")
     return addresses
+
+
+def is_public(text: str) -> bool:
+    """
+    Whether an IP address is one of the internet's, so that it is nobody's own network or machine.
+
+    An IPv6 address that carries an IPv4 address is public if that is: a gateway sends its packets there.
+    """
+    address = ipaddress.ip_address(text)
+    if isinstance(address, ipaddress.IPv6Address):
+        carried = _carried(address)
+        if carried:
+            return all(_is_public_ipv4(ipv4) for ipv4 in carried)
+        return address in UNICAST and address.is_global
+    return _is_public_ipv4(address)
+
+
+def _is_public_ipv4(address: ipaddress.IPv4Address) -> bool:
+    return address.is_global and not address.is_multicast
+
+
+def _carried(address: ipaddress.IPv6Address) -> tuple[ipaddress.IPv4Address, ...]:
+    """Return the IPv4 addresses that an IPv6 address carries: mapped, 6to4, Teredo, NAT64, compatible."""
+    if address.teredo:
+        return address.teredo
+    if address in NAT64 or address in COMPATIBLE:
+        return (ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF),)
+    ipv4 = address.ipv4_mapped or address.sixtofour
+    return (ipv4,) if ipv4 else ()
 
 
 class CheckedNetwork(httpcore.NetworkBackend):

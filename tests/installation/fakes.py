@@ -109,18 +109,18 @@ class Queue(FakeQueue):
 
 
 class Answering:
-    """A door that answers from here, or does not, and is closed, or is not."""
+    """A door that answers from here, or does not; *status* is its answer to strangers."""
 
-    def __init__(self, door, answers=True, is_closed=True):
-        self._door, self._answers, self._is_closed = door, answers, is_closed
+    def __init__(self, door, answers=True, status=401):
+        self._door, self._answers, self._status = door, answers, status
 
     def answers(self):
         return self._answers
 
-    def is_closed(self):
+    def answer_to_strangers(self):
         if not self._answers:
             raise httpx.ConnectError("nobody there")
-        return self._is_closed
+        return self._status
 
     def __getattr__(self, name):
         return getattr(self._door, name)

@@ -52,10 +52,20 @@ def test_a_secret_that_can_be_guessed_is_named(patient, tmp_path, own, key, list
     assert [finding.found.split()[0] for finding in findings] == named
 
 
-def test_a_backend_that_answers_strangers_is_named(examine):
-    finding = examine(is_closed=False)
+@pytest.mark.parametrize(
+    ("status", "level", "words"),
+    [
+        (200, Level.WRONG, "answers without a credential"),
+        (421, Level.WRONG, "is not a name that the backend there knows"),
+        (502, Level.WARNING, "answers 502 where 401 is expected"),
+        (301, Level.WARNING, "answers 301"),
+    ],
+)
+def test_a_backend_that_does_not_refuse_strangers_as_it_should_is_named(examine, status, level, words):
+    finding = examine(status=status)
 
-    assert (finding.level, finding.found) == (Level.WRONG, "http://127.0.0.1:9090 answers without a credential")
+    assert finding.level == level
+    assert finding.found.startswith(f"http://127.0.0.1:9090 {words}")
 
 
 def test_a_backend_that_does_not_answer_is_not_tried(examine):

@@ -3,7 +3,7 @@
 import pytest
 
 from loop.errors import Refused
-from loop.label_studio.webhook import ensure_backend, repair_login
+from loop.label_studio.webhook import ensure_backend, ensure_webhook, repair_login
 from loop.reviews.sync import sync
 from tests.installation.fakes import Studio
 from tests.swap import swap
@@ -32,12 +32,22 @@ def test_another_login_is_replaced_by_ours_once(studio, other):
     assert lines == [["repaired the login of the ML backend: Label Studio sends the user project-1"], []]
 
 
-def test_a_backend_that_was_added_by_another_name_of_loopback_gets_it_too(studio):
-    studio.client.mls[0].update(url="http://localhost:9090/", auth_method="NONE")
+@pytest.mark.parametrize("ensure", [ensure_backend, repair_login])
+@pytest.mark.parametrize("url", ["http://LOCALHOST:9090/", "http://[::1]:9090"])
+def test_a_backend_that_was_added_by_another_name_of_loopback_gets_it_too(studio, url, ensure):
+    studio.client.mls[0].update(url=url, auth_method="NONE")
 
-    repair_login(studio, 1)
+    ensure(studio, 1)
 
     assert [login for _, _, login in studio.client.logins] == [studio.backend.login_of(1)]
+    assert len(studio.client.mls) == 1
+
+
+def test_a_webhook_by_another_name_of_loopback_is_the_same(studio):
+    ensure_webhook(studio, 1)
+    studio.client.hooks[0]["url"] = "http://localhost:9090/webhook"
+
+    assert ensure_webhook(studio, 1) == []
 
 
 @pytest.mark.parametrize(
@@ -48,8 +58,9 @@ def test_a_backend_that_was_added_by_another_name_of_loopback_gets_it_too(studio
         {"url": "http://elsewhere:9090", "auth_method": "NONE"},
         {"url": "http://localhost:9091", "auth_method": "NONE"},
         {"url": "http://localhost:9090/other", "auth_method": "NONE"},
+        {"url": "http://[localhost:9090", "auth_method": "NONE"},
     ],
-    ids=["ours", "ours-and-broken", "of-another-machine", "of-another-program", "at-another-path"],
+    ids=["ours", "ours-and-broken", "of-another-machine", "of-another-program", "at-another-path", "no-address"],
 )
 def test_nothing_else_is_touched(studio, fine):
     studio.client.mls[0].update(fine)

@@ -1,15 +1,18 @@
-"""Connections to the very address that was checked, on real sockets."""
+"""Connections to the very address that was checked, on real sockets; which addresses are public."""
 
+import ipaddress
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loop.errors import ImageForbidden, ImageUnreadable
 from loop.vision.images import ImageLimits, Images
-from loop.vision.public_network import CheckedNetwork, public_client
+from loop.vision.public_network import CheckedNetwork, is_public, public_client
 from tests.http_servers import serve
 
 PUBLIC = "8.8.8.8"
@@ -171,3 +174,44 @@ def test_addresses_that_hang_share_one_timeout(monkeypatch):
     assert len(hanging.waited) == 3
     assert max(hanging.waited) <= 5
     assert hanging.waited == sorted(hanging.waited, reverse=True)
+
+
+def embedded(ipv4):
+    """Every IPv6 address that stands for an IPv4 address somewhere."""
+    number, other = int(ipaddress.IPv4Address(ipv4)), int(ipaddress.IPv4Address("8.8.8.8"))
+    hidden = number ^ 0xFFFF_FFFF
+    return {
+        "mapped": (0xFFFF << 32) | number,
+        "compatible": number,
+        "NAT64": (0x64FF9B << 96) | number,
+        "6to4": (0x2002 << 112) | (number << 80) | 1,
+        "Teredo server": (0x20010000 << 96) | (number << 64) | (other ^ 0xFFFF_FFFF),
+        "Teredo client": (0x20010000 << 96) | (other << 64) | hidden,
+    }
+
+
+@given(st.ip_addresses(v=4))
+def test_an_ipv6_address_that_carries_an_ipv4_address_counts_as_that(ipv4):
+    expected = is_public(str(ipv4))
+
+    for form, number in embedded(ipv4).items():
+        assert is_public(str(ipaddress.IPv6Address(number))) is expected, form
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "64:ff9b::808:808", "2002:808:808::1"])
+def test_addresses_of_the_internet_are_public(address):
+    assert is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0"),
+        *("224.0.0.1", "240.0.0.1", "255.255.255.255", "198.18.0.1", "192.0.2.1"),
+        *("::", "::1", "fe80::1", "fe80::1%2", "fd00::1", "fec0::1", "ff02::1", "2001:db8::1"),
+        *("64:ff9b:1::808:808", "::ffff:0:7f00:1", "::ffff:0:808:808", "100::1", "5f00::1"),
+        *("::ffff:127.0.0.1", "::127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "2001:0:7f00:1::"),
+    ],
+)
+def test_all_other_addresses_are_not(address):
+    assert not is_public(address)
