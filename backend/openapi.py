@@ -20,15 +20,14 @@ ERRORS = {
     403: "the sender is known and may not do this, such as a read-only token that writes",
     404: "the project is not connected",
     408: "the body did not arrive in time",
-    409: "the registry cannot do this",
     413: "the body is too large",
     415: "the body is not declared as application/json",
     421: "the Host header names a host that is not ours",
     429: "too many requests at once; send the same again later",
     500: "a bug of ours; the log has the trace",
-    502: "Label Studio or Redis did not answer",
-    503: "the process is full, or the records did not answer; send the same again later, where `Retry-After` says when",
+    503: "the process is full, or the records did not answer; `Retry-After` says when to send the same again",
 }
+CLOSED = (401, 403, 421, 503)  # of every route that is not open to anybody: the sender is looked up in the records
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +51,20 @@ ROUTES: dict[tuple[str, str], Route] = {
         "The version in force",
         {200: protocol_schemas.SetupAnswer},
         takes=protocol_schemas.SetupRequest,
-        errors=(400, 408),
+        errors=(400, 408, 413),
     ),
     ("post", "/predict"): Route(
         "Predict tasks",
         {200: protocol_schemas.PredictAnswer},
         takes=protocol_schemas.PredictRequest,
-        errors=(400, 408, 413, 503),
+        errors=(400, 408, 413),
     ),
     ("post", "/webhook"): Route(
         "Append an event of Label Studio to the log",
         {202: protocol_schemas.EventAnswer},
         takes=protocol_schemas.Event,
         headers={PROJECT_HEADER: "the project's id", SECRET_HEADER: "the project's secret"},
-        errors=(400, 404, 408, 413, 415, 503),
+        errors=(400, 404, 408, 413, 415),
         security=("secret", "basic"),
         more=(
             "Sent by the webhook that `loop connect` adds. Only Start Training comes without the secret, with the "
@@ -154,7 +153,7 @@ def _models() -> list[tuple[type[BaseModel], JsonSchemaMode]]:
 
 def _operation(method: str, path: str, route: Route) -> Json:
     answers: Json = {str(status): _answer(model) for status, model in route.answers.items()}
-    for status in (*route.errors, *((401, 403, 421) if route.security else ()), 500):
+    for status in (*route.errors, *(CLOSED if route.security else ()), 500):
         content = {"application/json": {"schema": _ref(protocol_schemas.Error)}}
         answers[str(status)] = {"description": ERRORS[status], "content": content}
     operation: Json = {

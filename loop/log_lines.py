@@ -36,9 +36,9 @@ def json_line(moment: datetime, level: str, logger: str, message: str, trace: st
 def set_up_logs() -> None:
     """Send all records of this process from INFO on to stderr, one line each."""
     lines = JsonLines()
-    handler = logging.StreamHandler()
-    handler.setFormatter(lines)
     if not logging.getLogger().handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(lines)
         logging.basicConfig(level=logging.INFO, handlers=[handler])
         logging.captureWarnings(capture=True)
     for chatty in CHATTY:

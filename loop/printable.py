@@ -47,7 +47,7 @@ def printable(text: str) -> str:
 
 def escape(json: str) -> str:
     """Return JSON with every character that a terminal or a log obeys as its escape; it means the same."""
-    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", json)
+    return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", json)
 
 
 def _is_obeyed(char: str) -> bool:

@@ -23,10 +23,9 @@ from loop.errors import EmptySnapshot, ImageError, PayloadError, PoisonedSnapsho
 from loop.label_studio.classes import ClassIndex
 from loop.storage.files import scratch_folder
 from loop.vision.image_files import ImageFile
-from loop.vision.images import FETCHERS
 
 FindImage = Callable[[LabelledImage], ImageFile]
-WRITERS = 4
+FETCHERS, WRITERS = 8, 4  # threads
 MOST_UNREAD = 3  # unread parts of one review that a report names
 
 

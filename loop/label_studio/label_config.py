@@ -166,7 +166,7 @@ def parse_empty(xml: str) -> LabelConfig:
         to_name=image,
         image_key=_image_key(image, images[image]),
         labels=labels,
-        score_threshold=next((one for tag in ours if (one := _threshold(tag)) is not None), None),
+        score_threshold=next((number for tag in ours if (number := _threshold(tag)) is not None), None),
         own=tuple(dict.fromkeys(get(tag, "name") for tag in ours)),
         offered=labels_by_control(root, image),
         others=frozenset(get(tag, "name") for tag in root.iter()) - {image, ""},
@@ -210,7 +210,7 @@ def _labels(controls: Iterable[Element]) -> tuple[Label, ...]:
             value = raw(tag, "value")
             if not value:
                 continue
-            predicted = [one.strip() for one in get(tag, "predicted_values").split(",") if one.strip()]
+            predicted = [text.strip() for text in get(tag, "predicted_values").split(",") if text.strip()]
             known = labels.get(value) or Label(value, (), raw(tag, "alias") or value, name)
             labels[value] = replace(known, predicted_values=(*known.predicted_values, *predicted))
     return tuple(labels.values())

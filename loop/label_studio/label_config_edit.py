@@ -70,7 +70,7 @@ class _Place:
         if self._inside and name.casefold() == "label":
             self._starts.append(self._parser.CurrentByteIndex)
         lower = {key.casefold(): value.strip() for key, value in attributes.items()}
-        images = [one.strip() for one in lower.get("toname", "").split(",")]
+        images = [target.strip() for target in lower.get("toname", "").split(",")]
         is_ours = name.casefold() == BOXES and lower.get("name") == self._control and self._image in images
         if is_ours and not self._done and not self._inside:
             self._inside, self.tag = self._depth, name

@@ -185,7 +185,7 @@ def _is_unseen(json: Json) -> bool:
     made_of_prediction = json.get("parent_prediction") is not None and json.get("lead_time") is None
     result = json.get("result")
     regions = result if isinstance(result, Sequence) else ()
-    return made_of_prediction and not any(isinstance(one, Mapping) and one.get("origin") for one in regions)
+    return made_of_prediction and not any(isinstance(region, Mapping) and region.get("origin") for region in regions)
 
 
 def _id(json: Json, key: str, where: str, *, default: object = None) -> int:

@@ -149,7 +149,7 @@ def _pair(drawn: list[_Drawn]) -> Iterable[_Drawn]:
     if not any(shape.kind == "labels" and shape.id for shape in drawn):
         return drawn
     hosts: dict[str, _Drawn] = {}
-    for shape in sorted(drawn, key=lambda one: one.kind == "labels"):
+    for shape in sorted(drawn, key=lambda shape: shape.kind == "labels"):
         hosts.setdefault(shape.id, shape)
     paired: dict[str, list[tuple[str, str]]] = {}
     guests = [shape for shape in drawn if shape.kind == "labels" and shape.id and hosts[shape.id] is not shape]

@@ -10,10 +10,8 @@ from loop.access.logins import Login
 
 Json = Mapping[str, Any]
 CONNECTED, DISCONNECTED, FAILED = "connected", "disconnected", "error"
-BASIC_AUTH, REFUSED = (
-    "BASIC_AUTH",
-    "401 Client Error",
-)  # the way to send a user, and a part of the error if it is refused
+BASIC_AUTH = "BASIC_AUTH"  # the way to send a user and a password
+REFUSED = "401 Client Error"  # in the error of a backend that refused them
 BACKEND_STATES = {"CO": CONNECTED, "DI": DISCONNECTED, "ER": FAILED}
 
 

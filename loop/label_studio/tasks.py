@@ -134,7 +134,9 @@ class StoredTask:
     def has_ids_alone(self) -> bool:
         """Whether it has only the ids of its predictions, as in Label Studio's own JSON export."""
         predictions = self._fields.get("predictions")
-        return isinstance(predictions, list) and bool(predictions) and all(isinstance(one, int) for one in predictions)
+        return (
+            isinstance(predictions, list) and bool(predictions) and all(isinstance(item, int) for item in predictions)
+        )
 
     def predictions_of(self, version: str) -> list[StoredPrediction]:
         """Return the predictions of a version, whatever others Label Studio stores."""

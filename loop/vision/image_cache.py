@@ -36,10 +36,13 @@ class ImageCache:
         key = image_key(project_id, task_id, address)
         folder = self._folder / key[:3]
         for path in folder.glob(f"{key}-*"):
-            file = identify_file(path)
+            try:
+                file = identify_file(path)
+            except FileNotFoundError:  # another process has replaced or removed it
+                continue
             _, digest, *form = path.stem.split("-")
             if not file.sha256.startswith(digest):
-                path.unlink()  # damaged since
+                path.unlink(missing_ok=True)  # damaged since
             elif form == [PREPARATION] and not with_hash:
                 return file
             else:
@@ -57,7 +60,7 @@ class ImageCache:
         """
         Remove the files written *before* a time whose key is not *needed*; return how many.
 
-        A file that a dataset links to stays: it would free nothing. What killed writers left goes too.
+        A file that a dataset links to stays: it would free nothing. Files that killed writers left are removed too.
         """
         removed = 0
         for path in self._folder.glob("*/*"):

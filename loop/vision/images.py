@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 OWN_PATHS = ("/data/", "/storage-data/", "/tasks/", "/projects/")  # where Label Studio serves files
 REDIRECTS = 5
-FETCHERS = 8
 
 R = TypeVar("R")
 

@@ -26,7 +26,8 @@ def test_a_login_is_the_same_at_each_start_and_another_in_each_installation_and_
     elsewhere = build(Settings.read({"LOOP_HOME": str(tmp_path / "other")}), migrate=True).access.logins
 
     assert again.of_project(7) == logins.of_project(7)
-    assert len({one.of_project(project).password for one in (logins, elsewhere) for project in (7, 8)}) == 4
+    sources = (logins, elsewhere)
+    assert len({source.of_project(project).password for source in sources for project in (7, 8)}) == 4
 
 
 def test_where_the_settings_have_a_login_label_studio_sends_it_and_that_of_the_project_still_opens(logins):

@@ -75,6 +75,14 @@ def test_every_route_says_what_it_answers_when_something_is_wrong():
                     assert answer["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Error"}
 
 
+def test_every_route_that_takes_a_body_says_how_a_body_is_refused():
+    taking = [operation for methods in document()["paths"].values() for operation in methods.values()]
+    answers = [set(operation["responses"]) for operation in taking if "requestBody" in operation]
+
+    assert len(answers) == 4
+    assert all(answer >= {"400", "408", "413", "503"} for answer in answers)
+
+
 EVENT = {**created(ls_region()), "action": "START_TRAINING", "project": {"id": 1}}
 ASKED = [
     ("get", "/", None, 200),

@@ -45,6 +45,19 @@ def test_an_image_that_was_damaged_in_the_cache_is_fetched_again(tmp_path):
     images.close()
 
 
+def test_an_image_that_another_process_removes_meanwhile_is_fetched_again(tmp_path):
+    images = OneImage(picture())
+    cache = ImageCache(tmp_path, images)
+    listed = cache.find(1, 1, ADDRESS).path
+    listed.unlink()
+    listed.symlink_to(tmp_path / "removed")  # still listed, and no longer there
+
+    image = cache.find(1, 1, ADDRESS)
+
+    assert (image.path.read_bytes(), images.count) == (picture(), 2)
+    images.close()
+
+
 def test_a_format_that_ultralytics_does_not_read_becomes_png(tmp_path):
     images = OneImage(picture(form="GIF"))
 

@@ -80,7 +80,8 @@ def test_images_are_in_memory_within_the_budget_only(total):
     assert max(held) <= 4 * PICTURE
 
 
-def test_without_a_consumer_few_are_decoded_and_a_window_is_fetched(total):
+def test_without_a_consumer_few_are_decoded_and_a_window_is_fetched(total, monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
     total(10**9)
     source = Drawn()
     results = load_each(source, tasks(100), first_pixel)
@@ -88,8 +89,8 @@ def test_without_a_consumer_few_are_decoded_and_a_window_is_fetched(total):
     next(results)
     time.sleep(0.2)
 
-    assert len(source.fetched) <= AHEAD
-    assert len(source.decoded) < len(source.fetched)
+    assert len(source.fetched) == AHEAD
+    assert 1 <= len(source.decoded) <= 2
     results.close()
 
 
