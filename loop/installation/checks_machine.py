@@ -56,12 +56,12 @@ def machine(installation: InstallationRoom) -> list[Finding]:
 
 def records(installation: InstallationRoom) -> list[Finding]:
     """Check the revision and the integrity of the records."""
-    current, newest = database.revisions(installation.engine)
-    if current != newest:
+    current = database.revision(installation.engine)
+    if current != database.NEWEST:
         return [
             wrong(
                 "records",
-                f"revision {current or 'none'}, this code has {newest}",
+                f"revision {current or 'none'}, this code has {database.NEWEST}",
                 "run any other loop command: it migrates",
             )
         ]
@@ -72,12 +72,15 @@ def records(installation: InstallationRoom) -> list[Finding]:
 
 
 def spool(installation: InstallationRoom) -> list[Finding]:
-    """Check for events that wait for the records."""
-    count = installation.reviews.events.spool.count()
-    if not count:
-        return [ok("spool", "no event waits for the records")]
-    advice = "see the finding on the records; the sweep records these events by itself when it can"
-    return [warning("spool", f"{count} events wait for the records", advice)]
+    """Check for events that wait for the records, and for those that the records will never take."""
+    spooled = installation.reviews.events.spool
+    if count := spooled.count():
+        advice = "see the finding on the records; the sweep records these events by itself when it can"
+        return [warning("spool", f"{count} events wait for the records", advice)]
+    if count := spooled.count_set_aside():
+        advice = "the sync finds what they report; the log says why; then remove the files in LOOP_HOME/spool"
+        return [warning("spool", f"{count} events can never be recorded", advice)]
+    return [ok("spool", "no event waits for the records")]
 
 
 def web(installation: InstallationRoom) -> list[Finding]:

@@ -49,6 +49,10 @@ class EventSpool:
         """Return how many events wait."""
         return len(self._paths())
 
+    def count_set_aside(self) -> int:
+        """Return how many events can never be recorded."""
+        return len(self._paths(ASIDE))
+
     def add(self, event: ArrivedEvent) -> None:
         """Add an event behind all others. Raises OSError, and leaves nothing behind then."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -71,6 +75,8 @@ class EventSpool:
                 yield path, _read_event(path.read_text())
             except FileNotFoundError:  # another process was faster
                 continue
+            except OSError as error:  # such as a file of another user: it holds no other up
+                log.warning("the event in %s cannot be read: %s", path, error.strerror)
             except (ValueError, KeyError, TypeError) as error:  # none of ours is like that
                 self.set_aside(path, error)
 
@@ -84,9 +90,9 @@ class EventSpool:
         with suppress(FileNotFoundError):  # another process was faster
             path.rename(path.with_suffix(ASIDE))
 
-    def _paths(self) -> list[Path]:
+    def _paths(self, suffix: str = SUFFIX) -> list[Path]:
         try:
-            return sorted(path for path in self._folder.iterdir() if path.suffix == SUFFIX)
+            return sorted(path for path in self._folder.iterdir() if path.suffix == suffix)
         except (FileNotFoundError, NotADirectoryError):
             return []
 

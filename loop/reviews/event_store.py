@@ -22,7 +22,7 @@ from loop.failures import Fault, attempt
 from loop.label_studio.webhook import keep_used
 from loop.reviews.event_spool import ArrivedEvent, EventSpool
 from loop.secrecy import redact_json
-from loop.storage.database import begin_soon
+from loop.storage.database import PATIENCE, begin_soon
 from loop.storage.tables import events
 from loop.vision.addresses import identify_all
 
@@ -70,7 +70,7 @@ class EventStore:
         event = _arrive(project_id, action, payload)
         if self.spool.is_empty():
             try:
-                return self._record(event)
+                return self._record(event, INTAKE_SECONDS)
             except RecordsDown as error:
                 log.warning("%s of project %d is spooled: %s", action, project_id, error)
         try:
@@ -80,40 +80,38 @@ class EventStore:
         self.take_over(INTAKE_SECONDS)
         return True
 
-    def take_over(self, seconds: float = math.inf) -> int:
+    def take_over(self, seconds: float = math.inf) -> None:
         """
         Record the spooled events, oldest first, for a number of seconds or until the records take no more.
 
-        Killed anywhere, it records each event once. Return how many events were removed from the spool.
+        Killed anywhere, it records each event once.
         """
         if not self._taking_over.acquire(blocking=False):
-            return 0
+            return
         try:
-            return self._take_over(time.monotonic() + seconds)
+            self._take_over(time.monotonic() + seconds, min(seconds, PATIENCE))
         finally:
             self._taking_over.release()
 
-    def _take_over(self, deadline: float) -> int:
-        count = 0
+    def _take_over(self, deadline: float, seconds: float) -> None:
+        """Record spooled events until a *deadline*, each within a number of *seconds*."""
         for path, event in self.spool.waiting():
             try:
-                result = attempt(partial(self._record, event))
+                result = attempt(partial(self._record, event, seconds))
             except RecordsDown:
                 break
             if isinstance(result, Fault):
                 self.spool.set_aside(path, result.error)
             else:
                 self.spool.remove(path)
-            count += 1
             if time.monotonic() > deadline:
                 break
-        return count
 
-    def _record(self, event: ArrivedEvent) -> bool:
-        """Record an event; return False if it is recorded already. Raises RecordsDown after INTAKE_SECONDS."""
+    def _record(self, event: ArrivedEvent, seconds: float) -> bool:
+        """Record an event; return False if it is recorded already. Raises RecordsDown after *seconds*."""
         row = {field.name: getattr(event, field.name) for field in fields(event)}
         try:
-            with begin_soon(self._engine, INTAKE_SECONDS) as connection:
+            with begin_soon(self._engine, seconds) as connection:
                 connection.execute(events.insert().values(row))
         except sa.exc.IntegrityError:
             return False

@@ -39,13 +39,15 @@ def connect(url: str | sa.URL) -> sa.Engine:
     """
     Return an engine; SQLite is opened in WAL mode, in which readers and one writer never wait for each other.
 
-    PostgreSQL is reached by psycopg, and a connection that it closed meanwhile is replaced before it is used.
+    PostgreSQL is reached by psycopg, and a connection that it closed meanwhile is replaced before it is used. No thread
+    waits for the connection of another one: there are as many connections as threads that use one.
 
     Raises PayloadError for an address that cannot be read; later errors of the database raise RecordsDown.
     """
     try:
         address = _choose_driver(sa.make_url(url))
-        engine = sa.create_engine(address, pool_pre_ping=address.get_backend_name() != "sqlite")
+        is_remote = address.get_backend_name() != "sqlite"
+        engine = sa.create_engine(address, poolclass=sa.QueuePool, max_overflow=-1, pool_pre_ping=is_remote)
     except ImportError as error:
         raise PayloadError("LOOP_DATABASE_URL", DRIVER, f"{type(error).__name__}: {error}") from None
     except sa.exc.ArgumentError as error:
@@ -62,7 +64,11 @@ def connect(url: str | sa.URL) -> sa.Engine:
 
 @contextmanager
 def begin_soon(engine: sa.Engine, seconds: float) -> Iterator[sa.Connection]:
-    """Begin a transaction in which no statement waits for a lock longer than *seconds*. Raises RecordsDown."""
+    """
+    Begin a transaction in which no statement waits for a lock longer than *seconds*. Raises RecordsDown.
+
+    On PostgreSQL no statement takes longer either, so *seconds* must be enough for the work itself.
+    """
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
             _set_patience(connection.connection, seconds)
@@ -98,7 +104,7 @@ def migrate(url: str | sa.URL) -> None:
     config.set_main_option("script_location", "loop:storage/migrations")
     file = _file(engine.url)
     try:
-        if not file:  # PostgreSQL upgrades in one transaction, which waits for another one (migrations/env.py)
+        if not file:  # the upgrade is one transaction; on PostgreSQL it waits for another one (migrations/env.py)
             command.upgrade(config, "head")
             return
         with file.with_name(f"{file.name}.migrating").open("w") as lock:
@@ -111,9 +117,8 @@ def migrate(url: str | sa.URL) -> None:
 def _is_newest(engine: sa.Engine) -> bool:
     """Whether the tables have the newest revision; False also for records without any, or that cannot be read."""
     try:
-        with engine.connect() as connection:
-            return bool(connection.scalar(sa.text("SELECT version_num FROM alembic_version")) == NEWEST)
-    except (RecordsDown, sa.exc.DBAPIError):
+        return revision(engine) == NEWEST
+    except RecordsDown:
         return False
     finally:
         engine.dispose()
@@ -153,19 +158,6 @@ def read_column(records: Path, query: str) -> set[str]:
     """Return the texts of a query with one column in a copy of the records."""
     with closing(sqlite3.connect(records)) as connection:
         return {str(text) for (text,) in connection.execute(query)}
-
-
-def revisions(engine: sa.Engine) -> tuple[str | None, str | None]:
-    """Return the revision of the records, and the newest revision of this code."""
-    from alembic.config import Config
-    from alembic.migration import MigrationContext
-    from alembic.script import ScriptDirectory
-
-    config = Config()
-    config.set_main_option("script_location", "loop:storage/migrations")
-    with engine.connect() as connection:
-        here = MigrationContext.configure(connection).get_current_revision()
-    return here, ScriptDirectory.from_config(config).get_current_head()
 
 
 def find_damage(engine: sa.Engine) -> str | None:

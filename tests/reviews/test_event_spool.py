@@ -82,6 +82,17 @@ def test_an_event_that_the_records_refuse_holds_no_other_up(rooms, settings, rec
 
     assert numbers_in(rooms.reviews.events) == [3]
     assert sorted(path.suffix for path in (settings.home / "spool").iterdir()) == [".aside", ".aside"]
+    assert unwell(rooms)["spool"].found == "2 events can never be recorded"
+
+
+def test_a_file_that_cannot_be_read_stays_and_holds_no_other_up(rooms, settings):
+    (settings.home / "spool" / "000000000000-0.event").mkdir(parents=True)  # reading it raises OSError
+    arrive(rooms, event_of(1))
+
+    rooms.reviews.events.take_over()
+
+    assert numbers_in(rooms.reviews.events) == [1]
+    assert rooms.reviews.events.spool.count() == 1
 
 
 def test_on_a_full_disk_an_event_is_refused(rooms, records_file, tmp_path):

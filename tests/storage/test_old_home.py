@@ -78,9 +78,7 @@ def without_additions(new, old):
 
 
 def test_its_records_are_of_the_newest_revision(rooms):
-    revision, newest_revision = database.revisions(rooms.engine)
-
-    assert revision == newest_revision
+    assert database.revision(rooms.engine) == database.NEWEST
     assert database.find_damage(rooms.engine) is None
 
 

@@ -1,18 +1,23 @@
 """The records: events, reviews, predictions, trainings, projects, versions."""
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import ExitStack, closing
+from pathlib import Path
 
 import pytest
 
-from loop.errors import UnknownProject
+from loop.errors import RecordsDown, UnknownProject
 from loop.label_studio.projects import LONGEST_TITLE
 from loop.regions import Box
 from loop.reviews.verdicts import judge
 from loop.storage.columns import LONGEST_MESSAGE
-from loop.storage.database import CONNECT_SECONDS, NEWEST, connect, revisions
+from loop.storage.database import CONNECT_SECONDS, NEWEST, connect, migrate, revision
 from loop.training.store import TrainingState
 from tests.builders import CONFIG, region, review, served
+
+OLD = Path(__file__).parent / "old_home"
 
 
 def test_many_processes_may_migrate_at_once(tmp_path):
@@ -22,6 +27,32 @@ def test_many_processes_may_migrate_at_once(tmp_path):
 
     outputs = [process.communicate()[1] for process in running]
     assert [process.returncode for process in running] == [0] * 4, outputs
+
+
+@pytest.mark.sqlite  # PostgreSQL does this by itself
+def test_an_upgrade_that_ends_halfway_changes_nothing_and_the_next_one_does_all(tmp_path):
+    url = f"sqlite:///{tmp_path}/loop.sqlite3"
+    with closing(sqlite3.connect(tmp_path / "loop.sqlite3")) as records:
+        records.executescript((OLD / "records.sql").read_text())
+        records.execute("ALTER TABLE clusters ADD COLUMN decided_by TEXT")  # revision 0006 ends here
+        before = records.execute("SELECT sql FROM sqlite_schema").fetchall()
+
+        with pytest.raises(RecordsDown, match="duplicate column name: decided_by"):
+            migrate(url)
+
+        assert records.execute("SELECT sql FROM sqlite_schema").fetchall() == before
+        records.execute("ALTER TABLE clusters DROP COLUMN decided_by")
+    migrate(url)
+
+    assert revision(connect(url)) == NEWEST
+
+
+def test_no_thread_waits_for_the_connection_of_another_one(rooms):
+    with ExitStack() as held:
+        for _ in range(40):
+            held.enter_context(rooms.engine.connect())
+
+        assert revision(rooms.engine) == NEWEST
 
 
 def test_rates_are_counted_by_the_version_that_was_reviewed(rooms):
@@ -60,7 +91,7 @@ def test_a_project_that_was_never_connected_is_named(rooms):
 
 
 def test_the_records_are_brought_to_the_last_revision(rooms):
-    assert revisions(rooms.engine) == (NEWEST, NEWEST)
+    assert revision(rooms.engine) == NEWEST
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])

@@ -15,7 +15,7 @@ from alembic.migration import MigrationContext
 
 from loop.errors import RecordsDown
 from loop.settings import Settings
-from loop.storage.database import NEWEST, connect, migrate, revisions
+from loop.storage.database import NEWEST, connect, migrate, revision
 from loop.storage.tables import metadata
 from loop.wiring import build
 from tests.builders import CONFIG, NOON, region, review
@@ -65,7 +65,7 @@ def test_the_tables_are_those_of_the_code(url, engine):
 
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-    assert revisions(engine) == (NEWEST, NEWEST)
+    assert revision(engine) == NEWEST
 
 
 def test_every_migration_can_be_taken_back_and_done_again(url, engine):
@@ -77,7 +77,7 @@ def test_every_migration_can_be_taken_back_and_done_again(url, engine):
 
     assert sa.inspect(engine).get_table_names() == ["alembic_version"]
     migrate(url)
-    assert revisions(engine) == (NEWEST, NEWEST)
+    assert revision(engine) == NEWEST
 
 
 def test_many_processes_may_migrate_at_once(url, engine):
@@ -87,7 +87,7 @@ def test_many_processes_may_migrate_at_once(url, engine):
 
     outputs = [process.communicate()[1] for process in running]
     assert [process.returncode for process in running] == [0] * 4, outputs
-    assert revisions(engine) == (NEWEST, NEWEST)
+    assert revision(engine) == NEWEST
 
 
 def test_an_event_that_comes_many_times_at_once_is_appended_once_and_read_as_it_was(installation):
@@ -98,6 +98,22 @@ def test_an_event_that_comes_many_times_at_once_is_appended_once_and_read_as_it_
     (stored,) = events.pending(1)
     assert sorted(appended) == [False] * (AT_ONCE - 1) + [True]
     assert stored.payload == {"action": "ANNOTATION_CREATED", **EVENT}
+
+
+def test_an_event_that_takes_long_to_store_holds_no_other_up(installation):
+    events = installation.reviews.events
+    slow = "BEGIN IF NEW.payload::text LIKE '%slow%' THEN PERFORM pg_sleep(0.5); END IF; RETURN NEW; END"
+    with installation.engine.begin() as connection:
+        connection.execute(sa.text(f"CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $${slow}$$"))
+        trigger = "CREATE TRIGGER dawdle BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION dawdle()"
+        connection.execute(sa.text(trigger))
+    for text in ("slow", "quick"):
+        events.append(1, "ANNOTATION_CREATED", {"annotation": {"id": 1, "result": [text]}})
+    assert events.spool.count() == 2
+
+    events.take_over()
+
+    assert [event.payload["annotation"]["result"] for event in events.pending(1)] == [["slow"], ["quick"]]
 
 
 def test_a_training_that_is_asked_for_many_times_at_once_is_one(installation):
