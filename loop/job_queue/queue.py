@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import LockNotOwnedError, RedisError
+from redis.lock import Lock
 from redis.retry import Retry
 
 from loop.errors import PayloadError, UpstreamError
@@ -83,8 +84,8 @@ class JobQueue:
         """
         Try to take the lock *name*, which only one process of all machines has; yield whether it was taken.
 
-        The lock is renewed during the `with` block, and expires LOCK_SECONDS after its process was killed. Raises
-        UpstreamError.
+        The lock is renewed during the `with` block, also in a Redis that lost its data, and expires LOCK_SECONDS after
+        its process was killed. Raises UpstreamError.
         """
         lock = self._redis.lock(f"loop:{name}", timeout=LOCK_SECONDS, thread_local=False)
         try:
@@ -94,12 +95,12 @@ class JobQueue:
         if not is_held:
             yield False
             return
-        ended = threading.Event()
+        ended, token = threading.Event(), lock.local.token
 
         def renew() -> None:
             while not ended.wait(LOCK_SECONDS / 3):
                 with suppress(RedisError):  # the next renewal tries again
-                    lock.reacquire()
+                    _renew(lock, token, ended)
 
         threading.Thread(target=renew, daemon=True).start()
         try:
@@ -144,12 +145,18 @@ class JobQueue:
             raise _no_answer(error) from error
 
     def schedule(self, *jobs: tuple[Callable[[], str], int]) -> None:
-        """Run each job on `default` now, and then again after its number of seconds, until a signal to stop."""
+        """
+        Run each job on `default` now, and then again after its number of seconds, until a signal to stop.
+
+        A job may take until it is due again, and no less than RQ lets every job take.
+        """
+        from rq import Queue
         from rq.cron import CronScheduler
 
         scheduler = CronScheduler(connection=self._redis)
         for job, every in jobs:
-            scheduler.register(job, queue_name=DEFAULT, interval=every, ttl=every, result_ttl=0, failure_ttl=3600)
+            limits: dict[str, Any] = {"ttl": every, "job_timeout": max(every, Queue.DEFAULT_TIMEOUT)}
+            scheduler.register(job, queue_name=DEFAULT, interval=every, result_ttl=0, failure_ttl=3600, **limits)
         try:
             scheduler.start()  # type: ignore[no-untyped-call]
         except RedisError as error:
@@ -236,6 +243,15 @@ class JobQueue:
         with suppress(InvalidJobOperation, ValueError):  # RQ raises these where the job is gone by now
             job.delete()
         return False
+
+
+def _renew(lock: Lock, token: str, ended: threading.Event) -> None:
+    """Renew a lock, and take it again where it is gone and nobody has it."""
+    try:
+        lock.reacquire()
+    except LockNotOwnedError:
+        if not ended.is_set():  # else it was released meanwhile
+            lock.do_acquire(token)
 
 
 def _no_answer(error: RedisError) -> UpstreamError:

@@ -175,6 +175,37 @@ def test_a_lock_is_renewed_while_it_is_held_and_runs_out_when_its_holder_died(jo
         assert freed
 
 
+def test_a_redis_that_lost_its_data_gets_the_lock_back_from_its_holder(jobs, connection, monkeypatch):
+    monkeypatch.setattr(queues, "LOCK_SECONDS", 0.6)
+    with jobs.alone("x"):
+        connection.flushall()
+        time.sleep(0.4)
+
+        with jobs.alone("x") as second:
+            assert not second
+    with jobs.alone("x") as freed:
+        assert freed
+
+
+def test_a_job_of_the_schedule_may_take_until_it_is_due_again(redis, connection):
+    code = f"""
+import time
+from loop.job_queue.queue import JobQueue
+JobQueue({redis.address!r}).schedule((time.time, 10), (time.sleep, 21600))
+"""
+    schedule = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        deadline = time.monotonic() + 20
+        while len(waiting := Queue(DEFAULT, connection=connection).jobs) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    finally:
+        schedule.terminate()
+        schedule.wait()
+
+    assert {job.func_name: job.timeout for job in waiting} == {"time.time": 180, "time.sleep": 21600}
+
+
 def test_a_redis_that_is_not_there_is_told_at_once(tmp_path):
     down = JobQueue(f"unix://{tmp_path / 'none.sock'}")
     began = time.monotonic()
