@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import secrets
 import shutil
 import tempfile
@@ -54,11 +55,15 @@ def scratch_folder(root: Path) -> Iterator[Path]:
 def write_whole(content: bytes, target: Path, *, mode: int = 0o600) -> Path:
     """Write a file and make its folder; return *target*. Only its owner may read it, unless *mode* says otherwise."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".", delete=False) as scratch:
-        scratch.write(content)
-    path = Path(scratch.name)
-    path.chmod(mode)
-    return path.rename(target)
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".")
+    path = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as scratch:
+            scratch.write(content)
+        path.chmod(mode)
+        return path.rename(target)
+    finally:
+        path.unlink(missing_ok=True)  # what was written of it: a full disk would get fuller with each try
 
 
 def _lock_of(scratch: Path) -> Path:

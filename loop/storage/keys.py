@@ -82,12 +82,12 @@ class DerivedSecrets:
 
     def lead(self) -> None:
         """Record this machine's key as that of the installation, such as a LOOP_WEBHOOK_SECRET that was changed."""
-        fact = self._store.get(FACT) or {}
-        if fact != (own := self._fact(fact)):
+        fact = self._store.get(FACT)
+        if fact and fact != (own := self._fact(fact)):
             self._store.replace(FACT, own)
         self.key()
 
-    def _fact(self, known: Any) -> dict[str, str | None]:
+    def _fact(self, known: Mapping[str, Any]) -> dict[str, str | None]:
         """Return what the records should hold; a key in them stays there."""
         stored = known.get("key") or (None if self.given else read_key(self._home) or secrets.token_hex(32))
         return {"key": stored, "check": _check(self.given or stored or "")}
