@@ -1,18 +1,12 @@
-"""Removes the cached images that no review needs any more."""
+"""The cached images that the reviews of a project need."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+from collections.abc import Iterator
 
 from loop.datasets.room import DatasetsRoom
 from loop.vision.addresses import identify
 from loop.vision.image_cache import image_key
-
-
-def remove_images(datasets: DatasetsRoom, needed: Iterable[bytes], before: datetime) -> int:
-    """Remove the cached images written *before* a time that are not *needed* and that no snapshot holds."""
-    return datasets.vision.cache.remove_unneeded(frozenset(needed), before)
 
 
 def read_needed(datasets: DatasetsRoom, project_id: int) -> Iterator[bytes]:

@@ -24,12 +24,12 @@ from loop.vision.room import VisionRoom
 class RetentionPolicy:
     """Days that each kind stays after nothing needs it any more, see `docs/retention.md`."""
 
-    events: int = 30
-    notices: int = 30
-    predictions: int = 90
-    runs: int = 30
-    snapshots: int = 30
-    images: int = 30
+    events: int
+    notices: int
+    predictions: int
+    runs: int
+    snapshots: int
+    images: int
 
 
 @dataclass(frozen=True, slots=True)

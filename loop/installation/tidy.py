@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from loop.datasets.tidy_images import read_needed, remove_images
+from loop.datasets.needed_images import read_needed
 from loop.errors import LoopError
 from loop.failures import describe_error
 from loop.installation.room import InstallationRoom
@@ -24,7 +24,8 @@ def tidy(installation: InstallationRoom) -> str:
     """
     Remove what nothing needs any more, as `docs/retention.md` says; return how much of each kind.
 
-    A kind that fails holds no other up. Killed anywhere, the next run goes on. Only one process does this at a time.
+    A kind or a project that fails holds no other up. Killed anywhere, the next run goes on. Only one process does this
+    at a time.
     """
     with installation.queue.alone("tidy") as is_alone:
         if not is_alone:
@@ -46,7 +47,7 @@ def _remove(installation: InstallationRoom, kind: str) -> int | str:
 
 def _remove_events(installation: InstallationRoom, before: datetime) -> int:
     remove = installation.reviews.events.remove_old
-    return sum(_repeat(partial(remove, project_id, before, most=BATCH)) for project_id in _list_projects(installation))
+    return _of_each_project(installation, lambda project_id: _repeat(partial(remove, project_id, before, most=BATCH)))
 
 
 def _remove_notices(installation: InstallationRoom, before: datetime) -> int:
@@ -54,9 +55,8 @@ def _remove_notices(installation: InstallationRoom, before: datetime) -> int:
 
 
 def _drop_predictions(installation: InstallationRoom, before: datetime) -> int:
-    serving = installation.serving
-    return sum(
-        drop_replaced(serving, project_id, before, seconds=SECONDS) for project_id in _list_projects(installation)
+    return _of_each_project(
+        installation, lambda project_id: drop_replaced(installation.serving, project_id, before, seconds=SECONDS)
     )
 
 
@@ -65,12 +65,11 @@ def _remove_runs(installation: InstallationRoom, before: datetime) -> int:
 
 
 def _remove_snapshots(installation: InstallationRoom, before: datetime) -> int:
-    removed = 0
-    for project_id in _list_projects(installation):
+    def remove(project_id: int) -> int:
         with installation.queue.alone(f"retrain-{project_id}") as is_idle:  # no training may use one meanwhile
-            if is_idle:
-                removed += remove_snapshots(installation.trainings, project_id, before)
-    return removed
+            return remove_snapshots(installation.trainings, project_id, before) if is_idle else 0
+
+    return _of_each_project(installation, remove)
 
 
 def _remove_images(installation: InstallationRoom, before: datetime) -> int:
@@ -81,7 +80,7 @@ def _remove_images(installation: InstallationRoom, before: datetime) -> int:
             if not is_idle or installation.studio.projects.get(project_id).synced_until is None:
                 return 0
             needed.update(read_needed(datasets, project_id))
-    return remove_images(datasets, needed, before)
+    return datasets.vision.cache.remove_unneeded(needed, before)
 
 
 KINDS: dict[str, Callable[[InstallationRoom, datetime], int]] = {
@@ -96,6 +95,19 @@ KINDS: dict[str, Callable[[InstallationRoom, datetime], int]] = {
 
 def _list_projects(installation: InstallationRoom) -> list[int]:
     return [project.id for project in installation.studio.projects.all()]
+
+
+def _of_each_project(installation: InstallationRoom, remove: Callable[[int], int]) -> int:
+    """Remove what is old of each project; return how much. Raises the first error, after the last project."""
+    removed, errors = 0, list[LoopError | OSError]()
+    for project_id in _list_projects(installation):
+        try:
+            removed += remove(project_id)
+        except (LoopError, OSError) as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    return removed
 
 
 def _repeat(remove: Callable[[], int]) -> int:

@@ -24,15 +24,7 @@ WEIGHTS, MANIFEST = "weights.pt", "manifest.json"
 PIECE = 1024 * 1024  # bytes read at a time
 MOST_HEADER = 4096  # bytes; tarfile takes time by the square of an extended header's size
 READS = 16  # of headers, a member
-BROKEN = (
-    tarfile.TarError,
-    zlib.error,
-    EOFError,
-    OSError,
-    ValueError,
-    OverflowError,
-    RecursionError,
-)  # of a hostile tar
+BROKEN = (tarfile.TarError, zlib.error, EOFError, OSError, ValueError, OverflowError, RecursionError)  # a hostile tar
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,10 +62,8 @@ class RefusalStore:
         last = {"reason": reason, "last_at": now}
         change = refusals.update().where(refusals.c.project_id == project_id)
         values = {**last, "project_id": project_id, "refused": count, "first_at": now}
-        with (
-            suppress(sa.exc.IntegrityError),
-            begin_soon(self._engine, PAUSE) as connection,
-        ):  # another process was first
+        was_first = suppress(sa.exc.IntegrityError)  # another process
+        with was_first, begin_soon(self._engine, PAUSE) as connection:
             if connection.execute(change.values(**last, refused=refusals.c.refused + count)).rowcount:
                 return
             if connection.scalar(sa.select(projects.c.id).where(projects.c.id == project_id)) is not None:

@@ -1,5 +1,6 @@
 """Events and notices are removed when nothing needs them any more; every kind has its rule and its time."""
 
+import itertools
 import re
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -17,8 +18,8 @@ from loop.installation.tidy import KINDS, tidy
 from loop.notices import NoticeKind, Outbox
 from loop.settings import Settings
 from loop.storage.exchange_tables import deliveries, notices
-from loop.storage.tables import events
-from tests.builders import LONG_AGO, created, ls_region, read_rows, region, served, set_all
+from loop.storage.tables import events, predictions
+from tests.builders import CONFIG, LONG_AGO, created, ls_region, read_rows, region, served, set_all
 from tests.fakes import FakeLabelStudio, FreeQueue
 from tests.reviews.builders import take
 from tests.swap import swap
@@ -67,6 +68,25 @@ def test_a_kind_that_fails_holds_no_other_up(rooms):
     line = tidy(swap(rooms, (rooms.studio.client, Down())).installation)
 
     assert line == "removed: events 1, notices 0, predictions failed, runs 0, snapshots 0, images 0"
+
+
+def test_a_project_that_label_studio_no_longer_has_holds_no_other_up(rooms):
+    rooms.studio.projects.save(2, "Cars", CONFIG)
+    for project, version in itertools.product((1, 2), "ab"):
+        entry = replace(served(region(version), task=5, version=version), project_id=project, served_at=LONG_AGO)
+        rooms.serving.predictions.append([entry])
+
+    class WithoutFirst(FakeLabelStudio):
+        def named_tasks(self, project_id, task_ids):
+            if project_id == 1:
+                raise LoopError("no project 1")
+            return super().named_tasks(project_id, task_ids)
+
+    line = tidy(swap(rooms, (rooms.studio.client, WithoutFirst())).installation)
+
+    assert "predictions failed," in line
+    dropped = {row.project_id for row in read_rows(rooms, predictions) if row.dropped_at}
+    assert dropped == {2}
 
 
 def test_old_processed_events_go_and_the_newest_of_each_action_stays(rooms):
