@@ -62,20 +62,22 @@ def test_the_machine_that_leads_may_change_the_key_and_go_back(machine):
 
 
 def test_machines_that_lead_at_once_for_the_first_time_have_one_key(machine, rooms, tmp_path):
+    first = machine("first")
+
     class Late(InstallationStore):
         """Looks before another machine records its key, and goes on after that."""
 
         def get(self, name):
             fact = super().get(name)
             if fact is None:
-                machine("first").lead()
+                first.lead()
             return fact
 
-    second = DerivedSecrets(Late(rooms.engine), tmp_path / "first")
+    second = DerivedSecrets(Late(rooms.engine), tmp_path / "second")
 
     second.lead()
 
-    assert machine("first").of_webhook(1) == second.of_webhook(1)
+    assert first.of_webhook(1) == second.of_webhook(1)
 
 
 def test_a_home_that_had_only_the_operators_key_gets_one_of_its_own_when_that_is_taken_away(machine):
