@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from redis.backoff import NoBackoff
-from redis.exceptions import LockNotOwnedError, RedisError
-from redis.lock import Lock
+from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from loop.errors import PayloadError, UpstreamError
 from loop.job_queue.connection import connect
+from loop.job_queue.job_lock import try_lock
 
 if TYPE_CHECKING:
     from loop.job_queue.worker import Stopped
 
 GPU, DEFAULT = "gpu", "default"
 SHORT, LONG = 3600, 7 * 24 * 3600  # seconds that a job may take
-LOCK_SECONDS = 15.0
 FAILURE_SECONDS = 24 * 3600  # that a failed job stays in Redis; RQ's own default is a year
 
 
@@ -81,34 +79,13 @@ class JobQueue:
 
     @contextmanager
     def alone(self, name: str) -> Iterator[bool]:
-        """
-        Try to take the lock *name*, which only one process of all machines has; yield whether it was taken.
-
-        The lock is renewed during the `with` block, also in a Redis that lost its data, and expires LOCK_SECONDS after
-        its process was killed. Raises UpstreamError.
-        """
-        lock = self._redis.lock(f"loop:{name}", timeout=LOCK_SECONDS, thread_local=False)
-        try:
-            is_held = lock.acquire(blocking=False)
-        except RedisError as error:
-            raise _no_answer(error) from error
-        if not is_held:
-            yield False
-            return
-        ended, token = threading.Event(), lock.local.token
-
-        def renew() -> None:
-            while not ended.wait(LOCK_SECONDS / 3):
-                with suppress(RedisError):  # the next renewal tries again
-                    _renew(lock, token, ended)
-
-        threading.Thread(target=renew, daemon=True).start()
-        try:
-            yield True
-        finally:
-            ended.set()
-            with suppress(RedisError):
-                lock.release()
+        """Try to take the lock *name* for the `with` block; yield whether it was taken. Raises UpstreamError."""
+        with ExitStack() as held:
+            try:
+                is_alone = held.enter_context(try_lock(self._redis, f"loop:{name}"))
+            except RedisError as error:
+                raise _no_answer(error) from error
+            yield is_alone
 
     def work(self, queue: str, stopped: Stopped = lambda *_: None) -> None:
         """
@@ -243,15 +220,6 @@ class JobQueue:
         with suppress(InvalidJobOperation, ValueError):  # RQ raises these where the job is gone by now
             job.delete()
         return False
-
-
-def _renew(lock: Lock, token: str, ended: threading.Event) -> None:
-    """Renew a lock, and take it again where it is gone and nobody has it."""
-    try:
-        lock.reacquire()
-    except LockNotOwnedError:
-        if not ended.is_set():  # else it was released meanwhile
-            lock.do_acquire(token)
 
 
 def _no_answer(error: RedisError) -> UpstreamError:

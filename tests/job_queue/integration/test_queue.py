@@ -13,7 +13,6 @@ from rq.job import Job
 
 from loop.errors import UpstreamError
 from loop.installation.processes import EmbeddedRedis
-from loop.job_queue import queue as queues
 from loop.job_queue.connection import connect
 from loop.job_queue.queue import DEFAULT, GPU, JobQueue
 from loop.settings import Settings
@@ -152,39 +151,6 @@ def test_a_job_whose_worker_was_killed_is_asked_for_again(redis, jobs, connectio
     worker.wait()
 
     assert jobs.ask_review(1)
-
-
-def test_one_holder_at_a_time(jobs):
-    with jobs.alone("retrain-1") as first, jobs.alone("retrain-1") as second, jobs.alone("retrain-2") as other:
-        assert (first, second, other) == (True, False, True)
-    with jobs.alone("retrain-1") as again:
-        assert again
-
-
-def test_a_lock_is_renewed_while_it_is_held_and_runs_out_when_its_holder_died(jobs, connection, monkeypatch):
-    monkeypatch.setattr(queues, "LOCK_SECONDS", 0.6)
-    with jobs.alone("x"):
-        time.sleep(1.5)
-        with jobs.alone("x") as second:
-            assert not second
-    connection.lock("loop:x", timeout=0.6).acquire()
-
-    time.sleep(0.8)
-
-    with jobs.alone("x") as freed:
-        assert freed
-
-
-def test_a_redis_that_lost_its_data_gets_the_lock_back_from_its_holder(jobs, connection, monkeypatch):
-    monkeypatch.setattr(queues, "LOCK_SECONDS", 0.6)
-    with jobs.alone("x"):
-        connection.flushall()
-        time.sleep(0.4)
-
-        with jobs.alone("x") as second:
-            assert not second
-    with jobs.alone("x") as freed:
-        assert freed
 
 
 def test_a_job_of_the_schedule_may_take_until_it_is_due_again(redis, connection):
