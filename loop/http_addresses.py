@@ -57,9 +57,10 @@ def _parse(address: str) -> httpx.URL | None:
 
     try:
         url = httpx.URL(address)
-    except (httpx.InvalidURL, ValueError):
+        is_whole = url.scheme in PORTS and bool(url.host)
+    except (httpx.InvalidURL, ValueError):  # also of `host`, for a name such as `xn--.example`
         return None
-    return url if url.scheme in PORTS and url.host else None
+    return url if is_whole else None
 
 
 def _plain_path(url: httpx.URL) -> str:

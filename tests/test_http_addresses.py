@@ -24,6 +24,7 @@ from loop.http_addresses import is_loopback, is_same, path_within
         pytest.param("http://localhost:90/a", "http://127.0.0.1:91/a", False, id="other-port-of-loopback"),
         pytest.param("http://localhost.example/a", "http://localhost/a", False, id="longer-loopback"),
         pytest.param("no address", "no address", True, id="no-address"),
+        pytest.param("http://xn--.example/a", "http://host.example/a", False, id="name-that-cannot-be-decoded"),
         pytest.param("http://host.example/a", "", False, id="empty"),
     ],
 )
