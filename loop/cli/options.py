@@ -82,10 +82,15 @@ Most = Annotated[int, typer.Option("--most", min=1, max=LARGEST_ID, help="Larges
 
 
 def open_rooms(project: int | None = None) -> Rooms:
-    """Bring the records up to date, and return all rooms. Raises UnknownProject if *project* is not connected."""
+    """
+    Bring the records up to date, and return all rooms.
+
+    Raises UnknownProject if *project* is not connected, and MachineUnfit for records that another machine upgrades.
+    """
     from loop.wiring import build
 
-    rooms = build(migrate=True)
+    rooms = build()
+    rooms.installation.machine.update_records()
     if project is not None:
         rooms.studio.projects.get(project)
     return rooms

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -35,8 +36,13 @@ def up() -> None:
     from loop.installation import up as services
 
     stopping, settings = services.Stopping(), Settings.read()
-    build(settings, migrate=True).installation.machine.lead()
-    services.up(settings, stopping, out.print)
+    make_home(settings.home)
+    services.up(settings, stopping, out.print, lambda: _lead(settings))
+
+
+def _lead(settings: Settings) -> None:
+    with closing(build(settings, migrate=True)) as rooms:
+        rooms.installation.machine.lead()
 
 
 @app.command("status")
@@ -134,9 +140,9 @@ def worker(queue: Annotated[str, typer.Argument(help=f"The queue: {GPU} or {DEFA
 def schedule() -> None:
     """Run the schedule of sweeps, syncs, discoveries and tidying. `loop up` starts its own schedule."""
     set_up_logs()
-    rooms = open_rooms()
-    rooms.installation.machine.lead()
-    rooms.queue.schedule(*list_schedule(Settings.read()))
+    settings = Settings.read()
+    _lead(settings)
+    build(settings).queue.schedule(*list_schedule(settings))
 
 
 @app.command()

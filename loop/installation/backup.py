@@ -8,8 +8,9 @@ import json
 import os
 import shutil
 import tarfile
+import tempfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,10 +70,10 @@ def backup(home: Path, records: str | sa.URL, out: Path) -> str:
     Images, vectors, logs and caches are left out: they are made again. Raises PayloadError for records that are not in
     SQLite, RecordsDown, and OSError.
     """
-    half = out.with_name(f".{out.name}.half")
-    half.touch(mode=0o600)
+    descriptor, name = tempfile.mkstemp(dir=out.parent, prefix=".backup-")  # one for each backup that runs
+    half = Path(name)
     try:
-        with scratch_folder(home) as scratch, half.open("wb") as file:
+        with os.fdopen(descriptor, "wb") as file, scratch_folder(home) as scratch:
             copy = scratch / RECORDS
             waiting = _copy_waiting(home / "spool", scratch / "spool")  # first: an event is there or in the records
             copy_records(records, copy)  # then: every file that the records name is complete
@@ -80,7 +81,7 @@ def backup(home: Path, records: str | sa.URL, out: Path) -> str:
             missing = [str(path) for path in weights if not path.exists()]
             files = {RECORDS: copy, **waiting, **dict(_find_files(home, weights, read_column(copy, OPEN_SNAPSHOTS)))}
             with tarfile.open(fileobj=file, mode="w:gz", compresslevel=1) as tar:
-                hashes = {name: _add(tar, name, path) for name, path in files.items()}
+                hashes = dict(_add_all(tar, files))
                 manifest = {"format": FORMAT, "made_at": datetime.now(UTC).isoformat(), "files": hashes}
                 (scratch / MANIFEST).write_text(json.dumps(manifest, indent=1))
                 _add(tar, MANIFEST, scratch / MANIFEST)
@@ -128,13 +129,24 @@ def _find_files(home: Path, weights: Sequence[Path], open_snapshots: set[str]) -
     out whole, and the training makes it again.
     """
     skipped = {"images", ".images", *(name[:16] for name in open_snapshots)}
-    others = [path for folder in ("reports", "snapshots") for path in sorted((home / folder).rglob("*"))]
-    for path in (home / KEY_FILE, *weights, *others):
+    walks = (os.walk(home / folder) for folder in ("reports", "snapshots"))  # passes over a folder that is removed
+    others = [Path(parent, name) for walk in walks for parent, _, names in walk for name in names]
+    for path in (home / KEY_FILE, *weights, *sorted(others)):
         parts = path.relative_to(home).parts
         is_half = path.name.startswith(".") or any(part.startswith(PREFIX) for part in parts)
         is_left_out = parts[0] == "snapshots" and not skipped.isdisjoint(parts[2:4])
         if path.is_file() and not is_half and not is_left_out:
             yield "/".join(parts), path
+
+
+def _add_all(tar: tarfile.TarFile, files: Mapping[str, Path]) -> Iterator[tuple[str, str]]:
+    """Add files, and yield their names and hashes; a dataset that nothing needs may be removed meanwhile."""
+    for name, path in files.items():
+        try:
+            yield name, _add(tar, name, path)
+        except FileNotFoundError:
+            if not name.startswith("snapshots/"):
+                raise
 
 
 def _add(tar: tarfile.TarFile, name: str, path: Path) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import shutil
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import PackageNotFoundError, version
 
 import httpx
 
@@ -13,7 +12,7 @@ from loop.access.room import AccessRoom
 from loop.errors import UpstreamError
 from loop.http_addresses import is_loopback
 from loop.installation.findings import Finding, ok, warning, wrong
-from loop.installation.machine import PACKAGES
+from loop.installation.machine import MISSING, PACKAGES, find_version
 from loop.installation.room import InstallationRoom
 from loop.installation.upkeep import part_states
 from loop.storage import database
@@ -29,22 +28,14 @@ RESTARTED = timedelta(hours=1)
 
 def versions(_: InstallationRoom) -> list[Finding]:
     """Check the versions of Python and of the main packages."""
-    summary = f"Python {platform.python_version()}, " + ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
+    summary = f"Python {platform.python_version()}, " + ", ".join(f"{name} {find_version(name)}" for name in PACKAGES)
     low, high = TESTED_PYTHON
     if not low <= tuple(map(int, platform.python_version_tuple()[:2])) <= high:
         tested = " to ".join(".".join(map(str, numbers)) for numbers in TESTED_PYTHON)
         return [warning("versions", summary, f"tested with Python {tested}")]
-    missing = [name for name in PACKAGES if _version(name) == "missing"]
-    if missing:
+    if MISSING in map(find_version, PACKAGES):
         return [wrong("versions", summary, "install with: pip install --no-deps -r requirements.lock")]
     return [ok("versions", summary)]
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "missing"
 
 
 def machine(installation: InstallationRoom) -> list[Finding]:
@@ -62,7 +53,7 @@ def records(installation: InstallationRoom) -> list[Finding]:
             wrong(
                 "records",
                 f"revision {current or 'none'}, this code has {database.NEWEST}",
-                "run any other loop command: it migrates",
+                "start `loop up` or `loop schedule`: it migrates them",
             )
         ]
     if damage := database.find_damage(installation.engine):
@@ -101,7 +92,7 @@ def access(installation: InstallationRoom) -> list[Finding]:
     try:
         status = installation.studio.backend.answer_to_strangers()
     except httpx.HTTPError:
-        return [ok("access", f"{summary}; not tried, because it does not answer")]
+        return [*_weak(installation.access), ok("access", f"{summary}; not tried, because it does not answer")]
     if status == httpx.codes.UNAUTHORIZED:
         return [*_weak(installation.access), ok("access", summary)]
     if status == httpx.codes.MISDIRECTED_REQUEST:
@@ -168,7 +159,7 @@ def schedule(installation: InstallationRoom) -> list[Finding]:
 
 def parts(installation: InstallationRoom) -> list[Finding]:
     """Check what `loop up` says of the parts that it runs."""
-    home = installation.trainings.runs.parent
+    home = installation.machine.home
     states = part_states.read(home)
     advice = f"`loop up` starts it again by itself; its log is in {home / 'logs'}"
     failing = [wrong(f"part {name}", str(state), advice) for name, state in states.items() if state.fault]
@@ -182,7 +173,7 @@ def parts(installation: InstallationRoom) -> list[Finding]:
 
 def disk(installation: InstallationRoom) -> list[Finding]:
     """Check the free space under LOOP_HOME."""
-    home = installation.trainings.runs.parent
+    home = installation.machine.home
     free = shutil.disk_usage(home).free
     summary = f"{free / 2**30:.1f} GB free under {home}"
     advice = "delete old runs, cached images or snapshots: they are the largest"

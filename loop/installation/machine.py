@@ -24,6 +24,7 @@ from loop.storage.keys import DerivedSecrets
 
 FILES, PLACE, SOFTWARE = "files", "machine", "software"  # names of facts in the records
 MARK = "installation.id"  # the file that tells one LOOP_HOME from another
+MISSING = "missing"
 PACKAGES = ("label-studio-yolo-loop", "torch", "ultralytics-opencv-headless", "rq", "sqlalchemy")
 SAME_CODE = "install the same version on every machine, and start `loop up` or `loop schedule` first"
 BOOT = Path("/proc/sys/kernel/random/boot_id")  # the same in all containers of a machine
@@ -51,11 +52,11 @@ class Machine:
         """
         Record what the other machines need to have: this one has the schedule, or runs the whole installation.
 
-        Raises MachineUnfit where the files of the installation are in another folder.
+        Raises MachineUnfit, and records nothing, where the files of the installation are in another folder.
         """
+        self.check_files()
         self.keys.lead()
         if self.is_shared:
-            self.check_files()
             self.facts.replace(PLACE, _where())
             self.facts.replace(SOFTWARE, self._software())
 
@@ -63,15 +64,25 @@ class Machine:
         """
         Raise MachineUnfit, with all that is missing, where this machine cannot work for the installation.
 
-        New records get their tables here, and those in LOOP_HOME are upgraded. Records that other machines have too are
-        upgraded only by the machine that leads. *may_lead* lets the web part of a single machine record its key.
+        *may_lead* lets the web part of a single machine record its key.
         """
-        if not self.is_shared or database.revision(self.engine) is None:
-            database.migrate(self.engine.url)
+        self.update_records()
         if may_lead and not self.is_shared:
             self.keys.lead()
         if problems := self.problems():
             raise MachineUnfit(f"this machine cannot work for the installation: {'; '.join(problems)}")
+
+    def update_records(self) -> None:
+        """
+        Give new records their tables, and bring those in LOOP_HOME up to date.
+
+        Records that other machines have too are upgraded by the machine that leads alone. Raises MachineUnfit where
+        they have another revision than the code here.
+        """
+        if not self.is_shared or database.revision(self.engine) is None:
+            database.migrate(self.engine.url)
+        elif problem := self._compare_revisions():
+            raise MachineUnfit(problem)
 
     def adopt(self) -> str:
         """Record that the files of the installation are in this LOOP_HOME from now on; return where they were."""
@@ -81,9 +92,7 @@ class Machine:
 
     def problems(self) -> list[str]:
         """Return what this machine lacks, a sentence each."""
-        recorded = database.revision(self.engine)
-        if recorded != database.NEWEST:
-            problem = f"the records have revision {recorded or 'none'}, the code here {database.NEWEST}: {SAME_CODE}"
+        if problem := self._compare_revisions():
             return [problem] if self.is_shared else []  # a single machine upgrades its records by any command
         try:
             self.keys.key()
@@ -102,6 +111,12 @@ class Machine:
                 f"are in {recorded['place']}: share that folder with this machine and set LOOP_HOME to it, or where it "
                 "is lost for ever, run `loop adopt` here"
             )
+
+    def _compare_revisions(self) -> str:
+        recorded = database.revision(self.engine)
+        is_newest = recorded == database.NEWEST
+        differs = f"the records have revision {recorded or 'none'}, the code here {database.NEWEST}: {SAME_CODE}"
+        return "" if is_newest else differs
 
     def _other_problems(self) -> list[str]:
         return list(self._differences()) if self.is_shared else []
@@ -130,11 +145,19 @@ class Machine:
     def _software(self) -> dict[str, str]:
         """Return what must be the same on all machines, by name."""
         return {
-            **{name: _version(name) for name in PACKAGES},
+            **{name: find_version(name).partition("+")[0] for name in PACKAGES},  # without the device it is built for
             "the code": _digest(Path(loop.__file__).parent),
             "LOOP_EMBEDDER": self.embedder or "none",
             "LOOP_MILVUS_URI": "set" if self.milvus else "not set",
         }
+
+
+def find_version(package: str) -> str:
+    """Return the version of a package here, or MISSING."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return MISSING
 
 
 def read_mark(home: Path) -> str:
@@ -172,14 +195,6 @@ def _boot() -> str:
     with suppress(OSError):
         return BOOT.read_text().strip()
     return ""
-
-
-def _version(name: str) -> str:
-    """Return the version of a package, without the part that says which devices it was built for."""
-    try:
-        return version(name).partition("+")[0]
-    except PackageNotFoundError:
-        return "missing"
 
 
 def _digest(folder: Path) -> str:

@@ -72,7 +72,7 @@ def _parts(installation: InstallationRoom) -> dict[str, str]:
 
 def _restarted(installation: InstallationRoom) -> dict[str, str]:
     """Return the parts that fail their work, or that `loop up` started again, each with what it says of them."""
-    states = part_states.read(installation.trainings.runs.parent)
+    states = part_states.read(installation.machine.home)
     return {f"part {name}": str(state) for name, state in states.items() if state.fault or state.restarts}
 
 

@@ -21,13 +21,13 @@ from loop.installation.memory import machine_bytes, web_processes
 from loop.installation.processes import EmbeddedRedis, Program
 from loop.installation.upkeep import part_states
 from loop.installation.upkeep.keeper import Keeper
+from loop.installation.upkeep.part_health import GRACE_SECONDS
 from loop.installation.upkeep.watch import EVERY_SECONDS, PartWatch
 from loop.job_queue.queue import DEFAULT, GPU, JobQueue
 from loop.references import milvus_server
 from loop.settings import Settings
 from loop.vision.embedders import NONE
 
-START_SECONDS = 90.0
 STOP_SECONDS = 5.0  # until a part that does not stop is killed
 PORT_SECONDS = 12.0  # for an earlier process to free the port, or the data of Milvus
 WEB = "web"
@@ -52,10 +52,15 @@ class Stopping:
         return bool(self._moments) and self._moments[-1] - self._moments[0] > ONE_PRESS
 
 
-def up(settings: Settings, stopping: Stopping, say: Callable[[str], None]) -> None:
-    """Run the installation of LOOP_HOME until it is *stopping*. Raises LoopError."""
+def up(settings: Settings, stopping: Stopping, say: Callable[[str], None], lead: Callable[[], None]) -> None:
+    """
+    Run the installation of LOOP_HOME until it is *stopping*.
+
+    *lead* prepares the records; it is called only where no other `loop up` runs on LOOP_HOME. Raises LoopError.
+    """
     with run_lock.hold(settings.home) as mark:
         _clear(settings, stopping)
+        lead()
         run(parts_of(settings, mark), settings, stopping, Guard(mark), lambda line: _say(say, line))
 
 
@@ -174,11 +179,12 @@ def _keep(
         if name == WEB:  # Label Studio sent events to nobody meanwhile
             _ask_sync(settings)
 
-    keeper = Keeper(parts, settings.home, say, back_at_work)
+    keeper = Keeper(parts, partial(part_states.write, settings.home, guard.run), say, back_at_work)
     try:
         while not stopping:
             if not guard.is_alive():
-                guard.start()
+                with suppress(OSError):  # no memory for a process: the next look tries again
+                    guard.start()
             keeper.look()
             time.sleep(0.5)
     finally:
@@ -211,7 +217,7 @@ def _bind_error(settings: Settings) -> OSError | None:
 
 
 def _wait_for_web(settings: Settings, parts: Sequence[Program], stopping: Stopping) -> None:
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + GRACE_SECONDS
     while not stopping:
         try:
             if httpx.get(f"{settings.local_url}/health", timeout=1.0).is_success:

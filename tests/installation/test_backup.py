@@ -8,50 +8,21 @@ import sqlite3
 import tarfile
 import threading
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from loop.errors import PayloadError
 from loop.installation.backup import SAVED, backup, restore
-from loop.registry.store import VersionFacts
-from loop.reviews.event_spool import ArrivedEvent, EventSpool
-from loop.reviews.judging import judge_tasks
 from loop.reviews.verdict_query import VerdictFilter
 from loop.settings import Settings
 from loop.storage.audit import AuditTrail
-from loop.storage.home_folder import make_home
 from loop.storage.keys import KEY_FILE
 from loop.wiring import build
-from tests.builders import list_open, region, review, served
+from tests.builders import list_open
 
 pytestmark = pytest.mark.sqlite
 ROOT = Path(__file__).parent.parent.parent
-
-
-@pytest.fixture
-def home(rooms, settings, tmp_path):
-    """An installation with two versions, a judged review, a report, a key, a dataset and images."""
-    home = settings.home
-    make_home(home)
-    for content in (b"old", b"new"):
-        (tmp_path / "some.pt").write_bytes(content)
-        version = rooms.registry.versions.add(1, tmp_path / "some.pt", VersionFacts(classes=("Car",)))
-        rooms.registry.versions.promote(1, version.name, "better")
-    rooms.serving.predictions.append([served(region("p"), version=version.name)])
-    rooms.reviews.store.record(review(region("p")), {"image": "/data/upload/1/a.jpg"})
-    judge_tasks(rooms.reviews, 1, [1])
-    (home / KEY_FILE).write_text("ab" * 32)  # as an older version left it
-    rooms.studio.backend.secret_of(1)
-    EventSpool(home / "spool").add(ArrivedEvent("1", 1, "ANNOTATION_CREATED", {}, datetime.now(UTC)))
-    for name in (
-        *("reports/1/b@1/report.html", "snapshots/1/0123/items.jsonl", "snapshots/1/0123/images/train/1.jpg"),
-        *("snapshots/1/.images/ab/ab.jpg", "images/abc/1.jpg", "milvus/data/LOCK", "logs/web.log"),
-    ):
-        (home / name).parent.mkdir(parents=True, exist_ok=True)
-        (home / name).write_text(name)
-    return home
 
 
 @pytest.fixture

@@ -70,3 +70,13 @@ def test_a_backend_that_does_not_refuse_strangers_as_it_should_is_named(examine,
 
 def test_a_backend_that_does_not_answer_is_not_tried(examine):
     assert "not tried" in examine(answers=False).found
+
+
+def test_a_secret_that_can_be_guessed_is_named_also_while_the_backend_does_not_answer(patient, tmp_path):
+    logins = Logins(DerivedSecrets(InstallationStore(patient.engine), tmp_path, "short"), None)
+    door = Answering(patient.studio.backend, answers=False)
+    weak = swap(
+        patient, (patient.studio.backend, door), (patient.access, replace(patient.access, logins=logins))
+    ).installation
+
+    assert [finding.level for finding in access(weak)] == [Level.WARNING, Level.OK]

@@ -53,9 +53,18 @@ def test_a_machine_without_the_files_refuses_and_says_where_they_are(first, othe
     with pytest.raises(MachineUnfit, match=rf"LOOP_HOME {other_home} does not have the files .* in .*:{first.home}: "):
         second.join()
     with pytest.raises(MachineUnfit):
-        second.lead()
-    with pytest.raises(MachineUnfit):
         second.check_files()
+
+
+def test_a_machine_without_the_files_does_not_lead_and_changes_nothing(first, other_home):
+    second = replace(first, home=other_home, keys=DerivedSecrets(first.facts, other_home, "another"))
+    first.facts.replace(PLACE, {"host": "first.example", "boot": "another"})
+
+    with pytest.raises(MachineUnfit, match="does not have the files"):
+        second.lead()
+
+    assert DerivedSecrets(first.facts, first.home).key()
+    assert first.facts.get(PLACE)["host"] == "first.example"
 
 
 def test_a_folder_under_another_path_is_the_same_folder(first, tmp_path):

@@ -2,7 +2,9 @@
 
 import pytest
 
-from loop.installation.upkeep.watch import QUIET_SECONDS, Silence
+from loop.errors import UpstreamError
+from loop.installation.up import parts_of
+from loop.installation.upkeep.watch import QUIET_SECONDS, Silence, checks_of
 
 
 @pytest.fixture
@@ -42,3 +44,29 @@ def test_a_redis_that_lost_its_data_makes_no_part_silent(clock):
         faults.append(silence.fault())
 
     assert faults == ["", "", ""]
+
+
+def test_a_redis_that_was_down_for_a_while_makes_no_part_silent(clock):
+    signs = iter(["old", None, "old", "new"])
+
+    def read():
+        if (sign := next(signs)) is None:
+            raise UpstreamError("Redis did not answer")
+        return sign
+
+    silence = Silence("gave no sign", read, lambda: clock[0])
+    faults = [silence.fault()]
+    clock[0] = QUIET_SECONDS + 1
+    with pytest.raises(UpstreamError):
+        silence.fault()
+    for moment in (QUIET_SECONDS + 11, QUIET_SECONDS + 21):  # the part has not noticed yet, and then it has
+        clock[0] = moment
+        faults.append(silence.fault())
+
+    assert faults == ["", "", ""]
+
+
+def test_every_part_but_redis_and_the_watch_itself_is_checked(settings):
+    parts = {part.name for part in parts_of(settings)}
+
+    assert checks_of(settings).keys() == parts - {"redis", "watch"}

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 from loop.errors import LoopError
 from loop.installation.processes import Program
-from loop.installation.upkeep import part_states
 from loop.installation.upkeep.part_health import PartHealth
 from loop.installation.upkeep.watch import PartWatch
 from loop.process_table import kill_tree
 
 
 class Keeper:
-    """Looks after *parts*; *back_at_work* is called with the name of a part that works again after a restart."""
+    """
+    Looks after *parts*.
+
+    *write* is called with the health of all parts when it has changed, and *back_at_work* with the name of a part that
+    works again after a restart.
+    """
 
     def __init__(
         self,
         parts: Sequence[Program],
-        home: Path,
+        write: Callable[[Mapping[str, PartHealth]], None],
         say: Callable[[str], None],
         back_at_work: Callable[[str], object],
     ) -> None:
-        self._parts, self._home, self._say, self._back_at_work = parts, home, say, back_at_work
+        self._parts, self._write, self._say, self._back_at_work = parts, write, say, back_at_work
         self._health = {part.name: PartHealth(time.monotonic()) for part in parts}
         self._written: object = None
 
@@ -37,7 +40,7 @@ class Keeper:
         for part in self._parts:
             self._keep(part, self._health[part.name])
         if (seen := [(health.fault, health.restarts) for health in self._health.values()]) != self._written:
-            part_states.write(self._home, self._health)
+            self._write(self._health)
             self._written = seen
 
     def _note(self, name: str, fault: str) -> None:
@@ -59,7 +62,7 @@ class Keeper:
             health.note_start(now)
             try:
                 part.start()
-            except LoopError as error:
+            except (LoopError, OSError) as error:  # such as no memory for a process: it counts as died, and waits
                 self._say(f"{part.name:<18} {error}")
 
 

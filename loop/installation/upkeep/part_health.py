@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 PATIENCE = 2  # failed checks in a row after which a part starts again
-GRACE_SECONDS = 60.0  # in which a part that has just started need not work yet
+GRACE_SECONDS = 90.0  # in which a part that has just started need not work yet
 STEADY_SECONDS = 60.0  # after which a part that runs is no longer one that dies again and again
 BACKOFF = (1.0, 30.0)  # seconds before a part starts again: the first time, and at most
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import psutil
-
+from loop import process_table as processes
 from loop.installation.upkeep.part_health import PartHealth
 from loop.storage.files import write_whole
 
@@ -38,21 +36,25 @@ class PartState:
         return bool(self.restarted_at) and datetime.now(UTC) - datetime.fromisoformat(self.restarted_at) < span
 
 
-def write(home: Path, parts: Mapping[str, PartHealth]) -> None:
-    """Write the states of all parts; on a full disk the old ones stay."""
+def write(home: Path, run: str, parts: Mapping[str, PartHealth]) -> None:
+    """Write the states of all parts, whose processes carry the mark *run*; on a full disk the old ones stay."""
     states = {name: asdict(_state(health)) for name, health in parts.items()}
     with suppress(OSError):
-        write_whole(json.dumps({"pid": os.getpid(), "parts": states}).encode(), home / FILE)
+        write_whole(json.dumps({"run": run, "parts": states}).encode(), home / FILE)
 
 
 def read(home: Path) -> dict[str, PartState]:
-    """Return the states of the parts of the `loop up` that runs; empty where none runs on this machine."""
+    """
+    Return the states of the parts of the `loop up` that runs; empty where none runs on this machine.
+
+    A `loop up` that was killed leaves the file. Its id says nothing: in a container each has the same.
+    """
     try:
         content = json.loads((home / FILE).read_bytes())
-        is_alive = psutil.pid_exists(content["pid"])
-        return {name: PartState(**state) for name, state in content["parts"].items()} if is_alive else {}
     except FileNotFoundError:
         return {}
+    is_running = bool(processes.find(content["run"]))
+    return {name: PartState(**state) for name, state in content["parts"].items()} if is_running else {}
 
 
 def remove(home: Path) -> None:

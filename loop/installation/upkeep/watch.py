@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import threading
@@ -15,10 +16,11 @@ from pathlib import Path
 
 import httpx
 
-from loop.errors import LoopError, MilvusDown
+from loop.errors import LoopError, MilvusDown, UpstreamError
 from loop.installation.processes import Program
 from loop.job_queue.liveness import SignsOfLife
 from loop.job_queue.queue import DEFAULT, GPU
+from loop.log_lines import set_up_logs
 from loop.printable import shorten
 from loop.references import milvus_server
 from loop.references.milvus_client import Milvus
@@ -30,6 +32,7 @@ EVERY_SECONDS = 10.0
 ANSWER_SECONDS = 10.0  # that a part has to answer
 QUIET_SECONDS = 40.0  # without a sign of life, after which a worker or the schedule counts as stuck
 LONGEST_FAULT = 300  # characters
+log = logging.getLogger(__name__)
 Find = Callable[[], str]  # returns why a part does not work, or nothing; raises LoopError where that is not known
 
 
@@ -72,8 +75,17 @@ class Silence:
         self._heard_at = clock()
 
     def fault(self) -> str:
-        """Return the fault of a part that has been silent for too long; empty for others."""
-        sign, now = self._read(), self._clock()
+        """
+        Return the fault of a part that has been silent for too long; empty for others.
+
+        Raises UpstreamError where nobody can be heard; the silence begins anew after it.
+        """
+        try:
+            sign = self._read()
+        except UpstreamError:
+            self._heard_at = self._clock()
+            raise
+        now = self._clock()
         if sign is not None and sign != self._sign:
             self._sign, self._heard_at = sign, now
         seconds = now - self._heard_at
@@ -115,8 +127,13 @@ def _milvus_fault(milvus: Milvus, folder: Path) -> str:
 
 def _repeat(part: str, find_fault: Find) -> None:
     while True:
-        with suppress(LoopError):  # another part is down: that is its own fault
+        try:
             line = json.dumps([part, shorten(find_fault(), LONGEST_FAULT)])
+        except LoopError:  # another part is down: that is its own fault
+            pass
+        except Exception:
+            log.exception("the check of %s broke; the next one follows", part)
+        else:
             sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
         time.sleep(EVERY_SECONDS)
@@ -124,6 +141,7 @@ def _repeat(part: str, find_fault: Find) -> None:
 
 def main() -> None:
     """Check all parts until `loop up` ends."""
+    set_up_logs()
     parent = os.getppid()
     for part, find_fault in checks_of(Settings.read()).items():
         threading.Thread(target=_repeat, args=(part, find_fault), daemon=True).start()
