@@ -86,7 +86,7 @@ def settings_of(label_studio, home, **more):
 def loop_running(settings):
     """`loop up` as a process of its own."""
     log = settings.home.parent / f"{settings.home.name}-up.log"
-    with log.open("ab") as output:
+    with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "loop.cli.main", "up"],
             env={**os.environ, **settings.environment(), "PYTHONUNBUFFERED": "1"},

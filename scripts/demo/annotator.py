@@ -59,15 +59,15 @@ def correct(
     result = []
     regions = [region for region in predicted if region["type"] == "rectanglelabels"]
     for region in sorted(regions, key=lambda region: -float(region.get("score") or 0)):
-        closest = _find_closest(_box(region), remaining)
+        closest = _find_closest(box_of(region), remaining)
         if closest is None:
             continue  # a false positive is deleted
         remaining.remove(closest)
         label, box = closest
-        is_fine = region["value"]["rectanglelabels"] == [label] and _box(region).iou(box) >= GOOD_ENOUGH
+        is_fine = region["value"]["rectanglelabels"] == [label] and box_of(region).iou(box) >= GOOD_ENOUGH
         reviewed = {**region, "origin": "prediction"} if is_fine else _redraw(region, label, box)
         result += [reviewed, *_move_other_results(reviewed, predicted)]
-    return result + [_draw(label, box, size) for label, box in remaining]
+    return result + [draw(label, box, size) for label, box in remaining]
 
 
 def _move_other_results(region: Mapping[str, Any], predicted: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -85,7 +85,8 @@ def _find_closest(box: Box, truth: Sequence[tuple[str, Box]]) -> tuple[str, Box]
     return best if best and box.iou(best[1]) >= SAME_OBJECT else None
 
 
-def _box(region: Mapping[str, Any]) -> Box:
+def box_of(region: Mapping[str, Any]) -> Box:
+    """Return the box of a region, as Label Studio sends it."""
     value = region["value"]
     x, y = value["x"] / 100, value["y"] / 100
     return Box(x, y, x + value["width"] / 100, y + value["height"] / 100)
@@ -101,7 +102,8 @@ def _redraw(region: Mapping[str, Any], label: str, box: Box) -> dict[str, Any]:
     return {**region, "value": _value(label, box), "origin": "prediction-changed"}
 
 
-def _draw(label: str, box: Box, size: tuple[int, int]) -> dict[str, Any]:
+def draw(label: str, box: Box, size: tuple[int, int]) -> dict[str, Any]:
+    """Return the region of a box that is drawn by hand on an image of a *size*, its width and height in pixels."""
     return {
         "id": secrets.token_urlsafe(8)[:10],
         "from_name": "label",

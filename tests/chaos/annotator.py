@@ -1,11 +1,12 @@
 """An annotator who gives all four verdicts at random, and remembers which."""
 
 import random
-import secrets
 from collections import Counter
 from copy import deepcopy
 
 from loop.regions import Box
+from scripts.demo import scenes
+from scripts.demo.annotator import box_of, draw
 
 CONFIRMED, CORRECTED, FALSE_POSITIVE, MISSED = "confirmed", "corrected", "false_positive", "missed"
 DRAWS = (CONFIRMED, CONFIRMED, CORRECTED, "relabelled", FALSE_POSITIVE)
@@ -69,28 +70,4 @@ class RandomAnnotator:
             x, y = self._random.uniform(0, 0.9), self._random.uniform(0, 0.9)
             drawn = Box(x, y, x + 0.08, y + 0.08)
             if all(drawn.iou(box) < FAR_APART for box in boxes):
-                break
-        return {
-            "id": secrets.token_urlsafe(8)[:10],
-            "from_name": "label",
-            "to_name": "image",
-            "type": "rectanglelabels",
-            "origin": "manual",
-            "original_width": 480,
-            "original_height": 360,
-            "image_rotation": 0,
-            "value": {
-                "x": 100 * x,
-                "y": 100 * y,
-                "width": 8.0,
-                "height": 8.0,
-                "rotation": 0,
-                "rectanglelabels": [self._random.choice(self._labels)],
-            },
-        }
-
-
-def box_of(region):
-    value = region["value"]
-    x, y = value["x"] / 100, value["y"] / 100
-    return Box(x, y, x + value["width"] / 100, y + value["height"] / 100)
+                return draw(self._random.choice(self._labels), drawn, scenes.SIZE)

@@ -17,8 +17,8 @@ SEED = 7
 
 def start_weights(folder):
     """Return the weights; train them in *folder* first where that was never done."""
-    kept = CACHE / f"chaos-{IMAGE_SIZE}-{SCENES}-{EPOCHS}-{BATCH}-{SEED}.pt"
-    if not kept.exists():
+    stored = CACHE / f"chaos-{IMAGE_SIZE}-{SCENES}-{EPOCHS}-{BATCH}-{SEED}.pt"
+    if not stored.exists():
         palette, _ = scenes.palettes(classes=CLASSES)
         data = projects.write_dataset(folder / "data", LABELS, scenes.compose(palette, SCENES, seed=SEED, prefix="w"))
         for kind in ("images", "labels"):
@@ -26,8 +26,8 @@ def start_weights(folder):
         policy = TrainingPolicy(epochs=EPOCHS, batch=BATCH, image_size=IMAGE_SIZE, device="cpu")
         watch = Watch(report=lambda progress: None, check=lambda: None)
         trained = train(data, scenes.WARM_START, folder / "run", policy, watch)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        scratch = kept.with_suffix(".tmp")
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        scratch = stored.with_suffix(".tmp")
         shutil.copy(trained, scratch)
-        scratch.rename(kept)
-    return kept
+        scratch.rename(stored)
+    return stored

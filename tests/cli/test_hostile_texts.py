@@ -188,8 +188,8 @@ def test_arguments_that_a_shell_made_of_file_names_are_not_obeyed(loop_home, arg
 PRINTING = ("print", "Console", "echo", "secho", "write", "writelines", "rich_print")
 DOORS = {
     "options.py": {"Console", "echo", "print", "write"},
-    "messages.py": {"echo", "write"},
-}  # of traces, to a file
+    "messages.py": {"echo", "write"},  # traces are written to a file
+}
 
 
 @pytest.mark.parametrize("file", sorted(CLI.glob("*.py")), ids=lambda file: file.name)

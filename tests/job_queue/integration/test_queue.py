@@ -11,6 +11,7 @@ from redis import Redis
 from rq import Queue, SimpleWorker
 from rq.job import Job
 
+import loop.jobs
 from loop.errors import UpstreamError
 from loop.installation.processes import EmbeddedRedis
 from loop.job_queue.connection import connect
@@ -20,6 +21,8 @@ from loop.training.ask import ask_training
 from loop.training.retrain import cancel
 from loop.training.store import TrainingState
 from loop.wiring import build
+from tests import child
+from tests.services import until
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +46,23 @@ def jobs(redis, connection):
     queue = JobQueue(redis.address)
     yield queue
     queue.close()
+
+
+def schedule(url):
+    JobQueue(url).schedule((loop.jobs.sweep, 10), (loop.jobs.tidy, 6 * 3600))
+
+
+def test_a_scheduled_job_may_take_until_its_next_run(redis, connection):
+    queue = Queue(DEFAULT, connection=connection)
+
+    process = child.start(schedule, redis.address)
+    try:
+        until(lambda: queue.count == 2)
+    finally:
+        process.kill()
+        process.join()
+
+    assert {job.func_name: job.timeout for job in queue.jobs} == {"loop.jobs.sweep": 180, "loop.jobs.tidy": 6 * 3600}
 
 
 def test_a_hundred_asks_make_one_job(jobs):
