@@ -16,13 +16,13 @@ from loop.printable import as_line
 
 TOP = {  # by file: its commands, with the first line of their help
     "running": {
-        "up": "Start all services on this machine: Redis, workers, schedule, web.",
+        "up": "Start all services on this machine: Redis, Milvus, workers, schedule, web.",
         "status": "Show services, projects, champions, queues and the last events.",
         "doctor": "Check the installation and print findings with advice. Exits with 1 if a finding is wrong.",
         "backup": "Write all that cannot be made again to one file: records, weights, reports, keys.",
         "restore": "Restore a backup into an empty LOOP_HOME.",
         "worker": "Run one RQ worker. `loop up` starts its own workers.",
-        "schedule": "Run the schedule of sweeps, syncs and discoveries. `loop up` starts its own schedule.",
+        "schedule": "Run the schedule of sweeps, syncs, discoveries and tidying. `loop up` starts its own schedule.",
         "adopt": (
             "Record that the files of the installation are in this LOOP_HOME, after the old folder was lost or moved."
         ),
