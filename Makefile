@@ -34,7 +34,7 @@ check:
 # Writes what `pip install --no-deps -r requirements.lock` installs; it names versions and hashes, no index.
 lock:
 	$(VENV)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header --generate-hashes \
-		--extra dev --extra label-studio-ml --extra postgres --override requirements.override.txt pyproject.toml -o requirements.lock
+		--extra dev --extra label-studio-ml --extra postgres --extra s3 --extra int8 --override requirements.override.txt pyproject.toml -o requirements.lock
 
 # Writes sbom.cdx.json: what the lock has, for every platform, as CycloneDX. The tool runs in an environment of its own.
 sbom:

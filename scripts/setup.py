@@ -172,7 +172,7 @@ def checkout_venv(shared: Path) -> None:
     site = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
     shutil.copytree(shared / site, target / site, copy_function=link, dirs_exist_ok=True)
     for script in (shared / "bin").iterdir():
-        if not (target / "bin" / script.name).exists():
+        if script.is_file() and not (target / "bin" / script.name).exists():
             entry_point(script, target / "bin" / script.name, shared, target)
     run(target / "bin/python", "-m", "pip", "install", "--no-deps", "--no-build-isolation", "-e", ROOT)
     stamp.write_text(made_from)
