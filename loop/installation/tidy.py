@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -13,9 +13,11 @@ from loop.errors import LoopError
 from loop.failures import describe_error
 from loop.installation.room import InstallationRoom
 from loop.serving.tidy import drop_replaced
-from loop.training.tidy import remove_runs, remove_snapshots
+from loop.training.tidy import remove_runs, remove_shared_images, remove_snapshots
+from loop.walk import Walk
 
 SECONDS = 60.0  # of a run, for each kind and project
+PLACES = "tidied until"  # the fact in the records that has where each walk stopped
 BATCH = 500  # rows removed in one transaction: an event that comes meanwhile waits for it
 log = logging.getLogger(__name__)
 
@@ -55,19 +57,28 @@ def _remove_notices(installation: InstallationRoom, before: datetime) -> int:
 
 
 def _drop_predictions(installation: InstallationRoom, before: datetime) -> int:
-    return _of_each_project(
-        installation, lambda project_id: drop_replaced(installation.serving, project_id, before, seconds=SECONDS)
-    )
+    def drop(project_id: int) -> int:
+        with _walk(installation, f"predictions {project_id}") as walk:
+            return drop_replaced(installation.serving, project_id, before, walk)
+
+    return _of_each_project(installation, drop)
 
 
 def _remove_runs(installation: InstallationRoom, before: datetime) -> int:
-    return remove_runs(installation.trainings, before)
+    with _walk(installation, "runs") as walk:
+        return remove_runs(installation.trainings, before, walk)
 
 
 def _remove_snapshots(installation: InstallationRoom, before: datetime) -> int:
     def remove(project_id: int) -> int:
         with installation.queue.alone(f"retrain-{project_id}") as is_idle:  # no training may use one meanwhile
-            return remove_snapshots(installation.trainings, project_id, before) if is_idle else 0
+            if not is_idle:
+                return 0
+            with _walk(installation, f"snapshots {project_id}") as walk:
+                removed = remove_snapshots(installation.trainings, project_id, before, walk)
+            with _walk(installation, f"shared images {project_id}") as walk:
+                remove_shared_images(installation.trainings, project_id, before, walk)
+        return removed
 
     return _of_each_project(installation, remove)
 
@@ -80,7 +91,8 @@ def _remove_images(installation: InstallationRoom, before: datetime) -> int:
             if not is_idle or installation.studio.projects.get(project_id).synced_until is None:
                 return 0
             needed.update(read_needed(datasets, project_id))
-    return datasets.vision.cache.remove_unneeded(needed, before)
+    with _walk(installation, "images") as walk:
+        return datasets.vision.cache.remove_unneeded(needed, before, walk)
 
 
 KINDS: dict[str, Callable[[InstallationRoom, datetime], int]] = {
@@ -110,10 +122,23 @@ def _of_each_project(installation: InstallationRoom, remove: Callable[[int], int
     return removed
 
 
+@contextmanager
+def _walk(installation: InstallationRoom, name: str) -> Iterator[Walk]:
+    """Go on with the walk of a *name* where the run before stopped, also where that one failed."""
+    facts = installation.machine.facts
+    before = (facts.get(PLACES) or {}).get(name, "")
+    walk = Walk(before, SECONDS)
+    try:
+        yield walk
+    finally:
+        if walk.after != before:
+            facts.replace(PLACES, {**(facts.get(PLACES) or {}), name: walk.after})
+
+
 def _repeat(remove: Callable[[], int]) -> int:
     """Remove a batch at a time until less than a batch is left, or time is up; return how much was removed."""
-    deadline, removed = time.monotonic() + SECONDS, 0
-    while time.monotonic() < deadline:
+    walk, removed = Walk("", SECONDS), 0
+    while walk.has_time:
         count = remove()
         removed += count
         if count < BATCH:

@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-import time
 from datetime import datetime
 
 from loop.label_studio.tasks import StoredTask
 from loop.registry.moves import PREVIOUS
 from loop.serving.room import ServingRoom
+from loop.walk import Walk
 
 PAGE = 200  # predictions whose tasks are looked at in Label Studio at once
 
 
-def drop_replaced(serving: ServingRoom, project_id: int, before: datetime, *, seconds: float) -> int:
+def drop_replaced(serving: ServingRoom, project_id: int, before: datetime, walk: Walk) -> int:
     """
     Drop the boxes of predictions that were replaced *before* a time; return how many.
 
     They stay while a review could still be judged against them: where the task has an annotation, a skip or a draft, or
     Label Studio still shows the prediction. They also stay for the versions that serve, served last, or are a shadow.
-    The rest of each prediction stays for the rates. Killed anywhere, the next run goes on. Raises UpstreamError.
+    The rest of each prediction stays for the rates. The *walk* goes over their ids. Raises UpstreamError.
     """
-    versions, deadline = _find_needed(serving, project_id), time.monotonic() + seconds
-    dropped = after = 0
-    while time.monotonic() < deadline:
+    versions, dropped = _find_needed(serving, project_id), 0
+    while True:
+        after = int(walk.after or 0)
         replaced = serving.predictions.find_replaced(project_id, before, versions=versions, after=after, most=PAGE)
-        if not replaced:
-            break
+        walk.after = str(replaced[-1].id) if replaced else ""
         tasks = serving.studio.client.named_tasks(project_id, sorted({prediction.task_id for prediction in replaced}))
         unseen = [
             prediction.id for prediction in replaced if _is_unseen(tasks.get(prediction.task_id), prediction.version)
         ]
         dropped += serving.predictions.drop_boxes(unseen)
-        after = replaced[-1].id
-    return dropped
+        if not replaced or not walk.has_time:
+            return dropped
 
 
 def _find_needed(serving: ServingRoom, project_id: int) -> set[str]:

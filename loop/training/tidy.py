@@ -14,17 +14,19 @@ from loop.storage.files import PREFIX
 from loop.training.room import TrainingRoom
 from loop.training.store import OPEN
 from loop.training.trainer import discard
+from loop.walk import Walk
 
 
-def remove_runs(trainings: TrainingRoom, before: datetime) -> int:
+def remove_runs(trainings: TrainingRoom, before: datetime, walk: Walk) -> int:
     """
     Remove the folders of trainings that ended *before* a time; return how many.
 
     Of trainings that ended since, weights and checkpoints that a kill left are removed. A folder of a training that the
-    records do not have stays. Killed anywhere, the next run goes on.
+    records do not have stays.
     """
     removed = 0
-    for run in trainings.runs.glob("training-*"):
+    for name in walk.over(run.name for run in trainings.runs.glob("training-*")):
+        run = trainings.runs / name
         ended_at = _find_end(trainings, run)
         if ended_at is None:
             continue
@@ -35,7 +37,7 @@ def remove_runs(trainings: TrainingRoom, before: datetime) -> int:
     return removed
 
 
-def remove_snapshots(trainings: TrainingRoom, project_id: int, before: datetime) -> int:
+def remove_snapshots(trainings: TrainingRoom, project_id: int, before: datetime, walk: Walk) -> int:
     """
     Remove the snapshots of a project that were written *before* a time and that nothing needs; return how many.
 
@@ -43,23 +45,26 @@ def remove_snapshots(trainings: TrainingRoom, project_id: int, before: datetime)
     snapshot goes at once, and what a kill leaves is removed with the drafts of killed writers. No training of the
     project may run meanwhile.
     """
-    root = trainings.datasets.snapshots / str(project_id)
+    root, removed = trainings.datasets.snapshots / str(project_id), 0
     needed = {version.facts.snapshot for version in trainings.registry.versions.list(project_id)}
     needed |= {training.snapshot for training in trainings.store.open(project_id)}
     newest = dataset_folder.find_newest(root)
     folders = {(name or "")[:16] for name in needed} | ({newest.folder.name} if newest else set())
-    old = [
-        manifest.parent
-        for manifest in root.glob("[!.]*/manifest.json")
-        if manifest.parent.name not in folders and _changed_at(manifest) < before
-    ]
-    for folder in old:
-        gone = folder.rename(root / f"{PREFIX}{secrets.token_hex(8)}")
-        shutil.rmtree(gone, ignore_errors=True)
-    for image in root.glob(".images/*/*"):  # shared copies; those that a snapshot needs have another link
-        if image.stat().st_nlink == 1 and _changed_at(image) < before:
-            image.unlink(missing_ok=True)
-    return len(old)
+    for name in walk.over(manifest.parent.name for manifest in root.glob("[!.]*/manifest.json")):
+        if name not in folders and _changed_at(root / name / "manifest.json") < before:
+            gone = (root / name).rename(root / f"{PREFIX}{secrets.token_hex(8)}")
+            shutil.rmtree(gone, ignore_errors=True)
+            removed += 1
+    return removed
+
+
+def remove_shared_images(trainings: TrainingRoom, project_id: int, before: datetime, walk: Walk) -> None:
+    """Remove the images that snapshots of a project shared, where none has them any more; no training may run."""
+    shared = trainings.datasets.snapshots / str(project_id) / ".images"
+    for name in walk.over(folder.name for folder in shared.glob("*")):
+        for image in (shared / name).glob("*"):  # those that a snapshot needs have another link
+            if image.stat().st_nlink == 1 and _changed_at(image) < before:
+                image.unlink(missing_ok=True)
 
 
 def _find_end(trainings: TrainingRoom, run: Path) -> datetime | None:

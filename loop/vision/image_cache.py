@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from loop.memory_budget import Use, budget
 from loop.storage.files import write_whole
 from loop.vision.images import Images
+from loop.walk import Walk
 
 if TYPE_CHECKING:
     from loop.vision.image_files import ImageFile, PreparedImage
@@ -56,14 +57,15 @@ class ImageCache:
             loan.shrink(len(content))
             return self._store(prepare(content, address, self._most_pixels), key)
 
-    def remove_unneeded(self, needed: Collection[bytes], before: datetime) -> int:
+    def remove_unneeded(self, needed: Collection[bytes], before: datetime, walk: Walk) -> int:
         """
         Remove the files written *before* a time whose key is not *needed*; return how many.
 
         A file that a dataset links to stays: it would free nothing. Files that killed writers left are removed too.
         """
         removed = 0
-        for path in self._folder.glob("*/*"):
+        folders = walk.over(folder.name for folder in self._folder.glob("*"))
+        for path in (path for name in folders for path in (self._folder / name).glob("*")):
             with suppress(FileNotFoundError):  # replaced meanwhile
                 facts = path.stat()
                 is_old = facts.st_nlink == 1 and facts.st_mtime < before.timestamp()

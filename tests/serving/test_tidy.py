@@ -9,10 +9,12 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from loop.installation.tidy import tidy
+from loop.installation.tidy import PLACES, tidy
 from loop.rates.assess import RatesRequest, assess
 from loop.reviews.judging import judge_tasks
+from loop.serving.tidy import PAGE, drop_replaced
 from loop.storage.tables import predictions
+from loop.walk import Walk
 from tests.builders import LONG_AGO, ls_task, read_rows, region, review, served
 from tests.fakes import FreeQueue
 from tests.swap import swap
@@ -120,6 +122,32 @@ def test_a_prediction_that_was_replaced_lately_stays(rooms, tmp_path):
     tidy(rooms.installation)
 
     assert boxes(rooms) == {1: [V1, V3]}
+
+
+def test_a_run_whose_time_is_up_lets_the_next_one_pass_the_rows_that_stay(rooms, tmp_path):
+    promote(rooms, tmp_path, V2, V3)
+    last = PAGE + 1
+    rooms.studio.client.tasks = [
+        {**ls_task(task), **UNTOUCHED, "total_annotations": int(task < last)} for task in range(1, last + 1)
+    ]
+    log(
+        rooms,
+        *(served(region(version), task=task, version=version) for task in range(1, last + 1) for version in (V1, V3)),
+    )
+    short = Walk(seconds=0)
+
+    assert drop_replaced(rooms.serving, 1, NOW, short) == 0
+    assert drop_replaced(rooms.serving, 1, NOW, Walk(short.after, seconds=0)) == 1
+
+
+def test_a_run_goes_on_behind_the_place_where_the_one_before_stopped_and_then_begins_anew(rooms, tmp_path):
+    promote(rooms, tmp_path, V2, V3)
+    rooms.studio.client.tasks = [{**ls_task(1), **UNTOUCHED}]
+    log(rooms, *(served(region(version), version=version) for version in (V1, V3)))
+    rooms.installation.machine.facts.replace(PLACES, {"predictions 1": "1"})
+
+    assert "predictions 0," in tidy(rooms.installation)
+    assert "predictions 1," in tidy(rooms.installation)
 
 
 @given(
