@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import os
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 log = logging.getLogger(__name__)
 
 DIGITS = 12  # of the number that a file's name begins with
 SUFFIX, WRITING, ASIDE = ".event", ".writing", ".aside"
+EMPTY_SECONDS = 60.0  # after which a file in which nothing stands is not being written any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +64,19 @@ class EventSpool:
         path = self._folder / f"{number:0{DIGITS}}-{secrets.token_hex(8)}{SUFFIX}"
         scratch = path.with_suffix(WRITING)
         try:
-            _write_through(scratch, _write_event(event))
-            scratch.rename(path)
+            _write_through(scratch, path, _write_event(event))
         except OSError:
             scratch.unlink(missing_ok=True)
             raise
         _sync_folder(self._folder)
+
+    def finish_abandoned(self) -> None:
+        """Let whole events that a killed process had not added yet wait, and remove what it had half written."""
+        for path in self._paths(WRITING):
+            with suppress(FileNotFoundError), path.open("rb") as file:  # its writer ended meanwhile
+                if _is_abandoned(file):
+                    log.warning("the process that wrote %s was killed", path)
+                    path.rename(path.with_suffix(SUFFIX)) if _is_whole(file.read()) else path.unlink()
 
     def waiting(self) -> Iterator[tuple[Path, ArrivedEvent]]:
         """Yield the events that wait now, oldest first, each with the path by which it is removed."""
@@ -114,13 +124,35 @@ def _read_event(text: str) -> ArrivedEvent:
     return ArrivedEvent(fields["key"], fields["project_id"], fields["action"], fields["payload"], moment)
 
 
-def _write_through(path: Path, content: bytes) -> None:
-    """Write a file that only its owner may read, and wait until it is on the disk."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+def _is_abandoned(file: IO[bytes]) -> bool:
+    """Whether the process that wrote a file was killed: it locks the file before it writes, until it has its name."""
+    facts = os.fstat(file.fileno())
+    if not facts.st_size and time.time() - facts.st_mtime < EMPTY_SECONDS:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_whole(content: bytes) -> bool:
+    try:
+        _read_event(content.decode())
+    except (ValueError, KeyError, TypeError):
+        return False
+    return True
+
+
+def _write_through(scratch: Path, path: Path, content: bytes) -> None:
+    """Write a file that only its owner may read, wait until it is on the disk, and give it its name."""
+    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+        scratch.rename(path)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -95,6 +95,7 @@ class EventStore:
 
     def _take_over(self, deadline: float, seconds: float) -> None:
         """Record spooled events until a *deadline*, each within a number of *seconds*."""
+        self.spool.finish_abandoned()
         for path, event in self.spool.waiting():
             try:
                 result = attempt(partial(self._record, event, seconds))

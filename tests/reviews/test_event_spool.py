@@ -1,6 +1,8 @@
 """Events while the records are locked, the disk is full and processes are killed: none is lost, none comes twice."""
 
+import fcntl
 import itertools
+import os
 import shutil
 import stat
 import tempfile
@@ -33,9 +35,11 @@ def numbers_in(events):
 
 def test_an_event_that_the_records_do_not_take_waits_in_a_file_and_nobody_waits_for_it(rooms, settings, records_file):
     with locked(records_file):
-        began = time.monotonic()
-        arrive(rooms, event_of(1), event_of(2), event_of(3))
-        seconds = time.monotonic() - began
+        moments = [time.monotonic()]
+        for number in (1, 2, 3):
+            arrive(rooms, event_of(number))
+            moments.append(time.monotonic())
+        seconds = max(end - begin for begin, end in itertools.pairwise(moments))
 
         waiting = rooms.reviews.events.spool.count()
 
@@ -106,6 +110,39 @@ def test_on_a_full_disk_an_event_is_refused(rooms, records_file, tmp_path):
     intake.close()
 
 
+@pytest.mark.parametrize("length", [None, 30, 0], ids=["whole", "half", "empty"])
+def test_a_file_of_a_killed_writer_is_recorded_where_it_is_whole_and_removed_otherwise(
+    rooms, settings, records_file, length
+):
+    with locked(records_file):
+        arrive(rooms, event_of(1))
+    (waiting,) = (settings.home / "spool").iterdir()
+    left = waiting.rename(waiting.with_suffix(".writing"))
+    left.write_bytes(left.read_bytes()[:length])
+    os.utime(left, (0, 0))
+
+    rooms.reviews.events.take_over()
+
+    assert numbers_in(rooms.reviews.events) == ([1] if length is None else [])
+    assert list((settings.home / "spool").iterdir()) == []
+
+
+def test_a_file_that_is_being_written_is_left_to_its_writer(rooms, settings, records_file):
+    with locked(records_file):
+        arrive(rooms, event_of(1))
+    (waiting,) = (settings.home / "spool").iterdir()
+    left = waiting.rename(waiting.with_suffix(".writing"))
+    new = left.with_name("000000000001-0.writing")
+    new.touch()  # its writer has not locked it yet
+    with left.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+        rooms.reviews.events.take_over()
+
+    assert left.exists()
+    assert new.exists()
+
+
 acts = st.lists(
     st.one_of(
         st.tuples(st.just("send"), st.integers(1, 8)),
@@ -130,6 +167,7 @@ def test_whatever_is_locked_and_killed_no_event_is_lost_or_comes_twice(empty_rec
 
         recorded = numbers_in(events)
         assert events.spool.is_empty()
+        assert all(path.stat().st_size == 0 for path in spool.glob("*"))  # too young to be removed
         assert len(set(recorded)) == len(recorded)
         assert set(taken) <= set(recorded) <= set(sent)
         assert recorded == sorted(recorded)
