@@ -10,7 +10,7 @@ import shutil
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from loop.errors import PayloadError
 from loop.storage.database import copy_records, read_column
-from loop.storage.files import PREFIX, scratch_folder
+from loop.storage.files import PREFIX, scratch_folder, sha256_of
 from loop.storage.home_folder import make_home
 from loop.storage.keys import KEY_FILE
 from loop.storage.tables import IS_OPEN
@@ -68,7 +68,7 @@ def backup(home: Path, records: str | sa.URL, out: Path) -> str:
     Write a backup, whole or not at all, and return a line about it; everything may run meanwhile.
 
     Images, vectors, logs and caches are left out: they are made again. Raises PayloadError for records that are not in
-    SQLite, RecordsDown, and OSError.
+    SQLite or have no tables, RecordsDown, and OSError.
     """
     descriptor, name = tempfile.mkstemp(dir=out.parent, prefix=".backup-")  # one for each backup that runs
     half = Path(name)
@@ -98,18 +98,34 @@ def restore(home: Path, archive: Path) -> str:
     """
     Restore a backup into a home that is empty or not there; return a line about it.
 
-    Every file is checked by its hash before the first one is in its place, the records last. Raises PayloadError for a
-    home that is not empty, and for a file that is no whole backup.
+    Every file is checked by its hash before the first one is in its place, the records last. What a killed restore of
+    the same backup left is replaced. Raises PayloadError for a home that is not empty, and for a file that is no whole
+    backup.
     """
     make_home(home)
-    if names := sorted(path.name for path in home.iterdir() if not path.name.startswith((PREFIX, "lost+found"))):
-        raise PayloadError("LOOP_HOME", "an empty folder to restore into", f"{home} with {', '.join(names[:5])}")
+    names = {path.name for path in home.iterdir() if not path.name.startswith((PREFIX, "lost+found"))}
+    if not names <= {*FOLDERS, KEY_FILE}:
+        raise _not_empty(home, names)
     with scratch_folder(home) as scratch:
         hashes = _extract(archive, scratch)
+        _remove_part(home, names, hashes)
         for name in (*FOLDERS, KEY_FILE, RECORDS):
             if (scratch / name).exists():
                 (scratch / name).rename(home / name)
     return f"{home}: {len(hashes)} files restored"
+
+
+def _remove_part(home: Path, names: Collection[str], hashes: Mapping[str, str]) -> None:
+    """Remove what a killed restore had put in its place. Raises PayloadError where any file is not of this backup."""
+    for path in (path for name in names for path in (home / name, *(home / name).rglob("*"))):
+        if not path.is_dir() and hashes.get(path.relative_to(home).as_posix()) != sha256_of(path):
+            raise _not_empty(home, names)
+    for name in names:
+        shutil.rmtree(home / name) if (home / name).is_dir() else (home / name).unlink()
+
+
+def _not_empty(home: Path, names: Collection[str]) -> PayloadError:
+    return PayloadError("LOOP_HOME", "an empty folder to restore into", f"{home} with {', '.join(sorted(names)[:5])}")
 
 
 def _copy_waiting(spool: Path, target: Path) -> dict[str, Path]:

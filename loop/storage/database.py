@@ -155,9 +155,12 @@ def copy_records(url: str | sa.URL, target: Path) -> None:
 
 
 def read_column(records: Path, query: str) -> set[str]:
-    """Return the texts of a query with one column in a copy of the records."""
+    """Return the texts of a query with one column in a copy of the records. Raises PayloadError without its table."""
     with closing(sqlite3.connect(records)) as connection:
-        return {str(text) for (text,) in connection.execute(query)}
+        try:
+            return {str(text) for (text,) in connection.execute(query)}
+        except sqlite3.OperationalError as error:
+            raise PayloadError("the records", "the tables of an installation, which `loop up` makes", error) from error
 
 
 def find_damage(engine: sa.Engine) -> str | None:

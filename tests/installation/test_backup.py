@@ -146,6 +146,42 @@ def test_a_home_that_is_not_empty_is_left_alone(home, archive, tmp_path):
     assert files_in(home) == before
 
 
+@pytest.mark.parametrize("left", [("weights", "snapshots", "webhook.key"), ("weights/1",), ()])
+def test_a_restore_that_was_killed_is_done_again(rooms, archive, tmp_path, left):
+    new, whole = tmp_path / "new", tmp_path / "whole"
+    restore(whole, archive)
+    for name in left:
+        (new / name).parent.mkdir(parents=True, exist_ok=True)
+        (whole / name).rename(new / name)
+
+    restore(new, archive)
+
+    with closing(build(Settings.read({"LOOP_HOME": str(new)}), migrate=True)) as restored:
+        assert facts(restored) == facts(rooms)
+
+
+@pytest.mark.parametrize("name", ["weights/1/other.pt", "webhook.key"])
+def test_a_home_with_files_of_others_is_no_killed_restore(archive, tmp_path, name):
+    other = tmp_path / "new" / name
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b"of nobody else")
+
+    with pytest.raises(PayloadError, match="expected an empty folder"):
+        restore(tmp_path / "new", archive)
+
+    assert files_in(tmp_path / "new") == {name}
+    assert other.read_bytes() == b"of nobody else"
+
+
+def test_records_without_tables_are_named(tmp_path):
+    (tmp_path / "loop.sqlite3").touch()
+
+    with pytest.raises(PayloadError, match="expected the tables of an installation, which `loop up` makes"):
+        backup(tmp_path, f"sqlite:///{tmp_path}/loop.sqlite3", tmp_path / "loop.tar.gz")
+
+    assert not (tmp_path / "loop.tar.gz").exists()
+
+
 def cut(content):
     return content[: len(content) // 2]
 
