@@ -1,0 +1,1 @@
+"""Checks training, serving and embedding on a GPU."""

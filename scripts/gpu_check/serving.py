@@ -1,0 +1,181 @@
+"""Checks of serving and embedding on the device."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from loop.errors import DetectionFailed, DetectorBroken
+from loop.regions import Detection, Pixels
+from scripts.gpu_check.subject import Subject
+
+FLOOR = 0.05  # the least confidence of a box
+PLACE, CONFIDENCE = 0.005, 0.02  # by which boxes on two devices may differ: fractions of the image, and confidence
+SEED, LARGE = 11, (8000, 6000)  # width, height in pixels
+
+
+def same_boxes(subject: Subject) -> dict[str, Any]:
+    """The boxes on this device beside those on the CPU; with and without TF32, the short float of CUDA's products."""
+    import torch
+
+    on_cpu = subject.detector("cpu").detect(subject.images, FLOOR)
+    answer = {"as_it_serves": _compare(on_cpu, subject.detector().detect(subject.images, FLOOR))}
+    if subject.is_cuda:
+        torch.backends.cudnn.allow_tf32 = False
+        answer["without_tf32"] = _compare(on_cpu, subject.detector().detect(subject.images, FLOOR))
+        torch.backends.cudnn.allow_tf32 = True
+    return answer
+
+
+def _compare(ours: Sequence[Sequence[Detection]], theirs: Sequence[Sequence[Detection]]) -> dict[str, Any]:
+    """Pair detections of one class by the largest IoU, and describe their differences."""
+    places, confidences, alone, shown = [0.0], [0.0], [], 0
+    for first, second in zip(ours, theirs, strict=True):
+        rest = list(second)
+        shown += len(first)
+        for detection in first:
+            rivals = [one for one in rest if one.class_name == detection.class_name]
+            best = max(rivals, key=lambda one: one.box.iou(detection.box), default=None)
+            if best is None or best.box.iou(detection.box) < 0.5:
+                alone.append(detection.confidence)
+                continue
+            rest.remove(best)
+            places.append(max(abs(a - b) for a, b in zip(_corners(best), _corners(detection), strict=True)))
+            confidences.append(abs(best.confidence - detection.confidence))
+        alone += [one.confidence for one in rest]
+    is_equal = max(places) <= PLACE and max(confidences) <= CONFIDENCE and max(alone, default=0) <= FLOOR + CONFIDENCE
+    return {
+        "within_tolerance": is_equal,
+        "boxes": shown,
+        "most_place": max(places),
+        "most_confidence": round(max(confidences), 5),
+        "alone": sorted(alone, reverse=True)[:5],
+    }
+
+
+def _corners(detection: Detection) -> tuple[float, float, float, float]:
+    box = detection.box
+    return box.x0, box.y0, box.x1, box.y1
+
+
+def neighbours(subject: Subject) -> dict[str, Any]:
+    """Whether an image has the same boxes alone, among others, in another order, and in four threads at once."""
+    detector, images = subject.detector(), [*subject.images, *_large_images(2)]
+    alone = [detector.detect([image], FLOOR)[0] for image in images]
+    with ThreadPoolExecutor(4) as pool:
+        threads = list(pool.map(lambda image: detector.detect([image], FLOOR)[0], images))
+    reverse = detector.detect(images[::-1], FLOOR)[::-1]
+    again = subject.detector().detect(images, FLOOR)
+    return {
+        "among_others": detector.detect(images, FLOOR) == alone,
+        "in_reverse": reverse == alone,
+        "in_threads": threads == alone,
+        "loaded_again": again == alone,
+    }
+
+
+def speed(subject: Subject) -> dict[str, Any]:
+    """Images a second: a request of one, of all, from four threads; and the memory of the card."""
+    detector, images = subject.detector(), (subject.images * 3)[:200]
+    subject.reset_peak()
+    detector.detect(images[:20], FLOOR)
+    durations = [_time(partial(detector.detect, [image], FLOOR)) for image in images]
+    request = len(images) / _time(lambda: detector.detect(images, FLOOR))
+    with ThreadPoolExecutor(4) as pool:
+        threads = len(images) / _time(lambda: list(pool.map(lambda image: detector.detect([image], FLOOR), images)))
+    return {
+        "one_p50_ms": round(1000 * statistics.median(durations), 2),
+        "request_images_a_second": round(request, 1),
+        "four_threads_images_a_second": round(threads, 1),
+        **subject.memory(),
+    }
+
+
+def _time(work: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def embeddings(subject: Subject) -> dict[str, Any]:
+    """Vectors of the boxes on this device beside those on the CPU, and crops a second."""
+    boxes = [[box for _, box in scene.objects] for scene in subject.scenes]
+    vectors, rates = [], []
+    for device in ("cpu", subject.options.device):
+        embedder = _embedder(subject, device)
+        embedder.embed(subject.images[:5], boxes[:5])
+        began = time.perf_counter()
+        vectors.append(np.concatenate(embedder.embed(subject.images, boxes)))
+        rates.append(round(len(vectors[-1]) / (time.perf_counter() - began), 1))
+    cosine = (vectors[0] * vectors[1]).sum(axis=1)
+    return {"least_cosine": float(cosine.min()), "crops_a_second": {"cpu": rates[0], subject.options.device: rates[1]}}
+
+
+def _embedder(subject: Subject, device: str) -> Any:
+    from loop.vision.embedders import Embedders
+
+    embedders = Embedders("yolo:", device, subject.options.image_size)
+    space = embedders.space("a version", subject.weights)
+    assert space is not None
+    return embedders.load(space, subject.weights)
+
+
+def large_images(subject: Subject) -> dict[str, Any]:
+    """A request of many large images: memory stays that of one."""
+    detector, images = subject.detector(), _large_images(24)
+    subject.reset_peak()
+    seconds = _time(lambda: detector.detect(images, FLOOR))
+    return {"images": len(images), "images_a_second": round(len(images) / seconds, 1), **subject.memory()}
+
+
+def _large_images(count: int) -> list[Pixels]:
+    rng = np.random.default_rng(SEED)
+    small = rng.integers(0, 255, (LARGE[1] // 100, LARGE[0] // 100, 3), np.uint8)
+    image = np.ascontiguousarray(np.kron(small, np.ones((100, 100, 1), np.uint8)))
+    return [image] * count
+
+
+def full_card(subject: Subject) -> dict[str, Any]:
+    """Serving while the card is full: the error, and the boxes after there is room again."""
+    import torch
+
+    if not subject.is_cuda:
+        return {"skipped": "no card"}
+    detectors = subject.rooms.registry.detectors
+    detector = detectors.load(subject.weights)
+    before = detector.detect(subject.images[:5], FLOOR)
+    hog = _fill_card()
+    try:
+        error = f"none, {len(detector.detect(subject.images[:5], FLOOR))} answers"
+    except (DetectionFailed, DetectorBroken) as refusal:
+        error = f"{type(refusal).__name__}: {refusal}"
+    hog.clear()
+    torch.cuda.empty_cache()
+    same: bool | str
+    try:
+        same = detector.detect(subject.images[:5], FLOOR) == before
+    except (DetectionFailed, DetectorBroken) as refusal:
+        same = f"{type(refusal).__name__}: {refusal}"
+    loaded = detectors.load(subject.weights)
+    again = loaded.detect(subject.images[:5], FLOOR) == before
+    return {"error": error, "the_same_after": same, "loaded_again": loaded is not detector, "then_the_same": again}
+
+
+def _fill_card() -> list[Any]:
+    """Take all the memory of the card, down to pieces of 1 MB."""
+    import torch
+
+    hog, size = [], 2**33
+    torch.cuda.empty_cache()
+    while size >= 2**20:
+        try:
+            hog.append(torch.empty(size, dtype=torch.uint8, device="cuda"))
+        except torch.OutOfMemoryError:
+            size //= 2
+    return hog
