@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import closing
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -37,12 +40,15 @@ def up() -> None:
 
     stopping, settings = services.Stopping(), Settings.read()
     make_home(settings.home)
-    services.up(settings, stopping, out.print, lambda: _lead(settings))
+    services.up(settings, stopping, out.print, lambda: _lead(settings, lambda: bool(stopping)))
 
 
-def _lead(settings: Settings) -> None:
-    with closing(build(settings, migrate=True)) as rooms:
-        rooms.installation.machine.lead()
+@contextmanager
+def _lead(settings: Settings, is_stopping: Callable[[], bool]) -> Iterator[None]:
+    """Lead until the end of the `with` block; where another machine takes over, ask this process to stop."""
+    stop = partial(os.kill, os.getpid(), signal.SIGTERM)
+    with closing(build(settings)) as rooms, rooms.installation.machine.lead_alone(stop, out.print, is_stopping):
+        yield
 
 
 @app.command("status")
@@ -141,8 +147,9 @@ def schedule() -> None:
     """Run the schedule of sweeps, syncs, discoveries and tidying. `loop up` starts its own schedule."""
     set_up_logs()
     settings = Settings.read()
-    _lead(settings)
-    build(settings).queue.schedule(*list_schedule(settings))
+    rooms = build(settings, migrate=True)
+    rooms.installation.machine.lead()
+    rooms.queue.schedule(*list_schedule(settings))
 
 
 @app.command()

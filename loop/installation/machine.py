@@ -7,17 +7,19 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, inspect
 
 import loop
 from loop.errors import MachineUnfit
+from loop.installation.upkeep.lease import Lease
 from loop.storage import database
+from loop.storage.exchange_tables import installation
 from loop.storage.files import write_whole
 from loop.storage.installation_store import InstallationStore
 from loop.storage.keys import DerivedSecrets
@@ -59,6 +61,25 @@ class Machine:
         if self.is_shared:
             self.facts.replace(PLACE, _where())
             self.facts.replace(SOFTWARE, self._software())
+
+    @contextmanager
+    def lead_alone(
+        self, give_up: Callable[[], None], say: Callable[[str], None], is_stopping: Callable[[], bool]
+    ) -> Iterator[None]:
+        """
+        Lead for the `with` block, with the records up to date.
+
+        Raises MachineUnfit with the name of another machine that leads. *give_up* is called where one began to lead,
+        because this one was silent for too long.
+        """
+        with ExitStack() as stack:
+            if self.is_shared:
+                if not inspect(self.engine).has_table(installation.name):
+                    database.migrate(self.engine.url)
+                stack.enter_context(Lease(self.facts).hold(_where(), give_up, say, is_stopping))
+            database.migrate(self.engine.url)
+            self.lead()
+            yield
 
     def join(self, *, may_lead: bool = False) -> None:
         """

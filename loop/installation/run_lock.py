@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import secrets
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,16 +30,17 @@ def hold(home: Path) -> Iterator[str]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            pid = _read(file).get("pid", "unknown")
+            holder = _read(file)
+            process = f"process {holder.get('pid', 'unknown')} on {holder.get('host', 'this machine')}"
             raise LoopError(
-                f"another `loop up` (process {pid}) runs on LOOP_HOME={home}: stop it, or set another LOOP_HOME"
+                f"another `loop up` ({process}) runs on LOOP_HOME={home}: stop it, or set another LOOP_HOME"
             ) from error
         if (before := _read(file).get("run")) and (left := processes.end(before, seconds=PATIENCE)):
             raise LoopError(
                 f"processes of the last `loop up` do not end: {', '.join(str(process.pid) for process in left)}"
             )
         run = secrets.token_hex(16)
-        _write(file, json.dumps({"run": run, "pid": os.getpid()}))
+        _write(file, json.dumps({"run": run, "pid": os.getpid(), "host": socket.gethostname()}))
         yield run
         _write(file, "")
 

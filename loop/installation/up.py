@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 
 import httpx
@@ -52,16 +52,22 @@ class Stopping:
         return bool(self._moments) and self._moments[-1] - self._moments[0] > ONE_PRESS
 
 
-def up(settings: Settings, stopping: Stopping, say: Callable[[str], None], lead: Callable[[], None]) -> None:
+def up(
+    settings: Settings,
+    stopping: Stopping,
+    say: Callable[[str], None],
+    lead: Callable[[], AbstractContextManager[None]],
+) -> None:
     """
     Run the installation of LOOP_HOME until it is *stopping*.
 
-    *lead* prepares the records; it is called only where no other `loop up` runs on LOOP_HOME. Raises LoopError.
+    *lead* prepares the records, and refuses where another machine leads; it is called only where no other `loop up` of
+    this machine runs on LOOP_HOME. Raises LoopError.
     """
     with run_lock.hold(settings.home) as mark:
         _clear(settings, stopping)
-        lead()
-        run(parts_of(settings, mark), settings, stopping, Guard(mark), lambda line: _say(say, line))
+        with lead():
+            run(parts_of(settings, mark), settings, stopping, Guard(mark), lambda line: _say(say, line))
 
 
 def parts_of(settings: Settings, mark: str = "") -> list[Program]:

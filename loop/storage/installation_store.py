@@ -40,3 +40,22 @@ class InstallationStore:
             is_known = connection.execute(change).rowcount
         if not is_known:
             self.settle(name, value)
+
+    def exchange(self, name: str, before: str | None, value: Mapping[str, Any] | None) -> bool:
+        """
+        Record a fact in place of the recorded one if that has the id *before*, or none is recorded where it is None.
+
+        Return whether it was so. A *value* of None removes the fact.
+        """
+        if before is None:
+            return value is not None and self.settle(name, value) is value
+        is_named = installation.c.name == name
+        with self._engine.begin() as connection:
+            found = connection.scalar(sa.select(installation.c.value).where(is_named).with_for_update())
+            if found is None or found.get("id") != before:
+                return False
+            if value is None:
+                connection.execute(installation.delete().where(is_named))
+            else:
+                connection.execute(installation.update().where(is_named).values(value=dict(value)))
+        return True
