@@ -1,5 +1,7 @@
 """One `loop up` for each home."""
 
+import socket
+
 import pytest
 
 from scripts.demo.label_studio import free_port
@@ -16,7 +18,8 @@ def test_a_second_one_on_the_same_home_is_refused_by_name(settings):
 
         error = run_loop(other, "up", ok=False)
 
-        assert f"another `loop up` (process {process.pid}) runs on LOOP_HOME={settings.home}" in error.replace("\n", "")
+        holder = f"another `loop up` (process {process.pid} on {socket.gethostname()})"
+        assert f"{holder} runs on LOOP_HOME={settings.home}" in error.replace("\n", "")
         assert process.poll() is None
         process.terminate()
         assert_all_end(settings, process)
