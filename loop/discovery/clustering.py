@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loop.discovery.neighbour_graph import (
-    CELLS,
     NOISE,
     Graph,
     Labels,
@@ -19,6 +18,7 @@ from loop.discovery.neighbour_graph import (
     build_graph,
     connect_pieces,
     core_distances,
+    find_nearest,
     mutual_reachability,
     parting_distances,
 )
@@ -105,7 +105,7 @@ def cluster(vectors: Vectors, policy: ClusterPolicy | None = None, *, references
     policy = policy or ClusterPolicy()
     if len(vectors) < max(3, policy.least(len(vectors))):
         return Clustering(np.full(len(vectors), NOISE, np.intp), ())
-    points = reduce_dimensions(vectors, policy.dimensions, seed=policy.seed, references=references)
+    points = reduce_dimensions(vectors, policy.dimensions, references=references)
     graph = build_graph(points, policy.neighbours)
     labels = _sort_by_size(_assign_labels(points, graph, policy))
     core = core_distances(graph, policy.min_samples)
@@ -120,16 +120,14 @@ def cluster(vectors: Vectors, policy: ClusterPolicy | None = None, *, references
     return Clustering(labels, tuple(clusters))
 
 
-def reduce_dimensions(
-    vectors: Vectors, dimensions: int, *, seed: int = 0, references: Vectors | None = None
-) -> Vectors:
+def reduce_dimensions(vectors: Vectors, dimensions: int, *, references: Vectors | None = None) -> Vectors:
     """Centre unit vectors, keep the first principal components of them and the references, scale to unit length."""
     points = _unit(np.asarray(vectors, np.float32))
     fitted = points if references is None else np.concatenate([points, _unit(np.asarray(references, np.float32))])
     if 0 < dimensions < min(fitted.shape):
         from sklearn.decomposition import PCA
 
-        points = PCA(dimensions, svd_solver="randomized", random_state=seed).fit(fitted).transform(points)
+        points = PCA(dimensions, svd_solver="covariance_eigh").fit(fitted).transform(points)
     else:
         points = points - fitted.mean(axis=0)
     return _unit(points)
@@ -204,17 +202,13 @@ def attach_noise(vectors: Vectors, labels: Labels, likeness: float) -> Labels:
     """
     joined = labels.copy()
     inside, outside = np.flatnonzero(labels != NOISE), np.flatnonzero(labels == NOISE)
-    if len(inside) < VOTERS or likeness > 1:
+    if not len(outside) or len(inside) < VOTERS or likeness > 1:
         return joined
-    for rows in np.array_split(outside, -(-len(outside) * len(inside) // CELLS) or 1):
-        alike = vectors[rows] @ vectors[inside].T
-        near = np.argpartition(-alike, VOTERS - 1, axis=1)[:, :VOTERS]
-        votes = np.sort(labels[inside][near], axis=1)
-        most = votes[:, VOTERS // 2]  # the middle vote is the majority's, if a majority exists
-        is_majority = (votes == most[:, None]).sum(axis=1) >= VOTERS - 1
-        joined[rows] = np.where(
-            is_majority & (np.take_along_axis(alike, near, 1).mean(axis=1) >= likeness), most, NOISE
-        )
+    alike, near = find_nearest(vectors[inside], vectors[outside], VOTERS)
+    votes = np.sort(labels[inside][near], axis=1)
+    most = votes[:, VOTERS // 2]  # the middle vote is the majority's, if a majority exists
+    is_majority = (votes == most[:, None]).sum(axis=1) >= VOTERS - 1
+    joined[outside] = np.where(is_majority & (alike.mean(axis=1) >= likeness), most, NOISE)
     return joined
 
 

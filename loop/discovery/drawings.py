@@ -72,7 +72,7 @@ def lay_out(vectors: Vectors, *, seed: int = 0) -> Points:
     """
     if len(vectors) < 3:
         return np.linspace(0.25, 0.75, 2 * len(vectors), dtype=np.float32).reshape(-1, 2)
-    components = reduce_dimensions(vectors, DIMENSIONS, seed=seed)
+    components = reduce_dimensions(vectors, DIMENSIONS)
     if not 10 <= len(vectors) <= MOST_NEIGHBOURS:
         from sklearn.decomposition import PCA
 

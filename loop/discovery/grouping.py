@@ -26,7 +26,7 @@ def group_tasks(means: Mapping[int, Vectors], *, seed: int = 0) -> dict[int, int
     from sklearn.cluster import KMeans
 
     tasks = sorted(means)
-    vectors = reduce_dimensions(np.stack([means[task] for task in tasks]), DIMENSIONS, seed=seed)
+    vectors = reduce_dimensions(np.stack([means[task] for task in tasks]), DIMENSIONS)
     distinct = len(np.unique(vectors.round(4), axis=0))
     count = max(1, min(MOST, distinct, round(math.sqrt(len(tasks) / 2))))
     labels = KMeans(count, n_init=3, random_state=seed).fit_predict(vectors)

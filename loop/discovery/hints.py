@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loop.discovery.clustering import VectorCluster
-from loop.discovery.neighbour_graph import CELLS, NOISE, Labels, Vectors
+from loop.discovery.neighbour_graph import NOISE, Labels, Vectors, find_nearest
 from loop.discovery.tracking import NameHint
 
 
@@ -49,14 +49,12 @@ def find_likely_members(vectors: Vectors, labels: Labels, *, nearest: int = 5, q
         return likely
     limits = _find_limits(vectors, labels, inside, nearest, quantile)
     clusters = int(labels.max()) + 1
-    for rows in np.array_split(outside, -(-len(outside) * len(inside) // CELLS)):
-        likeness = vectors[rows] @ vectors[inside].T
-        near = np.argpartition(-likeness, min(nearest, len(inside)) - 1, axis=1)[:, :nearest]
-        votes = np.stack([(labels[inside][near] == cluster).sum(axis=1) for cluster in range(clusters)], axis=1)
-        best = votes.argmax(axis=1)
-        is_voted = labels[inside][near] == best[:, None]
-        closeness = (np.take_along_axis(likeness, near, 1) * is_voted).sum(axis=1) / is_voted.sum(axis=1)
-        likely[rows] = np.where(closeness >= limits[best], best, NOISE)
+    likeness, near = find_nearest(vectors[inside], vectors[outside], min(nearest, len(inside)))
+    votes = np.stack([(labels[inside][near] == cluster).sum(axis=1) for cluster in range(clusters)], axis=1)
+    best = votes.argmax(axis=1)
+    is_voted = labels[inside][near] == best[:, None]
+    closeness = (likeness * is_voted).sum(axis=1) / is_voted.sum(axis=1)
+    likely[outside] = np.where(closeness >= limits[best], best, NOISE)
     return likely
 
 

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
-CELLS = 2**24  # distances in memory at a time
 LEAST = 1e-6  # a distance of zero would be no edge
 NOISE = -1  # the label of a vector in no cluster
 SAMPLE = 4096  # members that are compared to connect pieces
@@ -30,20 +29,30 @@ def build_graph(vectors: Vectors, k: int) -> Graph:
     k = min(k, n - 1)
     if k < 1:
         return sparse.csr_array((n, n), dtype=np.float64)
-    rows, columns, distances = [], [], []
-    squares = (vectors**2).sum(axis=1)
-    step = max(1, CELLS // n)
-    for start in range(0, n, step):
-        part = vectors[start : start + step]
-        squared = squares[start : start + step, None] + squares - 2 * part @ vectors.T
-        squared[np.arange(len(part)), start + np.arange(len(part))] = np.inf
-        near = np.argpartition(squared, k - 1, axis=1)[:, :k]
-        rows.append(np.repeat(np.arange(start, start + len(part)), k))
-        columns.append(near.ravel())
-        distances.append(np.sqrt(np.take_along_axis(squared, near, 1).clip(0)).ravel())
-    edges = np.concatenate(distances).clip(LEAST).astype(np.float64)
-    graph = sparse.csr_array((edges, (np.concatenate(rows), np.concatenate(columns))), shape=(n, n))
+    import faiss
+
+    index = faiss.IndexFlatL2(vectors.shape[1])
+    index.add(np.ascontiguousarray(vectors, np.float32))
+    squares, near = index.search(np.ascontiguousarray(vectors, np.float32), k + 1)
+    is_self = near == np.arange(n)[:, None]
+    is_self[~is_self.any(axis=1), -1] = True  # a vector with more than k equals is not always among its own nearest
+    edges = np.sqrt(squares[~is_self].clip(0)).clip(LEAST).astype(np.float64)
+    graph = sparse.csr_array((edges, (np.repeat(np.arange(n), k), near[~is_self])), shape=(n, n))
     return connect_pieces(graph.maximum(graph.T).tocsr(), vectors)
+
+
+def find_nearest(vectors: Vectors, questions: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """
+    Find the *k* vectors with the largest inner product to each question, exactly: products and rows, largest first.
+
+    Both (questions, k); *k* is at most the number of vectors.
+    """
+    import faiss
+
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(np.ascontiguousarray(vectors, np.float32))
+    products, rows = index.search(np.ascontiguousarray(questions, np.float32), k)
+    return products, rows
 
 
 def connect_pieces(graph: Graph, vectors: Vectors) -> Graph:
