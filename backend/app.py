@@ -13,6 +13,7 @@ from backend import access
 from backend.api import api
 from backend.body import Deadlines, forget_body
 from backend.gate import Gate
+from backend.later import Later
 from backend.metrics import SECONDS
 from backend.protocol import protocol
 from backend.webhook import count_refusal, intake
@@ -57,7 +58,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     rooms.installation.machine.join(may_lead=True)  # without the key nobody could be let in
     predictor = Predictor(rooms.serving)
     predictor.warm_up()
-    app.extensions.update(rooms=rooms, predictor=predictor, gate=Gate(), deadlines=Deadlines())
+    app.extensions.update(rooms=rooms, predictor=predictor, gate=Gate(), deadlines=Deadlines(), later=Later())
     app.register_blueprint(protocol)
     app.register_blueprint(intake)
     app.register_blueprint(api)
@@ -70,6 +71,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_error_handler(LoopError, _answer)
     app.register_error_handler(Exception, _answer_bug)
     return app
+
+
+def ask_sync_all(app: Flask) -> None:
+    """Ask for the sync of every project as soon as Redis takes it: events came to nobody before this process ran."""
+    rooms, later = app.extensions["rooms"], app.extensions["later"]
+    later.add("sync of all projects", rooms.queue.ask_sync_all)
 
 
 def _begin() -> None:

@@ -1,5 +1,8 @@
 """Options for gunicorn: `gunicorn --config python:backend.gunicorn_options 'backend.app:create_app()'`."""
 
+from typing import Any
+
+from backend.app import ask_sync_all
 from backend.gate import PREDICTS, WAITING
 from loop.log_lines import set_up_logs
 
@@ -15,3 +18,8 @@ control_socket_disable = True
 def on_starting(_server: object) -> None:
     """Have gunicorn's own process log as its workers do."""
     set_up_logs()
+
+
+def post_worker_init(worker: Any) -> None:
+    """Make up for the events of the time in which this worker, or one before it, did not run."""
+    ask_sync_all(worker.wsgi)

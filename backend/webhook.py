@@ -7,16 +7,18 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Blueprint, Response, current_app, g, jsonify, request
 from werkzeug.exceptions import UnsupportedMediaType
 
 from backend import access
+from backend.later import Later
 from backend.metrics import EVENTS, REFUSED
 from backend.protocol import body
 from loop.access.callers import EVENTS as EVENTS_ENDPOINT
-from loop.access.callers import CallerKind
+from loop.access.callers import Caller, CallerKind
 from loop.errors import PayloadError, RecordsDown, Unauthorized, UpstreamError
 from loop.label_studio.payloads import project_id_of, project_of
 from loop.label_studio.webhook import ACTIONS, PROJECT_HEADER, SECRET_HEADER, START_TRAINING
@@ -60,8 +62,10 @@ def webhook() -> tuple[Response, int]:
     EVENTS.labels(project_id, action if action in KNOWN else "other").inc()
     try:
         rooms.queue.ask_review(project_id)
-    except UpstreamError as error:  # the event is kept, and the sweep asks again
-        log.warning("%s of project %d is appended, its job is not enqueued: %s", action, project_id, error)
+    except UpstreamError as error:  # the event is kept
+        log.warning("%s of project %d is appended, its job is asked for later: %s", action, project_id, error)
+        later: Later = current_app.extensions["later"]
+        later.add(f"review of project {project_id}", partial(_ask_review, rooms, project_id))
     return jsonify(status="appended" if is_new else "known already"), 202
 
 
@@ -91,4 +95,24 @@ def count_refusal(response: Response) -> Response:
     rooms: Rooms = current_app.extensions["rooms"]
     with suppress(PayloadError, UpstreamError):  # no project that we can know, or records that are down
         rooms.reviews.refusals.add(project_id_of(claimed), f"{response.status_code}: {reason}")
+    sender: Caller | None = g.get("caller")
+    if response.status_code >= 500 and sender and sender.kind == CallerKind.WEBHOOK and sender.project:
+        later: Later = current_app.extensions["later"]
+        later.add(f"sync of project {sender.project}", partial(_ask_sync, rooms, sender.project))
     return response
+
+
+def _ask_review(rooms: Rooms, project_id: int) -> bool:
+    rooms.queue.ask_review(project_id)
+    return True
+
+
+def _ask_sync(rooms: Rooms, project_id: int) -> bool:
+    """
+    Ask for the sync that finds what a lost event reported; return whether it begins after now.
+
+    Raises UpstreamError while the records take nothing, as on a full disk: the sync would fail as well.
+    """
+    rooms.studio.projects.get(project_id)
+    rooms.reviews.refusals.flush()
+    return rooms.queue.ask_sync(project_id)

@@ -28,6 +28,10 @@ class FakeQueue:
     def ask_review(self, project_id):
         self.asked.append(("review", project_id))
 
+    def ask_sync(self, project_id):
+        self.asked.append(("sync", project_id))
+        return True
+
     def ask_refresh(self, project_id):
         self.asked.append(("refresh", project_id))
 

@@ -14,7 +14,7 @@ from functools import partial
 import httpx
 
 from loop import process_table as processes
-from loop.errors import LoopError, UpstreamError
+from loop.errors import LoopError
 from loop.installation import run_lock
 from loop.installation.guard import Guard
 from loop.installation.memory import machine_bytes, web_processes
@@ -124,8 +124,6 @@ def run(
                 _put_back(settings)
         say(f"{'access':<18} {_describe_access(settings)}")
         _wait_for_web(settings, parts, stopping)
-        if not stopping:
-            _ask_sync(settings)
         say("stopping" if stopping else "ready")
         _keep(parts, settings, stopping, guard, say)
     finally:
@@ -137,14 +135,6 @@ def _put_back(settings: Settings) -> None:
     """Put jobs that a worker had begun back into their queues: no worker of this Redis runs yet."""
     queue = JobQueue(settings.redis)
     queue.put_back()
-    queue.close()
-
-
-def _ask_sync(settings: Settings) -> None:
-    """Ask for a sync, which repairs the login that Label Studio sends: it tries a login on the web part first."""
-    queue = JobQueue(settings.redis)
-    with suppress(UpstreamError):  # the schedule asks again
-        queue.ask_sync_all()
     queue.close()
 
 
@@ -181,11 +171,7 @@ def _end(parts: Sequence[Program], stopping: Stopping, seconds: float) -> None:
 def _keep(
     parts: Sequence[Program], settings: Settings, stopping: Stopping, guard: Guard, say: Callable[[str], None]
 ) -> None:
-    def back_at_work(name: str) -> None:
-        if name == WEB:  # Label Studio sent events to nobody meanwhile
-            _ask_sync(settings)
-
-    keeper = Keeper(parts, partial(part_states.write, settings.home, guard.run), say, back_at_work)
+    keeper = Keeper(parts, partial(part_states.write, settings.home, guard.run), say)
     try:
         while not stopping:
             if not guard.is_alive():

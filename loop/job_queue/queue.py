@@ -128,9 +128,10 @@ class JobQueue:
         A job may take until it is due again, and no less than RQ lets every job take.
         """
         from rq import Queue
-        from rq.cron import CronScheduler
 
-        scheduler = CronScheduler(connection=self._redis)
+        from loop.job_queue.schedule import SteadySchedule
+
+        scheduler = SteadySchedule(connection=self._redis)
         for job, every in jobs:
             limits: dict[str, Any] = {"ttl": every, "job_timeout": max(every, Queue.DEFAULT_TIMEOUT)}
             scheduler.register(job, queue_name=DEFAULT, interval=every, result_ttl=0, failure_ttl=3600, **limits)
@@ -202,21 +203,22 @@ class JobQueue:
         return True
 
     def _is_open(self, job_id: str) -> bool:
-        """Whether a job waits or runs; a job that ended or lost its worker is removed."""
+        """Whether a job waits or runs; a job that ended or lost its worker is removed. Raises RedisError."""
         from rq.exceptions import InvalidJobOperation, NoSuchJobError
         from rq.job import Job, JobStatus
 
-        from loop.job_queue.worker import is_abandoned
+        from loop.job_queue.worker import forget_taken, is_abandoned, is_lost
 
         try:
             job = Job.fetch(job_id, connection=self._redis)
         except NoSuchJobError:
             return False
         status = job.get_status(refresh=False)  # as it was fetched: a job that ended since has no status
-        if status in (JobStatus.CREATED, JobStatus.QUEUED, JobStatus.SCHEDULED, JobStatus.DEFERRED):
+        if status in (JobStatus.CREATED, JobStatus.SCHEDULED, JobStatus.DEFERRED):
             return True
-        if status == JobStatus.STARTED and not is_abandoned(job):
+        if (status == JobStatus.QUEUED and not is_lost(job)) or (status == JobStatus.STARTED and not is_abandoned(job)):
             return True
+        forget_taken(job)
         with suppress(InvalidJobOperation, ValueError):  # RQ raises these where the job is gone by now
             job.delete()
         return False

@@ -31,9 +31,10 @@ log = logging.getLogger(__name__)
 PATIENCE = 2.0  # seconds that a job has to end by itself
 CLOCK_SECONDS = 10.0  # by which two clocks of the system may differ
 LOOK_SECONDS = 0.5  # between two checks of a job that its worker still runs
-LIFE_SECONDS = 30  # of a worker in Redis without a sign of life; it gives one at least twice as often
-JOB_SECONDS = 10  # between two signs of life of a worker with a job
-TIDY_SECONDS = 30  # between two looks for jobs that a dead worker had taken and not begun
+LIFE_SECONDS = 20  # of a worker in Redis without a sign of life
+JOB_SECONDS = 5  # between two signs of life of a worker with a job; RQ has one without a job wait LIFE_SECONDS - 15
+TAKEN_SECONDS = 5  # after which a job that a worker took and did not begin is lost
+MARK_SECONDS = 3600  # of a mark in Redis that says when a job was first seen so
 
 Stopped = Callable[[str, tuple[Any, ...]], None]  # takes the name of a job's function and its arguments
 
@@ -50,7 +51,7 @@ class LoopWorker(Worker):
 
     def __init__(self, *args: Any, stopped: Stopped, **options: Any) -> None:
         often = {"worker_ttl": LIFE_SECONDS, "job_monitoring_interval": JOB_SECONDS}
-        super().__init__(*args, **{"maintenance_interval": TIDY_SECONDS, **often, **options})
+        super().__init__(*args, **{**often, **options})
         self._stopped = stopped
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
@@ -110,6 +111,25 @@ def is_abandoned(job: Job) -> bool:
     """Whether the worker of a started job is gone: Redis does not know it, or its process on this machine ended."""
     workers = Worker.all(connection=job.connection)
     return all(is_dead(worker) for worker in workers if worker.name == job.worker_name)
+
+
+def is_lost(job: Job) -> bool:
+    """
+    Whether a job counts as waiting and is in no queue: a worker took it, and did not begin it for some seconds.
+
+    The worker died, or lost Redis. Redis itself measures the time, so that no clock matters that somebody sets.
+    """
+    if Queue(job.origin, connection=job.connection).get_job_position(job.id) is not None:
+        return False
+    mark = f"loop:taken:{job.id}:{job.enqueued_at}"
+    if job.connection.set(mark, 1, nx=True, ex=MARK_SECONDS):
+        return False
+    return int(job.connection.ttl(mark)) <= MARK_SECONDS - TAKEN_SECONDS
+
+
+def forget_taken(job: Job) -> None:
+    """Remove a job from the list of those that a worker took and did not begin."""
+    job.connection.lrem(Queue(job.origin, connection=job.connection).intermediate_queue_key, 0, job.id)
 
 
 def forget_dead_workers(connection: Redis) -> None:

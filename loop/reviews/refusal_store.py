@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
+from loop.errors import RecordsDown
 from loop.storage.database import begin_soon
 from loop.storage.exchange_tables import refusals
 from loop.storage.tables import events, projects
@@ -45,9 +46,23 @@ class RefusalStore:
                 self._waiting[project_id] = (count + 1, reason)
             if time.monotonic() - self._written_at < PAUSE:
                 return
+        self.flush()
+
+    def flush(self) -> None:
+        """Write the counts that wait. Raises RecordsDown; what could not be written waits on then."""
+        with self._lock:
             waiting, self._waiting, self._written_at = self._waiting, {}, time.monotonic()
-        for waiting_id, (number, last_reason) in waiting.items():
-            self._write(waiting_id, number, last_reason)
+        try:
+            while waiting:
+                project_id, (count, reason) = next(iter(waiting.items()))
+                self._write(project_id, count, reason)
+                del waiting[project_id]
+        except RecordsDown:
+            with self._lock:
+                for project_id, (count, reason) in waiting.items():
+                    later, last_reason = self._waiting.get(project_id, (0, reason))
+                    self._waiting[project_id] = (count + later, last_reason)
+            raise
 
     def of(self, project_id: int) -> RefusedEvents | None:
         """Return the refused events of a project; None where none was refused."""

@@ -1,6 +1,7 @@
 """Events by webhook."""
 
 import threading
+import time
 
 import pytest
 
@@ -14,6 +15,8 @@ from loop.memory_budget import Use, budget
 from tests.backend.builders import AUTH
 from tests.builders import created, ls_region
 from tests.fakes import FakeQueue
+from tests.reviews.record_lock import locked
+from tests.services import until
 from tests.swap import swap
 
 
@@ -126,17 +129,25 @@ def test_pressing_start_training_twice_is_two_events(client, rooms):
     assert len(rooms.reviews.events.pending(1)) == 2
 
 
-def test_an_event_is_taken_in_while_redis_is_down(app, rooms):
-    class Down(FakeQueue):
-        def ask_review(self, project_id):
-            raise UpstreamError("Redis did not answer")
+class DownQueue(FakeQueue):
+    is_down = True
 
-    app.extensions["rooms"] = swap(rooms, (rooms.queue, Down()))
+    def ask_review(self, project_id):
+        if self.is_down:
+            raise UpstreamError("Redis did not answer")
+        super().ask_review(project_id)
+
+
+def test_an_event_is_taken_in_while_redis_is_down_and_its_job_is_asked_for_when_it_is_back(app, rooms):
+    queue = DownQueue()
+    app.extensions["rooms"] = swap(rooms, (rooms.queue, queue))
 
     answer = app.test_client().post("/webhook", json=created(ls_region()), headers=secret(rooms))
+    queue.is_down = False
 
     assert answer.status_code == 202
     assert len(rooms.reviews.events.pending(1)) == 1
+    until(lambda: queue.asked == [("review", 1)], 10)
 
 
 def test_credentials_in_an_event_are_not_stored(client, rooms):
@@ -177,6 +188,27 @@ def test_an_event_that_can_be_stored_nowhere_is_answered_503(client, rooms):
 
     assert answer.status_code == 503
     assert "spool" in answer.json["error"]
+
+
+@pytest.mark.sqlite
+def test_after_a_lost_event_a_sync_is_asked_for_as_soon_as_the_records_take_something(client, rooms, settings):
+    (settings.home / "spool").write_text("no folder")
+    with locked(settings.home / "loop.sqlite3"):
+        answers = [client.post("/webhook", json=created(ls_region()), headers=secret(rooms)) for _ in range(2)]
+        time.sleep(1.5)
+        asked_while_locked = list(rooms.queue.asked)
+
+    assert [answer.status_code for answer in answers] == [503, 503]
+    assert asked_while_locked == []
+    until(lambda: rooms.queue.asked == [("sync", 1)], 10)
+    assert rooms.reviews.refusals.of(1).count == 2
+
+
+def test_an_event_that_is_refused_for_what_it_is_asks_for_no_sync(client, rooms):
+    client.post("/webhook", json={"action": "no name"}, headers=secret(rooms))
+    client.post("/webhook", json=created(ls_region()), headers=secret_of_nobody())
+
+    assert client.application.extensions["later"].is_idle()
 
 
 def test_refused_events_are_logged_counted_and_named_by_the_doctor_until_others_are_accepted(client, rooms, caplog):

@@ -31,7 +31,7 @@ def part(tmp_path):
 
 def test_a_part_that_cannot_be_started_is_tried_again_and_ends_nothing(part):
     said = []
-    keeper = Keeper([part], lambda parts: None, said.append, said.append)
+    keeper = Keeper([part], lambda parts: None, said.append)
     part.start()
 
     def is_started_again():

@@ -31,7 +31,7 @@ def test_a_part_that_gives_no_new_sign_for_a_while_is_silent(clock, sign):
 
     clock[0] = QUIET_SECONDS + 1
 
-    assert (first, silence.fault()) == ("", "gave no sign for 41 s")
+    assert (first, silence.fault()) == ("", "gave no sign for 26 s")
 
 
 def test_a_redis_that_lost_its_data_makes_no_part_silent(clock):

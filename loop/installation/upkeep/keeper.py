@@ -17,8 +17,7 @@ class Keeper:
     """
     Looks after *parts*.
 
-    *write* is called with the health of all parts when it has changed, and *back_at_work* with the name of a part that
-    works again after a restart.
+    *write* is called with the health of all parts when it has changed.
     """
 
     def __init__(
@@ -26,9 +25,8 @@ class Keeper:
         parts: Sequence[Program],
         write: Callable[[Mapping[str, PartHealth]], None],
         say: Callable[[str], None],
-        back_at_work: Callable[[str], object],
     ) -> None:
-        self._parts, self._write, self._say, self._back_at_work = parts, write, say, back_at_work
+        self._parts, self._write, self._say = parts, write, say
         self._health = {part.name: PartHealth(time.monotonic()) for part in parts}
         self._written: object = None
 
@@ -49,7 +47,6 @@ class Keeper:
             return
         if health.note(fault) and health.restarts:
             self._say(f"{name:<18} works again")
-            self._back_at_work(name)
 
     def _keep(self, part: Program, health: PartHealth) -> None:
         now = time.monotonic()

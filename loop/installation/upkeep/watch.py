@@ -30,7 +30,7 @@ from loop.vision.embedders import NONE
 
 EVERY_SECONDS = 10.0
 ANSWER_SECONDS = 10.0  # that a part has to answer
-QUIET_SECONDS = 40.0  # without a sign of life, after which a worker or the schedule counts as stuck
+QUIET_SECONDS = 25.0  # without a sign of life, after which a worker or the schedule counts as stuck
 LONGEST_FAULT = 300  # characters
 log = logging.getLogger(__name__)
 Find = Callable[[], str]  # returns why a part does not work, or nothing; raises LoopError where that is not known

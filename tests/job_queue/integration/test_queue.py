@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis import Redis
@@ -16,6 +17,7 @@ from loop.errors import UpstreamError
 from loop.installation.processes import EmbeddedRedis
 from loop.job_queue.connection import connect
 from loop.job_queue.queue import DEFAULT, GPU, JobQueue
+from loop.job_queue.schedule import SteadySchedule
 from loop.settings import Settings
 from loop.training.ask import ask_training
 from loop.training.retrain import cancel
@@ -190,6 +192,22 @@ JobQueue({redis.address!r}).schedule((time.time, 10), (time.sleep, 21600))
         schedule.wait()
 
     assert {job.func_name: job.timeout for job in waiting} == {"time.time": 180, "time.sleep": 21600}
+
+
+def test_a_clock_that_is_set_back_delays_no_job_of_the_schedule(connection, monkeypatch):
+    clock = [datetime(2026, 11, 26, 12, tzinfo=UTC)]
+    monkeypatch.setattr("rq.cron.now", lambda: clock[0])
+    schedule = SteadySchedule(connection=connection)
+    schedule.register(loop.jobs.sweep, queue_name=DEFAULT, interval=1)
+    schedule.enqueue_jobs()
+
+    clock[0] -= timedelta(hours=1)
+    pause = schedule.calculate_sleep_interval()
+    time.sleep(1.1)
+    schedule.enqueue_jobs()
+
+    assert 0 < pause <= 1
+    assert Queue(DEFAULT, connection=connection).count == 2
 
 
 def test_a_redis_that_is_not_there_is_told_at_once(tmp_path):

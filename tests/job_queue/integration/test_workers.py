@@ -12,6 +12,7 @@ from rq import Queue
 from rq.job import Job
 
 from loop.job_queue.queue import DEFAULT, JobQueue
+from loop.job_queue.worker import TAKEN_SECONDS
 from tests.services import children, names_of, until
 
 WORK = """
@@ -152,16 +153,19 @@ def test_a_worker_without_a_job_is_known_again_to_a_redis_that_lost_its_data(red
     process.wait(10)
 
 
-@pytest.mark.long
-def test_a_job_that_a_dead_worker_took_and_did_not_begin_is_asked_for_again_within_two_minutes(
-    redis, queue, jobs, tmp_path
-):
+def test_a_job_that_a_dead_worker_took_and_did_not_begin_is_asked_for_again_within_seconds(queue, jobs):
     assert jobs.ask_review(1)
     queue.connection.rpoplpush(queue.key, queue.intermediate_queue_key)
-    environment = {**os.environ, "LOOP_HOME": str(tmp_path / "home")}
-    process = subprocess.Popen([sys.executable, "-c", WORK, redis.address], env=environment)
+    is_lost_at_once = jobs.ask_review(1)
 
-    until(lambda: jobs.ask_review(1), 120, every=1)
+    until(lambda: jobs.ask_review(1), 15)
 
-    process.terminate()
-    process.wait(10)
+    assert not is_lost_at_once  # a worker may be about to begin it
+    assert queue.job_ids == ["review-1"]
+    assert queue.intermediate_queue.get_job_ids() == []
+
+
+def test_a_job_that_waits_for_long_is_not_lost(queue, jobs):
+    assert jobs.ask_review(1)
+
+    assert [jobs.ask_review(1), time.sleep(TAKEN_SECONDS + 1), jobs.ask_review(1)] == [False, None, False]
