@@ -23,8 +23,6 @@ from loop.training.ask import ask_training
 from loop.training.retrain import cancel
 from loop.training.store import TrainingState
 from loop.wiring import build
-from tests import child
-from tests.services import until
 
 
 @pytest.fixture(scope="module")
@@ -48,23 +46,6 @@ def jobs(redis, connection):
     queue = JobQueue(redis.address)
     yield queue
     queue.close()
-
-
-def schedule(url):
-    JobQueue(url).schedule((loop.jobs.sweep, 10), (loop.jobs.tidy, 6 * 3600))
-
-
-def test_a_scheduled_job_may_take_until_its_next_run(redis, connection):
-    queue = Queue(DEFAULT, connection=connection)
-
-    process = child.start(schedule, redis.address)
-    try:
-        until(lambda: queue.count == 2)
-    finally:
-        process.kill()
-        process.join()
-
-    assert {job.func_name: job.timeout for job in queue.jobs} == {"loop.jobs.sweep": 180, "loop.jobs.tidy": 6 * 3600}
 
 
 def test_a_hundred_asks_make_one_job(jobs):
