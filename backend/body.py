@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from loop.memory_budget import Loan, Use, budget
 
 PATIENCE = 10.0  # seconds for any body, and then
 SPEED = 2**20  # bytes a second
+PIECE = 2**16  # bytes that are read at a time
 SMALL = 2**20  # bytes of a body that needs no room of its own
 COPIES = 3  # of a large body in memory: as it came, as text, and as the texts in it; many small values take more
 BRIEF = 0.5  # seconds that a request waits for memory: Label Studio waits one second for the answer to an event
@@ -23,8 +25,9 @@ TICK = 0.1  # seconds between two looks at the clock
 
 
 @dataclass(slots=True, eq=False)
-class _Reading:
-    socket: socket
+class TimedBody:
+    """A body that is read until a deadline, a moment of the monotonic clock; a late one was cut off."""
+
     deadline: float
     is_late: bool = False
 
@@ -34,32 +37,32 @@ class Deadlines:
     Sockets that are read, each until its deadline.
 
     A thread shuts a late socket for reading, which ends the call that reads from it; the answer can still be sent.
-    A timeout of the socket would not do: it begins anew with every byte.
+    A timeout of the socket would not do: it begins anew with every byte. Who reads may move its own deadline.
     """
 
     def __init__(self) -> None:
-        self._readings: set[_Reading] = set()
+        self._readings: dict[TimedBody, socket] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
     @contextmanager
-    def until(self, sock: socket | None, seconds: float) -> Iterator[_Reading | None]:
-        """Shut a socket that is still read after *seconds*; do nothing without a socket."""
+    def until(self, sock: socket | None, deadline: float) -> Iterator[TimedBody]:
+        """Shut a socket that is still read at the *deadline*; do nothing without a socket."""
+        reading = TimedBody(deadline)
         if sock is None:
-            yield None
+            yield reading
             return
-        reading = _Reading(sock, time.monotonic() + seconds)
         with self._changed:
             if self._thread is None:  # here, and not before: a server may have been forked since
                 self._thread = threading.Thread(target=self._watch, name="deadlines", daemon=True)
                 self._thread.start()
-            self._readings.add(reading)
+            self._readings[reading] = sock
             self._changed.notify()
         try:
             yield reading
         finally:
             with self._changed:
-                self._readings.discard(reading)
+                self._readings.pop(reading, None)
 
     def _watch(self) -> None:
         while True:
@@ -67,9 +70,8 @@ class Deadlines:
                 self._changed.wait_for(lambda: self._readings)
                 for reading in [each for each in self._readings if each.deadline < time.monotonic()]:
                     reading.is_late = True
-                    self._readings.discard(reading)
                     with suppress(OSError):  # it has been closed
-                        reading.socket.shutdown(SHUT_RD)
+                        self._readings.pop(reading).shutdown(SHUT_RD)
             time.sleep(TICK)
 
 
@@ -77,22 +79,31 @@ def read_body(memory_seconds: float | None = BRIEF) -> bytes:
     """
     Return the body of the request, of at most `max_content_length`.
 
-    A large one waits for memory, for at most *memory_seconds*; None: as long as images do. Raises RequestTimeout,
-    RequestEntityTooLarge, Overloaded.
+    It must come within PATIENCE seconds, and a second more for each SPEED bytes that have come. A large one waits for
+    memory, for at most *memory_seconds*; None: as long as images do. Raises RequestTimeout, RequestEntityTooLarge,
+    Overloaded.
     """
-    size = request.content_length or request.max_content_length or 0
-    if SMALL < size <= (request.max_content_length or size):
+    limit = request.max_content_length or 0
+    size = request.content_length or limit
+    if request.content_length and SMALL < size <= limit:
         g.loan = budget().take(Use.BODY, size * COPIES, memory_seconds)
-    seconds = PATIENCE + size / SPEED
-    with _deadlines().until(request.environ.get("gunicorn.socket"), seconds) as reading:
+    began = time.monotonic()
+    with _deadlines().until(request.environ.get("gunicorn.socket"), began + PATIENCE) as reading:
+        content = bytearray()
         try:
-            content = request.get_data(cache=False)
+            while len(content) < size and (piece := request.stream.read(PIECE)):
+                content += piece
+                if len(content) > SMALL and "loan" not in g:  # it comes in chunks, and does not tell its size
+                    began, reading.deadline = began - time.monotonic(), math.inf
+                    g.loan = budget().take(Use.BODY, limit * COPIES, memory_seconds)
+                    began += time.monotonic()
+                reading.deadline = began + PATIENCE + len(content) / SPEED
         finally:  # a body that was cut off ends in some error, or early
-            if reading and reading.is_late:
-                raise RequestTimeout(f"the body did not arrive within {seconds:.0f} s")
-    if request.content_length is None and len(content) == request.max_content_length:
+            if reading.is_late:
+                raise RequestTimeout(f"the body did not arrive within {time.monotonic() - began:.0f} s")
+    if request.content_length is None and len(content) == limit:
         raise RequestEntityTooLarge  # Werkzeug ends a body of unknown length there without a word
-    return content
+    return bytes(content)
 
 
 def forget_body(_: BaseException | None) -> None:

@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 
 from loop.failures import fault_of
 from loop.notices import Delivery, Notice, Outbox
+from loop.once import Once
 
 STANDARD_KEY = re.compile(r"whsec_(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)")
 SECONDS = 10.0  # for one delivery, from the first byte sent to the status received
@@ -61,13 +61,7 @@ class NoticeSender:
 
     def __init__(self, key: Callable[[], str], *, seconds: float = SECONDS) -> None:
         self.key, self._seconds = key, seconds
-
-    @cached_property
-    def _ssl(self) -> ssl.SSLContext:
-        """Made once: reading the certificates takes longer than a delivery."""
-        import httpx
-
-        return httpx.create_ssl_context()
+        self._ssl = Once(_read_certificates)
 
     async def send(self, notice: Notice, url: str) -> DeliveryAnswer:
         """
@@ -81,7 +75,7 @@ class NoticeSender:
         try:
             async with (
                 asyncio.timeout(self._seconds),
-                httpx.AsyncClient(verify=self._ssl) as client,
+                httpx.AsyncClient(verify=self._ssl.get()) as client,
                 client.stream("POST", url, content=notice.body(), headers=signed) as answer,
             ):
                 status = answer.status_code
@@ -181,3 +175,10 @@ def headers(notice: Notice, key: str, now: datetime) -> dict[str, str]:
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": Webhook(key).sign(notice.id, now, notice.body().decode()),
     }
+
+
+def _read_certificates() -> ssl.SSLContext:
+    """Read the certificates, which takes longer than a delivery."""
+    import httpx
+
+    return httpx.create_ssl_context()

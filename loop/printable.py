@@ -30,6 +30,11 @@ def shorten(value: object, most: int = 120) -> str:
     return text if len(text) <= most else f"{text[:most]}…"
 
 
+def count_of(number: int, noun: str) -> str:
+    """Return a number of things: `1 worker`, `2 workers`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def as_line(text: str, most: int = LONGEST_LINE) -> str:
     """Return the beginning of a text as one line, without secrets, and without characters that a terminal obeys."""
     return one_line(shorten(text, most))

@@ -47,3 +47,8 @@ def address_problem(address: str) -> str | None:
     if any(char.isspace() for char in address):
         return "white space in it"
     return "a ? or a # in it" if parts.query or parts.fragment else None
+
+
+def host_in_url(host: str) -> str:
+    """Return a host as it stands before a port: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host

@@ -14,7 +14,7 @@ from loop.environment_settings import EnvironmentSettings
 from loop.errors import PayloadError
 from loop.job_queue import redis_server
 from loop.secrecy import secrets_in
-from loop.setting_text import address_problem, key_problem, strip_folder, strip_text
+from loop.setting_text import address_problem, host_in_url, key_problem, strip_folder, strip_text
 from loop.storage.keys import read_key
 
 MOST_DAYS = 36_500  # a hundred years: for ever
@@ -148,6 +148,12 @@ class Settings(EnvironmentSettings):
         "", description="key that webhook secrets and logins follow from; empty: generated once, in the records"
     )
 
+    @field_validator("host")
+    @classmethod
+    def _without_brackets(cls, host: str) -> str:
+        """Remove the brackets that an IPv6 address has in a URL."""
+        return host.strip("[]")
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, home: Path) -> Path:
@@ -207,8 +213,13 @@ class Settings(EnvironmentSettings):
     @property
     def local_url(self) -> str:
         """URL of the backend on this machine, also if it listens on all addresses."""
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104
-        return f"http://{host}:{self.port}"
+        own = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104
+        return f"http://{own.get(self.host, host_in_url(self.host))}:{self.port}"
+
+    @property
+    def listens_at(self) -> str:
+        """Host and port that the backend listens on."""
+        return f"{host_in_url(self.host)}:{self.port}"
 
     @property
     def receivers(self) -> tuple[str, ...]:

@@ -44,5 +44,17 @@ def test_settings_pass_on_to_a_child_process_unchanged(tmp_path):
     assert Settings.read(settings.environment()) == settings
 
 
-def test_a_backend_that_listens_everywhere_is_reached_on_this_machine():
-    assert Settings.read({"LOOP_HOST": "0.0.0.0"}).backend_url == "http://127.0.0.1:9090"
+@pytest.mark.parametrize(
+    ("host", "url", "listens_at"),
+    [
+        pytest.param("0.0.0.0", "http://127.0.0.1:9090", "0.0.0.0:9090", id="all-of-ipv4"),
+        pytest.param("::", "http://[::1]:9090", "[::]:9090", id="all"),
+        pytest.param("::1", "http://[::1]:9090", "[::1]:9090", id="ipv6"),
+        pytest.param("[::1]", "http://[::1]:9090", "[::1]:9090", id="ipv6-as-in-a-url"),
+        pytest.param("lab", "http://lab:9090", "lab:9090", id="name"),
+    ],
+)
+def test_the_address_of_a_backend_follows_from_the_host_that_it_listens_on(host, url, listens_at):
+    settings = Settings.read({"LOOP_HOST": host})
+
+    assert (settings.backend_url, settings.listens_at) == (url, listens_at)

@@ -6,11 +6,12 @@ import hashlib
 import os
 import unicodedata
 from collections import defaultdict
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 from loop.datasets.snapshots import LabelledImage
 from loop.errors import ImageUnreadable
+from loop.once import Once
 from loop.storage.files import write_whole
 from loop.vision.addresses import file_paths, identify, is_inline, original_name, read_inline, stored_name
 from loop.vision.image_files import ImageFile, prepare_file
@@ -31,6 +32,8 @@ class LocalImages:
     def __init__(self, root: Path, prepared: Path, most_pixels: int) -> None:
         self._root, self._prepared, self._most_pixels = str(root.resolve()).rstrip("/"), prepared, most_pixels
         self._tasks: dict[str, list[tuple[int, str]]] = defaultdict(list)  # by file: tasks and addresses
+        self._files = Once(self._list_files)
+        self._uploads = Once(self._list_uploads)
 
     def store(self, address: str) -> str:
         """Write the image of a `data:` URI to a file and return its identity; return other addresses unchanged."""
@@ -91,7 +94,7 @@ class LocalImages:
     def _find_similar_files(self, parts: Parts) -> list[Path]:
         """The files whose path ends *parts* up to Unicode form, or else the files that an upload may come from."""
         wanted_parts = tuple(map(_compose, parts))
-        files = self._files.get(wanted_parts[-1], [])
+        files = self._files.get().get(wanted_parts[-1], [])
         suffixes = [
             path_parts for path_parts in files if wanted_parts[-len(path_parts) :] == tuple(map(_compose, path_parts))
         ]
@@ -99,11 +102,10 @@ class LocalImages:
         matches = [path_parts for path_parts in suffixes if len(path_parts) == longest]
         original = original_name(wanted_parts)
         if original and not matches:
-            matches = files or self._uploads.get(original, [])
+            matches = files or self._uploads.get().get(original, [])
         return [Path(self._root, *path_parts) for path_parts in matches]
 
-    @cached_property
-    def _files(self) -> dict[str, list[Parts]]:
+    def _list_files(self) -> dict[str, list[Parts]]:
         """The paths within the folder, by file name."""
         by_name: dict[str, list[Parts]] = defaultdict(list)
         for folder, _, names in os.walk(self._root):
@@ -113,11 +115,10 @@ class LocalImages:
                     by_name[_compose(name)].append((*above, name))
         return dict(by_name)
 
-    @cached_property
-    def _uploads(self) -> dict[str, list[Parts]]:
+    def _list_uploads(self) -> dict[str, list[Parts]]:
         """The paths within the folder, by the name that Label Studio gives an upload."""
         by_name: dict[str, list[Parts]] = defaultdict(list)
-        for name, files in self._files.items():
+        for name, files in self._files.get().items():
             by_name[stored_name(name)] += files
         return dict(by_name)
 

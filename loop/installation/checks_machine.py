@@ -15,6 +15,7 @@ from loop.installation.findings import Finding, ok, warning, wrong
 from loop.installation.machine import MISSING, PACKAGES, find_version
 from loop.installation.room import InstallationRoom
 from loop.installation.upkeep import part_states
+from loop.printable import count_of
 from loop.storage import database
 
 TESTED_PYTHON = ((3, 11), (3, 13))
@@ -126,7 +127,7 @@ def redis(installation: InstallationRoom) -> list[Finding]:
 
 
 def _workers(name: str, workers: int, waiting: int) -> Finding:
-    summary = f"{workers} listen, {waiting} jobs wait"
+    summary = f"{count_of(workers, 'worker')} listening, {count_of(waiting, 'job')} waiting"
     if workers:
         return ok(f"workers {name}", summary)
     return wrong(f"workers {name}", summary, f"start `loop up`, or `loop worker {name}`")

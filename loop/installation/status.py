@@ -8,6 +8,7 @@ from loop.errors import UpstreamError
 from loop.gate.rule import GateOutcome
 from loop.installation.room import InstallationRoom
 from loop.installation.upkeep import part_states
+from loop.printable import count_of
 from loop.rates.rates import Rates
 from loop.training.store import Training
 
@@ -58,14 +59,15 @@ def _parts(installation: InstallationRoom) -> dict[str, str]:
     states = {
         "Label Studio": f"{installation.studio.client.url} {_answer(installation.studio.client.answers())}",
         "web": f"{installation.studio.backend.url} {_answer(installation.studio.backend.answers())}",
-        "milvus": f"{installation.references.milvus.address} {_answer(installation.references.milvus.answers())}",
+        "milvus": f"{installation.references.milvus.place} {_answer(installation.references.milvus.answers())}",
     }
     try:
         workers, lengths = installation.queue.workers(), installation.queue.lengths()
     except UpstreamError as error:
         return {**states, "redis": str(error)}
     queues = {
-        f"queue {name}": f"{workers.get(name, 0)} workers, {length} jobs wait" for name, length in lengths.items()
+        f"queue {name}": f"{count_of(workers.get(name, 0), 'worker')}, {count_of(length, 'job')} waiting"
+        for name, length in lengths.items()
     }
     return {**states, "redis": _answer(True), **queues}
 

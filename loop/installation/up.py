@@ -85,7 +85,7 @@ def parts_of(settings: Settings, mark: str = "") -> list[Program]:
     if not settings.milvus_uri and settings.embedder != NONE:
         folder = settings.milvus_folder
         milvus_server.make_folder(folder, PORT_SECONDS)
-        milvus = program("milvus", milvus_server.address(folder), *milvus_server.command(folder))
+        milvus = program("milvus", f"a socket in {folder}", *milvus_server.command(folder))
         milvus.folder, milvus.prepare = folder, partial(milvus_server.make_folder, folder, PORT_SECONDS)
         parts.append(milvus)
     parts.append(program("worker-gpu", f"queue {GPU}", *cli, "worker", GPU))
@@ -105,7 +105,7 @@ def _gunicorn(settings: Settings) -> tuple[str, ...]:
     count = settings.web_workers or web_processes(machine_bytes())
     return (
         *("-m", "gunicorn", "--config", "python:backend.gunicorn_options", "backend.app:create_app()"),
-        *("--bind", f"{settings.host}:{settings.port}", "--workers", str(count)),
+        *("--bind", settings.listens_at, "--workers", str(count)),
     )
 
 
@@ -188,9 +188,7 @@ def _clear(settings: Settings, stopping: Stopping) -> None:
     deadline = time.monotonic() + PORT_SECONDS
     while (error := _bind_error(settings)) and not stopping:
         if time.monotonic() > deadline:
-            raise LoopError(
-                f"{settings.host}:{settings.port} cannot be listened on ({error}): set LOOP_HOST or LOOP_PORT"
-            )
+            raise LoopError(f"{settings.listens_at} cannot be listened on ({error}): set LOOP_HOST or LOOP_PORT")
         time.sleep(0.2)
     metrics = settings.home / "metrics"
     metrics.mkdir(parents=True, exist_ok=True)
@@ -199,7 +197,7 @@ def _clear(settings: Settings, stopping: Stopping) -> None:
 
 
 def _bind_error(settings: Settings) -> OSError | None:
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.host, settings.port))

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cached_property
 from typing import Any
 
 from loop.errors import LegacyTokenRefused, Refused, UpstreamError
 from loop.http_addresses import path_within
+from loop.once import Once
 from loop.secrecy import add_secret
 
 Json = dict[str, Any]
@@ -47,27 +47,12 @@ class Connection:
     def __init__(self, url: str, api_key: str, *, timeout: float = 30.0) -> None:
         self.url = url.rstrip("/")
         self._api_key, self._timeout = api_key, timeout
-
-    @cached_property
-    def _wrapper(self) -> Any:
-        if not self._api_key:
-            raise UpstreamError(f"no key for Label Studio at {self.url}: set LABEL_STUDIO_API_KEY")
-        # The public class adds typed calls that we do not use, and takes a second to import.
-        from label_studio_sdk.base_client import LabelStudioBase as Sdk
-        from label_studio_sdk.core.api_error import ApiError
-
-        try:
-            return Sdk(base_url=self.url, api_key=self._api_key, timeout=self._timeout)._client_wrapper
-        except ApiError as error:
-            text = f"Label Studio at {self.url} cannot be asked with this key: {_detail(error.body)}"
-            raise UpstreamError(f"{text}; set LABEL_STUDIO_API_KEY to a new one", error.status_code) from error
-        except (ValueError, OverflowError) as error:
-            raise UpstreamError("LABEL_STUDIO_API_KEY is no key of Label Studio: copy it again") from error
+        self._wrapper = Once(self._make_wrapper)
 
     def close(self) -> None:
         """Close the connections."""
-        if "_wrapper" in self.__dict__:
-            self._wrapper.httpx_client.httpx_client.close()
+        if wrapper := self._wrapper.made:
+            wrapper.httpx_client.httpx_client.close()
 
     def answers(self) -> bool:
         """Whether Label Studio answers and accepts our key."""
@@ -105,13 +90,28 @@ class Connection:
 
     def authorization(self) -> str:
         """Return the current Authorization header; a personal access token is refreshed if needed."""
-        header = str(self._wrapper.get_headers()["Authorization"])
+        header = str(self._wrapper.get().get_headers()["Authorization"])
         add_secret(header.rpartition(" ")[2])
         return header
 
     def own_path(self, address: str) -> str | None:
         """Return the path of an address below that of this Label Studio; None for any other address."""
         return path_within(address, self.url)
+
+    def _make_wrapper(self) -> Any:
+        if not self._api_key:
+            raise UpstreamError(f"no key for Label Studio at {self.url}: set LABEL_STUDIO_API_KEY")
+        # The public class adds typed calls that we do not use, and takes a second to import.
+        from label_studio_sdk.base_client import LabelStudioBase as Sdk
+        from label_studio_sdk.core.api_error import ApiError
+
+        try:
+            return Sdk(base_url=self.url, api_key=self._api_key, timeout=self._timeout)._client_wrapper
+        except ApiError as error:
+            text = f"Label Studio at {self.url} cannot be asked with this key: {_detail(error.body)}"
+            raise UpstreamError(f"{text}; set LABEL_STUDIO_API_KEY to a new one", error.status_code) from error
+        except (ValueError, OverflowError) as error:
+            raise UpstreamError("LABEL_STUDIO_API_KEY is no key of Label Studio: copy it again") from error
 
     def _ask(self, method: str, path: str, **request: Any) -> Json:
         answer = self._answer(method, path, **request)
@@ -126,7 +126,7 @@ class Connection:
         from label_studio_sdk.core.api_error import ApiError
 
         try:
-            answer = self._wrapper.httpx_client.request(path, method=method, **request)
+            answer = self._wrapper.get().httpx_client.request(path, method=method, **request)
         except ApiError as error:
             text = f"Label Studio at {self.url} refuses the key: {_detail(error.body)}"
             raise UpstreamError(text, error.status_code) from error

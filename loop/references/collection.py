@@ -32,7 +32,7 @@ LONG = 600.0  # seconds that building an index or loading a collection may take
 class MilvusCaller(Protocol):
     """A client of Milvus, owned by the caller."""
 
-    address: str
+    place: str
 
     def ask(self, method: str, *arguments: Any, **options: Any) -> Any:
         """Call a method of the client. Raises MilvusDown."""
@@ -137,7 +137,7 @@ class Collection:
         options = {"batch_size": size, "filter": "", "output_fields": fields}
         pages = self._ask("query_iterator", **options)
         try:
-            while rows := call_milvus(self._milvus.address, pages.next):
+            while rows := call_milvus(self._milvus.place, pages.next):
                 yield list(rows)
         finally:
             pages.close()

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from loop.errors import MilvusDown
+from loop.references import milvus_server
 from loop.references.collection import Collection, call_milvus
 from loop.references.entries import CollectionKind
 from loop.references.milvus_format import (
@@ -35,10 +36,15 @@ PAUSES = {"initial": 100, "min": 100, "max": 500}  # milliseconds
 
 
 class Milvus:
-    """A Milvus server. It is connected at the first call, and again at the first call after it was down."""
+    """
+    A Milvus server, in messages at its *place*.
+
+    It is connected at the first call, and again at the first call after it was down.
+    """
 
     def __init__(self, address: str, *, seconds: float = 30.0, policy: IndexPolicy | None = None) -> None:
         self.address, self._seconds, self._policy = address, seconds, policy or IndexPolicy()
+        self.place = milvus_server.describe(address)
         self._client: Any = None
         self._lock = threading.Lock()
         self._open_folder = ExitStack()  # of a socket with a long path
@@ -104,9 +110,9 @@ class Milvus:
     def ask(self, method: str, *arguments: Any, **options: Any) -> Any:
         """Call a method of Milvus' client. Raises MilvusDown on any error."""
         if self._client is None and not self.answers():  # the client itself would try for longer
-            raise MilvusDown(self.address, "nobody listens there")
+            raise MilvusDown(self.place, "nobody listens there")
         limits = {"timeout": self._seconds, **options}  # without a timeout it tries again for minutes
-        return call_milvus(self.address, lambda: getattr(self._connect(), method)(*arguments, **limits))
+        return call_milvus(self.place, lambda: getattr(self._connect(), method)(*arguments, **limits))
 
     def _connect(self) -> Any:
         from pymilvus import MilvusClient

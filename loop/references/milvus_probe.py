@@ -24,7 +24,7 @@ def try_out(milvus: Milvus) -> None:
         milvus.ask("insert", NAME, [{"id": 1, "vector": [1.0, 0.0]}])
         hits = milvus.ask("search", NAME, data=[[1.0, 0.0]], limit=1)
         if not hits or not hits[0]:
-            raise MilvusDown(milvus.address, "it does not find what was stored")
+            raise MilvusDown(milvus.place, "it does not find what was stored")
     finally:
         with suppress(MilvusDown):
             milvus.ask("drop_collection", NAME)

@@ -6,7 +6,7 @@ import fcntl
 import os
 import time
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from loop.errors import LoopError
 
@@ -17,6 +17,12 @@ SOCKET = "milvus.sock:0"
 def address(folder: Path) -> str:
     """Return its URI, a socket in *folder*, which only its owner can enter: Milvus Lite asks nobody who calls."""
     return f"unix:{quote(os.fsencode(folder / SOCKET), safe='/:')}"
+
+
+def describe(address: str) -> str:
+    """Return an address as people read it: our socket has the name that gRPC makes of a host and a port."""
+    is_ours = address.startswith("unix:") and address.endswith(f"/{SOCKET}")
+    return f"a socket in {unquote(address.removeprefix('unix:').removesuffix(f'/{SOCKET}'))}" if is_ours else address
 
 
 def command(folder: Path) -> tuple[str, ...]:

@@ -51,18 +51,18 @@ def pre_annotate(
     belong to. Raises DetectorBroken where the version detects on no image any more.
     """
     suggestions = suggest(tasks, config, served, serving)
-    usable = [suggestion for suggestion in suggestions if suggestion.error is None]
-    entries = make_log_entries(serving, usable, project_id, execution=execution or str(uuid.uuid4()))
+    entries = make_log_entries(serving, suggestions, project_id, execution=execution or str(uuid.uuid4()))
+    pairs = list(zip(suggestions, entries, strict=True))
     if served.detector is not None:
-        serving.predictions.append([replace(entry, is_shadow=is_shadow) for entry in entries])
-    matches, scores = match(usable), iter([entry.score for entry in entries])
+        logged = [entry for suggestion, entry in pairs if suggestion.error is None]
+        serving.predictions.append([replace(entry, is_shadow=is_shadow) for entry in logged])
+    matches = match([suggestion for suggestion in suggestions if suggestion.error is None])
     answers = []
-    for suggestion in suggestions:
-        score = next(scores) if suggestion.error is None else suggestion.score
+    for suggestion, entry in pairs:
         result = write_result(suggestion.shown, config, suggestion.size)
         matched = matches.get(suggestion.task_id)
         result = matched.write_into(result, suggestion.version) if matched else result
-        prediction = NewPrediction(suggestion.task_id, suggestion.version, score, result)
+        prediction = NewPrediction(suggestion.task_id, suggestion.version, entry.score, result)
         answers.append(PreAnnotation(suggestion, prediction))
     return answers
 
@@ -107,7 +107,7 @@ def make_log_entries(
     serving: ServingRoom, suggestions: Sequence[Suggestion], project_id: int, *, execution: str
 ) -> list[LoggedPrediction]:
     """
-    Return the log entries of the suggestions of one version.
+    Return the log entries of the suggestions of one version, also of those with an error, which are not logged.
 
     Audited tasks are placed among all tasks that the version predicted so far. Placed among the tasks of one request,
     the tasks of a hard import would be reviewed before the tasks of an easy import: the audit would not be random.
@@ -129,12 +129,12 @@ def assign_streams(
     """
     Return the log entries of suggestions, each in its stream: queue or audit.
 
-    The score of an audited task does not depend on its own confidences: it is the score of a queue task among the
-    suggestions and *others*.
+    The score of an audited task does not depend on its own confidences, nor on whether it can be read: it is the score
+    of a queue task among the suggestions and *others*.
     """
     items = list(suggestions)
     draws = {item.task_id: audit_draw(project_id, item.task_id, policy) for item in items}
-    queue_scores = [*others, *(item.score for item in items if draws[item.task_id] is None)]
+    queue_scores = [*others, *(item.score for item in items if draws[item.task_id] is None and item.error is None)]
     now = datetime.now(UTC)
     entries = []
     for item in items:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import time
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from loop.errors import ImageError, ImageForbidden, ImageTooLarge, ImageUnreadable, UpstreamError
+from loop.once import Once
 from loop.regions import Pixels
 from loop.vision.addresses import CLOUD_SCHEMES, identify, is_digest, is_inline, read_inline, scheme_of
 from loop.vision.loading import FetchedFile, load_each
@@ -57,19 +58,8 @@ class Images:
 
     def __init__(self, account: Account | None, limits: ImageLimits) -> None:
         self._account, self._limits = account, limits
-
-    @cached_property
-    def _client(self) -> httpx.Client:
-        """Made at the first fetch: importing httpx and reading the certificates take time."""
-        import httpx
-
-        return httpx.Client(timeout=self._limits.seconds, follow_redirects=False)
-
-    @cached_property
-    def _public_client(self) -> httpx.Client:
-        from loop.vision.public_network import public_client
-
-        return public_client(self._limits.seconds)
+        self._client = Once(partial(_make_client, limits.seconds))
+        self._public_client = Once(partial(_make_public_client, limits.seconds))
 
     def fetch(self, address: str, task_id: int) -> bytes:
         """Return the file behind a task's image address. Raises ImageError."""
@@ -94,8 +84,9 @@ class Images:
 
     def close(self) -> None:
         """Close all connections."""
-        for name in {"_client", "_public_client"} & self.__dict__.keys():
-            getattr(self, name).close()
+        for client in (self._client.made, self._public_client.made):
+            if client:
+                client.close()
 
     def map(self, work: Callable[[Task, Pixels], R], tasks: Iterable[Task]) -> Iterator[R | ImageError]:
         """
@@ -181,16 +172,16 @@ class Images:
         if self._account and path is not None:
             if not f"{path}/".startswith(OWN_PATHS):
                 raise ImageForbidden(address, f"{path} is not a path where Label Studio serves files")
-            return self._client, {"Authorization": self._account.authorization()}
+            return self._client.get(), {"Authorization": self._account.authorization()}
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ImageForbidden(address, f"{url} is not an http(s) address of a host")
         if self._limits.allow_private_addresses:
-            return self._client, {}
+            return self._client.get(), {}
         from loop.vision.public_network import look_up_public
 
         look_up_public(parts.hostname, parts.port or 0)  # the client does so itself, unless it asks through a proxy
-        return self._public_client, {}
+        return self._public_client.get(), {}
 
     def _read_body(self, answer: httpx.Response, address: str, deadline: float) -> bytes:
         chunks, size = [], 0
@@ -202,3 +193,16 @@ class Images:
                 raise ImageUnreadable(address, f"took longer than {self._limits.seconds:g} s")
             chunks.append(chunk)
         return b"".join(chunks)
+
+
+def _make_client(seconds: float) -> httpx.Client:
+    """Make a client at the first fetch: importing httpx and reading the certificates take time."""
+    import httpx
+
+    return httpx.Client(timeout=seconds, follow_redirects=False)
+
+
+def _make_public_client(seconds: float) -> httpx.Client:
+    from loop.vision.public_network import public_client
+
+    return public_client(seconds)

@@ -62,6 +62,9 @@ class Studio(FakeLabelStudio):
         if self.refusal:
             raise self.refusal
 
+    def answers(self):
+        return True
+
     def version(self):
         return self.number
 
@@ -85,6 +88,9 @@ class Studio(FakeLabelStudio):
 
     def create_webhook(self, **fields):
         self.hooks.append({"id": len(self.hooks) + 1, **fields})
+
+    def delete_webhook(self, webhook_id):
+        self.hooks = [hook for hook in self.hooks if hook["id"] != webhook_id]
 
     def update_backend_login(self, project_id, backend, login):
         if self.refusal:

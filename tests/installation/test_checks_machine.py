@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from loop.installation import checks_machine as checks_here
 from loop.installation.findings import Level
+from loop.installation.status import status
 from loop.settings import Settings
 from loop.wiring import build
 from tests.installation.builders import unwell
@@ -36,6 +37,15 @@ def test_jobs_that_nobody_does_are_told(patient, field, value, check):
     setattr(patient.queue, field, value)
 
     assert list(unwell(patient)) == [check]
+
+
+def test_workers_and_jobs_are_counted_in_plain_words(patient):
+    found = [finding.found for finding in checks_here.redis(patient.installation)]
+    parts = status(patient.installation).parts
+
+    assert found == ["answers", "1 worker listening, 0 jobs waiting", "2 workers listening, 0 jobs waiting"]
+    assert (parts["queue gpu"], parts["queue default"]) == ("1 worker, 0 jobs waiting", "2 workers, 0 jobs waiting")
+    assert parts["milvus"].startswith(f"a socket in {patient.installation.machine.home}/milvus ")
 
 
 def test_a_redis_that_is_down_is_told(patient, rooms, tmp_path):

@@ -43,6 +43,26 @@ def test_a_backend_that_was_added_by_another_name_of_loopback_gets_it_too(studio
     assert len(studio.client.mls) == 1
 
 
+def test_a_webhook_that_is_removed_is_told_apart(studio):
+    url = f"{studio.backend.url}/webhook"
+    studio.client.create_webhook(url=url, headers={})
+    ensure_webhook(studio, 1)
+    studio.client.create_webhook(**{**studio.client.hooks[-1], "id": 7})
+
+    lines = ensure_webhook(studio, 1)
+
+    assert [line.split(":")[0] for line in lines] == ["removed a second webhook of ours"]
+    assert len(studio.client.hooks) == 1
+
+
+def test_the_webhook_that_label_studio_adds_by_itself_is_named(studio):
+    studio.client.create_webhook(url=f"{studio.backend.url}/webhook", headers={})
+
+    first, *_ = ensure_webhook(studio, 1)
+
+    assert first == "removed the webhook that Label Studio adds by itself: events come by the one that has our secret"
+
+
 def test_a_webhook_by_another_name_of_loopback_is_the_same(studio):
     ensure_webhook(studio, 1)
     studio.client.hooks[0]["url"] = "http://localhost:9090/webhook"

@@ -25,7 +25,8 @@ def test_loop_up_starts_it_on_a_socket_in_the_home_unless_there_is_another(setti
     (ours,) = [part for part in parts_of(settings) if part.name == "milvus"]
     other = settings.model_copy(update={"milvus_uri": "http://milvus.example:19530"})
 
-    assert unquote(ours.address) == f"unix:{settings.home}/milvus/milvus.sock:0"
+    assert unquote(milvus_server.address(ours.folder)) == f"unix:{settings.home}/milvus/milvus.sock:0"
+    assert ours.address == f"a socket in {settings.home}/milvus"
     assert ours.command[ours.command.index("--host") + 1] == "unix:milvus.sock"
     assert ours.folder == settings.milvus_folder
     nothing = settings.model_copy(update={"embedder": "none"})

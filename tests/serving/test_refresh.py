@@ -4,10 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from loop.label_studio.label_config import parse
+from loop.label_studio.tasks import StoredTask
 from loop.regions import Box
-from loop.serving.pre_annotate import assign_streams, make_log_entries
+from loop.serving.matching import match_nothing
+from loop.serving.pre_annotate import assign_streams, make_log_entries, pre_annotate
 from loop.serving.predict import Suggestion
-from loop.serving.queue_order import AuditPolicy
+from loop.serving.queue_order import NOTHING_KNOWN, AuditPolicy, audit_draw
 from loop.serving.refresh import refresh
 from loop.serving.store import AUDIT, QUEUE
 from tests.builders import CONFIG, ls_task
@@ -110,6 +113,34 @@ def test_the_audited_tasks_of_a_hard_import_are_placed_among_all_tasks(rooms):
     placed = [one.score for one in hard if one.stream == AUDIT]
     assert 0.2 < placed.count(0.9) / len(placed) < 0.8
     assert {one.score for one in hard if one.stream == QUEUE} == {0.1}
+
+
+def test_an_audited_task_that_cannot_be_read_has_the_score_of_its_audit(ready):
+    ids = range(1, 41)
+    some_broken, none_broken = (
+        swap(half_audited(ready), (ready.vision.images, FakeImages(broken)), (ready.serving.predictions, log))
+        for broken, log in ((ids, Forgetful()), ((), Forgetful()))
+    )
+    served = ready.registry.load(ready.registry.versions.champion(1))
+
+    def scores(rooms):
+        tasks = [StoredTask(ls_task(number)) for number in ids]
+        answers = pre_annotate(rooms.serving, 1, parse(CONFIG), served, tasks, match=match_nothing)
+        return {answer.suggestion.task_id: answer.prediction.score for answer in answers}
+
+    audited = {task for task in ids if audit_draw(1, task, AuditPolicy(0.5)) is not None}
+    assert {scores(some_broken)[task] for task in audited} == {scores(none_broken)[task] for task in audited} == {0.9}
+    assert {scores(some_broken)[task] for task in set(ids) - audited} == {NOTHING_KNOWN}
+
+
+class Forgetful:
+    """A log in which every task was predicted with the same score."""
+
+    def queue_scores(self, *_):
+        return [0.9]
+
+    def append(self, entries):
+        return len(entries)
 
 
 def test_audited_tasks_are_predicted_last(ready):

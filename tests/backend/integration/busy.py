@@ -81,9 +81,10 @@ def predict_body(*images):
 
 
 def head(path, length, *, protocol="HTTP/1.1"):
-    """The head of a request whose body has *length* bytes."""
+    """The head of a request whose body has *length* bytes; None: it comes in chunks, and tells no length."""
+    size = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
     lines = (f"POST {path} {protocol}", "Host: 127.0.0.1", f"Authorization: {AUTH}", "Content-Type: application/json")
-    return "\r\n".join((*lines, f"Content-Length: {length}", "", "")).encode()
+    return "\r\n".join((*lines, size, "", "")).encode()
 
 
 @contextmanager

@@ -43,14 +43,15 @@ def assert_prompt(client, settings):
 
 def test_slow_bodies_hold_predictions_only_and_end_with_408(served):
     settings, _, client = served
-    with clients(settings, FULL, head("/predict", 1000) + b'{"tasks"') as slow:
-        assert_prompt(client, settings)
+    whole, pieces = head("/predict", 1000) + b'{"tasks"', head("/predict", None) + b"8\r\n"
+    with clients(settings, 1, pieces) as (in_chunks,), clients(settings, FULL - 1, whole) as slow:
         refused = client.post("/predict", content=predict_body(), headers={"Content-Type": "application/json"})
-        first = slow[0].recv(1000)
+        assert_prompt(client, settings)
+        ends = {each.recv(1000)[:12] for each in (in_chunks, slow[0])}
 
     assert (refused.status_code, refused.json()["type"]) == (503, "Overloaded")
     assert int(refused.headers["Retry-After"]) > 0
-    assert first.startswith(b"HTTP/1.1 408")
+    assert ends == {b"HTTP/1.1 408"}
 
 
 @pytest.mark.parametrize("host", ["images", "label-studio"])
