@@ -1,6 +1,6 @@
 """
 Reviews to immutable YOLO datasets with a frozen held-out split.
 
-Other rooms use: assemble, class_counts, convert, folder, image_vector_store, needed_images, room, selection,
-split_store, yolo_format.
+Other rooms use: assemble, class_counts, convert, folder, image_vector_store, room, selection, split_store, survey,
+yolo_format.
 """

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from loop.datasets.assemble import read_counted
 from loop.datasets.room import DatasetsRoom
+from loop.datasets.survey import read_counted
 from loop.label_studio.classes import ObjectClass
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from loop.datasets.assemble import read_group
 from loop.datasets.export_file import NoTask, read_export, read_tasks
 from loop.datasets.folder import Snapshot
 from loop.datasets.local_images import LocalImages
 from loop.datasets.near_duplicates import NearByHash
 from loop.datasets.snapshots import LabelledImage, Reason
 from loop.datasets.splits import assign, join_families
+from loop.datasets.survey import read_group
 from loop.datasets.writer import Draft, open_draft
 from loop.errors import EmptySnapshot, ImageError, PayloadError
 from loop.failures import Fault, attempt

@@ -82,6 +82,15 @@ def find_newest(root: Path, prefix: str = "") -> Snapshot | None:
     return None
 
 
+def find_last(root: Path) -> Path | None:
+    """Return the folder of the dataset under *root* that was written last; None if none is readable."""
+    try:
+        newest = find_newest(root)
+    except PoisonedSnapshot:
+        return None
+    return newest.folder if newest else None
+
+
 def read_items(folder: Path) -> Iterator[Item]:
     """Yield the items of a dataset. Raises PoisonedSnapshot at a line that cannot be read."""
     try:

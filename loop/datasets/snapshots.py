@@ -40,7 +40,8 @@ class LabelledImage:
     """
     One reviewed image with all its objects; a negative has none. Images with the same *group* stay on one side.
 
-    If a part of its review is *unread*, the regions are not all its objects.
+    If a part of its review is *unread*, the regions are not all its objects. *mark* differs whenever the review, or
+    any rule by which its labels are made, is another; empty if nothing is taken over.
     """
 
     task_id: int
@@ -49,6 +50,7 @@ class LabelledImage:
     annotation_id: int | None = None
     group: str | None = None
     unread: tuple[Unread, ...] = ()
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +125,9 @@ class SnapshotReport:
         if self.train:
             record["train"] = dict(self.train)
         if self.undecided:
-            record["labels_that_left_the_config"] = dict(self.undecided)
+            record["labels_that_left_the_config"] = dict(sorted(self.undecided.items()))
         if self.unknown_labels:
-            record["unknown_labels"] = dict(self.unknown_labels)
+            record["unknown_labels"] = dict(sorted(self.unknown_labels.items()))
         left_out = {reason: sorted(task_ids) for reason, task_ids in sorted(self.left_out.items())}
         if self.causes:
             record["causes"] = {str(task_id): cause for task_id, cause in sorted(self.causes.items())}

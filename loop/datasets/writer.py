@@ -4,81 +4,63 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from loop.datasets import folder as dataset_folder
 from loop.datasets.folder import Snapshot, label_file
 from loop.datasets.ordered_map import map_in_order
-from loop.datasets.snapshots import Item, LabelledImage, Reason, SnapshotReport, find_problem, hash_content
+from loop.datasets.snapshots import Item, LabelledImage, Reason, SnapshotReport, find_problem
 from loop.datasets.splits import Side
+from loop.datasets.spool import DraftImage, Spool, SpooledImage, name_address
 from loop.datasets.yolo_format import Note, write_data_file, write_lines
 from loop.errors import EmptySnapshot, ImageError, PayloadError, PoisonedSnapshot
 from loop.label_studio.classes import ClassIndex
-from loop.storage.files import scratch_folder
+from loop.storage.files import link_file, scratch_folder
+from loop.vision.image_cache import stamp_file
 from loop.vision.image_files import ImageFile
 
 FindImage = Callable[[LabelledImage], ImageFile]
 FETCHERS, WRITERS = 8, 4  # threads
 MOST_UNREAD = 3  # unread parts of one review that a report names
-
-
-@dataclass(frozen=True, slots=True)
-class DraftImage:
-    """The part of an image that is kept in memory; the rest waits in the spool, *length* bytes at *offset*."""
-
-    task_id: int
-    offset: int
-    length: int
-    group: str | None
-    look: int | None
-    classes: tuple[int, ...]
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _SpooledImage:
-    """One image to write; the fields from *annotation* on come from the spool."""
-
-    task: int
-    side: Side
-    resting: bool
-    annotation: int | None
-    path: str
-    suffix: str
-    image: str
-    text: str
-    hashed: str
-    boxes: int
-    notes: Mapping[str, int]
+SPOOL = ".spool"
 
 
 @contextmanager
-def open_draft(root: Path, *, shared_images: Path | None = None) -> Iterator[Draft]:
+def open_draft(root: Path, *, shared_images: Path | None = None, known: Path | None = None) -> Iterator[Draft]:
     """
     Open a draft in *root*; a draft that is not finished leaves no files behind.
 
-    Images that cannot be linked are copied once into *shared_images*, if it is given, and linked there.
+    Images that cannot be linked are copied once into *shared_images*, if it is given, and linked there. *known* is the
+    spool of the last draft that was finished in this root; the spool of this one replaces it.
     """
-    with scratch_folder(root) as scratch, (scratch / ".spool").open("w+b") as spool:
-        yield Draft(root, scratch, spool, shared_images)
+    with scratch_folder(root) as scratch, (scratch / SPOOL).open("w+b") as file:
+        yield Draft(root, scratch, Spool(file), shared_images, known)
 
 
 class Draft:
     """A dataset in the making: first add every image, then finish with the side of each image."""
 
-    def __init__(self, root: Path, scratch: Path, spool: IO[bytes], shared_images: Path | None) -> None:
-        self._root, self._scratch, self._spool, self._shared = root, scratch, spool, shared_images
-        self._end = 0  # of the spool; its own tell() would flush it each time
+    def __init__(self, root: Path, scratch: Path, spool: Spool, shared_images: Path | None, known: Path | None) -> None:
+        self._root, self._scratch, self._spool = root, scratch, spool
+        self._shared, self._known, self._last = (
+            shared_images,
+            known,
+            None if known is None else dataset_folder.find_last(root),
+        )
         self.prepared = scratch / ".prepared"  # for images that must be converted first
         self.report = SnapshotReport()
         self.added: list[DraftImage] = []
+
+    def take_over(self, line: bytes, image: SpooledImage, look: int | None) -> None:
+        """Add an image of the last draft whose review and file have not changed; *line* is its line in the spool."""
+        if image.undecided:
+            self.report.undecided.update(image.undecided)
+        self.added.append(self._spool.add_line(line, image, look))
 
     def add(
         self, images: Iterable[LabelledImage], labels: ClassIndex, find: FindImage, *, at_once: int = FETCHERS
@@ -145,27 +127,40 @@ class Draft:
         if lines.notes[Note.EMPTY] and not lines.boxes:  # something was drawn: it is no background
             self.report.leave_out(Reason.EMPTY_BOXES, image.task_id)
             return
-        hashed = hashlib.sha256(lines.text.encode()).hexdigest()
-        place = (str(file.path), file.suffix, file.sha256)
-        waiting = [image.annotation_id, *place, lines.text, hashed, lines.boxes, lines.notes]
-        offset, line = self._end, json.dumps(waiting).encode()
-        self._end += self._spool.write(line)
-        classes = tuple(sorted({int(line.split(" ", 1)[0]) for line in lines.text.splitlines()}))
-        content = hash_content(image.task_id, file.sha256, hashed)
-        self.added.append(DraftImage(image.task_id, offset, len(line), image.group, file.image_hash, classes, content))
+        undecided = Counter(region.label for region in image.regions if region.label in labels.undecided)
+        spooled = SpooledImage(
+            image.task_id,
+            image.mark,
+            name_address(image.image),
+            stamp_file(str(file.path)) if image.mark else "",
+            image.annotation_id,
+            image.group,
+            str(file.path),
+            file.suffix,
+            file.sha256,
+            lines.text,
+            hashlib.sha256(lines.text.encode()).hexdigest(),
+            sorted({int(line.split(" ", 1)[0]) for line in lines.text.splitlines()}),
+            lines.boxes,
+            {str(note): count for note, count in lines.notes.items()},
+            undecided,
+        )
+        self.added.append(self._spool.add(spooled, file.image_hash))
 
     def _write_items(
         self, sides: Mapping[int, Side], left_out: Mapping[int, Reason], resting: Collection[int]
     ) -> Iterator[Item]:
         with ThreadPoolExecutor(WRITERS) as pool:
-            waiting = (self._read_spooled(image, sides, resting) for image in self._choose_images(left_out))
+            chosen = self._choose_images(left_out)
+            waiting = ((self._spool.read(one), sides[one.task_id], one.task_id in resting) for one in chosen)
             for item, boxes, notes in map_in_order(pool, self._put, waiting):
                 if item.resting:
                     self.report.leave_out(Reason.RESTING, item.task)
                 else:
                     self.report.images[item.side] += 1
                     self.report.boxes[item.side] += boxes
-                    self.report.notes.update(notes)
+                    if notes:
+                        self.report.notes.update(notes)
                 yield item
 
     def _choose_images(self, left_out: Mapping[int, Reason]) -> Iterator[DraftImage]:
@@ -175,25 +170,27 @@ class Draft:
             else:
                 yield image
 
-    def _read_spooled(self, image: DraftImage, sides: Mapping[int, Side], resting: Collection[int]) -> _SpooledImage:
-        values = json.loads(os.pread(self._spool.fileno(), image.length, image.offset))
-        return _SpooledImage(image.task_id, sides[image.task_id], image.task_id in resting, *values)
-
-    def _put(self, image: _SpooledImage) -> tuple[Item, int, Mapping[str, int]]:
+    def _put(self, waiting: tuple[SpooledImage, Side, bool]) -> tuple[Item, int, Mapping[str, int]]:
         """Write one image and its labels to their places."""
+        image, side, is_resting = waiting
         file = f"task-{image.task:08d}{image.suffix}"
-        if not image.resting:
-            self._place(image, f"{self._scratch}/images/{image.side}/{file}")
-            target = f"{self._scratch}/labels/{image.side}/{label_file(file)}"
-            with open(target, "wb", buffering=0) as labels:  # noqa: PTH123
-                labels.write(image.text.encode())
-        hashes = (image.image, image.hashed)
-        item = Item(image.task, image.annotation, image.side, file, *hashes, image.boxes, image.resting)
+        if not is_resting:
+            self._place(image, f"{self._scratch}/images/{side}/{file}")
+            self._write_labels(image.text.encode(), f"labels/{side}/{label_file(file)}")
+        item = Item(image.task, image.annotation, side, file, image.image, image.hashed, image.boxes, is_resting)
         return item, image.boxes, image.notes
 
-    def _place(self, image: _SpooledImage, target: str) -> None:
+    def _write_labels(self, content: bytes, name: str) -> None:
+        """Link the labels of the last dataset where they are the same, or write them."""
+        target = f"{self._scratch}/{name}"
+        if self._last and _has_content(f"{self._last}/{name}", content) and link_file(f"{self._last}/{name}", target):
+            return
+        with open(target, "wb", buffering=0) as labels:  # noqa: PTH123
+            labels.write(content)
+
+    def _place(self, image: SpooledImage, target: str) -> None:
         """Link an image. If it cannot be linked, link the copy that the datasets of one root share."""
-        if _link(image.path, target):
+        if link_file(image.path, target):
             return
         if self._shared is None:
             shutil.copyfile(image.path, target)
@@ -204,7 +201,7 @@ class Draft:
             scratch = self._scratch / f"copy-{image.task}"
             shutil.copyfile(image.path, scratch)
             scratch.rename(shared)
-        if not _link(shared, target):
+        if not link_file(shared, target):
             shutil.copyfile(shared, target)
 
     def _check_sides(self) -> None:
@@ -215,7 +212,11 @@ class Draft:
 
     def _commit(self, snapshot: Snapshot, folder: Path) -> Snapshot:
         """Move the finished dataset to its folder; the same dataset from before stays, unless it is damaged."""
-        (self._scratch / ".spool").unlink()
+        spool = self._scratch / SPOOL
+        if self._known:
+            spool.rename(self._known)
+        else:
+            spool.unlink()
         shutil.rmtree(self.prepared, ignore_errors=True)
         standing = Snapshot(snapshot.hash, folder, snapshot.class_names, snapshot.report)
         if (folder / "manifest.json").exists():
@@ -241,8 +242,7 @@ def _find_file(find: FindImage, image: LabelledImage) -> ImageFile | ImageError 
         return error
 
 
-def _link(source: Path | str, target: str) -> bool:
-    with suppress(OSError):  # another disk, or too many links
-        os.link(source, target)
-        return True
+def _has_content(path: str, content: bytes) -> bool:
+    with suppress(OSError), open(path, "rb", buffering=0) as file:  # noqa: PTH123 (a Path would take as long as the rest)
+        return file.read(len(content) + 1) == content
     return False

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from loop.datasets.needed_images import read_needed
+from loop.datasets.survey import read_needed
 from loop.errors import LoopError
 from loop.failures import describe_error
 from loop.installation.room import InstallationRoom

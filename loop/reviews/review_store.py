@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -163,6 +164,19 @@ class ReviewStore:
                 if row.task_id not in best or _rank(row) > _rank(best[row.task_id]):
                     best[row.task_id] = row
         return {task_id: CountedReview(review_row.read(row), row.data) for task_id, row in sorted(best.items())}
+
+    def read_marks(self, project_id: int) -> dict[int, str]:
+        """Return a text for each task with a completed review, in order; it differs if any of them was changed."""
+        names = ("annotation_id", "created_at", "updated_at", "recorded_at", "is_ground_truth")
+        texts = [sa.cast(reviews.c[name], sa.Text) for name in (*names, "regions", "unread", "data")]
+        query = sa.select(reviews.c.task_id, *texts).where(is_standing(project_id), is_complete(), is_compared())
+        query = query.order_by(reviews.c.task_id, reviews.c.annotation_id, reviews.c.created_at)
+        marks: dict[int, str] = {}
+        with self._engine.connect() as connection:
+            for task_id, *row in connection.execution_options(yield_per=PARAMETERS).execute(query):
+                text = f"{marks.get(task_id)}{row}"
+                marks[task_id] = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        return marks
 
     def find_unread(self, project_id: int) -> dict[int, CountedReview]:
         """Return the reviews that would count but are unread in part, by task. These tasks are in no dataset."""

@@ -9,7 +9,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PREFIX = ".writing-"
@@ -21,6 +21,14 @@ def copy_whole(source: Path, target: Path) -> None:
     scratch = target.with_suffix(".tmp")
     shutil.copyfile(source, scratch)
     scratch.rename(target)
+
+
+def link_file(source: Path | str, target: str) -> bool:
+    """Make a hard link; return whether it was made: not on another disk, and not one link too many."""
+    with suppress(OSError):
+        os.link(source, target)
+        return True
+    return False
 
 
 def sha256_of(path: Path) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from loop.datasets import folder as dataset_folder
-from loop.datasets.assemble import assemble
+from loop.datasets.assemble import assemble_verified
 from loop.datasets.folder import Snapshot
 from loop.errors import TrainingCancelled, TrainingFailed, UpstreamError
 from loop.failures import describe_error
@@ -115,10 +115,11 @@ def _run(trainings: TrainingRoom, training: Training, reviews_until: datetime | 
     snapshot = dataset_folder.read(trainings.datasets.snapshots / str(project_id), training.snapshot or "")
     if snapshot is None:
         trainings.store.reach(training.id, Phase.SNAPSHOT)
-        snapshot = assemble(trainings.datasets, project_id, lambda: _check(trainings, training))
+        snapshot = assemble_verified(trainings.datasets, project_id, lambda: _check(trainings, training))
         trainings.store.note(training.id, snapshot=snapshot.hash, reviews_until=reviews_until)
         trainings.store.reach(training.id, Phase.TRAINING)
-    dataset_folder.verify(snapshot)
+    else:
+        dataset_folder.verify(snapshot)
     candidate, evaluated = _get_candidate(trainings, training, snapshot, registered)
     _check(trainings, training)
     trainings.store.reach(training.id, Phase.GATE)

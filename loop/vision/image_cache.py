@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime
@@ -57,6 +58,10 @@ class ImageCache:
             loan.shrink(len(content))
             return self._store(prepare(content, address, self._most_pixels), key)
 
+    def is_unchanged(self, path: str, stamp: str) -> bool:
+        """Whether a file of this cache is as when its *stamp* was taken (see `stamp_file`); it is not read."""
+        return path.startswith(f"{self._folder}/") and stamp != "" and stamp_file(path) == stamp
+
     def remove_unneeded(self, needed: Collection[bytes], before: datetime, walk: Walk) -> int:
         """
         Remove the files written *before* a time whose key is not *needed*; return how many.
@@ -82,6 +87,15 @@ class ImageCache:
         if not target.exists():
             write_whole(prepared.content, target)
         return ImageFile(target, sha256, prepared.suffix, prepared.image_hash)
+
+
+def stamp_file(path: str) -> str:
+    """Return a text that differs whenever a file was written since, or prepared in another way; empty if missing."""
+    try:
+        facts = os.stat(path)  # noqa: PTH116 (a Path would take as long as the rest)
+    except OSError:
+        return ""
+    return f"{PREPARATION}:{facts.st_ino}:{facts.st_size}:{facts.st_mtime_ns}"
 
 
 def image_key(project_id: int, task_id: int, address: str) -> str:

@@ -1,6 +1,7 @@
 """
-Measure conversion: tasks a second and peak memory, of `loop dataset convert`, of a project's own snapshot, and of Label
-Studio's SDK, on the same made-up tasks with tiny images. `python -m scripts.bench.conversion [--tasks 5000 50000]`.
+Measure conversion: tasks a second and peak memory, of `loop dataset convert`, of a project's own snapshot, made anew
+and with 100 new reviews, and of Label Studio's SDK, on the same made-up tasks with tiny images.
+`python -m scripts.bench.conversion [--tasks 5000 50000]`.
 
 Each is measured in a process of its own, in turns. The SDK's converter is measured twice: as it writes labels alone,
 and as it copies the images too, which is what a training needs. It opens no image.
@@ -12,20 +13,25 @@ import argparse
 import io
 import json
 import random
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 LABELS = ("Car", "Person", "Bus")
 CONFIG = """<View><Image name="image" value="$image"/><RectangleLabels name="label" toName="image">
 <Label value="Car"/><Label value="Person"/><Label value="Bus"/></RectangleLabels></View>"""
 BOXES = 5  # per task
-WAYS = ("sdk", "sdk-images", "convert", "snapshot")
+WAYS = ("sdk", "sdk-images", "convert", "snapshot", "snapshot-new")
+NEW = 100  # reviews that came since the last snapshot
 
 
 def main() -> None:
@@ -75,6 +81,7 @@ def _run(way: str, folder: Path) -> dict[str, float]:
         "sdk-images": partial(_sdk, images=True),
         "convert": _convert,
         "snapshot": _snapshot,
+        "snapshot-new": _snapshot_with_new_reviews,
     }
     prepared = ways[way](folder)
     base = _peak()
@@ -114,7 +121,27 @@ def _snapshot(folder: Path) -> Callable[[], object]:
     from loop.settings import Settings
     from loop.wiring import build
 
-    rooms = build(Settings.read({"LOOP_HOME": str(folder / "home"), "LOOP_BACKGROUND_SHARE": "1"}), migrate=True)
+    settings = Settings.read({"LOOP_HOME": str(folder / "home"), "LOOP_BACKGROUND_SHARE": "1"})
+    rooms = build(settings, migrate=True)
+    shutil.rmtree(settings.home / "snapshots", ignore_errors=True)
+    return lambda: assemble(rooms.datasets, 1)
+
+
+def _snapshot_with_new_reviews(folder: Path) -> Callable[[], object]:
+    """The same once more, after NEW tasks were reviewed again; the rest is taken over from the last snapshot."""
+    from loop.datasets.assemble import assemble
+    from loop.datasets.export_file import read_tasks
+    from loop.label_studio.label_config import parse
+    from loop.settings import Settings
+    from loop.wiring import build
+
+    settings = Settings.read({"LOOP_HOME": str(folder / "home"), "LOOP_BACKGROUND_SHARE": "1"})
+    rooms = build(settings, migrate=True)
+    known = rooms.reviews.store.latest(1)
+    for task in islice(read_tasks(folder / "export.json"), NEW):
+        review, counted = task.annotations[0].read(parse(CONFIG), project_id=1, task_id=task.id), known[task.id]
+        later = counted.review.updated_at + timedelta(minutes=1)
+        rooms.reviews.store.record(replace(review, updated_at=later, regions=review.regions[1:]), task.data)
     return lambda: assemble(rooms.datasets, 1)
 
 

@@ -12,10 +12,11 @@ from typer.testing import CliRunner
 
 from loop.cli.tree import app
 from loop.datasets import folder as dataset_folder
-from loop.datasets.assemble import assemble, find_leaks, read_group
+from loop.datasets.assemble import assemble, find_leaks
 from loop.datasets.snapshots import Reason
 from loop.datasets.split_store import ReviewedTask
 from loop.datasets.splits import Side
+from loop.datasets.survey import read_group
 from loop.errors import EmptySnapshot
 from loop.training.retrain import retrain
 from loop.wiring import build

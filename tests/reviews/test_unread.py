@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from loop.datasets.assemble import read_counted
+from loop.datasets.survey import read_counted
 from loop.installation.checks_reviews import reviews as check_reviews
 from loop.settings import Settings
 from loop.storage.database import migrate

@@ -8,6 +8,7 @@ from PIL import Image
 
 from loop.http_addresses import path_within
 from loop.vision.embedding import Space, normalise
+from loop.vision.image_cache import stamp_file
 from loop.vision.image_files import prepare_file
 from tests.fakes import Killed
 
@@ -79,6 +80,9 @@ class FolderImages:
 
     def find(self, project_id, task_id, address, *, with_hash=True):
         return prepare_file(Path(address), address, 10**6, Path(address).parent)
+
+    def is_unchanged(self, path, stamp):
+        return stamp_file(path) == stamp
 
 
 class FakeAccount:
