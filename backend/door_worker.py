@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import struct
+import fcntl
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from selectors import EVENT_READ
-from socket import MSG_PEEK, SHUT_RD, SHUT_WR, SO_RCVLOWAT, SO_SNDTIMEO, SOL_SOCKET
-from typing import Any
+from socket import MSG_PEEK, SHUT_RD, SHUT_WR, SO_RCVLOWAT, SOL_SOCKET
+from typing import IO, Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 WAIT_SECONDS = 5.0  # for the head of a request, and for a client to close a connection that we have closed
 REST_SECONDS = 0.05  # in which the rest of a body may come, for another request on the same connection
+READY_SECONDS = 60.0  # that a new process leaves all requests to the others, if it is not ready before
+LOOK_SECONDS = 0.2  # between two looks whether it is ready
 LARGEST_HEAD = 2**14  # bytes
 END_OF_HEAD = b"\r\n\r\n"
 PIECE = 2**16  # bytes
+SPEED = 2**20  # bytes of an answer a second
 
 
 class DoorWorker(ThreadWorker):  # type: ignore[misc]
@@ -27,15 +31,42 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
 
     gunicorn's own worker gives every new connection a thread, for as long as its head takes to arrive; it waits five
     seconds for a body that nobody reads, for ever for a client that takes no answer, and in its main thread two for one
-    that does not close a connection.
+    that does not close a connection. Idle connections that reach its limit keep all others out.
     """
 
-    send_seconds = 5.0  # in which a client must take a part of its answer
+    send_seconds = 5.0  # in which a client must take its answer, and a second more for each SPEED bytes of it
+    is_ready: Callable[[], bool] = staticmethod(lambda: True)  # a hook may set another one
+    _door_lock: IO[bytes] | None = None  # locked by each process that accepts; made before the first one is forked
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if DoorWorker._door_lock is None:
+            DoorWorker._door_lock = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the process)
+        super().__init__(*args, **kwargs)
+
+    def load_wsgi(self) -> None:
+        """Load the app, and give each answer a time in which the client must take it."""
+        super().load_wsgi()
+        self.wsgi: Any = partial(self._answer_in_time, self.wsgi)
+
+    def run(self) -> None:
+        """Accept requests, once this process is ready or nobody else accepts any."""
+        deadline = time.monotonic() + READY_SECONDS
+        while not self._is_first() and not self.is_ready() and time.monotonic() < deadline and self.alive:
+            self.notify()
+            time.sleep(LOOK_SECONDS)
+        fcntl.lockf(self._door_lock, fcntl.LOCK_SH)  # type: ignore[arg-type]
+        super().run()
+
+    def handle_request(self, req: Any, conn: TConn) -> bool:
+        """Answer a request; hang up on a client that does not take its answer in time."""
+        try:
+            return bool(super().handle_request(req, conn))
+        except TimeoutError:
+            self.log.debug("%s did not take its answer in time", conn.client)
+            return False
 
     def enqueue_req(self, conn: TConn) -> None:
         """Give a connection a thread once the head of a request has arrived."""
-        seconds, rest = divmod(self.send_seconds, 1)
-        conn.sock.setsockopt(SOL_SOCKET, SO_SNDTIMEO, struct.pack("@ll", int(seconds), int(rest * 1e6)))  # a timeval
         if self._has_head(conn):
             super().enqueue_req(conn)
         else:
@@ -60,9 +91,40 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         else:
             self._wait_for(conn, self._drain)
 
+    def murder_pending(self) -> None:
+        """Close idle connections whose time is over, and those whose time ends first where they keep others out."""
+        super().murder_pending()
+        while self.nr_conns >= self.worker_connections:
+            idle = [connections for connections in (self.pending_conns, self.keepalived_conns) if connections]
+            if not idle:
+                break
+            conn = min(idle, key=lambda connections: float(connections[0].timeout)).popleft()
+            self.poller.unregister(conn.sock)
+            self._close(conn)
+
     def _keepalive_after(self, conn: TConn, keepalive: bool) -> bool:
         """Whether a connection can be kept: not where a body that nobody has read is still to come."""
         return bool(keepalive and conn.parser.finish_body(deadline=time.monotonic() + REST_SECONDS))
+
+    def _is_first(self) -> bool:
+        """Whether no other process accepts requests; if so, none of them comes to think so of this one meanwhile."""
+        try:
+            fcntl.lockf(self._door_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # type: ignore[arg-type]
+        except BlockingIOError:
+            return False
+        return True
+
+    def _answer_in_time(
+        self, app: Callable[..., Iterable[bytes]], environ: dict[str, Any], start: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        """Call the app; writing its answer raises TimeoutError after a time that the size of the answer gives."""
+
+        def start_in_time(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            size = next((int(value) for name, value in headers if name.lower() == "content-length"), 0)
+            environ["gunicorn.socket"].settimeout(self.send_seconds + size / SPEED)  # for all of it, not for each part
+            return start(status, headers, *error)
+
+        return app(environ, start_in_time)
 
     def _wait_for(self, conn: TConn, act: Callable[[TConn, Any], None]) -> None:
         """Have the poller call *act* when data come; the connection is closed if none come in time."""

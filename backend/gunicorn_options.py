@@ -1,15 +1,22 @@
 """Options for gunicorn: `gunicorn --config python:backend.gunicorn_options 'backend.app:create_app()'`."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from backend.app import ask_sync_all
 from backend.gate import PREDICTS, WAITING
 from loop.log_lines import set_up_logs
 
+if TYPE_CHECKING:
+    from backend.door_worker import DoorWorker
+    from loop.serving.predictor import Predictor
+
 OTHERS = 16  # threads for requests that take no time; none of them is ever held by a prediction
 
 worker_class = "backend.door_worker.DoorWorker"
 threads = PREDICTS + WAITING + OTHERS
+worker_connections = 500  # in a process; above it, idle ones are closed
 timeout = 120
 graceful_timeout = 4
 control_socket_disable = True
@@ -20,6 +27,14 @@ def on_starting(_server: object) -> None:
     set_up_logs()
 
 
-def post_worker_init(worker: Any) -> None:
-    """Make up for the events of the time in which this worker, or one before it, did not run."""
-    ask_sync_all(worker.wsgi)
+def post_worker_init(worker: DoorWorker) -> None:
+    """
+    Have a new process load its detectors before it accepts requests, and each new champion after it.
+
+    It also makes up for the events of the time in which it, or one before it, did not run.
+    """
+    app = worker.app.wsgi()
+    ask_sync_all(app)
+    predictor: Predictor = app.extensions["predictor"]
+    worker.is_ready = predictor.is_warm
+    predictor.follow()

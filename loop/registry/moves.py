@@ -40,6 +40,12 @@ class MoveLog:
         with self._engine.connect() as connection:
             return connection.execute(query).first() is not None
 
+    def champion_names(self) -> dict[int, str]:
+        """Return the name of the version that serves each project, without projects where none does."""
+        query = sa.select(aliases.c.project_id, aliases.c.version).where(aliases.c.alias == CHAMPION)
+        with self._engine.connect() as connection:
+            return {row.project_id: row.version for row in connection.execute(query)}
+
     def former_champions(self, project_id: int, *, before: str) -> dict[str, datetime]:
         """Return when each former champion stopped serving; *before* is the name that served before the first move."""
         query = sa.select(moves).where(*_is_of_champion(project_id)).order_by(moves.c.id)

@@ -17,7 +17,8 @@ from loop.registry.loaded_version import LoadedVersion
 from loop.serving.pre_annotate import PreAnnotation, pre_annotate
 from loop.serving.room import ServingRoom
 
-CHECK_SECONDS = 1.0  # between two checks of the registry for a new champion
+CHECK_SECONDS = 1.0  # between two checks of the registry for a new champion, by requests
+FOLLOW_SECONDS = 3.0  # between two checks without requests: one query for all projects
 RETRY_SECONDS = 30.0  # after which loading a broken champion is tried again
 UNCONNECTED = 0  # in place of the id of every project that is not connected: an invented id costs no memory
 
@@ -42,6 +43,7 @@ class Predictor:
         self._slots: dict[int, _Slot] = {}
         self._lock = threading.Lock()
         self._loading = threading.Lock()
+        self._warm, self._closed = threading.Event(), threading.Event()
 
     def predict(self, project_id: int, label_config: str, tasks: Sequence[StoredTask]) -> list[PreAnnotation]:
         """
@@ -88,6 +90,18 @@ class Predictor:
         """Load the champions of all connected projects in the background, before an annotator waits for one."""
         threading.Thread(target=self._load_all, name="warm-up", daemon=True).start()
 
+    def is_warm(self) -> bool:
+        """Whether `warm_up` has ended, also where champions could not be loaded."""
+        return self._warm.is_set()
+
+    def follow(self, seconds: float = FOLLOW_SECONDS) -> None:
+        """Load each new champion within *seconds*, in the background, until `close`, also where no request comes."""
+        threading.Thread(target=self._follow, args=[seconds], name="follow", daemon=True).start()
+
+    def close(self) -> None:
+        """Follow no longer."""
+        self._closed.set()
+
     def versions(self, project_id: int) -> list[str]:
         """Return the names of all versions of a project, newest first."""
         return [version.name for version in reversed(self._serving.registry.versions.list(project_id))]
@@ -119,11 +133,37 @@ class Predictor:
             return UNCONNECTED
 
     def _load_all(self) -> None:
-        for project in self._serving.studio.projects.all():
+        try:
+            for project in self._serving.studio.projects.all():
+                try:
+                    self.current(project.id)
+                except Exception:  # whatever the records raise, the other projects are loaded
+                    log.exception("project %d: its champion is not known", project.id)
+        finally:
+            self._warm.set()
+
+    def _follow(self, seconds: float) -> None:
+        is_known = True
+        while not self._closed.wait(seconds):
             try:
-                self.current(project.id)
-            except Exception:  # whatever the records raise, the other projects are loaded
-                log.exception("project %d: its champion is not known", project.id)
+                self._load_new()
+            except Exception as error:  # noqa: BLE001 (whatever the records raise, the next check comes)
+                if is_known:
+                    log.warning("new champions are not known for now: %s", error)
+                is_known = False
+            else:
+                is_known = True
+
+    def _load_new(self) -> None:
+        """Load the champions that are neither in memory nor known to be broken."""
+        with self._lock:
+            slots = dict(self._slots)
+        for project_id, name in self._serving.registry.moves.champion_names().items():
+            slot = slots.get(project_id)
+            if slot is None:
+                self.current(project_id)
+            elif name not in (slot.served.version, slot.failed):
+                self._check_champion(project_id)
 
     def _check_champion(self, project_id: int) -> None:
         champion = self._serving.registry.versions.champion(project_id)
