@@ -177,11 +177,7 @@ class StalePlan(LoopError):
 
 
 class NoSuchCluster(LoopError):
-    """No cluster has an id that begins so."""
-
-
-class AmbiguousCluster(LoopError):
-    """Several clusters have an id that begins so."""
+    """No cluster has an id that begins so, or several have."""
 
 
 class ClusterDecided(LoopError):
@@ -229,6 +225,10 @@ class RecordsDown(UpstreamError):
 
 class MachineUnfit(UpstreamError):
     """This machine lacks files, a key, a service or the code of the installation that it works for."""
+
+
+class StoreDown(UpstreamError):
+    """The store of files (LOOP_STORE) failed."""
 
 
 class NotStored(UpstreamError):

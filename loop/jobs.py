@@ -220,7 +220,7 @@ def _succeeds(project: Project, act: Callable[[Project], object]) -> bool:
 def _run_alone(name: str, project_id: int, work: Callable[[Rooms], str]) -> str:
     """Do work unless a job of this name runs already, for instance under a worker whose supervisor was killed."""
     with closing(build()) as rooms, rooms.queue.alone(f"{name}-{project_id}") as is_alone:
-        rooms.installation.machine.check_files()
+        rooms.installation.machine.place.check_folder()
         line = work(rooms) if is_alone else "runs already; the sweep asks again"
         if rooms.outbox.is_due():
             with suppress(UpstreamError):  # the sweep asks again
@@ -233,7 +233,7 @@ def _run_in_turn(name: str, project_id: int, work: Callable[[Rooms], str]) -> st
     """Wait for a job of this name to end, then do work. Raises LoopError if it does not end in time."""
     deadline = time.monotonic() + TURN_SECONDS
     with closing(build()) as rooms:
-        rooms.installation.machine.check_files()
+        rooms.installation.machine.place.check_folder()
         while time.monotonic() < deadline:
             with rooms.queue.alone(f"{name}-{project_id}") as is_alone:
                 if is_alone:

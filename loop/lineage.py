@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 
-from loop.datasets import folder as dataset_folder
 from loop.errors import PayloadError
 from loop.regions import Region
 from loop.reviews.review_store import StoredReview
@@ -184,7 +183,7 @@ def of_version(trainings: TrainingRoom, project_id: int, name: str) -> VersionLi
 def _trace_uses(trainings: TrainingRoom, project_id: int) -> Iterator[ReviewUse]:
     """Yield every use of a review in a dataset that still exists."""
     for training in trainings.store.all(project_id):
-        snapshot = dataset_folder.read(trainings.datasets.snapshots / str(project_id), training.snapshot or "")
+        snapshot = trainings.datasets.snapshots.read_list(project_id, training.snapshot or "")
         for item in snapshot.items() if snapshot else ():
             if item.annotation is not None and not item.resting:
                 place = (item.side.value, item.annotation)

@@ -19,6 +19,7 @@ from loop.installation.room import RetentionPolicy
 from loop.serving.queue_order import AuditPolicy
 from loop.serving.room import ServingPolicy
 from loop.settings import Settings
+from loop.storage.file_store import FileStore
 from loop.storage.installation_store import InstallationStore
 from loop.storage.keys import DerivedSecrets
 from loop.training.trainer import TrainingPolicy
@@ -85,7 +86,12 @@ def serving_policy(settings: Settings) -> ServingPolicy:
 
 
 def machine(
-    settings: Settings, engine: Engine, facts: InstallationStore, keys: DerivedSecrets, answers: Callable[[], bool]
+    settings: Settings,
+    engine: Engine,
+    facts: InstallationStore,
+    keys: DerivedSecrets,
+    files: FileStore,
+    answers: Callable[[], bool],
 ) -> Machine:
     """Return this machine as a member of the installation; *answers* asks Milvus."""
     return Machine(
@@ -93,6 +99,7 @@ def machine(
         facts=facts,
         keys=keys,
         home=settings.home,
+        files=files,
         is_shared=bool(settings.database_url),
         milvus=settings.milvus_uri,
         embedder=None if settings.embedder == NONE else settings.embedder,

@@ -50,6 +50,9 @@ class Settings(EnvironmentSettings):
     default_workers: int = Field(2, ge=1, description="number of RQ workers for all jobs except trainings")
     redis_url: str = Field("", description="Redis to use; empty: an embedded one under LOOP_HOME")
     database_url: str = Field("", description="SQLAlchemy URL of the records; empty: SQLite under LOOP_HOME")
+    store: str = Field(
+        "", description="store of the files for several machines, such as s3://bucket/folder; empty: LOOP_HOME"
+    )
     model_name: str = Field("yolo_detector", description="model name: the part of a version before the @")
     base_weights: str = Field("yolo11n.pt", description="weights that the first training starts from: a path or a name")
     device: str = Field("", description="torch device, such as cpu or 0; empty: the best available")
@@ -200,7 +203,7 @@ class Settings(EnvironmentSettings):
             base64.b64encode(login.encode()).decode() if self.basic_auth_pass else "",
             "" if self.webhook_secret else read_key(self.home),
         }
-        addresses = (self.redis_url, self.database_url, self.milvus_uri, self.label_studio_url, self.url)
+        addresses = (self.redis_url, self.database_url, self.milvus_uri, self.store, self.label_studio_url, self.url)
         for address in (*addresses, *self.receivers):
             values |= secrets_in(address)
         return values - {""}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from loop import policies
 from loop.datasets.image_vector_store import ImageVectorStore
 from loop.datasets.room import DatasetsRoom
+from loop.datasets.snapshot_store import SnapshotStore
 from loop.datasets.split_store import SplitStore
 from loop.delivery import NoticeSender, standard_key
 from loop.discovery.cluster_store import ClusterStore
@@ -38,6 +39,7 @@ from loop.registry.loaded_version import Thresholds
 from loop.registry.moves import MoveLog
 from loop.registry.room import RegistryRoom
 from loop.registry.store import WeightsRegistry
+from loop.registry.weights_files import WeightsFiles
 from loop.reviews.room import ReviewsRoom, open_stores
 from loop.rooms import Rooms
 from loop.secrecy import guard
@@ -46,6 +48,7 @@ from loop.serving.room import ServingRoom
 from loop.serving.store import PredictionLog
 from loop.settings import Settings
 from loop.storage import database
+from loop.storage.file_store import FileStore
 from loop.storage.home_folder import make_home
 from loop.storage.installation_store import InstallationStore
 from loop.storage.keys import DerivedSecrets
@@ -85,6 +88,7 @@ class RoomBuilder:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.engine = database.connect(settings.database)
+        self.files = FileStore(settings.home, settings.store)
         self._facts = InstallationStore(self.engine)
         self._secrets = DerivedSecrets(self._facts, settings.home, settings.webhook_secret)
         self.access = policies.access_room(settings, self._secrets, self.engine)
@@ -129,9 +133,10 @@ class RoomBuilder:
     def registry(self) -> RegistryRoom:
         """The versions of every project."""
         settings = self._settings
+        files = WeightsFiles(settings.home / "weights", self.files)
         return self._room(
             RegistryRoom,
-            versions=WeightsRegistry(self.engine, settings.home / "weights", settings.model_name),
+            versions=WeightsRegistry(self.engine, files, settings.model_name),
             moves=MoveLog(self.engine),
             detectors=Detectors(settings.device, settings.image_size, settings.base_weights, settings.home / "base"),
             thresholds=Thresholds(settings.score_floor, settings.score_threshold),
@@ -159,7 +164,7 @@ class RoomBuilder:
             DatasetsRoom,
             splits=SplitStore(self.engine),
             vectors=ImageVectorStore(self.engine),
-            snapshots=self._settings.home / "snapshots",
+            snapshots=SnapshotStore(self._settings.home / "snapshots", self.files),
             policy=policies.dataset_policy(self._settings),
         )
 
@@ -169,7 +174,7 @@ class RoomBuilder:
         return self._room(
             GateRoom,
             evaluator=Evaluator(self.registry.detectors),
-            reports=ReportStore(self._settings.home / "reports"),
+            reports=ReportStore(self._settings.home / "reports", self.files),
             policy=policies.gate_policy(self._settings),
         )
 
@@ -231,6 +236,6 @@ class RoomBuilder:
     def installation(self) -> InstallationRoom:
         """The rooms that set-up and checks need."""
         answers = self.references.milvus.answers
-        machine = policies.machine(self._settings, self.engine, self._facts, self._secrets, answers)
+        machine = policies.machine(self._settings, self.engine, self._facts, self._secrets, self.files, answers)
         retention = policies.retention_policy(self._settings)
         return self._room(InstallationRoom, machine=machine, retention=retention)

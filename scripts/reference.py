@@ -74,7 +74,9 @@ GROUPS = {
         *("label_studio_url", "label_studio_api_key", "basic_auth_user", "basic_auth_pass"),
         *("url", "host", "port", "web_workers", "webhook_secret"),
     ),
-    "Where things are kept and run": ("home", "database_url", "redis_url", "milvus_uri", "default_workers", "device"),
+    "Where things are kept and run": (
+        *("home", "database_url", "redis_url", "milvus_uri", "store", "default_workers", "device"),
+    ),
     "Versions and training": (
         *("model_name", "base_weights", "image_size", "epochs", "batch", "freeze", "retrain_after", "cool_down"),
     ),

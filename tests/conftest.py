@@ -12,7 +12,7 @@ from tests.builders import CONFIG
 from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio, FakeQueue
 from tests.swap import swap
 
-pytest_plugins = ["tests.postgres", "tests.services"]
+pytest_plugins = ["tests.object_store", "tests.postgres", "tests.services"]
 
 # Tests of the rooms run on SQLite; again on PostgreSQL in `make test-long`, and these in `make test` already.
 OFTEN_ON_POSTGRESQL = (

@@ -20,6 +20,7 @@ from loop.job_queue.queue import DEFAULT, GPU
 from loop.log_lines import set_up_logs
 from loop.settings import Settings
 from loop.storage.actor import SCHEDULE, act_as
+from loop.storage.file_store import FileStore
 from loop.storage.home_folder import make_home
 from loop.wiring import build
 
@@ -93,14 +94,15 @@ def backup(file: Annotated[Path, typer.Argument(help="The file to write, such as
 
     Everything may run meanwhile. Images, vectors and logs are not in it: they
     are made again. The file is for its owner only, as it has the keys. With
-    another database than SQLite, use its own tool and copy LOOP_HOME.
+    another database than SQLite, use its own tool, and copy LOOP_HOME, or
+    LOOP_STORE if it is set.
     """
     from loop.installation.backup import backup as save
 
     settings = Settings.read()
     make_home(settings.home)
     with narrate("backup"):
-        line = save(settings.home, settings.database, file.absolute())
+        line = save(settings.home, settings.database, file.absolute(), FileStore(settings.home, settings.store))
     out.print(line)
 
 
@@ -157,10 +159,18 @@ def adopt() -> None:
     """
     Record that the files of the installation are in this LOOP_HOME, after the old folder was lost or moved.
 
-    Needed only where several machines share the records, see docs/scale.md.
+    With LOOP_STORE, the files of this LOOP_HOME are put in the store, and are there from now on. Needed only where
+    several machines share the records, or for a store, see docs/scale.md.
     """
-    from_place = open_rooms().installation.machine.adopt()
-    out.print(f"the files of the installation were in {from_place}; from now on they are in this LOOP_HOME")
+    rooms = open_rooms()
+
+    def put_all() -> None:
+        for files in (rooms.registry.versions.files, rooms.datasets.snapshots, rooms.gate.reports):
+            files.put_all()
+
+    from_place = rooms.installation.machine.place.adopt(put_all)
+    place = rooms.trainings.files.place or "this LOOP_HOME"
+    out.print(f"the files of the installation were in {from_place}; from now on they are in {place}")
 
 
 def list_schedule(settings: Settings) -> list[tuple[Callable[[], str], int]]:

@@ -36,7 +36,7 @@ def assemble(datasets: DatasetsRoom, project_id: int, check: Callable[[], None] 
     Raises EmptySnapshot, and LeakedSplit if a training image is a near-duplicate or of the group of a held-out one.
     """
     labels = _read_classes(datasets, project_id)
-    root = datasets.snapshots / str(project_id)
+    root = datasets.snapshots.folder(project_id)
     with open_draft(root, shared_images=root / ".images", known=root / KNOWN) as draft:
         split = survey(datasets, project_id, draft, labels, check)
         if split.leaks:
@@ -49,7 +49,7 @@ def assemble(datasets: DatasetsRoom, project_id: int, check: Callable[[], None] 
 
 def assemble_verified(datasets: DatasetsRoom, project_id: int, check: Callable[[], None]) -> Snapshot:
     """
-    Assemble a dataset and verify it. Raises as `assemble`, and PoisonedSnapshot.
+    Assemble a dataset, verify it, and put it in the store. Raises as `assemble`, and PoisonedSnapshot.
 
     A file may be damaged though its size and time are as they were: then everything is made anew.
     """
@@ -57,15 +57,16 @@ def assemble_verified(datasets: DatasetsRoom, project_id: int, check: Callable[[
     try:
         dataset_folder.verify(snapshot)
     except PoisonedSnapshot:
-        (datasets.snapshots / str(project_id) / KNOWN).unlink(missing_ok=True)
+        (datasets.snapshots.folder(project_id) / KNOWN).unlink(missing_ok=True)
         snapshot = assemble(datasets, project_id, check)
         dataset_folder.verify(snapshot)
+    datasets.snapshots.put(project_id, snapshot)
     return snapshot
 
 
 def find_leaks(datasets: DatasetsRoom, project_id: int) -> list[Leak]:
     """Return the leaks of the split after assigning a side to every reviewed task."""
-    root = datasets.snapshots / str(project_id)
+    root = datasets.snapshots.folder(project_id)
     with open_draft(root) as draft:
         try:
             return list(survey(datasets, project_id, draft, _read_classes(datasets, project_id), lambda: None).leaks)
@@ -103,7 +104,7 @@ def _read_learned(datasets: DatasetsRoom, project_id: int) -> _Known:
     champion = datasets.registry.versions.champion(project_id)
     name = champion.facts.snapshot if champion else None
     try:
-        snapshot = dataset_folder.read(datasets.snapshots / str(project_id), name or "")
+        snapshot = datasets.snapshots.read_list(project_id, name or "")
         if snapshot:
             return _Known(snapshot.hash, frozenset(one.content for one in snapshot.items() if one.side is Side.TRAIN))
     except PoisonedSnapshot:  # every image counts as new

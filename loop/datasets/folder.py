@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loop.datasets.ordered_map import map_in_order
 from loop.datasets.snapshots import Item
 from loop.datasets.splits import Side
 from loop.datasets.yolo_format import read_lines
 from loop.errors import PayloadError, PoisonedSnapshot
+from loop.ordered_map import map_in_order
 
 READERS = 4
 
@@ -119,7 +119,7 @@ def verify(snapshot: Snapshot) -> None:
     faults = []
     if not _is_readable(folder):
         faults.append("manifest.json cannot be read")
-    if _compute_hash(folder) != snapshot.hash:
+    if compute_hash(folder) != snapshot.hash:
         faults.append("data.yaml or items.jsonl is not as it was written")
     for kind in ("images", "labels"):
         count = sum(1 for side in Side for _ in (folder / kind / side).glob("*"))
@@ -127,6 +127,19 @@ def verify(snapshot: Snapshot) -> None:
             faults.append(f"{count - files} files in {kind} that do not belong to it")
     if problems or faults:
         raise PoisonedSnapshot(str(folder), problems, "; ".join(faults))
+
+
+def compute_hash(folder: Path) -> str:
+    """Return the hash that names a dataset; empty if a file of it cannot be read."""
+    digest = hashlib.sha256()
+    for name in ("data.yaml", "items.jsonl"):
+        try:
+            with (folder / name).open("rb") as file:
+                while chunk := file.read(1 << 20):
+                    digest.update(chunk)
+        except OSError:
+            return ""
+    return digest.hexdigest()
 
 
 def label_file(file: str) -> str:
@@ -156,15 +169,3 @@ def _is_readable(folder: Path) -> bool:
         return isinstance(manifest, dict) and {"hash", "classes", "report"} <= manifest.keys()
     except (OSError, ValueError):
         return False
-
-
-def _compute_hash(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for name in ("data.yaml", "items.jsonl"):
-        try:
-            with (folder / name).open("rb") as file:
-                while chunk := file.read(1 << 20):
-                    digest.update(chunk)
-        except OSError:
-            return ""
-    return digest.hexdigest()

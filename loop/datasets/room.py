@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from loop.datasets.image_vector_store import ImageVectorStore
 from loop.datasets.selection import SelectionPolicy
+from loop.datasets.snapshot_store import SnapshotStore
 from loop.datasets.split_store import SplitStore
 from loop.label_studio.room import StudioRoom
 from loop.registry.room import RegistryRoom
@@ -32,7 +32,7 @@ class DatasetPolicy:
 
 @dataclass(frozen=True, slots=True)
 class DatasetsRoom:
-    """Splits and snapshots; *snapshots* is the folder that holds them."""
+    """Splits and snapshots."""
 
     studio: StudioRoom
     vision: VisionRoom
@@ -40,5 +40,5 @@ class DatasetsRoom:
     reviews: ReviewsRoom
     splits: SplitStore
     vectors: ImageVectorStore
-    snapshots: Path
+    snapshots: SnapshotStore
     policy: DatasetPolicy

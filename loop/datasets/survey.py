@@ -102,7 +102,7 @@ def _take_over(
     """
     files: dict[int, str] = {}
     unchanged: dict[tuple[int, str], ImageFile] = {}
-    for line, image in read_spool(datasets.snapshots / str(project_id) / KNOWN):
+    for line, image in read_spool(datasets.snapshots.folder(project_id) / KNOWN):
         address, look = looks.get(image.task, ("", None))
         if image.task not in marks or image.task in files or image.address != address:
             continue

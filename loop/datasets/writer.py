@@ -13,13 +13,13 @@ from pathlib import Path
 
 from loop.datasets import folder as dataset_folder
 from loop.datasets.folder import Snapshot, label_file
-from loop.datasets.ordered_map import map_in_order
 from loop.datasets.snapshots import Item, LabelledImage, Reason, SnapshotReport, find_problem
 from loop.datasets.splits import Side
 from loop.datasets.spool import DraftImage, Spool, SpooledImage, name_address
 from loop.datasets.yolo_format import Note, write_data_file, write_lines
 from loop.errors import EmptySnapshot, ImageError, PayloadError, PoisonedSnapshot
 from loop.label_studio.classes import ClassIndex
+from loop.ordered_map import map_in_order
 from loop.storage.files import link_file, scratch_folder
 from loop.vision.image_cache import stamp_file
 from loop.vision.image_files import ImageFile

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from loop.discovery.tracking import ClusterMembers, Member, NameHint, UnknownCluster
-from loop.errors import AmbiguousCluster, ClusterDecided, NoSuchCluster
+from loop.errors import ClusterDecided, NoSuchCluster
 from loop.regions import Box
 from loop.storage.actor import who_acts
 from loop.storage.queries import chunked
@@ -57,7 +57,7 @@ class ClusterStore:
         return sorted(records, key=lambda row: (row.state != ClusterState.OPEN, -row.cluster.size, row.cluster.id))
 
     def find(self, project_id: int, prefix: str) -> ClusterRecord:
-        """Return the only cluster whose id begins with *prefix*. Raises NoSuchCluster, AmbiguousCluster."""
+        """Return the only cluster whose id begins with *prefix*. Raises NoSuchCluster."""
         records = self.all(project_id)
         matches = [record for record in records if prefix and record.cluster.id.startswith(prefix)]
         if not matches:
@@ -65,7 +65,7 @@ class ClusterStore:
             raise NoSuchCluster(f"no cluster {prefix!r}; open: {', '.join(open_ids[:20]) or 'none'}")
         if len(matches) > 1:
             ids = ", ".join(record.cluster.id for record in matches[:MOST_NAMED])
-            raise AmbiguousCluster(f"{len(matches)} clusters begin with {prefix!r}; they are: {ids}")
+            raise NoSuchCluster(f"{len(matches)} clusters begin with {prefix!r}; they are: {ids}")
         return matches[0]
 
     def members(self, project_id: int) -> ClusterMembers:

@@ -29,7 +29,7 @@ def dismiss(discovery: DiscoveryRoom, project_id: int, cluster: str) -> str:
     """
     Dismiss a cluster; *cluster* is an id or its beginning.
 
-    Later clusters that mostly consist of its members stay hidden too. Raises NoSuchCluster, AmbiguousCluster, and
+    Later clusters that mostly consist of its members stay hidden too. Raises NoSuchCluster, and
     ClusterDecided if it was promoted.
     """
     record = discovery.clusters.find(project_id, cluster)
@@ -47,8 +47,8 @@ def promote(discovery: DiscoveryRoom, project_id: int, cluster: str, name: str, 
 
     The cluster becomes a node under *parent*. Its members become references, its name a label of the project's label
     config, and its tasks a view. Nothing is changed if it raises TaxonomyError, LabelConfigError, NoSuchCluster,
-    AmbiguousCluster, ClusterDecided, or Refused because Label Studio refuses the label. The decision is recorded first:
-    after a kill, or UpstreamError because Label Studio does not answer, the same call does the missing steps.
+    ClusterDecided, or Refused because Label Studio refuses the label. The decision is recorded first: after a kill, or
+    UpstreamError because Label Studio does not answer, the same call does the missing steps.
     """
     promotion = _check(discovery, project_id, cluster, name, parent)
     record, label = promotion.record, promotion.category.label

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from loop.datasets import folder as dataset_folder
 from loop.datasets.folder import Snapshot
+from loop.datasets.splits import Side
 from loop.errors import UnknownSnapshot
 from loop.gate.comparison import Latency, Mistakes, contrast
 from loop.gate.evaluation import Evaluation
@@ -40,7 +40,8 @@ def compare(gate: GateRoom, project_id: int, first: str, second: str, snapshot: 
     """
     versions = [gate.registry.versions.get(project_id, name) for name in (first, second)]
     chosen = _find_snapshot(gate, project_id, snapshot)
-    evaluated = gate.evaluator.evaluate(versions[1].weights, chosen.data, versions[1].image_size)
+    weights = gate.registry.versions.bring(versions[1])
+    evaluated = gate.evaluator.evaluate(weights, chosen.data, versions[1].image_size)
     return _make_report(gate, chosen, versions[0], versions[1], evaluated)
 
 
@@ -48,7 +49,7 @@ def _make_report(
     gate: GateRoom, snapshot: Snapshot, champion: Version | None, candidate: Version, evaluated: Evaluation
 ) -> GateReport:
     project_id, images = candidate.project_id, snapshot.held_out()
-    weights = champion.weights if champion else gate.registry.detectors.base_if_here()
+    weights = gate.registry.versions.bring(champion) if champion else gate.registry.detectors.base_if_here()
     image_size = champion.image_size if champion else None
     before = gate.evaluator.evaluate(weights, snapshot.data, image_size) if weights else evaluated.without_detections()
     threshold = gate.registry.thresholds.under(gate.studio.projects.get(project_id).config()).display
@@ -91,8 +92,9 @@ def _list_known_images(gate: GateRoom, champion: Version | None) -> frozenset[st
     """Names of the held-out images of the champion's own snapshot, if the snapshot still exists."""
     if champion is None or not champion.facts.snapshot:
         return frozenset()
-    snapshot = dataset_folder.read(gate.datasets.snapshots / str(champion.project_id), champion.facts.snapshot)
-    return frozenset(snapshot.held_out()) if snapshot else frozenset()
+    snapshot = gate.datasets.snapshots.read_list(champion.project_id, champion.facts.snapshot)
+    items = snapshot.items() if snapshot else ()
+    return frozenset(Path(item.file).stem for item in items if item.side is Side.HELD_OUT)
 
 
 def _describe_version(gate: GateRoom, version: Version | None) -> ComparedVersion:
@@ -103,7 +105,7 @@ def _describe_version(gate: GateRoom, version: Version | None) -> ComparedVersio
 
 def _find_snapshot(gate: GateRoom, project_id: int, prefix: str | None) -> Snapshot:
     """The newest snapshot of a project whose hash begins with *prefix*, if given. Raises UnknownSnapshot."""
-    snapshot = dataset_folder.find_newest(gate.datasets.snapshots / str(project_id), prefix or "")
+    snapshot = gate.datasets.snapshots.find_newest(project_id, prefix or "")
     if snapshot is None:
         raise UnknownSnapshot(project_id, prefix)
     return snapshot

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from loop.errors import PayloadError
 from loop.storage.database import copy_records, read_column
+from loop.storage.file_store import FileStore
 from loop.storage.files import PREFIX, scratch_folder, sha256_of
 from loop.storage.home_folder import make_home
 from loop.storage.keys import KEY_FILE
@@ -63,12 +64,12 @@ class HashedFile:
         return self._hash.hexdigest()
 
 
-def backup(home: Path, records: str | sa.URL, out: Path) -> str:
+def backup(home: Path, records: str | sa.URL, out: Path, store: FileStore | None = None) -> str:
     """
     Write a backup, whole or not at all, and return a line about it; everything may run meanwhile.
 
-    Images, vectors, logs and caches are left out: they are made again. Raises PayloadError for records that are not in
-    SQLite or have no tables, RecordsDown, and OSError.
+    Images, vectors, logs and caches are left out: they are made again. Weights that only the *store* has are brought
+    first. Raises PayloadError for records that are not in SQLite or have no tables, RecordsDown, StoreDown, OSError.
     """
     descriptor, name = tempfile.mkstemp(dir=out.parent, prefix=".backup-")  # one for each backup that runs
     half = Path(name)
@@ -78,6 +79,8 @@ def backup(home: Path, records: str | sa.URL, out: Path) -> str:
             waiting = _copy_waiting(home / "spool", scratch / "spool")  # first: an event is there or in the records
             copy_records(records, copy)  # then: every file that the records name is complete
             weights = [home / "weights" / name for name in sorted(read_column(copy, WEIGHTS))]
+            if store:
+                _bring_missing(store, weights)
             missing = [str(path) for path in weights if not path.exists()]
             files = {RECORDS: copy, **waiting, **dict(_find_files(home, weights, read_column(copy, OPEN_SNAPSHOTS)))}
             with tarfile.open(fileobj=file, mode="w:gz", compresslevel=1) as tar:
@@ -126,6 +129,13 @@ def _remove_part(home: Path, names: Collection[str], hashes: Mapping[str, str]) 
 
 def _not_empty(home: Path, names: Collection[str]) -> PayloadError:
     return PayloadError("LOOP_HOME", "an empty folder to restore into", f"{home} with {', '.join(sorted(names)[:5])}")
+
+
+def _bring_missing(store: FileStore, weights: Sequence[Path]) -> None:
+    """Bring weights that are in the store alone; the name of a file is its SHA-256."""
+    for path in weights:
+        if not path.exists():
+            store.get(path, sha256=path.stem)
 
 
 def _copy_waiting(spool: Path, target: Path) -> dict[str, Path]:

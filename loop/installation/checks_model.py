@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loop.errors import LoopError, MissingWeights, RegistryError
+from loop.errors import LoopError, MissingWeights, RegistryError, StoreDown
 from loop.installation.findings import Finding, ok, warning, wrong
 from loop.installation.room import InstallationRoom
 from loop.label_studio.classes import FIT_ADVICE, fit_classes, join_names
@@ -19,11 +19,11 @@ def weights(installation: InstallationRoom, project: Project) -> list[Finding]:
             )
         ]
     try:
-        champion.verify()
+        installation.registry.versions.verify(champion)
     except MissingWeights as error:
         advice = "the error names the file; if it is lost for ever, run `loop models rollback`"
         return [wrong("weights", str(error), advice)]
-    except RegistryError as error:
+    except (RegistryError, StoreDown) as error:
         return [wrong("weights", str(error), "run `loop models rollback`, or restore the file from a backup")]
     return [ok("weights", f"{champion.name}, SHA-256 {champion.sha256[:12]}…")]
 

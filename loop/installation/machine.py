@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,16 +15,16 @@ from typing import Any
 from sqlalchemy import Engine, inspect
 
 import loop
-from loop.errors import MachineUnfit
+from loop.errors import MachineUnfit, StoreDown
+from loop.installation.upkeep.file_place import FilePlace
 from loop.installation.upkeep.lease import Lease
 from loop.storage import database
 from loop.storage.exchange_tables import installation
-from loop.storage.files import write_whole
+from loop.storage.file_store import FileStore
 from loop.storage.installation_store import InstallationStore
 from loop.storage.keys import DerivedSecrets
 
-FILES, PLACE, SOFTWARE = "files", "machine", "software"  # names of facts in the records
-MARK = "installation.id"  # the file that tells one LOOP_HOME from another
+PLACE, SOFTWARE = "machine", "software"  # names of facts in the records
 MISSING = "missing"
 PACKAGES = ("label-studio-yolo-loop", "torch", "ultralytics-opencv-headless", "rq", "sqlalchemy")
 SAME_CODE = "install the same version on every machine, and start `loop up` or `loop schedule` first"
@@ -37,14 +36,16 @@ class Machine:
     """
     This machine as a member of the installation.
 
-    *is_shared* says whether other machines can have the same records: they stand outside of *home*. *milvus* is
-    LOOP_MILVUS_URI, *embedder* is None where nothing is embedded, and *answers* asks Milvus.
+    *files* is the store of files, or none: then they are in *home*. *is_shared* says whether other machines can have
+    the same records: they stand outside of *home*. *milvus* is LOOP_MILVUS_URI, *embedder* is None where nothing is
+    embedded, and *answers* asks Milvus.
     """
 
     engine: Engine
     facts: InstallationStore
     keys: DerivedSecrets
     home: Path
+    files: FileStore
     is_shared: bool
     milvus: str
     embedder: str | None
@@ -54,9 +55,9 @@ class Machine:
         """
         Record what the other machines need to have: this one has the schedule, or runs the whole installation.
 
-        Raises MachineUnfit, and records nothing, where the files of the installation are in another folder.
+        Raises MachineUnfit, and records nothing, where the files of the installation are elsewhere; StoreDown.
         """
-        self.check_files()
+        self.place.check()
         self.keys.lead()
         if self.is_shared:
             self.facts.replace(PLACE, _where())
@@ -105,11 +106,10 @@ class Machine:
         elif problem := self._compare_revisions():
             raise MachineUnfit(problem)
 
-    def adopt(self) -> str:
-        """Record that the files of the installation are in this LOOP_HOME from now on; return where they were."""
-        before = self.facts.get(FILES) or {}
-        self.facts.replace(FILES, self._own_files())
-        return str(before.get("place", "nowhere"))
+    @property
+    def place(self) -> FilePlace:
+        """Where the files of the installation are."""
+        return FilePlace(self.facts, self.keys, self.home, self.files, self.is_shared)
 
     def problems(self) -> list[str]:
         """Return what this machine lacks, a sentence each."""
@@ -121,18 +121,6 @@ class Machine:
             return [str(error), *self._other_problems()]
         return self._other_problems()
 
-    def check_files(self) -> None:
-        """Raise MachineUnfit where the files of the installation are in another folder; the first folder is theirs."""
-        if not self.is_shared:
-            return
-        recorded = self.facts.get(FILES) or self.facts.settle(FILES, self._own_files())
-        if recorded["id"] != read_mark(self.home):
-            raise MachineUnfit(
-                f"LOOP_HOME {self.home} does not have the files of the installation (weights, datasets, reports); they "
-                f"are in {recorded['place']}: share that folder with this machine and set LOOP_HOME to it, or where it "
-                "is lost for ever, run `loop adopt` here"
-            )
-
     def _compare_revisions(self) -> str:
         recorded = database.revision(self.engine)
         is_newest = recorded == database.NEWEST
@@ -140,15 +128,14 @@ class Machine:
         return "" if is_newest else differs
 
     def _other_problems(self) -> list[str]:
-        return list(self._differences()) if self.is_shared else []
-
-    def _differences(self) -> Iterator[str]:
-        has_files = True
+        lacking = []
         try:
-            self.check_files()
-        except MachineUnfit as error:
-            has_files = False
-            yield str(error)
+            self.place.check()
+        except (MachineUnfit, StoreDown) as error:
+            lacking.append(str(error))
+        return [*lacking, *(self._differences(has_files=not lacking) if self.is_shared else ())]
+
+    def _differences(self, *, has_files: bool) -> Iterator[str]:
         leader, software = self.facts.get(PLACE) or {}, self.facts.get(SOFTWARE) or {}
         is_leader = has_files and _is_here(leader)
         if self.embedder and not self.milvus and leader and not is_leader:
@@ -159,9 +146,6 @@ class Machine:
         if self.embedder and self.milvus and not is_leader and not self.answers():
             yield f"Milvus at {self.milvus} does not answer from here: start it, or correct LOOP_MILVUS_URI"
         yield from _compare(self._software(), software)
-
-    def _own_files(self) -> dict[str, str]:
-        return {"id": read_mark(self.home) or _make_mark(self.home), "place": f"{socket.gethostname()}:{self.home}"}
 
     def _software(self) -> dict[str, str]:
         """Return what must be the same on all machines, by name."""
@@ -179,21 +163,6 @@ def find_version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return MISSING
-
-
-def read_mark(home: Path) -> str:
-    """Return the id of a LOOP_HOME; empty where it has none."""
-    path = home / MARK
-    return path.read_text().strip() if path.is_file() else ""
-
-
-def _make_mark(home: Path) -> str:
-    own = secrets.token_hex(16)
-    scratch = write_whole(f"{own}\n".encode(), home / f"{MARK}.{own}")
-    with suppress(FileExistsError):  # another process made the mark first
-        os.link(scratch, home / MARK)
-    scratch.unlink()
-    return read_mark(home)
 
 
 def _compare(here: Mapping[str, str], there: Mapping[str, Any]) -> Iterator[str]:

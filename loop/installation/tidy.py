@@ -13,7 +13,7 @@ from loop.errors import LoopError
 from loop.failures import describe_error
 from loop.installation.room import InstallationRoom
 from loop.serving.tidy import drop_replaced
-from loop.training.tidy import remove_runs, remove_shared_images, remove_snapshots
+from loop.training.tidy import remove_runs, remove_shared_images, remove_snapshots, remove_stored_snapshots
 from loop.walk import Walk
 
 SECONDS = 60.0  # of a run, for each kind and project
@@ -78,7 +78,7 @@ def _remove_snapshots(installation: InstallationRoom, before: datetime) -> int:
                 removed = remove_snapshots(installation.trainings, project_id, before, walk)
             with _walk(installation, f"shared images {project_id}") as walk:
                 remove_shared_images(installation.trainings, project_id, before, walk)
-        return removed
+            return removed + remove_stored_snapshots(installation.trainings, project_id, before)
 
     return _of_each_project(installation, remove)
 

@@ -38,8 +38,10 @@ def is_due(references: ReferencesRoom, project: Project) -> bool:
 
 def find_source(references: ReferencesRoom, project_id: int) -> EmbedderSource | None:
     """Return the source of a project's vectors while its champion serves; None without an embedder."""
+    if references.vision.embedders.is_off:
+        return None
     champion = references.registry.versions.champion(project_id)
-    weights = champion.weights if champion else references.registry.detectors.base_if_here()
+    weights = references.registry.versions.bring(champion) if champion else references.registry.detectors.base_if_here()
     size = champion.image_size if champion else None
     space = references.vision.embedders.space(references.registry.version_name(champion), weights, size)
     return EmbedderSource(space, weights, size) if space else None

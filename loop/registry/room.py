@@ -28,7 +28,7 @@ class RegistryRoom:
 
     def load(self, version: Version | None) -> LoadedVersion:
         """
-        Load a version into memory; its detector has detected once. Raises DamagedWeights, WeightsRefused.
+        Load a version into memory; its detector has detected once. Raises DamagedWeights, WeightsRefused, StoreDown.
 
         Without a version, load the start weights, or nothing if they are not on this machine.
         """
@@ -36,7 +36,7 @@ class RegistryRoom:
             base = self.detectors.base_if_here()
             detector = self.detectors.load(base) if base else None
             return LoadedVersion(self.version_name(None), detector, self.thresholds)
-        version.verify()
+        self.versions.verify(version)
         try:
             detector = self.detectors.load(version.weights, version.image_size)
         except WeightsRefused as error:

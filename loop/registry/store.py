@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -15,15 +11,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop.errors import DamagedWeights, MissingWeights, NoChampion, Pinned, UnknownVersion, VersionExists
+from loop.errors import NoChampion, Pinned, UnknownVersion, VersionExists
 from loop.registry.moves import CANDIDATE, CHAMPION, PREVIOUS, MoveKind, move, serve
 from loop.registry.version_order import version_key
+from loop.registry.weights_files import WeightsFiles, verify
 from loop.storage.changes import ChangeKind, record_change
-from loop.storage.files import sha256_of
 from loop.storage.tables import aliases, projects, versions
 
 FIRST = "0.0.0"  # the number of the weights that a project starts from
-ABANDONED = 3600.0  # seconds; a file without a version that is older was left by a crash
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +52,19 @@ class Version:
 
     def verify(self) -> None:
         """Raise MissingWeights without the file, DamagedWeights where it differs from the registered weights."""
-        try:
-            sha256 = sha256_of(self.weights)
-        except FileNotFoundError as error:
-            advice = "share LOOP_HOME with the machine that has it, or restore it from a backup"
-            raise MissingWeights(f"{self.name}: {self.weights} is not on this machine: {advice}") from error
-        except OSError as error:
-            sha256 = f"none ({error.strerror})"
-        if sha256 != self.sha256:
-            raise _damaged(self.name, self.weights, self.sha256, sha256)
+        verify(self.name, self.weights, self.sha256)
 
 
 class WeightsRegistry:
     """
-    The registry: weights in files under *root* named by their SHA-256, versions and aliases in the records.
+    The registry: weights in files named by their SHA-256, versions and aliases in the records.
 
     A file is complete before the row that names it is written. The row has everything that serving needs beside the
     weights: the champion changes by moving one alias in one transaction.
     """
 
-    def __init__(self, engine: sa.Engine, root: Path, model_name: str) -> None:
-        self._engine, self._root, self.model_name = engine, root, model_name
+    def __init__(self, engine: sa.Engine, files: WeightsFiles, model_name: str) -> None:
+        self._engine, self.files, self.model_name = engine, files, model_name
 
     def add(
         self,
@@ -95,7 +82,7 @@ class WeightsRegistry:
         Raises VersionExists, and DamagedWeights where the copy has another *sha256* than the weights had when they were
         checked.
         """
-        file = self._store(project_id, weights, sha256)
+        file = self.files.add(project_id, weights, sha256)
         with self._engine.begin() as connection:
             _lock(connection, project_id)
             names = list(connection.scalars(_select_names(project_id)))
@@ -105,7 +92,7 @@ class WeightsRegistry:
             row = {
                 "project_id": project_id,
                 "name": name,
-                "weights": str(file.relative_to(self._root)),
+                "weights": str(file.relative_to(self.files.root)),
                 "sha256": file.stem,
                 **asdict(facts or VersionFacts()),
                 "created_at": datetime.now(UTC),
@@ -182,37 +169,23 @@ class WeightsRegistry:
             _pin(connection, project_id, pinned, None, why)
         return pinned
 
+    def bring(self, version: Version) -> Path:
+        """Return the weights of a version on this machine, brought from the store where need be. Raises StoreDown."""
+        return self.files.bring(version.weights, version.sha256)
+
+    def verify(self, version: Version) -> None:
+        """Check the weights of a version, as `Version.verify` does, after they were brought. Raises StoreDown too."""
+        self.files.verify(version.name, version.weights, version.sha256)
+
     def tidy(self, project_id: int) -> int:
         """Delete the files that a crash left without a version; return their number."""
-        folder = self._root / str(project_id)
-        old = [path for path in folder.glob("*") if path.is_file() and time.time() - path.stat().st_mtime > ABANDONED]
-        registered = {version.weights for version in self.list(project_id)} if old else set()
-        abandoned = [path for path in old if path not in registered]
-        for path in abandoned:
-            path.unlink(missing_ok=True)
-        return len(abandoned)
-
-    def _store(self, project_id: int, weights: Path, expected: str | None) -> Path:
-        """Copy weights to their place in the registry, synced to disk, under the SHA-256 of the copy."""
-        folder = self._root / str(project_id)
-        folder.mkdir(parents=True, exist_ok=True)
-        half = folder / f"{uuid.uuid4().hex}.half"
-        try:
-            shutil.copyfile(weights, half)
-            with half.open("rb") as file:
-                os.fsync(file.fileno())
-            sha256 = sha256_of(half)
-            if expected not in (None, sha256):
-                raise _damaged("new weights", weights, str(expected), sha256)
-            return half.replace(folder / f"{sha256}.pt")
-        finally:
-            half.unlink(missing_ok=True)
+        return self.files.remove_abandoned(project_id, lambda: {version.weights for version in self.list(project_id)})
 
     def _read(self, row: sa.Row[Any]) -> Version:
         return Version(
             project_id=row.project_id,
             name=row.name,
-            weights=self._root / row.weights,
+            weights=self.files.root / row.weights,
             sha256=row.sha256,
             facts=VersionFacts(row.snapshot, row.parent, tuple(row.classes), row.thresholds, row.training, row.metrics),
             created_at=row.created_at,
@@ -224,10 +197,6 @@ def next_number(names: list[str]) -> str:
     matches = [re.search(r"@(\d+)\.(\d+)\.\d+$", name) for name in names]
     major, minor = max(((int(match[1]), int(match[2])) for match in matches if match), default=(0, 0))
     return f"{major}.{minor + 1}.0" if major else "1.0.0"
-
-
-def _damaged(name: str, path: Path, expected: str, found: str) -> DamagedWeights:
-    return DamagedWeights(f"{name}: {path} is damaged: expected SHA-256 {expected}, found {found}")
 
 
 def _select_names(project_id: int) -> sa.Select[Any]:

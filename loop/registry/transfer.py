@@ -68,7 +68,7 @@ def add(
 def export(registry: RegistryRoom, project_id: int, name: str, out: Path) -> str:
     """Write a version as an archive that `add` reads; return its SHA-256. Raises UnknownVersion, DamagedWeights."""
     version = registry.versions.get(project_id, name)
-    version.verify()
+    registry.versions.verify(version)
     thresholds = asdict(registry.thresholds_of(version))
     source = {"version": version.name, "snapshot": version.facts.snapshot, "parent": version.facts.parent}
     if not out.parent.is_dir():

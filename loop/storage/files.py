@@ -23,7 +23,7 @@ def copy_whole(source: Path, target: Path) -> None:
     scratch.rename(target)
 
 
-def link_file(source: Path | str, target: str) -> bool:
+def link_file(source: Path | str, target: Path | str) -> bool:
     """Make a hard link; return whether it was made: not on another disk, and not one link too many."""
     with suppress(OSError):
         os.link(source, target)

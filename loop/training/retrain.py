@@ -11,7 +11,7 @@ from pathlib import Path
 from loop.datasets import folder as dataset_folder
 from loop.datasets.assemble import assemble_verified
 from loop.datasets.folder import Snapshot
-from loop.errors import TrainingCancelled, TrainingFailed, UpstreamError
+from loop.errors import StoreDown, TrainingCancelled, TrainingFailed, UpstreamError
 from loop.failures import describe_error
 from loop.gate.compare import judge
 from loop.gate.evaluation import Evaluation
@@ -57,6 +57,9 @@ def _run_to_end(trainings: TrainingRoom, training: Training) -> str:
                 training_end = replace(training_end, is_pinned=True, reason=f"it does not serve: {pin}")
     except TrainingCancelled:
         training_end = TrainingEnd(TrainingState.CANCELLED, "cancelled")
+    except StoreDown:  # the sweep asks again, and nothing that is done is lost
+        trainings.store.excuse(training.id)
+        raise
     except Exception as error:
         log.exception("training %d of project %d failed", training.id, project_id)
         training_end = TrainingEnd(
@@ -102,6 +105,7 @@ def cancel(trainings: TrainingRoom, project_id: int) -> Training | None:
 
 def _run(trainings: TrainingRoom, training: Training, reviews_until: datetime | None) -> TrainingEnd:
     _check(trainings, training)
+    trainings.files.check()  # before hours of work whose weights it has to take
     registered = trainings.registry.versions.of_training(training.project_id, training.id)
     if registered:  # a killed run may have registered the version without noting it
         trainings.store.note(training.id, version=registered.name)
@@ -112,7 +116,7 @@ def _run(trainings: TrainingRoom, training: Training, reviews_until: datetime | 
             f"died {ATTEMPTS} times at the same place, {describe_progress(training)}: see the log of its worker"
         )
     project_id = training.project_id
-    snapshot = dataset_folder.read(trainings.datasets.snapshots / str(project_id), training.snapshot or "")
+    snapshot = trainings.datasets.snapshots.read(project_id, training.snapshot or "")
     if snapshot is None:
         trainings.store.reach(training.id, Phase.SNAPSHOT)
         snapshot = assemble_verified(trainings.datasets, project_id, lambda: _check(trainings, training))
@@ -139,7 +143,7 @@ def _get_candidate(
 ) -> tuple[Version, Evaluation]:
     """Train, measure and register a version, unless an earlier run has registered it."""
     if registered:
-        return registered, trainings.gate.evaluator.evaluate(registered.weights, snapshot.data, registered.image_size)
+        return registered, _measure(trainings, registered, snapshot)
     champion = trainings.registry.versions.champion(training.project_id)
     weights, policy = _train_candidate(trainings, training, snapshot, champion)
     _check(trainings, training)
@@ -161,6 +165,11 @@ def _get_candidate(
     return version, evaluated
 
 
+def _measure(trainings: TrainingRoom, version: Version, snapshot: Snapshot) -> Evaluation:
+    weights = trainings.registry.versions.bring(version)
+    return trainings.gate.evaluator.evaluate(weights, snapshot.data, version.image_size)
+
+
 def _train_candidate(
     trainings: TrainingRoom, training: Training, snapshot: Snapshot, champion: Version | None
 ) -> tuple[Path, TrainingPolicy]:
@@ -170,7 +179,7 @@ def _train_candidate(
     Without LOOP_IMAGE_SIZE, the image size is the one at which the start weights serve.
     """
     trainings.registry.detectors.check_device()
-    start_weights = champion.weights if champion else trainings.registry.detectors.base()
+    start_weights = trainings.registry.versions.bring(champion) if champion else trainings.registry.detectors.base()
     image_size = trainings.image_size or (champion.image_size if champion else None)
     if champion is None or image_size is None:
         image_size = trainings.registry.detectors.load(start_weights).image_size

@@ -12,6 +12,7 @@ from loop.label_studio.room import StudioRoom
 from loop.notices import Outbox
 from loop.registry.room import RegistryRoom
 from loop.reviews.room import ReviewsRoom
+from loop.storage.file_store import FileStore
 from loop.training.policy import RetrainPolicy
 from loop.training.store import TrainingStore
 from loop.training.trainer import TrainingPolicy
@@ -33,6 +34,7 @@ class TrainingRoom:
     datasets: DatasetsRoom
     gate: GateRoom
     store: TrainingStore
+    files: FileStore
     runs: Path
     policy: TrainingPolicy
     retrain_policy: RetrainPolicy

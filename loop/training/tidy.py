@@ -45,11 +45,9 @@ def remove_snapshots(trainings: TrainingRoom, project_id: int, before: datetime,
     snapshot goes at once, and what a kill leaves is removed with the drafts of killed writers. No training of the
     project may run meanwhile.
     """
-    root, removed = trainings.datasets.snapshots / str(project_id), 0
-    needed = {version.facts.snapshot for version in trainings.registry.versions.list(project_id)}
-    needed |= {training.snapshot for training in trainings.store.open(project_id)}
-    newest = dataset_folder.find_newest(root)
-    folders = {(name or "")[:16] for name in needed} | ({newest.folder.name} if newest else set())
+    root, removed = trainings.datasets.snapshots.folder(project_id), 0
+    newest, needed = dataset_folder.find_newest(root), _list_needed(trainings, project_id)
+    folders = needed | ({newest.folder.name} if newest else set())
     for name in walk.over(manifest.parent.name for manifest in root.glob("[!.]*/manifest.json")):
         if name not in folders and _changed_at(root / name / "manifest.json") < before:
             gone = (root / name).rename(root / f"{PREFIX}{secrets.token_hex(8)}")
@@ -58,13 +56,25 @@ def remove_snapshots(trainings: TrainingRoom, project_id: int, before: datetime,
     return removed
 
 
+def remove_stored_snapshots(trainings: TrainingRoom, project_id: int, before: datetime) -> int:
+    """Remove from the store what `remove_snapshots` removes on a machine; return how many; no training may run."""
+    return trainings.datasets.snapshots.remove_old(project_id, _list_needed(trainings, project_id), before)
+
+
 def remove_shared_images(trainings: TrainingRoom, project_id: int, before: datetime, walk: Walk) -> None:
     """Remove the images that snapshots of a project shared, where none has them any more; no training may run."""
-    shared = trainings.datasets.snapshots / str(project_id) / ".images"
+    shared = trainings.datasets.snapshots.folder(project_id) / ".images"
     for name in walk.over(folder.name for folder in shared.glob("*")):
         for image in (shared / name).glob("*"):  # those that a snapshot needs have another link
             if image.stat().st_nlink == 1 and _changed_at(image) < before:
                 image.unlink(missing_ok=True)
+
+
+def _list_needed(trainings: TrainingRoom, project_id: int) -> set[str]:
+    """Return the folders of the snapshots that a version came from, or that an open training uses."""
+    names = {version.facts.snapshot for version in trainings.registry.versions.list(project_id)}
+    names |= {training.snapshot for training in trainings.store.open(project_id)}
+    return {(name or "")[:16] for name in names}
 
 
 def _find_end(trainings: TrainingRoom, run: Path) -> datetime | None:

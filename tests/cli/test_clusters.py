@@ -11,7 +11,7 @@ from loop.cli.running import list_schedule
 from loop.cli.tree import app
 from loop.discovery.discover import ask_all
 from loop.discovery.tracking import Member, NameHint, UnknownCluster
-from loop.errors import AmbiguousCluster, UnknownProject, UpstreamError
+from loop.errors import NoSuchCluster, UnknownProject, UpstreamError
 from loop.settings import Settings
 from loop.vision.embedders import Embedders
 from loop.wiring import build
@@ -70,7 +70,7 @@ def test_a_dismissed_cluster_is_listed_only_with_all(home):
 
 
 def test_an_id_that_is_not_clear_names_those_that_are_meant(home):
-    with pytest.raises(AmbiguousCluster, match="2 clusters begin with 'ab'; they are: abcd1111, abff2222"):
+    with pytest.raises(NoSuchCluster, match="2 clusters begin with 'ab'; they are: abcd1111, abff2222"):
         loop("clusters", "show", "ab", "--project", "1")
 
 

@@ -30,7 +30,7 @@ def project(rooms, reviewed):
     for task in range(1, TASKS + 1):
         reviewed(task)
     assemble(rooms.datasets, 1)
-    return rooms.datasets.snapshots / "1"
+    return rooms.datasets.snapshots.folder(1)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def split(rooms):
 
 def cached(rooms, task):
     """The file of a task's image in the cache."""
-    snapshot = dataset_folder.find_newest(rooms.datasets.snapshots / "1")
+    snapshot = dataset_folder.find_newest(rooms.datasets.snapshots.folder(1))
     item = next(one for one in (snapshot.items() if snapshot else ()) if one.task == task)
     inode = (snapshot.folder / "images" / item.side / item.file).stat().st_ino
     return next(path for path in rooms.vision.cache._folder.glob("*/*") if path.stat().st_ino == inode)
@@ -143,7 +143,7 @@ class Changes:
         return [region(label=self.rng.choice(["Car", "Person"])) for _ in range(self.rng.randrange(3))] or [None]
 
     def root(self):
-        return self.rooms.datasets.snapshots / "1"
+        return self.rooms.datasets.snapshots.folder(1)
 
 
 def play(rooms, reviewed, folder, seed, rounds):

@@ -67,7 +67,7 @@ def write_snapshot(rooms, folder, held_out):
     (folder / "image.jpg").write_bytes(picture())
     labels = ClassIndex.of(["Car"])
     sides = dict(enumerate([Side.HELD_OUT] * held_out + [Side.TRAIN]))
-    with open_draft(rooms.datasets.snapshots / "1") as draft:
+    with open_draft(rooms.datasets.snapshots.folder(1)) as draft:
         items = [LabelledImage(number, "", (region(),)) for number in sides]
         draft.add(items, labels, lambda item: prepare_file(folder / "image.jpg", item.image, 1_000_000, folder))
         return draft.finish(sides, labels)

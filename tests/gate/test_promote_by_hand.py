@@ -18,7 +18,7 @@ from tests.gate.builders import BAD, GOOD, OLD, add, serve
 
 
 def run_command(rooms, *arguments):
-    environment = {"LOOP_HOME": str(rooms.datasets.snapshots.parent), "LABEL_STUDIO_API_KEY": "k"}
+    environment = {"LOOP_HOME": str(rooms.installation.machine.home), "LABEL_STUDIO_API_KEY": "k"}
     return CliRunner().invoke(app, ["models", *arguments, "--project", "1"], env=environment)
 
 

@@ -7,7 +7,11 @@ import sqlalchemy as sa
 
 from loop.errors import MachineUnfit
 from loop.installation.checks_machine import machine as check
+from loop.installation.findings import Level
 from loop.installation.machine import PLACE, SOFTWARE
+from loop.installation.upkeep.file_place import FILES
+from loop.storage.exchange_tables import installation
+from loop.storage.file_store import FileStore
 from loop.storage.keys import DerivedSecrets
 
 
@@ -53,7 +57,7 @@ def test_a_machine_without_the_files_refuses_and_says_where_they_are(first, othe
     with pytest.raises(MachineUnfit, match=rf"LOOP_HOME {other_home} does not have the files .* in .*:{first.home}: "):
         second.join()
     with pytest.raises(MachineUnfit):
-        second.check_files()
+        second.place.check()
 
 
 def test_a_machine_without_the_files_does_not_lead_and_changes_nothing(first, other_home):
@@ -76,7 +80,7 @@ def test_a_folder_under_another_path_is_the_same_folder(first, tmp_path):
 def test_files_that_were_lost_are_given_up_by_hand(first, other_home):
     second = replace(first, home=other_home)
 
-    assert second.adopt().endswith(f":{first.home}")
+    assert second.place.adopt(list).endswith(f":{first.home}")
 
     second.join()
     with pytest.raises(MachineUnfit):
@@ -126,3 +130,84 @@ def test_a_machine_without_the_key_refuses_and_the_doctor_names_all_that_is_miss
     assert "LOOP_WEBHOOK_SECRET is not that of the installation" in findings[0].found
     assert "does not have the files of the installation" in findings[1].found
     assert "LOOP_MILVUS_URI is not set" in findings[2].found
+
+
+@pytest.fixture
+def stored(first, tmp_path):
+    """The first machine, with its files in a store from the beginning."""
+    machine = in_store(first, tmp_path / "stored", f"file://{tmp_path}/store")
+    with first.engine.begin() as connection:
+        connection.execute(sa.delete(installation).where(installation.c.name == FILES))
+    machine.lead()
+    return machine
+
+
+def in_store(machine, home, address):
+    home.mkdir(exist_ok=True)
+    return replace(machine, home=home, files=FileStore(home, address))
+
+
+def test_with_a_store_a_machine_needs_no_folder_of_another(stored, tmp_path):
+    second = in_store(stored, tmp_path / "second", f"file://{tmp_path}/store")
+
+    second.join()
+
+    assert list(second.home.iterdir()) == []
+
+
+def test_a_machine_that_does_not_reach_the_store_refuses_and_the_doctor_names_it(rooms, stored, tmp_path):
+    (tmp_path / "no folder").write_text("a file")
+    second = in_store(stored, tmp_path / "second", f"file://{tmp_path}/no folder/store")
+
+    with pytest.raises(MachineUnfit, match=r"LOOP_STORE file://.*no folder/store does not do its work: NotADirectory"):
+        second.join()
+
+    findings = check(replace(rooms.installation, machine=second))
+    assert any("LOOP_STORE" in finding.found and finding.level == Level.WRONG for finding in findings)
+
+
+def test_a_machine_with_another_store_or_none_refuses_and_says_where_the_files_are(stored, tmp_path):
+    other = in_store(stored, tmp_path / "second", f"file://{tmp_path}/another")
+    none = replace(stored, files=FileStore(stored.home))
+
+    for machine in (other, none):
+        with pytest.raises(MachineUnfit, match=f"they are in file://{tmp_path}/store: set LOOP_STORE to it"):
+            machine.join()
+
+
+def test_a_store_of_another_installation_is_refused_before_anything_is_recorded(first, tmp_path):
+    with first.engine.begin() as connection:
+        connection.execute(sa.delete(installation).where(installation.c.name == FILES))
+    machine = in_store(first, tmp_path / "stored", f"file://{tmp_path}/store")
+    machine.files.write_mark("of another")
+
+    with pytest.raises(MachineUnfit, match="has the files of another installation"):
+        machine.lead()
+
+    assert first.facts.get(FILES) is None
+    assert machine.files.read_mark() == "of another"
+
+
+def test_files_in_a_folder_are_adopted_into_a_store(first, tmp_path):
+    (first.home / "weights/1").mkdir(parents=True)
+    (first.home / "weights/1/ab.pt").write_bytes(b"weights")
+    moved = in_store(first, first.home, f"file://{tmp_path}/store")
+    with pytest.raises(MachineUnfit, match="run `loop adopt` on the machine that has it, which puts them in the store"):
+        moved.lead()
+
+    moved.place.adopt(lambda: moved.files.put(first.home / "weights/1/ab.pt"))
+
+    moved.lead()
+    second = in_store(first, tmp_path / "second", f"file://{tmp_path}/store")
+    second.join()
+    assert second.files.get(second.home / "weights/1/ab.pt")
+
+
+def test_a_folder_with_weights_is_not_left_out_of_a_new_store(first, tmp_path):
+    with first.engine.begin() as connection:
+        connection.execute(sa.delete(installation).where(installation.c.name == FILES))
+    (first.home / "weights/1").mkdir(parents=True)
+    (first.home / "weights/1/ab.pt").write_bytes(b"weights")
+
+    with pytest.raises(MachineUnfit, match="lacks the files that are in LOOP_HOME: run `loop adopt` here"):
+        in_store(first, first.home, f"file://{tmp_path}/store").lead()

@@ -25,7 +25,7 @@ def rooms(rooms, weights):
 
 def add_and_die(path, own):
     versions = own.registry.versions
-    WeightsRegistry(Deadly(own.engine, "begin"), versions._root, versions.model_name).add(1, path)
+    WeightsRegistry(Deadly(own.engine, "begin"), versions.files, versions.model_name).add(1, path)
 
 
 def roll_back_and_die(method, own):

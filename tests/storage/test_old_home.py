@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from loop.cli.tree import app
-from loop.datasets.folder import find_newest, verify
+from loop.datasets.folder import verify
 from loop.errors import NotPassed, Pinned
 from loop.gate.promote_by_hand import promote_by_hand
 from loop.installation.status import status
@@ -157,7 +157,7 @@ def test_tasks_that_are_set_aside_are_the_same(rooms):
 
 
 def test_its_snapshot_can_be_trained_on(rooms):
-    verify(find_newest(rooms.datasets.snapshots / "1"))
+    verify(rooms.datasets.snapshots.find_newest(1))
 
 
 def test_a_version_that_served_before_serves_again_and_back(rooms):

@@ -1,5 +1,5 @@
 """
 Keeps the parts of an installation at work.
 
-Other rooms use: keeper, lease, part_states, watch.
+Other rooms use: file_place, keeper, lease, part_states, watch.
 """

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from loop.datasets.ordered_map import AHEAD, CHUNK, map_in_order
+from loop.ordered_map import AHEAD, CHUNK, map_in_order
 
 
 def late(number):

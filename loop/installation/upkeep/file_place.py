@@ -1,0 +1,107 @@
+"""The place of the files of an installation, LOOP_HOME or a store, which is known by a mark in it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from loop.errors import MachineUnfit
+from loop.storage.file_store import MARK, FileStore
+from loop.storage.files import write_whole
+from loop.storage.installation_store import InstallationStore
+from loop.storage.keys import DerivedSecrets
+
+FILES = "files"  # the fact in the records
+
+
+@dataclass(frozen=True, slots=True)
+class FilePlace:
+    """Weights, datasets and reports: in the store *files*, or where it is not used in *home*."""
+
+    facts: InstallationStore
+    keys: DerivedSecrets
+    home: Path
+    files: FileStore
+    is_shared: bool
+
+    def check(self) -> None:
+        """
+        Raise MachineUnfit where the files of the installation are elsewhere, StoreDown where the store fails.
+
+        The first place is theirs.
+        """
+        if not self.is_shared and not self.files.is_used:
+            return
+        self.files.check()
+        recorded = self.facts.get(FILES) or self.facts.settle(FILES, self._own())
+        if recorded["id"] != (self.files.read_mark() if self.files.is_used else _read_mark(self.home)):
+            here = f"LOOP_STORE {self.files.place}" if self.files.is_used else f"LOOP_HOME {self.home}"
+            raise MachineUnfit(
+                f"{here} does not have the files of the installation (weights, datasets, reports); they are in "
+                f"{recorded['place']}: {self._find_way(recorded['place'])}, or where it is lost for ever, run "
+                "`loop adopt` here"
+            )
+
+    def check_folder(self) -> None:
+        """Raise MachineUnfit where a shared LOOP_HOME went away; a store is asked where a file is needed."""
+        if not self.files.is_used:
+            self.check()
+
+    def adopt(self, put_all: Callable[[], None]) -> str:
+        """
+        Record that the files of the installation are here from now on; return where they were.
+
+        With a store, *put_all* puts the files of this machine in it first.
+        """
+        before = self.facts.get(FILES) or {}
+        if self.files.is_used:
+            self.files.write_mark(self._own_id())
+            put_all()
+        self.facts.replace(FILES, self._own())
+        return str(before.get("place", "nowhere"))
+
+    def _find_way(self, place: str) -> str:
+        if "://" in place:
+            return "set LOOP_STORE to it"
+        if self.files.is_used:
+            return "run `loop adopt` on the machine that has it, which puts them in the store"
+        return "share that folder with this machine and set LOOP_HOME to it"
+
+    def _own(self) -> dict[str, str]:
+        """Return the fact about this place, which gets its mark. Raises MachineUnfit."""
+        if not self.files.is_used:
+            mark = _read_mark(self.home) or _make_mark(self.home)
+            return {"id": mark, "place": f"{socket.gethostname()}:{self.home}"}
+        mark, own = self.files.read_mark(), self._own_id()
+        if mark not in ("", own):
+            advice = "set another folder, or run `loop adopt` here if its files are those of this one"
+            raise MachineUnfit(f"LOOP_STORE {self.files.place} has the files of another installation: {advice}")
+        if not mark and any(self.home.glob("weights/*/*.pt")):
+            advice = "run `loop adopt` here, which puts them there"
+            raise MachineUnfit(f"LOOP_STORE {self.files.place} lacks the files that are in LOOP_HOME: {advice}")
+        if not mark:
+            self.files.write_mark(own)
+        return {"id": own, "place": self.files.place}
+
+    def _own_id(self) -> str:
+        """Return the id of this installation's files in a store: the same on all its machines, and nowhere else."""
+        return self.keys.of("files")[:32]
+
+
+def _read_mark(home: Path) -> str:
+    path = home / MARK
+    return path.read_text().strip() if path.is_file() else ""
+
+
+def _make_mark(home: Path) -> str:
+    own = secrets.token_hex(16)
+    scratch = write_whole(f"{own}\n".encode(), home / f"{MARK}.{own}")
+    with suppress(FileExistsError):  # another process made the mark first
+        os.link(scratch, home / MARK)
+    scratch.unlink()
+    return _read_mark(home)
