@@ -116,4 +116,5 @@ def retention_policy(settings: Settings) -> RetentionPolicy:
         runs=settings.run_days,
         snapshots=settings.snapshot_days,
         images=settings.image_days,
+        weights=settings.keep_weights,
     )

@@ -89,7 +89,7 @@ GROUPS = {
     "Taxonomy and discovery": ("embedder", "match_seconds", "discover_every"),
     "Notices": ("notify_urls", "notify_secret"),
     "How long things stay": (
-        *("event_days", "notice_days", "prediction_days", "run_days", "snapshot_days", "image_days"),
+        *("event_days", "notice_days", "prediction_days", "run_days", "snapshot_days", "image_days", "keep_weights"),
     ),
 }
 

@@ -63,10 +63,15 @@ def list_models(project: ProjectId) -> None:
 
 
 def _version_row(version: Version, marks: Mapping[str, str]) -> tuple[str, ...]:
-    named = ", ".join(mark for mark, name in marks.items() if name == version.name)
+    named = [mark for mark, name in marks.items() if name == version.name]
     facts = version.facts
     return (
-        *(version.name, named, (facts.snapshot or "")[:16], facts.parent or ""),
+        *(
+            version.name,
+            ", ".join([*named, *(() if version.has_weights else ("no weights",))]),
+            (facts.snapshot or "")[:16],
+            facts.parent or "",
+        ),
         f"{version.created_at:%Y-%m-%d %H:%M}",
     )
 

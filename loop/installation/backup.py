@@ -29,7 +29,7 @@ from loop.storage.tables import IS_OPEN
 RECORDS, MANIFEST = "loop.sqlite3", "backup.json"
 FOLDERS = ("weights", "reports", "snapshots", "spool")
 SAVED = (RECORDS, KEY_FILE, *FOLDERS)
-WEIGHTS = "SELECT weights FROM versions"  # below the folder of weights
+WEIGHTS = "SELECT weights FROM versions WHERE weights != ''"  # below the folder of weights
 OPEN_SNAPSHOTS = f"SELECT snapshot FROM trainings WHERE {IS_OPEN} AND snapshot IS NOT NULL"  # noqa: S608 (a constant)
 WAITING = (".event", ".aside")  # events that wait for the records; other files are being written
 FORMAT = 1

@@ -22,7 +22,11 @@ from loop.vision.room import VisionRoom
 
 @dataclass(frozen=True, slots=True)
 class RetentionPolicy:
-    """Days that each kind stays after nothing needs it any more, see `docs/retention.md`."""
+    """
+    Days that each kind stays after nothing needs it any more, see `docs/retention.md`.
+
+    *weights* is the number of newest versions that keep their weights; None: all.
+    """
 
     events: int
     notices: int
@@ -30,6 +34,7 @@ class RetentionPolicy:
     runs: int
     snapshots: int
     images: int
+    weights: int | None
 
 
 @dataclass(frozen=True, slots=True)

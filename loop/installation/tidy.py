@@ -32,16 +32,22 @@ def tidy(installation: InstallationRoom) -> str:
     with installation.queue.alone("tidy") as is_alone:
         if not is_alone:
             return "runs already"
-        line = ", ".join(f"{kind} {_remove(installation, kind)}" for kind in KINDS)
+        counts = {kind: _attempt(kind, partial(_remove, installation, kind)) for kind in KINDS}
+        counts["weights"] = _attempt("weights", partial(_release_weights, installation))
+        line = ", ".join(f"{kind} {count}" for kind, count in counts.items())
     log.info("tidy: removed: %s", line)
     return f"removed: {line}"
 
 
-def _remove(installation: InstallationRoom, kind: str) -> int | str:
-    """Remove what is old of one kind; return how much, or why it failed."""
-    before = datetime.now(UTC) - timedelta(days=getattr(installation.retention, kind))
+def _remove(installation: InstallationRoom, kind: str) -> int:
+    """Remove what is old of one kind; return how much."""
+    return KINDS[kind](installation, datetime.now(UTC) - timedelta(days=getattr(installation.retention, kind)))
+
+
+def _attempt(kind: str, remove: Callable[[], int]) -> int | str:
+    """Remove some of one kind; return how much, or that it failed."""
     try:
-        return KINDS[kind](installation, before)
+        return remove()
     except (LoopError, OSError) as error:
         log.warning("tidy: %s: %s", kind, describe_error(error))
         return "failed"
@@ -93,6 +99,20 @@ def _remove_images(installation: InstallationRoom, before: datetime) -> int:
             needed.update(read_needed(datasets, project_id))
     with _walk(installation, "images") as walk:
         return datasets.vision.cache.remove_unneeded(needed, before, walk)
+
+
+def _release_weights(installation: InstallationRoom) -> int:
+    keep, versions = installation.retention.weights, installation.registry.versions
+
+    def release(project_id: int) -> int:
+        with installation.queue.alone(f"retrain-{project_id}") as is_idle:  # the gate may be measuring a version
+            if keep is None or not is_idle or installation.trainings.store.open(project_id):
+                return 0
+            released = versions.release_weights(project_id, keep)
+            versions.tidy(project_id)
+        return released
+
+    return _of_each_project(installation, release)
 
 
 KINDS: dict[str, Callable[[InstallationRoom, datetime], int]] = {

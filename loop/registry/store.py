@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -12,8 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from loop.errors import NoChampion, Pinned, UnknownVersion, VersionExists
+from loop.registry import old_weights
 from loop.registry.moves import CANDIDATE, CHAMPION, PREVIOUS, MoveKind, move, serve
-from loop.registry.version_order import version_key
+from loop.registry.version_order import next_number, version_key
 from loop.registry.weights_files import WeightsFiles, verify
 from loop.storage.changes import ChangeKind, record_change
 from loop.storage.tables import aliases, projects, versions
@@ -43,6 +43,7 @@ class Version:
     sha256: str
     facts: VersionFacts
     created_at: datetime
+    has_weights: bool = True
 
     @property
     def image_size(self) -> int | None:
@@ -52,7 +53,13 @@ class Version:
 
     def verify(self) -> None:
         """Raise MissingWeights without the file, DamagedWeights where it differs from the registered weights."""
+        self.require_weights()
         verify(self.name, self.weights, self.sha256)
+
+    def require_weights(self) -> None:
+        """Raise MissingWeights where the weights of the version were removed."""
+        if not self.has_weights:
+            raise old_weights.describe(self.name)
 
 
 class WeightsRegistry:
@@ -85,7 +92,7 @@ class WeightsRegistry:
         file = self.files.add(project_id, weights, sha256)
         with self._engine.begin() as connection:
             _lock(connection, project_id)
-            names = list(connection.scalars(_select_names(project_id)))
+            names = list(connection.scalars(sa.select(versions.c.name).where(versions.c.project_id == project_id)))
             name = f"{model_name or self.model_name}@{number or next_number(names)}"
             if name in names:
                 raise VersionExists(name)
@@ -143,11 +150,12 @@ class WeightsRegistry:
         """
         Make a version the champion, and the former champion `previous`, in one transaction; *pin* the project to it.
 
-        Raises UnknownVersion, and Pinned where the project is pinned to another version.
+        Raises UnknownVersion, MissingWeights, and Pinned where the project is pinned to another version.
         """
         version = self.get(project_id, name)
         with self._engine.begin() as connection:
             pinned = _lock(connection, project_id)
+            old_weights.check(connection, project_id, version.name)
             if pin:
                 _pin(connection, project_id, pinned, version.name, why)
             elif pinned not in (None, version.name):
@@ -171,11 +179,19 @@ class WeightsRegistry:
 
     def bring(self, version: Version) -> Path:
         """Return the weights of a version on this machine, brought from the store where need be. Raises StoreDown."""
+        version.require_weights()
         return self.files.bring(version.weights, version.sha256)
 
     def verify(self, version: Version) -> None:
         """Check the weights of a version, as `Version.verify` does, after they were brought. Raises StoreDown too."""
+        version.require_weights()
         self.files.verify(version.name, version.weights, version.sha256)
+
+    def release_weights(self, project_id: int, keep: int) -> int:
+        """Let the weights of old versions go, see `old_weights.release`; return how many. `tidy` removes the files."""
+        with self._engine.begin() as connection:
+            _lock(connection, project_id)
+            return old_weights.release(connection, project_id, keep, FIRST)
 
     def tidy(self, project_id: int) -> int:
         """Delete the files that a crash left without a version; return their number."""
@@ -189,18 +205,8 @@ class WeightsRegistry:
             sha256=row.sha256,
             facts=VersionFacts(row.snapshot, row.parent, tuple(row.classes), row.thresholds, row.training, row.metrics),
             created_at=row.created_at,
+            has_weights=row.weights != old_weights.REMOVED,
         )
-
-
-def next_number(names: list[str]) -> str:
-    """Return the number for a new version: 1.0.0 for the first training, then the next minor version."""
-    matches = [re.search(r"@(\d+)\.(\d+)\.\d+$", name) for name in names]
-    major, minor = max(((int(match[1]), int(match[2])) for match in matches if match), default=(0, 0))
-    return f"{major}.{minor + 1}.0" if major else "1.0.0"
-
-
-def _select_names(project_id: int) -> sa.Select[Any]:
-    return sa.select(versions.c.name).where(versions.c.project_id == project_id)
 
 
 def _update_project(project_id: int) -> sa.Update:

@@ -38,6 +38,7 @@ class ChangeKind(StrEnum):
     CLASS_RETIRED = "class retired"
     LEFT_OUT = "tasks left out"
     REVIEWS_FORGOTTEN = "reviews forgotten"
+    WEIGHTS = "weights"
     TOKEN = "token"  # noqa: S105 (a kind)
 
 

@@ -46,7 +46,7 @@ def test_the_page_has_every_kind_with_its_setting_and_default():
 def test_every_kind_has_its_own_setting(rooms):
     kept = asdict(rooms.installation.retention)
 
-    assert kept.keys() == KINDS.keys()
+    assert kept.keys() == {*KINDS, "weights"}
 
 
 def test_the_schedule_has_it():
@@ -67,7 +67,7 @@ def test_a_kind_that_fails_holds_no_other_up(rooms):
         )
     line = tidy(swap(rooms, (rooms.studio.client, Down())).installation)
 
-    assert line == "removed: events 1, notices 0, predictions failed, runs 0, snapshots 0, images 0"
+    assert line == "removed: events 1, notices 0, predictions failed, runs 0, snapshots 0, images 0, weights 0"
 
 
 def test_a_project_that_label_studio_no_longer_has_holds_no_other_up(rooms):
