@@ -18,7 +18,7 @@ from loop.installation.tidy import KINDS, tidy
 from loop.notices import NoticeKind, Outbox
 from loop.settings import Settings
 from loop.storage.exchange_tables import deliveries, notices
-from loop.storage.tables import events, predictions
+from loop.storage.tables import events, metadata, predictions
 from tests.builders import CONFIG, LONG_AGO, created, ls_region, read_rows, region, served, set_all
 from tests.fakes import FakeLabelStudio, FreeQueue
 from tests.reviews.builders import take
@@ -41,6 +41,13 @@ def test_the_page_has_every_kind_with_its_setting_and_default():
     assert table == [
         (kind, Settings.variables()[field], str(getattr(settings, field))) for kind, field in fields.items()
     ]
+
+
+def test_the_page_has_a_rule_for_each_table_of_the_records():
+    section = PAGE.partition("## Each table of the records")[2].partition("\n## ")[0]
+    first_cells = re.findall(r"^\| ([^|]+) \|", section, re.MULTILINE)
+
+    assert sorted(re.findall(r"`(\w+)`", " ".join(first_cells))) == sorted(metadata.tables)
 
 
 def test_every_kind_has_its_own_setting(rooms):
