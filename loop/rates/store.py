@@ -116,8 +116,5 @@ def _read_verdict(row: sa.Row[Any], cohort: str) -> RatedVerdict:
 
 def _compute_own_score(row: sa.Row[Any]) -> float:
     """The score that an audited task would have in the queue."""
-    return task_score(_read_confidences((*row.regions, *row.candidates)), row.threshold)
-
-
-def _read_confidences(regions: Iterable[dict[str, Any]]) -> list[float]:
-    return [float(region.get("score") or 0.0) for region in regions]
+    confidences = [float(region.get("score") or 0.0) for region in (*row.regions, *row.candidates)]
+    return task_score(confidences, row.threshold)

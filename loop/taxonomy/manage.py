@@ -10,7 +10,7 @@ from loop.errors import PayloadError
 from loop.references.entries import Entry, Neighbour
 from loop.references.plan import find_source
 from loop.taxonomy.calibration import NodeCalibration, calibrate_nodes, without_group
-from loop.taxonomy.match import NEAREST, Matcher, fetch_vectors, matcher_of, stack_neighbours
+from loop.taxonomy.match import NEAREST, fetch_vectors, require_matcher, stack_neighbours
 from loop.taxonomy.room import TaxonomyRoom
 from loop.taxonomy.taxonomy import Taxonomy, with_thresholds
 from loop.taxonomy.voting import Match, find_places
@@ -41,7 +41,7 @@ def apply(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy, why: st
 
 def try_taxonomy(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy, tasks: int) -> list[Trial]:
     """Match the detections of random tasks by a taxonomy; store nothing. Raises PayloadError, MilvusDown."""
-    matcher = _require_matcher(taxonomies, project_id, taxonomy)
+    matcher = require_matcher(taxonomies, project_id, taxonomy)
     known_tasks = sorted(taxonomies.references.vectors.tasks(project_id, matcher.space))
     rng = np.random.default_rng(0)
     count = min(tasks, len(known_tasks))
@@ -63,7 +63,7 @@ def calibrate(taxonomies: TaxonomyRoom, project_id: int) -> tuple[Taxonomy, list
     Each reference is matched without the references of its own task and of its task's group. Raises
     PayloadError, MilvusDown.
     """
-    matcher = _require_matcher(taxonomies, project_id, None)
+    matcher = require_matcher(taxonomies, project_id)
     if matcher.references is None:
         raise PayloadError("references", "a collection (loop references build)", None)
     field = taxonomies.group_field
@@ -92,11 +92,3 @@ def count_matches(taxonomies: TaxonomyRoom, project_id: int) -> dict[str | None,
 
 def _group(entry: Entry, groups: dict[int, str]) -> str:
     return groups.get(entry.task) or f"task {entry.task}"
-
-
-def _require_matcher(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy | None) -> Matcher:
-    matcher = matcher_of(taxonomies, project_id, taxonomy)
-    if matcher is None:
-        expected = "an embedder, weights, and a taxonomy that was applied (loop taxonomy apply)"
-        raise PayloadError(f"project {project_id}", expected, None)
-    return matcher

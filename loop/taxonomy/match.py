@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from loop.errors import MilvusDown, UpstreamError
+from loop.errors import MilvusDown, PayloadError, UpstreamError
 from loop.label_studio.projects import Project
 from loop.references.collection import Collection
 from loop.references.entries import CollectionKind, Neighbour
@@ -52,6 +52,15 @@ def matcher_of(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy | N
     return Matcher(
         taxonomy, source.space, taxonomies.references.milvus.find(project_id, CollectionKind.REFERENCES, source.space)
     )
+
+
+def require_matcher(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy | None = None) -> Matcher:
+    """Return the matcher of a taxonomy, by default the one in force. Raises PayloadError without one, MilvusDown."""
+    matcher = matcher_of(taxonomies, project_id, taxonomy)
+    if matcher is None:
+        expected = "an embedder, weights, and a taxonomy that was applied (loop taxonomy apply)"
+        raise PayloadError(f"project {project_id}", expected, None)
+    return matcher
 
 
 def is_due(taxonomies: TaxonomyRoom, project: Project) -> bool:

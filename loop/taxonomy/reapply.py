@@ -13,9 +13,9 @@ from loop.taxonomy.match import (
     AT_ONCE,
     Matcher,
     fetch_vectors,
-    matcher_of,
     place_detections,
     place_references,
+    require_matcher,
     show_matches,
 )
 from loop.taxonomy.reapply_plan import MatchChange, ReapplyPlan, apply_plan, keep_if_equal, plan_reapply
@@ -35,7 +35,7 @@ class DryRun:
 
 def dry_run(taxonomies: TaxonomyRoom, project_id: int) -> DryRun:
     """Match every detection that has a vector by the taxonomy in force, and compare. Raises MilvusDown."""
-    return _plan_changes(taxonomies, project_id, _require_matcher(taxonomies, project_id))
+    return _plan_changes(taxonomies, project_id, require_matcher(taxonomies, project_id))
 
 
 def reapply(taxonomies: TaxonomyRoom, project_id: int, token: str) -> str:
@@ -44,7 +44,7 @@ def reapply(taxonomies: TaxonomyRoom, project_id: int, token: str) -> str:
 
     A second run with the same token changes nothing. Raises StalePlan if something changed since the dry run.
     """
-    matcher = _require_matcher(taxonomies, project_id)
+    matcher = require_matcher(taxonomies, project_id)
     preview = _plan_changes(taxonomies, project_id, matcher)
     last = taxonomies.matches.last(project_id, matcher.space)
     if not preview.plan.changes:
@@ -64,7 +64,7 @@ def undo(taxonomies: TaxonomyRoom, project_id: int) -> str:
     Undo the last re-application: restore every match. Raises PayloadError without one, StalePlan if a match was changed
     since.
     """
-    matcher = _require_matcher(taxonomies, project_id)
+    matcher = require_matcher(taxonomies, project_id)
     last = taxonomies.matches.last(project_id, matcher.space)
     if last is None:
         raise PayloadError("undo", f"a re-application in project {project_id} that was not undone", None)
@@ -74,13 +74,6 @@ def undo(taxonomies: TaxonomyRoom, project_id: int) -> str:
     taxonomies.matches.undo(project_id, matcher.space, last)
     shown = show_matches(taxonomies, project_id, matcher.taxonomy, matcher.space)
     return f"{len(last.undo.changes)} matches are as before {last.token}; {shown}"
-
-
-def _require_matcher(taxonomies: TaxonomyRoom, project_id: int) -> Matcher:
-    matcher = matcher_of(taxonomies, project_id)
-    if matcher is None:
-        raise PayloadError("taxonomy", "one that was applied (loop taxonomy apply), and an embedder", None)
-    return matcher
 
 
 def _plan_changes(taxonomies: TaxonomyRoom, project_id: int, matcher: Matcher) -> DryRun:
