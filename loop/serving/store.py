@@ -141,23 +141,36 @@ class PredictionLog:
             return ServedCount(*connection.execute(sa.select(*counts).where(*of_version)).one())
 
     def find_replaced(
-        self, project_id: int, before: datetime, *, versions: Iterable[str], after: int, most: int
+        self, project_id: int, before: datetime, *, versions: Iterable[str], after: int, until: int, most: int
     ) -> list[ReplacedPrediction]:
         """
         Return predictions that were replaced *before* a time and whose boxes nothing in the records needs, by id.
 
         A later prediction of their task replaced them, the task has no review, and they are of none of the *versions*.
-        Those of the audit are left out, because the rates need their boxes. Only ids *after* one are returned.
+        Those of the audit are left out, because the rates need their boxes. Only ids *after* one, *until* one and at
+        most so many are returned.
         """
         columns, later = predictions.c, predictions.alias().c
         is_same = (later.project_id == columns.project_id, later.task_id == columns.task_id)
         is_later = (later.is_shadow == columns.is_shadow, later.id > columns.id, later.served_at < before)
-        is_old = (columns.project_id == project_id, columns.id > after, columns.served_at < before, _has_boxes())
-        is_replaced = (columns.version.not_in(list(versions)), columns.stream != AUDIT, _is_unused())
-        query = sa.select(columns.id, columns.task_id, columns.version).where(*is_old, *is_replaced)
+        is_near = (columns.id > after, columns.id <= until)
+        is_of = columns.project_id + 0 == project_id  # not by the index: it would go through all of the project
+        is_replaced = (
+            columns.served_at < before,
+            _has_boxes(),
+            columns.version.not_in(list(versions)),
+            columns.stream != AUDIT,
+            _is_unused(),
+        )
+        query = sa.select(columns.id, columns.task_id, columns.version).where(*is_near, is_of, *is_replaced)
         query = query.where(sa.exists().where(*is_same, *is_later)).order_by(columns.id).limit(most)
         with self._engine.connect() as connection:
             return [ReplacedPrediction(*row) for row in connection.execute(query)]
+
+    def last_id(self) -> int:
+        """Return the id of the newest prediction of all projects; 0 without any."""
+        with self._engine.connect() as connection:
+            return connection.scalar(sa.select(sa.func.max(predictions.c.id))) or 0
 
     def drop_boxes(self, ids: Sequence[int]) -> int:
         """

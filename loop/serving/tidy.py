@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from loop.label_studio.tasks import StoredTask
 from loop.registry.moves import PREVIOUS
 from loop.serving.room import ServingRoom
+from loop.serving.store import ReplacedPrediction
 from loop.walk import Walk
 
 PAGE = 200  # predictions whose tasks are looked at in Label Studio at once
+SPAN = 10_000  # ids that one query looks through: it takes long where few of them were replaced
 
 
 def drop_replaced(serving: ServingRoom, project_id: int, before: datetime, walk: Walk) -> int:
@@ -20,18 +23,26 @@ def drop_replaced(serving: ServingRoom, project_id: int, before: datetime, walk:
     Label Studio still shows the prediction. They also stay for the versions that serve, served last, or are a shadow.
     The rest of each prediction stays for the rates. The *walk* goes over their ids. Raises UpstreamError.
     """
-    versions, dropped = _find_needed(serving, project_id), 0
+    versions, last, dropped = _find_needed(serving, project_id), serving.predictions.last_id(), 0
     while True:
         after = int(walk.after or 0)
-        replaced = serving.predictions.find_replaced(project_id, before, versions=versions, after=after, most=PAGE)
-        walk.after = str(replaced[-1].id) if replaced else ""
-        tasks = serving.studio.client.named_tasks(project_id, sorted({prediction.task_id for prediction in replaced}))
-        unseen = [
-            prediction.id for prediction in replaced if _is_unseen(tasks.get(prediction.task_id), prediction.version)
-        ]
-        dropped += serving.predictions.drop_boxes(unseen)
-        if not replaced or not walk.has_time:
+        until = after + SPAN
+        replaced = serving.predictions.find_replaced(
+            project_id, before, versions=versions, after=after, until=until, most=PAGE
+        )
+        reached = replaced[-1].id if len(replaced) == PAGE else until
+        walk.after = str(reached) if reached < last else ""
+        if replaced:
+            dropped += _drop_unseen(serving, project_id, replaced)
+        if not walk.after or not walk.has_time:
             return dropped
+
+
+def _drop_unseen(serving: ServingRoom, project_id: int, replaced: Sequence[ReplacedPrediction]) -> int:
+    """Drop the boxes of predictions that Label Studio shows nobody any more; return how many."""
+    tasks = serving.studio.client.named_tasks(project_id, sorted({prediction.task_id for prediction in replaced}))
+    unseen = [prediction.id for prediction in replaced if _is_unseen(tasks.get(prediction.task_id), prediction.version)]
+    return serving.predictions.drop_boxes(unseen)
 
 
 def _find_needed(serving: ServingRoom, project_id: int) -> set[str]:
