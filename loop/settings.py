@@ -145,10 +145,7 @@ class Settings(EnvironmentSettings):
         30, ge=1, le=MOST_DAYS, description="days that cached images stay that no review and no snapshot needs"
     )
     keep_weights: int | None = Field(
-        None,
-        ge=1,
-        description="number of newest versions of a project that keep their weights, beside those that may serve; "
-        "empty: all",
+        None, ge=1, description="number of newest versions whose weights stay, beside those that may serve; empty: all"
     )
     milvus_uri: str = Field(
         "", description="Milvus to use, in a database of its own; empty: an embedded one under LOOP_HOME"
