@@ -138,12 +138,8 @@ class Settings(EnvironmentSettings):
         90, ge=1, le=MOST_DAYS, description="days that the boxes of a replaced prediction that nobody reviewed stay"
     )
     run_days: int = Field(30, ge=1, le=MOST_DAYS, description="days that the folder of a training stays after its end")
-    snapshot_days: int = Field(
-        30, ge=1, le=MOST_DAYS, description="days that a snapshot stays from which no version came"
-    )
-    image_days: int = Field(
-        30, ge=1, le=MOST_DAYS, description="days that cached images stay that no review and no snapshot needs"
-    )
+    snapshot_days: int = Field(30, ge=1, le=MOST_DAYS, description="days that a snapshot without a version stays")
+    image_days: int = Field(30, ge=1, le=MOST_DAYS, description="days that a cached image that nothing needs stays")
     keep_weights: int | None = Field(
         None, ge=1, description="number of newest versions whose weights stay, beside those that may serve; empty: all"
     )
