@@ -123,7 +123,7 @@ class JobQueue:
 
     def schedule(self, *jobs: tuple[Callable[[], str], int]) -> None:
         """
-        Run each job on `default` now, and then again after its number of seconds, until a signal to stop.
+        Run each job on `default` again after its number of seconds, and now if it never ran, until a signal to stop.
 
         A job may take until it is due again, and no less than RQ lets every job take.
         """

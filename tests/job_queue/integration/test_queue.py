@@ -191,6 +191,20 @@ def test_a_clock_that_is_set_back_delays_no_job_of_the_schedule(connection, monk
     assert Queue(DEFAULT, connection=connection).count == 2
 
 
+def test_a_schedule_that_starts_again_does_not_repeat_what_an_earlier_one_did(connection):
+    def enqueue():
+        schedule = SteadySchedule(connection=connection)
+        for job, interval in ((loop.jobs.sweep, 1), (loop.jobs.tidy, 6 * 3600)):
+            schedule.register(job, queue_name=DEFAULT, interval=interval)
+        return [job.func_name for job in schedule.enqueue_jobs()]
+
+    first = enqueue()
+    time.sleep(1.1)
+
+    assert first == ["loop.jobs.sweep", "loop.jobs.tidy"]
+    assert enqueue() == ["loop.jobs.sweep"]
+
+
 def test_a_redis_that_is_not_there_is_told_at_once(tmp_path):
     down = JobQueue(f"unix://{tmp_path / 'none.sock'}")
     began = time.monotonic()
