@@ -203,11 +203,10 @@ def test_what_waited_in_vain_for_a_day_is_given_up_untried(sending_to):
 
 SENDER = """
 import sys
-from dataclasses import replace
 from loop.wiring import build
 from loop.delivery import deliver
-from loop.settings import Settings
-rooms = build(Settings.read({"LOOP_HOME": sys.argv[1], "LOOP_NOTIFY_URLS": sys.argv[2]}))
+rooms = build()
+sys.stdin.readline()
 deliver(rooms.outbox, rooms.sender)
 """
 
@@ -223,11 +222,9 @@ def test_killed_between_sending_and_recording_it_is_sent_again_with_the_same_id(
     with receiver(kill_the_sender_once) as own:
         rooms = sending_to(own.url)
         rooms.outbox.post(1, "rates.alert", "1", {})
+        environment = {**os.environ, **settings.environment(), "LOOP_NOTIFY_URLS": own.url}
         # The sender waits for its pid to be known before it sends.
-        sender = subprocess.Popen(
-            [sys.executable, "-c", f"sys = __import__('sys'); sys.stdin.readline()\n{SENDER}", settings.home, own.url],
-            stdin=subprocess.PIPE,
-        )
+        sender = subprocess.Popen([sys.executable, "-c", SENDER], stdin=subprocess.PIPE, env=environment)
         pids.append(sender.pid)
         sender.communicate(b"go\n", timeout=60)
         assert sender.returncode == -signal.SIGKILL

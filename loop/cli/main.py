@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +23,7 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code. An error is a message on stderr, never a trace."""
+    sys.unraisablehook = _interrupt_again
     try:
         from loop.cli.messages import run_and_explain
 
@@ -42,6 +45,17 @@ def _run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
         return end.code if isinstance(end.code, int) else FAILED
     return 0
+
+
+def _interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
+    """Interrupt once more where a Ctrl-C came in a callback of the interpreter, as imports have: it was swallowed."""
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        arguments = (threading.main_thread().ident, signal.SIGINT)
+        threading.Timer(
+            0.01, signal.pthread_kill, arguments
+        ).start()  # not in this function: it would be swallowed again
+    else:
+        sys.__unraisablehook__(unraisable)
 
 
 def _without_reader() -> int:

@@ -169,6 +169,25 @@ sys.exit(loop.cli.main.run(["worker", "default"]))
 """
 
 
+SWALLOWED = """
+import signal, sys, time, loop.cli.main as command
+class Callback:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+def wait(arguments):
+    Callback()
+    time.sleep(60)
+command._run = wait
+sys.exit(command.run([]))
+"""
+
+
+def test_ctrl_c_in_a_callback_of_the_interpreter_ends_a_command_without_a_trace():
+    done = subprocess.run([sys.executable, "-c", SWALLOWED], capture_output=True, text=True, check=False, timeout=50)
+
+    assert (done.returncode, done.stderr) == (130, "")
+
+
 @pytest.fixture
 def silent():
     """A server that takes connections and never answers."""
