@@ -1,0 +1,69 @@
+"""The schedule on a real Redis-protocol server."""
+
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from redis import Redis
+from rq import Queue
+
+import loop.jobs
+from loop.job_queue.queue import DEFAULT
+from loop.job_queue.schedule import SteadySchedule
+
+
+@pytest.fixture
+def connection(redis):
+    with Redis.from_url(redis.address) as client:
+        yield client
+
+
+def test_a_job_of_the_schedule_may_take_until_it_is_due_again(redis, connection):
+    code = f"""
+import time
+from loop.job_queue.queue import JobQueue
+JobQueue({redis.address!r}).schedule((time.time, 10), (time.sleep, 21600))
+"""
+    schedule = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        deadline = time.monotonic() + 20
+        while len(waiting := Queue(DEFAULT, connection=connection).jobs) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    finally:
+        schedule.terminate()
+        schedule.wait()
+
+    assert {job.func_name: job.timeout for job in waiting} == {"time.time": 180, "time.sleep": 21600}
+
+
+def test_a_clock_that_is_set_back_delays_no_job_of_the_schedule(connection, monkeypatch):
+    clock = [datetime(2026, 11, 26, 12, tzinfo=UTC)]
+    monkeypatch.setattr("rq.cron.now", lambda: clock[0])
+    schedule = SteadySchedule(connection=connection)
+    schedule.register(loop.jobs.sweep, queue_name=DEFAULT, interval=1)
+    schedule.enqueue_jobs()
+
+    clock[0] -= timedelta(hours=1)
+    pause = schedule.calculate_sleep_interval()
+    time.sleep(1.1)
+    schedule.enqueue_jobs()
+
+    assert 0 < pause <= 1
+    assert Queue(DEFAULT, connection=connection).count == 2
+
+
+def test_a_schedule_that_starts_again_does_not_repeat_what_an_earlier_one_did(connection):
+    def enqueue():
+        schedule = SteadySchedule(connection=connection)
+        for job, interval in ((loop.jobs.sweep, 1), (loop.jobs.tidy, 6 * 3600)):
+            schedule.register(job, queue_name=DEFAULT, interval=interval)
+        return [job.func_name for job in schedule.enqueue_jobs()]
+
+    first = enqueue()
+    time.sleep(1.1)
+
+    assert first == ["loop.jobs.sweep", "loop.jobs.tidy"]
+    assert enqueue() == ["loop.jobs.sweep"]
