@@ -33,7 +33,7 @@ CLOCK_SECONDS = 10.0  # by which two clocks of the system may differ
 LOOK_SECONDS = 0.5  # between two checks of a job that its worker still runs
 LIFE_SECONDS = 20  # of a worker in Redis without a sign of life
 JOB_SECONDS = 5  # between two signs of life of a worker with a job; RQ has one without a job wait LIFE_SECONDS - 15
-TAKEN_SECONDS = 5  # after which a job that a worker took and did not begin is lost
+TAKEN_SECONDS = 8  # after which a job that a worker took and did not begin is lost
 MARK_SECONDS = 3600  # of a mark in Redis that says when a job was first seen so
 
 Stopped = Callable[[str, tuple[Any, ...]], None]  # takes the name of a job's function and its arguments

@@ -1,4 +1,4 @@
-"""An annotator who gives all four verdicts at random, and remembers which."""
+"""An annotator who gives all four verdicts, and remembers which."""
 
 import random
 from collections import Counter
@@ -9,7 +9,8 @@ from scripts.demo import scenes
 from scripts.demo.annotator import box_of, draw
 
 CONFIRMED, CORRECTED, FALSE_POSITIVE, MISSED = "confirmed", "corrected", "false_positive", "missed"
-DRAWS = (CONFIRMED, CONFIRMED, CORRECTED, "relabelled", FALSE_POSITIVE)
+VERDICTS = frozenset((CONFIRMED, CORRECTED, FALSE_POSITIVE, MISSED))
+ACTS = {"kept": CONFIRMED, "moved": CORRECTED, "relabelled": CORRECTED, "deleted": FALSE_POSITIVE}
 SHIFT = 3.0  # percent of the image
 FAR_APART = 0.3  # largest IoU of a drawn box with a predicted one
 
@@ -22,13 +23,13 @@ class RandomAnnotator:
         self._random = random.Random(seed)
         self.decided = {}
 
-    def review_next(self):
-        """Review a task; return its id, or None without one."""
+    def review_next(self, wanted=()):
+        """Review a task, giving the *wanted* verdicts where it has boxes for them; return its id; None without one."""
         answer = self._api.get(f"/api/projects/{self._project_id}/next")
         if answer.status_code == 404:
             return None
         task = answer.raise_for_status().json()
-        result, decisions = self.decide(task)
+        result, decisions = self.decide(task, wanted)
         annotation = {
             "result": result,
             "parent_prediction": task["predictions"][0]["id"] if task["predictions"] else None,
@@ -39,31 +40,32 @@ class RandomAnnotator:
         self.decided[task["id"]] = decisions
         return task["id"]
 
-    def decide(self, task):
-        """Return the reviewed result of a task, and how often each verdict is in it."""
+    def decide(self, task, wanted=()):
+        """Return the reviewed result of a task, and how often each verdict is in it: what is *wanted* comes first."""
         predicted = task["predictions"][0]["result"] if task["predictions"] else []
         regions = [region for region in predicted if region["type"] == "rectanglelabels"]
         result, decisions = [], Counter()
         for region in regions:
-            draw = self._random.choice(DRAWS)
-            decisions[CORRECTED if draw == "relabelled" else draw] += 1
-            if draw != FALSE_POSITIVE:
-                result.append(self._review(region, draw))
-        if not regions or self._random.random() < 0.5:
+            first = [act for act, verdict in ACTS.items() if verdict in wanted and not decisions[verdict]]
+            act = self._random.choice(first or list(ACTS))
+            decisions[ACTS[act]] += 1
+            if act != "deleted":
+                result.append(self._review(region, act))
+        if not regions or MISSED in wanted or self._random.random() < 0.5:
             result.append(self._draw([box_of(region) for region in regions]))
             decisions[MISSED] += 1
         return result, decisions
 
-    def _review(self, region, draw):
+    def _review(self, region, act):
         value = deepcopy(region["value"])
-        if draw == CORRECTED:
+        if act == "moved":
             value["x"] += SHIFT if value["x"] + value["width"] + SHIFT <= 100 else -SHIFT
             if value["x"] < 0:  # as wide as the image
                 value.update(x=0, width=value["width"] - SHIFT)
-        if draw == "relabelled":
+        if act == "relabelled":
             others = [label for label in self._labels if label not in value["rectanglelabels"]]
             value["rectanglelabels"] = [self._random.choice(others)]
-        return {**region, "value": value, "origin": "prediction" if draw == CONFIRMED else "prediction-changed"}
+        return {**region, "value": value, "origin": "prediction" if act == "kept" else "prediction-changed"}
 
     def _draw(self, boxes):
         while True:

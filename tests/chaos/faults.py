@@ -1,6 +1,5 @@
 """The faults that are played: each begins in `with`, and has ended after it."""
 
-import json
 import os
 import shutil
 import signal
@@ -8,14 +7,15 @@ import sqlite3
 import time
 from contextlib import closing, contextmanager
 
-import psutil
-
 from loop.job_queue.connection import connect
 from tests.chaos.installation import set_clock
 from tests.chaos.studio_proxy import DOWN, HANGING, WELL
-from tests.services import children, until
+from tests.chaos.work_faults import import_killed, jobs_wait_for_nobody
+from tests.services import children, names_of, until
 
 LOCK_SECONDS = 30.0
+ILL_SECONDS = 5.0  # of Label Studio
+CLOCK_SECONDS = 10.0  # that a clock is wrong
 
 
 def kill(*words, recursive=True, count=1):
@@ -23,10 +23,12 @@ def kill(*words, recursive=True, count=1):
 
     @contextmanager
     def fault(installation):
+        installation.be_at_work()
         processes = children(installation.up, *words, recursive=recursive)[:count]
         assert processes, words
         for process in processes:
             os.kill(process.pid, signal.SIGKILL)
+        installation.over_at = time.monotonic()
         yield
 
     return fault
@@ -35,21 +37,26 @@ def kill(*words, recursive=True, count=1):
 @contextmanager
 def web_process_killed(installation):
     """One of the processes that answer."""
+    installation.be_at_work()
     (arbiter,) = children(installation.up, "gunicorn", recursive=False)
     os.kill(arbiter.children()[0].pid, signal.SIGKILL)
+    installation.over_at = time.monotonic()
     yield
 
 
 @contextmanager
 def redis_wiped(installation):
+    installation.be_at_work()
     with closing(connect(installation.settings.redis)) as redis:
         redis.flushall()
+    installation.over_at = time.monotonic()
     yield
 
 
 @contextmanager
 def milvus_folder_gone(installation):
     shutil.rmtree(installation.home / "milvus")
+    installation.over_at = time.monotonic()
     yield
 
 
@@ -64,8 +71,10 @@ def disk_full(installation):
                 file.flush()
         except OSError:
             pass
-    yield
-    ballast.unlink()
+    try:
+        yield
+    finally:
+        ballast.unlink()
 
 
 @contextmanager
@@ -85,41 +94,32 @@ def studio_is(state):
     @contextmanager
     def fault(installation):
         installation.proxy.become(state)
-        yield
-        installation.proxy.become(WELL)
+        until_at = time.monotonic() + ILL_SECONDS
+        try:
+            yield
+            time.sleep(max(0.0, until_at - time.monotonic()))
+        finally:
+            installation.proxy.become(WELL)
 
     return fault
 
 
-def hangs(*words, recursive=True):
-    """A process, with all that it started, is alive and does nothing."""
+def hangs(*words, recursive=True, count=1):
+    """The first *count* processes, each with all that it started, are alive and do nothing."""
 
     @contextmanager
     def fault(installation):
-        process = children(installation.up, *words, recursive=recursive)[0]
-        for each in [*process.children(recursive=True), process]:
-            each.suspend()
+        installation.be_at_work()
+        processes = children(installation.up, *words, recursive=recursive)[:count]
+        assert processes, words
+        for process in processes:
+            for each in [*process.children(recursive=True), process]:
+                each.suspend()
+        installation.over_at = time.monotonic()
         yield
-        until(lambda: not is_there(process), 180)
+        installation.afterwards = lambda: until(lambda: not names_of(processes), 180)
 
     return fault
-
-
-@contextmanager
-def killed_in_an_import(installation):
-    """The command that makes reviews in bulk; run again, it makes none twice."""
-    tasks = installation.open_tasks(12)
-    decided = {task["id"]: installation.annotator.decide(task) for task in tasks}
-    file = installation.home.parent / "import.jsonl"
-    operations = [
-        {"operation": "create", "key": f"chaos-{task}", "task": task, "result": result}
-        for task, (result, _) in decided.items()
-    ]
-    file.write_text("\n".join(json.dumps(operation) for operation in operations))
-    installation.loop_killed("annotations", "import", str(file), within=5.0)
-    installation.loop("annotations", "import", str(file))
-    installation.annotator.decided.update({task: decisions for task, (_, decisions) in decided.items()})
-    yield
 
 
 @contextmanager
@@ -139,28 +139,29 @@ def clock_is(seconds):
     @contextmanager
     def fault(installation):
         set_clock(installation.clock, seconds)
-        yield
-        time.sleep(10)
-        set_clock(installation.clock, 0)
+        try:
+            yield
+            time.sleep(CLOCK_SECONDS)
+        finally:
+            set_clock(installation.clock, 0)
 
     return fault
-
-
-def is_there(process):
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
 
 
 KILLED = {
     "a web process is killed": web_process_killed,
     "the web part is killed": kill("gunicorn", recursive=False),
-    "a worker is killed": kill("worker", "default"),
-    "all workers are killed": kill("loop.cli.main", "worker", count=9),
+    "a worker is killed": kill("worker", "default", recursive=False),
+    "all workers are killed": kill("loop.cli.main", "worker", recursive=False, count=9),
     "the schedule is killed": kill("loop.cli.main", "schedule"),
     "Redis is killed": kill("valkey-server"),
     "Milvus is killed": kill("milvus_lite"),
 }
 HANGING_PARTS = {
     "Milvus hangs": hangs("milvus_lite"),
+    "a worker hangs": hangs("worker", "default", recursive=False),
+    "all workers hang": hangs("loop.cli.main", "worker", recursive=False, count=9),
+    "jobs wait for an answer that never comes": jobs_wait_for_nobody,
 }
 GONE = {
     "Redis is wiped": redis_wiped,
@@ -175,7 +176,7 @@ STUDIO = {
     "Label Studio answers 502": studio_is(502),
 }
 CUT_OFF = {
-    "an import of reviews is killed": killed_in_an_import,
+    "an import of reviews is killed": import_killed,
 }
 OTHERS = {
     "Label Studio is restored from an older backup": studio_restored,

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,11 +22,13 @@ from scripts.demo import label_studio as studios
 from scripts.demo import project as projects
 from scripts.demo import scenes
 from tests.chaos import studio_proxy, weights
-from tests.chaos.annotator import RandomAnnotator
+from tests.chaos.annotator import VERDICTS, RandomAnnotator
 from tests.services import loop_running, run_loop, settings_of, until
 
 DISK_BYTES = 1 << 30
-TASKS = 96
+TASKS = 220
+MOST_REVIEWS = 12  # until all four verdicts were given
+WORK_SECONDS = 1.5  # that a review and what follows from it keep the parts at work
 
 
 @dataclass
@@ -77,6 +80,8 @@ class Installation:
     annotator: RandomAnnotator
     clock: Path  # the file that says how far the clocks of `loop up` are off
     random: random.Random
+    over_at: float | None = None  # when a fault began that the loop itself has to end
+    afterwards: Callable[[], object] = lambda: None  # waits until work has ended that a fault has hurt
 
     @property
     def home(self):
@@ -85,32 +90,54 @@ class Installation:
     def loop(self, *arguments):
         return run_loop(self.settings, *arguments, "--project", str(self.project_id))
 
-    def loop_killed(self, *arguments, within):
-        """Run a command, and kill it with -9 after a random time."""
-        process = subprocess.Popen(
+    def start_loop(self, *arguments):
+        """Start a command."""
+        return subprocess.Popen(
             [sys.executable, "-m", "loop.cli.main", *arguments, "--project", str(self.project_id)],
             env={**os.environ, **self.settings.environment()},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        time.sleep(self.random.uniform(0.5, within))
-        process.kill()
-        process.wait()
 
-    def task_data(self):
-        """The data of a task."""
-        return self.api.get("/api/tasks", params={"project": self.project_id}).json()["tasks"][0]["data"]
+    def project(self):
+        """The project as Label Studio has it."""
+        return self.api.get(f"/api/projects/{self.project_id}").raise_for_status().json()
+
+    def tasks(self):
+        """All tasks as Label Studio has them."""
+        query = {"project": self.project_id, "fields": "all", "page_size": 1000}
+        return self.api.get("/api/tasks", params=query).raise_for_status().json()["tasks"]
 
     def open_tasks(self, count):
         """Tasks that nobody has reviewed, as Label Studio has them."""
-        query = {"project": self.project_id, "fields": "all", "page_size": 1000}
-        tasks = self.api.get("/api/tasks", params=query).raise_for_status().json()["tasks"]
-        return [task for task in tasks if not task["annotations"] and task["predictions"]][-count:]
+        return [task for task in self.tasks() if not task["annotations"] and task["predictions"]][-count:]
 
-    def review(self, count):
-        """Let the annotator review a number of tasks."""
-        for _ in range(count):
-            assert self.annotator.review_next(), "too few tasks"
+    def be_at_work(self):
+        """Review a task, and wait until some moment of the work that follows from it."""
+        self.annotator.review_next()
+        time.sleep(self.random.uniform(0.0, WORK_SECONDS))
+
+    def review_all_kinds(self, known):
+        """Review a task, and more until all four verdicts were given on tasks that are not *known*."""
+        for _ in range(MOST_REVIEWS):
+            assert self.annotator.review_next(VERDICTS - self._given_besides(known)), "too few tasks"
+            if self._given_besides(known) == VERDICTS:
+                return
+        raise AssertionError(f"only {self._given_besides(known)} could be given: the champion suggests too little")
+
+    def _given_besides(self, known):
+        return {
+            verdict for task, decisions in self.annotator.decided.items() if task not in known for verdict in decisions
+        }
+
+    def settle(self):
+        """Wait until the work that a fault has hurt has ended, and no training runs: the next fault begins then."""
+        self.afterwards()
+        until(lambda: not self.rooms.trainings.store.open(self.project_id), 300)
+
+    def forget_fault(self):
+        """Forget when the last fault began, and what was to be waited for."""
+        self.over_at, self.afterwards = None, lambda: None
 
 
 @contextmanager
@@ -150,7 +177,7 @@ def set_clock(clock, seconds):
 
 
 @contextmanager
-def running(folder, seed, **more):
+def running(folder, seed, *, tasks=TASKS, **more):
     """An installation whose champion really suggests, with all its tasks predicted."""
     with ExitStack() as stack:
         start = weights.start_weights(folder / "weights")
@@ -163,7 +190,7 @@ def running(folder, seed, **more):
             "LABEL_STUDIO_URL": proxy.url,
             "LOOP_BASE_WEIGHTS": str(start),
             "LOOP_IMAGE_SIZE": str(weights.IMAGE_SIZE),
-            "LOOP_EPOCHS": "4",
+            "LOOP_EPOCHS": "6",
             "LOOP_BATCH": "8",
             "LOOP_RETRAIN_AFTER": "1000",
             "LOOP_SCORE_THRESHOLD": "0.1",
@@ -177,21 +204,17 @@ def running(folder, seed, **more):
         rooms = stack.enter_context(closing(build(settings)))
         headers = {"Authorization": f"Token {studio.server.token}"}
         api = stack.enter_context(httpx.Client(base_url=studio.server.url, headers=headers, timeout=60))
-        project_id = _fill(api, seed)
+        project_id = _fill(api, seed, tasks)
         run_loop(settings, "connect", "--project", str(project_id))
         annotator = RandomAnnotator(api, project_id, weights.LABELS, seed)
-        until(lambda: len(_predicted(rooms, api, project_id)) == TASKS, 240)
-        yield Installation(studio, proxy, settings, up, rooms, api, project_id, annotator, clock, random.Random(seed))
+        parts = (studio, proxy, settings, up, rooms, api, project_id, annotator, clock, random.Random(seed))
+        installation = Installation(*parts)
+        until(lambda: len(installation.open_tasks(tasks)) == tasks, 300, every=1)
+        yield installation
 
 
-def _fill(api, seed):
+def _fill(api, seed, tasks):
     palette, _ = scenes.palettes(classes=weights.CLASSES)
     project_id = projects.create(api, "Chaos", weights.LABELS)
-    projects.upload(api, project_id, scenes.compose(palette, TASKS, seed=seed, prefix="c"), lambda _: None)
+    projects.upload(api, project_id, scenes.compose(palette, tasks, seed=seed, prefix="c"), lambda _: None)
     return project_id
-
-
-def _predicted(rooms, api, project_id):
-    """The tasks whose prediction Label Studio has."""
-    tasks = api.get("/api/tasks", params={"project": project_id, "fields": "all", "page_size": 1000}).json()["tasks"]
-    return [task["id"] for task in tasks if task["predictions"]]

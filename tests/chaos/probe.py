@@ -2,12 +2,25 @@
 
 import threading
 import time
+from contextlib import contextmanager
 
 import httpx
+
+from tests.services import until
 
 EVERY_SECONDS = 0.5
 PATIENCE = 10.0  # seconds
 NO_TASK = 1 << 40  # nobody reviews it
+WARM = 10  # answers in a row, after which every web process has loaded the champion
+
+
+@contextmanager
+def probing(installation):
+    """A probe of an installation that has predicted for a while."""
+    config = installation.rooms.studio.projects.get(installation.project_id).label_config
+    with Probe(installation.settings, installation.project_id, config, installation.tasks()[0]["data"]) as probe:
+        until(lambda: len(probe.moments) >= WARM and all(works for _, works in probe.moments[-WARM:]), 120)
+        yield probe
 
 
 class Probe:

@@ -8,16 +8,22 @@ import httpx
 
 from tests.http_servers import serve
 
-WELL, DOWN, HANGING = "well", "down", "hanging"
+WELL, DOWN, HANGING, SILENT = "well", "down", "hanging", "silent"
 LEFT_OUT = ("host", "connection", "content-length", "transfer-encoding", "content-encoding")
 
 
 class StudioProxy:
-    """*state* is WELL, DOWN (hangs up), HANGING (never answers), or an HTTP status that every request gets."""
+    """
+    *state* is WELL, DOWN (hangs up), HANGING, SILENT, or an HTTP status that every request gets.
+
+    It answers nothing while it is HANGING; what was sent while it was SILENT it never answers. *unanswered* is how many
+    requests wait like that.
+    """
 
     def __init__(self, url, target):
         self.url, self.state, self._target = url, WELL, target
-        self._woken = threading.Condition()
+        self.unanswered = 0
+        self._woken, self._is_closed = threading.Condition(), False
         self._client = httpx.Client(base_url=target, timeout=100, follow_redirects=False)
 
     def become(self, state):
@@ -29,11 +35,17 @@ class StudioProxy:
         with self._woken:
             self._woken.wait_for(lambda: self.state != HANGING)
 
+    def wait_for_ever(self):
+        with self._woken:
+            self.unanswered += 1
+            self._woken.wait_for(lambda: self._is_closed)
+
     def pass_on(self, handler, body):
         headers = {key: value for key, value in handler.headers.items() if key.lower() not in LEFT_OUT}
         return self._client.request(handler.command, handler.path, headers=headers, content=body)
 
     def close(self):
+        self._is_closed = True
         self.become(DOWN)
         self._client.close()
 
@@ -49,11 +61,11 @@ def running(target):
         def _answer(self):
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             proxy = self.server.proxy
-            if proxy.state == HANGING:
-                proxy.wait_while_hanging()
-                self.close_connection = True
-                return
-            if proxy.state == DOWN:
+            if proxy.state in (HANGING, SILENT, DOWN):
+                if proxy.state == HANGING:
+                    proxy.wait_while_hanging()
+                elif proxy.state == SILENT:
+                    proxy.wait_for_ever()
                 self.close_connection = True
                 return
             if proxy.state == WELL:
