@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from loop.errors import PayloadError, UnknownClass
 from loop.label_studio.label_config import LabelConfig
+from loop.storage.storable import LONGEST_NAME
 
 MOST_NAMED = 10
 FIT_ADVICE = (
@@ -100,8 +101,8 @@ class ClassBook:
         If *new* is another class, *old* is merged into it. Raises UnknownClass, PayloadError.
         """
         renamed = self.get(old)
-        if not new.strip() or new == old:
-            raise PayloadError("new name", f"a name other than {old!r}", new)
+        if not new.strip() or new == old or len(new) > LONGEST_NAME:
+            raise PayloadError("new name", f"a name other than {old!r}, of at most {LONGEST_NAME} characters", new)
         for other in self.classes:
             if other.name == new and other.merged_into not in (None, renamed.id):
                 raise PayloadError("new name", f"not {new!r}, which is part of another class since", new)

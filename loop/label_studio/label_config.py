@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element
 
 from loop.errors import LabelConfigError
 from loop.label_studio.label_config_xml import get, is_dynamic, labels_by_control, raw, root_of, tags, targets
+from loop.storage.storable import LONGEST_NAME
 
 BOXES = "rectanglelabels"
 WANTED = (
@@ -210,6 +211,8 @@ def _labels(controls: Iterable[Element]) -> tuple[Label, ...]:
             value = raw(tag, "value")
             if not value:
                 continue
+            if longest := max((text for text in (value, raw(tag, "alias")) if len(text) > LONGEST_NAME), default=""):
+                raise LabelConfigError(f"RectangleLabels {name} Label", f"at most {LONGEST_NAME} characters", longest)
             predicted = [text.strip() for text in get(tag, "predicted_values").split(",") if text.strip()]
             known = labels.get(value) or Label(value, (), raw(tag, "alias") or value, name)
             labels[value] = replace(known, predicted_values=(*known.predicted_values, *predicted))

@@ -11,6 +11,7 @@ from defusedxml.ElementTree import fromstring
 
 from loop.errors import LabelConfigError
 
+LONGEST_CONFIG = 1_000_000  # characters
 MOST_LEVELS = 100  # of tags within each other; a person's config has ten
 
 
@@ -18,6 +19,8 @@ def root_of(xml: object) -> Element:
     """Read XML without entities. Raises LabelConfigError."""
     if not isinstance(xml, str) or not xml.strip():
         raise LabelConfigError("label_config", "the XML of a label config", xml)
+    if len(xml) > LONGEST_CONFIG:
+        raise LabelConfigError("label_config", f"at most {LONGEST_CONFIG} characters", f"{len(xml)} characters")
     try:
         root: Element = fromstring(xml, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError) as error:

@@ -13,12 +13,11 @@ from loop.label_studio.label_config import LabelConfig
 from loop.label_studio.result_format import Unread, read_result
 from loop.label_studio.shapes import number
 from loop.regions import Region
-from loop.storage.storable import is_id, is_text
+from loop.storage.storable import LONGEST_ADDRESS, is_id, is_text
 
 Json = Mapping[str, Any]
 LONGEST_ID = 20  # digits
 LONGEST_TEXT = 1000  # characters of an annotation's unique id, or of the name of a version
-LONGEST_ADDRESS = 8192  # characters of the address of an image that is no data: URI
 LONGEST = 1e8  # seconds of a review: three years
 RESULT_FIELDS = dict.fromkeys(  # the fields of a region that are read
     (

@@ -12,7 +12,7 @@ from loop.label_studio.label_config import BOXES, LabelConfig
 from loop.label_studio.shapes import NoBox, number, outline
 from loop.printable import shorten
 from loop.regions import Region
-from loop.storage.storable import is_text
+from loop.storage.storable import fit, is_text
 
 Json = Mapping[str, Any]
 NO_SHAPES = frozenset(  # types of results without a shape, even if they repeat the place of a region
@@ -243,7 +243,7 @@ def _text(item: Json, key: str) -> str:
 
 
 def _id(item: Json) -> str:
-    """Return the id of a region; empty if it has none, or one that the records cannot hold."""
+    """Return the id of a region, at most LONGEST_NAME characters; empty if it has none, or one that is no text."""
     value = item.get("id")
     value = str(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63 else value
-    return value if is_text(value) else ""
+    return fit(value) if is_text(value) else ""

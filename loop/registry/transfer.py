@@ -19,6 +19,7 @@ from loop.registry.room import RegistryRoom
 from loop.registry.store import Version, VersionFacts
 from loop.registry.weights_check import check_weights
 from loop.storage.files import sha256_of
+from loop.storage.storable import fit
 from loop.vision.weights_kind import check_kind
 
 NAME, NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"), re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}")
@@ -110,7 +111,7 @@ def _make_facts(
         "image_size": probed.image_size,
     }
     thresholds = asdict(registry.thresholds) | dict(manifest.thresholds)
-    return VersionFacts(classes=probed.classes, thresholds=thresholds, training=source)
+    return VersionFacts(classes=tuple(map(fit, probed.classes)), thresholds=thresholds, training=source)
 
 
 def _check(pattern: re.Pattern[str], text: str, expected: str) -> str:

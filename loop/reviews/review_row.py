@@ -12,7 +12,10 @@ import sqlalchemy as sa
 from loop.label_studio.payloads import Review
 from loop.label_studio.result_format import Unread, Why
 from loop.regions import read_regions, write_regions
+from loop.storage.storable import fit
 from loop.vision.addresses import identify_all
+
+LONGEST_FIELD = 10_000  # characters of a text in the data of a task
 
 
 def write(review: Review, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -24,7 +27,7 @@ def write(review: Review, data: Mapping[str, Any]) -> dict[str, Any]:
         "task_id": review.task_id,
         "updated_at": review.updated_at,
         "unique_id": review.unique_id,
-        "data": identify_all(data),
+        "data": _fit_texts(identify_all(data)),
         "regions": write_regions(review.regions),
         "unread": [asdict(part) for part in review.unread] or None,
         "annotator": review.annotator,
@@ -55,3 +58,12 @@ def read(row: sa.Row[Any]) -> Review:
         is_unseen=row.is_unseen,
         parent_prediction=row.parent_prediction,
     )
+
+
+def _fit_texts(value: Any) -> Any:
+    """Return the same JSON with texts of at most LONGEST_FIELD characters."""
+    if isinstance(value, Mapping):
+        return {key: _fit_texts(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_fit_texts(item) for item in value]
+    return fit(value, LONGEST_FIELD) if isinstance(value, str) else value

@@ -7,10 +7,10 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import JSON, Column, Integer, String, Table, Text
+from sqlalchemy import JSON, Column, Integer, String, Table
 
 from loop.storage.actor import who_acts
-from loop.storage.columns import Id, Instant
+from loop.storage.columns import Id, Instant, Message
 from loop.storage.tables import metadata
 
 changes = Table(  # rows are only added
@@ -21,8 +21,8 @@ changes = Table(  # rows are only added
     Column("kind", String(24), nullable=False),
     Column("before", JSON, nullable=False),
     Column("after", JSON, nullable=False),
-    Column("why", Text, nullable=False),
-    Column("who", Text, nullable=False, default=who_acts),
+    Column("why", Message, nullable=False),
+    Column("who", Message, nullable=False, default=who_acts),
     Column("changed_at", Instant, nullable=False),
 )
 

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from loop.printable import shorten
+from loop.storage.storable import LONGEST_NAME, fit
 
 LONGEST_MESSAGE = 4000  # characters
 
@@ -30,7 +31,7 @@ class Instant(sa.types.TypeDecorator[datetime]):
 
 
 class Message(sa.types.TypeDecorator[str]):
-    """The message of an error, in which secrets are masked, cut to a length."""
+    """What an error, a person or a program says: secrets are masked, and it is cut to a length."""
 
     impl = sa.Text
     cache_ok = True
@@ -38,3 +39,18 @@ class Message(sa.types.TypeDecorator[str]):
     def process_bind_param(self, value: str | None, _dialect: sa.Dialect) -> str | None:
         """Mask the secrets in a message, and cut it, before it is written."""
         return None if value is None else shorten(value, LONGEST_MESSAGE)
+
+
+class Name(sa.types.TypeDecorator[str]):
+    """A name, an id or an address: of one that is longer than *most* characters, the beginning and the digest."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def __init__(self, most: int = LONGEST_NAME) -> None:
+        super().__init__()
+        self.most = most
+
+    def process_bind_param(self, value: str | None, _dialect: sa.Dialect) -> str | None:
+        """Shorten a name before it is written or compared."""
+        return None if value is None else fit(value, self.most)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, String, Table, Text
 
-from loop.storage.columns import Id, Instant, Message
+from loop.storage.columns import Id, Instant, Message, Name
 from loop.storage.tables import metadata
 
 operations = Table(  # reviews from programs, by the key that makes a second try safe
@@ -19,9 +19,9 @@ operations = Table(  # reviews from programs, by the key that makes a second try
     Column("annotation_id", Id),
     Column("annotation_made_at", Instant),  # tells annotations with the same id apart: ids are given out again
     Column("annotation_changed_at", Instant),  # before the operation; once done, after it
-    Column("actor", Text),
+    Column("actor", Message),
     Column("confidence", Float),
-    Column("reasoning", Text),
+    Column("reasoning", Message),
     Column("error", Message),
     Column("asked_at", Instant, nullable=False),
     Index("operations_of_annotation", "project_id", "annotation_id"),
@@ -32,7 +32,7 @@ notices = Table(  # messages to other programs about what happened
     metadata,
     Column("id", String(36), primary_key=True),
     Column("project_id", Id, nullable=False),
-    Column("kind", Text, nullable=False),
+    Column("kind", Name, nullable=False),
     Column("key", String(64), unique=True, nullable=False),
     Column("body", JSON, nullable=False),
     Column("created_at", Instant, nullable=False),

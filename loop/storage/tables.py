@@ -6,7 +6,8 @@ import sqlalchemy as sa
 from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, LargeBinary, String, Table, Text
 
 from loop.storage.actor import who_acts
-from loop.storage.columns import Id, Instant, Message
+from loop.storage.columns import Id, Instant, Message, Name
+from loop.storage.storable import LONGEST_ADDRESS
 
 metadata = sa.MetaData()
 
@@ -14,17 +15,17 @@ projects = Table(
     "projects",
     metadata,
     Column("id", Id, primary_key=True, autoincrement=False),
-    Column("title", Text, nullable=False),
+    Column("title", Name, nullable=False),
     Column("label_config", Text, nullable=False),
     Column("connected_at", Instant, nullable=False),
     Column("reviews_seen_at", Instant),  # reviews recorded until then were trained on
     Column("synced_until", Instant),  # changes in Label Studio until then are recorded
     Column("refresh_asked", Integer, nullable=False, default=0),  # counts the requests
     Column("refresh_done", Integer, nullable=False, default=0),  # the request that the last refresh answered
-    Column("refreshed_version", Text),  # the version that predicted then
+    Column("refreshed_version", Name),  # the version that predicted then
     Column("policy", JSON, nullable=False, default=dict),  # the settings that this project overrides
-    Column("pinned", Text),  # the version that serves whatever the gate says
-    Column("shadow", Text),  # the version that answers beside the champion
+    Column("pinned", Name),  # the version that serves whatever the gate says
+    Column("shadow", Name),  # the version that answers beside the champion
     Column("shadow_share", Float, nullable=False, default=0.0),  # of the tasks
     Column("is_shadow_shown", Boolean, nullable=False, default=False),  # whether Label Studio gets its predictions
 )
@@ -34,7 +35,7 @@ classes = Table(
     metadata,
     Column("project_id", Id, primary_key=True),
     Column("class_id", Integer, primary_key=True),
-    Column("name", Text, nullable=False),
+    Column("name", Name, nullable=False),
     Column("merged_into", Integer),  # the class that its boxes have now; its own id stays in use
     Column("is_retired", Boolean, nullable=False, default=False),  # its boxes are in no snapshot
     sa.UniqueConstraint("project_id", "name"),
@@ -44,7 +45,7 @@ former_names = Table(  # of renamed classes: reviews and detectors still have th
     "former_names",
     metadata,
     Column("project_id", Id, primary_key=True),
-    Column("name", Text, primary_key=True),
+    Column("name", Name, primary_key=True),
     Column("class_id", Integer, nullable=False),
 )
 
@@ -54,7 +55,7 @@ events = Table(
     Column("id", Integer, primary_key=True),
     Column("key", String(64), unique=True, nullable=False),
     Column("project_id", Id, nullable=False),
-    Column("action", Text, nullable=False),
+    Column("action", Name, nullable=False),
     Column("payload", JSON, nullable=False),
     Column("received_at", Instant, nullable=False),
     Column("processed_at", Instant),
@@ -71,7 +72,7 @@ reviews = Table(
     Column("created_at", Instant, primary_key=True),  # part of the key: Label Studio on SQLite gives ids out again
     Column("task_id", Id, nullable=False),
     Column("updated_at", Instant, nullable=False),
-    Column("unique_id", Text, nullable=False),
+    Column("unique_id", Name, nullable=False),
     Column("data", JSON, nullable=False),  # of the task, at that time
     Column("regions", JSON, nullable=False),
     Column("unread", JSON(none_as_null=True)),  # the unread parts and the reasons; empty where all was read
@@ -102,8 +103,8 @@ predictions = Table(
     Column("id", Integer, primary_key=True),
     Column("project_id", Id, nullable=False),
     Column("task_id", Id, nullable=False),
-    Column("image", Text, nullable=False),
-    Column("version", Text, nullable=False),
+    Column("image", Name(LONGEST_ADDRESS), nullable=False),
+    Column("version", Name, nullable=False),
     Column("regions", JSON, nullable=False),  # shown boxes
     Column("candidates", JSON, nullable=False),  # held-back boxes: above the floor, under the threshold
     Column("threshold", Float, nullable=False),
@@ -125,7 +126,7 @@ verdicts = Table(
     Column("task_id", Id, nullable=False),
     Column("annotation_id", Id, nullable=False),
     Column("prediction_id", Integer, nullable=False),
-    Column("version", Text, nullable=False),
+    Column("version", Name, nullable=False),
     Column("stream", String(8), nullable=False),
     Column("propensity", Float, nullable=False),  # the chance that the task is in the audit
     Column("execution", String(36), nullable=False),
@@ -149,7 +150,7 @@ splits = Table(
     Column("project_id", Id, primary_key=True),
     Column("task_id", Id, primary_key=True),
     Column("side", String(8), nullable=False),
-    Column("group", Text),  # tasks of one group stay on one side
+    Column("group", Name),  # tasks of one group stay on one side
     Column("image_hash", String(16)),  # perceptual: near-duplicates differ in few bits; empty for a flat image
     Column("image", String(16)),  # of the address that the hash was taken from
     Column("is_left_out", Boolean, nullable=False, default=False),  # of training, by a person
@@ -175,7 +176,7 @@ trainings = Table(
     Column("state", String(16), nullable=False),  # of the job
     Column("gate", String(16)),  # the gate's outcome for the version
     Column("is_pinned", Boolean, nullable=False, default=False),  # the gate passed a version, a pin kept another
-    Column("asked_by", Text, nullable=False),
+    Column("asked_by", Message, nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
     Column("stalled", Integer, nullable=False, default=0),  # starts since its last progress
     Column("is_cancelled", Boolean, nullable=False, default=False),  # a person asked it to stop
@@ -183,7 +184,7 @@ trainings = Table(
     Column("reviews_until", Instant),  # reviews recorded until then are in the snapshot
     Column("progress", JSON),
     Column("report", JSON),
-    Column("version", Text),
+    Column("version", Name),
     Column("error", Message),
     Column("asked_at", Instant, nullable=False),
     Column("started_at", Instant),
@@ -201,11 +202,11 @@ versions = Table(
     "versions",
     metadata,
     Column("project_id", Id, primary_key=True),
-    Column("name", Text, primary_key=True),
-    Column("weights", Text, nullable=False),
+    Column("name", Name, primary_key=True),
+    Column("weights", Name, nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("snapshot", String(64)),
-    Column("parent", Text),
+    Column("parent", Name),
     Column("classes", JSON, nullable=False),  # as the weights name them
     Column("thresholds", JSON, nullable=False),  # floor and display, in force while it serves
     Column("training", JSON, nullable=False),
@@ -218,7 +219,7 @@ aliases = Table(
     metadata,
     Column("project_id", Id, primary_key=True),
     Column("alias", String(16), primary_key=True),
-    Column("version", Text, nullable=False),
+    Column("version", Name, nullable=False),
 )
 
 moves = Table(
@@ -227,9 +228,9 @@ moves = Table(
     Column("id", Integer, primary_key=True),
     Column("project_id", Id, nullable=False),
     Column("alias", String(16), nullable=False),
-    Column("version", Text, nullable=False),
+    Column("version", Name, nullable=False),
     Column("kind", String(16)),  # promote, roll back or register; empty: not recorded yet at that time
-    Column("why", Text, nullable=False),
-    Column("who", Text, default=who_acts),
+    Column("why", Message, nullable=False),
+    Column("who", Message, default=who_acts),
     Column("moved_at", Instant, nullable=False),
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, String, Table, Text
 
 from loop.storage.actor import who_acts
-from loop.storage.columns import Id, Instant
+from loop.storage.columns import Id, Instant, Message, Name
+from loop.storage.storable import LONGEST_ADDRESS
 from loop.storage.tables import metadata
 
 taxonomies = Table(  # every taxonomy that was applied; the newest is in force
@@ -15,8 +16,8 @@ taxonomies = Table(  # every taxonomy that was applied; the newest is in force
     Column("number", Integer, primary_key=True),
     Column("version", String(12), nullable=False),  # of its content
     Column("content", Text, nullable=False),  # YAML
-    Column("why", Text, nullable=False),
-    Column("who", Text, default=who_acts),
+    Column("why", Message, nullable=False),
+    Column("who", Message, default=who_acts),
     Column("applied_at", Instant, nullable=False),
 )
 
@@ -26,7 +27,7 @@ matches = Table(  # the node of each detection; `detection` is a key in `vectors
     Column("project_id", Id, primary_key=True),
     Column("embedder", String(64), primary_key=True),  # its fingerprint
     Column("detection", String(32), primary_key=True),
-    Column("node", Text),  # NULL: unknown
+    Column("node", Name),  # NULL: unknown
     Column("score", Float, nullable=False),
     Column("votes", JSON, nullable=False),  # references and similarities, best first
     Column("is_shown", Boolean, nullable=False),  # whether Label Studio has it
@@ -57,10 +58,10 @@ clusters = Table(  # of the last discovery, and all that a person decided on
     Column("likely", JSON, nullable=False),  # unknown boxes in no cluster that are near to this cluster
     Column("found_at", Instant, nullable=False),
     Column("decided_at", Instant),
-    Column("decided_by", Text),
-    Column("name", Text),  # given at its promotion
-    Column("parent", Text),  # given at its promotion
-    Column("node", Text),  # that it became
+    Column("decided_by", Message),
+    Column("name", Name),  # given at its promotion
+    Column("parent", Name),  # given at its promotion
+    Column("node", Name),  # that it became
 )
 
 named_boxes = Table(  # members of promoted clusters: references, until a review of their task replaces them
@@ -69,10 +70,10 @@ named_boxes = Table(  # members of promoted clusters: references, until a review
     Column("project_id", Id, primary_key=True),
     Column("task_id", Id, primary_key=True),
     Column("crop", String(32), primary_key=True),
-    Column("image", Text, nullable=False),
+    Column("image", Name(LONGEST_ADDRESS), nullable=False),
     Column("box", JSON, nullable=False),
-    Column("region", Text, nullable=False),
-    Column("label", Text, nullable=False),
+    Column("region", Name, nullable=False),
+    Column("label", Name, nullable=False),
     Column("cluster", String(8), nullable=False),
     Column("named_at", Instant, nullable=False),
 )

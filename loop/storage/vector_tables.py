@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, Column, Float, Index, Integer, String, Table, Text
 
-from loop.storage.columns import Id, Instant, Message
+from loop.storage.columns import Id, Instant, Message, Name
+from loop.storage.storable import LONGEST_ADDRESS
 from loop.storage.tables import metadata
 
 vectors = Table(  # the entries that the collections should hold, and the state of each
@@ -16,11 +17,11 @@ vectors = Table(  # the entries that the collections should hold, and the state 
     Column("key", String(32), primary_key=True),
     Column("crop", String(32), nullable=False),  # the key of the place on the image; the same crop has the same vector
     Column("task_id", Id, nullable=False),
-    Column("image", Text, nullable=False),
+    Column("image", Name(LONGEST_ADDRESS), nullable=False),
     Column("box", JSON, nullable=False),
-    Column("region", Text, nullable=False),
-    Column("label", Text, nullable=False),
-    Column("version", Text, nullable=False),
+    Column("region", Name, nullable=False),
+    Column("label", Name, nullable=False),
+    Column("version", Name, nullable=False),
     Column("score", Float, nullable=False),
     Column("verdict", String(16), nullable=False),
     Column("state", String(8), nullable=False),

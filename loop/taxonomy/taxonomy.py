@@ -11,6 +11,8 @@ from enum import StrEnum
 from functools import cached_property
 
 from loop.errors import TaxonomyError
+from loop.printable import shorten
+from loop.storage.storable import LONGEST_NAME
 
 
 class Mode(StrEnum):
@@ -221,6 +223,7 @@ def _check(nodes: tuple[Node, ...]) -> None:
     for node in nodes:
         if not node.id.strip():
             raise TaxonomyError("node id", "a name", node.id)
+        _check_lengths(node)
         if node.parent is not None and node.parent not in parents:
             raise TaxonomyError(f"node {node.id} parent", f"one of {', '.join(parents)}", node.parent)
         if node.threshold is not None and not 0.0 <= node.threshold <= 1.0:
@@ -231,6 +234,12 @@ def _check(nodes: tuple[Node, ...]) -> None:
             owners[label] = node.id
     for node in nodes:
         _check_cycle(node.id, parents)
+
+
+def _check_lengths(node: Node) -> None:
+    values = (enrichment.value for enrichment in node.enrichment.values())
+    if max(map(len, (node.id, node.title, *node.labels, *node.examples, *node.enrichment, *values))) > LONGEST_NAME:
+        raise TaxonomyError(f"node {shorten(node.id)}", f"texts of at most {LONGEST_NAME} characters", "a longer one")
 
 
 def _check_cycle(node_id: str, parents: Mapping[str, str | None]) -> None:
