@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
-from flask import Flask, Response, g, json, jsonify, request
+from flask import Flask, Response, current_app, g, json, jsonify, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
@@ -28,7 +28,7 @@ from loop.errors import (
     UnknownProject,
     UpstreamError,
 )
-from loop.log_lines import set_up_logs
+from loop.log_lines import LineLimit, set_up_logs
 from loop.serving.predictor import Predictor
 from loop.settings import Settings
 from loop.wiring import build
@@ -58,7 +58,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     rooms.installation.machine.join(may_lead=True)  # without the key nobody could be let in
     predictor = Predictor(rooms.serving)
     predictor.warm_up()
-    app.extensions.update(rooms=rooms, predictor=predictor, gate=Gate(), deadlines=Deadlines(), later=Later())
+    app.extensions.update(
+        rooms=rooms, predictor=predictor, gate=Gate(), deadlines=Deadlines(), later=Later(), lines=LineLimit()
+    )
     app.register_blueprint(protocol)
     app.register_blueprint(intake)
     app.register_blueprint(api)
@@ -99,8 +101,9 @@ def _observe_seconds(response: Response) -> Response:
 def _answer(error: LoopError) -> tuple[Response, int]:
     """Answer an error with its HTTP status, by the table STATUS."""
     status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
-    if status >= 500:
-        log.error("%s %s: %s", request.method, request.path, error)
+    limit: LineLimit = current_app.extensions["lines"]
+    if status >= 500 and (end := limit.note(f"{request.endpoint} {type(error).__name__}")) is not None:
+        log.error("%s %s: %s%s", request.method, request.path, error, end)
     content = {"error": str(error), "type": type(error).__name__}
     if isinstance(error, PayloadError):
         content["field"] = error.field

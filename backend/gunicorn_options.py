@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from backend.app import ask_sync_all
 from backend.gate import PREDICTS, WAITING
-from loop.log_lines import set_up_logs
+from loop.log_lines import LimitedWarnings, set_up_logs
 
 if TYPE_CHECKING:
     from backend.door_worker import DoorWorker
@@ -33,6 +33,7 @@ def post_worker_init(worker: DoorWorker) -> None:
 
     It also makes up for the events of the time in which it, or one before it, did not run.
     """
+    worker.log.error_log.addFilter(LimitedWarnings())
     app = worker.app.wsgi()
     ask_sync_all(app)
     predictor: Predictor = app.extensions["predictor"]

@@ -22,6 +22,7 @@ from loop.access.callers import Caller, CallerKind
 from loop.errors import PayloadError, RecordsDown, Unauthorized, UpstreamError
 from loop.label_studio.payloads import project_id_of, project_of
 from loop.label_studio.webhook import ACTIONS, PROJECT_HEADER, SECRET_HEADER, START_TRAINING
+from loop.log_lines import LineLimit
 from loop.printable import shorten
 from loop.rooms import Rooms
 
@@ -91,7 +92,11 @@ def count_refusal(response: Response) -> Response:
     claimed, answer = request.headers.get(PROJECT_HEADER, ""), response.get_json(silent=True) or {}
     reason = shorten(str(answer.get("error")), LONGEST_REASON)
     REFUSED.labels(response.status_code).inc()
-    log.warning("an event for project %s from %s is refused: %s", shorten(claimed), request.remote_addr, reason)
+    limit: LineLimit = current_app.extensions["lines"]
+    if (end := limit.note(f"refused {response.status_code} {answer.get('type')}")) is not None:
+        log.warning(
+            "an event for project %s from %s is refused: %s%s", shorten(claimed), request.remote_addr, reason, end
+        )
     rooms: Rooms = current_app.extensions["rooms"]
     with suppress(PayloadError, UpstreamError):  # no project that we can know, or records that are down
         rooms.reviews.refusals.add(project_id_of(claimed), f"{response.status_code}: {reason}")

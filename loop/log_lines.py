@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import math
+import threading
+import time
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from loop.printable import LONGEST_LINE, escape, shorten
@@ -31,6 +35,41 @@ def json_line(moment: datetime, level: str, logger: str, message: str, trace: st
     if trace:
         content["trace"] = shorten(trace[-LONGEST_TRACE:], LONGEST_TRACE)
     return escape(json.dumps(content, ensure_ascii=False))
+
+
+class LineLimit:
+    """Lets one line of a kind pass in *seconds*. There must be few kinds, because each is remembered."""
+
+    def __init__(self, seconds: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds, self._clock = seconds, clock
+        self._kinds: dict[str, tuple[float, int]] = {}  # when the last line passed, and how many did not since
+        self._lock = threading.Lock()
+
+    def note(self, kind: str) -> str | None:
+        """Return the end of a line, which tells how many of its kind were left out; None to leave this one out too."""
+        now = self._clock()
+        with self._lock:
+            passed_at, left_out = self._kinds.get(kind, (-math.inf, 0))
+            if now - passed_at < self._seconds:
+                self._kinds[kind] = (passed_at, left_out + 1)
+                return None
+            self._kinds[kind] = (now, 0)
+        return f" ({left_out} more like it were left out)" if left_out else ""
+
+
+class LimitedWarnings(logging.Filter):
+    """Lets few warnings of one logger pass: each stranger who sends no HTTP makes gunicorn warn of it."""
+
+    def __init__(self, limit: LineLimit | None = None) -> None:
+        super().__init__()
+        self._limit = limit or LineLimit()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record passes."""
+        end = "" if record.levelno != logging.WARNING else self._limit.note(record.name)
+        if end:
+            record.msg, record.args = f"{record.getMessage()}{end}", ()
+        return end is not None
 
 
 def set_up_logs() -> None:

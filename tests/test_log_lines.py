@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loop.errors import ImageUnreadable
-from loop.log_lines import LONGEST_TRACE, JsonLines, json_line
+from loop.log_lines import LONGEST_TRACE, JsonLines, LimitedWarnings, LineLimit, json_line
 from loop.printable import LONGEST_LINE
 from loop.secrecy import guard
 
@@ -106,3 +106,26 @@ def test_one_set_up_serves_all_loggers_of_a_process():
     records = [json.loads(line) for line in done.stderr.splitlines()]
     assert [record["logger"] for record in records] == ["gunicorn.error", "loop.web", "py.warnings"]
     assert [record["message"] for record in records[:2]] == ["one\ntwo", "three\nfour"]
+
+
+def test_of_many_lines_of_a_kind_one_passes_in_a_while_and_tells_of_the_others():
+    now = [0.0]
+    limit = LineLimit(10.0, lambda: now[0])
+
+    first = [limit.note(kind) for kind in ("a", "a", "b", "a")]
+    now[0] = 10.0
+    later = [limit.note("a"), limit.note("b"), limit.note("a")]
+
+    assert first == ["", None, "", None]
+    assert later == [" (2 more like it were left out)", "", None]
+
+
+def test_warnings_of_gunicorn_are_limited_and_nothing_else():
+    limited = LimitedWarnings()
+
+    def passes(level, text="%s is no HTTP"):
+        record = logging.LogRecord("gunicorn.error", level, "", 0, text, ("this",), None)
+        return limited.filter(record)
+
+    assert [passes(logging.WARNING) for _ in range(3)] == [True, False, False]
+    assert all(passes(level) for level in (logging.INFO, logging.ERROR) for _ in range(3))

@@ -21,6 +21,7 @@ from loop.installation.memory import machine_bytes, web_processes
 from loop.installation.processes import EmbeddedRedis, Program
 from loop.installation.upkeep import part_states
 from loop.installation.upkeep.keeper import Keeper
+from loop.installation.upkeep.log_files import cut_logs
 from loop.installation.upkeep.part_health import GRACE_SECONDS
 from loop.installation.upkeep.watch import EVERY_SECONDS, PartWatch
 from loop.job_queue.queue import DEFAULT, GPU, JobQueue
@@ -178,6 +179,7 @@ def _keep(
                 with suppress(OSError):  # no memory for a process: the next look tries again
                     guard.start()
             keeper.look()
+            cut_logs(settings.home / "logs")
             time.sleep(0.5)
     finally:
         part_states.remove(settings.home)
