@@ -11,7 +11,8 @@ from loop.label_studio.label_config import parse
 from loop.label_studio.payloads import Task
 from loop.label_studio.projects import Project
 from loop.label_studio.states import DISCONNECTED, FAILED, BackendState, ProjectState, StorageState, WebhookState
-from loop.label_studio.webhook import ACTIONS, BACKEND_TITLE, SECRET_HEADER, is_ours
+from loop.label_studio.webhook import ACTIONS, SECRET_HEADER
+from loop.reviews.way_in import BACKEND_TITLE, is_ours
 
 GUARDS = "set ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false in Label Studio's environment"
 CLOUD_BROKEN = ("failed", "completed_with_errors")

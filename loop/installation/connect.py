@@ -11,9 +11,9 @@ from loop.label_studio.classes import FIT_ADVICE, fit_classes, join_names
 from loop.label_studio.label_config import parse
 from loop.label_studio.states import ProjectChanges, ProjectState
 from loop.label_studio.views import IS_OPEN, View, ViewChange, put_view
-from loop.label_studio.webhook import ensure_backend, ensure_webhook
 from loop.registry.follow import ask_refresh
 from loop.registry.store import FIRST, VersionFacts
+from loop.reviews.way_in import ensure_backend, ensure_webhook
 from loop.training.after_reviews import sync
 
 SAMPLING = "Uncertainty sampling"

@@ -1,4 +1,4 @@
-"""The ML backend and the webhook by which Label Studio reaches us, and the content of the webhook's events."""
+"""The events of Label Studio's webhook: their names, their headers, and their content. Pure."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from loop.errors import LoopError, PayloadError
-from loop.http_addresses import is_same
 from loop.label_studio.annotations import Annotation
 from loop.label_studio.label_config import parse
 from loop.label_studio.payloads import ANNOTATION_FIELDS
-from loop.label_studio.room import StudioRoom
-from loop.label_studio.states import BackendState, WebhookState
 from loop.label_studio.tasks import StoredTask, stored_tasks
 from loop.storage.storable import is_id, is_text
 
@@ -23,7 +20,6 @@ TASKS_CREATED, PROJECT_UPDATED = "TASKS_CREATED", "PROJECT_UPDATED"
 ACTIONS = [*CREATED, ANNOTATIONS_DELETED, TASKS_CREATED, TASKS_DELETED, PROJECT_UPDATED]  # the events of our webhook
 START_TRAINING = "START_TRAINING"  # the button in Label Studio; the event goes to the ML backend, not to the webhook
 SECRET_HEADER, PROJECT_HEADER = "X-Loop-Secret", "X-Loop-Project"
-BACKEND_TITLE = "YOLO loop"
 
 Fields = Mapping[str, Any] | None  # the fields that are kept, each with those in it; None keeps the whole value
 _TASK = {"id": None, "data": None}
@@ -43,75 +39,6 @@ class DeletedObjects:
 
     ids: tuple[int, ...]
     unreadable: tuple[object, ...]
-
-
-def ensure_backend(studio: StudioRoom, project_id: int) -> list[str]:
-    """Add our ML backend to a project, or repair its login; return the changes, one line each. Raises UpstreamError."""
-    ours = _list_ours(studio, project_id)
-    if ours:
-        return _repair(studio, project_id, ours)
-    url, login = studio.backend.url, studio.backend.login_of(project_id)
-    studio.client.create_backend(project_id, BACKEND_TITLE, url, login)
-    return [f"added the ML backend {url} with the user {login.user}"]
-
-
-def repair_login(studio: StudioRoom, project_id: int) -> list[str]:
-    """
-    Let Label Studio send our login to our ML backend, if it sends another or none; return the changes, one line each.
-
-    A backend that somebody removed in Label Studio stays away. Raises UpstreamError, also where the backend does not
-    answer Label Studio.
-    """
-    return _repair(studio, project_id, _list_ours(studio, project_id))
-
-
-def _list_ours(studio: StudioRoom, project_id: int) -> list[BackendState]:
-    return [backend for backend in studio.client.backends(project_id) if is_same(backend.url, studio.backend.url)]
-
-
-def _repair(studio: StudioRoom, project_id: int, ours: list[BackendState]) -> list[str]:
-    login, changed = studio.backend.login_of(project_id), list[str]()
-    for backend in ours:
-        if backend.user != login.user or backend.is_refused:
-            studio.client.update_backend_login(project_id, backend, login)
-            changed.append(f"repaired the login of the ML backend: Label Studio sends the user {login.user}")
-    return changed
-
-
-def ensure_webhook(studio: StudioRoom, project_id: int) -> list[str]:
-    """
-    Keep one active webhook with our secret; return the changes, one line each.
-
-    Label Studio adds a webhook without a secret for an ML backend by itself: it is removed.
-    """
-    url = f"{studio.backend.url}/webhook"
-    headers = {PROJECT_HEADER: str(project_id), SECRET_HEADER: studio.backend.secret_of(project_id)}
-    wanted = {"headers": headers, "is_active": True, "send_payload": True, "send_for_all_actions": False}
-    changed, ours = [], None
-    for webhook in studio.client.webhooks(project_id):
-        if not is_same(webhook.url, url):
-            continue
-        if ours is None and is_ours(webhook):
-            ours = webhook
-        else:
-            studio.client.delete_webhook(webhook.id)
-            is_another = (
-                "a second webhook of ours" if is_ours(webhook) else "the webhook that Label Studio adds by itself"
-            )
-            changed.append(f"removed {is_another}: events come by the one that has our secret")
-    if ours is None:
-        studio.client.create_webhook(project=project_id, url=url, actions=ACTIONS, **wanted)
-        return [*changed, f"added the webhook {url}"]
-    is_right = ours.headers == headers and ours.is_active and ours.sends_payload and not ours.sends_all
-    if not is_right or sorted(ours.actions) != sorted(ACTIONS):
-        studio.client.update_webhook(ours.id, url=url, actions=ACTIONS, **wanted)
-        changed.append("repaired the webhook")
-    return changed
-
-
-def is_ours(webhook: WebhookState) -> bool:
-    """Whether we made a webhook: it names a project in our header."""
-    return PROJECT_HEADER in webhook.headers
 
 
 def keep_used(action: str, payload: Json) -> dict[str, Any]:

@@ -14,12 +14,12 @@ from loop.label_studio.label_config import LabelConfig
 from loop.label_studio.payloads import Review
 from loop.label_studio.projects import Project
 from loop.label_studio.tasks import StoredTask
-from loop.label_studio.webhook import ensure_webhook, repair_login
 from loop.registry import follow
 from loop.reviews.judging import judge_tasks
 from loop.reviews.room import ReviewsRoom
 from loop.reviews.set_aside import Step
 from loop.reviews.standing import ANNOTATION, TASK
+from loop.reviews.way_in import ensure_webhook, repair_login
 from loop.storage.actor import LABEL_STUDIO, acting_as
 from loop.storage.queries import chunked
 

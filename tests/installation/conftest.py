@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from loop.label_studio.webhook import ensure_webhook
 from loop.registry.store import VersionFacts
 from loop.reviews.event_spool import ArrivedEvent, EventSpool
 from loop.reviews.judging import judge_tasks
+from loop.reviews.way_in import ensure_webhook
 from loop.storage.home_folder import make_home
 from loop.storage.keys import KEY_FILE
 from tests.builders import region, review, served

@@ -1,10 +1,10 @@
-"""The login that Label Studio sends to our ML backend is ours, also after an upgrade."""
+"""The login that Label Studio sends to our ML backend, and the webhook, are ours, also after an upgrade."""
 
 import pytest
 
 from loop.errors import Refused
-from loop.label_studio.webhook import ensure_backend, ensure_webhook, repair_login
 from loop.reviews.sync import sync
+from loop.reviews.way_in import ensure_backend, ensure_webhook, repair_login
 from tests.installation.fakes import Studio
 from tests.swap import swap
 
