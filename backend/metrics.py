@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from prometheus_client import REGISTRY as LOCAL
 from prometheus_client import CollectorRegistry, Counter, Histogram, Metric, generate_latest
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
@@ -34,8 +35,32 @@ class _AllProcesses(Collector):
         return merged
 
 
+class _TrainingSeconds(Collector):
+    """The seconds of the newest training of each project, from the records."""
+
+    def __init__(self, seconds: Mapping[int, Mapping[str, float]]) -> None:
+        self._seconds = seconds
+
+    def collect(self) -> Iterable[Metric]:
+        """Return one gauge, by project and stage."""
+        gauge = GaugeMetricFamily(
+            "loop_training_seconds", "Seconds of the newest training, by stage", labels=["project", "stage"]
+        )
+        for project_id, seconds in self._seconds.items():
+            for stage, value in seconds.items():
+                gauge.add_metric([str(project_id), stage], value)
+        yield gauge
+
+
+def expose_trainings(seconds: Mapping[int, Mapping[str, float]]) -> bytes:
+    """Return the seconds of the newest training of each project, by stage, as text."""
+    recorded = CollectorRegistry()
+    recorded.register(_TrainingSeconds(seconds))
+    return generate_latest(recorded)
+
+
 def expose() -> bytes:
-    """Return all metrics as text, of all processes if gunicorn runs several."""
+    """Return all counts as text, of all processes if gunicorn runs several."""
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if not folder:
         return generate_latest(LOCAL)

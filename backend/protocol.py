@@ -11,12 +11,14 @@ from flask import Blueprint, Response, current_app, json, jsonify, request
 from backend import access
 from backend.body import BRIEF, read_body
 from backend.gate import Gate
-from backend.metrics import IMAGES_BROKEN, PREDICTIONS, UNCONNECTED, UNMAPPED, expose
+from backend.metrics import IMAGES_BROKEN, PREDICTIONS, UNCONNECTED, UNMAPPED, expose, expose_trainings
 from loop.errors import PayloadError
 from loop.label_studio.label_config import parse
 from loop.label_studio.payloads import project_id_of, project_of
 from loop.label_studio.tasks import read_tasks
+from loop.rooms import Rooms
 from loop.serving.predictor import Predictor
+from loop.training.stopwatch import seconds_of
 
 LARGEST_REQUEST = 256 * 2**20  # bytes of a request for predictions; Label Studio sends all selected tasks in one
 LONGEST_SHOWN = 1000  # bytes of a body that is no JSON
@@ -95,8 +97,11 @@ def versions() -> Response:
 
 @protocol.get("/metrics")
 def metrics() -> Response:
-    """Counters for Prometheus."""
-    return Response(expose(), mimetype="text/plain; version=0.0.4")
+    """Counters for Prometheus, and where the seconds of the newest trainings went."""
+    rooms: Rooms = current_app.extensions["rooms"]
+    newest = [training for each in rooms.studio.projects.all() for training in rooms.trainings.store.last(each.id, 1)]
+    seconds = {training.project_id: seconds_of(training) for training in newest}
+    return Response(expose() + expose_trainings(seconds), mimetype="text/plain; version=0.0.4")
 
 
 def _text(sent: Mapping[str, Any], key: str) -> str:

@@ -55,7 +55,7 @@ class Settings(EnvironmentSettings):
     )
     model_name: str = Field("yolo_detector", description="model name: the part of a version before the @")
     base_weights: str = Field("yolo11n.pt", description="weights that the first training starts from: a path or a name")
-    device: str = Field("", description="torch device, such as cpu or 0; empty: the best available")
+    device: str = Field("", description="torch device, such as cpu or 0; 0,1 trains on two GPUs; empty: the best")
     image_size: int | None = Field(
         None,
         ge=32,

@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 from loop.errors import UpstreamError, WeightsRefused
 from loop.storage.files import copy_whole, sha256_of
 from loop.vision.ultralytics_setup import prepare_ultralytics
-from loop.vision.ultralytics_weights import check_device
+from loop.vision.ultralytics_weights import check_device, first_device
 from loop.vision.weights_kind import EXPECTED, check_kind
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Detectors:
         self._loading = threading.Lock()
 
     def check_device(self) -> None:
-        """Raise PayloadError where this machine lacks the device of the settings."""
+        """Raise PayloadError where this machine lacks a device of the settings."""
         check_device(self._device)
 
     def load(self, weights: Path, image_size: int | None = None) -> Detector:
@@ -56,7 +56,9 @@ class Detectors:
             detector = self._in_memory.get(key)
             if detector is None or detector.is_broken:
                 gc.collect()  # a network refers to itself: one that nobody holds goes before another comes
-                detector = self._in_memory[key] = UltralyticsDetector(weights, device=self._device, image_size=size)
+                detector = self._in_memory[key] = UltralyticsDetector(
+                    weights, device=first_device(self._device), image_size=size
+                )
         return detector
 
     def probe(self, weights: Path, pickle_sha256: str, image_size: int | None) -> ProbedWeights:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from loop.errors import LoopError, TrainingFailed
 from loop.failures import name_tasks, tasks_in
 from loop.storage.files import copy_whole
+from loop.training.stopwatch import Stage, Stopwatch
 from loop.vision.ultralytics_setup import thread_count
 
 log = logging.getLogger(__name__)
@@ -21,13 +22,18 @@ LOOK_SECONDS = 1.0  # between two checks whether the training must stop
 
 @dataclass(frozen=True, slots=True)
 class TrainingProgress:
-    """Progress of a training: mAP50-95 on the held-out split after the last epoch; *batch* as it is used now."""
+    """
+    Progress of a training: mAP50-95 on the held-out split after the last epoch; *batch* as it is used now.
+
+    *seconds* are those since the last progress, by stage.
+    """
 
     epoch: int
     epochs: int
     batch: int
     map50_95: float | None = None
     seconds_left: float | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,16 @@ class Watch:
 
     report: Callable[[TrainingProgress], None]
     check: Callable[[], None]
+
+
+def check_calmly(watch: Watch) -> None:
+    """Check whether to stop; if the records do not answer, the next check asks again."""
+    try:
+        watch.check()
+    except LoopError:
+        raise
+    except Exception:
+        log.exception("cannot check whether the training must stop; the next check asks again")
 
 
 class Callbacks:
@@ -48,6 +64,7 @@ class Callbacks:
         "on_train_batch_end",
         "on_train_epoch_end",
         "on_val_batch_end",
+        "on_val_end",
         "on_model_save",
         "on_fit_epoch_end",
     )
@@ -56,6 +73,7 @@ class Callbacks:
         self.batch = batch
         self._checkpoint, self._watch = checkpoint, watch
         self._checked = self._started = time.monotonic()
+        self._stopwatch = Stopwatch()
 
     def on_pretrain_routine_end(self, trainer: Any) -> None:
         """Refuse a dataset from which ultralytics would silently skip images."""
@@ -75,25 +93,29 @@ class Callbacks:
 
         torch.set_num_threads(thread_count())  # ultralytics leaves one core idle
         self._started = time.monotonic()
-        self._watch.report(TrainingProgress(trainer.start_epoch, trainer.epochs, trainer.batch_size))
+        self._stopwatch.lap(Stage.TRAIN)
+        self._watch.report(self._progress(trainer, trainer.start_epoch))
 
     def on_train_batch_start(self, trainer: Any) -> None:
         """Note the number of images per step, which ultralytics may halve in the first epoch."""
+        self._stopwatch.lap(Stage.LOAD)
         self.batch = trainer.batch_size
 
-    def on_train_batch_end(self, _: Any) -> None:
-        """Check whether to stop; if the records do not answer, the next check asks again."""
+    def on_train_batch_end(self, trainer: Any) -> None:
+        """End a step."""
+        self._stopwatch.lap(Stage.STEP)
+        self.on_val_batch_end(trainer)
+
+    def on_val_batch_end(self, _: Any) -> None:
+        """Check whether to stop, once in a while."""
         if time.monotonic() - self._checked < LOOK_SECONDS:
             return
         self._checked = time.monotonic()
-        try:
-            self._watch.check()
-        except LoopError:
-            raise
-        except Exception:
-            log.exception("cannot check whether the training must stop; the next check asks again")
+        check_calmly(self._watch)
 
-    on_val_batch_end = on_train_batch_end
+    def on_val_end(self, _: Any) -> None:
+        """End the measurement of an epoch."""
+        self._stopwatch.lap(Stage.VALIDATE)
 
     def on_train_epoch_end(self, trainer: Any) -> None:
         """
@@ -102,6 +124,7 @@ class Callbacks:
         Ultralytics returns to its last checkpoint at such a loss, but not in the first epoch. It writes zeros for such
         weights into a checkpoint.
         """
+        self._stopwatch.lap(Stage.TRAIN)
         is_loss_finite = bool(trainer.loss.isfinite())
         if not is_loss_finite and trainer.epoch == trainer.start_epoch:
             raise TrainingFailed(f"the loss of epoch {trainer.epoch + 1} is not a number")
@@ -117,10 +140,16 @@ class Callbacks:
         """Report the epoch."""
         done = trainer.epoch + 1
         epoch_seconds = (time.monotonic() - self._started) / (done - trainer.start_epoch)
-        measured = trainer.metrics.get("metrics/mAP50-95(B)")
+        measured = (trainer.metrics or {}).get("metrics/mAP50-95(B)")  # of several processes, one measures
         map50_95 = None if measured is None else float(measured)
-        seconds_left = epoch_seconds * (trainer.epochs - done)
-        self._watch.report(TrainingProgress(done, trainer.epochs, trainer.batch_size, map50_95, seconds_left))
+        self._stopwatch.lap(Stage.TRAIN)
+        self._watch.report(self._progress(trainer, done, map50_95, epoch_seconds * (trainer.epochs - done)))
+
+    def _progress(
+        self, trainer: Any, epoch: int, map50_95: float | None = None, seconds_left: float | None = None
+    ) -> TrainingProgress:
+        seconds = self._stopwatch.take()
+        return TrainingProgress(epoch, trainer.epochs, trainer.batch_size, map50_95, seconds_left, seconds)
 
 
 def _skipped_files(dataset: Any) -> set[str]:

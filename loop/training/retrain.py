@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -23,6 +24,7 @@ from loop.storage.actor import acting_as
 from loop.training.ask import ask_when_due
 from loop.training.callbacks import TrainingProgress, Watch
 from loop.training.room import TrainingRoom
+from loop.training.stopwatch import Stage, spend, timed
 from loop.training.store import Phase, Training, TrainingEnd, TrainingState, describe_progress
 from loop.training.trainer import TrainingPolicy, discard, train
 
@@ -42,6 +44,8 @@ def retrain(trainings: TrainingRoom, project_id: int) -> str:
     if not open_trainings:
         return "no training asked for"
     training = trainings.store.start(open_trainings[0])
+    if training.attempts == 1 and training.started_at:
+        spend(trainings.store, training.id, {Stage.WAIT: (training.started_at - training.asked_at).total_seconds()})
     with acting_as(f"training {training.id}"):
         return _run_to_end(trainings, training)
 
@@ -119,17 +123,20 @@ def _run(trainings: TrainingRoom, training: Training, reviews_until: datetime | 
     snapshot = trainings.datasets.snapshots.read(project_id, training.snapshot or "")
     if snapshot is None:
         trainings.store.reach(training.id, Phase.SNAPSHOT)
-        snapshot = assemble_verified(trainings.datasets, project_id, lambda: _check(trainings, training))
+        with timed(trainings.store, training.id, Stage.SNAPSHOT):
+            snapshot = assemble_verified(trainings.datasets, project_id, lambda: _check(trainings, training))
         trainings.store.note(training.id, snapshot=snapshot.hash, reviews_until=reviews_until)
         trainings.store.reach(training.id, Phase.TRAINING)
     else:
-        dataset_folder.verify(snapshot)
+        with timed(trainings.store, training.id, Stage.VERIFY):
+            dataset_folder.verify(snapshot)
     candidate, evaluated = _get_candidate(trainings, training, snapshot, registered)
     _check(trainings, training)
     trainings.store.reach(training.id, Phase.GATE)
     # read again: another version may have been promoted meanwhile
     champion = trainings.registry.versions.champion(project_id)
-    ruling = judge(trainings.gate, snapshot, champion, candidate, evaluated)
+    with timed(trainings.store, training.id, Stage.GATE):
+        ruling = judge(trainings.gate, snapshot, champion, candidate, evaluated)
     _check(trainings, training)
     end = TrainingEnd(TrainingState.ENDED, ruling.reason, candidate.name, ruling.outcome)
     gate = {"outcome": ruling.outcome.value, "reason": ruling.reason}
@@ -148,19 +155,18 @@ def _get_candidate(
     weights, policy = _train_candidate(trainings, training, snapshot, champion)
     _check(trainings, training)
     trainings.store.reach(training.id, Phase.MEASURING)
-    evaluated = trainings.gate.evaluator.evaluate(weights, snapshot.data, policy.image_size)
-    version = trainings.registry.versions.add(
-        training.project_id,
-        weights,
-        VersionFacts(
-            snapshot=snapshot.hash,
-            parent=champion.name if champion else None,
-            classes=snapshot.class_names,
-            thresholds=asdict(trainings.registry.thresholds),
-            training={**policy.arguments(), "training": training.id},
-            metrics=asdict(evaluated.metrics),
-        ),
+    with timed(trainings.store, training.id, Stage.MEASURE):
+        evaluated = trainings.gate.evaluator.evaluate(weights, snapshot.data, policy.image_size)
+    facts = VersionFacts(
+        snapshot=snapshot.hash,
+        parent=champion.name if champion else None,
+        classes=snapshot.class_names,
+        thresholds=asdict(trainings.registry.thresholds),
+        training={**policy.arguments(), "training": training.id},
+        metrics=asdict(evaluated.metrics),
     )
+    with timed(trainings.store, training.id, Stage.REGISTER):
+        version = trainings.registry.versions.add(training.project_id, weights, facts)
     trainings.store.note(training.id, version=version.name)
     return version, evaluated
 
@@ -186,14 +192,21 @@ def _train_candidate(
     wanted_batch = trainings.policy.batch
     batch = min(wanted_batch, int((training.progress or {}).get("batch", wanted_batch)))
 
+    began, spent = time.monotonic(), 0.0
+
     def report(progress: TrainingProgress) -> None:
-        nonlocal batch
+        nonlocal batch, spent
         batch = progress.batch
-        trainings.store.reach(training.id, Phase.TRAINING, batch_asked=wanted_batch, **asdict(progress))
+        details = asdict(progress)
+        seconds = details.pop("seconds")
+        spent += sum(seconds.values())
+        spend(trainings.store, training.id, seconds)
+        trainings.store.reach(training.id, Phase.TRAINING, batch_asked=wanted_batch, **details)
 
     policy = replace(trainings.policy, batch=batch, image_size=image_size)
     watch = Watch(report, lambda: _check(trainings, training))
     weights = train(snapshot.data, start_weights, _run_folder(trainings, training), policy, watch)
+    spend(trainings.store, training.id, {Stage.TRAIN: time.monotonic() - began - spent})
     return weights, replace(policy, batch=batch)
 
 

@@ -1,4 +1,4 @@
-"""Trains a YOLO detector on a snapshot with ultralytics; continues where a killed run stopped."""
+"""Trains a YOLO detector on a snapshot, on one device or several; continues where a killed run stopped."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Event
-from typing import Any, NamedTuple
+from typing import Any
 
-from loop.errors import LoopError, TrainingCancelled, TrainingFailed
-from loop.failures import describe_error, is_out_of_memory
+from loop.errors import TrainingCancelled, TrainingFailed
 from loop.storage.files import copy_whole
 from loop.training import checkpoints
-from loop.training.callbacks import Callbacks, Watch
+from loop.training.callbacks import Watch
+from loop.training.processes import train_in_processes
+from loop.training.work import Failure, TrainingWork
 from loop.vision.ultralytics_setup import prepare_ultralytics
 
 log = logging.getLogger(__name__)
@@ -32,16 +33,14 @@ class TrainingPolicy:
     freeze: int = 0
     seed: int = 0
 
+    @property
+    def device_count(self) -> int:
+        """How many devices train together: `0,1` are two."""
+        return len(self.device.split(","))
+
     def arguments(self) -> dict[str, Any]:
         """The policy as it is stored with the version."""
         return asdict(self)
-
-
-class _TooBig(NamedTuple):
-    """A number of images per step for which memory did not suffice, and the error message."""
-
-    batch: int
-    message: str
 
 
 def train(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Watch) -> Path:
@@ -58,24 +57,30 @@ def train(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Wat
         return finished
     prepare_ultralytics()
     while not checkpoints.is_complete(checkpoints.checkpoint_path(run)):
-        too_big = _train_in_thread(data, start, run, policy, watch)
-        if too_big is None:
+        failure = _train_once(data, start, run, policy, watch)
+        if failure is None:
             break
-        if too_big.batch == 1:
-            raise TrainingFailed(
-                f"out of memory with one image of {policy.image_size} pixels a step: lower LOOP_IMAGE_SIZE, start from "
-                f"a smaller model, or train where there is more memory ({too_big.message})"
-            )
-        smaller = too_big.batch // 2
-        log.warning(
-            "out of memory with %d images a step (%s): going on with %d", too_big.batch, too_big.message, smaller
-        )
-        policy = replace(policy, batch=smaller)
+        policy = replace(policy, batch=_smaller_batch(failure, policy))
         _free_memory()
     from loop.datasets.yolo_format import read_data_file
 
     checkpoints.finish(run, finished, read_data_file(data.read_text()).names)
     return finished
+
+
+def _smaller_batch(failure: Failure, policy: TrainingPolicy) -> int:
+    """Return half as many images a step as memory ran out for. Raises TrainingFailed for any other failure."""
+    if failure.batch is None:
+        raise TrainingFailed(failure.message)
+    smaller = failure.batch // 2
+    if smaller < policy.device_count:
+        images = "one image" if policy.device_count == 1 else "one image on each device"
+        raise TrainingFailed(
+            f"out of memory with {images} of {policy.image_size} pixels a step: lower LOOP_IMAGE_SIZE, start from "
+            f"a smaller model, or train where there is more memory ({failure.message})"
+        )
+    log.warning("out of memory with %d images a step (%s): going on with %d", failure.batch, failure.message, smaller)
+    return smaller
 
 
 def discard(run: Path) -> None:
@@ -85,7 +90,22 @@ def discard(run: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _train_in_thread(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Watch) -> _TooBig | None:
+def _train_once(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Watch) -> Failure | None:
+    """Train to the end and return None, or return the failure. Raises TrainingFailed, and what *watch* raises."""
+    checkpoint, last = checkpoints.checkpoint_path(run), run / "weights" / "last.pt"
+    resume = checkpoints.read(checkpoint) is not None
+    if resume:  # the checkpoint that ultralytics writes may be cut off
+        copy_whole(checkpoint, last)
+    else:
+        shutil.rmtree(run, ignore_errors=True)
+    arguments = {"data": str(data), "resume": resume, **_arguments(run, policy)}
+    work = TrainingWork(str(last if resume else start), str(checkpoint), policy.batch, arguments)
+    if policy.device_count > 1:
+        return train_in_processes(work, policy.device_count, run, watch)
+    return _train_in_thread(work, watch)
+
+
+def _train_in_thread(work: TrainingWork, watch: Watch) -> Failure | None:
     """
     Train in a new thread, so that a failed allocation leaves no state behind.
 
@@ -100,39 +120,12 @@ def _train_in_thread(data: Path, start: Path, run: Path, policy: TrainingPolicy,
         watch.check()
 
     with ThreadPoolExecutor(1) as pool:
-        training = pool.submit(_train, data, start, run, policy, replace(watch, check=check))
+        training = pool.submit(work.run, replace(watch, check=check))
         try:
             return training.result()
         except BaseException:
             interrupted.set()
             raise
-
-
-def _train(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Watch) -> _TooBig | None:
-    """Train to the end and return None, or return the batch for which memory ran out."""
-    from ultralytics import YOLO
-
-    checkpoint, last = checkpoints.checkpoint_path(run), run / "weights" / "last.pt"
-    resume = checkpoints.read(checkpoint) is not None
-    if resume:  # the checkpoint that ultralytics writes may be cut off
-        copy_whole(checkpoint, last)
-    else:
-        shutil.rmtree(run, ignore_errors=True)
-    callbacks = Callbacks(checkpoint, policy.batch, watch)
-    try:
-        model = YOLO(str(last if resume else start), task="detect")
-        for event in Callbacks.EVENTS:
-            model.add_callback(event, getattr(callbacks, event))
-        model.train(data=str(data), resume=resume, **_arguments(run, policy))
-    except LoopError:
-        raise
-    except Exception as error:
-        if not is_out_of_memory(error):
-            raise TrainingFailed(describe_error(error)) from error
-        return _TooBig(callbacks.batch, describe_error(error))
-    if not checkpoint.exists() and last.exists():  # on several GPUs ultralytics trains in children without callbacks
-        copy_whole(last, checkpoint)
-    return None
 
 
 def _arguments(run: Path, policy: TrainingPolicy) -> dict[str, Any]:

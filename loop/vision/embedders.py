@@ -8,6 +8,7 @@ from pathlib import Path
 from loop.errors import PayloadError
 from loop.vision.embedding import Embedder, Space
 from loop.vision.open_clip_embedder import PREPARATION, OpenClipEmbedder, OpenClipModel
+from loop.vision.ultralytics_weights import first_device
 
 YOLO, OPEN_CLIP, NONE = "yolo:", "open_clip:", "none"
 DEFAULT_MODEL = OpenClipModel("ViT-B-32", "laion2b_s34b_b79k")
@@ -24,7 +25,7 @@ class Embedders:
     """
 
     def __init__(self, setting: str, device: str = "", image_size: int = 640) -> None:
-        self._setting, self._device, self._image_size = setting.strip(), device, image_size
+        self._setting, self._device, self._image_size = setting.strip(), first_device(device), image_size
         if not self._setting.startswith((YOLO, OPEN_CLIP)) and self._setting != NONE:
             raise PayloadError("LOOP_EMBEDDER", EXPECTED, setting)
         if self._setting.startswith(OPEN_CLIP):

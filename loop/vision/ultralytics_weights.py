@@ -62,23 +62,33 @@ def trained_size(model: Any) -> int:
     return -(-max(usable, default=IMAGE_SIZE) // stride) * stride
 
 
-def check_device(device: str) -> None:
-    """Raise PayloadError where this machine lacks a device, named as in `LOOP_DEVICE`; empty: the best device here."""
-    if not device:
+def check_device(devices: str) -> None:
+    """
+    Raise PayloadError where this machine lacks a device, named as in `LOOP_DEVICE`; empty: the best device here.
+
+    Several GPUs, such as `0,1`, train together.
+    """
+    names = devices.split(",")
+    if not devices:
         return
-    if "," in device:  # ultralytics would pickle our callbacks, and with them a connection to the records
-        raise PayloadError(
-            "LOOP_DEVICE", "one device: a training runs on one, and each worker can have its own", device
-        )
     prepare_ultralytics()
     import torch
     from ultralytics.utils.torch_utils import select_device
 
-    try:
-        torch.zeros(1, device=select_device(device, verbose=False))
-    except Exception as error:
-        gpus = ", ".join(str(number) for number in range(torch.cuda.device_count())) or "none"
-        raise PayloadError("LOOP_DEVICE", f"cpu, or a GPU that torch sees here ({gpus})", device) from error
+    gpus = ", ".join(str(number) for number in range(torch.cuda.device_count())) or "none"
+    expected = f"cpu, a GPU that torch sees here ({gpus}), or several, such as 0,1"
+    if len(names) > 1 and not (all(map(str.isdigit, names)) and len({*names}) == len(names)):
+        raise PayloadError("LOOP_DEVICE", expected, devices)
+    for name in names:
+        try:
+            torch.zeros(1, device=select_device(name, verbose=False))
+        except Exception as error:
+            raise PayloadError("LOOP_DEVICE", expected, devices) from error
+
+
+def first_device(devices: str) -> str:
+    """Return the device that serves, of those in `LOOP_DEVICE`: the first."""
+    return devices.split(",", maxsplit=1)[0]
 
 
 def _find_broken(network: Any) -> str | None:

@@ -41,7 +41,7 @@ def test_a_training_promotes_in_its_own_name(asked):
 
 STEPS = [
     pytest.param("vision.cache", "find", "before", 3, id="while-the-snapshot-is-written"),
-    pytest.param("trainings.store", "note", "before", 1, id="before-the-snapshot-is-known"),
+    pytest.param("trainings.store", "note", "before", 3, id="before-the-snapshot-is-known"),
     pytest.param("gate.evaluator", "evaluate", "before", 1, id="after-the-last-epoch"),
     pytest.param("registry.versions", "add", "before", 1, id="before-the-registration"),
     pytest.param("registry.versions", "add", "after", 1, id="after-the-registration"),

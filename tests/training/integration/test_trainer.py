@@ -31,6 +31,7 @@ def test_progress_is_reported_epoch_by_epoch(snapshot, run):
 
     assert [(one.epoch, one.epochs, one.batch) for one in reports] == [(0, 2, 4), (1, 2, 4), (2, 2, 4)]
     assert reports[-1].seconds_left == 0
+    assert all(set(one.seconds) == {"load", "step", "validate", "train"} for one in reports[1:])
     assert all(bool(value.isfinite().all()) for value in torch_state(weights))
 
 
