@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,12 +19,13 @@ from loop.vision.ultralytics_setup import thread_count
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0  # between two checks whether the training must stop
+MEASUREMENTS = 10  # on the held-out split while it trains; the gate measures again
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingProgress:
     """
-    Progress of a training: mAP50-95 on the held-out split after the last epoch; *batch* as it is used now.
+    Progress of a training: mAP50-95 on the held-out split when it was measured last; *batch* as it is used now.
 
     *seconds* are those since the last progress, by stage.
     """
@@ -74,6 +76,7 @@ class Callbacks:
         self._checkpoint, self._watch = checkpoint, watch
         self._checked = self._started = time.monotonic()
         self._stopwatch = Stopwatch()
+        self._is_measured = False
 
     def on_pretrain_routine_end(self, trainer: Any) -> None:
         """Refuse a dataset from which ultralytics would silently skip images."""
@@ -116,15 +119,17 @@ class Callbacks:
     def on_val_end(self, _: Any) -> None:
         """End the measurement of an epoch."""
         self._stopwatch.lap(Stage.VALIDATE)
+        self._is_measured = True
 
     def on_train_epoch_end(self, trainer: Any) -> None:
         """
-        Refuse a loss or weights that are not finite.
+        Refuse a loss or weights that are not finite; say whether this epoch is measured, as the last always is.
 
         Ultralytics returns to its last checkpoint at such a loss, but not in the first epoch. It writes zeros for such
         weights into a checkpoint.
         """
         self._stopwatch.lap(Stage.TRAIN)
+        trainer.args.val = (trainer.epoch + 1) % math.ceil(trainer.epochs / MEASUREMENTS) == 0
         is_loss_finite = bool(trainer.loss.isfinite())
         if not is_loss_finite and trainer.epoch == trainer.start_epoch:
             raise TrainingFailed(f"the loss of epoch {trainer.epoch + 1} is not a number")
@@ -140,8 +145,7 @@ class Callbacks:
         """Report the epoch."""
         done = trainer.epoch + 1
         epoch_seconds = (time.monotonic() - self._started) / (done - trainer.start_epoch)
-        measured = (trainer.metrics or {}).get("metrics/mAP50-95(B)")  # of several processes, one measures
-        map50_95 = None if measured is None else float(measured)
+        map50_95 = float(trainer.metrics["metrics/mAP50-95(B)"]) if self._is_measured else None
         self._stopwatch.lap(Stage.TRAIN)
         self._watch.report(self._progress(trainer, done, map50_95, epoch_seconds * (trainer.epochs - done)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -20,6 +21,10 @@ from loop.training.work import Failure, TrainingWork
 from loop.vision.ultralytics_setup import prepare_ultralytics
 
 log = logging.getLogger(__name__)
+
+LOADERS = 8  # processes that load images, at most, for each GPU
+PREFETCHED = 5  # batches that each has ready
+SHARED = Path("/dev/shm")  # noqa: S108 (where torch passes them on; a container may have only 64 MB of it)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +103,8 @@ def _train_once(data: Path, start: Path, run: Path, policy: TrainingPolicy, watc
         copy_whole(checkpoint, last)
     else:
         shutil.rmtree(run, ignore_errors=True)
-    arguments = {"data": str(data), "resume": resume, **_arguments(run, policy)}
-    work = TrainingWork(str(last if resume else start), str(checkpoint), policy.batch, arguments)
+    settings = {"data": str(data), "resume": resume, **arguments(run, policy)}
+    work = TrainingWork(str(last if resume else start), str(checkpoint), policy.batch, settings)
     if policy.device_count > 1:
         return train_in_processes(work, policy.device_count, run, watch)
     return _train_in_thread(work, watch)
@@ -128,7 +133,8 @@ def _train_in_thread(work: TrainingWork, watch: Watch) -> Failure | None:
             raise
 
 
-def _arguments(run: Path, policy: TrainingPolicy) -> dict[str, Any]:
+def arguments(run: Path, policy: TrainingPolicy) -> dict[str, Any]:
+    """Return ultralytics' arguments of a training, but for the dataset and the start."""
     return {
         "epochs": policy.epochs,
         "batch": policy.batch,
@@ -140,10 +146,24 @@ def _arguments(run: Path, policy: TrainingPolicy) -> dict[str, Any]:
         "patience": 0,
         "plots": False,
         "verbose": False,
-        "workers": 0,
+        "workers": _loader_count(policy),
         "amp": _precision(policy.device),
         "single_cls": False,  # else the value in the start weights applies
     }
+
+
+def _loader_count(policy: TrainingPolicy) -> int:
+    """
+    How many processes load images beside the steps of a GPU; the same on a machine every time, as the weights depend on
+    it. On a CPU ultralytics has none: loading takes a twentieth of the seconds there.
+    """
+    import torch
+
+    if policy.device in ("cpu", "mps") or not torch.cuda.is_available() or not SHARED.is_dir():
+        return 0
+    prefetched = policy.batch * 3 * policy.image_size**2 * PREFETCHED  # bytes in shared memory for each process
+    fitting = shutil.disk_usage(SHARED).total // 2 // prefetched
+    return min(LOADERS, (os.cpu_count() or 1) // policy.device_count, fitting)
 
 
 def _precision(device: str) -> str | bool:

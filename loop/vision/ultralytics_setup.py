@@ -91,11 +91,13 @@ def repeat_arithmetic() -> None:
     Have torch compute the same, to the last bit, in every process of this machine; call this before every pass.
 
     The last bits depend on the number of threads, which every Python thread has for itself, and which ultralytics
-    changes whenever it loads weights. On a GPU they depend on the algorithm, which cuDNN may choose by timing.
+    changes whenever it loads weights. On a GPU they depend on the algorithm, which cuDNN may choose by timing. There
+    cuDNN also shortens numbers to TF32, with which boxes of a GPU are others than those of a CPU.
     """
     import torch
 
     if torch.get_num_threads() != thread_count():
         torch.set_num_threads(thread_count())
     torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.deterministic = True

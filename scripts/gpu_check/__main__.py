@@ -45,6 +45,7 @@ CHECKS = (
     serving.large_images,
     serving.full_card,
     training.same_weights,
+    training.loader,
     training.batches,
     training.short_of_memory,
     training.precision,

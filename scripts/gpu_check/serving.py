@@ -16,21 +16,13 @@ from loop.regions import Detection, Pixels
 from scripts.gpu_check.subject import Subject
 
 FLOOR = 0.05  # the least confidence of a box
-PLACE, CONFIDENCE = 0.005, 0.02  # by which boxes on two devices may differ: fractions of the image, and confidence
+PLACE, CONFIDENCE = 0.0002, 0.0002  # by which boxes on two devices may differ: two steps of their rounding
 SEED, LARGE = 11, (8000, 6000)  # width, height in pixels
 
 
 def same_boxes(subject: Subject) -> dict[str, Any]:
-    """The boxes on this device beside those on the CPU; with and without TF32, the short float of CUDA's products."""
-    import torch
-
-    on_cpu = subject.detector("cpu").detect(subject.images, FLOOR)
-    answer = {"as_it_serves": _compare(on_cpu, subject.detector().detect(subject.images, FLOOR))}
-    if subject.is_cuda:
-        torch.backends.cudnn.allow_tf32 = False
-        answer["without_tf32"] = _compare(on_cpu, subject.detector().detect(subject.images, FLOOR))
-        torch.backends.cudnn.allow_tf32 = True
-    return answer
+    """The boxes on this device beside those on the CPU."""
+    return _compare(*(subject.detector(device).detect(subject.images, FLOOR) for device in ("cpu", None)))
 
 
 def _compare(ours: Sequence[Sequence[Detection]], theirs: Sequence[Sequence[Detection]]) -> dict[str, Any]:

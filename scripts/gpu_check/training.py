@@ -9,7 +9,8 @@ from typing import Any
 
 from loop.training.callbacks import Watch
 from loop.training.retrain import retrain
-from loop.training.trainer import TrainingPolicy, train
+from loop.training.trainer import TrainingPolicy, arguments, train
+from loop.training.work import TrainingWork
 from scripts.gpu_check.subject import GIB, Subject
 
 
@@ -72,6 +73,26 @@ def batches(subject: Subject) -> list[dict[str, Any]]:
         subject.reset_peak()
         _, seconds, reports = _train_alone(subject, f"batch-{batch}", epochs=2, batch=batch)
         rows.append({"batch": batch, "used": reports[-1].batch, "seconds": round(seconds, 1), **subject.memory()})
+    return rows
+
+
+def loader(subject: Subject) -> dict[str, Any]:
+    """Seconds of three epochs by stage, with the images loaded between the steps, and beside them."""
+    options = subject.options
+    (data,) = (options.home / "snapshots" / "1").glob("[!.]*/data.yaml")
+    policy = TrainingPolicy(epochs=3, batch=16, image_size=options.image_size, device=options.device)
+    rows = {}
+    for name in ("between", "beside", "between again", "beside again"):
+        run = options.home / "runs" / f"loader {name}"
+        own = arguments(run, policy)
+        changed = {"workers": 0 if name.startswith("between") else own["workers"]}
+        reports: list[Any] = []
+        work = TrainingWork(
+            str(options.folder / "start.pt"), str(run / "kept.pt"), 16, {**own, **changed, "data": str(data)}
+        )
+        work.run(Watch(reports.append, lambda: None))
+        seconds = [dict(report.seconds) for report in reports[2:]]  # the first epoch starts all
+        rows[name] = {**changed, **{stage: round(sum(each[stage] for each in seconds), 2) for stage in seconds[0]}}
     return rows
 
 

@@ -168,3 +168,13 @@ def test_boxes_and_confidences_are_rounded(detector, images):
         for detection in detections:
             numbers = (*asdict(detection.box).values(), detection.confidence)
             assert all(number == round(number, 4) for number in numbers)
+
+
+def test_no_pass_on_a_gpu_shortens_its_numbers_to_tf32(detector, images):
+    import torch
+
+    torch.backends.cudnn.allow_tf32 = True  # as torch comes
+
+    detector.detect(images[:1], FLOOR)
+
+    assert not torch.backends.cudnn.allow_tf32

@@ -53,6 +53,12 @@ def processes_of(run):
     return [process for process in psutil.process_iter(["cmdline"]) if str(run) in (process.info["cmdline"] or [])]
 
 
+def addresses_of(run):
+    """The addresses on which the processes listen."""
+    connections = [each for process in processes_of(run) for each in process.net_connections()]
+    return {each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN}
+
+
 def until_none(run, seconds=15):
     deadline = time.monotonic() + seconds
     while processes_of(run) and time.monotonic() < deadline:
@@ -61,16 +67,19 @@ def until_none(run, seconds=15):
 
 
 def test_two_processes_train_together_and_report_once(snapshot, run):
-    reports, counts = [], []
+    reports, counts, listening = [], [], set()
 
     def report(progress):
         reports.append((progress.epoch, progress.epochs, progress.batch))
         counts.append(len(processes_of(run)))
+        if progress.epoch == 1:
+            listening.update(addresses_of(run))
 
     weights = trained(snapshot, run, watching(report), TWO)
 
     assert reports == [(0, 2, 4), (1, 2, 4), (2, 2, 4)]
     assert counts[0] == 2
+    assert listening <= {"127.0.0.1"}  # nobody elsewhere can reach them
     assert weights.exists()
     assert checkpoints.is_complete(checkpoints.checkpoint_path(run))
     assert not processes_of(run)

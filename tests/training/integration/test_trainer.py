@@ -35,6 +35,15 @@ def test_progress_is_reported_epoch_by_epoch(snapshot, run):
     assert all(bool(value.isfinite().all()) for value in torch_state(weights))
 
 
+def test_a_long_training_is_measured_ten_times_and_at_its_end(snapshot, run):
+    reports = []
+
+    trained(snapshot, run, watching(reports.append), TrainingPolicy(epochs=15, batch=16, image_size=64, device="cpu"))
+
+    assert [one.epoch for one in reports if "validate" in one.seconds] == [2, 4, 6, 8, 10, 12, 14, 15]
+    assert [one.epoch for one in reports if one.map50_95 is None] == [0, 1]
+
+
 def torch_state(weights):
     model = torch.load(weights, map_location="cpu", weights_only=False)["model"]
     return [value for value in model.state_dict().values() if value.is_floating_point()]
