@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -27,6 +26,7 @@ from loop.discovery.clustering import ClusterPolicy
 from loop.errors import LoopError, UpstreamError
 from loop.failures import Fault, attempt
 from loop.label_studio.projects import Project
+from loop.process_table import LOWER, step_back
 from loop.references.index import IndexRun
 from loop.references.room import ReferencesRoom
 from loop.registry.promote import catch_up
@@ -46,7 +46,8 @@ def review(project_id: int) -> str:
 
 
 def refresh(project_id: int) -> str:
-    """Predict the open tasks of a project with its champion."""
+    """Predict the open tasks of a project with its champion, at lower priority: annotators wait for other work."""
+    step_back(LOWER)
     return _run_alone("refresh", project_id, lambda rooms: loop.serving.refresh.refresh(rooms.serving, project_id))
 
 
@@ -69,7 +70,7 @@ def rebuild(project_id: int) -> str:
 
 def index(project_id: int) -> str:
     """Make the missing vectors of a project, at low priority: annotators wait for other work."""
-    os.nice(10)
+    step_back()
     return _run_alone("index", project_id, partial(_index, loop.references.index.index, project_id))
 
 
@@ -85,7 +86,7 @@ def rebuild_references(project_id: int) -> str:
 
 def discover(project_id: int) -> str:
     """Cluster the unknown boxes of a project, at low priority: annotators wait for other work."""
-    os.nice(10)
+    step_back()
     return _run_alone(
         "discover", project_id, lambda rooms: loop.discovery.discover.discover(rooms.discovery, project_id)
     )
@@ -106,7 +107,7 @@ def discover_all() -> str:
 
 def match(project_id: int) -> str:
     """Match detections with a new vector to the taxonomy, and write the matches into Label Studio."""
-    os.nice(10)
+    step_back()
     return _run_alone(
         "match", project_id, lambda rooms: loop.taxonomy.match.match_detections(rooms.taxonomies, project_id)
     )
@@ -136,7 +137,8 @@ def sync_all() -> str:
 
 
 def retrain(project_id: int) -> str:
-    """Run the open training of a project."""
+    """Run the open training of a project, at low priority: annotators wait for other work."""
+    step_back()
     return _run_alone("retrain", project_id, lambda rooms: loop.training.retrain.retrain(rooms.trainings, project_id))
 
 
@@ -158,7 +160,7 @@ def deliver() -> str:
 
 def tidy() -> str:
     """Remove what nothing needs any more, at low priority: annotators wait for other work."""
-    os.nice(10)
+    step_back()
     with closing(build()) as rooms:
         return loop.installation.tidy.tidy(rooms.installation)
 

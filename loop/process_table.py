@@ -1,4 +1,4 @@
-"""Finds and ends all processes that one `loop up` started, by a mark in their environment."""
+"""Finds and ends all processes that one `loop up` started, by a mark in their environment; gives others priority."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import signal
 import time
 from collections.abc import Collection
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
 MARK = "LOOP_RUN"  # variable that every process below a `loop up` inherits
 KILL_SECONDS = 10.0  # that a killed process may take to end; longer only where the kernel holds it
+LOWER, LOW = 5, 10  # priorities, as `nice` counts
+SESSION = Path("/proc/self/autogroup")  # only where the kernel shares the processors out by sessions
 QUIET_SECONDS = 0.3  # without any process, after which none can be about to start
 
 
@@ -44,6 +47,23 @@ def end(run: str, *, seconds: float = 0.0, but: Collection[int] = ()) -> list[ps
                 process.kill()
         time.sleep(0.1)
     return find(run, but=but)
+
+
+def step_back(priority: int = LOW) -> None:
+    """Let other work go first from now on, in this thread and in all that it starts."""
+    os.setpriority(os.PRIO_PROCESS, 0, max(priority, os.getpriority(os.PRIO_PROCESS, 0)))
+
+
+def step_back_with_session(priority: int) -> None:
+    """
+    Let other work go first, of other sessions too, for as long as the session lasts that this process has begun.
+
+    Linux usually gives each session an equal share of the processors (autogroup), and the priorities of processes count
+    only within it.
+    """
+    step_back(priority)
+    with suppress(FileNotFoundError, BlockingIOError):  # no such shares; or another process changed one just now
+        SESSION.write_text(str(priority))
 
 
 def kill_tree(pid: int) -> None:

@@ -22,6 +22,7 @@ from loop.errors import UpstreamError
 from loop.job_queue import redis_server
 from loop.job_queue.connection import connect
 from loop.job_queue.liveness import PART
+from loop.process_table import step_back_with_session
 
 STOP_SECONDS = 10.0  # for Redis to write its data
 READY_SECONDS = 30.0  # for Redis to read its data
@@ -40,6 +41,7 @@ class Program:
     process: subprocess.Popen[bytes] | None = None
     output: int | None = None  # descriptor that standard output goes to, instead of the log
     prepare: Callable[[], None] = lambda: None  # called before each start
+    priority: int = 0  # as `nice` counts, of its session too
 
     def start(self) -> None:
         """Start the process in its own session: Ctrl-C reaches only `loop up`."""
@@ -54,7 +56,7 @@ class Program:
                 stdout=log if self.output is None else self.output,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_end_with(os.getpid()),  # noqa: PLW1509 (started before any thread)
+                preexec_fn=_end_with(os.getpid(), self.priority),  # noqa: PLW1509 (started before any thread)
             )
 
     def is_alive(self) -> bool:
@@ -123,10 +125,12 @@ class EmbeddedRedis(Program):
         return connect(self.address, socket_timeout=timeout, retry=Retry(NoBackoff(), 0))
 
 
-def _end_with(parent: int) -> Callable[[], None]:
+def _end_with(parent: int, priority: int) -> Callable[[], None]:
     """Return the first steps of a process: Linux stops it when its *parent* ends, even if the parent is killed."""
 
     def prepare() -> None:
+        if priority:
+            step_back_with_session(priority)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # its parent handles them itself
             signal.signal(number, signal.SIG_DFL)
         if sys.platform == "linux":

@@ -89,7 +89,9 @@ def parts_of(settings: Settings, mark: str = "") -> list[Program]:
         milvus = program("milvus", f"a socket in {folder}", *milvus_server.command(folder))
         milvus.folder, milvus.prepare = folder, partial(milvus_server.make_folder, folder, PORT_SECONDS)
         parts.append(milvus)
-    parts.append(program("worker-gpu", f"queue {GPU}", *cli, "worker", GPU))
+    trainer = program("worker-gpu", f"queue {GPU}", *cli, "worker", GPU)
+    trainer.priority = processes.LOW
+    parts.append(trainer)
     parts += [
         program(f"worker-default-{number}", f"queue {DEFAULT}", *cli, "worker", DEFAULT)
         for number in range(1, settings.default_workers + 1)
