@@ -18,6 +18,7 @@ HEAD = 16  # characters by which a long secret is recognised where its end was c
 SECRET_KEYS = frozenset(
     ("token", "password", "task_data_login", "task_data_password", "access_token", "api_key", "secret", "authorization")
 )
+LEAVES = (str, int, float)  # asked for first, as most values of JSON are such
 PATTERNS = (  # texts that look like credentials; the group stays
     re.compile(r"(?<=://)[^/@\s]+(?=@)"),
     re.compile(r"(?i)([?&][^=&\s]*(?:sig|token|key|secret|pass|credential)[^=&\s]*=)[^&\s'\"]+"),
@@ -69,13 +70,13 @@ def mask(text: str) -> str:
 
 def redact_json(value: Any) -> Any:
     """Return the same JSON with every credential masked: every value under a key of SECRET_KEYS."""
+    if isinstance(value, LEAVES):
+        return value
     if isinstance(value, Mapping):
         return {
             key: MASK if str(key).lower() in SECRET_KEYS and item else redact_json(item) for key, item in value.items()
         }
-    if isinstance(value, list):
-        return [redact_json(item) for item in value]
-    return value
+    return [redact_json(item) for item in value] if isinstance(value, list) else value
 
 
 def redact_texts(value: Any) -> Any:

@@ -109,8 +109,9 @@ class LoopWorker(Worker):
 
 def is_abandoned(job: Job) -> bool:
     """Whether the worker of a started job is gone: Redis does not know it, or its process on this machine ended."""
-    workers = Worker.all(connection=job.connection)
-    return all(is_dead(worker) for worker in workers if worker.name == job.worker_name)
+    key = f"{Worker.redis_worker_namespace_prefix}{job.worker_name}"
+    worker = Worker.find_by_key(key, job.connection)  # not all workers: each event asks this while a review job runs
+    return worker is None or is_dead(worker)
 
 
 def is_lost(job: Job) -> bool:

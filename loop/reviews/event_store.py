@@ -22,7 +22,7 @@ from loop.failures import Fault, attempt
 from loop.label_studio.webhook import keep_used
 from loop.reviews.event_spool import ArrivedEvent, EventSpool
 from loop.secrecy import redact_json
-from loop.storage.database import PATIENCE, begin_soon
+from loop.storage.database import PATIENCE, execute_soon
 from loop.storage.tables import events
 from loop.vision.addresses import identify_all
 
@@ -112,8 +112,7 @@ class EventStore:
         """Record an event; return False if it is recorded already. Raises RecordsDown after *seconds*."""
         row = {field.name: getattr(event, field.name) for field in fields(event)}
         try:
-            with begin_soon(self._engine, seconds) as connection:
-                connection.execute(events.insert().values(row))
+            execute_soon(self._engine, events.insert().values(row), seconds)
         except sa.exc.IntegrityError:
             return False
         return True
@@ -216,11 +215,13 @@ def _is_set_aside(project_id: int | None) -> sa.ColumnElement[bool]:
 
 def _make_storable(value: Any) -> Any:
     """Return the same JSON with NaN and Infinity as text, because not every database has JSON for them."""
+    if isinstance(value, str):  # first, as most values are texts
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
     if isinstance(value, Mapping):
         return {key: _make_storable(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_make_storable(item) for item in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+    return [_make_storable(item) for item in value] if isinstance(value, list) else value
 
 
 def _read(row: sa.Row[Any]) -> ReceivedEvent:

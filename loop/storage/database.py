@@ -82,6 +82,26 @@ def begin_soon(engine: sa.Engine, seconds: float) -> Iterator[sa.Connection]:
                 _set_patience(connection.connection, PATIENCE)
 
 
+def execute_soon(engine: sa.Engine, statement: sa.Executable, seconds: float) -> None:
+    """
+    Execute one statement as a transaction of its own that waits for no lock longer than *seconds*. Raises RecordsDown.
+
+    On SQLite, the lock of writers is taken and given back within one call of SQLite. In a transaction of several calls
+    a thread that has the lock would wait between them for Python's own lock, which other threads use to predict.
+    """
+    if engine.dialect.name != "sqlite":
+        with begin_soon(engine, seconds) as connection:
+            connection.execute(statement)
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        _set_patience(connection.connection, seconds)
+        try:
+            connection.execute(statement)
+        finally:
+            if not connection.invalidated:
+                _set_patience(connection.connection, PATIENCE)
+
+
 def _choose_driver(url: sa.URL) -> sa.URL:
     """Return the same address with psycopg and a limit to connect in, where it is PostgreSQL's and has none."""
     if url.drivername in POSTGRESQL:

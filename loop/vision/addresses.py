@@ -51,12 +51,12 @@ def identify(address: str) -> str:
 
 def identify_all(value: Any) -> Any:
     """Return the same JSON with each `data:` URI of more than LARGE letters replaced by its identity."""
+    if isinstance(value, str):  # first, as most values are texts
+        is_large = len(value) > LARGE and is_inline(value[:LARGE].lstrip())
+        return identify(value.strip()) if is_large else value
     if isinstance(value, Mapping):
         return {key: identify_all(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [identify_all(item) for item in value]
-    is_large = isinstance(value, str) and len(value) > LARGE and is_inline(value[:LARGE].lstrip())
-    return identify(value.strip()) if is_large else value
+    return [identify_all(item) for item in value] if isinstance(value, list) else value
 
 
 def read_inline(address: str) -> bytes:

@@ -1,5 +1,8 @@
 """The event log."""
 
+import pytest
+import sqlalchemy as sa
+
 from loop.secrecy import redact_json
 from tests.builders import created, ls_region
 
@@ -10,6 +13,17 @@ def test_an_event_is_appended_once(rooms):
     assert rooms.reviews.events.append(1, event["action"], event)
     assert not rooms.reviews.events.append(1, event["action"], event)
     assert len(rooms.reviews.events.pending(1)) == 1
+
+
+@pytest.mark.sqlite
+def test_an_event_is_recorded_in_one_call_of_sqlite(rooms):
+    statements, event = [], created(ls_region())
+    sa.event.listen(rooms.engine, "checkout", lambda connection, *_: connection.set_trace_callback(statements.append))
+
+    rooms.reviews.events.append(1, event["action"], event)
+
+    assert sum(statement.startswith("INSERT INTO events") for statement in statements) == 1
+    assert not [statement for statement in statements if statement.startswith(("BEGIN", "COMMIT"))]
 
 
 def test_events_that_differ_in_what_is_not_kept_are_two(rooms):
