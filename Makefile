@@ -1,5 +1,5 @@
 # `make demo` and `make test` do all their own set-up.
-.PHONY: setup demo test test-unit test-long test-chaos check lock sbom audit
+.PHONY: setup demo test test-unit test-long test-chaos bench soak check lock sbom audit
 
 PYTHON ?= python3.11
 VENV := .venv/bin
@@ -23,6 +23,18 @@ test-long: setup
 test-chaos: setup
 	$(VENV)/python -m pytest -m chaos tests/chaos
 	$(VENV)/python -m scripts.fault_table
+
+# Each benchmark prints tables and writes docs/figures/NAME.json; the machine should do nothing else.
+bench: setup
+	$(VENV)/python -m scripts.bench.intake
+	$(VENV)/python -m scripts.bench.annotators
+	$(VENV)/python -m scripts.bench.predict $(if $(OTHER),--other $(OTHER))
+	$(VENV)/python -m scripts.bench.page
+
+# What grows in an hour; other work may run beside it.
+soak: setup
+	$(VENV)/python -m scripts.bench.soak
+	$(VENV)/python -m scripts.bench.page
 
 check:
 	$(VENV)/ruff format --check .

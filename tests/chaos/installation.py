@@ -18,10 +18,11 @@ import httpx
 import pytest
 
 from loop.wiring import build
+from scripts.bench import weights
 from scripts.demo import label_studio as studios
 from scripts.demo import project as projects
 from scripts.demo import scenes
-from tests.chaos import studio_proxy, weights
+from tests.chaos import studio_proxy
 from tests.chaos.annotator import VERDICTS, RandomAnnotator
 from tests.services import loop_running, run_loop, settings_of, until
 

@@ -1,6 +1,9 @@
 """A detector that really suggests, trained once on composed scenes and kept beside the other assets."""
 
+from __future__ import annotations
+
 import shutil
+from pathlib import Path
 
 from loop.training.callbacks import Watch
 from loop.training.trainer import TrainingPolicy, train
@@ -15,7 +18,7 @@ SCENES, EPOCHS, BATCH = 100, 8, 8
 SEED = 7
 
 
-def start_weights(folder):
+def start_weights(folder: Path) -> Path:
     """Return the weights; train them in *folder* first where that was never done."""
     stored = CACHE / f"chaos-{IMAGE_SIZE}-{SCENES}-{EPOCHS}-{BATCH}-{SEED}.pt"
     if not stored.exists():
@@ -24,7 +27,7 @@ def start_weights(folder):
         for kind in ("images", "labels"):
             shutil.copytree(data.parent / kind / "held_out", data.parent / kind / "train")
         policy = TrainingPolicy(epochs=EPOCHS, batch=BATCH, image_size=IMAGE_SIZE, device="cpu")
-        watch = Watch(report=lambda progress: None, check=lambda: None)
+        watch = Watch(report=lambda _: None, check=lambda: None)
         trained = train(data, scenes.WARM_START, folder / "run", policy, watch)
         stored.parent.mkdir(parents=True, exist_ok=True)
         scratch = stored.with_suffix(".tmp")
