@@ -66,14 +66,14 @@ class WeightsFiles:
     def remove_abandoned(self, project_id: int, list_registered: Callable[[], set[Path]]) -> int:
         """Delete the files that a crash left without a version, here and in the store; return their number."""
         folder, before = self.root / str(project_id), datetime.now(UTC) - ABANDONED
-        here = [path for path in folder.glob("*") if path.is_file() and path.stat().st_mtime < before.timestamp()]
-        stored = [path for path, put_at in self._store.list(folder).items() if put_at < before]
+        here = {path for path in folder.glob("*") if path.is_file() and path.stat().st_mtime < before.timestamp()}
+        stored = {path for path, put_at in self._store.list(folder).items() if put_at < before}
         registered = list_registered() if here or stored else set()
-        abandoned = {*here, *stored} - registered
-        for path in abandoned:
+        for path in here - registered:
             path.unlink(missing_ok=True)
+        for path in stored - registered:  # never for being old here: another machine may have put it just now
             self._store.delete(path)
-        return len(abandoned)
+        return len((here | stored) - registered)
 
 
 def verify(name: str, path: Path, sha256: str) -> None:

@@ -10,8 +10,10 @@ from loop.datasets import folder as dataset_folder
 from loop.datasets.assemble import assemble_verified
 from loop.datasets.snapshot_store import SnapshotStore
 from loop.errors import PoisonedSnapshot, StoreDown
+from loop.registry.store import VersionFacts
 from loop.settings import Settings
 from loop.storage.file_store import FileStore
+from loop.training.tidy import remove_stored_snapshots
 
 SOON = datetime.now(UTC) + timedelta(days=1)
 
@@ -132,6 +134,22 @@ def test_images_of_removed_snapshots_go_when_they_are_old(rooms, snapshot, store
 
     assert not alone.exists()
     assert len(list(stored.glob(".images/*/*"))) == 10
+
+
+def test_a_snapshot_that_a_version_came_from_stays_in_the_store(rooms, snapshot, reviewed, stored, tmp_path):
+    (tmp_path / "some.pt").write_bytes(b"weights")
+    rooms.registry.versions.add(1, tmp_path / "some.pt", VersionFacts(snapshot=snapshot.hash))
+    reviewed(11)
+    loose = assemble_verified(rooms.datasets, 1, list)
+    reviewed(12)
+    newest = assemble_verified(rooms.datasets, 1, list)
+
+    removed = remove_stored_snapshots(rooms.trainings, 1, SOON)
+
+    assert removed == 1
+    names = {path.name.removesuffix(".tar.gz") for path in stored.glob("*.tar.gz")}
+    assert names == {snapshot.hash[:16], newest.hash[:16]}
+    assert loose.hash[:16] not in names
 
 
 def test_without_a_store_nothing_is_copied(rooms, reviewed, settings, tmp_path):

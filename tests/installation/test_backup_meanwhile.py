@@ -2,11 +2,13 @@
 
 import random
 import shutil
+import tarfile
 import threading
 
 import pytest
 
 from loop.installation.backup import backup, restore
+from loop.storage.file_store import FileStore
 
 pytestmark = pytest.mark.sqlite
 
@@ -57,3 +59,18 @@ def test_a_dataset_that_is_removed_meanwhile_is_left_out(home, settings, tmp_pat
         other.join()
 
     restore(tmp_path / "new", tmp_path / "loop.tar.gz")
+
+
+def test_weights_that_only_the_store_has_are_in_the_backup(home, settings, tmp_path):
+    store = FileStore(home, f"file://{tmp_path}/store")
+    store.write_mark("ours")
+    weights = sorted(home.glob("weights/1/*.pt"))
+    for path in weights:
+        store.put(path)
+        path.unlink()
+
+    line = backup(home, settings.database, tmp_path / "loop.tar.gz", store)
+
+    assert "lost before" not in line
+    with tarfile.open(tmp_path / "loop.tar.gz") as tar:
+        assert {f"weights/1/{path.name}" for path in weights} <= set(tar.getnames())

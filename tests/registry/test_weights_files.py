@@ -1,5 +1,7 @@
 """The files of weights, on machines that have nothing in common but the records and a store."""
 
+import os
+import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -39,6 +41,10 @@ def elsewhere(rooms, settings, tmp_path):
 def stored(tmp_path):
     """The files of weights in the store."""
     return lambda: sorted((tmp_path / "store").glob("weights/*/*"))
+
+
+def age(path):
+    os.utime(path, (time.time() - 90_000, time.time() - 90_000))
 
 
 def add_and_die(path, own):
@@ -100,6 +106,18 @@ def test_killed_between_store_and_row_nothing_is_registered_and_tidying_removes_
     assert removed == 1
     assert [path.name for path in stored()] == [kept.weights.name]
     assert kept.weights.exists()
+
+
+def test_tidying_one_machine_leaves_what_another_has_just_put(rooms, elsewhere, weights, stored):
+    left_by_a_crash = rooms.registry.versions.files.add(1, weights(b"same"), None)
+    age(left_by_a_crash)
+    age(stored()[0])
+    elsewhere.files.add(1, weights(b"same"), None)  # its row comes in a moment
+
+    rooms.registry.versions.tidy(1)
+
+    assert not left_by_a_crash.exists()
+    assert len(stored()) == 1
 
 
 def test_nothing_is_registered_where_the_store_does_not_take_the_weights(rooms, settings, weights, tmp_path):

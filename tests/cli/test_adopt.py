@@ -1,0 +1,49 @@
+"""`loop adopt` puts the files of a LOOP_HOME into a store, for machines that share no folder with it."""
+
+from contextlib import closing
+
+import pytest
+
+from loop.datasets import folder as dataset_folder
+from loop.datasets.assemble import assemble_verified
+from loop.settings import Settings
+from loop.wiring import build
+from tests.terminal import loop
+from tests.training.builders import review_tasks
+
+pytestmark = pytest.mark.sqlite
+
+
+@pytest.fixture
+def snapshot(rooms, settings, tmp_path, monkeypatch):
+    """A snapshot, beside a version and its report, in a home without a store; later commands have one."""
+    review_tasks(rooms, range(1, 9))
+    snapshot = assemble_verified(rooms.datasets, 1, list)
+    (tmp_path / "some.pt").write_bytes(b"weights")
+    rooms.registry.versions.add(1, tmp_path / "some.pt")
+    report = settings.home / "reports/1/yolo_detector@1.0.0"
+    report.mkdir(parents=True)
+    for name in ("report.json", "report.html"):
+        (report / name).write_text("{}")
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LOOP_STORE", f"file://{tmp_path}/store")
+    return snapshot
+
+
+def test_files_that_were_adopted_into_a_store_are_on_every_machine(rooms, snapshot, settings, tmp_path):
+    refused = loop("worker", "gpu")
+    assert "lacks the files that are in LOOP_HOME: run `loop adopt` here" in refused.err
+
+    adopted = loop("adopt")
+
+    assert adopted.code == 0, adopted.err
+    assert f"from now on they are in file://{tmp_path}/store" in " ".join(adopted.out.split())
+    own = {"LOOP_HOME": str(tmp_path / "second"), "LOOP_DATABASE_URL": f"sqlite:///{settings.home / 'loop.sqlite3'}"}
+    with closing(
+        build(Settings.read({**settings.environment(), **own, "LOOP_STORE": f"file://{tmp_path}/store"}))
+    ) as two:
+        two.installation.machine.place.check()
+        two.registry.versions.verify(two.registry.versions.get(1, "1.0.0"))
+        dataset_folder.verify(two.datasets.snapshots.read(1, snapshot.hash))
+        assert all(path.read_text() == "{}" for path in two.gate.reports.find(1, "yolo_detector@1.0.0"))
