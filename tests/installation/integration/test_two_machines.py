@@ -3,20 +3,24 @@
 import os
 import subprocess
 import sys
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 
 import httpx
 import pytest
 
+from loop.datasets import folder as dataset_folder
+from loop.errors import UpstreamError
+from loop.installation.machine import SOFTWARE
 from loop.installation.processes import EmbeddedRedis
 from loop.settings import Settings
 from loop.wiring import build
 from scripts.demo.label_studio import free_port
 from tests.services import make_project, project_of, run_loop, settings_of, until
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(600)
 REVIEWS = 8
+CLI = "loop.cli.main"
 WEB = ("gunicorn", "--config", "python:backend.gunicorn_options", "backend.app:create_app()")
 
 
@@ -41,7 +45,7 @@ def web(settings):
     with running(settings, "web", *WEB, "--bind", f"127.0.0.1:{settings.port}") as log:
         auth = (settings.basic_auth_user, settings.basic_auth_pass)
         with httpx.Client(base_url=settings.local_url, auth=auth, timeout=60) as client:
-            until(partial(answers, client), 60)
+            until(partial(answers, client), 120)
             yield client
         assert "Traceback" not in log.read_text()
 
@@ -61,14 +65,28 @@ def shared_redis(tmp_path_factory):
     server.stop()
 
 
+@pytest.fixture(scope="module", params=["folder", "store"])
+def store(request):
+    """The address of a store, or nothing where the machines share a folder."""
+    if request.param == "folder":
+        yield ""
+        return
+    server = request.getfixturevalue("object_stores")
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in server.variables.items():
+            environment.setenv(name, value)
+        yield server.make_bucket("machines")
+
+
 @pytest.fixture(scope="module")
-def first(label_studio, postgres, shared_redis, tmp_path_factory):
+def first(label_studio, postgres, shared_redis, store, tmp_path_factory):
     """The settings of the machine with the schedule."""
     home = tmp_path_factory.mktemp("machines") / "first"
     url = postgres.make_database()
     yield settings_of(
         label_studio,
         home,
+        LOOP_STORE=store,
         LOOP_DATABASE_URL=url,
         LOOP_REDIS_URL=shared_redis,
         LOOP_EPOCHS="1",
@@ -77,26 +95,31 @@ def first(label_studio, postgres, shared_redis, tmp_path_factory):
     postgres.drop_database(url)
 
 
-def elsewhere(settings, home):
+def elsewhere(settings, home, **more):
     """The settings of another machine of the same installation: its own folder and port, the same address for all."""
-    own = {"LOOP_HOME": str(home), "LOOP_PORT": str(free_port()), "LOOP_URL": settings.backend_url}
+    own = {"LOOP_HOME": str(home), "LOOP_PORT": str(free_port()), "LOOP_URL": settings.backend_url, **more}
     return Settings.read({**settings.environment(), **own})
 
 
 @pytest.fixture(scope="module")
 def machines(first):
-    """The first machine with schedule, worker and web; the second, which mounted its folder, with worker and web."""
+    """The first machine with schedule, worker and web; the second, which has its files, with worker and web."""
     first.home.mkdir(exist_ok=True)
-    mounted = first.home.parent / "mounted"
-    mounted.symlink_to(first.home)
-    second = elsewhere(first, mounted)
-    cli = "loop.cli.main"
+    second = elsewhere(first, first.home.parent / "second")
+    if not first.store:
+        second.home.symlink_to(first.home)  # as if it were mounted
     with ExitStack() as stack:
-        stack.enter_context(running(first, "schedule", cli, "schedule"))
-        until((first.home / "installation.id").exists, 60)
-        stack.enter_context(running(first, "worker", cli, "worker", "default"))
-        training_log = stack.enter_context(running(second, "worker", cli, "worker", "gpu"))
+        stack.enter_context(running(first, "schedule", CLI, "schedule"))
+        until(partial(has_led, first), 60)
+        stack.enter_context(running(first, "worker", CLI, "worker", "default"))
+        training_log = stack.enter_context(running(second, "worker", CLI, "worker", "gpu"))
         yield first, second, stack.enter_context(web(first)), stack.enter_context(web(second)), training_log
+
+
+def has_led(settings):
+    """Whether the schedule has recorded what the other machines need to have."""
+    with closing(build(settings)) as rooms, suppress(UpstreamError):
+        return rooms.installation.machine.facts.get(SOFTWARE)
 
 
 def version_of(client, api, project_id):
@@ -108,16 +131,18 @@ def test_a_worker_that_lacks_the_files_refuses_to_start_and_says_where_they_are(
     with closing(build(first, migrate=True)) as rooms:
         rooms.installation.machine.lead()
 
-    message = run_loop(elsewhere(first, tmp_path / "own"), "worker", "gpu", ok=False)
+    without = elsewhere(first, tmp_path / "own", LOOP_STORE="")
+    message = run_loop(without, "worker", "gpu", ok=False)
 
     assert "does not have the files of the installation (weights, datasets, reports); they are in " in message
-    assert f":{first.home}: share that folder with this machine" in message
+    way = f"{first.store}: set LOOP_STORE" if first.store else f":{first.home}: share that folder with this machine"
+    assert way in message
 
 
 @pytest.mark.long
 def test_both_agree_on_webhooks_trainings_and_promotions(api, machines):
     first, second, *webs, training_log = machines
-    project_id, annotator = make_project(api, "Two machines", REVIEWS + 2)
+    project_id, annotator = make_project(api, f"Two machines {first.store}", REVIEWS + 2)
     run_loop(first, "connect", "--project", str(project_id))
     hooks = api.get("/api/webhooks/", params={"project": project_id}).json()
 
@@ -141,3 +166,7 @@ def test_both_agree_on_webhooks_trainings_and_promotions(api, machines):
         run_loop(machine, "models", *command, "--project", str(project_id))
         expected = "yolo_detector@0.0.0" if command[0] == "rollback" else "yolo_detector@1.0.0"
         until(lambda: {version_of(client, api, project_id) for client in webs} == {expected}, 10)  # noqa: B023
+    with closing(build(first)) as rooms:  # the snapshot was made on the second machine
+        dataset_folder.verify(rooms.datasets.snapshots.read(project_id, training.snapshot))
+        assert rooms.gate.reports.read_outcome(project_id, "yolo_detector@1.0.0")
+    assert first.home.samefile(second.home) is not bool(first.store)
