@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -9,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-from loop.errors import NotStored, Refused
+from loop.errors import NotStored, Refused, UpstreamError
 from loop.label_studio.projects import Project
 from loop.label_studio.tasks import StoredTask
 from loop.registry.follow import follow
@@ -20,7 +22,34 @@ from loop.serving.room import ServingRoom
 from loop.serving.store_predictions import PredictionCounts, predict_and_store
 from loop.serving.write_groups import write_groups
 
+log = logging.getLogger(__name__)
+
 MOST_NAMED = 10  # broken tasks in the line of the job
+
+
+class _RefreshProgress:
+    """Follows a run over *tasks* from batch to batch."""
+
+    def __init__(self, serving: ServingRoom, project_id: int, version: str, tasks: int) -> None:
+        self._serving, self._project_id, self._version, self._tasks = serving, project_id, version, tasks
+        self._began, self._is_first = time.monotonic(), True
+
+    def note(self, left: int) -> bool:
+        """Log a line, and make the queue follow after the first batch; return whether the version still serves."""
+        champion = self._serving.registry.versions.champion(self._project_id)
+        if champion is None or champion.name != self._version:
+            return False
+        if self._is_first and left:
+            with suppress(UpstreamError):  # it is done again at the end
+                follow(self._serving.registry, self._project_id)
+        self._is_first = False
+        done = self._tasks - left
+        rate = done / max(time.monotonic() - self._began, 1e-3)
+        log.info(
+            "project %d: %s: %d open tasks done, %d left, %.1f images a second, %d s left",
+            *(self._project_id, self._version, done, left, rate, left / rate),
+        )
+        return True
 
 
 def refresh(serving: ServingRoom, project_id: int) -> str:
@@ -28,7 +57,8 @@ def refresh(serving: ServingRoom, project_id: int) -> str:
     Store the champion's predictions for every open task that lacks them, then make the queue follow them.
 
     A second run stores nothing twice: tasks with a prediction of this version are left out. The refresh counts as done
-    only at its end: where it is killed, the sweep asks for it again. Raises UpstreamError, NotStored after all other
+    only at its end: where it is killed, or stopped because another version serves, the sweep asks for it again. The
+    queue follows after the first batch. Raises UpstreamError, NotStored after all other
     work is done, and RegistryError or DetectorBroken where the champion does not work: nothing is stored for a version
     that cannot predict.
     """
@@ -52,6 +82,10 @@ def refresh(serving: ServingRoom, project_id: int) -> str:
     _take_over(serving, project_id, champion.name, list(known), execution)
     predicted = _predict(serving, project, champion, waiting, empty, execution)
     serving.vision.ask_vectors(project_id)
+    if predicted.left:
+        return (
+            f"{champion.name}: stopped with {predicted.left} of {len(waiting)} open tasks left: another version serves"
+        )
     followed = follow(serving.registry, project_id).line
     lines = [f"{champion.name}: {predicted.done} of {len(waiting)} open tasks predicted; {followed}"]
     write_groups(serving, project_id)
@@ -83,7 +117,14 @@ def _predict(
     if not tasks:
         return PredictionCounts()
     match = partial(serving.matching.find_recorded, project)
-    predicted = predict_and_store(serving, project, serving.registry.load(champion), tasks, execution, match=match)
+    predicted, progress = PredictionCounts(), _RefreshProgress(serving, project.id, champion.name, len(tasks))
+    for predicted in predict_and_store(
+        serving, project, serving.registry.load(champion), tasks, execution, match=match
+    ):
+        if not progress.note(predicted.left):
+            break
+    if predicted.left:
+        return predicted
     failed = {suggestion.task_id for suggestion in predicted.broken} | predicted.refused.keys()
     _remove(
         serving, (prediction_id for task_id, ids in empty.items() if task_id not in failed for prediction_id in ids)

@@ -61,7 +61,8 @@ def predict_by_shadow(serving: ServingRoom, project: Project, tasks: Sequence[St
     is_shown = project.is_shadow_shown
     try:
         served = serving.registry.load(serving.registry.versions.get(project.id, name))
-        predicted = predict_and_store(serving, project, served, waiting, execution, is_shadow=True, is_shown=is_shown)
+        run = predict_and_store(serving, project, served, waiting, execution, is_shadow=True, is_shown=is_shown)
+        *_, predicted = run
     except (RegistryError, DetectorBroken) as error:
         return [f"shadow {name} answers nothing: {error}"]
     return [f"shadow {name}: {predicted.done} of {len(waiting)} tasks predicted"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from loop.errors import NotStored
@@ -24,12 +24,13 @@ class PredictionCounts:
     How many tasks were predicted, or, where predictions are shown, stored.
 
     *broken* are the suggestions for tasks that could not be predicted. *refused* has, by task, the reason why Label
-    Studio did not store a prediction.
+    Studio did not store a prediction. *left* is the number of tasks that are still to be predicted.
     """
 
     done: int = 0
     broken: Sequence[Suggestion] = ()
     refused: Mapping[int, str] = field(default_factory=dict)
+    left: int = 0
 
 
 def predict_and_store(
@@ -42,12 +43,13 @@ def predict_and_store(
     is_shadow: bool = False,
     is_shown: bool = True,
     match: MatchBatch = match_nothing,
-) -> PredictionCounts:
+) -> Iterator[PredictionCounts]:
     """
-    Pre-annotate tasks with one version and, where *is_shown*, store the predictions in Label Studio.
+    Pre-annotate tasks with one version and, where *is_shown*, store the predictions in Label Studio, batch by batch.
 
-    Audited tasks come last, because they are placed among the scores of all others. *match* returns the matches of a
-    batch by task id. Raises UpstreamError, and DetectorBroken where the version detects on no image any more.
+    Yield the counts up to now after each batch. Audited tasks come last, because they are placed among the scores of
+    all others. *match* returns the matches of a batch by task id. Raises UpstreamError, and DetectorBroken where the
+    version detects on no image any more.
     """
     config = project.config().with_synonyms(serving.studio.classes.book(project.id).synonyms())
     done, broken, refused = 0, list[Suggestion](), dict[int, str]()
@@ -64,4 +66,4 @@ def predict_and_store(
         except NotStored as error:
             done += error.stored
             refused |= error.reasons
-    return PredictionCounts(done, broken, refused)
+        yield PredictionCounts(done, broken, refused, len(ordered) - start - len(batch))

@@ -1,5 +1,6 @@
 """Predicting the open tasks of a project anew."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -7,11 +8,12 @@ import pytest
 from loop.label_studio.label_config import parse
 from loop.label_studio.tasks import StoredTask
 from loop.regions import Box
+from loop.serving import store_predictions
 from loop.serving.matching import match_nothing
 from loop.serving.pre_annotate import assign_streams, make_log_entries, pre_annotate
 from loop.serving.predict import Suggestion
 from loop.serving.queue_order import NOTHING_KNOWN, AuditPolicy, audit_draw
-from loop.serving.refresh import refresh
+from loop.serving.refresh import is_due, refresh
 from loop.serving.store import AUDIT, QUEUE
 from tests.builders import CONFIG, ls_task
 from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio
@@ -57,6 +59,68 @@ def test_done_twice_it_stores_nothing_twice(ready):
     refresh(ready.serving, 1)
 
     assert len(ready.studio.client.stored) == 4
+
+
+class Promoting(FakeLabelStudio):
+    """A Label Studio during whose first batch of predictions another version is promoted."""
+
+    promote = None
+
+    def store_predictions(self, project_id, predictions):
+        stored = super().store_predictions(project_id, predictions)
+        if self.promote:
+            self.promote()
+            self.promote = None
+        return stored
+
+
+@pytest.fixture
+def promoting(ready, monkeypatch):
+    """Five open tasks in batches of two."""
+    monkeypatch.setattr(store_predictions, "BATCH", 2)
+    return swap(ready, (ready.studio.client, Promoting([ls_task(n) for n in (1, 2, 4, 5, 6)])))
+
+
+def test_the_queue_follows_after_the_first_batch(promoting):
+    client = promoting.studio.client
+    stored_when_followed, update = [], client.update_project
+
+    def note_and_update(*given, **fields):
+        stored_when_followed.append(len(client.stored))
+        update(*given, **fields)
+
+    client.update_project = note_and_update
+
+    refresh(promoting.serving, 1)
+
+    assert stored_when_followed == [2]
+    assert len(client.stored) == 5
+
+
+def test_a_run_stops_at_the_next_batch_when_another_version_serves(promoting, tmp_path):
+    (tmp_path / "new.pt").write_bytes(b"new weights")
+    versions = promoting.registry.versions
+    new = versions.add(1, tmp_path / "new.pt").name
+    promoting.studio.client.promote = lambda: versions.promote(1, new, "better")
+
+    line = refresh(promoting.serving, 1)
+
+    assert line == "yolo_detector@1.0.0: stopped with 3 of 5 open tasks left: another version serves"
+    assert len(promoting.studio.client.stored) == 2
+    assert is_due(promoting.serving, promoting.studio.projects.get(1))
+    refresh(promoting.serving, 1)
+    assert [one["model_version"] for one in promoting.studio.client.stored[2:]] == [new] * 5
+    assert not is_due(promoting.serving, promoting.studio.projects.get(1))
+
+
+def test_a_run_logs_done_left_rate_and_time_left(promoting, caplog):
+    caplog.set_level("INFO", "loop.serving.refresh")
+
+    refresh(promoting.serving, 1)
+
+    form = re.compile(r"(\d+) open tasks done, (\d+) left, [\d.]+ images a second, \d+ s left")
+    lines = [form.search(record.message).groups() for record in caplog.records]
+    assert lines == [("2", "3"), ("4", "1"), ("5", "0")]
 
 
 def test_a_broken_image_is_told(ready):

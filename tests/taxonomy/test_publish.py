@@ -107,7 +107,7 @@ def test_what_is_known_at_once_is_stored_at_once(ready):
             if suggestion.task_id == 4
         }
 
-    predict_and_store(ready.serving, project, served, read_tasks(ready.studio.client.tasks), "x", match=matching)
+    list(predict_and_store(ready.serving, project, served, read_tasks(ready.studio.client.tasks), "x", match=matching))
 
     assert [len(one["result"]) for one in ready.studio.client.stored] == [2, 1]
     assert "0 predictions show other" in published(

@@ -67,7 +67,7 @@ def test_images_of_every_kind_are_predicted_shown_and_in_the_dataset(
     stored = list(rooms.studio.client.open_tasks(project_id))
 
     served = rooms.registry.load(None)
-    predicted = predict_and_store(rooms.serving, rooms.studio.projects.get(project_id), served, stored, "a test")
+    *_, predicted = predict_and_store(rooms.serving, rooms.studio.projects.get(project_id), served, stored, "a test")
     for task in stored:
         api.post(f"/api/tasks/{task.id}/annotations", json={"result": [REVIEW], "lead_time": 5}).raise_for_status()
     sync(rooms.trainings, project_id)
