@@ -12,6 +12,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from loop.job_queue.progress import JobProgress
+
 UNCONNECTED = "unconnected"  # in place of the id of every project that is not connected: ids can be invented
 
 PREDICTIONS = Counter("loop_predictions", "Tasks predicted", ["project"])
@@ -52,18 +54,32 @@ class _TrainingSeconds(Collector):
         yield gauge
 
 
-def expose_trainings(seconds: Mapping[int, Mapping[str, float]]) -> bytes:
-    """Return the seconds of the newest training of each project, by stage, as text."""
-    recorded = CollectorRegistry()
-    recorded.register(_TrainingSeconds(seconds))
-    return generate_latest(recorded)
+class _Progress(Collector):
+    """How far the jobs have come that note it."""
+
+    def __init__(self, progress: Mapping[str, JobProgress]) -> None:
+        self._progress = progress
+
+    def collect(self) -> Iterable[Metric]:
+        """Return one gauge for each number."""
+        for name, text in (("done", "Images done"), ("left", "Images left"), ("rate", "Images a second")):
+            gauge = GaugeMetricFamily(f"loop_job_images_{name}", f"{text} of a job that runs", labels=["job"])
+            for job, progress in self._progress.items():
+                gauge.add_metric([job], getattr(progress, name))
+            yield gauge
 
 
-def expose() -> bytes:
-    """Return all counts as text, of all processes if gunicorn runs several."""
+def expose(progress: Mapping[str, JobProgress], seconds: Mapping[int, Mapping[str, float]]) -> bytes:
+    """
+    Return all metrics as text, of all processes if gunicorn runs several.
+
+    *progress* is that of the jobs, *seconds* those of the newest training of each project, by stage.
+    """
+    metrics = CollectorRegistry()
+    metrics.register(_Progress(progress))
+    metrics.register(_TrainingSeconds(seconds))
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if not folder:
-        return generate_latest(LOCAL)
-    together = CollectorRegistry()
-    together.register(_AllProcesses(Path(folder)))
-    return generate_latest(together)
+        return generate_latest(LOCAL) + generate_latest(metrics)
+    metrics.register(_AllProcesses(Path(folder)))
+    return generate_latest(metrics)

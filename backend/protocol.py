@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -11,8 +12,9 @@ from flask import Blueprint, Response, current_app, json, jsonify, request
 from backend import access
 from backend.body import BRIEF, read_body
 from backend.gate import Gate
-from backend.metrics import IMAGES_BROKEN, PREDICTIONS, UNCONNECTED, UNMAPPED, expose, expose_trainings
-from loop.errors import PayloadError
+from backend.metrics import IMAGES_BROKEN, PREDICTIONS, UNCONNECTED, UNMAPPED, expose
+from loop.errors import PayloadError, UpstreamError
+from loop.job_queue.progress import JobProgress
 from loop.label_studio.label_config import parse
 from loop.label_studio.payloads import project_id_of, project_of
 from loop.label_studio.tasks import read_tasks
@@ -97,11 +99,14 @@ def versions() -> Response:
 
 @protocol.get("/metrics")
 def metrics() -> Response:
-    """Counters for Prometheus, and where the seconds of the newest trainings went."""
+    """Counters for Prometheus, the progress of jobs if Redis answers, and where the newest trainings' seconds went."""
     rooms: Rooms = current_app.extensions["rooms"]
+    progress: dict[str, JobProgress] = {}
+    with suppress(UpstreamError):  # `loop status` and `loop doctor` tell that Redis does not answer
+        progress = rooms.queue.read_progress()
     newest = [training for each in rooms.studio.projects.all() for training in rooms.trainings.store.last(each.id, 1)]
     seconds = {training.project_id: seconds_of(training) for training in newest}
-    return Response(expose() + expose_trainings(seconds), mimetype="text/plain; version=0.0.4")
+    return Response(expose(progress, seconds), mimetype="text/plain; version=0.0.4")
 
 
 def _text(sent: Mapping[str, Any], key: str) -> str:

@@ -21,9 +21,16 @@ class FakeQueue:
 
     def __init__(self):
         self.asked = []
+        self.progress = []
 
     def close(self):
         pass
+
+    def note_progress(self, job, progress):
+        self.progress.append((job, progress))
+
+    def read_progress(self):
+        return {job: progress for job, progress in self.progress if progress.left}
 
     def ask_review(self, project_id):
         self.asked.append(("review", project_id))

@@ -63,13 +63,15 @@ def _parts(installation: InstallationRoom) -> dict[str, str]:
     }
     try:
         workers, lengths = installation.queue.workers(), installation.queue.lengths()
+        progress = installation.queue.read_progress()
     except UpstreamError as error:
         return {**states, "redis": str(error)}
     queues = {
         f"queue {name}": f"{count_of(workers.get(name, 0), 'worker')}, {count_of(length, 'job')} waiting"
         for name, length in lengths.items()
     }
-    return {**states, "redis": _answer(True), **queues}
+    running = {f"job {job}": f"{noted.line}" for job, noted in progress.items()}
+    return {**states, "redis": _answer(True), **queues, **running}
 
 
 def _restarted(installation: InstallationRoom) -> dict[str, str]:

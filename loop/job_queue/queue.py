@@ -15,12 +15,14 @@ from redis.retry import Retry
 from loop.errors import PayloadError, UpstreamError
 from loop.job_queue.connection import connect
 from loop.job_queue.job_lock import try_lock
+from loop.job_queue.progress import JobProgress
 
 if TYPE_CHECKING:
     from loop.job_queue.worker import Stopped
 
 GPU, DEFAULT = "gpu", "default"
 SHORT, LONG = 3600, 7 * 24 * 3600  # seconds that a job may take
+PROGRESS, PROGRESS_SECONDS = "loop:progress:", 600
 FAILURE_SECONDS = 24 * 3600  # that a failed job stays in Redis; RQ's own default is a year
 
 
@@ -158,6 +160,23 @@ class JobQueue:
             return {name: Queue(name, connection=self._redis).count for name in (GPU, DEFAULT)}
         except RedisError as error:
             raise _no_answer(error) from error
+
+    def note_progress(self, job: str, progress: JobProgress) -> None:
+        """Note how far a job such as `refresh-1` has come; forgotten when nothing is left, or the job notes no more."""
+        with suppress(RedisError):  # the job goes on: the next batch is noted again
+            if progress.left:
+                self._redis.set(f"{PROGRESS}{job}", progress.write(), ex=PROGRESS_SECONDS)
+            else:
+                self._redis.delete(f"{PROGRESS}{job}")
+
+    def read_progress(self) -> dict[str, JobProgress]:
+        """Return how far each job has come that notes it. Raises UpstreamError."""
+        try:
+            keys = sorted(self._redis.scan_iter(f"{PROGRESS}*"))
+            notes = zip(keys, self._redis.mget(keys), strict=True) if keys else ()
+        except RedisError as error:
+            raise _no_answer(error) from error
+        return {key.decode().removeprefix(PROGRESS): JobProgress.read(note) for key, note in notes if note}
 
     def oldest(self) -> datetime | None:
         """Return when the first waiting job of `default` was enqueued; None without one. Raises UpstreamError."""

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from loop.errors import NotStored, Refused, UpstreamError
+from loop.job_queue.progress import JobProgress
 from loop.label_studio.projects import Project
 from loop.label_studio.tasks import StoredTask
 from loop.registry.follow import follow
@@ -35,20 +36,20 @@ class _RefreshProgress:
         self._began, self._is_first = time.monotonic(), True
 
     def note(self, left: int) -> bool:
-        """Log a line, and make the queue follow after the first batch; return whether the version still serves."""
-        champion = self._serving.registry.versions.champion(self._project_id)
+        """Note how far it has come, make the queue follow after the first batch; return whether to go on."""
+        serving, project_id, queue = self._serving, self._project_id, self._serving.registry.queue
+        done = self._tasks - left
+        progress = JobProgress(done, left, done / max(time.monotonic() - self._began, 1e-3))
+        log.info("project %d: %s on the open tasks: %s", project_id, self._version, progress.line)
+        champion = serving.registry.versions.champion(project_id)
         if champion is None or champion.name != self._version:
+            queue.note_progress(f"refresh-{project_id}", replace(progress, left=0))
             return False
+        queue.note_progress(f"refresh-{project_id}", progress)
         if self._is_first and left:
             with suppress(UpstreamError):  # it is done again at the end
-                follow(self._serving.registry, self._project_id)
+                follow(serving.registry, project_id)
         self._is_first = False
-        done = self._tasks - left
-        rate = done / max(time.monotonic() - self._began, 1e-3)
-        log.info(
-            "project %d: %s: %d open tasks done, %d left, %.1f images a second, %d s left",
-            *(self._project_id, self._version, done, left, rate, left / rate),
-        )
         return True
 
 
@@ -57,10 +58,9 @@ def refresh(serving: ServingRoom, project_id: int) -> str:
     Store the champion's predictions for every open task that lacks them, then make the queue follow them.
 
     A second run stores nothing twice: tasks with a prediction of this version are left out. The refresh counts as done
-    only at its end: where it is killed, or stopped because another version serves, the sweep asks for it again. The
-    queue follows after the first batch. Raises UpstreamError, NotStored after all other
-    work is done, and RegistryError or DetectorBroken where the champion does not work: nothing is stored for a version
-    that cannot predict.
+    only at its end: where it is killed, or stopped because another version serves, the sweep asks for it again. Raises
+    UpstreamError, NotStored after all other work is done, and RegistryError or DetectorBroken where the champion does
+    not work: nothing is stored for a version that cannot predict.
     """
     project = serving.studio.projects.get(project_id)
     champion = serving.registry.versions.champion(project_id)
@@ -68,8 +68,7 @@ def refresh(serving: ServingRoom, project_id: int) -> str:
         serving.studio.projects.record_refresh(project, "")
         return "nothing to predict with yet"
     execution = str(uuid.uuid4())
-    waiting, beside = [], []
-    known: dict[int, StoredTask] = {}
+    waiting, beside, known = list[StoredTask](), list[StoredTask](), dict[int, StoredTask]()
     for task in serving.studio.client.open_tasks(project_id):
         if task.has(champion.name):
             known[task.id] = task
@@ -82,12 +81,10 @@ def refresh(serving: ServingRoom, project_id: int) -> str:
     _take_over(serving, project_id, champion.name, list(known), execution)
     predicted = _predict(serving, project, champion, waiting, empty, execution)
     serving.vision.ask_vectors(project_id)
+    line = f"{champion.name}: {predicted.done} of {len(waiting)} open tasks predicted"
     if predicted.left:
-        return (
-            f"{champion.name}: stopped with {predicted.left} of {len(waiting)} open tasks left: another version serves"
-        )
-    followed = follow(serving.registry, project_id).line
-    lines = [f"{champion.name}: {predicted.done} of {len(waiting)} open tasks predicted; {followed}"]
+        return f"{line}, then another version serves"
+    lines = [f"{line}; {follow(serving.registry, project_id).line}"]
     write_groups(serving, project_id)
     lines += shadow.predict_by_shadow(serving, project, beside, execution)
     if predicted.refused:

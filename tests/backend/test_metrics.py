@@ -1,5 +1,6 @@
-"""Metrics that come from the records."""
+"""Metrics that come from the records and from the queue."""
 
+from loop.job_queue.progress import JobProgress
 from loop.training.stopwatch import Stage, spend
 from tests.backend.builders import AUTH
 
@@ -11,3 +12,13 @@ def test_metrics_have_the_seconds_of_the_newest_training_by_stage(client, rooms)
     text = client.get("/metrics", headers=AUTH).text
 
     assert 'loop_training_seconds{project="1",stage="step"} 12.5' in text
+
+
+def test_metrics_say_how_far_a_job_has_come(client, rooms):
+    rooms.queue.note_progress("refresh-1", JobProgress(200, 100, 12.5))
+
+    lines = client.get("/metrics", headers=AUTH).text.splitlines()
+
+    assert 'loop_job_images_done{job="refresh-1"} 200.0' in lines
+    assert 'loop_job_images_left{job="refresh-1"} 100.0' in lines
+    assert 'loop_job_images_rate{job="refresh-1"} 12.5' in lines

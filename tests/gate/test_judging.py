@@ -73,6 +73,9 @@ def status_without_network(rooms):
         def lengths(self):
             return {}
 
+        def read_progress(self):
+            return {}
+
     return status(
         swap(
             rooms, (rooms.studio.client, Quiet()), (rooms.studio.backend, Quiet()), (rooms.queue, Quiet())

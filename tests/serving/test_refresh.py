@@ -1,6 +1,5 @@
 """Predicting the open tasks of a project anew."""
 
-import re
 from dataclasses import replace
 
 import pytest
@@ -105,7 +104,7 @@ def test_a_run_stops_at_the_next_batch_when_another_version_serves(promoting, tm
 
     line = refresh(promoting.serving, 1)
 
-    assert line == "yolo_detector@1.0.0: stopped with 3 of 5 open tasks left: another version serves"
+    assert line == "yolo_detector@1.0.0: 2 of 5 open tasks predicted, then another version serves"
     assert len(promoting.studio.client.stored) == 2
     assert is_due(promoting.serving, promoting.studio.projects.get(1))
     refresh(promoting.serving, 1)
@@ -113,14 +112,19 @@ def test_a_run_stops_at_the_next_batch_when_another_version_serves(promoting, tm
     assert not is_due(promoting.serving, promoting.studio.projects.get(1))
 
 
-def test_a_run_logs_done_left_rate_and_time_left(promoting, caplog):
+def test_a_run_says_what_is_done_and_left_in_the_log_and_to_the_queue(promoting, caplog):
     caplog.set_level("INFO", "loop.serving.refresh")
 
     refresh(promoting.serving, 1)
 
-    form = re.compile(r"(\d+) open tasks done, (\d+) left, [\d.]+ images a second, \d+ s left")
-    lines = [form.search(record.message).groups() for record in caplog.records]
-    assert lines == [("2", "3"), ("4", "1"), ("5", "0")]
+    notes = promoting.queue.progress
+    assert [(job, note.done, note.left) for job, note in notes] == [
+        ("refresh-1", 2, 3),
+        ("refresh-1", 4, 1),
+        ("refresh-1", 5, 0),
+    ]
+    said = "project 1: yolo_detector@1.0.0 on the open tasks: "
+    assert [record.message for record in caplog.records] == [said + note.line for _, note in notes]
 
 
 def test_a_broken_image_is_told(ready):

@@ -14,7 +14,8 @@ from rq.job import Job
 from loop.errors import UpstreamError
 from loop.installation.processes import EmbeddedRedis
 from loop.job_queue.connection import connect
-from loop.job_queue.queue import DEFAULT, GPU, JobQueue
+from loop.job_queue.progress import JobProgress
+from loop.job_queue.queue import DEFAULT, GPU, PROGRESS_SECONDS, JobQueue
 from loop.settings import Settings
 from loop.training.ask import ask_training
 from loop.training.retrain import cancel
@@ -48,6 +49,16 @@ def jobs(redis, connection):
 def test_a_hundred_asks_make_one_job(jobs):
     assert [jobs.ask_retrain(7) for _ in range(100)] == [True] + [False] * 99
     assert jobs.lengths() == {GPU: 1, DEFAULT: 0}
+
+
+def test_progress_is_read_until_nothing_is_left(jobs, connection):
+    jobs.note_progress("refresh-1", JobProgress(200, 100, 12.5))
+    jobs.note_progress("refresh-2", JobProgress(3, 7, 0.5))
+
+    assert jobs.read_progress()["refresh-1"] == JobProgress(200, 100, 12.5)
+    assert 0 < connection.ttl("loop:progress:refresh-1") <= PROGRESS_SECONDS
+    jobs.note_progress("refresh-1", JobProgress(300, 0, 12.5))
+    assert list(jobs.read_progress()) == ["refresh-2"]
 
 
 ASK = """
