@@ -5,7 +5,7 @@ import json
 import pytest
 
 from scripts import fault_table
-from tests.chaos.faults import FAULTS
+from tests.chaos import faults, postgres_faults
 
 COST = {
     "predicts": 9,
@@ -29,7 +29,7 @@ def test_a_run_that_did_not_come_to_its_end_makes_no_table():
 
 
 def test_the_page_has_a_row_for_each_fault(tmp_path):
-    names = sorted(FAULTS)
+    names = sorted([*faults.FAULTS, *postgres_faults.FAULTS])
     costs, page = tmp_path / "faults.json", tmp_path / "page.md"
     costs.write_text(json.dumps({"cores": 2, "seed": 7, "faults": dict.fromkeys(names, COST)}))
     page.write_text(fault_table.PAGE.read_text())

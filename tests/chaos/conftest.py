@@ -1,11 +1,11 @@
-"""What the faults cost, in one file."""
+"""What the faults cost, of all modules in one file."""
 
 import pytest
 
+from tests.chaos import faults, postgres_faults
 from tests.chaos.costs import Costs
-from tests.chaos.faults import FAULTS
 
 
 @pytest.fixture(scope="session")
 def costs():
-    return Costs(FAULTS)
+    return Costs([*faults.FAULTS, *postgres_faults.FAULTS])

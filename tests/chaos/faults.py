@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from loop.job_queue.connection import connect
 from tests.chaos.installation import set_clock
 from tests.chaos.studio_proxy import DOWN, HANGING, WELL
-from tests.chaos.work_faults import import_killed, jobs_wait_for_nobody
+from tests.chaos.work_faults import import_killed, jobs_wait_for_nobody, promotion_killed, training_killed
 from tests.services import children, names_of, until
 
 LOCK_SECONDS = 30.0
@@ -177,6 +177,8 @@ STUDIO = {
 }
 CUT_OFF = {
     "an import of reviews is killed": import_killed,
+    "a training is killed twice": training_killed,
+    "promotions are killed": promotion_killed,
 }
 OTHERS = {
     "Label Studio is restored from an older backup": studio_restored,
