@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from loop.regions import Detection, Pixels
+from loop.regions import Box, Detection, Pixels
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+DECIMALS = 4  # of boxes, in fractions of the image, and of confidences; float32 noise is a thousandth of that
+MOST_DETECTIONS = 300  # on an image
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,6 +24,14 @@ class RawDetections:
     box: NDArray[np.float64]  # (detections, 4)
     class_id: NDArray[np.int64]
     confidence: NDArray[np.float64]
+
+    def name(self, class_names: Sequence[str]) -> list[Detection]:
+        """Return the detections with the names of their classes."""
+        columns = self.box.tolist(), self.class_id.tolist(), self.confidence.tolist()
+        return [
+            Detection(Box(*box), class_names[class_id], confidence)
+            for box, class_id, confidence in zip(*columns, strict=True)
+        ]
 
 
 class Detector(Protocol):
@@ -42,3 +54,24 @@ class Detector(Protocol):
 
         Raises DetectionFailed, DetectorBroken.
         """
+
+
+def round_rows(rows: NDArray[np.float64], image: Pixels, floor: float) -> RawDetections:
+    """
+    Round rows of `xyxy` in pixels, confidence and class id, and put them in an order that depends on nothing else.
+
+    Detections of less than *floor* confidence are left out.
+    """
+    import numpy as np
+
+    height, width = image.shape[:2]
+    box = np.round(rows[:, :4] / [width, height, width, height], DECIMALS).clip(0.0, 1.0) + 0.0  # no -0.0
+    confidence, class_id = np.round(rows[:, 4], DECIMALS), rows[:, 5].astype(np.int64)
+    order = np.lexsort((*box.T, class_id, -confidence))
+    order = order[confidence[order] >= floor]
+    return RawDetections(box[order], class_id[order], confidence[order])
+
+
+def least_before_rounding(floor: float) -> float:
+    """Return the confidence above which a detection may reach *floor* by rounding."""
+    return max(0.0, floor - 0.1**DECIMALS)

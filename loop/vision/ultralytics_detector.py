@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 
 from loop.errors import DetectionFailed, DetectorBroken, WeightsRefused
 from loop.failures import describe_error
-from loop.regions import Box, Detection, Pixels
-from loop.vision.detector import RawDetections
+from loop.regions import Detection, Pixels
+from loop.vision.detector import MOST_DETECTIONS, RawDetections, least_before_rounding, round_rows
 from loop.vision.ultralytics_setup import repeat_arithmetic
 from loop.vision.ultralytics_weights import check_device, class_names, open_model, trained_size
 
 ADVICE = "set LOOP_DEVICE=cpu, lower LOOP_IMAGE_SIZE, or use a smaller model"
-DECIMALS = 4  # of boxes, in fractions of the image, and of confidences; float32 noise is a thousandth of that
-MOST_DETECTIONS = 300  # on an image
 
 
 class UltralyticsDetector:
@@ -39,7 +37,8 @@ class UltralyticsDetector:
         """
         check_device(device)
         self._model = open_model(weights)
-        self.image_size = image_size or trained_size(self._model)
+        self.trained_size = trained_size(self._model)
+        self.image_size = image_size or self.trained_size
         self._lock = threading.Lock()
         self.is_broken = False
         self.class_names = class_names(self._model)
@@ -55,7 +54,7 @@ class UltralyticsDetector:
 
         Returns one list for each image, most confident first. Raises DetectionFailed, DetectorBroken.
         """
-        return [self._list(self.look(image, floor)) for image in images]
+        return [self.look(image, floor).name(self.class_names) for image in images]
 
     def look(self, image: Pixels, floor: float, *, is_multi_label: bool = False) -> RawDetections:
         """
@@ -68,14 +67,23 @@ class UltralyticsDetector:
                 rows = self._rows(image, floor, is_multi_label=is_multi_label)
             except Exception as error:
                 raise self._failure(error) from error
-        return _round(rows, image, floor)
+        return round_rows(rows, image, floor)
+
+    @property
+    def network(self) -> Any:
+        """The fused network that predicts, a torch module."""
+        return self._model.predictor.model.model
+
+    @property
+    def is_end_to_end(self) -> bool:
+        """Whether the head gives each object one box."""
+        return bool(self._model.predictor.model.end2end)
 
     def watch(self, receive: Callable[[list[Any]], None]) -> None:
         """Call *receive* with the feature maps of every image from now on: P3, P4, P5, each (1, channels, y, x)."""
         from ultralytics.nn.modules.head import Detect
 
-        network = self._model.predictor.model.model  # the fused network that predicts, inside the backend
-        head = next(module for module in network.modules() if isinstance(module, Detect))
+        head = next(module for module in self.network.modules() if isinstance(module, Detect))
         head.register_forward_pre_hook(lambda _, inputs: receive(list(inputs[0])))
 
     def _rows(self, image: Pixels, floor: float, *, is_multi_label: bool) -> NDArray[np.float64]:
@@ -89,22 +97,15 @@ class UltralyticsDetector:
             pixels = predictor.preprocess([image])
             (rows,) = nms.non_max_suppression(
                 predictor.inference(pixels),
-                max(0.0, floor - 10**-DECIMALS),  # a confidence that rounding lifts to the floor counts
+                least_before_rounding(floor),
                 predictor.args.iou,
                 multi_label=is_multi_label,
                 max_det=MOST_DETECTIONS,
-                end2end=predictor.model.end2end,
+                end2end=self.is_end_to_end,
             )
             rows[:, :4] = ops.scale_boxes(pixels.shape[2:], rows[:, :4], image.shape)
             array: NDArray[np.float64] = rows[:, :6].cpu().numpy().astype(np.float64)
         return array
-
-    def _list(self, detected: RawDetections) -> list[Detection]:
-        columns = detected.box.tolist(), detected.class_id.tolist(), detected.confidence.tolist()
-        return [
-            Detection(Box(*box), self.class_names[class_id], confidence)
-            for box, class_id, confidence in zip(*columns, strict=True)
-        ]
 
     def _failure(self, error: Exception) -> DetectionFailed | DetectorBroken:
         """Return DetectionFailed where the detector still works on an empty image, else DetectorBroken."""
@@ -122,13 +123,3 @@ class UltralyticsDetector:
 
     def _empty_image(self) -> Pixels:
         return np.zeros((self.image_size, self.image_size, 3), np.uint8)
-
-
-def _round(rows: NDArray[np.float64], image: Pixels, floor: float) -> RawDetections:
-    """Round boxes and confidences, and put them in an order that depends on nothing else."""
-    height, width = image.shape[:2]
-    box = np.round(rows[:, :4] / [width, height, width, height], DECIMALS).clip(0.0, 1.0) + 0.0  # no -0.0
-    confidence, class_id = np.round(rows[:, 4], DECIMALS), rows[:, 5].astype(np.int64)
-    order = np.lexsort((*box.T, class_id, -confidence))
-    order = order[confidence[order] >= floor]
-    return RawDetections(box[order], class_id[order], confidence[order])

@@ -4,18 +4,35 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from loop.errors import DetectorBroken
 
+GPU_DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # of NVIDIA, of Windows below WSL, and of AMD
 SAFE = {"ULTRALYTICS_SAFE_LOAD": "true", "YOLO_AUTOINSTALL": "false", "YOLO_OFFLINE": "true"}
 
 
 def thread_count() -> int:
     """Return how many threads a computation may use."""
     return int(os.environ.get("OMP_NUM_THREADS") or 0) or os.cpu_count() or 1
+
+
+def is_on_cpu(device: str) -> bool:
+    """
+    Whether a device, named as in `LOOP_DEVICE`, is the CPU of this machine; empty: whether no GPU is better.
+
+    Torch is asked, and so imported, only where the machine has a driver for a GPU.
+    """
+    if device:
+        return device.strip().lower() == "cpu"
+    if sys.platform != "win32" and not any(Path(driver).exists() for driver in GPU_DRIVERS):
+        return True
+    import torch
+
+    return not torch.cuda.is_available()
 
 
 def prepare_ultralytics() -> None:

@@ -30,25 +30,38 @@ def checkpoint(path, pickled=HARMLESS, *, compress=zipfile.ZIP_STORED, **more):
     return path
 
 
-def write_detector(path):
-    """Write the weights of a YOLO11n that detects many boxes of low confidence on anything; return their path."""
+def write_detector(path, plan="yolo11n.yaml", *, is_end_to_end=False):
+    """Write the weights of a small YOLO that detects many boxes of low confidence on anything; return their path."""
     prepare_ultralytics()
     import torch
     from ultralytics import YOLO
 
     torch.manual_seed(0)
-    model = YOLO("yolo11n.yaml", task="detect")
+    model = YOLO(plan, task="detect")
     model.model.names = dict(enumerate(CLASSES))
     head = model.model.model[-1]
     head.nc = len(CLASSES)
-    for sides, classes in zip(head.cv2, head.cv3, strict=True):
+    for sides, classes in _branches(head):
         sides[-1].bias.data = -0.5 * torch.arange(head.reg_max).repeat(4)  # near sides are likelier, so boxes are small
+        if head.reg_max == 1:
+            sides[-1].bias.data[:] = 2.0  # cells
         classes[-1] = torch.nn.Conv2d(classes[-1].in_channels, head.nc, 1)
         torch.nn.init.normal_(classes[-1].weight, std=0.3)
         torch.nn.init.constant_(classes[-1].bias, -4.0)
     _set_statistics(model.model)
+    if is_end_to_end:
+        head.end2end = True
+        head.fuse()  # leaves out the branch whose boxes overlap
     model.save(str(path))
     return path
+
+
+def _branches(head):
+    """The last layers of each scale for boxes and classes; a head that is end to end has them twice."""
+    pairs = list(zip(head.cv2, head.cv3, strict=True))
+    if getattr(head, "one2one_cv2", None) is not None:
+        pairs += zip(head.one2one_cv2, head.one2one_cv3, strict=True)
+    return pairs
 
 
 def _set_statistics(network):

@@ -1,0 +1,87 @@
+"""Exports trained weights for a CPU, with torch and OpenVINO; in a process of a job or of the command line."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from loop.errors import ExportFailed
+from loop.failures import describe_error
+from loop.vision.cpu import model_file
+from loop.vision.cpu.model_file import DetectorFacts
+from loop.vision.cpu.openvino_detector import prepare_openvino
+
+if TYPE_CHECKING:
+    from loop.vision.ultralytics_detector import UltralyticsDetector
+
+TRACED = (96, 160)  # pixels: height and width of the example; other sizes are checked
+CHECKED = ((64, 64), (160, 96), (256, 320))
+MOST_PIXELS, MOST_CONFIDENCE = 0.05, 1e-3  # mean difference from the output of the trained weights that is noise
+
+
+def export(detector: UltralyticsDetector, out: Path) -> None:
+    """
+    Write the network that a detector predicts with as a file for OpenVINO, in float32, for input of any size.
+
+    Its output must be that of the trained weights on noise of several sizes. Raises ExportFailed.
+    """
+    prepare_openvino()
+    try:
+        with tempfile.TemporaryDirectory(prefix="loop-export-") as scratch, _quiet():
+            facts = _export(detector, Path(scratch))
+            model_file.write(Path(scratch), facts, out)
+    except ExportFailed:
+        raise
+    except Exception as error:  # torch and OpenVINO may raise anything for a network that they cannot convert
+        raise ExportFailed(describe_error(error)) from error
+
+
+def _export(detector: UltralyticsDetector, folder: Path) -> DetectorFacts:
+    import openvino
+    import torch
+
+    network = deepcopy(detector.network).float().cpu().eval()
+    head = network.model[-1]
+    is_end_to_end = detector.is_end_to_end
+    head.export = head.dynamic = True
+    head.postprocess = lambda output: output  # the best boxes are chosen outside, for any number of boxes
+    with torch.no_grad():
+        example = torch.rand(1, 3, *TRACED)
+        trace: Any = torch.jit.trace
+        traced = trace(network, example, strict=False, check_trace=False)
+        converted = openvino.convert_model(traced, input=[1, 3, -1, -1], example_input=example)
+        openvino.save_model(converted, folder / model_file.NETWORK, compress_to_fp16=False)
+        _check(network, (folder / model_file.NETWORK), is_end_to_end=is_end_to_end)
+    return DetectorFacts(detector.class_names, detector.trained_size, int(head.stride.max()), is_end_to_end)
+
+
+def _check(network: Any, file: Path, *, is_end_to_end: bool) -> None:
+    """Compare the output for noise of several sizes. Raises ExportFailed."""
+    import openvino
+    import torch
+
+    compiled = openvino.Core().compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    for size in CHECKED:
+        noise = torch.rand(1, 3, *size)
+        wanted, output = network(noise)[0].numpy(), compiled(noise.numpy())[0][0]
+        if wanted.shape != output.shape:
+            raise ExportFailed(f"its output for {size} has the shape {output.shape}, expected {wanted.shape}")
+        difference = np.abs(wanted - output)
+        boxes, scores = np.split(difference.T if is_end_to_end else difference, [4])
+        if not (boxes.mean() <= MOST_PIXELS and scores.mean() <= MOST_CONFIDENCE):
+            raise ExportFailed(f"its output differs by {boxes.mean():.3g} pixels and {scores.mean():.3g} of confidence")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave out warnings of torch that it traces, which is what is wanted."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,42 @@
+"""The file of an exported detector: a zip of the network for OpenVINO and the facts that weights carry. Pure."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+SUFFIX = ".openvino"
+NETWORK, NUMBERS, FACTS = "network.xml", "network.bin", "detector.json"
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorFacts:
+    """
+    The facts about an exported detector.
+
+    *class_names* are in the order of the class ids, *image_size* is the size of the training in pixels, *stride* is
+    that of the coarsest map. *is_end_to_end*: the head gives each object one box.
+    """
+
+    class_names: tuple[str, ...]
+    image_size: int
+    stride: int
+    is_end_to_end: bool
+
+
+def write(folder: Path, facts: DetectorFacts, out: Path) -> None:
+    """Pack the network in *folder* and its facts."""
+    with zipfile.ZipFile(out, "w") as file:
+        for name in (NETWORK, NUMBERS):
+            file.write(folder / name, name)
+        file.writestr(FACTS, json.dumps(asdict(facts), indent=2))
+
+
+def read(path: Path) -> tuple[bytes, bytes, DetectorFacts]:
+    """Return the network as OpenVINO reads it, its numbers, and its facts."""
+    with zipfile.ZipFile(path) as file:
+        content = json.loads(file.read(FACTS))
+        facts = DetectorFacts(**content | {"class_names": tuple(content["class_names"])})
+        return file.read(NETWORK), file.read(NUMBERS), facts

@@ -1,0 +1,127 @@
+"""A YOLO detector on a CPU, through OpenVINO."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loop.errors import DetectionFailed, DetectorBroken, WeightsRefused
+from loop.failures import describe_error
+from loop.regions import Detection, Pixels
+from loop.vision.cpu import model_file
+from loop.vision.cpu.letterbox import Letterbox
+from loop.vision.cpu.suppression import Rows, suppress, take_best
+from loop.vision.detector import MOST_DETECTIONS, RawDetections, least_before_rounding, round_rows
+from loop.vision.ultralytics_setup import thread_count
+
+ADVICE = "set LOOP_DEVICE=cpu, lower LOOP_IMAGE_SIZE, or use a smaller model"
+
+
+class OpenVinoDetector:
+    """
+    An exported detector in memory. The same file detects the same on an image, to the bit, in every process of a
+    machine.
+
+    Every image goes through the network alone, by all threads of the process. Boxes and confidences are rounded as
+    those of the trained weights are. Threads can share a detector. *is_broken*: it detects on no image any more.
+    """
+
+    def __init__(self, file: Path, *, image_size: int | None = None) -> None:
+        """
+        Load an exported file and detect once, on an empty image; *image_size* is by default the size of the training.
+
+        Raises WeightsRefused.
+        """
+        self._lock = threading.Lock()
+        self.is_broken = False
+        try:
+            network, numbers, self._facts = model_file.read(file)
+            self.image_size = image_size or self._facts.image_size
+            self.class_names = self._facts.class_names
+            self._request = _compile(network, numbers).create_infer_request()
+            self._rows(self._empty_image(), 1.0, is_multi_label=False)
+        except Exception as error:
+            kind = f"an exported detector that detects nothing here ({describe_error(error)})"
+            raise WeightsRefused(file, kind, ADVICE) from error
+
+    def detect(self, images: Sequence[Pixels], floor: float) -> list[list[Detection]]:
+        """
+        Detect on BGR images, uint8 (height, width, 3) of any size; every detection of at least *floor* confidence.
+
+        Returns one list for each image, most confident first. Raises DetectionFailed, DetectorBroken.
+        """
+        return [self.look(image, floor).name(self.class_names) for image in images]
+
+    def look(self, image: Pixels, floor: float, *, is_multi_label: bool = False) -> RawDetections:
+        """
+        Detect on one image. A box has its best class alone, or, with *is_multi_label*, every class it may have.
+
+        Raises DetectionFailed, DetectorBroken.
+        """
+        try:
+            rows = self._rows(image, floor, is_multi_label=is_multi_label)
+        except Exception as error:
+            raise self._failure(error) from error
+        return round_rows(rows.astype(np.float64), image, floor)
+
+    def _rows(self, image: Pixels, floor: float, *, is_multi_label: bool) -> Rows:
+        """Return `xyxy` in pixels, confidence and class id of each detection, (detections, 6)."""
+        place = Letterbox.of(image, self.image_size, self._facts.stride)
+        output, least = self._infer(place.fill(image)), least_before_rounding(floor)
+        if self._facts.is_end_to_end:
+            rows = take_best(output, least, MOST_DETECTIONS)
+        else:
+            rows = suppress(output, least, MOST_DETECTIONS, is_multi_label=is_multi_label)
+        place.scale_back(rows, image)
+        return rows
+
+    def _infer(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        with self._lock:
+            self._request.infer({0: pixels})
+            output: NDArray[np.float32] = self._request.get_output_tensor(0).data[0].copy()
+        return output
+
+    def _failure(self, error: Exception) -> DetectionFailed | DetectorBroken:
+        """Return DetectionFailed where the detector still works on an empty image, else DetectorBroken."""
+        try:
+            self._rows(self._empty_image(), 1.0, is_multi_label=False)
+        except Exception:  # noqa: BLE001 (OpenVINO may raise anything; the first error says more)
+            self.is_broken = True
+            return DetectorBroken(describe_error(error))
+        return DetectionFailed(f"the detector failed on it: {describe_error(error)}")
+
+    def _empty_image(self) -> Pixels:
+        return np.zeros((self.image_size, self.image_size, 3), np.uint8)
+
+
+def prepare_openvino() -> None:
+    """Keep OpenVINO off the network; call this before it is imported anywhere. By itself it reports conversions."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # importing it fails
+
+
+def _compile(network: bytes, numbers: bytes) -> Any:
+    """
+    Return a network for input of any size, in float32 and with a fixed number of threads.
+
+    By itself OpenVINO computes in bfloat16 where the processor can, which moves boxes. Threads that are bound to cores
+    would share the first cores with those of other processes.
+    """
+    prepare_openvino()
+    import openvino
+
+    core = openvino.Core()
+    options = {
+        "INFERENCE_PRECISION_HINT": "f32",
+        "EXECUTION_MODE_HINT": "ACCURACY",
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": "1",
+        "INFERENCE_NUM_THREADS": str(thread_count()),
+        "ENABLE_CPU_PINNING": False,
+    }
+    return core.compile_model(core.read_model(network, numbers), "CPU", options)
