@@ -121,10 +121,6 @@ class ArchiveRefused(RegistryError):
     """An archive of weights is refused; none of it was executed or kept."""
 
 
-class ExportFailed(RegistryError):
-    """Weights cannot be exported for the device that serves them."""
-
-
 class DetectionFailed(LoopError):
     """The detector raised an error for one image, and works on others."""
 

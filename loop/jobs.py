@@ -132,7 +132,7 @@ def sync_all() -> str:
         for project in projects:
             rooms.queue.ask_sync(project.id)
             rooms.vision.ask_vectors(project.id)
-            _succeeds(project, lambda project: rooms.registry.versions.tidy(project.id))
+            _succeeds(project, lambda project: rooms.registry.tidy(project.id))
     return f"asked: sync {[project.id for project in projects]}"
 
 

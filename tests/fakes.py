@@ -199,7 +199,9 @@ class FakeDetector:
 
 
 class FakeDetectors:
-    """Loads the same fake detector for all weights, and has none to start from."""
+    """Loads the same fake detector for all weights, and has none to start from; nothing is exported."""
+
+    is_on_cpu = False
 
     def __init__(self, *detections):
         self._found = detections

@@ -79,8 +79,10 @@ def _version_row(version: Version, marks: Mapping[str, str]) -> tuple[str, ...]:
 @models_group.command("show")
 def show_model(name: VersionName, project: ProjectId) -> None:
     """Show the full record of a version."""
-    version = open_rooms(project).registry.versions.get(project, name)
-    print_json(asdict(version), default=str)
+    registry = open_rooms(project).registry
+    version = registry.versions.get(project, name)
+    variant = registry.variants.of(version)
+    print_json(asdict(version) | {"exported": asdict(variant) if variant else None}, default=str)
 
 
 @models_group.command("promote")

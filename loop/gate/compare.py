@@ -24,6 +24,8 @@ def judge(
     """
     Judge a candidate, *evaluated* on the snapshot, against the champion, and keep the report of every ruling.
 
+    Both are measured as they serve on this machine.
+
     Without a champion the candidate is compared with the start weights, or with a detector that finds nothing.
     """
     report = _make_report(gate, snapshot, champion, candidate, evaluated)
@@ -40,8 +42,8 @@ def compare(gate: GateRoom, project_id: int, first: str, second: str, snapshot: 
     """
     versions = [gate.registry.versions.get(project_id, name) for name in (first, second)]
     chosen = _find_snapshot(gate, project_id, snapshot)
-    weights = gate.registry.versions.bring(versions[1])
-    evaluated = gate.evaluator.evaluate(weights, chosen.data, versions[1].image_size)
+    file = gate.registry.served_file(versions[1])
+    evaluated = gate.evaluator.evaluate(file, chosen.data, versions[1].image_size)
     return _make_report(gate, chosen, versions[0], versions[1], evaluated)
 
 
@@ -49,7 +51,7 @@ def _make_report(
     gate: GateRoom, snapshot: Snapshot, champion: Version | None, candidate: Version, evaluated: Evaluation
 ) -> GateReport:
     project_id, images = candidate.project_id, snapshot.held_out()
-    weights = gate.registry.versions.bring(champion) if champion else gate.registry.detectors.base_if_here()
+    weights = gate.registry.served_file(champion) if champion else gate.registry.detectors.base_if_here()
     image_size = champion.image_size if champion else None
     before = gate.evaluator.evaluate(weights, snapshot.data, image_size) if weights else evaluated.without_detections()
     threshold = gate.registry.thresholds.under(gate.studio.projects.get(project_id).config()).display
@@ -85,7 +87,8 @@ def _make_picture(
 
 
 def _measure_latency(gate: GateRoom, other: tuple[Path, int | None], candidate: Version, images: list[Path]) -> Latency:
-    return Latency(*gate.registry.detectors.latencies((other, (candidate.weights, candidate.image_size)), images))
+    served = gate.registry.served_file(candidate), candidate.image_size
+    return Latency(*gate.registry.detectors.latencies((other, served), images))
 
 
 def _list_known_images(gate: GateRoom, champion: Version | None) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from loop.errors import NotPassed
+from loop.gate.parity import export_before_serving
 from loop.gate.room import GateRoom
 from loop.gate.rule import find_objection
 from loop.registry.promote import promote
@@ -21,4 +22,6 @@ def promote_by_hand(gate: GateRoom, project_id: int, name: str, why: str | None,
     objection = find_objection(outcome, has_served=has_served)
     if objection and not (is_forced and why and why.strip()):
         raise NotPassed(version.name, objection)
+    if not has_served:  # a version that served without an export goes on as it was
+        export_before_serving(gate, version)
     return promote(gate.registry, project_id, version.name, why or "by hand")

@@ -29,7 +29,10 @@ from loop.storage.tables import IS_OPEN
 RECORDS, MANIFEST = "loop.sqlite3", "backup.json"
 FOLDERS = ("weights", "reports", "snapshots", "spool")
 SAVED = (RECORDS, KEY_FILE, *FOLDERS)
-WEIGHTS = "SELECT weights FROM versions WHERE weights != ''"  # below the folder of weights
+EXPORTS = "SELECT file FROM variants JOIN versions ON name = version AND versions.project_id = variants.project_id"
+WEIGHTS = (  # below the folder of weights: those of all versions that have theirs, and their exports
+    f"SELECT weights FROM versions WHERE weights != '' UNION {EXPORTS} WHERE weights != '' AND file IS NOT NULL"  # noqa: S608 (a constant)
+)
 OPEN_SNAPSHOTS = f"SELECT snapshot FROM trainings WHERE {IS_OPEN} AND snapshot IS NOT NULL"  # noqa: S608 (a constant)
 WAITING = (".event", ".aside")  # events that wait for the records; other files are being written
 FORMAT = 1

@@ -7,6 +7,8 @@ from loop.installation.findings import Finding, ok, warning, wrong
 from loop.installation.room import InstallationRoom
 from loop.label_studio.classes import FIT_ADVICE, fit_classes, join_names
 from loop.label_studio.projects import Project
+from loop.registry.loaded_version import LoadedVersion
+from loop.registry.store import Version
 
 
 def weights(installation: InstallationRoom, project: Project) -> list[Finding]:
@@ -39,7 +41,19 @@ def detector(installation: InstallationRoom, project: Project) -> list[Finding]:
         return [wrong("detector", f"nothing is predicted: {error}", advice if champion else "set LOOP_BASE_WEIGHTS")]
     if served.detector is None:
         return [ok("detector", "no weights yet")]
-    return [ok("detector", f"{served.version} detects")]
+    return [_describe_runtime(installation, champion, served)]
+
+
+def _describe_runtime(installation: InstallationRoom, champion: Version | None, served: LoadedVersion) -> Finding:
+    """Describe what runs the detector, and why it is not the exported file."""
+    summary = f"{served.version} detects by {served.runtime}"
+    variant = installation.registry.variants.of(champion) if champion else None
+    if variant is None or served.runtime == variant.runtime or not installation.registry.detectors.is_on_cpu:
+        return ok("detector", summary)
+    if variant.file is None:
+        return ok("detector", f"{summary}: its export for {variant.runtime} was refused: {variant.reason}")
+    advice = f"restore {variant.file} from a backup; until then predictions take longer and more memory"
+    return warning("detector", f"{summary}, because its export is missing, damaged or does not run here", advice)
 
 
 def labels(installation: InstallationRoom, project: Project) -> list[Finding]:

@@ -11,6 +11,7 @@ from loop.label_studio.classes import FIT_ADVICE, fit_classes, join_names
 from loop.label_studio.label_config import parse
 from loop.label_studio.states import ProjectChanges, ProjectState
 from loop.label_studio.views import IS_OPEN, View, ViewChange, put_view
+from loop.registry.export import export_once
 from loop.registry.follow import ask_refresh
 from loop.registry.store import FIRST, VersionFacts
 from loop.reviews.way_in import ensure_backend, ensure_webhook
@@ -88,6 +89,7 @@ def _first_version(installation: InstallationRoom, project_id: int, start: _Star
             training={"from": start.weights.name, "image_size": start.image_size},
         )
         version = installation.registry.versions.add(project_id, start.weights, facts, number=FIRST)
+    export_once(installation.registry, version)
     installation.registry.versions.promote(project_id, version.name, "the weights to start from")
     return [f"{version.name} serves: {start.weights.name}, at {start.image_size} pixels"]
 

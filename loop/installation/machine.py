@@ -26,7 +26,7 @@ from loop.storage.keys import DerivedSecrets
 
 PLACE, SOFTWARE = "machine", "software"  # names of facts in the records
 MISSING = "missing"
-PACKAGES = ("label-studio-yolo-loop", "torch", "ultralytics-opencv-headless", "rq", "sqlalchemy")
+PACKAGES = ("label-studio-yolo-loop", "torch", "ultralytics-opencv-headless", "openvino", "rq", "sqlalchemy")
 SAME_CODE = "install the same version on every machine, and start `loop up` or `loop schedule` first"
 BOOT = Path("/proc/sys/kernel/random/boot_id")  # the same in all containers of a machine
 

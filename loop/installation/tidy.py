@@ -109,7 +109,7 @@ def _release_weights(installation: InstallationRoom) -> int:
             if keep is None or not is_idle or installation.trainings.store.open(project_id):
                 return 0
             released = versions.release_weights(project_id, keep)
-            versions.tidy(project_id)
+            installation.registry.tidy(project_id)
         return released
 
     return _of_each_project(installation, release)

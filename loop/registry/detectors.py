@@ -14,16 +14,21 @@ from weakref import WeakValueDictionary
 
 from loop.errors import UpstreamError, WeightsRefused
 from loop.storage.files import copy_whole, sha256_of
-from loop.vision.ultralytics_setup import prepare_ultralytics
+from loop.vision.cpu.model_file import SUFFIX
+from loop.vision.ultralytics_setup import is_on_cpu, prepare_ultralytics
 from loop.vision.ultralytics_weights import check_device, first_device
 from loop.vision.weights_kind import EXPECTED, check_kind
 
 if TYPE_CHECKING:
     from loop.registry.probe import ProbedWeights
+    from loop.vision.cpu.openvino_detector import OpenVinoDetector
     from loop.vision.detector import Detector
     from loop.vision.ultralytics_detector import UltralyticsDetector
 
+    OwnDetector = OpenVinoDetector | UltralyticsDetector
+
 WARM_UP = 3  # images that are not timed
+EXPORT_SIZE = 64  # pixels; an exported file takes input of any size
 
 
 class Detectors:
@@ -33,7 +38,7 @@ class Detectors:
         """*image_size*, in pixels of the longer side, is for weights without a size of their own; None: as trained."""
         self._device, self._image_size, self._downloads = device, image_size, downloads
         self._base = Path(base).expanduser()
-        self._in_memory: WeakValueDictionary[tuple[str, int | None], UltralyticsDetector] = WeakValueDictionary()
+        self._in_memory: WeakValueDictionary[tuple[str, int | None], OwnDetector] = WeakValueDictionary()
         self._loading = threading.Lock()
 
     def check_device(self) -> None:
@@ -44,22 +49,41 @@ class Detectors:
         """
         Load weights into memory, to detect at *image_size* pixels, at the size of the settings, or as trained.
 
-        The detector has detected once, on an empty image. All who hold weights of one content share one detector, which
-        leaves the memory with the last of them. Raises WeightsRefused, and PayloadError for LOOP_DEVICE.
+        *weights* are a `.pt`, or a file that was exported from one. The detector has detected once, on an empty image.
+        All who hold weights of one content share one detector, which leaves the memory with the last of them. Raises
+        WeightsRefused, and PayloadError for LOOP_DEVICE.
         """
-        from loop.vision.ultralytics_detector import UltralyticsDetector
-
-        check_kind(weights)
         size = image_size or self._image_size
         with self._loading:
             key = (sha256_of(weights), size)
             detector = self._in_memory.get(key)
             if detector is None or detector.is_broken:
                 gc.collect()  # a network refers to itself: one that nobody holds goes before another comes
-                detector = self._in_memory[key] = UltralyticsDetector(
-                    weights, device=first_device(self._device), image_size=size
-                )
+                detector = self._in_memory[key] = self._load(weights, size)
         return detector
+
+    @property
+    def is_on_cpu(self) -> bool:
+        """Whether detectors run on a CPU on this machine, so that exported files serve."""
+        return is_on_cpu(self._device)
+
+    def export(self, weights: Path, out: Path) -> None:
+        """Export weights to a file for the CPU. Raises WeightsRefused."""
+        from loop.vision.cpu.export import export
+        from loop.vision.ultralytics_detector import UltralyticsDetector
+
+        check_kind(weights)
+        export(UltralyticsDetector(weights, device="cpu", image_size=EXPORT_SIZE), out)
+
+    def _load(self, weights: Path, size: int | None) -> OwnDetector:
+        if weights.suffix == SUFFIX:
+            from loop.vision.cpu.openvino_detector import OpenVinoDetector
+
+            return OpenVinoDetector(weights, image_size=size)
+        from loop.vision.ultralytics_detector import UltralyticsDetector
+
+        check_kind(weights)
+        return UltralyticsDetector(weights, device=first_device(self._device), image_size=size)
 
     def probe(self, weights: Path, pickle_sha256: str, image_size: int | None) -> ProbedWeights:
         """Load weights from elsewhere in a process of their own. Raises ArchiveRefused, WeightsRefused."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from loop.label_studio.label_config import LabelConfig
 from loop.vision.detector import Detector
 
+TRAINED, EXPORTED = "torch", "OpenVINO"  # run the trained weights, and their export for a CPU
+
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
@@ -23,9 +25,14 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class LoadedVersion:
-    """A version with its detector and thresholds in one object: no prediction can have the name of another version."""
+    """
+    A version with its detector and thresholds in one object: no prediction can have the name of another version.
+
+    *runtime* is the library that the detector runs by.
+    """
 
     version: str
     detector: Detector | None  # None without any weights, or for the reason in *error*
     thresholds: Thresholds = Thresholds()
     error: str | None = None
+    runtime: str = TRAINED

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from pathlib import Path
 
-from loop.errors import WeightsRefused
+from loop.errors import RegistryError, WeightsRefused
 from loop.job_queue.queue import JobQueue
 from loop.label_studio.room import StudioRoom
 from loop.notices import Outbox
 from loop.registry.detectors import Detectors
-from loop.registry.loaded_version import LoadedVersion, Thresholds
+from loop.registry.loaded_version import EXPORTED, LoadedVersion, Thresholds
 from loop.registry.moves import MoveLog
 from loop.registry.store import FIRST, Version, WeightsRegistry
+from loop.registry.variants import VariantStore
+from loop.vision.detector import Detector
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +28,7 @@ class RegistryRoom:
     queue: JobQueue
     outbox: Outbox
     versions: WeightsRegistry
+    variants: VariantStore
     moves: MoveLog
     detectors: Detectors
     thresholds: Thresholds
@@ -37,11 +44,48 @@ class RegistryRoom:
             detector = self.detectors.load(base) if base else None
             return LoadedVersion(self.version_name(None), detector, self.thresholds)
         self.versions.verify(version)
+        thresholds, exported = self.thresholds_of(version), self._load_exported(version)
+        if exported:
+            return LoadedVersion(version.name, exported, thresholds, runtime=EXPORTED)
         try:
             detector = self.detectors.load(version.weights, version.image_size)
         except WeightsRefused as error:
             raise WeightsRefused(version.name, error.kind, error.advice) from error
-        return LoadedVersion(version.name, detector, self.thresholds_of(version))
+        return LoadedVersion(version.name, detector, thresholds)
+
+    def served_file(self, version: Version) -> Path:
+        """
+        Return the file of a version that serves on this machine: the exported one on a CPU, else the trained weights.
+
+        Where the exported file is missing or damaged, a warning is logged. Raises StoreDown.
+        """
+        variant = self.variants.of(version)
+        if variant is None or variant.file is None or not self.detectors.is_on_cpu:
+            return self.versions.bring(version)
+        try:
+            return self.variants.verify(version, variant)
+        except RegistryError as error:
+            log.warning("%s: its trained weights serve in place of its exported file: %s", version.name, error)
+            return self.versions.bring(version)
+
+    def _load_exported(self, version: Version) -> Detector | None:
+        """Load the exported file of a version; None without one, or, with a warning, where it does not work here."""
+        file = self.served_file(version)
+        if file == version.weights:
+            return None
+        try:
+            return self.detectors.load(file, version.image_size)
+        except WeightsRefused as error:
+            log.warning("%s: its trained weights serve in place of its exported file: %s", version.name, error)
+            return None
+
+    def tidy(self, project_id: int) -> int:
+        """Delete the files that a crash left without a version; return their number."""
+
+        def list_registered() -> set[Path]:
+            return self.variants.files(project_id) | {version.weights for version in self.versions.list(project_id)}
+
+        return self.versions.files.remove_abandoned(project_id, list_registered)
 
     def thresholds_of(self, version: Version) -> Thresholds:
         """Return the thresholds of a version; thresholds that it lacks come from the settings."""

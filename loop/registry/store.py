@@ -193,10 +193,6 @@ class WeightsRegistry:
             _lock(connection, project_id)
             return old_weights.release(connection, project_id, keep, FIRST)
 
-    def tidy(self, project_id: int) -> int:
-        """Delete the files that a crash left without a version; return their number."""
-        return self.files.remove_abandoned(project_id, lambda: {version.weights for version in self.list(project_id)})
-
     def _read(self, row: sa.Row[Any]) -> Version:
         return Version(
             project_id=row.project_id,

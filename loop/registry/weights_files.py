@@ -12,6 +12,7 @@ from pathlib import Path
 from loop.errors import DamagedWeights, MissingWeights
 from loop.storage.file_store import FileStore
 from loop.storage.files import sha256_of
+from loop.vision.cpu.model_file import SUFFIX
 
 ABANDONED = timedelta(hours=1)  # a file without a version that is older was left by a crash
 
@@ -24,7 +25,8 @@ class WeightsFiles:
 
     def add(self, project_id: int, weights: Path, expected: str | None) -> Path:
         """
-        Copy weights to their place, synced to disk, under the SHA-256 of the copy, and put them in the store.
+        Copy weights, or an export of some, to their place, synced to disk, under the SHA-256 of the copy, and put them
+        in the store.
 
         Raises DamagedWeights where the copy has another SHA-256 than *expected*.
         """
@@ -38,7 +40,8 @@ class WeightsFiles:
             sha256 = sha256_of(half)
             if expected not in (None, sha256):
                 raise _damaged("new weights", weights, str(expected), sha256)
-            path = half.replace(folder / f"{sha256}.pt")
+            suffix = SUFFIX if weights.suffix == SUFFIX else ".pt"
+            path = half.replace(folder / f"{sha256}{suffix}")
         finally:
             half.unlink(missing_ok=True)
         self._store.put(path)
@@ -59,8 +62,8 @@ class WeightsFiles:
                 raise
 
     def put_all(self) -> None:
-        """Put all weights of this machine in the store."""
-        for path in sorted(self.root.glob("*/*.pt")):
+        """Put all weights of this machine, and their exports, in the store."""
+        for path in sorted([*self.root.glob("*/*.pt"), *self.root.glob(f"*/*{SUFFIX}")]):
             self._store.put(path)
 
     def remove_abandoned(self, project_id: int, list_registered: Callable[[], set[Path]]) -> int:

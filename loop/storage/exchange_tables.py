@@ -1,4 +1,4 @@
-"""The tables of bulk operations, notices, deliveries, tokens, and tasks that were set aside."""
+"""The tables of bulk operations, exported versions, notices, deliveries, tokens, and tasks that were set aside."""
 
 from __future__ import annotations
 
@@ -25,6 +25,19 @@ operations = Table(  # reviews from programs, by the key that makes a second try
     Column("error", Message),
     Column("asked_at", Instant, nullable=False),
     Index("operations_of_annotation", "project_id", "annotation_id"),
+)
+
+variants = Table(  # the exported form in which a version serves
+    "variants",
+    metadata,
+    Column("project_id", Id, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("runtime", String(16), nullable=False),
+    Column("file", Text),  # none where it was refused
+    Column("sha256", String(64)),
+    Column("reason", Message, nullable=False),
+    Column("measured", JSON, nullable=False),
+    Column("made_at", Instant, nullable=False),
 )
 
 notices = Table(  # messages to other programs about what happened

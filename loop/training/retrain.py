@@ -16,6 +16,7 @@ from loop.errors import StoreDown, TrainingCancelled, TrainingFailed, UpstreamEr
 from loop.failures import describe_error
 from loop.gate.compare import judge
 from loop.gate.evaluation import Evaluation
+from loop.gate.parity import export_and_measure
 from loop.gate.rule import GateOutcome
 from loop.notices import NoticeKind
 from loop.registry.promote import promote_unless_pinned
@@ -130,7 +131,10 @@ def _run(trainings: TrainingRoom, training: Training, reviews_until: datetime | 
     else:
         with timed(trainings.store, training.id, Stage.VERIFY):
             dataset_folder.verify(snapshot)
-    candidate, evaluated = _get_candidate(trainings, training, snapshot, registered)
+    candidate, trained = _get_candidate(trainings, training, snapshot, registered)
+    _check(trainings, training)
+    with timed(trainings.store, training.id, Stage.EXPORT):
+        evaluated = export_and_measure(trainings.gate, candidate, snapshot, trained)
     _check(trainings, training)
     trainings.store.reach(training.id, Phase.GATE)
     # read again: another version may have been promoted meanwhile

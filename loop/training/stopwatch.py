@@ -29,6 +29,7 @@ class Stage(StrEnum):
     TRAIN = "train"
     MEASURE = "measure"
     REGISTER = "register"
+    EXPORT = "export"  # for the CPU, and measured
     GATE = "gate"
 
 

@@ -55,11 +55,11 @@ def test_killed_between_the_copy_of_the_weights_and_the_row_nothing_is_registere
     folder = settings.home / "weights" / "1"
     assert len(rooms.registry.versions.list(1)) == 2
     assert len(list(folder.iterdir())) == 3
-    assert rooms.registry.versions.tidy(1) == 0  # somebody may be about to write the row
+    assert rooms.registry.tidy(1) == 0  # somebody may be about to write the row
 
     for file in folder.iterdir():
         os.utime(file, (time.time() - 7200, time.time() - 7200))
-    assert rooms.registry.versions.tidy(1) == 1
+    assert rooms.registry.tidy(1) == 1
     for version in rooms.registry.versions.list(1):
         version.verify()
 

@@ -98,10 +98,10 @@ def test_killed_between_store_and_row_nothing_is_registered_and_tidying_removes_
     killed_in(settings, partial(add_and_die, weights(b"second")))
     assert [version.name for version in rooms.registry.versions.list(1)] == [kept.name]
     assert len(stored()) == 2
-    assert rooms.registry.versions.tidy(1) == 0  # somebody may be about to write the row
+    assert rooms.registry.tidy(1) == 0  # somebody may be about to write the row
     monkeypatch.setattr("loop.registry.weights_files.ABANDONED", timedelta(0))
 
-    removed = rooms.registry.versions.tidy(1)
+    removed = rooms.registry.tidy(1)
 
     assert removed == 1
     assert [path.name for path in stored()] == [kept.weights.name]

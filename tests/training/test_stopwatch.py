@@ -28,5 +28,5 @@ def test_the_record_of_a_training_has_the_seconds_of_each_stage(asked):
     retrain(asked.trainings, 1)
 
     seconds = seconds_of(last(asked))
-    assert list(seconds) == ["wait", "snapshot", "train", "measure", "register", "gate"]
+    assert list(seconds) == ["wait", "snapshot", "train", "measure", "register", "export", "gate"]
     assert all(each >= 0 for each in seconds.values())

@@ -14,6 +14,8 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from loop.regions import Box
+from loop.vision.cpu.export import export
+from loop.vision.cpu.openvino_detector import OpenVinoDetector
 from loop.vision.embedding import Space
 from loop.vision.open_clip_embedder import OpenClipEmbedder, OpenClipModel
 from loop.vision.ultralytics_detector import UltralyticsDetector
@@ -38,14 +40,31 @@ def weights(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def detector(weights):
-    return UltralyticsDetector(weights, device="cpu", image_size=SIDE)
+def exported(weights):
+    out = weights.with_suffix(".openvino")
+    export(UltralyticsDetector(weights, device="cpu", image_size=SIDE), out)
+    return out
+
+
+@pytest.fixture(scope="module", params=["trained", "exported"])
+def load(request):
+    """Load the detector of the trained weights, or that of the exported file."""
+    if request.param == "trained":
+        weights = request.getfixturevalue("weights")
+        return lambda size=SIDE: UltralyticsDetector(weights, device="cpu", image_size=size)
+    exported = request.getfixturevalue("exported")
+    return lambda size=SIDE: OpenVinoDetector(exported, image_size=size)
 
 
 @pytest.fixture(scope="module")
-def alone(weights, images):
+def detector(load):
+    return load()
+
+
+@pytest.fixture(scope="module")
+def alone(load, images):
     """What each image gets from a detector that has seen nothing else."""
-    each = [UltralyticsDetector(weights, device="cpu", image_size=SIDE).detect([image], FLOOR)[0] for image in images]
+    each = [load().detect([image], FLOOR)[0] for image in images]
     assert sum(map(len, each)) > 50
     return each
 
@@ -125,8 +144,8 @@ def test_another_number_of_threads_set_by_others_changes_nothing(detector, embed
     assert all(np.array_equal(one, other) for one, other in zip(vectors, expected, strict=True))
 
 
-def test_other_weights_in_the_process_change_nothing(weights, detector, images, alone):
-    other = UltralyticsDetector(weights, device="cpu", image_size=2 * SIDE)
+def test_other_weights_in_the_process_change_nothing(load, detector, images, alone):
+    other = load(2 * SIDE)
     other.detect(images, FLOOR)
 
     assert detector.detect(images, FLOOR) == alone
@@ -137,10 +156,10 @@ import json, sys
 from dataclasses import asdict
 from pathlib import Path
 import numpy as np
-from loop.vision.ultralytics_detector import UltralyticsDetector
+from loop.registry.detectors import Detectors
 from tests.vision.builders import FLOOR, SIDE
 
-detector = UltralyticsDetector(Path(sys.argv[1]), device="cpu", image_size=SIDE)
+detector = Detectors("cpu", SIDE, "", Path()).load(Path(sys.argv[1]))
 images = list(np.load(sys.argv[2]).values())
 for start in range(0, len(images), 3):
     for found in detector.detect(images[start : start + 3], FLOOR):
@@ -148,7 +167,8 @@ for start in range(0, len(images), 3):
 """
 
 
-def test_another_process_gets_the_same(weights, images, alone, tmp_path):
+def test_another_process_gets_the_same(request, detector, images, alone, tmp_path):
+    weights = request.getfixturevalue("exported" if isinstance(detector, OpenVinoDetector) else "weights")
     np.savez(tmp_path / "images.npz", *images)
 
     done = subprocess.run(

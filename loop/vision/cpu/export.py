@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from loop.errors import ExportFailed
+from loop.errors import WeightsRefused
 from loop.failures import describe_error
 from loop.vision.cpu import model_file
 from loop.vision.cpu.model_file import DetectorFacts
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from loop.vision.ultralytics_detector import UltralyticsDetector
 
 TRACED = (96, 160)  # pixels: height and width of the example; other sizes are checked
+SMALLEST = 32  # pixels; ultralytics pads to no smaller stride
 CHECKED = ((64, 64), (160, 96), (256, 320))
 MOST_PIXELS, MOST_CONFIDENCE = 0.05, 1e-3  # mean difference from the output of the trained weights that is noise
 
@@ -30,17 +31,17 @@ def export(detector: UltralyticsDetector, out: Path) -> None:
     """
     Write the network that a detector predicts with as a file for OpenVINO, in float32, for input of any size.
 
-    Its output must be that of the trained weights on noise of several sizes. Raises ExportFailed.
+    Its output must be that of the trained weights on noise of several sizes. Raises WeightsRefused.
     """
     prepare_openvino()
     try:
         with tempfile.TemporaryDirectory(prefix="loop-export-") as scratch, _quiet():
             facts = _export(detector, Path(scratch))
             model_file.write(Path(scratch), facts, out)
-    except ExportFailed:
+    except WeightsRefused:
         raise
     except Exception as error:  # torch and OpenVINO may raise anything for a network that they cannot convert
-        raise ExportFailed(describe_error(error)) from error
+        raise _refusal(f"a network that cannot be exported ({describe_error(error)})") from error
 
 
 def _export(detector: UltralyticsDetector, folder: Path) -> DetectorFacts:
@@ -59,11 +60,12 @@ def _export(detector: UltralyticsDetector, folder: Path) -> DetectorFacts:
         converted = openvino.convert_model(traced, input=[1, 3, -1, -1], example_input=example)
         openvino.save_model(converted, folder / model_file.NETWORK, compress_to_fp16=False)
         _check(network, (folder / model_file.NETWORK), is_end_to_end=is_end_to_end)
-    return DetectorFacts(detector.class_names, detector.trained_size, int(head.stride.max()), is_end_to_end)
+    stride = max(int(head.stride.max()), SMALLEST)
+    return DetectorFacts(detector.class_names, detector.trained_size, stride, is_end_to_end)
 
 
 def _check(network: Any, file: Path, *, is_end_to_end: bool) -> None:
-    """Compare the output for noise of several sizes. Raises ExportFailed."""
+    """Compare the output for noise of several sizes. Raises WeightsRefused."""
     import openvino
     import torch
 
@@ -72,11 +74,16 @@ def _check(network: Any, file: Path, *, is_end_to_end: bool) -> None:
         noise = torch.rand(1, 3, *size)
         wanted, output = network(noise)[0].numpy(), compiled(noise.numpy())[0][0]
         if wanted.shape != output.shape:
-            raise ExportFailed(f"its output for {size} has the shape {output.shape}, expected {wanted.shape}")
+            raise _refusal(f"an export whose output for {size} has the shape {output.shape}, expected {wanted.shape}")
         difference = np.abs(wanted - output)
         boxes, scores = np.split(difference.T if is_end_to_end else difference, [4])
         if not (boxes.mean() <= MOST_PIXELS and scores.mean() <= MOST_CONFIDENCE):
-            raise ExportFailed(f"its output differs by {boxes.mean():.3g} pixels and {scores.mean():.3g} of confidence")
+            means = f"{boxes.mean():.3g} pixels and {scores.mean():.3g} of confidence"
+            raise _refusal(f"an export whose output differs by {means}")
+
+
+def _refusal(kind: str) -> WeightsRefused:
+    return WeightsRefused("the network", kind, "its trained weights serve")
 
 
 @contextmanager

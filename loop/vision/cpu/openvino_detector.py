@@ -72,7 +72,8 @@ class OpenVinoDetector:
 
     def _rows(self, image: Pixels, floor: float, *, is_multi_label: bool) -> Rows:
         """Return `xyxy` in pixels, confidence and class id of each detection, (detections, 6)."""
-        place = Letterbox.of(image, self.image_size, self._facts.stride)
+        stride = self._facts.stride
+        place = Letterbox.of(image, -(-self.image_size // stride) * stride, stride)
         output, least = self._infer(place.fill(image)), least_before_rounding(floor)
         if self._facts.is_end_to_end:
             rows = take_best(output, least, MOST_DETECTIONS)

@@ -7,6 +7,7 @@ import pytest
 
 from loop.datasets.yolo_format import read_lines
 from loop.gate.evaluate import FLOOR, evaluate
+from loop.gate.parity import compare_precision
 from loop.regions import Box
 from loop.registry.detectors import Detectors
 from loop.vision.image_files import read_prepared
@@ -136,6 +137,23 @@ def test_the_boxes_that_are_measured_are_those_that_are_served(detector, harder)
         evaluation.detections.confidence[is_measured].tolist()
         == np.array([one.confidence for one in served], "f4").tolist()
     )
+
+
+def test_an_export_is_as_good_as_its_weights_and_its_boxes_are_measured_as_they_are_served(harder, tmp_path):
+    data, trained = harder
+    detectors = Detectors("cpu", 128, str(scenes.WARM_START), data.parent)
+    detectors.export(scenes.WARM_START, tmp_path / "exported.openvino")
+    exported = detectors.load(tmp_path / "exported.openvino")
+
+    evaluation = evaluate(exported, data)
+
+    assert compare_precision(trained, evaluation).objection == ""
+    assert 0.05 < evaluation.metrics.map50_95 < 0.95
+    (served,) = exported.detect(
+        [read_prepared(data.parent / "images" / "held_out" / f"{trained.images[1]}.jpg")], FLOOR
+    )
+    measured = evaluation.detections.box[evaluation.detections.image == 1]
+    assert measured == pytest.approx(np.array([astuple(one.box) for one in served], np.float32))
 
 
 def test_latencies_are_measured_of_both(harder):

@@ -8,7 +8,7 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
-from loop.errors import ExportFailed, WeightsRefused
+from loop.errors import WeightsRefused
 from loop.vision.cpu.export import export
 from loop.vision.cpu.openvino_detector import OpenVinoDetector
 from loop.vision.ultralytics_detector import UltralyticsDetector
@@ -31,8 +31,12 @@ def images():
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    weights = write_detector(tmp_path_factory.mktemp("trained") / "tiny.pt")
+def weights(tmp_path_factory):
+    return write_detector(tmp_path_factory.mktemp("trained") / "tiny.pt")
+
+
+@pytest.fixture(scope="module")
+def trained(weights):
     return UltralyticsDetector(weights, device="cpu", image_size=SIDE)
 
 
@@ -75,6 +79,15 @@ def test_an_export_detects_what_its_weights_detect(plan, images, tmp_path):
     assert paired >= 0.99 * total
 
 
+def test_a_size_between_two_strides_is_rounded_up_as_for_trained_weights(weights, exported, images):
+    detectors = [UltralyticsDetector(weights, device="cpu", image_size=100), OpenVinoDetector(exported, image_size=100)]
+
+    for image in images:
+        wanted, found = (rows(detector, image) for detector in detectors)
+        assert len(wanted) == len(found)
+        assert sum(np.abs(found - row).max(axis=1).min() <= NEAR for row in wanted) >= 0.99 * len(wanted)
+
+
 def test_detections_have_names_and_lie_on_the_image(exported, images):
     for detections in OpenVinoDetector(exported, image_size=SIDE).detect(images, FLOOR):
         for detection in detections:
@@ -92,7 +105,7 @@ def test_a_damaged_export_is_refused(tmp_path):
 def test_an_export_that_computes_otherwise_is_refused(trained, tmp_path, monkeypatch):
     monkeypatch.setattr("loop.vision.cpu.export.MOST_PIXELS", -1.0)
 
-    with pytest.raises(ExportFailed, match="its output differs by"):
+    with pytest.raises(WeightsRefused, match="an export whose output differs by"):
         export(trained, tmp_path / "other.openvino")
 
     assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,66 @@
+"""Exports a version for the CPU that serves it, if it is as good there as its trained weights on the held-out split."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from loop.datasets.folder import Snapshot
+from loop.errors import LoopError
+from loop.gate.evaluation import Evaluation
+from loop.gate.room import GateRoom
+from loop.registry.export import Parity, export_once
+from loop.registry.store import Version
+
+log = logging.getLogger(__name__)
+
+MOST_DIFFERENCE = 0.002  # of mAP50-95 between the trained weights and their export in the same precision
+
+
+def compare_precision(trained: Evaluation, exported: Evaluation) -> Parity:
+    """Compare the trained weights with their export, on the same images."""
+    before, after = trained.metrics, exported.metrics
+    measured = {"trained": before.map50_95, "exported": after.map50_95, "images": before.images}
+    difference = round(abs(after.map50_95 - before.map50_95), 6)
+    if difference <= MOST_DIFFERENCE:
+        return Parity(measured=measured)
+    return Parity(
+        f"its mAP50-95 is {after.map50_95:.4f}, that of the trained weights {before.map50_95:.4f} on "
+        f"{before.images} held-out images: at most {MOST_DIFFERENCE:g} of difference is allowed",
+        measured,
+    )
+
+
+def export_and_measure(gate: GateRoom, version: Version, snapshot: Snapshot, trained: Evaluation) -> Evaluation:
+    """Export a version whose *trained* weights were measured on a snapshot; return the evaluation of what serves."""
+    exported: Evaluation | None = None
+
+    def judge(file: Path) -> Parity:
+        nonlocal exported
+        exported = gate.evaluator.evaluate(file, snapshot.data, version.image_size)
+        return compare_precision(trained, exported)
+
+    export_once(gate.registry, version, judge)
+    file = gate.registry.served_file(version)
+    if file == version.weights:
+        return trained
+    return exported or gate.evaluator.evaluate(file, snapshot.data, version.image_size)
+
+
+def export_before_serving(gate: GateRoom, version: Version) -> None:
+    """
+    Export a version that was never exported, judged on the newest snapshot of its project if there is one.
+
+    Where it cannot be judged, a warning is logged and its trained weights serve.
+    """
+    if gate.registry.variants.of(version) or not gate.registry.detectors.is_on_cpu:
+        return
+    try:
+        snapshot = gate.datasets.snapshots.find_newest(version.project_id)
+        if snapshot is None:
+            export_once(gate.registry, version)
+            return
+        trained = gate.evaluator.evaluate(gate.registry.versions.bring(version), snapshot.data, version.image_size)
+        export_and_measure(gate, version, snapshot, trained)
+    except LoopError as error:
+        log.warning("%s: its trained weights serve, an export cannot be judged: %s", version.name, error)
