@@ -12,15 +12,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from loop.datasets import folder as dataset_folder
-from loop.datasets.folder import Snapshot
-from loop.datasets.snapshots import Item
 from loop.errors import PoisonedSnapshot
 from loop.ordered_map import map_in_order
 from loop.printable import shorten
 from loop.storage.file_store import FileStore
 from loop.storage.files import link_file, scratch_folder
+
+if TYPE_CHECKING:
+    from loop.datasets.folder import Snapshot
+    from loop.datasets.snapshots import Item
 
 IMAGES, LISTED = ".images", ".listed"  # images that datasets share; datasets of which only the images are missing
 ENDING = ".tar.gz"
@@ -49,11 +51,15 @@ class SnapshotStore:
 
         Raises PoisonedSnapshot if it is damaged, StoreDown.
         """
+        from loop.datasets import folder as dataset_folder
+
         root = self.folder(project_id)
         return dataset_folder.read(root, name) or (self._bring(root, name[:16]) if name else None)
 
     def read_list(self, project_id: int, name: str) -> Snapshot | None:
         """Return a dataset of which only the items are needed: its images may not be on this machine."""
+        from loop.datasets import folder as dataset_folder
+
         root = self.folder(project_id)
         return dataset_folder.read(root, name) or (self._bring_list(root, name[:16]) if name else None)
 
@@ -63,6 +69,8 @@ class SnapshotStore:
 
         Raises PoisonedSnapshot if one is damaged, StoreDown.
         """
+        from loop.datasets import folder as dataset_folder
+
         root = self.folder(project_id)
         stored = self._list_stored(root)
         for name in sorted(stored, key=lambda name: stored[name], reverse=True):
@@ -97,6 +105,8 @@ class SnapshotStore:
 
     def put_all(self) -> None:
         """Put all datasets of this machine in the store."""
+        from loop.datasets import folder as dataset_folder
+
         for manifest in sorted(self._root.glob("*/[!.]*/manifest.json"), key=lambda path: path.stat().st_mtime):
             folder = manifest.parent
             if snapshot := dataset_folder.find_newest(folder.parent, folder.name):
@@ -133,6 +143,8 @@ class SnapshotStore:
 
     def _bring_list(self, root: Path, name: str) -> Snapshot | None:
         """Bring all of a dataset but its images from the store; None where it has no such dataset."""
+        from loop.datasets import folder as dataset_folder
+
         if not self._files.is_used:
             return None
         listed = root / LISTED / name
@@ -148,6 +160,8 @@ class SnapshotStore:
 
     def _bring(self, root: Path, name: str) -> Snapshot | None:
         """Bring a dataset from the store and check all of it; None where it has no such dataset."""
+        from loop.datasets import folder as dataset_folder
+
         listed = self._bring_list(root, name)
         if listed is None:
             return None
@@ -179,6 +193,8 @@ def _shared_path(root: Path, item: Item) -> Path:
 
 def _unpack(archive: Path, folder: Path) -> None:
     """Unpack the archive of a dataset, and check it by its name. Raises PoisonedSnapshot."""
+    from loop.datasets import folder as dataset_folder
+
     try:
         with tarfile.open(archive, "r:gz") as content:
             for member in content:

@@ -18,7 +18,7 @@ PRINTING = {"annotated_doc", "attr", "markdown_it", "mdurl", "pygments", "rich",
 SETTINGS = {"annotated_types", "dotenv", "pydantic", "pydantic_core", "pydantic_settings", "typing_extensions"}
 QUEUES = {"click", "dateutil", "redis", "rq", "six"}
 HTTP = {"anyio", "certifi", "h11", "httpcore", "httpx", "idna", "sniffio"}
-LABEL_STUDIO = {"defusedxml", "jwt", "label_studio_sdk"}
+LABEL_STUDIO = {"_cffi_backend", "cryptography", "defusedxml", "jwt", "label_studio_sdk"}  # jwt takes the first two
 RECORDS = {"greenlet", "sqlalchemy"}
 
 

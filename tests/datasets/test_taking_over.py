@@ -12,11 +12,13 @@ import sqlalchemy as sa
 from loop.datasets import folder as dataset_folder
 from loop.datasets import spool
 from loop.datasets.assemble import assemble, assemble_verified
+from loop.datasets.snapshot_store import SnapshotStore
 from loop.datasets.splits import Side
 from loop.datasets.survey import KNOWN
 from loop.datasets.writer import Draft
 from loop.errors import LeakedSplit
 from loop.reviews.standing import TASK
+from loop.storage.file_store import FileStore
 from loop.storage.tables import splits
 from tests.builders import NOON, region
 from tests.datasets.builders import photo
@@ -44,9 +46,10 @@ def taken_over(monkeypatch):
 
 def assemble_anew(rooms):
     """The dataset of the same records in a folder without any other."""
-    other = rooms.datasets.snapshots.parent / "anew"
+    other = rooms.datasets.snapshots.folder(1).parents[1] / "anew"
     shutil.rmtree(other, ignore_errors=True)
-    return assemble(swap(rooms, (rooms.datasets.snapshots, other)).datasets, 1)
+    snapshots = SnapshotStore(other, FileStore(other))
+    return assemble(swap(rooms, (rooms.datasets.snapshots, snapshots)).datasets, 1)
 
 
 def files(snapshot):

@@ -114,7 +114,7 @@ def test_tidying_one_machine_leaves_what_another_has_just_put(rooms, elsewhere, 
     age(stored()[0])
     elsewhere.files.add(1, weights(b"same"), None)  # its row comes in a moment
 
-    rooms.registry.versions.tidy(1)
+    rooms.registry.tidy(1)
 
     assert not left_by_a_crash.exists()
     assert len(stored()) == 1
