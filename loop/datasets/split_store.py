@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from loop.reviews.verdicts import Decision
 from loop.storage.changes import ChangeKind, record_change
+from loop.storage.storable import fit
 from loop.storage.tables import splits, verdicts
 
 if TYPE_CHECKING:
@@ -135,8 +136,9 @@ def _freeze(
     changed = []
     for task in seen:
         row = rows.setdefault(task.task_id, _SplitRow(None, None, None, None))
-        if (row.group, row.look, row.image) != (task.group, task.look, task.image):
-            row.group, row.look, row.image = task.group, task.look, task.image
+        group = None if task.group is None else fit(task.group)  # as those that are stored
+        if (row.group, row.look, row.image) != (group, task.look, task.image):
+            row.group, row.look, row.image = group, task.look, task.image
             changed.append(task)
     ids = sorted(task_id for task_id in rows if task_id not in left_out)
     groups = [rows[task_id].group for task_id in ids]

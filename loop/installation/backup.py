@@ -29,9 +29,11 @@ from loop.storage.tables import IS_OPEN
 RECORDS, MANIFEST = "loop.sqlite3", "backup.json"
 FOLDERS = ("weights", "reports", "snapshots", "spool")
 SAVED = (RECORDS, KEY_FILE, *FOLDERS)
-EXPORTS = "SELECT file FROM variants JOIN versions ON name = version AND versions.project_id = variants.project_id"
-WEIGHTS = (  # below the folder of weights: those of all versions that have theirs, and their exports
-    f"SELECT weights FROM versions WHERE weights != '' UNION {EXPORTS} WHERE weights != '' AND file IS NOT NULL"  # noqa: S608 (a constant)
+WEIGHTS = "SELECT weights FROM versions WHERE weights != ''"  # below the folder of weights: what stands in the records
+HAS_EXPORTS = "SELECT name FROM sqlite_master WHERE name = 'variants'"  # records that are not upgraded yet have none
+EXPORTS = (
+    "SELECT file FROM variants JOIN versions ON name = version AND versions.project_id = variants.project_id "
+    "WHERE weights != '' AND file IS NOT NULL"
 )
 OPEN_SNAPSHOTS = f"SELECT snapshot FROM trainings WHERE {IS_OPEN} AND snapshot IS NOT NULL"  # noqa: S608 (a constant)
 WAITING = (".event", ".aside")  # events that wait for the records; other files are being written
@@ -81,10 +83,10 @@ def backup(home: Path, records: str | sa.URL, out: Path, store: FileStore | None
             copy = scratch / RECORDS
             waiting = _copy_waiting(home / "spool", scratch / "spool")  # first: an event is there or in the records
             copy_records(records, copy)  # then: every file that the records name is complete
-            weights = [home / "weights" / name for name in sorted(read_column(copy, WEIGHTS))]
+            exports = read_column(copy, EXPORTS) if read_column(copy, HAS_EXPORTS) else set()
+            weights = [home / "weights" / name for name in sorted(read_column(copy, WEIGHTS) | exports)]
             if store:
                 _bring_missing(store, weights)
-            missing = [str(path) for path in weights if not path.exists()]
             files = {RECORDS: copy, **waiting, **dict(_find_files(home, weights, read_column(copy, OPEN_SNAPSHOTS)))}
             with tarfile.open(fileobj=file, mode="w:gz", compresslevel=1) as tar:
                 hashes = dict(_add_all(tar, files))
@@ -96,6 +98,7 @@ def backup(home: Path, records: str | sa.URL, out: Path, store: FileStore | None
         half.replace(out)
     finally:
         half.unlink(missing_ok=True)
+    missing = [str(path) for path in weights if path.relative_to(home).as_posix() not in hashes]
     lost = f"; lost before, so not in it: {', '.join(missing)}" if missing else ""
     return f"{out}: {len(hashes)} files, {out.stat().st_size / 1e6:.1f} MB{lost}"
 
@@ -169,12 +172,12 @@ def _find_files(home: Path, weights: Sequence[Path], open_snapshots: set[str]) -
 
 
 def _add_all(tar: tarfile.TarFile, files: Mapping[str, Path]) -> Iterator[tuple[str, str]]:
-    """Add files, and yield their names and hashes; a dataset that nothing needs may be removed meanwhile."""
+    """Add files, and yield their names and hashes; datasets and weights that nothing needs may go meanwhile."""
     for name, path in files.items():
         try:
             yield name, _add(tar, name, path)
         except FileNotFoundError:
-            if not name.startswith("snapshots/"):
+            if not name.startswith(("snapshots/", "weights/")):
                 raise
 
 

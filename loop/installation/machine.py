@@ -77,7 +77,8 @@ class Machine:
             if self.is_shared:
                 if not inspect(self.engine).has_table(installation.name):
                     database.migrate(self.engine.url)
-                stack.enter_context(Lease(self.facts).hold(_where(), give_up, say, is_stopping))
+                here = {**_where(), "folder": _identify(self.home)}
+                stack.enter_context(Lease(self.facts).hold(here, give_up, say, is_stopping))
             database.migrate(self.engine.url)
             self.lead()
             yield
@@ -179,6 +180,12 @@ def _where() -> dict[str, str]:
 def _is_here(leader: Mapping[str, Any]) -> bool:
     """Whether the installation's first machine is this one; of a container only the kernel may be the same."""
     return leader.get("host") == socket.gethostname() or leader.get("boot") == _boot() != ""
+
+
+def _identify(folder: Path) -> str:
+    """Return what tells a folder from all others of this machine: containers may each have one of the same path."""
+    facts = folder.stat()
+    return f"{facts.st_dev}:{facts.st_ino}"
 
 
 def _boot() -> str:

@@ -73,10 +73,12 @@ class EventSpool:
     def finish_abandoned(self) -> None:
         """Let whole events that a killed process had not added yet wait, and remove what it had half written."""
         for path in self._paths(WRITING):
-            with suppress(FileNotFoundError), path.open("rb") as file:  # its writer ended meanwhile
-                if _is_abandoned(file):
-                    log.warning("the process that wrote %s was killed", path)
-                    path.rename(path.with_suffix(SUFFIX)) if _is_whole(file.read()) else path.unlink()
+            try:
+                _finish_abandoned(path)
+            except FileNotFoundError:  # its writer ended meanwhile
+                continue
+            except OSError as error:  # such as a file of another user: it holds no event up
+                log.warning("the event in %s cannot be read: %s", path, error.strerror)
 
     def waiting(self) -> Iterator[tuple[Path, ArrivedEvent]]:
         """Yield the events that wait now, oldest first, each with the path by which it is removed."""
@@ -122,6 +124,13 @@ def _read_event(text: str) -> ArrivedEvent:
     fields = json.loads(text)
     moment = datetime.fromisoformat(fields["received_at"])
     return ArrivedEvent(fields["key"], fields["project_id"], fields["action"], fields["payload"], moment)
+
+
+def _finish_abandoned(path: Path) -> None:
+    with path.open("rb") as file:
+        if _is_abandoned(file):
+            log.warning("the process that wrote %s was killed", path)
+            path.rename(path.with_suffix(SUFFIX)) if _is_whole(file.read()) else path.unlink()
 
 
 def _is_abandoned(file: IO[bytes]) -> bool:

@@ -31,9 +31,9 @@ variants = Table(  # the exported form in which a version serves
     "variants",
     metadata,
     Column("project_id", Id, primary_key=True),
-    Column("version", Text, primary_key=True),
+    Column("version", Name, primary_key=True),
     Column("runtime", String(16), nullable=False),
-    Column("file", Text),  # none where it was refused
+    Column("file", Name),  # none where it was refused
     Column("sha256", String(64)),
     Column("reason", Message, nullable=False),
     Column("measured", JSON, nullable=False),

@@ -2,11 +2,14 @@
 
 import random
 import shutil
+import sqlite3
 import tarfile
 import threading
+from contextlib import closing
 
 import pytest
 
+from loop.installation import backup as backups
 from loop.installation.backup import backup, restore
 from loop.storage.file_store import FileStore
 
@@ -74,3 +77,31 @@ def test_weights_that_only_the_store_has_are_in_the_backup(home, settings, tmp_p
     assert "lost before" not in line
     with tarfile.open(tmp_path / "loop.tar.gz") as tar:
         assert {f"weights/1/{path.name}" for path in weights} <= set(tar.getnames())
+
+
+def test_weights_that_are_removed_meanwhile_are_named_and_all_others_are_in_the_backup(
+    home, settings, tmp_path, monkeypatch
+):
+    old, *others = sorted(home.glob("weights/1/*.pt"))
+    add = backups._add
+
+    def add_after_tidying(tar, name, path):
+        old.unlink(missing_ok=True)
+        return add(tar, name, path)
+
+    monkeypatch.setattr(backups, "_add", add_after_tidying)
+
+    line = backup(home, settings.database, tmp_path / "loop.tar.gz")
+
+    assert line.endswith(f"lost before, so not in it: {old}")
+    restore(tmp_path / "new", tmp_path / "loop.tar.gz")
+    assert [path.name for path in (tmp_path / "new/weights/1").iterdir()] == [path.name for path in others]
+
+
+def test_records_that_are_not_upgraded_yet_can_be_backed_up(home, settings, tmp_path):
+    with closing(sqlite3.connect(home / "loop.sqlite3")) as connection:
+        connection.execute("DROP TABLE variants")
+
+    line = backup(home, settings.database, tmp_path / "loop.tar.gz")
+
+    assert "lost before" not in line

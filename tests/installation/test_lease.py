@@ -56,6 +56,14 @@ def test_after_a_crash_the_next_one_leads(facts, here):
     assert len(lines) == (here is SECOND)  # on the same machine nobody waits: the lock of the folder is free
 
 
+def test_another_folder_of_the_same_machine_does_not_take_the_lease_from_one_that_leads(facts):
+    first, second = ({**FIRST, "folder": folder} for folder in ("1:2", "1:3"))
+
+    other = held(facts, second, say=lambda _: None, patience=10)
+    with held(facts, first), pytest.raises(MachineUnfit, match=r"`loop up` runs on first\.example"), other:
+        pass
+
+
 def test_after_an_end_nobody_waits(facts):
     with held(facts, FIRST):
         pass
@@ -125,7 +133,7 @@ def test_a_machine_with_records_that_others_have_takes_the_lease_and_gives_it_ba
     machine = replace(rooms.installation.machine, home=tmp_path, is_shared=True)
 
     with machine.lead_alone(never, never, bool):
-        assert machine.facts.get(LEASE)
+        assert machine.facts.get(LEASE)["folder"].endswith(f":{tmp_path.stat().st_ino}")
         assert machine.problems() == []
 
     assert machine.facts.get(LEASE) is None

@@ -211,3 +211,22 @@ def test_a_folder_with_weights_is_not_left_out_of_a_new_store(first, tmp_path):
 
     with pytest.raises(MachineUnfit, match="lacks the files that are in LOOP_HOME: run `loop adopt` here"):
         in_store(first, first.home, f"file://{tmp_path}/store").lead()
+
+
+def test_a_store_that_got_only_a_part_of_the_files_is_refused_until_they_are_adopted_again(first, tmp_path):
+    with first.engine.begin() as connection:
+        connection.execute(sa.delete(installation).where(installation.c.name == FILES))
+    moved = in_store(first, first.home, f"file://{tmp_path}/store")
+
+    def put_all_but_die():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        moved.place.adopt(put_all_but_die)
+    for machine in (moved, in_store(first, tmp_path / "second", f"file://{tmp_path}/store")):
+        with pytest.raises(MachineUnfit, match="has only a part of the files: run `loop adopt` again"):
+            machine.lead()
+
+    moved.place.adopt(lambda: None)
+
+    moved.lead()

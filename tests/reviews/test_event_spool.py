@@ -7,12 +7,14 @@ import shutil
 import stat
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from loop.reviews.event_spool import ArrivedEvent, EventSpool
 from loop.reviews.event_store import EventStore
 from loop.reviews.process_events import review
 from loop.storage.database import connect
@@ -89,14 +91,16 @@ def test_an_event_that_the_records_refuse_holds_no_other_up(rooms, settings, rec
     assert unwell(rooms)["spool"].found == "2 events can never be recorded"
 
 
-def test_a_file_that_cannot_be_read_stays_and_holds_no_other_up(rooms, settings):
-    (settings.home / "spool" / "000000000000-0.event").mkdir(parents=True)  # reading it raises OSError
-    arrive(rooms, event_of(1))
+@pytest.mark.parametrize("suffix", [".event", ".writing"])
+def test_a_file_that_cannot_be_read_stays_and_holds_no_other_up(rooms, settings, suffix):
+    left = settings.home / "spool" / f"000000000000-0{suffix}"
+    left.mkdir(parents=True)  # reading it raises OSError
+    EventSpool(settings.home / "spool").add(ArrivedEvent("1", 1, "ANNOTATION_CREATED", event_of(1), datetime.now(UTC)))
 
     rooms.reviews.events.take_over()
 
     assert numbers_in(rooms.reviews.events) == [1]
-    assert rooms.reviews.events.spool.count() == 1
+    assert list((settings.home / "spool").iterdir()) == [left]
 
 
 def test_on_a_full_disk_an_event_is_refused(rooms, records_file, tmp_path):

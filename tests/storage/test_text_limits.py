@@ -5,6 +5,7 @@ import json
 import pytest
 import sqlalchemy as sa
 
+from loop.datasets.split_store import ReviewedTask
 from loop.errors import LabelConfigError, LoopError, PayloadError, TaxonomyError
 from loop.label_studio.label_config import parse
 from loop.label_studio.label_config_xml import LONGEST_CONFIG
@@ -44,6 +45,15 @@ def test_a_long_name_is_stored_as_unique_as_it_is():
     assert len(first) == len(second) == LONGEST_NAME
     assert fit(first) == first
     assert fit("Car") == "Car"
+
+
+def test_tasks_of_one_long_group_are_on_one_side_whenever_each_of_them_is_seen(rooms):
+    sides = {
+        rooms.datasets.splits.freeze(1, [ReviewedTask(task, HUGE, None, "")], share=0.5, twin_bits=4).sides[task]
+        for task in range(1, 21)
+    }
+
+    assert len(sides) == 1
 
 
 def test_a_reason_of_any_length_is_cut(rooms, tmp_path):

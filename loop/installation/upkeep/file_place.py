@@ -17,6 +17,7 @@ from loop.storage.installation_store import InstallationStore
 from loop.storage.keys import DerivedSecrets
 
 FILES = "files"  # the fact in the records
+BEGUN = "adopting"  # the mark of a store that does not have all files yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,15 @@ class FilePlace:
         """
         Record that the files of the installation are here from now on; return where they were.
 
-        With a store, *put_all* puts the files of this machine in it first.
+        With a store, *put_all* puts the files of this machine in it first. Killed before all are there, the store is
+        nobody's until this is done again.
         """
         before = self.facts.get(FILES) or {}
         if self.files.is_used:
-            self.files.write_mark(self._own_id())
+            if self.files.read_mark() != self._own_id():
+                self.files.write_mark(BEGUN)
             put_all()
+            self.files.write_mark(self._own_id())
         self.facts.replace(FILES, self._own())
         return str(before.get("place", "nowhere"))
 
@@ -78,6 +82,8 @@ class FilePlace:
             mark = _read_mark(self.home) or _make_mark(self.home)
             return {"id": mark, "place": f"{socket.gethostname()}:{self.home}"}
         mark, own = self.files.read_mark(), self._own_id()
+        if mark == BEGUN:
+            raise MachineUnfit(f"LOOP_STORE {self.files.place} has only a part of the files: run `loop adopt` again")
         if mark not in ("", own):
             advice = "set another folder, or run `loop adopt` here if its files are those of this one"
             raise MachineUnfit(f"LOOP_STORE {self.files.place} has the files of another installation: {advice}")

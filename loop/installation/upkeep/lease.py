@@ -40,7 +40,7 @@ class Lease:
         is_stopping: Callable[[], bool],
     ) -> Iterator[None]:
         """
-        Hold the lease for the `with` block. *here* has the host and the boot of this machine.
+        Hold the lease for the `with` block. *here* has the host and the boot of this machine, and its LOOP_HOME.
 
         *give_up* is called where another machine took the lease, because this one was silent for too long. Raises
         MachineUnfit then, and where another machine holds the lease, with its host.
@@ -72,7 +72,7 @@ class Lease:
     ) -> dict[str, Any]:
         own: dict[str, Any] = {**here, "id": secrets.token_hex(16), "beat": 0}
         holder = self.facts.get(LEASE)
-        if holder and not (holder["boot"] == here["boot"] != ""):  # on this machine the lock of LOOP_HOME is enough
+        if holder and not _is_same(holder, here):  # of this LOOP_HOME the lock is enough, which this process holds
             say(f"`loop up` ran on {holder['host']}: waiting {self.patience:.0f} s to see whether it still does")
             holder = self._watch(holder, is_stopping)
         if not self.facts.exchange(LEASE, holder["id"] if holder else None, own):
@@ -103,6 +103,11 @@ class Lease:
         except RecordsDown as error:
             log.warning("the lease is not renewed: %s", error)
             return ""
+
+
+def _is_same(holder: Mapping[str, Any], here: Mapping[str, str]) -> bool:
+    """Whether a record is of the same LOOP_HOME on the same machine."""
+    return here["boot"] != "" and all(holder.get(name) == here.get(name) for name in ("boot", "folder"))
 
 
 def _describe(holder: Mapping[str, Any]) -> str:
