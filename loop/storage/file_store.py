@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ MARK = "installation.id"  # the file that tells the files of one installation fr
 ATOMIC = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss")  # where an object appears whole, or not at all
 PATIENCE = {"connect_timeout": 3, "read_timeout": 30, "retries": {"max_attempts": 2}}  # seconds; s3fs tries again too
 OPTIONS: dict[str, dict[str, Any]] = {"s3": {"config_kwargs": PATIENCE}, "s3a": {"config_kwargs": PATIENCE}}
+TIMES = ("LastModified", "last_modified", "mtime")  # of S3, Azure and Google in a listing: asked for, each is a request
 SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")  # credentials that s3fs reads from the environment
 
 
@@ -96,7 +97,7 @@ class FileStore:
             start = f"{root}/{self._key(folder)}"
             listed = files.find(start, detail=True).values() if is_deep else files.ls(start, detail=True)
             return {
-                folder / facts["name"].removeprefix(start).lstrip("/"): facts.get("LastModified")
+                folder / facts["name"].removeprefix(start).lstrip("/"): _read_time(facts)
                 or files.modified(facts["name"])
                 for facts in listed
                 if facts["type"] == "file"
@@ -161,3 +162,8 @@ class FileStore:
             if may_lack and isinstance(error, FileNotFoundError):
                 raise
             raise self._down(f"{type(error).__name__}: {error}") from error
+
+
+def _read_time(facts: Mapping[str, Any]) -> datetime | None:
+    """Return the time of a file where a listing has it."""
+    return next((facts[name] for name in TIMES if isinstance(facts.get(name), datetime)), None)
