@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MARK = "installation.id"  # the file that tells the files of one installation from those of another
 ATOMIC = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss")  # where an object appears whole, or not at all
+REPLACES = ("file", "local", "sftp", "ssh")  # where a file gets the name of another one in one step
 PATIENCE = {"connect_timeout": 3, "read_timeout": 30, "retries": {"max_attempts": 2}}  # seconds; s3fs tries again too
 OPTIONS: dict[str, dict[str, Any]] = {"s3": {"config_kwargs": PATIENCE}, "s3a": {"config_kwargs": PATIENCE}}
 TIMES = ("LastModified", "last_modified", "mtime")  # of S3, Azure and Google in a listing: asked for, each is a request
@@ -31,8 +32,9 @@ class FileStore:
     Files in the store under the paths that they have below *home*. With an empty *address* there is no store: nothing
     is copied, and nothing is found.
 
-    A file appears in the store whole or not at all, and whoever is killed leaves the old one or the new one. Every
-    method raises StoreDown where the store does not do its work.
+    A file appears in the store whole or not at all, and whoever is killed leaves the old one or the new one, or, in a
+    store that cannot replace a file in one step, none. Every method raises StoreDown where the store does not do its
+    work.
     """
 
     def __init__(self, home: Path, address: str = "") -> None:
@@ -64,6 +66,8 @@ class FileStore:
             scratch = f"{folder}/{PREFIX}{secrets.token_hex(8)}"
             files.makedirs(folder, exist_ok=True)
             files.put_file(str(source), scratch)
+            if self._scheme not in REPLACES and files.exists(target):
+                files.rm_file(target)
             files.mv(scratch, target)
 
     def get(self, path: Path, into: Path | None = None, *, sha256: str = "") -> bool:

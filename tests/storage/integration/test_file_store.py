@@ -224,18 +224,3 @@ def test_the_credentials_of_the_store_are_masked(object_store, home):
     FileStore(home, "s3://any/x")
 
     assert SECRET not in redact(f"an error with {SECRET}")
-
-
-@pytest.mark.parametrize("name", ["LastModified", "last_modified", "mtime"])
-def test_a_listing_costs_no_request_for_each_file(tmp_path, monkeypatch, name):
-    moment = datetime(2026, 1, 2, tzinfo=UTC)
-
-    class Files:  # as of S3, Azure or Google; it answers to nothing else
-        def find(self, start, *, detail):
-            return {number: {"name": f"{start}/{number}", "type": "file", name: moment} for number in range(3)}
-
-    monkeypatch.setattr("fsspec.core.url_to_fs", lambda *_, **__: (Files(), "bucket/loop"))
-
-    listed = FileStore(tmp_path, "gs://bucket/loop").list(tmp_path / "snapshots", is_deep=True)
-
-    assert listed == {tmp_path / f"snapshots/{number}": moment for number in range(3)}
