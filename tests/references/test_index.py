@@ -194,7 +194,7 @@ def test_the_node_that_the_taxonomy_gave_stays(rooms):
 
 
 def test_without_an_embedder_nothing_is_due(rooms):
-    nothing = swap(rooms, (rooms.vision.embedders, type("None", (), {"space": lambda *_: None})()))
+    nothing = swap(rooms, (rooms.vision.embedders, type("None", (), {"is_off": True, "space": lambda *_: None})()))
     predicted(nothing)
 
     assert index(nothing.references, 1).line == "nothing to embed with"

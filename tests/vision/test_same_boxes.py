@@ -190,9 +190,10 @@ def test_boxes_and_confidences_are_rounded(detector, images):
             assert all(number == round(number, 4) for number in numbers)
 
 
-def test_no_pass_on_a_gpu_shortens_its_numbers_to_tf32(detector, images):
+def test_no_pass_on_a_gpu_shortens_its_numbers_to_tf32(weights, images):
     import torch
 
+    detector = UltralyticsDetector(weights, device="cpu", image_size=SIDE)
     torch.backends.cudnn.allow_tf32 = True  # as torch comes
 
     detector.detect(images[:1], FLOOR)
