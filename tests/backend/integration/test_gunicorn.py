@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -13,7 +14,7 @@ from loop.installation.findings import Level
 from loop.label_studio.prediction_import import NewPrediction
 from scripts.demo import project as projects
 from tests.builders import ls_region, picture
-from tests.services import make_project, project_of, run_loop, until
+from tests.services import children, make_project, project_of, run_loop, until
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -133,20 +134,39 @@ def test_two_projects_are_served_by_their_own_versions(api, backend, connected, 
     until(lambda: versions() == [{"yolo_detector@0.0.0"}, {"yolo_detector@1.0.0"}], 30)
 
 
-def test_a_damaged_version_answers_nothing_and_the_doctor_says_why(api, backend, loop_rooms, loop_settings):
+def start_web_processes_again(loop_up, backend):
+    """Kill all web processes, which have the detectors in memory; return when new ones answer."""
+    (server,) = children(loop_up, "gunicorn", recursive=False)
+    old = server.children()
+    for process in old:
+        process.kill()
+    until(lambda: len(set(server.children()) - set(old)) >= len(old), 60)
+
+    def answers():
+        with suppress(httpx.TransportError):
+            return backend.get("/health").is_success
+        return False
+
+    until(answers, 60)
+
+
+def test_a_damaged_version_answers_nothing_and_the_doctor_says_why(api, backend, loop_up, loop_rooms, loop_settings):
     project_id, _ = make_project(api, "Damaged", 2, labels=("item",), seed=7)
     run_loop(loop_settings, "connect", "--project", str(project_id))
     until(lambda: project_of(api, project_id)["model_version"] == "yolo_detector@0.0.0", 60)
-    weights = loop_rooms.registry.versions.champion(project_id).weights
-    whole = weights.read_bytes()
-    weights.write_bytes(whole[:100_000])
+    champion = loop_rooms.registry.versions.champion(project_id)
+    whole = {path: path.read_bytes() for path in (champion.weights, loop_rooms.registry.served_file(champion))}
+    for path, content in whole.items():
+        path.write_bytes(content[:100_000])
     try:
+        start_web_processes_again(loop_up, backend)
         body = request_for(api, project_id)
         answers = [backend.post("/predict", json=body) for _ in range(8)]
         set_up = backend.post("/setup", json={"project": body["project"], "schema": body["label_config"]})
         diagnosis = {one.check: one for one in doctor(loop_rooms.installation, project_id)}["detector"]
     finally:
-        weights.write_bytes(whole)
+        for path, content in whole.items():
+            path.write_bytes(content)
 
     assert {answer.status_code for answer in (*answers, set_up)} == {200}
     assert set_up.json()["model_version"] == "yolo_detector@0.0.0"
