@@ -75,9 +75,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
-def ask_sync_all(app: Flask) -> None:
-    """Ask for the sync of every project as soon as Redis takes it: events came to nobody before this process ran."""
+def catch_up(app: Flask) -> None:
+    """
+    Record the events that an earlier process left in files, as soon as the records take them.
+
+    Ask for the sync of every project as soon as Redis takes it: events came to nobody before this process ran.
+    """
     rooms, later = app.extensions["rooms"], app.extensions["later"]
+    later.add("events in files", rooms.reviews.events.take_over)
     later.add("sync of all projects", rooms.queue.ask_sync_all)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from backend.app import ask_sync_all
+from backend.app import catch_up
 from backend.gate import PREDICTS, WAITING
 from loop.log_lines import LimitedWarnings, set_up_logs
 
@@ -35,7 +35,7 @@ def post_worker_init(worker: DoorWorker) -> None:
     """
     worker.log.error_log.addFilter(LimitedWarnings())
     app = worker.app.wsgi()
-    ask_sync_all(app)
+    catch_up(app)
     predictor: Predictor = app.extensions["predictor"]
     worker.is_ready = predictor.is_warm
     predictor.follow()

@@ -60,12 +60,14 @@ def webhook() -> tuple[Response, int]:
         is_new = rooms.reviews.events.append(project_id, action, {**sent, **_moment(action)})
     except RecursionError as error:
         raise PayloadError("body", "JSON that is less deeply nested", "") from error
+    later: Later = current_app.extensions["later"]
+    if not rooms.reviews.events.spool.is_empty():  # no worker may run on this machine
+        later.add("events in files", rooms.reviews.events.take_over)
     EVENTS.labels(project_id, action if action in KNOWN else "other").inc()
     try:
         rooms.queue.ask_review(project_id)
     except UpstreamError as error:  # the event is kept
         log.warning("%s of project %d is appended, its job is asked for later: %s", action, project_id, error)
-        later: Later = current_app.extensions["later"]
         later.add(f"review of project {project_id}", partial(_ask_review, rooms, project_id))
     return jsonify(status="appended" if is_new else "known already"), 202
 

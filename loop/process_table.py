@@ -62,7 +62,7 @@ def step_back_with_session(priority: int) -> None:
     only within it.
     """
     step_back(priority)
-    with suppress(FileNotFoundError, BlockingIOError):  # no such shares; or another process changed one just now
+    with suppress(OSError):  # no such shares, or none that we may set; or another process changed one just now
         SESSION.write_text(str(priority))
 
 

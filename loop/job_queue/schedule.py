@@ -14,6 +14,7 @@ class SteadySchedule(CronScheduler):
 
     RQ's own schedule goes by the clock of the system: after that was set back by an hour, it enqueues nothing for an
     hour. And it enqueues every job when it starts: after a fault, reviews would wait for a tidying and a discovery.
+    RQ keeps the thousand newest moments of each job; those that are in the future since then would keep all others out.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -28,6 +29,7 @@ class SteadySchedule(CronScheduler):
                 self._due_at[job.name] = now + self._seconds_left(job)
         due_jobs = [job for job in self.get_jobs() if self._due_at[job.name] <= now]
         for job in due_jobs:
+            self.connection.zremrangebyscore(job.job_history_key, time.time(), "+inf")
             job.enqueue(self.connection)
             self._due_at[job.name] = now + (job.interval or 0)
         return due_jobs

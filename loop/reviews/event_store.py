@@ -80,33 +80,34 @@ class EventStore:
         self.take_over(INTAKE_SECONDS)
         return True
 
-    def take_over(self, seconds: float = math.inf) -> None:
+    def take_over(self, seconds: float = math.inf) -> bool:
         """
         Record the spooled events, oldest first, for a number of seconds or until the records take no more.
 
-        Killed anywhere, it records each event once.
+        Return whether the records took all that can be read. Killed anywhere, it records each event once.
         """
         if not self._taking_over.acquire(blocking=False):
-            return
+            return False
         try:
-            self._take_over(time.monotonic() + seconds, min(seconds, PATIENCE))
+            return self._take_over(time.monotonic() + seconds, min(seconds, PATIENCE))
         finally:
             self._taking_over.release()
 
-    def _take_over(self, deadline: float, seconds: float) -> None:
-        """Record spooled events until a *deadline*, each within a number of *seconds*."""
+    def _take_over(self, deadline: float, seconds: float) -> bool:
+        """Record spooled events until a *deadline*, each within a number of *seconds*; return whether all were done."""
         self.spool.finish_abandoned()
         for path, event in self.spool.waiting():
             try:
                 result = attempt(partial(self._record, event, seconds))
             except RecordsDown:
-                break
+                return False
             if isinstance(result, Fault):
                 self.spool.set_aside(path, result.error)
             else:
                 self.spool.remove(path)
             if time.monotonic() > deadline:
-                break
+                return False
+        return True
 
     def _record(self, event: ArrivedEvent, seconds: float) -> bool:
         """Record an event; return False if it is recorded already. Raises RecordsDown after *seconds*."""

@@ -45,8 +45,14 @@ def main() -> int:
 
 
 def _end_with_parent() -> None:
-    """Wait until the process that started this one ends, then kill this one and all that it started."""
-    sys.stdin.read()
+    """
+    Wait until the process that started this one ends, then kill this one and all that it started.
+
+    Reads without `sys.stdin`, whose lock would be taken for ever in the forked processes that load images: each closes
+    `sys.stdin` before it begins.
+    """
+    while os.read(0, 1):
+        pass
     kill_tree(os.getpid())
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def train_in_processes(work: TrainingWork, count: int, run: Path, watch: Watch) 
             codes = [process.poll() for process in processes]
             reports.pass_on(watch)
             if any(codes):
-                return _read_failure(run / FAILURE, codes)
+                return find_failure(run / FAILURE, codes)
             if all(code == 0 for code in codes):
                 return None
             if time.monotonic() - checked >= LOOK_SECONDS:
@@ -95,11 +96,14 @@ class _Reports:
                 self._read += len(line)
 
 
-def _read_failure(path: Path, codes: list[int | None]) -> Failure:
-    """Return the failure that the first process to fail wrote; a process that was killed wrote none."""
+def find_failure(path: Path, codes: Sequence[int | None]) -> Failure:
+    """
+    Return the failure that the first process to fail wrote; a process that was killed wrote none.
+
+    Where memory ran out for one, its end may make NCCL abort the others by a signal.
+    """
+    failure = Failure(**json.loads(path.read_text())) if path.exists() else None
     killed = next((-code for code in codes if code and code < 0), None)
-    if killed:
+    if killed and (failure is None or failure.batch is None):
         return Failure(f"one of its processes was killed by signal {killed}: see the log of its worker")
-    if path.exists():
-        return Failure(**json.loads(path.read_text()))
-    return Failure("one of its processes ended without a reason: see the log of its worker")
+    return failure or Failure("one of its processes ended without a reason: see the log of its worker")

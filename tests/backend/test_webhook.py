@@ -204,6 +204,17 @@ def test_after_a_lost_event_a_sync_is_asked_for_as_soon_as_the_records_take_some
     assert rooms.reviews.refusals.of(1).count == 2
 
 
+@pytest.mark.sqlite
+def test_an_event_in_a_file_is_recorded_as_soon_as_the_records_take_it_without_any_worker(client, rooms, settings):
+    with locked(settings.home / "loop.sqlite3"):
+        answer = client.post("/webhook", json=created(ls_region()), headers=secret(rooms))
+        waiting = rooms.reviews.events.spool.count()
+
+    assert (answer.status_code, waiting) == (202, 1)
+    until(lambda: len(rooms.reviews.events.pending(1)) == 1, 10)
+    until(rooms.reviews.events.spool.is_empty, 10)
+
+
 def test_an_event_that_is_refused_for_what_it_is_asks_for_no_sync(client, rooms):
     client.post("/webhook", json={"action": "no name"}, headers=secret(rooms))
     client.post("/webhook", json=created(ls_region()), headers=secret_of_nobody())

@@ -30,6 +30,15 @@ def test_a_part_of_low_priority_lets_other_sessions_go_first(part):
         assert shares.read_text().endswith("nice 10\n")
 
 
+def test_a_part_starts_where_the_priority_of_its_session_cannot_be_set(part, tmp_path, monkeypatch):
+    monkeypatch.setattr("loop.process_table.SESSION", tmp_path)  # as in a container whose /proc is read-only
+    part.priority = 10
+
+    part.start()
+
+    assert part.is_running()
+
+
 def test_trainings_have_a_low_priority_and_what_answers_has_not(tmp_path):
     settings = Settings.read({"LOOP_HOME": str(tmp_path), "LOOP_EMBEDDER": "none"})
 

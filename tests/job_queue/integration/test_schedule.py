@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from redis import Redis
 from rq import Queue
+from rq.cron import get_cron_job_history_key
 
 import loop.jobs
-from loop.job_queue.queue import DEFAULT
+from loop.job_queue.liveness import SignsOfLife
+from loop.job_queue.queue import DEFAULT, JobQueue
 from loop.job_queue.schedule import SteadySchedule
 
 
@@ -53,6 +55,22 @@ def test_a_clock_that_is_set_back_delays_no_job_of_the_schedule(connection, monk
 
     assert 0 < pause <= 1
     assert Queue(DEFAULT, connection=connection).count == 2
+
+
+def test_sweeps_are_seen_and_counted_on_after_a_clock_that_was_days_ahead_is_set_right(redis, connection):
+    ahead = time.time() + 2 * 24 * 3600
+    connection.zadd(
+        get_cron_job_history_key("loop.jobs.sweep"), {f"old-{number}": ahead + number for number in range(1000)}
+    )
+    signs, queue = SignsOfLife(redis.address), JobQueue(redis.address)
+    before = signs.of_schedule()
+    schedule = SteadySchedule(connection=connection)
+    schedule.register(loop.jobs.sweep, queue_name=DEFAULT, interval=1)
+
+    schedule.enqueue_jobs()
+
+    assert signs.of_schedule() != before
+    assert queue.last_scheduled("loop.jobs.sweep").timestamp() <= time.time()
 
 
 def test_a_schedule_that_starts_again_does_not_repeat_what_an_earlier_one_did(connection):
