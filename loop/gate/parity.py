@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from loop.datasets.folder import Snapshot
@@ -14,6 +15,7 @@ from loop.registry.store import Version
 
 log = logging.getLogger(__name__)
 
+SERVES = "it began to serve by its trained weights before its export was measured"
 MOST_DIFFERENCE = 0.002  # of mAP50-95 between the trained weights and their export in the same precision
 
 
@@ -38,7 +40,10 @@ def export_and_measure(gate: GateRoom, version: Version, snapshot: Snapshot, tra
     def judge(file: Path) -> Parity:
         nonlocal exported
         exported = gate.evaluator.evaluate(file, snapshot.data, version.image_size)
-        return compare_precision(trained, exported)
+        parity = compare_precision(trained, exported)
+        if not parity.objection and gate.registry.moves.has_served(version.project_id, version.name):
+            return replace(parity, objection=SERVES)  # other processes have it in memory
+        return parity
 
     export_once(gate.registry, version, judge)
     file = gate.registry.served_file(version)
@@ -62,5 +67,5 @@ def export_before_serving(gate: GateRoom, version: Version) -> None:
             return
         trained = gate.evaluator.evaluate(gate.registry.versions.bring(version), snapshot.data, version.image_size)
         export_and_measure(gate, version, snapshot, trained)
-    except LoopError as error:
+    except (LoopError, OSError) as error:  # a snapshot from a backup has no images
         log.warning("%s: its trained weights serve, an export cannot be judged: %s", version.name, error)

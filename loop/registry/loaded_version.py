@@ -28,7 +28,7 @@ class LoadedVersion:
     """
     A version with its detector and thresholds in one object: no prediction can have the name of another version.
 
-    *runtime* is the library that the detector runs by.
+    *runtime* is the library that the detector runs by. Start weights that are no version yet are not *is_registered*.
     """
 
     version: str
@@ -36,3 +36,8 @@ class LoadedVersion:
     thresholds: Thresholds = Thresholds()
     error: str | None = None
     runtime: str = TRAINED
+    is_registered: bool = True
+
+    def is_of(self, version: str) -> bool:
+        """Whether this is a registered version of this name."""
+        return self.is_registered and self.version == version

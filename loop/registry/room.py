@@ -42,11 +42,11 @@ class RegistryRoom:
         if version is None:
             base = self.detectors.base_if_here()
             detector = self.detectors.load(base) if base else None
-            return LoadedVersion(self.version_name(None), detector, self.thresholds)
+            return LoadedVersion(self.version_name(None), detector, self.thresholds, is_registered=False)
         self.versions.verify(version)
         thresholds, exported = self.thresholds_of(version), self._load_exported(version)
         if exported:
-            return LoadedVersion(version.name, exported, thresholds, runtime=EXPORTED)
+            return LoadedVersion(version.name, exported[1], thresholds, runtime=EXPORTED)
         try:
             detector = self.detectors.load(version.weights, version.image_size)
         except WeightsRefused as error:
@@ -57,25 +57,20 @@ class RegistryRoom:
         """
         Return the file of a version that serves on this machine: the exported one on a CPU, else the trained weights.
 
-        Where the exported file is missing or damaged, a warning is logged. Raises StoreDown.
+        Where the exported file is missing, damaged or does not run here, a warning is logged. Raises StoreDown.
         """
+        exported = self._load_exported(version)
+        return exported[0] if exported else self.versions.bring(version)
+
+    def _load_exported(self, version: Version) -> tuple[Path, Detector] | None:
+        """Load the exported file of a version; None without one, or, with a warning, where it does not work here."""
         variant = self.variants.of(version)
         if variant is None or variant.file is None or not self.detectors.is_on_cpu:
-            return self.versions.bring(version)
-        try:
-            return self.variants.verify(version, variant)
-        except RegistryError as error:
-            log.warning("%s: its trained weights serve in place of its exported file: %s", version.name, error)
-            return self.versions.bring(version)
-
-    def _load_exported(self, version: Version) -> Detector | None:
-        """Load the exported file of a version; None without one, or, with a warning, where it does not work here."""
-        file = self.served_file(version)
-        if file == version.weights:
             return None
         try:
-            return self.detectors.load(file, version.image_size)
-        except WeightsRefused as error:
+            file = self.variants.verify(version, variant)
+            return file, self.detectors.load(file, version.image_size)
+        except RegistryError as error:
             log.warning("%s: its trained weights serve in place of its exported file: %s", version.name, error)
             return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,7 +79,7 @@ class VariantStore:
         key = {"project_id": version.project_id, "version": version.name}
         known = self.of(version)
         if known is None:
-            with self._engine.begin() as connection:
+            with suppress(sa.exc.IntegrityError), self._engine.begin() as connection:  # another process was quicker
                 connection.execute(variants.insert().values(**key, **facts, made_at=datetime.now(UTC)))
             known = self.of(version)
         assert known is not None

@@ -162,7 +162,7 @@ class Predictor:
             slot = slots.get(project_id)
             if slot is None:
                 self.current(project_id)
-            elif name not in (slot.served.version, slot.failed):
+            elif name != slot.failed and not slot.served.is_of(name):
                 self._check_champion(project_id)
 
     def _check_champion(self, project_id: int) -> None:
@@ -170,7 +170,7 @@ class Predictor:
         name = self._serving.registry.version_name(champion)
         with self._lock:
             slot = self._slots[project_id]
-            is_new = (champion is not None and name != slot.served.version) or slot.served.error is not None
+            is_new = (champion is not None and not slot.served.is_of(name)) or slot.served.error is not None
             now = time.monotonic()
             has_failed = name == slot.failed and now - slot.failed_at < self._retry_seconds
             begin = is_new and not slot.is_loading and not has_failed

@@ -1,10 +1,14 @@
 """A version serves by its export only where that is as good as its trained weights; the gate measures what serves."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
 
+from loop.gate.evaluate import evaluate
+from loop.gate.parity import export_and_measure
 from loop.gate.promote_by_hand import promote_by_hand
+from tests.fakes import FakeDetector
 from tests.gate import builders
 from tests.gate.builders import BAD, GOOD, NEW, OLD
 from tests.gate.fakes import EvaluatedDetectors
@@ -95,3 +99,36 @@ def test_a_version_that_served_before_goes_on_as_it_was(rooms, snapshot, tmp_pat
 
     assert rooms.registry.variants.of(old) is None
     assert rooms.registry.served_file(old) == old.weights
+
+
+def test_a_version_is_promoted_where_the_images_of_the_snapshot_are_not_here(rooms, snapshot, tmp_path, caplog):
+    class Reading(Exporting):
+        def evaluate(self, weights, data, image_size=None):
+            return evaluate(FakeDetector(), data)
+
+    detectors = Reading({OLD: BAD, NEW: GOOD})
+    rooms = swap(rooms, (rooms.registry.detectors, detectors), (rooms.gate.evaluator, detectors))
+    version = builders.add(rooms, tmp_path, NEW)
+    shutil.rmtree(snapshot.folder / "images")  # as after a backup was restored
+
+    promote_by_hand(rooms.gate, 1, version.name, "a test", is_forced=True)
+
+    assert rooms.registry.versions.champion(1) == version
+    assert "an export cannot be judged" in caplog.text
+
+
+def test_a_version_that_began_to_serve_while_it_was_exported_goes_on_by_its_trained_weights(rooms, snapshot, tmp_path):
+    class Pinning(Exporting):
+        def export(self, weights, out):
+            super().export(weights, out)
+            builders.serve(rooms, version)
+
+    detectors = Pinning({OLD: BAD, NEW: GOOD})
+    rooms = swap(rooms, (rooms.registry.detectors, detectors), (rooms.gate.evaluator, detectors))
+    version = builders.add(rooms, tmp_path, NEW)
+
+    evaluated = export_and_measure(rooms.gate, version, snapshot, GOOD)
+
+    assert evaluated is GOOD
+    assert rooms.registry.served_file(version) == version.weights
+    assert "it began to serve by its trained weights" in rooms.registry.variants.of(version).reason

@@ -10,6 +10,7 @@ from loop.installation import checks_model
 from loop.installation.findings import Level
 from loop.registry.detectors import Detectors
 from loop.registry.export import Parity, export_once
+from loop.registry.variants import VariantStore
 from loop.vision.cpu.openvino_detector import OpenVinoDetector
 from loop.vision.ultralytics_detector import UltralyticsDetector
 from tests.swap import swap
@@ -170,3 +171,31 @@ def test_the_doctor_names_the_reason_of_a_refused_export(ready, weights):
 
     assert finding.level == Level.OK
     assert finding.found.endswith("detects by torch: its export for OpenVINO was refused: its mAP50-95 is lower")
+
+
+def test_an_export_that_does_not_run_here_is_not_what_the_gate_measures(ready, weights, tmp_path):
+    foreign = tmp_path / "foreign.openvino"
+    foreign.write_bytes(b"made by a library of tomorrow")
+    version = ready.registry.versions.add(1, weights)
+    ready.registry.variants.add(version, "OpenVINO", foreign, {})
+
+    assert ready.registry.served_file(version) == version.weights
+
+
+class Late(VariantStore):
+    """Looks for the first time before another process writes."""
+
+    looks = 0
+
+    def of(self, version):
+        self.looks += 1
+        return super().of(version) if self.looks > 1 else None
+
+
+def test_of_two_processes_that_export_at_once_the_first_one_stays(ready, weights, exported):
+    version = ready.registry.versions.add(1, weights)
+    first = ready.registry.variants.add(version, "OpenVINO", exported, {"exported": 0.5})
+
+    second = Late(ready.engine, ready.registry.versions.files).refuse(version, "OpenVINO", "it is slower")
+
+    assert second == first

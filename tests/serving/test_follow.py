@@ -7,6 +7,7 @@ import pytest
 
 from loop.errors import WeightsRefused
 from loop.regions import Box
+from loop.registry.store import FIRST
 from loop.serving.predictor import Predictor
 from tests.builders import CONFIG
 from tests.fakes import FakeDetectors, FakeImages
@@ -113,3 +114,20 @@ def test_records_that_are_down_are_told_once_and_end_nothing(ready, tmp_path, de
 
         until(lambda: detectors.loaded == [b"first"], 10)
     assert caplog.text.count("no records") == 1
+
+
+def test_start_weights_that_are_registered_later_are_loaded_as_the_version_that_they_are(
+    ready, tmp_path, detectors, predictor
+):
+    assert predictor.current(1).detector is None  # connected without a network: there were no start weights
+    file = tmp_path / "start.pt"
+    file.write_bytes(b"start")
+    version = ready.registry.versions.add(1, file, number=FIRST)
+    assert predictor.current(1).version == version.name
+    ready.registry.versions.promote(1, version.name, "a test")
+
+    predictor.follow(0.05)
+
+    until(lambda: predictor.current(1).detector, 10)
+    time.sleep(0.2)
+    assert detectors.loaded == [b"start"]

@@ -14,6 +14,7 @@ from loop.cli.tree import app
 from loop.datasets.folder import verify
 from loop.errors import NotPassed, Pinned
 from loop.gate.promote_by_hand import promote_by_hand
+from loop.installation.backup import backup, restore
 from loop.installation.status import status
 from loop.registry.promote import roll_back, unpin
 from loop.settings import Settings
@@ -28,13 +29,17 @@ OLD = Path(__file__).parent / "old_home"  # `make.py` in it made it, with the co
 EXPECTED = json.loads((OLD / "expected.json").read_text())
 
 
-@pytest.fixture(scope="module")
-def upgraded(tmp_path_factory):
-    """The old home, upgraded once; tests leave it as it is."""
-    home = tmp_path_factory.mktemp("old") / "home"
+def copy_old(home):
     shutil.copytree(OLD / "files", home)
     with closing(sqlite3.connect(home / "loop.sqlite3")) as records:
         records.executescript((OLD / "records.sql").read_text())
+    return home
+
+
+@pytest.fixture(scope="module")
+def upgraded(tmp_path_factory):
+    """The old home, upgraded once; tests leave it as it is."""
+    home = copy_old(tmp_path_factory.mktemp("old") / "home")
     build(Settings.read({"LOOP_HOME": str(home)}), migrate=True).close()
     return home
 
@@ -184,3 +189,14 @@ def test_changes_made_before_they_had_a_name_are_in_the_trail_without_one(rooms)
 
     assert {"promote", "register", "taxonomy", "cluster"} <= {entry.kind for entry in entries}
     assert {entry.who for entry in entries} == {""}
+
+
+def test_it_can_be_backed_up_before_it_is_upgraded(tmp_path):
+    home = copy_old(tmp_path / "home")
+
+    backup(home, Settings.read({"LOOP_HOME": str(home)}).database, tmp_path / "before.tar.gz")
+
+    restore(tmp_path / "restored", tmp_path / "before.tar.gz")
+    saved = {path.name: path.read_bytes() for path in home.glob("weights/*/*.pt")}
+    assert saved
+    assert saved == {path.name: path.read_bytes() for path in (tmp_path / "restored").glob("weights/*/*.pt")}

@@ -27,11 +27,11 @@ class DetectorFacts:
 
 
 def write(folder: Path, facts: DetectorFacts, out: Path) -> None:
-    """Pack the network in *folder* and its facts."""
+    """Pack the network in *folder* and its facts, without times: the same network gives the same bytes."""
     with zipfile.ZipFile(out, "w") as file:
         for name in (NETWORK, NUMBERS):
-            file.write(folder / name, name)
-        file.writestr(FACTS, json.dumps(asdict(facts), indent=2))
+            file.writestr(zipfile.ZipInfo(name), (folder / name).read_bytes())
+        file.writestr(zipfile.ZipInfo(FACTS), json.dumps(asdict(facts), indent=2))
 
 
 def read(path: Path) -> tuple[bytes, bytes, DetectorFacts]:

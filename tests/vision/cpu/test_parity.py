@@ -102,6 +102,12 @@ def test_a_damaged_export_is_refused(tmp_path):
         OpenVinoDetector(tmp_path / "half.openvino")
 
 
+def test_exports_of_one_detector_have_the_same_bytes(trained, exported, tmp_path):
+    export(trained, tmp_path / "again.openvino")
+
+    assert (tmp_path / "again.openvino").read_bytes() == exported.read_bytes()
+
+
 def test_an_export_that_computes_otherwise_is_refused(trained, tmp_path, monkeypatch):
     monkeypatch.setattr("loop.vision.cpu.export.MOST_PIXELS", -1.0)
 
