@@ -51,9 +51,7 @@ def _interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
     """Interrupt once more where a Ctrl-C came in a callback of the interpreter, as imports have: it was swallowed."""
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
         arguments = (threading.main_thread().ident, signal.SIGINT)
-        threading.Timer(
-            0.01, signal.pthread_kill, arguments
-        ).start()  # not in this function: it would be swallowed again
+        threading.Timer(0.3, signal.pthread_kill, arguments).start()  # once this has returned: here it is swallowed too
     else:
         sys.__unraisablehook__(unraisable)
 
