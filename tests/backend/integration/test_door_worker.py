@@ -65,7 +65,8 @@ def test_idle_connections_keep_nobody_out_and_the_oldest_of_them_go(port):
         assert answers(port, seconds=2)
         first, last = idle[0], idle[-1]
         last.setblocking(False)
-        assert first.recv(1) == b""
+        with suppress(ConnectionResetError):  # closed with its unread half of a head, or after it
+            assert first.recv(1) == b""
         with pytest.raises(BlockingIOError):
             last.recv(1)
 

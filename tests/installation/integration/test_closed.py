@@ -1,6 +1,7 @@
 """Without any setting an installation is closed, and Label Studio gets in, also after an upgrade."""
 
 import json
+import time
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler
 from types import SimpleNamespace
@@ -82,6 +83,7 @@ def test_a_backend_that_was_added_without_a_login_is_repaired_at_the_next_start(
     with loop_running(settings):
         until(lambda: backend_of(api, connected.id)["basic_auth_user"], 60)
         state = backend_of(api, connected.id)["state"]
+        time.sleep(25)  # the parts look after each other every ten seconds, and have just started
         found = run_loop(settings, "doctor", "--project", str(connected.id))
 
     assert state == "CO"
