@@ -35,11 +35,11 @@ from loop.references.milvus_client import Milvus
 from loop.references.room import ReferencesRoom
 from loop.references.vector_store import VectorStore
 from loop.registry.detectors import Detectors
+from loop.registry.export_store import ExportStore
 from loop.registry.loaded_version import Thresholds
 from loop.registry.moves import MoveLog
 from loop.registry.room import RegistryRoom
 from loop.registry.store import WeightsRegistry
-from loop.registry.variants import VariantStore
 from loop.registry.weights_files import WeightsFiles
 from loop.reviews.room import ReviewsRoom, open_stores
 from loop.rooms import Rooms
@@ -138,7 +138,7 @@ class RoomBuilder:
         return self._room(
             RegistryRoom,
             versions=WeightsRegistry(self.engine, files, settings.model_name),
-            variants=VariantStore(self.engine, files),
+            exports=ExportStore(self.engine, files),
             moves=MoveLog(self.engine),
             detectors=Detectors(settings.device, settings.image_size, settings.base_weights, settings.home / "base"),
             thresholds=Thresholds(settings.score_floor, settings.score_threshold),

@@ -81,8 +81,8 @@ def show_model(name: VersionName, project: ProjectId) -> None:
     """Show the full record of a version."""
     registry = open_rooms(project).registry
     version = registry.versions.get(project, name)
-    variant = registry.variants.of(version)
-    print_json(asdict(version) | {"exported": asdict(variant) if variant else None}, default=str)
+    export = registry.exports.of(version)
+    print_json(asdict(version) | {"exported": asdict(export) if export else None}, default=str)
 
 
 @models_group.command("promote")

@@ -1,4 +1,4 @@
-"""Exports a version for the CPU that serves it, if it is as good there as its trained weights on the held-out split."""
+"""Exports a version for a CPU, if the export is as good as the trained weights on the held-out split."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from loop.registry.store import Version
 log = logging.getLogger(__name__)
 
 SERVES = "it began to serve by its trained weights before its export was measured"
-MOST_DIFFERENCE = 0.002  # of mAP50-95 between the trained weights and their export in the same precision
+MOST_DIFFERENCE = 0.002  # of mAP50-95 between the trained weights and their export
 
 
 def compare_precision(trained: Evaluation, exported: Evaluation) -> Parity:
@@ -28,13 +28,13 @@ def compare_precision(trained: Evaluation, exported: Evaluation) -> Parity:
         return Parity(measured=measured)
     return Parity(
         f"its mAP50-95 is {after.map50_95:.4f}, that of the trained weights {before.map50_95:.4f} on "
-        f"{before.images} held-out images: at most {MOST_DIFFERENCE:g} of difference is allowed",
+        f"{before.images} held-out images: they may differ by at most {MOST_DIFFERENCE:g}",
         measured,
     )
 
 
 def export_and_measure(gate: GateRoom, version: Version, snapshot: Snapshot, trained: Evaluation) -> Evaluation:
-    """Export a version whose *trained* weights were measured on a snapshot; return the evaluation of what serves."""
+    """Export a version whose *trained* weights were measured; return the evaluation of the file that serves."""
     exported: Evaluation | None = None
 
     def judge(file: Path) -> Parity:
@@ -56,9 +56,9 @@ def export_before_serving(gate: GateRoom, version: Version) -> None:
     """
     Export a version that was never exported, judged on the newest snapshot of its project if there is one.
 
-    Where it cannot be judged, a warning is logged and its trained weights serve.
+    If the export cannot be judged, a warning is logged and the trained weights serve.
     """
-    if gate.registry.variants.of(version) or not gate.registry.detectors.is_on_cpu:
+    if gate.registry.exports.of(version) or not gate.registry.detectors.is_on_cpu:
         return
     try:
         snapshot = gate.datasets.snapshots.find_newest(version.project_id)
@@ -68,4 +68,4 @@ def export_before_serving(gate: GateRoom, version: Version) -> None:
         trained = gate.evaluator.evaluate(gate.registry.versions.bring(version), snapshot.data, version.image_size)
         export_and_measure(gate, version, snapshot, trained)
     except (LoopError, OSError) as error:  # a snapshot from a backup has no images
-        log.warning("%s: its trained weights serve, an export cannot be judged: %s", version.name, error)
+        log.warning("%s: its trained weights serve, because an export cannot be judged: %s", version.name, error)

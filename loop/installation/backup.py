@@ -29,10 +29,10 @@ from loop.storage.tables import IS_OPEN
 RECORDS, MANIFEST = "loop.sqlite3", "backup.json"
 FOLDERS = ("weights", "reports", "snapshots", "spool")
 SAVED = (RECORDS, KEY_FILE, *FOLDERS)
-WEIGHTS = "SELECT weights FROM versions WHERE weights != ''"  # below the folder of weights: what stands in the records
-HAS_EXPORTS = "SELECT name FROM sqlite_master WHERE name = 'variants'"  # records that are not upgraded yet have none
+WEIGHTS = "SELECT weights FROM versions WHERE weights != ''"  # paths in the folder of weights, as the records have them
+HAS_EXPORTS = "SELECT name FROM sqlite_master WHERE name = 'exports'"  # missing in records that are not upgraded yet
 EXPORTS = (
-    "SELECT file FROM variants JOIN versions ON name = version AND versions.project_id = variants.project_id "
+    "SELECT file FROM exports JOIN versions ON name = version AND versions.project_id = exports.project_id "
     "WHERE weights != '' AND file IS NOT NULL"
 )
 OPEN_SNAPSHOTS = f"SELECT snapshot FROM trainings WHERE {IS_OPEN} AND snapshot IS NOT NULL"  # noqa: S608 (a constant)

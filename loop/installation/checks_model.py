@@ -45,14 +45,14 @@ def detector(installation: InstallationRoom, project: Project) -> list[Finding]:
 
 
 def _describe_runtime(installation: InstallationRoom, champion: Version | None, served: LoadedVersion) -> Finding:
-    """Describe what runs the detector, and why it is not the exported file."""
+    """Describe the runtime of the detector, and why it is not the one of the export."""
     summary = f"{served.version} detects by {served.runtime}"
-    variant = installation.registry.variants.of(champion) if champion else None
-    if variant is None or served.runtime == variant.runtime or not installation.registry.detectors.is_on_cpu:
+    export = installation.registry.exports.of(champion) if champion else None
+    if export is None or served.runtime == export.runtime or not installation.registry.detectors.is_on_cpu:
         return ok("detector", summary)
-    if variant.file is None:
-        return ok("detector", f"{summary}: its export for {variant.runtime} was refused: {variant.reason}")
-    advice = f"restore {variant.file} from a backup; until then predictions take longer and more memory"
+    if export.file is None:
+        return ok("detector", f"{summary}: its export for {export.runtime} was refused: {export.reason}")
+    advice = f"restore {export.file} from a backup; until then predictions take longer and more memory"
     return warning("detector", f"{summary}, because its export is missing, damaged or does not run here", advice)
 
 

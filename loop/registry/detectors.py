@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     OwnDetector = OpenVinoDetector | UltralyticsDetector
 
 WARM_UP = 3  # images that are not timed
-EXPORT_SIZE = 64  # pixels; an exported file takes input of any size
+EXPORT_SIZE = 64  # pixels; an export takes input of any size
 
 
 class Detectors:
@@ -49,9 +49,9 @@ class Detectors:
         """
         Load weights into memory, to detect at *image_size* pixels, at the size of the settings, or as trained.
 
-        *weights* are a `.pt`, or a file that was exported from one. The detector has detected once, on an empty image.
-        All who hold weights of one content share one detector, which leaves the memory with the last of them. Raises
-        WeightsRefused, and PayloadError for LOOP_DEVICE.
+        *weights* are a `.pt` file or an export of one. The detector has detected once, on an empty image. All users of
+        equal weights share one detector, which leaves the memory with its last user. Raises WeightsRefused, and
+        PayloadError for LOOP_DEVICE.
         """
         size = image_size or self._image_size
         with self._loading:
@@ -64,11 +64,11 @@ class Detectors:
 
     @property
     def is_on_cpu(self) -> bool:
-        """Whether detectors run on a CPU on this machine, so that exported files serve."""
+        """Whether detectors run on a CPU on this machine, so that exports serve."""
         return is_on_cpu(self._device)
 
     def export(self, weights: Path, out: Path) -> None:
-        """Export weights to a file for the CPU. Raises WeightsRefused."""
+        """Export weights to a file that serves on a CPU. Raises WeightsRefused."""
         from loop.vision.cpu.export import export
         from loop.vision.ultralytics_detector import UltralyticsDetector
 

@@ -1,4 +1,4 @@
-"""Exports a version once for the CPU that serves it, or notes why its trained weights serve."""
+"""Exports a version once, to serve on a CPU, or records why its trained weights serve instead."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from loop.errors import WeightsRefused
+from loop.registry.export_store import Export
 from loop.registry.loaded_version import EXPORTED
 from loop.registry.room import RegistryRoom
 from loop.registry.store import Version
-from loop.registry.variants import Variant
 from loop.vision.cpu.model_file import SUFFIX
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """Whether an exported file is as good as the trained weights: an *objection*, and the figures behind it."""
+    """Whether an export is as good as the trained weights: an *objection* if not, and the figures."""
 
     objection: str = ""
     measured: Mapping[str, Any] = field(default_factory=dict)
@@ -29,14 +29,14 @@ class Parity:
 
 def export_once(
     registry: RegistryRoom, version: Version, judge: Callable[[Path], Parity] | None = None
-) -> Variant | None:
+) -> Export | None:
     """
-    Export a version, unless that was done before, and register the file unless *judge* objects to it.
+    Export a version that was never exported, and record the export unless *judge* objects to it.
 
-    Without a *judge* the check of the export itself counts. Where it fails, the reason is recorded and the trained
-    weights serve. Returns None where no CPU serves.
+    Every export is checked when it is made; without a *judge* that check alone counts. If a check fails, the reason is
+    recorded and the trained weights serve. Returns None if this machine serves on a GPU.
     """
-    known = registry.variants.of(version)
+    known = registry.exports.of(version)
     if known or not registry.detectors.is_on_cpu:
         return known
     with tempfile.TemporaryDirectory(prefix="loop-export-") as scratch:
@@ -47,6 +47,6 @@ def export_once(
         except WeightsRefused as error:
             parity = Parity(error.kind)
         if not parity.objection:
-            return registry.variants.add(version, EXPORTED, file, parity.measured)
+            return registry.exports.add(version, EXPORTED, file, parity.measured)
     log.warning("%s: its trained weights serve, not its export for the CPU: %s", version.name, parity.objection)
-    return registry.variants.refuse(version, EXPORTED, parity.objection, parity.measured)
+    return registry.exports.refuse(version, EXPORTED, parity.objection, parity.measured)

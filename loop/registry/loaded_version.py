@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from loop.label_studio.label_config import LabelConfig
 from loop.vision.detector import Detector
 
-TRAINED, EXPORTED = "torch", "OpenVINO"  # run the trained weights, and their export for a CPU
+TRAINED, EXPORTED = "torch", "OpenVINO"  # the runtimes of trained weights and of exports
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class LoadedVersion:
     """
     A version with its detector and thresholds in one object: no prediction can have the name of another version.
 
-    *runtime* is the library that the detector runs by. Start weights that are no version yet are not *is_registered*.
+    *runtime* is the library that runs the detector. *is_registered* is False for start weights that are no version yet.
     """
 
     version: str

@@ -11,10 +11,10 @@ from loop.job_queue.queue import JobQueue
 from loop.label_studio.room import StudioRoom
 from loop.notices import Outbox
 from loop.registry.detectors import Detectors
+from loop.registry.export_store import ExportStore
 from loop.registry.loaded_version import EXPORTED, LoadedVersion, Thresholds
 from loop.registry.moves import MoveLog
 from loop.registry.store import FIRST, Version, WeightsRegistry
-from loop.registry.variants import VariantStore
 from loop.vision.detector import Detector
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class RegistryRoom:
     queue: JobQueue
     outbox: Outbox
     versions: WeightsRegistry
-    variants: VariantStore
+    exports: ExportStore
     moves: MoveLog
     detectors: Detectors
     thresholds: Thresholds
@@ -55,30 +55,30 @@ class RegistryRoom:
 
     def served_file(self, version: Version) -> Path:
         """
-        Return the file of a version that serves on this machine: the exported one on a CPU, else the trained weights.
+        Return the file by which a version serves on this machine: its export on a CPU, else its trained weights.
 
-        Where the exported file is missing, damaged or does not run here, a warning is logged. Raises StoreDown.
+        If the export is missing, damaged or does not run here, a warning is logged. Raises StoreDown.
         """
         exported = self._load_exported(version)
         return exported[0] if exported else self.versions.bring(version)
 
     def _load_exported(self, version: Version) -> tuple[Path, Detector] | None:
-        """Load the exported file of a version; None without one, or, with a warning, where it does not work here."""
-        variant = self.variants.of(version)
-        if variant is None or variant.file is None or not self.detectors.is_on_cpu:
+        """Load the export of a version; None if it has none, or, with a warning, if the export does not run here."""
+        export = self.exports.of(version)
+        if export is None or export.file is None or not self.detectors.is_on_cpu:
             return None
         try:
-            file = self.variants.verify(version, variant)
+            file = self.exports.verify(version, export)
             return file, self.detectors.load(file, version.image_size)
         except RegistryError as error:
-            log.warning("%s: its trained weights serve in place of its exported file: %s", version.name, error)
+            log.warning("%s: its trained weights serve in place of its export: %s", version.name, error)
             return None
 
     def tidy(self, project_id: int) -> int:
         """Delete the files that a crash left without a version; return their number."""
 
         def list_registered() -> set[Path]:
-            return self.variants.files(project_id) | {version.weights for version in self.versions.list(project_id)}
+            return self.exports.files(project_id) | {version.weights for version in self.versions.list(project_id)}
 
         return self.versions.files.remove_abandoned(project_id, list_registered)
 

@@ -1,4 +1,4 @@
-"""The tables of bulk operations, exported versions, notices, deliveries, tokens, and tasks that were set aside."""
+"""The tables of bulk operations, exports of versions, notices, deliveries, tokens, and tasks that are set aside."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ operations = Table(  # reviews from programs, by the key that makes a second try
     Index("operations_of_annotation", "project_id", "annotation_id"),
 )
 
-variants = Table(  # the exported form in which a version serves
-    "variants",
+exports = Table(  # files that serve in place of trained weights on a CPU, or why there is none
+    "exports",
     metadata,
     Column("project_id", Id, primary_key=True),
     Column("version", Name, primary_key=True),
     Column("runtime", String(16), nullable=False),
-    Column("file", Name),  # none where it was refused
+    Column("file", Name),  # NULL: the export was refused
     Column("sha256", String(64)),
     Column("reason", Message, nullable=False),
     Column("measured", JSON, nullable=False),

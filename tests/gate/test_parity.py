@@ -55,9 +55,9 @@ def test_an_export_that_is_as_good_serves(judge, exported):
     rooms, version, training = judge(exported)
 
     assert training.status == "promoted"
-    variant = rooms.registry.variants.of(version)
-    assert variant.measured == {"trained": 0.3, "exported": exported, "images": 12}
-    assert rooms.registry.served_file(version) == variant.file
+    export = rooms.registry.exports.of(version)
+    assert export.measured == {"trained": 0.3, "exported": exported, "images": 12}
+    assert rooms.registry.served_file(version) == export.file
     assert rooms.registry.detectors.timed == [".pt", ".openvino"]  # the champion has no export
 
 
@@ -66,9 +66,9 @@ def test_an_export_that_differs_is_refused_before_the_alias_moves_and_the_traine
     rooms, version, training = judge(exported)
 
     assert training.status == "promoted"
-    variant = rooms.registry.variants.of(version)
-    assert variant.file is None
-    assert f"its mAP50-95 is {exported:.4f}, that of the trained weights 0.3000 on 12 held-out images" in variant.reason
+    export = rooms.registry.exports.of(version)
+    assert export.file is None
+    assert f"its mAP50-95 is {exported:.4f}, that of the trained weights 0.3000 on 12 held-out images" in export.reason
     assert rooms.registry.served_file(version) == version.weights
     assert rooms.registry.load(version).runtime == "torch"
     assert rooms.registry.detectors.timed == [".pt", ".pt"]
@@ -84,7 +84,7 @@ def test_a_version_that_a_person_promotes_is_measured_on_the_newest_snapshot(
 
     promote_by_hand(rooms.gate, 1, version.name, "a test", is_forced=True)
 
-    assert rooms.registry.variants.of(version).measured["exported"] == exported
+    assert rooms.registry.exports.of(version).measured["exported"] == exported
     assert (rooms.registry.served_file(version) != version.weights) is serves
 
 
@@ -97,7 +97,7 @@ def test_a_version_that_served_before_goes_on_as_it_was(rooms, snapshot, tmp_pat
 
     promote_by_hand(rooms.gate, 1, old.name, "a test")
 
-    assert rooms.registry.variants.of(old) is None
+    assert rooms.registry.exports.of(old) is None
     assert rooms.registry.served_file(old) == old.weights
 
 
@@ -131,4 +131,4 @@ def test_a_version_that_began_to_serve_while_it_was_exported_goes_on_by_its_trai
 
     assert evaluated is GOOD
     assert rooms.registry.served_file(version) == version.weights
-    assert "it began to serve by its trained weights" in rooms.registry.variants.of(version).reason
+    assert "it began to serve by its trained weights" in rooms.registry.exports.of(version).reason

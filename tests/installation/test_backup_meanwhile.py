@@ -100,7 +100,7 @@ def test_weights_that_are_removed_meanwhile_are_named_and_all_others_are_in_the_
 
 def test_records_that_are_not_upgraded_yet_can_be_backed_up(home, settings, tmp_path):
     with closing(sqlite3.connect(home / "loop.sqlite3")) as connection:
-        connection.execute("DROP TABLE variants")
+        connection.execute("DROP TABLE exports")
 
     line = backup(home, settings.database, tmp_path / "loop.tar.gz")
 

@@ -1,4 +1,4 @@
-"""exported forms of versions"""
+"""exports of versions"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,7 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Apply this revision."""
-    op.create_table('variants',
+    op.create_table('exports',
     sa.Column('project_id', sa.BigInteger(), nullable=False),
     sa.Column('version', sa.Text(), nullable=False),
     sa.Column('runtime', sa.String(length=16), nullable=False),
@@ -26,4 +26,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take this revision back."""
-    op.drop_table('variants')
+    op.drop_table('exports')

@@ -10,7 +10,7 @@ from loop.installation import checks_model
 from loop.installation.findings import Level
 from loop.registry.detectors import Detectors
 from loop.registry.export import Parity, export_once
-from loop.registry.variants import VariantStore
+from loop.registry.export_store import ExportStore
 from loop.vision.cpu.openvino_detector import OpenVinoDetector
 from loop.vision.ultralytics_detector import UltralyticsDetector
 from tests.swap import swap
@@ -59,7 +59,7 @@ def test_a_version_is_exported_once_and_its_export_serves(ready, weights):
     first = export_once(ready.registry, version, lambda file: Parity(measured={"exported": 0.5}))
     again = export_once(ready.registry, version)
 
-    assert first == again == ready.registry.variants.of(version)
+    assert first == again == ready.registry.exports.of(version)
     assert (first.runtime, first.measured) == ("OpenVINO", {"exported": 0.5})
     assert ready.registry.detectors.exports == 1
     assert served(ready, version) is OpenVinoDetector
@@ -102,7 +102,7 @@ def test_an_export_that_is_not_the_registered_file_is_reported_and_the_trained_w
     assert served(ready, version) is UltralyticsDetector
     assert ready.registry.load(version).runtime == "torch"
     (record, *_) = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert "its trained weights serve in place of its exported file" in record.getMessage()
+    assert "its trained weights serve in place of its export" in record.getMessage()
 
 
 def test_an_export_that_this_machine_cannot_run_is_reported_and_the_trained_weights_serve(
@@ -111,7 +111,7 @@ def test_an_export_that_this_machine_cannot_run_is_reported_and_the_trained_weig
     foreign = tmp_path / "foreign.openvino"
     foreign.write_bytes(b"made by a library of tomorrow")
     version = ready.registry.versions.add(1, weights)
-    ready.registry.variants.add(version, "OpenVINO", foreign, {})
+    ready.registry.exports.add(version, "OpenVINO", foreign, {})
 
     assert served(ready, version) is UltralyticsDetector
     assert "detects nothing here" in caplog.text
@@ -124,7 +124,7 @@ def test_on_a_gpu_nothing_is_exported_and_no_export_is_used(ready, weights, expo
 
     assert gpu.registry.served_file(version) == version.weights
     assert export_once(gpu.registry, other) is None
-    assert gpu.registry.variants.of(other) is None
+    assert gpu.registry.exports.of(other) is None
 
 
 def test_the_files_of_exports_are_not_tidied_away(ready, weights, monkeypatch):
@@ -177,12 +177,12 @@ def test_an_export_that_does_not_run_here_is_not_what_the_gate_measures(ready, w
     foreign = tmp_path / "foreign.openvino"
     foreign.write_bytes(b"made by a library of tomorrow")
     version = ready.registry.versions.add(1, weights)
-    ready.registry.variants.add(version, "OpenVINO", foreign, {})
+    ready.registry.exports.add(version, "OpenVINO", foreign, {})
 
     assert ready.registry.served_file(version) == version.weights
 
 
-class Late(VariantStore):
+class Late(ExportStore):
     """Looks for the first time before another process writes."""
 
     looks = 0
@@ -194,7 +194,7 @@ class Late(VariantStore):
 
 def test_of_two_processes_that_export_at_once_the_first_one_stays(ready, weights, exported):
     version = ready.registry.versions.add(1, weights)
-    first = ready.registry.variants.add(version, "OpenVINO", exported, {"exported": 0.5})
+    first = ready.registry.exports.add(version, "OpenVINO", exported, {"exported": 0.5})
 
     second = Late(ready.engine, ready.registry.versions.files).refuse(version, "OpenVINO", "it is slower")
 
