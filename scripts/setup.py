@@ -200,7 +200,7 @@ def entry_point(script: Path, target: Path, old: Path, new: Path) -> None:
 def main() -> None:
     """Make the parts named on the command line; all of them by default."""
     name = f"packages-{hashlib.sha256(f'{read_pins()}{sys.version}'.encode()).hexdigest()[:12]}"
-    checkout_venv(ensure(CACHE / name, "the locked packages, 5.5 GB, some minutes", packages))
+    checkout_venv(ensure(CACHE / name, "the locked packages, 7.4 GB, some minutes", packages))
     if "--packages-only" in sys.argv:
         return
     ensure(CACHE / f"label-studio-{LABEL_STUDIO}", "Label Studio in its own environment, 1 GB", label_studio)
