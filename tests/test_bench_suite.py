@@ -1,9 +1,12 @@
 """The benchmark suite: how it counts, and that the docs show what it wrote."""
 
+import itertools
 import random
+import time
 
 import pytest
 
+from scripts.bench.event_clients import Answer, send_at_once
 from scripts.bench.figures import BenchReport, Goal, Measurement, quantile, spread
 from scripts.bench.growth import slope
 from scripts.bench.page import BEGIN, END, PAGE, main
@@ -34,6 +37,19 @@ def test_a_quantile_is_a_value_that_was_measured(share, expected):
 
 def test_a_spread_has_the_median_the_least_and_the_most():
     assert spread([3.0, 1.0, 2.0], 1) == "2.0 (1.0 to 3.0)"
+
+
+def test_every_event_that_was_sent_is_counted():
+    numbers = itertools.count(1)
+
+    class Source:
+        def send(self):
+            time.sleep(0.01)
+            return Answer(next(numbers), 0.01)
+
+    answers = send_at_once(Source(), 4, 0.1)
+
+    assert len(answers) == next(numbers) - 1
 
 
 def test_the_page_shows_what_was_measured(tmp_path, capsys):

@@ -99,7 +99,12 @@ def post(port: int, path: str, body: bytes, headers: Mapping[str, str]) -> Answe
 def send_at_once(source: EventSource, clients: int, seconds: float) -> list[Answer]:
     """Let each of the clients send one event after another, as fast as they are answered."""
     deadline = time.monotonic() + seconds
-    return _together(clients, lambda _: itertools.takewhile(lambda _: time.monotonic() < deadline, _sending(source)))
+
+    def work(_: int) -> Iterator[Answer]:
+        while time.monotonic() < deadline:
+            yield source.send()
+
+    return _together(clients, work)
 
 
 def send_at_rate(source: EventSource, rate: float, seconds: float, seed: int) -> list[Answer]:
@@ -138,11 +143,6 @@ def capture(loaded: LoadedInstallation, project_id: int, annotator: Annotator) -
             raise TimeoutError("Label Studio sent no event of a review")
         loaded.api.delete(f"/api/webhooks/{created['id']}/").raise_for_status()
     return events[0]
-
-
-def _sending(source: EventSource) -> Iterator[Answer]:
-    while True:
-        yield source.send()
 
 
 def _together(clients: int, work: Any) -> list[Answer]:
