@@ -220,6 +220,7 @@ def test_an_event_that_is_refused_for_what_it_is_asks_for_no_sync(client, rooms)
     client.post("/webhook", json=created(ls_region()), headers=secret_of_nobody())
 
     assert client.application.extensions["later"].is_idle()
+    assert rooms.queue.asked == []  # nor was it asked for already
 
 
 def test_refused_events_are_logged_counted_and_named_by_the_doctor_until_others_are_accepted(client, rooms, caplog):

@@ -1,17 +1,23 @@
 """Where the seconds of a training went."""
 
+import time
+
 from loop.training.retrain import retrain
 from loop.training.stopwatch import Stage, Stopwatch, seconds_of, spend
 from tests.training.builders import last
 
 
 def test_the_seconds_since_the_last_lap_go_to_the_stage_that_ends():
-    stopwatch = Stopwatch()
-    stopwatch.lap(Stage.LOAD)
-    stopwatch.lap(Stage.STEP)
-    stopwatch.lap(Stage.LOAD)
+    began, stopwatch = time.monotonic(), Stopwatch()
+    for pause, stage in ((0.02, Stage.LOAD), (0.2, Stage.STEP), (0.02, Stage.LOAD)):
+        time.sleep(pause)
+        stopwatch.lap(stage)
 
-    assert set(stopwatch.take()) == {"load", "step"}
+    seconds = stopwatch.take()
+
+    assert set(seconds) == {"load", "step"}
+    assert (seconds["load"] >= 0.04, seconds["step"] >= 0.2) == (True, True)
+    assert sum(seconds.values()) <= time.monotonic() - began
     assert stopwatch.take() == {}
 
 
