@@ -16,7 +16,7 @@ from loop.errors import WeightsRefused
 from loop.failures import describe_error
 from loop.vision.cpu import model_file
 from loop.vision.cpu.model_file import DetectorFacts
-from loop.vision.cpu.openvino_detector import prepare_openvino
+from loop.vision.cpu.openvino_detector import prepare_openvino, process_core
 
 if TYPE_CHECKING:
     from loop.vision.ultralytics_detector import UltralyticsDetector
@@ -74,10 +74,9 @@ def _name_by_place(converted: Any) -> None:
 
 def _check(network: Any, file: Path, *, is_end_to_end: bool) -> None:
     """Compare the output for noise of several sizes. Raises WeightsRefused."""
-    import openvino
     import torch
 
-    compiled = openvino.Core().compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = process_core().compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     for size in CHECKED:
         noise = torch.rand(1, 3, *size)
         wanted, output = network(noise)[0].numpy(), compiled(noise.numpy())[0][0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from loop.vision.cpu.suppression import Rows, suppress, take_best
 from loop.vision.detector import MOST_DETECTIONS, RawDetections, least_before_rounding, round_rows
 from loop.vision.ultralytics_setup import thread_count
 
+_CORE_LOCK = threading.Lock()  # `cache` alone lets two threads make two
 ADVICE = "set LOOP_DEVICE=cpu, lower LOOP_IMAGE_SIZE, or use a smaller model"
 
 
@@ -106,6 +108,26 @@ def prepare_openvino() -> None:
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # importing it fails
 
 
+def process_core() -> Any:
+    """
+    Return the OpenVINO of this process, which stays in memory.
+
+    Its first compilation for a CPU gives its thread another stack for handlers of signals. OpenVINO frees this stack
+    with the core, and the thread goes on using it where another thread frees the core, or where two cores overlap: its
+    next signal kills the process.
+    """
+    with _CORE_LOCK:
+        return _make_core()
+
+
+@cache
+def _make_core() -> Any:
+    prepare_openvino()
+    import openvino
+
+    return openvino.Core()
+
+
 def _compile(network: bytes, numbers: bytes) -> Any:
     """
     Return a network for input of any size, in float32 and with a fixed number of threads.
@@ -113,10 +135,7 @@ def _compile(network: bytes, numbers: bytes) -> Any:
     By itself OpenVINO computes in bfloat16 where the processor can, which moves boxes. Threads that are bound to cores
     would share the first cores with those of other processes.
     """
-    prepare_openvino()
-    import openvino
-
-    core = openvino.Core()
+    core = process_core()
     options = {
         "INFERENCE_PRECISION_HINT": "f32",
         "EXECUTION_MODE_HINT": "ACCURACY",
