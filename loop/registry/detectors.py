@@ -21,11 +21,7 @@ from loop.vision.weights_kind import EXPECTED, check_kind
 
 if TYPE_CHECKING:
     from loop.registry.probe import ProbedWeights
-    from loop.vision.cpu.openvino_detector import OpenVinoDetector
-    from loop.vision.detector import Detector
-    from loop.vision.ultralytics_detector import UltralyticsDetector
-
-    OwnDetector = OpenVinoDetector | UltralyticsDetector
+    from loop.vision.detector import Detector, RuntimeDetector
 
 WARM_UP = 3  # images that are not timed
 EXPORT_SIZE = 64  # pixels; an export takes input of any size
@@ -38,7 +34,7 @@ class Detectors:
         """*image_size*, in pixels of the longer side, is for weights without a size of their own; None: as trained."""
         self._device, self._image_size, self._downloads = device, image_size, downloads
         self._base = Path(base).expanduser()
-        self._in_memory: WeakValueDictionary[tuple[str, int | None], OwnDetector] = WeakValueDictionary()
+        self._in_memory: WeakValueDictionary[tuple[str, int | None], RuntimeDetector] = WeakValueDictionary()
         self._loading = threading.Lock()
 
     def check_device(self) -> None:
@@ -75,7 +71,7 @@ class Detectors:
         check_kind(weights)
         export(UltralyticsDetector(weights, device="cpu", image_size=EXPORT_SIZE), out)
 
-    def _load(self, weights: Path, size: int | None) -> OwnDetector:
+    def _load(self, weights: Path, size: int | None) -> RuntimeDetector:
         if weights.suffix == SUFFIX:
             from loop.vision.cpu.openvino_detector import OpenVinoDetector
 

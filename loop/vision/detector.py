@@ -1,11 +1,14 @@
-"""A detector, whichever runtime runs it. Pure."""
+"""A detector, whichever runtime runs it."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from loop.errors import DetectionFailed, DetectorBroken
+from loop.failures import describe_error
 from loop.regions import Box, Detection, Pixels
 
 if TYPE_CHECKING:
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 
 DECIMALS = 4  # of boxes, in fractions of the image, and of confidences; float32 noise is a thousandth of that
 MOST_DETECTIONS = 300  # on an image
+ADVICE = "set LOOP_DEVICE=cpu, lower LOOP_IMAGE_SIZE, or use a smaller model"  # for weights that do not run
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +58,48 @@ class Detector(Protocol):
 
         Raises DetectionFailed, DetectorBroken.
         """
+
+
+class RuntimeDetector(ABC):
+    """
+    A detector that a runtime runs: every image goes through the network alone, and boxes and confidences are rounded.
+
+    *is_broken*: it detects on no image any more.
+    """
+
+    class_names: tuple[str, ...]
+    image_size: int
+    is_broken = False
+
+    def detect(self, images: Sequence[Pixels], floor: float) -> list[list[Detection]]:
+        """Detect on images, see `Detector`."""
+        return [self.look(image, floor).name(self.class_names) for image in images]
+
+    def look(self, image: Pixels, floor: float, *, is_multi_label: bool = False) -> RawDetections:
+        """Detect on one image, see `Detector`."""
+        try:
+            rows = self._rows(image, floor, is_multi_label=is_multi_label)
+        except Exception as error:
+            raise self._failure(error) from error
+        return round_rows(rows, image, floor)
+
+    @abstractmethod
+    def _rows(self, image: Pixels, floor: float, *, is_multi_label: bool) -> NDArray[np.float64]:
+        """Return `xyxy` in pixels, confidence and class id of each detection, (detections, 6); several threads call."""
+
+    def _failure(self, error: Exception) -> DetectionFailed | DetectorBroken:
+        """Return DetectionFailed where the detector still works on an empty image, else DetectorBroken."""
+        try:
+            self._rows(self._empty_image(), 1.0, is_multi_label=False)
+        except Exception:  # noqa: BLE001 (a runtime may raise anything; the first error says more)
+            self.is_broken = True
+            return DetectorBroken(describe_error(error))
+        return DetectionFailed(f"the detector failed on it: {describe_error(error)}")
+
+    def _empty_image(self) -> Pixels:
+        import numpy as np
+
+        return np.zeros((self.image_size, self.image_size, 3), np.uint8)
 
 
 def round_rows(rows: NDArray[np.float64], image: Pixels, floor: float) -> RawDetections:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,26 +11,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from loop.errors import DetectionFailed, DetectorBroken, WeightsRefused
+from loop.errors import WeightsRefused
 from loop.failures import describe_error
-from loop.regions import Detection, Pixels
+from loop.regions import Pixels
 from loop.vision.cpu import model_file
 from loop.vision.cpu.letterbox import Letterbox
-from loop.vision.cpu.suppression import Rows, suppress, take_best
-from loop.vision.detector import MOST_DETECTIONS, RawDetections, least_before_rounding, round_rows
+from loop.vision.cpu.suppression import suppress, take_best
+from loop.vision.detector import ADVICE, MOST_DETECTIONS, RuntimeDetector, least_before_rounding
 from loop.vision.ultralytics_setup import thread_count
 
 _CORE_LOCK = threading.Lock()  # `cache` alone lets two threads make two
-ADVICE = "set LOOP_DEVICE=cpu, lower LOOP_IMAGE_SIZE, or use a smaller model"
 
 
-class OpenVinoDetector:
+class OpenVinoDetector(RuntimeDetector):
     """
     An exported detector in memory. The same file detects the same on an image, to the bit, in every process of a
     machine.
 
-    Every image goes through the network alone, by all threads of the process. Boxes and confidences are rounded as
-    those of the trained weights are. Threads can share a detector. *is_broken*: it detects on no image any more.
+    An image is worked on by all threads of the process. Threads can share a detector.
     """
 
     def __init__(self, file: Path, *, image_size: int | None = None) -> None:
@@ -41,7 +38,6 @@ class OpenVinoDetector:
         Raises WeightsRefused.
         """
         self._lock = threading.Lock()
-        self.is_broken = False
         try:
             network, numbers, self._facts = model_file.read(file)
             self.image_size = image_size or self._facts.image_size
@@ -52,28 +48,7 @@ class OpenVinoDetector:
             kind = f"an exported detector that detects nothing here ({describe_error(error)})"
             raise WeightsRefused(file, kind, ADVICE) from error
 
-    def detect(self, images: Sequence[Pixels], floor: float) -> list[list[Detection]]:
-        """
-        Detect on BGR images, uint8 (height, width, 3) of any size; every detection of at least *floor* confidence.
-
-        Returns one list for each image, most confident first. Raises DetectionFailed, DetectorBroken.
-        """
-        return [self.look(image, floor).name(self.class_names) for image in images]
-
-    def look(self, image: Pixels, floor: float, *, is_multi_label: bool = False) -> RawDetections:
-        """
-        Detect on one image. A box has its best class alone, or, with *is_multi_label*, every class it may have.
-
-        Raises DetectionFailed, DetectorBroken.
-        """
-        try:
-            rows = self._rows(image, floor, is_multi_label=is_multi_label)
-        except Exception as error:
-            raise self._failure(error) from error
-        return round_rows(rows.astype(np.float64), image, floor)
-
-    def _rows(self, image: Pixels, floor: float, *, is_multi_label: bool) -> Rows:
-        """Return `xyxy` in pixels, confidence and class id of each detection, (detections, 6)."""
+    def _rows(self, image: Pixels, floor: float, *, is_multi_label: bool) -> NDArray[np.float64]:
         stride = self._facts.stride
         place = Letterbox.of(image, -(-self.image_size // stride) * stride, stride)
         output, least = self._infer(place.fill(image)), least_before_rounding(floor)
@@ -82,25 +57,13 @@ class OpenVinoDetector:
         else:
             rows = suppress(output, least, MOST_DETECTIONS, is_multi_label=is_multi_label)
         place.scale_back(rows, image)
-        return rows
+        return rows.astype(np.float64)
 
     def _infer(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         with self._lock:
             self._request.infer({0: pixels})
             output: NDArray[np.float32] = self._request.get_output_tensor(0).data[0].copy()
         return output
-
-    def _failure(self, error: Exception) -> DetectionFailed | DetectorBroken:
-        """Return DetectionFailed where the detector still works on an empty image, else DetectorBroken."""
-        try:
-            self._rows(self._empty_image(), 1.0, is_multi_label=False)
-        except Exception:  # noqa: BLE001 (OpenVINO may raise anything; the first error says more)
-            self.is_broken = True
-            return DetectorBroken(describe_error(error))
-        return DetectionFailed(f"the detector failed on it: {describe_error(error)}")
-
-    def _empty_image(self) -> Pixels:
-        return np.zeros((self.image_size, self.image_size, 3), np.uint8)
 
 
 def prepare_openvino() -> None:
