@@ -1,8 +1,10 @@
-"""Small files of weights, good and bad, and small networks with random weights."""
+"""Small files of weights, good and bad, small networks with random weights, and images of noise."""
 
 import json
 import pickle
 import zipfile
+
+import numpy as np
 
 from loop.vision.ultralytics_setup import prepare_ultralytics
 
@@ -54,6 +56,12 @@ def write_detector(path, plan="yolo11n.yaml", *, is_end_to_end=False):
         head.fuse()  # leaves out the branch whose boxes overlap
     model.save(str(path))
     return path
+
+
+def make_images(sizes):
+    """Return noise of each size (height, width), the same every time."""
+    rng = np.random.default_rng(7)
+    return [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in sizes]
 
 
 def _branches(head):

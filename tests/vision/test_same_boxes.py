@@ -20,7 +20,7 @@ from loop.vision.embedding import Space
 from loop.vision.open_clip_embedder import OpenClipEmbedder, OpenClipModel
 from loop.vision.ultralytics_detector import UltralyticsDetector
 from loop.vision.yolo_embedder import YoloEmbedder
-from tests.vision.builders import FLOOR, SIDE, write_detector, write_tower
+from tests.vision.builders import FLOOR, SIDE, make_images, write_tower
 
 SIZES = [(96, 96), (40, 60), (60, 40), (200, 300), (31, 500), (500, 31), (97, 33), (1, 1), (640, 480), (96, 96)]
 IMAGES = range(len(SIZES))
@@ -30,13 +30,7 @@ SPACE = Space("tested", "")
 
 @pytest.fixture(scope="module")
 def images():
-    rng = np.random.default_rng(7)
-    return [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in SIZES]
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    return write_detector(tmp_path_factory.mktemp("weights") / "tiny.pt")
+    return make_images(SIZES)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from loop.errors import WeightsRefused
 from loop.vision.cpu.export import export
 from loop.vision.cpu.openvino_detector import OpenVinoDetector
 from loop.vision.ultralytics_detector import UltralyticsDetector
-from tests.vision.builders import CLASSES, FLOOR, SIDE, write_detector
+from tests.vision.builders import CLASSES, FLOOR, SIDE, make_images, write_detector
 
 SIZES = [(96, 96), (40, 60), (200, 300), (31, 500), (500, 31), (480, 640)]
 HEADS = [
@@ -26,13 +26,7 @@ NEAR = 0.002  # of the image and of confidence; random weights multiply the nois
 
 @pytest.fixture(scope="module")
 def images():
-    rng = np.random.default_rng(7)
-    return [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in SIZES]
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    return write_detector(tmp_path_factory.mktemp("trained") / "tiny.pt")
+    return make_images(SIZES)
 
 
 @pytest.fixture(scope="module")
