@@ -1,10 +1,11 @@
-"""`loop up` as a process of its own, tokens, and findings of the doctor."""
+"""`loop up` as a process of its own, tokens, and findings of the doctor, and acts beside a test."""
 
 import base64
 import json
 import os
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager, suppress
 
 import psutil
@@ -17,6 +18,24 @@ from tests.builders import list_open
 from tests.services import names_of, until
 
 A_FEW_SECONDS = 12.0  # with a machine that does other things as well
+
+
+@contextmanager
+def meanwhile(act):
+    """Do an act again and again, in another thread, until the end of the `with` block."""
+    ended = threading.Event()
+
+    def repeat():
+        while not ended.is_set():
+            act()
+
+    other = threading.Thread(target=repeat)
+    other.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        other.join()
 
 
 @contextmanager

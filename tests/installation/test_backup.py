@@ -2,11 +2,11 @@
 
 import gzip
 import io
+import itertools
 import re
 import shutil
 import sqlite3
 import tarfile
-import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from loop.storage.audit import AuditTrail
 from loop.storage.keys import KEY_FILE
 from loop.wiring import build
 from tests.builders import list_open
+from tests.installation.builders import meanwhile
 
 pytestmark = pytest.mark.sqlite
 ROOT = Path(__file__).parent.parent.parent
@@ -106,22 +107,11 @@ def test_nothing_in_it_names_the_place_it_comes_from(home, archive, tmp_path):
 
 def test_the_records_are_copied_whole_while_others_write(rooms, home, settings, tmp_path):
     shutil.rmtree(home / "spool")
-    ended = threading.Event()
+    numbers = itertools.count(1)
 
-    def write():
-        number = 0
-        while not ended.is_set():
-            number += 1
-            rooms.reviews.events.append(1, "ANNOTATION_CREATED", {"number": number})
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
+    with meanwhile(lambda: rooms.reviews.events.append(1, "ANNOTATION_CREATED", {"number": next(numbers)})):
         for _ in range(5):
             backup(home, settings.database, tmp_path / "loop.tar.gz")
-    finally:
-        ended.set()
-        writer.join()
 
     restore(tmp_path / "new", tmp_path / "loop.tar.gz")
     with closing(sqlite3.connect(tmp_path / "new" / "loop.sqlite3")) as records:

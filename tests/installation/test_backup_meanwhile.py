@@ -12,6 +12,7 @@ import pytest
 from loop.installation import backup as backups
 from loop.installation.backup import backup, restore
 from loop.storage.file_store import FileStore
+from tests.installation.builders import meanwhile
 
 pytestmark = pytest.mark.sqlite
 
@@ -41,25 +42,17 @@ def test_an_archive_is_not_written_into_a_file_that_somebody_put_in_its_place(ho
 
 
 def test_a_dataset_that_is_removed_meanwhile_is_left_out(home, settings, tmp_path):
-    ended = threading.Event()
-
     def come_and_go():
-        while not ended.is_set():
-            folder = home / "snapshots" / "1" / "4567"
-            folder.mkdir()
-            for number in range(50):
-                (folder / f"{number}.txt").write_text("")
-            folder.rename(home / "snapshots" / "1" / ".writing-4567")
-            shutil.rmtree(home / "snapshots" / "1" / ".writing-4567")
+        folder = home / "snapshots" / "1" / "4567"
+        folder.mkdir()
+        for number in range(50):
+            (folder / f"{number}.txt").write_text("")
+        folder.rename(home / "snapshots" / "1" / ".writing-4567")
+        shutil.rmtree(home / "snapshots" / "1" / ".writing-4567")
 
-    other = threading.Thread(target=come_and_go)
-    other.start()
-    try:
+    with meanwhile(come_and_go):
         for _ in range(20):
             backup(home, settings.database, tmp_path / "loop.tar.gz")
-    finally:
-        ended.set()
-        other.join()
 
     restore(tmp_path / "new", tmp_path / "loop.tar.gz")
 
