@@ -1,1 +1,1 @@
-"""Detectors on a CPU by OpenVINO, without torch: the exported file, and the steps before and after the network."""
+"""Detectors on a CPU by OpenVINO: the export from torch, and all that runs without torch around the network."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +33,8 @@ def export(detector: UltralyticsDetector, out: Path) -> None:
     """
     prepare_openvino()
     try:
-        with tempfile.TemporaryDirectory(prefix="loop-export-") as scratch, _quiet():
+        quiet = warnings.catch_warnings(action="ignore")  # torch warns that it traces, which is what is wanted
+        with tempfile.TemporaryDirectory(prefix="loop-export-") as scratch, quiet:
             facts = _export(detector, Path(scratch))
             model_file.write(Path(scratch), facts, out)
     except WeightsRefused:
@@ -60,7 +59,7 @@ def _export(detector: UltralyticsDetector, folder: Path) -> DetectorFacts:
         converted = openvino.convert_model(traced, input=[1, 3, -1, -1], example_input=example)
         _name_by_place(converted)
         openvino.save_model(converted, folder / model_file.NETWORK, compress_to_fp16=False)
-        _check(network, (folder / model_file.NETWORK), is_end_to_end=is_end_to_end)
+        _check(network, folder / model_file.NETWORK, is_end_to_end=is_end_to_end)
     stride = max(int(head.stride.max()), SMALLEST)
     return DetectorFacts(detector.class_names, detector.trained_size, stride, is_end_to_end)
 
@@ -91,11 +90,3 @@ def _check(network: Any, file: Path, *, is_end_to_end: bool) -> None:
 
 def _refusal(kind: str) -> WeightsRefused:
     return WeightsRefused("the network", kind, "its trained weights serve")
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Leave out warnings of torch that it traces, which is what is wanted."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
