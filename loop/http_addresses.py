@@ -28,11 +28,16 @@ def is_same(address: str, other: str) -> bool:
 
 def is_loopback(host: str) -> bool:
     """Whether a host, by its name or its IP address, is reached from its own machine alone."""
-    name = host.strip("[]").rstrip(".").lower()
+    name = plain_host(host)
     try:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return name == "localhost"
+
+
+def plain_host(host: str) -> str:
+    """Return a host as it is compared: in lower case, without the brackets of IPv6 and the dot at the end of a name."""
+    return host.strip("[]").rstrip(".").lower()
 
 
 def path_within(address: str, site: str) -> str | None:

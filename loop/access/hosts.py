@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from loop.http_addresses import is_loopback
+from loop.http_addresses import is_loopback, plain_host
 
 ANY = ("", "0.0.0.0", "::")  # noqa: S104 (addresses to listen on, which stand for every address of the machine)
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[\w.-]+)(?::\d{1,5})?", re.IGNORECASE)  # of the header, with a port or without
@@ -28,8 +28,8 @@ class OwnHosts:
     @classmethod
     def of(cls, listens_on: str, url: str) -> OwnHosts:
         """Return the hosts of a backend by the address that it listens on and the URL that Label Studio is given."""
-        own = _plain(listens_on)
-        names = {own, _plain(urlsplit(url).hostname or "")}
+        own = plain_host(listens_on)
+        names = {own, plain_host(urlsplit(url).hostname or "")}
         return cls(frozenset(names.difference(ANY)), takes_numbers=own in ANY)
 
     def has(self, header: str) -> bool:
@@ -37,12 +37,8 @@ class OwnHosts:
         match = HOST.fullmatch(header.strip())
         if not match:
             return False
-        name = _plain(match[1])
+        name = plain_host(match[1])
         return is_loopback(name) or name in self.names or (self.takes_numbers and _is_number(name))
-
-
-def _plain(host: str) -> str:
-    return host.strip("[]").rstrip(".").lower()
 
 
 def _is_number(host: str) -> bool:
