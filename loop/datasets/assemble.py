@@ -9,6 +9,7 @@ from loop.datasets import folder as dataset_folder
 from loop.datasets.folder import Snapshot
 from loop.datasets.room import DatasetsRoom
 from loop.datasets.selection import Selection, Trainable, select
+from loop.datasets.snapshot_store import IMAGES
 from loop.datasets.snapshots import Reason
 from loop.datasets.split_store import Split
 from loop.datasets.splits import Leak, Side
@@ -37,7 +38,7 @@ def assemble(datasets: DatasetsRoom, project_id: int, check: Callable[[], None] 
     """
     labels = _read_classes(datasets, project_id)
     root = datasets.snapshots.folder(project_id)
-    with open_draft(root, shared_images=root / ".images", known=root / KNOWN) as draft:
+    with open_draft(root, shared_images=root / IMAGES, known=root / KNOWN) as draft:
         split = survey(datasets, project_id, draft, labels, check)
         if split.leaks:
             raise LeakedSplit(project_id, [(leak.held_out, leak.train) for leak in split.leaks])

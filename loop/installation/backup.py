@@ -18,6 +18,7 @@ from typing import IO
 
 import sqlalchemy as sa
 
+from loop.datasets.snapshot_store import IMAGES
 from loop.errors import PayloadError
 from loop.storage.database import copy_records, read_column
 from loop.storage.file_store import FileStore
@@ -160,7 +161,7 @@ def _find_files(home: Path, weights: Sequence[Path], open_snapshots: set[str]) -
     Of datasets, the images are left out: the next training fetches them. A dataset whose training has not ended is left
     out whole, and the training makes it again.
     """
-    skipped = {"images", ".images", *(name[:16] for name in open_snapshots)}
+    skipped = {"images", IMAGES, *(name[:16] for name in open_snapshots)}
     walks = (os.walk(home / folder) for folder in ("reports", "snapshots"))  # passes over a folder that is removed
     others = [Path(parent, name) for walk in walks for parent, _, names in walk for name in names]
     for path in (home / KEY_FILE, *weights, *sorted(others)):

@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from loop.registry.old_weights import REMOVED
 from loop.registry.store import Version
 from loop.registry.weights_files import WeightsFiles
 from loop.storage.exchange_tables import exports
@@ -60,7 +61,8 @@ class ExportStore:
         """Return the files of the exports of a project, for the versions that still have their weights."""
         is_version = sa.and_(versions.c.project_id == exports.c.project_id, versions.c.name == exports.c.version)
         query = sa.select(exports.c.file).join(versions, is_version)
-        query = query.where(exports.c.project_id == project_id, exports.c.file.is_not(None), versions.c.weights != "")
+        has_weights = versions.c.weights != REMOVED
+        query = query.where(exports.c.project_id == project_id, exports.c.file.is_not(None), has_weights)
         with self._engine.connect() as connection:
             return {self._files.root / name for name in connection.scalars(query)}
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from loop.datasets import folder as dataset_folder
+from loop.datasets.snapshot_store import IMAGES
 from loop.errors import UnknownTraining
 from loop.storage.files import PREFIX
 from loop.training.room import TrainingRoom
@@ -63,7 +64,7 @@ def remove_stored_snapshots(trainings: TrainingRoom, project_id: int, before: da
 
 def remove_shared_images(trainings: TrainingRoom, project_id: int, before: datetime, walk: Walk) -> None:
     """Remove the images that snapshots of a project shared, where none has them any more; no training may run."""
-    shared = trainings.datasets.snapshots.folder(project_id) / ".images"
+    shared = trainings.datasets.snapshots.folder(project_id) / IMAGES
     for name in walk.over(folder.name for folder in shared.glob("*")):
         for image in (shared / name).glob("*"):  # those that a snapshot needs have another link
             if image.stat().st_nlink == 1 and _changed_at(image) < before:
