@@ -66,12 +66,10 @@ def _version_row(version: Version, marks: Mapping[str, str]) -> tuple[str, ...]:
     named = [mark for mark, name in marks.items() if name == version.name]
     facts = version.facts
     return (
-        *(
-            version.name,
-            ", ".join([*named, *(() if version.has_weights else ("no weights",))]),
-            (facts.snapshot or "")[:16],
-            facts.parent or "",
-        ),
+        version.name,
+        ", ".join(named if version.has_weights else [*named, "no weights"]),
+        (facts.snapshot or "")[:16],
+        facts.parent or "",
         f"{version.created_at:%Y-%m-%d %H:%M}",
     )
 

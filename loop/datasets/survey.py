@@ -29,15 +29,11 @@ PAGE = 500  # reviews in memory at a time
 
 
 def read_counted(datasets: DatasetsRoom, project_id: int) -> Iterator[tuple[int, CountedReview]]:
-    """The counted review of each task that has one, ordered by task, read a page at a time."""
-    return ((task_id, latest) for task_id, latest in _read_latest(datasets, project_id) if not latest.review.unread)
-
-
-def _read_latest(datasets: DatasetsRoom, project_id: int) -> Iterator[tuple[int, CountedReview]]:
-    """The counted reviews, including those that could be read only in part."""
-    task_ids = sorted(datasets.reviews.store.standing(project_id, TASK))
-    for page in chunked(task_ids, PAGE):
-        yield from datasets.reviews.store.latest(project_id, page).items()
+    """The counted review of each task that has one, ordered by task, read a page at a time; none that is unread."""
+    for page in chunked(sorted(datasets.reviews.store.standing(project_id, TASK)), PAGE):
+        for task_id, latest in datasets.reviews.store.latest(project_id, page).items():
+            if not latest.review.unread:
+                yield task_id, latest
 
 
 def read_group(data: object, field: str) -> str | None:

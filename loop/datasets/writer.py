@@ -47,11 +47,8 @@ class Draft:
 
     def __init__(self, root: Path, scratch: Path, spool: Spool, shared_images: Path | None, known: Path | None) -> None:
         self._root, self._scratch, self._spool = root, scratch, spool
-        self._shared, self._known, self._last = (
-            shared_images,
-            known,
-            None if known is None else dataset_folder.find_last(root),
-        )
+        self._shared, self._known = shared_images, known
+        self._last = dataset_folder.find_last(root) if known else None
         self.prepared = scratch / ".prepared"  # for images that must be converted first
         self.report = SnapshotReport()
         self.added: list[DraftImage] = []

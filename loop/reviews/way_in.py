@@ -60,10 +60,8 @@ def ensure_webhook(studio: StudioRoom, project_id: int) -> list[str]:
             ours = webhook
         else:
             studio.client.delete_webhook(webhook.id)
-            is_another = (
-                "a second webhook of ours" if is_ours(webhook) else "the webhook that Label Studio adds by itself"
-            )
-            changed.append(f"removed {is_another}: events come by the one that has our secret")
+            kind = "a second webhook of ours" if is_ours(webhook) else "the webhook that Label Studio adds by itself"
+            changed.append(f"removed {kind}: events come by the one that has our secret")
     if ours is None:
         studio.client.create_webhook(project=project_id, url=url, actions=ACTIONS, **wanted)
         return [*changed, f"added the webhook {url}"]
