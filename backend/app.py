@@ -79,7 +79,7 @@ def catch_up(app: Flask) -> None:
     """
     Record the events that an earlier process left in files, as soon as the records take them.
 
-    Ask for the sync of every project as soon as Redis takes it: events came to nobody before this process ran.
+    Ask for the sync of every project as soon as Redis takes it: events before the start reached no process.
     """
     rooms, later = app.extensions["rooms"], app.extensions["later"]
     later.add("events in files", rooms.reviews.events.take_over)

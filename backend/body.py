@@ -26,7 +26,7 @@ TICK = 0.1  # seconds between two looks at the clock
 
 @dataclass(slots=True, eq=False)
 class TimedBody:
-    """A body that is read until a deadline, a moment of the monotonic clock; a late one was cut off."""
+    """A body that is read until a deadline, a moment of the monotonic clock; *is_late*: it was cut off then."""
 
     deadline: float
     is_late: bool = False
@@ -37,7 +37,7 @@ class Deadlines:
     Sockets that are read, each until its deadline.
 
     A thread shuts a late socket for reading, which ends the call that reads from it; the answer can still be sent.
-    A timeout of the socket would not do: it begins anew with every byte. Who reads may move its own deadline.
+    A timeout of the socket is not enough: it begins anew with every byte. The reader may move its deadline.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""gunicorn's worker of threads, of which none waits for the head of a request, or for the end of a connection."""
+"""gunicorn's worker with threads, none of which waits for the head of a request or the end of a connection."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 WAIT_SECONDS = 5.0  # for the head of a request, and for a client to close a connection that we have closed
 REST_SECONDS = 0.05  # in which the rest of a body may come, for another request on the same connection
-READY_SECONDS = 60.0  # that a new process leaves all requests to the others, if it is not ready before
+READY_SECONDS = 60.0  # at most, in which a new process that is not ready leaves requests to others
 LOOK_SECONDS = 0.2  # between two looks whether it is ready
 LARGEST_HEAD = 2**14  # bytes
 END_OF_HEAD = b"\r\n\r\n"
@@ -49,7 +49,7 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         self.wsgi: Any = partial(self._answer_in_time, self.wsgi)
 
     def run(self) -> None:
-        """Accept requests, once this process is ready or nobody else accepts any."""
+        """Accept requests as soon as this process is ready, or if no other process accepts any."""
         deadline = time.monotonic() + READY_SECONDS
         while not self._is_first() and not self.is_ready() and time.monotonic() < deadline and self.alive:
             self.notify()
@@ -92,7 +92,7 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
             self._wait_for(conn, self._drain)
 
     def murder_pending(self) -> None:
-        """Close idle connections whose time is over, and those whose time ends first where they keep others out."""
+        """Close idle connections whose time is over; if there are too many, also those whose time ends first."""
         super().murder_pending()
         while self.nr_conns >= self.worker_connections:
             idle = [connections for connections in (self.pending_conns, self.keepalived_conns) if connections]
@@ -107,7 +107,7 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         return bool(keepalive and conn.parser.finish_body(deadline=time.monotonic() + REST_SECONDS))
 
     def _is_first(self) -> bool:
-        """Whether no other process accepts requests; if so, none of them comes to think so of this one meanwhile."""
+        """Take the lock that says that no other process accepts requests; return whether it was free."""
         try:
             fcntl.lockf(self._door_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # type: ignore[arg-type]
         except BlockingIOError:

@@ -31,7 +31,7 @@ def post_worker_init(worker: DoorWorker) -> None:
     """
     Have a new process load its detectors before it accepts requests, and each new champion after it.
 
-    It also makes up for the events of the time in which it, or one before it, did not run.
+    It also catches up on the events of the time in which no process ran.
     """
     worker.log.error_log.addFilter(LimitedWarnings())
     app = worker.app.wsgi()

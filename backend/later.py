@@ -1,4 +1,4 @@
-"""Work that a request could not do: a thread tries it again until it is done, after the answer has gone out."""
+"""Work that a request could not do: a thread tries it again, after the answer is sent, until it is done."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 class Later:
-    """Acts that are done again and again until they return true; the thread runs only while there are any."""
+    """Functions that a thread calls again and again until they return True; it runs only while it has any."""
 
     def __init__(self, seconds: float = EVERY_SECONDS) -> None:
         self._seconds = seconds
@@ -23,7 +23,11 @@ class Later:
         self._is_running = False
 
     def add(self, name: str, act: Callable[[], bool]) -> None:
-        """Add an act; the last one of a name is done. One that raises a LoopError other than UpstreamError is over."""
+        """
+        Add a function, in place of an earlier one with the same name.
+
+        It is called again after False and after UpstreamError, and dropped after any other error.
+        """
         with self._lock:
             self._acts[name] = act
             if not self._is_running:
@@ -58,7 +62,7 @@ def _is_over(name: str, act: Callable[[], bool]) -> bool:
     except UpstreamError:
         return False
     except LoopError as error:
-        log.warning("%s is given up: %s", name, error)
+        log.warning("gave up the %s: %s", name, error)
     except Exception:
-        log.exception("%s broke, and is given up", name)
+        log.exception("gave up the %s after an error that nobody expected", name)
     return True

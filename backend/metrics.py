@@ -55,7 +55,7 @@ class _TrainingSeconds(Collector):
 
 
 class _Progress(Collector):
-    """How far the jobs have come that note it."""
+    """The progress of the jobs that report it."""
 
     def __init__(self, progress: Mapping[str, JobProgress]) -> None:
         self._progress = progress

@@ -25,7 +25,7 @@ ERRORS = {
     421: "the Host header names a host that is not ours",
     429: "too many requests at once; send the same again later",
     500: "a bug of ours; the log has the trace",
-    503: "the process is full, or the records did not answer; `Retry-After` says when to send the same again",
+    503: "the process is full, or the records did not answer; `Retry-After` says when to send the request again",
 }
 CLOSED = (401, 403, 421, 503)  # of every route that is not open to anybody: the sender is looked up in the records
 

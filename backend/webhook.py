@@ -67,7 +67,7 @@ def webhook() -> tuple[Response, int]:
     try:
         rooms.queue.ask_review(project_id)
     except UpstreamError as error:  # the event is kept
-        log.warning("%s of project %d is appended, its job is asked for later: %s", action, project_id, error)
+        log.warning("%s of project %d is kept; its job is asked for again soon: %s", action, project_id, error)
         later.add(f"review of project {project_id}", partial(_ask_review, rooms, project_id))
     return jsonify(status="appended" if is_new else "known already"), 202
 

@@ -177,7 +177,7 @@ class StalePlan(LoopError):
 
 
 class NoSuchCluster(LoopError):
-    """No cluster has an id that begins so, or several have."""
+    """No cluster, or more than one, has an id with the given beginning."""
 
 
 class ClusterDecided(LoopError):

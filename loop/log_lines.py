@@ -38,7 +38,7 @@ def json_line(moment: datetime, level: str, logger: str, message: str, trace: st
 
 
 class LineLimit:
-    """Lets one line of a kind pass in *seconds*. There must be few kinds, because each is remembered."""
+    """Lets one log line of each kind pass in *seconds*. Use few kinds: each is kept in memory."""
 
     def __init__(self, seconds: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds, self._clock = seconds, clock

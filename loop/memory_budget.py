@@ -73,7 +73,7 @@ class MemoryBudget:
             try:
                 if not self._changed.wait_for(lambda: queue[0] is ticket and self._has_room(use, size), seconds):
                     need = f"{size / 2**20:.0f} MB of {self.total / 2**20:.0f} MB (LOOP_IMAGE_MEMORY)"
-                    raise Overloaded(f"memory: no room for {need} within {seconds:g} s: try again in a while")
+                    raise Overloaded(f"memory: no room for {need} within {seconds:g} s: try again later")
                 self._held[use] += size
             finally:
                 queue.remove(ticket)

@@ -56,7 +56,7 @@ def step_back(priority: int = LOW) -> None:
 
 def step_back_with_session(priority: int) -> None:
     """
-    Let other work go first, of other sessions too, for as long as the session lasts that this process has begun.
+    Let other work go first, also work of other sessions, until the session that this process began ends.
 
     Linux usually gives each session an equal share of the processors (autogroup), and the priorities of processes count
     only within it.

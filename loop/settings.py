@@ -51,11 +51,11 @@ class Settings(EnvironmentSettings):
     redis_url: str = Field("", description="Redis to use; empty: an embedded one under LOOP_HOME")
     database_url: str = Field("", description="SQLAlchemy URL of the records; empty: SQLite under LOOP_HOME")
     store: str = Field(
-        "", description="store of the files for several machines, such as s3://bucket/folder; empty: LOOP_HOME"
+        "", description="store of the files of several machines, such as s3://bucket/folder; empty: LOOP_HOME"
     )
     model_name: str = Field("yolo_detector", description="model name: the part of a version before the @")
     base_weights: str = Field("yolo11n.pt", description="weights that the first training starts from: a path or a name")
-    device: str = Field("", description="torch device, such as cpu or 0; 0,1 trains on two GPUs; empty: the best")
+    device: str = Field("", description="cpu or the number of a GPU; 0,1 trains on two GPUs; empty: the best device")
     image_size: int | None = Field(
         None,
         ge=32,
@@ -139,7 +139,7 @@ class Settings(EnvironmentSettings):
     )
     run_days: int = Field(30, ge=1, le=MOST_DAYS, description="days that the folder of a training stays after its end")
     snapshot_days: int = Field(30, ge=1, le=MOST_DAYS, description="days that a snapshot without a version stays")
-    image_days: int = Field(30, ge=1, le=MOST_DAYS, description="days that a cached image that nothing needs stays")
+    image_days: int = Field(30, ge=1, le=MOST_DAYS, description="days that a cached image without a review stays")
     keep_weights: int | None = Field(
         None, ge=1, description="number of newest versions whose weights stay, beside those that may serve; empty: all"
     )

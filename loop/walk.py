@@ -1,4 +1,4 @@
-"""A walk over many things in their order, for a limited time; the next walk goes on where it stopped."""
+"""A walk over many items in their order, for a limited time; the next walk goes on where it stopped."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 
 class Walk:
     """
-    One walk. It begins behind *after*, the last thing that the walk before reached; empty: at the first thing.
+    One walk. It begins behind *after*, the last item that the walk before reached; empty: at the first item.
 
-    A thing counts as reached before it is worked on, so that one that always fails does not hold up those behind it.
+    An item counts as reached before it is processed, so that an item that always fails does not hold up the next ones.
     """
 
     def __init__(self, after: str = "", seconds: float = 60.0) -> None:

@@ -48,7 +48,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
-    """Interrupt once more where a Ctrl-C came in a callback of the interpreter, as imports have: it was swallowed."""
+    """Interrupt again after a Ctrl-C in a callback of the interpreter, such as those of imports, swallows it."""
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
         arguments = (threading.main_thread().ident, signal.SIGINT)
         threading.Timer(0.3, signal.pthread_kill, arguments).start()  # once this has returned: here it is swallowed too

@@ -46,7 +46,7 @@ def up() -> None:
 
 @contextmanager
 def _lead(settings: Settings, is_stopping: Callable[[], bool]) -> Iterator[None]:
-    """Lead until the end of the `with` block; where another machine takes over, ask this process to stop."""
+    """Lead until the end of the `with` block; if another machine leads meanwhile, ask this process to stop."""
     stop = partial(os.kill, os.getpid(), signal.SIGTERM)
     with closing(build(settings)) as rooms, rooms.installation.machine.lead_alone(stop, out.print, is_stopping):
         yield
@@ -94,8 +94,8 @@ def backup(file: Annotated[Path, typer.Argument(help="The file to write, such as
 
     Everything may run meanwhile. Images, vectors and logs are not in it: they
     are made again. The file is for its owner only, as it has the keys. With
-    another database than SQLite, use its own tool, and copy LOOP_HOME, or
-    LOOP_STORE if it is set.
+    another database than SQLite, save it with its own tool first, and then
+    copy LOOP_HOME, or LOOP_STORE if it is set.
     """
     from loop.installation.backup import backup as save
 
@@ -159,8 +159,8 @@ def adopt() -> None:
     """
     Record that the files of the installation are in this LOOP_HOME, after the old folder was lost or moved.
 
-    With LOOP_STORE, the files of this LOOP_HOME are put in the store, and are there from now on. Needed only where
-    several machines share the records, or for a store, see docs/scale.md.
+    With LOOP_STORE, this copies the files of this LOOP_HOME to the store, which has them from then on. Only an
+    installation of several machines or with a store needs this command, see docs/scale.md.
     """
     rooms = open_rooms()
 

@@ -32,7 +32,7 @@ def assemble(datasets: DatasetsRoom, project_id: int, check: Callable[[], None] 
     Write the dataset of all counted reviews, one image at a time. *check* is called often and raises to stop.
 
     Images, hashes and labels of reviews that have not changed are taken over from the project's last dataset; the
-    result is to the byte the one without it.
+    result is the same, to the byte, as without that.
 
     Raises EmptySnapshot, and LeakedSplit if a training image is a near-duplicate or of the group of a held-out one.
     """
@@ -52,7 +52,7 @@ def assemble_verified(datasets: DatasetsRoom, project_id: int, check: Callable[[
     """
     Assemble a dataset, verify it, and put it in the store. Raises as `assemble`, and PoisonedSnapshot.
 
-    A file may be damaged though its size and time are as they were: then everything is made anew.
+    If a file that was taken over is damaged, though its size and time are unchanged, everything is made anew.
     """
     snapshot = assemble(datasets, project_id, check)
     try:

@@ -40,8 +40,8 @@ class LabelledImage:
     """
     One reviewed image with all its objects; a negative has none. Images with the same *group* stay on one side.
 
-    If a part of its review is *unread*, the regions are not all its objects. *mark* differs whenever the review, or
-    any rule by which its labels are made, is another; empty if nothing is taken over.
+    If a part of its review is *unread*, the regions are not all its objects. *mark* changes with the review and with
+    every rule for its labels; it is empty if nothing is taken over.
     """
 
     task_id: int

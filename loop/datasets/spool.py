@@ -34,8 +34,9 @@ class SpooledImage:
     """
     One image to write.
 
-    *mark* names all that its labels were made from, *address* its address (see `name_address`), and *stamp* the state
-    of the file at *path* whose SHA-256 is *image*. *hashed* is the SHA-256 of *text*, its labels.
+    *mark* changes with everything that its labels are made from. *address* is a short name of its address (see
+    `name_address`), and *stamp* is the state of the file at *path*, whose SHA-256 is *image*. *hashed* is the SHA-256
+    of *text*, its labels.
     """
 
     task: int

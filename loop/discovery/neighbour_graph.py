@@ -45,7 +45,7 @@ def find_nearest(vectors: Vectors, questions: Vectors, k: int) -> tuple[NDArray[
     """
     Find the *k* vectors with the largest inner product to each question, exactly: products and rows, largest first.
 
-    Both (questions, k); *k* is at most the number of vectors.
+    Both have the shape (questions, k); *k* is at most the number of vectors.
     """
     import faiss
 

@@ -24,7 +24,7 @@ def judge(
     """
     Judge a candidate, *evaluated* on the snapshot, against the champion, and keep the report of every ruling.
 
-    Both are measured as they serve on this machine.
+    Both are measured by the files that serve on this machine.
 
     Without a champion the candidate is compared with the start weights, or with a detector that finds nothing.
     """

@@ -42,7 +42,7 @@ def export_and_measure(gate: GateRoom, version: Version, snapshot: Snapshot, tra
         exported = gate.evaluator.evaluate(file, snapshot.data, version.image_size)
         parity = compare_precision(trained, exported)
         if not parity.objection and gate.registry.moves.has_served(version.project_id, version.name):
-            return replace(parity, objection=SERVES)  # other processes have it in memory
+            return replace(parity, objection=SERVES)  # other processes have its trained weights in memory
         return parity
 
     export_once(gate.registry, version, judge)

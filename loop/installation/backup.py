@@ -126,7 +126,7 @@ def restore(home: Path, archive: Path) -> str:
 
 
 def _remove_part(home: Path, names: Collection[str], hashes: Mapping[str, str]) -> None:
-    """Remove what a killed restore had put in its place. Raises PayloadError where any file is not of this backup."""
+    """Remove the files of a killed restore. Raises PayloadError if any file is not of this backup."""
     for path in (path for name in names for path in (home / name, *(home / name).rglob("*"))):
         if not path.is_dir() and hashes.get(path.relative_to(home).as_posix()) != sha256_of(path):
             raise _not_empty(home, names)

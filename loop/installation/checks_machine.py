@@ -64,13 +64,15 @@ def records(installation: InstallationRoom) -> list[Finding]:
 
 
 def spool(installation: InstallationRoom) -> list[Finding]:
-    """Check for events that wait for the records, and for those that the records will never take."""
+    """Check for events that wait for the records, and for events that can never be recorded."""
     spooled = installation.reviews.events.spool
     if count := spooled.count():
-        advice = "see the finding on the records; the sweep records these events by itself when it can"
+        advice = "see the finding on the records; the events are recorded as soon as the records answer"
         return [warning("spool", f"{count} events wait for the records", advice)]
     if count := spooled.count_set_aside():
-        advice = "the sync finds what they report; the log says why; then remove the files in LOOP_HOME/spool"
+        advice = (
+            "see the log for the reason; the sync finds the same reviews; then remove these files in LOOP_HOME/spool"
+        )
         return [warning("spool", f"{count} events can never be recorded", advice)]
     return [ok("spool", "no event waits for the records")]
 
@@ -93,16 +95,19 @@ def access(installation: InstallationRoom) -> list[Finding]:
     try:
         status = installation.studio.backend.answer_to_strangers()
     except httpx.HTTPError:
-        return [*_weak(installation.access), ok("access", f"{summary}; not tried, because it does not answer")]
+        return [
+            *_weak(installation.access),
+            ok("access", f"{summary}; not checked, because the web part does not answer"),
+        ]
     if status == httpx.codes.UNAUTHORIZED:
         return [*_weak(installation.access), ok("access", summary)]
     if status == httpx.codes.MISDIRECTED_REQUEST:
         advice = "start the web part with this LOOP_URL; a proxy must pass on the Host header"
-        return [wrong("access", f"{url} is not a name that the backend there knows: it refuses all", advice)]
+        return [wrong("access", f"{url} is not a name that the backend there knows: it refuses every request", advice)]
     if httpx.codes.is_success(status):
         advice = "stop what listens there and start `loop up` again; a proxy must pass on the Authorization header"
         return [wrong("access", f"{url} answers without a credential", advice)]
-    advice = "see the log of the web part, and that of a proxy before it"
+    advice = "see the log of the web part, and the log of the proxy in front of it"
     return [warning("access", f"{url} answers {status} where 401 is expected", advice)]
 
 

@@ -52,7 +52,7 @@ def _describe_runtime(installation: InstallationRoom, champion: Version | None, 
         return ok("detector", summary)
     if export.file is None:
         return ok("detector", f"{summary}: its export for {export.runtime} was refused: {export.reason}")
-    advice = f"restore {export.file} from a backup; until then predictions take longer and more memory"
+    advice = f"restore {export.file} from a backup; until then predictions need more time and memory"
     return warning("detector", f"{summary}, because its export is missing, damaged or does not run here", advice)
 
 

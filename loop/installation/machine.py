@@ -70,8 +70,8 @@ class Machine:
         """
         Lead for the `with` block, with the records up to date.
 
-        Raises MachineUnfit with the name of another machine that leads. *give_up* is called where one began to lead,
-        because this one was silent for too long.
+        Raises MachineUnfit with the name of another machine that leads. *give_up* is called if another one
+        began to lead, because this one was silent for too long.
         """
         with ExitStack() as stack:
             if self.is_shared:
@@ -183,7 +183,7 @@ def _is_here(leader: Mapping[str, Any]) -> bool:
 
 
 def _identify(folder: Path) -> str:
-    """Return what tells a folder from all others of this machine: containers may each have one of the same path."""
+    """Return an id of a folder, unique on this machine: containers may have different folders at one path."""
     facts = folder.stat()
     return f"{facts.st_dev}:{facts.st_ino}"
 

@@ -192,7 +192,7 @@ def _clear(settings: Settings, stopping: Stopping) -> None:
     deadline = time.monotonic() + PORT_SECONDS
     while (error := _bind_error(settings)) and not stopping:
         if time.monotonic() > deadline:
-            raise LoopError(f"{settings.listens_at} cannot be listened on ({error}): set LOOP_HOST or LOOP_PORT")
+            raise LoopError(f"cannot listen on {settings.listens_at} ({error}): set another LOOP_HOST or LOOP_PORT")
         time.sleep(0.2)
     metrics = settings.home / "metrics"
     metrics.mkdir(parents=True, exist_ok=True)

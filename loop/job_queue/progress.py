@@ -1,4 +1,4 @@
-"""How far a long job has come. Pure."""
+"""The progress of a long job. Pure."""
 
 from __future__ import annotations
 

@@ -170,7 +170,7 @@ class JobQueue:
                 self._redis.delete(f"{PROGRESS}{job}")
 
     def read_progress(self) -> dict[str, JobProgress]:
-        """Return how far each job has come that notes it. Raises UpstreamError."""
+        """Return the progress of each job that reports it. Raises UpstreamError."""
         try:
             keys = sorted(self._redis.scan_iter(f"{PROGRESS}*"))
             notes = zip(keys, self._redis.mget(keys), strict=True) if keys else ()

@@ -1,4 +1,4 @@
-"""RQ's schedule, by a clock that nobody sets."""
+"""RQ's schedule, by a monotonic clock."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class SteadySchedule(CronScheduler):
     """
     Enqueues each registered job again after its interval, also after a restart.
 
-    RQ's own schedule goes by the clock of the system: after that was set back by an hour, it enqueues nothing for an
-    hour. And it enqueues every job when it starts: after a fault, reviews would wait for a tidying and a discovery.
-    RQ keeps the thousand newest moments of each job; those that are in the future since then would keep all others out.
+    RQ's own schedule uses the clock of the system: if that is set back by an hour, it enqueues nothing for an hour. It
+    also enqueues every job when it starts: after a fault, reviews would wait for a tidying and a discovery. RQ keeps
+    the thousand latest times of each job; times in the future would push out all others.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:

@@ -108,10 +108,10 @@ class Connection:
         try:
             return Sdk(base_url=self.url, api_key=self._api_key, timeout=self._timeout)._client_wrapper
         except ApiError as error:
-            text = f"Label Studio at {self.url} cannot be asked with this key: {_detail(error.body)}"
+            text = f"Label Studio at {self.url} refuses this key: {_detail(error.body)}"
             raise UpstreamError(f"{text}; set LABEL_STUDIO_API_KEY to a new one", error.status_code) from error
         except (ValueError, OverflowError) as error:
-            raise UpstreamError("LABEL_STUDIO_API_KEY is no key of Label Studio: copy it again") from error
+            raise UpstreamError("LABEL_STUDIO_API_KEY is no token of Label Studio: copy it again") from error
 
     def _ask(self, method: str, path: str, **request: Any) -> Json:
         answer = self._answer(method, path, **request)

@@ -1,4 +1,4 @@
-"""Which old versions lose their weights; the row of each stays, and says so."""
+"""Chooses the old versions that lose their weights; the row of each stays, and records it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ REMOVED = ""  # in place of the path of the weights
 
 def release(connection: sa.Connection, project_id: int, keep: int, start: str) -> int:
     """
-    Let the weights go of all versions but the newest ones and those that may serve; return how many.
+    Record that old versions have no weights any more; return how many lost theirs.
 
-    The newest *keep* versions have theirs, whatever else has. So do the champion, the version before it, the newest
-    candidate, the pinned version, the shadow, and the weights that the project started from, which have the number
+    The newest *keep* versions keep their weights. So do the champion, the version before it, the newest
+    candidate, the pinned version, the shadow, and the weights that the project started from, whose version number is
     *start*.
     """
     of_project = versions.c.project_id == project_id

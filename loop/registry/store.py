@@ -188,7 +188,7 @@ class WeightsRegistry:
         self.files.verify(version.name, version.weights, version.sha256)
 
     def release_weights(self, project_id: int, keep: int) -> int:
-        """Let the weights of old versions go, see `old_weights.release`; return how many. `tidy` removes the files."""
+        """Release the weights of old versions, see `old_weights.release`; return how many. `tidy` removes the files."""
         with self._engine.begin() as connection:
             _lock(connection, project_id)
             return old_weights.release(connection, project_id, keep, FIRST)

@@ -1,4 +1,4 @@
-"""Keeps the way open by which Label Studio reaches us: our ML backend with its login, and our webhook."""
+"""Keeps the connection from Label Studio to us: our ML backend with its login, and our webhook."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def ensure_webhook(studio: StudioRoom, project_id: int) -> list[str]:
         else:
             studio.client.delete_webhook(webhook.id)
             kind = "a second webhook of ours" if is_ours(webhook) else "the webhook that Label Studio adds by itself"
-            changed.append(f"removed {kind}: events come by the one that has our secret")
+            changed.append(f"removed {kind}: events come by the webhook with our secret")
     if ours is None:
         studio.client.create_webhook(project=project_id, url=url, actions=ACTIONS, **wanted)
         return [*changed, f"added the webhook {url}"]

@@ -99,7 +99,7 @@ class Predictor:
         threading.Thread(target=self._follow, args=[seconds], name="follow", daemon=True).start()
 
     def close(self) -> None:
-        """Follow no longer."""
+        """Stop following new champions."""
         self._closed.set()
 
     def versions(self, project_id: int) -> list[str]:
@@ -138,7 +138,7 @@ class Predictor:
                 try:
                     self.current(project.id)
                 except Exception:  # whatever the records raise, the other projects are loaded
-                    log.exception("project %d: its champion is not known", project.id)
+                    log.exception("project %d: its champion cannot be read", project.id)
         finally:
             self._warm.set()
 
@@ -149,7 +149,7 @@ class Predictor:
                 self._load_new()
             except Exception as error:  # noqa: BLE001 (whatever the records raise, the next check comes)
                 if is_known:
-                    log.warning("new champions are not known for now: %s", error)
+                    log.warning("new champions cannot be read for now: %s", error)
                 is_known = False
             else:
                 is_known = True

@@ -36,7 +36,7 @@ class _RefreshProgress:
         self._began, self._is_first = time.monotonic(), True
 
     def note(self, left: int) -> bool:
-        """Note how far it has come, make the queue follow after the first batch; return whether to go on."""
+        """Report the progress, make the queue follow after the first batch; return whether to go on."""
         serving, project_id, queue = self._serving, self._project_id, self._serving.registry.queue
         done = self._tasks - left
         progress = JobProgress(done, left, done / max(time.monotonic() - self._began, 1e-3))

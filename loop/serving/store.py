@@ -168,7 +168,7 @@ class PredictionLog:
             return [ReplacedPrediction(*row) for row in connection.execute(query)]
 
     def last_id(self) -> int:
-        """Return the id of the newest prediction of all projects; 0 without any."""
+        """Return the id of the newest prediction of all projects; 0 if there is none."""
         with self._engine.connect() as connection:
             return connection.scalar(sa.select(sa.func.max(predictions.c.id))) or 0
 

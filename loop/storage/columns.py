@@ -31,7 +31,7 @@ class Instant(sa.types.TypeDecorator[datetime]):
 
 
 class Message(sa.types.TypeDecorator[str]):
-    """What an error, a person or a program says: secrets are masked, and it is cut to a length."""
+    """A text of an error, a person or a program: secrets are masked, and a long text is cut."""
 
     impl = sa.Text
     cache_ok = True
@@ -42,7 +42,7 @@ class Message(sa.types.TypeDecorator[str]):
 
 
 class Name(sa.types.TypeDecorator[str]):
-    """A name, an id or an address: of one that is longer than *most* characters, the beginning and the digest."""
+    """A name, an id or an address; more than *most* characters are stored as their beginning and their digest."""
 
     impl = sa.Text
     cache_ok = True

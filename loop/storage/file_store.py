@@ -32,9 +32,8 @@ class FileStore:
     Files in the store under the paths that they have below *home*. With an empty *address* there is no store: nothing
     is copied, and nothing is found.
 
-    A file appears in the store whole or not at all, and whoever is killed leaves the old one or the new one, or, in a
-    store that cannot replace a file in one step, none. Every method raises StoreDown where the store does not do its
-    work.
+    A file appears in the store whole or not at all. After a kill the store has the old file or the new one, or none if
+    it cannot replace a file in one step. Every method raises StoreDown if the store fails.
     """
 
     def __init__(self, home: Path, address: str = "") -> None:
@@ -109,7 +108,7 @@ class FileStore:
         return {}
 
     def delete(self, path: Path) -> None:
-        """Remove a file; one that is gone already is no error."""
+        """Remove a file; it is no error if the file is gone already."""
         if self.is_used:
             with suppress(FileNotFoundError), self._reach(may_lack=True) as (files, root):
                 files.rm_file(f"{root}/{self._key(path)}")

@@ -43,9 +43,9 @@ class InstallationStore:
 
     def exchange(self, name: str, before: str | None, value: Mapping[str, Any] | None) -> bool:
         """
-        Record a fact in place of the recorded one if that has the id *before*, or none is recorded where it is None.
+        Replace a fact if the recorded one has the id *before*; with None, record it if none is recorded.
 
-        Return whether it was so. A *value* of None removes the fact.
+        Return whether it was replaced or recorded. A *value* of None removes the fact.
         """
         if before is None:
             return value is not None and self.settle(name, value) is value

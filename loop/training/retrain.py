@@ -62,7 +62,7 @@ def _run_to_end(trainings: TrainingRoom, training: Training) -> str:
                 training_end = replace(training_end, is_pinned=True, reason=f"it does not serve: {pin}")
     except TrainingCancelled:
         training_end = TrainingEnd(TrainingState.CANCELLED, "cancelled")
-    except StoreDown:  # the sweep asks again, and nothing that is done is lost
+    except StoreDown:  # the sweep asks again, and no finished work is lost
         trainings.store.excuse(training.id)
         raise
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Where the seconds of a training go, by its stages."""
+"""Measures the seconds of each stage of a training."""
 
 from __future__ import annotations
 

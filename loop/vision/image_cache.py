@@ -59,7 +59,7 @@ class ImageCache:
             return self._store(prepare(content, address, self._most_pixels), key)
 
     def is_unchanged(self, path: str, stamp: str) -> bool:
-        """Whether a file of this cache is as when its *stamp* was taken (see `stamp_file`); it is not read."""
+        """Whether a file of this cache has not changed since its *stamp* (see `stamp_file`); it is not read."""
         return path.startswith(f"{self._folder}/") and stamp != "" and stamp_file(path) == stamp
 
     def remove_unneeded(self, needed: Collection[bytes], before: datetime, walk: Walk) -> int:

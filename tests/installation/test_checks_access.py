@@ -69,7 +69,7 @@ def test_a_backend_that_does_not_refuse_strangers_as_it_should_is_named(examine,
 
 
 def test_a_backend_that_does_not_answer_is_not_tried(examine):
-    assert "not tried" in examine(answers=False).found
+    assert "not checked" in examine(answers=False).found
 
 
 def test_a_secret_that_can_be_guessed_is_named_also_while_the_backend_does_not_answer(patient, tmp_path):

@@ -192,7 +192,7 @@ def test_files_in_a_folder_are_adopted_into_a_store(first, tmp_path):
     (first.home / "weights/1").mkdir(parents=True)
     (first.home / "weights/1/ab.pt").write_bytes(b"weights")
     moved = in_store(first, first.home, f"file://{tmp_path}/store")
-    with pytest.raises(MachineUnfit, match="run `loop adopt` on the machine that has it, which puts them in the store"):
+    with pytest.raises(MachineUnfit, match="on the machine that has them, which copies them to the store"):
         moved.lead()
 
     moved.place.adopt(lambda: moved.files.put(first.home / "weights/1/ab.pt"))

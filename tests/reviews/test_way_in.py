@@ -60,7 +60,7 @@ def test_the_webhook_that_label_studio_adds_by_itself_is_named(studio):
 
     first, *_ = ensure_webhook(studio, 1)
 
-    assert first == "removed the webhook that Label Studio adds by itself: events come by the one that has our secret"
+    assert first == "removed the webhook that Label Studio adds by itself: events come by the webhook with our secret"
 
 
 def test_a_webhook_by_another_name_of_loopback_is_the_same(studio):

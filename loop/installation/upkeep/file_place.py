@@ -1,4 +1,4 @@
-"""The place of the files of an installation, LOOP_HOME or a store, which is known by a mark in it."""
+"""The place of the files of an installation: LOOP_HOME or a store, identified by a mark in it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BEGUN = "adopting"  # the mark of a store that does not have all files yet
 
 @dataclass(frozen=True, slots=True)
 class FilePlace:
-    """Weights, datasets and reports: in the store *files*, or where it is not used in *home*."""
+    """The place of weights, datasets and reports: the store *files* if it is used, else *home*."""
 
     facts: InstallationStore
     keys: DerivedSecrets
@@ -34,7 +34,7 @@ class FilePlace:
         """
         Raise MachineUnfit where the files of the installation are elsewhere, StoreDown where the store fails.
 
-        The first place is theirs.
+        The first place that is checked is recorded as theirs.
         """
         if not self.is_shared and not self.files.is_used:
             return
@@ -44,7 +44,7 @@ class FilePlace:
             here = f"LOOP_STORE {self.files.place}" if self.files.is_used else f"LOOP_HOME {self.home}"
             raise MachineUnfit(
                 f"{here} does not have the files of the installation (weights, datasets, reports); they are in "
-                f"{recorded['place']}: {self._find_way(recorded['place'])}, or where it is lost for ever, run "
+                f"{recorded['place']}: {self._find_way(recorded['place'])}; if that is lost for ever, run "
                 "`loop adopt` here"
             )
 
@@ -57,8 +57,8 @@ class FilePlace:
         """
         Record that the files of the installation are here from now on; return where they were.
 
-        With a store, *put_all* puts the files of this machine in it first. Killed before all are there, the store is
-        nobody's until this is done again.
+        With a store, *put_all* puts the files of this machine in it first. If it is killed before all
+        are in the store, the store is refused until this is run again.
         """
         before = self.facts.get(FILES) or {}
         if self.files.is_used:
@@ -73,7 +73,7 @@ class FilePlace:
         if "://" in place:
             return "set LOOP_STORE to it"
         if self.files.is_used:
-            return "run `loop adopt` on the machine that has it, which puts them in the store"
+            return "run `loop adopt` on the machine that has them, which copies them to the store"
         return "share that folder with this machine and set LOOP_HOME to it"
 
     def _own(self) -> dict[str, str]:
@@ -85,10 +85,10 @@ class FilePlace:
         if mark == BEGUN:
             raise MachineUnfit(f"LOOP_STORE {self.files.place} has only a part of the files: run `loop adopt` again")
         if mark not in ("", own):
-            advice = "set another folder, or run `loop adopt` here if its files are those of this one"
+            advice = "set an address of its own; run `loop adopt` here only if they are the files of this installation"
             raise MachineUnfit(f"LOOP_STORE {self.files.place} has the files of another installation: {advice}")
         if not mark and any(self.home.glob("weights/*/*.pt")):
-            advice = "run `loop adopt` here, which puts them there"
+            advice = "run `loop adopt` here, which copies them to the store"
             raise MachineUnfit(f"LOOP_STORE {self.files.place} lacks the files that are in LOOP_HOME: {advice}")
         if not mark:
             self.files.write_mark(own)

@@ -42,8 +42,8 @@ class Lease:
         """
         Hold the lease for the `with` block. *here* has the host and the boot of this machine, and its LOOP_HOME.
 
-        *give_up* is called where another machine took the lease, because this one was silent for too long. Raises
-        MachineUnfit then, and where another machine holds the lease, with its host.
+        *give_up* is called if another machine took the lease, because this one was silent for too long. Raises
+        MachineUnfit, with the host of the other machine, then and if another machine holds the lease.
         """
         own = self._take(here, say, is_stopping)
         ended, lost = threading.Event(), list[str]()
@@ -65,7 +65,7 @@ class Lease:
             with suppress(RecordsDown):  # the next one waits until the record counts as dead
                 self.facts.exchange(LEASE, own["id"], None)
         if lost:
-            raise MachineUnfit(f"{lost[0]}: this machine did not reach the records for too long, and has stopped")
+            raise MachineUnfit(f"{lost[0]}: this machine could not reach the records for too long, and has stopped")
 
     def _take(
         self, here: Mapping[str, str], say: Callable[[str], None], is_stopping: Callable[[], bool]
@@ -94,7 +94,7 @@ class Lease:
         return holder
 
     def _renew(self, own: dict[str, Any]) -> str:
-        """Change the record; return who has it where another machine took it."""
+        """Change the record; return the machine that took the lease, empty if none did."""
         own["beat"] += 1
         try:
             if self.facts.exchange(LEASE, own["id"], own) or self.facts.exchange(LEASE, None, own):
@@ -111,4 +111,4 @@ def _is_same(holder: Mapping[str, Any], here: Mapping[str, str]) -> bool:
 
 
 def _describe(holder: Mapping[str, Any]) -> str:
-    return f"`loop up` runs on {holder['host']}: an installation has one, see docs/scale.md"
+    return f"`loop up` runs on {holder['host']}: only one machine of an installation may run it, see docs/scale.md"

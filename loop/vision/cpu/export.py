@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TRACED = (96, 160)  # pixels: height and width of the example; other sizes are checked
 SMALLEST = 32  # pixels; ultralytics pads to no smaller stride
 CHECKED = ((64, 64), (160, 96), (256, 320))
-MOST_PIXELS, MOST_CONFIDENCE = 0.05, 1e-3  # mean difference from the output of the trained weights that is noise
+MOST_PIXELS, MOST_CONFIDENCE = 0.05, 1e-3  # largest mean difference from the output of the trained weights
 
 
 def export(detector: UltralyticsDetector, out: Path) -> None:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 Rows = NDArray[np.float32]  # (detections, 6): `xyxy` in pixels of the input, confidence, class id
 
-SAME = np.float64(0.7)  # least IoU of two boxes of a class that show the same object; the default of ultralytics
+SAME = np.float64(0.7)  # IoU from which two boxes of a class show one object; the default of ultralytics
 MOST_CANDIDATES = 30_000
 APART = np.float32(7680)  # pixels between the boxes of two classes: boxes of different classes do not overlap
 

@@ -78,4 +78,4 @@ def test_two_loops_do_not_share_a_port(own_loop, tmp_path):
     settings, _, _ = own_loop
     second = settings.model_copy(update={"home": tmp_path / "second"})
 
-    assert "cannot be listened on" in run_loop(second, "up", ok=False)
+    assert "cannot listen on" in run_loop(second, "up", ok=False)
