@@ -32,6 +32,7 @@ OUT_OF_MEMORY = (
     "cublas_status_alloc_failed",
     "unable to find an engine",
 )
+OUT_OF_ROOM = ("can't start new thread", "iostream error")  # the last: OpenVINO, of a file that a disk does not take
 # oneDNN, which computes convolutions on a CPU: out of memory is a status beside this text, and torch drops the status.
 # oneDNN raises it where it gets no memory for its code or its scratchpad; for a shape that it does not know, it raises
 # "could not create a primitive descriptor".
@@ -98,7 +99,7 @@ def lies_outside(error: Exception) -> bool:
     if isinstance(error, MemoryError | OSError | ImportError):
         return True
     if isinstance(error, RuntimeError) and not isinstance(error, RecursionError | NotImplementedError):
-        return is_out_of_memory(error) or "can't start new thread" in str(error)
+        return is_out_of_memory(error) or any(sign in str(error) for sign in OUT_OF_ROOM)
     return type(error).__module__.partition(".")[0] in CLIENTS
 
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loop.errors import PoisonedSnapshot
+from loop.errors import PayloadError, PoisonedSnapshot
 from loop.ordered_map import map_in_order
 from loop.printable import shorten
 from loop.storage.file_store import FileStore
@@ -169,7 +169,10 @@ class SnapshotStore:
         def bring_image(item: Item) -> None:
             shared, image = _shared_path(root, item), _image_path(whole, item)
             image.parent.mkdir(parents=True, exist_ok=True)
-            is_here = shared.exists() or self._files.get(shared, sha256=item.image)
+            try:
+                is_here = shared.exists() or self._files.get(shared, sha256=item.image)
+            except PayloadError as error:
+                raise PoisonedSnapshot(name, {item.task: str(error)}) from error
             if is_here and not link_file(shared, image):  # one that is missing fails the check
                 shutil.copyfile(shared, image)
 

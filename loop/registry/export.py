@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from loop.errors import WeightsRefused
+from loop.failures import lies_outside
 from loop.registry.export_store import Export
 from loop.registry.loaded_version import EXPORTED
 from loop.registry.room import RegistryRoom
 from loop.registry.store import Version
+from loop.storage.files import scratch_folder
 from loop.vision.cpu.model_file import SUFFIX
 
 log = logging.getLogger(__name__)
@@ -34,17 +35,21 @@ def export_once(
     Export a version that was never exported, and record the export unless *judge* objects to it.
 
     Every export is checked when it is made; without a *judge* that check alone counts. If a check fails, the reason is
-    recorded and the trained weights serve. Returns None if this machine serves on a GPU.
+    recorded and the trained weights serve. Returns None if this machine serves on a GPU, and, with nothing recorded, if
+    it lacked memory or disk for the export.
     """
     known = registry.exports.of(version)
     if known or not registry.detectors.is_on_cpu:
         return known
-    with tempfile.TemporaryDirectory(prefix="loop-export-") as scratch:
-        file = Path(scratch, f"exported{SUFFIX}")
+    with scratch_folder(registry.versions.files.folder(version.project_id)) as scratch:
+        file = scratch / f"exported{SUFFIX}"
         try:
             registry.detectors.export(registry.versions.bring(version), file)
             parity = judge(file) if judge else Parity()
         except WeightsRefused as error:
+            if isinstance(error.__cause__, Exception) and lies_outside(error.__cause__):
+                log.warning("%s: its trained weights serve, as it cannot be exported now: %s", version.name, error.kind)
+                return None
             parity = Parity(error.kind)
         if not parity.objection:
             return registry.exports.add(version, EXPORTED, file, parity.measured)

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from loop.errors import RegistryError, WeightsRefused
+from loop.errors import RegistryError, StoreDown, WeightsRefused
 from loop.job_queue.queue import JobQueue
 from loop.label_studio.room import StudioRoom
 from loop.notices import Outbox
@@ -37,7 +37,8 @@ class RegistryRoom:
         """
         Load a version into memory; its detector has detected once. Raises DamagedWeights, WeightsRefused, StoreDown.
 
-        Without a version, load the start weights, or nothing if they are not on this machine.
+        Its trained weights serve in place of an export that is missing or damaged, or does not run here. Without a
+        version, load the start weights, or nothing if they are not on this machine.
         """
         if version is None:
             base = self.detectors.base_if_here()
@@ -70,7 +71,7 @@ class RegistryRoom:
         try:
             file = self.exports.verify(version, export)
             return file, self.detectors.load(file, version.image_size)
-        except RegistryError as error:
+        except (RegistryError, StoreDown) as error:
             log.warning("%s: its trained weights serve in place of its export: %s", version.name, error)
             return None
 

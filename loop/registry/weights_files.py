@@ -9,9 +9,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from loop.errors import DamagedWeights, MissingWeights
+from loop.errors import DamagedWeights, MissingWeights, PayloadError
 from loop.storage.file_store import FileStore
-from loop.storage.files import sha256_of
+from loop.storage.files import PREFIX, remove_abandoned, sha256_of
 from loop.vision.cpu.model_file import SUFFIX
 
 ABANDONED = timedelta(hours=1)  # a file without a version that is older was left by a crash
@@ -23,6 +23,10 @@ class WeightsFiles:
     def __init__(self, root: Path, store: FileStore) -> None:
         self.root, self._store = root, store
 
+    def folder(self, project_id: int) -> Path:
+        """Return the folder of the weights of a project on this machine."""
+        return self.root / str(project_id)
+
     def add(self, project_id: int, weights: Path, expected: str | None) -> Path:
         """
         Copy weights, or an export of some, to their place, synced to disk, under the SHA-256 of the copy, and put them
@@ -30,7 +34,7 @@ class WeightsFiles:
 
         Raises DamagedWeights where the copy has another SHA-256 than *expected*.
         """
-        folder = self.root / str(project_id)
+        folder = self.folder(project_id)
         folder.mkdir(parents=True, exist_ok=True)
         half = folder / f"{uuid.uuid4().hex}.half"
         try:
@@ -48,18 +52,28 @@ class WeightsFiles:
         return path
 
     def bring(self, path: Path, sha256: str) -> Path:
-        """Return a path under which the weights are on this machine, if the store has them. Raises StoreDown."""
+        """
+        Return a path under which the weights are on this machine, if the store has them.
+
+        Raises StoreDown, and DamagedWeights where they are damaged in the store.
+        """
         if not path.exists():
-            self._store.get(path, sha256=sha256)
+            self._get(path, sha256)
         return path
 
     def verify(self, name: str, path: Path, sha256: str) -> None:
         """Check weights; those that are missing or damaged on this machine are brought from the store."""
         try:
-            verify(name, self.bring(path, sha256), sha256)
-        except DamagedWeights:
-            if not self._store.get(path, sha256=sha256):
+            verify(name, path, sha256)
+        except (MissingWeights, DamagedWeights):
+            if not self._get(path, sha256):
                 raise
+
+    def _get(self, path: Path, sha256: str) -> bool:
+        try:
+            return self._store.get(path, sha256=sha256)
+        except PayloadError as error:
+            raise DamagedWeights(str(error)) from error
 
     def put_all(self) -> None:
         """Put all weights of this machine, and their exports, in the store."""
@@ -68,8 +82,10 @@ class WeightsFiles:
 
     def remove_abandoned(self, project_id: int, list_registered: Callable[[], set[Path]]) -> int:
         """Delete the files that a crash left without a version, here and in the store; return their number."""
-        folder, before = self.root / str(project_id), datetime.now(UTC) - ABANDONED
-        here = {path for path in folder.glob("*") if path.is_file() and path.stat().st_mtime < before.timestamp()}
+        folder, before = self.folder(project_id), datetime.now(UTC) - ABANDONED
+        remove_abandoned(folder)
+        files = (path for path in folder.glob("*") if path.is_file() and not path.name.startswith(PREFIX))
+        here = {path for path in files if path.stat().st_mtime < before.timestamp()}
         stored = {path for path, put_at in self._store.list(folder).items() if put_at < before}
         registered = list_registered() if here or stored else set()
         for path in here - registered:

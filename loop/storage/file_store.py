@@ -73,7 +73,7 @@ class FileStore:
         """
         Bring a file to its path, or *into* another one, whole or not at all; return whether the store has it.
 
-        Raises StoreDown, and leaves nothing, where its content has another *sha256* than the given one.
+        Raises PayloadError, and leaves nothing, where its content has another *sha256* than the given one.
         """
         if not self.is_used:
             return False
@@ -84,7 +84,8 @@ class FileStore:
             with self._reach(may_lack=True) as (files, root):
                 files.get_file(f"{root}/{self._key(path)}", str(half))
             if sha256 and sha256 != (found := sha256_of(half)):
-                raise self._down(f"{self._key(path)} is damaged: its SHA-256 is {found}, not {sha256}")
+                where = f"{self._key(path)} in LOOP_STORE {self.place}"
+                raise PayloadError(where, f"the SHA-256 {sha256}", f"damaged content, {found}")
             half.replace(target)
         except FileNotFoundError:
             return False

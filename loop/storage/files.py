@@ -45,10 +45,7 @@ def scratch_folder(root: Path) -> Iterator[Path]:
     Folders that killed writers left in *root* are removed; folders in use are left alone.
     """
     root.mkdir(parents=True, exist_ok=True)
-    for folder in root.glob(f"{PREFIX}*"):
-        if folder.is_dir() and _is_abandoned(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-            _lock_of(folder).unlink(missing_ok=True)
+    remove_abandoned(root)
     scratch = root / f"{PREFIX}{secrets.token_hex(8)}"
     try:
         with _lock_of(scratch).open("w") as lock:
@@ -58,6 +55,14 @@ def scratch_folder(root: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
         _lock_of(scratch).unlink(missing_ok=True)
+
+
+def remove_abandoned(root: Path) -> None:
+    """Remove the scratch folders that killed writers left in *root*; folders in use are left alone."""
+    for folder in root.glob(f"{PREFIX}*"):
+        if folder.is_dir() and _is_abandoned(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            _lock_of(folder).unlink(missing_ok=True)
 
 
 def write_whole(content: bytes, target: Path, *, mode: int = 0o600) -> Path:

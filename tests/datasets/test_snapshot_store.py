@@ -9,7 +9,7 @@ import pytest
 from loop.datasets import folder as dataset_folder
 from loop.datasets.assemble import assemble_verified
 from loop.datasets.snapshot_store import SnapshotStore
-from loop.errors import PoisonedSnapshot, StoreDown
+from loop.errors import PoisonedSnapshot
 from loop.registry.store import VersionFacts
 from loop.settings import Settings
 from loop.storage.file_store import FileStore
@@ -94,7 +94,7 @@ def test_a_damaged_image_or_archive_is_named_and_nothing_of_it_is_used(snapshot,
     image = next(stored.glob(".images/*/*"))
     whole = image.read_bytes()
     image.write_bytes(b"cut off")
-    with pytest.raises(StoreDown, match=f"{image.name} is damaged"):
+    with pytest.raises(PoisonedSnapshot, match=f"task .*{image.name} in LOOP_STORE .*damaged content"):
         elsewhere.read(1, snapshot.hash)
     image.unlink()
     with pytest.raises(PoisonedSnapshot, match="task "):

@@ -1,6 +1,8 @@
 """The exported form of a version: made once, checked at each load, and left where it does not work."""
 
 import logging
+import shutil
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -11,8 +13,11 @@ from loop.installation.findings import Level
 from loop.registry.detectors import Detectors
 from loop.registry.export import Parity, export_once
 from loop.registry.export_store import ExportStore
+from loop.settings import Settings
 from loop.vision.cpu.openvino_detector import OpenVinoDetector
 from loop.vision.ultralytics_detector import UltralyticsDetector
+from loop.wiring import build
+from tests.builders import CONFIG
 from tests.swap import swap
 from tests.vision.builders import SIDE, write_detector
 
@@ -103,6 +108,36 @@ def test_an_export_that_is_not_the_registered_file_is_reported_and_the_trained_w
     assert ready.registry.load(version).runtime == "torch"
     (record, *_) = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert "its trained weights serve in place of its export" in record.getMessage()
+
+
+@pytest.mark.parametrize("stored", ["damaged", "removed", "out of reach"])
+@pytest.mark.parametrize("act", ["removed", "damaged"])
+def test_trained_weights_serve_where_the_store_has_no_sound_export_either(
+    settings, weights, exported, tmp_path, act, stored, caplog
+):
+    shared = Settings.read({**settings.environment(), "LOOP_STORE": f"file://{tmp_path}/store"})
+    with closing(build(shared, migrate=True)) as built:
+        built.trainings.files.write_mark("ours")
+        built.studio.projects.save(1, "Cars", CONFIG)
+        rooms = swap(built, (built.registry.detectors, Exporting(exported)))
+        version = rooms.registry.versions.add(1, weights)
+        file = export_once(rooms.registry, version).file
+        hurt(act, file)
+        hurt(stored, tmp_path / "store" / file.relative_to(shared.home))
+
+        assert served(rooms, version) is UltralyticsDetector
+
+    assert "its trained weights serve in place of its export" in caplog.text
+
+
+def hurt(act, file):
+    if act == "removed":
+        file.unlink()
+    elif act == "damaged":
+        file.write_bytes(file.read_bytes()[:-1] + b"?")
+    else:
+        shutil.rmtree(file.parent)
+        file.parent.write_text("no folder")
 
 
 def test_an_export_that_this_machine_cannot_run_is_reported_and_the_trained_weights_serve(

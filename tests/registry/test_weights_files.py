@@ -77,7 +77,7 @@ def test_weights_that_are_damaged_in_the_store_are_refused(rooms, elsewhere, wei
     version = elsewhere.get(1, "1.0.0")
     stored()[0].write_bytes(b"changed by somebody")
 
-    with pytest.raises(StoreDown, match="is damaged"):
+    with pytest.raises(DamagedWeights, match=r"LOOP_STORE .*damaged content"):
         elsewhere.verify(version)
 
     assert not version.weights.exists()

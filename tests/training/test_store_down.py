@@ -65,3 +65,17 @@ def test_a_training_waits_for_a_store_that_is_down_and_ends_when_it_is_back(aske
     assert {path.relative_to(store).parts[0] for path in store.rglob("*")} == {
         *("installation.id", "reports", "snapshots", "weights"),
     }
+
+
+def test_a_training_whose_start_weights_are_damaged_in_the_store_fails_and_says_so(asked, store, tmp_path):
+    weights = tmp_path / "some.pt"
+    weights.write_bytes(b"weights")
+    champion = asked.registry.versions.add(1, weights)
+    asked.registry.versions.promote(1, champion.name, "a test")
+    (store / "weights/1" / champion.weights.name).write_bytes(b"changed by somebody")
+    champion.weights.unlink()
+
+    line = retrain(asked.trainings, 1)
+
+    assert (last(asked).status, last(asked).ended_at is None) == ("failed", False)
+    assert "damaged content" in line

@@ -34,7 +34,7 @@ def export(detector: UltralyticsDetector, out: Path) -> None:
     prepare_openvino()
     try:
         quiet = warnings.catch_warnings(action="ignore")  # torch warns that it traces, which is what is wanted
-        with tempfile.TemporaryDirectory(prefix="loop-export-") as scratch, quiet:
+        with tempfile.TemporaryDirectory(dir=out.parent) as scratch, quiet:
             facts = _export(detector, Path(scratch))
             model_file.write(Path(scratch), facts, out)
     except WeightsRefused:

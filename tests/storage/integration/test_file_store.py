@@ -117,7 +117,7 @@ def test_a_file_of_another_content_is_refused_and_the_old_one_stays(store, home,
     store.put(write(home, "weights/1/ab.pt", b"damaged"))
     here = write(tmp_path / "other", "weights/1/ab.pt", b"whole")
 
-    with pytest.raises(StoreDown, match=r"weights/1/ab.pt is damaged: its SHA-256 is .*, not 00"):
+    with pytest.raises(PayloadError, match=r"ab.pt in LOOP_STORE .* the SHA-256 00, found damaged"):
         other.get(here, sha256="00")
 
     assert [path.read_bytes() for path in here.parent.iterdir()] == [b"whole"]
