@@ -13,9 +13,9 @@ from backend import access
 from backend.api import api
 from backend.body import Deadlines, forget_body
 from backend.gate import Gate
-from backend.later import Later
 from backend.metrics import SECONDS
 from backend.protocol import protocol
+from backend.retries import Retries
 from backend.webhook import count_refusal, intake
 from loop.errors import (
     Busy,
@@ -59,7 +59,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     predictor = Predictor(rooms.serving)
     predictor.warm_up()
     app.extensions.update(
-        rooms=rooms, predictor=predictor, gate=Gate(), deadlines=Deadlines(), later=Later(), lines=LineLimit()
+        rooms=rooms, predictor=predictor, gate=Gate(), deadlines=Deadlines(), retries=Retries(), lines=LineLimit()
     )
     app.register_blueprint(protocol)
     app.register_blueprint(intake)
@@ -81,9 +81,9 @@ def catch_up(app: Flask) -> None:
 
     Ask for the sync of every project as soon as Redis takes it: events before the start reached no process.
     """
-    rooms, later = app.extensions["rooms"], app.extensions["later"]
-    later.add("events in files", rooms.reviews.events.take_over)
-    later.add("sync of all projects", rooms.queue.ask_sync_all)
+    rooms, retries = app.extensions["rooms"], app.extensions["retries"]
+    retries.add("events in files", rooms.reviews.events.take_over)
+    retries.add("sync of all projects", rooms.queue.ask_sync_all)
 
 
 def _begin() -> None:

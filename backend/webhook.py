@@ -14,9 +14,9 @@ from flask import Blueprint, Response, current_app, g, jsonify, request
 from werkzeug.exceptions import UnsupportedMediaType
 
 from backend import access
-from backend.later import Later
 from backend.metrics import EVENTS, REFUSED
 from backend.protocol import body
+from backend.retries import Retries
 from loop.access.callers import EVENTS as EVENTS_ENDPOINT
 from loop.access.callers import Caller, CallerKind
 from loop.errors import PayloadError, RecordsDown, Unauthorized, UpstreamError
@@ -60,15 +60,15 @@ def webhook() -> tuple[Response, int]:
         is_new = rooms.reviews.events.append(project_id, action, {**sent, **_moment(action)})
     except RecursionError as error:
         raise PayloadError("body", "JSON that is less deeply nested", "") from error
-    later: Later = current_app.extensions["later"]
+    retries: Retries = current_app.extensions["retries"]
     if not rooms.reviews.events.spool.is_empty():  # no worker may run on this machine
-        later.add("events in files", rooms.reviews.events.take_over)
+        retries.add("events in files", rooms.reviews.events.take_over)
     EVENTS.labels(project_id, action if action in KNOWN else "other").inc()
     try:
         rooms.queue.ask_review(project_id)
     except UpstreamError as error:  # the event is kept
         log.warning("%s of project %d is kept; its job is asked for again soon: %s", action, project_id, error)
-        later.add(f"review of project {project_id}", partial(_ask_review, rooms, project_id))
+        retries.add(f"review of project {project_id}", partial(_ask_review, rooms, project_id))
     return jsonify(status="appended" if is_new else "known already"), 202
 
 
@@ -104,8 +104,8 @@ def count_refusal(response: Response) -> Response:
         rooms.reviews.refusals.add(project_id_of(claimed), f"{response.status_code}: {reason}")
     sender: Caller | None = g.get("caller")
     if response.status_code >= 500 and sender and sender.kind == CallerKind.WEBHOOK and sender.project:
-        later: Later = current_app.extensions["later"]
-        later.add(f"sync of project {sender.project}", partial(_ask_sync, rooms, sender.project))
+        retries: Retries = current_app.extensions["retries"]
+        retries.add(f"sync of project {sender.project}", partial(_ask_sync, rooms, sender.project))
     return response
 
 

@@ -154,8 +154,8 @@ def _embed(
     space = datasets.vision.embedders.whole_image_space() if datasets.policy.twin_cosine else None
     if space is None:
         return None
-    addresses = {one.task_id: one.image for one in seen}
-    paths = {one.task_id: Path(files[one.task_id]) for one in seen if one.look is not None}
+    addresses = {image.task_id: image.image for image in seen}
+    paths = {image.task_id: Path(files[image.task_id]) for image in seen if image.look is not None}
     embedded = embed_images(datasets, project_id, space, addresses, paths, check)
     lacking = len(paths.keys() - embedded.rows.keys())
     if lacking:
@@ -169,7 +169,7 @@ def _freeze(
     policy = datasets.policy
     share = policy.held_out_share
     split = datasets.splits.freeze(project_id, seen, share=share, twin_bits=policy.twin_bits, embedded=embedded)
-    if len({split.sides[one.task_id] for one in seen}) < 2:
+    if len({split.sides[image.task_id] for image in seen}) < 2:
         raise EmptySnapshot(
             f"all {len(seen)} reviewed tasks belong together (LOOP_GROUP_FIELD={policy.group_field}), so there is "
             "nothing apart from them to measure on: review tasks of another group, or name another field"

@@ -149,7 +149,7 @@ class Draft:
     ) -> Iterator[Item]:
         with ThreadPoolExecutor(WRITERS) as pool:
             chosen = self._choose_images(left_out)
-            waiting = ((self._spool.read(one), sides[one.task_id], one.task_id in resting) for one in chosen)
+            waiting = ((self._spool.read(image), sides[image.task_id], image.task_id in resting) for image in chosen)
             for item, boxes, notes in map_in_order(pool, self._put, waiting):
                 if item.resting:
                     self.report.leave_out(Reason.RESTING, item.task)

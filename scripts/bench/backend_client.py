@@ -57,12 +57,12 @@ class Served:
 
     def measure(self) -> Round:
         """Measure one round."""
-        singles = [1000 * seconds(partial(self._checked, [number])) for number in range(SINGLES)]
+        singles = [1000 * seconds(partial(self._check, [number])) for number in range(SINGLES)]
         with health_watched(self._client) as health:
-            rate = IMAGES / seconds(partial(self._checked, list(range(IMAGES))))
+            rate = IMAGES / seconds(partial(self._check, list(range(IMAGES))))
         began = time.perf_counter()
         with ThreadPoolExecutor(CLIENTS) as pool:
-            several = list(pool.map(lambda number: 1000 * seconds(partial(self._checked, [number])), range(IMAGES)))
+            several = list(pool.map(lambda number: 1000 * seconds(partial(self._check, [number])), range(IMAGES)))
         together = IMAGES / (time.perf_counter() - began)
         damaged = self.predict(list(range(IMAGES)), corrupt=IMAGES // 2)
         results = damaged.json().get("results", []) if damaged.is_success else []
@@ -72,7 +72,7 @@ class Served:
         )
         return dict(zip(FIGURES, values, strict=False))
 
-    def _checked(self, numbers: list[int]) -> None:
+    def _check(self, numbers: list[int]) -> None:
         results = self.predict(numbers).raise_for_status().json()["results"]
         if len(results) != len(numbers):
             raise ValueError(f"{self.name}: {len(results)} results of {len(numbers)}")

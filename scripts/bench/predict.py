@@ -76,9 +76,9 @@ def run(folder: Path, other: str | None, rounds: int) -> BenchReport:
         measured: dict[str, list[Round]] = {each.name: [] for each in served}
         for number in range(rounds + 1):  # the first warms up
             for each in served:
-                one = {**each.measure(), LIMIT: limit() if each is ours else 0.0}
-                print(each.name, {name: round(value, 1) for name, value in one.items()}, flush=True)
-                measured[each.name] += [one] if number else []
+                figures = {**each.measure(), LIMIT: limit() if each is ours else 0.0}
+                print(each.name, {name: round(value, 1) for name, value in figures.items()}, flush=True)
+                measured[each.name] += [figures] if number else []
         start["RSS of the web process at the end, MB"] = _resident(process)
     return make_report(measured, start)
 
@@ -102,10 +102,10 @@ def in_process(settings: Settings, pictures: list[Path]) -> Callable[[], float]:
 def make_report(measured: dict[str, list[Round]], start: Round) -> BenchReport:
     """Return the medians of the rounds side by side."""
     rows = [
-        [name, *(spread([one[name] for one in rounds], digits) for rounds in measured.values())]
+        [name, *(spread([figures[name] for figures in rounds], digits) for rounds in measured.values())]
         for name, digits in {**FIGURES, LIMIT: 1}.items()
     ]
-    ratios = [one["one request of 100, images/s"] / one[LIMIT] for one in measured["ours"]]
+    ratios = [figures["one request of 100, images/s"] / figures[LIMIT] for figures in measured["ours"]]
     rows.append(["one request of 100, over the limit", spread(ratios, 2), *[""] * (len(measured) - 1)])
     count = len(measured["ours"])
     tables = [
@@ -113,7 +113,8 @@ def make_report(measured: dict[str, list[Round]], start: Round) -> BenchReport:
         Measurement("Start", ("", "ours"), [[name, f"{value:.1f}"] for name, value in start.items()]),
     ]
     load = f"YOLO11n at {PIXELS} px, JPEGs of {SIZE[0]}x{SIZE[1]} over HTTP, one web process"
-    over, whole = statistics.median(ratios), min(one["results of 100 with a corrupt one"] for one in measured["ours"])
+    over = statistics.median(ratios)
+    whole = min(figures["results of 100 with a corrupt one"] for figures in measured["ours"])
     goals = [
         Goal(OVER_LIMIT, "at least 0.85", f"{over:.2f}", over >= 0.85),
         Goal(CORRUPT, "99 results", f"{whole:.0f} results", whole == IMAGES - 1),

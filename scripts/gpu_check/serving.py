@@ -32,15 +32,15 @@ def _compare(ours: Sequence[Sequence[Detection]], theirs: Sequence[Sequence[Dete
         rest = list(second)
         shown += len(first)
         for detection in first:
-            rivals = [one for one in rest if one.class_name == detection.class_name]
-            best = max(rivals, key=lambda one: one.box.iou(detection.box), default=None)
+            rivals = [candidate for candidate in rest if candidate.class_name == detection.class_name]
+            best = max(rivals, key=lambda candidate: candidate.box.iou(detection.box), default=None)
             if best is None or best.box.iou(detection.box) < 0.5:
                 alone.append(detection.confidence)
                 continue
             rest.remove(best)
             places.append(max(abs(a - b) for a, b in zip(_corners(best), _corners(detection), strict=True)))
             confidences.append(abs(best.confidence - detection.confidence))
-        alone += [one.confidence for one in rest]
+        alone += [detection.confidence for detection in rest]
     is_equal = max(places) <= PLACE and max(confidences) <= CONFIDENCE and max(alone, default=0) <= FLOOR + CONFIDENCE
     return {
         "within_tolerance": is_equal,

@@ -126,4 +126,4 @@ def short_of_memory(subject: Subject) -> dict[str, Any]:
         _, seconds, reports = _train_alone(subject, "short", epochs=2, batch=64, image_size=640)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
-    return {"asked": 64, "used": [(one.epoch, one.batch) for one in reports], "seconds": round(seconds, 1)}
+    return {"asked": 64, "used": [(report.epoch, report.batch) for report in reports], "seconds": round(seconds, 1)}

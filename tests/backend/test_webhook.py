@@ -219,7 +219,7 @@ def test_an_event_that_is_refused_for_what_it_is_asks_for_no_sync(client, rooms)
     client.post("/webhook", json={"action": "no name"}, headers=secret(rooms))
     client.post("/webhook", json=created(ls_region()), headers=secret_of_nobody())
 
-    assert client.application.extensions["later"].is_idle()
+    assert client.application.extensions["retries"].is_idle()
     assert rooms.queue.asked == []  # nor was it asked for already
 
 

@@ -13,7 +13,7 @@ EVERY_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
 
-class Later:
+class Retries:
     """Functions that a thread calls again and again until they return True; it runs only while it has any."""
 
     def __init__(self, seconds: float = EVERY_SECONDS) -> None:
@@ -31,7 +31,7 @@ class Later:
         with self._lock:
             self._acts[name] = act
             if not self._is_running:
-                threading.Thread(target=self._run, name="later", daemon=True).start()
+                threading.Thread(target=self._run, name="retries", daemon=True).start()
                 self._is_running = True
 
     def is_idle(self) -> bool:

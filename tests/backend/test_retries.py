@@ -2,7 +2,7 @@
 
 import threading
 
-from backend.later import Later
+from backend.retries import Retries
 from loop.errors import UnknownProject, UpstreamError
 from tests.services import until
 
@@ -21,46 +21,46 @@ def failing(*errors):
 
 
 def test_an_act_is_done_until_it_succeeds():
-    later = Later(0.01)
+    retries = Retries(0.01)
     act, done = failing(UpstreamError("down"), UpstreamError("down"))
 
-    later.add("review", act)
+    retries.add("review", act)
 
-    until(later.is_idle, 10)
+    until(retries.is_idle, 10)
     assert len(done) == 3
 
 
 def test_an_act_that_can_never_succeed_is_given_up_and_holds_no_other_up():
-    later = Later(0.01)
+    retries = Retries(0.01)
     unknown, broken, good = failing(UnknownProject(7)), failing(ValueError("a bug")), failing()
 
     for name, (act, _) in {"unknown": unknown, "broken": broken, "good": good}.items():
-        later.add(name, act)
+        retries.add(name, act)
 
-    until(later.is_idle, 10)
+    until(retries.is_idle, 10)
     assert [len(done) for _, done in (unknown, broken, good)] == [1, 1, 1]
 
 
 def test_an_act_that_is_added_again_while_it_is_done_is_done_again():
-    later, begun, go_on = Later(0.01), threading.Event(), threading.Event()
+    retries, begun, go_on = Retries(0.01), threading.Event(), threading.Event()
     second, done = failing()
 
     def first():
         begun.set()
         return go_on.wait(10)
 
-    later.add("sync", first)
+    retries.add("sync", first)
     begun.wait(10)
-    later.add("sync", second)
+    retries.add("sync", second)
     go_on.set()
 
-    until(later.is_idle, 10)
+    until(retries.is_idle, 10)
     assert len(done) == 1
 
 
 def test_no_thread_stays_without_work():
-    later = Later(0.01)
+    retries = Retries(0.01)
 
     for _ in range(3):
-        later.add("review", lambda: True)
-        until(lambda: all(thread.name != "later" for thread in threading.enumerate()), 10)
+        retries.add("review", lambda: True)
+        until(lambda: all(thread.name != "retries" for thread in threading.enumerate()), 10)
