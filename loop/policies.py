@@ -16,6 +16,7 @@ from loop.gate.rule import GatePolicy
 from loop.installation.machine import Machine
 from loop.installation.memory import machine_bytes, web_processes
 from loop.installation.room import RetentionPolicy
+from loop.registry.detectors import Detectors
 from loop.serving.queue_order import AuditPolicy
 from loop.serving.room import ServingPolicy
 from loop.settings import Settings
@@ -23,6 +24,7 @@ from loop.storage.file_store import FileStore
 from loop.storage.installation_store import InstallationStore
 from loop.storage.keys import DerivedSecrets
 from loop.training.trainer import TrainingPolicy
+from loop.vision.cpu.tuning import read_tuning
 from loop.vision.embedders import NONE
 from loop.vision.images import ImageLimits
 
@@ -72,6 +74,14 @@ def gate_policy(settings: Settings) -> GatePolicy:
         latency_ratio=settings.gate_latency_ratio,
         least_images=settings.gate_images,
         least_boxes=settings.gate_boxes,
+    )
+
+
+def detectors(settings: Settings) -> Detectors:
+    """Detectors by the settings, and as `loop tune` chose for this machine."""
+    downloads, tuning = settings.home / "base", read_tuning(settings.home)
+    return Detectors(
+        settings.device, settings.image_size, settings.base_weights, downloads, tuning=tuning, export=settings.export
     )
 
 

@@ -6,6 +6,7 @@ import base64
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError, field_validator
 from sqlalchemy import URL
@@ -43,9 +44,7 @@ class Settings(EnvironmentSettings):
     host: str = Field("127.0.0.1", description="address that the backend listens on")
     port: int = Field(9090, ge=1, le=65535, description="port that the backend listens on")
     web_workers: int | None = Field(
-        None,
-        ge=1,
-        description="number of gunicorn processes, each with a detector in memory; empty: 2 from 8 GB on, else 1",
+        None, ge=1, description="gunicorn processes, each with a detector in memory; empty: 2 from 8 GB on, else 1"
     )
     default_workers: int = Field(2, ge=1, description="number of RQ workers for all jobs except trainings")
     redis_url: str = Field("", description="Redis to use; empty: an embedded one under LOOP_HOME")
@@ -56,6 +55,10 @@ class Settings(EnvironmentSettings):
     model_name: str = Field("yolo_detector", description="model name: the part of a version before the @")
     base_weights: str = Field("yolo11n.pt", description="weights that the first training starts from: a path or a name")
     device: str = Field("", description="cpu or the number of a GPU; 0,1 trains on two GPUs; empty: the best device")
+    export: Literal["auto", "fp32", "none"] = Field(
+        "auto",
+        description="form of new versions on a CPU: auto: in 8 bits where not worse; none: trained weights serve",
+    )
     image_size: int | None = Field(
         None,
         ge=32,
@@ -71,10 +74,7 @@ class Settings(EnvironmentSettings):
     held_out_share: float = Field(0.2, gt=0, lt=1, description="share of reviewed tasks in the held-out split")
     group_field: str = Field("", description="task data field; tasks with the same value stay on one side of the split")
     twin_bits: int = Field(
-        4,
-        ge=-1,
-        le=10,
-        description="Hamming distance (of 64 bits) up to which two images count as near-duplicates; -1 turns this off",
+        4, ge=-1, le=10, description="most bits (of 64) in which two near-duplicate images differ; -1 turns this off"
     )
     twin_cosine: float = Field(
         0.95,

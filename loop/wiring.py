@@ -34,7 +34,6 @@ from loop.references.changed_tasks import TaskStates
 from loop.references.milvus_client import Milvus
 from loop.references.room import ReferencesRoom
 from loop.references.vector_store import VectorStore
-from loop.registry.detectors import Detectors
 from loop.registry.export_store import ExportStore
 from loop.registry.loaded_version import Thresholds
 from loop.registry.moves import MoveLog
@@ -140,7 +139,7 @@ class RoomBuilder:
             versions=WeightsRegistry(self.engine, files, settings.model_name),
             exports=ExportStore(self.engine, files),
             moves=MoveLog(self.engine),
-            detectors=Detectors(settings.device, settings.image_size, settings.base_weights, settings.home / "base"),
+            detectors=policies.detectors(settings),
             thresholds=Thresholds(settings.score_floor, settings.score_threshold),
         )
 

@@ -78,7 +78,17 @@ GROUPS = {
         *("home", "database_url", "redis_url", "milvus_uri", "store", "default_workers", "device"),
     ),
     "Versions and training": (
-        *("model_name", "base_weights", "image_size", "epochs", "batch", "freeze", "retrain_after", "cool_down"),
+        *(
+            "model_name",
+            "base_weights",
+            "export",
+            "image_size",
+            "epochs",
+            "batch",
+            "freeze",
+            "retrain_after",
+            "cool_down",
+        ),
     ),
     "Datasets": (*("held_out_share", "group_field", "twin_bits", "twin_cosine", "background_share", "replay_share"),),
     "The gate": ("gate_confidence", "gate_class_drop", "gate_latency_ratio", "gate_images", "gate_boxes"),

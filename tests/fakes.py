@@ -201,7 +201,7 @@ class FakeDetector:
 class FakeDetectors:
     """Loads the same fake detector for all weights, and has none to start from; nothing is exported."""
 
-    is_on_cpu = False
+    serves_exports = tries_8_bits = False
 
     def __init__(self, *detections):
         self._found = detections

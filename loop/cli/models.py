@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from loop.cli.grid import Field, show_table
+from loop.cli.messages import narrate
 from loop.cli.options import (
     AsJson,
     ProjectId,
@@ -93,7 +94,8 @@ def promote_model(
     ] = False,
 ) -> None:
     """Promote a version. A version that the gate did not pass and that never served needs --force and --why."""
-    version = promote_by_hand(open_rooms(project).gate, project, name, why, is_forced=force)
+    with narrate(f"project {project}: promoting {name}"):
+        version = promote_by_hand(open_rooms(project).gate, project, name, why, is_forced=force)
     out.print(f"{version.name} serves project {project}")
 
 

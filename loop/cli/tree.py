@@ -53,6 +53,7 @@ TOP = {  # by file: its commands, with the first line of their help
         "clusters": "Clusters of the unknown.",
     },
     "models": {"models": "Versions of a project's detector."},
+    "tune": {"tune": "Measure how this machine detects fastest, and record the choice for it."},
     "datasets": {"dataset": "YOLO datasets."},
     "taxonomy": {"taxonomy": "The taxonomy: a tree of categories, and the detections matched to it."},
     "references": {"references": "Vectors of confirmed boxes (references) and of detections."},

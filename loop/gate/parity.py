@@ -8,6 +8,7 @@ from pathlib import Path
 
 from loop.datasets.folder import Snapshot
 from loop.errors import LoopError
+from loop.gate.eight_bits import try_8_bits
 from loop.gate.evaluation import Evaluation
 from loop.gate.room import GateRoom
 from loop.registry.export import Parity, export_once
@@ -43,7 +44,11 @@ def export_and_measure(gate: GateRoom, version: Version, snapshot: Snapshot, tra
         parity = compare_precision(trained, exported)
         if not parity.objection and gate.registry.moves.has_served(version.project_id, version.name):
             return replace(parity, objection=SERVES)  # other processes have its trained weights in memory
-        return parity
+        if parity.objection:
+            return parity
+        trial = try_8_bits(gate, version, snapshot, file, exported)
+        exported = trial.evaluation or exported
+        return replace(parity, measured={**parity.measured, "int8": trial.figures}, smaller=trial.file)
 
     export_once(gate.registry, version, judge)
     file = gate.registry.served_file(version)
@@ -58,7 +63,7 @@ def export_before_serving(gate: GateRoom, version: Version) -> None:
 
     If the export cannot be judged, a warning is logged and the trained weights serve.
     """
-    if gate.registry.exports.of(version) or not gate.registry.detectors.is_on_cpu:
+    if gate.registry.exports.of(version) or not gate.registry.detectors.serves_exports:
         return
     try:
         snapshot = gate.datasets.snapshots.find_newest(version.project_id)

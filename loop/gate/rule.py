@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from loop.gate.comparison import Comparison, MetricChange, Part
 
 
+MOST_LOSS = 0.01  # of mAP50-95, by an export in 8 bits; `docs/benchmarks.md` has the measured losses
+
+
 @dataclass(frozen=True, slots=True)
 class GatePolicy:
     """
@@ -57,7 +60,7 @@ def rule(comparison: Comparison, policy: GatePolicy) -> Ruling:
     Every objection is named, not only the first. A person decides if the split is too small.
     """
     size = _describe_size(comparison.candidate.images, comparison.candidate.boxes)
-    if comparison.candidate.images < policy.least_images or comparison.candidate.boxes < policy.least_boxes:
+    if _is_too_small(comparison, policy):
         needed = f"{policy.least_images} images and {policy.least_boxes} boxes are needed to tell"
         return Ruling(
             GateOutcome.HELD, (f"{_describe_lead(comparison.overall)} on only {size}: {needed}, so a person decides",)
@@ -66,6 +69,25 @@ def rule(comparison: Comparison, policy: GatePolicy) -> Ruling:
     if objections:
         return Ruling(GateOutcome.REFUSED, objections)
     return Ruling(GateOutcome.PROMOTED, (f"{_describe_lead(comparison.overall)} on {size}",))
+
+
+def rule_on_8_bits(comparison: Comparison, policy: GatePolicy) -> Ruling:
+    """
+    Pass an export in 8 bits that is not worse than the same version in 32, and quicker.
+
+    Not worse: the whole interval of its lead lies above a loss of MOST_LOSS, and no class drops. That both are equal is
+    not enough on few images, where the interval is wide.
+    """
+    change, latency = comparison.overall, comparison.latency
+    size = _describe_size(comparison.candidate.images, comparison.candidate.boxes)
+    lead = f"{_describe_lead(change)} on {size}"
+    objections = [f"too few to tell: {size}"] if _is_too_small(comparison, policy) else []
+    if change.low < -MOST_LOSS:
+        objections.append(f"it may be worse: {lead}, where a loss of {MOST_LOSS:g} is allowed")
+    objections += [_describe_drop(part, policy) for part in comparison.classes if is_dropped(part, policy)]
+    if latency and latency.ratio >= 1:
+        objections.append(f"not quicker: {latency.candidate:.1f} ms an image in place of {latency.champion:.1f}")
+    return Ruling(GateOutcome.REFUSED if objections else GateOutcome.PROMOTED, tuple(objections) or (lead,))
 
 
 def needed_share(comparison: Comparison, policy: GatePolicy) -> float:
@@ -104,7 +126,7 @@ def _list_objections(comparison: Comparison, policy: GatePolicy) -> Iterator[str
         )
     for part in comparison.classes:
         if is_dropped(part, policy):
-            yield f"class {part.name} falls by more than {policy.class_drop:.2f}: {_describe_lead(part.change, 'AP')}"
+            yield _describe_drop(part, policy)
     if comparison.known and is_dropped(comparison.known, policy):
         size = _describe_size(comparison.known.images, comparison.known.boxes)
         yield (
@@ -116,6 +138,14 @@ def _list_objections(comparison: Comparison, policy: GatePolicy) -> Iterator[str
             f"too slow: {latency.candidate:.1f} ms an image against the champion's {latency.champion:.1f}, where "
             f"{policy.latency_ratio:g} times as long is allowed"
         )
+
+
+def _is_too_small(comparison: Comparison, policy: GatePolicy) -> bool:
+    return comparison.candidate.images < policy.least_images or comparison.candidate.boxes < policy.least_boxes
+
+
+def _describe_drop(part: Part, policy: GatePolicy) -> str:
+    return f"class {part.name} falls by more than {policy.class_drop:.2f}: {_describe_lead(part.change, 'AP')}"
 
 
 def _describe_lead(change: MetricChange, metric: str = "mAP50-95") -> str:

@@ -7,7 +7,7 @@ from loop.installation.findings import Finding, ok, warning, wrong
 from loop.installation.room import InstallationRoom
 from loop.label_studio.classes import FIT_ADVICE, fit_classes, join_names
 from loop.label_studio.projects import Project
-from loop.registry.loaded_version import LoadedVersion
+from loop.registry.loaded_version import EXPORTED, LoadedVersion
 from loop.registry.store import Version
 
 
@@ -48,8 +48,12 @@ def _describe_runtime(installation: InstallationRoom, champion: Version | None, 
     """Describe the runtime of the detector, and why it is not the one of the export."""
     summary = f"{served.version} detects by {served.runtime}"
     export = installation.registry.exports.of(champion) if champion else None
-    if export is None or served.runtime == export.runtime or not installation.registry.detectors.is_on_cpu:
+    if export is None or not installation.registry.detectors.serves_exports:
         return ok("detector", summary)
+    if served.runtime == export.runtime:
+        figures = export.measured.get("int8") or {}
+        is_refused = served.runtime == EXPORTED and "reason" in figures
+        return ok("detector", f"{summary}, not in 8 bits: {figures['reason']}" if is_refused else summary)
     if export.file is None:
         return ok("detector", f"{summary}: its export for {export.runtime} was refused: {export.reason}")
     advice = f"restore {export.file} from a backup; until then predictions need more time and memory"

@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 from loop.errors import UpstreamError, WeightsRefused
 from loop.storage.files import copy_whole, sha256_of
 from loop.vision.cpu.model_file import SUFFIX
+from loop.vision.cpu.tuning import Tuning
 from loop.vision.ultralytics_setup import is_on_cpu, prepare_ultralytics
 from loop.vision.ultralytics_weights import check_device, first_device
 from loop.vision.weights_kind import EXPECTED, check_kind
@@ -25,14 +26,29 @@ if TYPE_CHECKING:
 
 WARM_UP = 3  # images that are not timed
 EXPORT_SIZE = 64  # pixels; an export takes input of any size
+AUTO, NONE = "auto", "none"  # values of LOOP_EXPORT
 
 
 class Detectors:
     """Loads and times detectors, and finds the weights that a project starts from."""
 
-    def __init__(self, device: str, image_size: int | None, base: str, downloads: Path) -> None:
-        """*image_size*, in pixels of the longer side, is for weights without a size of their own; None: as trained."""
+    def __init__(
+        self,
+        device: str,
+        image_size: int | None,
+        base: str,
+        downloads: Path,
+        *,
+        tuning: Tuning | None = None,
+        export: str = AUTO,
+    ) -> None:
+        """
+        *image_size*, in pixels of the longer side, is for weights without a size of their own; None: as trained.
+
+        *tuning* says how exports run on this machine; None: by the default. *export* is LOOP_EXPORT.
+        """
         self._device, self._image_size, self._downloads = device, image_size, downloads
+        self._tuning, self._export = tuning, export
         self._base = Path(base).expanduser()
         self._in_memory: WeakValueDictionary[tuple[str, int | None], RuntimeDetector] = WeakValueDictionary()
         self._loading = threading.Lock()
@@ -59,9 +75,19 @@ class Detectors:
         return detector
 
     @property
-    def is_on_cpu(self) -> bool:
-        """Whether detectors run on a CPU on this machine, so that exports serve."""
-        return is_on_cpu(self._device)
+    def device(self) -> str:
+        """The device that trained weights detect on, as torch names it; empty: the best one."""
+        return first_device(self._device)
+
+    @property
+    def serves_exports(self) -> bool:
+        """Whether exports serve on this machine: it detects on a CPU, and LOOP_EXPORT does not say otherwise."""
+        return self._export != NONE and is_on_cpu(self._device)
+
+    @property
+    def tries_8_bits(self) -> bool:
+        """Whether exports in 8 bits are tried."""
+        return self._export == AUTO
 
     def export(self, weights: Path, out: Path) -> None:
         """Export weights to a file that serves on a CPU. Raises WeightsRefused."""
@@ -71,11 +97,17 @@ class Detectors:
         check_kind(weights)
         export(UltralyticsDetector(weights, device="cpu", image_size=EXPORT_SIZE), out)
 
+    def quantise(self, exported: Path, images: Sequence[Path], out: Path, image_size: int | None) -> None:
+        """Make an export in 8 bits, calibrated on images, of an export. Raises WeightsRefused."""
+        from loop.vision.cpu.quantise import quantise
+
+        quantise(exported, images, out, image_size or self._image_size)
+
     def _load(self, weights: Path, size: int | None) -> RuntimeDetector:
         if weights.suffix == SUFFIX:
             from loop.vision.cpu.openvino_detector import OpenVinoDetector
 
-            return OpenVinoDetector(weights, image_size=size)
+            return OpenVinoDetector(weights, image_size=size, tuning=self._tuning)
         from loop.vision.ultralytics_detector import UltralyticsDetector
 
         check_kind(weights)

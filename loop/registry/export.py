@@ -11,7 +11,7 @@ from typing import Any
 from loop.errors import WeightsRefused
 from loop.failures import lies_outside
 from loop.registry.export_store import Export
-from loop.registry.loaded_version import EXPORTED
+from loop.registry.loaded_version import EXPORTED, EXPORTED_8
 from loop.registry.room import RegistryRoom
 from loop.registry.store import Version
 from loop.storage.files import scratch_folder
@@ -22,10 +22,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """Whether an export is as good as the trained weights: an *objection* if not, and the figures."""
+    """
+    Whether an export is as good as the trained weights: an *objection* if not, and the figures.
+
+    *smaller* is the file of an export in 8 bits, which serves in its place.
+    """
 
     objection: str = ""
     measured: Mapping[str, Any] = field(default_factory=dict)
+    smaller: Path | None = None
 
 
 def export_once(
@@ -34,12 +39,13 @@ def export_once(
     """
     Export a version that was never exported, and record the export unless *judge* objects to it.
 
-    Every export is checked when it is made; without a *judge* that check alone counts. If a check fails, the reason is
+    Every export is checked when it is made; without a *judge* that check alone counts. The *judge* gets the file of the
+    export in a folder that is removed afterwards, and may put another file beside it. If a check fails, the reason is
     recorded and the trained weights serve. Returns None if this machine serves on a GPU, and, with nothing recorded, if
     it lacked memory or disk for the export.
     """
     known = registry.exports.of(version)
-    if known or not registry.detectors.is_on_cpu:
+    if known or not registry.detectors.serves_exports:
         return known
     with scratch_folder(registry.versions.files.folder(version.project_id)) as scratch:
         file = scratch / f"exported{SUFFIX}"
@@ -52,6 +58,7 @@ def export_once(
                 return None
             parity = Parity(error.kind)
         if not parity.objection:
-            return registry.exports.add(version, EXPORTED, file, parity.measured)
+            runtime = EXPORTED_8 if parity.smaller else EXPORTED
+            return registry.exports.add(version, runtime, parity.smaller or file, parity.measured)
     log.warning("%s: its trained weights serve, not its export for the CPU: %s", version.name, parity.objection)
     return registry.exports.refuse(version, EXPORTED, parity.objection, parity.measured)

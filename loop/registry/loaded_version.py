@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from loop.label_studio.label_config import LabelConfig
 from loop.vision.detector import Detector
 
-TRAINED, EXPORTED = "torch", "OpenVINO"  # the runtimes of trained weights and of exports
+TRAINED, EXPORTED, EXPORTED_8 = "torch", "OpenVINO", "OpenVINO INT8"  # runtimes: trained weights, exports, in 8 bits
 
 
 @dataclass(frozen=True, slots=True)

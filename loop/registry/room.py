@@ -11,8 +11,8 @@ from loop.job_queue.queue import JobQueue
 from loop.label_studio.room import StudioRoom
 from loop.notices import Outbox
 from loop.registry.detectors import Detectors
-from loop.registry.export_store import ExportStore
-from loop.registry.loaded_version import EXPORTED, LoadedVersion, Thresholds
+from loop.registry.export_store import Export, ExportStore
+from loop.registry.loaded_version import LoadedVersion, Thresholds
 from loop.registry.moves import MoveLog
 from loop.registry.store import FIRST, Version, WeightsRegistry
 from loop.vision.detector import Detector
@@ -47,7 +47,7 @@ class RegistryRoom:
         self.versions.verify(version)
         thresholds, exported = self.thresholds_of(version), self._load_exported(version)
         if exported:
-            return LoadedVersion(version.name, exported[1], thresholds, runtime=EXPORTED)
+            return LoadedVersion(version.name, exported[1], thresholds, runtime=exported[0].runtime)
         try:
             detector = self.detectors.load(version.weights, version.image_size)
         except WeightsRefused as error:
@@ -61,16 +61,16 @@ class RegistryRoom:
         If the export is missing, damaged or does not run here, a warning is logged. Raises StoreDown.
         """
         exported = self._load_exported(version)
-        return exported[0] if exported else self.versions.bring(version)
+        file = exported[0].file if exported else None
+        return file or self.versions.bring(version)
 
-    def _load_exported(self, version: Version) -> tuple[Path, Detector] | None:
+    def _load_exported(self, version: Version) -> tuple[Export, Detector] | None:
         """Load the export of a version; None if it has none, or, with a warning, if the export does not run here."""
         export = self.exports.of(version)
-        if export is None or export.file is None or not self.detectors.is_on_cpu:
+        if export is None or export.file is None or not self.detectors.serves_exports:
             return None
         try:
-            file = self.exports.verify(version, export)
-            return file, self.detectors.load(file, version.image_size)
+            return export, self.detectors.load(self.exports.verify(version, export), version.image_size)
         except (RegistryError, StoreDown) as error:
             log.warning("%s: its trained weights serve in place of its export: %s", version.name, error)
             return None

@@ -79,7 +79,18 @@ def test_images_vectors_and_logs_are_left_out(archive, tmp_path):
 
 
 def test_each_part_of_a_home_is_saved_or_can_be_made_again():
-    made_again = {"images", "base", "runs", "discoveries", "logs", "metrics", "milvus", "redis", "up.lock"}
+    made_again = {
+        "images",
+        "base",
+        "runs",
+        "discoveries",
+        "logs",
+        "metrics",
+        "milvus",
+        "redis",
+        "tuned.json",
+        "up.lock",
+    }
     sources = [path.read_text() for path in ROOT.glob("loop/**/*.py")]
 
     parts = {name for source in sources for name in re.findall(r'\bhome / "([^"]+)"', source)}

@@ -12,7 +12,7 @@ from tests.swap import swap
 class OnCpu(FakeDetectors):
     """Detectors of a machine without a GPU, whose export succeeds, or fails with an error."""
 
-    is_on_cpu = True
+    serves_exports = True
     error = None
 
     def export(self, weights, out):

@@ -57,18 +57,23 @@ def _export(detector: UltralyticsDetector, folder: Path) -> DetectorFacts:
         trace: Any = torch.jit.trace
         traced = trace(network, example, strict=False, check_trace=False)
         converted = openvino.convert_model(traced, input=[1, 3, -1, -1], example_input=example)
-        _name_by_place(converted)
+        _name_by_place(converted, f"model.{len(network.model) - 1}")
         openvino.save_model(converted, folder / model_file.NETWORK, compress_to_fp16=False)
         _check(network, folder / model_file.NETWORK, is_end_to_end=is_end_to_end)
     stride = max(int(head.stride.max()), SMALLEST)
     return DetectorFacts(detector.class_names, detector.trained_size, stride, is_end_to_end)
 
 
-def _name_by_place(converted: Any) -> None:
-    """Name a network and its parts by their places: by itself OpenVINO counts all that a process ever made."""
+def _name_by_place(converted: Any, head: str) -> None:
+    """
+    Name a network and its parts by their places: by itself OpenVINO counts all that a process ever made.
+
+    The names of the parts that are the *head* itself, not one of its layers of convolutions, begin with EXACT.
+    """
     converted.set_friendly_name("detector")
     for number, part in enumerate(converted.get_ordered_ops()):
-        part.set_friendly_name(str(number))
+        is_exact = part.get_friendly_name().startswith((f"__module.{head}/", f"__module.{head}.dfl"))
+        part.set_friendly_name(f"{model_file.EXACT if is_exact else ''}{number}")
 
 
 def _check(network: Any, file: Path, *, is_end_to_end: bool) -> None:

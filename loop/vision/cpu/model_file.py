@@ -9,6 +9,7 @@ from pathlib import Path
 
 SUFFIX = ".openvino"
 NETWORK, NUMBERS, FACTS = "network.xml", "network.bin", "detector.json"
+EXACT = "exact-"  # begins the names of the parts that turn output into boxes: they always compute in float32
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import sys
 import threading
 from functools import cache
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,8 @@ from loop.regions import Pixels
 from loop.vision.cpu import model_file
 from loop.vision.cpu.letterbox import Letterbox
 from loop.vision.cpu.suppression import suppress, take_best
+from loop.vision.cpu.tuning import Tuning, default_tuning
 from loop.vision.detector import ADVICE, MOST_DETECTIONS, RuntimeDetector, least_before_rounding
-from loop.vision.ultralytics_setup import thread_count
 
 _CORE_LOCK = threading.Lock()  # `cache` alone lets two threads make two
 
@@ -28,21 +29,24 @@ class OpenVinoDetector(RuntimeDetector):
     An exported detector in memory. The same file detects the same on an image, to the bit, in every process of a
     machine.
 
-    An image is worked on by all threads of the process. Threads can share a detector.
+    Threads can share a detector. Its `tuning` says on how many images it works at once; the others wait.
     """
 
-    def __init__(self, file: Path, *, image_size: int | None = None) -> None:
+    def __init__(self, file: Path, *, image_size: int | None = None, tuning: Tuning | None = None) -> None:
         """
         Load an exported file and detect once, on an empty image; *image_size* is by default the size of the training.
 
         Raises WeightsRefused.
         """
-        self._lock = threading.Lock()
+        self.tuning = tuning or default_tuning()
+        self._free = SimpleQueue[Any]()  # requests to the network that no thread uses now
         try:
             network, numbers, self._facts = model_file.read(file)
             self.image_size = image_size or self._facts.image_size
             self.class_names = self._facts.class_names
-            self._request = _compile(network, numbers).create_infer_request()
+            compiled = _compile(network, numbers, self.tuning)
+            for _ in range(self.tuning.at_once):
+                self._free.put(compiled.create_infer_request())
             self._rows(self._empty_image(), 1.0, is_multi_label=False)
         except Exception as error:
             kind = f"an exported detector that detects nothing here ({describe_error(error)})"
@@ -60,9 +64,12 @@ class OpenVinoDetector(RuntimeDetector):
         return rows.astype(np.float64)
 
     def _infer(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        with self._lock:
-            self._request.infer({0: pixels})
-            output: NDArray[np.float32] = self._request.get_output_tensor(0).data[0].copy()
+        request = self._free.get()
+        try:
+            request.infer({0: pixels})
+            output: NDArray[np.float32] = request.get_output_tensor(0).data[0].copy()
+        finally:
+            self._free.put(request)
         return output
 
 
@@ -91,7 +98,7 @@ def _make_core() -> Any:
     return openvino.Core()
 
 
-def _compile(network: bytes, numbers: bytes) -> Any:
+def _compile(network: bytes, numbers: bytes, tuning: Tuning) -> Any:
     """
     Return a network for input of any size, in float32 and with a fixed number of threads.
 
@@ -103,8 +110,8 @@ def _compile(network: bytes, numbers: bytes) -> Any:
         "INFERENCE_PRECISION_HINT": "f32",
         "EXECUTION_MODE_HINT": "ACCURACY",
         "PERFORMANCE_HINT": "LATENCY",
-        "NUM_STREAMS": "1",
-        "INFERENCE_NUM_THREADS": str(thread_count()),
+        "NUM_STREAMS": str(tuning.at_once),
+        "INFERENCE_NUM_THREADS": str(tuning.threads),
         "ENABLE_CPU_PINNING": False,
     }
     return core.compile_model(core.read_model(network, numbers), "CPU", options)

@@ -1,0 +1,107 @@
+"""Makes an export of an export that computes in 8 bits, by nncf; in a process of its own, which may lack memory."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from loop.errors import WeightsRefused
+from loop.process_table import MARK
+
+MOST_IMAGES = 128  # for calibration; `docs/benchmarks.md` has what more of them change
+SECONDS = 900.0
+PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", MARK)  # none of our keys
+
+
+def can_quantise() -> bool:
+    """Whether nncf is installed, the extra `int8`."""
+    return importlib.util.find_spec("nncf") is not None
+
+
+def choose_images(images: Sequence[Path]) -> list[Path]:
+    """Choose the images for calibration: at most MOST_IMAGES, and of the same images always the same."""
+    if len(images) <= MOST_IMAGES:
+        return sorted(images)
+    return sorted(random.Random(0).sample(sorted(images), MOST_IMAGES))
+
+
+def quantise(file: Path, images: Sequence[Path], out: Path, image_size: int | None) -> None:
+    """
+    Write an export in 8 bits, calibrated on *images* at *image_size* pixels (None: at the size of the training).
+
+    The same export and images give the same bytes with the same number of threads. Raises WeightsRefused, also
+    where the process is killed because the machine lacks memory.
+    """
+    work = {"file": str(file), "images": [str(image) for image in images], "out": str(out), "size": image_size}
+    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    environment |= {"PYTHONPATH": str(Path(__file__).parents[3]), "PYTHONHASHSEED": "0"}
+    command = [sys.executable, "-m", "loop.vision.cpu.quantise"]
+    try:
+        done = subprocess.run(
+            command,
+            input=json.dumps(work),
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise _refusal(f"not made within {SECONDS:.0f} s") from error
+    if done.returncode < 0:
+        raise _refusal(f"not made: its process was ended by signal {-done.returncode}, perhaps for lack of memory")
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["without a message"])[-1]
+        raise _refusal(f"not made: its process ended with {done.returncode}: {last[:300]}")
+
+
+def _refusal(kind: str) -> WeightsRefused:
+    return WeightsRefused("an export in 8 bits", kind, "the export in 32 bits serves")
+
+
+def _quantise(file: Path, images: Sequence[Path], out: Path, image_size: int | None) -> None:
+    from loop.vision.cpu import model_file
+    from loop.vision.cpu.letterbox import Letterbox
+    from loop.vision.cpu.openvino_detector import prepare_openvino, process_core
+    from loop.vision.image_files import read_prepared
+
+    prepare_openvino()
+    import nncf
+    import openvino
+
+    network, numbers, facts = model_file.read(file)
+    converted = process_core().read_model(network, numbers)
+    size = -(-(image_size or facts.image_size) // facts.stride) * facts.stride
+
+    def prepare(path: Path) -> object:
+        image = read_prepared(path)
+        return Letterbox.of(image, size, facts.stride).fill(image)
+
+    names = [part.get_friendly_name() for part in converted.get_ordered_ops()]
+    exact = [name for name in names if name.startswith(model_file.EXACT)]
+    quantised = nncf.quantize(
+        converted,
+        nncf.Dataset(images, prepare),
+        preset=nncf.QuantizationPreset.MIXED,
+        subset_size=len(images),
+        ignored_scope=nncf.IgnoredScope(names=exact, types=["Sigmoid"], validate=False),
+    )
+    with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
+        openvino.save_model(quantised, Path(scratch, model_file.NETWORK), compress_to_fp16=False)
+        model_file.write(Path(scratch), facts, out)
+
+
+def _main() -> None:
+    work = json.load(sys.stdin)
+    _quantise(Path(work["file"]), [Path(image) for image in work["images"]], Path(work["out"]), work["size"])
+
+
+if __name__ == "__main__":
+    _main()
