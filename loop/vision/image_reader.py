@@ -35,7 +35,7 @@ NEW_SUBFILE_TYPE, BITS, PHOTOMETRIC = 254, 258, 262  # of the TIFF tags
 SRGB_GAMMA = 1 / 2.2
 GAMMA_TOLERANCE = 0.02  # browsers take a gamma nearer to sRGB's than this for sRGB
 BLOCK = 2**26  # bytes that Pillow allocates at a time: smaller blocks would stay with the process when they are freed
-STRIP = 2**20  # pixels that are converted at a time
+STRIP = 2**16  # pixels that are converted at a time: they stay in the processor's cache
 DECODERS = {"WEBP": 10, "AVIF": 4, "JPEG2000": 13, "TIFF": 4}  # bytes a pixel of their own; 1 for all others
 PROGRESSIVE = 5  # the same for a progressive JPEG, whose coefficients are all in memory
 ORIENTATION, SHORT = 0x0112, 3  # the EXIF field, and the only type of it that counts
@@ -123,11 +123,14 @@ def decode_pixels(content: bytes, address: str, most_pixels: int) -> Pixels:
 
 def as_pixels(image: Image.Image) -> Pixels:
     """Return a picture as OpenCV and ultralytics have it: BGR, uint8 (height, width, 3)."""
+    import cv2
+
     pixels = np.empty((image.height, image.width, 3), np.uint8)
     rows = max(1, STRIP // image.width)
     for top in range(0, image.height, rows):  # not at once: copies of the whole picture would stand side by side
-        bottom = min(top + rows, image.height)
-        pixels[top:bottom] = np.asarray(image.crop((0, top, image.width, bottom)).convert("RGB"))[:, :, ::-1]
+        strip = image.crop((0, top, image.width, min(top + rows, image.height))).convert("RGB")
+        values = np.frombuffer(strip.tobytes("raw", "RGBX"), np.uint8)  # as Pillow has them: faster than as RGB
+        cv2.cvtColor(values.reshape(-1, image.width, 4), cv2.COLOR_RGBA2BGR, dst=pixels[top : top + rows])
     return pixels
 
 
