@@ -87,7 +87,7 @@ def catch_up(app: Flask) -> None:
 
 
 def _begin() -> None:
-    g.began = time.perf_counter()
+    g.began = time.monotonic()
 
 
 def _check_query() -> None:
@@ -99,7 +99,7 @@ def _check_query() -> None:
 
 
 def _observe_seconds(response: Response) -> Response:
-    SECONDS.labels(request.endpoint or "none").observe(time.perf_counter() - g.get("began", time.perf_counter()))
+    SECONDS.labels(request.endpoint or "none").observe(time.monotonic() - g.get("began", time.monotonic()))
     return response
 
 

@@ -41,7 +41,7 @@ class YoloBackend(LabelStudioMLBase):  # type: ignore[misc]
         if self._project_id:
             self.set("model_version", predictor().version(project_id_of(self._project_id)))
 
-    def predict(self, tasks: Sequence[dict[str, Any]], *_: Any, **__: Any) -> list[dict[str, Any]]:
+    def predict(self, tasks: Sequence[dict[str, Any]], *_: Any, **__: Any) -> list[Any]:
         """Return one prediction per task, in the order of the tasks."""
         if not tasks:
             return []
@@ -50,7 +50,7 @@ class YoloBackend(LabelStudioMLBase):  # type: ignore[misc]
         if project is None:
             raise PayloadError("tasks[0].project", "a project id", None)
         answers = predictor().predict(project_id_of(project), self._label_config or "", stored)
-        return [answer.prediction.as_answer() for answer in answers]
+        return [answer.as_answer() for answer in answers]
 
     def fit(self, *args: Any, **kwargs: Any) -> dict[str, str]:
         """Ask for a training where Start Training was pressed; reviews come in by the webhook of `loop connect`."""

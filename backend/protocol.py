@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from flask import Blueprint, Response, current_app, json, jsonify, request
+from flask import Blueprint, Response, current_app, g, json, jsonify, request
 
 from backend import access
 from backend.body import BRIEF, read_body
@@ -70,7 +70,7 @@ def predict() -> Response:
         sent = body(memory_seconds=None)
         project_id = access.require(project_of(sent))
         tasks = read_tasks(sent.get("tasks"))
-        answers = gate.run(partial(predictor().predict, project_id, _text(sent, "label_config"), tasks))
+        answers = gate.run(partial(predictor().predict, project_id, _text(sent, "label_config"), tasks, g.began))
     suggestions = [answer.suggestion for answer in answers]
     label = str(project_id) if predictor().has_own(project_id) else UNCONNECTED
     PREDICTIONS.labels(label).inc(len(answers))
@@ -81,7 +81,7 @@ def predict() -> Response:
         for place, suggestion in enumerate(suggestions)
         if suggestion.error
     }
-    results = [answer.prediction.as_answer() for answer in answers]
+    results = [answer.as_answer() for answer in answers]
     return jsonify(results=results, **({"errors": errors} if errors else {}))
 
 

@@ -98,7 +98,11 @@ class Prediction(BaseModel):
 
 
 class PredictAnswer(BaseModel):
-    """One result per task, in the order of the tasks; errors by task id, or by place (`tasks[3]`) without an id."""
+    """
+    One result per task, in the order of the tasks; errors by task id, or by place (`tasks[3]`) without an id.
+
+    A task for which there was no time has an empty list as its result: Label Studio stores nothing for it.
+    """
 
     model_config = with_examples(
         {
@@ -106,7 +110,7 @@ class PredictAnswer(BaseModel):
             "errors": {"13": "/data/upload/7/b.jpg: HTTP 404"},
         }
     )
-    results: list[Prediction]
+    results: list[Prediction | Annotated[list[Prediction], Field(max_length=0)]]
     errors: dict[str, str] | None = None
 
 

@@ -169,7 +169,7 @@ class FakeImages:
     def close(self):
         pass
 
-    def map(self, work, tasks):
+    def map(self, work, tasks, *, at_once=1):
         tasks = list(tasks)
         for task, image in zip(tasks, self.load(tasks), strict=True):
             yield image if isinstance(image, ImageError) else work(task, image)
@@ -186,6 +186,7 @@ class FakeDetector:
     """Finds the same on every image."""
 
     image_size = 640
+    at_once = 1
 
     def __init__(self, *detections, class_names=("car", "person", "dog")):
         self.class_names = class_names

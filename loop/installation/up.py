@@ -32,6 +32,7 @@ from loop.vision.embedders import NONE
 STOP_SECONDS = 5.0  # until a part that does not stop is killed
 PORT_SECONDS = 12.0  # for an earlier process to free the port, or the data of Milvus
 WEB = "web"
+ARENAS = "2"  # heaps of glibc in a web process: by itself it keeps freed memory in one for almost each thread
 ONE_PRESS = 0.5  # seconds in which several signals count as one: a closing terminal may send several
 
 
@@ -100,7 +101,8 @@ def parts_of(settings: Settings, mark: str = "") -> list[Program]:
     address, command = f"work of each part, every {EVERY_SECONDS:.0f} s", ("-m", "loop.installation.upkeep.watch")
     parts.append(PartWatch("watch", address, [sys.executable, *command], environment, logs / "watch.log"))
     metrics = settings.home / "metrics"
-    parts.append(program(WEB, settings.local_url, *_gunicorn(settings), PROMETHEUS_MULTIPROC_DIR=str(metrics)))
+    web = {"PROMETHEUS_MULTIPROC_DIR": str(metrics), "MALLOC_ARENA_MAX": ARENAS}
+    parts.append(program(WEB, settings.local_url, *_gunicorn(settings), **web))
     return parts
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from loop.errors import PayloadError
 from loop.failures import Fault, attempt_all
@@ -21,7 +23,21 @@ from loop.serving.queue_order import AuditPolicy, audit_draw, audit_score
 from loop.serving.room import ServingRoom
 from loop.serving.store import AUDIT, QUEUE, LoggedPrediction
 
-CHUNK = 32  # tasks that are tried again, each alone, where one of them fails in an unforeseen way
+CHUNK = 256  # tasks that are tried again, each alone, where one of them fails in an unforeseen way
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionRun:
+    """
+    The request or job that tasks are predicted for.
+
+    *execution* names it in the log; None: by a name of its own. Tasks that are not begun by the *deadline*, a moment of
+    the monotonic clock, get empty pre-annotations.
+    """
+
+    execution: str | None = None
+    is_shadow: bool = False
+    deadline: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +46,10 @@ class PreAnnotation:
 
     suggestion: Suggestion
     prediction: NewPrediction
+
+    def as_answer(self) -> dict[str, Any] | list[dict[str, Any]]:
+        """Write it as the ML backend's `/predict` answers it: an empty list, which is not stored, where it is late."""
+        return [] if self.suggestion.is_late else self.prediction.as_answer()
 
 
 def pre_annotate(
@@ -40,22 +60,21 @@ def pre_annotate(
     tasks: Sequence[StoredTask],
     *,
     match: MatchBatch,
-    is_shadow: bool = False,
-    execution: str | None = None,
+    run: PredictionRun = PredictionRun(),
 ) -> list[PreAnnotation]:
     """
     Predict tasks with one version: one pre-annotation for each, in their order, logged before anyone sees it.
 
     A task that cannot be read or predicted gets an empty one with the error, and is not logged; without a detector
-    nothing is logged. *match* returns the matches of suggestions by task. *execution* names the run that the tasks
-    belong to. Raises DetectorBroken where the version detects on no image any more.
+    nothing is logged. *match* returns the matches of suggestions by task. Raises DetectorBroken where the version
+    detects on no image any more.
     """
-    suggestions = suggest(tasks, config, served, serving)
-    entries = make_log_entries(serving, suggestions, project_id, execution=execution or str(uuid.uuid4()))
+    suggestions = suggest(tasks, config, served, serving, run.deadline)
+    entries = make_log_entries(serving, suggestions, project_id, execution=run.execution or str(uuid.uuid4()))
     pairs = list(zip(suggestions, entries, strict=True))
     if served.detector is not None:
         logged = [entry for suggestion, entry in pairs if suggestion.error is None]
-        serving.predictions.append([replace(entry, is_shadow=is_shadow) for entry in logged])
+        serving.predictions.append([replace(entry, is_shadow=run.is_shadow) for entry in logged])
     matches = match([suggestion for suggestion in suggestions if suggestion.error is None])
     answers = []
     for suggestion, entry in pairs:
@@ -68,7 +87,11 @@ def pre_annotate(
 
 
 def suggest(
-    tasks: Sequence[StoredTask], config: LabelConfig, served: LoadedVersion, serving: ServingRoom
+    tasks: Sequence[StoredTask],
+    config: LabelConfig,
+    served: LoadedVersion,
+    serving: ServingRoom,
+    deadline: float = math.inf,
 ) -> list[Suggestion]:
     """
     Return one suggestion for each task, in their order.
@@ -78,7 +101,7 @@ def suggest(
     """
     read: list[Task | PayloadError] = [_read(task, config) for task in tasks]
     readable = [task for task in read if isinstance(task, Task)]
-    suggestions = iter(_predict(readable, config, served, serving))
+    suggestions = iter(_predict(readable, config, served, serving, deadline))
     threshold = served.thresholds.under(config).display
     return [
         next(suggestions)
@@ -89,12 +112,13 @@ def suggest(
 
 
 def _predict(
-    tasks: Sequence[Task], config: LabelConfig, served: LoadedVersion, serving: ServingRoom
+    tasks: Sequence[Task], config: LabelConfig, served: LoadedVersion, serving: ServingRoom, deadline: float
 ) -> Iterator[Suggestion]:
     threshold = served.thresholds.under(config).display
+    images = serving.vision.images
     for start in range(0, len(tasks), CHUNK):
         batch = tasks[start : start + CHUNK]
-        done = attempt_all(lambda chunk: list(predict(chunk, config, served, serving.vision.images)), batch)
+        done = attempt_all(lambda chunk: list(predict(chunk, config, served, images, deadline)), batch)
         for task, result in zip(batch, done, strict=True):
             if isinstance(result, Fault):
                 result.log(f"task {task.id}")

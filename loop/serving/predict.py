@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import takewhile
 from typing import Protocol, TypeVar
 
 from loop.errors import DetectionFailed, ImageError
@@ -19,13 +22,17 @@ from loop.serving.queue_order import NOTHING_KNOWN, task_score
 from loop.vision.addresses import identify
 from loop.vision.detector import Detector
 
+LATE = "not predicted: the time for the answer was over; a job predicts the open tasks of a connected project"
+
 R = TypeVar("R")
 
 
 class ImageLoader(Protocol):
     """Loads the images of tasks."""
 
-    def map(self, work: Callable[[Task, Pixels], R], tasks: Iterable[Task]) -> Iterator[R | ImageError]:
+    def map(
+        self, work: Callable[[Task, Pixels], R], tasks: Iterable[Task], *, at_once: int = 1
+    ) -> Iterator[R | ImageError]:
         """Yield the result of *work* on the image of each task, in their order; a broken image gives its error."""
 
 
@@ -44,7 +51,7 @@ class Suggestion:
 
     *shown* are the shown boxes, *hidden* the held-back boxes. *unmapped* counts the detections whose class the label
     config lacks. *image* is the identity of the image's address, *size* its width and height in pixels. Where the task
-    could not be predicted, *error* has the reason and *size* is (0, 0).
+    could not be predicted, *error* has the reason and *size* is (0, 0); *is_late*: there was no time to try.
     """
 
     task_id: int
@@ -57,27 +64,37 @@ class Suggestion:
     size: tuple[int, int] = (0, 0)
     unmapped: int = 0
     error: str | None = None
+    is_late: bool = False
 
 
 def predict(
-    tasks: Sequence[Task], config: LabelConfig, served: LoadedVersion, images: ImageLoader
+    tasks: Sequence[Task],
+    config: LabelConfig,
+    served: LoadedVersion,
+    images: ImageLoader,
+    deadline: float = math.inf,
 ) -> Iterator[Suggestion]:
     """
     Yield one suggestion for each task, in their order; a broken image affects only its own task.
 
-    Without a detector the suggestions are empty. Raises DetectorBroken where it detects on no image any more.
+    Tasks that are not begun by the *deadline*, a moment of the monotonic clock, have empty suggestions. Without a
+    detector all are empty. Raises DetectorBroken where it detects on no image any more.
     """
     limits = served.thresholds.under(config)
     if served.detector is None:
         yield from (_make_empty(task, served.version, limits.display, error=served.error) for task in tasks)
         return
     names = config.label_map(served.detector.class_names)
-    detected = images.map(partial(_detect, served.detector, limits.floor), tasks)
-    for task, result in zip(tasks, detected, strict=True):
+    detect, begun = partial(_detect, served.detector, limits.floor), 0
+    in_time = takewhile(lambda _: time.monotonic() < deadline, tasks)
+    for task, result in zip(tasks, images.map(detect, in_time, at_once=served.detector.at_once), strict=False):
+        begun += 1
         if isinstance(result, _Detected):
             yield _make_suggestion(task, served.version, result.detections, names, limits, result.size)
         else:
             yield _make_empty(task, served.version, limits.display, error=str(result))
+    for task in tasks[begun:]:
+        yield replace(_make_empty(task, served.version, limits.display, error=LATE), is_late=True)
 
 
 def _detect(detector: Detector, floor: float, _: Task, image: Pixels) -> _Detected | DetectionFailed:

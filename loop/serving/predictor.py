@@ -14,12 +14,13 @@ from loop.failures import describe_error
 from loop.label_studio.label_config import parse
 from loop.label_studio.tasks import StoredTask
 from loop.registry.loaded_version import LoadedVersion
-from loop.serving.pre_annotate import PreAnnotation, pre_annotate
+from loop.serving.pre_annotate import PreAnnotation, PredictionRun, pre_annotate
 from loop.serving.room import ServingRoom
 
 CHECK_SECONDS = 1.0  # between two checks of the registry for a new champion, by requests
 FOLLOW_SECONDS = 3.0  # between two checks without requests: one query for all projects
 RETRY_SECONDS = 30.0  # after which loading a broken champion is tried again
+ANSWER_SECONDS = 55.0  # in which images are begun; Label Studio waits 100, and fetching an image takes up to 20
 UNCONNECTED = 0  # in place of the id of every project that is not connected: an invented id costs no memory
 
 log = logging.getLogger(__name__)
@@ -37,37 +38,48 @@ class _Slot:
 class Predictor:
     """Predicts tasks as Label Studio sends them. Threads can share a predictor."""
 
-    def __init__(self, serving: ServingRoom, *, retry_seconds: float = RETRY_SECONDS) -> None:
-        self._serving, self._retry_seconds = serving, retry_seconds
+    def __init__(
+        self, serving: ServingRoom, *, retry_seconds: float = RETRY_SECONDS, answer_seconds: float = ANSWER_SECONDS
+    ) -> None:
+        self._serving, self._retry_seconds, self._answer_seconds = serving, retry_seconds, answer_seconds
         self._match = serving.matching.while_answering()
         self._slots: dict[int, _Slot] = {}
         self._lock = threading.Lock()
         self._loading = threading.Lock()
         self._warm, self._closed = threading.Event(), threading.Event()
 
-    def predict(self, project_id: int, label_config: str, tasks: Sequence[StoredTask]) -> list[PreAnnotation]:
+    def predict(
+        self, project_id: int, label_config: str, tasks: Sequence[StoredTask], began: float | None = None
+    ) -> list[PreAnnotation]:
         """
         Pre-annotate tasks: one answer for each, in their order, all of one version, and logged before the answer.
 
         Where the version cannot be loaded, or detects on no image, each answer is empty and has the reason as its
-        error. Raises PayloadError where the label config has nothing to predict for.
+        error. So are the answers for tasks that cannot be begun in time since the request *began*, on the monotonic
+        clock; a job predicts them. Raises PayloadError where the label config has nothing to predict for.
         """
+        run = PredictionRun(deadline=(time.monotonic() if began is None else began) + self._answer_seconds)
         config = parse(label_config).with_synonyms(self._serving.studio.classes.book(project_id).synonyms())
         place = self._place_of(project_id)
         served = self.current(place)
 
         def pre_annotate_by(served: LoadedVersion) -> list[PreAnnotation]:
             match = partial(self._match, project_id, label_config)
-            return pre_annotate(self._serving, project_id, config, served, tasks, match=match)
+            return pre_annotate(self._serving, project_id, config, served, tasks, match=match, run=run)
 
         try:
             answers = pre_annotate_by(served)
         except DetectorBroken as error:
             answers = pre_annotate_by(self._set_aside(place, served, error))
+        late = sum(answer.suggestion.is_late for answer in answers)
         for answer in answers:
-            if answer.suggestion.error:
+            if answer.suggestion.error and not answer.suggestion.is_late:
                 values = (project_id, answer.suggestion.task_id, answer.suggestion.error)
                 log.warning("project %d task %d has no prediction: %s", *values)
+        if late:
+            log.warning("project %d: no time for %d of %d tasks of a request", project_id, late, len(answers))
+        if late and place != UNCONNECTED:
+            self._serving.studio.projects.ask_refresh(project_id)  # by the sweep: Label Studio first stores the answer
         return answers
 
     def version(self, project_id: int) -> str:

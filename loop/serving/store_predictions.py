@@ -10,7 +10,7 @@ from loop.label_studio.projects import Project
 from loop.label_studio.tasks import StoredTask
 from loop.registry.loaded_version import LoadedVersion
 from loop.serving.matching import MatchBatch, match_nothing
-from loop.serving.pre_annotate import pre_annotate
+from loop.serving.pre_annotate import PredictionRun, pre_annotate
 from loop.serving.predict import Suggestion
 from loop.serving.queue_order import audit_draw
 from loop.serving.room import ServingRoom
@@ -53,12 +53,11 @@ def predict_and_store(
     """
     config = project.config().with_synonyms(serving.studio.classes.book(project.id).synonyms())
     done, broken, refused = 0, list[Suggestion](), dict[int, str]()
+    run = PredictionRun(execution, is_shadow)
     ordered = sorted(tasks, key=lambda task: audit_draw(project.id, task.id, serving.policy.audit) is not None)
     for start in range(0, len(ordered), BATCH):
         batch = ordered[start : start + BATCH]
-        answers = pre_annotate(
-            serving, project.id, config, served, batch, match=match, is_shadow=is_shadow, execution=execution
-        )
+        answers = pre_annotate(serving, project.id, config, served, batch, match=match, run=run)
         broken += [answer.suggestion for answer in answers if answer.suggestion.error]
         predictions = [answer.prediction for answer in answers if answer.suggestion.error is None]
         try:

@@ -39,10 +39,15 @@ class RawDetections:
 
 
 class Detector(Protocol):
-    """Weights in memory. *class_names* are in the order of the class ids; *image_size* is the longer side in pixels."""
+    """
+    Weights in memory. *class_names* are in the order of the class ids; *image_size* is the longer side in pixels.
+
+    It works on *at_once* images at once, each in a thread of its caller; the others wait.
+    """
 
     class_names: tuple[str, ...]
     image_size: int
+    at_once: int
 
     def detect(self, images: Sequence[Pixels], floor: float) -> list[list[Detection]]:
         """
@@ -69,6 +74,7 @@ class RuntimeDetector(ABC):
 
     class_names: tuple[str, ...]
     image_size: int
+    at_once = 1
     is_broken = False
 
     def detect(self, images: Sequence[Pixels], floor: float) -> list[list[Detection]]:

@@ -88,13 +88,16 @@ class Images:
             if client:
                 client.close()
 
-    def map(self, work: Callable[[Task, Pixels], R], tasks: Iterable[Task]) -> Iterator[R | ImageError]:
+    def map(
+        self, work: Callable[[Task, Pixels], R], tasks: Iterable[Task], *, at_once: int = 1
+    ) -> Iterator[R | ImageError]:
         """
         Yield the result of *work* on the image of each task, in their order; a broken image gives its error.
 
-        *work* must not keep the image. Raises Overloaded where this process has no memory for an image in time.
+        *work* must not keep the image; where it may be done on several images *at_once*, threads do it. Raises
+        Overloaded where this process has no memory for an image in time.
         """
-        return load_each(self, tasks, work)
+        return load_each(self, tasks, work, at_once)
 
     def largest_file(self, task: Task) -> int:
         """Return the most bytes that the file of a task's image may have."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from loop.errors import ImageError
 from loop.memory_budget import Loan, Use, budget
@@ -17,7 +18,9 @@ from loop.regions import Pixels
 if TYPE_CHECKING:
     from loop.label_studio.payloads import Task
 
-AHEAD = 8  # files that are fetched at once, for one caller
+AHEAD = 8  # images on their way, for one caller: their files are fetched at once
+FETCHED_AHEAD = 4  # of them at least, beside those that are decoded or worked on
+DECODED_AHEAD = 2  # images beside those that are worked on at once: no processor waits for a decoded one
 
 R = TypeVar("R")
 
@@ -45,52 +48,72 @@ class ImageSource(Protocol):
 
 
 def load_each(
-    source: ImageSource, tasks: Iterable[Task], work: Callable[[Task, Pixels], R]
+    source: ImageSource, tasks: Iterable[Task], work: Callable[[Task, Pixels], R], at_once: int = 1
 ) -> Iterator[R | ImageError]:
     """
     Yield the result of *work* on the image of each task, in their order; a broken image gives its error in its place.
+
+    One image at a time is worked on in the thread of the caller; several, *at_once*, are in threads of their own. A
+    task is taken from *tasks* when its file is about to be fetched.
 
     An image is in memory from its decoding to the end of the work on it. Memory is taken in the order of the tasks: who
     waits for it holds no image, so the work on all others goes on. Raises Overloaded where none comes free in time, and
     the errors of *work*.
     """
-    waiting, coming = deque(tasks), deque[_Coming]()
-    decoded_ahead = max(2, os.cpu_count() or 1)
-    with ThreadPoolExecutor(AHEAD) as pool:
+    coming, waiting = deque[_Coming[R]](), iter(tasks)
+    task = next(waiting, None)
+    begun = at_once + DECODED_AHEAD if at_once > 1 else max(2, os.cpu_count() or 1)
+    ahead = max(AHEAD, begun + FETCHED_AHEAD)
+    with ThreadPoolExecutor(ahead) as pool:
+        way = _Way(source, work, pool, is_beside=at_once > 1)
         try:
-            while waiting or coming:
-                _fetch_ahead(source, waiting, coming, pool)
-                for place, image in enumerate(islice(coming, decoded_ahead)):
-                    if not image.begin_decoding(pool, may_wait=place == 0):
-                        break
-                yield coming.popleft().finish(work)
+            while task or coming:
+                while task and len(coming) < ahead and (loan := _lend(source, task, is_first=not coming)):
+                    coming.append(_Coming(way, task, loan))
+                    task = next(waiting, None)
+                _begin(list(islice(coming, begun)))
+                yield coming.popleft().finish()
         finally:
             pool.shutdown(cancel_futures=True)
             for image in coming:
                 image.drop()
 
 
-def _fetch_ahead(source: ImageSource, waiting: deque[Task], coming: deque[_Coming], pool: ThreadPoolExecutor) -> None:
-    """Begin to fetch the next files; only for the first one wait for memory."""
-    while waiting and len(coming) < AHEAD:
-        size = source.largest_file(waiting[0])
-        loan = budget().take_now(Use.FILE, size) if coming else budget().take(Use.FILE, size)
-        if loan is None:
+def _lend(source: ImageSource, task: Task, *, is_first: bool) -> Loan | None:
+    """Return memory for the file of a task; only for the first one wait for it."""
+    size = source.largest_file(task)
+    return budget().take(Use.FILE, size) if is_first else budget().take_now(Use.FILE, size)
+
+
+def _begin(images: Sequence[_Coming[R]]) -> None:
+    """Begin to decode images, in their order; also those whose files come before the first one is ready."""
+    while True:
+        blocked = next((image for image in images if not image.begin_decoding(may_wait=image is images[0])), None)
+        if blocked is None or not blocked.wait_for_file(images[0]):
             return
-        coming.append(_Coming(source, waiting.popleft(), loan, pool))
 
 
-class _Coming:
+@dataclass(frozen=True, slots=True)
+class _Way(Generic[R]):
+    """The way of each image of one caller; *is_beside*: it is worked on where it is decoded, in the *pool*."""
+
+    source: ImageSource
+    work: Callable[[Task, Pixels], R]
+    pool: ThreadPoolExecutor
+    is_beside: bool
+
+
+class _Coming(Generic[R]):
     """An image on its way: its file is fetched, then decoded, then worked on."""
 
-    def __init__(self, source: ImageSource, task: Task, loan: Loan, pool: ThreadPoolExecutor) -> None:
-        self._source, self._task, self._file_loan = source, task, loan
+    def __init__(self, way: _Way[R], task: Task, loan: Loan) -> None:
+        self._way, self._task, self._file_loan = way, task, loan
         self._picture_loan: Loan | None = None
-        self._file: Future[FetchedFile | ImageError] | None = pool.submit(self._fetch)
-        self._picture: Future[Pixels | ImageError] | None = None
+        self._file: Future[FetchedFile | ImageError] | None = way.pool.submit(self._fetch)
+        self._rest: Future[Callable[[], R | ImageError]] | None = None  # of the work: it is for the caller to do
         self._error: ImageError | None = None
 
-    def begin_decoding(self, pool: ThreadPoolExecutor, *, may_wait: bool) -> bool:
+    def begin_decoding(self, *, may_wait: bool) -> bool:
         """Begin to decode if the file has come and memory is free, or wait for both; return whether it has begun."""
         if self._file is None:
             return True
@@ -105,16 +128,25 @@ class _Coming:
         if loan is None:
             return False
         self._file, self._picture_loan = None, loan
-        self._picture = pool.submit(self._decode, file, loan)
+        self._rest = self._way.pool.submit(self._decode, file, loan)
         return True
 
-    def finish(self, work: Callable[[Task, Pixels], R]) -> R | ImageError:
-        """Return the result of *work* on the image, or the error of the image; the image leaves the memory."""
+    def wait_for_file(self, first: _Coming[R]) -> bool:
+        """Wait until the file has come, or until the *first* image is ready; return whether it was the file."""
+        if self._file is None or self._file.done() or first._rest is None:
+            return False
+        futures: list[Future[Any]] = [self._file, first._rest]
+        wait(futures, return_when=FIRST_COMPLETED)
+        return not first._rest.done()
+
+    def finish(self) -> R | ImageError:
+        """Return the result of the work on the image, or the error of the image; the image leaves the memory."""
         try:
-            picture, self._picture = self._picture, None
-            image = self._error if picture is None else picture.result()
-            assert image is not None
-            return image if isinstance(image, ImageError) else work(self._task, image)
+            rest, self._rest = self._rest, None
+            if rest is not None:
+                return rest.result()()
+            assert self._error is not None
+            return self._error
         finally:
             self.drop()
 
@@ -126,20 +158,30 @@ class _Coming:
 
     def _fetch(self) -> FetchedFile | ImageError:
         try:
-            file = self._source.fetch_file(self._task)
+            file = self._way.source.fetch_file(self._task)
         except ImageError as error:
             self._file_loan.end()
             return error
         self._file_loan.shrink(len(file.content))
         return file
 
-    def _decode(self, file: FetchedFile, loan: Loan) -> Pixels | ImageError:
+    def _decode(self, file: FetchedFile, loan: Loan) -> Callable[[], R | ImageError]:
+        """Decode a file; return the rest of the work: on its image, or with the result."""
         try:
-            image = self._source.decode_file(file)
+            image = self._way.source.decode_file(file)
         except ImageError as error:
             loan.end()
-            return error
+            return partial(_give, error)
         finally:
             self._file_loan.end()
         loan.shrink(image.nbytes)
-        return image
+        rest = partial(self._way.work, self._task, image)
+        if not self._way.is_beside:
+            return rest
+        result = rest()
+        loan.end()
+        return partial(_give, result)
+
+
+def _give(result: R) -> R:
+    return result

@@ -217,7 +217,7 @@ def test_metrics_have_no_label_for_an_invented_project(client):
 
 def test_a_request_without_memory_is_told_to_come_back(client, app, rooms):
     class Full(FakeImages):
-        def map(self, work, tasks):
+        def map(self, work, tasks, *, at_once=1):
             raise Overloaded("memory: no room")
 
     full = swap(rooms, (rooms.vision.images, Full()))

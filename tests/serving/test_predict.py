@@ -1,5 +1,7 @@
 """Predicting tasks."""
 
+import time
+
 import pytest
 
 from loop.label_studio.label_config import parse
@@ -107,3 +109,25 @@ def test_without_a_detector_every_task_gets_an_empty_suggestion():
 
 def test_no_task_gives_no_suggestion():
     assert predicted(FakeDetector(CAR), []) == []
+
+
+class SlowImages(FakeImages):
+    """Images that take a while, one after the other."""
+
+    def map(self, work, tasks, *, at_once=1):
+        for task in tasks:
+            time.sleep(0.05)
+            yield from super().map(work, [task])
+
+
+def test_tasks_that_cannot_be_begun_in_time_have_an_empty_suggestion_each_at_the_end():
+    tasks = [Task(n, "/data/a.jpg") for n in range(1, 41)]
+    served, deadline = LoadedVersion("yolo_detector@1.0.0", FakeDetector(CAR)), time.monotonic() + 0.5
+
+    suggestions = list(predict(tasks, parse(CONFIG), served, SlowImages(), deadline))
+
+    late = [one.is_late for one in suggestions]
+    assert [one.task_id for one in suggestions] == list(range(1, 41))
+    assert late == sorted(late)
+    assert 0 < sum(late) < 40
+    assert all(bool(one.shown) != one.is_late == (one.error is not None) for one in suggestions)

@@ -1,5 +1,6 @@
 """Images are loaded for work one by one: in order, ahead as memory allows, each in memory no longer than needed."""
 
+import itertools
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -123,3 +124,48 @@ def test_many_at_once_in_little_memory_all_come_to_their_end(total, room):
         answers = list(pool.map(request, range(at_once)))
 
     assert answers == [list(range(1, 13))] * at_once
+
+
+@pytest.mark.parametrize("room", [1, 150, 350, 10**9], ids=["less-than-one", "one", "three", "all"])
+def test_work_on_several_images_at_once_gives_the_same_whatever_the_budget(total, room):
+    total(room)
+    one_by_one = list(load_each(Drawn(broken=[3, 20]), tasks(20), first_pixel))
+
+    results = list(load_each(Drawn(broken=[3, 20]), tasks(20), first_pixel, 3))
+
+    assert [str(result) for result in results] == [str(result) for result in one_by_one]
+
+
+def test_several_images_are_worked_on_at_once(total):
+    total(10**9)
+    both = threading.Barrier(2, timeout=10)
+
+    results = list(load_each(Drawn(), tasks(6), lambda *_: both.wait() in (0, 1), 2))
+
+    assert results == [True] * 6
+
+
+def test_an_error_of_the_work_on_several_images_ends_it_and_gives_the_memory_back(total):
+    def fail(task, image):
+        raise ValueError("a bug")
+
+    with pytest.raises(ValueError, match="a bug"):
+        list(load_each(Drawn(), tasks(20), fail, 3))
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_a_task_is_taken_when_its_file_is_about_to_be_fetched(total, at_once):
+    total(10**9)
+    taken = []
+
+    def endless():
+        for number in itertools.count(1):
+            taken.append(number)
+            yield Task(number % 256, "/a.png")
+
+    results = load_each(Drawn(), endless(), first_pixel, at_once)
+    first = [next(results)[0] for _ in range(3)]
+    results.close()
+
+    assert first == [1, 2, 3]
+    assert len(taken) <= 3 + 2 * AHEAD

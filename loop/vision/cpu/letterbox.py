@@ -45,19 +45,23 @@ class Letterbox:
             bottom=round(above + 0.1),
         )
 
-    def fill(self, image: Pixels) -> NDArray[np.float32]:
-        """Return the input of the network: RGB from 0 to 1, (1, 3, height, width)."""
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """The shape of the input of the network: one image, three colours, height, width."""
+        return 1, 3, self.height + self.top + self.bottom, self.width + self.left + self.right
+
+    def fill(self, image: Pixels, out: NDArray[np.float32]) -> None:
+        """Write the input of the network, RGB from 0 to 1, into an array of this *shape*."""
         scaled: NDArray[Any] = image
         if (image.shape[1], image.shape[0]) != (self.width, self.height):
             scaled = cv2.resize(image, (self.width, self.height), interpolation=cv2.INTER_LINEAR)
         padding = self.top, self.bottom, self.left, self.right
         padded = cv2.copyMakeBorder(scaled, *padding, cv2.BORDER_CONSTANT, value=GREY)
-        channels = np.ascontiguousarray(padded.transpose(2, 0, 1)[::-1])[None]
-        return np.divide(channels, 255, dtype=np.float32)
+        np.divide(padded.transpose(2, 0, 1)[::-1], 255, out=out[0], dtype=np.float32)
 
     def scale_back(self, boxes: NDArray[np.float32], image: Pixels) -> None:
         """Bring `xyxy` in pixels of the input to pixels of the image, clipped to it, in place."""
-        shape = self.height + self.top + self.bottom, self.width + self.left + self.right
+        shape = self.shape[2:]
         height, width = image.shape[:2]
         gain = min(shape[0] / height, shape[1] / width)
         scaled_height, scaled_width = max(round(height * gain), 1), max(round(width * gain), 1)

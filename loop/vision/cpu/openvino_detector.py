@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 import threading
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +17,7 @@ from loop.failures import describe_error
 from loop.regions import Pixels
 from loop.vision.cpu import model_file
 from loop.vision.cpu.letterbox import Letterbox
+from loop.vision.cpu.streams import InferStreams
 from loop.vision.cpu.suppression import suppress, take_best
 from loop.vision.cpu.tuning import Tuning, default_tuning
 from loop.vision.detector import ADVICE, MOST_DETECTIONS, RuntimeDetector, least_before_rounding
@@ -29,7 +30,8 @@ class OpenVinoDetector(RuntimeDetector):
     An exported detector in memory. The same file detects the same on an image, to the bit, in every process of a
     machine.
 
-    Threads can share a detector. Its `tuning` says on how many images it works at once; the others wait.
+    Threads can share a detector: an image alone is worked on by all threads of its `tuning`, several by one each, as
+    many as the `tuning` says; the others wait.
     """
 
     def __init__(self, file: Path, *, image_size: int | None = None, tuning: Tuning | None = None) -> None:
@@ -39,14 +41,13 @@ class OpenVinoDetector(RuntimeDetector):
         Raises WeightsRefused.
         """
         self.tuning = tuning or default_tuning()
-        self._free = SimpleQueue[Any]()  # requests to the network that no thread uses now
+        cv2.setNumThreads(0)  # as ultralytics does: threads for a scaling of a millisecond cost more than they save
         try:
             network, numbers, self._facts = model_file.read(file)
             self.image_size = image_size or self._facts.image_size
             self.class_names = self._facts.class_names
-            compiled = _compile(network, numbers, self.tuning)
-            for _ in range(self.tuning.at_once):
-                self._free.put(compiled.create_infer_request())
+            self._streams = InferStreams(partial(_compile, network, numbers), self.tuning)
+            self.at_once = self.tuning.at_once
             self._rows(self._empty_image(), 1.0, is_multi_label=False)
         except Exception as error:
             kind = f"an exported detector that detects nothing here ({describe_error(error)})"
@@ -55,22 +56,13 @@ class OpenVinoDetector(RuntimeDetector):
     def _rows(self, image: Pixels, floor: float, *, is_multi_label: bool) -> NDArray[np.float64]:
         stride = self._facts.stride
         place = Letterbox.of(image, -(-self.image_size // stride) * stride, stride)
-        output, least = self._infer(place.fill(image)), least_before_rounding(floor)
+        output, least = self._streams.infer(place.shape, partial(place.fill, image)), least_before_rounding(floor)
         if self._facts.is_end_to_end:
             rows = take_best(output, least, MOST_DETECTIONS)
         else:
             rows = suppress(output, least, MOST_DETECTIONS, is_multi_label=is_multi_label)
         place.scale_back(rows, image)
         return rows.astype(np.float64)
-
-    def _infer(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        request = self._free.get()
-        try:
-            request.infer({0: pixels})
-            output: NDArray[np.float32] = request.get_output_tensor(0).data[0].copy()
-        finally:
-            self._free.put(request)
-        return output
 
 
 def prepare_openvino() -> None:
@@ -100,7 +92,7 @@ def _make_core() -> Any:
 
 def _compile(network: bytes, numbers: bytes, tuning: Tuning) -> Any:
     """
-    Return a network for input of any size, in float32 and with a fixed number of threads.
+    Return a network for input of any size, in float32, for a number of images at once and of threads.
 
     By itself OpenVINO computes in bfloat16 where the processor can, which moves boxes. Threads that are bound to cores
     would share the first cores with those of other processes.

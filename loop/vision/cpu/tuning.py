@@ -10,6 +10,7 @@ from pathlib import Path
 from loop.storage.files import write_whole
 from loop.vision.ultralytics_setup import thread_count
 
+MOST = 8  # images at once without a measurement: each takes memory for the maps of all layers
 CPU_FACTS = Path("/proc/cpuinfo")
 
 
@@ -26,8 +27,8 @@ class Tuning:
 
 
 def default_tuning() -> Tuning:
-    """Return the choice for a machine that was never measured: one image at a time, by all threads."""
-    return Tuning(1, thread_count())
+    """Return the choice for a machine that was never measured: an image for each thread, but not too many."""
+    return Tuning(min(thread_count(), MOST), thread_count())
 
 
 def read_tuning(home: Path) -> Tuning:

@@ -21,7 +21,9 @@ def test_the_input_is_that_of_ultralytics(height, width, size, stride):
 
     image = np.random.default_rng(height).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
-    ours = Letterbox.of(image, size, stride).fill(image)
+    place = Letterbox.of(image, size, stride)
+    ours = np.empty(place.shape, np.float32)
+    place.fill(image, ours)
 
     theirs = LetterBox((size, size), auto=True, stride=stride)(image=image)
     pixels = torch.from_numpy(theirs).unsqueeze(0).permute(0, 3, 1, 2).contiguous().flip(1).float().div_(255)
@@ -39,9 +41,8 @@ def test_boxes_are_scaled_back_as_ultralytics_does_it(height, width, size):
     image = np.zeros((height, width, 3), np.uint8)
     boxes = np.random.default_rng(width).uniform(-20, size + 20, (50, 4)).astype(np.float32)
     place = Letterbox.of(image, size, 32)
-    shape = place.fill(image).shape[2:]
 
-    theirs = scale_boxes(shape, torch.from_numpy(boxes.copy()), image.shape).numpy()
+    theirs = scale_boxes(place.shape[2:], torch.from_numpy(boxes.copy()), image.shape).numpy()
     place.scale_back(boxes, image)
 
     assert np.array_equal(boxes, theirs)

@@ -29,7 +29,7 @@ def test_another_number_of_threads_is_another_kind_of_machine(tmp_path, monkeypa
     write_tuning(tmp_path, CHOSEN)
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
 
-    assert read_tuning(tmp_path) == Tuning(1, 7)
+    assert read_tuning(tmp_path) == Tuning(7, 7)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"here": 1}', '{"here": {"at_once": 2}}', '{"here": {"x": 2}}'])
