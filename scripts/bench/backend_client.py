@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ FIGURES = {  # with the digits that they are shown with
     P50: 0,
     "one task, p95, ms": 0,
     RATE: 1,
+    "CPU of the server for each image of it, ms": 0,
     "/health meanwhile, p50, ms": 0,
     "/health meanwhile, slowest, ms": 0,
     f"{CLIENTS} clients, images/s": 1,
@@ -42,6 +44,7 @@ class Served:
         self.name, self._images, self._asked = name, images, itertools.count()
         self._client = httpx.Client(base_url=url, auth=login, timeout=PATIENCE)
         self._config = projects.label_config(weights.LABELS)
+        self.cpu_seconds: Callable[[], float] = lambda: math.nan  # of the server until now, where that can be known
 
     def set_up(self) -> None:
         """Do what Label Studio does when a backend is added."""
@@ -62,8 +65,10 @@ class Served:
         """Measure one round."""
         self._check([0, 1, 2])  # the first of several at once takes longer
         singles = [1000 * seconds(partial(self._check, [number])) for number in range(SINGLES)]
+        cpu = self.cpu_seconds()
         with health_watched(self._client) as health:
             rate = IMAGES / seconds(partial(self._check, list(range(IMAGES))))
+        cpu = 1000 * (self.cpu_seconds() - cpu) / IMAGES
         began = time.perf_counter()
         with ThreadPoolExecutor(CLIENTS) as pool:
             several = list(pool.map(lambda number: 1000 * seconds(partial(self._check, [number])), range(IMAGES)))
@@ -72,7 +77,7 @@ class Served:
         answer = damaged.json() if damaged.is_success else {}
         whole = len(answer.get("results", ())) - len(answer.get("errors", ()))
         values = (
-            *(quantile(singles, 0.5), quantile(singles, 0.95), rate, quantile(health, 0.5), max(health)),
+            *(quantile(singles, 0.5), quantile(singles, 0.95), rate, cpu, quantile(health, 0.5), max(health)),
             *(together, quantile(several, 0.95), float(whole)),
         )
         return dict(zip(FIGURES, values, strict=False))

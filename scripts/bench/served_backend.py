@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -44,6 +45,13 @@ class StartedBackend:
         if self.process is None:
             return None
         return max(_peak_mb(each.pid) for each in [self.process, *self.process.children(recursive=True)])
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time of its processes until now."""
+        if self.process is None:
+            return math.nan
+        times = [each.cpu_times() for each in [self.process, *self.process.children(recursive=True)]]
+        return float(sum(each.user + each.system for each in times))
 
 
 def prepare(folder: Path, pixels: int) -> Settings:
@@ -119,7 +127,9 @@ def _started(
             if process.poll() is not None or time.perf_counter() - began > PATIENCE:
                 sys.exit(f"{served.name} predicts nothing:\n{log.read_text()[-2000:]}")
             time.sleep(0.05)
-        yield StartedBackend(served, time.perf_counter() - began, psutil.Process(process.pid))
+        backend = StartedBackend(served, time.perf_counter() - began, psutil.Process(process.pid))
+        served.cpu_seconds = backend.cpu_seconds
+        yield backend
     finally:
         process.terminate()
         process.wait(30)
