@@ -28,7 +28,7 @@ test-chaos: setup
 bench: setup
 	$(VENV)/python -m scripts.bench.intake
 	$(VENV)/python -m scripts.bench.annotators
-	$(VENV)/python -m scripts.bench.predict $(if $(OTHER),--other $(OTHER))
+	$(VENV)/python -m scripts.bench.predict $(if $(OTHER),--other $(OTHER) $(if $(START),--start "$(START)"))
 	$(VENV)/python -m scripts.bench.page
 
 # What grows in an hour; other work may run beside it.

@@ -50,14 +50,16 @@ class Letterbox:
         """The shape of the input of the network: one image, three colours, height, width."""
         return 1, 3, self.height + self.top + self.bottom, self.width + self.left + self.right
 
-    def fill(self, image: Pixels, out: NDArray[np.float32]) -> None:
-        """Write the input of the network, RGB from 0 to 1, into an array of this *shape*."""
+    def fill(self, image: Pixels, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        """Return the input of the network, RGB from 0 to 1, in *out*, an array of this *shape*, if it is given."""
+        out = np.empty(self.shape, np.float32) if out is None else out
         scaled: NDArray[Any] = image
         if (image.shape[1], image.shape[0]) != (self.width, self.height):
             scaled = cv2.resize(image, (self.width, self.height), interpolation=cv2.INTER_LINEAR)
         padding = self.top, self.bottom, self.left, self.right
         padded = cv2.copyMakeBorder(scaled, *padding, cv2.BORDER_CONSTANT, value=GREY)
         np.divide(padded.transpose(2, 0, 1)[::-1], 255, out=out[0], dtype=np.float32)
+        return out
 
     def scale_back(self, boxes: NDArray[np.float32], image: Pixels) -> None:
         """Bring `xyxy` in pixels of the input to pixels of the image, clipped to it, in place."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from loop.vision.cpu.tuning import Tuning
 
-Fill = Callable[[NDArray[np.float32]], None]
+Fill = Callable[[NDArray[np.float32]], object]
 
 
 class InferStreams:

@@ -21,9 +21,7 @@ def test_the_input_is_that_of_ultralytics(height, width, size, stride):
 
     image = np.random.default_rng(height).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
-    place = Letterbox.of(image, size, stride)
-    ours = np.empty(place.shape, np.float32)
-    place.fill(image, ours)
+    ours = Letterbox.of(image, size, stride).fill(image)
 
     theirs = LetterBox((size, size), auto=True, stride=stride)(image=image)
     pixels = torch.from_numpy(theirs).unsqueeze(0).permute(0, 3, 1, 2).contiguous().flip(1).float().div_(255)
