@@ -29,6 +29,8 @@ bench: setup
 	$(VENV)/python -m scripts.bench.intake
 	$(VENV)/python -m scripts.bench.annotators
 	$(VENV)/python -m scripts.bench.predict $(if $(OTHER),--other $(OTHER) $(if $(START),--start "$(START)"))
+	$(VENV)/python -m scripts.bench.conversion
+	$(VENV)/python -m scripts.bench.clusters
 	$(VENV)/python -m scripts.bench.page
 
 # What grows in an hour; other work may run beside it.

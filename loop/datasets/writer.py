@@ -25,7 +25,8 @@ from loop.vision.image_cache import stamp_file
 from loop.vision.image_files import ImageFile
 
 FindImage = Callable[[LabelledImage], ImageFile]
-FETCHERS, WRITERS = 8, 4  # threads
+FoundImage = tuple[LabelledImage, ImageFile | ImageError | None]
+FETCHERS = 8  # threads
 MOST_UNREAD = 3  # unread parts of one review that a report names
 SPOOL = ".spool"
 
@@ -59,23 +60,25 @@ class Draft:
             self.report.undecided.update(image.undecided)
         self.added.append(self._spool.add_line(line, image, look))
 
-    def add(
-        self, images: Iterable[LabelledImage], labels: ClassIndex, find: FindImage, *, at_once: int = FETCHERS
-    ) -> None:
-        """Check images, *at_once* at a time, and spool their labels. Leave out and report unusable images."""
-        with ThreadPoolExecutor(at_once) as pool:
-            ids: set[int] = set()
-            for image, image_file in map_in_order(pool, lambda image: (image, _find_file(find, image)), images):
-                wrong = Reason.SAME_ID if image.task_id in ids else find_problem(image, labels, self.report)
-                if wrong or image_file is None:
-                    causes = "; ".join(part.text for part in image.unread[:MOST_UNREAD])
-                    self.report.leave_out(wrong or Reason.NO_REVIEW, image.task_id, causes)
-                    continue
-                if isinstance(image_file, ImageError):
-                    self.report.leave_out(Reason.NO_IMAGE, image.task_id, str(image_file))
-                    continue
-                ids.add(image.task_id)
-                self._add(image, image_file, labels)
+    def add(self, images: Iterable[LabelledImage], labels: ClassIndex, find: FindImage) -> None:
+        """Find the files of images, several at a time, and add them."""
+        with ThreadPoolExecutor(FETCHERS) as pool:
+            self.add_found(map_in_order(pool, lambda image: (image, _find_file(find, image)), images), labels)
+
+    def add_found(self, found: Iterable[FoundImage], labels: ClassIndex) -> None:
+        """Check images, and spool their labels. Leave out and report those that are unusable or without a file."""
+        ids: set[int] = set()
+        for image, image_file in found:
+            wrong = Reason.SAME_ID if image.task_id in ids else find_problem(image, labels, self.report)
+            if wrong or image_file is None:
+                causes = "; ".join(part.text for part in image.unread[:MOST_UNREAD])
+                self.report.leave_out(wrong or Reason.NO_REVIEW, image.task_id, causes)
+                continue
+            if isinstance(image_file, ImageError):
+                self.report.leave_out(Reason.NO_IMAGE, image.task_id, str(image_file))
+                continue
+            ids.add(image.task_id)
+            self._add(image, image_file, labels)
 
     def take_out(self, causes: Mapping[int, str]) -> None:
         """Leave out tasks that were added before their images proved unusable."""
@@ -147,18 +150,13 @@ class Draft:
     def _write_items(
         self, sides: Mapping[int, Side], left_out: Mapping[int, Reason], resting: Collection[int]
     ) -> Iterator[Item]:
-        with ThreadPoolExecutor(WRITERS) as pool:
-            chosen = self._choose_images(left_out)
-            waiting = ((self._spool.read(image), sides[image.task_id], image.task_id in resting) for image in chosen)
-            for item, boxes, notes in map_in_order(pool, self._put, waiting):
-                if item.resting:
-                    self.report.leave_out(Reason.RESTING, item.task)
-                else:
-                    self.report.images[item.side] += 1
-                    self.report.boxes[item.side] += boxes
-                    if notes:
-                        self.report.notes.update(notes)
-                yield item
+        for image in self._choose_images(
+            left_out
+        ):  # in one thread: threads would wait for Python more than for the disk
+            item = self._put(self._spool.read(image), sides[image.task_id], is_resting=image.task_id in resting)
+            if item.resting:
+                self.report.leave_out(Reason.RESTING, item.task)
+            yield item
 
     def _choose_images(self, left_out: Mapping[int, Reason]) -> Iterator[DraftImage]:
         for image in sorted(self.added, key=lambda image: image.task_id):
@@ -167,15 +165,17 @@ class Draft:
             else:
                 yield image
 
-    def _put(self, waiting: tuple[SpooledImage, Side, bool]) -> tuple[Item, int, Mapping[str, int]]:
-        """Write one image and its labels to their places."""
-        image, side, is_resting = waiting
+    def _put(self, image: SpooledImage, side: Side, *, is_resting: bool) -> Item:
+        """Write one image and its labels to their places, and count them."""
         file = f"task-{image.task:08d}{image.suffix}"
         if not is_resting:
             self._place(image, f"{self._scratch}/images/{side}/{file}")
             self._write_labels(image.text.encode(), f"labels/{side}/{label_file(file)}")
-        item = Item(image.task, image.annotation, side, file, image.image, image.hashed, image.boxes, is_resting)
-        return item, image.boxes, image.notes
+            self.report.images[side] += 1
+            self.report.boxes[side] += image.boxes
+            if image.notes:
+                self.report.notes.update(image.notes)
+        return Item(image.task, image.annotation, side, file, image.image, image.hashed, image.boxes, is_resting)
 
     def _write_labels(self, content: bytes, name: str) -> None:
         """Link the labels of the last dataset where they are the same, or write them."""

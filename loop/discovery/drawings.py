@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from loop.discovery.clustering import reduce_dimensions
-from loop.discovery.neighbour_graph import NOISE, Labels, Vectors
+from loop.discovery.neighbour_graph import NOISE, Labels, Vectors, find_nearest
 from loop.page_template import fill
 
 TILE, GAP, TITLE = 96, 4, 22  # pixels
@@ -27,7 +27,8 @@ GREY = "#b0b0b0"
 POINTS = 20_000  # on a page
 CROPS = 1500  # within a page
 BYTES = 8_000_000  # of crops within a page
-MOST_NEIGHBOURS = 5000  # vectors; t-SNE takes minutes for more
+LANDMARKS = 5000  # vectors that t-SNE lays out; it takes minutes for more
+NEAREST = 5  # landmarks among which another vector is placed
 DIMENSIONS = 50  # principal components that t-SNE reads
 
 Points = NDArray[np.float32]  # (n, 2) in [0, 1]
@@ -63,27 +64,42 @@ def fit_crop(crop: Image.Image, side: int) -> Image.Image:
     return crop.convert("RGB").resize(size)
 
 
-def lay_out(vectors: Vectors, *, seed: int = 0) -> Points:
+def lay_out(vectors: Vectors, *, seed: int = 0, landmarks: int = LANDMARKS) -> Points:
     """
     Lay out vectors (n, dimension) as points (n, 2) in [0, 1]; the same vectors and seed give the same points.
 
-    t-SNE keeps neighbours together; distances between groups mean little. More than MOST_NEIGHBOURS vectors, or fewer
-    than 10, are laid out by two principal components. openTSNE is 1.4 times as fast, but has no wheel for Linux on ARM.
+    t-SNE keeps neighbours together; distances between groups mean little. It lays out at most *landmarks* vectors,
+    drawn at random; all others are placed among the landmarks nearest to them. Fewer than 10 vectors are laid out by
+    two principal components. openTSNE is 1.4 times as fast, but has no wheel for Linux on ARM.
     """
     if len(vectors) < 3:
         return np.linspace(0.25, 0.75, 2 * len(vectors), dtype=np.float32).reshape(-1, 2)
     components = reduce_dimensions(vectors, DIMENSIONS)
-    if not 10 <= len(vectors) <= MOST_NEIGHBOURS:
+    if len(vectors) < 10:
         from sklearn.decomposition import PCA
 
         plane = PCA(2, random_state=seed).fit_transform(components)
     else:
         from sklearn.manifold import TSNE
 
-        plane = TSNE(perplexity=min(30.0, len(components) / 4), init="pca", random_state=seed).fit_transform(components)
+        rows = np.sort(np.random.default_rng(seed).permutation(len(components))[:landmarks])
+        drawn = components[rows]
+        plane = TSNE(perplexity=min(30.0, len(rows) / 4), init="pca", random_state=seed).fit_transform(drawn)
+        if len(rows) < len(components):
+            places = _place(components, drawn, plane)
+            places[rows] = plane
+            plane = places
     low, high = plane.min(axis=0), plane.max(axis=0)
     scaled: NDArray[np.float32] = ((plane - low) / np.maximum(high - low, 1e-12)).astype(np.float32)
     return scaled
+
+
+def _place(vectors: Vectors, landmarks: Vectors, plane: Points) -> Points:
+    """Place each vector at the mean of the points of the landmarks nearest to it, weighted by their cosines."""
+    cosines, near = find_nearest(landmarks, vectors, NEAREST)
+    weights = np.maximum(cosines, 1e-6)[:, :, None]
+    places: Points = (plane[near] * weights).sum(axis=1) / weights.sum(axis=1)
+    return places
 
 
 def draw_map(points: Points, labels: Labels, names: Sequence[str]) -> bytes:

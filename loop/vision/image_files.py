@@ -174,8 +174,9 @@ def _write_png(picture: Image.Image) -> bytes:
 
 
 def _shrink_jpeg(image: Image.Image) -> Pixels:
-    with budget().take(Use.PICTURE, decoding_bytes(image, copies=0)):
-        image.draft("L", (2 * SIDE, 2 * SIDE))  # the file is read to its end, but only its coarse structure is decoded
+    whole = decoding_bytes(image, copies=0) if image.info.get("progressive") else 0
+    image.draft("L", (2 * SIDE, 2 * SIDE))  # the file is read to its end, but only its coarse structure is decoded
+    with budget().take(Use.PICTURE, whole or decoding_bytes(image, copies=0)):
         return np.asarray(turn(_shrink_to_square(flatten(image)), image), dtype=np.uint8)
 
 

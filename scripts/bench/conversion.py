@@ -1,222 +1,203 @@
 """
-Measure conversion: tasks a second and peak memory, of `loop dataset convert`, of a project's own snapshot, made anew
-and with 100 new reviews, and of Label Studio's SDK, on the same made-up tasks with tiny images.
-`python -m scripts.bench.conversion [--tasks 5000 50000]`.
+Measure conversion: `python -m scripts.bench.conversion [--tasks 50000] [--photos 600] [--folder FOLDER]`.
 
-Each is measured in a process of its own, in turns. The SDK's converter is measured twice: as it writes labels alone,
-and as it copies the images too, which is what a training needs. It opens no image.
+*convert* is `loop dataset convert`, *snapshot* a project's own dataset from its records, made anew and with 100 new
+reviews, and *SDK* the YOLO converter of label_studio_sdk, as it writes labels alone and as it copies the images too.
+Each runs in a process of its own, in turns, on the same made-up tasks. The SDK opens no image.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
 import json
-import random
+import os
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import timedelta
+from contextlib import ExitStack
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
-LABELS = ("Car", "Person", "Bus")
-CONFIG = """<View><Image name="image" value="$image"/><RectangleLabels name="label" toName="image">
-<Label value="Car"/><Label value="Person"/><Label value="Bus"/></RectangleLabels></View>"""
-BOXES = 5  # per task
-WAYS = ("sdk", "sdk-images", "convert", "snapshot", "snapshot-new")
-NEW = 100  # reviews that came since the last snapshot
+import psutil
+
+from scripts.bench.conversion_tasks import CONFIG, NEW, build_rooms, make_photos, make_tiny, review_again
+from scripts.bench.figures import BenchReport, Goal, Measurement, spread
+
+TITLES = {
+    "sdk": "SDK, labels alone",
+    "sdk-images": "SDK, with images",
+    "convert": "convert",
+    "snapshot": "snapshot, made anew",
+    "snapshot-new": f"snapshot with {NEW} new reviews",
+}
+ON_PHOTOS = ("sdk-images", "convert")
+Run = dict[str, float]
 
 
 def main() -> None:
-    """Measure every way at every size and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tasks", type=int, nargs="+", default=[5_000, 50_000])
+    """Measure every way in turns, and publish."""
+    parser = argparse.ArgumentParser(prog="conversion", description=__doc__)
+    parser.add_argument("--tasks", type=int, default=50_000)
+    parser.add_argument("--photos", type=int, default=600)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help="where the tasks are made, and stay for the next run")
     parser.add_argument("--run", nargs=2, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.run:
-        print(json.dumps(_run(asked.run[0], Path(asked.run[1]))))
+    options = parser.parse_args()
+    if options.run:
+        print(json.dumps(_run(options.run[0], Path(options.run[1]))))
         return
-    for count in asked.tasks:
-        with tempfile.TemporaryDirectory() as folder:
-            _make(Path(folder), count)
-            measured: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
-            for _ in range(asked.rounds):
-                for way in WAYS:
-                    measured[way].append(_measure(way, folder))
-        for way, runs in measured.items():
-            print(f"{count:>7} {way:<9} {_format_runs(count, runs)}", flush=True)
+    with ExitStack() as stack:
+        folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="loop-conversion-")))
+        tiny, photos = folder / f"tiny-{options.tasks}", folder / f"photos-{options.photos}"
+        make_tiny(tiny, options.tasks)
+        make_photos(photos, options.photos)
+        if not options.rounds:
+            return
+        measured: dict[str, list[Run]] = {way: [] for way in TITLES}
+        measured |= {f"photos, {way}": [] for way in ON_PHOTOS}
+        for _ in range(options.rounds):
+            for name, runs in measured.items():
+                way = name.removeprefix("photos, ")
+                runs.append(_measure(way, tiny if way == name else photos))
+                print(name, runs[-1], flush=True)
+        make_report(measured, options.tasks, options.photos).publish()
 
 
-def _format_runs(count: int, runs: list[dict[str, float]]) -> str:
-    rates = sorted(count / run["seconds"] for run in runs)
-    cpu = sorted(1e6 * run["cpu"] / count for run in runs)
-    peaks, bases = [run["peak"] for run in runs], [run["base"] for run in runs]
-    return (
-        f"{statistics.median(rates):7.0f} tasks/s ({rates[0]:.0f} to {rates[-1]:.0f}), "
-        f"{statistics.median(cpu):.0f} us of CPU a task ({cpu[0]:.0f} to {cpu[-1]:.0f}), peak {max(peaks):.0f} MB, "
-        f"{max(p - b for p, b in zip(peaks, bases, strict=True)):.0f} MB of it after the imports"
-    )
+def make_report(measured: dict[str, list[Run]], tasks: int, photos: int) -> BenchReport:
+    """Put the rounds into tables, and judge them by the goals."""
+    rounds = len(measured["convert"])
+    tables = [
+        Measurement(
+            f"{count:,} {kind}, {rounds} rounds in turns, median (least to most)",
+            ("", "seconds", "tasks a second", "CPU a task, µs", "peak memory, MB", "of it after the imports, MB"),
+            [_row(TITLES[way], measured[prefix + way], count) for way in ways],
+        )
+        for kind, prefix, ways, count in (
+            ("tasks with images of 64x48", "", tuple(TITLES), tasks),
+            ("tasks with photos of 1280x960", "photos, ", ON_PHOTOS, photos),
+        )
+    ]
+    ratios = [
+        sdk["seconds"] / ours["seconds"] for sdk, ours in zip(measured["sdk-images"], measured["convert"], strict=True)
+    ]
+    ratio = statistics.median(ratios)
+    photo_rate = statistics.median(photos / run["seconds"] for run in measured["photos, convert"])
+    update = statistics.median(run["seconds"] for run in measured["snapshot-new"])
+    goals = [
+        Goal(
+            "conversion of 50,000 tasks with tiny images",
+            "at least as fast as the SDK with images",
+            f"{spread(ratios, 2)} times as fast, {tasks:,} tasks",
+            ratio >= 1,
+        ),
+        Goal("conversion with photos of 1280x960", "at least 300 images/s", f"{photo_rate:.0f}", photo_rate >= 300),
+        Goal(
+            "snapshot with 100 new reviews among 50,000 known",
+            "under 5 s",
+            f"{update:.1f} s among {tasks:,}",
+            update < 5 if tasks >= 50_000 else None,
+        ),
+    ]
+    load = "made-up tasks of five boxes; convert and snapshot decode every image to its end, the SDK opens none"
+    return BenchReport("conversion", load, tables, goals, raw={"rounds": measured})
 
 
-def _measure(way: str, folder: str) -> dict[str, float]:
-    command = [sys.executable, "-m", "scripts.bench.conversion", "--run", way, folder]
+def _row(title: str, runs: list[Run], count: int) -> list[str]:
+    return [
+        title,
+        spread([run["seconds"] for run in runs], 1),
+        spread([count / run["seconds"] for run in runs]),
+        spread([1e6 * run["cpu"] / count for run in runs]),
+        f"{max(run['peak'] for run in runs):.0f}",
+        f"{max(run['peak'] - run['base'] for run in runs):.0f}",
+    ]
+
+
+def _measure(way: str, folder: Path) -> Run:
+    command = [sys.executable, "-m", "scripts.bench.conversion", "--run", way, str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr)
-    measured: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    measured: Run = json.loads(done.stdout.splitlines()[-1])
     return measured
 
 
-def _run(way: str, folder: Path) -> dict[str, float]:
-    ways: dict[str, Callable[[Path], Callable[[], object]]] = {
+def _run(way: str, folder: Path) -> Run:
+    ways: dict[str, Callable[[Path, Path], Callable[[], object]]] = {
         "sdk": partial(_sdk, images=False),
         "sdk-images": partial(_sdk, images=True),
         "convert": _convert,
         "snapshot": _snapshot,
         "snapshot-new": _snapshot_with_new_reviews,
     }
-    prepared = ways[way](folder)
-    base = _peak()
-    began, worked = time.perf_counter(), time.process_time()
-    prepared()
-    seconds, cpu = time.perf_counter() - began, time.process_time() - worked
-    return {"seconds": seconds, "cpu": cpu, "peak": _peak(), "base": base}
+    with tempfile.TemporaryDirectory(dir=folder) as out:
+        prepared = ways[way](folder, Path(out))
+        base, peaks, is_done = _resident(), list[float](), threading.Event()
+        watch = threading.Thread(target=_watch_memory, args=(peaks, is_done))
+        watch.start()
+        began, worked = time.perf_counter(), sum(os.times()[:4])  # of this process and its children
+        prepared()
+        seconds, cpu = time.perf_counter() - began, sum(os.times()[:4]) - worked
+        is_done.set()
+        watch.join()
+    return {"seconds": seconds, "cpu": cpu, "peak": max(peaks), "base": base}
 
 
-def _peak() -> float:
-    """The most memory that this process has had, in MB; getrusage would count what its parent had, too."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
+def _watch_memory(peaks: list[float], is_done: threading.Event) -> None:
+    while not is_done.wait(0.2):
+        peaks.append(_resident())
+    peaks.append(_resident())
 
 
-def _sdk(folder: Path, *, images: bool) -> Callable[[], object]:
+def _resident() -> float:
+    """The memory of this process and its children, in MB."""
+    own = psutil.Process()
+    total = float(own.memory_info().rss)
+    for child in own.children(recursive=True):
+        try:
+            total += child.memory_info().rss
+        except psutil.Error:  # it has just ended
+            continue
+    return total / 2**20
+
+
+def _sdk(folder: Path, out: Path, *, images: bool) -> Callable[[], object]:
     import logging
 
     from label_studio_sdk.converter import Converter
 
     logging.disable(logging.CRITICAL)
-    out = Path(tempfile.mkdtemp(dir=folder))
     converter = Converter(CONFIG, str(folder), upload_dir=str(folder / "upload"), download_resources=images)
-    return lambda: converter.convert_to_yolo(str(folder / "export.json"), str(out), is_dir=False)
+    return lambda: converter.convert_to_yolo(str(folder / "export.json"), str(out / "out"), is_dir=False)
 
 
-def _convert(folder: Path) -> Callable[[], object]:
+def _convert(folder: Path, out: Path) -> Callable[[], object]:
     from loop.datasets import convert
 
-    out = Path(tempfile.mkdtemp(dir=folder)) / "out"
-    return lambda: convert.to_dataset(folder / "export.json", CONFIG, folder / "upload", out)
+    return lambda: convert.to_dataset(folder / "export.json", CONFIG, folder / "upload", out / "out")
 
 
-def _snapshot(folder: Path) -> Callable[[], object]:
+def _snapshot(folder: Path, _: Path) -> Callable[[], object]:
     """A project's own snapshot; its images are in the cache, as they are for all but the newest reviews."""
     from loop.datasets.assemble import assemble
-    from loop.settings import Settings
-    from loop.wiring import build
 
-    settings = Settings.read({"LOOP_HOME": str(folder / "home"), "LOOP_BACKGROUND_SHARE": "1"})
-    rooms = build(settings, migrate=True)
-    shutil.rmtree(settings.home / "snapshots", ignore_errors=True)
+    rooms = build_rooms(folder)
+    shutil.rmtree(folder / "home" / "snapshots", ignore_errors=True)
     return lambda: assemble(rooms.datasets, 1)
 
 
-def _snapshot_with_new_reviews(folder: Path) -> Callable[[], object]:
+def _snapshot_with_new_reviews(folder: Path, _: Path) -> Callable[[], object]:
     """The same once more, after NEW tasks were reviewed again; the rest is taken over from the last snapshot."""
     from loop.datasets.assemble import assemble
-    from loop.datasets.export_file import read_tasks
-    from loop.label_studio.label_config import parse
-    from loop.settings import Settings
-    from loop.wiring import build
 
-    settings = Settings.read({"LOOP_HOME": str(folder / "home"), "LOOP_BACKGROUND_SHARE": "1"})
-    rooms = build(settings, migrate=True)
-    known = rooms.reviews.store.latest(1)
-    for task in islice(read_tasks(folder / "export.json"), NEW):
-        review, counted = task.annotations[0].read(parse(CONFIG), project_id=1, task_id=task.id), known[task.id]
-        later = counted.review.updated_at + timedelta(minutes=1)
-        rooms.reviews.store.record(replace(review, updated_at=later, regions=review.regions[1:]), task.data)
+    rooms = build_rooms(folder)
+    review_again(rooms, folder)
     return lambda: assemble(rooms.datasets, 1)
-
-
-def _make(folder: Path, count: int) -> None:
-    """Write *count* tasks as an export, and as a project with recorded reviews and cached images."""
-    from PIL import Image
-
-    rng = random.Random(0)
-    (folder / "upload" / "1").mkdir(parents=True)
-    with (folder / "export.json").open("w") as export:
-        export.write("[")
-        for task in range(1, count + 1):
-            content = io.BytesIO()
-            Image.frombytes("RGB", (8, 8), rng.randbytes(192)).resize((64, 48)).save(content, "JPEG")
-            (folder / "upload" / "1" / f"{task}.jpg").write_bytes(content.getvalue())
-            export.write(("," if task > 1 else "") + json.dumps(_task(task, rng)))
-        export.write("]")
-    _record(folder)
-
-
-def _task(task: int, rng: random.Random) -> dict[str, object]:
-    result = [
-        {
-            "id": f"{task}-{n}",
-            "from_name": "label",
-            "to_name": "image",
-            "type": "rectanglelabels",
-            "original_width": 64,
-            "original_height": 48,
-            "image_rotation": 0,
-            "value": {
-                **{side: rng.uniform(0, 50) for side in ("x", "y")},
-                **{side: rng.uniform(5, 50) for side in ("width", "height")},
-                "rotation": 0,
-                "rectanglelabels": [rng.choice(LABELS)],
-            },
-        }
-        for n in range(BOXES)
-    ]
-    annotation = {
-        "id": task,
-        "completed_by": 1,
-        "result": result,
-        "was_cancelled": False,
-        "ground_truth": False,
-        "created_at": "2026-01-01T12:00:00Z",
-        "updated_at": "2026-01-01T12:00:00Z",
-        "lead_time": 5.0,
-        "unique_id": f"{task}",
-    }
-    return {"id": task, "data": {"image": f"/data/upload/1/{task}.jpg"}, "annotations": [annotation], "project": 1}
-
-
-def _record(folder: Path) -> None:
-    from loop.datasets.export_file import read_tasks
-    from loop.label_studio.label_config import parse
-    from loop.settings import Settings
-    from loop.vision.image_cache import ImageCache
-    from loop.vision.images import ImageLimits, Images
-    from loop.wiring import build
-
-    class FromFolder(Images):
-        """Reads the images from the folder instead of a Label Studio."""
-
-        def fetch(self, address: str, task_id: int) -> bytes:  # noqa: ARG002
-            return (folder / "upload" / "1" / Path(address).name).read_bytes()
-
-    rooms = build(Settings.read({"LOOP_HOME": str(folder / "home")}), migrate=True)
-    rooms.studio.projects.save(1, "measured", CONFIG)
-    cache = ImageCache(folder / "home" / "images", FromFolder(None, ImageLimits()))
-    for task in read_tasks(folder / "export.json"):
-        review = task.annotations[0].read(parse(CONFIG), project_id=1, task_id=task.id)
-        rooms.reviews.store.record(review, task.data)
-        cache.find(1, task.id, task.data["image"])
-    rooms.close()
 
 
 if __name__ == "__main__":

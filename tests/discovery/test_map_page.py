@@ -24,6 +24,17 @@ def test_a_map_has_a_place_for_each_vector(count):
     assert (places == lay_out(vectors)).all()
 
 
+def test_many_vectors_are_placed_beside_those_of_their_group():
+    vectors, truth = groups([60] * 16)
+
+    places = lay_out(vectors, landmarks=150)
+
+    distances = np.linalg.norm(places[:, None] - places, axis=2)
+    nearest = distances.argsort(axis=1)[:, 1:11]
+    assert (truth[nearest] == truth[:, None]).mean() > 0.95  # by two principal components 0.55
+    assert len(np.unique(places, axis=0)) > 900
+
+
 def test_a_sheet_shows_crops_of_any_shape():
     crops = [Image.new("RGB", size, "red") for size in ((1, 1), (500, 3), (3, 500), (40, 40))]
 
