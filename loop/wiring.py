@@ -126,7 +126,9 @@ class RoomBuilder:
             VisionRoom,
             images=images,
             cache=ImageCache(settings.home / "images", images, settings.image_pixels, settings.image_bytes),
-            embedders=Embedders(settings.embedder, settings.device, settings.image_size or IMAGE_SIZE),
+            embedders=Embedders(
+                settings.embedder, settings.device, settings.image_size or IMAGE_SIZE, settings.home / "towers"
+            ),
         )
 
     @cached_property

@@ -21,11 +21,13 @@ class Embedders:
     The embedder that a setting names.
 
     `yolo:` follows the detector that serves: its space changes with every version. The space of `yolo:WEIGHTS` stays.
+    The folder *towers* has the exports of `open_clip:` models.
     Raises PayloadError for a setting that names no embedder.
     """
 
-    def __init__(self, setting: str, device: str = "", image_size: int = 640) -> None:
+    def __init__(self, setting: str, device: str = "", image_size: int = 640, towers: Path | None = None) -> None:
         self._setting, self._device, self._image_size = setting.strip(), first_device(device), image_size
+        self._towers = towers
         if not self._setting.startswith((YOLO, OPEN_CLIP)) and self._setting != NONE:
             raise PayloadError("LOOP_EMBEDDER", EXPECTED, setting)
         if self._setting.startswith(OPEN_CLIP):
@@ -71,7 +73,7 @@ class Embedders:
     def load(self, space: Space, weights: Path | None, image_size: int | None = None) -> Embedder:
         """Load the embedder of a *space* into memory. Raises UpstreamError where its weights cannot be had."""
         if self._setting.startswith(OPEN_CLIP):
-            return OpenClipEmbedder(self._open_clip_model(), space, device=self._device)
+            return OpenClipEmbedder(self._open_clip_model(), space, device=self._device, towers=self._towers)
         from loop.vision.yolo_embedder import YoloEmbedder
 
         fixed = self._setting.removeprefix(YOLO)

@@ -88,6 +88,7 @@ def test_each_part_of_a_home_is_saved_or_can_be_made_again():
         "metrics",
         "milvus",
         "redis",
+        "towers",
         "tuned.json",
         "up.lock",
     }
