@@ -25,6 +25,7 @@ import loop.training.retrain
 from loop.discovery.clustering import ClusterPolicy
 from loop.errors import LoopError, UpstreamError
 from loop.failures import Fault, attempt
+from loop.installation.tidy import remove_abandoned_weights
 from loop.label_studio.projects import Project
 from loop.process_table import LOWER, step_back
 from loop.references.index import IndexRun
@@ -126,13 +127,13 @@ def undo(project_id: int) -> str:
 
 
 def sync_all() -> str:
-    """Ask for a comparison of every project with Label Studio."""
+    """Ask for a comparison of every project with Label Studio, and remove weights that a crash left."""
     with closing(build()) as rooms:
         projects = rooms.studio.projects.all()
         for project in projects:
             rooms.queue.ask_sync(project.id)
             rooms.vision.ask_vectors(project.id)
-            _succeeds(project, lambda project: rooms.registry.tidy(project.id))
+            _succeeds(project, lambda project: remove_abandoned_weights(rooms.installation, project.id))
     return f"asked: sync {[project.id for project in projects]}"
 
 
@@ -166,8 +167,9 @@ def tidy() -> str:
 
 
 def sweep() -> str:
-    """Ask again for lost work: pending events, open tasks, missing vectors, trainings whose worker died."""
+    """Ask again for lost work: jobs, pending events, open tasks, missing vectors, trainings whose worker died."""
     with closing(build()) as rooms:
+        rooms.queue.put_back_lost()
         return _ask_again(rooms)
 
 

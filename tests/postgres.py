@@ -17,7 +17,7 @@ from loop.wiring import build
 from scripts.demo.label_studio import free_port
 
 USER = "loop"
-FAST = [f"-c{name}=off" for name in ("fsync", "synchronous_commit", "full_page_writes")]  # nothing here outlives a test
+FAST = [f"-c{name}=off" for name in ("fsync", "full_page_writes")]  # a kill loses nothing; a power cut would
 
 
 class PostgresServer:

@@ -129,6 +129,17 @@ def verify(snapshot: Snapshot) -> None:
         raise PoisonedSnapshot(str(folder), problems, "; ".join(faults))
 
 
+def move(source: Path, folder: Path) -> bool:
+    """Rename a folder; return False, and leave it where it is, if *folder* is a dataset already. Raises OSError."""
+    try:
+        source.rename(folder)
+    except OSError:
+        if (folder / "manifest.json").exists():
+            return False
+        raise
+    return True
+
+
 def compute_hash(folder: Path) -> str:
     """Return the hash that names a dataset; empty if a file of it cannot be read."""
     digest = hashlib.sha256()

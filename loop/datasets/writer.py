@@ -216,17 +216,15 @@ class Draft:
             spool.unlink()
         shutil.rmtree(self.prepared, ignore_errors=True)
         standing = Snapshot(snapshot.hash, folder, snapshot.class_names, snapshot.report)
-        if (folder / "manifest.json").exists():
+        while not dataset_folder.move(self._scratch, folder):
             try:
                 dataset_folder.verify(standing)
             except PoisonedSnapshot:
-                folder.rename(self._scratch / "damaged")
+                with suppress(FileNotFoundError):  # another writer has moved it
+                    folder.rename(self._scratch / "damaged")
             else:
                 (folder / "manifest.json").touch()  # the newest dataset is the one written last
                 return standing
-        elif folder.exists():
-            folder.rmdir()
-        self._scratch.rename(folder)
         shutil.rmtree(folder / "damaged", ignore_errors=True)
         return standing
 

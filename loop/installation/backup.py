@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from loop.datasets.snapshot_store import IMAGES
 from loop.errors import PayloadError
+from loop.installation.upkeep.file_place import name_copy
 from loop.storage.database import copy_records, read_column
 from loop.storage.file_store import FileStore
 from loop.storage.files import PREFIX, scratch_folder, sha256_of
@@ -108,7 +109,8 @@ def restore(home: Path, archive: Path) -> str:
     """
     Restore a backup into a home that is empty or not there; return a line about it.
 
-    Every file is checked by its hash before the first one is in its place, the records last. What a killed restore of
+    Every file is checked by its hash before the first one is in its place, the records last. The records take no store
+    of files as theirs until `loop adopt`: the installation that was saved may still use it. What a killed restore of
     the same backup left is replaced. Raises PayloadError for a home that is not empty, and for a file that is no whole
     backup.
     """
@@ -118,6 +120,7 @@ def restore(home: Path, archive: Path) -> str:
         raise _not_empty(home, names)
     with scratch_folder(home) as scratch:
         hashes = _extract(archive, scratch)
+        name_copy(scratch / RECORDS)
         _remove_part(home, names, hashes)
         for name in (*FOLDERS, KEY_FILE, RECORDS):
             if (scratch / name).exists():

@@ -76,6 +76,8 @@ def _remove_runs(installation: InstallationRoom, before: datetime) -> int:
 
 
 def _remove_snapshots(installation: InstallationRoom, before: datetime) -> int:
+    installation.machine.place.check()  # the files of another installation are none of ours
+
     def remove(project_id: int) -> int:
         with installation.queue.alone(f"retrain-{project_id}") as is_idle:  # no training may use one meanwhile
             if not is_idle:
@@ -101,6 +103,16 @@ def _remove_images(installation: InstallationRoom, before: datetime) -> int:
         return datasets.vision.cache.remove_unneeded(needed, before, walk)
 
 
+def remove_abandoned_weights(installation: InstallationRoom, project_id: int) -> int:
+    """
+    Delete the files of weights that a crash left without a version; return their number.
+
+    Raises MachineUnfit where the store has the files of another installation, StoreDown where it fails.
+    """
+    installation.machine.place.check()
+    return installation.registry.tidy(project_id)
+
+
 def _release_weights(installation: InstallationRoom) -> int:
     keep, versions = installation.retention.weights, installation.registry.versions
 
@@ -109,7 +121,7 @@ def _release_weights(installation: InstallationRoom) -> int:
             if keep is None or not is_idle or installation.trainings.store.open(project_id):
                 return 0
             released = versions.release_weights(project_id, keep)
-            installation.registry.tidy(project_id)
+            remove_abandoned_weights(installation, project_id)
         return released
 
     return _of_each_project(installation, release)

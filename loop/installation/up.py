@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 
@@ -33,6 +35,7 @@ STOP_SECONDS = 5.0  # until a part that does not stop is killed
 PORT_SECONDS = 12.0  # for an earlier process to free the port, or the data of Milvus
 WEB = "web"
 ARENAS = "2"  # heaps of glibc in a web process: by itself it keeps freed memory in one for almost each thread
+MEMORY = Path("/dev/shm")  # noqa: S108 (a disk that is full kills a process that writes into a mapped file on it)
 ONE_PRESS = 0.5  # seconds in which several signals count as one: a closing terminal may send several
 
 
@@ -66,14 +69,19 @@ def up(
     *lead* prepares the records, and refuses where another machine leads; it is called only where no other `loop up` of
     this machine runs on LOOP_HOME. Raises LoopError.
     """
-    with run_lock.hold(settings.home) as mark:
-        _clear(settings, stopping)
+    memory = MEMORY if MEMORY.is_dir() else None
+    with run_lock.hold(settings.home) as mark, TemporaryDirectory(prefix="loop-metrics-", dir=memory) as metrics:
+        _wait_for_port(settings, stopping)
         with lead():
-            run(parts_of(settings, mark), settings, stopping, Guard(mark), lambda line: _say(say, line))
+            run(parts_of(settings, mark, metrics), settings, stopping, Guard(mark), lambda line: _say(say, line))
 
 
-def parts_of(settings: Settings, mark: str = "") -> list[Program]:
-    """Return the parts of an installation in the order of their start; their processes carry the *mark*."""
+def parts_of(settings: Settings, mark: str = "", metrics: str = "") -> list[Program]:
+    """
+    Return the parts of an installation in the order of their start; their processes carry the *mark*.
+
+    The web processes count in files of the folder *metrics*; without it each counts for itself.
+    """
     environment = {**os.environ, **settings.environment(), "PYTHONUNBUFFERED": "1", processes.MARK: mark}
     logs = settings.home / "logs"
 
@@ -100,9 +108,8 @@ def parts_of(settings: Settings, mark: str = "") -> list[Program]:
     parts.append(program("schedule", "sweep every 10 s", *cli, "schedule"))
     address, command = f"work of each part, every {EVERY_SECONDS:.0f} s", ("-m", "loop.installation.upkeep.watch")
     parts.append(PartWatch("watch", address, [sys.executable, *command], environment, logs / "watch.log"))
-    metrics = settings.home / "metrics"
-    web = {"PROMETHEUS_MULTIPROC_DIR": str(metrics), "MALLOC_ARENA_MAX": ARENAS}
-    parts.append(program(WEB, settings.local_url, *_gunicorn(settings), **web))
+    counters = {"PROMETHEUS_MULTIPROC_DIR": metrics} if metrics else {}
+    parts.append(program(WEB, settings.local_url, *_gunicorn(settings), MALLOC_ARENA_MAX=ARENAS, **counters))
     return parts
 
 
@@ -189,17 +196,13 @@ def _keep(
         part_states.remove(settings.home)
 
 
-def _clear(settings: Settings, stopping: Stopping) -> None:
-    """Wait for the port of the backend, and delete the counters of an earlier run. Raises LoopError."""
+def _wait_for_port(settings: Settings, stopping: Stopping) -> None:
+    """Wait for the port of the backend. Raises LoopError."""
     deadline = time.monotonic() + PORT_SECONDS
     while (error := _bind_error(settings)) and not stopping:
         if time.monotonic() > deadline:
             raise LoopError(f"cannot listen on {settings.listens_at} ({error}): set another LOOP_HOST or LOOP_PORT")
         time.sleep(0.2)
-    metrics = settings.home / "metrics"
-    metrics.mkdir(parents=True, exist_ok=True)
-    for old in metrics.glob("*.db"):
-        old.unlink()
 
 
 def _bind_error(settings: Settings) -> OSError | None:

@@ -83,10 +83,8 @@ class JobQueue:
     def alone(self, name: str) -> Iterator[bool]:
         """Try to take the lock *name* for the `with` block; yield whether it was taken. Raises UpstreamError."""
         with ExitStack() as held:
-            try:
+            with _answering():
                 is_alone = held.enter_context(try_lock(self._redis, f"loop:{name}"))
-            except RedisError as error:
-                raise _no_answer(error) from error
             yield is_alone
 
     def work(self, queue: str, stopped: Stopped = lambda *_: None) -> None:
@@ -102,11 +100,9 @@ class JobQueue:
 
         connection = connect(self._url)  # without a timeout: a worker waits for jobs
         queues, name = [Queue(queue, connection=connection)], worker_name()
-        try:
+        with _answering():
             worker = LoopWorker(queues, name, connection=connection, stopped=stopped)
             worker.work(logging_level="WARNING")
-        except RedisError as error:
-            raise _no_answer(error) from error
 
     def put_back(self) -> None:
         """
@@ -116,12 +112,10 @@ class JobQueue:
         """
         from loop.job_queue.worker import forget_dead_workers, put_back
 
-        try:
+        with _answering():
             forget_dead_workers(self._redis)
             for name in (GPU, DEFAULT):
                 put_back(self._redis, name)
-        except RedisError as error:
-            raise _no_answer(error) from error
 
     def schedule(self, *jobs: tuple[Callable[[], str], int]) -> None:
         """
@@ -137,29 +131,31 @@ class JobQueue:
         for job, every in jobs:
             limits: dict[str, Any] = {"ttl": every, "job_timeout": max(every, Queue.DEFAULT_TIMEOUT)}
             scheduler.register(job, queue_name=DEFAULT, interval=every, result_ttl=0, failure_ttl=3600, **limits)
-        try:
+        with _answering():
             scheduler.start()  # type: ignore[no-untyped-call]
-        except RedisError as error:
-            raise _no_answer(error) from error
+
+    def put_back_lost(self) -> None:
+        """Enqueue again the jobs that a worker took and did not begin: it died. Raises UpstreamError."""
+        from loop.job_queue.worker import put_back_lost
+
+        with _answering():
+            for name in (GPU, DEFAULT):
+                put_back_lost(self._redis, name)
 
     def workers(self) -> Mapping[str, int]:
         """Return how many workers listen to each queue. Raises UpstreamError."""
         from rq import Worker
 
-        try:
+        with _answering():
             names = [name for worker in Worker.all(connection=self._redis) for name in worker.queue_names()]
-        except RedisError as error:
-            raise _no_answer(error) from error
         return Counter(names)
 
     def lengths(self) -> Mapping[str, int]:
         """Return how many jobs wait in each queue. Raises UpstreamError."""
         from rq import Queue
 
-        try:
+        with _answering():
             return {name: Queue(name, connection=self._redis).count for name in (GPU, DEFAULT)}
-        except RedisError as error:
-            raise _no_answer(error) from error
 
     def note_progress(self, job: str, progress: JobProgress) -> None:
         """Note how far a job such as `refresh-1` has come; forgotten when nothing is left, or the job notes no more."""
@@ -171,31 +167,25 @@ class JobQueue:
 
     def read_progress(self) -> dict[str, JobProgress]:
         """Return the progress of each job that reports it. Raises UpstreamError."""
-        try:
+        with _answering():
             keys = sorted(self._redis.scan_iter(f"{PROGRESS}*"))
             notes = zip(keys, self._redis.mget(keys), strict=True) if keys else ()
-        except RedisError as error:
-            raise _no_answer(error) from error
         return {key.decode().removeprefix(PROGRESS): JobProgress.read(note) for key, note in notes if note}
 
     def oldest(self) -> datetime | None:
         """Return when the first waiting job of `default` was enqueued; None without one. Raises UpstreamError."""
         from rq import Queue
 
-        try:
+        with _answering():
             waiting = Queue(DEFAULT, connection=self._redis).get_jobs(0, 1)
-        except RedisError as error:
-            raise _no_answer(error) from error
         return waiting[0].enqueued_at if waiting else None
 
     def last_scheduled(self, job: str) -> datetime | None:
         """Return when the schedule last enqueued a job, such as `loop.jobs.sweep`. Raises UpstreamError."""
         from rq.cron import get_cron_job_history_key
 
-        try:
+        with _answering():
             newest = self._redis.zrange(get_cron_job_history_key(job), 0, 0, desc=True, withscores=True)
-        except RedisError as error:
-            raise _no_answer(error) from error
         return datetime.fromtimestamp(float(newest[0][1]), UTC) if newest else None
 
     def _ask(self, queue: str, function: str, *ids: int, timeout: int = SHORT) -> bool:
@@ -206,10 +196,8 @@ class JobQueue:
         """
         job_id = "-".join([function.rsplit(".", 1)[1], *map(str, ids)])
         options: dict[str, Any] = {"job_timeout": timeout, "result_ttl": 0, "failure_ttl": FAILURE_SECONDS}
-        try:
+        with _answering():
             return not self._is_open(job_id) and self._add(queue, function, ids, job_id, options)
-        except RedisError as error:
-            raise _no_answer(error) from error
 
     def _add(self, queue: str, function: str, ids: tuple[int, ...], job_id: str, options: dict[str, Any]) -> bool:
         from rq import Queue
@@ -243,5 +231,10 @@ class JobQueue:
         return False
 
 
-def _no_answer(error: RedisError) -> UpstreamError:
-    return UpstreamError(f"Redis did not answer (is `loop up` running?): {error}")
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Raise the errors of Redis as UpstreamError."""
+    try:
+        yield
+    except RedisError as error:
+        raise UpstreamError(f"Redis did not answer (is `loop up` running?): {error}") from error

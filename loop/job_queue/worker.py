@@ -165,6 +165,17 @@ def put_back(connection: Redis, name: str) -> None:
     connection.delete(started.key, queue.intermediate_queue_key)
 
 
+def put_back_lost(connection: Redis, name: str) -> None:
+    """Enqueue again the jobs of a queue that a worker took and did not begin for some seconds."""
+    queue = Queue(name, connection=connection)
+    for job_id in queue.intermediate_queue.get_job_ids():
+        with suppress(NoSuchJobError):
+            job = Job.fetch(job_id, connection=connection)
+            if job.get_status(refresh=False) == JobStatus.QUEUED and is_lost(job):
+                forget_taken(job)
+                queue.enqueue_job(job, at_front=True)
+
+
 def _end_with(worker: int) -> None:
     """Wait until the worker ends, then kill this process and all that it started."""
     while os.getppid() == worker:

@@ -41,6 +41,11 @@ class InstallationStore:
         if not is_known:
             self.settle(name, value)
 
+    def remove(self, name: str) -> None:
+        """Remove a fact; it is no error where it was never recorded."""
+        with self._engine.begin() as connection:
+            connection.execute(installation.delete().where(installation.c.name == name))
+
     def exchange(self, name: str, before: str | None, value: Mapping[str, Any] | None) -> bool:
         """
         Replace a fact if the recorded one has the id *before*; with None, record it if none is recorded.

@@ -187,6 +187,7 @@ def running(folder, seed, *, tasks=TASKS, **more):
         stack.callback(studio.stop)
         proxy = stack.enter_context(studio_proxy.running(studio.server.url))
         home = stack.enter_context(small_disk()) / "home"
+        stack.callback(shutil.copytree, home / "logs", folder / "logs")  # to be read where something failed
         variables = {
             "LABEL_STUDIO_URL": proxy.url,
             "LOOP_BASE_WEIGHTS": str(start),

@@ -5,7 +5,9 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from loop.datasets.writer import open_draft
 from loop.errors import EmptySnapshot
 from loop.regions import Box
 from tests.builders import picture, region
-from tests.datasets.builders import ITEMS, item, write_dataset
+from tests.datasets.builders import ITEMS, LABELS, SIDES, item, write_dataset
 
 
 def test_an_image_that_cannot_be_read_is_left_out_and_named(tmp_path, find):
@@ -84,6 +86,35 @@ def test_the_same_content_is_the_same_dataset_in_any_order(tmp_path, find):
 
     assert (first.hash, first.folder) == (again.hash, again.folder)
     assert [path.name for path in (tmp_path / "out").iterdir()] == [first.folder.name]
+
+
+@pytest.fixture
+def hurried_threads():
+    """Threads take turns after every few instructions."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("hurried_threads")
+def test_writers_that_end_at_once_all_have_the_same_dataset(tmp_path, find):
+    first, together = write_dataset(tmp_path / "first", find), threading.Barrier(8)
+
+    def write(root):
+        with open_draft(root) as draft:
+            draft.add(ITEMS, LABELS, find)
+            together.wait(30)
+            return draft.finish(SIDES, LABELS)
+
+    for number in range(40):
+        root = tmp_path / f"out-{number}"
+        with ThreadPoolExecutor(8) as pool:
+            datasets = list(pool.map(write, [root] * 8))
+
+        assert {(dataset.hash, dataset.folder) for dataset in datasets} == {(first.hash, root / first.folder.name)}
+        assert [path.name for path in root.iterdir()] == [datasets[0].folder.name]
+        dataset_folder.verify(datasets[0])
 
 
 def test_other_folders_and_threads_that_end_in_another_order_give_the_same_bytes(tmp_path, find):

@@ -85,7 +85,6 @@ def test_each_part_of_a_home_is_saved_or_can_be_made_again():
         "runs",
         "discoveries",
         "logs",
-        "metrics",
         "milvus",
         "redis",
         "towers",

@@ -10,13 +10,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from loop.errors import MachineUnfit
+from loop.storage.database import connect
+from loop.storage.exchange_tables import installation
 from loop.storage.file_store import MARK, FileStore
 from loop.storage.files import write_whole
 from loop.storage.installation_store import InstallationStore
 from loop.storage.keys import DerivedSecrets
 
 FILES = "files"  # the fact in the records
+COPY = "copy"  # the fact in records that were restored: its id is in no other records
 BEGUN = "adopting"  # the mark of a store that does not have all files yet
 
 
@@ -85,7 +90,10 @@ class FilePlace:
         if mark == BEGUN:
             raise MachineUnfit(f"LOOP_STORE {self.files.place} has only a part of the files: run `loop adopt` again")
         if mark not in ("", own):
-            advice = "set an address of its own; run `loop adopt` here only if they are the files of this installation"
+            advice = (
+                "set an address of its own; run `loop adopt` here only if they are the files of this installation, or "
+                "of the one that was restored here from a backup and no longer runs"
+            )
             raise MachineUnfit(f"LOOP_STORE {self.files.place} has the files of another installation: {advice}")
         if not mark and any(self.home.glob("weights/*/*.pt")):
             advice = "run `loop adopt` here, which copies them to the store"
@@ -96,7 +104,20 @@ class FilePlace:
 
     def _own_id(self) -> str:
         """Return the id of this installation's files in a store: the same on all its machines, and nowhere else."""
-        return self.keys.of("files")[:32]
+        copy = self.facts.get(COPY) or {}
+        return self.keys.of(" ".join(["files", *copy.values()]))[:32]
+
+
+def name_copy(records: Path) -> None:
+    """Let restored records in SQLite have files of their own: the installation that was saved may still run."""
+    engine = connect(sa.URL.create("sqlite", database=str(records)))
+    try:
+        if sa.inspect(engine).has_table(installation.name):
+            facts = InstallationStore(engine)
+            facts.replace(COPY, {"id": secrets.token_hex(16)})
+            facts.remove(FILES)
+    finally:
+        engine.dispose()
 
 
 def _read_mark(home: Path) -> str:

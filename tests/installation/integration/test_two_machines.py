@@ -1,60 +1,18 @@
 """Two machines on one PostgreSQL and one Redis: they agree on trainings, webhooks and the version that serves."""
 
-import os
-import subprocess
-import sys
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing
 from functools import partial
 
-import httpx
 import pytest
 
 from loop.datasets import folder as dataset_folder
-from loop.errors import UpstreamError
-from loop.installation.machine import SOFTWARE
 from loop.installation.processes import EmbeddedRedis
-from loop.settings import Settings
 from loop.wiring import build
-from scripts.demo.label_studio import free_port
-from tests.services import make_project, project_of, run_loop, settings_of, until
+from tests.installation.integration.machines import CLI, elsewhere, has_led, running, version_of, web
+from tests.services import make_project, run_loop, settings_of, until
 
 pytestmark = pytest.mark.timeout(600)
 REVIEWS = 8
-CLI = "loop.cli.main"
-WEB = ("gunicorn", "--config", "python:backend.gunicorn_options", "backend.app:create_app()")
-
-
-@contextmanager
-def running(settings, name, *command):
-    """A part of a machine as a process of its own, with its log."""
-    log = settings.home.parent / f"{settings.home.name}-{name}.log"
-    with log.open("wb") as output:
-        environment = {**os.environ, **settings.environment(), "PYTHONUNBUFFERED": "1"}
-        process = subprocess.Popen([sys.executable, "-m", *command], env=environment, stdout=output, stderr=output)
-    try:
-        yield log
-        assert process.poll() is None, log.read_text()
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
-@contextmanager
-def web(settings):
-    """A web part that answers."""
-    with running(settings, "web", *WEB, "--bind", f"127.0.0.1:{settings.port}") as log:
-        auth = (settings.basic_auth_user, settings.basic_auth_pass)
-        with httpx.Client(base_url=settings.local_url, auth=auth, timeout=60) as client:
-            until(partial(answers, client), 120)
-            yield client
-        assert "Traceback" not in log.read_text()
-
-
-def answers(client):
-    try:
-        return client.get("/health").is_success
-    except httpx.TransportError:
-        return False
 
 
 @pytest.fixture(scope="module")
@@ -95,12 +53,6 @@ def first(label_studio, postgres, shared_redis, store, tmp_path_factory):
     postgres.drop_database(url)
 
 
-def elsewhere(settings, home, **more):
-    """The settings of another machine of the same installation: its own folder and port, the same address for all."""
-    own = {"LOOP_HOME": str(home), "LOOP_PORT": str(free_port()), "LOOP_URL": settings.backend_url, **more}
-    return Settings.read({**settings.environment(), **own})
-
-
 @pytest.fixture(scope="module")
 def machines(first):
     """The first machine with schedule, worker and web; the second, which has its files, with worker and web."""
@@ -114,17 +66,6 @@ def machines(first):
         stack.enter_context(running(first, "worker", CLI, "worker", "default"))
         training_log = stack.enter_context(running(second, "worker", CLI, "worker", "gpu"))
         yield first, second, stack.enter_context(web(first)), stack.enter_context(web(second)), training_log
-
-
-def has_led(settings):
-    """Whether the schedule has recorded what the other machines need to have."""
-    with closing(build(settings)) as rooms, suppress(UpstreamError):
-        return rooms.installation.machine.facts.get(SOFTWARE)
-
-
-def version_of(client, api, project_id):
-    body = {"project": f"{project_id}.1", "schema": project_of(api, project_id)["label_config"]}
-    return client.post("/setup", json=body).raise_for_status().json()["model_version"]
 
 
 def test_a_worker_that_lacks_the_files_refuses_to_start_and_says_where_they_are(first, tmp_path):

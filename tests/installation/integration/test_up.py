@@ -8,10 +8,11 @@ import random
 import signal
 import termios
 import time
+from pathlib import Path
 
 import pytest
 
-from tests.installation.builders import assert_all_end, is_ready, make_busy, started, the_epoch
+from tests.installation.builders import assert_all_end, is_ready, make_busy, of_home, started, the_epoch
 from tests.services import children, names_of, until
 
 pytestmark = pytest.mark.timeout(600)
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.timeout(600)
 def test_stopped_or_killed_at_work_nothing_is_left_and_the_training_goes_on(settings, rooms, number):
     with started(settings) as process:
         make_busy(settings, rooms, process)
-        reached = the_epoch(rooms)
+        reached, mapped = the_epoch(rooms), mapped_files(settings)
 
         process.send_signal(number)
 
@@ -40,11 +41,19 @@ def test_stopped_or_killed_at_work_nothing_is_left_and_the_training_goes_on(sett
         assert process.returncode == (-9 if number == signal.SIGKILL else 0), log
     training = rooms.trainings.store.last(1)[0]
     assert training.ended_at is None
+    assert mapped <= {"loop.sqlite3-shm"}  # which SQLite never lets grow beyond what the disk has
     if number == signal.SIGTERM:
         assert training.stalled == 0  # an orderly stop is no death
         assert_one_line_a_record(settings)
     if number in (signal.SIGTERM, signal.SIGKILL):
         assert_goes_on(settings, rooms, reached)
+
+
+def mapped_files(settings):
+    """The files of LOOP_HOME that processes have in memory: a full disk kills the one that writes into them."""
+    maps = (Path(f"/proc/{process.pid}/maps").read_text() for process in of_home(settings))
+    paths = {line.split(maxsplit=5)[5] for text in maps for line in text.splitlines() if str(settings.home) in line}
+    return {path.removeprefix(f"{settings.home}/") for path in paths}
 
 
 def assert_one_line_a_record(settings):

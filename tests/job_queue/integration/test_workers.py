@@ -165,6 +165,21 @@ def test_a_job_that_a_dead_worker_took_and_did_not_begin_is_asked_for_again_with
     assert queue.intermediate_queue.get_job_ids() == []
 
 
+def test_jobs_that_a_dead_worker_took_and_did_not_begin_are_put_back_within_seconds(queue, jobs):
+    assert jobs.ask_sync_all()
+    assert jobs.ask_review(1)
+    queue.connection.rpoplpush(queue.key, queue.intermediate_queue_key)
+    queue.connection.rpoplpush(queue.key, queue.intermediate_queue_key)
+    jobs.put_back_lost()
+    at_once = queue.job_ids  # a worker may be about to begin them
+
+    until(lambda: jobs.put_back_lost() or queue.job_ids, 15)
+
+    assert at_once == []
+    assert sorted(queue.job_ids) == ["review-1", "sync_all"]
+    assert queue.intermediate_queue.get_job_ids() == []
+
+
 def test_a_job_that_waits_for_long_is_not_lost(queue, jobs):
     assert jobs.ask_review(1)
 
