@@ -20,7 +20,7 @@ SECRET_KEYS = frozenset(
 )
 LEAVES = (str, int, float)  # asked for first, as most values of JSON are such
 PATTERNS = (  # texts that look like credentials; the group stays
-    re.compile(r"(?<=://)[^/@\s]+(?=@)"),
+    re.compile(r"(?<=://)(?<!\bloop://)[^/@\s]+(?=@)"),  # loop://MODEL@VERSION is the name of an embedder
     re.compile(r"(?i)([?&][^=&\s]*(?:sig|token|key|secret|pass|credential)[^=&\s]*=)[^&\s'\"]+"),
     re.compile(
         r"(?i)(\bauthorization\b['\"]?\s*[:=]\s*['\"]?(?:(?:token|bearer|basic)\s+)?)(?!\[redacted\])[^\s'\",}]+"

@@ -65,6 +65,7 @@ def test_what_looks_like_a_credential_is_masked_whoever_it_belongs_to(text, secr
         "Token authentication has been disabled",
         "/data/local-files/?d=a@b/c.jpg: HTTP 404",
         "s3://bucket/me@home.jpg",
+        "loop://yolo_detector@0.0.0/detection_embedding: 398 vectors made",
         "http://localhost:8080/images/me@home.jpg cannot be read",
         "hunter22 and shunter2 are other words; abc is too short to be masked",
         "basic auth: wrong or missing user and password",
