@@ -20,9 +20,8 @@ VERSION = "yolo_detector@1.0.0"
 @pytest.fixture
 def first(label_studio, postgres, redis, object_store, tmp_path):
     """The settings of the machine with the schedule, whose Redis and store are for this test alone."""
-    redis.start()
     url = postgres.make_database()
-    yield settings_of(
+    settings = settings_of(
         label_studio,
         tmp_path / "first",
         LOOP_STORE=object_store.make_bucket("moves"),
@@ -32,6 +31,8 @@ def first(label_studio, postgres, redis, object_store, tmp_path):
         LOOP_EPOCHS="8",
         LOOP_RETRAIN_AFTER="1000",
     )
+    build(settings, migrate=True).close()
+    yield settings
     postgres.drop_database(url)
 
 
@@ -60,7 +61,6 @@ def predict(client, api, project_id):
 
 def test_a_training_moves_with_its_snapshot_waits_for_the_store_and_serves_where_it_began(api, first, object_store):
     second = elsewhere(first, first.home.parent / "second")
-    first.home.mkdir()
     with ExitStack() as stack:
         stack.enter_context(running(first, "schedule", CLI, "schedule"))
         until(partial(has_led, first), 60)

@@ -41,7 +41,7 @@ def first(label_studio, postgres, shared_redis, store, tmp_path_factory):
     """The settings of the machine with the schedule."""
     home = tmp_path_factory.mktemp("machines") / "first"
     url = postgres.make_database()
-    yield settings_of(
+    settings = settings_of(
         label_studio,
         home,
         LOOP_STORE=store,
@@ -50,6 +50,8 @@ def first(label_studio, postgres, shared_redis, store, tmp_path_factory):
         LOOP_EPOCHS="1",
         LOOP_RETRAIN_AFTER=str(REVIEWS),
     )
+    build(settings, migrate=True).close()
+    yield settings
     postgres.drop_database(url)
 
 
