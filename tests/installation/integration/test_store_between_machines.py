@@ -65,13 +65,12 @@ def test_a_training_moves_with_its_snapshot_waits_for_the_store_and_serves_where
         stack.enter_context(running(first, "schedule", CLI, "schedule"))
         until(partial(has_led, first), 60)
         stack.enter_context(running(first, "worker", CLI, "worker", "default"))
-        rooms = stack.enter_context(closing(build(first)))
+        rooms, client = stack.enter_context(closing(build(first))), stack.enter_context(web(first))
         project_id, annotator = make_project(api, "A training that moves", REVIEWS + 2, labels=("Bird",))
         run_loop(first, "connect", "--project", str(project_id))
         for _ in range(REVIEWS):
             assert annotator.review_next()
         until(lambda: rooms.trainings.reviews.store.new_since(project_id, None) >= REVIEWS, 120)
-        client = stack.enter_context(web(first))
 
         worker, _ = start(first, "gpu", CLI, "worker", "gpu")
         run_loop(first, "retrain", "--project", str(project_id))
