@@ -15,6 +15,10 @@ from loop.datasets.splits import Ints, NearDuplicates, join_labels
 
 BATCH = 1_000_000  # pairs in memory at a time
 TILE = 1024  # images compared at a time with as many others
+SHORT = 8  # times shorter are the projections by which pairs are ruled out
+FEW = 4096  # vectors of which all pairs are compared at once
+SAMPLE, TURNS = 2048, 3  # vectors from which the directions of a projection are learnt, and steps of that
+SLACK = 1e-4  # more than the rounding of a product
 STEPS = 4  # in which the width shrinks for a family that is too large
 EQUAL = 0.999  # least cosine of two vectors of one image, made in different batches and stored in half precision
 
@@ -74,13 +78,14 @@ class NearByVector:
     """
     Near-duplicates by the cosine of their vectors; a task is its place in *rows*, -1 where it has no vector.
 
-    The least cosine is *least* at the widest width, and EQUAL at 0. All pairs are compared, a tile at a time.
+    The least cosine is *least* at the widest width, and EQUAL at 0. All pairs are compared, a tile at a time. Of more
+    than *few* vectors most pairs are ruled out by projections (see `_project`); the result is the same.
     """
 
     widest = STEPS
 
-    def __init__(self, vectors: Halves, rows: Ints, least: float, *, tile: int = TILE) -> None:
-        self._vectors, self._rows, self._least, self._tile = vectors, rows, least, tile
+    def __init__(self, vectors: Halves, rows: Ints, least: float, *, tile: int = TILE, few: int = FEW) -> None:
+        self._vectors, self._rows, self._least, self._tile, self._few = vectors, rows, least, tile, few
 
     def link_chains(self, members: Ints, width: int) -> Ints:
         """Label *members*: equal for tasks linked by a chain of near-duplicates."""
@@ -113,17 +118,54 @@ class NearByVector:
 
     def _label_vector_chains(self, rows: Ints, least: float) -> Ints:
         labels: Ints = np.arange(len(rows))
+        short = self._project(rows) if len(rows) > self._few else None
         for block, other_block in _tiles(len(rows), len(rows), self._tile):
             if other_block.start < block.start:
                 continue
-            is_near = self._of(rows[block]) @ self._of(rows[other_block]).T >= least
+            if short is None:
+                is_near = self._of(rows[block]) @ self._of(rows[other_block]).T >= least
+            else:
+                is_near = short[block] @ short[other_block].T >= least - SLACK
+            if not is_near.any():
+                continue
             is_near &= labels[block][:, None] != labels[other_block]  # skip pairs that are linked already
             first, second = np.nonzero(is_near)
+            if short is not None and len(first):
+                is_linked = self._compare(rows[block], rows[other_block], first, second) >= least
+                first, second = first[is_linked], second[is_linked]
             if len(first):
                 ends = labels[block][first], labels[other_block][second]
                 graph = coo_matrix((np.ones(len(first), bool), ends), shape=(len(rows),) * 2)
                 labels = connected_components(graph, directed=False)[1][labels].astype(np.int64)
         return labels
+
+    def _project(self, rows: Ints) -> NDArray[np.float32]:
+        """
+        Return shorter vectors whose products are never below the cosines of the vectors.
+
+        A vector has two parts: its projection to a few directions, and the rest. The product of two rests is at most
+        that of their lengths (Cauchy and Schwarz), so a projection is followed by the length of its rest. The
+        directions are those in which a sample varies most; any others would be right, too, but rule out fewer pairs.
+        """
+        sample = self._of(rows[:: -(-len(rows) // SAMPLE)])
+        count = max(1, sample.shape[1] // SHORT)
+        directions = np.random.default_rng(0).normal(size=(sample.shape[1], count)).astype(np.float32)
+        for _ in range(TURNS):  # power iteration: far faster than all directions of the sample in their order
+            directions = np.linalg.qr(sample.T @ (sample @ directions))[0]
+        short = np.empty((len(rows), directions.shape[1] + 1), np.float32)
+        for block, _ in _tiles(len(rows), 1, self._tile):
+            vectors = self._of(rows[block])
+            short[block, :-1] = vectors @ directions
+            rests = (vectors**2).sum(axis=1) - (short[block, :-1] ** 2).sum(axis=1)
+            short[block, -1] = np.sqrt(rests.clip(0))
+        return short
+
+    def _compare(self, rows: Ints, others: Ints, first: Ints, second: Ints) -> NDArray[np.float32]:
+        """Return the cosines of pairs, by their places in two tiles."""
+        if len(first) > len(rows):  # many: the product of all is faster
+            return (self._of(rows) @ self._of(others).T)[first, second]
+        cosines: NDArray[np.float32] = np.einsum("ij,ij->i", self._of(rows[first]), self._of(others[second]))
+        return cosines
 
     def _of(self, rows: Ints) -> NDArray[np.float32]:
         return self._vectors[rows].astype(np.float32)

@@ -93,10 +93,10 @@ def test_either_way_makes_twins_and_a_chain_may_go_both_ways(bits):
     assert len(set(labels)) == (29 if bits >= 0 else 30)
 
 
-@given(st.integers(0, 12), st.integers(1, 5), st.sampled_from([0.3, 0.6]))
-def test_tiles_find_what_all_pairs_find(count, seed, least):
+@given(st.integers(0, 12), st.integers(1, 5), st.sampled_from([0.3, 0.6]), st.sampled_from([0, 100]))
+def test_tiles_and_projections_find_what_all_pairs_find(count, seed, least, few):
     vectors = halves(directions(count, seed, 4)) if count else np.zeros((0, 4), np.float16)
-    twins = NearByVector(vectors, np.arange(count), least, tile=3)
+    twins = NearByVector(vectors, np.arange(count), least, tile=3, few=few)
 
     labels = twins.link_chains(np.arange(count), STEPS)
     pairs = twins.pair_nearest(np.arange(0, count, 2), np.arange(1, count, 2), STEPS)
@@ -109,6 +109,19 @@ def test_tiles_find_what_all_pairs_find(count, seed, least):
     across = cosines[::2, 1::2]
     best = {2 * at: row.max() for at, row in enumerate(across) if len(row) and row.max() >= least}
     assert {one: cosines[one, other] for one, other, _ in pairs} == pytest.approx(best, abs=1e-5)
+
+
+@pytest.mark.parametrize("kinds", [1, 5, 300], ids=["all-alike", "groups", "far-apart"])
+def test_projections_rule_out_no_near_duplicate(kinds):
+    rng = np.random.default_rng(kinds)
+    centres = directions(kinds, seed=1, dimension=96)
+    near = [turned(centres[rng.integers(kinds)], rng.uniform(0.94, 0.99), seed) for seed in range(300)]
+    vectors, rows = halves([*centres, *near]), np.arange(kinds + 300)
+
+    labels = NearByVector(vectors, rows, LEAST, tile=50, few=0).link_chains(rows, STEPS)
+
+    assert (labels == NearByVector(vectors, rows, LEAST).link_chains(rows, STEPS)).all()
+    assert len(set(labels.tolist())) < len(rows)
 
 
 def test_a_twin_by_its_vector_is_a_leak_with_its_similarity():
