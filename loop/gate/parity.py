@@ -42,11 +42,11 @@ def export_and_measure(gate: GateRoom, version: Version, snapshot: Snapshot, tra
         nonlocal exported
         exported = gate.evaluator.evaluate(file, snapshot.data, version.image_size)
         parity = compare_precision(trained, exported)
-        if not parity.objection and gate.registry.moves.has_served(version.project_id, version.name):
-            return replace(parity, objection=SERVES)  # other processes have its trained weights in memory
         if parity.objection:
             return parity
         trial = try_8_bits(gate, version, snapshot, file, exported)
+        if gate.registry.moves.has_served(version.project_id, version.name):
+            return replace(parity, objection=SERVES)  # other processes have its trained weights in memory
         exported = trial.evaluation or exported
         return replace(parity, measured={**parity.measured, "int8": trial.figures}, smaller=trial.file)
 

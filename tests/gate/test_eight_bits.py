@@ -124,6 +124,18 @@ def test_without_training_images_8_bits_are_not_tried(export, snapshot):
     assert "no training images" in rooms.registry.exports.of(version).measured["int8"]["reason"]
 
 
+def test_a_version_that_begins_to_serve_meanwhile_goes_on_by_its_trained_weights(rooms, export):
+    def quantise(detectors, exported, images, out, image_size):
+        out.write_bytes(b"narrow " + NEW)
+        rooms.registry.versions.promote(1, rooms.registry.versions.list(1)[-1].name, "meanwhile")
+
+    ready, version, evaluated = export(quantise=quantise)
+
+    assert evaluated is GOOD
+    assert ready.registry.served_file(version) == version.weights
+    assert "it began to serve by its trained weights" in ready.registry.exports.of(version).reason
+
+
 def judge(narrow):
     return rule_on_8_bits(contrast(MANY, narrow, latency=Latency(10.0, 5.0)), GatePolicy())
 
