@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from loop.vision.cpu import quantise as quantising
 from loop.vision.cpu.export import export
 from loop.vision.cpu.openvino_detector import OpenVinoDetector
 from loop.vision.cpu.quantise import MOST_IMAGES, choose_images, quantise
+from loop.vision.cpu.tuning import Tuning
 from loop.vision.ultralytics_detector import UltralyticsDetector
 from tests.vision.builders import FLOOR, SIDE, make_images
 
@@ -53,6 +55,18 @@ def test_an_export_in_8_bits_is_smaller_and_detects_nearly_the_same(exported, na
     assert 0.5 < len(found.confidence) / len(wanted.confidence) < 2
     nearest = [np.abs(found.box - box).max(axis=1).min() for box in wanted.box]
     assert np.median(nearest) < 0.02
+
+
+def test_in_8_bits_too_the_boxes_do_not_depend_on_threads_and_on_images_beside(narrow):
+    image = make_images([(90, 120)])[0]
+
+    def look(tuning):
+        detector = OpenVinoDetector(narrow, image_size=SIDE, tuning=tuning)
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda _: detector.look(image, FLOOR), range(12)))
+        return {(raw.box.tobytes(), raw.confidence.tobytes(), raw.class_id.tobytes()) for raw in found}
+
+    assert len(look(Tuning(1, 1)) | look(Tuning(1, 2)) | look(Tuning(2, 2))) == 1
 
 
 def test_the_same_export_and_images_give_the_same_bytes(exported, images, narrow, tmp_path):
