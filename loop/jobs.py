@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from functools import partial
 
@@ -49,7 +49,7 @@ def review(project_id: int) -> str:
 def refresh(project_id: int) -> str:
     """Predict the open tasks of a project with its champion, at lower priority: annotators wait for other work."""
     step_back(LOWER)
-    return _run_alone("refresh", project_id, lambda rooms: loop.serving.refresh.refresh(rooms.serving, project_id))
+    return _run_alone("refresh", project_id, partial(_refresh, project_id))
 
 
 def sync(project_id: int) -> str:
@@ -177,19 +177,13 @@ def _ask_again(rooms: Rooms) -> str:
     rooms.reviews.events.take_over()
     projects, pending = rooms.studio.projects.all(), set(rooms.reviews.events.pending_projects())
     to_review = [project.id for project in projects if project.id in pending]
-    to_refresh = [
-        project.id for project in projects if _succeeds(project, partial(loop.serving.refresh.is_due, rooms.serving))
-    ]
+    to_refresh = _find_due(projects, partial(loop.serving.refresh.is_due, rooms.serving))
     for project in projects:  # a cool-down ends without an event
         _succeeds(project, lambda project: ask_when_due(rooms.trainings, project.id))
         _succeeds(project, lambda project: catch_up(rooms.registry, project.id))
-    to_index = [
-        project.id for project in projects if _succeeds(project, partial(loop.references.plan.is_due, rooms.references))
-    ]
+    to_index = _find_due(projects, partial(loop.references.plan.is_due, rooms.references))
     others = [project for project in projects if project.id not in to_index]
-    to_match = [
-        project.id for project in others if _succeeds(project, partial(loop.taxonomy.match.is_due, rooms.taxonomies))
-    ]
+    to_match = _find_due(others, partial(loop.taxonomy.match.is_due, rooms.taxonomies))
     to_train = [training.project_id for training in rooms.trainings.store.open()]
     for ask, ids in (
         (rooms.queue.ask_review, to_review),
@@ -205,12 +199,23 @@ def _ask_again(rooms: Rooms) -> str:
     return f"asked again: {asked}{', deliver' if is_due else ''}"
 
 
+def _refresh(project_id: int, rooms: Rooms) -> str:
+    """Predict the open tasks of a project, unless that would take the last worker from the short jobs."""
+    late = "another project is refreshed, and one worker is left for short jobs; the sweep asks again"
+    with rooms.queue.leave_a_worker("refresh") as has_place:
+        return loop.serving.refresh.refresh(rooms.serving, project_id) if has_place else late
+
+
 def _index(work: Callable[[ReferencesRoom, int], IndexRun], project_id: int, rooms: Rooms) -> str:
     """Make vectors, and forget the matches of embedders whose collections were dropped; return the line on the run."""
     indexed = work(rooms.references, project_id)
     for fingerprint in indexed.dropped:
         rooms.taxonomies.matches.forget(project_id, fingerprint)
     return indexed.line
+
+
+def _find_due(projects: Sequence[Project], is_due: Callable[[Project], object]) -> list[int]:
+    return [project.id for project in projects if _succeeds(project, is_due)]
 
 
 def _succeeds(project: Project, act: Callable[[Project], object]) -> bool:

@@ -45,6 +45,21 @@ def review(*regions, annotation=1, task=1, project=1, minutes=0, edited=None, **
     )
 
 
+def count_statements(engine, act):
+    """The number of statements that the records got from an act."""
+    statements = []
+
+    def count(_, __, statement, *___):
+        statements.append(statement)
+
+    sa.event.listen(engine, "before_cursor_execute", count)
+    try:
+        act()
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", count)
+    return len(statements)
+
+
 def served(
     *regions, task=1, project=1, version="yolo_detector@1.0.0", minutes=-10, stream=QUEUE, image="/data/upload/1/a.jpg"
 ):

@@ -57,9 +57,16 @@ class FakeQueue:
     def lengths(self):
         return {"gpu": 0, "default": 0}
 
+    def oldest(self):
+        return None
+
     @contextmanager
     def alone(self, name):
         yield
+
+    @contextmanager
+    def leave_a_worker(self, name):
+        yield True
 
 
 class FreeQueue(FakeQueue):
@@ -126,10 +133,24 @@ class FakeLabelStudio:
     def open_tasks(self, project_id):
         return iter([StoredTask(task) for task in self.tasks if not task.get("annotations")])
 
+    def open_outlines(self, project_id, *, without=None):
+        return iter([task for task in self.open_tasks(project_id) if without is None or not self.lists(task, without)])
+
+    def lists(self, task, version):
+        """Whether the list of a task's versions, as text, contains that of a version."""
+        return any(version in prediction.version for prediction in task.predictions)
+
+    def named_outlines(self, project_id, task_ids):
+        tasks = self.named_tasks(project_id, task_ids)
+        return [tasks[task_id] for task_id in task_ids if task_id in tasks]
+
+    def count_open(self, project_id, version=None):
+        return sum(version is None or task.has(version) for task in self.open_tasks(project_id))
+
     def untouched_tasks(self, project_id):
         return map(StoredTask, list(self.tasks))
 
-    def tasks_since(self, project_id, moment):
+    def outlines_since(self, project_id, moment):
         return map(StoredTask, self.tasks)
 
     def task_ids(self, project_id):

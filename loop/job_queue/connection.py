@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from redis import Redis
 from redis.connection import UnixDomainSocketConnection
+from redis.exceptions import RedisError
 
+from loop.errors import UpstreamError
 from loop.storage import socket_file
 
 
@@ -16,6 +20,15 @@ def connect(url: str, **options: Any) -> Redis:
     if url.startswith("unix:"):
         options["connection_class"] = SocketConnection
     return Redis.from_url(url, **options)
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Raise the errors of Redis as UpstreamError."""
+    try:
+        yield
+    except RedisError as error:
+        raise UpstreamError(f"Redis did not answer (is `loop up` running?): {error}") from error
 
 
 class SocketConnection(UnixDomainSocketConnection):

@@ -13,6 +13,11 @@ from redis.lock import Lock
 LOCK_SECONDS = 15.0
 
 
+def lock_key(name: str) -> str:
+    """Return the key of the lock of a job such as `refresh-1`."""
+    return f"loop:{name}"
+
+
 @contextmanager
 def try_lock(connection: Redis, name: str) -> Iterator[bool]:
     """

@@ -9,24 +9,22 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from loop.errors import PayloadError, UpstreamError
-from loop.job_queue.connection import connect
-from loop.job_queue.job_lock import try_lock
-from loop.job_queue.progress import JobProgress
+from loop.errors import PayloadError
+from loop.job_queue.connection import answering, connect
+from loop.job_queue.job_lock import lock_key, try_lock
+from loop.job_queue.progress_notes import ProgressNotes
 
 if TYPE_CHECKING:
     from loop.job_queue.worker import Stopped
 
 GPU, DEFAULT = "gpu", "default"
 SHORT, LONG = 3600, 7 * 24 * 3600  # seconds that a job may take
-PROGRESS, PROGRESS_SECONDS = "loop:progress:", 600
 FAILURE_SECONDS = 24 * 3600  # that a failed job stays in Redis; RQ's own default is a year
 
 
-class JobQueue:
+class JobQueue(ProgressNotes):
     """The queues `gpu` and `default`."""
 
     def __init__(self, url: str) -> None:
@@ -83,9 +81,20 @@ class JobQueue:
     def alone(self, name: str) -> Iterator[bool]:
         """Try to take the lock *name* for the `with` block; yield whether it was taken. Raises UpstreamError."""
         with ExitStack() as held:
-            with _answering():
-                is_alone = held.enter_context(try_lock(self._redis, f"loop:{name}"))
+            with answering():
+                is_alone = held.enter_context(try_lock(self._redis, lock_key(name)))
             yield is_alone
+
+    @contextmanager
+    def leave_a_worker(self, name: str) -> Iterator[bool]:
+        """
+        Try to take a place for a long job for the `with` block; yield whether one was free. Raises UpstreamError.
+
+        There is one place fewer than workers of `default`, so that short jobs never wait for long ones; at least one.
+        """
+        places = max(1, self.workers().get(DEFAULT, 0) - 1)
+        with ExitStack() as held:
+            yield any(held.enter_context(self.alone(f"{name}-place-{number}")) for number in range(places))
 
     def work(self, queue: str, stopped: Stopped = lambda *_: None) -> None:
         """
@@ -100,7 +109,7 @@ class JobQueue:
 
         connection = connect(self._url)  # without a timeout: a worker waits for jobs
         queues, name = [Queue(queue, connection=connection)], worker_name()
-        with _answering():
+        with answering():
             worker = LoopWorker(queues, name, connection=connection, stopped=stopped)
             worker.work(logging_level="WARNING")
 
@@ -112,7 +121,7 @@ class JobQueue:
         """
         from loop.job_queue.worker import forget_dead_workers, put_back
 
-        with _answering():
+        with answering():
             forget_dead_workers(self._redis)
             for name in (GPU, DEFAULT):
                 put_back(self._redis, name)
@@ -131,14 +140,14 @@ class JobQueue:
         for job, every in jobs:
             limits: dict[str, Any] = {"ttl": every, "job_timeout": max(every, Queue.DEFAULT_TIMEOUT)}
             scheduler.register(job, queue_name=DEFAULT, interval=every, result_ttl=0, failure_ttl=3600, **limits)
-        with _answering():
+        with answering():
             scheduler.start()  # type: ignore[no-untyped-call]
 
     def put_back_lost(self) -> None:
         """Enqueue again the jobs that a worker took and did not begin: it died. Raises UpstreamError."""
         from loop.job_queue.worker import put_back_lost
 
-        with _answering():
+        with answering():
             for name in (GPU, DEFAULT):
                 put_back_lost(self._redis, name)
 
@@ -146,7 +155,7 @@ class JobQueue:
         """Return how many workers listen to each queue. Raises UpstreamError."""
         from rq import Worker
 
-        with _answering():
+        with answering():
             names = [name for worker in Worker.all(connection=self._redis) for name in worker.queue_names()]
         return Counter(names)
 
@@ -154,29 +163,14 @@ class JobQueue:
         """Return how many jobs wait in each queue. Raises UpstreamError."""
         from rq import Queue
 
-        with _answering():
+        with answering():
             return {name: Queue(name, connection=self._redis).count for name in (GPU, DEFAULT)}
-
-    def note_progress(self, job: str, progress: JobProgress) -> None:
-        """Note how far a job such as `refresh-1` has come; forgotten when nothing is left, or the job notes no more."""
-        with suppress(RedisError):  # the job goes on: the next batch is noted again
-            if progress.left:
-                self._redis.set(f"{PROGRESS}{job}", progress.write(), ex=PROGRESS_SECONDS)
-            else:
-                self._redis.delete(f"{PROGRESS}{job}")
-
-    def read_progress(self) -> dict[str, JobProgress]:
-        """Return the progress of each job that reports it. Raises UpstreamError."""
-        with _answering():
-            keys = sorted(self._redis.scan_iter(f"{PROGRESS}*"))
-            notes = zip(keys, self._redis.mget(keys), strict=True) if keys else ()
-        return {key.decode().removeprefix(PROGRESS): JobProgress.read(note) for key, note in notes if note}
 
     def oldest(self) -> datetime | None:
         """Return when the first waiting job of `default` was enqueued; None without one. Raises UpstreamError."""
         from rq import Queue
 
-        with _answering():
+        with answering():
             waiting = Queue(DEFAULT, connection=self._redis).get_jobs(0, 1)
         return waiting[0].enqueued_at if waiting else None
 
@@ -184,7 +178,7 @@ class JobQueue:
         """Return when the schedule last enqueued a job, such as `loop.jobs.sweep`. Raises UpstreamError."""
         from rq.cron import get_cron_job_history_key
 
-        with _answering():
+        with answering():
             newest = self._redis.zrange(get_cron_job_history_key(job), 0, 0, desc=True, withscores=True)
         return datetime.fromtimestamp(float(newest[0][1]), UTC) if newest else None
 
@@ -196,7 +190,7 @@ class JobQueue:
         """
         job_id = "-".join([function.rsplit(".", 1)[1], *map(str, ids)])
         options: dict[str, Any] = {"job_timeout": timeout, "result_ttl": 0, "failure_ttl": FAILURE_SECONDS}
-        with _answering():
+        with answering():
             return not self._is_open(job_id) and self._add(queue, function, ids, job_id, options)
 
     def _add(self, queue: str, function: str, ids: tuple[int, ...], job_id: str, options: dict[str, Any]) -> bool:
@@ -229,12 +223,3 @@ class JobQueue:
         with suppress(InvalidJobOperation, ValueError):  # RQ raises these where the job is gone by now
             job.delete()
         return False
-
-
-@contextmanager
-def _answering() -> Iterator[None]:
-    """Raise the errors of Redis as UpstreamError."""
-    try:
-        yield
-    except RedisError as error:
-        raise UpstreamError(f"Redis did not answer (is `loop up` running?): {error}") from error

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any, Unpack
 
 from loop.access.logins import Login
-from loop.errors import UpstreamError
 from loop.label_studio import prediction_import
 from loop.label_studio.annotations import Annotation, AnnotationChanges, write_annotation
 from loop.label_studio.connection import ONCE, Connection, Json
@@ -22,22 +21,32 @@ from loop.label_studio.states import (
     write_login,
     write_project,
 )
-from loop.label_studio.tasks import (
-    PredictionChanges,
-    StoredPrediction,
-    StoredTask,
-    stored_tasks,
-    write_prediction,
+from loop.label_studio.tasks import PredictionChanges, StoredPrediction, StoredTask, stored_tasks, write_prediction
+from loop.label_studio.views import (
+    HIDING,
+    IS_OPEN,
+    OUTLINE,
+    Condition,
+    View,
+    show_outline,
+    write_conditions,
+    write_view,
 )
-from loop.label_studio.views import IS_OPEN, Condition, View, write_conditions, write_view
+from loop.storage.queries import chunked
 
-PAGE = 200  # tasks a request
+PAGE = 200  # whole tasks a request
+OUTLINES = 1000  # tasks in outline a request: each request costs Label Studio a count over all tasks
 FEW = 50  # tasks a request, if they must be worked on before they change
 SELECTED = 100  # tasks named in one address
 
 
 class LabelStudio(Connection):
-    """A connected Label Studio."""
+    """
+    A connected Label Studio.
+
+    The outline of a task is without annotations and predictions; it names the ids of the annotations, and the versions
+    that predicted it.
+    """
 
     def project(self, project_id: int) -> ProjectState:
         """Return one project. Raises Refused if it does not exist."""
@@ -55,6 +64,15 @@ class LabelStudio(Connection):
         """Yield every task with fewer annotations than the project asks for, with its predictions, by id."""
         return self._tasks(project_id, IS_OPEN)
 
+    def open_outlines(self, project_id: int, *, without: str | None = None) -> Iterator[StoredTask]:
+        """
+        Yield the outline of every task with fewer annotations than the project asks for, by id.
+
+        *without* leaves out the tasks that a version predicted, and those of versions whose names contain its name.
+        """
+        lacks = [Condition("predictions_model_versions", "not_contains", "List", [without])] if without else []
+        return self._outlines(project_id, [IS_OPEN, *lacks], show_outline(OUTLINE))
+
     def untouched_tasks(self, project_id: int) -> Iterator[StoredTask]:
         """Yield every open task with several predictions but no annotation, skip or draft, by id, in small pages."""
         conditions = (
@@ -65,23 +83,25 @@ class LabelStudio(Connection):
         )
         return self._tasks(project_id, IS_OPEN, *conditions, page_size=FEW)
 
-    def tasks_since(self, project_id: int, moment: datetime | None) -> Iterator[StoredTask]:
-        """Yield every task changed after *moment*, or ever reviewed, with annotations and predictions, by id."""
+    def outlines_since(self, project_id: int, moment: datetime | None) -> Iterator[StoredTask]:
+        """Yield the outline of every task changed after *moment*, or ever reviewed, by id; without its data."""
         if moment is None:
-            return self._tasks(project_id, Condition("total_annotations", "greater", "Number", 0))
-        text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")  # any other form is a 500
-        return self._tasks(project_id, Condition("updated_at", "greater", "Datetime", text))
+            condition = Condition("total_annotations", "greater", "Number", 0)
+        else:
+            text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")  # any other form is a 500
+            condition = Condition("updated_at", "greater", "Datetime", text)
+        without_data = tuple(name for name in OUTLINE if name != "data")
+        return self._outlines(project_id, [condition], show_outline(without_data, resolve_uri=False))
 
     def named_tasks(self, project_id: int, task_ids: Sequence[int]) -> dict[int, StoredTask]:
         """Return the tasks that the project has, with annotations and predictions, by id."""
-        tasks: dict[int, StoredTask] = {}
-        for start in range(0, len(task_ids), SELECTED):
-            selected = {"all": False, "included": list(task_ids[start : start + SELECTED])}
-            params = {"project": project_id, "fields": "all", "page_size": SELECTED}
-            query = json.dumps({"selectedItems": selected, "ordering": ["tasks:id"]})
-            page = self._ask("GET", "api/tasks/", params={**params, "query": query}).get("tasks")
-            tasks |= {task.id: task for task in stored_tasks(page)}
-        return tasks
+        return self._named(project_id, task_ids, {"fields": "all"}, {})
+
+    def named_outlines(self, project_id: int, task_ids: Sequence[int]) -> list[StoredTask]:
+        """Return the outlines of the tasks that the project has, in the order of *task_ids*."""
+        tasks = self._named(project_id, task_ids, show_outline(OUTLINE), HIDING)
+        tasks |= self.named_tasks(project_id, [task.id for task in tasks.values() if task.is_cut])
+        return [tasks[task_id] for task_id in task_ids if task_id in tasks]
 
     def task_data(self, task_id: int) -> Mapping[str, object]:
         """Return the data of one task; asked once. Raises Refused if it does not exist."""
@@ -103,25 +123,30 @@ class LabelStudio(Connection):
 
     def task_ids(self, project_id: int) -> set[int]:
         """Return the ids of all tasks."""
-        return {task.id for task in self._tasks(project_id, fields="task_only")}
+        options = show_outline(("id",), resolve_uri=False)
+        return {task.id for page in self._pages(project_id, (), OUTLINES, options) for task in page}
 
-    def _tasks(
-        self, project_id: int, *conditions: Condition, fields: str = "all", page_size: int = PAGE
+    def _outlines(
+        self, project_id: int, conditions: Sequence[Condition], options: Mapping[str, Any]
     ) -> Iterator[StoredTask]:
-        """Yield tasks page by page, by the last id: page numbers would shift if tasks change meanwhile."""
-        params = {"project": project_id, "fields": fields, "page_size": page_size}
-        last_id = 0
-        while True:
-            filters = write_conditions([*conditions, Condition("id", "greater", "Number", last_id)])
-            query = json.dumps({"ordering": ["tasks:id"], "filters": filters})
-            page = self._ask("GET", "api/tasks/", params={**params, "query": query}).get("tasks")
-            tasks = stored_tasks(page)
-            yield from tasks
-            if not isinstance(page, list) or (page and not tasks):
-                raise UpstreamError(f"{self.url} answered api/tasks/ with something else than tasks")
-            if len(page) < page_size:
-                return
-            last_id = max(task.id for task in tasks)
+        for page in self._pages(project_id, conditions, OUTLINES, options, HIDING):
+            whole = self.named_tasks(project_id, [task.id for task in page if task.is_cut])
+            yield from (whole.get(task.id, task) for task in page)
+
+    def _tasks(self, project_id: int, *conditions: Condition, page_size: int = PAGE) -> Iterator[StoredTask]:
+        for page in self._pages(project_id, conditions, page_size, {"fields": "all"}):
+            yield from page
+
+    def _named(
+        self, project_id: int, task_ids: Sequence[int], options: Mapping[str, Any], query: Mapping[str, Any]
+    ) -> dict[int, StoredTask]:
+        tasks: dict[int, StoredTask] = {}
+        for some_ids in chunked(task_ids, SELECTED):
+            params = {"project": project_id, "page_size": SELECTED, **options}
+            selected = {"selectedItems": {"all": False, "included": some_ids}, "ordering": ["tasks:id"]}
+            page = self._ask("GET", "api/tasks/", params={**params, "query": json.dumps({**query, **selected})})
+            tasks |= {task.id: task for task in stored_tasks(page.get("tasks"))}
+        return tasks
 
     def store_predictions(self, project_id: int, predictions: Sequence[NewPrediction]) -> int:
         """Add predictions; return how many were stored. Raises NotStored, after all that fit are stored."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -11,11 +11,14 @@ from typing import Any
 
 from loop.errors import LegacyTokenRefused, Refused, UpstreamError
 from loop.http_addresses import path_within
+from loop.label_studio.tasks import StoredTask, stored_tasks
+from loop.label_studio.views import Condition, write_conditions
 from loop.once import Once
 from loop.secrecy import add_secret
 
 Json = dict[str, Any]
 ONCE = {"max_retries": 0}  # a write is not repeated by itself: the caller can find out whether it was done
+KEY_PATH = "api/current-user/whoami"  # needs a key; the list of projects counts the tasks of each
 LEGACY_TOKENS_OFF = "legacy token authentication has been disabled"  # in Label Studio's answer
 ADVICE = {  # by the status of an answer
     401: "; set LABEL_STUDIO_API_KEY to a key of this Label Studio",
@@ -57,8 +60,7 @@ class Connection:
     def answers(self) -> bool:
         """Whether Label Studio answers and accepts our key."""
         try:
-            self._ask("GET", "api/version", request_options={"max_retries": 0, "timeout_in_seconds": 3})
-            self.check_key()
+            self._ask("GET", KEY_PATH, request_options={**ONCE, "timeout_in_seconds": 3})
         except UpstreamError:
             return False
         return True
@@ -69,7 +71,7 @@ class Connection:
 
     def check_key(self) -> None:
         """Ask for something that needs the key, once. Raises UpstreamError, with the status if there was an answer."""
-        self._ask("GET", "api/projects/", params={"page_size": 1}, request_options=ONCE)
+        self._ask("GET", KEY_PATH, request_options=ONCE)
 
     def version(self) -> str:
         """Return the version of Label Studio, `unknown` if it does not tell; asked once."""
@@ -112,6 +114,29 @@ class Connection:
             raise UpstreamError(f"{text}; set LABEL_STUDIO_API_KEY to a new one", error.status_code) from error
         except (ValueError, OverflowError) as error:
             raise UpstreamError("LABEL_STUDIO_API_KEY is no token of Label Studio: copy it again") from error
+
+    def _pages(
+        self,
+        project_id: int,
+        conditions: Sequence[Condition],
+        page_size: int,
+        options: Mapping[str, Any],
+        query: Mapping[str, Any] | None = None,
+    ) -> Iterator[list[StoredTask]]:
+        """Yield pages of tasks, by the last id: page numbers would shift if tasks change meanwhile."""
+        params = {"project": project_id, "page_size": page_size, **options}
+        last_id = 0
+        while True:
+            filters = write_conditions([*conditions, Condition("id", "greater", "Number", last_id)])
+            wanted = json.dumps({**(query or {}), "ordering": ["tasks:id"], "filters": filters})
+            page = self._ask("GET", "api/tasks/", params={**params, "query": wanted}).get("tasks")
+            tasks = stored_tasks(page)
+            yield tasks
+            if not isinstance(page, list) or (page and not tasks):
+                raise UpstreamError(f"{self.url} answered api/tasks/ with something else than tasks")
+            if len(page) < page_size:
+                return
+            last_id = max(task.id for task in tasks)
 
     def _ask(self, method: str, path: str, **request: Any) -> Json:
         answer = self._answer(method, path, **request)

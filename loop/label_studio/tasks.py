@@ -14,6 +14,7 @@ from loop.label_studio.shapes import number
 from loop.storage.storable import LARGEST_ID
 
 Json = Mapping[str, Any]
+LONGEST_LIST = 300  # characters of versions in an outline; Label Studio cuts them at 500, and then removes quotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,12 @@ class StoredTask:
         return any((*counts, fields.get("draft_exists", True), fields.get("annotations"), fields.get("drafts")))
 
     @property
+    def is_annotated(self) -> bool:
+        """Whether it has an annotation or a skip; an outline tells it as well, and a task that tells nothing counts."""
+        fields = self._fields
+        return bool(fields["annotations"] if "annotations" in fields else fields.get("annotations_ids", True))
+
+    @property
     def predictions(self) -> list[StoredPrediction]:
         """Its predictions that are JSON objects."""
         return [StoredPrediction(prediction) for prediction in objects(self._fields.get("predictions"))]
@@ -149,8 +156,13 @@ class StoredTask:
         return next(filter(None, map(image_size, results)), None)
 
     def has(self, version: str) -> bool:
-        """Whether Label Studio stores a prediction of a version for it."""
-        return bool(self.predictions_of(version))
+        """Whether Label Studio stores a prediction of a version for it; an outline tells it as well."""
+        return bool(self.predictions_of(version)) or f",{_join(version)}," in f",{self._listed_versions},"
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it is an outline with more versions than Label Studio names in one."""
+        return len(self._listed_versions) >= LONGEST_LIST
 
     def read(self, image_key: str) -> Task:
         """Read its id and the address of its image under *image_key*. Raises PayloadError."""
@@ -178,8 +190,19 @@ class StoredTask:
         return sorted(predictions, key=lambda prediction: prediction.created_at)
 
     @property
+    def _listed_versions(self) -> str:
+        """The versions of its predictions as an outline names them, separated by commas."""
+        versions = self._fields.get("predictions_model_versions")
+        return _join(versions) if isinstance(versions, str) and "predictions" not in self._fields else ""
+
+    @property
     def _fields(self) -> Json:
         return self._json if isinstance(self._json, Mapping) else {}
+
+
+def _join(versions: str) -> str:
+    """Return versions as Label Studio on SQLite joins them: on PostgreSQL a blank follows each comma."""
+    return versions.replace(", ", ",")
 
 
 def stored_tasks(listed: object) -> list[StoredTask]:

@@ -1,4 +1,4 @@
-"""The views (tabs) of Label Studio's Data Manager, and their conditions on tasks. Pure."""
+"""The views (tabs) of Label Studio's Data Manager: their conditions on tasks, and the columns of a task. Pure."""
 
 from __future__ import annotations
 
@@ -30,6 +30,16 @@ class Condition(NamedTuple):
         return {"filter": PREFIX + self.column, "operator": self.operator, "type": self.kind, "value": self.value}
 
 
+# Label Studio computes columns that are neither fields of a task nor hidden; older versions send all fields as well.
+OUTLINE = ("id", "data", "is_labeled", "annotations_ids", "predictions_model_versions")
+HIDDEN = tuple(
+    f"tasks:{column}"
+    for column in (
+        *("annotations_results", "annotators", "avg_lead_time", "completed_at", "draft_exists", "file_upload"),
+        *("predictions_results", "predictions_score", "state", "storage_filename"),
+    )
+)
+HIDING = {"hiddenColumns": {"explore": HIDDEN, "labeling": HIDDEN}}
 IS_OPEN = Condition("completed_at", "empty", "Datetime", True)  # has fewer annotations than the project asks for
 
 
@@ -126,3 +136,8 @@ def write_view(view: View) -> dict[str, Any]:
 def write_conditions(conditions: Sequence[Condition]) -> dict[str, Any]:
     """Write conditions that must all hold as filters of the API."""
     return {"conjunction": "and", "items": [condition.as_json() for condition in conditions]}
+
+
+def show_outline(fields: Sequence[str], *, resolve_uri: bool = True) -> dict[str, Any]:
+    """Return the parameters of a request for these fields alone; *resolve_uri*: with the addresses of a storage."""
+    return {"fields": "task_only", "include": ",".join(fields), "resolve_uri": resolve_uri}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,6 +28,16 @@ MOST_NAMED = 5  # unreadable annotations in the error of one task
 AT_ONCE = 100  # tasks fetched by id that are in memory at once
 OVERLAP = timedelta(seconds=5)  # compared twice, because Label Studio's clock is known to the second only
 
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """The tasks that changed and have reviews, there or in the records; whether an open one lacks a prediction."""
+
+    to_compare: set[int]
+    is_any_unpredicted: bool
+
 
 @dataclass(frozen=True, slots=True)
 class Synced:
@@ -48,20 +59,21 @@ def sync(reviews: ReviewsRoom, project_id: int) -> Synced:
     _follow_label_config(reviews, project_id)
     project, config = reviews.studio.projects.get(project_id), reviews.reading_config(project_id)
     uncompared = reviews.store.find_uncompared(project_id)  # before the tasks: later changes are for the next sync
-    champion = reviews.registry.versions.champion(project_id)
     waiting = reviews.set_aside.ids(project_id)
-    seen, touched, faults, is_new = set[int](), set[int](), dict[int, list[Fault]](), False
-    for task in _tasks_to_compare(reviews, project, {review.task_id for review in uncompared} | waiting):
+    changed = _find_changed(reviews, project)
+    seen, touched, faults = set[int](), set[int](), dict[int, list[Fault]]()
+    to_compare = changed.to_compare | {review.task_id for review in uncompared} | waiting
+    for task in _read_tasks(reviews, project_id, to_compare):
         result = attempt(partial(_compare, reviews, project_id, config, task, began))
-        changed, task_faults = (set[int](), [result]) if isinstance(result, Fault) else result
-        touched |= changed
+        task_ids, task_faults = (set[int](), [result]) if isinstance(result, Fault) else result
+        touched |= task_ids
         seen.add(task.id)
         faults |= {task.id: task_faults} if task_faults else {}
-        is_new |= champion is not None and not task.is_labeled and not task.has(champion.name)
     touched |= _delete_missing_tasks(reviews, project_id)
     _set_aside(reviews, project_id, seen | waiting, faults)
-    judge_tasks(reviews, project_id, seen | touched | waiting)  # *seen*: a killed sync may have recorded, not judged
-    if is_new:
+    unjudged = seen | waiting | reviews.verdicts.find_stale(project_id)  # a killed sync may have recorded, not judged
+    judge_tasks(reviews, project_id, touched | unjudged)
+    if changed.is_any_unpredicted:
         follow.ask_refresh(reviews.registry, project_id)
     reviews.store.mark_compared(project_id, uncompared)
     reviews.studio.projects.record_sync(project_id, began - OVERLAP, label_config=project.label_config)
@@ -99,15 +111,24 @@ def _set_aside(reviews: ReviewsRoom, project_id: int, tried: set[int], faults: M
             fault.log(f"project {project_id} task {task_id}")
 
 
-def _tasks_to_compare(reviews: ReviewsRoom, project: Project, task_ids: Iterable[int]) -> Iterator[StoredTask]:
-    """Yield the tasks that changed since the last sync, then the others of *task_ids* that still exist."""
-    left = set(task_ids)
-    for task in reviews.studio.client.tasks_since(project.id, project.synced_until):
-        if task.id:
-            left.discard(task.id)
-            yield task
-    for some_ids in chunked(sorted(left), AT_ONCE):
-        yield from reviews.studio.client.named_tasks(project.id, some_ids).values()
+def _find_changed(reviews: ReviewsRoom, project: Project) -> _Changed:
+    """Find what changed since the last sync by the outlines of the tasks: most have no reviews."""
+    champion = reviews.registry.versions.champion(project.id)
+    known, to_compare, is_any_unpredicted = reviews.store.standing(project.id, TASK), set[int](), False
+    for task in reviews.studio.client.outlines_since(project.id, project.synced_until):
+        if task.id and (task.is_annotated or task.id in known):
+            to_compare.add(task.id)
+        is_any_unpredicted |= champion is not None and not task.is_labeled and not task.has(champion.name)
+    return _Changed(to_compare, is_any_unpredicted)
+
+
+def _read_tasks(reviews: ReviewsRoom, project_id: int, task_ids: Iterable[int]) -> Iterator[StoredTask]:
+    """Yield those of the tasks that exist, with their annotations."""
+    ids = sorted(task_ids)
+    for number, some_ids in enumerate(chunked(ids, AT_ONCE)):
+        if number and number % 10 == 0:
+            log.info("project %d: %d of %d tasks with reviews compared", project_id, number * AT_ONCE, len(ids))
+        yield from reviews.studio.client.named_tasks(project_id, some_ids).values()
 
 
 def _follow_label_config(reviews: ReviewsRoom, project_id: int) -> None:
@@ -139,7 +160,8 @@ def _compare(
     is_undeleted = reviews.store.undelete(project_id, ANNOTATION, existing)
     is_undeleted |= reviews.store.undelete(project_id, TASK, {task.id: max(existing.values())} if existing else {})
     missing = _find_missing(reviews, project_id, task, began)
-    reviews.store.delete(project_id, ANNOTATION, missing, is_current=True)
+    if missing:  # no other writer waits where nothing is to be written
+        reviews.store.delete(project_id, ANNOTATION, missing, is_current=True)
     return changed | ({task.id} if is_undeleted or missing else set()), faults
 
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from loop.label_studio.payloads import Review
 from loop.regions import write_region
 from loop.reviews.operation_store import OperationState
+from loop.reviews.standing import is_standing
 from loop.reviews.verdict_query import Cursor, ReviewSource, VerdictFilter, VerdictRecord
 from loop.reviews.verdicts import Verdict
 from loop.serving.store import LoggedPrediction
@@ -41,6 +42,13 @@ class VerdictStore:
             ]
             if rows:
                 connection.execute(verdicts.insert(), rows)
+
+    def find_stale(self, project_id: int) -> set[int]:
+        """Return the tasks that have verdicts and no review any more."""
+        has_review = sa.exists().where(reviews.c.task_id == verdicts.c.task_id, is_standing(project_id))
+        query = sa.select(verdicts.c.task_id).where(verdicts.c.project_id == project_id, ~has_review).distinct()
+        with self._engine.connect() as connection:
+            return set(connection.scalars(query))
 
     def page(
         self, wanted: VerdictFilter, after: Cursor | None = None, most: int = PAGE

@@ -5,52 +5,73 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import chain
 
 from loop.errors import NotStored, Refused, UpstreamError
 from loop.job_queue.progress import JobProgress
 from loop.label_studio.projects import Project
-from loop.label_studio.tasks import StoredTask
 from loop.registry.follow import follow
 from loop.registry.store import Version
 from loop.serving import shadow
 from loop.serving.retire import retire
 from loop.serving.room import ServingRoom
-from loop.serving.store_predictions import PredictionCounts, predict_and_store
+from loop.serving.store_predictions import Batches, PredictionCounts
+from loop.serving.waiting_tasks import WaitingTasks
 from loop.serving.write_groups import write_groups
 
 log = logging.getLogger(__name__)
 
 MOST_NAMED = 10  # broken tasks in the line of the job
+TURN = timedelta(seconds=60)  # that a run works at least before it gives way
+PATIENCE = timedelta(seconds=20)  # that other jobs wait before a run gives way
 
 
-class _RefreshProgress:
-    """Follows a run over *tasks* from batch to batch."""
+class _Run:
+    """One run over the open tasks, from batch to batch; *stopped* says why it ended before it was done."""
 
-    def __init__(self, serving: ServingRoom, project_id: int, version: str, tasks: int) -> None:
-        self._serving, self._project_id, self._version, self._tasks = serving, project_id, version, tasks
+    def __init__(self, serving: ServingRoom, project: Project, version: str) -> None:
+        self._serving, self._project, self._version = serving, project, version
+        client = serving.studio.client
+        self.total = client.count_open(project.id) - client.count_open(project.id, version)
+        self.counts, self.stopped = PredictionCounts(), ""
         self._began, self._is_first = time.monotonic(), True
 
-    def note(self, left: int) -> bool:
-        """Report the progress, make the queue follow after the first batch; return whether to go on."""
-        serving, project_id, queue = self._serving, self._project_id, self._serving.registry.queue
-        done = self._tasks - left
-        progress = JobProgress(done, left, done / max(time.monotonic() - self._began, 1e-3))
-        log.info("project %d: %s on the open tasks: %s", project_id, self._version, progress.line)
-        champion = serving.registry.versions.champion(project_id)
-        if champion is None or champion.name != self._version:
-            queue.note_progress(f"refresh-{project_id}", replace(progress, left=0))
-            return False
-        queue.note_progress(f"refresh-{project_id}", progress)
-        if self._is_first and left:
+    def may_go_on(self) -> bool:
+        """Whether the version still serves, and no other job has waited for long."""
+        if not self.stopped:
+            self.stopped = self._find_stop()
+        return not self.stopped
+
+    def note(self, counts: PredictionCounts) -> None:
+        """Report the progress, and make the queue follow after the first batch."""
+        self.counts += counts
+        done, queue = self.counts.tried, self._serving.registry.queue
+        progress = JobProgress(done, max(0, self.total - done), done / max(time.monotonic() - self._began, 1e-3))
+        if counts.tried:
+            log.info("project %d: %s on the open tasks: %s", self._project.id, self._version, progress.line)
+        is_over = not self.may_go_on()
+        queue.note_progress(f"refresh-{self._project.id}", replace(progress, left=0) if is_over else progress)
+        if self._is_first and progress.left and not is_over:
             with suppress(UpstreamError):  # it is done again at the end
-                follow(serving.registry, project_id)
+                follow(self._serving.registry, self._project.id)
         self._is_first = False
-        return True
+
+    def _find_stop(self) -> str:
+        champion = self._serving.registry.versions.champion(self._project.id)
+        if champion is None or champion.name != self._version:
+            return "another version serves"
+        if time.monotonic() - self._began < TURN.total_seconds():
+            return ""
+        with suppress(UpstreamError):
+            oldest = self._serving.registry.queue.oldest()
+            if oldest and datetime.now(UTC) - oldest > PATIENCE:
+                return "it gives way to other jobs, and goes on after them"
+        return ""
 
 
 def refresh(serving: ServingRoom, project_id: int) -> str:
@@ -58,9 +79,9 @@ def refresh(serving: ServingRoom, project_id: int) -> str:
     Store the champion's predictions for every open task that lacks them, then make the queue follow them.
 
     A second run stores nothing twice: tasks with a prediction of this version are left out. The refresh counts as done
-    only at its end: where it is killed, or stopped because another version serves, the sweep asks for it again. Raises
-    UpstreamError, NotStored after all other work is done, and RegistryError or DetectorBroken where the champion does
-    not work: nothing is stored for a version that cannot predict.
+    only at its end: where it is killed, or stopped because another version serves or other jobs wait, the sweep asks
+    for it again. Raises UpstreamError, NotStored after all other work is done, and RegistryError or DetectorBroken
+    where the champion does not work: nothing is stored for a version that cannot predict.
     """
     project = serving.studio.projects.get(project_id)
     champion = serving.registry.versions.champion(project_id)
@@ -68,31 +89,24 @@ def refresh(serving: ServingRoom, project_id: int) -> str:
         serving.studio.projects.record_refresh(project, "")
         return "nothing to predict with yet"
     execution = str(uuid.uuid4())
-    waiting, beside, known = list[StoredTask](), list[StoredTask](), dict[int, StoredTask]()
-    for task in serving.studio.client.open_tasks(project_id):
-        if task.has(champion.name):
-            known[task.id] = task
-        else:
-            waiting.append(task)
-        if shadow.covers(project, champion.name, task):
-            beside.append(task)
-    empty = _find_empty(serving, project_id, champion.name, known)
-    waiting += [known[task_id] for task_id in empty]
-    _take_over(serving, project_id, champion.name, list(known), execution)
-    predicted = _predict(serving, project, champion, waiting, empty, execution)
+    _take_over(serving, project_id, champion.name, execution)
+    run, tasks = _Run(serving, project, champion.name), WaitingTasks(serving, project, champion.name)
+    _predict(serving, project, champion, run, tasks, execution)
     serving.vision.ask_vectors(project_id)
-    line = f"{champion.name}: {predicted.done} of {len(waiting)} open tasks predicted"
-    if predicted.left:
-        return f"{line}, then another version serves"
+    total = run.total + len(tasks.empty)
+    line = f"{champion.name}: {run.counts.done} of {max(total, run.counts.tried)} open tasks predicted"
+    if run.stopped:
+        return f"{line}, then {run.stopped}"
     lines = [f"{line}; {follow(serving.registry, project_id).line}"]
     write_groups(serving, project_id)
-    lines += shadow.predict_by_shadow(serving, project, beside, execution)
-    if predicted.refused:
-        raise NotStored(project_id, dict(predicted.refused), predicted.done)
+    lines += shadow.predict_by_shadow(serving, project, tasks.beside, execution)
+    if run.counts.refused:
+        raise NotStored(project_id, dict(run.counts.refused), run.counts.done)
     serving.studio.projects.record_refresh(project, champion.name)
     if serving.policy.keep_predictions == 0:  # else the schedule does it later
         lines.append(retire(serving, project_id))
-    return "; ".join([*lines, *(f"task {item.task_id}: {item.error}" for item in predicted.broken[:MOST_NAMED])])
+    broken = run.counts.broken[:MOST_NAMED]
+    return "; ".join([*lines, *(f"task {suggestion.task_id}: {suggestion.error}" for suggestion in broken)])
 
 
 def is_due(serving: ServingRoom, project: Project) -> bool:
@@ -103,54 +117,23 @@ def is_due(serving: ServingRoom, project: Project) -> bool:
 
 
 def _predict(
-    serving: ServingRoom,
-    project: Project,
-    champion: Version,
-    tasks: Sequence[StoredTask],
-    empty: Mapping[int, list[int]],
-    execution: str,
-) -> PredictionCounts:
-    """Predict tasks, and remove the *empty* predictions of tasks that now have another."""
-    if not tasks:
-        return PredictionCounts()
+    serving: ServingRoom, project: Project, champion: Version, run: _Run, tasks: WaitingTasks, execution: str
+) -> None:
+    """Predict tasks, and remove the empty predictions of tasks that now have another."""
+    waiting = tasks.walk()
+    first = next(waiting, None)
+    if first is None:
+        return
     match = partial(serving.matching.find_recorded, project)
-    predicted, progress = PredictionCounts(), _RefreshProgress(serving, project.id, champion.name, len(tasks))
-    for predicted in predict_and_store(
-        serving, project, serving.registry.load(champion), tasks, execution, match=match
-    ):
-        if not progress.note(predicted.left):
-            break
-    if predicted.left:
-        return predicted
-    failed = {suggestion.task_id for suggestion in predicted.broken} | predicted.refused.keys()
-    _remove(
-        serving, (prediction_id for task_id, ids in empty.items() if task_id not in failed for prediction_id in ids)
-    )
-    return predicted
-
-
-def _find_empty(
-    serving: ServingRoom, project_id: int, version: str, known: Mapping[int, StoredTask]
-) -> dict[int, list[int]]:
-    """
-    Return, by task, the stored predictions that are empty because the task could not be predicted.
-
-    Label Studio stores the answer of `/predict` also while a version is broken or an image cannot be read; our log does
-    not have it. An empty prediction that is in our log has no boxes because nothing was detected.
-    """
-    stored = {task_id: task.predictions_of(version) for task_id, task in known.items()}
-    without_boxes = {
-        task_id: predictions
-        for task_id, predictions in stored.items()
-        if all(prediction.is_empty for prediction in predictions)
-    }
-    logged = serving.predictions.newest(project_id, without_boxes, version=version)
-    logged |= serving.predictions.newest(project_id, without_boxes, is_shadow=True, version=version)
-    return {
-        task_id: [prediction.id for prediction in predictions if prediction.id]
-        for task_id, predictions in without_boxes.items()
-        if task_id not in logged
-    }
+    served = serving.registry.load(champion)
+    batches = Batches(serving, project, served, execution, match=match, may_go_on=run.may_go_on)
+    for counts in batches.run(chain([first], waiting)):
+        run.note(counts)
+        if run.stopped:
+            return
+    failed = {suggestion.task_id for suggestion in run.counts.broken} | run.counts.refused.keys()
+    empty = {task_id: ids for task_id, ids in tasks.empty.items() if task_id not in failed}
+    _remove(serving, (prediction_id for ids in empty.values() for prediction_id in ids))
 
 
 def _remove(serving: ServingRoom, prediction_ids: Iterable[int]) -> None:
@@ -159,9 +142,12 @@ def _remove(serving: ServingRoom, prediction_ids: Iterable[int]) -> None:
             serving.studio.client.delete_prediction(prediction_id)
 
 
-def _take_over(serving: ServingRoom, project_id: int, version: str, task_ids: Sequence[int], execution: str) -> None:
+def _take_over(serving: ServingRoom, project_id: int, version: str, execution: str) -> None:
     """Log the predictions of a former shadow that is now the champion as served: Label Studio shows them already."""
-    ours = serving.predictions.newest(project_id, task_ids, is_shadow=True, version=version)
+    shadowed = serving.predictions.find_shadowed(project_id, version)
+    outlines = serving.studio.client.named_outlines(project_id, shadowed)
+    shown = [task.id for task in outlines if task.has(version) and not task.is_labeled]
+    ours = serving.predictions.newest(project_id, shown, is_shadow=True, version=version)
     served = serving.predictions.newest(project_id, ours)
     now = datetime.now(UTC)
     serving.predictions.append(

@@ -10,7 +10,7 @@ from loop.label_studio.tasks import StoredTask
 from loop.serving.room import ServingRoom
 from loop.serving.shadow_share import is_in_share
 from loop.serving.store import LoggedPrediction
-from loop.serving.store_predictions import predict_and_store
+from loop.serving.store_predictions import Batches
 from loop.vision.addresses import identify
 
 
@@ -61,11 +61,11 @@ def predict_by_shadow(serving: ServingRoom, project: Project, tasks: Sequence[St
     is_shown = project.is_shadow_shown
     try:
         served = serving.registry.load(serving.registry.versions.get(project.id, name))
-        run = predict_and_store(serving, project, served, waiting, execution, is_shadow=True, is_shown=is_shown)
-        *_, predicted = run
+        batches = Batches(serving, project, served, execution, is_shadow=True, is_shown=is_shown)
+        done = sum(counts.done for counts in batches.run(waiting))
     except (RegistryError, DetectorBroken) as error:
         return [f"shadow {name} answers nothing: {error}"]
-    return [f"shadow {name}: {predicted.done} of {len(waiting)} tasks predicted"]
+    return [f"shadow {name}: {done} of {len(waiting)} tasks predicted"]
 
 
 def _is_prediction_of(known: LoggedPrediction | None, version: str, image: object) -> bool:

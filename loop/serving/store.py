@@ -10,8 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from loop.regions import Region, read_regions, write_regions
+from loop.serving.log_search import LogSearch, has_boxes, is_unused
 from loop.storage.queries import chunked
-from loop.storage.tables import predictions, reviews, verdicts
+from loop.storage.tables import predictions
 
 QUEUE, AUDIT = "queue", "audit"
 
@@ -43,14 +44,6 @@ class LoggedPrediction:
 
 
 @dataclass(frozen=True, slots=True)
-class ServedCount:
-    """How many predictions were logged, and of how many tasks."""
-
-    predictions: int
-    tasks: int
-
-
-@dataclass(frozen=True, slots=True)
 class ReplacedPrediction:
     """A prediction that a later prediction of its task replaced."""
 
@@ -59,11 +52,8 @@ class ReplacedPrediction:
     version: str
 
 
-class PredictionLog:
+class PredictionLog(LogSearch):
     """The log in the records."""
-
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
 
     def append(self, entries: Sequence[LoggedPrediction]) -> int:
         """
@@ -84,7 +74,7 @@ class PredictionLog:
     def of_task(self, project_id: int, task_id: int, *, is_shadow: bool = False) -> list[LoggedPrediction]:
         """Return all predictions for a task that have their boxes, of champions or of shadows, oldest first."""
         of_task = (predictions.c.project_id == project_id, predictions.c.task_id == task_id)
-        of_kind = (predictions.c.is_shadow == is_shadow, _has_boxes())
+        of_kind = (predictions.c.is_shadow == is_shadow, has_boxes())
         query = sa.select(predictions).where(*of_task, *of_kind).order_by(predictions.c.id)
         with self._engine.connect() as connection:
             return [_read(row) for row in connection.execute(query)]
@@ -106,7 +96,7 @@ class PredictionLog:
                     predictions.c.is_shadow == is_shadow,
                     predictions.c.task_id.in_(ids),
                     sa.true() if version is None else predictions.c.version == version,
-                    _has_boxes(),
+                    has_boxes(),
                 )
                 .group_by(predictions.c.task_id)
             )
@@ -133,13 +123,6 @@ class PredictionLog:
             entry for entry in entries if region_id in {region.id for region in (*entry.regions, *entry.candidates)}
         ]
 
-    def served_by(self, project_id: int, version: str) -> ServedCount:
-        """Return how much a version has predicted."""
-        counts = sa.func.count(), sa.func.count(predictions.c.task_id.distinct())
-        of_version = (predictions.c.project_id == project_id, predictions.c.version == version)
-        with self._engine.connect() as connection:
-            return ServedCount(*connection.execute(sa.select(*counts).where(*of_version)).one())
-
     def find_replaced(
         self, project_id: int, before: datetime, *, versions: Iterable[str], after: int, until: int, most: int
     ) -> list[ReplacedPrediction]:
@@ -157,20 +140,15 @@ class PredictionLog:
         is_of = columns.project_id + 0 == project_id  # not by the index: it would go through all of the project
         is_replaced = (
             columns.served_at < before,
-            _has_boxes(),
+            has_boxes(),
             columns.version.not_in(list(versions)),
             columns.stream != AUDIT,
-            _is_unused(),
+            is_unused(),
         )
         query = sa.select(columns.id, columns.task_id, columns.version).where(*is_near, is_of, *is_replaced)
         query = query.where(sa.exists().where(*is_same, *is_later)).order_by(columns.id).limit(most)
         with self._engine.connect() as connection:
             return [ReplacedPrediction(*row) for row in connection.execute(query)]
-
-    def last_id(self) -> int:
-        """Return the id of the newest prediction of all projects; 0 if there is none."""
-        with self._engine.connect() as connection:
-            return connection.scalar(sa.select(sa.func.max(predictions.c.id))) or 0
 
     def drop_boxes(self, ids: Sequence[int]) -> int:
         """
@@ -180,25 +158,12 @@ class PredictionLog:
         """
         dropped = {"regions": [], "candidates": [], "image": "", "dropped_at": datetime.now(UTC)}
         others = [column for column in predictions.c if column.name not in dropped]
-        change = predictions.delete().where(predictions.c.id.in_(ids), _has_boxes(), _is_unused()).returning(*others)
+        change = predictions.delete().where(predictions.c.id.in_(ids), has_boxes(), is_unused()).returning(*others)
         with self._engine.begin() as connection:
             rows = [{**row, **dropped} for row in connection.execute(change).mappings()]
             if rows:
                 connection.execute(predictions.insert(), rows)
         return len(rows)
-
-
-def _has_boxes() -> sa.ColumnElement[bool]:
-    return predictions.c.dropped_at.is_(None)
-
-
-def _is_unused() -> sa.ColumnElement[bool]:
-    """No review of the task ever came, and no verdict compares with the prediction."""
-    columns = predictions.c
-    of_task = (reviews.c.project_id == columns.project_id, reviews.c.task_id == columns.task_id)
-    of_verdict = (verdicts.c.project_id == columns.project_id, verdicts.c.task_id == columns.task_id)
-    is_judged = sa.exists().where(*of_verdict, verdicts.c.prediction_id == columns.id)
-    return sa.and_(~sa.exists().where(*of_task), ~is_judged)
 
 
 def _repeats(entry: LoggedPrediction, newest: LoggedPrediction | None) -> bool:

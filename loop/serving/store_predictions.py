@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 
 from loop.errors import NotStored
 from loop.label_studio.projects import Project
@@ -16,53 +19,98 @@ from loop.serving.queue_order import audit_draw
 from loop.serving.room import ServingRoom
 
 BATCH = 200  # tasks predicted, logged and stored at a time
+AT_ONCE = 2  # batches under way: one is predicted while the other one is stored
 
 
 @dataclass(frozen=True, slots=True)
 class PredictionCounts:
     """
-    How many tasks were predicted, or, where predictions are shown, stored.
+    How many of the tasks that were *tried* are predicted, or, where predictions are shown, stored.
 
     *broken* are the suggestions for tasks that could not be predicted. *refused* has, by task, the reason why Label
-    Studio did not store a prediction. *left* is the number of tasks that are still to be predicted.
+    Studio did not store a prediction.
     """
 
+    tried: int = 0
     done: int = 0
     broken: Sequence[Suggestion] = ()
     refused: Mapping[int, str] = field(default_factory=dict)
-    left: int = 0
+
+    def __add__(self, other: PredictionCounts) -> PredictionCounts:
+        """Return the counts of both together."""
+        broken, refused = (*self.broken, *other.broken), {**self.refused, **other.refused}
+        return PredictionCounts(self.tried + other.tried, self.done + other.done, broken, refused)
 
 
-def predict_and_store(
-    serving: ServingRoom,
-    project: Project,
-    served: LoadedVersion,
-    tasks: Sequence[StoredTask],
-    execution: str,
-    *,
-    is_shadow: bool = False,
-    is_shown: bool = True,
-    match: MatchBatch = match_nothing,
-) -> Iterator[PredictionCounts]:
+@dataclass(frozen=True, slots=True)
+class Batches:
     """
-    Pre-annotate tasks with one version and, where *is_shown*, store the predictions in Label Studio, batch by batch.
+    Predicts tasks of a project with one version, and stores the predictions in Label Studio where *is_shown*.
 
-    Yield the counts up to now after each batch. Audited tasks come last, because they are placed among the scores of
-    all others. *match* returns the matches of a batch by task id. Raises UpstreamError, and DetectorBroken where the
-    version detects on no image any more.
+    *match* returns the matches of a batch by task id. A batch is left out where *may_go_on* says no: before it is
+    predicted, and again before it is stored.
     """
-    config = project.config().with_synonyms(serving.studio.classes.book(project.id).synonyms())
-    done, broken, refused = 0, list[Suggestion](), dict[int, str]()
-    run = PredictionRun(execution, is_shadow)
-    ordered = sorted(tasks, key=lambda task: audit_draw(project.id, task.id, serving.policy.audit) is not None)
-    for start in range(0, len(ordered), BATCH):
-        batch = ordered[start : start + BATCH]
-        answers = pre_annotate(serving, project.id, config, served, batch, match=match, run=run)
-        broken += [answer.suggestion for answer in answers if answer.suggestion.error]
+
+    serving: ServingRoom
+    project: Project
+    served: LoadedVersion
+    execution: str
+    is_shadow: bool = False
+    is_shown: bool = True
+    match: MatchBatch = match_nothing
+    may_go_on: Callable[[], bool] = lambda: True
+
+    def run(self, tasks: Iterable[StoredTask]) -> Iterator[PredictionCounts]:
+        """
+        Pre-annotate tasks and store the predictions; yield the counts of each batch when it is stored.
+
+        The tasks are read as they are needed. Audited tasks come last, because they are placed among the scores of all
+        others. Raises UpstreamError, and DetectorBroken where the version detects on no image any more.
+        """
+        audited = list[int]()
+        yield from self._run(self._put_off(tasks, audited))
+        yield from self._run(self._read(audited))
+
+    def _put_off(self, tasks: Iterable[StoredTask], audited: list[int]) -> Iterator[StoredTask]:
+        """Yield the tasks that are not audited, and append the ids of the others."""
+        for task in tasks:
+            if audit_draw(self.project.id, task.id, self.serving.policy.audit) is None:
+                yield task
+            else:
+                audited.append(task.id)
+
+    def _read(self, task_ids: Sequence[int]) -> Iterator[StoredTask]:
+        for start in range(0, len(task_ids), BATCH):
+            some = task_ids[start : start + BATCH]
+            yield from self.serving.studio.client.named_tasks(self.project.id, some).values()
+
+    def _run(self, tasks: Iterable[StoredTask]) -> Iterator[PredictionCounts]:
+        source, running = iter(tasks), deque[Future[PredictionCounts]]()
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            try:
+                while batch := list(islice(source, BATCH)):
+                    running.append(pool.submit(self._work, batch))
+                    if len(running) >= AT_ONCE:
+                        yield running.popleft().result()
+                while running:
+                    yield running.popleft().result()
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _work(self, batch: Sequence[StoredTask]) -> PredictionCounts:
+        if not self.may_go_on():
+            return PredictionCounts()
+        project, studio = self.project, self.serving.studio
+        config = project.config().with_synonyms(studio.classes.book(project.id).synonyms())
+        run = PredictionRun(self.execution, self.is_shadow)
+        answers = pre_annotate(self.serving, project.id, config, self.served, batch, match=self.match, run=run)
+        broken = [answer.suggestion for answer in answers if answer.suggestion.error]
         predictions = [answer.prediction for answer in answers if answer.suggestion.error is None]
+        if not self.is_shown:
+            return PredictionCounts(len(batch), len(predictions), broken)
+        if not self.may_go_on():
+            return PredictionCounts()
         try:
-            done += serving.studio.client.store_predictions(project.id, predictions) if is_shown else len(predictions)
+            return PredictionCounts(len(batch), studio.client.store_predictions(project.id, predictions), broken)
         except NotStored as error:
-            done += error.stored
-            refused |= error.reasons
-        yield PredictionCounts(done, broken, refused, len(ordered) - start - len(batch))
+            return PredictionCounts(len(batch), error.stored, broken, error.reasons)

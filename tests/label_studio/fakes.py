@@ -93,7 +93,7 @@ class StudioModel(FakeLabelStudio):
     def now(self):
         return self.clock
 
-    def tasks_since(self, project_id, moment):
+    def outlines_since(self, project_id, moment):
         changed = [one for one in self.tasks if moment is None or self.changed_at.get(one["id"], NOON) > moment]
         return map(StoredTask, changed)
 

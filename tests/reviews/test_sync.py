@@ -4,7 +4,7 @@ import pytest
 
 from loop.reviews.standing import ANNOTATION
 from loop.training.after_reviews import review, sync
-from tests.builders import NOON, region
+from tests.builders import NOON, count_statements, region
 from tests.builders import review as one_review
 from tests.label_studio.builders import boxes
 from tests.label_studio.fakes import StudioModel
@@ -25,6 +25,33 @@ def test_a_killed_sweep_is_made_up_for(empty_records, tmp_path):
         assert sum(kills) > 5
         assert len(state(rooms)[0]) == TASKS
         assert len(state(rooms)[1]) == 2 * TASKS
+
+
+def test_only_tasks_with_reviews_are_read_whole_and_judged(empty_records, tmp_path):
+    studio, read = StudioModel(50), []
+    studio.annotate(studio.tasks[6], boxes("p"))
+    named_tasks = studio.named_tasks
+    studio.named_tasks = lambda project_id, ids: read.extend(ids) or named_tasks(project_id, ids)
+    with connected(empty_records, tmp_path, studio) as rooms:
+        assert sync(rooms.trainings, 1).changed == 1
+        statements = count_statements(rooms.engine, lambda: sync(rooms.trainings, 1))
+
+    assert set(read) == {7}
+    assert statements < 50
+
+
+def test_the_verdicts_of_a_review_that_is_gone_are_removed_by_the_next_sync(empty_records, tmp_path):
+    studio = StudioModel(TASKS)
+    studio.annotate(studio.tasks[0], boxes("p"))
+    with connected(empty_records, tmp_path, studio) as rooms:
+        sync(rooms.trainings, 1)
+        assert rooms.rates.store.read_verdicts(1)
+        rooms.reviews.store.delete(1, ANNOTATION, {1: studio.clock}, is_current=True)  # killed before it judged
+        studio.tasks[0]["annotations"].clear()
+
+        sync(rooms.trainings, 1)
+
+        assert not rooms.rates.store.read_verdicts(1)
 
 
 def test_a_review_that_comes_while_the_sweep_reads_is_kept(empty_records, tmp_path):

@@ -2,35 +2,17 @@
 
 from dataclasses import replace
 
-import pytest
-
 from loop.label_studio.label_config import parse
 from loop.label_studio.tasks import StoredTask
-from loop.regions import Box
-from loop.serving import store_predictions
 from loop.serving.matching import match_nothing
 from loop.serving.pre_annotate import assign_streams, make_log_entries, pre_annotate
 from loop.serving.predict import Suggestion
 from loop.serving.queue_order import NOTHING_KNOWN, AuditPolicy, audit_draw
-from loop.serving.refresh import is_due, refresh
+from loop.serving.refresh import refresh
 from loop.serving.store import AUDIT, QUEUE
 from tests.builders import CONFIG, ls_task
-from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio
+from tests.fakes import FakeImages, FakeLabelStudio
 from tests.swap import swap
-
-
-@pytest.fixture
-def ready(rooms, tmp_path):
-    """A project with a champion and five open tasks, one with a broken image."""
-    (tmp_path / "some.pt").write_bytes(b"weights")
-    rooms.registry.versions.promote(1, rooms.registry.versions.add(1, tmp_path / "some.pt").name, "first")
-    tasks = [ls_task(n) for n in range(1, 6)]
-    return swap(
-        rooms,
-        (rooms.registry.detectors, FakeDetectors((Box(0, 0, 0.5, 0.5), "car", 0.9))),
-        (rooms.vision.images, FakeImages(broken=[3])),
-        (rooms.studio.client, FakeLabelStudio(tasks)),
-    )
 
 
 def test_open_tasks_are_predicted_logged_and_followed(ready):
@@ -58,73 +40,6 @@ def test_done_twice_it_stores_nothing_twice(ready):
     refresh(ready.serving, 1)
 
     assert len(ready.studio.client.stored) == 4
-
-
-class Promoting(FakeLabelStudio):
-    """A Label Studio during whose first batch of predictions another version is promoted."""
-
-    promote = None
-
-    def store_predictions(self, project_id, predictions):
-        stored = super().store_predictions(project_id, predictions)
-        if self.promote:
-            self.promote()
-            self.promote = None
-        return stored
-
-
-@pytest.fixture
-def promoting(ready, monkeypatch):
-    """Five open tasks in batches of two."""
-    monkeypatch.setattr(store_predictions, "BATCH", 2)
-    return swap(ready, (ready.studio.client, Promoting([ls_task(n) for n in (1, 2, 4, 5, 6)])))
-
-
-def test_the_queue_follows_after_the_first_batch(promoting):
-    client = promoting.studio.client
-    stored_when_followed, update = [], client.update_project
-
-    def note_and_update(*given, **fields):
-        stored_when_followed.append(len(client.stored))
-        update(*given, **fields)
-
-    client.update_project = note_and_update
-
-    refresh(promoting.serving, 1)
-
-    assert stored_when_followed == [2]
-    assert len(client.stored) == 5
-
-
-def test_a_run_stops_at_the_next_batch_when_another_version_serves(promoting, tmp_path):
-    (tmp_path / "new.pt").write_bytes(b"new weights")
-    versions = promoting.registry.versions
-    new = versions.add(1, tmp_path / "new.pt").name
-    promoting.studio.client.promote = lambda: versions.promote(1, new, "better")
-
-    line = refresh(promoting.serving, 1)
-
-    assert line == "yolo_detector@1.0.0: 2 of 5 open tasks predicted, then another version serves"
-    assert len(promoting.studio.client.stored) == 2
-    assert is_due(promoting.serving, promoting.studio.projects.get(1))
-    refresh(promoting.serving, 1)
-    assert [one["model_version"] for one in promoting.studio.client.stored[2:]] == [new] * 5
-    assert not is_due(promoting.serving, promoting.studio.projects.get(1))
-
-
-def test_a_run_says_what_is_done_and_left_in_the_log_and_to_the_queue(promoting, caplog):
-    caplog.set_level("INFO", "loop.serving.refresh")
-
-    refresh(promoting.serving, 1)
-
-    notes = promoting.queue.progress
-    assert [(job, note.done, note.left) for job, note in notes] == [
-        ("refresh-1", 2, 3),
-        ("refresh-1", 4, 1),
-        ("refresh-1", 5, 0),
-    ]
-    said = "project 1: yolo_detector@1.0.0 on the open tasks: "
-    assert [record.message for record in caplog.records] == [said + note.line for _, note in notes]
 
 
 def test_a_broken_image_is_told(ready):

@@ -10,7 +10,7 @@ from loop.label_studio.tasks import read_tasks
 from loop.label_studio.views import View, write_view
 from loop.regions import Box
 from loop.registry.loaded_version import LoadedVersion
-from loop.serving.store_predictions import predict_and_store
+from loop.serving.store_predictions import Batches
 from loop.taxonomy.publish import publish, publish_views
 from loop.taxonomy.result import TaskMatches
 from loop.taxonomy.taxonomy import Node, Taxonomy
@@ -107,7 +107,7 @@ def test_what_is_known_at_once_is_stored_at_once(ready):
             if suggestion.task_id == 4
         }
 
-    list(predict_and_store(ready.serving, project, served, read_tasks(ready.studio.client.tasks), "x", match=matching))
+    list(Batches(ready.serving, project, served, "x", match=matching).run(read_tasks(ready.studio.client.tasks)))
 
     assert [len(one["result"]) for one in ready.studio.client.stored] == [2, 1]
     assert "0 predictions show other" in published(

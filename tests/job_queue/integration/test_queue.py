@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 from redis import Redis
@@ -15,7 +15,8 @@ from loop.errors import UpstreamError
 from loop.installation.processes import EmbeddedRedis
 from loop.job_queue.connection import connect
 from loop.job_queue.progress import JobProgress
-from loop.job_queue.queue import DEFAULT, GPU, PROGRESS_SECONDS, JobQueue
+from loop.job_queue.progress_notes import PROGRESS_SECONDS
+from loop.job_queue.queue import DEFAULT, GPU, JobQueue
 from loop.settings import Settings
 from loop.training.ask import ask_training
 from loop.training.retrain import cancel
@@ -52,19 +53,39 @@ def test_a_hundred_asks_make_one_job(jobs):
 
 
 def test_progress_is_read_until_nothing_is_left(jobs, connection):
-    jobs.note_progress("refresh-1", JobProgress(200, 100, 12.5))
-    jobs.note_progress("refresh-2", JobProgress(3, 7, 0.5))
+    with jobs.alone("refresh-1"), jobs.alone("refresh-2"):
+        jobs.note_progress("refresh-1", JobProgress(200, 100, 12.5))
+        jobs.note_progress("refresh-2", JobProgress(3, 7, 0.5))
 
-    assert jobs.read_progress()["refresh-1"] == JobProgress(200, 100, 12.5)
-    assert 0 < connection.ttl("loop:progress:refresh-1") <= PROGRESS_SECONDS
-    jobs.note_progress("refresh-1", JobProgress(300, 0, 12.5))
-    assert list(jobs.read_progress()) == ["refresh-2"]
+        assert jobs.read_progress()["refresh-1"] == JobProgress(200, 100, 12.5)
+        assert 0 < connection.ttl("loop:progress:refresh-1") <= PROGRESS_SECONDS
+        jobs.note_progress("refresh-1", JobProgress(300, 0, 12.5))
+        assert list(jobs.read_progress()) == ["refresh-2"]
+
+
+def test_the_progress_of_a_job_that_was_killed_is_not_shown(jobs, connection):
+    with jobs.alone("refresh-1"):
+        jobs.note_progress("refresh-1", JobProgress(200, 100, 12.5))
+        connection.delete("loop:refresh-1")  # as the lock of a killed process expires
+
+        assert jobs.read_progress() == {}
+
+
+@pytest.mark.parametrize(("workers", "places"), [(0, 1), (1, 1), (2, 1), (4, 3)])
+def test_long_jobs_leave_a_worker_to_the_short_ones(jobs, connection, workers, places):
+    for _ in range(workers):
+        SimpleWorker([Queue(DEFAULT, connection=connection)], connection=connection).register_birth()
+
+    with ExitStack() as running:
+        taken = [running.enter_context(jobs.leave_a_worker("refresh")) for _ in range(5)]
+
+    assert taken == [number < places for number in range(5)]
 
 
 ASK = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from loop.wiring import build
 from loop.training.ask import ask_training
 with closing(build()) as rooms:

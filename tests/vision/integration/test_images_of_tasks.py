@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from loop.datasets import assemble
-from loop.serving.store_predictions import predict_and_store
+from loop.serving.store_predictions import Batches
 from loop.storage.tables import reviews
 from loop.training.after_reviews import sync
 from loop.vision.image_reader import read_pixels
@@ -64,10 +64,10 @@ def test_images_of_every_kind_are_predicted_shown_and_in_the_dataset(
     api.post(f"/api/projects/{project_id}/import", json=tasks).raise_for_status()
     config = api.get(f"/api/projects/{project_id}").json()["label_config"]
     rooms.studio.projects.save(project_id, "Images", config)
-    stored = list(rooms.studio.client.open_tasks(project_id))
+    stored = list(rooms.studio.client.open_outlines(project_id))
 
     served = rooms.registry.load(None)
-    *_, predicted = predict_and_store(rooms.serving, rooms.studio.projects.get(project_id), served, stored, "a test")
+    (predicted,) = Batches(rooms.serving, rooms.studio.projects.get(project_id), served, "a test").run(stored)
     for task in stored:
         api.post(f"/api/tasks/{task.id}/annotations", json={"result": [REVIEW], "lead_time": 5}).raise_for_status()
     sync(rooms.trainings, project_id)

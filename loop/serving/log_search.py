@@ -1,0 +1,77 @@
+"""Counts and finds predictions in the log without reading their boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from loop.storage.queries import chunked
+from loop.storage.tables import predictions, reviews, verdicts
+
+
+@dataclass(frozen=True, slots=True)
+class ServedCount:
+    """How many predictions were logged, and of how many tasks."""
+
+    predictions: int
+    tasks: int
+
+
+class LogSearch:
+    """The questions to the log that need no boxes."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def served_by(self, project_id: int, version: str) -> ServedCount:
+        """Return how much a version has predicted."""
+        counts = sa.func.count(), sa.func.count(predictions.c.task_id.distinct())
+        of_version = (predictions.c.project_id == project_id, predictions.c.version == version)
+        with self._engine.connect() as connection:
+            return ServedCount(*connection.execute(sa.select(*counts).where(*of_version)).one())
+
+    def last_id(self) -> int:
+        """Return the id of the newest prediction of all projects; 0 if there is none."""
+        with self._engine.connect() as connection:
+            return connection.scalar(sa.select(sa.func.max(predictions.c.id))) or 0
+
+    def find_logged(self, project_id: int, task_ids: Iterable[int], version: str) -> set[int]:
+        """Return those of the tasks that have a prediction of a version."""
+        of_version = (predictions.c.project_id == project_id, predictions.c.version == version)
+        query, logged = sa.select(predictions.c.task_id).where(*of_version), set[int]()
+        with self._engine.connect() as connection:
+            for ids in chunked(task_ids):
+                logged |= set(connection.scalars(query.where(predictions.c.task_id.in_(ids))))
+        return logged
+
+    def find_shadowed(self, project_id: int, version: str) -> list[int]:
+        """Return the tasks that a version predicted as a shadow."""
+        of_version = (predictions.c.project_id == project_id, predictions.c.version == version)
+        query = sa.select(predictions.c.task_id).where(*of_version, predictions.c.is_shadow).distinct()
+        with self._engine.connect() as connection:
+            return sorted(connection.scalars(query))
+
+    def find_least_certain(self, project_id: int, but: str, most: int) -> list[int]:
+        """Return tasks without a review by the score of their newest prediction, none of the version *but*."""
+        of_project = (predictions.c.project_id == project_id, sa.not_(predictions.c.is_shadow))
+        newest = sa.select(sa.func.max(predictions.c.id)).where(*of_project).group_by(predictions.c.task_id)
+        conditions = (predictions.c.id.in_(newest), predictions.c.version != but, is_unused())
+        query = sa.select(predictions.c.task_id).where(*conditions).order_by(predictions.c.score).limit(most)
+        with self._engine.connect() as connection:
+            return list(connection.scalars(query))
+
+
+def has_boxes() -> sa.ColumnElement[bool]:
+    """Whether the boxes of a prediction were not dropped."""
+    return predictions.c.dropped_at.is_(None)
+
+
+def is_unused() -> sa.ColumnElement[bool]:
+    """No review of the task ever came, and no verdict compares with the prediction."""
+    columns = predictions.c
+    of_task = (reviews.c.project_id == columns.project_id, reviews.c.task_id == columns.task_id)
+    of_verdict = (verdicts.c.project_id == columns.project_id, verdicts.c.task_id == columns.task_id)
+    is_judged = sa.exists().where(*of_verdict, verdicts.c.prediction_id == columns.id)
+    return sa.and_(~sa.exists().where(*of_task), ~is_judged)

@@ -1,0 +1,75 @@
+"""Finds the open tasks that wait for a prediction of the champion, while Label Studio lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+from loop.label_studio.projects import Project
+from loop.label_studio.tasks import StoredTask
+from loop.serving import shadow
+from loop.serving.room import ServingRoom
+
+FIRST = 2000  # least certain tasks that are predicted before all others
+LOOKED_UP = 1000  # predicted tasks that are compared with our log at a time
+
+
+class WaitingTasks:
+    """
+    One walk over the open tasks of a project; few tasks are in memory at a time.
+
+    *beside* are the tasks for the shadow. *empty* has, by task, the stored predictions that are empty because the task
+    could not be predicted. Both are complete at the end of the walk.
+    """
+
+    def __init__(self, serving: ServingRoom, project: Project, version: str) -> None:
+        self._serving, self._project, self._version = serving, project, version
+        self.beside: list[StoredTask] = []
+        self.empty: dict[int, list[int]] = {}
+
+    def walk(self) -> Iterator[StoredTask]:
+        """
+        Yield the tasks to predict: those that a former version was least certain of, then all others by id.
+
+        At the end all open tasks are listed once more: Label Studio takes a part of a version's name for its name.
+        """
+        listed, predicted = set[int](), list[int]()
+        without = self._serving.studio.client.open_outlines(self._project.id, without=self._version)
+        for task in chain(self._least_certain(), without):
+            if task.id not in listed:
+                listed.add(task.id)
+                yield task
+        for task in self._serving.studio.client.open_outlines(self._project.id):
+            if shadow.covers(self._project, self._version, task):
+                self.beside.append(task)
+            if task.has(self._version):
+                predicted.append(task.id)
+            elif task.id not in listed:
+                yield task
+            if len(predicted) >= LOOKED_UP:
+                yield from self._find_empty(predicted)
+                predicted.clear()
+        yield from self._find_empty(predicted)
+
+    def _least_certain(self) -> Iterator[StoredTask]:
+        ids = self._serving.predictions.find_least_certain(self._project.id, self._version, FIRST)
+        for start in range(0, len(ids), LOOKED_UP):
+            some = ids[start : start + LOOKED_UP]
+            for task in self._serving.studio.client.named_outlines(self._project.id, some):
+                if not task.is_labeled and not task.has(self._version):
+                    yield task
+
+    def _find_empty(self, predicted: Sequence[int]) -> Iterator[StoredTask]:
+        """
+        Yield the tasks whose stored predictions are empty because the task could not be predicted.
+
+        Label Studio stores the answer of `/predict` also while a version is broken or an image cannot be read; our log
+        does not have it. An empty prediction that is in our log has no boxes because nothing was detected.
+        """
+        project_id = self._project.id
+        unlogged = set(predicted) - self._serving.predictions.find_logged(project_id, predicted, self._version)
+        for task in self._serving.studio.client.named_tasks(project_id, sorted(unlogged)).values():
+            predictions = task.predictions_of(self._version)
+            if all(prediction.is_empty for prediction in predictions):
+                self.empty[task.id] = [prediction.id for prediction in predictions if prediction.id]
+                yield task

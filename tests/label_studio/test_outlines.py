@@ -1,0 +1,84 @@
+"""Tasks in outline: what they tell, and what is asked for."""
+
+import json
+
+import pytest
+
+from loop.label_studio.client import OUTLINES, LabelStudio
+from loop.label_studio.tasks import LONGEST_LIST, StoredTask
+from tests.builders import NOON
+
+
+class Answering(LabelStudio):
+    """The client of a Label Studio whose answers are given; it keeps what was asked for."""
+
+    def __init__(self, *answers):
+        super().__init__("http://studio.example", "k")
+        self.asked, self._answers = [], list(answers)
+
+    def _ask(self, method, path, **request):
+        self.asked.append(request["params"])
+        return self._answers.pop(0)
+
+
+@pytest.mark.parametrize(
+    ("versions", "version", "is_there"),
+    [
+        ("a@1.0.0", "a@1.0.0", True),
+        ("a@1.0.10,b@1", "a@1.0.1", False),
+        ("a@1.0.0, a@1.0.1", "a@1.0.1", True),
+        ("x, y@1", "x, y@1", True),
+        ("", "a@1.0.0", False),
+        (None, "a@1.0.0", False),
+    ],
+    ids=str,
+)
+def test_an_outline_tells_the_versions_that_predicted_the_task(versions, version, is_there):
+    assert StoredTask({"id": 1, "predictions_model_versions": versions}).has(version) is is_there
+
+
+def test_the_predictions_of_a_whole_task_count_and_not_its_column():
+    task = StoredTask({"id": 1, "predictions": [{"model_version": "b@1"}], "predictions_model_versions": "a@1"})
+
+    assert task.has("b@1")
+    assert not task.has("a@1")
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_annotated"),
+    [
+        ({"annotations_ids": ""}, False),
+        ({"annotations_ids": "7"}, True),
+        ({"annotations": []}, False),
+        ({"annotations": [{"id": 1}], "annotations_ids": ""}, True),
+        ({}, True),
+    ],
+    ids=str,
+)
+def test_a_task_that_tells_nothing_of_annotations_counts_as_annotated(fields, is_annotated):
+    assert StoredTask({"id": 1, **fields}).is_annotated is is_annotated
+
+
+def test_outlines_are_asked_for_without_the_columns_that_label_studio_computes():
+    client = Answering({"tasks": [{"id": number} for number in range(1, OUTLINES + 1)]}, {"tasks": [{"id": 5000}]})
+
+    assert len(list(client.outlines_since(1, NOON))) == OUTLINES + 1
+
+    query = json.loads(client.asked[1]["query"])
+    assert client.asked[0]["fields"] == "task_only"
+    assert "data" not in client.asked[0]["include"].split(",")
+    assert "tasks:predictions_results" in query["hiddenColumns"]["explore"]
+    assert query["filters"]["items"][-1]["value"] == OUTLINES
+
+
+def test_a_task_with_more_versions_than_an_outline_names_is_read_whole():
+    whole = {"id": 2, "predictions": [{"model_version": "b@1"}]}
+    listed = [
+        {"id": 1, "predictions_model_versions": "a@1"},
+        {"id": 2, "predictions_model_versions": "x" * LONGEST_LIST},
+    ]
+    client = Answering({"tasks": listed}, {"tasks": [whole]})
+
+    tasks = list(client.open_outlines(1))
+
+    assert [(task.id, task.has("a@1"), task.has("b@1")) for task in tasks] == [(1, True, False), (2, False, True)]
