@@ -104,8 +104,7 @@ def metrics() -> Response:
     progress: dict[str, JobProgress] = {}
     with suppress(UpstreamError):  # `loop status` and `loop doctor` tell that Redis does not answer
         progress = rooms.queue.read_progress()
-    newest = [training for each in rooms.studio.projects.all() for training in rooms.trainings.store.last(each.id, 1)]
-    seconds = {training.project_id: seconds_of(training) for training in newest}
+    seconds = {training.project_id: seconds_of(training) for training in rooms.trainings.store.newest()}
     return Response(expose(progress, seconds), mimetype="text/plain; version=0.0.4")
 
 

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from loop import jobs
 from loop.cli.grid import Field, show_table
 from loop.cli.messages import narrate
 from loop.cli.options import ProjectId, open_rooms, out
@@ -45,6 +44,8 @@ def discover(
     the threshold, and boxes whose label is in no node. The command writes
     one contact sheet per cluster, and a map of all clusters.
     """
+    from loop import jobs
+
     rooms = open_rooms(project)
     with narrate(f"project {project}: looking for clusters"):
         line = jobs.discover_now(project, ClusterPolicy(method=method, clusters=count, seed=seed))

@@ -7,14 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from loop import jobs
 from loop.cli import screen
 from loop.cli.messages import narrate
 from loop.cli.options import ProjectId, open_rooms, out, print_json
 from loop.errors import TrainingFailed
-from loop.installation import connect as connecting
 from loop.storage.storable import LARGEST_ID
-from loop.training import retrain as training_runs
 from loop.training.ask import ask_training
 from loop.training.policy import NAMES, read_own
 from loop.training.store import TrainingState
@@ -32,7 +29,10 @@ def connect(project: ProjectId) -> None:
     the detector suggests yet. A second run changes nothing. Weights that do
     not detect on this machine are refused before anything is recorded.
     """
-    changed = connecting.connect(open_rooms().installation, project)
+    from loop.installation import connect as connecting
+
+    with narrate(f"project {project}: connecting"):
+        changed = connecting.connect(open_rooms().installation, project)
     for line in changed or [f"project {project}: nothing to change"]:
         out.print(line)
 
@@ -45,6 +45,8 @@ def retrain(
     """Request a training on all reviewed tasks."""
     rooms = open_rooms(project)
     if here:
+        from loop import jobs
+
         training = rooms.trainings.store.ask(project, "by hand")
         with narrate(f"project {project}: training here"):
             line = jobs.retrain(project)
@@ -60,6 +62,8 @@ def retrain(
 @app.command()
 def sync(project: ProjectId) -> None:
     """Catch up on missed events by comparing with Label Studio. The schedule does this every five minutes."""
+    from loop import jobs
+
     with narrate(f"project {project}: comparing with Label Studio"):
         line = jobs.sync(project)
     out.print(line)
@@ -68,6 +72,8 @@ def sync(project: ProjectId) -> None:
 @app.command()
 def rebuild(project: ProjectId) -> None:
     """Delete the recorded reviews of a project, and read all reviews from Label Studio again."""
+    from loop import jobs
+
     with narrate(f"project {project}: reading all reviews from Label Studio"):
         line = jobs.rebuild(project)
     out.print(line)
@@ -100,6 +106,8 @@ def show_training(
 @training.command("cancel")
 def cancel_training(project: ProjectId) -> None:
     """Cancel the waiting or running training of a project."""
+    from loop.training import retrain as training_runs
+
     rooms = open_rooms(project)
     cancelled = training_runs.cancel(rooms.trainings, project)
     if cancelled is None:

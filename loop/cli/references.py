@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from loop import jobs
 from loop.cli.grid import Field, show_table
 from loop.cli.messages import narrate
 from loop.cli.options import ProjectId, open_rooms, out
@@ -24,6 +23,8 @@ MOST_SHOWN = 20
 @references_group.command()
 def build(project: ProjectId) -> None:
     """Make every missing vector. This may take long."""
+    from loop import jobs
+
     open_rooms(project)
     with narrate(f"project {project}: making vectors"):
         line = jobs.build_references(project)
@@ -33,6 +34,8 @@ def build(project: ProjectId) -> None:
 @references_group.command()
 def rebuild(project: ProjectId) -> None:
     """Drop the collections and rebuild them from records and images."""
+    from loop import jobs
+
     open_rooms(project)
     with narrate(f"project {project}: making all vectors anew"):
         line = jobs.rebuild_references(project)

@@ -76,7 +76,8 @@ def doctor(
     from loop.installation.findings import is_anything_wrong, wrong
 
     try:
-        findings = examine(build().installation, project)
+        with narrate("doctor"):
+            findings = examine(build().installation, project)
     except PayloadError as error:  # nothing else can be checked
         findings = [wrong("settings", str(error), "see docs/settings.md")]
     if as_json:

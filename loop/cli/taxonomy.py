@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from loop import jobs
 from loop.cli.grid import Field, show_table
 from loop.cli.messages import narrate
 from loop.cli.options import ProjectId, Why, open_rooms, optional_project, out, print_text
@@ -120,6 +119,8 @@ def reapply_all(
         raise PayloadError("reapply", "--dry-run, or --token of a dry run", "both" if token else "none")
     rooms = open_rooms(project)
     if token:
+        from loop import jobs
+
         with narrate(f"project {project}: matching everything again"):
             line = jobs.reapply(project, token)
         out.print(line)
@@ -134,6 +135,8 @@ def reapply_all(
 @taxonomy_group.command("undo")
 def undo(project: ProjectId) -> None:
     """Undo the last re-application: restore every match that it changed."""
+    from loop import jobs
+
     open_rooms(project)
     with narrate(f"project {project}: undoing the last re-application"):
         line = jobs.undo(project)

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from loop.gate.evaluation import IOUS, Evaluation, PredictedBoxes
 
@@ -68,6 +67,8 @@ def _class_precisions(
     Precision is read only at true positives, because the interpolated curve is flat between them. Only the number of
     false positives before each hit matters. One product of sparse counts gives it for all resamples at once.
     """
+    from scipy import sparse
+
     hit_at = np.flatnonzero(detections.hits[ranked].any(axis=1))
     hits = ranked[hit_at]
     next_hit = np.searchsorted(hit_at, np.arange(len(ranked)))

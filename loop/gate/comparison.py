@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, stdtrit
 
 from loop.gate.average_precision import Counts, average_classes, average_precisions, resample
 from loop.gate.evaluation import Evaluation, Metrics
@@ -97,6 +96,8 @@ def expand_level(level: float, images: int) -> float:
     A bootstrap of a small sample gives too narrow an interval. The correction is like Student's t for a mean: the
     expanded percentile interval of Hesterberg, What Teachers Should Know About the Bootstrap, 2015, section 5.3.
     """
+    from scipy.special import ndtr, stdtrit
+
     if images < 2:
         return 1.0
     return float(ndtr(math.sqrt(images / (images - 1)) * stdtrit(images - 1, level)))

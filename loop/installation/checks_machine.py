@@ -25,6 +25,12 @@ SWEPT = timedelta(minutes=2)
 RECENT = timedelta(days=7)
 SHORT = 12  # characters of a secret that can be guessed
 RESTARTED = timedelta(hours=1)
+WAIT = "wait some seconds, and run `loop doctor` again"
+
+
+def is_starting(installation: InstallationRoom, part: str) -> bool:
+    """Whether `loop up` has started a part, or several whose names begin so, and it does not work yet."""
+    return any(name.startswith(part) for name in part_states.find_starting(installation.machine.home))
 
 
 def versions(_: InstallationRoom) -> list[Finding]:
@@ -81,6 +87,8 @@ def web(installation: InstallationRoom) -> list[Finding]:
     """Check that the backend answers at the URL that Label Studio is given."""
     if installation.studio.backend.answers():
         return [ok("web", f"{installation.studio.backend.url} answers")]
+    if is_starting(installation, "web"):
+        return [warning("web", f"{installation.studio.backend.url} does not answer yet: it is starting", WAIT)]
     advice = "start it with `loop up`; if it runs, set LOOP_URL to the URL at which it is reached"
     return [wrong("web", f"{installation.studio.backend.url} does not answer from here", advice)]
 
@@ -128,13 +136,19 @@ def redis(installation: InstallationRoom) -> list[Finding]:
         workers, lengths = installation.queue.workers(), installation.queue.lengths()
     except UpstreamError as error:
         return [wrong("redis", str(error), "start `loop up`, or set LOOP_REDIS_URL")]
-    return [ok("redis", "answers"), *(_workers(name, workers.get(name, 0), length) for name, length in lengths.items())]
+    found = [
+        _workers(name, workers.get(name, 0), length, is_starting=is_starting(installation, f"worker-{name}"))
+        for name, length in lengths.items()
+    ]
+    return [ok("redis", "answers"), *found]
 
 
-def _workers(name: str, workers: int, waiting: int) -> Finding:
+def _workers(name: str, workers: int, waiting: int, *, is_starting: bool) -> Finding:
     summary = f"{count_of(workers, 'worker')} listening, {count_of(waiting, 'job')} waiting"
     if workers:
         return ok(f"workers {name}", summary)
+    if is_starting:
+        return warning(f"workers {name}", f"{summary}: they are starting", WAIT)
     return wrong(f"workers {name}", summary, f"start `loop up`, or `loop worker {name}`")
 
 
@@ -154,6 +168,8 @@ def queue_age(installation: InstallationRoom) -> list[Finding]:
 def schedule(installation: InstallationRoom) -> list[Finding]:
     """Check that the schedule runs."""
     last = installation.queue.last_scheduled("loop.jobs.sweep")
+    if is_starting(installation, "schedule") and (last is None or datetime.now(UTC) - last > SWEPT):
+        return [warning("schedule", "is starting", WAIT)]
     if last is None:
         return [wrong("schedule", "never asked for a sweep", "start `loop up`, or `loop schedule`")]
     age = datetime.now(UTC) - last
@@ -168,13 +184,15 @@ def parts(installation: InstallationRoom) -> list[Finding]:
     home = installation.machine.home
     states = part_states.read(home)
     advice = f"`loop up` starts it again by itself; its log is in {home / 'logs'}"
-    failing = [wrong(f"part {name}", str(state), advice) for name, state in states.items() if state.fault]
+    failing = [wrong(f"part {name}", str(state), advice) for name, state in states.items() if state.is_failing]
+    starting = [warning(f"part {name}", str(state), WAIT) for name, state in states.items() if state.is_starting]
     restarted = [
         warning(f"part {name}", str(state), advice)
         for name, state in states.items()
-        if not state.fault and state.is_recent(RESTARTED)
+        if not (state.is_failing or state.is_starting) and state.is_recent(RESTARTED)
     ]
-    return [*failing, *restarted] or [ok("parts", f"{len(states)} run under `loop up`, none was started again lately")]
+    summary = f"{len(states)} run under `loop up`, none was started again lately"
+    return [*failing, *starting, *restarted] or [ok("parts", summary)]
 
 
 def disk(installation: InstallationRoom) -> list[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from loop.errors import ImageError, ImageForbidden, LabelConfigError, PayloadError
 from loop.http_addresses import is_same
+from loop.installation.checks_machine import WAIT, is_starting
 from loop.installation.connect import SAMPLING
 from loop.installation.findings import Finding, is_private, ok, warning, wrong
 from loop.installation.room import InstallationRoom
@@ -37,6 +38,8 @@ def backend(installation: InstallationRoom, project: Project) -> list[Finding]:
 def _backend(installation: InstallationRoom, known: BackendState, project_id: int) -> Finding:
     summary = f"Label Studio calls {installation.studio.backend.url}: {known.state}"
     if known.state == DISCONNECTED:
+        if is_starting(installation, "web"):
+            return warning("backend", f"{summary}: the web part is starting", WAIT)
         if not installation.studio.backend.answers():
             advice = "start `loop up`, or set LOOP_URL to the URL at which it is reached"
             return wrong("backend", f"{summary}; it does not answer from here either", advice)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from loop.registry.store import FIRST, VersionFacts
 from loop.reviews.way_in import ensure_backend, ensure_webhook
 from loop.training.after_reviews import sync
 
+log = logging.getLogger(__name__)
 SAMPLING = "Uncertainty sampling"
 VIEW = View("Least certain first", (IS_OPEN,), ordering=("tasks:predictions_score",))
 
@@ -43,6 +45,7 @@ def connect(installation: InstallationRoom, project_id: int) -> list[str]:
     changed += ensure_backend(installation.studio, project_id)
     changed += ensure_webhook(installation.studio, project_id)
     changed += _view(installation, project_id)
+    log.info("project %d: comparing the records with Label Studio", project_id)
     synced = sync(installation.trainings, project_id)
     changed += [synced.line] if synced.changed else []
     ask_refresh(installation.registry, project_id)
@@ -67,6 +70,7 @@ def _start(installation: InstallationRoom, project_id: int) -> _Start:
         weights = installation.registry.detectors.base()
     except UpstreamError as error:
         return _Start(why_none=str(error))
+    log.info("project %d: trying the start weights %s", project_id, weights.name)
     try:
         detector = installation.registry.detectors.load(weights)
     except WeightsRefused as error:
@@ -89,6 +93,7 @@ def _first_version(installation: InstallationRoom, project_id: int, start: _Star
             training={"from": start.weights.name, "image_size": start.image_size},
         )
         version = installation.registry.versions.add(project_id, start.weights, facts, number=FIRST)
+    log.info("project %d: exporting the start weights for this machine", project_id)
     export_once(installation.registry, version)
     installation.registry.versions.promote(project_id, version.name, "the weights to start from")
     return [f"{version.name} serves: {start.weights.name}, at {start.image_size} pixels"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from loop.label_studio.projects import Project
 
 SECONDS = 10.0  # limit of each check
 LOADING_SECONDS = 120.0  # limit of a check that loads weights into memory
+log = logging.getLogger(__name__)
 Check = Callable[[], list[Finding]]
 
 
@@ -32,16 +34,20 @@ def doctor(installation: InstallationRoom, project_id: int | None = None, *, sec
     Checks are independent: a check that raises, or takes longer than *seconds*, becomes a finding. If Label Studio does
     not answer, checks that need it are skipped. A new check is a function in one of the lists.
     """
+    log.info("checking this machine")
     general = [(_name(check), partial(check, installation)) for check in (checks_studio.token, *HERE)]
     findings = _run(general, seconds)
     is_reached = not any(each.check in ("token", "label studio") and each.level == Level.WRONG for each in findings)
     if is_reached:
+        log.info("checking Label Studio")
         findings += _run([(_name(check), partial(check, installation)) for check in STUDIO], seconds)
     projects, missing = _projects(installation, project_id)
     for project in projects:
         checks = (*(PROJECT if is_reached else ()), *MODEL, *REVIEWS, *WORK)
         named = [(_name(check), partial(check, installation, project)) for check in checks]
+        log.info("checking project %d", project.id)
         findings += [replace(finding, project=project.id) for finding in _run(named, seconds)]
+        log.info("loading the detector of project %d", project.id)
         loaded = [(_name(check), partial(check, installation, project)) for check in LOADED]
         findings += [replace(finding, project=project.id) for finding in _run(loaded, max(seconds, LOADING_SECONDS))]
     return findings + missing

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from loop.errors import UpstreamError
 from loop.gate.rule import GateOutcome
 from loop.installation.room import InstallationRoom
 from loop.installation.upkeep import part_states
+from loop.label_studio.projects import Project
 from loop.printable import count_of
 from loop.rates.rates import Rates
 from loop.training.store import Training
@@ -44,48 +46,47 @@ class Status:
 
 def status(installation: InstallationRoom) -> Status:
     """Return the status; a part that does not answer is reported in it, and never raises."""
-    lines = []
-    for event, error in installation.reviews.events.last():
-        state = f"set aside: {error}" if error else "received"
-        lines.append(f"{event.received_at:%Y-%m-%d %H:%M:%S} project {event.project_id} {event.action}: {state}")
-    return Status(
-        {**_parts(installation), **_restarted(installation)},
-        [_project(installation, project.id) for project in installation.studio.projects.all()],
-        lines,
-    )
+    studio, backend, milvus = installation.studio.client, installation.studio.backend, installation.references.milvus
+    places = {"Label Studio": studio.url, "web": backend.url, "milvus": milvus.place}
+    with ThreadPoolExecutor(len(places)) as pool:  # while they are asked, the records and Redis are read
+        asked = [pool.submit(answers) for answers in (studio.answers, backend.answers, milvus.answers)]
+        queues, restarted, lines = _queues(installation), _restarted(installation), list[str]()
+        for event, error in installation.reviews.events.last():
+            state = f"set aside: {error}" if error else "received"
+            lines.append(f"{event.received_at:%Y-%m-%d %H:%M:%S} project {event.project_id} {event.action}: {state}")
+        projects = [_project(installation, project) for project in installation.studio.projects.all()]
+        answers = [_answer(answer.result()) for answer in asked]
+    states = {name: f"{place} {answer}" for (name, place), answer in zip(places.items(), answers, strict=True)}
+    return Status({**states, **queues, **restarted}, projects, lines)
 
 
-def _parts(installation: InstallationRoom) -> dict[str, str]:
-    states = {
-        "Label Studio": f"{installation.studio.client.url} {_answer(installation.studio.client.answers())}",
-        "web": f"{installation.studio.backend.url} {_answer(installation.studio.backend.answers())}",
-        "milvus": f"{installation.references.milvus.place} {_answer(installation.references.milvus.answers())}",
-    }
+def _queues(installation: InstallationRoom) -> dict[str, str]:
     try:
         workers, lengths = installation.queue.workers(), installation.queue.lengths()
         progress = installation.queue.read_progress()
     except UpstreamError as error:
-        return {**states, "redis": str(error)}
+        return {"redis": str(error)}
     queues = {
         f"queue {name}": f"{count_of(workers.get(name, 0), 'worker')}, {count_of(length, 'job')} waiting"
         for name, length in lengths.items()
     }
     running = {f"job {job}": f"{noted.line}" for job, noted in progress.items()}
-    return {**states, "redis": _answer(True), **queues, **running}
+    return {"redis": _answer(True), **queues, **running}
 
 
 def _restarted(installation: InstallationRoom) -> dict[str, str]:
-    """Return the parts that fail their work, or that `loop up` started again, each with what it says of them."""
+    """Return the parts that start, that fail their work, or that `loop up` started again, with what it says of them."""
     states = part_states.read(installation.machine.home)
-    return {f"part {name}": str(state) for name, state in states.items() if state.fault or state.restarts}
+    told = {name for name, state in states.items() if state.is_starting or state.fault or state.restarts}
+    return {f"part {name}": str(state) for name, state in states.items() if name in told}
 
 
 def _answer(answers: bool) -> str:
     return "answers" if answers else "does not answer"
 
 
-def _project(installation: InstallationRoom, project_id: int) -> ProjectStatus:
-    project = installation.studio.projects.get(project_id)
+def _project(installation: InstallationRoom, project: Project) -> ProjectStatus:
+    project_id = project.id
     champion = installation.registry.versions.champion(project_id)
     alert = next(iter(installation.rates.store.read_alerts(project_id, most=1)), None)
     return ProjectStatus(
@@ -95,6 +96,6 @@ def _project(installation: InstallationRoom, project_id: int) -> ProjectStatus:
         reviewed=installation.reviews.store.new_since(project_id, None),
         new_reviews=installation.reviews.store.new_since(project_id, project.reviews_seen_at),
         training=next(iter(installation.trainings.store.last(project_id)), None),
-        rates=installation.rates.store.count_by_version(project_id).get(champion.name if champion else "", Rates()),
+        rates=installation.rates.store.count_version(project_id, champion.name) if champion else Rates(),
         alert=str(alert) if alert else None,
     )

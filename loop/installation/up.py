@@ -126,6 +126,7 @@ def run(
 ) -> None:
     """Start the parts, keep them running until it is *stopping*, and stop them, Redis last. Raises LoopError."""
     guard.start()
+    keeper = Keeper(parts, partial(part_states.write, settings.home, guard.run), say)
     try:
         for part in parts:
             if stopping:
@@ -137,8 +138,9 @@ def run(
         say(f"{'access':<18} {_describe_access(settings)}")
         _wait_for_web(settings, parts, stopping)
         say("stopping" if stopping else "ready")
-        _keep(parts, settings, stopping, guard, say)
+        _keep(keeper, settings, stopping, guard)
     finally:
+        part_states.remove(settings.home)
         _stop(parts, stopping, guard)
     say("stopped")
 
@@ -180,20 +182,14 @@ def _end(parts: Sequence[Program], stopping: Stopping, seconds: float) -> None:
         part.kill()
 
 
-def _keep(
-    parts: Sequence[Program], settings: Settings, stopping: Stopping, guard: Guard, say: Callable[[str], None]
-) -> None:
-    keeper = Keeper(parts, partial(part_states.write, settings.home, guard.run), say)
-    try:
-        while not stopping:
-            if not guard.is_alive():
-                with suppress(OSError):  # no memory for a process: the next look tries again
-                    guard.start()
-            keeper.look()
-            cut_logs(settings.home / "logs")
-            time.sleep(0.5)
-    finally:
-        part_states.remove(settings.home)
+def _keep(keeper: Keeper, settings: Settings, stopping: Stopping, guard: Guard) -> None:
+    while not stopping:
+        if not guard.is_alive():
+            with suppress(OSError):  # no memory for a process: the next look tries again
+                guard.start()
+        keeper.look()
+        cut_logs(settings.home / "logs")
+        time.sleep(0.5)
 
 
 def _wait_for_port(settings: Settings, stopping: Stopping) -> None:

@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import xlogy
 
 Numbers = NDArray[Any]
 
@@ -147,6 +146,8 @@ class _Sums:
 
 def _deviance(observed: Numbers, expected: Numbers, size: Numbers) -> Numbers:
     """Twice the log likelihood ratio of a binomial count against its expectation."""
+    from scipy.special import xlogy
+
     rest, expected_rest = size - observed, np.maximum(size - expected, 1e-12)
     deviance = xlogy(observed, np.maximum(observed, 1e-12) / np.maximum(expected, 1e-12))
     deviance += xlogy(rest, np.maximum(rest, 1e-12) / expected_rest)

@@ -44,6 +44,17 @@ class RateStore:
         """The four verdicts counted by version, in the order the versions were first reviewed."""
         return rate_groups(self.read_verdicts(project_id), Grouping.VERSION)
 
+    def count_version(self, project_id: int, version: str) -> Rates:
+        """The four verdicts on one version, counted by the database."""
+        columns = verdicts.c
+        of_version = (columns.project_id == project_id, columns.version == version, sa.not_(columns.is_shadow))
+        relabelled = sa.func.sum(sa.case((columns.is_relabelled, 1), else_=0))
+        query = sa.select(columns.decision, sa.func.count(), relabelled).where(*of_version).group_by(columns.decision)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        counts = {Decision(decision).value: count for decision, count, _ in rows}
+        return Rates(**counts, relabelled=sum(number for _, _, number in rows))
+
     def read_cohorts(self, project_id: int, field: str) -> dict[int, str]:
         """The cohort of every reviewed task, by its newest data."""
         query = sa.select(reviews.c.task_id, reviews.c.data).where(reviews.c.project_id == project_id)

@@ -131,35 +131,36 @@ class TrainingStore:
         query = sa.select(trainings).where(trainings.c.state.in_(OPEN)).order_by(trainings.c.id)
         if project_id is not None:
             query = query.where(trainings.c.project_id == project_id)
-        with self._engine.connect() as connection:
-            return [_read(row) for row in connection.execute(query)]
+        return self._all(query)
 
     def last(self, project_id: int, count: int = 1) -> list[Training]:
         """The newest trainings of a project, newest first."""
-        query = sa.select(trainings).where(trainings.c.project_id == project_id)
-        with self._engine.connect() as connection:
-            return [_read(row) for row in connection.execute(query.order_by(trainings.c.id.desc()).limit(count))]
+        of_project = sa.select(trainings).where(trainings.c.project_id == project_id)
+        return self._all(of_project.order_by(trainings.c.id.desc()).limit(count))
+
+    def newest(self) -> list[Training]:
+        """The newest training of each project that has one, in one query."""
+        newest = sa.select(sa.func.max(trainings.c.id)).group_by(trainings.c.project_id)
+        return self._all(sa.select(trainings).where(trainings.c.id.in_(newest)))
 
     def all(self, project_id: int) -> list[Training]:
         """Every training of a project, oldest first."""
-        query = sa.select(trainings).where(trainings.c.project_id == project_id).order_by(trainings.c.id)
+        return self._all(sa.select(trainings).where(trainings.c.project_id == project_id).order_by(trainings.c.id))
+
+    def _all(self, query: sa.Select[Any]) -> list[Training]:
         with self._engine.connect() as connection:
             return [_read(row) for row in connection.execute(query)]
 
     def get(self, training_id: int) -> Training:
         """Return one training. Raises UnknownTraining."""
-        with self._engine.connect() as connection:
-            row = connection.execute(sa.select(trainings).where(trainings.c.id == training_id)).one_or_none()
-        if row is None:
-            raise UnknownTraining(f"no training {training_id}; `loop training list --project ID` lists all")
-        return _read(row)
+        for training in self._all(sa.select(trainings).where(trainings.c.id == training_id)):
+            return training
+        raise UnknownTraining(f"no training {training_id}; `loop training list --project ID` lists all")
 
     def of_version(self, project_id: int, name: str) -> Training | None:
         """The newest training that made a version, if any did."""
         query = sa.select(trainings).where(trainings.c.project_id == project_id, trainings.c.version == name)
-        with self._engine.connect() as connection:
-            row = connection.execute(query.order_by(trainings.c.id.desc()).limit(1)).first()
-        return _read(row) if row else None
+        return next(iter(self._all(query.order_by(trainings.c.id.desc()).limit(1))), None)
 
     def start(self, training: Training) -> Training:
         """Mark a training as running, count the start, and return it as it is now."""
@@ -186,9 +187,9 @@ class TrainingStore:
 
     def note(self, training_id: int, **values: Any) -> None:
         """Set fields of an open training; a training that has ended stays as it is."""
-        is_open = sa.and_(trainings.c.id == training_id, trainings.c.state.in_(OPEN))
+        change = trainings.update().where(trainings.c.id == training_id, trainings.c.state.in_(OPEN)).values(values)
         with self._engine.begin() as connection:
-            connection.execute(trainings.update().where(is_open).values(values))
+            connection.execute(change)
 
     def settle(self, training_id: int, end: TrainingEnd, **report: Any) -> None:
         """Record how a training ends, with more entries for its report."""
@@ -222,9 +223,8 @@ def _describe(progress: Mapping[str, Any]) -> str:
 
 def _rank(progress: Mapping[str, Any]) -> tuple[int, int]:
     """The rank of a progress, by phase and epoch; later is larger."""
-    if "phase" not in progress:
-        return -1, 0
-    return list(Phase).index(Phase(progress["phase"])), int(progress.get("epoch", 0))
+    phase = list(Phase).index(Phase(progress["phase"])) if "phase" in progress else -1
+    return phase, int(progress.get("epoch", 0))
 
 
 def _read(row: sa.Row[Any]) -> Training:

@@ -3,6 +3,7 @@
 from loop.job_queue.progress import JobProgress
 from loop.training.stopwatch import Stage, spend
 from tests.backend.builders import AUTH
+from tests.builders import CONFIG, count_statements
 
 
 def test_metrics_have_the_seconds_of_the_newest_training_by_stage(client, rooms):
@@ -12,6 +13,18 @@ def test_metrics_have_the_seconds_of_the_newest_training_by_stage(client, rooms)
     text = client.get("/metrics", headers=AUTH).text
 
     assert 'loop_training_seconds{project="1",stage="step"} 12.5' in text
+
+
+def test_metrics_ask_the_records_as_often_for_many_projects_as_for_one(client, rooms):
+    def ask():
+        client.get("/metrics", headers=AUTH)
+
+    once = count_statements(rooms.engine, ask)
+    for project_id in range(2, 12):
+        rooms.studio.projects.save(project_id, "Cars", CONFIG)
+        rooms.trainings.store.ask(project_id, "a test")
+
+    assert count_statements(rooms.engine, ask) == once
 
 
 def test_metrics_say_how_far_a_job_has_come(client, rooms):

@@ -60,3 +60,19 @@ def test_a_worker_has_loaded_the_library_that_judging_needs_before_it_forks():
     program = "import sys, loop.jobs; sys.exit('scipy.optimize' not in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+LOAD_FILES = """
+import importlib, sys
+for file in sys.argv[1:]:
+    importlib.import_module(f"loop.cli.{file}")
+    for name in ("cv2", "faiss", "label_studio_sdk", "loop.jobs", "openvino", "pymilvus", "sklearn", "torch"):
+        if sys.modules.pop(name, None):
+            print(file, "loads", name)
+"""
+
+
+def test_no_file_of_commands_loads_a_network_an_image_library_or_the_jobs():
+    done = subprocess.run([sys.executable, "-c", LOAD_FILES, *TOP], check=True, capture_output=True, text=True)
+
+    assert done.stdout == ""

@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from loop.installation import checks_machine as checks_here
 from loop.installation.findings import Level
 from loop.installation.status import status
+from loop.installation.upkeep import part_states
+from loop.installation.upkeep.part_states import PartState
 from loop.settings import Settings
 from loop.wiring import build
 from tests.installation.builders import unwell
@@ -37,6 +39,21 @@ def test_jobs_that_nobody_does_are_told(patient, field, value, check):
     setattr(patient.queue, field, value)
 
     assert list(unwell(patient)) == [check]
+
+
+def test_parts_that_are_starting_are_no_fault(patient, monkeypatch):
+    door = Answering(patient.studio.backend, answers=False)
+    patient.queue.workers_found, patient.queue.swept = {}, None
+    names = ("web", "worker-gpu", "worker-default-1", "schedule")
+    starting = {name: PartState("refused", 0, "", "", is_starting=True) for name in names}
+    monkeypatch.setattr(part_states, "read", lambda home: starting)
+
+    findings = unwell(swap(patient, (patient.studio.backend, door)))
+
+    assert {finding.level for finding in findings.values()} == {Level.WARNING}
+    expected = {"web", "workers gpu", "workers default", "schedule", *(f"part {name}" for name in names)}
+    assert set(findings) == expected
+    assert all("starting" in finding.found for finding in findings.values())
 
 
 def test_workers_and_jobs_are_counted_in_plain_words(patient):

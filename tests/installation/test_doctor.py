@@ -96,7 +96,7 @@ def test_the_command_fails_where_something_is_wrong(monkeypatch, tmp_path):
     done = run(monkeypatch, environment, "--json")
 
     assert done.exit_code == 1
-    assert {"token", "records"} & {one["check"] for one in json.loads(done.output)}
+    assert {"token", "records"} & {one["check"] for one in json.loads(done.stdout)}
 
 
 def test_a_setting_that_cannot_be_read_is_a_finding_too(monkeypatch, tmp_path):

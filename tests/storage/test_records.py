@@ -65,6 +65,7 @@ def test_rates_are_counted_by_the_version_that_was_reviewed(rooms):
     rates = rooms.rates.store.count_by_version(1)
 
     assert list(rates) == ["a@1", "b@2"]
+    assert {version: rooms.rates.store.count_version(1, version) for version in rates} == rates
     assert (rates["a@1"].confirmed, rates["a@1"].missed, rates["a@1"].confirmed_rate) == (1, 1, 1.0)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from loop.errors import LoopError
-from loop.installation.processes import Program
+from loop.installation.processes import EmbeddedRedis, Program
 from loop.installation.upkeep.part_health import PartHealth
 from loop.installation.upkeep.watch import PartWatch
 from loop.process_table import kill_tree
@@ -27,8 +27,9 @@ class Keeper:
         say: Callable[[str], None],
     ) -> None:
         self._parts, self._write, self._say = parts, write, say
-        self._health = {part.name: PartHealth(time.monotonic()) for part in parts}
+        self._health = {part.name: PartHealth(time.monotonic(), is_checked=_is_checked(part)) for part in parts}
         self._written: object = None
+        write(self._health)  # all are starting
 
     def look(self) -> None:
         """Look at every part once, and start again those for which it is time."""
@@ -37,7 +38,9 @@ class Keeper:
                 self._note(name, fault)
         for part in self._parts:
             self._keep(part, self._health[part.name])
-        if (seen := [(health.fault, health.restarts) for health in self._health.values()]) != self._written:
+        now = time.monotonic()
+        seen = [(health.fault, health.restarts, health.is_starting(now)) for health in self._health.values()]
+        if seen != self._written:
             self._write(self._health)
             self._written = seen
 
@@ -61,6 +64,11 @@ class Keeper:
                 part.start()
             except (LoopError, OSError) as error:  # such as no memory for a process: it counts as died, and waits
                 self._say(f"{part.name:<18} {error}")
+
+
+def _is_checked(part: Program) -> bool:
+    """Whether the watch checks a part; Redis has to answer before its start ends."""
+    return not isinstance(part, PartWatch | EmbeddedRedis)
 
 
 def _end(part: Program) -> None:

@@ -24,6 +24,11 @@ class PartHealth:
     restarts: int = 0
     reason: str = ""  # of the last restart
     restarted_at: datetime | None = None
+    is_checked: bool = True  # by the watch
+
+    def is_starting(self, now: float) -> bool:
+        """Whether the part has just started, and no check has found yet that it works."""
+        return self.is_checked and not self.has_worked and now - self.started_at < GRACE_SECONDS
 
     def note(self, fault: str) -> bool:
         """Note the fault that a check found, empty for none; return whether this is the first check without a fault."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -24,12 +25,18 @@ class PartState:
     restarts: int
     reason: str
     restarted_at: str  # in ISO 8601; empty where it runs since the start
+    is_starting: bool = False  # no check has found yet that it works
 
     def __str__(self) -> str:
         times = "once" if self.restarts == 1 else f"{self.restarts} times"
         again = f"started again {times}, last {self.restarted_at[:19].replace('T', ' ')} UTC: it {self.reason}"
-        texts = (f"fails its work ({self.fault})" if self.fault else "", again if self.restarts else "")
-        return "; ".join(text for text in texts if text) or "works"
+        now = "is starting" if self.is_starting else f"fails its work ({self.fault})" if self.fault else ""
+        return "; ".join(text for text in (now, again if self.restarts else "") if text) or "works"
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last check found a fault, and the part has had time to start."""
+        return bool(self.fault) and not self.is_starting
 
     def is_recent(self, span: timedelta) -> bool:
         """Whether the part was started again within a time span."""
@@ -57,6 +64,11 @@ def read(home: Path) -> dict[str, PartState]:
     return {name: PartState(**state) for name, state in content["parts"].items()} if is_running else {}
 
 
+def find_starting(home: Path) -> set[str]:
+    """Return the names of the parts that `loop up` has started and that do not work yet."""
+    return {name for name, state in read(home).items() if state.is_starting}
+
+
 def remove(home: Path) -> None:
     """Remove the file: the parts have stopped."""
     (home / FILE).unlink(missing_ok=True)
@@ -64,4 +76,5 @@ def remove(home: Path) -> None:
 
 def _state(health: PartHealth) -> PartState:
     moment = health.restarted_at.isoformat() if health.restarted_at else ""
-    return PartState(health.fault, health.restarts, health.reason, moment)
+    is_starting = health.is_starting(time.monotonic())
+    return PartState(health.fault, health.restarts, health.reason, moment, is_starting)
