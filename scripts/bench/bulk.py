@@ -23,7 +23,7 @@ from loop.errors import UpstreamError
 from scripts.bench import weights
 from scripts.bench.figures import BenchReport, Goal, Measurement
 from scripts.bench.installation import LoadedInstallation, compose, installation
-from scripts.bench.predict import serving
+from scripts.bench.served_backend import serving
 from scripts.demo import project as projects
 
 TASKS, PIXELS, IMAGES, SIZE = 2000, 640, 200, (320, 240)
