@@ -200,10 +200,9 @@ def _ask_again(rooms: Rooms) -> str:
 
 
 def _refresh(project_id: int, rooms: Rooms) -> str:
-    """Predict the open tasks of a project, unless that would take the last worker from the short jobs."""
-    late = "another project is refreshed, and one worker is left for short jobs; the sweep asks again"
+    """Predict open tasks, unless that would take the last worker from the short jobs: the sweep asks again."""
     with rooms.queue.leave_a_worker("refresh") as has_place:
-        return loop.serving.refresh.refresh(rooms.serving, project_id) if has_place else late
+        return loop.serving.refresh.refresh(rooms.serving, project_id) if has_place else "waits for a free worker"
 
 
 def _index(work: Callable[[ReferencesRoom, int], IndexRun], project_id: int, rooms: Rooms) -> str:
