@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from loop.gate.comparison import Comparison, MetricChange, Part
 
 
-MOST_LOSS = 0.01  # of mAP50-95, by an export in 8 bits; `docs/benchmarks.md` has the measured losses
+MOST_LOSS = 0.01  # of mAP50-95, by an export in 8 bits
 
 
 @dataclass(frozen=True, slots=True)

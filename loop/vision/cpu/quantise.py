@@ -15,7 +15,7 @@ from pathlib import Path
 from loop.errors import WeightsRefused
 from loop.process_table import MARK
 
-MOST_IMAGES = 128  # for calibration; `docs/benchmarks.md` has what more of them change
+MOST_IMAGES = 128  # for calibration
 SECONDS = 900.0
 PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", MARK)  # none of our keys
 
