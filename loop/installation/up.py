@@ -95,7 +95,8 @@ def parts_of(settings: Settings, mark: str = "", metrics: str = "") -> list[Prog
     if not settings.milvus_uri and settings.embedder != NONE:
         folder = settings.milvus_folder
         milvus_server.make_folder(folder, PORT_SECONDS)
-        milvus = program("milvus", f"a socket in {folder}", *milvus_server.command(folder))
+        address, command = f"a socket in {folder}", milvus_server.command(folder)
+        milvus = program("milvus", address, *command, **milvus_server.ENVIRONMENT)
         milvus.folder, milvus.prepare = folder, partial(milvus_server.make_folder, folder, PORT_SECONDS)
         parts.append(milvus)
     trainer = program("worker-gpu", f"queue {GPU}", *cli, "worker", GPU)
@@ -106,8 +107,8 @@ def parts_of(settings: Settings, mark: str = "", metrics: str = "") -> list[Prog
         for number in range(1, settings.default_workers + 1)
     ]
     parts.append(program("schedule", "sweep every 10 s", *cli, "schedule"))
-    address, command = f"work of each part, every {EVERY_SECONDS:.0f} s", ("-m", "loop.installation.upkeep.watch")
-    parts.append(PartWatch("watch", address, [sys.executable, *command], environment, logs / "watch.log"))
+    look, watch = f"work of each part, every {EVERY_SECONDS:.0f} s", ("-m", "loop.installation.upkeep.watch")
+    parts.append(PartWatch("watch", look, [sys.executable, *watch], environment, logs / "watch.log"))
     counters = {"PROMETHEUS_MULTIPROC_DIR": metrics} if metrics else {}
     parts.append(program(WEB, settings.local_url, *_gunicorn(settings), MALLOC_ARENA_MAX=ARENAS, **counters))
     return parts

@@ -1,5 +1,6 @@
 """A real Milvus Lite of a test's own, which may be killed, frozen and started again."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -21,7 +22,8 @@ class MilvusProcess:
         milvus_server.make_folder(self.folder, 1.0)
         with (self.folder / "log").open("ab") as log:
             command = [sys.executable, *milvus_server.command(self.folder)]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
+            environment = {**os.environ, **milvus_server.ENVIRONMENT}
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=self.folder)
         deadline = time.monotonic() + 60
         while not Milvus(self.address).answers():
             assert self.process.poll() is None, (self.folder / "log").read_text()
