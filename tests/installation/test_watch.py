@@ -2,7 +2,7 @@
 
 import pytest
 
-from loop.errors import UpstreamError
+from loop.errors import LoopError, UpstreamError
 from loop.installation.up import parts_of
 from loop.installation.upkeep.watch import QUIET_SECONDS, Silence, checks_of
 
@@ -24,9 +24,18 @@ def test_a_part_that_gives_signs_is_not_silent(clock):
     assert set(faults) == {""}
 
 
-@pytest.mark.parametrize("sign", ["the same", None])
-def test_a_part_that_gives_no_new_sign_for_a_while_is_silent(clock, sign):
-    silence = Silence("gave no sign", lambda: sign, lambda: clock[0])
+def test_of_a_part_that_was_never_heard_nobody_knows_whether_it_works_until_it_is_silent_for_too_long(clock):
+    silence = Silence("gave no sign", lambda: None, lambda: clock[0])
+
+    with pytest.raises(LoopError, match="since it started"):
+        silence.fault()
+
+    clock[0] = QUIET_SECONDS + 1
+    assert silence.fault() == "gave no sign for 26 s"
+
+
+def test_a_part_that_gives_no_new_sign_for_a_while_is_silent(clock):
+    silence = Silence("gave no sign", lambda: "the same", lambda: clock[0])
     first = silence.fault()
 
     clock[0] = QUIET_SECONDS + 1

@@ -78,7 +78,8 @@ class Silence:
         """
         Return the fault of a part that has been silent for too long; empty for others.
 
-        Raises UpstreamError where nobody can be heard; the silence begins anew after it.
+        Raises UpstreamError where nobody can be heard; the silence begins anew after it. Raises LoopError for a part
+        that was never heard, and has just started: nobody knows yet whether it works.
         """
         try:
             sign = self._read()
@@ -89,6 +90,8 @@ class Silence:
         if sign is not None and sign != self._sign:
             self._sign, self._heard_at = sign, now
         seconds = now - self._heard_at
+        if self._sign is None and seconds <= QUIET_SECONDS:
+            raise LoopError(f"{self._what} since it started")
         return f"{self._what} for {seconds:.0f} s" if seconds > QUIET_SECONDS else ""
 
 
