@@ -1,7 +1,7 @@
 """Fakes of what our use cases are given; each keeps what it was asked for."""
 
 import itertools
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 
 import numpy as np
@@ -233,6 +233,9 @@ class FakeDetectors:
 
     def base_if_here(self):
         return None
+
+    def keep(self):
+        return nullcontext()
 
     def load(self, weights, image_size=None):
         return FakeDetector(*self._found)

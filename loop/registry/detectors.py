@@ -7,7 +7,8 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
@@ -52,6 +53,7 @@ class Detectors:
         self._base = Path(base).expanduser()
         self._in_memory: WeakValueDictionary[tuple[str, int | None], RuntimeDetector] = WeakValueDictionary()
         self._loading = threading.Lock()
+        self._kept: list[Detector] | None = None
 
     def check_device(self) -> None:
         """Raise PayloadError where this machine lacks a device of the settings."""
@@ -72,7 +74,18 @@ class Detectors:
             if detector is None or detector.is_broken:
                 gc.collect()  # a network refers to itself: one that nobody holds goes before another comes
                 detector = self._in_memory[key] = self._load(weights, size)
+            if self._kept is not None:
+                self._kept.append(detector)
         return detector
+
+    @contextmanager
+    def keep(self) -> Iterator[None]:
+        """Keep all that is loaded in the block in memory until its end, so that nothing is loaded twice."""
+        self._kept = []
+        try:
+            yield
+        finally:
+            self._kept = None
 
     @property
     def device(self) -> str:

@@ -13,13 +13,14 @@ from typing import Any
 from loop.errors import LoopError, TrainingFailed
 from loop.failures import name_tasks, tasks_in
 from loop.storage.files import copy_whole
+from loop.training.read_ahead import ReadAhead
 from loop.training.stopwatch import Stage, Stopwatch
 from loop.vision.ultralytics_setup import thread_count
 
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0  # between two checks whether the training must stop
-MEASUREMENTS = 10  # on the held-out split while it trains; the gate measures again
+MEASUREMENTS = 10  # at most, on the held-out split: the last of them after the training
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Callbacks:
         self._is_measured = False
 
     def on_pretrain_routine_end(self, trainer: Any) -> None:
-        """Refuse a dataset from which ultralytics would silently skip images."""
+        """Refuse a dataset from which ultralytics would silently skip images; load ahead where no process does."""
         missing = {
             path for loader in (trainer.train_loader, trainer.test_loader) for path in _skipped_files(loader.dataset)
         }
@@ -89,6 +90,8 @@ class Callbacks:
                 f"{name_tasks(tasks) if tasks else ', '.join(sorted(missing)[:3])}: the image or its labels in the "
                 f"snapshot cannot be used"
             )
+        if trainer.device.type == "cpu":
+            trainer.train_loader = ReadAhead(trainer.train_loader)
 
     def on_train_start(self, trainer: Any) -> None:
         """Report the first epoch, and use all cores."""
@@ -123,13 +126,15 @@ class Callbacks:
 
     def on_train_epoch_end(self, trainer: Any) -> None:
         """
-        Refuse a loss or weights that are not finite; say whether this epoch is measured, as the last always is.
+        Refuse a loss or weights that are not finite; say whether this epoch is measured.
 
-        Ultralytics returns to its last checkpoint at such a loss, but not in the first epoch. It writes zeros for such
-        weights into a checkpoint.
+        The last epoch never is: its weights are measured after the training, as they serve. Ultralytics returns to its
+        last checkpoint at such a loss, but not in the first epoch. It writes zeros for such weights into a checkpoint.
         """
         self._stopwatch.lap(Stage.TRAIN)
         trainer.args.val = (trainer.epoch + 1) % math.ceil(trainer.epochs / MEASUREMENTS) == 0
+        if trainer.epoch + 1 >= trainer.epochs:
+            trainer.validate = lambda: (trainer.metrics, trainer.fitness)
         is_loss_finite = bool(trainer.loss.isfinite())
         if not is_loss_finite and trainer.epoch == trainer.start_epoch:
             raise TrainingFailed(f"the loss of epoch {trainer.epoch + 1} is not a number")
@@ -157,7 +162,8 @@ class Callbacks:
 
 
 def _skipped_files(dataset: Any) -> set[str]:
-    return set(dataset.get_img_files(dataset.img_path)) - set(dataset.im_files)
+    """List them without `dataset.get_img_files`, which draws random numbers that the augmentation then lacks."""
+    return {str(path) for path in Path(dataset.img_path).iterdir()} - set(dataset.im_files)
 
 
 def _is_finite(model: Any) -> bool:

@@ -17,7 +17,7 @@ from loop.failures import describe_error
 from loop.gate.compare import judge
 from loop.gate.evaluation import Evaluation
 from loop.gate.parity import export_and_measure
-from loop.gate.rule import GateOutcome
+from loop.gate.rule import GateOutcome, Ruling
 from loop.notices import NoticeKind
 from loop.registry.promote import promote_unless_pinned
 from loop.registry.store import Version, VersionFacts
@@ -133,20 +133,28 @@ def _run(trainings: TrainingRoom, training: Training, reviews_until: datetime | 
             dataset_folder.verify(snapshot)
     candidate, trained = _get_candidate(trainings, training, snapshot, registered)
     _check(trainings, training)
-    with timed(trainings.store, training.id, Stage.EXPORT):
-        evaluated = export_and_measure(trainings.gate, candidate, snapshot, trained)
-    _check(trainings, training)
-    trainings.store.reach(training.id, Phase.GATE)
-    # read again: another version may have been promoted meanwhile
-    champion = trainings.registry.versions.champion(project_id)
-    with timed(trainings.store, training.id, Stage.GATE):
-        ruling = judge(trainings.gate, snapshot, champion, candidate, evaluated)
+    ruling = _judge(trainings, training, snapshot, candidate, trained)
     _check(trainings, training)
     end = TrainingEnd(TrainingState.ENDED, ruling.reason, candidate.name, ruling.outcome)
     gate = {"outcome": ruling.outcome.value, "reason": ruling.reason}
     batch = {"asked": trainings.policy.batch, "used": candidate.facts.training["batch"]}
     trainings.store.settle(training.id, end, snapshot=snapshot.report, gate=gate, batch=batch)
     return end
+
+
+def _judge(
+    trainings: TrainingRoom, training: Training, snapshot: Snapshot, candidate: Version, trained: Evaluation
+) -> Ruling:
+    """Export a candidate whose *trained* weights were measured, and let the gate judge it."""
+    with trainings.registry.detectors.keep():
+        with timed(trainings.store, training.id, Stage.EXPORT):
+            evaluated = export_and_measure(trainings.gate, candidate, snapshot, trained)
+        _check(trainings, training)
+        trainings.store.reach(training.id, Phase.GATE)
+        # read again: another version may have been promoted meanwhile
+        champion = trainings.registry.versions.champion(training.project_id)
+        with timed(trainings.store, training.id, Stage.GATE):
+            return judge(trainings.gate, snapshot, champion, candidate, evaluated)
 
 
 def _get_candidate(

@@ -41,8 +41,12 @@ def prepare_ultralytics() -> None:
 
     By itself it downloads a font, and a package for every file that is no image. Without its safe mode it runs any code
     in a pickle, and a training evaluates the activation that the weights name as text.
+
+    Torch's threads sleep while they wait for each other, if torch is imported after this. By themselves they go round,
+    which takes a processor from the thread that they wait for, where other work runs beside them.
     """
     os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count() or 1))
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("YOLO_VERBOSE", "false")
     os.environ.update(SAFE)
     import matplotlib as mpl

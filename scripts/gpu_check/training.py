@@ -92,7 +92,8 @@ def loader(subject: Subject) -> dict[str, Any]:
         )
         work.run(Watch(reports.append, lambda: None))
         seconds = [dict(report.seconds) for report in reports[2:]]  # the first epoch starts all
-        rows[name] = {**changed, **{stage: round(sum(each[stage] for each in seconds), 2) for stage in seconds[0]}}
+        spent = {stage: round(sum(each.get(stage, 0.0) for each in seconds), 2) for stage in seconds[0]}
+        rows[name] = {**changed, **spent}
     return rows
 
 

@@ -55,6 +55,16 @@ def test_a_detector_that_nobody_holds_leaves_the_memory(detectors, weights):
     assert watched() is None
 
 
+def test_what_is_loaded_in_a_block_that_keeps_it_stays_until_its_end(detectors, weights):
+    with detectors.keep():
+        watched = weakref.ref(detectors.load(weights))
+        gc.collect()
+        is_kept = watched() is not None
+    gc.collect()
+
+    assert (is_kept, watched()) == (True, None)
+
+
 def test_a_broken_detector_is_not_given_again(detectors, weights):
     broken = detectors.load(weights)
     broken.is_broken = True
