@@ -8,9 +8,17 @@ from loop.policies import detectors
 from loop.registry.detectors import Detectors
 from loop.vision.cpu import tuning
 from loop.vision.cpu.tuning import Tuning, default_tuning, read_tuning, write_tuning
-from tests.vision.builders import SIDE, write_detector
+from tests.vision.builders import SIDE
 
 CHOSEN = Tuning(at_once=3, threads=3)
+
+
+@pytest.fixture(scope="module")
+def exported(weights, tmp_path_factory):
+    """The file of an export, made once."""
+    out = tmp_path_factory.mktemp("exported") / "tiny.openvino"
+    Detectors("cpu", SIDE, "", out.parent).export(weights, out)
+    return out
 
 
 def test_each_kind_of_machine_has_a_choice_of_its_own(tmp_path, monkeypatch):
@@ -40,10 +48,8 @@ def test_a_file_without_a_choice_for_this_machine_gives_the_default(tmp_path, co
     assert read_tuning(tmp_path) == default_tuning()
 
 
-def test_the_detectors_of_an_installation_run_as_its_machine_was_tuned(settings, tmp_path):
+def test_the_detectors_of_an_installation_run_as_its_machine_was_tuned(settings, exported):
     settings.home.mkdir(exist_ok=True)
     write_tuning(settings.home, CHOSEN)
-    exported = tmp_path / "tiny.openvino"
-    Detectors("cpu", SIDE, "", tmp_path).export(write_detector(tmp_path / "tiny.pt"), exported)
 
     assert detectors(settings).load(exported).tuning == CHOSEN
