@@ -60,7 +60,6 @@ class MemoryBudget:
 
     def __init__(self, total: int = DEFAULT, seconds: float = WAIT_SECONDS) -> None:
         self.total, self.seconds = total, seconds
-        self.is_strict = False  # whether even a single image must fit
         self._held = dict.fromkeys(Use, 0)
         self._queues: dict[Use, deque[object]] = {use: deque() for use in Use}
         self._changed = threading.Condition()
@@ -101,7 +100,7 @@ class MemoryBudget:
         return sum(self._held.values())
 
     def _has_room(self, use: Use, size: int) -> bool:
-        if not self._held[use] and not self.is_strict:
+        if not self._held[use]:
             return True
         share = sum(self._held[each] for each in Use if each <= use)
         return share + size <= SHARES[use] * self.total and self.held + size <= self.total

@@ -17,15 +17,10 @@ R = TypeVar("R")
 
 def map_in_order(pool: Executor, work: Callable[[T], R], things: Iterable[T]) -> Iterator[R]:
     """Yield *work* of each of the *things*, in order, with at most about 500 in memory."""
-    return map_chunks(pool, lambda chunk: [work(one) for one in chunk], things)
-
-
-def map_chunks(pool: Executor, work: Callable[[list[T]], list[R]], things: Iterable[T]) -> Iterator[R]:
-    """Yield the same by *work* on CHUNK things at a time."""
     source = iter(things)
     waiting: deque[Future[list[R]]] = deque()
     while chunk := list(islice(source, CHUNK)):
-        waiting.append(pool.submit(work, chunk))
+        waiting.append(pool.submit(lambda chunk: [work(one) for one in chunk], chunk))
         if len(waiting) >= AHEAD:
             yield from waiting.popleft().result()
     while waiting:

@@ -79,12 +79,3 @@ def test_requests_that_take_all_three_never_stop_each_other(size):
         list(pool.map(request, range(12)))
 
     assert budget.held == 0
-
-
-def test_a_strict_budget_lends_no_more_than_it_has_even_for_one():
-    budget = MemoryBudget(total=100, seconds=0)
-    budget.is_strict = True
-
-    assert budget.take(Use.PICTURE, 100).size == 100
-    with pytest.raises(Overloaded):
-        MemoryBudget.take(budget, Use.FILE, 51)

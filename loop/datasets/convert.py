@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from loop.datasets.export_file import NoTask, read_export, read_tasks
 from loop.datasets.folder import Snapshot
-from loop.datasets.local_images import LocalImages, Place, limit_memory
+from loop.datasets.local_images import LocalImages
 from loop.datasets.near_duplicates import NearByHash
 from loop.datasets.snapshots import LabelledImage, Reason
 from loop.datasets.splits import assign, join_families
 from loop.datasets.survey import read_group
-from loop.datasets.writer import Draft, FoundImage, open_draft
+from loop.datasets.writer import Draft, open_draft
 from loop.errors import EmptySnapshot, ImageError, PayloadError
 from loop.failures import Fault, attempt
 from loop.label_studio.classes import ClassIndex
@@ -25,11 +23,7 @@ from loop.label_studio.exports import FULL, infer_config
 from loop.label_studio.label_config import LabelConfig, parse
 from loop.label_studio.payloads import ReadPrediction, Review
 from loop.label_studio.tasks import StoredTask
-from loop.memory_budget import budget
-from loop.ordered_map import map_chunks
 from loop.reviews.verdicts import Verdict, counted_review_key, judge, seen_by_reviewer
-from loop.side_processes import SideProcesses
-from loop.vision.image_files import ImageFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +63,7 @@ def to_dataset(
     labels = ClassIndex.of(config.label_names)
     with open_draft(out.absolute().parent) as draft:
         files = LocalImages(images, draft.prepared, policy.most_pixels)
-        _add_images(draft, _read_images(export, config, policy, draft, files), files, labels)
+        draft.add(_read_images(export, config, policy, draft, files), labels, files.find, at_once=os.cpu_count() or 1)
         if not draft.added and not draft.report.counts:
             raise EmptySnapshot(f"{export}: nothing to train on in it: {explain_nothing(export)}")
         draft.take_out(files.find_contradictions())
@@ -126,45 +120,6 @@ def _judge_task(task: StoredTask, config: LabelConfig) -> TaskVerdicts | None:
     if faults:
         return TaskVerdicts(task.id, prediction.version, [], "; ".join(faults))
     return TaskVerdicts(task.id, prediction.version, judge(prediction.regions, review.regions))
-
-
-def _add_images(draft: Draft, images: Iterator[LabelledImage], files: LocalImages, labels: ClassIndex) -> None:
-    """Find and prepare the files of images, in a process for each core where there are many, and add them in order."""
-    cores = os.cpu_count() or 1
-    waiting = deque[LabelledImage]()
-
-    def locate() -> Iterator[Place | str | None]:
-        for image in images:
-            waiting.append(image)
-            yield _locate(files, image)
-
-    def find(
-        prepare: SideProcesses[Place | str | None, Place | ImageFile | str | None],
-    ) -> Iterator[FoundImage]:
-        with ThreadPoolExecutor(cores) as pool:
-            for file in map_chunks(pool, prepare, locate()):
-                yield waiting.popleft(), _finish(files, file)
-
-    with SideProcesses(files.preparing, partial(limit_memory, budget().total // (2 * cores))) as prepare:
-        draft.add_found(find(prepare), labels)
-
-
-def _locate(files: LocalImages, image: LabelledImage) -> Place | str | None:
-    """The place of an image's file, or the text of the error; None without a look if the review is unread."""
-    try:
-        return None if image.unread else files.locate(image)
-    except ImageError as error:
-        return str(error)
-
-
-def _finish(files: LocalImages, file: Place | ImageFile | str | None) -> ImageFile | ImageError | None:
-    """Prepare an image that needs more memory than the processes beside this one may use; make an error of a text."""
-    try:
-        return (
-            files.prepare(file) if isinstance(file, Place) else ImageError("", file) if isinstance(file, str) else file
-        )
-    except ImageError as error:
-        return error
 
 
 def _read_images(

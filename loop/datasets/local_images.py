@@ -6,14 +6,11 @@ import hashlib
 import os
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 
 from loop.datasets.snapshots import LabelledImage
-from loop.errors import ImageError, ImageUnreadable, Overloaded
-from loop.memory_budget import budget
+from loop.errors import ImageUnreadable
 from loop.once import Once
 from loop.storage.files import write_whole
 from loop.vision.addresses import file_paths, identify, is_inline, original_name, read_inline, stored_name
@@ -22,14 +19,6 @@ from loop.vision.image_files import ImageFile, prepare_file
 NAMED = 3  # files that a message names
 
 Parts = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """The file of an image that is not prepared yet, and the address that names it in errors."""
-
-    path: str
-    address: str
 
 
 class LocalImages:
@@ -57,28 +46,15 @@ class LocalImages:
         write_whole(content, self._inline_path(identify(address)))
         return identify(address)
 
-    @property
-    def preparing(self) -> Callable[[Place | str | None], Place | ImageFile | str | None]:
-        """The function that prepares images, for processes beside this one; see `prepare_place`."""
-        return partial(prepare_place, most_pixels=self._most_pixels, into=self._prepared)
-
     def find(self, item: LabelledImage) -> ImageFile:
         """Return the image of a task, ready for a dataset. Raises ImageError."""
-        return self.prepare(self.locate(item))
-
-    def prepare(self, place: Place) -> ImageFile:
-        """Return an image, ready for a dataset. Raises ImageError."""
-        return prepare_file(Path(place.path), place.address, self._most_pixels, self._prepared)
-
-    def locate(self, item: LabelledImage) -> Place:
-        """Find the file of a task. Raises ImageError."""
         address = item.image
         if is_inline(address):
             path = self._inline_path(address)
         else:
             path, parts = self._find_file(address)
             self._tasks[str(path)].append((item.task_id, "/".join(parts)))
-        return Place(str(path), address)
+        return prepare_file(path, address, self._most_pixels, self._prepared)
 
     def find_contradictions(self) -> dict[int, str]:
         """
@@ -150,28 +126,6 @@ class LocalImages:
         folder, name = path.rsplit("/", 1)
         real = os.path.realpath(path) if os.path.islink(path) else f"{_resolve(folder)}/{name}"  # noqa: PTH114
         return real.startswith(f"{self._root}/")
-
-
-def prepare_place(place: Place | str | None, *, most_pixels: int, into: Path) -> Place | ImageFile | str | None:
-    """
-    Prepare the image of a place; return the text of an error, or the place itself where it needs more memory than here.
-
-    Anything but a place is returned as it is.
-    """
-    if not isinstance(place, Place):
-        return place
-    try:
-        return prepare_file(Path(place.path), place.address, most_pixels, into)
-    except ImageError as error:
-        return str(error)
-    except Overloaded:
-        return place
-
-
-def limit_memory(total: int) -> None:
-    """Let this process use *total* bytes for images and no more, not even for a single one."""
-    own = budget()
-    own.total, own.seconds, own.is_strict = total, 0.0, True
 
 
 def _compose(text: str) -> str:

@@ -25,7 +25,6 @@ from loop.vision.image_cache import stamp_file
 from loop.vision.image_files import ImageFile
 
 FindImage = Callable[[LabelledImage], ImageFile]
-FoundImage = tuple[LabelledImage, ImageFile | ImageError | None]
 FETCHERS = 8  # threads
 MOST_UNREAD = 3  # unread parts of one review that a report names
 SPOOL = ".spool"
@@ -60,25 +59,23 @@ class Draft:
             self.report.undecided.update(image.undecided)
         self.added.append(self._spool.add_line(line, image, look))
 
-    def add(self, images: Iterable[LabelledImage], labels: ClassIndex, find: FindImage) -> None:
-        """Find the files of images, several at a time, and add them."""
-        with ThreadPoolExecutor(FETCHERS) as pool:
-            self.add_found(map_in_order(pool, lambda image: (image, _find_file(find, image)), images), labels)
-
-    def add_found(self, found: Iterable[FoundImage], labels: ClassIndex) -> None:
-        """Check images, and spool their labels. Leave out and report those that are unusable or without a file."""
-        ids: set[int] = set()
-        for image, image_file in found:
-            wrong = Reason.SAME_ID if image.task_id in ids else find_problem(image, labels, self.report)
-            if wrong or image_file is None:
-                causes = "; ".join(part.text for part in image.unread[:MOST_UNREAD])
-                self.report.leave_out(wrong or Reason.NO_REVIEW, image.task_id, causes)
-                continue
-            if isinstance(image_file, ImageError):
-                self.report.leave_out(Reason.NO_IMAGE, image.task_id, str(image_file))
-                continue
-            ids.add(image.task_id)
-            self._add(image, image_file, labels)
+    def add(
+        self, images: Iterable[LabelledImage], labels: ClassIndex, find: FindImage, *, at_once: int = FETCHERS
+    ) -> None:
+        """Check images, *at_once* at a time, and spool their labels. Leave out and report unusable images."""
+        with ThreadPoolExecutor(at_once) as pool:
+            ids: set[int] = set()
+            for image, image_file in map_in_order(pool, lambda image: (image, _find_file(find, image)), images):
+                wrong = Reason.SAME_ID if image.task_id in ids else find_problem(image, labels, self.report)
+                if wrong or image_file is None:
+                    causes = "; ".join(part.text for part in image.unread[:MOST_UNREAD])
+                    self.report.leave_out(wrong or Reason.NO_REVIEW, image.task_id, causes)
+                    continue
+                if isinstance(image_file, ImageError):
+                    self.report.leave_out(Reason.NO_IMAGE, image.task_id, str(image_file))
+                    continue
+                ids.add(image.task_id)
+                self._add(image, image_file, labels)
 
     def take_out(self, causes: Mapping[int, str]) -> None:
         """Leave out tasks that were added before their images proved unusable."""

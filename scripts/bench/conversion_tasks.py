@@ -16,8 +16,11 @@ from PIL import Image
 
 from loop.datasets.export_file import read_tasks
 from loop.label_studio.label_config import parse
+from loop.reviews import review_row
 from loop.rooms import Rooms
 from loop.settings import Settings
+from loop.storage import database
+from loop.storage.tables import reviews
 from loop.vision.image_cache import ImageCache
 from loop.vision.images import ImageLimits, Images
 from loop.wiring import build
@@ -61,8 +64,12 @@ def make_photos(folder: Path, count: int) -> None:
 
 def build_rooms(folder: Path) -> Rooms:
     """Open the project's installation."""
-    settings = Settings.read({"LOOP_HOME": str(folder / "home"), "LOOP_BACKGROUND_SHARE": "1"})
-    return build(settings, migrate=True)
+    return build(read_settings(folder), migrate=True)
+
+
+def read_settings(folder: Path) -> Settings:
+    """Return the settings of the project's installation."""
+    return Settings.read({"LOOP_HOME": str(folder / "home"), "LOOP_BACKGROUND_SHARE": "1"})
 
 
 def review_again(rooms: Rooms, folder: Path) -> None:
@@ -136,8 +143,13 @@ def _record(folder: Path) -> None:
     rooms = build_rooms(folder)
     rooms.studio.projects.save(1, "measured", CONFIG)
     cache = ImageCache(folder / "home" / "images", FromFolder(None, ImageLimits()))
+    config, rows = parse(CONFIG), []
     for task in read_tasks(folder / "export.json"):
-        review = task.annotations[0].read(parse(CONFIG), project_id=1, task_id=task.id)
-        rooms.reviews.store.record(review, task.data)
+        review = task.annotations[0].read(config, project_id=1, task_id=task.id)
+        rows.append({**review_row.write(review, task.data), "told_at": None})
         cache.find(1, task.id, task.data["image"])
     rooms.close()
+    engine = database.connect(read_settings(folder).database)
+    with engine.begin() as connection:  # as many calls of `record` would take minutes
+        connection.execute(reviews.insert(), rows)
+    engine.dispose()

@@ -1,17 +1,15 @@
-"""Conversion of more images than one process prepares alone."""
+"""Conversion of more images than one thread takes at a time."""
 
 import json
 
 import pytest
 from PIL import Image
 
-from loop.memory_budget import budget
 from loop.ordered_map import CHUNK
-from loop.side_processes import FIRST
 from tests.builders import ls_annotation, ls_region
 from tests.datasets.builders import exported, to_dataset
 
-MANY = FIRST * CHUNK + 4  # the last ones are prepared by processes of their own
+MANY = 3 * CHUNK
 
 
 @pytest.fixture
@@ -43,11 +41,3 @@ def test_many_images_are_checked_as_few_are(folder, many):
         item.task: (item.image, item.file) for item in few.items() if item.task > 1
     }
     assert files[MANY - 2][1].endswith(".png")
-
-
-def test_an_image_that_is_too_large_for_a_process_beside_this_one_is_prepared_here(folder, many, monkeypatch):
-    monkeypatch.setattr(budget(), "total", 2**12)
-
-    snapshot = to_dataset(folder, many)
-
-    assert snapshot.count("images", "train") + snapshot.count("images", "held_out") == MANY - 1
