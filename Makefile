@@ -33,6 +33,7 @@ bench: setup
 	$(VENV)/python -m scripts.bench.clusters
 	$(VENV)/python -m scripts.bench.bulk 10000
 	$(VENV)/python -m scripts.bench.commands
+	$(VENV)/python -m scripts.bench.training
 	$(VENV)/python -m scripts.bench.page
 
 # What grows in an hour; other work may run beside it.
