@@ -81,7 +81,7 @@ def test_a_training_moves_with_its_snapshot_waits_for_the_store_and_serves_where
         until((second.home / "snapshots" / str(project_id) / snapshot[:16] / "manifest.json").exists, 60)
         object_store.stop()
         try:
-            until(lambda: "does not do its work" in log.read_text(), 200)
+            until(lambda: f"job retrain-{project_id}: exception raised" in log.read_text(), 200)
             while_down = training_of(rooms, project_id)
             answer = predict(client, api, project_id)
         finally:
