@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 from loop.errors import UpstreamError, WeightsRefused
 from loop.failures import describe_error
 from loop.regions import Box, Pixels
-from loop.vision.cpu.tower import SUFFIX, OpenVinoTower, TowerFacts, export_tower
 from loop.vision.embedding import MARGIN, Space, Vectors, crop, normalise
 from loop.vision.ultralytics_setup import is_on_cpu, repeat_arithmetic
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from loop.vision.cpu.tower import OpenVinoTower
 
 log = logging.getLogger(__name__)
 PREPARATION = "crop-3"  # changes with every change of the computation here
@@ -102,6 +103,8 @@ class TorchTower:
     def __init__(self, model: OpenClipModel, device: str) -> None:
         import torch
 
+        from loop.vision.cpu.tower import TowerFacts
+
         self._device = torch.device(_device_name(device))
         self._model = _load(model).to(self._device).eval()
         settings = self._model.visual.preprocess_cfg
@@ -124,6 +127,8 @@ class TorchTower:
         """Write the encoder for OpenVINO. Raises WeightsRefused."""
         import torch
 
+        from loop.vision.cpu.tower import export_tower
+
         model = self._model
 
         class Encoder(torch.nn.Module):
@@ -144,6 +149,8 @@ def _load_tower(model: OpenClipModel, space: Space, device: str, towers: Path | 
     """Load the encoder of a space; on a CPU its export, which is made if it is missing or damaged."""
     if not is_on_cpu(device):
         return TorchTower(model, device)
+    from loop.vision.cpu.tower import SUFFIX, OpenVinoTower
+
     with ExitStack() as stack:
         folder = towers or Path(stack.enter_context(TemporaryDirectory(prefix="loop-tower-")))
         file = folder / f"{space.fingerprint}{SUFFIX}"
