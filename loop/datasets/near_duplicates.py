@@ -156,8 +156,8 @@ class NearByVector:
         for block, _ in _tiles(len(rows), 1, self._tile):
             vectors = self._of(rows[block])
             short[block, :-1] = vectors @ directions
-            rests = (vectors**2).sum(axis=1) - (short[block, :-1] ** 2).sum(axis=1)
-            short[block, -1] = np.sqrt(rests.clip(0))
+            # the rest itself: the root of a difference of squares would be wrong by more than SLACK
+            short[block, -1] = np.linalg.norm(vectors - short[block, :-1] @ directions.T, axis=1)
         return short
 
     def _compare(self, rows: Ints, others: Ints, first: Ints, second: Ints) -> NDArray[np.float32]:

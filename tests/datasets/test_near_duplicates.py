@@ -124,6 +124,21 @@ def test_projections_rule_out_no_near_duplicate(kinds):
     assert len(set(labels.tolist())) < len(rows)
 
 
+def test_a_vector_that_hardly_leaves_the_directions_of_the_others_keeps_its_near_duplicates():
+    axes = np.linalg.qr(directions(256, dimension=256))[0]
+    inside = directions(3000, seed=1, dimension=32) @ axes[:32]  # as many directions as a projection has
+    beside, outside = inside[1:601:2], directions(300, seed=2, dimension=224) @ axes[32:]
+    near = [a + b for a, b in zip(normalise(beside), 3e-4 * normalise(outside), strict=True)]
+    far = [0.8 * a + 0.6 * b for a, b in zip(normalise(near), normalise(outside), strict=True)]
+    inside[1:601:2], inside[601:1201:2] = near, far
+    vectors, rows = halves(inside), np.arange(3000)
+    cosines = np.einsum("ij,ij->i", *vectors[[rows[1:601:2], rows[601:1201:2]]].astype(np.float64))
+
+    labels = NearByVector(vectors, rows, float(cosines.min()) - 1e-6, few=0).link_chains(rows, STEPS)
+
+    assert (labels[1:601:2] == labels[601:1201:2]).all()
+
+
 def test_a_twin_by_its_vector_is_a_leak_with_its_similarity():
     vector, *rest = directions(30)
     vectors = [vector, turned(vector, 0.955), turned(vector, 0.975), *rest]
