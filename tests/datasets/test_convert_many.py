@@ -29,13 +29,13 @@ def many(folder):
 
 
 def test_many_images_are_checked_as_few_are(folder, many):
-    by_processes = to_dataset(folder, many)
+    dataset = to_dataset(folder, many)
     few = to_dataset(folder, [many[0], *many[-3:]], "few")
 
-    reasons = by_processes.report["left_out"]
+    reasons = dataset.report["left_out"]
     assert reasons == few.report["left_out"]
     assert str(MANY) in json.dumps(reasons)
-    files = {item.task: (item.image, item.file) for item in by_processes.items()}
+    files = {item.task: (item.image, item.file) for item in dataset.items()}
     assert len(files) == MANY - 1
     assert {task: files[task] for task in (MANY - 1, MANY - 2)} == {
         item.task: (item.image, item.file) for item in few.items() if item.task > 1
