@@ -20,7 +20,7 @@ from loop.datasets.yolo_format import Note, write_data_file, write_lines
 from loop.errors import EmptySnapshot, ImageError, PayloadError, PoisonedSnapshot
 from loop.label_studio.classes import ClassIndex
 from loop.ordered_map import map_in_order
-from loop.storage.files import link_file, scratch_folder
+from loop.storage.files import link_file, remove_at_once, scratch_folder
 from loop.vision.image_cache import stamp_file
 from loop.vision.image_files import ImageFile
 
@@ -147,9 +147,7 @@ class Draft:
     def _write_items(
         self, sides: Mapping[int, Side], left_out: Mapping[int, Reason], resting: Collection[int]
     ) -> Iterator[Item]:
-        for image in self._choose_images(
-            left_out
-        ):  # in one thread: threads would wait for Python more than for the disk
+        for image in self._choose_images(left_out):  # in one thread: several wait for Python more than for the disk
             item = self._put(self._spool.read(image), sides[image.task_id], is_resting=image.task_id in resting)
             if item.resting:
                 self.report.leave_out(Reason.RESTING, item.task)
@@ -217,12 +215,11 @@ class Draft:
             try:
                 dataset_folder.verify(standing)
             except PoisonedSnapshot:
-                with suppress(FileNotFoundError):  # another writer has moved it
-                    folder.rename(self._scratch / "damaged")
+                with suppress(FileNotFoundError):  # another writer has removed it
+                    remove_at_once(folder)
             else:
                 (folder / "manifest.json").touch()  # the newest dataset is the one written last
                 return standing
-        shutil.rmtree(folder / "damaged", ignore_errors=True)
         return standing
 
 

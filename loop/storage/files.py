@@ -65,6 +65,12 @@ def remove_abandoned(root: Path) -> None:
             _lock_of(folder).unlink(missing_ok=True)
 
 
+def remove_at_once(folder: Path) -> None:
+    """Remove a folder at once; what a kill leaves of it is removed with the folders that killed writers left."""
+    gone = folder.rename(folder.parent / f"{PREFIX}{secrets.token_hex(8)}")
+    shutil.rmtree(gone, ignore_errors=True)
+
+
 def write_whole(content: bytes, target: Path, *, mode: int = 0o600) -> Path:
     """Write a file and make its folder; return *target*. Only its owner may read it, unless *mode* says otherwise."""
     target.parent.mkdir(parents=True, exist_ok=True)

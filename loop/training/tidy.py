@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from loop.datasets import folder as dataset_folder
 from loop.datasets.snapshot_store import IMAGES
 from loop.errors import UnknownTraining
-from loop.storage.files import PREFIX
+from loop.storage.files import remove_at_once
 from loop.training.room import TrainingRoom
 from loop.training.store import OPEN
 from loop.training.trainer import discard
@@ -51,8 +50,7 @@ def remove_snapshots(trainings: TrainingRoom, project_id: int, before: datetime,
     folders = needed | ({newest.folder.name} if newest else set())
     for name in walk.over(manifest.parent.name for manifest in root.glob("[!.]*/manifest.json")):
         if name not in folders and _changed_at(root / name / "manifest.json") < before:
-            gone = (root / name).rename(root / f"{PREFIX}{secrets.token_hex(8)}")
-            shutil.rmtree(gone, ignore_errors=True)
+            remove_at_once(root / name)
             removed += 1
     return removed
 
