@@ -14,6 +14,9 @@ from loop.errors import WeightsRefused
 from loop.failures import describe_error
 from loop.regions import Pixels
 from loop.vision.detector import ADVICE, MOST_DETECTIONS, RuntimeDetector, least_before_rounding
+from loop.vision.network.gpu_passes import DEVICE_LOCK, GpuPasses
+from loop.vision.network.letterbox import Letterbox
+from loop.vision.network.suppression import suppress
 from loop.vision.ultralytics_setup import repeat_arithmetic
 from loop.vision.ultralytics_weights import check_device, class_names, open_model, trained_size
 
@@ -38,6 +41,7 @@ class UltralyticsDetector(RuntimeDetector):
         self.trained_size = trained_size(self._model)
         self.image_size = image_size or self.trained_size
         self._lock = threading.Lock()
+        self._gpu_passes: GpuPasses | None = None
         self.class_names = class_names(self._model)
         try:
             self._set_up(device)
@@ -59,10 +63,13 @@ class UltralyticsDetector(RuntimeDetector):
         """Call *receive* with the feature maps of every image from now on: P3, P4, P5, each (1, channels, y, x)."""
         from ultralytics.nn.modules.head import Detect
 
+        self._gpu_passes = None  # a CUDA graph calls nobody
         head = next(module for module in self.network.modules() if isinstance(module, Detect))
         head.register_forward_pre_hook(lambda _, inputs: receive(list(inputs[0])))
 
     def _rows(self, image: Pixels, floor: float, *, is_multi_label: bool) -> NDArray[np.float64]:
+        if self._gpu_passes:
+            return self._rows_by(self._gpu_passes, image, floor, is_multi_label=is_multi_label)
         import torch
         from ultralytics.utils import nms, ops
 
@@ -82,7 +89,23 @@ class UltralyticsDetector(RuntimeDetector):
             array: NDArray[np.float64] = rows[:, :6].cpu().numpy().astype(np.float64)
         return array
 
+    def _rows_by(self, passes: GpuPasses, image: Pixels, floor: float, *, is_multi_label: bool) -> NDArray[np.float64]:
+        """Return the detections; all but the network runs on the CPU, for several threads at once."""
+        predictor = self._model.predictor
+        place = Letterbox.of(image, max(predictor.imgsz), predictor.model.stride)
+        output, least = passes.infer(place.scale(image)), least_before_rounding(floor)
+        if self.is_end_to_end:
+            rows = output[output[:, 4] > least]
+        else:
+            rows = suppress(output, least, MOST_DETECTIONS, is_multi_label=is_multi_label)
+        place.scale_back(rows, image)
+        return rows.astype(np.float64)
+
     def _set_up(self, device: str) -> None:
         """Have ultralytics make its predictor, which fuses the network, and do its imports of a first image."""
         options = {"imgsz": self.image_size, "device": device or None, "verbose": False, "max_det": MOST_DETECTIONS}
-        self._model.predict([self._empty_image()], conf=0.99, **options)
+        with DEVICE_LOCK:
+            self._model.predict([self._empty_image()], conf=0.99, **options)
+        if self._model.predictor.device.type == "cuda":
+            self._gpu_passes = GpuPasses(self.network)
+            self._rows(self._empty_image(), 1.0, is_multi_label=False)

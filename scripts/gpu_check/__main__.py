@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.demo import project, scenes
-from scripts.gpu_check import serving, training
+from scripts.gpu_check import faster, graphs, serving, training
 from scripts.gpu_check.subject import Options, Subject
 
 SEED = 11
@@ -43,7 +43,14 @@ CHECKS = (
     serving.speed,
     serving.embeddings,
     serving.large_images,
-    serving.full_card,
+    graphs.threads,
+    graphs.graphs,
+    graphs.heads,
+    graphs.full_card,
+    faster.stages,
+    faster.half,
+    faster.micro_batches,
+    faster.gathered,
     training.same_weights,
     training.loader,
     training.batches,

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from loop.errors import DetectionFailed, DetectorBroken
 from loop.regions import Detection, Pixels
 from scripts.gpu_check.subject import Subject
+from scripts.gpu_check.timing import FLOOR, time_of
 
-FLOOR = 0.05  # the least confidence of a box
 PLACE, CONFIDENCE = 0.0002, 0.0002  # by which boxes on two devices may differ: two steps of their rounding
 SEED, LARGE = 11, (8000, 6000)  # width, height in pixels
 
 
 def same_boxes(subject: Subject) -> dict[str, Any]:
     """The boxes on this device beside those on the CPU."""
-    return _compare(*(subject.detector(device).detect(subject.images, FLOOR) for device in ("cpu", None)))
+    return compare(*(subject.detector(device).detect(subject.images, FLOOR) for device in ("cpu", None)))
 
 
-def _compare(ours: Sequence[Sequence[Detection]], theirs: Sequence[Sequence[Detection]]) -> dict[str, Any]:
+def compare(ours: Sequence[Sequence[Detection]], theirs: Sequence[Sequence[Detection]]) -> dict[str, Any]:
     """Pair detections of one class by the largest IoU, and describe their differences."""
     places, confidences, alone, shown = [0.0], [0.0], [], 0
     for first, second in zip(ours, theirs, strict=True):
@@ -77,22 +76,16 @@ def speed(subject: Subject) -> dict[str, Any]:
     detector, images = subject.detector(), (subject.images * 3)[:200]
     subject.reset_peak()
     detector.detect(images[:20], FLOOR)
-    durations = [_time(partial(detector.detect, [image], FLOOR)) for image in images]
-    request = len(images) / _time(lambda: detector.detect(images, FLOOR))
+    durations = [time_of(partial(detector.detect, [image], FLOOR)) for image in images]
+    request = len(images) / time_of(lambda: detector.detect(images, FLOOR))
     with ThreadPoolExecutor(4) as pool:
-        threads = len(images) / _time(lambda: list(pool.map(lambda image: detector.detect([image], FLOOR), images)))
+        threads = len(images) / time_of(lambda: list(pool.map(lambda image: detector.detect([image], FLOOR), images)))
     return {
         "one_p50_ms": round(1000 * statistics.median(durations), 2),
         "request_images_a_second": round(request, 1),
         "four_threads_images_a_second": round(threads, 1),
         **subject.memory(),
     }
-
-
-def _time(work: Callable[[], Any]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
 
 
 def embeddings(subject: Subject) -> dict[str, Any]:
@@ -122,7 +115,7 @@ def large_images(subject: Subject) -> dict[str, Any]:
     """A request of many large images: memory stays that of one."""
     detector, images = subject.detector(), _large_images(24)
     subject.reset_peak()
-    seconds = _time(lambda: detector.detect(images, FLOOR))
+    seconds = time_of(lambda: detector.detect(images, FLOOR))
     return {"images": len(images), "images_a_second": round(len(images) / seconds, 1), **subject.memory()}
 
 
@@ -131,43 +124,3 @@ def _large_images(count: int) -> list[Pixels]:
     small = rng.integers(0, 255, (LARGE[1] // 100, LARGE[0] // 100, 3), np.uint8)
     image = np.ascontiguousarray(np.kron(small, np.ones((100, 100, 1), np.uint8)))
     return [image] * count
-
-
-def full_card(subject: Subject) -> dict[str, Any]:
-    """Serving while the card is full: the error, and the boxes after there is room again."""
-    import torch
-
-    if not subject.is_cuda:
-        return {"skipped": "no card"}
-    detectors = subject.rooms.registry.detectors
-    detector = detectors.load(subject.weights)
-    before = detector.detect(subject.images[:5], FLOOR)
-    hog = _fill_card()
-    try:
-        error = f"none, {len(detector.detect(subject.images[:5], FLOOR))} answers"
-    except (DetectionFailed, DetectorBroken) as refusal:
-        error = f"{type(refusal).__name__}: {refusal}"
-    hog.clear()
-    torch.cuda.empty_cache()
-    same: bool | str
-    try:
-        same = detector.detect(subject.images[:5], FLOOR) == before
-    except (DetectionFailed, DetectorBroken) as refusal:
-        same = f"{type(refusal).__name__}: {refusal}"
-    loaded = detectors.load(subject.weights)
-    again = loaded.detect(subject.images[:5], FLOOR) == before
-    return {"error": error, "the_same_after": same, "loaded_again": loaded is not detector, "then_the_same": again}
-
-
-def _fill_card() -> list[Any]:
-    """Take all the memory of the card, down to pieces of 1 MB."""
-    import torch
-
-    hog, size = [], 2**33
-    torch.cuda.empty_cache()
-    while size >= 2**20:
-        try:
-            hog.append(torch.empty(size, dtype=torch.uint8, device="cuda"))
-        except torch.OutOfMemoryError:
-            size //= 2
-    return hog

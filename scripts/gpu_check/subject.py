@@ -85,12 +85,12 @@ class Subject:
         """The weights of the newest version."""
         return self.rooms.registry.versions.list(1)[-1].weights
 
-    def detector(self, device: str | None = None) -> Any:
-        """Load the newest version on a device."""
+    def detector(self, device: str | None = None, image_size: int | None = None) -> Any:
+        """Load the newest version on a device, by default with the options."""
         from loop.vision.ultralytics_detector import UltralyticsDetector
 
         name = self.options.device if device is None else device
-        return UltralyticsDetector(self.weights, device=name, image_size=self.options.image_size)
+        return UltralyticsDetector(self.weights, device=name, image_size=image_size or self.options.image_size)
 
     def memory(self) -> dict[str, float]:
         """GiB on the card: of this process now and at its peak, and free."""
@@ -104,6 +104,13 @@ class Subject:
             name: round(size / GIB, 3)
             for name, size in zip(("free", "total", "peak", "now"), (free, total, peak, now), strict=True)
         }
+
+    def synchronize(self) -> None:
+        """Wait for all work on the card."""
+        if self.is_cuda:
+            import torch
+
+            torch.cuda.synchronize()
 
     def reset_peak(self) -> None:
         """Empty torch's own store of memory on the card, and measure its peak anew."""

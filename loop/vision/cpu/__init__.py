@@ -1,1 +1,1 @@
-"""Detectors on a CPU by OpenVINO: the export from torch, and all that runs without torch around the network."""
+"""Detectors on a CPU by OpenVINO: the export from torch, and the detector that runs it without torch."""

@@ -16,11 +16,11 @@ from loop.errors import WeightsRefused
 from loop.failures import describe_error
 from loop.regions import Pixels
 from loop.vision.cpu import model_file
-from loop.vision.cpu.letterbox import Letterbox
 from loop.vision.cpu.streams import InferStreams
-from loop.vision.cpu.suppression import suppress, take_best
 from loop.vision.cpu.tuning import Tuning, default_tuning
 from loop.vision.detector import ADVICE, MOST_DETECTIONS, RuntimeDetector, least_before_rounding
+from loop.vision.network.letterbox import Letterbox
+from loop.vision.network.suppression import suppress, take_best
 
 _CORE_LOCK = threading.Lock()  # `cache` alone lets two threads make two
 

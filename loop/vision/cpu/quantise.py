@@ -68,9 +68,9 @@ def _refusal(kind: str) -> WeightsRefused:
 
 def _quantise(file: Path, images: Sequence[Path], out: Path, image_size: int | None) -> None:
     from loop.vision.cpu import model_file
-    from loop.vision.cpu.letterbox import Letterbox
     from loop.vision.cpu.openvino_detector import prepare_openvino, process_core
     from loop.vision.image_files import read_prepared
+    from loop.vision.network.letterbox import Letterbox
 
     prepare_openvino()
     import nncf

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from loop.vision.cpu.suppression import suppress, take_best
+from loop.vision.network.suppression import suppress, take_best
 from loop.vision.ultralytics_setup import prepare_ultralytics
 
 IOU = 0.7

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from loop.vision.cpu.letterbox import Letterbox
+from loop.vision.network.letterbox import Letterbox
 from loop.vision.ultralytics_setup import prepare_ultralytics
 
 sides = st.integers(1, 900)

@@ -50,15 +50,19 @@ class Letterbox:
         """The shape of the input of the network: one image, three colours, height, width."""
         return 1, 3, self.height + self.top + self.bottom, self.width + self.left + self.right
 
-    def fill(self, image: Pixels, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-        """Return the input of the network, RGB from 0 to 1, in *out*, an array of this *shape*, if it is given."""
-        out = np.empty(self.shape, np.float32) if out is None else out
-        scaled: NDArray[Any] = image
+    def scale(self, image: Pixels) -> Pixels:
+        """Return the scaled image with its padding, BGR from 0 to 255, (height, width, 3)."""
+        scaled: Any = image
         if (image.shape[1], image.shape[0]) != (self.width, self.height):
             scaled = cv2.resize(image, (self.width, self.height), interpolation=cv2.INTER_LINEAR)
         padding = self.top, self.bottom, self.left, self.right
-        padded = cv2.copyMakeBorder(scaled, *padding, cv2.BORDER_CONSTANT, value=GREY)
-        np.divide(padded.transpose(2, 0, 1)[::-1], 255, out=out[0], dtype=np.float32)
+        padded: Any = cv2.copyMakeBorder(scaled, *padding, cv2.BORDER_CONSTANT, value=GREY)
+        return padded  # type: ignore[no-any-return]
+
+    def fill(self, image: Pixels, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        """Return the input of the network, RGB from 0 to 1, in *out*, an array of this *shape*, if it is given."""
+        out = np.empty(self.shape, np.float32) if out is None else out
+        np.divide(self.scale(image).transpose(2, 0, 1)[::-1], 255, out=out[0], dtype=np.float32)
         return out
 
     def scale_back(self, boxes: NDArray[np.float32], image: Pixels) -> None:
