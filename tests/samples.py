@@ -56,7 +56,8 @@ TARS = [
     packed(("a" * 150 + "/weights.pt", b"weights"), form=tarfile.GNU_FORMAT),
     packed(("ü" * 80 + "/weights.pt", b"weights"), form=tarfile.PAX_FORMAT),
 ]
-SAVED = [(name, b"saved") for name in ("loop.sqlite3", "webhook.key", "weights/1/a.pt", "spool/1.event")]
+RECORDS = ("loop.sqlite3", b"")  # an empty file is an empty database
+SAVED = [RECORDS, *((name, b"saved") for name in ("webhook.key", "weights/1/a.pt", "spool/1.event"))]
 FILES_OF_BACKUP = {"format": 1, "files": {name: hashlib.sha256(content).hexdigest() for name, content in SAVED}}
 BACKUP = packed(*SAVED, ("backup.json", json.dumps(FILES_OF_BACKUP).encode()))
 TAXONOMY = {
