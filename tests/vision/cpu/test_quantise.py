@@ -69,6 +69,7 @@ def test_in_8_bits_too_the_boxes_do_not_depend_on_threads_and_on_images_beside(n
     assert len(look(Tuning(1, 1)) | look(Tuning(1, 2)) | look(Tuning(2, 2))) == 1
 
 
+@pytest.mark.long
 def test_the_same_export_and_images_give_the_same_bytes(exported, images, narrow, tmp_path):
     quantise(exported, images, tmp_path / "again.openvino", SIDE)
 

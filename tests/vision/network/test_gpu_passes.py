@@ -82,7 +82,7 @@ def rows(detector, image, is_multi_label=False):
 
 
 @pytest.mark.parametrize("plan", HEADS)
-@pytest.mark.parametrize("size", [SIDE, 100])
+@pytest.mark.parametrize("size", [SIDE, pytest.param(100, marks=pytest.mark.long)])
 def test_detections_are_those_of_a_pass_by_ultralytics_to_the_bit(plan, size, images, recorder, tmp_path):
     weights = write_detector(tmp_path / "tiny.pt", plan, is_end_to_end=plan == "yolo26n.yaml")
     detector = UltralyticsDetector(weights, device="cpu", image_size=size)
