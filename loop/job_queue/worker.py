@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 from redis import Redis
 from redis.client import Pipeline
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, WatchError
 from rq import Queue, Worker
 from rq.exceptions import NoSuchJobError
 from rq.executions import Execution
@@ -166,14 +166,18 @@ def put_back(connection: Redis, name: str) -> None:
 
 
 def put_back_lost(connection: Redis, name: str) -> None:
-    """Enqueue again the jobs of a queue that a worker took and did not begin for some seconds."""
+    """Enqueue again the jobs of a queue that a worker took and did not begin for some seconds; each once."""
     queue = Queue(name, connection=connection)
     for job_id in queue.intermediate_queue.get_job_ids():
-        with suppress(NoSuchJobError):
+        with suppress(NoSuchJobError, WatchError), connection.pipeline() as pipeline:
+            # its worker may begin it meanwhile, or another process put it back
+            pipeline.watch(queue.intermediate_queue_key)  # type: ignore[no-untyped-call]
             job = Job.fetch(job_id, connection=connection)
             if job.get_status(refresh=False) == JobStatus.QUEUED and is_lost(job):
-                forget_taken(job)
-                queue.enqueue_job(job, at_front=True)
+                pipeline.multi()
+                pipeline.lrem(queue.intermediate_queue_key, 0, job_id)
+                queue.enqueue_job(job, pipeline=pipeline, at_front=True)
+                pipeline.execute()
 
 
 def _end_with(worker: int) -> None:

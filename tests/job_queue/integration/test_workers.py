@@ -4,7 +4,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 from redis import Redis
@@ -12,7 +15,7 @@ from rq import Queue
 from rq.job import Job
 
 from loop.job_queue.queue import DEFAULT, JobQueue
-from loop.job_queue.worker import TAKEN_SECONDS
+from loop.job_queue.worker import MARK_SECONDS, TAKEN_SECONDS
 from tests.services import children, names_of, until
 
 WORK = """
@@ -178,6 +181,23 @@ def test_jobs_that_a_dead_worker_took_and_did_not_begin_are_put_back_within_seco
     assert at_once == []
     assert sorted(queue.job_ids) == ["review-1", "sync_all"]
     assert queue.intermediate_queue.get_job_ids() == []
+
+
+def test_a_lost_job_that_two_processes_put_back_at_once_waits_once(redis, queue, jobs):
+    found = []
+    with closing(JobQueue(redis.address)) as other, ThreadPoolExecutor(2) as pool:
+        for _ in range(20):
+            assert jobs.ask_review(1)
+            queue.connection.rpoplpush(queue.key, queue.intermediate_queue_key)
+            jobs.put_back_lost()
+            for mark in queue.connection.scan_iter("loop:taken:*"):
+                queue.connection.expire(mark, MARK_SECONDS - TAKEN_SECONDS)  # as if that time had passed
+            together = threading.Barrier(2)
+            list(pool.map(lambda one: (together.wait(), one.put_back_lost()), (jobs, other)))  # noqa: B023
+            found.append(queue.job_ids)
+            queue.empty()
+
+    assert found == [["review-1"]] * 20
 
 
 def test_a_job_that_waits_for_long_is_not_lost(queue, jobs):
