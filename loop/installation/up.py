@@ -136,6 +136,7 @@ def run(
             say(f"{part.name:<18} {part.address}")
             if isinstance(part, EmbeddedRedis):
                 _put_back(settings)
+        keeper.note_starts()
         say(f"{'access':<18} {_describe_access(settings)}")
         _wait_for_web(settings, parts, stopping)
         say("stopping" if stopping else "ready")

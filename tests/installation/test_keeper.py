@@ -7,6 +7,7 @@ import pytest
 
 from loop.installation.processes import Program
 from loop.installation.upkeep.keeper import Keeper
+from loop.installation.upkeep.part_health import GRACE_SECONDS, PATIENCE
 from tests.services import until
 
 
@@ -41,3 +42,17 @@ def test_a_part_that_cannot_be_started_is_tried_again_and_ends_nothing(part):
     until(is_started_again, 20)
 
     assert "no process can be made" in "".join(said)
+
+
+def test_the_time_in_which_parts_need_not_work_begins_when_all_have_been_started(part):
+    health = {}
+    keeper = Keeper([part], health.update, print)
+    health["part"].started_at -= GRACE_SECONDS + 1  # Redis read its data meanwhile
+    for _ in range(PATIENCE):
+        health["part"].note("no answer")
+    part.start()
+
+    keeper.note_starts()
+    keeper.look()
+
+    assert health["part"].restarts == 0

@@ -31,6 +31,11 @@ class Keeper:
         self._written: object = None
         write(self._health)  # all are starting
 
+    def note_starts(self) -> None:
+        """Note that all parts have been started only now: Redis may have read its data for long before the others."""
+        for health in self._health.values():
+            health.started_at = time.monotonic()
+
     def look(self) -> None:
         """Look at every part once, and start again those for which it is time."""
         for watch in self._parts:
