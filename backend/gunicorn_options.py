@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from backend.app import catch_up
 from backend.gate import PREDICTS, WAITING
+from backend.metrics import open_files
 from loop.log_lines import LimitedWarnings, set_up_logs
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def post_worker_init(worker: DoorWorker) -> None:
     It also catches up on the events of the time in which no process ran.
     """
     worker.log.error_log.addFilter(LimitedWarnings())
+    open_files()
     app = worker.app.wsgi()
     catch_up(app)
     predictor: Predictor = app.extensions["predictor"]

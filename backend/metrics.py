@@ -69,6 +69,19 @@ class _Progress(Collector):
             yield gauge
 
 
+def open_files() -> None:
+    """
+    Have this process open the files that it counts in, if gunicorn runs several processes.
+
+    The library opens each with its first count. Systemd may remove their folder before that, with all that a user who
+    logs out has in memory (`RemoveIPC`): then a count would fail its request. Files that are open go on.
+    """
+    if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        Path(folder).mkdir(mode=0o700, exist_ok=True)
+        REFUSED.labels("401")
+        SECONDS.labels("none")
+
+
 def expose(progress: Mapping[str, JobProgress], seconds: Mapping[int, Mapping[str, float]]) -> bytes:
     """
     Return all metrics as text, of all processes if gunicorn runs several.

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import httpx
 
@@ -21,7 +20,7 @@ from loop.installation import run_lock
 from loop.installation.guard import Guard
 from loop.installation.memory import machine_bytes, web_processes
 from loop.installation.processes import EmbeddedRedis, Program
-from loop.installation.upkeep import part_states
+from loop.installation.upkeep import counters, part_states
 from loop.installation.upkeep.keeper import Keeper
 from loop.installation.upkeep.log_files import cut_logs
 from loop.installation.upkeep.part_health import GRACE_SECONDS
@@ -35,7 +34,6 @@ STOP_SECONDS = 5.0  # until a part that does not stop is killed
 PORT_SECONDS = 12.0  # for an earlier process to free the port, or the data of Milvus
 WEB = "web"
 ARENAS = "2"  # heaps of glibc in a web process: by itself it keeps freed memory in one for almost each thread
-MEMORY = Path("/dev/shm")  # noqa: S108 (a disk that is full kills a process that writes into a mapped file on it)
 ONE_PRESS = 0.5  # seconds in which several signals count as one: a closing terminal may send several
 
 
@@ -69,14 +67,13 @@ def up(
     *lead* prepares the records, and refuses where another machine leads; it is called only where no other `loop up` of
     this machine runs on LOOP_HOME. Raises LoopError.
     """
-    memory = MEMORY if MEMORY.is_dir() else None
-    with run_lock.hold(settings.home) as mark, TemporaryDirectory(prefix="loop-metrics-", dir=memory) as metrics:
+    with run_lock.hold(settings.home) as mark, counters.make_folder(settings.home) as metrics:
         _wait_for_port(settings, stopping)
         with lead():
             run(parts_of(settings, mark, metrics), settings, stopping, Guard(mark), lambda line: _say(say, line))
 
 
-def parts_of(settings: Settings, mark: str = "", metrics: str = "") -> list[Program]:
+def parts_of(settings: Settings, mark: str = "", metrics: Path | None = None) -> list[Program]:
     """
     Return the parts of an installation in the order of their start; their processes carry the *mark*.
 
@@ -109,8 +106,8 @@ def parts_of(settings: Settings, mark: str = "", metrics: str = "") -> list[Prog
     parts.append(program("schedule", "sweep every 10 s", *cli, "schedule"))
     look, watch = f"work of each part, every {EVERY_SECONDS:.0f} s", ("-m", "loop.installation.upkeep.watch")
     parts.append(PartWatch("watch", look, [sys.executable, *watch], environment, logs / "watch.log"))
-    counters = {"PROMETHEUS_MULTIPROC_DIR": metrics} if metrics else {}
-    parts.append(program(WEB, settings.local_url, *_gunicorn(settings), MALLOC_ARENA_MAX=ARENAS, **counters))
+    counting = {"PROMETHEUS_MULTIPROC_DIR": str(metrics)} if metrics else {}
+    parts.append(program(WEB, settings.local_url, *_gunicorn(settings), MALLOC_ARENA_MAX=ARENAS, **counting))
     return parts
 
 

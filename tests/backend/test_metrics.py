@@ -1,5 +1,9 @@
 """Metrics that come from the records and from the queue."""
 
+import os
+import subprocess
+import sys
+
 from loop.job_queue.progress import JobProgress
 from loop.training.stopwatch import Stage, spend
 from tests.backend.builders import AUTH
@@ -35,3 +39,29 @@ def test_metrics_say_how_far_a_job_has_come(client, rooms):
     assert 'loop_job_images_done{job="refresh-1"} 200.0' in lines
     assert 'loop_job_images_left{job="refresh-1"} 100.0' in lines
     assert 'loop_job_images_rate{job="refresh-1"} 12.5' in lines
+
+
+COUNT = """
+import os, shutil
+from backend import metrics
+metrics.open_files()
+shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+metrics.EVENTS.labels("1", "ANNOTATION_CREATED").inc()
+metrics.SECONDS.labels("predict").observe(0.5)
+metrics.open_files()
+"""
+
+
+def test_a_process_counts_on_after_its_folder_was_removed_and_the_next_one_has_it_again(tmp_path):
+    folder = tmp_path / "removed"
+
+    done = subprocess.run(
+        [sys.executable, "-c", COUNT],
+        env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert folder.is_dir()
