@@ -3,7 +3,7 @@ Measure a training beside ultralytics' own defaults: `python -m scripts.bench.tr
 
 Both train on the same composed scenes, from the same weights, with the same images a step, epochs, size and seed, each
 in a process of its own, in turns. The time is that of the whole training: its start, its measurements on the held-out
-scenes, its checkpoints and its end.
+scenes, its checkpoints and its end. The gate measures the last epoch of ours later, which is not in the time.
 """
 
 from __future__ import annotations
