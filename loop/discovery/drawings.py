@@ -84,6 +84,8 @@ def lay_out(vectors: Vectors, *, seed: int = 0, landmarks: int = LANDMARKS) -> P
 
         rows = np.sort(np.random.default_rng(seed).permutation(len(components))[:landmarks])
         drawn = components[rows]
+        if not np.ptp(drawn, axis=0).any():  # all are equal: t-SNE would end the process
+            return np.full((len(vectors), 2), 0.5, np.float32)
         plane = TSNE(perplexity=min(30.0, len(rows) / 4), init="pca", random_state=seed).fit_transform(drawn)
         if len(rows) < len(components):
             places = _place(components, drawn, plane)

@@ -24,6 +24,12 @@ def test_a_map_has_a_place_for_each_vector(count):
     assert (places == lay_out(vectors)).all()
 
 
+def test_equal_vectors_have_one_place_and_end_no_process():
+    equal = np.tile(np.eye(1, 8, dtype=np.float32), (40, 1))
+
+    assert len(np.unique(lay_out(equal), axis=0)) == 1
+
+
 def test_many_vectors_are_placed_beside_those_of_their_group():
     vectors, truth = groups([60] * 16)
 
