@@ -72,9 +72,10 @@ def predict() -> Response:
         tasks = read_tasks(sent.get("tasks"))
         answers = gate.run(partial(predictor().predict, project_id, _text(sent, "label_config"), tasks, g.began))
     suggestions = [answer.suggestion for answer in answers]
+    in_time = [suggestion for suggestion in suggestions if not suggestion.is_late]
     label = str(project_id) if predictor().has_own(project_id) else UNCONNECTED
-    PREDICTIONS.labels(label).inc(len(answers))
-    IMAGES_BROKEN.labels(label).inc(sum(suggestion.error is not None for suggestion in suggestions))
+    PREDICTIONS.labels(label).inc(len(in_time))
+    IMAGES_BROKEN.labels(label).inc(sum(suggestion.error is not None for suggestion in in_time))
     UNMAPPED.labels(label).inc(sum(suggestion.unmapped for suggestion in suggestions))
     errors = {
         str(suggestion.task_id) if suggestion.task_id else f"tasks[{place}]": suggestion.error

@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import chain
 
-from loop.errors import NotStored, Refused, UpstreamError
+from loop.errors import NotStored, UpstreamError
 from loop.job_queue.progress import JobProgress
 from loop.label_studio.projects import Project
 from loop.registry.follow import follow
@@ -47,6 +46,11 @@ class _Run:
             self.stopped = self._find_stop()
         return not self.stopped
 
+    def still_serves(self) -> bool:
+        """Whether no other version was promoted meanwhile."""
+        champion = self._serving.registry.versions.champion(self._project.id)
+        return champion is not None and champion.name == self._version
+
     def note(self, counts: PredictionCounts) -> None:
         """Report the progress, and make the queue follow after the first batch."""
         self.counts += counts
@@ -62,8 +66,7 @@ class _Run:
         self._is_first = False
 
     def _find_stop(self) -> str:
-        champion = self._serving.registry.versions.champion(self._project.id)
-        if champion is None or champion.name != self._version:
+        if not self.still_serves():
             return "another version serves"
         if time.monotonic() - self._began < TURN.total_seconds():
             return ""
@@ -119,27 +122,22 @@ def is_due(serving: ServingRoom, project: Project) -> bool:
 def _predict(
     serving: ServingRoom, project: Project, champion: Version, run: _Run, tasks: WaitingTasks, execution: str
 ) -> None:
-    """Predict tasks, and remove the empty predictions of tasks that now have another."""
+    """Predict tasks, and store the predictions in place of the empty ones."""
     waiting = tasks.walk()
     first = next(waiting, None)
     if first is None:
         return
     match = partial(serving.matching.find_recorded, project)
     served = serving.registry.load(champion)
-    batches = Batches(serving, project, served, execution, match=match, may_go_on=run.may_go_on)
+    batches = Batches(
+        *(serving, project, served, execution),
+        match=match,
+        may_go_on=run.may_go_on,
+        may_store=run.still_serves,
+        replaced=tasks.empty,
+    )
     for counts in batches.run(chain([first], waiting)):
         run.note(counts)
-        if run.stopped:
-            return
-    failed = {suggestion.task_id for suggestion in run.counts.broken} | run.counts.refused.keys()
-    empty = {task_id: ids for task_id, ids in tasks.empty.items() if task_id not in failed}
-    _remove(serving, (prediction_id for ids in empty.values() for prediction_id in ids))
-
-
-def _remove(serving: ServingRoom, prediction_ids: Iterable[int]) -> None:
-    for prediction_id in prediction_ids:
-        with suppress(Refused):  # removed already
-            serving.studio.client.delete_prediction(prediction_id)
 
 
 def _take_over(serving: ServingRoom, project_id: int, version: str, execution: str) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 
-from loop.errors import NotStored
+from loop.errors import NotStored, Refused
 from loop.label_studio.projects import Project
 from loop.label_studio.tasks import StoredTask
 from loop.registry.loaded_version import LoadedVersion
@@ -47,8 +48,9 @@ class Batches:
     """
     Predicts tasks of a project with one version, and stores the predictions in Label Studio where *is_shown*.
 
-    *match* returns the matches of a batch by task id. A batch is left out where *may_go_on* says no: before it is
-    predicted, and again before it is stored.
+    *match* returns the matches of a batch by task id. Where *may_go_on* says no, no batch is begun any more; where
+    *may_store* does, none that is predicted is stored. *replaced* has, by task, the ids of stored predictions that are
+    removed as soon as another one is stored for the task.
     """
 
     serving: ServingRoom
@@ -59,6 +61,8 @@ class Batches:
     is_shown: bool = True
     match: MatchBatch = match_nothing
     may_go_on: Callable[[], bool] = lambda: True
+    may_store: Callable[[], bool] = lambda: True
+    replaced: Mapping[int, Sequence[int]] = field(default_factory=dict)
 
     def run(self, tasks: Iterable[StoredTask]) -> Iterator[PredictionCounts]:
         """
@@ -88,7 +92,7 @@ class Batches:
         source, running = iter(tasks), deque[Future[PredictionCounts]]()
         with ThreadPoolExecutor(AT_ONCE) as pool:
             try:
-                while batch := list(islice(source, BATCH)):
+                while self.may_go_on() and (batch := list(islice(source, BATCH))):
                     running.append(pool.submit(self._work, batch))
                     if len(running) >= AT_ONCE:
                         yield running.popleft().result()
@@ -108,9 +112,18 @@ class Batches:
         predictions = [answer.prediction for answer in answers if answer.suggestion.error is None]
         if not self.is_shown:
             return PredictionCounts(len(batch), len(predictions), broken)
-        if not self.may_go_on():
+        if not self.may_store():
             return PredictionCounts()
+        refused: Mapping[int, str] = {}
         try:
-            return PredictionCounts(len(batch), studio.client.store_predictions(project.id, predictions), broken)
+            stored = studio.client.store_predictions(project.id, predictions)
         except NotStored as error:
-            return PredictionCounts(len(batch), error.stored, broken, error.reasons)
+            stored, refused = error.stored, error.reasons
+        self._remove_replaced({prediction.task_id for prediction in predictions} - refused.keys())
+        return PredictionCounts(len(batch), stored, broken, refused)
+
+    def _remove_replaced(self, task_ids: Iterable[int]) -> None:
+        for task_id in sorted(task_ids):
+            for prediction_id in self.replaced.get(task_id, ()):
+                with suppress(Refused):  # removed already
+                    self.serving.studio.client.delete_prediction(prediction_id)

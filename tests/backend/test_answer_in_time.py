@@ -1,6 +1,7 @@
 """A request is answered within the time that Label Studio waits; a job predicts what it had no time for."""
 
 import pytest
+from prometheus_client import REGISTRY
 
 from loop.regions import Box
 from loop.serving.predictor import Predictor
@@ -28,6 +29,11 @@ def predict(client, *tasks):
     return client.post("/predict", json=body, headers=AUTH).json
 
 
+def count_tasks():
+    names = ("loop_predictions_total", "loop_images_broken_total")
+    return [REGISTRY.get_sample_value(name, {"project": "1"}) or 0.0 for name in names]
+
+
 def test_a_task_without_time_has_nothing_to_store_and_a_job_predicts_it(client, rooms, predictor_with):
     predictor_with(0.0)
 
@@ -38,6 +44,15 @@ def test_a_task_without_time_has_nothing_to_store_and_a_job_predicts_it(client, 
     assert set(answer["errors"]) == {"1", "2"}
     assert (project.refresh_asked, project.refresh_done) == (1, 0)
     assert rooms.serving.predictions.newest(1, [1, 2]) == {}
+
+
+def test_a_task_without_time_counts_neither_as_predicted_nor_as_broken(client, predictor_with):
+    predictor_with(0.0)
+    before = count_tasks()
+
+    predict(client, ls_task(1), ls_task(2))
+
+    assert count_tasks() == before
 
 
 def test_a_request_in_time_asks_for_no_job(client, rooms, predictor_with):

@@ -139,6 +139,23 @@ def test_a_long_run_gives_way_to_jobs_that_wait_and_is_asked_for_again(promoting
     assert len(promoting.studio.client.stored) == 5
 
 
+def test_a_run_that_gives_way_stores_what_it_predicted_in_place_of_the_empty_predictions(promoting, monkeypatch):
+    monkeypatch.setattr(refreshing, "TURN", timedelta())
+    monkeypatch.setattr(store_predictions, "BATCH", 200)
+    client, log = promoting.studio.client, promoting.serving.predictions
+    for task in client.tasks:
+        task["predictions"] = [{"id": 100 + task["id"], "model_version": "yolo_detector@1.0.0", "result": []}]
+    promoting.queue.oldest = lambda: datetime.now(UTC) - timedelta(minutes=1) if log.last_id() else None
+
+    line = refresh(promoting.serving, 1)
+
+    assert "it gives way to other jobs" in line
+    promoting.queue.oldest = lambda: None
+    refresh(promoting.serving, 1)
+    boxes = [[len(one["result"]) for one in task["predictions"]] for task in client.tasks]
+    assert boxes == [[1]] * 5
+
+
 def test_a_run_says_what_is_done_and_left_in_the_log_and_to_the_queue(promoting, caplog):
     caplog.set_level("INFO", "loop.serving.refresh")
 
