@@ -22,7 +22,7 @@ from loop.serving.queue_order import NOTHING_KNOWN, task_score
 from loop.vision.addresses import identify
 from loop.vision.detector import Detector
 
-LATE = "not predicted: the time for the answer was over; a job predicts the open tasks of a connected project"
+LATE = "not predicted: the time for the answer was over; where a champion serves, a job predicts the open tasks"
 
 R = TypeVar("R")
 
