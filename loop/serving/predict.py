@@ -77,28 +77,34 @@ def predict(
     """
     Yield one suggestion for each task, in their order; a broken image affects only its own task.
 
-    Tasks that are not begun by the *deadline*, a moment of the monotonic clock, have empty suggestions. Without a
-    detector all are empty. Raises DetectorBroken where it detects on no image any more.
+    Tasks on which detection has not begun by the *deadline*, a moment of the monotonic clock, have empty suggestions.
+    Without a detector all are empty. Raises DetectorBroken where it detects on no image any more.
     """
     limits = served.thresholds.under(config)
     if served.detector is None:
         yield from (_make_empty(task, served.version, limits.display, error=served.error) for task in tasks)
         return
     names = config.label_map(served.detector.class_names)
-    detect, begun = partial(_detect, served.detector, limits.floor), 0
+    detect, begun = partial(_detect, served.detector, limits.floor, deadline), 0
     in_time = takewhile(lambda _: time.monotonic() < deadline, tasks)
     for task, result in zip(tasks, images.map(detect, in_time, at_once=served.detector.at_once), strict=False):
         begun += 1
         if isinstance(result, _Detected):
             yield _make_suggestion(task, served.version, result.detections, names, limits, result.size)
+        elif result is None:
+            yield _make_late(task, served.version, limits.display)
         else:
             yield _make_empty(task, served.version, limits.display, error=str(result))
     for task in tasks[begun:]:
-        yield replace(_make_empty(task, served.version, limits.display, error=LATE), is_late=True)
+        yield _make_late(task, served.version, limits.display)
 
 
-def _detect(detector: Detector, floor: float, _: Task, image: Pixels) -> _Detected | DetectionFailed:
-    """Return the detections on one image, or the error of the detector on it."""
+def _detect(
+    detector: Detector, floor: float, deadline: float, _: Task, image: Pixels
+) -> _Detected | DetectionFailed | None:
+    """Return the detections on one image, or the error of the detector on it; None after the *deadline*."""
+    if time.monotonic() >= deadline:
+        return None
     try:
         (detections,) = detector.detect([image], floor)
     except DetectionFailed as error:
@@ -113,6 +119,10 @@ def suggest_nothing(task_id: int, version: str, threshold: float, error: str) ->
 
 def _make_empty(task: Task, version: str, threshold: float, error: str | None = None) -> Suggestion:
     return Suggestion(task.id, version, (), (), threshold, NOTHING_KNOWN, identify(task.image), error=error)
+
+
+def _make_late(task: Task, version: str, threshold: float) -> Suggestion:
+    return replace(_make_empty(task, version, threshold, error=LATE), is_late=True)
 
 
 def _make_suggestion(

@@ -131,3 +131,18 @@ def test_tasks_that_cannot_be_begun_in_time_have_an_empty_suggestion_each_at_the
     assert late == sorted(late)
     assert 0 < sum(late) < 40
     assert all(bool(one.shown) != one.is_late == (one.error is not None) for one in suggestions)
+
+
+def test_an_image_that_was_fetched_in_time_is_not_detected_on_after_it():
+    class SlowDetector(FakeDetector):
+        def detect(self, images, floor):
+            time.sleep(0.05)
+            return super().detect(images, floor)
+
+    tasks = [Task(n, "/data/a.jpg") for n in range(1, 41)]
+    served, deadline = LoadedVersion("yolo_detector@1.0.0", SlowDetector(CAR)), time.monotonic() + 0.5
+
+    suggestions = list(predict(tasks, parse(CONFIG), served, FakeImages(), deadline))
+
+    assert time.monotonic() < deadline + 0.5
+    assert 0 < sum(one.is_late for one in suggestions) < 40
