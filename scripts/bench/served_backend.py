@@ -81,7 +81,6 @@ def our_backend(name: str, settings: Settings, workers: int, images: str) -> Ite
     variables = {"LOOP_PORT": str(free_port()), "LOOP_WEB_WORKERS": str(workers)}
     own = Settings.read({**settings.environment(), **variables})
     web = next(part for part in parts_of(own) if part.name == WEB)
-    (own.home / "metrics").mkdir(exist_ok=True)
     served = Served(name, own.local_url, images, (login.user, login.password))
     with _started(web.command, web.environment, own.home / f"web-{workers}.log", served) as backend:
         yield backend
