@@ -44,7 +44,8 @@ def tune(
 
 def _show(tuned: Tuned) -> None:
     images = f"{tuned.images} held-out images" if tuned.images else "made-up images"
-    out.print(f"{tuned.version} on {tuned.machine}, {images}:")
+    size = f"at {tuned.image_size} pixels" if tuned.image_size else "at the size of its training"
+    out.print(f"{tuned.version} {size} on {tuned.machine}, {images}:")
     fields = (
         Field("runtime"),
         Field("at once", is_number=True),
@@ -70,7 +71,7 @@ def _list_advice(tuned: Tuned) -> list[str]:
     if tuned.chosen is None:
         return ["nothing to choose: this machine serves trained weights (a GPU, or LOOP_EXPORT=none)"]
     tuning = tuned.chosen.tuning
-    choice = f"{tuned.chosen.runtime}, {tuning.at_once} images at once by {tuning.threads} threads"
+    choice = f"{tuned.chosen.runtime}, images at once: {tuning.at_once}, threads: {tuning.threads}"
     lines = [f"chosen: {choice}, recorded in {tuned.file}; start `loop up` again on this machine"]
     best = {
         runtime: max(

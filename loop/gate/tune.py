@@ -40,12 +40,14 @@ class Tuned:
     """
     All measured variants of a version on a machine, and the *chosen* one, recorded in *file*; None on a GPU.
 
-    *images* is the number of held-out images that were used; 0: made-up ones.
+    *images* is the number of held-out images that were used; 0: made-up ones. *image_size* is in pixels;
+    None: as trained.
     """
 
     machine: str
     version: str
     images: int
+    image_size: int | None
     variants: tuple[Variant, ...]
     chosen: Variant | None
     file: Path | None
@@ -55,11 +57,12 @@ def tune(gate: GateRoom, project_id: int | None, home: Path) -> Tuned:
     """
     Measure the champion of a project, by default of the first project that has one, else the start weights.
 
-    Each measurement is logged before it begins. Raises WeightsRefused without any weights, and if no
-    export can be measured.
+    Each measurement is logged before it begins. Raises WeightsRefused without any weights, if they cannot be
+    exported, and if no export can be measured.
     """
     version = _find_version(gate, project_id)
-    detectors, size = gate.registry.detectors, version.image_size if version else None
+    detectors = gate.registry.detectors
+    size = detectors.serving_size(version.image_size if version else None)
     trained = gate.registry.versions.bring(version) if version else detectors.base()
     images = _find_images(gate, version)
     with tempfile.TemporaryDirectory() as scratch:
@@ -71,7 +74,7 @@ def tune(gate: GateRoom, project_id: int | None, home: Path) -> Tuned:
     chosen = choose(measured) if detectors.serves_exports else None
     file = write_tuning(home, chosen.tuning) if chosen else None
     name = version.name if version else gate.registry.version_name(None)
-    return Tuned(describe_machine(), name, len(images), tuple(measured), chosen, file)
+    return Tuned(describe_machine(), name, len(images), size, tuple(measured), chosen, file)
 
 
 def choose(variants: Sequence[Variant]) -> Variant:
@@ -107,10 +110,7 @@ def _list_tunings(runtime: str) -> list[Tuning]:
 
 def _list_exports(gate: GateRoom, version: Version | None, trained: Path, scratch: Path) -> Iterator[tuple[str, Path]]:
     file = scratch / f"wide{SUFFIX}"
-    try:
-        gate.registry.detectors.export(trained, file)
-    except WeightsRefused:
-        return
+    gate.registry.detectors.export(trained, file)
     yield EXPORTED, file
     export = gate.registry.exports.of(version) if version else None
     if version and export and export.file and export.runtime == EXPORTED_8:
@@ -137,7 +137,7 @@ def _measure_in_turns(
     for number in range(ROUNDS):
         for variant, file in variants:
             log.info(
-                "round %d of %d: %s, %d images at once", number + 1, ROUNDS, variant.runtime, variant.tuning.at_once
+                "round %d of %d: %s, images at once: %d", number + 1, ROUNDS, variant.runtime, variant.tuning.at_once
             )
             try:
                 rounds.setdefault(variant, []).append(measure(file, images, size, variant.tuning, device))

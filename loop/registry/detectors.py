@@ -67,7 +67,7 @@ class Detectors:
         equal weights share one detector, which leaves the memory with its last user. Raises WeightsRefused, and
         PayloadError for LOOP_DEVICE.
         """
-        size = image_size or self._image_size
+        size = self.serving_size(image_size)
         with self._loading:
             key = (sha256_of(weights), size)
             detector = self._in_memory.get(key)
@@ -86,6 +86,10 @@ class Detectors:
             yield
         finally:
             self._kept = None
+
+    def serving_size(self, image_size: int | None) -> int | None:
+        """Return the size, in pixels, at which weights with an own *image_size* serve; None: as trained."""
+        return image_size or self._image_size
 
     @property
     def device(self) -> str:
@@ -114,7 +118,7 @@ class Detectors:
         """Make an export in 8 bits, calibrated on images, of an export. Raises WeightsRefused."""
         from loop.vision.cpu.quantise import quantise
 
-        quantise(exported, images, out, image_size or self._image_size)
+        quantise(exported, images, out, self.serving_size(image_size))
 
     def _load(self, weights: Path, size: int | None) -> RuntimeDetector:
         if weights.suffix == SUFFIX:

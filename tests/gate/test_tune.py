@@ -3,9 +3,11 @@
 import pytest
 
 from loop.errors import WeightsRefused
-from loop.gate.tune import Variant, choose
+from loop.gate.tune import Variant, choose, tune
 from loop.vision.cpu.speed import Speed, combine
 from loop.vision.cpu.tuning import Tuning
+from tests.fakes import FakeDetectors
+from tests.swap import swap
 
 
 def variant(runtime, at_once, images_s):
@@ -27,6 +29,25 @@ def test_the_form_that_serves_is_chosen_and_a_variant_that_failed_is_not():
 def test_where_no_export_runs_the_problems_are_named():
     with pytest.raises(WeightsRefused, match="OpenVINO: broken"):
         choose([variant("torch", 1, 50.0), variant("OpenVINO", 1, None)])
+
+
+def test_weights_that_cannot_be_exported_are_refused_with_the_reason_before_anything_is_measured(rooms, tmp_path):
+    class Unexportable(FakeDetectors):
+        serves_exports, device = True, "cpu"
+
+        def serving_size(self, image_size):
+            return image_size
+
+        def base(self):
+            return tmp_path / "start.pt"
+
+        def export(self, weights, out):
+            raise WeightsRefused("the network", "a network with a layer of its own", "")
+
+    ready = swap(rooms, (rooms.registry.detectors, Unexportable()))
+
+    with pytest.raises(WeightsRefused, match="a layer of its own"):
+        tune(ready.gate, None, tmp_path)
 
 
 def test_rounds_are_combined_by_their_medians():

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from loop.errors import WeightsRefused
+from loop.failures import describe_error
 from loop.process_table import MARK
 
 MOST_IMAGES = 128  # for calibration
@@ -36,8 +37,9 @@ def quantise(file: Path, images: Sequence[Path], out: Path, image_size: int | No
     """
     Write an export in 8 bits, calibrated on *images* at *image_size* pixels (None: at the size of the training).
 
-    The same export and images give the same bytes with the same number of threads. Raises WeightsRefused, also
-    where the process is killed because the machine lacks memory.
+    The same export and images give the same bytes with the same number of threads. The export detects the same on every
+    processor: its weights have half of the range, as sums of whole ones saturate where the processor lacks VNNI. Raises
+    WeightsRefused, also where the process is killed because the machine lacks memory.
     """
     work = {"file": str(file), "images": [str(image) for image in images], "out": str(out), "size": image_size}
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
@@ -55,6 +57,8 @@ def quantise(file: Path, images: Sequence[Path], out: Path, image_size: int | No
         )
     except subprocess.TimeoutExpired as error:
         raise _refusal(f"not made within {SECONDS:.0f} s") from error
+    except OSError as error:  # no memory for another process
+        raise _refusal(f"not made: its process did not start ({describe_error(error)})") from error
     if done.returncode < 0:
         raise _refusal(f"not made: its process was ended by signal {-done.returncode}, perhaps for lack of memory")
     if done.returncode:
@@ -90,6 +94,7 @@ def _quantise(file: Path, images: Sequence[Path], out: Path, image_size: int | N
         converted,
         nncf.Dataset(images, prepare),
         preset=nncf.QuantizationPreset.MIXED,
+        advanced_parameters=nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix.ENABLE),
         subset_size=len(images),
         ignored_scope=nncf.IgnoredScope(names=exact, types=["Sigmoid"], validate=False),
     )

@@ -25,6 +25,7 @@ def test_the_choice_is_recorded_and_the_detectors_of_this_machine_have_it(settin
 
     ways = [(variant.runtime, variant.tuning.at_once) for variant in tuned.variants]
     assert ways == [("torch", 1), ("OpenVINO", 1), ("OpenVINO", 2)]
+    assert tuned.image_size == SIDE
     assert all(variant.speed.images_s > 0 and variant.speed.memory_mb > 50 for variant in tuned.variants)
     assert read_tuning(ready.home) == tuned.chosen.tuning
     assert list(json.loads(tuned.file.read_text())) == [tuned.machine]

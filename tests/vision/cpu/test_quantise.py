@@ -1,5 +1,7 @@
 """An export in 8 bits detects nearly what the one in 32 does, from the same images always the same; or says why not."""
 
+import errno
+import os
 import signal
 import subprocess
 import sys
@@ -69,6 +71,28 @@ def test_in_8_bits_too_the_boxes_do_not_depend_on_threads_and_on_images_beside(n
     assert len(look(Tuning(1, 1)) | look(Tuning(1, 2)) | look(Tuning(2, 2))) == 1
 
 
+def test_in_8_bits_a_processor_without_vnni_detects_the_same(narrow, tmp_path):
+    code = """
+import sys, numpy
+from loop.vision.cpu.openvino_detector import OpenVinoDetector
+from tests.vision.builders import FLOOR, SIDE, make_images
+found = OpenVinoDetector(sys.argv[1], image_size=SIDE).look(make_images([(90, 120)])[0], FLOOR)
+numpy.savez(sys.argv[2], box=found.box, confidence=found.confidence)
+"""
+
+    def look(instructions):
+        out = tmp_path / f"{instructions}.npz"
+        environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": instructions}
+        subprocess.run([sys.executable, "-c", code, str(narrow), str(out)], env=environment, check=True)
+        return np.load(out)
+
+    here, older = look("ALL"), look("AVX2")
+
+    assert len(here["box"]) > 10
+    assert np.array_equal(here["box"], older["box"])
+    assert np.array_equal(here["confidence"], older["confidence"])
+
+
 @pytest.mark.long
 def test_the_same_export_and_images_give_the_same_bytes(exported, images, narrow, tmp_path):
     quantise(exported, images, tmp_path / "again.openvino", SIDE)
@@ -93,6 +117,16 @@ def test_a_process_that_is_killed_for_lack_of_memory_is_a_failure_not_a_crash(ex
     monkeypatch.setattr(quantising.subprocess, "run", run)
 
     with pytest.raises(WeightsRefused, match="ended by signal 9, perhaps for lack of memory"):
+        quantise(exported, [], tmp_path / "out.openvino", SIDE)
+
+
+def test_a_process_that_cannot_start_is_a_failure_with_its_reason(exported, tmp_path, monkeypatch):
+    def run(*_, **__):
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    monkeypatch.setattr(quantising.subprocess, "run", run)
+
+    with pytest.raises(WeightsRefused, match="did not start"):
         quantise(exported, [], tmp_path / "out.openvino", SIDE)
 
 
