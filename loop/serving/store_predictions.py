@@ -18,6 +18,7 @@ from loop.serving.pre_annotate import PredictionRun, pre_annotate
 from loop.serving.predict import Suggestion
 from loop.serving.queue_order import audit_draw
 from loop.serving.room import ServingRoom
+from loop.storage.queries import chunked
 
 BATCH = 200  # tasks predicted, logged and stored at a time
 AT_ONCE = 2  # batches under way: one is predicted while the other one is stored
@@ -84,9 +85,11 @@ class Batches:
                 audited.append(task.id)
 
     def _read(self, task_ids: Sequence[int]) -> Iterator[StoredTask]:
-        for start in range(0, len(task_ids), BATCH):
-            some = task_ids[start : start + BATCH]
-            yield from self.serving.studio.client.named_tasks(self.project.id, some).values()
+        """Yield tasks as they are now, without those that somebody has opened since: `/predict` answered for them."""
+        for some_ids in chunked(task_ids, BATCH):
+            for task in self.serving.studio.client.named_tasks(self.project.id, some_ids).values():
+                if all(prediction.is_empty for prediction in task.predictions_of(self.served.version)):
+                    yield task
 
     def _run(self, tasks: Iterable[StoredTask]) -> Iterator[PredictionCounts]:
         source, running = iter(tasks), deque[Future[PredictionCounts]]()

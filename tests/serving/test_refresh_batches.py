@@ -156,6 +156,16 @@ def test_a_run_that_gives_way_stores_what_it_predicted_in_place_of_the_empty_pre
     assert boxes == [[1]] * 5
 
 
+def test_an_audited_task_that_is_opened_meanwhile_is_not_predicted_twice(promoting):
+    client = promoting.studio.client
+    opened = {"id": 9, "model_version": "yolo_detector@1.0.0", "result": [{"id": "a"}]}
+    client.promote = lambda: client.tasks[3].setdefault("predictions", []).append(opened)
+
+    refresh(promoting.serving, 1)
+
+    assert [row["task"] for row in client.stored] == [1, 2, 4, 6]  # 5 is in the audit
+
+
 def test_a_run_says_what_is_done_and_left_in_the_log_and_to_the_queue(promoting, caplog):
     caplog.set_level("INFO", "loop.serving.refresh")
 
