@@ -140,12 +140,16 @@ class LabelStudio(Connection):
     def _named(
         self, project_id: int, task_ids: Sequence[int], options: Mapping[str, Any], query: Mapping[str, Any]
     ) -> dict[int, StoredTask]:
-        tasks: dict[int, StoredTask] = {}
+        tasks, params = dict[int, StoredTask](), {"project": project_id, "page_size": SELECTED, **options}
         for some_ids in chunked(task_ids, SELECTED):
-            params = {"project": project_id, "page_size": SELECTED, **options}
-            selected = {"selectedItems": {"all": False, "included": some_ids}, "ordering": ["tasks:id"]}
-            page = self._ask("GET", "api/tasks/", params={**params, "query": json.dumps({**query, **selected})})
-            tasks |= {task.id: task for task in stored_tasks(page.get("tasks"))}
+            left = some_ids
+            while left:  # a page may be shorter than asked for, see `_pages`
+                selected = {"selectedItems": {"all": False, "included": left}, "ordering": ["tasks:id"]}
+                answer = self._ask("GET", "api/tasks/", params={**params, "query": json.dumps({**query, **selected})})
+                page = {task.id: task for task in stored_tasks(answer.get("tasks"))}
+                tasks |= page
+                is_cut = page and len(page) < answer.get("total", 0)
+                left = [task_id for task_id in left if task_id not in page] if is_cut else []
         return tasks
 
     def store_predictions(self, project_id: int, predictions: Sequence[NewPrediction]) -> int:

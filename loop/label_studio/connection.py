@@ -123,18 +123,22 @@ class Connection:
         options: Mapping[str, Any],
         query: Mapping[str, Any] | None = None,
     ) -> Iterator[list[StoredTask]]:
-        """Yield pages of tasks, by the last id: page numbers would shift if tasks change meanwhile."""
+        """
+        Yield pages of tasks, by the last id: page numbers would shift if tasks change meanwhile.
+
+        A page may be shorter than asked for: the setting TASK_API_PAGE_SIZE_MAX of a Label Studio cuts it.
+        """
         params = {"project": project_id, "page_size": page_size, **options}
         last_id = 0
         while True:
             filters = write_conditions([*conditions, Condition("id", "greater", "Number", last_id)])
             wanted = json.dumps({**(query or {}), "ordering": ["tasks:id"], "filters": filters})
-            page = self._ask("GET", "api/tasks/", params={**params, "query": wanted}).get("tasks")
-            tasks = stored_tasks(page)
+            answer = self._ask("GET", "api/tasks/", params={**params, "query": wanted})
+            page, tasks = answer.get("tasks"), stored_tasks(answer.get("tasks"))
             yield tasks
             if not isinstance(page, list) or (page and not tasks):
                 raise UpstreamError(f"{self.url} answered api/tasks/ with something else than tasks")
-            if len(page) < page_size:
+            if not page or len(page) >= answer.get("total", len(page) + (len(page) == page_size)):
                 return
             last_id = max(task.id for task in tasks)
 

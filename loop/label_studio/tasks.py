@@ -110,9 +110,16 @@ class StoredTask:
 
     @property
     def is_annotated(self) -> bool:
-        """Whether it has an annotation or a skip; an outline tells it as well, and a task that tells nothing counts."""
+        """
+        Whether it has an annotation or a skip; an outline tells it as well, and a task that tells nothing counts.
+
+        The ids of an outline are empty too where Label Studio did not compute them; then its counts tell.
+        """
         fields = self._fields
-        return bool(fields["annotations"] if "annotations" in fields else fields.get("annotations_ids", True))
+        if "annotations" in fields:
+            return bool(fields["annotations"])
+        counts = (fields.get("total_annotations"), fields.get("cancelled_annotations"))
+        return any((fields.get("annotations_ids", True), *counts))
 
     @property
     def predictions(self) -> list[StoredPrediction]:

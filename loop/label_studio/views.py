@@ -31,7 +31,8 @@ class Condition(NamedTuple):
 
 
 # Label Studio computes columns that are neither fields of a task nor hidden; older versions send all fields as well.
-OUTLINE = ("id", "data", "is_labeled", "annotations_ids", "predictions_model_versions")
+COUNTS = ("total_annotations", "cancelled_annotations")  # fields of a task: there in any case
+OUTLINE = ("id", "data", "is_labeled", "annotations_ids", "predictions_model_versions", *COUNTS)
 HIDDEN = tuple(
     f"tasks:{column}"
     for column in (

@@ -49,6 +49,9 @@ def test_the_predictions_of_a_whole_task_count_and_not_its_column():
     [
         ({"annotations_ids": ""}, False),
         ({"annotations_ids": "7"}, True),
+        ({"annotations_ids": "", "total_annotations": 0, "cancelled_annotations": 0}, False),
+        ({"annotations_ids": "", "total_annotations": 1, "cancelled_annotations": 0}, True),
+        ({"annotations_ids": "", "total_annotations": 0, "cancelled_annotations": 1}, True),
         ({"annotations": []}, False),
         ({"annotations": [{"id": 1}], "annotations_ids": ""}, True),
         ({}, True),
@@ -82,3 +85,14 @@ def test_a_task_with_more_versions_than_an_outline_names_is_read_whole():
     tasks = list(client.open_outlines(1))
 
     assert [(task.id, task.has("a@1"), task.has("b@1")) for task in tasks] == [(1, True, False), (2, False, True)]
+
+
+def test_pages_that_label_studio_cuts_leave_no_task_out():
+    pages = ([1, 2], [3, 4], [5])
+    left = (5, 3, 1)
+    answers = [
+        {"tasks": [{"id": task} for task in page], "total": total} for page, total in zip(pages, left, strict=True)
+    ]
+
+    assert Answering(*answers).task_ids(1) == {1, 2, 3, 4, 5}
+    assert set(Answering(*answers).named_tasks(1, [1, 2, 3, 4, 5, 6])) == {1, 2, 3, 4, 5}
