@@ -58,3 +58,18 @@ def test_what_was_seen_before_a_start_does_not_count_after_it():
     health.note_start(10.0)
 
     assert (health.fault, health.reason_to_restart(11.0, is_alive=True)) == ("", "")
+
+
+def test_a_part_that_never_works_is_starting_twice_and_then_fails():
+    health, are_starting = PartHealth(0.0), []
+    for now in (1.0, 101.0, 201.0):
+        health.note("no answer")
+        are_starting.append(health.is_starting(now))
+        health.plan_restart(now + 98.0, "fails its work", NOON)
+        health.note_start(now + 99.0)
+
+    assert are_starting == [True, True, False]
+    health.note("")
+    health.plan_restart(302.0, "died", NOON)
+    health.note_start(303.0)
+    assert health.is_starting(304.0)

@@ -22,13 +22,15 @@ class PartHealth:
     failures: int = 0
     fault: str = ""  # that the last check found
     restarts: int = 0
+    vain_starts: int = 0  # restarts since it last worked
     reason: str = ""  # of the last restart
     restarted_at: datetime | None = None
     is_checked: bool = True  # by the watch
 
     def is_starting(self, now: float) -> bool:
-        """Whether the part has just started, and no check has found yet that it works."""
-        return self.is_checked and not self.has_worked and now - self.started_at < GRACE_SECONDS
+        """Whether the part has just started, for the second time in a row at most, and was not seen to work yet."""
+        is_hoped_for = self.vain_starts < 2 and now - self.started_at < GRACE_SECONDS
+        return self.is_checked and not self.has_worked and is_hoped_for
 
     def note(self, fault: str) -> bool:
         """Note the fault that a check found, empty for none; return whether this is the first check without a fault."""
@@ -36,6 +38,7 @@ class PartHealth:
         self.failures = self.failures + 1 if fault else 0
         is_first = not fault and not self.has_worked
         self.has_worked |= is_first
+        self.vain_starts = self.vain_starts if fault else 0
         return is_first
 
     def reason_to_restart(self, now: float, *, is_alive: bool) -> str:
@@ -51,6 +54,7 @@ class PartHealth:
             self.delay = BACKOFF[0]
         self.due_at, self.reason, self.restarted_at = now + self.delay, reason, moment
         self.restarts += 1
+        self.vain_starts += 1
         return self.delay
 
     def note_start(self, now: float) -> None:
