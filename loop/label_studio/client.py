@@ -21,7 +21,7 @@ from loop.label_studio.states import (
     write_login,
     write_project,
 )
-from loop.label_studio.tasks import PredictionChanges, StoredPrediction, StoredTask, stored_tasks, write_prediction
+from loop.label_studio.tasks import PredictionChanges, StoredPrediction, StoredTask, write_prediction
 from loop.label_studio.views import (
     HIDING,
     IS_OPEN,
@@ -32,12 +32,10 @@ from loop.label_studio.views import (
     write_conditions,
     write_view,
 )
-from loop.storage.queries import chunked
 
 PAGE = 200  # whole tasks a request
 OUTLINES = 1000  # tasks in outline a request: each request costs Label Studio a count over all tasks
 FEW = 50  # tasks a request, if they must be worked on before they change
-SELECTED = 100  # tasks named in one address
 
 
 class LabelStudio(Connection):
@@ -136,21 +134,6 @@ class LabelStudio(Connection):
     def _tasks(self, project_id: int, *conditions: Condition, page_size: int = PAGE) -> Iterator[StoredTask]:
         for page in self._pages(project_id, conditions, page_size, {"fields": "all"}):
             yield from page
-
-    def _named(
-        self, project_id: int, task_ids: Sequence[int], options: Mapping[str, Any], query: Mapping[str, Any]
-    ) -> dict[int, StoredTask]:
-        tasks, params = dict[int, StoredTask](), {"project": project_id, "page_size": SELECTED, **options}
-        for some_ids in chunked(task_ids, SELECTED):
-            left = some_ids
-            while left:  # a page may be shorter than asked for, see `_pages`
-                selected = {"selectedItems": {"all": False, "included": left}, "ordering": ["tasks:id"]}
-                answer = self._ask("GET", "api/tasks/", params={**params, "query": json.dumps({**query, **selected})})
-                page = {task.id: task for task in stored_tasks(answer.get("tasks"))}
-                tasks |= page
-                is_cut = page and len(page) < answer.get("total", 0)
-                left = [task_id for task_id in left if task_id not in page] if is_cut else []
-        return tasks
 
     def store_predictions(self, project_id: int, predictions: Sequence[NewPrediction]) -> int:
         """Add predictions; return how many were stored. Raises NotStored, after all that fit are stored."""

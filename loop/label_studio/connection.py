@@ -15,8 +15,10 @@ from loop.label_studio.tasks import StoredTask, stored_tasks
 from loop.label_studio.views import Condition, write_conditions
 from loop.once import Once
 from loop.secrecy import add_secret
+from loop.storage.queries import chunked
 
 Json = dict[str, Any]
+SELECTED = 100  # tasks named in one address
 ONCE = {"max_retries": 0}  # a write is not repeated by itself: the caller can find out whether it was done
 KEY_PATH = "api/current-user/whoami"  # needs a key; the list of projects counts the tasks of each
 LEGACY_TOKENS_OFF = "legacy token authentication has been disabled"  # in Label Studio's answer
@@ -141,6 +143,21 @@ class Connection:
             if not page or len(page) >= answer.get("total", len(page) + (len(page) == page_size)):
                 return
             last_id = max(task.id for task in tasks)
+
+    def _named(
+        self, project_id: int, task_ids: Sequence[int], options: Mapping[str, Any], query: Mapping[str, Any]
+    ) -> dict[int, StoredTask]:
+        tasks, params = dict[int, StoredTask](), {"project": project_id, "page_size": SELECTED, **options}
+        for some_ids in chunked(task_ids, SELECTED):
+            left = some_ids
+            while left:  # a page may be shorter than asked for, see `_pages`
+                selected = {"selectedItems": {"all": False, "included": left}, "ordering": ["tasks:id"]}
+                answer = self._ask("GET", "api/tasks/", params={**params, "query": json.dumps({**query, **selected})})
+                page = {task.id: task for task in stored_tasks(answer.get("tasks"))}
+                tasks |= page
+                is_cut = page and len(page) < answer.get("total", 0)
+                left = [task_id for task_id in left if task_id not in page] if is_cut else []
+        return tasks
 
     def _ask(self, method: str, path: str, **request: Any) -> Json:
         answer = self._answer(method, path, **request)
