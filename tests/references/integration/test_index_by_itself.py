@@ -56,8 +56,8 @@ def test_reviews_become_references_and_stay_when_milvus_dies(api, rooms, loop_se
     until(lambda: len(keys(rooms, project_id, CollectionKind.REFERENCES)) == drawn, 90)
 
     (server,) = children(loop_up, "milvus_lite", recursive=False)
-    listening = {one.laddr.ip for one in server.net_connections() if one.status == psutil.CONN_LISTEN}
-    assert {address.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
+    listening = [one.laddr for one in server.net_connections() if one.status == psutil.CONN_LISTEN]
+    assert listening == []  # only a socket in a folder of its owner leads to it
     os.kill(server.pid, signal.SIGKILL)
     task = annotator.review_next()
     drawn += len(api.get(f"/api/tasks/{task}/annotations/").json()[0]["result"])
