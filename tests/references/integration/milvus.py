@@ -36,6 +36,7 @@ class MilvusProcess:
 
     def freeze(self):
         self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)  # until none of its threads runs
 
     def thaw(self):
         self.process.send_signal(signal.SIGCONT)
