@@ -15,11 +15,10 @@ def weights(installation: InstallationRoom, project: Project) -> list[Finding]:
     """Check that the champion's weights are the registered file."""
     champion = installation.registry.versions.champion(project.id)
     if champion is None:
-        return [
-            warning(
-                "weights", "no version serves yet", "review tasks until the first training, or set LOOP_BASE_WEIGHTS"
-            )
-        ]
+        advice = (
+            f"run `loop connect --project {project.id}`, which tries LOOP_BASE_WEIGHTS again; trainings need it too"
+        )
+        return [warning("weights", "no version serves yet", advice)]
     try:
         installation.registry.versions.verify(champion)
     except MissingWeights as error:

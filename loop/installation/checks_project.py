@@ -8,6 +8,7 @@ from loop.installation.checks_machine import WAIT, is_starting
 from loop.installation.connect import SAMPLING
 from loop.installation.findings import Finding, is_private, ok, warning, wrong
 from loop.installation.room import InstallationRoom
+from loop.label_studio.connection import GUARDS
 from loop.label_studio.label_config import parse
 from loop.label_studio.payloads import Task
 from loop.label_studio.projects import Project
@@ -15,7 +16,6 @@ from loop.label_studio.states import DISCONNECTED, FAILED, BackendState, Project
 from loop.label_studio.webhook import ACTIONS, SECRET_HEADER
 from loop.reviews.way_in import BACKEND_TITLE, is_ours
 
-GUARDS = "set ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false in Label Studio's environment"
 CLOUD_BROKEN = ("failed", "completed_with_errors")
 LOOKED_AT = 3  # images
 
@@ -188,7 +188,7 @@ def _changed_config(label_config: str, advice: str) -> Finding:
 def _version_followed(settings: ProjectState, champion: str | None, connect: str) -> list[Finding]:
     """Check that the project's model_version is the exact name of the champion."""
     if champion is None:
-        advice = "set LOOP_BASE_WEIGHTS, or review tasks until the first training"
+        advice = f"{connect}, which tries LOOP_BASE_WEIGHTS again"
         return [warning("order", "no version serves yet: the order of the queue is random", advice)]
     if settings.version == champion:
         return []

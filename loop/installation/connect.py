@@ -81,7 +81,7 @@ def _start(installation: InstallationRoom, project_id: int) -> _Start:
 def _first_version(installation: InstallationRoom, project_id: int, start: _Start) -> list[str]:
     """Let the weights that trainings start from serve until a version is trained."""
     if start.why_none:
-        return [f"no version yet, tasks stay without pre-annotation until the first training: {start.why_none}"]
+        return [f"no version yet: {start.why_none}; without these weights nothing is predicted or trained"]
     if start.weights is None:
         return []
     try:

@@ -22,6 +22,8 @@ SELECTED = 100  # tasks named in one address
 ONCE = {"max_retries": 0}  # a write is not repeated by itself: the caller can find out whether it was done
 KEY_PATH = "api/current-user/whoami"  # needs a key; the list of projects counts the tasks of each
 LEGACY_TOKENS_OFF = "legacy token authentication has been disabled"  # in Label Studio's answer
+PRIVATE_ADDRESS = "reserved network address"  # in Label Studio's answer, if its guards refuse an address
+GUARDS = "set ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false in Label Studio's environment"
 ADVICE = {  # by the status of an answer
     401: "; set LABEL_STUDIO_API_KEY to a key of this Label Studio",
     403: "; the user of LABEL_STUDIO_API_KEY may not do that there",
@@ -183,7 +185,9 @@ class Connection:
             text = f"Label Studio answered {method} {path} with {answer.status_code}: {_detail(answer.text)}"
             is_legacy = answer.status_code == 401 and LEGACY_TOKENS_OFF in answer.text
             refusal = LegacyTokenRefused if is_legacy else Refused
-            raise refusal(text + ADVICE.get(answer.status_code, ""), answer.status_code)
+            is_guarded = PRIVATE_ADDRESS in answer.text
+            advice = f"; {GUARDS}" if is_guarded else ADVICE.get(answer.status_code, "")
+            raise refusal(text + advice, answer.status_code)
         return answer
 
 

@@ -192,13 +192,14 @@ def _download(target: Path) -> Path:
     prepare_ultralytics()
     from ultralytics.utils.downloads import attempt_download_asset
 
+    advice = "set LOOP_BASE_WEIGHTS to a file on this machine, or try again with a connection to the network"
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch, target.name)
         try:
             attempt_download_asset(str(file))
         except (OSError, RuntimeError) as error:  # every failure of ultralytics' HTTP clients is one of these
-            raise UpstreamError(f"could not download {target.name}: {error}") from error
+            raise UpstreamError(f"could not download {target.name}: {error}; {advice}") from error
         if not file.exists():
-            raise UpstreamError(f"could not download {target.name}: set LOOP_BASE_WEIGHTS to a local file")
+            raise UpstreamError(f"could not download {target.name}; {advice}")
         copy_whole(file, target)
     return target

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from loop.installation.checks_model import weights
 from loop.installation.doctor import doctor
 from loop.installation.findings import Level
 from loop.registry.store import VersionFacts
@@ -107,6 +108,13 @@ def test_a_project_without_tasks_is_no_fault(patient):
     patient.studio.client.fields.update(task_number=0, model_version="")
 
     assert unwell(patient)["order"].level == Level.WARNING
+
+
+def test_without_a_version_the_advice_is_to_connect_again(rooms):
+    (finding,) = weights(rooms.installation, rooms.studio.projects.get(1))
+
+    assert "loop connect --project 1" in finding.advice
+    assert "trainings need it too" in finding.advice
 
 
 def test_weights_that_changed_are_told(patient):

@@ -41,6 +41,8 @@ def answering():
     [
         (401, json.dumps({"detail": "Invalid token."}).encode(), "Invalid token.; set LABEL_STUDIO_API_KEY"),
         (403, b"{}", "may not do that"),
+        (403, b'{"detail": "URL resolves to a reserved network address"}', "address; set ML_BLOCK_LOCAL_IP=false and"),
+        (400, b'{"url": ["URL resolves to a reserved network address"]}', "; set ML_BLOCK_LOCAL_IP=false and"),
         (404, b"<!doctype html><title>Not here</title>", "a page of HTML; it is not there"),
         (400, json.dumps({"validation_errors": {"title": ["too short"]}}).encode(), "too short"),
     ],

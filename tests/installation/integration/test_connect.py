@@ -150,7 +150,7 @@ def test_published_weights_that_cannot_be_downloaded_leave_the_project_without_a
 
     lines = connect(rooms.installation, 1)
 
-    assert any("no version yet" in line and "no network" in line for line in lines)
+    assert any("no version yet: no network" in line and "nothing is predicted or trained" in line for line in lines)
     assert [project.id for project in rooms.studio.projects.all()] == [1]
 
 
