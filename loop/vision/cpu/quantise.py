@@ -1,4 +1,4 @@
-"""Makes an export of an export that computes in 8 bits, by nncf; in a process of its own, which may lack memory."""
+"""Makes an export of an export that computes in 8 bits, by nncf; in a process of its own."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import importlib.util
 import json
 import os
 import random
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from loop.errors import WeightsRefused
-from loop.failures import describe_error
 from loop.process_table import MARK
+from loop.vision.cpu.own_process import run_module
 
 MOST_IMAGES = 128  # for calibration
 SECONDS = 900.0
@@ -42,32 +41,12 @@ def quantise(file: Path, images: Sequence[Path], out: Path, image_size: int | No
     WeightsRefused, also where the process is killed because the machine lacks memory.
     """
     work = {"file": str(file), "images": [str(image) for image in images], "out": str(out), "size": image_size}
-    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    environment |= {"PYTHONPATH": str(Path(__file__).parents[3]), "PYTHONHASHSEED": "0"}
-    command = [sys.executable, "-m", "loop.vision.cpu.quantise"]
-    try:
-        done = subprocess.run(
-            command,
-            input=json.dumps(work),
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise _refusal(f"not made within {SECONDS:.0f} s") from error
-    except OSError as error:  # no memory for another process
-        raise _refusal(f"not made: its process did not start ({describe_error(error)})") from error
-    if done.returncode < 0:
-        raise _refusal(f"not made: its process was ended by signal {-done.returncode}, perhaps for lack of memory")
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["without a message"])[-1]
-        raise _refusal(f"not made: its process ended with {done.returncode}: {last[:300]}")
+    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | {"PYTHONHASHSEED": "0"}
+    run_module("loop.vision.cpu.quantise", work, environment=environment, seconds=SECONDS, refuse=_refuse)
 
 
-def _refusal(kind: str) -> WeightsRefused:
-    return WeightsRefused("an export in 8 bits", kind, "the export in 32 bits serves")
+def _refuse(problem: str) -> WeightsRefused:
+    return WeightsRefused("an export in 8 bits", f"not made: {problem}", "the export in 32 bits serves")
 
 
 def _quantise(file: Path, images: Sequence[Path], out: Path, image_size: int | None) -> None:

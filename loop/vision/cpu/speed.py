@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import statistics
-import subprocess
 import sys
 import threading
 import time
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from loop.errors import WeightsRefused
 from loop.vision.cpu.model_file import SUFFIX
+from loop.vision.cpu.own_process import run_module
 from loop.vision.cpu.tuning import Tuning
 from loop.vision.detector import ADVICE
 
@@ -42,20 +42,14 @@ class Speed:
 
 def measure(file: Path, images: Sequence[Path], image_size: int | None, tuning: Tuning, device: str = "cpu") -> Speed:
     """Measure an export, or trained weights on a *device*, on *images* or on made-up ones. Raises WeightsRefused."""
-    work = {"file": str(file), "images": [str(image) for image in images], "size": image_size, "device": device}
-    command = [sys.executable, "-m", "loop.vision.cpu.speed"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
-    text = json.dumps({**work, "tuning": asdict(tuning)})
-    try:
-        done = subprocess.run(
-            command, input=text, env=environment, capture_output=True, text=True, timeout=LONGEST, check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        raise WeightsRefused(file, f"not measured within {LONGEST:.0f} s", ADVICE) from error
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or [f"its process ended with {done.returncode}"])[-1]
-        raise WeightsRefused(file, f"not measured: {last[:300]}", ADVICE)
-    return Speed(**json.loads(done.stdout.splitlines()[-1]))
+    sources = {"file": str(file), "images": [str(image) for image in images]}
+    work = {**sources, "size": image_size, "device": device, "tuning": asdict(tuning)}
+
+    def refuse(problem: str) -> WeightsRefused:
+        return WeightsRefused(file, f"not measured: {problem}", ADVICE)
+
+    output = run_module("loop.vision.cpu.speed", work, environment=os.environ, seconds=LONGEST, refuse=refuse)
+    return Speed(**json.loads(output.splitlines()[-1]))
 
 
 def combine(rounds: Sequence[Speed]) -> Speed:

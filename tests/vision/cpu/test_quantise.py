@@ -1,8 +1,6 @@
 """An export in 8 bits detects nearly what the one in 32 does, from the same images always the same; or says why not."""
 
-import errno
 import os
-import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +10,6 @@ import numpy as np
 import pytest
 
 from loop.errors import WeightsRefused
-from loop.vision.cpu import quantise as quantising
 from loop.vision.cpu.export import export
 from loop.vision.cpu.openvino_detector import OpenVinoDetector
 from loop.vision.cpu.quantise import MOST_IMAGES, choose_images, quantise
@@ -107,34 +104,6 @@ def test_an_image_that_cannot_be_read_is_a_failure_with_its_reason(exported, tmp
 
     with pytest.raises(WeightsRefused, match=r"broken\.png"):
         quantise(exported, [tmp_path / "broken.png"], tmp_path / "out.openvino", SIDE)
-
-
-def test_a_process_that_is_killed_for_lack_of_memory_is_a_failure_not_a_crash(exported, tmp_path, monkeypatch):
-    def run(command, **options):
-        return real([*command[:1], "-c", f"import os; os.kill(os.getpid(), {signal.SIGKILL})"], **options)
-
-    real = subprocess.run
-    monkeypatch.setattr(quantising.subprocess, "run", run)
-
-    with pytest.raises(WeightsRefused, match="ended by signal 9, perhaps for lack of memory"):
-        quantise(exported, [], tmp_path / "out.openvino", SIDE)
-
-
-def test_a_process_that_cannot_start_is_a_failure_with_its_reason(exported, tmp_path, monkeypatch):
-    def run(*_, **__):
-        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
-
-    monkeypatch.setattr(quantising.subprocess, "run", run)
-
-    with pytest.raises(WeightsRefused, match="did not start"):
-        quantise(exported, [], tmp_path / "out.openvino", SIDE)
-
-
-def test_a_process_that_takes_too_long_is_ended(exported, images, tmp_path, monkeypatch):
-    monkeypatch.setattr(quantising, "SECONDS", 0.1)
-
-    with pytest.raises(WeightsRefused, match="not made within 0 s"):
-        quantise(exported, images, tmp_path / "out.openvino", SIDE)
 
 
 def test_of_many_images_the_same_ones_are_chosen(tmp_path):
