@@ -33,10 +33,10 @@ def default_tuning() -> Tuning:
 
 def read_tuning(home: Path) -> Tuning:
     """Return the recorded choice for this kind of machine, else the default."""
-    try:
-        return Tuning(**_read(home)[describe_machine()])
-    except (KeyError, TypeError):
-        return default_tuning()
+    match _read(home).get(describe_machine()):
+        case {"at_once": int(at_once), "threads": int(threads)} if at_once > 0 and threads > 0:
+            return Tuning(at_once, threads)
+    return default_tuning()
 
 
 def write_tuning(home: Path, tuning: Tuning) -> Path:
@@ -55,7 +55,7 @@ def _find_file(home: Path) -> Path:
     return home / "tuned.json"
 
 
-def _read(home: Path) -> dict[str, dict[str, int]]:
+def _read(home: Path) -> dict[str, object]:
     try:
         content = json.loads(_find_file(home).read_text())
     except (OSError, ValueError):

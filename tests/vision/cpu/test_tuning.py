@@ -40,7 +40,14 @@ def test_another_number_of_threads_is_another_kind_of_machine(tmp_path, monkeypa
     assert read_tuning(tmp_path) == Tuning(7, 7)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"here": 1}', '{"here": {"at_once": 2}}', '{"here": {"x": 2}}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "{", "[]", '{"here": 1}', '{"here": {"at_once": 2}}', '{"here": {"x": 2}}'),
+        *('{"here": {"at_once": 0, "threads": 2}}', '{"here": {"at_once": null, "threads": 2}}'),
+        '{"here": {"at_once": 2, "threads": "2"}}',
+    ],
+)
 def test_a_file_without_a_choice_for_this_machine_gives_the_default(tmp_path, content, monkeypatch):
     monkeypatch.setattr(tuning, "describe_machine", lambda: "here")
     (tmp_path / "tuned.json").write_text(content)
