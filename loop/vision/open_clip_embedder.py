@@ -124,7 +124,7 @@ class TorchTower:
         return output
 
     def export(self, out: Path) -> None:
-        """Write the encoder for OpenVINO. Raises WeightsRefused."""
+        """Write the encoder for OpenVINO. Raises WeightsRefused, and OSError where it cannot be written."""
         import torch
 
         from loop.vision.cpu.tower import export_tower
@@ -165,6 +165,9 @@ def _load_tower(model: OpenClipModel, space: Space, device: str, towers: Path | 
             tower.export(file)
         except WeightsRefused as error:
             log.warning("%s", error)
+            return tower
+        except OSError as error:  # a full disk
+            log.warning("%s cannot be written, so torch embeds: %s", file, describe_error(error))
             return tower
         return OpenVinoTower(file)
 

@@ -73,6 +73,15 @@ def test_a_damaged_export_is_made_again(model, tmp_path):
     assert np.array_equal(np.concatenate(first), np.concatenate(again))
 
 
+def test_where_the_export_cannot_be_written_torch_embeds(model, tmp_path, caplog):
+    (tmp_path / "towers").write_text("no folder")
+
+    embedder = OpenClipEmbedder(model, SPACE, device="cpu", towers=tmp_path / "towers")
+
+    assert len(embedder.embed(IMAGES, WHOLE)) == len(IMAGES)
+    assert "cannot be written, so torch embeds" in caplog.text
+
+
 def test_the_export_of_other_weights_takes_the_place_of_the_last(model, tmp_path):
     for fingerprint in ("1" * 64, "2" * 64):
         OpenClipEmbedder(model, Space("tested", fingerprint), device="cpu", towers=tmp_path)
