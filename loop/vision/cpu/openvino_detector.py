@@ -30,8 +30,8 @@ class OpenVinoDetector(RuntimeDetector):
     An exported detector in memory. The same file detects the same on an image, to the bit, in every process of a
     machine.
 
-    Threads can share a detector: an image alone is worked on by all threads of its `tuning`, several by one each, as
-    many as the `tuning` says; the others wait.
+    Threads can share a detector: an image alone is worked on by all threads of its `tuning`. Several are by a share of
+    them each, as many at once as the `tuning` says; the others wait.
     """
 
     def __init__(self, file: Path, *, image_size: int | None = None, tuning: Tuning | None = None) -> None:
@@ -90,14 +90,13 @@ def _make_core() -> Any:
     return openvino.Core()
 
 
-def _compile(network: bytes, numbers: bytes, tuning: Tuning) -> Any:
+def compile_network(network: Any, tuning: Tuning) -> Any:
     """
-    Return a network for input of any size, in float32, for a number of images at once and of threads.
+    Compile a network that `process_core` read, in float32, for a number of images at once and of threads.
 
     By itself OpenVINO computes in bfloat16 where the processor can, which moves boxes. Threads that are bound to cores
     would share the first cores with those of other processes.
     """
-    core = process_core()
     options = {
         "INFERENCE_PRECISION_HINT": "f32",
         "EXECUTION_MODE_HINT": "ACCURACY",
@@ -106,4 +105,8 @@ def _compile(network: bytes, numbers: bytes, tuning: Tuning) -> Any:
         "INFERENCE_NUM_THREADS": str(tuning.threads),
         "ENABLE_CPU_PINNING": False,
     }
-    return core.compile_model(core.read_model(network, numbers), "CPU", options)
+    return process_core().compile_model(network, "CPU", options)
+
+
+def _compile(network: bytes, numbers: bytes, tuning: Tuning) -> Any:
+    return compile_network(process_core().read_model(network, numbers), tuning)

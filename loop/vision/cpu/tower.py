@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from loop.errors import WeightsRefused
 from loop.failures import describe_error
 from loop.storage.files import scratch_folder
-from loop.vision.cpu.openvino_detector import prepare_openvino, process_core
+from loop.vision.cpu.openvino_detector import compile_network, prepare_openvino, process_core
+from loop.vision.cpu.tuning import Tuning
 from loop.vision.ultralytics_setup import thread_count
 
 if TYPE_CHECKING:
@@ -41,13 +42,12 @@ class OpenVinoTower:
     """An exported image encoder in memory. Threads can share it."""
 
     def __init__(self, file: Path) -> None:
-        """Load an exported file. Raises BadZipFile if it is damaged."""
+        """Load an exported file. Raises FileNotFoundError if it is missing; one that is damaged raises anything."""
         with zipfile.ZipFile(file) as content:
             facts = json.loads(content.read(FACTS))
             network, numbers = content.read(NETWORK), content.read(NUMBERS)
         self.facts = TowerFacts(**{name: tuple(values) for name, values in facts.items()})
-        core = process_core()
-        self._request = _compile(core.read_model(network, numbers)).create_infer_request()
+        self._request = _compile(process_core().read_model(network, numbers)).create_infer_request()
         self._lock = threading.Lock()
 
     def encode(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -62,7 +62,7 @@ def export_tower(network: torch.nn.Module, facts: TowerFacts, out: Path) -> None
     """
     Write an image encoder of torch as a file, and remove the other exports beside it, which other weights left.
 
-    Its vectors of noise must be those of *network*. Raises WeightsRefused.
+    Its vectors of noise must be those of *network*. Raises WeightsRefused, and OSError where it cannot be written.
     """
     prepare_openvino()
     try:
@@ -109,20 +109,7 @@ def _export(network: torch.nn.Module, facts: TowerFacts, folder: Path) -> None:
 
 
 def _compile(network: Any) -> Any:
-    """
-    Compile for a fixed number of threads in float32: by itself OpenVINO takes bfloat16 where the processor has it.
-
-    Threads that are bound to cores would share the first cores with those of other processes.
-    """
-    options = {
-        "INFERENCE_PRECISION_HINT": "f32",
-        "EXECUTION_MODE_HINT": "ACCURACY",
-        "PERFORMANCE_HINT": "LATENCY",
-        "NUM_STREAMS": "1",
-        "INFERENCE_NUM_THREADS": str(thread_count()),
-        "ENABLE_CPU_PINNING": False,
-    }
-    return process_core().compile_model(network, "CPU", options)
+    return compile_network(network, Tuning(at_once=1, threads=thread_count()))
 
 
 def _refusal(cause: str) -> WeightsRefused:
