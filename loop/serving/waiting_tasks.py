@@ -9,6 +9,7 @@ from loop.label_studio.projects import Project
 from loop.label_studio.tasks import StoredTask
 from loop.serving import shadow
 from loop.serving.room import ServingRoom
+from loop.storage.queries import chunked
 
 FIRST = 2000  # least certain tasks that are predicted before all others
 LOOKED_UP = 1000  # predicted tasks that are compared with our log at a time
@@ -53,9 +54,8 @@ class WaitingTasks:
 
     def _least_certain(self) -> Iterator[StoredTask]:
         ids = self._serving.predictions.find_least_certain(self._project.id, self._version, FIRST)
-        for start in range(0, len(ids), LOOKED_UP):
-            some = ids[start : start + LOOKED_UP]
-            for task in self._serving.studio.client.named_outlines(self._project.id, some):
+        for some_ids in chunked(ids, LOOKED_UP):
+            for task in self._serving.studio.client.named_outlines(self._project.id, some_ids):
                 if not task.is_labeled and not task.has(self._version):
                     yield task
 
