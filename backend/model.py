@@ -42,7 +42,7 @@ class YoloBackend(LabelStudioMLBase):  # type: ignore[misc]
             self.set("model_version", predictor().version(project_id_of(self._project_id)))
 
     def predict(self, tasks: Sequence[dict[str, Any]], *_: Any, **__: Any) -> list[Any]:
-        """Return one prediction per task, in the order of the tasks."""
+        """Return one prediction per task, in the order of the tasks; an empty list where there was no time for one."""
         if not tasks:
             return []
         stored = read_tasks(tasks)

@@ -49,8 +49,8 @@ class Batches:
     """
     Predicts tasks of a project with one version, and stores the predictions in Label Studio where *is_shown*.
 
-    *match* returns the matches of a batch by task id. Where *may_go_on* says no, no batch is begun any more; where
-    *may_store* does, none that is predicted is stored. *replaced* has, by task, the ids of stored predictions that are
+    *match* returns the matches of a batch by task id. No batch is begun after *may_go_on* said no. A batch that is
+    predicted is stored unless *may_store* says no. *replaced* has, by task, the ids of stored predictions that are
     removed as soon as another one is stored for the task.
     """
 

@@ -1,4 +1,4 @@
-"""Loads images one by one for work on each; the next are fetched and decoded meanwhile, as far as memory allows."""
+"""Loads images for work on each of them; the next are fetched and decoded meanwhile, as far as memory allows."""
 
 from __future__ import annotations
 

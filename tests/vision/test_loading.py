@@ -1,4 +1,4 @@
-"""Images are loaded for work one by one: in order, ahead as memory allows, each in memory no longer than needed."""
+"""Images are loaded for work on each: in order, ahead as memory allows, each in memory no longer than needed."""
 
 import itertools
 import threading

@@ -1,1 +1,1 @@
-"""Detectors on a CPU by OpenVINO: the export from torch, and the detector that runs it without torch."""
+"""Networks on a CPU by OpenVINO: exports from torch, detectors and image encoders that run them, and their speed."""

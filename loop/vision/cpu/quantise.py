@@ -1,4 +1,4 @@
-"""Makes an export of an export that computes in 8 bits, by nncf; in a process of its own."""
+"""Makes an export in 8 bits of one in 32, by nncf in a process of its own."""
 
 from __future__ import annotations
 

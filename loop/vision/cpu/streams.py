@@ -1,4 +1,4 @@
-"""Requests to a network on a CPU: of one image by all threads, of several images by one thread each."""
+"""Requests to a network on a CPU: of an image alone by all threads, of several images by a share of them each."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ class InferStreams:
     """
     The network twice in memory: for an image alone, by all threads, and, once it is used, for images beside each other.
 
-    Convolutions give the same bits by any number of threads, so an image has the same output either way. With several
-    images no thread ever waits for another one, and the work between two passes is done beside the next pass.
+    Convolutions give the same bits by any number of threads, so an image has the same output either way. With a
+    thread for each of several images no thread waits for another one, and the work between two passes is done beside
+    other passes.
     """
 
     def __init__(self, compile_network: Callable[[Tuning], Any], tuning: Tuning) -> None:
