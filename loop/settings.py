@@ -57,7 +57,7 @@ class Settings(EnvironmentSettings):
     device: str = Field("", description="cpu or the number of a GPU; 0,1 trains on two GPUs; empty: the best device")
     export: Literal["auto", "fp32", "none"] = Field(
         "auto",
-        description="form of new versions on a CPU: auto: in 8 bits where not worse; none: trained weights serve",
+        description="exports for a CPU: auto (in 8 bits where not worse), fp32, or none (trained weights serve)",
     )
     image_size: int | None = Field(
         None,

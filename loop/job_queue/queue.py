@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -205,21 +205,16 @@ class JobQueue(ProgressNotes):
 
     def _is_open(self, job_id: str) -> bool:
         """Whether a job waits or runs; a job that ended or lost its worker is removed. Raises RedisError."""
-        from rq.exceptions import InvalidJobOperation, NoSuchJobError
-        from rq.job import Job, JobStatus
+        from rq.exceptions import NoSuchJobError
+        from rq.job import Job
 
-        from loop.job_queue.worker import forget_taken, is_abandoned, is_lost
+        from loop.job_queue.worker import is_open, remove_ended
 
         try:
             job = Job.fetch(job_id, connection=self._redis)
         except NoSuchJobError:
             return False
-        status = job.get_status(refresh=False)  # as it was fetched: a job that ended since has no status
-        if status in (JobStatus.CREATED, JobStatus.SCHEDULED, JobStatus.DEFERRED):
+        if is_open(job):
             return True
-        if (status == JobStatus.QUEUED and not is_lost(job)) or (status == JobStatus.STARTED and not is_abandoned(job)):
-            return True
-        forget_taken(job)
-        with suppress(InvalidJobOperation, ValueError):  # RQ raises these where the job is gone by now
-            job.delete()
+        remove_ended(job)
         return False

@@ -15,9 +15,9 @@ from typing import Any
 import psutil
 from redis import Redis
 from redis.client import Pipeline
-from redis.exceptions import RedisError, WatchError
+from redis.exceptions import RedisError
 from rq import Queue, Worker
-from rq.exceptions import NoSuchJobError
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.executions import Execution
 from rq.job import Job, JobStatus
 from rq.worker import BaseWorker
@@ -107,6 +107,16 @@ class LoopWorker(Worker):
             kill_tree(pid)
 
 
+def is_open(job: Job) -> bool:
+    """Whether a job waits or runs: it has not ended, and its worker did not die."""
+    status = job.get_status(refresh=False)  # as it was fetched: a job that ended since has no status
+    if status == JobStatus.QUEUED:
+        return not is_lost(job)
+    if status == JobStatus.STARTED:
+        return not is_abandoned(job)
+    return status in (JobStatus.CREATED, JobStatus.SCHEDULED, JobStatus.DEFERRED)
+
+
 def is_abandoned(job: Job) -> bool:
     """Whether the worker of a started job is gone: Redis does not know it, or its process on this machine ended."""
     key = f"{Worker.redis_worker_namespace_prefix}{job.worker_name}"
@@ -128,9 +138,18 @@ def is_lost(job: Job) -> bool:
     return int(job.connection.ttl(mark)) <= MARK_SECONDS - TAKEN_SECONDS
 
 
-def forget_taken(job: Job) -> None:
-    """Remove a job from the list of those that a worker took and did not begin."""
-    job.connection.lrem(Queue(job.origin, connection=job.connection).intermediate_queue_key, 0, job.id)
+def remove_ended(job: Job) -> None:
+    """Remove a job that is not open, unless another process has asked for it anew meanwhile."""
+
+    def remove(pipeline: Pipeline) -> None:  # called again where the job was changed meanwhile
+        found = Job.fetch(job.id, connection=job.connection)
+        pipeline.multi()
+        if not is_open(found):
+            pipeline.lrem(Queue(job.origin, connection=job.connection).intermediate_queue_key, 0, job.id)
+            found.delete(pipeline=pipeline)
+
+    with suppress(NoSuchJobError, InvalidJobOperation, ValueError):  # RQ raises these where the job is gone by now
+        job.connection.transaction(remove, job.key)
 
 
 def forget_dead_workers(connection: Redis) -> None:
@@ -156,28 +175,39 @@ def put_back(connection: Redis, name: str) -> None:
     queue = Queue(name, connection=connection)
     started = queue.started_job_registry
     running = [job_id for job_id, _ in started.get_job_and_execution_ids(cleanup=False)]
-    taken = {*running, *queue.intermediate_queue.get_job_ids()}
-    for job_id in taken - set(queue.job_ids):
-        with suppress(NoSuchJobError):
-            job = Job.fetch(job_id, connection=connection)
-            if job.get_status(refresh=False) in (JobStatus.QUEUED, JobStatus.STARTED):
-                queue.enqueue_job(job, at_front=True)
+    for job_id in {*running, *queue.intermediate_queue.get_job_ids()}:
+        _put_back_if(_was_taken, queue, job_id)
     connection.delete(started.key, queue.intermediate_queue_key)
 
 
 def put_back_lost(connection: Redis, name: str) -> None:
-    """Enqueue again the jobs of a queue that a worker took and did not begin for some seconds; each once."""
+    """Enqueue again the jobs of a queue that a worker took and did not begin for some seconds."""
     queue = Queue(name, connection=connection)
     for job_id in queue.intermediate_queue.get_job_ids():
-        with suppress(NoSuchJobError, WatchError), connection.pipeline() as pipeline:
-            # its worker may begin it meanwhile, or another process put it back
-            pipeline.watch(queue.intermediate_queue_key)  # type: ignore[no-untyped-call]
-            job = Job.fetch(job_id, connection=connection)
-            if job.get_status(refresh=False) == JobStatus.QUEUED and is_lost(job):
-                pipeline.multi()
-                pipeline.lrem(queue.intermediate_queue_key, 0, job_id)
-                queue.enqueue_job(job, pipeline=pipeline, at_front=True)
-                pipeline.execute()
+        _put_back_if(_waits_lost, queue, job_id)
+
+
+def _put_back_if(is_due: Callable[[Job], bool], queue: Queue, job_id: str) -> None:
+    """Enqueue a job again that *is_due*, once, also where its worker begins it, or another process puts it back too."""
+
+    def enqueue(pipeline: Pipeline) -> None:  # called again where the job was changed meanwhile
+        job = Job.fetch(job_id, connection=queue.connection)
+        pipeline.multi()
+        if is_due(job):
+            pipeline.lrem(queue.intermediate_queue_key, 0, job_id)
+            queue.enqueue_job(job, pipeline=pipeline, at_front=True)
+
+    with suppress(NoSuchJobError):
+        queue.connection.transaction(enqueue, Job.key_for(job_id))
+
+
+def _was_taken(job: Job) -> bool:
+    is_open = job.get_status(refresh=False) in (JobStatus.QUEUED, JobStatus.STARTED)
+    return is_open and Queue(job.origin, connection=job.connection).get_job_position(job.id) is None
+
+
+def _waits_lost(job: Job) -> bool:
+    return job.get_status(refresh=False) == JobStatus.QUEUED and is_lost(job)
 
 
 def _end_with(worker: int) -> None:

@@ -16,11 +16,11 @@ PREFIX = ".writing-"
 
 
 def copy_whole(source: Path, target: Path) -> None:
-    """Copy a file; *target* is replaced whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = target.with_suffix(".tmp")
-    shutil.copyfile(source, scratch)
-    scratch.rename(target)
+    """Copy a file; *target* is replaced whole or not at all, also where several processes copy to it at once."""
+    with scratch_folder(target.parent) as scratch:
+        copy = scratch / target.name
+        shutil.copyfile(source, copy)
+        copy.rename(target)
 
 
 def link_file(source: Path | str, target: Path | str) -> bool:

@@ -1,6 +1,7 @@
 """Workers that are stopped and killed, on a real Redis-protocol server."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -8,9 +9,11 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from operator import methodcaller
 
 import pytest
 from redis import Redis
+from redis.connection import AbstractConnection as Connection
 from rq import Queue
 from rq.job import Job
 
@@ -28,6 +31,8 @@ queues = [Queue("default", connection=connection)]
 options = {"job_monitoring_interval": 1, "worker_ttl": 17}
 LoopWorker(queues, connection=connection, stopped=print, **options).work(logging_level="WARNING")
 """
+
+ASK = methodcaller("ask_review", 1)
 
 
 @pytest.fixture
@@ -183,7 +188,29 @@ def test_jobs_that_a_dead_worker_took_and_did_not_begin_are_put_back_within_seco
     assert queue.intermediate_queue.get_job_ids() == []
 
 
-def test_a_lost_job_that_two_processes_put_back_at_once_waits_once(redis, queue, jobs):
+@pytest.fixture
+def slow_redis(monkeypatch):
+    """A Redis that hears a command only after a while: processes that work on it at once get between each other's."""
+    send, delays = Connection.send_packed_command, random.Random(0)
+
+    def send_late(*args, **options):
+        time.sleep(delays.uniform(0, 0.003))
+        return send(*args, **options)
+
+    monkeypatch.setattr(Connection, "send_packed_command", send_late)
+
+
+@pytest.mark.usefixtures("slow_redis")
+@pytest.mark.parametrize(
+    "acts",
+    [
+        pytest.param((JobQueue.put_back_lost, JobQueue.put_back_lost), id="both-put-it-back"),
+        pytest.param((JobQueue.put_back_lost, ASK), id="one-asks-for-it"),
+        pytest.param((ASK, ASK), id="both-ask-for-it"),
+        pytest.param((JobQueue.put_back, ASK), id="loop-up-begins"),
+    ],
+)
+def test_a_lost_job_that_two_processes_find_at_once_waits_once(redis, queue, jobs, acts):
     found = []
     with closing(JobQueue(redis.address)) as other, ThreadPoolExecutor(2) as pool:
         for _ in range(20):
@@ -193,7 +220,7 @@ def test_a_lost_job_that_two_processes_put_back_at_once_waits_once(redis, queue,
             for mark in queue.connection.scan_iter("loop:taken:*"):
                 queue.connection.expire(mark, MARK_SECONDS - TAKEN_SECONDS)  # as if that time had passed
             together = threading.Barrier(2)
-            list(pool.map(lambda one: (together.wait(), one.put_back_lost()), (jobs, other)))  # noqa: B023
+            list(pool.map(lambda act, one: (together.wait(), act(one)), acts, (jobs, other)))  # noqa: B023
             found.append(queue.job_ids)
             queue.empty()
 
