@@ -58,8 +58,8 @@ def verdicts(  # noqa: PLR0913, PLR0917 (each is an option)
 
     An export needs no server. Label Studio's own JSON export names
     predictions by their ids alone; use the answer of its API to
-    /api/tasks/?project=ID&fields=all&page_size=-1 instead. Tasks that are
-    left out are named on stderr.
+    /api/tasks/?project=ID&fields=all&page_size=1000000 instead. Tasks that
+    are left out are named on stderr.
     """
     if (export is None) == (project is None):
         raise PayloadError("verdicts", "either an export or --project", str(export or "neither"))

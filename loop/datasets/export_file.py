@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import IO, Any
 
 from loop.errors import PayloadError
-from loop.label_studio.exports import API_ANSWER, EXPECTED, exported_task, kind_of_bytes, kind_of_task, kind_of_text
+from loop.label_studio.exports import (
+    API_ANSWER,
+    EXPECTED,
+    check_all_listed,
+    exported_task,
+    kind_of_bytes,
+    kind_of_task,
+    kind_of_text,
+)
 from loop.label_studio.tasks import StoredTask
 
 CHUNK = 1 << 20  # characters read at a time
@@ -34,7 +42,8 @@ def read_export(export: Path) -> Iterator[StoredTask | NoTask]:
     Each task without an `id` gets its number as `id`. An element that is no task is yielded as NoTask.
 
     Raises PayloadError if the file is no JSON list, after yielding the elements before the fault. Also raises it if the
-    first element is of another kind of export, and at the end if no element is a task.
+    first element is of another kind of export, and at the end if no element is a task, or if an answer is only a page
+    of the tasks.
     """
     tasks = number = 0
     for number, element in enumerate(_read_file(export), start=1):
@@ -92,10 +101,10 @@ def _read_elements(file: IO[str], name: str) -> Iterator[Any]:
     at = answer.end() if answer else _skip_blanks(buffer, 0)
     if buffer[at : at + 1] != "[":
         raise PayloadError(name, EXPECTED, kind_of_text(buffer[: CHUNK // 64]))
-    at, more, is_first = at + 1, CHUNK, True
+    at, more, count = at + 1, CHUNK, 0
     while True:
         at = _skip_blanks(buffer, at)
-        step = _read_step(decoder, buffer, at, is_first=is_first)
+        step = _read_step(decoder, buffer, at, is_first=not count)
         if step is None:  # the buffer ends within an element
             read = file.read(more)
             if not read:
@@ -107,10 +116,12 @@ def _read_elements(file: IO[str], name: str) -> Iterator[Any]:
         element, at, is_last = step
         if is_last:
             break
+        count, more = count + 1, CHUNK
         yield element
-        is_first, more = False, CHUNK
     if (buffer[_skip_blanks(buffer, at) :] + file.read(CHUNK)).strip() != ("}" if answer else ""):
         raise PayloadError(name, "JSON", "something after the end of the list")
+    if answer:
+        check_all_listed(name, answer[0], count)
 
 
 def _read_step(

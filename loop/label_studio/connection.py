@@ -1,4 +1,4 @@
-"""The connection to Label Studio: requests with its key, its version and clock, and errors with advice."""
+"""The connection to Label Studio: requests with its key, pages of tasks, its version and clock, errors with advice."""
 
 from __future__ import annotations
 

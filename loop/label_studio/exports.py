@@ -14,10 +14,11 @@ from loop.label_studio.tasks import StoredTask
 EXPECTED = "a list of tasks, as Label Studio exports it in its format JSON (Export > JSON)"
 FULL = (
     "reviewed tasks with the predictions themselves; ask Label Studio's API for "
-    "/api/tasks/?project=ID&fields=all&page_size=-1 and give its answer instead, "
+    "/api/tasks/?project=ID&fields=all&page_size=1000000 and give its answer instead, "
     "or `loop verdicts --project ID` where the project is connected"
 )
 API_ANSWER = re.compile(r'\s*\{(?:\s*"\w+"\s*:\s*[\w.]+\s*,)*\s*"tasks"\s*:\s*(?=\[)')  # of /api/tasks/, up to its list
+TOTAL = re.compile(r'"total"\s*:\s*(\d{1,18})\s*,')  # in such an answer: the tasks of all its pages
 MAGIC = {
     b"PK\x03\x04": "a ZIP archive, as its exports in YOLO, COCO, Pascal VOC and brush formats are",
     b"PK\x05\x06": "an empty ZIP archive",
@@ -63,6 +64,18 @@ def kind_of_task(task: Mapping[str, object]) -> str | None:
     if "data" not in task and {"annotation_id", "annotator"} & set(task):
         return "its format JSON_MIN, which leaves out the regions' ids, the predictions and the drafts"
     return None
+
+
+def check_all_listed(name: str, answer: str, listed: int) -> None:
+    """
+    Check that an answer of /api/tasks/, given up to its list, *listed* all tasks. Raises PayloadError.
+
+    Label Studio answers with a page: of 100 tasks, also if asked for -1, and of no more than TASK_API_PAGE_SIZE_MAX.
+    """
+    total = TOTAL.search(answer)
+    if total and listed < int(total[1]):
+        expected = f"all {total[1]} tasks: ask with a larger page_size, or put the tasks of all pages into one list"
+        raise PayloadError(name, expected, f"a page of {listed}")
 
 
 def exported_task(element: Mapping[str, object], number: int) -> StoredTask:

@@ -66,7 +66,7 @@ def test_label_studios_own_export_has_no_predictions_and_how_to_get_them_is_said
     assert ended.code == 1
     assert ended.out == ""
     assert "by their ids alone" in ended.err
-    assert "/api/tasks/?project=ID&fields=all&page_size=-1" in ended.err
+    assert "/api/tasks/?project=ID&fields=all&page_size=1000000" in ended.err
 
 
 def test_an_answer_of_the_api_is_read_as_an_export_is(tmp_path):
@@ -74,6 +74,18 @@ def test_an_answer_of_the_api_is_read_as_an_export_is(tmp_path):
     answer.write_text(json.dumps({"total_annotations": 1, "total_predictions": 0, "total": 1, "tasks": [TASK]}))
 
     assert list(read_export(answer)) == read_tasks([TASK])
+
+
+@pytest.mark.parametrize("command", ["verdicts", "convert"])
+def test_an_answer_that_is_a_page_of_the_tasks_is_refused(tmp_path, command):
+    answer = tmp_path / "answer.json"
+    answer.write_text(json.dumps({"total_annotations": 1, "total_predictions": 0, "total": 250, "tasks": [TASK]}))
+
+    ended = loop("verdicts", answer) if command == "verdicts" else converted(answer, tmp_path)
+
+    assert ended.code == 1
+    assert "expected all 250 tasks" in ended.err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("end", ["", "}}", ', "x": 1'])
