@@ -12,8 +12,6 @@ import argparse
 import json
 import resource
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 
@@ -27,6 +25,7 @@ from loop.discovery.clustering import ClusterPolicy, cluster
 from loop.discovery.drawings import lay_out
 from loop.discovery.neighbour_graph import NOISE, Labels, Vectors
 from scripts.bench.figures import BenchReport, Goal, Measurement, spread
+from scripts.bench.own_process import measure_apart
 
 DIMENSION, GROUPS, CENTRES, NOISE_SHARE = 256, 30, 3, 0.2
 JUDGED = 3000  # points of a map that are judged
@@ -101,11 +100,7 @@ def make_vectors(count: int, seed: int = 0) -> tuple[Vectors, Labels]:
 
 
 def _measure(way: str, count: int) -> Run:
-    command = [sys.executable, "-m", "scripts.bench.clusters", "--run", way, str(count)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    run: Run = json.loads(done.stdout.splitlines()[-1])
+    run: Run = measure_apart("scripts.bench.clusters", "--run", way, count)
     return run
 
 

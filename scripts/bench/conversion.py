@@ -13,8 +13,6 @@ import json
 import os
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -27,6 +25,7 @@ import psutil
 
 from scripts.bench.conversion_tasks import CONFIG, NEW, build_rooms, make_photos, make_tiny, review_again
 from scripts.bench.figures import BenchReport, Goal, Measurement, spread
+from scripts.bench.own_process import measure_apart
 
 TITLES = {
     "sdk": "SDK, labels alone",
@@ -119,11 +118,7 @@ def _row(title: str, runs: list[Run], count: int) -> list[str]:
 
 
 def _measure(way: str, folder: Path) -> Run:
-    command = [sys.executable, "-m", "scripts.bench.conversion", "--run", way, str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    measured: Run = json.loads(done.stdout.splitlines()[-1])
+    measured: Run = measure_apart("scripts.bench.conversion", "--run", way, folder)
     return measured
 
 

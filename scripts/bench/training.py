@@ -8,16 +8,15 @@ scenes, its checkpoints and its end. The gate measures the last epoch of ours la
 
 from __future__ import annotations
 
-import json
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from scripts.bench.figures import BenchReport, Goal, Measurement, spread
+from scripts.bench.own_process import measure_apart
 from scripts.bench.train_process import DEFAULTS, OURS
 from scripts.demo import project as projects
 from scripts.demo import scenes
@@ -56,12 +55,7 @@ def write_scenes(folder: Path, train: int, held_out: int) -> Path:
 
 def train_once(how: str, data: Path, start: Path = scenes.WARM_START) -> Round:
     """Train in a process of its own, and return what it took."""
-    arguments = [how, str(data), str(start), *(str(number) for number in (PIXELS, EPOCHS, BATCH))]
-    command = [sys.executable, "-m", "scripts.bench.train_process", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stderr[-2000:])
-    taken: Round = json.loads(done.stdout.splitlines()[-1])
+    taken: Round = measure_apart("scripts.bench.train_process", how, data, start, PIXELS, EPOCHS, BATCH)
     return {**taken, "a second": TRAINED_ON * EPOCHS / taken["seconds"]}
 
 

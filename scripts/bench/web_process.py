@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +24,7 @@ from loop.registry.export import export_once
 from loop.registry.store import VersionFacts
 from loop.settings import Settings
 from loop.wiring import build
+from scripts.bench.own_process import measure_apart
 from scripts.demo import scenes
 
 CONFIG = (
@@ -55,9 +55,7 @@ def main() -> None:
             _prepare(home, weights, is_exported=name == "export")
         for _ in range(rounds):
             for name, home in homes.items():
-                command = [sys.executable, "-m", "scripts.bench.web_process", "--serve", str(home)]
-                done = subprocess.run(command, capture_output=True, text=True, check=True)
-                results[name].append(json.loads(done.stdout.splitlines()[-1]))
+                results[name].append(measure_apart("scripts.bench.web_process", "--serve", home))
     table = Table("served by", *COLUMNS.values(), "imported", box=None)
     for name, measured in results.items():
         medians = [f"{statistics.median(row[key] for row in measured):.1f}" for key in COLUMNS]
