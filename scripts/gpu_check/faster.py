@@ -18,12 +18,11 @@ from loop.vision.network.letterbox import GREY
 from loop.vision.ultralytics_setup import repeat_arithmetic
 from scripts.gpu_check.serving import compare
 from scripts.gpu_check.subject import Subject
-from scripts.gpu_check.timing import FLOOR, are_equal, measure_threads, median_ms, time_of
+from scripts.gpu_check.timing import FLOOR, are_equal, measure_threads, median_ms, repeat, time_of
 from scripts.gpu_check.trial import Bytes, GatheringDetector, Means, TrialDetector, choose
 
 SIZES = (320, 640)  # pixels
 BATCHES = (1, 4, 8, 16)
-TIMES = 100  # images of a timing
 PRECISIONS = {
     "float": Means(),
     "half": Means(is_half=True, is_head_float=False),
@@ -41,7 +40,7 @@ def stages(subject: Subject) -> dict[str, Any]:
         detector = subject.detector(image_size=size)
         predictor, trial = detector._model.predictor, TrialDetector(detector, size, Means())
         lists: dict[str, list[float]] = {}
-        for image in _repeat(subject.images):
+        for image in repeat(subject.images):
             lap = partial(_lap, subject, lists)
             with torch.inference_mode():
                 repeat_arithmetic()
@@ -58,17 +57,16 @@ def stages(subject: Subject) -> dict[str, Any]:
 
 def half(subject: Subject) -> dict[str, Any]:
     """Boxes, mAP50-95 on the held-out split and speed in half precision, beside float32."""
-    (data,) = (subject.options.home / "snapshots" / "1").glob("[!.]*/data.yaml")
     answer: dict[str, Any] = {}
     for size in SIZES:
         detector = subject.detector(image_size=size)
         serving = detector.detect(subject.images, FLOOR)
-        rows: dict[str, Any] = {"as it serves": {"mAP50-95": evaluate(detector, data).metrics.map50_95}}
+        rows: dict[str, Any] = {"as it serves": {"mAP50-95": evaluate(detector, subject.data).metrics.map50_95}}
         for name, means in PRECISIONS.items():
             trial = TrialDetector(detector, size, means)
             boxes = compare(serving, trial.detect(subject.images, FLOOR))
-            seconds = [time_of(partial(trial.detect, [image], FLOOR)) for image in _repeat(subject.images)]
-            mean = {"mAP50-95": evaluate(trial, data).metrics.map50_95, "p50_ms": median_ms(seconds)}
+            seconds = [time_of(partial(trial.detect, [image], FLOOR)) for image in repeat(subject.images)]
+            mean = {"mAP50-95": evaluate(trial, subject.data).metrics.map50_95, "p50_ms": median_ms(seconds)}
             rows[name] = {**mean, **boxes, **subject.memory()}
         answer[str(size)] = rows
     return answer
@@ -142,10 +140,6 @@ def _infer(trial: TrialDetector, inputs: Sequence[Bytes]) -> list[Any]:
     """Return the outputs for all inputs, in batches."""
     step = trial.means.batch
     return [output for n in range(0, len(inputs), step) for output in trial.infer(inputs[n : n + step])]
-
-
-def _repeat(images: Sequence[Pixels]) -> Sequence[Pixels]:
-    return list(itertools.islice(itertools.cycle(images), TIMES))
 
 
 def _lap(subject: Subject, lists: dict[str, list[float]], name: str, work: Callable[[], Any]) -> Any:

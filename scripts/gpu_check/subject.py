@@ -85,6 +85,12 @@ class Subject:
         """The weights of the newest version."""
         return self.rooms.registry.versions.list(1)[-1].weights
 
+    @property
+    def data(self) -> Path:
+        """The `data.yaml` of the one snapshot."""
+        (data,) = (self.options.home / "snapshots" / "1").glob("[!.]*/data.yaml")
+        return data
+
     def detector(self, device: str | None = None, image_size: int | None = None) -> Any:
         """Load the newest version on a device, by default with the options."""
         from loop.vision.ultralytics_detector import UltralyticsDetector

@@ -35,7 +35,12 @@ def measure_threads(detector: Detector, images: Sequence[Pixels]) -> dict[int, f
     """Return images a second by the number of threads that share a detector."""
     for image in images[:20]:
         detector.detect([image], FLOOR)
-    return {count: _rate(detector, list(itertools.islice(itertools.cycle(images), TIMES)), count) for count in THREADS}
+    return {count: _rate(detector, repeat(images), count) for count in THREADS}
+
+
+def repeat(images: Sequence[Pixels]) -> list[Pixels]:
+    """Return as many images as a timing takes: these, again and again."""
+    return list(itertools.islice(itertools.cycle(images), TIMES))
 
 
 def _rate(detector: Detector, images: Sequence[Pixels], count: int) -> float:

@@ -45,12 +45,11 @@ def same_weights(subject: Subject) -> dict[str, Any]:
 def _train_alone(subject: Subject, name: str, **changes: Any) -> tuple[Path, float, list[Any]]:
     """Train on the newest snapshot; return the weights, the seconds and the reports of progress."""
     options = subject.options
-    (data,) = (options.home / "snapshots" / "1").glob("[!.]*/data.yaml")
     policy = TrainingPolicy(epochs=2, batch=16, image_size=options.image_size, device=options.device)
     reports: list[Any] = []
     began = time.perf_counter()
     weights = train(
-        data,
+        subject.data,
         options.folder / "start.pt",
         options.home / "runs" / name,
         replace(policy, **changes),
@@ -79,7 +78,6 @@ def batches(subject: Subject) -> list[dict[str, Any]]:
 def loader(subject: Subject) -> dict[str, Any]:
     """Seconds of three epochs by stage, with the images loaded between the steps, and beside them."""
     options = subject.options
-    (data,) = (options.home / "snapshots" / "1").glob("[!.]*/data.yaml")
     policy = TrainingPolicy(epochs=3, batch=16, image_size=options.image_size, device=options.device)
     rows = {}
     for name in ("between", "beside", "between again", "beside again"):
@@ -88,7 +86,7 @@ def loader(subject: Subject) -> dict[str, Any]:
         changed = {"workers": 0 if name.startswith("between") else own["workers"]}
         reports: list[Any] = []
         work = TrainingWork(
-            str(options.folder / "start.pt"), str(run / "kept.pt"), 16, {**own, **changed, "data": str(data)}
+            str(options.folder / "start.pt"), str(run / "kept.pt"), 16, {**own, **changed, "data": str(subject.data)}
         )
         work.run(Watch(reports.append, lambda: None))
         seconds = [dict(report.seconds) for report in reports[2:]]  # the first epoch starts all

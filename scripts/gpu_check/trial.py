@@ -1,4 +1,4 @@
-"""A detector on a GPU by other means than it serves by today: half precision, CUDA graphs, batches of a fixed shape."""
+"""A detector on a GPU by other means than it serves by: half precision, and batches of a fixed shape."""
 
 from __future__ import annotations
 
