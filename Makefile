@@ -34,6 +34,8 @@ bench: setup
 	$(VENV)/python -m scripts.bench.bulk 10000
 	$(VENV)/python -m scripts.bench.commands
 	$(VENV)/python -m scripts.bench.training
+	$(VENV)/python -m scripts.bench.last_review
+	$(VENV)/python -m scripts.bench.eight_bits
 	$(VENV)/python -m scripts.bench.page
 
 # What grows in an hour; other work may run beside it.

@@ -51,7 +51,7 @@ def write_suite(reports: Sequence[Mapping[str, Any]]) -> str:
 
 def _section(report: Mapping[str, Any]) -> Iterator[str]:
     machine = report["machine"]
-    yield f"### {report['name'].capitalize()}"
+    yield f"### {report['name'].replace('_', ' ').capitalize()}"
     yield ""
     yield f"`python -m scripts.bench.{report['name']}`, {report['measured_at'][:10]}: {report['load']}."
     yield (
