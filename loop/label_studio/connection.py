@@ -139,9 +139,9 @@ class Connection:
             wanted = json.dumps({**(query or {}), "ordering": ["tasks:id"], "filters": filters})
             answer = self._ask("GET", "api/tasks/", params={**params, "query": wanted})
             page, tasks = answer.get("tasks"), stored_tasks(answer.get("tasks"))
+            if not isinstance(page, list) or (page and max((task.id for task in tasks), default=0) <= last_id):
+                raise UpstreamError(f"{self.url} answered api/tasks/ with something else than the tasks asked for")
             yield tasks
-            if not isinstance(page, list) or (page and not tasks):
-                raise UpstreamError(f"{self.url} answered api/tasks/ with something else than tasks")
             if not page or len(page) >= answer.get("total", len(page) + (len(page) == page_size)):
                 return
             last_id = max(task.id for task in tasks)
@@ -157,8 +157,9 @@ class Connection:
                 answer = self._ask("GET", "api/tasks/", params={**params, "query": json.dumps({**query, **selected})})
                 page = {task.id: task for task in stored_tasks(answer.get("tasks"))}
                 tasks |= page
-                is_cut = page and len(page) < answer.get("total", 0)
-                left = [task_id for task_id in left if task_id not in page] if is_cut else []
+                rest = [task_id for task_id in left if task_id not in page]
+                is_cut = len(page) < answer.get("total", 0) and len(rest) < len(left)
+                left = rest if is_cut else []
         return tasks
 
     def _ask(self, method: str, path: str, **request: Any) -> Json:

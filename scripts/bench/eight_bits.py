@@ -105,7 +105,9 @@ def make_report(rows: Sequence[Sequence[str]], speeds: Mapping[str, Speed]) -> B
         f"YOLO11n trained for {EPOCHS} epochs at {PIXELS} px on {TRAINED_ON} composed scenes, calibrated on 128; "
         f"photos of 960x1280 for the speed; other work may run beside it"
     )
-    raw: dict[str, object] = {"speeds": {name: [each.alone_ms, each.images_s, each.memory_mb] for name, each in speeds.items()}}
+    raw: dict[str, object] = {
+        "speeds": {name: [each.alone_ms, each.images_s, each.memory_mb] for name, each in speeds.items()}
+    }
     return BenchReport("eight_bits", load, [judged, speed], raw=raw)
 
 

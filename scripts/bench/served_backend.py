@@ -20,9 +20,10 @@ import httpx
 import psutil
 
 from loop.installation.up import WEB, parts_of
-from loop.registry.export import export_once
+from loop.registry.export import Parity, export_once
 from loop.registry.store import VersionFacts
 from loop.settings import Settings
+from loop.vision.cpu.model_file import SUFFIX
 from loop.wiring import build
 from scripts.bench import weights
 from scripts.bench.backend_client import PROJECT, Served
@@ -54,8 +55,12 @@ class StartedBackend:
         return float(sum(each.user + each.system for each in times))
 
 
-def prepare(folder: Path, pixels: int) -> Settings:
-    """Make an installation whose project has a champion that serves at *pixels* by its export."""
+def prepare(folder: Path, pixels: int, calibration: Sequence[Path] = ()) -> Settings:
+    """
+    Make an installation whose project has a champion that serves at *pixels* by its export.
+
+    The export is in 8 bits where there are images for its *calibration*. It is not judged.
+    """
     variables = {
         "LOOP_HOME": str(folder / "home"),
         "LABEL_STUDIO_URL": "http://127.0.0.1:9",  # nothing listens there, and nothing asks it
@@ -68,7 +73,13 @@ def prepare(folder: Path, pixels: int) -> Settings:
     with closing(build(settings, migrate=True)) as rooms:
         rooms.studio.projects.save(PROJECT, "Bench", projects.label_config(weights.LABELS))
         version = rooms.registry.versions.add(PROJECT, weights.start_weights(folder / "weights"), facts)
-        export_once(rooms.registry, version)
+
+        def quantise(exported: Path) -> Parity:
+            smaller = exported.with_name(f"smaller{SUFFIX}")
+            rooms.registry.detectors.quantise(exported, calibration, smaller, pixels)
+            return Parity(smaller=smaller)
+
+        export_once(rooms.registry, version, quantise if calibration else None)
         rooms.registry.versions.promote(PROJECT, version.name, "a measurement")
     return settings
 

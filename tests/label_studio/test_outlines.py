@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from loop.errors import UpstreamError
 from loop.label_studio.client import OUTLINES, LabelStudio
 from loop.label_studio.tasks import LONGEST_LIST, StoredTask
 from tests.builders import NOON
@@ -96,3 +97,11 @@ def test_pages_that_label_studio_cuts_leave_no_task_out():
 
     assert Answering(*answers).task_ids(1) == {1, 2, 3, 4, 5}
     assert set(Answering(*answers).named_tasks(1, [1, 2, 3, 4, 5, 6])) == {1, 2, 3, 4, 5}
+
+
+def test_an_answer_with_other_tasks_than_those_asked_for_is_asked_for_once():
+    first = {"tasks": [{"id": 1}, {"id": 2}], "total": 9}
+
+    with pytest.raises(UpstreamError, match="the tasks asked for"):
+        list(Answering(first, first).task_ids(1))
+    assert set(Answering(first).named_tasks(1, [3, 4])) == {1, 2}
