@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 
 from loop.errors import PayloadError
-from loop.regions import Region
+from loop.regions import Region, read_region
 from loop.reviews.review_store import StoredReview
 from loop.reviews.verdict_query import VerdictFilter, VerdictRecord
+from loop.reviews.verdicts import Decision, judge_double
 from loop.serving.store import LoggedPrediction
 from loop.taxonomy.recorded_matches import MatchTrace, trace_matches
 from loop.taxonomy.room import TaxonomyRoom
@@ -20,7 +21,11 @@ from loop.training.room import TrainingRoom
 
 @dataclass(frozen=True, slots=True)
 class ShownRegion:
-    """A region as a version predicted it; *is_candidate*: held back, under the threshold."""
+    """
+    A region as a version predicted it; *is_candidate*: held back, under the threshold or as a double.
+
+    *decision* is the verdict on a double, if its task is judged: confirmed where a reviewed box of its label is there.
+    """
 
     region: Region
     task: int
@@ -33,6 +38,7 @@ class ShownRegion:
     served_at: datetime
     is_candidate: bool
     is_shadow: bool
+    decision: Decision | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +117,17 @@ def of_region(trainings: TrainingRoom, taxonomies: TaxonomyRoom, project_id: int
     if not predicted and not reviews:
         raise PayloadError("region", f"the id of a region predicted or drawn in project {project_id}", region_id)
     tasks = sorted({entry.task_id for entry in predicted} | {row.review.task_id for row in reviews})
-    verdicts = [
+    judged = [
         verdict
         for task in tasks
         for is_shadow in (False, True)
         for verdict in trainings.reviews.verdicts.all(VerdictFilter(project=project_id, task=task, is_shadow=is_shadow))
-        if region_id in _ids(verdict)
     ]
+    verdicts = [verdict for verdict in judged if region_id in _ids(verdict)]
     annotations = {verdict.annotation for verdict in verdicts} | {row.review.id for row in reviews}
     return RegionLineage(
         region=region_id,
-        shown=[region for entry in predicted for region in _trace_shown(entry, region_id)],
+        shown=[region for entry in predicted for region in _trace_shown(entry, region_id, judged)],
         drawn=[region for row in reviews for region in _trace_drawn(row, region_id)],
         verdicts=verdicts,
         learned=[use for use in _trace_uses(trainings, project_id) if use.annotation in annotations],
@@ -190,7 +196,9 @@ def _trace_uses(trainings: TrainingRoom, project_id: int) -> Iterator[ReviewUse]
                 yield ReviewUse(training.snapshot or "", *place, training.id, training.status, training.version)
 
 
-def _trace_shown(prediction: LoggedPrediction, region_id: str) -> Iterator[ShownRegion]:
+def _trace_shown(
+    prediction: LoggedPrediction, region_id: str, judged: Sequence[VerdictRecord]
+) -> Iterator[ShownRegion]:
     for is_candidate, regions in ((False, prediction.regions), (True, prediction.candidates)):
         for region in regions:
             if region.id == region_id:
@@ -206,7 +214,15 @@ def _trace_shown(prediction: LoggedPrediction, region_id: str) -> Iterator[Shown
                     served_at=prediction.served_at,
                     is_candidate=is_candidate,
                     is_shadow=prediction.is_shadow,
+                    decision=_judge_double(region, [one for one in judged if one.prediction == prediction.id]),
                 )
+
+
+def _judge_double(region: Region, judged: Sequence[VerdictRecord]) -> Decision | None:
+    """Judge a double by the verdicts on its prediction; None for any other region, and without verdicts."""
+    if not region.double_of or not judged:
+        return None
+    return judge_double(region, [read_region(one.reviewed) for one in judged if one.reviewed])
 
 
 def _trace_drawn(row: StoredReview, region_id: str) -> Iterator[DrawnRegion]:

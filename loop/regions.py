@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 Pixels: TypeAlias = (
     "NDArray[np.uint8]"  # an upright image, (height, width, 3), in BGR as OpenCV and ultralytics have it
 )
+
+ONE_OBJECT = 0.7  # IoU from which two predicted boxes show one object; docs/benchmarks.md has the figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Region:
     *box* encloses the region. *rotation* is by how many degrees the region was turned before it was enclosed; *shape*
     names a region that was no rectangle: a polygon, an ellipse or a brush stroke. *score* is the detector's confidence,
     None for a region drawn by hand. *label* is the first label chosen, empty where the region has none;
-    *further_labels* are the others.
+    *further_labels* are the others. *double_of* is the id of a surer region that shows the same object.
     """
 
     id: str
@@ -68,6 +70,7 @@ class Region:
     rotation: float = 0.0
     further_labels: tuple[str, ...] = ()
     shape: str = ""
+    double_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,30 @@ class Detection:
     box: Box
     class_name: str
     confidence: float
+
+
+def find_doubles(boxes: Sequence[Box], kinds: Sequence[str], *, one_object: float = ONE_OBJECT) -> list[int | None]:
+    """
+    Return for each box the place of the surer box that shows the same object; None for a box that has none.
+
+    *boxes* come the surest first. Only boxes of one of the *kinds* can show the same object, and do where their IoU is
+    at least *one_object*. A box that is a double has no doubles itself.
+    """
+    doubles: list[int | None] = []
+    for place, box in enumerate(boxes):
+        surer = (other for other in range(place) if doubles[other] is None and kinds[other] == kinds[place])
+        doubles.append(next((other for other in surer if box.iou(boxes[other]) >= one_object), None))
+    return doubles
+
+
+def mark_doubles(regions: Iterable[Region], kind_of: Callable[[str], str]) -> list[Region]:
+    """Return the regions the surest first, each double with the region it is a double of; labels have kinds."""
+    ranked = sorted(regions, key=lambda region: -(region.score or 0.0))
+    doubles = find_doubles([region.box for region in ranked], [kind_of(region.label) for region in ranked])
+    return [
+        region if place is None else replace(region, double_of=ranked[place].id)
+        for region, place in zip(ranked, doubles, strict=True)
+    ]
 
 
 def enclosing(box: Box, degrees: float, aspect: float) -> Box:
@@ -106,6 +133,8 @@ def write_region(region: Region) -> dict[str, Any]:
         content["further_labels"] = list(region.further_labels)
     if region.shape:
         content["shape"] = region.shape
+    if region.double_of:
+        content["double_of"] = region.double_of
     return content
 
 
@@ -119,6 +148,7 @@ def read_region(content: dict[str, Any]) -> Region:
         rotation=content.get("rotation", 0.0),
         further_labels=tuple(content.get("further_labels", ())),
         shape=content.get("shape", ""),
+        double_of=content.get("double_of", ""),
     )
 
 

@@ -1,6 +1,7 @@
 """Tracing regions, annotators and versions."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -10,8 +11,10 @@ from loop.cli.tree import app
 from loop.datasets.assemble import assemble
 from loop.errors import PayloadError, UnknownVersion
 from loop.registry.store import VersionFacts
+from loop.reviews.judging import judge_tasks
 from loop.training.after_reviews import review
 from tests.builders import created, ls_region, region, served
+from tests.builders import review as review_of
 from tests.training.builders import review_tasks
 
 
@@ -63,6 +66,20 @@ def test_a_false_positive_is_in_no_review_and_is_learned_from_as_its_absence(lea
     assert trace.drawn == []
     assert [verdict.decision for verdict in trace.verdicts] == ["false_positive"]
     assert [taught.annotation for taught in trace.learned] == [33]
+
+
+@pytest.mark.parametrize(
+    ("label", "decision"), [("Person", "confirmed"), ("Car", "false_positive")], ids=["reviewed-as-its-label", "not"]
+)
+def test_a_double_is_traced_to_the_box_shown_and_to_its_verdict(rooms, label, decision):
+    double = replace(region("d", label="Person", score=0.5), double_of="p")
+    rooms.serving.predictions.append([replace(served(region("p", score=0.7)), candidates=(double,))])
+    rooms.reviews.store.record(review_of(region("p", label=label)), {"image": "/data/upload/1/a.jpg"})
+    judge_tasks(rooms.reviews, 1, [1])
+
+    (shown,) = lineage.of_region(rooms.trainings, rooms.taxonomies, 1, "d").shown
+
+    assert (shown.is_candidate, shown.region.double_of, shown.decision) == (True, "p", decision)
 
 
 def test_an_annotator_is_traced_to_verdicts_and_versions(learned):

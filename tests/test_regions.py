@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.regions import Box, enclosing
+from loop.regions import Box, Region, enclosing, find_doubles, mark_doubles, read_region, write_region
 
 sides = st.floats(-0.5, 1.5)
 
@@ -47,3 +47,41 @@ def test_a_quarter_turn_swaps_the_sides_in_pixels():
 
 def test_no_turn_changes_nothing():
     assert enclosing(Box(0.1, 0.1, 0.2, 0.2), 0, aspect=1.5) == Box(0.1, 0.1, 0.2, 0.2)
+
+
+APPLE, NEARLY, WHEEL = Box(0.1, 0.1, 0.5, 0.5), Box(0.1, 0.1, 0.5, 0.48), Box(0.2, 0.3, 0.35, 0.45)
+
+
+def test_two_boxes_on_one_object_are_a_box_and_its_double():
+    assert find_doubles([APPLE, NEARLY], ["", ""]) == [None, 0]
+
+
+def test_a_thing_within_another_thing_is_no_double():
+    assert find_doubles([APPLE, WHEEL], ["", ""]) == [None, None]
+
+
+def test_boxes_of_other_kinds_are_no_doubles():
+    assert find_doubles([APPLE, NEARLY, APPLE], ["thing", "state", "state"]) == [None, None, 1]
+
+
+def test_a_double_has_no_doubles_itself():
+    """The third box shows the object of the second, but not that of the first: it stands."""
+    first, second, third = (Box(left, 0, left + 1, 1) for left in (0.0, 0.15, 0.3))
+
+    assert find_doubles([first, second, third], ["", "", ""]) == [None, 0, None]
+
+
+@given(st.lists(boxes(), max_size=8))
+def test_every_double_is_of_a_box_that_stands_before_it(drawn):
+    doubles = find_doubles(drawn, [""] * len(drawn))
+
+    assert all(double is None or (double < place and doubles[double] is None) for place, double in enumerate(doubles))
+
+
+def test_the_surest_box_stands_in_whatever_order_they_come():
+    regions = [Region("vegetable", APPLE, "Vegetable", 0.29), Region("fruit", NEARLY, "Fruit", 0.34)]
+
+    fruit, vegetable = mark_doubles(regions, lambda _: "")
+
+    assert (fruit.label, fruit.double_of, vegetable.label, vegetable.double_of) == ("Fruit", "", "Vegetable", "fruit")
+    assert read_region(write_region(vegetable)) == vegetable

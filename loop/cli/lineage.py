@@ -124,6 +124,9 @@ def _describe_match(match: MatchTrace) -> Iterator[str]:
 
 def _describe_shown(shown: ShownRegion) -> str:
     status = "kept back under the threshold" if shown.is_candidate else "shown"
+    if shown.region.double_of:
+        verdict = f", {shown.decision.value} by the review" if shown.decision else ""
+        status = f"kept back as a double of the surer {shown.region.double_of}{verdict}"
     status = "by a shadow, not shown" if shown.is_shadow else status
     confidence = "" if shown.region.score is None else f" {shown.region.score:.2f}"
     prediction = f"{shown.region.label}{confidence} on task {shown.task} by {shown.version}, {status}"

@@ -106,6 +106,9 @@ def show_rates(out: Console, assessment: Assessment) -> None:
     for group in assessment.groups:
         for advice in advise(group.rates):
             out.print(f"{group.name}: {advice}")
+        if doubles := group.doubles:
+            right = f"the shown label was right for {doubles.shown_right}, theirs for {doubles.own_right}"
+            out.print(f"{group.name}: {doubles.held_back} boxes held back beside a surer box on their object: {right}")
 
 
 def _group_row(group: RatesGroup, *, is_pooled: bool) -> tuple[str, ...]:
@@ -180,6 +183,7 @@ def _group_json(group: RatesGroup) -> dict[str, object]:
         "missed_all_tasks": _estimate_json(group.audited),
         "missed_pooled": _estimate_json(group.pooled),
         "seconds": None if group.seconds is None else seconds_json(group.seconds),
+        "doubles": None if group.doubles is None else asdict(group.doubles),
     }
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from loop.datasets.folder import Snapshot
@@ -11,11 +13,22 @@ from loop.datasets.splits import Side
 from loop.errors import UnknownSnapshot
 from loop.gate.comparison import Latency, Mistakes, contrast
 from loop.gate.evaluation import Evaluation
-from loop.gate.report import PICTURES, ComparedVersion, GateReport, Picture, list_boxes, list_broken, list_fixed
+from loop.gate.report import (
+    PICTURES,
+    ComparedVersion,
+    DrawnBox,
+    GateReport,
+    Picture,
+    list_boxes,
+    list_broken,
+    list_fixed,
+)
 from loop.gate.room import GateRoom
 from loop.gate.rule import Ruling, rule
 from loop.registry.store import Version
 from loop.vision.image_files import make_thumbnail
+
+BoxLister = Callable[[str], tuple[tuple[DrawnBox, ...], tuple[DrawnBox, ...]]]  # true and shown boxes of an image
 
 
 def judge(
@@ -54,15 +67,19 @@ def _make_report(
     weights = gate.registry.served_file(champion) if champion else gate.registry.detectors.base_if_here()
     image_size = champion.image_size if champion else None
     before = gate.evaluator.evaluate(weights, snapshot.data, image_size) if weights else evaluated.without_detections()
-    threshold = gate.registry.thresholds.under(gate.studio.projects.get(project_id).config()).display
+    config = gate.studio.projects.get(project_id).config()
+    threshold = gate.registry.thresholds.under(config).display
     comparison = contrast(
         before,
         evaluated,
         known=_list_known_images(gate, champion),
         threshold=threshold,
+        kind_of=config.kind_of,
         latency=_measure_latency(gate, (weights, image_size), candidate, list(images.values())) if weights else None,
     )
     chosen = [*list_fixed(comparison.mistakes)[:PICTURES], *list_broken(comparison.mistakes)[:PICTURES]]
+    list_shown = partial(list_boxes, threshold=threshold, kind_of=config.kind_of)
+    make_picture = partial(_make_picture, partial(list_shown, before), partial(list_shown, evaluated))
     return GateReport(
         project_id=project_id,
         champion=_describe_version(gate, champion),
@@ -72,17 +89,13 @@ def _make_report(
         threshold=threshold,
         policy=gate.policy,
         comparison=comparison,
-        pictures=tuple(
-            _make_picture(mistakes, images[mistakes.image], before, evaluated, threshold) for mistakes in chosen
-        ),
+        pictures=tuple(make_picture(mistakes, images[mistakes.image]) for mistakes in chosen),
     )
 
 
-def _make_picture(
-    mistakes: Mistakes, path: Path, champion: Evaluation, candidate: Evaluation, threshold: float
-) -> Picture:
-    truth, before = list_boxes(champion, mistakes.image, threshold)
-    _, after = list_boxes(candidate, mistakes.image, threshold)
+def _make_picture(champion: BoxLister, candidate: BoxLister, mistakes: Mistakes, path: Path) -> Picture:
+    truth, before = champion(mistakes.image)
+    _, after = candidate(mistakes.image)
     return Picture(mistakes, *make_thumbnail(path), truth=truth, champion=before, candidate=after)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loop.gate.average_precision import Counts, average_classes, average_precisions, resample
-from loop.gate.evaluation import Evaluation, Metrics
+from loop.gate.evaluation import Evaluation, KindOf, Metrics, one_kind
 
 RESAMPLES = 1000
 AT_ONCE = 250  # resamples in memory at a time
@@ -109,6 +109,7 @@ def contrast(
     *,
     known: Collection[str] = (),
     threshold: float = 0.25,
+    kind_of: KindOf = one_kind,
     latency: Latency | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -116,14 +117,15 @@ def contrast(
     """
     Compare two evaluations of one split on the same resamples of its images.
 
-    *known* names the images of the champion's own held-out split. Raises ValueError where the splits differ.
+    *known* names the images of the champion's own held-out split. AP counts all detections; the mistakes count those
+    shown at *threshold*, where *kind_of* gives the kind of a label. Raises ValueError where the splits differ.
     """
     counts = champion.label_counts()
     if champion.images != candidate.images or not np.array_equal(counts, candidate.label_counts()):
         raise ValueError(f"measured on different splits: {candidate.metrics} and {champion.metrics}")
     whole, drawn = _measure(champion, candidate, np.arange(len(champion.images)), resamples, seed)
     is_known = np.array([name in known for name in champion.images], bool)
-    wrong = champion.mistakes(threshold), candidate.mistakes(threshold)
+    wrong = champion.mistakes(threshold, kind_of), candidate.mistakes(threshold, kind_of)
     return Comparison(
         champion=champion.metrics,
         candidate=candidate.metrics,

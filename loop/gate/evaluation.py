@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from loop.regions import Box, find_doubles
+
 IOUS = 10  # thresholds: 0.5, 0.55, … 0.95
+
+KindOf = Callable[[str], str]  # the kind of a label; an object has one label of a kind
+
+
+def one_kind(_: str) -> str:
+    """Let all labels be of one kind."""
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +70,26 @@ class Evaluation:
         np.add.at(counts, (self.labels.image, self.labels.class_id), 1)
         return counts
 
-    def mistakes(self, threshold: float) -> NDArray[np.int64]:
+    def shown(self, threshold: float, kind_of: KindOf = one_kind) -> NDArray[np.bool_]:
+        """Tell of each detection whether it is shown: at least *threshold* confidence, and no double of a surer one."""
+        detections = self.detections
+        shown = detections.confidence >= threshold
+        for image in np.unique(detections.image[shown]):
+            ranked = np.flatnonzero(shown & (detections.image == image))
+            ranked = ranked[np.argsort(-detections.confidence[ranked], kind="stable")]
+            boxes = [Box(*map(float, box)) for box in detections.box[ranked]]
+            kinds = [kind_of(self.class_names[class_id]) for class_id in detections.class_id[ranked]]
+            shown[ranked] = [double is None for double in find_doubles(boxes, kinds)]
+        return shown
+
+    def mistakes(self, threshold: float, kind_of: KindOf = one_kind) -> NDArray[np.int64]:
         """
-        Count the mistakes on each image at IoU 0.5, showing boxes of at least *threshold* confidence.
+        Count the mistakes on each image at IoU 0.5 among the boxes shown at *threshold*.
 
         A label without a matching box is one mistake. A shown box without a matching label is another.
         """
         detections, size = self.detections, len(self.images)
-        shown = detections.confidence >= threshold
+        shown = self.shown(threshold, kind_of)
         right = shown & detections.hits[:, 0]
         missed = np.bincount(self.labels.image, minlength=size) - np.bincount(detections.image[right], minlength=size)
         return missed + np.bincount(detections.image[shown & ~right], minlength=size)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from loop.gate.comparison import Comparison, Latency, MetricChange, Mistakes, Part
-from loop.gate.evaluation import Evaluation
+from loop.gate.evaluation import Evaluation, KindOf, one_kind
 from loop.gate.rule import GateOutcome, GatePolicy, Ruling, is_dropped, needed_share
 from loop.regions import Box
 
@@ -82,9 +82,10 @@ def list_broken(mistakes: Sequence[Mistakes]) -> list[Mistakes]:
 
 
 def list_boxes(
-    evaluation: Evaluation, image: str, threshold: float
+    evaluation: Evaluation, image: str, threshold: float, kind_of: KindOf = one_kind
 ) -> tuple[tuple[DrawnBox, ...], tuple[DrawnBox, ...]]:
     """The true boxes of an image, and the boxes shown at *threshold*; a box is right by IoU 0.5."""
+    is_shown = evaluation.shown(threshold, kind_of)
     at = evaluation.images.index(image)
     names, labels, detections = evaluation.class_names, evaluation.labels, evaluation.detections
     truth = [
@@ -100,7 +101,7 @@ def list_boxes(
             is_right=bool(detections.hits[n, 0]),
         )
         for n in range(len(detections.image))
-        if detections.image[n] == at and detections.confidence[n] >= threshold
+        if detections.image[n] == at and is_shown[n]
     ]
     return tuple(truth), tuple(shown)
 

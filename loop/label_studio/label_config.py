@@ -43,7 +43,7 @@ class LabelConfig:
     with labels from the task data has no entry. *others* are the names of all other tags. Two fields are not part of
     the config: *classes* are further labels of the project; *synonyms* maps each name of a renamed class to all its
     names. An *inferred* config comes from predictions and accepts any label of its own controls. A config with a
-    *fault* is refused, and reads nothing.
+    *fault* is refused, and reads nothing. An object may have several labels of the controls in *several*.
     """
 
     from_name: str
@@ -58,6 +58,7 @@ class LabelConfig:
     classes: frozenset[str] = frozenset()
     is_inferred: bool = False
     fault: str = ""
+    several: frozenset[str] = frozenset()
 
     def with_synonyms(self, synonyms: Mapping[str, tuple[str, ...]]) -> LabelConfig:
         """Return the same config, for detectors with other names of a class than the config has."""
@@ -81,6 +82,15 @@ class LabelConfig:
         """Return the control of a label, and its text in results."""
         label = next((label for label in self.labels if label.value == value), None)
         return (label.control, label.written) if label else (self.from_name, value)
+
+    def kind_of(self, label: str) -> str:
+        """
+        Return the kind of a label: an object has one label of a kind.
+
+        The labels of a control are a kind, or each of them is where an object may have several.
+        """
+        control, _ = self.write_label(label)
+        return label if control in self.several else control
 
     def label_of(self, control: str, text: str) -> str | None:
         """Return the label that a result of *control* means by *text*; None if it is none of ours."""
@@ -171,6 +181,7 @@ def parse_empty(xml: str) -> LabelConfig:
         own=tuple(dict.fromkeys(get(tag, "name") for tag in ours)),
         offered=labels_by_control(root, image),
         others=frozenset(get(tag, "name") for tag in root.iter()) - {image, ""},
+        several=frozenset(get(tag, "name") for tag in ours if get(tag, "choice").casefold() == "multiple"),
     )
 
 

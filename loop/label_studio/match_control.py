@@ -190,6 +190,15 @@ def write_matches(
     return written
 
 
+def write_notes(result: Sequence[Mapping[str, Any]], notes: Mapping[str, str]) -> list[Json]:
+    """Return a result without matches, with the notes of regions, by region id, that the editor shows beside them."""
+    noted = [dict(item) for item in result]
+    for item in noted:
+        if note := notes.get(str(item.get("id"))):
+            item["meta"] = {"text": [*_meta_of(item).get("text", ()), note]}
+    return noted
+
+
 def _is_rectangle(item: Mapping[str, Any]) -> bool:
     return item.get("type") == "rectanglelabels" and bool(item.get("id")) and isinstance(item.get("value"), Mapping)
 

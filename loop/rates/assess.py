@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from loop.errors import LoopError
 from loop.rates.audit import PredictedTask, pool_versions
+from loop.rates.doubles import DoubleCounts, count_doubles
 from loop.rates.intervals import Estimate
 from loop.rates.rates import (
     NO_VALUE,
@@ -45,7 +46,8 @@ class RatesGroup:
     """
     One group: its rates, and the missed rate over all tasks from the audit alone.
 
-    *pooled*, of versions only, is the missed rate over all tasks that the version predicted, from both streams.
+    Of versions only: *pooled* is the missed rate over all tasks that the version predicted, from both streams;
+    *doubles* counts its boxes held back beside a surer box with another label.
     """
 
     name: str
@@ -53,6 +55,7 @@ class RatesGroup:
     audited: Estimate | None
     pooled: Estimate | None
     seconds: Mapping[str, Seconds] | None  # None by label, because a task has many labels
+    doubles: DoubleCounts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +87,18 @@ def assess(rates: RatesRoom, project_id: int, request: RatesRequest) -> Assessme
         if request.by == Grouping.VERSION and request.since is None
         else {}
     )
+    doubles = (
+        count_doubles(rates.store.read_doubles(project_id, request.since)) if request.by == Grouping.VERSION else {}
+    )
     timed = group_seconds(list_timed_tasks(rates, project_id, judged, counted, field, request.since), request.by)
     groups = [
         RatesGroup(
-            name, rates_of_group, estimate_missed(grouped[name]), both.get(name), timed.get(name) if timed else None
+            name,
+            rates_of_group,
+            audited=estimate_missed(grouped[name]),
+            pooled=both.get(name),
+            seconds=timed.get(name) if timed else None,
+            doubles=doubles.get(name),
         )
         for name, rates_of_group in shown.items()
     ]

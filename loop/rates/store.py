@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +12,9 @@ import sqlalchemy as sa
 from loop.notices import NoticeKind
 from loop.rates.alerts import Alert, read_alert
 from loop.rates.audit import PredictedTask
+from loop.rates.doubles import JudgedDouble
 from loop.rates.rates import NO_VALUE, Grouping, RatedVerdict, Rates, name_cohort, rate_groups
+from loop.regions import read_regions
 from loop.reviews.verdicts import Decision
 from loop.serving.queue_order import task_score
 from loop.serving.store import AUDIT
@@ -54,6 +57,19 @@ class RateStore:
             rows = connection.execute(query).all()
         counts = {Decision(decision).value: count for decision, count, _ in rows}
         return Rates(**counts, relabelled=sum(number for _, _, number in rows))
+
+    def read_doubles(self, project_id: int, since: datetime | None = None) -> list[JudgedDouble]:
+        """Return the doubles with another label than the shown box, of every judged prediction that was shown."""
+        columns = (predictions.c.id, predictions.c.version, predictions.c.regions, predictions.c.candidates)
+        has_doubles = sa.cast(predictions.c.candidates, sa.Text).contains('"double_of"')
+        query = sa.select(*columns, verdicts.c.reviewed).join(verdicts, verdicts.c.prediction_id == predictions.c.id)
+        query = query.where(verdicts.c.project_id == project_id, sa.not_(verdicts.c.is_shadow), has_doubles)
+        if since is not None:
+            query = query.where(verdicts.c.reviewed_at >= since)
+        with self._engine.connect() as connection:
+            rows: Sequence[sa.Row[Any]] = connection.execute(query.order_by(verdicts.c.id)).all()
+        by_prediction = (list(group) for _, group in groupby(rows, key=lambda row: row.id))
+        return [double for group in by_prediction for double in _read_doubles(group)]
 
     def read_cohorts(self, project_id: int, field: str) -> dict[int, str]:
         """The cohort of every reviewed task, by its newest data."""
@@ -123,6 +139,17 @@ def _read_verdict(row: sa.Row[Any], cohort: str) -> RatedVerdict:
         confidence=predicted.get("score"),
         reviewed_at=row.reviewed_at,
     )
+
+
+def _read_doubles(rows: Sequence[sa.Row[Any]]) -> Iterator[JudgedDouble]:
+    """Read the doubles of a prediction from its *rows*, one for each verdict on it."""
+    prediction = rows[0]
+    shown = {region.id: region for region in read_regions(prediction.regions)}
+    reviewed = read_regions(row.reviewed for row in rows if row.reviewed)
+    for region in read_regions(prediction.candidates):
+        surer = shown.get(region.double_of)
+        if surer and surer.label != region.label:
+            yield JudgedDouble(prediction.version, region, surer, reviewed)
 
 
 def _compute_own_score(row: sa.Row[Any]) -> float:

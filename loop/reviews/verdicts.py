@@ -90,6 +90,12 @@ def judge_by_overlap(predicted: Sequence[Region], reviewed: Sequence[Region]) ->
     ]
 
 
+def judge_double(double: Region, reviewed: Sequence[Region]) -> Decision:
+    """Judge a box that was held back beside a surer box: confirmed by a reviewed box with its label, or not there."""
+    (verdict, *_) = judge_by_overlap([double], reviewed)
+    return Decision.CONFIRMED if verdict.decision == Decision.CONFIRMED else Decision.FALSE_POSITIVE
+
+
 def _by_id(predicted: Sequence[Region], reviewed: Sequence[Region]) -> dict[int, int]:
     """Pair regions by id. A region keeps its id when it is moved or relabelled; an id used twice pairs once."""
     at = {region.id: index for index, region in reversed(list(enumerate(reviewed))) if region.id}

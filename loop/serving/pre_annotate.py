@@ -12,6 +12,7 @@ from typing import Any
 from loop.errors import PayloadError
 from loop.failures import Fault, attempt_all
 from loop.label_studio.label_config import LabelConfig
+from loop.label_studio.match_control import write_notes
 from loop.label_studio.payloads import Task
 from loop.label_studio.prediction_import import NewPrediction
 from loop.label_studio.result_format import write_result
@@ -78,7 +79,7 @@ def pre_annotate(
     matches = match([suggestion for suggestion in suggestions if suggestion.error is None])
     answers = []
     for suggestion, entry in pairs:
-        result = write_result(suggestion.shown, config, suggestion.size)
+        result = write_notes(write_result(suggestion.shown, config, suggestion.size), suggestion.notes())
         matched = matches.get(suggestion.task_id)
         result = matched.write_into(result, suggestion.version) if matched else result
         prediction = NewPrediction(suggestion.task_id, suggestion.version, entry.score, result)

@@ -16,12 +16,13 @@ from typing import Protocol, TypeVar
 from loop.errors import DetectionFailed, ImageError
 from loop.label_studio.label_config import LabelConfig
 from loop.label_studio.payloads import Task
-from loop.regions import Box, Detection, Pixels, Region
+from loop.regions import Box, Detection, Pixels, Region, mark_doubles
 from loop.registry.loaded_version import LoadedVersion, Thresholds
 from loop.serving.queue_order import NOTHING_KNOWN, task_score
 from loop.vision.addresses import identify
 from loop.vision.detector import Detector
 
+ALSO = "less sure: "  # before the labels that the detector also gave an object
 LATE = "not predicted: the time for the answer was over; where a champion serves, a job predicts the open tasks"
 
 R = TypeVar("R")
@@ -49,9 +50,10 @@ class Suggestion:
     """
     The suggestion for one task; a task whose image cannot be read has one too.
 
-    *shown* are the shown boxes, *hidden* the held-back boxes. *unmapped* counts the detections whose class the label
-    config lacks. *image* is the identity of the image's address, *size* its width and height in pixels. Where the task
-    could not be predicted, *error* has the reason and *size* is (0, 0); *is_late*: there was no time to try.
+    *shown* are the shown boxes, *hidden* the held-back boxes, the doubles of shown boxes among them. *unmapped* counts
+    the detections whose class the label config lacks. *image* is the identity of the image's address, *size* its width
+    and height in pixels. Where the task could not be predicted, *error* has the reason and *size* is (0, 0); *is_late*:
+    there was no time to try.
     """
 
     task_id: int
@@ -65,6 +67,16 @@ class Suggestion:
     unmapped: int = 0
     error: str | None = None
     is_late: bool = False
+
+    def notes(self) -> dict[str, str]:
+        """Return what the editor shows beside shown boxes, by their ids: the labels of their doubles."""
+        labels = {region.id: region.label for region in self.shown}
+        doubles: dict[str, dict[str, str]] = {}
+        for region in self.hidden:
+            if region.double_of and region.label != labels[region.double_of]:
+                named = f"{region.label} {region.score or 0.0:.2f}"
+                doubles.setdefault(region.double_of, {}).setdefault(region.label, named)
+        return {region_id: f"{ALSO}{', '.join(named.values())}" for region_id, named in doubles.items()}
 
 
 def predict(
@@ -90,7 +102,7 @@ def predict(
     for task, result in zip(tasks, images.map(detect, in_time, at_once=served.detector.at_once), strict=False):
         begun += 1
         if isinstance(result, _Detected):
-            yield _make_suggestion(task, served.version, result.detections, names, limits, result.size)
+            yield _make_suggestion(task, served.version, result, names, config, limits)
         elif result is None:
             yield _make_late(task, served.version, limits.display)
         else:
@@ -128,13 +140,13 @@ def _make_late(task: Task, version: str, threshold: float) -> Suggestion:
 def _make_suggestion(
     task: Task,
     version: str,
-    detections: Sequence[Detection],
+    detected: _Detected,
     names: dict[str, str],
+    config: LabelConfig,
     limits: Thresholds,
-    size: tuple[int, int],
 ) -> Suggestion:
-    regions = _make_regions(version, task.id, detections, names)
-    return Suggestion(
+    regions = _make_regions(version, task.id, detected.detections, names)
+    suggestion = Suggestion(
         task_id=task.id,
         version=version,
         shown=tuple(region for region in regions if (region.score or 0.0) >= limits.display),
@@ -142,8 +154,21 @@ def _make_suggestion(
         threshold=limits.display,
         score=task_score([region.score or 0.0 for region in regions], limits.display),
         image=identify(task.image),
-        size=size,
-        unmapped=sum(detection.class_name not in names for detection in detections),
+        size=detected.size,
+        unmapped=sum(detection.class_name not in names for detection in detected.detections),
+    )
+    return hold_doubles_back(suggestion, config)
+
+
+def hold_doubles_back(suggestion: Suggestion, config: LabelConfig) -> Suggestion:
+    """Hold back each shown box that shows the object of a surer one; a box held back so before may be shown again."""
+    before = [replace(region, double_of="") for region in suggestion.hidden if region.double_of]
+    marked = mark_doubles([*suggestion.shown, *before], config.kind_of)
+    doubles = (region for region in marked if region.double_of)
+    return replace(
+        suggestion,
+        shown=tuple(region for region in marked if not region.double_of),
+        hidden=(*doubles, *(region for region in suggestion.hidden if not region.double_of)),
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from loop.gate.comparison import contrast
+from loop.gate.evaluation import PredictedBoxes
 from loop.gate.report import list_broken, list_fixed
 from scripts.bench.harmed_evaluations import draw, harm
 from tests.gate.builders import evaluation
@@ -92,6 +93,20 @@ def test_mistakes_are_labels_not_found_and_boxes_shown_where_nothing_is():
     assert measured.mistakes(threshold=0.0).tolist() == [3, 3, 3, 3]
     assert measured.mistakes(threshold=0.7).sum() <= 8
     assert measured.without_detections().mistakes(0.25).tolist() == [2, 2, 2, 2]
+
+
+def test_of_two_boxes_on_one_object_the_surer_alone_is_shown_and_a_mistake():
+    single = evaluation(4, boxes=1, false=0, recall=1.0, spread=0.0)
+    twice, number = single.detections, len(single.detections.image)
+    double = replace(
+        twice, class_id=(twice.class_id + 1) % 3, confidence=twice.confidence / 2, hits=np.zeros_like(twice.hits)
+    )
+    both = {name: np.concatenate([getattr(twice, name), getattr(double, name)]) for name in twice.__slots__}
+    measured = replace(single, detections=PredictedBoxes(**both))
+
+    assert measured.shown(0.0).tolist() == [True] * number + [False] * number
+    assert measured.mistakes(0.0).tolist() == [0, 0, 0, 0]
+    assert measured.mistakes(0.0, kind_of=str.casefold).tolist() == [1, 1, 1, 1]  # each label a kind of its own
 
 
 def test_images_are_fixed_or_broken_by_their_mistakes_the_clearest_first():

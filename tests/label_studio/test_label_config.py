@@ -92,3 +92,15 @@ def test_the_models_names_match_aliases_too():
     config = parse(CONFIG.replace('"Car"/>', '"Автомобиль" alias="car"/>'))
 
     assert config.label_map(["CAR", "person"]) == {"CAR": "Автомобиль", "person": "Person"}
+
+
+def test_an_object_has_one_label_of_a_control_unless_the_control_allows_several():
+    two = CONFIG.replace(
+        "</View>",
+        '<RectangleLabels name="state" toName="image" choice="multiple"><Label value="Wet"/><Label value="Old"/>'
+        "</RectangleLabels></View>",
+    )
+
+    kinds = [parse(two).kind_of(label) for label in ("Car", "Person", "Wet", "Old")]
+
+    assert kinds == ["label", "label", "Wet", "Old"]

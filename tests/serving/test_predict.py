@@ -9,6 +9,7 @@ from loop.label_studio.payloads import Task
 from loop.regions import Box
 from loop.registry.loaded_version import LoadedVersion
 from loop.serving.predict import predict
+from loop.serving.queue_order import task_score
 from tests.builders import CONFIG
 from tests.fakes import FakeDetector, FakeImages
 
@@ -39,6 +40,39 @@ def test_a_threshold_of_the_label_config_reaches_the_detector():
 
     assert len(suggestion.shown) == 2
     assert max(detector.floors) <= 0.01
+
+
+SECOND = (Box(0, 0, 0.5, 0.48), "person", 0.4)
+
+
+def test_of_two_boxes_on_one_object_the_surer_is_shown_and_the_other_kept_as_its_double():
+    suggestion = predicted(FakeDetector(CAR, SECOND, DOUBTFUL))[0]
+
+    (shown,) = suggestion.shown
+    assert shown.label == "Car"
+    assert [(region.label, region.double_of) for region in suggestion.hidden] == [("Person", shown.id), ("Person", "")]
+    assert suggestion.notes() == {shown.id: "less sure: Person 0.40"}
+
+
+def test_a_double_counts_for_the_queue_as_the_shown_box_that_it_was():
+    suggestion = predicted(FakeDetector(CAR, SECOND, DOUBTFUL))[0]
+
+    assert suggestion.score == task_score([0.9, 0.4, 0.2], 0.25)
+
+
+def test_a_double_with_the_same_label_needs_no_note():
+    suggestion = predicted(FakeDetector(CAR, (SECOND[0], "car", 0.4)))[0]
+
+    assert len(suggestion.shown) == 1
+    assert suggestion.notes() == {}
+
+
+def test_both_boxes_are_shown_where_an_object_may_have_several_labels():
+    several = CONFIG.replace('toName="image">', 'toName="image" choice="multiple">')
+
+    suggestion = predicted(FakeDetector(CAR, SECOND), config=several)[0]
+
+    assert [region.label for region in suggestion.shown] == ["Car", "Person"]
 
 
 def test_a_class_that_the_config_lacks_is_left_out_and_counted():

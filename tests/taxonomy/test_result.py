@@ -6,7 +6,7 @@ from copy import deepcopy
 import pytest
 
 from loop.label_studio.label_config import parse
-from loop.label_studio.match_control import find_control
+from loop.label_studio.match_control import find_control, write_notes
 from loop.label_studio.result_format import read_result
 from loop.regions import Box, Region
 from loop.reviews.verdicts import Decision, judge
@@ -151,3 +151,16 @@ def test_a_review_that_accepts_a_matched_region_confirms_it():
 
     assert verdict.decision is Decision.CONFIRMED
     assert isinstance(verdict.reviewed, Region)
+
+
+def test_a_note_stays_beside_a_match_and_is_not_written_twice():
+    noted = write_notes([ls_region("a")], {"a": "less sure: Person 0.29"})
+
+    once = written(noted, a=BIRD)
+
+    assert once[0]["meta"]["text"] == [
+        "less sure: Person 0.29",
+        "category: Animal/Bird\nkingdom: Aves\ncare: look; feed",
+    ]
+    assert written(once, a=BIRD) == once
+    assert written(once)[0]["meta"] == {"text": ["less sure: Person 0.29"]}
