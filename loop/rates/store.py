@@ -67,9 +67,9 @@ class RateStore:
         if since is not None:
             query = query.where(verdicts.c.reviewed_at >= since)
         with self._engine.connect() as connection:
-            rows: Sequence[sa.Row[Any]] = connection.execute(query.order_by(verdicts.c.id)).all()
-        by_prediction = (list(group) for _, group in groupby(rows, key=lambda row: row.id))
-        return [double for group in by_prediction for double in _read_doubles(group)]
+            rows = connection.execute(query.order_by(verdicts.c.id)).all()
+        by_prediction = groupby(rows, key=lambda row: row.id)
+        return [double for _, group in by_prediction for double in _read_doubles([*group])]
 
     def read_cohorts(self, project_id: int, field: str) -> dict[int, str]:
         """The cohort of every reviewed task, by its newest data."""
@@ -141,7 +141,7 @@ def _read_verdict(row: sa.Row[Any], cohort: str) -> RatedVerdict:
     )
 
 
-def _read_doubles(rows: Sequence[sa.Row[Any]]) -> Iterator[JudgedDouble]:
+def _read_doubles(rows: Sequence[Any]) -> Iterator[JudgedDouble]:
     """Read the doubles of a prediction from its *rows*, one for each verdict on it."""
     prediction = rows[0]
     shown = {region.id: region for region in read_regions(prediction.regions)}
