@@ -22,6 +22,7 @@ class FakeQueue:
     def __init__(self):
         self.asked = []
         self.progress = []
+        self.failures = {}
 
     def close(self):
         pass
@@ -31,6 +32,9 @@ class FakeQueue:
 
     def read_progress(self):
         return {job: progress for job, progress in self.progress if progress.left}
+
+    def find_failure(self, job_id):
+        return self.failures.get(job_id, "")
 
     def ask_review(self, project_id):
         self.asked.append(("review", project_id))
@@ -233,6 +237,9 @@ class FakeDetectors:
 
     def base_if_here(self):
         return None
+
+    def to_train(self, weights):
+        return weights
 
     def keep(self):
         return nullcontext()

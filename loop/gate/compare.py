@@ -25,6 +25,7 @@ from loop.gate.report import (
 )
 from loop.gate.room import GateRoom
 from loop.gate.rule import Ruling, rule
+from loop.label_studio.label_config import LabelConfig
 from loop.registry.store import Version
 from loop.vision.image_files import make_thumbnail
 
@@ -56,7 +57,8 @@ def compare(gate: GateRoom, project_id: int, first: str, second: str, snapshot: 
     versions = [gate.registry.versions.get(project_id, name) for name in (first, second)]
     chosen = _find_snapshot(gate, project_id, snapshot)
     file = gate.registry.served_file(versions[1])
-    evaluated = gate.evaluator.evaluate(file, chosen.data, versions[1].image_size)
+    labels = _read_config(gate, project_id).label_map
+    evaluated = gate.evaluator.evaluate(file, chosen.data, versions[1].image_size, labels)
     return _make_report(gate, chosen, versions[0], versions[1], evaluated)
 
 
@@ -66,8 +68,12 @@ def _make_report(
     project_id, images = candidate.project_id, snapshot.held_out()
     weights = gate.registry.served_file(champion) if champion else gate.registry.detectors.base_if_here()
     image_size = champion.image_size if champion else None
-    before = gate.evaluator.evaluate(weights, snapshot.data, image_size) if weights else evaluated.without_detections()
-    config = gate.studio.projects.get(project_id).config()
+    config = _read_config(gate, project_id)
+    before = (
+        gate.evaluator.evaluate(weights, snapshot.data, image_size, config.label_map)
+        if weights
+        else evaluated.without_detections()
+    )
     threshold = gate.registry.thresholds.under(config).display
     comparison = contrast(
         before,
@@ -91,6 +97,12 @@ def _make_report(
         comparison=comparison,
         pictures=tuple(make_picture(mistakes, images[mistakes.image]) for mistakes in chosen),
     )
+
+
+def _read_config(gate: GateRoom, project_id: int) -> LabelConfig:
+    """The label config by which versions serve: start weights may have other names for the labels."""
+    config = gate.studio.projects.get(project_id).config()
+    return config.with_synonyms(gate.studio.classes.book(project_id).synonyms())
 
 
 def _make_picture(champion: BoxLister, candidate: BoxLister, mistakes: Mistakes, path: Path) -> Picture:

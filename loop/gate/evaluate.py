@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,19 +18,22 @@ from loop.vision.image_files import read_prepared
 if TYPE_CHECKING:
     from loop.vision.detector import Detector
 
+LabelMap = Callable[[Sequence[str]], Mapping[str, str]]
 FLOOR = 0.001  # the least confidence that counts; `yolo val` has the same
 
 
-def evaluate(detector: Detector, data: Path) -> Evaluation:
+def evaluate(detector: Detector, data: Path, label_map: LabelMap | None = None) -> Evaluation:
     """
     Run a detector on the held-out side of the dataset whose `data.yaml` is *data*, image by image as it serves.
 
-    The detector may know other classes, in another order. Classes are matched to the dataset's by name without case.
+    The detector may know other classes, in another order. Classes are matched to the dataset's by exact name, then by
+    *label_map*, which returns the labels that classes mean, then by name without case.
     Detections of any other class are left out, which makes versions with different class lists comparable. A box
     counts for every class it may have. Raises ImageUnreadable, PayloadError.
     """
     classes = read_data_file(data.read_text())
-    class_ids = _map_classes(detector.class_names, classes.ids)
+    meant = label_map(detector.class_names) if label_map else {}
+    class_ids = _map_classes(detector.class_names, classes.ids, meant)
     paths = sorted((data.parent / "images" / "held_out").iterdir())
     labels, detections = [], []
     for path in paths:
@@ -43,10 +46,11 @@ def evaluate(detector: Detector, data: Path) -> Evaluation:
     return add_metrics(mark_hits(_join_images(classes.names, names, labels, detections)))
 
 
-def _map_classes(class_names: Sequence[str], ids: Mapping[str, int]) -> NDArray[np.int32]:
+def _map_classes(class_names: Sequence[str], ids: Mapping[str, int], meant: Mapping[str, str]) -> NDArray[np.int32]:
     """The dataset's id of each of the detector's classes; -1 for a class that the dataset lacks."""
     folded = {name.casefold(): class_id for name, class_id in ids.items()}
-    return np.array([ids.get(name, folded.get(name.casefold(), -1)) for name in class_names], np.int32)
+    others = [ids.get(meant.get(name, name), folded.get(name.casefold(), -1)) for name in class_names]
+    return np.array([ids.get(name, other) for name, other in zip(class_names, others, strict=True)], np.int32)
 
 
 def _read_labels(path: Path, class_names: Sequence[str]) -> tuple[list[int], list[list[float]]]:

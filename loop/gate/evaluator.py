@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from loop.registry.detectors import Detectors
 
 if TYPE_CHECKING:
+    from loop.gate.evaluate import LabelMap
     from loop.gate.evaluation import Evaluation, Metrics
 
 
@@ -21,8 +22,14 @@ class Evaluator:
         """Measure weights on the held-out side of a dataset."""
         return self.evaluate(weights, data).metrics
 
-    def evaluate(self, weights: Path, data: Path, image_size: int | None = None) -> Evaluation:
-        """Run weights, at the size at which they serve, on the held-out side of a dataset; keep it by image."""
+    def evaluate(
+        self, weights: Path, data: Path, image_size: int | None = None, labels: LabelMap | None = None
+    ) -> Evaluation:
+        """
+        Run weights, at the size at which they serve, on the held-out side of a dataset; keep it by image.
+
+        *labels* returns the labels that classes of another name mean.
+        """
         from loop.gate.evaluate import evaluate
 
-        return evaluate(self._detectors.load(weights, image_size), data)
+        return evaluate(self._detectors.load(weights, image_size), data, labels)

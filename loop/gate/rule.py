@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 
 MOST_LOSS = 0.01  # of mAP50-95, by an export in 8 bits
+NOTHING = 0.01  # mAP50-95 of a champion below which it finds nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,8 @@ class GatePolicy:
 
     *confidence* is the confidence with which the candidate must lead. *class_drop* is how much AP a class may lose. A
     class on fewer than *class_images* images is too rare to be judged. *latency_ratio* is how many times as long an
-    image may take. A person decides if the held-out split is smaller than *least_images* with *least_boxes*.
+    image may take. A person decides if the held-out split is smaller than *least_images* with *least_boxes*, unless the
+    champion finds nothing: then *class_images* images may be enough.
     """
 
     confidence: float = 0.95
@@ -57,10 +59,11 @@ def rule(comparison: Comparison, policy: GatePolicy) -> Ruling:
     """
     Pass a candidate that leads with enough confidence, drops no class, forgets nothing, and is quick enough.
 
-    Every objection is named, not only the first. A person decides if the split is too small.
+    Every objection is named, not only the first. A person decides if the split is too small, unless the candidate is
+    better than nothing beyond doubt.
     """
     size = _describe_size(comparison.candidate.images, comparison.candidate.boxes)
-    if _is_too_small(comparison, policy):
+    if _is_too_small(comparison, policy) and not _is_better_than_nothing(comparison, policy):
         needed = f"{policy.least_images} images and {policy.least_boxes} boxes are needed to tell"
         return Ruling(
             GateOutcome.HELD, (f"{_describe_lead(comparison.overall)} on only {size}: {needed}, so a person decides",)
@@ -142,6 +145,17 @@ def _list_objections(comparison: Comparison, policy: GatePolicy) -> Iterator[str
 
 def _is_too_small(comparison: Comparison, policy: GatePolicy) -> bool:
     return comparison.candidate.images < policy.least_images or comparison.candidate.boxes < policy.least_boxes
+
+
+def _is_better_than_nothing(comparison: Comparison, policy: GatePolicy) -> bool:
+    """
+    Whether the champion finds nothing, and the whole interval of the candidate's lead lies above zero.
+
+    A version that finds something on nearly each of a few images cannot be worse than one that finds nothing on any of
+    them (`docs/gate.md`).
+    """
+    is_measured = comparison.candidate.images >= policy.class_images
+    return is_measured and comparison.overall.champion < NOTHING and comparison.overall.low > 0
 
 
 def _describe_drop(part: Part, policy: GatePolicy) -> str:

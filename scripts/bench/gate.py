@@ -28,7 +28,7 @@ from loop.gate.evaluation import Evaluation
 from loop.gate.rule import GateOutcome, GatePolicy, rule
 from loop.rates.intervals import wilson
 from loop.vision.ultralytics_detector import UltralyticsDetector
-from scripts.bench.harmed_evaluations import draw, harm
+from scripts.bench.harmed_evaluations import draw, harm, thin
 from scripts.demo import project, scenes
 
 CONFIDENCES = (0.5, 0.8, 0.9, 0.95, 0.975, 0.99)
@@ -79,6 +79,11 @@ def evaluate_pool(weights: Sequence[Path], count: int) -> list[Evaluation]:
 def make_cases(first: Evaluation, older: Evaluation, newer: Evaluation) -> Iterator[GateCase]:
     """Make the cases: real versions, small differences, no difference, and a harmed class."""
     yield GateCase("a first version, beside weights that know no class", first.without_detections(), first)
+    for kept in (0.05, 0.1, 0.2):
+        few = thin(newer, kept, seed=6)
+        yield GateCase(
+            f"twice as many found as by one that finds {kept:.0%} as much", few, thin(newer, 2 * kept, seed=7)
+        )
     yield GateCase("a real newer version", older, newer)
     base = harm(newer, NOISE, seed=1)
     for rate in (0.02, 0.05, 0.1):
@@ -145,7 +150,7 @@ def _read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--pool", type=int, default=2000, help="composed scenes that stand for the truth")
     parser.add_argument("--runs", type=int, default=200, help="held-out sets drawn per case and size")
     parser.add_argument("--resamples", type=int, default=400)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[10, 16, 32, 64, 128, 256])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[5, 7, 10, 16, 32, 64, 128, 256])
     return parser.parse_args(arguments)
 
 

@@ -43,6 +43,20 @@ def harm(evaluation: Evaluation, rate: float, *, seed: int, of_class: int | None
     return mark_hits(replace(evaluation, detections=changed))
 
 
+def thin(evaluation: Evaluation, kept: float, *, seed: int) -> Evaluation:
+    """Return a copy with a random share *kept* of the detections."""
+    detections = evaluation.detections
+    is_kept = np.random.default_rng(seed).random(len(detections.image)) < kept
+    left = PredictedBoxes(
+        image=detections.image[is_kept],
+        class_id=detections.class_id[is_kept],
+        box=detections.box[is_kept],
+        confidence=detections.confidence[is_kept],
+        hits=detections.hits[is_kept],
+    )
+    return mark_hits(replace(evaluation, detections=left))
+
+
 def draw(evaluation: Evaluation, images: NDArray[np.intp]) -> Evaluation:
     """Return the evaluation on these images of the pool, in this order; an image may come more than once."""
     labels, detections = evaluation.labels, evaluation.detections

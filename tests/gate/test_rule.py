@@ -8,7 +8,7 @@ import pytest
 from loop.gate.comparison import Comparison, Latency, MetricChange, Part, contrast, expand_level
 from loop.gate.evaluation import Metrics
 from loop.gate.rule import GateOutcome, GatePolicy, find_objection, rule
-from scripts.bench.harmed_evaluations import draw, harm
+from scripts.bench.harmed_evaluations import draw, harm, thin
 from tests.gate.builders import evaluation
 
 POLICY = GatePolicy()
@@ -43,6 +43,35 @@ def test_on_too_small_a_split_a_person_decides(images, boxes, overall):
 
     assert ruling.outcome is GateOutcome.HELD
     assert "a person decides" in ruling.reason
+
+
+FIRST = MetricChange(0.0, 0.12, 0.03, 0.3, 0.998)
+
+
+@pytest.mark.parametrize(("images", "boxes"), [(5, 5), (9, 100), (10, 29)])
+def test_on_a_small_split_a_version_serves_that_is_better_than_nothing_beyond_doubt(images, boxes):
+    ruling = rule(compared(FIRST, images=images, boxes=boxes), POLICY)
+
+    assert ruling.outcome is GateOutcome.PROMOTED
+    assert "0.120 against 0.000" in ruling.reason
+
+
+@pytest.mark.parametrize(
+    ("overall", "images"),
+    [
+        pytest.param(replace(FIRST, low=0.0), 9, id="it-may-be-chance"),
+        pytest.param(replace(FIRST, champion=0.02), 9, id="the-champion-finds-something"),
+        pytest.param(FIRST, 4, id="too-few-to-have-an-interval"),
+    ],
+)
+def test_on_a_small_split_a_person_decides_unless_all_is_beyond_doubt(overall, images):
+    assert rule(compared(overall, images=images, boxes=20), POLICY).outcome is GateOutcome.HELD
+
+
+def test_beside_a_champion_that_finds_nothing_a_version_that_is_too_slow_is_refused_all_the_same():
+    ruling = rule(compared(FIRST, images=7, boxes=9, latency=Latency(10.0, 40.0)), POLICY)
+
+    assert ruling.outcome is GateOutcome.REFUSED
 
 
 def test_a_class_that_falls_too_far_is_named_and_refused():
@@ -157,3 +186,25 @@ def test_a_person_is_asked_about_what_the_policy_says_and_not_about_more():
 
     assert rule(comparison, POLICY).outcome is GateOutcome.HELD
     assert rule(comparison, replace(POLICY, least_images=1, least_boxes=1)).outcome is GateOutcome.PROMOTED
+
+
+@pytest.mark.parametrize("size", [5, 7, 9])
+def test_on_few_images_no_version_gets_past_a_champion_that_finds_something_without_a_person(size):
+    """A champion that finds one box in five is not taken for one that finds nothing: at most 2% of the draws."""
+    better, worse = thin(POOL, 0.2, seed=1), thin(POOL, 0.1, seed=2)
+    rng = np.random.default_rng(size)
+    outcomes = []
+    for seed in range(RUNS):
+        images = rng.integers(0, len(POOL.images), size)
+        outcomes.append(rule(contrast(draw(better, images), draw(worse, images), resamples=200, seed=seed), POLICY))
+
+    assert sum(ruling.outcome is GateOutcome.PROMOTED for ruling in outcomes) <= 1
+
+
+def test_the_first_version_of_a_project_serves_with_the_defaults():
+    """50 reviews leave about 10 images; these have 20 boxes, and the start weights know none of their classes."""
+    first = thin(evaluation(10, boxes=2), 0.5, seed=3)
+
+    ruling = rule(contrast(first.without_detections(), first), POLICY)
+
+    assert ruling.outcome is GateOutcome.PROMOTED

@@ -39,8 +39,8 @@ class TakingAway(Measuring):
         super().__init__()
         self._store = store
 
-    def evaluate(self, weights, data, image_size=None):
-        measured = super().evaluate(weights, data, image_size)
+    def evaluate(self, weights, data, image_size=None, *labels):
+        measured = super().evaluate(weights, data, image_size, *labels)
         if self._store.is_dir():
             take_away(self._store)
         return measured

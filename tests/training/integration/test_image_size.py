@@ -18,9 +18,9 @@ class Noting:
     def __init__(self, detectors, evaluator):
         self._detectors, self._evaluator, self.sizes = detectors, evaluator, []
 
-    def evaluate(self, weights, data, image_size=None):
+    def evaluate(self, weights, data, image_size=None, *labels):
         self.sizes.append(image_size)
-        return self._evaluator.evaluate(weights, data, image_size)
+        return self._evaluator.evaluate(weights, data, image_size, *labels)
 
     def latencies(self, weights, images):
         self.sizes.append([size for _, size in weights])

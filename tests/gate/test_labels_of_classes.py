@@ -1,0 +1,56 @@
+"""Start weights are measured by the labels that their classes mean, as they serve."""
+
+import numpy as np
+
+from loop.gate.compare import compare
+from loop.gate.evaluate import evaluate
+from loop.registry.store import VersionFacts
+from loop.vision.detector import RawDetections
+from tests.builders import CONFIG, region
+from tests.fakes import FakeDetectors
+from tests.gate.builders import write_snapshot
+from tests.swap import swap
+
+
+class LorryDetector:
+    """Finds what is on every image of the snapshot, and calls it a lorry."""
+
+    class_names = ("lorry",)
+
+    def look(self, image, floor, *, is_multi_label=False):
+        box = region().box
+        return RawDetections(np.array([[box.x0, box.y0, box.x1, box.y1]]), np.array([0]), np.array([0.9]))
+
+
+class LorryDetectors(FakeDetectors):
+    """Measures by that detector."""
+
+    def evaluate(self, weights, data, image_size=None, labels=None):
+        return evaluate(LorryDetector(), data, labels)
+
+    def latencies(self, weights, images):
+        return [10.0 for _ in weights]
+
+
+def test_a_class_is_measured_as_the_label_that_it_means(rooms, tmp_path):
+    snapshot = write_snapshot(rooms, tmp_path, 12)
+
+    unknown = evaluate(LorryDetector(), snapshot.data)
+    known = evaluate(LorryDetector(), snapshot.data, lambda names: dict.fromkeys(names, "Car"))
+
+    assert unknown.metrics.map50_95 == 0.0
+    assert known.metrics.map50_95 > 0.9
+
+
+def test_the_gate_measures_the_champion_by_the_label_config(rooms, tmp_path):
+    snapshot = write_snapshot(rooms, tmp_path, 12)
+    meant = CONFIG.replace('<Label value="Car"', '<Label value="Car" predicted_values="lorry"')
+    rooms.studio.projects.save(1, "Cars", meant)
+    (tmp_path / "w.pt").write_bytes(b"weights")
+    first, second = (rooms.registry.versions.add(1, tmp_path / "w.pt", VersionFacts()) for _ in range(2))
+    rooms = swap(rooms, (rooms.registry.detectors, LorryDetectors()), (rooms.gate.evaluator, LorryDetectors()))
+
+    report = compare(rooms.gate, 1, first.name, second.name, snapshot.hash)
+
+    assert report.comparison.champion.map50_95 > 0.9
+    assert report.comparison.candidate.map50_95 > 0.9
