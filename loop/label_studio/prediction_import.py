@@ -17,11 +17,15 @@ TOO_MUCH = (400, 413)  # status of a batch that is refused because of one of its
 
 @dataclass(frozen=True, slots=True)
 class NewPrediction:
-    """A prediction for Label Studio; *result* has its regions in Label Studio's form."""
+    """
+    A prediction for Label Studio; *result* has its regions in Label Studio's form.
+
+    A *score* of None shows as no score at all.
+    """
 
     task_id: int
     version: str
-    score: float
+    score: float | None
     result: list[dict[str, Any]]
 
     def as_answer(self) -> dict[str, Any]:

@@ -82,7 +82,8 @@ def pre_annotate(
         result = write_notes(write_result(suggestion.shown, config, suggestion.size), suggestion.notes())
         matched = matches.get(suggestion.task_id)
         result = matched.write_into(result, suggestion.version) if matched else result
-        prediction = NewPrediction(suggestion.task_id, suggestion.version, entry.score, result)
+        score = None if suggestion.says_nothing else entry.score
+        prediction = NewPrediction(suggestion.task_id, suggestion.version, score, result)
         answers.append(PreAnnotation(suggestion, prediction))
     return answers
 

@@ -53,7 +53,7 @@ class Suggestion:
     *shown* are the shown boxes, *hidden* the held-back boxes, the doubles of shown boxes among them. *unmapped* counts
     the detections whose class the label config lacks. *image* is the identity of the image's address, *size* its width
     and height in pixels. Where the task could not be predicted, *error* has the reason and *size* is (0, 0); *is_late*:
-    there was no time to try.
+    there was no time to try. *is_blind*: no class of the version is a label, so that nothing could be suggested.
     """
 
     task_id: int
@@ -67,6 +67,12 @@ class Suggestion:
     unmapped: int = 0
     error: str | None = None
     is_late: bool = False
+    is_blind: bool = False
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether nothing is known of the task: no box was suggested, because none could be."""
+        return self.is_blind and not self.shown and not self.hidden
 
     def notes(self) -> dict[str, str]:
         """Return what the editor shows beside shown boxes, by their ids: the labels of their doubles."""
@@ -156,6 +162,7 @@ def _make_suggestion(
         image=identify(task.image),
         size=detected.size,
         unmapped=sum(detection.class_name not in names for detection in detected.detections),
+        is_blind=not names,
     )
     return hold_doubles_back(suggestion, config)
 
