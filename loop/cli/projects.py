@@ -22,7 +22,7 @@ app = typer.Typer()
 @app.command()
 def connect(project: ProjectId) -> None:
     """
-    Connect a Label Studio project, and print the changes.
+    Connect a Label Studio project, and print the changes, and what happens next and when.
 
     The command sets sampling, the backend, the webhook with its secret, and
     a view; reads the existing reviews; and names the labels that no class of
@@ -30,11 +30,16 @@ def connect(project: ProjectId) -> None:
     not detect on this machine are refused before anything is recorded.
     """
     from loop.installation import connect as connecting
+    from loop.installation.outlook.next_steps import list_next_steps
 
+    installation = open_rooms().installation
     with narrate(f"project {project}: connecting"):
-        changed = connecting.connect(open_rooms().installation, project)
+        changed = connecting.connect(installation, project)
     for line in changed or [f"project {project}: nothing to change"]:
         out.print(line)
+    out.print("next, by itself:")
+    for number, step in enumerate(list_next_steps(installation, project), start=1):
+        out.print(f"  {number}. {step}")
 
 
 @app.command()

@@ -13,7 +13,7 @@ from loop.installation.findings import Finding, Level
 from loop.installation.status import ProjectStatus, Status
 from loop.training.store import Phase, Training, describe_progress
 
-STYLE = {Level.OK: "green", Level.WARNING: "yellow", Level.WRONG: "bold red"}
+STYLE = {Level.OK: "green", Level.UNDER_WAY: "cyan", Level.WARNING: "yellow", Level.WRONG: "bold red"}
 
 
 def show_status(out: Console, report: Status) -> None:
@@ -33,9 +33,10 @@ def show_status(out: Console, report: Status) -> None:
     for project in report.projects:
         if project.alert:
             out.print(f"project {project.id}: {project.alert}")
+        for standing in project.standings:
+            out.print(f"project {project.id}: {standing}")
         if project.waits_for_a_person and project.training:
             version, options = project.training.version, f"--project {project.id}"
-            out.print(f"project {project.id}: {version} is held, for a person to decide.")
             out.print(f"  see it: loop models report {version} {options}")
             out.print(f'  let it serve: loop models promote {version} {options} --force --why "…"')
     for line in report.events:
@@ -91,10 +92,10 @@ def show_findings(out: Console, findings: Sequence[Finding]) -> None:
     """Print one line per finding, with its advice below."""
     for finding in findings:
         where = f"project {finding.project} {finding.check}" if finding.project is not None else finding.check
-        out.print(f"{finding.level.value:<8}", style=STYLE[finding.level], end="")
+        out.print(f"{finding.level.value:<10}", style=STYLE[finding.level], end="")
         out.print(f"{where:<24} {finding.found}")
         if finding.advice:
-            out.print(f"{'':<8}{'':<24} → {finding.advice}")
+            out.print(f"{'':<10}{'':<24} → {finding.advice}")
     counts = Counter(finding.level for finding in findings)
     out.print(", ".join(f"{counts[level]} {level.value}" for level in Level))
 

@@ -11,7 +11,7 @@ import httpx
 from loop.access.room import AccessRoom
 from loop.errors import UpstreamError
 from loop.http_addresses import is_loopback
-from loop.installation.findings import Finding, ok, warning, wrong
+from loop.installation.findings import Finding, ok, under_way, warning, wrong
 from loop.installation.machine import MISSING, PACKAGES, find_version
 from loop.installation.room import InstallationRoom
 from loop.installation.upkeep import part_states
@@ -88,7 +88,7 @@ def web(installation: InstallationRoom) -> list[Finding]:
     if installation.studio.backend.answers():
         return [ok("web", f"{installation.studio.backend.url} answers")]
     if is_starting(installation, "web"):
-        return [warning("web", f"{installation.studio.backend.url} does not answer yet: it is starting", WAIT)]
+        return [under_way("web", f"{installation.studio.backend.url} does not answer yet: it is starting", WAIT)]
     advice = "start it with `loop up`; if it runs, set LOOP_URL to the URL at which it is reached"
     return [wrong("web", f"{installation.studio.backend.url} does not answer from here", advice)]
 
@@ -148,7 +148,7 @@ def _workers(name: str, workers: int, waiting: int, *, is_starting: bool) -> Fin
     if workers:
         return ok(f"workers {name}", summary)
     if is_starting:
-        return warning(f"workers {name}", f"{summary}: they are starting", WAIT)
+        return under_way(f"workers {name}", f"{summary}: they are starting", WAIT)
     return wrong(f"workers {name}", summary, f"start `loop up`, or `loop worker {name}`")
 
 
@@ -169,7 +169,7 @@ def schedule(installation: InstallationRoom) -> list[Finding]:
     """Check that the schedule runs."""
     last = installation.queue.last_scheduled("loop.jobs.sweep")
     if is_starting(installation, "schedule") and (last is None or datetime.now(UTC) - last > SWEPT):
-        return [warning("schedule", "is starting", WAIT)]
+        return [under_way("schedule", "is starting", WAIT)]
     if last is None:
         return [wrong("schedule", "never asked for a sweep", "start `loop up`, or `loop schedule`")]
     age = datetime.now(UTC) - last
@@ -185,7 +185,7 @@ def parts(installation: InstallationRoom) -> list[Finding]:
     states = part_states.read(home)
     advice = f"`loop up` starts it again by itself; its log is in {home / 'logs'}"
     failing = [wrong(f"part {name}", str(state), advice) for name, state in states.items() if state.is_failing]
-    starting = [warning(f"part {name}", str(state), WAIT) for name, state in states.items() if state.is_starting]
+    starting = [under_way(f"part {name}", str(state), WAIT) for name, state in states.items() if state.is_starting]
     restarted = [
         warning(f"part {name}", str(state), advice)
         for name, state in states.items()

@@ -6,7 +6,8 @@ from loop.errors import ImageError, ImageForbidden, LabelConfigError, PayloadErr
 from loop.http_addresses import is_same
 from loop.installation.checks_machine import WAIT, is_starting
 from loop.installation.connect import SAMPLING
-from loop.installation.findings import Finding, is_private, ok, warning, wrong
+from loop.installation.findings import Finding, is_private, ok, under_way, warning, wrong
+from loop.installation.outlook.checks_predictions import predicted
 from loop.installation.room import InstallationRoom
 from loop.label_studio.connection import GUARDS
 from loop.label_studio.label_config import parse
@@ -15,6 +16,7 @@ from loop.label_studio.projects import Project
 from loop.label_studio.states import DISCONNECTED, FAILED, BackendState, ProjectState, StorageState, WebhookState
 from loop.label_studio.webhook import ACTIONS, SECRET_HEADER
 from loop.reviews.way_in import BACKEND_TITLE, is_ours
+from loop.serving.refresh import is_due
 
 CLOUD_BROKEN = ("failed", "completed_with_errors")
 LOOKED_AT = 3  # images
@@ -39,7 +41,7 @@ def _backend(installation: InstallationRoom, known: BackendState, project_id: in
     summary = f"Label Studio calls {installation.studio.backend.url}: {known.state}"
     if known.state == DISCONNECTED:
         if is_starting(installation, "web"):
-            return warning("backend", f"{summary}: the web part is starting", WAIT)
+            return under_way("backend", f"{summary}: the web part is starting", WAIT)
         if not installation.studio.backend.answers():
             advice = "start `loop up`, or set LOOP_URL to the URL at which it is reached"
             return wrong("backend", f"{summary}; it does not answer from here either", advice)
@@ -164,7 +166,8 @@ def order(installation: InstallationRoom, project: Project) -> list[Finding]:
         installation.studio.client.project(project.id),
         installation.registry.versions.champion(project.id),
     )
-    findings = _version_followed(settings, champion.name if champion else None, connect)
+    is_refreshing = is_due(installation.serving, project)
+    findings = _version_followed(settings, champion.name if champion else None, connect, is_refreshing=is_refreshing)
     if settings.sampling != SAMPLING:
         problem = f"sampling is “{settings.sampling}”: the queue does not follow the scores"
         findings.append(wrong("order", problem, f"{connect}: it sets {SAMPLING}"))
@@ -185,7 +188,9 @@ def _changed_config(label_config: str, advice: str) -> Finding:
     return warning("label config", "changed in Label Studio and not read yet", advice)
 
 
-def _version_followed(settings: ProjectState, champion: str | None, connect: str) -> list[Finding]:
+def _version_followed(
+    settings: ProjectState, champion: str | None, connect: str, *, is_refreshing: bool
+) -> list[Finding]:
     """Check that the project's model_version is the exact name of the champion."""
     if champion is None:
         advice = f"{connect}, which tries LOOP_BASE_WEIGHTS again"
@@ -194,28 +199,14 @@ def _version_followed(settings: ProjectState, champion: str | None, connect: str
         return []
     problem = f"model_version is “{settings.version}”, {champion} serves"
     if not settings.has_tasks:
-        return [warning("order", f"{problem}; no task yet", "it is set once a prediction is stored")]
+        return [under_way("order", f"{problem}; no task yet", "it is set once a prediction is stored")]
+    if is_refreshing:
+        return [under_way("order", problem, "wait: it is set once the first predictions are stored")]
     return [
         wrong(
             "order", f"{problem}: the order of the queue is random", f"{connect}; it is set once a prediction is stored"
         )
     ]
-
-
-def predicted(installation: InstallationRoom, project: Project) -> list[Finding]:
-    """Check that the open tasks have a prediction of the champion."""
-    champion = installation.registry.versions.champion(project.id)
-    total = installation.studio.client.count_open(project.id)
-    if champion is None or not total:
-        return [ok("predictions", f"{total} open tasks")]
-    done = min(total, installation.studio.client.count_open(project.id, champion.name))
-    summary = f"{done} of {total} open tasks ({done / total:.0%}) have a prediction of {champion.name}"
-    if done == total:
-        return [ok("predictions", summary)]
-    advice = (
-        "the refresh job predicts them: see `loop status`; tasks whose image cannot be read stay without a prediction"
-    )
-    return [warning("predictions", summary, advice)]
 
 
 PROJECT = (backend, webhook, storages, images, order, predicted)

@@ -6,6 +6,8 @@ from loop.installation.findings import Finding, ok, warning, wrong
 from loop.installation.room import InstallationRoom
 from loop.label_studio.projects import Project
 
+MOST_NAMED = 5
+
 
 def events(installation: InstallationRoom, project: Project) -> list[Finding]:
     """Check for events that could not be processed completely."""
@@ -26,8 +28,11 @@ def tasks(installation: InstallationRoom, project: Project) -> list[Finding]:
     waiting = installation.reviews.set_aside.all(project.id)
     if not waiting:
         return [ok("tasks", "none is set aside")]
-    newest, count = waiting[0], len({record.task_id for record in waiting})
-    summary = f"{count} set aside; the newest, task {newest.task_id}, at {newest.step.value}: {newest.error}"
+    newest_of = {record.task_id: record for record in reversed(waiting)}
+    shown = [*reversed(newest_of.values())][:MOST_NAMED]
+    named = "; ".join(f"task {record.task_id}, at {record.step.value}: {record.error}" for record in shown)
+    more = f"; and {len(newest_of) - len(shown)} more" if len(newest_of) > len(shown) else ""
+    summary = f"{len(newest_of)} set aside, the newest first: {named}{more}"
     advice = (
         f"repair the annotations of these tasks in Label Studio, then run `loop sync --project {project.id}`: every "
         "sweep tries them again, and until then they are in no dataset and have no verdicts"

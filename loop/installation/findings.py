@@ -15,6 +15,7 @@ class Level(StrEnum):
     """How bad a finding is."""
 
     OK = "ok"
+    UNDER_WAY = "under way"  # not ready yet, and becomes so by itself
     WARNING = "warning"
     WRONG = "wrong"
 
@@ -33,6 +34,11 @@ class Finding:
 def ok(check: str, found: str) -> Finding:
     """Return a finding that all is well."""
     return Finding(check, Level.OK, found)
+
+
+def under_way(check: str, found: str, advice: str) -> Finding:
+    """Return a finding about something that is not ready yet, and becomes so by itself."""
+    return Finding(check, Level.UNDER_WAY, found, advice)
 
 
 def warning(check: str, found: str, advice: str) -> Finding:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from loop.errors import UpstreamError
 from loop.gate.rule import GateOutcome
+from loop.installation.outlook.read_standings import read_standings
+from loop.installation.outlook.situation import Standing
 from loop.installation.room import InstallationRoom
 from loop.installation.upkeep import part_states
 from loop.label_studio.projects import Project
@@ -17,7 +19,7 @@ from loop.training.store import Training
 
 @dataclass(frozen=True, slots=True)
 class ProjectStatus:
-    """One project: its champion, reviews, newest training, verdicts on the champion, and last alert."""
+    """One project: its champion, reviews, newest training, verdicts on the champion, last alert, and what it does."""
 
     id: int
     title: str
@@ -27,6 +29,7 @@ class ProjectStatus:
     training: Training | None
     rates: Rates
     alert: str | None  # the newest
+    standings: tuple[Standing, ...]
 
     @property
     def waits_for_a_person(self) -> bool:
@@ -89,13 +92,15 @@ def _project(installation: InstallationRoom, project: Project) -> ProjectStatus:
     project_id = project.id
     champion = installation.registry.versions.champion(project_id)
     alert = next(iter(installation.rates.store.read_alerts(project_id, most=1)), None)
+    training = next(iter(installation.trainings.store.last(project_id)), None)
     return ProjectStatus(
         id=project_id,
         title=project.title,
         champion=champion.name if champion else None,
         reviewed=installation.reviews.store.new_since(project_id, None),
         new_reviews=installation.reviews.store.new_since(project_id, project.reviews_seen_at),
-        training=next(iter(installation.trainings.store.last(project_id)), None),
+        training=training,
         rates=installation.rates.store.count_version(project_id, champion.name) if champion else Rates(),
         alert=str(alert) if alert else None,
+        standings=read_standings(installation, project, champion, training),
     )

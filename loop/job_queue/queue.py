@@ -182,6 +182,20 @@ class JobQueue(ProgressNotes):
             newest = self._redis.zrange(get_cron_job_history_key(job), 0, 0, desc=True, withscores=True)
         return datetime.fromtimestamp(float(newest[0][1]), UTC) if newest else None
 
+    def find_failure(self, job_id: str) -> str:
+        """Return the last line of the error of a job, such as `refresh-1`, that failed; empty if it did not."""
+        from rq.exceptions import NoSuchJobError
+        from rq.job import Job
+
+        with answering():
+            try:
+                job = Job.fetch(job_id, connection=self._redis)
+            except NoSuchJobError:
+                return ""
+            result = job.latest_result() if job.is_failed else None
+        lines = (result.exc_string or "").strip().splitlines() if result else []
+        return lines[-1][:300] if lines else ""
+
     def _ask(self, queue: str, function: str, *ids: int, timeout: int = SHORT) -> bool:
         """
         Enqueue unless the same work waits or runs already; return whether a job was added. Raises UpstreamError.

@@ -16,6 +16,7 @@ from loop.cli.grid import Field, show_table
 from loop.cli.options import Door, print_json, print_text
 from loop.errors import LoopError
 from loop.installation.findings import Finding, Level
+from loop.installation.outlook.situation import Situation, Standing
 from loop.installation.status import ProjectStatus, Status
 from loop.printable import LONGEST_LINE, TURNS, escape
 from loop.rates.rates import Rates
@@ -81,9 +82,9 @@ def test_a_table_that_rich_draws_itself_obeys_no_text_in_it(text, is_terminal):
 
 
 def status_of(text):
-    project = ProjectStatus(
-        id=1, title=text, champion=text, reviewed=1, new_reviews=1, training=None, alert=text, rates=Rates()
-    )
+    standings = (Standing(Situation.HELD, text),)
+    counts = {"reviewed": 1, "new_reviews": 1, "training": None, "rates": Rates()}
+    project = ProjectStatus(id=1, title=text, champion=text, alert=text, standings=standings, **counts)
     return Status({"web": text, "milvus": text}, [project], [text])
 
 

@@ -31,6 +31,7 @@ def patient(rooms, tmp_path):
     version = rooms.registry.versions.add(1, tmp_path / "w.pt", VersionFacts(classes=("Car", "Person")))
     rooms.registry.versions.promote(1, version.name, "first")
     ensure_webhook(healthy.studio, 1)
+    rooms.studio.projects.record_refresh(rooms.studio.projects.get(1), version.name)
     return healthy
 
 

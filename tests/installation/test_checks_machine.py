@@ -50,7 +50,7 @@ def test_parts_that_are_starting_are_no_fault(patient, monkeypatch):
 
     findings = unwell(swap(patient, (patient.studio.backend, door)))
 
-    assert {finding.level for finding in findings.values()} == {Level.WARNING}
+    assert {finding.level for finding in findings.values()} == {Level.UNDER_WAY}
     expected = {"web", "workers gpu", "workers default", "schedule", *(f"part {name}" for name in names)}
     assert set(findings) == expected
     assert all("starting" in finding.found for finding in findings.values())

@@ -44,7 +44,7 @@ BREAKS = {
         lambda it: it.fields.update(label_config=CONFIG.replace('value="$image"', 'valueList="$pages"')),
         *("label config", "project's settings"),
     ),
-    "not-predicted": (lambda it: setattr(it, "predicted", 1), "predictions", "loop status"),
+    "not-predicted": (lambda it: setattr(it, "predicted", 1), "predictions", "loop connect --project 1"),
 }
 
 
@@ -107,7 +107,7 @@ def test_a_project_without_tasks_is_no_fault(patient):
     patient.studio.client.tasks = []
     patient.studio.client.fields.update(task_number=0, model_version="")
 
-    assert unwell(patient)["order"].level == Level.WARNING
+    assert unwell(patient)["order"].level == Level.UNDER_WAY
 
 
 def test_without_a_version_the_advice_is_to_connect_again(rooms):

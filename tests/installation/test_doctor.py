@@ -112,4 +112,4 @@ def test_all_well_is_told_in_one_line():
     screen.show_findings(out, [ok("disk", "5 GB free [all]")])
 
     assert "5 GB free [all]" in out.file.getvalue()
-    assert out.file.getvalue().strip().endswith("1 ok, 0 warning, 0 wrong")
+    assert out.file.getvalue().strip().endswith("1 ok, 0 under way, 0 warning, 0 wrong")
