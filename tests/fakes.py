@@ -58,6 +58,9 @@ class FakeQueue:
     def ask_retrain(self, project_id):
         self.asked.append(("retrain", project_id))
 
+    def workers(self):
+        return {}
+
     def lengths(self):
         return {"gpu": 0, "default": 0}
 
