@@ -3,6 +3,7 @@
 import itertools
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
+from functools import partialmethod
 
 import numpy as np
 
@@ -36,27 +37,14 @@ class FakeQueue:
     def find_failure(self, job_id):
         return self.failures.get(job_id, "")
 
-    def ask_review(self, project_id):
-        self.asked.append(("review", project_id))
+    def _ask(self, kind, project_id):
+        self.asked.append((kind, project_id))
+        return True if kind == "sync" else None
 
-    def ask_sync(self, project_id):
-        self.asked.append(("sync", project_id))
-        return True
-
-    def ask_refresh(self, project_id):
-        self.asked.append(("refresh", project_id))
-
-    def ask_index(self, project_id):
-        self.asked.append(("index", project_id))
-
-    def ask_discover(self, project_id):
-        self.asked.append(("discover", project_id))
-
-    def ask_match(self, project_id):
-        self.asked.append(("match", project_id))
-
-    def ask_retrain(self, project_id):
-        self.asked.append(("retrain", project_id))
+    ask_review, ask_sync = partialmethod(_ask, "review"), partialmethod(_ask, "sync")
+    ask_refresh, ask_index = partialmethod(_ask, "refresh"), partialmethod(_ask, "index")
+    ask_discover, ask_match = partialmethod(_ask, "discover"), partialmethod(_ask, "match")
+    ask_retrain = partialmethod(_ask, "retrain")
 
     def workers(self):
         return {}
