@@ -54,7 +54,10 @@ TOP = {  # by file: its commands, with the first line of their help
     },
     "models": {"models": "Versions of a project's detector."},
     "tune": {"tune": "Measure how this machine detects fastest, and record the choice for it."},
-    "datasets": {"dataset": "YOLO datasets."},
+    "datasets": {
+        "dataset": "YOLO datasets.",
+        "import": "Import labels that exist elsewhere: a dataset in the format of YOLO, COCO or Pascal VOC.",
+    },
     "taxonomy": {"taxonomy": "The taxonomy: a tree of categories, and the detections matched to it."},
     "references": {"references": "Vectors of confirmed boxes (references) and of detections."},
     "tokens": {"tokens": "Tokens with which programs call the backend."},

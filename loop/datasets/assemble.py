@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from loop.datasets import folder as dataset_folder
 from loop.datasets.folder import Snapshot
@@ -15,8 +17,9 @@ from loop.datasets.split_store import Split
 from loop.datasets.splits import Leak, Side
 from loop.datasets.survey import KNOWN, survey
 from loop.datasets.writer import Draft, open_draft
-from loop.errors import EmptySnapshot, LeakedSplit, PoisonedSnapshot
+from loop.errors import EmptySnapshot, LeakedSplit, PayloadError, PoisonedSnapshot
 from loop.label_studio.classes import ClassIndex
+from loop.storage.files import scratch_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,21 @@ def assemble_verified(datasets: DatasetsRoom, project_id: int, check: Callable[[
         dataset_folder.verify(snapshot)
     datasets.snapshots.put(project_id, snapshot)
     return snapshot
+
+
+def export_dataset(datasets: DatasetsRoom, project_id: int, out: Path) -> Snapshot:
+    """
+    Write the dataset that a training would use now into the folder *out*, which must be new or empty; whole or not.
+
+    Raises PayloadError, and as `assemble_verified`.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise PayloadError("--out", "a folder that is new or empty", str(out))
+    snapshot = assemble_verified(datasets, project_id, lambda: None)
+    with scratch_folder(out.absolute().parent) as scratch:
+        whole = Path(shutil.copytree(snapshot.folder, scratch / "whole"))
+        whole.rename(out.absolute())
+    return replace(snapshot, folder=out)
 
 
 def find_leaks(datasets: DatasetsRoom, project_id: int) -> list[Leak]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from loop.reviews.verdicts import Decision
 from loop.storage.changes import ChangeKind, record_change
+from loop.storage.queries import begin_alone
 from loop.storage.storable import fit
 from loop.storage.tables import splits, verdicts
 
@@ -86,6 +87,21 @@ class SplitStore:
                 if attempt == TRIES - 1:
                     raise
         raise AssertionError("unreachable")
+
+    def keep_sides(self, project_id: int, held_out: Mapping[int, bool]) -> None:
+        """Assign the sides that tasks had elsewhere; a task that has a side keeps it."""
+        from loop.datasets.splits import Side
+
+        known = sa.select(splits.c.task_id).where(splits.c.project_id == project_id)
+        with begin_alone(self._engine, project_id) as connection:
+            taken = set(connection.scalars(known))
+            rows = [
+                {"project_id": project_id, "task_id": task_id, "side": Side.HELD_OUT if is_held_out else Side.TRAIN}
+                for task_id, is_held_out in held_out.items()
+                if task_id not in taken
+            ]
+            if rows:
+                connection.execute(splits.insert(), rows)
 
     def leave_out(self, project_id: int, task_ids: Iterable[int]) -> None:
         """Leave tasks out of training until they are put back, whichever side they are on."""

@@ -15,6 +15,8 @@ from loop.label_studio.payloads import Task
 from loop.label_studio.projects import Project
 from loop.label_studio.states import DISCONNECTED, FAILED, BackendState, ProjectState, StorageState, WebhookState
 from loop.label_studio.webhook import ACTIONS, SECRET_HEADER
+from loop.registry.follow import follows
+from loop.registry.store import Version
 from loop.reviews.way_in import BACKEND_TITLE, is_ours
 from loop.serving.refresh import is_due
 
@@ -167,7 +169,7 @@ def order(installation: InstallationRoom, project: Project) -> list[Finding]:
         installation.registry.versions.champion(project.id),
     )
     is_refreshing = is_due(installation.serving, project)
-    findings = _version_followed(settings, champion.name if champion else None, connect, is_refreshing=is_refreshing)
+    findings = _version_followed(settings, champion, connect, is_refreshing=is_refreshing)
     if settings.sampling != SAMPLING:
         problem = f"sampling is “{settings.sampling}”: the queue does not follow the scores"
         findings.append(wrong("order", problem, f"{connect}: it sets {SAMPLING}"))
@@ -175,7 +177,7 @@ def order(installation: InstallationRoom, project: Project) -> list[Finding]:
         findings.append(wrong("order", "annotators do not see predictions", connect))
     if settings.label_config != project.label_config:
         findings.append(_changed_config(settings.label_config, f"`loop sync --project {project.id}` reads it"))
-    return findings or [ok("order", f"{SAMPLING}, model_version {champion.name if champion else ''}")]
+    return findings or [ok("order", f"{SAMPLING}, model_version {settings.version}")]
 
 
 def _changed_config(label_config: str, advice: str) -> Finding:
@@ -189,15 +191,15 @@ def _changed_config(label_config: str, advice: str) -> Finding:
 
 
 def _version_followed(
-    settings: ProjectState, champion: str | None, connect: str, *, is_refreshing: bool
+    settings: ProjectState, champion: Version | None, connect: str, *, is_refreshing: bool
 ) -> list[Finding]:
-    """Check that the project's model_version is the exact name of the champion."""
+    """Check that the project's model_version is the exact name of the champion, or that of imported predictions."""
     if champion is None:
         advice = f"{connect}, which tries LOOP_BASE_WEIGHTS again"
         return [warning("order", "no version serves yet: the order of the queue is random", advice)]
-    if settings.version == champion:
+    if follows(settings.version, champion):
         return []
-    problem = f"model_version is “{settings.version}”, {champion} serves"
+    problem = f"model_version is “{settings.version}”, {champion.name} serves"
     if not settings.has_tasks:
         return [under_way("order", f"{problem}; no task yet", "it is set once a prediction is stored")]
     if is_refreshing:

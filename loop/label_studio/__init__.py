@@ -1,6 +1,6 @@
 """
 Everything that knows Label Studio's JSON, label configs and HTTP API.
 
-Other rooms use: annotations, classes, client, connection, exports, label_config, label_config_edit,
+Other rooms use: annotations, classes, client, connection, exports, imports, label_config, label_config_edit,
 match_control, payloads, prediction_import, projects, result_format, room, states, tasks, views, webhook.
 """

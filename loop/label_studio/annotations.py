@@ -45,6 +45,11 @@ class Annotation:
         return self._fields.get("unique_id")
 
     @property
+    def import_id(self) -> object:
+        """Its id before it was imported, or IMPORT_MARK."""
+        return self._fields.get("import_id")
+
+    @property
     def result(self) -> object:
         """Its regions in Label Studio's form."""
         return self._fields.get("result")
@@ -88,6 +93,7 @@ class AnnotationChanges(TypedDict, total=False):
     parent_prediction: int | None
     lead_time: float | None
     is_skipped: bool
+    import_id: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from typing import Any, Unpack
 from loop.access.logins import Login
 from loop.label_studio import prediction_import
 from loop.label_studio.annotations import Annotation, AnnotationChanges, write_annotation
-from loop.label_studio.connection import ONCE, Connection, Json
+from loop.label_studio.connection import ONCE, Json
+from loop.label_studio.imports.tasks import TaskImports
 from loop.label_studio.prediction_import import NewPrediction
 from loop.label_studio.states import (
     BackendState,
@@ -38,7 +39,7 @@ OUTLINES = 1000  # tasks in outline a request: each request costs Label Studio a
 FEW = 50  # tasks a request, if they must be worked on before they change
 
 
-class LabelStudio(Connection):
+class LabelStudio(TaskImports):
     """
     A connected Label Studio.
 

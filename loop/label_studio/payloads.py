@@ -27,9 +27,10 @@ RESULT_FIELDS = dict.fromkeys(  # the fields of a region that are read
 )
 ANNOTATION_FIELDS = {  # the fields of an annotation that are read; None stands for the whole value
     **dict.fromkeys(("id", "unique_id", "project", "task", "created_at", "updated_at", "completed_by", "lead_time")),
-    **dict.fromkeys(("was_cancelled", "ground_truth", "parent_prediction")),
+    **dict.fromkeys(("was_cancelled", "ground_truth", "parent_prediction", "import_id")),
     "result": RESULT_FIELDS,
 }
+IMPORT_MARK = -1_819_242_352  # `import_id` of annotations that `loop import` made: exports have none below 1
 UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -61,6 +62,7 @@ class Review:
     is_skipped: bool = False
     is_ground_truth: bool = False
     is_unseen: bool = False  # made from a prediction by a bulk action: nobody looked at it
+    is_imported: bool = False  # made by `loop import`: nobody saw a prediction with it
     parent_prediction: int | None = None
     unread: tuple[Unread, ...] = ()
 
@@ -137,6 +139,7 @@ def read_review(
         is_skipped=bool(json.get("was_cancelled")),
         is_ground_truth=bool(json.get("ground_truth")),
         is_unseen=_is_unseen(json),
+        is_imported=json.get("import_id") == IMPORT_MARK,
         parent_prediction=None if json.get("parent_prediction") is None else _id(json, "parent_prediction", where),
         unread=reading.unread,
     )

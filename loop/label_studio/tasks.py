@@ -97,6 +97,17 @@ class StoredTask:
         return data if isinstance(data, Mapping) else {}
 
     @property
+    def meta(self) -> Json:
+        """Data that came with it beside its `data`, and that Label Studio shows nowhere; empty if it has none."""
+        meta = self._fields.get("meta")
+        return meta if isinstance(meta, Mapping) else {}
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the counts of its outline name an annotation or a skip."""
+        return any((self._fields.get("total_annotations"), self._fields.get("cancelled_annotations")))
+
+    @property
     def is_labeled(self) -> bool:
         """Whether it has as many annotations as the project asks for."""
         return bool(self._fields.get("is_labeled"))

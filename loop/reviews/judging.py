@@ -57,7 +57,8 @@ def _judge_task(
 
 
 def _judge(reviews: ReviewsRoom, project_id: int, task_id: int, counted: CountedReview | None, image_key: str) -> None:
-    seen = _find_seen(reviews, counted.review, counted.image(image_key)) if counted else None
+    is_shown = counted is not None and not counted.review.is_imported  # with an import nobody saw a prediction
+    seen = _find_seen(reviews, counted.review, counted.image(image_key)) if counted and is_shown else None
     verdicts: list[Verdict] = []
     if counted is None or seen is None or counted.review.unread:
         reviews.verdicts.replace(project_id, task_id, None)

@@ -35,6 +35,7 @@ def write(review: Review, data: Mapping[str, Any]) -> dict[str, Any]:
         "is_skipped": review.is_skipped,
         "is_ground_truth": review.is_ground_truth,
         "is_unseen": review.is_unseen,
+        "is_imported": review.is_imported,
         "parent_prediction": review.parent_prediction,
         "recorded_at": datetime.now(UTC),
     }
@@ -56,6 +57,7 @@ def read(row: sa.Row[Any]) -> Review:
         is_skipped=row.is_skipped,
         is_ground_truth=row.is_ground_truth,
         is_unseen=row.is_unseen,
+        is_imported=row.is_imported,
         parent_prediction=row.parent_prediction,
     )
 

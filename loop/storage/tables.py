@@ -81,6 +81,7 @@ reviews = Table(
     Column("is_skipped", Boolean, nullable=False),
     Column("is_ground_truth", Boolean, nullable=False),
     Column("is_unseen", Boolean, nullable=False),  # made in bulk from a prediction; no person looked at it
+    Column("is_imported", Boolean, nullable=False, default=False, server_default=sa.false()),  # by `loop import`
     Column("parent_prediction", Id),
     Column("recorded_at", Instant, nullable=False),
     Column("told_at", Instant),  # the last change by an event that no sync has compared with Label Studio

@@ -12,12 +12,12 @@ from typer.testing import CliRunner
 
 from loop.cli.tree import app
 from loop.datasets import folder as dataset_folder
-from loop.datasets.assemble import assemble, find_leaks
+from loop.datasets.assemble import assemble, export_dataset, find_leaks
 from loop.datasets.snapshots import Reason
 from loop.datasets.split_store import ReviewedTask
 from loop.datasets.splits import Side
 from loop.datasets.survey import read_group
-from loop.errors import EmptySnapshot
+from loop.errors import EmptySnapshot, PayloadError
 from loop.training.retrain import retrain
 from loop.wiring import build
 from tests.builders import CONFIG, picture, region
@@ -32,6 +32,20 @@ def test_too_few_reviews_are_told(rooms, reviewed, count):
     with pytest.raises(EmptySnapshot, match=f"{count} usable of {count} reviewed tasks"):
         assemble(rooms.datasets, 1)
     assert find_leaks(rooms.datasets, 1) == []
+
+
+def test_the_dataset_of_now_is_written_whole_into_an_empty_folder(rooms, reviewed, tmp_path):
+    for task in range(1, 5):
+        reviewed(task)
+
+    exported = export_dataset(rooms.datasets, 1, tmp_path / "out")
+
+    dataset_folder.verify(exported)
+    assert exported.folder == tmp_path / "out"
+    assert exported.hash == assemble(rooms.datasets, 1).hash
+    with pytest.raises(PayloadError, match="new or empty"):
+        export_dataset(rooms.datasets, 1, tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
 def test_everything_reviewed_goes_in_and_nothing_changes_sides(rooms, reviewed):

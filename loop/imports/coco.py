@@ -1,0 +1,187 @@
+"""
+Reads a dataset in COCO's format.
+
+The SDK's importer is not used: it fails at a mask in RLE, takes a crowd for an object, makes two regions of each object
+that has a polygon, and ends at the first category or image that is missing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from loop.errors import PayloadError
+from loop.imports.foreign import BoxNote, ForeignBox, ForeignDataset, ForeignImage, enclose, read_number
+from loop.imports.image_folder import ImageFolder
+from loop.printable import shorten
+from loop.regions import Box
+from loop.storage.text_file import read_text
+
+INSTANCES = "instances"  # how the file of COCO itself begins that has the boxes
+EXPECTED = "a JSON file with `images`, `annotations` and `categories`"
+MOST_UNREAD = 3  # unread parts of one image that are named
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    """An annotation without its mask, which can be a hundred times as large as its box."""
+
+    id: object
+    image: object
+    category: object
+    box: object
+    points: tuple[float, float, float, float] | None  # around its polygons
+    is_crowd: bool
+    score: object
+
+
+def read_coco(root: Path) -> ForeignDataset:
+    """
+    Read the JSON files of a folder, and find the images that they name in the folder. Raises PayloadError.
+
+    A crowd is left out and counted. An object has its `bbox`, else the box around its polygons.
+    """
+    folder = ImageFolder(root)
+    files = [name for name in folder.files if name.endswith(".json")]
+    instances = [name for name in files if PurePosixPath(name).name.startswith(INSTANCES)]
+    chosen = [name for name in instances or files if _is_coco(folder.path(name))]
+    if not chosen:
+        raise PayloadError(str(root), EXPECTED, f"none of them in {len(files)} JSON files" if files else "no JSON file")
+
+    def read() -> Iterator[ForeignImage]:
+        for name in chosen:
+            yield from _read_file(folder, name)
+
+    return ForeignDataset(folder.root, read)
+
+
+def _is_coco(path: Path) -> bool:
+    content = _load(path)
+    return isinstance(content, Mapping) and bool(content.get("categories")) and "images" in content
+
+
+def _read_file(folder: ImageFolder, name: str) -> Iterator[ForeignImage]:
+    content = _load(folder.path(name))
+    categories = {
+        category.get("id"): category.get("name")
+        for category in content.get("categories") or ()
+        if isinstance(category, Mapping) and isinstance(category.get("id"), int | str)
+    }
+    objects: dict[object, list[_Object | object]] = defaultdict(list)
+    for item in content.get("annotations") or ():
+        if isinstance(item, _Object) and isinstance(item.image, int | str):
+            objects[item.image].append(item)
+    beside = (str(PurePosixPath(name).parent).removeprefix("."), "", "images")
+    for image in content.get("images") or ():
+        fields = image if isinstance(image, Mapping) else {}
+        image_id, file_name = fields.get("id"), fields.get("file_name")
+        own = objects.pop(image_id, []) if isinstance(image_id, int | str) else []
+        text = file_name if isinstance(file_name, str) else ""
+        path, missing = folder.find(text, beside, PurePosixPath(name).stem)
+        shown = path.relative_to(folder.root).as_posix() if path else shorten(text or f"image {image_id}")
+        yield _read_image(shown, path, missing, fields, own, categories, name)
+    for image_id, own in objects.items():
+        missing = f"the image {shorten(image_id)} is not among `images`"
+        yield _read_image(f"{name}: image {shorten(image_id)}", None, missing, {}, own, categories, name)
+
+
+def _read_image(
+    name: str,
+    path: Path | None,
+    missing: str,
+    fields: Mapping[str, Any],
+    objects: Sequence[object],
+    categories: Mapping[object, object],
+    where: str,
+) -> ForeignImage:
+    boxes, notes, unread = list[ForeignBox](), Counter[BoxNote](), list[str]()
+    for item in objects:
+        assert isinstance(item, _Object)
+        if item.is_crowd:
+            notes[BoxNote.CROWD] += 1
+            continue
+        try:
+            box, is_enclosed = _read_object(item, categories, f"{where} annotation {shorten(item.id)}")
+        except PayloadError as error:
+            unread.append(str(error))
+            continue
+        boxes.append(box)
+        notes[BoxNote.ENCLOSED] += is_enclosed
+    try:
+        frame = _read_size(fields, name) if path or fields else None
+    except PayloadError as error:
+        frame, unread = None, [*unread, str(error)]
+    return ForeignImage(name, path, tuple(boxes), frame, notes=+notes, unread=tuple(unread), missing=missing)
+
+
+def _read_object(item: _Object, categories: Mapping[object, object], where: str) -> tuple[ForeignBox, bool]:
+    """Return the box of an object, and whether it encloses a polygon. Raises PayloadError."""
+    label = categories.get(item.category) if isinstance(item.category, int | str) else None
+    if not isinstance(label, str) or not label.strip():
+        raise PayloadError(f"{where} category_id", "a category that has a name", item.category)
+    score = None if item.score is None else read_number(item.score, f"{where} score")
+    if score is not None and not 0 <= score <= 1:
+        raise PayloadError(f"{where} score", "a number from 0 to 1", item.score)
+    if isinstance(item.box, list) and item.box:
+        if len(item.box) != 4:
+            raise PayloadError(f"{where} bbox", "x, y, width and height", item.box)
+        x, y, width, height = (read_number(number, f"{where} bbox") for number in item.box)
+        if width < 0 or height < 0:
+            raise PayloadError(f"{where} bbox", "a width and a height of at least 0", item.box)
+        return ForeignBox(label, Box(x, y, x + width, y + height), score), False
+    if item.points is None:
+        raise PayloadError(f"{where} bbox", "x, y, width and height, or polygons", item.box)
+    return ForeignBox(label, Box(*item.points), score), True
+
+
+def _read_size(fields: Mapping[str, Any], where: str) -> tuple[float, float] | None:
+    """Return the declared size; None if there is none, or one of 0. Raises PayloadError."""
+    width, height = fields.get("width"), fields.get("height")
+    if not width or not height:
+        return None
+    size = (read_number(width, f"{where} width"), read_number(height, f"{where} height"))
+    if min(size) <= 0:
+        raise PayloadError(f"{where} width, height", "positive numbers", f"{width}, {height}")
+    return size
+
+
+def _load(path: Path) -> Any:
+    """Load a JSON file with annotations as _Object: their masks are dropped while it is read. Raises PayloadError."""
+    try:
+        return json.loads(read_text(path, "JSON"), object_hook=_shrink)
+    except (ValueError, RecursionError) as error:
+        raise PayloadError(str(path), "JSON", str(error)) from error
+
+
+def _shrink(item: dict[str, Any]) -> object:
+    if "image_id" not in item:
+        return item
+    points = _around(item.get("segmentation")) if not item.get("bbox") else None
+    return _Object(
+        id=item.get("id"),
+        image=item["image_id"],
+        category=item.get("category_id"),
+        box=item.get("bbox"),
+        points=points,
+        is_crowd=bool(item.get("iscrowd")),
+        score=item.get("score"),
+    )
+
+
+def _around(polygons: object) -> tuple[float, float, float, float] | None:
+    """Return the sides of the box around polygons; None for a mask of another form."""
+    points: list[tuple[float, float]] = []
+    for polygon in polygons if isinstance(polygons, list) else ():
+        if not isinstance(polygon, list) or len(polygon) % 2:
+            return None
+        try:
+            numbers = [read_number(number, "segmentation") for number in polygon]
+        except PayloadError:
+            return None
+        points += zip(numbers[::2], numbers[1::2], strict=True)
+    box = enclose(points) if points else None
+    return (box.x0, box.y0, box.x1, box.y1) if box else None

@@ -1,0 +1,182 @@
+"""
+Reads a dataset in YOLO's format.
+
+The SDK's importer is not used: it reads the first four numbers of a polygon as a box, knows no folders `train` and
+`val` and no `data.yaml`, and ends at the first class id without a name. datumaro needs some forty packages.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+import yaml
+
+from loop.errors import PayloadError
+from loop.imports.foreign import BoxNote, ForeignBox, ForeignDataset, ForeignImage, enclose, read_number
+from loop.imports.image_folder import ImageFolder
+from loop.regions import Box
+from loop.storage.text_file import read_text
+
+MOST_OUTSIDE = 1.01  # a coordinate that is larger is no fraction of the image, but perhaps a pixel
+ROUNDING = 1e-6  # a box sticks out of the image by as much where its six digits were rounded
+LISTS = ("classes.txt", "obj.names", "_darknet.labels")
+NO_LABELS = frozenset((*LISTS, "train.txt", "val.txt", "valid.txt", "test.txt"))
+EXPECTED = "a data.yaml with the names of the classes, or a classes.txt"
+
+
+def read_yolo(root: Path) -> ForeignDataset:
+    """
+    Read a folder of images with label files.
+
+    The label file of `…/images/…/a.jpg` is `…/labels/…/a.txt`, else `a.txt` beside the image. Paths in a `data.yaml`
+    are not followed. An image without a label file is not labelled; one with an empty file shows nothing. Raises
+    PayloadError.
+    """
+    folder = ImageFolder(root)
+    names, boxes_first = _read_names(folder)
+    label_files = {name for name in folder.files if name.endswith(".txt") and _is_label_file(name)}
+    if not label_files:
+        raise PayloadError(str(root), "label files, such as labels/train/a.txt for images/train/a.jpg", "none")
+
+    def read() -> Iterator[ForeignImage]:
+        left = set(label_files)
+        for image in folder.images:
+            label_file = _find_label_file(image, label_files)
+            left.discard(label_file or "")
+            yield _read_image(folder, image, label_file, names, boxes_first=boxes_first)
+        for label_file in sorted(left):
+            labelled = _read_image(folder, label_file, label_file, names, boxes_first=boxes_first)
+            yield ForeignImage(
+                labelled.name,
+                None,
+                labelled.boxes,
+                notes=labelled.notes,
+                unread=labelled.unread,
+                missing="no image of this name in the folder",
+            )
+
+    return ForeignDataset(folder.root, read)
+
+
+def _is_label_file(name: str) -> bool:
+    file = PurePosixPath(name).name
+    return file.lower() not in NO_LABELS and not file.lower().startswith("readme")
+
+
+def _find_label_file(image: str, label_files: set[str]) -> str | None:
+    parts = PurePosixPath(image).with_suffix(".txt").parts
+    places = [place for place, part in enumerate(parts[:-1]) if part == "images"]
+    candidates = ["/".join((*parts[:place], "labels", *parts[place + 1 :])) for place in reversed(places)]
+    return next((name for name in (*candidates, "/".join(parts)) if name in label_files), None)
+
+
+def _read_image(
+    folder: ImageFolder, name: str, label_file: str | None, names: Mapping[int, str], *, boxes_first: bool
+) -> ForeignImage:
+    path = folder.path(name)
+    if label_file is None:
+        return ForeignImage(name, path, is_labelled=False)
+    boxes, notes, unread = list[ForeignBox](), Counter[BoxNote](), list[str]()
+    try:
+        lines = read_text(folder.path(label_file), "lines of numbers").splitlines()
+    except PayloadError as error:
+        return ForeignImage(name, path, unread=(str(error),))
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            try:
+                box, is_enclosed = _read_line(line, names, f"{label_file} line {number}", boxes_first=boxes_first)
+            except PayloadError as error:
+                unread.append(str(error))
+                continue
+            boxes.append(box)
+            notes[BoxNote.ENCLOSED] += is_enclosed
+    return ForeignImage(name, path, tuple(boxes), notes=+notes, unread=tuple(unread))
+
+
+def _read_line(line: str, names: Mapping[int, str], where: str, *, boxes_first: bool) -> tuple[ForeignBox, bool]:
+    """Return the box of a line, and whether it encloses a polygon. Raises PayloadError."""
+    first, *texts = line.split()
+    numbers = [read_number(text, where) for text in texts]
+    label = names.get(int(first)) if first.isascii() and first.isdigit() and len(first) < 10 else None
+    if label is None:
+        raise PayloadError(where, f"a class from 0 to {max(names)} that has a name", first)
+    is_box = boxes_first or len(numbers) in (4, 5)
+    if len(numbers) < 4 or not (is_box or len(numbers) % 2 == 0):
+        raise PayloadError(where, "class x y width height, or class and the points of a polygon", line.strip())
+    places = numbers[:4] if is_box else numbers
+    if not all(-MOST_OUTSIDE + 1 <= number <= MOST_OUTSIDE for number in places):
+        raise PayloadError(where, "fractions of the image, from 0 to 1", line.strip())
+    if not is_box:
+        return ForeignBox(label, enclose(list(zip(places[::2], places[1::2], strict=True)))), True
+    x, y, width, height = places
+    if width < 0 or height < 0:
+        raise PayloadError(where, "a width and a height of at least 0", line.strip())
+    horizontal, vertical = _sides(x, width), _sides(y, height)
+    score = numbers[4] if len(numbers) == 5 and not boxes_first else None
+    if score is not None and not 0 <= score <= 1:
+        raise PayloadError(where, "a confidence from 0 to 1", line.strip())
+    return ForeignBox(label, Box(horizontal[0], vertical[0], horizontal[1], vertical[1]), score), False
+
+
+def _sides(centre: float, extent: float) -> tuple[float, float]:
+    """
+    Return the two sides of a box.
+
+    The side that rounding to six digits put outside of the image is its edge; the other is where the same two numbers
+    are written again.
+    """
+    if extent == ROUNDING:  # the least that six digits tell from nothing
+        extent *= 1.2
+    low, high = centre - extent / 2, centre + extent / 2
+    if -ROUNDING <= low < 0 and high < 1:
+        return 0.0, _same_digits(centre, extent)
+    if 1 < high <= 1 + ROUNDING and low > 0:
+        return 1 - _same_digits(1 - centre, extent), 1.0
+    return (0.0 if -ROUNDING <= low < 0 else low), (1.0 if 1 < high <= 1 + ROUNDING else high)
+
+
+def _same_digits(centre: float, extent: float) -> float:
+    """Return the far side of a box that begins at an edge: half of it rounds to *centre*, all of it to *extent*."""
+    least = max(2 * centre - ROUNDING, extent - ROUNDING / 2)
+    most = min(2 * centre + ROUNDING, extent + ROUNDING / 2)
+    return (least + most) / 2
+
+
+def _read_names(folder: ImageFolder) -> tuple[dict[int, str], bool]:
+    """Return the names of the classes by id, and whether each line begins with a box. Raises PayloadError."""
+    yaml_files = [name for name in folder.files if "/" not in name and name.endswith((".yaml", ".yml"))]
+    for name in sorted(yaml_files, key=lambda name: not name.startswith("data.")):
+        read = _read_data_file(folder.path(name))
+        if read:
+            return read
+    lists = [name for name in folder.files if PurePosixPath(name).name in LISTS]
+    for name in lists[:1]:
+        lines = read_text(folder.path(name), "the names of the classes, one per line").splitlines()
+        names = {number: line.strip() for number, line in enumerate(lines) if line.strip()}
+        if names:
+            return names, False
+    raise PayloadError(str(folder.root), EXPECTED, f"neither, in {len(folder.files)} files")
+
+
+def _read_data_file(path: Path) -> tuple[dict[int, str], bool] | None:
+    """Read the names of a data.yaml; None if it has none. Raises PayloadError for a file or names of another form."""
+    where, expected = str(path), "names of the classes: a list, or a mapping of numbers to names"
+    try:
+        content = yaml.safe_load(read_text(path, "YAML"))
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise PayloadError(where, "YAML", str(error)) from error
+    if not isinstance(content, Mapping) or "names" not in content:
+        return None
+    listed = content["names"]
+    pairs = list(enumerate(listed)) if isinstance(listed, list) else listed
+    pairs = list(pairs.items()) if isinstance(pairs, Mapping) else pairs
+    if not isinstance(pairs, list) or not pairs:
+        raise PayloadError(where, expected, listed)
+    names: dict[int, str] = {}
+    for number, name in pairs:
+        if not str(number).isascii() or not str(number).isdigit() or not isinstance(name, str | int | float):
+            raise PayloadError(where, expected, f"{number}: {name}")
+        names[int(number)] = str(name)
+    return names, "kpt_shape" in content

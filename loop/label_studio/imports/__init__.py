@@ -1,0 +1,1 @@
+"""Tasks that are made with their images and labels, in large batches."""

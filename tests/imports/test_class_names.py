@@ -1,0 +1,45 @@
+import pytest
+
+from loop.errors import PayloadError
+from loop.imports.class_names import ClassNaming, name_classes, read_names
+from loop.label_studio.label_config import parse
+from tests.builders import CONFIG
+
+CARS = parse(CONFIG.replace('"Person"', '"Person" predicted_values="human"'))
+
+
+def test_classes_get_the_labels_that_mean_them_and_those_that_are_named():
+    named = name_classes(["car", "human", "van"], CARS, ClassNaming({"van": "Car"}))
+
+    assert named.label_of == {"car": "Car", "human": "Person", "van": "Car"}
+    assert named.added == ()
+
+
+def test_a_class_without_a_label_is_named_before_anything_is_done():
+    with pytest.raises(PayloadError, match=r"--map CLASS=LABEL.*dog, cat"):
+        name_classes(["Car", "dog", "cat"], CARS, ClassNaming({}))
+
+
+def test_labels_are_added_and_classes_are_left_out_on_request():
+    added = name_classes(["Car", "dog", "cat"], CARS, ClassNaming({"cat": "dog"}, adds=True))
+    skipped = name_classes(["Car", "dog"], CARS, ClassNaming({}, skips=True))
+    left_out = name_classes(["Car", "dog"], CARS, ClassNaming({"dog": ""}))
+
+    assert (added.label_of, added.added) == ({"Car": "Car", "dog": "dog", "cat": "dog"}, ("dog",))
+    assert skipped.label_of == left_out.label_of == {"Car": "Car", "dog": ""}
+
+
+def test_a_name_for_a_class_that_the_dataset_lacks_is_refused():
+    with pytest.raises(PayloadError, match=r"--map.*vann"):
+        name_classes(["Car"], CARS, ClassNaming({"vann": "Car"}))
+
+
+def test_a_label_that_is_mistyped_is_refused_though_other_classes_are_skipped():
+    with pytest.raises(PayloadError, match="Carr"):
+        name_classes(["van"], CARS, ClassNaming({"van": "Carr"}, skips=True))
+
+
+def test_names_are_read_and_split_at_the_last_sign():
+    assert read_names(["a=b=Car", "dog="]) == {"a=b": "Car", "dog": ""}
+    with pytest.raises(PayloadError, match="CLASS=LABEL"):
+        read_names(["Car"])

@@ -1,0 +1,93 @@
+import pytest
+
+from loop.imports.find_tasks import label_tasks
+from loop.imports.outcome import ImageNote
+from loop.label_studio.imports.tasks import IMPORTED, LabelKind
+from loop.reviews.sync import sync
+from tests.builders import ls_annotation, ls_region, ls_task
+from tests.imports.builders import CAR, PERSON, make_yolo, run, write
+
+OWN = {"import_id": None}
+
+
+def find(rooms, root, **options):
+    return {image.name: image for image in run(rooms, root, work=label_tasks, **options)}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        pytest.param("/data/upload/1/0a1b2c3d-a.jpg", id="upload"),
+        pytest.param("/data/local-files/?d=photos/train/a.jpg", id="local-files"),
+        pytest.param("s3://bucket/images/train/a.jpg", id="cloud"),
+        pytest.param("https://photos.example/train/a.jpg?token=1", id="http"),
+    ],
+)
+def test_the_task_that_shows_an_image_gets_its_labels_and_nothing_is_uploaded(importing, studio, tmp_path, address):
+    studio.tasks = [ls_task(1, address), ls_task(2, "/data/upload/1/other.jpg")]
+    make_yolo(tmp_path, {"a": CAR})
+
+    done = find(importing, tmp_path)
+    again = find(importing, tmp_path)
+    sync(importing.reviews, 1)
+
+    assert done["images/train/a.jpg"].note is ImageNote.IMPORTED
+    assert again["images/train/a.jpg"].note is ImageNote.KNOWN
+    assert studio.files == []
+    (counted,) = importing.reviews.store.find_counted(1).values()
+    assert counted.review.task_id == 1
+    assert counted.review.is_imported
+
+
+def test_of_images_of_one_name_in_different_folders_each_finds_its_own_task(importing, studio, tmp_path):
+    studio.tasks = [ls_task(1, "s3://bucket/train/a.jpg"), ls_task(2, "s3://bucket/val/a.jpg")]
+    make_yolo(tmp_path, {"a": CAR}, side="train")
+    make_yolo(tmp_path, {"a": PERSON}, side="val")
+
+    find(importing, tmp_path)
+
+    labels = [task["annotations"][0]["result"][0]["value"]["rectanglelabels"] for task in studio.tasks]
+    assert labels == [["Car"], ["Person"]]
+
+
+def test_a_name_that_several_tasks_or_none_have_is_named(importing, studio, tmp_path):
+    studio.tasks = [ls_task(1, "/data/upload/1/0a1b2c3d-a.jpg"), ls_task(2, "/data/upload/1/11111111-a.jpg")]
+    make_yolo(tmp_path, {"a": CAR, "b": CAR})
+
+    done = find(importing, tmp_path)
+
+    assert {image.note for image in done.values()} == {ImageNote.NO_TASK}
+    assert done["images/train/a.jpg"].why == "it may be any of 2 files: task 1, task 2"
+
+
+def test_the_review_of_a_person_stays(importing, studio, tmp_path):
+    studio.tasks = [ls_task(1, "/data/upload/1/0a1b2c3d-a.jpg", annotations=[ls_annotation(ls_region(), **OWN)])]
+    make_yolo(tmp_path, {"a": CAR})
+
+    assert find(importing, tmp_path)["images/train/a.jpg"].note is ImageNote.REVIEWED
+    assert len(studio.tasks[0]["annotations"]) == 1
+
+
+def test_labels_without_image_files_find_their_tasks(importing, studio, tmp_path):
+    studio.tasks = [ls_task(1, "s3://bucket/train/a.jpg")]
+    write(tmp_path / "data.yaml", "names: [Car]\n")
+    write(tmp_path / "labels/train/a.txt", CAR)
+
+    (image,) = find(importing, tmp_path).values()
+
+    (item,) = studio.tasks[0]["annotations"][0]["result"]
+    assert image.note is ImageNote.IMPORTED
+    assert (item["original_width"], item["original_height"]) == (64, 48)
+
+
+def test_predictions_are_stored_and_logged_once(importing, studio, tmp_path):
+    studio.tasks = [ls_task(1, "s3://bucket/train/a.jpg")]
+    make_yolo(tmp_path, {"a": f"{CAR[:-1]} 0.75\n"})
+
+    for _ in range(2):
+        find(importing, tmp_path, kind=LabelKind.PREDICTIONS)
+
+    (prediction,) = studio.tasks[0]["predictions"]
+    (logged,) = importing.serving.predictions.of_task(1, 1)
+    assert prediction["model_version"] == IMPORTED
+    assert [one.id for one in logged.regions] == [item["id"] for item in prediction["result"]]
