@@ -25,8 +25,9 @@ from loop.storage.installation_store import InstallationStore
 from loop.storage.keys import DerivedSecrets
 from loop.training.trainer import TrainingPolicy
 from loop.vision.cpu.tuning import read_tuning
-from loop.vision.embedders import NONE
+from loop.vision.embedders import NONE, Embedders
 from loop.vision.images import ImageLimits
+from loop.vision.ultralytics_weights import IMAGE_SIZE
 
 LEAST_MEMORY = 256 * 2**20  # bytes for images in a process, however small the machine is
 
@@ -83,6 +84,12 @@ def detectors(settings: Settings) -> Detectors:
     return Detectors(
         settings.device, settings.image_size, settings.base_weights, downloads, tuning=tuning, export=settings.export
     )
+
+
+def embedders(settings: Settings, facts: InstallationStore) -> Embedders:
+    """The embedder of the settings, or the one that an older installation has by default."""
+    size, towers = settings.image_size or IMAGE_SIZE, settings.home / "towers"
+    return Embedders(settings.embedder, settings.device, size, towers, recorded=facts.embedder)
 
 
 def training_policy(settings: Settings) -> TrainingPolicy:

@@ -80,7 +80,7 @@ class Settings(EnvironmentSettings):
         0.95,
         ge=0,
         le=1,
-        description="least cosine of two near-duplicate images, with an open_clip: embedder; 0 turns this off",
+        description="least cosine of two near-duplicate images, not with yolo: vectors; 0 turns this off",
     )
     background_share: float = Field(0.1, ge=0, le=1, description="largest share of training images without any box")
     replay_share: float = Field(
@@ -115,8 +115,9 @@ class Settings(EnvironmentSettings):
     notify_urls: str = Field("", description="webhook URLs that receive notices, comma-separated")
     notify_secret: str = Field("", description="key that signs notices: any text; empty: derived from the webhook key")
     embedder: str = Field(
-        "yolo:",
-        description="embedder that makes the vectors: yolo:, open_clip:MODEL/TAG-OR-PATH, open_clip:FOLDER or none",
+        "",
+        description="embedder of the vectors: efficientnet:, yolo:, open_clip:MODEL/TAG-OR-PATH, open_clip:FOLDER or "
+        "none; empty: efficientnet:, or yolo: where an installation was made with that default",
     )
     match_seconds: float = Field(
         0.5, ge=0, description="seconds that /predict may spend on matches to the taxonomy; 0: it shows no matches"

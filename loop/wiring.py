@@ -59,11 +59,9 @@ from loop.taxonomy.store import TaxonomyLog
 from loop.training.policy import RetrainPolicy
 from loop.training.room import TrainingRoom
 from loop.training.store import TrainingStore
-from loop.vision.embedders import Embedders
 from loop.vision.image_cache import ImageCache
 from loop.vision.images import Images
 from loop.vision.room import VisionRoom
-from loop.vision.ultralytics_weights import IMAGE_SIZE
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -126,9 +124,7 @@ class RoomBuilder:
             VisionRoom,
             images=images,
             cache=ImageCache(settings.home / "images", images, settings.image_pixels, settings.image_bytes),
-            embedders=Embedders(
-                settings.embedder, settings.device, settings.image_size or IMAGE_SIZE, settings.home / "towers"
-            ),
+            embedders=policies.embedders(settings, self._facts),
         )
 
     @cached_property

@@ -29,6 +29,7 @@ from loop.gate.promote_by_hand import promote_by_hand
 from loop.gate.report import GateReport, list_broken, list_fixed
 from loop.gate.report import as_json as as_plain
 from loop.gate.report_page import make_page
+from loop.references.feature import describe_feature
 from loop.registry import promote as promoting
 from loop.registry import transfer
 from loop.registry.moves import CANDIDATE, CHAMPION, PREVIOUS
@@ -77,11 +78,12 @@ def _version_row(version: Version, marks: Mapping[str, str]) -> tuple[str, ...]:
 
 @models_group.command("show")
 def show_model(name: VersionName, project: ProjectId) -> None:
-    """Show the full record of a version."""
-    registry = open_rooms(project).registry
-    version = registry.versions.get(project, name)
-    export = registry.exports.of(version)
-    print_json(asdict(version) | {"exported": asdict(export) if export else None}, default=str)
+    """Show the full record of a version, with the feature URI of its embeddings."""
+    rooms = open_rooms(project)
+    version = rooms.registry.versions.get(project, name)
+    export, feature = rooms.registry.exports.of(version), describe_feature(rooms.references, project, version)
+    more = {"exported": asdict(export) if export else None, "feature": asdict(feature)}
+    print_json(asdict(version) | more, default=str)
 
 
 @models_group.command("promote")

@@ -13,6 +13,7 @@ from loop.cli.options import ProjectId, open_rooms, out
 from loop.references import check as vet
 from loop.references.check import KindStats
 from loop.references.entries import Entry
+from loop.references.feature import Feature, describe_feature
 
 app = typer.Typer()
 references_group = typer.Typer(no_args_is_help=True, help="Vectors of confirmed boxes (references) and of detections.")
@@ -50,7 +51,9 @@ def stats(project: ProjectId) -> None:
     if statistics.space is None:
         out.print("nothing to embed with: no weights yet, or LOOP_EMBEDDER=none")
         return
-    out.print(f"embedder {statistics.space.name}, {statistics.space.fingerprint[:12]}")
+    feature = describe_feature(rooms.references, project, rooms.registry.versions.champion(project))
+    out.print(f"feature {feature.uri}, also {feature.alias}")
+    out.print(f"embedder {feature.embedder}, {statistics.space.fingerprint[:12]}")
     fields = (
         Field("collection"),
         Field("in Milvus", is_number=True),
@@ -60,7 +63,7 @@ def stats(project: ProjectId) -> None:
         Field("labels", rank=2, folds=True),
         Field("verdicts", rank=3, folds=True),
     )
-    show_table(out, fields, [_kind_row(kind) for kind in statistics.kinds])
+    show_table(out, fields, [_kind_row(kind, feature) for kind in statistics.kinds])
     if statistics.error:
         out.print(statistics.error)
 
@@ -94,10 +97,10 @@ def _where(entry: Entry) -> str:
     return f"task {entry.task} region {entry.region}"
 
 
-def _kind_row(kind: KindStats) -> tuple[str, ...]:
+def _kind_row(kind: KindStats, feature: Feature) -> tuple[str, ...]:
     entries = "none" if kind.entries is None else str(kind.entries)
     counts = (_counts(numbers) for numbers in (kind.states, kind.labels, kind.verdicts))
-    return (kind.kind, entries, kind.index or "", "here" if kind.is_current else "", *counts)
+    return (kind.kind, entries, kind.index or "", feature.aliases[kind.kind] if kind.is_current else "", *counts)
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -7,6 +7,7 @@ from loop.installation.findings import Finding, ok, warning, wrong
 from loop.installation.room import InstallationRoom
 from loop.label_studio.classes import FIT_ADVICE, fit_classes, join_names
 from loop.label_studio.projects import Project
+from loop.references.feature import describe_feature
 from loop.registry.loaded_version import EXPORTED, LoadedVersion
 from loop.registry.store import Version
 
@@ -84,5 +85,11 @@ def labels(installation: InstallationRoom, project: Project) -> list[Finding]:
     return findings or [ok("labels", summary)]
 
 
-MODEL = (weights, labels)
+def features(installation: InstallationRoom, project: Project) -> list[Finding]:
+    """Say which kind of features the vectors are, and what they can tell."""
+    feature = describe_feature(installation.references, project.id, installation.registry.versions.champion(project.id))
+    return [ok("features", f"{feature.uri} by {feature.embedder}: {installation.vision.embedders.describe()}")]
+
+
+MODEL = (weights, labels, features)
 LOADED = (detector,)  # these load weights into memory

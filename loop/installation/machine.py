@@ -23,6 +23,7 @@ from loop.storage.exchange_tables import installation
 from loop.storage.file_store import FileStore
 from loop.storage.installation_store import InstallationStore
 from loop.storage.keys import DerivedSecrets
+from loop.vision.embedders import DEFAULT, NONE
 
 PLACE, SOFTWARE = "machine", "software"  # names of facts in the records
 MISSING = "missing"
@@ -37,8 +38,8 @@ class Machine:
     This machine as a member of the installation.
 
     *files* is the store of files, or none: then they are in *home*. *is_shared* says whether other machines can have
-    the same records: they stand outside of *home*. *milvus* is LOOP_MILVUS_URI, *embedder* is None where nothing is
-    embedded, and *answers* asks Milvus.
+    the same records: they stand outside of *home*. *milvus* is LOOP_MILVUS_URI, *embedder* is LOOP_EMBEDDER, None where
+    nothing is embedded, and *answers* asks Milvus.
     """
 
     engine: Engine
@@ -108,6 +109,11 @@ class Machine:
             raise MachineUnfit(problem)
 
     @property
+    def embeds(self) -> bool:
+        """Whether vectors are made here, so that Milvus is needed."""
+        return self.embedder is not None
+
+    @property
     def place(self) -> FilePlace:
         """Where the files of the installation are."""
         return FilePlace(self.facts, self.keys, self.home, self.files, self.is_shared)
@@ -139,12 +145,12 @@ class Machine:
     def _differences(self, *, has_files: bool) -> Iterator[str]:
         leader, software = self.facts.get(PLACE) or {}, self.facts.get(SOFTWARE) or {}
         is_leader = has_files and _is_here(leader)
-        if self.embedder and not self.milvus and leader and not is_leader:
+        if self.embeds and not self.milvus and leader and not is_leader:
             yield (
                 f"LOOP_MILVUS_URI is not set: the embedded Milvus serves {leader.get('host')} alone. Start a Milvus "
                 "that all machines reach, and set LOOP_MILVUS_URI on all of them"
             )
-        if self.embedder and self.milvus and not is_leader and not self.answers():
+        if self.embeds and self.milvus and not is_leader and not self.answers():
             yield f"Milvus at {self.milvus} does not answer from here: start it, or correct LOOP_MILVUS_URI"
         yield from _compare(self._software(), software)
 
@@ -153,7 +159,7 @@ class Machine:
         return {
             **{name: find_version(name).partition("+")[0] for name in PACKAGES},  # without the device it is built for
             "the code": _digest(Path(loop.__file__).parent),
-            "LOOP_EMBEDDER": self.embedder or "none",
+            "LOOP_EMBEDDER": NONE if self.embedder is None else self.embedder or self.facts.embedder() or DEFAULT,
             "LOOP_MILVUS_URI": "set" if self.milvus else "not set",
         }
 

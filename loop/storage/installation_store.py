@@ -9,6 +9,8 @@ import sqlalchemy as sa
 
 from loop.storage.exchange_tables import installation
 
+EMBEDDER = "embedder"  # revision 0010 records it in installations that had `yolo:` by default
+
 
 class InstallationStore:
     """The facts by name; each is plain JSON."""
@@ -23,6 +25,11 @@ class InstallationStore:
                 sa.select(installation.c.value).where(installation.c.name == name)
             )
         return value
+
+    def embedder(self) -> str:
+        """Return the embedder that is in use where the settings name none; empty if the installation is newer."""
+        fact = self.get(EMBEDDER)
+        return str(fact["setting"]) if fact else ""
 
     def settle(self, name: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
         """Record a fact unless it is recorded; return the recorded one. Concurrent callers get the same."""

@@ -31,6 +31,11 @@ class Space:
     fingerprint: str
 
 
+def feature_uri(version: str) -> str:
+    """Return the name of the embeddings of a version's detections, whatever embedder makes them."""
+    return f"loop://{version}/detection_embedding"
+
+
 class Embedder(Protocol):
     """Makes vectors of boxes."""
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from loop.vision.crop_embedder import CropEmbedder
 from loop.vision.embedding import MARGIN, Embedder, Space
-from loop.vision.open_clip_embedder import OpenClipEmbedder, OpenClipModel
+from loop.vision.encoder.efficientnet import BOX, EfficientNet
 from loop.vision.yolo_embedder import YoloEmbedder
 from scripts.demo import scenes
-from scripts.demo.features import SIDE, efficientnet
 
 KNOWN = scenes.CLASSES
 NOVEL = {"Insect": "animals/insects", "Tool": "household/tools", "Roadsign": "town/roadsigns"}
@@ -27,7 +27,7 @@ class Crop:
     """The margin added on each side of a box, and the pixels that a crop, or a detector's image, is scaled to."""
 
     margin: float = MARGIN
-    side: int = SIDE
+    side: int = BOX
 
 
 Features = dict[str, NDArray[Any]]  # of a set NAME: `NAME_vectors` (n, dimension), `NAME_labels` and `NAME_stamps` (n)
@@ -73,7 +73,7 @@ def scene_sets(fold: int, seed: int) -> dict[str, list[scenes.Scene]]:
 def load_embedder(weights: Path | None, crop: Crop) -> Embedder:
     """Load the product's own embedder: EfficientNet-Lite0 on crops, or a detector's maps at the same side."""
     if weights is None:
-        return OpenClipEmbedder(OpenClipModel(str(efficientnet(crop.side))), Space("measured", ""), margin=crop.margin)
+        return CropEmbedder(EfficientNet(crop.side), Space("measured", ""), margin=crop.margin)
     return YoloEmbedder(weights, Space("measured", ""), image_size=crop.side)
 
 

@@ -32,11 +32,10 @@ from loop.settings import Settings
 from loop.vision.embedders import YOLO, Embedders
 from loop.vision.embedding import Embedder, Vectors, normalise
 from loop.vision.image_files import prepare
-from scripts.demo import features, scenes
+from scripts.demo import scenes
 
 WHOLE = Box(0, 0, 1, 1)
 COSINES = (0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.98)
-SIDE = 224  # pixels that EfficientNet is shown
 STEP = 0.02  # of the width, that a thing moves between two frames; the camera moves by half of it
 BATCH = 16
 SIZES, ROUNDS = (1_000, 10_000, 20_000), 3
@@ -80,10 +79,10 @@ class HashedImages:
 def main() -> None:
     """Print two tables for each embedder, and what comparing costs."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 150
-    for setting in sys.argv[2:] or [f"open_clip:{features.efficientnet(SIDE)}"]:
+    for setting in sys.argv[2:] or ["efficientnet:"]:
         chosen = Embedders(setting)
         weights = Path(setting.removeprefix(YOLO))
-        space = chosen.space("", weights)
+        space = chosen.whole_image_space() or chosen.space("", weights)
         assert space is not None, f"{setting} embeds nothing"
         see = partial(embed_images, chosen.load(space, weights))
         pictures = [one.image for one in scenes.compose(scenes.palettes()[0], count, seed=7, prefix="t")]

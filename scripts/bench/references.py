@@ -28,7 +28,8 @@ from loop.references.milvus_format import IndexPolicy
 from loop.regions import Pixels
 from loop.vision.embedders import Embedders
 from loop.vision.embedding import Embedder, Space, Vectors, normalise
-from scripts.demo import features, scenes
+from loop.vision.encoder.efficientnet import BOX
+from scripts.demo import scenes
 
 ROUNDS, DIMENSION, K = 5, 448, 10
 SIZES = (2_000, 10_000, 20_000)
@@ -50,14 +51,13 @@ def embedders() -> Table:
     )
     known, unseen = scenes.palettes()
     shown, asked = scenes.compose(known, 100, seed=1, prefix="r"), scenes.compose(unseen, 60, seed=2, prefix="q")
-    for setting, size in (("yolo:", 320), ("yolo:", 640), (f"open_clip:{features.efficientnet()}", features.SIDE)):
+    for setting, size in (("yolo:", 320), ("yolo:", 640), ("efficientnet:", BOX)):
         chosen = Embedders(setting, image_size=size)
         space = chosen.space("warm start", scenes.WARM_START)
         assert space is not None
         embedder = chosen.load(space, scenes.WARM_START)
         rates, right = rate(embedder, shown), accuracy(embedder, shown, asked)
-        name = setting if setting == "yolo:" else "open_clip: EfficientNet-Lite0"
-        table.add_row(name, str(embedder.dimension), str(size), spread(rates, 0), f"{right:.2f}")
+        table.add_row(setting, str(embedder.dimension), str(size), spread(rates, 0), f"{right:.2f}")
     return table
 
 

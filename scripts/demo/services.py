@@ -15,7 +15,7 @@ import httpx
 
 from loop.label_studio.client import LabelStudio
 from loop.settings import Settings
-from scripts.demo import features, scenes
+from scripts.demo import scenes
 from scripts.demo.label_studio import free_port, running
 
 PATIENCE = 900.0  # seconds that a training or a refresh may take
@@ -35,7 +35,6 @@ def loop_settings(options: argparse.Namespace, out: Path, url: str, token: str) 
             "LOOP_BATCH": "8",
             "LOOP_EXPORT": "fp32",  # in 8 bits the figures would differ between processors
             "LOOP_RETRAIN_AFTER": str(options.round_size),
-            "LOOP_EMBEDDER": f"open_clip:{features.efficientnet()}",
         }
     )
 

@@ -200,3 +200,11 @@ def test_it_can_be_backed_up_before_it_is_upgraded(tmp_path):
     saved = {path.name: path.read_bytes() for path in home.glob("weights/*/*.pt")}
     assert saved
     assert saved == {path.name: path.read_bytes() for path in (tmp_path / "restored").glob("weights/*/*.pt")}
+
+
+def test_its_vectors_are_made_by_the_embedder_that_was_the_default_when_it_was_made(rooms, upgraded):
+    chosen = build(Settings.read({"LOOP_HOME": str(upgraded), "LOOP_EMBEDDER": "efficientnet:"}))
+    chosen.close()
+
+    assert rooms.vision.embedders.setting == "yolo:"
+    assert chosen.vision.embedders.setting == "efficientnet:"

@@ -16,7 +16,7 @@ from tests.fakes import Killed
 class FakeEmbedders:
     """One embedder, whose space a test may change; it counts the crops it was shown."""
 
-    is_off = False
+    is_off, setting = False, "fake:"
 
     def __init__(self, fingerprint="1" * 64):
         self.fingerprint = fingerprint
@@ -25,6 +25,9 @@ class FakeEmbedders:
 
     def space(self, version, weights, image_size=None):
         return Space(f"fake-{self.fingerprint[0]}", self.fingerprint)
+
+    def describe(self):
+        return "made up"
 
     def whole_image_space(self):
         return None

@@ -64,7 +64,7 @@ def test_vectors_have_unit_length_whatever_comes_in():
     np.testing.assert_allclose(vectors[0], [0.6, 0.8], atol=1e-6)
 
 
-@pytest.mark.parametrize("setting", ["clip", "open_clip:ViT-B-32", "yolo", ""])
+@pytest.mark.parametrize("setting", ["clip", "open_clip:ViT-B-32", "yolo", "efficientnet:8", "efficientnet:big"])
 def test_a_setting_that_names_no_embedder_is_refused_by_name(setting):
     with pytest.raises(PayloadError, match="LOOP_EMBEDDER"):
         Embedders(setting)
@@ -95,6 +95,17 @@ def test_open_clip_does_not_depend_on_the_version_that_serves(tmp_path):
     before = local.space("v@1", None)
     (folder / "weights.bin").write_bytes(b"2")
     assert before.fingerprint not in (local.space("v@1", None).fingerprint, tag.space("v@1", None).fingerprint)
+
+
+def test_without_a_setting_an_installation_has_what_its_records_name_else_features_that_come_with_it():
+    new, older = Embedders(""), Embedders("", recorded=lambda: "yolo:")
+
+    assert new.setting == "efficientnet:"
+    assert older.setting == "yolo:"
+    assert Embedders("none", recorded=lambda: "yolo:").is_off
+    assert new.space("v@1", None) == new.space("v@2", None)
+    assert new.whole_image_space() not in (None, new.space("v@1", None))
+    assert older.whole_image_space() is None
 
 
 def test_a_fingerprint_tells_content_not_names(tmp_path):

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from loop.regions import Box
 from loop.vision.cpu.export import export
 from loop.vision.cpu.openvino_detector import OpenVinoDetector
+from loop.vision.crop_embedder import CropEmbedder
 from loop.vision.embedding import Space
-from loop.vision.open_clip_embedder import OpenClipEmbedder, OpenClipModel
+from loop.vision.encoder.open_clip import OpenClipModel
 from loop.vision.ultralytics_detector import UltralyticsDetector
 from loop.vision.yolo_embedder import YoloEmbedder
 from tests.vision.builders import FLOOR, SIDE, make_images, write_tower
@@ -68,7 +69,7 @@ def embedder(request, weights, tmp_path_factory):
     if request.param == "yolo":
         return YoloEmbedder(weights, SPACE, device="cpu", image_size=SIDE)
     folder = write_tower(tmp_path_factory.mktemp("tower") / "model")
-    return OpenClipEmbedder(OpenClipModel(str(folder)), SPACE, device="cpu")
+    return CropEmbedder(OpenClipModel(str(folder)), SPACE, device="cpu")
 
 
 @pytest.fixture(scope="module")

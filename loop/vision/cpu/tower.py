@@ -1,4 +1,4 @@
-"""The image encoder of an open_clip model on a CPU, by OpenVINO: exported once to a file, read without torch."""
+"""An image encoder on a CPU, by OpenVINO: exported once to a file, read without torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import threading
 import warnings
 import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from loop.failures import describe_error
 from loop.storage.files import scratch_folder
 from loop.vision.cpu.openvino_detector import compile_network, prepare_openvino, process_core
 from loop.vision.cpu.tuning import Tuning
+from loop.vision.encoder.encoder import TowerFacts
 from loop.vision.ultralytics_setup import thread_count
 
 if TYPE_CHECKING:
@@ -27,15 +28,6 @@ SUFFIX = ".tower"
 NETWORK, NUMBERS, FACTS = "network.xml", "network.bin", "tower.json"
 CHECKED = 4  # inputs of noise
 LEAST_COSINE = 0.99999  # between the vectors of an export and of the trained weights
-
-
-@dataclass(frozen=True, slots=True)
-class TowerFacts:
-    """The input of an image encoder: its *size* (width, height), and the *mean* and *std* of its channels, RGB."""
-
-    size: tuple[int, int]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
 
 
 class OpenVinoTower:

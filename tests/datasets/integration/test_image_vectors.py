@@ -11,7 +11,7 @@ from loop.datasets.assemble import assemble, find_leaks
 from loop.datasets.image_vectors import PREPARATION
 from loop.settings import Settings
 from loop.wiring import build
-from scripts.demo import features, scenes
+from scripts.demo import scenes
 from tests.builders import CONFIG, region, review
 from tests.datasets.builders import sides
 from tests.swap import swap
@@ -23,7 +23,7 @@ COUNT = 14
 
 @pytest.fixture
 def rooms(tmp_path):
-    settings = {"LOOP_HOME": str(tmp_path / "home"), "LOOP_EMBEDDER": f"open_clip:{features.efficientnet(224)}"}
+    settings = {"LOOP_HOME": str(tmp_path / "home"), "LOOP_EMBEDDER": "efficientnet:"}
     with closing(build(Settings.read(settings), migrate=True)) as built:
         built.studio.projects.save(1, "Scenes", CONFIG)
         yield swap(built, (built.vision.cache, FolderImages()))

@@ -15,7 +15,7 @@ from loop.serving.store import LoggedPrediction
 from loop.settings import Settings
 from loop.wiring import build
 from scripts.bench.discovery_features import NOVEL
-from scripts.demo import features, scenes
+from scripts.demo import scenes
 from tests.builders import CONFIG, NOON
 from tests.fakes import FakeLabelStudio, FakeQueue
 from tests.http_servers import serve_folder
@@ -52,7 +52,7 @@ def images(tmp_path_factory, composed):
 @pytest.fixture
 def rooms(tmp_path, milvus, composed, images):
     """The detector finds the known categories, and doubts that the unseen ones are anything."""
-    settings = environment(tmp_path / "home", milvus, f"open_clip:{features.efficientnet()}")
+    settings = environment(tmp_path / "home", milvus, "efficientnet:")
     rooms = build(Settings.read(settings), migrate=True)
     rooms = swap(rooms, (rooms.queue, FakeQueue()), (rooms.studio.client, FakeLabelStudio()))
     config = CONFIG

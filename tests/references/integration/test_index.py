@@ -26,7 +26,7 @@ from loop.regions import Box, Region
 from loop.serving.store import LoggedPrediction
 from loop.settings import Settings
 from loop.wiring import build
-from scripts.demo import features, scenes
+from scripts.demo import scenes
 from tests.builders import CONFIG, NOON
 from tests.fakes import FakeLabelStudio, FakeQueue
 from tests.http_servers import serve_folder
@@ -90,10 +90,9 @@ def expected(composed):
     return {CollectionKind.REFERENCES: sum(every[: SCENES // 2]), CollectionKind.DETECTIONS: sum(every)}
 
 
-@pytest.fixture(params=["yolo:", "open_clip"])
+@pytest.fixture(params=["yolo:", "efficientnet:"])
 def rooms(request, tmp_path, milvus, composed, images):
-    embedder = f"open_clip:{features.efficientnet()}" if request.param == "open_clip" else request.param
-    with made(tmp_path / "home", milvus, embedder, composed, images[1]) as rooms:
+    with made(tmp_path / "home", milvus, request.param, composed, images[1]) as rooms:
         yield rooms
 
 
@@ -116,8 +115,7 @@ def test_references_recognise_what_they_show_on_other_images(rooms, composed):
 
 @pytest.mark.long
 def test_a_wrong_label_is_found_by_those_who_saw_the_same(tmp_path, milvus, composed, images):
-    embedder = f"open_clip:{features.efficientnet()}"
-    with made(tmp_path / "home", milvus, embedder, composed, images[1]) as rooms:
+    with made(tmp_path / "home", milvus, "efficientnet:", composed, images[1]) as rooms:
         again = range(SCENES + 1, SCENES + 4)  # three more tasks with the image of the first one, labelled rightly
         address = f"{images[1]}/{composed[0].name}.png"
         for task in again:
@@ -176,8 +174,7 @@ def test_boxes_lie_where_a_person_sees_them_whatever_exif_says(tmp_path, milvus,
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned clockwise
     turned.save(folder / "turned.jpg", exif=exif, quality=95)
-    embedder = f"open_clip:{features.efficientnet()}"
-    with made(tmp_path / "home", milvus, embedder, composed[:1], address) as rooms:
+    with made(tmp_path / "home", milvus, "efficientnet:", composed[:1], address) as rooms:
         predict(rooms, 2, f"{address}/turned.jpg", [*scene.objects, ("Bird", Box(0.5, 0.5, 0.5 + 1e-5, 0.5 + 1e-5))])
         index(rooms.references, 1)
 

@@ -80,7 +80,8 @@ def test_the_commands_say_how_it_stands_and_make_the_view(api, rooms, loop_setti
     checked = run_loop(loop_settings, "references", "check", "--project", str(project_id), "--view")
 
     assert "all there" in built
-    assert "detection_embedding" in stats
+    assert "feature loop://yolo_detector@0.0.0/detection_embedding, also loop://yolo_detector@champion/" in stats
+    assert f"loop_p{project_id}_references" in stats  # the alias in Milvus
     assert "FLAT" in stats
     assert "likely label errors" in checked
     views = api.get("/api/dm/views/", params={"project": project_id}).json()

@@ -8,7 +8,6 @@ import httpx
 import pytest
 
 from loop.wiring import build
-from scripts.demo import features
 from tests.services import children, loop_running, make_project, project_of, run_loop, settings_of, until
 
 pytestmark = pytest.mark.timeout(400)
@@ -32,8 +31,12 @@ CONTROL = (
 
 @pytest.fixture(scope="module")
 def loop_settings(label_studio, tmp_path_factory):
-    embedder = f"open_clip:{features.efficientnet()}"
-    more = {"LOOP_EMBEDDER": embedder, "LOOP_MATCH_SECONDS": "20", "LOOP_WEB_WORKERS": "1", "LOOP_RETRAIN_AFTER": "99"}
+    more = {
+        "LOOP_EMBEDDER": "efficientnet:",
+        "LOOP_MATCH_SECONDS": "20",
+        "LOOP_WEB_WORKERS": "1",
+        "LOOP_RETRAIN_AFTER": "99",
+    }
     return settings_of(label_studio, tmp_path_factory.mktemp("matching"), **more)
 
 

@@ -8,9 +8,11 @@ import pytest
 
 from loop.errors import WeightsRefused
 from loop.regions import Box
-from loop.vision.cpu.tower import TowerFacts, export_tower
+from loop.vision.cpu.tower import export_tower
+from loop.vision.crop_embedder import CropEmbedder, TorchTower
 from loop.vision.embedding import Space, normalise
-from loop.vision.open_clip_embedder import OpenClipEmbedder, OpenClipModel, TorchTower
+from loop.vision.encoder.encoder import TowerFacts
+from loop.vision.encoder.open_clip import OpenClipModel
 from tests.vision.builders import make_images, write_tower
 
 SPACE = Space("tested", "0" * 64)
@@ -22,8 +24,9 @@ import numpy as np
 from pathlib import Path
 from loop.regions import Box
 from loop.vision.embedding import Space
-from loop.vision.open_clip_embedder import OpenClipEmbedder, OpenClipModel
-embedder = OpenClipEmbedder(OpenClipModel(sys.argv[1]), Space("tested", "0" * 64), towers=Path(sys.argv[2]))
+from loop.vision.crop_embedder import CropEmbedder
+from loop.vision.encoder.open_clip import OpenClipModel
+embedder = CropEmbedder(OpenClipModel(sys.argv[1]), Space("tested", "0" * 64), towers=Path(sys.argv[2]))
 (vectors,) = embedder.embed([np.full((64, 64, 3), 7, np.uint8)], [[Box(0, 0, 1, 1)]])
 print(sorted({"torch", "open_clip"} & set(sys.modules)), vectors.tobytes().hex())
 """
@@ -37,12 +40,12 @@ def model(tmp_path_factory):
 @pytest.fixture(scope="module")
 def towers(tmp_path_factory, model):
     folder = tmp_path_factory.mktemp("towers")
-    OpenClipEmbedder(model, SPACE, device="cpu", towers=folder)
+    CropEmbedder(model, SPACE, device="cpu", towers=folder)
     return folder
 
 
 def test_its_vectors_are_those_of_torch_but_for_the_rounding(model, towers):
-    embedder = OpenClipEmbedder(model, SPACE, device="cpu", towers=towers)
+    embedder = CropEmbedder(model, SPACE, device="cpu", towers=towers)
 
     vectors = np.concatenate(embedder.embed(IMAGES, WHOLE))
 
@@ -64,11 +67,11 @@ def test_once_exported_it_needs_no_torch_and_gives_the_same_in_every_process(mod
 
 
 def test_a_damaged_export_is_made_again(model, tmp_path):
-    first = OpenClipEmbedder(model, SPACE, device="cpu", towers=tmp_path).embed(IMAGES, WHOLE)
+    first = CropEmbedder(model, SPACE, device="cpu", towers=tmp_path).embed(IMAGES, WHOLE)
     (file,) = tmp_path.glob("*.tower")
     file.write_bytes(file.read_bytes()[:-1000])
 
-    again = OpenClipEmbedder(model, SPACE, device="cpu", towers=tmp_path).embed(IMAGES, WHOLE)
+    again = CropEmbedder(model, SPACE, device="cpu", towers=tmp_path).embed(IMAGES, WHOLE)
 
     assert np.array_equal(np.concatenate(first), np.concatenate(again))
 
@@ -76,7 +79,7 @@ def test_a_damaged_export_is_made_again(model, tmp_path):
 def test_where_the_export_cannot_be_written_torch_embeds(model, tmp_path, caplog):
     (tmp_path / "towers").write_text("no folder")
 
-    embedder = OpenClipEmbedder(model, SPACE, device="cpu", towers=tmp_path / "towers")
+    embedder = CropEmbedder(model, SPACE, device="cpu", towers=tmp_path / "towers")
 
     assert len(embedder.embed(IMAGES, WHOLE)) == len(IMAGES)
     assert "cannot be written, so torch embeds" in caplog.text
@@ -84,7 +87,7 @@ def test_where_the_export_cannot_be_written_torch_embeds(model, tmp_path, caplog
 
 def test_the_export_of_other_weights_takes_the_place_of_the_last(model, tmp_path):
     for fingerprint in ("1" * 64, "2" * 64):
-        OpenClipEmbedder(model, Space("tested", fingerprint), device="cpu", towers=tmp_path)
+        CropEmbedder(model, Space("tested", fingerprint), device="cpu", towers=tmp_path)
 
     assert [file.stem for file in tmp_path.iterdir()] == ["2" * 64]
 

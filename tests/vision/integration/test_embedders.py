@@ -1,4 +1,4 @@
-"""Real features: of the detector's own maps, and of an open_clip tower."""
+"""Real features: of the detector's own maps, and of the network that comes with the installation."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from loop.errors import UpstreamError
 from loop.regions import Box
 from loop.vision.embedders import Embedders
-from scripts.demo import features, scenes
+from scripts.demo import scenes
 
 pytestmark = pytest.mark.timeout(200)
 PIXEL = Box(0.5, 0.5, 0.5 + 1e-6, 0.5 + 1e-6)
@@ -24,7 +24,7 @@ def yolo():
 
 @pytest.fixture(scope="module")
 def tower():
-    return loaded(f"open_clip:{features.efficientnet()}")
+    return loaded("efficientnet:")
 
 
 @pytest.fixture(params=["yolo", "tower"])

@@ -1,19 +1,19 @@
-"""Embeddings of crops by the image encoder of an open_clip model."""
+"""Embeddings of crops by an image encoder: by OpenVINO on a CPU, else by torch."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from loop.errors import UpstreamError, WeightsRefused
+from loop.errors import WeightsRefused
 from loop.failures import describe_error
 from loop.regions import Box, Pixels
 from loop.vision.embedding import MARGIN, Space, Vectors, crop, normalise
+from loop.vision.encoder.encoder import ImageEncoder
 from loop.vision.ultralytics_setup import is_on_cpu, repeat_arithmetic
 
 if TYPE_CHECKING:
@@ -26,35 +26,16 @@ log = logging.getLogger(__name__)
 PREPARATION = "crop-3"  # changes with every change of the computation here
 
 
-@dataclass(frozen=True, slots=True)
-class OpenClipModel:
-    """
-    A model and its weights: a name and a tag that open_clip knows, a name and a checkpoint, or a folder as the name.
-
-    The folder holds `open_clip_config.json` and a checkpoint, as open_clip saves them.
-    """
-
-    name: str
-    weights: str = ""
-
-    @property
-    def file(self) -> Path | None:
-        """The checkpoint or folder on this machine; None where open_clip downloads the weights."""
-        path = Path(self.weights or self.name)
-        return path if path.is_absolute() or path.exists() else None
-
-
-class OpenClipEmbedder:
+class CropEmbedder:
     """
     One image encoder in memory. Raises UpstreamError where its weights cannot be had.
 
-    open_clip downloads the weights of a tag at their first use. The weights of a path are never downloaded. On a CPU
-    the encoder is exported once to the folder *towers*, and OpenVINO runs it from there.
+    On a CPU it is exported once to the folder *towers*, and OpenVINO runs it from there.
     """
 
     def __init__(
         self,
-        model: OpenClipModel,
+        encoder: ImageEncoder,
         space: Space,
         *,
         device: str = "",
@@ -64,7 +45,7 @@ class OpenClipEmbedder:
         import numpy as np
 
         self.space, self._margin = space, margin
-        self._tower = _load_tower(model, space, device, towers)
+        self._tower = _load_tower(encoder, space, device, towers)
         self._mean, self._std = (
             np.asarray(part, np.float32) for part in (self._tower.facts.mean, self._tower.facts.std)
         )
@@ -98,19 +79,14 @@ class OpenClipEmbedder:
 
 
 class TorchTower:
-    """An image encoder of open_clip in torch."""
+    """An image encoder in torch."""
 
-    def __init__(self, model: OpenClipModel, device: str) -> None:
+    def __init__(self, encoder: ImageEncoder, device: str) -> None:
         import torch
 
-        from loop.vision.cpu.tower import TowerFacts
-
         self._device = torch.device(_device_name(device))
-        self._model = _load(model).to(self._device).eval()
-        settings = self._model.visual.preprocess_cfg
-        side = settings["size"]
-        size = (int(side[1]), int(side[0])) if isinstance(side, tuple | list) else (int(side), int(side))
-        self.facts = TowerFacts(size, tuple(settings["mean"]), tuple(settings["std"]))
+        network, self.facts = encoder.load()
+        self._network = network.to(self._device).eval()
 
     def encode(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the vector of an input (1, 3, height, width), not scaled: (1, dimension)."""
@@ -118,37 +94,20 @@ class TorchTower:
 
         repeat_arithmetic()
         with torch.inference_mode():
-            output: NDArray[np.float32] = (
-                self._model.encode_image(torch.from_numpy(pixels).to(self._device)).float().cpu().numpy()
-            )
+            output: NDArray[np.float32] = self._network(torch.from_numpy(pixels).to(self._device)).float().cpu().numpy()
         return output
 
     def export(self, out: Path) -> None:
         """Write the encoder for OpenVINO. Raises WeightsRefused, and OSError where it cannot be written."""
-        import torch
-
         from loop.vision.cpu.tower import export_tower
 
-        model = self._model
-
-        class Encoder(torch.nn.Module):
-            """The way of an image through the model, without that of a text."""
-
-            def __init__(self) -> None:
-                super().__init__()
-                self.model = model
-
-            def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-                encoded: torch.Tensor = self.model.encode_image(pixels)
-                return encoded
-
-        export_tower(Encoder(), self.facts, out)
+        export_tower(self._network, self.facts, out)
 
 
-def _load_tower(model: OpenClipModel, space: Space, device: str, towers: Path | None) -> OpenVinoTower | TorchTower:
+def _load_tower(encoder: ImageEncoder, space: Space, device: str, towers: Path | None) -> OpenVinoTower | TorchTower:
     """Load the encoder of a space; on a CPU its export, which is made if it is missing or damaged."""
     if not is_on_cpu(device):
-        return TorchTower(model, device)
+        return TorchTower(encoder, device)
     from loop.vision.cpu.tower import SUFFIX, OpenVinoTower
 
     with ExitStack() as stack:
@@ -160,7 +119,7 @@ def _load_tower(model: OpenClipModel, space: Space, device: str, towers: Path | 
             pass
         except Exception as error:  # noqa: BLE001 (a damaged file raises anything)
             log.warning("%s is damaged and made again: %s", file, describe_error(error))
-        tower = TorchTower(model, "cpu")
+        tower = TorchTower(encoder, "cpu")
         try:
             tower.export(file)
         except WeightsRefused as error:
@@ -170,18 +129,6 @@ def _load_tower(model: OpenClipModel, space: Space, device: str, towers: Path | 
             log.warning("%s cannot be written, so torch embeds: %s", file, describe_error(error))
             return tower
         return OpenVinoTower(file)
-
-
-def _load(model: OpenClipModel):  # type: ignore[no-untyped-def]  # noqa: ANN202 (a torch module, whose import is heavy)
-    import open_clip
-
-    if model.file and not model.file.exists():
-        raise UpstreamError(f"LOOP_EMBEDDER: there is no file or folder {model.file}")
-    name, weights = (model.name, model.weights) if model.weights else (f"local-dir:{model.name}", None)
-    try:
-        return open_clip.create_model(name, pretrained=weights, pretrained_text=False, require_pretrained=True)
-    except (RuntimeError, OSError, ValueError) as error:
-        raise UpstreamError(f"LOOP_EMBEDDER: open_clip cannot load {model.name} {model.weights}: {error}") from error
 
 
 def _device_name(device: str) -> str:
