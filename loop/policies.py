@@ -12,6 +12,7 @@ from loop.access.room import AccessRoom
 from loop.access.tokens import TokenStore
 from loop.datasets.room import DatasetPolicy
 from loop.datasets.selection import SelectionPolicy
+from loop.datasets.tiled.policy import TilePolicy
 from loop.gate.rule import GatePolicy
 from loop.installation.machine import Machine
 from loop.installation.memory import machine_bytes, web_processes
@@ -64,6 +65,7 @@ def dataset_policy(settings: Settings) -> DatasetPolicy:
         twin_bits=settings.twin_bits,
         twin_cosine=settings.twin_cosine,
         selection=SelectionPolicy(settings.replay_share, settings.background_share),
+        tiles=TilePolicy(settings.tile, settings.tile_overlap),
     )
 
 

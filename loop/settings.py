@@ -83,6 +83,8 @@ class Settings(EnvironmentSettings):
         description="least cosine of two near-duplicate images, not with yolo: vectors; 0 turns this off",
     )
     background_share: float = Field(0.1, ge=0, le=1, description="largest share of training images without any box")
+    tile: int = Field(0, ge=0, le=8192, multiple_of=32, description="side of the tiles of images, in pixels; 0: none")
+    tile_overlap: float = Field(0.2, ge=0.05, le=0.5, description="share of a tile that its neighbour shows too")
     replay_share: float = Field(
         1.0, ge=0, le=1, description="share of the champion's training tasks that are trained on again"
     )
@@ -126,9 +128,7 @@ class Settings(EnvironmentSettings):
         86_400, ge=0, description="seconds between discoveries of clusters of the unknown; 0: only by hand"
     )
     keep_predictions: float = Field(
-        600.0,
-        ge=-1,
-        description="seconds that predictions of old versions stay on tasks that nobody has begun; -1: for ever",
+        600.0, ge=-1, description="seconds that predictions of old versions stay on tasks nobody began; -1: for ever"
     )
     spread: bool = Field(True, description="spread the queue over groups of similar tasks")
     event_days: int = Field(30, ge=1, le=MOST_DAYS, description="days that processed events stay in the records")

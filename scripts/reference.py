@@ -90,7 +90,10 @@ GROUPS = {
             "cool_down",
         ),
     ),
-    "Datasets": (*("held_out_share", "group_field", "twin_bits", "twin_cosine", "background_share", "replay_share"),),
+    "Datasets": (
+        *("held_out_share", "group_field", "twin_bits", "twin_cosine", "background_share", "replay_share"),
+        *("tile", "tile_overlap"),
+    ),
     "The gate": ("gate_confidence", "gate_class_drop", "gate_latency_ratio", "gate_images", "gate_boxes"),
     "Predictions and the queue": (
         *("score_floor", "score_threshold", "audit_share", "cohort_field", "keep_predictions", "spread"),

@@ -235,7 +235,7 @@ class FakeDetectors:
     def keep(self):
         return nullcontext()
 
-    def load(self, weights, image_size=None):
+    def load(self, weights, framing=None):
         return FakeDetector(*self._found)
 
     def probe(self, weights, pickle_sha256, image_size):

@@ -10,11 +10,13 @@ import typer
 from loop.cli import screen
 from loop.cli.messages import narrate
 from loop.cli.options import ProjectId, open_rooms, out, print_json
+from loop.datasets.tiled.policy import TILE_NAMES
 from loop.errors import TrainingFailed
 from loop.storage.storable import LARGEST_ID
 from loop.training.ask import ask_training
-from loop.training.policy import NAMES, read_own
+from loop.training.policy import NAMES
 from loop.training.store import TrainingState
+from loop.vision.tiling.tiles import LARGEST, SMALLEST
 
 app = typer.Typer()
 
@@ -134,15 +136,34 @@ def policy(
     cool_down: Annotated[
         float | None, typer.Option("--cool-down", min=0, help="Least seconds between two trainings.")
     ] = None,
+    tile: Annotated[
+        int | None, typer.Option("--tile", min=0, max=LARGEST, help="Side of tiles in pixels; 0 keeps images whole.")
+    ] = None,
+    tile_overlap: Annotated[
+        float | None, typer.Option("--tile-overlap", min=0.05, max=0.5, help="Share of the side that two tiles share.")
+    ] = None,
     reset: Annotated[bool, typer.Option("--reset", help="Use the settings again.")] = False,
 ) -> None:
-    """Show when reviews start a training of a project, or override the settings for it."""
+    """Show when reviews start a training and how it cuts images, or override the settings for it."""
     rooms = open_rooms()
     current = rooms.studio.projects.get(project).policy
-    given: dict[str, Any] = {"retrain_after": retrain_after, "cool_down": cool_down}
-    remaining = {name: value for name, value in current.items() if not (reset and name in NAMES)}
+    given: dict[str, Any] = {
+        "retrain_after": retrain_after,
+        "cool_down": cool_down,
+        "tile": _check_tile(tile),
+        "tile_overlap": tile_overlap,
+    }
+    remaining = {name: value for name, value in current.items() if not (reset and name in (*NAMES, *TILE_NAMES))}
     wanted = {**remaining, **{name: value for name, value in given.items() if value is not None}}
     if wanted != current:
         rooms.studio.projects.set_policy(project, wanted)
-    for name, value in asdict(rooms.trainings.retrain_policy.of(wanted)).items():
-        out.print(f"{name:<14} {value:<10g} {'of this project' if name in read_own(wanted) else 'of the settings'}")
+    policies = rooms.trainings.retrain_policy.of(wanted), rooms.trainings.datasets.policy.tiles.of(wanted)
+    for name, value in (asdict(policies[0]) | asdict(policies[1])).items():
+        out.print(f"{name:<14} {value:<10g} {'of this project' if name in wanted else 'of the settings'}")
+
+
+def _check_tile(tile: int | None) -> int | None:
+    """Return the side of tiles. Raises BadParameter for one that the setting LOOP_TILE does not allow either."""
+    if tile is not None and tile % SMALLEST:
+        raise typer.BadParameter(f"expected a multiple of {SMALLEST}, found {tile}", param_hint="--tile")
+    return tile

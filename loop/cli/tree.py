@@ -34,7 +34,7 @@ TOP = {  # by file: its commands, with the first line of their help
             "Catch up on missed events by comparing with Label Studio. The schedule does this every five minutes."
         ),
         "rebuild": "Delete the recorded reviews of a project, and read all reviews from Label Studio again.",
-        "policy": "Show when reviews start a training of a project, or override the settings for it.",
+        "policy": "Show when reviews start a training and how it cuts images, or override the settings for it.",
         "training": "Trainings of a project's detector.",
     },
     "reviews": {

@@ -16,10 +16,12 @@ from loop.datasets.snapshots import Reason
 from loop.datasets.split_store import Split
 from loop.datasets.splits import Leak, Side
 from loop.datasets.survey import KNOWN, survey
+from loop.datasets.tiled.folder import TileWork
 from loop.datasets.writer import Draft, open_draft
 from loop.errors import EmptySnapshot, LeakedSplit, PayloadError, PoisonedSnapshot
 from loop.label_studio.classes import ClassIndex
 from loop.storage.files import scratch_folder
+from loop.vision.tiling.tiles import Tiling
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ def assemble(datasets: DatasetsRoom, project_id: int, check: Callable[[], None] 
         selection = _select(datasets, project_id, draft, split)
         left_out = dict.fromkeys(selection.background, Reason.BACKGROUND)
         left_out |= dict.fromkeys(_list_left_out(split), Reason.LEFT_OUT)
-        return draft.finish(split.sides, labels, left_out=left_out, resting=selection.resting)
+        tiles = _read_tile_work(datasets, project_id)
+        return draft.finish(split.sides, labels, left_out=left_out, resting=selection.resting, tiles=tiles)
 
 
 def assemble_verified(datasets: DatasetsRoom, project_id: int, check: Callable[[], None]) -> Snapshot:
@@ -99,6 +102,17 @@ def _read_classes(datasets: DatasetsRoom, project_id: int) -> ClassIndex:
     )
 
 
+def _read_tile_work(datasets: DatasetsRoom, project_id: int) -> TileWork | None:
+    """How the dataset is cut; None where images stay whole."""
+    tiling = _read_tiling(datasets, project_id)
+    hard = frozenset(datasets.splits.read_hard_negatives(project_id)) if tiling else frozenset()
+    return TileWork(tiling, datasets.policy.selection.background_share, hard) if tiling else None
+
+
+def _read_tiling(datasets: DatasetsRoom, project_id: int) -> Tiling | None:
+    return datasets.policy.tiles.of(datasets.studio.projects.get(project_id).policy).tiling
+
+
 def _select(datasets: DatasetsRoom, project_id: int, draft: Draft, split: Split) -> Selection:
     """Choose the training images of this snapshot, and count them in the report."""
     policy = datasets.policy.selection
@@ -119,12 +133,12 @@ def _select(datasets: DatasetsRoom, project_id: int, draft: Draft, split: Split)
 
 
 def _read_learned(datasets: DatasetsRoom, project_id: int) -> _Known:
-    """The training images of the champion's dataset, including those that rested in it."""
+    """The training images of the champion's dataset, also those that rested in it; none if it was cut otherwise."""
     champion = datasets.registry.versions.champion(project_id)
     name = champion.facts.snapshot if champion else None
     try:
         snapshot = datasets.snapshots.read_list(project_id, name or "")
-        if snapshot:
+        if snapshot and snapshot.tiling == _read_tiling(datasets, project_id):
             return _Known(snapshot.hash, frozenset(one.content for one in snapshot.items() if one.side is Side.TRAIN))
     except PoisonedSnapshot:  # every image counts as new
         pass

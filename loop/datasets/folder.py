@@ -3,7 +3,8 @@ A YOLO dataset on disk, which never changes.
 
 It holds `images/` and `labels/` by side, `data.yaml`, `items.jsonl` (one image per line, by task), and
 `manifest.json` (its name and report). Its name is the hash of `data.yaml` and `items.jsonl`. `items.jsonl` has the
-hash of every other file.
+hash of every other file. A dataset that is trained on in tiles has `tiles/` beside its images, see
+`loop/datasets/tiled/folder.py`; the two files of the same names in it are in the hash too.
 """
 
 from __future__ import annotations
@@ -18,26 +19,35 @@ from typing import Any
 
 from loop.datasets.snapshots import Item
 from loop.datasets.splits import Side
+from loop.datasets.tiled import folder as tile_folder
+from loop.datasets.tiled.folder import DATA, LISTED, TILES
 from loop.datasets.yolo_format import read_lines
 from loop.errors import PayloadError, PoisonedSnapshot
 from loop.ordered_map import map_in_order
+from loop.vision.tiling.tiles import Tiling, read_tiling
 
 READERS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A dataset that never changes, named by the hash of its content."""
+    """A dataset that never changes, named by the hash of its content. With a *tiling* it has tiles of its images."""
 
     hash: str
     folder: Path
     class_names: tuple[str, ...]
     report: dict[str, Any]
+    tiling: Tiling | None = None
 
     @property
     def data(self) -> Path:
-        """The `data.yaml` for ultralytics."""
+        """The `data.yaml` of its images."""
         return self.folder / "data.yaml"
+
+    @property
+    def trained_on(self) -> Path:
+        """The `data.yaml` that a detector is trained on: that of its tiles, if it has any."""
+        return self.folder / TILES / DATA if self.tiling else self.data
 
     def count(self, what: str, side: Side) -> int:
         """The number of `images` or `boxes` on a side."""
@@ -59,7 +69,8 @@ def read(root: Path, name: str) -> Snapshot | None:
         return None
     try:
         manifest = json.loads((folder / "manifest.json").read_text())
-        return Snapshot(name, folder, tuple(manifest["classes"]), manifest["report"])
+        tiling = read_tiling(manifest.get("tiling"))
+        return Snapshot(name, folder, tuple(manifest["classes"]), manifest["report"], tiling)
     except (ValueError, TypeError, KeyError) as error:
         raise PoisonedSnapshot(str(folder), {}, f"manifest.json cannot be read: {error}") from error
 
@@ -116,7 +127,9 @@ def verify(snapshot: Snapshot) -> None:
             files += not item.resting
             if problem:
                 problems[item.task] = problem
-    faults = []
+    damaged, fault = tile_folder.find_damage(folder)
+    problems |= damaged
+    faults = [fault] if fault else []
     if not _is_readable(folder):
         faults.append("manifest.json cannot be read")
     if compute_hash(folder) != snapshot.hash:
@@ -143,7 +156,9 @@ def move(source: Path, folder: Path) -> bool:
 def compute_hash(folder: Path) -> str:
     """Return the hash that names a dataset; empty if a file of it cannot be read."""
     digest = hashlib.sha256()
-    for name in ("data.yaml", "items.jsonl"):
+    tiles = folder / TILES
+    names = [f"{TILES}/{name}" for name in (DATA, LISTED)] if tiles.exists() else []
+    for name in ("data.yaml", "items.jsonl", *names):
         try:
             with (folder / name).open("rb") as file:
                 while chunk := file.read(1 << 20):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from loop.datasets.image_vector_store import ImageVectorStore
 from loop.datasets.selection import SelectionPolicy
 from loop.datasets.snapshot_store import SnapshotStore
 from loop.datasets.split_store import SplitStore
+from loop.datasets.tiled.policy import TilePolicy
 from loop.label_studio.room import StudioRoom
 from loop.registry.room import RegistryRoom
 from loop.reviews.room import ReviewsRoom
@@ -20,7 +21,8 @@ class DatasetPolicy:
     Settings of a dataset.
 
     *group_field*: the field of a task's data that names its group. *twin_bits* and *twin_cosine*: how alike two images
-    are that count as near-duplicates.
+    are that count as near-duplicates. *tiles*: whether images are trained on tile by tile, unless a project says
+    otherwise.
     """
 
     held_out_share: float
@@ -28,6 +30,7 @@ class DatasetPolicy:
     twin_bits: int
     twin_cosine: float
     selection: SelectionPolicy
+    tiles: TilePolicy = field(default_factory=TilePolicy)
 
 
 @dataclass(frozen=True, slots=True)

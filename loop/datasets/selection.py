@@ -53,11 +53,14 @@ def select(images: Iterable[Trainable], policy: SelectionPolicy, *, salt: str = 
     resting = _choose_resting([image for image in all_images if image.is_old], policy.replay_share, salt)
     remaining = [image for image in all_images if image.task_id not in resting]
     background = [image for image in remaining if not image.classes]
-    if policy.background_share >= 1:
-        return Selection(frozenset(resting), frozenset())
-    most = int((len(remaining) - len(background)) * policy.background_share / (1 - policy.background_share))
+    most = count_background(len(remaining) - len(background), policy.background_share, len(background))
     background.sort(key=lambda image: (not image.is_hard, draw_number(salt, image.task_id)))
     return Selection(frozenset(resting), frozenset(image.task_id for image in background[most:]))
+
+
+def count_background(with_box: int, share: float, background: int) -> int:
+    """Return how many of the *background* images may stand beside those *with_box* for their *share* of all."""
+    return background if share >= 1 else min(background, int(with_box * share / (1 - share)))
 
 
 def _choose_resting(old: Collection[Trainable], share: float, salt: str) -> set[int]:

@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loop.datasets.tiled.folder import TILES, restore_images
 from loop.errors import PayloadError, PoisonedSnapshot
 from loop.ordered_map import map_in_order
 from loop.printable import shorten
@@ -101,6 +102,8 @@ class SnapshotStore:
             with tarfile.open(scratch / ENDING, "w:gz", compresslevel=1) as archive:
                 for part in PARTS:
                     archive.add(snapshot.folder / part, part)
+                if snapshot.tiling:
+                    archive.add(snapshot.folder / TILES, TILES, filter=_leave_images)
             self._files.put(scratch / ENDING, root / f"{name}{ENDING}")
 
     def put_all(self) -> None:
@@ -180,9 +183,15 @@ class SnapshotStore:
             whole = Path(shutil.copytree(listed.folder, scratch / name))
             for _ in map_in_order(pool, bring_image, (item for item in listed.items() if not item.resting)):
                 pass
+            restore_images(whole)
             dataset_folder.verify(replace(listed, folder=whole))
             _rename(whole, root / name)
         return replace(listed, folder=root / name)
+
+
+def _leave_images(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    """Leave the images of tiles out: they are cut again."""
+    return None if member.name == f"{TILES}/images" else member
 
 
 def _image_path(folder: Path, item: Item) -> Path:
@@ -213,7 +222,7 @@ def _extract(content: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) ->
     parts, file = member.name.split("/"), content.extractfile(member) if member.isreg() else None
     if member.isdir():
         return
-    if file is None or parts[0] not in PARTS or not {"", ".", ".."}.isdisjoint(parts):
+    if file is None or parts[0] not in (*PARTS, TILES) or not {"", ".", ".."}.isdisjoint(parts):
         raise tarfile.TarError(f"{shorten(member.name, 100)} is no file of a dataset")
     path = folder.joinpath(*parts)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -89,6 +89,7 @@ class SnapshotReport:
     boxes: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
     train: Counter[str] = field(default_factory=Counter)
+    tiles: Counter[str] = field(default_factory=Counter)
     undecided: Counter[str] = field(default_factory=Counter)
     unknown_labels: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
@@ -124,6 +125,8 @@ class SnapshotReport:
         record: dict[str, Any] = {"images": dict(self.images), "boxes": dict(self.boxes), "notes": dict(self.notes)}
         if self.train:
             record["train"] = dict(self.train)
+        if self.tiles:
+            record["tiles"] = dict(self.tiles)
         if self.undecided:
             record["labels_that_left_the_config"] = dict(sorted(self.undecided.items()))
         if self.unknown_labels:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from loop.datasets import folder as dataset_folder
@@ -16,6 +17,7 @@ from loop.datasets.folder import Snapshot, label_file
 from loop.datasets.snapshots import Item, LabelledImage, Reason, SnapshotReport, find_problem
 from loop.datasets.splits import Side
 from loop.datasets.spool import DraftImage, Spool, SpooledImage, name_address
+from loop.datasets.tiled.folder import TileWork, cut_tiles
 from loop.datasets.yolo_format import Note, write_data_file, write_lines
 from loop.errors import EmptySnapshot, ImageError, PayloadError, PoisonedSnapshot
 from loop.label_studio.classes import ClassIndex
@@ -92,28 +94,34 @@ class Draft:
         left_out: Mapping[int, Reason] | None = None,
         resting: Collection[int] = (),
         into: Path | None = None,
+        tiles: TileWork | None = None,
     ) -> Snapshot:
         """
         Write the added images without *left_out* under the hash of the content, or into the folder *into*.
 
+        With *tiles* the dataset has their tiles, too.
+
         Raises EmptySnapshot if either side has no image.
         """
         (self._scratch / "data.yaml").write_text(write_data_file(labels), encoding="utf-8")
-        name = hashlib.sha256((self._scratch / "data.yaml").read_bytes())
         for side in Side:
             (self._scratch / "images" / side).mkdir(parents=True)
             (self._scratch / "labels" / side).mkdir(parents=True)
         self._spool.flush()
         with (self._scratch / "items.jsonl").open("wb") as file:
             for item in self._write_items(sides, left_out or {}, resting):
-                line = json.dumps(item.as_json(), sort_keys=True).encode() + b"\n"
-                file.write(line)
-                name.update(line)
+                file.write(json.dumps(item.as_json(), sort_keys=True).encode() + b"\n")
         self._check_sides()
-        manifest = {"hash": name.hexdigest(), "classes": list(labels.names), "report": self.report.as_json()}
+        if tiles:
+            items = list(dataset_folder.read_items(self._scratch))
+            self.report.tiles.update(cut_tiles(self._scratch, items, labels, tiles, self._last))
+        name, report = dataset_folder.compute_hash(self._scratch), self.report.as_json()
+        tiling = tiles.tiling if tiles else None
+        manifest = {"hash": name, "classes": list(labels.names), "report": report}
+        manifest |= {"tiling": tiling.as_json()} if tiling else {}
         (self._scratch / "manifest.json").write_text(json.dumps(manifest, indent=1))
-        snapshot = Snapshot(name.hexdigest(), self._scratch, labels.names, self.report.as_json())
-        return self._commit(snapshot, into or self._root / name.hexdigest()[:16])
+        snapshot = Snapshot(name, self._scratch, labels.names, report, tiling)
+        return self._commit(snapshot, into or self._root / name[:16])
 
     def _add(self, image: LabelledImage, file: ImageFile, labels: ClassIndex) -> None:
         try:
@@ -210,7 +218,7 @@ class Draft:
         else:
             spool.unlink()
         shutil.rmtree(self.prepared, ignore_errors=True)
-        standing = Snapshot(snapshot.hash, folder, snapshot.class_names, snapshot.report)
+        standing = replace(snapshot, folder=folder)
         while not dataset_folder.move(self._scratch, folder):
             try:
                 dataset_folder.verify(standing)

@@ -28,6 +28,7 @@ from loop.gate.rule import Ruling, rule
 from loop.label_studio.label_config import LabelConfig
 from loop.registry.store import Version
 from loop.vision.image_files import make_thumbnail
+from loop.vision.tiling.tiles import AS_TRAINED, Framing
 
 BoxLister = Callable[[str], tuple[tuple[DrawnBox, ...], tuple[DrawnBox, ...]]]  # true and shown boxes of an image
 
@@ -58,7 +59,7 @@ def compare(gate: GateRoom, project_id: int, first: str, second: str, snapshot: 
     chosen = _find_snapshot(gate, project_id, snapshot)
     file = gate.registry.served_file(versions[1])
     labels = _read_config(gate, project_id).label_map
-    evaluated = gate.evaluator.evaluate(file, chosen.data, versions[1].image_size, labels)
+    evaluated = gate.evaluator.evaluate(file, chosen.data, versions[1].framing, labels)
     return _make_report(gate, chosen, versions[0], versions[1], evaluated)
 
 
@@ -67,10 +68,10 @@ def _make_report(
 ) -> GateReport:
     project_id, images = candidate.project_id, snapshot.held_out()
     weights = gate.registry.served_file(champion) if champion else gate.registry.detectors.base_if_here()
-    image_size = champion.image_size if champion else None
+    framing = champion.framing if champion else AS_TRAINED
     config = _read_config(gate, project_id)
     before = (
-        gate.evaluator.evaluate(weights, snapshot.data, image_size, config.label_map)
+        gate.evaluator.evaluate(weights, snapshot.data, framing, config.label_map)
         if weights
         else evaluated.without_detections()
     )
@@ -81,7 +82,7 @@ def _make_report(
         known=_list_known_images(gate, champion),
         threshold=threshold,
         kind_of=config.kind_of,
-        latency=_measure_latency(gate, (weights, image_size), candidate, list(images.values())) if weights else None,
+        latency=_measure_latency(gate, (weights, framing), candidate, list(images.values())) if weights else None,
     )
     chosen = [*list_fixed(comparison.mistakes)[:PICTURES], *list_broken(comparison.mistakes)[:PICTURES]]
     list_shown = partial(list_boxes, threshold=threshold, kind_of=config.kind_of)
@@ -111,9 +112,12 @@ def _make_picture(champion: BoxLister, candidate: BoxLister, mistakes: Mistakes,
     return Picture(mistakes, *make_thumbnail(path), truth=truth, champion=before, candidate=after)
 
 
-def _measure_latency(gate: GateRoom, other: tuple[Path, int | None], candidate: Version, images: list[Path]) -> Latency:
-    served = gate.registry.served_file(candidate), candidate.image_size
-    return Latency(*gate.registry.detectors.latencies((other, served), images))
+def _measure_latency(gate: GateRoom, other: tuple[Path, Framing], candidate: Version, images: list[Path]) -> Latency:
+    """Measure the time for an image, with the tiles of the candidate on both sides: whoever sets tiles wants them."""
+    weights, framing = other
+    served = gate.registry.served_file(candidate), candidate.framing
+    alike = weights, replace(framing, tiling=candidate.framing.tiling)
+    return Latency(*gate.registry.detectors.latencies((alike, served), images))
 
 
 def _list_known_images(gate: GateRoom, champion: Version | None) -> frozenset[str]:

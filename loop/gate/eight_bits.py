@@ -43,7 +43,7 @@ def try_8_bits(
     It is measured on the held-out split, on which *exported* was *evaluated*. A failure is a refusal, never an error:
     the export in 32 bits serves.
     """
-    images = choose_images(sorted((snapshot.folder / "images" / Side.TRAIN).glob("*")))
+    images = choose_images(sorted((snapshot.trained_on.parent / "images" / Side.TRAIN).glob("*")))
     if reason := _find_obstacle(gate, evaluated, images):
         return EightBits({"admitted": False, "reason": reason})
     log.info(
@@ -54,7 +54,7 @@ def try_8_bits(
     try:
         gate.registry.detectors.quantise(exported, images, file, version.image_size)
         figures["seconds"] = round(time.monotonic() - began, 1)
-        smaller = gate.evaluator.evaluate(file, snapshot.data, version.image_size)
+        smaller = gate.evaluator.evaluate(file, snapshot.data, version.framing)
         ruling, compared = _judge(gate, version, snapshot, (exported, evaluated), (file, smaller))
     except WeightsRefused as error:
         return _refuse(version, figures, error.kind)
@@ -81,8 +81,8 @@ def _judge(
     gate: GateRoom, version: Version, snapshot: Snapshot, wide: Sided, narrow: Sided
 ) -> tuple[Ruling, dict[str, Any]]:
     """Compare the exports in 32 and in 8 bits; return the ruling and the figures."""
-    sizes = [(file, version.image_size) for file, _ in (wide, narrow)]
-    latency = Latency(*gate.registry.detectors.latencies(sizes, list(snapshot.held_out().values())))
+    framed = [(file, version.framing) for file, _ in (wide, narrow)]
+    latency = Latency(*gate.registry.detectors.latencies(framed, list(snapshot.held_out().values())))
     comparison = contrast(wide[1], narrow[1], latency=latency)
     change = comparison.overall
     figures = {

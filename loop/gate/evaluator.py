@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loop.registry.detectors import Detectors
+from loop.vision.tiling.tiles import AS_TRAINED, Framing
 
 if TYPE_CHECKING:
     from loop.gate.evaluate import LabelMap
@@ -23,13 +24,13 @@ class Evaluator:
         return self.evaluate(weights, data).metrics
 
     def evaluate(
-        self, weights: Path, data: Path, image_size: int | None = None, labels: LabelMap | None = None
+        self, weights: Path, data: Path, framing: Framing = AS_TRAINED, labels: LabelMap | None = None
     ) -> Evaluation:
         """
-        Run weights, at the size at which they serve, on the held-out side of a dataset; keep it by image.
+        Run weights, in the framing in which they serve, on the held-out side of a dataset; keep it by image.
 
         *labels* returns the labels that classes of another name mean.
         """
         from loop.gate.evaluate import evaluate
 
-        return evaluate(self._detectors.load(weights, image_size), data, labels)
+        return evaluate(self._detectors.load(weights, framing), data, labels)

@@ -170,7 +170,7 @@ def _find_files(home: Path, weights: Sequence[Path], open_snapshots: set[str]) -
     for path in (home / KEY_FILE, *weights, *sorted(others)):
         parts = path.relative_to(home).parts
         is_half = path.name.startswith(".") or any(part.startswith(PREFIX) for part in parts)
-        is_left_out = parts[0] == "snapshots" and not skipped.isdisjoint(parts[2:4])
+        is_left_out = parts[0] == "snapshots" and not skipped.isdisjoint(parts[2:5])  # tiles have images too
         if path.is_file() and not is_half and not is_left_out:
             yield "/".join(parts), path
 

@@ -17,6 +17,8 @@ from loop.errors import UpstreamError, WeightsRefused
 from loop.storage.files import copy_whole, sha256_of
 from loop.vision.cpu.model_file import SUFFIX
 from loop.vision.cpu.tuning import Tuning
+from loop.vision.tiling.tiled_detector import TiledDetector
+from loop.vision.tiling.tiles import AS_TRAINED, Framing
 from loop.vision.ultralytics_setup import is_on_cpu, prepare_ultralytics
 from loop.vision.ultralytics_weights import check_device, first_device
 from loop.vision.weights_kind import EXPECTED, check_kind
@@ -59,15 +61,15 @@ class Detectors:
         """Raise PayloadError where this machine lacks a device of the settings."""
         check_device(self._device)
 
-    def load(self, weights: Path, image_size: int | None = None) -> Detector:
+    def load(self, weights: Path, framing: Framing = AS_TRAINED) -> Detector:
         """
-        Load weights into memory, to detect at *image_size* pixels, at the size of the settings, or as trained.
+        Load weights into memory, to detect on images in their *framing*.
 
         *weights* are a `.pt` file or an export of one. The detector has detected once, on an empty image. All users of
         equal weights share one detector, which leaves the memory with its last user. Raises WeightsRefused, and
         PayloadError for LOOP_DEVICE.
         """
-        size = self.serving_size(image_size)
+        size = self.serving_size(framing.image_size)
         with self._loading:
             key = (sha256_of(weights), size)
             detector = self._in_memory.get(key)
@@ -76,7 +78,7 @@ class Detectors:
                 detector = self._in_memory[key] = self._load(weights, size)
             if self._kept is not None:
                 self._kept.append(detector)
-        return detector
+        return TiledDetector(detector, framing.tiling) if framing.tiling else detector
 
     @contextmanager
     def keep(self) -> Iterator[None]:
@@ -137,16 +139,16 @@ class Detectors:
         return probe(weights, pickle_sha256, image_size or self._image_size)
 
     def latencies(
-        self, weights: Sequence[tuple[Path, int | None]], images: Sequence[Path], times: int = 20
+        self, weights: Sequence[tuple[Path, Framing]], images: Sequence[Path], times: int = 20
     ) -> list[float]:
         """
-        Return the median milliseconds for an image of each of the weights, at the size at which they serve.
+        Return the median milliseconds for an image of each of the weights, in the framing in which they serve.
 
         The weights take turns, image by image: a machine that is busy for a while slows all of them.
         """
         from loop.vision.image_files import read_prepared
 
-        detectors = [self.load(path, image_size) for path, image_size in weights]
+        detectors = [self.load(path, framing) for path, framing in weights]
         durations: list[list[float]] = [[] for _ in detectors]
         for path in [*images[:WARM_UP], *(images[n % len(images)] for n in range(times))]:
             pixels = read_prepared(path)

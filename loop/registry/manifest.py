@@ -10,6 +10,7 @@ from typing import Any
 
 from loop.errors import ArchiveRefused
 from loop.printable import shorten
+from loop.vision.tiling.tiles import Tiling, read_tiling
 
 FORMAT = 1
 HEX = re.compile(r"[0-9a-f]{64}")
@@ -21,7 +22,8 @@ class Manifest:
     The facts about weights; each of them may be missing.
 
     *classes* are the names in the order of the weights, *image_size* the pixels of the longer side at which they serve,
-    *thresholds* the floor and the display threshold, *source* the place where they come from.
+    *thresholds* the floor and the display threshold, *source* the place where they come from, *tiling* how images are
+    cut.
     """
 
     classes: tuple[str, ...] = ()
@@ -29,6 +31,7 @@ class Manifest:
     thresholds: Mapping[str, float] = field(default_factory=dict)
     weights_sha256: str | None = None
     source: Mapping[str, Any] = field(default_factory=dict)
+    tiling: Tiling | None = None
 
 
 def write(manifest: Manifest) -> str:
@@ -40,6 +43,7 @@ def write(manifest: Manifest) -> str:
         "thresholds": dict(manifest.thresholds),
         "weights_sha256": manifest.weights_sha256,
         "source": dict(manifest.source),
+        **({"tiling": manifest.tiling.as_json()} if manifest.tiling else {}),
     }
     return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
@@ -58,6 +62,7 @@ def read(text: str | bytes) -> Manifest:
         thresholds=_read_thresholds(content.get("thresholds")),
         weights_sha256=_read_digest(content.get("weights_sha256")),
         source=_read_source(content.get("source")),
+        tiling=_read_tiling(content.get("tiling")),
     )
 
 
@@ -99,6 +104,13 @@ def _read_source(value: object) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise _refusal("source", "an object", value)
     return dict(value)
+
+
+def _read_tiling(value: object) -> Tiling | None:
+    try:
+        return read_tiling(value)
+    except ValueError as error:
+        raise ArchiveRefused(f"manifest.json tiling: {shorten(error)}") from error
 
 
 def _refusal(key: str, expected: str, found: object) -> ArchiveRefused:

@@ -49,7 +49,7 @@ class RegistryRoom:
         if exported:
             return LoadedVersion(version.name, exported[1], thresholds, runtime=exported[0].runtime)
         try:
-            detector = self.detectors.load(version.weights, version.image_size)
+            detector = self.detectors.load(version.weights, version.framing)
         except WeightsRefused as error:
             raise WeightsRefused(version.name, error.kind, error.advice) from error
         return LoadedVersion(version.name, detector, thresholds)
@@ -70,7 +70,7 @@ class RegistryRoom:
         if export is None or export.file is None or not self.detectors.serves_exports:
             return None
         try:
-            return export, self.detectors.load(self.exports.verify(version, export), version.image_size)
+            return export, self.detectors.load(self.exports.verify(version, export), version.framing)
         except (RegistryError, StoreDown) as error:
             log.warning("%s: its trained weights serve in place of its export: %s", version.name, error)
             return None

@@ -17,6 +17,7 @@ from loop.registry.version_order import next_number, version_key
 from loop.registry.weights_files import WeightsFiles, verify
 from loop.storage.changes import ChangeKind, record_change
 from loop.storage.tables import aliases, projects, versions
+from loop.vision.tiling.tiles import Framing, read_tiling
 
 FIRST = "0.0.0"  # the number of the weights that a project starts from
 
@@ -50,6 +51,11 @@ class Version:
         """Pixels of the longer side at which the version serves, None where unknown."""
         pixels = self.facts.training.get("image_size")
         return pixels if isinstance(pixels, int) else None
+
+    @property
+    def framing(self) -> Framing:
+        """How images are framed for the version: as they were in its training."""
+        return Framing(self.image_size, read_tiling(self.facts.training.get("tiling")))
 
     def verify(self) -> None:
         """Raise MissingWeights without the file, DamagedWeights where it differs from the registered weights."""

@@ -74,7 +74,8 @@ def export(registry: RegistryRoom, project_id: int, name: str, out: Path) -> str
     source = {"version": version.name, "snapshot": version.facts.snapshot, "parent": version.facts.parent}
     if not out.parent.is_dir():
         raise ArchiveRefused(f"--out: there is no folder {out.parent}")
-    manifest = Manifest(version.facts.classes, version.image_size, thresholds, version.sha256, source)
+    framing = version.framing
+    manifest = Manifest(version.facts.classes, framing.image_size, thresholds, version.sha256, source, framing.tiling)
     return archive.write(version.weights, manifest, out)
 
 
@@ -109,6 +110,7 @@ def _make_facts(
         "archive": unpacked.sha256,
         "source": dict(manifest.source),
         "image_size": probed.image_size,
+        **({"tiling": manifest.tiling.as_json()} if manifest.tiling else {}),
     }
     thresholds = asdict(registry.thresholds) | dict(manifest.thresholds)
     return VersionFacts(classes=tuple(map(fit, probed.classes)), thresholds=thresholds, training=source)

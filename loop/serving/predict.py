@@ -21,6 +21,7 @@ from loop.registry.loaded_version import LoadedVersion, Thresholds
 from loop.serving.queue_order import NOTHING_KNOWN, task_score
 from loop.vision.addresses import identify
 from loop.vision.detector import Detector
+from loop.vision.tiling.tiled_detector import detect_until
 
 ALSO = "less sure: "  # before the labels that the detector also gave an object
 LATE = "not predicted: the time for the answer was over; where a champion serves, a job predicts the open tasks"
@@ -124,10 +125,10 @@ def _detect(
     if time.monotonic() >= deadline:
         return None
     try:
-        (detections,) = detector.detect([image], floor)
+        detections = detect_until(deadline, detector, image, floor)
     except DetectionFailed as error:
         return error
-    return _Detected(detections, (image.shape[1], image.shape[0]))
+    return None if detections is None else _Detected(detections, (image.shape[1], image.shape[0]))
 
 
 def suggest_nothing(task_id: int, version: str, threshold: float, error: str) -> Suggestion:

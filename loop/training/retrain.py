@@ -28,6 +28,7 @@ from loop.training.room import TrainingRoom
 from loop.training.stopwatch import Stage, spend, timed
 from loop.training.store import Phase, Training, TrainingEnd, TrainingState, describe_progress
 from loop.training.trainer import TrainingPolicy, discard, train
+from loop.vision.tiling.tiles import Framing
 
 log = logging.getLogger(__name__)
 
@@ -168,13 +169,15 @@ def _get_candidate(
     _check(trainings, training)
     trainings.store.reach(training.id, Phase.MEASURING)
     with timed(trainings.store, training.id, Stage.MEASURE):
-        evaluated = trainings.gate.evaluator.evaluate(weights, snapshot.data, policy.image_size)
+        framing = Framing(policy.image_size, snapshot.tiling)
+        evaluated = trainings.gate.evaluator.evaluate(weights, snapshot.data, framing)
+    tiled = {"tiling": snapshot.tiling.as_json()} if snapshot.tiling else {}
     facts = VersionFacts(
         snapshot=snapshot.hash,
         parent=champion.name if champion else None,
         classes=snapshot.class_names,
         thresholds=asdict(trainings.registry.thresholds),
-        training={**policy.arguments(), "training": training.id},
+        training={**policy.arguments(), **tiled, "training": training.id},
         metrics=asdict(evaluated.metrics),
     )
     with timed(trainings.store, training.id, Stage.REGISTER):
@@ -185,7 +188,7 @@ def _get_candidate(
 
 def _measure(trainings: TrainingRoom, version: Version, snapshot: Snapshot) -> Evaluation:
     weights = trainings.registry.versions.bring(version)
-    return trainings.gate.evaluator.evaluate(weights, snapshot.data, version.image_size)
+    return trainings.gate.evaluator.evaluate(weights, snapshot.data, version.framing)
 
 
 def _train_candidate(
@@ -217,7 +220,7 @@ def _train_candidate(
 
     policy = replace(trainings.policy, batch=batch, image_size=image_size)
     watch = Watch(report, lambda: _check(trainings, training))
-    weights = train(snapshot.data, start_weights, _run_folder(trainings, training), policy, watch)
+    weights = train(snapshot.trained_on, start_weights, _run_folder(trainings, training), policy, watch)
     spend(trainings.store, training.id, {Stage.TRAIN: time.monotonic() - began - spent})
     return weights, replace(policy, batch=batch)
 

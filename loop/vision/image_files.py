@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +21,11 @@ from loop.vision.image_reader import (
     UPRIGHT,
     app1_segments,
     as_pixels,
+    decode_pixels,
     decode_upright,
     decoding_bytes,
     flatten,
+    measure,
     open_image,
     orientation_of,
     read_orientation,
@@ -37,6 +41,7 @@ ANIMATED = (b"acTL", b"fcTL", b"fdAT", b"ANIM", b"ANMF")  # chunks of PNG and We
 FAST = 1  # level of compression; the usual one takes five times as long for a sixth less
 COPIES = 3  # of a picture, at most, while it is compared with OpenCV's, or written as a PNG
 THUMBNAIL = 400  # pixels of the longer side
+ON_ITS_SIDE = 5  # the least orientation that exchanges width and height
 ANY_SIZE = 1 << 40  # pixels; for a file that was within the limits when it was read first
 
 
@@ -106,6 +111,23 @@ def prepare_file(path: Path, address: str, most_pixels: int, into: Path) -> Imag
 def read_prepared(path: Path) -> Pixels:
     """Return the picture of a file that was prepared before, see `read_pixels`. Raises ImageUnreadable."""
     return read_pixels(_read(path, str(path)), str(path), ANY_SIZE)
+
+
+@contextmanager
+def borrow_prepared(path: Path) -> Iterator[Pixels]:
+    """Return the same picture as `read_prepared`, within the memory of this process. Raises Overloaded too."""
+    content = _read(path, str(path))
+    with budget().take(Use.PICTURE, measure(content, str(path), ANY_SIZE)) as loan:
+        pixels = decode_pixels(content, str(path), ANY_SIZE)
+        loan.shrink(pixels.nbytes)
+        yield pixels
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """Return the width and height of the picture of `read_prepared`; it is not decoded. Raises ImageUnreadable."""
+    with open_image(_read(path, str(path)), str(path), ANY_SIZE) as image:
+        is_on_its_side = orientation_of(image).value >= ON_ITS_SIDE
+        return (image.height, image.width) if is_on_its_side else (image.width, image.height)
 
 
 def read_shrunk(path: Path, most: int) -> Pixels:

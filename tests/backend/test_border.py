@@ -104,7 +104,7 @@ def test_a_task_that_the_detector_fails_on_costs_only_itself(client, app, rooms)
                 yield image[:7] if task.id == 2 else image
 
     class Picking(FakeDetectors):
-        def load(self, weights, image_size=None):
+        def load(self, weights, framing=None):
             return Picky(CAR)
 
     app.extensions["predictor"] = Predictor(

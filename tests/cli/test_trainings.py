@@ -75,9 +75,21 @@ def test_a_policy_is_the_settings_unless_the_project_decides_otherwise(home):
     assert "of this project" not in loop("policy", "--project", "1")
     changed = loop("policy", "--project", "1", "--cool-down", "90")
     lines = [line.split(maxsplit=2) for line in changed.splitlines()]
-    assert lines == [["retrain_after", "50", "of the settings"], ["cool_down", "90", "of this project"]]
+    assert lines == [
+        ["retrain_after", "50", "of the settings"],
+        ["cool_down", "90", "of this project"],
+        ["tile", "0", "of the settings"],
+        ["tile_overlap", "0.2", "of the settings"],
+    ]
     assert "of this project" not in loop("policy", "--project", "1", "--reset")
     assert home.studio.projects.get(1).policy == {"of_somebody_else": 3}
+
+
+def test_a_project_has_tiles_of_its_own(home):
+    changed = loop("policy", "--project", "1", "--tile", "640", "--tile-overlap", "0.25")
+
+    assert home.studio.projects.get(1).policy == {"tile": 640, "tile_overlap": 0.25}
+    assert changed.count("of this project") == 2
 
 
 def test_the_policy_of_a_project_that_is_not_connected_is_an_error(home):
@@ -85,6 +97,9 @@ def test_the_policy_of_a_project_that_is_not_connected_is_an_error(home):
         loop("policy", "--project", "7", "--retrain-after", "5")
 
 
-@pytest.mark.parametrize("option", [("--retrain-after", "0"), ("--cool-down", "-1")])
+@pytest.mark.parametrize(
+    "option",
+    [("--retrain-after", "0"), ("--cool-down", "-1"), ("--tile", "100"), ("--tile", "-32"), ("--tile-overlap", "0.9")],
+)
 def test_a_policy_that_makes_no_sense_is_refused(home, option):
     assert CliRunner().invoke(app, ["policy", "--project", "1", *option]).exit_code == 2

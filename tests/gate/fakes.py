@@ -10,7 +10,7 @@ class EvaluatedDetectors(FakeDetectors):
         super().__init__()
         self._evaluations, self._milliseconds = evaluations, milliseconds or {}
 
-    def evaluate(self, weights, data, image_size=None, *labels):
+    def evaluate(self, weights, data, framing=None, *labels):
         return self._evaluations[weights.read_bytes()]
 
     def latencies(self, weights, images):

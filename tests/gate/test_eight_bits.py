@@ -26,7 +26,7 @@ class Quantising(EvaluatedDetectors):
     serves_exports = tries_8_bits = True
     narrow, milliseconds, error = GOOD, 5.0, None
 
-    def evaluate(self, weights, data, image_size=None, *labels):
+    def evaluate(self, weights, data, framing=None, *labels):
         content = weights.read_bytes()
         return self.narrow if content.startswith(b"narrow ") else self._evaluations[content.removeprefix(b"wide ")]
 

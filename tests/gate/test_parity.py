@@ -25,7 +25,7 @@ class Exporting(EvaluatedDetectors):
     serves_exports = True
     exported = 0.3
 
-    def evaluate(self, weights, data, image_size=None, *labels):
+    def evaluate(self, weights, data, framing=None, *labels):
         if weights.suffix == ".pt":
             return of(super().evaluate(weights, data), 0.3)
         return of(self._evaluations[weights.read_bytes().removeprefix(b"exported ")], self.exported)
@@ -104,7 +104,7 @@ def test_a_version_that_served_before_goes_on_as_it_was(rooms, snapshot, tmp_pat
 
 def test_a_version_is_promoted_where_the_images_of_the_snapshot_are_not_here(rooms, snapshot, tmp_path, caplog):
     class Reading(Exporting):
-        def evaluate(self, weights, data, image_size=None, *labels):
+        def evaluate(self, weights, data, framing=None, *labels):
             return evaluate(FakeDetector(), data)
 
     detectors = Reading({OLD: BAD, NEW: GOOD})

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from loop.registry.detectors import Detectors
+from loop.vision.tiling.tiles import Framing
 from tests.vision.builders import SIDE, write_detector
 
 
@@ -31,7 +32,7 @@ def test_files_of_one_content_share_one_detector(detectors, weights, tmp_path):
 
 
 def test_another_size_is_another_detector(detectors, weights):
-    assert detectors.load(weights) is not detectors.load(weights, SIDE + 32)
+    assert detectors.load(weights) is not detectors.load(weights, Framing(SIDE + 32))
 
 
 def test_threads_that_come_at_once_share_one_detector(detectors, weights):

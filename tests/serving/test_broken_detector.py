@@ -43,7 +43,7 @@ class Given(FakeDetectors):
         super().__init__()
         self._detectors = list(detectors)
 
-    def load(self, weights, image_size=None):
+    def load(self, weights, framing=None):
         detector = self._detectors.pop(0) if len(self._detectors) > 1 else self._detectors[0]
         if isinstance(detector, Exception):
             raise detector

@@ -22,11 +22,11 @@ class Loading(FakeDetectors):
         super().__init__((Box(0.1, 0.1, 0.4, 0.4), "car", 0.9))
         self.loaded = []
 
-    def load(self, weights, image_size=None):
+    def load(self, weights, framing=None):
         self.loaded.append(weights.read_bytes())
         if weights.read_bytes() == b"broken":
             raise WeightsRefused("a file", "damaged", "copy it again")
-        return super().load(weights, image_size)
+        return super().load(weights, framing)
 
 
 class Down:

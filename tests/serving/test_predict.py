@@ -10,8 +10,11 @@ from loop.regions import Box
 from loop.registry.loaded_version import LoadedVersion
 from loop.serving.predict import predict
 from loop.serving.queue_order import task_score
+from loop.vision.tiling.tiled_detector import TiledDetector
+from loop.vision.tiling.tiles import Tiling
 from tests.builders import CONFIG
 from tests.fakes import FakeDetector, FakeImages
+from tests.vision.tiling.builders import SeesColours
 
 CAR, DOUBTFUL, DOG = (
     (Box(0, 0, 0.5, 0.5), "car", 0.9),
@@ -180,3 +183,18 @@ def test_an_image_that_was_fetched_in_time_is_not_detected_on_after_it():
 
     assert time.monotonic() < deadline + 0.5
     assert 0 < sum(one.is_late for one in suggestions) < 40
+
+
+def test_an_image_whose_tiles_take_too_long_is_left_to_the_job():
+    class SlowOnTiles(SeesColours):
+        def look(self, image, floor, *, is_multi_label=False):
+            time.sleep(0.05)
+            return super().look(image, floor)
+
+    served = LoadedVersion("yolo_detector@1.0.0", TiledDetector(SlowOnTiles(), Tiling(100, 20)))
+    deadline = time.monotonic() + 0.3
+
+    suggestions = list(predict(TASKS, parse(CONFIG), served, FakeImages(size=(480, 640)), deadline))
+
+    assert time.monotonic() < deadline + 0.3
+    assert [one.is_late for one in suggestions] == [True, True, True]

@@ -27,7 +27,7 @@ CAR, PERSON, WRONG = (
 class Detectors:
     """The first version finds the car and something that is not there, the second one car and person, a bit aside."""
 
-    def load(self, weights, image_size=None):
+    def load(self, weights, framing=None):
         moved = (Box(0.11, 0.11, 0.41, 0.41), "car", 0.9)
         return FakeDetector(CAR, WRONG) if weights.read_bytes() == b"old" else FakeDetector(moved, PERSON)
 

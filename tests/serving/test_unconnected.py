@@ -22,9 +22,9 @@ class Counting(FakeDetectors):
     def base_if_here(self):
         return self._base
 
-    def load(self, weights, image_size=None):
+    def load(self, weights, framing=None):
         self.loads += 1
-        return super().load(weights, image_size)
+        return super().load(weights, framing)
 
 
 @pytest.fixture

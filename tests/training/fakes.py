@@ -70,7 +70,7 @@ class Measuring(FakeDetectors):
     def base(self):
         return None
 
-    def evaluate(self, weights, data, image_size=None, *labels):
+    def evaluate(self, weights, data, framing=None, *labels):
         names = sorted(path.stem for path in (data.parent / "images" / "held_out").iterdir())
         is_candidate = weights.read_bytes() == CANDIDATE
         measured = evaluation(len(names), false=0, recall=self._candidate if is_candidate else self._champion)

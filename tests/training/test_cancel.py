@@ -36,9 +36,9 @@ def test_a_training_that_only_waits_is_cancelled_at_once(asked):
 
 def test_a_training_that_runs_stops_at_its_next_look(asked):
     class Cancelling(Measuring):
-        def evaluate(self, weights, data, image_size=None, *labels):
+        def evaluate(self, weights, data, framing=None, *labels):
             assert cancel(swap(asked, (asked.queue, Locks(is_free=False))).trainings, 1).state == TrainingState.RUNNING
-            return super().evaluate(weights, data, image_size, *labels)
+            return super().evaluate(weights, data, framing, *labels)
 
     retrain(swap(asked, (asked.gate.evaluator, Cancelling())).trainings, 1)
 

@@ -129,9 +129,9 @@ def test_the_gate_looks_at_who_serves_when_the_candidate_is_there(asked, tmp_pat
     better = asked.registry.versions.add(1, tmp_path / "better.pt", number="9.0.0")
 
     class Promoting(Measuring):
-        def evaluate(self, weights, data, image_size=None, *labels):
+        def evaluate(self, weights, data, framing=None, *labels):
             asked.registry.versions.promote(1, better.name, "by hand, while the training runs")
-            return super().evaluate(weights, data, image_size, *labels)
+            return super().evaluate(weights, data, framing, *labels)
 
     retrain(swap(asked, (asked.gate.evaluator, Promoting(champion=0.9))).trainings, 1)
 
@@ -195,7 +195,7 @@ def test_a_training_on_a_device_that_is_not_here_fails_and_says_what_would_do(as
 
 def test_an_error_is_kept_short_and_nothing_of_it_is_a_version(asked):
     class Broken(Measuring):
-        def evaluate(self, weights, data, image_size=None, *labels):
+        def evaluate(self, weights, data, framing=None, *labels):
             raise RuntimeError(f"task-00000012.jpg: {'x' * 5000}")
 
     retrain(swap(asked, (asked.gate.evaluator, Broken())).trainings, 1)
@@ -215,10 +215,10 @@ def test_too_few_reviews_are_a_failure_that_says_so(rooms):
 
 def test_a_review_that_comes_while_a_training_runs_counts_for_the_next_exactly_once(asked):
     class Reviewing(Measuring):
-        def evaluate(self, weights, data, image_size=None, *labels):
+        def evaluate(self, weights, data, framing=None, *labels):
             if weights.name == "finished.pt":
                 review_tasks(asked, [20])
-            return super().evaluate(weights, data, image_size, *labels)
+            return super().evaluate(weights, data, framing, *labels)
 
     retrain(swap(asked, (asked.gate.evaluator, Reviewing())).trainings, 1)
     after_the_first = asked.reviews.store.new_since(1, asked.studio.projects.get(1).reviews_seen_at)

@@ -39,8 +39,8 @@ class TakingAway(Measuring):
         super().__init__()
         self._store = store
 
-    def evaluate(self, weights, data, image_size=None, *labels):
-        measured = super().evaluate(weights, data, image_size, *labels)
+    def evaluate(self, weights, data, framing=None, *labels):
+        measured = super().evaluate(weights, data, framing, *labels)
         if self._store.is_dir():
             take_away(self._store)
         return measured

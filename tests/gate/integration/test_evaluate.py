@@ -11,6 +11,7 @@ from loop.gate.parity import compare_precision
 from loop.regions import Box
 from loop.registry.detectors import Detectors
 from loop.vision.image_files import read_prepared
+from loop.vision.tiling.tiles import Framing
 from loop.vision.ultralytics_detector import UltralyticsDetector
 from scripts.demo import project, scenes
 
@@ -161,7 +162,7 @@ def test_latencies_are_measured_of_both(harder):
     images = sorted((data.parent / "images" / "held_out").iterdir())
     detectors = Detectors("", 128, str(scenes.WARM_START), data.parent)
 
-    first, second = detectors.latencies([(scenes.WARM_START, None), (scenes.WARM_START, 128)], images, times=8)
+    first, second = detectors.latencies([(scenes.WARM_START, Framing(size)) for size in (None, 128)], images, times=8)
 
     assert 0.2 < first / second < 5
     assert 0.5 < first < 5000

@@ -18,12 +18,12 @@ class Noting:
     def __init__(self, detectors, evaluator):
         self._detectors, self._evaluator, self.sizes = detectors, evaluator, []
 
-    def evaluate(self, weights, data, image_size=None, *labels):
-        self.sizes.append(image_size)
-        return self._evaluator.evaluate(weights, data, image_size, *labels)
+    def evaluate(self, weights, data, framing=None, *labels):
+        self.sizes.append(framing.image_size)
+        return self._evaluator.evaluate(weights, data, framing, *labels)
 
     def latencies(self, weights, images):
-        self.sizes.append([size for _, size in weights])
+        self.sizes.append([framing.image_size for _, framing in weights])
         return self._detectors.latencies(weights, images, times=1)
 
     def __getattr__(self, name):
