@@ -36,6 +36,7 @@ bench: setup
 	$(VENV)/python -m scripts.bench.training
 	$(VENV)/python -m scripts.bench.last_review
 	$(VENV)/python -m scripts.bench.eight_bits
+	$(VENV)/python -m scripts.bench.tiles
 	$(VENV)/python -m scripts.bench.page
 
 # What grows in an hour; other work may run beside it.
