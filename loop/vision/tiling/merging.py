@@ -19,7 +19,7 @@ Rows = NDArray[np.float64]  # (detections, 6): `xyxy` in pixels of the image, co
 Boxes = NDArray[np.float64]  # (boxes, 4): `xyxy` in pixels of the image
 
 SAME = 0.5  # IoU, of the parts that both tiles show, from which two detections are of one object
-BORDER = 64  # a detection that ends within this fraction of a tile's side of a border of the tile is cut there
+BORDER = 64  # a detection is cut where it ends nearer than this fraction of a tile's side to a border of the tile
 DIGITS = 9  # of an IoU: rounding errors do not decide which pair comes first
 
 
@@ -43,25 +43,41 @@ def merge(tiles: Sequence[Tile], found: Sequence[Rows], size: tuple[int, int]) -
     Return the detections of an image of this *size* (width, height) from those *found* on each of its tiles.
 
     Detections of one object are one row: the box of its surest whole detection, or, of an object that no tile shows
-    whole, the box around its parts; with the highest confidence. Detections of one tile are never of one object.
+    whole, the box around its parts; with the highest confidence. Detections of one tile are never of one object. A part
+    is left out if another tile shows it with all around it, and found no such object there.
     """
     rows = np.concatenate([np.zeros((0, 6)), *found])
-    cut = np.concatenate([np.zeros(0, bool), *(_find_cut(*pair, size) for pair in zip(tiles, found, strict=True))])
     tile_of = np.repeat(np.arange(len(tiles)), [len(of_tile) for of_tile in found])
+    inner = _find_inner(tiles, size)
+    cut = ~_lies_in(rows, inner[tile_of])
     pairs = sorted(_list_pairs(tiles, rows, cut, tile_of), key=lambda pair: pair.rank)
-    groups = _join(pairs, tile_of.tolist())
-    return np.array([_combine(rows[group], cut[group]) for group in groups]).reshape(-1, 6)
+    joined: list[Rows] = []
+    for group in _join(pairs, tile_of.tolist()):
+        row = _combine(rows[group], cut[group])
+        if not cut[group].all() or not _lies_in(row[None], inner).any():
+            joined.append(row)
+    return np.array(joined).reshape(-1, 6)
 
 
-def _find_cut(tile: Tile, rows: Rows, size: tuple[int, int]) -> NDArray[np.bool_]:
-    """Tell of each detection whether it reaches a border of its tile that is no border of the image."""
-    near_x, near_y = tile.width / BORDER, tile.height / BORDER
-    left, top, right, bottom = rows[:, :4].T
-    cut = (left < tile.left + near_x) & (tile.left > 0)
-    cut |= (right > tile.right - near_x) & (tile.right < size[0])
-    cut |= (top < tile.top + near_y) & (tile.top > 0)
-    cut |= (bottom > tile.bottom - near_y) & (tile.bottom < size[1])
-    return cut
+def _find_inner(tiles: Sequence[Tile], size: tuple[int, int]) -> Boxes:
+    """Return the part of each tile that lies apart from those of its borders that are no borders of the image."""
+    return np.array(
+        [
+            [
+                tile.left + (tile.width / BORDER if tile.left > 0 else 0),
+                tile.top + (tile.height / BORDER if tile.top > 0 else 0),
+                tile.right - (tile.width / BORDER if tile.right < size[0] else 0),
+                tile.bottom - (tile.height / BORDER if tile.bottom < size[1] else 0),
+            ]
+            for tile in tiles
+        ]
+    )
+
+
+def _lies_in(rows: Rows, areas: Boxes) -> NDArray[np.bool_]:
+    """Tell of each row and area, one by one or one of them with each of the others, whether the box lies in it."""
+    lies: NDArray[np.bool_] = ((rows[:, :2] >= areas[:, :2]) & (rows[:, 2:4] <= areas[:, 2:])).all(axis=1)
+    return lies
 
 
 def _list_pairs(
