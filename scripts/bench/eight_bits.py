@@ -24,6 +24,7 @@ from loop.vision.cpu.model_file import SUFFIX
 from loop.vision.cpu.quantise import choose_images
 from loop.vision.cpu.speed import Speed, combine, measure
 from loop.vision.cpu.tuning import default_tuning
+from loop.vision.tiling.tiles import Framing
 from scripts.bench.figures import BenchReport, Measurement
 from scripts.bench.training import write_scenes
 from scripts.demo import scenes
@@ -58,7 +59,7 @@ def judge(seed: int, data: Path, folder: Path) -> list[str]:
     detectors.quantise(wide, choose_images(sorted((data.parent / "images" / "train").iterdir())), narrow, PIXELS)
     seconds = time.monotonic() - began
     evaluator = Evaluator(detectors)
-    latency = Latency(*detectors.latencies([(wide, PIXELS), (narrow, PIXELS)], list_held_out(data)))
+    latency = Latency(*detectors.latencies([(file, Framing(PIXELS)) for file in (wide, narrow)], list_held_out(data)))
     comparison = contrast(evaluator.evaluate(wide, data), evaluator.evaluate(narrow, data), latency=latency)
     change = comparison.overall
     row = [
