@@ -6,22 +6,23 @@ from hypothesis import strategies as st
 
 from loop.vision.tiling.tiles import Tiling, read_tiling
 
-tilings = st.integers(2, 300).flatmap(lambda side: st.builds(Tiling, st.just(side), st.integers(1, side // 2)))
+tilings = st.integers(32, 300).flatmap(lambda side: st.builds(Tiling, st.just(side), st.integers(1, side // 2)))
 sizes = st.tuples(st.integers(1, 900), st.integers(1, 900))
 
 
 @given(tilings, sizes)
 def test_tiles_cover_the_image_and_nothing_beside_it(tiling, size):
-    columns, rows = set(), set()
+    tiles = tiling.cut(*size)
 
-    for tile in tiling.cut(*size):
+    for tile in tiles:
         assert 0 <= tile.left < tile.right <= size[0]
         assert 0 <= tile.top < tile.bottom <= size[1]
         assert (tile.width, tile.height) == (min(size[0], tiling.side), min(size[1], tiling.side))
-        columns |= set(range(tile.left, tile.right))
-        rows |= set(range(tile.top, tile.bottom))
-
-    assert (len(columns), len(rows)) == size
+    for side, spans in (
+        (size[0], {(tile.left, tile.right) for tile in tiles}),
+        (size[1], {(tile.top, tile.bottom) for tile in tiles}),
+    ):
+        assert {place for low, high in spans for place in range(low, high)} == set(range(side))
 
 
 @given(tilings, sizes, st.data())
