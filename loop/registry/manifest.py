@@ -110,7 +110,7 @@ def _read_tiling(value: object) -> Tiling | None:
     try:
         return read_tiling(value)
     except ValueError as error:
-        raise ArchiveRefused(f"manifest.json tiling: {shorten(error)}") from error
+        raise ArchiveRefused(f"manifest.json tiling: {shorten(str(error))}") from error
 
 
 def _refusal(key: str, expected: str, found: object) -> ArchiveRefused:

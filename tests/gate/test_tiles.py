@@ -6,7 +6,7 @@ from loop.gate.compare import compare
 from loop.gate.eight_bits import try_8_bits
 from loop.registry.store import VersionFacts
 from loop.vision.tiling.tiles import Framing, Tiling
-from tests.gate.builders import BAD, GOOD, NEW, OLD, evaluation
+from tests.gate.builders import BAD, GOOD, NEW, OLD
 from tests.gate.fakes import EvaluatedDetectors
 from tests.swap import swap
 
@@ -68,8 +68,6 @@ def test_an_export_in_8_bits_is_calibrated_on_tiles(rooms, snapshot, tmp_path, m
     tile.touch()
     (tmp_path / "exported.openvino").write_bytes(OLD)
 
-    try_8_bits(
-        rooms.gate, version, replace(snapshot, tiling=TILED.tiling), tmp_path / "exported.openvino", evaluation(40)
-    )
+    try_8_bits(rooms.gate, version, replace(snapshot, tiling=TILED.tiling), tmp_path / "exported.openvino", GOOD)
 
     assert detectors.calibrated == [tile]

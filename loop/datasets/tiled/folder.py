@@ -89,7 +89,8 @@ def cut_tiles(
     known = {(tile.source, tile.place): (tile, last) for tile in read_tiles(last)} if last else {}
     counts: Counter[str] = Counter()
     (folder / TILES).mkdir()
-    (folder / TILES / DATA).write_text(write_data_file(classes), encoding="utf-8")
+    tiling = f"tiling: {json.dumps(work.tiling.as_json())}\n"  # for the hash of the dataset; ultralytics passes over it
+    (folder / TILES / DATA).write_text(write_data_file(classes) + tiling, encoding="utf-8")
     with (folder / TILES / LISTED).open("wb") as file:
         for side in Side:
             of_side = [item for item in items if item.side is side and not item.resting]
