@@ -115,8 +115,8 @@ def make_report(measured: dict[str, dict[str, Any]]) -> BenchReport:
     for key, way in WAYS.items():
         runs = [measured[name] for seed in SEEDS if (name := f"{key} {seed}") in measured]
         if runs:
-            columns = (("map50", 3), ("map50_95", 3), ("seconds", 0), ("milliseconds", 0))
-            figures = [spread([run[column] for run in runs], digits) for column, digits in columns]
+            measures = (("map50", 3), ("map50_95", 3), ("seconds", 0), ("milliseconds", 0))
+            figures = [spread([run[name] for run in runs], digits) for name, digits in measures]
             rows.append([way.name, str(len(runs)), f"{runs[0]['images']} x {runs[0]['epochs']}", *figures])
             medians[key] = sorted(run["map50"] for run in runs)[len(runs) // 2]
     columns = ("", "seeds", "images x epochs", "mAP50", "mAP50-95", "seconds of training", "ms a photo")
@@ -133,7 +133,7 @@ def make_report(measured: dict[str, dict[str, Any]]) -> BenchReport:
         f"YOLO11n, {BATCH} images a step, trained on four aerial photos of 1250x1250, measured whole on one "
         f"of 1249x1035 with 279 trees; a warm start that knows no trees; other work may run beside it"
     )
-    return BenchReport(NAME, load, tables, [goal], raw=measured)
+    return BenchReport(NAME, load, tables, [goal], raw=dict(measured))
 
 
 def _read_measured() -> dict[str, dict[str, Any]]:

@@ -76,7 +76,8 @@ def _find_inner(tiles: Sequence[Tile], size: tuple[int, int]) -> Boxes:
 
 def _lies_in(rows: Rows, areas: Boxes) -> NDArray[np.bool_]:
     """Tell of each row and area, one by one or one of them with each of the others, whether the box lies in it."""
-    lies: NDArray[np.bool_] = ((rows[:, :2] >= areas[:, :2]) & (rows[:, 2:4] <= areas[:, 2:])).all(axis=1)
+    sides = (rows[:, :2] >= areas[:, :2]) & (rows[:, 2:4] <= areas[:, 2:])
+    lies: NDArray[np.bool_] = np.all(sides, axis=1)
     return lies
 
 
@@ -154,7 +155,8 @@ def _measure_iou(ours: Boxes, theirs: Boxes) -> NDArray[np.float64]:
     high = np.minimum(ours[:, None, 2:], theirs[None, :, 2:])
     shared = (high - low).clip(0).prod(axis=2)
     union = _areas(ours)[:, None] + _areas(theirs) - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    iou: NDArray[np.float64] = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return iou
 
 
 def _areas(boxes: Boxes) -> NDArray[np.float64]:
