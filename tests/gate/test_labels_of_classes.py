@@ -25,7 +25,7 @@ class LorryDetector:
 class LorryDetectors(FakeDetectors):
     """Measures by that detector."""
 
-    def evaluate(self, weights, data, image_size=None, labels=None):
+    def evaluate(self, weights, data, framing=None, labels=None):
         return evaluate(LorryDetector(), data, labels)
 
     def latencies(self, weights, images):

@@ -22,7 +22,7 @@ class NotingDetectors(EvaluatedDetectors):
         super().__init__(evaluations)
         self.evaluated, self.timed, self.calibrated = [], [], []
 
-    def evaluate(self, weights, data, framing):
+    def evaluate(self, weights, data, framing, *labels):
         self.evaluated.append(framing)
         return super().evaluate(weights, data, framing)
 
