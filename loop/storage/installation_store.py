@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from loop.storage.exchange_tables import installation
 
-EMBEDDER = "embedder"  # revision 0010 records it in installations that had `yolo:` by default
+EMBEDDER = "embedder"  # revision 0011 records it in installations that had `yolo:` by default
 
 
 class InstallationStore:
