@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from backend import access
 from backend.api import api
 from backend.body import Deadlines, forget_body
-from backend.gate import Gate
+from backend.gate import CLICKS, Gate
 from backend.metrics import SECONDS
 from backend.protocol import protocol
 from backend.retries import Retries
@@ -61,6 +61,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions.update(
         rooms=rooms, predictor=predictor, gate=Gate(), deadlines=Deadlines(), retries=Retries(), lines=LineLimit()
     )
+    app.extensions["clicks"] = Gate(CLICKS)
     app.register_blueprint(protocol)
     app.register_blueprint(intake)
     app.register_blueprint(api)

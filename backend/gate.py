@@ -12,6 +12,7 @@ from loop.errors import Overloaded
 
 PREDICTS = 8  # requests that are predicted at once
 WAITING = 8  # requests that may wait for that
+CLICKS = 8  # calls of click tools that are handed on at once; as many as WAITING may wait for that
 WAIT_SECONDS = 10.0
 
 R = TypeVar("R")
@@ -35,10 +36,10 @@ class Gate:
     def entered(self) -> Iterator[None]:
         """Let a request in for the `with` block, after a while if need be. Raises Overloaded."""
         if not self._in_front.acquire(blocking=False):
-            raise Overloaded("predictions: too many requests wait already; send this one again in a while")
+            raise Overloaded("too many requests wait already; send this one again in a while")
         try:
             if not self._inside.acquire(timeout=self._seconds):
-                raise Overloaded(f"predictions: no turn within {self._seconds:g} s; send this request again in a while")
+                raise Overloaded(f"no turn within {self._seconds:g} s; send this request again in a while")
             try:
                 yield
             finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from label_studio_ml.model import LabelStudioMLBase
 
 from loop.errors import PayloadError, UpstreamError
+from loop.label_studio.interactive.prompts import find_context
 from loop.label_studio.payloads import project_id_of, project_of
 from loop.label_studio.tasks import read_tasks
 from loop.label_studio.webhook import START_TRAINING
@@ -41,15 +43,24 @@ class YoloBackend(LabelStudioMLBase):  # type: ignore[misc]
         if self._project_id:
             self.set("model_version", predictor().version(project_id_of(self._project_id)))
 
-    def predict(self, tasks: Sequence[dict[str, Any]], *_: Any, **__: Any) -> list[Any]:
-        """Return one prediction per task, in the order of the tasks; an empty list where there was no time for one."""
+    def predict(self, tasks: Sequence[dict[str, Any]], *_: Any, **given: Any) -> list[Any]:
+        """
+        Return one prediction per task, in the order of the tasks; an empty list where there was no time for one.
+
+        With a context, it is the call of a click tool, which is never handed on here.
+        """
         if not tasks:
             return []
         stored = read_tasks(tasks)
         project = self._project_id or stored[0].project
         if project is None:
             raise PayloadError("tasks[0].project", "a project id", None)
-        answers = predictor().predict(project_id_of(project), self._label_config or "", stored)
+        request = project_id_of(project), self._label_config or "", stored
+        context = find_context({"params": given})
+        if context is None:
+            answers = predictor().predict(*request)
+        else:
+            answers = predictor().answer_clicks(*request, context, time.monotonic())
         return [answer.as_answer() for answer in answers]
 
     def fit(self, *args: Any, **kwargs: Any) -> dict[str, str]:

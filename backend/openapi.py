@@ -25,6 +25,7 @@ ERRORS = {
     421: "the Host header names a host that is not ours",
     429: "too many requests at once; send the same again later",
     500: "a bug of ours; the log has the trace",
+    502: "the backend of the click tools (LOOP_INTERACTIVE_URL) did not answer, or not as an ML backend does",
     503: "the process is full, or the records did not answer; `Retry-After` says when to send the request again",
 }
 CLOSED = (401, 403, 421, 503)  # of every route that is not open to anybody: the sender is looked up in the records
@@ -57,7 +58,12 @@ ROUTES: dict[tuple[str, str], Route] = {
         "Predict tasks",
         {200: protocol_schemas.PredictAnswer},
         takes=protocol_schemas.PredictRequest,
-        errors=(400, 408, 413),
+        errors=(400, 408, 413, 502),
+        more=(
+            "With `params.context` it is the call of a click tool: what the annotator drew, as Label Studio's editor "
+            "sends it. The result has the boxes that are meant by it, or the call is handed on to another ML backend, "
+            "whose answer comes back as it is."
+        ),
     ),
     ("post", "/webhook"): Route(
         "Append an event of Label Studio to the log",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -15,10 +15,13 @@ from backend.gate import Gate
 from backend.metrics import IMAGES_BROKEN, PREDICTIONS, UNCONNECTED, UNMAPPED, expose
 from loop.errors import PayloadError, UpstreamError
 from loop.job_queue.progress import JobProgress
+from loop.label_studio.interactive.backend import check_not_ours
+from loop.label_studio.interactive.prompts import Context, find_context
 from loop.label_studio.label_config import parse
 from loop.label_studio.payloads import project_id_of, project_of
 from loop.label_studio.tasks import read_tasks
 from loop.rooms import Rooms
+from loop.serving.pre_annotate import PreAnnotation
 from loop.serving.predictor import Predictor
 from loop.training.stopwatch import seconds_of
 
@@ -63,20 +66,31 @@ def setup() -> Response:
 
 @protocol.post("/predict")
 def predict() -> Response:
-    """Answer one result per task, in the order of the tasks."""
+    """Answer one result per task, in the order of the tasks; a call of a click tool may be handed on."""
     request.max_content_length = LARGEST_REQUEST
     gate: Gate = current_app.extensions["gate"]
+    interactive = current_app.extensions["rooms"].studio.interactive
     with gate.entered():
         sent = body(memory_seconds=None)
         project_id = access.require(project_of(sent))
-        tasks = read_tasks(sent.get("tasks"))
-        answers = gate.run(partial(predictor().predict, project_id, _text(sent, "label_config"), tasks, g.began))
+        context = find_context(sent)
+        if context is None or interactive is None:
+            return _answer(gate, project_id, sent, context)
+    check_not_ours(dict(request.headers))
+    clicks: Gate = current_app.extensions["clicks"]
+    with clicks.entered():
+        return Response(interactive.predict(sent, g.began), mimetype="application/json")
+
+
+def _answer(gate: Gate, project_id: int, sent: Mapping[str, Any], context: Context | None) -> Response:
+    """Answer by the version that serves; what its predictions are is counted, and what a click tool is told is not."""
+    request_of = project_id, _text(sent, "label_config"), read_tasks(sent.get("tasks"))
+    if context is None:
+        answers = gate.run(partial(predictor().predict, *request_of, g.began))
+        _count(project_id, answers)
+    else:
+        answers = gate.run(partial(predictor().answer_clicks, *request_of, context, g.began))
     suggestions = [answer.suggestion for answer in answers]
-    in_time = [suggestion for suggestion in suggestions if not suggestion.is_late]
-    label = str(project_id) if predictor().has_own(project_id) else UNCONNECTED
-    PREDICTIONS.labels(label).inc(len(in_time))
-    IMAGES_BROKEN.labels(label).inc(sum(suggestion.error is not None for suggestion in in_time))
-    UNMAPPED.labels(label).inc(sum(suggestion.unmapped for suggestion in suggestions))
     errors = {
         str(suggestion.task_id) if suggestion.task_id else f"tasks[{place}]": suggestion.error
         for place, suggestion in enumerate(suggestions)
@@ -84,6 +98,15 @@ def predict() -> Response:
     }
     results = [answer.as_answer() for answer in answers]
     return jsonify(results=results, **({"errors": errors} if errors else {}))
+
+
+def _count(project_id: int, answers: Sequence[PreAnnotation]) -> None:
+    suggestions = [answer.suggestion for answer in answers]
+    in_time = [suggestion for suggestion in suggestions if not suggestion.is_late]
+    label = str(project_id) if predictor().has_own(project_id) else UNCONNECTED
+    PREDICTIONS.labels(label).inc(len(in_time))
+    IMAGES_BROKEN.labels(label).inc(sum(suggestion.error is not None for suggestion in in_time))
+    UNMAPPED.labels(label).inc(sum(suggestion.unmapped for suggestion in suggestions))
 
 
 @protocol.get("/versions")

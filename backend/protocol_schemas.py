@@ -86,6 +86,7 @@ class PredictRequest(BaseModel):
     tasks: list[TaskToPredict]
     project: str | int
     label_config: str
+    params: Annotated[dict[str, Any], Field(description="`context` is set in the call of a click tool")] = {}
 
 
 class Prediction(BaseModel):

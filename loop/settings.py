@@ -43,6 +43,7 @@ class Settings(EnvironmentSettings):
     url: str = Field("", description="URL at which Label Studio reaches the backend; empty: http://HOST:PORT")
     host: str = Field("127.0.0.1", description="address that the backend listens on")
     port: int = Field(9090, ge=1, le=65535, description="port that the backend listens on")
+    interactive_url: str = Field("", description="ML backend that answers click tools; empty: this backend does")
     web_workers: int | None = Field(
         None, ge=1, description="gunicorn processes, each with a detector in memory; empty: 2 from 8 GB on, else 1"
     )
@@ -132,9 +133,7 @@ class Settings(EnvironmentSettings):
     )
     spread: bool = Field(True, description="spread the queue over groups of similar tasks")
     event_days: int = Field(30, ge=1, le=MOST_DAYS, description="days that processed events stay in the records")
-    notice_days: int = Field(
-        30, ge=1, le=MOST_DAYS, description="days that finished deliveries and the content of their notices stay"
-    )
+    notice_days: int = Field(30, ge=1, le=MOST_DAYS, description="days that finished deliveries and their notices stay")
     prediction_days: int = Field(
         90, ge=1, le=MOST_DAYS, description="days that the boxes of a replaced prediction that nobody reviewed stay"
     )
@@ -190,7 +189,8 @@ class Settings(EnvironmentSettings):
         if problem := key_problem(self.label_studio_api_key):
             expected = "a key in one line of ASCII, as Label Studio shows it under Account & Settings"
             raise PayloadError("LABEL_STUDIO_API_KEY", expected, problem)
-        for variable, address in (("LABEL_STUDIO_URL", self.label_studio_url), ("LOOP_URL", self.url)):
+        urls = (self.label_studio_url, self.url, self.interactive_url)
+        for variable, address in zip(("LABEL_STUDIO_URL", "LOOP_URL", "LOOP_INTERACTIVE_URL"), urls, strict=True):
             if address and (problem := address_problem(address)):
                 shown = address.rpartition("@")[2]  # without a user and a password
                 raise PayloadError(variable, "an address such as http://localhost:8080", f"{problem}: {shown}")
@@ -203,8 +203,8 @@ class Settings(EnvironmentSettings):
             base64.b64encode(login.encode()).decode() if self.basic_auth_pass else "",
             "" if self.webhook_secret else read_key(self.home),
         }
-        addresses = (self.redis_url, self.database_url, self.milvus_uri, self.store, self.label_studio_url, self.url)
-        for address in (*addresses, *self.receivers):
+        urls = (self.label_studio_url, self.url, self.interactive_url, *self.receivers)
+        for address in (self.redis_url, self.database_url, self.milvus_uri, self.store, *urls):
             values |= secrets_in(address)
         return values - {""}
 

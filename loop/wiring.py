@@ -22,6 +22,7 @@ from loop.gate.room import GateRoom
 from loop.installation.room import InstallationRoom
 from loop.job_queue.queue import JobQueue
 from loop.label_studio.client import LabelStudio
+from loop.label_studio.interactive.backend import InteractiveBackend
 from loop.label_studio.projects import ClassStore, ProjectStore
 from loop.label_studio.room import BackendAddress, StudioRoom
 from loop.memory_budget import budget
@@ -113,6 +114,7 @@ class RoomBuilder:
             backend=BackendAddress(settings.backend_url, self.access.logins.of_project, self._secrets.of_webhook),
             projects=ProjectStore(self.engine),
             classes=ClassStore(self.engine),
+            interactive=InteractiveBackend(settings.interactive_url) if settings.interactive_url else None,
         )
 
     @cached_property

@@ -72,7 +72,7 @@ allowed is refused with the name of its variable.
 GROUPS = {
     "Label Studio and the backend": (
         *("label_studio_url", "label_studio_api_key", "basic_auth_user", "basic_auth_pass"),
-        *("url", "host", "port", "web_workers", "webhook_secret"),
+        *("url", "host", "port", "web_workers", "webhook_secret", "interactive_url"),
     ),
     "Where things are kept and run": (
         *("home", "database_url", "redis_url", "milvus_uri", "store", "default_workers", "device"),

@@ -1,4 +1,4 @@
-"""Checks of Label Studio as a whole: API key, version, clock."""
+"""Checks of Label Studio as a whole, API key, version, clock, and of the backend that its click tools ask."""
 
 from __future__ import annotations
 
@@ -74,6 +74,16 @@ def clock(installation: InstallationRoom) -> list[Finding]:
     return [
         (wrong if off > CLOCK_WRONG else warning)("clock", summary, "let both machines synchronize their clocks by NTP")
     ]
+
+
+def click_tools(installation: InstallationRoom) -> list[Finding]:
+    """Check that the ML backend of the click tools answers."""
+    interactive = installation.studio.interactive
+    if interactive is None:
+        return [ok("click tools", "the version that serves answers them")]
+    if problem := interactive.find_problem():
+        return [wrong("click tools", problem, "start it, or correct LOOP_INTERACTIVE_URL; empty, this backend answers")]
+    return [ok("click tools", f"handed on to {interactive.name}, which answers")]
 
 
 STUDIO = (version, clock)

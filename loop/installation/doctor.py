@@ -35,7 +35,10 @@ def doctor(installation: InstallationRoom, project_id: int | None = None, *, sec
     not answer, checks that need it are skipped. A new check is a function in one of the lists.
     """
     log.info("checking this machine")
-    general = [(_name(check), partial(check, installation)) for check in (checks_studio.token, *HERE)]
+    general = [
+        (_name(check), partial(check, installation))
+        for check in (checks_studio.token, checks_studio.click_tools, *HERE)
+    ]
     findings = _run(general, seconds)
     is_reached = not any(each.check in ("token", "label studio") and each.level == Level.WRONG for each in findings)
     if is_reached:

@@ -203,14 +203,18 @@ class LabelStudio(TaskImports):
         """Return the ML backends of a project: Label Studio calls each of them to tell its state."""
         return [BackendState.of(backend) for backend in self._list("api/ml/", project_id)]
 
-    def create_backend(self, project_id: int, title: str, url: str, login: Login) -> None:
-        """Add an ML backend; Label Studio calls its /health and /setup before it answers."""
-        fields = {"project": project_id, "url": url, "title": title, "is_interactive": False}
+    def create_backend(self, project_id: int, title: str, url: str, login: Login, *, is_interactive: bool) -> None:
+        """
+        Add an ML backend, *is_interactive* for click tools too.
+
+        Label Studio calls its /health and /setup before it answers.
+        """
+        fields = {"project": project_id, "url": url, "title": title, "is_interactive": is_interactive}
         self._ask("POST", "api/ml/", json={**fields, **write_login(login)})
 
-    def update_backend_login(self, project_id: int, backend: BackendState, login: Login) -> None:
-        """Let Label Studio send another login to an ML backend; it calls /health and /setup before it answers."""
-        fields = {"project": project_id, "url": backend.url, **write_login(login)}
+    def update_backend(self, project_id: int, backend: BackendState, login: Login, *, is_interactive: bool) -> None:
+        """Change the login that Label Studio sends to an ML backend, and for what; see `create_backend`."""
+        fields = {"project": project_id, "url": backend.url, "is_interactive": is_interactive, **write_login(login)}
         self._ask("PATCH", f"api/ml/{backend.id}", json=fields)
 
     def storages(self, project_id: int) -> list[StorageState]:

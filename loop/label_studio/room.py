@@ -9,6 +9,7 @@ import httpx
 
 from loop.access.logins import Login
 from loop.label_studio.client import LabelStudio
+from loop.label_studio.interactive.backend import InteractiveBackend
 from loop.label_studio.projects import ClassStore, ProjectStore
 
 
@@ -34,9 +35,14 @@ class BackendAddress:
 
 @dataclass(frozen=True, slots=True)
 class StudioRoom:
-    """Label Studio itself, and the connected projects with their classes."""
+    """
+    Label Studio itself, and the connected projects with their classes.
+
+    *interactive* answers the click tools; without it the version that serves does.
+    """
 
     client: LabelStudio
     backend: BackendAddress
     projects: ProjectStore
     classes: ClassStore
+    interactive: InteractiveBackend | None = None

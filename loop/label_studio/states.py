@@ -62,7 +62,8 @@ class BackendState:
     An ML backend of a project.
 
     *state* is a word of BACKEND_STATES, or Label Studio's code if it is unknown. *user* is the user that Label Studio
-    sends; empty if it sends none. Label Studio never shows the password.
+    sends; empty if it sends none. Label Studio never shows the password. *is_interactive*: it gets the calls of click
+    tools.
     """
 
     id: int
@@ -71,6 +72,7 @@ class BackendState:
     state: str
     error: str
     user: str
+    is_interactive: bool = False
 
     @property
     def is_refused(self) -> bool:
@@ -89,6 +91,7 @@ class BackendState:
             state=BACKEND_STATES.get(code, code),
             error=str(json.get("error_message")),
             user=str(json.get("basic_auth_user") or "") if is_sent else "",
+            is_interactive=bool(json.get("is_interactive")),
         )
 
 

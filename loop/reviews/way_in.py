@@ -11,13 +11,26 @@ BACKEND_TITLE = "YOLO loop"
 
 
 def ensure_backend(studio: StudioRoom, project_id: int) -> list[str]:
-    """Add our ML backend to a project, or repair its login; return the changes, one line each. Raises UpstreamError."""
-    ours = _list_ours(studio, project_id)
-    if ours:
-        return _repair(studio, project_id, ours)
+    """
+    Add our ML backend to a project, or repair its login; return the changes, one line each. Raises UpstreamError.
+
+    It gets the calls of click tools, unless it would take them from another ML backend that it does not hand them on
+    to: Label Studio's editor asks one backend alone.
+    """
+    backends = studio.client.backends(project_id)
+    ours = [backend for backend in backends if is_same(backend.url, studio.backend.url)]
+    others = [backend for backend in backends if backend not in ours and backend.is_interactive]
+    is_interactive = studio.interactive is not None or not others
     url, login = studio.backend.url, studio.backend.login_of(project_id)
-    studio.client.create_backend(project_id, BACKEND_TITLE, url, login)
-    return [f"added the ML backend {url} with the user {login.user}"]
+    if not ours:
+        studio.client.create_backend(project_id, BACKEND_TITLE, url, login, is_interactive=is_interactive)
+        return [f"added the ML backend {url} with the user {login.user}"]
+    changed = _repair(studio, project_id, ours)
+    for backend in ours:
+        if backend.is_interactive != is_interactive:
+            studio.client.update_backend(project_id, backend, login, is_interactive=is_interactive)
+            changed.append(f"click tools ask {'our ML backend' if is_interactive else others[0].title}")
+    return changed
 
 
 def repair_login(studio: StudioRoom, project_id: int) -> list[str]:
@@ -27,18 +40,15 @@ def repair_login(studio: StudioRoom, project_id: int) -> list[str]:
     A backend that somebody removed in Label Studio stays away. Raises UpstreamError, also where the backend does not
     answer Label Studio.
     """
-    return _repair(studio, project_id, _list_ours(studio, project_id))
-
-
-def _list_ours(studio: StudioRoom, project_id: int) -> list[BackendState]:
-    return [backend for backend in studio.client.backends(project_id) if is_same(backend.url, studio.backend.url)]
+    backends = studio.client.backends(project_id)
+    return _repair(studio, project_id, [each for each in backends if is_same(each.url, studio.backend.url)])
 
 
 def _repair(studio: StudioRoom, project_id: int, ours: list[BackendState]) -> list[str]:
     login, changed = studio.backend.login_of(project_id), list[str]()
     for backend in ours:
         if backend.user != login.user or backend.is_refused:
-            studio.client.update_backend_login(project_id, backend, login)
+            studio.client.update_backend(project_id, backend, login, is_interactive=backend.is_interactive)
             changed.append(f"repaired the login of the ML backend: Label Studio sends the user {login.user}")
     return changed
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from loop.errors import DetectorBroken, LoopError, UnknownProject
 from loop.failures import describe_error
-from loop.label_studio.label_config import parse
+from loop.label_studio.interactive.prompts import Context
+from loop.label_studio.label_config import LabelConfig, parse
 from loop.label_studio.tasks import StoredTask
 from loop.registry.loaded_version import LoadedVersion
+from loop.serving.clicks.answer import answer_clicks
 from loop.serving.pre_annotate import PreAnnotation, PredictionRun, pre_annotate
 from loop.serving.room import ServingRoom
 
@@ -58,19 +60,11 @@ class Predictor:
         error. So are the answers for tasks that cannot be begun in time since the request *began*, on the monotonic
         clock; a job predicts them. Raises PayloadError where the label config has nothing to predict for.
         """
-        run = PredictionRun(deadline=(time.monotonic() if began is None else began) + self._answer_seconds)
-        config = parse(label_config).with_synonyms(self._serving.studio.classes.book(project_id).synonyms())
+        config, run = self._read(project_id, label_config), PredictionRun(deadline=self._deadline(began))
+        match = partial(self._match, project_id, label_config)
         place = self._place_of(project_id)
-        served = self.current(place)
-
-        def pre_annotate_by(served: LoadedVersion) -> list[PreAnnotation]:
-            match = partial(self._match, project_id, label_config)
-            return pre_annotate(self._serving, project_id, config, served, tasks, match=match, run=run)
-
-        try:
-            answers = pre_annotate_by(served)
-        except DetectorBroken as error:
-            answers = pre_annotate_by(self._set_aside(place, served, error))
+        arguments = self._serving, project_id, config
+        answers = self._answer(place, lambda served: pre_annotate(*arguments, served, tasks, match=match, run=run))
         late = sum(answer.suggestion.is_late for answer in answers)
         for answer in answers:
             if answer.suggestion.error and not answer.suggestion.is_late:
@@ -81,6 +75,16 @@ class Predictor:
         if late and place != UNCONNECTED:
             self._serving.studio.projects.ask_refresh(project_id)  # by the sweep: Label Studio first stores the answer
         return answers
+
+    def answer_clicks(
+        self, project_id: int, label_config: str, tasks: Sequence[StoredTask], context: Context, began: float
+    ) -> list[PreAnnotation]:
+        """Answer the call of a click tool, see `answer_clicks`; it has the same time as `predict`."""
+        config, deadline = self._read(project_id, label_config), self._deadline(began)
+        place = self._place_of(project_id)
+        return self._answer(
+            place, lambda served: answer_clicks(self._serving, config, served, tasks, context, deadline)
+        )
 
     def version(self, project_id: int) -> str:
         """
@@ -134,6 +138,20 @@ class Predictor:
         if time.monotonic() - slot.checked_at > CHECK_SECONDS:
             self._check_champion(project_id)
         return self._slots[project_id].served
+
+    def _read(self, project_id: int, label_config: str) -> LabelConfig:
+        return parse(label_config).with_synonyms(self._serving.studio.classes.book(project_id).synonyms())
+
+    def _deadline(self, began: float | None) -> float:
+        return (time.monotonic() if began is None else began) + self._answer_seconds
+
+    def _answer(self, place: int, work: Callable[[LoadedVersion], list[PreAnnotation]]) -> list[PreAnnotation]:
+        """Answer by the version of a place; with the reason where the version detects on no image."""
+        served = self.current(place)
+        try:
+            return work(served)
+        except DetectorBroken as error:
+            return work(self._set_aside(place, served, error))
 
     def _place_of(self, project_id: int) -> int:
         """Return the key of a project's slot: all projects that are not connected share the start weights."""

@@ -26,8 +26,8 @@ class Connectable(FakeLabelStudio):
     def webhooks(self, project_id):
         return []
 
-    def create_backend(self, *fields):
-        self.made.append(fields)
+    def create_backend(self, *fields, is_interactive):
+        self.made.append((*fields, is_interactive))
 
     def create_webhook(self, **fields):
         self.made.append(fields)
@@ -44,7 +44,7 @@ class Studio(FakeLabelStudio):
         self.key, self.number, self.refusal, self.wait, self.off = "0" * 40, "1.23.2", None, 0.0, timedelta()
         self.hooks, self.stores, self.has_local_files = [], [], True
         login = {"auth_method": "BASIC_AUTH", "basic_auth_user": door.login_of(1).user}
-        self.mls = [{"id": 5, "url": door.url, "state": "CO", "title": "YOLO loop", **login}]
+        self.mls = [{"id": 5, "url": door.url, "state": "CO", "title": "YOLO loop", "is_interactive": True, **login}]
         self.logins = []
         self.predicted = 2
         self.fields.update(
@@ -92,11 +92,16 @@ class Studio(FakeLabelStudio):
     def delete_webhook(self, webhook_id):
         self.hooks = [hook for hook in self.hooks if hook["id"] != webhook_id]
 
-    def update_backend_login(self, project_id, backend, login):
+    def create_backend(self, project_id, title, url, login, *, is_interactive):
+        self.mls.append({"id": 8, "url": url, "state": "CO", "title": title, "is_interactive": is_interactive})
+
+    def update_backend(self, project_id, backend, login, *, is_interactive):
         if self.refusal:
             raise self.refusal
         self.logins.append((project_id, backend.id, login))
-        self.mls[0].update(auth_method="BASIC_AUTH", basic_auth_user=login.user, state="CO")
+        self.mls[0].update(
+            auth_method="BASIC_AUTH", basic_auth_user=login.user, state="CO", is_interactive=is_interactive
+        )
 
 
 class Queue(FakeQueue):

@@ -1,14 +1,18 @@
 """What the doctor finds in Label Studio."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from loop.errors import LegacyTokenRefused, Refused, UpstreamError
+from loop.installation.checks_label_studio import click_tools
 from loop.installation.findings import Level, is_private
 from loop.label_studio.connection import read_token
+from loop.label_studio.interactive.backend import InteractiveBackend
 from tests.installation.builders import jwt, unwell
 from tests.installation.fakes import NOW
+from tests.label_studio.interactive.click_backend import click_backend
 
 
 @pytest.mark.parametrize(
@@ -76,3 +80,27 @@ def test_a_token_that_expires_soon_is_a_warning(patient):
 )
 def test_private_addresses_are_told_by_their_text(url, private):
     assert is_private(url) is private
+
+
+def handing_on_to(patient, url):
+    """The installation, with click tools handed on to a URL."""
+    installation = patient.installation
+    return replace(installation, studio=replace(installation.studio, interactive=InteractiveBackend(url)))
+
+
+def test_a_backend_of_the_click_tools_that_does_not_answer_is_named(patient):
+    with click_backend() as server:
+        pass
+
+    (finding,) = click_tools(handing_on_to(patient, server.url.replace("//", "//sam:secret-word@")))
+
+    assert finding.level == Level.WRONG
+    assert f"{server.url} (LOOP_INTERACTIVE_URL) does not answer" in finding.found
+    assert "secret-word" not in str(finding)
+
+
+def test_a_backend_of_the_click_tools_that_answers_is_fine(patient):
+    with click_backend() as server:
+        (finding,) = click_tools(handing_on_to(patient, server.url))
+
+    assert (finding.level, finding.found) == (Level.OK, f"handed on to {server.url}, which answers")

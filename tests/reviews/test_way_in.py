@@ -1,8 +1,11 @@
 """The login that Label Studio sends to our ML backend, and the webhook, are ours, also after an upgrade."""
 
+from dataclasses import replace
+
 import pytest
 
 from loop.errors import Refused
+from loop.label_studio.interactive.backend import InteractiveBackend
 from loop.reviews.sync import sync
 from loop.reviews.way_in import ensure_backend, ensure_webhook, repair_login
 from tests.installation.fakes import Studio
@@ -87,6 +90,44 @@ def test_nothing_else_is_touched(studio, fine):
 
     assert repair_login(studio, 1) == []
     assert studio.client.logins == []
+
+
+SAM = {"id": 3, "url": "http://sam:9090", "state": "CO", "title": "SAM", "is_interactive": True}
+
+
+def test_click_tools_ask_our_backend_from_the_next_connect_on(studio):
+    studio.client.mls[0]["is_interactive"] = False
+
+    lines = [ensure_backend(studio, 1), ensure_backend(studio, 1)]
+
+    assert lines == [["click tools ask our ML backend"], []]
+    assert studio.client.mls[0]["is_interactive"]
+
+
+def test_click_tools_are_not_taken_from_a_backend_that_they_are_not_handed_on_to(studio):
+    studio.client.mls.append(SAM)
+
+    lines = [ensure_backend(studio, 1), ensure_backend(studio, 1)]
+
+    assert lines == [["click tools ask SAM"], []]
+    assert not studio.client.mls[0]["is_interactive"]
+
+
+def test_click_tools_ask_our_backend_where_it_hands_them_on(studio):
+    studio.client.mls[:] = [SAM]
+
+    ensure_backend(replace(studio, interactive=InteractiveBackend("http://sam:9090")), 1)
+
+    assert studio.client.mls[-1]["url"] == studio.backend.url
+    assert studio.client.mls[-1]["is_interactive"]
+
+
+def test_a_sync_leaves_click_tools_to_the_person_who_set_them(studio):
+    studio.client.mls[0].update(is_interactive=False, auth_method="NONE")
+
+    repair_login(studio, 1)
+
+    assert not studio.client.mls[0]["is_interactive"]
 
 
 def test_a_backend_that_somebody_removed_stays_away(studio):

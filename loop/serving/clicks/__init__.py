@@ -1,0 +1,1 @@
+"""Our own answers to Label Studio's click tools: the candidate box under what the annotator drew."""

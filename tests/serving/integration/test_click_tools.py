@@ -1,0 +1,85 @@
+"""Click tools on a real Label Studio, by the call that its editor makes for them."""
+
+import pytest
+
+from tests.label_studio.interactive.click_backend import RESULT, click_backend
+from tests.services import loop_running, make_project, project_of, run_loop, settings_of, until
+
+pytestmark = pytest.mark.timeout(300)
+SMART = (
+    '<View><Image name="image" value="$image"/>'
+    '<RectangleLabels name="label" toName="image" smart="true"><Label value="item"/></RectangleLabels></View>'
+)
+
+
+@pytest.fixture(scope="module")
+def settings(label_studio, tmp_path_factory):
+    return settings_of(label_studio, tmp_path_factory.mktemp("clicks"))
+
+
+@pytest.fixture(scope="module")
+def connected(api, settings):
+    """A connected project with a smart rectangle, whose start weights show something."""
+    project_id, _ = make_project(api, "Clicks", 4, labels=("item",), seed=3)
+    api.patch(f"/api/projects/{project_id}/", json={"label_config": SMART}).raise_for_status()
+    with loop_running(settings):
+        run_loop(settings, "connect", "--project", str(project_id))
+        until(lambda: project_of(api, project_id)["model_version"] == "yolo_detector@0.0.0", 60)
+        yield project_id
+
+
+def backend_of(api, project_id):
+    (backend,) = api.get("/api/ml/", params={"project": project_id}).raise_for_status().json()
+    return backend
+
+
+def predicted(api, project_id):
+    """A task with a shown box, and that box as Label Studio stores it."""
+    tasks = api.get("/api/tasks", params={"project": project_id, "fields": "all"}).json()["tasks"]
+    task = max(tasks, key=lambda task: len(task["predictions"][0]["result"]))
+    assert task["predictions"][0]["result"], "the start weights show nothing on these scenes"
+    return task["id"], task["predictions"][0]["result"][0]
+
+
+def ask(api, project_id, task_id, region):
+    """Draw a box roughly, as the API of the editor tells it."""
+    place = {**region["value"], "x": region["value"]["x"] + 0.5, "width": region["value"]["width"] * 0.95}
+    drawn = {**region, "id": "drawn", "origin": "manual", "value": place}
+    backend = backend_of(api, project_id)
+    sent = {"task": task_id, "context": {"result": [drawn]}}
+    return api.post(f"/api/ml/{backend['id']}/interactive-annotating", json=sent).raise_for_status().json()
+
+
+def test_a_smart_rectangle_gets_the_box_under_it(api, connected):
+    task_id, region = predicted(api, connected)
+
+    answer = ask(api, connected, task_id, region)
+
+    (chosen,) = answer["data"]["result"]
+    assert backend_of(api, connected)["is_interactive"]
+    assert chosen["value"] == region["value"]
+    assert chosen["id"] not in ("drawn", region["id"])
+
+
+def test_with_another_backend_its_answer_arrives_as_it_is_and_its_failure_is_no_answer(
+    api, label_studio, tmp_path_factory
+):
+    project_id, _ = make_project(api, "Handed on", 2, labels=("item",), seed=4)
+    task_id = api.get("/api/tasks", params={"project": project_id}).json()["tasks"][0]["id"]
+    drawn = {**RESULT, "type": "rectanglelabels", "value": {"x": 1, "y": 1, "width": 9, "height": 9}}
+
+    with click_backend() as server:
+        home = tmp_path_factory.mktemp("handed-on")
+        settings = settings_of(label_studio, home, LOOP_INTERACTIVE_URL=server.url.replace("//", "//sam:secret@"))
+        with loop_running(settings):
+            run_loop(settings, "connect", "--project", str(project_id))
+            answer = ask(api, project_id, task_id, drawn)
+            server.shutdown()
+            server.server_close()
+            failed = ask(api, project_id, task_id, drawn)
+
+    path, headers, body = next(got for got in server.got if got[0] == "/predict")
+    assert answer["data"]["result"] == [RESULT]
+    assert headers["Authorization"].startswith("Basic ")
+    assert (path, body["params"]["context"]["result"][0]["id"]) == ("/predict", "drawn")
+    assert "502" in failed["errors"][0]
