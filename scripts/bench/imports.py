@@ -82,6 +82,7 @@ def _import(rooms: Rooms, project_id: int, root: Path, kind: LabelKind) -> None:
         memory, began = PeakMemory(), time.monotonic()
         notes = {image.note.value for image in import_dataset(rooms.reviews, project_id, found, plan, ImageLimits())}
         seconds = time.monotonic() - began
+        assert len(rooms.studio.client.task_ids(project_id)) == found.images
         print(f"{name} in {seconds:.1f} s, {found.images / seconds:.0f} a second; +{memory.end():.0f} MB; {notes}")
 
 

@@ -13,11 +13,11 @@ from loop.errors import UpstreamError
 from loop.label_studio.connection import ONCE, Connection
 from loop.label_studio.payloads import IMPORT_MARK
 from loop.label_studio.tasks import StoredTask
-from loop.label_studio.views import COUNTS, OUTLINE, show_outline
+from loop.label_studio.views import COUNTS, HIDING, OUTLINE, show_outline
 
 MOST_FILES = 100  # in one request: Django takes no more (DATA_UPLOAD_MAX_NUMBER_FILES)
 PATIENT = {**ONCE, "timeout_in_seconds": 300}  # an import is answered when all of it is stored
-LISTED = 1000  # tasks a request
+LISTED = 500  # tasks a request, as OUTLINES
 MARK = "loop_import"  # in the `meta` of a task
 IMPORTED = "imported@1.0.0"  # the version of imported predictions
 
@@ -117,13 +117,13 @@ class TaskImports(Connection):
 
     def all_outlines(self, project_id: int) -> Iterator[StoredTask]:
         """Yield the outline of every task, by id, with the addresses of a storage as they stand in the task."""
-        for page in self._pages(project_id, (), LISTED, show_outline(OUTLINE, resolve_uri=False)):
+        for page in self._pages(project_id, (), LISTED, show_outline(OUTLINE, resolve_uri=False), HIDING):
             yield from page
 
     def marked_tasks(self, project_id: int) -> Iterator[MarkedTask]:
         """Yield the tasks that were imported by `import_tasks`, by id."""
         options = show_outline(("id", "data", "meta", *COUNTS), resolve_uri=False)
-        for page in self._pages(project_id, (), LISTED, options):
+        for page in self._pages(project_id, (), LISTED, options, HIDING):
             for task in page:
                 if mark := _read_mark(task):
                     yield MarkedTask(task.id, mark, task.data, task.is_counted)

@@ -163,3 +163,17 @@ def test_an_import_in_parts_makes_each_task_once(api, loop_rooms, loop_settings,
     assert done["images"] == {"imported before": 3, "imported": 1, "left out: the image cannot be read": 1}
     assert [item["image"] for item in done["left_out"]] == ["images/val/3.jpg"]
     assert len(tasks_of(api, project_id)) == 4
+
+
+@pytest.mark.long
+def test_more_than_a_thousand_uploads_are_imported_listed_and_synced(
+    api, loop_rooms, loop_settings, connected, tmp_path
+):
+    project_id = connected("Import of many")
+    make_yolo(tmp_path, dict.fromkeys(map(str, range(1_050)), CAR))
+
+    done = import_into(loop_settings, project_id, tmp_path, "yolo")
+
+    assert done["images"] == {"imported": 1_050}
+    assert len(loop_rooms.studio.client.task_ids(project_id)) == 1_050
+    wait_for_reviews(loop_rooms, project_id, 1_050)
