@@ -22,6 +22,7 @@ from loop.regions import Box
 from loop.storage.text_file import read_text
 
 INSTANCES = "instances"  # how the file of COCO itself begins that has the boxes
+PARTS = ("images", "annotations", "categories")
 EXPECTED = "a JSON file with `images`, `annotations` and `categories`"
 MOST_UNREAD = 3  # unread parts of one image that are named
 
@@ -61,22 +62,23 @@ def read_coco(root: Path) -> ForeignDataset:
 
 def _is_coco(path: Path) -> bool:
     content = _load(path)
-    return isinstance(content, Mapping) and bool(content.get("categories")) and "images" in content
+    lists = [content.get(key) for key in PARTS] if isinstance(content, Mapping) else [None]
+    return all(isinstance(part, list) for part in lists) and bool(content["categories"])
 
 
 def _read_file(folder: ImageFolder, name: str) -> Iterator[ForeignImage]:
     content = _load(folder.path(name))
     categories = {
         category.get("id"): category.get("name")
-        for category in content.get("categories") or ()
+        for category in content["categories"]
         if isinstance(category, Mapping) and isinstance(category.get("id"), int | str)
     }
     objects: dict[object, list[_Object | object]] = defaultdict(list)
-    for item in content.get("annotations") or ():
+    for item in content["annotations"]:
         if isinstance(item, _Object) and isinstance(item.image, int | str):
             objects[item.image].append(item)
     beside = (str(PurePosixPath(name).parent).removeprefix("."), "", "images")
-    for image in content.get("images") or ():
+    for image in content["images"]:
         fields = image if isinstance(image, Mapping) else {}
         image_id, file_name = fields.get("id"), fields.get("file_name")
         own = objects.pop(image_id, []) if isinstance(image_id, int | str) else []
