@@ -18,8 +18,8 @@ import loop.references.index
 import loop.references.plan
 import loop.serving.refresh
 import loop.serving.retire
-import loop.taxonomy.match
 import loop.taxonomy.reapply
+import loop.taxonomy.run
 import loop.training.after_reviews
 import loop.training.retrain
 from loop.discovery.clustering import ClusterPolicy
@@ -107,11 +107,9 @@ def discover_all() -> str:
 
 
 def match(project_id: int) -> str:
-    """Match detections with a new vector to the taxonomy, and write the matches into Label Studio."""
+    """Give open tasks labels by references, match new detections to the taxonomy, and write both into Label Studio."""
     step_back()
-    return _run_alone(
-        "match", project_id, lambda rooms: loop.taxonomy.match.match_detections(rooms.taxonomies, project_id)
-    )
+    return _run_alone("match", project_id, lambda rooms: loop.taxonomy.run.run(rooms.taxonomies, project_id))
 
 
 def reapply(project_id: int, token: str) -> str:
@@ -182,8 +180,7 @@ def _ask_again(rooms: Rooms) -> str:
         _succeeds(project, lambda project: ask_when_due(rooms.trainings, project.id))
         _succeeds(project, lambda project: catch_up(rooms.registry, project.id))
     to_index = _find_due(projects, partial(loop.references.plan.is_due, rooms.references))
-    others = [project for project in projects if project.id not in to_index]
-    to_match = _find_due(others, partial(loop.taxonomy.match.is_due, rooms.taxonomies))
+    to_match = _find_due(projects, partial(loop.taxonomy.run.is_due, rooms.taxonomies))
     to_train = [training.project_id for training in rooms.trainings.store.open()]
     for ask, ids in (
         (rooms.queue.ask_review, to_review),

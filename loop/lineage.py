@@ -199,7 +199,7 @@ def _trace_uses(trainings: TrainingRoom, project_id: int) -> Iterator[ReviewUse]
 def _trace_shown(
     prediction: LoggedPrediction, region_id: str, judged: Sequence[VerdictRecord]
 ) -> Iterator[ShownRegion]:
-    for is_candidate, regions in ((False, prediction.regions), (True, prediction.candidates)):
+    for is_candidate, regions in ((False, prediction.regions), (True, (*prediction.candidates, *prediction.foreign))):
         for region in regions:
             if region.id == region_id:
                 yield ShownRegion(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -53,6 +53,21 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelSource:
+    """
+    The source of a label that the nearest references gave to a detection.
+
+    The detector saw an object of the class *class_name* with a *confidence*. *match* is the score of the vote, and
+    *voters* are the references for it, by key, with their similarity.
+    """
+
+    class_name: str
+    confidence: float
+    match: float
+    voters: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Region:
     """
     One labelled box, predicted or drawn.
@@ -60,7 +75,8 @@ class Region:
     *box* encloses the region. *rotation* is by how many degrees the region was turned before it was enclosed; *shape*
     names a region that was no rectangle: a polygon, an ellipse or a brush stroke. *score* is the detector's confidence,
     None for a region drawn by hand. *label* is the first label chosen, empty where the region has none;
-    *further_labels* are the others. *double_of* is the id of a surer region that shows the same object.
+    *further_labels* are the others. *double_of* is the id of a surer region that shows the same object. *source* tells
+    where the label came from if it is not the detector's own.
     """
 
     id: str
@@ -71,6 +87,7 @@ class Region:
     further_labels: tuple[str, ...] = ()
     shape: str = ""
     double_of: str = ""
+    source: LabelSource | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +152,8 @@ def write_region(region: Region) -> dict[str, Any]:
         content["shape"] = region.shape
     if region.double_of:
         content["double_of"] = region.double_of
+    if region.source:
+        content["source"] = asdict(region.source)
     return content
 
 
@@ -149,7 +168,13 @@ def read_region(content: dict[str, Any]) -> Region:
         further_labels=tuple(content.get("further_labels", ())),
         shape=content.get("shape", ""),
         double_of=content.get("double_of", ""),
+        source=_read_source(content["source"]) if "source" in content else None,
     )
+
+
+def _read_source(content: dict[str, Any]) -> LabelSource:
+    voters = tuple((str(key), float(similarity)) for key, similarity in content["voters"])
+    return LabelSource(content["class_name"], content["confidence"], content["match"], voters)
 
 
 def write_regions(regions: Iterable[Region]) -> list[dict[str, Any]]:

@@ -119,11 +119,10 @@ class Settings(EnvironmentSettings):
     notify_secret: str = Field("", description="key that signs notices: any text; empty: derived from the webhook key")
     embedder: str = Field(
         "",
-        description="embedder of the vectors: efficientnet:, yolo:, open_clip:MODEL/TAG-OR-PATH, open_clip:FOLDER or "
-        "none; empty: efficientnet:, or yolo: where an installation was made with that default",
+        description="efficientnet:, yolo:, open_clip:MODEL/TAG-OR-PATH, open_clip:FOLDER or none; empty: the default",
     )
     match_seconds: float = Field(
-        0.5, ge=0, description="seconds that /predict may spend on matches to the taxonomy; 0: it shows no matches"
+        0.5, ge=0, description="seconds that /predict may spend on labels by references and on matches; 0: neither"
     )
     discover_every: int = Field(
         86_400, ge=0, description="seconds between discoveries of clusters of the unknown; 0: only by hand"

@@ -32,6 +32,7 @@ from loop.rates.shadow_store import ShadowStore
 from loop.rates.store import RateStore
 from loop.references import milvus_server
 from loop.references.changed_tasks import TaskStates
+from loop.references.label_counts import LabelCounts
 from loop.references.milvus_client import Milvus
 from loop.references.room import ReferencesRoom
 from loop.references.vector_store import VectorStore
@@ -53,6 +54,7 @@ from loop.storage.file_store import FileStore
 from loop.storage.home_folder import make_home
 from loop.storage.installation_store import InstallationStore
 from loop.storage.keys import DerivedSecrets
+from loop.taxonomy.label_pass_store import LabelPassStore
 from loop.taxonomy.match_request import TaxonomyMatching
 from loop.taxonomy.match_store import MatchStore
 from loop.taxonomy.room import TaxonomyRoom
@@ -210,6 +212,8 @@ class RoomBuilder:
             TaxonomyRoom,
             store=TaxonomyLog(self.engine),
             matches=MatchStore(self.engine),
+            counts=LabelCounts(self.engine),
+            passes=LabelPassStore(self.engine),
             group_field=self._settings.group_field,
         )
 

@@ -1,10 +1,13 @@
 """Boxes and regions."""
 
+import json
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.regions import Box, Region, enclosing, find_doubles, mark_doubles, read_region, write_region
+from loop.regions import Box, LabelSource, Region, enclosing, find_doubles, mark_doubles, read_region, write_region
 
 sides = st.floats(-0.5, 1.5)
 
@@ -85,3 +88,11 @@ def test_the_surest_box_stands_in_whatever_order_they_come():
 
     assert (fruit.label, fruit.double_of, vegetable.label, vegetable.double_of) == ("Fruit", "", "Vegetable", "fruit")
     assert read_region(write_region(vegetable)) == vegetable
+
+
+def test_the_source_of_a_label_survives_the_records():
+    source = LabelSource("dog", 0.4, 0.81, (("reference", 0.93), ("another", 0.9)))
+    region = Region("a", Box(0.1, 0.1, 0.3, 0.3), "Person", 0.57, source=source)
+
+    assert read_region(json.loads(json.dumps(write_region(region)))) == region
+    assert "source" not in write_region(replace(region, source=None))

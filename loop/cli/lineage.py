@@ -116,7 +116,9 @@ def _region_lines(history: RegionLineage) -> Iterator[tuple[str, str]]:
 
 
 def _describe_match(match: MatchTrace) -> Iterator[str]:
-    yield f"{match.node or 'unknown'} {match.score:.2f} in the taxonomy, task {match.task}, by {match.embedder}"
+    answer = f"{match.node or 'unknown'} {match.score:.2f} in the taxonomy"
+    answer = f"{match.label} {match.score:.2f} as its label" if match.label else answer
+    yield f"{answer}, task {match.task}, by {match.embedder}"
     for voter in match.voters:
         where = "no longer a reference" if voter.task is None else f"task {voter.task} region {voter.region}"
         yield f"  {voter.similarity:.3f} {voter.label or ''} {where}"
@@ -129,7 +131,9 @@ def _describe_shown(shown: ShownRegion) -> str:
         status = f"kept back as a double of the surer {shown.region.double_of}{verdict}"
     status = "by a shadow, not shown" if shown.is_shadow else status
     confidence = "" if shown.region.score is None else f" {shown.region.score:.2f}"
-    prediction = f"{shown.region.label}{confidence} on task {shown.task} by {shown.version}, {status}"
+    source = shown.region.source
+    origin = f" by references, detected as {source.class_name} {source.confidence:.2f}," if source else ""
+    prediction = f"{shown.region.label}{confidence}{origin} on task {shown.task} by {shown.version}, {status}"
     served = f"in the {shown.stream} (score {shown.task_score:.3f}), execution {shown.execution or 'not known'}"
     return f"{prediction}, {served}, {shown.served_at:%Y-%m-%d %H:%M:%S}"
 

@@ -70,6 +70,7 @@ class PredictionChanges(TypedDict, total=False):
 
     group: int | None
     result: list[dict[str, Any]]
+    score: float
     task_id: int
     project_id: int
 

@@ -124,7 +124,7 @@ def _sort_groups(groups: Mapping[str, T], by: Grouping) -> dict[str, T]:
 def group_seconds(tasks: Sequence[TimedTask], by: Grouping) -> dict[str, dict[str, Seconds]]:
     """Measure seconds by group; empty by label, because a task has many labels."""
     groups: dict[str, list[TimedTask]] = {}
-    for task in tasks if by != Grouping.LABEL else ():
+    for task in tasks if by not in (Grouping.LABEL, Grouping.SOURCE) else ():
         groups.setdefault(getattr(task, by.value), []).append(task)
     return {name: measure_with_and_without(members) for name, members in _sort_groups(groups, by).items()}
 

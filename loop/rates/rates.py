@@ -14,6 +14,7 @@ from loop.reviews.verdicts import Decision
 
 AUDIT = "audit"  # the stream of a random share of all tasks
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
+DETECTOR, REFERENCES = "detector", "references"  # sources of labels
 NO_VALUE = "(none)"  # of a task whose data lacks the field
 
 
@@ -26,6 +27,7 @@ class Grouping(StrEnum):
     WEEK = "week"  # of the review, ISO 8601
     COHORT = "cohort"  # a field of the task's data
     ANNOTATOR = "annotator"  # Label Studio's id of the person
+    SOURCE = "source"  # of the label: the detector or references; of a missed object, nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class RatedVerdict:
     annotator: str = NO_VALUE
     confidence: float | None = None
     reviewed_at: datetime = LONG_AGO
+    source: str = DETECTOR
 
 
 def name_cohort(data: Mapping[str, object], field: str) -> str:

@@ -13,7 +13,7 @@ from loop.notices import NoticeKind
 from loop.rates.alerts import Alert, read_alert
 from loop.rates.audit import PredictedTask
 from loop.rates.doubles import JudgedDouble
-from loop.rates.rates import NO_VALUE, Grouping, RatedVerdict, Rates, name_cohort, rate_groups
+from loop.rates.rates import DETECTOR, NO_VALUE, REFERENCES, Grouping, RatedVerdict, Rates, name_cohort, rate_groups
 from loop.regions import read_regions
 from loop.reviews.verdicts import Decision
 from loop.serving.queue_order import task_score
@@ -138,6 +138,7 @@ def _read_verdict(row: sa.Row[Any], cohort: str) -> RatedVerdict:
         annotator=NO_VALUE if row.annotator is None else str(row.annotator),
         confidence=predicted.get("score"),
         reviewed_at=row.reviewed_at,
+        source=(REFERENCES if predicted.get("source") else DETECTOR) if predicted else NO_VALUE,
     )
 
 

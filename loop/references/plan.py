@@ -73,7 +73,7 @@ def _collect_facts(references: ReferencesRoom, project_id: int, task_ids: Sequen
         facts.append(
             TaskFacts(
                 task_id,
-                TaskPrediction(shown.image, shown.version, (*shown.regions, *shown.candidates)) if shown else None,
+                TaskPrediction(shown.image, shown.version, shown.boxes) if shown else None,
                 TaskReview(image, review.review.regions, _find_begin(review.review)) if review and image else None,
                 tuple(judged.get(task_id, ())),
                 tuple(named.get(task_id, ())),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -61,6 +61,16 @@ class LogSearch:
         query = sa.select(predictions.c.task_id).where(*conditions).order_by(predictions.c.score).limit(most)
         with self._engine.connect() as connection:
             return list(connection.scalars(query))
+
+    def find_unused(self, project_id: int, version: str, among: Collection[int]) -> list[int]:
+        """Return those of the tasks that a version predicted and nobody has reviewed, by the score of the newest."""
+        of_version = (predictions.c.project_id == project_id, predictions.c.version == version)
+        is_shown = (sa.not_(predictions.c.is_shadow), has_boxes(), is_unused())
+        query = sa.select(predictions.c.task_id, predictions.c.score).where(*of_version, *is_shown)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(predictions.c.id))
+            scores = {row.task_id: row.score for row in rows if row.task_id in among}
+        return sorted(scores, key=lambda task_id: (scores[task_id], task_id))
 
 
 def has_boxes() -> sa.ColumnElement[bool]:

@@ -1,12 +1,14 @@
-"""The part of the taxonomy that serving needs: the matches of shown boxes, ready to be written into a result."""
+"""The part of the taxonomy that serving needs: matches, ready to be written into a result, and votes for labels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
+from loop.label_studio.label_config import LabelConfig
 from loop.label_studio.projects import Project
 from loop.serving.predict import Suggestion
+from loop.serving.reference_labels import LabelVote
 
 
 class Matches(Protocol):
@@ -17,12 +19,30 @@ class Matches(Protocol):
 
 
 MatchBatch = Callable[[Sequence[Suggestion]], Mapping[int, Matches]]  # the matches of each task, by its id
-MatchRequest = Callable[[int, str, Sequence[Suggestion]], Mapping[int, Matches]]  # of a project with a label config
+LabelVotes: TypeAlias = Mapping[int, Mapping[str, LabelVote]]  # by task, and by the region's id
+VoteBatch = Callable[[Sequence[str], Sequence[Suggestion]], LabelVotes]  # of labels that no class of the version is
 
 
 def match_nothing(_: Sequence[Suggestion]) -> Mapping[int, Matches]:
     """Return no matches."""
     return {}
+
+
+def vote_for_nothing(_labels: Sequence[str], _: Sequence[Suggestion]) -> LabelVotes:
+    """Return no votes."""
+    return {}
+
+
+class RequestMatching(Protocol):
+    """Matches the suggestions of requests, each within its time limit."""
+
+    def __call__(self, project_id: int, label_config: str, suggestions: Sequence[Suggestion]) -> Mapping[int, Matches]:
+        """Return the matches of shown boxes to the taxonomy, by task."""
+
+    def vote(
+        self, project_id: int, config: LabelConfig, labels: Sequence[str], suggestions: Sequence[Suggestion]
+    ) -> LabelVotes:
+        """Return the votes of the nearest references for *labels*, on the boxes of suggestions."""
 
 
 class Matching(Protocol):
@@ -31,5 +51,5 @@ class Matching(Protocol):
     def find_recorded(self, project: Project, suggestions: Sequence[Suggestion]) -> Mapping[int, Matches]:
         """Return the recorded matches of suggestions, by task."""
 
-    def while_answering(self) -> MatchRequest:
-        """Return the function that matches the suggestions of a request, within its time limit."""
+    def while_answering(self) -> RequestMatching:
+        """Return the object that matches the suggestions of requests, each within its time limit."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from loop.errors import PayloadError
 from loop.failures import Fault, attempt_all
+from loop.label_studio.classes import fit_classes
 from loop.label_studio.label_config import LabelConfig
 from loop.label_studio.match_control import write_notes
 from loop.label_studio.payloads import Task
@@ -18,9 +19,10 @@ from loop.label_studio.prediction_import import NewPrediction
 from loop.label_studio.result_format import write_result
 from loop.label_studio.tasks import StoredTask
 from loop.registry.loaded_version import LoadedVersion
-from loop.serving.matching import MatchBatch
+from loop.serving.matching import MatchBatch, VoteBatch, vote_for_nothing
 from loop.serving.predict import Suggestion, predict, suggest_nothing
 from loop.serving.queue_order import AuditPolicy, audit_draw, audit_score
+from loop.serving.reference_labels import give_labels, list_voted
 from loop.serving.room import ServingRoom
 from loop.serving.store import AUDIT, QUEUE, LoggedPrediction
 
@@ -61,16 +63,17 @@ def pre_annotate(
     tasks: Sequence[StoredTask],
     *,
     match: MatchBatch,
+    vote: VoteBatch = vote_for_nothing,
     run: PredictionRun = PredictionRun(),
 ) -> list[PreAnnotation]:
     """
     Predict tasks with one version: one pre-annotation for each, in their order, logged before anyone sees it.
 
     A task that cannot be read or predicted gets an empty one with the error, and is not logged; without a detector
-    nothing is logged. *match* returns the matches of suggestions by task. Raises DetectorBroken where the version
-    detects on no image any more.
+    nothing is logged. *match* returns the matches of suggestions by task, *vote* the votes of the references for labels
+    that no class of the version is. Raises DetectorBroken where the version detects on no image any more.
     """
-    suggestions = suggest(tasks, config, served, serving, run.deadline)
+    suggestions = _label(suggest(tasks, config, served, serving, run.deadline), config, served, vote)
     entries = make_log_entries(serving, suggestions, project_id, execution=run.execution or str(uuid.uuid4()))
     pairs = list(zip(suggestions, entries, strict=True))
     if served.detector is not None:
@@ -86,6 +89,15 @@ def pre_annotate(
         prediction = NewPrediction(suggestion.task_id, suggestion.version, score, result)
         answers.append(PreAnnotation(suggestion, prediction))
     return answers
+
+
+def _label(
+    suggestions: Sequence[Suggestion], config: LabelConfig, served: LoadedVersion, vote: VoteBatch
+) -> list[Suggestion]:
+    """Give boxes the labels that no class of the version is, where the references know them."""
+    labels = fit_classes(config, served.detector.class_names).labels if served.detector else ()
+    votes = vote(labels, [each for each in suggestions if list_voted(each)]) if labels else {}
+    return [give_labels(each, votes.get(each.task_id, {}), config) for each in suggestions]
 
 
 def suggest(
@@ -173,6 +185,8 @@ def assign_streams(
                 version=item.version,
                 regions=item.shown,
                 candidates=item.hidden,
+                foreign=item.foreign,
+                size=item.size,
                 threshold=item.threshold,
                 score=item.score if draw is None else audit_score(draw, queue_scores),
                 stream=QUEUE if draw is None else AUDIT,

@@ -7,16 +7,17 @@ import json
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import takewhile
 from typing import Protocol, TypeVar
 
 from loop.errors import DetectionFailed, ImageError
+from loop.label_studio.classes import fit_classes
 from loop.label_studio.label_config import LabelConfig
 from loop.label_studio.payloads import Task
-from loop.regions import Box, Detection, Pixels, Region, mark_doubles
+from loop.regions import Box, Detection, LabelSource, Pixels, Region, mark_doubles
 from loop.registry.loaded_version import LoadedVersion, Thresholds
 from loop.serving.queue_order import NOTHING_KNOWN, task_score
 from loop.vision.addresses import identify
@@ -52,9 +53,10 @@ class Suggestion:
     The suggestion for one task; a task whose image cannot be read has one too.
 
     *shown* are the shown boxes, *hidden* the held-back boxes, the doubles of shown boxes among them. *unmapped* counts
-    the detections whose class the label config lacks. *image* is the identity of the image's address, *size* its width
-    and height in pixels. Where the task could not be predicted, *error* has the reason and *size* is (0, 0); *is_late*:
-    there was no time to try. *is_blind*: no class of the version is a label, so that nothing could be suggested.
+    the detections whose class the label config lacks; *foreign* are these boxes, if the config has labels that no class
+    of the version is. *image* is the identity of the image's address, *size* its width and height in pixels. Where the
+    task could not be predicted, *error* has the reason and *size* is (0, 0); *is_late*: there was no time to try.
+    *is_blind*: no class of the version is a label, so that nothing could be suggested by the detector alone.
     """
 
     task_id: int
@@ -66,6 +68,7 @@ class Suggestion:
     image: str = ""
     size: tuple[int, int] = (0, 0)
     unmapped: int = 0
+    foreign: tuple[Region, ...] = ()
     error: str | None = None
     is_late: bool = False
     is_blind: bool = False
@@ -76,14 +79,23 @@ class Suggestion:
         return self.is_blind and not self.shown and not self.hidden
 
     def notes(self) -> dict[str, str]:
-        """Return what the editor shows beside shown boxes, by their ids: the labels of their doubles."""
+        """Return what the editor shows beside shown boxes, by their ids: labels by references, labels of doubles."""
+        given = {region.id: [_describe(region.source)] for region in self.shown if region.source}
+        doubles = {region_id: [note] for region_id, note in self._note_doubles().items()}
+        return {key: "\n".join(given.get(key, []) + doubles.get(key, [])) for key in given | doubles}
+
+    def _note_doubles(self) -> dict[str, str]:
         labels = {region.id: region.label for region in self.shown}
         doubles: dict[str, dict[str, str]] = {}
         for region in self.hidden:
-            if region.double_of and region.label != labels[region.double_of]:
+            if region.double_of in labels and region.label != labels[region.double_of]:
                 named = f"{region.label} {region.score or 0.0:.2f}"
                 doubles.setdefault(region.double_of, {}).setdefault(region.label, named)
         return {region_id: f"{ALSO}{', '.join(named.values())}" for region_id, named in doubles.items()}
+
+
+def _describe(source: LabelSource) -> str:
+    return f"label by references {source.match:.2f}; detected as {source.class_name} {source.confidence:.2f}"
 
 
 def predict(
@@ -104,12 +116,18 @@ def predict(
         yield from (_make_empty(task, served.version, limits.display, error=served.error) for task in tasks)
         return
     names = config.label_map(served.detector.class_names)
+    lacks = bool(fit_classes(config, served.detector.class_names).labels)
     detect, begun = partial(_detect, served.detector, limits.floor, deadline), 0
     in_time = takewhile(lambda _: time.monotonic() < deadline, tasks)
     for task, result in zip(tasks, images.map(detect, in_time, at_once=served.detector.at_once), strict=False):
         begun += 1
         if isinstance(result, _Detected):
-            yield _make_suggestion(task, served.version, result, names, config, limits)
+            suggestion = _make_suggestion(task, served.version, result, names, config, limits)
+            yield (
+                replace(suggestion, foreign=_make_foreign(suggestion, result.detections, names))
+                if lacks
+                else suggestion
+            )
         elif result is None:
             yield _make_late(task, served.version, limits.display)
         else:
@@ -180,6 +198,15 @@ def hold_doubles_back(suggestion: Suggestion, config: LabelConfig) -> Suggestion
     )
 
 
+def _make_foreign(
+    suggestion: Suggestion, detections: Sequence[Detection], names: Mapping[str, str]
+) -> tuple[Region, ...]:
+    """Return the detections of classes that the label config lacks, with the names of the classes as their labels."""
+    foreign = [detection for detection in detections if detection.class_name not in names]
+    own_names = {detection.class_name: detection.class_name for detection in foreign}
+    return tuple(_make_regions(suggestion.version, suggestion.task_id, foreign, own_names))
+
+
 def _make_regions(version: str, task_id: int, detections: Sequence[Detection], names: dict[str, str]) -> list[Region]:
     """
     Return the regions of detections of known classes, each with an id made of its content.
@@ -192,13 +219,14 @@ def _make_regions(version: str, task_id: int, detections: Sequence[Detection], n
     for detection in detections:
         if detection.class_name in names and _has_extent(detection.box):
             box, label = detection.box, names[detection.class_name]
-            region_id = _region_id(version, task_id, label, box, times[label, box])
-            regions.append(Region(region_id, box, label, detection.confidence))
+            content = region_id(version, task_id, label, box, times[label, box])
+            regions.append(Region(content, box, label, detection.confidence))
             times[label, box] += 1
     return regions
 
 
-def _region_id(version: str, task_id: int, label: str, box: Box, number: int) -> str:
+def region_id(version: str, task_id: int, label: str, box: Box, number: int = 0) -> str:
+    """Return the id of a predicted region, made of its content."""
     content = json.dumps([version, task_id, label, box.x0, box.y0, box.x1, box.y1, number])
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 

@@ -61,10 +61,10 @@ class Predictor:
         clock; a job predicts them. Raises PayloadError where the label config has nothing to predict for.
         """
         config, run = self._read(project_id, label_config), PredictionRun(deadline=self._deadline(began))
-        match = partial(self._match, project_id, label_config)
+        match, vote = partial(self._match, project_id, label_config), partial(self._match.vote, project_id, config)
+        work = partial(pre_annotate, self._serving, project_id, config, match=match, vote=vote, run=run)
         place = self._place_of(project_id)
-        arguments = self._serving, project_id, config
-        answers = self._answer(place, lambda served: pre_annotate(*arguments, served, tasks, match=match, run=run))
+        answers = self._answer(place, lambda served: work(served, tasks))
         late = sum(answer.suggestion.is_late for answer in answers)
         for answer in answers:
             if answer.suggestion.error and not answer.suggestion.is_late:

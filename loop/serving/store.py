@@ -23,6 +23,8 @@ class LoggedPrediction:
     The prediction of one version for one task. It holds while the task shows *image*: ids are given out again.
 
     *regions* are the shown boxes, *candidates* the held-back boxes, above the floor and under the *threshold*.
+    *foreign* are detections of classes that the label config lacks, which may get a label by references; *size* is the
+    width and height of the image, None in old entries.
     *propensity* is the chance that the task is in the audit, *execution* the request or job that made the prediction.
     The prediction of a shadow is logged and judged, but not shown.
     """
@@ -40,7 +42,14 @@ class LoggedPrediction:
     image: str = ""
     execution: str = ""
     is_shadow: bool = False
+    foreign: tuple[Region, ...] = ()
+    size: tuple[int, int] | None = None
     id: int = 0
+
+    @property
+    def boxes(self) -> tuple[Region, ...]:
+        """All its boxes: shown, held back and foreign."""
+        return (*self.regions, *self.candidates, *self.foreign)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +122,14 @@ class PredictionLog(LogSearch):
             return list(connection.scalars(query))
 
     def with_region(self, project_id: int, region_id: str) -> list[LoggedPrediction]:
-        """Return every prediction that has a region or a candidate with this id, oldest first."""
-        contents = (sa.cast(column, sa.Text) for column in (predictions.c.regions, predictions.c.candidates))
+        """Return every prediction that has a region with this id, shown or not, oldest first."""
+        columns = predictions.c
+        contents = (sa.cast(column, sa.Text) for column in (columns.regions, columns.candidates, columns.foreign_boxes))
         may_have = sa.or_(*(text.contains(region_id, autoescape=True) for text in contents))
         query = sa.select(predictions).where(predictions.c.project_id == project_id, may_have)
         with self._engine.connect() as connection:
             entries = [_read(row) for row in connection.execute(query.order_by(predictions.c.id))]
-        return [
-            entry for entry in entries if region_id in {region.id for region in (*entry.regions, *entry.candidates)}
-        ]
+        return [entry for entry in entries if region_id in {region.id for region in entry.boxes}]
 
     def find_replaced(
         self, project_id: int, before: datetime, *, versions: Iterable[str], after: int, until: int, most: int
@@ -156,7 +164,13 @@ class PredictionLog(LogSearch):
 
         The rows are written anew: SQLite gives the space of deleted rows back, but not that of rows that shrink.
         """
-        dropped = {"regions": [], "candidates": [], "image": "", "dropped_at": datetime.now(UTC)}
+        dropped: dict[str, Any] = {
+            "regions": [],
+            "candidates": [],
+            "foreign_boxes": None,
+            "image": "",
+            "dropped_at": datetime.now(UTC),
+        }
         others = [column for column in predictions.c if column.name not in dropped]
         change = predictions.delete().where(predictions.c.id.in_(ids), has_boxes(), is_unused()).returning(*others)
         with self._engine.begin() as connection:
@@ -168,7 +182,7 @@ class PredictionLog(LogSearch):
 
 def _repeats(entry: LoggedPrediction, newest: LoggedPrediction | None) -> bool:
     def content(prediction: LoggedPrediction) -> tuple[object, ...]:
-        return prediction.version, prediction.image, prediction.regions, prediction.threshold
+        return prediction.version, prediction.image, prediction.regions, prediction.foreign, prediction.threshold
 
     return newest is not None and content(entry) == content(newest)
 
@@ -181,6 +195,9 @@ def _row(entry: LoggedPrediction) -> dict[str, Any]:
         "version": entry.version,
         "regions": write_regions(entry.regions),
         "candidates": write_regions(entry.candidates),
+        "foreign_boxes": write_regions(entry.foreign) or None,
+        "width": entry.size[0] if entry.size else None,
+        "height": entry.size[1] if entry.size else None,
         "threshold": entry.threshold,
         "score": entry.score,
         "stream": entry.stream,
@@ -199,6 +216,8 @@ def _read(row: sa.Row[Any]) -> LoggedPrediction:
         version=row.version,
         regions=read_regions(row.regions),
         candidates=read_regions(row.candidates),
+        foreign=read_regions(row.foreign_boxes or ()),
+        size=(row.width, row.height) if row.width else None,
         threshold=row.threshold,
         score=row.score,
         stream=row.stream,

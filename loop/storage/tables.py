@@ -108,6 +108,9 @@ predictions = Table(
     Column("version", Name, nullable=False),
     Column("regions", JSON, nullable=False),  # shown boxes
     Column("candidates", JSON, nullable=False),  # held-back boxes: above the floor, under the threshold
+    Column("foreign_boxes", JSON(none_as_null=True)),  # of classes that the label config lacks
+    Column("width", Integer),  # of the image, in pixels
+    Column("height", Integer),
     Column("threshold", Float, nullable=False),
     Column("score", Float, nullable=False),
     Column("stream", String(8), nullable=False),

@@ -78,6 +78,16 @@ named_boxes = Table(  # members of promoted clusters: references, until a review
     Column("named_at", Instant, nullable=False),
 )
 
+label_passes = Table(  # the last pass that gave open tasks labels by references
+    "label_passes",
+    metadata,
+    Column("project_id", Id, primary_key=True, autoincrement=False),
+    Column("state", Name, nullable=False),  # the version, the embedder and the references that it voted with
+    Column("seen_until", Instant),  # vectors of detections made until then were voted on
+    Column("seconds", Float, nullable=False),
+    Column("ended_at", Instant, nullable=False),
+)
+
 task_groups = Table(  # groups of tasks that show similar objects; the queue is spread over them
     "task_groups",
     metadata,

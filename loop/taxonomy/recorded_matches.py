@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -19,7 +19,7 @@ from loop.taxonomy.room import TaxonomyRoom
 from loop.vision.embedding import Space
 
 if TYPE_CHECKING:
-    from loop.taxonomy.voting import Match, Vote
+    from loop.taxonomy.voting import Match
 
 PredictedRegions = tuple[int, str, Sequence[Region]]  # a task, its image, regions on it
 MatchesByTask: TypeAlias = "dict[int, dict[str, Match]]"  # by the region's id
@@ -38,13 +38,18 @@ class Voter:
 
 @dataclass(frozen=True, slots=True)
 class MatchTrace:
-    """The match of a region to the taxonomy, with its voters; *node* None is unknown."""
+    """
+    The match of a region to the taxonomy, with its voters; *node* None is unknown.
+
+    With a *label* it is the vote by which a region got that label by references.
+    """
 
     task: int
     embedder: str
     node: str | None
     score: float
     voters: list[Voter]
+    label: str = ""
 
 
 def find_task_matches(
@@ -91,7 +96,7 @@ def find_suggestion_matches(
 def trace_matches(
     taxonomies: TaxonomyRoom, project_id: int, predictions: Sequence[LoggedPrediction], region_id: str
 ) -> Iterator[MatchTrace]:
-    """Yield the match of each place of a region, by the embedder in use."""
+    """Yield the match of each place of a region, by the embedder in use, and the vote that gave it a label, if any."""
     source = find_source(taxonomies.references, project_id)
     if source is None:
         return
@@ -99,19 +104,33 @@ def trace_matches(
     keys = {
         entry_key(crop_key(prediction.image, region.box.clip()), prediction.task_id, space): prediction.task_id
         for prediction in predictions
-        for region in (*prediction.regions, *prediction.candidates)
+        for region in prediction.boxes
         if region.id == region_id
     }
     matches = taxonomies.matches.of_keys(project_id, space, keys)
-    voters = {vote.reference for match in matches.values() for vote in match.votes}
+    labelled = [
+        (prediction.task_id, region.label, region.source)
+        for prediction in predictions
+        for region in prediction.regions
+        if region.id == region_id and region.source
+    ]
+    votes = [[(vote.reference, vote.score) for vote in match.votes] for match in matches.values()]
+    voters = {
+        reference for of_match in (*votes, *(given.voters for _, _, given in labelled)) for reference, _ in of_match
+    }
     references = taxonomies.references.vectors.of_keys(project_id, space, CollectionKind.REFERENCES, voters)
-    for key, match in matches.items():
-        traced = [_trace_vote(vote, references.get(vote.reference)) for vote in match.votes]
-        yield MatchTrace(keys[key], space.name, match.node, match.score, traced)
+    for (key, match), of_match in zip(matches.items(), votes, strict=True):
+        yield MatchTrace(keys[key], space.name, match.node, match.score, _trace_voters(of_match, references))
+    for task, label, given in labelled[-1:]:
+        yield MatchTrace(task, space.name, None, given.match, _trace_voters(given.voters, references), label)
 
 
-def _trace_vote(vote: Vote, row: VectorRow | None) -> Voter:
+def _trace_voters(votes: Iterable[tuple[str, float]], references: Mapping[str, VectorRow]) -> list[Voter]:
+    return [_trace_voter(reference, similarity, references.get(reference)) for reference, similarity in votes]
+
+
+def _trace_voter(reference: str, similarity: float, row: VectorRow | None) -> Voter:
     if row is None:
-        return Voter(vote.score, vote.reference)
+        return Voter(similarity, reference)
     entry = row.wanted.entry
-    return Voter(vote.score, vote.reference, entry.label, entry.task, entry.region)
+    return Voter(similarity, reference, entry.label, entry.task, entry.region)

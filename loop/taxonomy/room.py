@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from loop.label_studio.room import StudioRoom
 from loop.rates.room import RatesRoom
+from loop.references.label_counts import LabelCounts
 from loop.references.room import ReferencesRoom
 from loop.registry.room import RegistryRoom
 from loop.serving.store import PredictionLog
+from loop.taxonomy.label_pass_store import LabelPassStore
 from loop.taxonomy.match_store import MatchStore
 from loop.taxonomy.store import TaxonomyLog
 from loop.vision.room import VisionRoom
@@ -26,4 +28,6 @@ class TaxonomyRoom:
     references: ReferencesRoom
     store: TaxonomyLog
     matches: MatchStore
+    counts: LabelCounts
+    passes: LabelPassStore
     group_field: str = ""

@@ -83,6 +83,15 @@ def test_a_class_that_the_config_lacks_is_left_out_and_counted():
 
     assert [region.label for region in suggestion.shown] == ["Car"]
     assert suggestion.unmapped == 1
+    assert suggestion.foreign == ()  # all labels are classes: nothing else could be its label
+
+
+def test_a_class_that_the_config_lacks_is_kept_for_labels_that_no_class_is():
+    suggestion = predicted(FakeDetector(CAR, DOG, class_names=("car", "dog")))[0]
+
+    assert [(region.label, region.score) for region in suggestion.foreign] == [("dog", 0.8)]
+    assert suggestion.unmapped == 1
+    assert suggestion.score == pytest.approx(0.9)  # of what is shown
 
 
 def test_a_broken_image_costs_only_itself():

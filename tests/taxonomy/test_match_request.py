@@ -10,7 +10,9 @@ from loop.taxonomy import manage
 from loop.taxonomy.match import match_detections
 from loop.taxonomy.match_request import MatchNow
 from tests.builders import CONFIG, region
+from tests.fakes import FakeImages
 from tests.references.builders import LEFT, RIGHT
+from tests.swap import swap
 from tests.taxonomy.builders import TREE, matching, with_references
 
 
@@ -41,6 +43,35 @@ def test_a_request_takes_what_is_known_and_computes_the_rest(rooms):
         "b2l": "car", "b2r": "person", "c3l": "car", "c3r": "person",
     }  # fmt: skip
     assert len(rooms.vision.embedders.shown) == shown + 2
+
+
+def asked(rooms, now, suggestions, labels=("Person",)):
+    config = rooms.studio.projects.get(1).config()
+    votes = now.vote(1, config, labels, suggestions)
+    return {region_id: vote.label for of_task in votes.values() for region_id, vote in of_task.items()}
+
+
+def test_references_vote_for_a_label_in_the_request_and_each_box_is_embedded_once(rooms):
+    with_references(rooms)
+    manage.apply(rooms.taxonomies, 1, TREE, "test")
+    now = MatchNow(rooms.taxonomies, 5.0)
+    shown = len(rooms.vision.embedders.shown)
+
+    assert asked(rooms, now, [suggestion(rooms, 3, "c")]) == {"c3r": "Person"}  # the other one is a car
+    now(1, CONFIG, [suggestion(rooms, 3, "c")])
+
+    assert len(rooms.vision.embedders.shown) == shown + 2
+
+
+@pytest.mark.parametrize("why", ["no references", "milvus is down", "no time", "none asked", "no image"])
+def test_a_request_without_votes_is_answered_as_before(rooms, why):
+    if why != "no references":
+        with_references(rooms)
+    rooms.references.milvus.is_down = why == "milvus is down"
+    rooms = swap(rooms, (rooms.vision.images, FakeImages(broken=[3] if why == "no image" else [])))
+    now = MatchNow(rooms.taxonomies, 0.0 if why == "no time" else 5.0)
+
+    assert asked(rooms, now, [] if why == "none asked" else [suggestion(rooms, 3, "c")]) == {}
 
 
 def test_a_request_over_its_budget_goes_out_without(rooms, monkeypatch):

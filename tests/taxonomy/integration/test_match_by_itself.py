@@ -4,11 +4,11 @@ import os
 import signal
 from contextlib import closing
 
-import httpx
 import pytest
 
 from loop.wiring import build
 from tests.services import children, loop_running, make_project, project_of, run_loop, settings_of, until
+from tests.taxonomy.integration.builders import ask_predict
 
 pytestmark = pytest.mark.timeout(400)
 TAXONOMY = """
@@ -92,16 +92,6 @@ def categories(result):
     return {tuple(one["value"]["taxonomy"][0]) for one in result if one["type"] == "taxonomy"}
 
 
-def asked(loop_settings, api, project_id, task_id):
-    """What `/predict` answers for a task, as Label Studio asks."""
-    task = api.get(f"/api/tasks/{task_id}/").json()
-    body = {"tasks": [{"id": task_id, "data": task["data"]}], "project": f"{project_id}.1", "model_version": None}
-    body["label_config"] = project_of(api, project_id)["label_config"]
-    auth = (loop_settings.basic_auth_user, loop_settings.basic_auth_pass)
-    answer = httpx.post(f"{loop_settings.local_url}/predict", json=body, auth=auth, timeout=60)
-    return answer.raise_for_status().json()["results"][0]["result"]
-
-
 def test_matches_come_after_prediction_in_requests_and_anew_and_people_are_not_touched(
     api, rooms, loop_settings, loop_up, project, taxonomy
 ):
@@ -120,7 +110,7 @@ def test_matches_come_after_prediction_in_requests_and_anew_and_people_are_not_t
     until(lambda: {"Category: Thing", "Category: Item"} <= views(api, project_id), 60)
 
     matched = next(task for task, result in stored.items() if categories(result))
-    assert categories(asked(loop_settings, api, project_id, matched)) == {("Thing", "Item")}
+    assert categories(ask_predict(loop_settings, api, project_id, matched)) == {("Thing", "Item")}
 
     region = next(one["id"] for one in stored[matched] if one.get("meta"))
     output = run_loop(loop_settings, "lineage", "--project", str(project_id), "--region", region)
@@ -137,20 +127,20 @@ def test_with_milvus_down_predictions_go_out_without_matches_until_it_is_back(
     run_loop(loop_settings, "taxonomy", "apply", str(taxonomy), "--project", str(project_id))
     new, _ = make_project(api, "Elsewhere", 6, labels=("item",), seed=23)  # tasks that nothing is known of
     tasks = [one["id"] for one in api.get("/api/tasks", params={"project": new}).json()["tasks"]]
-    task = next(one for one in tasks if categories(asked(loop_settings, api, project_id, one)))
+    task = next(one for one in tasks if categories(ask_predict(loop_settings, api, project_id, one)))
     (server,) = children(loop_up, "milvus_lite", recursive=False)
     os.kill(server.pid, signal.SIGSTOP)  # alive and silent is the worst case
     try:
-        result = asked(loop_settings, api, project_id, task)
+        result = ask_predict(loop_settings, api, project_id, task)
         assert result
         assert categories(result) == set()
     finally:
         os.kill(server.pid, signal.SIGCONT)
 
     os.kill(server.pid, signal.SIGKILL)
-    assert categories(asked(loop_settings, api, project_id, task)) == set()
+    assert categories(ask_predict(loop_settings, api, project_id, task)) == set()
 
-    until(lambda: categories(asked(loop_settings, api, project_id, task)) == {("Thing", "Item")}, 90)
+    until(lambda: categories(ask_predict(loop_settings, api, project_id, task)) == {("Thing", "Item")}, 90)
 
 
 def test_a_taxonomy_that_is_no_tree_is_refused_by_name(loop_settings, project, tmp_path):

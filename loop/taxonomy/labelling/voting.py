@@ -1,0 +1,79 @@
+"""The votes of the nearest references for labels that no class of a version is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from loop.label_studio.label_config import LabelConfig
+from loop.references.entries import CollectionKind, Neighbour
+from loop.serving.reference_labels import LabelVote
+from loop.taxonomy.match import NEAREST, stack_neighbours
+from loop.taxonomy.room import TaxonomyRoom
+from loop.taxonomy.taxonomy import Node, Taxonomy
+from loop.taxonomy.voting import MatchPolicy, vote
+from loop.vision.embedding import Space, Vectors
+
+POLICY = MatchPolicy(threshold=0.5)  # of a label whose node has no threshold; measured: docs/benchmarks.md
+
+
+class References(Protocol):
+    """The references in one space."""
+
+    def search(self, vectors: Vectors, k: int) -> list[list[Neighbour]]:
+        """Return the *k* nearest references of each vector, nearest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelVoting:
+    """
+    Votes by the *references* in one space, for the *labels* that a version lacks.
+
+    All labels take part, so that a box that looks like a label that the version knows gets no vote. *thresholds* are
+    those of the nodes of the taxonomy in force, by label.
+    """
+
+    config: LabelConfig
+    labels: frozenset[str]
+    thresholds: Mapping[str, float]
+    references: References
+
+    def vote(self, vectors: Vectors) -> list[LabelVote | None]:
+        """Return the vote on each unit vector, float32 (n, dimension); None for another label. Raises MilvusDown."""
+        if not len(vectors):
+            return []
+        hits = self._rename(self.references.search(vectors, NEAREST))
+        labels = (neighbour.entry.label for nearest in hits for neighbour in nearest)
+        names = dict.fromkeys(label for label in labels if label.strip())
+        flat = Taxonomy(tuple(Node(name, labels=(name,), threshold=self.thresholds.get(name)) for name in names))
+        return [
+            LabelVote(match.node, match.score, tuple((voter.reference, voter.score) for voter in match.votes))
+            if match.node in self.labels
+            else None
+            for match in vote(flat, stack_neighbours(flat, hits), POLICY)
+        ]
+
+    def _rename(self, hits: Sequence[Sequence[Neighbour]]) -> list[list[Neighbour]]:
+        """Return neighbours with the labels of today: old reviews have the former names of renamed classes."""
+        labels = self.config.label_map({neighbour.entry.label for nearest in hits for neighbour in nearest})
+
+        def rename(neighbour: Neighbour) -> Neighbour:
+            label = labels.get(neighbour.entry.label, neighbour.entry.label)
+            return Neighbour(replace(neighbour.entry, label=label), neighbour.similarity)
+
+        return [[rename(neighbour) for neighbour in nearest] for nearest in hits]
+
+
+def open_voting(
+    taxonomies: TaxonomyRoom, project_id: int, space: Space, config: LabelConfig, labels: Sequence[str]
+) -> LabelVoting | None:
+    """Return the voting for labels; None before the first references. Raises MilvusDown."""
+    references = taxonomies.references.milvus.find(project_id, CollectionKind.REFERENCES, space)
+    if references is None:
+        return None
+    taxonomy = taxonomies.store.current(project_id) or Taxonomy()
+    thresholds = {
+        label: node.threshold for node in taxonomy.nodes if node.threshold is not None for label in node.labels
+    }
+    return LabelVoting(config, frozenset(labels), thresholds, references)
