@@ -15,6 +15,7 @@ from loop.references.plan import find_source, is_due
 from loop.regions import Box, Region
 from loop.rooms import Rooms
 from loop.settings import Settings
+from loop.taxonomy.labelling import open_tasks
 from loop.taxonomy.recorded_matches import find_region_matches
 from scripts.demo import project, scenes, services
 from scripts.demo.annotator import scene_name
@@ -33,13 +34,16 @@ class CategoryCounts:
     How many insects were matched on a set of scenes.
 
     *detected* of the *objects* have a box, shown or held back; *right* of these are matched to the category. *wrong*
-    counts boxes of other things that are matched to it, too.
+    counts boxes of other things that are matched to it, too. *shown* insects have a box with that label before anybody
+    draws one; *false* counts other boxes with it.
     """
 
     objects: int
     detected: int
     right: int
     wrong: int
+    shown: int
+    false: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,7 @@ def play(run: CategoryRun, say: Callable[[str], None]) -> CategoryOutcome:
     say("new category: matching everything again")
     plan = run.loop("taxonomy", "reapply", "--dry-run")
     run.loop("taxonomy", "reapply", "--token", plan.rsplit("token ", 1)[1].strip())
+    services.wait_until(lambda: not _waits_for_labels(run), "open tasks were not labelled")
     after = _count_matches(run, first)
     say(f"new category: {NEW} more scenes")
     _add_tasks(run, later)
@@ -113,12 +118,22 @@ def table(outcome: CategoryOutcome) -> Table:
     title = f"{NAME}s, which had no label: {outcome.named} of {outcome.clusters} clusters show them"
     title += f" ({outcome.boxes} boxes) and got that name"
     shown = Table(title=title, box=None, title_justify="left")
-    for heading in ("", "insects", "detected", "matched", "boxes of other things"):
+    for heading in ("", "insects", "detected", "matched", "others matched", f"shown as {NAME}", "others shown"):
         shown.add_column(heading, justify="right" if heading else "left", no_wrap=True)
     for name, counts in outcome.rows.items():
-        share = f"{counts.right} ({counts.right / counts.detected:.0%})" if counts.detected else "0"
-        shown.add_row(name, str(counts.objects), str(counts.detected), share, str(counts.wrong))
+        matched, ready = (_share(count, counts.detected) for count in (counts.right, counts.shown))
+        numbers = (str(counts.objects), str(counts.detected), matched, str(counts.wrong), ready, str(counts.false))
+        shown.add_row(name, *numbers)
     return shown
+
+
+def _share(count: int, of: int) -> str:
+    return f"{count} ({count / of:.0%})" if of else "0"
+
+
+def _waits_for_labels(run: CategoryRun) -> bool:
+    """Return whether open tasks wait for labels by references."""
+    return open_tasks.is_waiting(run.rooms.taxonomies, run.rooms.studio.projects.get(run.project_id))
 
 
 def _add_tasks(run: CategoryRun, added: Sequence[Scene]) -> None:
@@ -132,7 +147,8 @@ def _add_tasks(run: CategoryRun, added: Sequence[Scene]) -> None:
         if len(predicted) < len(added) or is_due(rooms.references, rooms.studio.projects.get(project_id)):
             return False
         source = find_source(rooms.references, project_id)
-        return source is not None and not rooms.taxonomies.matches.find_unmatched(project_id, source.space, 1)
+        is_unmatched = source is None or rooms.taxonomies.matches.find_unmatched(project_id, source.space, 1)
+        return not is_unmatched and not _waits_for_labels(run)
 
     services.wait_until(is_done, "new scenes were not matched")
 
@@ -153,7 +169,7 @@ def _count_matches(run: CategoryRun, added: Sequence[Scene]) -> CategoryCounts:
     assert source is not None
     counts: Counter[str] = Counter()
     for task, prediction in rooms.serving.predictions.newest(project_id, by_task).items():
-        regions = (*prediction.regions, *prediction.candidates)
+        regions = prediction.boxes
         shown = (task, prediction.image, regions)
         known = find_region_matches(rooms.taxonomies, project_id, source.space, [shown]).get(task, {})
         matched = [region for region in regions if region.id in known and known[region.id].node == NODE]
@@ -162,7 +178,11 @@ def _count_matches(run: CategoryRun, added: Sequence[Scene]) -> CategoryCounts:
             region = _surest(box, regions)
             counts.update(objects=1, detected=region is not None, right=region in matched)
         counts["wrong"] += sum(not any(_shows(region.box, box) for box in insects) for region in matched)
-    return CategoryCounts(*(counts[name] for name in ("objects", "detected", "right", "wrong")))
+        labelled = [region for region in prediction.regions if region.label == NAME]
+        counts["shown"] += sum(_surest(box, labelled) is not None for box in insects)
+        counts["false"] += sum(not any(_shows(region.box, box) for box in insects) for region in labelled)
+    names = ("objects", "detected", "right", "wrong", "shown", "false")
+    return CategoryCounts(*(counts[name] for name in names))
 
 
 def _surest(box: Box, regions: Sequence[Region]) -> Region | None:
