@@ -31,6 +31,7 @@ bench: setup
 	$(VENV)/python -m scripts.bench.predict $(if $(OTHER),--other $(OTHER) $(if $(START),--start "$(START)"))
 	$(VENV)/python -m scripts.bench.conversion
 	$(VENV)/python -m scripts.bench.clusters
+	$(VENV)/python -m scripts.bench.first_reviews
 	$(VENV)/python -m scripts.bench.bulk 10000
 	$(VENV)/python -m scripts.bench.commands
 	$(VENV)/python -m scripts.bench.training

@@ -20,13 +20,19 @@ SEED = 7
 
 def start_weights(folder: Path) -> Path:
     """Return the weights; train them in *folder* first where that was never done."""
-    stored = CACHE / f"chaos-{IMAGE_SIZE}-{SCENES}-{EPOCHS}-{BATCH}-{SEED}.pt"
+    return train_once(folder, seed=SEED, count=SCENES, epochs=EPOCHS)
+
+
+def train_once(folder: Path, *, seed: int, count: int, epochs: int) -> Path:
+    """Return weights trained on *count* composed scenes of CLASSES; they are trained in *folder*, and only once."""
+    stored = CACHE / f"chaos-{IMAGE_SIZE}-{count}-{epochs}-{BATCH}-{seed}.pt"
     if not stored.exists():
         palette, _ = scenes.palettes(classes=CLASSES)
-        data = projects.write_dataset(folder / "data", LABELS, scenes.compose(palette, SCENES, seed=SEED, prefix="w"))
+        composed = scenes.compose(palette, count, seed=seed, prefix="w")
+        data = projects.write_dataset(folder / "data", LABELS, composed)
         for kind in ("images", "labels"):
             shutil.copytree(data.parent / kind / "held_out", data.parent / kind / "train")
-        policy = TrainingPolicy(epochs=EPOCHS, batch=BATCH, image_size=IMAGE_SIZE, device="cpu")
+        policy = TrainingPolicy(epochs=epochs, batch=BATCH, image_size=IMAGE_SIZE, device="cpu")
         watch = Watch(report=lambda _: None, check=lambda: None)
         trained = train(data, scenes.WARM_START, folder / "run", policy, watch)
         stored.parent.mkdir(parents=True, exist_ok=True)
