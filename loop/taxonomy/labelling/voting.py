@@ -15,7 +15,7 @@ from loop.taxonomy.taxonomy import Node, Taxonomy
 from loop.taxonomy.voting import MatchPolicy, vote
 from loop.vision.embedding import Space, Vectors
 
-POLICY = MatchPolicy(threshold=0.5)  # of a label whose node has no threshold; measured: docs/benchmarks.md
+POLICY = MatchPolicy(threshold=0.5)  # of a label whose node has no threshold
 
 
 class References(Protocol):
