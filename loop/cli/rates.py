@@ -16,8 +16,11 @@ from loop.rates.alerts import Alert
 from loop.rates.assess import Assessment, RatesGroup, RatesRequest, assess, measure_seconds_by_version
 from loop.rates.compare_shadow import compare_shadows
 from loop.rates.intervals import Estimate, wilson
+from loop.rates.measure_costs import measure_costs_by_version
 from loop.rates.rates import Grouping, Rates, advise
 from loop.rates.review_times import Seconds, Spread
+from loop.rates.review_work import WorkKind
+from loop.rates.verdict_costs import Cost, VersionCosts
 from loop.rooms import Rooms
 from loop.storage.storable import LARGEST_ID
 
@@ -41,7 +44,7 @@ def rates(  # noqa: PLR0913, PLR0917 (each is an option)
         int, typer.Option("--most", min=0, max=LARGEST_ID, help="Largest number of groups, largest first; 0: all.")
     ] = 20,
     show_seconds: Annotated[
-        bool, typer.Option("--seconds", help="Show annotators' seconds by version instead.")
+        bool, typer.Option("--seconds", help="Show annotators' seconds by version and verdict instead.")
     ] = False,
     show_alerts: Annotated[bool, typer.Option("--alerts", help="Show past alerts instead.")] = False,
     is_shadow: Annotated[
@@ -85,10 +88,13 @@ def _print_shadow(rooms: Rooms, project: int, *, as_json: bool) -> None:
 
 def _print_seconds(rooms: Rooms, project: int, since: datetime | None, *, as_json: bool) -> None:
     seconds = measure_seconds_by_version(rooms.rates, project, since)
+    costs = measure_costs_by_version(rooms.rates, project, since)
     if as_json:
-        print_json({name: seconds_json(by_condition) for name, by_condition in seconds.items()})
+        told = {name: asdict(cost) for name, cost in costs.items()}
+        print_json({name: {**seconds_json(parts), "costs": told.get(name)} for name, parts in seconds.items()})
     else:
         show_seconds(out, seconds)
+        show_costs(out, costs)
 
 
 def show_rates(out: Console, assessment: Assessment) -> None:
@@ -142,6 +148,17 @@ def show_seconds(out: Console, versions: Mapping[str, Mapping[str, Seconds]]) ->
     ]
     show_table(out, fields, rows)
     out.print("median, and the quartiles in brackets; tasks open for more than half an hour are left out")
+
+
+def show_costs(out: Console, versions: Mapping[str, VersionCosts]) -> None:
+    """Print the seconds that boxes cost by version and verdict, and the minutes that suggestions saved."""
+    fields = (Field("version"), *(Field(f"seconds: {work.value}", rank=1, is_number=True) for work in WorkKind))
+    rows = [(name, *(_cost(costs.seconds.get(work)) for work in WorkKind)) for name, costs in versions.items()]
+    if any(costs.seconds for costs in versions.values()):
+        show_table(out, fields, rows)
+        out.print("of an image, and of a box by its verdict, in the typical review, with the 95% interval")
+    for name, costs in versions.items():
+        out.print(f"{name}: {costs.describe_saved()}")
 
 
 def show_alerts(out: Console, alerts: Sequence[Alert]) -> None:
@@ -214,6 +231,10 @@ def _estimate(estimate: Estimate | None, unit: str) -> str:
 
 def _spread(spread: Spread | None) -> str:
     return "" if spread is None else f"{spread.median:.1f} ({spread.low:.1f} to {spread.high:.1f})"
+
+
+def _cost(cost: Cost | None) -> str:
+    return "too few" if cost is None else f"{cost.value:.1f} ({cost.interval.low:.1f} to {cost.interval.high:.1f})"
 
 
 def _left_out(seconds: Seconds) -> str:

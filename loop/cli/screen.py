@@ -35,6 +35,8 @@ def show_status(out: Console, report: Status) -> None:
             out.print(f"project {project.id}: {project.alert}")
         for standing in project.standings:
             out.print(f"project {project.id}: {standing}")
+        if project.saved:
+            out.print(f"project {project.id}: {project.saved}")
         if project.waits_for_a_person and project.training:
             version, options = project.training.version, f"--project {project.id}"
             out.print(f"  see it: loop models report {version} {options}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
@@ -11,10 +10,10 @@ from numpy.typing import NDArray
 
 from loop.gate.average_precision import Counts, average_classes, average_precisions, resample
 from loop.gate.evaluation import Evaluation, KindOf, Metrics, one_kind
+from loop.rates.intervals import HIGH, expand_level
 
 RESAMPLES = 1000
 AT_ONCE = 250  # resamples in memory at a time
-HIGH = 0.975  # upper quantile of the 95% interval; the lower one is 1 - HIGH
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +86,6 @@ class Comparison:
     mistakes: tuple[Mistakes, ...]
     latency: Latency | None
     resamples: int
-
-
-def expand_level(level: float, images: int) -> float:
-    """
-    The share of resamples that corresponds to a confidence of *level* on a number of images.
-
-    A bootstrap of a small sample gives too narrow an interval. The correction is like Student's t for a mean: the
-    expanded percentile interval of Hesterberg, What Teachers Should Know About the Bootstrap, 2015, section 5.3.
-    """
-    from scipy.special import ndtr, stdtrit
-
-    if images < 2:
-        return 1.0
-    return float(ndtr(math.sqrt(images / (images - 1)) * stdtrit(images - 1, level)))
 
 
 def contrast(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from loop.rates.intervals import expand_level
+
 if TYPE_CHECKING:
     from loop.gate.comparison import Comparison, MetricChange, Part
 
@@ -95,8 +97,6 @@ def rule_on_8_bits(comparison: Comparison, policy: GatePolicy) -> Ruling:
 
 def needed_share(comparison: Comparison, policy: GatePolicy) -> float:
     """The share of resamples in which the candidate must lead on a split of this size."""
-    from loop.gate.comparison import expand_level
-
     return expand_level(policy.confidence, comparison.candidate.images)
 
 

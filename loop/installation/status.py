@@ -30,6 +30,7 @@ class ProjectStatus:
     rates: Rates
     alert: str | None  # the newest
     standings: tuple[Standing, ...]
+    saved: str | None = None  # what the suggestions of a version saved
 
     @property
     def waits_for_a_person(self) -> bool:
@@ -93,6 +94,7 @@ def _project(installation: InstallationRoom, project: Project) -> ProjectStatus:
     champion = installation.registry.versions.champion(project_id)
     alert = next(iter(installation.rates.store.read_alerts(project_id, most=1)), None)
     training = next(iter(installation.trainings.store.last(project_id)), None)
+    saved, _ = installation.rates.store.read_saved(project_id)
     return ProjectStatus(
         id=project_id,
         title=project.title,
@@ -103,4 +105,5 @@ def _project(installation: InstallationRoom, project: Project) -> ProjectStatus:
         rates=installation.rates.store.count_version(project_id, champion.name) if champion else Rates(),
         alert=str(alert) if alert else None,
         standings=read_standings(installation, project, champion, training),
+        saved=saved or None,
     )

@@ -14,11 +14,14 @@ from loop.rates.alerts import Alert, read_alert
 from loop.rates.audit import PredictedTask
 from loop.rates.doubles import JudgedDouble
 from loop.rates.rates import DETECTOR, NO_VALUE, REFERENCES, Grouping, RatedVerdict, Rates, name_cohort, rate_groups
+from loop.rates.review_times import SecondsPolicy
+from loop.rates.review_work import ReviewWork
 from loop.regions import read_regions
 from loop.reviews.verdicts import Decision
 from loop.serving.queue_order import task_score
 from loop.serving.store import AUDIT
 from loop.storage.exchange_tables import notices
+from loop.storage.installation_store import InstallationStore
 from loop.storage.tables import predictions, reviews, verdicts
 
 
@@ -26,7 +29,7 @@ class RateStore:
     """Reads verdicts, predictions and notices from the records."""
 
     def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+        self._engine, self._facts = engine, InstallationStore(engine)
 
     def read_verdicts(self, project_id: int, *, field: str = "", since: datetime | None = None) -> list[RatedVerdict]:
         """
@@ -70,6 +73,46 @@ class RateStore:
             rows = connection.execute(query.order_by(verdicts.c.id)).all()
         by_prediction = groupby(rows, key=lambda row: row.id)
         return [double for _, group in by_prediction for double in _read_doubles([*group])]
+
+    def read_works(self, project_id: int, since: datetime | None = None) -> dict[str, list[ReviewWork]]:
+        """
+        Return the work of each timed review by version, oldest first, without those open for too long.
+
+        Reviews without verdicts are left out: nothing was predicted, or nothing was there.
+        """
+        columns = verdicts.c
+        counted = {
+            "left": columns.decision == Decision.CONFIRMED.value,
+            "moved": columns.is_moved,
+            "relabelled": columns.is_relabelled,
+            "drawn": columns.decision == Decision.MISSED.value,
+            "deleted": columns.decision == Decision.FALSE_POSITIVE.value,
+            "corrected": columns.decision == Decision.CORRECTED.value,
+        }
+        counts = [sa.func.sum(sa.case((condition, 1), else_=0)).label(name) for name, condition in counted.items()]
+        is_timed = (columns.lead_time > 0, columns.lead_time <= SecondsPolicy().longest)
+        query = sa.select(columns.version, columns.lead_time, *counts)
+        query = query.where(columns.project_id == project_id, sa.not_(columns.is_shadow), *is_timed)
+        if since is not None:
+            query = query.where(columns.reviewed_at >= since)
+        query = query.group_by(columns.task_id, columns.version, columns.lead_time)
+        works: dict[str, list[ReviewWork]] = {}
+        with self._engine.connect() as connection:
+            for row in connection.execute(query.order_by(sa.func.max(columns.reviewed_at))):
+                suggested = row.left + row.corrected
+                numbers = (1, row.left, row.moved, row.relabelled, row.drawn, row.deleted)
+                work = ReviewWork(row.lead_time, numbers, suggested, is_shown=bool(suggested + row.deleted))
+                works.setdefault(row.version, []).append(work)
+        return works
+
+    def read_saved(self, project_id: int) -> tuple[str, str]:
+        """Return the line on what suggestions saved, empty without one, and what it was measured on."""
+        fact = self._facts.get(f"saved {project_id}") or {}
+        return str(fact.get("line", "")), str(fact.get("measured_on", ""))
+
+    def write_saved(self, project_id: int, line: str, measured_on: str) -> None:
+        """Record the line on what suggestions saved."""
+        self._facts.replace(f"saved {project_id}", {"line": line, "measured_on": measured_on})
 
     def read_cohorts(self, project_id: int, field: str) -> dict[int, str]:
         """The cohort of every reviewed task, by its newest data."""

@@ -158,7 +158,7 @@ def make_report(samples: list[tuple[float, Sample]], work: Counter[str], errors:
     minutes = samples[-1][0] / 60
     title = f"{minutes:.0f} minutes, of which the last {1 - SETTLED:.0%} count"
     columns = ("", "first minute that counts", "last minute", "growth an hour, with its 95% interval")
-    done = Measurement("Work done", ("", "number"), [[name, str(count)] for name, count in sorted(work.items())])
+    done = Measurement("WorkKind done", ("", "number"), [[name, str(count)] for name, count in sorted(work.items())])
     raw = {"samples": thin(samples), "errors": errors}
     return BenchReport("soak", LOAD, [Measurement(title, columns, rows), done], raw=raw)
 

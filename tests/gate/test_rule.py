@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from loop.gate.comparison import Comparison, Latency, MetricChange, Part, contrast, expand_level
+from loop.gate.comparison import Comparison, Latency, MetricChange, Part, contrast
 from loop.gate.evaluation import Metrics
 from loop.gate.rule import GateOutcome, GatePolicy, find_objection, rule
+from loop.rates.intervals import expand_level
 from scripts.bench.harmed_evaluations import draw, harm, thin
 from tests.gate.builders import evaluation
 
