@@ -113,7 +113,7 @@ class WeightsRefused(RegistryError):
     """The weights are not a detector that works here; *kind* describes them, *advice* names the next step."""
 
     def __init__(self, weights: object, kind: str, advice: str) -> None:
-        self.kind, self.advice = kind, advice
+        self.weights, self.kind, self.advice = str(weights), kind, advice
         super().__init__(f"{weights} is {kind}: {advice}")
 
 

@@ -20,11 +20,11 @@ import loop.serving.refresh
 import loop.serving.retire
 import loop.taxonomy.reapply
 import loop.taxonomy.run
-import loop.training.after_reviews
 import loop.training.retrain
 from loop.discovery.clustering import ClusterPolicy
 from loop.errors import LoopError, UpstreamError
 from loop.failures import Fault, attempt
+from loop.installation.prompting.follow_labels import follow_labels
 from loop.installation.tidy import remove_abandoned_weights
 from loop.label_studio.projects import Project
 from loop.process_table import LOWER, step_back
@@ -32,6 +32,7 @@ from loop.references.index import IndexRun
 from loop.references.room import ReferencesRoom
 from loop.registry.promote import catch_up
 from loop.rooms import Rooms
+from loop.training import after_reviews
 from loop.training.ask import ask_when_due
 from loop.wiring import build
 
@@ -41,9 +42,7 @@ TURN_SECONDS = 180.0  # a command waits so long for a job of the same name
 
 def review(project_id: int) -> str:
     """Work on the pending events of a project."""
-    return _run_alone(
-        "review", project_id, lambda rooms: loop.training.after_reviews.review(rooms.trainings, project_id)
-    )
+    return _run_alone("review", project_id, lambda rooms: after_reviews.review(rooms.trainings, project_id))
 
 
 def refresh(project_id: int) -> str:
@@ -53,20 +52,19 @@ def refresh(project_id: int) -> str:
 
 
 def sync(project_id: int) -> str:
-    """Record the reviews of a project that no event reported, post alerts on its rates, remove old predictions."""
+    """Record reviews that no event reported, give new labels a class, post alerts, remove old predictions."""
     steps: dict[str, Callable[[Rooms], str]] = {
-        "sync": lambda rooms: loop.training.after_reviews.sync(rooms.trainings, project_id).line,
+        "sync": lambda rooms: after_reviews.sync(rooms.trainings, project_id).line,
         "watch": lambda rooms: loop.rates.post_alerts.watch(rooms.rates, project_id),
         "retire": lambda rooms: loop.serving.retire.retire(rooms.serving, project_id),
+        "follow-labels": lambda rooms: follow_labels(rooms.installation, project_id),
     }
-    return "; ".join(_run_alone(name, project_id, step) for name, step in steps.items())
+    return "; ".join(filter(None, (_run_alone(name, project_id, step) for name, step in steps.items())))
 
 
 def rebuild(project_id: int) -> str:
     """Read all reviews of a project from Label Studio again."""
-    return _run_alone(
-        "sync", project_id, lambda rooms: loop.training.after_reviews.rebuild(rooms.trainings, project_id).line
-    )
+    return _run_alone("sync", project_id, lambda rooms: after_reviews.rebuild(rooms.trainings, project_id).line)
 
 
 def index(project_id: int) -> str:

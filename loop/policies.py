@@ -84,7 +84,11 @@ def detectors(settings: Settings) -> Detectors:
     """Detectors by the settings, and as `loop tune` chose for this machine."""
     downloads, tuning = settings.home / "base", read_tuning(settings.home)
     return Detectors(
-        settings.device, settings.image_size, settings.base_weights, downloads, tuning=tuning, export=settings.export
+        *(settings.device, settings.image_size, settings.base_weights, downloads),
+        train=settings.train_weights,
+        prompts=settings.prompts,
+        tuning=tuning,
+        export=settings.export,
     )
 
 

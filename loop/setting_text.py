@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 INVISIBLE = "\ufeff\u200b\u2060"  # a byte order mark and spaces without width, which no editor shows
@@ -52,3 +53,23 @@ def address_problem(address: str) -> str | None:
 def host_in_url(host: str) -> str:
     """Return a host as it stands before a port: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host
+
+
+def find_problem(login: tuple[str, str], key: str, addresses: Mapping[str, str]) -> tuple[str, str, str] | None:
+    """
+    Find what is wrong with the login, the API key and the addresses of the settings, these by their variables.
+
+    Returns the variable, what is expected and what was found; None if nothing is wrong.
+    """
+    user, password = login
+    if bool(user) != bool(password):
+        missing = "BASIC_AUTH_USER" if password else "BASIC_AUTH_PASS"
+        return missing, "a user and a password, or neither: each project then has its own", "nothing"
+    if problem := key_problem(key):
+        expected = "a key in one line of ASCII, as Label Studio shows it under Account & Settings"
+        return "LABEL_STUDIO_API_KEY", expected, problem
+    for variable, address in addresses.items():
+        if address and (problem := address_problem(address)):
+            shown = address.rpartition("@")[2]  # without a user and a password
+            return variable, "an address such as http://localhost:8080", f"{problem}: {shown}"
+    return None

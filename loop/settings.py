@@ -15,7 +15,7 @@ from loop.environment_settings import EnvironmentSettings
 from loop.errors import PayloadError
 from loop.job_queue import redis_server
 from loop.secrecy import secrets_in
-from loop.setting_text import address_problem, host_in_url, key_problem, strip_folder, strip_text
+from loop.setting_text import find_problem, host_in_url, strip_folder, strip_text
 from loop.storage.keys import read_key
 
 MOST_DAYS = 36_500  # a hundred years: for ever
@@ -54,7 +54,9 @@ class Settings(EnvironmentSettings):
         "", description="store of the files of several machines, such as s3://bucket/folder; empty: LOOP_HOME"
     )
     model_name: str = Field("yolo_detector", description="model name: the part of a version before the @")
-    base_weights: str = Field("yolo11n.pt", description="weights that the first training starts from: a path or a name")
+    base_weights: str = Field("yolo11n.pt", description="weights that serve and are trained first: a path or a name")
+    train_weights: str = Field("yolo11n.pt", description="weights that are trained first where those are prompted")
+    prompts: str = Field("", description="YAML file with the texts of labels for prompted weights; empty: label names")
     device: str = Field("", description="cpu or the number of a GPU; 0,1 trains on two GPUs; empty: the best device")
     export: Literal["auto", "fp32", "none"] = Field(
         "auto",
@@ -177,22 +179,12 @@ class Settings(EnvironmentSettings):
             first = error.errors()[0]
             variable = cls.variables().get(str(first["loc"][0]), str(first["loc"][0]))
             raise PayloadError(variable, first["msg"].removeprefix("Input should be "), first["input"]) from None
-        settings._check()
+        urls = (settings.label_studio_url, settings.url, settings.interactive_url)
+        addresses = dict(zip(("LABEL_STUDIO_URL", "LOOP_URL", "LOOP_INTERACTIVE_URL"), urls, strict=True))
+        login, key = (settings.basic_auth_user, settings.basic_auth_pass), settings.label_studio_api_key
+        if problem := find_problem(login, key, addresses):
+            raise PayloadError(*problem)
         return settings
-
-    def _check(self) -> None:
-        """Check the API key, the login and the addresses. Raises PayloadError."""
-        if bool(self.basic_auth_user) != bool(self.basic_auth_pass):
-            missing = "BASIC_AUTH_USER" if self.basic_auth_pass else "BASIC_AUTH_PASS"
-            raise PayloadError(missing, "a user and a password, or neither: each project then has its own", "nothing")
-        if problem := key_problem(self.label_studio_api_key):
-            expected = "a key in one line of ASCII, as Label Studio shows it under Account & Settings"
-            raise PayloadError("LABEL_STUDIO_API_KEY", expected, problem)
-        urls = (self.label_studio_url, self.url, self.interactive_url)
-        for variable, address in zip(("LABEL_STUDIO_URL", "LOOP_URL", "LOOP_INTERACTIVE_URL"), urls, strict=True):
-            if address and (problem := address_problem(address)):
-                shown = address.rpartition("@")[2]  # without a user and a password
-                raise PayloadError(variable, "an address such as http://localhost:8080", f"{problem}: {shown}")
 
     def secrets(self) -> set[str]:
         """Return the secrets in the settings: keys, passwords, and values derived from them."""

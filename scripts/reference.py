@@ -81,6 +81,8 @@ GROUPS = {
         *(
             "model_name",
             "base_weights",
+            "train_weights",
+            "prompts",
             "export",
             "image_size",
             "epochs",

@@ -1,5 +1,5 @@
 """
 Starts, connects, shows, checks, saves and tidies an installation.
 
-Other rooms use: backup, connect, doctor, findings, machine, memory, outlook, room, status, tidy, up.
+Other rooms use: backup, connect, doctor, findings, machine, memory, outlook, prompting, room, status, tidy, up.
 """

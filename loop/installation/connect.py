@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-from loop.errors import UnknownVersion, UpstreamError, WeightsRefused
+from loop.errors import PayloadError, RegistryError, UnknownVersion, UpstreamError, WeightsRefused
+from loop.installation.outlook.read_standings import find_blindness, fit_champion
+from loop.installation.prompting.follow_labels import follow_labels
+from loop.installation.prompting.prompt_weights import prompt_weights
 from loop.installation.room import InstallationRoom
-from loop.label_studio.classes import FIT_ADVICE, fit_classes, join_names
-from loop.label_studio.label_config import parse
+from loop.label_studio.classes import FIT_ADVICE, join_names
+from loop.label_studio.label_config import LabelConfig, parse
 from loop.label_studio.states import ProjectChanges, ProjectState
 from loop.label_studio.views import IS_OPEN, View, ViewChange, put_view
 from loop.registry.export import export_once
 from loop.registry.follow import ask_refresh
-from loop.registry.store import FIRST, VersionFacts
+from loop.registry.store import FIRST, Version, VersionFacts
 from loop.reviews.way_in import ensure_backend, ensure_webhook
 from loop.training.after_reviews import sync
+from loop.vision.weights_kind import is_prompted
 
 log = logging.getLogger(__name__)
 SAMPLING = "Uncertainty sampling"
@@ -31,16 +39,10 @@ def connect(installation: InstallationRoom, project_id: int) -> list[str]:
     PayloadError before anything is changed, and UpstreamError if Label Studio refuses.
     """
     project = installation.studio.client.project(project_id)
-    parse(project.label_config)
+    config = parse(project.label_config)
     installation.registry.detectors.check_device()
-    start = _start(installation, project_id)
-    changed = []
-    if installation.studio.projects.save(project_id, project.title, project.label_config):
-        names = ", ".join(installation.studio.projects.class_names(project_id))
-        changed.append(f"recorded “{project.title}” with the classes {names}")
-    changed += _first_version(installation, project_id, start)
-    if changed:
-        changed += _fit(installation, project_id)
+    with _started(installation, project_id, config) as start:
+        changed = _record(installation, project, start)
     changed += _settings(installation, project)
     changed += ensure_backend(installation.studio, project_id)
     changed += ensure_webhook(installation.studio, project_id)
@@ -52,30 +54,63 @@ def connect(installation: InstallationRoom, project_id: int) -> list[str]:
     return changed
 
 
+def _record(installation: InstallationRoom, project: ProjectState, start: _Start) -> list[str]:
+    """Record a project and its first version, and let the champion follow its labels."""
+    project_id, changed = project.id, list[str]()
+    if installation.studio.projects.save(project_id, project.title, project.label_config):
+        names = ", ".join(installation.studio.projects.class_names(project_id))
+        changed.append(f"recorded “{project.title}” with the classes {names}")
+    changed += _first_version(installation, project_id, start)
+    changed += _follow_labels(installation, project_id)
+    if changed:
+        changed += _fit(installation, project_id)
+    return changed
+
+
+def _follow_labels(installation: InstallationRoom, project_id: int) -> list[str]:
+    """Give labels that were added a class, where a prompted version serves."""
+    try:
+        line = follow_labels(installation, project_id)
+    except (RegistryError, PayloadError, UpstreamError) as error:
+        return [f"WARNING: labels that were added have no class yet: {error}"]
+    return [line] if line else []
+
+
 @dataclass(frozen=True, slots=True)
 class _Start:
-    """The weights that trainings start from, their classes and image size; or the reason why there are none."""
+    """The weights that serve first, with their classes and facts; or the reason why there are none."""
 
     weights: Path | None = None
     classes: tuple[str, ...] = ()
-    image_size: int = 0
+    facts: Mapping[str, Any] = field(default_factory=dict)
     why_none: str = ""
 
 
-def _start(installation: InstallationRoom, project_id: int) -> _Start:
-    """Try the weights to start from, unless a version serves. Raises WeightsRefused."""
-    if installation.registry.versions.champion(project_id):
-        return _Start()
+@contextmanager
+def _started(installation: InstallationRoom, project_id: int, config: LabelConfig) -> Iterator[_Start]:
+    """Try the weights that serve first, unless a version serves; they are there in the block. Raises WeightsRefused."""
+    registry = installation.registry
+    if registry.versions.champion(project_id):
+        yield _Start()
+        return
     try:
-        weights = installation.registry.detectors.base()
+        weights = registry.detectors.start.first()
     except UpstreamError as error:
-        return _Start(why_none=str(error))
-    log.info("project %d: trying the start weights %s", project_id, weights.name)
-    try:
-        detector = installation.registry.detectors.load(weights)
-    except WeightsRefused as error:
-        raise WeightsRefused(f"LOOP_BASE_WEIGHTS {weights}", error.kind, error.advice) from error
-    return _Start(weights, detector.class_names, detector.image_size)
+        yield _Start(why_none=str(error))
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        log.info("project %d: trying the start weights %s", project_id, weights.name)
+        try:
+            file, facts = weights, dict[str, Any]({"from": weights.name})
+            if is_prompted(weights):
+                file = Path(scratch, "prompted.pt")
+                facts = prompt_weights(registry.detectors, weights, config, file)
+            detector = registry.detectors.load(file)
+        except WeightsRefused as error:
+            if error.weights == str(file):
+                raise WeightsRefused(f"LOOP_BASE_WEIGHTS {weights}", error.kind, error.advice) from error
+            raise
+        yield _Start(file, detector.class_names, {**facts, "image_size": detector.image_size})
 
 
 def _first_version(installation: InstallationRoom, project_id: int, start: _Start) -> list[str]:
@@ -90,31 +125,37 @@ def _first_version(installation: InstallationRoom, project_id: int, start: _Star
         facts = VersionFacts(
             classes=start.classes,
             thresholds=asdict(installation.registry.thresholds),
-            training={"from": start.weights.name, "image_size": start.image_size},
+            training=start.facts,
         )
         version = installation.registry.versions.add(project_id, start.weights, facts, number=FIRST)
     log.info("project %d: exporting the start weights for this machine", project_id)
     export_once(installation.registry, version)
     installation.registry.versions.promote(project_id, version.name, "the weights to start from")
-    return [f"{version.name} serves: {start.weights.name}, at {start.image_size} pixels"]
+    line = f"{version.name} serves: {start.facts['from']}, at {start.facts['image_size']} pixels"
+    if "prompts" not in start.facts:
+        return [line]
+    return [f"{line}, asked for {join_names(start.classes)}", *_check_training(installation, version)]
+
+
+def _check_training(installation: InstallationRoom, version: Version) -> list[str]:
+    """Return a warning where trainings need other weights than a prompted version, and these are not to be had."""
+    try:
+        installation.registry.detectors.to_train(version.weights)
+    except (WeightsRefused, UpstreamError) as error:
+        return [f"WARNING: no training can start: {error}"]
+    return []
 
 
 def _fit(installation: InstallationRoom, project_id: int) -> list[str]:
     """Return a line about the labels that nothing suggests yet."""
-    champion = installation.registry.versions.champion(project_id)
-    if champion is None or not champion.facts.classes:
-        return []
-    config = (
-        installation.studio.projects.get(project_id)
-        .config()
-        .with_synonyms(installation.studio.classes.book(project_id).synonyms())
+    champion, project = (
+        installation.registry.versions.champion(project_id),
+        installation.studio.projects.get(project_id),
     )
-    fit = fit_classes(config, champion.facts.classes)
-    if fit.is_empty:
-        classes, labels = join_names(champion.facts.classes), join_names(config.label_names)
-        reason = f"no class of {champion.name} ({classes}) is a label of the project ({labels})"
-        return [f"WARNING: nothing will be suggested, because {reason}: {FIT_ADVICE}"]
-    if fit.labels:
+    fit, blind = fit_champion(installation, project, champion), find_blindness(installation, project, champion)
+    if blind:
+        return [f"WARNING: nothing will be suggested, because {blind}: {FIT_ADVICE}"]
+    if champion and fit and fit.labels:
         labels = join_names(fit.labels)
         return [f"not suggested, because {champion.name} has no class for them: {labels}. {FIT_ADVICE.capitalize()}"]
     return []

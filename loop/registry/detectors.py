@@ -1,10 +1,9 @@
-"""Loads and times detectors, and finds the weights that a project starts from."""
+"""Loads and times detectors, and has the weights that a project starts from."""
 
 from __future__ import annotations
 
 import gc
 import statistics
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -13,15 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from loop.errors import UpstreamError, WeightsRefused
-from loop.storage.files import copy_whole, sha256_of
+from loop.storage.files import sha256_of
 from loop.vision.cpu.model_file import SUFFIX
 from loop.vision.cpu.tuning import Tuning
+from loop.vision.start.start_weights import StartWeights
 from loop.vision.tiling.tiled_detector import TiledDetector
 from loop.vision.tiling.tiles import AS_TRAINED, Framing
-from loop.vision.ultralytics_setup import is_on_cpu, prepare_ultralytics
+from loop.vision.ultralytics_setup import is_on_cpu
 from loop.vision.ultralytics_weights import check_device, first_device
-from loop.vision.weights_kind import EXPECTED, check_kind
+from loop.vision.weights_kind import check_kind, is_prompted
 
 if TYPE_CHECKING:
     from loop.registry.probe import ProbedWeights
@@ -33,7 +32,7 @@ AUTO, NONE = "auto", "none"  # values of LOOP_EXPORT
 
 
 class Detectors:
-    """Loads and times detectors, and finds the weights that a project starts from."""
+    """Loads and times detectors; *start* finds the weights that a project starts from."""
 
     def __init__(
         self,
@@ -42,17 +41,21 @@ class Detectors:
         base: str,
         downloads: Path,
         *,
+        train: str = "",
+        prompts: str = "",
         tuning: Tuning | None = None,
         export: str = AUTO,
     ) -> None:
         """
         *image_size*, in pixels of the longer side, is for weights without a size of their own; None: as trained.
 
-        *tuning* says how exports run on this machine; None: by the default. *export* is LOOP_EXPORT.
+        *base*, *train* and *prompts* say what a project starts from, see StartWeights; *downloads* is the folder for
+        what is downloaded. *tuning* says how exports run on this machine; None: by the default. *export* is
+        LOOP_EXPORT.
         """
-        self._device, self._image_size, self._downloads = device, image_size, downloads
+        self._device, self._image_size = device, image_size
         self._tuning, self._export = tuning, export
-        self._base = Path(base).expanduser()
+        self.start = StartWeights(base, downloads, train, prompts)
         self._in_memory: WeakValueDictionary[tuple[str, int | None], RuntimeDetector] = WeakValueDictionary()
         self._loading = threading.Lock()
         self._kept: list[Detector] | None = None
@@ -159,49 +162,13 @@ class Detectors:
         return [statistics.median(own_durations[-times:]) for own_durations in durations]
 
     def base(self) -> Path:
-        """
-        Return the weights that a project starts from.
-
-        A path stays as it is; weights that ultralytics publishes by a name, such as `yolo11n.pt`, are downloaded once.
-        Raises WeightsRefused where no such file exists, UpstreamError where it cannot be downloaded.
-        """
-        file = self.base_if_here()
-        if file and file.suffix.lower() == ".pt":
-            return file
-        if file:
-            raise WeightsRefused(f"LOOP_BASE_WEIGHTS {file}", "a file of another ending than .pt", "rename it")
-        base = self._base
-        if base.is_dir() or base.parent != Path() or not _is_published(base.name):
-            kind = "a folder" if base.is_dir() else "no file on this machine, and no name that ultralytics publishes"
-            raise WeightsRefused(f"LOOP_BASE_WEIGHTS {base}", kind, EXPECTED)
-        return _download(self._downloads / base.name)
+        """Return the weights that trainings start from without a version. Raises WeightsRefused, UpstreamError."""
+        return self.start.to_train()
 
     def base_if_here(self) -> Path | None:
         """Return the same weights without a download, None where they are not on this machine."""
-        places = (self._base, self._downloads / self._base.name)
-        return next((place for place in places if place.is_file()), None)
+        return self.start.to_train_if_here()
 
-
-def _is_published(name: str) -> bool:
-    prepare_ultralytics()
-    from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES
-
-    return name in GITHUB_ASSETS_NAMES
-
-
-def _download(target: Path) -> Path:
-    """Download weights that ultralytics publishes."""
-    prepare_ultralytics()
-    from ultralytics.utils.downloads import attempt_download_asset
-
-    advice = "set LOOP_BASE_WEIGHTS to a file on this machine, or try again with a connection to the network"
-    with tempfile.TemporaryDirectory() as scratch:
-        file = Path(scratch, target.name)
-        try:
-            attempt_download_asset(str(file))
-        except (OSError, RuntimeError) as error:  # every failure of ultralytics' HTTP clients is one of these
-            raise UpstreamError(f"could not download {target.name}: {error}; {advice}") from error
-        if not file.exists():
-            raise UpstreamError(f"could not download {target.name}; {advice}")
-        copy_whole(file, target)
-    return target
+    def to_train(self, weights: Path) -> Path:
+        """Return the weights that a training from *weights* starts from: others, where these cannot be trained."""
+        return self.base() if is_prompted(weights) else weights

@@ -59,7 +59,7 @@ TORCH = {
 }
 
 FURTHER = {
-    "ultralytics.nn.tasks": "DetectionModel YOLOv10DetectionModel",
+    "ultralytics.nn.tasks": "DetectionModel YOLOv10DetectionModel WorldModel",
     "ultralytics.nn.modules.block": "Silence",  # of YOLOv9e
     "ultralytics.utils.loss": "v8DetectionLoss v10DetectLoss E2EDetectLoss E2ELoss BboxLoss DFLoss",
     "ultralytics.utils.tal": "TaskAlignedAssigner",

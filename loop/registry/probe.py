@@ -68,20 +68,19 @@ def _load(weights: Path, pickle_sha256: str, image_size: int | None) -> dict[str
     from loop.vision.ultralytics_detector import UltralyticsDetector
     from loop.vision.ultralytics_weights import open_model
 
-    _rebuild(open_model(weights).model.yaml)
+    network = open_model(weights).model
+    _rebuild(type(network), network.yaml)
     detector = UltralyticsDetector(weights, device="cpu", image_size=image_size)
     return {"classes": detector.class_names, "image_size": detector.image_size}
 
 
-def _rebuild(plan: dict[str, Any]) -> None:
+def _rebuild(kind: type[Any], plan: dict[str, Any]) -> None:
     """Build the network as a training does, from its plan: layer names and an activation, as text."""
-    from ultralytics.nn.tasks import DetectionModel
-
     layers = {str(layer[2]) for part in ("backbone", "head") for layer in plan[part]}
     foreign = [name for name in sorted(layers - OF_ULTRALYTICS) if not name.startswith("nn.")]
     if foreign:
         raise ValueError(f"its plan has layers that are not known: {', '.join(foreign)}")
-    DetectionModel(deepcopy(plan), verbose=False)
+    kind(deepcopy(plan), verbose=False)
 
 
 def _main(weights: str, pickle_sha256: str, image_size: str) -> None:

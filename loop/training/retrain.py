@@ -199,11 +199,12 @@ def _train_candidate(
 
     Without LOOP_IMAGE_SIZE, the image size is the one at which the start weights serve.
     """
-    trainings.registry.detectors.check_device()
-    start_weights = trainings.registry.versions.bring(champion) if champion else trainings.registry.detectors.base()
+    detectors = trainings.registry.detectors
+    detectors.check_device()
+    start_weights = detectors.to_train(trainings.registry.versions.bring(champion)) if champion else detectors.base()
     image_size = trainings.image_size or (champion.image_size if champion else None)
     if champion is None or image_size is None:
-        image_size = trainings.registry.detectors.load(start_weights).image_size
+        image_size = detectors.load(start_weights).image_size
     wanted_batch = trainings.policy.batch
     batch = min(wanted_batch, int((training.progress or {}).get("batch", wanted_batch)))
 

@@ -23,7 +23,7 @@ def open_model(weights: Path) -> Any:
     check_kind(weights)
     prepare_ultralytics()
     from ultralytics import YOLO
-    from ultralytics.nn.tasks import DetectionModel
+    from ultralytics.nn.tasks import DetectionModel, WorldModel
 
     try:
         model = YOLO(str(weights), task="detect")
@@ -31,12 +31,12 @@ def open_model(weights: Path) -> Any:
         broken = _find_broken(network)
     except Exception as error:  # torch and ultralytics may raise anything for weights that they cannot load
         raise WeightsRefused(weights, f"no detector that can be loaded ({describe_error(error)})", EXPECTED) from error
-    if type(network) is not DetectionModel:
+    if type(network) not in (DetectionModel, WorldModel):
         kind = TASKS.get(type(network).__name__, f"a {type(network).__name__}, which is no YOLO detector")
         raise WeightsRefused(weights, kind, EXPECTED)
     if broken:
         raise WeightsRefused(weights, f"damaged: {broken} holds values that are not numbers", "train or copy it again")
-    if len(names) != network.model[-1].nc:
+    if len(names) != network.model[-1].nc or len(names) != _count_texts(network, len(names)):
         kind = f"a detector of {network.model[-1].nc} classes with names of {len(names)}"
         raise WeightsRefused(weights, kind, "save it again with a name for each class")
     return model
@@ -91,7 +91,14 @@ def first_device(devices: str) -> str:
     return devices.split(",", maxsplit=1)[0]
 
 
+def _count_texts(network: Any, count: int) -> int:
+    """Return the number of classes whose vectors a YOLO-World has; *count* for other networks."""
+    return int(network.txt_feats.shape[1]) if hasattr(network, "txt_feats") else count
+
+
 def _find_broken(network: Any) -> str | None:
     """Return the name of the first tensor that holds a value other than a finite number."""
-    numbers = ((name, tensor) for name, tensor in network.state_dict().items() if tensor.is_floating_point())
+    texts = {"txt_feats": network.txt_feats} if hasattr(network, "txt_feats") else {}  # of a YOLO-World
+    tensors = network.state_dict() | texts
+    numbers = ((name, tensor) for name, tensor in tensors.items() if tensor.is_floating_point())
     return next((name for name, tensor in numbers if not bool(tensor.isfinite().all())), None)

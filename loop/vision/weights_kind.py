@@ -50,10 +50,13 @@ TASKS = {  # by the class of the network
     "ClassificationModel": "a classification model",
     "DepthModel": "a depth model",
     "RTDETRDetectionModel": "an RT-DETR, whose head is not YOLO's",
-    "WorldModel": "a YOLO-World, which is prompted with text and cannot be trained here",
-    "YOLOEModel": "a YOLOE, which is prompted with text and cannot be trained here",
-    "YOLOESegModel": "a YOLOE for segmentation",
 }
+WORLD = "WorldModel"
+YOLOE = {
+    "YOLOEModel": "a YOLOE, whose classes are texts",
+    "YOLOESegModel": "a YOLOE for segmentation, whose classes are texts",
+}
+SET_AS_BASE = "set LOOP_BASE_WEIGHTS to it and run `loop connect`, which makes the labels of the project its classes"
 OWN = ("torch", "ultralytics", "collections", "numpy", "builtins", "__builtin__", "pathlib", "_codecs", "copyreg")
 OTHERS = {
     "models": "YOLOv5 or YOLOv7 weights of its own repository, which ultralytics' package cannot load",
@@ -88,6 +91,19 @@ def check_kind(path: Path, name: str = "") -> None:
         diagnosis = Diagnosis(f"a file that cannot be read ({error.strerror})", "see that it is there and may be read")
     if diagnosis:
         raise WeightsRefused(shown_name, diagnosis.kind, diagnosis.advice)
+
+
+def is_prompted(path: Path) -> bool:
+    """
+    Whether a file has a network whose classes are texts, a YOLOE or a YOLO-World: it cannot be trained plainly.
+
+    False for a file that cannot be read: other checks say so.
+    """
+    with suppress(OSError, *UNREADABLE), path.open("rb") as file, open_zip(file) as archive:
+        check_layout(file, archive)
+        names = [name.partition(" ")[2] for name in _read_imports(read_pickle(archive)) if ".tasks " in name]
+        return any(name == WORLD or name in YOLOE for name in names)
+    return False
 
 
 def diagnose_start(start: bytes, name: str) -> Diagnosis | None:
@@ -135,9 +151,9 @@ def diagnose_imports(imports: Iterable[str]) -> Diagnosis | None:
     """Diagnose a checkpoint by the imports of its pickle, each `module name`; None for a YOLO detector."""
     names = [name.partition(" ")[::2] for name in imports]
     networks = [name for module, name in names if module.startswith("ultralytics.") and module.endswith(".tasks")]
-    kind = next((TASKS[network] for network in networks if network in TASKS), None)
-    if kind:
-        return Diagnosis(kind)
+    refused = next((network for network in networks if network in TASKS or network in YOLOE), None)
+    if refused:
+        return Diagnosis(YOLOE[refused], SET_AS_BASE) if refused in YOLOE else Diagnosis(TASKS[refused])
     if networks or any(".nn.modules" in f".{module}" for module, _ in names if module.startswith("ultralytics")):
         return None
     foreign = next(((module, name) for module, name in names if module.partition(".")[0] not in OWN), None)

@@ -23,7 +23,6 @@ OTHERS = {
     "pose": ("yolo11n-pose.yaml", "a pose model"),
     "oriented-boxes": ("yolo11n-obb.yaml", "a model of oriented boxes"),
     "classification": ("yolo11n-cls.yaml", "a classification model"),
-    "yoloe": ("yoloe-11s.yaml", "a YOLOE"),
 }
 
 
@@ -145,7 +144,7 @@ def test_a_device_that_is_not_here_is_refused(connectable, device):
 
 
 def test_published_weights_that_cannot_be_downloaded_leave_the_project_without_a_version(connectable, monkeypatch):
-    monkeypatch.setattr("loop.registry.detectors._download", _unreachable)
+    monkeypatch.setattr("loop.vision.start.start_weights._download", _unreachable)
     rooms = connectable("yolo11x.pt")
 
     lines = connect(rooms.installation, 1)

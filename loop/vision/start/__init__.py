@@ -1,0 +1,1 @@
+"""The weights that a project starts from, whose classes may be texts: then label names are made their classes once."""
