@@ -30,10 +30,10 @@ from tests.fakes import FakeQueue
 from tests.swap import swap
 from tests.training.builders import settings_in, the_training
 
-SIZE, SIDE = (448, 288), 96  # of an image and of a tile, in pixels
+SIZE, SIDE = (320, 192), 96  # of an image and of a tile, in pixels
 COLOURS = {"Car": "red", "Person": "blue"}
-SHOWING = CONFIG.replace('toName="image">', 'toName="image" model_score_threshold="0.05">')
-TASKS = range(1, 13)
+SHOWING = CONFIG.replace('toName="image">', 'toName="image" model_score_threshold="0.01">')
+TASKS = range(1, 9)
 
 
 def draw_objects(task_id):
@@ -71,7 +71,7 @@ def trained(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OMP_NUM_THREADS", "1")
         home = tmp_path_factory.mktemp("home")
-        settings = settings_in(home, LOOP_IMAGE_SIZE=str(SIDE), LOOP_EPOCHS="12", LOOP_BATCH="8")
+        settings = settings_in(home, LOOP_IMAGE_SIZE=str(SIDE), LOOP_EPOCHS="6", LOOP_BATCH="8")
         with closing(build(settings, migrate=True)) as built:
             images = Drawn(None, ImageLimits())
             cache = ImageCache(built.vision.cache._folder, images)
