@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import tempfile
 import time
 from dataclasses import dataclass
@@ -118,10 +119,11 @@ def make_report(measured: dict[str, dict[str, Any]]) -> BenchReport:
             measures = (("map50", 3), ("map50_95", 3), ("seconds", 0), ("milliseconds", 0))
             figures = [spread([run[name] for run in runs], digits) for name, digits in measures]
             rows.append([way.name, str(len(runs)), f"{runs[0]['images']} x {runs[0]['epochs']}", *figures])
-            medians[key] = sorted(run["map50"] for run in runs)[len(runs) // 2]
+            medians[key] = statistics.median(run["map50"] for run in runs)
     columns = ("", "seeds", "images x epochs", "mAP50", "mAP50-95", "seconds of training", "ms a photo")
     tables = [Measurement("Aerial photos of trees, median (least to most)", columns, rows)]
-    best, is_whole = max([0.0, *(medians[key] for key in medians if key != "tiles")]), len(medians) == len(WAYS)
+    best = max([0.0, *(medians[key] for key in medians if key != "tiles")])
+    is_whole = len(measured) == len(WAYS) * len(SEEDS)
     goal = Goal(
         "aerial photos: mAP50 with tiles and without, at equal training time",
         "better with tiles",
