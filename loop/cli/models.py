@@ -36,6 +36,7 @@ from loop.registry.moves import CANDIDATE, CHAMPION, PREVIOUS
 from loop.registry.store import Version
 from loop.serving import shadow as shadowing
 from loop.storage.files import write_whole
+from loop.vision.elsewhere.convert import RuntimeFormat
 
 ALIASES = (CHAMPION, PREVIOUS, CANDIDATE)
 READABLE = 0o644  # a page at a place of the user's choice
@@ -186,9 +187,22 @@ def add_model(
 def export_model(
     name: VersionName,
     project: ProjectId,
-    to: Annotated[Path, typer.Option("--out", help="The tar.gz to write.")],
+    to: Annotated[Path, typer.Option("--out", help="The tar.gz to write; with --format, the folder to write.")],
+    kind: Annotated[
+        RuntimeFormat | None, typer.Option("--format", help="Write the weights for use with another runtime.")
+    ] = None,
 ) -> None:
-    """Write a version to an archive that `loop models add` reads. The same version gives the same bytes."""
+    """
+    Write a version to an archive that `loop models add` reads. The same version gives the same bytes.
+
+    With --format, write its weights for use elsewhere, with the class list
+    and how to call it. An engine (TensorRT) is for the GPU of this machine.
+    """
+    if kind is not None:
+        with narrate(f"project {project}: converting {name}"):
+            file = transfer.convert(open_rooms(project).registry, project, name, kind, to)
+        out.print(f"{file}; {to / 'HOW_TO.txt'} says how to call it")
+        return
     sha256 = transfer.export(open_rooms(project).registry, project, name, to)
     out.print(f"{to}: SHA-256 {sha256}")
 

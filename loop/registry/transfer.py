@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 from collections.abc import Sequence
@@ -18,10 +19,25 @@ from loop.registry.probe import ProbedWeights
 from loop.registry.room import RegistryRoom
 from loop.registry.store import Version, VersionFacts
 from loop.registry.weights_check import check_weights
-from loop.storage.files import sha256_of
+from loop.storage.files import scratch_folder, sha256_of
 from loop.storage.storable import fit
+from loop.vision.elsewhere.convert import RuntimeFormat
+from loop.vision.elsewhere.convert import convert as convert_weights
 from loop.vision.weights_kind import check_kind
 
+HOW_TO = """The classes by their numbers, from 0: classes.txt. With ultralytics (pip install ultralytics):
+
+    yolo predict task=detect model={file} imgsz={size} conf={threshold} source=image.jpg
+
+    from ultralytics import YOLO
+    for box in YOLO("{file}", task="detect")("image.jpg", imgsz={size}, conf={threshold})[0].boxes:
+        print(int(box.cls), float(box.conf), box.xyxy[0].tolist())
+
+With another runtime: the input is one image or more, RGB from 0 to 1, as floats of the shape (images, 3, height,
+width), scaled to {size} pixels of the longer side and filled up with grey (114) to multiples of 32. The output has for
+each box its place in pixels of that input, and the confidence of each class, before boxes that overlap are left out.
+On a processor with bfloat16, OpenVINO computes in it, unless its INFERENCE_PRECISION_HINT is f32.
+"""
 NAME, NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"), re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}")
 
 
@@ -77,6 +93,36 @@ def export(registry: RegistryRoom, project_id: int, name: str, out: Path) -> str
     framing = version.framing
     manifest = Manifest(version.facts.classes, framing.image_size, thresholds, version.sha256, source, framing.tiling)
     return archive.write(version.weights, manifest, out)
+
+
+def convert(registry: RegistryRoom, project_id: int, name: str, kind: RuntimeFormat, out: Path) -> Path:
+    """
+    Write a version as a file of another runtime into the folder *out*, with its classes and how to call it.
+
+    *out* must be new or empty. Return the file. Raises UnknownVersion, DamagedWeights, WeightsRefused, ArchiveRefused.
+    """
+    version = registry.versions.get(project_id, name)
+    registry.versions.verify(version)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ArchiveRefused(f"--out: expected a folder that is new or empty, found {out}")
+    file_name, thresholds = version.name.replace("@", "-"), registry.thresholds_of(version)
+    with scratch_folder(out.absolute().parent) as scratch:
+        converted = convert_weights(version.weights, kind, scratch, file_name, version.image_size)
+        facts = {
+            "version": version.name,
+            "sha256_of_trained_weights": version.sha256,
+            "file": converted.path.name,
+            "classes": list(converted.classes),
+            "image_size": converted.image_size,
+            "threshold": thresholds.display,
+        }
+        (scratch / "version.json").write_text(json.dumps(facts, indent=2) + "\n")
+        (scratch / "classes.txt").write_text("".join(f"{label}\n" for label in converted.classes))
+        (scratch / "HOW_TO.txt").write_text(
+            HOW_TO.format(file=converted.path.name, size=converted.image_size, threshold=thresholds.display)
+        )
+        scratch.rename(out.absolute())
+    return out / converted.path.name
 
 
 def _probe(registry: RegistryRoom, unpacked: UnpackedWeights, image_size: int | None) -> ProbedWeights:
