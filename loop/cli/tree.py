@@ -28,7 +28,7 @@ TOP = {  # by file: its commands, with the first line of their help
         ),
     },
     "projects": {
-        "connect": "Connect a Label Studio project, and print the changes.",
+        "connect": "Connect a Label Studio project, and print the changes, and what happens next and when.",
         "retrain": "Request a training on all reviewed tasks.",
         "sync": (
             "Catch up on missed events by comparing with Label Studio. The schedule does this every five minutes."

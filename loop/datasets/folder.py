@@ -20,7 +20,8 @@ from typing import Any
 from loop.datasets.snapshots import Item
 from loop.datasets.splits import Side
 from loop.datasets.tiled import folder as tile_folder
-from loop.datasets.tiled.folder import DATA, LISTED, TILES
+from loop.datasets.tiled.folder import DATA, LISTED
+from loop.datasets.tiled.policy import TILES
 from loop.datasets.yolo_format import read_lines
 from loop.errors import PayloadError, PoisonedSnapshot
 from loop.ordered_map import map_in_order

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loop.datasets.tiled.folder import TILES, restore_images
+from loop.datasets.tiled.policy import TILES
 from loop.errors import PayloadError, PoisonedSnapshot
 from loop.ordered_map import map_in_order
 from loop.printable import shorten
@@ -164,6 +164,7 @@ class SnapshotStore:
     def _bring(self, root: Path, name: str) -> Snapshot | None:
         """Bring a dataset from the store and check all of it; None where it has no such dataset."""
         from loop.datasets import folder as dataset_folder
+        from loop.datasets.tiled.folder import restore_images
 
         listed = self._bring_list(root, name)
         if listed is None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import statistics
+from collections.abc import Iterable
 from dataclasses import dataclass
-
-import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +79,8 @@ def measure_with_and_without(tasks: Iterable[TimedTask]) -> dict[str, Seconds]:
     }
 
 
-def _compute_spread(values: Sequence[float]) -> Spread | None:
+def _compute_spread(values: list[float]) -> Spread | None:
     if not values:
         return None
-    low, median, high = np.quantile(np.array(values), [0.25, 0.5, 0.75])
-    return Spread(float(median), float(low), float(high))
+    low, median, high = statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
+    return Spread(median, low, high)

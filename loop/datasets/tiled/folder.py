@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from loop.datasets.snapshots import Item
 from loop.datasets.splits import Side
 from loop.datasets.tiled.plan import PlannedTile, choose_tiles, plan_tiles
+from loop.datasets.tiled.policy import TILES
 from loop.datasets.yolo_format import read_lines, write_data_file
 from loop.errors import ImageError, PoisonedSnapshot
 from loop.label_studio.classes import ClassIndex
@@ -30,7 +31,7 @@ from loop.vision.tiling.tiles import Tile, Tiling
 if TYPE_CHECKING:
     from loop.regions import Pixels
 
-TILES, LISTED, DATA = "tiles", "items.jsonl", "data.yaml"
+LISTED, DATA = "items.jsonl", "data.yaml"
 SUFFIX = ".bmp"
 
 

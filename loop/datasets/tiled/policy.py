@@ -8,6 +8,8 @@ from typing import Any
 
 from loop.vision.tiling.tiles import Tiling
 
+TILES = "tiles"  # the folder of the tiles of a dataset
+
 
 @dataclass(frozen=True, slots=True)
 class TilePolicy:

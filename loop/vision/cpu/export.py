@@ -14,7 +14,7 @@ from loop.errors import WeightsRefused
 from loop.failures import describe_error
 from loop.vision.cpu import model_file
 from loop.vision.cpu.model_file import DetectorFacts
-from loop.vision.cpu.openvino_detector import prepare_openvino, process_core
+from loop.vision.cpu.openvino_detector import CONVERSIONS, prepare_openvino, process_core
 
 if TYPE_CHECKING:
     from loop.vision.ultralytics_detector import UltralyticsDetector
@@ -56,7 +56,8 @@ def _export(detector: UltralyticsDetector, folder: Path) -> DetectorFacts:
         example = torch.rand(1, 3, *TRACED)
         trace: Any = torch.jit.trace
         traced = trace(network, example, strict=False, check_trace=False)
-        converted = openvino.convert_model(traced, input=[1, 3, -1, -1], example_input=example)
+        with CONVERSIONS:
+            converted = openvino.convert_model(traced, input=[1, 3, -1, -1], example_input=example)
         _name_by_place(converted, f"model.{len(network.model) - 1}")
         openvino.save_model(converted, folder / model_file.NETWORK, compress_to_fp16=False)
         _check(network, folder / model_file.NETWORK, is_end_to_end=is_end_to_end)

@@ -23,6 +23,7 @@ from loop.vision.network.letterbox import Letterbox
 from loop.vision.network.suppression import suppress, take_best
 
 _CORE_LOCK = threading.Lock()  # `cache` alone lets two threads make two
+CONVERSIONS = threading.Lock()  # a conversion sets the level of all logs of the process, and later puts it back
 
 
 class OpenVinoDetector(RuntimeDetector):

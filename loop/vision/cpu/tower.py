@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from loop.errors import WeightsRefused
 from loop.failures import describe_error
 from loop.storage.files import scratch_folder
-from loop.vision.cpu.openvino_detector import compile_network, prepare_openvino, process_core
+from loop.vision.cpu.openvino_detector import CONVERSIONS, compile_network, prepare_openvino, process_core
 from loop.vision.cpu.tuning import Tuning
 from loop.vision.encoder.encoder import TowerFacts
 from loop.vision.ultralytics_setup import thread_count
@@ -80,14 +80,15 @@ def _export(network: torch.nn.Module, facts: TowerFacts, folder: Path) -> None:
 
     shape = (1, 3, facts.size[1], facts.size[0])
     trace: Any = torch.jit.trace
-    was_fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # its fused attention is unknown to OpenVINO
-    try:
-        with torch.no_grad():
-            traced = trace(network, torch.rand(shape), check_trace=False)
-            converted = openvino.convert_model(traced, input=list(shape), example_input=torch.rand(shape))
-    finally:
-        torch.backends.mha.set_fastpath_enabled(was_fast)
+    with CONVERSIONS:
+        was_fast = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)  # its fused attention is unknown to OpenVINO
+        try:
+            with torch.no_grad():
+                traced = trace(network, torch.rand(shape), check_trace=False)
+                converted = openvino.convert_model(traced, input=list(shape), example_input=torch.rand(shape))
+        finally:
+            torch.backends.mha.set_fastpath_enabled(was_fast)
     openvino.save_model(converted, folder / NETWORK, compress_to_fp16=False)
     compiled = _compile(process_core().read_model(folder / NETWORK))
     for _ in range(CHECKED):

@@ -1,7 +1,10 @@
 """The image encoder of an open_clip model as OpenVINO runs it."""
 
+import logging
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -42,6 +45,19 @@ def towers(tmp_path_factory, model):
     folder = tmp_path_factory.mktemp("towers")
     CropEmbedder(model, SPACE, device="cpu", towers=folder)
     return folder
+
+
+def test_several_threads_that_export_at_once_leave_the_level_of_the_logs(tmp_path, model):
+    before, together = logging.getLogger().level, threading.Barrier(4)
+
+    def export(number):
+        together.wait()
+        CropEmbedder(model, SPACE, device="cpu", towers=tmp_path / str(number))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(export, range(4)))
+
+    assert logging.getLogger().level == before
 
 
 def test_its_vectors_are_those_of_torch_but_for_the_rounding(model, towers):
