@@ -30,7 +30,7 @@ class Reason(StrEnum):
     NO_IMAGE = "the image cannot be read"
     NO_REVIEW = "the review cannot be read"
     SAME_ID = "another task before it has its id"
-    LEFT_OUT = "taken out of training by a person, as a twin of a held-out task"
+    LEFT_OUT = "out of training, as a twin of a held-out task"
     RESTING = "learned before and not repeated this time (LOOP_REPLAY_SHARE)"
     BACKGROUND = "nothing is on it, and enough such images are trained on (LOOP_BACKGROUND_SHARE)"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -75,6 +75,8 @@ class SplitStore:
     ) -> Split:
         """
         Assign a permanent side to each task that has none, and store the group and look of every task.
+
+        A new task that belongs to both sides, because it is like tasks of each, is left out of training.
 
         Near-duplicates are images whose looks differ in at most *twin_bits* bits, or whose vectors are alike. Several
         processes may call this at once.
@@ -162,17 +164,24 @@ def _freeze(
     twins: NearDuplicates = NearByEither(looks, embedded.among(ids)) if embedded else looks
     families = join_families(groups, twins)
     new = assign(known, ids, project_id=project_id, share=share, labels=families.labels)
-    _store(connection, project_id, changed, new)
     sides = {**known, **new}
-    reviewed = {task.task_id for task in seen}
     all_leaks = list_leaks(ids, [sides[task_id] for task_id in ids], groups, families, twins)
-    standing = tuple(leak for leak in all_leaks if {leak.held_out, leak.train} <= reviewed)
-    return Split(sides, standing, left_out & reviewed)
+    between = new.keys() & {leak.train for leak in all_leaks}
+    _store(connection, project_id, changed, new, between)
+    reviewed = {task.task_id for task in seen}
+    standing = tuple(leak for leak in all_leaks if {leak.held_out, leak.train} <= reviewed - between)
+    return Split(sides, standing, (left_out | between) & reviewed)
 
 
-def _store(connection: sa.Connection, project_id: int, changed: Sequence[ReviewedTask], new: dict[int, Side]) -> None:
-    rows = [
-        {
+def _store(
+    connection: sa.Connection,
+    project_id: int,
+    changed: Sequence[ReviewedTask],
+    new: Mapping[int, Side],
+    between: Collection[int],
+) -> None:
+    rows = {
+        task.task_id: {
             "project_id": project_id,
             "task_id": task.task_id,
             "group": task.group,
@@ -180,14 +189,18 @@ def _store(connection: sa.Connection, project_id: int, changed: Sequence[Reviewe
             "image": task.image,
         }
         for task in changed
+    }
+    added = [
+        {**row, "side": new[task_id], "is_left_out": task_id in between}
+        for task_id, row in rows.items()
+        if task_id in new
     ]
-    added = [{**row, "side": new[row["task_id"]]} for row in rows if row["task_id"] in new]
     if added:
         connection.execute(splits.insert(), added)
     updated = [
-        {"which": row["task_id"], "to_group": row["group"], "to_hash": row["image_hash"], "to_image": row["image"]}
-        for row in rows
-        if row["task_id"] not in new
+        {"which": task_id, "to_group": row["group"], "to_hash": row["image_hash"], "to_image": row["image"]}
+        for task_id, row in rows.items()
+        if task_id not in new
     ]
     if updated:
         is_task = sa.and_(splits.c.project_id == project_id, splits.c.task_id == sa.bindparam("which"))

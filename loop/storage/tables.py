@@ -157,7 +157,7 @@ splits = Table(
     Column("group", Name),  # tasks of one group stay on one side
     Column("image_hash", String(16)),  # perceptual: near-duplicates differ in few bits; empty for a flat image
     Column("image", String(16)),  # of the address that the hash was taken from
-    Column("is_left_out", Boolean, nullable=False, default=False),  # of training, by a person
+    Column("is_left_out", Boolean, nullable=False, default=False),  # of training, as it is like a held-out task
 )
 
 whole_vectors = Table(  # of whole images, where near-duplicates are judged by an open_clip model

@@ -12,7 +12,7 @@ from loop.datasets.splits import Leak, Side
 from loop.errors import LeakedSplit
 from loop.training.retrain import retrain
 from loop.training.store import TrainingState
-from tests.datasets.builders import with_policy
+from tests.datasets.builders import sides, with_policy
 
 
 def loop(settings, *arguments):
@@ -23,9 +23,9 @@ def leaky(rooms, reviewed):
     """Thirty tasks; then the picture of a training task is replaced by that of a held-out one."""
     for task in range(1, 31):
         reviewed(task)
-    sides = {one.task: one.side for one in assemble(rooms.datasets, 1).items()}
-    held = next(task for task, side in sides.items() if side is Side.HELD_OUT)
-    train = next(task for task, side in sides.items() if side is Side.TRAIN)
+    before = sides(assemble(rooms.datasets, 1))
+    held = next(task for task, side in before.items() if side is Side.HELD_OUT)
+    train = next(task for task, side in before.items() if side is Side.TRAIN)
     reviewed(train, image=f"{held}.jpg", minutes=5)
     return held, train
 
@@ -48,15 +48,30 @@ def test_a_training_with_a_leak_fails_and_says_the_way_out(rooms, reviewed):
     assert rooms.trainings.store.last(1)[0].state is TrainingState.FAILED
 
 
+def test_a_new_task_that_belongs_to_both_sides_stays_out_of_training_by_itself(rooms, reviewed):
+    for task in range(1, 31):
+        reviewed(task, day=f"{task}")
+    before = sides(assemble(rooms.datasets, 1))
+    held = next(task for task, side in before.items() if side is Side.HELD_OUT)
+    train = next(task for task, side in before.items() if side is Side.TRAIN)
+    reviewed(31, image=f"{held}.jpg", day=f"{train}")
+
+    for _ in range(2):  # also where it is no longer new
+        snapshot = assemble(rooms.datasets, 1)
+        assert sides(snapshot) == before
+        assert snapshot.report["left_out"] == {Reason.LEFT_OUT: [31]}
+    assert find_leaks(rooms.datasets, 1) == []
+
+
 def test_a_field_that_is_set_later_shows_its_leaks(rooms, reviewed):
     for task in range(1, 31):
         reviewed(task, day=f"{task % 3}")
-    sides = {one.task: one.side for one in assemble(with_policy(rooms, group_field="").datasets, 1).items()}
+    before = sides(assemble(with_policy(rooms, group_field="").datasets, 1))
 
     leaks = find_leaks(rooms.datasets, 1)
 
-    held_days = {task % 3 for task, side in sides.items() if side is Side.HELD_OUT}
-    assert [one.train for one in leaks] == [t for t, s in sides.items() if s is Side.TRAIN and t % 3 in held_days]
+    held_days = {task % 3 for task, side in before.items() if side is Side.HELD_OUT}
+    assert [one.train for one in leaks] == [t for t, s in before.items() if s is Side.TRAIN and t % 3 in held_days]
     assert {one.why for one in leaks} == {f"one group: {day}" for day in held_days}
 
 
