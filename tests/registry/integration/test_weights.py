@@ -189,9 +189,10 @@ def test_every_layer_of_the_installed_versions_is_known():
 
 
 def test_the_start_weights_are_registered_with_their_classes(own):
-    from loop.installation.connect import _first_version, _start
+    from loop.installation.connect import _first_version, _started
 
-    _first_version(own.installation, 1, _start(own.installation, 1))
+    with _started(own.installation, 1, own.studio.projects.get(1).config()) as start:
+        _first_version(own.installation, 1, start)
 
     version = own.registry.versions.get(1, FIRST)
     assert version.facts.classes == ("item",)
