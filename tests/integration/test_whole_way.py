@@ -127,6 +127,7 @@ def test_new_tasks_are_predicted_without_being_asked_for(api, connected, loop_ro
     until(predicted, 60)
 
 
+@pytest.mark.long  # half a minute; `test_closed.py` starts a training that way too
 def test_start_training_asks_for_a_training(api, connected, loop_rooms):
     project_id, _, _ = connected
     before = len(loop_rooms.trainings.store.last(project_id, 99))

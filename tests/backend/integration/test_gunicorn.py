@@ -150,6 +150,7 @@ def start_web_processes_again(loop_up, backend):
     until(answers, 60)
 
 
+@pytest.mark.long  # most of a minute: all web processes start twice
 def test_a_damaged_version_answers_nothing_and_the_doctor_says_why(api, backend, loop_up, loop_rooms, loop_settings):
     project_id, _ = make_project(api, "Damaged", 2, labels=("item",), seed=7)
     run_loop(loop_settings, "connect", "--project", str(project_id))

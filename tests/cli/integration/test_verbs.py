@@ -13,6 +13,7 @@ def versions_of(api, task_id):
     return sorted(one["model_version"] for one in api.get(f"/api/tasks/{task_id}").json()["predictions"])
 
 
+@pytest.mark.long  # most of a minute, for ten commands
 def test_a_version_is_given_out_taken_in_tried_in_the_shadow_pinned_and_traced(
     api, loop_rooms, loop_settings, tmp_path
 ):

@@ -101,6 +101,7 @@ def test_an_imported_review_that_a_person_edits_stays_out_of_the_rates(
     assert review().is_imported
 
 
+@pytest.mark.long  # the readers have tests of their own
 def test_coco_and_voc_become_reviews_and_lacking_labels_are_added(api, loop_rooms, loop_settings, connected, tmp_path):
     project_id = connected("Import of COCO")
     boxes = [
@@ -150,6 +151,7 @@ def test_a_dataset_becomes_predictions_that_a_review_is_judged_by(api, loop_room
     assert (verdict.version, verdict.decision.value) == (IMPORTED, "confirmed")
 
 
+@pytest.mark.long  # a model of Label Studio has the cases in `test_import_dataset.py`
 def test_an_import_in_parts_makes_each_task_once(api, loop_rooms, loop_settings, connected, tmp_path):
     project_id = connected("Import in parts")
     make_yolo(tmp_path / "part", {f"{number}": CAR for number in range(3)})

@@ -1,7 +1,6 @@
 """Without any setting an installation is closed, and Label Studio gets in, also after an upgrade."""
 
 import json
-import time
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler
 from types import SimpleNamespace
@@ -9,6 +8,8 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
+from loop.installation.doctor import doctor
+from loop.installation.findings import Level
 from loop.label_studio.states import CONNECTED
 from loop.wiring import build
 from tests.http_servers import serve
@@ -83,7 +84,8 @@ def test_a_backend_that_was_added_without_a_login_is_repaired_at_the_next_start(
     with loop_running(settings):
         until(lambda: backend_of(api, connected.id)["basic_auth_user"], 60)
         state = backend_of(api, connected.id)["state"]
-        time.sleep(25)  # the parts look after each other every ten seconds, and have just started
+        with closing(build(settings)) as rooms:  # the parts have just started
+            until(lambda: all(one.level is not Level.WRONG for one in doctor(rooms.installation, connected.id)), 60)
         found = run_loop(settings, "doctor", "--project", str(connected.id))
 
     assert state == "CO"

@@ -27,6 +27,7 @@ def epochs_of(run):
     return [line.split(",")[0].strip() for line in lines]
 
 
+@pytest.mark.long  # a training of most of a minute; `make test-chaos` plays it too
 def test_redis_and_a_training_worker_are_killed_and_nothing_is_lost(api, own_loop):
     settings, rooms, process = own_loop
     project_id, annotator = make_project(api, "Faults", 12, seed=2)

@@ -9,6 +9,7 @@ from tests.services import children, names_of, until
 pytestmark = pytest.mark.timeout(600)
 
 
+@pytest.mark.long  # half a minute, the second start included
 def test_killed_together_with_its_guard_nothing_is_left(settings, rooms):
     with started(settings) as process:
         make_busy(settings, rooms, process)

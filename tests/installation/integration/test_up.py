@@ -18,15 +18,9 @@ from tests.services import children, names_of, until
 pytestmark = pytest.mark.timeout(600)
 
 
+@pytest.mark.long  # over a minute each: a training goes on
 @pytest.mark.parametrize(
-    "number",
-    [
-        signal.SIGTERM,
-        pytest.param(signal.SIGKILL, marks=pytest.mark.long),
-        pytest.param(signal.SIGINT, marks=pytest.mark.long),
-        pytest.param(signal.SIGHUP, marks=pytest.mark.long),
-    ],
-    ids=lambda number: number.name,
+    "number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name
 )
 def test_stopped_or_killed_at_work_nothing_is_left_and_the_training_goes_on(settings, rooms, number):
     with started(settings) as process:

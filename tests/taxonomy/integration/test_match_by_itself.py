@@ -120,6 +120,7 @@ def test_matches_come_after_prediction_in_requests_and_anew_and_people_are_not_t
     assert " 0 matches would change" in plan
 
 
+@pytest.mark.long  # half a minute; `make test-chaos` plays it too
 def test_with_milvus_down_predictions_go_out_without_matches_until_it_is_back(
     api, rooms, loop_settings, loop_up, project, taxonomy
 ):

@@ -67,8 +67,8 @@ def serve(rooms, image_size):
     ("setting", "champion", "size"),
     [
         pytest.param("", 96, 96, id="as-the-champion"),
-        pytest.param("64", 96, 64, id="as-set"),
-        pytest.param("", None, 512, id="as-the-weights-were-trained"),
+        pytest.param("64", 96, 64, id="as-set", marks=pytest.mark.long),
+        pytest.param("", None, 512, id="as-the-weights-were-trained", marks=pytest.mark.long),
     ],
 )
 def test_a_training_goes_on_at_the_size_of_the_champion(opened, setting, champion, size):
