@@ -73,7 +73,7 @@ def pre_annotate(
     nothing is logged. *match* returns the matches of suggestions by task, *vote* the votes of the references for labels
     that no class of the version is. Raises DetectorBroken where the version detects on no image any more.
     """
-    suggestions = _label(suggest(tasks, config, served, serving, run.deadline), config, served, vote)
+    suggestions = label_by_references(suggest(tasks, config, served, serving, run.deadline), config, served, vote)
     entries = make_log_entries(serving, suggestions, project_id, execution=run.execution or str(uuid.uuid4()))
     pairs = list(zip(suggestions, entries, strict=True))
     if served.detector is not None:
@@ -91,7 +91,7 @@ def pre_annotate(
     return answers
 
 
-def _label(
+def label_by_references(
     suggestions: Sequence[Suggestion], config: LabelConfig, served: LoadedVersion, vote: VoteBatch
 ) -> list[Suggestion]:
     """Give boxes the labels that no class of the version is, where the references know them."""

@@ -81,9 +81,10 @@ class Predictor:
     ) -> list[PreAnnotation]:
         """Answer the call of a click tool, see `answer_clicks`; it has the same time as `predict`."""
         config, deadline = self._read(project_id, label_config), self._deadline(began)
-        place = self._place_of(project_id)
+        vote = partial(self._match.vote, project_id, config)
         return self._answer(
-            place, lambda served: answer_clicks(self._serving, config, served, tasks, context, deadline)
+            self._place_of(project_id),
+            lambda served: answer_clicks(self._serving, config, served, tasks, context, deadline, vote),
         )
 
     def version(self, project_id: int) -> str:

@@ -7,12 +7,13 @@ from loop.errors import DetectorBroken
 from loop.label_studio.interactive.backend import HANDED_ON
 from loop.regions import Box
 from loop.serving.predictor import Predictor
+from loop.serving.reference_labels import LabelVote
 from loop.settings import Settings
 from loop.storage.tables import predictions
 from tests.backend.builders import AUTH, LOGIN
 from tests.builders import read_rows
 from tests.fakes import FakeDetector, FakeDetectors, FakeImages, FakeQueue
-from tests.label_studio.interactive.builders import call, point, rectangle
+from tests.label_studio.interactive.builders import SMART, call, point, rectangle
 from tests.label_studio.interactive.click_backend import ANSWER, click_backend
 from tests.swap import swap
 
@@ -57,8 +58,12 @@ def opened(tmp_path):
         built.close()
 
 
+def post(app, request, headers=AUTH):
+    return app.test_client().post("/predict", json=request, headers=headers)
+
+
 def ask(app, *drawn, task=1, headers=AUTH):
-    return app.test_client().post("/predict", json=call(*drawn, task=task), headers=headers)
+    return post(app, call(*drawn, task=task), headers)
 
 
 def test_a_smart_rectangle_becomes_the_box_under_it_with_the_label_of_the_detector(opened):
@@ -69,6 +74,35 @@ def test_a_smart_rectangle_becomes_the_box_under_it_with_the_label_of_the_detect
     assert (region["type"], region["from_name"], region["to_name"]) == ("rectanglelabels", "label", "image")
     assert region["value"] == {"x": 0, "y": 0, "width": 50, "height": 50, "rotation": 0, "rectanglelabels": ["Car"]}
     assert (region["score"], result["model_version"]) == (0.9, "yolo_detector@1.0.0")
+
+
+class SureReferences:
+    """References that know every box as an insect."""
+
+    def while_answering(self):
+        return self
+
+    def vote(self, project_id, config, labels, suggestions):
+        assert labels == ("Insect",)  # no class of the detector is one
+        boxes = {each.task_id: (*each.shown, *each.hidden, *each.foreign) for each in suggestions}
+        return {task: {box.id: LabelVote("Insect", 0.9) for box in found} for task, found in boxes.items()}
+
+
+@pytest.mark.parametrize(
+    ("references", "chosen", "given"),
+    [(SureReferences(), "Car", ["Insect"]), (None, "Insect", ["Insect"]), (None, "Car", ["Car"])],
+    ids=["the-references-know-it", "the-annotator-says-it", "the-annotator-says-another"],
+)
+def test_a_box_of_a_class_that_no_label_means_answers_a_click_too(opened, references, chosen, given):
+    app = opened(FakeDetectors((Box(0.5, 0.5, 0.9, 0.9), "dog", 0.9)))
+    rooms = app.extensions["rooms"]
+    if references:
+        app.extensions["predictor"] = Predictor(swap(rooms, (rooms.serving.matching, references)).serving)
+    config = SMART.replace('<Label value="Person"/>', '<Label value="Insect"/>')
+
+    (result,) = post(app, call(rectangle(51, 52, 38, 37, chosen), config=config)).json["results"]
+
+    assert [region["value"]["rectanglelabels"] for region in result["result"]] == [given]
 
 
 def test_a_candidate_that_is_not_shown_answers_a_click_on_it(opened):

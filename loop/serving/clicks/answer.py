@@ -13,7 +13,8 @@ from loop.label_studio.result_format import write_result
 from loop.label_studio.tasks import StoredTask
 from loop.registry.loaded_version import LoadedVersion
 from loop.serving.clicks.choose import choose
-from loop.serving.pre_annotate import PreAnnotation, suggest
+from loop.serving.matching import VoteBatch, vote_for_nothing
+from loop.serving.pre_annotate import PreAnnotation, label_by_references, suggest
 from loop.serving.room import ServingRoom
 
 
@@ -24,18 +25,20 @@ def answer_clicks(
     tasks: Sequence[StoredTask],
     context: Context,
     deadline: float,
+    vote: VoteBatch = vote_for_nothing,
 ) -> list[PreAnnotation]:
     """
     Answer what was drawn on each of the tasks by the candidates, shown or held back, that are meant by it.
 
-    Nothing is logged: the annotator asked for these boxes, and the version did not show them. A region gets an id of
-    its own, because the same candidate may stand on the canvas already. Raises DetectorBroken where the version
-    detects on no image any more.
+    A candidate of a class that no label means has the label by the *vote* of the references, else the one that the
+    annotator chose. Nothing is logged: the annotator asked for these boxes, and the version did not show them. A region
+    gets an id of its own, because the same candidate may stand on the canvas already. Raises DetectorBroken where the
+    version detects on no image any more.
     """
     prompts = read_prompts(context, config)
     answers = []
-    for suggestion in suggest(tasks, config, served, serving, deadline):
-        chosen = choose(prompts, (*suggestion.shown, *suggestion.hidden))
+    for suggestion in label_by_references(suggest(tasks, config, served, serving, deadline), config, served, vote):
+        chosen = choose(prompts, (*suggestion.shown, *suggestion.hidden), suggestion.foreign)
         regions = [replace(region, id=uuid.uuid4().hex[:12]) for region in chosen]
         score = max((region.score or 0.0 for region in regions), default=0.0)
         result = write_result(regions, config, suggestion.size)

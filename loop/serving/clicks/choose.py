@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from loop.label_studio.interactive.prompts import Prompt
 from loop.regions import Box, Region
@@ -12,17 +13,27 @@ SAME_PLACE = 0.5  # IoU of candidates on one object
 OVERLAP_POWER = 2.0  # how much more the overlap counts than the confidence
 
 
-def choose(prompts: Sequence[Prompt], candidates: Sequence[Region]) -> list[Region]:
+def choose(prompts: Sequence[Prompt], candidates: Sequence[Region], foreign: Sequence[Region] = ()) -> list[Region]:
     """
     Return the best candidate for each prompt, each once.
 
     Of the candidates on one object, one with the label that the annotator chose comes first. A candidate with a point
-    in it where the object is not is none.
+    in it where the object is not is none. Candidates that are *foreign* have no label of ours: they take the one that
+    the annotator chose, where no other candidate is meant.
     """
     excluded = [prompt for prompt in prompts if not prompt.is_positive]
-    allowed = [region for region in candidates if not any(_holds(region.box, prompt) for prompt in excluded)]
-    chosen = (_find_best(prompt, allowed) for prompt in prompts if prompt.is_positive)
+
+    def allow(regions: Sequence[Region]) -> list[Region]:
+        return [region for region in regions if not any(_holds(region.box, prompt) for prompt in excluded)]
+
+    own, others = allow(candidates), allow(foreign)
+    chosen = (_find_best(prompt, own) or _label(prompt, others) for prompt in prompts if prompt.is_positive)
     return list({region.id: region for region in chosen if region}.values())
+
+
+def _label(prompt: Prompt, foreign: Sequence[Region]) -> Region | None:
+    best = _find_best(prompt, foreign) if prompt.label else None
+    return replace(best, label=prompt.label) if best else None
 
 
 def _find_best(prompt: Prompt, candidates: Iterable[Region]) -> Region | None:

@@ -1,5 +1,7 @@
 """Which candidate an annotator means by what they drew."""
 
+from dataclasses import replace
+
 from loop.label_studio.interactive.prompts import Prompt
 from loop.regions import Box, Region
 from loop.serving.clicks.choose import choose
@@ -52,3 +54,12 @@ def test_several_prompts_give_a_box_each_and_none_twice():
 def test_without_prompts_or_candidates_nothing_is_chosen():
     assert chosen() == []
     assert chosen(at(0.5, 0.5), candidates=()) == []
+
+
+def test_a_box_without_a_label_of_ours_takes_the_chosen_one_where_no_other_is_meant():
+    drawn, lorry = Box(0.1, 0.1, 0.9, 0.9), Region("lorry", BUS.box, "lorry", 0.8)
+
+    assert choose([Prompt(drawn, "Bus")], [], [lorry]) == [replace(lorry, label="Bus")]
+    assert choose([Prompt(drawn)], [], [lorry]) == []
+    assert choose([Prompt(drawn, "Bus")], [CAR], [lorry]) == [CAR]
+    assert choose([Prompt(drawn, "Bus"), at(0.5, 0.5, is_positive=False)], [], [lorry]) == []
