@@ -154,14 +154,18 @@ def seen_by_reviewer(
     *served* pairs the time of each prediction with its regions, oldest first; *began* is when the review began; both in
     seconds. The reviewer saw the prediction that shares most region ids with the review. Of equal predictions it is the
     one with most of these regions untouched: in old records two predictions of a version can share ids. Of equals again
-    it is the newest. If no prediction shares an id, it is the newest that was served before the review began.
+    it is the newest that was served before the review began, else the first: labels by references change a prediction
+    while somebody may have it open. If no prediction shares an id, it is the newest that was served before.
     """
     left = {region.id: region for region in reviewed if region.id}
     shared = [[region for region in regions if region.id in left] for _, regions in served]
+    before = [index for index, (at, _) in enumerate(served) if at <= began]
     if any(shared):
         untouched = [sum(_is_untouched(region, left[region.id]) for region in regions) for regions in shared]
-        return max(range(len(served)), key=lambda index: (len(shared[index]), untouched[index], index))
-    before = [index for index, (at, _) in enumerate(served) if at <= began]
+        alike = [(len(regions), count) for regions, count in zip(shared, untouched, strict=True)]
+        most = max(alike)
+        equal = [index for index, like in enumerate(alike) if like == most]
+        return max(set(equal).intersection(before), default=equal[0])
     return before[-1] if before else None
 
 

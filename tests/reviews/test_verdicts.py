@@ -190,6 +190,15 @@ def test_of_answers_logged_under_the_same_ids_the_reviewer_saw_the_one_whose_box
         assert served[seen_by_reviewer([*seen, region("drawn")], 100.0, served)][1] == seen
 
 
+@pytest.mark.parametrize(("began", "index"), [(0.0, 0), (1.5, 0), (2.5, 1), (3.5, 2)])
+def test_of_predictions_with_all_that_is_left_the_reviewer_saw_the_one_that_was_shown_when_they_began(began, index):
+    """Labels by references are added to a prediction, and taken back, while somebody may have it open."""
+    car, person = region("car"), region("person", "Person", at=ELSEWHERE)
+    served = [(1.0, [car]), (2.0, [car, person]), (3.0, [car])]
+
+    assert seen_by_reviewer([car, region("drawn", "Person", at=ELSEWHERE)], began, served) == index
+
+
 def test_without_a_shared_id_the_newest_before_the_review_was_seen():
     older, newer, later = [region("a")], [region("b")], [region("c")]
 
