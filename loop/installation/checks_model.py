@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from loop.errors import LoopError, MissingWeights, RegistryError, StoreDown
 from loop.installation.findings import Finding, ok, warning, wrong
+from loop.installation.outlook.read_standings import find_blindness, fit_champion
 from loop.installation.room import InstallationRoom
-from loop.label_studio.classes import FIT_ADVICE, fit_classes, join_names
+from loop.label_studio.classes import FIT_ADVICE, join_names
 from loop.label_studio.projects import Project
 from loop.references.feature import describe_feature
 from loop.registry.loaded_version import EXPORTED, LoadedVersion
@@ -63,16 +64,12 @@ def _describe_runtime(installation: InstallationRoom, champion: Version | None, 
 def labels(installation: InstallationRoom, project: Project) -> list[Finding]:
     """List labels without a class of the model, and classes without a label."""
     champion = installation.registry.versions.champion(project.id)
-    names = champion.facts.classes if champion else ()
-    if champion is None or not names:
+    fit = fit_champion(installation, project, champion)
+    if champion is None or fit is None:
         return [ok("labels", "nothing predicts yet, or its classes are not known")]
-    config = project.config().with_synonyms(installation.studio.classes.book(project.id).synonyms())
-    fit = fit_classes(config, names)
-    if fit.is_empty:
-        classes, wanted = join_names(names), join_names(fit.labels)
-        summary = f"nothing is suggested: no class of {champion.name} ({classes}) is a label ({wanted})"
-        return [warning("labels", summary, FIT_ADVICE)]
-    count = len(set(config.label_names))
+    if blind := find_blindness(installation, project, champion):
+        return [warning("labels", f"only boxes that look like reviewed ones are suggested: {blind}", FIT_ADVICE)]
+    count = len(set(project.config().label_names))
     summary = f"{count - len(fit.labels)} of {count} labels are predicted"
     findings = []
     if fit.labels:
@@ -88,7 +85,9 @@ def labels(installation: InstallationRoom, project: Project) -> list[Finding]:
 def features(installation: InstallationRoom, project: Project) -> list[Finding]:
     """Say which kind of features the vectors are, and what they can tell."""
     feature = describe_feature(installation.references, project.id, installation.registry.versions.champion(project.id))
-    return [ok("features", f"{feature.uri} by {feature.embedder}: {installation.vision.embedders.describe()}")]
+    return [
+        ok("features", f"{feature.uri} by the embedder {feature.embedder}, {installation.vision.embedders.describe()}")
+    ]
 
 
 MODEL = (weights, labels, features)

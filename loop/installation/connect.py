@@ -154,10 +154,11 @@ def _fit(installation: InstallationRoom, project_id: int) -> list[str]:
     )
     fit, blind = fit_champion(installation, project, champion), find_blindness(installation, project, champion)
     if blind:
-        return [f"WARNING: nothing will be suggested, because {blind}: {FIT_ADVICE}"]
+        return [f"WARNING: nothing will be suggested before the first reviews, because {blind}: {FIT_ADVICE}"]
     if champion and fit and fit.labels:
         labels = join_names(fit.labels)
-        return [f"not suggested, because {champion.name} has no class for them: {labels}. {FIT_ADVICE.capitalize()}"]
+        problem = f"not suggested before the first reviews, because {champion.name} has no class for them: {labels}"
+        return [f"{problem}. {FIT_ADVICE.capitalize()}"]
     return []
 
 

@@ -63,7 +63,7 @@ def _run(references: ReferencesRoom, project_id: int, *, is_patient: bool) -> In
     except MilvusDown as error:
         progress = str(error)
     broken = f", {work.broken} without an image" if work.broken else ""
-    return IndexRun(f"{source.space.name}: {work.made} vectors made{broken}; {progress}", tuple(work.dropped))
+    return IndexRun(f"embedder {source.space.name}, {work.made} vectors made{broken}; {progress}", tuple(work.dropped))
 
 
 def _make(work: Work, *, is_patient: bool) -> str:

@@ -46,7 +46,7 @@ class Studio(FakeLabelStudio):
         login = {"auth_method": "BASIC_AUTH", "basic_auth_user": door.login_of(1).user}
         self.mls = [{"id": 5, "url": door.url, "state": "CO", "title": "YOLO loop", "is_interactive": True, **login}]
         self.logins = []
-        self.predicted = 2
+        self.open, self.predicted = 2, 2
         self.fields.update(
             sampling="Uncertainty sampling", model_version="yolo_detector@1.0.0", show_collab_predictions=True
         )
@@ -78,7 +78,7 @@ class Studio(FakeLabelStudio):
         return self.has_local_files
 
     def count_open(self, project_id, version=None):
-        return self.predicted if version else 2
+        return self.predicted if version else self.open
 
     def backends(self, project_id):
         return [BackendState.of(backend) for backend in self.mls]

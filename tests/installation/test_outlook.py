@@ -33,7 +33,7 @@ HELD = replace(TRAINED, state="held", reason="only 7 held-out images: a person d
         pytest.param(replace(READY, champion=None), ["waiting: no version serves"], id="no-weights"),
         pytest.param(
             replace(READY, is_refreshing=True, blind="no class"),
-            ["under way: the open tasks are predicted with", "waiting: 50 more", "waiting: nothing is suggested until"],
+            ["under way: the open tasks are predicted with", "waiting: 50 more", "waiting: only boxes that look like"],
             id="just-connected",
         ),
         pytest.param(
@@ -136,21 +136,29 @@ def test_three_things_happen_next(patient):
     assert steps[2].startswith("when it is trained: it serves if it is better")
 
 
+def test_without_an_open_task_no_job_is_promised(patient):
+    patient.studio.client.open = 0
+
+    steps = list_next_steps(patient.installation, 1)
+
+    assert steps[0].startswith("now: no task is open; new tasks are predicted with yolo_detector@1.0.0 when they come")
+
+
 def test_without_workers_nothing_happens_before_they_run(patient):
     steps = list_next_steps(swap(patient, (patient.queue, Unreachable())).installation, 1)
 
     assert steps[0].startswith("as soon as `loop up` runs: ")
 
 
-def test_where_no_class_is_a_label_the_first_step_says_that_no_box_is_shown(patient, tmp_path):
+def test_where_no_class_is_a_label_the_first_step_says_which_boxes_are_shown(patient, tmp_path):
     version = patient.registry.versions.add(1, tmp_path / "w.pt", VersionFacts(classes=("zebra",)))
     patient.registry.versions.promote(1, version.name, "from elsewhere")
 
     steps = list_next_steps(patient.installation, 1)
 
-    assert "No box is shown yet: no class of" in steps[0]
+    assert "only where they look like reviewed ones: no class of" in steps[0]
     (project,) = status(patient.installation).projects
-    assert any("nothing is suggested until a trained version serves" in str(each) for each in project.standings)
+    assert any("are suggested until a trained version serves: no class of" in str(each) for each in project.standings)
 
 
 def test_without_start_weights_the_steps_say_so(rooms):

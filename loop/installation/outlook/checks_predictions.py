@@ -22,7 +22,7 @@ def predicted(installation: InstallationRoom, project: Project) -> list[Finding]
     champion = installation.registry.versions.champion(project.id)
     total = installation.studio.client.count_open(project.id)
     if champion is None or not total:
-        return [ok("predictions", f"{total} open tasks")]
+        return [ok("predictions", f"{total} open tasks wait for a version" if total else "no open task")]
     done = min(total, installation.studio.client.count_open(project.id, champion.name))
     summary = f"{done} of {total} open tasks ({done / total:.0%}) have a prediction of {champion.name}"
     if done == total:

@@ -7,12 +7,14 @@ from loop.installation.outlook.read_standings import count_left, find_blindness
 from loop.installation.room import InstallationRoom
 from loop.job_queue.queue import DEFAULT
 from loop.label_studio.projects import Project
+from loop.printable import count_of
 from loop.registry.store import Version
 
 GATE = (
     "when it is trained: it serves if it is better beyond doubt, on reviewed tasks that it was not trained on. Then "
     "the open tasks get its boxes; `loop status` says so, or why not"
 )
+ONLY_ALIKE = "Until a trained version serves, boxes are shown only where they look like reviewed ones"
 
 
 def list_next_steps(installation: InstallationRoom, project_id: int) -> list[str]:
@@ -31,9 +33,13 @@ def _describe_predictions(installation: InstallationRoom, project: Project, cham
     if champion is None:
         return f"{when}: nothing, because no version serves; `loop connect` tries the start weights again"
     count = installation.studio.client.count_open(project.id)
-    line = f"{when}: a job predicts the {count} open tasks with {champion.name}, and new tasks when they come"
+    line = (
+        f"{when}: a job predicts the {count_of(count, 'open task')} with {champion.name}, and new tasks when they come"
+        if count
+        else f"{when}: no task is open; new tasks are predicted with {champion.name} when they come"
+    )
     blind = find_blindness(installation, project, champion)
-    return f"{line}. No box is shown yet: {blind}" if blind else f"{line}; the least certain come first"
+    return f"{line}. {ONLY_ALIKE}: {blind}" if blind else f"{line}; the least certain come first"
 
 
 def _describe_training(installation: InstallationRoom, project: Project, champion: Version | None) -> str:
@@ -42,7 +48,8 @@ def _describe_training(installation: InstallationRoom, project: Project, champio
     left = count_left(installation, project)
     if left <= 0:
         return "within seconds, or after the cool-down: a version is trained on all reviews"
-    return f"after {left} more reviews (LOOP_RETRAIN_AFTER), or Start Training: a version is trained on all of them"
+    when = f"after {count_of(left, 'more review')} (LOOP_RETRAIN_AFTER), `loop retrain` or Start Training"
+    return f"{when}: a version is trained on all reviews"
 
 
 def _does_work(installation: InstallationRoom) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from loop.gate.rule import GateOutcome
+from loop.printable import count_of
 
 
 class Situation(StrEnum):
@@ -19,7 +20,7 @@ class Situation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LastTraining:
-    """The newest training: its *state* as one word, what it is *doing* or why it *ended* so, and its version."""
+    """The newest training: its *state* in a word, what it is *doing*, the *reason* of its end, and its version."""
 
     state: str
     is_open: bool
@@ -74,11 +75,12 @@ def find_standings(facts: ProjectFacts) -> tuple[Standing, ...]:
         refused = f"{last.version} was refused: {last.reason}; " if last and last.state == GateOutcome.REFUSED else ""
         lines.append(Standing(Situation.WAITING, f"{refused}{_describe_wait(facts.left)}"))
     if facts.blind:
-        lines.append(Standing(Situation.WAITING, f"nothing is suggested until a trained version serves: {facts.blind}"))
+        only = "only boxes that look like reviewed ones are suggested until a trained version serves"
+        lines.append(Standing(Situation.WAITING, f"{only}: {facts.blind}"))
     return tuple(lines)
 
 
 def _describe_wait(left: int) -> str:
     if left <= 0:
         return "the next training is asked for within seconds, or when the cool-down is over"
-    return f"{left} more review{'' if left == 1 else 's'} until the next training; Start Training begins it now"
+    return f"{count_of(left, 'more review')} until the next training; `loop retrain` or Start Training begins it now"

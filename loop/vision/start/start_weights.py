@@ -118,7 +118,8 @@ def _download(target: Path) -> Path:
         try:
             attempt_download_asset(str(file))
         except (OSError, RuntimeError) as error:  # every failure of ultralytics' HTTP clients is one of these
-            raise UpstreamError(f"could not download {target.name}: {error}; {advice}") from error
+            reason = str(error).strip("❌ .")  # ultralytics writes for people who like signs
+            raise UpstreamError(f"could not download {target.name}: {reason}; {advice}") from error
         if not file.exists():
             raise UpstreamError(f"could not download {target.name}; {advice}")
         copy_whole(file, target)

@@ -190,9 +190,15 @@ def test_connected_again_nothing_changes(connectable):
 @pytest.mark.parametrize(
     ("labels", "words"),
     [
-        pytest.param(["Cat", "Dog"], "WARNING: nothing will be suggested, because no class of", id="none"),
         pytest.param(
-            ["item", "Dog"], "not suggested, because yolo_detector@0.0.0 has no class for them: Dog", id="some"
+            ["Cat", "Dog"],
+            "WARNING: nothing will be suggested before the first reviews, because no class of",
+            id="none",
+        ),
+        pytest.param(
+            ["item", "Dog"],
+            "not suggested before the first reviews, because yolo_detector@0.0.0 has no class for them: Dog",
+            id="some",
         ),
     ],
 )
