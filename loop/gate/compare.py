@@ -85,8 +85,9 @@ def _make_report(
         latency=_measure_latency(gate, (weights, framing), candidate, list(images.values())) if weights else None,
     )
     chosen = [*list_fixed(comparison.mistakes)[:PICTURES], *list_broken(comparison.mistakes)[:PICTURES]]
-    list_shown = partial(list_boxes, threshold=threshold, kind_of=config.kind_of)
-    make_picture = partial(_make_picture, partial(list_shown, before), partial(list_shown, evaluated))
+    list_before = partial(list_boxes, before, is_shown=before.shown(threshold, config.kind_of))
+    list_after = partial(list_boxes, evaluated, is_shown=evaluated.shown(threshold, config.kind_of))
+    make_picture = partial(_make_picture, list_before, list_after)
     return GateReport(
         project_id=project_id,
         champion=_describe_version(gate, champion),

@@ -7,8 +7,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from loop.gate.comparison import Comparison, Latency, MetricChange, Mistakes, Part
-from loop.gate.evaluation import Evaluation, KindOf, one_kind
+from loop.gate.evaluation import Evaluation
 from loop.gate.rule import GateOutcome, GatePolicy, Ruling, is_dropped, needed_share
 from loop.regions import Box
 
@@ -82,16 +85,14 @@ def list_broken(mistakes: Sequence[Mistakes]) -> list[Mistakes]:
 
 
 def list_boxes(
-    evaluation: Evaluation, image: str, threshold: float, kind_of: KindOf = one_kind
+    evaluation: Evaluation, image: str, is_shown: NDArray[np.bool_]
 ) -> tuple[tuple[DrawnBox, ...], tuple[DrawnBox, ...]]:
-    """The true boxes of an image, and the boxes shown at *threshold*; a box is right by IoU 0.5."""
-    is_shown = evaluation.shown(threshold, kind_of)
+    """The true boxes of an image, and its shown boxes, see `Evaluation.shown`; a box is right by IoU 0.5."""
     at = evaluation.images.index(image)
     names, labels, detections = evaluation.class_names, evaluation.labels, evaluation.detections
     truth = [
         DrawnBox(names[labels.class_id[n]], Box(*map(float, labels.box[n])), None, is_right=True)
-        for n in range(len(labels.image))
-        if labels.image[n] == at
+        for n in np.flatnonzero(labels.image == at)
     ]
     shown = [
         DrawnBox(
@@ -100,8 +101,7 @@ def list_boxes(
             float(detections.confidence[n]),
             is_right=bool(detections.hits[n, 0]),
         )
-        for n in range(len(detections.image))
-        if detections.image[n] == at and is_shown[n]
+        for n in np.flatnonzero((detections.image == at) & is_shown)
     ]
     return tuple(truth), tuple(shown)
 

@@ -29,8 +29,8 @@ def report(champion=CHAMPION, candidate=CANDIDATE, **more):
     jpeg = picture()
     pictures = []
     for mistakes in [*list_fixed(comparison.mistakes)[:2], *list_broken(comparison.mistakes)[:2]]:
-        truth, before = list_boxes(champion, mistakes.image, 0.25)
-        _, after = list_boxes(candidate, mistakes.image, 0.25)
+        truth, before = list_boxes(champion, mistakes.image, champion.shown(0.25))
+        _, after = list_boxes(candidate, mistakes.image, candidate.shown(0.25))
         pictures.append(Picture(mistakes, jpeg, 64, 48, truth, before, after))
     made = {
         "project_id": 1,
@@ -120,7 +120,7 @@ def test_the_json_has_every_number_of_the_page():
 
 
 def test_the_boxes_of_a_picture_are_those_shown_and_the_true_ones():
-    truth, shown = list_boxes(CHAMPION, CHAMPION.images[3], 0.25)
+    truth, shown = list_boxes(CHAMPION, CHAMPION.images[3], CHAMPION.shown(0.25))
 
     assert len(truth) == 3
     assert all(one.confidence >= 0.25 for one in shown)
