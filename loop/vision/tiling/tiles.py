@@ -101,8 +101,9 @@ def read_tiling(content: object) -> Tiling | None:
     if content is None:
         return None
     sides = _read_sides(content) if isinstance(content, Mapping) else None
-    if sides is None or not (SMALLEST <= sides[0] <= LARGEST and 1 <= sides[1] < sides[0]):
-        raise ValueError(f"expected a side from {SMALLEST} to {LARGEST} pixels and a smaller overlap, found {content}")
+    if sides is None or not (SMALLEST <= sides[0] <= LARGEST and 1 <= sides[1] <= sides[0] / 2):
+        expected = f"a side from {SMALLEST} to {LARGEST} pixels and an overlap of at most half of it"
+        raise ValueError(f"expected {expected}, found {content}")
     return Tiling(*sides)
 
 

@@ -71,6 +71,7 @@ def test_a_tiling_is_read_back_from_its_json():
     [
         pytest.param({"side": 640}, id="no-overlap"),
         pytest.param({"side": 640, "overlap": 640}, id="nothing-but-overlap"),
+        pytest.param({"side": 640, "overlap": 321}, id="more-overlap-than-LOOP_TILE_OVERLAP-allows"),
         pytest.param({"side": 8, "overlap": 1}, id="tiny"),
         pytest.param({"side": True, "overlap": 1}, id="no-number"),
         pytest.param({"side": 640.5, "overlap": 1}, id="no-whole-number"),
