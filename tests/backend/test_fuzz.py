@@ -15,6 +15,7 @@ from tests.backend.builders import BULK, LOGIN, VERDICTS, client_of
 from tests.builders import CONFIG, ls_task
 from tests.fakes import FakeDetectors, FakeImages, FakeQueue
 from tests.fuzzing import JSON_PIECES, Parser, as_json, damaged, damaged_texts, encoded, feed_few, feed_many, json_like
+from tests.label_studio.interactive.builders import call, point, rectangle
 from tests.mutants import BAD, CAR, EVENTS, OPERATION, RAW, few, full_task, mutants
 from tests.reviews.bulk.fakes import BulkStudio
 from tests.samples import URL, XML
@@ -136,12 +137,14 @@ def send_headers(values, app):
 
 
 PREDICT = {"tasks": [full_task(BAD, 1)], "project": "1.5", "label_config": CONFIG, "params": {"context": None}}
+CLICK = call(rectangle(10, 10, 30, 30, "Car"), point(25, 25, "Person", is_positive=False))
 SETUP, OPERATIONS = {"project": "1.5", "schema": CONFIG}, {"project": 1, "operations": [OPERATION, RAW]}
 QUERIES = ("project=1&since=2026-01-01T00:00:00Z&decision=corrected&limit=10&is_shadow=true&label=Car", "project=1")
 IN_QUERIES = damaged_texts(*QUERIES, pieces=("&", "=", "+", "cursor=WyJhIl0", *URL))
 DOORS = {
     "event": Parser(bodies(*EVENTS.values()), send_body("/webhook", 202, 400), 20_000),
     "predict": Parser(bodies(PREDICT), send_body("/predict", 200, 400), 10_000),
+    "click-tool": Parser(bodies(CLICK), send_body("/predict", 200, 400), 10_000),
     "setup": Parser(bodies(SETUP), send_body("/setup", 200, 400), 10_000),
     "bulk": Parser(bodies(OPERATIONS), send_body(BULK, 200, 207, 400, 404), 10_000),
     "verdicts": Parser(IN_QUERIES, send_query(VERDICTS), 10_000),

@@ -15,6 +15,7 @@ from loop.regions import Box
 
 Json = Mapping[str, Any]
 Context = Mapping[str, Any]  # of an interactive call: what the annotator drew, in Label Studio's form
+MOST_SHAPES = 100  # of a call that are read; each is compared with all candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,9 @@ def find_context(request: Json) -> Context | None:
 
 
 def read_prompts(context: Context, config: LabelConfig) -> list[Prompt]:
-    """Read what was drawn on the first page of our image; what cannot be read is left out."""
+    """Read the last MOST_SHAPES drawn, on the first page of our image; a shape that cannot be read is left out."""
     prompts = []
-    for item in objects(context.get("result")):
+    for item in objects(context.get("result"))[-MOST_SHAPES:]:
         is_here = item.get("to_name") in (None, "", config.to_name) and not number(item.get("item_index"))
         box = _read_place(item) if is_here else None
         if box:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from loop.label_studio.interactive.prompts import Prompt, find_context, read_prompts
+from loop.label_studio.interactive.prompts import MOST_SHAPES, Prompt, find_context, read_prompts
 from loop.label_studio.label_config import parse
 from loop.regions import Box
 from tests.label_studio.interactive.builders import SMART, call, drawn, point, rectangle
@@ -42,6 +42,13 @@ def test_a_key_point_is_a_point_where_the_object_is_or_is_not():
 )
 def test_what_cannot_be_read_is_left_out(result):
     assert read(result, rectangle(25, 50, 25, 25)) == [Prompt(Box(0.25, 0.5, 0.5, 0.75))]
+
+
+def test_of_very_many_shapes_the_last_ones_are_read():
+    prompts = read(*[rectangle(0, 0, 10, 10)] * 10_000, rectangle(25, 50, 25, 25, "Car"))
+
+    assert len(prompts) == MOST_SHAPES
+    assert prompts[-1].label == "Car"
 
 
 @pytest.mark.parametrize("labels", [None, "Car", [None], ["Bus"]], ids=["none", "a-text", "a-null", "unknown"])
