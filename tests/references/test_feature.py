@@ -53,5 +53,5 @@ def test_the_doctor_says_what_the_features_can_tell(rooms, setting, text):
     (finding,) = features(rooms.installation, rooms.studio.projects.get(1))
 
     assert finding.level == "ok"
-    assert f"by {setting}: " in finding.found
+    assert f"by the embedder {setting}, " in finding.found
     assert text in finding.found

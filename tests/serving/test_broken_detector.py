@@ -220,5 +220,5 @@ def test_the_doctor_says_that_no_class_fits_a_label(ready, tmp_path):
 
     (finding,) = labels(ready.installation, ready.studio.projects.get(1))
 
-    assert "no class of yolo_detector@1.1.0 (cat, dog) is a label (Car, Person)" in finding.found
+    assert "no class of yolo_detector@1.1.0 (cat, dog) is a label of the project (Car, Person)" in finding.found
     assert "predicted_values" in finding.advice
