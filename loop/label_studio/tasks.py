@@ -70,7 +70,7 @@ class PredictionChanges(TypedDict, total=False):
 
     group: int | None
     result: list[dict[str, Any]]
-    score: float
+    score: float | None
     task_id: int
     project_id: int
 

@@ -67,13 +67,14 @@ def give_labels(suggestion: Suggestion, votes: Mapping[str, LabelVote], config: 
 
 def take_back(suggestion: Suggestion, config: LabelConfig) -> Suggestion:
     """
-    Return the suggestion as the detector made it: without the labels of references.
+    Return the suggestion as the detector made it, without the labels of references, by the label config of today.
 
-    A box of a class that is one of the labels of the project is shown or held back, any other is foreign again.
+    A box of a class that means one of the labels of the project is shown or held back, any other is foreign again.
     """
     boxes = [_restore(suggestion, region) for region in (*suggestion.shown, *suggestion.hidden)]
-    foreign = (*suggestion.foreign, *(region for region in boxes if region.label not in config.label_names))
-    own = [region for region in boxes if region.label in config.label_names]
+    labels = config.label_map({region.label for region in boxes})
+    foreign = (*suggestion.foreign, *(region for region in boxes if region.label not in labels))
+    own = [_relabel(suggestion, region, labels[region.label]) for region in boxes if region.label in labels]
     return _split(replace(suggestion, foreign=foreign), own, config)
 
 
@@ -106,16 +107,22 @@ def _choose(sure: Mapping[str, Region]) -> tuple[dict[str, Region], dict[str, st
 def _label(suggestion: Suggestion, region: Region, vote: LabelVote) -> Region:
     confidence = region.score or 0.0
     source = LabelSource(region.label, confidence, round(vote.score, DIGITS), vote.voters)
-    new_id = region_id(suggestion.version, suggestion.task_id, vote.label, region.box)
-    return replace(region, id=new_id, label=vote.label, score=_join(confidence, vote.score), source=source)
+    labelled = _relabel(suggestion, region, vote.label)
+    return replace(labelled, score=_join(confidence, vote.score), source=source)
 
 
 def _restore(suggestion: Suggestion, region: Region) -> Region:
+    single = replace(region, double_of="")
     if region.source is None:
-        return replace(region, double_of="")
-    label, confidence = region.source.class_name, region.source.confidence
-    old_id = region_id(suggestion.version, suggestion.task_id, label, region.box)
-    return replace(region, id=old_id, label=label, score=confidence, source=None, double_of="")
+        return single
+    restored = _relabel(suggestion, single, region.source.class_name)
+    return replace(restored, score=region.source.confidence, source=None)
+
+
+def _relabel(suggestion: Suggestion, region: Region, label: str) -> Region:
+    if label == region.label:
+        return region
+    return replace(region, id=region_id(suggestion.version, suggestion.task_id, label, region.box), label=label)
 
 
 def _join(confidence: float, match: float) -> float:

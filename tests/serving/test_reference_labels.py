@@ -105,6 +105,17 @@ def test_references_are_known_by_the_former_names_of_a_class_too():
     assert list_names(config, ["Car"]) == {"Car"}
 
 
+def test_a_class_that_was_renamed_since_keeps_its_boxes_by_its_name_of_today():
+    car, dog = detected("Car", LEFT, 0.9), detected("dog", RIGHT, 0.4)
+    labelled = give_labels(suggested(car, dog), {dog.id: LabelVote("Person", 0.9)})
+    renamed = parse(CONFIG.replace('"Car"', '"Auto"')).with_synonyms({"Car": ("Car", "Auto"), "Auto": ("Car", "Auto")})
+
+    again = take_back(labelled, renamed)
+
+    assert again.shown == (detected("Auto", LEFT, 0.9),)  # as a prediction of today would have it
+    assert again.foreign == (dog,)
+
+
 corner, side = st.floats(0, 0.8), st.floats(0.01, 0.2)
 boxes = st.builds(lambda x, y, w, h: Box(x, y, x + w, y + h), corner, corner, side, side)
 detections = st.builds(detected, st.sampled_from(CLASSES), boxes, st.floats(0.05, 1).map(lambda score: round(score, 4)))

@@ -144,6 +144,22 @@ def test_the_references_of_a_label_that_is_gone_take_it_back(rooms):
     assert open_tasks.label_tasks(rooms.taxonomies, 1) == ""
 
 
+def test_where_no_class_is_a_label_a_task_without_boxes_has_no_score_again(rooms, tmp_path):
+    (tmp_path / "dogs.pt").write_bytes(b"dogs")
+    version = rooms.registry.versions.add(1, tmp_path / "dogs.pt", VersionFacts(classes=("dog",))).name
+    rooms.registry.versions.promote(1, version, "test")
+    predicted(rooms, 2, regions=(), version=version)
+    a_person_is_named(rooms)
+    open_tasks.label_tasks(rooms.taxonomies, 1)
+    assert rooms.studio.client.named_tasks(1, [2])[2].predictions_of(version)[0].score > 0
+    reviewed(rooms, edited=20, image="/data/upload/1/1.jpg")
+    index(rooms.references, 1)
+
+    open_tasks.label_tasks(rooms.taxonomies, 1)
+
+    assert [(each["result"], each["score"]) for each in rooms.studio.client.tasks[0]["predictions"]] == [([], None)]
+
+
 def test_it_ends_with_a_version_that_knows_the_label(rooms, tmp_path):
     predicted(rooms, 2)
     a_person_is_named(rooms)

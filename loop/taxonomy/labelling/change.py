@@ -46,10 +46,11 @@ def change_prediction(
         taxonomies.predictions.append([logged])
     result = write_notes(write_result(suggestion.shown, project.config(), size), suggestion.notes())
     result = matches.write_into(result, entry.version) if matches else result
+    score = None if suggestion.says_nothing else logged.score
     try:
         for prediction in outdated:
             taxonomies.studio.client.update_prediction(
-                prediction.id or 0, result=result, score=logged.score, task_id=task.id, project_id=project.id
+                prediction.id or 0, result=result, score=score, task_id=task.id, project_id=project.id
             )
     except Refused as error:
         log.warning("project %d task %d keeps its boxes: %s", project.id, task.id, error)

@@ -44,7 +44,11 @@ GROWTH = 1.25  # times as many references of a label after which all tasks are v
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """What a pass votes with: the labels that the champion lacks, and the references that know them."""
+    """
+    What a pass votes with: the labels that the champion lacks, and the references that know them.
+
+    *is_blind*: the champion lacks all labels.
+    """
 
     project: Project
     champion: Version
@@ -52,6 +56,7 @@ class _Round:
     labels: tuple[str, ...]
     space: Space
     state: str
+    is_blind: bool
 
 
 def is_due(taxonomies: TaxonomyRoom, project: Project) -> bool:
@@ -103,7 +108,8 @@ def _prepare(taxonomies: TaxonomyRoom, project: Project) -> _Round | None:
     if champion is None or source is None:
         return None
     config = project.config().with_synonyms(taxonomies.studio.classes.book(project.id).synonyms())
-    labels = fit_classes(config, champion.facts.classes).labels
+    fit = fit_classes(config, champion.facts.classes)
+    labels = fit.labels
     counts = taxonomies.counts.of_labels(project.id, source.space, list_names(config, labels)) if labels else {}
     last = taxonomies.passes.last(project.id)
     if not counts and (last is None or not last.state.startswith(_name(champion, source.space))):
@@ -112,7 +118,7 @@ def _prepare(taxonomies: TaxonomyRoom, project: Project) -> _Round | None:
     steps = [f"{label} {round(math.log(count, GROWTH))}" for label, count in sorted(counts.items())]
     content = hashlib.sha256("\n".join([taxonomy.version if taxonomy else "", *steps]).encode()).hexdigest()
     state = f"{_name(champion, source.space)} {content}" if counts else ""  # then labels are only taken back, once
-    return _Round(project, champion, config, labels, source.space, state)
+    return _Round(project, champion, config, labels, source.space, state, is_blind=fit.is_empty)
 
 
 def _name(champion: Version, space: Space) -> str:
@@ -122,7 +128,7 @@ def _name(champion: Version, space: Space) -> str:
 def _label_some(taxonomies: TaxonomyRoom, this: _Round, voting: LabelVoting, task_ids: Sequence[int]) -> int:
     """Vote on the boxes of some tasks, and store what changed; return the number of changed tasks."""
     logged = taxonomies.predictions.newest(this.project.id, task_ids, version=this.champion.name)
-    before = {task: _read(entry, this.config) for task, entry in logged.items()}
+    before = {task: _read(entry, this) for task, entry in logged.items()}
     votes = _vote(taxonomies, this, voting, list(before.values()))
     after = {task: give_labels(each, votes.get(task, {}), this.config) for task, each in before.items()}
     wanted = {
@@ -141,7 +147,7 @@ def _label_some(taxonomies: TaxonomyRoom, this: _Round, voting: LabelVoting, tas
     )
 
 
-def _read(entry: LoggedPrediction, config: LabelConfig) -> Suggestion:
+def _read(entry: LoggedPrediction, this: _Round) -> Suggestion:
     """Return the suggestion of a log entry as the detector made it."""
     suggestion = Suggestion(
         entry.task_id,
@@ -153,8 +159,9 @@ def _read(entry: LoggedPrediction, config: LabelConfig) -> Suggestion:
         entry.image,
         entry.size or (0, 0),
         foreign=entry.foreign,
+        is_blind=this.is_blind,
     )
-    return take_back(suggestion, config)
+    return take_back(suggestion, this.config)
 
 
 def _vote(
