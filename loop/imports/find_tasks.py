@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from loop.errors import ImageError, Refused
 from loop.imports.foreign import ForeignImage, ShownSize
 from loop.imports.formats import LookedThrough
 from loop.imports.image_folder import explain_choice
-from loop.imports.labels import digest, log_predictions, read_labels, score_of
+from loop.imports.labels import are_same, digest, log_predictions, read_labels, score_of
 from loop.imports.name_index import NameIndex, split_name
 from loop.imports.outcome import ImageNote, ImportedImage, ImportPlan
 from loop.imports.upload import batches, read_size
@@ -37,6 +37,11 @@ class _Labelled:
     regions: list[Region]
     size: ShownSize
     outcome: ImportedImage
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the task lacks them."""
+        return self.outcome.note is ImageNote.IMPORTED
 
 
 def label_tasks(
@@ -76,13 +81,13 @@ class _Labeller:
             for image, task in zip(images, found, strict=True)
         ]
         labelled = [result for result in results if isinstance(result, _Labelled)]
+        self._plan.keep({one.task.id: one.outcome.name for one in labelled})  # before a training may see the reviews
         if self._plan.kind is LabelKind.PREDICTIONS:
             self._predict(labelled)
-            done = {id(one): one.outcome for one in labelled}
         else:
-            done = {id(one): self._review(one) for one in labelled}
-        self._plan.keep({one.task.id: one.outcome.name for one in labelled})
-        return [done[id(one)] if isinstance(one, _Labelled) else one for one in results]
+            for one in labelled:
+                self._review(one)
+        return [one.outcome if isinstance(one, _Labelled) else one for one in results]
 
     def _list_names(self) -> Iterator[tuple[Sequence[str], int]]:
         """Yield each task's id by the paths of its image; an upload also by its name from before."""
@@ -123,18 +128,27 @@ class _Labeller:
         return self._compare(_Labelled(task, read.regions, size, outcome))
 
     def _compare(self, labelled: _Labelled) -> _Labelled | ImportedImage:
-        """Return the outcome in place of labels that the task has, or may not get."""
+        """Compare labels with those that the task has; return the outcome in place of labels that it may not get."""
         task, name, where = labelled.task, labelled.outcome.name, f"task {labelled.task.id}"
-        if self._plan.kind is LabelKind.PREDICTIONS:
-            return labelled
-        own = [one for one in task.annotations if one.import_id == IMPORT_MARK]
-        if not own:
-            return ImportedImage(name, ImageNote.REVIEWED, where) if task.annotations else labelled
-        before = own[0].read(self._config, project_id=self._project_id, task_id=task.id)
-        is_same = digest(before.regions) == digest(labelled.regions)
-        return ImportedImage(name, ImageNote.KNOWN if is_same else ImageNote.CHANGED, where)
+        before = self._read_before(task)
+        if before is None:
+            is_reviewed = self._plan.kind is LabelKind.REVIEWS and task.annotations
+            return ImportedImage(name, ImageNote.REVIEWED, where) if is_reviewed else labelled
+        if not are_same(before, labelled.regions):
+            return ImportedImage(name, ImageNote.CHANGED, where)
+        return replace(labelled, outcome=ImportedImage(name, ImageNote.KNOWN, where))
 
-    def _review(self, labelled: _Labelled) -> ImportedImage:
+    def _read_before(self, task: StoredTask) -> Sequence[Region] | None:
+        """Return the regions that an import gave a task before; None if none did."""
+        if self._plan.kind is LabelKind.PREDICTIONS:
+            predictions = task.predictions_of(IMPORTED)
+            return predictions[0].read(self._config, task_id=task.id).regions if predictions else None
+        own = [annotation for annotation in task.annotations if annotation.import_id == IMPORT_MARK]
+        return own[0].read(self._config, project_id=self._project_id, task_id=task.id).regions if own else None
+
+    def _review(self, labelled: _Labelled) -> None:
+        if not labelled.is_new:
+            return
         task, size = labelled.task, (labelled.size.width, labelled.size.height)
         try:
             self._client.create_annotation(
@@ -146,7 +160,6 @@ class _Labeller:
         except Refused as error:
             if error.status != 409:  # another run made it meanwhile
                 raise
-        return labelled.outcome
 
     def _predict(self, labelled: Sequence[_Labelled]) -> None:
         new = [
@@ -157,7 +170,7 @@ class _Labeller:
                 write_result(one.regions, self._config, (one.size.width, one.size.height)),
             )
             for one in labelled
-            if not one.task.predictions_of(IMPORTED)
+            if one.is_new
         ]
         addresses = {one.task.id: (str(one.task.data.get(self._config.image_key)), one.regions) for one in labelled}
         log_predictions(self._reviews.predictions, self._project_id, addresses)

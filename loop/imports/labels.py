@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from loop.errors import PayloadError
-from loop.imports.foreign import BoxNote, ForeignBox, ForeignImage, ShownSize, place
+from loop.imports.foreign import SMALLEST, BoxNote, ForeignBox, ForeignImage, ShownSize, place
 from loop.imports.outcome import ImageNote, ImportedImage, ImportPlan
 from loop.label_studio.imports.tasks import IMPORTED, LabelKind
 from loop.regions import Box, Region
@@ -77,6 +77,14 @@ def digest(regions: Sequence[Region]) -> str:
     """Return a digest of labels: the same for equal boxes in the same order."""
     content = [(region.label, *_round_sides(region.box), region.score) for region in regions]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
+def are_same(ours: Sequence[Region], theirs: Sequence[Region]) -> bool:
+    """Tell whether regions have the same labels, confidences and, up to the rounding of percents, the same boxes."""
+    return len(ours) == len(theirs) and all(
+        (one.label, one.score) == (other.label, other.score) and one.box.is_close_to(other.box, SMALLEST)
+        for one, other in zip(ours, theirs, strict=True)
+    )
 
 
 def _round_sides(box: Box) -> list[float]:

@@ -80,6 +80,44 @@ def test_labels_without_image_files_find_their_tasks(importing, studio, tmp_path
     assert (item["original_width"], item["original_height"]) == (64, 48)
 
 
+def test_labels_that_percents_round_are_known_again(importing, studio, tmp_path):
+    studio.tasks = [ls_task(number, f"s3://bucket/train/{number}.jpg") for number in range(1, 100)]
+    lines = {
+        f"{number}": f"0 0.{300_001 + 7 * number} 0.5 0.{200_002 + 3 * number} 0.333333\n" for number in range(1, 100)
+    }
+    make_yolo(tmp_path, lines)
+
+    for kind in LabelKind:
+        find(importing, tmp_path, kind=kind)
+        assert {image.note for image in find(importing, tmp_path, kind=kind).values()} == {ImageNote.KNOWN}
+
+
+def test_predictions_that_changed_are_left_out_and_named(importing, studio, tmp_path):
+    studio.tasks = [ls_task(1, "s3://bucket/train/a.jpg")]
+    find(importing, make_yolo(tmp_path, {"a": CAR}), kind=LabelKind.PREDICTIONS)
+
+    done = find(importing, make_yolo(tmp_path, {"a": CAR + PERSON}), kind=LabelKind.PREDICTIONS)
+
+    assert done["images/train/a.jpg"].note is ImageNote.CHANGED
+    assert len(studio.tasks[0]["predictions"]) == 1
+
+
+def test_the_sides_of_tasks_are_kept_before_their_reviews_and_again_after_a_kill(importing, studio, tmp_path):
+    studio.tasks = [ls_task(1, "s3://bucket/val/a.jpg"), ls_task(2, "s3://bucket/train/b.jpg")]
+    make_yolo(tmp_path, {"a": CAR}, side="val")
+    make_yolo(tmp_path, {"b": CAR})
+    kept = []
+
+    def keep_sides(sides):
+        kept.append((sides, sum(bool(task.get("annotations")) for task in studio.tasks)))
+
+    for _ in range(2):
+        find(importing, tmp_path, keep_sides=keep_sides)
+
+    sides = {1: True, 2: False}
+    assert kept == [(sides, 0), (sides, 2)]
+
+
 def test_predictions_are_stored_and_logged_once(importing, studio, tmp_path):
     studio.tasks = [ls_task(1, "s3://bucket/train/a.jpg")]
     make_yolo(tmp_path, {"a": f"{CAR[:-1]} 0.75\n"})
