@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from flask import current_app, g, request
 from werkzeug.exceptions import Forbidden, HTTPException
+from werkzeug.routing import RequestRedirect
 
+from backend import session
 from loop.access.callers import EVENTS, Caller
 from loop.access.logins import Login
 from loop.access.room import AccessRoom
@@ -15,7 +17,8 @@ from loop.printable import shorten
 from loop.secrecy import redact
 from loop.storage.actor import act_as
 
-OPEN_ENDPOINT = "protocol.health"  # says only that a process answers
+HEALTH = "protocol.health"  # says only that a process answers, under any name
+OPEN = frozenset(("dashboard.static", "dashboard.sign_in"))  # style, scripts, and the way in
 ADVICE = "`loop tokens add NAME` makes a token for a program"
 
 
@@ -27,13 +30,15 @@ class ForeignHost(HTTPException):
 
 def check() -> None:
     """Let a request pass that may, and note its sender. Raises ForeignHost, Unauthorized and Forbidden."""
-    if request.endpoint == OPEN_ENDPOINT:
+    if request.endpoint == HEALTH:
         return
     access: AccessRoom = current_app.extensions["rooms"].access
     if not access.hosts.has(request.host):
         raise ForeignHost(
             f"{shorten(request.host)}: not a name of this backend; LOOP_URL gives it the name that others use"
         )
+    if request.endpoint in OPEN or isinstance(request.routing_exception, RequestRedirect):  # to the path with a slash
+        return
     g.caller = _identify(access)
     act_as(f"{g.caller.kind} {g.caller.name}")
     if not g.caller.may(request.method, request.endpoint or ""):
@@ -66,7 +71,9 @@ def _identify(access: AccessRoom) -> Caller:
     except ValueError:  # Werkzeug's reader does so for text outside of ASCII
         given = None
     sender = None
-    if given is not None and given.type == "basic":
+    if given is None and session.is_page(request.path):
+        sender = session.signed_in()
+    elif given is not None and given.type == "basic":
         sender = access.logins.identify(Login(given.username or "", given.password or ""))
     elif given is not None and given.type == "bearer":
         sender = access.tokens.identify(given.token or "")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import time
 
-from flask import Flask, Response, current_app, g, json, jsonify, request
+from flask import Flask, Response, current_app, g, json, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from backend import access
+from backend import access, session
 from backend.api import api
 from backend.body import Deadlines, forget_body
+from backend.dashboard.pages import dashboard, load
+from backend.errors import answer_error, is_for_person
 from backend.gate import CLICKS, Gate
 from backend.metrics import SECONDS
 from backend.protocol import protocol
@@ -65,6 +67,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(protocol)
     app.register_blueprint(intake)
     app.register_blueprint(api)
+    session.set_up(app, rooms.access.logins, is_https=settings.backend_url.startswith("https"))
+    load()
+    app.register_blueprint(dashboard)
     app.before_request(_begin)
     app.before_request(access.check)
     app.before_request(_check_query)
@@ -104,29 +109,24 @@ def _observe_seconds(response: Response) -> Response:
     return response
 
 
-def _answer(error: LoopError) -> tuple[Response, int]:
+def _answer(error: LoopError) -> Response:
     """Answer an error with its HTTP status, by the table STATUS."""
     status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
     limit: LineLimit = current_app.extensions["lines"]
     if status >= 500 and (end := limit.note(f"{request.endpoint} {type(error).__name__}")) is not None:
         log.error("%s %s: %s%s", request.method, request.path, error, end)
-    content = {"error": str(error), "type": type(error).__name__}
-    if isinstance(error, PayloadError):
-        content["field"] = error.field
-    response = jsonify(content)
-    if status in (429, 503):
-        response.headers["Retry-After"] = "10"
-    if status == 401:
-        response.headers["WWW-Authenticate"] = 'Basic realm="label-studio-yolo-loop"'
-    return response, status
+    return answer_error(error, status, str(error))
 
 
-def _answer_bug(error: Exception) -> tuple[Response, int] | WerkzeugResponse:
+def _answer_bug(error: Exception) -> Response | WerkzeugResponse:
     if isinstance(error, HTTPException):
         response = error.get_response()
-        if (error.code or 500) >= 400:
-            response.data = json.dumps({"error": error.description, "type": type(error).__name__})
-            response.content_type = "application/json"
+        if (error.code or 500) < 400:
+            return response
+        if is_for_person():
+            return answer_error(error, error.code or 500, error.description or "")
+        response.data = json.dumps({"error": error.description, "type": type(error).__name__})
+        response.content_type = "application/json"
         return response
     log.error("%s %s", request.method, request.path, exc_info=error)
-    return jsonify(error="internal error; the log has the trace", type=type(error).__name__), 500
+    return answer_error(error, 500, "internal error; the log has the trace")

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from loop.access.hosts import OwnHosts
 from loop.access.logins import Login, Logins
 from loop.access.room import AccessRoom
+from loop.access.sign_ins import SignIns
 from loop.access.tokens import TokenStore
 from loop.datasets.room import DatasetPolicy
 from loop.datasets.selection import SelectionPolicy
@@ -37,7 +38,9 @@ def access_room(settings: Settings, secrets: DerivedSecrets, engine: Engine) -> 
     """Who may call the backend."""
     own = Login(settings.basic_auth_user, settings.basic_auth_pass) if settings.basic_auth_user else None
     hosts = OwnHosts.of(settings.host, settings.backend_url)
-    return AccessRoom(Logins(secrets, own), TokenStore(engine), hosts, settings.host)
+    return AccessRoom(
+        Logins(secrets, own), TokenStore(engine), SignIns(InstallationStore(engine)), hosts, settings.host
+    )
 
 
 def image_memory(settings: Settings) -> int:

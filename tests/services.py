@@ -155,17 +155,24 @@ def make_project(api, title, count, *, labels=("Thing",), seed=1):
     return project_id, Annotator(api, project_id, scenes_of_label)
 
 
-@pytest.fixture
-def browser():
+@contextmanager
+def chromium():
     """A real browser."""
     from playwright.sync_api import sync_playwright
 
-    chromium = shutil.which("chromium")
-    assert chromium, "no chromium: run `make setup`, or apt-get install chromium"
+    program = shutil.which("chromium")
+    assert program, "no chromium: run `make setup`, or apt-get install chromium"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def browser():
+    """A real browser of one test."""
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture

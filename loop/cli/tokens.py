@@ -1,4 +1,4 @@
-"""Commands on the bearer tokens of programs, and on the login that Label Studio sends."""
+"""Commands on who gets in: people at the dashboard, programs with bearer tokens, Label Studio with a login."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from loop.access.tokens import ProgramToken
 from loop.cli.grid import Field, show_table
 from loop.cli.options import AsJson, ProjectId, open_rooms, out, print_json, print_text
+from loop.storage.actor import who_acts
 
 app = typer.Typer()
 tokens_group = typer.Typer(no_args_is_help=True, help="Tokens with which programs call the backend.")
@@ -17,6 +18,22 @@ app.add_typer(tokens_group, name="tokens")
 TokenName = Annotated[str, typer.Argument(metavar="NAME", help="The name of the token, such as that of the program.")]
 FIELDS = (Field("name"), Field("may"), Field("created at", rank=2), Field("last used at", rank=1))
 MINUTE = "%Y-%m-%d %H:%M"
+
+
+@app.command()
+def dashboard(
+    read_only: Annotated[bool, typer.Option("--read-only", help="The person may look, and change nothing.")] = False,
+) -> None:
+    """
+    Print a link that signs a browser in to the dashboard, once, within ten minutes, for twelve hours.
+
+    A new link ends the one before. Where `BASIC_AUTH_USER` is set, that user
+    and its password open the dashboard too. A browser that reaches the
+    backend by another of its names needs that name in the link.
+    """
+    rooms = open_rooms()
+    ticket = rooms.access.sign_ins.make(who_acts(), is_read_only=read_only)
+    print_text(f"{rooms.studio.backend.url}/loop/sign-in?ticket={ticket}")
 
 
 @tokens_group.command("add")

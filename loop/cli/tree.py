@@ -60,7 +60,12 @@ TOP = {  # by file: its commands, with the first line of their help
     },
     "taxonomy": {"taxonomy": "The taxonomy: a tree of categories, and the detections matched to it."},
     "references": {"references": "Vectors of confirmed boxes (references) and of detections."},
-    "tokens": {"tokens": "Tokens with which programs call the backend."},
+    "tokens": {
+        "dashboard": (
+            "Print a link that signs a browser in to the dashboard, once, within ten minutes, for twelve hours."
+        ),
+        "tokens": "Tokens with which programs call the backend.",
+    },
     "events": {
         "deliveries": "Notices to the receivers in LOOP_NOTIFY_URLS.",
         "events": "Events of Label Studio that could not be processed, with the reasons.",

@@ -58,10 +58,11 @@ def status(installation: InstallationRoom) -> Status:
         for event, error in installation.reviews.events.last():
             state = f"set aside: {error}" if error else "received"
             lines.append(f"{event.received_at:%Y-%m-%d %H:%M:%S} project {event.project_id} {event.action}: {state}")
-        projects = [_project(installation, project) for project in installation.studio.projects.all()]
+        projects = [read_project(installation, project) for project in installation.studio.projects.all()]
         answers = [_answer(answer.result()) for answer in asked]
     states = {name: f"{place} {answer}" for (name, place), answer in zip(places.items(), answers, strict=True)}
-    return Status({**states, **queues, **restarted}, projects, lines)
+    dashboard = {"dashboard": f"{backend.url}/loop/; `loop dashboard` prints a link that signs in"}
+    return Status({**states, **dashboard, **queues, **restarted}, projects, lines)
 
 
 def _queues(installation: InstallationRoom) -> dict[str, str]:
@@ -89,7 +90,8 @@ def _answer(answers: bool) -> str:
     return "answers" if answers else "does not answer"
 
 
-def _project(installation: InstallationRoom, project: Project) -> ProjectStatus:
+def read_project(installation: InstallationRoom, project: Project) -> ProjectStatus:
+    """Return the status of one project, from the records alone."""
     project_id = project.id
     champion = installation.registry.versions.champion(project_id)
     alert = next(iter(installation.rates.store.read_alerts(project_id, most=1)), None)

@@ -135,6 +135,7 @@ def run(
                 _put_back(settings)
         keeper.note_starts()
         say(f"{'access':<18} {_describe_access(settings)}")
+        say(f"{'dashboard':<18} {settings.backend_url}/loop/; `loop dashboard` prints a link that signs in")
         _wait_for_web(settings, parts, stopping)
         say("stopping" if stopping else "ready")
         _keep(keeper, settings, stopping, guard)

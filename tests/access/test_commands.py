@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from loop.access.callers import Caller, CallerKind
 from loop.access.tokens import TOKEN
 from loop.settings import Settings
+from loop.storage.actor import who_acts
 from loop.wiring import build
 from tests.builders import CONFIG
 from tests.terminal import loop
@@ -39,6 +41,14 @@ def test_tokens_are_listed_as_json(home):
     (listed,) = json.loads(loop("tokens", "list", "--json").out)
 
     assert (listed["name"], listed["is_read_only"], listed["used_at"]) == ("ci", False, None)
+
+
+def test_a_link_to_the_dashboard_is_printed_and_signs_in_the_user_of_the_command(home):
+    link = loop("dashboard", "--read-only").out.strip()
+
+    address, _, ticket = link.partition("?ticket=")
+    assert address == "http://127.0.0.1:9090/loop/sign-in"
+    assert home.access.sign_ins.use(ticket) == Caller(CallerKind.READER, who_acts())
 
 
 def test_the_login_of_a_project_is_printed_to_add_a_backend_by_hand(home):

@@ -1,0 +1,131 @@
+"""The blueprint of the dashboard: how a page is registered, read, answered and protected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+from flask import Blueprint, Response, current_app, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from backend import access, session
+from backend.dashboard import csrf
+from backend.dashboard.forms import form
+from backend.errors import secure
+from loop.access.callers import READING
+from loop.errors import UnknownProject
+from loop.label_studio.projects import Project
+from loop.rooms import Rooms
+from loop.storage.storable import is_id
+
+Answer = str | Response | WerkzeugResponse
+View = Callable[..., Answer]
+
+dashboard = Blueprint(
+    "dashboard",
+    __name__,
+    url_prefix="/loop",
+    template_folder="templates",
+    static_folder="static",
+    static_url_path="/static",
+)
+OF_PROJECTS = (*("Overview", "Queue", "Crops", "Learning curve", "Models", "Rates", "Clusters", "Taxonomy"),)
+OF_INSTALLATION = ("Projects", "Jobs", "Doctor", "Events", "Audit trail")
+
+
+@dataclass(frozen=True, slots=True)
+class NavigationEntry:
+    """A page that stands in the navigation, by its title."""
+
+    title: str
+    endpoint: str
+
+
+_ENTRIES: dict[str, NavigationEntry] = {}
+
+
+def page(path: str, *, entry: str = "", methods: Sequence[str] = ("GET",)) -> Callable[[View], View]:
+    """Register a view at /loop/*path*; with an *entry*, of OF_INSTALLATION, it stands in the navigation."""
+
+    def register(view: View) -> View:
+        dashboard.add_url_rule(f"/{path}", view.__name__, view, methods=methods)
+        if entry:
+            _ENTRIES[entry] = NavigationEntry(entry, f"dashboard.{view.__name__}")
+        return view
+
+    return register
+
+
+def project_page(path: str, *, entry: str = "", methods: Sequence[str] = ("GET",)) -> Callable[[View], View]:
+    """
+    Register a view of a project at /loop/projects/ID/*path*, which is called with the Project.
+
+    Only senders that may name the project reach it. With an *entry*, of OF_PROJECTS, it stands in the navigation.
+    """
+
+    def register(view: View) -> View:
+        @wraps(view)
+        def of_project(project_id: int, **values: Any) -> Answer:
+            if not is_id(project_id):
+                raise UnknownProject(project_id)
+            return view(rooms().studio.projects.get(access.require(project_id)), **values)
+
+        page(f"projects/<int:project_id>/{path}", entry=entry, methods=methods)(of_project)
+        return view
+
+    return register
+
+
+def rooms() -> Rooms:
+    """Return the rooms of the installation."""
+    own: Rooms = current_app.extensions["rooms"]
+    return own
+
+
+def show(template: str, *, project: Project | None = None, **values: object) -> str:
+    """Return a page by its template in `templates/dashboard/`; *project* is that of its navigation."""
+    return render_template(
+        f"dashboard/{template}",
+        project=project,
+        navigation=_entries(OF_INSTALLATION),
+        project_navigation=_entries(OF_PROJECTS) if project else [],
+        sender=access.caller(),
+        may_act=access.caller().kind in csrf.ACTING,
+        is_signed_in=session.signed_in() is not None,
+        csrf_token=csrf.token(access.caller()),
+        **values,
+    )
+
+
+def show_part(template: str, **values: object) -> str:
+    """Return a part of a page, for htmx to put into it."""
+    return render_template(
+        f"dashboard/{template}",
+        may_act=access.caller().kind in csrf.ACTING,
+        csrf_token=csrf.token(access.caller()),
+        **values,
+    )
+
+
+def go_back(endpoint: str, message: str, *, is_error: bool = False, **values: Any) -> Answer:
+    """Answer an action: send the browser to a page of the dashboard, which shows a *message* of one line."""
+    flash(message[:1000], "error" if is_error else "done")  # a cookie has it until then
+    return redirect(url_for(f"dashboard.{endpoint}", **values), 303)
+
+
+@dashboard.before_request
+def _check_form() -> None:
+    """Refuse an action that no page of ours asked for. Raises Forbidden, and RequestTimeout for a slow body."""
+    if request.method not in READING and request.endpoint not in access.OPEN:
+        csrf.check(access.caller(), form().get(csrf.FIELD, ""), rooms().studio.backend.url)
+
+
+@dashboard.after_request
+def _protect(response: Response) -> Response:
+    return secure(response)
+
+
+def _entries(order: Sequence[str]) -> list[NavigationEntry]:
+    return [_ENTRIES[title] for title in order if title in _ENTRIES]
