@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from loop.storage.queries import chunked
+from loop.storage.queries import chunked, is_deleted
 from loop.storage.tables import predictions, reviews, verdicts
 
 
@@ -71,6 +71,18 @@ class LogSearch:
             rows = connection.execute(query.order_by(predictions.c.id))
             scores = {row.task_id: row.score for row in rows if row.task_id in among}
         return sorted(scores, key=lambda task_id: (scores[task_id], task_id))
+
+    def read_open(self, project_id: int, version: str) -> dict[int, float]:
+        """Return the tasks that a version predicted and nobody has annotated or skipped, with their newest scores."""
+        columns = predictions.c
+        of_version = (columns.project_id == project_id, columns.version == version, sa.not_(columns.is_shadow))
+        of_task = (reviews.c.project_id == columns.project_id, reviews.c.task_id == columns.task_id)
+        is_gone = is_deleted("task", columns.project_id, columns.task_id, columns.served_at)
+        annotation = (reviews.c.project_id, reviews.c.annotation_id, reviews.c.created_at)
+        is_annotated = sa.exists().where(*of_task, ~is_deleted("annotation", *annotation))
+        query = sa.select(columns.task_id, columns.score).where(*of_version, has_boxes(), ~is_gone, ~is_annotated)
+        with self._engine.connect() as connection:
+            return {row.task_id: row.score for row in connection.execute(query.order_by(columns.id))}
 
 
 def has_boxes() -> sa.ColumnElement[bool]:

@@ -34,13 +34,14 @@ def task_score(confidences: Sequence[float], threshold: float) -> float:
     """
     if not confidences:
         return NOTHING_KNOWN
-    score = math.prod(_certainty(confidence, threshold) for confidence in confidences)
+    score = math.prod(box_certainty(confidence, threshold) for confidence in confidences)
     if max(confidences) < threshold:
         score *= NOTHING_KNOWN  # an empty pre-annotation is never the most certain
     return score
 
 
-def _certainty(confidence: float, threshold: float) -> float:
+def box_certainty(confidence: float, threshold: float) -> float:
+    """Return the chance that a box is rightly shown, or rightly held back."""
     if confidence >= threshold:
         return confidence
     return 1.0 - 0.5 * confidence / threshold
