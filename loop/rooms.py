@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 
 from loop.access.room import AccessRoom
+from loop.crops.room import CropsRoom
 from loop.datasets.room import DatasetsRoom
 from loop.delivery import NoticeSender
 from loop.discovery.room import DiscoveryRoom
@@ -44,6 +45,7 @@ class Rooms:
     gate: GateRoom
     trainings: TrainingRoom
     references: ReferencesRoom
+    crops: CropsRoom
     taxonomies: TaxonomyRoom
     discovery: DiscoveryRoom
     installation: InstallationRoom

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from loop import policies
+from loop.crops.room import CropsRoom, open_crops
 from loop.datasets.image_vector_store import ImageVectorStore
 from loop.datasets.room import DatasetsRoom
 from loop.datasets.snapshot_store import SnapshotStore
@@ -122,8 +123,7 @@ class RoomBuilder:
     @cached_property
     def vision(self) -> VisionRoom:
         """Images and embedders."""
-        settings, client = self._settings, self.studio.client
-        images = Images(client, policies.image_limits(settings))
+        images = Images(self.studio.client, policies.image_limits(settings := self._settings))
         return self._room(
             VisionRoom,
             images=images,
@@ -206,6 +206,11 @@ class RoomBuilder:
         )
 
     @cached_property
+    def crops(self) -> CropsRoom:
+        """Boxes for people to look at."""
+        return self._room(CropsRoom, **open_crops(self.engine))
+
+    @cached_property
     def taxonomies(self) -> TaxonomyRoom:
         """Taxonomies and matches."""
         return self._room(
@@ -242,5 +247,4 @@ class RoomBuilder:
         """The rooms that set-up and checks need."""
         answers = self.references.milvus.answers
         machine = policies.machine(self._settings, self.engine, self._facts, self._secrets, self.files, answers)
-        retention = policies.retention_policy(self._settings)
-        return self._room(InstallationRoom, machine=machine, retention=retention)
+        return self._room(InstallationRoom, machine=machine, retention=policies.retention_policy(self._settings))

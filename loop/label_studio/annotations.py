@@ -131,6 +131,27 @@ def region_ids(result: Sequence[Json]) -> list[str]:
     return [str(item.get("id")) for item in result]
 
 
+def relabel(result: object, labels: Mapping[str, str], config: LabelConfig, where: str) -> list[dict[str, Any]]:
+    """
+    Give rectangles of a result other labels, by region id; all else of it stays as it is.
+
+    A region of a prediction counts as changed, as in the editor. Raises PayloadError if one of the regions is no
+    rectangle of ours any more.
+    """
+    changed, items = set[str](), list[dict[str, Any]]()
+    for item in objects(result):
+        label = labels.get(str(item.get("id"))) if read_rectangle(item, config) else None
+        if label is not None:
+            changed.add(str(item["id"]))
+            control, text = config.write_label(label)
+            origin = "prediction-changed" if item.get("origin") == "prediction" else item.get("origin") or MANUAL
+            item = {**item, "from_name": control, "origin": origin, "value": {**item["value"], BOXES: [text]}}  # noqa: PLW2901
+        items.append(dict(item))
+    if lost := sorted(labels.keys() - changed):
+        raise PayloadError(where, f"a rectangle with the id {lost[0]}", "none in the annotation as it is now")
+    return items
+
+
 def read_rectangle(item: Json, config: LabelConfig) -> Region | None:
     """Read a region that is a rectangle of ours; None for any other."""
     regions = read_result([item], config, "operation").regions if item.get("type") == BOXES else ()

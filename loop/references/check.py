@@ -17,7 +17,7 @@ from loop.references.label_errors import (
     find_suspects,
     list_tasks,
 )
-from loop.references.plan import find_source
+from loop.references.plan import EmbedderSource, find_source
 from loop.references.room import ReferencesRoom
 from loop.references.vector_store import VectorRow, VectorState
 from loop.vision.embedding import Space
@@ -94,8 +94,7 @@ def check(references: ReferencesRoom, project_id: int, policy: ErrorPolicy | Non
     """Find references that their neighbours contradict, and vectors whose source is gone. Raises MilvusDown."""
     policy = policy or ErrorPolicy()
     source = find_source(references, project_id)
-    collection = references.milvus.find(project_id, CollectionKind.REFERENCES, source.space) if source else None
-    near = _find_neighbours(collection, policy.neighbours + SLACK) if collection else {}
+    near = _find_neighbours(references, project_id, source, policy)
     existing = references.studio.client.task_ids(project_id)
     recorded = references.vectors.tasks(project_id, source.space) if source else set()
     return LabelFindings(
@@ -105,6 +104,12 @@ def check(references: ReferencesRoom, project_id: int, policy: ErrorPolicy | Non
         without_task=sorted(recorded - existing),
         without_image=references.vectors.read(project_id, source.space, VectorState.BROKEN) if source else [],
     )
+
+
+def find_swapped(references: ReferencesRoom, project_id: int, policy: ErrorPolicy | None = None) -> list[Suspect]:
+    """Find the references alone that their neighbours contradict; no request to Label Studio. Raises MilvusDown."""
+    policy = policy or ErrorPolicy()
+    return find_suspects(_find_neighbours(references, project_id, find_source(references, project_id), policy), policy)
 
 
 def make_view(references: ReferencesRoom, project_id: int, tasks: list[int]) -> str:
@@ -137,10 +142,14 @@ def _count_kind(
     return KindStats(kind, dict(labels), dict(verdicts), dict(states), entries, index, is_current)
 
 
-def _find_neighbours(collection: Collection, k: int) -> dict[Entry, list[Neighbour]]:
-    """Map every entry to its nearest other entries."""
+def _find_neighbours(
+    references: ReferencesRoom, project_id: int, source: EmbedderSource | None, policy: ErrorPolicy
+) -> dict[Entry, list[Neighbour]]:
+    """Map every reference to its nearest others."""
     neighbours: dict[Entry, list[Neighbour]] = {}
-    for entries, vectors in collection.pages():
-        for entry, hits in zip(entries, collection.search(vectors, k + 1), strict=True):
+    collection = references.milvus.find(project_id, CollectionKind.REFERENCES, source.space) if source else None
+    for entries, vectors in collection.pages() if collection else ():
+        hits_of_entries = collection.search(vectors, policy.neighbours + SLACK + 1) if collection else []
+        for entry, hits in zip(entries, hits_of_entries, strict=True):
             neighbours[entry] = [neighbour for neighbour in hits if neighbour.entry.key != entry.key]
     return neighbours

@@ -1,4 +1,4 @@
-"""The tables of the vectors that the collections should hold."""
+"""The tables of the vectors that the collections should hold, and of the boxes that they make suspect."""
 
 from __future__ import annotations
 
@@ -32,6 +32,18 @@ vectors = Table(  # the entries that the collections should hold, and the state 
     Index("vectors_by_state", "project_id", "embedder", "state"),
     Index("vectors_of_crop", "project_id", "embedder", "crop"),
     Index("vectors_of_task", "project_id", "embedder", "task_id"),
+    Index("vectors_of_label", "project_id", "embedder", "kind", "label", "score", "state"),
+)
+
+suspect_lists = Table(  # reviewed boxes that may be wrong, as the last look at a project found them
+    "suspect_lists",
+    metadata,
+    Column("project_id", Id, primary_key=True, autoincrement=False),
+    Column("version", Name, nullable=False),  # whose detections the reviews were compared with; empty: none
+    Column("images", Integer, nullable=False),  # reviewed images that were compared
+    Column("left_out", JSON, nullable=False),  # why a part was not looked at
+    Column("suspects", JSON, nullable=False),  # of each kind the likeliest, in their order
+    Column("looked_at", Instant, nullable=False),
 )
 
 planned_tasks = Table(  # tasks whose entries are in the table above, with the state of the records then

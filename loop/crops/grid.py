@@ -1,0 +1,187 @@
+"""A page of crops: the boxes of a class by confidence or suspicion, or those that look like one of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from loop.crops.box_store import BoxOrder, StoredBox
+from loop.crops.pictures import BoxSource
+from loop.crops.relabel import BoxName
+from loop.crops.room import CropsRoom
+from loop.crops.suspect_store import SuspectList
+from loop.crops.suspicion import SuspectBox, SuspectKind
+from loop.errors import MilvusDown, PayloadError
+from loop.label_studio.views import ViewChange, put_view, show_tasks
+from loop.references.entries import CollectionKind
+from loop.references.plan import find_source
+from loop.vision.embedding import Space
+
+MOST_IN_VIEW = 200  # tasks; each is a condition of the view's filter
+NO_VECTORS = "no boxes: nothing to embed with yet (no weights, or LOOP_EMBEDDER=none)"
+KINDS = {BoxSource.PREDICTED: CollectionKind.DETECTIONS, BoxSource.REVIEWED: CollectionKind.REFERENCES}
+
+
+class CropOrder(StrEnum):
+    """The order of crops."""
+
+    LEAST_SURE = "least-sure"
+    SUREST = "surest"
+    SWAPPED = "swapped"
+    OVERLOOKED = "overlooked"
+    MISPLACED = "misplaced"
+    ALIKE = "alike"
+
+
+SUSPICIONS = {CropOrder(kind.value): kind for kind in SuspectKind}
+
+
+@dataclass(frozen=True, slots=True)
+class CropQuery:
+    """
+    The crops to show: boxes of a *label* (None: the most frequent one; of suspects, all), in an order.
+
+    Suspects have their source by their kind. *like* names the box that the others look like.
+    """
+
+    order: CropOrder = CropOrder.LEAST_SURE
+    label: str | None = None
+    source: BoxSource = BoxSource.PREDICTED
+    like: BoxName | None = None
+    page: int = 1
+    size: int = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """
+    A box to look at. *score* is its confidence, suspicion or likeness, by the order; None for a box that has none.
+
+    *suggested* is another label that it may have; *is_changed* says that its task was reviewed since the last look.
+    """
+
+    box: BoxName
+    label: str
+    score: float | None
+    source: BoxSource
+    verdict: str = ""
+    suggested: str = ""
+    is_changed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CropPage:
+    """
+    A page of *total* crops. *labels* counts the crops of each label; *found* is the last look for suspects.
+
+    *missing* says why there are none, or not all.
+    """
+
+    query: CropQuery
+    total: int = 0
+    crops: tuple[Crop, ...] = ()
+    labels: Mapping[str, int] = field(default_factory=dict)
+    found: SuspectList | None = None
+    missing: str = ""
+
+    @property
+    def pages(self) -> int:
+        """The number of pages, at least one."""
+        return max(1, -(-self.total // self.query.size))
+
+    @property
+    def task_ids(self) -> list[int]:
+        """The tasks of this page's crops, each once, in their order."""
+        return list(dict.fromkeys(crop.box.task_id for crop in self.crops))
+
+
+def list_crops(crops: CropsRoom, project_id: int, query: CropQuery) -> CropPage:
+    """Return a page of crops. Raises UnknownProject, and PayloadError if *like* names no box."""
+    crops.studio.projects.get(project_id)
+    if query.order in SUSPICIONS:
+        return _list_suspects(crops, project_id, query)
+    source = find_source(crops.references, project_id)
+    if source is None:
+        return CropPage(query, missing=NO_VECTORS)
+    if query.order == CropOrder.ALIKE:
+        return _list_alike(crops, project_id, query, source.space)
+    kind = KINDS[query.source]
+    labels = crops.boxes.count_labels(project_id, source.space, kind)
+    label = query.label if query.label is not None else next(iter(labels), None)
+    query, total = replace(query, label=label), labels.get(label, 0) if label is not None else 0
+    query = replace(query, page=_fit_page(query, total))
+    order, offset = BoxOrder(query.order.value), (query.page - 1) * query.size
+    boxes = (
+        crops.boxes.page(project_id, source.space, kind, label, order, offset=offset, most=query.size)
+        if label is not None
+        else []
+    )
+    missing = "" if total else "no boxes yet: they appear when tasks have been predicted, or reviewed"
+    return CropPage(query, total, tuple(_read_box(box, query.source) for box in boxes), labels, missing=missing)
+
+
+def make_view(crops: CropsRoom, project_id: int, title: str, task_ids: Sequence[int]) -> str:
+    """Show tasks in a view of Label Studio's Data Manager, the same view for a title; return a line about it."""
+    shown = list(dict.fromkeys(task_ids))[:MOST_IN_VIEW]
+    change = put_view(crops.studio.client, project_id, show_tasks(title, shown))
+    if change == ViewChange.ADDED:
+        return f"added the view “{title}” with {len(shown)} tasks"
+    return f"the view “{title}” shows {len(shown)} tasks"
+
+
+def _list_suspects(crops: CropsRoom, project_id: int, query: CropQuery) -> CropPage:
+    found, kind = crops.suspects.read(project_id), SUSPICIONS[query.order]
+    if found is None:
+        return CropPage(query, missing="nobody has looked for suspects yet: `loop suspects` does")
+    suspects = found.of_kind(kind, query.label)
+    query = replace(query, page=_fit_page(query, len(suspects)))
+    shown = suspects[(query.page - 1) * query.size : query.page * query.size]
+    tasks = [suspect.task_id for suspect in shown]
+    changed = crops.suspects.find_reviewed_since(project_id, tasks, found.looked_at)
+    labels = dict(Counter(suspect.region.label for suspect in found.of_kind(kind)).most_common())
+    listed = tuple(_read_suspect(suspect, is_changed=suspect.task_id in changed) for suspect in shown)
+    return CropPage(query, len(suspects), listed, labels, found, "; ".join(found.left_out))
+
+
+def _list_alike(crops: CropsRoom, project_id: int, query: CropQuery, space: Space) -> CropPage:
+    """Return the references that look most like a box: one page of them."""
+    if query.like is None:
+        raise PayloadError("like", "TASK:REGION of a box", "none")
+    boxes = crops.boxes.find(project_id, space, query.like.task_id, query.like.region)
+    kind = next((kind for kind in (KINDS[query.source], *CollectionKind) if kind in boxes), None)
+    if kind is None:
+        return CropPage(query, missing=f"no vector of {query.like.text} yet")
+    try:
+        own = crops.references.milvus.find(project_id, kind, space)
+        vector = own.get([boxes[kind].key]).get(boxes[kind].key) if own else None
+        references = crops.references.milvus.find(project_id, CollectionKind.REFERENCES, space)
+        if vector is None or references is None:
+            return CropPage(query, missing="no vector of this box, or no reference, yet")
+        near = references.search(vector[1][None], query.size + 1)[0]
+    except MilvusDown as error:
+        return CropPage(query, missing=str(error))
+    others = [neighbour for neighbour in near if neighbour.entry.key != boxes[kind].key][: query.size]
+    rows = crops.boxes.of_keys(
+        project_id, space, CollectionKind.REFERENCES, [neighbour.entry.key for neighbour in others]
+    )
+    likeness = {neighbour.entry.key: neighbour.similarity for neighbour in others}
+    shown = tuple(replace(_read_box(row, BoxSource.REVIEWED), score=round(likeness[row.key], 4)) for row in rows)
+    return CropPage(replace(query, page=1), len(shown), shown, dict(Counter(crop.label for crop in shown)))
+
+
+def _fit_page(query: CropQuery, total: int) -> int:
+    """Return the page that is asked for, or the last one if there are fewer."""
+    return min(max(1, query.page), max(1, -(-total // query.size)))
+
+
+def _read_box(box: StoredBox, source: BoxSource) -> Crop:
+    return Crop(BoxName(box.task_id, box.region), box.label, box.score or None, source, box.verdict)
+
+
+def _read_suspect(suspect: SuspectBox, *, is_changed: bool) -> Crop:
+    source = BoxSource.PREDICTED if suspect.kind == SuspectKind.OVERLOOKED else BoxSource.REVIEWED
+    name, suggested = BoxName(suspect.task_id, suspect.region.id), suspect.suggested
+    suggested = "" if suggested == suspect.region.label else suggested
+    return Crop(name, suspect.region.label, suspect.score, source, "", suggested, is_changed)

@@ -1,0 +1,1 @@
+"""Small pictures of boxes and of images, for people to look at."""
