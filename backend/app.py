@@ -14,7 +14,7 @@ from backend.api import api
 from backend.body import Deadlines, forget_body
 from backend.dashboard.pages import dashboard, load
 from backend.errors import answer_error, is_for_person
-from backend.gate import CLICKS, Gate
+from backend.gate import CLICKS, PICTURES, PICTURES_WAITING, Gate
 from backend.metrics import SECONDS
 from backend.protocol import protocol
 from backend.retries import Retries
@@ -63,7 +63,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions.update(
         rooms=rooms, predictor=predictor, gate=Gate(), deadlines=Deadlines(), retries=Retries(), lines=LineLimit()
     )
-    app.extensions["clicks"] = Gate(CLICKS)
+    app.extensions.update(clicks=Gate(CLICKS), pictures=Gate(PICTURES, PICTURES_WAITING))
     app.register_blueprint(protocol)
     app.register_blueprint(intake)
     app.register_blueprint(api)

@@ -13,6 +13,8 @@ from loop.errors import Overloaded
 PREDICTS = 8  # requests that are predicted at once
 WAITING = 8  # requests that may wait for that
 CLICKS = 8  # calls of click tools that are handed on at once; as many as WAITING may wait for that
+PICTURES = 2  # small pictures that are made at once
+PICTURES_WAITING = 24  # that may wait for that: a browser asks for six at a time
 WAIT_SECONDS = 10.0
 
 R = TypeVar("R")
