@@ -188,7 +188,7 @@ def test_conversion_takes_time_in_proportion_to_data_uris(folder):
     assert time.monotonic() - start < 20
 
 
-@pytest.mark.parametrize("name", samples.shown().keys() | samples.readable().keys())
+@pytest.mark.parametrize("name", sorted(samples.shown().keys() | samples.readable().keys()))
 def test_what_the_loop_reads_convert_reads(folder, name):
     (folder / "images" / name).write_bytes({**samples.shown(), **samples.readable()}[name])
 

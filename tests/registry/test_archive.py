@@ -101,7 +101,11 @@ def test_an_archive_with_another_sum_is_not_even_unpacked(tmp_path, scratch):
     assert not list(scratch.iterdir())
 
 
-@pytest.mark.parametrize("content", [gzip.compress(b"text" * 600)[:-9], gzip.compress(b"text"), b"\x1f\x8b"])
+@pytest.mark.parametrize(
+    "content",
+    [gzip.compress(b"text" * 600)[:-9], gzip.compress(b"text"), b"\x1f\x8b"],
+    ids=["cut off", "not a tar", "two bytes"],
+)
 def test_what_is_no_tar_gz_is_refused(tmp_path, scratch, content):
     (tmp_path / "a.tar.gz").write_bytes(content)
 
