@@ -10,11 +10,12 @@ setup:
 demo: setup
 	$(VENV)/python -m scripts.demo $(if $(KEEP),--keep) $(ARGS)
 
+# A file of tests stays in one process, so its servers start once.
 test: setup check
-	$(VENV)/python -m pytest
+	$(VENV)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-unit:
-	$(VENV)/python -m pytest -m "not integration and not long and not chaos"
+	$(VENV)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not integration and not long and not chaos"
 
 test-long: setup
 	$(VENV)/python -m pytest -m long
