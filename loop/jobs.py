@@ -32,6 +32,7 @@ from loop.references.index import IndexRun
 from loop.references.room import ReferencesRoom
 from loop.registry.promote import catch_up
 from loop.rooms import Rooms
+from loop.serving import shares
 from loop.training import after_reviews
 from loop.training.ask import ask_when_due
 from loop.wiring import build
@@ -48,7 +49,16 @@ def review(project_id: int) -> str:
 def refresh(project_id: int) -> str:
     """Predict the open tasks of a project with its champion, at lower priority: annotators wait for other work."""
     step_back(LOWER)
-    return _run_alone("refresh", project_id, partial(_refresh, project_id))
+    return _run_alone(
+        "refresh", project_id, lambda rooms: loop.serving.shares.refresh_in_turn(rooms.serving, project_id)
+    )
+
+
+def refresh_share(project_id: int, number: int) -> str:
+    """Predict open tasks of a project beside its refresh, on another worker."""
+    step_back(LOWER)
+    name = f"refresh-share-{number}"
+    return _run_alone(name, project_id, lambda rooms: shares.share_in_turn(rooms.serving, project_id))
 
 
 def sync(project_id: int) -> str:
@@ -190,14 +200,9 @@ def _ask_again(rooms: Rooms) -> str:
         for project_id in ids:
             ask(project_id)
     is_due = rooms.outbox.is_due() and rooms.queue.ask_deliver()
+    shared = shares.ask_shares(rooms.serving, to_refresh)
     asked = f"review {to_review}, refresh {to_refresh}, index {to_index}, match {to_match}, retrain {to_train}"
-    return f"asked again: {asked}{', deliver' if is_due else ''}"
-
-
-def _refresh(project_id: int, rooms: Rooms) -> str:
-    """Predict open tasks, unless that would take the last worker from the short jobs: the sweep asks again."""
-    with rooms.queue.leave_a_worker("refresh") as has_place:
-        return loop.serving.refresh.refresh(rooms.serving, project_id) if has_place else "waits for a free worker"
+    return f"asked again: {asked}{f', shares {shared}' if shared else ''}{', deliver' if is_due else ''}"
 
 
 def _index(work: Callable[[ReferencesRoom, int], IndexRun], project_id: int, rooms: Rooms) -> str:

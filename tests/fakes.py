@@ -15,9 +15,10 @@ from loop.label_studio.views import View, write_view
 from loop.regions import Detection
 from loop.registry.probe import ProbedWeights
 from tests.builders import CONFIG
+from tests.job_queue.fakes import LonelyWork
 
 
-class FakeQueue:
+class FakeQueue(LonelyWork):
     """Takes no job; remembers what was asked for."""
 
     def __init__(self):
@@ -60,7 +61,7 @@ class FakeQueue:
         yield
 
     @contextmanager
-    def leave_a_worker(self, name):
+    def leave_a_worker(self, kind, work=None):
         yield True
 
 

@@ -12,6 +12,7 @@ from loop.job_queue.job_lock import lock_key
 from loop.job_queue.progress import JobProgress
 
 PROGRESS, PROGRESS_SECONDS = "loop:progress:", 600
+DONE, DONE_SECONDS = "loop:done:", 3600
 
 
 class ProgressNotes:
@@ -30,6 +31,21 @@ class ProgressNotes:
                 self._redis.set(f"{PROGRESS}{job}", progress.write(), ex=PROGRESS_SECONDS)
             else:
                 self._redis.delete(f"{PROGRESS}{job}")
+
+    def count_done(self, work: str, holder: str, done: int, *, is_first: bool = False) -> int:
+        """
+        Note how many images of a shared work a job has done so far; return how many all its jobs have done together.
+
+        *is_first* forgets what was noted for an earlier run. Raises UpstreamError.
+        """
+        key = f"{DONE}{work}"
+        with answering(), self._redis.pipeline() as pipeline:
+            if is_first:
+                pipeline.delete(key)
+            pipeline.hset(key, holder, done)
+            pipeline.expire(key, DONE_SECONDS)
+            pipeline.hvals(key)
+            return sum(int(each) for each in pipeline.execute()[-1])
 
     def read_progress(self) -> dict[str, JobProgress]:
         """Return the progress of each job that reports it and runs. Raises UpstreamError."""

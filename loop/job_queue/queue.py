@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,19 +10,20 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from loop.errors import PayloadError
+from loop.job_queue import job_places
+from loop.job_queue.claims import Claims
 from loop.job_queue.connection import answering, connect
-from loop.job_queue.job_lock import lock_key, try_lock
 from loop.job_queue.progress_notes import ProgressNotes
 
 if TYPE_CHECKING:
     from loop.job_queue.worker import Stopped
 
-GPU, DEFAULT = "gpu", "default"
+GPU, DEFAULT = "gpu", job_places.DEFAULT
 SHORT, LONG = 3600, 7 * 24 * 3600  # seconds that a job may take
 FAILURE_SECONDS = 24 * 3600  # that a failed job stays in Redis; RQ's own default is a year
 
 
-class JobQueue(ProgressNotes):
+class JobQueue(job_places.JobPlaces, Claims, ProgressNotes):
     """The queues `gpu` and `default`."""
 
     def __init__(self, url: str) -> None:
@@ -48,6 +47,10 @@ class JobQueue(ProgressNotes):
     def ask_refresh(self, project_id: int) -> bool:
         """Ask for a job that predicts the open tasks of a project with the champion."""
         return self._ask(DEFAULT, "loop.jobs.refresh", project_id, timeout=LONG)
+
+    def ask_refresh_share(self, project_id: int, number: int) -> bool:
+        """Ask for a job that takes a share of the refresh of a project; *number* tells those of one refresh apart."""
+        return self._ask(DEFAULT, "loop.jobs.refresh_share", project_id, number, timeout=LONG)
 
     def ask_sync(self, project_id: int) -> bool:
         """Ask for a job that records the reviews of a project for which no event came."""
@@ -76,25 +79,6 @@ class JobQueue(ProgressNotes):
     def ask_deliver(self) -> bool:
         """Ask for a job that sends the notices that are due."""
         return self._ask(DEFAULT, "loop.jobs.deliver")
-
-    @contextmanager
-    def alone(self, name: str) -> Iterator[bool]:
-        """Try to take the lock *name* for the `with` block; yield whether it was taken. Raises UpstreamError."""
-        with ExitStack() as held:
-            with answering():
-                is_alone = held.enter_context(try_lock(self._redis, lock_key(name)))
-            yield is_alone
-
-    @contextmanager
-    def leave_a_worker(self, name: str) -> Iterator[bool]:
-        """
-        Try to take a place for a long job for the `with` block; yield whether one was free. Raises UpstreamError.
-
-        There is one place fewer than workers of `default`, so that short jobs never wait for long ones; at least one.
-        """
-        places = max(1, self.workers().get(DEFAULT, 0) - 1)
-        with ExitStack() as held:
-            yield any(held.enter_context(self.alone(f"{name}-place-{number}")) for number in range(places))
 
     def work(self, queue: str, stopped: Stopped = lambda *_: None) -> None:
         """
@@ -150,14 +134,6 @@ class JobQueue(ProgressNotes):
         with answering():
             for name in (GPU, DEFAULT):
                 put_back_lost(self._redis, name)
-
-    def workers(self) -> Mapping[str, int]:
-        """Return how many workers listen to each queue. Raises UpstreamError."""
-        from rq import Worker
-
-        with answering():
-            names = [name for worker in Worker.all(connection=self._redis) for name in worker.queue_names()]
-        return Counter(names)
 
     def lengths(self) -> Mapping[str, int]:
         """Return how many jobs wait in each queue. Raises UpstreamError."""

@@ -2,5 +2,5 @@
 Predictions: made, logged, ordered by uncertainty, and kept up to date in Label Studio.
 
 Other rooms use: pre_annotate, predict, predictor, queue_groups, queue_order, reference_labels, refresh, retire, room,
-shadow, store, tidy, write_groups.
+shadow, shares, store, tidy, write_groups.
 """

@@ -52,6 +52,18 @@ class WaitingTasks:
                 predicted.clear()
         yield from self._find_empty(predicted)
 
+    def find_waiting(self, task_ids: Sequence[int]) -> Iterator[StoredTask]:
+        """Yield those of some tasks that wait for a prediction now."""
+        predicted = list[int]()
+        outlines = self._serving.studio.client.named_outlines(self._project.id, task_ids) if task_ids else ()
+        for task in outlines:
+            if not task.is_labeled and task.has(self._version):
+                predicted.append(task.id)
+            elif not task.is_labeled:
+                yield task
+        if predicted:
+            yield from self._find_empty(predicted)
+
     def _least_certain(self) -> Iterator[StoredTask]:
         ids = self._serving.predictions.find_least_certain(self._project.id, self._version, FIRST)
         for some_ids in chunked(ids, LOOKED_UP):

@@ -1,0 +1,20 @@
+"""Fakes of what jobs share."""
+
+from loop.job_queue.claims import ClaimedItems
+from loop.job_queue.job_places import PlaceCounts
+
+
+class LonelyWork:
+    """No other job shares a work, and none waits for a place."""
+
+    def longest_wait(self, kind, work):
+        return 0.0
+
+    def count_places(self, kind):
+        return PlaceCounts(1, 0)
+
+    def claim(self, work, holder, items):
+        return ClaimedItems(frozenset(items), frozenset(), frozenset())
+
+    def count_done(self, work, holder, done, *, is_first=False):
+        return done
