@@ -1,11 +1,13 @@
 # `make demo` and `make test` do all their own set-up.
 .PHONY: setup demo test test-unit test-long test-chaos bench soak check lock sbom audit
 
-PYTHON ?= python3.11
+# The first of these that is here; another one by `make PYTHON=…`.
+PYTHON ?= $(firstword $(shell for name in python3.11 python3.12 python3.13 python3; do command -v $$name; done))
 VENV := .venv/bin
 
 setup:
-	$(PYTHON) scripts/setup.py
+	@test -n "$(PYTHON)" || { echo "setup: no Python is here: install 3.11, 3.12 or 3.13 (Debian: apt-get install python3 python3-venv)"; exit 1; }
+	$(PYTHON) -m scripts.setup
 
 demo: setup
 	$(VENV)/python -m scripts.demo $(if $(KEEP),--keep) $(ARGS)
@@ -57,6 +59,10 @@ check:
 lock:
 	$(VENV)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header --generate-hashes \
 		--extra dev --extra label-studio-ml --extra postgres --extra s3 --extra int8 --override requirements.override.txt pyproject.toml -o requirements.lock
+	$(VENV)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header --generate-hashes \
+		requirements.tools.txt -o requirements.tools.lock
+	$(MAKE) setup
+	$(VENV)/python -m scripts.only_dev
 
 # Writes sbom.cdx.json: what the lock has, for every platform, as CycloneDX. The tool runs in an environment of its own.
 sbom:

@@ -19,41 +19,16 @@ import tempfile
 import venv
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+
+from scripts.assets import ASSETS, Asset
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("LOOP_CACHE") or Path.home() / ".cache" / "label-studio-yolo-loop")
-LOCK = ROOT / "requirements.lock"
+LOCK, TOOLS_LOCK = ROOT / "requirements.lock", ROOT / "requirements.tools.lock"
 LABEL_STUDIO = "1.23.2"
 SITE = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
-
-
-@dataclass(frozen=True)
-class Asset:
-    """A package that carries images or weights, by the checksum of the whole archive."""
-
-    name: str
-    version: str
-    sha256: str
-    source: str  # "pip" or "apt"
-
-
-ASSETS = (
-    Asset("ir-yolo-tracker", "0.1.2", "a7fae71fa0241baad92b30c28df3b1ba006b741c2b8383a9af97ca6c167e7601", "pip"),
-    Asset(
-        "tuxpaint-stamps-default",
-        "2022.06.04-1",
-        "6db6c1bfc870a47f1499d6203b083522eacb57c5f9c87d468f2e92eb6d9d5f34",
-        "apt",
-    ),
-    Asset(
-        "tuxpaint-data",
-        "1:0.9.28-sdl2-1",
-        "f5d0de8f9a70d2efc1241d19f26168cb8bf279f1b77abd3631e7a1a55c40e5e5",
-        "apt",
-    ),
-)
 
 
 def run(*command: str | Path, cwd: Path | None = None) -> None:
@@ -131,10 +106,19 @@ def copy_environment(old: Path, new: Path) -> None:
             entry_point(script, new / "bin" / script.name, old, new)
 
 
-def label_studio(folder: Path) -> None:
-    """Install Label Studio, which pins redis and rq and so never shares ours."""
-    venv.create(folder, with_pip=True)
-    run(folder / "bin/python", "-m", "pip", "install", f"label-studio=={LABEL_STUDIO}")
+def tools_folder() -> Path:
+    """Return the environment of the programs that check deploy/ and build the docs."""
+    return CACHE / f"tools-{hashlib.sha256(f'{TOOLS_LOCK.read_text()}{sys.version}'.encode()).hexdigest()[:12]}"
+
+
+def install(*packages: str) -> Callable[[Path], None]:
+    """Return the build step that makes an environment with *packages* of pip: Label Studio's pins never fit ours."""
+
+    def build(folder: Path) -> None:
+        venv.create(folder, with_pip=True)
+        run(folder / "bin/python", "-m", "pip", "install", *packages)
+
+    return build
 
 
 def fetch(asset: Asset) -> Callable[[Path], None]:
@@ -146,7 +130,7 @@ def fetch(asset: Asset) -> Callable[[Path], None]:
             if asset.source == "pip":
                 run(sys.executable, "-m", "pip", "download", "--no-deps", "-d", scratch, pinned)
             else:
-                need("apt-get", f"{asset.name} is a Debian package")
+                shutil.which("apt-get") or sys.exit(f"setup: no `apt-get`: {asset.name} is a Debian package")
                 refresh_apt(asset.name)
                 run("apt-get", "download", pinned, cwd=Path(scratch))
             (archive,) = Path(scratch).iterdir()
@@ -162,16 +146,9 @@ def fetch(asset: Asset) -> Callable[[Path], None]:
     return build
 
 
-def need(command: str, why: str) -> None:
-    """Stop with a clear word when *command* is not on this machine."""
-    if not shutil.which(command):
-        sys.exit(f"setup: `{command}` is missing: {why}")
-
-
 def refresh_apt(package: str) -> None:
     """Read Debian's package lists once where the machine has none."""
-    known = subprocess.run(["apt-cache", "show", package], capture_output=True, check=False)
-    if known.returncode:
+    if subprocess.run(["apt-cache", "show", package], capture_output=True, check=False).returncode:
         run("apt-get", "update")
 
 
@@ -227,7 +204,10 @@ def main() -> None:
     checkout_venv(ensure(CACHE / name, "the locked packages, 7.4 GB, some minutes", packages))
     if "--packages-only" in sys.argv:
         return
-    ensure(CACHE / f"label-studio-{LABEL_STUDIO}", "Label Studio in its own environment, 1 GB", label_studio)
+    ensure(
+        tools_folder(), "checks of deploy/, builder of docs, 0.3 GB", install("--require-hashes", "-r", str(TOOLS_LOCK))
+    )
+    ensure(CACHE / f"label-studio-{LABEL_STUDIO}", "Label Studio, 1 GB", install(f"label-studio=={LABEL_STUDIO}"))
     for asset in ASSETS:
         ensure(CACHE / "assets" / asset.name, f"{asset.name} {asset.version}", fetch(asset))
     chromium()
@@ -235,15 +215,14 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    here = f"setup: {sys.executable} is Python {sys.version.split()[0]}"
     if sys.version_info < (3, 11):  # noqa: UP036 (it runs before anything is installed, by whatever Python there is)
-        sys.exit(
-            f"setup: Python 3.11 or newer is needed, this is {sys.version.split()[0]}: make setup PYTHON=python3.12"
-        )
+        sys.exit(f"{here}: 3.11, 3.12 or 3.13 is needed; install it, or name it: make setup PYTHON=/path/of/python3.12")
+    if not find_spec("ensurepip"):
+        sys.exit(f"{here} and makes no environments: install its module venv (Debian: apt-get install python3-venv)")
     try:
         main()
     except OSError as error:
-        sys.exit(
-            f"setup: {error.filename or CACHE}: {error.strerror}; LOOP_CACHE names another folder for the big parts"
-        )
+        sys.exit(f"setup: {error.filename or CACHE}: {error.strerror}; LOOP_CACHE names another folder")
     except KeyboardInterrupt:
         sys.exit("setup: stopped; run it again, and it goes on")

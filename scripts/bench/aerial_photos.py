@@ -15,10 +15,9 @@ from loop.datasets.tiled.plan import is_visible
 from loop.regions import Box, Region
 from loop.vision.tiling.tiles import Tile, Tiling
 from scripts import setup
+from scripts.assets import Asset
 
-DEEPFOREST = setup.Asset(
-    "deepforest", "2.1.0", "8c2798d8e9be7f0004b194fe207b76c1d9fff6e711b3db67b9508dcd5d00ae54", "pip"
-)
+DEEPFOREST = Asset("deepforest", "2.1.0", "8c2798d8e9be7f0004b194fe207b76c1d9fff6e711b3db67b9508dcd5d00ae54", "pip")
 PHOTOS = {  # by the side that they are used on
     Side.TRAIN: "2019_YELL_2_528000_4978000_image_crop2",
     Side.HELD_OUT: "2019_YELL_2_541000_4977000_image_crop",
