@@ -18,6 +18,10 @@ WANTED = (
     'RectangleLabels with toName of an Image: add <RectangleLabels name="label" toName="image">, with a <Label> for '
     'each class, beside <Image name="image" value="$image"/>'
 )
+FRAMES = (
+    "an Image a task: make each frame of a video a task of its own, with the name of the video in a field, and set "
+    "LOOP_GROUP_FIELD to that field (label_config/frames.xml)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +170,8 @@ def parse_empty(xml: str) -> LabelConfig:
     images = {get(tag, "name"): tag for tag in tags(root, "image") if get(tag, "name")}
     controls = [(tag, image) for tag in tags(root, BOXES) if (image := _image_of(tag, images))]
     if not controls:
+        if next(tags(root, "video"), None) is not None:
+            raise LabelConfigError("label_config", FRAMES, "a Video")
         others = sorted({tag.tag for tag in root.iter() if get(tag, "toname")})
         raise LabelConfigError("label_config", WANTED, others or "no control tag")
     image = controls[0][1]

@@ -52,7 +52,11 @@ REFUSED = {
         r"Repeater: expected the image and its boxes outside",
     ),
     "brush-only": (IMAGE + '<BrushLabels name="b" toName="image"><Label value="Car"/></BrushLabels>', r"BrushLabels"),
-    "boxes-on-video": ('<Video name="image" value="$v"/>' + BOXES, r"expected RectangleLabels with toName of an Image"),
+    "boxes-on-video": (
+        '<Video name="image" value="$v"/>' + BOXES,
+        r"each frame of a video a task.*LOOP_GROUP_FIELD.*found a Video",
+    ),
+    "video": ('<Video name="v" value="$v"/><VideoRectangle name="b" toName="v"/>', r"label_config/frames\.xml"),
 }
 EVERY = pytest.mark.parametrize(("tags", "message"), [pytest.param(*pair, id=name) for name, pair in REFUSED.items()])
 
