@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
@@ -37,11 +38,17 @@ def up() -> None:
     closed terminal or a kill ends all services; interrupted work goes on at
     the next start. One `loop up` runs per LOOP_HOME.
     """
+    _need_linux("loop up")
     from loop.installation import up as services
 
     stopping, settings = services.Stopping(), Settings.read()
     make_home(settings.home)
     services.up(settings, stopping, out.print, lambda: _lead(settings, lambda: bool(stopping)))
+
+
+def _need_linux(command: str) -> None:
+    if sys.platform != "linux":
+        raise LoopError(f"`{command}` needs Linux: run it in a container here, see docs/deployment.md#one-container")
 
 
 @contextmanager
@@ -134,6 +141,7 @@ def worker(queue: Annotated[str, typer.Argument(help=f"The queue: {GPU} or {DEFA
     More machines can run workers, see docs/scale.md. A worker that lacks
     files, Milvus, keys or the same code refuses to start, and says so.
     """
+    _need_linux("loop worker")
     from loop import jobs
 
     if queue not in (GPU, DEFAULT):
@@ -148,6 +156,7 @@ def worker(queue: Annotated[str, typer.Argument(help=f"The queue: {GPU} or {DEFA
 @app.command()
 def schedule() -> None:
     """Run the schedule of sweeps, syncs, discoveries and tidying. `loop up` starts its own schedule."""
+    _need_linux("loop schedule")
     set_up_logs()
     settings = Settings.read()
     rooms = build(settings, migrate=True)

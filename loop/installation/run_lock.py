@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
@@ -11,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+from filelock import lock_descriptor
 
 from loop import process_table as processes
 from loop.errors import LoopError
@@ -27,14 +28,12 @@ def hold(home: Path) -> Iterator[str]:
     process of the last run does not end.
     """
     with (home / "up.lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not lock_descriptor(file.fileno(), blocking=False):
             holder = _read(file)
             process = f"process {holder.get('pid', 'unknown')} on {holder.get('host', 'this machine')}"
             raise LoopError(
                 f"another `loop up` ({process}) runs on LOOP_HOME={home}: stop it, or set another LOOP_HOME"
-            ) from error
+            )
         if (before := _read(file).get("run")) and (left := processes.end(before, seconds=PATIENCE)):
             raise LoopError(
                 f"processes of the last `loop up` do not end: {', '.join(str(process.pid) for process in left)}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from pathlib import Path
 from urllib.parse import quote, unquote
+
+from filelock import lock_descriptor
 
 from loop.errors import LoopError
 
@@ -62,8 +63,4 @@ def _is_held(path: Path) -> bool:
     if not path.exists():
         return False
     with path.open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return True
-    return False
+        return not lock_descriptor(file.fileno(), blocking=False)

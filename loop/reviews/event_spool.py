@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import os
@@ -14,6 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
+
+from filelock import lock_descriptor
 
 log = logging.getLogger(__name__)
 
@@ -138,11 +139,7 @@ def _is_abandoned(file: IO[bytes]) -> bool:
     facts = os.fstat(file.fileno())
     if not facts.st_size and time.time() - facts.st_mtime < EMPTY_SECONDS:
         return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    return lock_descriptor(file.fileno(), blocking=False)
 
 
 def _is_whole(content: bytes) -> bool:
@@ -157,7 +154,7 @@ def _write_through(scratch: Path, path: Path, content: bytes) -> None:
     """Write a file that only its owner may read, wait until it is on the disk, and give it its name."""
     descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        lock_descriptor(descriptor)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

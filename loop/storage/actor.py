@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -33,6 +32,8 @@ def acting_as(name: str) -> Iterator[None]:
 
 
 def _user() -> str:
+    import pwd  # not on Windows, where no command changes records
+
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:  # as in a container with a user of its own

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
+from filelock import lock_descriptor
 
 from loop.errors import PayloadError, RecordsDown
 
@@ -128,7 +128,7 @@ def migrate(url: str | sa.URL) -> None:
             command.upgrade(config, "head")
             return
         with file.with_name(f"{file.name}.migrating").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            lock_descriptor(lock.fileno())
             command.upgrade(config, "head")
     except (sa.exc.DBAPIError, CommandError, OSError) as error:
         raise _down(engine.url, error) from error

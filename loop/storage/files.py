@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import secrets
@@ -12,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import lock_descriptor
+
 PREFIX = ".writing-"
 
 
@@ -20,7 +21,7 @@ def copy_whole(source: Path, target: Path) -> None:
     with scratch_folder(target.parent) as scratch:
         copy = scratch / target.name
         shutil.copyfile(source, copy)
-        copy.rename(target)
+        copy.replace(target)
 
 
 def link_file(source: Path | str, target: Path | str) -> bool:
@@ -49,7 +50,7 @@ def scratch_folder(root: Path) -> Iterator[Path]:
     scratch = root / f"{PREFIX}{secrets.token_hex(8)}"
     try:
         with _lock_of(scratch).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # before the folder exists: without a lock it would count as abandoned
+            lock_descriptor(lock.fileno())  # before the folder exists: without a lock it would count as abandoned
             scratch.mkdir()
             yield scratch
     finally:
@@ -80,7 +81,7 @@ def write_whole(content: bytes, target: Path, *, mode: int = 0o600) -> Path:
         with os.fdopen(descriptor, "wb") as scratch:
             scratch.write(content)
         path.chmod(mode)
-        return path.rename(target)
+        return path.replace(target)
     finally:
         path.unlink(missing_ok=True)  # what was written of it: a full disk would get fuller with each try
 
@@ -93,9 +94,6 @@ def _is_abandoned(scratch: Path) -> bool:
     """Whether no process holds the lock of a folder: its writer is dead."""
     try:
         with _lock_of(scratch).open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock_descriptor(lock.fileno(), blocking=False)
     except FileNotFoundError:
         return True
-    except OSError:  # held
-        return False
-    return True

@@ -24,6 +24,8 @@ def make_home(home: Path) -> None:
     os.umask(OTHERS)
     try:
         home.mkdir(parents=True, exist_ok=True)
+        if not hasattr(os, "geteuid"):  # Windows: a folder of a user's profile is closed to others
+            return
         _check_owner(home, os.geteuid())
         if home.stat().st_mode & OTHERS:
             _check_content(home)

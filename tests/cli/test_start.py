@@ -19,7 +19,7 @@ SETTINGS = {"annotated_types", "dotenv", "pydantic", "pydantic_core", "pydantic_
 QUEUES = {"click", "dateutil", "redis", "rq", "six"}
 HTTP = {"anyio", "certifi", "h11", "httpcore", "httpx", "idna", "sniffio"}
 LABEL_STUDIO = {"_cffi_backend", "cryptography", "defusedxml", "jwt", "label_studio_sdk"}  # jwt takes the first two
-RECORDS = {"greenlet", "sqlalchemy"}
+RECORDS = {"filelock", "greenlet", "sqlalchemy"}
 
 
 def imports(*arguments, home, **variables):
